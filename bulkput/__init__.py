@@ -1,0 +1,62 @@
+"""bulkput: put very many files into an object store, fast, cheaply, and with nothing lost.
+
+    import asyncio, bulkput
+    summary = asyncio.run(bulkput.upload(["./dist"], "swift://artifacts/build-42"))
+    assert summary.failed == 0
+
+Everything here is imported when it is first used: `import bulkput` costs nothing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bulkput.engine.run import list_objects, open_store, upload
+    from bulkput.engine.stop import Stop
+    from bulkput.errors import BulkputError, SourceError, StoreError, UsageError
+    from bulkput.model import Prefix, RemoteObject
+    from bulkput.options import UploadOptions
+    from bulkput.recorder import Summary
+    from bulkput.stores.base import Destination, Store
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "upload": "engine.run",
+    "list_objects": "engine.run",
+    "open_store": "engine.run",
+    "Stop": "engine.stop",
+    "BulkputError": "errors",
+    "UsageError": "errors",
+    "SourceError": "errors",
+    "StoreError": "errors",
+    "Prefix": "model",
+    "RemoteObject": "model",
+    "UploadOptions": "options",
+    "Summary": "recorder",
+    "Destination": "stores.base",
+    "Store": "stores.base",
+}
+
+__all__ = [
+    "BulkputError",
+    "Destination",
+    "Prefix",
+    "RemoteObject",
+    "SourceError",
+    "Stop",
+    "Store",
+    "StoreError",
+    "Summary",
+    "UploadOptions",
+    "UsageError",
+    "list_objects",
+    "open_store",
+    "upload",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'bulkput' has no attribute {name!r}")
+    return getattr(import_module(f"bulkput.{_HOMES[name]}"), name)

@@ -1,0 +1,5 @@
+"""`python -m bulkput` is the same as `bulkput`."""
+
+from bulkput.cli.main import main
+
+main()

@@ -1,0 +1,140 @@
+"""A whole run: opens the parts, runs the pipeline, closes them, adds up."""
+
+import os
+import time
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import aclosing, asynccontextmanager
+
+from bulkput import __version__
+from bulkput import events as ev
+from bulkput.engine.pipeline import send_all
+from bulkput.engine.stop import Stop
+from bulkput.errors import StoreError
+from bulkput.model import Prefix, RemoteObject
+from bulkput.options import NamingOptions, RetryOptions, UploadOptions, WireOptions
+from bulkput.payload.body import BodyOpener
+from bulkput.policy.naming import joined_prefix
+from bulkput.recorder import Recorder, Summary
+from bulkput.sources.scan import scan
+from bulkput.sources.walk import is_single_file, walk
+from bulkput.stores.base import Destination, Store, StoreContext, open_destination
+from bulkput.stores.wrappers import Pause, wrap
+from bulkput.transport.base import WireCount
+from bulkput.transport.session import SessionTransport
+
+Pathlike = str | bytes | os.PathLike[str] | os.PathLike[bytes]
+
+
+async def upload(
+    sources: Iterable[Pathlike],
+    destination: str,
+    *,
+    options: UploadOptions | None = None,
+    on_event: ev.Emit | None = None,
+    stop: Stop | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> Summary:
+    """Upload files and directories to `destination`, a URL such as `swift://container/prefix`.
+
+    Returns the numbers of the run, failures included: look at `Summary.exit_code` or `.failed`. `on_event` sees
+    every event; it runs on the event loop and must be quick. `stop` lets the caller end the run early.
+
+    Raises UsageError, before anything is sent, for a wrong URL, a missing source or missing credentials.
+    """
+    options = options or UploadOptions()
+    stop = stop or Stop()
+    recorder = Recorder()
+
+    def emit(event: ev.Event) -> None:
+        recorder(event)
+        if on_event is not None:
+            on_event(event)
+
+    roots = [os.fsencode(source) for source in sources]
+    naming = placement(roots, Destination.parse(destination), options)
+    found = walk(roots, options.walk)
+    opener = BodyOpener(options.body)
+    stop.report_to(emit)
+    started = time.monotonic()
+    try:
+        async with open_store(
+            destination,
+            wire=options.wire,
+            retry=options.retry,
+            storage_policy=options.storage_policy,
+            emit=emit,
+            pause=stop.pause,
+            environ=environ,
+        ) as (store, wire_count):
+            try:
+                if options.dry_run or await _is_ready(store, stop):
+                    async with aclosing(scan(found)) as source:
+                        await send_all(source, store, opener, naming=naming, options=options, emit=emit, stop=stop)
+            finally:
+                elapsed_s = time.monotonic() - started
+                requests, connections = dict(wire_count.requests), wire_count.connections
+                emit(ev.Finished(elapsed_s, requests, connections, options.wire.concurrency))
+    finally:
+        opener.close()
+    return recorder.summary()
+
+
+async def _is_ready(store: Store, stop: Stop) -> bool:
+    try:
+        await store.prepare()
+    except StoreError as error:
+        stop.pull(ev.Stopping(str(error), ev.StopCause.STORE))
+        return False
+    return True
+
+
+@asynccontextmanager
+async def open_store(
+    destination: str,
+    *,
+    wire: WireOptions | None = None,
+    retry: RetryOptions | None = None,
+    storage_policy: str | None = None,
+    emit: ev.Emit | None = None,
+    pause: Pause | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> AsyncIterator[tuple[Store, WireCount]]:
+    """The store of a URL with retries and limits around it, and the count of what goes over its wire.
+
+    The URL's prefix is not part of the store: `Destination.parse(url).prefix` begins the keys. Raises UsageError for
+    a wrong URL or missing credentials; no request is made by opening.
+    """
+    wire = wire or WireOptions()
+    async with aclosing(SessionTransport(wire, user_agent=f"bulkput/{__version__}")) as transport:
+        context = StoreContext(
+            environ=os.environ if environ is None else environ,
+            wire=wire,
+            transport=transport,
+            storage_policy=storage_policy,
+        )
+        bare = open_destination(Destination.parse(destination), context)
+        store = wrap(
+            bare, retry=retry or RetryOptions(), concurrency=wire.concurrency, emit=emit or _ignore, pause=pause
+        )
+        async with aclosing(store):
+            yield store, transport.count
+
+
+async def list_objects(url: str, *, delimiter: str | None = None) -> AsyncIterator[RemoteObject | Prefix]:
+    """What is stored below `url`, in bytewise order of the names; memory does not grow with their number."""
+    prefix = Destination.parse(url).prefix
+    async with open_store(url) as (store, _), aclosing(store.list(prefix, delimiter=delimiter)) as listing:
+        async for item in listing:
+            yield item
+
+
+def placement(roots: list[bytes], destination: Destination, options: UploadOptions) -> NamingOptions:
+    """Directories put their contents below the prefix; a lone file may be given the destination's own name."""
+    prefix = destination.prefix
+    if is_single_file(roots) and prefix and not prefix.endswith("/"):
+        return NamingOptions(prefix=prefix, is_exact=True, encode=options.encode_names)
+    return NamingOptions(prefix=joined_prefix(prefix), encode=options.encode_names)
+
+
+def _ignore(_event: ev.Event) -> None:
+    """The silent view."""

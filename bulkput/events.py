@@ -1,0 +1,100 @@
+"""What happens during a run, one typed event each. The engine emits them; a recorder folds, views draw."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from bulkput.errors import BulkputError, StoreError
+from bulkput.model import Found, Skip, SourceFile, Stored, Upload
+
+
+@dataclass(frozen=True, slots=True)
+class Discovered:
+    """A source yielded an entry: the file, or what stands in its place. Counted before it is decided."""
+
+    found: Found
+
+
+@dataclass(frozen=True, slots=True)
+class ScanDone:
+    """The sources are exhausted (or the run stopped looking): from now on the total is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Uploaded:
+    """The store holds the object, proven. `bytes_read` came from disk, `stored.size` went over the wire."""
+
+    upload: Upload
+    stored: Stored
+    bytes_read: int
+    elapsed_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """An entry was not sent, for the reason given."""
+
+    skip: Skip
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """An entry is not in the store, for good. `source` is None for what never became a file (a directory
+    that cannot be read); `key` is None where no object name could be made."""
+
+    path: bytes
+    key: str | None
+    error: BulkputError
+    source: SourceFile | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Requested:
+    """One attempt at one operation ended. `operation` is put, list, delete, stat or prepare."""
+
+    operation: str
+    key: str
+    elapsed_s: float
+    error: BulkputError | None
+
+
+@dataclass(frozen=True, slots=True)
+class Retrying:
+    """An attempt failed and is made again after `delay_s`; `attempt` counts from 1."""
+
+    error: StoreError
+    attempt: int
+    delay_s: float
+
+
+class StopCause(StrEnum):
+    """What makes a run stop before its end."""
+
+    INTERRUPTED = "interrupted"
+    """A person or the system asked for it: exit code 130."""
+    STORE = "store"
+    """Denied, quota, gone: exit code 3."""
+    ERRORS = "errors"
+    """As many failures as the caller allows: exit code 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stopping:
+    """The run takes no more work: what is in flight ends, the rest is reported as skipped."""
+
+    why: str
+    cause: StopCause
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The end, always emitted. `requests` are counted on the wire by method, resends included."""
+
+    elapsed_s: float
+    requests: Mapping[str, int]
+    connections: int
+    concurrency: int
+
+
+Event = Discovered | ScanDone | Uploaded | Skipped | Failed | Requested | Retrying | Stopping | Finished
+Emit = Callable[[Event], None]

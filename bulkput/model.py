@@ -1,0 +1,134 @@
+"""The nouns: SourceFile -> Decision (Upload | Skip, with a Reason) -> Body -> Stored, and what a store lists.
+
+Names are bytes on disk and UTF-8 text in the store; `policy/naming.py` is the only bridge between the two.
+"""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from bulkput.errors import SourceError, TooLarge
+
+Fields = tuple[tuple[str, str], ...]
+"""Header fields or metadata: pairs of name and value."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """A regular file that was found. `name` is relative to its source, parts joined by `/`."""
+
+    path: bytes
+    name: bytes
+    size: int
+    mtime_ns: int
+
+
+class Reason(StrEnum):
+    """Why a found entry is not sent. The value is what people read."""
+
+    EXCLUDED = "excluded by a filter"
+    LINK_OUTSIDE = "link leaves the source tree"
+    LINK_TO_DIRECTORY = "link to a directory"
+    LINK_LOOP = "link loops back to a directory above it"
+    LINK_DANGLING = "link leads nowhere"
+    NOT_A_FILE = "not a regular file"
+    DRY_RUN = "dry run"
+    STOPPED = "run stopped before it was sent"
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """Decided not to send `name` (relative to its source, bytes)."""
+
+    path: bytes
+    name: bytes
+    reason: Reason
+    key: str | None = None
+    size: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectHeaders:
+    """What is stored beside the bytes. Every store renders it into its own header names.
+
+    `meta` is user metadata without the store's prefix, `extra` goes out as it is, `expires_in_s` counts from
+    the moment of the upload.
+    """
+
+    content_type: str | None = None
+    mtime_ns: int | None = None
+    cache_control: str | None = None
+    expires_in_s: int | None = None
+    meta: Fields = ()
+    extra: Fields = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """Decided to send `source` as the object `key`."""
+
+    source: SourceFile
+    key: str
+    headers: ObjectHeaders
+
+
+Found = SourceFile | Skip | SourceError
+"""What a source yields: a file, an entry it does not send and why, or an entry it could not read."""
+
+Decision = Upload | Skip | SourceError | TooLarge
+
+
+class Body(Protocol):
+    """Bytes for the wire. Whatever may be retried can be replayed: each `chunks()` starts again at byte 0."""
+
+    @property
+    def size(self) -> int | None:
+        """Length in bytes; None when it is not known before the end."""
+
+    @property
+    def md5(self) -> str | None:
+        """MD5 in hex, when it is known before the first byte leaves."""
+
+    @property
+    def data(self) -> bytes | None:
+        """The whole body, when it is small enough to be held: the fast path."""
+
+    def chunks(self) -> AsyncIterator[bytes]:
+        """The body piece by piece. Raises SourceError when the source changed or cannot be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """The store's receipt for one object. `etag` is None where the store gives none that proves bytes."""
+
+    key: str
+    size: int
+    etag: str | None
+    request_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteObject:
+    """A row of a listing; `hash` is the ETag as listed, `last_modified` ISO 8601 in UTC."""
+
+    name: str
+    bytes: int
+    hash: str | None
+    content_type: str | None
+    last_modified: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Prefix:
+    """A virtual directory in a listing with a delimiter; `name` ends in the delimiter."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a store takes, in bytes. Swift's defaults; `/info` tells a cluster's own."""
+
+    max_name_bytes: int = 1024
+    max_object_bytes: int = 5 * 1024**3 + 2

@@ -1,0 +1,139 @@
+"""Every choice a caller can make, in keyword-only frozen groups. Each default has its reason beside it.
+
+Memory of an upload, at most, whatever the number and size of the files:
+
+    workers x max(buffer_size, 3 x chunk_size)  +  backlog x about 1 KiB  +  about 60 MiB for Python itself
+
+with workers = 1.25 x concurrency. With the defaults: 80 x 1 MiB + 160 KiB + 60 MiB = about 140 MiB when every
+file is just under the buffer size; small files need far less.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from bulkput.model import Fields
+
+KIB = 1024
+MIB = 1024 * KIB
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WalkOptions:
+    """What of a directory tree is taken. Patterns are in gitignore syntax, relative to the source."""
+
+    include: tuple[str, ...] = ()
+    """Only files that match one of these; none means all."""
+    exclude: tuple[str, ...] = ()
+    """Nothing that matches one of these; wins over `include`, as in s5cmd."""
+    follow_symlinks: bool = False
+    """False: a tree is what is in it. A link inside the tree to a regular file inside the tree is taken."""
+    entries_in_memory: int = 16_384
+    """Names of one directory held in memory to sort them (about 2 MiB); more are sorted on disk."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamingOptions:
+    """How names on disk become object names."""
+
+    prefix: str = ""
+    """Put before each name, as it is: a joining slash is the caller's."""
+    is_exact: bool = False
+    """`prefix` is the whole object name: one file, sent to a destination that names an object."""
+    encode: Literal["strict", "percent"] = "strict"
+    """strict: a name that is not UTF-8 fails, since guessing an encoding would rename files silently."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeaderOptions:
+    """What is stored beside every object."""
+
+    content_type: str | None = None
+    """None: by the name's suffix, from Python's own table, the same on every machine."""
+    cache_control: str | None = None
+    expires_in_s: int | None = None
+    """The store deletes the object this long after its upload; None keeps it."""
+    meta: Fields = ()
+    extra: Fields = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BodyOptions:
+    """How files become bodies."""
+
+    buffer_size: int = MIB
+    """Files up to this are read whole and hashed first, so that the store itself refuses damaged bytes.
+    1 MiB keeps 64 uploads in flight under 64 MiB and is as much as aiohttp takes in one write."""
+    chunk_size: int = 256 * KIB
+    """Larger files stream in pieces of this size: large enough that a thread hop per piece does not count
+    (about 50 us against 350 us of MD5), small enough that the event loop is never held for long."""
+    readers: int = 8
+    """Threads that read and hash: enough to keep a network file system busy, few enough for one core."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryOptions:
+    """When and how often a failed request is made again. Full jitter: delay = random(0, min(cap, base x 2^n))."""
+
+    retries: int = 5
+    """Tries after the first, per object. 5 with base 1 s outlasts the restart of a proxy (mean 15 s in all)."""
+    base_s: float = 1.0
+    cap_s: float = 30.0
+    """No single wait is longer, except where the store itself names a time."""
+    max_retry_after_s: float = 120.0
+    """A longer Retry-After is cut to this: a wrong clock on a server must not stop a run for a day."""
+    total_s: float = 300.0
+    """No new attempt for one object once this much time has gone into it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WireOptions:
+    """Connections and deadlines."""
+
+    concurrency: int = 64
+    """Requests in flight, hence connections. Small objects are bound by latency: 64 hides 270 ms down to 4 ms
+    per object; peers' defaults of 4 (rclone) and 10 (aws, swiftclient) are what their users complain about."""
+    timeout_s: float = 90.0
+    """A request without a body may take this long. Above 60 s, because Swift's ratelimit middleware may hold
+    a request silently for up to 60 s before it answers."""
+    min_rate: int = 64 * KIB
+    """Bytes/s: each body adds size / min_rate to its request's deadline, so that nothing ever hangs."""
+    connect_timeout_s: float = 15.0
+    idle_timeout_s: float = 30.0
+    """Kept connections are closed after this long without use: below Swift's 60 s and most balancers' limits,
+    so that it is us who close them."""
+    expect_above: int = 16 * MIB
+    """`Expect: 100-continue` only for bodies larger than this: there its round trip is under a percent of the
+    transfer, and a refusal saves sending it. For small bodies it would double the latency."""
+    verify_tls: bool = True
+    ca_file: str | None = None
+    """None: the system's authorities."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StopRules:
+    """When a run gives up as a whole."""
+
+    max_errors: int | None = None
+    """Failed entries after which no more work is taken; None: one bad file never stops the others."""
+    store_gone_after: int = 128
+    """So many objects in a row, each out of retries against an unreachable store: the store is gone.
+    Twice the default concurrency, so that one bad moment of all workers is not enough."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UploadOptions:
+    """All groups of one upload."""
+
+    walk: WalkOptions = WalkOptions()
+    encode_names: Literal["strict", "percent"] = "strict"
+    headers: HeaderOptions = HeaderOptions()
+    body: BodyOptions = BodyOptions()
+    retry: RetryOptions = RetryOptions()
+    wire: WireOptions = WireOptions()
+    stop: StopRules = StopRules()
+    storage_policy: str | None = None
+    """Swift: the policy of the container, should it be created now; None leaves it to the cluster."""
+    backlog: int = 256
+    """Decided files that wait for a worker: enough that the workers never wait for the scan between two batches."""
+    dry_run: bool = False
+    """Scan and decide, send nothing at all."""

@@ -1,0 +1,1 @@
+"""What goes on the wire: files as replayable bodies, and their digests. File I/O and hashing run in threads."""

@@ -1,0 +1,163 @@
+"""A source file as a Body.
+
+Small (up to `buffer_size`): opened, read whole, hashed and closed in one visit to a thread; held as bytes.
+Large: streamed through aiofiles, opened again for each attempt.
+
+A file may change under us. What is sent is one consistent version or nothing: size, mtime and inode are compared
+before and after reading, and for a streamed file the last piece leaves only after that check, so that a request
+for a changed file is broken off and the store keeps nothing of it.
+"""
+
+import asyncio
+import errno
+import hashlib
+import os
+import stat
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import aiofiles
+
+from bulkput.errors import SourceError
+from bulkput.model import SourceFile
+from bulkput.options import BodyOptions
+
+# O_NONBLOCK: a FIFO that took the file's place must not hang the reader. Absent on Windows, like O_BINARY elsewhere.
+_OPEN_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """What tells one state of a file from another."""
+
+    device: int
+    inode: int
+    size: int
+    mtime_ns: int
+
+    @classmethod
+    def of(cls, status: os.stat_result) -> "Version":
+        return cls(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+
+
+@dataclass(frozen=True, slots=True)
+class WholeFile:
+    """A small file in memory."""
+
+    version: Version
+    data: bytes
+    md5: str
+
+    @property
+    def size(self) -> int:
+        return len(self.data)
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        yield self.data
+
+
+class StreamedFile:
+    """A large file, read while it is sent."""
+
+    data = None
+    md5 = None
+
+    def __init__(self, path: bytes, version: Version, chunk_size: int, executor: ThreadPoolExecutor) -> None:
+        self.version = version
+        self.size = version.size
+        self._path = path
+        self._chunk_size = chunk_size
+        self._executor = executor
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """Raises SourceError: vanished, unreadable, or changed since this body was made or while it was read."""
+        try:
+            async with aiofiles.open(self._path, "rb", buffering=0, executor=self._executor) as file:
+                remaining = self.size
+                while remaining:
+                    chunk = await file.read(min(self._chunk_size, remaining))
+                    if not chunk:
+                        raise _changed(self._path, "it shrank while it was read")
+                    remaining -= len(chunk)
+                    if not remaining:
+                        self._check(os.fstat(file.fileno()))
+                    yield chunk
+        except OSError as error:
+            raise source_error(self._path, error) from error
+
+    def _check(self, status: os.stat_result) -> None:
+        if Version.of(status) != self.version:
+            raise _changed(self._path, "it was written to while it was read")
+
+
+FileBody = WholeFile | StreamedFile
+
+
+class BodyOpener:
+    """Makes bodies of files, in threads of its own; `close()` ends them."""
+
+    def __init__(self, options: BodyOptions) -> None:
+        self._options = options
+        self._executor = ThreadPoolExecutor(options.readers, thread_name_prefix="bulkput-read")
+
+    async def open(self, source: SourceFile) -> FileBody:
+        """The file as it is now, whatever it was when it was found.
+
+        Raises SourceError: vanished, unreadable, or changed while it was read.
+        """
+        loop = asyncio.get_running_loop()
+        whole = await loop.run_in_executor(self._executor, _read, source.path, self._options.buffer_size)
+        if isinstance(whole, WholeFile):
+            return whole
+        return StreamedFile(source.path, whole, self._options.chunk_size, self._executor)
+
+    def close(self) -> None:
+        self._executor.shutdown(wait=False, cancel_futures=True)
+
+
+def _read(path: bytes, limit: int) -> WholeFile | Version:
+    """The whole file, or just its version when it is larger than `limit`."""
+    try:
+        fd = os.open(path, _OPEN_FLAGS)
+    except OSError as error:
+        raise source_error(path, error) from error
+    try:
+        before = os.fstat(fd)
+        if not stat.S_ISREG(before.st_mode):
+            raise _changed(path, "it is no longer a regular file")
+        version = Version.of(before)
+        if version.size > limit:
+            return version
+        data = _read_up_to(fd, version.size + 1)
+        if len(data) != version.size or Version.of(os.fstat(fd)) != version:
+            raise _changed(path, "it was written to while it was read")
+    except OSError as error:
+        raise source_error(path, error) from error
+    finally:
+        os.close(fd)
+    return WholeFile(version, data, hashlib.md5(data, usedforsecurity=False).hexdigest())
+
+
+def _read_up_to(fd: int, size: int) -> bytes:
+    """`size` bytes or up to the end. One system call for nearly every file: os.read may return less, seldom does."""
+    data = os.read(fd, size)
+    if not data or len(data) >= size - 1:
+        return data
+    pieces = [data]
+    missing = size - len(data)
+    while missing and (data := os.read(fd, missing)):
+        pieces.append(data)
+        missing -= len(data)
+    return b"".join(pieces)
+
+
+def source_error(path: bytes, error: OSError) -> SourceError:
+    """The one mapping of operating system errors about sources."""
+    if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ESTALE):
+        return SourceError(path, "vanished", "it was there when the tree was scanned")
+    return SourceError(path, "unreadable", error.strerror or str(error))
+
+
+def _changed(path: bytes, detail: str) -> SourceError:
+    return SourceError(path, "changed", detail)

@@ -1,0 +1,37 @@
+"""--include and --exclude in gitignore syntax, by pathspec.
+
+A file is taken when it matches an include (or there is none) and matches no exclude. An excluded directory is not
+entered, so nothing below it can be included again: gitignore's own rule, and what makes excluding a big tree cheap.
+"""
+
+import os
+
+from pathspec import GitIgnoreSpec
+
+from bulkput.errors import UsageError
+from bulkput.options import WalkOptions
+
+
+class Filters:
+    """Compiled patterns. Names are relative to the source, bytes, parts joined by `/`."""
+
+    def __init__(self, options: WalkOptions) -> None:
+        """Raises UsageError for a pattern that is not gitignore syntax."""
+        self._include = _compile(options.include) if options.include else None
+        self._exclude = _compile(options.exclude) if options.exclude else None
+
+    def takes_file(self, name: bytes) -> bool:
+        text = os.fsdecode(name)
+        if self._exclude is not None and self._exclude.match_file(text):
+            return False
+        return self._include is None or self._include.match_file(text)
+
+    def enters_directory(self, name: bytes) -> bool:
+        return self._exclude is None or not self._exclude.match_file(os.fsdecode(name) + "/")
+
+
+def _compile(patterns: tuple[str, ...]) -> GitIgnoreSpec:
+    try:
+        return GitIgnoreSpec.from_lines(patterns)
+    except ValueError as error:
+        raise UsageError(f"not a gitignore pattern: {error}") from None

@@ -1,0 +1,60 @@
+"""Header fields that people give, checked once before the run: nothing they contain can end a line on the wire.
+
+A field name is a token (RFC 9110, 5.6.2); a value has no CR, LF or NUL and no other control character but tab
+(RFC 9110, 5.5).
+"""
+
+import re
+from collections.abc import Iterable
+
+from bulkput.errors import UsageError
+from bulkput.model import Fields
+
+_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+_OURS = frozenset(
+    (
+        "content-length",
+        "transfer-encoding",
+        "connection",
+        "host",
+        "expect",
+        "etag",
+        "x-auth-token",
+        "te",
+        "upgrade",
+    )
+)
+"""Fields the transport or the store sets itself; a second one would break framing or the proof of integrity."""
+
+
+def parse_fields(lines: Iterable[str], *, flag: str) -> Fields:
+    """`NAME: VALUE` lines taken apart; of a name given twice the last counts.
+
+    Raises UsageError, naming `flag`, for what must not reach the wire.
+    """
+    fields: dict[str, str] = {}
+    for line in lines:
+        name, colon, value = line.partition(":")
+        if not colon:
+            raise UsageError(f"{flag} {line!r}: write NAME:VALUE")
+        fields[check_name(name.strip(), flag=flag)] = check_value(value.strip(), flag=flag)
+    return tuple(fields.items())
+
+
+def check_name(name: str, *, flag: str) -> str:
+    if not _TOKEN.fullmatch(name):
+        raise UsageError(f"{flag}: {name!r} is not a header name (letters, digits and - only)")
+    if name.lower() in _OURS:
+        raise UsageError(f"{flag}: {name} is set by bulkput itself")
+    return name
+
+
+def check_value(value: str, *, flag: str) -> str:
+    if _CONTROL.search(value):
+        raise UsageError(f"{flag}: the value {value!r} has a control character")
+    try:
+        value.encode("utf-8")
+    except UnicodeEncodeError:
+        raise UsageError(f"{flag}: the value {value!r} is not UTF-8") from None
+    return value

@@ -1,0 +1,152 @@
+"""The pure fold of events into a Summary: no clock, no I/O, the same events give the same numbers."""
+
+import os
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bulkput import events as ev
+
+MAX_FAILURES_KEPT = 1_000
+"""Failures listed in a summary; all are counted. Bounds memory when everything fails."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One line of `Summary.failures`."""
+
+    path: bytes
+    key: str | None
+    error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """A run in numbers. Sizes in bytes, times in seconds."""
+
+    found: int
+    uploaded: int
+    skipped: int
+    failed: int
+    skipped_by_reason: Mapping[str, int]
+    bytes_read: int
+    bytes_sent: int
+    requests: Mapping[str, int]
+    connections: int
+    retries: int
+    elapsed_s: float
+    concurrency: int
+    failures: tuple[Failure, ...]
+    stopping: ev.Stopping | None
+
+    @property
+    def objects_per_s(self) -> float:
+        """Uploaded objects per second of the whole run, start-up included."""
+        return self.uploaded / self.elapsed_s if self.elapsed_s > 0 else 0.0
+
+    @property
+    def adds_up(self) -> bool:
+        """Every found entry was reported exactly once. False is a bug in bulkput, never a user's fault."""
+        return self.found == self.uploaded + self.skipped + self.failed
+
+    @property
+    def exit_code(self) -> int:
+        """0 all there · 1 some objects failed · 3 the run stopped, or lost count · 130 interrupted."""
+        match self.stopping:
+            case ev.Stopping(cause=ev.StopCause.INTERRUPTED):
+                return 130
+            case ev.Stopping(cause=ev.StopCause.STORE):
+                return 3
+        if not self.adds_up:
+            return 3
+        return 1 if self.failed else 0
+
+    def as_json(self) -> dict[str, Any]:
+        """The object that `--summary` writes; `schema` grows when a field changes its meaning."""
+        return {
+            "schema": 1,
+            "found": self.found,
+            "uploaded": self.uploaded,
+            "skipped": self.skipped,
+            "failed": self.failed,
+            "skipped_by_reason": dict(self.skipped_by_reason),
+            "bytes_read": self.bytes_read,
+            "bytes_sent": self.bytes_sent,
+            "requests": dict(self.requests),
+            "connections": self.connections,
+            "retries": self.retries,
+            "elapsed_s": round(self.elapsed_s, 3),
+            "objects_per_s": round(self.objects_per_s, 1),
+            "concurrency": {"final": self.concurrency, "peak": self.concurrency},
+            "failures": [{"path": os.fsdecode(f.path), "key": f.key, "error": f.error} for f in self.failures],
+            "failures_omitted": self.failed - len(self.failures),
+            "stopped": self.stopping.why if self.stopping else None,
+        }
+
+
+class Recorder:
+    """Folds events; `summary()` may be asked at any time, also in the middle of a run."""
+
+    def __init__(self) -> None:
+        self.found = 0
+        self.uploaded = 0
+        self.skipped: Counter[str] = Counter()
+        self.failed = 0
+        self.bytes_read = 0
+        self.bytes_sent = 0
+        self.retries = 0
+        self.is_scan_done = False
+        self.stopping: ev.Stopping | None = None
+        self.finished: ev.Finished | None = None
+        self._failures: list[Failure] = []
+
+    def __call__(self, event: ev.Event) -> None:
+        match event:
+            case ev.Discovered():
+                self.found += 1
+            case ev.Uploaded():
+                self.uploaded += 1
+                self.bytes_read += event.bytes_read
+                self.bytes_sent += event.stored.size
+            case ev.Skipped():
+                self.skipped[event.skip.reason.value] += 1
+            case ev.Failed():
+                self.failed += 1
+                if len(self._failures) < MAX_FAILURES_KEPT:
+                    self._failures.append(Failure(event.path, event.key, str(event.error)))
+            case ev.Retrying():
+                self.retries += 1
+            case ev.ScanDone():
+                self.is_scan_done = True
+            case ev.Stopping():
+                self.stopping = self.stopping or event
+            case ev.Finished():
+                self.finished = event
+            case ev.Requested():
+                pass
+
+    @property
+    def done(self) -> int:
+        """Entries with a final outcome."""
+        return self.uploaded + self.skipped.total() + self.failed
+
+    def summary(self) -> Summary:
+        """The numbers so far; request counts and times are there once the run has finished."""
+        finished = self.finished or ev.Finished(0.0, {}, 0, 0)
+        return Summary(
+            found=self.found,
+            uploaded=self.uploaded,
+            skipped=self.skipped.total(),
+            failed=self.failed,
+            skipped_by_reason=dict(self.skipped),
+            bytes_read=self.bytes_read,
+            bytes_sent=self.bytes_sent,
+            requests=finished.requests,
+            connections=finished.connections,
+            retries=self.retries,
+            elapsed_s=finished.elapsed_s,
+            concurrency=finished.concurrency,
+            failures=tuple(self._failures),
+            stopping=self.stopping,
+        )

@@ -1,0 +1,143 @@
+"""The Store protocol, destinations as people write them, and the registry that finds a store for one.
+
+A third party adds a store by installing a package with an entry point in the group `bulkput.stores`:
+
+    [project.entry-points."bulkput.stores"]
+    ftp = "bulkput_ftp:open_store"      # a StoreFactory; the name is the URL's scheme
+
+and proves it with the contract suite, `tests/contract/`.
+"""
+
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import Protocol, cast
+from urllib.parse import quote, unquote
+
+from bulkput.errors import UsageError
+from bulkput.model import Body, Limits, ObjectHeaders, Prefix, RemoteObject, Stored
+from bulkput.options import WireOptions
+from bulkput.transport.base import Transport
+
+
+class Store(Protocol):
+    """A place for objects: one container, or one base URL. Safe for many concurrent calls.
+
+    Keys are object names as text, sent as they are; whoever calls has put the prefix before them. Every method
+    raises StoreError (of `bulkput.errors`) for what the store refuses, and DESIGN's tree says what is retried.
+    """
+
+    @property
+    def limits(self) -> Limits:
+        """Assumed of the store without asking it."""
+
+    async def prepare(self) -> None:
+        """Log in and make the container if need be; once, before the first `put`."""
+
+    async def put(self, key: str, body: Body, headers: ObjectHeaders) -> Stored:
+        """Store one object in exactly one request, replacing what was there.
+
+        Returns only when the store's answer proves it: a 2xx after the whole body, with the ETag that the bytes
+        have, where the store gives one. Raises SourceError from the body.
+        """
+
+    def list(
+        self, prefix: str, *, delimiter: str | None = None, start_after: str | None = None
+    ) -> AsyncGenerator[RemoteObject | Prefix, None]:
+        """Objects below `prefix` in bytewise order of their UTF-8 names, page by page as they are consumed.
+
+        With a delimiter, names that have it after the prefix come once, as a Prefix. `start_after` begins behind
+        that name.
+        """
+
+    async def delete(self, keys: Iterable[str]) -> None:
+        """Remove objects; one that is not there is no error."""
+
+    async def stat(self, key: str) -> RemoteObject | None:
+        """The object's row, or None when there is none."""
+
+    async def ask_limits(self) -> Limits:
+        """The store's own limits, asked for at the first call only."""
+
+    async def aclose(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """A destination URL taken apart: `root` names the container or the base URL, `prefix` begins the keys.
+
+    What follows the container in swift:// and s3:// is an object name as it is: nothing in it is decoded, and `?`
+    or `#` are ordinary characters, as aws-cli and s5cmd have it. An http(s) URL is a URL: its path is decoded here
+    and encoded again on the wire.
+    """
+
+    scheme: str
+    root: str
+    prefix: str
+
+    @classmethod
+    def parse(cls, url: str) -> "Destination":
+        """Raises UsageError with what is wrong and how to write it."""
+        scheme, separator, rest = url.partition("://")
+        if not separator or not scheme:
+            raise UsageError(f"destination {url!r}: write swift://CONTAINER[/PREFIX] or https://HOST/PATH/")
+        scheme = scheme.lower()
+        if scheme in ("http", "https"):
+            return cls(scheme, *_split_http(url, scheme, rest))
+        root, _, prefix = rest.partition("/")
+        if not root:
+            raise UsageError(f"destination {url!r} names no container: write {scheme}://CONTAINER[/PREFIX]")
+        return cls(scheme, root, prefix)
+
+    def __str__(self) -> str:
+        if self.scheme in ("http", "https"):
+            return self.root + quote(self.prefix)
+        return f"{self.scheme}://{self.root}" + (f"/{self.prefix}" if self.prefix else "")
+
+
+def _split_http(url: str, scheme: str, rest: str) -> tuple[str, str]:
+    authority, _, path = rest.partition("/")
+    if not authority:
+        raise UsageError(f"destination {url!r} names no host: write {scheme}://HOST/PATH/")
+    if "@" in authority:
+        raise UsageError(
+            "a password in a URL shows in the process list: put it into ~/.netrc,"
+            " or set BULKPUT_HTTP_USER and BULKPUT_HTTP_PASSWORD"
+        )
+    if "?" in path or "#" in path:
+        raise UsageError(f"destination {url!r}: a query or fragment cannot be part of it; escape ? as %3F and # as %23")
+    try:
+        return f"{scheme}://{authority}/", unquote(path, errors="strict")
+    except UnicodeDecodeError:
+        raise UsageError(f"destination {url!r}: its path is not UTF-8") from None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreContext:
+    """What a store is made from, besides its destination."""
+
+    environ: Mapping[str, str]
+    wire: WireOptions
+    transport: Transport
+    storage_policy: str | None = None
+
+
+StoreFactory = Callable[[Destination, StoreContext], Store]
+
+_BUILT_IN = {
+    "swift": ("bulkput.stores.swift.store", "open_store"),
+    "http": ("bulkput.stores.http", "open_store"),
+    "https": ("bulkput.stores.http", "open_store"),
+}
+
+
+def open_destination(destination: Destination, context: StoreContext) -> Store:
+    """The bare store for a destination; no request is made. Raises UsageError: unknown scheme, missing variables."""
+    if (built_in := _BUILT_IN.get(destination.scheme)) is not None:
+        module, name = built_in
+        return cast(StoreFactory, getattr(import_module(module), name))(destination, context)
+    for entry in entry_points(group="bulkput.stores", name=destination.scheme):
+        return cast(StoreFactory, entry.load())(destination, context)
+    known = ", ".join(f"{scheme}://" for scheme in _BUILT_IN)
+    raise UsageError(f"no store for {destination.scheme}:// is installed; known are {known}")

@@ -1,0 +1,129 @@
+"""Plain HTTP PUT: nginx, WebDAV, Artifactory, Nexus - whatever stores a body under its URL.
+
+What this can prove: a 2xx after the whole body had been sent. ETags of such servers are no MD5s (nginx makes them
+of mtime and size), so bytes are not compared; that is what verifying afterwards is for.
+"""
+
+import base64
+import netrc
+import os
+from collections.abc import AsyncGenerator, Iterable, Mapping
+from email.utils import parsedate_to_datetime
+from urllib.parse import quote, urlsplit
+
+from bulkput.errors import StoreError, Unavailable, Unsupported, UsageError
+from bulkput.model import Body, Limits, ObjectHeaders, Prefix, RemoteObject, Stored
+from bulkput.stores.base import Destination, StoreContext
+from bulkput.stores.status import error_from_response
+from bulkput.transport.base import Answer, Transport, TransportError
+
+_STORED = (200, 201, 204)
+_NO_LIMIT = 2**63
+
+
+class HttpStore:
+    """Objects below one base URL. Without listing: plain HTTP has none."""
+
+    limits = Limits(max_name_bytes=_NO_LIMIT, max_object_bytes=_NO_LIMIT)
+
+    def __init__(self, base_url: str, transport: Transport, authorization: str | None) -> None:
+        self._base_url = base_url
+        self._transport = transport
+        self._auth = {"Authorization": authorization} if authorization else {}
+
+    def __repr__(self) -> str:
+        return f"HttpStore({self._base_url!r})"
+
+    async def prepare(self) -> None:
+        """Nothing: directories are the server's business (nginx: create_full_put_path on)."""
+
+    async def put(self, key: str, body: Body, headers: ObjectHeaders) -> Stored:
+        answer = await self._request("PUT", key, _render(headers), body)
+        if answer.status not in _STORED:
+            raise error_from_response("put", key, answer)
+        size = body.size if body.size is not None else 0
+        return Stored(key, size, None, answer.headers.get("X-Request-Id"))
+
+    def list(
+        self, prefix: str, *, delimiter: str | None = None, start_after: str | None = None
+    ) -> AsyncGenerator[RemoteObject | Prefix, None]:
+        raise Unsupported("list", self._base_url + prefix, "plain HTTP has no listing; use swift:// where you need one")
+
+    async def delete(self, keys: Iterable[str]) -> None:
+        for key in keys:
+            answer = await self._request("DELETE", key, {}, None)
+            if answer.status not in (*_STORED, 202, 404):
+                raise error_from_response("delete", key, answer)
+
+    async def stat(self, key: str) -> RemoteObject | None:
+        answer = await self._request("HEAD", key, {}, None)
+        if answer.status == 404:
+            return None
+        if answer.status != 200:
+            raise error_from_response("stat", key, answer)
+        modified = answer.headers.get("Last-Modified")
+        return RemoteObject(
+            name=key,
+            bytes=int(answer.headers.get("Content-Length", "0")),
+            hash=None,
+            content_type=answer.headers.get("Content-Type"),
+            last_modified=parsedate_to_datetime(modified).isoformat() if modified else None,
+        )
+
+    async def ask_limits(self) -> Limits:
+        return self.limits
+
+    async def aclose(self) -> None:
+        """The transport belongs to whoever made it."""
+
+    async def _request(self, method: str, key: str, headers: Mapping[str, str], body: Body | None) -> Answer:
+        verb = {"HEAD": "stat"}.get(method, method.lower())
+        if any(part in ("", ".", "..") for part in key.split("/")):
+            # A server would resolve these to another path than the one that was asked for.
+            raise StoreError(verb, key, "a name with an empty, '.' or '..' part means another path in a URL")
+        try:
+            return await self._transport.request(method, self._base_url + quote(key), {**headers, **self._auth}, body)
+        except TransportError as error:
+            raise Unavailable(verb, key, str(error)) from error
+
+
+def open_store(destination: Destination, context: StoreContext) -> HttpStore:
+    """Credentials: BULKPUT_HTTP_TOKEN (Bearer), else BULKPUT_HTTP_USER and BULKPUT_HTTP_PASSWORD, else netrc."""
+    if context.storage_policy is not None:
+        raise UsageError("--storage-policy is a matter of Swift; an http(s) destination has none")
+    return HttpStore(destination.root, context.transport, _authorization(destination.root, context.environ))
+
+
+def _authorization(url: str, environ: Mapping[str, str]) -> str | None:
+    if token := environ.get("BULKPUT_HTTP_TOKEN"):
+        return f"Bearer {token}"
+    user, password = environ.get("BULKPUT_HTTP_USER"), environ.get("BULKPUT_HTTP_PASSWORD")
+    if user is None or password is None:
+        if (user is None) != (password is None):
+            raise UsageError("set both BULKPUT_HTTP_USER and BULKPUT_HTTP_PASSWORD, or neither")
+        login = _netrc(environ).get(urlsplit(url).hostname or "")
+        if login is None:
+            return None
+        user, password = login
+    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode("ascii")
+
+
+def _netrc(environ: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+    path = environ.get("NETRC") or os.path.expanduser("~/.netrc")
+    try:
+        hosts = netrc.netrc(path).hosts
+    except FileNotFoundError:
+        return {}
+    except (OSError, netrc.NetrcParseError) as error:
+        raise UsageError(f"cannot read {path}: {error}") from None
+    return {host: (user, password or "") for host, (user, _, password) in hosts.items()}
+
+
+def _render(headers: ObjectHeaders) -> dict[str, str]:
+    """Header names of plain HTTP. There is no standard field for mtime or user metadata: they are not sent."""
+    rendered = dict(headers.extra)
+    if headers.content_type:
+        rendered["Content-Type"] = headers.content_type
+    if headers.cache_control:
+        rendered["Cache-Control"] = headers.cache_control
+    return rendered

@@ -1,0 +1,91 @@
+"""One function maps an HTTP answer to an error; a test walks it through every status code.
+
+| status                       | error                         | why                                                  |
+|------------------------------|-------------------------------|------------------------------------------------------|
+| 401, 403, 497                | Denied                        | after the store has tried a new login; 497: banned   |
+| 404, 410                     | NotFound                      |                                                      |
+| 405, 501                     | Unsupported                   |                                                      |
+| 409, 412, 202 to a PUT       | Conflict                      | 202: Swift has a newer version of the object         |
+| 413                          | QuotaExceeded or TooLarge     | Swift says "quota" in the text (SWIFT.md 4.14)       |
+| 422                          | IntegrityError                | the bytes that arrived do not have the ETag we sent  |
+| 429, 498; 503 "slow down"    | Throttled                     | 498: Swift's ratelimit; Retry-After on a 503 as well |
+| 408, 499, other 5xx          | Unavailable                   | passes; 507 too: another disk may have room          |
+| 3xx                          | StoreError                    | redirects are never followed: a token stays at home  |
+| any other                    | StoreError                    | that object only                                     |
+"""
+
+import time
+from email.utils import parsedate_to_datetime
+
+from bulkput.errors import (
+    Conflict,
+    Denied,
+    IntegrityError,
+    NotFound,
+    QuotaExceeded,
+    StoreError,
+    Throttled,
+    TooLarge,
+    Unavailable,
+    Unsupported,
+)
+from bulkput.transport.base import Answer
+
+_PLAIN: dict[int, type[StoreError]] = {
+    202: Conflict,
+    401: Denied,
+    403: Denied,
+    404: NotFound,
+    405: Unsupported,
+    408: Unavailable,
+    409: Conflict,
+    410: NotFound,
+    412: Conflict,
+    497: Denied,
+    499: Unavailable,
+    501: Unsupported,
+}
+_MAX_DETAIL = 200
+
+
+def error_from_response(operation: str, key: str, answer: Answer, *, sent_md5: str | None = None) -> StoreError:
+    """The error that an answer means; call it with answers that are not success."""
+    status = answer.status
+    request_id = answer.headers.get("X-Trans-Id") or answer.headers.get("X-Amz-Request-Id")
+    text = answer.body.decode("utf-8", "replace").lower()
+    detail = answer.reason or _first_line(answer.body)
+    retry_after_s = parse_retry_after(answer.headers.get("Retry-After"), now=time.time())
+    if status in (429, 498) or (status == 503 and (retry_after_s is not None or "slow" in text)):
+        return Throttled(operation, key, detail, status=status, request_id=request_id, retry_after_s=retry_after_s)
+    match status:
+        case 422:
+            etag = answer.headers.get("ETag")
+            return IntegrityError(operation, key, expected=sent_md5, actual=etag, status=status, request_id=request_id)
+        case 413:
+            kind: type[StoreError] = QuotaExceeded if "quota" in text else TooLarge
+            detail = _first_line(answer.body) or detail
+        case 400:
+            # The reason is always "Bad Request"; what is wrong stands in the text.
+            kind, detail = StoreError, f"{detail}: {_first_line(answer.body)}"
+        case _ if 300 <= status < 400:
+            kind, detail = StoreError, f"redirect to {answer.headers.get('Location')}: give that URL yourself"
+        case _:
+            kind = _PLAIN.get(status, Unavailable if status >= 500 else StoreError)
+    return kind(operation, key, detail, status=status, request_id=request_id)
+
+
+def parse_retry_after(value: str | None, *, now: float) -> float | None:
+    """Seconds from now, of either form of Retry-After (RFC 9110, 10.2.3); None when there is none to understand."""
+    if value is None:
+        return None
+    if value.strip().isascii() and value.strip().isdigit():
+        return float(value)
+    try:
+        return max(0.0, parsedate_to_datetime(value).timestamp() - now)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _first_line(body: bytes) -> str:
+    lines = body.decode("utf-8", "replace").strip().splitlines()
+    return lines[0][:_MAX_DETAIL] if lines else ""

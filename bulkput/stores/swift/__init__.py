@@ -1,0 +1,1 @@
+"""OpenStack Swift: logging in, and the object API."""

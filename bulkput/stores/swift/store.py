@@ -1,0 +1,216 @@
+"""One Swift container as a Store: exactly one PUT per object, proven by its MD5."""
+
+import json
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote, urlencode, urlsplit
+
+from bulkput.errors import IntegrityError, StoreError, Unavailable, UsageError
+from bulkput.model import Body, Limits, ObjectHeaders, Prefix, RemoteObject, Stored
+from bulkput.payload.digest import DigestingBody
+from bulkput.stores.base import Destination, StoreContext
+from bulkput.stores.status import error_from_response
+from bulkput.stores.swift.auth import Account, Token, login_from
+from bulkput.transport.base import MAX_ANSWER, Answer, Transport, TransportError
+
+Rows = Sequence[Mapping[str, Any]]
+
+_PAGE = 10_000
+"""Names per listing request: Swift's default container_listing_limit; a cluster with less answers 412."""
+_MAX_PAGE_BYTES = 64 * 1024 * 1024
+"""10 000 rows, each with a name of up to 1024 bytes (six characters each when escaped in JSON) and its metadata."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """A request to the container, or to the object `key` in it."""
+
+    method: str
+    key: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    query: str = ""
+    max_answer: int = MAX_ANSWER
+
+
+class SwiftStore:
+    """Objects of one container, which is made by `prepare` if it is not there."""
+
+    def __init__(self, container: str, account: Account, transport: Transport, *, policy: str | None = None) -> None:
+        self.limits = Limits()
+        self._container = container
+        self._account = account
+        self._transport = transport
+        self._policy = policy
+        self._asked: Limits | None = None
+
+    def __repr__(self) -> str:
+        return f"SwiftStore({self._container!r})"
+
+    async def prepare(self) -> None:
+        """PUT the container: 201 new, 202 already there (SWIFT.md 4.4)."""
+        headers = {"Content-Length": "0"} | ({"X-Storage-Policy": self._policy} if self._policy else {})
+        answer = await self._request("make container", _Request("PUT", headers=headers))
+        if answer.status in (201, 202):
+            return
+        if answer.status in (401, 403):
+            # The right to write objects may be there without the right to make containers (ACLs): then the
+            # first object decides.
+            return
+        if self._policy and answer.status in (400, 409):
+            raise UsageError(await self._policy_hint(answer.status))
+        raise error_from_response("make container", self._container, answer)
+
+    async def put(self, key: str, body: Body, headers: ObjectHeaders) -> Stored:
+        digesting = DigestingBody(body)
+        fields = _render(headers)
+        if body.md5 is not None:
+            fields["ETag"] = body.md5
+        answer = await self._request("put", _Request("PUT", key, fields), digesting)
+        request_id = answer.headers.get("X-Trans-Id")
+        if answer.status != 201:
+            raise _put_error(key, answer, digesting.sent_md5)
+        etag = (answer.headers.get("ETag") or "").strip('"').lower()
+        if etag != digesting.sent_md5:
+            raise IntegrityError(
+                "put", key, expected=digesting.sent_md5, actual=etag or None, status=201, request_id=request_id
+            )
+        return Stored(key, digesting.sent_bytes, etag, request_id)
+
+    async def list(
+        self, prefix: str, *, delimiter: str | None = None, start_after: str | None = None
+    ) -> AsyncGenerator[RemoteObject | Prefix, None]:
+        """One GET per 10 000 names. A short page need not be the last (SWIFT.md 4.8), an empty one is."""
+        query = {"format": "json", "limit": str(_PAGE), "prefix": prefix}
+        if delimiter is not None:
+            query["delimiter"] = delimiter
+        while True:
+            if start_after is not None:
+                query["marker"] = start_after
+            rows = await self._page(prefix, query)
+            if not rows:
+                return
+            for row in rows:
+                yield _listed(row)
+            start_after = rows[-1].get("subdir") or rows[-1]["name"]
+
+    async def delete(self, keys: Iterable[str]) -> None:
+        for key in keys:
+            answer = await self._request("delete", _Request("DELETE", key))
+            if answer.status not in (204, 404):
+                raise error_from_response("delete", key, answer)
+
+    async def stat(self, key: str) -> RemoteObject | None:
+        answer = await self._request("stat", _Request("HEAD", key))
+        if answer.status == 404:
+            return None
+        if answer.status not in (200, 204):
+            raise error_from_response("stat", key, answer)
+        etag = answer.headers.get("ETag")
+        return RemoteObject(
+            name=key,
+            bytes=int(answer.headers.get("Content-Length", "0")),
+            hash=etag.strip('"') if etag else None,
+            content_type=answer.headers.get("Content-Type"),
+            last_modified=answer.headers.get("Last-Modified"),
+        )
+
+    async def ask_limits(self) -> Limits:
+        """`GET /info`, once; the defaults where a cluster hides it (SWIFT.md 4.3)."""
+        if self._asked is None:
+            swift = (await self._info()).get("swift", {})
+            self._asked = Limits(
+                max_name_bytes=int(swift.get("max_object_name_length", self.limits.max_name_bytes)),
+                max_object_bytes=int(swift.get("max_file_size", self.limits.max_object_bytes)),
+            )
+        return self._asked
+
+    async def aclose(self) -> None:
+        """The transport belongs to whoever made it."""
+
+    async def _page(self, prefix: str, query: Mapping[str, str]) -> Rows:
+        request = _Request("GET", query="?" + urlencode(query), max_answer=_MAX_PAGE_BYTES)
+        answer = await self._request("list", request)
+        if answer.status != 200:
+            raise error_from_response("list", prefix or self._container, answer)
+        try:
+            rows: Rows = json.loads(answer.body)
+        except ValueError:
+            raise StoreError("list", prefix, "the answer is not JSON", status=answer.status) from None
+        return rows
+
+    async def _info(self) -> dict[str, Any]:
+        host = urlsplit((await self._account.token()).storage_url)
+        try:
+            answer = await self._transport.request("GET", f"{host.scheme}://{host.netloc}/info", {})
+            found = json.loads(answer.body) if answer.status == 200 else {}
+        except TransportError as error:
+            raise Unavailable("info", self._container, str(error)) from error
+        except ValueError:
+            return {}
+        return found if isinstance(found, dict) else {}
+
+    async def _policy_hint(self, status: int) -> str:
+        if status == 409:
+            return f"container {self._container} exists with another storage policy than {self._policy!r}"
+        policies = (await self._info()).get("swift", {}).get("policies", [])
+        names = ", ".join(policy["name"] for policy in policies) or "the operator knows them"
+        return f"the cluster has no storage policy {self._policy!r}; choose from: {names}"
+
+    async def _request(self, operation: str, request: "_Request", body: Body | None = None) -> Answer:
+        """With the shared token; when it is refused, once more with a new one (radosgw says 403 for expired)."""
+        token = await self._account.token()
+        answer = await self._send(operation, request, token, body)
+        if answer.status in (401, 403) and (renewed := await self._account.renewed(token)) is not None:
+            answer = await self._send(operation, request, renewed, body)
+        return answer
+
+    async def _send(self, operation: str, request: "_Request", token: Token, body: Body | None) -> Answer:
+        path = "/" + quote(self._container, safe="")
+        if request.key is not None:
+            path += "/" + quote(request.key)
+        url = f"{token.storage_url}{path}{request.query}"
+        fields = {**request.headers, "X-Auth-Token": token.value}
+        try:
+            return await self._transport.request(request.method, url, fields, body, max_answer=request.max_answer)
+        except TransportError as error:
+            raise Unavailable(operation, request.key or self._container, str(error)) from error
+
+
+def open_store(destination: Destination, context: StoreContext) -> SwiftStore:
+    """Credentials by `swift/auth.py:login_from`. Raises UsageError: missing variables, an impossible container."""
+    length = len(destination.root.encode())
+    if length > 256:
+        raise UsageError(f"the container name has {length} bytes, Swift takes 256")
+    account = Account(login_from(context.environ), context.transport)
+    return SwiftStore(destination.root, account, context.transport, policy=context.storage_policy)
+
+
+def _put_error(key: str, answer: Answer, sent_md5: str) -> StoreError:
+    if 200 <= answer.status < 300 and answer.status != 202:
+        return IntegrityError("put", key, expected=sent_md5, actual=None, status=answer.status)
+    error = error_from_response("put", key, answer, sent_md5=sent_md5)
+    if answer.status == 202:
+        error.detail = "the store has a newer version of this object"
+    return error
+
+
+def _render(headers: ObjectHeaders) -> dict[str, str]:
+    """Swift's header names. The mtime has swiftclient's form, which `swift upload --changed` compares as text."""
+    rendered = {f"X-Object-Meta-{name}": value for name, value in headers.meta}
+    if headers.mtime_ns is not None:
+        rendered["X-Object-Meta-Mtime"] = f"{headers.mtime_ns / 1e9:f}"
+    if headers.content_type:
+        rendered["Content-Type"] = headers.content_type
+    if headers.cache_control:
+        rendered["Cache-Control"] = headers.cache_control
+    if headers.expires_in_s is not None:
+        rendered["X-Delete-After"] = str(headers.expires_in_s)
+    rendered.update(headers.extra)
+    return rendered
+
+
+def _listed(row: Mapping[str, Any]) -> RemoteObject | Prefix:
+    if "subdir" in row:
+        return Prefix(row["subdir"])
+    return RemoteObject(row["name"], row["bytes"], row.get("hash"), row.get("content_type"), row.get("last_modified"))

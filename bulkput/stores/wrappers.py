@@ -1,0 +1,154 @@
+"""What every store gets wrapped around it: Retrying(Limited(Observed(store))), stacked in `wrap`.
+
+Retry is outermost: while it waits before another attempt it holds no slot, so a few failing objects do not keep
+others from being sent. Limited is the only limit on requests in flight. Observed is innermost: it sees each
+attempt as it really was, without the wait for a slot.
+"""
+
+import asyncio
+import time
+from abc import ABC, abstractmethod
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from random import random
+from typing import TypeVar
+
+from bulkput import events as ev
+from bulkput.errors import BulkputError, StoreError
+from bulkput.events import Emit
+from bulkput.model import Body, Limits, ObjectHeaders, Prefix, RemoteObject, Stored
+from bulkput.options import RetryOptions
+from bulkput.policy.retry import next_delay_s
+from bulkput.stores.base import Store
+
+T = TypeVar("T")
+Pause = Callable[[float], Awaitable[bool]]
+"""Waits so many seconds; False when the run is being stopped meanwhile: then there is no further attempt."""
+
+
+def wrap(store: Store, *, retry: RetryOptions, concurrency: int, emit: Emit, pause: Pause | None = None) -> Store:
+    """The whole stack around a bare store."""
+    return Retrying(Limited(Observed(store, emit), concurrency), retry, emit, pause or _sleep)
+
+
+class _Wrapper(ABC):
+    """Passes every operation through `_around`; a wrapper is what it does there.
+
+    Listings pass by: they are one request at a time, and a consumer that dawdles must not hold a slot.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    @property
+    def limits(self) -> Limits:
+        return self._store.limits
+
+    @abstractmethod
+    async def _around(self, operation: str, key: str, call: Callable[[], Awaitable[T]]) -> T: ...
+
+    async def prepare(self) -> None:
+        await self._around("prepare", "", self._store.prepare)
+
+    async def put(self, key: str, body: Body, headers: ObjectHeaders) -> Stored:
+        return await self._around("put", key, lambda: self._store.put(key, body, headers))
+
+    def list(
+        self, prefix: str, *, delimiter: str | None = None, start_after: str | None = None
+    ) -> AsyncGenerator[RemoteObject | Prefix, None]:
+        return self._store.list(prefix, delimiter=delimiter, start_after=start_after)
+
+    async def delete(self, keys: Iterable[str]) -> None:
+        # Kept for every attempt: an iterator would be empty at the second.
+        every = tuple(keys)
+        await self._around("delete", every[0] if every else "", lambda: self._store.delete(every))
+
+    async def stat(self, key: str) -> RemoteObject | None:
+        return await self._around("stat", key, lambda: self._store.stat(key))
+
+    async def ask_limits(self) -> Limits:
+        return await self._around("info", "", self._store.ask_limits)
+
+    async def aclose(self) -> None:
+        await self._store.aclose()
+
+
+class Retrying(_Wrapper):
+    """Makes failed attempts again, as `policy/retry.py` decides. Bodies are replayed from their first byte."""
+
+    def __init__(self, store: Store, options: RetryOptions, emit: Emit, pause: Pause) -> None:
+        super().__init__(store)
+        self._options = options
+        self._emit = emit
+        self._pause = pause
+
+    async def _around(self, operation: str, key: str, call: Callable[[], Awaitable[T]]) -> T:
+        started = time.monotonic()
+        attempt = 1
+        while True:
+            try:
+                return await call()
+            except StoreError as error:
+                await self._wait_or_give_up(error, attempt, started)
+            attempt += 1
+
+    async def list(
+        self, prefix: str, *, delimiter: str | None = None, start_after: str | None = None
+    ) -> AsyncGenerator[RemoteObject | Prefix, None]:
+        """A listing that breaks off is resumed behind the last name it gave; each name given renews the tries."""
+        started = time.monotonic()
+        attempt = 1
+        while True:
+            try:
+                async for item in self._store.list(prefix, delimiter=delimiter, start_after=start_after):
+                    started, attempt, start_after = time.monotonic(), 1, item.name
+                    yield item
+            except StoreError as error:
+                await self._wait_or_give_up(error, attempt, started)
+            else:
+                return
+            attempt += 1
+
+    async def _wait_or_give_up(self, error: StoreError, attempt: int, started: float) -> None:
+        elapsed_s = time.monotonic() - started
+        error.attempts, error.elapsed_s = attempt, elapsed_s
+        delay_s = next_delay_s(error, attempt=attempt, elapsed_s=elapsed_s, options=self._options, random=random)
+        if delay_s is None:
+            raise error
+        self._emit(ev.Retrying(error, attempt, delay_s))
+        if not await self._pause(delay_s):
+            raise error
+
+
+class Limited(_Wrapper):
+    """At most `concurrency` operations at once; the others wait, first come first served."""
+
+    def __init__(self, store: Store, concurrency: int) -> None:
+        super().__init__(store)
+        self._slots = asyncio.Semaphore(concurrency)
+
+    async def _around(self, operation: str, key: str, call: Callable[[], Awaitable[T]]) -> T:
+        async with self._slots:
+            return await call()
+
+
+class Observed(_Wrapper):
+    """Reports each attempt and how long it took."""
+
+    def __init__(self, store: Store, emit: Emit) -> None:
+        super().__init__(store)
+        self._emit = emit
+
+    async def _around(self, operation: str, key: str, call: Callable[[], Awaitable[T]]) -> T:
+        started = time.monotonic()
+        try:
+            result = await call()
+        except BulkputError as error:
+            self._emit(ev.Requested(operation, key, time.monotonic() - started, error))
+            raise
+        self._emit(ev.Requested(operation, key, time.monotonic() - started, None))
+        return result
+
+
+async def _sleep(delay_s: float) -> bool:
+    await asyncio.sleep(delay_s)
+    return True

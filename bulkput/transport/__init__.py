@@ -1,0 +1,1 @@
+"""Bytes and sockets. Only this layer imports an HTTP client."""

@@ -1,0 +1,62 @@
+"""What a store asks of a transport: send one request, read one answer, say what went over the wire.
+
+A transport never follows a redirect, never logs in, never retries what a server answered. It does send a request
+again, at once and unasked, when a kept-alive connection turns out to have died while it was idle (RFC 9112, 9.3.1:
+a client may do so for idempotent methods; PUT is one). Those resends are counted like any request.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from bulkput.model import Body
+
+MAX_ANSWER = 64 * 1024
+"""Bytes of an answer's body that are kept unless a caller expects more: enough for any error text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A complete answer. `headers` is case-insensitive; `body` is cut at the bound the caller gave."""
+
+    status: int
+    reason: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(slots=True)
+class WireCount:
+    """What went over the wire so far, by method, and how many connections were opened for it."""
+
+    requests: Counter[str] = field(default_factory=Counter)
+    connections: int = 0
+
+
+class TransportError(Exception):
+    """No complete answer came. The store turns it into the error of its operation."""
+
+
+class Transport(Protocol):
+    count: WireCount
+
+    async def request(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: Body | None = None,
+        *,
+        max_answer: int = MAX_ANSWER,
+    ) -> Answer:
+        """Send one request and read its answer.
+
+        `url` is absolute and already percent-encoded; its path goes out byte for byte. A body of known size goes
+        with Content-Length, head and bytes in one write when `body.data` is there; one of unknown size goes
+        chunked. An answer that comes before the body has gone is an answer only if it is an error.
+
+        Raises TransportError, and SourceError from the body.
+        """
+
+    async def aclose(self) -> None: ...
