@@ -31,19 +31,21 @@ async def upload(
     *,
     options: UploadOptions | None = None,
     on_event: ev.Emit | None = None,
+    recorder: Recorder | None = None,
     stop: Stop | None = None,
     environ: Mapping[str, str] | None = None,
 ) -> Summary:
     """Upload files and directories to `destination`, a URL such as `swift://container/prefix`.
 
     Returns the numbers of the run, failures included: look at `Summary.exit_code` or `.failed`. `on_event` sees
-    every event; it runs on the event loop and must be quick. `stop` lets the caller end the run early.
+    every event; it runs on the event loop and must be quick. `recorder` holds the numbers while the run goes on;
+    `stop` ends it early.
 
     Raises UsageError, before anything is sent, for a wrong URL, a missing source or missing credentials.
     """
     options = options or UploadOptions()
     stop = stop or Stop()
-    recorder = Recorder()
+    recorder = recorder or Recorder()
 
     def emit(event: ev.Event) -> None:
         recorder(event)

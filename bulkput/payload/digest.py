@@ -11,12 +11,13 @@ class DigestingBody:
     """A Body that hashes what passes through `chunks()`; `sent_bytes` counts it.
 
     Each piece is hashed in a thread (hashlib releases the interpreter lock) while the event loop sends the same
-    piece, so hashing and sending overlap and the loop is never held.
+    piece, so hashing and sending overlap and the loop is never held. At most one piece is being hashed.
     """
 
     def __init__(self, body: Body) -> None:
         self._body = body
         self._md5 = hashlib.md5(usedforsecurity=False)
+        self._hashing: asyncio.Future[None] | None = None
         self.sent_bytes = body.size or 0
         self.size = body.size
         self.data = body.data
@@ -26,19 +27,25 @@ class DigestingBody:
         """Known beforehand, as the inner body says."""
         return self._body.md5
 
-    @property
-    def sent_md5(self) -> str:
-        """MD5 in hex of what `chunks()` has yielded, or of the whole body where that is known."""
-        return self._body.md5 or self._md5.hexdigest()
+    async def sent_md5(self) -> str:
+        """MD5 in hex of what `chunks()` has yielded, or of the whole body where that is known.
+
+        An answer may be here before the transport asks for a piece after the last: the last may still be hashed.
+        """
+        if self._body.md5 is not None:
+            return self._body.md5
+        if self._hashing is not None:
+            await self._hashing
+        return self._md5.hexdigest()
 
     async def chunks(self) -> AsyncIterator[bytes]:
         loop = asyncio.get_running_loop()
         self._md5 = hashlib.md5(usedforsecurity=False)
+        self._hashing = None
         self.sent_bytes = 0
         async for chunk in self._body.chunks():
-            hashing = loop.run_in_executor(None, self._md5.update, chunk)
+            if self._hashing is not None:
+                await self._hashing
+            self._hashing = loop.run_in_executor(None, self._md5.update, chunk)
             self.sent_bytes += len(chunk)
-            try:
-                yield chunk
-            finally:
-                await hashing
+            yield chunk

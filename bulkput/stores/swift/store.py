@@ -68,13 +68,12 @@ class SwiftStore:
             fields["ETag"] = body.md5
         answer = await self._request("put", _Request("PUT", key, fields), digesting)
         request_id = answer.headers.get("X-Trans-Id")
+        sent_md5 = await digesting.sent_md5()
         if answer.status != 201:
-            raise _put_error(key, answer, digesting.sent_md5)
+            raise _put_error(key, answer, sent_md5)
         etag = (answer.headers.get("ETag") or "").strip('"').lower()
-        if etag != digesting.sent_md5:
-            raise IntegrityError(
-                "put", key, expected=digesting.sent_md5, actual=etag or None, status=201, request_id=request_id
-            )
+        if etag != sent_md5:
+            raise IntegrityError("put", key, expected=sent_md5, actual=etag or None, status=201, request_id=request_id)
         return Stored(key, digesting.sent_bytes, etag, request_id)
 
     async def list(

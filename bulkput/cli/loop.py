@@ -1,0 +1,53 @@
+"""Running a coroutine for a verb: uvloop where there is one, and signals as people expect them."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from typing import Any, TypeVar
+
+import click
+
+from bulkput.engine.loop import loop_factory
+from bulkput.engine.stop import Stop
+
+T = TypeVar("T")
+INTERRUPTED = 130
+
+
+def run(main: Coroutine[Any, Any, T]) -> T:
+    """Run to the end; Ctrl-C ends it at once with exit code 130."""
+    try:
+        with asyncio.Runner(loop_factory=loop_factory()) as runner:
+            return runner.run(main)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+
+
+def run_stoppable(main: Callable[[Stop], Coroutine[Any, Any, T]]) -> T:
+    """Run `main(stop)` so that SIGINT and SIGTERM stop it gently, and a second one at once.
+
+    Once: no more work is taken, what is in flight ends, the summary is written. Twice: leave now, exit 130.
+    """
+
+    async def guarded() -> T:
+        stop = Stop()
+
+        def on_signal() -> None:
+            if stop.is_pulled:
+                # Threads that hang in a read would keep the interpreter from ending in the ordinary way.
+                sys.stdout.flush()
+                os._exit(INTERRUPTED)
+            click.echo("stopping: what is in flight ends first; once more leaves now", err=True)
+            stop.interrupt()
+
+        loop = asyncio.get_running_loop()
+        with suppress(NotImplementedError):  # Windows: Ctrl-C raises KeyboardInterrupt, handled by `run`
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.add_signal_handler(number, on_signal)
+        return await main(stop)
+
+    return run(guarded())
+

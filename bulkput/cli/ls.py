@@ -1,0 +1,79 @@
+"""`bulkput ls URL`"""
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from contextlib import aclosing
+from dataclasses import asdict
+
+import click
+
+from bulkput.errors import printable
+from bulkput.model import Prefix, RemoteObject
+from bulkput.options import WireOptions
+from bulkput.policy.naming import joined_prefix
+
+
+@click.command()
+@click.argument("url", metavar="URL")
+@click.option("-l", "--long", "is_long", is_flag=True, help="Size in bytes, time, content type and ETag as well.")
+@click.option("-r", "--recursive", is_flag=True, help="Everything below; default: one level, directories ending in /.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="One JSON object per line: name bytes hash content_type last_modified."
+)
+@click.option("--insecure", is_flag=True, help="Do not verify TLS certificates.")
+def ls(url: str, is_long: bool, recursive: bool, as_json: bool, insecure: bool) -> None:
+    """List what is stored below URL: swift://CONTAINER[/PREFIX].
+
+    Names are printed whole, so that they can be pasted behind swift://CONTAINER/ again. Exit code 1 when there is
+    nothing of that name.
+    """
+    from bulkput.cli.loop import run  # noqa: PLC0415 - asyncio
+
+    def show(item: RemoteObject | Prefix) -> None:
+        click.echo(_json_row(item) if as_json else _text_row(item, is_long=is_long))
+
+    try:
+        found = run(_list(url, recursive, insecure, show))
+    except BrokenPipeError:
+        sys.stderr.close()  # the interpreter would complain about stdout once more
+        sys.exit(0)
+    if not found:
+        click.echo(f"bulkput: nothing at {printable(url)}", err=True)
+        sys.exit(1)
+
+
+async def _list(url: str, recursive: bool, insecure: bool, show: Callable[[RemoteObject | Prefix], None]) -> int:
+    """Show what is below the URL as a directory, or the object of exactly that name; the number of rows shown."""
+    from bulkput.engine.run import open_store  # noqa: PLC0415 - brings aiohttp
+    from bulkput.stores.base import Destination  # noqa: PLC0415
+
+    prefix = Destination.parse(url).prefix
+    shown = 0
+    wire = WireOptions(verify_tls=not insecure, ca_file=os.environ.get("OS_CACERT"))
+    async with open_store(url, wire=wire) as (store, _):
+        below = store.list(joined_prefix(prefix), delimiter=None if recursive else "/")
+        async with aclosing(below) as listing:
+            async for item in listing:
+                show(item)
+                shown += 1
+        if not shown and prefix and not prefix.endswith("/") and (exact := await store.stat(prefix)) is not None:
+            show(exact)
+            shown = 1
+    return shown
+
+
+def _json_row(item: RemoteObject | Prefix) -> str:
+    return json.dumps({"prefix": item.name} if isinstance(item, Prefix) else asdict(item))
+
+
+def _text_row(item: RemoteObject | Prefix, *, is_long: bool) -> str:
+    # As ls does it: a terminal gets one line per name, a pipe the names as they are.
+    name = printable(item.name) if sys.stdout.isatty() else item.name
+    if not is_long:
+        return name
+    if isinstance(item, Prefix):
+        return f"{'-':>12}  {'-':26}  {'-':32}  {'-':24}  {name}"
+    time, etag, kind = item.last_modified or "-", item.hash or "-", item.content_type or "-"
+    return f"{item.bytes:>12}  {time:26}  {etag:32}  {kind:24}  {name}"

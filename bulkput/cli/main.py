@@ -1,0 +1,66 @@
+"""`bulkput VERB`: finds the verb, and turns errors into one line and an exit code.
+
+0 all there · 1 some objects failed · 2 usage or configuration · 3 the run stopped · 130 interrupted
+"""
+
+import sys
+from importlib import import_module
+from typing import cast
+
+import click
+
+from bulkput import __version__
+from bulkput.errors import BulkputError, UsageError
+
+_VERBS = {
+    "upload": "Upload files and directories to an object store.",
+    "ls": "List what is stored.",
+    "serve": "Run a small local Swift, for trying things out.",
+    "demo": "See for yourself: 1000 files, three ways to upload them.",
+}
+
+
+class _Verbs(click.Group):
+    """Imports a verb's module when it is called, so that `bulkput --help` answers at once."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _VERBS:
+            return None
+        return cast(click.Command, getattr(import_module(f"bulkput.cli.{cmd_name}"), cmd_name))
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Verbs"):
+            formatter.write_dl(list(_VERBS.items()))
+
+
+@click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="bulkput")
+def bulkput() -> None:
+    """Put very many files into an object store: fast, cheaply, and with nothing lost.
+
+    \b
+    bulkput upload ./dist swift://artifacts/build-42
+    bulkput ls -l swift://artifacts/build-42/
+
+    Destinations: swift://CONTAINER[/PREFIX], http(s)://HOST/PATH/ (plain PUT). Credentials come from the
+    environment: ST_AUTH, ST_USER and ST_KEY, or OS_STORAGE_URL and OS_AUTH_TOKEN; ~/.netrc or BULKPUT_HTTP_* for
+    plain HTTP.
+
+    Exit codes: 0 all there, 1 some objects failed, 2 usage or configuration, 3 the run stopped (denied, quota,
+    store gone), 130 interrupted.
+    """
+
+
+def main() -> None:
+    """The console script."""
+    try:
+        bulkput(prog_name="bulkput")
+    except UsageError as error:
+        click.echo(f"bulkput: {error}", err=True)
+        sys.exit(2)
+    except BulkputError as error:
+        click.echo(f"bulkput: {error}", err=True)
+        sys.exit(3)

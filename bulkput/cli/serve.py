@@ -1,0 +1,43 @@
+"""`bulkput serve`"""
+
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from bulkput.devserver import DevServer
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to bind; loopback only.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8080, show_default=True, help="0: any free one.")
+@click.option("--directory", type=click.Path(file_okay=False), help="Keep the objects here. Default: in memory.")
+@click.option("--latency", multiple=True, metavar="VERB=SECONDS", help="Be slow, e.g. put=0.27,head=0.03.")
+@click.option("--allow-remote", is_flag=True, help="Permit an address that others can reach.")
+def serve(host: str, port: int, directory: str | None, latency: tuple[str, ...], allow_remote: bool) -> None:
+    """Run a small local store that speaks Swift, for trying things out. Never a place for data you want to keep.
+
+    Prints the variables to set, then serves until Ctrl-C.
+    """
+    from bulkput.cli.loop import run  # noqa: PLC0415 - asyncio
+    from bulkput.devserver import DevServerOptions  # noqa: PLC0415 - aiohttp
+    from bulkput.devserver import serve as run_server  # noqa: PLC0415
+    from bulkput.devserver.__main__ import parse_latency  # noqa: PLC0415
+    from bulkput.errors import UsageError  # noqa: PLC0415
+
+    try:
+        options = DevServerOptions(
+            host=host,
+            port=port,
+            directory=directory,
+            latency=parse_latency(latency),
+            allow_remote=allow_remote,
+        )
+        run(run_server(options, ready=_announce))
+    except (OSError, ValueError) as error:
+        raise UsageError(f"serve: {error}") from None
+
+
+def _announce(server: "DevServer") -> None:
+    click.echo(f"export ST_AUTH={server.auth_url} ST_USER={server.options.user} ST_KEY={server.options.key}")
+    click.echo("serving until Ctrl-C; try: bulkput upload DIRECTORY swift://my-container", err=True)

@@ -1,0 +1,29 @@
+"""A local store that speaks OpenStack Swift, for demos and tests.
+
+It shares no code with the client: what both sides misread in the same way, no test would find. It imports the
+standard library and `aiohttp.web`, and nothing of bulkput above this folder.
+
+Reading path: `server` (what you run) > `app` (one request) > `objects`, `containers`, `accounts` (the verbs) > `store`
+(the containers and their index) > `memory`, `directory` (where the bytes lie).
+"""
+
+from .app import App, Handler, Intercept
+from .options import DevServerOptions, Latency, Limits
+from .server import DevServer, serve
+from .target import Kind, Target, parse_target
+from .traffic import Traffic
+
+__all__ = [
+    "App",
+    "DevServer",
+    "DevServerOptions",
+    "Handler",
+    "Intercept",
+    "Kind",
+    "Latency",
+    "Limits",
+    "Target",
+    "Traffic",
+    "parse_target",
+    "serve",
+]

@@ -1,0 +1,115 @@
+"""What is asked of the account and of the service as a whole: log in, list containers, tell limits."""
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from aiohttp import web
+
+from .call import Call
+from .listing import ListQuery
+from .options import Limits
+from .rules import Refused
+from .store import Container, Store
+from .tokens import Tokens
+
+JSON = ("Content-Type", "application/json; charset=utf-8")
+PLAIN = ("Content-Type", "text/plain; charset=utf-8")
+
+
+def log_in(call: Call, tokens: Tokens, account: str, local_host: str) -> web.Response:
+    """The v1 login (swift/common/middleware/tempauth.py, handle_get_token). Only GET."""
+    if call.request.method != "GET":
+        return call.refusal(405, "Log in with GET.", (("Allow", "GET"),))
+    headers = call.headers
+    user = headers.get("X-Auth-User") or headers.get("X-Storage-User") or ""
+    key = headers.get("X-Auth-Key") or headers.get("X-Storage-Pass") or ""
+    token = tokens.log_in(user, key)
+    if token is None:
+        realm = (("Www-Authenticate", 'Swift realm="unknown"'),)
+        return call.refusal(401, "This server could not verify that you may access the account.", realm)
+    # The name the client used for us, as Swift answers: it may come through a forwarded port.
+    host = headers.get("Host") or local_host
+    return call.answer(
+        200,
+        ("X-Auth-Token", token.text),
+        ("X-Storage-Token", token.text),
+        ("X-Auth-Token-Expires", str(tokens.seconds_left())),
+        ("X-Storage-Url", f"http://{host}/v1/{account}"),
+    )
+
+
+def tell_limits(call: Call, limits: Limits) -> web.Response:
+    """`GET /info`: the limits in force, and no middleware, for there is none."""
+    swift = {
+        **dataclasses.asdict(limits),
+        "version": "bulkput-devserver",
+        "strict_cors_mode": True,
+        "policies": [{"name": "Policy-0", "default": True, "aliases": "Policy-0"}],
+        "allow_account_management": False,
+        "account_autocreate": True,
+    }
+    return call.answer(
+        200, ("Content-Type", "application/json; charset=UTF-8"), body=json.dumps({"swift": swift}).encode()
+    )
+
+
+def serve_account(call: Call, store: Store, limits: Limits) -> web.Response:
+    """GET and HEAD of the account: its containers, its totals (API reference, "Show account details")."""
+    params = call.params()
+    totals = (
+        ("X-Account-Container-Count", str(len(store.containers))),
+        ("X-Account-Object-Count", str(sum(len(c.objects) for c in store.containers.values()))),
+        ("X-Account-Bytes-Used", str(sum(c.bytes_used for c in store.containers.values()))),
+    )
+    as_json = wants_json(call, params)
+    if call.request.method == "HEAD":
+        return call.answer(204, JSON if as_json else PLAIN, *totals)
+    if call.request.method != "GET":
+        raise Refused(405, "The method is not allowed for an account.", (("Allow", "GET, HEAD"),))
+    page = store.page(list_query(params, limits.account_listing_limit))
+    if not as_json:
+        text = "".join(row.name + "\n" for row in page).encode()
+        return call.answer(200 if text else 204, PLAIN, *totals, body=text or None)
+    rows = [{"subdir": row.name} if row.is_subdir else _container_row(store.containers[row.name]) for row in page]
+    return call.answer(200, JSON, *totals, body=json.dumps(rows).encode())
+
+
+def list_query(params: Mapping[str, str], most: int) -> ListQuery:
+    """A listing's parameters. Raises Refused(412) beyond `most`; a limit that is no number is no limit, as in Swift."""
+    text = params.get("limit", "")
+    limit = int(text) if text.isascii() and text.isdigit() else most
+    if limit > most:
+        raise Refused(412, f"Maximum limit is {most}")
+    return ListQuery(
+        limit=limit,
+        marker=params.get("marker", ""),
+        end_marker=params.get("end_marker", ""),
+        prefix=params.get("prefix", ""),
+        delimiter=params.get("delimiter", ""),
+        path=params.get("path"),
+        reverse=params.get("reverse", "").lower() in ("true", "1", "yes", "on", "t", "y"),
+    )
+
+
+def wants_json(call: Call, params: Mapping[str, str]) -> bool:
+    """Whether the listing is to be JSON; plain text is the default. XML is not spoken here: Refused(406)."""
+    given = params.get("format", "").lower()
+    if given == "xml":
+        raise Refused(406, "Listings are json or plain.")
+    return given == "json" or (not given and "application/json" in call.headers.get("Accept", ""))
+
+
+def _container_row(container: Container) -> dict[str, str | int]:
+    return {
+        "name": container.record.name,
+        "count": len(container.objects),
+        "bytes": container.bytes_used,
+        "last_modified": iso_time(container.record.timestamp),
+    }
+
+
+def iso_time(timestamp: float) -> str:
+    """A listing's last_modified: UTC, microseconds, no zone (swift/common/utils/timestamp.py, isoformat)."""
+    return datetime.fromtimestamp(timestamp, UTC).replace(tzinfo=None).isoformat(timespec="microseconds")

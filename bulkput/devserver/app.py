@@ -1,0 +1,98 @@
+"""The HTTP face: who is asked, whether they may, and which verb answers.
+
+A layer may be put around it: `Intercept` gets every request and the handler itself, so it can answer in its place,
+delay it, or change what it answered. A GET of an object has been sent by the time the handler returns.
+"""
+
+import asyncio
+import errno
+from collections.abc import Awaitable, Callable
+
+from aiohttp import web
+
+from .accounts import PLAIN, log_in, serve_account, tell_limits
+from .call import Call
+from .containers import serve_container
+from .objects import serve_object
+from .options import DevServerOptions
+from .rules import Refused
+from .store import Store
+from .target import Kind, parse_target
+from .tokens import Tokens
+from .traffic import Traffic
+
+Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+Intercept = Callable[[web.BaseRequest, Handler], Awaitable[web.StreamResponse]]
+
+
+class App:
+    """Answers requests from a store. `local_host` (HOST:PORT) serves clients that send no Host header."""
+
+    def __init__(self, options: DevServerOptions, store: Store, *, local_host: str = "") -> None:
+        self.options = options
+        self.store = store
+        self.local_host = local_host
+        self.tokens = Tokens(options)
+        self.traffic = Traffic()
+
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        """One request, one answer; it carries X-Trans-Id whatever happened."""
+        target = parse_target(request.raw_path)
+        verb, kind = request.method, target.kind
+        self.traffic.arrived(verb, kind)
+        call = Call(request, target, self.traffic)
+        status = 0
+        try:
+            response = await self._answer(call)
+            status = response.status
+            return response
+        finally:
+            self.traffic.answered(verb, kind, status)
+
+    async def _answer(self, call: Call) -> web.StreamResponse:
+        verb, kind = call.request.method, call.target.kind
+        wait = self.options.latency.of(verb) if kind is Kind.OBJECT else 0.0
+        # A PUT waits once its body is read and stored: a client that gives up meanwhile finds the object there. The
+        # others wait first; a GET is sent while it is answered.
+        if wait and verb != "PUT":
+            await asyncio.sleep(wait)
+        try:
+            response = await self._serve(call)
+        except Refused as refused:
+            response = call.refusal(refused.status, refused.text, refused.headers)
+        except OSError as error:
+            if isinstance(error, ConnectionError):
+                raise  # the client left while we were writing
+            full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+            response = call.refusal(507 if full else 503, f"The store's directory: {error.strerror or error}")
+        if wait and verb == "PUT":
+            await asyncio.sleep(wait)
+        return response
+
+    async def _serve(self, call: Call) -> web.StreamResponse:
+        target, options = call.target, self.options
+        if target.kind is Kind.OBJECT:
+            self._admit(call)
+            return await serve_object(call, self.store, options.limits)
+        match target.kind:
+            case Kind.AUTH:
+                return log_in(call, self.tokens, options.account, self.local_host)
+            case Kind.INFO:
+                return tell_limits(call, options.limits)
+            case Kind.HEALTH:
+                return call.answer(200, PLAIN, body=b"OK")
+            case Kind.OTHER:
+                raise Refused(412 if target.error else 404, target.error or "The resource could not be found.")
+        self._admit(call)
+        if target.kind is Kind.CONTAINER:
+            return await serve_container(call, self.store, options.limits)
+        return serve_account(call, self.store, options.limits)
+
+    def _admit(self, call: Call) -> None:
+        """Raises Refused: 401 without a living token, 403 for somebody else's account (tempauth.py, authorize)."""
+        headers = call.headers
+        if not self.tokens.accepts(headers.get("X-Auth-Token") or headers.get("X-Storage-Token")):
+            realm = (("Www-Authenticate", f'Swift realm="{self.options.account}"'),)
+            raise Refused(401, "This server could not verify that you may access the document.", realm)
+        if call.target.account != self.options.account:
+            raise Refused(403, "Access was denied to this resource.")

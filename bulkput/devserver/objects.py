@@ -1,0 +1,165 @@
+"""The verbs of an object: PUT, GET, HEAD, POST, DELETE (swift/proxy/controllers/obj.py, swift/obj/server.py)."""
+
+import mimetypes
+import re
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+from aiohttp import web
+
+from .call import Call, http_date
+from .content import MemoryContent
+from .options import Limits
+from .record import StoredObject
+from .rules import Refused, bare_etag, check_put, delete_time, stored_headers
+from .store import Container, Store
+
+_NOTHING = MemoryContent(())
+_RANGE = re.compile(r"bytes=(\d*)-(\d*)", re.ASCII)
+
+
+async def serve_object(call: Call, store: Store, limits: Limits) -> web.StreamResponse:
+    """Answer a request for an object. Raises Refused."""
+    verb, target = call.request.method, call.target
+    if verb == "PUT":
+        # Before the container is looked up, as in Swift.
+        if "If-None-Match" in call.headers and call.headers["If-None-Match"].strip() not in ("*", '"*"'):
+            raise Refused(400, "If-None-Match only supports *")
+    elif verb not in ("GET", "HEAD", "POST", "DELETE"):
+        allow = (("Allow", "DELETE, GET, HEAD, POST, PUT"),)
+        raise Refused(405, "The method is not allowed for an object.", allow)
+    container = store.containers.get(target.container)
+    if container is None:
+        raise Refused(404, "The resource could not be found.")
+    match verb:
+        case "PUT":
+            return await _put(call, store, container, limits)
+        case "POST":
+            return await _post(call, store, container, limits)
+        case "DELETE":
+            if not await store.delete(container, target.name):
+                raise Refused(404, "The resource could not be found.")
+            return call.answer(204)
+        case _:
+            return await _get(call, store, container)
+
+
+async def _put(call: Call, store: Store, container: Container, limits: Limits) -> web.Response:
+    headers, name = call.headers, call.target.name
+    timestamp = store.now()
+    check_put(headers, name, limits)
+    delete_at = delete_time(headers, timestamp)
+    kept = stored_headers(headers, delete_at, limits)
+    if "If-None-Match" in headers and store.find(container, name) is not None:
+        raise Refused(412, "A precondition for this request was not met.")
+    draft = store.draft()
+    try:
+        await call.read_body(draft.write, limits.max_file_size)
+        etag = await draft.finish()
+        if "ETag" in headers and bare_etag(headers["ETag"]) != etag:
+            raise Refused(422, "Unable to process the contained instructions", (("Etag", etag),))
+        stored = StoredObject(name, draft.size, etag, _content_type(call), timestamp, kept, _NOTHING, delete_at)
+        if not await store.keep(container, draft, stored):
+            raise Refused(404, "The resource could not be found.")
+    finally:
+        await draft.discard()
+    return call.answer(
+        201,
+        ("Etag", etag),
+        ("Last-Modified", http_date(timestamp)),
+        ("Content-Type", "text/html; charset=UTF-8"),
+    )
+
+
+async def _post(call: Call, store: Store, container: Container, limits: Limits) -> web.Response:
+    """All metadata is replaced, the Content-Type only if given (API reference, "Update object metadata")."""
+    timestamp, name = store.now(), call.target.name
+    delete_at = delete_time(call.headers, timestamp)
+    kept = stored_headers(call.headers, delete_at, limits)
+    old = store.find(container, name)
+    if old is None:
+        raise Refused(404, "The resource could not be found.")
+    content_type = call.headers.get("Content-Type", old.content_type)
+    changes = StoredObject(name, old.size, old.etag, content_type, timestamp, kept, _NOTHING, delete_at)
+    if not await store.rewrite(container, name, changes):
+        raise Refused(404, "The resource could not be found.")
+    return call.answer(202)
+
+
+async def _get(call: Call, store: Store, container: Container) -> web.StreamResponse:
+    """GET and HEAD; a file that is replaced between look-up and open is looked up again."""
+    while True:
+        stored = store.find(container, call.target.name)
+        if stored is None:
+            raise Refused(404, "The resource could not be found.")
+        shown = _shown(stored)
+        if stored.etag in map(bare_etag, re.split(r"\s*,\s*", call.headers.get("If-None-Match", ""))):
+            return call.answer(304, *shown)
+        span = _span(call.headers.get("Range", ""), stored.size)
+        if span is None:
+            raise Refused(
+                416, "The requested range cannot be satisfied.", (("Content-Range", f"bytes */{stored.size}"),)
+            )
+        start, stop = span
+        status = 200 if stop - start == stored.size else 206
+        if status == 206:
+            shown = (*shown, ("Content-Range", f"bytes {start}-{stop - 1}/{stored.size}"))
+        shown = (*shown, ("Content-Length", str(stop - start)))
+        if call.request.method == "HEAD" or start == stop:
+            return call.answer(status, *shown)
+        pieces = stored.content.read(start, stop)
+        try:
+            first = await anext(pieces)
+        except FileNotFoundError:
+            continue
+        return await _send(call, web.StreamResponse(status=status, headers=call.head(*shown)), first, pieces)
+
+
+async def _send(
+    call: Call, response: web.StreamResponse, first: bytes, rest: AsyncGenerator[bytes, None]
+) -> web.StreamResponse:
+    async with aclosing(rest):
+        await response.prepare(call.request)
+        await response.write(first)
+        async for piece in rest:
+            await response.write(piece)
+    await response.write_eof()
+    return response
+
+
+def _shown(stored: StoredObject) -> tuple[tuple[str, str], ...]:
+    return (
+        ("Content-Type", stored.content_type),
+        ("Etag", stored.etag),
+        ("Last-Modified", http_date(stored.timestamp)),
+        ("X-Timestamp", f"{stored.timestamp:016.5f}"),
+        ("Accept-Ranges", "bytes"),
+        *stored.headers,
+    )
+
+
+def _span(text: str, size: int) -> tuple[int, int] | None:
+    """The bytes one range asks for, None when it asks for none there are (RFC 9110 section 14.1.2).
+
+    Several ranges, other units and nonsense are ignored, which the RFC allows: the whole is sent.
+    """
+    found = _RANGE.fullmatch(text.strip())
+    if found is None or found.groups() == ("", ""):
+        return 0, size
+    first, last = found.groups()
+    if not first:
+        start, stop = max(size - int(last), 0), size
+    else:
+        start, stop = int(first), min(int(last) + 1, size) if last else size
+        if last and int(last) < start:
+            return 0, size
+    return (start, stop) if start < stop else None
+
+
+def _content_type(call: Call) -> str:
+    """What the client says, else by the name; the whole path, so that `data:x` in a name is no URL scheme."""
+    given = call.headers.get("Content-Type")
+    forced = call.headers.get("X-Detect-Content-Type", "").lower() in ("true", "1", "yes", "on", "t", "y")
+    if given and not forced:
+        return given
+    return mimetypes.guess_type(call.target.path)[0] or "application/octet-stream"

@@ -1,0 +1,93 @@
+"""What a local store can be told: where to listen, whom to let in, how slow to be, how much to take."""
+
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Latency:
+    """Seconds an object request waits at the server, by HTTP verb: a far or busy store on a near machine."""
+
+    put: float = 0.0
+    get: float = 0.0
+    head: float = 0.0
+    post: float = 0.0
+    delete: float = 0.0
+
+    def __post_init__(self) -> None:
+        if min(self.put, self.get, self.head, self.post, self.delete) < 0:
+            raise ValueError("a latency is zero or more seconds")
+
+    def of(self, verb: str) -> float:
+        """Seconds for one request with this HTTP verb; 0 for verbs that have no setting."""
+        match verb:
+            case "PUT":
+                return self.put
+            case "GET":
+                return self.get
+            case "HEAD":
+                return self.head
+            case "POST":
+                return self.post
+            case "DELETE":
+                return self.delete
+            case _:
+                return 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Swift's constraints; the defaults are those of swift/common/constraints.py, and `GET /info` tells them.
+
+    Tests lower them: nobody uploads 5 GiB to see a 413.
+    """
+
+    max_file_size: int = 5_368_709_122
+    max_object_name_length: int = 1024  # bytes of UTF-8
+    max_container_name_length: int = 256  # bytes of UTF-8
+    container_listing_limit: int = 10_000
+    account_listing_limit: int = 10_000
+    max_meta_name_length: int = 128
+    max_meta_value_length: int = 256
+    max_meta_count: int = 90
+    max_meta_overall_size: int = 4096
+    max_header_size: int = 8192
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DevServerOptions:
+    """How to run a local store. Raises ValueError for a bind that others could reach, unless that is asked for."""
+
+    host: str = "127.0.0.1"  # an address, or "localhost"
+    port: int = 0  # 0: any free one, so that two runs never meet
+    user: str = "test:tester"  # TempAuth's own example user; the account becomes AUTH_test
+    key: str = field(default="testing", repr=False)
+    token_life: float = 86_400.0  # seconds; TempAuth's default
+    directory: str | None = None  # keep the objects here; None: in memory, gone at the end
+    latency: Latency = Latency()
+    limits: Limits = Limits()
+    allow_remote: bool = False  # a published password on a public address is an open disk
+
+    def __post_init__(self) -> None:
+        account, colon, user = self.user.partition(":")
+        if not (account and colon and user):
+            raise ValueError(f"the user is written ACCOUNT:USER, not {self.user!r}")
+        if not self.allow_remote and not is_loopback(self.host):
+            raise ValueError(
+                f"the development store binds loopback addresses only, not {self.host!r}, unless allow_remote is given"
+            )
+
+    @property
+    def account(self) -> str:
+        """The account's name in URLs: `AUTH_` and the first half of the user, as TempAuth does."""
+        return "AUTH_" + self.user.partition(":")[0]
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach `host`. Names are not resolved: who could say what they mean tomorrow."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,169 @@
+"""The server as one runs it: in a test's own loop, or as a process of its own."""
+
+import asyncio
+import contextlib
+import mimetypes
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+from aiohttp import web
+
+from .app import App, Intercept
+from .directory import DirectoryShelf
+from .memory import MemoryShelf
+from .options import DevServerOptions
+from .store import Store
+from .tokens import Tokens
+from .traffic import Traffic
+
+_GRACE = 5.0  # seconds for requests in flight when the server ends
+_LINGER = 60.0  # seconds an unwanted body is read and dropped after an early answer: Swift's client_timeout
+
+
+class DevServer:
+    """`async with DevServer(options) as server:` listens until the block ends.
+
+    `intercept` is put around the handler, see `app`. Raises OSError when the address is taken, ValueError when the
+    directory holds other things.
+    """
+
+    def __init__(self, options: DevServerOptions | None = None, *, intercept: Intercept | None = None) -> None:
+        self.options = options or DevServerOptions()
+        self.port = self.options.port
+        self._intercept = intercept
+        self._exits = contextlib.AsyncExitStack()
+        self._app: App | None = None
+
+    async def __aenter__(self) -> Self:
+        options = self.options
+        async with contextlib.AsyncExitStack() as exits:
+            # The first guess of a type reads /etc/mime.types: not on the loop, not within a request.
+            await asyncio.to_thread(mimetypes.init)
+            store = Store(MemoryShelf() if options.directory is None else DirectoryShelf(options.directory))
+            exits.push_async_callback(store.aclose)
+            await store.load()
+            app = App(options, store)
+            runner = web.ServerRunner(_listener(app, self._intercept), shutdown_timeout=_GRACE)
+            await runner.setup()
+            exits.push_async_callback(runner.cleanup)
+            # "localhost" may be two addresses, and two listeners on port 0 get two ports.
+            host = "127.0.0.1" if options.host == "localhost" else options.host
+            await web.TCPSite(runner, host, options.port, backlog=1024).start()
+            self.port = runner.addresses[0][1]
+            app.local_host = self._authority
+            self._app = app
+            self._exits = exits.pop_all()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._exits.aclose()
+
+    def __repr__(self) -> str:
+        return f"<DevServer {self.auth_url} user={self.options.user}>"
+
+    @property
+    def auth_url(self) -> str:
+        """Where to log in: ST_AUTH."""
+        return f"http://{self._authority}/auth/v1.0"
+
+    @property
+    def storage_url(self) -> str:
+        """The account, as a login answers it."""
+        return f"http://{self._authority}/v1/{self.options.account}"
+
+    @property
+    def traffic(self) -> Traffic:
+        """What has arrived so far."""
+        return self._running.traffic
+
+    @property
+    def tokens(self) -> Tokens:
+        """The token in force; `revoke()` it to see a client log in again."""
+        return self._running.tokens
+
+    @property
+    def store(self) -> Store:
+        """What is stored, for tests to look at."""
+        return self._running.store
+
+    @property
+    def _running(self) -> App:
+        if self._app is None:
+            raise RuntimeError("the server was not started: use `async with`")
+        return self._app
+
+    @property
+    def _authority(self) -> str:
+        host = "127.0.0.1" if self.options.host == "localhost" else self.options.host
+        return f"[{host}]:{self.port}" if ":" in host else f"{host}:{self.port}"
+
+
+class _CountingServer(web.Server):
+    """aiohttp's low-level server, counting the connections it accepts."""
+
+    traffic: Traffic
+
+    def connection_made(self, handler: web.RequestHandler, transport: asyncio.Transport) -> None:
+        self.traffic.connections += 1
+        super().connection_made(handler, transport)
+
+
+def _listener(app: App, intercept: Intercept | None) -> _CountingServer:
+    server = _CountingServer(
+        app.handle if intercept is None else lambda request: intercept(request, app.handle),
+        access_log=None,
+        auto_decompress=False,  # a body is stored as it was sent: Content-Encoding is the object's, not the wire's
+        lingering_time=_LINGER,
+        keepalive_timeout=75.0,
+        read_bufsize=1 << 18,
+    )
+    server.traffic = app.traffic
+    return server
+
+
+async def serve(
+    options: DevServerOptions, *, ready: Callable[[DevServer], None], until_stdin_closes: bool = False
+) -> None:
+    """Run a server until SIGINT or SIGTERM, or until stdin ends if asked; call `ready` once it listens.
+
+    Returns normally after a signal. The signals' handlers belong to this call while it runs.
+    """
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    handled: list[signal.Signals] = []
+    try:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            with contextlib.suppress(NotImplementedError):  # Windows: there Ctrl-C raises KeyboardInterrupt
+                loop.add_signal_handler(number, stop.set)
+                handled.append(number)
+        async with DevServer(options) as server:
+            if until_stdin_closes:
+                _watch_stdin(loop, stop)
+            ready(server)
+            await stop.wait()
+    finally:
+        for number in handled:
+            loop.remove_signal_handler(number)
+
+
+def _watch_stdin(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
+    """Set `stop` at the end of stdin: whoever holds its other end may die without a word.
+
+    A daemon thread with bare reads: pipes, terminals and /dev/null all end the same way, and it holds up no exit.
+    """
+    descriptor = sys.stdin.fileno()
+
+    def watch() -> None:
+        while os.read(descriptor, 4096):
+            pass
+        with contextlib.suppress(RuntimeError):  # the loop is closed already
+            loop.call_soon_threadsafe(stop.set)
+
+    threading.Thread(target=watch, name="devserver-stdin", daemon=True).start()

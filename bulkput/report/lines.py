@@ -1,0 +1,110 @@
+"""Events and summaries as lines of text and as JSON."""
+
+import os
+from typing import Any
+
+from bulkput import events as ev
+from bulkput.errors import BulkputError, SourceError, StoreError, printable
+from bulkput.model import Reason
+from bulkput.recorder import Summary
+
+_UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
+
+
+def size_text(size: float) -> str:
+    """`1536` -> `1.5 KiB`."""
+    for unit in _UNITS:
+        if size < 1024 or unit == _UNITS[-1]:
+            break
+        size /= 1024
+    return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+
+
+def count_text(count: int) -> str:
+    """`1234567` -> `1 234 567`, readable in every country."""
+    return f"{count:,}".replace(",", " ")
+
+
+def event_line(event: ev.Event, *, verbose: bool) -> str | None:
+    """What a person should read of an event; None for what only counts."""
+    match event:
+        case ev.Failed():
+            return f"failed: {event.error}"
+        case ev.Stopping():
+            return f"stopped: {printable(event.why)}"
+        case ev.Skipped() if verbose or event.skip.reason is Reason.DRY_RUN:
+            to = f" -> {printable(event.skip.key)}" if event.skip.key else ""
+            return f"skipped: {printable(event.skip.path)}{to}: {event.skip.reason.value}"
+        case ev.Retrying() if verbose or event.error.operation in ("login", "make container"):
+            return f"retrying in {event.delay_s:.1f} s: {event.error}"
+        case ev.Uploaded() if verbose:
+            return f"uploaded: {printable(event.upload.source.path)} -> {printable(event.stored.key)}"
+    return None
+
+
+def summary_lines(summary: Summary) -> list[str]:
+    """The end of a run for people."""
+    requests = sum(summary.requests.values())
+    per_object = f" ({requests / summary.uploaded:.2f} per object)" if summary.uploaded else ""
+    lines = [
+        f"{count_text(summary.uploaded)} uploaded, {count_text(summary.skipped)} skipped, "
+        f"{count_text(summary.failed)} failed of {count_text(summary.found)} found",
+        f"{size_text(summary.bytes_sent)} in {summary.elapsed_s:.1f} s, {summary.objects_per_s:.0f} objects/s; "
+        f"{count_text(requests)} requests{per_object} over {summary.connections} connections, "
+        f"{count_text(summary.retries)} retries",
+    ]
+    lines += [f"  skipped {count_text(count)}: {reason}" for reason, count in summary.skipped_by_reason.items()]
+    if not summary.adds_up:
+        lines.append("these numbers do not add up: a bug in bulkput, do not trust this run; please report it")
+    return lines
+
+
+def event_json(event: ev.Event) -> dict[str, Any] | None:
+    """One object per event for `--json`; None for the events that merely count (Discovered, Requested)."""
+    match event:
+        case ev.Uploaded():
+            return {
+                "event": "uploaded",
+                "path": os.fsdecode(event.upload.source.path),
+                "key": event.stored.key,
+                "bytes": event.stored.size,
+                "etag": event.stored.etag,
+                "request_id": event.stored.request_id,
+                "elapsed_s": round(event.elapsed_s, 6),
+            }
+        case ev.Skipped():
+            skip = event.skip
+            row = {
+                "event": "skipped",
+                "path": os.fsdecode(skip.path),
+                "key": skip.key,
+                "reason": skip.reason.name.lower(),
+            }
+            return row if skip.size is None else {**row, "bytes": skip.size}
+        case ev.Failed():
+            return {"event": "failed", "path": os.fsdecode(event.path), "key": event.key, **_error_json(event.error)}
+        case ev.Retrying():
+            return {
+                "event": "retrying",
+                "key": event.error.key,
+                "attempt": event.attempt,
+                "delay_s": round(event.delay_s, 3),
+                **_error_json(event.error),
+            }
+        case ev.ScanDone():
+            return {"event": "scan_done"}
+        case ev.Stopping():
+            return {"event": "stopping", "cause": event.cause.value, "why": event.why}
+        case ev.Finished():
+            return {"event": "finished", "elapsed_s": round(event.elapsed_s, 3)}
+    return None
+
+
+def _error_json(error: BulkputError) -> dict[str, Any]:
+    row: dict[str, Any] = {"error": str(error), "kind": type(error).__name__}
+    match error:
+        case StoreError():
+            row |= {"status": error.status, "request_id": error.request_id}
+        case SourceError():
+            row |= {"problem": error.problem}
+    return row

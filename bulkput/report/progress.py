@@ -1,0 +1,132 @@
+"""Progress while a run goes on: a live line on a terminal, a plain line every few seconds elsewhere.
+
+Both look at the recorder from a thread of their own, a few times a second, so that the run pays nothing per object.
+An estimate of the remaining time appears only once the scan is complete: before that nobody knows the total.
+"""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Literal, Protocol, Self
+
+from rich.console import Console
+from rich.live import Live
+from rich.text import Text
+
+from bulkput.recorder import Recorder
+from bulkput.report.lines import count_text, size_text
+
+PLAIN_EVERY_S = 5.0
+_WINDOW_S = 10.0
+
+
+class Progress(Protocol):
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *exc: object) -> None: ...
+
+    def say(self, line: str) -> None:
+        """Print a line of text without disturbing the progress."""
+
+
+def progress(kind: Literal["auto", "bar", "plain", "none"], recorder: Recorder, console: Console) -> Progress:
+    """The view for `kind`; auto draws on a terminal and prints plain lines elsewhere."""
+    if kind == "auto":
+        kind = "bar" if console.is_terminal else "plain"
+    match kind:
+        case "bar":
+            return _Bar(recorder, console)
+        case "plain":
+            return _Plain(recorder, console)
+        case "none":
+            return _Silent(console)
+
+
+class Rates:
+    """Objects/s and bytes/s over the last ten seconds, from looks at a recorder."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._looks: deque[tuple[float, int, int]] = deque(((clock(), 0, 0),))
+
+    def look(self, done: int, sent: int) -> tuple[float, float]:
+        now = self._clock()
+        self._looks.append((now, done, sent))
+        while len(self._looks) > 2 and self._looks[1][0] < now - _WINDOW_S:
+            self._looks.popleft()
+        then, done_then, sent_then = self._looks[0]
+        passed = max(now - then, 1e-9)
+        return (done - done_then) / passed, (sent - sent_then) / passed
+
+
+def progress_text(recorder: Recorder, objects_per_s: float, bytes_per_s: float) -> str:
+    """One line: found, queued, done, failed, rates, and the time left where it can be known."""
+    left = recorder.found - recorder.done
+    parts = [
+        f"found {count_text(recorder.found)}" + ("" if recorder.is_scan_done else "+"),
+        f"queued {count_text(left)}",
+        f"done {count_text(recorder.done)}",
+        f"failed {count_text(recorder.failed)}",
+        f"{objects_per_s:.0f} objects/s",
+        f"{size_text(bytes_per_s)}/s",
+    ]
+    if recorder.is_scan_done:
+        parts.append("scan complete")
+        if objects_per_s > 0 and left:
+            minutes, seconds = divmod(round(left / objects_per_s), 60)
+            parts.append(f"ETA {minutes}:{seconds:02d}")
+    return "  ".join(parts)
+
+
+class _Silent:
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        pass
+
+    def say(self, line: str) -> None:
+        self._console.print(Text(line), soft_wrap=True)
+
+
+class _Bar(_Silent):
+    def __init__(self, recorder: Recorder, console: Console) -> None:
+        super().__init__(console)
+        rates = Rates()
+
+        def draw() -> Text:
+            return Text(progress_text(recorder, *rates.look(recorder.done, recorder.bytes_sent)))
+
+        self._live = Live(get_renderable=draw, console=console, refresh_per_second=4, transient=True)
+
+    def __enter__(self) -> Self:
+        self._live.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._live.stop()
+
+
+class _Plain(_Silent):
+    def __init__(self, recorder: Recorder, console: Console) -> None:
+        super().__init__(console)
+        self._recorder = recorder
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._tick, name="bulkput-progress", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def _tick(self) -> None:
+        rates = Rates()
+        while not self._ended.wait(PLAIN_EVERY_S):
+            self.say(progress_text(self._recorder, *rates.look(self._recorder.done, self._recorder.bytes_sent)))

@@ -1,0 +1,52 @@
+"""Fixtures that every test gets, and the real servers that some ask for."""
+
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+from blockbuster import BlockBuster, blockbuster_ctx
+
+from bulkput.devserver import DevServer
+from tests.servers.nginx import NginxDav, nginx_dav
+from tests.servers.swift import RealSwift, real_swift
+
+
+@pytest.fixture(autouse=True)
+def blockbuster() -> Iterator[BlockBuster]:
+    """A blocking call of bulkput on the event loop raises BlockingError."""
+    with blockbuster_ctx("bulkput") as detector:
+        yield detector
+
+
+@pytest.fixture(autouse=True)
+def no_credentials_of_the_developer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What stands in the developer's environment decides no test."""
+    for name in ("ST_AUTH", "ST_USER", "ST_KEY", "OS_STORAGE_URL", "OS_AUTH_TOKEN", "OS_AUTH_URL", "OS_CACERT"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("BULKPUT_HTTP_TOKEN", "BULKPUT_HTTP_USER", "BULKPUT_HTTP_PASSWORD", "NETRC"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(scope="session")
+def swift() -> Iterator[RealSwift]:
+    """A real OpenStack Swift, the same for the whole session: use a container of your own."""
+    with real_swift() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def nginx() -> Iterator[NginxDav]:
+    """nginx with DAV, storing into a directory, the same for the whole session."""
+    with nginx_dav() as running:
+        yield running
+
+
+@pytest.fixture
+async def devserver() -> AsyncIterator[DevServer]:
+    """The local store, in the test's own loop, empty."""
+    async with DevServer() as server:
+        yield server
+
+
+def environ_of(server: DevServer) -> dict[str, str]:
+    """The variables that lead to a devserver."""
+    return {"ST_AUTH": server.auth_url, "ST_USER": server.options.user, "ST_KEY": server.options.key}

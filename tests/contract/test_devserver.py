@@ -1,0 +1,15 @@
+"""The devserver, through swift://."""
+
+import pytest
+
+from bulkput.devserver import DevServer
+from tests.conftest import environ_of
+from tests.contract.suite import StoreContract, Target
+from tests.servers.judge import SwiftJudge
+
+
+class TestDevServer(StoreContract):
+    @pytest.fixture
+    def target(self, devserver: DevServer) -> Target:
+        judge = SwiftJudge(devserver.auth_url, devserver.options.user, devserver.options.key)
+        return Target("swift://contract", environ_of(devserver), lambda name: judge.get("contract", name))

@@ -1,0 +1,1 @@
+"""Real servers for tests, each a context manager that ends what it started."""

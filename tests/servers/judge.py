@@ -1,0 +1,68 @@
+"""Looking at a store with nothing of bulkput: the standard library's HTTP client."""
+
+import http.client
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote, urlencode, urlsplit
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """An object as the store gives it out."""
+
+    content: bytes
+    headers: Mapping[str, str]
+
+
+@dataclass(slots=True)
+class SwiftJudge:
+    """Reads one Swift account. Blocking: from async tests, call it in a thread."""
+
+    auth_url: str
+    user: str
+    key: str = field(repr=False)
+    _storage: str = ""
+    _token: str = ""
+
+    def get(self, container: str, name: str) -> Seen | None:
+        """None when there is no such object."""
+        status, headers, content = self._request("GET", f"/{quote(container)}/{quote(name)}")
+        if status == 404:
+            return None
+        assert status == 200, (status, name)
+        return Seen(content, headers)
+
+    def names(self, container: str) -> list[str]:
+        return [row["name"] for row in self.rows(container)]
+
+    def rows(self, container: str) -> list[dict[str, Any]]:
+        """The whole listing, by pages."""
+        rows: list[dict[str, Any]] = []
+        while True:
+            query = urlencode({"format": "json", "marker": rows[-1]["name"] if rows else ""})
+            status, _, content = self._request("GET", f"/{quote(container)}?{query}")
+            if status == 404:
+                return []
+            assert status == 200, status
+            if not (page := json.loads(content)):
+                return rows
+            rows += page
+
+    def _request(self, method: str, path: str) -> tuple[int, Mapping[str, str], bytes]:
+        if not self._token:
+            _, headers, _ = _ask("GET", self.auth_url, {"X-Auth-User": self.user, "X-Auth-Key": self.key})
+            self._storage, self._token = headers["X-Storage-Url"], headers["X-Auth-Token"]
+        return _ask(method, self._storage + path, {"X-Auth-Token": self._token})
+
+
+def _ask(method: str, url: str, headers: Mapping[str, str]) -> tuple[int, Mapping[str, str], bytes]:
+    parts = urlsplit(url)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=30)
+    try:
+        connection.request(method, url[len(f"{parts.scheme}://{parts.netloc}") :], headers=dict(headers))
+        answer = connection.getresponse()
+        return answer.status, answer.headers, answer.read()
+    finally:
+        connection.close()

@@ -1,0 +1,115 @@
+"""nginx as a store for tests: plain PUT and DELETE, real files, no authentication."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+# Bodies wait in a directory beside `root`, so that a PUT ends in a rename and not in a copy.
+CONFIG = """
+{user}
+daemon off;
+worker_processes 1;
+pid {state}/nginx.pid;
+error_log {state}/error.log;
+events {{ worker_connections 4096; }}
+http {{
+    access_log off;
+    default_type application/octet-stream;
+    client_body_temp_path {state}/body;
+    proxy_temp_path {state}/proxy;
+    fastcgi_temp_path {state}/fastcgi;
+    uwsgi_temp_path {state}/uwsgi;
+    scgi_temp_path {state}/scgi;
+    keepalive_requests 1000000000;
+    server {{
+        listen 127.0.0.1:{port};
+        location / {{
+            root {root};
+            client_max_body_size 0;
+            dav_methods PUT DELETE;
+            create_full_put_path on;
+            dav_access user:rw;
+        }}
+    }}
+}}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class NginxDav:
+    """`url` has no slash at its end; what is PUT to `url/a/b` is the file `root/a/b`."""
+
+    url: str
+    root: Path
+
+
+@contextmanager
+def nginx_dav(root: Path | None = None) -> Iterator[NginxDav]:
+    """An nginx that stores below `root` (default: a directory that goes with the block) while the block runs.
+
+    It gets its listening socket from us, as on an upgrade of its binary (variable NGINX): the port is never free
+    between our choosing it and its binding it, and connections wait in the socket until nginx takes them.
+    """
+    with (
+        tempfile.TemporaryDirectory(prefix="bulkput-nginx-", dir=root and root.parent) as directory,
+        socket.create_server(("127.0.0.1", 0), backlog=511) as listener,
+    ):
+        state = Path(directory)
+        files = root or state / "files"
+        files.mkdir(exist_ok=True)
+        port = listener.getsockname()[1]
+        # Started by root, workers would become another user and could not write here.
+        user = f"user {pwd.getpwuid(os.getuid()).pw_name};" if os.getuid() == 0 else ""
+        (state / "nginx.conf").write_text(CONFIG.format(state=state, root=files.resolve(), port=port, user=user))
+        server = start(state, listener)
+        listener.close()
+        try:
+            wait_until_answering(server, port, state / "error.log")
+            yield NginxDav(f"http://127.0.0.1:{port}", files)
+        finally:
+            server.terminate()
+            try:
+                server.wait(10)
+            except subprocess.TimeoutExpired:
+                server.kill()
+                server.wait()
+
+
+def start(state: Path, listener: socket.socket) -> subprocess.Popen[bytes]:
+    program = shutil.which("nginx", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/usr/local/sbin")
+    if program is None:
+        raise RuntimeError("nginx is not installed; scripts/tools installs it")
+    command = [program, "-p", str(state), "-e", str(state / "error.log"), "-c", str(state / "nginx.conf")]
+    if shutil.which("setpriv"):  # then the kernel ends it even when the tests are killed
+        command = ["setpriv", "--pdeathsig", "TERM", *command]
+    return subprocess.Popen(
+        command,
+        env=os.environ | {"NGINX": f"{listener.fileno()};"},
+        pass_fds=[listener.fileno()],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,  # the same lines are in error.log
+        start_new_session=True,
+    )
+
+
+def wait_until_answering(server: subprocess.Popen[bytes], port: int, log: Path) -> None:
+    """One request: it waits in the listening socket for nginx, and fails when nginx ends instead."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    with closing(connection), suppress(OSError, http.client.HTTPException):
+        connection.request("GET", "/")
+        connection.getresponse().read()
+        return
+    server.kill()
+    reason = log.read_text() if log.exists() else ""
+    raise RuntimeError(f"nginx did not start: exit status {server.wait()}\n{reason}")

@@ -1,0 +1,53 @@
+"""A real OpenStack Swift for tests."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "swift"
+
+
+@dataclass(frozen=True, slots=True)
+class RealSwift:
+    """Where to log in, and as whom. The account speaks S3 too: access key `user`, secret `key`."""
+
+    auth_url: str
+    user: str
+    key: str = field(repr=False)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables that bulkput and python-swiftclient read."""
+        return {"ST_AUTH": self.auth_url, "ST_USER": self.user, "ST_KEY": self.key}
+
+
+@contextmanager
+def real_swift() -> Iterator[RealSwift]:
+    """The Swift that BULKPUT_TEST_SWIFT_AUTH, _USER and _KEY name, else a new one that ends with the block.
+
+    The new one runs beside a `cat` that reads from us: when we end, in whichever way, `cat` reads the end of its
+    input, and the script takes the servers down. Its own session keeps Ctrl-C away until the tests are done with it.
+    """
+    if auth_url := os.environ.get("BULKPUT_TEST_SWIFT_AUTH"):
+        user, key = os.environ["BULKPUT_TEST_SWIFT_USER"], os.environ["BULKPUT_TEST_SWIFT_KEY"]
+        yield RealSwift(auth_url, user, key)
+        return
+    command = [str(SCRIPT), "run", "sh", "-c", 'echo "$ST_AUTH $ST_USER $ST_KEY" && exec cat']
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
+    ) as script:
+        assert script.stdin is not None
+        assert script.stdout is not None
+        answer = script.stdout.readline().split()
+        if len(answer) != 3:
+            raise RuntimeError(f"{SCRIPT} run: exit status {script.wait()}; the reason is on standard error")
+        try:
+            yield RealSwift(*answer)
+        finally:
+            script.stdin.close()
+            script.wait()
