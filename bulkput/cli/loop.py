@@ -50,4 +50,3 @@ def run_stoppable(main: Callable[[Stop], Coroutine[Any, Any, T]]) -> T:
         return await main(stop)
 
     return run(guarded())
-

@@ -1,8 +1,10 @@
 """Listings: names in order, and one page of them as Swift would give it.
 
 The rules are those of the container server's query (swift/container/backend.py, list_objects_iter) and of the API
-reference ("Show container details and list objects"). Names are compared as text: code point order of Python's str is
-the byte order of UTF-8.
+reference ("Show container details and list objects"). One deviation: with `path=`, Swift 2.38 leaves out an object
+whose name is a skipped subdir's with the last byte one higher (`a0` after `a/b`); here it is listed.
+
+Names are compared as text: code point order of Python's str is the byte order of UTF-8.
 """
 
 from bisect import bisect_left, bisect_right, insort

@@ -1,5 +1,6 @@
 """A whole run: opens the parts, runs the pipeline, closes them, adds up."""
 
+import asyncio
 import os
 import time
 from collections.abc import AsyncIterator, Iterable, Mapping
@@ -53,8 +54,10 @@ async def upload(
             on_event(event)
 
     roots = [os.fsencode(source) for source in sources]
-    naming = placement(roots, Destination.parse(destination), options)
-    found = walk(roots, options.walk)
+    target = Destination.parse(destination)
+    # In a thread: the first look at a source may be a slow one, at a network file system say.
+    naming = await asyncio.to_thread(placement, roots, target, options)
+    found = await asyncio.to_thread(walk, roots, options.walk)
     opener = BodyOpener(options.body)
     stop.report_to(emit)
     started = time.monotonic()

@@ -1,35 +1,91 @@
-"""A source's blocking iterator, run in a thread of its own and handed to the event loop in small batches."""
+"""A source's blocking iterator, run in a thread of its own and handed to the event loop as it goes.
+
+What is found is handed over at once: a source that hangs in a stat call keeps nothing back. While the loop is busy,
+findings gather up to a bound, so that a fast scan costs one wake-up per batch and not one per file.
+"""
 
 import asyncio
-import time
+import threading
 from collections.abc import AsyncGenerator, Iterator
-from concurrent.futures import ThreadPoolExecutor
 
 from bulkput.model import Found
 
-_BATCH = 512
-_BATCH_S = 0.02
-"""A batch is handed over when it is full or this old: the first file leaves at once, and a slow disk's stat calls
-do not keep what they have found."""
+_AHEAD = 512
+"""Findings that wait for the loop at most; then the scan waits."""
 
 
-async def scan(source: Iterator[Found]) -> AsyncGenerator[Found]:
-    """The items of `source`. At most one batch is held; nothing is read ahead of the consumer but that."""
-    loop = asyncio.get_running_loop()
-    executor = ThreadPoolExecutor(1, thread_name_prefix="bulkput-scan")
+async def scan(source: Iterator[Found]) -> AsyncGenerator[Found, None]:
+    """The items of `source`, in order; what it raises comes out here. Closing this ends the scan at its next item."""
+    handover = _Handover(source, asyncio.get_running_loop())
+    # A daemon: a scan that hangs in a dead file system must not keep the program from ending.
+    threading.Thread(target=handover.fill, name="bulkput-scan", daemon=True).start()
     try:
-        while batch := await loop.run_in_executor(executor, _batch, source):
+        while (batch := await handover.taken()) is not None:
             for found in batch:
                 yield found
     finally:
-        executor.shutdown(wait=False)
+        handover.close()
 
 
-def _batch(source: Iterator[Found]) -> list[Found]:
-    batch: list[Found] = []
-    until = time.monotonic() + _BATCH_S
-    for found in source:
-        batch.append(found)
-        if len(batch) >= _BATCH or time.monotonic() > until:
-            break
-    return batch
+class _Handover:
+    """A bounded buffer between a thread that fills it and an event loop that takes all there is."""
+
+    def __init__(self, source: Iterator[Found], loop: asyncio.AbstractEventLoop) -> None:
+        self._source = source
+        self._loop = loop
+        self._change = threading.Condition()
+        self._found: list[Found] = []
+        self._is_done = False
+        self._is_closed = False
+        self._error: Exception | None = None
+        self._waiting: asyncio.Future[None] | None = None
+
+    def fill(self) -> None:
+        """In the thread: until the source ends or `close` is called."""
+        try:
+            for found in self._source:
+                with self._change:
+                    while len(self._found) >= _AHEAD and not self._is_closed:
+                        self._change.wait()
+                    if self._is_closed:
+                        return
+                    self._found.append(found)
+                    self._wake()
+        except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to the consumer
+            self._error = error
+        with self._change:
+            self._is_done = True
+            self._wake()
+
+    async def taken(self) -> list[Found] | None:
+        """In the loop: what has been found since the last time; None at the end."""
+        while True:
+            with self._change:
+                if self._found:
+                    batch, self._found = self._found, []
+                    self._change.notify()
+                    return batch
+                if self._is_done:
+                    break
+                self._waiting = waiting = self._loop.create_future()
+            await waiting
+        if self._error is not None:
+            raise self._error
+        return None
+
+    def close(self) -> None:
+        with self._change:
+            self._is_closed = True
+            self._waiting = None
+            self._change.notify()
+
+    def _wake(self) -> None:
+        # Only with the lock held, and never after `close`: the loop may be gone by then.
+        if self._waiting is not None:
+            waiting, self._waiting = self._waiting, None
+            self._loop.call_soon_threadsafe(_settle, waiting)
+
+
+def _settle(waiting: asyncio.Future[None]) -> None:
+    if not waiting.done():  # cancelled with its consumer
+        waiting.set_result(None)

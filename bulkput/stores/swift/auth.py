@@ -63,6 +63,8 @@ class V1Login:
             raise Denied(
                 "login", self.user, f"refused by {self.auth_url}: check ST_USER and ST_KEY", status=answer.status
             )
+        if answer.status == 404:
+            raise UsageError(f"{self.auth_url} is not there (404): ST_AUTH must name a v1 auth URL (.../auth/v1.0)")
         if answer.status not in (200, 204):
             raise error_from_response("login", self.auth_url, answer)
         value = answer.headers.get("X-Storage-Token") or answer.headers.get("X-Auth-Token")

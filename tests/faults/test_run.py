@@ -1,0 +1,308 @@
+"""What goes wrong during a run against a Swift: the run survives it or stops, and says the truth either way."""
+
+import asyncio
+import os
+import threading
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from contextlib import aclosing, asynccontextmanager
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+
+import bulkput
+from bulkput import events as ev
+from bulkput.devserver import DevServer, Handler, Intercept, Kind, parse_target
+from bulkput.engine.pipeline import send_all
+from bulkput.engine.run import open_store
+from bulkput.engine.stop import Stop
+from bulkput.errors import Conflict, IntegrityError, SourceError
+from bulkput.model import Found, SourceFile
+from bulkput.options import NamingOptions, RetryOptions, StopRules, UploadOptions, WireOptions
+from bulkput.payload.body import BodyOpener
+from bulkput.recorder import Recorder
+from bulkput.sources.scan import scan
+from tests.conftest import environ_of
+
+QUICK = RetryOptions(retries=3, base_s=0.001)
+
+
+@asynccontextmanager
+async def faulty(intercept: Intercept) -> AsyncIterator[DevServer]:
+    """A devserver with `intercept` around its object PUTs; all else goes its way."""
+
+    async def only_puts(request: web.BaseRequest, handler: Handler) -> web.StreamResponse:
+        if request.method == "PUT" and parse_target(request.raw_path).kind is Kind.OBJECT:
+            return await intercept(request, handler)
+        return await handler(request)
+
+    async with DevServer(intercept=only_puts) as server:
+        yield server
+
+
+def files(root: Path, count: int) -> Path:
+    for n in range(count):
+        (root / f"{n:04d}").write_text(f"content {n}")
+    return root
+
+
+async def run(server: DevServer, root: Path, **options: object) -> tuple[bulkput.Summary, list[ev.Event]]:
+    seen: list[ev.Event] = []
+    chosen = UploadOptions(**{"retry": QUICK, **options})  # type: ignore[arg-type]
+    summary = await bulkput.upload(
+        [root], "swift://c", options=chosen, on_event=seen.append, environ=environ_of(server)
+    )
+    assert summary.adds_up
+    return summary, seen
+
+
+def errors(seen: list[ev.Event]) -> list[BaseException]:
+    return [event.error for event in seen if isinstance(event, ev.Failed)]
+
+
+async def test_a_token_that_expires_under_64_workers_is_renewed_once(tmp_path: Path) -> None:
+    """Every request from the 200th on is refused until there is a new token; bodies are sent again."""
+    count = 0
+
+    async def expire(request: web.BaseRequest, handler: Handler) -> web.StreamResponse:
+        nonlocal count
+        count += 1
+        if count == 200:
+            server.tokens.revoke()
+        return await handler(request)
+
+    async with faulty(expire) as server:
+        summary, _ = await run(server, files(tmp_path, 500))
+        assert (summary.uploaded, summary.failed, summary.retries) == (500, 0, 0)
+        assert server.traffic.requests["GET", Kind.AUTH] == 2
+
+
+async def test_403_is_answered_by_one_new_login_and_then_the_run_stops(tmp_path: Path) -> None:
+    """radosgw says 403 for an expired token, so it is tried once; a second 403 is meant."""
+
+    async def deny(_request: web.BaseRequest, _handler: Handler) -> web.StreamResponse:
+        return web.Response(status=403)
+
+    async with faulty(deny) as server:
+        summary, _ = await run(server, files(tmp_path, 200), wire=WireOptions(concurrency=1))
+        assert summary.exit_code == 3 and summary.uploaded == 0
+        assert summary.stopping is not None and "403" in summary.stopping.why
+        assert server.traffic.requests["GET", Kind.AUTH] == 2
+        assert server.traffic.requests["PUT", Kind.OBJECT] == 0, "denied before they reached the handler"
+        assert summary.skipped_by_reason["run stopped before it was sent"] > 0
+
+
+@pytest.mark.parametrize("status", [408, 429, 498, 499, 500, 502, 503, 504, 507])
+async def test_an_answer_that_passes_is_retried(tmp_path: Path, status: int) -> None:
+    """Each object is refused once, then taken."""
+    refused: set[str] = set()
+
+    async def once(request: web.BaseRequest, handler: Handler) -> web.StreamResponse:
+        if request.raw_path in refused:
+            return await handler(request)
+        refused.add(request.raw_path)
+        return web.Response(status=status)
+
+    async with faulty(once) as server:
+        summary, _ = await run(server, files(tmp_path, 20))
+    assert (summary.uploaded, summary.failed, summary.retries, summary.exit_code) == (20, 0, 20, 0)
+    assert summary.requests["PUT"] == 41
+
+
+@pytest.mark.parametrize("status", [400, 404, 405, 409, 411, 414])
+async def test_an_answer_that_stays_is_not_retried(tmp_path: Path, status: int) -> None:
+    """That object fails, at its first attempt, and no other."""
+
+    async def refuse(request: web.BaseRequest, handler: Handler) -> web.StreamResponse:
+        return web.Response(status=status) if request.raw_path.endswith("0007") else await handler(request)
+
+    async with faulty(refuse) as server:
+        summary, _ = await run(server, files(tmp_path, 20))
+    assert (summary.uploaded, summary.failed, summary.retries, summary.exit_code) == (19, 1, 0, 1)
+    assert summary.failures[0].key == "0007" and f": {status} " in summary.failures[0].error
+
+
+async def test_a_full_quota_stops_the_run(tmp_path: Path) -> None:
+    """Exit 3: all that follows would fail as well."""
+
+    async def full(_request: web.BaseRequest, _handler: Handler) -> web.StreamResponse:
+        return web.Response(status=413, text="Upload exceeds quota.")
+
+    async with faulty(full) as server:
+        summary, _ = await run(server, files(tmp_path, 200))
+    assert summary.exit_code == 3 and summary.stopping is not None and "quota" in summary.stopping.why
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "kind"),
+    [
+        (201, {"ETag": "0" * 32}, IntegrityError),
+        (201, {}, IntegrityError),
+        (200, {}, IntegrityError),
+        (204, {}, IntegrityError),
+        (202, {}, Conflict),
+    ],
+)
+async def test_an_answer_that_proves_nothing_is_no_success(
+    tmp_path: Path, status: int, headers: dict[str, str], kind: type[Exception]
+) -> None:
+    """A wrong ETag, none, another 2xx than 201, a newer version: the object failed."""
+
+    async def lie(_request: web.BaseRequest, _handler: Handler) -> web.StreamResponse:
+        await _request.read()
+        return web.Response(status=status, headers=headers)
+
+    async with faulty(lie) as server:
+        summary, seen = await run(server, files(tmp_path, 3))
+    assert (summary.uploaded, summary.failed, summary.exit_code) == (0, 3, 1)
+    assert {type(error) for error in errors(seen)} == {kind}
+
+
+async def test_a_store_that_goes_away_stops_the_run(tmp_path: Path) -> None:
+    """So many failures in a row, each out of retries: exit 3, and all found files are accounted for."""
+
+    async def hang_up(request: web.BaseRequest, _handler: Handler) -> web.StreamResponse:
+        assert request.transport is not None
+        request.transport.close()
+        return web.Response()
+
+    async with faulty(hang_up) as server:
+        retry = RetryOptions(retries=1, base_s=0.001)
+        summary, _ = await run(server, files(tmp_path, 300), retry=retry, stop=StopRules(store_gone_after=20))
+    assert summary.exit_code == 3 and summary.uploaded == 0
+    assert summary.stopping is not None and summary.stopping.why.startswith("the store is gone: 20 objects in a row")
+
+
+@pytest.mark.parametrize(("changes", "uploaded"), [(1, 1), (2, 0)])
+async def test_a_file_that_changes_while_it_is_sent_is_sent_once_more(
+    tmp_path: Path, changes: int, uploaded: int
+) -> None:
+    """Changed once: the new version is stored. Changed twice: `failed: changed`, and nothing of it is stored."""
+    path = tmp_path / "growing"
+    path.write_bytes(b"a" * 5_000_000)
+    puts = 0
+
+    async def append(request: web.BaseRequest, handler: Handler) -> web.StreamResponse:
+        nonlocal puts
+        puts += 1
+        if puts <= changes:
+            await asyncio.to_thread(path.write_bytes, b"b" * (5_000_000 + puts))
+        return await handler(request)
+
+    async with faulty(append) as server:
+        summary, seen = await run(server, tmp_path)
+        assert (summary.uploaded, summary.failed) == (uploaded, 1 - uploaded)
+        assert summary.bytes_sent == 5_000_001 * uploaded
+        if not uploaded:
+            (error,) = errors(seen)
+            assert isinstance(error, SourceError) and error.problem == "changed"
+        listed = [item async for item in _listed(server)]
+        assert listed == (["growing"] if uploaded else [])
+
+
+async def _listed(server: DevServer) -> AsyncIterator[str]:
+    async with open_store("swift://c", environ=environ_of(server)) as (store, _):
+        async for item in store.list(""):
+            yield item.name
+
+
+async def test_a_vanished_file_fails_alone(tmp_path: Path) -> None:
+    """It was there when the tree was scanned, and is not when its turn comes."""
+    files(tmp_path, 10)
+
+    async def remove_last(request: web.BaseRequest, handler: Handler) -> web.StreamResponse:
+        (tmp_path / "0009").unlink(missing_ok=True)
+        return await handler(request)
+
+    async with faulty(remove_last) as server:
+        options = {"wire": WireOptions(concurrency=1)}
+        summary, seen = await run(server, tmp_path, **options)
+    assert (summary.uploaded, summary.failed, summary.exit_code) == (9, 1, 1)
+    (error,) = errors(seen)
+    assert isinstance(error, SourceError) and error.problem == "vanished"
+
+
+async def test_the_first_put_leaves_before_the_scan_ends(tmp_path: Path) -> None:
+    """The source gives one file, and its end only once the store has seen that one."""
+    path = os.fsencode(files(tmp_path, 1) / "0000")
+    arrived = threading.Event()
+
+    def source() -> Iterator[Found]:
+        yield SourceFile(path, b"first", 9, 0)
+        assert arrived.wait(20), "the PUT waits for the end of the scan"
+        yield SourceFile(path, b"second", 9, 0)
+
+    async def note(request: web.BaseRequest, handler: Handler) -> web.StreamResponse:
+        arrived.set()
+        return await handler(request)
+
+    recorder = Recorder()
+    options = UploadOptions()
+    async with faulty(note) as server, open_store("swift://c", environ=environ_of(server)) as (store, _):
+        await store.prepare()
+        opener = BodyOpener(options.body)
+        async with aclosing(scan(source())) as found:
+            await send_all(found, store, opener, naming=NamingOptions(), options=options, emit=recorder, stop=Stop())
+        opener.close()
+    assert recorder.uploaded == 2
+
+
+async def test_no_more_connections_than_concurrency_and_one_request_per_object(tmp_path: Path) -> None:
+    """300 objects over at most 16 connections: 300 PUTs, one for the container, one login."""
+    async with DevServer() as server:
+        summary, _ = await run(server, files(tmp_path, 300), wire=WireOptions(concurrency=16))
+        assert summary.requests == {"GET": 1, "PUT": 301}
+        assert server.traffic.connections <= 16 and summary.connections == server.traffic.connections
+        assert server.traffic.peak_in_flight <= 16
+
+
+async def test_each_entry_is_reported_exactly_once_also_when_the_run_is_stopped(tmp_path: Path) -> None:
+    """Stopped in the middle: what was found is uploaded or skipped, each path once."""
+    stop = Stop()
+    ends: Counter[bytes] = Counter()
+    found: list[bytes] = []
+
+    def watch(event: ev.Event) -> None:
+        match event:
+            case ev.Discovered(found=SourceFile() as file):
+                found.append(file.path)
+            case ev.Uploaded():
+                ends[event.upload.source.path] += 1
+                if ends.total() == 50:
+                    stop.interrupt()
+            case ev.Skipped():
+                ends[event.skip.path] += 1
+            case ev.Failed():
+                ends[event.path] += 1
+
+    async with DevServer() as server:
+        summary = await bulkput.upload(
+            [files(tmp_path, 1000)], "swift://c", on_event=watch, stop=stop, environ=environ_of(server)
+        )
+    assert summary.exit_code == 130 and summary.adds_up and 50 <= summary.uploaded < 1000
+    assert ends == Counter(found)
+
+
+async def test_a_stopped_run_does_not_wait_for_its_retries(tmp_path: Path) -> None:
+    """A worker that waits an hour for its next attempt gives up when the run is interrupted."""
+    stop = Stop()
+
+    async def busy(_request: web.BaseRequest, _handler: Handler) -> web.StreamResponse:
+        return web.Response(status=503)
+
+    def interrupt(event: ev.Event) -> None:
+        if isinstance(event, ev.Retrying):
+            stop.interrupt()
+
+    async with faulty(busy) as server:
+        options = UploadOptions(retry=RetryOptions(base_s=7200, cap_s=7200))
+        summary = await bulkput.upload(
+            [files(tmp_path, 3)],
+            "swift://c",
+            options=options,
+            on_event=interrupt,
+            stop=stop,
+            environ=environ_of(server),
+        )
+    assert summary.exit_code == 130 and summary.adds_up

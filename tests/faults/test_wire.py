@@ -1,0 +1,199 @@
+"""What servers and connections do wrong, seen by the transport and the plain HTTP store."""
+
+import asyncio
+import socket
+
+import pytest
+from aiohttp.abc import AbstractResolver, ResolveResult
+
+from bulkput.engine.run import open_store
+from bulkput.errors import StoreError, TooLarge, Unavailable
+from bulkput.events import Event, Requested
+from bulkput.options import RetryOptions, WireOptions
+from bulkput.transport.session import SessionTransport
+from tests.contract.suite import HEADERS, ONCE, Pieces, whole
+from tests.faults.raw import CREATED, raw_server, read_request
+
+LARGE = Pieces(tuple(bytes([n]) * 262_144 for n in range(64)))
+
+
+async def test_a_stale_connection_is_resent_at_once_and_costs_no_attempt() -> None:
+    """The server drops each connection at its second request, unanswered; with no retries left all is stored."""
+    arrived: list[bytes] = []
+
+    async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, _: int) -> None:
+        head, _ = await read_request(reader)
+        arrived.append(head.split(b" ")[1])
+        writer.write(CREATED)
+        await reader.readuntil(b"\r\n\r\n")
+
+    events: list[Event] = []
+    async with (
+        raw_server(behave) as url,
+        open_store(f"{url}/", retry=ONCE, emit=events.append, environ={}) as (store, count),
+    ):
+        for n in range(5):
+            await store.put(f"{n}", whole(b"x"), HEADERS)
+        await store.put("large", Pieces((b"a" * 70_000, b"b" * 70_000)), HEADERS)
+    assert arrived == [b"/0", b"/1", b"/2", b"/3", b"/4", b"/large"]
+    assert count.requests["PUT"] == 6 + 5, "resends are counted on the wire"
+    assert [event.error for event in events if isinstance(event, Requested)] == [None] * 6
+
+
+async def test_a_new_connection_that_dies_costs_an_attempt() -> None:
+    """Nothing was idle there: it is a failure, and retried as one."""
+
+    async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int) -> None:
+        await read_request(reader)
+        if number >= 2:  # aiohttp itself sends once more
+            writer.write(CREATED)
+            await reader.read()
+
+    async with raw_server(behave) as url:
+        async with open_store(f"{url}/", retry=ONCE, environ={}) as (store, _):
+            with pytest.raises(Unavailable, match="closed the connection without an answer"):
+                await store.put("x", whole(b"x"), HEADERS)
+        async with open_store(f"{url}/", retry=RetryOptions(retries=1, base_s=0), environ={}) as (store, _):
+            await store.put("x", whole(b"x"), HEADERS)
+
+
+async def test_success_before_the_body_was_sent_is_no_success() -> None:
+    """A 201 in answer to the head alone proves nothing."""
+
+    async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, _: int) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(CREATED)
+        await asyncio.Event().wait()  # reads no further
+
+    async with raw_server(behave) as url, open_store(f"{url}/", retry=ONCE, environ={}) as (store, _):
+        with pytest.raises(Unavailable, match="201 before the body had been sent"):
+            await store.put("large", LARGE, HEADERS)
+
+
+async def test_a_refusal_before_the_body_was_sent_ends_the_sending() -> None:
+    """413 at once: the error comes out though the server reads no further, so the rest was not sent."""
+
+    async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, _: int) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 413 Request Entity Too Large\r\nContent-Length: 0\r\n\r\n")
+        await asyncio.Event().wait()
+
+    async with raw_server(behave) as url, open_store(f"{url}/", retry=ONCE, environ={}) as (store, _):
+        with pytest.raises(TooLarge):
+            await store.put("large", LARGE, HEADERS)
+
+
+async def test_a_server_that_never_answers_meets_the_deadline() -> None:
+    """--timeout bounds each request."""
+
+    async def behave(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter, _: int) -> None:
+        await read_request(reader)
+        await asyncio.Event().wait()
+
+    wire = WireOptions(timeout_s=0.2)
+    async with raw_server(behave) as url, open_store(f"{url}/", wire=wire, retry=ONCE, environ={}) as (store, _):
+        with pytest.raises(Unavailable, match="no answer in time"):
+            await store.put("x", whole(b"x"), HEADERS)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 201 Created\r\nContent-Length: 10\r\n\r\nhalf",
+        b"HTTP/1.1 201 Cre",
+        b"SSH-2.0-OpenSSH_9.2\r\n",
+        b"HTTP/1.1 201 Created\r\nContent-Length: -5\r\n\r\n",
+        b"HTTP/1.1 201 Created\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+    ],
+)
+async def test_half_an_answer_or_garbage_is_no_answer(answer: bytes) -> None:
+    """Whatever cannot be read to its end is a failed attempt, never a success."""
+
+    async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, _: int) -> None:
+        await read_request(reader)
+        writer.write(answer)
+
+    async with raw_server(behave) as url, open_store(f"{url}/", retry=ONCE, environ={}) as (store, _):
+        with pytest.raises(Unavailable):
+            await store.put("x", whole(b"x"), HEADERS)
+
+
+async def test_an_answer_without_end_is_cut_and_its_connection_dropped() -> None:
+    """A megabyte of error page: the status counts, the next request gets a new connection."""
+    connections = 0
+
+    async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int) -> None:
+        nonlocal connections
+        connections = number + 1
+        await read_request(reader)
+        writer.write(b"HTTP/1.1 409 Conflict\r\nContent-Length: 100000000\r\n\r\n" + b"x" * 1_000_000)
+        await reader.read()
+
+    async with raw_server(behave) as url, open_store(f"{url}/", retry=ONCE, environ={}) as (store, _):
+        for _ in range(2):
+            with pytest.raises(StoreError, match="409"):
+                await store.put("x", whole(b"x"), HEADERS)
+    assert connections == 2
+
+
+async def test_a_redirect_is_an_error_that_names_the_new_url() -> None:
+    """Credentials never follow a Location."""
+
+    async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, _: int) -> None:
+        await read_request(reader)
+        writer.write(b"HTTP/1.1 307 Moved\r\nLocation: http://other.example/x\r\nContent-Length: 0\r\n\r\n")
+        await reader.read()
+
+    async with raw_server(behave) as url, open_store(f"{url}/", retry=ONCE, environ={}) as (store, count):
+        with pytest.raises(StoreError, match=r"redirect to http://other\.example/x"):
+            await store.put("x", whole(b"x"), HEADERS)
+    assert count.requests.total() == 1
+
+
+async def test_head_and_small_body_leave_in_one_segment() -> None:
+    """Two writes would meet Nagle and delayed ACK: 40 ms per object instead of 0.1 (PEERS.md 2, 17)."""
+    reads: list[bytes] = []
+
+    async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, _: int) -> None:
+        while data := await reader.read(1 << 20):
+            reads.append(data)
+            writer.write(CREATED)
+
+    async with raw_server(behave) as url, open_store(f"{url}/", retry=ONCE, environ={}) as (store, _):
+        for n in range(3):
+            await store.put(f"{n}", whole(b"body%d" % n), HEADERS)
+    assert [data.rpartition(b"\r\n\r\n")[2] for data in reads] == [b"body0", b"body1", b"body2"]
+
+
+async def test_connections_are_spread_over_all_addresses_of_the_host() -> None:
+    """A name with several addresses gets all of them used."""
+    hits: list[str] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        hits.append(writer.get_extra_info("sockname")[0])
+        await read_request(reader)
+        writer.write(CREATED.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    second = await asyncio.start_server(serve, "127.0.0.2", port)
+
+    class TwoAddresses(AbstractResolver):
+        async def resolve(
+            self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+        ) -> list[ResolveResult]:
+            return [
+                ResolveResult(hostname=host, host=address, port=port, family=family, proto=0, flags=0)
+                for address in ("127.0.0.1", "127.0.0.2")
+            ]
+
+        async def close(self) -> None:
+            pass
+
+    transport = SessionTransport(WireOptions(), user_agent="test", resolver=TwoAddresses())
+    async with server, second:
+        for _ in range(4):
+            await transport.request("PUT", f"http://many.example:{port}/x", {}, whole(b"x"))
+        await transport.aclose()
+    assert sorted(set(hits)) == ["127.0.0.1", "127.0.0.2"]

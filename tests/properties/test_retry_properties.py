@@ -1,0 +1,58 @@
+"""Bounds of every wait, whatever the options."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bulkput.errors import Denied, StoreError, Throttled, Unavailable
+from bulkput.options import RetryOptions
+from bulkput.policy.retry import next_delay_s
+
+seconds = st.floats(0, 1e6)
+options = st.builds(
+    RetryOptions,
+    retries=st.integers(0, 5000),
+    base_s=seconds,
+    cap_s=seconds,
+    max_retry_after_s=seconds,
+    total_s=seconds,
+)
+attempts = st.integers(1, 6000)
+random = st.floats(0, 1, exclude_max=True)
+errors = st.builds(
+    Throttled, st.just("put"), st.just("a"), st.just("slow"), retry_after_s=st.none() | st.floats(0, float("inf"))
+) | st.just(Unavailable("put", "a", "reset"))
+
+
+@given(errors, attempts, seconds, options, random)
+def test_a_wait_is_never_beyond_its_bounds(
+    error: StoreError, attempt: int, elapsed_s: float, given_options: RetryOptions, jitter: float
+) -> None:
+    """Between Retry-After (cut to its bound) and that plus the cap; None exactly when tries or time are used up."""
+    delay = next_delay_s(error, attempt=attempt, elapsed_s=elapsed_s, options=given_options, random=lambda: jitter)
+    if attempt > given_options.retries or elapsed_s >= given_options.total_s:
+        assert delay is None
+        return
+    asked = getattr(error, "retry_after_s", None) or 0.0
+    floor = min(asked, given_options.max_retry_after_s)
+    assert delay is not None
+    assert floor <= delay <= floor + given_options.cap_s
+
+
+@given(attempts, options, random)
+def test_more_luck_is_never_a_longer_wait(attempt: int, given_options: RetryOptions, jitter: float) -> None:
+    """Full jitter: the delay grows with the random number, and 0 gives 0."""
+    error = Unavailable("put", "a", "reset")
+    low = next_delay_s(error, attempt=attempt, elapsed_s=0, options=given_options, random=lambda: jitter / 2)
+    high = next_delay_s(error, attempt=attempt, elapsed_s=0, options=given_options, random=lambda: jitter)
+    none = next_delay_s(error, attempt=attempt, elapsed_s=0, options=given_options, random=lambda: 0.0)
+    if low is None or high is None:
+        assert low is high is none
+    else:
+        assert none == 0.0 <= low <= high
+
+
+@given(attempts, options, random)
+def test_what_cannot_be_retried_is_never_retried(attempt: int, given_options: RetryOptions, jitter: float) -> None:
+    """Whatever the options say."""
+    error = Denied("put", "a", "no")
+    assert next_delay_s(error, attempt=attempt, elapsed_s=0, options=given_options, random=lambda: jitter) is None

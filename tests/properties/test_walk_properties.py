@@ -1,0 +1,81 @@
+"""Random trees on the real file system: every file once, in bytewise order of the full names."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bulkput.model import SourceFile
+from bulkput.options import WalkOptions
+from bulkput.sources.directory import entries
+from bulkput.sources.walk import walk
+
+Tree = dict[bytes, "Tree | None"]
+
+parts = st.text(st.sampled_from("ab-./0\n \x7f"), min_size=1, max_size=3).map(str.encode) | st.binary(
+    min_size=1, max_size=3
+)
+names = parts.filter(lambda name: name not in (b".", b"..") and not set(name) & {0, ord("/")})
+trees: st.SearchStrategy[Tree] = st.recursive(
+    st.dictionaries(names, st.none(), max_size=4),
+    lambda below: st.dictionaries(names, st.none() | below, max_size=4),
+    max_leaves=12,
+)
+"""A name and None is a file, a name and a tree is a directory. Names that sort around `/` are frequent."""
+
+
+@contextmanager
+def on_disk(tree: Tree) -> Iterator[bytes]:
+    with tempfile.TemporaryDirectory() as root:
+        build(os.fsencode(root), tree)
+        yield os.fsencode(root)
+
+
+def build(at: bytes, tree: Tree) -> None:
+    for name, below in tree.items():
+        path = os.path.join(at, name)
+        if below is None:
+            os.close(os.open(path, os.O_CREAT | os.O_WRONLY))
+        else:
+            os.mkdir(path)
+            build(path, below)
+
+
+def full_names(tree: Tree, above: bytes = b"") -> Iterator[bytes]:
+    for name, below in tree.items():
+        if below is None:
+            yield above + name
+        else:
+            yield from full_names(below, above + name + b"/")
+
+
+@settings(max_examples=60)
+@given(trees, st.sampled_from([1, 2, 3, 1000]))
+def test_a_walk_gives_every_file_once_in_bytewise_order(tree: Tree, in_memory: int) -> None:
+    """Depth first, bounded memory: the order in which a store lists the objects."""
+    with on_disk(tree) as root:
+        found = list(walk([root], WalkOptions(entries_in_memory=in_memory)))
+        assert [file.name for file in found if isinstance(file, SourceFile)] == sorted(full_names(tree))
+        assert all(isinstance(file, SourceFile) and file.path == os.path.join(root, file.name) for file in found)
+
+
+@settings(max_examples=40)
+@given(trees, trees)
+def test_two_sources_are_one_stream_in_order(one: Tree, other: Tree) -> None:
+    """Each name is sent once; what both have is said to collide."""
+    with on_disk(one) as first, on_disk(other) as second:
+        found = list(walk([first, second], WalkOptions()))
+    both = sorted([*full_names(one), *full_names(other)])
+    assert [file.name for file in found if isinstance(file, SourceFile)] == sorted(set(both))
+    assert len(found) == len(both)
+
+
+@settings(max_examples=40)
+@given(st.sets(names, max_size=12), st.integers(1, 13))
+def test_sorting_on_disk_equals_sorting_in_memory(found: set[bytes], in_memory: int) -> None:
+    """For any names and any bound."""
+    with on_disk(dict.fromkeys(found)) as root:
+        assert [entry.name for entry in entries(root, in_memory=in_memory)] == sorted(found)

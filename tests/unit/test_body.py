@@ -1,0 +1,253 @@
+"""A source file as a body: one consistent version of it, or nothing."""
+
+import asyncio
+import hashlib
+import os
+from collections.abc import AsyncGenerator, Callable, Iterator
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from bulkput.errors import SourceError
+from bulkput.model import SourceFile
+from bulkput.options import BodyOptions
+from bulkput.payload.body import BodyOpener, FileBody, StreamedFile, WholeFile
+
+BUFFER = 10
+CHUNK = 4
+PATIENCE_S = 5.0
+
+
+@pytest.fixture
+def opener() -> Iterator[BodyOpener]:
+    opener = BodyOpener(BodyOptions(buffer_size=BUFFER, chunk_size=CHUNK, readers=2))
+    yield opener
+    opener.close()
+
+
+@pytest.fixture
+def large(tmp_path: Path) -> Path:
+    """Three chunks: two of four bytes, one of three."""
+    path = tmp_path / "large"
+    path.write_bytes(b"0123456789A")
+    return path
+
+
+def source(path: Path) -> SourceFile:
+    return SourceFile(os.fsencode(path), os.fsencode(path.name), 0, 0)
+
+
+async def read(body: FileBody) -> list[bytes]:
+    return [chunk async for chunk in body.chunks()]
+
+
+@pytest.mark.parametrize("size", [0, 1, BUFFER - 1, BUFFER])
+async def test_a_file_up_to_the_buffer_is_held_whole(tmp_path: Path, opener: BodyOpener, size: int) -> None:
+    """With its bytes and their MD5, known before anything is sent; it replays from memory."""
+    data = b"x" * size
+    (tmp_path / "a").write_bytes(data)
+    body = await opener.open(source(tmp_path / "a"))
+    assert isinstance(body, WholeFile)
+    assert (body.data, body.size, body.md5) == (data, size, hashlib.md5(data).hexdigest())
+    for _ in range(2):
+        assert b"".join(await read(body)) == data
+
+
+async def test_a_file_one_byte_above_the_buffer_is_streamed(large: Path, opener: BodyOpener) -> None:
+    """In chunks, of a size known beforehand and a digest that is not; each replay starts at the first byte."""
+    body = await opener.open(source(large))
+    assert isinstance(body, StreamedFile)
+    assert (body.size, body.md5, body.data) == (11, None, None)
+    for _ in range(2):
+        assert await read(body) == [b"0123", b"4567", b"89A"]
+
+
+async def test_a_chunk_may_be_the_whole_file(large: Path) -> None:
+    """A chunk size above the file's: one piece."""
+    opener = BodyOpener(BodyOptions(buffer_size=1, chunk_size=100))
+    assert await read(await opener.open(source(large))) == [b"0123456789A"]
+    opener.close()
+
+
+async def test_a_replay_does_not_depend_on_the_attempt_before(large: Path, opener: BodyOpener) -> None:
+    """One that broke off in the middle, one that still reads: each has its own place in the file."""
+    body = await opener.open(source(large))
+    broken = body.chunks()
+    assert await anext(broken) == b"0123"
+    assert await read(body) == [b"0123", b"4567", b"89A"]
+    assert await anext(broken) == b"4567"
+    await cast("AsyncGenerator[bytes]", broken).aclose()
+
+
+@pytest.mark.parametrize("size", [0, 5, 50])
+async def test_the_file_is_taken_as_it_is_now(tmp_path: Path, opener: BodyOpener, size: int) -> None:
+    """Not as it was when it was found: what the scan saw does not count."""
+    (tmp_path / "a").write_bytes(b"x" * size)
+    stat = (tmp_path / "a").stat()
+    body = await opener.open(SourceFile(os.fsencode(tmp_path / "a"), b"a", 7, 1))
+    assert body.size == size
+    assert (body.version.size, body.version.mtime_ns) == (size, stat.st_mtime_ns)
+
+
+def grow(path: Path) -> None:
+    with path.open("ab") as file:
+        file.write(b"more")
+
+
+def shrink(path: Path) -> None:
+    os.truncate(path, 9)
+
+
+def empty(path: Path) -> None:
+    os.truncate(path, 0)
+
+
+def overwrite(path: Path) -> None:
+    """Same size, same inode, another time."""
+    with path.open("r+b") as file:
+        file.write(b"XXXX")
+    later(path)
+
+
+def replace(path: Path) -> None:
+    """Same size, same time, another inode."""
+    stat = path.stat()
+    other = path.with_name("other")
+    other.write_bytes(b"Z" * stat.st_size)
+    os.utime(other, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    other.replace(path)
+
+
+def later(path: Path) -> None:
+    """The clock of a file system is coarse: a write within its tick is told by the size only."""
+    stat = path.stat()
+    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns + 1))
+
+
+async def until_error(chunks: AsyncGenerator[bytes]) -> tuple[list[bytes], SourceError]:
+    """What was yielded before the error, and the error."""
+    pieces = []
+    with pytest.raises(SourceError) as caught:
+        async for chunk in chunks:
+            pieces.append(chunk)
+    return pieces, caught.value
+
+
+@pytest.mark.parametrize("change", [grow, shrink, empty, overwrite, replace, later])
+async def test_a_file_that_changed_before_it_is_sent_is_never_sent_whole(
+    large: Path, opener: BodyOpener, change: Callable[[Path], None]
+) -> None:
+    """The last chunk stays back, so that no store keeps a mixture."""
+    body = await opener.open(source(large))
+    change(large)
+    pieces, error = await until_error(cast("AsyncGenerator[bytes]", body.chunks()))
+    assert (error.problem, error.path) == ("changed", os.fsencode(large))
+    assert sum(map(len, pieces)) < 11
+    assert len(pieces) <= 2
+
+
+@pytest.mark.parametrize("change", [grow, shrink, empty, overwrite, later])
+@pytest.mark.parametrize("sent", [1, 2])
+async def test_a_file_that_changes_while_it_is_sent_is_never_sent_whole(
+    large: Path, opener: BodyOpener, change: Callable[[Path], None], sent: int
+) -> None:
+    """After the first chunk, or just before the last."""
+    body = await opener.open(source(large))
+    chunks = cast("AsyncGenerator[bytes]", body.chunks())
+    pieces = [await anext(chunks) for _ in range(sent)]
+    change(large)
+    more, error = await until_error(chunks)
+    assert error.problem == "changed"
+    assert pieces + more in ([b"0123"], [b"0123", b"4567"])
+
+
+async def test_a_file_replaced_while_it_is_sent_is_sent_as_it_was_opened(large: Path, opener: BodyOpener) -> None:
+    """One consistent version: the old one, which the open file still is. A second attempt sees the change."""
+    body = await opener.open(source(large))
+    chunks = body.chunks()
+    pieces = [await anext(chunks)]
+    replace(large)
+    assert pieces + [chunk async for chunk in chunks] == [b"0123", b"4567", b"89A"]
+    _, error = await until_error(cast("AsyncGenerator[bytes]", body.chunks()))
+    assert error.problem == "changed"
+
+
+async def test_a_file_that_vanished_before_it_is_sent_says_so(large: Path, opener: BodyOpener) -> None:
+    """Nothing of it is sent."""
+    body = await opener.open(source(large))
+    large.unlink()
+    pieces, error = await until_error(cast("AsyncGenerator[bytes]", body.chunks()))
+    assert (pieces, error.problem) == ([], "vanished")
+
+
+async def test_a_file_that_vanished_before_it_is_opened_says_so(tmp_path: Path, opener: BodyOpener) -> None:
+    """Also where a directory above it became a file."""
+    (tmp_path / "a").write_bytes(b"")
+    for path in (tmp_path / "gone", tmp_path / "a" / "gone"):
+        with pytest.raises(SourceError) as caught:
+            await opener.open(source(path))
+        assert (caught.value.problem, caught.value.path) == ("vanished", os.fsencode(path))
+
+
+async def test_a_fifo_in_the_file_s_place_does_not_hang_the_open(tmp_path: Path, opener: BodyOpener) -> None:
+    """It is no longer what was found."""
+    os.mkfifo(tmp_path / "a")
+    async with asyncio.timeout(PATIENCE_S):
+        with pytest.raises(SourceError, match="no longer a regular file") as caught:
+            await opener.open(source(tmp_path / "a"))
+    assert caught.value.problem == "changed"
+
+
+async def test_a_directory_in_the_file_s_place_is_a_change(tmp_path: Path, opener: BodyOpener) -> None:
+    """The same for a directory."""
+    with pytest.raises(SourceError) as caught:
+        await opener.open(source(tmp_path))
+    assert caught.value.problem == "changed"
+
+
+async def test_a_fifo_in_a_large_file_s_place_does_not_hang_the_sending(large: Path, opener: BodyOpener) -> None:
+    """Swapped in between the open and the first chunk: an error, not a reader that waits for a writer."""
+    body = await opener.open(source(large))
+    large.unlink()
+    os.mkfifo(large)
+    reading = asyncio.create_task(until_error(cast("AsyncGenerator[bytes]", body.chunks())))
+    done, _ = await asyncio.wait([reading], timeout=PATIENCE_S)
+    if not done:  # let the stuck reader go, lest it outlive the test
+        os.close(os.open(large, os.O_WRONLY | os.O_NONBLOCK))
+    pieces, error = await reading
+    assert done, "the reader waited for a writer"
+    assert (pieces, error.problem) == ([], "changed")
+
+
+async def test_a_directory_in_a_large_file_s_place_is_an_error(large: Path, opener: BodyOpener) -> None:
+    """Not a traceback."""
+    body = await opener.open(source(large))
+    large.unlink()
+    large.mkdir()
+    pieces, error = await until_error(cast("AsyncGenerator[bytes]", body.chunks()))
+    assert pieces == []
+    assert error.problem in ("changed", "unreadable")
+
+
+async def test_an_unreadable_file_says_why(tmp_path: Path, opener: BodyOpener) -> None:
+    """The system's own words; a loop of links fails for every user."""
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(SourceError, match="symbolic link") as caught:
+        await opener.open(source(tmp_path / "loop"))
+    assert caught.value.problem == "unreadable"
+
+
+async def test_no_descriptor_is_left_open(large: Path, opener: BodyOpener) -> None:
+    """After a whole read, one that broke off, and one that failed."""
+    body = await opener.open(source(large))
+    before = len(os.listdir("/proc/self/fd"))
+    await read(body)
+    broken = cast("AsyncGenerator[bytes]", body.chunks())
+    await anext(broken)
+    await broken.aclose()
+    grow(large)
+    await until_error(cast("AsyncGenerator[bytes]", body.chunks()))
+    with pytest.raises(SourceError):
+        await opener.open(source(large.parent))
+    assert len(os.listdir("/proc/self/fd")) == before

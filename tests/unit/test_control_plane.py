@@ -1,0 +1,208 @@
+"""Logging in and making the container: every answer a server may give, by aioresponses."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import aiohttp
+import pytest
+from aioresponses import CallbackResult, aioresponses
+from yarl import URL
+
+from bulkput.engine.run import open_store
+from bulkput.errors import BulkputError, Denied, QuotaExceeded, StoreError, Throttled, Unavailable, UsageError
+from bulkput.model import Limits
+from bulkput.options import RetryOptions
+
+AUTH = "http://auth.example/auth/v1.0"
+STORAGE = "http://store.example/v1/AUTH_test"
+ENVIRON = {"ST_AUTH": AUTH, "ST_USER": "test:tester", "ST_KEY": "sesame"}
+TOKEN = {"X-Auth-Token": "tk1", "X-Storage-Url": STORAGE}
+ONCE = RetryOptions(retries=0)
+
+
+class _Writer:
+    """What aiohttp 3.14 wants of a response that was never on a wire (aioresponses, issue 289)."""
+
+    output_size = 0
+
+
+class _Response(aiohttp.ClientResponse):
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **{"stream_writer": _Writer(), **more})
+
+
+@pytest.fixture
+def wire() -> Iterator[aioresponses]:
+    with aioresponses() as mocked:
+        yield mocked
+
+
+def answer(wire: aioresponses, method: str, url: str, status: int, **more: Any) -> None:
+    wire.add(url, method, status=status, response_class=_Response, **more)
+
+
+async def prepare(environ: Mapping[str, str] = ENVIRON, *, policy: str | None = None) -> None:
+    async with open_store("swift://c", retry=ONCE, storage_policy=policy, environ=environ) as (store, _):
+        await store.prepare()
+
+
+@pytest.mark.parametrize("status", [200, 204])
+@pytest.mark.parametrize("made", [201, 202])
+async def test_one_login_and_one_put_make_the_container(wire: aioresponses, status: int, made: int) -> None:
+    """201 is new, 202 was there already."""
+    answer(wire, "GET", AUTH, status, headers=TOKEN)
+    answer(wire, "PUT", f"{STORAGE}/c", made)
+    await prepare()
+    login = wire.requests[("GET", URL(AUTH))][0].kwargs["headers"]
+    put = wire.requests[("PUT", URL(f"{STORAGE}/c"))][0].kwargs["headers"]
+    assert (login["X-Auth-User"], login["X-Auth-Key"]) == ("test:tester", "sesame")
+    assert put["X-Auth-Token"] == "tk1" and put["Content-Length"] == "0" and "X-Auth-Key" not in put
+
+
+async def test_x_storage_token_is_preferred(wire: aioresponses) -> None:
+    """As swiftclient has it, for servers that send both."""
+    answer(wire, "GET", AUTH, 200, headers={**TOKEN, "X-Storage-Token": "tk2"})
+    answer(wire, "PUT", f"{STORAGE}/c", 201)
+    await prepare()
+    assert wire.requests[("PUT", URL(f"{STORAGE}/c"))][0].kwargs["headers"]["X-Auth-Token"] == "tk2"
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (401, Denied),
+        (403, Denied),
+        (404, UsageError),
+        (429, Throttled),
+        (500, Unavailable),
+        (503, Unavailable),
+        (301, StoreError),
+        (200, UsageError),
+    ],
+)
+async def test_a_login_that_fails_says_what_it_is(wire: aioresponses, status: int, kind: type[BulkputError]) -> None:
+    """Each status its error; a 200 without a token is the wrong URL. The key is in no text."""
+    answer(wire, "GET", AUTH, status)
+    with pytest.raises(kind) as raised:
+        await prepare()
+    assert type(raised.value) is kind
+    assert AUTH in str(raised.value) and "sesame" not in repr(raised.value) + str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind"),
+    [
+        (400, "Container name length of 300 is longer than 256", StoreError),
+        (404, "", StoreError),
+        (413, "Upload exceeds quota.", QuotaExceeded),
+        (498, "Slow down", Throttled),
+        (500, "", Unavailable),
+        (507, "", Unavailable),
+    ],
+)
+async def test_a_container_that_cannot_be_made_is_an_error(
+    wire: aioresponses, status: int, body: str, kind: type[BulkputError]
+) -> None:
+    """It names the operation and the container."""
+    answer(wire, "GET", AUTH, 200, headers=TOKEN)
+    answer(wire, "PUT", f"{STORAGE}/c", status, body=body)
+    with pytest.raises(kind) as raised:
+        await prepare()
+    assert str(raised.value).startswith("make container c: ")
+
+
+@pytest.mark.parametrize("status", [401, 403])
+async def test_a_container_that_may_not_be_made_leaves_the_decision_to_the_objects(
+    wire: aioresponses, status: int
+) -> None:
+    """ACLs may allow objects and not containers: refused twice, with a new login between, and no error."""
+    answer(wire, "GET", AUTH, 200, headers=TOKEN, repeat=True)
+    answer(wire, "PUT", f"{STORAGE}/c", status, repeat=True)
+    await prepare()
+    assert len(wire.requests[("GET", URL(AUTH))]) == 2
+    assert len(wire.requests[("PUT", URL(f"{STORAGE}/c"))]) == 2
+
+
+async def test_an_unknown_policy_is_answered_with_the_known_ones(wire: aioresponses) -> None:
+    """The cluster's /info knows them."""
+    answer(wire, "GET", AUTH, 200, headers=TOKEN)
+    answer(wire, "PUT", f"{STORAGE}/c", 400, body="Invalid X-Storage-Policy 'gold'")
+    info = {"swift": {"policies": [{"name": "standard", "default": True}, {"name": "ec"}]}}
+    answer(wire, "GET", "http://store.example/info", 200, payload=info)
+    with pytest.raises(UsageError, match="no storage policy 'gold'; choose from: standard, ec"):
+        await prepare(policy="gold")
+
+
+async def test_another_policy_than_the_containers_own_is_a_mistake(wire: aioresponses) -> None:
+    """409: a container keeps the policy it was made with."""
+    answer(wire, "GET", AUTH, 200, headers=TOKEN)
+    answer(wire, "PUT", f"{STORAGE}/c", 409)
+    with pytest.raises(UsageError, match="exists with another storage policy than 'gold'"):
+        await prepare(policy="gold")
+
+
+async def test_a_given_token_needs_no_login(wire: aioresponses) -> None:
+    """OS_STORAGE_URL and OS_AUTH_TOKEN: the first request is the container's."""
+    answer(wire, "PUT", f"{STORAGE}/c", 201)
+    await prepare({"OS_STORAGE_URL": STORAGE + "/", "OS_AUTH_TOKEN": "given"})
+    assert wire.requests[("PUT", URL(f"{STORAGE}/c"))][0].kwargs["headers"]["X-Auth-Token"] == "given"
+    assert len(wire.requests) == 1
+
+
+async def test_a_given_storage_url_replaces_the_servers(wire: aioresponses) -> None:
+    """For clusters that name an address which is not reachable from here."""
+    answer(wire, "GET", AUTH, 200, headers=TOKEN)
+    answer(wire, "PUT", "https://public.example/v1/AUTH_test/c", 201)
+    await prepare({**ENVIRON, "OS_STORAGE_URL": "https://public.example/v1/AUTH_test"})
+    assert ("PUT", URL("https://public.example/v1/AUTH_test/c")) in wire.requests
+
+
+@pytest.mark.parametrize(
+    ("status", "payload", "expected"),
+    [
+        (200, {"swift": {"max_object_name_length": 512, "max_file_size": 1000}}, Limits(512, 1000)),
+        (200, {"other": {}}, Limits()),
+        (404, {}, Limits()),
+        (401, {}, Limits()),
+    ],
+)
+async def test_limits_are_the_clusters_or_the_defaults(
+    wire: aioresponses, status: int, payload: dict[str, Any], expected: Limits
+) -> None:
+    """/info may be hidden; it is asked once."""
+    answer(wire, "GET", AUTH, 200, headers=TOKEN)
+    answer(wire, "GET", "http://store.example/info", status, payload=payload)
+    async with open_store("swift://c", retry=ONCE, environ=ENVIRON) as (store, _):
+        assert await store.ask_limits() == expected
+        assert await store.ask_limits() == expected
+
+
+async def test_a_listing_goes_on_after_a_short_page_and_ends_with_an_empty_one(wire: aioresponses) -> None:
+    """A short page is no end: some clones give them in the middle."""
+    pages = [
+        [{"name": "a", "bytes": 1, "hash": "h"}, {"subdir": "b/"}],
+        [{"name": "c", "bytes": 2, "hash": "h"}],
+        [],
+    ]
+    markers: list[str | None] = []
+
+    def page(url: URL, **_: Any) -> CallbackResult:
+        markers.append(url.query.get("marker"))
+        return CallbackResult(payload=pages[len(markers) - 1], response_class=_Response)
+
+    answer(wire, "GET", AUTH, 200, headers=TOKEN)
+    for marker in ("", "&marker=b%2F", "&marker=c"):
+        wire.get(URL(f"{STORAGE}/c?format=json&limit=10000&prefix={marker}", encoded=True), callback=page)
+    async with open_store("swift://c", retry=ONCE, environ=ENVIRON) as (store, _):
+        assert [item.name async for item in store.list("")] == ["a", "b/", "c"]
+    assert markers == [None, "b/", "c"]
+
+
+@pytest.mark.parametrize("body", ["", "not json", "[{"])
+async def test_a_listing_that_is_not_json_is_an_error(wire: aioresponses, body: str) -> None:
+    """And no traceback of the parser."""
+    answer(wire, "GET", AUTH, 200, headers=TOKEN)
+    answer(wire, "GET", f"{STORAGE}/c?format=json&limit=10000&prefix=", 200, body=body)
+    async with open_store("swift://c", retry=ONCE, environ=ENVIRON) as (store, _):
+        with pytest.raises(StoreError, match="not JSON"):
+            _ = [item async for item in store.list("")]

@@ -1,0 +1,99 @@
+"""One directory's entries, sorted, on the real file system."""
+
+import os
+import socket
+from pathlib import Path
+
+import pytest
+
+from bulkput.sources.directory import Entry, entries
+
+TRICKY = [
+    b"a", b"a b", b"a\nb", b"\n", b"a-", b"a.b", b"a\xff", b"\xff", b"\x01", b"%", b"A", b"aa", b"~",
+    "é".encode(), "e\u0301".encode(), "\U0001f600".encode(), b"\xe9", b"-rf", b"..a", b".hidden", b"n" * 255,
+]  # fmt: skip
+ENOUGH = 1000
+
+
+def names(path: Path, *, in_memory: int) -> list[bytes]:
+    return [entry.name for entry in entries(os.fsencode(path), in_memory=in_memory)]
+
+
+def make_files(path: Path, found: list[bytes]) -> None:
+    for name in found:
+        Path(os.fsdecode(os.path.join(os.fsencode(path), name))).touch()
+
+
+@pytest.mark.parametrize("in_memory", [1, 2, 3, len(TRICKY) - 1, len(TRICKY), len(TRICKY) + 1, ENOUGH])
+def test_names_come_in_bytewise_order_whatever_is_held_in_memory(tmp_path: Path, in_memory: int) -> None:
+    """Newlines, spaces, high bytes, undecodable ones: sorted() of the bytes, sorted on disk or not."""
+    make_files(tmp_path, TRICKY)
+    assert names(tmp_path, in_memory=in_memory) == sorted(TRICKY)
+
+
+@pytest.mark.parametrize("in_memory", [1, 2, ENOUGH])
+def test_a_directory_sorts_as_if_it_ended_in_a_slash(tmp_path: Path, in_memory: int) -> None:
+    """So that full paths come out sorted: `a-` and `a.b`... `a-x` before `a/b` before `a0`."""
+    make_files(tmp_path, [b"a-", b"a-x", b"a.b", b"a0", b"b"])
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b-").mkdir()
+    assert names(tmp_path, in_memory=in_memory) == [b"a-", b"a-x", b"a.b", b"a", b"a0", b"b", b"b-"]
+
+
+@pytest.mark.parametrize("in_memory", [1, ENOUGH])
+def test_each_entry_says_what_it_is(tmp_path: Path, in_memory: int) -> None:
+    """As the directory tells it: a link is a link, wherever it leads."""
+    (tmp_path / "d").mkdir()
+    (tmp_path / "f").touch()
+    (tmp_path / "to-d").symlink_to("d")
+    (tmp_path / "to-nothing").symlink_to("nowhere")
+    os.mkfifo(tmp_path / "pipe")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(os.path.relpath(tmp_path / "sock"))
+    assert list(entries(os.fsencode(tmp_path), in_memory=in_memory)) == [
+        Entry(b"d", is_directory=True, is_link=False, is_file=False),
+        Entry(b"f", is_directory=False, is_link=False, is_file=True),
+        Entry(b"pipe", is_directory=False, is_link=False, is_file=False),
+        Entry(b"sock", is_directory=False, is_link=False, is_file=False),
+        Entry(b"to-d", is_directory=False, is_link=True, is_file=False),
+        Entry(b"to-nothing", is_directory=False, is_link=True, is_file=False),
+    ]
+
+
+def test_an_empty_directory_has_no_entries(tmp_path: Path) -> None:
+    """None, sorted either way."""
+    assert names(tmp_path, in_memory=1) == names(tmp_path, in_memory=ENOUGH) == []
+
+
+def test_a_missing_directory_is_an_os_error(tmp_path: Path) -> None:
+    """Said when it is read."""
+    with pytest.raises(FileNotFoundError):
+        names(tmp_path / "gone", in_memory=ENOUGH)
+
+
+def test_more_than_a_block_of_names_is_sorted_on_disk(tmp_path: Path) -> None:
+    """Long names over many blocks of a run: records are put together again where a block cuts them."""
+    wanted = [b"%04d" % number + b"n" * (number % 200) for number in range(600)]
+    make_files(tmp_path, wanted)
+    assert names(tmp_path, in_memory=500) == sorted(wanted)
+
+
+@pytest.mark.parametrize("taken", [1, 5])
+def test_no_temporary_file_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, taken: int) -> None:
+    """Neither after the end nor after a consumer that left early."""
+    spool, tree = tmp_path / "spool", tmp_path / "tree"
+    spool.mkdir()
+    tree.mkdir()
+    make_files(tree, [b"a", b"b", b"c", b"d", b"e"])
+    monkeypatch.setattr("tempfile.tempdir", str(spool))
+    found = entries(os.fsencode(tree), in_memory=2)
+    for _ in range(taken):
+        next(found)
+    found.close()  # type: ignore[attr-defined]
+    assert os.listdir(spool) == []
+
+
+def test_a_bound_below_one_loses_nothing(tmp_path: Path) -> None:
+    """However little memory is allowed: a directory never looks empty that is not."""
+    make_files(tmp_path, [b"a", b"b"])
+    assert names(tmp_path, in_memory=0) == [b"a", b"b"]

@@ -1,0 +1,143 @@
+"""Errors: what they say, and what they tell others to do."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from bulkput import errors
+from bulkput.errors import (
+    BulkputError,
+    Conflict,
+    Denied,
+    IntegrityError,
+    NotFound,
+    QuotaExceeded,
+    SourceError,
+    StoreError,
+    Throttled,
+    TooLarge,
+    Unavailable,
+    Unsupported,
+    UsageError,
+    printable,
+)
+
+TREE: dict[type[BulkputError], tuple[bool, bool]] = {
+    BulkputError: (False, False),
+    UsageError: (False, False),
+    SourceError: (False, False),
+    StoreError: (False, False),
+    IntegrityError: (True, False),
+    Unavailable: (True, False),
+    Throttled: (True, False),
+    NotFound: (False, False),
+    Conflict: (False, False),
+    TooLarge: (False, False),
+    Unsupported: (False, False),
+    Denied: (False, True),
+    QuotaExceeded: (False, True),
+}
+"""Each error: is it worth another try, does it stop the run."""
+
+
+def below(kind: type[BulkputError]) -> Iterator[type[BulkputError]]:
+    yield kind
+    for child in kind.__subclasses__():
+        yield from below(child)
+
+
+@pytest.mark.parametrize(("kind", "flags"), TREE.items())
+def test_each_error_says_whether_to_retry_and_whether_to_stop(
+    kind: type[BulkputError], flags: tuple[bool, bool]
+) -> None:
+    """The drawn tree, as a table."""
+    assert (kind.is_retryable, kind.stops_run) == flags
+
+
+def test_the_table_above_has_every_error_there_is() -> None:
+    """A new error has to decide about retry and stop."""
+    defined = {kind for kind in below(BulkputError) if kind.__module__ == errors.__name__}
+    assert defined == set(TREE)
+
+
+def test_the_drawing_names_every_error_there_is() -> None:
+    """The tree in the module's docstring is complete."""
+    assert all(kind.__name__ in (errors.__doc__ or "") for kind in TREE)
+
+
+@pytest.mark.parametrize("kind", [k for k in TREE if issubclass(k, StoreError)])
+def test_what_a_store_fails_at_is_one_family(kind: type[BulkputError]) -> None:
+    """Whoever catches StoreError catches what a store can answer, and nothing of it is a usage or source error."""
+    assert issubclass(kind, StoreError)
+    assert not issubclass(kind, (UsageError, SourceError))
+
+
+def test_a_store_error_reads_as_the_command_that_failed() -> None:
+    """Operation, key, status, detail, tries, time, request id: the form that DESIGN gives."""
+    error = Unavailable("put", "photos/a.jpg", "Service Unavailable", status=503, request_id="tx4a1")
+    error.attempts, error.elapsed_s = 4, 7.249
+    assert str(error) == "put photos/a.jpg: 503 Service Unavailable after 4 attempts in 7.2 s (tx4a1)"
+
+
+@pytest.mark.parametrize(
+    ("status", "request_id", "text"),
+    [
+        (None, None, "put a: reset"),
+        (503, None, "put a: 503 reset"),
+        (None, "tx1", "put a: reset (tx1)"),
+        (503, "tx1", "put a: 503 reset (tx1)"),
+        (503, "", "put a: 503 reset"),
+    ],
+)
+def test_a_first_attempt_is_not_counted_in_the_text(status: int | None, request_id: str | None, text: str) -> None:
+    """What is not known is left out."""
+    assert str(StoreError("put", "a", "reset", status=status, request_id=request_id)) == text
+
+
+def test_an_integrity_error_names_both_digests() -> None:
+    """What was sent and what the store answered, also as fields."""
+    error = IntegrityError("put", "a", expected="e1", actual=None, status=201, request_id="tx1")
+    assert str(error) == "put a: 201 sent bytes with MD5 e1, the store answered ETag None (tx1)"
+    assert (error.expected, error.actual, error.status, error.request_id) == ("e1", None, 201, "tx1")
+
+
+def test_a_throttled_error_carries_what_the_store_asked_for() -> None:
+    """`retry_after_s` is the store's own figure; None where it named none."""
+    assert Throttled("put", "a", "Slow down", status=498, retry_after_s=3.0).retry_after_s == 3.0
+    assert Throttled("put", "a", "Slow down").retry_after_s is None
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        (b"a b.txt", "read a b.txt: changed: it grew"),
+        (b"a\nb", "read a\\nb: changed: it grew"),
+        (b"a\x1b[31m", "read a\\x1b[31m: changed: it grew"),
+        (b"a\xff", "read a\\udcff: changed: it grew"),
+        ("größe".encode(), "read größe: changed: it grew"),
+    ],
+)
+def test_a_source_error_names_the_file_on_one_line(path: bytes, text: str) -> None:
+    """Whatever bytes a name holds, the terminal sees printable text."""
+    error = SourceError(path, "changed", "it grew")
+    assert str(error) == text
+    assert (error.path, error.problem, error.detail) == (path, "changed", "it grew")
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("plain", "plain"),
+        ("", ""),
+        (b"", ""),
+        ("é \U0001f600", "é \U0001f600"),
+        ("a\nb\tc\rd", "a\\nb\\tc\\rd"),
+        ("\x00\x7f\x9b", "\\x00\\x7f\\x9b"),
+        ("right\u202eleft", "right\\u202eleft"),
+        (b"\xff\xfe", "\\udcff\\udcfe"),
+        ("back\\slash", "back\\slash"),
+    ],
+)
+def test_printable_escapes_what_a_terminal_would_obey(name: str | bytes, text: str) -> None:
+    """Controls, direction marks and undecodable bytes become escapes; all else stays."""
+    assert printable(name) == text

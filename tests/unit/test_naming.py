@@ -1,0 +1,67 @@
+"""Names on disk as object names: examples of what the properties state."""
+
+import pytest
+
+from bulkput.errors import SourceError
+from bulkput.policy.naming import joined_prefix, object_name, source_name
+
+
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [
+        (b"a.txt", "p/a.txt"),
+        (b"d/e/a b", "p/d/e/a b"),
+        ("é/\U0001f600".encode(), "p/é/\U0001f600"),
+        (b"100%", "p/100%"),
+        (b"a\nb?c#d\\", "p/a\nb?c#d\\"),
+    ],
+)
+def test_a_utf8_name_is_taken_as_it_is(name: bytes, key: str) -> None:
+    """Strict changes nothing: no escaping, no normalization."""
+    assert object_name(name, prefix="p/", encode="strict") == key
+
+
+@pytest.mark.parametrize("name", [b"\xff", b"a/\xe9t\xe9", b"\xed\xb2\x80", b"\xc0\xaf", b"a\xf0\x9f\x98"])
+def test_a_name_that_is_not_utf8_is_refused_by_name(name: bytes) -> None:
+    """Latin-1, encoded surrogates, overlong forms, a cut character: each fails and points to the flag that helps."""
+    with pytest.raises(SourceError, match="--encode-names percent") as caught:
+        object_name(name, prefix="", encode="strict")
+    assert (caught.value.path, caught.value.problem) == (name, "name")
+
+
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [
+        (b"a.txt", "p/a.txt"),
+        (b"100%", "p/100%25"),
+        (b"\xff", "p/%FF"),
+        (b"%FF", "p/%25FF"),
+        ("é".encode() + b"\xe9", "p/é%E9"),
+        (b"\xed\xb2\x80", "p/%ED%B2%80"),
+    ],
+)
+def test_percent_escapes_only_percent_and_undecodable_bytes(name: bytes, key: str) -> None:
+    """What is UTF-8 stays readable."""
+    assert object_name(name, prefix="p/", encode="percent") == key
+
+
+def test_the_prefix_is_not_escaped() -> None:
+    """It is what the caller wrote, in both modes."""
+    assert object_name(b"%", prefix="50%/", encode="percent") == "50%/%25"
+
+
+def test_composed_and_decomposed_letters_stay_two_names() -> None:
+    """They are two files on disk; normalizing would make them one object."""
+    composed, decomposed = "é".encode(), "e\u0301".encode()
+    assert object_name(composed, prefix="", encode="strict") != object_name(decomposed, prefix="", encode="strict")
+
+
+@pytest.mark.parametrize(("prefix", "joined"), [("", ""), ("a", "a/"), ("a/", "a/"), ("a/b", "a/b/"), ("a//", "a//")])
+def test_a_prefix_is_joined_by_one_slash(prefix: str, joined: str) -> None:
+    """None where there is no prefix, none added where one stands already."""
+    assert joined_prefix(prefix) == joined
+
+
+def test_the_percent_form_can_be_undone() -> None:
+    """The bytes on disk come back."""
+    assert source_name("é%E9%2520") == "é".encode() + b"\xe9%20"

@@ -1,0 +1,117 @@
+"""The plan's table, row by row."""
+
+from dataclasses import replace
+
+import pytest
+
+from bulkput.errors import SourceError, TooLarge
+from bulkput.model import Found, Limits, ObjectHeaders, Reason, Skip, SourceFile, Upload
+from bulkput.options import HeaderOptions, NamingOptions
+from bulkput.policy.plan import decide, over_limits
+
+FILE = SourceFile(b"/src/d/a.txt", b"d/a.txt", 10, 1_700_000_000_123_456_789)
+NAMING = NamingOptions(prefix="p/")
+HEADERS = HeaderOptions()
+LIMITS = Limits(max_name_bytes=16, max_object_bytes=100)
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+@pytest.mark.parametrize(
+    "found",
+    [
+        Skip(b"/src/x", b"x", Reason.EXCLUDED),
+        Skip(b"/src/\xff", b"\xff", Reason.LINK_OUTSIDE),
+        SourceError(b"/src/y", "vanished", "gone"),
+    ],
+)
+def test_what_the_source_decided_is_passed_on(found: Found, dry_run: bool) -> None:
+    """The very same record: no second opinion."""
+    assert decide(found, naming=NAMING, headers=HEADERS, limits=LIMITS, dry_run=dry_run) is found
+
+
+def test_a_file_becomes_an_upload() -> None:
+    """Under the prefix, with its type and its time."""
+    decision = decide(FILE, naming=NAMING, headers=HEADERS, limits=LIMITS)
+    assert decision == Upload(FILE, "p/d/a.txt", ObjectHeaders(content_type="text/plain", mtime_ns=FILE.mtime_ns))
+
+
+def test_a_dry_run_says_what_it_would_have_sent() -> None:
+    """A skip with the key and the size."""
+    decision = decide(FILE, naming=NAMING, headers=HEADERS, limits=LIMITS, dry_run=True)
+    assert decision == Skip(FILE.path, FILE.name, Reason.DRY_RUN, "p/d/a.txt", 10)
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_a_name_that_makes_no_object_name_fails_before_any_request(dry_run: bool) -> None:
+    """The error names the path on disk, not only the name below the source."""
+    file = replace(FILE, name=b"d/\xff", path=b"/src/d/\xff")
+    decision = decide(file, naming=NAMING, headers=HEADERS, limits=LIMITS, dry_run=dry_run)
+    assert isinstance(decision, SourceError)
+    assert (decision.path, decision.problem) == (b"/src/d/\xff", "name")
+
+
+def test_percent_makes_an_object_name_of_any_name() -> None:
+    """The same file, escaped."""
+    file = replace(FILE, name=b"d/\xff")
+    naming = replace(NAMING, encode="percent")
+    decision = decide(file, naming=naming, headers=HEADERS, limits=LIMITS)
+    assert isinstance(decision, Upload)
+    assert decision.key == "p/d/%FF"
+
+
+def test_an_empty_object_name_is_refused() -> None:
+    """A PUT to it would be a PUT to the container."""
+    decision = decide(replace(FILE, name=b""), naming=NamingOptions(), headers=HEADERS, limits=LIMITS)
+    assert isinstance(decision, SourceError)
+    assert decision.problem == "name"
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+@pytest.mark.parametrize(
+    ("name", "size", "fits"),
+    [
+        (b"n" * 14, 100, True),
+        (b"n" * 15, 100, False),
+        (b"n" * 14, 101, False),
+        ("é".encode() * 7, 0, True),
+        ("é".encode() * 7 + b"n", 0, False),
+    ],
+)
+def test_limits_count_bytes_with_the_prefix(name: bytes, size: int, fits: bool, dry_run: bool) -> None:
+    """16 bytes of name, 100 of content: exactly so much is taken, one more is not, and a dry run says so too."""
+    file = replace(FILE, name=name, size=size)
+    decision = decide(file, naming=NAMING, headers=HEADERS, limits=LIMITS, dry_run=dry_run)
+    assert isinstance(decision, TooLarge) is not fits
+
+
+def test_an_exact_destination_is_the_whole_object_name() -> None:
+    """The file's own name does not count, not even where it is not UTF-8; the type is that of the object's name."""
+    file = replace(FILE, name=b"\xff.txt")
+    naming = NamingOptions(prefix="p/new.html", is_exact=True)
+    decision = decide(file, naming=naming, headers=HEADERS, limits=LIMITS)
+    assert isinstance(decision, Upload)
+    assert (decision.key, decision.headers.content_type) == ("p/new.html", "text/html")
+
+
+def test_options_are_stored_beside_every_object() -> None:
+    """A content type that is given wins over the suffix."""
+    options = HeaderOptions(
+        content_type="x/y", cache_control="no-store", expires_in_s=60, meta=(("a", "1"),), extra=(("X-B", "2"),)
+    )
+    decision = decide(FILE, naming=NAMING, headers=options, limits=LIMITS)
+    assert isinstance(decision, Upload)
+    assert decision.headers == ObjectHeaders(
+        content_type="x/y",
+        mtime_ns=FILE.mtime_ns,
+        cache_control="no-store",
+        expires_in_s=60,
+        meta=(("a", "1"),),
+        extra=(("X-B", "2"),),
+    )
+
+
+def test_the_excess_is_said_in_figures() -> None:
+    """What it has, and what the store takes."""
+    assert over_limits(100, "n" * 16, LIMITS) is None
+    assert "17 bytes, the store takes 16" in str(over_limits(0, "n" * 17, LIMITS))
+    assert "101 bytes, the store takes 100" in str(over_limits(101, "n", LIMITS))

@@ -1,0 +1,125 @@
+"""Events folded into a summary."""
+
+import json
+
+import pytest
+
+from bulkput import events as ev
+from bulkput.errors import SourceError, Unavailable
+from bulkput.events import StopCause
+from bulkput.model import ObjectHeaders, Reason, Skip, SourceFile, Stored, Upload
+from bulkput.recorder import MAX_FAILURES_KEPT, Recorder, Summary
+
+FILE = SourceFile(b"/src/a", b"a", 10, 0)
+UPLOADED = ev.Uploaded(Upload(FILE, "a", ObjectHeaders()), Stored("a", 7, "etag", "tx1"), 10, 0.5)
+SKIPPED = ev.Skipped(Skip(b"/src/l", b"l", Reason.LINK_OUTSIDE))
+FAILED = ev.Failed(b"/src/\xff", None, SourceError(b"/src/\xff", "name", "not UTF-8"))
+FOUND = ev.Discovered(FILE)
+
+
+def summary(*events: ev.Event) -> Summary:
+    recorder = Recorder()
+    for event in events:
+        recorder(event)
+    return recorder.summary()
+
+
+def test_nothing_recorded_is_an_empty_run_that_adds_up() -> None:
+    """Zero of everything, exit 0."""
+    empty = summary()
+    assert (empty.found, empty.uploaded, empty.skipped, empty.failed) == (0, 0, 0, 0)
+    assert empty.adds_up
+    assert empty.exit_code == 0
+    assert empty.objects_per_s == 0.0
+
+
+def test_a_run_in_numbers() -> None:
+    """Each event counts where it belongs."""
+    retrying = ev.Retrying(Unavailable("put", "a", "reset"), 1, 0.5)
+    requested = ev.Requested("put", "a", 0.1, None)
+    run = summary(
+        FOUND, UPLOADED, FOUND, UPLOADED, FOUND, SKIPPED, FOUND, FAILED, retrying, requested, ev.ScanDone(),
+        ev.Finished(2.0, {"PUT": 4, "GET": 1}, 3, 64),
+    )  # fmt: skip
+    assert (run.found, run.uploaded, run.skipped, run.failed) == (4, 2, 1, 1)
+    assert (run.bytes_read, run.bytes_sent) == (20, 14)
+    assert (run.retries, run.connections, run.concurrency) == (1, 3, 64)
+    assert run.requests == {"PUT": 4, "GET": 1}
+    assert run.objects_per_s == 1.0
+    assert run.skipped_by_reason == {"link leaves the source tree": 1}
+    assert [(f.path, f.key) for f in run.failures] == [(b"/src/\xff", None)]
+    assert run.adds_up
+
+
+def test_the_summary_has_the_fields_that_are_documented() -> None:
+    """DESIGN, section 6, plus what explains them; all of it can be written as JSON."""
+    row = summary(FOUND, UPLOADED, FOUND, FAILED, ev.Finished(1.21, {"PUT": 1}, 64, 64)).as_json()
+    documented = {
+        "schema", "found", "uploaded", "skipped", "failed", "bytes_read", "bytes_sent", "requests", "connections",
+        "retries", "elapsed_s", "objects_per_s", "concurrency", "failures",
+    }  # fmt: skip
+    assert documented <= set(row)
+    assert set(row) - documented == {"skipped_by_reason", "failures_omitted", "stopped"}
+    read = json.loads(json.dumps(row))
+    assert (read["schema"], read["concurrency"]) == (1, {"final": 64, "peak": 64})
+    assert read["failures"] == [{"path": "/src/\udcff", "key": None, "error": "read /src/\\udcff: name: not UTF-8"}]
+    assert (read["elapsed_s"], read["objects_per_s"], read["stopped"]) == (1.21, 0.8, None)
+
+
+def test_failures_are_bounded_and_all_counted() -> None:
+    """Memory does not grow when everything fails, and the summary says how many it leaves out."""
+    run = summary(*[FOUND, FAILED] * (MAX_FAILURES_KEPT + 5))
+    assert run.failed == MAX_FAILURES_KEPT + 5
+    assert len(run.failures) == MAX_FAILURES_KEPT
+    assert run.as_json()["failures_omitted"] == 5
+    assert run.adds_up
+
+
+@pytest.mark.parametrize(
+    ("events", "code"),
+    [
+        ([], 0),
+        ([FOUND, UPLOADED], 0),
+        ([FOUND, SKIPPED], 0),
+        ([FOUND, FAILED], 1),
+        ([FOUND], 3),
+        ([UPLOADED], 3),
+        ([FOUND, UPLOADED, UPLOADED], 3),
+        ([ev.Stopping("denied", StopCause.STORE)], 3),
+        ([FOUND, FAILED, ev.Stopping("denied", StopCause.STORE)], 3),
+        ([FOUND, FAILED, ev.Stopping("1 failed", StopCause.ERRORS)], 1),
+        ([FOUND, UPLOADED, ev.Stopping("interrupted", StopCause.INTERRUPTED)], 130),
+        ([FOUND, FAILED, ev.Stopping("interrupted", StopCause.INTERRUPTED)], 130),
+        ([FOUND, FAILED, FOUND, ev.Stopping("1 failed", StopCause.ERRORS)], 3),
+    ],
+)
+def test_the_exit_code_says_whether_all_is_there(events: list[ev.Event], code: int) -> None:
+    """0 all there, 1 some failed, 3 stopped or lost count, 130 interrupted."""
+    assert summary(*events).exit_code == code
+
+
+def test_the_first_order_to_stop_is_the_one_reported() -> None:
+    """Later ones follow from it."""
+    run = summary(ev.Stopping("denied", StopCause.STORE), ev.Stopping("interrupted", StopCause.INTERRUPTED))
+    assert run.stopping == ev.Stopping("denied", StopCause.STORE)
+    assert run.as_json()["stopped"] == "denied"
+
+
+def test_a_summary_taken_in_the_middle_does_not_change() -> None:
+    """It is a value; the recorder goes on."""
+    recorder = Recorder()
+    recorder(FOUND)
+    recorder(SKIPPED)
+    early = recorder.summary()
+    recorder(FOUND)
+    recorder(SKIPPED)
+    assert (early.found, early.skipped, dict(early.skipped_by_reason)) == (1, 1, {"link leaves the source tree": 1})
+    assert recorder.summary().found == 2
+
+
+def test_the_end_of_the_scan_is_known() -> None:
+    """From then on the total is."""
+    recorder = Recorder()
+    assert not recorder.is_scan_done
+    recorder(ev.ScanDone())
+    assert recorder.is_scan_done

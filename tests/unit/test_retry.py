@@ -1,0 +1,140 @@
+"""When to try again, and when a run gives up."""
+
+import pytest
+
+from bulkput.errors import (
+    BulkputError,
+    Denied,
+    IntegrityError,
+    NotFound,
+    QuotaExceeded,
+    SourceError,
+    StoreError,
+    Throttled,
+    TooLarge,
+    Unavailable,
+)
+from bulkput.events import StopCause
+from bulkput.options import RetryOptions, StopRules
+from bulkput.policy.retry import GiveUp, next_delay_s
+
+OPTIONS = RetryOptions(retries=5, base_s=1.0, cap_s=30.0, max_retry_after_s=120.0, total_s=300.0)
+GONE = Unavailable("put", "a", "reset")
+BAD = SourceError(b"a", "vanished", "gone")
+
+
+def delay(error: StoreError, *, attempt: int = 1, elapsed_s: float = 0.0, jitter: float = 1.0) -> float | None:
+    return next_delay_s(error, attempt=attempt, elapsed_s=elapsed_s, options=OPTIONS, random=lambda: jitter)
+
+
+@pytest.mark.parametrize(("attempt", "bound"), [(1, 1.0), (2, 2.0), (3, 4.0), (4, 8.0), (5, 16.0)])
+def test_the_bound_doubles_with_each_attempt(attempt: int, bound: float) -> None:
+    """base x 2^n, jitter between 0 and it."""
+    assert delay(GONE, attempt=attempt) == bound
+    assert delay(GONE, attempt=attempt, jitter=0.5) == bound / 2
+    assert delay(GONE, attempt=attempt, jitter=0.0) == 0.0
+
+
+def test_the_bound_is_capped() -> None:
+    """From some attempt on all waits have the same bound."""
+    options = RetryOptions(retries=50, cap_s=30.0)
+    assert next_delay_s(GONE, attempt=6, elapsed_s=0.0, options=options, random=lambda: 1.0) == 30.0
+    assert next_delay_s(GONE, attempt=50, elapsed_s=0.0, options=options, random=lambda: 1.0) == 30.0
+
+
+@pytest.mark.parametrize(
+    ("attempt", "elapsed_s", "goes_on"),
+    [(5, 299.9, True), (6, 0.0, False), (1, 300.0, False), (1, 301.0, False)],
+)
+def test_tries_and_time_are_limited(attempt: int, elapsed_s: float, goes_on: bool) -> None:
+    """Five retries after the first attempt, within 300 s."""
+    assert (delay(GONE, attempt=attempt, elapsed_s=elapsed_s) is not None) is goes_on
+
+
+def test_no_retries_means_one_attempt() -> None:
+    """--retries 0."""
+    assert next_delay_s(GONE, attempt=1, elapsed_s=0.0, options=RetryOptions(retries=0), random=lambda: 0.5) is None
+
+
+@pytest.mark.parametrize(
+    ("error", "is_retried"),
+    [
+        (GONE, True),
+        (Throttled("put", "a", "slow"), True),
+        (IntegrityError("put", "a", expected="x", actual="y"), True),
+        (NotFound("put", "a", "no"), False),
+        (TooLarge("put", "a", "no"), False),
+        (Denied("put", "a", "no"), False),
+        (QuotaExceeded("put", "a", "no"), False),
+        (StoreError("put", "a", "no"), False),
+    ],
+)
+def test_the_error_says_whether_it_is_retried(error: StoreError, is_retried: bool) -> None:
+    """Nobody matches on types."""
+    assert (delay(error) is not None) is is_retried
+
+
+@pytest.mark.parametrize(("retry_after_s", "jitter", "expected"), [(3.0, 0.0, 3.0), (3.0, 1.0, 4.0), (86400, 0.0, 120)])
+def test_retry_after_is_a_floor_up_to_its_own_bound(retry_after_s: float, jitter: float, expected: float) -> None:
+    """Jitter comes on top; a day is cut to two minutes."""
+    assert delay(Throttled("put", "a", "slow", retry_after_s=retry_after_s), jitter=jitter) == expected
+
+
+def test_throttled_without_a_time_waits_like_any_other() -> None:
+    """The exponential form."""
+    assert delay(Throttled("put", "a", "slow"), attempt=3) == 4.0
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "stops_at", "cause"),
+    [
+        ([BAD] * 9, None, None),
+        ([GONE, GONE], None, None),
+        ([GONE, GONE, GONE], 3, StopCause.STORE),
+        ([GONE, GONE, "ok", GONE, GONE], None, None),
+        ([GONE, GONE, BAD, GONE, GONE], None, None),
+        ([GONE, GONE, "ok", GONE, GONE, GONE], 6, StopCause.STORE),
+        ([Denied("put", "a", "no")], 1, StopCause.STORE),
+        (["ok", QuotaExceeded("put", "a", "full")], 2, StopCause.STORE),
+        ([BAD, BAD, NotFound("put", "a", "no")], None, None),
+    ],
+)
+def test_a_run_stops_when_going_on_is_pointless(
+    outcomes: list[BulkputError | str], stops_at: int | None, cause: StopCause | None
+) -> None:
+    """Denied or full: at once. Unreachable three times in a row: the store is gone. Bad files stop nothing."""
+    give_up = GiveUp(StopRules(store_gone_after=3))
+    assert first_order(give_up, outcomes) == (stops_at, cause)
+
+
+@pytest.mark.parametrize(
+    ("max_errors", "outcomes", "stops_at"),
+    [
+        (None, [BAD] * 5, None),
+        (1, ["ok", BAD], 2),
+        (2, [BAD, "ok", BAD], 3),
+        (3, [BAD, "ok", BAD], None),
+    ],
+)
+def test_max_errors_counts_every_failure(
+    max_errors: int | None, outcomes: list[BulkputError | str], stops_at: int | None
+) -> None:
+    """Also those with successes between them."""
+    give_up = GiveUp(StopRules(max_errors=max_errors))
+    assert first_order(give_up, outcomes) == (stops_at, stops_at and StopCause.ERRORS)
+
+
+def test_the_store_being_denied_outranks_the_count_of_errors() -> None:
+    """The exit code says 3, not 1."""
+    order = GiveUp(StopRules(max_errors=1)).failed(Denied("put", "a", "no", status=403))
+    assert order is not None
+    assert (order.cause, order.why) == (StopCause.STORE, "put a: 403 no")
+
+
+def first_order(give_up: GiveUp, outcomes: list[BulkputError | str]) -> tuple[int | None, StopCause | None]:
+    for number, outcome in enumerate(outcomes, 1):
+        if isinstance(outcome, str):
+            give_up.succeeded()
+        elif (order := give_up.failed(outcome)) is not None:
+            return number, order.cause
+    return None, None

@@ -1,0 +1,120 @@
+"""A blocking source, read in a thread, delivered to the event loop."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import aclosing
+
+import pytest
+
+from bulkput.model import Found, SourceFile
+from bulkput.sources.scan import scan
+
+PATIENCE_S = 5.0
+"""How long a source waits for what must happen without it: then the test fails instead of hanging."""
+
+
+def file(number: int) -> SourceFile:
+    return SourceFile(b"/%d" % number, b"%d" % number, 0, 0)
+
+
+@pytest.mark.parametrize("count", [0, 1, 511, 512, 513, 2000])
+async def test_every_item_is_delivered_in_order(count: int) -> None:
+    """Whatever the number of batches."""
+    source = map(file, range(count))
+    assert [found async for found in scan(source)] == list(map(file, range(count)))
+
+
+async def test_items_come_before_the_source_is_exhausted() -> None:
+    """The source goes on only once the consumer has something: uploads start while a large tree is walked."""
+    received = threading.Event()
+    in_time: list[bool] = []
+
+    def source() -> Iterator[Found]:
+        yield from map(file, range(1000))
+        in_time.append(received.wait(PATIENCE_S))
+        yield file(1000)
+
+    delivered = []
+    async for found in scan(source()):
+        delivered.append(found)
+        received.set()
+    assert in_time == [True]
+    assert delivered == list(map(file, range(1001)))
+
+
+async def test_the_first_item_leaves_at_once() -> None:
+    """A source that finds one file and then waits, for a disk or for a pipe, does not keep what it has found."""
+    received = threading.Event()
+    in_time: list[bool] = []
+
+    def source() -> Iterator[Found]:
+        yield file(0)
+        in_time.append(received.wait(PATIENCE_S))
+        yield file(1)
+
+    delivered = []
+    async for found in scan(source()):
+        delivered.append(found)
+        received.set()
+    assert delivered == [file(0), file(1)]
+    assert in_time == [True]
+
+
+async def test_a_source_is_read_in_a_thread_of_its_own() -> None:
+    """Always the same one: a source may keep state that belongs to a thread."""
+    threads: set[str] = set()
+
+    def source() -> Iterator[Found]:
+        for number in range(1500):
+            threads.add(threading.current_thread().name)
+            yield file(number)
+
+    assert len([found async for found in scan(source())]) == 1500
+    assert len(threads) == 1
+    assert threads.pop().startswith("bulkput-scan")
+
+
+async def test_nothing_is_read_far_ahead_of_the_consumer() -> None:
+    """Memory is one batch, however long the source and however slow the consumer."""
+    read: list[int] = []
+
+    def source() -> Iterator[Found]:
+        for number in range(100_000):
+            read.append(number)
+            yield file(number)
+
+    async with aclosing(scan(source())) as found:
+        await anext(found)
+        assert len(read) <= 512
+
+
+async def test_an_exception_of_the_source_reaches_the_consumer() -> None:
+    """As itself; what came in earlier batches was delivered."""
+
+    def source() -> Iterator[Found]:
+        yield from map(file, range(512))
+        raise RuntimeError("a bug in a source")
+
+    delivered = []
+    with pytest.raises(RuntimeError, match="a bug in a source"):
+        async for found in scan(source()):
+            delivered.append(found)
+    assert delivered == list(map(file, range(len(delivered))))
+
+
+async def test_a_consumer_that_leaves_early_leaves_no_thread() -> None:
+    """The scan's thread ends, though the source never would."""
+    thread: list[threading.Thread] = []
+
+    def endless() -> Iterator[Found]:
+        thread.append(threading.current_thread())
+        number = 0
+        while True:
+            yield file(number)
+            number += 1
+
+    async with aclosing(scan(endless())) as found:
+        async for _ in found:
+            break
+    thread[0].join(PATIENCE_S)
+    assert not thread[0].is_alive()

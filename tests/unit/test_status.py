@@ -1,0 +1,191 @@
+"""Every HTTP answer as an error."""
+
+import time
+from collections.abc import Iterator
+
+import pytest
+from multidict import CIMultiDict, CIMultiDictProxy
+
+from bulkput.errors import (
+    BulkputError,
+    Conflict,
+    Denied,
+    IntegrityError,
+    NotFound,
+    QuotaExceeded,
+    StoreError,
+    Throttled,
+    TooLarge,
+    Unavailable,
+    Unsupported,
+)
+from bulkput.stores.status import error_from_response, parse_retry_after
+from bulkput.transport.base import Answer
+
+NAMED: dict[int, type[StoreError]] = {
+    202: Conflict,
+    401: Denied,
+    403: Denied,
+    497: Denied,
+    404: NotFound,
+    410: NotFound,
+    405: Unsupported,
+    501: Unsupported,
+    409: Conflict,
+    412: Conflict,
+    413: TooLarge,
+    422: IntegrityError,
+    429: Throttled,
+    498: Throttled,
+    408: Unavailable,
+    499: Unavailable,
+}
+"""The docstring's table; what is not in it follows from the hundreds."""
+
+
+def answer(status: int, *, body: bytes = b"", reason: str = "Reason", **headers: str) -> Answer:
+    fields = CIMultiDict({name.replace("_", "-"): value for name, value in headers.items()})
+    return Answer(status, reason, CIMultiDictProxy(fields), body)
+
+
+def error(status: int, *, body: bytes = b"", reason: str = "Reason", **headers: str) -> StoreError:
+    return error_from_response("put", "a", answer(status, body=body, reason=reason, **headers))
+
+
+@pytest.mark.parametrize("status", range(100, 600))
+def test_every_status_is_an_error_of_the_table(status: int) -> None:
+    """No answer is without a meaning, and each meaning decides about retry and stop."""
+    expected = NAMED.get(status, Unavailable if status >= 500 else StoreError)
+    found = error(status)
+    assert type(found) is expected
+    assert (found.operation, found.key, found.status) == ("put", "a", status)
+    assert found.is_retryable is (status in (408, 422, 429, 498, 499) or (status >= 500 and status != 501))
+    assert found.stops_run is (status in (401, 403, 497))
+    assert str(found).startswith(f"put a: {status} ")
+
+
+@pytest.mark.parametrize(
+    "body", [b"Upload exceeds quota.", b"<html><h1>Request Entity Too Large</h1>Upload exceeds QUOTA.</html>"]
+)
+def test_a_full_account_is_told_from_a_large_object_by_the_text(body: bytes) -> None:
+    """Swift answers 413 to both; over quota stops the run."""
+    found = error(413, body=body)
+    assert type(found) is QuotaExceeded
+    assert found.stops_run
+    assert found.detail == body.decode()
+
+
+def test_a_large_object_concerns_itself_only() -> None:
+    """413 without the word."""
+    found = error(413, body=b"Your request is too large.")
+    assert (type(found), found.stops_run, found.is_retryable) == (TooLarge, False, False)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "headers", "kind"),
+    [
+        (503, b"Slow Down", {}, Throttled),
+        (503, b"<Code>SlowDown</Code>", {}, Throttled),
+        (503, b"", {"retry_after": "3"}, Throttled),
+        (503, b"", {"retry_after": "soon"}, Unavailable),
+        (503, b"Service Unavailable", {}, Unavailable),
+        (500, b"slow", {}, Unavailable),
+        (507, b"", {}, Unavailable),
+    ],
+)
+def test_a_503_that_asks_for_less_is_throttling(
+    status: int, body: bytes, headers: dict[str, str], kind: type[BulkputError]
+) -> None:
+    """By its text or by Retry-After; any other is a store in trouble."""
+    assert type(error(status, body=body, **headers)) is kind
+
+
+def test_throttling_carries_the_time_the_store_named() -> None:
+    """In seconds; None where it named none."""
+    for status in (429, 498, 503):
+        found = error(status, retry_after="7")
+        assert isinstance(found, Throttled)
+        assert found.retry_after_s == 7.0
+    found = error(429)
+    assert isinstance(found, Throttled)
+    assert found.retry_after_s is None
+
+
+def test_the_request_id_is_the_store_s_own() -> None:
+    """Swift's name for it, then S3's."""
+    assert error(500, X_Trans_Id="tx1", X_Amz_Request_Id="r2").request_id == "tx1"
+    assert error(500, X_Amz_Request_Id="r2").request_id == "r2"
+    assert error(500).request_id is None
+
+
+def test_a_refused_digest_names_what_was_sent() -> None:
+    """422 is worth another try: the bytes were damaged on the way."""
+    found = error_from_response("put", "a", answer(422, ETag="e2"), sent_md5="e1")
+    assert isinstance(found, IntegrityError)
+    assert (found.expected, found.actual) == ("e1", "e2")
+
+
+def test_a_redirect_says_where_to() -> None:
+    """It is not followed; the person decides."""
+    found = error(301, Location="https://other/v1/c/a")
+    assert "https://other/v1/c/a" in found.detail
+    assert not found.is_retryable
+
+
+def test_a_bad_request_says_what_is_bad() -> None:
+    """Its reason is always the same, its text is not."""
+    assert error(400, reason="Bad Request", body=b"Invalid X-Delete-At\nmore").detail == (
+        "Bad Request: Invalid X-Delete-At"
+    )
+
+
+def test_a_bad_request_without_a_text_ends_after_its_reason() -> None:
+    """No colon that nothing follows."""
+    assert str(error(400, reason="Bad Request")) == "put a: 400 Bad Request"
+
+
+def test_an_answer_without_a_reason_is_described_by_its_text() -> None:
+    """HTTP/1.1 allows an empty reason; the first line stands in, cut to a bound."""
+    assert error(500, reason="", body=b"\nout of disks\nmore").detail == "out of disks"
+    assert len(error(500, reason="", body=b"x" * 10_000).detail) == 200
+    assert error(500, reason="", body=b"\xff\xfe").detail == "\ufffd\ufffd"
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        (None, None),
+        ("0", 0.0),
+        ("120", 120.0),
+        (" 7 ", 7.0),
+        ("Sun, 06 Nov 1994 08:49:37 GMT", 10.0),
+        ("Sunday, 06-Nov-94 08:49:37 GMT", 10.0),
+        ("Sun Nov  6 08:49:37 1994", 10.0),
+        ("Sun, 06 Nov 1994 08:49:00 GMT", 0.0),
+        ("", None),
+        ("-1", None),
+        ("1.5", None),
+        ("soon", None),
+        ("\u0663", None),
+        ("Sun, 99 Nov 1994 08:49:37 GMT", None),
+    ],
+)
+def test_retry_after_in_both_forms(value: str | None, seconds: float | None) -> None:
+    """Seconds, or a date in any form of RFC 9110, 5.6.7; never negative; garbage is no time."""
+    assert parse_retry_after(value, now=784111767.0) == seconds
+
+
+@pytest.fixture
+def in_tokyo(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.usefixtures("in_tokyo")
+@pytest.mark.parametrize("value", ["Sun, 06 Nov 1994 08:49:37 GMT", "Sun Nov  6 08:49:37 1994"])
+def test_an_http_date_is_utc_wherever_the_client_is(value: str) -> None:
+    """Also asctime's form, which does not say so (RFC 9110, 5.6.7)."""
+    assert parse_retry_after(value, now=784111767.0) == 10.0

@@ -1,0 +1,381 @@
+"""A directory tree as a stream of files. Trees are literals: a name and a text is a file, `->` is a link."""
+
+import os
+import shutil
+import socket
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from bulkput.errors import SourceError, UsageError
+from bulkput.model import Found, Reason, Skip, SourceFile
+from bulkput.options import WalkOptions
+from bulkput.sources.walk import is_single_file, walk
+
+
+@dataclass(frozen=True)
+class Link:
+    to: str
+
+
+Tree = dict[str, "str | Link | Tree"]
+FOLLOW = WalkOptions(follow_symlinks=True)
+
+
+def make(root: Path, tree: Tree) -> Path:
+    root.mkdir(exist_ok=True)
+    for name, what in tree.items():
+        match what:
+            case str():
+                (root / name).write_text(what)
+            case Link():
+                (root / name).symlink_to(what.to)
+            case _:
+                make(root / name, what)
+    return root
+
+
+def found(*roots: Path, options: WalkOptions | None = None) -> list[Found]:
+    return list(walk([os.fsencode(root) for root in roots], options or WalkOptions()))
+
+
+def told(*roots: Path, options: WalkOptions | None = None) -> list[tuple[str, str]]:
+    """Each entry as its name (an error: its path) and what became of it."""
+    return [tell(entry) for entry in found(*roots, options=options)]
+
+
+def tell(entry: Found) -> tuple[str, str]:
+    match entry:
+        case SourceFile():
+            return os.fsdecode(entry.name), "file"
+        case Skip():
+            return os.fsdecode(entry.name), entry.reason.name
+        case SourceError():
+            return os.path.basename(os.fsdecode(entry.path)), entry.problem
+
+
+def test_a_tree_gives_its_files_in_bytewise_order_of_full_names(tmp_path: Path) -> None:
+    """Depth first: `a-` before `a/b` before `a0`."""
+    make(tmp_path, {"a": {"b": "", "c": {"d": ""}}, "a-": "", "a.b": {"x": ""}, "a0": "", "B": "", "e": {}})
+    names = [name for name, _ in told(tmp_path)]
+    assert names == ["B", "a-", "a.b/x", "a/b", "a/c/d", "a0"]
+    assert names == sorted(names)
+
+
+def test_a_file_comes_with_its_path_size_and_time(tmp_path: Path) -> None:
+    """As it is now, to the nanosecond."""
+    make(tmp_path, {"d": {"a": "12345"}})
+    path = tmp_path / "d" / "a"
+    os.utime(path, ns=(0, 1_700_000_000_123_456_789))
+    assert found(tmp_path) == [SourceFile(os.fsencode(path), b"d/a", 5, 1_700_000_000_123_456_789)]
+
+
+def test_an_empty_tree_gives_nothing(tmp_path: Path) -> None:
+    """No entry, no error."""
+    assert told(make(tmp_path / "t", {"d": {"e": {}}})) == []
+
+
+LINKS: Tree = {
+    "a": "text",
+    "d": {"x": ""},
+    "inside": Link("a"),
+    "deeper": Link("d/x"),
+    "chain": Link("inside"),
+    "outside": Link("../other"),
+    "chain-out": Link("outside"),
+    "to-dir": Link("d"),
+    "dangling": Link("nowhere"),
+    "not-a-dir": Link("a/x"),
+    "self": Link("self"),
+    "up": Link("."),
+}
+
+
+def test_a_tree_is_what_is_in_it(tmp_path: Path) -> None:
+    """A link to a file inside is taken, also by a chain; all others are skipped, each with its reason."""
+    make(tmp_path, {"tree": LINKS, "other": "elsewhere"})
+    assert dict(told(tmp_path / "tree")) == {
+        "a": "file",
+        "d/x": "file",
+        "inside": "file",
+        "deeper": "file",
+        "chain": "file",
+        "outside": "LINK_OUTSIDE",
+        "chain-out": "LINK_OUTSIDE",
+        "to-dir": "LINK_TO_DIRECTORY",
+        "dangling": "LINK_DANGLING",
+        "not-a-dir": "LINK_DANGLING",
+        "self": "LINK_DANGLING",
+        "up": "LINK_TO_DIRECTORY",
+    }
+
+
+def test_with_follow_symlinks_every_link_is_followed(tmp_path: Path) -> None:
+    """Out of the tree and into directories too; what leads nowhere or back above itself is skipped."""
+    make(tmp_path, {"tree": LINKS, "other": "elsewhere"})
+    assert dict(told(tmp_path / "tree", options=FOLLOW)) == {
+        "a": "file",
+        "d/x": "file",
+        "inside": "file",
+        "deeper": "file",
+        "chain": "file",
+        "outside": "file",
+        "chain-out": "file",
+        "to-dir/x": "file",
+        "dangling": "LINK_DANGLING",
+        "not-a-dir": "LINK_DANGLING",
+        "self": "LINK_DANGLING",
+        "up/": "LINK_LOOP",
+    }
+
+
+def test_a_link_is_opened_where_it_led_when_it_was_checked(tmp_path: Path) -> None:
+    """The path is the target's, the name the link's: a link that is turned later leads nobody out of the tree."""
+    make(tmp_path, {"a": "12345", "link": Link("a")})
+    link = found(tmp_path)[1]
+    assert isinstance(link, SourceFile)
+    assert (link.path, link.name, link.size) == (os.fsencode((tmp_path / "a").resolve()), b"link", 5)
+
+
+def test_a_sibling_whose_name_begins_alike_is_outside(tmp_path: Path) -> None:
+    """`/x/tree-2` is not below `/x/tree`."""
+    make(tmp_path, {"tree": {"l": Link("../tree-2/a")}, "tree-2": {"a": ""}})
+    assert told(tmp_path / "tree") == [("l", "LINK_OUTSIDE")]
+
+
+def test_two_links_that_lead_into_each_other_end(tmp_path: Path) -> None:
+    """Each directory is entered at most once on one path."""
+    make(tmp_path, {"a": {"to-b": Link("../b"), "f": ""}, "b": {"to-a": Link("../a"), "g": ""}})
+    assert told(tmp_path, options=FOLLOW) == [
+        ("a/f", "file"),
+        ("a/to-b/g", "file"),
+        ("a/to-b/to-a/", "LINK_LOOP"),
+        ("b/g", "file"),
+        ("b/to-a/f", "file"),
+        ("b/to-a/to-b/", "LINK_LOOP"),
+    ]
+
+
+def test_a_followed_link_to_a_directory_sorts_like_a_directory(tmp_path: Path) -> None:
+    """The order of full names holds: `l-` before `l/x`."""
+    make(tmp_path, {"d": {"x": ""}, "l": Link("d"), "l-": "", "l.a": ""})
+    names = [name for name, _ in told(tmp_path, options=FOLLOW)]
+    assert names == sorted(names) == ["d/x", "l-", "l.a", "l/x"]
+
+
+def test_a_collision_below_a_followed_link_is_found(tmp_path: Path) -> None:
+    """Two sources with the same name are noticed, link or not: one would silently replace the other."""
+    make(tmp_path / "one", {"d": {"x": ""}, "l": Link("d"), "l-": ""})
+    make(tmp_path / "two", {"l": {"x": ""}, "l-": ""})
+    outcomes = told(tmp_path / "one", tmp_path / "two", options=FOLLOW)
+    names = [name for name, what in outcomes if what == "file"]
+    assert len(names) == len(set(names))
+    assert sum(what == "collision" for _, what in outcomes) == 2
+
+
+@pytest.mark.parametrize("options", [WalkOptions(), FOLLOW])
+def test_the_source_itself_may_be_a_link(tmp_path: Path, options: WalkOptions) -> None:
+    """And its links inside are inside."""
+    make(tmp_path, {"tree": {"a": "", "l": Link("a")}, "source": Link("tree")})
+    assert told(tmp_path / "source", options=options) == [("a", "file"), ("l", "file")]
+
+
+@pytest.mark.parametrize("options", [WalkOptions(), FOLLOW])
+def test_what_is_no_regular_file_is_skipped(tmp_path: Path, options: WalkOptions) -> None:
+    """FIFOs and sockets, themselves and by links; nobody waits for a writer."""
+    os.mkfifo(tmp_path / "pipe")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(os.path.relpath(tmp_path / "sock"))
+    make(tmp_path, {"to-pipe": Link("pipe")})
+    assert told(tmp_path, options=options) == [(name, "NOT_A_FILE") for name in ("pipe", "sock", "to-pipe")]
+
+
+@contextmanager
+def as_nobody() -> Iterator[None]:
+    """Permission bits do not apply to root."""
+    if os.geteuid() != 0:
+        yield
+        return
+    os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+@pytest.fixture
+def open_place() -> Iterator[Path]:
+    """A directory that everybody may enter; pytest's own is its user's only."""
+    place = Path(tempfile.mkdtemp())
+    place.chmod(0o755)
+    yield place
+    for path in place.rglob("*"):
+        if path.is_dir():
+            path.chmod(0o755)
+    shutil.rmtree(place)
+
+
+def test_a_directory_that_cannot_be_read_is_one_error(open_place: Path) -> None:
+    """Named, and what lies beside it is still sent."""
+    make(open_place, {"a": "", "closed": {"x": ""}, "z": ""})
+    (open_place / "closed").chmod(0)
+    with as_nobody():
+        outcomes = found(open_place)
+    assert [tell(entry) for entry in outcomes] == [("a", "file"), ("closed", "unreadable"), ("z", "file")]
+    assert isinstance(outcomes[1], SourceError)
+    assert outcomes[1].path == os.fsencode(open_place / "closed")
+
+
+def test_files_in_a_directory_that_cannot_be_entered_are_errors(open_place: Path) -> None:
+    """Readable but not searchable: each name is known, none can be looked at."""
+    make(open_place, {"half": {"x": "", "y": ""}})
+    (open_place / "half").chmod(0o444)
+    with as_nobody():
+        assert told(open_place) == [("x", "unreadable"), ("y", "unreadable")]
+
+
+def test_a_source_that_cannot_be_read_is_one_error(open_place: Path) -> None:
+    """The run has something to report: it does not look like an empty tree."""
+    make(open_place, {"closed": {"x": ""}})
+    (open_place / "closed").chmod(0)
+    with as_nobody():
+        assert told(open_place / "closed") == [("closed", "unreadable")]
+
+
+def test_a_path_longer_than_the_system_takes_is_an_error(tmp_path: Path) -> None:
+    """A tree that is deeper than PATH_MAX ends in errors that name it, not in a crash."""
+    at = os.open(tmp_path, os.O_RDONLY)
+    for _ in range(25):
+        os.mkdir("d" * 200, dir_fd=at)
+        below = os.open("d" * 200, os.O_RDONLY, dir_fd=at)
+        os.close(at)
+        at = below
+    os.close(at)
+    make(tmp_path, {"z": ""})
+    assert told(tmp_path) == [("d" * 200, "unreadable"), ("z", "file")]
+
+
+def test_a_file_that_vanishes_before_it_is_looked_at_is_an_error(tmp_path: Path) -> None:
+    """Listed, then gone: it says so, the rest goes on."""
+    make(tmp_path, {"a": "", "b": "", "c": ""})
+    walking = walk([os.fsencode(tmp_path)], WalkOptions())
+    assert tell(next(walking)) == ("a", "file")
+    (tmp_path / "b").unlink()
+    assert [tell(entry) for entry in walking] == [("b", "vanished"), ("c", "file")]
+
+
+def test_a_directory_that_vanishes_before_it_is_entered_is_an_error(tmp_path: Path) -> None:
+    """The same for a whole tree below."""
+    make(tmp_path, {"a": "", "d": {"x": ""}, "z": ""})
+    walking = walk([os.fsencode(tmp_path)], WalkOptions())
+    assert tell(next(walking)) == ("a", "file")
+    shutil.rmtree(tmp_path / "d")
+    assert [tell(entry) for entry in walking] == [("d", "vanished"), ("z", "file")]
+
+
+def test_a_source_that_vanishes_after_the_start_is_an_error(tmp_path: Path) -> None:
+    """It was there when the run began."""
+    tree = make(tmp_path / "tree", {"a": ""})
+    walking = walk([os.fsencode(tree)], WalkOptions())
+    shutil.rmtree(tree)
+    assert [tell(entry) for entry in walking] == [("tree", "vanished")]
+
+
+def test_an_excluded_directory_is_reported_once_and_not_entered(tmp_path: Path) -> None:
+    """One entry for the whole tree below, which is never read."""
+    make(tmp_path, {"cache": {"x": "", "y": {}}, "a": {"cache": {"z": ""}, "b.tmp": "", "b": ""}})
+    outcomes = told(tmp_path, options=WalkOptions(exclude=("cache/", "*.tmp")))
+    assert outcomes == [
+        ("a/b", "file"),
+        ("a/b.tmp", "EXCLUDED"),
+        ("a/cache/", "EXCLUDED"),
+        ("cache/", "EXCLUDED"),
+    ]
+
+
+@pytest.mark.parametrize("options", [WalkOptions(exclude=("l*",)), FOLLOW])
+def test_filters_see_a_link_s_own_name(tmp_path: Path, options: WalkOptions) -> None:
+    """Excluded by its name, whatever it leads to; included by it too."""
+    make(tmp_path, {"a": "", "link": Link("a")})
+    expected = "file" if options.follow_symlinks else "EXCLUDED"
+    assert told(tmp_path, options=options) == [("a", "file"), ("link", expected)]
+
+
+def test_an_include_takes_only_what_matches(tmp_path: Path) -> None:
+    """At any depth; the rest is counted as excluded, not forgotten."""
+    make(tmp_path, {"d": {"a.txt": "", "b.jpg": ""}, "c.txt": ""})
+    outcomes = told(tmp_path, options=WalkOptions(include=("*.txt",)))
+    assert outcomes == [("c.txt", "file"), ("d/a.txt", "file"), ("d/b.jpg", "EXCLUDED")]
+
+
+def test_a_wrong_pattern_is_a_usage_error_at_once(tmp_path: Path) -> None:
+    """Before anything is read."""
+    with pytest.raises(UsageError):
+        walk([os.fsencode(tmp_path)], WalkOptions(exclude=("!",)))
+
+
+def test_several_sources_are_one_stream_in_order(tmp_path: Path) -> None:
+    """Directories give their contents, files their own name."""
+    make(tmp_path, {"one": {"b": "", "d": {"x": ""}}, "two": {"a": "", "d": {"y": ""}}, "c": ""})
+    assert told(tmp_path / "one", tmp_path / "two", tmp_path / "c") == [
+        (name, "file") for name in ("a", "b", "c", "d/x", "d/y")
+    ]
+
+
+def test_a_name_from_two_sources_is_sent_once(tmp_path: Path) -> None:
+    """The first source's; the other is an error that names its path, since the store could keep one only."""
+    make(tmp_path, {"one": {"a": "1", "b": ""}, "two": {"a": "22"}, "a": "333"})
+    outcomes = found(tmp_path / "one", tmp_path / "two", tmp_path / "a")
+    assert [tell(entry) for entry in outcomes] == [
+        ("a", "file"), ("a", "collision"), ("a", "collision"), ("b", "file"),
+    ]  # fmt: skip
+    assert [entry.path for entry in outcomes[:3] if not isinstance(entry, Skip)] == [
+        os.fsencode(tmp_path / path) for path in ("one/a", "two/a", "a")
+    ]
+
+
+def test_a_skipped_entry_collides_with_nothing(tmp_path: Path) -> None:
+    """It is not sent."""
+    make(tmp_path, {"one": {"a": Link("nowhere")}, "two": {"a": ""}})
+    assert told(tmp_path / "one", tmp_path / "two") == [("a", "LINK_DANGLING"), ("a", "file")]
+
+
+def test_an_error_in_one_source_does_not_disturb_the_others(tmp_path: Path) -> None:
+    """What has no name stays where it came; names go on in order."""
+    one = make(tmp_path / "one", {"a": "", "c": "", "e": ""})
+    two = make(tmp_path / "two", {"b": "", "d": ""})
+    walking = walk([os.fsencode(one), os.fsencode(two)], WalkOptions())
+    outcomes = [tell(next(walking))]
+    (one / "e").unlink()
+    outcomes += map(tell, walking)
+    assert [name for name, what in outcomes if what == "file"] == ["a", "b", "c", "d"]
+    assert [name for name, what in outcomes if what == "vanished"] == ["e"]
+
+
+def test_a_file_as_a_source_goes_by_its_own_name(tmp_path: Path) -> None:
+    """Not by the path that led to it; a link to a file counts as the file."""
+    make(tmp_path, {"d": {"a": "12"}, "l": Link("d/a")})
+    assert told(tmp_path / "d" / "a") == [("a", "file")]
+    assert told(tmp_path / "l") == [("l", "file")]
+
+
+@pytest.mark.parametrize("name", ["gone", "a/x", "pipe", "dangling"])
+def test_a_source_that_is_neither_file_nor_directory_is_a_usage_error(tmp_path: Path, name: str) -> None:
+    """At once, before anything is sent, and by its name."""
+    make(tmp_path, {"a": "", "dangling": Link("nowhere")})
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(UsageError, match=f"source .*{name}: "):
+        walk([os.fsencode(tmp_path / "a"), os.fsencode(tmp_path / name)], WalkOptions())
+
+
+def test_only_one_file_may_take_the_destination_s_own_name(tmp_path: Path) -> None:
+    """Not a directory, not two files, not nothing."""
+    make(tmp_path, {"a": "", "b": "", "l": Link("a")})
+    a, b, link, here, gone = (os.fsencode(tmp_path / name) for name in ("a", "b", "l", ".", "gone"))
+    assert is_single_file([a])
+    assert is_single_file(iter([link]))
+    assert not any(map(is_single_file, ([a, b], [here], [gone], [])))
