@@ -78,7 +78,7 @@ class StoreError(BulkputError):
     def __str__(self) -> str:
         status = f"{self.status} " if self.status is not None else ""
         tries = f" after {self.attempts} attempts in {self.elapsed_s:.1f} s" if self.attempts > 1 else ""
-        request = f" ({self.request_id})" if self.request_id else ""
+        request = f" ({printable(self.request_id)})" if self.request_id else ""
         return f"{self.operation} {printable(self.key)}: {status}{printable(self.detail)}{tries}{request}"
 
 

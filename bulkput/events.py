@@ -50,7 +50,7 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Requested:
-    """One attempt at one operation ended. `operation` is put, list, delete, stat or prepare."""
+    """One attempt at one operation ended. `operation` is prepare, put, delete, stat or info."""
 
     operation: str
     key: str

@@ -23,9 +23,13 @@ async def pool(
         while (item := await queue.get()) is not None:
             await handle(item)
 
-    async with asyncio.TaskGroup() as tasks:
-        for number in range(workers):
-            tasks.create_task(work(), name=f"bulkput-worker-{number}")
-        yield queue.put
-        for _ in range(workers):
-            await queue.put(None)
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            for number in range(workers):
+                tasks.create_task(work(), name=f"bulkput-worker-{number}")
+            yield queue.put
+            for _ in range(workers):
+                await queue.put(None)
+    except BaseExceptionGroup as group:
+        # The first error is what went wrong; the workers that it cancelled have nothing to add.
+        raise group.exceptions[0] from None

@@ -73,7 +73,10 @@ class StreamedFile:
     async def chunks(self) -> AsyncIterator[bytes]:
         """Raises SourceError: vanished, unreadable, or changed since this body was made or while it was read."""
         try:
-            async with aiofiles.open(self._path, "rb", buffering=0, executor=self._executor) as file:
+            async with aiofiles.open(
+                self._path, "rb", buffering=0, opener=_open_regular, executor=self._executor
+            ) as file:
+                self._check(os.fstat(file.fileno()))
                 remaining = self.size
                 while remaining:
                     chunk = await file.read(min(self._chunk_size, remaining))
@@ -88,7 +91,7 @@ class StreamedFile:
 
     def _check(self, status: os.stat_result) -> None:
         if Version.of(status) != self.version:
-            raise _changed(self._path, "it was written to while it was read")
+            raise _changed(self._path, "it was written to before it was sent to its end")
 
 
 FileBody = WholeFile | StreamedFile
@@ -119,14 +122,11 @@ class BodyOpener:
 def _read(path: bytes, limit: int) -> WholeFile | Version:
     """The whole file, or just its version when it is larger than `limit`."""
     try:
-        fd = os.open(path, _OPEN_FLAGS)
+        fd = _open_regular(path)
     except OSError as error:
         raise source_error(path, error) from error
     try:
-        before = os.fstat(fd)
-        if not stat.S_ISREG(before.st_mode):
-            raise _changed(path, "it is no longer a regular file")
-        version = Version.of(before)
+        version = Version.of(os.fstat(fd))
         if version.size > limit:
             return version
         data = _read_up_to(fd, version.size + 1)
@@ -137,6 +137,15 @@ def _read(path: bytes, limit: int) -> WholeFile | Version:
     finally:
         os.close(fd)
     return WholeFile(version, data, hashlib.md5(data, usedforsecurity=False).hexdigest())
+
+
+def _open_regular(path: bytes | str, _flags: int = 0) -> int:
+    """A descriptor of a regular file: whatever may have taken its place is neither waited for nor read."""
+    fd = os.open(path, _OPEN_FLAGS)
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise _changed(os.fsencode(path), "it is no longer a regular file")
+    return fd
 
 
 def _read_up_to(fd: int, size: int) -> bytes:

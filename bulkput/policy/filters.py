@@ -11,6 +11,10 @@ from pathspec import GitIgnoreSpec
 from bulkput.errors import UsageError
 from bulkput.options import WalkOptions
 
+_NEWLINE = "\ud800"
+"""Stands for a newline in names and patterns: pathspec's expressions stop at one, and a file that people excluded
+would be sent. A lone surrogate that decoding a file name never yields."""
+
 
 class Filters:
     """Compiled patterns. Names are relative to the source, bytes, parts joined by `/`."""
@@ -21,17 +25,21 @@ class Filters:
         self._exclude = _compile(options.exclude) if options.exclude else None
 
     def takes_file(self, name: bytes) -> bool:
-        text = os.fsdecode(name)
+        text = _text(name)
         if self._exclude is not None and self._exclude.match_file(text):
             return False
         return self._include is None or self._include.match_file(text)
 
     def enters_directory(self, name: bytes) -> bool:
-        return self._exclude is None or not self._exclude.match_file(os.fsdecode(name) + "/")
+        return self._exclude is None or not self._exclude.match_file(_text(name) + "/")
 
 
 def _compile(patterns: tuple[str, ...]) -> GitIgnoreSpec:
     try:
-        return GitIgnoreSpec.from_lines(patterns)
+        return GitIgnoreSpec.from_lines(pattern.replace("\n", _NEWLINE) for pattern in patterns)
     except ValueError as error:
         raise UsageError(f"not a gitignore pattern: {error}") from None
+
+
+def _text(name: bytes) -> str:
+    return os.fsdecode(name).replace("\n", _NEWLINE)

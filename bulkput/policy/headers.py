@@ -33,13 +33,14 @@ def parse_fields(lines: Iterable[str], *, flag: str) -> Fields:
 
     Raises UsageError, naming `flag`, for what must not reach the wire.
     """
-    fields: dict[str, str] = {}
+    fields: dict[str, tuple[str, str]] = {}
     for line in lines:
         name, colon, value = line.partition(":")
         if not colon:
             raise UsageError(f"{flag} {line!r}: write NAME:VALUE")
-        fields[check_name(name.strip(), flag=flag)] = check_value(value.strip(), flag=flag)
-    return tuple(fields.items())
+        checked = check_name(name.strip(), flag=flag)
+        fields[checked.lower()] = (checked, check_value(value.strip(), flag=flag))
+    return tuple(fields.values())
 
 
 def check_name(name: str, *, flag: str) -> str:

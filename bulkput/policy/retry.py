@@ -23,7 +23,7 @@ def next_delay_s(
     """
     if not error.is_retryable or attempt > options.retries or elapsed_s >= options.total_s:
         return None
-    jitter = random() * min(options.cap_s, options.base_s * 2.0 ** (attempt - 1))
+    jitter = random() * min(options.cap_s, options.base_s * 2.0 ** min(attempt - 1, 60))
     if isinstance(error, Throttled) and error.retry_after_s is not None:
         return min(error.retry_after_s, options.max_retry_after_s) + jitter
     return jitter

@@ -14,7 +14,7 @@ _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 def size_text(size: float) -> str:
     """`1536` -> `1.5 KiB`."""
     for unit in _UNITS:
-        if size < 1024 or unit == _UNITS[-1]:
+        if round(size, 1) < 1024 or unit == _UNITS[-1]:
             break
         size /= 1024
     return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"

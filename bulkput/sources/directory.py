@@ -2,7 +2,7 @@
 
 Names are sorted as if directories ended in `/`, so that a depth-first walk yields full paths in bytewise order
 (`a-b` before `a/b`, since `-` is 0x2d and `/` is 0x2f): the order in which Swift lists objects. Up to a bound the
-names are sorted in memory; beyond it, sorted runs go to one temporary file and are merged from there, so that a
+names are sorted in memory; beyond it, sorted runs go to a temporary file and are merged from there, so that a
 directory of a hundred million files needs no more memory than a small one.
 """
 
@@ -10,12 +10,15 @@ import heapq
 import itertools
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import IO
 
 _BLOCK = 32 * 1024
-"""Bytes read at once from each sorted run on disk."""
+"""Bytes read at once from each sorted run on disk; as records in memory they are about three times as much."""
+_FAN_IN = 64
+"""Runs merged at once, hence at most some 6 MiB of blocks, whatever the size of the directory."""
 _DIRECTORY, _FILE, _LINK, _OTHER = b"d", b"f", b"l", b"o"
 
 
@@ -29,21 +32,31 @@ class Entry:
     is_file: bool
 
 
-def entries(path: bytes, *, in_memory: int) -> Iterator[Entry]:
-    """The entries of the directory `path`, sorted; at most `in_memory` names are held. Raises OSError."""
+def entries(path: bytes, *, follow_symlinks: bool = False, in_memory: int) -> Iterator[Entry]:
+    """The entries of the directory `path`, sorted; at most `in_memory` names are held. Raises OSError.
+
+    With `follow_symlinks` a link to a directory sorts like the directory that it will be read as.
+    """
     with os.scandir(path) as found:
-        records = (_record(entry) for entry in found)
-        for record in _sorted(records, in_memory):
+        records = (_record(entry, follow_symlinks) for entry in found)
+        for record in _sorted(records, max(1, in_memory)):
             yield _entry(record)
 
 
-def _record(entry: os.DirEntry[bytes]) -> bytes:
+def _record(entry: os.DirEntry[bytes], follow_symlinks: bool) -> bytes:
     """Sort key, NUL, kind. A name holds no NUL, and NUL sorts before all else: records order as their keys do."""
     if entry.is_symlink():
-        return entry.name + b"\0" + _LINK
+        return entry.name + (b"/\0" if follow_symlinks and _leads_to_directory(entry) else b"\0") + _LINK
     if entry.is_dir(follow_symlinks=False):
         return entry.name + b"/\0" + _DIRECTORY
     return entry.name + b"\0" + (_FILE if entry.is_file(follow_symlinks=False) else _OTHER)
+
+
+def _leads_to_directory(entry: os.DirEntry[bytes]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a loop of links, a dead mount: the walk will say so
+        return False
 
 
 def _entry(record: bytes) -> Entry:
@@ -56,25 +69,48 @@ def _sorted(records: Iterator[bytes], in_memory: int) -> Iterator[bytes]:
     if len(run) < in_memory:
         yield from run
         return
-    with tempfile.TemporaryFile(prefix="bulkput-sort-") as spill:
-        bounds = [0]
-        while run:
-            spill.write(b"\0".join(run) + b"\0")
-            bounds.append(spill.tell())
-            run = _take(records, in_memory)
-        yield from heapq.merge(*(_read_run(spill, start, end) for start, end in itertools.pairwise(bounds)))
+    # Runs are sorted as they come, written, and merged; where there are too many to hold a block of each, merged
+    # to fewer and longer ones first.
+    runs = itertools.chain([run], iter(lambda: _take(records, in_memory), []))
+    with ExitStack() as spills:
+        sorted_runs = _written(runs, spills)
+        while len(sorted_runs) > _FAN_IN:
+            groups = (sorted_runs[start : start + _FAN_IN] for start in range(0, len(sorted_runs), _FAN_IN))
+            sorted_runs = _written((heapq.merge(*map(_read, group)) for group in groups), spills)
+        yield from heapq.merge(*map(_read, sorted_runs))
 
 
 def _take(records: Iterator[bytes], count: int) -> list[bytes]:
     return sorted(itertools.islice(records, count))
 
 
-def _read_run(spill: IO[bytes], position: int, end: int) -> Iterator[bytes]:
-    """The records of one run: `key NUL kind NUL key NUL kind NUL ...`, read block by block."""
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """A sorted run on disk: `key NUL kind NUL key NUL kind NUL ...` from `start` to `end` of a file."""
+
+    file: IO[bytes]
+    start: int
+    end: int
+
+
+def _written(runs: Iterable[Iterable[bytes]], spills: ExitStack) -> list[_Run]:
+    """The runs, one behind the other in a new temporary file that lives as long as `spills`."""
+    file = spills.enter_context(tempfile.TemporaryFile(prefix="bulkput-sort-"))  # noqa: SIM115 - `spills` closes it
+    written = []
+    start = 0
+    for run in runs:
+        file.writelines(record + b"\0" for record in run)
+        written.append(_Run(file, start, start := file.tell()))
+    return written
+
+
+def _read(run: _Run) -> Iterator[bytes]:
+    """The records of one run, block by block."""
     rest = b""
-    while position < end:
-        spill.seek(position)
-        block = spill.read(min(_BLOCK, end - position))
+    position = run.start
+    while position < run.end:
+        run.file.seek(position)
+        block = run.file.read(min(_BLOCK, run.end - position))
         position += len(block)
         *fields, rest = (rest + block).split(b"\0")
         if len(fields) % 2:

@@ -86,7 +86,8 @@ class Walk:
         if any(level.identity == identity for level in self._levels):
             yield Skip(path, name, Reason.LINK_LOOP)
             return
-        left = entries(path, in_memory=self._options.entries_in_memory)
+        options = self._options
+        left = entries(path, follow_symlinks=options.follow_symlinks, in_memory=options.entries_in_memory)
         self._levels.append(_Level(path, name, identity, left))
 
     def _link(self, path: bytes, name: bytes) -> Iterator[Found]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Protocol, cast
-from urllib.parse import quote, unquote
+from urllib.parse import quote, unquote, urlsplit
 
 from bulkput.errors import UsageError
 from bulkput.model import Body, Limits, ObjectHeaders, Prefix, RemoteObject, Stored
@@ -79,6 +79,10 @@ class Destination:
     @classmethod
     def parse(cls, url: str) -> "Destination":
         """Raises UsageError with what is wrong and how to write it."""
+        try:
+            url.encode()
+        except UnicodeEncodeError:
+            raise UsageError(f"destination {url!r} is not UTF-8, as object names have to be") from None
         scheme, separator, rest = url.partition("://")
         if not separator or not scheme:
             raise UsageError(f"destination {url!r}: write swift://CONTAINER[/PREFIX] or https://HOST/PATH/")
@@ -98,19 +102,27 @@ class Destination:
 
 def _split_http(url: str, scheme: str, rest: str) -> tuple[str, str]:
     authority, _, path = rest.partition("/")
-    if not authority:
-        raise UsageError(f"destination {url!r} names no host: write {scheme}://HOST/PATH/")
     if "@" in authority:
         raise UsageError(
             "a password in a URL shows in the process list: put it into ~/.netrc,"
             " or set BULKPUT_HTTP_USER and BULKPUT_HTTP_PASSWORD"
         )
-    if "?" in path or "#" in path:
+    if "?" in rest or "#" in rest:
         raise UsageError(f"destination {url!r}: a query or fragment cannot be part of it; escape ? as %3F and # as %23")
+    if not _has_host(url):
+        raise UsageError(f"destination {url!r} names no host: write {scheme}://HOST[:PORT]/PATH/")
     try:
         return f"{scheme}://{authority}/", unquote(path, errors="strict")
     except UnicodeDecodeError:
         raise UsageError(f"destination {url!r}: its path is not UTF-8") from None
+
+
+def _has_host(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:  # a port that is no number, an address without its bracket
+        return False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,5 +151,6 @@ def open_destination(destination: Destination, context: StoreContext) -> Store:
         return cast(StoreFactory, getattr(import_module(module), name))(destination, context)
     for entry in entry_points(group="bulkput.stores", name=destination.scheme):
         return cast(StoreFactory, entry.load())(destination, context)
-    known = ", ".join(f"{scheme}://" for scheme in _BUILT_IN)
+    installed = {entry.name for entry in entry_points(group="bulkput.stores")}
+    known = ", ".join(f"{scheme}://" for scheme in (*_BUILT_IN, *sorted(installed)))
     raise UsageError(f"no store for {destination.scheme}:// is installed; known are {known}")

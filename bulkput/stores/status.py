@@ -15,6 +15,7 @@
 """
 
 import time
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 
 from bulkput.errors import (
@@ -66,7 +67,7 @@ def error_from_response(operation: str, key: str, answer: Answer, *, sent_md5: s
             detail = _first_line(answer.body) or detail
         case 400:
             # The reason is always "Bad Request"; what is wrong stands in the text.
-            kind, detail = StoreError, f"{detail}: {_first_line(answer.body)}"
+            kind, detail = StoreError, ": ".join(filter(None, (detail, _first_line(answer.body))))
         case _ if 300 <= status < 400:
             kind, detail = StoreError, f"redirect to {answer.headers.get('Location')}: give that URL yourself"
         case _:
@@ -81,7 +82,9 @@ def parse_retry_after(value: str | None, *, now: float) -> float | None:
     if value.strip().isascii() and value.strip().isdigit():
         return float(value)
     try:
-        return max(0.0, parsedate_to_datetime(value).timestamp() - now)
+        moment = parsedate_to_datetime(value)
+        # A date without a zone is UTC (RFC 9110, 5.6.7), not the client's own time.
+        return max(0.0, (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() - now)
     except (ValueError, OverflowError):
         return None
 

@@ -71,11 +71,12 @@ def test_a_missing_directory_is_an_os_error(tmp_path: Path) -> None:
         names(tmp_path / "gone", in_memory=ENOUGH)
 
 
-def test_more_than_a_block_of_names_is_sorted_on_disk(tmp_path: Path) -> None:
-    """Long names over many blocks of a run: records are put together again where a block cuts them."""
-    wanted = [b"%04d" % number + b"n" * (number % 200) for number in range(600)]
+@pytest.mark.parametrize("length", [50, 96, 110, 125])
+def test_names_are_put_together_again_where_a_block_cuts_them(tmp_path: Path, length: int) -> None:
+    """A run longer than the 32 KiB read at once: cut within a name, before and after its kind, between two records."""
+    wanted = [b"%0*d" % (length, number) for number in range(700)]
     make_files(tmp_path, wanted)
-    assert names(tmp_path, in_memory=500) == sorted(wanted)
+    assert names(tmp_path, in_memory=699) == wanted
 
 
 @pytest.mark.parametrize("taken", [1, 5])
@@ -97,3 +98,10 @@ def test_a_bound_below_one_loses_nothing(tmp_path: Path) -> None:
     """However little memory is allowed: a directory never looks empty that is not."""
     make_files(tmp_path, [b"a", b"b"])
     assert names(tmp_path, in_memory=0) == [b"a", b"b"]
+
+
+def test_more_runs_than_are_merged_at_once_are_merged_in_passes(tmp_path: Path) -> None:
+    """300 names held one at a time: 300 runs, of which 64 are open together."""
+    expected = [b"%03d" % n for n in range(300)]
+    make_files(tmp_path, expected)
+    assert names(tmp_path, in_memory=1) == expected

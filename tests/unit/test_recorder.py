@@ -68,7 +68,7 @@ def test_the_summary_has_the_fields_that_are_documented() -> None:
 
 def test_failures_are_bounded_and_all_counted() -> None:
     """Memory does not grow when everything fails, and the summary says how many it leaves out."""
-    run = summary(*[FOUND, FAILED] * (MAX_FAILURES_KEPT + 5))
+    run = summary(*(FOUND, FAILED) * (MAX_FAILURES_KEPT + 5))
     assert run.failed == MAX_FAILURES_KEPT + 5
     assert len(run.failures) == MAX_FAILURES_KEPT
     assert run.as_json()["failures_omitted"] == 5

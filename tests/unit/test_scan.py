@@ -1,5 +1,6 @@
 """A blocking source, read in a thread, delivered to the event loop."""
 
+import asyncio
 import threading
 from collections.abc import Iterator
 from contextlib import aclosing
@@ -75,31 +76,56 @@ async def test_a_source_is_read_in_a_thread_of_its_own() -> None:
 
 
 async def test_nothing_is_read_far_ahead_of_the_consumer() -> None:
-    """Memory is one batch, however long the source and however slow the consumer."""
-    read: list[int] = []
+    """Memory is bounded, however long the source and however slow the consumer: a batch in hand, one that waits."""
+    delivered = 0
+    ahead = 0
 
     def source() -> Iterator[Found]:
-        for number in range(100_000):
-            read.append(number)
+        nonlocal ahead
+        for number in range(20_000):
+            ahead = max(ahead, number - delivered)
             yield file(number)
 
-    async with aclosing(scan(source())) as found:
-        await anext(found)
-        assert len(read) <= 512
+    async for _ in scan(source()):
+        delivered += 1
+        await asyncio.sleep(0)
+    assert delivered == 20_000
+    assert ahead <= 2 * 512 + 1
 
 
 async def test_an_exception_of_the_source_reaches_the_consumer() -> None:
-    """As itself; what came in earlier batches was delivered."""
+    """As itself, after everything that was found before it."""
 
     def source() -> Iterator[Found]:
-        yield from map(file, range(512))
+        yield from map(file, range(700))
         raise RuntimeError("a bug in a source")
 
     delivered = []
     with pytest.raises(RuntimeError, match="a bug in a source"):
         async for found in scan(source()):
             delivered.append(found)
-    assert delivered == list(map(file, range(len(delivered))))
+    assert delivered == list(map(file, range(700)))
+
+
+async def test_a_scan_that_hangs_does_not_hold_the_consumer() -> None:
+    """A stat call in a dead file system never returns: whoever stops the run gets its prompt back all the same."""
+    hanging, released = threading.Event(), threading.Event()
+
+    def source() -> Iterator[Found]:
+        yield file(0)
+        hanging.set()
+        released.wait()
+        yield file(1)
+
+    found = scan(source())
+    assert await anext(found) == file(0)
+    waiting = asyncio.ensure_future(anext(found))
+    await asyncio.to_thread(hanging.wait)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    await found.aclose()
+    released.set()
 
 
 async def test_a_consumer_that_leaves_early_leaves_no_thread() -> None:
@@ -116,5 +142,5 @@ async def test_a_consumer_that_leaves_early_leaves_no_thread() -> None:
     async with aclosing(scan(endless())) as found:
         async for _ in found:
             break
-    thread[0].join(PATIENCE_S)
+    await asyncio.to_thread(thread[0].join, PATIENCE_S)
     assert not thread[0].is_alive()

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from bulkput.errors import SourceError, UsageError
-from bulkput.model import Found, Reason, Skip, SourceFile
+from bulkput.model import Found, Skip, SourceFile
 from bulkput.options import WalkOptions
 from bulkput.sources.walk import is_single_file, walk
 

@@ -1,0 +1,69 @@
+"""Lines and rows, whatever the names."""
+
+import json
+import re
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bulkput import events as ev
+from bulkput.errors import BulkputError, SourceError, Throttled, TooLarge
+from bulkput.model import ObjectHeaders, Reason, Skip, SourceFile, Stored, Upload
+from bulkput.report.lines import count_text, event_json, event_line, size_text
+
+UNITS = {"B": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3, "TiB": 1024**4}
+
+paths = st.binary(max_size=12)
+keys = st.lists(st.characters() | st.sampled_from(list("\n\x1b\u202e")), max_size=9).map("".join)
+files = st.builds(SourceFile, paths, paths, st.integers(0, 9), st.integers(0, 9))
+errors: st.SearchStrategy[BulkputError] = (
+    st.builds(SourceError, paths, st.sampled_from(["vanished", "changed"]), st.just("detail"))
+    | st.builds(TooLarge, st.just("put"), keys, keys, status=st.none() | st.integers(100, 599))
+    | st.builds(Throttled, st.just("put"), keys, keys, retry_after_s=st.none() | st.floats(0, 9))
+)
+events: st.SearchStrategy[ev.Event] = (
+    st.builds(ev.Discovered, files)
+    | st.builds(ev.Uploaded, st.builds(Upload, files, keys, st.just(ObjectHeaders())),
+                st.builds(Stored, keys, st.integers(0, 9), st.none() | keys, st.none() | keys),
+                st.integers(0, 9), st.floats(0, 9))
+    | st.builds(ev.Skipped, st.builds(Skip, paths, paths, st.sampled_from(Reason), st.none() | keys))
+    | st.builds(ev.Failed, paths, st.none() | keys, errors)
+    | st.builds(ev.Retrying, st.builds(TooLarge, st.sampled_from(["put", "login"]), keys, keys), st.integers(1, 9),
+                st.floats(0, 9))
+    | st.builds(ev.Stopping, keys, st.sampled_from(ev.StopCause))
+    | st.builds(ev.Finished, st.floats(0, 9), st.just({"PUT": 1}), st.integers(0, 9), st.integers(1, 9))
+)  # fmt: skip
+
+
+@given(events, st.booleans())
+def test_an_event_is_one_printable_line(event: ev.Event, verbose: bool) -> None:
+    """No file name and no answer of a store can write to the terminal."""
+    line = event_line(event, verbose=verbose)
+    assert line is None or (line and line.isprintable())
+
+
+@given(events)
+def test_an_event_is_one_line_of_json(event: ev.Event) -> None:
+    """It comes back as it went out, in ASCII: undecodable names survive the way through any terminal or file."""
+    row = event_json(event)
+    if row is not None:
+        line = json.dumps(row)
+        assert line.isascii()
+        assert "\n" not in line
+        assert json.loads(line) == row
+        assert row["event"]
+
+
+@given(st.floats(0, 1024**5) | st.integers(0, 1024**5))
+def test_a_size_in_words_is_the_size(size: float) -> None:
+    """Within its rounding: half a byte, or a twentieth of the unit."""
+    number, unit = size_text(size).split()
+    assert re.fullmatch(r"\d+(\.\d)?", number)
+    assert abs(float(number) * UNITS[unit] - size) <= UNITS[unit] * (0.5 if unit == "B" else 0.0501)
+
+
+@given(st.integers(0, 10**15))
+def test_a_count_in_words_is_the_count(count: int) -> None:
+    """Groups of three."""
+    assert int(count_text(count).replace(" ", "")) == count
+    assert re.fullmatch(r"\d{1,3}( \d{3})*", count_text(count))

@@ -1,0 +1,162 @@
+"""Destinations as people write them, and the store that is found for one."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from bulkput.errors import UsageError
+from bulkput.model import Body
+from bulkput.options import WireOptions
+from bulkput.stores.base import Destination, StoreContext, open_destination
+from bulkput.transport.base import MAX_ANSWER, Answer, WireCount
+
+
+@pytest.mark.parametrize(
+    ("url", "parts"),
+    [
+        ("swift://c", ("swift", "c", "")),
+        ("swift://c/", ("swift", "c", "")),
+        ("swift://c/p/q", ("swift", "c", "p/q")),
+        ("swift://c/p/", ("swift", "c", "p/")),
+        ("swift://c//p", ("swift", "c", "/p")),
+        ("SWIFT://C/P", ("swift", "C", "P")),
+        ("swift://c/a%20b?x=1#y", ("swift", "c", "a%20b?x=1#y")),
+        ("swift://c/user@host:1", ("swift", "c", "user@host:1")),
+        ("swift://größe/é", ("swift", "größe", "é")),
+        ("s3://b/p", ("s3", "b", "p")),
+        ("http://h", ("http", "http://h/", "")),
+        ("http://h/", ("http", "http://h/", "")),
+        ("https://h:8443/a/b/", ("https", "https://h:8443/", "a/b/")),
+        ("HTTP://h/A", ("http", "http://h/", "A")),
+        ("http://[::1]:80/a", ("http", "http://[::1]:80/", "a")),
+        ("http://h/a%20b/%C3%A9%3F%23", ("http", "http://h/", "a b/é?#")),
+        ("http://h/a+b", ("http", "http://h/", "a+b")),
+    ],
+)
+def test_a_url_is_taken_apart(url: str, parts: tuple[str, str, str]) -> None:
+    """Container and object name as they are; an http path is decoded."""
+    destination = Destination.parse(url)
+    assert (destination.scheme, destination.root, destination.prefix) == parts
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("", "write swift://"),
+        ("dist", "write swift://"),
+        ("/a/b", "write swift://"),
+        ("swift:c/p", "write swift://"),
+        ("://c", "write swift://"),
+        ("swift://", "names no container"),
+        ("swift:///p", "names no container"),
+        ("http://", "names no host"),
+        ("http:///p", "names no host"),
+        ("http://:80/p", "names no host"),
+        ("http://h/p?x=1", "query or fragment"),
+        ("http://h/p#x", "query or fragment"),
+        ("http://h?x=1", "query or fragment"),
+        ("http://h#x", "query or fragment"),
+        ("http://h/%ff", "not UTF-8"),
+        ("swift://c/\udcff", "not UTF-8"),
+        ("swift://\udcff/p", "not UTF-8"),
+        ("http://h/\udcff", "not UTF-8"),
+    ],
+)
+def test_what_is_no_destination_is_a_usage_error(url: str, message: str) -> None:
+    """Said before anything is read or sent, and how to write it."""
+    with pytest.raises(UsageError, match=message):
+        Destination.parse(url)
+
+
+@pytest.mark.parametrize("url", ["https://user:s3cret@h/p", "http://s3cret@h/"])
+def test_a_password_in_a_url_is_refused_and_not_repeated(url: str) -> None:
+    """The message goes to a log."""
+    with pytest.raises(UsageError, match="netrc") as caught:
+        Destination.parse(url)
+    assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "text"),
+    [
+        ("swift://c", "swift://c"),
+        ("swift://c/", "swift://c"),
+        ("SWIFT://c/a b?", "swift://c/a b?"),
+        ("http://h", "http://h/"),
+        ("http://h/a%20b%3F", "http://h/a%20b%3F"),
+    ],
+)
+def test_a_destination_is_written_as_a_url(url: str, text: str) -> None:
+    """And the URL means the same destination."""
+    destination = Destination.parse(url)
+    assert str(destination) == text
+    assert Destination.parse(text) == destination
+
+
+class NoWire:
+    """A transport that must not be used: opening a store makes no request."""
+
+    def __init__(self) -> None:
+        self.count = WireCount()
+
+    async def request(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: Body | None = None,
+        *,
+        max_answer: int = MAX_ANSWER,
+    ) -> Answer:
+        raise AssertionError(f"{method} {url} was sent")
+
+    async def aclose(self) -> None: ...
+
+
+@pytest.fixture
+def context() -> StoreContext:
+    environ = {"OS_STORAGE_URL": "http://127.0.0.1:1/v1/AUTH_a", "OS_AUTH_TOKEN": "t"}
+    return StoreContext(environ=environ, wire=WireOptions(), transport=NoWire())
+
+
+@pytest.mark.parametrize("url", ["swift://c/p", "http://h/p", "https://h/p"])
+def test_the_built_in_stores_open_without_a_request(url: str, context: StoreContext) -> None:
+    """Each has limits to plan with."""
+    assert open_destination(Destination.parse(url), context).limits.max_object_bytes > 0
+
+
+def test_an_unknown_scheme_says_what_is_known(context: StoreContext) -> None:
+    """A typing error is seen at once."""
+    with pytest.raises(UsageError, match=r"no store for swft:// .*swift://"):
+        open_destination(Destination.parse("swft://c/p"), context)
+
+
+def test_a_store_of_a_third_party_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, context: StoreContext
+) -> None:
+    """By the entry point of an installed package; it gets the destination and the context."""
+    (tmp_path / "bulkput_pigeon.py").write_text(
+        "def open_store(destination, context):\n    return ('pigeon', destination, context)\n"
+    )
+    info = tmp_path / "bulkput_pigeon-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: bulkput-pigeon\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[bulkput.stores]\npigeon = bulkput_pigeon:open_store\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    destination = Destination.parse("pigeon://loft/p")
+    found: object = open_destination(destination, context)
+    assert found == ("pigeon", destination, context)
+
+
+def test_a_third_party_does_not_replace_a_built_in_store(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, context: StoreContext
+) -> None:
+    """Credentials for Swift go to bulkput's own code only."""
+    info = tmp_path / "evil-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: evil\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[bulkput.stores]\nswift = evil:open_store\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    store = open_destination(Destination.parse("swift://c"), context)
+    assert type(store).__module__ == "bulkput.stores.swift.store"

@@ -1,0 +1,165 @@
+"""Events and summaries as text and as JSON."""
+
+import json
+from typing import get_args
+
+import pytest
+
+from bulkput import events as ev
+from bulkput.errors import IntegrityError, SourceError, StoreError, Unavailable
+from bulkput.model import ObjectHeaders, Reason, Skip, SourceFile, Stored, Upload
+from bulkput.recorder import Recorder
+from bulkput.report.lines import count_text, event_json, event_line, size_text, summary_lines
+
+
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [
+        (0, "0 B"),
+        (1, "1 B"),
+        (1023, "1023 B"),
+        (1024, "1.0 KiB"),
+        (1536, "1.5 KiB"),
+        (1024**2, "1.0 MiB"),
+        (5 * 1024**3, "5.0 GiB"),
+        (1024**4, "1.0 TiB"),
+        (5000 * 1024**4, "5000.0 TiB"),
+        (12.7, "13 B"),
+    ],
+)
+def test_sizes_are_binary(size: float, text: str) -> None:
+    """One decimal above bytes."""
+    assert size_text(size) == text
+
+
+@pytest.mark.parametrize(("count", "text"), [(0, "0"), (999, "999"), (1000, "1 000"), (1234567, "1 234 567")])
+def test_counts_are_grouped_by_spaces(count: int, text: str) -> None:
+    """Readable in every country."""
+    assert count_text(count) == text
+
+
+FILE = SourceFile(b"/src/a\xff\n", b"a\xff\n", 10, 0)
+ODD_ERROR = SourceError(b"/src/\xff", "vanished", "it was there")
+UPLOADED = ev.Uploaded(Upload(FILE, "k\n", ObjectHeaders()), Stored("k\n", 10, "e1", "tx1"), 10, 0.1234567)
+SKIPPED = ev.Skipped(Skip(b"/src/\xff", b"\xff", Reason.EXCLUDED))
+DRY = ev.Skipped(Skip(b"/src/a", b"a", Reason.DRY_RUN, "p/a", 10))
+FAILED = ev.Failed(b"/src/\xff", None, ODD_ERROR)
+REFUSED = ev.Failed(b"/src/a", "p/a", StoreError("put", "p/a", "Bad Request", status=400, request_id="tx1"))
+RETRYING = ev.Retrying(Unavailable("put", "p/a", "reset"), 2, 1.23456)
+LOGIN = ev.Retrying(Unavailable("login", "", "reset"), 1, 0.5)
+STOPPING = ev.Stopping("denied\n", ev.StopCause.STORE)
+FINISHED = ev.Finished(1.23456, {"PUT": 1}, 1, 64)
+REQUESTED = ev.Requested("put", "a", 0.1, None)
+EVENTS: list[ev.Event] = [
+    ev.Discovered(FILE), ev.ScanDone(), UPLOADED, SKIPPED, DRY, FAILED, REFUSED, REQUESTED, RETRYING, LOGIN, STOPPING,
+    FINISHED,
+]  # fmt: skip
+
+
+def test_the_events_here_are_all_there_are() -> None:
+    """A new kind of event needs its line and its row."""
+    assert {type(event) for event in EVENTS} == set(get_args(ev.Event))
+
+
+@pytest.mark.parametrize(
+    ("event", "quiet", "verbose"),
+    [
+        (ev.Discovered(FILE), None, None),
+        (ev.ScanDone(), None, None),
+        (REQUESTED, None, None),
+        (FINISHED, None, None),
+        (UPLOADED, None, r"uploaded: /src/a\udcff\n -> k\n"),
+        (SKIPPED, None, r"skipped: /src/\udcff: excluded by a filter"),
+        (DRY, "skipped: /src/a -> p/a: dry run", "skipped: /src/a -> p/a: dry run"),
+        (RETRYING, None, "retrying in 1.2 s: put p/a: reset"),
+        (LOGIN, "retrying in 0.5 s: login : reset", "retrying in 0.5 s: login : reset"),
+        (STOPPING, r"stopped: denied\n", r"stopped: denied\n"),
+        (FAILED, *[r"failed: read /src/\udcff: vanished: it was there"] * 2),
+        (REFUSED, *["failed: put p/a: 400 Bad Request (tx1)"] * 2),
+    ],
+)
+def test_what_a_person_reads_of_an_event(event: ev.Event, quiet: str | None, verbose: str | None) -> None:
+    """Failures, stops and dry runs always; the rest when asked for. One printable line each."""
+    assert event_line(event, verbose=False) == quiet
+    assert event_line(event, verbose=True) == verbose
+
+
+@pytest.mark.parametrize(
+    ("event", "row"),
+    [
+        (ev.Discovered(FILE), None),
+        (REQUESTED, None),
+        (ev.ScanDone(), {"event": "scan_done"}),
+        (
+            UPLOADED,
+            {
+                "event": "uploaded", "path": "/src/a\udcff\n", "key": "k\n", "bytes": 10, "etag": "e1",
+                "request_id": "tx1", "elapsed_s": 0.123457,
+            },
+        ),
+        (SKIPPED, {"event": "skipped", "path": "/src/\udcff", "key": None, "reason": "excluded"}),
+        (DRY, {"event": "skipped", "path": "/src/a", "key": "p/a", "reason": "dry_run", "bytes": 10}),
+        (
+            FAILED,
+            {
+                "event": "failed", "path": "/src/\udcff", "key": None, "kind": "SourceError", "problem": "vanished",
+                "error": "read /src/\\udcff: vanished: it was there",
+            },
+        ),
+        (
+            REFUSED,
+            {
+                "event": "failed", "path": "/src/a", "key": "p/a", "kind": "StoreError", "status": 400,
+                "request_id": "tx1", "error": "put p/a: 400 Bad Request (tx1)",
+            },
+        ),
+        (
+            RETRYING,
+            {
+                "event": "retrying", "key": "p/a", "attempt": 2, "delay_s": 1.235, "kind": "Unavailable",
+                "status": None, "request_id": None, "error": "put p/a: reset",
+            },
+        ),
+        (STOPPING, {"event": "stopping", "cause": "store", "why": "denied\n"}),
+        (FINISHED, {"event": "finished", "elapsed_s": 1.235}),
+    ],
+)  # fmt: skip
+def test_what_a_program_reads_of_an_event(event: ev.Event, row: dict[str, object] | None) -> None:
+    """One object, writable as one line of JSON whatever the names, or nothing for what merely counts."""
+    assert event_json(event) == row
+    if row is not None:
+        line = json.dumps(event_json(event))
+        assert "\n" not in line
+        assert json.loads(line) == row
+
+
+def test_a_failed_digest_is_named_by_its_kind() -> None:
+    """Programs tell errors apart by `kind`, never by text."""
+    row = event_json(ev.Failed(b"a", "a", IntegrityError("put", "a", expected="x", actual="y", status=201)))
+    assert row is not None
+    assert (row["kind"], row["status"]) == ("IntegrityError", 201)
+
+
+def recorded(*events: ev.Event) -> Recorder:
+    recorder = Recorder()
+    for event in events:
+        recorder(event)
+    return recorder
+
+
+def test_the_end_of_a_run_in_words() -> None:
+    """What became of what was found, how fast, and with how many requests."""
+    found = ev.Discovered(FILE)
+    finished = ev.Finished(2.0, {"PUT": 3}, 4, 64)
+    lines = summary_lines(recorded(found, UPLOADED, found, UPLOADED, found, SKIPPED, RETRYING, finished).summary())
+    assert lines == [
+        "2 uploaded, 1 skipped, 0 failed of 3 found",
+        "20 B in 2.0 s, 1 objects/s; 3 requests (1.50 per object) over 4 connections, 1 retries",
+        "  skipped 1: excluded by a filter",
+    ]
+
+
+def test_a_run_that_lost_count_says_so() -> None:
+    """Its numbers are not to be trusted."""
+    assert "do not add up" in summary_lines(recorded(ev.Discovered(FILE)).summary())[-1]
+    assert not any("add up" in line for line in summary_lines(recorded().summary()))

@@ -1,0 +1,150 @@
+"""A bounded queue and its workers: where tasks are born, and where they end."""
+
+import asyncio
+from collections import Counter
+
+import pytest
+
+from bulkput.engine.pool import pool
+
+
+def worker_tasks() -> list[str]:
+    return [task.get_name() for task in asyncio.all_tasks() if task.get_name().startswith("bulkput-worker")]
+
+
+@pytest.mark.parametrize(("workers", "backlog", "count"), [(1, 1, 5), (3, 1, 100), (8, 256, 1000), (4, 4, 0)])
+async def test_every_item_is_handled_once(workers: int, backlog: int, count: int) -> None:
+    """Leaving the block waits for all of them."""
+    handled: Counter[int] = Counter()
+
+    async def handle(item: int) -> None:
+        await asyncio.sleep(0)
+        handled[item] += 1
+
+    async with pool(handle, workers=workers, backlog=backlog) as submit:
+        for number in range(count):
+            await submit(number)
+    assert handled == Counter(range(count))
+    assert worker_tasks() == []
+
+
+async def test_items_are_handled_side_by_side() -> None:
+    """As many as there are workers: each waits here for all the others."""
+    together = asyncio.Barrier(5)
+
+    async def handle(_item: int) -> None:
+        await together.wait()
+
+    async with asyncio.timeout(5), pool(handle, workers=5, backlog=1) as submit:
+        for number in range(10):
+            await submit(number)
+
+
+async def test_submit_waits_while_the_backlog_is_full() -> None:
+    """One item in hand, two that wait: the next waits for a place, so the scan waits for the store."""
+    begun, go_on = asyncio.Event(), asyncio.Event()
+    handled: list[int] = []
+
+    async def handle(item: int) -> None:
+        begun.set()
+        await go_on.wait()
+        handled.append(item)
+
+    async with pool(handle, workers=1, backlog=2) as submit:
+        await submit(0)
+        await begun.wait()
+        await submit(1)
+        await submit(2)
+        fourth = asyncio.ensure_future(submit(3))
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert not fourth.done()
+        go_on.set()
+        await fourth
+    assert handled == [0, 1, 2, 3]
+
+
+class Busy:
+    """A handler whose items hang until they are cancelled, but for 0, which fails once all others are busy."""
+
+    def __init__(self, others: int) -> None:
+        self._others = others
+        self.all_busy = asyncio.Event()
+        self.busy = 0
+        self.cancelled: list[int] = []
+
+    async def __call__(self, item: int) -> None:
+        if item == 0:
+            await self.all_busy.wait()
+            raise ValueError("a bug in a handler")
+        self.busy += 1
+        if self.busy == self._others:
+            self.all_busy.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            self.cancelled.append(item)
+            raise
+
+
+async def test_an_error_of_a_handler_ends_all_workers_and_comes_out() -> None:
+    """As itself, whether the block is still submitting or already waiting for the end."""
+    busy = Busy(others=2)
+    with pytest.raises(ValueError, match="a bug in a handler"):
+        async with pool(busy, workers=3, backlog=5) as submit:
+            for number in range(3):
+                await submit(number)
+    assert sorted(busy.cancelled) == [1, 2]
+    assert worker_tasks() == []
+
+
+async def test_a_submit_that_waits_is_released_by_an_error_of_a_handler() -> None:
+    """With no worker left, nobody would ever take the item."""
+    submitting = asyncio.Event()
+
+    async def handle(_item: int) -> None:
+        await submitting.wait()
+        raise ValueError("a bug in a handler")
+
+    with pytest.raises(ValueError, match="a bug in a handler"):
+        async with asyncio.timeout(5), pool(handle, workers=1, backlog=1) as submit:
+            await submit(0)
+            await submit(1)
+            submitting.set()
+            await submit(2)
+            await submit(3)
+
+
+async def test_an_error_of_the_block_ends_all_workers_and_comes_out() -> None:
+    """As itself: whoever calls the pipeline catches what the source raised, not a group around it."""
+    busy = Busy(others=2)
+    with pytest.raises(ValueError, match="a bug in a source"):
+        async with pool(busy, workers=2, backlog=5) as submit:
+            await submit(1)
+            await submit(2)
+            await busy.all_busy.wait()
+            raise ValueError("a bug in a source")
+    assert sorted(busy.cancelled) == [1, 2]
+    assert worker_tasks() == []
+
+
+@pytest.mark.parametrize("is_leaving", [False, True])
+async def test_a_cancelled_caller_takes_its_workers_along(is_leaving: bool) -> None:
+    """Inside the block and while it waits for the end; CancelledError goes on."""
+    busy = Busy(others=2)
+
+    async def run() -> None:
+        async with pool(busy, workers=2, backlog=5) as submit:
+            await submit(1)
+            await submit(2)
+            if not is_leaving:
+                await asyncio.Event().wait()
+
+    running = asyncio.create_task(run())
+    await busy.all_busy.wait()
+    await asyncio.sleep(0)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert sorted(busy.cancelled) == [1, 2]
+    assert worker_tasks() == []

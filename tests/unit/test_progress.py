@@ -1,0 +1,101 @@
+"""Progress while a run goes on."""
+
+import io
+
+import pytest
+from rich.console import Console
+
+from bulkput import events as ev
+from bulkput.model import ObjectHeaders, Reason, Skip, SourceFile, Stored, Upload
+from bulkput.recorder import Recorder
+from bulkput.report.progress import Rates, progress, progress_text
+
+FILE = SourceFile(b"/a", b"a", 1, 0)
+FOUND = ev.Discovered(FILE)
+UPLOADED = ev.Uploaded(Upload(FILE, "a", ObjectHeaders()), Stored("a", 1, None, None), 1, 0.1)
+SKIPPED = ev.Skipped(Skip(b"/a", b"a", Reason.EXCLUDED))
+
+
+def recorded(*events: ev.Event) -> Recorder:
+    recorder = Recorder()
+    for event in events:
+        recorder(event)
+    return recorder
+
+
+def test_before_the_scan_is_done_there_is_no_estimate() -> None:
+    """Nobody knows the total yet, and the line says so by a plus."""
+    text = progress_text(recorded(FOUND, FOUND, FOUND, UPLOADED, SKIPPED), 12.0, 2048.0)
+    assert text == "found 3+  queued 1  done 2  failed 0  12 objects/s  2.0 KiB/s"
+
+
+def test_after_the_scan_the_time_left_is_estimated() -> None:
+    """From what is left and the rate of the last seconds."""
+    text = progress_text(recorded(*[FOUND] * 250, *[UPLOADED] * 10, ev.ScanDone()), 2.0, 0.0)
+    assert text == "found 250  queued 240  done 10  failed 0  2 objects/s  0 B/s  scan complete  ETA 2:00"
+
+
+@pytest.mark.parametrize(("done", "rate"), [(0, 0.0), (2, 5.0)])
+def test_without_a_rate_or_with_nothing_left_there_is_no_estimate(done: int, rate: float) -> None:
+    """No division by zero, no `ETA 0:00`."""
+    text = progress_text(recorded(FOUND, FOUND, *[UPLOADED] * done, ev.ScanDone()), rate, 0.0)
+    assert "ETA" not in text
+    assert "scan complete" in text
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_rates_are_those_since_the_start_at_first() -> None:
+    """From the first look on."""
+    clock = Clock()
+    rates = Rates(clock)
+    clock.now += 2
+    assert rates.look(10, 2000) == (5.0, 1000.0)
+
+
+def test_rates_are_those_of_the_last_ten_seconds() -> None:
+    """What was long ago does not count: a stall shows within the window."""
+    clock = Clock()
+    rates = Rates(clock)
+    for second in range(1, 31):
+        clock.now += 1
+        assert rates.look(100 * second, 1000 * second) == pytest.approx((100.0, 1000.0))
+    for _ in range(12):
+        clock.now += 1
+        stalled = rates.look(3000, 30_000)
+    assert stalled == (0.0, 0.0)
+
+
+def test_a_look_after_a_long_sleep_counts_from_the_look_before() -> None:
+    """A laptop that slept an hour: there is always something to compare with."""
+    clock = Clock()
+    rates = Rates(clock)
+    clock.now += 1
+    rates.look(10, 10)
+    clock.now += 3600
+    assert rates.look(3610, 10) == (1.0, 0.0)
+
+
+def test_a_look_in_the_same_instant_divides_by_no_zero() -> None:
+    """The clock may be coarse."""
+    assert Rates(Clock()).look(0, 0) == (0.0, 0.0)
+
+
+@pytest.mark.parametrize("kind", ["auto", "bar", "plain", "none"])
+@pytest.mark.parametrize("is_terminal", [False, True])
+def test_every_view_says_a_line_as_it_is(kind: str, is_terminal: bool) -> None:
+    """Brackets are no markup, long lines are not broken; off a terminal nothing else is written."""
+    out = io.StringIO()
+    console = Console(file=out, force_terminal=is_terminal, width=40, color_system=None)
+    line = "failed: put [red]a[/red]/" + "x" * 100
+    with progress(kind, Recorder(), console) as view:  # type: ignore[arg-type]
+        view.say(line)
+    assert line in out.getvalue()
+    if not is_terminal and kind != "bar":
+        assert out.getvalue() == line + "\n"

@@ -1,0 +1,79 @@
+"""The brake of a run."""
+
+import asyncio
+
+import pytest
+
+from bulkput import events as ev
+from bulkput.engine.stop import Stop
+from bulkput.events import StopCause, Stopping
+
+DENIED = Stopping("denied", StopCause.STORE)
+
+
+def test_a_new_brake_is_not_pulled() -> None:
+    """And has no order."""
+    stop = Stop()
+    assert not stop.is_pulled
+    assert stop.order is None
+
+
+def test_the_first_order_stands() -> None:
+    """Later ones change nothing, and are not emitted."""
+    stop, events = Stop(), list[ev.Event]()
+    stop.report_to(events.append)
+    stop.pull(DENIED)
+    stop.interrupt()
+    assert stop.is_pulled
+    assert stop.order == DENIED
+    assert events == [DENIED]
+
+
+def test_an_interruption_is_an_order_of_its_own_kind() -> None:
+    """The exit code will be 130."""
+    stop = Stop()
+    stop.interrupt()
+    assert stop.order is not None
+    assert stop.order.cause is StopCause.INTERRUPTED
+
+
+def test_an_order_from_before_the_run_is_reported_when_it_begins() -> None:
+    """Pulled while nobody listened yet."""
+    stop, events = Stop(), list[ev.Event]()
+    stop.pull(DENIED)
+    stop.report_to(events.append)
+    assert events == [DENIED]
+
+
+@pytest.mark.parametrize("delay_s", [0.0, 0.001])
+async def test_a_pause_passes_when_nobody_pulls(delay_s: float) -> None:
+    """True: go on."""
+    assert await Stop().pause(delay_s) is True
+
+
+async def test_a_pause_ends_when_the_brake_is_pulled() -> None:
+    """At once, however long it was to be; False: no further attempt."""
+    stop = Stop()
+    pausing = [asyncio.create_task(stop.pause(3600)) for _ in range(3)]
+    await asyncio.sleep(0)
+    stop.interrupt()
+    async with asyncio.timeout(5):
+        assert await asyncio.gather(*pausing) == [False] * 3
+
+
+@pytest.mark.parametrize("delay_s", [0.0, 3600.0])
+async def test_a_pause_after_the_brake_does_not_begin(delay_s: float) -> None:
+    """Not even one of no length goes on."""
+    stop = Stop()
+    stop.interrupt()
+    async with asyncio.timeout(5):
+        assert await stop.pause(delay_s) is False
+
+
+async def test_a_cancelled_pause_is_cancelled() -> None:
+    """CancelledError is never taken for the brake."""
+    pausing = asyncio.create_task(Stop().pause(3600))
+    await asyncio.sleep(0)
+    pausing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await pausing

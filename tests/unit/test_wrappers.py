@@ -1,0 +1,365 @@
+"""Retry, limit and observation around a store. The store here is a script: it fails as told, then serves."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+
+import pytest
+
+from bulkput import events as ev
+from bulkput.errors import Denied, SourceError, StoreError, Throttled, Unavailable
+from bulkput.model import Body, Limits, ObjectHeaders, Prefix, RemoteObject, Stored
+from bulkput.options import RetryOptions
+from bulkput.stores.base import Store
+from bulkput.stores.wrappers import Limited, Observed, Pause, Retrying, wrap
+
+HEADERS = ObjectHeaders()
+RETRY = RetryOptions(retries=3, base_s=1.0, cap_s=30.0)
+
+
+class Bytes:
+    """A body in memory, in two pieces; counts how often it was read."""
+
+    data = None
+    md5 = None
+
+    def __init__(self, content: bytes = b"abcd") -> None:
+        self.size = len(content)
+        self._content = content
+        self.reads = 0
+
+    async def chunks(self) -> AsyncGenerator[bytes]:
+        self.reads += 1
+        yield self._content[:2]
+        yield self._content[2:]
+
+
+class ScriptedStore:
+    """Keeps objects in a dict. `failures` are raised one per call, each after half of a body was read."""
+
+    limits = Limits(max_name_bytes=7)
+
+    def __init__(self, *failures: Exception) -> None:
+        self.failures = list(failures)
+        self.objects: dict[str, bytes] = {}
+        self.calls: list[tuple[str, object]] = []
+        self.in_flight = 0
+        self.peak = 0
+        self.gate: Callable[[str], Awaitable[object]] | None = None
+        self.breaks_after: list[int] = []
+        self.is_closed = False
+
+    async def _call(self, operation: str, what: object) -> None:
+        self.calls.append((operation, what))
+        self.in_flight += 1
+        self.peak = max(self.peak, self.in_flight)
+        try:
+            if self.gate is not None:
+                await self.gate(str(what))
+            if self.failures:
+                raise self.failures.pop(0)
+        finally:
+            self.in_flight -= 1
+
+    async def prepare(self) -> None:
+        await self._call("prepare", "")
+
+    async def put(self, key: str, body: Body, headers: ObjectHeaders) -> Stored:
+        chunks = body.chunks()
+        pieces = [await anext(chunks)]
+        await self._call("put", key)
+        pieces += [chunk async for chunk in chunks]
+        self.objects[key] = b"".join(pieces)
+        return Stored(key, len(self.objects[key]), None, None)
+
+    async def list(
+        self, prefix: str, *, delimiter: str | None = None, start_after: str | None = None
+    ) -> AsyncGenerator[RemoteObject | Prefix, None]:
+        self.calls.append(("list", start_after))
+        left = self.breaks_after.pop(0) if self.breaks_after else None
+        for name in sorted(self.objects):
+            if not name.startswith(prefix) or (start_after is not None and name <= start_after):
+                continue
+            if left == 0:
+                raise Unavailable("list", prefix, "reset")
+            left = left - 1 if left is not None else None
+            yield RemoteObject(name, 0, None, None, None)
+        if left is not None:
+            raise Unavailable("list", prefix, "reset")
+
+    async def delete(self, keys: Iterable[str]) -> None:
+        await self._call("delete", tuple(keys))
+
+    async def stat(self, key: str) -> RemoteObject | None:
+        await self._call("stat", key)
+        return None
+
+    async def ask_limits(self) -> Limits:
+        await self._call("info", "")
+        return Limits(max_name_bytes=9)
+
+    async def aclose(self) -> None:
+        self.is_closed = True
+
+
+class Pauses:
+    """Records the waits and does not wait."""
+
+    def __init__(self, *, goes_on: bool = True) -> None:
+        self.delays: list[float] = []
+        self._goes_on = goes_on
+
+    async def __call__(self, delay_s: float) -> bool:
+        self.delays.append(delay_s)
+        return self._goes_on
+
+
+def gone() -> Unavailable:
+    return Unavailable("put", "a", "Service Unavailable", status=503)
+
+
+def retrying(store: Store, pause: Pause, events: list[ev.Event] | None = None) -> Retrying:
+    return Retrying(store, RETRY, (events if events is not None else []).append, pause)
+
+
+async def test_a_failed_attempt_is_made_again_until_it_succeeds() -> None:
+    """With the whole body each time, and one Retrying event per wait."""
+    bare, pauses, body = ScriptedStore(gone(), gone()), Pauses(), Bytes()
+    events: list[ev.Event] = []
+    stored = await retrying(bare, pauses, events).put("a", body, HEADERS)
+    assert (stored.size, bare.objects) == (4, {"a": b"abcd"})
+    assert (len(bare.calls), body.reads, len(pauses.delays)) == (3, 3, 2)
+    assert [(e.attempt, e.delay_s) for e in events if isinstance(e, ev.Retrying)] == list(enumerate(pauses.delays, 1))
+    assert all(0 <= delay <= bound for delay, bound in zip(pauses.delays, (1, 2), strict=True))
+
+
+async def test_out_of_retries_the_last_error_says_how_often_it_was_tried() -> None:
+    """One attempt and three more, then the store's own error with tries and time filled in."""
+    last = gone()
+    bare, pauses = ScriptedStore(gone(), gone(), gone(), last), Pauses()
+    with pytest.raises(Unavailable) as caught:
+        await retrying(bare, pauses).put("a", Bytes(), HEADERS)
+    assert caught.value is last
+    assert (len(bare.calls), len(pauses.delays), last.attempts) == (4, 3, 4)
+    assert last.elapsed_s > 0
+    assert "after 4 attempts in" in str(last)
+
+
+@pytest.mark.parametrize(
+    "error", [Denied("put", "a", "no", status=403), StoreError("put", "a", "no"), SourceError(b"a", "changed", "grew")]
+)
+async def test_what_cannot_help_is_not_tried_again(error: Exception) -> None:
+    """Once, without a wait; an error of the source is none of the store's business."""
+    bare, pauses = ScriptedStore(error), Pauses()
+    with pytest.raises(type(error)) as caught:
+        await retrying(bare, pauses).put("a", Bytes(), HEADERS)
+    assert caught.value is error
+    assert (len(bare.calls), pauses.delays) == (1, [])
+
+
+async def test_a_stop_during_the_wait_ends_the_tries() -> None:
+    """A pause that says so: no further attempt, the error of the last one."""
+    error = gone()
+    bare, pauses = ScriptedStore(error), Pauses(goes_on=False)
+    with pytest.raises(Unavailable) as caught:
+        await retrying(bare, pauses).put("a", Bytes(), HEADERS)
+    assert caught.value is error
+    assert (len(bare.calls), len(pauses.delays), error.attempts) == (1, 1, 1)
+
+
+async def test_the_store_s_own_time_is_waited_for() -> None:
+    """Retry-After is a floor."""
+    pauses = Pauses()
+    await retrying(ScriptedStore(Throttled("put", "a", "slow", retry_after_s=9.0)), pauses).put("a", Bytes(), HEADERS)
+    assert 9.0 <= pauses.delays[0] <= 10.0
+
+
+async def test_every_operation_is_retried() -> None:
+    """Not only puts; keys that come from an iterator are there at the second attempt too."""
+    bare = ScriptedStore()
+    store = retrying(bare, Pauses())
+    for call in (
+        store.prepare,
+        lambda: store.stat("a"),
+        lambda: store.delete(iter(["a", "b"])),
+        store.ask_limits,
+    ):
+        bare.failures = [gone()]
+        await call()
+    assert bare.calls == [
+        ("prepare", ""), ("prepare", ""), ("stat", "a"), ("stat", "a"),
+        ("delete", ("a", "b")), ("delete", ("a", "b")), ("info", ""), ("info", ""),
+    ]  # fmt: skip
+
+
+async def listed(store: Store) -> list[str]:
+    return [item.name async for item in store.list("")]
+
+
+async def test_a_listing_resumes_behind_the_last_name() -> None:
+    """Nothing twice, nothing left out, wherever it breaks off."""
+    bare = ScriptedStore()
+    bare.objects = dict.fromkeys("abcde", b"")
+    bare.breaks_after = [0, 2, 1, 0]
+    assert await listed(retrying(bare, Pauses())) == list("abcde")
+    assert bare.calls == [("list", after) for after in (None, None, "b", "c", "c")]
+
+
+async def test_a_listing_that_goes_on_never_runs_out_of_tries() -> None:
+    """Each name given renews them: a listing of millions may break many times."""
+    bare = ScriptedStore()
+    names = [f"{number:02}" for number in range(20)]
+    bare.objects = dict.fromkeys(names, b"")
+    bare.breaks_after = [1] * 20
+    assert await listed(retrying(bare, Pauses())) == names
+
+
+async def test_a_listing_that_does_not_go_on_gives_up() -> None:
+    """After as many tries as any request, with the count in the error."""
+    bare, pauses = ScriptedStore(), Pauses()
+    bare.objects = dict.fromkeys("abc", b"")
+    bare.breaks_after = [1, 0, 0, 0, 0, 0]
+    names = []
+    with pytest.raises(Unavailable) as caught:
+        async for item in retrying(bare, pauses).list(""):
+            names.append(item.name)
+    # The first break comes after a name: it is a first try; three more follow it.
+    assert (names, caught.value.attempts, len(pauses.delays)) == (["a"], 4, 3)
+
+
+class Gate:
+    """Lets calls in one by one, as the test says; knows who is inside."""
+
+    def __init__(self) -> None:
+        self.entered: asyncio.Queue[str] = asyncio.Queue()
+        self.opened: dict[str, asyncio.Event] = {}
+
+    async def __call__(self, what: str) -> None:
+        self.opened[what] = asyncio.Event()
+        self.entered.put_nowait(what)
+        await self.opened[what].wait()
+
+
+@pytest.mark.parametrize("concurrency", [1, 3])
+async def test_no_more_operations_run_than_the_limit(concurrency: int) -> None:
+    """One that ends lets the next one in, first come first served."""
+    bare, gate = ScriptedStore(), Gate()
+    bare.gate = gate
+    store = Limited(bare, concurrency)
+    keys = [f"k{number}" for number in range(8)]
+    tasks = [asyncio.create_task(store.put(key, Bytes(), HEADERS)) for key in keys]
+    order = []
+    for _ in keys:
+        order.append(await gate.entered.get())
+        if len(order) >= concurrency:
+            gate.opened[order[len(order) - concurrency]].set()
+    for key in keys:
+        gate.opened[key].set()
+    await asyncio.gather(*tasks)
+    assert order == keys
+    assert bare.peak == concurrency
+
+
+@pytest.mark.parametrize("error", [gone(), SourceError(b"a", "changed", "grew"), RuntimeError("a bug")])
+async def test_a_failed_operation_gives_its_slot_back(error: Exception) -> None:
+    """Whatever it failed with."""
+    store = Limited(ScriptedStore(error), 1)
+    with pytest.raises(type(error)):
+        await store.put("a", Bytes(), HEADERS)
+    assert (await store.put("b", Bytes(), HEADERS)).key == "b"
+
+
+async def test_a_cancelled_operation_gives_its_slot_back() -> None:
+    """Inside the store and while it waits for its slot."""
+    bare, gate = ScriptedStore(), Gate()
+    bare.gate = gate
+    store = Limited(bare, 1)
+    inside = asyncio.create_task(store.put("inside", Bytes(), HEADERS))
+    await gate.entered.get()
+    waiting = asyncio.create_task(store.put("waiting", Bytes(), HEADERS))
+    await asyncio.sleep(0)
+    for task in (waiting, inside):
+        task.cancel()
+    await asyncio.gather(inside, waiting, return_exceptions=True)
+    bare.gate = None
+    assert (await store.put("next", Bytes(), HEADERS)).key == "next"
+
+
+async def test_a_waiting_retry_holds_no_slot() -> None:
+    """With one slot: while one object waits for its second attempt, another is sent."""
+    waiting, go_on = asyncio.Event(), asyncio.Event()
+
+    async def pause(_delay_s: float) -> bool:
+        waiting.set()
+        await go_on.wait()
+        return True
+
+    bare = ScriptedStore(gone())
+    store = wrap(bare, retry=RETRY, concurrency=1, emit=lambda _event: None, pause=pause)
+    failing = asyncio.create_task(store.put("a", Bytes(), HEADERS))
+    await waiting.wait()
+    async with asyncio.timeout(5):
+        await store.put("b", Bytes(), HEADERS)
+    assert list(bare.objects) == ["b"]
+    go_on.set()
+    await failing
+    assert list(bare.objects) == ["b", "a"]
+
+
+async def test_a_listing_holds_no_slot() -> None:
+    """A consumer that dawdles over a listing keeps nobody from sending."""
+    bare = ScriptedStore()
+    bare.objects = {"a": b"", "b": b""}
+    store = wrap(bare, retry=RETRY, concurrency=1, emit=lambda _event: None)
+    listing = store.list("")
+    await anext(listing)
+    async with asyncio.timeout(5):
+        await store.put("c", Bytes(), HEADERS)
+    await listing.aclose()
+
+
+async def test_each_attempt_is_observed() -> None:
+    """One Requested per attempt, with its error or without, in order with the retries."""
+    events: list[ev.Event] = []
+    first, second = gone(), gone()
+    store = wrap(ScriptedStore(first, second), retry=RETRY, concurrency=1, emit=events.append, pause=Pauses())
+    await store.put("a", Bytes(), HEADERS)
+    assert [type(event) for event in events] == [ev.Requested, ev.Retrying, ev.Requested, ev.Retrying, ev.Requested]
+    requested = [event for event in events if isinstance(event, ev.Requested)]
+    assert [(r.operation, r.key, r.error) for r in requested] == [
+        ("put", "a", first), ("put", "a", second), ("put", "a", None),
+    ]  # fmt: skip
+    assert all(r.elapsed_s >= 0 for r in requested)
+
+
+async def test_an_error_of_the_source_is_observed_too() -> None:
+    """The attempt was made; that it failed here does not hide it."""
+    events: list[ev.Event] = []
+    error = SourceError(b"a", "changed", "grew")
+    with pytest.raises(SourceError):
+        await Observed(ScriptedStore(error), events.append).put("a", Bytes(), HEADERS)
+    assert [event.error for event in events if isinstance(event, ev.Requested)] == [error]
+
+
+async def test_the_wait_for_a_slot_is_no_part_of_an_attempt() -> None:
+    """Requested comes from inside the limit: nothing is reported of an operation that has not begun."""
+    events: list[ev.Event] = []
+    bare, gate = ScriptedStore(), Gate()
+    bare.gate = gate
+    store = wrap(bare, retry=RETRY, concurrency=1, emit=events.append)
+    tasks = [asyncio.create_task(store.put(key, Bytes(), HEADERS)) for key in ("a", "b")]
+    assert await gate.entered.get() == "a"
+    gate.opened["a"].set()
+    assert await gate.entered.get() == "b"
+    assert [event.key for event in events if isinstance(event, ev.Requested)] == ["a"]
+    gate.opened["b"].set()
+    await asyncio.gather(*tasks)
+
+
+async def test_the_stack_passes_the_rest_through() -> None:
+    """Limits as the bare store has them, its own when asked, and its end."""
+    bare = ScriptedStore()
+    store = wrap(bare, retry=RETRY, concurrency=1, emit=lambda _event: None)
+    assert store.limits.max_name_bytes == 7
+    assert (await store.ask_limits()).max_name_bytes == 9
+    await store.aclose()
+    assert bare.is_closed
