@@ -195,10 +195,10 @@ def _put_error(key: str, answer: Answer, sent_md5: str) -> StoreError:
 
 
 def _render(headers: ObjectHeaders) -> dict[str, str]:
-    """Swift's header names. The mtime has swiftclient's form, which `swift upload --changed` compares as text."""
+    """Swift's header names."""
     rendered = {f"X-Object-Meta-{name}": value for name, value in headers.meta}
     if headers.mtime_ns is not None:
-        rendered["X-Object-Meta-Mtime"] = f"{headers.mtime_ns / 1e9:f}"
+        rendered["X-Object-Meta-Mtime"] = mtime_text(headers.mtime_ns)
     if headers.content_type:
         rendered["Content-Type"] = headers.content_type
     if headers.cache_control:
@@ -207,6 +207,15 @@ def _render(headers: ObjectHeaders) -> dict[str, str]:
         rendered["X-Delete-After"] = str(headers.expires_in_s)
     rendered.update(headers.extra)
     return rendered
+
+
+def mtime_text(mtime_ns: int) -> str:
+    """swiftclient's form, `"%f" % os.path.getmtime(path)`, which `swift upload --changed` compares as text.
+
+    Computed as Python computes st_mtime, in floats: `mtime_ns / 1e9` rounds otherwise once in some hundred files.
+    """
+    seconds, nanoseconds = divmod(mtime_ns, 1_000_000_000)
+    return f"{seconds + 1e-9 * nanoseconds:f}"
 
 
 def _listed(row: Mapping[str, Any]) -> RemoteObject | Prefix:
