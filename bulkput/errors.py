@@ -2,12 +2,14 @@
 
     BulkputError
     ├── UsageError            a flag, variable or URL is wrong                 exit 2
+    ├── Stopped               not sent any more: the run is being stopped          no failure
     ├── SourceError           vanished, changed while read, unreadable, bad name   that file only
     └── StoreError            operation, key, status, request_id               that object only
         ├── IntegrityError    the store holds other bytes than were sent      retried
         ├── Unavailable       5xx, reset, timeout, connection refused          retried
         ├── Throttled         429, 498, "slow down"                            retried, after retry_after
         ├── NotFound · Conflict · TooLarge · Unsupported
+        ├── StoreGone         a login failed after all its tries                   stops the run, exit 3
         ├── Denied            401 after a new login, 403                       stops the run, exit 3
         └── QuotaExceeded     413 by quota                                     stops the run, exit 3
 
@@ -16,7 +18,6 @@ pointless (`stops_run`); nobody else matches on types or texts to find out. Its 
 failed: `put photos/a.jpg: 503 Service Unavailable after 4 attempts in 7.2 s (tx4a1...)`.
 """
 
-import os
 from typing import ClassVar, Literal
 
 SourceProblem = Literal["vanished", "changed", "unreadable", "name", "collision"]
@@ -47,6 +48,13 @@ class SourceError(BulkputError):
 
     def __str__(self) -> str:
         return f"read {printable(self.path)}: {self.problem}: {self.detail}"
+
+
+class Stopped(BulkputError):
+    """The run is being stopped, and this was not sent any more."""
+
+    def __str__(self) -> str:
+        return "not sent: the run is being stopped"
 
 
 class StoreError(BulkputError):
@@ -150,15 +158,32 @@ class Denied(StoreError):
     stops_run = True
 
 
+class StoreGone(StoreError):
+    """There is no way to the store any more: a login failed after all its tries."""
+
+    stops_run = True
+
+
 class QuotaExceeded(StoreError):
     """The account or the container is full by decree."""
 
     stops_run = True
 
 
+def name_text(name: bytes) -> str:
+    """A file name as text, whatever the locale: UTF-8, and each other byte as a lone surrogate (PEP 383)."""
+    return name.decode("utf-8", "surrogateescape")
+
+
 def printable(name: str | bytes) -> str:
-    r"""A name on one line of a terminal: control characters and undecodable bytes as `\x0a`, `\udc80`, ..."""
-    text = os.fsdecode(name) if isinstance(name, bytes) else name
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+    r"""A name on one line of a terminal: control characters and undecodable bytes as `\n`, `\xff`, ..."""
+    text = name_text(name) if isinstance(name, bytes) else name
+    return text if text.isprintable() else "".join(map(_printable, text))
+
+
+def _printable(character: str) -> str:
+    if character.isprintable():
+        return character
+    if "\udc80" <= character <= "\udcff":
+        return f"\\x{ord(character) - 0xDC00:02x}"
+    return character.encode("unicode_escape").decode("ascii")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from bulkput.errors import BulkputError, StoreError
-from bulkput.model import Found, Skip, SourceFile, Stored, Upload
+from bulkput.model import Found, Skip, Stored, Upload
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +18,14 @@ class Discovered:
 @dataclass(frozen=True, slots=True)
 class ScanDone:
     """The sources are exhausted (or the run stopped looking): from now on the total is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Streaming:
+    """So many bytes of a large file have been handed over, in the present attempt. For progress only."""
+
+    path: bytes
+    sent: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +47,11 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """An entry is not in the store, for good. `source` is None for what never became a file (a directory
-    that cannot be read); `key` is None where no object name could be made."""
+    """An entry is not in the store, for good. `key` is None where there is no object name for it."""
 
     path: bytes
     key: str | None
     error: BulkputError
-    source: SourceFile | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,5 +102,5 @@ class Finished:
     concurrency: int
 
 
-Event = Discovered | ScanDone | Uploaded | Skipped | Failed | Requested | Retrying | Stopping | Finished
+Event = Discovered | ScanDone | Streaming | Uploaded | Skipped | Failed | Requested | Retrying | Stopping | Finished
 Emit = Callable[[Event], None]

@@ -3,7 +3,7 @@
 Names are bytes on disk and UTF-8 text in the store; `policy/naming.py` is the only bridge between the two.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -16,12 +16,16 @@ Fields = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True, slots=True)
 class SourceFile:
-    """A regular file that was found. `name` is relative to its source, parts joined by `/`."""
+    """A regular file that was found. `name` is relative to its source, parts joined by `/`.
+
+    `target` is what is opened where `path` is a link: what was checked, not what the link says by then.
+    """
 
     path: bytes
     name: bytes
     size: int
     mtime_ns: int
+    target: bytes | None = None
 
 
 class Reason(StrEnum):
@@ -94,8 +98,11 @@ class Body(Protocol):
     def data(self) -> bytes | None:
         """The whole body, when it is small enough to be held: the fast path."""
 
-    def chunks(self) -> AsyncIterator[bytes]:
-        """The body piece by piece. Raises SourceError when the source changed or cannot be read."""
+    def chunks(self) -> AsyncGenerator[bytes, None]:
+        """The body piece by piece; closing it closes what it reads.
+
+        Raises SourceError when the source changed or cannot be read.
+        """
 
 
 @dataclass(frozen=True, slots=True)

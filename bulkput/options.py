@@ -2,10 +2,11 @@
 
 Memory of an upload, at most, whatever the number and size of the files:
 
-    workers x max(buffer_size, 3 x chunk_size)  +  backlog x about 1 KiB  +  about 60 MiB for Python itself
+    workers x max(2 x buffer_size, 4 x chunk_size)  +  backlog x about 1 KiB  +  about 60 MiB for Python itself
 
-with workers = 1.25 x concurrency. With the defaults: 80 x 1 MiB + 160 KiB + 60 MiB = about 140 MiB when every
-file is just under the buffer size; small files need far less.
+with workers = 1.25 x concurrency; twice the buffer, since a body is joined with its head for the wire. With the
+defaults at most 80 x 2 MiB + 60 MiB = 220 MiB, when every file is just under the buffer size; small files need far
+less.
 """
 
 from dataclasses import dataclass
@@ -74,8 +75,11 @@ class BodyOptions:
 class RetryOptions:
     """When and how often a failed request is made again. Full jitter: delay = random(0, min(cap, base x 2^n))."""
 
-    retries: int = 5
-    """Tries after the first, per object. 5 with base 1 s outlasts the restart of a proxy (mean 15 s in all)."""
+    retries: int = 8
+    """Tries after the first, per object. With base 1 s and cap 30 s they last a minute on average (random, so seldom
+    under twenty seconds), which outlasts the restart of a proxy."""
+    first_retries: int = 3
+    """The same for the first login of a run: while nothing has worked, a wrong address is likelier than a restart."""
     base_s: float = 1.0
     cap_s: float = 30.0
     """No single wait is longer, except where the store itself names a time."""

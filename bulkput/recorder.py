@@ -1,12 +1,12 @@
 """The pure fold of events into a Summary: no clock, no I/O, the same events give the same numbers."""
 
-import os
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from bulkput import events as ev
+from bulkput.errors import name_text
 
 MAX_FAILURES_KEPT = 1_000
 """Failures listed in a summary; all are counted. Bounds memory when everything fails."""
@@ -23,13 +23,14 @@ class Failure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """A run in numbers. Sizes in bytes, times in seconds."""
+    """A run in numbers. Sizes in bytes, times in seconds; `bytes_planned` is what a dry run would have sent."""
 
     found: int
     uploaded: int
     skipped: int
     failed: int
     skipped_by_reason: Mapping[str, int]
+    bytes_planned: int
     bytes_read: int
     bytes_sent: int
     requests: Mapping[str, int]
@@ -79,7 +80,7 @@ class Summary:
             "elapsed_s": round(self.elapsed_s, 3),
             "objects_per_s": round(self.objects_per_s, 1),
             "concurrency": {"final": self.concurrency, "peak": self.concurrency},
-            "failures": [{"path": os.fsdecode(f.path), "key": f.key, "error": f.error} for f in self.failures],
+            "failures": [{"path": name_text(f.path), "key": f.key, "error": f.error} for f in self.failures],
             "failures_omitted": self.failed - len(self.failures),
             "stopped": self.stopping.why if self.stopping else None,
         }
@@ -93,6 +94,7 @@ class Recorder:
         self.uploaded = 0
         self.skipped: Counter[str] = Counter()
         self.failed = 0
+        self.bytes_planned = 0
         self.bytes_read = 0
         self.bytes_sent = 0
         self.retries = 0
@@ -100,6 +102,7 @@ class Recorder:
         self.stopping: ev.Stopping | None = None
         self.finished: ev.Finished | None = None
         self._failures: list[Failure] = []
+        self._streaming: dict[bytes, int] = {}
 
     def __call__(self, event: ev.Event) -> None:
         match event:
@@ -109,10 +112,15 @@ class Recorder:
                 self.uploaded += 1
                 self.bytes_read += event.bytes_read
                 self.bytes_sent += event.stored.size
+                self._streaming.pop(event.upload.source.path, None)
             case ev.Skipped():
                 self.skipped[event.skip.reason.value] += 1
+                self.bytes_planned += event.skip.size or 0
+            case ev.Streaming():
+                self._streaming[event.path] = event.sent
             case ev.Failed():
                 self.failed += 1
+                self._streaming.pop(event.path, None)
                 if len(self._failures) < MAX_FAILURES_KEPT:
                     self._failures.append(Failure(event.path, event.key, str(event.error)))
             case ev.Retrying():
@@ -125,6 +133,11 @@ class Recorder:
                 self.finished = event
             case ev.Requested():
                 pass
+
+    @property
+    def bytes_moved(self) -> int:
+        """Bytes of uploaded objects, and of large files that are on their way."""
+        return self.bytes_sent + sum(tuple(self._streaming.values()))
 
     @property
     def done(self) -> int:
@@ -140,6 +153,7 @@ class Recorder:
             skipped=self.skipped.total(),
             failed=self.failed,
             skipped_by_reason=dict(self.skipped),
+            bytes_planned=self.bytes_planned,
             bytes_read=self.bytes_read,
             bytes_sent=self.bytes_sent,
             requests=finished.requests,

@@ -29,6 +29,7 @@ HOMES = {
     "yarl": {"transport"},
     "aiofiles": {"payload"},
     "rich": {"report", "cli"},
+    "matplotlib": {"report"},
     "click": {"cli"},
     "pathspec": {"policy"},
 }

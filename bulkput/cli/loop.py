@@ -26,21 +26,30 @@ def run(main: Coroutine[Any, Any, T]) -> T:
         sys.exit(INTERRUPTED)
 
 
-def run_stoppable(main: Callable[[Stop], Coroutine[Any, Any, T]]) -> T:
+def run_stoppable(main: Callable[[Stop], Coroutine[Any, Any, T]], *, at_exit: Callable[[], None]) -> T:
     """Run `main(stop)` so that SIGINT and SIGTERM stop it gently, and a second one at once.
 
-    Once: no more work is taken, what is in flight ends, the summary is written. Twice: leave now, exit 130.
+    Once: no more work is taken, what is in flight ends, the summary is written. Twice: `at_exit`, exit 130.
     """
 
     async def guarded() -> T:
         stop = Stop()
+        signals = 0
 
         def on_signal() -> None:
-            if stop.is_pulled:
+            nonlocal signals
+            signals += 1
+            if signals > 1:
                 # Threads that hang in a read would keep the interpreter from ending in the ordinary way.
-                sys.stdout.flush()
+                with suppress(OSError):
+                    at_exit()
+                    sys.stdout.flush()
+                    if sys.stderr.isatty():
+                        sys.stderr.write("\x1b[?25h\n")  # the progress line hides the cursor
+                        sys.stderr.flush()
                 os._exit(INTERRUPTED)
-            click.echo("stopping: what is in flight ends first; once more leaves now", err=True)
+            with suppress(OSError):
+                click.echo("stopping: what is in flight ends first; once more leaves now", err=True)
             stop.interrupt()
 
         loop = asyncio.get_running_loop()

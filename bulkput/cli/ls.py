@@ -9,7 +9,8 @@ from dataclasses import asdict
 
 import click
 
-from bulkput.errors import printable
+from bulkput.cli.output import write_line
+from bulkput.errors import NotFound, Unsupported, UsageError, printable
 from bulkput.model import Prefix, RemoteObject
 from bulkput.options import WireOptions
 from bulkput.policy.naming import joined_prefix
@@ -23,7 +24,7 @@ from bulkput.policy.naming import joined_prefix
     "--json", "as_json", is_flag=True, help="One JSON object per line: name bytes hash content_type last_modified."
 )
 @click.option("--insecure", is_flag=True, help="Do not verify TLS certificates.")
-def ls(url: str, is_long: bool, recursive: bool, as_json: bool, insecure: bool) -> None:
+def ls(url: str, is_long: bool, recursive: bool, as_json: bool, insecure: bool) -> int:
     """List what is stored below URL: swift://CONTAINER[/PREFIX].
 
     Names are printed whole, so that they can be pasted behind swift://CONTAINER/ again. Exit code 1 when there is
@@ -32,16 +33,17 @@ def ls(url: str, is_long: bool, recursive: bool, as_json: bool, insecure: bool) 
     from bulkput.cli.loop import run  # noqa: PLC0415 - asyncio
 
     def show(item: RemoteObject | Prefix) -> None:
-        click.echo(_json_row(item) if as_json else _text_row(item, is_long=is_long))
+        write_line(_json_row(item) if as_json else _text_row(item, is_long=is_long))
 
     try:
         found = run(_list(url, recursive, insecure, show))
-    except BrokenPipeError:
-        sys.stderr.close()  # the interpreter would complain about stdout once more
-        sys.exit(0)
+    except NotFound:  # not even the container
+        found = 0
+    except Unsupported as error:
+        raise UsageError(str(error)) from None
     if not found:
         click.echo(f"bulkput: nothing at {printable(url)}", err=True)
-        sys.exit(1)
+    return 0 if found else 1
 
 
 async def _list(url: str, recursive: bool, insecure: bool, show: Callable[[RemoteObject | Prefix], None]) -> int:
@@ -75,5 +77,10 @@ def _text_row(item: RemoteObject | Prefix, *, is_long: bool) -> str:
         return name
     if isinstance(item, Prefix):
         return f"{'-':>12}  {'-':26}  {'-':32}  {'-':24}  {name}"
-    time, etag, kind = item.last_modified or "-", item.hash or "-", item.content_type or "-"
+    # Swift lists times in UTC without saying so.
+    time, etag, kind = (
+        f"{item.last_modified}Z" if item.last_modified else "-",
+        item.hash or "-",
+        item.content_type or "-",
+    )
     return f"{item.bytes:>12}  {time:26}  {etag:32}  {kind:24}  {name}"

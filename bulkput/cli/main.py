@@ -3,13 +3,17 @@
 0 all there · 1 some objects failed · 2 usage or configuration · 3 the run stopped · 130 interrupted
 """
 
+import errno
 import sys
+import traceback
+from contextlib import suppress
 from importlib import import_module
-from typing import cast
+from typing import NoReturn, cast
 
 import click
 
 from bulkput import __version__
+from bulkput.cli.output import CannotWriteError, discard_stdout, flush, open_missing_streams
 from bulkput.errors import BulkputError, UsageError
 
 _VERBS = {
@@ -56,11 +60,38 @@ def bulkput() -> None:
 
 def main() -> None:
     """The console script."""
+    open_missing_streams()
     try:
-        bulkput(prog_name="bulkput")
+        code = bulkput(prog_name="bulkput", standalone_mode=False)
+        flush()
+    except click.exceptions.Abort:  # Ctrl-C outside a run
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except CannotWriteError as error:
+        # A reader that left (`| head`) has what it wanted.
+        _end(3, None if error.is_reader_gone else str(error))
     except UsageError as error:
-        click.echo(f"bulkput: {error}", err=True)
-        sys.exit(2)
+        _end(2, str(error))
     except BulkputError as error:
-        click.echo(f"bulkput: {error}", err=True)
-        sys.exit(3)
+        _end(3, str(error))
+    except BrokenPipeError:
+        _end(3, None)
+    except OSError as error:  # click's own output; ours are CannotWriteErrors
+        if error.errno != errno.ENOSPC:
+            raise
+        discard_stdout()
+        _end(3, f"cannot write: {error.strerror}")
+    except Exception:  # noqa: BLE001 - a bug; but exit code 1 would say "some objects failed"
+        traceback.print_exc()
+        _end(3, "this is a bug in bulkput; please report it with the lines above")
+    else:
+        sys.exit(code if isinstance(code, int) else 0)
+
+
+def _end(code: int, message: str | None) -> NoReturn:
+    if message is not None:
+        with suppress(OSError):
+            click.echo(f"bulkput: {message}", err=True)
+    sys.exit(code)

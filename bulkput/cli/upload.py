@@ -1,14 +1,13 @@
 """`bulkput upload SOURCE... DEST`"""
 
-import json
 import os
-import sys
-from typing import IO, TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import click
 
+from bulkput.cli.output import CannotWriteError, SummaryFile, flush
 from bulkput.cli.values import Duration
-from bulkput.events import Event
+from bulkput.errors import UsageError
 from bulkput.options import (
     HeaderOptions,
     RetryOptions,
@@ -19,14 +18,9 @@ from bulkput.options import (
 )
 from bulkput.policy.headers import parse_fields
 
-if TYPE_CHECKING:
-    from bulkput.engine.stop import Stop
-    from bulkput.recorder import Summary
-
 
 @click.command()
-@click.argument("sources", metavar="SOURCE...", nargs=-1, required=True)
-@click.argument("destination", metavar="DEST")
+@click.argument("paths", metavar="SOURCE... DEST", nargs=-1)
 @click.option("--include", multiple=True, metavar="GLOB", help="Only files that match; gitignore syntax, repeatable.")
 @click.option("--exclude", multiple=True, metavar="GLOB", help="Nothing that matches; wins over --include.")
 @click.option("--follow-symlinks", is_flag=True, help="Follow links out of the tree and to directories.")
@@ -59,7 +53,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--timeout",
-    type=click.FloatRange(0.1),
+    type=click.FloatRange(0.1, 86_400),
     default=WireOptions().timeout_s,
     show_default=True,
     help="Seconds for a request, plus its size at 64 KiB/s. Swift may hold one for 60 s to limit its rate.",
@@ -67,7 +61,7 @@ if TYPE_CHECKING:
 @click.option("--max-errors", type=click.IntRange(1), metavar="N", help="Stop after N failures. Default: never.")
 @click.option("--fail-fast", is_flag=True, help="The same as --max-errors 1.")
 @click.option("--insecure", is_flag=True, help="Do not verify TLS certificates.")
-@click.option("--dry-run", is_flag=True, help="Say what would be uploaded; send nothing.")
+@click.option("--dry-run", is_flag=True, help="Print what would be uploaded, on stdout; send nothing.")
 @click.option(
     "--progress",
     type=click.Choice(["auto", "bar", "plain", "none"]),
@@ -76,20 +70,19 @@ if TYPE_CHECKING:
     help="On stderr. auto: a live line on a terminal, else a line every 5 s.",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per event on stdout.")
-@click.option("--summary", type=click.File("w", lazy=False), help="Write the run's numbers as JSON; - is stdout.")
+@click.option("--summary", metavar="FILE", help="Write the run's numbers as one JSON object; - is stdout.")
 @click.option("-v", "--verbose", is_flag=True, help="A line for each object and each retry.")
 @click.option("-q", "--quiet", is_flag=True, help="Failures only.")
 def upload(
     *,
-    sources: tuple[str, ...],
-    destination: str,
+    paths: tuple[str, ...],
     progress: Literal["auto", "bar", "plain", "none"],
     as_json: bool,
-    summary: IO[str] | None,
+    summary: str | None,
     verbose: bool,
     quiet: bool,
     **flags: Any,
-) -> None:
+) -> int:
     """Upload files and directories to DEST, each in exactly one request, proven by its MD5.
 
     A directory contributes its contents, below DEST's prefix. A single file goes to DEST itself if that does not
@@ -102,16 +95,33 @@ def upload(
 
     DEST is swift://CONTAINER[/PREFIX] or http(s)://HOST/PATH/. The container is made if it is not there.
     """
+    if len(paths) < 2:
+        raise UsageError("upload wants one SOURCE or more, and a DEST: bulkput upload ./dist swift://container/prefix")
     options = _options(**flags)
-    view = _View(verbose=verbose, quiet=quiet, as_json=as_json, progress=progress)
     from bulkput.cli.loop import run_stoppable  # noqa: PLC0415 - asyncio, and what follows
+    from bulkput.cli.view import View  # noqa: PLC0415 - rich
 
-    result = run_stoppable(lambda stop: view.run(sources, destination, options, stop))
-    if summary is not None:
-        json.dump(result.as_json(), summary)
-        summary.write("\n")
-        summary.flush()
-    sys.exit(result.exit_code)
+    view = View(verbose=verbose, quiet=quiet, as_json=as_json, progress=progress)
+    file = SummaryFile(summary) if summary is not None else None
+    try:
+        result = run_stoppable(
+            lambda stop: view.run(paths[:-1], paths[-1], options, stop), at_exit=file.close if file else _nothing
+        )
+        if file is not None:
+            file.write(result.as_json())
+        flush()
+    except CannotWriteError as error:
+        if not error.is_reader_gone:
+            raise
+        return view.exit_code
+    finally:
+        if file is not None:
+            file.close()
+    return view.exit_code
+
+
+def _nothing() -> None:
+    """Nothing to tidy."""
 
 
 def _options(
@@ -163,54 +173,3 @@ def _options(
         storage_policy=storage_policy,
         dry_run=dry_run,
     )
-
-
-class _View:
-    """What a run shows while it goes on: events as JSON on stdout, lines and progress on stderr."""
-
-    def __init__(
-        self, *, verbose: bool, quiet: bool, as_json: bool, progress: Literal["auto", "bar", "plain", "none"]
-    ) -> None:
-        self._verbose = verbose
-        self._quiet = quiet
-        self._as_json = as_json
-        self._progress: Literal["auto", "bar", "plain", "none"] = "none" if quiet else progress
-
-    async def run(self, sources: tuple[str, ...], destination: str, options: UploadOptions, stop: "Stop") -> "Summary":
-        from rich.console import Console  # noqa: PLC0415 - drawn with only now
-
-        from bulkput.engine.run import upload as upload_all  # noqa: PLC0415 - brings aiohttp
-        from bulkput.recorder import Recorder  # noqa: PLC0415
-        from bulkput.report.lines import event_line, summary_lines  # noqa: PLC0415
-        from bulkput.report.progress import progress  # noqa: PLC0415
-
-        recorder = Recorder()
-        with progress(self._progress, recorder, Console(stderr=True, highlight=False)) as shown:
-
-            def show(event: Event) -> None:
-                if self._as_json:
-                    _print_json(event, stop)
-                if (line := event_line(event, verbose=self._verbose)) is not None:
-                    shown.say(line)
-
-            summary = await upload_all(
-                sources, destination, options=options, recorder=recorder, on_event=show, stop=stop
-            )
-        if not self._quiet or not summary.adds_up:
-            for line in summary_lines(summary):
-                click.echo(line, err=True)
-        return summary
-
-
-def _print_json(event: Event, stop: "Stop") -> None:
-    from bulkput.report.lines import event_json  # noqa: PLC0415
-
-    row = event_json(event)
-    if row is None:
-        return
-    try:
-        sys.stdout.write(json.dumps(row) + "\n")
-    except BrokenPipeError:
-        # Whoever read our events has gone (`| head`): stop as if asked to. What is still printed goes nowhere.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        stop.interrupt()

@@ -7,15 +7,16 @@ report the queue's remainder as skipped. Memory is bounded by the queue and the 
 """
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterable
+from dataclasses import dataclass, field
 from functools import partial
 
 from bulkput import events as ev
 from bulkput.engine.pool import pool
 from bulkput.engine.put import put_file
 from bulkput.engine.stop import Stop
-from bulkput.errors import BulkputError, StoreError, TooLarge
-from bulkput.model import Decision, Found, Reason, Skip, SourceFile, Upload
+from bulkput.errors import BulkputError, SourceError, Stopped, StoreError, TooLarge
+from bulkput.model import Decision, Found, Reason, Skip, Upload
 from bulkput.options import NamingOptions, UploadOptions
 from bulkput.payload.body import BodyOpener
 from bulkput.policy.plan import decide
@@ -23,62 +24,66 @@ from bulkput.policy.retry import GiveUp
 from bulkput.stores.base import Store
 
 
-async def send_all(
-    source: AsyncIterator[Found],
-    store: Store,
-    opener: BodyOpener,
-    *,
-    naming: NamingOptions,
-    options: UploadOptions,
-    emit: ev.Emit,
-    stop: Stop,
-) -> None:
-    """Send everything that `source` yields. Failures are events; what this raises is a bug or a cancellation."""
-    give_up = GiveUp(options.stop)
+@dataclass(slots=True, kw_only=True)
+class Pipeline:
+    """One run's parts. The source ends when `stop` is pulled: whoever makes both ties them together."""
 
-    def fail(path: bytes, key: str | None, error: BulkputError, file: SourceFile | None) -> None:
-        emit(ev.Failed(path, key, error, file))
-        if (order := give_up.failed(error)) is not None:
-            stop.pull(order)
+    store: Store
+    opener: BodyOpener
+    naming: NamingOptions
+    options: UploadOptions
+    emit: ev.Emit
+    stop: Stop
+    _give_up: GiveUp = field(init=False)
 
-    async def send(upload: Upload) -> None:
-        if stop.is_pulled:
-            emit(ev.Skipped(Skip(upload.source.path, upload.source.name, Reason.STOPPED, upload.key)))
-            return
+    def __post_init__(self) -> None:
+        self._give_up = GiveUp(self.options.stop)
+
+    async def run(self, source: AsyncIterable[Found]) -> None:
+        """Send everything that `source` yields. Failures are events; what this raises is a bug or a cancellation."""
+        # A few more workers than requests in flight: while one waits for its slot, its file is read and hashed.
+        workers = self.options.wire.concurrency + self.options.wire.concurrency // 4
+        async with pool(self._send, workers=workers, backlog=self.options.backlog) as submit:
+            async for found in source:
+                self.emit(ev.Discovered(found))
+                match await self._decided(found):
+                    case Upload() as upload:
+                        await submit(upload)
+                    case Skip() as skip:
+                        self.emit(ev.Skipped(skip))
+                    case SourceError() as error:
+                        self._fail(error.path, None, error)
+                    case TooLarge() as error:
+                        self._fail(found.path, error.key, error)
+            self.emit(ev.ScanDone())
+
+    async def _send(self, upload: Upload) -> None:
         started = time.monotonic()
+        source = upload.source
         try:
-            stored, bytes_read = await put_file(upload, store, opener)
+            self.stop.check()
+            stored, bytes_read = await put_file(upload, self.store, self.opener)
+        except Stopped:
+            self.emit(ev.Skipped(Skip(source.path, source.name, Reason.STOPPED, upload.key)))
         except BulkputError as error:
-            fail(upload.source.path, upload.key, error, upload.source)
+            self._fail(source.path, upload.key, error)
         else:
-            give_up.succeeded()
-            emit(ev.Uploaded(upload, stored, bytes_read, time.monotonic() - started))
+            self._give_up.succeeded()
+            self.emit(ev.Uploaded(upload, stored, bytes_read, time.monotonic() - started))
 
-    # A few more workers than requests in flight: while one waits for its slot, its file is read and hashed already.
-    workers = options.wire.concurrency + options.wire.concurrency // 4
-    async with pool(send, workers=workers, backlog=options.backlog) as submit:
-        async for found in source:
-            emit(ev.Discovered(found))
-            match await _decided(found, store, naming, options):
-                case Upload() as upload:
-                    await submit(upload)
-                case Skip() as skip:
-                    emit(ev.Skipped(skip))
-                case error:
-                    file = found if isinstance(found, SourceFile) else None
-                    fail(found.path, None, error, file)
-            if stop.is_pulled:
-                break
-        emit(ev.ScanDone())
+    async def _decided(self, found: Found) -> Decision:
+        """By the limits that the store is assumed to have; only what these refuse is a reason to ask for its own."""
+        options = self.options
+        plan = partial(decide, found, naming=self.naming, headers=options.headers, dry_run=options.dry_run)
+        decision = plan(limits=self.store.limits)
+        if isinstance(decision, TooLarge) and not options.dry_run:
+            try:
+                return plan(limits=await self.store.ask_limits())
+            except (StoreError, Stopped):
+                return decision
+        return decision
 
-
-async def _decided(found: Found, store: Store, naming: NamingOptions, options: UploadOptions) -> Decision:
-    """By the limits that the store is assumed to have; only what these refuse is a reason to ask for its own."""
-    plan = partial(decide, found, naming=naming, headers=options.headers, dry_run=options.dry_run)
-    decision = plan(limits=store.limits)
-    if isinstance(decision, TooLarge) and not options.dry_run:
-        try:
-            return plan(limits=await store.ask_limits())
-        except StoreError:
-            return decision
-    return decision
+    def _fail(self, path: bytes, key: str | None, error: BulkputError) -> None:
+        self.emit(ev.Failed(path, key, error))
+        if (order := self._give_up.failed(error)) is not None:
+            self.stop.pull(order)

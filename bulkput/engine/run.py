@@ -8,18 +8,18 @@ from contextlib import aclosing, asynccontextmanager
 
 from bulkput import __version__
 from bulkput import events as ev
-from bulkput.engine.pipeline import send_all
+from bulkput.engine.pipeline import Pipeline
 from bulkput.engine.stop import Stop
-from bulkput.errors import StoreError
+from bulkput.errors import Stopped, StoreError
 from bulkput.model import Prefix, RemoteObject
-from bulkput.options import NamingOptions, RetryOptions, UploadOptions, WireOptions
+from bulkput.options import HeaderOptions, NamingOptions, RetryOptions, UploadOptions, WireOptions
 from bulkput.payload.body import BodyOpener
 from bulkput.policy.naming import joined_prefix
 from bulkput.recorder import Recorder, Summary
-from bulkput.sources.scan import scan
+from bulkput.sources.scan import Scan
 from bulkput.sources.walk import is_single_file, walk
 from bulkput.stores.base import Destination, Store, StoreContext, open_destination
-from bulkput.stores.wrappers import Pause, wrap
+from bulkput.stores.wrappers import Brake, NoBrake, Tries, wrap
 from bulkput.transport.base import WireCount
 from bulkput.transport.session import SessionTransport
 
@@ -27,7 +27,7 @@ Pathlike = str | bytes | os.PathLike[str] | os.PathLike[bytes]
 
 
 async def upload(
-    sources: Iterable[Pathlike],
+    sources: Pathlike | Iterable[Pathlike],
     destination: str,
     *,
     options: UploadOptions | None = None,
@@ -53,12 +53,15 @@ async def upload(
         if on_event is not None:
             on_event(event)
 
-    roots = [os.fsencode(source) for source in sources]
+    # A lone path is a source, though it could be iterated: "./" would be the current directory and the root.
+    several = (sources,) if isinstance(sources, str | bytes | os.PathLike) else sources
+    roots = [os.fsencode(source) for source in several]
     target = Destination.parse(destination)
     # In a thread: the first look at a source may be a slow one, at a network file system say.
     naming = await asyncio.to_thread(placement, roots, target, options)
-    found = await asyncio.to_thread(walk, roots, options.walk)
-    opener = BodyOpener(options.body)
+    scan = Scan(await asyncio.to_thread(walk, roots, options.walk))
+    stop.wake(scan.close)
+    opener = BodyOpener(options.body, emit)
     stop.report_to(emit)
     started = time.monotonic()
     try:
@@ -67,14 +70,17 @@ async def upload(
             wire=options.wire,
             retry=options.retry,
             storage_policy=options.storage_policy,
+            headers=options.headers,
             emit=emit,
-            pause=stop.pause,
+            brake=stop,
             environ=environ,
         ) as (store, wire_count):
             try:
                 if options.dry_run or await _is_ready(store, stop):
-                    async with aclosing(scan(found)) as source:
-                        await send_all(source, store, opener, naming=naming, options=options, emit=emit, stop=stop)
+                    pipeline = Pipeline(
+                        store=store, opener=opener, naming=naming, options=options, emit=emit, stop=stop
+                    )
+                    await pipeline.run(scan)
             finally:
                 elapsed_s = time.monotonic() - started
                 requests, connections = dict(wire_count.requests), wire_count.connections
@@ -87,7 +93,7 @@ async def upload(
 async def _is_ready(store: Store, stop: Stop) -> bool:
     try:
         await store.prepare()
-    except StoreError as error:
+    except (StoreError, Stopped) as error:
         stop.pull(ev.Stopping(str(error), ev.StopCause.STORE))
         return False
     return True
@@ -100,8 +106,9 @@ async def open_store(
     wire: WireOptions | None = None,
     retry: RetryOptions | None = None,
     storage_policy: str | None = None,
+    headers: HeaderOptions | None = None,
     emit: ev.Emit | None = None,
-    pause: Pause | None = None,
+    brake: Brake | None = None,
     environ: Mapping[str, str] | None = None,
 ) -> AsyncIterator[tuple[Store, WireCount]]:
     """The store of a URL with retries and limits around it, and the count of what goes over its wire.
@@ -109,18 +116,19 @@ async def open_store(
     The URL's prefix is not part of the store: `Destination.parse(url).prefix` begins the keys. Raises UsageError for
     a wrong URL or missing credentials; no request is made by opening.
     """
-    wire = wire or WireOptions()
+    wire, emit, brake = wire or WireOptions(), emit or _ignore, brake or NoBrake()
+    tries = Tries(retry or RetryOptions(), emit, brake)
     async with aclosing(SessionTransport(wire, user_agent=f"bulkput/{__version__}")) as transport:
         context = StoreContext(
             environ=os.environ if environ is None else environ,
             wire=wire,
             transport=transport,
+            again=tries,
             storage_policy=storage_policy,
+            headers=headers or HeaderOptions(),
         )
         bare = open_destination(Destination.parse(destination), context)
-        store = wrap(
-            bare, retry=retry or RetryOptions(), concurrency=wire.concurrency, emit=emit or _ignore, pause=pause
-        )
+        store = wrap(bare, tries=tries, concurrency=wire.concurrency, emit=emit, brake=brake)
         async with aclosing(store):
             yield store, transport.count
 

@@ -1,7 +1,9 @@
 """Whether a run goes on. Asked by workers before they take a file and by retries before they wait."""
 
 import asyncio
+from collections.abc import Callable
 
+from bulkput.errors import Stopped
 from bulkput.events import Emit, StopCause, Stopping
 
 
@@ -11,6 +13,7 @@ class Stop:
     def __init__(self) -> None:
         self._pulled = asyncio.Event()
         self._emit: Emit | None = None
+        self._wake: Callable[[], None] | None = None
         self.order: Stopping | None = None
 
     @property
@@ -28,12 +31,25 @@ class Stop:
             self._pulled.set()
             if self._emit is not None:
                 self._emit(order)
+            if self._wake is not None:
+                self._wake()
+
+    def wake(self, sleeper: Callable[[], None]) -> None:
+        """Call `sleeper` when the brake is pulled, or now: the one wait of a run that `pause` does not cover."""
+        self._wake = sleeper
+        if self.order is not None:
+            sleeper()
 
     def report_to(self, emit: Emit) -> None:
         """Emit the order when it comes, or now if it has come already."""
         self._emit = emit
         if self.order is not None:
             emit(self.order)
+
+    def check(self) -> None:
+        """Raises Stopped when the brake is pulled."""
+        if self.order is not None:
+            raise Stopped
 
     async def pause(self, delay_s: float) -> bool:
         """Wait so long, or until the brake is pulled; False when it is."""

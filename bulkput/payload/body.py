@@ -13,18 +13,24 @@ import errno
 import hashlib
 import os
 import stat
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import aiofiles
 
 from bulkput.errors import SourceError
+from bulkput.events import Emit, Streaming
 from bulkput.model import SourceFile
 from bulkput.options import BodyOptions
 
-# O_NONBLOCK: a FIFO that took the file's place must not hang the reader. Absent on Windows, like O_BINARY elsewhere.
-_OPEN_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+# O_NONBLOCK: a FIFO that took the file's place must not hang the reader. O_NOFOLLOW: nor may a link that took it lead
+# out of the tree. Some are absent on Windows, and O_BINARY elsewhere.
+_OPEN_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
+
+
+_TICK_S = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +59,7 @@ class WholeFile:
     def size(self) -> int:
         return len(self.data)
 
-    async def chunks(self) -> AsyncIterator[bytes]:
+    async def chunks(self) -> AsyncGenerator[bytes, None]:
         yield self.data
 
 
@@ -63,14 +69,24 @@ class StreamedFile:
     data = None
     md5 = None
 
-    def __init__(self, path: bytes, version: Version, chunk_size: int, executor: ThreadPoolExecutor) -> None:
+    def __init__(
+        self,
+        path: bytes,
+        version: Version,
+        *,
+        chunk_size: int,
+        executor: ThreadPoolExecutor,
+        sent: Callable[[int], None],
+    ) -> None:
+        """`sent` is told, piece by piece, how many bytes of the present passage have been handed over."""
         self.version = version
         self.size = version.size
         self._path = path
         self._chunk_size = chunk_size
         self._executor = executor
+        self._sent = sent
 
-    async def chunks(self) -> AsyncIterator[bytes]:
+    async def chunks(self) -> AsyncGenerator[bytes, None]:
         """Raises SourceError: vanished, unreadable, or changed since this body was made or while it was read."""
         try:
             async with aiofiles.open(
@@ -86,6 +102,7 @@ class StreamedFile:
                     if not remaining:
                         self._check(os.fstat(file.fileno()))
                     yield chunk
+                    self._sent(self.size - remaining)
         except OSError as error:
             raise source_error(self._path, error) from error
 
@@ -100,8 +117,9 @@ FileBody = WholeFile | StreamedFile
 class BodyOpener:
     """Makes bodies of files, in threads of its own; `close()` ends them."""
 
-    def __init__(self, options: BodyOptions) -> None:
+    def __init__(self, options: BodyOptions, emit: Emit) -> None:
         self._options = options
+        self._emit = emit
         self._executor = ThreadPoolExecutor(options.readers, thread_name_prefix="bulkput-read")
 
     async def open(self, source: SourceFile) -> FileBody:
@@ -110,10 +128,17 @@ class BodyOpener:
         Raises SourceError: vanished, unreadable, or changed while it was read.
         """
         loop = asyncio.get_running_loop()
-        whole = await loop.run_in_executor(self._executor, _read, source.path, self._options.buffer_size)
+        path = source.target or source.path
+        whole = await loop.run_in_executor(self._executor, _read, path, self._options.buffer_size)
         if isinstance(whole, WholeFile):
             return whole
-        return StreamedFile(source.path, whole, self._options.chunk_size, self._executor)
+        return StreamedFile(
+            path,
+            whole,
+            chunk_size=self._options.chunk_size,
+            executor=self._executor,
+            sent=lambda count: self._emit(Streaming(source.path, count)),
+        )
 
     def close(self) -> None:
         self._executor.shutdown(wait=False, cancel_futures=True)
@@ -126,7 +151,7 @@ def _read(path: bytes, limit: int) -> WholeFile | Version:
     except OSError as error:
         raise source_error(path, error) from error
     try:
-        version = Version.of(os.fstat(fd))
+        version = _settled(fd)
         if version.size > limit:
             return version
         data = _read_up_to(fd, version.size + 1)
@@ -137,6 +162,20 @@ def _read(path: bytes, limit: int) -> WholeFile | Version:
     finally:
         os.close(fd)
     return WholeFile(version, data, hashlib.md5(data, usedforsecurity=False).hexdigest())
+
+
+def _settled(fd: int) -> Version:
+    """The file's version, once a later write could not hide behind the same mtime.
+
+    A file system's clock ticks (up to 10 ms on Linux): two writes within one tick leave the same mtime, and a file
+    rewritten in place at the same size would look unchanged. git knows this as the racy index.
+    """
+    status = os.fstat(fd)
+    age_s = time.time() - status.st_mtime
+    if 0 <= age_s < _TICK_S:
+        time.sleep(_TICK_S - age_s)
+        status = os.fstat(fd)
+    return Version.of(status)
 
 
 def _open_regular(path: bytes | str, _flags: int = 0) -> int:
@@ -163,6 +202,8 @@ def _read_up_to(fd: int, size: int) -> bytes:
 
 def source_error(path: bytes, error: OSError) -> SourceError:
     """The one mapping of operating system errors about sources."""
+    if error.errno == errno.ELOOP:
+        return SourceError(path, "changed", "a link has taken its place")
     if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ESTALE):
         return SourceError(path, "vanished", "it was there when the tree was scanned")
     return SourceError(path, "unreadable", error.strerror or str(error))

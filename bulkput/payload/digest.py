@@ -2,7 +2,8 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 
 from bulkput.model import Body
 
@@ -38,14 +39,15 @@ class DigestingBody:
             await self._hashing
         return self._md5.hexdigest()
 
-    async def chunks(self) -> AsyncIterator[bytes]:
+    async def chunks(self) -> AsyncGenerator[bytes, None]:
         loop = asyncio.get_running_loop()
         self._md5 = hashlib.md5(usedforsecurity=False)
         self._hashing = None
         self.sent_bytes = 0
-        async for chunk in self._body.chunks():
-            if self._hashing is not None:
-                await self._hashing
-            self._hashing = loop.run_in_executor(None, self._md5.update, chunk)
-            self.sent_bytes += len(chunk)
-            yield chunk
+        async with aclosing(self._body.chunks()) as chunks:
+            async for chunk in chunks:
+                if self._hashing is not None:
+                    await self._hashing
+                self._hashing = loop.run_in_executor(None, self._md5.update, chunk)
+                self.sent_bytes += len(chunk)
+                yield chunk

@@ -4,11 +4,9 @@ A file is taken when it matches an include (or there is none) and matches no exc
 entered, so nothing below it can be included again: gitignore's own rule, and what makes excluding a big tree cheap.
 """
 
-import os
-
 from pathspec import GitIgnoreSpec
 
-from bulkput.errors import UsageError
+from bulkput.errors import UsageError, name_text
 from bulkput.options import WalkOptions
 
 _NEWLINE = "\ud800"
@@ -42,4 +40,4 @@ def _compile(patterns: tuple[str, ...]) -> GitIgnoreSpec:
 
 
 def _text(name: bytes) -> str:
-    return os.fsdecode(name).replace("\n", _NEWLINE)
+    return name_text(name).replace("\n", _NEWLINE)

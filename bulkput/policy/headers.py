@@ -5,7 +5,7 @@ A field name is a token (RFC 9110, 5.6.2); a value has no CR, LF or NUL and no o
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from bulkput.errors import UsageError
 from bulkput.model import Fields
@@ -23,6 +23,7 @@ _OURS = frozenset(
         "x-auth-token",
         "te",
         "upgrade",
+        "authorization",
     )
 )
 """Fields the transport or the store sets itself; a second one would break framing or the proof of integrity."""
@@ -51,11 +52,19 @@ def check_name(name: str, *, flag: str) -> str:
     return name
 
 
-def check_value(value: str, *, flag: str) -> str:
+def check_value(value: str, *, flag: str, is_secret: bool = False) -> str:
+    """The value itself; a secret one is not repeated in the error."""
+    shown = "its value" if is_secret else f"the value {value!r}"
     if _CONTROL.search(value):
-        raise UsageError(f"{flag}: the value {value!r} has a control character")
+        raise UsageError(f"{flag}: {shown} has a control character (a newline at its end?)")
     try:
         value.encode("utf-8")
     except UnicodeEncodeError:
-        raise UsageError(f"{flag}: the value {value!r} is not UTF-8") from None
+        raise UsageError(f"{flag}: {shown} is not UTF-8") from None
     return value
+
+
+def overlaid(fields: Mapping[str, str], extra: Fields) -> dict[str, str]:
+    """Fields with `extra` on top: a name given there, in whatever letters, replaces ours."""
+    given = {name.lower() for name, _ in extra}
+    return {name: value for name, value in fields.items() if name.lower() not in given} | dict(extra)

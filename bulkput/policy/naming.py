@@ -2,11 +2,11 @@
 
 strict   the name's bytes, read as UTF-8. Not UTF-8: refused, by name.
 percent  as strict, but `%` becomes `%25`, and each byte that is not part of valid UTF-8 becomes `%XX`. Since every
-         `%` is escaped, undoing it is unambiguous: `source_name` gives the bytes back.
+         `%` is escaped, undoing it is unambiguous: `urllib.parse.unquote_to_bytes` gives the bytes back.
 """
 
 from typing import Literal
-from urllib.parse import unquote_to_bytes
+from urllib.parse import urlsplit
 
 from bulkput.errors import SourceError
 
@@ -26,11 +26,6 @@ def object_name(name: bytes, *, prefix: str, encode: Literal["strict", "percent"
         ) from None
 
 
-def source_name(name: str) -> bytes:
-    """Undo the percent form: the bytes of the file that an escaped object name (without prefix) came from."""
-    return unquote_to_bytes(name)
-
-
 def _escape(name: bytes) -> str:
     text = name.replace(b"%", b"%25").decode("utf-8", "surrogateescape")
     return "".join(f"%{ord(c) - 0xDC00:02X}" if "\udc80" <= c <= "\udcff" else c for c in text)
@@ -39,3 +34,13 @@ def _escape(name: bytes) -> str:
 def joined_prefix(prefix: str) -> str:
     """A destination prefix that a directory's contents go below: joined by exactly one `/`, if there is any."""
     return prefix if not prefix or prefix.endswith("/") else prefix + "/"
+
+
+def is_http_url(url: str) -> bool:
+    """Absolute, http or https, with a host and, if any, a port that is one; without control characters."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:  # a port that is no number, an address without its bracket
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.hostname) and port != 0 and url.isprintable()

@@ -1,13 +1,13 @@
 """Events and summaries as lines of text and as JSON."""
 
-import os
 from typing import Any
 
 from bulkput import events as ev
-from bulkput.errors import BulkputError, SourceError, StoreError, printable
+from bulkput.errors import BulkputError, SourceError, StoreError, name_text, printable
 from bulkput.model import Reason
 from bulkput.recorder import Summary
 
+_FOLLOWED = (Reason.LINK_OUTSIDE.value, Reason.LINK_TO_DIRECTORY.value)
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 
 
@@ -32,18 +32,29 @@ def event_line(event: ev.Event, *, verbose: bool) -> str | None:
             return f"failed: {event.error}"
         case ev.Stopping():
             return f"stopped: {printable(event.why)}"
-        case ev.Skipped() if verbose or event.skip.reason is Reason.DRY_RUN:
+        case ev.Skipped() if verbose:
             to = f" -> {printable(event.skip.key)}" if event.skip.key else ""
             return f"skipped: {printable(event.skip.path)}{to}: {event.skip.reason.value}"
-        case ev.Retrying() if verbose or event.error.operation in ("login", "make container"):
+        case ev.Retrying():
             return f"retrying in {event.delay_s:.1f} s: {event.error}"
         case ev.Uploaded() if verbose:
             return f"uploaded: {printable(event.upload.source.path)} -> {printable(event.stored.key)}"
     return None
 
 
+def planned_line(event: ev.Event) -> str | None:
+    """What a dry run says of a file; None for other events."""
+    match event:
+        case ev.Skipped(skip=skip) if skip.reason is Reason.DRY_RUN:
+            return f"would upload: {printable(skip.path)} -> {printable(skip.key or '')} ({size_text(skip.size or 0)})"
+    return None
+
+
 def summary_lines(summary: Summary) -> list[str]:
     """The end of a run for people."""
+    if planned := summary.skipped_by_reason.get(Reason.DRY_RUN.value, 0):
+        others = f"; {count_text(summary.failed)} would fail" if summary.failed else ""
+        return [f"dry run: would upload {count_text(planned)} files, {size_text(summary.bytes_planned)}{others}"]
     requests = sum(summary.requests.values())
     per_object = f" ({requests / summary.uploaded:.2f} per object)" if summary.uploaded else ""
     lines = [
@@ -53,7 +64,9 @@ def summary_lines(summary: Summary) -> list[str]:
         f"{count_text(requests)} requests{per_object} over {summary.connections} connections, "
         f"{count_text(summary.retries)} retries",
     ]
-    lines += [f"  skipped {count_text(count)}: {reason}" for reason, count in summary.skipped_by_reason.items()]
+    for reason, count in summary.skipped_by_reason.items():
+        hint = " (--follow-symlinks takes it)" if reason in _FOLLOWED else ""
+        lines.append(f"  skipped {count_text(count)}: {reason}{hint}")
     if not summary.adds_up:
         lines.append("these numbers do not add up: a bug in bulkput, do not trust this run; please report it")
     return lines
@@ -65,7 +78,7 @@ def event_json(event: ev.Event) -> dict[str, Any] | None:
         case ev.Uploaded():
             return {
                 "event": "uploaded",
-                "path": os.fsdecode(event.upload.source.path),
+                "path": name_text(event.upload.source.path),
                 "key": event.stored.key,
                 "bytes": event.stored.size,
                 "etag": event.stored.etag,
@@ -76,13 +89,13 @@ def event_json(event: ev.Event) -> dict[str, Any] | None:
             skip = event.skip
             row = {
                 "event": "skipped",
-                "path": os.fsdecode(skip.path),
+                "path": name_text(skip.path),
                 "key": skip.key,
                 "reason": skip.reason.name.lower(),
             }
             return row if skip.size is None else {**row, "bytes": skip.size}
         case ev.Failed():
-            return {"event": "failed", "path": os.fsdecode(event.path), "key": event.key, **_error_json(event.error)}
+            return {"event": "failed", "path": name_text(event.path), "key": event.key, **_error_json(event.error)}
         case ev.Retrying():
             return {
                 "event": "retrying",

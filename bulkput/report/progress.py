@@ -8,7 +8,8 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import Literal, Protocol, Self
+from contextlib import AbstractContextManager, nullcontext
+from typing import Literal
 
 from rich.console import Console
 from rich.live import Live
@@ -21,26 +22,38 @@ PLAIN_EVERY_S = 5.0
 _WINDOW_S = 10.0
 
 
-class Progress(Protocol):
-    def __enter__(self) -> Self: ...
+class Screen:
+    """Lines on a console, for as long as it takes them: messages are no reason to end a run."""
 
-    def __exit__(self, *exc: object) -> None: ...
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        # rich's answer to a broken pipe is to end the program.
+        console.on_broken_pipe = self._mute  # type: ignore[method-assign]
 
     def say(self, line: str) -> None:
-        """Print a line of text without disturbing the progress."""
+        """One line, above the progress if there is any."""
+        try:
+            self.console.print(Text(line), soft_wrap=True)
+        except OSError:
+            self._mute()
+
+    def _mute(self) -> None:
+        self.console.quiet = True
 
 
-def progress(kind: Literal["auto", "bar", "plain", "none"], recorder: Recorder, console: Console) -> Progress:
+def progress(
+    kind: Literal["auto", "bar", "plain", "none"], recorder: Recorder, screen: Screen
+) -> AbstractContextManager[object]:
     """The view for `kind`; auto draws on a terminal and prints plain lines elsewhere."""
     if kind == "auto":
-        kind = "bar" if console.is_terminal else "plain"
+        kind = "bar" if screen.console.is_terminal else "plain"
     match kind:
         case "bar":
-            return _Bar(recorder, console)
+            return _Bar(recorder, screen)
         case "plain":
-            return _Plain(recorder, console)
+            return _Plain(recorder, screen)
         case "none":
-            return _Silent(console)
+            return nullcontext()
 
 
 class Rates:
@@ -71,7 +84,9 @@ def progress_text(recorder: Recorder, objects_per_s: float, bytes_per_s: float) 
         f"{objects_per_s:.0f} objects/s",
         f"{size_text(bytes_per_s)}/s",
     ]
-    if recorder.is_scan_done:
+    if recorder.stopping is not None:
+        parts.append("stopping")
+    elif recorder.is_scan_done:
         parts.append("scan complete")
         if objects_per_s > 0 and left:
             minutes, seconds = divmod(round(left / objects_per_s), 60)
@@ -79,48 +94,32 @@ def progress_text(recorder: Recorder, objects_per_s: float, bytes_per_s: float) 
     return "  ".join(parts)
 
 
-class _Silent:
-    def __init__(self, console: Console) -> None:
-        self._console = console
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        pass
-
-    def say(self, line: str) -> None:
-        self._console.print(Text(line), soft_wrap=True)
-
-
-class _Bar(_Silent):
-    def __init__(self, recorder: Recorder, console: Console) -> None:
-        super().__init__(console)
+class _Bar:
+    def __init__(self, recorder: Recorder, screen: Screen) -> None:
         rates = Rates()
 
         def draw() -> Text:
-            return Text(progress_text(recorder, *rates.look(recorder.done, recorder.bytes_sent)))
+            text = progress_text(recorder, *rates.look(recorder.done, recorder.bytes_moved))
+            return Text(text, no_wrap=True, overflow="ellipsis")
 
-        self._live = Live(get_renderable=draw, console=console, refresh_per_second=4, transient=True)
+        self._live = Live(get_renderable=draw, console=screen.console, refresh_per_second=4, transient=True)
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> None:
         self._live.start()
-        return self
 
     def __exit__(self, *exc: object) -> None:
         self._live.stop()
 
 
-class _Plain(_Silent):
-    def __init__(self, recorder: Recorder, console: Console) -> None:
-        super().__init__(console)
+class _Plain:
+    def __init__(self, recorder: Recorder, screen: Screen) -> None:
+        self._screen = screen
         self._recorder = recorder
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._tick, name="bulkput-progress", daemon=True)
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> None:
         self._thread.start()
-        return self
 
     def __exit__(self, *exc: object) -> None:
         self._ended.set()
@@ -128,5 +127,6 @@ class _Plain(_Silent):
 
     def _tick(self) -> None:
         rates = Rates()
+        recorder = self._recorder
         while not self._ended.wait(PLAIN_EVERY_S):
-            self.say(progress_text(self._recorder, *rates.look(self._recorder.done, self._recorder.bytes_sent)))
+            self._screen.say(progress_text(recorder, *rates.look(recorder.done, recorder.bytes_moved)))

@@ -14,17 +14,36 @@ _AHEAD = 512
 """Findings that wait for the loop at most; then the scan waits."""
 
 
-async def scan(source: Iterator[Found]) -> AsyncGenerator[Found, None]:
-    """The items of `source`, in order; what it raises comes out here. Closing this ends the scan at its next item."""
-    handover = _Handover(source, asyncio.get_running_loop())
-    # A daemon: a scan that hangs in a dead file system must not keep the program from ending.
-    threading.Thread(target=handover.fill, name="bulkput-scan", daemon=True).start()
-    try:
-        while (batch := await handover.taken()) is not None:
-            for found in batch:
-                yield found
-    finally:
-        handover.close()
+class Scan:
+    """`async for found in Scan(source)`: the items of `source`, in order; what it raises comes out here.
+
+    `close` ends the iteration at once, also when the source hangs; from the loop's own thread, any number of times.
+    """
+
+    def __init__(self, source: Iterator[Found]) -> None:
+        self._source = source
+        self._handover: _Handover | None = None
+        self._is_closed = False
+
+    async def __aiter__(self) -> AsyncGenerator[Found, None]:
+        if self._is_closed:
+            return
+        self._handover = handover = _Handover(self._source, asyncio.get_running_loop())
+        # A daemon: a scan that hangs in a dead file system must not keep the program from ending.
+        threading.Thread(target=handover.fill, name="bulkput-scan", daemon=True).start()
+        try:
+            while (batch := await handover.taken()) is not None:
+                for found in batch:
+                    if handover.is_closed:
+                        return
+                    yield found
+        finally:
+            handover.close()
+
+    def close(self) -> None:
+        self._is_closed = True
+        if self._handover is not None:
+            self._handover.close()
 
 
 class _Handover:
@@ -36,7 +55,7 @@ class _Handover:
         self._change = threading.Condition()
         self._found: list[Found] = []
         self._is_done = False
-        self._is_closed = False
+        self.is_closed = False
         self._error: Exception | None = None
         self._waiting: asyncio.Future[None] | None = None
 
@@ -45,9 +64,9 @@ class _Handover:
         try:
             for found in self._source:
                 with self._change:
-                    while len(self._found) >= _AHEAD and not self._is_closed:
+                    while len(self._found) >= _AHEAD and not self.is_closed:
                         self._change.wait()
-                    if self._is_closed:
+                    if self.is_closed:
                         return
                     self._found.append(found)
                     self._wake()
@@ -65,7 +84,7 @@ class _Handover:
                     batch, self._found = self._found, []
                     self._change.notify()
                     return batch
-                if self._is_done:
+                if self._is_done or self.is_closed:
                     break
                 self._waiting = waiting = self._loop.create_future()
             await waiting
@@ -75,9 +94,11 @@ class _Handover:
 
     def close(self) -> None:
         with self._change:
-            self._is_closed = True
-            self._waiting = None
+            self.is_closed = True
             self._change.notify()
+            if self._waiting is not None:
+                _settle(self._waiting)
+                self._waiting = None
 
     def _wake(self) -> None:
         # Only with the lock held, and never after `close`: the loop may be gone by then.

@@ -108,13 +108,10 @@ class Walk:
             yield Skip(path, name, Reason.EXCLUDED)
         elif not stat.S_ISREG(status.st_mode):
             yield Skip(path, name, Reason.NOT_A_FILE)
-        elif follow:
-            yield _file(path, name, status)
         else:
-            # What is opened later is the target that was checked here, not whatever the link says by then.
             target = os.path.realpath(path)
-            if os.path.commonpath((self._real_root, target)) == self._real_root:
-                yield _file(target, name, status)
+            if follow or _is_below(target, self._real_root):
+                yield _file(path, name, status, target)
             else:
                 yield Skip(path, name, Reason.LINK_OUTSIDE)
 
@@ -142,7 +139,7 @@ def _source(root: bytes, options: WalkOptions) -> Iterator[Found]:
     if stat.S_ISDIR(status.st_mode):
         return iter(Walk(root, options))
     if stat.S_ISREG(status.st_mode):
-        return iter((_file(root, os.path.basename(root), status),))
+        return iter((_file(root, os.path.basename(root), status, os.path.realpath(root)),))
     raise UsageError(f"source {printable(root)}: not a regular file or directory")
 
 
@@ -169,5 +166,12 @@ def _named(source: Iterator[Found]) -> Iterator[tuple[bytes, Found]]:
         yield name, found
 
 
-def _file(path: bytes, name: bytes, status: os.stat_result) -> SourceFile:
-    return SourceFile(path, name, status.st_size, status.st_mtime_ns)
+def _is_below(path: bytes, root: bytes) -> bool:
+    try:
+        return os.path.commonpath((root, path)) == root
+    except ValueError:  # Windows: on another drive
+        return False
+
+
+def _file(path: bytes, name: bytes, status: os.stat_result, target: bytes | None = None) -> SourceFile:
+    return SourceFile(path, name, status.st_size, status.st_mtime_ns, target)

@@ -8,16 +8,17 @@ A third party adds a store by installing a package with an entry point in the gr
 and proves it with the contract suite, `tests/contract/`.
 """
 
-from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from importlib import import_module
 from importlib.metadata import entry_points
-from typing import Protocol, cast
-from urllib.parse import quote, unquote, urlsplit
+from typing import Protocol, TypeVar, cast
+from urllib.parse import quote, unquote
 
 from bulkput.errors import UsageError
 from bulkput.model import Body, Limits, ObjectHeaders, Prefix, RemoteObject, Stored
-from bulkput.options import WireOptions
+from bulkput.options import HeaderOptions, WireOptions
+from bulkput.policy.naming import is_http_url
 from bulkput.transport.base import Transport
 
 
@@ -68,8 +69,8 @@ class Destination:
     """A destination URL taken apart: `root` names the container or the base URL, `prefix` begins the keys.
 
     What follows the container in swift:// and s3:// is an object name as it is: nothing in it is decoded, and `?`
-    or `#` are ordinary characters, as aws-cli and s5cmd have it. An http(s) URL is a URL: its path is decoded here
-    and encoded again on the wire.
+    or `#` are ordinary characters, as aws-cli and s5cmd have it. An http(s) URL is a URL: its directory goes out as
+    it was written, and only what follows the last slash is decoded, to be part of a name.
     """
 
     scheme: str
@@ -101,7 +102,8 @@ class Destination:
 
 
 def _split_http(url: str, scheme: str, rest: str) -> tuple[str, str]:
-    authority, _, path = rest.partition("/")
+    """The URL of the last directory, percent-encoded as the user has it, and what follows it as a name."""
+    authority = rest.partition("/")[0]
     if "@" in authority:
         raise UsageError(
             "a password in a URL shows in the process list: put it into ~/.netrc,"
@@ -109,20 +111,30 @@ def _split_http(url: str, scheme: str, rest: str) -> tuple[str, str]:
         )
     if "?" in rest or "#" in rest:
         raise UsageError(f"destination {url!r}: a query or fragment cannot be part of it; escape ? as %3F and # as %23")
-    if not _has_host(url):
+    if not is_http_url(f"{scheme}://{authority}"):
         raise UsageError(f"destination {url!r} names no host: write {scheme}://HOST[:PORT]/PATH/")
+    directory, _, last = rest.removeprefix(authority).removeprefix("/").rpartition("/")
     try:
-        return f"{scheme}://{authority}/", unquote(path, errors="strict")
+        name = unquote(last, errors="strict")
     except UnicodeDecodeError:
         raise UsageError(f"destination {url!r}: its path is not UTF-8") from None
+    if "/" in name or name in (".", "..") or any(part in ("", ".", "..") for part in directory.split("/") if directory):
+        raise UsageError(f"destination {url!r} means another path to a server: write it without //, . and ..")
+    path = quote(directory, safe=_URL_PATH) + "/" if directory else ""
+    return f"{scheme}://{authority}/{path}", name
 
 
-def _has_host(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        return bool(parts.hostname) and (parts.port is None or parts.port > 0)
-    except ValueError:  # a port that is no number, an address without its bracket
-        return False
+_URL_PATH = "/%!$&'()*+,;=:@~"
+"""What stays as it is in a path that people wrote: all that may stand there (RFC 3986, 3.3), and their own escapes."""
+
+
+T = TypeVar("T")
+
+
+class Again(Protocol):
+    """`stores/wrappers.py:Tries`, as a store sees it."""
+
+    async def __call__(self, call: Callable[[], Awaitable[T]], *, is_first: bool = False) -> T: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,7 +144,11 @@ class StoreContext:
     environ: Mapping[str, str]
     wire: WireOptions
     transport: Transport
+    again: Again
+    """Retries a call of the store's own that stands before all operations, such as a login."""
     storage_policy: str | None = None
+    headers: HeaderOptions = field(default_factory=HeaderOptions)
+    """What every object will carry, so that a store which cannot keep it says so before the run."""
 
 
 StoreFactory = Callable[[Destination, StoreContext], Store]

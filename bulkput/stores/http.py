@@ -1,7 +1,7 @@
 """Plain HTTP PUT: nginx, WebDAV, Artifactory, Nexus - whatever stores a body under its URL.
 
-What this can prove: a 2xx after the whole body had been sent. ETags of such servers are no MD5s (nginx makes them
-of mtime and size), so bytes are not compared; that is what verifying afterwards is for.
+What this can prove: a 2xx after the whole body had been handed to the operating system. ETags of such servers are no
+MD5s (nginx makes them of mtime and size), so bytes are not compared; that is what verifying afterwards is for.
 """
 
 import base64
@@ -11,10 +11,11 @@ from collections.abc import AsyncGenerator, Iterable, Mapping
 from email.utils import parsedate_to_datetime
 from urllib.parse import quote, urlsplit
 
-from bulkput.errors import StoreError, Unavailable, Unsupported, UsageError
+from bulkput.errors import StoreError, Unsupported, UsageError
 from bulkput.model import Body, Limits, ObjectHeaders, Prefix, RemoteObject, Stored
+from bulkput.policy.headers import check_value, overlaid
 from bulkput.stores.base import Destination, StoreContext
-from bulkput.stores.status import error_from_response
+from bulkput.stores.status import error_from_response, error_from_transport
 from bulkput.transport.base import Answer, Transport, TransportError
 
 _STORED = (200, 201, 204)
@@ -84,14 +85,19 @@ class HttpStore:
         try:
             return await self._transport.request(method, self._base_url + quote(key), {**headers, **self._auth}, body)
         except TransportError as error:
-            raise Unavailable(verb, key, str(error)) from error
+            raise error_from_transport(verb, key, error) from error
 
 
 def open_store(destination: Destination, context: StoreContext) -> HttpStore:
     """Credentials: BULKPUT_HTTP_TOKEN (Bearer), else BULKPUT_HTTP_USER and BULKPUT_HTTP_PASSWORD, else netrc."""
     if context.storage_policy is not None:
         raise UsageError("--storage-policy is a matter of Swift; an http(s) destination has none")
-    return HttpStore(destination.root, context.transport, _authorization(destination.root, context.environ))
+    if context.headers.meta or context.headers.expires_in_s is not None:
+        raise UsageError("plain HTTP keeps no user metadata and no expiry: --meta and --expires-in need swift://")
+    authorization = _authorization(destination.root, context.environ)
+    if authorization is not None:
+        check_value(authorization, flag="the credentials for plain HTTP", is_secret=True)
+    return HttpStore(destination.root, context.transport, authorization)
 
 
 def _authorization(url: str, environ: Mapping[str, str]) -> str | None:
@@ -120,10 +126,10 @@ def _netrc(environ: Mapping[str, str]) -> dict[str, tuple[str, str]]:
 
 
 def _render(headers: ObjectHeaders) -> dict[str, str]:
-    """Header names of plain HTTP. There is no standard field for mtime or user metadata: they are not sent."""
-    rendered = dict(headers.extra)
+    """Header names of plain HTTP, which has no field for the mtime."""
+    rendered = {}
     if headers.content_type:
         rendered["Content-Type"] = headers.content_type
     if headers.cache_control:
         rendered["Cache-Control"] = headers.cache_control
-    return rendered
+    return overlaid(rendered, headers.extra)

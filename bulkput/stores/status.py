@@ -30,7 +30,7 @@ from bulkput.errors import (
     Unavailable,
     Unsupported,
 )
-from bulkput.transport.base import Answer
+from bulkput.transport.base import Answer, TransportError
 
 _PLAIN: dict[int, type[StoreError]] = {
     202: Conflict,
@@ -75,6 +75,11 @@ def error_from_response(operation: str, key: str, answer: Answer, *, sent_md5: s
     return kind(operation, key, detail, status=status, request_id=request_id)
 
 
+def error_from_transport(operation: str, key: str, error: TransportError) -> StoreError:
+    """No answer at all: passes, unless the way itself is wrong for good; then the run stops."""
+    return (Denied if error.is_permanent else Unavailable)(operation, key, str(error))
+
+
 def parse_retry_after(value: str | None, *, now: float) -> float | None:
     """Seconds from now, of either form of Retry-After (RFC 9110, 10.2.3); None when there is none to understand."""
     if value is None:
@@ -90,5 +95,6 @@ def parse_retry_after(value: str | None, *, now: float) -> float | None:
 
 
 def _first_line(body: bytes) -> str:
+    """What a server wrote for people; nothing of a page made for browsers."""
     lines = body.decode("utf-8", "replace").strip().splitlines()
-    return lines[0][:_MAX_DETAIL] if lines else ""
+    return lines[0][:_MAX_DETAIL] if lines and not lines[0].startswith("<") else ""

@@ -9,8 +9,9 @@ import asyncio
 import time
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from dataclasses import replace
 from random import random
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from bulkput import events as ev
 from bulkput.errors import BulkputError, StoreError
@@ -21,13 +22,32 @@ from bulkput.policy.retry import next_delay_s
 from bulkput.stores.base import Store
 
 T = TypeVar("T")
-Pause = Callable[[float], Awaitable[bool]]
-"""Waits so many seconds; False when the run is being stopped meanwhile: then there is no further attempt."""
 
 
-def wrap(store: Store, *, retry: RetryOptions, concurrency: int, emit: Emit, pause: Pause | None = None) -> Store:
+class Brake(Protocol):
+    """What stops a run; a store that is wrapped without one is never stopped."""
+
+    def check(self) -> None:
+        """Raises Stopped when the run is being stopped."""
+
+    async def pause(self, delay_s: float) -> bool:
+        """Wait so many seconds; False when the run is being stopped meanwhile: then there is no further attempt."""
+
+
+class NoBrake:
+    """Nothing stops it."""
+
+    def check(self) -> None:
+        pass
+
+    async def pause(self, delay_s: float) -> bool:
+        await asyncio.sleep(delay_s)
+        return True
+
+
+def wrap(store: Store, *, tries: "Tries", concurrency: int, emit: Emit, brake: Brake) -> Store:
     """The whole stack around a bare store."""
-    return Retrying(Limited(Observed(store, emit), concurrency), retry, emit, pause or _sleep)
+    return Retrying(Limited(Observed(store, emit), concurrency, brake), tries)
 
 
 class _Wrapper(ABC):
@@ -72,24 +92,49 @@ class _Wrapper(ABC):
         await self._store.aclose()
 
 
-class Retrying(_Wrapper):
-    """Makes failed attempts again, as `policy/retry.py` decides. Bodies are replayed from their first byte."""
+class Tries:
+    """The one place where failed attempts are made again, as `policy/retry.py` decides."""
 
-    def __init__(self, store: Store, options: RetryOptions, emit: Emit, pause: Pause) -> None:
-        super().__init__(store)
+    def __init__(self, options: RetryOptions, emit: Emit, brake: Brake) -> None:
         self._options = options
         self._emit = emit
-        self._pause = pause
+        self._brake = brake
 
-    async def _around(self, operation: str, key: str, call: Callable[[], Awaitable[T]]) -> T:
+    async def __call__(self, call: Callable[[], Awaitable[T]], *, is_first: bool = False) -> T:
+        """`call()` until it succeeds or gives up. `is_first`: nothing of this run has worked yet, so fewer tries."""
         started = time.monotonic()
         attempt = 1
         while True:
             try:
                 return await call()
             except StoreError as error:
-                await self._wait_or_give_up(error, attempt, started)
+                await self.wait_or_give_up(error, attempt, started, is_first=is_first)
             attempt += 1
+
+    async def wait_or_give_up(self, error: StoreError, attempt: int, started: float, *, is_first: bool = False) -> None:
+        """Returns when attempt `attempt + 1` is due. Raises `error` when there is none."""
+        options = self._options
+        if is_first:
+            options = replace(options, retries=min(options.retries, options.first_retries))
+        elapsed_s = time.monotonic() - started
+        error.attempts, error.elapsed_s = attempt, elapsed_s
+        delay_s = next_delay_s(error, attempt=attempt, elapsed_s=elapsed_s, options=options, random=random)
+        if delay_s is None:
+            raise error
+        self._emit(ev.Retrying(error, attempt, delay_s))
+        if not await self._brake.pause(delay_s):
+            raise error
+
+
+class Retrying(_Wrapper):
+    """Makes failed operations again. Bodies are replayed from their first byte."""
+
+    def __init__(self, store: Store, tries: Tries) -> None:
+        super().__init__(store)
+        self._tries = tries
+
+    async def _around(self, operation: str, key: str, call: Callable[[], Awaitable[T]]) -> T:
+        return await self._tries(call)
 
     async def list(
         self, prefix: str, *, delimiter: str | None = None, start_after: str | None = None
@@ -103,31 +148,26 @@ class Retrying(_Wrapper):
                     started, attempt, start_after = time.monotonic(), 1, item.name
                     yield item
             except StoreError as error:
-                await self._wait_or_give_up(error, attempt, started)
+                await self._tries.wait_or_give_up(error, attempt, started)
             else:
                 return
             attempt += 1
 
-    async def _wait_or_give_up(self, error: StoreError, attempt: int, started: float) -> None:
-        elapsed_s = time.monotonic() - started
-        error.attempts, error.elapsed_s = attempt, elapsed_s
-        delay_s = next_delay_s(error, attempt=attempt, elapsed_s=elapsed_s, options=self._options, random=random)
-        if delay_s is None:
-            raise error
-        self._emit(ev.Retrying(error, attempt, delay_s))
-        if not await self._pause(delay_s):
-            raise error
-
 
 class Limited(_Wrapper):
-    """At most `concurrency` operations at once; the others wait, first come first served."""
+    """At most `concurrency` operations at once; the others wait, first come first served.
 
-    def __init__(self, store: Store, concurrency: int) -> None:
+    Raises Stopped for one whose turn comes when the run is being stopped: nothing new is sent then.
+    """
+
+    def __init__(self, store: Store, concurrency: int, brake: Brake) -> None:
         super().__init__(store)
         self._slots = asyncio.Semaphore(concurrency)
+        self._brake = brake
 
     async def _around(self, operation: str, key: str, call: Callable[[], Awaitable[T]]) -> T:
         async with self._slots:
+            self._brake.check()
             return await call()
 
 
@@ -147,8 +187,3 @@ class Observed(_Wrapper):
             raise
         self._emit(ev.Requested(operation, key, time.monotonic() - started, None))
         return result
-
-
-async def _sleep(delay_s: float) -> bool:
-    await asyncio.sleep(delay_s)
-    return True

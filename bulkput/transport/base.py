@@ -35,7 +35,14 @@ class WireCount:
 
 
 class TransportError(Exception):
-    """No complete answer came. The store turns it into the error of its operation."""
+    """No complete answer came. The store turns it into the error of its operation.
+
+    `is_permanent`: trying again cannot help (a certificate that is not trusted).
+    """
+
+    def __init__(self, detail: str, *, is_permanent: bool = False) -> None:
+        super().__init__(detail)
+        self.is_permanent = is_permanent
 
 
 class Transport(Protocol):
@@ -54,9 +61,9 @@ class Transport(Protocol):
 
         `url` is absolute and already percent-encoded; its path goes out byte for byte. A body of known size goes
         with Content-Length, head and bytes in one write when `body.data` is there; one of unknown size goes
-        chunked. An answer that comes before the body has gone is an answer only if it is an error.
+        chunked. A 2xx that comes before the body has been handed to the operating system is a TransportError.
 
-        Raises TransportError, and SourceError from the body.
+        Raises TransportError, SourceError from the body, UsageError for a proxy that is not spoken to.
         """
 
     async def aclose(self) -> None: ...

@@ -5,11 +5,15 @@ No cookies, no automatic headers, URLs taken as already encoded, a pool exactly 
 spread over all addresses of the host (aiohttp rotates through the resolver's answers).
 """
 
+import asyncio
+import os
 import ssl
-from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
@@ -20,10 +24,17 @@ from bulkput.model import Body
 from bulkput.options import WireOptions
 from bulkput.transport.base import MAX_ANSWER, Answer, TransportError, WireCount
 
-_STALE = (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError)
+_STALE = (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError, aiohttp.ClientConnectionResetError)
 _NEVER_SENT = frozenset(("Accept", "Accept-Encoding", "Content-Type", "User-Agent"))
 _RESENDS = 3
 """How often in a row a dead kept-alive connection may be drawn from the pool before it counts as a failure."""
+_ONE_WRITE = 64 * 1024
+"""A body up to this goes to the kernel with its head at once; whether a larger one has gone is tracked."""
+_SETTLE_S = 5.0
+"""A writer that was cancelled ends within a turn of the event loop; this only keeps a surprise from hanging."""
+_CONTINUE_S = 2.0
+"""Wait for `100 Continue` so long, then send the body all the same: a client must not wait for ever (RFC 9110, 10.1.1),
+and servers that never send it exist. Twice what curl waits, since a store may look up a container first."""
 
 
 class SessionTransport:
@@ -35,7 +46,8 @@ class SessionTransport:
         """Raises UsageError when `options.ca_file` cannot be read."""
         self.count = WireCount()
         self._options = options
-        self._proxies: dict[str, str | None] = {}
+        self._may_expect = True
+        self._proxies: dict[tuple[str, str], str | None] = {}
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
                 limit=options.concurrency,
@@ -61,17 +73,19 @@ class SessionTransport:
         max_answer: int = MAX_ANSWER,
     ) -> Answer:
         target = URL(url, encoded=True)
+        proxy = self._proxy(target)
         for resend in range(_RESENDS + 1):
-            attempt = _Attempt(body)
+            attempt = _Attempt(body, may_expect=self._may_expect)
             try:
-                return await self._once(method, target, headers, attempt, max_answer)
-            except (aiohttp.ClientError, TimeoutError, ssl.SSLError) as error:
+                return await self._once(method, target, headers, attempt, max_answer=max_answer, proxy=proxy)
+            except _NoContinueError:
+                self._may_expect = False
+            except (aiohttp.ClientError, OSError, ValueError) as error:  # TimeoutError and SSLError are OSErrors
                 if attempt.source_error is not None:
                     raise attempt.source_error from error
-                if isinstance(error, _STALE) and attempt.was_kept_alive and resend < _RESENDS:
-                    continue
-                raise TransportError(_describe(error)) from error
-        raise AssertionError("the last round returns or raises")
+                if not (isinstance(error, _STALE) and attempt.was_kept_alive and resend < _RESENDS):
+                    raise _transport_error(error) from error
+        raise TransportError("the server closed one connection after the other")
 
     async def _once(
         self,
@@ -79,30 +93,47 @@ class SessionTransport:
         url: URL,
         headers: Mapping[str, str],
         attempt: "_Attempt",
+        *,
         max_answer: int,
+        proxy: str | None,
     ) -> Answer:
-        body = attempt.body
-        size = (body.size or 0) if body is not None else 0
-        async with self._session.request(
-            method,
-            url,
-            headers=attempt.framed(headers),
-            data=attempt.payload(),
-            expect100=body is not None and body.data is None and size > self._options.expect_above,
-            allow_redirects=False,
-            proxy=self._proxy(url),
-            timeout=aiohttp.ClientTimeout(
-                total=self._options.timeout_s + size / self._options.min_rate,
-                sock_connect=self._options.connect_timeout_s,
-            ),
-            trace_request_ctx=attempt,
-        ) as response:
-            content = await _read_bounded(response, max_answer)
-            if not attempt.is_handed_over:
-                response.close()  # or leaving this block would first send the rest of the body
-                if response.status < 300:
-                    raise TransportError(f"answered {response.status} before the body had been sent")
-            return Answer(response.status, response.reason or "", response.headers, content)
+        size = (attempt.body.size or 0) if attempt.body is not None else 0
+        expects = attempt.expects(self._options.expect_above)
+        try:
+            async with (
+                asyncio.timeout(_CONTINUE_S if expects else None) as attempt.patience,
+                self._session.request(
+                    method,
+                    url,
+                    headers=attempt.framed(headers),
+                    data=attempt.payload(),
+                    expect100=expects,
+                    allow_redirects=False,
+                    proxy=proxy,
+                    timeout=aiohttp.ClientTimeout(
+                        total=self._options.timeout_s + size / self._options.min_rate,
+                        sock_connect=self._options.connect_timeout_s,
+                        sock_read=self._options.timeout_s,
+                    ),
+                    trace_request_ctx=attempt,
+                    upload_tracker=attempt.tracker,
+                ) as response,
+            ):
+                attempt.patience.reschedule(None)
+                content = await _read_bounded(response, max_answer)
+                if expects and response.status == 417:  # it does not know Expect (RFC 9110, 15.5.18)
+                    raise _NoContinueError
+                if not attempt.is_handed_over:
+                    response.close()  # or leaving this block would first send the rest of the body
+                    if response.status < 300:
+                        raise TransportError(f"answered {response.status} before the body had been sent")
+                return Answer(response.status, response.reason or "", response.headers, content)
+        except TimeoutError:
+            if attempt.patience.expired():
+                raise _NoContinueError from None
+            raise
+        finally:
+            await attempt.aclose()
 
     async def aclose(self) -> None:
         await self._session.close()
@@ -111,8 +142,9 @@ class SessionTransport:
         """Counts what aiohttp really puts on the wire, resends of its own included."""
         trace = aiohttp.TraceConfig()
 
-        async def opened(_session: Any, _context: SimpleNamespace, _params: Any) -> None:
+        async def opened(_session: Any, context: SimpleNamespace, _params: Any) -> None:
             self.count.connections += 1
+            context.trace_request_ctx.was_kept_alive = False
 
         async def reused(_session: Any, context: SimpleNamespace, _params: Any) -> None:
             context.trace_request_ctx.was_kept_alive = True
@@ -128,10 +160,17 @@ class SessionTransport:
     def _proxy(self, url: URL) -> str | None:
         """The proxy that the environment names for this host, looked up once. aiohttp's own `trust_env` would
         visit a thread for each request."""
-        host = url.host or ""
-        if host not in self._proxies:
-            self._proxies[host] = None if proxy_bypass(host) else getproxies().get(url.scheme)
-        return self._proxies[host]
+        place = (url.scheme, url.raw_authority)
+        if place not in self._proxies:
+            proxy = None if proxy_bypass(url.raw_authority) else getproxies().get(url.scheme)
+            if proxy is not None and urlsplit(proxy).scheme not in ("http", "https"):
+                raise UsageError(f"{url.scheme}_proxy={proxy!r}: only http:// and https:// proxies are spoken to")
+            self._proxies[place] = proxy
+        return self._proxies[place]
+
+
+class _NoContinueError(Exception):
+    """The server does not answer `Expect: 100-continue` as it should."""
 
 
 @dataclass(slots=True)
@@ -139,9 +178,18 @@ class _Attempt:
     """One passage of a body over the wire: has all of it been handed over, did the source fail on the way?"""
 
     body: Body | None
-    is_handed_over: bool = True
+    may_expect: bool
     was_kept_alive: bool = False
     source_error: BulkputError | None = None
+    patience: asyncio.Timeout = field(default_factory=lambda: asyncio.timeout(None))
+    tracker: aiohttp.UploadTracker | None = None
+    pump: AsyncGenerator[bytes, None] | None = None
+    pumped: int = 0
+    is_pumped_out: bool = False
+
+    def expects(self, above: int) -> bool:
+        body = self.body
+        return self.may_expect and body is not None and body.data is None and (body.size or 0) > above
 
     def framed(self, headers: Mapping[str, str]) -> dict[str, str]:
         if self.body is None or self.body.size is None:
@@ -151,24 +199,43 @@ class _Attempt:
     def payload(self) -> bytes | AsyncIterator[bytes] | None:
         if self.body is None:
             return None
-        return self.body.data if self.body.data is not None else self._pump(self.body)
+        if self.body.data is None:
+            self.tracker = aiohttp.UploadTracker()
+            self.pump = self._pump(self.body)
+            return self.pump
+        if len(self.body.data) > _ONE_WRITE:
+            self.tracker = aiohttp.UploadTracker()
+        return self.body.data
 
-    async def _pump(self, body: Body) -> AsyncIterator[bytes]:
-        # A body of known size counts as handed over with its last piece, not when aiohttp asks for a next one: by
-        # then the answer may already be here. aiohttp wraps what its body raises into an error of the connection,
-        # hence the note of the original.
-        remaining = body.size
-        self.is_handed_over = remaining == 0
+    @property
+    def is_handed_over(self) -> bool:
+        """Has the operating system got the whole body? An answer may be here before aiohttp asks for a next piece,
+        so a body of known size is complete with its last byte."""
+        if self.tracker is None or self.body is None:
+            return True
+        if self.body.size is not None:
+            return self.tracker.bytes_written >= self.body.size
+        return self.is_pumped_out and self.tracker.bytes_written >= self.pumped
+
+    async def aclose(self) -> None:
+        """Close a body that was not sent to its end, and with it the file it reads: aiohttp leaves that to the
+        garbage collector. Its writer may still be at it for a moment."""
+        if self.pump is not None and self.tracker is not None:
+            await asyncio.wait((self.tracker.upload_complete,), timeout=_SETTLE_S)
+            await self.pump.aclose()
+
+    async def _pump(self, body: Body) -> AsyncGenerator[bytes, None]:
+        # aiohttp wraps what its body raises into an error of the connection, hence the note of the original.
+        self.patience.reschedule(None)
         try:
-            async for chunk in body.chunks():
-                if remaining is not None:
-                    remaining -= len(chunk)
-                    self.is_handed_over = remaining == 0
-                yield chunk
+            async with aclosing(body.chunks()) as chunks:
+                async for chunk in chunks:
+                    self.pumped += len(chunk)
+                    yield chunk
         except BulkputError as error:
             self.source_error = error
             raise
-        self.is_handed_over = True
+        self.is_pumped_out = True
 
 
 async def _read_bounded(response: aiohttp.ClientResponse, limit: int) -> bytes:
@@ -184,21 +251,25 @@ async def _read_bounded(response: aiohttp.ClientResponse, limit: int) -> bytes:
     return b"".join(pieces)
 
 
-def _describe(error: Exception) -> str:
+def _transport_error(error: Exception) -> TransportError:
     """One line for people. aiohttp's own texts are mostly the errno's, some are empty."""
     match error:
         case aiohttp.ClientConnectorCertificateError():
-            return f"TLS certificate of {error.host} not accepted: {error.certificate_error}"
+            detail = f"TLS certificate of {error.host} not accepted: {error.certificate_error}"
+            return TransportError(detail, is_permanent=True)
         case aiohttp.ClientConnectorDNSError():
-            return f"cannot resolve host name {error.host}"
+            detail = f"cannot resolve host name {error.host}"
         case aiohttp.ClientConnectorError():
-            return f"cannot connect to {error.host}:{error.port}: {error.os_error.strerror or error.os_error}"
+            number = error.os_error.errno
+            why = os.strerror(number).lower() if number else str(error.os_error)
+            detail = f"cannot connect to {error.host}:{error.port}: {why}"
         case aiohttp.ServerDisconnectedError():
-            return "the server closed the connection without an answer"
+            detail = "the server closed the connection without an answer"
         case TimeoutError():
-            return str(error) or "no answer in time"
+            detail = str(error) or "no answer in time"
         case _:
-            return str(error) or type(error).__name__
+            detail = str(error) or type(error).__name__
+    return TransportError(detail)
 
 
 def _tls(options: WireOptions) -> ssl.SSLContext | bool:

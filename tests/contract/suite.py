@@ -6,7 +6,7 @@ what is not tested can be read in its file.
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass
 
 import pytest
@@ -64,7 +64,7 @@ class Pieces:
     def md5(self) -> str | None:
         return self.claimed_md5
 
-    async def chunks(self) -> AsyncIterator[bytes]:
+    async def chunks(self) -> AsyncGenerator[bytes, None]:
         for piece in self.pieces[:-1] if self.failure else self.pieces:
             yield piece
         if self.failure is not None:

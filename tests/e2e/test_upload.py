@@ -133,14 +133,15 @@ def test_filters_choose_files_and_say_so(
     assert ran.summary["skipped_by_reason"] == {"excluded by a filter": 4}
 
 
-def test_a_dry_run_sends_nothing_and_names_the_objects(
+def test_a_dry_run_sends_nothing_and_prints_the_plan(
     environ: Mapping[str, str], judge: SwiftJudge, container: str, tree: Path
 ) -> None:
     """bulkput upload --dry-run"""
     ran = bulkput("upload", tree, f"swift://{container}/p", "--dry-run", "--summary", "-", environ=environ)
     assert ran.exit_code == 0
     assert ran.summary["requests"] == {} and ran.summary["skipped_by_reason"] == {"dry run": 5}
-    assert "-> p/a/two.html: dry run" in ran.err
+    assert f"would upload: {tree}/a/two.html -> p/a/two.html (6 B)" in ran.out.splitlines()
+    assert "dry run: would upload 5 files, 2.4 MiB" in ran.err
     assert judge.rows(container) == []
 
 
@@ -162,7 +163,7 @@ def test_one_bad_file_fails_alone(environ: Mapping[str, str], judge: SwiftJudge,
     ran = bulkput("upload", tree, f"swift://{container}", "--summary", "-", environ=environ)
     assert ran.exit_code == 1
     assert ran.summary["failures"][0]["path"].endswith("bad-\udcff-name")
-    assert r"bad-\udcff-name: name: its name is not UTF-8; --encode-names percent" in ran.err
+    assert r"bad-\xff-name: name: its name is not UTF-8; --encode-names percent" in ran.err
     assert len(judge.names(container)) == 5
     ran = bulkput("upload", tree, f"swift://{container}", "--encode-names", "percent", environ=environ)
     assert ran.exit_code == 0 and "bad-%FF-name" in judge.names(container)
@@ -195,6 +196,14 @@ def test_a_name_over_the_limit_fails_before_any_request(environ: Mapping[str, st
         (["{tree}", "swift://c", "--concurrency", "0"], {}, 2, "--concurrency"),
         (["{tree}", "swift://c", "--expires-in", "soon"], {}, 2, "30m, 12h, 7d"),
         (["{tree}", "swift://c", "--summary", "/nowhere/s.json"], {}, 2, "/nowhere/s.json"),
+        (["{tree}"], {}, 2, "one SOURCE or more, and a DEST"),
+        (["{tree}", "swift://c"], {"ST_KEY": "wrong\n"}, 2, "ST_KEY: its value has a control character"),
+        (["{tree}", "swift://c"], {"ST_AUTH": "http://localhost:99999/auth"}, 2, "is not a URL"),
+        (["{tree}", "swift://c", "--timeout", "inf"], {}, 2, "--timeout"),
+        (["{tree}", "swift://c", "--meta", "mtime:now"], {}, 2, "--meta Mtime"),
+        (["{tree}", "http://127.0.0.1:1/", "--meta", "a:b"], {}, 2, "--meta and --expires-in need swift://"),
+        (["{tree}", "http://127.0.0.1:1/", "--expires-in", "7d"], {}, 2, "--meta and --expires-in need swift://"),
+        (["{tree}", "swift://c"], {"http_proxy": "socks5://127.0.0.1:1"}, 2, "only http:// and https:// proxies"),
         (["{tree}", "swift://" + "c" * 257], {}, 2, "Swift takes 256"),
     ],
 )  # fmt: skip
@@ -307,11 +316,94 @@ def test_ls_lists_one_level_or_everything(environ: Mapping[str, str], container:
     assert (exact.exit_code, exact.out) == (0, "p/one.txt\n")
 
 
-def test_ls_of_what_is_not_there_fails(environ: Mapping[str, str], container: str) -> None:
-    """bulkput ls swift://c/absent: exit 1, one line"""
-    ran = bulkput("ls", f"swift://{container}/absent", environ=environ)
-    assert ran.exit_code != 0 and ran.out == "" and "Traceback" not in ran.err
-    assert len(ran.err.splitlines()) == 1
+@pytest.mark.parametrize(
+    ("url", "exit_code"), [("swift://{}/absent", 1), ("swift://{}", 1), ("http://localhost/{}", 2)]
+)
+def test_ls_of_what_is_not_there_or_cannot_be_listed_fails(
+    environ: Mapping[str, str], container: str, url: str, exit_code: int
+) -> None:
+    """bulkput ls URL: one line, nothing on stdout"""
+    ran = bulkput("ls", url.format(container), environ=environ)
+    assert (ran.exit_code, ran.out, len(ran.err.splitlines())) == (exit_code, "", 1)
+
+
+def shell(command: str, environ: Mapping[str, str], **words: object) -> subprocess.CompletedProcess[str]:
+    """Run in bash, with `bulkput` for this one."""
+    line = command.format(bulkput=f"{sys.executable} -m bulkput", **words)
+    return subprocess.run(
+        ["bash", "-c", line], env={**os.environ, **environ}, capture_output=True, text=True, check=False, timeout=60
+    )
+
+
+@pytest.mark.parametrize(
+    ("command", "exit_code"),
+    [
+        ("{bulkput} upload {tree} swift://{container} <&-", 0),
+        ("{bulkput} upload {tree} swift://{container} >&- 2>&- <&-", 0),
+        ("{bulkput} upload {tree} swift://{container} --json >&-", 0),
+        ("{bulkput} upload {tree} swift://{container} -v 2>/dev/full", 0),
+        ("{bulkput} upload {tree} swift://{container} -v 2> >(exit)", 0),
+        ("{bulkput} upload {tree} swift://{container} --summary - >/dev/full", 3),
+        ("{bulkput} upload {tree} swift://{container} --summary /dev/full", 3),
+    ],
+)
+def test_output_that_cannot_be_written_never_costs_an_object(
+    environ: Mapping[str, str], judge: SwiftJudge, container: str, tree: Path, command: str, exit_code: int
+) -> None:
+    """bulkput upload with streams closed, full or without a reader: lost messages are nothing, lost data is exit 3"""
+    ran = shell(command, environ, tree=tree, container=container)
+    assert ran.returncode == exit_code, ran.stderr
+    assert "Traceback" not in ran.stderr
+    assert len(judge.names(container)) == 5
+
+
+@pytest.mark.parametrize(("where", "exit_codes"), [(">/dev/full", (3,)), ("| true; exit ${{PIPESTATUS[0]}}", (0, 130))])
+def test_events_that_cannot_be_written_end_the_run_in_order(
+    environ: Mapping[str, str], judge: SwiftJudge, container: str, tree: Path, where: str, exit_codes: tuple[int, ...]
+) -> None:
+    """bulkput upload --json into a full disk or a closed pipe: what was uploaded is counted, never a traceback"""
+    file = tree.parent / "summary.json"
+    command = "{bulkput} upload {tree} swift://{container} --json --summary {file} " + where
+    ran = shell(command, environ, tree=tree, container=container, file=file)
+    assert ran.returncode in exit_codes and "Traceback" not in ran.stderr
+    summary = json.loads(file.read_text())
+    assert summary["found"] == summary["uploaded"] + summary["skipped"] + summary["failed"]
+    assert summary["uploaded"] == len(judge.names(container))
+
+
+@pytest.mark.parametrize("command", ["ls -r swift://{container} >/dev/full", "--help >/dev/full", "ls swift://c >&-"])
+def test_other_verbs_say_that_they_cannot_write(
+    environ: Mapping[str, str], container: str, tree: Path, command: str
+) -> None:
+    """bulkput ls, --help: no traceback, no abort"""
+    bulkput("upload", tree, f"swift://{container}", environ=environ)
+    ran = shell("{bulkput} " + command, environ, container=container)
+    assert ran.returncode in (0, 1, 3) and "Traceback" not in ran.stderr
+
+
+def test_a_summary_file_is_complete_or_untouched(environ: Mapping[str, str], container: str, tree: Path) -> None:
+    """bulkput upload --summary FILE: readable by its owner only, no trace of it when the run cannot begin"""
+    file = tree.parent / "summary.json"
+    assert bulkput("upload", tree, f"swift://{container}", "--summary", file, environ=environ).exit_code == 0
+    before = file.read_text()
+    assert json.loads(before)["uploaded"] == 5
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert bulkput("upload", tree, "swift://", "--summary", file, environ=environ).exit_code == 2
+    assert file.read_text() == before
+    assert sorted(path.name for path in tree.parent.iterdir()) == ["summary.json", "tree"]
+
+
+def test_few_descriptors_mean_fewer_connections_and_no_failed_file(
+    environ: Mapping[str, str], judge: SwiftJudge, container: str, tmp_path: Path
+) -> None:
+    """ulimit -n 64; bulkput upload: says so, and uploads everything"""
+    for n in range(200):
+        (tmp_path / f"{n}").touch()
+    command = "ulimit -n 64; {bulkput} upload {tree} swift://{container}"
+    ran = shell(command, environ, tree=tmp_path, container=container)
+    assert ran.returncode == 0, ran.stderr
+    assert "concurrency is 12, not 64: this process may open 64 files (ulimit -n)" in ran.stderr
+    assert len(judge.names(container)) == 200
 
 
 def test_help_is_quick_and_complete() -> None:

@@ -5,16 +5,16 @@ import os
 import threading
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
-from contextlib import aclosing, asynccontextmanager
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from aiohttp import web
+from aiohttp import ClientSession, web
 
 import bulkput
 from bulkput import events as ev
 from bulkput.devserver import DevServer, Handler, Intercept, Kind, parse_target
-from bulkput.engine.pipeline import send_all
+from bulkput.engine.pipeline import Pipeline
 from bulkput.engine.run import open_store
 from bulkput.engine.stop import Stop
 from bulkput.errors import Conflict, IntegrityError, SourceError
@@ -22,7 +22,7 @@ from bulkput.model import Found, SourceFile
 from bulkput.options import NamingOptions, RetryOptions, StopRules, UploadOptions, WireOptions
 from bulkput.payload.body import BodyOpener
 from bulkput.recorder import Recorder
-from bulkput.sources.scan import scan
+from bulkput.sources.scan import Scan
 from tests.conftest import environ_of
 
 QUICK = RetryOptions(retries=3, base_s=0.001)
@@ -110,7 +110,7 @@ async def test_an_answer_that_passes_is_retried(tmp_path: Path, status: int) -> 
     assert summary.requests["PUT"] == 41
 
 
-@pytest.mark.parametrize("status", [400, 404, 405, 409, 411, 414])
+@pytest.mark.parametrize("status", [400, 405, 409, 411, 414])
 async def test_an_answer_that_stays_is_not_retried(tmp_path: Path, status: int) -> None:
     """That object fails, at its first attempt, and no other."""
 
@@ -121,6 +121,80 @@ async def test_an_answer_that_stays_is_not_retried(tmp_path: Path, status: int) 
         summary, _ = await run(server, files(tmp_path, 20))
     assert (summary.uploaded, summary.failed, summary.retries, summary.exit_code) == (19, 1, 0, 1)
     assert summary.failures[0].key == "0007" and f": {status} " in summary.failures[0].error
+
+
+async def test_a_container_that_vanishes_is_made_again_once(tmp_path: Path) -> None:
+    """Deleted in the middle of a run: one more container PUT, and all that follows is stored."""
+    puts = 0
+
+    async def delete_midway(request: web.BaseRequest, handler: Handler) -> web.StreamResponse:
+        nonlocal puts
+        puts += 1
+        if puts == 50:
+            async with open_store("swift://c", environ=environ_of(server)) as (store, _):
+                await store.delete([item.name async for item in store.list("")])
+            token = server.tokens.log_in(server.options.user, server.options.key)
+            assert token is not None
+            async with ClientSession() as client:
+                answer = await client.delete(f"{server.storage_url}/c", headers={"X-Auth-Token": token.text})
+                assert answer.status == 204
+        return await handler(request)
+
+    async with faulty(delete_midway) as server:
+        summary, _ = await run(server, files(tmp_path, 200), wire=WireOptions(concurrency=1))
+        assert (summary.uploaded, summary.failed, summary.retries) == (200, 0, 1)
+        assert server.traffic.statuses["PUT", Kind.CONTAINER, 201] == 2
+
+
+@pytest.mark.parametrize(("status", "logins"), [(401, 1), (503, 4)])
+async def test_a_login_that_fails_in_the_middle_stops_the_run_and_is_not_repeated_by_every_worker(
+    tmp_path: Path, status: int, logins: int
+) -> None:
+    """80 workers find the token refused; one login is tried (and retried where that can help), then the run stops."""
+    count = 0
+    login_attempts = 0
+
+    async def revoke(request: web.BaseRequest, handler: Handler) -> web.StreamResponse:
+        nonlocal count, login_attempts
+        kind = parse_target(request.raw_path).kind
+        if kind is Kind.AUTH and count:
+            login_attempts += 1
+            return web.Response(status=status)
+        if kind is Kind.OBJECT:
+            count += 1
+            if count == 100:
+                server.tokens.revoke()
+        return await handler(request)
+
+    async with DevServer(intercept=revoke) as server:
+        summary, _ = await run(server, files(tmp_path, 500))
+    assert summary.exit_code == 3
+    assert summary.stopping is not None and summary.stopping.why.startswith("login ")
+    assert login_attempts == logins
+
+
+async def test_a_stopped_run_sends_nothing_new(tmp_path: Path) -> None:
+    """Workers that wait for a slot when the run is stopped give their file back."""
+    stop = Stop()
+    arrived = 0
+    go_on = asyncio.Event()
+
+    async def hold(request: web.BaseRequest, handler: Handler) -> web.StreamResponse:
+        nonlocal arrived
+        arrived += 1
+        if arrived == 4:
+            stop.interrupt()
+            go_on.set()
+        await go_on.wait()
+        return await handler(request)
+
+    async with faulty(hold) as server:
+        options = UploadOptions(wire=WireOptions(concurrency=4))
+        summary = await bulkput.upload(
+            [files(tmp_path, 50)], "swift://c", options=options, stop=stop, environ=environ_of(server)
+        )
+    assert (summary.uploaded, arrived, summary.exit_code) == (4, 4, 130)
+    assert summary.adds_up
 
 
 async def test_a_full_quota_stops_the_run(tmp_path: Path) -> None:
@@ -241,9 +315,11 @@ async def test_the_first_put_leaves_before_the_scan_ends(tmp_path: Path) -> None
     options = UploadOptions()
     async with faulty(note) as server, open_store("swift://c", environ=environ_of(server)) as (store, _):
         await store.prepare()
-        opener = BodyOpener(options.body)
-        async with aclosing(scan(source())) as found:
-            await send_all(found, store, opener, naming=NamingOptions(), options=options, emit=recorder, stop=Stop())
+        opener = BodyOpener(options.body, recorder)
+        pipeline = Pipeline(
+            store=store, opener=opener, naming=NamingOptions(), options=options, emit=recorder, stop=Stop()
+        )
+        await pipeline.run(Scan(source()))
         opener.close()
     assert recorder.uploaded == 2
 

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import os
+import time
 from collections.abc import AsyncGenerator, Callable, Iterator
 from pathlib import Path
 from typing import cast
@@ -21,7 +22,7 @@ PATIENCE_S = 5.0
 
 @pytest.fixture
 def opener() -> Iterator[BodyOpener]:
-    opener = BodyOpener(BodyOptions(buffer_size=BUFFER, chunk_size=CHUNK, readers=2))
+    opener = BodyOpener(BodyOptions(buffer_size=BUFFER, chunk_size=CHUNK, readers=2), lambda _event: None)
     yield opener
     opener.close()
 
@@ -65,7 +66,7 @@ async def test_a_file_one_byte_above_the_buffer_is_streamed(large: Path, opener:
 
 async def test_a_chunk_may_be_the_whole_file(large: Path) -> None:
     """A chunk size above the file's: one piece."""
-    opener = BodyOpener(BodyOptions(buffer_size=1, chunk_size=100))
+    opener = BodyOpener(BodyOptions(buffer_size=1, chunk_size=100), lambda _event: None)
     assert await read(await opener.open(source(large))) == [b"0123456789A"]
     opener.close()
 
@@ -237,11 +238,28 @@ async def test_a_directory_in_a_large_file_s_place_is_an_error(large: Path, open
 
 
 async def test_an_unreadable_file_says_why(tmp_path: Path, opener: BodyOpener) -> None:
-    """The system's own words; a loop of links fails for every user."""
-    (tmp_path / "loop").symlink_to("loop")
-    with pytest.raises(SourceError, match="symbolic link") as caught:
-        await opener.open(source(tmp_path / "loop"))
+    """The system's own words; a name that is too long fails for every user."""
+    with pytest.raises(SourceError, match="File name too long") as caught:
+        await opener.open(source(tmp_path / ("x" * 300)))
     assert caught.value.problem == "unreadable"
+
+
+async def test_a_link_that_took_the_file_s_place_is_not_followed(tmp_path: Path, opener: BodyOpener) -> None:
+    """It could lead out of the tree, to what only root may read."""
+    (tmp_path / "secret").write_text("secret")
+    (tmp_path / "file").symlink_to("secret")
+    with pytest.raises(SourceError, match="a link has taken its place") as caught:
+        await opener.open(source(tmp_path / "file"))
+    assert caught.value.problem == "changed"
+
+
+async def test_a_file_rewritten_within_a_tick_of_the_clock_is_waited_for(tmp_path: Path, opener: BodyOpener) -> None:
+    """Two writes in one tick leave the same mtime: a file this young is read only when a third would show."""
+    path = tmp_path / "young"
+    path.write_bytes(b"a" * 10)
+    body = await opener.open(source(path))
+    assert time.time() - path.stat().st_mtime >= 0.02
+    assert body.data == b"a" * 10
 
 
 async def test_no_descriptor_is_left_open(large: Path, opener: BodyOpener) -> None:

@@ -9,7 +9,16 @@ from aioresponses import CallbackResult, aioresponses
 from yarl import URL
 
 from bulkput.engine.run import open_store
-from bulkput.errors import BulkputError, Denied, QuotaExceeded, StoreError, Throttled, Unavailable, UsageError
+from bulkput.errors import (
+    BulkputError,
+    Denied,
+    QuotaExceeded,
+    StoreError,
+    StoreGone,
+    Throttled,
+    Unavailable,
+    UsageError,
+)
 from bulkput.model import Limits
 from bulkput.options import RetryOptions
 
@@ -73,9 +82,9 @@ async def test_x_storage_token_is_preferred(wire: aioresponses) -> None:
         (401, Denied),
         (403, Denied),
         (404, UsageError),
-        (429, Throttled),
-        (500, Unavailable),
-        (503, Unavailable),
+        (429, StoreGone),
+        (500, StoreGone),
+        (503, StoreGone),
         (301, StoreError),
         (200, UsageError),
     ],
@@ -204,5 +213,5 @@ async def test_a_listing_that_is_not_json_is_an_error(wire: aioresponses, body: 
     answer(wire, "GET", AUTH, 200, headers=TOKEN)
     answer(wire, "GET", f"{STORAGE}/c?format=json&limit=10000&prefix=", 200, body=body)
     async with open_store("swift://c", retry=ONCE, environ=ENVIRON) as (store, _):
-        with pytest.raises(StoreError, match="not JSON"):
+        with pytest.raises(StoreError, match="not a JSON listing"):
             _ = [item async for item in store.list("")]

@@ -7,8 +7,9 @@ import pytest
 
 from bulkput.errors import UsageError
 from bulkput.model import Body
-from bulkput.options import WireOptions
+from bulkput.options import RetryOptions, WireOptions
 from bulkput.stores.base import Destination, StoreContext, open_destination
+from bulkput.stores.wrappers import NoBrake, Tries
 from bulkput.transport.base import MAX_ANSWER, Answer, WireCount
 
 
@@ -27,15 +28,16 @@ from bulkput.transport.base import MAX_ANSWER, Answer, WireCount
         ("s3://b/p", ("s3", "b", "p")),
         ("http://h", ("http", "http://h/", "")),
         ("http://h/", ("http", "http://h/", "")),
-        ("https://h:8443/a/b/", ("https", "https://h:8443/", "a/b/")),
+        ("https://h:8443/a/b/", ("https", "https://h:8443/a/b/", "")),
         ("HTTP://h/A", ("http", "http://h/", "A")),
         ("http://[::1]:80/a", ("http", "http://[::1]:80/", "a")),
-        ("http://h/a%20b/%C3%A9%3F%23", ("http", "http://h/", "a b/é?#")),
+        ("http://h/a%20b/%C3%A9%3F%23", ("http", "http://h/a%20b/", "é?#")),
+        ("http://h/a;x=1/b%2Fc/é x/", ("http", "http://h/a;x=1/b%2Fc/%C3%A9%20x/", "")),
         ("http://h/a+b", ("http", "http://h/", "a+b")),
     ],
 )
 def test_a_url_is_taken_apart(url: str, parts: tuple[str, str, str]) -> None:
-    """Container and object name as they are; an http path is decoded."""
+    """Container and object name as they are; of an http path only what follows the last slash is decoded."""
     destination = Destination.parse(url)
     assert (destination.scheme, destination.root, destination.prefix) == parts
 
@@ -57,6 +59,11 @@ def test_a_url_is_taken_apart(url: str, parts: tuple[str, str, str]) -> None:
         ("http://h/p#x", "query or fragment"),
         ("http://h?x=1", "query or fragment"),
         ("http://h#x", "query or fragment"),
+        ("http://h:99999/p", "names no host"),
+        ("http://h/../", "another path"),
+        ("http://h/a/..", "another path"),
+        ("http://h//a/", "another path"),
+        ("http://h/a%2Fb", "another path"),
         ("http://h/%ff", "not UTF-8"),
         ("swift://c/\udcff", "not UTF-8"),
         ("swift://\udcff/p", "not UTF-8"),
@@ -117,7 +124,12 @@ class NoWire:
 @pytest.fixture
 def context() -> StoreContext:
     environ = {"OS_STORAGE_URL": "http://127.0.0.1:1/v1/AUTH_a", "OS_AUTH_TOKEN": "t"}
-    return StoreContext(environ=environ, wire=WireOptions(), transport=NoWire())
+    return StoreContext(
+        environ=environ,
+        wire=WireOptions(),
+        transport=NoWire(),
+        again=Tries(RetryOptions(), lambda _event: None, NoBrake()),
+    )
 
 
 @pytest.mark.parametrize("url", ["swift://c/p", "http://h/p", "https://h/p"])

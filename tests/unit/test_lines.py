@@ -49,9 +49,11 @@ RETRYING = ev.Retrying(Unavailable("put", "p/a", "reset"), 2, 1.23456)
 LOGIN = ev.Retrying(Unavailable("login", "", "reset"), 1, 0.5)
 STOPPING = ev.Stopping("denied\n", ev.StopCause.STORE)
 FINISHED = ev.Finished(1.23456, {"PUT": 1}, 1, 64)
+STREAMING = ev.Streaming(b"/src/a", 5)
 REQUESTED = ev.Requested("put", "a", 0.1, None)
 EVENTS: list[ev.Event] = [
-    ev.Discovered(FILE), ev.ScanDone(), UPLOADED, SKIPPED, DRY, FAILED, REFUSED, REQUESTED, RETRYING, LOGIN, STOPPING,
+    ev.Discovered(FILE), ev.ScanDone(), STREAMING, UPLOADED,
+    SKIPPED, DRY, FAILED, REFUSED, REQUESTED, RETRYING, LOGIN, STOPPING,
     FINISHED,
 ]  # fmt: skip
 
@@ -67,19 +69,20 @@ def test_the_events_here_are_all_there_are() -> None:
         (ev.Discovered(FILE), None, None),
         (ev.ScanDone(), None, None),
         (REQUESTED, None, None),
+        (STREAMING, None, None),
         (FINISHED, None, None),
-        (UPLOADED, None, r"uploaded: /src/a\udcff\n -> k\n"),
-        (SKIPPED, None, r"skipped: /src/\udcff: excluded by a filter"),
-        (DRY, "skipped: /src/a -> p/a: dry run", "skipped: /src/a -> p/a: dry run"),
-        (RETRYING, None, "retrying in 1.2 s: put p/a: reset"),
+        (UPLOADED, None, r"uploaded: /src/a\xff\n -> k\n"),
+        (SKIPPED, None, r"skipped: /src/\xff: excluded by a filter"),
+        (DRY, None, "skipped: /src/a -> p/a: dry run"),
+        (RETRYING, *["retrying in 1.2 s: put p/a: reset"] * 2),
         (LOGIN, "retrying in 0.5 s: login : reset", "retrying in 0.5 s: login : reset"),
         (STOPPING, r"stopped: denied\n", r"stopped: denied\n"),
-        (FAILED, *[r"failed: read /src/\udcff: vanished: it was there"] * 2),
+        (FAILED, *[r"failed: read /src/\xff: vanished: it was there"] * 2),
         (REFUSED, *["failed: put p/a: 400 Bad Request (tx1)"] * 2),
     ],
 )
 def test_what_a_person_reads_of_an_event(event: ev.Event, quiet: str | None, verbose: str | None) -> None:
-    """Failures, stops and dry runs always; the rest when asked for. One printable line each."""
+    """Failures, stops and retries always; the rest when asked for. One printable line each."""
     assert event_line(event, verbose=False) == quiet
     assert event_line(event, verbose=True) == verbose
 
@@ -103,7 +106,7 @@ def test_what_a_person_reads_of_an_event(event: ev.Event, quiet: str | None, ver
             FAILED,
             {
                 "event": "failed", "path": "/src/\udcff", "key": None, "kind": "SourceError", "problem": "vanished",
-                "error": "read /src/\\udcff: vanished: it was there",
+                "error": "read /src/\\xff: vanished: it was there",
             },
         ),
         (

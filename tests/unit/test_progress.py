@@ -8,7 +8,7 @@ from rich.console import Console
 from bulkput import events as ev
 from bulkput.model import ObjectHeaders, Reason, Skip, SourceFile, Stored, Upload
 from bulkput.recorder import Recorder
-from bulkput.report.progress import Rates, progress, progress_text
+from bulkput.report.progress import Rates, Screen, progress, progress_text
 
 FILE = SourceFile(b"/a", b"a", 1, 0)
 FOUND = ev.Discovered(FILE)
@@ -94,8 +94,28 @@ def test_every_view_says_a_line_as_it_is(kind: str, is_terminal: bool) -> None:
     out = io.StringIO()
     console = Console(file=out, force_terminal=is_terminal, width=40, color_system=None)
     line = "failed: put [red]a[/red]/" + "x" * 100
-    with progress(kind, Recorder(), console) as view:  # type: ignore[arg-type]
-        view.say(line)
+    screen = Screen(console)
+    with progress(kind, Recorder(), screen):  # type: ignore[arg-type]
+        screen.say(line)
     assert line in out.getvalue()
     if not is_terminal and kind != "bar":
         assert out.getvalue() == line + "\n"
+
+
+@pytest.mark.parametrize("error", [BrokenPipeError(32, "Broken pipe"), OSError(28, "No space left on device")])
+def test_a_screen_that_nobody_can_read_falls_silent(error: OSError) -> None:
+    """Messages are no reason to end an upload."""
+
+    class Broken(io.StringIO):
+        writes = 0
+
+        def write(self, _text: str) -> int:
+            self.writes += 1
+            raise error
+
+    out = Broken()
+    screen = Screen(Console(file=out, width=80))
+    screen.say("first")
+    tried = out.writes
+    screen.say("second")
+    assert tried > 0 and out.writes == tried

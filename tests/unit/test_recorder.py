@@ -62,7 +62,7 @@ def test_the_summary_has_the_fields_that_are_documented() -> None:
     assert set(row) - documented == {"skipped_by_reason", "failures_omitted", "stopped"}
     read = json.loads(json.dumps(row))
     assert (read["schema"], read["concurrency"]) == (1, {"final": 64, "peak": 64})
-    assert read["failures"] == [{"path": "/src/\udcff", "key": None, "error": "read /src/\\udcff: name: not UTF-8"}]
+    assert read["failures"] == [{"path": "/src/\udcff", "key": None, "error": "read /src/\\xff: name: not UTF-8"}]
     assert (read["elapsed_s"], read["objects_per_s"], read["stopped"]) == (1.21, 0.8, None)
 
 

@@ -8,7 +8,7 @@ from contextlib import aclosing
 import pytest
 
 from bulkput.model import Found, SourceFile
-from bulkput.sources.scan import scan
+from bulkput.sources.scan import Scan
 
 PATIENCE_S = 5.0
 """How long a source waits for what must happen without it: then the test fails instead of hanging."""
@@ -22,7 +22,7 @@ def file(number: int) -> SourceFile:
 async def test_every_item_is_delivered_in_order(count: int) -> None:
     """Whatever the number of batches."""
     source = map(file, range(count))
-    assert [found async for found in scan(source)] == list(map(file, range(count)))
+    assert [found async for found in Scan(source)] == list(map(file, range(count)))
 
 
 async def test_items_come_before_the_source_is_exhausted() -> None:
@@ -36,7 +36,7 @@ async def test_items_come_before_the_source_is_exhausted() -> None:
         yield file(1000)
 
     delivered = []
-    async for found in scan(source()):
+    async for found in Scan(source()):
         delivered.append(found)
         received.set()
     assert in_time == [True]
@@ -54,7 +54,7 @@ async def test_the_first_item_leaves_at_once() -> None:
         yield file(1)
 
     delivered = []
-    async for found in scan(source()):
+    async for found in Scan(source()):
         delivered.append(found)
         received.set()
     assert delivered == [file(0), file(1)]
@@ -70,7 +70,7 @@ async def test_a_source_is_read_in_a_thread_of_its_own() -> None:
             threads.add(threading.current_thread().name)
             yield file(number)
 
-    assert len([found async for found in scan(source())]) == 1500
+    assert len([found async for found in Scan(source())]) == 1500
     assert len(threads) == 1
     assert threads.pop().startswith("bulkput-scan")
 
@@ -86,7 +86,7 @@ async def test_nothing_is_read_far_ahead_of_the_consumer() -> None:
             ahead = max(ahead, number - delivered)
             yield file(number)
 
-    async for _ in scan(source()):
+    async for _ in Scan(source()):
         delivered += 1
         await asyncio.sleep(0)
     assert delivered == 20_000
@@ -102,7 +102,7 @@ async def test_an_exception_of_the_source_reaches_the_consumer() -> None:
 
     delivered = []
     with pytest.raises(RuntimeError, match="a bug in a source"):
-        async for found in scan(source()):
+        async for found in Scan(source()):
             delivered.append(found)
     assert delivered == list(map(file, range(700)))
 
@@ -117,7 +117,7 @@ async def test_a_scan_that_hangs_does_not_hold_the_consumer() -> None:
         released.wait()
         yield file(1)
 
-    found = scan(source())
+    found = aiter(Scan(source()))
     assert await anext(found) == file(0)
     waiting = asyncio.ensure_future(anext(found))
     await asyncio.to_thread(hanging.wait)
@@ -139,8 +139,41 @@ async def test_a_consumer_that_leaves_early_leaves_no_thread() -> None:
             yield file(number)
             number += 1
 
-    async with aclosing(scan(endless())) as found:
+    async with aclosing(aiter(Scan(endless()))) as found:
         async for _ in found:
             break
     await asyncio.to_thread(thread[0].join, PATIENCE_S)
     assert not thread[0].is_alive()
+
+
+async def test_a_closed_scan_ends_at_once_though_its_source_hangs() -> None:
+    """Whoever stops a run waits for no directory."""
+    hanging, released = threading.Event(), threading.Event()
+
+    def source() -> Iterator[Found]:
+        yield file(0)
+        hanging.set()
+        released.wait()
+        yield file(1)
+
+    scan = Scan(source())
+    delivered = []
+
+    async def close_when_it_hangs() -> None:
+        await asyncio.to_thread(hanging.wait)
+        scan.close()
+
+    closing = asyncio.ensure_future(close_when_it_hangs())
+    async with asyncio.timeout(PATIENCE_S):
+        async for found in scan:
+            delivered.append(found)
+    await closing
+    assert delivered == [file(0)]
+    released.set()
+
+
+async def test_a_scan_closed_beforehand_finds_nothing() -> None:
+    """Its source is not even asked."""
+    scan = Scan(map(file, range(10)))
+    scan.close()
+    assert [found async for found in scan] == []

@@ -134,11 +134,12 @@ def test_with_follow_symlinks_every_link_is_followed(tmp_path: Path) -> None:
 
 
 def test_a_link_is_opened_where_it_led_when_it_was_checked(tmp_path: Path) -> None:
-    """The path is the target's, the name the link's: a link that is turned later leads nobody out of the tree."""
+    """Reported as the link, opened at its target: a link that is turned later leads nobody out of the tree."""
     make(tmp_path, {"a": "12345", "link": Link("a")})
     link = found(tmp_path)[1]
     assert isinstance(link, SourceFile)
-    assert (link.path, link.name, link.size) == (os.fsencode((tmp_path / "a").resolve()), b"link", 5)
+    assert (link.path, link.name, link.size) == (os.fsencode(tmp_path / "link"), b"link", 5)
+    assert link.target == os.fsencode((tmp_path / "a").resolve())
 
 
 def test_a_sibling_whose_name_begins_alike_is_outside(tmp_path: Path) -> None:

@@ -6,11 +6,11 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 import pytest
 
 from bulkput import events as ev
-from bulkput.errors import Denied, SourceError, StoreError, Throttled, Unavailable
+from bulkput.errors import Denied, SourceError, Stopped, StoreError, Throttled, Unavailable
 from bulkput.model import Body, Limits, ObjectHeaders, Prefix, RemoteObject, Stored
 from bulkput.options import RetryOptions
 from bulkput.stores.base import Store
-from bulkput.stores.wrappers import Limited, Observed, Pause, Retrying, wrap
+from bulkput.stores.wrappers import Brake, Limited, NoBrake, Observed, Retrying, Tries, wrap
 
 HEADERS = ObjectHeaders()
 RETRY = RetryOptions(retries=3, base_s=1.0, cap_s=30.0)
@@ -108,7 +108,10 @@ class Pauses:
         self.delays: list[float] = []
         self._goes_on = goes_on
 
-    async def __call__(self, delay_s: float) -> bool:
+    def check(self) -> None:
+        pass
+
+    async def pause(self, delay_s: float) -> bool:
         self.delays.append(delay_s)
         return self._goes_on
 
@@ -117,8 +120,14 @@ def gone() -> Unavailable:
     return Unavailable("put", "a", "Service Unavailable", status=503)
 
 
-def retrying(store: Store, pause: Pause, events: list[ev.Event] | None = None) -> Retrying:
-    return Retrying(store, RETRY, (events if events is not None else []).append, pause)
+def retrying(store: Store, brake: Brake, events: list[ev.Event] | None = None) -> Retrying:
+    return Retrying(store, Tries(RETRY, (events if events is not None else []).append, brake))
+
+
+def wrapped(store: Store, *, emit: ev.Emit = lambda _event: None, brake: Brake | None = None) -> Store:
+    """The whole stack, with one slot."""
+    brake = brake or NoBrake()
+    return wrap(store, tries=Tries(RETRY, emit, brake), concurrency=1, emit=emit, brake=brake)
 
 
 async def test_a_failed_attempt_is_made_again_until_it_succeeds() -> None:
@@ -244,7 +253,7 @@ async def test_no_more_operations_run_than_the_limit(concurrency: int) -> None:
     """One that ends lets the next one in, first come first served."""
     bare, gate = ScriptedStore(), Gate()
     bare.gate = gate
-    store = Limited(bare, concurrency)
+    store = Limited(bare, concurrency, NoBrake())
     keys = [f"k{number}" for number in range(8)]
     tasks = [asyncio.create_task(store.put(key, Bytes(), HEADERS)) for key in keys]
     order = []
@@ -262,7 +271,7 @@ async def test_no_more_operations_run_than_the_limit(concurrency: int) -> None:
 @pytest.mark.parametrize("error", [gone(), SourceError(b"a", "changed", "grew"), RuntimeError("a bug")])
 async def test_a_failed_operation_gives_its_slot_back(error: Exception) -> None:
     """Whatever it failed with."""
-    store = Limited(ScriptedStore(error), 1)
+    store = Limited(ScriptedStore(error), 1, NoBrake())
     with pytest.raises(type(error)):
         await store.put("a", Bytes(), HEADERS)
     assert (await store.put("b", Bytes(), HEADERS)).key == "b"
@@ -272,7 +281,7 @@ async def test_a_cancelled_operation_gives_its_slot_back() -> None:
     """Inside the store and while it waits for its slot."""
     bare, gate = ScriptedStore(), Gate()
     bare.gate = gate
-    store = Limited(bare, 1)
+    store = Limited(bare, 1, NoBrake())
     inside = asyncio.create_task(store.put("inside", Bytes(), HEADERS))
     await gate.entered.get()
     waiting = asyncio.create_task(store.put("waiting", Bytes(), HEADERS))
@@ -288,13 +297,14 @@ async def test_a_waiting_retry_holds_no_slot() -> None:
     """With one slot: while one object waits for its second attempt, another is sent."""
     waiting, go_on = asyncio.Event(), asyncio.Event()
 
-    async def pause(_delay_s: float) -> bool:
-        waiting.set()
-        await go_on.wait()
-        return True
+    class WaitsForUs(NoBrake):
+        async def pause(self, _delay_s: float) -> bool:
+            waiting.set()
+            await go_on.wait()
+            return True
 
     bare = ScriptedStore(gone())
-    store = wrap(bare, retry=RETRY, concurrency=1, emit=lambda _event: None, pause=pause)
+    store = wrapped(bare, brake=WaitsForUs())
     failing = asyncio.create_task(store.put("a", Bytes(), HEADERS))
     await waiting.wait()
     async with asyncio.timeout(5):
@@ -309,7 +319,7 @@ async def test_a_listing_holds_no_slot() -> None:
     """A consumer that dawdles over a listing keeps nobody from sending."""
     bare = ScriptedStore()
     bare.objects = {"a": b"", "b": b""}
-    store = wrap(bare, retry=RETRY, concurrency=1, emit=lambda _event: None)
+    store = wrapped(bare)
     listing = store.list("")
     await anext(listing)
     async with asyncio.timeout(5):
@@ -321,7 +331,7 @@ async def test_each_attempt_is_observed() -> None:
     """One Requested per attempt, with its error or without, in order with the retries."""
     events: list[ev.Event] = []
     first, second = gone(), gone()
-    store = wrap(ScriptedStore(first, second), retry=RETRY, concurrency=1, emit=events.append, pause=Pauses())
+    store = wrapped(ScriptedStore(first, second), emit=events.append, brake=Pauses())
     await store.put("a", Bytes(), HEADERS)
     assert [type(event) for event in events] == [ev.Requested, ev.Retrying, ev.Requested, ev.Retrying, ev.Requested]
     requested = [event for event in events if isinstance(event, ev.Requested)]
@@ -345,7 +355,7 @@ async def test_the_wait_for_a_slot_is_no_part_of_an_attempt() -> None:
     events: list[ev.Event] = []
     bare, gate = ScriptedStore(), Gate()
     bare.gate = gate
-    store = wrap(bare, retry=RETRY, concurrency=1, emit=events.append)
+    store = wrapped(bare, emit=events.append)
     tasks = [asyncio.create_task(store.put(key, Bytes(), HEADERS)) for key in ("a", "b")]
     assert await gate.entered.get() == "a"
     gate.opened["a"].set()
@@ -358,8 +368,36 @@ async def test_the_wait_for_a_slot_is_no_part_of_an_attempt() -> None:
 async def test_the_stack_passes_the_rest_through() -> None:
     """Limits as the bare store has them, its own when asked, and its end."""
     bare = ScriptedStore()
-    store = wrap(bare, retry=RETRY, concurrency=1, emit=lambda _event: None)
+    store = wrapped(bare)
     assert store.limits.max_name_bytes == 7
     assert (await store.ask_limits()).max_name_bytes == 9
     await store.aclose()
     assert bare.is_closed
+
+
+async def test_nothing_new_is_sent_once_the_run_is_being_stopped() -> None:
+    """Also not what had waited for its slot since before."""
+
+    class Pulled(NoBrake):
+        def check(self) -> None:
+            raise Stopped
+
+    bare = ScriptedStore()
+    with pytest.raises(Stopped):
+        await wrapped(bare, brake=Pulled()).put("a", Bytes(), HEADERS)
+    assert bare.calls == []
+
+
+async def test_a_first_call_has_fewer_tries() -> None:
+    """As long as nothing has worked, a wrong address is likelier than a restart."""
+    pauses = Pauses()
+    attempts = 0
+
+    async def fail() -> None:
+        nonlocal attempts
+        attempts += 1
+        raise gone()
+
+    with pytest.raises(Unavailable):
+        await Tries(RetryOptions(retries=5, first_retries=2), lambda _event: None, pauses)(fail, is_first=True)
+    assert (attempts, len(pauses.delays)) == (3, 2)

@@ -6,13 +6,16 @@ and lets exactly one of them fetch a new one. Nothing here opens a connection by
 
 import asyncio
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass, field
 from typing import Protocol
-from urllib.parse import urlsplit
 
-from bulkput.errors import Denied, Unavailable, UsageError
-from bulkput.stores.status import error_from_response
-from bulkput.transport.base import Answer, Transport, TransportError
+from bulkput.errors import BulkputError, Denied, StoreError, StoreGone, Throttled, Unavailable, UsageError
+from bulkput.policy.headers import check_value
+from bulkput.policy.naming import is_http_url
+from bulkput.stores.base import StoreContext
+from bulkput.stores.status import error_from_response, error_from_transport
+from bulkput.transport.base import Answer, TransportError
 
 _HOW = (
     "set ST_AUTH, ST_USER and ST_KEY (v1 auth), or OS_STORAGE_URL and OS_AUTH_TOKEN (of `openstack token issue`, say)"
@@ -35,6 +38,10 @@ class LoginRequest:
 
 
 class Login(Protocol):
+    @property
+    def account(self) -> str:
+        """Who logs in, for messages."""
+
     def request(self) -> LoginRequest | None:
         """What to send; None when there is nothing that could be sent (again)."""
 
@@ -54,6 +61,10 @@ class V1Login:
     key: str = field(repr=False)
     storage_url: str | None = None
     """Replaces the URL that the server names: behind a balancer it may name the wrong scheme or host."""
+
+    @property
+    def account(self) -> str:
+        return self.user
 
     def request(self) -> LoginRequest:
         return LoginRequest("GET", self.auth_url, {"X-Auth-User": self.user, "X-Auth-Key": self.key})
@@ -85,6 +96,10 @@ class GivenToken:
 
     given: Token
 
+    @property
+    def account(self) -> str:
+        return "OS_AUTH_TOKEN"
+
     def request(self) -> None:
         return None
 
@@ -99,6 +114,7 @@ def login_from(environ: Mapping[str, str]) -> Login:
     """The login that the environment describes, by swiftclient's variables. Raises UsageError: what is missing."""
     storage_url, token = environ.get("OS_STORAGE_URL"), environ.get("OS_AUTH_TOKEN")
     if storage_url and token:
+        check_value(token, flag="OS_AUTH_TOKEN", is_secret=True)
         return GivenToken(Token(_checked("OS_STORAGE_URL", storage_url).rstrip("/"), token))
     given = {name: environ.get(name, "") for name in ("ST_AUTH", "ST_USER", "ST_KEY")}
     missing = [name for name, value in given.items() if not value]
@@ -110,50 +126,98 @@ def login_from(environ: Mapping[str, str]) -> Login:
         raise UsageError(f"no credentials for swift://: {_HOW}")
     return V1Login(
         _checked("ST_AUTH", given["ST_AUTH"]),
-        given["ST_USER"],
-        given["ST_KEY"],
+        check_value(given["ST_USER"], flag="ST_USER"),
+        check_value(given["ST_KEY"], flag="ST_KEY", is_secret=True),
         _checked("OS_STORAGE_URL", storage_url) if storage_url else None,
     )
 
 
 def _checked(variable: str, url: str) -> str:
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    if not is_http_url(url):
         raise UsageError(f"{variable}={url!r} is not a URL: write http(s)://HOST[:PORT]/PATH")
     return url
 
 
 class Account:
-    """The shared token. However many workers find it expired, one login replaces it."""
+    """The shared token. However many workers find it missing or refused, one login answers them all.
 
-    def __init__(self, login: Login, transport: Transport) -> None:
+    It has tries of its own, so that no object pays for it; when they are used up, the run has lost its store.
+    """
+
+    def __init__(self, login: Login, context: StoreContext) -> None:
         self._login = login
-        self._transport = transport
+        self._transport = context.transport
+        self._again = context.again
         self._token = login.first_token()
-        self._renewing = asyncio.Lock()
+        self._has_worked = False
+        self._final: StoreError | None = None
+        """Why there will be no further token: who comes late is told so without another login."""
+        self._under_way: asyncio.Future[Token] | None = None
 
     async def token(self) -> Token:
         """The present token, by a login where there is none yet."""
-        if self._token is None:
-            async with self._renewing:
-                self._token = self._token or await self._log_in()
-        return self._token
+        return self._token or await self._logged_in()
 
     async def renewed(self, refused: Token) -> Token | None:
-        """Another token than `refused`: someone's newer one, else of a new login; None when none can be had."""
-        async with self._renewing:
-            if self._token is refused:
-                if self._login.request() is None:
-                    return None
-                self._token = await self._log_in()
+        """Another token than `refused`: someone's newer one, else of a new login; None when none can be had.
+
+        A login that worked before and is now answered with nonsense is Denied, which stops the run: what was a
+        wrong variable at the start is no mistake of the user's any more.
+        """
+        if self._token is not refused:
             return self._token
+        if self._login.request() is None:
+            return None
+        if self._final is not None:
+            raise copy(self._final)
+        try:
+            return await self._logged_in()
+        except UsageError as error:
+            self._final = Denied("login", self._login.account, str(error))
+            raise self._final from error
+        except (Denied, StoreGone) as error:
+            self._final = error
+            raise
+
+    async def _logged_in(self) -> Token:
+        """Whoever comes first logs in; who comes meanwhile gets the same outcome."""
+        if self._under_way is not None:
+            try:
+                return await asyncio.shield(self._under_way)
+            except BulkputError as error:
+                raise copy(error) from error  # each its own: attempts and traceback are written into it
+        self._under_way = under_way = asyncio.get_running_loop().create_future()
+        try:
+            self._token = await self._log_in()
+        except BulkputError as error:
+            under_way.set_exception(error)
+            raise
+        else:
+            under_way.set_result(self._token)
+            return self._token
+        finally:
+            self._under_way = None
+            if not under_way.done():
+                under_way.set_exception(Unavailable("login", "", "the login was cancelled"))
+            under_way.exception()  # seen, though perhaps nobody waited
 
     async def _log_in(self) -> Token:
         request = self._login.request()
         if request is None:
             raise AssertionError("a login without a request comes with a token")
+
+        async def once() -> Token:
+            try:
+                answer = await self._transport.request(request.method, request.url, request.headers)
+            except TransportError as error:
+                raise error_from_transport("login", request.url, error) from error
+            return self._login.token(answer)
+
         try:
-            answer = await self._transport.request(request.method, request.url, request.headers)
-        except TransportError as error:
-            raise Unavailable("login", request.url, str(error)) from error
-        return self._login.token(answer)
+            token = await self._again(once, is_first=not self._has_worked)
+        except (Unavailable, Throttled) as error:
+            gone = StoreGone(error.operation, error.key, error.detail, status=error.status, request_id=error.request_id)
+            gone.attempts, gone.elapsed_s = error.attempts, error.elapsed_s
+            raise gone from error
+        self._has_worked = True
+        return token

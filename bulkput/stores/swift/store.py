@@ -1,20 +1,22 @@
 """One Swift container as a Store: exactly one PUT per object, proven by its MD5."""
 
+import asyncio
 import json
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
-from bulkput.errors import IntegrityError, StoreError, Unavailable, UsageError
+from bulkput.errors import Denied, IntegrityError, StoreError, Unavailable, UsageError
 from bulkput.model import Body, Limits, ObjectHeaders, Prefix, RemoteObject, Stored
 from bulkput.payload.digest import DigestingBody
+from bulkput.policy.headers import overlaid
 from bulkput.stores.base import Destination, StoreContext
-from bulkput.stores.status import error_from_response
+from bulkput.stores.status import error_from_response, error_from_transport
 from bulkput.stores.swift.auth import Account, Token, login_from
 from bulkput.transport.base import MAX_ANSWER, Answer, Transport, TransportError
 
-Rows = Sequence[Mapping[str, Any]]
+Page = Sequence[RemoteObject | Prefix]
 
 _PAGE = 10_000
 """Names per listing request: Swift's default container_listing_limit; a cluster with less answers 412."""
@@ -43,6 +45,8 @@ class SwiftStore:
         self._transport = transport
         self._policy = policy
         self._asked: Limits | None = None
+        self._made = 0
+        self._making = asyncio.Lock()
 
     def __repr__(self) -> str:
         return f"SwiftStore({self._container!r})"
@@ -52,6 +56,7 @@ class SwiftStore:
         headers = {"Content-Length": "0"} | ({"X-Storage-Policy": self._policy} if self._policy else {})
         answer = await self._request("make container", _Request("PUT", headers=headers))
         if answer.status in (201, 202):
+            self._made += 1
             return
         if answer.status in (401, 403):
             # The right to write objects may be there without the right to make containers (ACLs): then the
@@ -61,12 +66,23 @@ class SwiftStore:
             raise UsageError(await self._policy_hint(answer.status))
         raise error_from_response("make container", self._container, answer)
 
+    async def _make_again(self, made: int) -> None:
+        """After a 404: someone deleted the container, or a proxy has not heard of it yet (SWIFT.md 4.14). However
+        many workers met it, the container that was made as number `made` is replaced once."""
+        async with self._making:
+            if self._made == made:
+                await self.prepare()
+
     async def put(self, key: str, body: Body, headers: ObjectHeaders) -> Stored:
         digesting = DigestingBody(body)
         fields = _render(headers)
         if body.md5 is not None:
             fields["ETag"] = body.md5
+        made = self._made
         answer = await self._request("put", _Request("PUT", key, fields), digesting)
+        if answer.status == 404:
+            await self._make_again(made)
+            raise Unavailable("put", key, "the container was not there, and is made again", status=404)
         request_id = answer.headers.get("X-Trans-Id")
         sent_md5 = await digesting.sent_md5()
         if answer.status != 201:
@@ -86,12 +102,12 @@ class SwiftStore:
         while True:
             if start_after is not None:
                 query["marker"] = start_after
-            rows = await self._page(prefix, query)
-            if not rows:
+            page = await self._page(prefix, query)
+            if not page:
                 return
-            for row in rows:
-                yield _listed(row)
-            start_after = rows[-1].get("subdir") or rows[-1]["name"]
+            for item in page:
+                yield item
+            start_after = page[-1].name
 
     async def delete(self, keys: Iterable[str]) -> None:
         for key in keys:
@@ -115,53 +131,57 @@ class SwiftStore:
         )
 
     async def ask_limits(self) -> Limits:
-        """`GET /info`, once; the defaults where a cluster hides it (SWIFT.md 4.3)."""
+        """`GET /info`, once; the defaults where a cluster hides it or answers nonsense (SWIFT.md 4.3)."""
         if self._asked is None:
-            swift = (await self._info()).get("swift", {})
+            info = await self._info()
             self._asked = Limits(
-                max_name_bytes=int(swift.get("max_object_name_length", self.limits.max_name_bytes)),
-                max_object_bytes=int(swift.get("max_file_size", self.limits.max_object_bytes)),
+                max_name_bytes=_positive(info.get("max_object_name_length"), self.limits.max_name_bytes),
+                max_object_bytes=_positive(info.get("max_file_size"), self.limits.max_object_bytes),
             )
         return self._asked
 
     async def aclose(self) -> None:
         """The transport belongs to whoever made it."""
 
-    async def _page(self, prefix: str, query: Mapping[str, str]) -> Rows:
+    async def _page(self, prefix: str, query: Mapping[str, str]) -> Page:
         request = _Request("GET", query="?" + urlencode(query), max_answer=_MAX_PAGE_BYTES)
         answer = await self._request("list", request)
         if answer.status != 200:
             raise error_from_response("list", prefix or self._container, answer)
         try:
-            rows: Rows = json.loads(answer.body)
-        except ValueError:
-            raise StoreError("list", prefix, "the answer is not JSON", status=answer.status) from None
-        return rows
+            return [_listed(row) for row in json.loads(answer.body)]
+        except (ValueError, TypeError, KeyError):
+            raise StoreError("list", prefix, "the answer is not a JSON listing", status=answer.status) from None
 
-    async def _info(self) -> dict[str, Any]:
+    async def _info(self) -> Mapping[str, Any]:
+        """The cluster's `swift` section; empty where it cannot be had."""
         host = urlsplit((await self._account.token()).storage_url)
         try:
             answer = await self._transport.request("GET", f"{host.scheme}://{host.netloc}/info", {})
-            found = json.loads(answer.body) if answer.status == 200 else {}
-        except TransportError as error:
-            raise Unavailable("info", self._container, str(error)) from error
-        except ValueError:
+            found = json.loads(answer.body)["swift"] if answer.status == 200 else {}
+        except (TransportError, ValueError, TypeError, KeyError):
             return {}
         return found if isinstance(found, dict) else {}
 
     async def _policy_hint(self, status: int) -> str:
         if status == 409:
             return f"container {self._container} exists with another storage policy than {self._policy!r}"
-        policies = (await self._info()).get("swift", {}).get("policies", [])
-        names = ", ".join(policy["name"] for policy in policies) or "the operator knows them"
+        policies = (await self._info()).get("policies")
+        known = policies if isinstance(policies, list) else []
+        names = ", ".join(str(policy.get("name")) for policy in known) or "the operator knows them"
         return f"the cluster has no storage policy {self._policy!r}; choose from: {names}"
 
     async def _request(self, operation: str, request: "_Request", body: Body | None = None) -> Answer:
         """With the shared token; when it is refused, once more with a new one (radosgw says 403 for expired)."""
         token = await self._account.token()
         answer = await self._send(operation, request, token, body)
-        if answer.status in (401, 403) and (renewed := await self._account.renewed(token)) is not None:
-            answer = await self._send(operation, request, renewed, body)
+        if answer.status in (401, 403):
+            renewed = await self._account.renewed(token)
+            if renewed is not None:
+                answer = await self._send(operation, request, renewed, body)
+            elif answer.status == 401:
+                hint = "OS_AUTH_TOKEN is not accepted any more: get a new one (`openstack token issue`, say)"
+                raise Denied(operation, request.key or self._container, hint, status=401)
         return answer
 
     async def _send(self, operation: str, request: "_Request", token: Token, body: Body | None) -> Answer:
@@ -173,7 +193,7 @@ class SwiftStore:
         try:
             return await self._transport.request(request.method, url, fields, body, max_answer=request.max_answer)
         except TransportError as error:
-            raise Unavailable(operation, request.key or self._container, str(error)) from error
+            raise error_from_transport(operation, request.key or self._container, error) from error
 
 
 def open_store(destination: Destination, context: StoreContext) -> SwiftStore:
@@ -181,7 +201,9 @@ def open_store(destination: Destination, context: StoreContext) -> SwiftStore:
     length = len(destination.root.encode())
     if length > 256:
         raise UsageError(f"the container name has {length} bytes, Swift takes 256")
-    account = Account(login_from(context.environ), context.transport)
+    if any(name.lower() == "mtime" for name, _ in context.headers.meta):
+        raise UsageError("--meta Mtime is the file's own modification time, which bulkput sets itself")
+    account = Account(login_from(context.environ), context)
     return SwiftStore(destination.root, account, context.transport, policy=context.storage_policy)
 
 
@@ -205,8 +227,7 @@ def _render(headers: ObjectHeaders) -> dict[str, str]:
         rendered["Cache-Control"] = headers.cache_control
     if headers.expires_in_s is not None:
         rendered["X-Delete-After"] = str(headers.expires_in_s)
-    rendered.update(headers.extra)
-    return rendered
+    return overlaid(rendered, headers.extra)
 
 
 def mtime_text(mtime_ns: int) -> str:
@@ -216,6 +237,10 @@ def mtime_text(mtime_ns: int) -> str:
     """
     seconds, nanoseconds = divmod(mtime_ns, 1_000_000_000)
     return f"{seconds + 1e-9 * nanoseconds:f}"
+
+
+def _positive(value: object, otherwise: int) -> int:
+    return value if isinstance(value, int) and value > 0 else otherwise
 
 
 def _listed(row: Mapping[str, Any]) -> RemoteObject | Prefix:

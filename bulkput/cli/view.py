@@ -1,0 +1,79 @@
+"""What an upload shows while it goes on: data on stdout; lines and progress on stderr, as long as anyone reads them."""
+
+import json
+import time
+from typing import Literal
+
+from rich.console import Console
+
+from bulkput import events as ev
+from bulkput.cli.output import CannotWriteError, write_line
+from bulkput.engine.descriptors import fitting_concurrency
+from bulkput.engine.run import upload
+from bulkput.engine.stop import Stop
+from bulkput.model import Reason
+from bulkput.options import UploadOptions
+from bulkput.recorder import Recorder, Summary
+from bulkput.report.lines import event_json, event_line, planned_line, summary_lines
+from bulkput.report.progress import Screen, progress
+
+_RETRY_LINE_EVERY_S = 5.0
+
+
+class View:
+    """One run of `upload`, watched."""
+
+    def __init__(
+        self, *, verbose: bool, quiet: bool, as_json: bool, progress: Literal["auto", "bar", "plain", "none"]
+    ) -> None:
+        self._verbose = verbose
+        self._quiet = quiet
+        self._as_json = as_json
+        self._progress: Literal["auto", "bar", "plain", "none"] = "none" if quiet else progress
+        self._screen = Screen(Console(stderr=True, highlight=False))
+        self._next_retry_line = 0.0
+        self._lost_output: CannotWriteError | None = None
+        self.exit_code = 3
+
+    async def run(self, sources: tuple[str, ...], destination: str, options: UploadOptions, stop: Stop) -> Summary:
+        recorder = Recorder()
+        fitting, advice = fitting_concurrency(options)
+        if advice is not None:
+            self._screen.say(advice)
+        with progress(self._progress, recorder, self._screen):
+
+            def show(event: ev.Event) -> None:
+                self._show(event, stop)
+
+            summary = await upload(sources, destination, options=fitting, recorder=recorder, on_event=show, stop=stop)
+        if not self._quiet or not summary.adds_up:
+            for line in summary_lines(summary):
+                self._screen.say(line)
+        self.exit_code = summary.exit_code
+        if self._lost_output is not None and not self._lost_output.is_reader_gone:
+            self.exit_code = 3
+        return summary
+
+    def _show(self, event: ev.Event, stop: Stop) -> None:
+        row = event_json(event) if self._as_json else None
+        planned = planned_line(event) if not self._as_json and not self._quiet else None
+        if self._lost_output is None and (row is not None or planned is not None):
+            try:
+                write_line(json.dumps(row) if row is not None else str(planned))
+            except CannotWriteError as error:
+                self._lost_output = error
+                stop.pull(ev.Stopping(str(error), ev.StopCause.INTERRUPTED))
+        if (line := event_line(event, verbose=self._verbose)) is not None and not self._is_too_many(event):
+            self._screen.say(line)
+
+    def _is_too_many(self, event: ev.Event) -> bool:
+        """Retries come in swarms: unless asked for each, one line now and then tells that there are some."""
+        match event:
+            case ev.Skipped(skip=skip) if skip.reason is Reason.DRY_RUN:
+                return True
+            case ev.Retrying() if not self._verbose:
+                now = time.monotonic()
+                if self._quiet or now < self._next_retry_line:
+                    return True
+                self._next_retry_line = now + _RETRY_LINE_EVERY_S
+        return False
