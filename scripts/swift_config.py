@@ -58,6 +58,8 @@ container_update_timeout = 60
 
 # error_suppression_limit: with a single replica, ten errors would otherwise close the store for a minute.
 # slo, dlo: from the tenth small segment on a download gets one segment a second; tests read such objects.
+# cache: tokens live there. Of Swift's own two connections and one second of patience, 100 requests at once run out, and
+# are told that their token is not valid.
 # ratelimit: present for what /info says; as long as no limit is set it lets everything through.
 PROXY_SERVER = """
 [pipeline:main]
@@ -82,6 +84,11 @@ use = egg:swift#proxy_logging
 [filter:cache]
 use = egg:swift#memcache
 memcache_servers = 127.0.0.1:{memcached}
+memcache_max_connections = 256
+connect_timeout = 10
+pool_timeout = 60
+io_timeout = 60
+error_suppression_limit = 1000000
 [filter:listing_formats]
 use = egg:swift#listing_formats
 [filter:bulk]

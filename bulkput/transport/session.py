@@ -30,6 +30,8 @@ _RESENDS = 3
 """How often in a row a dead kept-alive connection may be drawn from the pool before it counts as a failure."""
 _ONE_WRITE = 64 * 1024
 """A body up to this goes to the kernel with its head at once; whether a larger one has gone is tracked."""
+_LARGEST_WRITE = 1024 * 1024
+"""aiohttp takes no more in one piece: joining head and body is a copy, which holds the event loop."""
 _SETTLE_S = 5.0
 """A writer that was cancelled ends within a turn of the event loop; this only keeps a surprise from hanging."""
 _CONTINUE_S = 2.0
@@ -199,7 +201,7 @@ class _Attempt:
     def payload(self) -> bytes | AsyncIterator[bytes] | None:
         if self.body is None:
             return None
-        if self.body.data is None:
+        if self.body.data is None or len(self.body.data) > _LARGEST_WRITE:
             self.tracker = aiohttp.UploadTracker()
             self.pump = self._pump(self.body)
             return self.pump

@@ -1,6 +1,7 @@
 """A TCP server that answers as the test says, byte for byte, whatever HTTP would want."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 
@@ -9,8 +10,11 @@ CREATED = b"HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n"
 
 
 @asynccontextmanager
-async def raw_server(behave: Behave) -> AsyncIterator[str]:
-    """`behave(reader, writer, n)` serves the n-th connection, counted from 0; it is closed when that returns."""
+async def raw_server(behave: Behave, *, receive_buffer: int | None = None) -> AsyncIterator[str]:
+    """`behave(reader, writer, n)` serves the n-th connection, counted from 0; it is closed when that returns.
+
+    With a small `receive_buffer` (bytes) a client keeps what the server does not read.
+    """
     count = 0
     running: set[asyncio.Task[None]] = set()
 
@@ -27,7 +31,10 @@ async def raw_server(behave: Behave) -> AsyncIterator[str]:
             running.discard(task)
             writer.close()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    listener = socket.create_server(("127.0.0.1", 0))
+    if receive_buffer is not None:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+    server = await asyncio.start_server(serve, sock=listener, limit=receive_buffer or 65_536)
     try:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     finally:

@@ -1,7 +1,10 @@
 """What servers and connections do wrong, seen by the transport and the plain HTTP store."""
 
 import asyncio
+import os
 import socket
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from aiohttp.abc import AbstractResolver, ResolveResult
@@ -9,7 +12,9 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from bulkput.engine.run import open_store
 from bulkput.errors import StoreError, TooLarge, Unavailable
 from bulkput.events import Event, Requested
-from bulkput.options import RetryOptions, WireOptions
+from bulkput.model import SourceFile
+from bulkput.options import BodyOptions, RetryOptions, WireOptions
+from bulkput.payload.body import BodyOpener
 from bulkput.transport.session import SessionTransport
 from tests.contract.suite import HEADERS, ONCE, Pieces, whole
 from tests.faults.raw import CREATED, raw_server, read_request
@@ -197,3 +202,91 @@ async def test_connections_are_spread_over_all_addresses_of_the_host() -> None:
             await transport.request("PUT", f"http://many.example:{port}/x", {}, whole(b"x"))
         await transport.aclose()
     assert sorted(set(hits)) == ["127.0.0.1", "127.0.0.2"]
+
+
+@pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 417 Expectation Failed\r\nContent-Length: 0\r\n\r\n"])
+async def test_a_server_that_does_not_know_expect_gets_its_body_all_the_same(answer: bytes) -> None:
+    """Silent or with 417: after a short wait the body goes without asking, and from then on at once."""
+    heads: list[bool] = []
+
+    async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, _: int) -> None:
+        while True:
+            head = await reader.readuntil(b"\r\n\r\n")
+            heads.append(b"Expect: 100-continue" in head)
+            if heads[-1]:
+                writer.write(answer)
+                await reader.read(1)  # nothing comes: the client waits, then turns to a new connection
+                return
+            await reader.readexactly(140_000)
+            writer.write(CREATED)
+
+    body = Pieces((b"a" * 70_000, b"b" * 70_000))
+    wire = WireOptions(expect_above=100_000)
+    async with raw_server(behave) as url, open_store(f"{url}/", wire=wire, retry=ONCE, environ={}) as (store, _):
+        await store.put("first", body, HEADERS)
+        await store.put("second", body, HEADERS)
+    assert heads == [True, False, False]
+
+
+async def test_success_before_a_body_in_memory_was_sent_is_no_success() -> None:
+    """Also where the body is one piece, most of which is still in the process."""
+
+    async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, _: int) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(CREATED)
+        await asyncio.Event().wait()
+
+    async with (
+        raw_server(behave, receive_buffer=4096) as url,
+        open_store(f"{url}/", retry=ONCE, environ={}) as (store, _),
+    ):
+        with pytest.raises(Unavailable, match="201 before the body had been sent"):
+            await store.put("large", whole(bytes(8 * 1024 * 1024)), HEADERS)
+
+
+async def test_an_object_that_kills_connections_is_not_sent_over_and_over() -> None:
+    """The resend of a stale connection is for connections that died idle: on a new one the failure counts."""
+    sent = 0
+
+    async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, _: int) -> None:
+        nonlocal sent
+        while True:
+            head, _ = await read_request(reader)
+            if b"/poison" in head:
+                sent += 1
+                return
+            writer.write(CREATED)
+
+    async with raw_server(behave) as url, open_store(f"{url}/", retry=ONCE, environ={}) as (store, _):
+        await store.put("good", whole(b"x"), HEADERS)
+        with pytest.raises(Unavailable):
+            await store.put("poison", whole(b"x"), HEADERS)
+    assert sent == 2
+
+
+async def test_a_file_is_closed_when_its_upload_breaks_off(tmp_path: Path) -> None:
+    """At once, not when the garbage collector comes by."""
+    path = tmp_path / "large"
+    path.write_bytes(bytes(8_000_000))
+    os.utime(path, (0, 0))
+
+    async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, _: int) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n")
+        await asyncio.Event().wait()
+
+    opener = BodyOpener(BodyOptions(), lambda _event: None)
+    async with raw_server(behave) as url, open_store(f"{url}/", retry=ONCE, environ={}) as (store, _):
+        body = await opener.open(SourceFile(os.fsencode(path), b"large", 8_000_000, 0))
+        with pytest.raises(StoreError, match="503"):
+            await store.put("large", body, HEADERS)
+        assert str(path) not in await asyncio.to_thread(_open_files)
+    opener.close()
+
+
+def _open_files() -> set[str]:
+    found = set()
+    for number in os.listdir("/proc/self/fd"):
+        with suppress(OSError):
+            found.add(os.readlink(f"/proc/self/fd/{number}"))
+    return found
