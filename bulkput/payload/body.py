@@ -14,11 +14,14 @@ import hashlib
 import os
 import stat
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from io import FileIO
 
-import aiofiles
+from aiofiles.threadpool import wrap
+from aiofiles.threadpool.binary import AsyncFileIO
 
 from bulkput.errors import SourceError
 from bulkput.events import Emit, Streaming
@@ -89,9 +92,7 @@ class StreamedFile:
     async def chunks(self) -> AsyncGenerator[bytes, None]:
         """Raises SourceError: vanished, unreadable, or changed since this body was made or while it was read."""
         try:
-            async with aiofiles.open(
-                self._path, "rb", buffering=0, opener=_open_regular, executor=self._executor
-            ) as file:
+            async with self._opened() as file:
                 self._check(os.fstat(file.fileno()))
                 remaining = self.size
                 while remaining:
@@ -105,6 +106,23 @@ class StreamedFile:
                     self._sent(self.size - remaining)
         except OSError as error:
             raise source_error(self._path, error) from error
+
+    @asynccontextmanager
+    async def _opened(self) -> AsyncIterator[AsyncFileIO]:
+        """The file, closed at the end; also when the wait for its opening is cancelled, where aiofiles.open would
+        leave it to the garbage collector."""
+        loop = asyncio.get_running_loop()
+        opening = loop.run_in_executor(self._executor, _open_file, self._path)
+        try:
+            opened = await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            opening.add_done_callback(_close_unwanted)
+            raise
+        file = wrap(opened, loop=loop, executor=self._executor)
+        try:
+            yield file
+        finally:
+            await file.close()
 
     def _check(self, status: os.stat_result) -> None:
         if Version.of(status) != self.version:
@@ -176,6 +194,15 @@ def _settled(fd: int) -> Version:
         time.sleep(_TICK_S - age_s)
         status = os.fstat(fd)
     return Version.of(status)
+
+
+def _open_file(path: bytes) -> FileIO:
+    return FileIO(path, "rb", opener=_open_regular)
+
+
+def _close_unwanted(opening: "asyncio.Future[FileIO]") -> None:
+    if not opening.cancelled() and opening.exception() is None:
+        opening.result().close()
 
 
 def _open_regular(path: bytes | str, _flags: int = 0) -> int:

@@ -40,6 +40,7 @@ http {{
             create_full_put_path on;
             dav_access user:rw;
         }}
+        {locations}
     }}
 }}
 """
@@ -54,8 +55,10 @@ class NginxDav:
 
 
 @contextmanager
-def nginx_dav(root: Path | None = None) -> Iterator[NginxDav]:
+def nginx_dav(root: Path | None = None, *, locations: str = "") -> Iterator[NginxDav]:
     """An nginx that stores below `root` (default: a directory that goes with the block) while the block runs.
+
+    `locations` is more of its configuration, in which `{{root}}` stands for the directory.
 
     It gets its listening socket from us, as on an upgrade of its binary (variable NGINX): the port is never free
     between our choosing it and its binding it, and connections wait in the socket until nginx takes them.
@@ -68,9 +71,7 @@ def nginx_dav(root: Path | None = None) -> Iterator[NginxDav]:
         files = root or state / "files"
         files.mkdir(exist_ok=True)
         port = listener.getsockname()[1]
-        # Started by root, workers would become another user and could not write here.
-        user = f"user {pwd.getpwuid(os.getuid()).pw_name};" if os.getuid() == 0 else ""
-        (state / "nginx.conf").write_text(CONFIG.format(state=state, root=files.resolve(), port=port, user=user))
+        (state / "nginx.conf").write_text(_config(state, files.resolve(), port, locations))
         server = start(state, listener)
         listener.close()
         try:
@@ -83,6 +84,13 @@ def nginx_dav(root: Path | None = None) -> Iterator[NginxDav]:
             except subprocess.TimeoutExpired:
                 server.kill()
                 server.wait()
+
+
+def _config(state: Path, root: Path, port: int, locations: str) -> str:
+    # Started by root, workers would become another user and could not write here.
+    user = f"user {pwd.getpwuid(os.getuid()).pw_name};" if os.getuid() == 0 else ""
+    more = locations.replace("{{root}}", str(root))
+    return CONFIG.format(state=state, root=root, port=port, user=user, locations=more)
 
 
 def start(state: Path, listener: socket.socket) -> subprocess.Popen[bytes]:
