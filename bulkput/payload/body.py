@@ -109,8 +109,8 @@ class StreamedFile:
 
     @asynccontextmanager
     async def _opened(self) -> AsyncIterator[AsyncFileIO]:
-        """The file, closed at the end; also when the wait for its opening is cancelled, where aiofiles.open would
-        leave it to the garbage collector."""
+        """The file, closed at the end. A cancellation may come while it is opened or closed: both happen all the same,
+        where aiofiles by itself would leave the file to the garbage collector."""
         loop = asyncio.get_running_loop()
         opening = loop.run_in_executor(self._executor, _open_file, self._path)
         try:
@@ -122,7 +122,7 @@ class StreamedFile:
         try:
             yield file
         finally:
-            await file.close()
+            await asyncio.shield(loop.run_in_executor(self._executor, opened.close))
 
     def _check(self, status: os.stat_result) -> None:
         if Version.of(status) != self.version:
@@ -159,7 +159,8 @@ class BodyOpener:
         )
 
     def close(self) -> None:
-        self._executor.shutdown(wait=False, cancel_futures=True)
+        """What is queued still runs: it may be the closing of a file."""
+        self._executor.shutdown(wait=False)
 
 
 def _read(path: bytes, limit: int) -> WholeFile | Version:
