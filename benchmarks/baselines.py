@@ -39,12 +39,13 @@ class Account:
         answer = self._send("GET", auth.path, {"X-Auth-User": user, "X-Auth-Key": key})
         if answer.status not in (200, 204):
             raise SystemExit(f"login: {answer.status} {answer.reason}")
-        storage = urlsplit(answer.headers["X-Storage-Url"])
+        self.storage_url = answer.headers["X-Storage-Url"]
+        storage = urlsplit(self.storage_url)
         self.token = {"X-Auth-Token": answer.headers["X-Auth-Token"]}
         self._path = storage.path
         if storage.netloc != auth.netloc:
             self._connection.close()
-            self._connection = _connect(answer.headers["X-Storage-Url"])
+            self._connection = _connect(self.storage_url)
 
     def request(self, method: str, path: str, body: bytes | None = None) -> HTTPResponse:
         return self._send(method, f"{self._path}/{quote(path)}", self.token, body)

@@ -1,0 +1,152 @@
+"""Who is compared: each contender as the command that a user would type, with 64 requests in flight where it can.
+
+One that is not installed is named as missing. What a contender leaves undone (an MD5, a check) stands in its `note`,
+because it is part of what it costs.
+"""
+
+import importlib.metadata
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.servers import Address
+
+HERE = Path(__file__).parent
+IN_FLIGHT = "64"
+_VENV = Path(sys.executable).parent
+_SWIFT_VENV = Path(os.environ.get("SWIFT_VENV", HERE.parent / ".tools" / "swift-venv")) / "bin"
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """What to run, and the variables it needs."""
+
+    arguments: tuple[str, ...]
+    environ: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contender:
+    """`command(address, tree)` is None where the contender does not speak what the server does."""
+
+    name: str
+    version: Callable[[], str | None]
+    """None: not installed."""
+    command: Callable[[Address, Path], Command | None]
+    note: str = ""
+
+
+def _package(name: str) -> Callable[[], str | None]:
+    def version() -> str | None:
+        try:
+            return importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            return None
+
+    return version
+
+
+def _program(path: str, *arguments: str) -> Callable[[], str | None]:
+    def version() -> str | None:
+        program = shutil.which(path)
+        if program is None:
+            return None
+        said = subprocess.run([program, *arguments], capture_output=True, text=True, check=False).stdout
+        return " ".join(said.split()[:2])
+
+    return version
+
+
+def _python(script: str, *arguments: str) -> tuple[str, ...]:
+    return (sys.executable, "-m", f"benchmarks.{script}", *arguments)
+
+
+def _baseline(way: str) -> Callable[[Address, Path], Command | None]:
+    def command(address: Address, tree: Path) -> Command | None:
+        return Command(_python("baselines", way, str(tree), address.container), address.swift)
+
+    return command
+
+
+def _bulkput(address: Address, tree: Path) -> Command:
+    to = address.http or f"swift://{address.container}"
+    return Command((str(_VENV / "bulkput"), "upload", str(tree), to, "-q", "--concurrency", IN_FLIGHT), address.swift)
+
+
+def _plain_aiohttp(address: Address, tree: Path) -> Command:
+    return Command(_python("plain_aiohttp", str(tree), address.http or address.container), address.swift)
+
+
+def _obstore(address: Address, tree: Path) -> Command | None:
+    return Command(_python("obstore_put", str(tree), address.http), {}) if address.http else None
+
+
+def _curl(address: Address, tree: Path) -> Command | None:
+    return Command(_python("curl_put", str(tree), address.http), {}) if address.http else None
+
+
+def _swiftclient(address: Address, tree: Path) -> Command:
+    unchecked = () if address.proves_bytes else ("--ignore-checksum",)
+    swift = (str(_SWIFT_VENV / "swift"), "-q", "upload", *unchecked, "--object-threads", IN_FLIGHT)
+    return Command((*swift, address.container, str(tree)), address.swift)
+
+
+def _rclone(address: Address, tree: Path) -> Command | None:
+    if not address.proves_bytes:
+        return None  # its Swift library wants the ETag, and no flag talks it out of that
+    environ = {
+        "RCLONE_CONFIG": os.devnull,
+        "RCLONE_SWIFT_AUTH": address.swift["ST_AUTH"],
+        "RCLONE_SWIFT_USER": address.swift["ST_USER"],
+        "RCLONE_SWIFT_KEY": address.swift["ST_KEY"],
+    }
+    rclone = ("rclone", "copy", "--transfers", IN_FLIGHT, "--no-check-dest")
+    return Command((*rclone, str(tree), f":swift:{address.container}"), environ)
+
+
+def _s5cmd(address: Address, tree: Path) -> Command | None:
+    if not address.s3:
+        return None
+    user, key = address.swift["ST_USER"], address.swift["ST_KEY"]
+    environ = {"AWS_ACCESS_KEY_ID": user, "AWS_SECRET_ACCESS_KEY": key, "AWS_REGION": "us-east-1"}
+    s5cmd = (str(_VENV / "s5cmd"), "--endpoint-url", address.s3, "--numworkers", IN_FLIGHT)
+    return Command((*s5cmd, "cp", f"{tree}/", f"s3://{address.container}/"), environ)
+
+
+CONTENDERS = (
+    Contender(
+        name="bindings of 2009",
+        version=lambda: "HEAD, HEAD, PUT, one by one",
+        command=_baseline("bindings"),
+        note="naive baseline; no MD5",
+    ),
+    Contender(
+        name="REST of 2009",
+        version=lambda: "http.client, one by one",
+        command=_baseline("rest"),
+        note="naive baseline; no MD5",
+    ),
+    Contender(name="bulkput", version=_package("bulkput"), command=_bulkput),
+    Contender(
+        name="plain aiohttp",
+        version=_package("aiohttp"),
+        command=_plain_aiohttp,
+        note="64 in flight, MD5 sent; no walk, retries or checks",
+    ),
+    Contender(
+        name="python-swiftclient",
+        version=_program(str(_SWIFT_VENV / "swift"), "--version"),
+        command=_swiftclient,
+        note="HEAD and PUT per object",
+    ),
+    Contender(name="rclone", version=_program("rclone", "version"), command=_rclone, note="HEAD and PUT per object"),
+    Contender(
+        name="s5cmd", version=_program(str(_VENV / "s5cmd"), "version"), command=_s5cmd, note="S3; SHA-256 signed"
+    ),
+    Contender(name="obstore", version=_package("obstore"), command=_obstore, note="Rust; plain HTTP, no MD5"),
+    Contender(name="curl -Z", version=_program("curl", "--version"), command=_curl, note="plain HTTP, no MD5"),
+)

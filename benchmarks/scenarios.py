@@ -1,0 +1,76 @@
+"""What is uploaded: how many files, how large, how compressible. The same seed gives the same bytes anywhere."""
+
+import math
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """A tree to upload, described well enough to be made again.
+
+    `size` is in bytes: every file's with `fixed`; the median with `lognormal` (the shape that file systems have: many
+    small, few large), each at most 64 x the median. `compressible` is the share of bytes that repeat.
+    """
+
+    name: str
+    count: int
+    size: int
+    distribution: Literal["fixed", "lognormal"] = "fixed"
+    compressible: float = 0.0
+    seed: int = 42
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """A scenario on disk, with what a store must hold afterwards."""
+
+    path: Path
+    count: int
+    bytes: int
+
+
+SCENARIOS = {
+    scenario.name: scenario
+    for scenario in (
+        Scenario(name="small", count=5_000, size=16 * 1024),
+        Scenario(name="tiny", count=5_000, size=100),
+        Scenario(name="mixed", count=2_000, size=8 * 1024, distribution="lognormal", compressible=0.5),
+        Scenario(name="large", count=8, size=64 * 1024 * 1024),
+        # The real Swift on two cores stores some hundred objects a second: enough to tell contenders apart.
+        Scenario(name="few", count=600, size=16 * 1024),
+        Scenario(name="smoke", count=40, size=2_000, distribution="lognormal", compressible=0.5),
+    )
+}
+
+
+def sizes(scenario: Scenario) -> Iterator[int]:
+    """The files' sizes, in order."""
+    chance = random.Random(scenario.seed)
+    for _ in range(scenario.count):
+        match scenario.distribution:
+            case "fixed":
+                yield scenario.size
+            case "lognormal":
+                yield min(round(scenario.size * math.exp(chance.gauss(0, 1.3))), 64 * scenario.size)
+
+
+def make_tree(scenario: Scenario, root: Path) -> Tree:
+    """Write the files below `root`, a hundred per directory."""
+    content = random.Random(scenario.seed + 1)
+    total = 0
+    for number, size in enumerate(sizes(scenario)):
+        folder = root / f"{number // 100:04d}"
+        if number % 100 == 0:
+            folder.mkdir(parents=True)
+        repeated = round(size * scenario.compressible)
+        (folder / f"{number:06d}.bin").write_bytes(
+            content.randbytes(size - repeated) + b"bulkput " * (repeated // 8 + 1)
+        )
+        with (folder / f"{number:06d}.bin").open("r+b") as file:
+            file.truncate(size)
+        total += size
+    return Tree(root, scenario.count, total)

@@ -1,0 +1,159 @@
+"""Where uploads go: an nginx that stores real bytes, a real Swift, the devserver with latency.
+
+Each server says how a contender reaches a fresh container, and counts afterwards what is in it by means that no
+contender has a part in.
+"""
+
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+from urllib.parse import urlsplit
+
+from benchmarks.baselines import Account
+from tests.servers.devserver import devserver_process
+from tests.servers.nginx import nginx_dav
+from tests.servers.swift import RealSwift, real_swift
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Address:
+    """How to reach one fresh container. `swift` are v1 variables, `http` and `s3` base URLs; empty: not spoken."""
+
+    container: str
+    swift: Mapping[str, str] = field(default_factory=dict)
+    http: str = ""
+    s3: str = ""
+    proves_bytes: bool = True
+    """False: answers carry no ETag, so contenders that would compare it have to be told not to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What a container holds."""
+
+    objects: int
+    bytes: int
+
+
+class Server(Protocol):
+    @property
+    def name(self) -> str: ...
+
+    def address(self, container: str) -> Address: ...
+
+    def held(self, container: str, *, expected: int) -> Held:
+        """Counted now; where a store counts late, waited for until there are `expected` objects, or a while."""
+
+    def drop(self, container: str) -> None: ...
+
+
+# As much Swift and S3 as a client wants to see around its object PUTs. The PUTs themselves are DAV's.
+_PRETENCE = """
+location = /auth/v1.0 {
+    add_header X-Storage-Url http://127.0.0.1:$server_port/v1/AUTH_bench;
+    add_header X-Auth-Token bench;
+    return 204;
+}
+location ~ ^/v1/AUTH_bench/[^/]+/?$ {
+    if ($request_method = PUT) { return 201; }
+    add_header X-Container-Object-Count 0;
+    add_header X-Container-Bytes-Used 0;
+    return 204;
+}
+location /v1/AUTH_bench/ {
+    alias {{root}}/;
+    client_max_body_size 0;
+    dav_methods PUT DELETE;
+    create_full_put_path on;
+    dav_access user:rw;
+}
+location ~ ^/[^/]+/?$ { return 200; }
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Nginx:
+    """nginx with DAV on a tmpfs: the fastest server here that keeps what it is sent."""
+
+    url: str
+    root: Path
+    name: str = "nginx"
+
+    def address(self, container: str) -> Address:
+        return Address(
+            container=container,
+            swift={"ST_AUTH": f"{self.url}/auth/v1.0", "ST_USER": "bench:bench", "ST_KEY": "bench"},
+            http=f"{self.url}/{container}/",
+            s3=self.url,
+            proves_bytes=False,
+        )
+
+    def held(self, container: str, *, expected: int) -> Held:
+        files = [path for path in (self.root / container).rglob("*") if path.is_file()]
+        return Held(len(files), sum(path.stat().st_size for path in files))
+
+    def drop(self, container: str) -> None:
+        shutil.rmtree(self.root / container, ignore_errors=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Swift:
+    """A server that speaks Swift: the real one, or the devserver."""
+
+    name: str
+    account: RealSwift
+    has_s3: bool
+
+    def address(self, container: str) -> Address:
+        parts = urlsplit(self.account.auth_url)
+        s3 = f"{parts.scheme}://{parts.netloc}" if self.has_s3 else ""
+        return Address(container=container, swift=self.account.environment, s3=s3)
+
+    def held(self, container: str, *, expected: int) -> Held:
+        until = time.monotonic() + 15
+        while True:
+            headers = self._logged_in().request("HEAD", container).headers
+            held = Held(
+                int(headers.get("X-Container-Object-Count", "0")), int(headers.get("X-Container-Bytes-Used", "0"))
+            )
+            if held.objects >= expected or time.monotonic() > until:
+                return held
+            time.sleep(0.2)
+
+    def drop(self, container: str) -> None:
+        """Left where it is: the server goes with its run, and deleting would cost as much as uploading."""
+
+    def _logged_in(self) -> Account:
+        return Account(self.account.auth_url, self.account.user, self.account.key)
+
+
+@contextmanager
+def nginx() -> Iterator[Server]:
+    memory = Path("/dev/shm")
+    where = memory if memory.is_dir() and os.access(memory, os.W_OK) else None
+    with tempfile.TemporaryDirectory(prefix="bulkput-bench-", dir=where) as directory:
+        root = Path(directory) / "stored"
+        with nginx_dav(root, locations=_PRETENCE) as server:
+            yield Nginx(server.url, server.root)
+
+
+@contextmanager
+def swift() -> Iterator[Server]:
+    with real_swift() as account:
+        yield Swift("swift", account, has_s3=True)
+
+
+@contextmanager
+def far() -> Iterator[Server]:
+    """The devserver, 50 ms away from each PUT."""
+    with devserver_process("--latency", "put=0.05,head=0.01") as account:
+        yield Swift("devserver, 50 ms", account, has_s3=False)
+
+
+SERVERS = {"nginx": nginx, "swift": swift, "far": far}

@@ -1,0 +1,57 @@
+"""The benchmark itself, on forty files."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks.contenders import Command, Contender
+from benchmarks.results import Result, rows
+from benchmarks.run import measure
+from benchmarks.scenarios import SCENARIOS
+from benchmarks.servers import Address
+
+REPOSITORY = Path(__file__).parents[2]
+pytestmark = [pytest.mark.nginx, pytest.mark.timeout(120)]
+
+
+def test_a_round_measures_every_contender_and_writes_every_report(tmp_path: Path) -> None:
+    """python -m benchmarks.run --rounds 1 --only nginx/smoke --to DIRECTORY"""
+    command = [sys.executable, "-m", "benchmarks.run", "--rounds", "1", "--only", "nginx/smoke", "--to", str(tmp_path)]
+    subprocess.run(command, cwd=REPOSITORY, check=True, capture_output=True)
+    result = Result.load(tmp_path / "result.json")
+    measured = {run.contender: run for run in result.runs}
+    # Other people's programs may fail, and are then void; these are ours.
+    for name in ("bindings of 2009", "REST of 2009", "bulkput", "plain aiohttp"):
+        run = measured[name]
+        assert run.void is None and run.stored_objects == 40 and run.cpu_s > 0 and run.peak_kib > 1000
+    assert "curl -Z" in measured
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "RESULTS.md", "result.json", "results.html", "results.png", "results.svg"
+    ]  # fmt: skip
+
+
+def elsewhere(address: Address, tree: Path) -> Command:
+    """All goes well, into another container."""
+    away = address.http.replace(address.container, "elsewhere")
+    return Command((sys.executable, "-m", "bulkput", "upload", "-q", str(tree), away), {})
+
+
+def in_part(address: Address, tree: Path) -> Command:
+    """Exit code 0, and a file was left out."""
+    return Command(
+        (sys.executable, "-m", "bulkput", "upload", "-q", "--exclude", "000007*", str(tree), address.http), {}
+    )
+
+
+def test_a_contender_that_does_not_store_everything_is_void() -> None:
+    """Whatever its exit code says: what is in the container counts."""
+    contenders = [
+        Contender(name="elsewhere", version=lambda: "1", command=elsewhere),
+        Contender(name="in part", version=lambda: "1", command=in_part),
+    ]
+    table = rows(measure("nginx", SCENARIOS["smoke"], contenders, 1))
+    assert [row.void for row in table] == [
+        "1 of 1 rounds: stored 0 of 40 objects", "1 of 1 rounds: stored 39 of 40 objects"
+    ]  # fmt: skip

@@ -1,0 +1,92 @@
+"""What the benchmark makes of its records."""
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks.report import cells, html, markdown
+from benchmarks.results import Result, Run, Spread, rows, why_void
+from benchmarks.scenarios import SCENARIOS, make_tree, sizes
+
+
+def run(contender: str, number: int, wall_s: float, **different: object) -> Run:
+    facts = {
+        "server": "nginx", "scenario": "small", "contender": contender, "round": number, "objects": 100, "bytes": 1000,
+        "wall_s": wall_s, "cpu_s": 0.5, "peak_kib": 2048, "exit_code": 0, "stored_objects": 100, "stored_bytes": 1000,
+        "void": None,
+    }  # fmt: skip
+    return Run(**{**facts, **different})  # type: ignore[arg-type]
+
+
+RUNS = [
+    run("bulkput", 1, 1.0), run("slow", 1, 3.0), run("bulkput", 2, 2.0), run("slow", 2, 8.0),
+    run("liar", 1, 0.1, void="stored 98 of 100 objects"), run("liar", 2, 0.1),
+]  # fmt: skip
+
+
+def result() -> Result:
+    return Result(
+        command="python -m benchmarks.run", machine={"processor": "2 x a"}, versions={"bulkput": "1"},
+        notes={"slow": "<b>HEAD</b> | PUT"}, missing=["s5cmd"], runs=RUNS,
+    )  # fmt: skip
+
+
+def test_a_row_has_medians_and_extremes() -> None:
+    """Over the rounds, per object."""
+    bulkput = rows(RUNS)[0]
+    assert bulkput.objects_per_s == Spread(75.0, 50.0, 100.0)
+    assert bulkput.cpu_us_per_object == Spread(5000.0, 5000.0, 5000.0)
+    assert bulkput.peak_mib == Spread(2.0, 2.0, 2.0)
+
+
+def test_contenders_are_compared_within_a_round() -> None:
+    """The machine's speed drifts between rounds, and must not show."""
+    assert rows(RUNS)[1].times_slower == Spread(3.5, 3.0, 4.0)
+
+
+def test_one_void_round_voids_the_row() -> None:
+    """An upload that loses files is not fast."""
+    liar = rows(RUNS)[2]
+    assert liar.void == "1 of 2 rounds: stored 98 of 100 objects"
+    assert (liar.objects_per_s, liar.cpu_us_per_object, liar.times_slower) == (None, None, None)
+    assert "void" in cells(liar, result())
+
+
+@pytest.mark.parametrize(
+    ("different", "reason"),
+    [
+        ({}, None),
+        ({"exit_code": 1}, "exit code 1: the last line"),
+        ({"stored_objects": 98}, "stored 98 of 100 objects"),
+        ({"stored_objects": 101}, "stored 101 of 100 objects"),
+        ({"stored_bytes": 999}, "stored 999 of 1000 bytes"),
+    ],
+)
+def test_a_run_counts_only_when_everything_is_stored(different: dict[str, object], reason: str | None) -> None:
+    """Exit code, objects, bytes."""
+    assert why_void(run("x", 1, 1.0, **different), said="first\nthe last line") == reason
+
+
+def test_a_result_is_read_as_it_was_written(tmp_path: Path) -> None:
+    """JSON and back."""
+    result().save(tmp_path / "r.json")
+    assert Result.load(tmp_path / "r.json") == result()
+
+
+def test_missing_contenders_and_the_command_are_in_every_report() -> None:
+    """Nothing is silently dropped, and a reader can repeat it."""
+    for text in (markdown(result(), rows(RUNS)), html(result(), rows(RUNS))):
+        assert "s5cmd" in text and "python -m benchmarks.run" in text and "1 of 2 rounds: stored 98" in text
+    assert "<b>HEAD" not in html(result(), rows(RUNS))
+
+
+@pytest.mark.parametrize("name", ["smoke", "mixed"])
+def test_a_scenario_makes_the_same_tree_every_time(tmp_path: Path, name: str) -> None:
+    """Count, sizes and bytes follow from its seed."""
+    scenario = SCENARIOS[name]
+    assert list(sizes(scenario)) == list(sizes(scenario))
+    if name == "smoke":
+        first, second = make_tree(scenario, tmp_path / "a"), make_tree(scenario, tmp_path / "b")
+        assert (first.count, first.bytes) == (second.count, second.bytes) == (scenario.count, sum(sizes(scenario)))
+        for path in first.path.rglob("*.bin"):
+            assert path.read_bytes() == (second.path / path.relative_to(first.path)).read_bytes()
