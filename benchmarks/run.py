@@ -5,7 +5,7 @@
 Each round runs every contender once, one after the other (interleaved, so that a slow minute of the machine meets all
 of them), in four steps: prepare (a fresh container), gate (nothing else is running, the files are in the page cache),
 run (the whole process, start-up included), clean up (count what is stored, then drop it). Where there are two
-processors the client has one and the server the other.
+processors the client has one and nginx the other; a Swift is five processes and has both, like the client.
 """
 
 import argparse
@@ -14,6 +14,7 @@ import platform
 import sys
 import tempfile
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -32,10 +33,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only", nargs="+", default=PLAN, metavar="SERVER/SCENARIO", help=f"default: {' '.join(PLAN)}")
+    parser.add_argument("--contenders", nargs="+", metavar="NAME", help="only these; bulkput is the reference")
     parser.add_argument("--to", type=Path, default=Path(), help="directory for result.json")
     given = parser.parse_args()
     runs: list[Run] = []
-    present = [contender for contender in CONTENDERS if contender.version() is not None]
+    wanted = [contender for contender in CONTENDERS if not given.contenders or contender.name in given.contenders]
+    present = [contender for contender in wanted if contender.version() is not None]
     for place in given.only:
         server, _, scenario = place.partition("/")
         runs += measure(server, SCENARIOS[scenario], present, given.rounds)
@@ -44,7 +47,7 @@ def main() -> int:
         machine=machine(),
         versions={contender.name: contender.version() or "" for contender in present},
         notes={contender.name: contender.note for contender in present},
-        missing=[contender.name for contender in CONTENDERS if contender not in present],
+        missing=[contender.name for contender in wanted if contender not in present],
         runs=runs,
     )
     result.save(given.to / "result.json")
@@ -54,25 +57,27 @@ def main() -> int:
 
 def measure(server_name: str, scenario: Scenario, contenders: Sequence[Contender], rounds: int) -> list[Run]:
     """Every contender that speaks to the server, `rounds` times."""
-    two = (os.cpu_count() or 1) > 1
     runs = []
-    before = os.sched_getaffinity(0)
-    try:
-        if two:
-            os.sched_setaffinity(0, {SERVER_CPU})  # what is started from here inherits it
-        with tempfile.TemporaryDirectory(prefix="bulkput-bench-tree-") as directory, SERVERS[server_name]() as server:
-            tree = make_tree(scenario, Path(directory) / "tree")
-            for number in range(1, rounds + 1):
-                for turn, contender in enumerate(contenders):
-                    container = f"b{os.getpid()}-{scenario.name}-{number}-{turn}"
-                    command = contender.command(server.address(container), tree.path)
-                    if command is None:  # it does not speak what the server does
-                        continue
-                    ran, held = once(server, tree, command, container, cpus=CLIENT_CPU if two else None)
-                    runs.append(_recorded(server, scenario, tree, contender, number=number, ran=ran, held=held))
-                    print(_line(runs[-1]), file=sys.stderr)
-    finally:
-        os.sched_setaffinity(0, before)
+    all_cpus = os.sched_getaffinity(0)
+    start, has_own_cpu = SERVERS[server_name]
+    separate = has_own_cpu and len(all_cpus) > 1
+    with tempfile.TemporaryDirectory(prefix="bulkput-bench-tree-") as directory, ExitStack() as stack:
+        try:
+            if separate:
+                os.sched_setaffinity(0, {SERVER_CPU})  # what is started now inherits it
+            server = stack.enter_context(start())
+        finally:
+            os.sched_setaffinity(0, all_cpus)
+        tree = make_tree(scenario, Path(directory) / "tree")
+        for number in range(1, rounds + 1):
+            for turn, contender in enumerate(contenders):
+                container = f"b{os.getpid()}-{scenario.name}-{number}-{turn}"
+                command = contender.command(server.make(container), tree.path)
+                if command is None:  # it does not speak what the server does
+                    continue
+                ran, held = once(server, tree, command, container, cpus=CLIENT_CPU if separate else None)
+                runs.append(_recorded(server, scenario, tree, contender, number=number, ran=ran, held=held))
+                print(_line(runs[-1]), file=sys.stderr)
     return runs
 
 

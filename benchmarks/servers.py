@@ -45,7 +45,8 @@ class Server(Protocol):
     @property
     def name(self) -> str: ...
 
-    def address(self, container: str) -> Address: ...
+    def make(self, container: str) -> Address:
+        """A fresh container, there before anybody uploads: S3 clients do not make theirs."""
 
     def held(self, container: str, *, expected: int) -> Held:
         """Counted now; where a store counts late, waited for until there are `expected` objects, or a while."""
@@ -85,7 +86,8 @@ class Nginx:
     root: Path
     name: str = "nginx"
 
-    def address(self, container: str) -> Address:
+    def make(self, container: str) -> Address:
+        (self.root / container).mkdir()
         return Address(
             container=container,
             swift={"ST_AUTH": f"{self.url}/auth/v1.0", "ST_USER": "bench:bench", "ST_KEY": "bench"},
@@ -110,7 +112,8 @@ class Swift:
     account: RealSwift
     has_s3: bool
 
-    def address(self, container: str) -> Address:
+    def make(self, container: str) -> Address:
+        self._logged_in().request("PUT", container)
         parts = urlsplit(self.account.auth_url)
         s3 = f"{parts.scheme}://{parts.netloc}" if self.has_s3 else ""
         return Address(container=container, swift=self.account.environment, s3=s3)
@@ -156,4 +159,6 @@ def far() -> Iterator[Server]:
         yield Swift("devserver, 50 ms", account, has_s3=False)
 
 
-SERVERS = {"nginx": nginx, "swift": swift, "far": far}
+SERVERS = {"nginx": (nginx, True), "swift": (swift, False), "far": (far, True)}
+"""How to start each, and whether it gets a processor of its own. The real Swift is five processes: on one processor
+that would be all that is measured."""
