@@ -82,12 +82,15 @@ async def upload(
                     )
                     await pipeline.run(scan)
             finally:
-                elapsed_s = time.monotonic() - started
-                requests, connections = dict(wire_count.requests), wire_count.connections
-                emit(ev.Finished(elapsed_s, requests, connections, options.wire.concurrency))
+                emit(_finished(started, wire_count, options))
     finally:
         opener.close()
     return recorder.summary()
+
+
+def _finished(started: float, count: WireCount, options: UploadOptions) -> ev.Finished:
+    elapsed_s = time.monotonic() - started
+    return ev.Finished(elapsed_s, dict(count.requests), count.connections, options.wire.concurrency)
 
 
 async def _is_ready(store: Store, stop: Stop) -> bool:
