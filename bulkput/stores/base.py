@@ -26,7 +26,7 @@ class Store(Protocol):
     """A place for objects: one container, or one base URL. Safe for many concurrent calls.
 
     Keys are object names as text, sent as they are; whoever calls has put the prefix before them. Every method
-    raises StoreError (of `bulkput.errors`) for what the store refuses, and DESIGN's tree says what is retried.
+    raises StoreError for what the store refuses; the tree in `bulkput.errors` says what is retried.
     """
 
     @property

@@ -6,7 +6,7 @@
 | 404, 410                     | NotFound                      |                                                      |
 | 405, 501                     | Unsupported                   |                                                      |
 | 409, 412, 202 to a PUT       | Conflict                      | 202: Swift has a newer version of the object         |
-| 413                          | QuotaExceeded or TooLarge     | Swift says "quota" in the text (SWIFT.md 4.14)       |
+| 413                          | QuotaExceeded or TooLarge     | Swift says "quota" in the text                       |
 | 422                          | IntegrityError                | the bytes that arrived do not have the ETag we sent  |
 | 429, 498; 503 "slow down"    | Throttled                     | 498: Swift's ratelimit; Retry-After on a 503 as well |
 | 408, 499, other 5xx          | Unavailable                   | passes; 507 too: another disk may have room          |

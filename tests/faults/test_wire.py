@@ -156,7 +156,7 @@ async def test_a_redirect_is_an_error_that_names_the_new_url() -> None:
 
 
 async def test_head_and_small_body_leave_in_one_segment() -> None:
-    """Two writes would meet Nagle and delayed ACK: 40 ms per object instead of 0.1 (PEERS.md 2, 17)."""
+    """Two writes would meet Nagle and delayed ACK: 40 ms per object instead of 0.1 (riak-python-client, issue 279)."""
     reads: list[bytes] = []
 
     async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, _: int) -> None:

@@ -77,7 +77,7 @@ def test_what_a_store_fails_at_is_one_family(kind: type[BulkputError]) -> None:
 
 
 def test_a_store_error_reads_as_the_command_that_failed() -> None:
-    """Operation, key, status, detail, tries, time, request id: the form that DESIGN gives."""
+    """Operation, key, status, detail, tries, time, request id: the form of the docstring."""
     error = Unavailable("put", "photos/a.jpg", "Service Unavailable", status=503, request_id="tx4a1")
     error.attempts, error.elapsed_s = 4, 7.249
     assert str(error) == "put photos/a.jpg: 503 Service Unavailable after 4 attempts in 7.2 s (tx4a1)"

@@ -52,7 +52,7 @@ def test_a_run_in_numbers() -> None:
 
 
 def test_the_summary_has_the_fields_that_are_documented() -> None:
-    """DESIGN, section 6, plus what explains them; all of it can be written as JSON."""
+    """The documented ones, plus what explains them; all of it can be written as JSON."""
     row = summary(FOUND, UPLOADED, FOUND, FAILED, ev.Finished(1.21, {"PUT": 1}, 64, 64)).as_json()
     documented = {
         "schema", "found", "uploaded", "skipped", "failed", "bytes_read", "bytes_sent", "requests", "connections",

@@ -54,7 +54,7 @@ class Login(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class V1Login:
-    """TempAuth and its kin: `GET auth_url` with user and key (SWIFT.md 4.1)."""
+    """TempAuth and its kin: `GET auth_url` with user and key (swift/common/middleware/tempauth.py)."""
 
     auth_url: str
     user: str

@@ -52,7 +52,7 @@ class SwiftStore:
         return f"SwiftStore({self._container!r})"
 
     async def prepare(self) -> None:
-        """PUT the container: 201 new, 202 already there (SWIFT.md 4.4)."""
+        """PUT the container: 201 new, 202 already there (Swift API, "Create container")."""
         headers = {"Content-Length": "0"} | ({"X-Storage-Policy": self._policy} if self._policy else {})
         answer = await self._request("make container", _Request("PUT", headers=headers))
         if answer.status in (201, 202):
@@ -67,7 +67,7 @@ class SwiftStore:
         raise error_from_response("make container", self._container, answer)
 
     async def _make_again(self, made: int) -> None:
-        """After a 404: someone deleted the container, or a proxy has not heard of it yet (SWIFT.md 4.14). However
+        """After a 404: someone deleted the container, or a proxy remembers that it was not there. However
         many workers met it, the container that was made as number `made` is replaced once."""
         async with self._making:
             if self._made == made:
@@ -95,7 +95,7 @@ class SwiftStore:
     async def list(
         self, prefix: str, *, delimiter: str | None = None, start_after: str | None = None
     ) -> AsyncGenerator[RemoteObject | Prefix, None]:
-        """One GET per 10 000 names. A short page need not be the last (SWIFT.md 4.8), an empty one is."""
+        """One GET per 10 000 names. A short page need not be the last (some clones end early), an empty one is."""
         query = {"format": "json", "limit": str(_PAGE), "prefix": prefix}
         if delimiter is not None:
             query["delimiter"] = delimiter
@@ -131,7 +131,7 @@ class SwiftStore:
         )
 
     async def ask_limits(self) -> Limits:
-        """`GET /info`, once; the defaults where a cluster hides it or answers nonsense (SWIFT.md 4.3)."""
+        """`GET /info`, once; the defaults where a cluster hides it or answers nonsense."""
         if self._asked is None:
             info = await self._info()
             self._asked = Limits(
