@@ -56,11 +56,16 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Requested:
-    """One attempt at one operation ended. `operation` is prepare, put, delete, stat or info."""
+    """One attempt at one operation ended. `operation` is prepare, put, delete, stat or info.
+
+    `started_s` is on the clock of `time.monotonic`; `size` is the body's in bytes, where it has one that is known.
+    """
 
     operation: str
     key: str
+    started_s: float
     elapsed_s: float
+    size: int | None
     error: BulkputError | None
 
 

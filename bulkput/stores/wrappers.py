@@ -178,12 +178,18 @@ class Observed(_Wrapper):
         super().__init__(store)
         self._emit = emit
 
+    async def put(self, key: str, body: Body, headers: ObjectHeaders) -> Stored:
+        return await self._observed("put", key, lambda: self._store.put(key, body, headers), body.size)
+
     async def _around(self, operation: str, key: str, call: Callable[[], Awaitable[T]]) -> T:
-        started = time.monotonic()
+        return await self._observed(operation, key, call, None)
+
+    async def _observed(self, operation: str, key: str, call: Callable[[], Awaitable[T]], size: int | None) -> T:
+        started_s = time.monotonic()
         try:
             result = await call()
         except BulkputError as error:
-            self._emit(ev.Requested(operation, key, time.monotonic() - started, error))
+            self._emit(ev.Requested(operation, key, started_s, time.monotonic() - started_s, size, error))
             raise
-        self._emit(ev.Requested(operation, key, time.monotonic() - started, None))
+        self._emit(ev.Requested(operation, key, started_s, time.monotonic() - started_s, size, None))
         return result

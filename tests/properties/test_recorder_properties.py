@@ -26,7 +26,7 @@ outcomes = (
     | st.builds(ev.Failed, paths, st.none() | st.text(max_size=3), errors)
 )  # fmt: skip
 noise = (
-    st.builds(ev.Requested, st.just("put"), st.text(max_size=3), st.floats(0, 9), st.none())
+    st.builds(ev.Requested, st.just("put"), st.text(max_size=3), st.floats(0, 9), st.floats(0, 9), st.none(), st.none())
     | st.builds(ev.Retrying, st.builds(Unavailable, st.just("put"), st.just("a"), st.just("x")), st.integers(1, 3),
                 st.floats(0, 9))
     | st.just(ev.ScanDone())

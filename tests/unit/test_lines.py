@@ -50,7 +50,7 @@ LOGIN = ev.Retrying(Unavailable("login", "", "reset"), 1, 0.5)
 STOPPING = ev.Stopping("denied\n", ev.StopCause.STORE)
 FINISHED = ev.Finished(1.23456, {"PUT": 1}, 1, 64)
 STREAMING = ev.Streaming(b"/src/a", 5)
-REQUESTED = ev.Requested("put", "a", 0.1, None)
+REQUESTED = ev.Requested("put", "a", 1.0, 0.1, 7, None)
 EVENTS: list[ev.Event] = [
     ev.Discovered(FILE), ev.ScanDone(), STREAMING, UPLOADED,
     SKIPPED, DRY, FAILED, REFUSED, REQUESTED, RETRYING, LOGIN, STOPPING,

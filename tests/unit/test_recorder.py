@@ -36,7 +36,7 @@ def test_nothing_recorded_is_an_empty_run_that_adds_up() -> None:
 def test_a_run_in_numbers() -> None:
     """Each event counts where it belongs."""
     retrying = ev.Retrying(Unavailable("put", "a", "reset"), 1, 0.5)
-    requested = ev.Requested("put", "a", 0.1, None)
+    requested = ev.Requested("put", "a", 1.0, 0.1, 7, None)
     run = summary(
         FOUND, UPLOADED, FOUND, UPLOADED, FOUND, SKIPPED, FOUND, FAILED, retrying, requested, ev.ScanDone(),
         ev.Finished(2.0, {"PUT": 4, "GET": 1}, 3, 64),

@@ -339,6 +339,8 @@ async def test_each_attempt_is_observed() -> None:
         ("put", "a", first), ("put", "a", second), ("put", "a", None),
     ]  # fmt: skip
     assert all(r.elapsed_s >= 0 for r in requested)
+    assert all(r.size == Bytes().size for r in requested)
+    assert [r.started_s for r in requested] == sorted(r.started_s for r in requested)
 
 
 async def test_an_error_of_the_source_is_observed_too() -> None:
