@@ -12,7 +12,12 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
+from bulkput import events as ev
 from bulkput.errors import UsageError
+from bulkput.report.trace import Trace
+
+_TRACE_BUFFER = 1024 * 1024
+"""Written some ten thousand requests at a time: a line each would cost a system call per object."""
 
 
 class CannotWriteError(Exception):
@@ -100,3 +105,28 @@ class SummaryFile:
         if self._temporary is not None:
             with suppress(OSError):
                 os.unlink(self._temporary)
+
+
+class TraceFile:
+    """The file of `--trace`: a view of events that turns what goes wrong with the file into CannotWriteErrors."""
+
+    def __init__(self, path: str) -> None:
+        """Raises UsageError when the file cannot be made there."""
+        self._path = path
+        try:
+            self._file = open(path, "w", encoding="utf-8", buffering=_TRACE_BUFFER)  # noqa: SIM115 - closed by `close`
+        except OSError as error:
+            raise UsageError(f"--trace {path}: {error.strerror}") from None
+        self._trace = Trace(self._file)
+
+    def __call__(self, event: ev.Event) -> None:
+        try:
+            self._trace(event)
+        except OSError as error:
+            raise CannotWriteError(self._path, error) from error
+
+    def close(self) -> None:
+        try:
+            self._file.close()
+        except OSError as error:
+            raise CannotWriteError(self._path, error) from error

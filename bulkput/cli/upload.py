@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 import click
 
-from bulkput.cli.output import CannotWriteError, SummaryFile, flush
+from bulkput.cli.output import CannotWriteError, SummaryFile, TraceFile, flush
 from bulkput.cli.values import Duration
 from bulkput.errors import UsageError
 from bulkput.options import (
@@ -71,6 +71,7 @@ from bulkput.policy.headers import parse_fields
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per event on stdout.")
 @click.option("--summary", metavar="FILE", help="Write the run's numbers as one JSON object; - is stdout.")
+@click.option("--trace", metavar="FILE", help="Write one JSON line per request: start, duration, bytes, error.")
 @click.option("-v", "--verbose", is_flag=True, help="A line for each object and each retry.")
 @click.option("-q", "--quiet", is_flag=True, help="Failures only.")
 def upload(
@@ -79,6 +80,7 @@ def upload(
     progress: Literal["auto", "bar", "plain", "none"],
     as_json: bool,
     summary: str | None,
+    trace: str | None,
     verbose: bool,
     quiet: bool,
     **flags: Any,
@@ -101,7 +103,8 @@ def upload(
     from bulkput.cli.loop import run_stoppable  # noqa: PLC0415 - asyncio, and what follows
     from bulkput.cli.view import View  # noqa: PLC0415 - rich
 
-    view = View(verbose=verbose, quiet=quiet, as_json=as_json, progress=progress)
+    tracing = TraceFile(trace) if trace is not None else None
+    view = View(verbose=verbose, quiet=quiet, as_json=as_json, progress=progress, trace=tracing)
     file = SummaryFile(summary) if summary is not None else None
     try:
         result = run_stoppable(
@@ -109,6 +112,8 @@ def upload(
         )
         if file is not None:
             file.write(result.as_json())
+        if tracing is not None:
+            tracing.close()
         flush()
     except CannotWriteError as error:
         if not error.is_reader_gone:

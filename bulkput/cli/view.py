@@ -7,7 +7,7 @@ from typing import Literal
 from rich.console import Console
 
 from bulkput import events as ev
-from bulkput.cli.output import CannotWriteError, write_line
+from bulkput.cli.output import CannotWriteError, TraceFile, write_line
 from bulkput.engine.descriptors import fitting_concurrency
 from bulkput.engine.run import upload
 from bulkput.engine.stop import Stop
@@ -24,11 +24,18 @@ class View:
     """One run of `upload`, watched."""
 
     def __init__(
-        self, *, verbose: bool, quiet: bool, as_json: bool, progress: Literal["auto", "bar", "plain", "none"]
+        self,
+        *,
+        verbose: bool,
+        quiet: bool,
+        as_json: bool,
+        progress: Literal["auto", "bar", "plain", "none"],
+        trace: TraceFile | None,
     ) -> None:
         self._verbose = verbose
         self._quiet = quiet
         self._as_json = as_json
+        self._trace = trace
         self._progress: Literal["auto", "bar", "plain", "none"] = "none" if quiet else progress
         self._screen = Screen(Console(stderr=True, highlight=False))
         self._next_retry_line = 0.0
@@ -55,16 +62,24 @@ class View:
         return summary
 
     def _show(self, event: ev.Event, stop: Stop) -> None:
-        row = event_json(event) if self._as_json else None
-        planned = planned_line(event) if not self._as_json and not self._quiet else None
-        if self._lost_output is None and (row is not None or planned is not None):
+        if self._lost_output is None:
             try:
-                write_line(json.dumps(row) if row is not None else str(planned))
+                self._write(event)
             except CannotWriteError as error:
                 self._lost_output = error
                 stop.pull(ev.Stopping(str(error), ev.StopCause.INTERRUPTED))
         if (line := event_line(event, verbose=self._verbose)) is not None and not self._is_too_many(event):
             self._screen.say(line)
+
+    def _write(self, event: ev.Event) -> None:
+        """What was asked for as data. Raises CannotWriteError."""
+        if self._trace is not None:
+            self._trace(event)
+        if self._as_json:
+            if (row := event_json(event)) is not None:
+                write_line(json.dumps(row))
+        elif not self._quiet and (planned := planned_line(event)) is not None:
+            write_line(planned)
 
     def _is_too_many(self, event: ev.Event) -> bool:
         """Retries come in swarms: unless asked for each, one line now and then tells that there are some."""

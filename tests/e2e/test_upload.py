@@ -196,6 +196,7 @@ def test_a_name_over_the_limit_fails_before_any_request(environ: Mapping[str, st
         (["{tree}", "swift://c", "--concurrency", "0"], {}, 2, "--concurrency"),
         (["{tree}", "swift://c", "--expires-in", "soon"], {}, 2, "30m, 12h, 7d"),
         (["{tree}", "swift://c", "--summary", "/nowhere/s.json"], {}, 2, "/nowhere/s.json"),
+        (["{tree}", "swift://c", "--trace", "/nowhere/t.jsonl"], {}, 2, "--trace /nowhere/t.jsonl"),
         (["{tree}"], {}, 2, "one SOURCE or more, and a DEST"),
         (["{tree}", "swift://c"], {"ST_KEY": "wrong\n"}, 2, "ST_KEY: its value has a control character"),
         (["{tree}", "swift://c"], {"ST_AUTH": "http://localhost:99999/auth"}, 2, "is not a URL"),
@@ -345,6 +346,7 @@ def shell(command: str, environ: Mapping[str, str], **words: object) -> subproce
         ("{bulkput} upload {tree} swift://{container} -v 2> >(exit)", 0),
         ("{bulkput} upload {tree} swift://{container} --summary - >/dev/full", 3),
         ("{bulkput} upload {tree} swift://{container} --summary /dev/full", 3),
+        ("{bulkput} upload {tree} swift://{container} --trace /dev/full", 3),
     ],
 )
 def test_output_that_cannot_be_written_never_costs_an_object(
@@ -391,6 +393,19 @@ def test_a_summary_file_is_complete_or_untouched(environ: Mapping[str, str], con
     assert bulkput("upload", tree, "swift://", "--summary", file, environ=environ).exit_code == 2
     assert file.read_text() == before
     assert sorted(path.name for path in tree.parent.iterdir()) == ["summary.json", "tree"]
+
+
+def test_a_trace_has_a_row_for_each_request(environ: Mapping[str, str], container: str, tree: Path) -> None:
+    """bulkput upload --trace FILE: what was asked, when, for how long, how many bytes"""
+    file = tree.parent / "trace.jsonl"
+    assert bulkput("upload", tree, f"swift://{container}", "--trace", file, environ=environ).exit_code == 0
+    head, *rows = map(json.loads, file.read_text().splitlines())
+    assert head["trace"] == 1 and head["began"].endswith("+00:00")
+    assert [row["operation"] for row in rows] == ["prepare"] + 5 * ["put"]
+    assert {row["key"]: row["bytes"] for row in rows[1:]} == {
+        "one.txt": 3, "empty": 0, "a/two.html": 6, "a/b/three.bin": 2_500_000, "a-b": 15
+    }  # fmt: skip
+    assert all(row["started_s"] >= 0 and row["elapsed_s"] > 0 and row["error"] is None for row in rows)
 
 
 def test_few_descriptors_mean_fewer_connections_and_no_failed_file(

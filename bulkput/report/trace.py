@@ -1,0 +1,41 @@
+"""One raw record per request, as a file of JSON lines: what percentiles and pictures over time are made from later.
+
+The first line says when the run began, all times after it are seconds since then:
+
+    {"trace": 1, "began": "2026-11-22T14:00:00.123456+00:00"}
+    {"operation": "put", "key": "a", "started_s": 0.012, "elapsed_s": 0.004, "bytes": 7, "status": null, "error": null}
+
+`status` and `error` are those of a failed attempt. Retries are attempts of their own; a wait for a slot or before a
+retry belongs to none.
+"""
+
+import json
+import time
+from datetime import UTC, datetime
+from typing import TextIO
+
+from bulkput import events as ev
+from bulkput.errors import StoreError
+
+
+class Trace:
+    """Writes the requests among the events into a file that is the caller's. Raises what the file raises."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+        self._began_s = time.monotonic()
+        file.write(json.dumps({"trace": 1, "began": datetime.now(UTC).isoformat()}) + "\n")
+
+    def __call__(self, event: ev.Event) -> None:
+        match event:
+            case ev.Requested(operation, key, started_s, elapsed_s, size, error):
+                row = {
+                    "operation": operation,
+                    "key": key,
+                    "started_s": round(started_s - self._began_s, 6),
+                    "elapsed_s": round(elapsed_s, 6),
+                    "bytes": size,
+                    "status": error.status if isinstance(error, StoreError) else None,
+                    "error": None if error is None else str(error),
+                }
+                self._file.write(json.dumps(row) + "\n")
