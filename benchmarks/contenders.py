@@ -17,6 +17,7 @@ from benchmarks.servers import Address
 
 HERE = Path(__file__).parent
 IN_FLIGHT = "64"
+_NO_HTTP = "plain HTTP only, the server wants a token"
 _VENV = Path(sys.executable).parent
 _SWIFT_VENV = Path(os.environ.get("SWIFT_VENV", HERE.parent / ".tools" / "swift-venv")) / "bin"
 
@@ -31,12 +32,12 @@ class Command:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contender:
-    """`command(address, tree)` is None where the contender does not speak what the server does."""
+    """`command(address, tree)` is a sentence where the contender cannot do it: why it is left out."""
 
     name: str
     version: Callable[[], str | None]
     """None: not installed."""
-    command: Callable[[Address, Path], Command | None]
+    command: Callable[[Address, Path], Command | str]
     note: str = ""
 
 
@@ -65,28 +66,29 @@ def _python(script: str, *arguments: str) -> tuple[str, ...]:
     return (sys.executable, "-m", f"benchmarks.{script}", *arguments)
 
 
-def _baseline(way: str) -> Callable[[Address, Path], Command | None]:
-    def command(address: Address, tree: Path) -> Command | None:
+def _baseline(way: str) -> Callable[[Address, Path], Command | str]:
+    def command(address: Address, tree: Path) -> Command | str:
         return Command(_python("baselines", way, str(tree), address.container), address.swift)
 
     return command
 
 
-def _bulkput(address: Address, tree: Path) -> Command:
+def bulkput(address: Address, tree: Path, *more: str) -> Command:
     to = address.http or f"swift://{address.container}"
-    return Command((str(_VENV / "bulkput"), "upload", str(tree), to, "-q", "--concurrency", IN_FLIGHT), address.swift)
+    program = (str(_VENV / "bulkput"), "upload", str(tree), to, "-q", "--concurrency", IN_FLIGHT)
+    return Command((*program, *more), address.swift)
 
 
 def _plain_aiohttp(address: Address, tree: Path) -> Command:
     return Command(_python("plain_aiohttp", str(tree), address.http or address.container), address.swift)
 
 
-def _obstore(address: Address, tree: Path) -> Command | None:
-    return Command(_python("obstore_put", str(tree), address.http), {}) if address.http else None
+def _obstore(address: Address, tree: Path) -> Command | str:
+    return Command(_python("obstore_put", str(tree), address.http), {}) if address.http else _NO_HTTP
 
 
-def _curl(address: Address, tree: Path) -> Command | None:
-    return Command(_python("curl_put", str(tree), address.http), {}) if address.http else None
+def _curl(address: Address, tree: Path) -> Command | str:
+    return Command(_python("curl_put", str(tree), address.http), {}) if address.http else _NO_HTTP
 
 
 def _swiftclient(address: Address, tree: Path) -> Command:
@@ -95,9 +97,9 @@ def _swiftclient(address: Address, tree: Path) -> Command:
     return Command((*swift, address.container, str(tree)), address.swift)
 
 
-def _rclone(address: Address, tree: Path) -> Command | None:
+def _rclone(address: Address, tree: Path) -> Command | str:
     if not address.proves_bytes:
-        return None  # its Swift library wants the ETag, and no flag talks it out of that
+        return "its Swift library wants an ETag in the answers, and no flag talks it out of that"
     environ = {
         "RCLONE_CONFIG": os.devnull,
         "RCLONE_SWIFT_AUTH": address.swift["ST_AUTH"],
@@ -108,9 +110,9 @@ def _rclone(address: Address, tree: Path) -> Command | None:
     return Command((*rclone, str(tree), f":swift:{address.container}"), environ)
 
 
-def _s5cmd(address: Address, tree: Path) -> Command | None:
+def _s5cmd(address: Address, tree: Path) -> Command | str:
     if not address.s3:
-        return None
+        return "speaks S3 only, the server does not"
     user, key = address.swift["ST_USER"], address.swift["ST_KEY"]
     environ = {"AWS_ACCESS_KEY_ID": user, "AWS_SECRET_ACCESS_KEY": key, "AWS_REGION": "us-east-1"}
     s5cmd = (str(_VENV / "s5cmd"), "--endpoint-url", address.s3, "--numworkers", IN_FLIGHT)
@@ -130,7 +132,7 @@ CONTENDERS = (
         command=_baseline("rest"),
         note="naive baseline; no MD5",
     ),
-    Contender(name="bulkput", version=_package("bulkput"), command=_bulkput),
+    Contender(name="bulkput", version=_package("bulkput"), command=bulkput),
     Contender(
         name="plain aiohttp",
         version=_package("aiohttp"),

@@ -1,19 +1,25 @@
-"""A result for readers: a table in the terminal, RESULTS.md, a picture, and one self-contained page.
+"""A result for readers: tables in the terminal and in RESULTS.md, pictures, one self-contained page, README's part.
 
-Everything is made from the records; nothing here is typed by hand.
+    python -m benchmarks.report DIRECTORY      once more, from result.json and requests.jsonl.gz
+
+Everything is made from the records; nothing is typed by hand.
 """
 
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.figures import bars, over_time
 from benchmarks.results import Result, Row, Spread, rows
-from bulkput.report.charts import BarChart, Figure, Measure
+from benchmarks.traces import Trace, latency, load_traces
+from bulkput.report.charts import Figure
 from bulkput.report.page import fragment, page, save
 
+HERE = Path(__file__).resolve().parent
 CAVEATS = (
     "Client and server share one machine: a server that is short of CPU limits everybody alike.",
     "Whole processes are measured, start-up included: over 5 000 files a second of start-up is 200 us per object.",
@@ -22,63 +28,76 @@ CAVEATS = (
     "Compare ratios of the same round, not figures of different days: shared machines drift.",
 )
 COLUMNS = ("contender", "objects/s", "CPU us/object", "peak MiB", "time / bulkput's", "note")
+LATENCIES = ("bulkput's requests", "p50 ms", "p90 ms", "p99 ms", "longest ms", "counted")
+BEGIN, END = "<!-- results: made by scripts/bench -->", "<!-- /results -->"
 
 
-def write_report(result: Result, directory: Path) -> None:
-    """Print the tables; write RESULTS.md, results.svg, results.png (the first place) and results.html."""
+def write_report(directory: Path) -> None:
+    """Print the tables; write RESULTS.md, the pictures as SVG and PNG, and results.html beside the records.
+
+    In this directory, where the committed results are, README's part is made anew as well.
+    """
+    result, traces = Result.load(directory / "result.json"), load_traces(directory)
     table = rows(result.runs)
     console = Console(width=140)
-    for place, own in places(table):
-        console.print(_rich(place, own, result))
-    figures = [(place, figure(place, own)) for place, own in places(table)]
-    save(figures[0][1], directory / "results.svg")
-    save(figures[0][1], directory / "results.png")
-    (directory / "RESULTS.md").write_text(markdown(result, table))
-    (directory / "results.html").write_text(html(result, table))
+    for server, scenario in places(table):
+        console.print(_rich(f"{server}: {result.scenarios[scenario]}", COLUMNS, cells(server, scenario, table, result)))
+    if traces:
+        console.print(_rich("How long a PUT takes", LATENCIES, latencies(traces, result)))
+    for name, figure in pictures(table, traces, result).items():
+        save(figure, directory / f"{name}.svg")
+        save(figure, directory / f"{name}.png")
+    (directory / "RESULTS.md").write_text(markdown(result, table, traces))
+    (directory / "results.html").write_text(html(result, table, traces))
+    if directory.resolve() == HERE:
+        readme = HERE.parent / "README.md"
+        readme.write_text(with_results(readme.read_text(), readme_part(result, table)))
 
 
-def places(table: Sequence[Row]) -> list[tuple[str, list[Row]]]:
-    """Rows by server and scenario."""
-    keys = dict.fromkeys((row.server, row.scenario) for row in table)
-    return [(f"{key[0]}: {key[1]}", [row for row in table if (row.server, row.scenario) == key]) for key in keys]
+def places(table: Sequence[Row]) -> list[tuple[str, str]]:
+    """Servers and scenarios, in the order in which they were measured."""
+    return list(dict.fromkeys((row.server, row.scenario) for row in table))
 
 
-def figure(place: str, own: Sequence[Row]) -> Figure:
-    """One panel each: objects/s, CPU per object, peak memory; whiskers are the extremes of the rounds."""
-    panels: tuple[tuple[str, str, str, Callable[[Row], Spread | None]], ...] = (
-        ("Throughput", "more is better", "objects/s", lambda row: row.objects_per_s),
-        ("CPU of the client", "less is better", "us/object", lambda row: row.cpu_us_per_object),
-        ("Peak memory", "less is better", "MiB", lambda row: row.peak_mib),
-    )
-    return Figure(
-        title=place,
-        note=f"Medians of {max(row.rounds for row in own)} interleaved rounds; whiskers from least to most.",
-        charts=tuple(
-            BarChart(
-                title=title,
-                axis=axis,
-                unit=unit,
-                labels=tuple(row.contender for row in own),
-                bars=tuple(_measure(row, of(row)) for row in own),
-            )
-            for title, axis, unit, of in panels
-        ),
-    )
+def pictures(table: Sequence[Row], traces: Sequence[Trace], result: Result) -> dict[str, Figure]:
+    """By file name: the first server's bars are `results`, what follows is numbered."""
+    figures = {}
+    for number, server in enumerate(dict.fromkeys(row.server for row in table), 1):
+        figures["results" if number == 1 else f"results-{number}"] = bars(server, table, result)
+    if (timeline := over_time(traces, result)) is not None:
+        figures["results-time"] = timeline
+    return figures
 
 
-def _measure(row: Row, spread: Spread | None) -> Measure:
-    if spread is None:
-        return Measure(void=(row.void or "void")[:40])
-    return Measure(value=spread.median, low=spread.low, high=spread.high)
+def cells(server: str, scenario: str, table: Sequence[Row], result: Result) -> list[tuple[str, ...]]:
+    """A place's table as text; void contenders and those left out say why."""
+    lines = []
+    for row in table:
+        if (row.server, row.scenario) != (server, scenario):
+            continue
+        if row.void is not None:
+            lines.append((row.contender, "void", "", "", "", row.void))
+            continue
+        figures = (_text(spread) for spread in (row.objects_per_s, row.cpu_us_per_object, row.peak_mib))
+        note = result.notes.get(row.contender, "")
+        lines.append((row.contender, *figures, _text(row.times_slower, digits=2), note))
+    for one in result.left_out:
+        if (one.server, one.scenario) == (server, scenario):
+            lines.append((one.contender, "left out", "", "", "", one.why))
+    return lines
 
 
-def cells(row: Row, result: Result) -> tuple[str, ...]:
-    """A row as text, void ones saying why."""
-    note = result.notes.get(row.contender, "")
-    if row.void is not None:
-        return (row.contender, "void", "", "", "", f"{row.void}")
-    return (row.contender, *(_text(s) for s in (row.objects_per_s, row.cpu_us_per_object, row.peak_mib)),
-            _text(row.times_slower, digits=2), note)  # fmt: skip
+def latencies(traces: Sequence[Trace], result: Result) -> list[tuple[str, ...]]:
+    """Percentiles of all rounds' requests together, a line per place."""
+    lines = []
+    for server, scenario in dict.fromkeys((trace.server, trace.scenario) for trace in traces):
+        own = [
+            one for trace in traces if (trace.server, trace.scenario) == (server, scenario) for one in trace.requests
+        ]
+        of = latency(own)
+        figures = (f"{figure:.1f}" for figure in (of.p50, of.p90, of.p99, of.most))
+        lines.append((f"{server}: {result.scenarios[scenario]}", *figures, str(len(own))))
+    return lines
 
 
 def _text(spread: Spread | None, *, digits: int = 0) -> str:
@@ -87,51 +106,94 @@ def _text(spread: Spread | None, *, digits: int = 0) -> str:
     return f"{spread.median:.{digits}f} ({spread.low:.{digits}f} to {spread.high:.{digits}f})"
 
 
-def _rich(place: str, own: Sequence[Row], result: Result) -> Table:
-    table = Table(title=place, title_justify="left")
-    for column in COLUMNS:
+def _rich(title: str, columns: Sequence[str], lines: Sequence[Sequence[str]]) -> Table:
+    table = Table(title=title, title_justify="left")
+    for column in columns:
         table.add_column(column)
-    for row in own:
-        table.add_row(*cells(row, result))
+    for line in lines:
+        table.add_row(*line)
     return table
 
 
-def markdown(result: Result, table: Sequence[Row]) -> str:
-    """RESULTS.md: the picture, the tables, the caveats, the machine and the command."""
-    lines = ["# Results", "", "Made by `scripts/bench`; not edited.", "", "![The picture](results.svg)", ""]
-    for place, own in places(table):
-        lines += [f"## {place}", "", _md(COLUMNS), _md(["---"] * len(COLUMNS))]
-        lines += [_md(cells(row, result)) for row in own]
-        lines.append("")
-    lines += ["Medians, with the least and the most of all rounds.", "", "## Read this first", ""]
+def markdown(result: Result, table: Sequence[Row], traces: Sequence[Trace]) -> str:
+    """RESULTS.md: caveats, pictures, tables, the machine and the command."""
+    lines = ["# Results", "", "Made by the command at the end; not edited.", ""]
     lines += [f"* {caveat}" for caveat in CAVEATS]
-    lines += [f"* Missing: {name}." for name in result.missing]
-    lines += ["", "## Where", ""]
+    lines += [f"* Not installed, hence missing: {name}." for name in result.missing]
+    lines.append("")
+    lines += [f"![{figure.title}]({name}.svg)" for name, figure in pictures(table, traces, result).items()]
+    lines += ["", "Medians, with the least and the most of all rounds.", ""]
+    for server, scenario in places(table):
+        lines += [f"## {server}: {result.scenarios[scenario]}", ""]
+        lines += _md(COLUMNS, cells(server, scenario, table, result))
+    if traces:
+        lines += ["## How long a PUT takes", "", *_md(LATENCIES, latencies(traces, result))]
+    lines += ["## Where", ""]
     lines += [f"* {name}: {value}" for name, value in {**result.machine, **result.versions}.items()]
     lines += ["", "```", result.command, "```", ""]
     return "\n".join(lines)
 
 
-def _md(row: Sequence[str]) -> str:
+def readme_part(result: Result, table: Sequence[Row]) -> str:
+    """What stands in README.md between the two marks: the first picture, its table, the command."""
+    server, scenario = places(table)[0]
+    lines = [
+        BEGIN,
+        f"![Uploading to {server}](benchmarks/results.svg)",
+        "",
+        f"{server}, {result.scenarios[scenario]}:",
+        "",
+    ]
+    lines += _md(COLUMNS, cells(server, scenario, table, result))
+    lines += [
+        f"`{result.command}` made it, on {result.machine['processor']}. [All results](benchmarks/RESULTS.md)",
+        END,
+    ]
+    return "\n".join(lines)
+
+
+def with_results(readme: str, part: str) -> str:
+    """`readme` with the part between the marks replaced. Raises ValueError where there are no marks."""
+    before, begin, rest = readme.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise ValueError(f"no {BEGIN} ... {END}")
+    return before + part + after
+
+
+def _md(columns: Sequence[str], lines: Sequence[Sequence[str]]) -> list[str]:
+    return [_md_row(columns), _md_row(["---"] * len(columns)), *(_md_row(line) for line in lines), ""]
+
+
+def _md_row(row: Sequence[str]) -> str:
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |"
 
 
-def html(result: Result, table: Sequence[Row]) -> str:
+def html(result: Result, table: Sequence[Row], traces: Sequence[Trace]) -> str:
     """One page: the caveats first, the machine, versions and the command last."""
-    body = ["<h1>bulkput and others, uploading</h1>", "<h2>Read this first</h2>", _list(CAVEATS)]
+    body = ["<h2>Read this first</h2>", _list(CAVEATS)]
     if result.missing:
         body.append(f"<p>Not installed, hence missing: {escape(', '.join(result.missing))}.</p>")
-    for place, own in places(table):
-        head = "".join(f"<th>{escape(column)}</th>" for column in COLUMNS)
-        lines = ("".join(f"<td>{escape(cell)}</td>" for cell in cells(row, result)) for row in own)
-        body += [
-            fragment(figure(place, own)),
-            f"<table><tr>{head}</tr>{''.join(f'<tr>{line}</tr>' for line in lines)}</table>",
-        ]
+    body += [fragment(figure) for figure in pictures(table, traces, result).values()]
+    for server, scenario in places(table):
+        title = f"{server}: {result.scenarios[scenario]}"
+        body.append(_html(title, COLUMNS, cells(server, scenario, table, result)))
+    if traces:
+        body.append(_html("How long a PUT takes", LATENCIES, latencies(traces, result)))
     body += ["<h2>Where</h2>", _list([f"{n}: {v}" for n, v in {**result.machine, **result.versions}.items()])]
     body.append(f"<p>To see for yourself:</p><pre>{escape(result.command)}</pre>")
-    return page("bulkput: benchmark", body)
+    return page("bulkput and others, uploading", body)
+
+
+def _html(title: str, columns: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    head = "".join(f"<th>{escape(column)}</th>" for column in columns)
+    body = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in line)}</tr>" for line in lines)
+    return f"<h2>{escape(title)}</h2><div class='chart'><table><tr>{head}</tr>{body}</table></div>"
 
 
 def _list(items: Sequence[str]) -> str:
     return "<ul>" + "".join(f"<li>{escape(item)}</li>" for item in items) + "</ul>"
+
+
+if __name__ == "__main__":
+    write_report(Path(sys.argv[1]))

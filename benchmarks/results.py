@@ -28,14 +28,26 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LeftOut:
+    """A contender that was not run against a server, and why."""
+
+    server: str
+    scenario: str
+    contender: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """A whole benchmark: what was run where, and who was missing."""
+    """A whole benchmark: what was run where, who was missing, and who was left out where."""
 
     command: str
     machine: Mapping[str, str]
     versions: Mapping[str, str]
     notes: Mapping[str, str]
     missing: Sequence[str]
+    scenarios: Mapping[str, str]
+    left_out: Sequence[LeftOut]
     runs: Sequence[Run]
 
     def save(self, path: Path) -> None:
@@ -45,7 +57,9 @@ class Result:
     def load(cls, path: Path) -> "Result":
         found: dict[str, Any] = json.loads(path.read_text())
         found.pop("schema")
-        return cls(**{**found, "runs": [Run(**run) for run in found["runs"]]})
+        found["runs"] = [Run(**run) for run in found["runs"]]
+        found["left_out"] = [LeftOut(**one) for one in found["left_out"]]
+        return cls(**found)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """The benchmark: scenarios x contenders x servers, round after round.
 
-    python -m benchmarks.run [--rounds 3] [--only SERVER/SCENARIO ...] [--to DIRECTORY]
+    scripts/bench [--rounds 3] [--only SERVER/SCENARIO ...] [--contenders NAME ...] [--to DIRECTORY]
 
 Each round runs every contender once, one after the other (interleaved, so that a slow minute of the machine meets all
 of them), in four steps: prepare (a fresh container), gate (nothing else is running, the files are in the page cache),
@@ -15,49 +15,93 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from benchmarks import process
-from benchmarks.contenders import CONTENDERS, Command, Contender
+from benchmarks.contenders import CONTENDERS, Command, Contender, bulkput
 from benchmarks.report import write_report
-from benchmarks.results import Result, Run, why_void
+from benchmarks.results import LeftOut, Result, Run, why_void
 from benchmarks.scenarios import SCENARIOS, Scenario, Tree, make_tree
 from benchmarks.servers import SERVERS, Held, Server
+from benchmarks.traces import Trace, puts, save_traces
 
-PLAN = ("nginx/small", "swift/few", "far/few")
+PLAN = ("nginx/small", "nginx/mixed", "swift/few", "far/few")
 CLIENT_CPU, SERVER_CPU = "0", 1
 
 
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What came of one server and scenario."""
+
+    runs: list[Run] = field(default_factory=list)
+    left_out: list[LeftOut] = field(default_factory=list)
+    traces: list[Trace] = field(default_factory=list)
+
+
 def main() -> int:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser = argparse.ArgumentParser(prog="scripts/bench", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only", nargs="+", default=PLAN, metavar="SERVER/SCENARIO", help=f"default: {' '.join(PLAN)}")
     parser.add_argument("--contenders", nargs="+", metavar="NAME", help="only these; bulkput is the reference")
-    parser.add_argument("--to", type=Path, default=Path(), help="directory for result.json")
+    parser.add_argument("--to", type=Path, default=Path(), help="directory for the results")
     given = parser.parse_args()
-    runs: list[Run] = []
+    if complaint := _complaint(given):
+        parser.error(complaint)
     wanted = [contender for contender in CONTENDERS if not given.contenders or contender.name in given.contenders]
     present = [contender for contender in wanted if contender.version() is not None]
+    measured = Measured()
     for place in given.only:
         server, _, scenario = place.partition("/")
-        runs += measure(server, SCENARIOS[scenario], present, given.rounds)
+        one = measure(server, SCENARIOS[scenario], present, given.rounds, is_traced=True)
+        measured.runs.extend(one.runs)
+        measured.left_out.extend(one.left_out)
+        measured.traces.extend(one.traces)
+    given.to.mkdir(parents=True, exist_ok=True)
+    save_traces(measured.traces, given.to)
     result = Result(
-        command=f"python -m benchmarks.run {' '.join(sys.argv[1:])}".strip(),
+        command=" ".join(["scripts/bench", *sys.argv[1:]]),
         machine=machine(),
         versions={contender.name: contender.version() or "" for contender in present},
         notes={contender.name: contender.note for contender in present},
         missing=[contender.name for contender in wanted if contender not in present],
-        runs=runs,
+        scenarios={run.scenario: str(SCENARIOS[run.scenario]) for run in measured.runs},
+        left_out=measured.left_out,
+        runs=measured.runs,
     )
     result.save(given.to / "result.json")
-    write_report(result, given.to)
+    write_report(given.to)
     return 0
 
 
-def measure(server_name: str, scenario: Scenario, contenders: Sequence[Contender], rounds: int) -> list[Run]:
-    """Every contender that speaks to the server, `rounds` times."""
-    runs = []
+def _complaint(given: argparse.Namespace) -> str | None:
+    """What is wrong with the arguments, and what to write instead."""
+    if given.rounds < 1:
+        return "--rounds is 1 or more"
+    for place in given.only:
+        server, _, scenario = place.partition("/")
+        if server not in SERVERS or scenario not in SCENARIOS:
+            return f"--only {place}: write SERVER/SCENARIO of {', '.join(SERVERS)} and {', '.join(SCENARIOS)}"
+    known = {contender.name for contender in CONTENDERS}
+    for name in given.contenders or ():
+        if name not in known:
+            return f"--contenders {name!r}: choose from {', '.join(sorted(known))}"
+    return None
+
+
+def measure(
+    server_name: str,
+    scenario: Scenario,
+    contenders: Sequence[Contender],
+    rounds: int,
+    *,
+    is_traced: bool = False,
+) -> Measured:
+    """Every contender that speaks to the server, `rounds` times.
+
+    `is_traced`: with raw records of bulkput's requests, from a run of their own in each round: writing them costs CPU.
+    """
+    measured = Measured()
     all_cpus = os.sched_getaffinity(0)
     start, has_own_cpu = SERVERS[server_name]
     separate = has_own_cpu and len(all_cpus) > 1
@@ -69,16 +113,48 @@ def measure(server_name: str, scenario: Scenario, contenders: Sequence[Contender
         finally:
             os.sched_setaffinity(0, all_cpus)
         tree = make_tree(scenario, Path(directory) / "tree")
+        round_ = _Round(server, scenario, tree, CLIENT_CPU if separate else None, measured)
         for number in range(1, rounds + 1):
             for turn, contender in enumerate(contenders):
-                container = f"b{os.getpid()}-{scenario.name}-{number}-{turn}"
-                command = contender.command(server.make(container), tree.path)
-                if command is None:  # it does not speak what the server does
-                    continue
-                ran, held = once(server, tree, command, container, cpus=CLIENT_CPU if separate else None)
-                runs.append(_recorded(server, scenario, tree, contender, number=number, ran=ran, held=held))
-                print(_line(runs[-1]), file=sys.stderr)
-    return runs
+                round_.run(contender, number=number, turn=turn)
+            if is_traced:
+                round_.trace(number=number)
+    return measured
+
+
+@dataclass(frozen=True, slots=True)
+class _Round:
+    """Runs one contender after the other against one server."""
+
+    server: Server
+    scenario: Scenario
+    tree: Tree
+    cpus: str | None
+    measured: Measured
+
+    def run(self, contender: Contender, *, number: int, turn: int) -> None:
+        container = f"b{os.getpid()}-{self.scenario.name}-{number}-{turn}"
+        command = contender.command(self.server.make(container), self.tree.path)
+        if isinstance(command, str):
+            if number == 1:
+                one = LeftOut(
+                    server=self.server.name, scenario=self.scenario.name, contender=contender.name, why=command
+                )
+                self.measured.left_out.append(one)
+            return
+        ran, held = once(self.server, self.tree, command, container, cpus=self.cpus)
+        run = _recorded(self.server, self.scenario, self.tree, contender, number=number, ran=ran, held=held)
+        self.measured.runs.append(run)
+        print(_line(run), file=sys.stderr)
+
+    def trace(self, *, number: int) -> None:
+        container = f"b{os.getpid()}-{self.scenario.name}-{number}-traced"
+        file = self.tree.path.with_name("trace.jsonl")
+        command = bulkput(self.server.make(container), self.tree.path, "--trace", str(file))
+        ran, held = once(self.server, self.tree, command, container, cpus=self.cpus)
+        if ran.exit_code == 0 and held.objects == self.tree.count:
+            trace = Trace(server=self.server.name, scenario=self.scenario.name, round=number, requests=puts(file))
+            self.measured.traces.append(trace)
 
 
 def once(server: Server, tree: Tree, command: Command, container: str, *, cpus: str | None) -> tuple[process.Ran, Held]:

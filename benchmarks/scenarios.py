@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+KIB = 1024
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
@@ -23,6 +25,11 @@ class Scenario:
     compressible: float = 0.0
     seed: int = 42
 
+    def __str__(self) -> str:
+        size = f"{self.size // KIB} KiB" if self.size % KIB == 0 else f"{self.size} B"
+        around = " around" if self.distribution == "lognormal" else ""
+        return f"{self.count:,} files of{around} {size}".replace(",", " ")
+
 
 @dataclass(frozen=True, slots=True)
 class Tree:
@@ -36,12 +43,12 @@ class Tree:
 SCENARIOS = {
     scenario.name: scenario
     for scenario in (
-        Scenario(name="small", count=5_000, size=16 * 1024),
+        Scenario(name="small", count=5_000, size=16 * KIB),
         Scenario(name="tiny", count=5_000, size=100),
-        Scenario(name="mixed", count=2_000, size=8 * 1024, distribution="lognormal", compressible=0.5),
-        Scenario(name="large", count=8, size=64 * 1024 * 1024),
+        Scenario(name="mixed", count=2_000, size=8 * KIB, distribution="lognormal", compressible=0.5),
+        Scenario(name="large", count=8, size=64 * KIB * KIB),
         # The real Swift on two cores stores some hundred objects a second: enough to tell contenders apart.
-        Scenario(name="few", count=600, size=16 * 1024),
+        Scenario(name="few", count=400, size=16 * KIB),
         Scenario(name="smoke", count=40, size=2_000, distribution="lognormal", compressible=0.5),
     )
 }

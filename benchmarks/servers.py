@@ -147,6 +147,16 @@ def nginx() -> Iterator[Server]:
 
 
 @contextmanager
+def forgetful() -> Iterator[Server]:
+    """nginx that says 201 to every 50th file and keeps nothing of it: who is run against it has to come out void."""
+    dropped = 'location ~ "(49|99)[.]bin$" { return 201; }'
+    with tempfile.TemporaryDirectory(prefix="bulkput-bench-") as directory:
+        root = Path(directory) / "stored"
+        with nginx_dav(root, locations=_PRETENCE + dropped) as server:
+            yield Nginx(server.url, server.root, "nginx that drops every 50th object")
+
+
+@contextmanager
 def swift() -> Iterator[Server]:
     with real_swift() as account:
         yield Swift("swift", account, has_s3=True)
@@ -159,6 +169,11 @@ def far() -> Iterator[Server]:
         yield Swift("devserver, 50 ms", account, has_s3=False)
 
 
-SERVERS = {"nginx": (nginx, True), "swift": (swift, False), "far": (far, True)}
+SERVERS = {
+    "nginx": (nginx, True),
+    "swift": (swift, False),
+    "far": (far, True),
+    "forgetful": (forgetful, True),
+}
 """How to start each, and whether it gets a processor of its own. The real Swift is five processes: on one processor
 that would be all that is measured."""

@@ -2,15 +2,17 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from benchmarks.contenders import Command, Contender
+from benchmarks.contenders import CONTENDERS, Command, Contender
 from benchmarks.results import Result, rows
 from benchmarks.run import measure
 from benchmarks.scenarios import SCENARIOS
 from benchmarks.servers import Address
+from benchmarks.traces import load_traces
 
 REPOSITORY = Path(__file__).parents[2]
 pytestmark = [pytest.mark.nginx, pytest.mark.timeout(120)]
@@ -28,8 +30,12 @@ def test_a_round_measures_every_contender_and_writes_every_report(tmp_path: Path
         assert run.void is None and run.stored_objects == 40 and run.cpu_s > 0 and run.peak_kib > 1000
     assert "curl -Z" in measured
     assert sorted(path.name for path in tmp_path.iterdir()) == [
-        "RESULTS.md", "result.json", "results.html", "results.png", "results.svg"
+        "RESULTS.md", "requests.jsonl.gz", "result.json", "results-time.png", "results-time.svg", "results.html",
+        "results.png", "results.svg",
     ]  # fmt: skip
+    (trace,) = load_traces(tmp_path)
+    assert len(trace.requests) == 40 and all(request.is_stored for request in trace.requests)
+    assert {one.contender for one in result.left_out} >= {"rclone"} - set(result.missing)
 
 
 def elsewhere(address: Address, tree: Path) -> Command:
@@ -51,7 +57,30 @@ def test_a_contender_that_does_not_store_everything_is_void() -> None:
         Contender(name="elsewhere", version=lambda: "1", command=elsewhere),
         Contender(name="in part", version=lambda: "1", command=in_part),
     ]
-    table = rows(measure("nginx", SCENARIOS["smoke"], contenders, 1))
+    table = rows(measure("nginx", SCENARIOS["smoke"], contenders, 1).runs)
     assert [row.void for row in table] == [
         "1 of 1 rounds: stored 0 of 40 objects", "1 of 1 rounds: stored 39 of 40 objects"
     ]  # fmt: skip
+
+
+def test_a_server_that_drops_every_50th_object_voids_the_row(tmp_path: Path) -> None:
+    """It answers 201, and plain HTTP has no ETag to tell: only counting what is stored finds it."""
+    hundred = replace(SCENARIOS["smoke"], count=100)
+    bulkput = [contender for contender in CONTENDERS if contender.name == "bulkput"]
+    (row,) = rows(measure("forgetful", hundred, bulkput, 1).runs)
+    assert row.void == "1 of 1 rounds: stored 98 of 100 objects"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--only", "nginx/huge"], "write SERVER/SCENARIO"),
+        (["--contenders", "nobody"], "choose from"),
+        (["--rounds", "0"], "1 or more"),
+    ],
+)
+def test_a_mistake_gets_one_sentence(arguments: list[str], says: str) -> None:
+    """scripts/bench, called wrongly"""
+    command = [sys.executable, "-m", "benchmarks.run", *arguments]
+    ran = subprocess.run(command, cwd=REPOSITORY, check=False, capture_output=True, text=True)
+    assert ran.returncode == 2 and says in ran.stderr and "Traceback" not in ran.stderr

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.report import cells, html, markdown
-from benchmarks.results import Result, Run, Spread, rows, why_void
+from benchmarks.report import cells, html, markdown, pictures
+from benchmarks.results import LeftOut, Result, Run, Spread, rows, why_void
 from benchmarks.scenarios import SCENARIOS, make_tree, sizes
+from benchmarks.traces import Latency, Request, Trace, bin_width_s, latency, load_traces, save_traces, throughput
 
 
 def run(contender: str, number: int, wall_s: float, **different: object) -> Run:
@@ -27,8 +28,16 @@ RUNS = [
 def result() -> Result:
     return Result(
         command="python -m benchmarks.run", machine={"processor": "2 x a"}, versions={"bulkput": "1"},
-        notes={"slow": "<b>HEAD</b> | PUT"}, missing=["s5cmd"], runs=RUNS,
+        notes={"slow": "<b>HEAD</b> | PUT"}, missing=["s5cmd"], runs=RUNS, scenarios={"small": "5 files"},
+        left_out=[LeftOut(server="nginx", scenario="small", contender="rclone", why="an ETag")],
     )  # fmt: skip
+
+
+TRACES = [
+    Trace(server="nginx", scenario="small", round=1, requests=[
+        Request(0.1 * second, 0.05, is_stored=second != 7) for second in range(100)
+    ])
+]  # fmt: skip
 
 
 def test_a_row_has_medians_and_extremes() -> None:
@@ -49,7 +58,11 @@ def test_one_void_round_voids_the_row() -> None:
     liar = rows(RUNS)[2]
     assert liar.void == "1 of 2 rounds: stored 98 of 100 objects"
     assert (liar.objects_per_s, liar.cpu_us_per_object, liar.times_slower) == (None, None, None)
-    assert "void" in cells(liar, result())
+    assert ("liar", "void", "", "", "", "1 of 2 rounds: stored 98 of 100 objects") in table_of_nginx()
+
+
+def table_of_nginx() -> list[tuple[str, ...]]:
+    return cells("nginx", "small", rows(RUNS), result())
 
 
 @pytest.mark.parametrize(
@@ -75,9 +88,40 @@ def test_a_result_is_read_as_it_was_written(tmp_path: Path) -> None:
 
 def test_missing_contenders_and_the_command_are_in_every_report() -> None:
     """Nothing is silently dropped, and a reader can repeat it."""
-    for text in (markdown(result(), rows(RUNS)), html(result(), rows(RUNS))):
+    for text in (markdown(result(), rows(RUNS), TRACES), html(result(), rows(RUNS), TRACES)):
         assert "s5cmd" in text and "python -m benchmarks.run" in text and "1 of 2 rounds: stored 98" in text
-    assert "<b>HEAD" not in html(result(), rows(RUNS))
+        assert "left out" in text and "an ETag" in text
+    assert "<b>HEAD" not in html(result(), rows(RUNS), TRACES)
+
+
+def test_there_is_a_picture_of_each_server_and_one_over_time() -> None:
+    """The first server's is the one that README shows."""
+    further = [run("bulkput", 1, 1.0, server="swift"), *RUNS]
+    assert list(pictures(rows(further), TRACES, result())) == ["results", "results-2", "results-time"]
+    assert list(pictures(rows(RUNS), [], result())) == ["results"]
+
+
+def test_percentiles_are_values_that_were_measured() -> None:
+    """Nearest rank, of what was stored, in milliseconds."""
+    requests = [Request(0, number / 1000, is_stored=True) for number in range(1, 201)]
+    assert latency([*requests, Request(0, 9.0, is_stored=False)]) == Latency(100.0, 180.0, 198.0, 200.0)
+    assert latency(requests[:1]) == Latency(1.0, 1.0, 1.0, 1.0)
+    with pytest.raises(ValueError, match="stored"):
+        latency([])
+
+
+def test_throughput_counts_what_was_stored_in_each_bin() -> None:
+    """A bin that the run's end cuts short is left out: it would look like a fall."""
+    assert bin_width_s(TRACES) == 0.5
+    points = throughput(TRACES[0].requests, 0.5)
+    assert points[:2] == [(0.25, 10.0), (0.75, 8.0)] and len(points) == 19
+
+
+def test_traces_are_read_as_they_were_written(tmp_path: Path) -> None:
+    """Packed and back; a directory without any has none."""
+    assert load_traces(tmp_path) == []
+    save_traces(TRACES, tmp_path)
+    assert load_traces(tmp_path) == TRACES
 
 
 @pytest.mark.parametrize("name", ["smoke", "mixed"])

@@ -1,0 +1,72 @@
+"""A result as pictures: grouped bars of every contender, and what our own runs stored over time."""
+
+from collections.abc import Callable, Sequence
+
+from benchmarks.results import Result, Row, Spread
+from benchmarks.traces import Trace, bin_width_s, throughput
+from bulkput.report.charts import Figure, Line, LineChart, Measure, MultiBarChart, Series
+
+_PANELS: tuple[tuple[str, str, str, Callable[[Row], Spread | None]], ...] = (
+    ("Throughput", "more is better", "objects/s", lambda row: row.objects_per_s),
+    ("CPU of the client", "less is better", "us/object", lambda row: row.cpu_us_per_object),
+    ("Peak memory", "less is better", "MiB", lambda row: row.peak_mib),
+)
+
+
+def bars(server: str, table: Sequence[Row], result: Result) -> Figure:
+    """One panel each for objects/s, CPU per object and peak memory; a group per contender, a bar per scenario."""
+    own = [row for row in table if row.server == server]
+    rounds = max(row.rounds for row in own)
+    contenders = tuple(dict.fromkeys(row.contender for row in own))
+    scenarios = tuple(dict.fromkeys(row.scenario for row in own))
+    rows = {(row.scenario, row.contender): row for row in own}
+    return Figure(
+        title=f"Uploading to {server}",
+        note=f"Medians of {rounds} interleaved rounds; whiskers from least to most. Start-up is included.",
+        charts=tuple(
+            MultiBarChart(
+                title=title,
+                axis=axis,
+                unit=unit,
+                labels=contenders,
+                series=tuple(
+                    Series(
+                        name=result.scenarios[scenario],
+                        bars=tuple(_measure(rows.get((scenario, contender)), of) for contender in contenders),
+                    )
+                    for scenario in scenarios
+                ),
+            )
+            for title, axis, unit, of in _PANELS
+        ),
+    )
+
+
+def _measure(row: Row | None, of: Callable[[Row], Spread | None]) -> Measure:
+    if row is None:
+        return Measure()
+    if row.void is not None or (spread := of(row)) is None:
+        return Measure(void=(row.void or "void")[:40])
+    return Measure(value=spread.median, low=spread.low, high=spread.high)
+
+
+def over_time(traces: Sequence[Trace], result: Result) -> Figure | None:
+    """What bulkput stored in each moment: a chart per server and scenario, a line per round. None without traces."""
+    keys = dict.fromkeys((trace.server, trace.scenario) for trace in traces)
+    charts = []
+    for server, scenario in keys:
+        own = [trace for trace in traces if (trace.server, trace.scenario) == (server, scenario)]
+        width_s = bin_width_s(own)
+        lines = [(trace.round, throughput(trace.requests, width_s)) for trace in own]
+        if any(points for _, points in lines):
+            charts.append(
+                LineChart(
+                    title=server,
+                    axis=result.scenarios[scenario],
+                    unit="objects/s",
+                    x_axis=f"s since the run began, in steps of {width_s:g} s",
+                    lines=tuple(Line(name=f"round {number}", points=tuple(points)) for number, points in lines),
+                )
+            )
+    note = "From one traced run per round. The start of the interpreter is not in it, login and first connections are."
+    return Figure(title="bulkput over time", note=note, charts=tuple(charts)) if charts else None

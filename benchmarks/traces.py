@@ -1,0 +1,104 @@
+"""What the raw records of our own runs say: how long a request takes, and how many are answered at each moment.
+
+The records are the lines that `bulkput upload --trace` writes; everything here is a function of them.
+"""
+
+import gzip
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+BINS = 40
+"""Points of a picture over time, at most."""
+_FILE = "requests.jsonl.gz"
+_WIDTHS_S = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One attempt to PUT an object, in seconds since its run began."""
+
+    started_s: float
+    elapsed_s: float
+    is_stored: bool
+
+    @property
+    def ended_s(self) -> float:
+        return self.started_s + self.elapsed_s
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trace:
+    """The PUTs of one run."""
+
+    server: str
+    scenario: str
+    round: int
+    requests: Sequence[Request]
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """Durations of requests in milliseconds: the median, what 90 and 99 of a hundred stay below, the longest."""
+
+    p50: float
+    p90: float
+    p99: float
+    most: float
+
+
+def puts(path: Path) -> list[Request]:
+    """The PUTs in a file that `--trace` wrote."""
+    with path.open() as file:
+        rows = [json.loads(line) for line in file]
+    return [
+        Request(row["started_s"], row["elapsed_s"], row["error"] is None)
+        for row in rows
+        if row.get("operation") == "put"
+    ]
+
+
+def save_traces(traces: Sequence[Trace], directory: Path) -> None:
+    """All of them in `requests.jsonl.gz`, a line per run."""
+    with gzip.open(directory / _FILE, "wt") as file:
+        for trace in traces:
+            file.write(json.dumps(asdict(trace)) + "\n")
+
+
+def load_traces(directory: Path) -> list[Trace]:
+    """What `save_traces` wrote; nothing where there is no such file."""
+    if not (directory / _FILE).exists():
+        return []
+    with gzip.open(directory / _FILE, "rt") as file:
+        rows = [json.loads(line) for line in file]
+    return [Trace(**{**row, "requests": [Request(**request) for request in row["requests"]]}) for row in rows]
+
+
+def latency(requests: Iterable[Request]) -> Latency:
+    """Of the stored ones, over all rounds together. Raises ValueError when there is none."""
+    ordered = sorted(request.elapsed_s * 1000 for request in requests if request.is_stored)
+    if not ordered:
+        raise ValueError("no request stored anything")
+    return Latency(_rank(ordered, 0.5), _rank(ordered, 0.9), _rank(ordered, 0.99), ordered[-1])
+
+
+def _rank(ordered: Sequence[float], share: float) -> float:
+    """The nearest rank: a value that was measured, none in between."""
+    return ordered[max(0, -int(-share * len(ordered) // 1) - 1)]
+
+
+def bin_width_s(traces: Iterable[Trace]) -> float:
+    """A round number of seconds that gives at most `BINS` points."""
+    end = max((request.ended_s for trace in traces for request in trace.requests), default=0.0)
+    return next((width for width in _WIDTHS_S if end / width <= BINS), _WIDTHS_S[-1])
+
+
+def throughput(requests: Sequence[Request], width_s: float) -> list[tuple[float, float]]:
+    """(time, objects/s): what was stored within each `width_s`, at its middle. The last bin, cut short, is left out."""
+    ends = [request.ended_s for request in requests if request.is_stored]
+    counts = [0] * int(max(ends, default=0.0) / width_s)
+    for end in ends:
+        if (index := int(end / width_s)) < len(counts):
+            counts[index] += 1
+    return [((index + 0.5) * width_s, count / width_s) for index, count in enumerate(counts)]
