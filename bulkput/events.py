@@ -22,10 +22,11 @@ class ScanDone:
 
 @dataclass(frozen=True, slots=True)
 class Streaming:
-    """So many bytes of a large file have been handed over, in the present attempt. For progress only."""
+    """So many bytes of a large file have been handed over, in the present attempt; reading them took `read_s`."""
 
     path: bytes
     sent: int
+    read_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Requested:
-    """One attempt at one operation ended. `operation` is prepare, put, delete, stat or info.
+    """One attempt at one operation ended. `operation` is prepare, put, delete, stat, info or undo_prepare.
 
     `started_s` is on the clock of `time.monotonic`; `size` is the body's in bytes, where it has one that is known.
     """
@@ -76,6 +77,22 @@ class Retrying:
     error: StoreError
     attempt: int
     delay_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingChosen:
+    """From now on small files are read on the event loop, or in threads; `average_s` is what a read takes."""
+
+    is_on_loop: bool
+    average_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Tuned:
+    """So many requests may be in flight from now on. `why` is for people."""
+
+    limit: int
+    why: str
 
 
 class StopCause(StrEnum):
@@ -104,8 +121,20 @@ class Finished:
     elapsed_s: float
     requests: Mapping[str, int]
     connections: int
-    concurrency: int
 
 
-Event = Discovered | ScanDone | Streaming | Uploaded | Skipped | Failed | Requested | Retrying | Stopping | Finished
+Event = (
+    Discovered
+    | ScanDone
+    | Streaming
+    | Uploaded
+    | Skipped
+    | Failed
+    | Requested
+    | Retrying
+    | ReadingChosen
+    | Tuned
+    | Stopping
+    | Finished
+)
 Emit = Callable[[Event], None]

@@ -4,9 +4,9 @@ Memory of an upload, at most, whatever the number and size of the files:
 
     workers x max(2 x buffer_size, 4 x chunk_size)  +  backlog x about 1 KiB  +  about 60 MiB for Python itself
 
-with workers = 1.25 x concurrency; twice the buffer, since a body is joined with its head for the wire. With the
-defaults at most 80 x 2 MiB + 60 MiB = 220 MiB, when every file is just under the buffer size; small files need far
-less.
+with workers = 1.25 x concurrency; twice the buffer, since the kernel may take a body only in part. With the defaults
+at most 80 x 2 MiB + 60 MiB = 220 MiB at the start and 320 x 2 MiB + 60 MiB = 700 MiB at the highest concurrency that
+the tuner may choose, when every file is just under the buffer size; small files need far less.
 """
 
 from dataclasses import dataclass
@@ -93,9 +93,15 @@ class RetryOptions:
 class WireOptions:
     """Connections and deadlines."""
 
-    concurrency: int = 64
-    """Requests in flight, hence connections. Small objects are bound by latency: 64 hides 270 ms down to 4 ms
-    per object; peers' defaults of 4 (rclone) and 10 (aws, swiftclient) are what their users complain about."""
+    transport: Literal["wire", "aiohttp"] = "wire"
+    """wire: our own for object PUTs, at a fraction of the CPU; aiohttp: that library for everything."""
+    concurrency: int | None = None
+    """Requests in flight, hence connections. None: found while the run goes on, as `policy/tune.py` says."""
+    first_concurrency: int = 64
+    """Where that begins. Small objects are bound by latency: 64 hides 270 ms down to 4 ms per object; peers'
+    defaults of 4 (rclone) and 10 (aws, swiftclient) are what their users complain about."""
+    max_concurrency: int = 256
+    """How far it may go: the memory of a run depends on it (see above). Ask for more by number where it pays."""
     timeout_s: float = 90.0
     """A request without a body may take this long. Above 60 s, because Swift's ratelimit middleware may hold
     a request silently for up to 60 s before it answers."""
@@ -111,6 +117,16 @@ class WireOptions:
     verify_tls: bool = True
     ca_file: str | None = None
     """None: the system's authorities."""
+
+    @property
+    def start(self) -> int:
+        """Requests in flight when a run begins."""
+        return self.concurrency if self.concurrency is not None else min(self.first_concurrency, self.max_concurrency)
+
+    @property
+    def highest(self) -> int:
+        """Requests in flight at most."""
+        return self.concurrency if self.concurrency is not None else self.max_concurrency
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

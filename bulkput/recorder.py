@@ -23,7 +23,10 @@ class Failure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """A run in numbers. Sizes in bytes, times in seconds; `bytes_planned` is what a dry run would have sent."""
+    """A run in numbers. Sizes in bytes, times in seconds; `bytes_planned` is what a dry run would have sent.
+
+    `concurrency` is how many requests might be in flight at the end, `most_concurrency` at any time.
+    """
 
     found: int
     uploaded: int
@@ -38,6 +41,7 @@ class Summary:
     retries: int
     elapsed_s: float
     concurrency: int
+    most_concurrency: int
     failures: tuple[Failure, ...]
     stopping: ev.Stopping | None
 
@@ -79,7 +83,7 @@ class Summary:
             "retries": self.retries,
             "elapsed_s": round(self.elapsed_s, 3),
             "objects_per_s": round(self.objects_per_s, 1),
-            "concurrency": {"final": self.concurrency, "peak": self.concurrency},
+            "concurrency": {"final": self.concurrency, "peak": self.most_concurrency},
             "failures": [{"path": name_text(f.path), "key": f.key, "error": f.error} for f in self.failures],
             "failures_omitted": self.failed - len(self.failures),
             "stopped": self.stopping.why if self.stopping else None,
@@ -98,6 +102,8 @@ class Recorder:
         self.bytes_read = 0
         self.bytes_sent = 0
         self.retries = 0
+        self.concurrency = 0
+        self.most_concurrency = 0
         self.is_scan_done = False
         self.stopping: ev.Stopping | None = None
         self.finished: ev.Finished | None = None
@@ -131,8 +137,9 @@ class Recorder:
                 self.stopping = self.stopping or event
             case ev.Finished():
                 self.finished = event
-            case ev.Requested():
-                pass
+            case ev.Tuned():
+                self.concurrency = event.limit
+                self.most_concurrency = max(self.most_concurrency, event.limit)
 
     @property
     def bytes_moved(self) -> int:
@@ -146,7 +153,7 @@ class Recorder:
 
     def summary(self) -> Summary:
         """The numbers so far; request counts and times are there once the run has finished."""
-        finished = self.finished or ev.Finished(0.0, {}, 0, 0)
+        finished = self.finished or ev.Finished(0.0, {}, 0)
         return Summary(
             found=self.found,
             uploaded=self.uploaded,
@@ -160,7 +167,8 @@ class Recorder:
             connections=finished.connections,
             retries=self.retries,
             elapsed_s=finished.elapsed_s,
-            concurrency=finished.concurrency,
+            concurrency=self.concurrency,
+            most_concurrency=self.most_concurrency,
             failures=tuple(self._failures),
             stopping=self.stopping,
         )

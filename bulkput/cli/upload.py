@@ -6,7 +6,7 @@ from typing import Any, Literal
 import click
 
 from bulkput.cli.output import CannotWriteError, SummaryFile, TraceFile, flush
-from bulkput.cli.values import Duration
+from bulkput.cli.values import Concurrency, Duration
 from bulkput.errors import UsageError
 from bulkput.options import (
     HeaderOptions,
@@ -39,10 +39,10 @@ from bulkput.policy.headers import parse_fields
 @click.option("--storage-policy", metavar="NAME", help="Swift: the container's policy, should it be made now.")
 @click.option(
     "--concurrency",
-    type=click.IntRange(1, 10_000),
-    default=WireOptions().concurrency,
+    type=Concurrency(),
+    default="auto",
     show_default=True,
-    help="Requests in flight. More hides more latency; a store that answers 503 wants less.",
+    help="Requests in flight. auto begins with 64 and finds out, up to 256; -v says what and why.",
 )
 @click.option(
     "--retries",
@@ -57,6 +57,13 @@ from bulkput.policy.headers import parse_fields
     default=WireOptions().timeout_s,
     show_default=True,
     help="Seconds for a request, plus its size at 64 KiB/s. Swift may hold one for 60 s to limit its rate.",
+)
+@click.option(
+    "--transport",
+    type=click.Choice(["wire", "aiohttp"]),
+    default=WireOptions().transport,
+    show_default=True,
+    help="wire: our own HTTP for the PUTs, at a fraction of the CPU. aiohttp: that library, as behind a proxy.",
 )
 @click.option("--max-errors", type=click.IntRange(1), metavar="N", help="Stop after N failures. Default: never.")
 @click.option("--fail-fast", is_flag=True, help="The same as --max-errors 1.")
@@ -141,9 +148,10 @@ def _options(
     cache_control: str | None,
     expires_in: int | None,
     storage_policy: str | None,
-    concurrency: int,
+    concurrency: int | None,
     retries: int,
     timeout: float,
+    transport: Literal["wire", "aiohttp"],
     max_errors: int | None,
     fail_fast: bool,
     insecure: bool,
@@ -171,6 +179,7 @@ def _options(
         wire=WireOptions(
             concurrency=concurrency,
             timeout_s=timeout,
+            transport=transport,
             verify_tls=not insecure,
             ca_file=os.environ.get("OS_CACERT"),
         ),

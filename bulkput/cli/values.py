@@ -6,6 +6,9 @@ from typing import Any
 import click
 
 _DURATION = re.compile(r"(\d+)([smhdw]?)")
+_SIZE = re.compile(r"(\d+)([kmgt]?)(i?b)?")
+_BYTES = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3, "t": 1024**4}
+_MOST = 10_000
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 
@@ -19,3 +22,29 @@ class Duration(click.ParamType[int]):
         if match is None or int(match[1]) == 0:
             self.fail(f"{value!r} is no duration: write seconds, or 30m, 12h, 7d", param, ctx)
         return int(match[1]) * _SECONDS[match[2]]
+
+
+class Size(click.ParamType[int]):
+    """Bytes, in powers of 1024: `4096`, `64K`, `32M`, `1G`."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        match = _SIZE.fullmatch(str(value).strip().lower())
+        if match is None or int(match[1]) == 0:
+            self.fail(f"{value!r} is no size: write bytes, or 64K, 32M, 1G", param, ctx)
+        return int(match[1]) * _BYTES[match[2]]
+
+
+class Concurrency(click.ParamType[int | None]):
+    """A number of requests in flight, or `auto`: None."""
+
+    name = "N|auto"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | None:
+        text = str(value).strip().lower()
+        if text == "auto":
+            return None
+        if not (text.isascii() and text.isdigit() and 1 <= int(text) <= _MOST):
+            self.fail(f"{value!r} is not auto or a number from 1 to {_MOST}", param, ctx)
+        return int(text)

@@ -14,14 +14,18 @@ def fitting_concurrency(options: UploadOptions) -> tuple[UploadOptions, str | No
     The soft limit is raised to the hard one first, which any process may do for itself.
     """
     limit = _raised_limit()
-    wanted = options.wire.concurrency
-    # A streamed file is open while it is sent, beside its connection.
-    room = (limit - _OTHERS - options.body.readers) // 2 if limit is not None else wanted
-    if wanted <= room:
+    wire = options.wire
+    if limit is None:
         return options, None
-    fitting = max(1, room)
-    advice = f"concurrency is {fitting}, not {wanted}: this process may open {limit} files (ulimit -n)"
-    return replace(options, wire=replace(options.wire, concurrency=fitting)), advice
+    # A streamed file is open while it is sent, beside its connection.
+    room = max(1, (limit - _OTHERS - options.body.readers) // 2)
+    if wire.highest <= room:
+        return options, None
+    advice = f"concurrency is {room}, not {wire.start}: this process may open {limit} files (ulimit -n)"
+    if wire.concurrency is None:
+        fitting = replace(wire, max_concurrency=room)
+        return replace(options, wire=fitting), advice if room < wire.start else None
+    return replace(options, wire=replace(wire, concurrency=room)), advice
 
 
 def _raised_limit() -> int | None:

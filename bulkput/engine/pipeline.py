@@ -15,6 +15,7 @@ from bulkput import events as ev
 from bulkput.engine.pool import pool
 from bulkput.engine.put import put_file
 from bulkput.engine.stop import Stop
+from bulkput.engine.tuning import Tuner
 from bulkput.errors import BulkputError, SourceError, Stopped, StoreError, TooLarge
 from bulkput.model import Decision, Found, Reason, Skip, Upload
 from bulkput.options import NamingOptions, UploadOptions
@@ -32,6 +33,7 @@ class Pipeline:
     opener: BodyOpener
     naming: NamingOptions
     options: UploadOptions
+    tuner: Tuner
     emit: ev.Emit
     stop: Stop
     _give_up: GiveUp = field(init=False)
@@ -41,14 +43,13 @@ class Pipeline:
 
     async def run(self, source: AsyncIterable[Found]) -> None:
         """Send everything that `source` yields. Failures are events; what this raises is a bug or a cancellation."""
-        # A few more workers than requests in flight: while one waits for its slot, its file is read and hashed.
-        workers = self.options.wire.concurrency + self.options.wire.concurrency // 4
-        async with pool(self._send, workers=workers, backlog=self.options.backlog) as submit:
+        async with pool(self._send, workers=self.tuner.workers, backlog=self.options.backlog) as workers:
+            self.tuner.resizes(workers)
             async for found in source:
                 self.emit(ev.Discovered(found))
                 match await self._decided(found):
                     case Upload() as upload:
-                        await submit(upload)
+                        await workers.submit(upload)
                     case Skip() as skip:
                         self.emit(ev.Skipped(skip))
                     case SourceError() as error:

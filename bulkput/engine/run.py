@@ -10,6 +10,7 @@ from bulkput import __version__
 from bulkput import events as ev
 from bulkput.engine.pipeline import Pipeline
 from bulkput.engine.stop import Stop
+from bulkput.engine.tuning import Tuner
 from bulkput.errors import Stopped, StoreError
 from bulkput.model import Prefix, RemoteObject
 from bulkput.options import HeaderOptions, NamingOptions, RetryOptions, UploadOptions, WireOptions
@@ -19,9 +20,10 @@ from bulkput.recorder import Recorder, Summary
 from bulkput.sources.scan import Scan
 from bulkput.sources.walk import is_single_file, walk
 from bulkput.stores.base import Destination, Store, StoreContext, open_destination
+from bulkput.stores.slots import Slots
 from bulkput.stores.wrappers import Brake, NoBrake, Tries, wrap
 from bulkput.transport.base import WireCount
-from bulkput.transport.session import SessionTransport
+from bulkput.transport.lanes import open_transport
 
 Pathlike = str | bytes | os.PathLike[str] | os.PathLike[bytes]
 
@@ -48,10 +50,15 @@ async def upload(
     stop = stop or Stop()
     recorder = recorder or Recorder()
 
+    tuner = Tuner(options.wire)
+
     def emit(event: ev.Event) -> None:
         recorder(event)
         if on_event is not None:
             on_event(event)
+        tuner(event)
+
+    tuner.report_to(emit)
 
     # A lone path is a source, though it could be iterated: "./" would be the current directory and the root.
     several = (sources,) if isinstance(sources, str | bytes | os.PathLike) else sources
@@ -71,6 +78,7 @@ async def upload(
             retry=options.retry,
             storage_policy=options.storage_policy,
             headers=options.headers,
+            slots=tuner.slots,
             emit=emit,
             brake=stop,
             environ=environ,
@@ -78,19 +86,19 @@ async def upload(
             try:
                 if options.dry_run or await _is_ready(store, stop):
                     pipeline = Pipeline(
-                        store=store, opener=opener, naming=naming, options=options, emit=emit, stop=stop
+                        store=store, opener=opener, naming=naming, options=options, tuner=tuner, emit=emit, stop=stop
                     )
                     await pipeline.run(scan)
             finally:
-                emit(_finished(started, wire_count, options))
+                emit(_finished(started, wire_count))
     finally:
         opener.close()
     return recorder.summary()
 
 
-def _finished(started: float, count: WireCount, options: UploadOptions) -> ev.Finished:
+def _finished(started: float, count: WireCount) -> ev.Finished:
     elapsed_s = time.monotonic() - started
-    return ev.Finished(elapsed_s, dict(count.requests), count.connections, options.wire.concurrency)
+    return ev.Finished(elapsed_s, dict(count.requests), count.connections)
 
 
 async def _is_ready(store: Store, stop: Stop) -> bool:
@@ -110,6 +118,7 @@ async def open_store(
     retry: RetryOptions | None = None,
     storage_policy: str | None = None,
     headers: HeaderOptions | None = None,
+    slots: Slots | None = None,
     emit: ev.Emit | None = None,
     brake: Brake | None = None,
     environ: Mapping[str, str] | None = None,
@@ -117,11 +126,12 @@ async def open_store(
     """The store of a URL with retries and limits around it, and the count of what goes over its wire.
 
     The URL's prefix is not part of the store: `Destination.parse(url).prefix` begins the keys. Raises UsageError for
-    a wrong URL or missing credentials; no request is made by opening.
+    a wrong URL or missing credentials; no request is made by opening. `slots` limits requests in flight; None: as many
+    as `wire` begins with.
     """
     wire, emit, brake = wire or WireOptions(), emit or _ignore, brake or NoBrake()
     tries = Tries(retry or RetryOptions(), emit, brake)
-    async with aclosing(SessionTransport(wire, user_agent=f"bulkput/{__version__}")) as transport:
+    async with aclosing(open_transport(wire, user_agent=f"bulkput/{__version__}")) as transport:
         context = StoreContext(
             environ=os.environ if environ is None else environ,
             wire=wire,
@@ -131,7 +141,7 @@ async def open_store(
             headers=headers or HeaderOptions(),
         )
         bare = open_destination(Destination.parse(destination), context)
-        store = wrap(bare, tries=tries, concurrency=wire.concurrency, emit=emit, brake=brake)
+        store = wrap(bare, tries=tries, slots=slots or Slots(wire.start), emit=emit, brake=brake)
         async with aclosing(store):
             yield store, transport.count
 

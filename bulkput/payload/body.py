@@ -1,7 +1,7 @@
 """A source file as a Body.
 
-Small (up to `buffer_size`): opened, read whole, hashed and closed in one visit to a thread; held as bytes.
-Large: streamed through aiofiles, opened again for each attempt.
+Small (up to `buffer_size`): opened, read whole, hashed and closed at once, on the event loop or in one visit to a
+thread, as `policy/reading.py` says; held as bytes. Large: streamed through aiofiles, opened again for each attempt.
 
 A file may change under us. What is sent is one consistent version or nothing: size, mtime and inode are compared
 before and after reading, and for a streamed file the last piece leaves only after that check, so that a request
@@ -17,16 +17,17 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from io import FileIO
+from typing import NamedTuple
 
 from aiofiles.threadpool import wrap
 from aiofiles.threadpool.binary import AsyncFileIO
 
 from bulkput.errors import SourceError
-from bulkput.events import Emit, Streaming
+from bulkput.events import Emit, ReadingChosen, Streaming
 from bulkput.model import SourceFile
 from bulkput.options import BodyOptions
+from bulkput.policy.reading import LOOP_MAX_SIZE, Reading
 
 # O_NONBLOCK: a FIFO that took the file's place must not hang the reader. O_NOFOLLOW: nor may a link that took it lead
 # out of the tree. Some are absent on Windows, and O_BINARY elsewhere.
@@ -36,8 +37,7 @@ _OPEN_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY
 _TICK_S = 0.02
 
 
-@dataclass(frozen=True, slots=True)
-class Version:
+class Version(NamedTuple):
     """What tells one state of a file from another."""
 
     device: int
@@ -50,8 +50,10 @@ class Version:
         return cls(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
 
 
-@dataclass(frozen=True, slots=True)
-class WholeFile:
+# NamedTuples: a frozen dataclass takes four times as long to make, and there are three of these for each file.
+
+
+class WholeFile(NamedTuple):
     """A small file in memory."""
 
     version: Version
@@ -79,9 +81,10 @@ class StreamedFile:
         *,
         chunk_size: int,
         executor: ThreadPoolExecutor,
-        sent: Callable[[int], None],
+        sent: Callable[[int, float], None],
     ) -> None:
-        """`sent` is told, piece by piece, how many bytes of the present passage have been handed over."""
+        """`sent` is told, piece by piece, how many bytes of the present passage have been handed over, and
+        how many seconds it has waited for the disk."""
         self.version = version
         self.size = version.size
         self._path = path
@@ -94,16 +97,18 @@ class StreamedFile:
         try:
             async with self._opened() as file:
                 self._check(os.fstat(file.fileno()))
-                remaining = self.size
+                remaining, read_s = self.size, 0.0
                 while remaining:
+                    began = time.monotonic()
                     chunk = await file.read(min(self._chunk_size, remaining))
+                    read_s += time.monotonic() - began
                     if not chunk:
                         raise _changed(self._path, "it shrank while it was read")
                     remaining -= len(chunk)
                     if not remaining:
                         self._check(os.fstat(file.fileno()))
                     yield chunk
-                    self._sent(self.size - remaining)
+                    self._sent(self.size - remaining, read_s)
         except OSError as error:
             raise source_error(self._path, error) from error
 
@@ -139,39 +144,55 @@ class BodyOpener:
         self._options = options
         self._emit = emit
         self._executor = ThreadPoolExecutor(options.readers, thread_name_prefix="bulkput-read")
+        self._reading = Reading()
+        self._has_told = False
 
     async def open(self, source: SourceFile) -> FileBody:
         """The file as it is now, whatever it was when it was found.
 
         Raises SourceError: vanished, unreadable, or changed while it was read.
         """
-        loop = asyncio.get_running_loop()
         path = source.target or source.path
+        if source.size <= self._options.buffer_size and self._reading.takes(source.size):
+            read = self._read_here(path)
+            if isinstance(read, WholeFile):
+                return read
+        loop = asyncio.get_running_loop()
         whole = await loop.run_in_executor(self._executor, _read, path, self._options.buffer_size)
         if isinstance(whole, WholeFile):
             return whole
+        if whole is None:
+            raise AssertionError("a read that may wait is never put off")
         return StreamedFile(
             path,
             whole,
             chunk_size=self._options.chunk_size,
             executor=self._executor,
-            sent=lambda count: self._emit(Streaming(source.path, count)),
+            sent=lambda count, read_s: self._emit(Streaming(source.path, count, read_s)),
         )
+
+    def _read_here(self, path: bytes) -> WholeFile | Version | None:
+        started_s = time.perf_counter()
+        read = _read(path, LOOP_MAX_SIZE, may_wait=False)
+        if self._reading.took(time.perf_counter() - started_s) or not self._has_told:
+            self._has_told = True
+            self._emit(ReadingChosen(self._reading.is_on_loop, self._reading.average_s))
+        return read
 
     def close(self) -> None:
         """What is queued still runs: it may be the closing of a file."""
         self._executor.shutdown(wait=False)
 
 
-def _read(path: bytes, limit: int) -> WholeFile | Version:
-    """The whole file, or just its version when it is larger than `limit`."""
+def _read(path: bytes, limit: int, *, may_wait: bool = True) -> WholeFile | Version | None:
+    """The whole file, or just its version when it is larger than `limit`; None when that would take a wait."""
     try:
-        fd = _open_regular(path)
+        fd = os.open(path, _OPEN_FLAGS)
     except OSError as error:
         raise source_error(path, error) from error
     try:
-        version = _settled(fd)
-        if version.size > limit:
+        version = _settled(path, fd, may_wait=may_wait)
+        if version is None or version.size > limit:
             return version
         data = _read_up_to(fd, version.size + 1)
         if len(data) != version.size or Version.of(os.fstat(fd)) != version:
@@ -183,15 +204,18 @@ def _read(path: bytes, limit: int) -> WholeFile | Version:
     return WholeFile(version, data, hashlib.md5(data, usedforsecurity=False).hexdigest())
 
 
-def _settled(fd: int) -> Version:
-    """The file's version, once a later write could not hide behind the same mtime.
+def _settled(path: bytes, fd: int, *, may_wait: bool) -> Version | None:
+    """The version of a regular file, once a later write could not hide behind the same mtime.
 
     A file system's clock ticks (up to 10 ms on Linux): two writes within one tick leave the same mtime, and a file
     rewritten in place at the same size would look unchanged. git knows this as the racy index.
     """
     status = os.fstat(fd)
+    _check_regular(path, status)
     age_s = time.time() - status.st_mtime
     if 0 <= age_s < _TICK_S:
+        if not may_wait:
+            return None
         time.sleep(_TICK_S - age_s)
         status = os.fstat(fd)
     return Version.of(status)
@@ -209,10 +233,17 @@ def _close_unwanted(opening: "asyncio.Future[FileIO]") -> None:
 def _open_regular(path: bytes | str, _flags: int = 0) -> int:
     """A descriptor of a regular file: whatever may have taken its place is neither waited for nor read."""
     fd = os.open(path, _OPEN_FLAGS)
-    if not stat.S_ISREG(os.fstat(fd).st_mode):
+    try:
+        _check_regular(os.fsencode(path), os.fstat(fd))
+    except SourceError:
         os.close(fd)
-        raise _changed(os.fsencode(path), "it is no longer a regular file")
+        raise
     return fd
+
+
+def _check_regular(path: bytes, status: os.stat_result) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise _changed(path, "it is no longer a regular file")
 
 
 def _read_up_to(fd: int, size: int) -> bytes:

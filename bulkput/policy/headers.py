@@ -44,8 +44,13 @@ def parse_fields(lines: Iterable[str], *, flag: str) -> Fields:
     return tuple(fields.values())
 
 
+def is_token(name: str) -> bool:
+    """Fit to be a field's name (RFC 9110, 5.6.2)."""
+    return _TOKEN.fullmatch(name) is not None
+
+
 def check_name(name: str, *, flag: str) -> str:
-    if not _TOKEN.fullmatch(name):
+    if not is_token(name):
         raise UsageError(f"{flag}: {name!r} is not a header name (letters, digits and - only)")
     if name.lower() in _OURS:
         raise UsageError(f"{flag}: {name} is set by bulkput itself")

@@ -37,6 +37,11 @@ def event_line(event: ev.Event, *, verbose: bool) -> str | None:
             return f"skipped: {printable(event.skip.path)}{to}: {event.skip.reason.value}"
         case ev.Retrying():
             return f"retrying in {event.delay_s:.1f} s: {event.error}"
+        case ev.ReadingChosen() if verbose:
+            where = "on the event loop" if event.is_on_loop else "in threads"
+            return f"reading small files {where}: {event.average_s * 1000:.2g} ms each on average"
+        case ev.Tuned() if verbose:
+            return f"requests in flight: {event.limit}: {event.why}"
         case ev.Uploaded() if verbose:
             return f"uploaded: {printable(event.upload.source.path)} -> {printable(event.stored.key)}"
     return None
@@ -104,6 +109,8 @@ def event_json(event: ev.Event) -> dict[str, Any] | None:
                 "delay_s": round(event.delay_s, 3),
                 **_error_json(event.error),
             }
+        case ev.Tuned():
+            return {"event": "tuned", "concurrency": event.limit, "why": event.why}
         case ev.ScanDone():
             return {"event": "scan_done"}
         case ev.Stopping():

@@ -36,6 +36,9 @@ class Store(Protocol):
     async def prepare(self) -> None:
         """Log in and make the container if need be; once, before the first `put`."""
 
+    async def undo_prepare(self) -> None:
+        """Remove the container if this store's `prepare` made it and it is empty; else change nothing."""
+
     async def put(self, key: str, body: Body, headers: ObjectHeaders) -> Stored:
         """Store one object in exactly one request, replacing what was there.
 

@@ -38,6 +38,9 @@ class HttpStore:
     async def prepare(self) -> None:
         """Nothing: directories are the server's business (nginx: create_full_put_path on)."""
 
+    async def undo_prepare(self) -> None:
+        """Nothing: `prepare` made nothing, and plain HTTP has no way to say which directories are new."""
+
     async def put(self, key: str, body: Body, headers: ObjectHeaders) -> Stored:
         answer = await self._request("PUT", key, _render(headers), body)
         if answer.status not in _STORED:

@@ -20,6 +20,7 @@ from bulkput.model import Body, Limits, ObjectHeaders, Prefix, RemoteObject, Sto
 from bulkput.options import RetryOptions
 from bulkput.policy.retry import next_delay_s
 from bulkput.stores.base import Store
+from bulkput.stores.slots import Slots
 
 T = TypeVar("T")
 
@@ -45,9 +46,9 @@ class NoBrake:
         return True
 
 
-def wrap(store: Store, *, tries: "Tries", concurrency: int, emit: Emit, brake: Brake) -> Store:
+def wrap(store: Store, *, tries: "Tries", slots: Slots, emit: Emit, brake: Brake) -> Store:
     """The whole stack around a bare store."""
-    return Retrying(Limited(Observed(store, emit), concurrency, brake), tries)
+    return Retrying(Limited(Observed(store, emit), slots, brake), tries)
 
 
 class _Wrapper(ABC):
@@ -68,6 +69,9 @@ class _Wrapper(ABC):
 
     async def prepare(self) -> None:
         await self._around("prepare", "", self._store.prepare)
+
+    async def undo_prepare(self) -> None:
+        await self._around("undo_prepare", "", self._store.undo_prepare)
 
     async def put(self, key: str, body: Body, headers: ObjectHeaders) -> Stored:
         return await self._around("put", key, lambda: self._store.put(key, body, headers))
@@ -155,14 +159,14 @@ class Retrying(_Wrapper):
 
 
 class Limited(_Wrapper):
-    """At most `concurrency` operations at once; the others wait, first come first served.
+    """As many operations at once as there are slots; the others wait, first come first served.
 
     Raises Stopped for one whose turn comes when the run is being stopped: nothing new is sent then.
     """
 
-    def __init__(self, store: Store, concurrency: int, brake: Brake) -> None:
+    def __init__(self, store: Store, slots: Slots, brake: Brake) -> None:
         super().__init__(store)
-        self._slots = asyncio.Semaphore(concurrency)
+        self._slots = slots
         self._brake = brake
 
     async def _around(self, operation: str, key: str, call: Callable[[], Awaitable[T]]) -> T:

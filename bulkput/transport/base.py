@@ -14,6 +14,11 @@ from bulkput.model import Body
 
 MAX_ANSWER = 64 * 1024
 """Bytes of an answer's body that are kept unless a caller expects more: enough for any error text."""
+RESENDS = 3
+"""How often in a row a dead kept-alive connection may be drawn from the pool before it counts as a failure."""
+CONTINUE_S = 2.0
+"""Wait for `100 Continue` so long, then send the body all the same: a client must not wait for ever (RFC 9110, 10.1.1),
+and servers that never send it exist. Twice what curl waits, since a store may look up a container first."""
 
 
 @dataclass(frozen=True, slots=True)

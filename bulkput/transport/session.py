@@ -7,55 +7,57 @@ spread over all addresses of the host (aiohttp rotates through the resolver's an
 
 import asyncio
 import os
-import ssl
+import socket
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
-from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
-from bulkput.errors import BulkputError, UsageError
+from bulkput.errors import BulkputError
 from bulkput.model import Body
 from bulkput.options import WireOptions
-from bulkput.transport.base import MAX_ANSWER, Answer, TransportError, WireCount
+from bulkput.transport.addresses import Resolve
+from bulkput.transport.base import CONTINUE_S, MAX_ANSWER, RESENDS, Answer, TransportError, WireCount
+from bulkput.transport.proxies import Proxies
+from bulkput.transport.tls import tls_context
 
 _STALE = (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError, aiohttp.ClientConnectionResetError)
 _NEVER_SENT = frozenset(("Accept", "Accept-Encoding", "Content-Type", "User-Agent"))
-_RESENDS = 3
-"""How often in a row a dead kept-alive connection may be drawn from the pool before it counts as a failure."""
 _ONE_WRITE = 64 * 1024
 """A body up to this goes to the kernel with its head at once; whether a larger one has gone is tracked."""
 _LARGEST_WRITE = 1024 * 1024
 """aiohttp takes no more in one piece: joining head and body is a copy, which holds the event loop."""
 _SETTLE_S = 5.0
 """A writer that was cancelled ends within a turn of the event loop; this only keeps a surprise from hanging."""
-_CONTINUE_S = 2.0
-"""Wait for `100 Continue` so long, then send the body all the same: a client must not wait for ever (RFC 9110, 10.1.1),
-and servers that never send it exist. Twice what curl waits, since a store may look up a container first."""
 
 
 class SessionTransport:
     """See `transport/base.py` for the contract. Must be made inside a running event loop."""
 
     def __init__(
-        self, options: WireOptions, *, user_agent: str, resolver: aiohttp.abc.AbstractResolver | None = None
+        self,
+        options: WireOptions,
+        *,
+        user_agent: str,
+        count: WireCount | None = None,
+        resolve: Resolve | None = None,
     ) -> None:
         """Raises UsageError when `options.ca_file` cannot be read."""
-        self.count = WireCount()
+        self.count = count or WireCount()
         self._options = options
         self._may_expect = True
-        self._proxies: dict[tuple[str, str], str | None] = {}
+        self._proxies = Proxies()
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
-                limit=options.concurrency,
+                limit=0,  # who is in flight is decided above
                 keepalive_timeout=options.idle_timeout_s,
-                ssl=_tls(options),
-                resolver=resolver,
+                ssl=tls_context(options),
+                resolver=_Resolver(resolve) if resolve is not None else None,
             ),
             cookie_jar=aiohttp.DummyCookieJar(),
             headers={"User-Agent": user_agent},
@@ -75,8 +77,8 @@ class SessionTransport:
         max_answer: int = MAX_ANSWER,
     ) -> Answer:
         target = URL(url, encoded=True)
-        proxy = self._proxy(target)
-        for resend in range(_RESENDS + 1):
+        proxy = self._proxies.of(url)
+        for resend in range(RESENDS + 1):
             attempt = _Attempt(body, may_expect=self._may_expect)
             try:
                 return await self._once(method, target, headers, attempt, max_answer=max_answer, proxy=proxy)
@@ -85,7 +87,7 @@ class SessionTransport:
             except (aiohttp.ClientError, OSError, ValueError) as error:  # TimeoutError and SSLError are OSErrors
                 if attempt.source_error is not None:
                     raise attempt.source_error from error
-                if not (isinstance(error, _STALE) and attempt.was_kept_alive and resend < _RESENDS):
+                if not (isinstance(error, _STALE) and attempt.was_kept_alive and resend < RESENDS):
                     raise _transport_error(error) from error
         raise TransportError("the server closed one connection after the other")
 
@@ -103,7 +105,7 @@ class SessionTransport:
         expects = attempt.expects(self._options.expect_above)
         try:
             async with (
-                asyncio.timeout(_CONTINUE_S if expects else None) as attempt.patience,
+                asyncio.timeout(CONTINUE_S if expects else None) as attempt.patience,
                 self._session.request(
                     method,
                     url,
@@ -158,17 +160,6 @@ class SessionTransport:
         trace.on_connection_reuseconn.append(reused)
         trace.on_request_headers_sent.append(sent)
         return trace
-
-    def _proxy(self, url: URL) -> str | None:
-        """The proxy that the environment names for this host, looked up once. aiohttp's own `trust_env` would
-        visit a thread for each request."""
-        place = (url.scheme, url.raw_authority)
-        if place not in self._proxies:
-            proxy = None if proxy_bypass(url.raw_authority) else getproxies().get(url.scheme)
-            if proxy is not None and urlsplit(proxy).scheme not in ("http", "https"):
-                raise UsageError(f"{url.scheme}_proxy={proxy!r}: only http:// and https:// proxies are spoken to")
-            self._proxies[place] = proxy
-        return self._proxies[place]
 
 
 class _NoContinueError(Exception):
@@ -274,10 +265,17 @@ def _transport_error(error: Exception) -> TransportError:
     return TransportError(detail)
 
 
-def _tls(options: WireOptions) -> ssl.SSLContext | bool:
-    if not options.verify_tls or options.ca_file is None:
-        return options.verify_tls
-    try:
-        return ssl.create_default_context(cafile=options.ca_file)
-    except (OSError, ssl.SSLError) as error:
-        raise UsageError(f"cannot read certificates from {options.ca_file}: {error}") from None
+class _Resolver(AbstractResolver):
+    """A resolver of our own, as aiohttp wants it."""
+
+    def __init__(self, resolve: Resolve) -> None:
+        self._resolve = resolve
+
+    async def resolve(self, host: str, port: int = 0, family: int = socket.AF_INET) -> list[ResolveResult]:
+        return [
+            ResolveResult(hostname=host, host=address, port=port, family=family, proto=0, flags=0)
+            for address in await self._resolve(host, port)
+        ]
+
+    async def close(self) -> None:
+        """Nothing is held."""

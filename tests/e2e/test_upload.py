@@ -150,7 +150,7 @@ def test_json_has_one_row_for_each_entry(environ: Mapping[str, str], container: 
     (tree / "outside").symlink_to("/etc/hostname")
     ran = bulkput("upload", tree, f"swift://{container}", "--json", environ=environ)
     kinds = [row["event"] for row in ran.rows]
-    assert sorted(kinds) == ["finished", "scan_done", "skipped", *["uploaded"] * 5]
+    assert sorted(kinds) == ["finished", "scan_done", "skipped", "tuned", *["uploaded"] * 5]
     rows = {row["key"]: row for row in ran.rows if row["event"] == "uploaded"}
     assert rows["one.txt"]["etag"] == "f97c5d29941bfb1b2fdab0874906ab82" and rows["one.txt"]["request_id"]
     assert kinds[-1] == "finished"

@@ -1,19 +1,28 @@
 """A TCP server that answers as the test says, byte for byte, whatever HTTP would want."""
 
 import asyncio
+import itertools
+import random
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
+from typing import Literal, cast
 
 Behave = Callable[[asyncio.StreamReader, asyncio.StreamWriter, int], Awaitable[None]]
+Delivery = Literal["whole", "byte by byte", "random"]
+_CUTS = 500
+"""Pieces per connection; what follows is whole."""
 CREATED = b"HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n"
 
 
 @asynccontextmanager
-async def raw_server(behave: Behave, *, receive_buffer: int | None = None) -> AsyncIterator[str]:
+async def raw_server(
+    behave: Behave, *, receive_buffer: int | None = None, delivery: Delivery = "whole"
+) -> AsyncIterator[str]:
     """`behave(reader, writer, n)` serves the n-th connection, counted from 0; it is closed when that returns.
 
-    With a small `receive_buffer` (bytes) a client keeps what the server does not read.
+    With a small `receive_buffer` (bytes) a client keeps what the server does not read. `delivery` cuts what is
+    written into pieces, each in a segment of its own as far as the kernel goes along.
     """
     count = 0
     running: set[asyncio.Task[None]] = set()
@@ -26,7 +35,11 @@ async def raw_server(behave: Behave, *, receive_buffer: int | None = None) -> As
         running.add(task)
         try:
             with suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
-                await behave(reader, writer, number)
+                if delivery == "whole":
+                    await behave(reader, writer, number)
+                else:
+                    async with _cut(writer, delivery) as cut:
+                        await behave(reader, cut, number)
         finally:
             running.discard(task)
             writer.close()
@@ -41,6 +54,51 @@ async def raw_server(behave: Behave, *, receive_buffer: int | None = None) -> As
         server.close()
         for task in running:
             task.cancel()
+
+
+class _CuttingWriter:
+    """Takes what a StreamWriter takes, and passes it on in pieces, one per turn of the event loop."""
+
+    def __init__(self, writer: asyncio.StreamWriter, delivery: Delivery) -> None:
+        self._writer = writer
+        self._sizes = itertools.repeat(1) if delivery == "byte by byte" else _random_sizes()
+        self._left = _CUTS
+        self._waiting: asyncio.Queue[bytes | None] = asyncio.Queue()
+
+    def write(self, data: bytes) -> None:
+        self._waiting.put_nowait(data)
+
+    def close(self) -> None:
+        self._waiting.put_nowait(None)
+
+    async def pass_on(self) -> None:
+        """Until `close`, or until the connection is lost."""
+        with suppress(ConnectionError):
+            while (data := await self._waiting.get()) is not None:
+                while data:
+                    size = next(self._sizes) if self._left > 0 else len(data)
+                    self._left -= 1
+                    self._writer.write(data[:size])
+                    await self._writer.drain()
+                    await asyncio.sleep(0)
+                    data = data[size:]
+
+
+def _random_sizes() -> Iterator[int]:
+    chance = random.Random(7)
+    while True:
+        yield chance.randint(1, 40)
+
+
+@asynccontextmanager
+async def _cut(writer: asyncio.StreamWriter, delivery: Delivery) -> AsyncIterator[asyncio.StreamWriter]:
+    cutting = _CuttingWriter(writer, delivery)
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(cutting.pass_on())
+        try:
+            yield cast(asyncio.StreamWriter, cutting)
+        finally:
+            cutting.close()
 
 
 async def read_request(reader: asyncio.StreamReader) -> tuple[bytes, bytes]:

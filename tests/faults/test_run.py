@@ -17,6 +17,7 @@ from bulkput.devserver import DevServer, Handler, Intercept, Kind, parse_target
 from bulkput.engine.pipeline import Pipeline
 from bulkput.engine.run import open_store
 from bulkput.engine.stop import Stop
+from bulkput.engine.tuning import Tuner
 from bulkput.errors import Conflict, IntegrityError, SourceError
 from bulkput.model import Found, SourceFile
 from bulkput.options import NamingOptions, RetryOptions, StopRules, UploadOptions, WireOptions
@@ -317,7 +318,13 @@ async def test_the_first_put_leaves_before_the_scan_ends(tmp_path: Path) -> None
         await store.prepare()
         opener = BodyOpener(options.body, recorder)
         pipeline = Pipeline(
-            store=store, opener=opener, naming=NamingOptions(), options=options, emit=recorder, stop=Stop()
+            store=store,
+            opener=opener,
+            naming=NamingOptions(),
+            options=options,
+            tuner=Tuner(options.wire),
+            emit=recorder,
+            stop=Stop(),
         )
         await pipeline.run(Scan(source()))
         opener.close()
@@ -325,11 +332,11 @@ async def test_the_first_put_leaves_before_the_scan_ends(tmp_path: Path) -> None
 
 
 async def test_no_more_connections_than_concurrency_and_one_request_per_object(tmp_path: Path) -> None:
-    """300 objects over at most 16 connections: 300 PUTs, one for the container, one login."""
+    """300 objects over at most 16 connections, and one for login and container: 302 requests."""
     async with DevServer() as server:
         summary, _ = await run(server, files(tmp_path, 300), wire=WireOptions(concurrency=16))
         assert summary.requests == {"GET": 1, "PUT": 301}
-        assert server.traffic.connections <= 16 and summary.connections == server.traffic.connections
+        assert server.traffic.connections <= 16 + 1 and summary.connections == server.traffic.connections
         assert server.traffic.peak_in_flight <= 16
 
 

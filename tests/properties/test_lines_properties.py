@@ -31,7 +31,9 @@ events: st.SearchStrategy[ev.Event] = (
     | st.builds(ev.Retrying, st.builds(TooLarge, st.sampled_from(["put", "login"]), keys, keys), st.integers(1, 9),
                 st.floats(0, 9))
     | st.builds(ev.Stopping, keys, st.sampled_from(ev.StopCause))
-    | st.builds(ev.Finished, st.floats(0, 9), st.just({"PUT": 1}), st.integers(0, 9), st.integers(1, 9))
+    | st.builds(ev.Finished, st.floats(0, 9), st.just({"PUT": 1}), st.integers(0, 9))
+    | st.builds(ev.Tuned, st.integers(1, 9), st.just("more"))
+    | st.builds(ev.ReadingChosen, st.booleans(), st.floats(0, 9))
 )  # fmt: skip
 
 

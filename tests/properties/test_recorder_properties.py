@@ -31,7 +31,9 @@ noise = (
                 st.floats(0, 9))
     | st.just(ev.ScanDone())
     | st.builds(ev.Stopping, st.text(max_size=3), st.sampled_from(ev.StopCause))
-    | st.builds(ev.Finished, st.floats(0, 9), st.just({"PUT": 1}), st.integers(0, 3), st.integers(1, 9))
+    | st.builds(ev.Finished, st.floats(0, 9), st.just({"PUT": 1}), st.integers(0, 3))
+    | st.builds(ev.Tuned, st.integers(1, 9), st.just("more"))
+    | st.builds(ev.ReadingChosen, st.booleans(), st.floats(0, 9))
 )  # fmt: skip
 runs = st.lists(outcomes | noise | st.builds(ev.Discovered, files), max_size=30)
 

@@ -48,10 +48,13 @@ REFUSED = ev.Failed(b"/src/a", "p/a", StoreError("put", "p/a", "Bad Request", st
 RETRYING = ev.Retrying(Unavailable("put", "p/a", "reset"), 2, 1.23456)
 LOGIN = ev.Retrying(Unavailable("login", "", "reset"), 1, 0.5)
 STOPPING = ev.Stopping("denied\n", ev.StopCause.STORE)
-FINISHED = ev.Finished(1.23456, {"PUT": 1}, 1, 64)
+FINISHED = ev.Finished(1.23456, {"PUT": 1}, 1)
 STREAMING = ev.Streaming(b"/src/a", 5)
 REQUESTED = ev.Requested("put", "a", 1.0, 0.1, 7, None)
+READING = ev.ReadingChosen(is_on_loop=False, average_s=0.0042)
+TUNED = ev.Tuned(96, "more in flight store more")
 EVENTS: list[ev.Event] = [
+    READING, TUNED,
     ev.Discovered(FILE), ev.ScanDone(), STREAMING, UPLOADED,
     SKIPPED, DRY, FAILED, REFUSED, REQUESTED, RETRYING, LOGIN, STOPPING,
     FINISHED,
@@ -71,6 +74,8 @@ def test_the_events_here_are_all_there_are() -> None:
         (REQUESTED, None, None),
         (STREAMING, None, None),
         (FINISHED, None, None),
+        (READING, None, "reading small files in threads: 4.2 ms each on average"),
+        (TUNED, None, "requests in flight: 96: more in flight store more"),
         (UPLOADED, None, r"uploaded: /src/a\xff\n -> k\n"),
         (SKIPPED, None, r"skipped: /src/\xff: excluded by a filter"),
         (DRY, None, "skipped: /src/a -> p/a: dry run"),
@@ -92,6 +97,8 @@ def test_what_a_person_reads_of_an_event(event: ev.Event, quiet: str | None, ver
     [
         (ev.Discovered(FILE), None),
         (REQUESTED, None),
+        (READING, None),
+        (TUNED, {"event": "tuned", "concurrency": 96, "why": "more in flight store more"}),
         (ev.ScanDone(), {"event": "scan_done"}),
         (
             UPLOADED,
@@ -153,7 +160,7 @@ def recorded(*events: ev.Event) -> Recorder:
 def test_the_end_of_a_run_in_words() -> None:
     """What became of what was found, how fast, and with how many requests."""
     found = ev.Discovered(FILE)
-    finished = ev.Finished(2.0, {"PUT": 3}, 4, 64)
+    finished = ev.Finished(2.0, {"PUT": 3}, 4)
     lines = summary_lines(recorded(found, UPLOADED, found, UPLOADED, found, SKIPPED, RETRYING, finished).summary())
     assert lines == [
         "2 uploaded, 1 skipped, 0 failed of 3 found",

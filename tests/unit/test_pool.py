@@ -21,9 +21,9 @@ async def test_every_item_is_handled_once(workers: int, backlog: int, count: int
         await asyncio.sleep(0)
         handled[item] += 1
 
-    async with pool(handle, workers=workers, backlog=backlog) as submit:
+    async with pool(handle, workers=workers, backlog=backlog) as made:
         for number in range(count):
-            await submit(number)
+            await made.submit(number)
     assert handled == Counter(range(count))
     assert worker_tasks() == []
 
@@ -35,9 +35,9 @@ async def test_items_are_handled_side_by_side() -> None:
     async def handle(_item: int) -> None:
         await together.wait()
 
-    async with asyncio.timeout(5), pool(handle, workers=5, backlog=1) as submit:
+    async with asyncio.timeout(5), pool(handle, workers=5, backlog=1) as made:
         for number in range(10):
-            await submit(number)
+            await made.submit(number)
 
 
 async def test_submit_waits_while_the_backlog_is_full() -> None:
@@ -50,12 +50,12 @@ async def test_submit_waits_while_the_backlog_is_full() -> None:
         await go_on.wait()
         handled.append(item)
 
-    async with pool(handle, workers=1, backlog=2) as submit:
-        await submit(0)
+    async with pool(handle, workers=1, backlog=2) as made:
+        await made.submit(0)
         await begun.wait()
-        await submit(1)
-        await submit(2)
-        fourth = asyncio.ensure_future(submit(3))
+        await made.submit(1)
+        await made.submit(2)
+        fourth = asyncio.ensure_future(made.submit(3))
         for _ in range(10):
             await asyncio.sleep(0)
         assert not fourth.done()
@@ -91,9 +91,9 @@ async def test_an_error_of_a_handler_ends_all_workers_and_comes_out() -> None:
     """As itself, whether the block is still submitting or already waiting for the end."""
     busy = Busy(others=2)
     with pytest.raises(ValueError, match="a bug in a handler"):
-        async with pool(busy, workers=3, backlog=5) as submit:
+        async with pool(busy, workers=3, backlog=5) as made:
             for number in range(3):
-                await submit(number)
+                await made.submit(number)
     assert sorted(busy.cancelled) == [1, 2]
     assert worker_tasks() == []
 
@@ -107,21 +107,21 @@ async def test_a_submit_that_waits_is_released_by_an_error_of_a_handler() -> Non
         raise ValueError("a bug in a handler")
 
     with pytest.raises(ValueError, match="a bug in a handler"):
-        async with asyncio.timeout(5), pool(handle, workers=1, backlog=1) as submit:
-            await submit(0)
-            await submit(1)
+        async with asyncio.timeout(5), pool(handle, workers=1, backlog=1) as made:
+            await made.submit(0)
+            await made.submit(1)
             submitting.set()
-            await submit(2)
-            await submit(3)
+            await made.submit(2)
+            await made.submit(3)
 
 
 async def test_an_error_of_the_block_ends_all_workers_and_comes_out() -> None:
     """As itself: whoever calls the pipeline catches what the source raised, not a group around it."""
     busy = Busy(others=2)
     with pytest.raises(ValueError, match="a bug in a source"):
-        async with pool(busy, workers=2, backlog=5) as submit:
-            await submit(1)
-            await submit(2)
+        async with pool(busy, workers=2, backlog=5) as made:
+            await made.submit(1)
+            await made.submit(2)
             await busy.all_busy.wait()
             raise ValueError("a bug in a source")
     assert sorted(busy.cancelled) == [1, 2]
@@ -134,9 +134,9 @@ async def test_a_cancelled_caller_takes_its_workers_along(is_leaving: bool) -> N
     busy = Busy(others=2)
 
     async def run() -> None:
-        async with pool(busy, workers=2, backlog=5) as submit:
-            await submit(1)
-            await submit(2)
+        async with pool(busy, workers=2, backlog=5) as made:
+            await made.submit(1)
+            await made.submit(2)
             if not is_leaving:
                 await asyncio.Event().wait()
 

@@ -39,11 +39,11 @@ def test_a_run_in_numbers() -> None:
     requested = ev.Requested("put", "a", 1.0, 0.1, 7, None)
     run = summary(
         FOUND, UPLOADED, FOUND, UPLOADED, FOUND, SKIPPED, FOUND, FAILED, retrying, requested, ev.ScanDone(),
-        ev.Finished(2.0, {"PUT": 4, "GET": 1}, 3, 64),
+        ev.Tuned(64, "start"), ev.Tuned(96, "more"), ev.Tuned(48, "fewer"), ev.Finished(2.0, {"PUT": 4, "GET": 1}, 3),
     )  # fmt: skip
     assert (run.found, run.uploaded, run.skipped, run.failed) == (4, 2, 1, 1)
     assert (run.bytes_read, run.bytes_sent) == (20, 14)
-    assert (run.retries, run.connections, run.concurrency) == (1, 3, 64)
+    assert (run.retries, run.connections, run.concurrency) == (1, 3, 48)
     assert run.requests == {"PUT": 4, "GET": 1}
     assert run.objects_per_s == 1.0
     assert run.skipped_by_reason == {"link leaves the source tree": 1}
@@ -53,7 +53,15 @@ def test_a_run_in_numbers() -> None:
 
 def test_the_summary_has_the_fields_that_are_documented() -> None:
     """The documented ones, plus what explains them; all of it can be written as JSON."""
-    row = summary(FOUND, UPLOADED, FOUND, FAILED, ev.Finished(1.21, {"PUT": 1}, 64, 64)).as_json()
+    row = summary(
+        FOUND,
+        UPLOADED,
+        FOUND,
+        FAILED,
+        ev.Tuned(64, "start"),
+        ev.Tuned(32, "throttled"),
+        ev.Finished(1.21, {"PUT": 1}, 64),
+    ).as_json()
     documented = {
         "schema", "found", "uploaded", "skipped", "failed", "bytes_read", "bytes_sent", "requests", "connections",
         "retries", "elapsed_s", "objects_per_s", "concurrency", "failures",
@@ -61,7 +69,7 @@ def test_the_summary_has_the_fields_that_are_documented() -> None:
     assert documented <= set(row)
     assert set(row) - documented == {"skipped_by_reason", "failures_omitted", "stopped"}
     read = json.loads(json.dumps(row))
-    assert (read["schema"], read["concurrency"]) == (1, {"final": 64, "peak": 64})
+    assert (read["schema"], read["concurrency"]) == (1, {"final": 32, "peak": 64})
     assert read["failures"] == [{"path": "/src/\udcff", "key": None, "error": "read /src/\\xff: name: not UTF-8"}]
     assert (read["elapsed_s"], read["objects_per_s"], read["stopped"]) == (1.21, 0.8, None)
 

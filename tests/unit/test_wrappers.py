@@ -10,6 +10,7 @@ from bulkput.errors import Denied, SourceError, Stopped, StoreError, Throttled, 
 from bulkput.model import Body, Limits, ObjectHeaders, Prefix, RemoteObject, Stored
 from bulkput.options import RetryOptions
 from bulkput.stores.base import Store
+from bulkput.stores.slots import Slots
 from bulkput.stores.wrappers import Brake, Limited, NoBrake, Observed, Retrying, Tries, wrap
 
 HEADERS = ObjectHeaders()
@@ -127,7 +128,7 @@ def retrying(store: Store, brake: Brake, events: list[ev.Event] | None = None) -
 def wrapped(store: Store, *, emit: ev.Emit = lambda _event: None, brake: Brake | None = None) -> Store:
     """The whole stack, with one slot."""
     brake = brake or NoBrake()
-    return wrap(store, tries=Tries(RETRY, emit, brake), concurrency=1, emit=emit, brake=brake)
+    return wrap(store, tries=Tries(RETRY, emit, brake), slots=Slots(1), emit=emit, brake=brake)
 
 
 async def test_a_failed_attempt_is_made_again_until_it_succeeds() -> None:
@@ -253,7 +254,7 @@ async def test_no_more_operations_run_than_the_limit(concurrency: int) -> None:
     """One that ends lets the next one in, first come first served."""
     bare, gate = ScriptedStore(), Gate()
     bare.gate = gate
-    store = Limited(bare, concurrency, NoBrake())
+    store = Limited(bare, Slots(concurrency), NoBrake())
     keys = [f"k{number}" for number in range(8)]
     tasks = [asyncio.create_task(store.put(key, Bytes(), HEADERS)) for key in keys]
     order = []
@@ -271,7 +272,7 @@ async def test_no_more_operations_run_than_the_limit(concurrency: int) -> None:
 @pytest.mark.parametrize("error", [gone(), SourceError(b"a", "changed", "grew"), RuntimeError("a bug")])
 async def test_a_failed_operation_gives_its_slot_back(error: Exception) -> None:
     """Whatever it failed with."""
-    store = Limited(ScriptedStore(error), 1, NoBrake())
+    store = Limited(ScriptedStore(error), Slots(1), NoBrake())
     with pytest.raises(type(error)):
         await store.put("a", Bytes(), HEADERS)
     assert (await store.put("b", Bytes(), HEADERS)).key == "b"
@@ -281,7 +282,7 @@ async def test_a_cancelled_operation_gives_its_slot_back() -> None:
     """Inside the store and while it waits for its slot."""
     bare, gate = ScriptedStore(), Gate()
     bare.gate = gate
-    store = Limited(bare, 1, NoBrake())
+    store = Limited(bare, Slots(1), NoBrake())
     inside = asyncio.create_task(store.put("inside", Bytes(), HEADERS))
     await gate.entered.get()
     waiting = asyncio.create_task(store.put("waiting", Bytes(), HEADERS))

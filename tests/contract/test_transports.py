@@ -1,28 +1,68 @@
-"""What servers and connections do wrong, seen by the transport and the plain HTTP store."""
+"""What every transport promises, whatever servers and connections do: one suite for both of them.
+
+Answers arrive whole, byte by byte, and in random pieces. Where a transport is looked at through a store, that is the
+plain HTTP one, which adds nothing but the mapping of errors.
+"""
 
 import asyncio
 import os
-import socket
-from contextlib import suppress
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, aclosing, suppress
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
-from aiohttp.abc import AbstractResolver, ResolveResult
 
 from bulkput.engine.run import open_store
 from bulkput.errors import StoreError, TooLarge, Unavailable
-from bulkput.events import Event, Requested
+from bulkput.events import Emit, Event, Requested
 from bulkput.model import SourceFile
 from bulkput.options import BodyOptions, RetryOptions, WireOptions
 from bulkput.payload.body import BodyOpener
+from bulkput.stores.base import Store
+from bulkput.transport.base import WireCount
 from bulkput.transport.session import SessionTransport
+from bulkput.transport.wire import WireTransport
 from tests.contract.suite import HEADERS, ONCE, Pieces, whole
-from tests.faults.raw import CREATED, raw_server, read_request
+from tests.faults import raw
+from tests.faults.raw import CREATED, read_request
+
+StoreAt = Callable[..., AbstractAsyncContextManager[tuple[Store, WireCount]]]
+RawServer = Callable[..., AbstractAsyncContextManager[str]]
+
+
+@pytest.fixture(params=["wire", "aiohttp"])
+def options(request: pytest.FixtureRequest) -> WireOptions:
+    """Both transports."""
+    return WireOptions(transport=request.param)
+
+
+@pytest.fixture
+def store_at(options: WireOptions) -> StoreAt:
+    """The plain HTTP store below a URL."""
+
+    def opened(
+        url: str, *, retry: RetryOptions = ONCE, emit: Emit | None = None, **wire: Any
+    ) -> AbstractAsyncContextManager[tuple[Store, WireCount]]:
+        return open_store(f"{url}/", wire=replace(options, **wire), retry=retry, emit=emit, environ={})
+
+    return opened
+
+
+@pytest.fixture(params=["whole", "byte by byte", "random"])
+def raw_server(request: pytest.FixtureRequest) -> RawServer:
+    """A server whose answers arrive in one piece, or in many."""
+    return partial(raw.raw_server, delivery=request.param)
+
 
 LARGE = Pieces(tuple(bytes([n]) * 262_144 for n in range(64)))
 
 
-async def test_a_stale_connection_is_resent_at_once_and_costs_no_attempt() -> None:
+async def test_a_stale_connection_is_resent_at_once_and_costs_no_attempt(
+    store_at: StoreAt, raw_server: RawServer
+) -> None:
     """The server drops each connection at its second request, unanswered; with no retries left all is stored."""
     arrived: list[bytes] = []
 
@@ -35,7 +75,7 @@ async def test_a_stale_connection_is_resent_at_once_and_costs_no_attempt() -> No
     events: list[Event] = []
     async with (
         raw_server(behave) as url,
-        open_store(f"{url}/", retry=ONCE, emit=events.append, environ={}) as (store, count),
+        store_at(url, emit=events.append) as (store, count),
     ):
         for n in range(5):
             await store.put(f"{n}", whole(b"x"), HEADERS)
@@ -45,7 +85,7 @@ async def test_a_stale_connection_is_resent_at_once_and_costs_no_attempt() -> No
     assert [event.error for event in events if isinstance(event, Requested)] == [None] * 6
 
 
-async def test_a_new_connection_that_dies_costs_an_attempt() -> None:
+async def test_a_new_connection_that_dies_costs_an_attempt(store_at: StoreAt, raw_server: RawServer) -> None:
     """Nothing was idle there: it is a failure, and retried as one."""
 
     async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int) -> None:
@@ -55,14 +95,14 @@ async def test_a_new_connection_that_dies_costs_an_attempt() -> None:
             await reader.read()
 
     async with raw_server(behave) as url:
-        async with open_store(f"{url}/", retry=ONCE, environ={}) as (store, _):
+        async with store_at(url) as (store, _):
             with pytest.raises(Unavailable, match="closed the connection without an answer"):
                 await store.put("x", whole(b"x"), HEADERS)
-        async with open_store(f"{url}/", retry=RetryOptions(retries=1, base_s=0), environ={}) as (store, _):
+        async with store_at(url, retry=RetryOptions(retries=1, base_s=0)) as (store, _):
             await store.put("x", whole(b"x"), HEADERS)
 
 
-async def test_success_before_the_body_was_sent_is_no_success() -> None:
+async def test_success_before_the_body_was_sent_is_no_success(store_at: StoreAt, raw_server: RawServer) -> None:
     """A 201 in answer to the head alone proves nothing."""
 
     async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, _: int) -> None:
@@ -70,12 +110,12 @@ async def test_success_before_the_body_was_sent_is_no_success() -> None:
         writer.write(CREATED)
         await asyncio.Event().wait()  # reads no further
 
-    async with raw_server(behave) as url, open_store(f"{url}/", retry=ONCE, environ={}) as (store, _):
+    async with raw_server(behave) as url, store_at(url) as (store, _):
         with pytest.raises(Unavailable, match="201 before the body had been sent"):
             await store.put("large", LARGE, HEADERS)
 
 
-async def test_a_refusal_before_the_body_was_sent_ends_the_sending() -> None:
+async def test_a_refusal_before_the_body_was_sent_ends_the_sending(store_at: StoreAt, raw_server: RawServer) -> None:
     """413 at once: the error comes out though the server reads no further, so the rest was not sent."""
 
     async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, _: int) -> None:
@@ -83,20 +123,19 @@ async def test_a_refusal_before_the_body_was_sent_ends_the_sending() -> None:
         writer.write(b"HTTP/1.1 413 Request Entity Too Large\r\nContent-Length: 0\r\n\r\n")
         await asyncio.Event().wait()
 
-    async with raw_server(behave) as url, open_store(f"{url}/", retry=ONCE, environ={}) as (store, _):
+    async with raw_server(behave) as url, store_at(url) as (store, _):
         with pytest.raises(TooLarge):
             await store.put("large", LARGE, HEADERS)
 
 
-async def test_a_server_that_never_answers_meets_the_deadline() -> None:
+async def test_a_server_that_never_answers_meets_the_deadline(store_at: StoreAt, raw_server: RawServer) -> None:
     """--timeout bounds each request."""
 
     async def behave(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter, _: int) -> None:
         await read_request(reader)
         await asyncio.Event().wait()
 
-    wire = WireOptions(timeout_s=0.2)
-    async with raw_server(behave) as url, open_store(f"{url}/", wire=wire, retry=ONCE, environ={}) as (store, _):
+    async with raw_server(behave) as url, store_at(url, timeout_s=0.2) as (store, _):
         with pytest.raises(Unavailable, match="no answer in time"):
             await store.put("x", whole(b"x"), HEADERS)
 
@@ -111,19 +150,21 @@ async def test_a_server_that_never_answers_meets_the_deadline() -> None:
         b"HTTP/1.1 201 Created\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
     ],
 )
-async def test_half_an_answer_or_garbage_is_no_answer(answer: bytes) -> None:
-    """Whatever cannot be read to its end is a failed attempt, never a success."""
+async def test_half_an_answer_or_garbage_is_no_answer(store_at: StoreAt, raw_server: RawServer, answer: bytes) -> None:
+    """Whatever cannot be read to its end is a failed attempt, never a success; the deadline sees to it if need be."""
 
     async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, _: int) -> None:
         await read_request(reader)
         writer.write(answer)
 
-    async with raw_server(behave) as url, open_store(f"{url}/", retry=ONCE, environ={}) as (store, _):
+    async with raw_server(behave) as url, store_at(url, timeout_s=1.0) as (store, _):
         with pytest.raises(Unavailable):
             await store.put("x", whole(b"x"), HEADERS)
 
 
-async def test_an_answer_without_end_is_cut_and_its_connection_dropped() -> None:
+async def test_an_answer_without_end_is_cut_and_its_connection_dropped(
+    store_at: StoreAt, raw_server: RawServer
+) -> None:
     """A megabyte of error page: the status counts, the next request gets a new connection."""
     connections = 0
 
@@ -134,14 +175,14 @@ async def test_an_answer_without_end_is_cut_and_its_connection_dropped() -> None
         writer.write(b"HTTP/1.1 409 Conflict\r\nContent-Length: 100000000\r\n\r\n" + b"x" * 1_000_000)
         await reader.read()
 
-    async with raw_server(behave) as url, open_store(f"{url}/", retry=ONCE, environ={}) as (store, _):
+    async with raw_server(behave) as url, store_at(url) as (store, _):
         for _ in range(2):
             with pytest.raises(StoreError, match="409"):
                 await store.put("x", whole(b"x"), HEADERS)
     assert connections == 2
 
 
-async def test_a_redirect_is_an_error_that_names_the_new_url() -> None:
+async def test_a_redirect_is_an_error_that_names_the_new_url(store_at: StoreAt, raw_server: RawServer) -> None:
     """Credentials never follow a Location."""
 
     async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, _: int) -> None:
@@ -149,13 +190,13 @@ async def test_a_redirect_is_an_error_that_names_the_new_url() -> None:
         writer.write(b"HTTP/1.1 307 Moved\r\nLocation: http://other.example/x\r\nContent-Length: 0\r\n\r\n")
         await reader.read()
 
-    async with raw_server(behave) as url, open_store(f"{url}/", retry=ONCE, environ={}) as (store, count):
+    async with raw_server(behave) as url, store_at(url) as (store, count):
         with pytest.raises(StoreError, match=r"redirect to http://other\.example/x"):
             await store.put("x", whole(b"x"), HEADERS)
     assert count.requests.total() == 1
 
 
-async def test_head_and_small_body_leave_in_one_segment() -> None:
+async def test_head_and_small_body_leave_in_one_segment(store_at: StoreAt, raw_server: RawServer) -> None:
     """Two writes would meet Nagle and delayed ACK: 40 ms per object instead of 0.1 (riak-python-client, issue 279)."""
     reads: list[bytes] = []
 
@@ -164,13 +205,13 @@ async def test_head_and_small_body_leave_in_one_segment() -> None:
             reads.append(data)
             writer.write(CREATED)
 
-    async with raw_server(behave) as url, open_store(f"{url}/", retry=ONCE, environ={}) as (store, _):
+    async with raw_server(behave) as url, store_at(url) as (store, _):
         for n in range(3):
             await store.put(f"{n}", whole(b"body%d" % n), HEADERS)
     assert [data.rpartition(b"\r\n\r\n")[2] for data in reads] == [b"body0", b"body1", b"body2"]
 
 
-async def test_connections_are_spread_over_all_addresses_of_the_host() -> None:
+async def test_connections_are_spread_over_all_addresses_of_the_host(options: WireOptions) -> None:
     """A name with several addresses gets all of them used."""
     hits: list[str] = []
 
@@ -184,28 +225,20 @@ async def test_connections_are_spread_over_all_addresses_of_the_host() -> None:
     port = server.sockets[0].getsockname()[1]
     second = await asyncio.start_server(serve, "127.0.0.2", port)
 
-    class TwoAddresses(AbstractResolver):
-        async def resolve(
-            self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
-        ) -> list[ResolveResult]:
-            return [
-                ResolveResult(hostname=host, host=address, port=port, family=family, proto=0, flags=0)
-                for address in ("127.0.0.1", "127.0.0.2")
-            ]
+    async def two_addresses(_host: str, _port: int) -> list[str]:
+        return ["127.0.0.1", "127.0.0.2"]
 
-        async def close(self) -> None:
-            pass
-
-    transport = SessionTransport(WireOptions(), user_agent="test", resolver=TwoAddresses())
-    async with server, second:
+    kind = WireTransport if options.transport == "wire" else SessionTransport
+    async with server, second, aclosing(kind(options, user_agent="test", resolve=two_addresses)) as transport:
         for _ in range(4):
             await transport.request("PUT", f"http://many.example:{port}/x", {}, whole(b"x"))
-        await transport.aclose()
     assert sorted(set(hits)) == ["127.0.0.1", "127.0.0.2"]
 
 
 @pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 417 Expectation Failed\r\nContent-Length: 0\r\n\r\n"])
-async def test_a_server_that_does_not_know_expect_gets_its_body_all_the_same(answer: bytes) -> None:
+async def test_a_server_that_does_not_know_expect_gets_its_body_all_the_same(
+    store_at: StoreAt, raw_server: RawServer, answer: bytes
+) -> None:
     """Silent or with 417: after a short wait the body goes without asking, and from then on at once."""
     heads: list[bool] = []
 
@@ -221,14 +254,13 @@ async def test_a_server_that_does_not_know_expect_gets_its_body_all_the_same(ans
             writer.write(CREATED)
 
     body = Pieces((b"a" * 70_000, b"b" * 70_000))
-    wire = WireOptions(expect_above=100_000)
-    async with raw_server(behave) as url, open_store(f"{url}/", wire=wire, retry=ONCE, environ={}) as (store, _):
+    async with raw_server(behave) as url, store_at(url, expect_above=100_000) as (store, _):
         await store.put("first", body, HEADERS)
         await store.put("second", body, HEADERS)
     assert heads == [True, False, False]
 
 
-async def test_success_before_a_body_in_memory_was_sent_is_no_success() -> None:
+async def test_success_before_a_body_in_memory_was_sent_is_no_success(store_at: StoreAt, raw_server: RawServer) -> None:
     """Also where the body is one piece, most of which is still in the process."""
 
     async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, _: int) -> None:
@@ -238,13 +270,15 @@ async def test_success_before_a_body_in_memory_was_sent_is_no_success() -> None:
 
     async with (
         raw_server(behave, receive_buffer=4096) as url,
-        open_store(f"{url}/", retry=ONCE, environ={}) as (store, _),
+        store_at(url) as (store, _),
     ):
         with pytest.raises(Unavailable, match="201 before the body had been sent"):
             await store.put("large", whole(bytes(8 * 1024 * 1024)), HEADERS)
 
 
-async def test_an_object_that_kills_connections_is_not_sent_over_and_over() -> None:
+async def test_an_object_that_kills_connections_is_not_sent_over_and_over(
+    store_at: StoreAt, raw_server: RawServer
+) -> None:
     """The resend of a stale connection is for connections that died idle: on a new one the failure counts."""
     sent = 0
 
@@ -257,14 +291,16 @@ async def test_an_object_that_kills_connections_is_not_sent_over_and_over() -> N
                 return
             writer.write(CREATED)
 
-    async with raw_server(behave) as url, open_store(f"{url}/", retry=ONCE, environ={}) as (store, _):
+    async with raw_server(behave) as url, store_at(url) as (store, _):
         await store.put("good", whole(b"x"), HEADERS)
         with pytest.raises(Unavailable):
             await store.put("poison", whole(b"x"), HEADERS)
     assert sent == 2
 
 
-async def test_a_file_is_closed_when_its_upload_breaks_off(tmp_path: Path) -> None:
+async def test_a_file_is_closed_when_its_upload_breaks_off(
+    store_at: StoreAt, raw_server: RawServer, tmp_path: Path
+) -> None:
     """At once, not when the garbage collector comes by."""
     path = tmp_path / "large"
     path.write_bytes(bytes(8_000_000))
@@ -276,7 +312,7 @@ async def test_a_file_is_closed_when_its_upload_breaks_off(tmp_path: Path) -> No
         await asyncio.Event().wait()
 
     opener = BodyOpener(BodyOptions(), lambda _event: None)
-    async with raw_server(behave) as url, open_store(f"{url}/", retry=ONCE, environ={}) as (store, _):
+    async with raw_server(behave) as url, store_at(url) as (store, _):
         body = await opener.open(SourceFile(os.fsencode(path), b"large", 8_000_000, 0))
         with pytest.raises(StoreError, match="503"):
             await store.put("large", body, HEADERS)

@@ -1,0 +1,144 @@
+"""Reading answers, without a socket: bytes in, one complete answer after the other out.
+
+One reader, and in it one httptools parser (llhttp, the parser of Node.js), serves a connection for its whole life: a
+new parser per request costs as much as all the rest of the request (measured: see the number in `transport/wire.py`).
+"""
+
+from collections.abc import Iterator, Mapping
+
+from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
+
+from bulkput.transport.base import Answer
+
+_NO_BODY = (204, 304)
+_MAX_HEAD = 64 * 1024
+"""Bytes that are no body (heads, framing, trailers): more than any server sends, a bound for one that never stops."""
+
+
+class GarbageError(Exception):
+    """What came is no HTTP answer, or one that nobody asked for."""
+
+
+class AnswerFields(Mapping[str, str]):
+    """Header fields of an answer, by name in whatever letters; values as UTF-8, which ASCII is."""
+
+    __slots__ = ("_raw",)
+
+    def __init__(self, raw: Mapping[bytes, bytes]) -> None:
+        """`raw`: names in small letters."""
+        self._raw = raw
+
+    def __getitem__(self, name: str) -> str:
+        return self._raw[name.lower().encode("latin-1", "replace")].decode("utf-8", "surrogateescape")
+
+    def __iter__(self) -> Iterator[str]:
+        return (name.decode("latin-1") for name in self._raw)
+
+    def __len__(self) -> int:
+        return len(self._raw)
+
+    def __repr__(self) -> str:
+        return f"AnswerFields({dict(self)!r})"
+
+
+class AnswerReader:
+    """The answers of one connection.
+
+    `begin` before each request; then `feed` what arrives, until `is_done`: the answer is complete, or longer than the
+    bound and cut there. After that `keeps_alive` says whether the connection may carry another request.
+    """
+
+    __slots__ = (
+        "_fields", "_is_until_end", "_left", "_parser", "_pieces", "_reason", "_room", "has_begun",
+        "is_done", "keeps_alive", "may_continue", "status",
+    )  # fmt: skip
+
+    def __init__(self) -> None:
+        self._parser = HttpResponseParser(self)
+        self.begin(0)
+
+    def begin(self, max_answer: int) -> None:
+        """Expect an answer, and keep `max_answer` bytes of its body."""
+        self.is_done = False
+        self.has_begun = False
+        """A byte of the answer has come: the server has seen the request."""
+        self.may_continue = False
+        """`100 Continue` has come."""
+        self.keeps_alive = False
+        self.status = 0
+        self._reason = b""
+        self._fields: dict[bytes, bytes] = {}
+        self._pieces: list[bytes] = []
+        self._room = max_answer
+        self._left = max_answer + _MAX_HEAD
+        self._is_until_end = False
+
+    def feed(self, data: bytes) -> None:
+        """Take what has arrived, in whatever pieces. Raises GarbageError; the connection is then of no more use."""
+        self.has_begun = True
+        try:
+            self._parser.feed_data(data)
+        except HttpParserUpgrade:
+            raise GarbageError("the server changes to another protocol unasked") from None
+        except HttpParserError as error:
+            if not self.is_done:
+                raise GarbageError(f"the answer is not HTTP/1.1: {error}") from None
+            self.keeps_alive = False
+        self._left -= len(data)
+        if self._left < 0 and not self.is_done:
+            raise GarbageError("the answer has no end")
+
+    def feed_end(self) -> bool:
+        """The server has closed its side. True when that completes the answer (RFC 9112, 6.3, case 8)."""
+        if self._is_until_end and not self.is_done:
+            self.is_done, self.keeps_alive = True, False
+        return self.is_done
+
+    def answer(self) -> Answer:
+        """The complete answer."""
+        body = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
+        return Answer(self.status, self._reason.decode("latin-1"), AnswerFields(self._fields), body)
+
+    # What follows is called by the parser.
+
+    def on_message_begin(self) -> None:
+        if self.is_done:  # by an answer that nobody asked for
+            self.keeps_alive = False
+
+    def on_status(self, reason: bytes) -> None:
+        if not self.is_done:
+            self._reason += reason
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self.is_done:
+            return
+        name = name.lower()
+        if name in self._fields:  # a list, then (RFC 9110, 5.3)
+            value = self._fields[name] + b", " + value
+        self._fields[name] = value
+
+    def on_headers_complete(self) -> None:
+        if self.is_done:
+            return
+        self.status = status = self._parser.get_status_code()
+        if b"content-length" not in self._fields and status >= 200 and status not in _NO_BODY:
+            self._is_until_end = not self._fields.get(b"transfer-encoding", b"").lower().endswith(b"chunked")
+
+    def on_body(self, piece: bytes) -> None:
+        if self._room >= len(piece):
+            self._room -= len(piece)
+            self._pieces.append(piece)
+        elif not self.is_done:  # the rest is not waited for
+            self._pieces.append(piece[: self._room])
+            self._room = 0
+            self.is_done, self.keeps_alive = True, False
+
+    def on_message_complete(self) -> None:
+        if self.is_done:
+            return
+        if self.status < 200:
+            self.may_continue = self.may_continue or self.status == 100
+            self._reason, self._fields = b"", {}
+            return
+        self.is_done = True
+        self.keeps_alive = self._parser.should_keep_alive()

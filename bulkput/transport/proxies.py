@@ -1,0 +1,28 @@
+"""The proxies that the environment names: HTTPS_PROXY, HTTP_PROXY, NO_PROXY."""
+
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+from bulkput.errors import UsageError
+
+
+class Proxies:
+    """Looked up once per scheme and host: the environment does not change, and requests are many."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, str | None] = {}
+
+    def of(self, url: str) -> str | None:
+        """The proxy for `url`, or None. Raises UsageError for one that is not spoken to."""
+        base = url[: url.find("/", 8)]
+        if base not in self._found:
+            self._found[base] = _look_up(url)
+        return self._found[base]
+
+
+def _look_up(url: str) -> str | None:
+    parts = urlsplit(url)
+    proxy = None if proxy_bypass(parts.netloc) else getproxies().get(parts.scheme)
+    if proxy is not None and urlsplit(proxy).scheme not in ("http", "https"):
+        raise UsageError(f"{parts.scheme}_proxy={proxy!r}: only http:// and https:// proxies are spoken to")
+    return proxy

@@ -1,0 +1,44 @@
+"""TLS contexts: verified unless asked otherwise, with sessions that the next connection to a host takes up again."""
+
+import ssl
+from typing import Any
+
+from bulkput.errors import UsageError
+from bulkput.options import WireOptions
+
+
+class ResumingContext(ssl.SSLContext):
+    """Offers the last session of each host at the next handshake, which saves the certificates and their proof.
+
+    Event loops make their TLS objects by `wrap_bio` and have no way to hand a session in; so it is added here. With
+    TLS 1.3 tickets come after the handshake: `keep` a session once a first answer has arrived.
+    """
+
+    _sessions: dict[str, ssl.SSLSession]
+
+    def keep(self, host: str, session: ssl.SSLSession | None) -> None:
+        if session is not None:
+            self._sessions[host] = session
+
+    def wrap_bio(self, incoming: Any, outgoing: Any, *args: Any, **kwargs: Any) -> ssl.SSLObject:
+        kwargs.setdefault("session", self._sessions.get(kwargs.get("server_hostname") or ""))
+        return super().wrap_bio(incoming, outgoing, *args, **kwargs)
+
+
+def tls_context(options: WireOptions) -> ResumingContext:
+    """Raises UsageError when `options.ca_file` cannot be read."""
+    context = ResumingContext(ssl.PROTOCOL_TLS_CLIENT)
+    context._sessions = {}
+    context.set_alpn_protocols(["http/1.1"])
+    if not options.verify_tls:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        return context
+    try:
+        if options.ca_file is not None:
+            context.load_verify_locations(options.ca_file)
+        else:
+            context.load_default_certs()
+    except (OSError, ssl.SSLError) as error:
+        raise UsageError(f"cannot read certificates from {options.ca_file}: {error}") from None
+    return context

@@ -1,0 +1,65 @@
+"""Where small files are read."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bulkput.policy.reading import LOOP_MAX_SIZE, Reading
+
+CACHED_S, COLD_S = 0.00003, 0.008
+
+
+def read(reading: Reading, elapsed_s: float, count: int) -> int:
+    """So many small files that each take so long; how many of them held the loop."""
+    on_loop = 0
+    for _ in range(count):
+        if reading.takes(100):
+            on_loop += 1
+            reading.took(elapsed_s)
+    return on_loop
+
+
+def test_what_is_in_the_page_cache_is_read_on_the_loop() -> None:
+    """Every file of it."""
+    assert read(Reading(), CACHED_S, 1000) == 1000
+
+
+def test_a_slow_disk_is_left_to_threads_after_a_few_files() -> None:
+    """And tried again more and more seldom."""
+    reading = Reading()
+    assert read(reading, COLD_S, 1) == 1
+    assert read(reading, COLD_S, 10) <= 3
+    assert not reading.is_on_loop
+    assert read(reading, COLD_S, 100_000) <= 20
+
+
+def test_a_disk_that_becomes_quick_is_noticed() -> None:
+    """By the next file that is read on the loop."""
+    reading = Reading()
+    read(reading, COLD_S, 500)
+    assert not reading.is_on_loop
+    read(reading, CACHED_S, 1000)
+    assert reading.is_on_loop and reading.average_s < 0.0005
+
+
+def test_one_slow_file_among_many_changes_nothing() -> None:
+    """It is the average that counts."""
+    reading = Reading()
+    for _ in range(50):
+        assert not reading.took(COLD_S)
+        assert read(reading, CACHED_S, 100) == 100
+
+
+def test_large_files_go_to_threads_always() -> None:
+    """To read and hash them would hold the loop."""
+    assert Reading().takes(LOOP_MAX_SIZE)
+    assert not Reading().takes(LOOP_MAX_SIZE + 1)
+
+
+@given(st.lists(st.floats(0, 10), max_size=200))
+def test_the_change_is_told_when_it_happens_and_only_then(times: list[float]) -> None:
+    """Whatever reads take."""
+    reading = Reading()
+    for elapsed_s in times:
+        before = reading.is_on_loop
+        if reading.takes(1):
+            assert reading.took(elapsed_s) == (reading.is_on_loop != before)

@@ -1,0 +1,101 @@
+"""The limit on requests in flight."""
+
+import asyncio
+from contextlib import suppress
+
+from bulkput.stores.slots import Slots
+
+
+class Worker:
+    """Takes a slot when it starts, and keeps it until told to leave."""
+
+    def __init__(self, slots: Slots) -> None:
+        self._slots = slots
+        self.leave = asyncio.Event()
+        self.is_in = False
+        self.task = asyncio.create_task(self._work())
+
+    async def _work(self) -> None:
+        async with self._slots:
+            self.is_in = True
+            await self.leave.wait()
+        self.is_in = False
+
+
+async def settle() -> None:
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+async def inside(workers: list[Worker]) -> list[bool]:
+    await settle()
+    return [worker.is_in for worker in workers]
+
+
+async def end(workers: list[Worker]) -> None:
+    for worker in workers:
+        worker.leave.set()
+    with suppress(asyncio.CancelledError):
+        await asyncio.gather(*(worker.task for worker in workers))
+
+
+async def test_those_who_wait_come_in_order() -> None:
+    """First come, first served."""
+    slots = Slots(1)
+    workers = [Worker(slots) for _ in range(3)]
+    assert await inside(workers) == [True, False, False]
+    assert slots.had_to_wait
+    workers[0].leave.set()
+    assert await inside(workers) == [False, True, False]
+    await end(workers)
+
+
+async def test_a_larger_limit_lets_the_waiting_in() -> None:
+    """At once."""
+    slots = Slots(1)
+    workers = [Worker(slots) for _ in range(4)]
+    await settle()
+    slots.limit = 3
+    assert await inside(workers) == [True, True, True, False]
+    await end(workers)
+
+
+async def test_a_smaller_limit_is_reached_as_slots_are_left() -> None:
+    """Nobody is thrown out."""
+    slots = Slots(3)
+    workers = [Worker(slots) for _ in range(4)]
+    await settle()
+    slots.limit = 1
+    assert await inside(workers) == [True, True, True, False]
+    workers[0].leave.set()
+    workers[1].leave.set()
+    assert await inside(workers) == [False, False, True, False]
+    workers[2].leave.set()
+    assert await inside(workers) == [False, False, False, True]
+    await end(workers)
+
+
+async def test_a_cancelled_wait_loses_no_slot() -> None:
+    """Neither before its turn nor in the very moment of it."""
+    slots = Slots(1)
+    workers = [Worker(slots) for _ in range(3)]
+    await settle()
+    workers[1].task.cancel()
+    workers[0].leave.set()
+    assert await inside(workers) == [False, False, True]
+    later = Worker(slots)
+    await settle()
+    workers[2].leave.set()
+    await asyncio.sleep(0)  # the slot is given to `later`, which has not run yet
+    later.task.cancel()
+    last = Worker(slots)
+    assert await inside([last]) == [True]
+    await end([last])
+    await asyncio.gather(*(worker.task for worker in [*workers, later]), return_exceptions=True)
+
+
+async def test_who_finds_a_slot_does_not_wait() -> None:
+    """And says so: nothing waits, so more slots would stay empty."""
+    slots = Slots(2)
+    async with slots, slots:
+        assert not slots.had_to_wait
