@@ -18,7 +18,7 @@ LAYERS: list[set[str]] = [
     {"transport", "payload"},  # bytes: on sockets, out of files
     {"stores", "sources"},  # where objects go, where files come from
     {"engine", "report", "devserver"},  # the run; its views; the server that shares no code with the client
-    {"demo"},  # an experiment with engine and devserver
+    {"demo", "bench"},  # an experiment with engine and devserver; uploads that are measured, to a user's own store
     {"cli"},  # one file per verb, on top of everything
 ]
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
@@ -27,6 +27,7 @@ RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 HOMES = {
     "aiohttp": {"transport", "devserver"},  # one HTTP client, one place to tune it; the server is aiohttp.web
     "yarl": {"transport"},
+    "httptools": {"transport"},
     "aiofiles": {"payload"},
     "rich": {"report", "cli"},
     "matplotlib": {"report"},

@@ -19,6 +19,7 @@ from bulkput.errors import BulkputError, UsageError
 _VERBS = {
     "upload": "Upload files and directories to an object store.",
     "ls": "List what is stored.",
+    "bench": "Measure your own store: what limits an upload, and what to type instead.",
     "serve": "Run a small local Swift, for trying things out.",
     "demo": "See for yourself: 1000 files, three ways to upload them.",
 }

@@ -1,0 +1,66 @@
+"""Taking away what the trials stored."""
+
+import asyncio
+from collections.abc import Collection
+from contextlib import aclosing
+
+from bulkput.engine.pool import pool
+from bulkput.errors import NotFound, StoreError, Unsupported
+from bulkput.options import StopRules
+from bulkput.policy.retry import GiveUp
+from bulkput.stores.base import Store
+
+_ROUNDS = 4
+"""A listing may lag behind deletions, and an attempt that timed out may store its object after its deletion."""
+_LAG_S = 1.0
+
+
+async def remove(store: Store, prefix: str, keys: Collection[str], *, workers: int) -> list[str]:
+    """Delete the objects `keys` and whatever the store lists below `prefix`; the names that remain.
+
+    An object that was never stored is none that remains. Stops trying when the store is gone.
+    """
+    remaining = list(keys)
+    for number in range(_ROUNDS):
+        if number and not remaining:
+            await asyncio.sleep(_LAG_S)
+        if failed := await _delete(store, remaining, workers):
+            return failed
+        if not (listed := await _listed(store, prefix)):
+            return []
+        remaining = [key for key in listed if await store.stat(key) is not None]
+    return remaining
+
+
+async def _delete(store: Store, keys: Collection[str], workers: int) -> list[str]:
+    """Those that could not be deleted."""
+    failed: list[str] = []
+    give_up = GiveUp(StopRules(store_gone_after=workers))
+    is_over = False
+
+    async def delete(key: str) -> None:
+        nonlocal is_over
+        if is_over:
+            failed.append(key)
+            return
+        try:
+            await store.delete([key])
+        except StoreError as error:
+            failed.append(key)
+            is_over = is_over or give_up.failed(error) is not None
+        else:
+            give_up.succeeded()
+
+    async with pool(delete, workers=workers, backlog=workers) as deleting:
+        for key in keys:
+            await deleting.submit(key)
+    return failed
+
+
+async def _listed(store: Store, prefix: str) -> list[str]:
+    """Empty where the store does not list."""
+    try:
+        async with aclosing(store.list(prefix)) as listing:
+            return [item.name async for item in listing]
+    except (Unsupported, NotFound):
+        return []

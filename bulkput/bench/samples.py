@@ -1,0 +1,144 @@
+"""From recorded requests to the numbers of one trial. Pure: no clock, no I/O.
+
+A trial keeps `concurrency` puts in flight. It has a beginning (connections are made, all slots fill at once) and an
+end (slots run empty), which say nothing about an upload of a million files. What counts is the window between:
+
+    first put ──warm-up──> as many answers as slots │══ window ══│ the last put begins ──drain──> the end
+
+Each put begins because another one has ended, so a store that answers in waves is cut between two waves at either
+edge, and the rate does not depend on where the clock happened to stop.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+_FEWEST = 20
+"""Puts that a window should have at least: the error of a count of twenty is a quarter."""
+
+
+class Outcome(Enum):
+    STORED = "stored"
+    THROTTLED = "throttled"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One attempt at a put, on one clock. `cpu_s` and `waited_s` are totals of the process when it ended:
+    processor time used, and time for which the event loop wanted a processor that others had."""
+
+    started_s: float
+    ended_s: float
+    size: int
+    outcome: Outcome
+    cpu_s: float
+    waited_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A put in flight waited `read_s` for its file; known at `at_s`."""
+
+    at_s: float
+    read_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """One size at one concurrency, in its window. `size` is None for a user's own files, which are a mix.
+
+    `cpu` is the process's use of one core (above 1 with threads); `cpu_wait` the share of time for which the event
+    loop wanted a processor and had none; `unsent` the share of the slots' time in which they had nothing to send.
+    `attempts` and what became of them are of the whole trial.
+    """
+
+    size: int | None
+    concurrency: int
+    puts: int
+    bytes: int
+    seconds: float
+    median_s: float
+    p99_s: float
+    cpu: float
+    cpu_wait: float
+    unsent: float
+    attempts: int
+    throttled: int
+    failed: int
+
+    @property
+    def rate(self) -> float:
+        """Objects stored per second."""
+        return self.puts / self.seconds if self.seconds > 0 else 0.0
+
+    @property
+    def bytes_per_s(self) -> float:
+        return self.bytes / self.seconds if self.seconds > 0 else 0.0
+
+    @property
+    def is_enough(self) -> bool:
+        """With half of what was wanted there is something to be said, with less there is not."""
+        return 2 * self.puts >= wanted(self.concurrency)
+
+
+def wanted(concurrency: int) -> int:
+    """Puts in a window: each slot is used about once."""
+    return max(_FEWEST, concurrency)
+
+
+def measure(samples: Sequence[Sample], readings: Sequence[Reading], *, size: int | None, concurrency: int) -> Trial:
+    """The trial in its window; `puts` is 0 where there is none."""
+    begin_s, end_s = _window(samples, concurrency)
+    inside = [sample for sample in samples if begin_s < sample.ended_s <= end_s]
+    stored = [sample for sample in inside if sample.outcome is Outcome.STORED]
+    seconds = max(0.0, end_s - begin_s)
+    took = sorted(sample.ended_s - sample.started_s for sample in stored)
+    cpu, cpu_wait = _cpu(samples, begin_s, end_s)
+    sending_s = sum(max(0.0, min(sample.ended_s, end_s) - max(sample.started_s, begin_s)) for sample in samples)
+    reading_s = sum(reading.read_s for reading in readings if begin_s < reading.at_s <= end_s)
+    return Trial(
+        size=size,
+        concurrency=concurrency,
+        puts=len(stored),
+        bytes=sum(sample.size for sample in stored),
+        seconds=seconds,
+        median_s=percentile(took, 0.5),
+        p99_s=percentile(took, 0.99),
+        cpu=cpu,
+        cpu_wait=cpu_wait,
+        unsent=min(1.0, max(0.0, 1.0 - (sending_s - reading_s) / (concurrency * seconds))) if seconds else 0.0,
+        attempts=len(samples),
+        throttled=sum(sample.outcome is Outcome.THROTTLED for sample in samples),
+        failed=sum(sample.outcome is Outcome.FAILED for sample in samples),
+    )
+
+
+def percentile(ascending: Sequence[float], share: float) -> float:
+    """The smallest value that so large a share of the values does not exceed (nearest rank); 0 of none."""
+    return ascending[max(0, math.ceil(share * len(ascending)) - 1)] if ascending else 0.0
+
+
+def _window(samples: Sequence[Sample], concurrency: int) -> tuple[float, float]:
+    ends = sorted(sample.ended_s for sample in samples if sample.outcome is Outcome.STORED)
+    if len(ends) < concurrency:
+        return 0.0, 0.0
+    begin_s = ends[concurrency - 1]
+    return begin_s, max(begin_s, *(sample.started_s for sample in samples))
+
+
+def _cpu(samples: Sequence[Sample], begin_s: float, end_s: float) -> tuple[float, float]:
+    """Shares between the first and the last answer at the edges of the window, where the totals were read."""
+    known = [sample for sample in samples if begin_s <= sample.ended_s <= end_s]
+    if len(known) < 2:
+        return 0.0, 0.0
+    first, last = min(known, key=_ended_s), max(known, key=_ended_s)
+    passed_s = last.ended_s - first.ended_s
+    if passed_s <= 0:
+        return 0.0, 0.0
+    return (last.cpu_s - first.cpu_s) / passed_s, min(1.0, (last.waited_s - first.waited_s) / passed_s)
+
+
+def _ended_s(sample: Sample) -> float:
+    return sample.ended_s

@@ -1,0 +1,243 @@
+"""All trials, size by size with more and more in flight; then the verdict, and nothing left behind."""
+
+import asyncio
+import os
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+
+from bulkput.bench import material
+from bulkput.bench.cleanup import remove
+from bulkput.bench.samples import Trial
+from bulkput.bench.trial import Failure, Plan, run_trial
+from bulkput.bench.verdict import Undecided, Verdict, judge
+from bulkput.engine.run import open_store
+from bulkput.engine.stop import Stop
+from bulkput.errors import Stopped, StoreError
+from bulkput.options import UploadOptions
+from bulkput.policy.naming import joined_prefix
+from bulkput.stores.base import Destination, Store
+from bulkput.stores.wrappers import Brake, NoBrake
+
+_LADDER = (4, 16, 64, 256)
+_DELETIONS = 64
+_PLAIN_GAIN = 3.0
+"""A gain up to this may be somebody else's load on the machine, which came or went between two trials."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choices:
+    """What to measure. `options.wire.start` is the setting that is asked about, `most` the largest possible.
+
+    `source` is a directory of the user's own; without one, files of `sizes` are made.
+    """
+
+    url: str
+    options: UploadOptions
+    most: int
+    sizes: Sequence[int]
+    seconds: float
+    source: str | None = None
+    environ: Mapping[str, str] | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Report:
+    """What came out. `remaining` are names that could not be deleted, `doubt` why that could not be found out.
+
+    `lost` counts objects that failed for good while others were stored; `failure` is why nothing could be measured.
+    """
+
+    trials: list[Trial] = field(default_factory=list)
+    verdict: Verdict | Undecided | None = None
+    failure: Failure | None = None
+    lost: int = 0
+    first_error: str | None = None
+    remaining: list[str] = field(default_factory=list)
+    doubt: str | None = None
+    is_interrupted: bool = False
+
+    @property
+    def exit_code(self) -> int:
+        """0 measured and cleaned up · 1 something could not be stored or deleted · 3 store gone · 130 interrupted."""
+        if self.is_interrupted:
+            return 130
+        if self.failure is not None:
+            return self.failure.exit_code
+        return 1 if self.lost or self.remaining or self.doubt else 0
+
+
+Tell = Callable[[Trial, int, int], None]
+"""A trial has ended: its numbers, its own number, how many there are."""
+
+
+def concurrencies(setting: int, most: int) -> list[int]:
+    """What is tried, ascending: the ladder, the setting, and something above it, as far as the system allows."""
+    above = {4 * setting} if setting >= _LADDER[-1] else set()
+    return sorted({setting} | {c for c in {*_LADDER} | above if c <= most})
+
+
+async def bench(choices: Choices, *, directory: str, tell: Tell, stop: Stop) -> Report:
+    """Measure, judge, clean up. `directory` is for generated files; pulling `stop` ends it early, clean-up included.
+
+    Raises StoreError when the store cannot be prepared, UsageError for what the user has to change.
+    """
+    report = Report()
+    brake = _Brake(stop)
+    base = _base(choices.url)
+    options = choices.options
+    deletions = min(max(_DELETIONS, options.wire.start), choices.most)
+    wire = replace(options.wire, concurrency=deletions)
+    async with open_store(base, wire=wire, retry=options.retry, brake=brake, environ=choices.environ) as (store, _):
+        try:
+            await store.prepare()
+        except (StoreError, Stopped):
+            if not stop.is_pulled:
+                raise
+            report.is_interrupted = True
+            return report
+        broom = _Broom(store, base, deletions, brake, report)
+        try:
+            sweep = _Sweep(
+                choices=choices, base=base, directory=directory, tell=tell, stop=stop, report=report, broom=broom
+            )
+            await sweep.run()
+        finally:
+            await broom.sweep(frozenset(), stored=0)
+            with suppress(StoreError):  # an empty container is no harm
+                await store.undo_prepare()
+    report.is_interrupted = stop.is_pulled
+    return report
+
+
+def _base(url: str) -> str:
+    """A place below `url` that nobody else uses."""
+    destination = Destination.parse(url)
+    prefix = f"{joined_prefix(destination.prefix)}bulkput-bench-{secrets.token_hex(4)}/"
+    return str(replace(destination, prefix=prefix))
+
+
+class _Brake:
+    """Stops the preparation with the bench, but not the clean-up; retries at a store that is gone are no use."""
+
+    def __init__(self, stop: Stop) -> None:
+        self._brake: Brake = stop
+        self._is_gone = False
+
+    def check(self) -> None:
+        self._brake.check()
+
+    async def pause(self, delay_s: float) -> bool:
+        return not self._is_gone and await self._brake.pause(delay_s)
+
+    def release(self, *, is_gone: bool) -> None:
+        self._brake = NoBrake()
+        self._is_gone = is_gone
+
+
+class _Broom:
+    """Deletes what trials stored, and once more what could not be deleted; what remains goes into the report."""
+
+    def __init__(self, store: Store, base: str, workers: int, brake: _Brake, report: Report) -> None:
+        self._store = store
+        self._prefix = Destination.parse(base).prefix
+        self._workers = workers
+        self._brake = brake
+        self._report = report
+        self._stored = 0
+
+    async def sweep(self, names: frozenset[str], *, stored: int) -> None:
+        """`names` are relative to the base; so many of them are certainly there."""
+        report = self._report
+        self._stored += stored
+        self._brake.release(is_gone=report.failure is not None and not self._stored)
+        keys = {*report.remaining, *(self._prefix + name for name in names)}
+        try:
+            failed = await remove(self._store, self._prefix, keys, workers=self._workers)
+        except StoreError as error:
+            report.doubt = str(error)
+            return
+        if failed and not self._stored:
+            report.doubt = f"{len(failed)} puts had no good answer, nor had the deletions of their objects"
+        else:
+            report.remaining = sorted(failed)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Sweep:
+    """The trials of one bench, each below a directory of `base` with its number."""
+
+    choices: Choices
+    base: str
+    directory: str
+    tell: Tell
+    stop: Stop
+    report: Report
+    broom: _Broom
+    _own: list[bytes] = field(default_factory=list)
+
+    async def run(self) -> None:
+        """Every size at every concurrency; a small gain is measured twice before it is believed."""
+        choices, report = self.choices, self.report
+        setting = choices.options.wire.start
+        ladder = concurrencies(setting, choices.most)
+        sizes: Sequence[int | None] = choices.sizes
+        if choices.source is not None:
+            sizes = (None,)
+            self._own = await asyncio.to_thread(material.own_files, choices.source)
+        sources = {size: await self._source(size, ladder[-1]) for size in sizes}
+        await self._trials([(size, c) for size in sizes for c in ladder], sources)
+        if self._is_over:
+            return
+        verdict = self._judged()
+        if isinstance(verdict, Verdict) and not verdict.is_setting_good and verdict.gain < _PLAIN_GAIN:
+            again = (setting, verdict.recommended)
+            await self._trials([(size, c) for size in sizes for c in again], sources)
+            verdict = self._judged()
+        if not self._is_over:
+            report.verdict = verdict
+
+    @property
+    def _is_over(self) -> bool:
+        return self.stop.is_pulled or self.report.failure is not None or bool(self.report.remaining)
+
+    def _judged(self) -> Verdict | Undecided:
+        choices = self.choices
+        return judge(self.report.trials, setting=choices.options.wire.start, reads_disk=choices.source is not None)
+
+    async def _source(self, size: int | None, slots: int) -> str:
+        if size is None:
+            return str(self.choices.source)
+        directory = os.path.join(self.directory, str(size))
+        room = material.DISK_BOUND // len(self.choices.sizes)
+
+        def make() -> None:
+            os.mkdir(directory)
+            material.make_files(directory, size, seconds=self.choices.seconds, slots=slots, room=room)
+
+        await asyncio.to_thread(make)
+        return directory
+
+    async def _trials(self, plans: Sequence[tuple[int | None, int]], sources: Mapping[int | None, str]) -> None:
+        choices, report = self.choices, self.report
+        begun = len(report.trials)
+        for number, (size, concurrency) in enumerate(plans, begun + 1):
+            if self._is_over:
+                return
+            await asyncio.to_thread(material.forget_cached, self._own)
+            url = f"{self.base}{number}/"
+            plan = Plan(
+                size=size, concurrency=concurrency, source=sources[size], url=url,
+                seconds=choices.seconds, options=choices.options, environ=choices.environ,
+            )  # fmt: skip
+            ran = await run_trial(plan, interrupted=self.stop)
+            report.failure = ran.failure
+            report.lost += ran.lost
+            report.first_error = report.first_error or ran.first_error
+            if not self._is_over:
+                report.trials.append(ran.trial)
+                self.tell(ran.trial, number, begun + len(plans))
+            place = Destination.parse(url).prefix
+            names = frozenset(f"{number}/{key.removeprefix(place)}" for key in ran.keys)
+            await self.broom.sweep(names, stored=ran.stored)
