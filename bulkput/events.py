@@ -6,9 +6,10 @@ from enum import StrEnum
 
 from bulkput.errors import BulkputError, StoreError
 from bulkput.model import Found, Skip, Stored, Upload
+from bulkput.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Discovered:
     """A source yielded an entry: the file, or what stands in its place. Counted before it is decided."""
 
@@ -29,7 +30,7 @@ class Streaming:
     read_s: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Uploaded:
     """The store holds the object, proven. `bytes_read` came from disk, `stored.size` went over the wire."""
 
@@ -55,7 +56,7 @@ class Failed:
     error: BulkputError
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Requested:
     """One attempt at one operation ended. `operation` is prepare, put, delete, stat, info or undo_prepare.
 

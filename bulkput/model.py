@@ -9,12 +9,13 @@ from enum import StrEnum
 from typing import Protocol
 
 from bulkput.errors import SourceError, TooLarge
+from bulkput.record import record
 
 Fields = tuple[tuple[str, str], ...]
 """Header fields or metadata: pairs of name and value."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SourceFile:
     """A regular file that was found. `name` is relative to its source, parts joined by `/`.
 
@@ -52,7 +53,7 @@ class Skip:
     size: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class ObjectHeaders:
     """What is stored beside the bytes. Every store renders it into its own header names.
 
@@ -68,7 +69,7 @@ class ObjectHeaders:
     extra: Fields = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Upload:
     """Decided to send `source` as the object `key`."""
 
@@ -105,7 +106,7 @@ class Body(Protocol):
         """
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Stored:
     """The store's receipt for one object. `etag` is None where the store gives none that proves bytes."""
 

@@ -15,7 +15,7 @@ def blockbuster() -> Iterator[BlockBuster]:
     """A blocking call of bulkput on the event loop raises BlockingError."""
     with blockbuster_ctx("bulkput") as detector:
         for call in ("os.read", "os.stat"):  # small files, while that is quick: see bulkput/policy/reading.py
-            detector.functions[call].can_block_in("bulkput/payload/body.py", "_read_here")
+            detector.functions[call].can_block_in("bulkput/payload/body.py", "_read")
         yield detector
 
 

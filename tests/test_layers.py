@@ -10,7 +10,7 @@ PACKAGE = Path(__file__).parents[1] / "bulkput"
 
 # From the bottom up. A module imports from layers below its own, and from its own where that is one folder.
 LAYERS: list[set[str]] = [
-    {"errors"},  # everybody raises them, so they know nobody
+    {"errors", "record"},  # everybody raises the ones and makes the others, so they know nobody
     {"model"},  # the nouns
     {"options", "events"},  # choices and occurrences, in terms of the nouns
     {"recorder"},  # the pure fold of events

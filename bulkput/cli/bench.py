@@ -80,7 +80,6 @@ def bench(
     below a prefix of its own, and deletes them again. Generated files are never on a slow disk: only with --from can
     the disk be what limits. They take at most about 256 MiB in TMPDIR.
     """
-    from rich.console import Console  # noqa: PLC0415
 
     from bulkput.bench.sweep import Choices  # noqa: PLC0415 - asyncio, aiohttp
     from bulkput.bench.sweep import bench as measure  # noqa: PLC0415
@@ -90,7 +89,7 @@ def bench(
     from bulkput.stores.base import Destination  # noqa: PLC0415
 
     Destination.parse(url)
-    screen = Screen(Console(stderr=True, highlight=False))
+    screen = Screen()
     wire = WireOptions(concurrency=concurrency, verify_tls=not insecure, ca_file=os.environ.get("OS_CACERT"))
     options, advice = fitting_concurrency(UploadOptions(wire=wire))
     if advice is not None:

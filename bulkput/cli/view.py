@@ -4,8 +4,6 @@ import json
 import time
 from typing import Literal
 
-from rich.console import Console
-
 from bulkput import events as ev
 from bulkput.cli.output import CannotWriteError, TraceFile, write_line
 from bulkput.engine.descriptors import fitting_concurrency
@@ -18,6 +16,8 @@ from bulkput.report.lines import event_json, event_line, planned_line, summary_l
 from bulkput.report.progress import Screen, progress
 
 _RETRY_LINE_EVERY_S = 5.0
+_USUAL = (ev.Discovered, ev.Requested, ev.Uploaded)
+"""Nearly all events of a run; without a flag that asks for them there is nothing to show of these."""
 
 
 class View:
@@ -37,7 +37,8 @@ class View:
         self._as_json = as_json
         self._trace = trace
         self._progress: Literal["auto", "bar", "plain", "none"] = "none" if quiet else progress
-        self._screen = Screen(Console(stderr=True, highlight=False))
+        self._is_plain = not verbose and not as_json and trace is None
+        self._screen = Screen()
         self._next_retry_line = 0.0
         self._lost_output: CannotWriteError | None = None
         self.exit_code = 3
@@ -62,6 +63,8 @@ class View:
         return summary
 
     def _show(self, event: ev.Event, stop: Stop) -> None:
+        if self._is_plain and isinstance(event, _USUAL):
+            return
         if self._lost_output is None:
             try:
                 self._write(event)

@@ -7,7 +7,7 @@ report the queue's remainder as skipped. Memory is bounded by the queue and the 
 """
 
 import time
-from collections.abc import AsyncIterable
+from collections.abc import AsyncIterable, Callable
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -37,9 +37,12 @@ class Pipeline:
     emit: ev.Emit
     stop: Stop
     _give_up: GiveUp = field(init=False)
+    _decide: Callable[..., Decision] = field(init=False)
 
     def __post_init__(self) -> None:
-        self._give_up = GiveUp(self.options.stop)
+        options = self.options
+        self._give_up = GiveUp(options.stop)
+        self._decide = partial(decide, naming=self.naming, headers=options.headers, dry_run=options.dry_run)
 
     async def run(self, source: AsyncIterable[Found]) -> None:
         """Send everything that `source` yields. Failures are events; what this raises is a bug or a cancellation."""
@@ -74,12 +77,10 @@ class Pipeline:
 
     async def _decided(self, found: Found) -> Decision:
         """By the limits that the store is assumed to have; only what these refuse is a reason to ask for its own."""
-        options = self.options
-        plan = partial(decide, found, naming=self.naming, headers=options.headers, dry_run=options.dry_run)
-        decision = plan(limits=self.store.limits)
-        if isinstance(decision, TooLarge) and not options.dry_run:
+        decision = self._decide(found, limits=self.store.limits)
+        if isinstance(decision, TooLarge) and not self.options.dry_run:
             try:
-                return plan(limits=await self.store.ask_limits())
+                return self._decide(found, limits=await self.store.ask_limits())
             except (StoreError, Stopped):
                 return decision
         return decision

@@ -1,6 +1,7 @@
 """A bounded queue and the workers that empty it: the only place where a run's tasks are born, and where they end."""
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Generic, TypeVar
@@ -9,41 +10,72 @@ T = TypeVar("T")
 
 
 class Pool(Generic[T]):
-    """Made by `pool`, and used within its block."""
+    """Made by `pool`, and used within its block.
+
+    Not an asyncio.Queue: with that one who submits is woken for each item that is taken, which costs a turn of the
+    event loop per object; here only when half of the backlog is gone.
+    """
 
     def __init__(self, handle: Callable[[T], Awaitable[None]], tasks: asyncio.TaskGroup, backlog: int) -> None:
         self._handle = handle
         self._tasks = tasks
-        self._queue: asyncio.Queue[T | None] = asyncio.Queue(backlog)
+        self._backlog = backlog
+        self._items: deque[T] = deque()
+        self._hungry: deque[asyncio.Future[None]] = deque()
+        """Workers that wait for an item."""
+        self._full: deque[asyncio.Future[None]] = deque()
+        """Who waits to submit one."""
         self._born = 0
         self._alive = 0
         self._wanted = 0
-        self.is_ending = False
-        """From now on there are no new workers."""
+        self._is_ended = False
 
     async def submit(self, item: T) -> None:
         """Waits while `backlog` items are queued (back-pressure)."""
-        await self._queue.put(item)
+        while len(self._items) >= self._backlog:
+            await self._turn(self._full)
+        self._items.append(item)
+        _wake(self._hungry, 1)
 
     def resize(self, workers: int) -> None:
         """Have so many workers: new ones at once; those too many end when they have handled their item."""
         self._wanted = workers
-        while self._alive < workers and not self.is_ending:
+        while self._alive < workers and not self._is_ended:
             self._alive += 1
             self._born += 1
             self._tasks.create_task(self._work(), name=f"bulkput-worker-{self._born}")
 
-    async def end(self) -> None:
-        """No more items: workers end when the queue is empty."""
-        await self._queue.put(None)
+    def end(self) -> None:
+        """No more items and no new workers: those there are end when the queue is empty."""
+        self._is_ended = True
+        _wake(self._hungry, len(self._hungry))
 
     async def _work(self) -> None:
-        while (item := await self._queue.get()) is not None:
+        while self._items or not self._is_ended:
+            if not self._items:
+                await self._turn(self._hungry)
+                continue
+            item = self._items.popleft()
+            if self._full and len(self._items) <= self._backlog // 2:
+                _wake(self._full, len(self._full))
             await self._handle(item)
-            if self._alive > self._wanted and not self.is_ending:
+            if self._alive > self._wanted and not self._is_ended:
                 self._alive -= 1
+                _wake(self._hungry, 1)  # this worker may have been woken for an item that it leaves
                 return
-        self._queue.put_nowait(None)  # for the next worker
+
+    async def _turn(self, waiting: deque[asyncio.Future[None]]) -> None:
+        turn = asyncio.get_running_loop().create_future()
+        waiting.append(turn)
+        await turn
+
+
+def _wake(waiting: deque[asyncio.Future[None]], count: int) -> None:
+    while waiting and count:
+        turn = waiting.popleft()
+        if not turn.done():  # not cancelled meanwhile
+            turn.set_result(None)
+            count -= 1
 
 
 @asynccontextmanager
@@ -58,8 +90,7 @@ async def pool(handle: Callable[[T], Awaitable[None]], *, workers: int, backlog:
             try:
                 yield made
             finally:
-                made.is_ending = True
-            await made.end()
+                made.end()
     except BaseExceptionGroup as group:
         # The first error is what went wrong; the workers that it cancelled have nothing to add.
         raise group.exceptions[0] from None

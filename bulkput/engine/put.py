@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 from bulkput.errors import SourceError
-from bulkput.model import Stored, Upload
-from bulkput.payload.body import BodyOpener
+from bulkput.model import ObjectHeaders, Stored, Upload
+from bulkput.payload.body import BodyOpener, FileBody
 from bulkput.stores.base import Store
 
 
@@ -16,16 +16,16 @@ async def put_file(upload: Upload, store: Store, opener: BodyOpener) -> tuple[St
     Raises SourceError and StoreError. The store never keeps a mixture of two versions: see `payload/body.py`.
     """
     try:
-        return await _put_once(upload, store, opener)
+        body = opener.open_at_once(upload.source) or await opener.open(upload.source)
+        return await store.put(upload.key, body, _described(upload, body)), body.size
     except SourceError as error:
         if error.problem != "changed":
             raise
-    return await _put_once(upload, store, opener)
-
-
-async def _put_once(upload: Upload, store: Store, opener: BodyOpener) -> tuple[Stored, int]:
     body = await opener.open(upload.source)
-    headers = upload.headers
-    if headers.mtime_ns != body.version.mtime_ns:  # written to since it was found: what is sent is what counts
-        headers = replace(headers, mtime_ns=body.version.mtime_ns)
-    return await store.put(upload.key, body, headers), body.size
+    return await store.put(upload.key, body, _described(upload, body)), body.size
+
+
+def _described(upload: Upload, body: FileBody) -> ObjectHeaders:
+    """Written to since it was found: what is sent is what counts."""
+    headers, mtime_ns = upload.headers, body.version.mtime_ns
+    return headers if headers.mtime_ns == mtime_ns else replace(headers, mtime_ns=mtime_ns)

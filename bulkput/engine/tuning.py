@@ -49,17 +49,17 @@ class Tuner:
 
     def __call__(self, event: ev.Event) -> None:
         """See an event of the run; only requests matter."""
-        match event:
-            case ev.Requested("put", error=error) if not self._is_fixed:
-                if self._to_pass > 0:
-                    self._to_pass -= 1
-                    if self._to_pass == 0:
-                        self._begin(event.started_s + event.elapsed_s)
-                elif isinstance(error, Throttled):
-                    self._decide(Sample(rate=0.0, throttled=1))
-                else:
-                    self._stored += error is None
-                    self._look(event.started_s + event.elapsed_s - self._began_s)
+        if self._is_fixed or not isinstance(event, ev.Requested) or event.operation != "put":
+            return
+        if self._to_pass > 0:
+            self._to_pass -= 1
+            if self._to_pass == 0:
+                self._begin(event.started_s + event.elapsed_s)
+        elif isinstance(event.error, Throttled):
+            self._decide(Sample(rate=0.0, throttled=1))
+        else:
+            self._stored += event.error is None
+            self._look(event.started_s + event.elapsed_s - self._began_s)
 
     def _begin(self, now_s: float) -> None:
         self._began_s = now_s

@@ -145,18 +145,26 @@ class BodyOpener:
         self._emit = emit
         self._executor = ThreadPoolExecutor(options.readers, thread_name_prefix="bulkput-read")
         self._reading = Reading()
-        self._has_told = False
+
+    def open_at_once(self, source: SourceFile) -> FileBody | None:
+        """The file as it is now, read here on the event loop, where that is quick; None: use `open`.
+
+        Raises SourceError like `open`.
+        """
+        if not self._reading.takes(source.size):
+            return None
+        started_s = time.perf_counter()
+        read = _read(source.target or source.path, LOOP_MAX_SIZE, may_wait=False)
+        if self._reading.took(time.perf_counter() - started_s):
+            self._emit(ReadingChosen(self._reading.is_on_loop, self._reading.average_s))
+        return read if isinstance(read, WholeFile) else None
 
     async def open(self, source: SourceFile) -> FileBody:
-        """The file as it is now, whatever it was when it was found.
+        """The file as it is now, whatever it was when it was found, read in a thread.
 
         Raises SourceError: vanished, unreadable, or changed while it was read.
         """
         path = source.target or source.path
-        if source.size <= self._options.buffer_size and self._reading.takes(source.size):
-            read = self._read_here(path)
-            if isinstance(read, WholeFile):
-                return read
         loop = asyncio.get_running_loop()
         whole = await loop.run_in_executor(self._executor, _read, path, self._options.buffer_size)
         if isinstance(whole, WholeFile):
@@ -170,14 +178,6 @@ class BodyOpener:
             executor=self._executor,
             sent=lambda count, read_s: self._emit(Streaming(source.path, count, read_s)),
         )
-
-    def _read_here(self, path: bytes) -> WholeFile | Version | None:
-        started_s = time.perf_counter()
-        read = _read(path, LOOP_MAX_SIZE, may_wait=False)
-        if self._reading.took(time.perf_counter() - started_s) or not self._has_told:
-            self._has_told = True
-            self._emit(ReadingChosen(self._reading.is_on_loop, self._reading.average_s))
-        return read
 
     def close(self) -> None:
         """What is queued still runs: it may be the closing of a file."""
@@ -194,7 +194,9 @@ def _read(path: bytes, limit: int, *, may_wait: bool = True) -> WholeFile | Vers
         version = _settled(path, fd, may_wait=may_wait)
         if version is None or version.size > limit:
             return version
-        data = _read_up_to(fd, version.size + 1)
+        data = os.read(fd, version.size + 1)
+        if len(data) < version.size:  # a system call may return less, seldom does
+            data = _read_up_to(fd, data, version.size + 1)
         if len(data) != version.size or Version.of(os.fstat(fd)) != version:
             raise _changed(path, "it was written to while it was read")
     except OSError as error:
@@ -246,11 +248,8 @@ def _check_regular(path: bytes, status: os.stat_result) -> None:
         raise _changed(path, "it is no longer a regular file")
 
 
-def _read_up_to(fd: int, size: int) -> bytes:
-    """`size` bytes or up to the end. One system call for nearly every file: os.read may return less, seldom does."""
-    data = os.read(fd, size)
-    if not data or len(data) >= size - 1:
-        return data
+def _read_up_to(fd: int, data: bytes, size: int) -> bytes:
+    """`data` and what follows it, `size` bytes in all or up to the end."""
     pieces = [data]
     missing = size - len(data)
     while missing and (data := os.read(fd, missing)):

@@ -5,7 +5,7 @@ A field name is a token (RFC 9110, 5.6.2); a value has no CR, LF or NUL and no o
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from bulkput.errors import UsageError
 from bulkput.model import Fields
@@ -69,7 +69,9 @@ def check_value(value: str, *, flag: str, is_secret: bool = False) -> str:
     return value
 
 
-def overlaid(fields: Mapping[str, str], extra: Fields) -> dict[str, str]:
+def overlaid(fields: dict[str, str], extra: Fields) -> dict[str, str]:
     """Fields with `extra` on top: a name given there, in whatever letters, replaces ours."""
+    if not extra:
+        return fields
     given = {name.lower() for name, _ in extra}
     return {name: value for name, value in fields.items() if name.lower() not in given} | dict(extra)

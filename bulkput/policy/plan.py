@@ -37,8 +37,8 @@ def decide(
 
 def over_limits(size: int, key: str, limits: Limits) -> TooLarge | None:
     """Why the store would refuse this object for its name or its size; None when it would not."""
-    length = len(key.encode())
-    if length > limits.max_name_bytes:
+    # A character has four bytes at most: nearly all names need no counting.
+    if 4 * len(key) > limits.max_name_bytes and (length := len(key.encode())) > limits.max_name_bytes:
         detail = f"the object name has {length} bytes, the store takes {limits.max_name_bytes}"
         return TooLarge("put", key, detail)
     if size > limits.max_object_bytes:

@@ -13,6 +13,8 @@ _SLOW_S = 0.001
 _QUICK_S = 0.0005
 """Below this it is not; half, so that the choice does not swing."""
 _WEIGHT = 1 / 16
+_SETTLED = 64
+"""Reads after which the average says something."""
 _FIRST_DISTANCE, _LONGEST_DISTANCE = 128, 8192
 """Files in threads until the next one on the loop."""
 
@@ -20,13 +22,14 @@ _FIRST_DISTANCE, _LONGEST_DISTANCE = 128, 8192
 class Reading:
     """Keeps the average. Not thread-safe: for the event loop only."""
 
-    __slots__ = ("_distance", "_to_pass", "average_s", "is_on_loop")
+    __slots__ = ("_distance", "_reads", "_to_pass", "average_s", "is_on_loop")
 
     def __init__(self) -> None:
         self.average_s = 0.0
         self.is_on_loop = True
         self._distance = _FIRST_DISTANCE
         self._to_pass = 0
+        self._reads = 0
 
     def takes(self, size: int) -> bool:
         """Is the next file, of `size` bytes, to be read on the loop?"""
@@ -38,14 +41,15 @@ class Reading:
         return self._to_pass <= 0
 
     def took(self, elapsed_s: float) -> bool:
-        """A read on the loop took so long. True when that changes where files are read."""
+        """A read on the loop took so long. True when that changes where files are read, and once it is settled."""
+        self._reads += 1
         self.average_s += (elapsed_s - self.average_s) * _WEIGHT
         if self.is_on_loop:
             if self.average_s > _SLOW_S:
                 self.is_on_loop = False
                 self._to_pass = self._distance
                 return True
-            return False
+            return self._reads == _SETTLED
         if elapsed_s < _QUICK_S:
             self.average_s = elapsed_s
             self.is_on_loop = True

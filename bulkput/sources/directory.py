@@ -15,6 +15,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import IO
 
+from bulkput.record import record
+
 _BLOCK = 32 * 1024
 """Bytes read at once from each sorted run on disk; as records in memory they are about three times as much."""
 _FAN_IN = 64
@@ -22,7 +24,7 @@ _FAN_IN = 64
 _DIRECTORY, _FILE, _LINK, _OTHER = b"d", b"f", b"l", b"o"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Entry:
     """A name in a directory and its kind, as the directory itself tells it (no stat)."""
 

@@ -23,9 +23,11 @@ from bulkput.sources.directory import Entry, entries
 
 @dataclass(frozen=True, slots=True)
 class _Level:
-    """A directory being read: its path, its name relative to the source, its identity, what is left of it."""
+    """A directory being read: its path, what its entries' paths begin with, its name relative to the source, its
+    identity, what is left of it."""
 
     path: bytes
+    base: bytes
     name: bytes
     identity: tuple[int, int]
     left: Iterator[Entry]
@@ -59,9 +61,19 @@ class Walk:
             else:
                 yield from self._visit(level, entry)
 
-    def _visit(self, level: _Level, entry: Entry) -> Iterator[Found]:
-        path = os.path.join(level.path, entry.name)
+    def _visit(self, level: _Level, entry: Entry) -> Iterable[Found]:
+        path = level.base + entry.name
         name = level.name + entry.name
+        if not entry.is_file:
+            return self._special(path, name, entry)
+        if not self._filters.takes_file(name):
+            return (Skip(path, name, Reason.EXCLUDED),)
+        try:
+            return (_file(path, name, os.lstat(path)),)
+        except OSError as error:
+            return (source_error(path, error),)
+
+    def _special(self, path: bytes, name: bytes, entry: Entry) -> Iterator[Found]:
         try:
             if entry.is_link:
                 yield from self._link(path, name)
@@ -69,8 +81,6 @@ class Walk:
                 yield from self._enter(path, name + b"/")
             elif not self._filters.takes_file(name):
                 yield Skip(path, name, Reason.EXCLUDED)
-            elif entry.is_file:
-                yield _file(path, name, os.lstat(path))
             else:
                 yield Skip(path, name, Reason.NOT_A_FILE)
         except OSError as error:
@@ -88,7 +98,7 @@ class Walk:
             return
         options = self._options
         left = entries(path, follow_symlinks=options.follow_symlinks, in_memory=options.entries_in_memory)
-        self._levels.append(_Level(path, name, identity, left))
+        self._levels.append(_Level(path, os.path.join(path, b""), name, identity, left))
 
     def _link(self, path: bytes, name: bytes) -> Iterator[Found]:
         try:

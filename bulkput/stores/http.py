@@ -7,6 +7,7 @@ MD5s (nginx makes them of mtime and size), so bytes are not compared; that is wh
 import base64
 import netrc
 import os
+import re
 from collections.abc import AsyncGenerator, Iterable, Mapping
 from email.utils import parsedate_to_datetime
 from urllib.parse import quote, urlsplit
@@ -18,6 +19,7 @@ from bulkput.stores.base import Destination, StoreContext
 from bulkput.stores.status import error_from_response, error_from_transport
 from bulkput.transport.base import Answer, Transport, TransportError
 
+_ODD_PART = re.compile(r"(?:^|/)\.{0,2}(?:/|\Z)")
 _STORED = (200, 201, 204)
 _NO_LIMIT = 2**63
 
@@ -81,14 +83,18 @@ class HttpStore:
         """The transport belongs to whoever made it."""
 
     async def _request(self, method: str, key: str, headers: Mapping[str, str], body: Body | None) -> Answer:
-        verb = {"HEAD": "stat"}.get(method, method.lower())
-        if any(part in ("", ".", "..") for part in key.split("/")):
+        if _ODD_PART.search(key):
             # A server would resolve these to another path than the one that was asked for.
-            raise StoreError(verb, key, "a name with an empty, '.' or '..' part means another path in a URL")
+            raise StoreError(_verb(method), key, "a name with an empty, '.' or '..' part means another path in a URL")
         try:
-            return await self._transport.request(method, self._base_url + quote(key), {**headers, **self._auth}, body)
+            fields = {**headers, **self._auth} if self._auth else headers
+            return await self._transport.request(method, self._base_url + quote(key), fields, body)
         except TransportError as error:
-            raise error_from_transport(verb, key, error) from error
+            raise error_from_transport(_verb(method), key, error) from error
+
+
+def _verb(method: str) -> str:
+    return {"HEAD": "stat"}.get(method, method.lower())
 
 
 def open_store(destination: Destination, context: StoreContext) -> HttpStore:

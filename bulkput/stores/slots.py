@@ -2,11 +2,12 @@
 
 import asyncio
 from collections import deque
-from types import TracebackType
 
 
 class Slots:
-    """`async with slots:` holds one of `limit`; who finds none waits, first come first served.
+    """`limit` of them; who finds none waits, first come first served.
+
+    Not a context manager: entering and leaving one would be two coroutines for each request.
 
     A smaller limit takes nothing from those who hold a slot: it is reached as they leave.
     """
@@ -27,10 +28,15 @@ class Slots:
         self._limit = limit
         self._admit()
 
-    async def __aenter__(self) -> None:
+    def take_at_once(self) -> bool:
+        """Take a slot if there is one that nobody waits for. Give it back with `leave`."""
         if self._held < self._limit and not self._waiting:
             self._held += 1
-            return
+            return True
+        return False
+
+    async def take(self) -> None:
+        """Wait for a slot. Give it back with `leave`."""
         self.had_to_wait = True
         turn = asyncio.get_running_loop().create_future()
         self._waiting.append(turn)
@@ -38,15 +44,10 @@ class Slots:
             await turn
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled():  # the slot had been given, just now
-                self._leave()
+                self.leave()
             raise
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._leave()
-
-    def _leave(self) -> None:
+    def leave(self) -> None:
         self._held -= 1
         if self._waiting:
             self._admit()

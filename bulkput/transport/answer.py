@@ -5,6 +5,7 @@ new parser per request costs as much as all the rest of the request (measured: s
 """
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
@@ -29,7 +30,11 @@ class AnswerFields(Mapping[str, str]):
         self._raw = raw
 
     def __getitem__(self, name: str) -> str:
-        return self._raw[name.lower().encode("latin-1", "replace")].decode("utf-8", "surrogateescape")
+        return self._raw[_key(name)].decode("utf-8", "surrogateescape")
+
+    def get(self, name: str, default: Any = None) -> Any:  # Mapping's own raises and catches a KeyError
+        value = self._raw.get(_key(name))
+        return default if value is None else value.decode("utf-8", "surrogateescape")
 
     def __iter__(self) -> Iterator[str]:
         return (name.decode("latin-1") for name in self._raw)
@@ -39,6 +44,10 @@ class AnswerFields(Mapping[str, str]):
 
     def __repr__(self) -> str:
         return f"AnswerFields({dict(self)!r})"
+
+
+def _key(name: str) -> bytes:
+    return name.lower().encode("latin-1", "replace")
 
 
 class AnswerReader:

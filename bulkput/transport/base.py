@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from bulkput.model import Body
+from bulkput.record import record
 
 MAX_ANSWER = 64 * 1024
 """Bytes of an answer's body that are kept unless a caller expects more: enough for any error text."""
@@ -21,7 +22,7 @@ CONTINUE_S = 2.0
 and servers that never send it exist. Twice what curl waits, since a store may look up a container first."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Answer:
     """A complete answer. `headers` is case-insensitive; `body` is cut at the bound the caller gave."""
 

@@ -1,6 +1,7 @@
 """Which transport a request takes."""
 
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
+from typing import Any
 
 from bulkput.model import Body
 from bulkput.options import WireOptions
@@ -29,7 +30,7 @@ class Lanes:
         self._wire = WireTransport(options, user_agent=user_agent, count=self.count)
         self._other: Transport | None = None
 
-    async def request(
+    def request(
         self,
         method: str,
         url: str,
@@ -37,11 +38,11 @@ class Lanes:
         body: Body | None = None,
         *,
         max_answer: int = MAX_ANSWER,
-    ) -> Answer:
+    ) -> Coroutine[Any, Any, Answer]:
         if method == "PUT" and body is not None and self._proxies.of(url) is None:
-            return await self._wire.request(method, url, headers, body, max_answer=max_answer)
+            return self._wire.request(method, url, headers, body, max_answer=max_answer)
         self._other = self._other or _aiohttp(self._options, self._user_agent, self.count)
-        return await self._other.request(method, url, headers, body, max_answer=max_answer)
+        return self._other.request(method, url, headers, body, max_answer=max_answer)
 
     async def aclose(self) -> None:
         await self._wire.aclose()

@@ -1,9 +1,13 @@
 """The proxies that the environment names: HTTPS_PROXY, HTTP_PROXY, NO_PROXY."""
 
+import os
+import sys
 from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 from bulkput.errors import UsageError
+
+_ASKS_SYSTEM = sys.platform in ("darwin", "win32")
+"""There the system's settings count besides the environment."""
 
 
 class Proxies:
@@ -21,6 +25,10 @@ class Proxies:
 
 
 def _look_up(url: str) -> str | None:
+    if not _ASKS_SYSTEM and not any(name.lower().endswith("_proxy") for name in os.environ):
+        return None
+    from urllib.request import getproxies, proxy_bypass  # noqa: PLC0415 - 10 ms
+
     parts = urlsplit(url)
     proxy = None if proxy_bypass(parts.netloc) else getproxies().get(parts.scheme)
     if proxy is not None and urlsplit(proxy).scheme not in ("http", "https"):

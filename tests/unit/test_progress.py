@@ -94,7 +94,7 @@ def test_every_view_says_a_line_as_it_is(kind: str, is_terminal: bool) -> None:
     out = io.StringIO()
     console = Console(file=out, force_terminal=is_terminal, width=40, color_system=None)
     line = "failed: put [red]a[/red]/" + "x" * 100
-    screen = Screen(console)
+    screen = Screen(lambda: console)
     with progress(kind, Recorder(), screen):  # type: ignore[arg-type]
         screen.say(line)
     assert line in out.getvalue()
@@ -114,7 +114,7 @@ def test_a_screen_that_nobody_can_read_falls_silent(error: OSError) -> None:
             raise error
 
     out = Broken()
-    screen = Screen(Console(file=out, width=80))
+    screen = Screen(lambda: Console(file=out, width=80))
     screen.say("first")
     tried = out.writes
     screen.say("second")

@@ -16,10 +16,12 @@ class Worker:
         self.task = asyncio.create_task(self._work())
 
     async def _work(self) -> None:
-        async with self._slots:
-            self.is_in = True
-            await self.leave.wait()
+        if not self._slots.take_at_once():
+            await self._slots.take()
+        self.is_in = True
+        await self.leave.wait()
         self.is_in = False
+        self._slots.leave()
 
 
 async def settle() -> None:
@@ -97,5 +99,5 @@ async def test_a_cancelled_wait_loses_no_slot() -> None:
 async def test_who_finds_a_slot_does_not_wait() -> None:
     """And says so: nothing waits, so more slots would stay empty."""
     slots = Slots(2)
-    async with slots, slots:
-        assert not slots.had_to_wait
+    assert slots.take_at_once() and slots.take_at_once() and not slots.had_to_wait
+    assert not slots.take_at_once()
