@@ -68,33 +68,37 @@ def _python(script: str, *arguments: str) -> tuple[str, ...]:
 
 def _baseline(way: str) -> Callable[[Address, Path], Command | str]:
     def command(address: Address, tree: Path) -> Command | str:
-        return Command(_python("baselines", way, str(tree), address.container), address.swift)
+        return Command(_python("baselines", way, str(tree), address.container), address.environ)
 
     return command
 
 
-def bulkput(address: Address, tree: Path, *more: str) -> Command:
+def bulkput(address: Address, tree: Path, *more: str, in_flight: str = IN_FLIGHT) -> Command:
     to = address.http or f"swift://{address.container}"
-    program = (str(_VENV / "bulkput"), "upload", str(tree), to, "-q", "--concurrency", IN_FLIGHT)
-    return Command((*program, *more), address.swift)
+    program = (str(_VENV / "bulkput"), "upload", str(tree), to, "-q", "--concurrency", in_flight)
+    return Command((*program, *more), address.environ)
+
+
+def _bulkput_on_aiohttp(address: Address, tree: Path) -> Command:
+    return bulkput(address, tree, "--transport", "aiohttp")
 
 
 def _plain_aiohttp(address: Address, tree: Path) -> Command:
-    return Command(_python("plain_aiohttp", str(tree), address.http or address.container), address.swift)
+    return Command(_python("plain_aiohttp", str(tree), address.http or address.container), address.environ)
 
 
 def _obstore(address: Address, tree: Path) -> Command | str:
-    return Command(_python("obstore_put", str(tree), address.http), {}) if address.http else _NO_HTTP
+    return Command(_python("obstore_put", str(tree), address.http), address.trust) if address.http else _NO_HTTP
 
 
 def _curl(address: Address, tree: Path) -> Command | str:
-    return Command(_python("curl_put", str(tree), address.http), {}) if address.http else _NO_HTTP
+    return Command(_python("curl_put", str(tree), address.http), address.trust) if address.http else _NO_HTTP
 
 
 def _swiftclient(address: Address, tree: Path) -> Command:
     unchecked = () if address.proves_bytes else ("--ignore-checksum",)
     swift = (str(_SWIFT_VENV / "swift"), "-q", "upload", *unchecked, "--object-threads", IN_FLIGHT)
-    return Command((*swift, address.container, str(tree)), address.swift)
+    return Command((*swift, address.container, str(tree)), address.environ)
 
 
 def _rclone(address: Address, tree: Path) -> Command | str:
@@ -114,7 +118,7 @@ def _s5cmd(address: Address, tree: Path) -> Command | str:
     if not address.s3:
         return "speaks S3 only, the server does not"
     user, key = address.swift["ST_USER"], address.swift["ST_KEY"]
-    environ = {"AWS_ACCESS_KEY_ID": user, "AWS_SECRET_ACCESS_KEY": key, "AWS_REGION": "us-east-1"}
+    environ = {"AWS_ACCESS_KEY_ID": user, "AWS_SECRET_ACCESS_KEY": key, "AWS_REGION": "us-east-1", **address.trust}
     s5cmd = (str(_VENV / "s5cmd"), "--endpoint-url", address.s3, "--numworkers", IN_FLIGHT)
     return Command((*s5cmd, "cp", f"{tree}/", f"s3://{address.container}/"), environ)
 
@@ -132,7 +136,13 @@ CONTENDERS = (
         command=_baseline("rest"),
         note="naive baseline; no MD5",
     ),
-    Contender(name="bulkput", version=_package("bulkput"), command=bulkput),
+    Contender(name="bulkput", version=_package("bulkput"), command=bulkput, note="MD5, one request per object"),
+    Contender(
+        name="bulkput on aiohttp",
+        version=_package("aiohttp"),
+        command=_bulkput_on_aiohttp,
+        note="the same with --transport aiohttp",
+    ),
     Contender(
         name="plain aiohttp",
         version=_package("aiohttp"),

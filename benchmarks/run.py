@@ -13,8 +13,8 @@ import os
 import platform
 import sys
 import tempfile
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -102,24 +102,31 @@ def measure(
     `is_traced`: with raw records of bulkput's requests, from a run of their own in each round: writing them costs CPU.
     """
     measured = Measured()
-    all_cpus = os.sched_getaffinity(0)
-    start, has_own_cpu = SERVERS[server_name]
-    separate = has_own_cpu and len(all_cpus) > 1
-    with tempfile.TemporaryDirectory(prefix="bulkput-bench-tree-") as directory, ExitStack() as stack:
-        try:
-            if separate:
-                os.sched_setaffinity(0, {SERVER_CPU})  # what is started now inherits it
-            server = stack.enter_context(start())
-        finally:
-            os.sched_setaffinity(0, all_cpus)
+    with started(server_name) as (server, cpus), tempfile.TemporaryDirectory(prefix="bulkput-bench-tree-") as directory:
         tree = make_tree(scenario, Path(directory) / "tree")
-        round_ = _Round(server, scenario, tree, CLIENT_CPU if separate else None, measured)
+        round_ = _Round(server, scenario, tree, cpus, measured)
         for number in range(1, rounds + 1):
             for turn, contender in enumerate(contenders):
                 round_.run(contender, number=number, turn=turn)
             if is_traced:
                 round_.trace(number=number)
     return measured
+
+
+@contextmanager
+def started(name: str) -> Iterator[tuple[Server, str | None]]:
+    """A server of SERVERS, and the processors that are left for its clients; None: all."""
+    all_cpus = os.sched_getaffinity(0)
+    start, has_own_cpu = SERVERS[name]
+    separate = has_own_cpu and len(all_cpus) > 1
+    with ExitStack() as stack:
+        try:
+            if separate:
+                os.sched_setaffinity(0, {SERVER_CPU})  # what is started now inherits it
+            server = stack.enter_context(start())
+        finally:
+            os.sched_setaffinity(0, all_cpus)
+        yield server, CLIENT_CPU if separate else None
 
 
 @dataclass(frozen=True, slots=True)

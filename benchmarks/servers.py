@@ -16,6 +16,7 @@ from typing import Protocol
 from urllib.parse import urlsplit
 
 from benchmarks.baselines import Account
+from tests.servers.certificates import make_authority
 from tests.servers.devserver import devserver_process
 from tests.servers.nginx import nginx_dav
 from tests.servers.swift import RealSwift, real_swift
@@ -31,6 +32,13 @@ class Address:
     s3: str = ""
     proves_bytes: bool = True
     """False: answers carry no ETag, so contenders that would compare it have to be told not to."""
+    trust: Mapping[str, str] = field(default_factory=dict)
+    """Variables by which contenders trust the server's certificate; empty: no TLS."""
+
+    @property
+    def environ(self) -> dict[str, str]:
+        """For contenders that speak Swift."""
+        return {**self.swift, **self.trust}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +65,7 @@ class Server(Protocol):
 # As much Swift and S3 as a client wants to see around its object PUTs. The PUTs themselves are DAV's.
 _PRETENCE = """
 location = /auth/v1.0 {
-    add_header X-Storage-Url http://127.0.0.1:$server_port/v1/AUTH_bench;
+    add_header X-Storage-Url $scheme://127.0.0.1:$server_port/v1/AUTH_bench;
     add_header X-Auth-Token bench;
     return 204;
 }
@@ -77,6 +85,9 @@ location /v1/AUTH_bench/ {
 location ~ ^/[^/]+/?$ { return 200; }
 """
 
+_TRUST = ("OS_CACERT", "SSL_CERT_FILE", "CURL_CA_BUNDLE", "AWS_CA_BUNDLE")
+"""Of OpenStack's clients (bulkput too), of OpenSSL (and obstore), of curl, of Amazon's library (s5cmd)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Nginx:
@@ -85,6 +96,7 @@ class Nginx:
     url: str
     root: Path
     name: str = "nginx"
+    authority: Path | None = None
 
     def make(self, container: str) -> Address:
         (self.root / container).mkdir()
@@ -94,6 +106,7 @@ class Nginx:
             http=f"{self.url}/{container}/",
             s3=self.url,
             proves_bytes=False,
+            trust={name: str(self.authority) for name in _TRUST} if self.authority else {},
         )
 
     def held(self, container: str, *, expected: int) -> Held:
@@ -138,12 +151,26 @@ class Swift:
 
 @contextmanager
 def nginx() -> Iterator[Server]:
+    with _in_memory() as directory, nginx_dav(directory / "stored", locations=_PRETENCE) as server:
+        yield Nginx(server.url, server.root)
+
+
+@contextmanager
+def nginx_tls() -> Iterator[Server]:
+    """The same behind TLS 1.3, with a certificate whose authority is made for the occasion."""
+    with _in_memory() as directory:
+        authority = make_authority(directory)
+        certificate = authority.issue("localhost", "127.0.0.1")
+        with nginx_dav(directory / "stored", locations=_PRETENCE, certificate=certificate) as server:
+            yield Nginx(server.url, server.root, "nginx, TLS", authority.file)
+
+
+@contextmanager
+def _in_memory() -> Iterator[Path]:
     memory = Path("/dev/shm")
     where = memory if memory.is_dir() and os.access(memory, os.W_OK) else None
     with tempfile.TemporaryDirectory(prefix="bulkput-bench-", dir=where) as directory:
-        root = Path(directory) / "stored"
-        with nginx_dav(root, locations=_PRETENCE) as server:
-            yield Nginx(server.url, server.root)
+        yield Path(directory)
 
 
 @contextmanager
@@ -171,6 +198,7 @@ def far() -> Iterator[Server]:
 
 SERVERS = {
     "nginx": (nginx, True),
+    "nginx-tls": (nginx_tls, True),
     "swift": (swift, False),
     "far": (far, True),
     "forgetful": (forgetful, True),

@@ -28,7 +28,6 @@ HOMES = {
     "aiohttp": {"transport", "devserver"},  # one HTTP client, one place to tune it; the server is aiohttp.web
     "yarl": {"transport"},
     "httptools": {"transport"},
-    "aiofiles": {"payload"},
     "rich": {"report", "cli"},
     "matplotlib": {"report"},
     "click": {"cli"},

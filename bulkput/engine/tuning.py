@@ -2,7 +2,7 @@
 
 There is no timer: each answered request looks whether a sample is complete. A sample begins when as many requests
 have been answered as were in flight when the limit changed, so that none of it belongs to the limit before; it ends
-after half a second and enough objects to tell a difference of some per cent, or after three seconds all the same.
+after a quarter of a second and enough objects to tell a difference, or after three seconds all the same.
 """
 
 from typing import Any
@@ -14,9 +14,9 @@ from bulkput.options import WireOptions
 from bulkput.policy.tune import Sample, start, tune
 from bulkput.stores.slots import Slots
 
-_SHORTEST_S, _LONGEST_S = 0.5, 3.0
+_SHORTEST_S, _LONGEST_S = 0.25, 3.0
 _ENOUGH = 100
-"""Objects in a sample; for a larger limit twice the limit, since answers come in waves of that size."""
+"""Objects in a sample; for a larger limit as many as that, since answers come in waves."""
 
 
 class Tuner:
@@ -28,9 +28,9 @@ class Tuner:
         self._state = start(options.start, highest=options.highest)
         self._pool: Pool[Any] | None = None
         self._emit: ev.Emit | None = None
-        self._to_pass = options.start
+        self._to_pass = 0
         """Answers that still belong to the limit before."""
-        self._began_s = 0.0
+        self._began_s = -1.0
         self._stored = 0
 
     @property
@@ -51,6 +51,8 @@ class Tuner:
         """See an event of the run; only requests matter."""
         if self._is_fixed or not isinstance(event, ev.Requested) or event.operation != "put":
             return
+        if self._began_s < 0:
+            self._begin(event.started_s)  # of the run: nothing was in flight before
         if self._to_pass > 0:
             self._to_pass -= 1
             if self._to_pass == 0:
@@ -69,7 +71,7 @@ class Tuner:
     def _look(self, passed_s: float) -> None:
         if passed_s < _SHORTEST_S:
             return
-        if self._stored >= max(_ENOUGH, 2 * self.slots.limit) or passed_s >= _LONGEST_S:
+        if self._stored >= max(_ENOUGH, self.slots.limit) or passed_s >= _LONGEST_S:
             self._decide(Sample(rate=self._stored / passed_s, is_full=self.slots.had_to_wait))
 
     def _decide(self, sample: Sample) -> None:

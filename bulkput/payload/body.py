@@ -1,7 +1,8 @@
 """A source file as a Body.
 
 Small (up to `buffer_size`): opened, read whole, hashed and closed at once, on the event loop or in one visit to a
-thread, as `policy/reading.py` says; held as bytes. Large: streamed through aiofiles, opened again for each attempt.
+thread, as `policy/reading.py` says; held as bytes. Large: streamed in pieces, the next one read in a thread while one
+is sent; opened again for each attempt.
 
 A file may change under us. What is sent is one consistent version or nothing: size, mtime and inode are compared
 before and after reading, and for a streamed file the last piece leaves only after that check, so that a request
@@ -15,13 +16,10 @@ import os
 import stat
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import asynccontextmanager
 from io import FileIO
 from typing import NamedTuple
-
-from aiofiles.threadpool import wrap
-from aiofiles.threadpool.binary import AsyncFileIO
 
 from bulkput.errors import SourceError
 from bulkput.events import Emit, ReadingChosen, Streaming
@@ -98,14 +96,17 @@ class StreamedFile:
             async with self._opened() as file:
                 self._check(os.fstat(file.fileno()))
                 remaining, read_s = self.size, 0.0
+                file.begin(min(self._chunk_size, remaining))
                 while remaining:
                     began = time.monotonic()
-                    chunk = await file.read(min(self._chunk_size, remaining))
+                    chunk = await file.begun()
                     read_s += time.monotonic() - began
                     if not chunk:
                         raise _changed(self._path, "it shrank while it was read")
                     remaining -= len(chunk)
-                    if not remaining:
+                    if remaining:
+                        file.begin(min(self._chunk_size, remaining))  # goes on while this piece is sent
+                    else:
                         self._check(os.fstat(file.fileno()))
                     yield chunk
                     self._sent(self.size - remaining, read_s)
@@ -113,9 +114,9 @@ class StreamedFile:
             raise source_error(self._path, error) from error
 
     @asynccontextmanager
-    async def _opened(self) -> AsyncIterator[AsyncFileIO]:
-        """The file, closed at the end. A cancellation may come while it is opened or closed: both happen all the same,
-        where aiofiles by itself would leave the file to the garbage collector."""
+    async def _opened(self) -> "AsyncIterator[_ReadAhead]":
+        """The file, closed at the end. A cancellation may come while it is opened or closed: both happen all the
+        same, not when the garbage collector comes by."""
         loop = asyncio.get_running_loop()
         opening = loop.run_in_executor(self._executor, _open_file, self._path)
         try:
@@ -123,15 +124,39 @@ class StreamedFile:
         except asyncio.CancelledError:
             opening.add_done_callback(_close_unwanted)
             raise
-        file = wrap(opened, loop=loop, executor=self._executor)
+        file = _ReadAhead(opened, self._executor)
         try:
             yield file
         finally:
-            await asyncio.shield(loop.run_in_executor(self._executor, opened.close))
+            await asyncio.shield(loop.run_in_executor(self._executor, file.close))
 
     def _check(self, status: os.stat_result) -> None:
         if Version.of(status) != self.version:
             raise _changed(self._path, "it was written to before it was sent to its end")
+
+
+class _ReadAhead:
+    """A file of which one piece is read, in a thread, while the piece before is used."""
+
+    def __init__(self, file: FileIO, executor: ThreadPoolExecutor) -> None:
+        self.fileno = file.fileno
+        self._file = file
+        self._executor = executor
+        self._reading: Future[bytes | None] | None = None
+
+    def begin(self, size: int) -> None:
+        """Read up to `size` bytes."""
+        self._reading = self._executor.submit(self._file.read, size)
+
+    async def begun(self) -> bytes | None:
+        """What was begun to be read; nothing at the end of the file."""
+        return await asyncio.wrap_future(self._reading) if self._reading is not None else None
+
+    def close(self) -> None:
+        """In a thread. A read that is still going on would go on in whatever file gets the same number next."""
+        if self._reading is not None:
+            wait((self._reading,))
+        self._file.close()
 
 
 FileBody = WholeFile | StreamedFile

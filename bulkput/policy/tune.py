@@ -7,7 +7,7 @@ base, a limit that is trusted with the rate that was seen there, and perhaps a t
 |-------------------------|--------------------------------------------------|-----------------------------------------|
 | anything                | the store throttled (429, 498, 503)              | half the limit, and rest there          |
 | no trial, rest          | anything                                         | the base's rate follows; rest a step    |
-| no trial                | nothing waits for a slot                         | rest: more slots would stay empty       |
+| no trial                | nothing waits for a slot, or nothing is stored   | rest: more slots would stay empty       |
 | no trial                | the last trial, one of more, was in vain         | try fewer                               |
 | no trial                | otherwise                                        | try more                                |
 | a trial of more         | at least a third of the gain that is possible    | the new base; try still more, faster    |
@@ -110,7 +110,7 @@ def _without_trial(state: Tuning, sample: Sample) -> Tuning:
         fewer = _step(state, -state.stride)
         if fewer < state.limit:
             return replace(state, limit=fewer, reason=Reason.TRY_FEWER)
-    if not sample.is_full:
+    if not sample.is_full or not sample.rate:
         return replace(state, reason=Reason.IDLE, rest=1)
     more = _step(state, state.stride)
     if more == state.limit:
@@ -120,7 +120,7 @@ def _without_trial(state: Tuning, sample: Sample) -> Tuning:
 
 def _after_more(state: Tuning, sample: Sample) -> Tuning:
     possible = state.limit / state.base - 1
-    if sample.rate >= state.base_rate * (1 + _GAIN * possible):
+    if sample.rate > 0 and sample.rate >= state.base_rate * (1 + _GAIN * possible):
         return replace(
             state, base=state.limit, base_rate=sample.rate, reason=Reason.FASTER,
             stride=2, tried_more=False, next_rest=_FIRST_REST,
@@ -132,7 +132,7 @@ def _after_more(state: Tuning, sample: Sample) -> Tuning:
 
 
 def _after_fewer(state: Tuning, sample: Sample) -> Tuning:
-    if sample.rate >= state.base_rate * _SAME:
+    if sample.rate > 0 and sample.rate >= state.base_rate * _SAME:
         # The rate to reach stays the old base's, or many small losses would add up.
         return replace(state, base=state.limit, reason=Reason.AS_FAST, stride=2, next_rest=_FIRST_REST)
     back = replace(state, limit=state.base)

@@ -134,10 +134,12 @@ class AnswerReader:
             self._is_until_end = not self._fields.get(b"transfer-encoding", b"").lower().endswith(b"chunked")
 
     def on_body(self, piece: bytes) -> None:
+        if self.is_done:
+            return
         if self._room >= len(piece):
             self._room -= len(piece)
             self._pieces.append(piece)
-        elif not self.is_done:  # the rest is not waited for
+        else:  # the rest is not waited for
             self._pieces.append(piece[: self._room])
             self._room = 0
             self.is_done, self.keeps_alive = True, False

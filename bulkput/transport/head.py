@@ -6,6 +6,8 @@ from bulkput.errors import UsageError
 from bulkput.policy.headers import is_token
 
 _LINES_OF_START = 3
+_FRAMING = frozenset(("host", "content-length", "transfer-encoding", "expect", "connection", "upgrade", "te"))
+"""A second one of these could make two requests of one."""
 
 
 class Heads:
@@ -46,5 +48,7 @@ class _Names(dict[str, str]):
     def __missing__(self, name: str) -> str:
         if not is_token(name):
             raise UsageError(f"{name!r} is not a header name")
+        if name.lower() in _FRAMING:
+            raise UsageError(f"{name} is set by the transport itself")
         self[name] = f"{name}: "
         return self[name]

@@ -6,6 +6,9 @@ from typing import Any
 from bulkput.errors import UsageError
 from bulkput.options import WireOptions
 
+_NOT_TLS = frozenset(("WRONG_VERSION_NUMBER", "PACKET_LENGTH_TOO_LONG", "RECORD_LAYER_FAILURE"))
+"""What OpenSSL's versions call a first record that is none."""
+
 
 class ResumingContext(ssl.SSLContext):
     """Offers the last session of each host at the next handshake, which saves the certificates and their proof.
@@ -42,3 +45,10 @@ def tls_context(options: WireOptions) -> ResumingContext:
     except (OSError, ssl.SSLError) as error:
         raise UsageError(f"cannot read certificates from {options.ca_file}: {error}") from None
     return context
+
+
+def why_no_tls(error: ssl.SSLError) -> str:
+    """A failed handshake in words for people; OpenSSL's own where there are no better ones."""
+    if error.reason in _NOT_TLS:
+        return "the server does not speak TLS there; should the URL begin with http://?"
+    return f"TLS handshake failed: {(error.reason or str(error)).replace('_', ' ').lower()}"

@@ -1,47 +1,29 @@
 """The lean transport: HTTP/1.1 on an asyncio.Protocol, for many small PUTs to one host.
 
-The whole algorithm. A connection carries one request at a time. `exchange` writes head and body, in one write where
-the body is held as bytes, and waits for one future; `data_received` feeds the connection's reader (`answer.py`) and
-sets that future when an answer is complete. Connections that may be used again wait on a stack: the last one used is
-the next, so that what is not needed grows old and is closed. There is no timer per request: one sweep for all
-connections looks at their deadlines a few times within the shortest of them.
-
-A body that is read while it is sent goes piece by piece; `pause_writing` makes its loop wait. An answer that comes
-first ends the sending: an error is passed on, a success is none. A connection that was idle and dies before the first
-byte of an answer had died before the request: that one is sent again, at once, on another.
+A connection (`connection.py`) carries one request at a time. Those that may be used again wait on a stack: the last one
+used is the next, so that what is not needed grows old and is closed. There is no timer per request: one sweep for all
+connections looks at their deadlines a few times within the shortest of them. A connection that was idle and dies before
+the first byte of an answer had died before the request: that one is sent again, at once, on another.
 """
 
 import asyncio
-import math
 import os
-import socket
 import ssl
 from collections.abc import Mapping
-from contextlib import aclosing
-from typing import cast
+from contextlib import suppress
 from urllib.parse import urlsplit
 
+from bulkput.errors import UsageError
 from bulkput.model import Body
 from bulkput.options import WireOptions
 from bulkput.transport.addresses import Addresses, Resolve, resolve
-from bulkput.transport.answer import AnswerReader, GarbageError
-from bulkput.transport.base import CONTINUE_S, MAX_ANSWER, RESENDS, Answer, TransportError, WireCount
+from bulkput.transport.base import MAX_ANSWER, RESENDS, Answer, TransportError, WireCount
+from bulkput.transport.connection import Connection, NoContinueError, StaleError
 from bulkput.transport.head import Heads
-from bulkput.transport.tls import tls_context
+from bulkput.transport.tls import tls_context, why_no_tls
 
-_HIGH_WATER = 512 * 1024
-"""Bytes of a streamed body that wait in the process: two pieces, so that reading and sending overlap."""
 _SWEEPS = 8
 """Looks at the deadlines within the shortest of them: a request may outlive its own by an eighth of that."""
-_NEVER = math.inf
-
-
-class _StaleError(Exception):
-    """The connection was lost before a byte of the answer came."""
-
-
-class _NoContinueError(Exception):
-    """Neither `100 Continue` nor an answer came."""
 
 
 class WireTransport:
@@ -61,9 +43,9 @@ class WireTransport:
         self._loop = asyncio.get_running_loop()
         self._tls = tls_context(options) if options.ca_file else None  # else when one is needed: it takes a while
         self._origins: dict[str, _Origin] = {}
-        self._connections: set[_Connection] = set()
+        self._connections: set[Connection] = set()
         self._may_expect = True
-        self._sweep_s = min(1.0, options.timeout_s / _SWEEPS, options.idle_timeout_s / _SWEEPS)
+        self._sweep_s = max(0.01, min(1.0, options.timeout_s / _SWEEPS, options.idle_timeout_s / _SWEEPS))
         self._sweeper = self._loop.call_later(self._sweep_s, self._sweep)
 
     async def request(
@@ -92,10 +74,10 @@ class WireTransport:
             self.count.requests[method] += 1
             try:
                 answer = await connection.exchange(head, body, timeout_s, max_answer, expects=expects)
-            except _StaleError:
+            except StaleError:
                 if connection.exchanges == 1:
                     raise TransportError("the server closed the connection without an answer") from None
-            except _NoContinueError:
+            except NoContinueError:
                 self._may_expect = False
             else:
                 self._keep(origin, connection)
@@ -122,7 +104,7 @@ class WireTransport:
         origin = self._origins[base] = _Origin(base, self._resolve, self._user_agent)
         return origin
 
-    def _idle(self, origin: "_Origin") -> "_Connection | None":
+    def _idle(self, origin: "_Origin") -> Connection | None:
         """The connection that was used last, while the server still keeps it."""
         oldest_s = self._loop.time() - self._options.idle_timeout_s
         while origin.idle:
@@ -132,47 +114,56 @@ class WireTransport:
             connection.abort()
         return None
 
-    def _keep(self, origin: "_Origin", connection: "_Connection") -> None:
+    def _keep(self, origin: "_Origin", connection: "Connection") -> None:
+        if connection.exchanges == 1 and origin.is_tls and self._tls is not None:
+            self._tls.keep(origin.addresses.host, connection.tls_session)
         if not connection.is_reusable:
             connection.abort()
             return
-        if connection.exchanges == 1 and origin.is_tls and self._tls is not None:
-            self._tls.keep(origin.addresses.host, connection.tls_session)
         connection.idle_since_s = self._loop.time()
         origin.idle.append(connection)
 
-    async def _connect(self, origin: "_Origin") -> "_Connection":
+    async def _connect(self, origin: "_Origin") -> Connection:
         """A new connection to the next of the host's addresses; where that cannot be had, to one of the others."""
         where = origin.addresses
-        try:
-            found = await where.in_turn()
-        except socket.gaierror:
-            raise TransportError(f"cannot resolve host name {where.host}") from None
-        if origin.is_tls and self._tls is None:
-            self._tls = tls_context(self._options)
-        context = self._tls if origin.is_tls else None
+        found: list[str] = []
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._options.connect_timeout_s):
+                found = await where.in_turn()
+        if not found:
+            raise TransportError(f"cannot resolve host name {where.host}")
         why = ""
         for address in found:
             try:
                 async with asyncio.timeout(self._options.connect_timeout_s / len(found)):
-                    _, connection = await self._loop.create_connection(
-                        lambda: _Connection(self._loop, self._connections, self._options.timeout_s),
-                        address,
-                        where.port,
-                        ssl=context,
-                        server_hostname=where.host if context else None,
-                    )
+                    connection = await self._open(origin, address)
             except ssl.SSLCertVerificationError as error:
                 detail = f"TLS certificate of {where.host} not accepted: {error.verify_message}"
                 raise TransportError(detail, is_permanent=True) from error
+            except ssl.SSLError as error:  # its number is none of the system's
+                why = why_no_tls(error)
             except TimeoutError:
                 why = "no answer in time"
             except OSError as error:
-                why = os.strerror(error.errno).lower() if error.errno else str(error)
+                why = os.strerror(error.errno).lower() if error.errno else str(error) or "the connection was lost"
             else:
                 self.count.connections += 1
                 return connection
         raise TransportError(f"cannot connect to {where.host}:{where.port}: {why}")
+
+    async def _open(self, origin: "_Origin", address: str) -> Connection:
+        _, connection = await self._loop.create_connection(
+            lambda: Connection(self._loop, self._connections, self._options.timeout_s), address, origin.addresses.port
+        )
+        if origin.is_tls:
+            self._tls = self._tls or tls_context(self._options)
+            try:
+                await connection.start_tls(self._tls, origin.addresses.host)
+            except BaseException:
+                connection.abort()
+                raise
+        connection.join()
+        return connection
 
     def _sweep(self) -> None:
         """What is too late, and what has been idle for too long."""
@@ -193,177 +184,13 @@ class _Origin:
 
     def __init__(self, base: str, resolve: Resolve, user_agent: str) -> None:
         parts = urlsplit(base)
+        if parts.scheme not in ("http", "https"):
+            raise UsageError(f"{base} is not http:// or https://")
+        try:
+            port = parts.port
+        except ValueError:
+            raise UsageError(f"{base} has no port that is one") from None
         self.is_tls = parts.scheme == "https"
-        self.addresses = Addresses(parts.hostname or "", parts.port or (443 if self.is_tls else 80), resolve)
-        self.heads = Heads(parts.netloc, user_agent)
-        self.idle: list[_Connection] = []
-
-
-class _Connection(asyncio.Protocol):
-    """One connection, with at most one exchange at a time."""
-
-    _transport: asyncio.Transport
-
-    def __init__(self, loop: asyncio.AbstractEventLoop, connections: "set[_Connection]", patience_s: float) -> None:
-        self._loop = loop
-        self._patience_s = patience_s
-        self._connections = connections
-        self._reader = AnswerReader()
-        self._answered: asyncio.Future[None] | None = None
-        """Done when there is an answer, or a failure."""
-        self._failure: Exception | None = None
-        self._changed: asyncio.Future[None] | None = None
-        self._is_paused = False
-        self._is_sent = False
-        self.exchanges = 0
-        self.is_lost = False
-        self.deadline_s = _NEVER
-        self.idle_since_s = _NEVER
-
-    @property
-    def is_reusable(self) -> bool:
-        return self._reader.keeps_alive and self._is_sent and not self.is_lost
-
-    @property
-    def tls_session(self) -> ssl.SSLSession | None:
-        tls = self._transport.get_extra_info("ssl_object")
-        return tls.session if tls is not None else None
-
-    async def exchange(
-        self, head: bytes, body: Body | None, timeout_s: float, max_answer: int, *, expects: bool
-    ) -> Answer:
-        """Send one request and read its answer. Raises TransportError, _StaleError, _NoContinueError, and what the
-        body raises; the connection is then closed."""
-        self.exchanges += 1
-        self.idle_since_s = _NEVER
-        self.deadline_s = self._loop.time() + timeout_s
-        self._reader.begin(max_answer)
-        self._is_sent = False
-        self._answered = answered = self._loop.create_future()
-        try:
-            if body is None:
-                self._transport.write(head)
-                self._is_sent = True
-            elif (data := body.data) is not None:
-                self._transport.writelines((head, data))
-                self._is_sent = True
-            else:
-                await self._send(head, body, expects=expects)
-            await answered
-            self._check()
-        except BaseException:
-            self.abort()
-            raise
-        finally:
-            self._answered = None
-            self.deadline_s = _NEVER
-        return self._reader.answer()
-
-    def _check(self) -> None:
-        """Raises what went wrong. A refusal may come before the body was sent; a success then proves nothing."""
-        if self._failure is not None:
-            raise self._failure
-        self._is_sent = self._is_sent and self._transport.get_write_buffer_size() == 0
-        if not self._is_sent and self._reader.status < 300:
-            raise TransportError(f"answered {self._reader.status} before the body had been sent")
-
-    async def _send(self, head: bytes, body: Body, *, expects: bool) -> None:
-        """A body piece by piece, until its end or until there is an answer or a failure."""
-        end_s = self.deadline_s
-        self._transport.write(head)
-        if expects and not await self._is_asked_on():
-            return
-        is_chunked = body.size is None
-        async with aclosing(body.chunks()) as chunks:
-            async for chunk in chunks:
-                if self._is_over:
-                    return
-                self._transport.writelines((b"%x\r\n" % len(chunk), chunk, b"\r\n") if is_chunked else (chunk,))
-                # A server that takes nothing is given up long before the deadline of a large body.
-                self.deadline_s = min(end_s, self._loop.time() + self._patience_s)
-                while self._is_paused and not self._is_over:
-                    await self._change()
-        if is_chunked:
-            self._transport.write(b"0\r\n\r\n")
-        self._is_sent = True
-        self.deadline_s = end_s
-
-    async def _is_asked_on(self) -> bool:
-        """Wait for `100 Continue`; False when something else came."""
-        try:
-            async with asyncio.timeout(CONTINUE_S):
-                while not (self._reader.may_continue or self._is_over):
-                    await self._change()
-        except TimeoutError:
-            raise _NoContinueError from None
-        return not self._is_over
-
-    @property
-    def _is_over(self) -> bool:
-        return self._answered is None or self._answered.done()
-
-    async def _change(self) -> None:
-        """Until the socket takes more, the server says something, or all is over."""
-        self._changed = self._loop.create_future()
-        try:
-            await self._changed
-        finally:
-            self._changed = None
-
-    def _wake(self) -> None:
-        if self._changed is not None and not self._changed.done():
-            self._changed.set_result(None)
-
-    def fail(self, error: Exception) -> None:
-        """End the exchange with `error`, unless it is over."""
-        if self._answered is not None and not self._answered.done():
-            self._failure = error
-            self._answered.set_result(None)
-            self._wake()
-
-    def abort(self) -> None:
-        """Close at once; nothing that is still to be sent leaves."""
-        self.is_lost = True
-        self._connections.discard(self)
-        self._transport.abort()
-
-    # What follows is called by the event loop.
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = transport = cast(asyncio.Transport, transport)
-        transport.set_write_buffer_limits(high=_HIGH_WATER)
-        transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._connections.add(self)
-
-    def data_received(self, data: bytes) -> None:
-        if self._answered is None:  # nobody asked: this is no connection to send anything on
-            self.abort()
-            return
-        try:
-            self._reader.feed(data)
-        except GarbageError as error:
-            self.fail(TransportError(str(error)))
-            return
-        if self._reader.is_done and not self._answered.done():
-            self._answered.set_result(None)
-        self._wake()
-
-    def eof_received(self) -> None:
-        if self._answered is not None and not self._answered.done() and self._reader.feed_end():
-            self._answered.set_result(None)
-            self._wake()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self.is_lost = True
-        self._connections.discard(self)
-        if self._reader.has_begun:
-            self.fail(TransportError("the connection was lost in the middle of the answer"))
-        else:
-            self.fail(_StaleError())
-
-    def pause_writing(self) -> None:
-        self._is_paused = True
-
-    def resume_writing(self) -> None:
-        self._is_paused = False
-        self._wake()
+        self.addresses = Addresses(parts.hostname or "", port or (443 if self.is_tls else 80), resolve)
+        self.heads = Heads(parts.netloc.rpartition("@")[2], user_agent)
+        self.idle: list[Connection] = []

@@ -6,9 +6,9 @@ plain HTTP one, which adds nothing but the mapping of errors.
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, aclosing, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -326,3 +326,134 @@ def _open_files() -> set[str]:
         with suppress(OSError):
             found.add(os.readlink(f"/proc/self/fd/{number}"))
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class Lying:
+    """A body whose pieces are not what its size says."""
+
+    size: int | None
+    pieces: tuple[bytes, ...]
+    md5 = None
+    data = None
+
+    async def chunks(self) -> AsyncGenerator[bytes, None]:
+        for piece in self.pieces:
+            yield piece
+
+
+class Hanging:
+    """A body whose second piece never comes: a dead network file system."""
+
+    size = 1_000
+    md5 = None
+    data = None
+    is_closed = False
+
+    async def chunks(self) -> AsyncGenerator[bytes, None]:
+        try:
+            yield b"x" * 10
+            await asyncio.Event().wait()
+        finally:
+            self.is_closed = True
+
+
+async def test_a_body_shorter_than_it_said_is_an_error(store_at: StoreAt, raw_server: RawServer) -> None:
+    """Though the server has answered 201 by then."""
+
+    async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, _: int) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(CREATED)
+        await reader.read()
+
+    async with raw_server(behave) as url, store_at(url, timeout_s=1.0) as (store, _):
+        with pytest.raises(Unavailable):
+            await store.put("x", Lying(50, (b"hello",)), HEADERS)
+
+
+async def test_what_is_too_much_of_a_body_is_never_another_request(store_at: StoreAt, raw_server: RawServer) -> None:
+    """Request smuggling by a file that grows."""
+    heads: list[bytes] = []
+
+    async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, _: int) -> None:
+        while True:
+            head, _body = await read_request(reader)
+            heads.append(head.split(b" ")[1])
+            writer.write(CREATED)
+
+    async with raw_server(behave) as url, store_at(url) as (store, _):
+        with suppress(Unavailable):
+            await store.put("x", Lying(5, (b"hello", b"PUT /evil HTTP/1.1\r\nHost: a\r\n\r\n")), HEADERS)
+        await store.put("y", whole(b"y"), HEADERS)
+    assert set(heads) <= {b"/x", b"/y"}
+
+
+async def test_an_empty_piece_does_not_end_a_chunked_body(store_at: StoreAt, raw_server: RawServer) -> None:
+    """Its length of zero would mean the end."""
+    bodies: list[bytes] = []
+
+    async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, _: int) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        bodies.append(await reader.readuntil(b"\r\n0\r\n\r\n"))
+        writer.write(CREATED)
+        await reader.read()
+
+    async with raw_server(behave) as url, store_at(url) as (store, _):
+        await store.put("x", Lying(None, (b"hello", b"", b"world")), HEADERS)
+    assert bodies == [b"5\r\nhello\r\n5\r\nworld\r\n0\r\n\r\n"]
+
+
+async def test_a_source_that_hangs_meets_the_deadline(store_at: StoreAt, raw_server: RawServer) -> None:
+    """And is closed."""
+
+    async def behave(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter, _: int) -> None:
+        await reader.read()
+        await asyncio.Event().wait()
+
+    body = Hanging()
+    async with asyncio.timeout(20), raw_server(behave) as url, store_at(url, timeout_s=0.5) as (store, _):
+        with pytest.raises(Unavailable):
+            await store.put("x", body, HEADERS)
+        assert body.is_closed
+
+
+async def test_a_refusal_does_not_wait_for_a_source_that_hangs(raw_server: RawServer) -> None:
+    """The answer is there: nobody needs the next piece any more."""
+
+    async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, _: int) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n")
+        await asyncio.Event().wait()
+
+    body = Hanging()
+    async with asyncio.timeout(20), raw_server(behave) as url, open_store(f"{url}/", retry=ONCE, environ={}) as opened:
+        with pytest.raises(TooLarge):
+            await opened[0].put("x", body, HEADERS)
+        assert body.is_closed
+
+
+async def test_a_server_that_half_closes_while_a_body_is_sent_fails_that_request_only(
+    store_at: StoreAt, raw_server: RawServer
+) -> None:
+    """As nginx does after a refusal: it says no more, and goes on reading for a while."""
+
+    async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, _: int) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 413 Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
+        await asyncio.sleep(0.01)
+        if writer.can_write_eof():
+            writer.write_eof()
+        await reader.read()
+
+    async with raw_server(behave) as url, store_at(url) as (store, _):
+        for _ in range(3):
+            with pytest.raises((TooLarge, Unavailable)):
+                await store.put("large", LARGE, HEADERS)
+
+
+@pytest.mark.parametrize("url", ["http://a..b/", f"http://{'a' * 64}.example/"])
+async def test_a_host_name_that_is_none_is_an_error_of_the_request(store_at: StoreAt, url: str) -> None:
+    """Never a traceback."""
+    async with store_at(url.rstrip("/")) as (store, _):
+        with pytest.raises(Unavailable):
+            await store.put("x", whole(b"x"), HEADERS)

@@ -68,6 +68,9 @@ class _CuttingWriter:
     def write(self, data: bytes) -> None:
         self._waiting.put_nowait(data)
 
+    def can_write_eof(self) -> bool:
+        return False  # what waits here would come after the end
+
     def close(self) -> None:
         self._waiting.put_nowait(None)
 

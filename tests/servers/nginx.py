@@ -7,12 +7,15 @@ import os
 import pwd
 import shutil
 import socket
+import ssl
 import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+from tests.servers.certificates import Certificate
 
 # Bodies wait in a directory beside `root`, so that a PUT ends in a rename and not in a copy.
 CONFIG = """
@@ -32,7 +35,7 @@ http {{
     scgi_temp_path {state}/scgi;
     keepalive_requests 1000000000;
     server {{
-        listen 127.0.0.1:{port};
+        listen 127.0.0.1:{port}{tls};
         location / {{
             root {root};
             client_max_body_size 0;
@@ -45,6 +48,9 @@ http {{
 }}
 """
 
+# What goes on behind the port.
+_TLS = " ssl; ssl_certificate {file}; ssl_certificate_key {key}; ssl_protocols TLSv1.3"
+
 
 @dataclass(frozen=True, slots=True)
 class NginxDav:
@@ -55,10 +61,13 @@ class NginxDav:
 
 
 @contextmanager
-def nginx_dav(root: Path | None = None, *, locations: str = "") -> Iterator[NginxDav]:
+def nginx_dav(
+    root: Path | None = None, *, locations: str = "", certificate: Certificate | None = None
+) -> Iterator[NginxDav]:
     """An nginx that stores below `root` (default: a directory that goes with the block) while the block runs.
 
-    `locations` is more of its configuration, in which `{{root}}` stands for the directory.
+    `locations` is more of its configuration, in which `{{root}}` stands for the directory. With a `certificate` it
+    speaks TLS 1.3, else plain HTTP.
 
     It gets its listening socket from us, as on an upgrade of its binary (variable NGINX): the port is never free
     between our choosing it and its binding it, and connections wait in the socket until nginx takes them.
@@ -71,12 +80,12 @@ def nginx_dav(root: Path | None = None, *, locations: str = "") -> Iterator[Ngin
         files = root or state / "files"
         files.mkdir(exist_ok=True)
         port = listener.getsockname()[1]
-        (state / "nginx.conf").write_text(_config(state, files.resolve(), port, locations))
+        (state / "nginx.conf").write_text(_config(state, files.resolve(), port, locations, certificate))
         server = start(state, listener)
         listener.close()
         try:
-            wait_until_answering(server, port, state / "error.log")
-            yield NginxDav(f"http://127.0.0.1:{port}", files)
+            wait_until_answering(server, port, state / "error.log", is_tls=certificate is not None)
+            yield NginxDav(f"{'https' if certificate else 'http'}://127.0.0.1:{port}", files)
         finally:
             server.terminate()
             try:
@@ -86,11 +95,12 @@ def nginx_dav(root: Path | None = None, *, locations: str = "") -> Iterator[Ngin
                 server.wait()
 
 
-def _config(state: Path, root: Path, port: int, locations: str) -> str:
+def _config(state: Path, root: Path, port: int, locations: str, certificate: Certificate | None) -> str:
     # Started by root, workers would become another user and could not write here.
     user = f"user {pwd.getpwuid(os.getuid()).pw_name};" if os.getuid() == 0 else ""
     more = locations.replace("{{root}}", str(root))
-    return CONFIG.format(state=state, root=root, port=port, user=user, locations=more)
+    tls = _TLS.format(file=certificate.file, key=certificate.key) if certificate else ""
+    return CONFIG.format(state=state, root=root, port=port, tls=tls, user=user, locations=more)
 
 
 def start(state: Path, listener: socket.socket) -> subprocess.Popen[bytes]:
@@ -111,9 +121,12 @@ def start(state: Path, listener: socket.socket) -> subprocess.Popen[bytes]:
     )
 
 
-def wait_until_answering(server: subprocess.Popen[bytes], port: int, log: Path) -> None:
+def wait_until_answering(server: subprocess.Popen[bytes], port: int, log: Path, *, is_tls: bool = False) -> None:
     """One request: it waits in the listening socket for nginx, and fails when nginx ends instead."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    if is_tls:
+        unverified = ssl._create_unverified_context()
+        connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=30, context=unverified)
     with closing(connection), suppress(OSError, http.client.HTTPException):
         connection.request("GET", "/")
         connection.getresponse().read()

@@ -57,6 +57,7 @@ def comparable(outcome: Outcome) -> object:
         ),
         (b"HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\nHTTP/1.1 200 Unasked\r\n", 201, b"", False),
         (b"HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\njunk", 201, b"", False),
+        (b"HTTP/1.1 201 C\r\nContent-Length: 1\r\n\r\naHTTP/1.1 200 U\r\nContent-Length: 1\r\n\r\nb", 201, b"a", False),
     ],
 )
 def test_an_answer_is_read_to_its_end(data: bytes, status: int, body: bytes, keeps_alive: bool) -> None:

@@ -1,6 +1,7 @@
 """A bounded queue and its workers: where tasks are born, and where they end."""
 
 import asyncio
+import random
 from collections import Counter
 
 import pytest
@@ -148,3 +149,44 @@ async def test_a_cancelled_caller_takes_its_workers_along(is_leaving: bool) -> N
         await running
     assert sorted(busy.cancelled) == [1, 2]
     assert worker_tasks() == []
+
+
+@pytest.mark.parametrize("seed", range(10))
+async def test_resizing_loses_no_item_and_handles_none_twice(seed: int) -> None:
+    """More workers and fewer, at any moment, down to one."""
+    chance = random.Random(seed)
+    handled: Counter[int] = Counter()
+    most = 0
+
+    async def handle(item: int) -> None:
+        nonlocal most
+        most = max(most, len(worker_tasks()))
+        for _ in range(chance.randrange(3)):
+            await asyncio.sleep(0)
+        handled[item] += 1
+
+    async with asyncio.timeout(20), pool(handle, workers=chance.randint(1, 5), backlog=chance.randint(1, 9)) as made:
+        for number in range(500):
+            await made.submit(number)
+            if chance.random() < 0.1:
+                made.resize(chance.randint(1, 30))
+    assert handled == Counter(range(500))
+    assert most > 5 and worker_tasks() == []
+
+
+async def test_fewer_workers_than_there_are_end_when_their_item_is_handled() -> None:
+    """Nobody is interrupted."""
+    gate = asyncio.Event()
+
+    async def handle(_item: int) -> None:
+        await gate.wait()
+
+    async with asyncio.timeout(20), pool(handle, workers=8, backlog=20) as made:
+        for number in range(12):
+            await made.submit(number)
+        made.resize(2)
+        assert len(worker_tasks()) == 8
+        gate.set()
+        while len(worker_tasks()) > 2:
+            await asyncio.sleep(0)
+        await made.submit(12)

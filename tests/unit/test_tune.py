@@ -165,6 +165,20 @@ def test_a_limit_that_is_not_used_up_is_not_raised() -> None:
     assert tuner.state.reason is Reason.IDLE
 
 
+def test_a_store_that_fails_everything_gets_no_more() -> None:
+    """Nothing stored is no rate to compare with."""
+    tuner = run(lambda _limit, _now: Sample(rate=0))
+    assert set(tuner.go(50)) == {64}
+
+
+def test_a_store_that_fails_for_a_while_is_not_flooded() -> None:
+    """In the middle of a trial, too."""
+    tuner = run(lambda limit, now_s: Sample(rate=0 if 1 <= now_s < 30 else min(limit, 64) / 0.05))
+    assert max(tuner.go(30)) <= 128
+    tuner.go(30)
+    assert 32 <= tuner.state.base <= 96
+
+
 def test_the_descriptor_limit_is_never_passed() -> None:
     """Whatever would be faster."""
     tuner = run(latency_bound(0.05), highest=100)

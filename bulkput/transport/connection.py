@@ -1,0 +1,262 @@
+"""One HTTP/1.1 connection of the lean transport: a request is written, an answer is read.
+
+`exchange` writes head and body, in one write where the body is held as bytes, and waits for one future;
+`data_received` feeds the reader (`answer.py`) and sets that future when an answer is complete. A body that is read
+while it is sent goes piece by piece; `pause_writing` makes its loop wait. An answer that comes first ends the sending:
+an error is passed on, a success is none.
+"""
+
+import asyncio
+import math
+import socket
+import ssl
+from contextlib import aclosing
+from typing import cast
+
+from bulkput.model import Body
+from bulkput.transport.answer import AnswerReader, GarbageError
+from bulkput.transport.base import CONTINUE_S, Answer, TransportError
+
+_HIGH_WATER = 512 * 1024
+"""Bytes of a streamed body that wait in the process: two pieces, so that reading and sending overlap."""
+NEVER = math.inf
+
+
+class StaleError(Exception):
+    """The connection was lost before a byte of the answer came."""
+
+
+class NoContinueError(Exception):
+    """Neither `100 Continue` nor an answer came."""
+
+
+class Connection(asyncio.Protocol):
+    """One connection, with at most one exchange at a time."""
+
+    _transport: asyncio.Transport
+    _socket: asyncio.Transport
+    """Below the other, which is its TLS layer; without TLS the same."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, connections: "set[Connection]", patience_s: float) -> None:
+        """`connections` is where it belongs from `join` until it is lost; `patience_s` is for a server that takes
+        nothing of a streamed body."""
+        self._loop = loop
+        self._patience_s = patience_s
+        self._connections = connections
+        self._reader = AnswerReader()
+        self._answered: asyncio.Future[None] | None = None
+        """Done when there is an answer, or a failure."""
+        self._failure: Exception | None = None
+        self._changed: asyncio.Future[None] | None = None
+        self._sending: asyncio.Timeout | None = None
+        """Around a body that is read while it is sent: ends the wait for its next piece when all is over."""
+        self._is_paused = False
+        self._is_sent = False
+        self._unsent = 0
+        """Bytes that were still in the process when the answer came."""
+        self.exchanges = 0
+        self.is_lost = False
+        self.deadline_s = NEVER
+        self.idle_since_s = NEVER
+
+    @property
+    def is_reusable(self) -> bool:
+        return self._reader.keeps_alive and self._is_sent and not self.is_lost
+
+    @property
+    def tls_session(self) -> ssl.SSLSession | None:
+        tls = self._transport.get_extra_info("ssl_object")
+        return tls.session if tls is not None else None
+
+    def join(self) -> None:
+        """It is connected, and may be looked after with the others."""
+        self._connections.add(self)
+
+    async def start_tls(self, context: ssl.SSLContext, host: str) -> None:
+        """Before the first exchange. Raises OSError; abort the connection then.
+
+        `create_connection` would hide the socket's transport, and the TLS layer does not count what waits in that.
+        """
+        tls = await self._loop.start_tls(self._socket, self, context, server_hostname=host)
+        if tls is None or self.is_lost:
+            raise ConnectionAbortedError("the connection was lost in the TLS handshake")
+        self._socket.set_write_buffer_limits()  # the body waits above, not in both
+        tls.set_write_buffer_limits(high=_HIGH_WATER)
+        self._transport = tls
+
+    async def exchange(
+        self, head: bytes, body: Body | None, timeout_s: float, max_answer: int, *, expects: bool
+    ) -> Answer:
+        """Send one request and read its answer. Raises TransportError, StaleError, NoContinueError, and what the
+        body raises; the connection is then closed."""
+        self.exchanges += 1
+        self.idle_since_s = NEVER
+        self.deadline_s = self._loop.time() + timeout_s
+        self._reader.begin(max_answer)
+        self._is_sent = False
+        self._answered = answered = self._loop.create_future()
+        try:
+            if body is None:
+                self._transport.write(head)
+                self._is_sent = True
+            elif (data := body.data) is not None:
+                self._transport.writelines((head, data))
+                self._is_sent = True
+            else:
+                await self._send(head, body, expects=expects)
+            await answered
+            self._check()
+        except BaseException:
+            self.abort()
+            raise
+        finally:
+            self._answered = None
+            self.deadline_s = NEVER
+        return self._reader.answer()
+
+    def _check(self) -> None:
+        """Raises what went wrong. A refusal may come before the body was sent; a success then proves nothing."""
+        if self._failure is not None:
+            raise self._failure
+        self._is_sent = self._is_sent and self._unsent == 0
+        if not self._is_sent and self._reader.status < 300:
+            raise TransportError(f"answered {self._reader.status} before the body had been sent")
+
+    async def _send(self, head: bytes, body: Body, *, expects: bool) -> None:
+        """A body piece by piece, until its end or until there is an answer or a failure."""
+        end_s = self.deadline_s
+        self._transport.write(head)
+        if expects and not await self._is_asked_on():
+            return
+        try:
+            async with asyncio.timeout(None) as self._sending:
+                self._is_sent = await self._send_pieces(body, end_s)
+        except TimeoutError:
+            if not self._is_over:
+                raise
+        finally:
+            self._sending = None
+            self.deadline_s = end_s
+
+    async def _send_pieces(self, body: Body, end_s: float) -> bool:
+        """False when something came in between. Raises TransportError for a body that is not as long as it said: what
+        is too much would be the next request."""
+        size, sent = body.size, 0
+        async with aclosing(body.chunks()) as chunks:
+            async for chunk in chunks:
+                sent += len(chunk)
+                if self._is_over:
+                    return False
+                if size is not None and sent > size:
+                    raise TransportError(f"the body is longer than the {size} bytes that it said")
+                if chunk:  # an empty piece would be the end of a chunked body
+                    self._transport.writelines((chunk,) if size is not None else _chunk(chunk))
+                # A server that takes nothing is given up long before the deadline of a large body.
+                self.deadline_s = min(end_s, self._loop.time() + self._patience_s)
+                while self._is_paused and not self._is_over:
+                    await self._change()
+        if self._is_over:
+            return False
+        if size is None:
+            self._transport.write(b"0\r\n\r\n")
+        elif sent < size:
+            raise TransportError(f"the body ended after {sent} of {size} bytes")
+        return True
+
+    async def _is_asked_on(self) -> bool:
+        """Wait for `100 Continue`; False when something else came."""
+        try:
+            async with asyncio.timeout(CONTINUE_S):
+                while not (self._reader.may_continue or self._is_over):
+                    await self._change()
+        except TimeoutError:
+            raise NoContinueError from None
+        return not self._is_over
+
+    @property
+    def _is_over(self) -> bool:
+        return self._answered is None or self._answered.done()
+
+    async def _change(self) -> None:
+        """Until the socket takes more, the server says something, or all is over."""
+        self._changed = self._loop.create_future()
+        try:
+            await self._changed
+        finally:
+            self._changed = None
+
+    def _wake(self) -> None:
+        if self._changed is not None and not self._changed.done():
+            self._changed.set_result(None)
+
+    def fail(self, error: Exception) -> None:
+        """End the exchange with `error`, unless it is over."""
+        if self._answered is not None and not self._answered.done():
+            self._failure = error
+            self._answered.set_result(None)
+            self._wake()
+            self._end_sending()
+
+    def abort(self) -> None:
+        """Close at once; nothing that is still to be sent leaves."""
+        self._connections.discard(self)
+        if not self.is_lost:  # or asyncio's own transport would stumble over a loop that it has let go
+            self.is_lost = True
+            self._transport.abort()
+
+    def _complete(self, answered: asyncio.Future[None]) -> None:
+        # Only now are the buffers to be believed: they are emptied when the connection is lost.
+        self._unsent = self._socket.get_write_buffer_size()
+        if self._transport is not self._socket:
+            self._unsent += self._transport.get_write_buffer_size()
+        answered.set_result(None)
+        self._end_sending()
+
+    def _end_sending(self) -> None:
+        if self._sending is not None and not self._sending.expired():
+            self._sending.reschedule(self._loop.time())
+
+    # What follows is called by the event loop.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = self._socket = transport = cast(asyncio.Transport, transport)
+        transport.set_write_buffer_limits(high=_HIGH_WATER)
+        transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def data_received(self, data: bytes) -> None:
+        if self._answered is None:  # nobody asked: this is no connection to send anything on
+            self.abort()
+            return
+        try:
+            self._reader.feed(data)
+        except GarbageError as error:
+            self.fail(TransportError(str(error)))
+            return
+        if self._reader.is_done and not self._answered.done():
+            self._complete(self._answered)
+        self._wake()
+
+    def eof_received(self) -> None:
+        if self._answered is not None and not self._answered.done() and self._reader.feed_end():
+            self._complete(self._answered)
+            self._wake()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.is_lost = True
+        self._connections.discard(self)
+        if self._reader.has_begun:
+            self.fail(TransportError("the connection was lost in the middle of the answer"))
+        else:
+            self.fail(StaleError())
+
+    def pause_writing(self) -> None:
+        self._is_paused = True
+
+    def resume_writing(self) -> None:
+        self._is_paused = False
+        self._wake()
+
+
+def _chunk(piece: bytes) -> tuple[bytes, ...]:
+    """RFC 9112, 7.1."""
+    return (b"%x\r\n" % len(piece), piece, b"\r\n")

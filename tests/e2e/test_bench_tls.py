@@ -1,0 +1,19 @@
+"""The benchmark's server behind TLS."""
+
+import pytest
+
+from benchmarks.contenders import CONTENDERS
+from benchmarks.run import measure
+from benchmarks.scenarios import SCENARIOS
+
+pytestmark = [pytest.mark.nginx, pytest.mark.timeout(120)]
+
+
+@pytest.mark.parametrize("name", ["bulkput", "obstore", "curl -Z", "s5cmd"])
+def test_contenders_trust_the_server_that_speaks_tls(name: str) -> None:
+    """nginx-tls/smoke: forty files are stored, over verified TLS."""
+    (contender,) = (contender for contender in CONTENDERS if contender.name == name)
+    if contender.version() is None:
+        pytest.skip(f"{name} is not installed")
+    (run,) = measure("nginx-tls", SCENARIOS["smoke"], [contender], 1).runs
+    assert run.void is None and run.stored_objects == 40

@@ -1,0 +1,117 @@
+"""Servers in threads, on blocking sockets of the standard library: what they see owes nothing to an event loop."""
+
+import re
+import select
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+
+from tests.faults.raw import CREATED
+from tests.servers.certificates import Certificate
+
+Behave = Callable[[socket.socket], None]
+
+
+@dataclass(slots=True)
+class Seen:
+    """What a server has seen: `connections` were accepted, `resumed` is what it says of each handshake that ended."""
+
+    url: str
+    connections: int = 0
+    resumed: list[bool | None] = field(default_factory=list)
+
+
+@contextmanager
+def tls_server(
+    certificate: Certificate, behave: Behave, *, version: ssl.TLSVersion = ssl.TLSVersion.TLSv1_3
+) -> Iterator[Seen]:
+    """`behave` serves each connection in a thread of its own; then the socket is closed, without close_notify.
+
+    Its receive buffer is small, so that a client keeps what the server does not read.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate.file, certificate.key)
+    context.minimum_version = context.maximum_version = version
+
+    def serve(accepted: socket.socket) -> None:
+        with context.wrap_socket(accepted, server_side=True) as connection:
+            seen.resumed.append(connection.session_reused)
+            behave(connection)
+
+    with tcp_server(serve) as seen:
+        seen.url = seen.url.replace("http://", "https://")
+        yield seen
+
+
+@contextmanager
+def tcp_server(behave: Behave) -> Iterator[Seen]:
+    """The same below TLS. A connection that is still served when the block ends is shut down."""
+    accepted: list[socket.socket] = []
+    serving: list[threading.Thread] = []
+
+    def serve(connection: socket.socket, kept: socket.socket) -> None:
+        with kept, connection, suppress(OSError):
+            behave(connection)
+
+    def accept() -> None:
+        with suppress(OSError):
+            while True:
+                connection, _ = listener.accept()
+                seen.connections += 1
+                accepted.append(connection.dup())
+                serving.append(threading.Thread(target=serve, args=(connection, accepted[-1])))
+                serving[-1].start()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 64 * 1024)
+        seen = Seen(f"http://localhost:{listener.getsockname()[1]}")
+        accepting = threading.Thread(target=accept)
+        accepting.start()
+        try:
+            yield seen
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)
+            accepting.join()
+            for connection in accepted:
+                with suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)
+            for thread in serving:
+                thread.join()
+
+
+def read_head(connection: socket.socket) -> bytes:
+    """Of one request; what comes behind it is left where it is."""
+    head = b""
+    while not head.endswith(b"\r\n\r\n"):
+        if not (byte := connection.recv(1)):
+            raise ConnectionError
+        head += byte
+    return head
+
+
+def read_request(connection: socket.socket) -> bytes:
+    """Its body, by Content-Length."""
+    length = re.search(rb"(?i)content-length: (\d+)", read_head(connection))
+    body = b""
+    while length is not None and len(body) < int(length[1]):
+        if not (piece := connection.recv(65_536)):
+            raise ConnectionError
+        body += piece
+    return body
+
+
+def store(connection: socket.socket) -> None:
+    """What a server should do."""
+    while True:
+        read_request(connection)
+        connection.sendall(CREATED)
+
+
+def until_closed(connection: socket.socket) -> None:
+    """Wait without reading what has come."""
+    poll = select.poll()
+    poll.register(connection, select.POLLRDHUP)
+    poll.poll()

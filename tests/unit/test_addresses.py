@@ -1,0 +1,79 @@
+"""A host's addresses."""
+
+import asyncio
+
+import pytest
+
+from bulkput.transport.addresses import Addresses
+
+
+class Resolver:
+    """Answers with `found`, or raises it, once the gate is open."""
+
+    def __init__(self, found: list[str] | Exception) -> None:
+        self.found = found
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.asked = 0
+
+    async def __call__(self, host: str, port: int) -> list[str]:
+        self.asked += 1
+        await self.gate.wait()
+        if isinstance(self.found, Exception):
+            raise self.found
+        return self.found
+
+
+async def test_addresses_take_turns() -> None:
+    """Each is the first in its turn, and the others follow in case it cannot be reached."""
+    addresses = Addresses("many", 80, Resolver(["a", "b", "c"]))
+    turns = [await addresses.in_turn() for _ in range(4)]
+    assert turns == [["a", "b", "c"], ["b", "c", "a"], ["c", "a", "b"], ["a", "b", "c"]]
+
+
+@pytest.mark.parametrize("found", [["a"], [], OSError(), UnicodeError()])
+async def test_however_many_ask_there_is_one_lookup(found: list[str] | Exception) -> None:
+    """They share its outcome, a failure included."""
+    resolver = Resolver(found)
+    resolver.gate.clear()
+    addresses = Addresses("many", 80, resolver)
+    asking = [asyncio.ensure_future(addresses.in_turn()) for _ in range(50)]
+    await asyncio.sleep(0)
+    resolver.gate.set()
+    expected = found if isinstance(found, list) else []
+    assert await asyncio.gather(*asking) == [expected] * 50
+    assert resolver.asked == 1
+
+
+async def test_who_asks_after_a_failure_asks_again() -> None:
+    """Nothing was found that could be kept."""
+    resolver = Resolver(OSError())
+    addresses = Addresses("many", 80, resolver)
+    assert await addresses.in_turn() == []
+    resolver.found = ["a"]
+    assert await addresses.in_turn() == ["a"]
+
+
+async def test_known_addresses_serve_on_while_the_resolver_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An outage of the resolver is none of the store."""
+    monkeypatch.setattr("bulkput.transport.addresses._KEPT_S", 0.0)
+    resolver = Resolver(["a"])
+    addresses = Addresses("many", 80, resolver)
+    assert await addresses.in_turn() == ["a"]
+    resolver.found = OSError()
+    assert await addresses.in_turn() == ["a"]
+    assert resolver.asked == 2
+
+
+async def test_a_cancelled_lookup_is_made_again_by_another() -> None:
+    """Whoever asked first may go; who waits with it does not fail for that."""
+    resolver = Resolver(["a"])
+    resolver.gate.clear()
+    addresses = Addresses("many", 80, resolver)
+    first, second = (asyncio.ensure_future(addresses.in_turn()) for _ in range(2))
+    await asyncio.sleep(0)
+    first.cancel()
+    await asyncio.sleep(0)
+    resolver.gate.set()
+    assert await second == ["a"]
+    assert resolver.asked == 2 and first.cancelled()
