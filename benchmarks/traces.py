@@ -12,7 +12,7 @@ from pathlib import Path
 BINS = 40
 """Points of a picture over time, at most."""
 _FILE = "requests.jsonl.gz"
-_WIDTHS_S = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
+_WIDTHS_S = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 
 
 @dataclass(frozen=True, slots=True)

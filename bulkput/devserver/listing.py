@@ -106,8 +106,8 @@ def list_page(names: Sequence[str], query: ListQuery) -> list[Row]:
             continue
         if query.path is None and subdir != seen:
             rows.append(Row(subdir, is_subdir=True))
-        if query.reverse:
-            end = bisect_left(names, subdir, first, end)
+        if query.reverse:  # with a path, the object that is called like the subdir still comes
+            end = (bisect_left if query.path is None else bisect_right)(names, subdir, first, end)
         else:
             first = _end_of_prefix(names, subdir, first, end)
     return rows

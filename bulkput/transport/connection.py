@@ -130,7 +130,7 @@ class Connection(asyncio.Protocol):
             return
         try:
             async with asyncio.timeout(None) as self._sending:
-                self._is_sent = await self._send_pieces(body, end_s)
+                await self._send_pieces(body, end_s)
         except TimeoutError:
             if not self._is_over:
                 raise
@@ -138,30 +138,30 @@ class Connection(asyncio.Protocol):
             self._sending = None
             self.deadline_s = end_s
 
-    async def _send_pieces(self, body: Body, end_s: float) -> bool:
-        """False when something came in between. Raises TransportError for a body that is not as long as it said: what
-        is too much would be the next request."""
+    async def _send_pieces(self, body: Body, end_s: float) -> None:
+        """Raises TransportError for a body that is not as long as it said: what is too much would be the next request.
+        With its last byte a body is sent, whatever the source still does."""
         size, sent = body.size, 0
         async with aclosing(body.chunks()) as chunks:
             async for chunk in chunks:
                 sent += len(chunk)
                 if self._is_over:
-                    return False
+                    return
                 if size is not None and sent > size:
                     raise TransportError(f"the body is longer than the {size} bytes that it said")
                 if chunk:  # an empty piece would be the end of a chunked body
                     self._transport.writelines((chunk,) if size is not None else _chunk(chunk))
+                self._is_sent = sent == size
                 # A server that takes nothing is given up long before the deadline of a large body.
                 self.deadline_s = min(end_s, self._loop.time() + self._patience_s)
                 while self._is_paused and not self._is_over:
                     await self._change()
-        if self._is_over:
-            return False
-        if size is None:
+        if size is None and not self._is_over:
             self._transport.write(b"0\r\n\r\n")
-        elif sent < size:
+            self._is_sent = True
+        if size is not None and sent < size:
             raise TransportError(f"the body ended after {sent} of {size} bytes")
-        return True
+        self._is_sent = self._is_sent or size == 0
 
     async def _is_asked_on(self) -> bool:
         """Wait for `100 Continue`; False when something else came."""

@@ -6,7 +6,6 @@ spread over all addresses of the host (aiohttp rotates through the resolver's an
 """
 
 import asyncio
-import os
 import socket
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing
@@ -24,7 +23,7 @@ from bulkput.options import WireOptions
 from bulkput.transport.addresses import Resolve
 from bulkput.transport.base import CONTINUE_S, MAX_ANSWER, RESENDS, Answer, TransportError, WireCount
 from bulkput.transport.proxies import Proxies
-from bulkput.transport.tls import tls_context
+from bulkput.transport.tls import tls_context, why_not_connected
 
 _STALE = (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError, aiohttp.ClientConnectionResetError)
 _NEVER_SENT = frozenset(("Accept", "Accept-Encoding", "Content-Type", "User-Agent"))
@@ -253,8 +252,7 @@ def _transport_error(error: Exception) -> TransportError:
         case aiohttp.ClientConnectorDNSError():
             detail = f"cannot resolve host name {error.host}"
         case aiohttp.ClientConnectorError():
-            number = error.os_error.errno
-            why = os.strerror(number).lower() if number else str(error.os_error)
+            why = why_not_connected(error.os_error)
             detail = f"cannot connect to {error.host}:{error.port}: {why}"
         case aiohttp.ServerDisconnectedError():
             detail = "the server closed the connection without an answer"

@@ -1,5 +1,6 @@
 """TLS contexts: verified unless asked otherwise, with sessions that the next connection to a host takes up again."""
 
+import os
 import ssl
 from typing import Any
 
@@ -47,8 +48,13 @@ def tls_context(options: WireOptions) -> ResumingContext:
     return context
 
 
-def why_no_tls(error: ssl.SSLError) -> str:
-    """A failed handshake in words for people; OpenSSL's own where there are no better ones."""
-    if error.reason in _NOT_TLS:
-        return "the server does not speak TLS there; should the URL begin with http://?"
-    return f"TLS handshake failed: {(error.reason or str(error)).replace('_', ' ').lower()}"
+def why_not_connected(error: OSError) -> str:
+    """What people read of a connection that could not be made, with TLS or without."""
+    match error:
+        case ssl.SSLError(reason=reason) if reason in _NOT_TLS:
+            return "the server does not speak TLS there; should the URL begin with http://?"
+        case ssl.SSLError():  # its number is none of the system's
+            return f"TLS handshake failed: {(error.reason or str(error)).replace('_', ' ').lower()}"
+        case TimeoutError():
+            return "no answer in time"
+    return os.strerror(error.errno).lower() if error.errno else str(error) or "the connection was lost"

@@ -7,7 +7,6 @@ the first byte of an answer had died before the request: that one is sent again,
 """
 
 import asyncio
-import os
 import ssl
 from collections.abc import Mapping
 from contextlib import suppress
@@ -20,7 +19,7 @@ from bulkput.transport.addresses import Addresses, Resolve, resolve
 from bulkput.transport.base import MAX_ANSWER, RESENDS, Answer, TransportError, WireCount
 from bulkput.transport.connection import Connection, NoContinueError, StaleError
 from bulkput.transport.head import Heads
-from bulkput.transport.tls import tls_context, why_no_tls
+from bulkput.transport.tls import tls_context, why_not_connected
 
 _SWEEPS = 8
 """Looks at the deadlines within the shortest of them: a request may outlive its own by an eighth of that."""
@@ -140,12 +139,8 @@ class WireTransport:
             except ssl.SSLCertVerificationError as error:
                 detail = f"TLS certificate of {where.host} not accepted: {error.verify_message}"
                 raise TransportError(detail, is_permanent=True) from error
-            except ssl.SSLError as error:  # its number is none of the system's
-                why = why_no_tls(error)
-            except TimeoutError:
-                why = "no answer in time"
-            except OSError as error:
-                why = os.strerror(error.errno).lower() if error.errno else str(error) or "the connection was lost"
+            except OSError as error:  # TimeoutError and SSLError are OSErrors
+                why = why_not_connected(error)
             else:
                 self.count.connections += 1
                 return connection

@@ -140,7 +140,6 @@ def test_plain_http_where_tls_should_be_gets_one_sentence(
     run: Run, store_at: StoreAt, options: WireOptions, request: pytest.FixtureRequest
 ) -> None:
     """Not OpenSSL's words, nor an errno's that is none."""
-    open_with_aiohttp(request, options, "session.py takes the SSL error's number for an errno")
 
     def behave(connection: socket.socket) -> None:
         connection.recv(65_536)
@@ -161,7 +160,6 @@ def test_a_server_that_ends_the_handshake_gets_one_sentence(
     run: Run, store_at: StoreAt, options: WireOptions, request: pytest.FixtureRequest
 ) -> None:
     """With a reason in it, though the event loop names none."""
-    open_with_aiohttp(request, options, "session.py's sentence ends behind its colon")
 
     def ends(connection: socket.socket) -> None:
         connection.recv(65_536)

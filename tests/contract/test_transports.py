@@ -457,3 +457,27 @@ async def test_a_host_name_that_is_none_is_an_error_of_the_request(store_at: Sto
     async with store_at(url.rstrip("/")) as (store, _):
         with pytest.raises(Unavailable):
             await store.put("x", whole(b"x"), HEADERS)
+
+
+class LastLook(Lying):
+    """A body that looks at its source once more after its last piece."""
+
+    async def chunks(self) -> AsyncGenerator[bytes, None]:
+        for piece in self.pieces:
+            yield piece
+        await asyncio.sleep(0.2)
+
+
+async def test_an_answer_during_the_last_look_at_the_source_is_no_early_one(
+    store_at: StoreAt, raw_server: RawServer
+) -> None:
+    """With its last byte the body was sent."""
+
+    async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, _: int) -> None:
+        while True:
+            await read_request(reader)
+            writer.write(CREATED)
+
+    async with raw_server(behave) as url, store_at(url) as (store, _):
+        for _ in range(2):
+            await store.put("x", LastLook(10, (b"hello", b"world")), HEADERS)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bulkput.devserver.listing import ListQuery, NameIndex, list_page
@@ -58,6 +58,7 @@ def rows_of(names: list[str], query: ListQuery) -> list[tuple[str, bool]]:
 
 
 @given(st.sets(NAMES, max_size=30), QUERIES)
+@example({"//", "//a"}, ListQuery(limit=1, path="/", reverse=True))
 def test_a_page_is_what_the_model_says(names: set[str], query: ListQuery) -> None:
     """Markers, prefix, delimiter, path, limit and reverse, in every combination."""
     assert rows_of(sorted(names), query) == Model(names).page(query)
