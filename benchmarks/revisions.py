@@ -149,7 +149,7 @@ def _contender(turn: Turn, label: str, tree: Path, rounds: int) -> Contender:
         upload = (sys.executable, "-m", "bulkput", "upload", str(files), to, "-q", "--concurrency", IN_FLIGHT)
         # Whoever interrupts the comparison ends the upload as well, which has a session of its own.
         ends = ("setpriv", "--pdeathsig", "KILL") if shutil.which("setpriv") else ()
-        return Command((*ends, *upload), {**address.swift, **environ(tree)})
+        return Command((*ends, *upload), {**address.swift, **address.environ, **environ(tree)})
 
     when = "warm-up" if turn.round == WARM_UP else f"pair {turn.round} of {rounds}"
     return Contender(name=f"{turn.side} {label}, {when}", version=lambda: label, command=command)

@@ -18,7 +18,7 @@ from bulkput.transport.answer import AnswerReader, GarbageError
 from bulkput.transport.base import CONTINUE_S, Answer, TransportError
 
 _HIGH_WATER = 512 * 1024
-"""Bytes of a streamed body that wait in the process: two pieces, so that reading and sending overlap."""
+"""Bytes of a streamed body that wait in the process: a piece, so that reading and sending overlap."""
 NEVER = math.inf
 
 
