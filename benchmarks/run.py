@@ -44,6 +44,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only", nargs="+", default=PLAN, metavar="SERVER/SCENARIO", help=f"default: {' '.join(PLAN)}")
     parser.add_argument("--contenders", nargs="+", metavar="NAME", help="only these; bulkput is the reference")
+    parser.add_argument("--no-traces", action="store_true", help="without a run for the raw records of requests")
     parser.add_argument("--to", type=Path, default=Path(), help="directory for the results")
     given = parser.parse_args()
     if complaint := _complaint(given):
@@ -53,7 +54,7 @@ def main() -> int:
     measured = Measured()
     for place in given.only:
         server, _, scenario = place.partition("/")
-        one = measure(server, SCENARIOS[scenario], present, given.rounds, is_traced=True)
+        one = measure(server, SCENARIOS[scenario], present, given.rounds, is_traced=not given.no_traces)
         measured.runs.extend(one.runs)
         measured.left_out.extend(one.left_out)
         measured.traces.extend(one.traces)

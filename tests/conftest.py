@@ -1,13 +1,20 @@
 """Fixtures that every test gets, and the real servers that some ask for."""
 
+import os
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
 from blockbuster import BlockBuster, blockbuster_ctx
+from hypothesis import settings
 
 from bulkput.devserver import DevServer
 from tests.servers.nginx import NginxDav, nginx_dav
 from tests.servers.swift import RealSwift, real_swift
+
+# Properties are about every value, not about time: no deadline, and few enough examples for every commit.
+settings.register_profile("bulkput", deadline=None, max_examples=100)
+settings.register_profile("fuzz", deadline=None, max_examples=20_000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "bulkput"))
 
 
 @pytest.fixture(autouse=True)

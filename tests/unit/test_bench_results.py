@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.report import cells, html, markdown, pictures
+from benchmarks.report import HERE, cells, html, markdown, pictures, readme_part, with_results
 from benchmarks.results import LeftOut, Result, Run, Spread, rows, why_void
 from benchmarks.scenarios import SCENARIOS, make_tree, sizes
 from benchmarks.traces import Latency, Request, Trace, bin_width_s, latency, load_traces, save_traces, throughput
@@ -122,6 +122,15 @@ def test_traces_are_read_as_they_were_written(tmp_path: Path) -> None:
     assert load_traces(tmp_path) == []
     save_traces(TRACES, tmp_path)
     assert load_traces(tmp_path) == TRACES
+
+
+def test_the_readme_shows_the_committed_results() -> None:
+    """Its table is made from benchmarks/result.json, never typed."""
+    readme = (HERE.parent / "README.md").read_text()
+    committed = Result.load(HERE / "result.json")
+    assert with_results(readme, readme_part(committed, rows(committed.runs))) == readme
+    with pytest.raises(ValueError, match="results"):
+        with_results("no marks", "part")
 
 
 @pytest.mark.parametrize("name", ["smoke", "mixed"])
