@@ -19,10 +19,11 @@ def bars(server: str, table: Sequence[Row], result: Result) -> Figure:
     rounds = max(row.rounds for row in own)
     contenders = tuple(dict.fromkeys(row.contender for row in own))
     scenarios = tuple(dict.fromkeys(row.scenario for row in own))
+    what = f"{result.scenarios[scenarios[0]]}. " if len(scenarios) == 1 else ""  # else the legend says it
     rows = {(row.scenario, row.contender): row for row in own}
     return Figure(
         title=f"Uploading to {server}",
-        note=f"Medians of {rounds} interleaved rounds; whiskers from least to most. Start-up is included.",
+        note=f"{what}Medians of {rounds} interleaved rounds; whiskers from least to most. Start-up is included.",
         charts=tuple(
             MultiBarChart(
                 title=title,

@@ -187,8 +187,13 @@ def html(result: Result, table: Sequence[Row], traces: Sequence[Trace]) -> str:
 
 def _html(title: str, columns: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
     head = "".join(f"<th>{escape(column)}</th>" for column in columns)
-    body = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in line)}</tr>" for line in lines)
+    body = "".join(f"<tr>{''.join(map(_td, line))}</tr>" for line in lines)
     return f"<h2>{escape(title)}</h2><div class='chart'><table><tr>{head}</tr>{body}</table></div>"
+
+
+def _td(cell: str) -> str:
+    is_text = cell[:1].isalpha()  # figures stand on the right, words on the left
+    return f"<td{' style=text-align:left' if is_text else ''}>{escape(cell)}</td>"
 
 
 def _list(items: Sequence[str]) -> str:
