@@ -34,6 +34,8 @@ def main() -> int:
     parser.add_argument("--from-s", type=float, default=5.0)
     parser.add_argument("--settings", nargs="+", default=SETTINGS, metavar="N|auto")
     given = parser.parse_args()
+    if given.rounds < 1 or given.files < 100:
+        parser.error("--rounds is 1 or more, --files 100 or more")
     scenario = Scenario(name="settings", count=given.files, size=SCENARIOS["small"].size)
     rates: dict[str, list[float]] = {setting: [] for setting in given.settings}
     with started(given.server) as (server, cpus), tempfile.TemporaryDirectory(prefix="bulkput-bench-") as directory:

@@ -45,9 +45,12 @@ def make_files(directory: str, size: int, *, seconds: float, slots: int, room: i
 
 
 def own_files(directory: str) -> list[bytes]:
-    """The first files of the user's, in the order in which they are uploaded."""
+    """The first files of the user's, in the order in which they are uploaded. Raises UsageError: there is none."""
     found = islice(walk([os.fsencode(directory)], WalkOptions()), _MOST_OWN)
-    return [file.target or file.path for file in found if isinstance(file, SourceFile)]
+    paths = [file.target or file.path for file in found if isinstance(file, SourceFile)]
+    if not paths:
+        raise UsageError(f"--from {directory}: there is no file to upload in it")
+    return paths
 
 
 def forget_cached(paths: list[bytes]) -> None:

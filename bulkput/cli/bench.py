@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bulkput.cli.output import write_line
-from bulkput.cli.values import Size
+from bulkput.cli.values import Seconds, Size
 from bulkput.errors import printable
 from bulkput.options import MIB, UploadOptions, WireOptions
 from bulkput.report.lines import size_text
@@ -27,13 +27,19 @@ _NAMED = 20
 """Objects that could not be deleted and are named; the others are counted."""
 
 
+_LARGEST = 1024**3
+
+
 class _Sizes(click.ParamType[tuple[int, ...]]):
     """Several, with commas between them."""
 
     name = "sizes"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
-        return tuple(sorted({Size().convert(size, param, ctx) for size in str(value).split(",")}))
+        sizes = tuple(sorted({Size().convert(size, param, ctx) for size in str(value).split(",")}))
+        if sizes[-1] > _LARGEST:
+            self.fail("a size is 1G at most: larger files show nothing more", param, ctx)
+        return sizes
 
 
 @click.command()
@@ -55,9 +61,7 @@ class _Sizes(click.ParamType[tuple[int, ...]]):
     metavar="DIR",
     help="Your own files instead: the disk is read too.",
 )
-@click.option(
-    "--seconds", type=click.FloatRange(0.1, 600), default=3.0, show_default=True, help="Measured time of each trial."
-)
+@click.option("--seconds", type=Seconds(0.1, 600), default=3.0, show_default=True, help="Measured time of each trial.")
 @click.option("--insecure", is_flag=True, help="Do not verify TLS certificates.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout instead of the table.")
 def bench(

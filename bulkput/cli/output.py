@@ -113,6 +113,8 @@ class TraceFile:
     def __init__(self, path: str) -> None:
         """Raises UsageError when the file cannot be made there."""
         self._path = path
+        if path == "-":
+            raise UsageError("--trace wants a file: stdout is for --json and --summary")
         try:
             self._file = open(path, "w", encoding="utf-8", buffering=_TRACE_BUFFER)  # noqa: SIM115 - closed by `close`
         except OSError as error:

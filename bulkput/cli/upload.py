@@ -6,7 +6,7 @@ from typing import Any, Literal
 import click
 
 from bulkput.cli.output import CannotWriteError, SummaryFile, TraceFile, flush
-from bulkput.cli.values import Concurrency, Duration
+from bulkput.cli.values import Concurrency, Duration, Seconds
 from bulkput.errors import UsageError
 from bulkput.options import (
     HeaderOptions,
@@ -53,7 +53,7 @@ from bulkput.policy.headers import parse_fields
 )
 @click.option(
     "--timeout",
-    type=click.FloatRange(0.1, 86_400),
+    type=Seconds(0.1, 86_400),
     default=WireOptions().timeout_s,
     show_default=True,
     help="Seconds for a request, plus its size at 64 KiB/s. Swift may hold one for 60 s to limit its rate.",
@@ -109,9 +109,13 @@ def upload(
     options = _options(**flags)
     from bulkput.cli.loop import run_stoppable  # noqa: PLC0415 - asyncio, and what follows
     from bulkput.cli.view import View  # noqa: PLC0415 - rich
+    from bulkput.engine.descriptors import fitting_concurrency  # noqa: PLC0415
 
+    options, advice = fitting_concurrency(options)  # before the event loop, which needs some descriptors itself
     tracing = TraceFile(trace) if trace is not None else None
     view = View(verbose=verbose, quiet=quiet, as_json=as_json, progress=progress, trace=tracing)
+    if advice is not None:
+        view.say(advice)
     file = SummaryFile(summary) if summary is not None else None
     try:
         result = run_stoppable(

@@ -1,5 +1,6 @@
 """Values as people write them on the command line."""
 
+import math
 import re
 from typing import Any
 
@@ -48,3 +49,13 @@ class Concurrency(click.ParamType[int | None]):
         if not (text.isascii() and text.isdigit() and 1 <= int(text) <= _MOST):
             self.fail(f"{value!r} is not auto or a number from 1 to {_MOST}", param, ctx)
         return int(text)
+
+
+class Seconds(click.FloatRange):
+    """A number of seconds between two bounds, and a number indeed: NaN is between any."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        found = super().convert(value, param, ctx)
+        if math.isnan(found):
+            self.fail(f"{value!r} is no number of seconds", param, ctx)
+        return found

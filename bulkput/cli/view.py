@@ -6,7 +6,6 @@ from typing import Literal
 
 from bulkput import events as ev
 from bulkput.cli.output import CannotWriteError, TraceFile, write_line
-from bulkput.engine.descriptors import fitting_concurrency
 from bulkput.engine.run import upload
 from bulkput.engine.stop import Stop
 from bulkput.model import Reason
@@ -43,17 +42,17 @@ class View:
         self._lost_output: CannotWriteError | None = None
         self.exit_code = 3
 
+    def say(self, line: str) -> None:
+        self._screen.say(line)
+
     async def run(self, sources: tuple[str, ...], destination: str, options: UploadOptions, stop: Stop) -> Summary:
         recorder = Recorder()
-        fitting, advice = fitting_concurrency(options)
-        if advice is not None:
-            self._screen.say(advice)
         with progress(self._progress, recorder, self._screen):
 
             def show(event: ev.Event) -> None:
                 self._show(event, stop)
 
-            summary = await upload(sources, destination, options=fitting, recorder=recorder, on_event=show, stop=stop)
+            summary = await upload(sources, destination, options=options, recorder=recorder, on_event=show, stop=stop)
         if not self._quiet or not summary.adds_up:
             for line in summary_lines(summary):
                 self._screen.say(line)

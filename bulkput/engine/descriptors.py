@@ -2,21 +2,28 @@
 
 from dataclasses import replace
 
+from bulkput.errors import UsageError
 from bulkput.options import UploadOptions
 
 _OTHERS = 32
 """Descriptors for the streams, the event loop, the scan (one per open directory level), resolver and temporary file."""
 
+_LEAST = 40
+"""With fewer the event loop and its threads cannot even begin."""
+
 
 def fitting_concurrency(options: UploadOptions) -> tuple[UploadOptions, str | None]:
     """Options whose connections and open files fit the descriptor limit, and a sentence when that changed them.
 
-    The soft limit is raised to the hard one first, which any process may do for itself.
+    The soft limit is raised to the hard one first, which any process may do for itself. Raises UsageError where that
+    is still too few to begin.
     """
     limit = _raised_limit()
     wire = options.wire
     if limit is None:
         return options, None
+    if limit < _LEAST:
+        raise UsageError(f"this process may open only {limit} files: raise that to {_LEAST} or more (ulimit -n)")
     # A streamed file is open while it is sent, beside its connection.
     room = max(1, (limit - _OTHERS - options.body.readers) // 2)
     if wire.highest <= room:

@@ -201,6 +201,8 @@ def test_a_name_over_the_limit_fails_before_any_request(environ: Mapping[str, st
         (["{tree}", "swift://c"], {"ST_KEY": "wrong\n"}, 2, "ST_KEY: its value has a control character"),
         (["{tree}", "swift://c"], {"ST_AUTH": "http://localhost:99999/auth"}, 2, "is not a URL"),
         (["{tree}", "swift://c", "--timeout", "inf"], {}, 2, "--timeout"),
+        (["{tree}", "swift://c", "--timeout", "nan"], {}, 2, "is no number of seconds"),
+        (["{tree}", "swift://c", "--trace", "-"], {}, 2, "--trace wants a file"),
         (["{tree}", "swift://c", "--meta", "mtime:now"], {}, 2, "--meta Mtime"),
         (["{tree}", "http://127.0.0.1:1/", "--meta", "a:b"], {}, 2, "--meta and --expires-in need swift://"),
         (["{tree}", "http://127.0.0.1:1/", "--expires-in", "7d"], {}, 2, "--meta and --expires-in need swift://"),
@@ -419,6 +421,13 @@ def test_few_descriptors_mean_fewer_connections_and_no_failed_file(
     assert ran.returncode == 0, ran.stderr
     assert "concurrency is 12, not 64: this process may open 64 files (ulimit -n)" in ran.stderr
     assert len(judge.names(container)) == 200
+
+
+def test_too_few_descriptors_to_begin_get_one_sentence(environ: Mapping[str, str], tree: Path) -> None:
+    """ulimit -n 12; bulkput upload"""
+    ran = shell("ulimit -n 12; {bulkput} upload {tree} swift://c", environ, tree=tree)
+    assert ran.returncode == 2
+    assert "may open only 12 files" in ran.stderr and "Traceback" not in ran.stderr
 
 
 def test_help_is_quick_and_complete() -> None:
