@@ -19,7 +19,7 @@ class Pool(Generic[T]):
     def __init__(self, handle: Callable[[T], Awaitable[None]], tasks: asyncio.TaskGroup, backlog: int) -> None:
         self._handle = handle
         self._tasks = tasks
-        self._backlog = backlog
+        self._backlog = max(1, backlog)
         self._items: deque[T] = deque()
         self._hungry: deque[asyncio.Future[None]] = deque()
         """Workers that wait for an item."""
