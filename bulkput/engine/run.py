@@ -49,26 +49,16 @@ async def upload(
     options = options or UploadOptions()
     stop = stop or Stop()
     recorder = recorder or Recorder()
-
     tuner = Tuner(options.wire)
-
-    def emit(event: ev.Event) -> None:
-        recorder(event)
-        if on_event is not None:
-            on_event(event)
-        tuner(event)
-
-    tuner.report_to(emit)
-
-    # A lone path is a source, though it could be iterated: "./" would be the current directory and the root.
-    several = (sources,) if isinstance(sources, str | bytes | os.PathLike) else sources
-    roots = [os.fsencode(source) for source in several]
+    emit = _told_to(recorder, on_event or _ignore, tuner)
+    roots = _roots(sources)
     target = Destination.parse(destination)
     # In a thread: the first look at a source may be a slow one, at a network file system say.
     naming = await asyncio.to_thread(placement, roots, target, options)
     scan = Scan(await asyncio.to_thread(walk, roots, options.walk))
     stop.wake(scan.close)
     opener = BodyOpener(options.body, emit)
+    tuner.report_to(emit)
     stop.report_to(emit)
     started = time.monotonic()
     try:
@@ -94,6 +84,23 @@ async def upload(
     finally:
         opener.close()
     return recorder.summary()
+
+
+def _roots(sources: Pathlike | Iterable[Pathlike]) -> list[bytes]:
+    """A lone path is a source, though it could be iterated: "./" would be the current directory and the root."""
+    several = (sources,) if isinstance(sources, str | bytes | os.PathLike) else sources
+    return [os.fsencode(source) for source in several]
+
+
+def _told_to(recorder: Recorder, on_event: ev.Emit, tuner: Tuner) -> ev.Emit:
+    """What happens is counted first, shown next, and then acted upon."""
+
+    def emit(event: ev.Event) -> None:
+        recorder(event)
+        on_event(event)
+        tuner(event)
+
+    return emit
 
 
 def _finished(started: float, count: WireCount) -> ev.Finished:

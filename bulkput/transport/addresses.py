@@ -20,10 +20,11 @@ async def resolve(host: str, port: int) -> list[str]:
 class Addresses:
     """The addresses of one host and port."""
 
-    def __init__(self, host: str, port: int, resolve: Resolve) -> None:
+    def __init__(self, host: str, port: int, resolve: Resolve, *, kept_s: float = _KEPT_S) -> None:
         self.host = host
         self.port = port
         self._resolve = resolve
+        self._kept_s = kept_s
         self._found: list[str] = []
         self._until_s = 0.0
         self._turn = itertools.count()
@@ -55,7 +56,7 @@ class Addresses:
         try:
             with suppress(OSError, ValueError):  # UnicodeError is a ValueError: the host's name is none
                 self._found = await self._resolve(self.host, self.port) or self._found
-            self._until_s = loop.time() + _KEPT_S
+            self._until_s = loop.time() + self._kept_s
             is_ended = True
         finally:  # also when cancelled: then another of those who wait asks
             self._lookup = None

@@ -54,11 +54,10 @@ async def test_who_asks_after_a_failure_asks_again() -> None:
     assert await addresses.in_turn() == ["a"]
 
 
-async def test_known_addresses_serve_on_while_the_resolver_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_known_addresses_serve_on_while_the_resolver_fails() -> None:
     """An outage of the resolver is none of the store."""
-    monkeypatch.setattr("bulkput.transport.addresses._KEPT_S", 0.0)
     resolver = Resolver(["a"])
-    addresses = Addresses("many", 80, resolver)
+    addresses = Addresses("many", 80, resolver, kept_s=0.0)
     assert await addresses.in_turn() == ["a"]
     resolver.found = OSError()
     assert await addresses.in_turn() == ["a"]
