@@ -11,6 +11,8 @@ The rename of an object's .json is the moment it exists: it names a data file th
 leaves the old object or the new one, and at worst a data file nobody names, removed at the next start. Nothing is
 fsynced: this outlives its process, not a power cut. One server per directory.
 
+A link in ROOT is never followed, whoever put it there: what it names is not served and not written to.
+
 Every file operation runs in this shelf's threads; a small object takes one trip, a large one a trip per MiB.
 """
 
@@ -21,12 +23,13 @@ import logging
 import os
 import secrets
 import shutil
+import stat
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any, BinaryIO, ParamSpec, TypeVar
 
-from .content import PIECE, FileContent
+from .content import PIECE, FileContent, open_no_link
 from .record import ContainerRecord, StoredObject
 
 _P = ParamSpec("_P")
@@ -174,8 +177,11 @@ class DirectoryShelf:
 
     def _load(self) -> list[tuple[ContainerRecord, Sequence[StoredObject]]]:
         self.root = os.path.abspath(self.root)  # here, because it asks for the working directory
-        os.makedirs(self.root, exist_ok=True)
+        os.makedirs(self.root, mode=0o700, exist_ok=True)
         mark = os.path.join(self.root, _MARK)
+        for name in (_MARK, "drafts", "containers"):
+            if os.path.islink(os.path.join(self.root, name)):
+                raise ValueError(f"{os.path.join(self.root, name)} is a link, which no server has made")
         if os.listdir(self.root) and not os.path.exists(mark):
             raise ValueError(f"{self.root} holds other things and is no store's directory: name an empty one")
         _write_json(mark, {"format": 1})
@@ -185,6 +191,9 @@ class DirectoryShelf:
         found: list[tuple[ContainerRecord, Sequence[StoredObject]]] = []
         with os.scandir(os.path.join(self.root, "containers")) as folders:
             for entry in folders:
+                if not entry.is_dir(follow_symlinks=False):
+                    _log.warning("%s: not a directory of ours; left out", entry.path)
+                    continue
                 row = _read_json(os.path.join(entry.path, "container.json"))
                 if row is None:  # the crash came between mkdir and its record, or while it was dropped
                     shutil.rmtree(entry.path)
@@ -203,8 +212,9 @@ class DirectoryShelf:
                 row = _read_json(os.path.join(folder, file)) if file.endswith(".json") else None
                 if row is None:
                     continue
-                path = os.path.join(folder, row.pop("data"))
-                if not os.path.exists(path):
+                data = row.pop("data")
+                path = os.path.join(folder, data)
+                if os.path.basename(data) != data or not _is_file(path):
                     _log.warning("%s: its data file is missing; the object is left out", os.path.join(folder, file))
                     continue
                 named.add(os.path.basename(path))
@@ -218,6 +228,14 @@ class DirectoryShelf:
 def _object_base(container: ContainerRecord, name: str) -> str:
     digest = hashlib.sha256(name.encode()).hexdigest()
     return os.path.join(container.shelf, digest[:2], digest)
+
+
+def _is_file(path: str) -> bool:
+    """And not a link to one."""
+    try:
+        return stat.S_ISREG(os.lstat(path).st_mode)
+    except FileNotFoundError:
+        return False
 
 
 def _write_all(file: BinaryIO, data: bytes) -> None:
@@ -250,7 +268,7 @@ def _write_object(base: str, stored: StoredObject) -> None:
 
 def _write_json(path: str, row: dict[str, Any]) -> None:
     """Complete or not at all: written beside, renamed over."""
-    with open(path + ".new", "wb", buffering=0) as file:
+    with open(path + ".new", "wb", buffering=0, opener=open_no_link) as file:
         _write_all(file, json.dumps(row).encode())
     os.replace(path + ".new", path)
 
@@ -258,7 +276,7 @@ def _write_json(path: str, row: dict[str, Any]) -> None:
 def _read_json(path: str) -> dict[str, Any] | None:
     """None when there is no such file. What is there was written whole, so it is not doubted further."""
     try:
-        with open(path, encoding="ascii") as file:
+        with open(path, encoding="ascii", opener=open_no_link) as file:
             row: dict[str, Any] = json.load(file)
     except FileNotFoundError:
         return None

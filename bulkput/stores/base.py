@@ -11,11 +11,11 @@ and proves it with the contract suite, `tests/contract/`.
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
-from typing import Protocol, TypeVar, cast
+from typing import Protocol, TypeVar, cast, runtime_checkable
 from urllib.parse import quote, unquote
 
 from bulkput.errors import UsageError
-from bulkput.model import Body, Limits, ObjectHeaders, Prefix, RemoteObject, Stored
+from bulkput.model import Body, Limits, ObjectHeaders, Prefix, RemoteObject, Segment, Stored
 from bulkput.options import HeaderOptions, WireOptions
 from bulkput.policy.naming import is_http_url
 from bulkput.transport.base import Transport
@@ -31,6 +31,10 @@ class Store(Protocol):
     @property
     def limits(self) -> Limits:
         """Assumed of the store without asking it."""
+
+    @property
+    def place(self) -> str:
+        """Whose and where it is, without secrets: stores of the same URL that differ in this hold different objects."""
 
     async def prepare(self) -> None:
         """Log in and make the container if need be; once, before the first `put`."""
@@ -64,6 +68,14 @@ class Store(Protocol):
         """The store's own limits, asked for at the first call only."""
 
     async def aclose(self) -> None: ...
+
+
+@runtime_checkable
+class Manifests(Protocol):
+    """A power that some stores have: to tell what a static large object is composed of."""
+
+    async def segments(self, key: str) -> tuple[Segment, ...]:
+        """In their order. Raises StoreError: NotFound, and for an object that is composed of no segments."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +155,7 @@ class Again(Protocol):
 class StoreContext:
     """What a store is made from, besides its destination."""
 
-    environ: Mapping[str, str]
+    environ: Mapping[str, str] = field(repr=False)
     wire: WireOptions
     transport: Transport
     again: Again

@@ -16,6 +16,7 @@ from bulkput.errors import StoreError, Unsupported, UsageError
 from bulkput.model import Body, Limits, ObjectHeaders, Prefix, RemoteObject, Stored
 from bulkput.policy.headers import check_value, overlaid
 from bulkput.stores.base import Destination, StoreContext
+from bulkput.stores.secrets import without_secrets
 from bulkput.stores.status import error_from_response, error_from_transport
 from bulkput.transport.base import Answer, Transport, TransportError
 
@@ -36,6 +37,10 @@ class HttpStore:
 
     def __repr__(self) -> str:
         return f"HttpStore({self._base_url!r})"
+
+    @property
+    def place(self) -> str:
+        return self._base_url
 
     async def prepare(self) -> None:
         """Nothing: directories are the server's business (nginx: create_full_put_path on)."""
@@ -87,10 +92,11 @@ class HttpStore:
             # A server would resolve these to another path than the one that was asked for.
             raise StoreError(_verb(method), key, "a name with an empty, '.' or '..' part means another path in a URL")
         try:
-            fields = {**headers, **self._auth} if self._auth else headers
-            return await self._transport.request(method, self._base_url + quote(key), fields, body)
+            answer = await self._transport.request(method, self._base_url + quote(key), {**headers, **self._auth}, body)
         except TransportError as error:
-            raise error_from_transport(_verb(method), key, error) from error
+            # Not `from error`: what it came from holds the request as it was sent.
+            raise error_from_transport(_verb(method), key, error, sent=self._auth) from None
+        return answer if answer.status < 300 else without_secrets(answer, self._auth)
 
 
 def _verb(method: str) -> str:

@@ -3,6 +3,8 @@
 import asyncio
 from collections import deque
 
+from bulkput.doing import doing
+
 
 class Slots:
     """`limit` of them; who finds none waits, first come first served.
@@ -35,6 +37,7 @@ class Slots:
             return True
         return False
 
+    @doing("waiting for its turn")
     async def take(self) -> None:
         """Wait for a slot. Give it back with `leave`."""
         self.had_to_wait = True

@@ -15,6 +15,7 @@
 """
 
 import time
+from collections.abc import Mapping
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 
@@ -30,6 +31,7 @@ from bulkput.errors import (
     Unavailable,
     Unsupported,
 )
+from bulkput.stores.secrets import text_without_secrets
 from bulkput.transport.base import Answer, TransportError
 
 _PLAIN: dict[int, type[StoreError]] = {
@@ -75,9 +77,15 @@ def error_from_response(operation: str, key: str, answer: Answer, *, sent_md5: s
     return kind(operation, key, detail, status=status, request_id=request_id)
 
 
-def error_from_transport(operation: str, key: str, error: TransportError) -> StoreError:
-    """No answer at all: passes, unless the way itself is wrong for good; then the run stops."""
-    return (Denied if error.is_permanent else Unavailable)(operation, key, str(error))
+def error_from_transport(
+    operation: str, key: str, error: TransportError, *, sent: Mapping[str, str] | None = None
+) -> StoreError:
+    """No answer at all: passes, unless the way itself is wrong for good; then the run stops.
+
+    `sent`: the request's fields. A text about garbage quotes it, and that may be what we sent.
+    """
+    detail = text_without_secrets(str(error), sent or {})
+    return (Denied if error.is_permanent else Unavailable)(operation, key, detail)
 
 
 def parse_retry_after(value: str | None, *, now: float) -> float | None:

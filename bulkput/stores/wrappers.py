@@ -14,12 +14,13 @@ from random import random
 from typing import Protocol, TypeVar
 
 from bulkput import events as ev
-from bulkput.errors import BulkputError, StoreError
+from bulkput.doing import doing
+from bulkput.errors import BulkputError, IntegrityError, Stopped, StoreError, Unsupported
 from bulkput.events import Emit
-from bulkput.model import Body, Limits, ObjectHeaders, Prefix, RemoteObject, Stored
+from bulkput.model import Body, Limits, ObjectHeaders, Prefix, RemoteObject, Segment, Stored
 from bulkput.options import RetryOptions
 from bulkput.policy.retry import next_delay_s
-from bulkput.stores.base import Store
+from bulkput.stores.base import Manifests, Store
 from bulkput.stores.slots import Slots
 
 T = TypeVar("T")
@@ -64,9 +65,14 @@ class _Wrapper(ABC):
     def limits(self) -> Limits:
         return self._store.limits
 
+    @property
+    def place(self) -> str:
+        return self._store.place
+
     @abstractmethod
     async def _around(self, operation: str, key: str, call: Callable[[], Awaitable[T]]) -> T: ...
 
+    @doing("preparing the store")
     async def prepare(self) -> None:
         await self._around("prepare", "", self._store.prepare)
 
@@ -91,6 +97,14 @@ class _Wrapper(ABC):
     async def stat(self, key: str) -> RemoteObject | None:
         return await self._around("stat", key, lambda: self._store.stat(key))
 
+    async def segments(self, key: str) -> tuple[Segment, ...]:
+        """Raises Unsupported where the wrapped store has no manifests."""
+        store = self._store
+        if not isinstance(store, Manifests):
+            raise Unsupported("manifest", key, "this store tells no segments")
+        return await self._around("manifest", key, lambda: store.segments(key))
+
+    @doing("asking for the store's limits")
     async def ask_limits(self) -> Limits:
         return await self._around("info", "", self._store.ask_limits)
 
@@ -126,6 +140,7 @@ class Tries:
                 await self.wait_or_give_up(error, attempt, started, is_first=is_first)
             attempt += 1
 
+    @doing(lambda at: f"pausing {at['delay_s']:.1f} s before attempt {at['attempt'] + 1}")
     async def wait_or_give_up(self, error: StoreError, attempt: int, started: float, *, is_first: bool = False) -> None:
         """Returns when attempt `attempt + 1` is due. Raises `error` when there is none."""
         options = self._options
@@ -153,8 +168,23 @@ class Retrying(_Wrapper):
         try:
             return await self._store.put(key, body, headers)
         except StoreError as error:
-            await self._tries.wait_or_give_up(error, 1, started)
-        return await self._tries(lambda: self._store.put(key, body, headers), attempt=2, started=started)
+            first = error
+        try:
+            await self._tries.wait_or_give_up(first, 1, started)
+            return await self._tries(lambda: self._store.put(key, body, headers), attempt=2, started=started)
+        except IntegrityError as error:
+            if error.is_stored:
+                await self._remove_damaged(key, error)
+            raise
+
+    async def _remove_damaged(self, key: str, error: IntegrityError) -> None:
+        """No object is better than a wrong one, which a later run might take for the right one."""
+        try:
+            await self._store.delete((key,))
+        except (StoreError, Stopped) as why:
+            error.detail += f"; the damaged object is still there: {why}"
+        else:
+            error.detail += "; the damaged object is removed"
 
     async def _around(self, operation: str, key: str, call: Callable[[], Awaitable[T]]) -> T:
         return await self._tries(call)

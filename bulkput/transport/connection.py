@@ -13,6 +13,7 @@ import ssl
 from contextlib import aclosing
 from typing import cast
 
+from bulkput.doing import doing
 from bulkput.model import Body
 from bulkput.transport.answer import AnswerReader, GarbageError
 from bulkput.transport.base import CONTINUE_S, Answer, TransportError
@@ -68,6 +69,18 @@ class Connection(asyncio.Protocol):
         tls = self._transport.get_extra_info("ssl_object")
         return tls.session if tls is not None else None
 
+    @property
+    def waits_for(self) -> str:
+        """What the exchange waits for, in words."""
+        unsent = self._socket.get_write_buffer_size() or self._transport.get_write_buffer_size()
+        return "waiting for the answer" if self._is_sent and not unsent else "sending"
+
+    @property
+    def ends(self) -> str:
+        """Both ends, as `ss` and `tcpdump` show them."""
+        own, other = (self._transport.get_extra_info(name) or ("?", "?") for name in ("sockname", "peername"))
+        return f"{own[0]}:{own[1]} > {other[0]}:{other[1]}"
+
     def join(self) -> None:
         """It is connected, and may be looked after with the others."""
         self._connections.add(self)
@@ -84,6 +97,7 @@ class Connection(asyncio.Protocol):
         tls.set_write_buffer_limits(high=_HIGH_WATER)
         self._transport = tls
 
+    @doing(lambda at: at["self"].waits_for)
     async def exchange(
         self, head: bytes, body: Body | None, timeout_s: float, max_answer: int, *, expects: bool
     ) -> Answer:
@@ -156,6 +170,7 @@ class Connection(asyncio.Protocol):
                 self.deadline_s = min(end_s, self._loop.time() + self._patience_s)
                 while self._is_paused and not self._is_over:
                     await self._change()
+                self.deadline_s = end_s  # a source that is slow has a deadline of its own
         if size is None and not self._is_over:
             self._transport.write(b"0\r\n\r\n")
             self._is_sent = True

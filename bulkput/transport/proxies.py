@@ -32,5 +32,6 @@ def _look_up(url: str) -> str | None:
     parts = urlsplit(url)
     proxy = None if proxy_bypass(parts.netloc) else getproxies().get(parts.scheme)
     if proxy is not None and urlsplit(proxy).scheme not in ("http", "https"):
-        raise UsageError(f"{parts.scheme}_proxy={proxy!r}: only http:// and https:// proxies are spoken to")
+        kind = urlsplit(proxy).scheme  # and no more of it: it may hold a password
+        raise UsageError(f"{parts.scheme}_proxy is {kind}://...: only http:// and https:// proxies are spoken to")
     return proxy

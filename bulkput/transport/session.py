@@ -17,6 +17,7 @@ import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
+from bulkput.doing import doing
 from bulkput.errors import BulkputError
 from bulkput.model import Body
 from bulkput.options import WireOptions
@@ -90,6 +91,7 @@ class SessionTransport:
                     raise _transport_error(error) from error
         raise TransportError("the server closed one connection after the other")
 
+    @doing(lambda at: "waiting for the answer" if at["attempt"].is_handed_over else "sending")
     async def _once(
         self,
         method: str,

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from urllib.parse import urlsplit
 
+from bulkput.doing import doing
 from bulkput.errors import UsageError
 from bulkput.model import Body
 from bulkput.options import WireOptions
@@ -66,10 +67,12 @@ class WireTransport:
             else:
                 framing = f"Content-Length: {size}\r\n"
                 timeout_s += size / self._options.min_rate
-        for _ in range(RESENDS + 1):
+        for turn in range(RESENDS + 1):
             expects = self._expects(body)
             head = origin.heads.head(method, path, headers, framing, expects=expects)
-            connection = self._idle(origin) or await self._connect(origin)
+            # The last time on a new one: when a server went away, all that wait are dead.
+            waiting = self._idle(origin) if turn < RESENDS else None
+            connection = waiting or await self._connect(origin)
             self.count.requests[method] += 1
             try:
                 answer = await connection.exchange(head, body, timeout_s, max_answer, expects=expects)
@@ -122,6 +125,7 @@ class WireTransport:
         connection.idle_since_s = self._loop.time()
         origin.idle.append(connection)
 
+    @doing("connecting")
     async def _connect(self, origin: "_Origin") -> Connection:
         """A new connection to the next of the host's addresses; where that cannot be had, to one of the others."""
         where = origin.addresses

@@ -10,10 +10,12 @@ from copy import copy
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from bulkput.doing import doing
 from bulkput.errors import BulkputError, Denied, StoreError, StoreGone, Throttled, Unavailable, UsageError
 from bulkput.policy.headers import check_value
 from bulkput.policy.naming import is_http_url
 from bulkput.stores.base import StoreContext
+from bulkput.stores.secrets import without_secrets
 from bulkput.stores.status import error_from_response, error_from_transport
 from bulkput.transport.base import Answer, TransportError
 
@@ -29,6 +31,11 @@ class Token:
     storage_url: str
     value: str = field(repr=False)
 
+    @property
+    def fields(self) -> dict[str, str]:
+        """What shows it to the store. Made anew: kept in a variable, it would be in a traceback with variables."""
+        return {"X-Auth-Token": self.value}
+
 
 @dataclass(frozen=True, slots=True)
 class LoginRequest:
@@ -41,6 +48,10 @@ class Login(Protocol):
     @property
     def account(self) -> str:
         """Who logs in, for messages."""
+
+    @property
+    def place(self) -> str:
+        """Which account that opens: the same text, the same account."""
 
     def request(self) -> LoginRequest | None:
         """What to send; None when there is nothing that could be sent (again)."""
@@ -65,6 +76,10 @@ class V1Login:
     @property
     def account(self) -> str:
         return self.user
+
+    @property
+    def place(self) -> str:
+        return self.storage_url or f"{self.user} at {self.auth_url}"
 
     def request(self) -> LoginRequest:
         return LoginRequest("GET", self.auth_url, {"X-Auth-User": self.user, "X-Auth-Key": self.key})
@@ -100,6 +115,10 @@ class GivenToken:
     def account(self) -> str:
         return "OS_AUTH_TOKEN"
 
+    @property
+    def place(self) -> str:
+        return self.given.storage_url
+
     def request(self) -> None:
         return None
 
@@ -133,6 +152,8 @@ def login_from(environ: Mapping[str, str]) -> Login:
 
 
 def _checked(variable: str, url: str) -> str:
+    if "@" in url.partition("://")[2].partition("/")[0]:
+        raise UsageError(f"{variable} has a user or password before its host, which messages would show: {_HOW}")
     if not is_http_url(url):
         raise UsageError(f"{variable}={url!r} is not a URL: write http(s)://HOST[:PORT]/PATH")
     return url
@@ -153,6 +174,10 @@ class Account:
         self._final: StoreError | None = None
         """Why there will be no further token: who comes late is told so without another login."""
         self._under_way: asyncio.Future[Token] | None = None
+
+    @property
+    def place(self) -> str:
+        return self._login.place
 
     async def token(self) -> Token:
         """The present token, by a login where there is none yet."""
@@ -179,6 +204,7 @@ class Account:
             self._final = error
             raise
 
+    @doing("logging in")
     async def _logged_in(self) -> Token:
         """Whoever comes first logs in; who comes meanwhile gets the same outcome."""
         if self._under_way is not None:
@@ -210,7 +236,10 @@ class Account:
             try:
                 answer = await self._transport.request(request.method, request.url, request.headers)
             except TransportError as error:
-                raise error_from_transport("login", request.url, error) from error
+                # Not `from error`: what it came from holds the request as it was sent.
+                raise error_from_transport("login", request.url, error, sent=request.headers) from None
+            if answer.status >= 300:
+                answer = without_secrets(answer, request.headers)
             return self._login.token(answer)
 
         try:

@@ -4,14 +4,16 @@ import asyncio
 import json
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import quote, urlencode, urlsplit
 
+from bulkput.doing import doing
 from bulkput.errors import Denied, IntegrityError, StoreError, Unavailable, UsageError
-from bulkput.model import Body, Limits, ObjectHeaders, Prefix, RemoteObject, Stored
+from bulkput.model import Body, Limits, ObjectHeaders, Prefix, RemoteObject, Segment, Stored
 from bulkput.payload.digest import DigestingBody
 from bulkput.policy.headers import overlaid
 from bulkput.stores.base import Destination, StoreContext
+from bulkput.stores.secrets import without_secrets
 from bulkput.stores.status import error_from_response, error_from_transport
 from bulkput.stores.swift.auth import Account, Token, login_from
 from bulkput.transport.base import MAX_ANSWER, Answer, Transport, TransportError
@@ -22,6 +24,10 @@ _PAGE = 10_000
 """Names per listing request: Swift's default container_listing_limit; a cluster with less answers 412."""
 _MAX_PAGE_BYTES = 64 * 1024 * 1024
 """10 000 rows, each with a name of up to 1024 bytes (six characters each when escaped in JSON) and its metadata."""
+
+_MAX_MANIFEST_BYTES = 32 * 1024 * 1024
+"""Four times what Swift takes as a manifest (max_manifest_size): it tells more of each segment than it was told."""
+_META = "X-Object-Meta-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +58,10 @@ class SwiftStore:
     def __repr__(self) -> str:
         return f"SwiftStore({self._container!r})"
 
+    @property
+    def place(self) -> str:
+        return self._account.place
+
     async def prepare(self) -> None:
         """PUT the container: 201 new, 202 already there (Swift API, "Create container")."""
         headers = {"Content-Length": "0"} | ({"X-Storage-Policy": self._policy} if self._policy else {})
@@ -77,6 +87,7 @@ class SwiftStore:
             raise error_from_response("remove container", self._container, answer)
         self._is_ours = answer.status == 409
 
+    @doing("making the container again")
     async def _make_again(self, made: int) -> None:
         """After a 404: someone deleted the container, or a proxy remembers that it was not there. However
         many workers met it, the container that was made as number `made` is replaced once."""
@@ -132,14 +143,20 @@ class SwiftStore:
             return None
         if answer.status not in (200, 204):
             raise error_from_response("stat", key, answer)
-        etag = answer.headers.get("ETag")
-        return RemoteObject(
-            name=key,
-            bytes=int(answer.headers.get("Content-Length", "0")),
-            hash=etag.strip('"') if etag else None,
-            content_type=answer.headers.get("Content-Type"),
-            last_modified=answer.headers.get("Last-Modified"),
-        )
+        return _described(key, answer.headers)
+
+    async def segments(self, key: str) -> tuple[Segment, ...]:
+        """The manifest as it was written: what its segments have become since, only reading them would tell."""
+        request = _Request("GET", key, query="?multipart-manifest=get", max_answer=_MAX_MANIFEST_BYTES)
+        answer = await self._request("manifest", request)
+        if answer.status != 200:
+            raise error_from_response("manifest", key, answer)
+        try:
+            if _large(answer.headers) == "static":
+                return tuple(map(_segment, json.loads(answer.body)))
+        except (ValueError, TypeError, KeyError):
+            pass
+        raise StoreError("manifest", key, "the answer is not the manifest of a large object", status=answer.status)
 
     async def ask_limits(self) -> Limits:
         """`GET /info`, once; the defaults where a cluster hides it or answers nonsense."""
@@ -200,11 +217,14 @@ class SwiftStore:
         if request.key is not None:
             path += "/" + quote(request.key)
         url = f"{token.storage_url}{path}{request.query}"
-        fields = {**request.headers, "X-Auth-Token": token.value}
         try:
-            return await self._transport.request(request.method, url, fields, body, max_answer=request.max_answer)
+            answer = await self._transport.request(
+                request.method, url, {**request.headers, **token.fields}, body, max_answer=request.max_answer
+            )
         except TransportError as error:
-            raise error_from_transport(operation, request.key or self._container, error) from error
+            # Not `from error`: what it came from holds the request as it was sent.
+            raise error_from_transport(operation, request.key or self._container, error, sent=token.fields) from None
+        return answer if answer.status < 300 else without_secrets(answer, token.fields)
 
 
 def open_store(destination: Destination, context: StoreContext) -> SwiftStore:
@@ -229,7 +249,7 @@ def _put_error(key: str, answer: Answer, sent_md5: str) -> StoreError:
 
 def _render(headers: ObjectHeaders) -> dict[str, str]:
     """Swift's header names."""
-    rendered = {f"X-Object-Meta-{name}": value for name, value in headers.meta}
+    rendered = {_META + name: value for name, value in headers.meta}
     if headers.mtime_ns is not None:
         rendered["X-Object-Meta-Mtime"] = mtime_text(headers.mtime_ns)
     if headers.content_type:
@@ -257,4 +277,41 @@ def _positive(value: object, otherwise: int) -> int:
 def _listed(row: Mapping[str, Any]) -> RemoteObject | Prefix:
     if "subdir" in row:
         return Prefix(row["subdir"])
-    return RemoteObject(row["name"], row["bytes"], row.get("hash"), row.get("content_type"), row.get("last_modified"))
+    return RemoteObject(
+        row["name"],
+        row["bytes"],
+        row.get("hash"),
+        row.get("content_type"),
+        row.get("last_modified"),
+        "static" if "slo_etag" in row else None,
+    )
+
+
+def _described(key: str, headers: Mapping[str, str]) -> RemoteObject:
+    """The answer to a HEAD. For a large object Content-Length is the whole's, and its ETag is no MD5 of bytes."""
+    etag, length = headers.get("ETag"), headers.get("Content-Length")
+    return RemoteObject(
+        name=key,
+        bytes=int(length) if length is not None else None,
+        hash=etag.strip('"') if etag else None,
+        content_type=headers.get("Content-Type"),
+        last_modified=headers.get("Last-Modified"),
+        large=_large(headers),
+        encoding=headers.get("Content-Encoding"),
+        meta=tuple(
+            (name[len(_META) :], value) for name, value in headers.items() if name.lower().startswith(_META.lower())
+        ),
+    )
+
+
+def _large(headers: Mapping[str, str]) -> Literal["static", "dynamic"] | None:
+    if headers.get("X-Static-Large-Object", "").lower() == "true":
+        return "static"
+    return "dynamic" if "X-Object-Manifest" in headers else None
+
+
+def _segment(row: Mapping[str, Any]) -> Segment:
+    """A row of a manifest: `range`, `sub_slo` and `data` mark those that are not one whole plain object."""
+    if "data" in row or "range" in row or row.get("sub_slo"):
+        return Segment(row.get("bytes", 0), None)
+    return Segment(row["bytes"], row["hash"])

@@ -1,0 +1,104 @@
+"""A server that tells everything it was told, and the search for what must be told nowhere."""
+
+import base64
+import itertools
+import json
+import re
+import secrets
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import quote
+
+from tests.faults.raw import CREATED
+from tests.servers.threads import read_head, tcp_server
+
+ISSUED = "AUTH_tk-issued-" + secrets.token_hex(8)
+"""The token that the server gives to whoever logs in."""
+OF_REQUESTS = re.compile(r"(?im)^(?:x-auth-token|x-auth-key|authorization): (.*?)\r?$")
+
+
+def secret(name: str) -> str:
+    """Told apart from all others, with characters that are written otherwise in URLs and in JSON."""
+    return f"{name}/+&{secrets.token_hex(8)}"
+
+
+def leaks(hidden: dict[str, str], text: str) -> list[str]:
+    """Which of the secrets are in a text: as they are, percent-encoded, in JSON, in Base64, in Python's quotes."""
+    return [name for name, value in hidden.items() if any(form in text for form in _forms(value))]
+
+
+def leaks_below(hidden: dict[str, str], directory: Path) -> list[str]:
+    """The same of every file that is there, whatever it is called, and of the names."""
+    files = [path for path in directory.rglob("*") if path.is_file()]
+    return [
+        f"{name} in {path.relative_to(directory)}"
+        for path in files
+        for name in leaks(hidden, str(path) + path.read_bytes().decode("utf-8", "surrogateescape"))
+    ]
+
+
+def _forms(value: str) -> set[str]:
+    encoded = {base64.b64encode(text.encode()).decode() for text in (value, f"user:{value}")}
+    return {value, quote(value), quote(value, safe=""), json.dumps(value)[1:-1], repr(value)[1:-1], *encoded}
+
+
+@dataclass(slots=True)
+class Echo:
+    """`heads` are the requests' heads; `reached` is set with the first one."""
+
+    url: str = ""
+    heads: list[str] = field(default_factory=list)
+    reached: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {"ST_AUTH": f"{self.url}/auth/v1.0", "ST_USER": "test:tester"}
+
+
+@contextmanager
+def echo_server(*statuses: int, login: int = 200, is_garbage: bool = False) -> Iterator[Echo]:
+    """Answers with one of `statuses` after the other, a login with `login`; all but a 200 repeat the request.
+
+    In the reason, in Location, in the ETag and in the request id; in the body the whole head, secrets first. Garbage
+    is an answer that is none.
+    """
+    echo = Echo()
+    turns = itertools.cycle(statuses)
+
+    def behave(connection: socket.socket) -> None:
+        while True:
+            head = read_head(connection).decode("latin-1")
+            echo.heads.append(head)
+            echo.reached.set()
+            if length := re.search(r"(?i)content-length: (\d+)", head):
+                _drop(connection, int(length[1]))
+            if re.match("PUT /v1/[^/]+/[^/]+ ", head):  # the container
+                connection.sendall(CREATED)
+                continue
+            answered = login if head.startswith("GET /auth") else next(turns)
+            connection.sendall(_answer(answered, head, echo.url, is_garbage=is_garbage))
+
+    with tcp_server(behave) as seen:
+        echo.url = seen.url.replace("localhost", "127.0.0.1")
+        yield echo
+
+
+def _drop(connection: socket.socket, left: int) -> None:
+    while left and (piece := connection.recv(min(left, 65_536))):
+        left -= len(piece)
+
+
+def _answer(status: int, head: str, url: str, *, is_garbage: bool) -> bytes:
+    if status == 200:
+        granted = f"X-Auth-Token: {ISSUED}\r\nX-Storage-Url: {url}/v1/AUTH_test"
+        return f"HTTP/1.1 200 OK\r\n{granted}\r\nContent-Length: 0\r\n\r\n".encode()
+    told = " ".join(OF_REQUESTS.findall(head))
+    if is_garbage:
+        return f"{told} is what you sent\r\n\r\n".encode()
+    body = f"you sent {told}\n{head}".encode()
+    fields = f"Location: http://other.example/?{quote(told)}&{told}\r\nX-Trans-Id: {told}\r\nETag: {told}"
+    return f"HTTP/1.1 {status} {told}\r\n{fields}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body

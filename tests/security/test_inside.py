@@ -1,0 +1,158 @@
+"""No object of a run tells a secret: reprs, events, and the errors in them with their tracebacks."""
+
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import bulkput
+from bulkput import events as ev
+from bulkput.devserver import DevServer, DevServerOptions
+from bulkput.engine.run import open_store
+from bulkput.options import HeaderOptions, RetryOptions, UploadOptions, WireOptions
+from bulkput.stores.base import Destination, StoreContext, open_destination
+from bulkput.stores.secrets import text_without_secrets
+from bulkput.stores.swift.auth import Account, login_from
+from bulkput.stores.wrappers import NoBrake, Tries
+from bulkput.transport.lanes import open_transport
+from tests.security.echo import ISSUED, Echo, echo_server, leaks, secret
+
+HIDDEN = {"key": secret("key"), "token": secret("token"), "password": secret("password"), "issued": ISSUED}
+ONCE = RetryOptions(retries=0, first_retries=0)
+V1 = {"ST_AUTH": "http://127.0.0.1:1/auth/v1.0", "ST_USER": "a:b", "ST_KEY": HIDDEN["key"]}
+GIVEN = {"OS_STORAGE_URL": "http://127.0.0.1:1/v1/a", "OS_AUTH_TOKEN": HIDDEN["token"]}
+BEARER = {"BULKPUT_HTTP_TOKEN": HIDDEN["token"]}
+BASIC = {"BULKPUT_HTTP_USER": "user", "BULKPUT_HTTP_PASSWORD": HIDDEN["password"]}
+
+
+@pytest.mark.parametrize(
+    ("environ", "url"),
+    [(V1, "swift://c"), (GIVEN, "swift://c"), (BEARER, "http://127.0.0.1:1/"), (BASIC, "http://127.0.0.1:1/")],
+)
+async def test_no_repr_tells_a_secret(environ: dict[str, str], url: str) -> None:
+    """Stores, wrapped and bare, with all that they hold; logins, requests, tokens, accounts, options."""
+    transport = open_transport(WireOptions(), user_agent="x")
+    tries = Tries(ONCE, lambda _event: None, NoBrake())
+    context = StoreContext(environ=environ, wire=WireOptions(), transport=transport, again=tries)
+    bare = open_destination(Destination.parse(url), context)
+    shown = [bare, transport, tries, UploadOptions(), DevServerOptions(key=HIDDEN["key"])]
+    async with open_store(url, environ=environ) as (store, count):
+        shown += [store, count]
+    if url == "swift://c":
+        login = login_from(environ)
+        account = Account(login, context)
+        shown += [login, login.request(), login.first_token(), account]
+        if login.first_token() is not None:
+            shown.append(await account.token())
+    await transport.aclose()
+    assert leaks(HIDDEN, "\n".join(map(repr, shown))) == []
+
+
+async def test_what_a_store_is_made_from_is_shown_without_the_environment() -> None:
+    """Third parties' factories get one, and may print it."""
+    transport = open_transport(WireOptions(), user_agent="x")
+    tries = Tries(ONCE, lambda _event: None, NoBrake())
+    context = StoreContext(environ=BEARER, wire=WireOptions(), transport=transport, again=tries)
+    await transport.aclose()
+    assert leaks(HIDDEN, repr(context)) == []
+
+
+async def test_the_devserver_s_own_objects_tell_no_secret() -> None:
+    """The server, its options, its tokens."""
+    async with DevServer(DevServerOptions(key=HIDDEN["key"])) as server:
+        token = server.tokens.log_in("test:tester", HIDDEN["key"])
+        assert token is not None
+        shown = repr([server, server.options, server.tokens, token])
+        assert leaks({**HIDDEN, "devserver": token.text}, shown) == []
+
+
+def told(event: ev.Event) -> str:
+    """An event, and what a debugger would show of the error in it: the tracebacks with all variables."""
+    lines = [repr(event)]
+    error = getattr(event, "error", None)
+    if isinstance(error, BaseException):
+        lines += [str(error), repr(error), repr(vars(error)), repr(error.args)]
+        lines += traceback.TracebackException.from_exception(error, capture_locals=True).format()
+    return "\n".join(lines)
+
+
+async def failing(tree: Path, url: str, environ: dict[str, str], transport: str) -> tuple[list[ev.Event], str]:
+    seen: list[ev.Event] = []
+    options = UploadOptions(
+        retry=ONCE,
+        wire=WireOptions(transport="aiohttp" if transport == "aiohttp" else "wire"),
+        headers=HeaderOptions(cache_control="none"),
+    )
+    summary = await bulkput.upload([tree], url, options=options, on_event=seen.append, environ=environ)
+    assert summary.exit_code in (1, 3) and summary.adds_up
+    return seen, repr(summary)
+
+
+def v1(echo: Echo) -> dict[str, str]:
+    return {**V1, **echo.environment}
+
+
+def bearer(_echo: Echo) -> dict[str, str]:
+    return BEARER
+
+
+@pytest.mark.parametrize("transport", ["wire", "aiohttp"])
+@pytest.mark.parametrize("is_garbage", [False, True], ids=["refusal", "garbage"])
+@pytest.mark.parametrize("variables", [v1, bearer])
+async def test_no_event_tells_a_secret_that_a_server_repeats(
+    tmp_path: Path, variables: Callable[[Echo], dict[str, str]], transport: str, is_garbage: bool
+) -> None:
+    """Nor the errors in it, with the variables of all frames that their tracebacks lead to."""
+    for number in range(6):
+        (tmp_path / f"{number}").write_text("x")
+    with echo_server(400, 301, 409, 413, 503, 422, is_garbage=is_garbage) as echo:
+        url = "swift://c" if variables is v1 else f"{echo.url}/d/"
+        seen, summary = await failing(tmp_path, url, variables(echo), transport)
+    assert any(isinstance(event, ev.Failed) for event in seen)
+    assert leaks(HIDDEN, "\n".join([summary, *map(told, seen)])) == []
+
+
+@pytest.mark.parametrize("login", [400, 403, 404, 301, 503])
+@pytest.mark.parametrize("is_garbage", [False, True], ids=["refusal", "garbage"])
+async def test_no_event_tells_a_key_that_a_server_repeats(tmp_path: Path, login: int, is_garbage: bool) -> None:
+    """At the login, which stops the run; or a UsageError, with what of it is told to people."""
+    (tmp_path / "a").write_text("x")
+    with echo_server(login=login, is_garbage=is_garbage) as echo:
+        try:
+            seen, summary = await failing(tmp_path, "swift://c", v1(echo), "wire")
+        except bulkput.UsageError as error:
+            seen, summary = [], "".join(traceback.format_exception(error)) + repr(error)
+        assert HIDDEN["key"] in echo.heads[0]
+    assert leaks(HIDDEN, "\n".join([summary, *map(told, seen)])) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "text"),
+    [
+        ("X-Auth-Token", "tk/1+2", "a tk/1+2 b"),
+        ("x-auth-token", "tk/1+2", "a tk%2F1%2B2 b"),
+        ("X-Auth-Token", "tk/1+2", "a tk%2f1+2 b"),
+        ("X-Auth-Token", "tk/1+2", r"a tk\/1+2 b"),
+        ("X-Auth-Token", "tkAB12", "a TKab12 b"),
+        ("X-Auth-Key", "two words", "a two words b"),
+        ("X-Auth-Key", "two words", "a two%20words b"),
+        ("X-Auth-Key", "pässe", "a pässe b"),
+        ("X-Auth-Key", "pässe", "a pÃ¤sse b"),
+        ("Authorization", "Bearer tk/1+2", "a tk/1+2 b"),
+        ("Authorization", "Basic dXNlcjpwYXNz", "a dXNlcjpwYXNz b"),
+        ("Authorization", "Basic dXNlcjpwYXNz", "a pass b"),
+    ],
+)
+def test_a_secret_is_found_in_whatever_form_it_is_repeated(name: str, value: str, text: str) -> None:
+    """As it is, percent-encoded, escaped, in other letters, in Latin-1; of Basic the password alone."""
+    assert text_without_secrets(text, {name: value}) == "a *** b"
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [{}, {"X-Auth-User": "test"}, {"X-Auth-Key": "a"}, {"X-Auth-Key": ""}, {"Authorization": "Basic %%%"}],
+)
+def test_what_is_no_secret_stays(sent: dict[str, str]) -> None:
+    """No secret, one too short to be one, a credential that is none: the message stays readable."""
+    assert text_without_secrets("a test", sent) == "a test"

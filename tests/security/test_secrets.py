@@ -1,0 +1,264 @@
+"""No output of a run that fails tells a secret: real commands, against a server that repeats all it is told."""
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+
+from bulkput.cli.main import main
+from tests.security.echo import ISSUED, Echo, echo_server, leaks, leaks_below, secret
+from tests.servers.certificates import make_authority
+from tests.servers.devserver import devserver_process
+from tests.servers.threads import tls_server
+
+HIDDEN = {
+    name: secret(name.lower())
+    for name in ("ST_KEY", "OS_AUTH_TOKEN", "BULKPUT_HTTP_TOKEN", "BULKPUT_HTTP_PASSWORD", "NETRC", "PROXY")
+}
+ALL = {**HIDDEN, "the issued token": ISSUED}
+TOLD = ("-v", "--json", "--retries", "1", "--journal", "journal", "--summary", "summary.json", "--trace", "trace.jsonl")
+BUG = """
+from bulkput.stores.http import HttpStore
+class Broken(HttpStore):
+    async def put(self, key, body, headers):
+        raise RuntimeError("a bug")
+def open_store(destination, context):
+    return Broken("http://127.0.0.1:1/", context.transport, "Bearer " + context.environ["BULKPUT_HTTP_TOKEN"])
+"""
+
+
+@dataclass(slots=True)
+class Place:
+    """A working directory in which a run writes whatever it writes, and a tree that it uploads."""
+
+    root: Path
+    netrc: Path
+    printed: pytest.CaptureFixture[str]
+    logged: pytest.LogCaptureFixture
+    variables: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def environ(self) -> dict[str, str]:
+        """All places where programs leave files are in the working directory; no setting of ours is off."""
+        homes = dict.fromkeys(("HOME", "TMPDIR", "XDG_STATE_HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME"), str(self.root))
+        debug = {"PYTHONASYNCIODEBUG": "1", "PYTHONFAULTHANDLER": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
+        kept = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
+        return {**kept, **homes, **debug, "NETRC": str(self.netrc), **self.variables}
+
+    def start(self, destination: str, *arguments: str) -> subprocess.Popen[str]:
+        command = [sys.executable, "-m", "bulkput", "upload", "tree", destination, *TOLD, *arguments]
+        return subprocess.Popen(
+            command, cwd=self.root, env=self.environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+
+    def fail(self, destination: str, *arguments: str) -> str:
+        """Run to its end, which is none of success; nothing that it printed or wrote is a secret. What it printed."""
+        with self.start(destination, *arguments) as run:
+            out, err = run.communicate(timeout=60)
+        return self._checked(run.returncode, out + err)
+
+    def fail_here(self, destination: str, *arguments: str) -> str:
+        """The same by the command's own function, in this process: much quicker."""
+        for journal in self.root.glob("journal*"):  # which is another destination's
+            journal.unlink()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(self.root)
+            for name in os.environ.keys() - self.environ.keys():
+                patch.delenv(name)
+            for name, value in self.environ.items():
+                patch.setenv(name, value)
+            patch.setattr(sys, "argv", ["bulkput", "upload", "tree", destination, *TOLD, *arguments])
+            with pytest.raises(SystemExit) as ended:
+                main()
+        assert isinstance(ended.value.code, int)
+        printed = self.printed.readouterr()
+        return self._checked(ended.value.code, printed.out + printed.err + self.logged.text)
+
+    def _checked(self, exit_code: int, told: str) -> str:
+        assert exit_code in (1, 2, 3), told
+        assert leaks(ALL, told) == [], told
+        assert leaks_below(ALL, self.root) == []
+        return told
+
+
+@pytest.fixture
+def blockbuster() -> None:
+    """Off: the command runs on a loop of its own here, with this process's many places to import from."""
+
+
+@pytest.fixture
+def place(tmp_path: Path, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture) -> Place:
+    root, netrc = tmp_path / "work", tmp_path / "netrc"
+    (root / "tree").mkdir(parents=True)
+    for number in range(len(ANSWERS)):
+        (root / "tree" / f"small-{number}").write_text("small")
+    (root / "tree" / "large").write_bytes(bytes(1_200_000))
+    netrc.write_text(f"machine 127.0.0.1 login user password {HIDDEN['NETRC']}\n")
+    netrc.chmod(0o600)
+    return Place(root, netrc, capfd, caplog)
+
+
+def v1(echo: Echo) -> dict[str, str]:
+    return {**echo.environment, "ST_KEY": HIDDEN["ST_KEY"]}
+
+
+def given(echo: Echo) -> dict[str, str]:
+    return {"OS_STORAGE_URL": f"{echo.url}/v1/AUTH_test", "OS_AUTH_TOKEN": HIDDEN["OS_AUTH_TOKEN"]}
+
+
+def bearer(_echo: Echo) -> dict[str, str]:
+    return {"BULKPUT_HTTP_TOKEN": HIDDEN["BULKPUT_HTTP_TOKEN"]}
+
+
+def basic(_echo: Echo) -> dict[str, str]:
+    return {"BULKPUT_HTTP_USER": "user", "BULKPUT_HTTP_PASSWORD": HIDDEN["BULKPUT_HTTP_PASSWORD"]}
+
+
+def from_netrc(_echo: Echo) -> dict[str, str]:
+    return {}
+
+
+ANSWERS = (400, 301, 409, 413, 503, 429, 418)
+
+
+@pytest.mark.parametrize("login", [400, 301])
+def test_a_login_that_is_answered_with_itself_tells_no_key(place: Place, login: int) -> None:
+    """The key in the reason, the body, Location and the request id of the answer."""
+    with echo_server(login=login) as echo:
+        place.variables = v1(echo)
+        place.fail("swift://c")
+        assert HIDDEN["ST_KEY"] in echo.heads[0], "it was sent, or there is nothing to find"
+
+
+def test_a_login_that_is_answered_with_garbage_tells_no_key(place: Place) -> None:
+    """What is no HTTP is quoted in messages about it."""
+    with echo_server(login=400, is_garbage=True) as echo:
+        place.variables = v1(echo)
+        place.fail_here("swift://c")
+
+
+@pytest.mark.parametrize("variables", [v1, given, bearer, basic, from_netrc])
+def test_an_object_that_is_answered_with_its_request_tells_no_token(
+    place: Place, variables: Callable[[Echo], dict[str, str]]
+) -> None:
+    """Issued or given token, Bearer, Basic, the password in netrc; each file gets another refusal."""
+    with echo_server(*ANSWERS) as echo:
+        place.variables = variables(echo)
+        place.fail_here("swift://c" if variables in (v1, given) else f"{echo.url}/d/")
+        assert sum(head.startswith("PUT ") for head in echo.heads) >= len(ANSWERS)
+
+
+def test_an_object_that_is_denied_with_its_request_tells_no_token(place: Place) -> None:
+    """403: it stops the run, and the reason is in the summary."""
+    with echo_server(403) as echo:
+        place.variables = bearer(echo)
+        assert "stopped" in place.fail_here(f"{echo.url}/d/")
+
+
+def test_an_object_that_is_answered_with_garbage_tells_no_token(place: Place) -> None:
+    """By the transport of object PUTs, which quotes nothing of it."""
+    with echo_server(400, is_garbage=True) as echo:
+        place.variables = given(echo)
+        place.fail_here("swift://c")
+
+
+def test_a_wrong_key_and_a_wrong_token_are_not_repeated(place: Place) -> None:
+    """401 by a store that behaves."""
+    with devserver_process() as server:
+        place.variables = {**server.environment, "ST_KEY": HIDDEN["ST_KEY"]}
+        assert "check ST_USER and ST_KEY" in place.fail_here("swift://c")
+        storage_url = server.auth_url.replace("/auth/v1.0", "/v1/AUTH_test")
+        place.variables = {"OS_STORAGE_URL": storage_url, "OS_AUTH_TOKEN": HIDDEN["OS_AUTH_TOKEN"]}
+        assert "OS_AUTH_TOKEN is not accepted" in place.fail_here("swift://c")
+
+
+def test_a_store_that_nobody_runs_is_told_nothing(place: Place) -> None:
+    """Connection refused, with all variables set."""
+    with socket.create_server(("127.0.0.1", 0)) as unused:
+        url = f"http://127.0.0.1:{unused.getsockname()[1]}"
+    place.variables = {**HIDDEN, "ST_AUTH": f"{url}/auth/v1.0", "ST_USER": "a:b", "NETRC": str(place.netrc)}
+    assert "cannot connect" in place.fail_here("swift://c")
+
+
+def test_a_server_that_proves_nothing_is_told_nothing(place: Place, tmp_path: Path) -> None:
+    """A certificate that nobody trusts: no byte of HTTP is sent, for a login as for an object, but with --insecure."""
+    (tmp_path / "authority").mkdir()
+    got = []
+
+    def behave(connection: socket.socket) -> None:
+        got.append(connection.recv(1))
+
+    with tls_server(make_authority(tmp_path / "authority").issue("localhost"), behave) as seen:
+        for destination in (f"{seen.url}/d/", "swift://c"):
+            place.variables = {**HIDDEN, "ST_AUTH": f"{seen.url}/auth/v1.0", "ST_USER": "a:b"}
+            del place.variables["OS_AUTH_TOKEN"], place.variables["NETRC"]
+            assert "TLS certificate of localhost not accepted" in place.fail_here(destination)
+        assert got == []
+        place.fail_here("swift://c", "--insecure")
+    assert got, "--insecure asks for it"
+
+
+def test_a_bug_in_a_store_tells_no_variable(place: Place, tmp_path: Path) -> None:
+    """A third party's store raises what it should not: a traceback, and no secret in it."""
+    plugin = tmp_path / "plugin"
+    (plugin / "broken_store-1.dist-info").mkdir(parents=True)
+    (plugin / "broken_store-1.dist-info" / "METADATA").write_text(
+        "Metadata-Version: 2.1\nName: broken-store\nVersion: 1\n"
+    )
+    (plugin / "broken_store-1.dist-info" / "entry_points.txt").write_text(
+        "[bulkput.stores]\nbug = broken_store:open_store\n"
+    )
+    (plugin / "broken_store.py").write_text(BUG)
+    place.variables = {**HIDDEN, "NETRC": str(place.netrc), "PYTHONPATH": os.pathsep.join((str(plugin), *sys.path))}
+    told = place.fail("bug://c")
+    assert "RuntimeError: a bug" in told and "please report it" in told
+
+
+def test_a_proxy_that_refuses_is_named_without_its_password(place: Place) -> None:
+    """407, with the token that it was to pass on."""
+    with echo_server(407) as echo:
+        password = quote(HIDDEN["PROXY"], safe="")
+        place.variables = {**bearer(echo), "http_proxy": f"http://user:{password}@{echo.url.removeprefix('http://')}"}
+        place.fail_here("http://store.example/d/")
+
+
+def test_a_proxy_that_is_not_spoken_to_is_named_without_its_password(place: Place) -> None:
+    """socks5://user:password@host."""
+    place.variables = {"http_proxy": f"socks5://user:{quote(HIDDEN['PROXY'], safe='')}@127.0.0.1:1"}
+    place.fail_here("http://127.0.0.1:1/d/")
+
+
+@pytest.mark.parametrize("name", ["ST_AUTH", "OS_STORAGE_URL"])
+def test_a_password_in_a_url_is_refused_and_not_repeated(place: Place, name: str) -> None:
+    """It would be in every message that names the URL."""
+    url = f"http://user:{quote(HIDDEN['ST_KEY'], safe='')}@127.0.0.1:1/auth/v1.0"
+    place.variables = {"ST_AUTH": "http://127.0.0.1:1/", "ST_USER": "a:b", "ST_KEY": "key", name: url}
+    assert f"{name} has a user or password before its host" in place.fail_here("swift://c")
+
+
+def test_a_secret_that_cannot_be_sent_is_not_repeated(place: Place) -> None:
+    """A line end in each of them: the variable is named, not its value."""
+    for variables, destination in (
+        ({"ST_AUTH": "http://127.0.0.1:1/", "ST_USER": "a:b", "ST_KEY": HIDDEN["ST_KEY"] + "\n"}, "swift://c"),
+        ({"BULKPUT_HTTP_TOKEN": HIDDEN["BULKPUT_HTTP_TOKEN"] + "\r\nX-A: b"}, "http://127.0.0.1:1/"),
+        ({"OS_STORAGE_URL": "http://127.0.0.1:1", "OS_AUTH_TOKEN": HIDDEN["OS_AUTH_TOKEN"] + "\x7f"}, "swift://c"),
+    ):
+        place.variables = variables
+        assert "its value has a control character" in place.fail_here(destination)
+
+
+def test_the_process_list_shows_no_secret(place: Place) -> None:
+    """Of a run that waits for its first answer."""
+    with echo_server(400) as echo:
+        place.variables = {**bearer(echo), **HIDDEN, "NETRC": str(place.netrc)}
+        with place.start(f"{echo.url}/d/") as run:
+            assert echo.reached.wait(30)
+            shown = Path(f"/proc/{run.pid}/cmdline").read_bytes().decode()
+            run.communicate(timeout=30)
+    assert "upload" in shown and leaks(ALL, shown) == []
