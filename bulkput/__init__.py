@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from bulkput.engine.run import list_objects, open_store, upload
     from bulkput.engine.stop import Stop
+    from bulkput.engine.verify import verify
     from bulkput.errors import BulkputError, SourceError, StoreError, UsageError
     from bulkput.model import Prefix, RemoteObject
     from bulkput.options import UploadOptions
+    from bulkput.policy.compare import Comparison, Finding, Verdict
     from bulkput.recorder import Summary
     from bulkput.stores.base import Destination, Store
 
@@ -25,6 +27,7 @@ _HOMES = {
     "upload": "engine.run",
     "list_objects": "engine.run",
     "open_store": "engine.run",
+    "verify": "engine.verify",
     "Stop": "engine.stop",
     "BulkputError": "errors",
     "UsageError": "errors",
@@ -33,6 +36,9 @@ _HOMES = {
     "Prefix": "model",
     "RemoteObject": "model",
     "UploadOptions": "options",
+    "Comparison": "policy.compare",
+    "Finding": "policy.compare",
+    "Verdict": "policy.compare",
     "Summary": "recorder",
     "Destination": "stores.base",
     "Store": "stores.base",
@@ -40,7 +46,9 @@ _HOMES = {
 
 __all__ = [
     "BulkputError",
+    "Comparison",
     "Destination",
+    "Finding",
     "Prefix",
     "RemoteObject",
     "SourceError",
@@ -50,9 +58,11 @@ __all__ = [
     "Summary",
     "UploadOptions",
     "UsageError",
+    "Verdict",
     "list_objects",
     "open_store",
     "upload",
+    "verify",
 ]
 
 

@@ -5,7 +5,6 @@ import os
 import sys
 from collections.abc import Callable
 from contextlib import aclosing
-from dataclasses import asdict
 
 import click
 
@@ -67,7 +66,17 @@ async def _list(url: str, recursive: bool, insecure: bool, show: Callable[[Remot
 
 
 def _json_row(item: RemoteObject | Prefix) -> str:
-    return json.dumps({"prefix": item.name} if isinstance(item, Prefix) else asdict(item))
+    if isinstance(item, Prefix):
+        return json.dumps({"prefix": item.name})
+    return json.dumps(
+        {
+            "name": item.name,
+            "bytes": item.bytes,
+            "hash": item.hash,
+            "content_type": item.content_type,
+            "last_modified": item.last_modified,
+        }
+    )
 
 
 def _text_row(item: RemoteObject | Prefix, *, is_long: bool) -> str:
@@ -78,9 +87,10 @@ def _text_row(item: RemoteObject | Prefix, *, is_long: bool) -> str:
     if isinstance(item, Prefix):
         return f"{'-':>12}  {'-':26}  {'-':32}  {'-':24}  {name}"
     # Swift lists times in UTC without saying so.
-    time, etag, kind = (
+    size, time, etag, kind = (
+        "-" if item.bytes is None else item.bytes,
         f"{item.last_modified}Z" if item.last_modified else "-",
         item.hash or "-",
         item.content_type or "-",
     )
-    return f"{item.bytes:>12}  {time:26}  {etag:32}  {kind:24}  {name}"
+    return f"{size:>12}  {time:26}  {etag:32}  {kind:24}  {name}"

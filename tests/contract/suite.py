@@ -15,6 +15,7 @@ from bulkput.engine.run import open_store
 from bulkput.errors import IntegrityError, NotFound, SourceError, StoreError, Unsupported
 from bulkput.model import ObjectHeaders, Prefix, RemoteObject
 from bulkput.options import RetryOptions, WireOptions
+from bulkput.stores.base import Manifests
 from tests.servers.judge import Seen
 
 HOSTILE_NAMES = (
@@ -248,6 +249,22 @@ class StoreContract:
                 "d/é",
                 "d/🚀",
             ]
+
+    async def test_what_was_stored_beside_an_object_is_told_of_it(self, target: Target) -> None:
+        """Metadata and encoding by `stat`; a plain object is no large one, and has no segments."""
+        if not self.lists:
+            pytest.skip("this store keeps no metadata")
+        headers = ObjectHeaders(meta=(("Source-Md5", "abc"),), extra=(("Content-Encoding", "gzip"),))
+        async with open_store(target.url, retry=ONCE, environ=target.environ) as (store, _):
+            await store.prepare()
+            await store.put("packed", whole(b"packed"), headers)
+            row = await store.stat("packed")
+            assert row is not None
+            assert (row.encoding, row.large) == ("gzip", None)
+            assert {name.lower(): value for name, value in row.meta} == {"source-md5": "abc"}
+            if isinstance(store, Manifests):
+                with pytest.raises(StoreError):
+                    await store.segments("packed")
 
     async def test_limits_are_told(self, target: Target) -> None:
         """ask_limits gives numbers a plan can use."""

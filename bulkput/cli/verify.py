@@ -1,0 +1,177 @@
+"""`bulkput verify SOURCE... DEST`"""
+
+import json
+import os
+from typing import Literal
+
+import click
+
+from bulkput.cli.output import flush, write_line
+from bulkput.cli.values import Concurrency, Seconds
+from bulkput.errors import UsageError, printable
+from bulkput.events import Event
+from bulkput.options import RetryOptions, UploadOptions, WalkOptions, WireOptions
+from bulkput.policy.compare import Comparison, Finding, Verdict
+from bulkput.report.lines import count_text, event_line
+
+
+@click.command()
+@click.argument("paths", metavar="SOURCE... DEST", nargs=-1)
+@click.option("--quick", "is_quick", is_flag=True, help="Compare sizes only; no file is read.")
+@click.option("--include", multiple=True, metavar="GLOB", help="Only names that match; gitignore syntax, repeatable.")
+@click.option("--exclude", multiple=True, metavar="GLOB", help="No name that matches; wins over --include.")
+@click.option("--follow-symlinks", is_flag=True, help="Follow links out of the tree and to directories.")
+@click.option(
+    "--encode-names",
+    type=click.Choice(["strict", "percent"]),
+    default="strict",
+    help="As it was uploaded. percent sorts the names on disk first, in TMPDIR.",
+    show_default=True,
+)
+@click.option(
+    "--concurrency",
+    type=Concurrency(),
+    default="auto",
+    show_default=True,
+    help="Requests in flight for objects that the listing alone does not decide. auto is 64.",
+)
+@click.option(
+    "--retries",
+    type=click.IntRange(0),
+    default=RetryOptions().retries,
+    show_default=True,
+    help="Further tries per request, with growing random pauses.",
+)
+@click.option(
+    "--timeout",
+    type=Seconds(0.1, 86_400),
+    default=WireOptions().timeout_s,
+    show_default=True,
+    help="Seconds for a request.",
+)
+@click.option("--insecure", is_flag=True, help="Do not verify TLS certificates.")
+@click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="One JSON object on stdout per name that is not identical, the numbers last.",
+)
+@click.option("-q", "--quiet", is_flag=True, help="No numbers on stderr.")
+def verify(
+    *,
+    paths: tuple[str, ...],
+    is_quick: bool,
+    include: tuple[str, ...],
+    exclude: tuple[str, ...],
+    follow_symlinks: bool,
+    encode_names: Literal["strict", "percent"],
+    concurrency: int | None,
+    retries: int,
+    timeout: float,
+    insecure: bool,
+    as_json: bool,
+    quiet: bool,
+) -> int:
+    """Compare files and directories with what is stored at DEST, by listing it: one request per 10 000 objects.
+
+    Sources, DEST and the options about names mean what they mean to upload. Each name that is not identical is a line:
+
+    \b
+    missing NAME               not in the store
+    extra NAME                 only in the store
+    different NAME (why)       other bytes
+    not comparable NAME (why)  there, but nothing proves its bytes
+    unreadable PATH: why       the file could not be read, or changed while it was
+
+    A file is read and its MD5 compared with the listing's. Only what that does not decide takes a HEAD of its own:
+    compressed objects are compared by the source's MD5 in their metadata, static large objects by their segments' MD5s.
+    Dynamic large objects are never more than not comparable. --quick takes the same size for the same.
+
+    Filters apply to names in the store too: what they exclude is neither compared nor extra. A directory claims all
+    below DEST, a single file just its own name. DEST has to be swift://.
+
+    Exit codes: 0 everything identical, 1 anything is not (also when the container is not there), 2 usage, 3 the store
+    failed, 130 interrupted.
+    """
+    if len(paths) < 2:
+        raise UsageError("verify wants one SOURCE or more, and a DEST: bulkput verify ./dist swift://container/prefix")
+    options = UploadOptions(
+        walk=WalkOptions(include=include, exclude=exclude, follow_symlinks=follow_symlinks),
+        encode_names=encode_names,
+        retry=RetryOptions(retries=retries),
+        wire=WireOptions(
+            concurrency=concurrency, timeout_s=timeout, verify_tls=not insecure, ca_file=os.environ.get("OS_CACERT")
+        ),
+    )
+    comparison = _compared(paths[:-1], paths[-1], options, is_quick=is_quick, as_json=as_json)
+    if not comparison.is_container_there:
+        click.echo(f"bulkput: the container of {printable(paths[-1])} is not there", err=True)
+    if not quiet:
+        for line in _summary_lines(comparison):
+            click.echo(line, err=True)
+    return comparison.exit_code
+
+
+def _compared(
+    sources: tuple[str, ...], destination: str, options: UploadOptions, *, is_quick: bool, as_json: bool
+) -> Comparison:
+    """With everything on stdout."""
+    from bulkput.cli.loop import run_stoppable  # noqa: PLC0415 - asyncio, and what follows
+    from bulkput.engine import verify as engine  # noqa: PLC0415 - brings aiohttp
+    from bulkput.engine.descriptors import fitting_concurrency  # noqa: PLC0415
+
+    options, advice = fitting_concurrency(options)
+    if advice is not None:
+        click.echo(advice, err=True)
+
+    def show(finding: Finding) -> None:
+        write_line(json.dumps(finding.as_json()) if as_json else _line(finding))
+
+    comparison = run_stoppable(
+        lambda stop: engine.verify(
+            sources, destination, options=options, is_quick=is_quick, on_finding=show, on_event=_say, stop=stop
+        ),
+        at_exit=_nothing,
+    )
+    if as_json:
+        write_line(json.dumps(comparison.as_json()))
+    flush()
+    return comparison
+
+
+def _say(event: Event) -> None:
+    if (line := event_line(event, verbose=False)) is not None:
+        click.echo(line, err=True)
+
+
+def _nothing() -> None:
+    """Nothing to tidy."""
+
+
+def _line(finding: Finding) -> str:
+    what = finding.verdict.value.replace("_", " ")
+    if finding.verdict is Verdict.UNREADABLE:
+        return f"{what} {printable(finding.path or b'')}: {printable(finding.why)}"
+    why = f" ({printable(finding.why)})" if finding.why else ""
+    return f"{what} {printable(finding.name or '')}{why}"
+
+
+def _summary_lines(comparison: Comparison) -> list[str]:
+    counts = (
+        (comparison.different, "different"),
+        (comparison.missing, "missing"),
+        (comparison.extra, "extra"),
+        (comparison.not_comparable, "not comparable"),
+        (comparison.unreadable, "unreadable"),
+    )
+    others = "".join(f", {count_text(count)} {what}" for count, what in counts if count)
+    requests = sum(comparison.requests.values())
+    lines = [
+        f"{count_text(comparison.identical)} identical{others}; "
+        f"{count_text(requests)} requests in {comparison.elapsed_s:.1f} s"
+    ]
+    if comparison.skipped or comparison.ignored:
+        lines.append(
+            f"  not compared: {count_text(comparison.skipped)} entries here, {count_text(comparison.ignored)} objects"
+        )
+    return lines

@@ -1,0 +1,76 @@
+"""The merge join of what is here with what is listed: both come in bytewise order of the object names, so one look at
+the head of each is enough, and memory does not depend on how many there are."""
+
+from collections.abc import AsyncGenerator, AsyncIterator
+from typing import TypeVar
+
+from bulkput.model import RemoteObject, SourceFile
+from bulkput.record import record
+
+T = TypeVar("T")
+
+
+@record
+class Here:
+    """A file by the bytes of its object name. Without a file: what should be here under that name, and below it as a
+    directory, could not be read."""
+
+    key: bytes
+    file: SourceFile | None
+
+
+@record
+class There:
+    """An object by the bytes of its name."""
+
+    key: bytes
+    row: RemoteObject
+
+
+@record
+class Pair:
+    """A name with its file, its object, or both. `is_unknown`: whether there should be a file could not be seen."""
+
+    key: bytes
+    file: SourceFile | None
+    row: RemoteObject | None
+    is_unknown: bool = False
+
+
+async def joined(
+    here: AsyncIterator[Here], there: AsyncIterator[There], *, is_whole: bool = True
+) -> AsyncGenerator[Pair, None]:
+    """Each name once, in order. Without `is_whole` only names that are here; it then ends with the last of these.
+
+    Of `here` only what has a file need be in order; what could not be read may come earlier.
+    """
+    unknown: list[bytes] = []
+    left, right = await anext(here, None), await anext(there, None)
+    while left is not None or (right is not None and is_whole):
+        if left is not None and (right is None or left.key <= right.key):
+            if left.file is None:
+                unknown = _with(unknown, left.key, right)
+            elif right is not None and left.key == right.key:
+                yield Pair(left.key, left.file, right.row)
+                right = await anext(there, None)
+            else:
+                yield Pair(left.key, left.file, None)
+            left = await anext(here, None)
+        elif right is not None:
+            if is_whole:
+                yield Pair(right.key, None, right.row, any(_covers(key, right.key) for key in unknown))
+            right = await anext(there, None)
+
+
+def _with(unknown: list[bytes], key: bytes, right: There | None) -> list[bytes]:
+    """Those that can still cover what comes: names of directories above it, and few others, that sort between."""
+    return [] if right is None else [each for each in (*unknown, key) if not _is_past(right.key, each)]
+
+
+def _covers(unknown: bytes, key: bytes) -> bool:
+    return not unknown or key == unknown or key.startswith(unknown + b"/")
+
+
+def _is_past(key: bytes, unknown: bytes) -> bool:
+    """No name from `key` on lies below `unknown`: `0` is what follows `/`."""
+    return bool(unknown) and key >= unknown + b"0"

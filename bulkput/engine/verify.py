@@ -1,0 +1,315 @@
+"""Whether a store holds what an upload of the same sources would put there, by listing it.
+
+    sources ──scan thread──> names ──┐
+                                     ├──merge join──> judge ──> bounded queue: MD5, HEAD, manifest ──> judge ──> finding
+    store ────one GET per 10 000─────┘
+
+The walk and the listing come in the same order, so that only the head of each is held: a page of the listing, what the
+scan is ahead, the queue and its workers. Nothing here grows with the number of files or objects. Most names are
+decided by the row of the listing and the file's MD5; `policy/compare.py` says which take a request of their own.
+"""
+
+import os
+import time
+from collections import Counter
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field, replace
+
+from bulkput import events as ev
+from bulkput.engine.join import Here, Pair, There, joined
+from bulkput.engine.look import Look
+from bulkput.engine.pool import Pool, pool
+from bulkput.engine.run import Pathlike, open_store, placement, roots_of
+from bulkput.engine.stop import Stop
+from bulkput.errors import BulkputError, NotFound, SourceError, Stopped, StoreError, Unsupported, UsageError
+from bulkput.model import Found, RemoteObject, SourceFile
+from bulkput.options import UploadOptions
+from bulkput.payload.body import BodyOpener
+from bulkput.payload.pieces import md5_of_pieces
+from bulkput.policy.compare import Comparison, Evidence, Finding, Judgement, Need, Verdict, judge
+from bulkput.policy.retry import GiveUp
+from bulkput.policy.scope import Root, Scope, scope_of
+from bulkput.sources.by_key import by_key
+from bulkput.sources.mounts import may_hang
+from bulkput.sources.scan import Scan
+from bulkput.sources.walk import walk
+from bulkput.stores.base import Destination, Manifests, Store
+
+OnFinding = Callable[[Finding], None]
+
+
+async def verify(
+    sources: Pathlike | Iterable[Pathlike],
+    destination: str,
+    *,
+    options: UploadOptions | None = None,
+    is_quick: bool = False,
+    on_finding: OnFinding | None = None,
+    on_event: ev.Emit | None = None,
+    stop: Stop | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> Comparison:
+    """Compare files and directories with what is stored at `destination`, a URL such as `swift://container/prefix`.
+
+    Give the `options` of the upload: names and filters come out the same; what describes or sends objects is not
+    looked at. `is_quick` compares sizes only. `on_finding` gets every name that is not identical, as it is found
+    (nearly in order), `on_event` retries and what stops the run; both run on the event loop and must be quick.
+
+    A container that is not there has nothing in it: everything is missing.
+
+    Raises UsageError for a wrong URL, a missing source, missing credentials, or a store that lists nothing, and
+    SourceGone for a source on a file system that does not answer.
+    """
+    options = options or UploadOptions()
+    stop = stop or Stop()
+    emit = on_event or _ignore
+    stop.report_to(emit)
+    roots = roots_of(sources)
+    target = Destination.parse(destination)
+    tally = _Tally(on_finding or _ignore)
+    started = time.monotonic()
+    look = Look(roots, stop, patience_s=options.body.read_timeout_s)
+    try:
+        scope, found = await look(_scope_and_walk, roots, target, options)
+        hanging = await look(may_hang, roots, options.walk.follow_symlinks)
+    except Stopped:
+        return tally.comparison({}, time.monotonic() - started, stop)
+    scan = Scan(found)
+    stop.wake(scan.close)
+    opener = BodyOpener(options.body, _ignore, may_hang=hanging)
+    try:
+        async with open_store(
+            destination, wire=options.wire, retry=options.retry, emit=emit, brake=stop, environ=environ
+        ) as (store, wire_count):
+            running = _Run(
+                store=store, opener=opener, scope=scope, options=options, is_quick=is_quick, stop=stop, tally=tally
+            )
+            await running.run(scan)
+        return tally.comparison(wire_count.requests, time.monotonic() - started, stop)
+    except Unsupported as error:
+        raise UsageError(f"cannot verify {target}: {error.detail}") from None
+    finally:
+        scan.close()
+        opener.close()
+
+
+def _scope_and_walk(roots: list[bytes], target: Destination, options: UploadOptions) -> tuple[Scope, Iterator[Found]]:
+    """Blocking: the sources are looked at. Raises UsageError."""
+    naming = placement(roots, target, options)
+    named = [Root(root, os.path.basename(root) if os.path.isfile(root) else b"") for root in roots]
+    scope = scope_of(named, naming, options.walk)
+    found = walk(roots, options.walk)
+    if naming.encode == "strict":
+        return scope, found
+
+    def key(item: SourceFile | SourceError) -> bytes:
+        return scope.place(item.path) if isinstance(item, SourceError) else scope.key(item.name).encode()
+
+    return scope, by_key(found, key)
+
+
+@dataclass(slots=True)
+class _Tally:
+    """Counts verdicts, and tells all but the identical ones."""
+
+    tell: OnFinding
+    verdicts: Counter[Verdict] = field(default_factory=Counter)
+    skipped: int = 0
+    ignored: int = 0
+    is_container_there: bool = True
+
+    def add(self, finding: Finding) -> None:
+        self.verdicts[finding.verdict] += 1
+        if finding.verdict is not Verdict.IDENTICAL:
+            self.tell(finding)
+
+    def unreadable(self, error: SourceError, key: str | None = None) -> None:
+        self.add(Finding(verdict=Verdict.UNREADABLE, name=key, path=error.path, why=f"{error.problem}: {error.detail}"))
+
+    def comparison(self, requests: Mapping[str, int], elapsed_s: float, stop: Stop) -> Comparison:
+        return Comparison(
+            identical=self.verdicts[Verdict.IDENTICAL],
+            different=self.verdicts[Verdict.DIFFERENT],
+            missing=self.verdicts[Verdict.MISSING],
+            extra=self.verdicts[Verdict.EXTRA],
+            not_comparable=self.verdicts[Verdict.NOT_COMPARABLE],
+            unreadable=self.verdicts[Verdict.UNREADABLE],
+            skipped=self.skipped,
+            ignored=self.ignored,
+            requests=dict(requests),
+            elapsed_s=elapsed_s,
+            is_container_there=self.is_container_there,
+            stopping=stop.order,
+        )
+
+
+@dataclass(slots=True, kw_only=True)
+class _Run:
+    """One verification's parts."""
+
+    store: Store
+    opener: BodyOpener
+    scope: Scope
+    options: UploadOptions
+    is_quick: bool
+    stop: Stop
+    tally: _Tally
+    _give_up: GiveUp = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._give_up = GiveUp(self.options.stop)
+
+    async def run(self, scan: Scan) -> None:
+        """Until both sides have ended, or the run is stopped: then what is left is no finding of any kind."""
+        try:
+            async with (
+                pool(self._look, workers=self.options.wire.start, backlog=self.options.backlog) as workers,
+                aclosing(self._here(scan)) as here,
+                aclosing(self._there()) as there,
+                aclosing(joined(here, there, is_whole=self.scope.is_whole)) as pairs,
+            ):
+                async for pair in pairs:
+                    if self.stop.is_pulled:
+                        break
+                    await self._take(pair, workers)
+        except Unsupported:
+            raise
+        except StoreError as error:  # of the listing: without it there is nothing to compare with
+            self.stop.pull(ev.Stopping(str(error), ev.StopCause.STORE))
+
+    async def _here(self, scan: Scan) -> AsyncGenerator[Here, None]:
+        async for found in scan:
+            if self.stop.is_pulled:
+                return
+            match found:
+                case SourceFile():
+                    try:
+                        yield Here(self.scope.key(found.name).encode(), found)
+                    except SourceError as error:
+                        self.tally.unreadable(SourceError(found.path, error.problem, error.detail))
+                case SourceError():
+                    self.tally.unreadable(found)
+                    if found.stops_run:
+                        self.stop.pull(ev.Stopping(str(found), ev.StopCause.STORE))
+                    if found.problem != "collision":  # of that name there is a file, from another source
+                        yield Here(self.scope.place(found.path), None)
+                case _:
+                    self.tally.skipped += 1
+
+    async def _there(self) -> AsyncGenerator[There, None]:
+        """Raises StoreError: of the listing, or when it is in no order that could be followed."""
+        last = b""
+        try:
+            async with aclosing(self.store.list(self.scope.listing_prefix)) as listing:
+                async for row in listing:
+                    if not isinstance(row, RemoteObject):
+                        continue
+                    key = row.name.encode("utf-8", "surrogatepass")
+                    if key <= last:
+                        raise StoreError("list", row.name, "the store lists in another order than that of the names")
+                    last = key
+                    yield There(key, row)
+        except NotFound:
+            if last:  # deleted while it was listed
+                raise
+            self.tally.is_container_there = False
+
+    async def _take(self, pair: Pair, workers: Pool[Pair]) -> None:
+        """What the listing decides is said here; the rest is for the workers."""
+        file, row = pair.file, pair.row
+        if file is None:
+            if row is None or pair.is_unknown or not self.scope.claims(row.name):
+                self.tally.ignored += 1
+            else:
+                self.tally.add(_finding(Verdict.EXTRA, None, row))
+            return
+        if row is None:
+            name = pair.key.decode()
+            self.tally.add(Finding(verdict=Verdict.MISSING, name=name, path=file.path, size=file.size))
+            return
+        step = judge(Evidence(file.size, row), is_quick=self.is_quick)
+        if isinstance(step, Judgement):
+            self.tally.add(_finding(step.verdict, file, row, step.why))
+        else:
+            await workers.submit(pair)
+
+    async def _look(self, pair: Pair) -> None:
+        file, row = pair.file, pair.row
+        if file is None or row is None:
+            raise AssertionError("only a file and its object are compared")
+        evidence = Evidence(file.size, row)
+        try:
+            self.stop.check()
+            while isinstance(step := judge(evidence, is_quick=self.is_quick), Need):
+                evidence = await self._learnt(step, evidence, file)
+            self._give_up.succeeded()
+        except Stopped:
+            return
+        except SourceError as error:
+            self.tally.unreadable(error, row.name)
+            self._failed(error)
+            return
+        except StoreError as error:
+            if self._failed(error):
+                return
+            step = Judgement(Verdict.NOT_COMPARABLE, str(error))
+        seen = evidence.head or row
+        self.tally.add(_finding(step.verdict, file, seen, step.why, evidence))
+
+    async def _learnt(self, need: Need, evidence: Evidence, file: SourceFile) -> Evidence:
+        """One thing more. Raises SourceError, StoreError, Stopped."""
+        key = evidence.row.name
+        match need:
+            case Need.HEAD:
+                head = await self.store.stat(key)
+                return replace(evidence, head=head, is_gone=head is None)
+            case Need.MD5:
+                size, (md5,) = await self._read(file, None)
+                return replace(evidence, size=size, md5=md5)
+            case Need.SEGMENTS:
+                if not isinstance(self.store, Manifests):
+                    raise Unsupported("manifest", key, "this store tells no segments")
+                try:
+                    return replace(evidence, segments=await self.store.segments(key))
+                except NotFound:
+                    return replace(evidence, is_gone=True)
+            case Need.PIECES:
+                sizes = [segment.bytes for segment in evidence.segments or ()]
+                size, pieces = await self._read(file, sizes)
+                return replace(evidence, size=size, pieces=pieces)
+
+    async def _read(self, file: SourceFile, sizes: Sequence[int] | None) -> tuple[int, tuple[str, ...]]:
+        """The file's size as it is now, and the MD5 of these pieces, or of the whole.
+
+        Raises SourceError for a file that changes while it is read: it is the same as nothing.
+        """
+        body = self.opener.open_at_once(file) or await self.opener.open(file)
+        if sizes is None and body.md5 is not None:
+            return body.size, (body.md5,)
+        return body.size, await md5_of_pieces(body, (body.size,) if sizes is None else sizes)
+
+    def _failed(self, error: BulkputError) -> bool:
+        """Whether the run stops for it: then it is no finding."""
+        if (order := self._give_up.failed(error)) is not None:
+            self.stop.pull(order)
+        return self.stop.is_pulled
+
+
+def _finding(
+    verdict: Verdict, file: SourceFile | None, row: RemoteObject, why: str = "", evidence: Evidence | None = None
+) -> Finding:
+    return Finding(
+        verdict=verdict,
+        name=row.name,
+        path=file.path if file else None,
+        why=why,
+        size=evidence.size if evidence else file.size if file else None,
+        remote_size=row.bytes,
+        md5=evidence.md5 if evidence else None,
+        remote_hash=row.hash,
+    )
+
+
+def _ignore(_told: object) -> None:
+    """For those who do not want to know."""

@@ -1,0 +1,268 @@
+"""Whether an object holds what a file holds, decided without I/O from what is known so far.
+
+`judge` looks at the evidence and gives a verdict or names what has to be learnt first; whoever asks learns it and asks
+again. The cheapest evidence comes first: the listing's row, the file's MD5, one HEAD of that object, its manifest.
+
+The listing's row (no HEAD yet):
+
+| the row                                          | then                                                        |
+|--------------------------------------------------|-------------------------------------------------------------|
+| other size                                       | HEAD: compressed, composed of others, a link, or different  |
+| same size, `--quick`                             | identical                                                   |
+| same size 0                                      | HEAD: a link, or the head of a large object, looks the same |
+| same size, large or an ETag that is no MD5       | HEAD                                                        |
+| same size, its MD5 is the file's                 | identical                                                   |
+| same size, another MD5                           | HEAD: the MD5 of a manifest, say                            |
+
+The HEAD, the first line that fits:
+
+| the object                                       | then                                                        |
+|--------------------------------------------------|-------------------------------------------------------------|
+| is gone                                          | missing                                                     |
+| gzip, with the source's MD5 and size             | identical, if both are the file's (`--quick`: the size)     |
+| another Content-Encoding, or without these       | identical if it holds the file's bytes, else not comparable |
+| does not tell its size                           | not comparable                                              |
+| other size                                       | different                                                   |
+| same size, `--quick`                             | identical                                                   |
+| static large, with plain segments                | identical, if each segment has the MD5 of the file's range  |
+| static large, with other segments                | not comparable                                              |
+| dynamic large; an ETag that is no MD5            | not comparable                                              |
+| plain                                            | identical, if its MD5 is the file's                         |
+
+Where a line says "identical if", it is different otherwise, unless the line says something else.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum, StrEnum
+from typing import Any
+
+from bulkput import events as ev
+from bulkput.errors import name_text
+from bulkput.model import RemoteObject, Segment
+from bulkput.policy.original import Original, is_md5, original_of
+from bulkput.record import record
+
+
+class Verdict(StrEnum):
+    """What became of one name. The value is the event's name in JSON."""
+
+    IDENTICAL = "identical"
+    DIFFERENT = "different"
+    MISSING = "missing"
+    """Not in the store."""
+    EXTRA = "extra"
+    """Only in the store."""
+    NOT_COMPARABLE = "not_comparable"
+    """There, and nothing proves whether it is the same."""
+    UNREADABLE = "unreadable"
+    """The source could not be read, or changed while it was."""
+
+
+class Need(Enum):
+    """What `judge` has to know before it can say more."""
+
+    HEAD = "what only the object itself tells"
+    MD5 = "the file's MD5"
+    SEGMENTS = "the manifest's segments"
+    PIECES = "the MD5 of each of the file's ranges that the segments stand for"
+
+
+@record
+class Evidence:
+    """A file and an object of its name. `pieces` are MD5s of the file's ranges, as long as the `segments`."""
+
+    size: int
+    row: RemoteObject
+    md5: str | None = None
+    head: RemoteObject | None = None
+    is_gone: bool = False
+    segments: tuple[Segment, ...] | None = None
+    pieces: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """A verdict, and why in a few words; identical needs none."""
+
+    verdict: Verdict
+    why: str = ""
+
+
+_IDENTICAL = Judgement(Verdict.IDENTICAL)
+
+
+def judge(evidence: Evidence, *, is_quick: bool = False) -> Judgement | Need:
+    """The tables above. `is_quick` compares sizes only."""
+    if evidence.is_gone:
+        return Judgement(Verdict.MISSING, "it was listed, and is gone")
+    if evidence.head is None:
+        return _by_row(evidence, evidence.row, is_quick=is_quick)
+    if (original := original_of(evidence.head)) is not None:
+        return _by_original(evidence, original, is_quick=is_quick)
+    if evidence.head.encoding is not None:
+        return _encoded(evidence, evidence.head, is_quick=is_quick)
+    return _by_head(evidence, evidence.head, is_quick=is_quick)
+
+
+def _by_row(evidence: Evidence, row: RemoteObject, *, is_quick: bool) -> Judgement | Need:
+    if row.bytes != evidence.size:
+        return Need.HEAD
+    if is_quick:
+        return _IDENTICAL
+    if evidence.size == 0 or row.large is not None or not is_md5(row.hash):
+        return Need.HEAD
+    if evidence.md5 is None:
+        return Need.MD5
+    return _IDENTICAL if _is_same(evidence.md5, row.hash) else Need.HEAD
+
+
+def _by_original(evidence: Evidence, original: Original, *, is_quick: bool) -> Judgement | Need:
+    if original.size != evidence.size:
+        why = f"{_size_text(evidence.size)} here, compressed in the store from {_size_text(original.size)}"
+        return Judgement(Verdict.DIFFERENT, why)
+    if is_quick:
+        return _IDENTICAL
+    if evidence.md5 is None:
+        return Need.MD5
+    return _IDENTICAL if evidence.md5 == original.md5 else Judgement(Verdict.DIFFERENT, "compressed from another MD5")
+
+
+def _encoded(evidence: Evidence, head: RemoteObject, *, is_quick: bool) -> Judgement | Need:
+    """Sent compressed as it was, or compressed on the way by a program that did not say of what."""
+    if head.bytes == evidence.size:
+        if is_quick:
+            return _IDENTICAL
+        if head.large is None and is_md5(head.hash):
+            if evidence.md5 is None:
+                return Need.MD5
+            if _is_same(evidence.md5, head.hash):
+                return _IDENTICAL
+    return Judgement(Verdict.NOT_COMPARABLE, f"stored with Content-Encoding {head.encoding}, without its source's MD5")
+
+
+def _by_head(evidence: Evidence, head: RemoteObject, *, is_quick: bool) -> Judgement | Need:
+    if head.bytes is None:
+        return Judgement(Verdict.NOT_COMPARABLE, "the store does not tell its size")
+    if head.bytes != evidence.size:
+        return Judgement(Verdict.DIFFERENT, f"{_size_text(evidence.size)} here, {head.bytes} in the store")
+    if is_quick:
+        return _IDENTICAL
+    match head.large:
+        case "static":
+            return _by_segments(evidence)
+        case "dynamic":
+            return Judgement(Verdict.NOT_COMPARABLE, "a dynamic large object of the same size: no MD5 proves its bytes")
+    if not is_md5(head.hash):
+        return Judgement(Verdict.NOT_COMPARABLE, f"of the same size, its ETag {head.hash or '(none)'} is no MD5")
+    if evidence.md5 is None:
+        return Need.MD5
+    return _IDENTICAL if _is_same(evidence.md5, head.hash) else Judgement(Verdict.DIFFERENT, "another MD5")
+
+
+def _by_segments(evidence: Evidence) -> Judgement | Need:
+    segments, pieces = evidence.segments, evidence.pieces
+    if segments is None:
+        return Need.SEGMENTS
+    if any(not is_md5(segment.md5) for segment in segments):
+        return Judgement(Verdict.NOT_COMPARABLE, "a static large object with segments that are not whole objects")
+    total = sum(segment.bytes for segment in segments)
+    if total != evidence.size:
+        return Judgement(Verdict.DIFFERENT, f"{_size_text(evidence.size)} here, {total} in the store's segments")
+    if pieces is None:
+        return Need.PIECES
+    for number, (segment, piece) in enumerate(zip(segments, pieces, strict=True), 1):
+        if not _is_same(piece, segment.md5):
+            return Judgement(Verdict.DIFFERENT, f"another MD5 in segment {number} of {len(segments)}")
+    return _IDENTICAL
+
+
+def _is_same(md5: str, etag: str | None) -> bool:
+    return etag is not None and md5 == etag.lower()
+
+
+def _size_text(size: int) -> str:
+    return f"{size} byte" if size == 1 else f"{size} bytes"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """A name that is not identical. `name` is the object's, `path` the file's; sizes in bytes, MD5 in hex.
+
+    `md5` is None where the file was not read, `remote_hash` is the ETag as the store has it.
+    """
+
+    verdict: Verdict
+    name: str | None = None
+    path: bytes | None = None
+    why: str = ""
+    size: int | None = None
+    remote_size: int | None = None
+    md5: str | None = None
+    remote_hash: str | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """One line of `--json`."""
+        return {
+            "event": self.verdict.value,
+            "name": self.name,
+            "path": None if self.path is None else name_text(self.path),
+            "why": self.why or None,
+            "size": self.size,
+            "remote_size": self.remote_size,
+            "md5": self.md5,
+            "remote_hash": self.remote_hash,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """A verification in numbers. `skipped` entries of the sources are not for upload (filters, links), `ignored`
+    objects not for comparing (filters, or below a directory that could not be read).
+    """
+
+    identical: int
+    different: int
+    missing: int
+    extra: int
+    not_comparable: int
+    unreadable: int
+    skipped: int
+    ignored: int
+    requests: Mapping[str, int]
+    elapsed_s: float
+    is_container_there: bool
+    stopping: ev.Stopping | None
+
+    @property
+    def is_identical(self) -> bool:
+        """Everything was compared, and all of it is the same."""
+        others = self.different + self.missing + self.extra + self.not_comparable + self.unreadable
+        return self.is_container_there and self.stopping is None and not others
+
+    @property
+    def exit_code(self) -> int:
+        """0 everything identical · 1 something is not · 3 the store failed · 130 interrupted."""
+        match self.stopping:
+            case ev.Stopping(cause=ev.StopCause.INTERRUPTED):
+                return 130
+            case ev.Stopping(cause=ev.StopCause.STORE):
+                return 3
+        return 0 if self.is_identical else 1
+
+    def as_json(self) -> dict[str, Any]:
+        """The last line of `--json`."""
+        return {
+            "event": "finished",
+            "identical": self.identical,
+            "different": self.different,
+            "missing": self.missing,
+            "extra": self.extra,
+            "not_comparable": self.not_comparable,
+            "unreadable": self.unreadable,
+            "skipped": self.skipped,
+            "ignored": self.ignored,
+            "requests": dict(self.requests),
+            "elapsed_s": round(self.elapsed_s, 3),
+            "stopped": self.stopping.why if self.stopping else None,
+        }

@@ -1,0 +1,48 @@
+"""What an object that is stored compressed says of the file it was made from.
+
+The store's own size and MD5 are those of the compressed bytes, and compressing again need not give the same bytes.
+So whoever compresses writes down beside them what was compressed, and whoever compares reads it here.
+"""
+
+import re
+from dataclasses import dataclass
+
+from bulkput.model import Fields, RemoteObject
+
+ENCODING = "gzip"
+"""Only with this Content-Encoding is an object a compressed one, whatever else it carries."""
+MD5_FIELD = "Source-Md5"
+"""User metadata, in Swift `X-Object-Meta-Source-Md5`: the file's MD5 in hex."""
+SIZE_FIELD = "Source-Size"
+"""User metadata, in Swift `X-Object-Meta-Source-Size`: the file's size in bytes, decimal."""
+
+_MD5 = re.compile(r"[0-9a-f]{32}")
+
+
+@dataclass(frozen=True, slots=True)
+class Original:
+    """The file before it was compressed: `size` in bytes, `md5` in hex."""
+
+    size: int
+    md5: str
+
+    def as_fields(self) -> Fields:
+        """The metadata that says so."""
+        return ((MD5_FIELD, self.md5), (SIZE_FIELD, str(self.size)))
+
+
+def original_of(head: RemoteObject) -> Original | None:
+    """What `head` says it was made from; None where it is not compressed, or does not say it completely."""
+    if head.encoding is None or head.encoding.strip().lower() != ENCODING:
+        return None
+    meta = {name.lower(): value.strip() for name, value in head.meta}
+    md5 = meta.get(MD5_FIELD.lower(), "").lower()
+    size = meta.get(SIZE_FIELD.lower(), "")
+    if not is_md5(md5) or not (size.isascii() and size.isdigit()):
+        return None
+    return Original(int(size), md5)
+
+
+def is_md5(text: str | None) -> bool:
+    """Whether an ETag can be the MD5 of bytes: not so `<hex>-3`, what S3 gives for an object sent in three parts."""
+    return text is not None and _MD5.fullmatch(text.lower()) is not None

@@ -1,0 +1,104 @@
+"""Which objects the sources of an upload claim, and under which names: what is compared, and what is none of ours.
+
+* A directory claims everything below the destination's prefix: what it lacks is extra. Lone files claim just their own
+  names, and what else lies beside them is not looked at.
+* A filter claims nothing of what it excludes: it applies to the objects' names as it does to the files', or what an
+  upload with `--exclude` had left alone would be extra.
+* Where a source could not be read, nothing is known about what it should have given.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from urllib.parse import unquote_to_bytes
+
+from bulkput.errors import SourceError
+from bulkput.options import NamingOptions, WalkOptions
+from bulkput.policy.filters import Filters
+from bulkput.policy.naming import object_name
+
+_DIRECTORIES_KEPT = 4_096
+"""Directories whose exclusion is remembered: objects come in order, so those above the last one are enough."""
+
+
+@dataclass(frozen=True, slots=True)
+class Root:
+    """A source: `name` is what its only file is called, empty for a directory."""
+
+    path: bytes
+    name: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Made by `scope_of`. `listing_prefix` begins the names of all objects that are claimed; `is_whole`: and all that
+    begin so are claimed."""
+
+    naming: NamingOptions
+    is_whole: bool
+    listing_prefix: str
+    _roots: tuple[Root, ...]
+    _filters: Filters | None
+    _enters: Callable[[bytes], bool]
+
+    def key(self, name: bytes) -> str:
+        """The object name of the file `name`, as an upload has it. Raises SourceError for one that makes none."""
+        naming = self.naming
+        return naming.prefix if naming.is_exact else object_name(name, prefix=naming.prefix, encode=naming.encode)
+
+    def place(self, path: bytes) -> bytes:
+        """Where in the bytewise order of the keys something of the sources is that could not be read.
+
+        The object of that name, and all below it as a directory, are unknown. For a source as a whole that is
+        everything below the prefix.
+        """
+        prefix = self.naming.prefix.encode()
+        for root in self._roots:
+            if path == root.path and not root.name:
+                return prefix.removesuffix(b"/")
+            base = root.path if root.path.endswith(b"/") else root.path + b"/"
+            if path == root.path or path.startswith(base):
+                name = root.name or path[len(base) :]
+                try:
+                    return self.key(name).encode()
+                except SourceError:
+                    return prefix + name
+        return prefix + path
+
+    def claims(self, key: str) -> bool:
+        """Whether the filters would take a file of this object's name, given that it begins with the prefix."""
+        if self._filters is None:
+            return True
+        rest = key[len(self.naming.prefix) :]
+        name = unquote_to_bytes(rest) if self.naming.encode == "percent" else rest.encode("utf-8", "surrogatepass")
+        above = (name[:end] for end, byte in enumerate(name) if byte == ord("/"))
+        return all(map(self._enters, above)) and self._filters.takes_file(name)
+
+
+def scope_of(roots: Iterable[Root], naming: NamingOptions, walk: WalkOptions) -> Scope:
+    """Raises UsageError for a pattern that is not gitignore syntax."""
+    # The longest path first: of nested sources, the nearest says what its file is called.
+    every = tuple(sorted(roots, key=lambda root: len(root.path), reverse=True))
+    filters = Filters(walk)
+    is_whole = any(not root.name for root in every)
+    return Scope(
+        naming=naming,
+        is_whole=is_whole,
+        listing_prefix=naming.prefix if is_whole else _common(naming, [root.name for root in every]),
+        _roots=every,
+        _filters=filters if walk.include or walk.exclude else None,
+        _enters=lru_cache(_DIRECTORIES_KEPT)(filters.enters_directory),
+    )
+
+
+def _common(naming: NamingOptions, names: Sequence[bytes]) -> str:
+    """What the keys of all these files begin with."""
+    if naming.is_exact:
+        return naming.prefix
+    try:
+        keys = [object_name(name, prefix=naming.prefix, encode=naming.encode) for name in names]
+    except SourceError:
+        return naming.prefix
+    first, last = min(keys), max(keys)
+    same = next((n for n, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), len(first))
+    return first[:same]

@@ -1,0 +1,46 @@
+"""Findings in the order of their object names, where that is not the order of the file names: with escaped names (a
+byte 0xFF sorts last, its `%FF` does not).
+
+They are sorted on disk, in a temporary database that SQLite makes in TMPDIR (about 200 bytes for each) and removes with
+the connection; its sorter holds a few MiB in memory, whatever their number.
+"""
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from typing import Any
+
+from bulkput.errors import SourceError
+from bulkput.model import Found, SourceFile
+
+_TABLE = (
+    "CREATE TABLE found (key BLOB, path BLOB, name BLOB, size INT, mtime INT, target BLOB, problem TEXT, detail TEXT)"
+)
+
+
+def by_key(source: Iterator[Found], key: Callable[[SourceFile | SourceError], bytes]) -> Iterator[Found]:
+    """Files and errors in bytewise order of `key`, once the source has ended; anything else at once."""
+    # Whoever drops the iterator may do so in another thread than the one that iterates.
+    with closing(sqlite3.connect("", check_same_thread=False)) as database:
+        database.execute("PRAGMA journal_mode = OFF")
+        database.execute(_TABLE)
+        for found in source:
+            if isinstance(found, SourceFile | SourceError):
+                database.execute("INSERT INTO found VALUES (?, ?, ?, ?, ?, ?, ?, ?)", _row(key(found), found))
+            else:
+                yield found
+        for row in database.execute("SELECT * FROM found ORDER BY key, rowid"):
+            yield _found(row)
+
+
+def _row(key: bytes, found: SourceFile | SourceError) -> tuple[Any, ...]:
+    if isinstance(found, SourceError):
+        return key, found.path, None, None, None, None, found.problem, found.detail
+    return key, found.path, found.name, found.size, found.mtime_ns, found.target, None, None
+
+
+def _found(row: tuple[Any, ...]) -> SourceFile | SourceError:
+    _, path, name, size, mtime_ns, target, problem, detail = row
+    if problem is not None:
+        return SourceError(path, problem, detail)
+    return SourceFile(path, name, size, mtime_ns, target)

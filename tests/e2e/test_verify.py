@@ -1,0 +1,317 @@
+"""`bulkput verify` against the devserver. Each test is headed by the command that it covers."""
+
+import asyncio
+import gzip
+import hashlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+
+import bulkput as library
+from bulkput.devserver import DevServer, Handler
+from bulkput.devserver.content import MemoryContent
+from bulkput.devserver.record import StoredObject
+from bulkput.engine.run import open_store
+from bulkput.model import ObjectHeaders
+from bulkput.options import UploadOptions, WireOptions
+from bulkput.policy.compare import Finding, Verdict
+from tests.conftest import environ_of
+from tests.contract.suite import whole
+from tests.e2e.cli import Ran, bulkput
+from tests.servers.devserver import devserver_process
+from tests.servers.swift import RealSwift
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[RealSwift]:
+    with devserver_process() as running:
+        yield running
+
+
+@pytest.fixture
+def environ(server: RealSwift) -> Mapping[str, str]:
+    return server.environment
+
+
+@pytest.fixture
+def url() -> str:
+    return f"swift://c-{uuid.uuid4().hex[:8]}"
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """Six files in three levels, one of them empty, one larger than the buffer, two that sort around `/`."""
+    root = tmp_path / "tree"
+    (root / "a" / "b").mkdir(parents=True)
+    for name in ("one.txt", "a/two.html", "a-b", "a0"):
+        (root / name).write_text(name)
+    (root / "empty").touch()
+    (root / "a" / "b" / "three.bin").write_bytes(os.urandom(2_500_000))
+    return root
+
+
+def test_what_was_uploaded_is_identical(environ: Mapping[str, str], url: str, tree: Path) -> None:
+    """bulkput verify TREE swift://c/p: exit 0, nothing on stdout, one listing and a HEAD for the empty file"""
+    assert bulkput("upload", tree, f"{url}/p", environ=environ).exit_code == 0
+    ran = bulkput("verify", tree, f"{url}/p", environ=environ)
+    assert (ran.exit_code, ran.out) == (0, ""), ran.err
+    assert ran.err.startswith("6 identical; 4 requests in ")
+    ran = bulkput("verify", tree, f"{url}/p/", "--json", "-q", environ=environ)
+    assert ran.err == ""
+    (finished,) = ran.rows
+    assert (finished["event"], finished["identical"], finished["requests"]) == ("finished", 6, {"GET": 3, "HEAD": 1})
+
+
+def test_each_difference_is_a_line(environ: Mapping[str, str], url: str, tree: Path) -> None:
+    """bulkput verify TREE swift://c/p: exit 1; by --quick what has the same size is the same"""
+    assert bulkput("upload", tree, f"{url}/p", environ=environ).exit_code == 0
+    (tree / "a0").unlink()
+    (tree / "new\nline").write_text("new")
+    (tree / "one.txt").write_text("ONE.TXT")
+    (tree / "a" / "two.html").write_text("longer than before")
+    with (tree / "a" / "b" / "three.bin").open("r+b") as file:
+        file.seek(2_000_000)
+        file.write(bytes(64))
+    ran = bulkput("verify", tree, f"{url}/p", environ=environ)
+    assert ran.exit_code == 1
+    by_size = {"extra p/a0", "missing p/new\\nline", "different p/a/two.html (18 bytes here, 10 in the store)"}
+    by_md5 = {"different p/one.txt (another MD5)", "different p/a/b/three.bin (another MD5)"}
+    assert set(ran.out.splitlines()) == by_size | by_md5
+    assert ran.err.startswith("2 identical, 3 different, 1 missing, 1 extra; ")
+    quick = bulkput("verify", "--quick", tree, f"{url}/p", environ=environ)
+    assert (quick.exit_code, set(quick.out.splitlines())) == (1, by_size)
+
+
+def test_json_has_what_a_program_wants_to_know(environ: Mapping[str, str], url: str, tree: Path) -> None:
+    """bulkput verify --json: both sizes, both hashes, the numbers last"""
+    assert bulkput("upload", tree, url, environ=environ).exit_code == 0
+    (tree / "one.txt").write_text("ONE.TXT")
+    (tree / "a0").unlink()
+    ran = bulkput("verify", "--json", tree, url, environ=environ)
+    *findings, finished = ran.rows
+    assert sorted(findings, key=lambda row: row["name"]) == [
+        {
+            "event": "extra", "name": "a0", "path": None, "why": None, "size": None, "remote_size": 2,
+            "md5": None, "remote_hash": hashlib.md5(b"a0").hexdigest(),
+        },
+        {
+            "event": "different", "name": "one.txt", "path": str(tree / "one.txt"), "why": "another MD5", "size": 7,
+            "remote_size": 7, "md5": hashlib.md5(b"ONE.TXT").hexdigest(),
+            "remote_hash": hashlib.md5(b"one.txt").hexdigest(),
+        },
+    ]  # fmt: skip
+    assert (finished["identical"], finished["different"], finished["extra"], finished["stopped"]) == (4, 1, 1, None)
+
+
+def test_filters_keep_excluded_objects_from_being_extra(environ: Mapping[str, str], url: str, tree: Path) -> None:
+    """bulkput verify --exclude --include: on both sides"""
+    assert bulkput("upload", tree, url, environ=environ).exit_code == 0
+    shutil.rmtree(tree / "a")
+    assert bulkput("verify", tree, url, environ=environ).out.splitlines() == ["extra a/b/three.bin", "extra a/two.html"]
+    for flags in (("--exclude", "a/"), ("--include", "*.txt"), ("--exclude", "*.bin", "--exclude", "*.html")):
+        ran = bulkput("verify", *flags, tree, url, environ=environ)
+        assert (ran.exit_code, ran.out) == (0, ""), flags
+
+
+def test_names_that_are_not_utf8(environ: Mapping[str, str], url: str, tree: Path) -> None:
+    """bulkput verify --encode-names: as it was uploaded; escapes sort otherwise than what they stand for"""
+    for name in (b"\xff", b"%", b"a%b", b"\xc3\xa9", b"a\xfe/x", b"~"):
+        path = os.fsencode(tree) + b"/" + name
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "wb") as file:
+            file.write(name)
+    assert bulkput("upload", "--encode-names", "percent", tree, f"{url}/p", environ=environ).exit_code == 0
+    ran = bulkput("verify", "--encode-names", "percent", tree, f"{url}/p", environ=environ)
+    assert (ran.exit_code, ran.out) == (0, ""), ran.err
+    ran = bulkput("verify", "--encode-names", "percent", "--exclude", "a*", tree, f"{url}/p", environ=environ)
+    assert (ran.exit_code, ran.out) == (0, ""), ran.err
+    ran = bulkput("verify", tree, f"{url}/p", environ=environ)
+    assert ran.exit_code == 1
+    why = "name: its name is not UTF-8; --encode-names percent uploads it under an escaped name"
+    assert f"unreadable {tree}/\\xff: {why}" in ran.out.splitlines()
+    assert "extra p/%FF" in ran.out.splitlines()
+
+
+@pytest.mark.parametrize(("destination", "other"), [("/p/", 0), ("/p", 1), ("", 0), ("/one.txt", 1)])
+def test_lone_files_are_compared_without_what_lies_beside_them(
+    environ: Mapping[str, str], url: str, tree: Path, destination: str, other: int
+) -> None:
+    """bulkput verify FILE swift://c[/[NAME|PREFIX/]]: a destination that names an object is that object"""
+    for arguments in ((tree, url), (tree, f"{url}/p"), (tree / "one.txt", f"{url}{destination}")):
+        assert bulkput("upload", *arguments, environ=environ).exit_code == 0
+    ran = bulkput("verify", tree / "one.txt", f"{url}{destination}", environ=environ)
+    assert (ran.exit_code, ran.err[:12]) == (0, "1 identical;"), ran.out
+    assert bulkput("verify", tree / "a-b", f"{url}{destination}", environ=environ).exit_code == other
+
+
+def test_two_files_below_a_prefix(environ: Mapping[str, str], url: str, tree: Path) -> None:
+    """bulkput verify FILE FILE swift://c: what is between them is not extra, what is missing is"""
+    assert bulkput("upload", tree, url, environ=environ).exit_code == 0
+    (tree / "two").write_text("two")
+    ran = bulkput("verify", tree / "two", tree / "a-b", url, environ=environ)
+    assert (ran.exit_code, ran.out) == (1, "missing two\n")
+
+
+def test_a_container_that_is_not_there_lacks_everything(environ: Mapping[str, str], url: str, tree: Path) -> None:
+    """bulkput verify TREE swift://nope: says so, exit 1, like rclone check"""
+    ran = bulkput("verify", tree, url, environ=environ)
+    assert (ran.exit_code, len(ran.out.splitlines())) == (1, 6)
+    assert f"the container of {url} is not there" in ran.err
+
+
+def test_what_cannot_be_verified_is_one_sentence(environ: Mapping[str, str], url: str, tree: Path) -> None:
+    """bulkput verify to plain HTTP, without DEST, without a source: exit 2"""
+    for arguments, why in (
+        ((tree, "http://127.0.0.1:1/x/"), "cannot verify http://127.0.0.1:1/x/: plain HTTP has no listing"),
+        ((tree / "one.txt", "http://127.0.0.1:1/x/"), "cannot verify http://127.0.0.1:1/x/: plain HTTP has no listing"),
+        ((tree,), "verify wants one SOURCE or more, and a DEST"),
+        ((tree / "absent", url), "No such file or directory"),
+    ):
+        ran = bulkput("verify", *arguments, environ=environ)
+        assert (ran.exit_code, ran.out, len(ran.err.splitlines())) == (2, "", 1)
+        assert why in ran.err
+
+
+def test_a_store_that_refuses_is_exit_3(environ: Mapping[str, str], url: str, tree: Path) -> None:
+    """bulkput verify with a token that is not accepted"""
+    token = {"OS_STORAGE_URL": environ["ST_AUTH"].replace("auth/v1.0", "v1/AUTH_test"), "OS_AUTH_TOKEN": "stale"}
+    ran = bulkput("verify", "--json", tree, url, environ=token)
+    assert ran.exit_code == 3
+    assert "stopped: " in ran.err and "OS_AUTH_TOKEN is not accepted any more" in ran.err
+    (finished,) = ran.rows
+    assert (finished["identical"], finished["missing"]) == (0, 0)
+    assert "OS_AUTH_TOKEN" in finished["stopped"]
+
+
+def test_compressed_objects_are_compared_by_what_they_say_of_their_source(
+    environ: Mapping[str, str], url: str, tree: Path
+) -> None:
+    """bulkput verify: Content-Encoding gzip with Source-Md5 and Source-Size; without them nothing is proven"""
+    for name in ("one.txt", "a-b", "a0"):
+        content = (tree / name).read_bytes()
+        (packed := tree.parent / "packed").write_bytes(gzip.compress(content))
+        meta = ["--meta", f"Source-Md5:{hashlib.md5(content).hexdigest()}", "--meta", f"Source-Size:{len(content)}"]
+        flags = ["--header", "Content-Encoding: gzip", *(meta if name != "a0" else [])]
+        assert bulkput("upload", packed, f"{url}/{name}", *flags, environ=environ).exit_code == 0
+    (tree / "a-b").write_text("A-B")
+    ran = bulkput("verify", *(tree / name for name in ("one.txt", "a-b", "a0")), url, environ=environ)
+    assert sorted(ran.out.splitlines()) == [
+        "different a-b (compressed from another MD5)",
+        "not comparable a0 (stored with Content-Encoding gzip, without its source's MD5)",
+    ]
+    assert (ran.exit_code, ran.err[:12]) == (1, "1 identical,")
+    assert bulkput("verify", "--quick", tree / "one.txt", tree / "a-b", url, environ=environ).exit_code == 0
+
+
+def test_an_interrupt_says_nothing_of_what_was_not_looked_at(tmp_path: Path) -> None:
+    """bulkput verify, then Ctrl-C: exit 130, and no file is called missing or extra for it"""
+    with devserver_process("--latency", "head=0.2") as server:
+        for n in range(300):
+            (tmp_path / f"{n:03d}").write_text(str(n))
+        assert bulkput("upload", tmp_path, "swift://c", environ=server.environment).exit_code == 0
+        for n in range(300):
+            (tmp_path / f"{n:03d}").write_text("longer than before")
+        command = [
+            sys.executable,
+            "-m",
+            "bulkput",
+            "verify",
+            str(tmp_path),
+            "swift://c",
+            "--concurrency",
+            "1",
+            "--json",
+        ]
+        with subprocess.Popen(
+            command,
+            env={**os.environ, **server.environment, "PYTHONUNBUFFERED": "1"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as running:
+            assert running.stdout is not None
+            assert '"different"' in running.stdout.readline()
+            running.send_signal(signal.SIGINT)
+            out, err = running.communicate(timeout=30)
+        assert running.returncode == 130, err
+        assert '"missing": 0, "extra": 0' in out.splitlines()[-1]
+        assert "stopped: interrupted" in err
+
+
+async def test_25_000_objects_take_four_listing_requests(devserver: DevServer, tmp_path: Path) -> None:
+    """bulkput verify TREE swift://c: three pages, the empty one after them, the login; not one HEAD"""
+    names = [f"{n // 1000:02d}/{n:05d}" for n in range(25_000)]
+    await devserver.store.create("many", ())
+    container = devserver.store.containers["many"]
+    content, etag = MemoryContent((b"x",)), hashlib.md5(b"x").hexdigest()
+    for name in names:
+        container.enter(StoredObject(name, 1, etag, "text/plain", 1e9, (), content))
+
+    def verified() -> Ran:
+        """In a thread, since the store is in this one."""
+        (tmp_path / "x").write_bytes(b"x")
+        for n in range(25):
+            (tmp_path / "tree" / f"{n:02d}").mkdir(parents=True)
+        for name in names:  # a new file each would take ten times as long
+            os.link(tmp_path / "x", tmp_path / "tree" / name)
+        return bulkput("verify", "--json", tmp_path / "tree", "swift://many", environ=environ_of(devserver))
+
+    ran = await asyncio.to_thread(verified)
+    (finished,) = ran.rows
+    assert (ran.exit_code, finished["identical"], finished["requests"]) == (0, 25_000, {"GET": 5})
+
+
+async def test_what_vanishes_while_it_is_compared_is_unreadable(tmp_path: Path) -> None:
+    """bulkput.verify: not missing, not identical, and its object is not extra"""
+    for name in ("a", "b", "c"):
+        (tmp_path / name).write_text(name)
+
+    async def intercept(request: web.BaseRequest, handler: Handler) -> web.StreamResponse:
+        # The walk has read the directory by then: it gave the first file before anything was asked for.
+        if "prefix=" in request.raw_path:
+            (tmp_path / "b").unlink(missing_ok=True)
+        return await handler(request)
+
+    async with DevServer(intercept=intercept) as server:
+        await library.upload(tmp_path, "swift://c", environ=environ_of(server))
+        findings: list[Finding] = []
+        comparison = await library.verify(tmp_path, "swift://c", on_finding=findings.append, environ=environ_of(server))
+    (finding,) = findings
+    assert (finding.verdict, finding.path) == (Verdict.UNREADABLE, os.fsencode(tmp_path / "b"))
+    assert finding.why.startswith("vanished: ")
+    assert (comparison.identical, comparison.exit_code) == (2, 1)
+
+
+async def test_an_object_that_cannot_be_looked_at_is_not_comparable(tmp_path: Path) -> None:
+    """bulkput.verify: one HEAD that fails for good costs that object only"""
+    for name in ("a", "b"):
+        (tmp_path / name).write_text("here")
+
+    async def intercept(request: web.BaseRequest, handler: Handler) -> web.StreamResponse:
+        if request.method == "HEAD" and request.path.endswith("/a"):
+            return web.Response(status=400)
+        return await handler(request)
+
+    findings: list[Finding] = []
+    async with DevServer(intercept=intercept) as server:
+        async with open_store("swift://c", environ=environ_of(server)) as (store, _):
+            await store.prepare()
+            for name in ("a", "b"):
+                await store.put(name, whole(b"there"), ObjectHeaders())
+        comparison = await library.verify(
+            tmp_path,
+            "swift://c",
+            options=UploadOptions(wire=WireOptions(concurrency=2)),
+            on_finding=findings.append,
+            environ=environ_of(server),
+        )
+    assert (comparison.different, comparison.not_comparable, comparison.exit_code) == (1, 1, 1)
+    assert any(finding.verdict is Verdict.NOT_COMPARABLE and "stat a: 400" in finding.why for finding in findings)

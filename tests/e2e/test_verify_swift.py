@@ -1,0 +1,160 @@
+"""`bulkput verify` against a real Swift: the same as rclone says, and what is true of large objects."""
+
+import http.client
+import json
+import os
+import subprocess
+import uuid
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import pytest
+
+from tests.e2e.cli import bulkput
+from tests.servers.swift import SCRIPT, RealSwift
+
+pytestmark = [pytest.mark.swift, pytest.mark.timeout(180)]
+Put = Callable[..., None]
+CLIENT = SCRIPT.parents[1] / ".tools" / "swift-venv" / "bin" / "swift"
+
+
+@pytest.fixture
+def container() -> str:
+    return f"v-{uuid.uuid4().hex[:8]}"
+
+
+@pytest.fixture
+def put(swift: RealSwift, container: str) -> Put:
+    """`put(name, body, query, **headers)`: one PUT of nobody's client, into `container` or below it."""
+    _, headers, _ = _ask("GET", swift.auth_url, {"X-Auth-User": swift.user, "X-Auth-Key": swift.key})
+
+    def put(name: str, body: bytes = b"", query: str = "", fields: Mapping[str, str] | None = None) -> None:
+        url = f"{headers['X-Storage-Url']}/{container}{'/' + quote(name) if name else ''}{query}"
+        status, _, text = _ask("PUT", url, {"X-Auth-Token": headers["X-Auth-Token"], **(fields or {})}, body)
+        assert status in (201, 202), (status, text)
+
+    put("")
+    return put
+
+
+def _ask(method: str, url: str, headers: Mapping[str, str], body: bytes = b"") -> tuple[int, Mapping[str, str], bytes]:
+    parts = urlsplit(url)
+    connection = http.client.HTTPConnection(parts.netloc, timeout=30)
+    try:
+        connection.request(method, url.partition(parts.netloc)[2], body, dict(headers))
+        answer = connection.getresponse()
+        return answer.status, answer.headers, answer.read()
+    finally:
+        connection.close()
+
+
+def verified(swift: RealSwift, tree: Path, url: str, *flags: str) -> tuple[int, dict[str, str], dict[str, Any]]:
+    """Exit code, verdict by name, numbers."""
+    ran = bulkput("verify", "--json", *flags, tree, url, environ=swift.environment)
+    *findings, finished = ran.rows
+    return ran.exit_code, {row["name"]: row["event"] for row in findings}, finished
+
+
+def test_verdicts_are_those_of_rclone(swift: RealSwift, container: str, tmp_path: Path) -> None:
+    """bulkput verify TREE swift://c/p, and rclone check --combined: changed, removed, added here and there"""
+    tree = tmp_path / "tree"
+    (tree / "sub").mkdir(parents=True)
+    for n in range(12):
+        (tree / ("sub" if n % 2 else "") / f"{n}").write_text(f"file {n}")
+    url = f"swift://{container}/p"
+    assert bulkput("upload", tree, url, environ=swift.environment).exit_code == 0
+    assert verified(swift, tree, url)[:2] == (0, {})
+
+    (tree / "0").write_text("FILE 0")
+    (tree / "sub" / "1").write_text("another size")
+    (tree / "2").unlink()
+    (tree / "sub-new").write_text("new")
+    (tmp_path / "added").write_text("added in the store")
+    assert bulkput("upload", tmp_path / "added", f"{url}/", environ=swift.environment).exit_code == 0
+
+    environ = {"RCLONE_CONFIG": os.devnull, "RCLONE_SWIFT_AUTH": swift.auth_url}
+    environ |= {"RCLONE_SWIFT_USER": swift.user, "RCLONE_SWIFT_KEY": swift.key}
+    judged = subprocess.run(
+        ["rclone", "check", "--combined", "-", str(tree), f":swift:{container}/p"],
+        env={**os.environ, **environ},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    events = {"*": "different", "+": "missing", "-": "extra"}
+    lines = [line.split(" ", 1) for line in judged.stdout.splitlines()]
+    theirs = {f"p/{name}": events[sign] for sign, name in lines if sign != "="}
+    code, ours, finished = verified(swift, tree, url)
+    assert len(theirs) == 5
+    assert (code, ours) == (1, theirs)
+    assert finished["identical"] == sum(sign == "=" for sign, _ in lines) == 9
+    assert finished["requests"] == {"GET": 3, "HEAD": 2}  # login, a page, the empty one; two that differ
+
+
+def test_large_objects_of_swiftclient(swift: RealSwift, container: str, tmp_path: Path) -> None:
+    """swift upload -S, static and dynamic: the static one is proven by its segments, the dynamic one by nothing"""
+    for name in ("static", "dynamic", "cut"):
+        (tmp_path / name).write_bytes(os.urandom(2_500_000))
+    for flag, name in (("--use-slo", "static"), ("--use-dlo", "dynamic"), ("--use-dlo", "cut")):
+        command = [str(CLIENT), "-q", "upload", "-S", "1000000", flag, container, name]
+        subprocess.run(command, cwd=tmp_path, env={**os.environ, **swift.environment}, check=True)
+    url = f"swift://{container}"
+    code, findings, finished = verified(swift, tmp_path, url)
+    assert (code, findings) == (1, {"dynamic": "not_comparable", "cut": "not_comparable"})
+    assert finished["identical"] == 1
+    assert verified(swift, tmp_path, url, "--quick")[:2] == (0, {})
+
+    with (tmp_path / "static").open("r+b") as file:
+        file.seek(1_999_999)
+        file.write(b"\0\1\2\3")
+    (tmp_path / "dynamic").write_bytes(b"short")
+    (tmp_path / "cut").write_bytes(b"")  # as empty as a dynamic large object is in a listing
+    code, findings, _ = verified(swift, tmp_path, url)
+    assert (code, findings) == (1, {"static": "different", "dynamic": "different", "cut": "different"})
+
+
+def test_segments_that_are_not_whole_objects_prove_nothing(
+    swift: RealSwift, container: str, tmp_path: Path, put: Put
+) -> None:
+    """A range, a nested large object, bytes in the manifest: not comparable; whole segments beside them are"""
+    put("segment", b"0123456789")
+    whole, half = {"path": f"/{container}/segment"}, {"path": f"/{container}/segment", "range": "0-4"}
+    manifests = {
+        "whole": ([whole, whole], b"0123456789" * 2),
+        "range": ([whole, half], b"012345678901234"),
+        "nested": ([{"path": f"/{container}/whole"}, whole], b"0123456789" * 3),
+        "inline": ([whole, {"data": "YWJj"}], b"0123456789abc"),
+    }
+    for name, (manifest, content) in manifests.items():
+        put(name, json.dumps(manifest).encode(), "?multipart-manifest=put")
+        (tmp_path / name).write_bytes(content)
+    (tmp_path / "segment").write_bytes(b"0123456789")
+    code, findings, finished = verified(swift, tmp_path, f"swift://{container}")
+    assert (code, findings) == (1, dict.fromkeys(("range", "nested", "inline"), "not_comparable"))
+    assert finished["identical"] == 2
+    for name in manifests:
+        with (tmp_path / name).open("ab") as file:
+            file.write(b"more")
+    _, findings, _ = verified(swift, tmp_path, f"swift://{container}")
+    assert findings == dict.fromkeys(manifests, "different")
+
+
+def test_links_and_compressed_objects_are_what_a_get_of_them_gives(
+    swift: RealSwift, container: str, tmp_path: Path, put: Put
+) -> None:
+    """A symlink is listed as empty; its HEAD is that of its target. Compressed ones say what they were."""
+    md5 = "781e5e245d69b566979b86e28d23f2c7"  # of 0123456789
+    put("target", b"0123456789")
+    put("link", b"", fields={"X-Symlink-Target": f"{container}/target", "Content-Type": "application/symlink"})
+    put("empty", b"", fields={"X-Symlink-Target": f"{container}/target", "Content-Type": "application/symlink"})
+    packed = {"Content-Encoding": "gzip", "X-Object-Meta-Source-Md5": md5, "X-Object-Meta-Source-Size": "10"}
+    put("packed", b"whatever gzip made of it", fields=packed)
+    put("other", b"whatever gzip made of it", fields={**packed, "X-Object-Meta-Source-Md5": md5[::-1]})
+    for name in ("target", "link", "packed", "other"):
+        (tmp_path / name).write_bytes(b"0123456789")
+    (tmp_path / "empty").touch()
+    code, findings, finished = verified(swift, tmp_path, f"swift://{container}")
+    assert (code, findings) == (1, {"empty": "different", "other": "different"})
+    assert finished["identical"] == 3

@@ -1,0 +1,82 @@
+"""The merge join is what comparing two dictionaries would be, for any names; sorting on disk is sorting."""
+
+from collections.abc import AsyncGenerator, Iterable
+from typing import TypeVar
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bulkput.engine.join import Here, Pair, There, joined
+from bulkput.errors import SourceError
+from bulkput.model import Reason, RemoteObject, Skip, SourceFile
+from bulkput.policy.naming import object_name
+from bulkput.sources.by_key import by_key
+
+T = TypeVar("T")
+names = st.text(st.sampled_from("ab/-0é🚀"), max_size=5).map(str.encode) | st.binary(max_size=3)
+"""Names that sort around `/`, and any bytes."""
+
+
+async def stream(items: Iterable[T]) -> AsyncGenerator[T, None]:
+    for item in items:
+        yield item
+
+
+def file(name: bytes) -> SourceFile:
+    return SourceFile(b"/" + name, name, 1, 2)
+
+
+def row(name: bytes) -> RemoteObject:
+    return RemoteObject(name.decode("utf-8", "surrogateescape"), 1, None, None, None)
+
+
+async def join(here: Iterable[Here], there: Iterable[bytes], *, is_whole: bool = True) -> list[Pair]:
+    rows = [There(name, row(name)) for name in sorted(there)]
+    return [pair async for pair in joined(stream(here), stream(rows), is_whole=is_whole)]
+
+
+@given(st.sets(names), st.sets(names))
+async def test_a_merge_join_equals_comparing_dictionaries(here: set[bytes], there: set[bytes]) -> None:
+    """Each name once, in order, with its file and its object."""
+    pairs = await join([Here(name, file(name)) for name in sorted(here)], there)
+    assert pairs == [
+        Pair(name, file(name) if name in here else None, row(name) if name in there else None)
+        for name in sorted(here | there)
+    ]
+
+
+@given(st.sets(names), st.sets(names))
+async def test_a_join_with_lone_files_has_only_their_names(here: set[bytes], there: set[bytes]) -> None:
+    """What else is in the store is not ours."""
+    pairs = await join([Here(name, file(name)) for name in sorted(here)], there, is_whole=False)
+    assert [(pair.key, pair.row is not None) for pair in pairs] == [(name, name in there) for name in sorted(here)]
+
+
+@given(st.sets(names), st.sets(names), st.data())
+async def test_nothing_is_extra_where_the_source_could_not_be_read(
+    here: set[bytes], there: set[bytes], data: st.DataObject
+) -> None:
+    """The name itself and all below it as a directory are unknown; everything else is as if it had not been there."""
+    unknown = data.draw(st.sets(st.sampled_from(sorted(here)))) if here else set()
+    items = [Here(name, None if name in unknown else file(name)) for name in sorted(here)]
+    pairs = await join(items, there)
+    assert {pair.key for pair in pairs} == (here - unknown) | there
+    for pair in pairs:
+        covers = any(not up or pair.key == up or pair.key.startswith(up + b"/") for up in unknown)
+        assert pair.is_unknown is (covers and pair.file is None)
+
+
+@given(st.lists(names, unique=True))
+def test_sorting_by_key_is_sorting(found: list[bytes]) -> None:
+    """Files and errors come back as they were, by their escaped names; what is skipped comes at once."""
+
+    def key(item: SourceFile | SourceError) -> bytes:
+        return object_name(item.path[1:], prefix="p/", encode="percent").encode()
+
+    files = [SourceFile(b"/" + name, name, 2**40, -1, b"/target" if name else None) for name in found]
+    errors = [SourceError(b"/" + name, "unreadable", "no") for name in found]
+    skip = Skip(b"/z", b"z", Reason.EXCLUDED)
+    first, *rest = by_key(iter([*files, *errors, skip]), key)
+    assert first is skip
+    assert [item for item in rest if isinstance(item, SourceFile)] == sorted(files, key=key)
+    assert [str(item) for item in rest if isinstance(item, SourceError)] == [str(e) for e in sorted(errors, key=key)]

@@ -1,0 +1,159 @@
+"""The tables of `policy/compare.py`, row by row."""
+
+from dataclasses import replace
+
+import pytest
+
+from bulkput import events as ev
+from bulkput.model import RemoteObject, Segment
+from bulkput.policy.compare import Comparison, Evidence, Judgement, Need, Verdict, judge
+
+MD5, OTHER, EMPTY = "a" * 32, "b" * 32, "d41d8cd98f00b204e9800998ecf8427e"
+ROW = RemoteObject("x", 10, MD5, None, None)
+META = (("Source-Md5", MD5), ("Source-Size", "10"))
+GZIP = replace(ROW, bytes=7, hash=OTHER, encoding="gzip", meta=META)
+STATIC = replace(ROW, hash=OTHER, large="static")
+DYNAMIC = replace(ROW, hash=OTHER, large="dynamic")
+SEGMENTS = (Segment(6, MD5), Segment(4, OTHER))
+
+
+def verdict(evidence: Evidence, *, is_quick: bool = False) -> Verdict | Need:
+    step = judge(evidence, is_quick=is_quick)
+    return step.verdict if isinstance(step, Judgement) else step
+
+
+@pytest.mark.parametrize(
+    ("row", "md5", "expected", "quick"),
+    [
+        (ROW, None, Need.MD5, Verdict.IDENTICAL),
+        (ROW, MD5, Verdict.IDENTICAL, Verdict.IDENTICAL),
+        (replace(ROW, hash=MD5.upper()), MD5, Verdict.IDENTICAL, Verdict.IDENTICAL),
+        (ROW, OTHER, Need.HEAD, Verdict.IDENTICAL),
+        (replace(ROW, bytes=11), None, Need.HEAD, Need.HEAD),
+        (replace(ROW, bytes=None), None, Need.HEAD, Need.HEAD),
+        (replace(ROW, hash=None), None, Need.HEAD, Verdict.IDENTICAL),
+        (replace(ROW, hash=f"{MD5}-2"), None, Need.HEAD, Verdict.IDENTICAL),
+        (replace(ROW, large="static"), None, Need.HEAD, Verdict.IDENTICAL),
+    ],
+)
+def test_a_row_decides_what_it_proves_and_no_more(
+    row: RemoteObject, md5: str | None, expected: object, quick: object
+) -> None:
+    """Size and MD5 are the same: identical. All else takes a HEAD; by sizes alone only another size does."""
+    evidence = Evidence(10, row, md5)
+    assert verdict(evidence) is expected
+    assert verdict(evidence, is_quick=True) is quick
+
+
+def test_an_empty_row_proves_nothing() -> None:
+    """A link and the head of a dynamic large object are listed as empty objects, with the MD5 of nothing."""
+    row = replace(ROW, bytes=0, hash=EMPTY)
+    assert verdict(Evidence(0, row)) is Need.HEAD
+    assert verdict(Evidence(0, row, head=row)) is Need.MD5
+    assert verdict(Evidence(0, row, EMPTY, head=row)) is Verdict.IDENTICAL
+    assert verdict(Evidence(0, row, EMPTY, head=replace(row, bytes=10, large="dynamic"))) is Verdict.DIFFERENT
+
+
+def test_what_is_listed_and_gone_is_missing() -> None:
+    """Listings lag behind; the HEAD knows better."""
+    assert verdict(Evidence(10, ROW, OTHER, is_gone=True)) is Verdict.MISSING
+
+
+@pytest.mark.parametrize(
+    ("head", "md5", "expected", "quick"),
+    [
+        (ROW, None, Need.MD5, Verdict.IDENTICAL),
+        (ROW, MD5, Verdict.IDENTICAL, Verdict.IDENTICAL),
+        (ROW, OTHER, Verdict.DIFFERENT, Verdict.IDENTICAL),
+        (replace(ROW, bytes=11), MD5, Verdict.DIFFERENT, Verdict.DIFFERENT),
+        (replace(ROW, bytes=None, large="dynamic"), None, Verdict.NOT_COMPARABLE, Verdict.NOT_COMPARABLE),
+        (replace(ROW, hash=None), None, Verdict.NOT_COMPARABLE, Verdict.IDENTICAL),
+        (replace(ROW, hash=f"{MD5}-2"), None, Verdict.NOT_COMPARABLE, Verdict.IDENTICAL),
+        (replace(ROW, hash=f"{MD5}-2", bytes=11), None, Verdict.DIFFERENT, Verdict.DIFFERENT),
+        (DYNAMIC, None, Verdict.NOT_COMPARABLE, Verdict.IDENTICAL),
+        (replace(DYNAMIC, hash=MD5), MD5, Verdict.NOT_COMPARABLE, Verdict.IDENTICAL),
+        (replace(DYNAMIC, bytes=11), None, Verdict.DIFFERENT, Verdict.DIFFERENT),
+        (STATIC, None, Need.SEGMENTS, Verdict.IDENTICAL),
+        (replace(STATIC, bytes=11), None, Verdict.DIFFERENT, Verdict.DIFFERENT),
+        (GZIP, None, Need.MD5, Verdict.IDENTICAL),
+        (GZIP, MD5, Verdict.IDENTICAL, Verdict.IDENTICAL),
+        (GZIP, OTHER, Verdict.DIFFERENT, Verdict.IDENTICAL),
+        (replace(GZIP, large="static"), MD5, Verdict.IDENTICAL, Verdict.IDENTICAL),
+        (replace(GZIP, meta=(META[0], ("Source-Size", "11"))), MD5, Verdict.DIFFERENT, Verdict.DIFFERENT),
+        (replace(GZIP, meta=META[:1]), MD5, Verdict.NOT_COMPARABLE, Verdict.NOT_COMPARABLE),
+        (replace(GZIP, encoding="br"), MD5, Verdict.NOT_COMPARABLE, Verdict.NOT_COMPARABLE),
+        (replace(GZIP, encoding=None), MD5, Verdict.DIFFERENT, Verdict.DIFFERENT),
+        (replace(ROW, encoding="gzip"), None, Need.MD5, Verdict.IDENTICAL),
+        (replace(ROW, encoding="gzip"), MD5, Verdict.IDENTICAL, Verdict.IDENTICAL),
+        (replace(ROW, encoding="gzip"), OTHER, Verdict.NOT_COMPARABLE, Verdict.IDENTICAL),
+        (replace(STATIC, encoding="gzip"), None, Verdict.NOT_COMPARABLE, Verdict.IDENTICAL),
+    ],
+)
+def test_a_head_decides_the_rest(head: RemoteObject, md5: str | None, expected: object, quick: object) -> None:
+    """Compressed, composed, or plain, with every way in which one of them proves nothing. `quick` follows another size
+    in the row, or it would not be here."""
+    assert verdict(Evidence(10, replace(ROW, hash=OTHER), md5, head)) is expected
+    assert verdict(Evidence(10, replace(ROW, bytes=9), md5, head), is_quick=True) is quick
+
+
+@pytest.mark.parametrize(
+    ("segments", "pieces", "expected"),
+    [
+        (SEGMENTS, None, Need.PIECES),
+        (SEGMENTS, (MD5, OTHER), Verdict.IDENTICAL),
+        (SEGMENTS, (MD5, MD5), Verdict.DIFFERENT),
+        ((Segment(6, MD5), Segment(5, OTHER)), None, Verdict.DIFFERENT),
+        ((Segment(6, MD5), Segment(4, None)), None, Verdict.NOT_COMPARABLE),
+        ((Segment(6, MD5), Segment(4, f"{MD5}-2")), None, Verdict.NOT_COMPARABLE),
+    ],
+)
+def test_a_static_large_object_is_compared_by_its_segments(
+    segments: tuple[Segment, ...], pieces: tuple[str, ...] | None, expected: object
+) -> None:
+    """Each of them, or it is not proven."""
+    assert verdict(Evidence(10, STATIC, head=STATIC, segments=segments, pieces=pieces)) is expected
+
+
+def test_why_is_said_in_figures() -> None:
+    """What is here, what is there."""
+    step = judge(Evidence(1, ROW, head=ROW))
+    assert step == Judgement(Verdict.DIFFERENT, "1 byte here, 10 in the store")
+    step = judge(Evidence(10, STATIC, head=STATIC, segments=SEGMENTS, pieces=(MD5, MD5)))
+    assert step == Judgement(Verdict.DIFFERENT, "another MD5 in segment 2 of 2")
+
+
+COMPARISON = Comparison(
+    identical=3,
+    different=0,
+    missing=0,
+    extra=0,
+    not_comparable=0,
+    unreadable=0,
+    skipped=1,
+    ignored=1,
+    requests={"GET": 3},
+    elapsed_s=0.1234,
+    is_container_there=True,
+    stopping=None,
+)
+
+
+@pytest.mark.parametrize(
+    ("comparison", "code"),
+    [
+        (COMPARISON, 0),
+        (replace(COMPARISON, different=1), 1),
+        (replace(COMPARISON, missing=1), 1),
+        (replace(COMPARISON, extra=1), 1),
+        (replace(COMPARISON, not_comparable=1), 1),
+        (replace(COMPARISON, unreadable=1), 1),
+        (replace(COMPARISON, is_container_there=False), 1),
+        (replace(COMPARISON, stopping=ev.Stopping("denied", ev.StopCause.STORE)), 3),
+        (replace(COMPARISON, different=1, stopping=ev.Stopping("^C", ev.StopCause.INTERRUPTED)), 130),
+        (replace(COMPARISON, stopping=ev.Stopping("enough", ev.StopCause.ERRORS)), 1),
+    ],
+)
+def test_only_everything_identical_is_success(comparison: Comparison, code: int) -> None:
+    """What was not compared to its end is no success either."""
+    assert comparison.exit_code == code
+    assert comparison.is_identical is (code == 0)

@@ -1,0 +1,52 @@
+"""What a compressed object says of its source."""
+
+import pytest
+
+from bulkput.model import Fields, RemoteObject
+from bulkput.policy.original import Original, is_md5, original_of
+
+MD5 = "0123456789abcdef" * 2
+ORIGINAL = Original(1234, MD5)
+
+
+def head(meta: Fields, encoding: str | None = "gzip") -> RemoteObject:
+    return RemoteObject("x", 10, "e" * 32, None, None, encoding=encoding, meta=meta)
+
+
+def test_what_is_written_is_read_back() -> None:
+    """Field names come back in any case, since HTTP has them so."""
+    assert original_of(head(ORIGINAL.as_fields())) == ORIGINAL
+    shouted = tuple((name.upper(), value.upper()) for name, value in ORIGINAL.as_fields())
+    assert original_of(head((("Mtime", "1.0"), *shouted), "GZIP")) == ORIGINAL
+
+
+@pytest.mark.parametrize(
+    "meta",
+    [
+        (),
+        (("Source-Md5", MD5),),
+        (("Source-Size", "1234"),),
+        (("Source-Md5", MD5), ("Source-Size", "-1")),
+        (("Source-Md5", MD5), ("Source-Size", "1e3")),
+        (("Source-Md5", MD5), ("Source-Size", "\u0661")),
+        (("Source-Md5", MD5[1:]), ("Source-Size", "1234")),
+        (("Source-Md5", MD5 + "-2"), ("Source-Size", "1234")),
+    ],
+)
+def test_half_of_it_is_nothing(meta: Fields) -> None:
+    """Both fields, and both well-formed."""
+    assert original_of(head(meta)) is None
+
+
+@pytest.mark.parametrize("encoding", [None, "br", "gzip, gzip", "identity"])
+def test_only_gzip_has_an_original(encoding: str | None) -> None:
+    """Metadata outlives what it was about: an object may have been replaced by hand."""
+    assert original_of(head(ORIGINAL.as_fields(), encoding)) is None
+
+
+@pytest.mark.parametrize(
+    ("etag", "expected"), [(MD5, True), (MD5.upper(), True), (None, False), ("", False), (MD5 + "-3", False)]
+)
+def test_an_etag_of_parts_is_no_md5(etag: str | None, expected: bool) -> None:
+    """S3 has it so."""
+    assert is_md5(etag) is expected

@@ -1,0 +1,83 @@
+"""What the sources claim in the store."""
+
+import pytest
+
+from bulkput.errors import SourceError
+from bulkput.options import NamingOptions, WalkOptions
+from bulkput.policy.scope import Root, Scope, scope_of
+
+TREE = Root(b"src")
+
+
+def scope(*roots: Root, prefix: str = "p/", walk: WalkOptions = WalkOptions(), encode: str = "strict") -> Scope:  # noqa: B008
+    naming = NamingOptions(prefix=prefix, encode="percent" if encode == "percent" else "strict")
+    return scope_of(roots, naming, walk)
+
+
+def test_a_directory_claims_everything_below_the_prefix() -> None:
+    """Also beside a lone file."""
+    made = scope(TREE, Root(b"a.txt", b"a.txt"))
+    assert (made.is_whole, made.listing_prefix) == (True, "p/")
+
+
+@pytest.mark.parametrize(
+    ("names", "listed"),
+    [([b"a.txt"], "p/a.txt"), ([b"ab", b"ac", b"abc"], "p/a"), ([b"x", b"y"], "p/"), ([b"x", b"\xff"], "p/")],
+)
+def test_lone_files_claim_their_own_names(names: list[bytes], listed: str) -> None:
+    """The listing begins with what they have in common."""
+    made = scope(*(Root(b"d/" + name, name) for name in names))
+    assert (made.is_whole, made.listing_prefix) == (False, listed)
+
+
+def test_a_file_with_the_destinations_own_name_claims_just_that() -> None:
+    """Whatever it is called here."""
+    made = scope_of([Root(b"a", b"a")], NamingOptions(prefix="p/b", is_exact=True), WalkOptions())
+    assert (made.key(b"a"), made.listing_prefix, made.is_whole) == ("p/b", "p/b", False)
+
+
+@pytest.mark.parametrize(
+    ("walk", "claimed", "not_claimed"),
+    [
+        (WalkOptions(), ["p/a", "p/d/x"], []),
+        (WalkOptions(exclude=("*.tmp",)), ["p/a", "p/d/x"], ["p/a.tmp", "p/d/x.tmp"]),
+        (WalkOptions(exclude=("d/",)), ["p/a", "p/d"], ["p/d/x", "p/e/d/x"]),
+        (WalkOptions(exclude=("d/", "!d/x")), ["p/a"], ["p/d/x"]),
+        (WalkOptions(include=("*.txt",)), ["p/a.txt", "p/d/a.txt"], ["p/a"]),
+        (WalkOptions(include=("*.txt",), exclude=("d",)), ["p/a.txt"], ["p/d/a.txt", "p/a"]),
+    ],
+)
+def test_filters_apply_to_names_in_the_store_as_to_files(
+    walk: WalkOptions, claimed: list[str], not_claimed: list[str]
+) -> None:
+    """Relative to the prefix; nothing below an excluded directory is included again."""
+    made = scope(TREE, walk=walk)
+    assert [key for key in (*claimed, *not_claimed) if made.claims(key)] == claimed
+
+
+def test_filters_see_escaped_names_as_they_were() -> None:
+    """A pattern is about files, not about their escapes."""
+    made = scope(TREE, walk=WalkOptions(exclude=("100%",)), encode="percent")
+    assert not made.claims("p/100%25") and made.claims("p/100%26")
+
+
+@pytest.mark.parametrize(
+    ("path", "place"),
+    [
+        (b"src/a", b"p/a"),
+        (b"src/d/a", b"p/d/a"),
+        (b"src/\xff", b"p/\xff"),
+        (b"src", b"p"),
+        (b"src/sub/y", b"p/y"),
+        (b"f/one", b"p/one"),
+    ],
+)
+def test_what_could_not_be_read_has_a_place(path: bytes, place: bytes) -> None:
+    """A source as a whole stands for the prefix; of nested sources the inner one counts."""
+    assert scope(TREE, Root(b"src/sub/"), Root(b"f/one", b"one")).place(path) == place
+
+
+def test_a_name_that_makes_no_object_name_is_an_error() -> None:
+    """As it is to an upload."""
+    with pytest.raises(SourceError):
+        scope(TREE).key(b"\xff")
