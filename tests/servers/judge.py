@@ -50,11 +50,17 @@ class SwiftJudge:
                 return rows
             rows += page
 
-    def _request(self, method: str, path: str) -> tuple[int, Mapping[str, str], bytes]:
+    @property
+    def storage_url(self) -> str:
+        """The account, as a login answers it."""
         if not self._token:
             _, headers, _ = _ask("GET", self.auth_url, {"X-Auth-User": self.user, "X-Auth-Key": self.key})
             self._storage, self._token = headers["X-Storage-Url"], headers["X-Auth-Token"]
-        return _ask(method, self._storage + path, {"X-Auth-Token": self._token})
+        return self._storage
+
+    def _request(self, method: str, path: str) -> tuple[int, Mapping[str, str], bytes]:
+        storage_url = self.storage_url
+        return _ask(method, storage_url + path, {"X-Auth-Token": self._token})
 
 
 def _ask(method: str, url: str, headers: Mapping[str, str]) -> tuple[int, Mapping[str, str], bytes]:

@@ -1,0 +1,298 @@
+"""What a run says when nothing moves: from whichever place it is that it waits in."""
+
+import asyncio
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+
+import bulkput
+from bulkput import events as ev
+from bulkput.devserver import DevServer, Handler, Kind, parse_target
+from bulkput.engine.stop import Stop
+from bulkput.engine.watchdog import Watchdog
+from bulkput.model import Found, SourceFile
+from bulkput.options import BodyOptions, RetryOptions, UploadOptions, WireOptions
+from bulkput.recorder import Recorder
+from bulkput.sources.scan import Scan
+from tests.conftest import environ_of
+from tests.faults.raw import CREATED, raw_server, read_request
+
+STALL_S = 0.1
+PATIENCE_S = 20.0
+
+
+class Watch:
+    """Sees events; when a stall is told that `tells` something, it lets the run go on."""
+
+    def __init__(self, tells: str, stop: Stop | None = None) -> None:
+        self._tells = tells
+        self._stop = stop
+        self.go_on = asyncio.Event()
+        self.row: ev.InFlight | None = None
+        self.seen: list[ev.Event] = []
+
+    def __call__(self, event: ev.Event) -> None:
+        self.seen.append(event)
+        if isinstance(event, ev.Stalled) and self.row is None:
+            self.row = next((row for row in event.in_flight if self._tells in row.what), None)
+            if self.row is not None:
+                self.go_on.set()
+                if self._stop is not None:
+                    self._stop.interrupt()
+
+
+def stalling(**options: object) -> UploadOptions:
+    return UploadOptions(stall_s=STALL_S, **options)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("transport", ["wire", "aiohttp"])
+async def test_a_server_that_never_answers_is_told_with_the_file_and_its_connection(
+    tmp_path: Path, transport: str
+) -> None:
+    """No header of its request is: that may hold a password."""
+    (tmp_path / "a.txt").write_bytes(b"abc")
+    watch = Watch("waiting for the answer")
+
+    async def never(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, _number: int) -> None:
+        await read_request(reader)
+        await watch.go_on.wait()
+        writer.write(CREATED)
+        await writer.drain()
+
+    async with asyncio.timeout(PATIENCE_S), raw_server(never) as url:
+        options = stalling(wire=WireOptions(transport=transport))  # type: ignore[arg-type]
+        environ = {"BULKPUT_HTTP_TOKEN": "s3cret"}
+        summary = await bulkput.upload([tmp_path], url, options=options, on_event=watch, environ=environ)
+    assert summary.uploaded == 1 and watch.row is not None
+    assert "s3cret" not in repr(watch.seen)
+    row = watch.row
+    assert (row.path, row.key, row.attempt) == (os.fsencode(tmp_path / "a.txt"), "a.txt", 1)
+    assert row.age_s >= STALL_S
+    if transport == "wire":
+        assert row.connection is not None and row.connection.endswith(url.removeprefix("http://"))
+
+
+async def test_a_server_that_takes_nothing_of_a_body_is_told(tmp_path: Path) -> None:
+    """The file is being sent, and nothing leaves."""
+    (tmp_path / "large").write_bytes(bytes(8_000_000))
+    watch = Watch("sending")
+
+    async def deaf(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, _number: int) -> None:
+        await watch.go_on.wait()
+        await read_request(reader)
+        writer.write(CREATED)
+        await writer.drain()
+
+    async with asyncio.timeout(PATIENCE_S), raw_server(deaf, receive_buffer=4096) as url:
+        summary = await bulkput.upload([tmp_path], url, options=stalling(), on_event=watch)
+    assert summary.uploaded == 1 and watch.row is not None and watch.row.key == "large"
+
+
+async def test_a_pause_between_two_tries_is_told_with_the_attempt(tmp_path: Path) -> None:
+    """The first attempt failed; the second is an hour away, or until somebody stops the run."""
+    (tmp_path / "a").write_bytes(b"abc")
+    stop = Stop()
+    watch = Watch("before attempt 2", stop)
+
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, _number: int) -> None:
+        await read_request(reader)
+        writer.write(b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n")
+        await writer.drain()
+
+    async with asyncio.timeout(PATIENCE_S), raw_server(refuse) as url:
+        options = stalling(retry=RetryOptions(base_s=7200, cap_s=7200))
+        summary = await bulkput.upload([tmp_path], url, options=options, on_event=watch, stop=stop)
+    assert summary.exit_code == 130 and watch.row is not None
+    assert watch.row.what.startswith("pausing ") and watch.row.attempt == 1
+
+
+async def test_a_file_that_waits_for_its_turn_is_told(tmp_path: Path) -> None:
+    """Four requests may be in flight; a fifth worker has read its file already."""
+    for number in range(5):
+        (tmp_path / str(number)).write_bytes(b"abc")
+    watch = Watch("waiting for its turn")
+
+    async def slow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, _number: int) -> None:
+        while True:
+            await read_request(reader)
+            await watch.go_on.wait()
+            writer.write(CREATED)
+            await writer.drain()
+
+    async with asyncio.timeout(PATIENCE_S), raw_server(slow) as url:
+        options = stalling(wire=WireOptions(concurrency=4))
+        summary = await bulkput.upload([tmp_path], url, options=options, on_event=watch)
+    assert summary.uploaded == 5 and watch.row is not None and watch.row.connection is None
+    (stalled,) = (event for event in watch.seen if isinstance(event, ev.Stalled) and watch.row in event.in_flight)
+    assert len(stalled.in_flight) == 5
+    ages = [row.age_s for row in stalled.in_flight]
+    assert ages == sorted(ages, reverse=True)
+
+
+@pytest.mark.parametrize(("kind", "tells"), [(Kind.AUTH, "logging in: "), (Kind.CONTAINER, "preparing the store: ")])
+async def test_what_comes_before_the_first_file_is_told(tmp_path: Path, kind: Kind, tells: str) -> None:
+    """A login, and the making of the container: they belong to no file."""
+    (tmp_path / "a").write_bytes(b"abc")
+    watch = Watch(tells)
+
+    async def hold(request: web.BaseRequest, handler: Handler) -> web.StreamResponse:
+        if parse_target(request.raw_path).kind is kind:
+            await watch.go_on.wait()
+        return await handler(request)
+
+    async with asyncio.timeout(PATIENCE_S), DevServer(intercept=hold) as server:
+        summary = await bulkput.upload(
+            [tmp_path], "swift://c", options=stalling(), on_event=watch, environ=environ_of(server)
+        )
+    assert summary.uploaded == 1 and watch.row is not None
+    assert watch.row.what.endswith("waiting for the answer")
+    assert (watch.row.path, watch.row.key) == (b"", "")
+
+
+async def test_a_run_that_moves_is_not_told_of(tmp_path: Path) -> None:
+    """However long it takes."""
+    for number in range(3):
+        (tmp_path / str(number)).write_bytes(b"abc")
+    seen: list[ev.Event] = []
+    async with DevServer() as server:
+        await bulkput.upload([tmp_path], "swift://c", on_event=seen.append, environ=environ_of(server))
+    assert not [event for event in seen if isinstance(event, ev.Stalled | ev.Moving)]
+
+
+async def test_a_scan_that_hangs_is_told_with_the_directory_that_it_reads() -> None:
+    """And when it goes on, that is told as well."""
+    told, moved, go_on = asyncio.Event(), asyncio.Event(), threading.Event()
+    stalls: list[ev.Stalled] = []
+
+    def read(path: bytes) -> Iterator[Found]:
+        yield SourceFile(path, b"first", 0, 0)
+        go_on.wait(PATIENCE_S)
+        yield SourceFile(path, b"second", 0, 0)
+
+    def emit(event: ev.Event) -> None:
+        match event:
+            case ev.Stalled():
+                stalls.append(event)
+                told.set()
+            case ev.Moving():
+                moved.set()
+
+    recorder = Recorder()
+    scan = Scan(read(b"/data/dead"))
+    watchdog = Watchdog(recorder, emit, stall_s=STALL_S, scanned=scan.at)
+    watchdog.start()
+    async with asyncio.timeout(PATIENCE_S):
+        async for found in scan:
+            assert isinstance(found, SourceFile)
+            recorder(ev.Discovered(found))
+            if found.name == b"first":
+                released = asyncio.create_task(told.wait())
+                released.add_done_callback(lambda _: go_on.set())
+        await moved.wait()
+    watchdog.end()
+    assert stalls[0].scanning == b"/data/dead" and not stalls[0].in_flight
+
+
+async def test_an_event_loop_that_stands_is_told_from_another_thread(tmp_path: Path) -> None:
+    """With the place where it stands; here in the caller's own `on_event`."""
+    (tmp_path / "a").write_bytes(b"abc")
+    loop_at: list[str] = []
+    threads: set[int] = set()
+
+    def stand_still(event: ev.Event) -> None:
+        if isinstance(event, ev.Stalled) and event.loop_at:
+            threads.add(threading.get_ident())
+            loop_at.extend(event.loop_at)
+        elif isinstance(event, ev.Discovered):
+            while not loop_at:
+                os.sched_yield()
+
+    async with DevServer() as server:
+        summary = await bulkput.upload(
+            [tmp_path], "swift://c", options=stalling(), on_event=stand_still, environ=environ_of(server)
+        )
+    assert summary.uploaded == 1
+    assert threads and threading.get_ident() not in threads
+    assert loop_at[-1].startswith("test_watchdog.py:") and loop_at[-1].endswith(" stand_still")
+
+
+async def test_a_read_that_hangs_is_told_and_costs_its_file_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One file is on a dead server; the others are sent, and that one fails when its time is over."""
+    for name in ("a", "dead", "z"):
+        (tmp_path / name).write_bytes(bytes(100_000))
+    go_on = threading.Event()
+    hang_at(b"dead", go_on, monkeypatch)
+    watch = Watch("reading")
+    options = stalling(body=BodyOptions(read_timeout_s=1.0))
+    async with asyncio.timeout(PATIENCE_S), DevServer() as server:
+        summary = await bulkput.upload(
+            [tmp_path], "swift://c", options=options, on_event=watch, environ=environ_of(server)
+        )
+    go_on.set()
+    assert (summary.uploaded, summary.failed, summary.exit_code) == (2, 1, 1)
+    assert "unreadable: the file system gave nothing for 1 s" in summary.failures[0].error
+    assert watch.row is not None and watch.row.key == "dead"
+
+
+async def test_a_piece_of_a_large_file_that_hangs_costs_its_file_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The request is broken off, so that the store keeps nothing of it."""
+    (tmp_path / "a").write_bytes(bytes(100))
+    (tmp_path / "dead").write_bytes(bytes(100_000))
+    go_on = threading.Event()
+    hang_when_opened(b"dead", go_on, monkeypatch)
+    options = stalling(body=BodyOptions(read_timeout_s=1.0, buffer_size=1000, chunk_size=1000))
+    async with asyncio.timeout(PATIENCE_S), DevServer() as server:
+        summary = await bulkput.upload([tmp_path], "swift://c", options=options, environ=environ_of(server))
+    go_on.set()
+    assert (summary.uploaded, summary.failed, summary.exit_code) == (1, 1, 1)
+    assert "unreadable: the file system gave nothing for 1 s" in summary.failures[0].error
+
+
+async def test_a_file_system_that_hangs_stops_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many reads hang as may: exit code 3, and what was queued is accounted for."""
+    for number in range(30):
+        (tmp_path / f"dead{number}").write_bytes(bytes(100_000))
+    go_on = threading.Event()
+    hang_at(b"dead", go_on, monkeypatch)
+    options = UploadOptions(body=BodyOptions(readers=2, max_stuck=4, read_timeout_s=0.2))
+    async with asyncio.timeout(PATIENCE_S), DevServer() as server:
+        summary = await bulkput.upload([tmp_path], "swift://c", options=options, environ=environ_of(server))
+    go_on.set()
+    assert summary.exit_code == 3 and summary.adds_up
+    assert summary.stopping is not None and "to 4 reads at once: it hangs" in summary.stopping.why
+    assert summary.failed >= 4 and summary.skipped_by_reason["run stopped before it was sent"] > 0
+
+
+def hang_at(name: bytes, go_on: threading.Event, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The operating system gives nothing of a file of this name until `go_on`; ours are the threads that wait."""
+    read = os.read
+
+    def hanging(fd: int, size: int) -> bytes:
+        if name in os.path.basename(os.readlink(b"/proc/self/fd/%d" % fd)):
+            go_on.wait(PATIENCE_S)
+        return read(fd, size)
+
+    monkeypatch.setattr(os, "read", hanging)
+
+
+def hang_when_opened(name: bytes, go_on: threading.Event, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same for what is opened a second time, to be streamed."""
+    opened, opens = os.open, 0
+
+    def hanging(path: bytes, flags: int, *arguments: int, **more: int) -> int:
+        nonlocal opens
+        if isinstance(path, bytes) and name in path:
+            opens += 1
+            if opens > 1:
+                go_on.wait(PATIENCE_S)
+        return opened(path, flags, *arguments, **more)
+
+    monkeypatch.setattr(os, "open", hanging)
