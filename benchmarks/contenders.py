@@ -39,6 +39,8 @@ class Contender:
     """None: not installed."""
     command: Callable[[Address, Path], Command | str]
     note: str = ""
+    is_asked_for: bool = False
+    """Only when it is named: it answers a question of its own."""
 
 
 def _package(name: str) -> Callable[[], str | None]:
@@ -81,6 +83,13 @@ def bulkput(address: Address, tree: Path, *more: str, in_flight: str = IN_FLIGHT
 
 def _bulkput_on_aiohttp(address: Address, tree: Path) -> Command:
     return bulkput(address, tree, "--transport", "aiohttp")
+
+
+def _bulkput_with_a_journal(address: Address, tree: Path) -> Command:
+    journal = f"{tree}.journal"
+    run = bulkput(address, tree, "--journal", journal)
+    fresh = ("sh", "-c", 'rm -f "$1" "$1"-*; shift; exec "$@"', "sh", journal)
+    return Command((*fresh, *run.arguments), run.environ)
 
 
 def _plain_aiohttp(address: Address, tree: Path) -> Command:
@@ -142,6 +151,13 @@ CONTENDERS = (
         version=_package("aiohttp"),
         command=_bulkput_on_aiohttp,
         note="the same with --transport aiohttp",
+    ),
+    Contender(
+        name="bulkput with a journal",
+        version=_package("bulkput"),
+        command=_bulkput_with_a_journal,
+        note="the same with --journal, a new one",
+        is_asked_for=True,
     ),
     Contender(
         name="plain aiohttp",

@@ -49,7 +49,8 @@ def main() -> int:
     given = parser.parse_args()
     if complaint := _complaint(given):
         parser.error(complaint)
-    wanted = [contender for contender in CONTENDERS if not given.contenders or contender.name in given.contenders]
+    named = given.contenders or [contender.name for contender in CONTENDERS if not contender.is_asked_for]
+    wanted = [contender for contender in CONTENDERS if contender.name in named]
     present = [contender for contender in wanted if contender.version() is not None]
     measured = Measured()
     for place in given.only:

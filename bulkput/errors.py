@@ -4,6 +4,8 @@
     ├── UsageError            a flag, variable or URL is wrong                 exit 2
     ├── Stopped               not sent any more: the run is being stopped          no failure
     ├── SourceError           vanished, changed while read, unreadable, bad name   that file only
+    │   └── SourceGone        too many reads hang                                  stops the run, exit 3
+    ├── JournalError          the journal takes no more, or is damaged         stops the run, exit 3
     └── StoreError            operation, key, status, request_id               that object only
         ├── IntegrityError    the store holds other bytes than were sent      retried
         ├── Unavailable       5xx, reset, timeout, connection refused          retried
@@ -50,11 +52,31 @@ class SourceError(BulkputError):
         return f"read {printable(self.path)}: {self.problem}: {self.detail}"
 
 
+class SourceGone(SourceError):
+    """The file system of the sources hangs: this read is one too many that has not come back."""
+
+    stops_run = True
+
+
 class Stopped(BulkputError):
     """The run is being stopped, and this was not sent any more."""
 
     def __str__(self) -> str:
         return "not sent: the run is being stopped"
+
+
+class JournalError(BulkputError):
+    """The journal cannot be read or written any more; what stands in it stays good. `path` is the file's, in bytes."""
+
+    stops_run = True
+
+    def __init__(self, path: bytes, detail: str) -> None:
+        super().__init__(path, detail)
+        self.path = path
+        self.detail = detail
+
+    def __str__(self) -> str:
+        return f"journal {printable(self.path)}: {self.detail}"
 
 
 class StoreError(BulkputError):
@@ -109,6 +131,11 @@ class IntegrityError(StoreError):
         super().__init__(operation, key, detail, status=status, request_id=request_id)
         self.expected = expected
         self.actual = actual
+
+    @property
+    def is_stored(self) -> bool:
+        """The store has kept what it was sent, damaged as it is; a 422 has kept nothing."""
+        return self.status is not None and 200 <= self.status < 300
 
 
 class Unavailable(StoreError):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from bulkput.errors import BulkputError, StoreError
-from bulkput.model import Found, Skip, Stored, Upload
+from bulkput.model import Entry, Skip, Stored, Upload
 from bulkput.record import record
 
 
@@ -13,7 +13,15 @@ from bulkput.record import record
 class Discovered:
     """A source yielded an entry: the file, or what stands in its place. Counted before it is decided."""
 
-    found: Found
+    found: Entry
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """So many files, of so many bytes, were found and are not sent: an earlier run has uploaded them."""
+
+    count: int
+    size: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +40,15 @@ class Streaming:
 
 @record
 class Uploaded:
-    """The store holds the object, proven. `bytes_read` came from disk, `stored.size` went over the wire."""
+    """The store holds the object, proven. `bytes_read` came from disk, `stored.size` went over the wire.
+
+    `mtime_ns` is that of the version that was sent, which may be a newer one than was found.
+    """
 
     upload: Upload
     stored: Stored
     bytes_read: int
+    mtime_ns: int
     elapsed_s: float
 
 
@@ -82,10 +94,14 @@ class Retrying:
 
 @dataclass(frozen=True, slots=True)
 class ReadingChosen:
-    """From now on small files are read on the event loop, or in threads; `average_s` is what a read takes."""
+    """From now on small files are read on the event loop, or in threads; `average_s` is what a read takes.
+
+    `may_hang` is the file system that is the reason, where it is: then no read was measured.
+    """
 
     is_on_loop: bool
     average_s: float
+    may_hang: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +119,8 @@ class StopCause(StrEnum):
     """A person or the system asked for it: exit code 130."""
     STORE = "store"
     """Denied, quota, gone: exit code 3."""
+    JOURNAL = "journal"
+    """What is done cannot be written down any more: exit code 3."""
     ERRORS = "errors"
     """As many failures as the caller allows: exit code 1."""
 
@@ -116,6 +134,42 @@ class Stopping:
 
 
 @dataclass(frozen=True, slots=True)
+class InFlight:
+    """What a worker has in hand, and what that waits for since `age_s`, tries before this one included.
+
+    `path` and `key` are empty for what belongs to no object; `connection` names both its ends, while there is one.
+    """
+
+    path: bytes
+    key: str
+    what: str
+    attempt: int
+    connection: str | None
+    age_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Stalled:
+    """Nothing has been found, done, retried or moved for `idle_s`: what is in flight, the oldest first.
+
+    `scanning` is the path that the scan has in hand, while it waits for that and not for the workers. `loop_at` is
+    where the event loop itself stands, innermost last, when it does: this event then comes from another thread.
+    """
+
+    idle_s: float
+    in_flight: tuple[InFlight, ...]
+    scanning: bytes | None = None
+    loop_at: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Moving:
+    """It moves again; it had stood for `idle_s`."""
+
+    idle_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Finished:
     """The end, always emitted. `requests` are counted on the wire by method, resends included."""
 
@@ -126,6 +180,7 @@ class Finished:
 
 Event = (
     Discovered
+    | Known
     | ScanDone
     | Streaming
     | Uploaded
@@ -135,6 +190,8 @@ Event = (
     | Retrying
     | ReadingChosen
     | Tuned
+    | Stalled
+    | Moving
     | Stopping
     | Finished
 )

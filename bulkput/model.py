@@ -6,7 +6,7 @@ Names are bytes on disk and UTF-8 text in the store; `policy/naming.py` is the o
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import Literal, Protocol
 
 from bulkput.errors import SourceError, TooLarge
 from bulkput.record import record
@@ -40,6 +40,9 @@ class Reason(StrEnum):
     NOT_A_FILE = "not a regular file"
     DRY_RUN = "dry run"
     STOPPED = "run stopped before it was sent"
+    KNOWN = "uploaded before, says the journal"
+    GONE = "failed before, and is no longer there"
+    JOURNAL = "the run's own journal"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +81,18 @@ class Upload:
     headers: ObjectHeaders
 
 
-Found = SourceFile | Skip | SourceError
-"""What a source yields: a file, an entry it does not send and why, or an entry it could not read."""
+@dataclass(frozen=True, slots=True)
+class KnownFiles:
+    """So many files, of so many bytes, that an earlier run has uploaded: Skips as KNOWN, by the thousand."""
+
+    count: int
+    size: int
+
+
+Entry = SourceFile | Skip | SourceError
+"""A file, an entry that is not sent and why, or one that could not be read."""
+Found = Entry | KnownFiles
+"""What a source yields."""
 
 Decision = Upload | Skip | SourceError | TooLarge
 
@@ -118,13 +131,31 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class RemoteObject:
-    """A row of a listing; `hash` is the ETag as listed, `last_modified` ISO 8601 in UTC."""
+    """A row of a listing, or what the store tells of one object.
+
+    `bytes` is None where it does not tell the size (Swift: a dynamic large object of very many segments); `hash` is
+    the ETag as listed, `last_modified` ISO 8601 in UTC. A `large` object is composed of others: a static one by a
+    manifest, a dynamic one by a prefix. A listing knows no dynamic ones, no `encoding` (Content-Encoding) and no
+    `meta` (whose names are without the store's prefix).
+    """
 
     name: str
-    bytes: int
+    bytes: int | None
     hash: str | None
     content_type: str | None
     last_modified: str | None
+    large: Literal["static", "dynamic"] | None = None
+    encoding: str | None = None
+    meta: Fields = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A part of a static large object, in its manifest's words; `md5` is None where that is no whole plain object
+    (a range of one, a large object itself, bytes in the manifest)."""
+
+    bytes: int
+    md5: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,6 +69,12 @@ class BodyOptions:
     against a millisecond of MD5, small enough that four of them fit where a small file's buffers would."""
     readers: int = 8
     """Threads that read and hash: enough to keep a network file system busy, few enough for one core."""
+    read_timeout_s: float = 120.0
+    """A file system that gives nothing for so long hangs, and the file fails. Above 90 s, because an NFSv4 server that
+    was restarted may refuse to open files for so long, and then gives them."""
+    max_stuck: int = 16
+    """So many reads that hang at once stop the run: each keeps a thread that nothing can end. Twice `readers`, so that
+    one bad moment of all is not enough."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,3 +163,10 @@ class UploadOptions:
     """Decided files that wait for a worker: enough that the workers never wait for the scan between two batches."""
     dry_run: bool = False
     """Scan and decide, send nothing at all."""
+    journal: str | None = None
+    """Where to write down what is done, so that a second run sends only the rest; None: nowhere."""
+    retry_failed: bool = False
+    """Look only at what failed, as the journal has it, and not at the whole source."""
+    stall_s: float = 60.0
+    """When nothing moves for so long, what is in flight is told: before the first request runs out of its time, and
+    after any pause between two tries that is not a store's own wish."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from bulkput import events as ev
 from bulkput.errors import name_text
+from bulkput.model import Reason
 
 MAX_FAILURES_KEPT = 1_000
 """Failures listed in a summary; all are counted. Bounds memory when everything fails."""
@@ -61,7 +62,7 @@ class Summary:
         match self.stopping:
             case ev.Stopping(cause=ev.StopCause.INTERRUPTED):
                 return 130
-            case ev.Stopping(cause=ev.StopCause.STORE):
+            case ev.Stopping(cause=ev.StopCause.STORE | ev.StopCause.JOURNAL):
                 return 3
         if not self.adds_up:
             return 3
@@ -110,7 +111,7 @@ class Recorder:
         self._failures: list[Failure] = []
         self._streaming: dict[bytes, int] = {}
 
-    def __call__(self, event: ev.Event) -> None:  # noqa: C901 - one arm for each kind of event
+    def __call__(self, event: ev.Event) -> None:  # noqa: C901, PLR0912 - one arm for each kind of event
         match event:  # the most frequent first
             case ev.Requested():
                 pass
@@ -124,6 +125,9 @@ class Recorder:
             case ev.Skipped():
                 self.skipped[event.skip.reason.value] += 1
                 self.bytes_planned += event.skip.size or 0
+            case ev.Known():
+                self.found += event.count
+                self.skipped[Reason.KNOWN.value] += event.count
             case ev.Streaming():
                 self._streaming[event.path] = event.sent
             case ev.Failed():

@@ -10,13 +10,13 @@ PACKAGE = Path(__file__).parents[1] / "bulkput"
 
 # From the bottom up. A module imports from layers below its own, and from its own where that is one folder.
 LAYERS: list[set[str]] = [
-    {"errors", "record"},  # everybody raises the ones and makes the others, so they know nobody
+    {"errors", "record", "doing"},  # everybody raises, makes or notes these, so they know nobody
     {"model"},  # the nouns
     {"options", "events"},  # choices and occurrences, in terms of the nouns
     {"recorder"},  # the pure fold of events
     {"policy"},  # decisions without I/O: testable by tables, usable by any engine
     {"transport", "payload"},  # bytes: on sockets, out of files
-    {"stores", "sources"},  # where objects go, where files come from
+    {"stores", "sources", "journal"},  # where objects go, where files come from, what is done
     {"engine", "report", "devserver"},  # the run; its views; the server that shares no code with the client
     {"demo", "bench"},  # an experiment with engine and devserver; uploads that are measured, to a user's own store
     {"cli"},  # one file per verb, on top of everything
@@ -32,6 +32,7 @@ HOMES = {
     "matplotlib": {"report"},
     "click": {"cli"},
     "pathspec": {"policy"},
+    "sqlite3": {"journal", "sources"},  # what is done; names sorted in bounded memory
 }
 WITHOUT_IO = {"policy": {"asyncio", "socket", "time", "random", "threading", "subprocess"}}
 

@@ -18,6 +18,8 @@ from bulkput.errors import BulkputError, UsageError
 
 _VERBS = {
     "upload": "Upload files and directories to an object store.",
+    "verify": "Compare files and directories with what is stored.",
+    "status": "Say what the journal of an upload holds.",
     "ls": "List what is stored.",
     "bench": "Measure your own store: what limits an upload, and what to type instead.",
     "serve": "Run a small local Swift, for trying things out.",
@@ -55,7 +57,7 @@ def bulkput() -> None:
     plain HTTP.
 
     Exit codes: 0 all there, 1 some objects failed, 2 usage or configuration, 3 the run stopped (denied, quota,
-    store gone), 130 interrupted.
+    store gone, journal full), 130 interrupted.
     """
 
 

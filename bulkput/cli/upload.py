@@ -1,6 +1,7 @@
 """`bulkput upload SOURCE... DEST`"""
 
 import os
+from contextlib import suppress
 from typing import Any, Literal
 
 import click
@@ -16,7 +17,7 @@ from bulkput.options import (
     WalkOptions,
     WireOptions,
 )
-from bulkput.policy.headers import parse_fields
+from bulkput.policy.headers import check_value, parse_fields
 
 
 @click.command()
@@ -59,6 +60,13 @@ from bulkput.policy.headers import parse_fields
     help="Seconds for a request, plus its size at 64 KiB/s. Swift may hold one for 60 s to limit its rate.",
 )
 @click.option(
+    "--stalled-after",
+    type=Seconds(0.1, 86_400),
+    default=UploadOptions().stall_s,
+    show_default=True,
+    help="Seconds without any progress until what is in flight is printed. Ends nothing: --timeout does.",
+)
+@click.option(
     "--transport",
     type=click.Choice(["wire", "aiohttp"]),
     default=WireOptions().transport,
@@ -68,6 +76,10 @@ from bulkput.policy.headers import parse_fields
 @click.option("--max-errors", type=click.IntRange(1), metavar="N", help="Stop after N failures. Default: never.")
 @click.option("--fail-fast", is_flag=True, help="The same as --max-errors 1.")
 @click.option("--insecure", is_flag=True, help="Do not verify TLS certificates.")
+@click.option(
+    "--journal", metavar="FILE", help="Write down what is done; a second run with it sends only what is missing."
+)
+@click.option("--retry-failed", is_flag=True, help="Only what failed in earlier runs, as the --journal has it.")
 @click.option("--dry-run", is_flag=True, help="Print what would be uploaded, on stdout; send nothing.")
 @click.option(
     "--progress",
@@ -100,6 +112,7 @@ def upload(
     \b
     bulkput upload ./dist swift://artifacts/build-42
     bulkput upload report.pdf swift://papers/2026/
+    bulkput upload --journal up.db /srv/archive swift://archive     # again after a crash: only the rest
     bulkput upload --exclude '*.tmp' --exclude .git/ . https://dav.example.org/backup/
 
     DEST is swift://CONTAINER[/PREFIX] or http(s)://HOST/PATH/. The container is made if it is not there.
@@ -133,6 +146,9 @@ def upload(
     finally:
         if file is not None:
             file.close()
+        if tracing is not None:
+            with suppress(CannotWriteError):
+                tracing.close()  # where the run could not begin
     return view.exit_code
 
 
@@ -155,10 +171,13 @@ def _options(
     concurrency: int | None,
     retries: int,
     timeout: float,
+    stalled_after: float,
     transport: Literal["wire", "aiohttp"],
     max_errors: int | None,
     fail_fast: bool,
     insecure: bool,
+    journal: str | None,
+    retry_failed: bool,
     dry_run: bool,
 ) -> UploadOptions:
     extra = parse_fields(header, flag="--header")
@@ -188,6 +207,9 @@ def _options(
             ca_file=os.environ.get("OS_CACERT"),
         ),
         stop=StopRules(max_errors=1 if fail_fast else max_errors),
-        storage_policy=storage_policy,
+        storage_policy=check_value(storage_policy, flag="--storage-policy") if storage_policy else None,
+        journal=journal,
+        retry_failed=retry_failed,
         dry_run=dry_run,
+        stall_s=stalled_after,
     )

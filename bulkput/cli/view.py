@@ -11,7 +11,7 @@ from bulkput.engine.stop import Stop
 from bulkput.model import Reason
 from bulkput.options import UploadOptions
 from bulkput.recorder import Recorder, Summary
-from bulkput.report.lines import event_json, event_line, planned_line, summary_lines
+from bulkput.report.lines import event_json, event_line, in_flight_lines, planned_line, summary_lines
 from bulkput.report.progress import Screen, progress
 
 _RETRY_LINE_EVERY_S = 5.0
@@ -72,6 +72,9 @@ class View:
                 stop.pull(ev.Stopping(str(error), ev.StopCause.INTERRUPTED))
         if (line := event_line(event, verbose=self._verbose)) is not None and not self._is_too_many(event):
             self._screen.say(line)
+        if isinstance(event, ev.Stalled):
+            for line in in_flight_lines(event.in_flight):
+                self._screen.say(line)
 
     def _write(self, event: ev.Event) -> None:
         """What was asked for as data. Raises CannotWriteError."""

@@ -17,7 +17,7 @@ from bulkput.engine.put import put_file
 from bulkput.engine.stop import Stop
 from bulkput.engine.tuning import Tuner
 from bulkput.errors import BulkputError, SourceError, Stopped, StoreError, TooLarge
-from bulkput.model import Decision, Found, Reason, Skip, Upload
+from bulkput.model import Decision, Entry, Found, KnownFiles, Reason, Skip, Upload
 from bulkput.options import NamingOptions, UploadOptions
 from bulkput.payload.body import BodyOpener
 from bulkput.policy.plan import decide
@@ -49,6 +49,9 @@ class Pipeline:
         async with pool(self._send, workers=self.tuner.workers, backlog=self.options.backlog) as workers:
             self.tuner.resizes(workers)
             async for found in source:
+                if isinstance(found, KnownFiles):
+                    self.emit(ev.Known(found.count, found.size))
+                    continue
                 self.emit(ev.Discovered(found))
                 match await self._decided(found):
                     case Upload() as upload:
@@ -66,16 +69,17 @@ class Pipeline:
         source = upload.source
         try:
             self.stop.check()
-            stored, bytes_read = await put_file(upload, self.store, self.opener)
+            stored, body = await put_file(upload, self.store, self.opener)
         except Stopped:
             self.emit(ev.Skipped(Skip(source.path, source.name, Reason.STOPPED, upload.key)))
         except BulkputError as error:
             self._fail(source.path, upload.key, error)
         else:
             self._give_up.succeeded()
-            self.emit(ev.Uploaded(upload, stored, bytes_read, time.monotonic() - started))
+            elapsed_s = time.monotonic() - started
+            self.emit(ev.Uploaded(upload, stored, body.size, body.version.mtime_ns, elapsed_s))
 
-    async def _decided(self, found: Found) -> Decision:
+    async def _decided(self, found: Entry) -> Decision:
         """By the limits that the store is assumed to have; only what these refuse is a reason to ask for its own."""
         decision = self._decide(found, limits=self.store.limits)
         if isinstance(decision, TooLarge) and not self.options.dry_run:

@@ -1,24 +1,28 @@
 """A whole run: opens the parts, runs the pipeline, closes them, adds up."""
 
-import asyncio
 import os
 import time
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass
 
 from bulkput import __version__
 from bulkput import events as ev
+from bulkput.engine.look import Look
 from bulkput.engine.pipeline import Pipeline
+from bulkput.engine.resume import Resume, when_needed
 from bulkput.engine.stop import Stop
 from bulkput.engine.tuning import Tuner
+from bulkput.engine.watchdog import Watchdog
 from bulkput.errors import Stopped, StoreError
 from bulkput.model import Prefix, RemoteObject
 from bulkput.options import HeaderOptions, NamingOptions, RetryOptions, UploadOptions, WireOptions
 from bulkput.payload.body import BodyOpener
 from bulkput.policy.naming import joined_prefix
 from bulkput.recorder import Recorder, Summary
+from bulkput.sources.mounts import may_hang
 from bulkput.sources.scan import Scan
-from bulkput.sources.walk import is_single_file, walk
+from bulkput.sources.walk import is_single_file
 from bulkput.stores.base import Destination, Store, StoreContext, open_destination
 from bulkput.stores.slots import Slots
 from bulkput.stores.wrappers import Brake, NoBrake, Tries, wrap
@@ -41,28 +45,21 @@ async def upload(
     """Upload files and directories to `destination`, a URL such as `swift://container/prefix`.
 
     Returns the numbers of the run, failures included: look at `Summary.exit_code` or `.failed`. `on_event` sees
-    every event; it runs on the event loop and must be quick. `recorder` holds the numbers while the run goes on;
-    `stop` ends it early.
+    every event; it runs on the event loop and must be quick (`Stalled` comes from another thread when the loop itself
+    stands). `recorder` holds the numbers while the run goes on; `stop` ends it early.
 
-    Raises UsageError, before anything is sent, for a wrong URL, a missing source or missing credentials.
+    Raises UsageError, before anything is sent, for a wrong URL, a missing source or missing credentials, and SourceGone
+    for a source on a file system that does not answer.
     """
     options = options or UploadOptions()
     stop = stop or Stop()
     recorder = recorder or Recorder()
     tuner = Tuner(options.wire)
-    emit = _told_to(recorder, on_event or _ignore, tuner)
-    roots = _roots(sources)
-    target = Destination.parse(destination)
-    # In a thread: the first look at a source may be a slow one, at a network file system say.
-    naming = await asyncio.to_thread(placement, roots, target, options)
-    scan = Scan(await asyncio.to_thread(walk, roots, options.walk))
-    stop.wake(scan.close)
-    opener = BodyOpener(options.body, emit)
-    tuner.report_to(emit)
-    stop.report_to(emit)
-    started = time.monotonic()
-    try:
-        async with open_store(
+    resume = Resume(options, stop)
+    emit = _told_to(recorder, resume, on_event or _ignore, tuner)
+    async with (
+        resume,
+        open_store(
             destination,
             wire=options.wire,
             retry=options.retry,
@@ -72,31 +69,73 @@ async def upload(
             emit=emit,
             brake=stop,
             environ=environ,
-        ) as (store, wire_count):
-            try:
-                if options.dry_run or await _is_ready(store, stop):
-                    pipeline = Pipeline(
-                        store=store, opener=opener, naming=naming, options=options, tuner=tuner, emit=emit, stop=stop
-                    )
-                    await pipeline.run(scan)
-            finally:
-                emit(_finished(started, wire_count))
-    finally:
-        opener.close()
+        ) as (store, wire_count),
+    ):
+        run = _Run(options, stop, recorder, tuner, resume, emit)
+        await run.send(roots_of(sources), Destination.parse(destination), store, wire_count)
     return recorder.summary()
 
 
-def _roots(sources: Pathlike | Iterable[Pathlike]) -> list[bytes]:
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """What an upload is made of, but for its store."""
+
+    options: UploadOptions
+    stop: Stop
+    recorder: Recorder
+    tuner: Tuner
+    resume: Resume
+    emit: ev.Emit
+
+    async def send(self, roots: list[bytes], target: Destination, store: Store, wire_count: WireCount) -> None:
+        """Look at the sources, then send what they hold; the last event is Finished. Raises like `upload`."""
+        options, stop, emit = self.options, self.stop, self.emit
+        started = time.monotonic()
+        look = Look(roots, stop, patience_s=options.body.read_timeout_s)
+        try:
+            naming = await look(placement, roots, target, options)
+            scan = Scan(await look(self.resume.findings, roots, target, store.place, naming), self.resume.room)
+            hanging = await look(may_hang, roots, options.walk.follow_symlinks)
+        except Stopped:
+            stop.report_to(emit)
+            emit(_finished(started, wire_count))
+            return
+        stop.wake(scan.close)
+        opener = BodyOpener(options.body, emit, may_hang=hanging)
+        watchdog = Watchdog(self.recorder, emit, stall_s=options.stall_s, scanned=scan.at)
+        self.tuner.report_to(emit)
+        stop.report_to(emit)
+        self.resume.begin()
+        watchdog.start()
+        pipeline = Pipeline(
+            store=store, opener=opener, naming=naming, options=options, tuner=self.tuner, emit=emit, stop=stop
+        )
+        try:
+            if self.resume.has_uploads:
+                await pipeline.run(when_needed(scan, lambda: _is_ready(store, stop)))
+            elif options.dry_run or await _is_ready(store, stop):
+                await pipeline.run(scan)
+        finally:
+            watchdog.end()
+            opener.close()
+            await self.resume.end(is_complete=self.recorder.is_scan_done)
+            emit(_finished(started, wire_count))
+
+
+def roots_of(sources: Pathlike | Iterable[Pathlike]) -> list[bytes]:
     """A lone path is a source, though it could be iterated: "./" would be the current directory and the root."""
     several = (sources,) if isinstance(sources, str | bytes | os.PathLike) else sources
     return [os.fsencode(source) for source in several]
 
 
-def _told_to(recorder: Recorder, on_event: ev.Emit, tuner: Tuner) -> ev.Emit:
-    """What happens is counted first, shown next, and then acted upon."""
+def _told_to(recorder: Recorder, resume: Resume, on_event: ev.Emit, tuner: Tuner) -> ev.Emit:
+    """What happens is counted first, written down and shown next, and then acted upon."""
+    write_down = resume if resume.is_wanted else None
 
     def emit(event: ev.Event) -> None:
         recorder(event)
+        if write_down is not None:
+            write_down(event)
         on_event(event)
         tuner(event)
 

@@ -14,25 +14,30 @@ import errno
 import hashlib
 import os
 import stat
+import threading
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, wait
 from contextlib import asynccontextmanager
 from io import FileIO
 from typing import NamedTuple
 
+from bulkput.doing import doing
 from bulkput.errors import SourceError
 from bulkput.events import Emit, ReadingChosen, Streaming
 from bulkput.model import SourceFile
 from bulkput.options import BodyOptions
+from bulkput.payload.readers import Readers
 from bulkput.policy.reading import LOOP_MAX_SIZE, Reading
 
 # O_NONBLOCK: a FIFO that took the file's place must not hang the reader. O_NOFOLLOW: nor may a link that took it lead
 # out of the tree. Some are absent on Windows, and O_BINARY elsewhere.
 _OPEN_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
 
-
 _TICK_S = 0.02
+_CLOSE_S = 1.0
+"""Who lets go of a file waits so long for its closing, then leaves it to a thread: a request that is over must not
+wait for a disk that hangs."""
 
 
 class Version(NamedTuple):
@@ -78,7 +83,7 @@ class StreamedFile:
         version: Version,
         *,
         chunk_size: int,
-        executor: ThreadPoolExecutor,
+        readers: Readers,
         sent: Callable[[int, float], None],
     ) -> None:
         """`sent` is told, piece by piece, how many bytes of the present passage have been handed over, and
@@ -87,7 +92,7 @@ class StreamedFile:
         self.size = version.size
         self._path = path
         self._chunk_size = chunk_size
-        self._executor = executor
+        self._readers = readers
         self._sent = sent
 
     async def chunks(self) -> AsyncGenerator[bytes, None]:
@@ -114,21 +119,24 @@ class StreamedFile:
             raise source_error(self._path, error) from error
 
     @asynccontextmanager
+    @doing("reading")
     async def _opened(self) -> "AsyncIterator[_ReadAhead]":
         """The file, closed at the end. A cancellation may come while it is opened or closed: both happen all the
         same, not when the garbage collector comes by."""
-        loop = asyncio.get_running_loop()
-        opening = loop.run_in_executor(self._executor, _open_file, self._path)
+        opening = self._readers.run(self._path, _open_file, self._path)
         try:
             opened = await asyncio.shield(opening)
         except asyncio.CancelledError:
             opening.add_done_callback(_close_unwanted)
+            await asyncio.wait((opening,), timeout=_CLOSE_S)
             raise
-        file = _ReadAhead(opened, self._executor)
+        file = _ReadAhead(self._path, opened, self._readers)
         try:
             yield file
         finally:
-            await asyncio.shield(loop.run_in_executor(self._executor, file.close))
+            closing = self._readers.run(self._path, file.close)
+            closing.add_done_callback(_forget)
+            await asyncio.wait((closing,), timeout=_CLOSE_S)
 
     def _check(self, status: os.stat_result) -> None:
         if Version.of(status) != self.version:
@@ -138,25 +146,44 @@ class StreamedFile:
 class _ReadAhead:
     """A file of which one piece is read, in a thread, while the piece before is used."""
 
-    def __init__(self, file: FileIO, executor: ThreadPoolExecutor) -> None:
+    def __init__(self, path: bytes, file: FileIO, readers: Readers) -> None:
         self.fileno = file.fileno
+        self._path = path
         self._file = file
-        self._executor = executor
+        self._readers = readers
         self._reading: Future[bytes | None] | None = None
+        self._lock = threading.Lock()
+        self._is_reading = False
+        self._is_left = False
 
     def begin(self, size: int) -> None:
         """Read up to `size` bytes."""
-        self._reading = self._executor.submit(self._file.read, size)
+        self._reading = self._readers.submit(self._path, self._read, size)
 
+    @doing("reading")
     async def begun(self) -> bytes | None:
         """What was begun to be read; nothing at the end of the file."""
         return await asyncio.wrap_future(self._reading) if self._reading is not None else None
 
     def close(self) -> None:
-        """In a thread. A read that is still going on would go on in whatever file gets the same number next."""
+        """In a thread. A read that is still going on would go on in whatever file gets the same number next; so where
+        it was given up, the file is left open until it comes back."""
         if self._reading is not None:
             wait((self._reading,))
-        self._file.close()
+        with self._lock:
+            self._is_left = True
+            if not self._is_reading:
+                self._file.close()
+
+    def _read(self, size: int) -> bytes | None:
+        self._is_reading = True
+        try:
+            return self._file.read(size)
+        finally:
+            with self._lock:
+                self._is_reading = False
+                if self._is_left:
+                    self._file.close()
 
 
 FileBody = WholeFile | StreamedFile
@@ -165,11 +192,14 @@ FileBody = WholeFile | StreamedFile
 class BodyOpener:
     """Makes bodies of files, in threads of its own; `close()` ends them."""
 
-    def __init__(self, options: BodyOptions, emit: Emit) -> None:
+    def __init__(self, options: BodyOptions, emit: Emit, *, may_hang: str | None = None) -> None:
+        """`may_hang` names a file system that may: then nothing is read on the event loop."""
         self._options = options
         self._emit = emit
-        self._executor = ThreadPoolExecutor(options.readers, thread_name_prefix="bulkput-read")
-        self._reading = Reading()
+        self._readers = Readers(options.readers, patience_s=options.read_timeout_s, most_stuck=options.max_stuck)
+        self._reading = Reading(may_hold_loop=may_hang is None)
+        if may_hang is not None:
+            emit(ReadingChosen(is_on_loop=False, average_s=0.0, may_hang=may_hang))
 
     def open_at_once(self, source: SourceFile) -> FileBody | None:
         """The file as it is now, read here on the event loop, where that is quick; None: use `open`.
@@ -184,14 +214,14 @@ class BodyOpener:
             self._emit(ReadingChosen(self._reading.is_on_loop, self._reading.average_s))
         return read if isinstance(read, WholeFile) else None
 
+    @doing("reading")
     async def open(self, source: SourceFile) -> FileBody:
         """The file as it is now, whatever it was when it was found, read in a thread.
 
-        Raises SourceError: vanished, unreadable, or changed while it was read.
+        Raises SourceError: vanished, unreadable, or changed while it was read; Stopped when too many reads hang.
         """
         path = source.target or source.path
-        loop = asyncio.get_running_loop()
-        whole = await loop.run_in_executor(self._executor, _read, path, self._options.buffer_size)
+        whole = await self._readers.run(path, _read, path, self._options.buffer_size)
         if isinstance(whole, WholeFile):
             return whole
         if whole is None:
@@ -200,13 +230,13 @@ class BodyOpener:
             path,
             whole,
             chunk_size=self._options.chunk_size,
-            executor=self._executor,
+            readers=self._readers,
             sent=lambda count, read_s: self._emit(Streaming(source.path, count, read_s)),
         )
 
     def close(self) -> None:
         """What is queued still runs: it may be the closing of a file."""
-        self._executor.shutdown(wait=False)
+        self._readers.close()
 
 
 def _read(path: bytes, limit: int, *, may_wait: bool = True) -> WholeFile | Version | None:
@@ -255,6 +285,12 @@ def _open_file(path: bytes) -> FileIO:
 def _close_unwanted(opening: "asyncio.Future[FileIO]") -> None:
     if not opening.cancelled() and opening.exception() is None:
         opening.result().close()
+
+
+def _forget(closing: "asyncio.Future[None]") -> None:
+    """A file of which all was read is none the worse for an error when it is closed."""
+    if not closing.cancelled():
+        closing.exception()
 
 
 def _open_regular(path: bytes | str, _flags: int = 0) -> int:

@@ -10,14 +10,14 @@
 """
 
 from bulkput.errors import SourceError, TooLarge
-from bulkput.model import Decision, Found, Limits, ObjectHeaders, Reason, Skip, SourceFile, Upload
+from bulkput.model import Decision, Entry, Limits, ObjectHeaders, Reason, Skip, SourceFile, Upload
 from bulkput.options import HeaderOptions, NamingOptions
 from bulkput.policy.media import content_type
 from bulkput.policy.naming import object_name
 
 
 def decide(
-    found: Found, *, naming: NamingOptions, headers: HeaderOptions, limits: Limits, dry_run: bool = False
+    found: Entry, *, naming: NamingOptions, headers: HeaderOptions, limits: Limits, dry_run: bool = False
 ) -> Decision:
     """The table above, as a function."""
     if not isinstance(found, SourceFile):

@@ -3,8 +3,11 @@
 A file in the page cache is read in some 20 us, and a visit to a thread costs more than ten times that in CPU; a file
 on a cold disk or a slow network takes milliseconds, in which the event loop would stand still. The average of what
 reads have taken decides. In threads their time says little, since threads wait for the interpreter lock; so now and
-then one file is read on the loop again to see how long it takes, and more seldom each time that it took long.
+then one file is read on the loop again to see how long it takes, and more seldom each time that it took long. On a
+network file system a read may take for ever, and the loop with it: there, it is threads from the first file on.
 """
+
+import math
 
 LOOP_MAX_SIZE = 64 * 1024
 """Larger files are read in threads always: reading and hashing one would hold the loop for over 100 us."""
@@ -24,11 +27,12 @@ class Reading:
 
     __slots__ = ("_distance", "_reads", "_to_pass", "average_s", "is_on_loop")
 
-    def __init__(self) -> None:
+    def __init__(self, *, may_hold_loop: bool = True) -> None:
+        """`may_hold_loop` is False where a read might never come back: then no file is ever tried on the loop."""
         self.average_s = 0.0
-        self.is_on_loop = True
+        self.is_on_loop = may_hold_loop
         self._distance = _FIRST_DISTANCE
-        self._to_pass = 0
+        self._to_pass = 0.0 if may_hold_loop else math.inf
         self._reads = 0
 
     def takes(self, size: int) -> bool:

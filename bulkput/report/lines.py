@@ -1,5 +1,6 @@
 """Events and summaries as lines of text and as JSON."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from bulkput import events as ev
@@ -8,6 +9,8 @@ from bulkput.model import Reason
 from bulkput.recorder import Summary
 
 _FOLLOWED = (Reason.LINK_OUTSIDE.value, Reason.LINK_TO_DIRECTORY.value)
+_MOST_ROWS = 20
+"""Of what is in flight: the oldest, as many as a terminal shows."""
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 
 
@@ -37,6 +40,12 @@ def event_line(event: ev.Event, *, verbose: bool) -> str | None:
             return f"skipped: {printable(event.skip.path)}{to}: {event.skip.reason.value}"
         case ev.Retrying():
             return f"retrying in {event.delay_s:.1f} s: {event.error}"
+        case ev.Stalled():
+            return _stalled_line(event)
+        case ev.Moving():
+            return f"it moves again, after {_seconds(event.idle_s)} s"
+        case ev.ReadingChosen(may_hang=str(kind)) if verbose:
+            return f"reading files in threads: {printable(kind)} may hang"
         case ev.ReadingChosen() if verbose:
             where = "on the event loop" if event.is_on_loop else "in threads"
             return f"reading small files {where}: {event.average_s * 1000:.2g} ms each on average"
@@ -45,6 +54,34 @@ def event_line(event: ev.Event, *, verbose: bool) -> str | None:
         case ev.Uploaded() if verbose:
             return f"uploaded: {printable(event.upload.source.path)} -> {printable(event.stored.key)}"
     return None
+
+
+def _seconds(seconds: float) -> str:
+    """Tenths only where they say something."""
+    return f"{seconds:.1f}" if seconds < 10 else f"{seconds:.0f}"
+
+
+def _stalled_line(event: ev.Stalled) -> str:
+    parts = [f"nothing has moved for {_seconds(event.idle_s)} s: {count_text(len(event.in_flight))} in flight"]
+    if event.scanning is not None:
+        parts.append(f"the scan is at {printable(event.scanning)}")
+    if event.loop_at:
+        parts.append(f"the event loop stands at {printable(' > '.join(event.loop_at))}")
+    return ", ".join(parts)
+
+
+def in_flight_lines(rows: Sequence[ev.InFlight]) -> list[str]:
+    """A table of the first rows, aligned; names come last, since they have any length. Nothing where there are none."""
+    if not rows:
+        return []
+    table = [("age", "attempt", "doing", "connection", "file")]
+    for row in rows[:_MOST_ROWS]:
+        age, name = f"{_seconds(row.age_s)} s", printable(row.path or row.key) or "-"
+        table.append((age, str(row.attempt), printable(row.what), printable(row.connection or "-"), name))
+    widths = [max(map(len, column)) for column in list(zip(*table, strict=True))[:-1]]
+    lines = ["  ".join(("", *map(str.ljust, cells, widths), cells[-1])) for cells in table]
+    left = len(rows) - _MOST_ROWS
+    return [*lines, f"  and {count_text(left)} more"] if left > 0 else lines
 
 
 def planned_line(event: ev.Event) -> str | None:
@@ -111,13 +148,40 @@ def event_json(event: ev.Event) -> dict[str, Any] | None:
             }
         case ev.Tuned():
             return {"event": "tuned", "concurrency": event.limit, "why": event.why}
+        case ev.Known():
+            return {"event": "known", "files": event.count, "bytes": event.size}
         case ev.ScanDone():
             return {"event": "scan_done"}
+        case ev.Stalled():
+            return _stalled_json(event)
+        case ev.Moving():
+            return {"event": "moving", "idle_s": round(event.idle_s, 3)}
         case ev.Stopping():
             return {"event": "stopping", "cause": event.cause.value, "why": event.why}
         case ev.Finished():
             return {"event": "finished", "elapsed_s": round(event.elapsed_s, 3)}
     return None
+
+
+def _stalled_json(event: ev.Stalled) -> dict[str, Any]:
+    rows = [
+        {
+            "path": name_text(row.path),
+            "key": row.key,
+            "doing": row.what,
+            "attempt": row.attempt,
+            "connection": row.connection,
+            "age_s": round(row.age_s, 3),
+        }
+        for row in event.in_flight
+    ]
+    return {
+        "event": "stalled",
+        "idle_s": round(event.idle_s, 3),
+        "in_flight": rows,
+        "scanning": name_text(event.scanning) if event.scanning is not None else None,
+        "loop_at": list(event.loop_at),
+    }
 
 
 def _error_json(error: BulkputError) -> dict[str, Any]:

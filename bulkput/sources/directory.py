@@ -9,29 +9,20 @@ directory of a hundred million files needs no more memory than a small one.
 import heapq
 import itertools
 import os
+import stat
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import IO
 
-from bulkput.record import record
-
 _BLOCK = 32 * 1024
 """Bytes read at once from each sorted run on disk; as records in memory they are about three times as much."""
 _FAN_IN = 64
 """Runs merged at once, hence at most some 6 MiB of blocks, whatever the size of the directory."""
-_DIRECTORY, _FILE, _LINK, _OTHER = b"d", b"f", b"l", b"o"
-
-
-@record
-class Entry:
-    """A name in a directory and its kind, as the directory itself tells it (no stat)."""
-
-    name: bytes
-    is_directory: bool
-    is_link: bool
-    is_file: bool
+DIRECTORY, FILE, LINK, OTHER = b"d", b"f", b"l", b"o"
+Entry = tuple[bytes, bytes]
+"""A name in a directory, and its kind as the directory tells it, without a stat. Plain: there is one per file."""
 
 
 def entries(path: bytes, *, follow_symlinks: bool = False, in_memory: int) -> Iterator[Entry]:
@@ -42,16 +33,23 @@ def entries(path: bytes, *, follow_symlinks: bool = False, in_memory: int) -> It
     with os.scandir(path) as found:
         records = (_record(entry, follow_symlinks) for entry in found)
         for record in _sorted(records, max(1, in_memory)):
-            yield _entry(record)
+            kind = record[-1:]
+            yield (record[:-2] if kind == FILE else record[:-2].removesuffix(b"/")), kind
 
 
 def _record(entry: os.DirEntry[bytes], follow_symlinks: bool) -> bytes:
     """Sort key, NUL, kind. A name holds no NUL, and NUL sorts before all else: records order as their keys do."""
+    if entry.is_file(follow_symlinks=False):  # the most frequent first
+        return entry.name + b"\0f"
     if entry.is_symlink():
-        return entry.name + (b"/\0" if follow_symlinks and _leads_to_directory(entry) else b"\0") + _LINK
-    if entry.is_dir(follow_symlinks=False):
-        return entry.name + b"/\0" + _DIRECTORY
-    return entry.name + b"\0" + (_FILE if entry.is_file(follow_symlinks=False) else _OTHER)
+        return entry.name + (b"/\0" if follow_symlinks and _leads_to_directory(entry) else b"\0") + LINK
+    return entry.name + (b"/\0" + DIRECTORY if entry.is_dir(follow_symlinks=False) else b"\0" + OTHER)
+
+
+def kind_of(status: os.stat_result) -> bytes:
+    """The same of an entry whose own status (not that of what it links to) is known."""
+    kinds = {stat.S_IFREG: FILE, stat.S_IFLNK: LINK, stat.S_IFDIR: DIRECTORY}
+    return kinds.get(stat.S_IFMT(status.st_mode), OTHER)
 
 
 def _leads_to_directory(entry: os.DirEntry[bytes]) -> bool:
@@ -59,11 +57,6 @@ def _leads_to_directory(entry: os.DirEntry[bytes]) -> bool:
         return entry.is_dir()
     except OSError:  # a loop of links, a dead mount: the walk will say so
         return False
-
-
-def _entry(record: bytes) -> Entry:
-    key, kind = record[:-2], record[-1:]
-    return Entry(key.removesuffix(b"/"), kind == _DIRECTORY, kind == _LINK, kind == _FILE)
 
 
 def _sorted(records: Iterator[bytes], in_memory: int) -> Iterator[bytes]:

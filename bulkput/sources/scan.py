@@ -5,8 +5,9 @@ findings gather up to a bound, so that a fast scan costs one wake-up per batch a
 """
 
 import asyncio
+import sys
 import threading
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 
 from bulkput.model import Found
 
@@ -20,9 +21,12 @@ class Scan:
     `close` ends the iteration at once, also when the source hangs; from the loop's own thread, any number of times.
     """
 
-    def __init__(self, source: Iterator[Found]) -> None:
+    def __init__(self, source: Iterator[Found], room: Callable[[], Awaitable[None]] | None = None) -> None:
+        """`room` is awaited before each batch of findings is handed out: back-pressure by others than the consumer."""
         self._source = source
+        self._room = room
         self._handover: _Handover | None = None
+        self._thread: threading.Thread | None = None
         self._is_closed = False
 
     async def __aiter__(self) -> AsyncGenerator[Found, None]:
@@ -30,15 +34,33 @@ class Scan:
             return
         self._handover = handover = _Handover(self._source, asyncio.get_running_loop())
         # A daemon: a scan that hangs in a dead file system must not keep the program from ending.
-        threading.Thread(target=handover.fill, name="bulkput-scan", daemon=True).start()
+        self._thread = threading.Thread(target=handover.fill, name="bulkput-scan", daemon=True)
+        self._thread.start()
         try:
             while (batch := await handover.taken()) is not None:
+                if self._room is not None:
+                    await self._room()
                 for found in batch:
                     if handover.is_closed:
                         return
                     yield found
         finally:
             handover.close()
+
+    def at(self) -> bytes | None:
+        """The path that the source has in hand; None while it waits for the loop, or has ended. From any thread.
+
+        Read off its stack: a source that had to note it would pay for each file.
+        """
+        thread = self._thread
+        if thread is None or thread.ident is None or not thread.is_alive():  # its number may be another's by now
+            return None
+        frame = sys._current_frames().get(thread.ident)
+        while frame is not None:
+            if isinstance(path := frame.f_locals.get("path"), bytes):
+                return path
+            frame = frame.f_back
+        return None
 
     def close(self) -> None:
         self._is_closed = True

@@ -3,22 +3,43 @@
 Links: a tree is what is in it. A link to a regular file inside the same tree is taken, under the link's name; one
 that leaves the tree, leads to a directory or nowhere is skipped, with the reason. With `follow_symlinks` every link
 is followed, and a directory that is its own ancestor is skipped as a loop. The source itself may be a link.
+
+Files that a journal knows as done are counted here, in the scan's thread, and never become findings of their own: a
+resumed run looks at a million of them in the time in which it would send a few thousand.
 """
 
 import errno
 import heapq
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from operator import itemgetter
+from typing import Protocol
 
 from bulkput.errors import SourceError, UsageError, printable
-from bulkput.model import Found, Reason, Skip, SourceFile
+from bulkput.model import Found, KnownFiles, Reason, Skip, SourceFile
 from bulkput.options import WalkOptions
 from bulkput.payload.body import source_error
 from bulkput.policy.filters import Filters
-from bulkput.sources.directory import Entry, entries
+from bulkput.sources.directory import DIRECTORY, FILE, LINK, Entry, entries, kind_of
+
+_TELL_EVERY = 5_000
+"""Known files per finding that counts them: often enough for a progress line, seldom enough to cost nothing."""
+
+
+class Memory(Protocol):
+    """What is known of the files below one source, by earlier runs."""
+
+    def has(self, path: bytes, name: bytes, size: int, mtime_ns: int) -> bool:
+        """Whether this very version was uploaded under the name that it would get now. Quick for sorted questions."""
+
+    def is_own(self, path: bytes) -> bool:
+        """Whether `path` belongs to the memory itself, and changes while one looks at it."""
+
+
+MakeMemory = Callable[[], Memory]
+"""One for each source, since it is quick for questions in order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +57,14 @@ class _Level:
 class Walk:
     """Iterates over one directory, once. Unreadable directories and vanished entries are yielded as SourceError."""
 
-    def __init__(self, root: bytes, options: WalkOptions) -> None:
+    def __init__(self, root: bytes, options: WalkOptions, memory: Memory | None = None) -> None:
         self._root = root
         self._real_root = os.path.realpath(root)
         self._options = options
         self._filters = Filters(options)
+        self._memory = memory
+        self._known = 0
+        self._known_bytes = 0
         self._levels: list[_Level] = []
 
     def __iter__(self) -> Iterator[Found]:
@@ -48,36 +72,80 @@ class Walk:
             yield from self._enter(self._root, b"")
         except OSError as error:
             yield source_error(self._root, error)
+        yield from self._all_levels()
+        yield from self._counted()
+
+    def again(self, names: Iterable[bytes]) -> Iterator[Found]:
+        """Only these names and what is below them, as a walk would find them; one that is gone is skipped as GONE."""
+        base = os.path.join(self._root, b"")
+        for name in names:
+            path = base + name
+            try:
+                kind = kind_of(os.lstat(path))
+            except OSError as error:
+                error_or_gone = source_error(path, error)
+                yield Skip(path, name, Reason.GONE) if error_or_gone.problem == "vanished" else error_or_gone
+                continue
+            if not self._options.follow_symlinks and not self._is_in_tree(name):
+                yield Skip(path, name, Reason.LINK_OUTSIDE)
+            elif kind != FILE:
+                yield from self._special(path, name, kind)
+                yield from self._all_levels()
+            elif (found := self._file(path, name)) is not None:
+                yield found
+        yield from self._counted()
+
+    def _all_levels(self) -> Iterator[Found]:
+        """Until the deepest directory and all above it are read."""
         while self._levels:
             level = self._levels[-1]
             try:
-                entry = next(level.left, None)
+                yield from self._read(level)
             except OSError as error:
-                self._levels.pop()
+                self._levels.remove(level)
                 yield source_error(level.path, error)
-                continue
-            if entry is None:
-                self._levels.pop()
-            else:
-                yield from self._visit(level, entry)
 
-    def _visit(self, level: _Level, entry: Entry) -> Iterable[Found]:
-        path = level.base + entry.name
-        name = level.name + entry.name
-        if not entry.is_file:
-            return self._special(path, name, entry)
+    def _read(self, level: _Level) -> Iterator[Found]:
+        """The entries of a directory, to its end or to the next directory below it. Raises OSError of its reading."""
+        for entry, kind in level.left:
+            path, name = level.base + entry, level.name + entry
+            if kind != FILE:
+                yield from self._special(path, name, kind)
+                if self._levels[-1] is not level:
+                    return
+            elif (found := self._file(path, name)) is not None:
+                yield found
+            elif self._known >= _TELL_EVERY:
+                yield from self._counted()
+        self._levels.pop()
+
+    def _file(self, path: bytes, name: bytes) -> Found | None:
+        """None: it is known, and counted as such."""
         if not self._filters.takes_file(name):
-            return (Skip(path, name, Reason.EXCLUDED),)
+            return Skip(path, name, Reason.EXCLUDED)
         try:
-            return (_file(path, name, os.lstat(path)),)
+            status = os.lstat(path)
         except OSError as error:
-            return (source_error(path, error),)
+            return source_error(path, error)
+        if self._memory is not None:
+            if self._memory.has(path, name, status.st_size, status.st_mtime_ns):
+                self._known += 1
+                self._known_bytes += status.st_size
+                return None
+            if self._memory.is_own(path):
+                return Skip(path, name, Reason.JOURNAL)
+        return _file(path, name, status)
 
-    def _special(self, path: bytes, name: bytes, entry: Entry) -> Iterator[Found]:
+    def _counted(self) -> Iterator[Found]:
+        if self._known:
+            yield KnownFiles(self._known, self._known_bytes)
+            self._known = self._known_bytes = 0
+
+    def _special(self, path: bytes, name: bytes, kind: bytes) -> Iterator[Found]:
         try:
-            if entry.is_link:
+            if kind == LINK:
                 yield from self._link(path, name)
-            elif entry.is_directory:
+            elif kind == DIRECTORY:
                 yield from self._enter(path, name + b"/")
             elif not self._filters.takes_file(name):
                 yield Skip(path, name, Reason.EXCLUDED)
@@ -120,19 +188,42 @@ class Walk:
             yield Skip(path, name, Reason.NOT_A_FILE)
         else:
             target = os.path.realpath(path)
-            if follow or _is_below(target, self._real_root):
-                yield _file(path, name, status, target)
-            else:
+            if not (follow or _is_below(target, self._real_root)):
                 yield Skip(path, name, Reason.LINK_OUTSIDE)
+            elif self._memory is not None and self._memory.has(path, name, status.st_size, status.st_mtime_ns):
+                self._known += 1
+                self._known_bytes += status.st_size
+            else:
+                yield _file(path, name, status, target)
+
+    def _is_in_tree(self, name: bytes) -> bool:
+        """Whether a walk would come by: not where a directory above has meanwhile become a link."""
+        directory = os.path.dirname(os.path.join(self._real_root, name))
+        return os.path.realpath(directory) == directory
 
 
-def walk(roots: Iterable[bytes], options: WalkOptions) -> Iterator[Found]:
+def walk(roots: Iterable[bytes], options: WalkOptions, make_memory: MakeMemory | None = None) -> Iterator[Found]:
     """All sources as one stream in bytewise order of names: directories give their contents, files their own name.
 
     A name that comes from two sources is sent once; the second is a SourceError, since the store could keep only
-    one of them. Raises UsageError, at once, for a root that is not there or is neither file nor directory.
+    one of them. What a memory knows as uploaded is counted in KnownFiles instead of being yielded.
+
+    Raises UsageError, at once, for a root that is not there or is neither file nor directory.
     """
-    return _without_collisions([_source(root, options) for root in roots])
+    every = list(roots)
+    memories = [make_memory() if make_memory is not None else None for _ in every]
+    if len(every) == 1:
+        return _source(every[0], options, memories[0])
+    # What is known takes part in the search for collisions, so it is told apart only behind that.
+    sources = [_source(root, options, None) for root in every]
+    return _without_collisions([_named(source, memory) for source, memory in zip(sources, memories, strict=True)])
+
+
+def walk_again(root: bytes, names: Iterable[bytes], options: WalkOptions, memory: Memory) -> Iterator[Found]:
+    """Only the entries of the directory `root` that `names` name, relative to it. Raises UsageError like `walk`."""
+    if _status(root, stat.S_ISDIR) is None:
+        raise UsageError(f"source {printable(root)}: not a directory")
+    return Walk(root, options, memory).again(names)
 
 
 def is_single_file(roots: Iterable[bytes]) -> bool:
@@ -141,39 +232,55 @@ def is_single_file(roots: Iterable[bytes]) -> bool:
     return len(only) == 1 and os.path.isfile(only[0])
 
 
-def _source(root: bytes, options: WalkOptions) -> Iterator[Found]:
+def _source(root: bytes, options: WalkOptions, memory: Memory | None) -> Iterator[Found]:
+    if _status(root, stat.S_ISDIR) is not None:
+        return iter(Walk(root, options, memory))
+    if (status := _status(root, stat.S_ISREG)) is not None:
+        name = os.path.basename(root)
+        if memory is not None and memory.has(root, name, status.st_size, status.st_mtime_ns):
+            return iter((KnownFiles(1, status.st_size),))
+        return iter((_file(root, name, status, os.path.realpath(root)),))
+    raise UsageError(f"source {printable(root)}: not a regular file or directory")
+
+
+def _status(root: bytes, is_kind: Callable[[int], bool]) -> os.stat_result | None:
+    """None: it is something else. Raises UsageError: it is not there."""
     try:
         status = os.stat(root)
     except OSError as error:
         raise UsageError(f"source {printable(root)}: {error.strerror}") from None
-    if stat.S_ISDIR(status.st_mode):
-        return iter(Walk(root, options))
-    if stat.S_ISREG(status.st_mode):
-        return iter((_file(root, os.path.basename(root), status, os.path.realpath(root)),))
-    raise UsageError(f"source {printable(root)}: not a regular file or directory")
+    return status if is_kind(status.st_mode) else None
 
 
-def _without_collisions(sources: list[Iterator[Found]]) -> Iterator[Found]:
-    if len(sources) == 1:
-        yield from sources[0]
-        return
+_Named = tuple[bytes, Found, bool]
+"""A finding, the name to merge it by, whether it is known."""
+
+
+def _without_collisions(sources: list[Iterator[_Named]]) -> Iterator[Found]:
     last = None
-    for name, found in heapq.merge(*map(_named, sources), key=itemgetter(0)):
+    for name, found, is_known in heapq.merge(*sources, key=itemgetter(0)):
         if not isinstance(found, SourceFile):
             yield found
         elif name == last:
             yield SourceError(found.path, "collision", "another source has a file of this name")
         else:
             last = name
-            yield found
+            yield KnownFiles(1, found.size) if is_known else found
 
 
-def _named(source: Iterator[Found]) -> Iterator[tuple[bytes, Found]]:
-    """With the name to merge by; what has none (an error) stays where it came."""
+def _named(source: Iterator[Found], memory: Memory | None) -> Iterator[_Named]:
+    """What has no name (an error) stays where it came."""
     name = b""
     for found in source:
-        name = name if isinstance(found, SourceError) else found.name
-        yield name, found
+        is_known = False
+        if isinstance(found, Skip | SourceFile):
+            name = found.name
+        if isinstance(found, SourceFile) and memory is not None:
+            if memory.is_own(found.path):
+                yield name, Skip(found.path, name, Reason.JOURNAL), False
+                continue
+            is_known = memory.has(found.path, name, found.size, found.mtime_ns)
+        yield name, found, is_known
 
 
 def _is_below(path: bytes, root: bytes) -> bool:

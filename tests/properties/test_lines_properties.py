@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bulkput import events as ev
-from bulkput.errors import BulkputError, SourceError, Throttled, TooLarge
+from bulkput.errors import BulkputError, SourceError, Throttled, TooLarge, printable
 from bulkput.model import ObjectHeaders, Reason, Skip, SourceFile, Stored, Upload
-from bulkput.report.lines import count_text, event_json, event_line, size_text
+from bulkput.report.lines import count_text, event_json, event_line, in_flight_lines, size_text
 
 UNITS = {"B": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3, "TiB": 1024**4}
 
@@ -21,6 +21,7 @@ errors: st.SearchStrategy[BulkputError] = (
     | st.builds(TooLarge, st.just("put"), keys, keys, status=st.none() | st.integers(100, 599))
     | st.builds(Throttled, st.just("put"), keys, keys, retry_after_s=st.none() | st.floats(0, 9))
 )
+rows = st.builds(ev.InFlight, paths, keys, keys, st.integers(1, 99), st.none() | keys, st.floats(0, 1e6))
 events: st.SearchStrategy[ev.Event] = (
     st.builds(ev.Discovered, files)
     | st.builds(ev.Uploaded, st.builds(Upload, files, keys, st.just(ObjectHeaders())),
@@ -32,7 +33,11 @@ events: st.SearchStrategy[ev.Event] = (
                 st.floats(0, 9))
     | st.builds(ev.Stopping, keys, st.sampled_from(ev.StopCause))
     | st.builds(ev.Finished, st.floats(0, 9), st.just({"PUT": 1}), st.integers(0, 9))
+    | st.builds(ev.Stalled, st.floats(0, 1e6), st.lists(rows, max_size=25).map(tuple), st.none() | paths,
+                st.lists(keys, max_size=2).map(tuple))
+    | st.builds(ev.Moving, st.floats(0, 1e6))
     | st.builds(ev.Tuned, st.integers(1, 9), st.just("more"))
+    | st.builds(ev.Known, st.integers(1, 9), st.integers(0, 9))
     | st.builds(ev.ReadingChosen, st.booleans(), st.floats(0, 9))
 )  # fmt: skip
 
@@ -42,6 +47,18 @@ def test_an_event_is_one_printable_line(event: ev.Event, verbose: bool) -> None:
     """No file name and no answer of a store can write to the terminal."""
     line = event_line(event, verbose=verbose)
     assert line is None or (line and line.isprintable())
+
+
+@given(st.lists(rows, max_size=25))
+def test_what_is_in_flight_is_one_printable_line_each(rows: list[ev.InFlight]) -> None:
+    """In aligned columns, of which the first four have one width in all lines."""
+    lines = in_flight_lines(rows)
+    assert all(line.isprintable() for line in lines)
+    assert len(lines) == (min(len(rows), 20) + 1 + (len(rows) > 20) if rows else 0)
+    for line, row in zip(lines[1:], rows, strict=False):
+        if row.path and len(lines) <= 21:
+            start = lines[0].index("file")
+            assert line[start:] == printable(row.path)
 
 
 @given(events)

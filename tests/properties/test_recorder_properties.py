@@ -33,6 +33,7 @@ noise = (
     | st.builds(ev.Stopping, st.text(max_size=3), st.sampled_from(ev.StopCause))
     | st.builds(ev.Finished, st.floats(0, 9), st.just({"PUT": 1}), st.integers(0, 3))
     | st.builds(ev.Tuned, st.integers(1, 9), st.just("more"))
+    | st.builds(ev.Known, st.integers(1, 9), st.integers(0, 9))
     | st.builds(ev.ReadingChosen, st.booleans(), st.floats(0, 9))
 )  # fmt: skip
 runs = st.lists(outcomes | noise | st.builds(ev.Discovered, files), max_size=30)
@@ -49,11 +50,12 @@ def record(events: list[ev.Event]) -> Recorder:
 def test_a_run_adds_up_exactly_when_each_found_entry_has_one_outcome(events: list[ev.Event]) -> None:
     """Under any events in any order; lost count is exit 3 or an interruption, never success."""
     kinds = Counter(type(event) for event in events)
-    ended = kinds[ev.Uploaded] + kinds[ev.Skipped] + kinds[ev.Failed]
+    known = sum(event.count for event in events if isinstance(event, ev.Known))
+    ended = kinds[ev.Uploaded] + kinds[ev.Skipped] + kinds[ev.Failed] + known
     recorder = record(events)
     summary = recorder.summary()
     assert recorder.done == ended == summary.uploaded + summary.skipped + summary.failed
-    assert summary.adds_up == (kinds[ev.Discovered] == ended)
+    assert summary.adds_up == (kinds[ev.Discovered] + known == ended)
     assert summary.skipped == sum(summary.skipped_by_reason.values())
     if not summary.adds_up:
         assert summary.exit_code in (3, 130)

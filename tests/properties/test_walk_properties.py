@@ -78,4 +78,4 @@ def test_two_sources_are_one_stream_in_order(one: Tree, other: Tree) -> None:
 def test_sorting_on_disk_equals_sorting_in_memory(found: set[bytes], in_memory: int) -> None:
     """For any names and any bound."""
     with on_disk(dict.fromkeys(found)) as root:
-        assert [entry.name for entry in entries(root, in_memory=in_memory)] == sorted(found)
+        assert [name for name, _ in entries(root, in_memory=in_memory)] == sorted(found)

@@ -3,17 +3,21 @@
 import asyncio
 import hashlib
 import os
+import threading
 import time
 from collections.abc import AsyncGenerator, Callable, Iterator
+from io import FileIO
 from pathlib import Path
 from typing import cast
 
 import pytest
 
 from bulkput.errors import SourceError
+from bulkput.events import Event, ReadingChosen
 from bulkput.model import SourceFile
 from bulkput.options import BodyOptions
-from bulkput.payload.body import BodyOpener, FileBody, StreamedFile, WholeFile
+from bulkput.payload.body import BodyOpener, FileBody, StreamedFile, WholeFile, _ReadAhead
+from bulkput.payload.readers import Readers
 
 BUFFER = 10
 CHUNK = 4
@@ -260,6 +264,42 @@ async def test_a_file_rewritten_within_a_tick_of_the_clock_is_waited_for(tmp_pat
     body = await opener.open(source(path))
     assert time.time() - path.stat().st_mtime >= 0.02
     assert body.data == b"a" * 10
+
+
+async def test_where_reads_may_hang_nothing_is_read_on_the_event_loop(tmp_path: Path) -> None:
+    """Not the smallest file; and it is told, with the file system that is the reason."""
+    (tmp_path / "a").write_bytes(b"abc")
+    seen: list[Event] = []
+    opener = BodyOpener(BodyOptions(), seen.append, may_hang="nfs4")
+    assert seen == [ReadingChosen(is_on_loop=False, average_s=0.0, may_hang="nfs4")]
+    assert opener.open_at_once(source(tmp_path / "a")) is None
+    assert (await opener.open(source(tmp_path / "a"))).data == b"abc"
+    opener.close()
+
+
+async def test_a_read_that_is_given_up_keeps_its_file_until_it_comes_back(large: Path) -> None:
+    """Closed under it, its number would become another file's, and the read would go on in that one."""
+    go_on, is_closed = threading.Event(), threading.Event()
+
+    class Hanging(FileIO):
+        def read(self, size: int | None = -1, /) -> bytes | None:
+            go_on.wait(PATIENCE_S)
+            return super().read(size)
+
+        def close(self) -> None:
+            super().close()
+            is_closed.set()
+
+    readers = Readers(2, patience_s=0.05, most_stuck=2)
+    file = _ReadAhead(b"large", opened := Hanging(large), readers)
+    file.begin(4)
+    with pytest.raises(SourceError, match="gave nothing"):
+        await file.begun()
+    await readers.run(b"large", file.close)
+    assert not opened.closed
+    go_on.set()
+    assert await asyncio.get_running_loop().run_in_executor(None, is_closed.wait, PATIENCE_S)
+    readers.close()
 
 
 async def test_no_descriptor_is_left_open(large: Path, opener: BodyOpener) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bulkput.sources.directory import Entry, entries
+from bulkput.sources.directory import DIRECTORY, FILE, LINK, OTHER, entries
 
 TRICKY = [
     b"a", b"a b", b"a\nb", b"\n", b"a-", b"a.b", b"a\xff", b"\xff", b"\x01", b"%", b"A", b"aa", b"~",
@@ -16,7 +16,7 @@ ENOUGH = 1000
 
 
 def names(path: Path, *, in_memory: int) -> list[bytes]:
-    return [entry.name for entry in entries(os.fsencode(path), in_memory=in_memory)]
+    return [name for name, _ in entries(os.fsencode(path), in_memory=in_memory)]
 
 
 def make_files(path: Path, found: list[bytes]) -> None:
@@ -51,12 +51,12 @@ def test_each_entry_says_what_it_is(tmp_path: Path, in_memory: int) -> None:
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(os.path.relpath(tmp_path / "sock"))
     assert list(entries(os.fsencode(tmp_path), in_memory=in_memory)) == [
-        Entry(b"d", is_directory=True, is_link=False, is_file=False),
-        Entry(b"f", is_directory=False, is_link=False, is_file=True),
-        Entry(b"pipe", is_directory=False, is_link=False, is_file=False),
-        Entry(b"sock", is_directory=False, is_link=False, is_file=False),
-        Entry(b"to-d", is_directory=False, is_link=True, is_file=False),
-        Entry(b"to-nothing", is_directory=False, is_link=True, is_file=False),
+        (b"d", DIRECTORY),
+        (b"f", FILE),
+        (b"pipe", OTHER),
+        (b"sock", OTHER),
+        (b"to-d", LINK),
+        (b"to-nothing", LINK),
     ]
 
 

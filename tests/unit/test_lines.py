@@ -9,7 +9,7 @@ from bulkput import events as ev
 from bulkput.errors import IntegrityError, SourceError, StoreError, Unavailable
 from bulkput.model import ObjectHeaders, Reason, Skip, SourceFile, Stored, Upload
 from bulkput.recorder import Recorder
-from bulkput.report.lines import count_text, event_json, event_line, size_text, summary_lines
+from bulkput.report.lines import count_text, event_json, event_line, in_flight_lines, size_text, summary_lines
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_counts_are_grouped_by_spaces(count: int, text: str) -> None:
 
 FILE = SourceFile(b"/src/a\xff\n", b"a\xff\n", 10, 0)
 ODD_ERROR = SourceError(b"/src/\xff", "vanished", "it was there")
-UPLOADED = ev.Uploaded(Upload(FILE, "k\n", ObjectHeaders()), Stored("k\n", 10, "e1", "tx1"), 10, 0.1234567)
+UPLOADED = ev.Uploaded(Upload(FILE, "k\n", ObjectHeaders()), Stored("k\n", 10, "e1", "tx1"), 10, 0, 0.1234567)
 SKIPPED = ev.Skipped(Skip(b"/src/\xff", b"\xff", Reason.EXCLUDED))
 DRY = ev.Skipped(Skip(b"/src/a", b"a", Reason.DRY_RUN, "p/a", 10))
 FAILED = ev.Failed(b"/src/\xff", None, ODD_ERROR)
@@ -52,9 +52,16 @@ FINISHED = ev.Finished(1.23456, {"PUT": 1}, 1)
 STREAMING = ev.Streaming(b"/src/a", 5)
 REQUESTED = ev.Requested("put", "a", 1.0, 0.1, 7, None)
 READING = ev.ReadingChosen(is_on_loop=False, average_s=0.0042)
+HANGING = ev.ReadingChosen(is_on_loop=False, average_s=0.0, may_hang="nfs4")
 TUNED = ev.Tuned(96, "more in flight store more")
+PUT = ev.InFlight(b"/src/a\n", "p/a", "waiting for the answer", 2, "10.0.0.2:40512 > 10.0.0.1:80", 75.04)
+LOGGING_IN = ev.InFlight(b"", "", "logging in: connecting", 1, None, 61.5)
+STALLED = ev.Stalled(60.0, (PUT, LOGGING_IN), b"/src/\xff")
+STANDING = ev.Stalled(61.0, (), None, ("run.py:7 f", "body.py:9 g"))
+MOVING = ev.Moving(75.25)
 EVENTS: list[ev.Event] = [
-    READING, TUNED,
+    ev.Known(1000, 5),
+    READING, TUNED, STALLED, STANDING, MOVING,
     ev.Discovered(FILE), ev.ScanDone(), STREAMING, UPLOADED,
     SKIPPED, DRY, FAILED, REFUSED, REQUESTED, RETRYING, LOGIN, STOPPING,
     FINISHED,
@@ -75,6 +82,10 @@ def test_the_events_here_are_all_there_are() -> None:
         (STREAMING, None, None),
         (FINISHED, None, None),
         (READING, None, "reading small files in threads: 4.2 ms each on average"),
+        (HANGING, None, "reading files in threads: nfs4 may hang"),
+        (STALLED, *[r"nothing has moved for 60 s: 2 in flight, the scan is at /src/\xff"] * 2),
+        (STANDING, *["nothing has moved for 61 s: 0 in flight, the event loop stands at run.py:7 f > body.py:9 g"] * 2),
+        (MOVING, *["it moves again, after 75 s"] * 2),
         (TUNED, None, "requests in flight: 96: more in flight store more"),
         (UPLOADED, None, r"uploaded: /src/a\xff\n -> k\n"),
         (SKIPPED, None, r"skipped: /src/\xff: excluded by a filter"),
@@ -100,6 +111,30 @@ def test_what_a_person_reads_of_an_event(event: ev.Event, quiet: str | None, ver
         (READING, None),
         (TUNED, {"event": "tuned", "concurrency": 96, "why": "more in flight store more"}),
         (ev.ScanDone(), {"event": "scan_done"}),
+        (
+            STALLED,
+            {
+                "event": "stalled", "idle_s": 60.0, "scanning": "/src/\udcff", "loop_at": [],
+                "in_flight": [
+                    {
+                        "path": "/src/a\n", "key": "p/a", "doing": "waiting for the answer", "attempt": 2,
+                        "connection": "10.0.0.2:40512 > 10.0.0.1:80", "age_s": 75.04,
+                    },
+                    {
+                        "path": "", "key": "", "doing": "logging in: connecting", "attempt": 1,
+                        "connection": None, "age_s": 61.5,
+                    },
+                ],
+            },
+        ),
+        (
+            STANDING,
+            {
+                "event": "stalled", "idle_s": 61.0, "in_flight": [], "scanning": None,
+                "loop_at": ["run.py:7 f", "body.py:9 g"],
+            },
+        ),
+        (MOVING, {"event": "moving", "idle_s": 75.25}),
         (
             UPLOADED,
             {
@@ -148,6 +183,24 @@ def test_a_failed_digest_is_named_by_its_kind() -> None:
     row = event_json(ev.Failed(b"a", "a", IntegrityError("put", "a", expected="x", actual="y", status=201)))
     assert row is not None
     assert (row["kind"], row["status"]) == ("IntegrityError", 201)
+
+
+def test_what_is_in_flight_is_a_table() -> None:
+    """Aligned; names come last, on their line whatever is in them."""
+    assert in_flight_lines(STALLED.in_flight) == [
+        "  age   attempt  doing                   connection                    file",
+        r"  75 s  2        waiting for the answer  10.0.0.2:40512 > 10.0.0.1:80  /src/a\n",
+        "  62 s  1        logging in: connecting  -                             -",
+    ]
+    assert in_flight_lines(()) == []
+
+
+@pytest.mark.parametrize(("count", "lines"), [(1, 2), (20, 21), (21, 22), (2000, 22)])
+def test_a_table_has_twenty_rows_at_most(count: int, lines: int) -> None:
+    """The first ones, which are the oldest; the rest is counted."""
+    table = in_flight_lines([PUT] * count)
+    assert len(table) == lines
+    assert (table[-1] == f"  and {count_text(count - 20)} more") == (count > 20)
 
 
 def recorded(*events: ev.Event) -> Recorder:

@@ -12,7 +12,7 @@ from bulkput.report.progress import Rates, Screen, progress, progress_text
 
 FILE = SourceFile(b"/a", b"a", 1, 0)
 FOUND = ev.Discovered(FILE)
-UPLOADED = ev.Uploaded(Upload(FILE, "a", ObjectHeaders()), Stored("a", 1, None, None), 1, 0.1)
+UPLOADED = ev.Uploaded(Upload(FILE, "a", ObjectHeaders()), Stored("a", 1, None, None), 1, 0, 0.1)
 SKIPPED = ev.Skipped(Skip(b"/a", b"a", Reason.EXCLUDED))
 
 

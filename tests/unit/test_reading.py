@@ -56,6 +56,11 @@ def test_large_files_go_to_threads_always() -> None:
     assert not Reading().takes(LOOP_MAX_SIZE + 1)
 
 
+def test_where_reads_may_hang_no_file_is_tried_on_the_loop() -> None:
+    """However many there are, and however quick they would be."""
+    assert read(Reading(may_hold_loop=False), CACHED_S, 100_000) == 0
+
+
 @given(st.lists(st.floats(0, 10), max_size=200))
 def test_the_change_is_told_when_it_happens_and_only_then(times: list[float]) -> None:
     """Besides once, when the average begins to say something."""

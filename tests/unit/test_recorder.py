@@ -11,7 +11,7 @@ from bulkput.model import ObjectHeaders, Reason, Skip, SourceFile, Stored, Uploa
 from bulkput.recorder import MAX_FAILURES_KEPT, Recorder, Summary
 
 FILE = SourceFile(b"/src/a", b"a", 10, 0)
-UPLOADED = ev.Uploaded(Upload(FILE, "a", ObjectHeaders()), Stored("a", 7, "etag", "tx1"), 10, 0.5)
+UPLOADED = ev.Uploaded(Upload(FILE, "a", ObjectHeaders()), Stored("a", 7, "etag", "tx1"), 10, 0, 0.5)
 SKIPPED = ev.Skipped(Skip(b"/src/l", b"l", Reason.LINK_OUTSIDE))
 FAILED = ev.Failed(b"/src/\xff", None, SourceError(b"/src/\xff", "name", "not UTF-8"))
 FOUND = ev.Discovered(FILE)

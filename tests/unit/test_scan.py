@@ -61,6 +61,30 @@ async def test_the_first_item_leaves_at_once() -> None:
     assert in_time == [True]
 
 
+async def test_the_path_that_a_source_has_in_hand_is_known() -> None:
+    """The innermost, while it is read; none before, while the scan waits for the loop, and after."""
+    reading, go_on = asyncio.Event(), threading.Event()
+    loop = asyncio.get_running_loop()
+
+    def enter(path: bytes) -> Iterator[Found]:
+        yield file(0)
+        loop.call_soon_threadsafe(reading.set)
+        go_on.wait(PATIENCE_S)
+        yield file(1)
+
+    def source(path: bytes) -> Iterator[Found]:
+        yield from enter(path + b"/deep")
+
+    scan = Scan(source(b"/top"))
+    assert scan.at() is None
+    async for found in scan:
+        if found == file(0):
+            await reading.wait()
+            assert scan.at() == b"/top/deep"
+            go_on.set()
+    assert scan.at() is None
+
+
 async def test_a_source_is_read_in_a_thread_of_its_own() -> None:
     """Always the same one: a source may keep state that belongs to a thread."""
     threads: set[str] = set()

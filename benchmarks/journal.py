@@ -1,0 +1,127 @@
+"""What a journal costs, and how fast a run resumes with one.
+
+    scripts/bench journal [--rows 10000000] [--files 1000000]
+
+Fills a journal with `--rows` rows through the journal's own writer, opens it, asks it for every file in order, asks for
+its status. Then makes a tree of `--files` empty files of which a journal knows all, and runs `bulkput upload` on it:
+there is no store at all, so a single request would fail the run. What the journal adds to an upload's CPU is another
+measurement: scripts/bench --only nginx/many --contenders bulkput "bulkput with a journal"
+"""
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import TypeVar
+
+from benchmarks import process
+from bulkput.events import Uploaded
+from bulkput.journal.journal import Journal, open_journal
+from bulkput.journal.known import Known
+from bulkput.journal.status import status
+from bulkput.model import ObjectHeaders, SourceFile, Stored, Upload
+
+T = TypeVar("T")
+_PER_DIRECTORY = 1_000
+_AT_ONCE = 10_000
+_ETAG = "d41d8cd98f00b204e9800998ecf8427e"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="scripts/bench journal", description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--rows", type=int, default=10_000_000)
+    parser.add_argument("--files", type=int, default=1_000_000)
+    given = parser.parse_args()
+    if min(given.rows, given.files) < 1:
+        parser.error("--rows and --files are 1 or more")
+    with tempfile.TemporaryDirectory(prefix="bulkput-bench-") as directory:
+        _rows(os.fsencode(directory) + b"/rows.db", given.rows)
+        _resume(Path(directory), given.files)
+    return 0
+
+
+def _rows(path: bytes, count: int) -> None:
+    names = [b"d%06d/f%06d" % divmod(number, _PER_DIRECTORY) for number in range(count)]
+    with closing(open_journal(path)) as journal:
+        _timed(
+            f"{count} rows written",
+            count,
+            lambda: _fill(journal, ((b"/r/" + name, name, 0, number) for number, name in enumerate(names))),
+        )
+
+    def reopen() -> None:
+        open_journal(path).close()
+
+    _timed("opened", 1, reopen)
+    known = Known(path, lambda name: name)
+    found = _timed(
+        "asked for each",
+        count,
+        lambda: sum(known.has(b"/r/" + name, name, 0, number) for number, name in enumerate(names)),
+    )
+    if found != count:
+        raise SystemExit(f"it knows {found} of {count}")
+    _timed("status", count, lambda: status(path))
+    print(f"{os.path.getsize(path) / count:.0f} bytes per row")
+
+
+def _resume(directory: Path, count: int) -> None:
+    tree = directory / "tree"
+    for start in range(0, count, _PER_DIRECTORY):
+        folder = tree / f"d{start // _PER_DIRECTORY:06d}"
+        folder.mkdir(parents=True)
+        for number in range(start, min(start + _PER_DIRECTORY, count)):
+            os.close(os.open(folder / f"f{number:07d}", os.O_CREAT | os.O_WRONLY))
+    journal, summary = directory / "resume.db", directory / "summary.json"
+    with closing(open_journal(os.fsencode(journal))) as opened:
+        _fill(opened, _stats(os.fsencode(os.path.realpath(tree))))
+    command = (sys.executable, "-m", "bulkput", "upload", "-q", "--journal", str(journal), "--summary", str(summary))
+    nobody = {"OS_STORAGE_URL": "http://127.0.0.1:9/v1/nobody", "OS_AUTH_TOKEN": "none"}
+    ran = process.run((*command, str(tree), "swift://nowhere"), nobody)
+    told = json.loads(summary.read_text()) if summary.exists() else {}
+    if ran.exit_code != 0 or told["requests"] or told["skipped"] != count:
+        raise SystemExit(f"exit code {ran.exit_code}: {told} {ran.said}")
+    print(
+        f"resumed over {count} files: {ran.wall_s:.1f} s, {count / ran.wall_s:.0f} files/s,"
+        f" {ran.cpu_s / count * 1e6:.1f} us CPU per file, peak {ran.peak_kib / 1024:.0f} MiB, no request"
+    )
+
+
+def _stats(tree: bytes) -> Iterator[tuple[bytes, bytes, int, int]]:
+    """Path, name, size, mtime_ns, as a walk finds them."""
+    for folder in sorted(os.listdir(tree)):
+        for name in sorted(os.listdir(os.path.join(tree, folder))):
+            path = os.path.join(tree, folder, name)
+            found = os.lstat(path)
+            yield path, folder + b"/" + name, found.st_size, found.st_mtime_ns
+
+
+def _fill(journal: Journal, files: Iterable[tuple[bytes, bytes, int, int]]) -> int:
+    """By the journal's own way, as from the events of a run; the number of rows."""
+    count = 0
+    for path, name, size, mtime_ns in files:
+        key = name.decode()
+        upload = Upload(SourceFile(path, name, size, mtime_ns), key, ObjectHeaders())
+        journal(Uploaded(upload, Stored(key, size, _ETAG, None), size, mtime_ns, 0.0))
+        count += 1
+        if count % _AT_ONCE == 0:
+            journal.write()
+    journal.end()
+    return count
+
+
+def _timed(what: str, count: int, run: Callable[[], T]) -> T:
+    began_s, cpu_s = time.perf_counter(), time.process_time()
+    result = run()
+    wall_s, cpu_s = time.perf_counter() - began_s, time.process_time() - cpu_s
+    print(f"{what}: {wall_s:.2f} s, {count / wall_s:.0f}/s, {cpu_s / count * 1e6:.2f} us CPU each")
+    return result
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,276 @@
+"""The journal of a run: which file is in the store, written down after the store has proven it, never before.
+
+    event loop ──rows──> two deques ──thread, every 0.25 s or 500 rows──> one SQLite transaction
+
+What is not written when the process is killed is sent again by the next run; nothing that is written was not stored.
+Totals are nowhere: they are counted when somebody asks (`status.py`), so they cannot lie.
+"""
+
+import asyncio
+import os
+import sqlite3
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from bulkput import events as ev
+from bulkput.errors import JournalError, UsageError, printable
+from bulkput.journal.schema import as_journal_error, bring_up_to_date, connect, create_or_lock
+
+_EVERY_S = 0.25
+_ROWS = 500
+"""That many outcomes are written at once, or what a quarter of a second brought: no more are lost with the process."""
+_BEHIND = 1_000
+"""With more than this to be written the scan waits for the disk."""
+_AT_ONCE = 100
+"""Rows per statement. One step of SQLite holds the interpreter lock once, not per row: 100 rows cost half as much as
+100 times one, and in a busy process the thread would wait up to 5 ms for the lock each time. 500 cost no less."""
+_UPLOADED = """
+    INSERT OR REPLACE INTO files
+    SELECT column1, column2, column3, column4, column5, 'uploaded', 1, NULL, ?1, ?2 FROM (VALUES {})
+"""
+_OTHER = "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_STALE = """
+    DELETE FROM files WHERE outcome = 'failed' AND run < ? AND
+    (path = ? OR (path >= ? AND path < ?))
+"""
+
+_Uploaded = tuple[bytes, int, int, str, str | None]
+"""path, size, mtime_ns, name, etag"""
+_Other = tuple[bytes, int | None, int | None, str | None, str | None, str, int, str | None]
+"""The same, and outcome, attempts, error."""
+
+
+class Journal:
+    """An open journal, locked for one run. It is told the run's events on the event loop; it writes in its thread."""
+
+    def __init__(self, path: bytes, lock: int, connection: sqlite3.Connection) -> None:
+        """Use `open_journal`."""
+        self.path = path
+        self._lock = lock
+        self._connection = connection
+        self._uploaded: deque[_Uploaded] = deque()
+        self._others: deque[_Other] = deque()
+        self._attempts: dict[str, int] = {}
+        """Objects of which a request has failed, until it is known what became of them."""
+        self._run = 0
+        self._enough = threading.Event()
+        self._is_ending = False
+        self._error: JournalError | None = None
+        self._thread: threading.Thread | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._room: asyncio.Event | None = None
+
+    @property
+    def has_uploads(self) -> bool:
+        """Whether an earlier run has uploaded anything."""
+        with as_journal_error(self.path):
+            return (
+                self._connection.execute("SELECT 1 FROM files WHERE outcome = 'uploaded' LIMIT 1").fetchone()
+                is not None
+            )
+
+    def check(self, settings: Mapping[str, str]) -> None:
+        """Write down the settings of the first run; those of a later one must be the same. Raises UsageError."""
+        with as_journal_error(self.path):
+            recorded = dict(self._connection.execute("SELECT name, value FROM settings"))
+            if not recorded:
+                self._connection.execute("BEGIN")
+                self._connection.executemany("INSERT INTO settings VALUES (?, ?)", settings.items())
+                self._connection.execute("COMMIT")
+                return
+        for name, value in settings.items():
+            if (before := recorded.get(name)) != value:
+                is_told = before is not None and not value.startswith("sha256:")
+                difference = f"with {name} {before}, not {value}" if is_told else f"with another {name}"
+                raise UsageError(
+                    f"journal {printable(self.path)} is of a run {difference}:"
+                    " go on with the same, or name another journal for this one"
+                )
+
+    @property
+    def own_files(self) -> frozenset[bytes]:
+        """The journal's files, which are no sources."""
+        return frozenset(self.path + suffix for suffix in (b"", b"-wal", b"-shm"))
+
+    def failed_below(self, root: bytes) -> list[bytes]:
+        """Names, relative to the directory `root`, of what failed there."""
+        base = os.path.join(root, b"")
+        rows = "SELECT substr(path, ?) FROM files WHERE outcome = 'failed' AND path >= ? AND path < ? ORDER BY path"
+        with as_journal_error(self.path):
+            return [name for (name,) in self._connection.execute(rows, (len(base) + 1, base, _end_of(base)))]
+
+    # On the event loop.
+
+    def begin(self, failed: Callable[[JournalError], None]) -> None:
+        """Start writing; `failed` is called in the running event loop when that cannot go on."""
+        loop = asyncio.get_running_loop()
+        self._loop, self._room = loop, asyncio.Event()
+        self._room.set()
+
+        def write() -> None:
+            try:
+                self._write_on()
+            except JournalError as error:
+                self._error = error
+                loop.call_soon_threadsafe(failed, error)
+                loop.call_soon_threadsafe(self._room_again)
+
+        self._thread = threading.Thread(target=write, name="bulkput-journal", daemon=True)
+        self._thread.start()
+
+    def __call__(self, event: ev.Event) -> None:
+        """Take down what the event says, if it says what became of a file."""
+        match event:
+            case ev.Discovered() | ev.Requested():  # as frequent as what follows
+                return
+            case ev.Uploaded():
+                source, stored = event.upload.source, event.stored
+                row = (source.path, event.bytes_read, event.mtime_ns, stored.key, stored.etag)
+                if self._attempts and (failures := self._attempts.pop(stored.key, 0)):
+                    self._others.append((*row, "uploaded", failures + 1, None))
+                else:
+                    self._uploaded.append(row)
+            case ev.Retrying():
+                self._attempts[event.error.key] = event.attempt
+                return
+            case ev.Failed():
+                attempts = self._attempts.pop(event.key or "", 0) + 1
+                self._others.append((event.path, None, None, event.key, None, "failed", attempts, str(event.error)))
+            case _:
+                return
+        behind = len(self._uploaded) + len(self._others)
+        if behind >= _ROWS:
+            self._enough.set()
+            if behind >= _BEHIND and self._room is not None and self._error is None:
+                self._room.clear()
+
+    async def room(self) -> None:
+        """Returns when the disk has followed."""
+        if self._room is not None:
+            await self._room.wait()
+
+    # In its thread.
+
+    def _write_on(self) -> None:
+        while True:
+            self._enough.wait(_EVERY_S)
+            self._enough.clear()
+            is_ending = self._is_ending  # before the look at the rows: what comes later is for another round
+            self.write()
+            if self._loop is not None and self._room is not None and not self._room.is_set():
+                self._loop.call_soon_threadsafe(self._room_again)
+            if is_ending:
+                return
+
+    def _room_again(self) -> None:
+        if self._room is not None:
+            self._room.set()
+
+    def write(self) -> None:
+        """All rows there are, in one transaction. Raises JournalError; they are kept for another try then."""
+        uploaded = [self._uploaded.popleft() for _ in range(len(self._uploaded))]
+        others = [self._others.popleft() for _ in range(len(self._others))]
+        if not uploaded and not others:
+            return
+        try:
+            with as_journal_error(self.path):
+                self._transact(uploaded, others)
+        except JournalError as error:
+            self._uploaded.extendleft(reversed(uploaded))
+            self._others.extendleft(reversed(others))
+            lost = "what it holds is good, what it could not take is sent again by the next run"
+            raise JournalError(self.path, f"{error.detail}: {lost}") from error
+
+    def _transact(self, uploaded: list[_Uploaded], others: list[_Other]) -> None:
+        connection, now_s = self._connection, time.time()
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            if not self._run:
+                (self._run,) = connection.execute(
+                    "INSERT INTO runs (began_s) VALUES (?) RETURNING id", (now_s,)
+                ).fetchone()
+            said = (self._run, int(now_s))
+            for start in range(0, len(uploaded), _AT_ONCE):
+                rows = uploaded[start : start + _AT_ONCE]
+                values: list[Any] = [*said]
+                for row in rows:
+                    values += row
+                connection.execute(_UPLOADED.format(",".join(["(?,?,?,?,?)"] * len(rows))), values)
+            connection.executemany(_OTHER, [(*row, *said) for row in others])
+            connection.execute("COMMIT")
+        except sqlite3.Error:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+
+    # Where blocking is allowed.
+
+    def end(self, forget_stale_below: Iterable[bytes] = ()) -> None:
+        """Write what is left, and stop writing.
+
+        Below the roots given, what failed in an earlier run and not in this one is no failure any more: they have been
+        looked at as a whole. Raises JournalError, also when writing has failed before.
+        """
+        self._is_ending = True
+        self._enough.set()
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+        try:
+            self.write()  # once more, where it has failed: what was in flight has ended since
+            with as_journal_error(self.path):
+                for root in forget_stale_below:
+                    base = os.path.join(root, b"")
+                    self._connection.execute(_STALE, (self._run or _NO_RUN, root, base, _end_of(base)))
+        except JournalError as error:
+            self._error = error
+        if self._error is not None:
+            raise self._error
+
+    def close(self) -> None:
+        """Free the file for other runs; `end` comes before, or what it would have written is lost."""
+        try:
+            self._connection.close()
+        finally:
+            os.close(self._lock)
+
+
+_NO_RUN = 2**62
+"""Later than any: a run that had nothing to write has no number."""
+
+
+def open_journal(path: bytes) -> Journal:
+    """The journal at `path`, made if there is none, for one run.
+
+    Raises UsageError: in use, a link, no journal at all. Raises JournalError: no space, damaged.
+    """
+    path = os.path.join(os.path.realpath(os.path.dirname(path) or b"."), os.path.basename(path))
+    lock = create_or_lock(path)
+    try:
+        with as_journal_error(path):
+            # Opened here, used by the writing thread between `begin` and `end`, and by nobody else meanwhile.
+            connection = connect(path, is_read_only=False)
+            try:
+                _check_same_file(path, lock)
+                bring_up_to_date(connection, path)
+            except BaseException:
+                connection.close()
+                raise
+    except BaseException:
+        os.close(lock)
+        raise
+    return Journal(path, lock, connection)
+
+
+def _check_same_file(path: bytes, lock: int) -> None:
+    """SQLite opens by name: what it has opened must be the file that was looked at and locked."""
+    if not os.path.samestat(os.lstat(path), os.fstat(lock)):
+        raise UsageError(f"--journal {printable(path)}: replaced while it was opened")
+
+
+def _end_of(base: bytes) -> bytes:
+    """The first path behind all that begin with `base`, which ends in a slash."""
+    return base[:-1] + bytes([base[-1] + 1])

@@ -1,0 +1,76 @@
+"""What earlier runs have uploaded below one source, asked for file by file while the source is walked.
+
+A walk asks in the order of the journal's own key, so rows are read ahead in pages, each a short transaction of its own
+(a long one would keep SQLite from ever shortening its WAL), and a question is a comparison with the next row. Questions
+in another order are answered as truly, and slower. Measured on the machine of benchmarks/RESULTS.md: 3.9 us per file,
+where the walk itself takes 11.
+"""
+
+from bisect import bisect_left
+from collections.abc import Callable
+from contextlib import closing
+from operator import itemgetter
+
+from bulkput.journal.schema import as_journal_error, connect
+
+_PAGE = 10_000
+"""Rows, about 4 MiB of Python's objects."""
+_ROWS = """
+    SELECT path, size, mtime_ns, name FROM files
+    WHERE path >= ? AND outcome = 'uploaded' ORDER BY path LIMIT ?
+"""
+_Row = tuple[bytes, int, int, bytes]
+
+
+class Known:
+    """A `sources.walk.Memory`. It keeps no connection: the last one to be closed writes SQLite's log into its file."""
+
+    def __init__(
+        self,
+        journal: bytes,
+        object_name: Callable[[bytes], bytes | None],
+        own: frozenset[bytes] = frozenset(),
+        *,
+        rows_ahead: int = _PAGE,
+    ) -> None:
+        """`object_name` gives the name, as UTF-8, that a file of this name would have in the store."""
+        self._journal = journal
+        self._object_name = object_name
+        self._own = own
+        self._rows_ahead = rows_ahead
+        self._page: list[_Row] = []
+        self._from = b""
+        """The page has all rows from this path up to that of its last row."""
+        self._is_last = False
+        """And up to the end."""
+        self._next = 0
+
+    def has(self, path: bytes, name: bytes, size: int, mtime_ns: int) -> bool:
+        """Raises JournalError."""
+        page, at = self._page, self._next
+        if at >= len(page) or page[at][0] != path:
+            at = self._position(path)
+            page = self._page
+            if at >= len(page) or page[at][0] != path:
+                self._next = at
+                return False
+        self._next = at + 1
+        _, size_then, mtime_then, name_then = page[at]
+        return size_then == size and mtime_then == mtime_ns and name_then == self._object_name(name)
+
+    def is_own(self, path: bytes) -> bool:
+        return path in self._own
+
+    def _position(self, path: bytes) -> int:
+        """Where the row of `path` is in the page, or would be."""
+        page = self._page
+        if path < self._from or not (self._is_last or (page and path <= page[-1][0])):
+            self._load(path)
+        return bisect_left(self._page, path, key=itemgetter(0))
+
+    def _load(self, path: bytes) -> None:
+        with as_journal_error(self._journal), closing(connect(self._journal, is_read_only=True)) as connection:
+            connection.text_factory = bytes
+            self._page = connection.execute(_ROWS, (path, self._rows_ahead)).fetchall()
+        self._from = path
+        self._is_last = len(self._page) < self._rows_ahead

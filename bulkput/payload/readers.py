@@ -1,0 +1,151 @@
+"""Threads that read files, and are given up when they hang.
+
+A read in a dead network mount never comes back, and nothing can end it from outside. So each job has a deadline: the
+one who waits is told, the thread is left behind, and another takes its place, up to a bound. All are daemons, unlike
+those of `concurrent.futures`, which the interpreter waits for at its end: one that hangs does not keep the program.
+There is no timer per job: one sweep looks at all of them, a few times within the deadline.
+"""
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from io import IOBase
+from queue import Empty, SimpleQueue
+from typing import Any, NamedTuple, TypeVar
+
+from bulkput.errors import SourceError, SourceGone, Stopped
+
+T = TypeVar("T")
+_SWEEPS = 8
+"""Looks within the deadline: a job may outlive its own by an eighth of that."""
+
+
+class _Job(NamedTuple):
+    path: bytes
+    function: Callable[..., Any]
+    arguments: tuple[Any, ...]
+    outcome: "Future[Any]"
+
+
+class _Reader:
+    """A thread: what it does, since when, and whether anybody still waits for it."""
+
+    __slots__ = ("began_s", "is_given_up", "job")
+
+    def __init__(self) -> None:
+        self.job: _Job | None = None
+        self.began_s = 0.0
+        self.is_given_up = False
+
+
+class Readers:
+    """`count` threads, made as they are needed. Used from an event loop; `close` ends what does not hang."""
+
+    def __init__(self, count: int, *, patience_s: float, most_stuck: int) -> None:
+        """A job that takes longer than `patience_s` is given up; `most_stuck` threads may hang at once."""
+        self._count = count
+        self._patience_s = patience_s
+        self._most_stuck = most_stuck
+        self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
+        self._readers: set[_Reader] = set()
+        self._stuck = 0
+        self._lock = threading.Lock()
+        """Held to say that a job came back, or that it is given up: it is one of the two."""
+        self._sweeper: asyncio.TimerHandle | None = None
+
+    def run(self, path: bytes, function: Callable[..., T], *arguments: Any) -> "asyncio.Future[T]":
+        """`submit`, to be awaited."""
+        return asyncio.wrap_future(self.submit(path, function, *arguments))
+
+    def submit(self, path: bytes, function: Callable[..., T], *arguments: Any) -> "Future[T]":
+        """`function(*arguments)` in a thread, on behalf of the file `path`.
+
+        Besides what it raises, the future fails with SourceError when it takes too long, with SourceGone when it does
+        so as one of too many, and with Stopped when no thread is left because of them.
+        """
+        self._watch()
+        outcome: Future[T] = Future()
+        self._jobs.put(_Job(path, function, arguments, outcome))
+        self._replenish()
+        return outcome
+
+    def close(self) -> None:
+        """What is queued still runs: it may be the closing of a file."""
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+        for _ in self._readers:
+            self._jobs.put(None)
+
+    def _replenish(self) -> None:
+        """One thread more, while there are too few; when too many hang there may be none, and then nobody waits."""
+        if len(self._readers) < self._count and self._stuck < self._most_stuck:
+            reader = _Reader()
+            self._readers.add(reader)
+            threading.Thread(target=self._work, args=(reader,), name="bulkput-read", daemon=True).start()
+        if not self._readers:
+            self._refuse_all()
+
+    def _work(self, me: _Reader) -> None:
+        while (job := self._jobs.get()) is not None:
+            if not job.outcome.set_running_or_notify_cancel():
+                continue
+            me.began_s = time.monotonic()
+            me.job = job
+            result, error = None, None
+            try:
+                result = job.function(*job.arguments)
+            except BaseException as raised:  # noqa: BLE001 - whatever it is, it belongs to the one who waits
+                error = raised
+            with self._lock:
+                me.job = None
+                if me.is_given_up:
+                    self._stuck -= 1
+            if me.is_given_up:
+                if isinstance(result, IOBase):  # a file that was opened after all
+                    result.close()
+                return
+            if error is not None:
+                job.outcome.set_exception(error)
+            else:
+                job.outcome.set_result(result)
+            del job, result, error  # a thread that waits for work keeps nothing of the last
+
+    def _watch(self) -> None:
+        if self._sweeper is None:
+            self._sweeper = asyncio.get_running_loop().call_later(self._patience_s / _SWEEPS, self._sweep)
+
+    def _sweep(self) -> None:
+        late_s = time.monotonic() - self._patience_s
+        for reader in tuple(self._readers):
+            if reader.job is not None and reader.began_s < late_s:
+                self._give_up(reader, late_s)
+        self._sweeper = None
+        self._watch()
+
+    def _give_up(self, reader: _Reader, late_s: float) -> None:
+        with self._lock:
+            job = reader.job
+            if job is None or reader.began_s >= late_s:  # it came back just now
+                return
+            reader.is_given_up = True
+            self._stuck += 1
+            stuck = self._stuck
+        self._readers.remove(reader)
+        detail = f"the file system gave nothing for {self._patience_s:g} s"
+        if stuck >= self._most_stuck:
+            reads = f", to {stuck} reads at once" if stuck > 1 else ""
+            job.outcome.set_exception(SourceGone(job.path, "unreadable", f"{detail}{reads}: it hangs"))
+        else:
+            job.outcome.set_exception(SourceError(job.path, "unreadable", detail))
+        self._replenish()
+
+    def _refuse_all(self) -> None:
+        while True:
+            try:
+                job = self._jobs.get_nowait()
+            except Empty:
+                return
+            if job is not None and job.outcome.set_running_or_notify_cancel():
+                job.outcome.set_exception(Stopped())

@@ -1,0 +1,109 @@
+"""What hangs for ever in the operating system: the process says so, and ends by itself."""
+
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.servers.devserver import devserver_process
+from tests.servers.swift import RealSwift
+
+PATIENCE_S = 60
+
+# What the operating system never gives back: reads of a file, or the first look at a source. Ours is all the rest.
+DEAD = """
+import asyncio, os, sys, threading
+import bulkput
+from bulkput.options import BodyOptions, UploadOptions
+
+real_read, real_stat = os.read, os.stat
+for_ever = threading.Event()
+
+def read(fd, size):
+    if b"dead" in os.readlink(b"/proc/self/fd/%d" % fd):
+        for_ever.wait()
+    return real_read(fd, size)
+
+def stat(path, **how):
+    if path == b"/dead":
+        print("looking", flush=True)
+        for_ever.wait()
+    return real_stat(path, **how)
+
+os.read, os.stat = read, stat
+"""
+UPLOAD = """
+options = UploadOptions(body=BodyOptions(readers=2, max_stuck=4, read_timeout_s=0.5))
+summary = asyncio.run(bulkput.upload([sys.argv[1]], "swift://c", options=options))
+print(summary.uploaded, summary.failed, summary.skipped)
+print(summary.failures[0].error)
+sys.exit(summary.exit_code)
+"""
+COMMAND = """
+from bulkput.cli.main import main
+sys.argv = ["bulkput", "upload", *sys.argv[1:], "swift://c"]
+main()
+"""
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[RealSwift]:
+    with devserver_process() as running:
+        yield running
+
+
+def process(server: RealSwift, program: str, *arguments: Path | str) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [sys.executable, "-c", DEAD + program, *map(str, arguments)],
+        env={**server.environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_a_process_whose_reads_hang_ends_by_itself(server: RealSwift, tmp_path: Path) -> None:
+    """One file fails, the other is there; the thread that hangs keeps nothing."""
+    for name in ("a", "dead"):
+        (tmp_path / name).write_bytes(bytes(100_000))
+    with process(server, UPLOAD, tmp_path) as running:
+        out, err = running.communicate(timeout=PATIENCE_S)
+    assert running.returncode == 1, err
+    assert out.splitlines() == ["1 1 0", f"read {tmp_path}/dead: unreadable: the file system gave nothing for 0.5 s"]
+
+
+def test_a_process_whose_file_system_hangs_stops_and_ends_by_itself(server: RealSwift, tmp_path: Path) -> None:
+    """Exit code 3."""
+    for number in range(12):
+        (tmp_path / f"dead{number}").write_bytes(bytes(100_000))
+    with process(server, UPLOAD, tmp_path) as running:
+        out, err = running.communicate(timeout=PATIENCE_S)
+    assert running.returncode == 3, err
+    uploaded, failed, skipped = map(int, out.splitlines()[0].split())
+    assert (uploaded, failed + skipped) == (0, 12) and failed >= 4
+
+
+def test_ctrl_c_ends_a_process_that_hangs_at_its_first_look(server: RealSwift) -> None:
+    """bulkput upload /dead swift://c, where even `stat` never comes back. Once is enough."""
+    with process(server, COMMAND, "/dead") as running:
+        assert running.stdout is not None
+        assert running.stdout.readline() == "looking\n"
+        running.send_signal(signal.SIGINT)
+        _, err = running.communicate(timeout=PATIENCE_S)
+    assert running.returncode == 130, err
+
+
+def test_the_command_prints_what_is_in_flight(server: RealSwift, tmp_path: Path) -> None:
+    """bulkput upload --stalled-after 0.2 DIR swift://c"""
+    (tmp_path / "dead").write_bytes(bytes(100_000))
+    with process(server, COMMAND, "--stalled-after", "0.2", "--progress", "none", tmp_path) as running:
+        assert running.stderr is not None
+        line = next(line for line in running.stderr if str(tmp_path) in line)
+        running.kill()
+        running.communicate(timeout=PATIENCE_S)
+    age, unit, *rest = line.split()
+    assert float(age) >= 0.2 and unit == "s"
+    assert rest == ["1", "reading", "-", f"{tmp_path}/dead"]

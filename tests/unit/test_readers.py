@@ -1,0 +1,170 @@
+"""Threads that read, and what becomes of those that hang."""
+
+import asyncio
+import threading
+import time
+from collections.abc import AsyncIterator, Iterator
+from io import FileIO
+from pathlib import Path
+
+import pytest
+
+from bulkput.errors import SourceError, SourceGone, Stopped
+from bulkput.payload.readers import Readers
+
+SHORT_S = 0.05
+LONG_S = 20.0
+
+
+@pytest.fixture
+def for_ever() -> Iterator[threading.Event]:
+    """What a read waits for that hangs; the test's end sets it free."""
+    event = threading.Event()
+    yield event
+    event.set()
+
+
+@pytest.fixture(autouse=True)
+async def patient() -> AsyncIterator[None]:
+    async with asyncio.timeout(LONG_S):
+        yield
+
+
+def readers(count: int = 1, *, patience_s: float = SHORT_S, most_stuck: int = 2) -> Readers:
+    return Readers(count, patience_s=patience_s, most_stuck=most_stuck)
+
+
+async def test_a_job_gives_what_its_function_gives() -> None:
+    """A value, or what it raises; in a thread."""
+    made = readers()
+    assert await made.run(b"a", lambda x: x + 1, 41) == 42
+    assert await made.run(b"a", threading.get_ident) != threading.get_ident()
+    with pytest.raises(ZeroDivisionError):
+        await made.run(b"a", lambda: 1 // 0)
+    made.close()
+
+
+async def test_no_more_threads_than_asked_for() -> None:
+    """And no more than there are jobs."""
+    made = readers(3, patience_s=LONG_S)
+    together = threading.Barrier(3, timeout=LONG_S)
+    waiting = [made.run(b"a", together.wait) for _ in range(3)]
+    await asyncio.gather(*waiting)
+    names = await asyncio.gather(*(made.run(b"a", threading.get_ident) for _ in range(50)))
+    assert len(set(names)) <= 3
+    made.close()
+
+
+async def test_threads_do_not_keep_the_program() -> None:
+    """They are daemons: the interpreter does not wait for them."""
+    made = readers()
+    assert await made.run(b"a", lambda: threading.current_thread().daemon)
+    made.close()
+
+
+async def test_a_job_that_hangs_fails_and_the_next_one_is_done(for_ever: threading.Event) -> None:
+    """The only thread is left behind, and another takes its place."""
+    made = readers()
+    stuck = made.run(b"/dead", for_ever.wait)
+    after = made.run(b"/good", lambda: "read")
+    with pytest.raises(SourceError, match=r"gave nothing for 0\.05 s") as caught:
+        await stuck
+    assert (caught.value.path, caught.value.problem, caught.value.stops_run) == (b"/dead", "unreadable", False)
+    assert await after == "read"
+    made.close()
+
+
+async def test_one_too_many_that_hang_say_to_stop_the_run(for_ever: threading.Event) -> None:
+    """Then no thread is left: what waits for one, and what comes later, is not read any more."""
+    made = readers(1, most_stuck=2)
+    stuck = [made.run(b"/dead", for_ever.wait) for _ in range(2)]
+    queued = made.run(b"/good", lambda: "read")
+    first, second = await asyncio.gather(*stuck, return_exceptions=True)
+    assert type(first) is SourceError
+    assert isinstance(second, SourceGone) and second.stops_run
+    assert "to 2 reads at once: it hangs" in str(second)
+    with pytest.raises(Stopped):
+        await queued
+    with pytest.raises(Stopped):
+        await made.run(b"/good", lambda: "read")
+    made.close()
+
+
+async def test_threads_that_do_not_hang_go_on_when_too_many_others_do(for_ever: threading.Event) -> None:
+    """What is being sent from a disk that works is sent to its end."""
+    made = readers(2, most_stuck=1, patience_s=0.5)
+    stuck = made.run(b"/dead", for_ever.wait)
+    assert await made.run(b"/good", lambda: "read") == "read"
+    with pytest.raises(SourceGone):
+        await stuck
+    assert await made.run(b"/good", lambda: "read") == "read"
+    made.close()
+
+
+async def test_a_thread_that_comes_back_makes_room_for_another(for_ever: threading.Event) -> None:
+    """A server that is there again."""
+    made = readers(1, most_stuck=1)
+    with pytest.raises(SourceGone):
+        await made.run(b"/dead", for_ever.wait)
+    for_ever.set()
+    while True:
+        try:
+            assert await made.run(b"/dead", lambda: "read") == "read"
+        except Stopped:
+            await asyncio.sleep(0)
+        else:
+            break
+    made.close()
+
+
+async def test_a_file_that_is_opened_too_late_is_closed(tmp_path: Path, for_ever: threading.Event) -> None:
+    """Nobody waits for it any more."""
+    (tmp_path / "a").write_bytes(b"abc")
+    opened: list[FileIO] = []
+    is_back = threading.Event()
+
+    class Late(FileIO):
+        def close(self) -> None:
+            super().close()
+            is_back.set()
+
+    def open_late() -> FileIO:
+        for_ever.wait()
+        opened.append(Late(tmp_path / "a"))
+        return opened[0]
+
+    made = readers()
+    with pytest.raises(SourceError):
+        await made.run(b"a", open_late)
+    for_ever.set()
+    assert await asyncio.get_running_loop().run_in_executor(None, is_back.wait, LONG_S)
+    assert opened[0].closed
+    made.close()
+
+
+async def test_a_job_that_is_cancelled_before_its_turn_is_not_done() -> None:
+    """The worker that waited for it is gone."""
+    made = readers(patience_s=LONG_S)
+    go_on = threading.Event()
+    done: list[str] = []
+    first = made.run(b"a", go_on.wait)
+    second = made.run(b"a", done.append, "second")
+    second.cancel()
+    await asyncio.sleep(0)
+    go_on.set()
+    await first
+    await made.run(b"a", done.append, "third")
+    assert done == ["third"]
+    made.close()
+
+
+async def test_what_is_queued_is_done_though_it_is_closed() -> None:
+    """It may be the closing of a file."""
+    made = readers(patience_s=LONG_S)
+    go_on = threading.Event()
+    first = made.run(b"a", go_on.wait)
+    second = made.run(b"a", time.monotonic)
+    made.close()
+    go_on.set()
+    await first
+    assert await second > 0
