@@ -8,6 +8,7 @@ from blockbuster import BlockBuster, blockbuster_ctx
 from hypothesis import settings
 
 from bulkput.devserver import DevServer
+from tests.ledger import Ledger, write_table
 from tests.servers.nginx import NginxDav, nginx_dav
 from tests.servers.swift import RealSwift, real_swift
 
@@ -54,6 +55,17 @@ async def devserver() -> AsyncIterator[DevServer]:
     """The local store, in the test's own loop, empty."""
     async with DevServer() as server:
         yield server
+
+
+@pytest.fixture
+def ledger(request: pytest.FixtureRequest) -> Ledger:
+    """Where a test notes what a fault did."""
+    return Ledger(request.node.user_properties)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Here and not beside the fault tests: with several workers, only this file is read by the process that prints."""
+    write_table(terminalreporter)
 
 
 def environ_of(server: DevServer) -> dict[str, str]:

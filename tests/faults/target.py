@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import bulkput
 from bulkput import events as ev
 from bulkput.options import RetryOptions, UploadOptions, WireOptions
-from tests.faults.conftest import Ledger, Row
+from tests.ledger import Ledger, Row
 from tests.servers.judge import SwiftJudge
 from tests.servers.nginx import NginxDav
 from tests.servers.swift import RealSwift

@@ -17,8 +17,8 @@ from aiohttp import web
 from bulkput import events as ev
 from bulkput.devserver import DevServer, Handler, Intercept, Kind, parse_target
 from bulkput.options import RetryOptions, StopRules, UploadOptions, WireOptions
-from tests.faults.conftest import Ledger, Row
 from tests.faults.target import NginxTarget, Ran, SwiftTarget, judged, make_tree, upload
+from tests.ledger import Ledger, Row
 from tests.servers.nginx import nginx_dav
 from tests.servers.swift import RealSwift
 

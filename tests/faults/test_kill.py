@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.cli import bulkput
-from tests.faults.conftest import Ledger
+from tests.ledger import Ledger
 from tests.servers.nginx import nginx_dav
 
 CONCURRENCY = 32

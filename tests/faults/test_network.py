@@ -14,8 +14,8 @@ from bulkput import events as ev
 from bulkput.engine.run import open_store
 from bulkput.options import RetryOptions, UploadOptions, WireOptions
 from tests.contract.suite import HEADERS, whole
-from tests.faults.conftest import Ledger
 from tests.faults.target import NginxTarget, SwiftTarget, Target, judged, make_tree, new_place, upload
+from tests.ledger import Ledger
 from tests.servers.faultproxy import Cut, Delay, Fault, FaultProxy, Flip, Mute, Pieces, Plan, Say, Trickle, always, mix
 from tests.servers.nginx import NginxDav
 from tests.servers.swift import RealSwift

@@ -18,8 +18,8 @@ from bulkput import upload as upload_to
 from bulkput.devserver import DevServer
 from bulkput.options import RetryOptions, UploadOptions, WireOptions
 from tests.e2e.cli import bulkput
-from tests.faults.conftest import Ledger, Row
 from tests.faults.target import NginxTarget, Ran, SwiftTarget, Target, contents, judged, make_tree, new_place, upload
+from tests.ledger import Ledger, Row
 from tests.servers.certificates import make_authority
 from tests.servers.faultprocess import ProxyProcess
 from tests.servers.faultproxy import FaultProxy, Mute, always

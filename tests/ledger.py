@@ -1,4 +1,4 @@
-"""The ledger of the fault tests: what each fault cost, as a table at the end of a run."""
+"""The ledger of the fault tests: what each fault cost, kept with the reports, and a table at the end of a run."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import astuple, dataclass
@@ -35,10 +35,11 @@ class Row:
 
 
 class Ledger:
-    """One row for each upload that met a fault."""
+    """One row for each upload that met a fault, kept with the test's own report: so it comes through from a worker of
+    pytest-xdist as well."""
 
-    def __init__(self) -> None:
-        self.rows: list[Row] = []
+    def __init__(self, properties: list[tuple[str, object]]) -> None:
+        self._properties = properties
 
     def note(
         self,
@@ -63,32 +64,31 @@ class Ledger:
             sent_twice=max(0, puts - tried),
             exit_code=exit_code,
         )
-        self.rows.append(row)
+        self._properties.append((_PROPERTY, astuple(row)))
         return row
 
 
-_LEDGER = pytest.StashKey[Ledger]()
+_PROPERTY = "fault"
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    config.stash[_LEDGER] = Ledger()
-
-
-@pytest.fixture(scope="session")
-def ledger(request: pytest.FixtureRequest) -> Ledger:
-    return request.config.stash[_LEDGER]
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """The table, where there is something to show."""
-    if not (rows := config.stash[_LEDGER].rows):
+def write_table(terminal: pytest.TerminalReporter) -> None:
+    """The table of all reports, where there is something to show."""
+    reports = [report for outcome in ("passed", "failed") for report in terminal.getreports(outcome)]
+    told = [
+        value
+        for report in reports
+        if report.when == "call"
+        for name, value in report.user_properties
+        if name == _PROPERTY
+    ]
+    if not told:
         return
     head = ("fault", "server", "objects", "uploaded", "lost", "wrong", "sent twice", "exit code")
-    table = [head, *(tuple(map(str, astuple(row))) for row in rows)]
+    table = [head, *(tuple(map(str, row)) for row in told)]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    terminalreporter.section("what faults cost")
+    terminal.section("what faults cost")
     for words in table:
         texts, numbers = words[:2], words[2:]
         line = [word.ljust(width) for word, width in zip(texts, widths, strict=False)]
         line += [word.rjust(width) for word, width in zip(numbers, widths[2:], strict=True)]
-        terminalreporter.write_line("  ".join(line))
+        terminal.write_line("  ".join(line))
