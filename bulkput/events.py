@@ -119,6 +119,8 @@ class StopCause(StrEnum):
     """A person or the system asked for it: exit code 130."""
     STORE = "store"
     """Denied, quota, gone: exit code 3."""
+    SOURCE = "source"
+    """A file system hangs: exit code 3."""
     JOURNAL = "journal"
     """What is done cannot be written down any more: exit code 3."""
     ERRORS = "errors"

@@ -62,9 +62,9 @@ class Summary:
         match self.stopping:
             case ev.Stopping(cause=ev.StopCause.INTERRUPTED):
                 return 130
-            case ev.Stopping(cause=ev.StopCause.STORE | ev.StopCause.JOURNAL):
+            case ev.Stopping(cause=ev.StopCause.STORE | ev.StopCause.SOURCE | ev.StopCause.JOURNAL):
                 return 3
-        if not self.adds_up:
+        if not self.adds_up or (self.stopping is None and self.skipped_by_reason.get(Reason.STOPPED.value)):
             return 3
         return 1 if self.failed else 0
 

@@ -151,7 +151,7 @@ class _Watch:
 
     def _failure(self, stopping: ev.Stopping | None) -> Failure | None:
         match stopping:
-            case ev.Stopping(cause=ev.StopCause.STORE):
+            case ev.Stopping(cause=ev.StopCause.STORE | ev.StopCause.SOURCE):
                 return Failure(stopping.why, 3)
             case ev.Stopping(cause=ev.StopCause.ERRORS):
                 return Failure(f"{len(self._lost)} objects failed, the last: {self._lost[-1]}", 1)

@@ -27,7 +27,7 @@ def run(main: Coroutine[Any, Any, T]) -> T:
 
 
 def run_stoppable(main: Callable[[Stop], Coroutine[Any, Any, T]], *, at_exit: Callable[[], None]) -> T:
-    """Run `main(stop)` so that SIGINT and SIGTERM stop it gently, and a second one at once.
+    """Run `main(stop)` so that SIGINT, SIGTERM and SIGHUP (a lost terminal) stop it gently, and a second one at once.
 
     Once: no more work is taken, what is in flight ends, the summary is written. Twice: `at_exit`, exit 130.
     """
@@ -54,8 +54,9 @@ def run_stoppable(main: Callable[[Stop], Coroutine[Any, Any, T]], *, at_exit: Ca
 
         loop = asyncio.get_running_loop()
         with suppress(NotImplementedError):  # Windows: Ctrl-C raises KeyboardInterrupt, handled by `run`
-            for number in (signal.SIGINT, signal.SIGTERM):
-                loop.add_signal_handler(number, on_signal)
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
+                    loop.add_signal_handler(number, on_signal)
         return await main(stop)
 
     return run(guarded())

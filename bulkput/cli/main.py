@@ -73,14 +73,15 @@ def main() -> None:
         error.show()
         sys.exit(error.exit_code)
     except CannotWriteError as error:
-        # A reader that left (`| head`) has what it wanted.
-        _end(3, None if error.is_reader_gone else str(error))
+        if error.is_reader_gone:  # `| head` has what it wanted; the exit code is a shell's for any program there
+            _end(141, None)
+        _end(3, str(error))
     except UsageError as error:
         _end(2, str(error))
     except BulkputError as error:
         _end(3, str(error))
     except BrokenPipeError:
-        _end(3, None)
+        _end(141, None)
     except OSError as error:  # click's own output; ours are CannotWriteErrors
         if error.errno != errno.ENOSPC:
             raise

@@ -20,22 +20,21 @@ if TYPE_CHECKING:
 def status(file: str, as_json: bool) -> int:
     """Say what FILE, the --journal of an upload, holds: also while the upload runs.
 
-    Exit code 1 when something in it has failed, 0 when all of it is uploaded.
+    Exit codes: 0 all that the sources held is uploaded, 1 it is not, or not known to be (something failed, the last run
+    did not come to its end or still goes on), 2 no journal, 3 it cannot be read.
     """
     from bulkput.journal.status import rows  # noqa: PLC0415 - sqlite3
     from bulkput.journal.status import status as read  # noqa: PLC0415
 
     path = os.fsencode(file)
     if as_json:
-        has_failures = False
         for row in rows(path):
-            has_failures |= row.outcome == "failed"
             write_line(json.dumps(_json_row(row)))
-        return int(has_failures)
     found = read(path)
-    for line in _lines(found):
-        write_line(line)
-    return int(found.failed > 0)
+    if not as_json:
+        for line in _lines(found):
+            write_line(line)
+    return 0 if found.is_done else 1
 
 
 def _json_row(row: "Row") -> dict[str, Any]:
@@ -56,17 +55,21 @@ def _json_row(row: "Row") -> dict[str, Any]:
 def _lines(found: "Status") -> list[str]:
     from bulkput.report.lines import count_text, size_text  # noqa: PLC0415
 
-    lines = [f"to {printable(found.settings.get('destination', 'nowhere yet'))}"]
-    lines.append(
-        f"{count_text(found.uploaded)} uploaded ({size_text(found.bytes)}), {count_text(found.failed)} failed,"
-        f" in {count_text(found.runs)} run{'s'[: found.runs != 1]}"
-    )
+    settings = found.settings
+    sources = ", ".join(json.loads(settings.get("SOURCE", "[]")))
+    lines = [
+        f"{printable(sources)} -> {printable(settings.get('destination', ''))}",
+        f"{count_text(found.uploaded)} uploaded ({size_text(found.bytes)}), {count_text(found.failed)} failed",
+    ]
     if (last := found.last) is not None:
+        how = printable(last.ending or ("it goes on" if found.is_running else "it was killed"))
         lines.append(
-            f"last run: began {_time(last.began_s)}, uploaded {count_text(last.uploaded)} ({size_text(last.bytes)})"
-            f" in {last.elapsed_s:.0f} s, {last.objects_per_s:.0f} objects/s"
+            f"run {count_text(found.runs)} began {_time(last.began_s)}: uploaded {count_text(last.uploaded)}"
+            f" ({size_text(last.bytes)}) in {last.elapsed_s:.1f} s, {last.objects_per_s:.0f} objects/s; {how}"
         )
-    lines += [f"failed: {printable(row.path)}: {printable(row.error or '')}" for row in found.failures]
+    if not found.is_covered:
+        lines.append("no run has looked at all of the source since: there may be more to upload")
+    lines += [f"failed: {printable(row.error or name_text(row.path))}" for row in found.failures]
     if (more := found.failed - len(found.failures)) > 0:
         lines.append(f"and {count_text(more)} more: bulkput status --json names all")
     return lines

@@ -77,9 +77,13 @@ from bulkput.policy.headers import check_value, parse_fields
 @click.option("--fail-fast", is_flag=True, help="The same as --max-errors 1.")
 @click.option("--insecure", is_flag=True, help="Do not verify TLS certificates.")
 @click.option(
-    "--journal", metavar="FILE", help="Write down what is done; a second run with it sends only what is missing."
+    "--journal", metavar="FILE", help="Write down what is done: the same command again sends only what is missing."
 )
-@click.option("--retry-failed", is_flag=True, help="Only what failed in earlier runs, as the --journal has it.")
+@click.option(
+    "--retry-failed",
+    is_flag=True,
+    help="Look only at what failed, says the --journal; not to go on after an interruption.",
+)
 @click.option("--dry-run", is_flag=True, help="Print what would be uploaded, on stdout; send nothing.")
 @click.option(
     "--progress",
@@ -92,7 +96,7 @@ from bulkput.policy.headers import check_value, parse_fields
 @click.option("--summary", metavar="FILE", help="Write the run's numbers as one JSON object; - is stdout.")
 @click.option("--trace", metavar="FILE", help="Write one JSON line per request: start, duration, bytes, error.")
 @click.option("-v", "--verbose", is_flag=True, help="A line for each object and each retry.")
-@click.option("-q", "--quiet", is_flag=True, help="Failures only.")
+@click.option("-q", "--quiet", is_flag=True, help="Only failures, and what the run waits for when it stalls.")
 def upload(
     *,
     paths: tuple[str, ...],
@@ -119,6 +123,8 @@ def upload(
     """
     if len(paths) < 2:
         raise UsageError("upload wants one SOURCE or more, and a DEST: bulkput upload ./dist swift://container/prefix")
+    if quiet and verbose:
+        raise UsageError("--quiet and --verbose exclude each other")
     options = _options(**flags)
     from bulkput.cli.loop import run_stoppable  # noqa: PLC0415 - asyncio, and what follows
     from bulkput.cli.view import View  # noqa: PLC0415 - rich

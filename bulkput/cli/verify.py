@@ -17,6 +17,7 @@ from bulkput.report.lines import count_text, event_line
 
 @click.command()
 @click.argument("paths", metavar="SOURCE... DEST", nargs=-1)
+@click.option("--journal", metavar="FILE", help="Of the upload: what is missing or different is struck from it.")
 @click.option("--quick", "is_quick", is_flag=True, help="Compare sizes only; no file is read.")
 @click.option("--include", multiple=True, metavar="GLOB", help="Only names that match; gitignore syntax, repeatable.")
 @click.option("--exclude", multiple=True, metavar="GLOB", help="No name that matches; wins over --include.")
@@ -60,6 +61,7 @@ from bulkput.report.lines import count_text, event_line
 def verify(
     *,
     paths: tuple[str, ...],
+    journal: str | None,
     is_quick: bool,
     include: tuple[str, ...],
     exclude: tuple[str, ...],
@@ -87,17 +89,20 @@ def verify(
     compressed objects are compared by the source's MD5 in their metadata, static large objects by their segments' MD5s.
     Dynamic large objects are never more than not comparable. --quick takes the same size for the same.
 
+    With --journal the next upload with it sends what was missing or different; the journal itself is not compared.
+
     Filters apply to names in the store too: what they exclude is neither compared nor extra. A directory claims all
     below DEST, a single file just its own name. DEST has to be swift://.
 
-    Exit codes: 0 everything identical, 1 anything is not (also when the container is not there), 2 usage, 3 the store
-    failed, 130 interrupted.
+    Lines come as they are found, not sorted. Exit codes: 0 everything identical, 1 anything is not (also when the
+    container is not there), 2 usage, 3 the store failed, 130 interrupted.
     """
     if len(paths) < 2:
         raise UsageError("verify wants one SOURCE or more, and a DEST: bulkput verify ./dist swift://container/prefix")
     options = UploadOptions(
         walk=WalkOptions(include=include, exclude=exclude, follow_symlinks=follow_symlinks),
         encode_names=encode_names,
+        journal=journal,
         retry=RetryOptions(retries=retries),
         wire=WireOptions(
             concurrency=concurrency, timeout_s=timeout, verify_tls=not insecure, ca_file=os.environ.get("OS_CACERT")
@@ -106,6 +111,8 @@ def verify(
     comparison = _compared(paths[:-1], paths[-1], options, is_quick=is_quick, as_json=as_json)
     if not comparison.is_container_there:
         click.echo(f"bulkput: the container of {printable(paths[-1])} is not there", err=True)
+    if comparison.is_empty:
+        click.echo("bulkput: nothing was compared: there is no file and no object of these names", err=True)
     if not quiet:
         for line in _summary_lines(comparison):
             click.echo(line, err=True)

@@ -19,7 +19,7 @@ class Look:
     """
 
     def __init__(self, roots: list[bytes], stop: Stop, *, patience_s: float) -> None:
-        self._path = roots[0] if roots else b""
+        self._path = roots[0] if len(roots) == 1 else b"one of the sources"
         self._stop = stop
         self._patience_s = patience_s
 

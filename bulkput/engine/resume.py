@@ -2,15 +2,19 @@
 
 import asyncio
 import hashlib
+import json
 import os
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterator, Mapping
+import time
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import fields
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from bulkput import events as ev
+from bulkput.doing import doing
 from bulkput.engine.stop import Stop
-from bulkput.errors import JournalError, SourceError, UsageError
-from bulkput.journal.journal import Journal, open_journal
+from bulkput.errors import JournalError, SourceError, UsageError, name_text
+from bulkput.journal.journal import COMPLETE, Journal, open_journal, open_to_read
 from bulkput.journal.known import Known
 from bulkput.model import Found, SourceFile
 from bulkput.options import NamingOptions, UploadOptions
@@ -32,7 +36,10 @@ class Resume:
         self._options = options
         self._stop = stop
         self._journal: Journal | None = None
+        self._emit: ev.Emit | None = None
         self._roots: list[bytes] = []
+        self._has_found = False
+        self._is_writing = False
         self.has_uploads = False
 
     @property
@@ -42,29 +49,56 @@ class Resume:
 
     async def __aenter__(self) -> Self:
         """Raises UsageError: in use, no journal. Raises JournalError: it cannot be read or written."""
-        self._journal = await asyncio.to_thread(self._opened)
+        opening = asyncio.get_running_loop().run_in_executor(None, self._opened)
+        try:
+            self._journal = await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            opening.add_done_callback(_close_unwanted)  # or it would be locked for as long as this process lives
+            raise
         return self
 
     def _opened(self) -> Journal | None:
-        path = self._options.journal
-        if path is None or (self._options.dry_run and not os.path.exists(path)):
+        options, path = self._options, self._options.journal
+        if path is None:
             return None
-        return open_journal(os.fsencode(path))
+        if not options.dry_run:
+            return open_journal(os.fsencode(path), must_exist=options.retry_failed)
+        is_there = options.retry_failed or (os.path.exists(path) and os.path.getsize(path) > 0)
+        return open_to_read(os.fsencode(path)) if is_there else None
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._journal is not None:
-            await asyncio.to_thread(self._journal.close)
+            await to_its_end(self._journal.close)
 
     def __call__(self, event: ev.Event) -> None:
-        if self._journal is not None:
-            self._journal(event)
+        """Write down what became of a file."""
+        if self._journal is None or not self._is_writing:
+            return
+        self._journal(event)
+        if isinstance(event, ev.Known | ev.Discovered):
+            self._has_found = True
+        elif len(self._roots) > 1 and isinstance(event, ev.Uploaded):
+            for other in self._namesakes(event.upload.source):
+                self._journal.forget(other)
+
+    def _namesakes(self, source: SourceFile) -> Iterator[bytes]:
+        """Where other sources would have a file of that object name. What a journal says of it is history now."""
+        for root in self._roots:
+            for path in (root, os.path.join(root, source.name)):
+                if path != source.path and path.endswith(b"/" + source.name):
+                    yield path
 
     async def room(self) -> None:
-        """Returns when the journal has followed: the scan waits for it."""
+        """Returns when the journal has followed, or the run is stopped: the scan waits for it."""
         if self._journal is not None:
-            await self._journal.room()
+            await self._followed(self._journal)
+
+    @doing("waiting for the journal's disk")
+    async def _followed(self, journal: Journal) -> None:
+        while journal.is_behind and await self._stop.pause(_LOOK_EVERY_S):
+            pass
 
     def findings(self, roots: list[bytes], target: Destination, place: str, naming: NamingOptions) -> Iterator[Found]:
         """The sources without what the journal knows; or only what has failed. Blocking.
@@ -79,37 +113,64 @@ class Resume:
         if options.retry_failed and len(roots) != 1:
             # A name that failed because another source has it too could not be told from one that is to be sent.
             raise UsageError("--retry-failed wants one SOURCE; without it, what failed is sent as well")
-        journal.check(_settings(target, place, naming, options))
+        journal.check(names(roots, target, place, naming) | _headers(options))
         self.has_uploads = journal.has_uploads
-        name_of = _name_of(naming)
+        name_of, life_s = _name_of(naming), options.headers.expires_in_s
+        since_s = time.time() - life_s if life_s is not None else 0.0
 
         def memory() -> Known:
-            return Known(journal.path, name_of, journal.own_files)
+            return Known(journal.path, name_of, journal.own_files, since_s=since_s)
 
-        if options.retry_failed:
+        if options.retry_failed and os.path.isdir(roots[0]) and not journal.has_failed(roots[0]):
             return walk_again(roots[0], journal.failed_below(roots[0]), options.walk, memory())
         return walk(roots, options.walk, memory)
 
-    def begin(self) -> None:
+    def begin(self, emit: ev.Emit) -> None:
         """From now on what becomes of files is written down."""
+        self._emit = emit
         if self._journal is not None and not self._options.dry_run:
-            self._journal.begin(self._stop_run)
+            self._is_writing = True
+            self._journal.begin(self._stop_run, "failed" if self._options.retry_failed else "all")
 
     async def end(self, *, is_complete: bool) -> None:
         """Write what is left. Where that cannot be done, the run is stopped, late as it is: the exit code must say so.
 
-        `is_complete`: every source has been looked at, so what failed before and was not met again is no more.
+        `is_complete`: every source has been looked at, so what failed before and was not met again is no more; but for
+        what filters left out, and a source in which there was nothing (its disk may not be there).
         """
-        if self._journal is None or self._options.dry_run:
+        if self._journal is None or not self._is_writing:
             return
-        forget = self._roots if is_complete and not self._stop.is_pulled else []
+        order, filters = self._stop.order, self._options.walk
+        ending = order.why if order is not None else COMPLETE if is_complete else "broke off"
+        is_whole = ending == COMPLETE and self._has_found and not (filters.include or filters.exclude)
         try:
-            await asyncio.to_thread(self._journal.end, forget)
+            await to_its_end(self._journal.end, ending, self._roots if is_whole else [])
         except JournalError as error:
             self._stop_run(error)
 
     def _stop_run(self, error: JournalError) -> None:
-        self._stop.pull(ev.Stopping(str(error), ev.StopCause.JOURNAL))
+        order = ev.Stopping(str(error), ev.StopCause.JOURNAL)
+        if self._stop.is_pulled and self._emit is not None:
+            self._emit(order)  # it must be told all the same
+        self._stop.pull(order)
+
+
+_LOOK_EVERY_S = 0.05
+
+
+async def to_its_end(function: Callable[..., None], *arguments: Any) -> None:
+    """In a thread, and not left before it is through: nothing else may touch the journal meanwhile."""
+    running = asyncio.get_running_loop().run_in_executor(None, function, *arguments)
+    try:
+        await asyncio.shield(running)
+    except asyncio.CancelledError:
+        await asyncio.wait((running,))
+        raise
+
+
+def _close_unwanted(opening: "asyncio.Future[Journal | None]") -> None:
+    if not opening.cancelled() and opening.exception() is None and (journal := opening.result()) is not None:
+        journal.close()
 
 
 async def when_needed(found: AsyncIterable[Found], prepare: Callable[[], Awaitable[bool]]) -> AsyncIterator[Found]:
@@ -134,17 +195,28 @@ def absolute(root: bytes) -> bytes:
     return os.path.join(os.path.realpath(os.path.dirname(root) or b"."), os.path.basename(root))
 
 
-def _settings(target: Destination, place: str, naming: NamingOptions, options: UploadOptions) -> Mapping[str, str]:
+def names(roots: list[bytes], target: Destination, place: str, naming: NamingOptions) -> dict[str, str]:
     """What must be the same in every run with one journal, or its rows would speak of other objects: name -> value.
 
-    Header fields may hold what is nobody's business, so only their digest is written down.
+    The sources as well: files of two trees can have one object name, and the journal would believe in both.
     """
-    headers = hashlib.sha256(repr(options.headers).encode()).hexdigest()
+    destination = str(Destination(target.scheme, target.root, naming.prefix))
     return {
-        "destination": f"{Destination(target.scheme, target.root, naming.prefix)} ({place})",
+        "SOURCE": json.dumps([name_text(root) for root in roots]),
+        "destination": f"{destination} ({place})" if place else destination,
         "--encode-names": naming.encode,
-        "--header, --meta, --content-type, --cache-control or --expires-in": f"sha256:{headers}",
     }
+
+
+def _headers(options: UploadOptions) -> dict[str, str]:
+    """Header fields may hold what is nobody's business, so only their digest is written down.
+
+    Of those that are set: a field that a later version adds changes nothing for those who do not use it.
+    """
+    given = {each.name: getattr(options.headers, each.name) for each in fields(options.headers)}
+    told = json.dumps({name: value for name, value in given.items() if value not in (None, ())}, sort_keys=True)
+    digest = hashlib.sha256(told.encode()).hexdigest()
+    return {"--header, --meta, --content-type, --cache-control or --expires-in": f"sha256:{digest}"}
 
 
 def _name_of(naming: NamingOptions) -> Callable[[bytes], bytes | None]:

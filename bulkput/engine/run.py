@@ -105,20 +105,24 @@ class _Run:
         watchdog = Watchdog(self.recorder, emit, stall_s=options.stall_s, scanned=scan.at)
         self.tuner.report_to(emit)
         stop.report_to(emit)
-        self.resume.begin()
+        self.resume.begin(emit)
+        is_complete = False
         watchdog.start()
         pipeline = Pipeline(
             store=store, opener=opener, naming=naming, options=options, tuner=self.tuner, emit=emit, stop=stop
         )
         try:
-            if self.resume.has_uploads:
-                await pipeline.run(when_needed(scan, lambda: _is_ready(store, stop)))
-            elif options.dry_run or await _is_ready(store, stop):
+            if options.dry_run:
                 await pipeline.run(scan)
+            elif self.resume.has_uploads:
+                await pipeline.run(when_needed(scan, lambda: _is_still_ready(store, stop)))
+            elif await _is_ready(store, stop):
+                await pipeline.run(scan)
+            is_complete = True
         finally:
             watchdog.end()
             opener.close()
-            await self.resume.end(is_complete=self.recorder.is_scan_done)
+            await self.resume.end(is_complete=is_complete)
             emit(_finished(started, wire_count))
 
 
@@ -154,6 +158,16 @@ async def _is_ready(store: Store, stop: Stop) -> bool:
         stop.pull(ev.Stopping(str(error), ev.StopCause.STORE))
         return False
     return True
+
+
+async def _is_still_ready(store: Store, stop: Stop) -> bool:
+    """The same for a run that goes on with what another has begun."""
+    if not await _is_ready(store, stop):
+        return False
+    if store.was_made:
+        gone = "what the journal says is stored there is gone: name another journal to send everything again"
+        stop.pull(ev.Stopping(f"the container was not there any more; {gone}", ev.StopCause.STORE))
+    return not store.was_made
 
 
 @asynccontextmanager

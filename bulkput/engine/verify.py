@@ -17,6 +17,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 
 from bulkput import events as ev
+from bulkput.engine.correct import Correction, all_absolute, both
 from bulkput.engine.join import Here, Pair, There, joined
 from bulkput.engine.look import Look
 from bulkput.engine.pool import Pool, pool
@@ -56,7 +57,8 @@ async def verify(
     looked at. `is_quick` compares sizes only. `on_finding` gets every name that is not identical, as it is found
     (nearly in order), `on_event` retries and what stops the run; both run on the event loop and must be quick.
 
-    A container that is not there has nothing in it: everything is missing.
+    A container that is not there has nothing in it: everything is missing. With `options.journal`, the journal of the
+    upload, what is missing or different is struck from it, so that the next upload sends it.
 
     Raises UsageError for a wrong URL, a missing source, missing credentials, or a store that lists nothing, and
     SourceGone for a source on a file system that does not answer.
@@ -67,10 +69,13 @@ async def verify(
     stop.report_to(emit)
     roots = roots_of(sources)
     target = Destination.parse(destination)
-    tally = _Tally(on_finding or _ignore)
+    correction = Correction(options, stop)
+    tally = _Tally(both(correction.tell, on_finding or _ignore))
     started = time.monotonic()
     look = Look(roots, stop, patience_s=options.body.read_timeout_s)
     try:
+        if options.journal is not None:
+            roots = await look(all_absolute, roots)
         scope, found = await look(_scope_and_walk, roots, target, options)
         hanging = await look(may_hang, roots, options.walk.follow_symlinks)
     except Stopped:
@@ -79,14 +84,29 @@ async def verify(
     stop.wake(scan.close)
     opener = BodyOpener(options.body, _ignore, may_hang=hanging)
     try:
-        async with open_store(
-            destination, wire=options.wire, retry=options.retry, emit=emit, brake=stop, environ=environ
-        ) as (store, wire_count):
+        async with (
+            open_store(destination, wire=options.wire, retry=options.retry, emit=emit, brake=stop, environ=environ) as (
+                store,
+                wire_count,
+            ),
+            correction,
+        ):
+            await look(correction.open, roots, target, store.place, scope.naming)
+            correction.begin()
             running = _Run(
-                store=store, opener=opener, scope=scope, options=options, is_quick=is_quick, stop=stop, tally=tally
+                store=store,
+                opener=opener,
+                scope=scope,
+                options=options,
+                is_quick=is_quick,
+                stop=stop,
+                tally=tally,
+                is_own=correction.is_own,
             )
             await running.run(scan)
         return tally.comparison(wire_count.requests, time.monotonic() - started, stop)
+    except Stopped:
+        return tally.comparison({}, time.monotonic() - started, stop)
     except Unsupported as error:
         raise UsageError(f"cannot verify {target}: {error.detail}") from None
     finally:
@@ -155,6 +175,7 @@ class _Run:
     is_quick: bool
     stop: Stop
     tally: _Tally
+    is_own: Callable[[bytes], bool]
     _give_up: GiveUp = field(init=False)
 
     def __post_init__(self) -> None:
@@ -183,6 +204,8 @@ class _Run:
             if self.stop.is_pulled:
                 return
             match found:
+                case SourceFile() if self.is_own(found.target or found.path):
+                    self.tally.skipped += 1
                 case SourceFile():
                     try:
                         yield Here(self.scope.key(found.name).encode(), found)
@@ -191,7 +214,7 @@ class _Run:
                 case SourceError():
                     self.tally.unreadable(found)
                     if found.stops_run:
-                        self.stop.pull(ev.Stopping(str(found), ev.StopCause.STORE))
+                        self.stop.pull(ev.Stopping(str(found), ev.StopCause.SOURCE))
                     if found.problem != "collision":  # of that name there is a file, from another source
                         yield Here(self.scope.place(found.path), None)
                 case _:

@@ -79,7 +79,8 @@ class Watchdog:
 
     def _counters(self) -> tuple[int, ...]:
         recorder = self._recorder
-        return recorder.found, recorder.done, recorder.retries, recorder.bytes_moved
+        scanned = hash(self._scanned())  # files that a journal knows are counted by the thousand
+        return recorder.found, recorder.done, recorder.retries, recorder.bytes_moved, scanned
 
     def _tell(self, found: Still | Moves) -> None:
         """By the event loop, in whose thread events belong; when it does not answer, from here."""

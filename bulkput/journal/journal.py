@@ -13,15 +13,25 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 from bulkput import events as ev
 from bulkput.errors import JournalError, UsageError, printable
-from bulkput.journal.schema import as_journal_error, bring_up_to_date, connect, create_or_lock
+from bulkput.journal.schema import (
+    as_journal_error,
+    bring_up_to_date,
+    check_same_file,
+    connect,
+    connect_to_read,
+    create_or_lock,
+    stored_mtime,
+)
 
 _EVERY_S = 0.25
 _ROWS = 500
 """That many outcomes are written at once, or what a quarter of a second brought: no more are lost with the process."""
+_PATIENCE_S = 60.0
+"""For the last rows, at the end of a run."""
 _BEHIND = 1_000
 """With more than this to be written the scan waits for the disk."""
 _AT_ONCE = 100
@@ -37,8 +47,12 @@ _STALE = """
     (path = ? OR (path >= ? AND path < ?))
 """
 
-_Uploaded = tuple[bytes, int, int, str, str | None]
-"""path, size, mtime_ns, name, etag"""
+_ENDED = "UPDATE runs SET ended_s = ?, ending = ? WHERE id = ?"
+COMPLETE = "complete"
+"""How a run ended that has looked at everything it was to look at, failures or not."""
+
+_Uploaded = tuple[bytes, int, int | None, str, str | None]
+"""path, size, mtime_ns (None: it proves nothing), name, etag"""
 _Other = tuple[bytes, int | None, int | None, str | None, str | None, str, int, str | None]
 """The same, and outcome, attempts, error."""
 
@@ -46,13 +60,14 @@ _Other = tuple[bytes, int | None, int | None, str | None, str | None, str, int, 
 class Journal:
     """An open journal, locked for one run. It is told the run's events on the event loop; it writes in its thread."""
 
-    def __init__(self, path: bytes, lock: int, connection: sqlite3.Connection) -> None:
-        """Use `open_journal`."""
+    def __init__(self, path: bytes, lock: int | None, connection: sqlite3.Connection) -> None:
+        """Use `open_journal`. Without a lock it is only read."""
         self.path = path
         self._lock = lock
         self._connection = connection
         self._uploaded: deque[_Uploaded] = deque()
         self._others: deque[_Other] = deque()
+        self._forgotten: deque[tuple[bytes]] = deque()
         self._attempts: dict[str, int] = {}
         """Objects of which a request has failed, until it is known what became of them."""
         self._run = 0
@@ -60,8 +75,6 @@ class Journal:
         self._is_ending = False
         self._error: JournalError | None = None
         self._thread: threading.Thread | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._room: asyncio.Event | None = None
 
     @property
     def has_uploads(self) -> bool:
@@ -73,20 +86,25 @@ class Journal:
             )
 
     def check(self, settings: Mapping[str, str]) -> None:
-        """Write down the settings of the first run; those of a later one must be the same. Raises UsageError."""
+        """Write down the settings of the first run; those of a later one must be the same. Raises UsageError.
+
+        First is a run as long as there is no row: one that was refused by the store binds nobody.
+        """
         with as_journal_error(self.path):
             recorded = dict(self._connection.execute("SELECT name, value FROM settings"))
-            if not recorded:
+            if self._connection.execute("SELECT 1 FROM files LIMIT 1").fetchone() is None:
+                if self._lock is None:
+                    return
                 self._connection.execute("BEGIN")
-                self._connection.executemany("INSERT INTO settings VALUES (?, ?)", settings.items())
+                self._connection.executemany("INSERT OR REPLACE INTO settings VALUES (?, ?)", settings.items())
                 self._connection.execute("COMMIT")
                 return
         for name, value in settings.items():
             if (before := recorded.get(name)) != value:
                 is_told = before is not None and not value.startswith("sha256:")
-                difference = f"with {name} {before}, not {value}" if is_told else f"with another {name}"
+                difference = f"{name} {before}, not {value}" if is_told else f"another {name}"
                 raise UsageError(
-                    f"journal {printable(self.path)} is of a run {difference}:"
+                    f"journal {printable(self.path)} is of a run with {printable(difference)}:"
                     " go on with the same, or name another journal for this one"
                 )
 
@@ -95,8 +113,13 @@ class Journal:
         """The journal's files, which are no sources."""
         return frozenset(self.path + suffix for suffix in (b"", b"-wal", b"-shm"))
 
+    def has_failed(self, path: bytes) -> bool:
+        with as_journal_error(self.path):
+            row = "SELECT 1 FROM files WHERE outcome = 'failed' AND path = ?"
+            return self._connection.execute(row, (path,)).fetchone() is not None
+
     def failed_below(self, root: bytes) -> list[bytes]:
-        """Names, relative to the directory `root`, of what failed there."""
+        """Names, relative to the directory `root`, of what failed there, in order."""
         base = os.path.join(root, b"")
         rows = "SELECT substr(path, ?) FROM files WHERE outcome = 'failed' AND path >= ? AND path < ? ORDER BY path"
         with as_journal_error(self.path):
@@ -104,19 +127,22 @@ class Journal:
 
     # On the event loop.
 
-    def begin(self, failed: Callable[[JournalError], None]) -> None:
-        """Start writing; `failed` is called in the running event loop when that cannot go on."""
+    def begin(self, failed: Callable[[JournalError], None], what: Literal["all", "failed"] | None) -> None:
+        """Start writing; `failed` is called in the running event loop when that cannot go on.
+
+        `what` the run looks at; None: it uploads nothing, and is no run.
+        """
         loop = asyncio.get_running_loop()
-        self._loop, self._room = loop, asyncio.Event()
-        self._room.set()
 
         def write() -> None:
             try:
+                if what is not None:
+                    self._register(what)
                 self._write_on()
-            except JournalError as error:
-                self._error = error
-                loop.call_soon_threadsafe(failed, error)
-                loop.call_soon_threadsafe(self._room_again)
+            except Exception as error:  # noqa: BLE001 - nobody else is here to see it, and the run must not go on
+                said = error if isinstance(error, JournalError) else JournalError(self.path, repr(error))
+                self._error = said
+                loop.call_soon_threadsafe(failed, said)
 
         self._thread = threading.Thread(target=write, name="bulkput-journal", daemon=True)
         self._thread.start()
@@ -128,7 +154,8 @@ class Journal:
                 return
             case ev.Uploaded():
                 source, stored = event.upload.source, event.stored
-                row = (source.path, event.bytes_read, event.mtime_ns, stored.key, stored.etag)
+                mtime_ns = None if _is_racy(event) else stored_mtime(event.mtime_ns)
+                row = (source.path, event.bytes_read, mtime_ns, stored.key, stored.etag)
                 if self._attempts and (failures := self._attempts.pop(stored.key, 0)):
                     self._others.append((*row, "uploaded", failures + 1, None))
                 else:
@@ -141,18 +168,24 @@ class Journal:
                 self._others.append((event.path, None, None, event.key, None, "failed", attempts, str(event.error)))
             case _:
                 return
-        behind = len(self._uploaded) + len(self._others)
-        if behind >= _ROWS:
+        if len(self._uploaded) + len(self._others) >= _ROWS:
             self._enough.set()
-            if behind >= _BEHIND and self._room is not None and self._error is None:
-                self._room.clear()
 
-    async def room(self) -> None:
-        """Returns when the disk has followed."""
-        if self._room is not None:
-            await self._room.wait()
+    @property
+    def is_behind(self) -> bool:
+        """Whether the disk does not follow: then no more should be sent for a while."""
+        return self._error is None and len(self._uploaded) + len(self._others) >= _BEHIND
+
+    def forget(self, path: bytes) -> None:
+        """Its object is not what an upload made it: the next run sends it again."""
+        self._forgotten.append((path,))
 
     # In its thread.
+
+    def _register(self, what: str) -> None:
+        with as_journal_error(self.path):
+            cursor = self._connection.execute("INSERT INTO runs (what, began_s) VALUES (?, ?)", (what, time.time()))
+            self._run = cursor.lastrowid or 0
 
     def _write_on(self) -> None:
         while True:
@@ -160,39 +193,32 @@ class Journal:
             self._enough.clear()
             is_ending = self._is_ending  # before the look at the rows: what comes later is for another round
             self.write()
-            if self._loop is not None and self._room is not None and not self._room.is_set():
-                self._loop.call_soon_threadsafe(self._room_again)
             if is_ending:
                 return
-
-    def _room_again(self) -> None:
-        if self._room is not None:
-            self._room.set()
 
     def write(self) -> None:
         """All rows there are, in one transaction. Raises JournalError; they are kept for another try then."""
         uploaded = [self._uploaded.popleft() for _ in range(len(self._uploaded))]
         others = [self._others.popleft() for _ in range(len(self._others))]
-        if not uploaded and not others:
+        forgotten = [self._forgotten.popleft() for _ in range(len(self._forgotten))]
+        if not (uploaded or others or forgotten):
             return
         try:
             with as_journal_error(self.path):
-                self._transact(uploaded, others)
+                if self._lock is not None:
+                    check_same_file(self.path, self._lock)
+                self._transact(uploaded, others, forgotten)
         except JournalError as error:
             self._uploaded.extendleft(reversed(uploaded))
             self._others.extendleft(reversed(others))
+            self._forgotten.extendleft(reversed(forgotten))
             lost = "what it holds is good, what it could not take is sent again by the next run"
             raise JournalError(self.path, f"{error.detail}: {lost}") from error
 
-    def _transact(self, uploaded: list[_Uploaded], others: list[_Other]) -> None:
-        connection, now_s = self._connection, time.time()
+    def _transact(self, uploaded: list[_Uploaded], others: list[_Other], forgotten: list[tuple[bytes]]) -> None:
+        connection, said = self._connection, (self._run, int(time.time()))
         connection.execute("BEGIN IMMEDIATE")
         try:
-            if not self._run:
-                (self._run,) = connection.execute(
-                    "INSERT INTO runs (began_s) VALUES (?) RETURNING id", (now_s,)
-                ).fetchone()
-            said = (self._run, int(now_s))
             for start in range(0, len(uploaded), _AT_ONCE):
                 rows = uploaded[start : start + _AT_ONCE]
                 values: list[Any] = [*said]
@@ -200,16 +226,17 @@ class Journal:
                     values += row
                 connection.execute(_UPLOADED.format(",".join(["(?,?,?,?,?)"] * len(rows))), values)
             connection.executemany(_OTHER, [(*row, *said) for row in others])
+            connection.executemany("DELETE FROM files WHERE path = ?", forgotten)
             connection.execute("COMMIT")
-        except sqlite3.Error:
+        except BaseException:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             raise
 
     # Where blocking is allowed.
 
-    def end(self, forget_stale_below: Iterable[bytes] = ()) -> None:
-        """Write what is left, and stop writing.
+    def end(self, ending: str = COMPLETE, forget_stale_below: Iterable[bytes] = ()) -> None:
+        """Write what is left and how the run ended, and stop writing.
 
         Below the roots given, what failed in an earlier run and not in this one is no failure any more: they have been
         looked at as a whole. Raises JournalError, also when writing has failed before.
@@ -217,14 +244,17 @@ class Journal:
         self._is_ending = True
         self._enough.set()
         if self._thread is not None:
-            self._thread.join()
+            self._thread.join(_PATIENCE_S)
+            if self._thread.is_alive():
+                raise JournalError(self.path, f"its disk has not answered for {_PATIENCE_S:g} s")
             self._thread = None
         try:
             self.write()  # once more, where it has failed: what was in flight has ended since
             with as_journal_error(self.path):
                 for root in forget_stale_below:
                     base = os.path.join(root, b"")
-                    self._connection.execute(_STALE, (self._run or _NO_RUN, root, base, _end_of(base)))
+                    self._connection.execute(_STALE, (self._run, root, base, _end_of(base)))
+                self._connection.execute(_ENDED, (time.time(), ending, self._run))
         except JournalError as error:
             self._error = error
         if self._error is not None:
@@ -232,29 +262,43 @@ class Journal:
 
     def close(self) -> None:
         """Free the file for other runs; `end` comes before, or what it would have written is lost."""
+        if self._thread is not None and self._thread.is_alive():
+            return  # it hangs, with the connection in hand
         try:
             self._connection.close()
         finally:
-            os.close(self._lock)
+            if self._lock is not None:
+                os.close(self._lock)
 
 
-_NO_RUN = 2**62
-"""Later than any: a run that had nothing to write has no number."""
+def _is_racy(event: ev.Uploaded) -> bool:
+    """Whether a later write may have left the same mtime, on a file system that tells whole seconds only (or two).
+
+    Where it tells fractions, `payload/body.py` has waited for the next. git knows this as the racy index.
+    """
+    return event.mtime_ns % 1_000_000_000 == 0 and event.mtime_ns / 1e9 > time.time() - event.elapsed_s - 2.0
 
 
-def open_journal(path: bytes) -> Journal:
+def open_to_read(path: bytes) -> Journal:
+    """The journal at `path`, only to be asked. Raises UsageError: no journal. Raises JournalError."""
+    path = os.path.abspath(path)
+    return Journal(path, None, connect_to_read(path))
+
+
+def open_journal(path: bytes, *, must_exist: bool = False) -> Journal:
     """The journal at `path`, made if there is none, for one run.
 
-    Raises UsageError: in use, a link, no journal at all. Raises JournalError: no space, damaged.
+    Raises UsageError: in use, a link, no journal at all; not there, where it must be. Raises JournalError: no space,
+    damaged.
     """
     path = os.path.join(os.path.realpath(os.path.dirname(path) or b"."), os.path.basename(path))
-    lock = create_or_lock(path)
+    lock = create_or_lock(path, must_exist=must_exist)
     try:
         with as_journal_error(path):
             # Opened here, used by the writing thread between `begin` and `end`, and by nobody else meanwhile.
             connection = connect(path, is_read_only=False)
             try:
-                _check_same_file(path, lock)
+                check_same_file(path, lock)
                 bring_up_to_date(connection, path)
             except BaseException:
                 connection.close()
@@ -263,12 +307,6 @@ def open_journal(path: bytes) -> Journal:
         os.close(lock)
         raise
     return Journal(path, lock, connection)
-
-
-def _check_same_file(path: bytes, lock: int) -> None:
-    """SQLite opens by name: what it has opened must be the file that was looked at and locked."""
-    if not os.path.samestat(os.lstat(path), os.fstat(lock)):
-        raise UsageError(f"--journal {printable(path)}: replaced while it was opened")
 
 
 def _end_of(base: bytes) -> bytes:

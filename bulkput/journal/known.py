@@ -11,15 +11,16 @@ from collections.abc import Callable
 from contextlib import closing
 from operator import itemgetter
 
-from bulkput.journal.schema import as_journal_error, connect
+from bulkput.journal.schema import as_journal_error, connect, stored_mtime
 
 _PAGE = 10_000
 """Rows, about 4 MiB of Python's objects."""
 _ROWS = """
     SELECT path, size, mtime_ns, name FROM files
-    WHERE path >= ? AND outcome = 'uploaded' ORDER BY path LIMIT ?
+    WHERE path >= ? AND outcome = 'uploaded' AND at_s >= ? ORDER BY path LIMIT ?
 """
-_Row = tuple[bytes, int, int, bytes]
+_WRAPS_NS = 2**63
+_Row = tuple[bytes, int, int | None, bytes]
 
 
 class Known:
@@ -31,12 +32,15 @@ class Known:
         object_name: Callable[[bytes], bytes | None],
         own: frozenset[bytes] = frozenset(),
         *,
+        since_s: float = 0.0,
         rows_ahead: int = _PAGE,
     ) -> None:
-        """`object_name` gives the name, as UTF-8, that a file of this name would have in the store."""
+        """`object_name` gives the name, as UTF-8, that a file of this name would have in the store; what was uploaded
+        before `since_s` (seconds since 1970) has expired there."""
         self._journal = journal
         self._object_name = object_name
         self._own = own
+        self._since_s = since_s
         self._rows_ahead = rows_ahead
         self._page: list[_Row] = []
         self._from = b""
@@ -47,16 +51,15 @@ class Known:
 
     def has(self, path: bytes, name: bytes, size: int, mtime_ns: int) -> bool:
         """Raises JournalError."""
+        if mtime_ns >= _WRAPS_NS:
+            mtime_ns = stored_mtime(mtime_ns)
+        asked = (path, size, mtime_ns, self._object_name(name))
         page, at = self._page, self._next
-        if at >= len(page) or page[at][0] != path:
-            at = self._position(path)
-            page = self._page
-            if at >= len(page) or page[at][0] != path:
-                self._next = at
-                return False
-        self._next = at + 1
-        _, size_then, mtime_then, name_then = page[at]
-        return size_then == size and mtime_then == mtime_ns and name_then == self._object_name(name)
+        if at < len(page) and page[at] == asked:  # the next row, as nearly always
+            self._next = at + 1
+            return True
+        self._next = at = self._position(path)
+        return at < len(self._page) and self._page[at] == asked
 
     def is_own(self, path: bytes) -> bool:
         return path in self._own
@@ -71,6 +74,6 @@ class Known:
     def _load(self, path: bytes) -> None:
         with as_journal_error(self._journal), closing(connect(self._journal, is_read_only=True)) as connection:
             connection.text_factory = bytes
-            self._page = connection.execute(_ROWS, (path, self._rows_ahead)).fetchall()
+            self._page = connection.execute(_ROWS, (path, self._since_s, self._rows_ahead)).fetchall()
         self._from = path
         self._is_last = len(self._page) < self._rows_ahead

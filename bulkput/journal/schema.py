@@ -25,7 +25,10 @@ MIGRATIONS = (
 
     CREATE TABLE runs (
         id INTEGER PRIMARY KEY,
-        began_s REAL NOT NULL       -- seconds since 1970
+        what TEXT NOT NULL,         -- all, failed: which files it looked at
+        began_s REAL NOT NULL,      -- seconds since 1970
+        ended_s REAL,               -- NULL: it goes on, or was killed
+        ending TEXT                 -- complete, or why not
     );
 
     CREATE TABLE files (
@@ -49,8 +52,41 @@ MIGRATIONS = (
 
 def connect(path: bytes, *, is_read_only: bool) -> sqlite3.Connection:
     """A connection outside any transaction, for one thread at a time. Raises sqlite3.Error."""
-    uri = f"file:{quote(path)}?mode={'ro' if is_read_only else 'rw'}"
+    uri = f"file://{quote(os.path.abspath(path))}?mode={'ro' if is_read_only else 'rw'}"
     return sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
+
+
+def connect_to_read(path: bytes) -> sqlite3.Connection:
+    """To look at a journal that may be in use. Raises UsageError: not there, empty, no journal. Raises JournalError.
+
+    With no log beside it nobody is writing, and SQLite is told so: it then makes no files of its own, which it could
+    not remove again, nor on a read-only file system.
+    """
+    try:
+        kind = os.stat(path).st_mode
+    except OSError as error:
+        raise UsageError(f"{printable(path)}: {error.strerror}") from None
+    if not stat.S_ISREG(kind):
+        raise UsageError(f"{printable(path)}: not a regular file")
+    with as_journal_error(path):
+        log = path + b"-wal"
+        flag = "" if os.path.exists(log) and os.path.getsize(log) else "&immutable=1"
+        uri = f"file://{quote(os.path.abspath(path))}?mode=ro{flag}"
+        connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
+        try:
+            version = check_version(connection, path)
+        except BaseException:
+            connection.close()
+            raise
+    if version == 0:
+        connection.close()
+        raise UsageError(f"{printable(path)} is empty: no run has used it")
+    return connection
+
+
+def stored_mtime(mtime_ns: int) -> int:
+    """As SQLite can hold it, in 64 bits: a time behind the year 2262 wraps round, and is compared as such."""
+    return mtime_ns if -(2**63) <= mtime_ns < 2**63 else (mtime_ns + 2**63) % 2**64 - 2**63
 
 
 @contextmanager
@@ -62,7 +98,7 @@ def as_journal_error(path: bytes) -> Iterator[None]:
         raise JournalError(path, str(error)) from error
 
 
-def create_or_lock(path: bytes) -> int:
+def create_or_lock(path: bytes, *, must_exist: bool = False) -> int:
     """A descriptor of the file at `path`, made with mode 0600 if there was none, and locked for one run.
 
     Keep it open until every connection is closed: POSIX drops a process's locks on a file, SQLite's own among them,
@@ -73,7 +109,8 @@ def create_or_lock(path: bytes) -> int:
     except ImportError:
         raise UsageError("--journal needs file locks that this system does not have") from None
     try:
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o600)
+        create = 0 if must_exist else os.O_CREAT
+        fd = os.open(path, os.O_RDWR | create | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o600)
     except OSError as error:
         why = "it is a link: name the file itself" if error.errno == errno.ELOOP else error.strerror
         raise UsageError(f"--journal {printable(path)}: {why}") from None
@@ -88,7 +125,32 @@ def create_or_lock(path: bytes) -> int:
     if why is not None:
         os.close(fd)
         raise UsageError(f"--journal {printable(path)}: {why}")
+    os.fchmod(fd, 0o600)  # it may have been there before
     return fd
+
+
+def check_same_file(path: bytes, lock: int) -> None:
+    """SQLite opens by name, and a file may be removed or replaced while it is open. Raises JournalError."""
+    try:
+        is_same = os.path.samestat(os.lstat(path), os.fstat(lock))
+    except OSError:
+        is_same = False
+    if not is_same:
+        raise JournalError(path, "it was removed or replaced while it was in use")
+
+
+def is_in_use(path: bytes) -> bool:
+    """Whether a run has it locked. Not for a process that has the journal open itself. Raises OSError."""
+    import fcntl  # noqa: PLC0415 - not on Windows, where there are no journals
+
+    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(fd)
+    return False
 
 
 def bring_up_to_date(connection: sqlite3.Connection, path: bytes, migrations: tuple[str, ...] = MIGRATIONS) -> None:
@@ -101,12 +163,19 @@ def bring_up_to_date(connection: sqlite3.Connection, path: bytes, migrations: tu
     connection.execute("PRAGMA synchronous = NORMAL")
     if version == 0:
         connection.execute("PRAGMA journal_mode = WAL")
+    if version < len(migrations):
+        _migrate(connection, version, migrations)
+
+
+def _migrate(connection: sqlite3.Connection, version: int, migrations: tuple[str, ...]) -> None:
     for number in range(version, len(migrations)):
         # One transaction each: a crash leaves a version that is whole.
         connection.executescript(
             f"BEGIN IMMEDIATE; {migrations[number]}"
             f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {number + 1}; COMMIT;"
         )
+    # Into the file itself: a copy without its log is then known for what it is.
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 def check_version(connection: sqlite3.Connection, path: bytes, migrations: tuple[str, ...] = MIGRATIONS) -> int:

@@ -1,13 +1,12 @@
 """What a journal says, counted from its rows when it is asked; also while a run writes to it."""
 
-import os
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
-from bulkput.errors import UsageError, printable
-from bulkput.journal.schema import as_journal_error, check_version, connect
+from bulkput.journal.journal import COMPLETE
+from bulkput.journal.schema import as_journal_error, connect_to_read, is_in_use
 
 _FAILURES_SHOWN = 10
 _PAGE = 1_000
@@ -31,17 +30,23 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What stands in the journal from the last run. Times in seconds since 1970; `last_s` is its last outcome's."""
+    """A run, and what stands in the journal from it. Times in seconds since 1970; `last_s` is its last outcome's.
 
+    `what` it looked at: all, or what had failed. `ending` is "complete", or why not; None: it goes on, or was killed.
+    """
+
+    what: str
     began_s: float
+    ended_s: float | None
+    ending: str | None
     last_s: int
     uploaded: int
     bytes: int
 
     @property
     def elapsed_s(self) -> float:
-        """At least one second: outcomes are written with whole ones."""
-        return max(1.0, self.last_s - int(self.began_s))
+        """To its end, or as far as is known."""
+        return max((self.ended_s or self.last_s) - self.began_s, 0.001)
 
     @property
     def objects_per_s(self) -> float:
@@ -58,8 +63,16 @@ class Status:
     failed: int
     runs: int
     last: Run | None
+    is_covered: bool
+    """The last run that was to look at everything has done so."""
+    is_running: bool
     failures: tuple[Row, ...]
     """The first ones, in the order of their paths."""
+
+    @property
+    def is_done(self) -> bool:
+        """All that the sources held when they were last looked at is uploaded."""
+        return self.is_covered and not self.failed and not self.is_running
 
 
 _TOTALS = """
@@ -69,22 +82,32 @@ _TOTALS = """
     FROM files
 """
 """One passage: 10 000 000 rows have to be read anyway, but not to be sorted by run."""
+_LAST = "SELECT id, what, began_s, ended_s, ending FROM runs ORDER BY id DESC LIMIT 1"
+_LAST_WHOLE = "SELECT ending FROM runs WHERE what = 'all' ORDER BY id DESC LIMIT 1"
 
 
 def status(path: bytes) -> Status:
     """Raises UsageError: not there, no journal. Raises JournalError: damaged."""
-    with _open(path) as connection, as_journal_error(path):
-        runs, last, began_s = connection.execute("SELECT count(*), max(id), max(began_s) FROM runs").fetchone()
-        uploaded, size, failed, last_s, last_uploaded, last_size = connection.execute(_TOTALS, (last,)).fetchone()
+    with _open(path) as connection:
+        last = connection.execute(_LAST).fetchone()
+        totals = connection.execute(_TOTALS, (last[0] if last else 0,)).fetchone()
+        uploaded, size, failed, last_s, last_uploaded, last_size = map(int, totals)
         return Status(
             settings=dict(connection.execute("SELECT name, value FROM settings")),
-            uploaded=int(uploaded),
-            bytes=int(size),
-            failed=int(failed),
-            runs=runs,
-            last=Run(began_s, last_s, int(last_uploaded), int(last_size)) if runs else None,
+            uploaded=uploaded,
+            bytes=size,
+            failed=failed,
+            runs=connection.execute("SELECT count(*) FROM runs").fetchone()[0],
+            last=None if last is None else _run(last, last_s, last_uploaded, last_size),
+            is_covered=connection.execute(_LAST_WHOLE).fetchone() == (COMPLETE,),
+            is_running=is_in_use(path),
             failures=tuple(_rows(connection, "outcome = 'failed'", _FAILURES_SHOWN)),
         )
+
+
+def _run(row: tuple[int, str, float, float | None, str | None], last_s: int, uploaded: int, size: int) -> Run:
+    _, what, began_s, ended_s, ending = row
+    return Run(what, began_s, ended_s, ending, last_s, uploaded, size)
 
 
 def rows(path: bytes) -> Iterator[Row]:
@@ -104,11 +127,5 @@ def _rows(connection: sqlite3.Connection, where: str, limit: int, *values: bytes
 
 @contextmanager
 def _open(path: bytes) -> Iterator[sqlite3.Connection]:
-    try:
-        os.stat(path)
-    except OSError as error:
-        raise UsageError(f"{printable(path)}: {error.strerror}") from None
-    with as_journal_error(path), closing(connect(path, is_read_only=True)) as connection:
-        if check_version(connection, path) == 0:
-            raise UsageError(f"{printable(path)} is empty: no run has used it")
+    with closing(connect_to_read(path)) as connection, as_journal_error(path):
         yield connection

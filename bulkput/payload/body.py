@@ -17,10 +17,10 @@ import stat
 import threading
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from concurrent.futures import Future, wait
+from concurrent.futures import Future
 from contextlib import asynccontextmanager
 from io import FileIO
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from bulkput.doing import doing
 from bulkput.errors import SourceError
@@ -134,9 +134,12 @@ class StreamedFile:
         try:
             yield file
         finally:
-            closing = self._readers.run(self._path, file.close)
-            closing.add_done_callback(_forget)
-            await asyncio.wait((closing,), timeout=_CLOSE_S)
+            try:
+                await file.settled()
+            finally:  # cancelled once more, perhaps
+                closing = self._readers.run(self._path, file.close)
+                closing.add_done_callback(_forget)
+                await asyncio.wait((closing,), timeout=_CLOSE_S)
 
     def _check(self, status: os.stat_result) -> None:
         if Version.of(status) != self.version:
@@ -165,11 +168,16 @@ class _ReadAhead:
         """What was begun to be read; nothing at the end of the file."""
         return await asyncio.wrap_future(self._reading) if self._reading is not None else None
 
+    async def settled(self) -> None:
+        """Wait a little for a read that is still going on."""
+        if self._reading is not None and not self._reading.done():
+            reading = asyncio.wrap_future(self._reading)
+            reading.add_done_callback(_forget)
+            await asyncio.wait((reading,), timeout=_CLOSE_S)
+
     def close(self) -> None:
-        """In a thread. A read that is still going on would go on in whatever file gets the same number next; so where
-        it was given up, the file is left open until it comes back."""
-        if self._reading is not None:
-            wait((self._reading,))
+        """In a thread. A read that is still going on would go on in whatever file gets the same number next: then it is
+        that thread which closes the file when it comes back."""
         with self._lock:
             self._is_left = True
             if not self._is_reading:
@@ -287,7 +295,7 @@ def _close_unwanted(opening: "asyncio.Future[FileIO]") -> None:
         opening.result().close()
 
 
-def _forget(closing: "asyncio.Future[None]") -> None:
+def _forget(closing: "asyncio.Future[Any]") -> None:
     """A file of which all was read is none the worse for an error when it is closed."""
     if not closing.cancelled():
         closing.exception()

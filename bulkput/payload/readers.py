@@ -15,7 +15,7 @@ from io import IOBase
 from queue import Empty, SimpleQueue
 from typing import Any, NamedTuple, TypeVar
 
-from bulkput.errors import SourceError, SourceGone, Stopped
+from bulkput.errors import SourceError, SourceGone
 
 T = TypeVar("T")
 _SWEEPS = 8
@@ -63,7 +63,7 @@ class Readers:
         """`function(*arguments)` in a thread, on behalf of the file `path`.
 
         Besides what it raises, the future fails with SourceError when it takes too long, with SourceGone when it does
-        so as one of too many, and with Stopped when no thread is left because of them.
+        so as one of too many, or when no thread is left because of them.
         """
         self._watch()
         outcome: Future[T] = Future()
@@ -148,4 +148,6 @@ class Readers:
             except Empty:
                 return
             if job is not None and job.outcome.set_running_or_notify_cancel():
-                job.outcome.set_exception(Stopped())
+                job.outcome.set_exception(
+                    SourceGone(job.path, "unreadable", "too many reads hang: none is left to read it")
+                )

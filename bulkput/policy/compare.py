@@ -241,12 +241,17 @@ class Comparison:
         return self.is_container_there and self.stopping is None and not others
 
     @property
+    def is_empty(self) -> bool:
+        """There was nothing on either side, as after a mistake in a filter or a path."""
+        return self.is_identical and not self.identical
+
+    @property
     def exit_code(self) -> int:
         """0 everything identical · 1 something is not · 3 the store failed · 130 interrupted."""
         match self.stopping:
             case ev.Stopping(cause=ev.StopCause.INTERRUPTED):
                 return 130
-            case ev.Stopping(cause=ev.StopCause.STORE):
+            case ev.Stopping(cause=ev.StopCause.STORE | ev.StopCause.SOURCE | ev.StopCause.JOURNAL):
                 return 3
         return 0 if self.is_identical else 1
 

@@ -24,9 +24,10 @@ class Filters:
         """Raises UsageError for a pattern that is not gitignore syntax."""
         self._include = _compile(options.include) if options.include else None
         self._exclude = _compile(options.exclude) if options.exclude else None
+        self.are_there = self._include is not None or self._exclude is not None
 
     def takes_file(self, name: bytes) -> bool:
-        if self._include is None and self._exclude is None:
+        if not self.are_there:
             return True
         text = _text(name)
         if self._exclude is not None and self._exclude.match_file(text):

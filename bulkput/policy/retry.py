@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from bulkput.errors import BulkputError, StoreError, Throttled, Unavailable
+from bulkput.errors import BulkputError, SourceError, StoreError, Throttled, Unavailable
 from bulkput.events import StopCause, Stopping
 from bulkput.options import RetryOptions, StopRules
 
@@ -45,7 +45,7 @@ class GiveUp:
         self._failed += 1
         self._unreachable_in_a_row = self._unreachable_in_a_row + 1 if isinstance(error, Unavailable) else 0
         if error.stops_run:
-            return Stopping(str(error), StopCause.STORE)
+            return Stopping(str(error), StopCause.SOURCE if isinstance(error, SourceError) else StopCause.STORE)
         if self._unreachable_in_a_row >= self._rules.store_gone_after:
             why = f"the store is gone: {self._unreachable_in_a_row} objects in a row failed, the last: {error}"
             return Stopping(why, StopCause.STORE)

@@ -14,7 +14,7 @@ from bulkput.errors import SourceError
 from bulkput.model import Found, SourceFile
 
 _TABLE = (
-    "CREATE TABLE found (key BLOB, path BLOB, name BLOB, size INT, mtime INT, target BLOB, problem TEXT, detail TEXT)"
+    "CREATE TABLE found (key BLOB, path BLOB, name BLOB, size INT, mtime TEXT, target BLOB, problem TEXT, detail TEXT)"
 )
 
 
@@ -36,11 +36,11 @@ def by_key(source: Iterator[Found], key: Callable[[SourceFile | SourceError], by
 def _row(key: bytes, found: SourceFile | SourceError) -> tuple[Any, ...]:
     if isinstance(found, SourceError):
         return key, found.path, None, None, None, None, found.problem, found.detail
-    return key, found.path, found.name, found.size, found.mtime_ns, found.target, None, None
+    return key, found.path, found.name, found.size, str(found.mtime_ns), found.target, None, None
 
 
 def _found(row: tuple[Any, ...]) -> SourceFile | SourceError:
     _, path, name, size, mtime_ns, target, problem, detail = row
     if problem is not None:
         return SourceError(path, problem, detail)
-    return SourceFile(path, name, size, mtime_ns, target)
+    return SourceFile(path, name, size, int(mtime_ns), target)

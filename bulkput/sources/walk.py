@@ -78,7 +78,10 @@ class Walk:
     def again(self, names: Iterable[bytes]) -> Iterator[Found]:
         """Only these names and what is below them, as a walk would find them; one that is gone is skipped as GONE."""
         base = os.path.join(self._root, b"")
+        walked: list[bytes] = []
         for name in names:
+            if any(name.startswith(each) for each in walked):  # it was met there
+                continue
             path = base + name
             try:
                 kind = kind_of(os.lstat(path))
@@ -89,6 +92,7 @@ class Walk:
             if not self._options.follow_symlinks and not self._is_in_tree(name):
                 yield Skip(path, name, Reason.LINK_OUTSIDE)
             elif kind != FILE:
+                walked.append(os.path.join(name, b""))
                 yield from self._special(path, name, kind)
                 yield from self._all_levels()
             elif (found := self._file(path, name)) is not None:
@@ -121,7 +125,7 @@ class Walk:
 
     def _file(self, path: bytes, name: bytes) -> Found | None:
         """None: it is known, and counted as such."""
-        if not self._filters.takes_file(name):
+        if self._filters.are_there and not self._filters.takes_file(name):
             return Skip(path, name, Reason.EXCLUDED)
         try:
             status = os.lstat(path)
@@ -190,6 +194,8 @@ class Walk:
             target = os.path.realpath(path)
             if not (follow or _is_below(target, self._real_root)):
                 yield Skip(path, name, Reason.LINK_OUTSIDE)
+            elif self._memory is not None and self._memory.is_own(target):
+                yield Skip(path, name, Reason.JOURNAL)
             elif self._memory is not None and self._memory.has(path, name, status.st_size, status.st_mtime_ns):
                 self._known += 1
                 self._known_bytes += status.st_size
@@ -237,6 +243,8 @@ def _source(root: bytes, options: WalkOptions, memory: Memory | None) -> Iterato
         return iter(Walk(root, options, memory))
     if (status := _status(root, stat.S_ISREG)) is not None:
         name = os.path.basename(root)
+        if memory is not None and memory.is_own(os.path.realpath(root)):
+            return iter((Skip(root, name, Reason.JOURNAL),))
         if memory is not None and memory.has(root, name, status.st_size, status.st_mtime_ns):
             return iter((KnownFiles(1, status.st_size),))
         return iter((_file(root, name, status, os.path.realpath(root)),))
@@ -276,7 +284,7 @@ def _named(source: Iterator[Found], memory: Memory | None) -> Iterator[_Named]:
         if isinstance(found, Skip | SourceFile):
             name = found.name
         if isinstance(found, SourceFile) and memory is not None:
-            if memory.is_own(found.path):
+            if memory.is_own(found.target or found.path):
                 yield name, Skip(found.path, name, Reason.JOURNAL), False
                 continue
             is_known = memory.has(found.path, name, found.size, found.mtime_ns)

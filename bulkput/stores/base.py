@@ -34,10 +34,15 @@ class Store(Protocol):
 
     @property
     def place(self) -> str:
-        """Whose and where it is, without secrets: stores of the same URL that differ in this hold different objects."""
+        """Whose and where it is, as far as the URL does not say, without secrets: stores of the same URL that differ in
+        this hold different objects."""
 
     async def prepare(self) -> None:
         """Log in and make the container if need be; once, before the first `put`."""
+
+    @property
+    def was_made(self) -> bool:
+        """Whether `prepare` has made the container, which was not there before."""
 
     async def undo_prepare(self) -> None:
         """Remove the container if this store's `prepare` made it and it is empty; else change nothing."""

@@ -29,6 +29,7 @@ class HttpStore:
     """Objects below one base URL. Without listing: plain HTTP has none."""
 
     limits = Limits(max_name_bytes=_NO_LIMIT, max_object_bytes=_NO_LIMIT)
+    was_made = False
 
     def __init__(self, base_url: str, transport: Transport, authorization: str | None) -> None:
         self._base_url = base_url
@@ -40,7 +41,7 @@ class HttpStore:
 
     @property
     def place(self) -> str:
-        return self._base_url
+        return ""
 
     async def prepare(self) -> None:
         """Nothing: directories are the server's business (nginx: create_full_put_path on)."""
@@ -50,6 +51,8 @@ class HttpStore:
 
     async def put(self, key: str, body: Body, headers: ObjectHeaders) -> Stored:
         answer = await self._request("PUT", key, _render(headers), body)
+        if answer.status == 403:  # of this path: repositories forbid to replace a release, say
+            raise StoreError("put", key, answer.reason or "forbidden", status=403)
         if answer.status not in _STORED:
             raise error_from_response("put", key, answer)
         size = body.size if body.size is not None else 0

@@ -69,6 +69,10 @@ class _Wrapper(ABC):
     def place(self) -> str:
         return self._store.place
 
+    @property
+    def was_made(self) -> bool:
+        return self._store.was_made
+
     @abstractmethod
     async def _around(self, operation: str, key: str, call: Callable[[], Awaitable[T]]) -> T: ...
 

@@ -155,10 +155,10 @@ def test_an_object_that_is_answered_with_its_request_tells_no_token(
 
 
 def test_an_object_that_is_denied_with_its_request_tells_no_token(place: Place) -> None:
-    """403: it stops the run, and the reason is in the summary."""
+    """403, of a plain HTTP server that of this object."""
     with echo_server(403) as echo:
         place.variables = bearer(echo)
-        assert "stopped" in place.fail_here(f"{echo.url}/d/")
+        assert "failed" in place.fail_here(f"{echo.url}/d/")
 
 
 def test_an_object_that_is_answered_with_garbage_tells_no_token(place: Place) -> None:

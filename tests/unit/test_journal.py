@@ -34,10 +34,17 @@ def uploaded(path: bytes, key: str = "k", *, size: int = 1, mtime_ns: int = 5) -
 
 
 def write(path: Path, *events: ev.Event, forget: tuple[bytes, ...] = ()) -> None:
-    with opened(path) as journal:
-        for event in events:
-            journal(event)
-        journal.end(forget)
+    """One run, in an event loop of its own."""
+    asyncio.run(_write(path, events, forget))
+
+
+async def _write(path: Path, events: tuple[ev.Event, ...], forget: tuple[bytes, ...]) -> None:
+    journal = await asyncio.to_thread(open_journal, os.fsencode(path))
+    journal.begin(lambda error: pytest.fail(str(error)), "all")
+    for event in events:
+        journal(event)
+    await asyncio.to_thread(journal.end, forget_stale_below=forget)
+    await asyncio.to_thread(journal.close)
 
 
 def outcomes(path: Path) -> list[tuple[bytes, str, int]]:
@@ -60,10 +67,9 @@ def test_what_the_loop_tells_is_written_by_the_thread_without_being_asked_to(tmp
 
     async def run() -> None:
         journal = await asyncio.to_thread(open_journal, os.fsencode(tmp_path / "j"))
-        journal.begin(lambda error: pytest.fail(str(error)))
+        journal.begin(lambda error: pytest.fail(str(error)), "all")
         for number in range(1200):
             journal(uploaded(b"/%04d" % number))
-        await journal.room()
         assert await asyncio.to_thread(count) > 0
         await asyncio.to_thread(journal.end)
         await asyncio.to_thread(journal.close)
@@ -131,9 +137,11 @@ def test_a_second_run_on_one_journal_is_refused(tmp_path: Path) -> None:
 
 
 def test_other_settings_are_refused_by_name_and_digests_are_not_shown(tmp_path: Path) -> None:
-    """What is recorded once must stay the same."""
+    """What is recorded once must stay the same, from the first row on."""
     with opened(tmp_path / "j") as journal:
+        journal.check({"destination": "swift://z", "--header": "sha256:0"})
         journal.check({"destination": "swift://a", "--header": "sha256:1"})
+    write(tmp_path / "j", uploaded(b"/a"))
     with opened(tmp_path / "j") as journal:
         journal.check({"destination": "swift://a", "--header": "sha256:1"})
         with pytest.raises(UsageError, match="destination swift://a, not swift://b"):

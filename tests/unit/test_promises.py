@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-NAMED = re.compile(r"`((?:contract|e2e|faults|properties|scale|security|unit)/\w+\.py)(?:::(\w+))?`")
+NAMED = re.compile(r"`((?:contract|e2e|faults|properties|resume|scale|security|unit)/\w+\.py)(?:::(\w+))?`")
 
 
 @pytest.mark.parametrize("page", ["README.md", "SECURITY.md"])

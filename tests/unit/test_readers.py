@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bulkput.errors import SourceError, SourceGone, Stopped
+from bulkput.errors import SourceError, SourceGone
 from bulkput.payload.readers import Readers
 
 SHORT_S = 0.05
@@ -83,9 +83,9 @@ async def test_one_too_many_that_hang_say_to_stop_the_run(for_ever: threading.Ev
     assert type(first) is SourceError
     assert isinstance(second, SourceGone) and second.stops_run
     assert "to 2 reads at once: it hangs" in str(second)
-    with pytest.raises(Stopped):
+    with pytest.raises(SourceGone):
         await queued
-    with pytest.raises(Stopped):
+    with pytest.raises(SourceGone):
         await made.run(b"/good", lambda: "read")
     made.close()
 
@@ -110,7 +110,7 @@ async def test_a_thread_that_comes_back_makes_room_for_another(for_ever: threadi
     while True:
         try:
             assert await made.run(b"/dead", lambda: "read") == "read"
-        except Stopped:
+        except SourceGone:
             await asyncio.sleep(0)
         else:
             break

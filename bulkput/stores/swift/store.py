@@ -52,7 +52,7 @@ class SwiftStore:
         self._policy = policy
         self._asked: Limits | None = None
         self._made = 0
-        self._is_ours = False
+        self.was_made = False
         self._making = asyncio.Lock()
 
     def __repr__(self) -> str:
@@ -68,7 +68,7 @@ class SwiftStore:
         answer = await self._request("make container", _Request("PUT", headers=headers))
         if answer.status in (201, 202):
             self._made += 1
-            self._is_ours = self._is_ours or answer.status == 201
+            self.was_made = self.was_made or answer.status == 201
             return
         if answer.status in (401, 403):
             # The right to write objects may be there without the right to make containers (ACLs): then the
@@ -80,12 +80,12 @@ class SwiftStore:
 
     async def undo_prepare(self) -> None:
         """DELETE the container that `prepare` got a 201 for; 409 means that it is not empty, and it stays."""
-        if not self._is_ours:
+        if not self.was_made:
             return
         answer = await self._request("remove container", _Request("DELETE"))
         if answer.status not in (204, 404, 409):
             raise error_from_response("remove container", self._container, answer)
-        self._is_ours = answer.status == 409
+        self.was_made = answer.status == 409
 
     @doing("making the container again")
     async def _make_again(self, made: int) -> None:

@@ -5,69 +5,14 @@ import os
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.cli import Ran, bulkput
-from tests.servers.devserver import devserver_process
+from tests.e2e.cli import bulkput
+from tests.resume.conftest import KNOWN, Runs
 from tests.servers.judge import SwiftJudge
-from tests.servers.swift import RealSwift
-
-KNOWN = "uploaded before, says the journal"
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[RealSwift]:
-    with devserver_process() as running:
-        yield running
-
-
-@pytest.fixture
-def environ(server: RealSwift) -> dict[str, str]:
-    return server.environment
-
-
-@pytest.fixture
-def judge(server: RealSwift) -> SwiftJudge:
-    return SwiftJudge(server.auth_url, server.user, server.key)
-
-
-@pytest.fixture
-def container(tmp_path: Path) -> str:
-    return "".join(character for character in tmp_path.parent.name + tmp_path.name if character.isalnum())
-
-
-@pytest.fixture
-def tree(tmp_path: Path) -> Path:
-    root = tmp_path / "tree"
-    (root / "sub").mkdir(parents=True)
-    for number in range(20):
-        (root / f"f{number:02d}").write_text(f"content {number}")
-        (root / "sub" / f"s{number:02d}").write_text(f"other {number}")
-    return root
-
-
-class Runs:
-    """`upload` again and again, with the same journal."""
-
-    def __init__(self, tmp_path: Path, container: str, environ: dict[str, str]) -> None:
-        self.journal = tmp_path / "up.db"
-        self.destination = f"swift://{container}/p"
-        self.environ = environ
-
-    def __call__(self, *arguments: str | Path, to: str | None = None, **environ: str) -> Ran:
-        return bulkput(
-            "upload", "--journal", self.journal, "--summary", "-", *arguments, to or self.destination,
-            environ=self.environ | environ,
-        )  # fmt: skip
-
-
-@pytest.fixture
-def run(tmp_path: Path, container: str, environ: dict[str, str]) -> Runs:
-    return Runs(tmp_path, container, environ)
 
 
 def test_a_second_run_makes_no_request(run: Runs, tree: Path) -> None:
@@ -184,7 +129,8 @@ def test_two_runs_at_once_are_one_too_many(run: Runs, tree: Path, environ: dict[
         assert other.stdout is not None and other.stdout.readline() == "open\n"
         refused = run(tree)
         assert refused.exit_code == 2 and "another run is using it" in refused.err
-        assert bulkput("status", run.journal).exit_code == 0, "looking is allowed"
+        looked_at = bulkput("status", run.journal)
+        assert looked_at.exit_code == 1 and "40 uploaded" in looked_at.out, "it may be looked at, but is not done"
         other.communicate("\n")
     assert run(tree).exit_code == 0
 

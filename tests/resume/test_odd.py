@@ -1,0 +1,200 @@
+"""Where a journal could be wrong about a store, and must not be."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.cli import bulkput
+from tests.resume.conftest import KNOWN, Runs
+from tests.servers.judge import SwiftJudge
+
+
+def test_another_source_is_refused_also_behind_the_same_link(run: Runs, tmp_path: Path) -> None:
+    """Releases behind one link: going back to the first would send nothing, and the store would keep the second."""
+    for name in ("r1", "r2"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "index.html").write_text(name)
+    current = tmp_path / "current"
+    current.symlink_to("r1")
+    assert run(current).exit_code == 0
+    current.unlink()
+    current.symlink_to("r2")
+    refused = run(current)
+    assert refused.exit_code == 2 and "r1" in refused.err and "r2" in refused.err
+
+
+def test_a_name_that_another_source_took_over_is_sent_again(
+    run: Runs, tmp_path: Path, judge: SwiftJudge, container: str
+) -> None:
+    """The first source's file goes, the second's is sent under that name, the first's comes back."""
+    one, two = tmp_path / "one", tmp_path / "two"
+    for root in (one, two):
+        root.mkdir()
+        (root / "same").write_text(root.name)
+    assert run(one, two).summary["uploaded"] == 1
+    (one / "same").rename(tmp_path / "away")
+    assert run(one, two).summary["uploaded"] == 1
+    (tmp_path / "away").rename(one / "same")
+    run(one, two)
+    found = judge.get(container, "p/same")
+    assert found is not None and found.content == b"one"
+
+
+def test_status_is_done_only_when_a_run_has_seen_everything(run: Runs, tmp_path: Path) -> None:
+    """Interrupted in the middle: --retry-failed finds nothing to do, and still nobody may believe that all is there."""
+    root = tmp_path / "many"
+    root.mkdir()
+    for number in range(3000):
+        (root / f"{number:04d}").touch()
+    command = [sys.executable, "-m", "bulkput", "upload", "--json", "--journal", run.journal, root, run.destination]
+    with subprocess.Popen(command, env=os.environ | run.environ, stdout=subprocess.PIPE, text=True) as interrupted:
+        assert interrupted.stdout is not None
+        while '"event": "uploaded"' not in interrupted.stdout.readline():
+            pass
+        interrupted.send_signal(signal.SIGINT)
+        interrupted.communicate()
+    assert interrupted.returncode == 130
+    assert run(root, "--retry-failed").exit_code == 0
+    status = bulkput("status", run.journal)
+    assert status.exit_code == 1 and "there may be more to upload" in status.out
+    assert run(root).exit_code == 0
+    assert bulkput("status", run.journal).exit_code == 0
+
+
+def test_a_time_that_sqlite_cannot_hold_is_no_obstacle(run: Runs, tree: Path) -> None:
+    """A modification time in the year 2300, which ext4 has room for."""
+    os.utime(tree / "f01", ns=(0, 10_413_792_000_123_456_789))
+    assert run(tree).summary["uploaded"] == 40
+    assert run(tree).summary["skipped_by_reason"] == {KNOWN: 40}
+
+
+def test_a_write_that_left_the_same_second_is_not_overlooked(run: Runs, tree: Path) -> None:
+    """On a file system that tells whole seconds, a file of this very second may be written to again."""
+    now_s = int(time.time())
+    os.utime(tree / "f01", (now_s, now_s))
+    run(tree)
+    assert run(tree).summary["uploaded"] == 1
+
+
+def test_a_dry_run_asks_the_store_for_nothing(run: Runs, tree: Path) -> None:
+    """Also when there is something to send, and a journal."""
+    run(tree)
+    (tree / "new").write_text("new")
+    assert run(tree, "--dry-run").summary["requests"] == {}
+
+
+def test_a_container_that_is_gone_stops_the_run_that_relies_on_it(
+    run: Runs, tree: Path, judge: SwiftJudge, container: str
+) -> None:
+    """What the journal says is in it is not; and what it said was a promise."""
+    run(tree)
+    for name in judge.names(container):
+        judge.delete(container, name)
+    judge.delete(container)
+    (tree / "new").write_text("new")
+    again = run(tree)
+    assert again.exit_code == 3 and "the container was not there any more" in again.err
+
+
+def test_objects_that_expire_are_sent_again(run: Runs, tree: Path) -> None:
+    """The journal knows since when they are gone."""
+    assert run(tree, "--expires-in", "1").exit_code == 0
+    time.sleep(2.1)  # the store's clock has whole seconds
+    assert run(tree, "--expires-in", "1").summary["uploaded"] == 40
+
+
+def test_other_filters_do_not_forget_what_failed(run: Runs, tree: Path) -> None:
+    """What they leave out was not looked at."""
+    Path(os.fsdecode(os.fsencode(tree) + b"/\xff")).write_text("x")
+    assert run(tree).exit_code == 1
+    assert run(tree, "--include", "f*").exit_code == 0
+    assert "1 failed" in bulkput("status", run.journal).out
+
+
+def test_retry_failed_wants_a_journal_that_is_there(run: Runs, tree: Path) -> None:
+    """A mistyped name is a mistake, not a run with nothing to do."""
+    refused = run(tree, "--retry-failed")
+    assert refused.exit_code == 2 and "No such file" in refused.err and not run.journal.exists()
+
+
+def test_a_first_run_that_was_refused_binds_nobody(run: Runs, tree: Path) -> None:
+    """A wrong user, then the right one."""
+    assert run(tree, ST_USER="test:nobody").exit_code == 3
+    assert run(tree).exit_code == 0
+
+
+def test_a_link_to_the_journal_is_not_uploaded_either(run: Runs, tree: Path) -> None:
+    """Reading it would drop SQLite's locks on it, besides."""
+    run.journal = tree / "up.db"
+    (tree / "link").symlink_to("up.db")
+    first = run(tree)
+    assert first.summary["uploaded"] == 40 and first.summary["skipped_by_reason"]["the run's own journal"] >= 2
+
+
+def test_a_journal_that_is_removed_while_it_is_written_stops_the_run(run: Runs, tmp_path: Path) -> None:
+    """Nobody would find it again."""
+    root = tmp_path / "many"
+    root.mkdir()
+    for number in range(4000):
+        (root / f"{number:04d}").touch()
+    command = [sys.executable, "-m", "bulkput", "upload", "--json", "--journal", run.journal, root, run.destination]
+    with subprocess.Popen(
+        command, env=os.environ | run.environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as robbed:
+        assert robbed.stdout is not None
+        while '"event": "uploaded"' not in robbed.stdout.readline():
+            pass
+        run.journal.unlink()
+        _, said = robbed.communicate()
+    assert robbed.returncode == 3 and "removed or replaced" in said
+
+
+def test_verify_strikes_from_the_journal_what_is_not_there(
+    run: Runs, tree: Path, judge: SwiftJudge, container: str
+) -> None:
+    """Missing and different: the next upload sends these two, and nothing else."""
+    run.journal = tree / "up.db"
+    run(tree)
+    judge.delete(container, "p/f01")
+    judge.put(container, "p/sub/s01", b"changed behind its back")
+    verified = bulkput("verify", "--journal", run.journal, "--json", tree, run.destination, environ=run.environ)
+    assert verified.exit_code == 1
+    assert sorted(row["event"] for row in verified.rows) == ["different", "finished", "missing"]
+    assert run(tree).summary["uploaded"] == 2
+    assert bulkput("verify", "--journal", run.journal, tree, run.destination, environ=run.environ).exit_code == 0
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir], ids=["FIFO", "directory"])
+def test_status_of_something_else_says_so_at_once(tmp_path: Path, make: "object") -> None:
+    """Neither waited for nor read."""
+    make(tmp_path / "j")  # type: ignore[operator]
+    refused = bulkput("status", tmp_path / "j")
+    assert refused.exit_code == 2 and "not a regular file" in refused.err
+
+
+def test_looking_leaves_nothing_behind(run: Runs, tree: Path) -> None:
+    """No log, no index, though SQLite would like to make them."""
+    run(tree)
+    assert bulkput("status", run.journal).exit_code == 0
+    assert [path.name for path in run.journal.parent.iterdir() if path.name.startswith("up.db")] == ["up.db"]
+
+
+def test_a_source_that_could_not_be_listed_is_tried_again(run: Runs, tree: Path) -> None:
+    """--retry-failed: the source itself has failed, so all of it is looked at."""
+    run(tree)
+    rows = json.loads(bulkput("status", run.journal, "--json").out.splitlines()[0])
+    assert rows["path"].startswith(str(tree))
+    program = (
+        "import sys, os; from bulkput import events as ev; from bulkput.errors import SourceError;"
+        "from bulkput.journal.journal import open_journal; j = open_journal(os.fsencode(sys.argv[1]));"
+        "p = os.fsencode(sys.argv[2]); j(ev.Failed(p, None, SourceError(p, 'unreadable', 'EIO'))); j.end(); j.close()"
+    )
+    subprocess.run([sys.executable, "-c", program, run.journal, tree], check=True)
+    again = run(tree, "--retry-failed")
+    assert again.summary["skipped_by_reason"] == {KNOWN: 40}
