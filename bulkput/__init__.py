@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from bulkput.errors import BulkputError, SourceError, StoreError, UsageError
     from bulkput.model import Prefix, RemoteObject
     from bulkput.options import UploadOptions
+    from bulkput.payload.gzip import GzipReader
     from bulkput.policy.compare import Comparison, Finding, Verdict
     from bulkput.recorder import Summary
     from bulkput.stores.base import Destination, Store
@@ -36,6 +37,7 @@ _HOMES = {
     "Prefix": "model",
     "RemoteObject": "model",
     "UploadOptions": "options",
+    "GzipReader": "payload.gzip",
     "Comparison": "policy.compare",
     "Finding": "policy.compare",
     "Verdict": "policy.compare",
@@ -49,6 +51,7 @@ __all__ = [
     "Comparison",
     "Destination",
     "Finding",
+    "GzipReader",
     "Prefix",
     "RemoteObject",
     "SourceError",

@@ -51,6 +51,9 @@ _ENDED = "UPDATE runs SET ended_s = ?, ending = ? WHERE id = ?"
 COMPLETE = "complete"
 """How a run ended that has looked at everything it was to look at, failures or not."""
 
+_SECOND_NS = 1_000_000_000
+_WRAPS_NS = 2**63
+
 _Uploaded = tuple[bytes, int, int | None, str, str | None]
 """path, size, mtime_ns (None: it proves nothing), name, etag"""
 _Other = tuple[bytes, int | None, int | None, str | None, str | None, str, int, str | None]
@@ -150,12 +153,10 @@ class Journal:
     def __call__(self, event: ev.Event) -> None:
         """Take down what the event says, if it says what became of a file."""
         match event:
-            case ev.Discovered() | ev.Requested():  # as frequent as what follows
-                return
             case ev.Uploaded():
-                source, stored = event.upload.source, event.stored
-                mtime_ns = None if _is_racy(event) else stored_mtime(event.mtime_ns)
-                row = (source.path, event.bytes_read, mtime_ns, stored.key, stored.etag)
+                stored, mtime_ns = event.stored, event.mtime_ns
+                proof = mtime_ns if mtime_ns % _SECOND_NS and mtime_ns < _WRAPS_NS else _proof(event)
+                row = (event.upload.source.path, event.bytes_read, proof, stored.key, stored.etag)
                 if self._attempts and (failures := self._attempts.pop(stored.key, 0)):
                     self._others.append((*row, "uploaded", failures + 1, None))
                 else:
@@ -271,12 +272,16 @@ class Journal:
                 os.close(self._lock)
 
 
-def _is_racy(event: ev.Uploaded) -> bool:
-    """Whether a later write may have left the same mtime, on a file system that tells whole seconds only (or two).
+def _proof(event: ev.Uploaded) -> int | None:
+    """The mtime as it is written down; None where it proves nothing: on a file system that tells whole seconds (or every
+    second one), a later write may have left the same.
 
     Where it tells fractions, `payload/body.py` has waited for the next. git knows this as the racy index.
     """
-    return event.mtime_ns % 1_000_000_000 == 0 and event.mtime_ns / 1e9 > time.time() - event.elapsed_s - 2.0
+    is_coarse = event.mtime_ns % _SECOND_NS == 0
+    if is_coarse and event.mtime_ns / _SECOND_NS > time.time() - event.elapsed_s - 2.0:
+        return None
+    return stored_mtime(event.mtime_ns)
 
 
 def open_to_read(path: bytes) -> Journal:

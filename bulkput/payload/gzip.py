@@ -1,0 +1,228 @@
+"""gzip (RFC 1952) made while it is read or sent: one core, which does no I/O, behind three faces.
+
+`Compressor` takes bytes and gives bytes. `GzipReader` is a file to read from, for whoever wants one; `gzipped` is for
+the event loop; `whole` is for what is in memory. All give the same bytes for the same input, level and library:
+
+* The header says nothing of the file or the moment: no name, no time, no operating system (section 2.3.1).
+* What isal and zlib-ng give depends on how their input is cut. So the core cuts it, into blocks of BLOCK_SIZE.
+"""
+
+import asyncio
+import errno
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing
+from io import BufferedIOBase
+from typing import Protocol
+
+from bulkput.payload.deflate import DEFAULT_LEVEL, Buffer, engine_for
+
+BLOCK_SIZE = 256 * 1024
+"""What the library gets at once: from 64 KiB to 4 MiB neither speed nor ratio differ by more than the noise."""
+_BATCH_SIZE = 2 * BLOCK_SIZE
+"""Smaller chunks are collected before they go to a thread: a visit of two milliseconds, so that two threads compress more
+time than they hand over (`scripts/bench gzip`)."""
+_FASTEST, _SMALLEST = 1, 9
+
+
+class Compressor:
+    """One gzip stream, piece by piece: `compress` each chunk, then `finish` once. Not for two threads at a time."""
+
+    def __init__(self, level: int = DEFAULT_LEVEL) -> None:
+        """Raises UsageError when `level` is not 1 to 9."""
+        engine = engine_for(level)
+        self._crc32 = engine.crc32
+        self._deflate = engine.start()
+        self._header = _header(level)
+        self._held = bytearray()
+        """The start of the next block."""
+        self._crc = 0
+        self._is_finished = False
+        self.source_size = 0
+        """Bytes taken so far."""
+
+    def compress(self, chunk: Buffer) -> bytes:
+        """What the stream has more after `chunk`; may be empty. At most a block is held back."""
+        if self._is_finished:
+            raise ValueError("this stream is finished")
+        rest = memoryview(chunk).cast("B")
+        self._crc = self._crc32(rest, self._crc)
+        self.source_size += len(rest)
+        pieces = []
+        if self._held:
+            missing = BLOCK_SIZE - len(self._held)
+            self._held += rest[:missing]
+            rest = rest[missing:]
+            if len(self._held) == BLOCK_SIZE:
+                pieces.append(self._deflate.compress(self._held))
+                self._held = bytearray()
+        while len(rest) >= BLOCK_SIZE:
+            pieces.append(self._deflate.compress(rest[:BLOCK_SIZE]))
+            rest = rest[BLOCK_SIZE:]
+        self._held += rest
+        return self._after_header(b"".join(pieces))
+
+    def finish(self) -> bytes:
+        """The rest of the stream: never empty. CRC32 and ISIZE come last, little-endian (section 2.3.1).
+
+        ISIZE is the size modulo 2^32, so that of a file of 4 GiB is 0.
+        """
+        if self._is_finished:
+            raise ValueError("this stream is finished")
+        self._is_finished = True
+        last = self._deflate.compress(self._held) + self._deflate.flush()
+        trailer = self._crc.to_bytes(4, "little") + (self.source_size % 2**32).to_bytes(4, "little")
+        return self._after_header(last + trailer)
+
+    def _after_header(self, piece: bytes) -> bytes:
+        """The header leaves with the first bytes: ten alone would be a packet of their own."""
+        if piece and self._header:
+            piece, self._header = self._header + piece, b""
+        return piece
+
+
+def _header(level: int) -> bytes:
+    """Section 2.3.1: ID1, ID2, CM 8 (deflate), no flags, MTIME 0, XFL 2 (smallest) or 4 (fastest), OS 255 (unknown)."""
+    extra_flags = {_FASTEST: 4, _SMALLEST: 2}.get(level, 0)
+    return bytes((0x1F, 0x8B, 8, 0, 0, 0, 0, 0, extra_flags, 255))
+
+
+def whole(data: Buffer, level: int = DEFAULT_LEVEL) -> bytes:
+    """`data` as a gzip stream: the same bytes as from the other faces. Raises UsageError when `level` is not 1 to 9."""
+    compressor = Compressor(level)
+    return compressor.compress(data) + compressor.finish()
+
+
+class BinaryFile(Protocol):
+    """What GzipReader reads from. Short reads are fine; empty is the end."""
+
+    def read(self, size: int, /) -> bytes | None: ...
+
+
+class GzipReader(BufferedIOBase):
+    """A binary file to read the gzip stream of another from: neither is ever whole in memory, and there is no third.
+
+        with open("access.log", "rb") as log, bulkput.GzipReader(log) as body:
+            requests.put(url, data=body, headers={"Content-Encoding": "gzip"})
+
+    It goes forward only: its length is known at the end, so HTTP clients send it in chunks, and a second attempt needs
+    a new reader and `log.seek(0)`. Closing it leaves the other file open, as gzip.GzipFile does with a file it was
+    given. Iterating gives pieces, not lines: a gzip stream has none.
+    """
+
+    def __init__(self, fileobj: BinaryFile, *, level: int = DEFAULT_LEVEL, chunk_size: int = BLOCK_SIZE) -> None:
+        """Reads `fileobj` from where it stands, `chunk_size` bytes at a time; the stream does not depend on that.
+
+        Raises UsageError when `level` is not 1 to 9.
+        """
+        if chunk_size < 1:
+            raise ValueError(f"chunk_size is 1 or more, not {chunk_size}")
+        self._source = fileobj
+        self._chunk_size = chunk_size
+        self._compressor = Compressor(level)
+        self._ready = memoryview(b"")
+        """Compressed and not yet read."""
+        self._is_at_end = False
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """`size` bytes, fewer only at the end, none only after it; without a size or with a negative one, the rest.
+
+        As many as asked for, since boto3 makes each read a part, and S3 refuses parts below 5 MiB.
+        """
+        self._check_open()
+        missing = -1 if size is None or size < 0 else size
+        pieces = []
+        while missing and self._fill():
+            piece = self._take(missing)
+            pieces.append(piece)
+            if missing > 0:
+                missing -= len(piece)
+        return b"".join(pieces)
+
+    def read1(self, size: int = -1, /) -> bytes:
+        """What is ready, up to `size` bytes; none only at the end."""
+        self._check_open()
+        return bytes(self._take(size)) if size and self._fill() else b""
+
+    def __next__(self) -> bytes:
+        if piece := self.read1():
+            return piece
+        raise StopIteration
+
+    def close(self) -> None:
+        self._ready = memoryview(b"")
+        super().close()
+
+    def _check_open(self) -> None:
+        if self.closed:
+            raise ValueError("I/O operation on closed file")
+
+    def _fill(self) -> bool:
+        """Whether something is ready now; False at the end."""
+        while not self._ready and not self._is_at_end:
+            chunk = self._source.read(self._chunk_size)
+            if chunk is None:
+                raise BlockingIOError(errno.EAGAIN, "the file to compress is in non-blocking mode and has nothing yet")
+            self._is_at_end = not chunk
+            self._ready = memoryview(self._compressor.compress(chunk) if chunk else self._compressor.finish())
+        return bool(self._ready)
+
+    def _take(self, size: int) -> memoryview:
+        """Up to `size` bytes of what is ready; all of it when `size` is negative."""
+        taken = self._ready if size < 0 else self._ready[:size]
+        self._ready = self._ready[len(taken) :]
+        return taken
+
+
+Run = Callable[..., "asyncio.Future[bytes]"]
+"""`run(function, *arguments)` in a thread, to be awaited; such as `partial(readers.run, path)`."""
+
+
+async def gzipped(
+    chunks: AsyncGenerator[bytes, None], *, run: Run, level: int = DEFAULT_LEVEL
+) -> AsyncGenerator[bytes, None]:
+    """The gzip stream of `chunks`, which are closed at the end. Raises what they raise, and UsageError for `level`.
+
+    While a piece is sent the next is compressed, and where `chunks` reads ahead, as a StreamedFile does, the one after
+    that is read. In memory are one chunk that is compressed, one that was read, and two pieces that came of others.
+    Where it is closed or cancelled, a thread may still compress a chunk: it holds all it needs, and nobody hears of it.
+    """
+    compressor = Compressor(level)
+    pending: asyncio.Future[bytes] | None = None
+    try:
+        async with aclosing(chunks):
+            async for batch in _batches(chunks):
+                piece = await pending if pending is not None else b""
+                pending = run(compressor.compress, batch)
+                if piece:
+                    yield piece
+        piece = await pending if pending is not None else b""
+        pending = run(compressor.finish)
+        if piece:
+            yield piece
+        yield await pending
+    finally:
+        if pending is not None:
+            _abandon(pending)
+
+
+async def _batches(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """The same bytes in pieces of at least _BATCH_SIZE, but for the last."""
+    held: list[bytes] = []
+    size = 0
+    async for chunk in chunks:
+        held.append(chunk)
+        size += len(chunk)
+        if size >= _BATCH_SIZE:
+            yield held[0] if len(held) == 1 else b"".join(held)
+            held, size = [], 0
+    if size:
+        yield b"".join(held)
+
+
+def _abandon(pending: "asyncio.Future[bytes]") -> None:
+    """What has not begun never will; an error of what has is nobody's any more."""
+    pending.cancel()
+    pending.add_done_callback(lambda done: done.cancelled() or done.exception())

@@ -1,0 +1,164 @@
+"""Which files are sent compressed, decided by what is known of them, step by step.
+
+The first row that is true decides. A step that returns None leaves it to the next; each row says which step it is.
+
+| step   | what is known                                       | never | always | auto                |
+|--------|-----------------------------------------------------|-------|--------|---------------------|
+| name   | anything                                            | no    |        |                     |
+| name   | the file is empty                                   |       | no     | no                  |
+| name   | anything                                            |       | yes    |                     |
+| name   | it is below `min_size`                              |       |        | no                  |
+| name   | the suffix is of a kind that is compressed already  |       |        | no                  |
+| magic  | the first bytes are of such a kind                  |       |        | no                  |
+| result | held in memory: compressed, it saves `least_saving` |       |        | yes, otherwise no   |
+| sample | streamed: a sample of it saves `least_saving`       |       |        | yes, otherwise no   |
+
+An empty file stays empty also with `always`: a gzip stream of nothing is 20 bytes, and whoever reads the object has to
+unpack them to learn that there is nothing.
+"""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
+
+SAMPLE_SIZE = 64 * 1024
+"""Bytes in each of the two pieces of a sample: twice deflate's window, so that repetition counts as in the whole."""
+MAGIC_SIZE = 24
+"""So many first bytes decide by their magic number."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GzipRules:
+    """What is sent compressed."""
+
+    mode: Literal["auto", "always", "never"] = "never"
+    """never: an object is the file, byte for byte, unless asked otherwise."""
+    min_size: int = 1024
+    """Smaller files stay as they are: with its request head such a file fits one packet (1460 bytes on Ethernet) either
+    way. CloudFront has the same bound, at 1000 bytes."""
+    least_saving: float = 0.125
+    """The share of its bytes that compressing must save. An eighth, as Ceph's BlueStore wants it
+    (`bluestore_compression_required_ratio` is 0.875) and ZFS does: who reads the object unpacks it each time, cannot
+    ask for a range of it, and it carries 130 bytes more in headers."""
+
+
+class Why(StrEnum):
+    """Why a file is sent compressed, or is not. The value is what people read."""
+
+    NOT_ASKED = "not asked for"
+    ASKED = "asked for"
+    EMPTY = "empty"
+    SMALL = "too small to matter"
+    NAME = "already compressed, by its name"
+    MAGIC = "already compressed, by its first bytes"
+    SAVES = "saves enough"
+    SAVES_LITTLE = "would save too little"
+    SAMPLE_SAVES = "a sample of it saves enough"
+    SAMPLE_SAVES_LITTLE = "a sample of it would save too little"
+
+
+@dataclass(frozen=True, slots=True)
+class Compression:
+    """Whether a file is sent compressed, and why."""
+
+    is_compressed: bool
+    why: Why
+
+
+def decide_by_name(name: str, size: int, rules: GzipRules) -> Compression | None:
+    """Before anything is read. `size` in bytes; of `name` the suffix of its last part counts."""
+    if rules.mode == "never":
+        return Compression(False, Why.NOT_ASKED)
+    if size == 0:
+        return Compression(False, Why.EMPTY)
+    if rules.mode == "always":
+        return Compression(True, Why.ASKED)
+    if size < rules.min_size:
+        return Compression(False, Why.SMALL)
+    stem, dot, suffix = name.rpartition("/")[2].rpartition(".")
+    if dot and stem and suffix.lower() in COMPRESSED_SUFFIXES:
+        return Compression(False, Why.NAME)
+    return None
+
+
+def decide_by_magic(first: bytes) -> Compression | None:
+    """By the first MAGIC_SIZE bytes, or more of them."""
+    return Compression(False, Why.MAGIC) if _MAGIC.match(first) else None
+
+
+def decide_by_result(size: int, compressed_size: int, rules: GzipRules) -> Compression:
+    """For a small file, which was compressed to see what that gives."""
+    is_worth_it = _saves(size, compressed_size, rules)
+    return Compression(is_worth_it, Why.SAVES if is_worth_it else Why.SAVES_LITTLE)
+
+
+def decide_by_sample(sample_size: int, compressed_size: int, rules: GzipRules) -> Compression:
+    """For a large file, of which `sample_ranges` were compressed as one."""
+    is_worth_it = _saves(sample_size, compressed_size, rules)
+    return Compression(is_worth_it, Why.SAMPLE_SAVES if is_worth_it else Why.SAMPLE_SAVES_LITTLE)
+
+
+def sample_ranges(size: int) -> tuple[tuple[int, int], ...]:
+    """Offset and length of what to read of a file of `size` bytes: its start and its middle.
+
+    The start alone misleads: many formats begin with a table or a text before the data.
+    """
+    if size <= 2 * SAMPLE_SIZE:
+        return ((0, size),)
+    return ((0, SAMPLE_SIZE), (max(SAMPLE_SIZE, size // 2), min(SAMPLE_SIZE, size - max(SAMPLE_SIZE, size // 2))))
+
+
+def _saves(size: int, compressed_size: int, rules: GzipRules) -> bool:
+    return compressed_size <= size * (1 - rules.least_saving)
+
+
+# From rsync(1), --skip-compress, without what may be plain inside (avi, dmg, ear, iso, msi, ts, which is TypeScript
+# too), and with what came since. What is not in this list is found by its first bytes or a sample.
+_SUFFIXES = """
+    jpg jpeg jpe jfif png gif webp avif heic heif jp2 jpx jxl
+    mp3 m4a m4b m4p m4r aac ac3 eac3 ogg oga ogx opus spx flac wma ape amr mka
+    mp4 m4v mov mkv webm wmv flv f4v mpg mpeg mpv m1v m2v m2ts vob 3gp 3gpp 3g2 ogv ogm qt h264 h265
+    gz tgz bz2 tbz tbz2 xz txz lzma tlz lz lz4 lzo tzo lrz zst zstd tzst br z sz rz rzip
+    zip 7z rar cab arj ace deb rpm apk aab ipa jar war whl egg nupkg crx xpi vsix squashfs
+    docx docm dotx xlsx xlsm xlsb pptx pptm ppsx vsdx odt ott ods ots odp otp odg otg odf odb epub kmz 3mf
+    parquet orc woff woff2 svgz gpg pgp kdbx
+"""
+COMPRESSED_SUFFIXES = frozenset(_SUFFIXES.split())
+"""Media, archives, packages, office documents (zip files inside), columnar data, fonts, encrypted files."""
+
+_MAGIC = re.compile(
+    rb"""
+      \x1f\x8b\x08                                   # gzip: RFC 1952, section 2.3.1
+    | PK\x03\x04 .{4} [^\x00]                        # zip whose first entry is not just stored: APPNOTE.TXT, 4.3.7
+    | \x28\xb5\x2f\xfd                               # Zstandard: RFC 8878, section 3.1.1
+    | \xfd7zXZ\x00                                   # xz: .xz file format, section 2.1.1.1
+    | BZh[1-9]1AY&SY                                 # bzip2
+    | 7z\xbc\xaf\x27\x1c                             # 7z: 7zFormat.txt
+    | Rar!\x1a\x07                                   # RAR
+    | \x04\x22\x4d\x18                               # LZ4: frame format
+    | LZIP\x01                                       # lzip
+    | \x1f\x9d                                       # compress
+    | MSCF\x00\x00\x00\x00                           # cabinet
+    | \xff\x06\x00\x00sNaPpY                         # Snappy: framing format
+    | \xed\xab\xee\xdb                               # RPM
+    | !<arch>\ndebian-binary                         # Debian package: deb(5)
+    | PACK\x00\x00\x00[\x02\x03]                     # git pack: gitformat-pack(5)
+    | \x89PNG\r\n\x1a\n                              # PNG: RFC 2083, section 3.1
+    | \xff\xd8\xff                                   # JPEG
+    | GIF8[79]a
+    | RIFF .{4} WEBP                                 # RFC 9649, section 2.4
+    | \x00\x00\x00\x0c(?:jP\x20\x20|JXL\x20)\r\n\x87\n   # JPEG 2000, JPEG XL
+    | \x00\x00 .{2} ftyp                             # MP4, MOV, M4A, HEIC, AVIF: ISO/IEC 14496-12, 4.3
+    | OggS\x00                                       # Ogg: RFC 3533, section 6
+    | fLaC                                           # FLAC: RFC 9639, section 6
+    | ID3[\x02-\x04]                                 # MP3 with a tag
+    | \x1a\x45\xdf\xa3                               # Matroska, WebM: RFC 8794, section 11.2.1
+    | FLV\x01
+    | \x30\x26\xb2\x75\x8e\x66\xcf\x11               # ASF: WMV, WMA
+    | PAR1                                           # Parquet
+    | wOF[F2]                                        # WOFF: W3C
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+"""Magic numbers that begin no text; what needs more than that to be told is left to the sample."""
