@@ -273,8 +273,8 @@ class Journal:
 
 
 def _proof(event: ev.Uploaded) -> int | None:
-    """The mtime as it is written down; None where it proves nothing: on a file system that tells whole seconds (or every
-    second one), a later write may have left the same.
+    """The mtime as it is written down; None where it proves nothing: on a file system that tells whole seconds (or just
+    every other), a later write may have left the same.
 
     Where it tells fractions, `payload/body.py` has waited for the next. git knows this as the racy index.
     """

@@ -19,8 +19,8 @@ from bulkput.payload.deflate import DEFAULT_LEVEL, Buffer, engine_for
 BLOCK_SIZE = 256 * 1024
 """What the library gets at once: from 64 KiB to 4 MiB neither speed nor ratio differ by more than the noise."""
 _BATCH_SIZE = 2 * BLOCK_SIZE
-"""Smaller chunks are collected before they go to a thread: a visit of two milliseconds, so that two threads compress more
-time than they hand over (`scripts/bench gzip`)."""
+"""Smaller chunks are collected before they go to a thread: visits of two milliseconds, of which little is lost between
+two threads (`scripts/bench gzip`)."""
 _FASTEST, _SMALLEST = 1, 9
 
 
