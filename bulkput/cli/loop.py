@@ -54,9 +54,10 @@ def run_stoppable(main: Callable[[Stop], Coroutine[Any, Any, T]], *, at_exit: Ca
 
         loop = asyncio.get_running_loop()
         with suppress(NotImplementedError):  # Windows: Ctrl-C raises KeyboardInterrupt, handled by `run`
-            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-                if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
-                    loop.add_signal_handler(number, on_signal)
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.add_signal_handler(number, on_signal)
+            if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as nohup has it
+                loop.add_signal_handler(signal.SIGHUP, on_signal)
         return await main(stop)
 
     return run(guarded())
