@@ -121,6 +121,7 @@ class _Run:
             is_complete = True
         finally:
             watchdog.end()
+            scan.close()
             opener.close()
             await self.resume.end(is_complete=is_complete)
             emit(_finished(started, wire_count))

@@ -63,55 +63,65 @@ async def verify(
     Raises UsageError for a wrong URL, a missing source, missing credentials, or a store that lists nothing, and
     SourceGone for a source on a file system that does not answer.
     """
-    options = options or UploadOptions()
-    stop = stop or Stop()
-    emit = on_event or _ignore
+    options, stop, emit = options or UploadOptions(), stop or Stop(), on_event or _ignore
     stop.report_to(emit)
-    roots = roots_of(sources)
     target = Destination.parse(destination)
     correction = Correction(options, stop)
     tally = _Tally(both(correction.tell, on_finding or _ignore))
     started = time.monotonic()
-    look = Look(roots, stop, patience_s=options.body.read_timeout_s)
+    requests: Mapping[str, int] = {}
+    opening = open_store(destination, wire=options.wire, retry=options.retry, emit=emit, brake=stop, environ=environ)
     try:
+        async with opening as (store, wire_count), correction:
+            requests = wire_count.requests
+            parts = _Parts(store, options, stop, tally, correction, is_quick)
+            await parts.compare(roots_of(sources), target)
+    except Stopped:  # before the comparison had begun
+        pass
+    except Unsupported as error:
+        raise UsageError(f"cannot verify {target}: {error.detail}") from None
+    return tally.comparison(requests, time.monotonic() - started, stop)
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """What a verification is made of, before its sources have been looked at."""
+
+    store: Store
+    options: UploadOptions
+    stop: Stop
+    tally: "_Tally"
+    correction: Correction
+    is_quick: bool
+
+    async def compare(self, roots: list[bytes], target: Destination) -> None:
+        """Raises UsageError, SourceGone, Unsupported; Stopped, when that comes before the comparison."""
+        options, stop, correction = self.options, self.stop, self.correction
+        look = Look(roots, stop, patience_s=options.body.read_timeout_s)
         if options.journal is not None:
             roots = await look(all_absolute, roots)
         scope, found = await look(_scope_and_walk, roots, target, options)
         hanging = await look(may_hang, roots, options.walk.follow_symlinks)
-    except Stopped:
-        return tally.comparison({}, time.monotonic() - started, stop)
-    scan = Scan(found)
-    stop.wake(scan.close)
-    opener = BodyOpener(options.body, _ignore, may_hang=hanging)
-    try:
-        async with (
-            open_store(destination, wire=options.wire, retry=options.retry, emit=emit, brake=stop, environ=environ) as (
-                store,
-                wire_count,
-            ),
-            correction,
-        ):
-            await look(correction.open, roots, target, store.place, scope.naming)
-            correction.begin()
-            running = _Run(
-                store=store,
-                opener=opener,
-                scope=scope,
-                options=options,
-                is_quick=is_quick,
-                stop=stop,
-                tally=tally,
-                is_own=correction.is_own,
-            )
+        await look(correction.open, roots, target, self.store.place, scope.naming)
+        correction.begin()
+        scan = Scan(found)
+        stop.wake(scan.close)
+        opener = BodyOpener(options.body, _ignore, may_hang=hanging)
+        running = _Run(
+            store=self.store,
+            opener=opener,
+            scope=scope,
+            options=options,
+            is_quick=self.is_quick,
+            stop=stop,
+            tally=self.tally,
+            is_own=correction.is_own,
+        )
+        try:
             await running.run(scan)
-        return tally.comparison(wire_count.requests, time.monotonic() - started, stop)
-    except Stopped:
-        return tally.comparison({}, time.monotonic() - started, stop)
-    except Unsupported as error:
-        raise UsageError(f"cannot verify {target}: {error.detail}") from None
-    finally:
-        scan.close()
-        opener.close()
+        finally:
+            scan.close()
+            opener.close()
 
 
 def _scope_and_walk(roots: list[bytes], target: Destination, options: UploadOptions) -> tuple[Scope, Iterator[Found]]:

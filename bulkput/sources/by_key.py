@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from typing import Any
 
-from bulkput.errors import SourceError
+from bulkput.errors import SourceError, UsageError
 from bulkput.model import Found, SourceFile
 
 _TABLE = (
@@ -19,7 +19,17 @@ _TABLE = (
 
 
 def by_key(source: Iterator[Found], key: Callable[[SourceFile | SourceError], bytes]) -> Iterator[Found]:
-    """Files and errors in bytewise order of `key`, once the source has ended; anything else at once."""
+    """Files and errors in bytewise order of `key`, once the source has ended; anything else at once.
+
+    Raises UsageError when the names do not fit into TMPDIR.
+    """
+    try:
+        yield from _sorted(source, key)
+    except sqlite3.Error as error:
+        raise UsageError(f"the names cannot be sorted on disk: {error}: set TMPDIR to where there is room") from None
+
+
+def _sorted(source: Iterator[Found], key: Callable[[SourceFile | SourceError], bytes]) -> Iterator[Found]:
     # Whoever drops the iterator may do so in another thread than the one that iterates.
     with closing(sqlite3.connect("", check_same_thread=False)) as database:
         database.execute("PRAGMA journal_mode = OFF")
