@@ -35,8 +35,8 @@ _PATIENCE_S = 60.0
 _BEHIND = 1_000
 """With more than this to be written the scan waits for the disk."""
 _AT_ONCE = 100
-"""Rows per statement. One step of SQLite holds the interpreter lock once, not per row: 100 rows cost half as much as
-100 times one, and in a busy process the thread would wait up to 5 ms for the lock each time. 500 cost no less."""
+"""Rows per statement. One step of SQLite gives the interpreter lock away once, not per row: in a busy process
+the thread would wait up to 5 ms for it each time."""
 _UPLOADED = """
     INSERT OR REPLACE INTO files
     SELECT column1, column2, column3, column4, column5, 'uploaded', 1, NULL, ?1, ?2 FROM (VALUES {})

@@ -2,8 +2,8 @@
 
 A walk asks in the order of the journal's own key, so rows are read ahead in pages, each a short transaction of its own
 (a long one would keep SQLite from ever shortening its WAL), and a question is a comparison with the next row. Questions
-in another order are answered as truly, and slower. Measured on the machine of benchmarks/RESULTS.md: 3.9 us per file,
-where the walk itself takes 11.
+in another order are answered as truly, and slower. Measured by `scripts/bench journal` with
+10 000 000 rows: 6.3 us per file. A resumed run takes 14.3 for each of its files, this included.
 """
 
 from bisect import bisect_left
