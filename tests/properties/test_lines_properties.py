@@ -26,7 +26,7 @@ events: st.SearchStrategy[ev.Event] = (
     st.builds(ev.Discovered, files)
     | st.builds(ev.Uploaded, st.builds(Upload, files, keys, st.just(ObjectHeaders())),
                 st.builds(Stored, keys, st.integers(0, 9), st.none() | keys, st.none() | keys),
-                st.integers(0, 9), st.floats(0, 9))
+                st.integers(0, 9), st.integers(0, 9), st.floats(0, 9))
     | st.builds(ev.Skipped, st.builds(Skip, paths, paths, st.sampled_from(Reason), st.none() | keys))
     | st.builds(ev.Failed, paths, st.none() | keys, errors)
     | st.builds(ev.Retrying, st.builds(TooLarge, st.sampled_from(["put", "login"]), keys, keys), st.integers(1, 9),

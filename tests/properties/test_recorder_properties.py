@@ -21,7 +21,7 @@ errors: st.SearchStrategy[BulkputError] = st.builds(
 ) | st.builds(Unavailable, st.just("put"), st.text(max_size=3), st.text(max_size=3))
 outcomes = (
     st.builds(ev.Uploaded, uploads, st.builds(Stored, st.text(max_size=3), st.integers(0, 9), st.none(), st.none()),
-              st.integers(0, 9), st.floats(0, 9))
+              st.integers(0, 9), st.integers(0, 9), st.floats(0, 9))
     | st.builds(ev.Skipped, skips)
     | st.builds(ev.Failed, paths, st.none() | st.text(max_size=3), errors)
 )  # fmt: skip
