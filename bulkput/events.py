@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from bulkput.errors import BulkputError, StoreError
-from bulkput.model import Entry, Skip, Stored, Upload
+from bulkput.model import Compression, Entry, Skip, Stored, Upload
 from bulkput.record import record
 
 
@@ -42,7 +42,8 @@ class Streaming:
 class Uploaded:
     """The store holds the object, proven. `bytes_read` came from disk, `stored.size` went over the wire.
 
-    `mtime_ns` is that of the version that was sent, which may be a newer one than was found.
+    `mtime_ns` is that of the version that was sent, which may be a newer one than was found. `upload` is as it was
+    sent: a compressed object may have another name. `compression` is None where nobody asked for any.
     """
 
     upload: Upload
@@ -50,6 +51,7 @@ class Uploaded:
     bytes_read: int
     mtime_ns: int
     elapsed_s: float
+    compression: Compression | None = None
 
 
 @dataclass(frozen=True, slots=True)

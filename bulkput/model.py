@@ -61,10 +61,11 @@ class ObjectHeaders:
     """What is stored beside the bytes. Every store renders it into its own header names.
 
     `meta` is user metadata without the store's prefix, `extra` goes out as it is, `expires_in_s` counts from
-    the moment of the upload.
+    the moment of the upload, `encoding` is the Content-Encoding.
     """
 
     content_type: str | None = None
+    encoding: str | None = None
     mtime_ns: int | None = None
     cache_control: str | None = None
     expires_in_s: int | None = None
@@ -105,6 +106,10 @@ class Body(Protocol):
         """Length in bytes; None when it is not known before the end."""
 
     @property
+    def length_hint(self) -> int:
+        """About its length in bytes, where `size` does not tell it; deadlines go by it."""
+
+    @property
     def md5(self) -> str | None:
         """MD5 in hex, when it is known before the first byte leaves."""
 
@@ -117,6 +122,29 @@ class Body(Protocol):
 
         Raises SourceError when the source changed or cannot be read.
         """
+
+
+class Why(StrEnum):
+    """Why a file is sent compressed, or is not. The value is what people read."""
+
+    ASKED = "asked for"
+    EMPTY = "empty"
+    SMALL = "too small to matter"
+    NAME = "already compressed, by its name"
+    TAKEN = "another file has its name with .gz"
+    MAGIC = "already compressed, by its first bytes"
+    SAVES = "saves enough"
+    SAVES_LITTLE = "would save too little"
+    SAMPLE_SAVES = "a sample of it saves enough"
+    SAMPLE_SAVES_LITTLE = "a sample of it would save too little"
+
+
+@dataclass(frozen=True, slots=True)
+class Compression:
+    """Whether a file is sent compressed, and why."""
+
+    is_compressed: bool
+    why: Why
 
 
 @record

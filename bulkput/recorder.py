@@ -37,6 +37,8 @@ class Summary:
     bytes_planned: int
     bytes_read: int
     bytes_sent: int
+    compressed_by_reason: Mapping[str, int]
+    left_alone_by_reason: Mapping[str, int]
     requests: Mapping[str, int]
     connections: int
     retries: int
@@ -50,6 +52,11 @@ class Summary:
     def objects_per_s(self) -> float:
         """Uploaded objects per second of the whole run, start-up included."""
         return self.uploaded / self.elapsed_s if self.elapsed_s > 0 else 0.0
+
+    @property
+    def ratio(self) -> float | None:
+        """Bytes of the files that were uploaded per byte that was sent for them; None where nothing was sent."""
+        return self.bytes_read / self.bytes_sent if self.bytes_sent else None
 
     @property
     def adds_up(self) -> bool:
@@ -79,6 +86,7 @@ class Summary:
             "skipped_by_reason": dict(self.skipped_by_reason),
             "bytes_read": self.bytes_read,
             "bytes_sent": self.bytes_sent,
+            **self._gzip_json(),
             "requests": dict(self.requests),
             "connections": self.connections,
             "retries": self.retries,
@@ -88,6 +96,20 @@ class Summary:
             "failures": [{"path": name_text(f.path), "key": f.key, "error": f.error} for f in self.failures],
             "failures_omitted": self.failed - len(self.failures),
             "stopped": self.stopping.why if self.stopping else None,
+        }
+
+    def _gzip_json(self) -> dict[str, Any]:
+        """Nothing where nobody asked for compression."""
+        if not (self.compressed_by_reason or self.left_alone_by_reason):
+            return {}
+        return {
+            "gzip": {
+                "ratio": round(self.ratio, 3) if self.ratio is not None else None,
+                "compressed": sum(self.compressed_by_reason.values()),
+                "left_alone": sum(self.left_alone_by_reason.values()),
+                "compressed_by_reason": dict(self.compressed_by_reason),
+                "left_alone_by_reason": dict(self.left_alone_by_reason),
+            }
         }
 
 
@@ -102,6 +124,8 @@ class Recorder:
         self.bytes_planned = 0
         self.bytes_read = 0
         self.bytes_sent = 0
+        self.compressed: Counter[str] = Counter()
+        self.left_alone: Counter[str] = Counter()
         self.retries = 0
         self.concurrency = 0
         self.most_concurrency = 0
@@ -121,6 +145,8 @@ class Recorder:
                 self.uploaded += 1
                 self.bytes_read += event.bytes_read
                 self.bytes_sent += event.stored.size
+                if (compression := event.compression) is not None:
+                    (self.compressed if compression.is_compressed else self.left_alone)[compression.why.value] += 1
                 self._streaming.pop(event.upload.source.path, None)
             case ev.Skipped():
                 self.skipped[event.skip.reason.value] += 1
@@ -149,8 +175,8 @@ class Recorder:
 
     @property
     def bytes_moved(self) -> int:
-        """Bytes of uploaded objects, and of large files that are on their way."""
-        return self.bytes_sent + sum(tuple(self._streaming.values()))
+        """Bytes of uploaded files, and of large ones those that are on their way."""
+        return self.bytes_read + sum(tuple(self._streaming.values()))
 
     @property
     def done(self) -> int:
@@ -169,6 +195,8 @@ class Recorder:
             bytes_planned=self.bytes_planned,
             bytes_read=self.bytes_read,
             bytes_sent=self.bytes_sent,
+            compressed_by_reason=dict(self.compressed),
+            left_alone_by_reason=dict(self.left_alone),
             requests=finished.requests,
             connections=finished.connections,
             retries=self.retries,

@@ -13,13 +13,12 @@ from functools import partial
 
 from bulkput import events as ev
 from bulkput.engine.pool import pool
-from bulkput.engine.put import put_file
+from bulkput.engine.put import Putter
 from bulkput.engine.stop import Stop
 from bulkput.engine.tuning import Tuner
 from bulkput.errors import BulkputError, SourceError, Stopped, StoreError, TooLarge
 from bulkput.model import Decision, Entry, Found, KnownFiles, Reason, Skip, Upload
 from bulkput.options import NamingOptions, UploadOptions
-from bulkput.payload.body import BodyOpener
 from bulkput.policy.plan import decide
 from bulkput.policy.retry import GiveUp
 from bulkput.stores.base import Store
@@ -30,7 +29,7 @@ class Pipeline:
     """One run's parts. The source ends when `stop` is pulled: whoever makes both ties them together."""
 
     store: Store
-    opener: BodyOpener
+    putter: Putter
     naming: NamingOptions
     options: UploadOptions
     tuner: Tuner
@@ -42,7 +41,9 @@ class Pipeline:
     def __post_init__(self) -> None:
         options = self.options
         self._give_up = GiveUp(options.stop)
-        self._decide = partial(decide, naming=self.naming, headers=options.headers, dry_run=options.dry_run)
+        self._decide = partial(
+            decide, naming=self.naming, headers=options.headers, gzip=options.gzip, dry_run=options.dry_run
+        )
 
     async def run(self, source: AsyncIterable[Found]) -> None:
         """Send everything that `source` yields. Failures are events; what this raises is a bug or a cancellation."""
@@ -69,7 +70,7 @@ class Pipeline:
         source = upload.source
         try:
             self.stop.check()
-            stored, body = await put_file(upload, self.store, self.opener)
+            sent = await self.putter.put(upload)
         except Stopped:
             self.emit(ev.Skipped(Skip(source.path, source.name, Reason.STOPPED, upload.key)))
         except BulkputError as error:
@@ -77,7 +78,7 @@ class Pipeline:
         else:
             self._give_up.succeeded()
             elapsed_s = time.monotonic() - started
-            self.emit(ev.Uploaded(upload, stored, body.size, body.version.mtime_ns, elapsed_s))
+            self.emit(ev.Uploaded(sent.upload, sent.stored, sent.size, sent.mtime_ns, elapsed_s, sent.compression))
 
     async def _decided(self, found: Entry) -> Decision:
         """By the limits that the store is assumed to have; only what these refuse is a reason to ask for its own."""

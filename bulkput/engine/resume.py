@@ -17,8 +17,10 @@ from bulkput.errors import JournalError, SourceError, UsageError, name_text
 from bulkput.journal.journal import COMPLETE, Journal, open_journal, open_to_read
 from bulkput.journal.known import Known
 from bulkput.model import Found, SourceFile
-from bulkput.options import NamingOptions, UploadOptions
+from bulkput.options import GzipOptions, NamingOptions, UploadOptions
 from bulkput.policy.naming import object_name
+from bulkput.policy.original import SUFFIX
+from bulkput.sources.suffixed import Taken
 from bulkput.sources.walk import walk, walk_again
 from bulkput.stores.base import Destination
 
@@ -113,13 +115,14 @@ class Resume:
         if options.retry_failed and len(roots) != 1:
             # A name that failed because another source has it too could not be told from one that is to be sent.
             raise UsageError("--retry-failed wants one SOURCE; without it, what failed is sent as well")
-        journal.check(names(roots, target, place, naming) | _headers(options))
+        journal.check(names(roots, target, place, naming) | _headers(options) | _gzip(options.gzip))
         self.has_uploads = journal.has_uploads
-        name_of, life_s = _name_of(naming), options.headers.expires_in_s
+        name_of, life_s = _name_of(naming, options.gzip), options.headers.expires_in_s
         since_s = time.time() - life_s if life_s is not None else 0.0
+        is_taken = Taken(roots) if options.gzip.adds_suffix and options.gzip.mode == "auto" else None
 
         def memory() -> Known:
-            return Known(journal.path, name_of, journal.own_files, since_s=since_s)
+            return Known(journal.path, name_of, journal.own_files, since_s=since_s, is_taken=is_taken)
 
         if options.retry_failed and os.path.isdir(roots[0]) and not journal.has_failed(roots[0]):
             return walk_again(roots[0], journal.failed_below(roots[0]), options.walk, memory())
@@ -219,17 +222,26 @@ def _headers(options: UploadOptions) -> dict[str, str]:
     return {"--header, --meta, --content-type, --cache-control or --expires-in": f"sha256:{digest}"}
 
 
-def _name_of(naming: NamingOptions) -> Callable[[bytes], bytes | None]:
-    """The object name of a file as the bytes of its UTF-8; for a file that has none, None or what is no journal's."""
+def _gzip(options: GzipOptions) -> dict[str, str]:
+    told = "never" if options.mode == "never" else f"{options.mode} {options.level} {options.store_as}"
+    return {"--gzip, --gzip-level, --gzip-as": told}
+
+
+def _name_of(naming: NamingOptions, gzip: GzipOptions) -> Callable[[bytes], bytes | None]:
+    """The object name of a file as the bytes of its UTF-8; for a file that has none, None or what is no journal's.
+
+    The name that it has for certain: with `auto` it may have it with .gz as well.
+    """
     prefix = naming.prefix.encode()
+    suffix = SUFFIX.encode() if gzip.adds_suffix and gzip.mode == "always" else b""
     if naming.is_exact:
-        return lambda _name: prefix
+        return lambda _name: prefix + suffix
     if naming.encode == "strict":
-        return lambda name: prefix + name
+        return lambda name: prefix + name + suffix
 
     def escaped(name: bytes) -> bytes | None:
         try:
-            return object_name(name, prefix=naming.prefix, encode=naming.encode).encode()
+            return object_name(name, prefix=naming.prefix, encode=naming.encode).encode() + suffix
         except SourceError:
             return None
 

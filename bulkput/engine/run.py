@@ -10,6 +10,7 @@ from bulkput import __version__
 from bulkput import events as ev
 from bulkput.engine.look import Look
 from bulkput.engine.pipeline import Pipeline
+from bulkput.engine.put import Putter
 from bulkput.engine.resume import Resume, when_needed
 from bulkput.engine.stop import Stop
 from bulkput.engine.tuning import Tuner
@@ -18,10 +19,14 @@ from bulkput.errors import Stopped, StoreError
 from bulkput.model import Prefix, RemoteObject
 from bulkput.options import HeaderOptions, NamingOptions, RetryOptions, UploadOptions, WireOptions
 from bulkput.payload.body import BodyOpener
+from bulkput.payload.pack import Packer
+from bulkput.policy.headers import check_compressible
 from bulkput.policy.naming import joined_prefix
+from bulkput.policy.original import SUFFIX
 from bulkput.recorder import Recorder, Summary
 from bulkput.sources.mounts import may_hang
 from bulkput.sources.scan import Scan
+from bulkput.sources.suffixed import Taken
 from bulkput.sources.walk import is_single_file
 from bulkput.stores.base import Destination, Store, StoreContext, open_destination
 from bulkput.stores.slots import Slots
@@ -52,6 +57,7 @@ async def upload(
     for a source on a file system that does not answer.
     """
     options = options or UploadOptions()
+    check_compressible(options.headers, options.gzip)
     stop = stop or Stop()
     recorder = recorder or Recorder()
     tuner = Tuner(options.wire)
@@ -65,6 +71,7 @@ async def upload(
             retry=options.retry,
             storage_policy=options.storage_policy,
             headers=options.headers,
+            encodes=options.gzip.encodes,
             slots=tuner.slots,
             emit=emit,
             brake=stop,
@@ -96,6 +103,7 @@ class _Run:
             naming = await look(placement, roots, target, options)
             scan = Scan(await look(self.resume.findings, roots, target, store.place, naming), self.resume.room)
             hanging = await look(may_hang, roots, options.walk.follow_symlinks)
+            taken = await look(Taken, roots)
         except Stopped:
             stop.report_to(emit)
             emit(_finished(started, wire_count))
@@ -108,8 +116,9 @@ class _Run:
         self.resume.begin(emit)
         is_complete = False
         watchdog.start()
+        putter = Putter(store, opener, _packer(options, opener, taken), options.gzip)
         pipeline = Pipeline(
-            store=store, opener=opener, naming=naming, options=options, tuner=self.tuner, emit=emit, stop=stop
+            store=store, putter=putter, naming=naming, options=options, tuner=self.tuner, emit=emit, stop=stop
         )
         try:
             if options.dry_run:
@@ -152,6 +161,12 @@ def _finished(started: float, count: WireCount) -> ev.Finished:
     return ev.Finished(elapsed_s, dict(count.requests), count.connections)
 
 
+def _packer(options: UploadOptions, opener: BodyOpener, taken: Taken) -> Packer | None:
+    if options.gzip.mode == "never":
+        return None
+    return Packer(options.gzip, opener, hold=options.body.buffer_size, is_taken=taken)
+
+
 async def _is_ready(store: Store, stop: Stop) -> bool:
     try:
         await store.prepare()
@@ -179,6 +194,7 @@ async def open_store(
     retry: RetryOptions | None = None,
     storage_policy: str | None = None,
     headers: HeaderOptions | None = None,
+    encodes: bool = False,
     slots: Slots | None = None,
     emit: ev.Emit | None = None,
     brake: Brake | None = None,
@@ -200,6 +216,7 @@ async def open_store(
             again=tries,
             storage_policy=storage_policy,
             headers=headers or HeaderOptions(),
+            encodes=encodes,
         )
         bare = open_destination(Destination.parse(destination), context)
         store = wrap(bare, tries=tries, slots=slots or Slots(wire.start), emit=emit, brake=brake)
@@ -216,9 +233,14 @@ async def list_objects(url: str, *, delimiter: str | None = None) -> AsyncIterat
 
 
 def placement(roots: list[bytes], destination: Destination, options: UploadOptions) -> NamingOptions:
-    """Directories put their contents below the prefix; a lone file may be given the destination's own name."""
+    """Directories put their contents below the prefix; a lone file may be given the destination's own name.
+
+    The suffix that each compressed object gets may stand in that name already: it is not added twice.
+    """
     prefix = destination.prefix
     if is_single_file(roots) and prefix and not prefix.endswith("/"):
+        if options.gzip.adds_suffix and options.gzip.mode == "always":
+            prefix = prefix.removesuffix(SUFFIX)
         return NamingOptions(prefix=prefix, is_exact=True, encode=options.encode_names)
     return NamingOptions(prefix=joined_prefix(prefix), encode=options.encode_names)
 

@@ -12,6 +12,7 @@ from contextlib import closing
 from operator import itemgetter
 
 from bulkput.journal.schema import as_journal_error, connect, stored_mtime
+from bulkput.policy.original import SUFFIX
 
 _PAGE = 10_000
 """Rows, about 4 MiB of Python's objects."""
@@ -21,6 +22,8 @@ _ROWS = """
 """
 _WRAPS_NS = 2**63
 _Row = tuple[bytes, int, int | None, bytes]
+_Asked = tuple[bytes, int, int, bytes | None]
+_SUFFIX = SUFFIX.encode()
 
 
 class Known:
@@ -33,14 +36,17 @@ class Known:
         own: frozenset[bytes] = frozenset(),
         *,
         since_s: float = 0.0,
+        is_taken: Callable[[bytes], bool] | None = None,
         rows_ahead: int = _PAGE,
     ) -> None:
         """`object_name` gives the name, as UTF-8, that a file of this name would have in the store; what was uploaded
-        before `since_s` (seconds since 1970) has expired there."""
+        before `since_s` (seconds since 1970) has expired there. With `is_taken` an object may have the name with .gz,
+        unless that says that another file has it by now."""
         self._journal = journal
         self._object_name = object_name
         self._own = own
         self._since_s = since_s
+        self._is_taken = is_taken
         self._rows_ahead = rows_ahead
         self._page: list[_Row] = []
         self._from = b""
@@ -59,7 +65,15 @@ class Known:
             self._next = at + 1
             return True
         self._next = at = self._position(path)
-        return at < len(self._page) and self._page[at] == asked
+        if at == len(self._page):
+            return False
+        return self._page[at] == asked or self._has_suffixed(self._page[at], asked, name)
+
+    def _has_suffixed(self, row: _Row, asked: _Asked, name: bytes) -> bool:
+        *version, object_name = asked
+        if self._is_taken is None or object_name is None or list(row) != [*version, object_name + _SUFFIX]:
+            return False
+        return not self._is_taken(name)
 
     def is_own(self, path: bytes) -> bool:
         return path in self._own

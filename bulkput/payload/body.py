@@ -16,11 +16,11 @@ import os
 import stat
 import threading
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from concurrent.futures import Future
 from contextlib import asynccontextmanager
 from io import FileIO
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from bulkput.doing import doing
 from bulkput.errors import SourceError
@@ -34,6 +34,7 @@ from bulkput.policy.reading import LOOP_MAX_SIZE, Reading
 # out of the tree. Some are absent on Windows, and O_BINARY elsewhere.
 _OPEN_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
 
+T = TypeVar("T")
 _TICK_S = 0.02
 _CLOSE_S = 1.0
 """Who lets go of a file waits so long for its closing, then leaves it to a thread: a request that is over must not
@@ -67,6 +68,10 @@ class WholeFile(NamedTuple):
     def size(self) -> int:
         return len(self.data)
 
+    @property
+    def length_hint(self) -> int:
+        return len(self.data)
+
     async def chunks(self) -> AsyncGenerator[bytes, None]:
         yield self.data
 
@@ -89,7 +94,7 @@ class StreamedFile:
         """`sent` is told, piece by piece, how many bytes of the present passage have been handed over, and
         how many seconds it has waited for the disk."""
         self.version = version
-        self.size = version.size
+        self.size = self.length_hint = version.size
         self._path = path
         self._chunk_size = chunk_size
         self._readers = readers
@@ -140,6 +145,23 @@ class StreamedFile:
                 closing = self._readers.run(self._path, file.close)
                 closing.add_done_callback(_forget)
                 await asyncio.wait((closing,), timeout=_CLOSE_S)
+
+    @doing("reading")
+    async def sample(self, ranges: Sequence[tuple[int, int]]) -> bytes:
+        """These ranges, each an offset and a length, one after the other. Raises SourceError like `chunks`."""
+        return await self._readers.run(self._path, self._sampled, ranges)
+
+    def _sampled(self, ranges: Sequence[tuple[int, int]]) -> bytes:
+        try:
+            with _open_file(self._path) as file:
+                self._check(os.fstat(file.fileno()))
+                pieces = []
+                for offset, length in ranges:
+                    file.seek(offset)
+                    pieces.append(file.read(length))
+                return b"".join(pieces)
+        except OSError as error:
+            raise source_error(self._path, error) from error
 
     def _check(self, status: os.stat_result) -> None:
         if Version.of(status) != self.version:
@@ -241,6 +263,10 @@ class BodyOpener:
             readers=self._readers,
             sent=lambda count, read_s: self._emit(Streaming(source.path, count, read_s)),
         )
+
+    def run(self, source: SourceFile, function: Callable[..., T], *arguments: Any) -> "asyncio.Future[T]":
+        """`function(*arguments)` in one of the threads, on behalf of the file."""
+        return self._readers.run(source.path, function, *arguments)
 
     def close(self) -> None:
         """What is queued still runs: it may be the closing of a file."""

@@ -21,6 +21,7 @@ class DigestingBody:
         self._hashing: asyncio.Future[None] | None = None
         self.sent_bytes = body.size or 0
         self.size = body.size
+        self.length_hint = body.length_hint
         self.data = body.data
 
     @property

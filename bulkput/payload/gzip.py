@@ -12,7 +12,7 @@ import errno
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
 from io import BufferedIOBase
-from typing import Protocol
+from typing import Any, Protocol
 
 from bulkput.payload.deflate import DEFAULT_LEVEL, Buffer, engine_for
 
@@ -176,7 +176,7 @@ class GzipReader(BufferedIOBase):
         return taken
 
 
-Run = Callable[..., "asyncio.Future[bytes]"]
+Run = Callable[..., "asyncio.Future[Any]"]
 """`run(function, *arguments)` in a thread, to be awaited; such as `partial(readers.run, path)`."""
 
 

@@ -2,25 +2,25 @@
 
 The first row that is true decides. A step that returns None leaves it to the next; each row says which step it is.
 
-| step   | what is known                                       | never | always | auto                |
-|--------|-----------------------------------------------------|-------|--------|---------------------|
-| name   | anything                                            | no    |        |                     |
-| name   | the file is empty                                   |       | no     | no                  |
-| name   | anything                                            |       | yes    |                     |
-| name   | it is below `min_size`                              |       |        | no                  |
-| name   | the suffix is of a kind that is compressed already  |       |        | no                  |
-| magic  | the first bytes are of such a kind                  |       |        | no                  |
-| result | held in memory: compressed, it saves `least_saving` |       |        | yes, otherwise no   |
-| sample | streamed: a sample of it saves `least_saving`       |       |        | yes, otherwise no   |
+| step   | what is known                                          | always | auto              |
+|--------|--------------------------------------------------------|--------|-------------------|
+| name   | anything                                               | yes    |                   |
+| name   | the file is empty                                      |        | no                |
+| name   | it is below `min_size`                                 |        | no                |
+| name   | the suffix is of a kind that is compressed already     |        | no                |
+| source | stored with a suffix: another file has the name it got |        | no                |
+| magic  | the first bytes are of such a kind                     |        | no                |
+| result | held in memory: compressed, it saves `least_saving`    |        | yes, otherwise no |
+| sample | streamed: a sample of it saves `least_saving`          |        | yes, otherwise no |
 
-An empty file stays empty also with `always`: a gzip stream of nothing is 20 bytes, and whoever reads the object has to
-unpack them to learn that there is nothing.
+With `always` each name gets its .gz, so that no two files have one; with `auto` only files that do not end in .gz get
+it, and whoever would take another's name keeps his own.
 """
 
 import re
-from dataclasses import dataclass
-from enum import StrEnum
-from typing import Literal
+
+from bulkput.model import Compression, Why
+from bulkput.options import GzipOptions
 
 SAMPLE_SIZE = 64 * 1024
 """Bytes in each of the two pieces of a sample: twice deflate's window, so that repetition counts as in the whole."""
@@ -28,53 +28,13 @@ MAGIC_SIZE = 24
 """So many first bytes decide by their magic number."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GzipRules:
-    """What is sent compressed."""
-
-    mode: Literal["auto", "always", "never"] = "never"
-    """never: an object is the file, byte for byte, unless asked otherwise."""
-    min_size: int = 1024
-    """Smaller files stay as they are: with its request head such a file fits one packet (1460 bytes on Ethernet) either
-    way. CloudFront has the same bound, at 1000 bytes."""
-    least_saving: float = 0.125
-    """The share of its bytes that compressing must save. An eighth, as Ceph's BlueStore wants it
-    (`bluestore_compression_required_ratio` is 0.875) and ZFS does: who reads the object unpacks it each time, cannot
-    ask for a range of it, and it carries 130 bytes more in headers."""
-
-
-class Why(StrEnum):
-    """Why a file is sent compressed, or is not. The value is what people read."""
-
-    NOT_ASKED = "not asked for"
-    ASKED = "asked for"
-    EMPTY = "empty"
-    SMALL = "too small to matter"
-    NAME = "already compressed, by its name"
-    MAGIC = "already compressed, by its first bytes"
-    SAVES = "saves enough"
-    SAVES_LITTLE = "would save too little"
-    SAMPLE_SAVES = "a sample of it saves enough"
-    SAMPLE_SAVES_LITTLE = "a sample of it would save too little"
-
-
-@dataclass(frozen=True, slots=True)
-class Compression:
-    """Whether a file is sent compressed, and why."""
-
-    is_compressed: bool
-    why: Why
-
-
-def decide_by_name(name: str, size: int, rules: GzipRules) -> Compression | None:
-    """Before anything is read. `size` in bytes; of `name` the suffix of its last part counts."""
-    if rules.mode == "never":
-        return Compression(False, Why.NOT_ASKED)
+def decide_by_name(name: str, size: int, options: GzipOptions) -> Compression | None:
+    """Before anything is read. `size` in bytes; of `name` the suffix of its last part counts. Not for `never`."""
+    if options.mode == "always":
+        return Compression(True, Why.ASKED)
     if size == 0:
         return Compression(False, Why.EMPTY)
-    if rules.mode == "always":
-        return Compression(True, Why.ASKED)
-    if size < rules.min_size:
+    if size < options.min_size:
         return Compression(False, Why.SMALL)
     stem, dot, suffix = name.rpartition("/")[2].rpartition(".")
     if dot and stem and suffix.lower() in COMPRESSED_SUFFIXES:
@@ -87,15 +47,15 @@ def decide_by_magic(first: bytes) -> Compression | None:
     return Compression(False, Why.MAGIC) if _MAGIC.match(first) else None
 
 
-def decide_by_result(size: int, compressed_size: int, rules: GzipRules) -> Compression:
+def decide_by_result(size: int, compressed_size: int, options: GzipOptions) -> Compression:
     """For a small file, which was compressed to see what that gives."""
-    is_worth_it = _saves(size, compressed_size, rules)
+    is_worth_it = _saves(size, compressed_size, options)
     return Compression(is_worth_it, Why.SAVES if is_worth_it else Why.SAVES_LITTLE)
 
 
-def decide_by_sample(sample_size: int, compressed_size: int, rules: GzipRules) -> Compression:
+def decide_by_sample(sample_size: int, compressed_size: int, options: GzipOptions) -> Compression:
     """For a large file, of which `sample_ranges` were compressed as one."""
-    is_worth_it = _saves(sample_size, compressed_size, rules)
+    is_worth_it = _saves(sample_size, compressed_size, options)
     return Compression(is_worth_it, Why.SAMPLE_SAVES if is_worth_it else Why.SAMPLE_SAVES_LITTLE)
 
 
@@ -109,8 +69,8 @@ def sample_ranges(size: int) -> tuple[tuple[int, int], ...]:
     return ((0, SAMPLE_SIZE), (max(SAMPLE_SIZE, size // 2), min(SAMPLE_SIZE, size - max(SAMPLE_SIZE, size // 2))))
 
 
-def _saves(size: int, compressed_size: int, rules: GzipRules) -> bool:
-    return compressed_size <= size * (1 - rules.least_saving)
+def _saves(size: int, compressed_size: int, options: GzipOptions) -> bool:
+    return compressed_size <= size * (1 - options.least_saving)
 
 
 # From rsync(1), --skip-compress, without what may be plain inside (avi, dmg, ear, iso, msi, ts, which is TypeScript

@@ -9,6 +9,8 @@ from collections.abc import Iterable
 
 from bulkput.errors import UsageError
 from bulkput.model import Fields
+from bulkput.options import GzipOptions, HeaderOptions
+from bulkput.policy.original import MD5_FIELD, SIZE_FIELD
 
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
@@ -42,6 +44,17 @@ def parse_fields(lines: Iterable[str], *, flag: str) -> Fields:
         checked = check_name(name.strip(), flag=flag)
         fields[checked.lower()] = (checked, check_value(value.strip(), flag=flag))
     return tuple(fields.values())
+
+
+def check_compressible(headers: HeaderOptions, gzip: GzipOptions) -> None:
+    """Raises UsageError where every object is to carry what compressed objects say of themselves."""
+    if gzip.mode == "never":
+        return
+    if any(name.lower() == "content-encoding" for name, _ in headers.extra):
+        raise UsageError("--header Content-Encoding and --gzip exclude each other: what is compressed says so itself")
+    for name, _ in headers.meta:
+        if name.lower() in (MD5_FIELD.lower(), SIZE_FIELD.lower()):
+            raise UsageError(f"--meta {name} is what --gzip says of a file that it compresses")
 
 
 def is_token(name: str) -> bool:

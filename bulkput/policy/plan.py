@@ -11,13 +11,22 @@
 
 from bulkput.errors import SourceError, TooLarge
 from bulkput.model import Decision, Entry, Limits, ObjectHeaders, Reason, Skip, SourceFile, Upload
-from bulkput.options import HeaderOptions, NamingOptions
+from bulkput.options import GzipOptions, HeaderOptions, NamingOptions
 from bulkput.policy.media import content_type
 from bulkput.policy.naming import object_name
+from bulkput.policy.original import SUFFIX
+
+NOT_COMPRESSED = GzipOptions()
 
 
 def decide(
-    found: Entry, *, naming: NamingOptions, headers: HeaderOptions, limits: Limits, dry_run: bool = False
+    found: Entry,
+    *,
+    naming: NamingOptions,
+    headers: HeaderOptions,
+    gzip: GzipOptions = NOT_COMPRESSED,
+    limits: Limits,
+    dry_run: bool = False,
 ) -> Decision:
     """The table above, as a function."""
     if not isinstance(found, SourceFile):
@@ -28,10 +37,11 @@ def decide(
         return SourceError(found.path, error.problem, error.detail)
     if not key:
         return SourceError(found.path, "name", "the object name would be empty")
-    if (excess := over_limits(found.size, key, limits)) is not None:
+    longest = key + SUFFIX if gzip.adds_suffix else key
+    if (excess := over_limits(found.size, longest, limits)) is not None:
         return excess
     if dry_run:
-        return Skip(found.path, found.name, Reason.DRY_RUN, key, found.size)
+        return Skip(found.path, found.name, Reason.DRY_RUN, longest if gzip.mode == "always" else key, found.size)
     return Upload(found, key, _headers(key, found.mtime_ns, headers))
 
 

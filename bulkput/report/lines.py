@@ -5,7 +5,7 @@ from typing import Any
 
 from bulkput import events as ev
 from bulkput.errors import BulkputError, SourceError, StoreError, name_text, printable
-from bulkput.model import Reason
+from bulkput.model import Compression, Reason
 from bulkput.recorder import Summary
 
 _FOLLOWED = (Reason.LINK_OUTSIDE.value, Reason.LINK_TO_DIRECTORY.value)
@@ -52,8 +52,16 @@ def event_line(event: ev.Event, *, verbose: bool) -> str | None:
         case ev.Tuned() if verbose:
             return f"requests in flight: {event.limit}: {event.why}"
         case ev.Uploaded() if verbose:
-            return f"uploaded: {printable(event.upload.source.path)} -> {printable(event.stored.key)}"
+            line = f"uploaded: {printable(event.upload.source.path)} -> {printable(event.stored.key)}"
+            return line + _compression_text(event)
     return None
+
+
+def _compression_text(event: ev.Uploaded) -> str:
+    if (compression := event.compression) is None:
+        return ""
+    sizes = f"{size_text(event.bytes_read)} -> {size_text(event.stored.size)}, gzip"
+    return f" ({sizes if compression.is_compressed else 'not compressed'}: {compression.why.value})"
 
 
 def _seconds(seconds: float) -> str:
@@ -102,10 +110,14 @@ def summary_lines(summary: Summary) -> list[str]:
     lines = [
         f"{count_text(summary.uploaded)} uploaded, {count_text(summary.skipped)} skipped, "
         f"{count_text(summary.failed)} failed of {count_text(summary.found)} found",
-        f"{size_text(summary.bytes_sent)} in {summary.elapsed_s:.1f} s, {summary.objects_per_s:.0f} objects/s; "
+        f"{_bytes_text(summary)} in {summary.elapsed_s:.1f} s, {summary.objects_per_s:.0f} objects/s; "
         f"{count_text(requests)} requests{per_object} over {summary.connections} connections, "
         f"{count_text(summary.retries)} retries",
     ]
+    for reason, count in summary.compressed_by_reason.items():
+        lines.append(f"  compressed {count_text(count)}: {reason}")
+    for reason, count in summary.left_alone_by_reason.items():
+        lines.append(f"  not compressed {count_text(count)}: {reason}")
     for reason, count in summary.skipped_by_reason.items():
         hint = " (--follow-symlinks takes it)" if reason in _FOLLOWED else ""
         lines.append(f"  skipped {count_text(count)}: {reason}{hint}")
@@ -114,11 +126,19 @@ def summary_lines(summary: Summary) -> list[str]:
     return lines
 
 
+def _bytes_text(summary: Summary) -> str:
+    """What was sent; and where some of it was compressed, of how much it was made."""
+    sent = size_text(summary.bytes_sent)
+    if not summary.compressed_by_reason or summary.ratio is None:
+        return sent
+    return f"{size_text(summary.bytes_read)} sent as {sent} (ratio {summary.ratio:.2f})"
+
+
 def event_json(event: ev.Event) -> dict[str, Any] | None:
     """One object per event for `--json`; None for the events that merely count (Discovered, Requested)."""
     match event:
         case ev.Uploaded():
-            return {
+            row = {
                 "event": "uploaded",
                 "path": name_text(event.upload.source.path),
                 "key": event.stored.key,
@@ -127,6 +147,7 @@ def event_json(event: ev.Event) -> dict[str, Any] | None:
                 "request_id": event.stored.request_id,
                 "elapsed_s": round(event.elapsed_s, 6),
             }
+            return row if event.compression is None else row | _compression_json(event, event.compression)
         case ev.Skipped():
             skip = event.skip
             row = {
@@ -161,6 +182,14 @@ def event_json(event: ev.Event) -> dict[str, Any] | None:
         case ev.Finished():
             return {"event": "finished", "elapsed_s": round(event.elapsed_s, 3)}
     return None
+
+
+def _compression_json(event: ev.Uploaded, compression: Compression) -> dict[str, Any]:
+    return {
+        "bytes_read": event.bytes_read,
+        "is_compressed": compression.is_compressed,
+        "why": compression.why.name.lower(),
+    }
 
 
 def _stalled_json(event: ev.Stalled) -> dict[str, Any]:

@@ -88,7 +88,8 @@ class Rates:
             self._looks.popleft()
         then, done_then, sent_then = self._looks[0]
         passed = max(now - then, 1e-9)
-        return (done - done_then) / passed, (sent - sent_then) / passed
+        # A large file whose upload begins again has moved nothing yet.
+        return (done - done_then) / passed, max(0.0, sent - sent_then) / passed
 
 
 def progress_text(recorder: Recorder, objects_per_s: float, bytes_per_s: float) -> str:

@@ -168,6 +168,8 @@ class StoreContext:
     storage_policy: str | None = None
     headers: HeaderOptions = field(default_factory=HeaderOptions)
     """What every object will carry, so that a store which cannot keep it says so before the run."""
+    encodes: bool = False
+    """Whether objects will have a Content-Encoding: the same."""
 
 
 StoreFactory = Callable[[Destination, StoreContext], Store]

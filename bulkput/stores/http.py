@@ -14,11 +14,12 @@ from urllib.parse import quote, urlsplit
 
 from bulkput.errors import StoreError, Unsupported, UsageError
 from bulkput.model import Body, Limits, ObjectHeaders, Prefix, RemoteObject, Stored
+from bulkput.payload.digest import DigestingBody
 from bulkput.policy.headers import check_value, overlaid
 from bulkput.stores.base import Destination, StoreContext
 from bulkput.stores.secrets import without_secrets
 from bulkput.stores.status import error_from_response, error_from_transport
-from bulkput.transport.base import Answer, Transport, TransportError
+from bulkput.transport.base import Answer, Transport, TransportError, length_of
 
 _ODD_PART = re.compile(r"(?:^|/)\.{0,2}(?:/|\Z)")
 _STORED = (200, 201, 204)
@@ -50,12 +51,13 @@ class HttpStore:
         """Nothing: `prepare` made nothing, and plain HTTP has no way to say which directories are new."""
 
     async def put(self, key: str, body: Body, headers: ObjectHeaders) -> Stored:
-        answer = await self._request("PUT", key, _render(headers), body)
+        counted = DigestingBody(body) if body.size is None else None
+        answer = await self._request("PUT", key, _render(headers), counted or body)
         if answer.status == 403:  # of this path: repositories forbid to replace a release, say
             raise StoreError("put", key, answer.reason or "forbidden", status=403)
         if answer.status not in _STORED:
             raise error_from_response("put", key, answer)
-        size = body.size if body.size is not None else 0
+        size = counted.sent_bytes if counted is not None else length_of(body)
         return Stored(key, size, None, answer.headers.get("X-Request-Id"))
 
     def list(
@@ -112,6 +114,8 @@ def open_store(destination: Destination, context: StoreContext) -> HttpStore:
         raise UsageError("--storage-policy is a matter of Swift; an http(s) destination has none")
     if context.headers.meta or context.headers.expires_in_s is not None:
         raise UsageError("plain HTTP keeps no user metadata and no expiry: --meta and --expires-in need swift://")
+    if context.encodes:
+        raise UsageError("plain HTTP keeps no Content-Encoding: use --gzip-as suffix, or swift://")
     authorization = _authorization(destination.root, context.environ)
     if authorization is not None:
         check_value(authorization, flag="the credentials for plain HTTP", is_secret=True)

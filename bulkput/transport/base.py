@@ -51,6 +51,13 @@ class TransportError(Exception):
         self.is_permanent = is_permanent
 
 
+def length_of(body: Body | None) -> int:
+    """In bytes; roughly where the body does not know."""
+    if body is None:
+        return 0
+    return body.size if body.size is not None else body.length_hint
+
+
 class Transport(Protocol):
     count: WireCount
 

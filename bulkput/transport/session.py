@@ -22,7 +22,7 @@ from bulkput.errors import BulkputError
 from bulkput.model import Body
 from bulkput.options import WireOptions
 from bulkput.transport.addresses import Resolve
-from bulkput.transport.base import CONTINUE_S, MAX_ANSWER, RESENDS, Answer, TransportError, WireCount
+from bulkput.transport.base import CONTINUE_S, MAX_ANSWER, RESENDS, Answer, TransportError, WireCount, length_of
 from bulkput.transport.proxies import Proxies
 from bulkput.transport.tls import tls_context, why_not_connected
 
@@ -102,7 +102,7 @@ class SessionTransport:
         max_answer: int,
         proxy: str | None,
     ) -> Answer:
-        size = (attempt.body.size or 0) if attempt.body is not None else 0
+        size = length_of(attempt.body)
         expects = attempt.expects(self._options.expect_above)
         try:
             async with (
@@ -183,7 +183,7 @@ class _Attempt:
 
     def expects(self, above: int) -> bool:
         body = self.body
-        return self.may_expect and body is not None and body.data is None and (body.size or 0) > above
+        return self.may_expect and body is not None and body.data is None and length_of(body) > above
 
     def framed(self, headers: Mapping[str, str]) -> dict[str, str]:
         if self.body is None or self.body.size is None:

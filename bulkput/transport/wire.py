@@ -17,7 +17,7 @@ from bulkput.errors import UsageError
 from bulkput.model import Body
 from bulkput.options import WireOptions
 from bulkput.transport.addresses import Addresses, Resolve, resolve
-from bulkput.transport.base import MAX_ANSWER, RESENDS, Answer, TransportError, WireCount
+from bulkput.transport.base import MAX_ANSWER, RESENDS, Answer, TransportError, WireCount, length_of
 from bulkput.transport.connection import Connection, NoContinueError, StaleError
 from bulkput.transport.head import Heads
 from bulkput.transport.tls import tls_context, why_not_connected
@@ -62,11 +62,8 @@ class WireTransport:
         origin = self._origins.get(base) or self._new_origin(base)
         framing, timeout_s = "", self._options.timeout_s
         if body is not None:
-            if (size := body.size) is None:
-                framing = "Transfer-Encoding: chunked\r\n"
-            else:
-                framing = f"Content-Length: {size}\r\n"
-                timeout_s += size / self._options.min_rate
+            framing = "Transfer-Encoding: chunked\r\n" if body.size is None else f"Content-Length: {body.size}\r\n"
+            timeout_s += length_of(body) / self._options.min_rate
         for turn in range(RESENDS + 1):
             expects = self._expects(body)
             head = origin.heads.head(method, path, headers, framing, expects=expects)
@@ -96,10 +93,7 @@ class WireTransport:
 
     def _expects(self, body: Body | None) -> bool:
         return (
-            self._may_expect
-            and body is not None
-            and body.data is None
-            and (body.size or 0) > self._options.expect_above
+            self._may_expect and body is not None and body.data is None and length_of(body) > self._options.expect_above
         )
 
     def _new_origin(self, base: str) -> "_Origin":

@@ -62,6 +62,10 @@ class Pieces:
         return sum(map(len, self.pieces)) if self.knows_size else None
 
     @property
+    def length_hint(self) -> int:
+        return sum(map(len, self.pieces))
+
+    @property
     def md5(self) -> str | None:
         return self.claimed_md5
 

@@ -221,6 +221,10 @@ class Counted:
     def size(self) -> int:
         return sum(map(len, self.pieces))
 
+    @property
+    def length_hint(self) -> int:
+        return self.size
+
     async def chunks(self) -> AsyncGenerator[bytes, None]:
         for piece in self.pieces:
             self.asked += 1

@@ -347,6 +347,7 @@ class Lying:
     pieces: tuple[bytes, ...]
     md5 = None
     data = None
+    length_hint = 1_000
 
     async def chunks(self) -> AsyncGenerator[bytes, None]:
         for piece in self.pieces:
@@ -356,7 +357,7 @@ class Lying:
 class Hanging:
     """A body whose second piece never comes: a dead network file system."""
 
-    size = 1_000
+    size = length_hint = 1_000
     md5 = None
     data = None
     is_closed = False

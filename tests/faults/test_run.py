@@ -15,6 +15,7 @@ import bulkput
 from bulkput import events as ev
 from bulkput.devserver import DevServer, Handler, Intercept, Kind, parse_target
 from bulkput.engine.pipeline import Pipeline
+from bulkput.engine.put import Putter
 from bulkput.engine.run import open_store
 from bulkput.engine.stop import Stop
 from bulkput.engine.tuning import Tuner
@@ -320,7 +321,7 @@ async def test_the_first_put_leaves_before_the_scan_ends(tmp_path: Path) -> None
         opener = BodyOpener(options.body, recorder)
         pipeline = Pipeline(
             store=store,
-            opener=opener,
+            putter=Putter(store, opener, None, options.gzip),
             naming=NamingOptions(),
             options=options,
             tuner=Tuner(options.wire),

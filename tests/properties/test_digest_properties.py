@@ -12,6 +12,7 @@ from bulkput.payload.digest import DigestingBody
 
 class Pieces:
     size = data = md5 = None
+    length_hint = 0
 
     def __init__(self, pieces: list[bytes]) -> None:
         self._pieces = pieces

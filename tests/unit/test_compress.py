@@ -8,13 +8,12 @@ import zipfile
 
 import pytest
 
+from bulkput.model import Compression, Why
+from bulkput.options import GzipOptions
 from bulkput.policy.compress import (
     COMPRESSED_SUFFIXES,
     MAGIC_SIZE,
     SAMPLE_SIZE,
-    Compression,
-    GzipRules,
-    Why,
     decide_by_magic,
     decide_by_name,
     decide_by_result,
@@ -22,17 +21,14 @@ from bulkput.policy.compress import (
     sample_ranges,
 )
 
-AUTO = GzipRules(mode="auto")
-ALWAYS = GzipRules(mode="always")
-NEVER = GzipRules(mode="never")
-NO_MATTER = [("a.txt", 10_000), ("a.gz", 10_000), ("a.txt", 0), ("a.txt", 1)]
+AUTO = GzipOptions(mode="auto")
+ALWAYS = GzipOptions(mode="always")
 
 
 @pytest.mark.parametrize(
-    ("name", "size", "rules", "decision"),
+    ("name", "size", "options", "decision"),
     [
-        *((name, size, NEVER, Compression(False, Why.NOT_ASKED)) for name, size in NO_MATTER),
-        ("a.txt", 0, ALWAYS, Compression(False, Why.EMPTY)),
+        ("a.txt", 0, ALWAYS, Compression(True, Why.ASKED)),
         ("a.txt", 1, ALWAYS, Compression(True, Why.ASKED)),
         ("a.gz", 10_000, ALWAYS, Compression(True, Why.ASKED)),
         ("a.txt", 0, AUTO, Compression(False, Why.EMPTY)),
@@ -40,7 +36,7 @@ NO_MATTER = [("a.txt", 10_000), ("a.gz", 10_000), ("a.txt", 0), ("a.txt", 1)]
         ("a.txt", 1023, AUTO, Compression(False, Why.SMALL)),
         ("a.gz", 1023, AUTO, Compression(False, Why.SMALL)),
         ("a.txt", 1024, AUTO, None),
-        ("a.txt", 7, GzipRules(mode="auto", min_size=7), None),
+        ("a.txt", 7, GzipOptions(mode="auto", min_size=7), None),
         ("a.gz", 1024, AUTO, Compression(False, Why.NAME)),
         ("d.txt/A.JPG", 1024, AUTO, Compression(False, Why.NAME)),
         ("a.tar.zst", 1024, AUTO, Compression(False, Why.NAME)),
@@ -53,15 +49,10 @@ NO_MATTER = [("a.txt", 10_000), ("a.gz", 10_000), ("a.txt", 0), ("a.txt", 1)]
     ],
 )
 def test_the_name_and_the_size_decide_first(
-    name: str, size: int, rules: GzipRules, decision: Compression | None
+    name: str, size: int, options: GzipOptions, decision: Compression | None
 ) -> None:
-    """never and always say all; an empty file stays empty; the suffix of the last part counts, in any case."""
-    assert decide_by_name(name, size, rules) == decision
-
-
-def test_without_being_asked_nothing_is_compressed() -> None:
-    """The default: an object is its file."""
-    assert decide_by_name("a.txt", 10_000, GzipRules()) == Compression(False, Why.NOT_ASKED)
+    """always says all; with auto an empty file stays empty; the suffix of the last part counts, in any case."""
+    assert decide_by_name(name, size, options) == decision
 
 
 def test_suffixes_are_as_the_table_looks_them_up() -> None:
@@ -168,8 +159,8 @@ def test_other_first_bytes_decide_nothing(first: bytes) -> None:
 )
 def test_what_is_saved_decides_last(size: int, compressed: int, least_saving: float, is_worth_it: bool) -> None:
     """The same share for a file that was compressed and for a sample; the words differ."""
-    rules = GzipRules(mode="auto", least_saving=least_saving)
-    by_result, by_sample = decide_by_result(size, compressed, rules), decide_by_sample(size, compressed, rules)
+    options = GzipOptions(mode="auto", least_saving=least_saving)
+    by_result, by_sample = decide_by_result(size, compressed, options), decide_by_sample(size, compressed, options)
     assert (by_result.is_compressed, by_sample.is_compressed) == (is_worth_it, is_worth_it)
     assert by_result.why is (Why.SAVES if is_worth_it else Why.SAVES_LITTLE)
     assert by_sample.why is (Why.SAMPLE_SAVES if is_worth_it else Why.SAMPLE_SAVES_LITTLE)

@@ -17,6 +17,7 @@ class Pieces:
     data: bytes | None = None
     md5: str | None = None
     size: int | None = None
+    length_hint: int = 0
 
     async def chunks(self) -> AsyncIterator[bytes]:
         for piece in self.pieces:

@@ -24,7 +24,7 @@ class Bytes:
     md5 = None
 
     def __init__(self, content: bytes = b"abcd") -> None:
-        self.size = len(content)
+        self.size = self.length_hint = len(content)
         self._content = content
         self.reads = 0
 

@@ -254,6 +254,8 @@ def _render(headers: ObjectHeaders) -> dict[str, str]:
         rendered["X-Object-Meta-Mtime"] = mtime_text(headers.mtime_ns)
     if headers.content_type:
         rendered["Content-Type"] = headers.content_type
+    if headers.encoding:
+        rendered["Content-Encoding"] = headers.encoding
     if headers.cache_control:
         rendered["Cache-Control"] = headers.cache_control
     if headers.expires_in_s is not None:
