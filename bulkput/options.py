@@ -98,9 +98,11 @@ class GzipOptions:
     range of it, and it carries 130 bytes more in headers."""
 
     @property
-    def adds_suffix(self) -> bool:
-        """Whether an object may get another name than its file."""
-        return self.mode != "never" and self.store_as == "suffix"
+    def suffixed(self) -> Literal["none", "some", "all"]:
+        """Which objects get another name than their files."""
+        if self.mode == "never" or self.store_as != "suffix":
+            return "none"
+        return "all" if self.mode == "always" else "some"
 
     @property
     def encodes(self) -> bool:

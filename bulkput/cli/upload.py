@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import click
 
+from bulkput.cli.gzip import gzip_options
 from bulkput.cli.output import CannotWriteError, SummaryFile, TraceFile, flush
 from bulkput.cli.values import Concurrency, Duration, Seconds
 from bulkput.errors import UsageError
@@ -37,25 +38,7 @@ from bulkput.policy.headers import check_value, parse_fields
 @click.option("--meta", multiple=True, metavar="NAME:VALUE", help="User metadata of each object; repeatable.")
 @click.option("--content-type", metavar="TYPE", help="For all objects. Default: by the name's suffix.")
 @click.option("--cache-control", metavar="VALUE", help="Cache-Control of each object.")
-@click.option(
-    "--gzip",
-    "gzip_mode",
-    type=click.Choice(["auto", "always", "never"]),
-    default="never",
-    show_default=True,
-    help="Send files compressed; auto: those that it makes smaller by an eighth or more.",
-)
-@click.option(
-    "--gzip-level",
-    type=click.IntRange(1, 9),
-    metavar="1-9",
-    help=f"1 is the fastest, 9 the smallest. Default: {GzipOptions().level}.",
-)
-@click.option(
-    "--gzip-as",
-    type=click.Choice(["encoding", "suffix"]),
-    help="encoding (default): the file's name, with Content-Encoding. suffix: name.gz, a gzip file.",
-)
+@gzip_options("Send files compressed; auto: those that it makes smaller by an eighth or more.")
 @click.option("--expires-in", type=Duration(), help="The store deletes each object after 90 (seconds), 12h, 7d, ...")
 @click.option("--storage-policy", metavar="NAME", help="Swift: the container's policy, should it be made now.")
 @click.option(
@@ -192,9 +175,7 @@ def _options(
     meta: tuple[str, ...],
     content_type: str | None,
     cache_control: str | None,
-    gzip_mode: Literal["auto", "always", "never"],
-    gzip_level: int | None,
-    gzip_as: Literal["encoding", "suffix"] | None,
+    gzip: GzipOptions,
     expires_in: int | None,
     storage_policy: str | None,
     concurrency: int | None,
@@ -227,7 +208,7 @@ def _options(
             meta=parse_fields(meta, flag="--meta"),
             extra=extra,
         ),
-        gzip=_gzip(gzip_mode, gzip_level, gzip_as),
+        gzip=gzip,
         retry=RetryOptions(retries=retries),
         wire=WireOptions(
             concurrency=concurrency,
@@ -243,12 +224,3 @@ def _options(
         dry_run=dry_run,
         stall_s=stalled_after,
     )
-
-
-def _gzip(
-    mode: Literal["auto", "always", "never"], level: int | None, store_as: Literal["encoding", "suffix"] | None
-) -> GzipOptions:
-    if mode == "never" and (level is not None or store_as is not None):
-        raise UsageError("--gzip-level and --gzip-as want --gzip auto or always")
-    default = GzipOptions()
-    return GzipOptions(mode=mode, level=level or default.level, store_as=store_as or default.store_as)

@@ -6,11 +6,12 @@ from typing import Literal
 
 import click
 
+from bulkput.cli.gzip import gzip_options
 from bulkput.cli.output import flush, write_line
 from bulkput.cli.values import Concurrency, Seconds
 from bulkput.errors import UsageError, printable
 from bulkput.events import Event
-from bulkput.options import RetryOptions, UploadOptions, WalkOptions, WireOptions
+from bulkput.options import GzipOptions, RetryOptions, UploadOptions, WalkOptions, WireOptions
 from bulkput.policy.compare import Comparison, Finding, Verdict
 from bulkput.report.lines import count_text, event_line
 
@@ -29,6 +30,7 @@ from bulkput.report.lines import count_text, event_line
     help="As it was uploaded. percent sorts the names on disk first, in TMPDIR.",
     show_default=True,
 )
+@gzip_options("As it was uploaded: with --gzip-as suffix the objects have other names than the files.")
 @click.option(
     "--concurrency",
     type=Concurrency(),
@@ -67,6 +69,7 @@ def verify(
     exclude: tuple[str, ...],
     follow_symlinks: bool,
     encode_names: Literal["strict", "percent"],
+    gzip: GzipOptions,
     concurrency: int | None,
     retries: int,
     timeout: float,
@@ -102,6 +105,7 @@ def verify(
     options = UploadOptions(
         walk=WalkOptions(include=include, exclude=exclude, follow_symlinks=follow_symlinks),
         encode_names=encode_names,
+        gzip=gzip,
         journal=journal,
         retry=RetryOptions(retries=retries),
         wire=WireOptions(

@@ -2,6 +2,7 @@
 the head of each is enough, and memory does not depend on how many there are."""
 
 from collections.abc import AsyncGenerator, AsyncIterator
+from dataclasses import replace
 from typing import TypeVar
 
 from bulkput.model import RemoteObject, SourceFile
@@ -29,12 +30,14 @@ class There:
 
 @record
 class Pair:
-    """A name with its file, its object, or both. `is_unknown`: whether there should be a file could not be seen."""
+    """A name with its file, its object, or both. `is_unknown`: whether there should be a file could not be seen.
+    `is_suffixed`: the object is called after the file, and is a gzip file."""
 
     key: bytes
     file: SourceFile | None
     row: RemoteObject | None
     is_unknown: bool = False
+    is_suffixed: bool = False
 
 
 async def joined(
@@ -60,6 +63,32 @@ async def joined(
             if is_whole:
                 yield Pair(right.key, None, right.row, any(_covers(key, right.key) for key in unknown))
             right = await anext(there, None)
+
+
+async def with_suffixed(pairs: AsyncIterator[Pair], suffix: bytes) -> AsyncGenerator[Pair, None]:
+    """Gives a file that has no object the one that has its name and `suffix`, and no file of its own.
+
+    The pairs come in order, and leave nearly so. From `a` to `a.gz` all names begin with `a`: what waits for its object
+    is a chain of names, each of which begins the next, so that it is never long.
+    """
+    waiting: list[Pair] = []
+    async for pair in pairs:
+        while waiting and not pair.key.startswith(waiting[-1].key):
+            yield waiting.pop()
+        if pair.row is None:
+            waiting.append(pair)
+            continue
+        file = None
+        if pair.file is None and pair.key.endswith(suffix):
+            stem = pair.key.removesuffix(suffix)
+            file = next((each for each in waiting if each.key == stem), None)
+        if file is None:
+            yield pair
+        else:
+            waiting.remove(file)
+            yield replace(file, row=pair.row, is_suffixed=True)
+    while waiting:
+        yield waiting.pop()
 
 
 def _with(unknown: list[bytes], key: bytes, right: There | None) -> list[bytes]:

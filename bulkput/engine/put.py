@@ -52,8 +52,10 @@ class Putter:
             return Sent(upload, stored, file.size, file.version.mtime_ns, None)
         packed = await self._packer.packed(upload.source, file)
         upload = as_packed(upload, packed, self._options)
+        size, mtime_ns = file.size, file.version.mtime_ns
+        del file  # a small one is in memory
         stored = await self._store.put(upload.key, packed.body, upload.headers)
-        return Sent(upload, stored, file.size, file.version.mtime_ns, packed.compression)
+        return Sent(upload, stored, size, mtime_ns, packed.compression)
 
 
 def as_packed(upload: Upload, packed: Packed, options: GzipOptions) -> Upload:

@@ -119,7 +119,7 @@ class Resume:
         self.has_uploads = journal.has_uploads
         name_of, life_s = _name_of(naming, options.gzip), options.headers.expires_in_s
         since_s = time.time() - life_s if life_s is not None else 0.0
-        is_taken = Taken(roots) if options.gzip.adds_suffix and options.gzip.mode == "auto" else None
+        is_taken = Taken(roots) if options.gzip.suffixed == "some" else None
 
         def memory() -> Known:
             return Known(journal.path, name_of, journal.own_files, since_s=since_s, is_taken=is_taken)
@@ -233,7 +233,7 @@ def _name_of(naming: NamingOptions, gzip: GzipOptions) -> Callable[[bytes], byte
     The name that it has for certain: with `auto` it may have it with .gz as well.
     """
     prefix = naming.prefix.encode()
-    suffix = SUFFIX.encode() if gzip.adds_suffix and gzip.mode == "always" else b""
+    suffix = SUFFIX.encode() if gzip.suffixed == "all" else b""
     if naming.is_exact:
         return lambda _name: prefix + suffix
     if naming.encode == "strict":

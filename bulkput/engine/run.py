@@ -239,7 +239,7 @@ def placement(roots: list[bytes], destination: Destination, options: UploadOptio
     """
     prefix = destination.prefix
     if is_single_file(roots) and prefix and not prefix.endswith("/"):
-        if options.gzip.adds_suffix and options.gzip.mode == "always":
+        if options.gzip.suffixed == "all":
             prefix = prefix.removesuffix(SUFFIX)
         return NamingOptions(prefix=prefix, is_exact=True, encode=options.encode_names)
     return NamingOptions(prefix=joined_prefix(prefix), encode=options.encode_names)

@@ -12,13 +12,13 @@ decided by the row of the listing and the file's MD5; `policy/compare.py` says w
 import os
 import time
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 
 from bulkput import events as ev
 from bulkput.engine.correct import Correction, all_absolute, both
-from bulkput.engine.join import Here, Pair, There, joined
+from bulkput.engine.join import Here, Pair, There, joined, with_suffixed
 from bulkput.engine.look import Look
 from bulkput.engine.pool import Pool, pool
 from bulkput.engine.run import Pathlike, open_store, placement, roots_of
@@ -29,6 +29,7 @@ from bulkput.options import UploadOptions
 from bulkput.payload.body import BodyOpener
 from bulkput.payload.pieces import md5_of_pieces
 from bulkput.policy.compare import Comparison, Evidence, Finding, Judgement, Need, Verdict, judge
+from bulkput.policy.original import SUFFIX
 from bulkput.policy.retry import GiveUp
 from bulkput.policy.scope import Root, Scope, scope_of
 from bulkput.sources.by_key import by_key
@@ -128,9 +129,10 @@ def _scope_and_walk(roots: list[bytes], target: Destination, options: UploadOpti
     """Blocking: the sources are looked at. Raises UsageError."""
     naming = placement(roots, target, options)
     named = [Root(root, os.path.basename(root) if os.path.isfile(root) else b"") for root in roots]
-    scope = scope_of(named, naming, options.walk)
+    suffix = SUFFIX if options.gzip.suffixed == "all" else ""
+    scope = scope_of(named, naming, options.walk, suffix=suffix)
     found = walk(roots, options.walk)
-    if naming.encode == "strict":
+    if naming.encode == "strict" and not suffix:
         return scope, found
 
     def key(item: SourceFile | SourceError) -> bytes:
@@ -198,7 +200,7 @@ class _Run:
                 pool(self._look, workers=self.options.wire.start, backlog=self.options.backlog) as workers,
                 aclosing(self._here(scan)) as here,
                 aclosing(self._there()) as there,
-                aclosing(joined(here, there, is_whole=self.scope.is_whole)) as pairs,
+                aclosing(self._pairs(here, there)) as pairs,
             ):
                 async for pair in pairs:
                     if self.stop.is_pulled:
@@ -208,6 +210,12 @@ class _Run:
             raise
         except StoreError as error:  # of the listing: without it there is nothing to compare with
             self.stop.pull(ev.Stopping(str(error), ev.StopCause.STORE))
+
+    async def _pairs(self, here: AsyncIterator[Here], there: AsyncIterator[There]) -> AsyncGenerator[Pair, None]:
+        is_suffixed = self.options.gzip.suffixed == "some"
+        async with aclosing(joined(here, there, is_whole=self.scope.is_whole or is_suffixed)) as pairs:
+            async for pair in with_suffixed(pairs, SUFFIX.encode()) if is_suffixed else pairs:
+                yield pair
 
     async def _here(self, scan: Scan) -> AsyncGenerator[Here, None]:
         async for found in scan:
@@ -252,7 +260,8 @@ class _Run:
         """What the listing decides is said here; the rest is for the workers."""
         file, row = pair.file, pair.row
         if file is None:
-            if row is None or pair.is_unknown or not self.scope.claims(row.name):
+            is_ours = self.scope.is_whole and not pair.is_unknown
+            if row is None or not is_ours or not self.scope.claims(row.name):
                 self.tally.ignored += 1
             else:
                 self.tally.add(_finding(Verdict.EXTRA, None, row))
@@ -261,17 +270,20 @@ class _Run:
             name = pair.key.decode()
             self.tally.add(Finding(verdict=Verdict.MISSING, name=name, path=file.path, size=file.size))
             return
-        step = judge(Evidence(file.size, row), is_quick=self.is_quick)
+        step = judge(self._evidence(pair, file, row), is_quick=self.is_quick)
         if isinstance(step, Judgement):
             self.tally.add(_finding(step.verdict, file, row, step.why))
         else:
             await workers.submit(pair)
 
+    def _evidence(self, pair: Pair, file: SourceFile, row: RemoteObject) -> Evidence:
+        return Evidence(file.size, row, is_suffixed=pair.is_suffixed or bool(self.scope.suffix))
+
     async def _look(self, pair: Pair) -> None:
         file, row = pair.file, pair.row
         if file is None or row is None:
             raise AssertionError("only a file and its object are compared")
-        evidence = Evidence(file.size, row)
+        evidence = self._evidence(pair, file, row)
         try:
             self.stop.check()
             while isinstance(step := judge(evidence, is_quick=self.is_quick), Need):

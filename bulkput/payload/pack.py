@@ -59,7 +59,7 @@ class Packer:
         self._opener = opener
         self._hold = hold
         self._is_taken = is_taken
-        self._may_collide = options.mode == "auto" and options.store_as == "suffix"
+        self._may_collide = options.suffixed == "some"
 
     @doing("compressing")
     async def packed(self, source: SourceFile, file: FileBody) -> Packed:

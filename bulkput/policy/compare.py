@@ -13,6 +13,7 @@ The listing's row (no HEAD yet):
 | same size, large or an ETag that is no MD5       | HEAD                                                        |
 | same size, its MD5 is the file's                 | identical                                                   |
 | same size, another MD5                           | HEAD: the MD5 of a manifest, say                            |
+| a gzip file called after the file                | HEAD, before all of these                                   |
 
 The HEAD, the first line that fits:
 
@@ -20,6 +21,7 @@ The HEAD, the first line that fits:
 |--------------------------------------------------|-------------------------------------------------------------|
 | is gone                                          | missing                                                     |
 | gzip, with the source's MD5 and size             | identical, if both are the file's (`--quick`: the size)     |
+| a gzip file called after the file, without these | not comparable                                              |
 | another Content-Encoding, or without these       | identical if it holds the file's bytes, else not comparable |
 | does not tell its size                           | not comparable                                              |
 | other size                                       | different                                                   |
@@ -70,7 +72,8 @@ class Need(Enum):
 
 @record
 class Evidence:
-    """A file and an object of its name. `pieces` are MD5s of the file's ranges, as long as the `segments`."""
+    """A file and an object of its name, or called after it with .gz (`is_suffixed`). `pieces` are MD5s of the file's
+    ranges, as long as the `segments`."""
 
     size: int
     row: RemoteObject
@@ -79,6 +82,7 @@ class Evidence:
     is_gone: bool = False
     segments: tuple[Segment, ...] | None = None
     pieces: tuple[str, ...] | None = None
+    is_suffixed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +101,11 @@ def judge(evidence: Evidence, *, is_quick: bool = False) -> Judgement | Need:
     if evidence.is_gone:
         return Judgement(Verdict.MISSING, "it was listed, and is gone")
     if evidence.head is None:
-        return _by_row(evidence, evidence.row, is_quick=is_quick)
-    if (original := original_of(evidence.head)) is not None:
+        return Need.HEAD if evidence.is_suffixed else _by_row(evidence, evidence.row, is_quick=is_quick)
+    if (original := original_of(evidence.head, is_suffixed=evidence.is_suffixed)) is not None:
         return _by_original(evidence, original, is_quick=is_quick)
+    if evidence.is_suffixed:
+        return Judgement(Verdict.NOT_COMPARABLE, "a .gz without its source's MD5")
     if evidence.head.encoding is not None:
         return _encoded(evidence, evidence.head, is_quick=is_quick)
     return _by_head(evidence, evidence.head, is_quick=is_quick)

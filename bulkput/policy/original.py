@@ -35,9 +35,12 @@ class Original:
         return ((MD5_FIELD, self.md5), (SIZE_FIELD, str(self.size)))
 
 
-def original_of(head: RemoteObject) -> Original | None:
-    """What `head` says it was made from; None where it is not compressed, or does not say it completely."""
-    if head.encoding is None or head.encoding.strip().lower() != ENCODING:
+def original_of(head: RemoteObject, *, is_suffixed: bool = False) -> Original | None:
+    """What `head` says it was made from; None where it is not compressed, or does not say it completely.
+
+    Compressed is what has the Content-Encoding, or is called after its file (`is_suffixed`), whatever else it carries.
+    """
+    if not is_suffixed and (head.encoding is None or head.encoding.strip().lower() != ENCODING):
         return None
     meta = {name.lower(): value.strip() for name, value in head.meta}
     md5 = meta.get(MD5_FIELD.lower(), "").lower()

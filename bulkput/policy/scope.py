@@ -35,6 +35,8 @@ class Scope:
     begin so are claimed."""
 
     naming: NamingOptions
+    suffix: str
+    """What is added to each name."""
     is_whole: bool
     listing_prefix: str
     _roots: tuple[Root, ...]
@@ -43,6 +45,9 @@ class Scope:
 
     def key(self, name: bytes) -> str:
         """The object name of the file `name`, as an upload has it. Raises SourceError for one that makes none."""
+        return self._plain(name) + self.suffix
+
+    def _plain(self, name: bytes) -> str:
         naming = self.naming
         return naming.prefix if naming.is_exact else object_name(name, prefix=naming.prefix, encode=naming.encode)
 
@@ -60,7 +65,7 @@ class Scope:
             if path == root.path or path.startswith(base):
                 name = root.name or path[len(base) :]
                 try:
-                    return self.key(name).encode()
+                    return self._plain(name).encode()
                 except SourceError:
                     return prefix + name
         return prefix + path
@@ -69,13 +74,13 @@ class Scope:
         """Whether the filters would take a file of this object's name, given that it begins with the prefix."""
         if self._filters is None:
             return True
-        rest = key[len(self.naming.prefix) :]
+        rest = key[len(self.naming.prefix) :].removesuffix(self.suffix)
         name = unquote_to_bytes(rest) if self.naming.encode == "percent" else rest.encode("utf-8", "surrogatepass")
         above = (name[:end] for end, byte in enumerate(name) if byte == ord("/"))
         return all(map(self._enters, above)) and self._filters.takes_file(name)
 
 
-def scope_of(roots: Iterable[Root], naming: NamingOptions, walk: WalkOptions) -> Scope:
+def scope_of(roots: Iterable[Root], naming: NamingOptions, walk: WalkOptions, *, suffix: str = "") -> Scope:
     """Raises UsageError for a pattern that is not gitignore syntax."""
     # The longest path first: of nested sources, the nearest says what its file is called.
     every = tuple(sorted(roots, key=lambda root: len(root.path), reverse=True))
@@ -83,6 +88,7 @@ def scope_of(roots: Iterable[Root], naming: NamingOptions, walk: WalkOptions) ->
     is_whole = any(not root.name for root in every)
     return Scope(
         naming=naming,
+        suffix=suffix,
         is_whole=is_whole,
         listing_prefix=naming.prefix if is_whole else _common(naming, [root.name for root in every]),
         _roots=every,

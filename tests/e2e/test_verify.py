@@ -315,3 +315,65 @@ async def test_an_object_that_cannot_be_looked_at_is_not_comparable(tmp_path: Pa
         )
     assert (comparison.different, comparison.not_comparable, comparison.exit_code) == (1, 1, 1)
     assert any(finding.verdict is Verdict.NOT_COMPARABLE and "stat a: 400" in finding.why for finding in findings)
+
+
+@pytest.fixture
+def texts(tmp_path: Path) -> Path:
+    """What auto compresses, what it does not, and names that sort otherwise with .gz than without."""
+    root = tmp_path / "texts"
+    (root / "a").mkdir(parents=True)
+    for name in ("a.txt", "a.txt-b", "a/c.txt", "taken"):
+        (root / name).write_text(f"{name} " * 2_000)
+    (root / "taken.gz").write_bytes(gzip.compress(b"another"))
+    (root / "small").write_text("small")
+    (root / "large.txt").write_text("".join(f"{n} " for n in range(400_000)))
+    return root
+
+
+@pytest.mark.parametrize("store_as", ["encoding", "suffix"])
+@pytest.mark.parametrize("mode", ["auto", "always"])
+def test_what_was_uploaded_compressed_is_identical(
+    environ: Mapping[str, str], url: str, texts: Path, mode: str, store_as: str
+) -> None:
+    """bulkput verify --gzip MODE --gzip-as HOW: one listing, a HEAD for each compressed object, nothing extra"""
+    flags = ("--gzip", mode, "--gzip-as", store_as)
+    uploaded = bulkput("upload", *flags, texts, url, "--summary", "-", environ=environ)
+    assert uploaded.exit_code == 0, uploaded.err
+    compressed = uploaded.rows[0]["gzip"]["compressed"]
+    assert compressed == (7 if mode == "always" else 4 if store_as == "suffix" else 5)
+    ran = bulkput("verify", *flags, "--json", texts, url, environ=environ)
+    (finished,) = ran.rows
+    assert (ran.exit_code, finished["identical"], finished["requests"]["HEAD"]) == (0, 7, compressed), ran.err
+
+
+@pytest.mark.parametrize("mode", ["auto", "always"])
+def test_each_difference_of_gzip_files_is_told(environ: Mapping[str, str], url: str, texts: Path, mode: str) -> None:
+    """bulkput verify --gzip MODE --gzip-as suffix: changed, missing and extra, by the names in the store"""
+    flags = ("--gzip", mode, "--gzip-as", "suffix")
+    assert bulkput("upload", *flags, texts, url, environ=environ).exit_code == 0
+    (texts / "a.txt").write_text("changed " * 2_000)
+    (texts / "a" / "c.txt").unlink()
+    (texts / "new").write_text("new " * 2_000)
+    ran = bulkput("verify", *flags, texts, url, environ=environ)
+    missing = "new" if mode == "auto" else "new.gz"
+    sizes = "(16000 bytes here, compressed in the store from 12000 bytes)"
+    assert set(ran.out.splitlines()) == {f"missing {missing}", "extra a/c.txt.gz", f"different a.txt.gz {sizes}"}
+    assert ran.exit_code == 1
+
+
+def test_a_gzip_file_beside_its_source_is_extra(environ: Mapping[str, str], url: str, texts: Path) -> None:
+    """An older upload left it, or the new one the other: one of the two nobody needs."""
+    assert bulkput("upload", texts, url, environ=environ).exit_code == 0
+    flags = ("--gzip", "auto", "--gzip-as", "suffix")
+    assert bulkput("upload", *flags, texts / "a.txt", f"{url}/", environ=environ).exit_code == 0
+    ran = bulkput("verify", *flags, texts, url, environ=environ)
+    assert ran.out.splitlines() == ["extra a.txt.gz"]
+
+
+def test_a_lone_file_claims_the_object_called_after_it(environ: Mapping[str, str], url: str, texts: Path) -> None:
+    """And nothing else that begins so."""
+    flags = ("--gzip", "auto", "--gzip-as", "suffix")
+    assert bulkput("upload", *flags, texts, url, environ=environ).exit_code == 0
+    ran = bulkput("verify", *flags, texts / "a.txt", f"{url}/", environ=environ)
+    assert (ran.exit_code, ran.out) == (0, ""), ran.err
+    assert ran.err.startswith("1 identical; ")

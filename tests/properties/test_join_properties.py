@@ -6,7 +6,7 @@ from typing import TypeVar
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulkput.engine.join import Here, Pair, There, joined
+from bulkput.engine.join import Here, Pair, There, joined, with_suffixed
 from bulkput.errors import SourceError
 from bulkput.model import Reason, RemoteObject, Skip, SourceFile
 from bulkput.policy.naming import object_name
@@ -15,6 +15,9 @@ from bulkput.sources.by_key import by_key
 T = TypeVar("T")
 names = st.text(st.sampled_from("ab/-0é🚀"), max_size=5).map(str.encode) | st.binary(max_size=3)
 """Names that sort around `/`, and any bytes."""
+suffixed_names = st.lists(st.sampled_from(["a", "b", "-", "/", ".gz", ".g", "0"]), max_size=4).map(
+    lambda parts: "".join(parts).encode()
+)
 
 
 async def stream(items: Iterable[T]) -> AsyncGenerator[T, None]:
@@ -64,6 +67,25 @@ async def test_nothing_is_extra_where_the_source_could_not_be_read(
     for pair in pairs:
         covers = any(not up or pair.key == up or pair.key.startswith(up + b"/") for up in unknown)
         assert pair.is_unknown is (covers and pair.file is None)
+
+
+@given(st.sets(suffixed_names), st.sets(suffixed_names))
+async def test_a_file_without_an_object_gets_the_one_called_after_it(here: set[bytes], there: set[bytes]) -> None:
+    """Unless that is another file's; each file and each object comes once."""
+    joint = joined(
+        stream([Here(name, file(name)) for name in sorted(here)]), stream([There(n, row(n)) for n in sorted(there)])
+    )
+    pairs = [pair async for pair in with_suffixed(joint, b".gz")]
+    called_after = {name: name + b".gz" for name in here - there if name + b".gz" in there - here}
+    expected = {
+        name: (name in here, called_after.get(name, name if name in there else None))
+        for name in (here | there) - set(called_after.values())
+    }
+    assert len(pairs) == len(expected)
+    assert expected == {
+        pair.key: (pair.file is not None, pair.row.name.encode() if pair.row is not None else None) for pair in pairs
+    }
+    assert {pair.key for pair in pairs if pair.is_suffixed} == set(called_after)
 
 
 @given(st.lists(names, unique=True))

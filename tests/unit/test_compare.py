@@ -54,6 +54,17 @@ def test_an_empty_row_proves_nothing() -> None:
     assert verdict(Evidence(0, row, EMPTY, head=replace(row, bytes=10, large="dynamic"))) is Verdict.DIFFERENT
 
 
+def test_a_gzip_file_called_after_the_file_is_compared_by_what_it_was_made_from() -> None:
+    """The listing's row says nothing of that, not even where sizes are the same; without it nothing is proven."""
+    head = replace(GZIP, encoding=None)
+    assert verdict(Evidence(10, ROW, is_suffixed=True), is_quick=True) is Need.HEAD
+    assert verdict(Evidence(10, ROW, head=head, is_suffixed=True)) is Need.MD5
+    assert verdict(Evidence(10, ROW, MD5, head=head, is_suffixed=True)) is Verdict.IDENTICAL
+    assert verdict(Evidence(10, ROW, OTHER, head=head, is_suffixed=True)) is Verdict.DIFFERENT
+    assert verdict(Evidence(11, ROW, head=head, is_suffixed=True), is_quick=True) is Verdict.DIFFERENT
+    assert verdict(Evidence(10, ROW, MD5, head=ROW, is_suffixed=True)) is Verdict.NOT_COMPARABLE
+
+
 def test_what_is_listed_and_gone_is_missing() -> None:
     """Listings lag behind; the HEAD knows better."""
     assert verdict(Evidence(10, ROW, OTHER, is_gone=True)) is Verdict.MISSING

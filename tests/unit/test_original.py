@@ -38,6 +38,12 @@ def test_half_of_it_is_nothing(meta: Fields) -> None:
     assert original_of(head(meta)) is None
 
 
+def test_a_gzip_file_called_after_its_source_needs_no_encoding() -> None:
+    """It is what it is called."""
+    assert original_of(head(ORIGINAL.as_fields(), None), is_suffixed=True) == ORIGINAL
+    assert original_of(head((), None), is_suffixed=True) is None
+
+
 @pytest.mark.parametrize("encoding", [None, "br", "gzip, gzip", "identity"])
 def test_only_gzip_has_an_original(encoding: str | None) -> None:
     """Metadata outlives what it was about: an object may have been replaced by hand."""

@@ -77,6 +77,14 @@ def test_what_could_not_be_read_has_a_place(path: bytes, place: bytes) -> None:
     assert scope(TREE, Root(b"src/sub/"), Root(b"f/one", b"one")).place(path) == place
 
 
+def test_with_a_suffix_filters_see_the_names_of_the_files() -> None:
+    """The objects' names without it; what could not be read has a place without it too, since it may be a directory."""
+    scope = scope_of([Root(b"/s")], NamingOptions(prefix="p/"), WalkOptions(include=("*.txt",)), suffix=".gz")
+    assert scope.key(b"a.txt") == "p/a.txt.gz"
+    assert scope.claims("p/a.txt.gz") and not scope.claims("p/a.md.gz")
+    assert scope.place(b"/s/d") == b"p/d"
+
+
 def test_a_name_that_makes_no_object_name_is_an_error() -> None:
     """As it is to an upload."""
     with pytest.raises(SourceError):

@@ -1,0 +1,57 @@
+"""The flags about compression, which are several verbs'."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Literal
+
+import click
+
+from bulkput.errors import UsageError
+from bulkput.options import GzipOptions
+
+_DEFAULT = GzipOptions()
+
+
+def gzip_options(purpose: str) -> Callable[[Callable[..., int]], Callable[..., int]]:
+    """Gives a verb --gzip, whose help is `purpose`, --gzip-level and --gzip-as: as one argument, `gzip`."""
+
+    def decorate(verb: Callable[..., int]) -> Callable[..., int]:
+        @click.option(
+            "--gzip",
+            type=click.Choice(["auto", "always", "never"]),
+            default=_DEFAULT.mode,
+            show_default=True,
+            help=purpose,
+        )
+        @click.option(
+            "--gzip-level",
+            type=click.IntRange(1, 9),
+            metavar="1-9",
+            help=f"1 is the fastest, 9 the smallest. Default: {_DEFAULT.level}.",
+        )
+        @click.option(
+            "--gzip-as",
+            type=click.Choice(["encoding", "suffix"]),
+            help="encoding (default): the file's name, with Content-Encoding. suffix: name.gz, a gzip file.",
+        )
+        @wraps(verb)
+        def with_gzip(
+            *,
+            gzip: Literal["auto", "always", "never"],
+            gzip_level: int | None,
+            gzip_as: Literal["encoding", "suffix"] | None,
+            **others: Any,
+        ) -> int:
+            return verb(gzip=_options(gzip, gzip_level, gzip_as), **others)
+
+        return with_gzip
+
+    return decorate
+
+
+def _options(
+    mode: Literal["auto", "always", "never"], level: int | None, store_as: Literal["encoding", "suffix"] | None
+) -> GzipOptions:
+    if mode == "never" and (level is not None or store_as is not None):
+        raise UsageError("--gzip-level and --gzip-as want --gzip auto or always")
+    return GzipOptions(mode=mode, level=level or _DEFAULT.level, store_as=store_as or _DEFAULT.store_as)
