@@ -13,6 +13,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.compression import Record, sections
 from benchmarks.figures import bars, over_time
 from benchmarks.results import Result, Row, Spread, rows
 from benchmarks.traces import Trace, latency, load_traces
@@ -29,6 +30,10 @@ CAVEATS = (
 )
 COLUMNS = ("contender", "objects/s", "CPU us/object", "peak MiB", "time / bulkput's", "note")
 LATENCIES = ("bulkput's requests", "p50 ms", "p90 ms", "p99 ms", "longest ms", "counted")
+COMPRESSION_NOTE = (
+    "Ratios are of the same round. Others' seconds are what neither client nor server used of the processors meanwhile,"
+    " with what the hypervisor gave to other machines; a round is quiet when they are below a tenth of the time."
+)
 BEGIN, END = "<!-- results: made by scripts/bench -->", "<!-- /results -->"
 
 
@@ -47,11 +52,20 @@ def write_report(directory: Path) -> None:
     for name, figure in pictures(table, traces, result).items():
         save(figure, directory / f"{name}.svg")
         save(figure, directory / f"{name}.png")
-    (directory / "RESULTS.md").write_text(markdown(result, table, traces))
-    (directory / "results.html").write_text(html(result, table, traces))
+    write_texts(directory)
     if directory.resolve() == HERE:
         readme = HERE.parent / "README.md"
         readme.write_text(with_results(readme.read_text(), readme_part(result, table)))
+
+
+def write_texts(directory: Path) -> None:
+    """RESULTS.md and results.html alone, from the records; where there is no result.json, nothing."""
+    if not (directory / "result.json").exists():
+        return
+    result, traces, compression = Result.load(directory / "result.json"), load_traces(directory), Record.load(directory)
+    table = rows(result.runs)
+    (directory / "RESULTS.md").write_text(markdown(result, table, traces, compression))
+    (directory / "results.html").write_text(html(result, table, traces, compression))
 
 
 def places(table: Sequence[Row]) -> list[tuple[str, str]]:
@@ -115,7 +129,7 @@ def _rich(title: str, columns: Sequence[str], lines: Sequence[Sequence[str]]) ->
     return table
 
 
-def markdown(result: Result, table: Sequence[Row], traces: Sequence[Trace]) -> str:
+def markdown(result: Result, table: Sequence[Row], traces: Sequence[Trace], compression: Record | None = None) -> str:
     """RESULTS.md: caveats, pictures, tables, the machine and the command."""
     lines = ["# Results", "", "Made by the command at the end; not edited.", ""]
     lines += [f"* {caveat}" for caveat in CAVEATS]
@@ -128,10 +142,20 @@ def markdown(result: Result, table: Sequence[Row], traces: Sequence[Trace]) -> s
         lines += _md(COLUMNS, cells(server, scenario, table, result))
     if traces:
         lines += ["## How long a PUT takes", "", *_md(LATENCIES, latencies(traces, result))]
+    if compression is not None:
+        lines += _compression(compression)
     lines += ["## Where", ""]
     lines += [f"* {name}: {value}" for name, value in {**result.machine, **result.versions}.items()]
     lines += ["", "```", result.command, "```", ""]
     return "\n".join(lines)
+
+
+def _compression(record: Record) -> list[str]:
+    lines = []
+    for title, columns, body in sections(record):
+        lines += [f"## {title}", "", *_md(columns, body)]
+    made = f"`{record.command}` made these, on {record.machine['processor']}."
+    return [*lines, made, COMPRESSION_NOTE, ""]
 
 
 def readme_part(result: Result, table: Sequence[Row]) -> str:
@@ -169,7 +193,7 @@ def _md_row(row: Sequence[str]) -> str:
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |"
 
 
-def html(result: Result, table: Sequence[Row], traces: Sequence[Trace]) -> str:
+def html(result: Result, table: Sequence[Row], traces: Sequence[Trace], compression: Record | None = None) -> str:
     """One page: the caveats first, the machine, versions and the command last."""
     body = ["<h2>Read this first</h2>", _list(CAVEATS)]
     if result.missing:
@@ -180,6 +204,9 @@ def html(result: Result, table: Sequence[Row], traces: Sequence[Trace]) -> str:
         body.append(_html(title, COLUMNS, cells(server, scenario, table, result)))
     if traces:
         body.append(_html("How long a PUT takes", LATENCIES, latencies(traces, result)))
+    if compression is not None:
+        body += [_html(*section) for section in sections(compression)]
+        body.append(f"<p>{escape(COMPRESSION_NOTE)}</p><pre>{escape(compression.command)}</pre>")
     body += ["<h2>Where</h2>", _list([f"{n}: {v}" for n, v in {**result.machine, **result.versions}.items()])]
     body.append(f"<p>To see for yourself:</p><pre>{escape(result.command)}</pre>")
     return page("bulkput and others, uploading", body)

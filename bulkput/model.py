@@ -19,7 +19,8 @@ Fields = tuple[tuple[str, str], ...]
 class SourceFile:
     """A regular file that was found. `name` is relative to its source, parts joined by `/`.
 
-    `target` is what is opened where `path` is a link: what was checked, not what the link says by then.
+    `target` is what is opened where `path` is a link: what was checked, not what the link says by then. `keeps_name`:
+    another file has the name that its object would get if it were compressed.
     """
 
     path: bytes
@@ -27,6 +28,7 @@ class SourceFile:
     size: int
     mtime_ns: int
     target: bytes | None = None
+    keeps_name: bool = False
 
 
 class Reason(StrEnum):
@@ -131,7 +133,8 @@ class Why(StrEnum):
     EMPTY = "empty"
     SMALL = "too small to matter"
     NAME = "already compressed, by its name"
-    TAKEN = "another file has its name with .gz"
+    TAKEN = "something else has its name with .gz"
+    LONG = "its name with .gz would be too long"
     MAGIC = "already compressed, by its first bytes"
     SAVES = "saves enough"
     SAVES_LITTLE = "would save too little"

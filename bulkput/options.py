@@ -4,8 +4,12 @@ Memory of an upload, at most, whatever the number and size of the files:
 
     workers x max(2 x buffer_size, 4 x chunk_size)  +  backlog x about 1 KiB  +  about 60 MiB for Python itself
 
-with workers = 1.25 x concurrency; twice the buffer, since the kernel may take a body only in part. With the defaults
-at most 80 x 2 MiB + 60 MiB = 220 MiB at the start and 320 x 2 MiB + 60 MiB = 700 MiB at the highest concurrency that
+with workers = 1.25 x concurrency; twice the buffer, since the kernel may take a body only in part. Compressing makes it
+
+    workers x max(3 x buffer_size, 6 x chunk_size)  +  ...
+
+for what was read ahead, is compressed, was compressed and is being sent. With the defaults and without compression at
+most 80 x 2 MiB + 60 MiB = 220 MiB at the start and 320 x 2 MiB + 60 MiB = 700 MiB at the highest concurrency that
 the tuner may choose, when every file is just under the buffer size; small files need far less.
 """
 

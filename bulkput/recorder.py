@@ -151,6 +151,7 @@ class Recorder:
             case ev.Skipped():
                 self.skipped[event.skip.reason.value] += 1
                 self.bytes_planned += event.skip.size or 0
+                self._streaming.pop(event.skip.path, None)
             case ev.Known():
                 self.found += event.count
                 self.skipped[Reason.KNOWN.value] += event.count

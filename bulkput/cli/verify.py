@@ -18,7 +18,7 @@ from bulkput.report.lines import count_text, event_line
 
 @click.command()
 @click.argument("paths", metavar="SOURCE... DEST", nargs=-1)
-@click.option("--journal", metavar="FILE", help="Of the upload: what is missing or different is struck from it.")
+@click.option("--journal", metavar="FILE", help="Of the upload: what is not identical is struck from it.")
 @click.option("--quick", "is_quick", is_flag=True, help="Compare sizes only; no file is read.")
 @click.option("--include", multiple=True, metavar="GLOB", help="Only names that match; gitignore syntax, repeatable.")
 @click.option("--exclude", multiple=True, metavar="GLOB", help="No name that matches; wins over --include.")
@@ -92,7 +92,8 @@ def verify(
     compressed objects are compared by the source's MD5 in their metadata, static large objects by their segments' MD5s.
     Dynamic large objects are never more than not comparable. --quick takes the same size for the same.
 
-    With --journal the next upload with it sends what was missing or different; the journal itself is not compared.
+    With --journal the next upload with it sends what was missing, different or not comparable; the journal itself is
+    not compared.
 
     Filters apply to names in the store too: what they exclude is neither compared nor extra. A directory claims all
     below DEST, a single file just its own name. DEST has to be swift://.

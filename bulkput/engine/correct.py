@@ -10,9 +10,12 @@ from bulkput.engine.resume import absolute, names, to_its_end
 from bulkput.engine.stop import Stop
 from bulkput.errors import JournalError
 from bulkput.journal.journal import Journal, open_journal
-from bulkput.options import NamingOptions, UploadOptions
+from bulkput.options import GzipOptions, NamingOptions, UploadOptions
 from bulkput.policy.compare import Finding, Verdict
 from bulkput.stores.base import Destination
+
+_STRUCK = (Verdict.MISSING, Verdict.DIFFERENT, Verdict.NOT_COMPARABLE)
+"""The last as well: what an upload stores can be compared, so that it is somebody else's."""
 
 
 class Correction:
@@ -26,11 +29,13 @@ class Correction:
     async def __aenter__(self) -> Self:
         return self
 
-    def open(self, roots: list[bytes], target: Destination, place: str, naming: NamingOptions) -> None:
+    def open(
+        self, roots: list[bytes], target: Destination, place: str, naming: NamingOptions, gzip: GzipOptions
+    ) -> None:
         """Blocking. Raises UsageError: not there, in use, of other sources or another destination."""
         if self._path is not None:
             self._journal = open_journal(os.fsencode(self._path), must_exist=True)
-            self._journal.check(names(roots, target, place, naming))
+            self._journal.check(names(roots, target, place, naming, gzip))
 
     def begin(self) -> None:
         """From now on what `tell` hears is struck from the journal."""
@@ -42,7 +47,7 @@ class Correction:
         return self._journal is not None and path in self._journal.own_files
 
     def tell(self, finding: Finding) -> None:
-        if self._journal is not None and finding.verdict in (Verdict.MISSING, Verdict.DIFFERENT) and finding.path:
+        if self._journal is not None and finding.verdict in _STRUCK and finding.path:
             self._journal.forget(finding.path)
 
     async def __aexit__(

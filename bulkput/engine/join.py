@@ -41,11 +41,12 @@ class Pair:
 
 
 async def joined(
-    here: AsyncIterator[Here], there: AsyncIterator[There], *, is_whole: bool = True
+    here: AsyncIterator[Here], there: AsyncIterator[There], *, is_whole: bool = True, suffix: bytes = b""
 ) -> AsyncGenerator[Pair, None]:
     """Each name once, in order. Without `is_whole` only names that are here; it then ends with the last of these.
 
-    Of `here` only what has a file need be in order; what could not be read may come earlier.
+    What could not be read might be here under its name or under that with `suffix`; of `here` only what has a file need
+    be in order.
     """
     unknown: list[bytes] = []
     left, right = await anext(here, None), await anext(there, None)
@@ -61,7 +62,7 @@ async def joined(
             left = await anext(here, None)
         elif right is not None:
             if is_whole:
-                yield Pair(right.key, None, right.row, any(_covers(key, right.key) for key in unknown))
+                yield Pair(right.key, None, right.row, any(_covers(key, right.key, suffix) for key in unknown))
             right = await anext(there, None)
 
 
@@ -96,8 +97,8 @@ def _with(unknown: list[bytes], key: bytes, right: There | None) -> list[bytes]:
     return [] if right is None else [each for each in (*unknown, key) if not _is_past(right.key, each)]
 
 
-def _covers(unknown: bytes, key: bytes) -> bool:
-    return not unknown or key == unknown or key.startswith(unknown + b"/")
+def _covers(unknown: bytes, key: bytes, suffix: bytes) -> bool:
+    return not unknown or key in (unknown, unknown + suffix) or key.startswith(unknown + b"/")
 
 
 def _is_past(key: bytes, unknown: bytes) -> bool:

@@ -74,7 +74,7 @@ class Pipeline:
         except Stopped:
             self.emit(ev.Skipped(Skip(source.path, source.name, Reason.STOPPED, upload.key)))
         except BulkputError as error:
-            self._fail(source.path, upload.key, error)
+            self._fail(source.path, _key_of(error) or upload.key, error)
         else:
             self._give_up.succeeded()
             elapsed_s = time.monotonic() - started
@@ -94,3 +94,8 @@ class Pipeline:
         self.emit(ev.Failed(path, key, error))
         if (order := self._give_up.failed(error)) is not None:
             self.stop.pull(order)
+
+
+def _key_of(error: BulkputError) -> str | None:
+    """The name under which it was sent: a compressed object's may be another than was decided."""
+    return error.key if isinstance(error, StoreError) and error.operation == "put" else None

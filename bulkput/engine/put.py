@@ -50,7 +50,7 @@ class Putter:
         if self._packer is None:
             stored = await self._store.put(upload.key, file, upload.headers)
             return Sent(upload, stored, file.size, file.version.mtime_ns, None)
-        packed = await self._packer.packed(upload.source, file)
+        packed = await self._packer.packed(upload, file)
         upload = as_packed(upload, packed, self._options)
         size, mtime_ns = file.size, file.version.mtime_ns
         del file  # a small one is in memory
@@ -63,9 +63,11 @@ def as_packed(upload: Upload, packed: Packed, options: GzipOptions) -> Upload:
     if packed.original is None:
         return upload
     headers = replace(upload.headers, meta=(*upload.headers.meta, *packed.original.as_fields()))
-    if options.store_as == "suffix":
-        return replace(upload, key=upload.key + SUFFIX, headers=replace(headers, content_type=SUFFIX_TYPE))
-    return replace(upload, headers=replace(headers, encoding=ENCODING))
+    if options.store_as == "encoding":
+        return replace(upload, headers=replace(headers, encoding=ENCODING))
+    # Where all objects get the suffix, the plan has given it to them.
+    key = upload.key + SUFFIX if options.suffixed == "some" else upload.key
+    return replace(upload, key=key, headers=replace(headers, content_type=SUFFIX_TYPE))
 
 
 def _described(upload: Upload, file: FileBody) -> Upload:

@@ -20,7 +20,7 @@ from bulkput.model import Found, SourceFile
 from bulkput.options import GzipOptions, NamingOptions, UploadOptions
 from bulkput.policy.naming import object_name
 from bulkput.policy.original import SUFFIX
-from bulkput.sources.suffixed import Taken
+from bulkput.sources.suffixed import Taken, could_share_a_name
 from bulkput.sources.walk import walk, walk_again
 from bulkput.stores.base import Destination
 
@@ -78,19 +78,20 @@ class Resume:
         """Write down what became of a file."""
         if self._journal is None or not self._is_writing:
             return
-        self._journal(event)
         if isinstance(event, ev.Known | ev.Discovered):
             self._has_found = True
-        elif len(self._roots) > 1 and isinstance(event, ev.Uploaded):
+        elif isinstance(event, ev.Uploaded) and (len(self._roots) > 1 or self._options.gzip.suffixed == "some"):
             for other in self._namesakes(event.upload.source):
-                self._journal.forget(other)
+                self._journal.forget(other, event.stored.key)
+        self._journal(event)
 
     def _namesakes(self, source: SourceFile) -> Iterator[bytes]:
-        """Where other sources would have a file of that object name. What a journal says of it is history now."""
-        for root in self._roots:
-            for path in (root, os.path.join(root, source.name)):
-                if path != source.path and path.endswith(b"/" + source.name):
-                    yield path
+        """Where files would be that could have had its object's name. What a journal says of that is history now."""
+        for name in could_share_a_name(source.name) if self._options.gzip.suffixed == "some" else (source.name,):
+            for root in self._roots:
+                for path in (root, os.path.join(root, name)):
+                    if path != source.path and path.endswith(b"/" + name):
+                        yield path
 
     async def room(self) -> None:
         """Returns when the journal has followed, or the run is stopped: the scan waits for it."""
@@ -115,7 +116,8 @@ class Resume:
         if options.retry_failed and len(roots) != 1:
             # A name that failed because another source has it too could not be told from one that is to be sent.
             raise UsageError("--retry-failed wants one SOURCE; without it, what failed is sent as well")
-        journal.check(names(roots, target, place, naming) | _headers(options) | _gzip(options.gzip))
+        settings = names(roots, target, place, naming, options.gzip)
+        journal.check(settings | _headers(options) | _gzip(options.gzip))
         self.has_uploads = journal.has_uploads
         name_of, life_s = _name_of(naming, options.gzip), options.headers.expires_in_s
         since_s = time.time() - life_s if life_s is not None else 0.0
@@ -198,7 +200,9 @@ def absolute(root: bytes) -> bytes:
     return os.path.join(os.path.realpath(os.path.dirname(root) or b"."), os.path.basename(root))
 
 
-def names(roots: list[bytes], target: Destination, place: str, naming: NamingOptions) -> dict[str, str]:
+def names(
+    roots: list[bytes], target: Destination, place: str, naming: NamingOptions, gzip: GzipOptions
+) -> dict[str, str]:
     """What must be the same in every run with one journal, or its rows would speak of other objects: name -> value.
 
     The sources as well: files of two trees can have one object name, and the journal would believe in both.
@@ -208,6 +212,7 @@ def names(roots: list[bytes], target: Destination, place: str, naming: NamingOpt
         "SOURCE": json.dumps([name_text(root) for root in roots]),
         "destination": f"{destination} ({place})" if place else destination,
         "--encode-names": naming.encode,
+        "--gzip-as suffix": gzip.mode if gzip.suffixed != "none" else "",
     }
 
 
@@ -223,8 +228,7 @@ def _headers(options: UploadOptions) -> dict[str, str]:
 
 
 def _gzip(options: GzipOptions) -> dict[str, str]:
-    told = "never" if options.mode == "never" else f"{options.mode} {options.level} {options.store_as}"
-    return {"--gzip, --gzip-level, --gzip-as": told}
+    return {"--gzip or --gzip-level": "" if options.mode == "never" else f"{options.mode}, level {options.level}"}
 
 
 def _name_of(naming: NamingOptions, gzip: GzipOptions) -> Callable[[bytes], bytes | None]:

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 
@@ -15,8 +15,8 @@ from bulkput.engine.resume import Resume, when_needed
 from bulkput.engine.stop import Stop
 from bulkput.engine.tuning import Tuner
 from bulkput.engine.watchdog import Watchdog
-from bulkput.errors import Stopped, StoreError
-from bulkput.model import Prefix, RemoteObject
+from bulkput.errors import Stopped, StoreError, UsageError
+from bulkput.model import Found, Prefix, RemoteObject
 from bulkput.options import HeaderOptions, NamingOptions, RetryOptions, UploadOptions, WireOptions
 from bulkput.payload.body import BodyOpener
 from bulkput.payload.pack import Packer
@@ -26,7 +26,7 @@ from bulkput.policy.original import SUFFIX
 from bulkput.recorder import Recorder, Summary
 from bulkput.sources.mounts import may_hang
 from bulkput.sources.scan import Scan
-from bulkput.sources.suffixed import Taken
+from bulkput.sources.suffixed import Taken, told_apart
 from bulkput.sources.walk import is_single_file
 from bulkput.stores.base import Destination, Store, StoreContext, open_destination
 from bulkput.stores.slots import Slots
@@ -101,22 +101,22 @@ class _Run:
         look = Look(roots, stop, patience_s=options.body.read_timeout_s)
         try:
             naming = await look(placement, roots, target, options)
-            scan = Scan(await look(self.resume.findings, roots, target, store.place, naming), self.resume.room)
+            scan = Scan(await look(self._findings, roots, target, store.place, naming), self.resume.room)
             hanging = await look(may_hang, roots, options.walk.follow_symlinks)
-            taken = await look(Taken, roots)
         except Stopped:
             stop.report_to(emit)
             emit(_finished(started, wire_count))
             return
-        stop.wake(scan.close)
         opener = BodyOpener(options.body, emit, may_hang=hanging)
+        longest_name = store.limits.max_name_bytes
+        putter = Putter(store, opener, _packer(options, opener, stop, longest_name), options.gzip)
+        stop.wake(scan.close)
         watchdog = Watchdog(self.recorder, emit, stall_s=options.stall_s, scanned=scan.at)
         self.tuner.report_to(emit)
         stop.report_to(emit)
         self.resume.begin(emit)
         is_complete = False
         watchdog.start()
-        putter = Putter(store, opener, _packer(options, opener, taken), options.gzip)
         pipeline = Pipeline(
             store=store, putter=putter, naming=naming, options=options, tuner=self.tuner, emit=emit, stop=stop
         )
@@ -134,6 +134,11 @@ class _Run:
             opener.close()
             await self.resume.end(is_complete=is_complete)
             emit(_finished(started, wire_count))
+
+    def _findings(self, roots: list[bytes], target: Destination, place: str, naming: NamingOptions) -> Iterator[Found]:
+        """Blocking."""
+        found = self.resume.findings(roots, target, place, naming)
+        return told_apart(found, Taken(roots)) if self.options.gzip.suffixed == "some" else found
 
 
 def roots_of(sources: Pathlike | Iterable[Pathlike]) -> list[bytes]:
@@ -161,10 +166,11 @@ def _finished(started: float, count: WireCount) -> ev.Finished:
     return ev.Finished(elapsed_s, dict(count.requests), count.connections)
 
 
-def _packer(options: UploadOptions, opener: BodyOpener, taken: Taken) -> Packer | None:
+def _packer(options: UploadOptions, opener: BodyOpener, stop: Stop, longest_name: int) -> Packer | None:
     if options.gzip.mode == "never":
         return None
-    return Packer(options.gzip, opener, hold=options.body.buffer_size, is_taken=taken)
+    hold = options.body.buffer_size
+    return Packer(options.gzip, opener, hold=hold, longest_name=longest_name, check=stop.check)
 
 
 async def _is_ready(store: Store, stop: Stop) -> bool:
@@ -235,10 +241,15 @@ async def list_objects(url: str, *, delimiter: str | None = None) -> AsyncIterat
 def placement(roots: list[bytes], destination: Destination, options: UploadOptions) -> NamingOptions:
     """Directories put their contents below the prefix; a lone file may be given the destination's own name.
 
-    The suffix that each compressed object gets may stand in that name already: it is not added twice.
+    The suffix that each compressed object gets may stand in that name already: it is not added twice. Raises UsageError
+    where it stands there and nobody knows yet whether the object gets it.
     """
     prefix = destination.prefix
     if is_single_file(roots) and prefix and not prefix.endswith("/"):
+        if options.gzip.suffixed == "some" and prefix.endswith(SUFFIX):
+            raise UsageError(
+                f"--gzip auto may leave the file as it is, and adds {SUFFIX} itself: name {destination} without"
+            )
         if options.gzip.suffixed == "all":
             prefix = prefix.removesuffix(SUFFIX)
         return NamingOptions(prefix=prefix, is_exact=True, encode=options.encode_names)

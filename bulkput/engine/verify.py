@@ -11,7 +11,6 @@ decided by the row of the listing and the file's MD5; `policy/compare.py` says w
 
 import os
 import time
-from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
@@ -23,13 +22,14 @@ from bulkput.engine.look import Look
 from bulkput.engine.pool import Pool, pool
 from bulkput.engine.run import Pathlike, open_store, placement, roots_of
 from bulkput.engine.stop import Stop
+from bulkput.engine.tally import OnFinding, Tally, finding
 from bulkput.errors import BulkputError, NotFound, SourceError, Stopped, StoreError, Unsupported, UsageError
 from bulkput.model import Found, RemoteObject, SourceFile
 from bulkput.options import UploadOptions
 from bulkput.payload.body import BodyOpener
 from bulkput.payload.pieces import md5_of_pieces
 from bulkput.policy.compare import Comparison, Evidence, Finding, Judgement, Need, Verdict, judge
-from bulkput.policy.original import SUFFIX
+from bulkput.policy.original import SUFFIX, original_of
 from bulkput.policy.retry import GiveUp
 from bulkput.policy.scope import Root, Scope, scope_of
 from bulkput.sources.by_key import by_key
@@ -37,8 +37,6 @@ from bulkput.sources.mounts import may_hang
 from bulkput.sources.scan import Scan
 from bulkput.sources.walk import walk
 from bulkput.stores.base import Destination, Manifests, Store
-
-OnFinding = Callable[[Finding], None]
 
 
 async def verify(
@@ -59,7 +57,7 @@ async def verify(
     (nearly in order), `on_event` retries and what stops the run; both run on the event loop and must be quick.
 
     A container that is not there has nothing in it: everything is missing. With `options.journal`, the journal of the
-    upload, what is missing or different is struck from it, so that the next upload sends it.
+    upload, what is missing, different or not comparable is struck from it, so that the next upload sends it.
 
     Raises UsageError for a wrong URL, a missing source, missing credentials, or a store that lists nothing, and
     SourceGone for a source on a file system that does not answer.
@@ -68,7 +66,7 @@ async def verify(
     stop.report_to(emit)
     target = Destination.parse(destination)
     correction = Correction(options, stop)
-    tally = _Tally(both(correction.tell, on_finding or _ignore))
+    tally = Tally(both(correction.tell, on_finding or _ignore))
     started = time.monotonic()
     requests: Mapping[str, int] = {}
     opening = open_store(destination, wire=options.wire, retry=options.retry, emit=emit, brake=stop, environ=environ)
@@ -91,7 +89,7 @@ class _Parts:
     store: Store
     options: UploadOptions
     stop: Stop
-    tally: "_Tally"
+    tally: Tally
     correction: Correction
     is_quick: bool
 
@@ -103,7 +101,7 @@ class _Parts:
             roots = await look(all_absolute, roots)
         scope, found = await look(_scope_and_walk, roots, target, options)
         hanging = await look(may_hang, roots, options.walk.follow_symlinks)
-        await look(correction.open, roots, target, self.store.place, scope.naming)
+        await look(correction.open, roots, target, self.store.place, scope.naming, options.gzip)
         correction.begin()
         scan = Scan(found)
         stop.wake(scan.close)
@@ -141,41 +139,6 @@ def _scope_and_walk(roots: list[bytes], target: Destination, options: UploadOpti
     return scope, by_key(found, key)
 
 
-@dataclass(slots=True)
-class _Tally:
-    """Counts verdicts, and tells all but the identical ones."""
-
-    tell: OnFinding
-    verdicts: Counter[Verdict] = field(default_factory=Counter)
-    skipped: int = 0
-    ignored: int = 0
-    is_container_there: bool = True
-
-    def add(self, finding: Finding) -> None:
-        self.verdicts[finding.verdict] += 1
-        if finding.verdict is not Verdict.IDENTICAL:
-            self.tell(finding)
-
-    def unreadable(self, error: SourceError, key: str | None = None) -> None:
-        self.add(Finding(verdict=Verdict.UNREADABLE, name=key, path=error.path, why=f"{error.problem}: {error.detail}"))
-
-    def comparison(self, requests: Mapping[str, int], elapsed_s: float, stop: Stop) -> Comparison:
-        return Comparison(
-            identical=self.verdicts[Verdict.IDENTICAL],
-            different=self.verdicts[Verdict.DIFFERENT],
-            missing=self.verdicts[Verdict.MISSING],
-            extra=self.verdicts[Verdict.EXTRA],
-            not_comparable=self.verdicts[Verdict.NOT_COMPARABLE],
-            unreadable=self.verdicts[Verdict.UNREADABLE],
-            skipped=self.skipped,
-            ignored=self.ignored,
-            requests=dict(requests),
-            elapsed_s=elapsed_s,
-            is_container_there=self.is_container_there,
-            stopping=stop.order,
-        )
-
-
 @dataclass(slots=True, kw_only=True)
 class _Run:
     """One verification's parts."""
@@ -186,12 +149,17 @@ class _Run:
     options: UploadOptions
     is_quick: bool
     stop: Stop
-    tally: _Tally
+    tally: Tally
     is_own: Callable[[bytes], bool]
     _give_up: GiveUp = field(init=False)
 
     def __post_init__(self) -> None:
         self._give_up = GiveUp(self.options.stop)
+
+    @property
+    def _may_differ(self) -> bool:
+        """Whether objects may be called as their files or with a suffix, which only they themselves know."""
+        return self.options.gzip.suffixed == "some"
 
     async def run(self, scan: Scan) -> None:
         """Until both sides have ended, or the run is stopped: then what is left is no finding of any kind."""
@@ -212,9 +180,10 @@ class _Run:
             self.stop.pull(ev.Stopping(str(error), ev.StopCause.STORE))
 
     async def _pairs(self, here: AsyncIterator[Here], there: AsyncIterator[There]) -> AsyncGenerator[Pair, None]:
-        is_suffixed = self.options.gzip.suffixed == "some"
-        async with aclosing(joined(here, there, is_whole=self.scope.is_whole or is_suffixed)) as pairs:
-            async for pair in with_suffixed(pairs, SUFFIX.encode()) if is_suffixed else pairs:
+        may_differ = self._may_differ
+        suffix = b"" if self.options.gzip.suffixed == "none" else SUFFIX.encode()
+        async with aclosing(joined(here, there, is_whole=self.scope.is_whole or may_differ, suffix=suffix)) as pairs:
+            async for pair in with_suffixed(pairs, suffix) if may_differ else pairs:
                 yield pair
 
     async def _here(self, scan: Scan) -> AsyncGenerator[Here, None]:
@@ -260,11 +229,7 @@ class _Run:
         """What the listing decides is said here; the rest is for the workers."""
         file, row = pair.file, pair.row
         if file is None:
-            is_ours = self.scope.is_whole and not pair.is_unknown
-            if row is None or not is_ours or not self.scope.claims(row.name):
-                self.tally.ignored += 1
-            else:
-                self.tally.add(_finding(Verdict.EXTRA, None, row))
+            await self._take_object(pair, workers)
             return
         if row is None:
             name = pair.key.decode()
@@ -272,17 +237,33 @@ class _Run:
             return
         step = judge(self._evidence(pair, file, row), is_quick=self.is_quick)
         if isinstance(step, Judgement):
-            self.tally.add(_finding(step.verdict, file, row, step.why))
+            self.tally.add(finding(step.verdict, file, row, step.why))
         else:
             await workers.submit(pair)
+
+    async def _take_object(self, pair: Pair, workers: Pool[Pair]) -> None:
+        """One without a file. Where the filters take only one of the names that its file could have, it is asked."""
+        row = pair.row
+        if row is None or pair.is_unknown or not self.scope.is_whole:
+            self.tally.ignored += 1
+        elif self.scope.claims(row.name) == self.scope.claims(self._stem(row.name)):
+            self.tally.without_file(row, is_claimed=self.scope.claims(row.name))
+        else:
+            await workers.submit(pair)
+
+    def _stem(self, key: str) -> str:
+        return key.removesuffix(SUFFIX) if self._may_differ else key
 
     def _evidence(self, pair: Pair, file: SourceFile, row: RemoteObject) -> Evidence:
         return Evidence(file.size, row, is_suffixed=pair.is_suffixed or bool(self.scope.suffix))
 
     async def _look(self, pair: Pair) -> None:
         file, row = pair.file, pair.row
-        if file is None or row is None:
-            raise AssertionError("only a file and its object are compared")
+        if row is None:
+            raise AssertionError("a file without an object is missing at once")
+        if file is None:
+            await self._look_at_object(row)
+            return
         evidence = self._evidence(pair, file, row)
         try:
             self.stop.check()
@@ -300,7 +281,22 @@ class _Run:
                 return
             step = Judgement(Verdict.NOT_COMPARABLE, str(error))
         seen = evidence.head or row
-        self.tally.add(_finding(step.verdict, file, seen, step.why, evidence))
+        self.tally.add(finding(step.verdict, file, seen, step.why, evidence))
+
+    async def _look_at_object(self, row: RemoteObject) -> None:
+        """Whether it is a file that ends in .gz, or was made of another: then the filters see that one's name."""
+        try:
+            self.stop.check()
+            head = await self.store.stat(row.name)
+        except Stopped:
+            return
+        except StoreError as error:
+            if not self._failed(error):
+                self.tally.add(finding(Verdict.NOT_COMPARABLE, None, row, str(error)))
+            return
+        is_made = head is not None and original_of(head, is_suffixed=True) is not None
+        name = self._stem(row.name) if is_made else row.name
+        self.tally.without_file(row, is_claimed=head is not None and self.scope.claims(name))
 
     async def _learnt(self, need: Need, evidence: Evidence, file: SourceFile) -> Evidence:
         """One thing more. Raises SourceError, StoreError, Stopped."""
@@ -339,21 +335,6 @@ class _Run:
         if (order := self._give_up.failed(error)) is not None:
             self.stop.pull(order)
         return self.stop.is_pulled
-
-
-def _finding(
-    verdict: Verdict, file: SourceFile | None, row: RemoteObject, why: str = "", evidence: Evidence | None = None
-) -> Finding:
-    return Finding(
-        verdict=verdict,
-        name=row.name,
-        path=file.path if file else None,
-        why=why,
-        size=evidence.size if evidence else file.size if file else None,
-        remote_size=row.bytes,
-        md5=evidence.md5 if evidence else None,
-        remote_hash=row.hash,
-    )
 
 
 def _ignore(_told: object) -> None:

@@ -42,6 +42,8 @@ _UPLOADED = """
     SELECT column1, column2, column3, column4, column5, 'uploaded', 1, NULL, ?1, ?2 FROM (VALUES {})
 """
 _OTHER = "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_FORGET = "DELETE FROM files WHERE path = ?1 AND (?2 IS NULL OR (name = ?2 AND outcome = 'uploaded'))"
+_Forgotten = tuple[bytes, str | None]
 _STALE = """
     DELETE FROM files WHERE outcome = 'failed' AND run < ? AND
     (path = ? OR (path >= ? AND path < ?))
@@ -70,7 +72,7 @@ class Journal:
         self._connection = connection
         self._uploaded: deque[_Uploaded] = deque()
         self._others: deque[_Other] = deque()
-        self._forgotten: deque[tuple[bytes]] = deque()
+        self._forgotten: deque[_Forgotten] = deque()
         self._attempts: dict[str, int] = {}
         """Objects of which a request has failed, until it is known what became of them."""
         self._run = 0
@@ -89,7 +91,8 @@ class Journal:
             )
 
     def check(self, settings: Mapping[str, str]) -> None:
-        """Write down the settings of the first run; those of a later one must be the same. Raises UsageError.
+        """Write down the settings of the first run; those of a later one must be the same, empty being the same as not
+        there. Raises UsageError.
 
         First is a run as long as there is no row: one that was refused by the store binds nobody.
         """
@@ -103,8 +106,8 @@ class Journal:
                 self._connection.execute("COMMIT")
                 return
         for name, value in settings.items():
-            if (before := recorded.get(name)) != value:
-                is_told = before is not None and not value.startswith("sha256:")
+            if (before := recorded.get(name, "")) != value:
+                is_told = before and value and not value.startswith("sha256:")
                 difference = f"{name} {before}, not {value}" if is_told else f"another {name}"
                 raise UsageError(
                     f"journal {printable(self.path)} is of a run with {printable(difference)}:"
@@ -177,9 +180,10 @@ class Journal:
         """Whether the disk does not follow: then no more should be sent for a while."""
         return self._error is None and len(self._uploaded) + len(self._others) >= _BEHIND
 
-    def forget(self, path: bytes) -> None:
-        """Its object is not what an upload made it: the next run sends it again."""
-        self._forgotten.append((path,))
+    def forget(self, path: bytes, key: str | None = None) -> None:
+        """Its object is not what an upload made it: the next run sends it again. With `key` only where the file was
+        uploaded under that name: another object is there now."""
+        self._forgotten.append((path, key))
 
     # In its thread.
 
@@ -201,6 +205,7 @@ class Journal:
         """All rows there are, in one transaction. Raises JournalError; they are kept for another try then."""
         uploaded = [self._uploaded.popleft() for _ in range(len(self._uploaded))]
         others = [self._others.popleft() for _ in range(len(self._others))]
+        # Last: what an object costs another is told before it, and must not come later than it.
         forgotten = [self._forgotten.popleft() for _ in range(len(self._forgotten))]
         if not (uploaded or others or forgotten):
             return
@@ -216,7 +221,7 @@ class Journal:
             lost = "what it holds is good, what it could not take is sent again by the next run"
             raise JournalError(self.path, f"{error.detail}: {lost}") from error
 
-    def _transact(self, uploaded: list[_Uploaded], others: list[_Other], forgotten: list[tuple[bytes]]) -> None:
+    def _transact(self, uploaded: list[_Uploaded], others: list[_Other], forgotten: list[_Forgotten]) -> None:
         connection, said = self._connection, (self._run, int(time.time()))
         connection.execute("BEGIN IMMEDIATE")
         try:
@@ -227,7 +232,7 @@ class Journal:
                     values += row
                 connection.execute(_UPLOADED.format(",".join(["(?,?,?,?,?)"] * len(rows))), values)
             connection.executemany(_OTHER, [(*row, *said) for row in others])
-            connection.executemany("DELETE FROM files WHERE path = ?", forgotten)
+            connection.executemany(_FORGET, forgotten)
             connection.execute("COMMIT")
         except BaseException:
             if connection.in_transaction:

@@ -163,9 +163,13 @@ class StreamedFile:
         except OSError as error:
             raise source_error(self._path, error) from error
 
+    def changed(self, detail: str) -> SourceError:
+        """What is raised when these are not the bytes of one version."""
+        return _changed(self._path, detail)
+
     def _check(self, status: os.stat_result) -> None:
         if Version.of(status) != self.version:
-            raise _changed(self._path, "it was written to before it was sent to its end")
+            raise self.changed("it was written to before it was sent to its end")
 
 
 class _ReadAhead:

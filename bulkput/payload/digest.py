@@ -1,4 +1,4 @@
-"""MD5 of a body while it goes over the wire."""
+"""Length and MD5 of a body while it goes over the wire."""
 
 import asyncio
 import hashlib
@@ -6,6 +6,23 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from bulkput.model import Body
+
+
+class CountingBody:
+    """A Body that counts what passes through `chunks()`, in `sent_bytes`."""
+
+    def __init__(self, body: Body) -> None:
+        self._body = body
+        self.sent_bytes = 0
+        self.size, self.length_hint = body.size, body.length_hint
+        self.data, self.md5 = body.data, body.md5
+
+    async def chunks(self) -> AsyncGenerator[bytes, None]:
+        self.sent_bytes = 0
+        async with aclosing(self._body.chunks()) as chunks:
+            async for chunk in chunks:
+                self.sent_bytes += len(chunk)
+                yield chunk
 
 
 class DigestingBody:
@@ -37,7 +54,7 @@ class DigestingBody:
         if self._body.md5 is not None:
             return self._body.md5
         if self._hashing is not None:
-            await self._hashing
+            await asyncio.shield(self._hashing)
         return self._md5.hexdigest()
 
     async def chunks(self) -> AsyncGenerator[bytes, None]:
@@ -48,7 +65,7 @@ class DigestingBody:
         async with aclosing(self._body.chunks()) as chunks:
             async for chunk in chunks:
                 if self._hashing is not None:
-                    await self._hashing
+                    await asyncio.shield(self._hashing)  # who sends may be cancelled, and another asks afterwards
                 self._hashing = loop.run_in_executor(None, self._md5.update, chunk)
                 self.sent_bytes += len(chunk)
                 yield chunk

@@ -40,6 +40,11 @@ class Compressor:
         self.source_size = 0
         """Bytes taken so far."""
 
+    @property
+    def source_crc32(self) -> int:
+        """Of the bytes taken so far."""
+        return self._crc
+
     def compress(self, chunk: Buffer) -> bytes:
         """What the stream has more after `chunk`; may be empty. At most a block is held back."""
         if self._is_finished:
@@ -181,9 +186,15 @@ Run = Callable[..., "asyncio.Future[Any]"]
 
 
 async def gzipped(
-    chunks: AsyncGenerator[bytes, None], *, run: Run, level: int = DEFAULT_LEVEL
+    chunks: AsyncGenerator[bytes, None],
+    *,
+    run: Run,
+    level: int = DEFAULT_LEVEL,
+    finish: Callable[[Compressor], bytes] = Compressor.finish,
 ) -> AsyncGenerator[bytes, None]:
     """The gzip stream of `chunks`, which are closed at the end. Raises what they raise, and UsageError for `level`.
+
+    `finish` may refuse to give the stream's end, by an error of its own, to whoever has seen all of the source.
 
     While a piece is sent the next is compressed, and where `chunks` reads ahead, as a StreamedFile does, the one after
     that is read. In memory are one chunk that is compressed, one that was read, and two pieces that came of others.
@@ -199,7 +210,7 @@ async def gzipped(
                 if piece:
                     yield piece
         piece = await pending if pending is not None else b""
-        pending = run(compressor.finish)
+        pending = run(finish, compressor)
         if piece:
             yield piece
         yield await pending

@@ -8,7 +8,8 @@ The first row that is true decides. A step that returns None leaves it to the ne
 | name   | the file is empty                                      |        | no                |
 | name   | it is below `min_size`                                 |        | no                |
 | name   | the suffix is of a kind that is compressed already     |        | no                |
-| source | stored with a suffix: another file has the name it got |        | no                |
+| key    | it would get .gz, and another file has that name       |        | no                |
+| key    | it would get .gz, and that is longer than names may be |        | no                |
 | magic  | the first bytes are of such a kind                     |        | no                |
 | result | held in memory: compressed, it saves `least_saving`    |        | yes, otherwise no |
 | sample | streamed: a sample of it saves `least_saving`          |        | yes, otherwise no |
@@ -21,6 +22,7 @@ import re
 
 from bulkput.model import Compression, Why
 from bulkput.options import GzipOptions
+from bulkput.policy.original import SUFFIX
 
 SAMPLE_SIZE = 64 * 1024
 """Bytes in each of the two pieces of a sample: twice deflate's window, so that repetition counts as in the whole."""
@@ -39,6 +41,15 @@ def decide_by_name(name: str, size: int, options: GzipOptions) -> Compression | 
     stem, dot, suffix = name.rpartition("/")[2].rpartition(".")
     if dot and stem and suffix.lower() in COMPRESSED_SUFFIXES:
         return Compression(False, Why.NAME)
+    return None
+
+
+def decide_by_new_name(key: str, *, is_taken: bool, longest: int) -> Compression | None:
+    """Where compressed objects get another name than `key`: may this one? `longest` in bytes."""
+    if is_taken:
+        return Compression(False, Why.TAKEN)
+    if len((key + SUFFIX).encode()) > longest:
+        return Compression(False, Why.LONG)
     return None
 
 

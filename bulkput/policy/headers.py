@@ -52,9 +52,13 @@ def check_compressible(headers: HeaderOptions, gzip: GzipOptions) -> None:
         return
     if any(name.lower() == "content-encoding" for name, _ in headers.extra):
         raise UsageError("--header Content-Encoding and --gzip exclude each other: what is compressed says so itself")
-    for name, _ in headers.meta:
-        if name.lower() in (MD5_FIELD.lower(), SIZE_FIELD.lower()):
-            raise UsageError(f"--meta {name} is what --gzip says of a file that it compresses")
+    said = (MD5_FIELD.lower(), SIZE_FIELD.lower())
+    for flag, name in (
+        *(("--meta", name) for name, _ in headers.meta),
+        *(("--header", name) for name, _ in headers.extra),
+    ):
+        if name.lower().removeprefix("x-object-meta-") in said:
+            raise UsageError(f"{flag} {name} is what --gzip itself says of a file that it compresses")
 
 
 def is_token(name: str) -> bool:

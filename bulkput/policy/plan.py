@@ -37,11 +37,12 @@ def decide(
         return SourceError(found.path, error.problem, error.detail)
     if not key:
         return SourceError(found.path, "name", "the object name would be empty")
-    longest = key if gzip.suffixed == "none" else key + SUFFIX
-    if (excess := over_limits(found.size, longest, limits)) is not None:
+    if gzip.suffixed == "all":
+        key += SUFFIX
+    if (excess := over_limits(found.size, key, limits)) is not None:
         return excess
     if dry_run:
-        return Skip(found.path, found.name, Reason.DRY_RUN, longest if gzip.suffixed == "all" else key, found.size)
+        return Skip(found.path, found.name, Reason.DRY_RUN, key, found.size)
     return Upload(found, key, _headers(key, found.mtime_ns, headers))
 
 

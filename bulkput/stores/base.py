@@ -50,6 +50,9 @@ class Store(Protocol):
     async def put(self, key: str, body: Body, headers: ObjectHeaders) -> Stored:
         """Store one object in exactly one request, replacing what was there.
 
+        Renders every field of `headers` or refuses it when it is opened (`StoreContext`): without its encoding a
+        compressed object is garbage to its readers.
+
         Returns only when the store's answer proves it: a 2xx after the whole body, with the ETag that the bytes
         have, where the store gives one. Raises SourceError from the body.
         """

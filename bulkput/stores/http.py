@@ -14,7 +14,7 @@ from urllib.parse import quote, urlsplit
 
 from bulkput.errors import StoreError, Unsupported, UsageError
 from bulkput.model import Body, Limits, ObjectHeaders, Prefix, RemoteObject, Stored
-from bulkput.payload.digest import DigestingBody
+from bulkput.payload.digest import CountingBody
 from bulkput.policy.headers import check_value, overlaid
 from bulkput.stores.base import Destination, StoreContext
 from bulkput.stores.secrets import without_secrets
@@ -51,7 +51,7 @@ class HttpStore:
         """Nothing: `prepare` made nothing, and plain HTTP has no way to say which directories are new."""
 
     async def put(self, key: str, body: Body, headers: ObjectHeaders) -> Stored:
-        counted = DigestingBody(body) if body.size is None else None
+        counted = CountingBody(body) if body.size is None else None
         answer = await self._request("PUT", key, _render(headers), counted or body)
         if answer.status == 403:  # of this path: repositories forbid to replace a release, say
             raise StoreError("put", key, answer.reason or "forbidden", status=403)

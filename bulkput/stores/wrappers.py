@@ -255,7 +255,7 @@ class Observed(_Wrapper):
         except BulkputError as error:
             self._emit(ev.Requested("put", key, started_s, time.monotonic() - started_s, body.size, error))
             raise
-        self._emit(ev.Requested("put", key, started_s, time.monotonic() - started_s, body.size, None))
+        self._emit(ev.Requested("put", key, started_s, time.monotonic() - started_s, stored.size, None))
         return stored
 
     async def _around(self, operation: str, key: str, call: Callable[[], Awaitable[T]]) -> T:

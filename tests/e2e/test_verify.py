@@ -377,3 +377,23 @@ def test_a_lone_file_claims_the_object_called_after_it(environ: Mapping[str, str
     ran = bulkput("verify", *flags, texts / "a.txt", f"{url}/", environ=environ)
     assert (ran.exit_code, ran.out) == (0, ""), ran.err
     assert ran.err.startswith("1 identical; ")
+
+
+@pytest.mark.parametrize("mode", ["auto", "always"])
+def test_filters_see_the_names_of_the_files(environ: Mapping[str, str], url: str, texts: Path, mode: str) -> None:
+    """bulkput verify --include / --exclude: where names differ the object says which file it was made from"""
+    flags = ("--gzip", mode, "--gzip-as", "suffix")
+    assert bulkput("upload", *flags, texts, url, environ=environ).exit_code == 0
+    ran = bulkput("verify", *flags, "--exclude", "*.txt", texts, url, environ=environ)
+    assert (ran.exit_code, ran.out) == (0, ""), ran.err
+    (texts / "a.txt").unlink()
+    ran = bulkput("verify", *flags, "--include", "*.txt", texts, url, environ=environ)
+    assert (ran.exit_code, ran.out) == (1, "extra a.txt.gz\n"), ran.err
+
+
+def test_a_lone_file_that_may_be_compressed_has_a_name_without_gz(
+    environ: Mapping[str, str], url: str, texts: Path
+) -> None:
+    """bulkput upload --gzip auto --gzip-as suffix FILE swift://c/name.gz: exit 2, and what to write"""
+    ran = bulkput("upload", "--gzip", "auto", "--gzip-as", "suffix", texts / "a.txt", f"{url}/x.gz", environ=environ)
+    assert (ran.exit_code, ran.err.count("\n")) == (2, 1) and "without" in ran.err

@@ -1,12 +1,14 @@
 """MD5 of a body while it goes over the wire."""
 
+import asyncio
 import hashlib
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 import pytest
 
-from bulkput.payload.digest import DigestingBody
+from bulkput.payload.digest import CountingBody, DigestingBody
 
 
 @dataclass
@@ -70,3 +72,24 @@ async def test_what_the_inner_body_does_not_know_stays_unknown() -> None:
     """Before the end there is no MD5 and no size to promise."""
     body = DigestingBody(Pieces([b"abc"]))
     assert (body.md5, body.data, body.size) == (None, None, None)
+
+
+async def test_a_body_that_is_broken_off_while_it_hashes_still_tells_its_md5() -> None:
+    """Whoever sends it may be cancelled; who asks afterwards is not."""
+    body = DigestingBody(Pieces([b"x" * 50_000_000, b"y"]))
+    chunks = body.chunks()
+    await anext(chunks)
+    asking = asyncio.ensure_future(anext(chunks))
+    await asyncio.sleep(0)
+    asking.cancel()
+    with suppress(asyncio.CancelledError):
+        await asking
+    assert await body.sent_md5() == md5(b"x" * 50_000_000)
+
+
+async def test_a_counting_body_counts_what_is_sent() -> None:
+    """Of the last passage; a body that knows its size says it."""
+    body = CountingBody(Pieces([b"abc", b"", b"de"]))
+    for _ in range(2):
+        assert b"".join([chunk async for chunk in body.chunks()]) == b"abcde"
+        assert (body.sent_bytes, body.size) == (5, None)

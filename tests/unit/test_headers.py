@@ -1,9 +1,12 @@
 """Header fields that people give."""
 
+from typing import Literal
+
 import pytest
 
 from bulkput.errors import UsageError
-from bulkput.policy.headers import check_name, check_value, parse_fields
+from bulkput.options import GzipOptions, HeaderOptions
+from bulkput.policy.headers import check_compressible, check_name, check_value, parse_fields
 
 
 @pytest.mark.parametrize(
@@ -78,3 +81,32 @@ def test_a_value_that_cannot_be_encoded_is_refused() -> None:
     """Undecodable bytes of the command line."""
     with pytest.raises(UsageError, match="not UTF-8"):
         check_value("a\udcff", flag="--header")
+
+
+STORED_AS: tuple[Literal["encoding", "suffix"], ...] = ("encoding", "suffix")
+TELLING = [
+    (HeaderOptions(extra=(("X-A", "1"), ("Content-Encoding", "br"))), "--header Content-Encoding and --gzip exclude"),
+    (HeaderOptions(extra=(("content-ENCODING", "gzip"),)), "--header Content-Encoding and --gzip exclude"),
+    (HeaderOptions(meta=(("a", "1"), ("Source-Md5", "x"))), "Source-Md5 is what --gzip"),
+    (HeaderOptions(meta=(("source-SIZE", "1"),)), "source-SIZE is what --gzip"),
+    (HeaderOptions(extra=(("X-Object-Meta-Source-Md5", "x"),)), "X-Object-Meta-Source-Md5 is what --gzip"),
+]
+
+
+@pytest.mark.parametrize(("headers", "says"), TELLING)
+@pytest.mark.parametrize("mode", ["always", "auto"])
+def test_what_compressed_objects_say_of_themselves_cannot_be_given(
+    headers: HeaderOptions, says: str, mode: Literal["always", "auto"]
+) -> None:
+    """Field names in any case; one sentence that names the flag."""
+    for store_as in STORED_AS:
+        with pytest.raises(UsageError, match=says):
+            check_compressible(headers, GzipOptions(mode=mode, store_as=store_as))
+
+
+def test_without_compression_any_field_of_these_may_be_given() -> None:
+    """And with it all others."""
+    for headers, _ in TELLING:
+        check_compressible(headers, GzipOptions())
+    others = HeaderOptions(extra=(("Content-Language", "en"),), meta=(("Source", "x"), ("Md5", "y")))
+    check_compressible(others, GzipOptions(mode="always"))

@@ -7,7 +7,7 @@ import pytest
 
 from bulkput import events as ev
 from bulkput.errors import IntegrityError, SourceError, StoreError, Unavailable
-from bulkput.model import ObjectHeaders, Reason, Skip, SourceFile, Stored, Upload
+from bulkput.model import Compression, ObjectHeaders, Reason, Skip, SourceFile, Stored, Upload, Why
 from bulkput.recorder import Recorder
 from bulkput.report.lines import count_text, event_json, event_line, in_flight_lines, size_text, summary_lines
 
@@ -41,6 +41,9 @@ def test_counts_are_grouped_by_spaces(count: int, text: str) -> None:
 FILE = SourceFile(b"/src/a\xff\n", b"a\xff\n", 10, 0)
 ODD_ERROR = SourceError(b"/src/\xff", "vanished", "it was there")
 UPLOADED = ev.Uploaded(Upload(FILE, "k\n", ObjectHeaders()), Stored("k\n", 10, "e1", "tx1"), 10, 0, 0.1234567)
+GZ = Stored("a.gz", 1024, "e2", "tx2")
+PACKED = ev.Uploaded(UPLOADED.upload, GZ, 4096, 0, 0.5, Compression(True, Why.SAMPLE_SAVES))
+ALONE = ev.Uploaded(UPLOADED.upload, UPLOADED.stored, 10, 0, 0.5, Compression(False, Why.TAKEN))
 SKIPPED = ev.Skipped(Skip(b"/src/\xff", b"\xff", Reason.EXCLUDED))
 DRY = ev.Skipped(Skip(b"/src/a", b"a", Reason.DRY_RUN, "p/a", 10))
 FAILED = ev.Failed(b"/src/\xff", None, ODD_ERROR)
@@ -62,7 +65,7 @@ MOVING = ev.Moving(75.25)
 EVENTS: list[ev.Event] = [
     ev.Known(1000, 5),
     READING, TUNED, STALLED, STANDING, MOVING,
-    ev.Discovered(FILE), ev.ScanDone(), STREAMING, UPLOADED,
+    ev.Discovered(FILE), ev.ScanDone(), STREAMING, UPLOADED, PACKED, ALONE,
     SKIPPED, DRY, FAILED, REFUSED, REQUESTED, RETRYING, LOGIN, STOPPING,
     FINISHED,
 ]  # fmt: skip
@@ -88,6 +91,16 @@ def test_the_events_here_are_all_there_are() -> None:
         (MOVING, *["it moves again, after 75 s"] * 2),
         (TUNED, None, "requests in flight: 96: more in flight store more"),
         (UPLOADED, None, r"uploaded: /src/a\xff\n -> k\n"),
+        (
+            PACKED,
+            None,
+            r"uploaded: /src/a\xff\n -> a.gz (4.0 KiB -> 1.0 KiB, gzip: a sample of it saves enough)",
+        ),
+        (
+            ALONE,
+            None,
+            r"uploaded: /src/a\xff\n -> k\n (not compressed: something else has its name with .gz)",
+        ),
         (SKIPPED, None, r"skipped: /src/\xff: excluded by a filter"),
         (DRY, None, "skipped: /src/a -> p/a: dry run"),
         (RETRYING, *["retrying in 1.2 s: put p/a: reset"] * 2),
@@ -140,6 +153,20 @@ def test_what_a_person_reads_of_an_event(event: ev.Event, quiet: str | None, ver
             {
                 "event": "uploaded", "path": "/src/a\udcff\n", "key": "k\n", "bytes": 10, "etag": "e1",
                 "request_id": "tx1", "elapsed_s": 0.123457,
+            },
+        ),
+        (
+            PACKED,
+            {
+                "event": "uploaded", "path": "/src/a\udcff\n", "key": "a.gz", "bytes": 1024, "etag": "e2",
+                "request_id": "tx2", "elapsed_s": 0.5, "bytes_read": 4096, "is_compressed": True, "why": "sample_saves",
+            },
+        ),
+        (
+            ALONE,
+            {
+                "event": "uploaded", "path": "/src/a\udcff\n", "key": "k\n", "bytes": 10, "etag": "e1",
+                "request_id": "tx1", "elapsed_s": 0.5, "bytes_read": 10, "is_compressed": False, "why": "taken",
             },
         ),
         (SKIPPED, {"event": "skipped", "path": "/src/\udcff", "key": None, "reason": "excluded"}),
@@ -220,6 +247,25 @@ def test_the_end_of_a_run_in_words() -> None:
         "20 B in 2.0 s, 1 objects/s; 3 requests (1.50 per object) over 4 connections, 1 retries",
         "  skipped 1: excluded by a filter",
     ]
+
+
+def test_the_end_of_a_run_that_compressed_says_what_that_saved() -> None:
+    """Bytes of the files and bytes that were sent, and how many files for which reason."""
+    found = ev.Discovered(FILE)
+    finished = ev.Finished(2.0, {"PUT": 3}, 4)
+    lines = summary_lines(recorded(found, PACKED, found, PACKED, found, ALONE, finished).summary())
+    assert lines[1].startswith("8.0 KiB sent as 2.0 KiB (ratio 3.99) in 2.0 s, ")
+    assert lines[2:] == [
+        "  compressed 2: a sample of it saves enough",
+        "  not compressed 1: something else has its name with .gz",
+    ]
+
+
+def test_a_run_that_compressed_nothing_claims_no_ratio() -> None:
+    """But tells why."""
+    lines = summary_lines(recorded(ev.Discovered(FILE), ALONE, FINISHED).summary())
+    assert lines[1].startswith("10 B in ")
+    assert lines[2:] == ["  not compressed 1: something else has its name with .gz"]
 
 
 def test_a_run_that_lost_count_says_so() -> None:

@@ -7,7 +7,7 @@ import pytest
 from bulkput import events as ev
 from bulkput.errors import SourceError, Unavailable
 from bulkput.events import StopCause
-from bulkput.model import ObjectHeaders, Reason, Skip, SourceFile, Stored, Upload
+from bulkput.model import Compression, ObjectHeaders, Reason, Skip, SourceFile, Stored, Upload, Why
 from bulkput.recorder import MAX_FAILURES_KEPT, Recorder, Summary
 
 FILE = SourceFile(b"/src/a", b"a", 10, 0)
@@ -72,6 +72,47 @@ def test_the_summary_has_the_fields_that_are_documented() -> None:
     assert (read["schema"], read["concurrency"]) == (1, {"final": 32, "peak": 64})
     assert read["failures"] == [{"path": "/src/\udcff", "key": None, "error": "read /src/\\xff: name: not UTF-8"}]
     assert (read["elapsed_s"], read["objects_per_s"], read["stopped"]) == (1.21, 0.8, None)
+
+
+def sent_as(compression: Compression | None, *, size: int, sent: int) -> ev.Uploaded:
+    return ev.Uploaded(UPLOADED.upload, Stored("a", sent, "etag", "tx1"), size, 0, 0.5, compression)
+
+
+COMPRESSED = [
+    sent_as(Compression(True, Why.SAVES), size=1000, sent=100),
+    sent_as(Compression(True, Why.SAVES), size=500, sent=100),
+    sent_as(Compression(True, Why.ASKED), size=0, sent=20),
+]
+LEFT_ALONE = sent_as(Compression(False, Why.MAGIC), size=280, sent=280)
+
+
+def test_what_was_compressed_is_counted_by_its_reason() -> None:
+    """And what was not; the ratio is that of the whole run."""
+    run = summary(*(event for sent in (*COMPRESSED, LEFT_ALONE) for event in (FOUND, sent)))
+    assert (run.bytes_read, run.bytes_sent, run.ratio) == (1780, 500, 3.56)
+    assert run.compressed_by_reason == {"saves enough": 2, "asked for": 1}
+    assert run.left_alone_by_reason == {"already compressed, by its first bytes": 1}
+    assert json.loads(json.dumps(run.as_json()))["gzip"] == {
+        "ratio": 3.56,
+        "compressed": 3,
+        "left_alone": 1,
+        "compressed_by_reason": {"saves enough": 2, "asked for": 1},
+        "left_alone_by_reason": {"already compressed, by its first bytes": 1},
+    }
+
+
+@pytest.mark.parametrize("sent", [[], [LEFT_ALONE], COMPRESSED])
+def test_the_summary_speaks_of_gzip_where_a_file_was_sent_under_it(sent: list[ev.Uploaded]) -> None:
+    """Also when it left all of them alone; a run without it has no such field."""
+    events = sent or [UPLOADED]
+    assert ("gzip" in summary(*events).as_json()) is bool(sent)
+
+
+def test_a_ratio_wants_bytes() -> None:
+    """Empty files, sent as they are."""
+    run = summary(FOUND, sent_as(Compression(False, Why.EMPTY), size=0, sent=0))
+    assert run.ratio is None
+    assert run.as_json()["gzip"]["ratio"] is None
 
 
 def test_failures_are_bounded_and_all_counted() -> None:

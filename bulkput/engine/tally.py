@@ -1,0 +1,69 @@
+"""What a verification has found so far: counted, and all but the identical told."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from bulkput.engine.stop import Stop
+from bulkput.errors import SourceError
+from bulkput.model import RemoteObject, SourceFile
+from bulkput.policy.compare import Comparison, Evidence, Finding, Verdict
+
+OnFinding = Callable[[Finding], None]
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts verdicts, and tells all but the identical ones."""
+
+    tell: OnFinding
+    verdicts: Counter[Verdict] = field(default_factory=Counter)
+    skipped: int = 0
+    ignored: int = 0
+    is_container_there: bool = True
+
+    def add(self, finding: Finding) -> None:
+        self.verdicts[finding.verdict] += 1
+        if finding.verdict is not Verdict.IDENTICAL:
+            self.tell(finding)
+
+    def without_file(self, row: RemoteObject, *, is_claimed: bool) -> None:
+        """An object that no file is for: extra where the sources claim its name."""
+        if is_claimed:
+            self.add(finding(Verdict.EXTRA, None, row))
+        else:
+            self.ignored += 1
+
+    def unreadable(self, error: SourceError, key: str | None = None) -> None:
+        self.add(Finding(verdict=Verdict.UNREADABLE, name=key, path=error.path, why=f"{error.problem}: {error.detail}"))
+
+    def comparison(self, requests: Mapping[str, int], elapsed_s: float, stop: Stop) -> Comparison:
+        return Comparison(
+            identical=self.verdicts[Verdict.IDENTICAL],
+            different=self.verdicts[Verdict.DIFFERENT],
+            missing=self.verdicts[Verdict.MISSING],
+            extra=self.verdicts[Verdict.EXTRA],
+            not_comparable=self.verdicts[Verdict.NOT_COMPARABLE],
+            unreadable=self.verdicts[Verdict.UNREADABLE],
+            skipped=self.skipped,
+            ignored=self.ignored,
+            requests=dict(requests),
+            elapsed_s=elapsed_s,
+            is_container_there=self.is_container_there,
+            stopping=stop.order,
+        )
+
+
+def finding(
+    verdict: Verdict, file: SourceFile | None, row: RemoteObject, why: str = "", evidence: Evidence | None = None
+) -> Finding:
+    return Finding(
+        verdict=verdict,
+        name=row.name,
+        path=file.path if file else None,
+        why=why,
+        size=evidence.size if evidence else file.size if file else None,
+        remote_size=row.bytes,
+        md5=evidence.md5 if evidence else None,
+        remote_hash=row.hash,
+    )
