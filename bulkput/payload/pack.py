@@ -102,7 +102,7 @@ class Packer:
     async def _large(self, file: StreamedFile, decided: Compression, run: Run) -> Packed:
         if not decided.is_compressed:
             return Packed(file, decided)
-        first = _FirstPass(self._options.level, file.size, self._hold)
+        first = FirstPass(self._options.level, file.size, self._hold)
         async with aclosing(file.chunks()) as chunks:
             async for chunk in chunks:
                 self._check()
@@ -164,7 +164,7 @@ class _Streamed:
         return compressor.finish()
 
 
-class _FirstPass:
+class FirstPass:
     """MD5 of a file of `size` bytes, and its gzip stream if that has at most `hold` bytes. In one thread at a time.
 
     The stream is given up as soon as it is far from fitting: that saves a tenth of the CPU of 16 MiB of text.
