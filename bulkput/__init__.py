@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from bulkput.engine.verify import verify
     from bulkput.errors import BulkputError, SourceError, StoreError, UsageError
     from bulkput.model import Prefix, RemoteObject
-    from bulkput.options import UploadOptions
+    from bulkput.options import GzipOptions, UploadOptions
     from bulkput.payload.gzip import GzipReader
     from bulkput.policy.compare import Comparison, Finding, Verdict
     from bulkput.recorder import Summary
@@ -36,6 +36,7 @@ _HOMES = {
     "StoreError": "errors",
     "Prefix": "model",
     "RemoteObject": "model",
+    "GzipOptions": "options",
     "UploadOptions": "options",
     "GzipReader": "payload.gzip",
     "Comparison": "policy.compare",
@@ -51,6 +52,7 @@ __all__ = [
     "Comparison",
     "Destination",
     "Finding",
+    "GzipOptions",
     "GzipReader",
     "Prefix",
     "RemoteObject",
@@ -73,3 +75,7 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'bulkput' has no attribute {name!r}")
     return getattr(import_module(f"bulkput.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *_HOMES]

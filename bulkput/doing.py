@@ -49,6 +49,7 @@ def places(awaited: object) -> Iterator[Place]:
 
 
 def words_of(places: list[Place]) -> list[str]:
-    """What is done there, outermost first."""
+    """What is done there, outermost first; once where wrappers of one another do the same."""
     found = ((place, _WORDS.get(place.code)) for place in places)
-    return [words if isinstance(words, str) else words(place.variables) for place, words in found if words is not None]
+    told = [words if isinstance(words, str) else words(place.variables) for place, words in found if words is not None]
+    return [words for words, before in zip(told, [None, *told], strict=False) if words != before]

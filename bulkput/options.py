@@ -16,6 +16,7 @@ the tuner may choose, when every file is just under the buffer size; small files
 from dataclasses import dataclass
 from typing import Literal
 
+from bulkput.errors import UsageError
 from bulkput.model import Fields
 
 KIB = 1024
@@ -100,6 +101,15 @@ class GzipOptions:
     """The share of a file's bytes that auto wants to save. An eighth, as Ceph's BlueStore wants it
     (`bluestore_compression_required_ratio` is 0.875): who reads the object unpacks it each time, cannot ask for a
     range of it, and it carries 130 bytes more in headers."""
+
+    def __post_init__(self) -> None:
+        """Raises UsageError: a misspelt word would store what nobody asked for."""
+        if self.mode not in ("auto", "always", "never") or self.store_as not in ("encoding", "suffix"):
+            raise UsageError("gzip: mode is auto, always or never, and store_as is encoding or suffix")
+        if not isinstance(self.level, int) or not 1 <= self.level <= 9:
+            raise UsageError(f"the gzip level is a number from 1 (fastest) to 9 (smallest), not {self.level!r}")
+        if self.min_size < 0 or not 0 <= self.least_saving < 1:
+            raise UsageError("gzip: min_size is 0 or more, and least_saving a share from 0 to below 1")
 
     @property
     def suffixed(self) -> Literal["none", "some", "all"]:

@@ -36,7 +36,7 @@ from bulkput.policy.headers import check_value, parse_fields
 )
 @click.option("--header", multiple=True, metavar="NAME:VALUE", help="Stored with each object, as it is; repeatable.")
 @click.option("--meta", multiple=True, metavar="NAME:VALUE", help="User metadata of each object; repeatable.")
-@click.option("--content-type", metavar="TYPE", help="For all objects. Default: by the name's suffix.")
+@click.option("--content-type", metavar="TYPE", help="For all objects but gzip files. Default: by the name's suffix.")
 @click.option("--cache-control", metavar="VALUE", help="Cache-Control of each object.")
 @gzip_options("Send files compressed; auto: those that it makes smaller by an eighth or more.")
 @click.option("--expires-in", type=Duration(), help="The store deletes each object after 90 (seconds), 12h, 7d, ...")

@@ -31,13 +31,15 @@ class There:
 @record
 class Pair:
     """A name with its file, its object, or both. `is_unknown`: whether there should be a file could not be seen.
-    `is_suffixed`: the object is called after the file, and is a gzip file."""
+    `is_suffixed`: the object is called after the file, and is a gzip file. `other`: such a one, beside an object of the
+    file's own name."""
 
     key: bytes
     file: SourceFile | None
     row: RemoteObject | None
     is_unknown: bool = False
     is_suffixed: bool = False
+    other: RemoteObject | None = None
 
 
 async def joined(
@@ -67,27 +69,25 @@ async def joined(
 
 
 async def with_suffixed(pairs: AsyncIterator[Pair], suffix: bytes) -> AsyncGenerator[Pair, None]:
-    """Gives a file that has no object the one that has its name and `suffix`, and no file of its own.
+    """Gives a file the object that has its name and `suffix`, and no file of its own: its object, or the other one.
 
-    The pairs come in order, and leave nearly so. From `a` to `a.gz` all names begin with `a`: what waits for its object
-    is a chain of names, each of which begins the next, so that it is never long.
+    The pairs come in order, and leave nearly so. From `a` to `a.gz` all names begin with `a`: what waits is a chain of
+    names, each of which begins the next, so that it is never long.
     """
     waiting: list[Pair] = []
     async for pair in pairs:
         while waiting and not pair.key.startswith(waiting[-1].key):
             yield waiting.pop()
-        if pair.row is None:
+        if pair.file is not None:
             waiting.append(pair)
             continue
-        file = None
-        if pair.file is None and pair.key.endswith(suffix):
-            stem = pair.key.removesuffix(suffix)
-            file = next((each for each in waiting if each.key == stem), None)
+        stem = pair.key.removesuffix(suffix) if pair.key.endswith(suffix) else None
+        file = next((each for each in waiting if each.key == stem), None)
         if file is None:
             yield pair
         else:
             waiting.remove(file)
-            yield replace(file, row=pair.row, is_suffixed=True)
+            yield replace(file, other=pair.row) if file.row else replace(file, row=pair.row, is_suffixed=True)
     while waiting:
         yield waiting.pop()
 

@@ -121,7 +121,9 @@ class Resume:
         self.has_uploads = journal.has_uploads
         name_of, life_s = _name_of(naming, options.gzip), options.headers.expires_in_s
         since_s = time.time() - life_s if life_s is not None else 0.0
-        is_taken = Taken(roots) if options.gzip.suffixed == "some" else None
+        is_taken: Callable[[bytes], bool] | None = None
+        if options.gzip.suffixed == "some":
+            is_taken = _never if naming.is_exact else Taken(roots)
 
         def memory() -> Known:
             return Known(journal.path, name_of, journal.own_files, since_s=since_s, is_taken=is_taken)
@@ -161,6 +163,11 @@ class Resume:
 
 
 _LOOK_EVERY_S = 0.05
+
+
+def _never(_name: bytes) -> bool:
+    """A lone file with a name of its own has no neighbours."""
+    return False
 
 
 async def to_its_end(function: Callable[..., None], *arguments: Any) -> None:
@@ -212,7 +219,7 @@ def names(
         "SOURCE": json.dumps([name_text(root) for root in roots]),
         "destination": f"{destination} ({place})" if place else destination,
         "--encode-names": naming.encode,
-        "--gzip-as suffix": gzip.mode if gzip.suffixed != "none" else "",
+        "--gzip-as": f"suffix ({gzip.mode})" if gzip.suffixed != "none" else "",
     }
 
 
@@ -228,7 +235,7 @@ def _headers(options: UploadOptions) -> dict[str, str]:
 
 
 def _gzip(options: GzipOptions) -> dict[str, str]:
-    return {"--gzip or --gzip-level": "" if options.mode == "never" else f"{options.mode}, level {options.level}"}
+    return {"--gzip": "" if options.mode == "never" else f"{options.mode} --gzip-level {options.level}"}
 
 
 def _name_of(naming: NamingOptions, gzip: GzipOptions) -> Callable[[bytes], bytes | None]:

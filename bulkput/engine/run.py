@@ -138,7 +138,9 @@ class _Run:
     def _findings(self, roots: list[bytes], target: Destination, place: str, naming: NamingOptions) -> Iterator[Found]:
         """Blocking."""
         found = self.resume.findings(roots, target, place, naming)
-        return told_apart(found, Taken(roots)) if self.options.gzip.suffixed == "some" else found
+        if self.options.gzip.suffixed != "some" or naming.is_exact:
+            return found
+        return told_apart(found, Taken(roots))
 
 
 def roots_of(sources: Pathlike | Iterable[Pathlike]) -> list[bytes]:
@@ -247,9 +249,8 @@ def placement(roots: list[bytes], destination: Destination, options: UploadOptio
     prefix = destination.prefix
     if is_single_file(roots) and prefix and not prefix.endswith("/"):
         if options.gzip.suffixed == "some" and prefix.endswith(SUFFIX):
-            raise UsageError(
-                f"--gzip auto may leave the file as it is, and adds {SUFFIX} itself: name {destination} without"
-            )
+            without = str(destination).removesuffix(SUFFIX)
+            raise UsageError(f"--gzip auto adds {SUFFIX} itself if it compresses the file: write {without} instead")
         if options.gzip.suffixed == "all":
             prefix = prefix.removesuffix(SUFFIX)
         return NamingOptions(prefix=prefix, is_exact=True, encode=options.encode_names)

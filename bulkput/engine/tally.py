@@ -34,9 +34,6 @@ class Tally:
         else:
             self.ignored += 1
 
-    def unreadable(self, error: SourceError, key: str | None = None) -> None:
-        self.add(Finding(verdict=Verdict.UNREADABLE, name=key, path=error.path, why=f"{error.problem}: {error.detail}"))
-
     def comparison(self, requests: Mapping[str, int], elapsed_s: float, stop: Stop) -> Comparison:
         return Comparison(
             identical=self.verdicts[Verdict.IDENTICAL],
@@ -52,6 +49,10 @@ class Tally:
             is_container_there=self.is_container_there,
             stopping=stop.order,
         )
+
+
+def unreadable(error: SourceError, key: str | None = None) -> Finding:
+    return Finding(verdict=Verdict.UNREADABLE, name=key, path=error.path, why=f"{error.problem}: {error.detail}")
 
 
 def finding(

@@ -22,7 +22,7 @@ from bulkput.engine.look import Look
 from bulkput.engine.pool import Pool, pool
 from bulkput.engine.run import Pathlike, open_store, placement, roots_of
 from bulkput.engine.stop import Stop
-from bulkput.engine.tally import OnFinding, Tally, finding
+from bulkput.engine.tally import OnFinding, Tally, finding, unreadable
 from bulkput.errors import BulkputError, NotFound, SourceError, Stopped, StoreError, Unsupported, UsageError
 from bulkput.model import Found, RemoteObject, SourceFile
 from bulkput.options import UploadOptions
@@ -197,9 +197,9 @@ class _Run:
                     try:
                         yield Here(self.scope.key(found.name).encode(), found)
                     except SourceError as error:
-                        self.tally.unreadable(SourceError(found.path, error.problem, error.detail))
+                        self.tally.add(unreadable(SourceError(found.path, error.problem, error.detail)))
                 case SourceError():
-                    self.tally.unreadable(found)
+                    self.tally.add(unreadable(found))
                     if found.stops_run:
                         self.stop.pull(ev.Stopping(str(found), ev.StopCause.SOURCE))
                     if found.problem != "collision":  # of that name there is a file, from another source
@@ -236,7 +236,7 @@ class _Run:
             self.tally.add(Finding(verdict=Verdict.MISSING, name=name, path=file.path, size=file.size))
             return
         step = judge(self._evidence(pair, file, row), is_quick=self.is_quick)
-        if isinstance(step, Judgement):
+        if isinstance(step, Judgement) and pair.other is None:
             self.tally.add(finding(step.verdict, file, row, step.why))
         else:
             await workers.submit(pair)
@@ -264,24 +264,37 @@ class _Run:
         if file is None:
             await self._look_at_object(row)
             return
-        evidence = self._evidence(pair, file, row)
+        if (found := await self._compared(self._evidence(pair, file, row), file)) is None:
+            return
+        if pair.other is None:
+            self.tally.add(found)
+            return
+        # Which of the two the upload has left as the file's, only they themselves tell.
+        other = await self._compared(Evidence(file.size, pair.other, is_suffixed=True), file)
+        if other is not None:
+            is_other = other.verdict is Verdict.IDENTICAL and found.verdict is not Verdict.IDENTICAL
+            self.tally.add(other if is_other else found)
+            left = row if is_other else pair.other
+            self.tally.without_file(left, is_claimed=self.scope.is_whole and self.scope.claims(left.name))
+
+    async def _compared(self, evidence: Evidence, file: SourceFile) -> Finding | None:
+        """None: the run is being stopped."""
+        row = evidence.row
         try:
             self.stop.check()
             while isinstance(step := judge(evidence, is_quick=self.is_quick), Need):
                 evidence = await self._learnt(step, evidence, file)
             self._give_up.succeeded()
         except Stopped:
-            return
+            return None
         except SourceError as error:
-            self.tally.unreadable(error, row.name)
             self._failed(error)
-            return
+            return unreadable(error, row.name)
         except StoreError as error:
             if self._failed(error):
-                return
+                return None
             step = Judgement(Verdict.NOT_COMPARABLE, str(error))
-        seen = evidence.head or row
-        self.tally.add(finding(step.verdict, file, seen, step.why, evidence))
+        return finding(step.verdict, file, evidence.head or row, step.why, evidence)
 
     async def _look_at_object(self, row: RemoteObject) -> None:
         """Whether it is a file that ends in .gz, or was made of another: then the filters see that one's name."""

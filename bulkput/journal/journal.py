@@ -43,6 +43,10 @@ _UPLOADED = """
 """
 _OTHER = "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _FORGET = "DELETE FROM files WHERE path = ?1 AND (?2 IS NULL OR (name = ?2 AND outcome = 'uploaded'))"
+_STRUCK = """
+    UPDATE runs SET ending = 'verify has struck objects since, upload again'
+    WHERE id = (SELECT max(id) FROM runs WHERE what = 'all')
+"""
 _Forgotten = tuple[bytes, str | None]
 _STALE = """
     DELETE FROM files WHERE outcome = 'failed' AND run < ? AND
@@ -107,10 +111,8 @@ class Journal:
                 return
         for name, value in settings.items():
             if (before := recorded.get(name, "")) != value:
-                is_told = before and value and not value.startswith("sha256:")
-                difference = f"{name} {before}, not {value}" if is_told else f"another {name}"
                 raise UsageError(
-                    f"journal {printable(self.path)} is of a run with {printable(difference)}:"
+                    f"journal {printable(self.path)} is of a run {printable(_difference(name, before, value))}:"
                     " go on with the same, or name another journal for this one"
                 )
 
@@ -233,6 +235,8 @@ class Journal:
                 connection.execute(_UPLOADED.format(",".join(["(?,?,?,?,?)"] * len(rows))), values)
             connection.executemany(_OTHER, [(*row, *said) for row in others])
             connection.executemany(_FORGET, forgotten)
+            if forgotten and not self._run:  # it was a verification that found out
+                connection.execute(_STRUCK)
             connection.execute("COMMIT")
         except BaseException:
             if connection.in_transaction:
@@ -275,6 +279,14 @@ class Journal:
         finally:
             if self._lock is not None:
                 os.close(self._lock)
+
+
+def _difference(name: str, before: str, now: str) -> str:
+    if "sha256:" in before + now:
+        return f"with another {name}"
+    if not before:
+        return f"without {name}"
+    return f"with {name} {before}, " + (f"not {now}" if now else f"and this one has no {name}")
 
 
 def _proof(event: ev.Uploaded) -> int | None:

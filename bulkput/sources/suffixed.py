@@ -14,22 +14,27 @@ _SUFFIX = SUFFIX.encode()
 class Taken:
     """Asked for a file's name in its source: is there another file, in any source, that has this name and .gz?
 
-    It looks at the disk, since the other file comes later in a walk. One that filters leave out counts as well.
+    It looks at the disk, since the other file comes later in a walk. One that filters leave out counts as well, and so
+    does one beside a source that is a file: it may be the source of the next run.
     """
 
     def __init__(self, roots: Iterable[bytes]) -> None:
         """Blocking, as all of this."""
         self._directories: list[bytes] = []
         self._files: set[bytes] = set()
+        self._beside: dict[bytes, bytes] = {}
         for root in roots:
             if os.path.isdir(root):
                 self._directories.append(root)
             else:
                 self._files.add(os.path.basename(root))
+                self._beside[os.path.basename(root)] = root
 
     def __call__(self, name: bytes) -> bool:
         other = name + _SUFFIX
-        return other in self._files or any(os.path.lexists(os.path.join(each, other)) for each in self._directories)
+        if other in self._files or (name in self._beside and os.path.lexists(self._beside[name] + _SUFFIX)):
+            return True
+        return any(os.path.lexists(os.path.join(each, other)) for each in self._directories)
 
 
 def told_apart(found: Iterable[Found], taken: Taken) -> Iterator[Found]:

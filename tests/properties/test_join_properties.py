@@ -70,22 +70,24 @@ async def test_nothing_is_extra_where_the_source_could_not_be_read(
 
 
 @given(st.sets(suffixed_names), st.sets(suffixed_names))
-async def test_a_file_without_an_object_gets_the_one_called_after_it(here: set[bytes], there: set[bytes]) -> None:
-    """Unless that is another file's; each file and each object comes once."""
+async def test_a_file_gets_the_object_called_after_it(here: set[bytes], there: set[bytes]) -> None:
+    """As its own, or beside its own, unless that is another file's; each file and each object comes once."""
     joint = joined(
         stream([Here(name, file(name)) for name in sorted(here)]), stream([There(n, row(n)) for n in sorted(there)])
     )
     pairs = [pair async for pair in with_suffixed(joint, b".gz")]
-    called_after = {name: name + b".gz" for name in here - there if name + b".gz" in there - here}
-    expected = {
-        name: (name in here, called_after.get(name, name if name in there else None))
-        for name in (here | there) - set(called_after.values())
-    }
+    called_after = {name: name + b".gz" for name in here if name + b".gz" in there - here}
+    expected: dict[bytes, tuple[bool, bytes | None, bytes | None]] = {}
+    for name in (here | there) - set(called_after.values()):
+        own, after = name if name in there else None, called_after.get(name)
+        expected[name] = (name in here, after if own is None else own, None if own is None else after)
     assert len(pairs) == len(expected)
-    assert expected == {
-        pair.key: (pair.file is not None, pair.row.name.encode() if pair.row is not None else None) for pair in pairs
-    }
-    assert {pair.key for pair in pairs if pair.is_suffixed} == set(called_after)
+    assert expected == {pair.key: (pair.file is not None, name_of(pair.row), name_of(pair.other)) for pair in pairs}
+    assert {pair.key for pair in pairs if pair.is_suffixed} == set(called_after) - there
+
+
+def name_of(found: RemoteObject | None) -> bytes | None:
+    return found.name.encode() if found is not None else None
 
 
 @given(st.lists(names, unique=True))

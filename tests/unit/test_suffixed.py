@@ -65,10 +65,10 @@ def test_any_source_may_have_the_other_file(tree: Path, tmp_path: Path) -> None:
     assert not taken(tree, lone)(b"elsewhere/x")
 
 
-def test_what_lies_beside_a_lone_file_is_no_source(tree: Path) -> None:
-    """Only what was named is sent."""
-    assert not taken(tree / "a")(b"a")
-    assert taken(tree / "a", tree / "a.gz")(b"a")
+def test_what_lies_beside_a_lone_file_counts(tree: Path) -> None:
+    """It may be the source of the next run: one for each file, say."""
+    assert taken(tree / "a")(b"a") and taken(tree / "a", tree / "a.gz")(b"a")
+    assert not taken(tree / "b")(b"b") and not taken(tree / "b")(b"a")
 
 
 def test_it_looks_at_the_disk_each_time(tree: Path) -> None:
