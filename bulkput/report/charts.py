@@ -245,7 +245,7 @@ def _scale(values: Iterable[float], *, is_binary: bool) -> Scale:
     values = tuple(values)
     low, high = min(values), max(values)
     if high - low <= 1e-12 * max(abs(low), abs(high), 1e-88):  # too near to each other for ticks in between
-        return Scale(low=low, high=low + (abs(low) or 1.0), ticks=(low,))
+        return Scale(low=low, high=max(high, low + (abs(low) or 1.0)), ticks=(low,))
     rough = (high - low) / 4
     if is_binary:
         step = 2.0 ** math.ceil(math.log2(rough))

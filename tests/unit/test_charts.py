@@ -8,7 +8,7 @@ from pathlib import Path
 from xml.etree import ElementTree as Xml
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bulkput.errors import UsageError
@@ -308,6 +308,7 @@ def test_no_label_and_no_number_breaks_the_page(title: str, unit: str, rows: lis
         assert number(bar, "height") > 0
 
 
+@example("", [(-5.4528179162043435e-292, None), (1.7211242851278134e-197, 0.0)])
 @given(
     labels, st.lists(st.tuples(numbers, st.one_of(st.none(), numbers)), min_size=1, unique_by=lambda point: point[0])
 )
