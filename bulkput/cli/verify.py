@@ -92,8 +92,7 @@ def verify(
     compressed objects are compared by the source's MD5 in their metadata, static large objects by their segments' MD5s.
     Dynamic large objects are never more than not comparable. --quick takes the same size for the same.
 
-    With --journal the next upload with it sends what was missing, different or not comparable; the journal itself is
-    not compared.
+    With --journal the next upload with it sends what was missing, different or not comparable.
 
     Filters apply to names in the store too: what they exclude is neither compared nor extra. A directory claims all
     below DEST, a single file just its own name. DEST has to be swift://.
@@ -118,9 +117,8 @@ def verify(
         click.echo(f"bulkput: the container of {printable(paths[-1])} is not there", err=True)
     if comparison.is_empty:
         click.echo("bulkput: nothing was compared: there is no file and no object of these names", err=True)
-    if not quiet:
-        for line in _summary_lines(comparison):
-            click.echo(line, err=True)
+    for line in [] if quiet else _summary_lines(comparison):
+        click.echo(line, err=True)
     return comparison.exit_code
 
 
