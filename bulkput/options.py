@@ -89,8 +89,8 @@ class GzipOptions:
     mode: Literal["auto", "always", "never"] = "never"
     """never: an object is the file, byte for byte, unless asked otherwise."""
     level: int = 2
-    """1 (fastest) to 9 (smallest), see `payload/deflate.py`. 2 is ten times as fast as zlib's 6, for a fifth more
-    bytes: one core reads 2 Gbit/s and sends half a gigabit."""
+    """1 (fastest) to 9 (smallest), see `payload/deflate.py`. 2 is nine to ten times as fast as zlib's 6, for a
+    fifth more bytes: one core reads 2 Gbit/s and sends half a gigabit."""
     store_as: Literal["encoding", "suffix"] = "encoding"
     """encoding: under the file's name, with Content-Encoding, so that HTTP clients unpack it on the way. suffix: as a
     gzip file, under the name with .gz."""
@@ -100,7 +100,7 @@ class GzipOptions:
     least_saving: float = 0.125
     """The share of a file's bytes that auto wants to save. An eighth, as Ceph's BlueStore wants it
     (`bluestore_compression_required_ratio` is 0.875): who reads the object unpacks it each time, cannot ask for a
-    range of it, and it carries 130 bytes more in headers."""
+    range of it, and it carries some 120 bytes more in headers."""
 
     def __post_init__(self) -> None:
         """Raises UsageError: a misspelt word would store what nobody asked for."""

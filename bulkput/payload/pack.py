@@ -34,9 +34,7 @@ from bulkput.policy.compress import (
 from bulkput.policy.original import Original
 
 _QUICK_SIZE = 16 * 1024
-"""Up to this isal compresses on the event loop: it takes as long as a visit to a thread, a tenth of a millisecond."""
-
-
+"""Up to this isal compresses on the event loop: it takes about as long as a visit to a thread."""
 _FAR = 2
 """The rest of a file may compress so much better than its beginning."""
 
@@ -167,7 +165,7 @@ class _Streamed:
 class FirstPass:
     """MD5 of a file of `size` bytes, and its gzip stream if that has at most `hold` bytes. In one thread at a time.
 
-    The stream is given up as soon as it is far from fitting: that saves a tenth of the CPU of 16 MiB of text.
+    The stream is given up as soon as it is far from fitting.
     """
 
     def __init__(self, level: int, size: int, hold: int) -> None:
