@@ -18,8 +18,7 @@ from bulkput.journal.journal import COMPLETE, Journal, open_journal, open_to_rea
 from bulkput.journal.known import Known
 from bulkput.model import Found, SourceFile
 from bulkput.options import GzipOptions, NamingOptions, UploadOptions
-from bulkput.policy.naming import object_name
-from bulkput.policy.original import SUFFIX
+from bulkput.policy.naming import SUFFIX, object_name
 from bulkput.sources.suffixed import Taken, could_share_a_name
 from bulkput.sources.walk import walk, walk_again
 from bulkput.stores.base import Destination

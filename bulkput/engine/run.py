@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from bulkput import __version__
 from bulkput import events as ev
@@ -19,10 +20,8 @@ from bulkput.errors import Stopped, StoreError, UsageError
 from bulkput.model import Found, Prefix, RemoteObject
 from bulkput.options import HeaderOptions, NamingOptions, RetryOptions, UploadOptions, WireOptions
 from bulkput.payload.body import BodyOpener
-from bulkput.payload.pack import Packer
 from bulkput.policy.headers import check_compressible
-from bulkput.policy.naming import joined_prefix
-from bulkput.policy.original import SUFFIX
+from bulkput.policy.naming import SUFFIX, joined_prefix
 from bulkput.recorder import Recorder, Summary
 from bulkput.sources.mounts import may_hang
 from bulkput.sources.scan import Scan
@@ -33,6 +32,9 @@ from bulkput.stores.slots import Slots
 from bulkput.stores.wrappers import Brake, NoBrake, Tries, wrap
 from bulkput.transport.base import WireCount
 from bulkput.transport.lanes import open_transport
+
+if TYPE_CHECKING:
+    from bulkput.payload.pack import Packer
 
 Pathlike = str | bytes | os.PathLike[str] | os.PathLike[bytes]
 
@@ -109,7 +111,7 @@ class _Run:
             return
         opener = BodyOpener(options.body, emit, may_hang=hanging)
         longest_name = store.limits.max_name_bytes
-        putter = Putter(store, opener, _packer(options, opener, stop, longest_name), options.gzip)
+        putter = Putter(store, opener, _packer(options, opener, stop, longest_name))
         stop.wake(scan.close)
         watchdog = Watchdog(self.recorder, emit, stall_s=options.stall_s, scanned=scan.at)
         self.tuner.report_to(emit)
@@ -168,9 +170,11 @@ def _finished(started: float, count: WireCount) -> ev.Finished:
     return ev.Finished(elapsed_s, dict(count.requests), count.connections)
 
 
-def _packer(options: UploadOptions, opener: BodyOpener, stop: Stop, longest_name: int) -> Packer | None:
+def _packer(options: UploadOptions, opener: BodyOpener, stop: Stop, longest_name: int) -> "Packer | None":
     if options.gzip.mode == "never":
         return None
+    from bulkput.payload.pack import Packer  # noqa: PLC0415 - 15 ms for who compresses nothing
+
     hold = options.body.buffer_size
     return Packer(options.gzip, opener, hold=hold, longest_name=longest_name, check=stop.check)
 

@@ -29,7 +29,8 @@ from bulkput.options import UploadOptions
 from bulkput.payload.body import BodyOpener
 from bulkput.payload.pieces import md5_of_pieces
 from bulkput.policy.compare import Comparison, Evidence, Finding, Judgement, Need, Verdict, judge
-from bulkput.policy.original import SUFFIX, original_of
+from bulkput.policy.naming import SUFFIX
+from bulkput.policy.original import original_of
 from bulkput.policy.retry import GiveUp
 from bulkput.policy.scope import Root, Scope, scope_of
 from bulkput.sources.by_key import by_key

@@ -12,7 +12,7 @@ from contextlib import closing
 from operator import itemgetter
 
 from bulkput.journal.schema import as_journal_error, connect, stored_mtime
-from bulkput.policy.original import SUFFIX
+from bulkput.policy.naming import SUFFIX
 
 _PAGE = 10_000
 """Rows, about 4 MiB of Python's objects."""

@@ -14,6 +14,7 @@ as what that gives may be held: nobody knows beforehand which kind it is. The me
 import hashlib
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
+from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
@@ -31,7 +32,8 @@ from bulkput.policy.compress import (
     decide_by_sample,
     sample_ranges,
 )
-from bulkput.policy.original import Original
+from bulkput.policy.naming import SUFFIX
+from bulkput.policy.original import ENCODING, SUFFIX_TYPE, Original
 
 _QUICK_SIZE = 16 * 1024
 """Up to this isal compresses on the event loop: it takes about as long as a visit to a thread."""
@@ -82,6 +84,17 @@ class Packer:
         if isinstance(file, WholeFile):
             return await self._small(file, decided or decide_by_magic(file.data), run)
         return await self._large(file, decided or await self._sampled(file, run), run)
+
+    def upload_of(self, upload: Upload, packed: Packed) -> Upload:
+        """The upload as its body wants it: under which name, and what stands beside it."""
+        if packed.original is None:
+            return upload
+        headers = replace(upload.headers, meta=(*upload.headers.meta, *packed.original.as_fields()))
+        if self._options.store_as == "encoding":
+            return replace(upload, headers=replace(headers, encoding=ENCODING))
+        # Where all objects get the suffix, the plan has given it to them.
+        key = upload.key + SUFFIX if self._options.suffixed == "some" else upload.key
+        return replace(upload, key=key, headers=replace(headers, content_type=SUFFIX_TYPE))
 
     async def _small(self, file: WholeFile, decided: Compression | None, run: Run) -> Packed:
         if decided is not None and not decided.is_compressed:

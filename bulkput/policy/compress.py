@@ -22,7 +22,7 @@ import re
 
 from bulkput.model import Compression, Why
 from bulkput.options import GzipOptions
-from bulkput.policy.original import SUFFIX
+from bulkput.policy.naming import SUFFIX
 
 SAMPLE_SIZE = 64 * 1024
 """Bytes in each of the two pieces of a sample: twice deflate's window, so that repetition counts as in the whole."""

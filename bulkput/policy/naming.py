@@ -10,6 +10,9 @@ from urllib.parse import urlsplit
 
 from bulkput.errors import SourceError
 
+SUFFIX = ".gz"
+"""What is added to the name of an object that is a gzip file."""
+
 
 def object_name(name: bytes, *, prefix: str, encode: Literal["strict", "percent"]) -> str:
     """The object name of a file called `name` (relative, parts joined by `/`), below `prefix`.

@@ -11,10 +11,8 @@ from bulkput.model import Fields, RemoteObject
 
 ENCODING = "gzip"
 """The Content-Encoding of an object that is stored compressed under its file's name."""
-SUFFIX = ".gz"
-"""What is added to the name of an object that is a gzip file."""
 SUFFIX_TYPE = "application/gzip"
-"""Its media type (RFC 6713)."""
+"""The media type of an object that is a gzip file (RFC 6713)."""
 MD5_FIELD = "Source-Md5"
 """User metadata, in Swift `X-Object-Meta-Source-Md5`: the file's MD5 in hex."""
 SIZE_FIELD = "Source-Size"

@@ -13,8 +13,7 @@ from bulkput.errors import SourceError, TooLarge
 from bulkput.model import Decision, Entry, Limits, ObjectHeaders, Reason, Skip, SourceFile, Upload
 from bulkput.options import GzipOptions, HeaderOptions, NamingOptions
 from bulkput.policy.media import content_type
-from bulkput.policy.naming import object_name
-from bulkput.policy.original import SUFFIX
+from bulkput.policy.naming import SUFFIX, object_name
 
 NOT_COMPRESSED = GzipOptions()
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from bulkput.errors import SourceError
 from bulkput.model import Found, SourceFile
-from bulkput.policy.original import SUFFIX
+from bulkput.policy.naming import SUFFIX
 
 _SUFFIX = SUFFIX.encode()
 

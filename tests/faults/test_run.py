@@ -321,7 +321,7 @@ async def test_the_first_put_leaves_before_the_scan_ends(tmp_path: Path) -> None
         opener = BodyOpener(options.body, recorder)
         pipeline = Pipeline(
             store=store,
-            putter=Putter(store, opener, None, options.gzip),
+            putter=Putter(store, opener, None),
             naming=NamingOptions(),
             options=options,
             tuner=Tuner(options.wire),
