@@ -202,3 +202,5 @@ class Limits:
 
     max_name_bytes: int = 1024
     max_object_bytes: int = 5 * 1024**3 + 2
+    max_deletes: int = 1
+    """Objects that one request can remove."""

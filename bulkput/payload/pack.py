@@ -24,6 +24,7 @@ from bulkput.options import GzipOptions
 from bulkput.payload.body import BodyOpener, FileBody, StreamedFile, WholeFile
 from bulkput.payload.deflate import engine_for
 from bulkput.payload.gzip import Compressor, Run, gzipped, whole
+from bulkput.payload.held import Held
 from bulkput.policy.compress import (
     decide_by_magic,
     decide_by_name,
@@ -99,7 +100,7 @@ class Packer:
     async def _small(self, file: WholeFile, decided: Compression | None, run: Run) -> Packed:
         if decided is not None and not decided.is_compressed:
             return Packed(file, decided)
-        compressed = partial(_Held.of, file.data, self._options.level)
+        compressed = partial(_compressed, file.data, self._options.level)
         held = compressed() if self._is_quick and file.size <= _QUICK_SIZE else await run(compressed)
         decided = decided or decide_by_result(file.size, held.size, self._options)
         return Packed(held, decided, Original(file.size, file.md5)) if decided.is_compressed else Packed(file, decided)
@@ -123,30 +124,8 @@ class Packer:
         return Packed(body, decided, Original(file.size, md5))
 
 
-class _Held(NamedTuple):
-    """A gzip stream in memory."""
-
-    data: bytes
-    md5: str
-
-    @classmethod
-    def of(cls, source: bytes, level: int) -> "_Held":
-        return cls.holding(whole(source, level))
-
-    @classmethod
-    def holding(cls, stream: bytes) -> "_Held":
-        return cls(stream, hashlib.md5(stream, usedforsecurity=False).hexdigest())
-
-    @property
-    def size(self) -> int:
-        return len(self.data)
-
-    @property
-    def length_hint(self) -> int:
-        return len(self.data)
-
-    async def chunks(self) -> AsyncGenerator[bytes, None]:
-        yield self.data
+def _compressed(source: bytes, level: int) -> Held:
+    return Held.of(whole(source, level))
 
 
 class _Streamed:
@@ -198,10 +177,10 @@ class FirstPass:
         if self._compressor is not None:
             self._keep(self._compressor.compress(chunk))
 
-    def finish(self) -> tuple[_Held | None, str]:
+    def finish(self) -> tuple[Held | None, str]:
         if self._compressor is not None:
             self._keep(self._compressor.finish())
-        held = _Held.holding(b"".join(self._pieces)) if self._compressor is not None else None
+        held = Held.of(b"".join(self._pieces)) if self._compressor is not None else None
         return held, self._md5.hexdigest()
 
     def _keep(self, piece: bytes) -> None:

@@ -67,7 +67,10 @@ class Store(Protocol):
         """
 
     async def delete(self, keys: Iterable[str]) -> None:
-        """Remove objects; one that is not there is no error."""
+        """Remove objects, `Limits.max_deletes` of them by one request; one that is not there is no error.
+
+        Raises StoreError for the first that could not be removed; others may be removed by then.
+        """
 
     async def stat(self, key: str) -> RemoteObject | None:
         """The object's row, or None when there is none."""
@@ -84,6 +87,27 @@ class Manifests(Protocol):
 
     async def segments(self, key: str) -> tuple[Segment, ...]:
         """In their order. Raises StoreError: NotFound, and for an object that is composed of no segments."""
+
+
+@runtime_checkable
+class Reads(Protocol):
+    """A power that some stores have: to give an object back."""
+
+    def get(self, key: str) -> AsyncGenerator[bytes, None]:
+        """Its bytes as they come, as they are stored. Raises StoreError: NotFound, and IntegrityError at the end where
+        they are not those of its ETag."""
+
+
+@runtime_checkable
+class Copies(Protocol):
+    """A power that some stores have: to copy an object of theirs without its bytes passing by here."""
+
+    async def copy(self, container: str, source: str, key: str, headers: ObjectHeaders) -> Stored:
+        """Copy the object `source` of `container`, in the same account, to `key` here. What `headers` has replaces what
+        the object has, the rest comes along; a large object's manifest is copied as such.
+
+        Raises StoreError: NotFound.
+        """
 
 
 @dataclass(frozen=True, slots=True)

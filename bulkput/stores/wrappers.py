@@ -9,6 +9,7 @@ import asyncio
 import time
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from contextlib import aclosing
 from dataclasses import replace
 from random import random
 from typing import Protocol, TypeVar
@@ -20,7 +21,7 @@ from bulkput.events import Emit
 from bulkput.model import Body, Limits, ObjectHeaders, Prefix, RemoteObject, Segment, Stored
 from bulkput.options import RetryOptions
 from bulkput.policy.retry import next_delay_s
-from bulkput.stores.base import Manifests, Store
+from bulkput.stores.base import Copies, Manifests, Reads, Store
 from bulkput.stores.slots import Slots
 
 T = TypeVar("T")
@@ -108,6 +109,19 @@ class _Wrapper(ABC):
             raise Unsupported("manifest", key, "this store tells no segments")
         return await self._around("manifest", key, lambda: store.segments(key))
 
+    async def copy(self, container: str, source: str, key: str, headers: ObjectHeaders) -> Stored:
+        """Raises Unsupported where the wrapped store copies nothing."""
+        store = self._store
+        if not isinstance(store, Copies):
+            raise Unsupported("copy", key, "this store copies nothing by itself")
+        return await self._around("copy", key, lambda: store.copy(container, source, key, headers))
+
+    def get(self, key: str) -> AsyncGenerator[bytes, None]:
+        """Raises Unsupported where the wrapped store gives nothing back. Passes by like a listing."""
+        if not isinstance(self._store, Reads):
+            raise Unsupported("get", key, "this store gives no objects back")
+        return self._store.get(key)
+
     @doing("asking for the store's limits")
     async def ask_limits(self) -> Limits:
         return await self._around("info", "", self._store.ask_limits)
@@ -192,6 +206,23 @@ class Retrying(_Wrapper):
 
     async def _around(self, operation: str, key: str, call: Callable[[], Awaitable[T]]) -> T:
         return await self._tries(call)
+
+    async def get(self, key: str) -> AsyncGenerator[bytes, None]:
+        """Tried again as long as nothing has come: who has had a part of it must begin anew himself."""
+        started, attempt, has_begun = time.monotonic(), 1, False
+        while True:
+            try:
+                async with aclosing(super().get(key)) as chunks:
+                    async for chunk in chunks:
+                        has_begun = True
+                        yield chunk
+            except StoreError as error:
+                if has_begun:
+                    raise
+                await self._tries.wait_or_give_up(error, attempt, started)
+            else:
+                return
+            attempt += 1
 
     async def list(
         self, prefix: str, *, delimiter: str | None = None, start_after: str | None = None

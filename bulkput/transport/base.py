@@ -6,7 +6,8 @@ a client may do so for idempotent methods; PUT is one). Those resends are counte
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -30,6 +31,16 @@ class Answer:
     reason: str
     headers: Mapping[str, str]
     body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """An answer whose body is on its way: `chunks` gives it once, and raises TransportError when it breaks off."""
+
+    status: int
+    reason: str
+    headers: Mapping[str, str]
+    chunks: AsyncIterator[bytes]
 
 
 @dataclass(slots=True)
@@ -77,6 +88,12 @@ class Transport(Protocol):
         chunked. A 2xx that comes before the body has been handed to the operating system is a TransportError.
 
         Raises TransportError, SourceError from the body, UsageError for a proxy that is not spoken to.
+        """
+
+    def incoming(self, url: str, headers: Mapping[str, str]) -> AbstractAsyncContextManager[Incoming]:
+        """GET `url`; the body is read as it is asked for. No deadline for the whole, `timeout_s` for each piece.
+
+        Raises TransportError.
         """
 
     async def aclose(self) -> None: ...

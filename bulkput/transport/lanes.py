@@ -1,11 +1,12 @@
 """Which transport a request takes."""
 
 from collections.abc import Coroutine, Mapping
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 from bulkput.model import Body
 from bulkput.options import WireOptions
-from bulkput.transport.base import MAX_ANSWER, Answer, Transport, WireCount
+from bulkput.transport.base import MAX_ANSWER, Answer, Incoming, Transport, WireCount
 from bulkput.transport.proxies import Proxies
 from bulkput.transport.wire import WireTransport
 
@@ -43,6 +44,10 @@ class Lanes:
             return self._wire.request(method, url, headers, body, max_answer=max_answer)
         self._other = self._other or _aiohttp(self._options, self._user_agent, self.count)
         return self._other.request(method, url, headers, body, max_answer=max_answer)
+
+    def incoming(self, url: str, headers: Mapping[str, str]) -> AbstractAsyncContextManager[Incoming]:
+        self._other = self._other or _aiohttp(self._options, self._user_agent, self.count)
+        return self._other.incoming(url, headers)
 
     async def aclose(self) -> None:
         await self._wire.aclose()

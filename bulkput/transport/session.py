@@ -8,7 +8,7 @@ spread over all addresses of the host (aiohttp rotates through the resolver's an
 import asyncio
 import socket
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from contextlib import aclosing
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
@@ -22,7 +22,16 @@ from bulkput.errors import BulkputError
 from bulkput.model import Body
 from bulkput.options import WireOptions
 from bulkput.transport.addresses import Resolve
-from bulkput.transport.base import CONTINUE_S, MAX_ANSWER, RESENDS, Answer, TransportError, WireCount, length_of
+from bulkput.transport.base import (
+    CONTINUE_S,
+    MAX_ANSWER,
+    RESENDS,
+    Answer,
+    Incoming,
+    TransportError,
+    WireCount,
+    length_of,
+)
 from bulkput.transport.proxies import Proxies
 from bulkput.transport.tls import tls_context, why_not_connected
 
@@ -140,6 +149,27 @@ class SessionTransport:
         finally:
             await attempt.aclose()
 
+    @asynccontextmanager
+    async def incoming(self, url: str, headers: Mapping[str, str]) -> AsyncIterator[Incoming]:
+        waits = aiohttp.ClientTimeout(
+            total=None, sock_connect=self._options.connect_timeout_s, sock_read=self._options.timeout_s
+        )
+        try:
+            response = await self._session.get(
+                URL(url, encoded=True),
+                headers=dict(headers),
+                allow_redirects=False,
+                proxy=self._proxies.of(url),
+                timeout=waits,
+                trace_request_ctx=_Attempt(None, may_expect=False),
+            )
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            raise _transport_error(error) from error
+        try:
+            yield Incoming(response.status, response.reason or "", response.headers, _pieces(response))
+        finally:
+            response.close()  # what was read to its end has left the connection to others already
+
     async def aclose(self) -> None:
         await self._session.close()
 
@@ -230,6 +260,14 @@ class _Attempt:
             self.source_error = error
             raise
         self.is_pumped_out = True
+
+
+async def _pieces(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
+    try:
+        async for piece in response.content.iter_any():
+            yield piece
+    except (aiohttp.ClientError, OSError) as error:
+        raise _transport_error(error) from error
 
 
 async def _read_bounded(response: aiohttp.ClientResponse, limit: int) -> bytes:

@@ -6,7 +6,7 @@ import tempfile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulkput.stores.swift.store import mtime_text
+from bulkput.stores.swift.forms import mtime_text
 
 
 @given(st.integers(min_value=0, max_value=2**33 * 10**9))

@@ -1,22 +1,27 @@
 """One Swift container as a Store: exactly one PUT per object, proven by its MD5."""
 
 import asyncio
+import hashlib
 import json
-from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
 from bulkput.doing import doing
 from bulkput.errors import Denied, IntegrityError, StoreError, Unavailable, UsageError
 from bulkput.model import Body, Limits, ObjectHeaders, Prefix, RemoteObject, Segment, Stored
 from bulkput.payload.digest import DigestingBody
-from bulkput.policy.headers import overlaid
+from bulkput.payload.held import Held
+from bulkput.policy.original import is_md5
 from bulkput.stores.base import Destination, StoreContext
 from bulkput.stores.secrets import without_secrets
 from bulkput.stores.status import error_from_response, error_from_transport
+from bulkput.stores.swift import bulk
 from bulkput.stores.swift.auth import Account, Token, login_from
-from bulkput.transport.base import MAX_ANSWER, Answer, Transport, TransportError
+from bulkput.stores.swift.forms import described, large, listed, positive, render, section, segment
+from bulkput.transport.base import MAX_ANSWER, Answer, Incoming, Transport, TransportError
 
 Page = Sequence[RemoteObject | Prefix]
 
@@ -27,18 +32,18 @@ _MAX_PAGE_BYTES = 64 * 1024 * 1024
 
 _MAX_MANIFEST_BYTES = 32 * 1024 * 1024
 """Four times what Swift takes as a manifest (max_manifest_size): it tells more of each segment than it was told."""
-_META = "X-Object-Meta-"
 
 
 @dataclass(frozen=True, slots=True)
 class _Request:
-    """A request to the container, or to the object `key` in it."""
+    """A request to the container, to the object `key` in it, or to the account."""
 
     method: str
     key: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     query: str = ""
     max_answer: int = MAX_ANSWER
+    is_for_account: bool = False
 
 
 class SwiftStore:
@@ -97,7 +102,7 @@ class SwiftStore:
 
     async def put(self, key: str, body: Body, headers: ObjectHeaders) -> Stored:
         digesting = DigestingBody(body)
-        fields = _render(headers)
+        fields = render(headers)
         if body.md5 is not None:
             fields["ETag"] = body.md5
         made = self._made
@@ -132,10 +137,46 @@ class SwiftStore:
             start_after = page[-1].name
 
     async def delete(self, keys: Iterable[str]) -> None:
-        for key in keys:
+        every = tuple(keys)
+        most = (await self.ask_limits()).max_deletes if len(every) > 1 else 1
+        left = every if most == 1 else await self._delete_in_bulk(every, most)
+        for key in left:
             answer = await self._request("delete", _Request("DELETE", key))
             if answer.status not in (204, 404):
                 raise error_from_response("delete", key, answer)
+
+    async def _delete_in_bulk(self, keys: tuple[str, ...], most: int) -> tuple[str, ...]:
+        """Those that could not be removed so; one request each will tell why."""
+        failed: tuple[str, ...] = ()
+        for start in range(0, len(keys), most):
+            part = keys[start : start + most]
+            request = _Request(
+                "POST", headers=bulk.HEADERS, query=bulk.QUERY, max_answer=_MAX_PAGE_BYTES, is_for_account=True
+            )
+            answer = await self._request("delete", request, Held.of(bulk.request_body(self._container, part)))
+            if answer.status != 200:
+                raise error_from_response("delete", part[0], answer)
+            said = bulk.outcome(self._container, answer.body)
+            if said is None:
+                raise StoreError("delete", part[0], "the answer is not that of a bulk-delete", status=answer.status)
+            if said.failed:
+                failed += tuple(key for key, _ in said.failed)
+            elif said.status not in (200, 404):  # 404: none of them was there
+                whole = Answer(said.status, said.detail, answer.headers, said.detail.encode())
+                raise error_from_response("delete", part[0], whole)
+        return failed
+
+    async def copy(self, container: str, source: str, key: str, headers: ObjectHeaders) -> Stored:
+        """PUT with X-Copy-From (Swift API, "Copy object"): what is sent replaces what the object has."""
+        fields = render(headers) | {
+            "X-Copy-From": "/" + quote(container, safe="") + "/" + quote(source),
+            "Content-Length": "0",
+        }
+        answer = await self._request("copy", _Request("PUT", key, fields, "?multipart-manifest=get"))
+        if answer.status != 201:
+            raise error_from_response("copy", source if answer.status == 404 else key, answer)
+        etag = (answer.headers.get("ETag") or "").strip('"').lower() or None
+        return Stored(key, 0, etag, answer.headers.get("X-Trans-Id"))
 
     async def stat(self, key: str) -> RemoteObject | None:
         answer = await self._request("stat", _Request("HEAD", key))
@@ -143,7 +184,37 @@ class SwiftStore:
             return None
         if answer.status not in (200, 204):
             raise error_from_response("stat", key, answer)
-        return _described(key, answer.headers)
+        return described(key, answer.headers)
+
+    async def get(self, key: str) -> AsyncGenerator[bytes, None]:
+        token = await self._account.token()
+        for attempt in (1, 2):
+            async with self._incoming(key, token) as answer:
+                if answer.status in (401, 403) and attempt == 1 and (renewed := await self._account.renewed(token)):
+                    token = renewed
+                    continue
+                if answer.status != 200:
+                    raise error_from_response("get", key, Answer(answer.status, answer.reason, answer.headers, b""))
+                md5 = hashlib.md5(usedforsecurity=False)
+                try:
+                    async for chunk in answer.chunks:
+                        md5.update(chunk)
+                        yield chunk
+                except TransportError as error:
+                    raise error_from_transport("get", key, error, sent=token.fields) from None
+                etag = (answer.headers.get("ETag") or "").strip('"').lower()
+                if is_md5(etag) and large(answer.headers) is None and md5.hexdigest() != etag:
+                    raise IntegrityError("get", key, expected=etag, actual=md5.hexdigest(), status=200)
+                return
+
+    @asynccontextmanager
+    async def _incoming(self, key: str, token: Token) -> AsyncIterator[Incoming]:
+        url = f"{token.storage_url}{self._path(key)}"
+        try:
+            async with self._transport.incoming(url, token.fields) as answer:
+                yield answer
+        except TransportError as error:
+            raise error_from_transport("get", key, error, sent=token.fields) from None
 
     async def segments(self, key: str) -> tuple[Segment, ...]:
         """The manifest as it was written: what its segments have become since, only reading them would tell."""
@@ -152,8 +223,8 @@ class SwiftStore:
         if answer.status != 200:
             raise error_from_response("manifest", key, answer)
         try:
-            if _large(answer.headers) == "static":
-                return tuple(map(_segment, json.loads(answer.body)))
+            if large(answer.headers) == "static":
+                return tuple(map(segment, json.loads(answer.body)))
         except (ValueError, TypeError, KeyError):
             pass
         raise StoreError("manifest", key, "the answer is not the manifest of a large object", status=answer.status)
@@ -162,9 +233,11 @@ class SwiftStore:
         """`GET /info`, once; the defaults where a cluster hides it or answers nonsense."""
         if self._asked is None:
             info = await self._info()
+            swift, deletes = section(info, "swift"), section(info, "bulk_delete")
             self._asked = Limits(
-                max_name_bytes=_positive(info.get("max_object_name_length"), self.limits.max_name_bytes),
-                max_object_bytes=_positive(info.get("max_file_size"), self.limits.max_object_bytes),
+                max_name_bytes=positive(swift.get("max_object_name_length"), self.limits.max_name_bytes),
+                max_object_bytes=positive(swift.get("max_file_size"), self.limits.max_object_bytes),
+                max_deletes=positive(deletes.get("max_deletes_per_request"), self.limits.max_deletes),
             )
         return self._asked
 
@@ -177,24 +250,24 @@ class SwiftStore:
         if answer.status != 200:
             raise error_from_response("list", prefix or self._container, answer)
         try:
-            return [_listed(row) for row in json.loads(answer.body)]
+            return [listed(row) for row in json.loads(answer.body)]
         except (ValueError, TypeError, KeyError):
             raise StoreError("list", prefix, "the answer is not a JSON listing", status=answer.status) from None
 
     async def _info(self) -> Mapping[str, Any]:
-        """The cluster's `swift` section; empty where it cannot be had."""
+        """What the cluster tells of itself, by sections; empty where it cannot be had."""
         host = urlsplit((await self._account.token()).storage_url)
         try:
             answer = await self._transport.request("GET", f"{host.scheme}://{host.netloc}/info", {})
-            found = json.loads(answer.body)["swift"] if answer.status == 200 else {}
-        except (TransportError, ValueError, TypeError, KeyError):
+            found = json.loads(answer.body) if answer.status == 200 else {}
+        except (TransportError, ValueError):
             return {}
         return found if isinstance(found, dict) else {}
 
     async def _policy_hint(self, status: int) -> str:
         if status == 409:
             return f"container {self._container} exists with another storage policy than {self._policy!r}"
-        policies = (await self._info()).get("policies")
+        policies = section(await self._info(), "swift").get("policies")
         known = policies if isinstance(policies, list) else []
         names = ", ".join(str(policy.get("name")) for policy in known) or "the operator knows them"
         return f"the cluster has no storage policy {self._policy!r}; choose from: {names}"
@@ -212,10 +285,12 @@ class SwiftStore:
                 raise Denied(operation, request.key or self._container, hint, status=401)
         return answer
 
-    async def _send(self, operation: str, request: "_Request", token: Token, body: Body | None) -> Answer:
+    def _path(self, key: str | None) -> str:
         path = "/" + quote(self._container, safe="")
-        if request.key is not None:
-            path += "/" + quote(request.key)
+        return path if key is None else path + "/" + quote(key)
+
+    async def _send(self, operation: str, request: "_Request", token: Token, body: Body | None) -> Answer:
+        path = "" if request.is_for_account else self._path(request.key)
         url = f"{token.storage_url}{path}{request.query}"
         try:
             answer = await self._transport.request(
@@ -245,75 +320,3 @@ def _put_error(key: str, answer: Answer, sent_md5: str) -> StoreError:
     if answer.status == 202:
         error.detail = "the store has a newer version of this object"
     return error
-
-
-def _render(headers: ObjectHeaders) -> dict[str, str]:
-    """Swift's header names."""
-    rendered = {_META + name: value for name, value in headers.meta}
-    if headers.mtime_ns is not None:
-        rendered["X-Object-Meta-Mtime"] = mtime_text(headers.mtime_ns)
-    if headers.content_type:
-        rendered["Content-Type"] = headers.content_type
-    if headers.encoding:
-        rendered["Content-Encoding"] = headers.encoding
-    if headers.cache_control:
-        rendered["Cache-Control"] = headers.cache_control
-    if headers.expires_in_s is not None:
-        rendered["X-Delete-After"] = str(headers.expires_in_s)
-    return overlaid(rendered, headers.extra)
-
-
-def mtime_text(mtime_ns: int) -> str:
-    """swiftclient's form, `"%f" % os.path.getmtime(path)`, which `swift upload --changed` compares as text.
-
-    Computed as Python computes st_mtime, in floats: `mtime_ns / 1e9` rounds otherwise once in some hundred files.
-    """
-    seconds, nanoseconds = divmod(mtime_ns, 1_000_000_000)
-    return f"{seconds + 1e-9 * nanoseconds:f}"
-
-
-def _positive(value: object, otherwise: int) -> int:
-    return value if isinstance(value, int) and value > 0 else otherwise
-
-
-def _listed(row: Mapping[str, Any]) -> RemoteObject | Prefix:
-    if "subdir" in row:
-        return Prefix(row["subdir"])
-    return RemoteObject(
-        row["name"],
-        row["bytes"],
-        row.get("hash"),
-        row.get("content_type"),
-        row.get("last_modified"),
-        "static" if "slo_etag" in row else None,
-    )
-
-
-def _described(key: str, headers: Mapping[str, str]) -> RemoteObject:
-    """The answer to a HEAD. For a large object Content-Length is the whole's, and its ETag is no MD5 of bytes."""
-    etag, length = headers.get("ETag"), headers.get("Content-Length")
-    return RemoteObject(
-        name=key,
-        bytes=int(length) if length is not None else None,
-        hash=etag.strip('"') if etag else None,
-        content_type=headers.get("Content-Type"),
-        last_modified=headers.get("Last-Modified"),
-        large=_large(headers),
-        encoding=headers.get("Content-Encoding"),
-        meta=tuple(
-            (name[len(_META) :], value) for name, value in headers.items() if name.lower().startswith(_META.lower())
-        ),
-    )
-
-
-def _large(headers: Mapping[str, str]) -> Literal["static", "dynamic"] | None:
-    if headers.get("X-Static-Large-Object", "").lower() == "true":
-        return "static"
-    return "dynamic" if "X-Object-Manifest" in headers else None
-
-
-def _segment(row: Mapping[str, Any]) -> Segment:
-    """A row of a manifest: `range`, `sub_slo` and `data` mark those that are not one whole plain object."""
-    if "data" in row or "range" in row or row.get("sub_slo"):
-        return Segment(row.get("bytes", 0), None)
-    return Segment(row["bytes"], row["hash"])

@@ -1,0 +1,98 @@
+"""What cp, mv and rm have in common: their flags, and how they show what they do."""
+
+import json
+import os
+from collections.abc import Callable, Coroutine
+from functools import wraps
+from typing import Any
+
+import click
+
+from bulkput.cli.output import flush, write_line
+from bulkput.cli.values import Concurrency, Seconds
+from bulkput.engine.changes import Change, Changes, Done
+from bulkput.engine.stop import Stop
+from bulkput.errors import NotFound, Unsupported, UsageError, printable
+from bulkput.events import Event
+from bulkput.options import RetryOptions, WireOptions
+from bulkput.report.lines import count_text, event_line, size_text
+
+_VERBS = {Done.COPIED: "copied", Done.MOVED: "moved", Done.REMOVED: "removed"}
+
+
+class View:
+    """Lines on stdout for what is done, on stderr for what is not."""
+
+    def __init__(self, verb: str, *, is_verbose: bool, as_json: bool) -> None:
+        """`verb` is what a dry run would do."""
+        self._verb = verb
+        self._is_verbose = is_verbose
+        self._as_json = as_json
+
+    def change(self, change: Change) -> None:
+        if self._as_json:
+            write_line(json.dumps(change.as_json()))
+        elif change.done is Done.WOULD:
+            write_line(f"would {self._verb}: {_names(change)}")
+        elif change.done is Done.FAILED:
+            click.echo(f"failed: {change.error}", err=True)
+        elif self._is_verbose:
+            write_line(f"{_VERBS[change.done]}: {_names(change)}")
+
+    def event(self, event: Event) -> None:
+        if (line := event_line(event, verbose=False)) is not None:
+            click.echo(line, err=True)
+
+    def passing(self) -> None:
+        click.echo("no copy by the store between these two: the bytes pass through this machine", err=True)
+
+    def run(self, main: Callable[[Stop], Coroutine[Any, Any, Changes]], *, what: str) -> int:
+        """To the end, with the numbers; the exit code. `what` was done to the objects."""
+        from bulkput.cli.loop import run_stoppable  # noqa: PLC0415 - asyncio
+
+        try:
+            changes = run_stoppable(main, at_exit=_nothing)
+        except NotFound as error:
+            click.echo(f"bulkput: {printable(str(error))}", err=True)
+            return 1
+        except Unsupported as error:
+            raise UsageError(str(error)) from None
+        if self._as_json:
+            write_line(json.dumps(changes.as_json()))
+        flush()
+        done = f"would be {what}" if changes.is_dry else what
+        failed = f", {count_text(changes.failed)} failed" if changes.failed else ""
+        click.echo(
+            f"{count_text(changes.done)} {done}{failed}, {size_text(changes.bytes)}; "
+            f"{count_text(sum(changes.requests.values()))} requests in {changes.elapsed_s:.1f} s",
+            err=True,
+        )
+        return changes.exit_code
+
+
+def change_options(verb: Callable[..., int]) -> Callable[..., int]:
+    """--dry-run, -v, --json and those of the connection; the last as `wire` and `retry`."""
+
+    @click.option("--dry-run", "is_dry", is_flag=True, help="Print what would be done, on stdout; change nothing.")
+    @click.option("-v", "--verbose", "is_verbose", is_flag=True, help="A line on stdout for each object.")
+    @click.option("--json", "as_json", is_flag=True, help="One JSON object per object on stdout, the numbers last.")
+    @click.option("--concurrency", type=Concurrency(), default="auto", show_default=True, help="Requests in flight.")
+    @click.option("--retries", type=click.IntRange(0), default=RetryOptions().retries, show_default=True)
+    @click.option("--timeout", type=Seconds(0.1, 86_400), default=WireOptions().timeout_s, show_default=True)
+    @click.option("--insecure", is_flag=True, help="Do not verify TLS certificates.")
+    @wraps(verb)
+    def with_options(*, concurrency: int | None, retries: int, timeout: float, insecure: bool, **others: Any) -> int:
+        wire = WireOptions(
+            concurrency=concurrency, timeout_s=timeout, verify_tls=not insecure, ca_file=os.environ.get("OS_CACERT")
+        )
+        return verb(wire=wire, retry=RetryOptions(retries=retries), **others)
+
+    return with_options
+
+
+def _names(change: Change) -> str:
+    return printable(change.name) + (f" -> {printable(change.to)}" if change.to is not None else "")
+
+
+def _nothing() -> None:
+    """Nothing to tidy."""

@@ -1,0 +1,59 @@
+"""`bulkput rm URL`"""
+
+import sys
+
+import click
+
+from bulkput.cli.changes import View, change_options
+from bulkput.errors import UsageError, printable
+from bulkput.options import RetryOptions, WireOptions
+
+
+@click.command()
+@click.argument("url")
+@click.option("-r", "--recursive", "is_recursive", is_flag=True, help="All that lies below URL, and URL itself.")
+@click.option("--yes", is_flag=True, help="Do not ask; -r asks on a terminal, and wants this elsewhere.")
+@change_options
+def rm(
+    url: str,
+    *,
+    is_recursive: bool,
+    yes: bool,
+    is_dry: bool,
+    is_verbose: bool,
+    as_json: bool,
+    wire: WireOptions,
+    retry: RetryOptions,
+) -> int:
+    """Remove the object URL: swift://CONTAINER/NAME. With -r all that lies below it as a directory.
+
+    \b
+    bulkput rm swift://artifacts/build-41/report.html
+    bulkput rm -r --yes swift://artifacts/build-41
+
+    A thousand objects by one request where the store has bulk-delete, else one request each, many at once. The
+    container stays. Of a large object the manifest is removed; its segments are objects of their own.
+
+    Exit codes: 0 removed, 1 something could not be, or was not there, 2 usage, 3 the store failed, 130 interrupted.
+    """
+    if is_recursive and not (yes or is_dry):
+        if not sys.stdin.isatty():
+            raise UsageError("rm -r wants --yes where no terminal is there to ask on; --dry-run shows what it would do")
+        if not click.confirm(f"Remove everything below {printable(url)}?", err=True):
+            return 1
+    view = View("remove", is_verbose=is_verbose, as_json=as_json)
+    from bulkput.engine.remove import remove  # noqa: PLC0415 - brings aiohttp
+
+    return view.run(
+        lambda stop: remove(
+            url,
+            is_recursive=is_recursive,
+            is_dry=is_dry,
+            wire=wire,
+            retry=retry,
+            on_change=view.change,
+            on_event=view.event,
+            stop=stop,
+        ),
+        what="removed",
+    )

@@ -1,0 +1,53 @@
+"""Where the objects of a copy go.
+
+| SRC          | DST              | `a/x` goes to            |
+|--------------|------------------|--------------------------|
+| `c/a/x`      | `d/b`            | `b`                      |
+| `c/a/x`      | `d/b/`           | `b/x`                    |
+| `c/a/x`      | `d`              | `x`                      |
+| `c/a`, `-r`  | `d/b` or `d/b/`  | `b/x`                    |
+| `c/a`, `-r`  | `d`              | `x`                      |
+| `c`, `-r`    | `d/b`            | `b/a/x`                  |
+
+The containers differ here; within one, neither may lie within the other. A directory gives its contents, as with
+`upload`; it ends at a slash, so that `c/a` does not mean `c/ab`.
+"""
+
+from dataclasses import dataclass
+
+from bulkput.errors import UsageError
+from bulkput.policy.naming import joined_prefix
+
+
+@dataclass(frozen=True, slots=True)
+class Rename:
+    """From which names to which: all that begin with `old`, or, of one object, `old` itself."""
+
+    old: str
+    new: str
+    is_recursive: bool
+
+    def of(self, key: str) -> str:
+        """The name that the object `key` gets."""
+        return self.new + key.removeprefix(self.old)
+
+
+def rename_of(source: str, target: str, *, is_recursive: bool, is_same_container: bool) -> Rename:
+    """For the prefixes of SRC and DST. Raises UsageError for a copy onto itself, or into what is being copied."""
+    if not is_recursive and (not source or source.endswith("/")):
+        raise UsageError("this names no object but what lies below it: copy that with -r")
+    if is_recursive:
+        rename = Rename(joined_prefix(source), joined_prefix(target), is_recursive)
+    else:
+        is_directory = not target or target.endswith("/")
+        rename = Rename(source, target + source.rpartition("/")[2] if is_directory else target, is_recursive)
+    if is_same_container and rename.old == rename.new:
+        raise UsageError("source and destination are the same")
+    if is_same_container and is_recursive and rename.new.startswith(rename.old):
+        raise UsageError("the destination lies within the source: what is copied would be copied again")
+    if is_same_container and is_recursive and rename.old.startswith(rename.new):
+        # a/b/b/x would become a/b/x, perhaps before that has become a/x.
+        raise UsageError(
+            "the source lies within the destination: one object might replace another; copy it elsewhere first"
+        )
+    return rename

@@ -1,0 +1,86 @@
+"""What Swift calls things: header fields of a PUT, rows of a listing, the answer to a HEAD, manifests, /info."""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from bulkput.model import ObjectHeaders, Prefix, RemoteObject, Segment
+from bulkput.policy.headers import overlaid
+
+META = "X-Object-Meta-"
+
+
+def render(headers: ObjectHeaders) -> dict[str, str]:
+    """Swift's header names."""
+    rendered = {META + name: value for name, value in headers.meta}
+    if headers.mtime_ns is not None:
+        rendered["X-Object-Meta-Mtime"] = mtime_text(headers.mtime_ns)
+    if headers.content_type:
+        rendered["Content-Type"] = headers.content_type
+    if headers.encoding:
+        rendered["Content-Encoding"] = headers.encoding
+    if headers.cache_control:
+        rendered["Cache-Control"] = headers.cache_control
+    if headers.expires_in_s is not None:
+        rendered["X-Delete-After"] = str(headers.expires_in_s)
+    return overlaid(rendered, headers.extra)
+
+
+def mtime_text(mtime_ns: int) -> str:
+    """swiftclient's form, `"%f" % os.path.getmtime(path)`, which `swift upload --changed` compares as text.
+
+    Computed as Python computes st_mtime, in floats: `mtime_ns / 1e9` rounds otherwise once in some hundred files.
+    """
+    seconds, nanoseconds = divmod(mtime_ns, 1_000_000_000)
+    return f"{seconds + 1e-9 * nanoseconds:f}"
+
+
+def section(info: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    found = info.get(name)
+    return found if isinstance(found, dict) else {}
+
+
+def positive(value: object, otherwise: int) -> int:
+    return value if isinstance(value, int) and value > 0 else otherwise
+
+
+def listed(row: Mapping[str, Any]) -> RemoteObject | Prefix:
+    if "subdir" in row:
+        return Prefix(row["subdir"])
+    return RemoteObject(
+        row["name"],
+        row["bytes"],
+        row.get("hash"),
+        row.get("content_type"),
+        row.get("last_modified"),
+        "static" if "slo_etag" in row else None,
+    )
+
+
+def described(key: str, headers: Mapping[str, str]) -> RemoteObject:
+    """The answer to a HEAD. For a large object Content-Length is the whole's, and its ETag is no MD5 of bytes."""
+    etag, length = headers.get("ETag"), headers.get("Content-Length")
+    return RemoteObject(
+        name=key,
+        bytes=int(length) if length is not None else None,
+        hash=etag.strip('"') if etag else None,
+        content_type=headers.get("Content-Type"),
+        last_modified=headers.get("Last-Modified"),
+        large=large(headers),
+        encoding=headers.get("Content-Encoding"),
+        meta=tuple(
+            (name[len(META) :], value) for name, value in headers.items() if name.lower().startswith(META.lower())
+        ),
+    )
+
+
+def large(headers: Mapping[str, str]) -> Literal["static", "dynamic"] | None:
+    if headers.get("X-Static-Large-Object", "").lower() == "true":
+        return "static"
+    return "dynamic" if "X-Object-Manifest" in headers else None
+
+
+def segment(row: Mapping[str, Any]) -> Segment:
+    """A row of a manifest: `range`, `sub_slo` and `data` mark those that are not one whole plain object."""
+    if "data" in row or "range" in row or row.get("sub_slo"):
+        return Segment(row.get("bytes", 0), None)
+    return Segment(row["bytes"], row["hash"])

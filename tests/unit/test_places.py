@@ -1,0 +1,69 @@
+"""Where the objects of a copy go."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bulkput.errors import UsageError
+from bulkput.policy.places import rename_of
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "is_recursive", "key", "becomes"),
+    [
+        ("a/x", "b", False, "a/x", "b"),
+        ("a/x", "b/", False, "a/x", "b/x"),
+        ("a/x", "", False, "a/x", "x"),
+        ("x", "x/", False, "x", "x/x"),
+        ("a", "b", True, "a/x", "b/x"),
+        ("a/", "b/", True, "a/x", "b/x"),
+        ("a", "", True, "a/d/x", "d/x"),
+        ("", "b", True, "a/x", "b/a/x"),
+        ("a", "ab", True, "a/a/x", "ab/a/x"),
+    ],
+)
+def test_names_go_where_the_table_says(source: str, target: str, is_recursive: bool, key: str, becomes: str) -> None:
+    """From one container to another."""
+    rename = rename_of(source, target, is_recursive=is_recursive, is_same_container=False)
+    assert rename.of(key) == becomes
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "is_recursive"),
+    [
+        ("a", "a", False),
+        ("d/a", "d/", False),
+        ("a", "a", True),
+        ("a", "a/", True),
+        ("a", "a/b", True),
+        ("", "b", True),
+        ("a/b", "a", True),
+    ],
+)
+def test_a_copy_onto_itself_or_into_itself_is_refused(source: str, target: str, is_recursive: bool) -> None:
+    """In one container; in another it is just a copy."""
+    with pytest.raises(UsageError):
+        rename_of(source, target, is_recursive=is_recursive, is_same_container=True)
+    assert rename_of(source, target, is_recursive=is_recursive, is_same_container=False)
+
+
+@pytest.mark.parametrize("source", ["", "a/"])
+def test_what_lies_below_a_name_wants_r(source: str) -> None:
+    """One object has a name of its own."""
+    with pytest.raises(UsageError, match="-r"):
+        rename_of(source, "b", is_recursive=False, is_same_container=False)
+
+
+parts = st.text(st.sampled_from("ab/"), max_size=4)
+
+
+@given(parts, parts, st.sets(parts, max_size=6))
+def test_two_objects_never_become_one(source: str, target: str, names: set[str]) -> None:
+    """And none becomes one that is still to be copied."""
+    try:
+        rename = rename_of(source, target, is_recursive=True, is_same_container=True)
+    except UsageError:
+        return
+    copied = {name for name in names if name.startswith(rename.old)}
+    assert len({rename.of(name) for name in copied}) == len(copied)
+    assert all(not rename.of(name).startswith(rename.old) for name in copied)
