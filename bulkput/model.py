@@ -183,10 +183,11 @@ class RemoteObject:
 @dataclass(frozen=True, slots=True)
 class Segment:
     """A part of a static large object, in its manifest's words; `md5` is None where that is no whole plain object
-    (a range of one, a large object itself, bytes in the manifest)."""
+    (a range of one, a large object itself, bytes in the manifest). `path`: CONTAINER/OBJECT, where it is one."""
 
     bytes: int
     md5: str | None
+    path: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

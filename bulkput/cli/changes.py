@@ -61,7 +61,8 @@ class View:
             write_line(json.dumps(changes.as_json()))
         flush()
         done = f"would be {what}" if changes.is_dry else what
-        failed = f", {count_text(changes.failed)} failed" if changes.failed else ""
+        failed = f", {count_text(changes.gone)} were gone already" if changes.gone else ""
+        failed += f", {count_text(changes.failed)} failed" if changes.failed else ""
         click.echo(
             f"{count_text(changes.done)} {done}{failed}, {size_text(changes.bytes)}; "
             f"{count_text(sum(changes.requests.values()))} requests in {changes.elapsed_s:.1f} s",

@@ -19,6 +19,8 @@ class Done(StrEnum):
     COPIED = "copied"
     MOVED = "moved"
     REMOVED = "removed"
+    GONE = "gone"
+    """It was listed, and is not there: it has expired, say, and the listing lags behind. Nothing to do."""
     FAILED = "failed"
     WOULD = "would"
     """A dry run: what a run would do."""
@@ -48,6 +50,7 @@ class Changes:
     """A run in numbers. `bytes` are those of the objects; `requests` are counted on the wire, by method."""
 
     done: int
+    gone: int
     failed: int
     bytes: int
     is_dry: bool
@@ -71,6 +74,7 @@ class Changes:
         return {
             "event": "finished",
             "done": self.done,
+            "gone": self.gone,
             "failed": self.failed,
             "bytes": self.bytes,
             "dry_run": self.is_dry,
@@ -88,14 +92,18 @@ class ChangeTally:
     stop: Stop
     give_up: GiveUp
     done: int = 0
+    gone: int = 0
     failed: int = 0
     bytes: int = 0
     failures: list[Change] = field(default_factory=list)
 
     def add(self, change: Change) -> None:
-        """Something was done, or would be."""
-        self.done += 1
-        self.bytes += change.size or 0
+        """Something was done, or would be, or was found done."""
+        if change.done is Done.GONE:
+            self.gone += 1
+        else:
+            self.done += 1
+            self.bytes += change.size or 0
         self.give_up.succeeded()
         self.tell(change)
 
@@ -111,6 +119,7 @@ class ChangeTally:
     def changes(self, requests: Mapping[str, int], elapsed_s: float, *, is_dry: bool) -> Changes:
         return Changes(
             done=self.done,
+            gone=self.gone,
             failed=self.failed,
             bytes=self.bytes,
             is_dry=is_dry,

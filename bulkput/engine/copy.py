@@ -17,19 +17,26 @@ from functools import partial
 from bulkput import events as ev
 from bulkput.engine.changes import Change, Changes, ChangeTally, Done, OnChange
 from bulkput.engine.pool import pool
-from bulkput.engine.remove import MOST, Remover
+from bulkput.engine.remove import Remover, listed, row_of
 from bulkput.engine.run import open_store
 from bulkput.engine.stop import Stop
-from bulkput.errors import BulkputError, IntegrityError, NotFound, Stopped, StoreError, Unsupported
+from bulkput.errors import (
+    BulkputError,
+    IntegrityError,
+    NotFound,
+    Stopped,
+    StoreError,
+    Unsupported,
+    UsageError,
+    printable,
+)
 from bulkput.model import Fields, ObjectHeaders, RemoteObject
 from bulkput.options import HeaderOptions, RetryOptions, StopRules, WireOptions
 from bulkput.policy.original import is_md5
 from bulkput.policy.places import Rename, rename_of
 from bulkput.policy.retry import GiveUp
-from bulkput.stores.base import Copies, Destination, Reads, Store
-
-_NOTHING = "d41d8cd98f00b204e9800998ecf8427e"
-"""MD5 of nothing."""
+from bulkput.stores.base import Copies, Destination, Manifests, Reads, Store
+from bulkput.stores.wrappers import Retrying
 
 
 async def copy(
@@ -53,7 +60,8 @@ async def copy(
     Type, metadata and the other fields of each object come along; what `headers` has replaces them. The container of
     the destination is made if it is not there. `on_passing` is told when the bytes pass through here.
 
-    Raises UsageError: a wrong URL, missing credentials, a copy onto itself. Raises NotFound where there is no source.
+    Raises UsageError: a wrong URL, missing credentials, a copy onto itself, a move of segments away from their
+    manifest. Raises NotFound where there is no source.
     """
     stop, wire, emit = stop or Stop(), wire or WireOptions(), on_event or _ignore
     stop.report_to(emit)
@@ -64,27 +72,55 @@ async def copy(
     started = time.monotonic()
     requests: Counter[str] = Counter()
     opened = partial(open_store, wire=wire, retry=retry, emit=emit, brake=stop, environ=environ)
-    async with opened(source) as (old, counted), opened(destination) as (new, count):
+    async with opened(source) as (old, counted), opened(destination, headers=headers) as (new, count):
+        container = here.root if there.scheme == here.scheme else None
         copier = _Copier(
             old,
             new,
-            container=there.root if there.scheme == here.scheme else None,
+            container=container,
             rename=rename,
             headers=_replacing(headers or HeaderOptions()),
             on_passing=on_passing or _nothing,
         )
         mover = Remover(old, tally, moved_to=copier.name) if is_move else None
         try:
+            if is_move and is_recursive:
+                await _refuse_to_part(old, there, rename, stop)
             await _Run(copier, mover, tally, is_dry=is_dry).run(rename, wire.start)
         except Stopped:
             pass
         except (NotFound, Unsupported):
             raise
-        except StoreError as error:
+        except StoreError as error:  # of the new container, of the store's limits
             stop.pull(ev.Stopping(str(error), ev.StopCause.STORE))
         requests.update(counted.requests)
         requests.update(count.requests)
     return tally.changes(requests, time.monotonic() - started, is_dry=is_dry)
+
+
+async def _refuse_to_part(store: Store, source: Destination, rename: Rename, stop: Stop) -> None:
+    """A look at all that is to be moved, before anything is: manifests name their segments by where they are now.
+
+    Raises UsageError: a large object whose segments would be moved away from it.
+    """
+    below = f"{source.root}/{rename.old}"
+    async with aclosing(listed(store, rename.old, stop)) as rows:
+        async for row in rows:
+            is_large = row.large == "static"
+            if not is_large and row.bytes == 0 and row.content_type != "application/directory":
+                head = await store.stat(row.name)
+                if head is not None and head.large == "dynamic":
+                    raise UsageError(
+                        f"{printable(row.name)} is a dynamic large object, whose segments may be among what is moved:"
+                        " nothing was moved; use cp, or move its segments apart from it"
+                    )
+            if is_large and isinstance(store, Manifests):
+                parts = await store.segments(row.name)
+                if any(part.path is not None and part.path.startswith(below) for part in parts):
+                    raise UsageError(
+                        f"{printable(row.name)} is a large object whose segments lie below {source}: its manifest would"
+                        " lose them. Nothing was moved; use cp"
+                    )
 
 
 class _Copier:
@@ -100,58 +136,76 @@ class _Copier:
         headers: ObjectHeaders,
         on_passing: Callable[[], None],
     ) -> None:
-        """`container` is that of `old`, as `new` knows it; None where the two are different kinds of stores."""
+        """`container` is that of `new`, as `old` knows it; None where the two are different kinds of stores."""
         self.old = old
         self.new = new
         self._container = container
         self._rename = rename
         self._headers = headers
         self._on_passing = on_passing
-        if container is None:
-            on_passing()
+        self._is_told = False
 
     def name(self, row: RemoteObject) -> str:
         """The one that it gets."""
         return self._rename.of(row.name)
 
-    async def copy(self, row: RemoteObject) -> None:
-        """Returns when the copy is proven. Raises StoreError, SourceError, Stopped."""
-        if self._container is not None:
-            try:
-                await self._by_the_store(self._container, row)
-            except Unsupported:
-                if self._container is not None:
+    async def copy(self, row: RemoteObject, *, is_move: bool) -> bool:
+        """True when the copy is there and proven, False when the object itself is no longer there.
+
+        Raises StoreError, Stopped.
+        """
+        try:
+            if self._container is not None:
+                try:
+                    await self._by_the_store(self._container, row)
+                except Unsupported:
                     self._container = None
-                    self._on_passing()
-            else:
-                return
-        await self._through_here(row)
+                else:
+                    return True
+            if not self._is_told:
+                self._is_told = True
+                self._on_passing()
+            await self._through_here(row, is_move=is_move)
+        except NotFound:
+            if await row_of_itself(self.old, row.name) is not None:
+                raise  # it is the destination that is not there
+            return False
+        return True
 
     async def _by_the_store(self, container: str, row: RemoteObject) -> None:
-        if not isinstance(self.new, Copies):
+        if not isinstance(self.old, Copies):
             raise Unsupported("copy", row.name, "this store copies nothing by itself")
-        stored = await self.new.copy(container, row.name, self.name(row), self._headers)
+        stored = await self.old.copy(row.name, container, self.name(row), self._headers, row.bytes or 0)
         if stored.etag == (row.hash or "").lower():
             return
-        if stored.etag == _NOTHING and row.bytes:
-            raise Unsupported("copy", row.name, "the store took the copy for an empty object")
-        # Of a manifest the listing has the MD5 of its text; and a source may have been written to since.
+        # Of a manifest the listing has the MD5 of its text, of a link that of nothing; or it was written to since.
         head = await self.old.stat(row.name)
-        expected = head.hash if head is not None else None
-        if expected is None or stored.etag != expected.lower():
+        copied = await self.new.stat(self.name(row))
+        if head is None and copied is None and row.bytes == 0:  # a link that leads nowhere, there as here
+            return
+        if head is None or copied is None or (head.hash, head.bytes) != (copied.hash, copied.bytes):
+            expected = head.hash if head is not None else None
             raise IntegrityError("copy", stored.key, expected=expected, actual=stored.etag, status=201)
 
-    async def _through_here(self, row: RemoteObject) -> None:
+    async def _through_here(self, row: RemoteObject, *, is_move: bool) -> None:
         head = await self.old.stat(row.name)
         if head is None:
             raise NotFound("copy", row.name, "it was listed, and is gone")
+        if not self.new.keeps_metadata and (head.encoding or (is_move and _is_told_more(head))):
+            what = "Content-Encoding" if head.encoding else "metadata"
+            raise Unsupported("copy", row.name, f"it has {what}, which the destination does not keep")
         headers = replace(
             self._headers,
             content_type=self._headers.content_type or head.content_type,
             encoding=head.encoding,
             meta=_overlaid(head.meta, self._headers.meta),
         )
-        await self.new.put(self.name(row), _Remote(self.old, head), headers)
+        body = _Remote(self.old.once if isinstance(self.old, Retrying) else self.old, head)
+        stored = await self.new.put(self.name(row), body, headers)
+        if stored.etag is None:  # the store proves nothing: at least it is as long
+            copied = await self.new.stat(self.name(row))
+            if copied is None or copied.bytes != stored.size:
+                raise IntegrityError("copy", stored.key, expected=head.hash, actual=None, status=201)
 
 
 class _Run:
@@ -164,22 +218,19 @@ class _Run:
         self._is_dry = is_dry
         self._copied: list[RemoteObject] = []
         """Of a move: what can be removed."""
-        self._batch = 1
 
     async def run(self, rename: Rename, workers: int) -> None:
-        """Raises NotFound: there is nothing to copy. Raises StoreError: of the listing, of the new container."""
+        """Raises NotFound: there is nothing to copy. Raises StoreError: of the new container."""
         if not self._is_dry:
             await self._copier.new.prepare()
-        if self._mover is not None:
-            self._batch = min(MOST, (await self._copier.old.ask_limits()).max_deletes)
+            if self._mover is not None:
+                await self._mover.prepare()
         found = 0
         async with (
             pool(self._take, workers=workers, backlog=workers) as copiers,
             aclosing(self._rows(rename)) as rows,
         ):
             async for row in rows:
-                if self._tally.stop.is_pulled:
-                    break
                 found += 1
                 await copiers.submit(row)
         if self._mover is not None and self._copied:
@@ -189,13 +240,12 @@ class _Run:
 
     async def _rows(self, rename: Rename) -> AsyncGenerator[RemoteObject, None]:
         if not rename.is_recursive:
-            if (row := await self._copier.old.stat(rename.old)) is not None:
+            if (row := await row_of(self._copier.old, rename.old)) is not None:
                 yield row
             return
-        async with aclosing(self._copier.old.list(rename.old)) as listing:
-            async for item in listing:
-                if isinstance(item, RemoteObject):
-                    yield item
+        async with aclosing(listed(self._copier.old, rename.old, self._tally.stop)) as rows:
+            async for row in rows:
+                yield row
 
     async def _take(self, row: RemoteObject) -> None:
         tally, to = self._tally, self._copier.name(row)
@@ -204,19 +254,21 @@ class _Run:
             return
         try:
             tally.stop.check()
-            await self._copier.copy(row)
+            is_there = await self._copier.copy(row, is_move=self._mover is not None)
         except Stopped:
             return
         except BulkputError as error:
             tally.fail(Change(Done.FAILED, row.name, to, row.bytes, error), error)
             return
-        if self._mover is None:
+        if not is_there:
+            tally.add(Change(Done.GONE, row.name, None, row.bytes))
+        elif self._mover is None:
             tally.add(Change(Done.COPIED, row.name, to, row.bytes))
-            return
-        self._copied.append(row)
-        if len(self._copied) >= self._batch:
-            batch, self._copied = tuple(self._copied), []
-            await self._mover.remove(batch)
+        else:
+            self._copied.append(row)
+            if len(self._copied) >= self._mover.batch:
+                batch, self._copied = tuple(self._copied), []
+                await self._mover.remove(batch)
 
 
 class _Remote:
@@ -229,13 +281,26 @@ class _Remote:
         self._key = head.name
         self.size = head.bytes
         self.length_hint = head.bytes or 0
-        self.md5 = head.hash if head.large is None and is_md5(head.hash) else None
+        self.md5 = head.hash.lower() if head.large is None and head.hash and is_md5(head.hash) else None
 
     def chunks(self) -> AsyncGenerator[bytes, None]:
         """Raises StoreError."""
         if not isinstance(self._store, Reads):
             raise Unsupported("get", self._key, "this store gives no objects back")
         return self._store.get(self._key)
+
+
+async def row_of_itself(store: Store, key: str) -> RemoteObject | None:
+    """What the store says of the object now; None when it is gone, whatever the listing has."""
+    try:
+        return await store.stat(key)
+    except NotFound:
+        return None
+
+
+def _is_told_more(head: RemoteObject) -> bool:
+    """Whether it has metadata besides its mtime."""
+    return any(name.lower() != "mtime" for name, _ in head.meta)
 
 
 def _replacing(headers: HeaderOptions) -> ObjectHeaders:

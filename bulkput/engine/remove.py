@@ -7,20 +7,20 @@ Where the store has no bulk-delete a batch is one object, and as many are remove
 
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import aclosing, suppress
 
 from bulkput import events as ev
 from bulkput.engine.changes import Change, Changes, ChangeTally, Done, OnChange
 from bulkput.engine.pool import pool
 from bulkput.engine.run import open_store
 from bulkput.engine.stop import Stop
-from bulkput.errors import NotFound, Stopped, StoreError, UsageError
+from bulkput.errors import NotFound, Stopped, StoreError, Unsupported, UsageError
 from bulkput.model import RemoteObject
 from bulkput.options import RetryOptions, StopRules, WireOptions
 from bulkput.policy.naming import joined_prefix
 from bulkput.policy.retry import GiveUp
-from bulkput.stores.base import Destination, Store
+from bulkput.stores.base import Deletes, Destination, Store
 
 Batch = tuple[RemoteObject, ...]
 MOST = 1_000
@@ -56,14 +56,8 @@ async def remove(
     requests: Mapping[str, int] = Counter()
     async with open_store(url, wire=wire, retry=retry, emit=emit, brake=stop, environ=environ) as (store, count):
         requests = count.requests
-        try:
+        with suppress(Stopped):
             await Remover(store, tally, is_dry=is_dry).run(target.prefix, wire.start, is_recursive=is_recursive)
-        except Stopped:
-            pass
-        except NotFound:
-            raise
-        except StoreError as error:  # of the listing
-            stop.pull(ev.Stopping(str(error), ev.StopCause.STORE))
     return tally.changes(requests, time.monotonic() - started, is_dry=is_dry)
 
 
@@ -83,57 +77,128 @@ class Remover:
         self._tally = tally
         self._is_dry = is_dry
         self._moved_to = moved_to
+        self.batch = 1
+        """Objects that are best removed at once."""
+
+    async def prepare(self) -> None:
+        """Ask the store how many it removes at once. Raises StoreError."""
+        self.batch = 1 if self._is_dry else min(MOST, (await self._store.ask_limits()).max_deletes)
 
     async def run(self, prefix: str, workers: int, *, is_recursive: bool) -> None:
-        """Raises NotFound: nothing is there. Raises StoreError: of the listing."""
-        found = 0
-        size = min(MOST, (await self._store.ask_limits()).max_deletes) if is_recursive and not self._is_dry else 1
-        async with pool(self.remove, workers=workers, backlog=workers) as removers:
-            if prefix and not prefix.endswith("/") and (row := await self._store.stat(prefix)) is not None:
+        """Raises NotFound: nothing is there."""
+        tally, found = self._tally, 0
+        if is_recursive:
+            await self.prepare()
+        # A batch more than there are workers: a thousand rows are half a megabyte.
+        async with pool(self.remove, workers=workers, backlog=1) as removers:
+            if prefix and not prefix.endswith("/") and (row := await row_of(self._store, prefix)) is not None:
                 found += 1
                 await removers.submit((row,))
             batch: list[RemoteObject] = []
             if is_recursive:
-                async with aclosing(self._store.list(joined_prefix(prefix))) as listing:
-                    async for item in listing:
-                        if self._tally.stop.is_pulled:
-                            break
-                        if isinstance(item, RemoteObject):
-                            found += 1
-                            batch.append(item)
-                        if len(batch) == size:
+                async with aclosing(listed(self._store, joined_prefix(prefix), tally.stop)) as rows:
+                    async for row in rows:
+                        found += 1
+                        batch.append(row)
+                        if len(batch) >= self.batch:
                             await removers.submit(tuple(batch))
                             batch.clear()
             if batch:
                 await removers.submit(tuple(batch))
-        if not found and not self._tally.stop.is_pulled:
+        if not found and not tally.stop.is_pulled:
             raise NotFound("remove", prefix, "there is nothing of that name")
 
     async def remove(self, batch: Batch) -> None:
         """Each is told."""
-        tally = self._tally
         try:
-            tally.stop.check()
-            if not self._is_dry:
-                await self._store.delete([row.name for row in batch])
+            self._tally.stop.check()
+            left = frozenset() if self._is_dry else await self._left(batch)
         except Stopped:
+            self._not_removed(batch)
             return
         except StoreError as error:
-            await self._fail(batch, error)
-            return
-        for row in batch:
-            to = self._moved_to(row) if self._moved_to is not None else None
-            done = Done.WOULD if self._is_dry else Done.REMOVED if to is None else Done.MOVED
-            tally.add(Change(done, row.name, to, row.bytes))
-
-    async def _fail(self, batch: Batch, error: StoreError) -> None:
-        """One of them could not be removed: which, the others tell by going alone."""
-        if len(batch) == 1 or error.stops_run:
             for row in batch:
-                self._tally.fail(Change(Done.FAILED, row.name, None, row.bytes, error), error)
+                self._fail(row, error)
             return
         for row in batch:
-            await self.remove((row,))
+            if row.name in left:
+                await self._remove_one(row)
+            else:
+                self._told(row)
+
+    async def _left(self, batch: Batch) -> frozenset[str]:
+        """What many at once could not remove. Once that has failed, no more is tried so."""
+        names = tuple(row.name for row in batch)
+        if len(batch) == 1:
+            return frozenset(names)
+        try:
+            left = frozenset(await self._store.delete_many(names)) if isinstance(self._store, Deletes) else names
+        except Unsupported:
+            left = frozenset(names)
+        if left:
+            self.batch = 1
+        return frozenset(left)
+
+    async def _remove_one(self, row: RemoteObject) -> None:
+        try:
+            self._tally.stop.check()
+            await self._store.delete((row.name,))
+        except Stopped:
+            self._not_removed((row,))
+        except StoreError as error:
+            self._fail(row, error)
+        else:
+            self._told(row)
+
+    def _told(self, row: RemoteObject) -> None:
+        to = self._moved_to(row) if self._moved_to is not None else None
+        done = Done.WOULD if self._is_dry else Done.REMOVED if to is None else Done.MOVED
+        self._tally.add(Change(done, row.name, to, row.bytes))
+
+    def _not_removed(self, batch: Batch) -> None:
+        """The run is being stopped. Of a move the copies are there, beside their sources: that is told."""
+        if self._moved_to is not None:
+            for row in batch:
+                self._tally.add(Change(Done.COPIED, row.name, self._moved_to(row), row.bytes))
+
+    def _fail(self, row: RemoteObject, error: StoreError) -> None:
+        to = self._moved_to(row) if self._moved_to is not None else None
+        self._tally.fail(Change(Done.FAILED, row.name, to, row.bytes, error), error)
+
+
+async def listed(store: Store, prefix: str, stop: Stop) -> AsyncGenerator[RemoteObject, None]:
+    """The objects below `prefix`, until the run is stopped; a listing that fails in the middle stops it.
+
+    Raises NotFound when not even the container is there, and Unsupported.
+    """
+    has_begun = False
+    try:
+        async with aclosing(store.list(prefix)) as listing:
+            async for item in listing:
+                has_begun = True
+                if stop.is_pulled:
+                    return
+                if isinstance(item, RemoteObject):
+                    yield item
+    except (NotFound, Unsupported):
+        if not has_begun:
+            raise
+        stop.pull(ev.Stopping(f"the listing of {prefix or 'the container'} broke off", ev.StopCause.STORE))
+    except StoreError as error:
+        stop.pull(ev.Stopping(str(error), ev.StopCause.STORE))
+
+
+async def row_of(store: Store, key: str) -> RemoteObject | None:
+    """The object as it is listed: a link as itself. Where nothing is listed, what the store says of it."""
+    try:
+        async with aclosing(store.list(key)) as listing:
+            async for item in listing:
+                return item if isinstance(item, RemoteObject) and item.name == key else None
+    except NotFound:
+        return None
+    except Unsupported:
+        return await store.stat(key)
+    return None
 
 
 def _ignore(_told: object) -> None:

@@ -37,6 +37,10 @@ class Store(Protocol):
         """Whose and where it is, as far as the URL does not say, without secrets: stores of the same URL that differ in
         this hold different objects."""
 
+    @property
+    def keeps_metadata(self) -> bool:
+        """Whether metadata and Content-Encoding are stored with an object."""
+
     async def prepare(self) -> None:
         """Log in and make the container if need be; once, before the first `put`."""
 
@@ -67,10 +71,7 @@ class Store(Protocol):
         """
 
     async def delete(self, keys: Iterable[str]) -> None:
-        """Remove objects, `Limits.max_deletes` of them by one request; one that is not there is no error.
-
-        Raises StoreError for the first that could not be removed; others may be removed by then.
-        """
+        """Remove objects; one that is not there is no error."""
 
     async def stat(self, key: str) -> RemoteObject | None:
         """The object's row, or None when there is none."""
@@ -99,14 +100,23 @@ class Reads(Protocol):
 
 
 @runtime_checkable
+class Deletes(Protocol):
+    """A power that some stores have: to remove many objects by one request, `Limits.max_deletes` of them."""
+
+    async def delete_many(self, keys: tuple[str, ...]) -> tuple[str, ...]:
+        """Those that may still be there, to be removed one by one. Raises StoreError: Unsupported, where it turns out
+        that there is no such request."""
+
+
+@runtime_checkable
 class Copies(Protocol):
     """A power that some stores have: to copy an object of theirs without its bytes passing by here."""
 
-    async def copy(self, container: str, source: str, key: str, headers: ObjectHeaders) -> Stored:
-        """Copy the object `source` of `container`, in the same account, to `key` here. What `headers` has replaces what
-        the object has, the rest comes along; a large object's manifest is copied as such.
+    async def copy(self, source: str, container: str, key: str, headers: ObjectHeaders, size: int) -> Stored:
+        """Copy the object `source`, of `size` bytes, to `key` in `container` of the same account. What `headers` has
+        replaces what the object has, the rest comes along; manifests and links are copied as such.
 
-        Raises StoreError: NotFound.
+        Raises StoreError: NotFound, when the source or the container is not there; Unsupported.
         """
 
 

@@ -31,6 +31,7 @@ class HttpStore:
 
     limits = Limits(max_name_bytes=_NO_LIMIT, max_object_bytes=_NO_LIMIT)
     was_made = False
+    keeps_metadata = False
 
     def __init__(self, base_url: str, transport: Transport, authorization: str | None) -> None:
         self._base_url = base_url
@@ -80,11 +81,23 @@ class HttpStore:
         modified = answer.headers.get("Last-Modified")
         return RemoteObject(
             name=key,
-            bytes=int(answer.headers.get("Content-Length", "0")),
+            bytes=int(length) if (length := answer.headers.get("Content-Length")) is not None else None,
             hash=None,
             content_type=answer.headers.get("Content-Type"),
             last_modified=parsedate_to_datetime(modified).isoformat() if modified else None,
         )
+
+    async def get(self, key: str) -> AsyncGenerator[bytes, None]:
+        """Nothing proves its bytes but their number."""
+        try:
+            async with self._transport.incoming(self._base_url + quote(key), self._auth) as answer:
+                if answer.status != 200:
+                    whole = Answer(answer.status, answer.reason, answer.headers, b"")
+                    raise error_from_response("get", key, without_secrets(whole, self._auth))
+                async for chunk in answer.chunks:
+                    yield chunk
+        except TransportError as error:
+            raise error_from_transport("get", key, error, sent=self._auth) from None
 
     async def ask_limits(self) -> Limits:
         return self.limits

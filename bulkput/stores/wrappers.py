@@ -21,7 +21,7 @@ from bulkput.events import Emit
 from bulkput.model import Body, Limits, ObjectHeaders, Prefix, RemoteObject, Segment, Stored
 from bulkput.options import RetryOptions
 from bulkput.policy.retry import next_delay_s
-from bulkput.stores.base import Copies, Manifests, Reads, Store
+from bulkput.stores.base import Copies, Deletes, Manifests, Reads, Store
 from bulkput.stores.slots import Slots
 
 T = TypeVar("T")
@@ -109,12 +109,23 @@ class _Wrapper(ABC):
             raise Unsupported("manifest", key, "this store tells no segments")
         return await self._around("manifest", key, lambda: store.segments(key))
 
-    async def copy(self, container: str, source: str, key: str, headers: ObjectHeaders) -> Stored:
+    @property
+    def keeps_metadata(self) -> bool:
+        return self._store.keeps_metadata
+
+    async def delete_many(self, keys: tuple[str, ...]) -> tuple[str, ...]:
+        """Raises Unsupported where the wrapped store removes one by one."""
+        store = self._store
+        if not isinstance(store, Deletes):
+            raise Unsupported("delete", keys[0], "this store removes objects one by one")
+        return await self._around("delete", keys[0], lambda: store.delete_many(keys))
+
+    async def copy(self, source: str, container: str, key: str, headers: ObjectHeaders, size: int) -> Stored:
         """Raises Unsupported where the wrapped store copies nothing."""
         store = self._store
         if not isinstance(store, Copies):
-            raise Unsupported("copy", key, "this store copies nothing by itself")
-        return await self._around("copy", key, lambda: store.copy(container, source, key, headers))
+            raise Unsupported("copy", source, "this store copies nothing by itself")
+        return await self._around("copy", key, lambda: store.copy(source, container, key, headers, size))
 
     def get(self, key: str) -> AsyncGenerator[bytes, None]:
         """Raises Unsupported where the wrapped store gives nothing back. Passes by like a listing."""
@@ -181,6 +192,11 @@ class Retrying(_Wrapper):
         super().__init__(store)
         self._tries = tries
 
+    @property
+    def once(self) -> Store:
+        """The same store without retries, for who makes what he does again as a whole."""
+        return self._store
+
     async def put(self, key: str, body: Body, headers: ObjectHeaders) -> Stored:
         started = time.monotonic()
         try:
@@ -191,7 +207,7 @@ class Retrying(_Wrapper):
             await self._tries.wait_or_give_up(first, 1, started)
             return await self._tries(lambda: self._store.put(key, body, headers), attempt=2, started=started)
         except IntegrityError as error:
-            if error.is_stored:
+            if error.is_stored and error.operation == "put":  # and not of what the body was read from
                 await self._remove_damaged(key, error)
             raise
 

@@ -80,12 +80,15 @@ class Transport(Protocol):
         body: Body | None = None,
         *,
         max_answer: int = MAX_ANSWER,
+        moves: int = 0,
     ) -> Answer:
         """Send one request and read its answer.
 
         `url` is absolute and already percent-encoded; its path goes out byte for byte. A body of known size goes
         with Content-Length, head and bytes in one write when `body.data` is there; one of unknown size goes
-        chunked. A 2xx that comes before the body has been handed to the operating system is a TransportError.
+        chunked. `moves` are bytes that the server itself has to move before it answers: its deadline grows with
+        them as with a body's. A 2xx that comes before the body has been handed to the operating system is a
+        TransportError.
 
         Raises TransportError, SourceError from the body, UsageError for a proxy that is not spoken to.
         """

@@ -39,11 +39,12 @@ class Lanes:
         body: Body | None = None,
         *,
         max_answer: int = MAX_ANSWER,
+        moves: int = 0,
     ) -> Coroutine[Any, Any, Answer]:
         if method == "PUT" and body is not None and self._proxies.of(url) is None:
-            return self._wire.request(method, url, headers, body, max_answer=max_answer)
+            return self._wire.request(method, url, headers, body, max_answer=max_answer, moves=moves)
         self._other = self._other or _aiohttp(self._options, self._user_agent, self.count)
-        return self._other.request(method, url, headers, body, max_answer=max_answer)
+        return self._other.request(method, url, headers, body, max_answer=max_answer, moves=moves)
 
     def incoming(self, url: str, headers: Mapping[str, str]) -> AbstractAsyncContextManager[Incoming]:
         self._other = self._other or _aiohttp(self._options, self._user_agent, self.count)

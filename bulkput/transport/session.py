@@ -84,13 +84,16 @@ class SessionTransport:
         body: Body | None = None,
         *,
         max_answer: int = MAX_ANSWER,
+        moves: int = 0,
     ) -> Answer:
         target = URL(url, encoded=True)
         proxy = self._proxies.of(url)
         for resend in range(RESENDS + 1):
             attempt = _Attempt(body, may_expect=self._may_expect)
             try:
-                return await self._once(method, target, headers, attempt, max_answer=max_answer, proxy=proxy)
+                return await self._once(
+                    method, target, headers, attempt, max_answer=max_answer, proxy=proxy, moves=moves
+                )
             except _NoContinueError:
                 self._may_expect = False
             except (aiohttp.ClientError, OSError, ValueError) as error:  # TimeoutError and SSLError are OSErrors
@@ -110,8 +113,9 @@ class SessionTransport:
         *,
         max_answer: int,
         proxy: str | None,
+        moves: int,
     ) -> Answer:
-        size = length_of(attempt.body)
+        size = length_of(attempt.body) + moves
         expects = attempt.expects(self._options.expect_above)
         try:
             async with (
@@ -127,7 +131,7 @@ class SessionTransport:
                     timeout=aiohttp.ClientTimeout(
                         total=self._options.timeout_s + size / self._options.min_rate,
                         sock_connect=self._options.connect_timeout_s,
-                        sock_read=self._options.timeout_s,
+                        sock_read=self._options.timeout_s + moves / self._options.min_rate,
                     ),
                     trace_request_ctx=attempt,
                     upload_tracker=attempt.tracker,

@@ -56,11 +56,12 @@ class WireTransport:
         body: Body | None = None,
         *,
         max_answer: int = MAX_ANSWER,
+        moves: int = 0,
     ) -> Answer:
         slash = url.find("/", 8)  # behind https://
         base, path = (url[:slash], url[slash:]) if slash > 0 else (url, "/")
         origin = self._origins.get(base) or self._new_origin(base)
-        framing, timeout_s = "", self._options.timeout_s
+        framing, timeout_s = "", self._options.timeout_s + moves / self._options.min_rate
         if body is not None:
             framing = "Transfer-Encoding: chunked\r\n" if body.size is None else f"Content-Length: {body.size}\r\n"
             timeout_s += length_of(body) / self._options.min_rate

@@ -19,20 +19,39 @@ def test_a_path_per_line_whatever_the_names_are(container: str, keys: list[str])
     assert [unquote(line) for line in lines] == [f"{container}/{key}" for key in keys]
 
 
-def answer(status: str, *errors: tuple[str, str], **others: object) -> bytes:
-    counts = {"Number Deleted": 1, "Number Not Found": 0}
-    return b"  \r\n\r\n" + json.dumps({"Response Status": status, "Errors": errors, **counts, **others}).encode()
+def answer(*errors: tuple[str, str], gone: int = 1, missing: int = 0, **others: object) -> bytes:
+    said = {"Response Status": "200 OK", "Errors": errors, "Number Deleted": gone, "Number Not Found": missing}
+    return b"  \r\n\r\n" + json.dumps(said | others).encode()
 
 
 def test_an_answer_says_what_could_not_be_removed() -> None:
     """With the names as they were, though the answer quotes them; spaces before it keep the connection alive."""
-    said = answer("400 Bad Request", ("/c/a%20b", "403 Forbidden"), ("c/%C3%BC", "503 Busy"))
-    assert outcome("c", said) == Outcome(400, "", (("a b", 403), ("ü", 503)))
-    assert outcome("c", answer("200 OK", **{"Response Body": "fine"})) == Outcome(200, "fine", ())
+    said = outcome("c", answer(("/c/a%20b", "403 Forbidden"), ("c/%C3%BC", "503 Busy"), gone=2, missing=3))
+    assert said == Outcome(5, frozenset({"a b", "ü"}))
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"{}", b"[]", b"<html>", b"null", answer("OK"), answer("200 OK", Errors=1), b'{"Errors": []}']
+    ("gone", "failed", "left"),
+    [
+        (3, set(), ()),
+        (2, {"b"}, ("b",)),
+        (0, {"a", "b", "c"}, ("a", "b", "c")),
+        (1, {"b"}, ("a", "b", "c")),
+        (1, set(), ("a", "b", "c")),
+        (4, set(), ("a", "b", "c")),
+        (2, {"x"}, ("a", "b", "c")),
+    ],
+)
+def test_an_answer_that_does_not_account_for_every_name_is_not_believed(
+    gone: int, failed: set[str], left: tuple[str, ...]
+) -> None:
+    """It gave up in the middle, or speaks of others: then all are asked for once more, one by one."""
+    assert Outcome(gone, frozenset(failed)).left_of(("a", "b", "c")) == left
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"{}", b"[]", b"<html>", b"null", answer(Errors=1), answer(gone="x"), b'{"Errors": []}'],  # type: ignore[arg-type]
 )
 def test_what_is_no_answer_to_a_bulk_delete_is_none(body: bytes) -> None:
     """Without that middleware the same request means something else."""

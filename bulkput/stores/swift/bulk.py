@@ -15,11 +15,20 @@ HEADERS = {"Content-Type": "text/plain", "Accept": "application/json"}
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a bulk-delete says: `failed` are names and their statuses, `status` is that of the whole."""
+    """What a bulk-delete says: how many it has removed or not found, and the names that it could not remove."""
 
-    status: int
-    detail: str
-    failed: tuple[tuple[str, int], ...]
+    gone: int
+    failed: frozenset[str]
+
+    def left_of(self, keys: tuple[str, ...]) -> tuple[str, ...]:
+        """Of those that it was asked to remove, what may still be there: all, unless it accounts for every one.
+
+        Swift gives up after so many failures (`max_failed_deletes`), or when something breaks: then it has not looked
+        at the rest, and does not say which that is.
+        """
+        if self.gone + len(self.failed) != len(keys) or not self.failed <= set(keys):
+            return keys
+        return tuple(key for key in keys if key in self.failed)
 
 
 def request_body(container: str, keys: Iterable[str]) -> bytes:
@@ -32,12 +41,10 @@ def outcome(container: str, body: bytes) -> Outcome | None:
     """Taken from the answer's body; None where that is no answer to a bulk-delete: there is no such middleware."""
     try:
         said = json.loads(body)
-        status = int(said["Response Status"].partition(" ")[0])
-        failed = tuple((_key(container, path), int(why.partition(" ")[0])) for path, why in said["Errors"])
-        int(said["Number Deleted"]), int(said["Number Not Found"])
+        failed = frozenset(_key(container, path) for path, _ in said["Errors"])
+        return Outcome(int(said["Number Deleted"]) + int(said["Number Not Found"]), failed)
     except (ValueError, TypeError, KeyError, AttributeError):
         return None
-    return Outcome(status, str(said.get("Response Body", "")), failed)
 
 
 def _key(container: str, path: str) -> str:

@@ -81,6 +81,9 @@ def large(headers: Mapping[str, str]) -> Literal["static", "dynamic"] | None:
 
 def segment(row: Mapping[str, Any]) -> Segment:
     """A row of a manifest: `range`, `sub_slo` and `data` mark those that are not one whole plain object."""
-    if "data" in row or "range" in row or row.get("sub_slo"):
+    if "data" in row:
         return Segment(row.get("bytes", 0), None)
-    return Segment(row["bytes"], row["hash"])
+    path = row["name"].removeprefix("/")
+    if "range" in row or row.get("sub_slo"):
+        return Segment(row.get("bytes", 0), None, path)
+    return Segment(row["bytes"], row["hash"], path)

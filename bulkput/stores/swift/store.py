@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
 from bulkput.doing import doing
-from bulkput.errors import Denied, IntegrityError, StoreError, Unavailable, UsageError
+from bulkput.errors import Denied, IntegrityError, StoreError, Unavailable, Unsupported, UsageError
 from bulkput.model import Body, Limits, ObjectHeaders, Prefix, RemoteObject, Segment, Stored
 from bulkput.payload.digest import DigestingBody
 from bulkput.payload.held import Held
@@ -30,6 +30,8 @@ _PAGE = 10_000
 _MAX_PAGE_BYTES = 64 * 1024 * 1024
 """10 000 rows, each with a name of up to 1024 bytes (six characters each when escaped in JSON) and its metadata."""
 
+_DELETE_WORK = 64 * 1024
+"""What the deadline of a bulk-delete grows by for each object, in bytes: a second, at the rate of deadlines."""
 _MAX_MANIFEST_BYTES = 32 * 1024 * 1024
 """Four times what Swift takes as a manifest (max_manifest_size): it tells more of each segment than it was told."""
 
@@ -44,6 +46,7 @@ class _Request:
     query: str = ""
     max_answer: int = MAX_ANSWER
     is_for_account: bool = False
+    moves: int = 0
 
 
 class SwiftStore:
@@ -58,6 +61,7 @@ class SwiftStore:
         self._asked: Limits | None = None
         self._made = 0
         self.was_made = False
+        self.keeps_metadata = True
         self._making = asyncio.Lock()
 
     def __repr__(self) -> str:
@@ -137,46 +141,39 @@ class SwiftStore:
             start_after = page[-1].name
 
     async def delete(self, keys: Iterable[str]) -> None:
-        every = tuple(keys)
-        most = (await self.ask_limits()).max_deletes if len(every) > 1 else 1
-        left = every if most == 1 else await self._delete_in_bulk(every, most)
-        for key in left:
+        for key in keys:
             answer = await self._request("delete", _Request("DELETE", key))
             if answer.status not in (204, 404):
                 raise error_from_response("delete", key, answer)
 
-    async def _delete_in_bulk(self, keys: tuple[str, ...], most: int) -> tuple[str, ...]:
-        """Those that could not be removed so; one request each will tell why."""
-        failed: tuple[str, ...] = ()
-        for start in range(0, len(keys), most):
-            part = keys[start : start + most]
-            request = _Request(
-                "POST", headers=bulk.HEADERS, query=bulk.QUERY, max_answer=_MAX_PAGE_BYTES, is_for_account=True
-            )
-            answer = await self._request("delete", request, Held.of(bulk.request_body(self._container, part)))
-            if answer.status != 200:
-                raise error_from_response("delete", part[0], answer)
-            said = bulk.outcome(self._container, answer.body)
-            if said is None:
-                raise StoreError("delete", part[0], "the answer is not that of a bulk-delete", status=answer.status)
-            if said.failed:
-                failed += tuple(key for key, _ in said.failed)
-            elif said.status not in (200, 404):  # 404: none of them was there
-                whole = Answer(said.status, said.detail, answer.headers, said.detail.encode())
-                raise error_from_response("delete", part[0], whole)
-        return failed
+    async def delete_many(self, keys: tuple[str, ...]) -> tuple[str, ...]:
+        """By one bulk-delete. What its answer does not account for to the last name, it has not removed."""
+        request = _Request(
+            "POST",
+            headers=bulk.HEADERS,
+            query=bulk.QUERY,
+            max_answer=_MAX_PAGE_BYTES,
+            is_for_account=True,
+            moves=len(keys) * _DELETE_WORK,
+        )
+        answer = await self._request("delete", request, Held.of(bulk.request_body(self._container, keys)))
+        if answer.status != 200:
+            raise error_from_response("delete", keys[0], answer)
+        said = bulk.outcome(self._container, answer.body)
+        if said is None:
+            raise Unsupported("delete", keys[0], "the answer is not that of a bulk-delete", status=answer.status)
+        return said.left_of(keys)
 
-    async def copy(self, container: str, source: str, key: str, headers: ObjectHeaders) -> Stored:
-        """PUT with X-Copy-From (Swift API, "Copy object"): what is sent replaces what the object has."""
-        fields = render(headers) | {
-            "X-Copy-From": "/" + quote(container, safe="") + "/" + quote(source),
-            "Content-Length": "0",
-        }
-        answer = await self._request("copy", _Request("PUT", key, fields, "?multipart-manifest=get"))
+    async def copy(self, source: str, container: str, key: str, headers: ObjectHeaders, size: int) -> Stored:
+        """COPY with a Destination (Swift API, "Copy object"): a store that does not know it refuses it, where one that
+        does not know X-Copy-From would make an empty object. What is sent replaces what the object has."""
+        fields = render(headers) | {"Destination": quote(container, safe="") + "/" + quote(key)}
+        query = "?multipart-manifest=get&symlink=get"
+        answer = await self._request("copy", _Request("COPY", source, fields, query, moves=size))
         if answer.status != 201:
-            raise error_from_response("copy", source if answer.status == 404 else key, answer)
+            raise error_from_response("copy", source, answer)
         etag = (answer.headers.get("ETag") or "").strip('"').lower() or None
-        return Stored(key, 0, etag, answer.headers.get("X-Trans-Id"))
+        return Stored(key, size, etag, answer.headers.get("X-Trans-Id"))
 
     async def stat(self, key: str) -> RemoteObject | None:
         answer = await self._request("stat", _Request("HEAD", key))
@@ -194,7 +191,8 @@ class SwiftStore:
                     token = renewed
                     continue
                 if answer.status != 200:
-                    raise error_from_response("get", key, Answer(answer.status, answer.reason, answer.headers, b""))
+                    whole = Answer(answer.status, answer.reason, answer.headers, b"")
+                    raise error_from_response("get", key, without_secrets(whole, token.fields))
                 md5 = hashlib.md5(usedforsecurity=False)
                 try:
                     async for chunk in answer.chunks:
@@ -294,7 +292,12 @@ class SwiftStore:
         url = f"{token.storage_url}{path}{request.query}"
         try:
             answer = await self._transport.request(
-                request.method, url, {**request.headers, **token.fields}, body, max_answer=request.max_answer
+                request.method,
+                url,
+                {**request.headers, **token.fields},
+                body,
+                max_answer=request.max_answer,
+                moves=request.moves,
             )
         except TransportError as error:
             # Not `from error`: what it came from holds the request as it was sent.
