@@ -17,6 +17,7 @@ LAYERS: list[set[str]] = [
     {"policy"},  # decisions without I/O: testable by tables, usable by any engine
     {"transport", "payload"},  # bytes: on sockets, out of files
     {"stores", "sources", "journal"},  # where objects go, where files come from, what is done
+    {"logs"},  # access logs: files and objects to lines, lines to groups, which views draw
     {"engine", "report", "devserver"},  # the run; its views; the server that shares no code with the client
     {"demo", "bench"},  # an experiment with engine and devserver; uploads that are measured, to a user's own store
     {"cli"},  # one file per verb, on top of everything

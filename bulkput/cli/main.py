@@ -24,6 +24,7 @@ _VERBS = {
     "cp": "Copy objects within the store.",
     "mv": "Move or rename objects within the store.",
     "rm": "Remove objects.",
+    "logs": "Count the requests in access logs, by object or by another key.",
     "bench": "Measure your own store: what limits an upload, and what to type instead.",
     "serve": "Run a small local Swift, for trying things out.",
     "demo": "See for yourself: 1000 files, three ways to upload them.",

@@ -1,0 +1,23 @@
+"""What lines can be grouped by, and what is noted of each group."""
+
+from collections.abc import Iterable
+
+from bulkput.errors import UsageError, printable
+
+KEYS = ("object", "container", "date", "hour", "user-agent", "status", "referrer", "ip", "method")
+"""All keys; `hour` is the hour of the day, so `date,hour` are the hours of a time line."""
+NOTED = ("user-agent", "status", "referrer", "ip", "date", "container", "object")
+"""The fields of which a group has the distinct values, in the order in which they are shown."""
+
+
+def parse_keys(texts: Iterable[str]) -> tuple[str, ...]:
+    """`["date,hour"]` -> `("date", "hour")`. Raises UsageError that lists the keys."""
+    keys = tuple(part.strip() for text in texts for part in text.split(","))
+    for key in keys:
+        if key not in KEYS:
+            raise UsageError(
+                f"no key {printable(key)!r}: group by {', '.join(KEYS)}, or by several with commas between"
+            )
+    if not keys or len(set(keys)) < len(keys):
+        raise UsageError("group by each key once")
+    return keys

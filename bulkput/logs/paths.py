@@ -1,0 +1,82 @@
+"""Which object of which container a request asked for: its path says it, and sometimes only its log's name does."""
+
+import re
+from typing import NamedTuple
+from urllib.parse import unquote_to_bytes
+
+NOTHING = "-"
+"""What a log writes where there is nothing."""
+_API = re.compile(r"/v1(?:\.0)?/[^/]+(?:/(.*))?", re.S)
+_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/]*", re.I)
+_EDGE = re.compile(r"[^/]+\.(?:rackcdn|rackspacecloud)\.com", re.I)
+_BY_DIRECTORY = re.compile(r"(?:^|/)([^/]+)/\d{4}/\d\d/\d\d/\d\d/[^/]+$")
+_BY_NAME = re.compile(r"(?:^|/)([^/]+)\.\d{10}-[^/]*$")
+
+
+class Place(NamedTuple):
+    """A container and an object in it, as people name them; `-` for what the path does not say."""
+
+    container: str
+    object: str
+
+
+def split_path(path: str, container: str | None = None) -> Place:
+    """Where the path of a request leads; `container` is the one whose log it is, where that is known.
+
+    | path                                  | container | is in               | object           | since              |
+    |---------------------------------------|-----------|---------------------|------------------|--------------------|
+    | `/v1/AUTH_a/horror/poe/raven.txt`     |           | `horror`            | `poe/raven.txt`  | Swift's API        |
+    | `/horror/poe/raven.txt`               |           | `horror`            | `poe/raven.txt`  | the first part     |
+    | `/raven.txt`                          |           | `-`                 | `raven.txt`      | the only part      |
+    | `/poe/raven.txt`                      | `horror`  | `horror`            | `poe/raven.txt`  | the log says it    |
+    | `/horror/poe/raven.txt`               | `horror`  | `horror`            | `poe/raven.txt`  | said once          |
+    | `/v1/AUTH_a/horror/poe/raven.txt`     | `horror`  | `horror`            | `poe/raven.txt`  | nor here           |
+    | `/v1/notes/a.txt`                     | `horror`  | `horror`            | `v1/notes/a.txt` | not the API here   |
+    | `/c1.r2.rackcdn.com/poe/raven.txt`    | `horror`  | `horror`            | `poe/raven.txt`  | the edge's host    |
+    | `/c1.r2.rackcdn.com/raven.txt`        |           | `c1.r2.rackcdn.com` | `raven.txt`      | the the first part |
+    | `http://cdn.example/horror/raven.txt` |           | `horror`            | `raven.txt`      | a proxy's URL      |
+    | `/horror/the%20raven.txt?a=1#b`       |           | `horror`            | `the raven.txt`  | decoded, cut       |
+    | `/horror/`                            |           | `horror`            | `-`              | a listing          |
+    | `/v1/AUTH_a/horror`                   |           | `horror`            | `-`              | the same           |
+    | `/`                                   | `horror`  | `horror`            | `-`              | the same           |
+    | `*`                                   |           | `-`                 | `-`              | OPTIONS            |
+    """
+    path = _ORIGIN.sub("", without_query(path), count=1) or "/"
+    if not path.startswith("/"):
+        return Place(container or NOTHING, NOTHING)
+    api = _API.fullmatch(path)
+    rest = (api[1] or "") if api is not None else path[1:]
+    first, slash, others = rest.partition("/")
+    if container is None:
+        if api is None and not slash:
+            first, others = "", first
+        return Place(_decoded(first), _decoded(others))
+    if _text(first) == container and (api is not None or slash):
+        return Place(container, _decoded(others))
+    first, slash, others = path[1:].partition("/")
+    return Place(container, _decoded(others if slash and _EDGE.fullmatch(first) else path[1:]))
+
+
+def container_of_log(name: str) -> str | None:
+    """Whose log a file or object of that name is, None where it does not say.
+
+    Cloud Files named them `CONTAINER.2010021404-UNIQUE.gz`, and later `CONTAINER/2010/02/14/04/UNIQUE.gz`.
+    """
+    found = _BY_DIRECTORY.search(name) or _BY_NAME.search(name)
+    return None if found is None or found[1] in (".", "..") else found[1]
+
+
+def without_query(path: str) -> str:
+    """`/a?b#c` -> `/a`"""
+    return path.partition("?")[0].partition("#")[0]
+
+
+def _decoded(name: str) -> str:
+    return _text(name) or NOTHING
+
+
+def _text(name: str) -> str:
+    """Without percent-encoding; what is not UTF-8 as lone surrogates, which `printable` shows."""
+    if "%" not in name:
+        return name
+    return unquote_to_bytes(name.encode("utf-8", "surrogateescape")).decode("utf-8", "surrogateescape")

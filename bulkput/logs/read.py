@@ -1,0 +1,279 @@
+"""Logs from files, directories and containers, as blocks of whole lines; and all of them folded into groups.
+
+Several logs are read at once, in threads and by the event loop; their lines are taken in by one thread at a time, and
+no log gets ahead of that by more than two blocks: memory does not depend on how many logs there are or how long.
+"""
+
+import asyncio
+import os
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+from bulkput.errors import SourceError, StoreError, UsageError, name_text
+from bulkput.logs.groups import Groups
+from bulkput.logs.parse import Parser
+from bulkput.logs.paths import container_of_log
+from bulkput.model import Found, RemoteObject, SourceFile
+from bulkput.options import WalkOptions
+from bulkput.payload.body import source_error
+from bulkput.payload.inflate import DamagedGzip, Inflate
+from bulkput.sources.walk import Walk
+from bulkput.stores.base import Reads, Store
+
+T = TypeVar("T")
+LOGS = ".CDN_ACCESS_LOGS"
+"""The container into which Cloud Files puts the logs of an account."""
+_READ = 256 * 1024
+_BLOCK = 256 * 1024
+"""Of lines, parsed as a whole."""
+_LONGEST = 1024 * 1024
+"""A line that is longer is cut there, and is a bad one."""
+_AT_ONCE = 4
+
+
+class Log(Protocol):
+    """One log. `name` is for people, and may say whose log it is."""
+
+    @property
+    def name(self) -> str: ...
+
+    def blocks(self) -> AsyncGenerator[bytes, None]:
+        """Whole lines. Raises SourceError or StoreError, also after some of them."""
+
+
+@dataclass(slots=True)
+class Totals:
+    """What was read."""
+
+    logs: int = 0
+    lines: int = 0
+    bad_lines: int = 0
+    failed: int = 0
+    """Logs that could not be read, or not to their end."""
+
+
+def file_blocks(path: str | bytes | os.PathLike[str]) -> Iterator[bytes]:
+    """The lines of a file, plain or gzip, in blocks. Raises SourceError."""
+    name = os.fsencode(path)
+    lines = _Lines()
+    try:
+        with open(name, "rb", buffering=0) as file:
+            while data := file.read(_READ):
+                yield from lines.feed(data)
+        yield from lines.end()
+    except OSError as error:
+        raise source_error(name, error) from error
+    except DamagedGzip as error:
+        raise SourceError(name, "unreadable", str(error)) from None
+
+
+@dataclass(frozen=True, slots=True)
+class FileLog:
+    """A file on disk."""
+
+    path: bytes
+
+    @property
+    def name(self) -> str:
+        return name_text(self.path)
+
+    async def blocks(self) -> AsyncGenerator[bytes, None]:
+        async with aclosing(_in_thread(file_blocks(self.path))) as blocks:
+            async for block in blocks:
+                yield block
+
+
+@dataclass(frozen=True, slots=True)
+class StoredLog:
+    """An object."""
+
+    store: Reads
+    name: str
+
+    async def blocks(self) -> AsyncGenerator[bytes, None]:
+        lines = _Lines()
+        try:
+            async with aclosing(self.store.get(self.name)) as content:
+                async for data in content:
+                    async with aclosing(_in_thread(lines.feed(data))) as blocks:
+                        async for block in blocks:
+                            yield block
+            for block in lines.end():
+                yield block
+        except DamagedGzip as error:
+            raise StoreError("get", self.name, str(error)) from None
+
+
+def local_logs(path: bytes, on_other: Callable[[Found], None]) -> Iterator[Log]:
+    """The file, or all files below the directory; `on_other` gets what is below it and is no file, or not readable."""
+    if not os.path.isdir(path):
+        yield FileLog(path)
+        return
+    for found in Walk(path, WalkOptions()):
+        if isinstance(found, SourceFile):
+            yield FileLog(found.path)
+        else:
+            on_other(found)
+
+
+async def stored_logs(store: Store, prefix: str) -> AsyncGenerator[Log, None]:
+    """All objects whose names begin so: logs are named by container, then by time. Raises UsageError, StoreError."""
+    if not isinstance(store, Reads):
+        raise UsageError("logs are read from files, directories and swift:// URLs: this store gives nothing back")
+    async with aclosing(store.list(prefix)) as listing:
+        async for item in listing:
+            if isinstance(item, RemoteObject) and item.bytes != 0:
+                yield StoredLog(store, item.name)
+
+
+async def fold(
+    logs: AsyncIterator[Log],
+    groups: Groups,
+    *,
+    container: str | None = None,
+    on_error: Callable[[SourceError | StoreError], None] | None = None,
+    on_bad_line: Callable[[str, bytes], None] | None = None,
+) -> Totals:
+    """Read all logs and take their lines into `groups`; `container` is whose they are, where names do not say it.
+
+    What of a log came before an error is taken in. Raises errors that make it pointless to go on, and those of `logs`.
+    """
+    folding = _Folding(groups, container, on_error or (lambda _: None), on_bad_line)
+    next_log = asyncio.Lock()
+
+    async def work() -> None:
+        while True:
+            async with next_log:
+                log = await anext(logs, None)
+            if log is None:
+                return
+            await folding.read(log)
+
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            for _ in range(_AT_ONCE):
+                tasks.create_task(work())
+    except* (SourceError, StoreError, UsageError) as errors:
+        raise errors.exceptions[0] from None
+    return folding.totals
+
+
+class _Folding:
+    """Logs on their way into groups."""
+
+    def __init__(
+        self,
+        groups: Groups,
+        container: str | None,
+        on_error: Callable[[SourceError | StoreError], None],
+        on_bad_line: Callable[[str, bytes], None] | None,
+    ) -> None:
+        self.totals = Totals()
+        self._groups = groups
+        self._container = container
+        self._on_error = on_error
+        self._on_bad_line = on_bad_line
+        self._one_at_a_time = asyncio.Lock()
+
+    async def read(self, log: Log) -> None:
+        """Raises SourceError and StoreError that stop a run."""
+        whose = self._container or container_of_log(log.name)
+        tell = self._on_bad_line
+        parser = Parser(None if tell is None else lambda line: tell(log.name, line))
+        self.totals.logs += 1
+        try:
+            async with aclosing(log.blocks()) as blocks:
+                await _overlapped(blocks, lambda block: self._take_in(parser, whose, block))
+        except (SourceError, StoreError) as error:
+            if error.stops_run:
+                raise
+            self.totals.failed += 1
+            self._on_error(error)
+        finally:
+            self.totals.bad_lines += parser.bad_lines
+
+    async def _take_in(self, parser: Parser, whose: str | None, block: bytes) -> None:
+        def step() -> None:
+            for columns in parser(block):
+                self._groups.add(columns, whose)
+                self.totals.lines += len(columns)
+
+        async with self._one_at_a_time:
+            await asyncio.to_thread(step)
+
+
+async def _overlapped(items: AsyncIterator[T], act: Callable[[T], Awaitable[None]]) -> None:
+    """`act` on each in turn, while the next one is made."""
+    acting: asyncio.Future[None] | None = None
+    try:
+        async for item in items:
+            if acting is not None:
+                await acting
+            acting = asyncio.ensure_future(act(item))
+    finally:
+        if acting is not None:
+            await acting
+
+
+async def _in_thread(items: Iterator[T]) -> AsyncGenerator[T, None]:
+    """An iterator that blocks, off the loop."""
+    while (item := await asyncio.to_thread(next, items, None)) is not None:
+        yield item
+
+
+class _Lines:
+    """Cuts a log, as it comes, into blocks of whole lines."""
+
+    def __init__(self) -> None:
+        self._inflate = Inflate()
+        self._parts: list[bytes] = []
+        self._size = 0
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """Raises DamagedGzip, after the whole lines that came before."""
+        try:
+            for piece in self._inflate.feed(data):
+                self._parts.append(piece)
+                self._size += len(piece)
+                if self._size >= _BLOCK:
+                    yield from self._blocks()
+        except DamagedGzip:
+            yield from self._whole_lines()
+            raise
+
+    def end(self) -> Iterator[bytes]:
+        """The rest; the last line may have no end. Raises DamagedGzip, after the whole lines that came before."""
+        try:
+            self._parts.append(self._inflate.end())
+        except DamagedGzip:
+            yield from self._whole_lines()
+            raise
+        if rest := b"".join(self._parts):
+            yield rest if rest.endswith(b"\n") else rest + b"\n"
+
+    def _whole_lines(self) -> Iterator[bytes]:
+        held = b"".join(self._parts)
+        if end := held.rfind(b"\n") + 1:
+            yield held[:end]
+
+    def _blocks(self) -> Iterator[bytes]:
+        held = b"".join(self._parts)
+        start = 0
+        while len(held) - start >= _BLOCK:
+            end = held.rfind(b"\n", start, start + _BLOCK) + 1 or held.find(b"\n", start, start + _LONGEST) + 1
+            if end:
+                yield held[start:end]
+            elif len(held) - start < _LONGEST:
+                break
+            else:
+                end = start + _LONGEST
+                yield held[start:end] + b"\n"
+            start = end
+        self._parts, self._size = [held[start:]], len(held) - start
+
+
+def one_by_one(items: Iterable[T]) -> AsyncGenerator[T, None]:
+    """An iterator that may block, such as `local_logs`, as `fold` wants it."""
+    return _in_thread(iter(items))

@@ -1,0 +1,187 @@
+"""bulkput logs, as people run it."""
+
+import csv
+import gzip
+import io
+import json
+import re
+import subprocess
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+
+from benchmarks.logs import write_log
+from bulkput.devserver import DevServer
+from tests.conftest import environ_of
+from tests.e2e.cli import bulkput
+
+FIREFOX, CURL = "Mozilla/5.0 (X11; U; Linux x86_64) Firefox/3.5", "curl/7.19.5"
+
+
+def line(ip: str, day: int, path: str, status: int, size: int | str, referrer: str, agent: str) -> str:
+    return f'{ip} - - [{day:02}/Feb/2010:04:05:06 +0000] "GET {path} HTTP/1.1" {status} {size} "{referrer}" "{agent}"\n'
+
+
+LOG = "".join(
+    (
+        line("10.0.0.1", 14, "/horror/poe/the_raven?page=1", 200, 1000, "http://poe.example/", FIREFOX),
+        line("10.0.0.2", 14, "/horror/poe/the_raven", 304, "-", "-", CURL),
+        line("10.0.0.1", 15, "/horror/poe/the_raven", 200, 1000, "http://poe.example/", FIREFOX),
+        line("10.0.0.3", 15, "/comics/larson/the_far_side", 404, 200, "-", CURL),
+        line("10.0.0.3", 15, "/comics/watterson/calvin", 200, 4096, "-", CURL),
+        line("10.0.0.1", 16, "/comics/watterson/calvin", 200, 4096, "-", FIREFOX),
+    )
+)
+THE_POST = f"""\
+poe/the_raven
+  Count:          3
+  Bytes:          2 000 (2.0 KiB)
+  User Agents:    {FIREFOX}
+                  {CURL}
+  Response codes: 200, 304
+  Referrers:      -
+                  http://poe.example/
+  IPs:            10.0.0.1, 10.0.0.2
+  Dates:          2010-02-14, 2010-02-15
+  Container Name: horror
+
+watterson/calvin
+  Count:          2
+  Bytes:          8 192 (8.0 KiB)
+  User Agents:    {FIREFOX}
+                  {CURL}
+  Response codes: 200
+  Referrers:      -
+  IPs:            10.0.0.1, 10.0.0.3
+  Dates:          2010-02-15, 2010-02-16
+  Container Name: comics
+
+larson/the_far_side
+  Count:          1
+  Bytes:          200
+  User Agents:    {CURL}
+  Response codes: 404
+  Referrers:      -
+  IPs:            10.0.0.3
+  Dates:          2010-02-15
+  Container Name: comics
+
+"""
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    path = tmp_path / "access.log"
+    path.write_text(LOG)
+    return path
+
+
+def test_the_statistics_of_2010_are_printed_by_object(log: Path) -> None:
+    """bulkput logs access.log"""
+    ran = bulkput("logs", log)
+    assert (ran.exit_code, ran.out) == (0, THE_POST)
+    assert ran.err == "6 lines of 1 log, 3 groups\n"
+
+
+def test_a_directory_is_read_with_its_gzip_files_and_what_was_left_out_is_said(log: Path) -> None:
+    """bulkput logs DIR --by container --json --top 1 --distinct 1"""
+    (log.parent / "older").mkdir()
+    (log.parent / "older" / "access.log.gz").write_bytes(gzip.compress(LOG.encode() + b"garbage\n"))
+    ran = bulkput("logs", log.parent, "--by", "container", "--json", "--top", "1", "--distinct", "1", "-v")
+    (row,) = ran.rows
+    assert row["key"] == {"container": "comics"} and (row["count"], row["bytes"]) == (6, 16_784)
+    assert row["containers"] == ["comics"] and row["user_agents"] is None and row["distinct"] == 1
+    assert "garbage" in ran.err
+    assert "12 lines of 2 logs, 2 groups; 1 of them not shown; 1 line not understood" in ran.err
+
+
+def test_a_spreadsheet_gets_no_formulas_from_strangers(log: Path) -> None:
+    """bulkput logs access.log --by user-agent --csv"""
+    log.write_text(line("10.0.0.1", 14, "/a/b", 200, 1, "-", "=cmd()") + LOG)
+    rows = list(csv.DictReader(io.StringIO(bulkput("logs", log, "--by", "user-agent", "--csv", "--sort", "name").out)))
+    assert [row["user-agent"] for row in rows] == ["'=cmd()", FIREFOX, CURL]
+    assert rows[1]["dates"] == "2010-02-14\n2010-02-15\n2010-02-16" and rows[1]["count"] == "3"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--by", "colour"], "group by object, container, date, hour, user-agent, status, referrer, ip, method"),
+        (["--json", "--csv"], "one of them"),
+        (["nowhere.log"], "no such file"),
+        (["--chart", "chart.pdf"], ".svg, .png, .html"),
+        (["--chart", "nowhere/chart.svg"], "no such directory"),
+        ([], "no credentials"),
+        (["http://127.0.0.1:9/logs/"], "use swift://"),
+    ],
+)
+def test_what_cannot_work_is_said_before_anything_is_read(arguments: list[str], says: str) -> None:
+    ran = bulkput("logs", *arguments)
+    assert ran.exit_code == 2 and says in ran.err and not ran.out
+
+
+def test_a_damaged_log_fails_the_run_and_the_others_are_read(log: Path) -> None:
+    """Exit code 1; what came before the damage counts."""
+    (log.parent / "cut.gz").write_bytes(gzip.compress((LOG * 500).encode())[:-4])
+    (log.parent / "torn.gz").write_bytes(b"\x1f\x8b\x08 and nothing else")
+    ran = bulkput("logs", log, log.parent / "cut.gz", log.parent / "torn.gz", "--by", "method", "--json")
+    assert ran.exit_code == 1
+    assert ran.rows[0]["count"] == 6 * 501
+    assert "cut.gz: unreadable: truncated gzip" in ran.err and "torn.gz" in ran.err
+    assert "2 logs not read to the end" in ran.err
+
+
+def test_bars_of_a_page_lead_to_rows_of_its_table(log: Path) -> None:
+    """bulkput logs access.log --by date,status --chart page.html"""
+    page = log.parent / "page.html"
+    assert bulkput("logs", log, "--by", "date,status", "--chart", page).exit_code == 0
+    html = page.read_text()
+    targets = set(re.findall(r'href="#([^"]+)"', html))
+    assert targets == set(re.findall(r'id="([^"]+)"', html)) and len(targets) == 5
+    assert "<title>2010-02-14, 304: 1</title>" in html
+
+
+@pytest.mark.parametrize("suffix", ["svg", "png"])
+def test_charts_are_pictures(log: Path, suffix: str) -> None:
+    pytest.importorskip("matplotlib")
+    chart = log.parent / f"chart.{suffix}"
+    assert bulkput("logs", log, "--chart", chart).exit_code == 0
+    assert chart.read_bytes()[:5] in (b"\x89PNG\r", b"<?xml")
+
+
+def test_counts_and_bytes_are_those_of_awk(tmp_path: Path) -> None:
+    """20 000 lines, half of them gzip."""
+    log = tmp_path / "log"
+    write_log(log, 20_000)
+    told = {row["key"]["object"]: (row["count"], row["bytes"]) for row in bulkput("logs", log, "--json").rows}
+    script = '{n[$7]++; b[$7]+=$10} END {for (o in n) printf "%s %d %.0f\\n", o, n[o], b[o]}'
+    out = subprocess.run(["awk", script, str(log)], check=True, capture_output=True, text=True).stdout
+    expected = defaultdict[str, tuple[int, int]](lambda: (0, 0))
+    for row in out.splitlines():
+        path, count, size = row.split()
+        expected[path.split("/", 4)[4]] = int(count), int(size)
+    assert told == expected
+
+
+async def test_the_logs_of_an_account_are_read_from_its_container(devserver: DevServer, tmp_path: Path) -> None:
+    """bulkput upload LOGS swift://.CDN_ACCESS_LOGS; bulkput logs"""
+    import asyncio  # noqa: PLC0415
+
+    environ = environ_of(devserver)
+    for hour, container in ((4, "horror"), (5, "horror"), (4, "comics")):
+        directory = tmp_path / container / "2010/02/14" / f"{hour:02}"
+        directory.mkdir(parents=True)
+        (directory / "5f3a.gz").write_bytes(gzip.compress(line("10.0.0.1", 14, "/a/b", 200, 7, "-", CURL).encode()))
+    missing = await asyncio.to_thread(bulkput, "logs", environ=environ)
+    assert missing.exit_code == 1 and "404" in missing.err
+    sent = await asyncio.to_thread(bulkput, "upload", tmp_path, "swift://.CDN_ACCESS_LOGS", environ=environ)
+    assert sent.exit_code == 0
+    ran = await asyncio.to_thread(bulkput, "logs", "--by", "container,object", "--json", environ=environ)
+    assert {tuple(row["key"].values()): row["count"] for row in ran.rows} == {
+        ("horror", "a/b"): 2,
+        ("comics", "a/b"): 1,
+    }
+    url = "swift://.CDN_ACCESS_LOGS/horror/2010/02/14/04"
+    ran = await asyncio.to_thread(bulkput, "logs", url, "--json", environ=environ)
+    assert json.loads(ran.out)["count"] == 1

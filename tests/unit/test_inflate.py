@@ -1,0 +1,58 @@
+"""What comes out of gzip files, whole, damaged and none, by either library."""
+
+import gzip
+import random
+
+import pytest
+
+from bulkput.payload import inflate
+from bulkput.payload.inflate import DamagedGzip, Inflate
+
+TEXT = b"".join(b"line %d\n" % number for number in range(20_000))
+
+
+@pytest.fixture(params=["isal", "zlib"], autouse=True)
+def library(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if request.param == "zlib":
+        monkeypatch.setattr(inflate, "_isal", lambda: None)
+    else:
+        pytest.importorskip("isal")
+
+
+def unpacked(data: bytes, step: int) -> bytes:
+    one = Inflate()
+    pieces = [piece for at in range(0, len(data), step) for piece in one.feed(data[at : at + step])]
+    assert all(len(piece) <= max(step, 1024 * 1024) for piece in pieces)
+    return b"".join(pieces) + one.end()
+
+
+@pytest.mark.parametrize("step", [1, 7, 65_536, 10_000_000])
+@pytest.mark.parametrize("plain", [b"", b"\x1f", b"a", TEXT, random.Random(1).randbytes(3_000)])
+def test_files_come_out_as_they_went_in(plain: bytes, step: int) -> None:
+    """Plain, one member, two members, padded as tapes pad."""
+    assert unpacked(plain, step) == plain
+    packed = gzip.compress(plain)
+    assert unpacked(packed, step) == plain
+    assert unpacked(packed + packed, step) == plain * 2
+    assert unpacked(packed + b"\0" * 512, step) == plain
+
+
+def test_what_unpacks_to_a_thousand_times_its_size_comes_in_pieces() -> None:
+    assert unpacked(gzip.compress(b"x" * 20_000_000) + gzip.compress(b"y"), 10_000_000) == b"x" * 20_000_000 + b"y"
+
+
+@pytest.mark.parametrize("step", [1, 1_000_000])
+@pytest.mark.parametrize(
+    "bad",
+    [
+        gzip.compress(TEXT)[:-1],
+        gzip.compress(TEXT)[:100],
+        b"\x1f\x8b",
+        gzip.compress(TEXT)[:-8] + b"12345678",
+        gzip.compress(b"a") + b"garbage behind it, long enough",
+        b"\x1f\x8bgarbage and more garbage",
+    ],
+)
+def test_damage_is_an_error(bad: bytes, step: int) -> None:
+    with pytest.raises(DamagedGzip):
+        unpacked(bad, step)

@@ -1,0 +1,106 @@
+"""Groups of log lines: what is counted, what is noted, and where it ends."""
+
+import gzip
+from pathlib import Path
+
+import pytest
+
+from bulkput.errors import SourceError, UsageError
+from bulkput.logs import groups as module
+from bulkput.logs import read as reading
+from bulkput.logs.columns import Columns, Record
+from bulkput.logs.groups import Groups
+from bulkput.logs.keys import KEYS, parse_keys
+from bulkput.logs.read import file_blocks
+
+LINE = Record("10.0.0.1", "2010-02-14", "04", "GET", "/horror/raven", "200", 10, "-", "curl")
+
+
+def columns(count: int = 1, **changed: str | int) -> Columns:
+    return Columns.of([LINE._replace(**changed)] * count)
+
+
+def test_a_group_has_its_count_its_bytes_and_what_was_seen() -> None:
+    groups = Groups(by=("object",))
+    groups.add(columns(2))
+    groups.add(columns(ip="10.0.0.2", path="/comics/raven", size=5))
+    (group,) = groups.all()
+    assert (group.key, group.count, group.bytes) == (("raven",), 3, 25)
+    assert group.seen["ip"] == {"10.0.0.1", "10.0.0.2"}
+    assert group.seen["container"] == {"horror", "comics"}
+    assert group.seen["object"] == {"raven"}
+
+
+@pytest.mark.parametrize(
+    ("by", "key"),
+    [
+        ("object", "raven"), ("container", "horror"), ("date", "2010-02-14"), ("hour", "04"), ("user-agent", "curl"),
+        ("status", "200"), ("referrer", "-"), ("ip", "10.0.0.1"), ("method", "GET"),
+    ],
+)  # fmt: skip
+def test_every_key_groups(by: str, key: str) -> None:
+    groups = Groups(by=(by, "status") if by != "status" else (by,))
+    groups.add(columns())
+    (group,) = groups.all()
+    assert group.key[0] == key
+
+
+def test_distinct_values_are_exact_up_to_the_limit_and_then_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_WAITING", 2)
+    groups = Groups(by=("object",), distinct=3)
+    for number in range(3):
+        groups.add(columns(ip=f"10.0.0.{number}"))
+    (group,) = groups.all()
+    assert group.seen["ip"] == {"10.0.0.0", "10.0.0.1", "10.0.0.2"}
+    groups.add(columns(ip="10.0.0.4"))
+    groups.add(columns(ip="10.0.0.0"))
+    (group,) = groups.all()
+    assert group.seen["ip"] is None and group.count == 5
+
+
+def test_a_log_that_names_its_container_says_what_its_paths_are_in() -> None:
+    groups = Groups(by=("container", "object"))
+    groups.add(columns(path="/poe/raven"), "horror")
+    groups.add(columns(path="/poe/raven"))
+    assert [group.key for group in groups.all()] == [("horror", "poe/raven"), ("poe", "raven")]
+
+
+def test_keys_are_written_with_commas_or_one_by_one() -> None:
+    assert parse_keys(["date, hour"]) == parse_keys(["date", "hour"]) == ("date", "hour")
+    for wrong in (["colour"], ["date,date"], [""], []):
+        with pytest.raises(UsageError, match="group by"):
+            parse_keys(wrong)
+    with pytest.raises(UsageError, match=", ".join(KEYS)):
+        parse_keys(["colour"])
+
+
+def test_blocks_are_whole_lines_whatever_their_length(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = tmp_path / "log"
+    content = b"".join(b"x" * (number % 50) + b"\n" for number in range(500)) + b"last"
+    log.write_bytes(content)
+    for size in (1, 10, 64, 1000, 100_000):
+        monkeypatch.setattr(reading, "_BLOCK", size)
+        monkeypatch.setattr(reading, "_READ", size)
+        blocks = list(file_blocks(log))
+        assert b"".join(blocks) == content + b"\n"
+        assert all(block.endswith(b"\n") for block in blocks)
+
+
+def test_a_line_without_an_end_is_cut_and_held_no_longer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "_BLOCK", 100)
+    monkeypatch.setattr(reading, "_LONGEST", 1000)
+    log = tmp_path / "log"
+    log.write_bytes(b"x" * 2500 + b"\nshort\n")
+    assert [len(block) for block in file_blocks(log)] == [1001, 1001, 501, 6]
+
+
+def test_a_truncated_gzip_gives_its_whole_lines_and_an_error(tmp_path: Path) -> None:
+    log = tmp_path / "log.gz"
+    lines = b"".join(b"line %d\n" % number for number in range(100_000))
+    log.write_bytes(gzip.compress(lines)[:-9])
+    blocks = []
+    with pytest.raises(SourceError, match="truncated gzip"):
+        for block in file_blocks(log):
+            blocks.append(block)
+    got = b"".join(blocks)
+    assert lines.startswith(got) and got.endswith(b"\n") and len(got) > len(lines) * 0.9

@@ -1,0 +1,118 @@
+"""Access logs: what a line says, whose object it asked for, and that whole blocks are read like single lines."""
+
+import pytest
+
+from bulkput.logs.parse import Parser, Record, parse_line
+from bulkput.logs.paths import container_of_log, split_path
+
+COMBINED = (
+    b'10.0.0.1 - - [14/Feb/2010:04:05:06 +0000] "GET /horror/raven.txt?x=1 HTTP/1.1" 200 1234'
+    b' "http://a.example/" "curl"\n'
+)
+RECORD = Record("10.0.0.1", "2010-02-14", "04", "GET", "/horror/raven.txt", "200", 1234, "http://a.example/", "curl")
+W3C = b"""#Version: 1.0
+#Fields: date time c-ip cs-method cs-uri-stem sc-status sc-bytes cs(Referer) cs(User-Agent)
+2010-02-14 04:05:06 10.0.0.1 GET /horror/raven.txt 200 1234 http://a.example/ curl
+"""
+
+
+def read(log: bytes) -> tuple[list[Record], list[bytes]]:
+    bad: list[bytes] = []
+    return [record for columns in Parser(bad.append)(log) for record in columns.records()], bad
+
+
+def test_a_combined_line_says_all_fields() -> None:
+    assert parse_line(COMBINED.strip()) == RECORD
+    assert read(COMBINED) == ([RECORD], [])
+
+
+def test_a_common_line_names_no_referrer_and_no_agent() -> None:
+    common = COMBINED.partition(b' "http')[0]
+    expected = RECORD._replace(referrer="-", agent="-")
+    assert parse_line(common) == expected
+    assert read(common + b"\n") == ([expected], [])
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "changed"),
+    [
+        (b" 1234 ", b" - ", {"size": 0}),
+        (b"14/Feb/2010", b"14/02/2010", {}),  # Rackspace's CDN
+        (b"- - ", b"- John Doe ", {}),
+        (b'"curl"', b'"curl" "203.0.113.9" 0.001', {}),
+        (b'"curl"', rb'"a \"b\" c\\"', {"agent": r"a \"b\" c\\"}),
+        (b"/raven.txt?x=1", b"/the raven.txt", {"path": "/horror/the raven.txt"}),
+        (b"GET /horror/raven.txt?x=1 HTTP/1.1", b"-", {"method": "-", "path": "-"}),
+        (b"GET /horror/raven.txt?x=1 HTTP/1.1", rb"\x16\x03", {"method": "-", "path": "-"}),
+        (b" HTTP/1.1", b"", {}),
+        (b'"curl"', b'"\xff"', {"agent": "\udcff"}),
+        (b"10.0.0.1", b"2001:db8::1", {"ip": "2001:db8::1"}),
+        (b"\n", b"\r\n", {}),
+    ],
+)  # fmt: skip
+def test_lines_that_differ_are_read_alone_and_in_blocks(old: bytes, new: bytes, changed: dict[str, str | int]) -> None:
+    line = COMBINED.replace(old, new)
+    expected = RECORD._replace(**changed)
+    assert read(line) == ([expected], [])
+    assert read(COMBINED * 70 + line + COMBINED * 50) == ([RECORD] * 70 + [expected] + [RECORD] * 50, [])
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"garbage",
+        COMBINED[:40],
+        COMBINED.strip().replace(b" 200 ", b" 2000 "),
+        COMBINED.strip().replace(b" 1234 ", b" 1_234 "),
+        COMBINED.strip().replace(b" 1234 ", b" " + b"9" * 19 + b" "),
+        COMBINED.strip().replace(b" 1234 ", b" " + b"9" * 5000 + b" "),
+        COMBINED.strip().replace(b"Feb", b"Foo"),
+        b" " + COMBINED.strip(),
+        b"\0",
+    ],
+)
+def test_a_line_that_is_not_understood_is_told_and_passed_over(line: bytes) -> None:
+    assert read(COMBINED * 40 + line + b"\n" + COMBINED * 30) == ([RECORD] * 70, [line])
+
+
+def test_blank_lines_and_one_that_is_longer_than_all_others_end() -> None:
+    assert read(b"\n" * 40 + b"x" * 5000 + b"\n") == ([], [b"x" * 5000])
+
+
+def test_lines_after_a_fields_directive_hold_what_it_says() -> None:
+    assert read(W3C) == ([RECORD], [])
+    assert read(W3C.replace(b" ", b"\t").replace(b"#Fields:\t", b"#Fields: ")) == ([RECORD], [])
+
+
+def test_w3c_fields_may_be_quoted_missing_and_change_within_a_log() -> None:
+    quoted = W3C.replace(b" curl", b' "curl ""7"" b"')
+    few = b"#Fields: time cs-uri sc-status\n23:00:01 /a?b 404\n23:00:01 /a?b\n\n"
+    records, bad = read(quoted + few)
+    assert records == [
+        RECORD._replace(agent='curl "7" b'), Record("-", "-", "23", "-", "/a", "404", 0, "-", "-"),
+    ]  # fmt: skip
+    assert bad == [b"23:00:01 /a?b"]
+
+
+def test_paths_lead_where_the_table_says() -> None:
+    """The docstring of `split_path` is the truth table."""
+    lines = [line.strip() for line in (split_path.__doc__ or "").splitlines() if line.strip().startswith("|")]
+    rows = [[cell.strip().strip("`") for cell in line.strip("|").split("|")] for line in lines[2:]]
+    assert len(rows) == 15
+    for path, container, expected_container, expected_object, _ in rows:
+        assert split_path(path, container or None) == (expected_container, expected_object), path
+
+
+@pytest.mark.parametrize(
+    ("name", "container"),
+    [
+        ("horror/2010/02/14/04/5f3a.gz", "horror"),
+        ("/logs/horror/2010/02/14/04/5f3a.log.gz", "horror"),
+        ("horror.2010021404-5f3a.gz", "horror"),
+        ("logs/a.b.2010021404-5f3a.gz", "a.b"),
+        ("access.log.1.gz", None),
+        ("../2010/02/14/04/x.gz", None),
+    ],
+)
+def test_names_of_logs_say_whose_they_are(name: str, container: str | None) -> None:
+    assert container_of_log(name) == container
