@@ -1,5 +1,6 @@
 """Fixtures that every test gets, and the real servers that some ask for."""
 
+import gc
 import os
 from collections.abc import AsyncIterator, Iterator
 
@@ -16,6 +17,11 @@ from tests.servers.swift import RealSwift, real_swift
 settings.register_profile("bulkput", deadline=None, max_examples=100)
 settings.register_profile("fuzz", deadline=None, max_examples=20_000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "bulkput"))
+
+
+def pytest_collection_finish() -> None:
+    """What was imported and collected stays: the collector need not look at it again for every test that calls it."""
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

@@ -2,12 +2,13 @@
 
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
+
+from tests.e2e.forks import run
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,20 +31,12 @@ class Ran:
         return [json.loads(line) for line in self.out.splitlines()]
 
 
-def bulkput(
-    *arguments: str | bytes | Path,
-    environ: Mapping[str, str] | None = None,
-    cwd: Path | None = None,
-    stdin: int = subprocess.DEVNULL,
-) -> Ran:
-    """Run `bulkput ARGUMENTS` to its end, without a terminal."""
-    done = subprocess.run(
-        [sys.executable, "-m", "bulkput", *arguments],
-        env={**os.environ, **(environ or {})},
-        cwd=cwd,
-        stdin=stdin,
-        capture_output=True,
-        timeout=120,
-        check=False,
-    )
-    return Ran(done.returncode, done.stdout.decode(), done.stderr.decode())
+def bulkput(*arguments: str | bytes | Path, environ: Mapping[str, str] | None = None, cwd: Path | None = None) -> Ran:
+    """Run `bulkput ARGUMENTS` to its end, without a terminal and without input."""
+    words = [os.fsdecode(argument) for argument in arguments]
+    with open(os.devnull, "rb") as nothing, TemporaryFile() as out, TemporaryFile() as err:
+        streams = nothing.fileno(), out.fileno(), err.fileno()
+        exit_code = run(words, {**os.environ, **(environ or {})}, cwd or Path.cwd(), streams)
+        out.seek(0)
+        err.seek(0)
+        return Ran(exit_code, out.read().decode(), err.read().decode())

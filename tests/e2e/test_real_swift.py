@@ -13,7 +13,7 @@ from tests.servers.swift import SCRIPT, RealSwift
 
 pytestmark = [pytest.mark.swift, pytest.mark.timeout(180)]
 STDLIB = Path(sysconfig.get_path("stdlib"))
-FOLDERS = ("asyncio", "concurrent", "json", "logging")
+FOLDERS = ("concurrent", "json")
 
 
 @pytest.fixture(scope="module")

@@ -33,7 +33,7 @@ location /k/ {
 
 @pytest.mark.nginx
 @pytest.mark.parametrize(
-    ("kills", "files"), [(6, 3_000), pytest.param(25, 20_000, marks=pytest.mark.scale)], ids=["6 kills", "25 kills"]
+    ("kills", "files"), [(4, 1_500), pytest.param(25, 20_000, marks=pytest.mark.scale)], ids=["4 kills", "25 kills"]
 )
 def test_a_run_that_is_killed_again_and_again_ends_with_everything_there(
     tmp_path: Path, ledger: Ledger, kills: int, files: int
