@@ -77,7 +77,7 @@ def logs(
     _check(sources, chart, is_one_format=not (as_json and as_csv))
     wire = WireOptions(verify_tls=not insecure, ca_file=os.environ.get("OS_CACERT"))
     reading = _Reading(groups, container, wire, is_verbose=is_verbose)
-    gc.disable()  # what is made here for every line goes by reference counts: a sixth of the time went into looking
+    gc.disable()  # what is made here for every line goes by reference counts: a tenth of the time went into looking
     try:
         totals = run(reading.read(sources))
     except Unsupported as error:
@@ -143,7 +143,7 @@ class _Reading:
                 )
 
     async def _open(self, url: str, opened: AsyncExitStack) -> "Store":
-        from bulkput.engine.run import open_store  # noqa: PLC0415 - brings aiohttp
+        from bulkput.engine.opening import open_store  # noqa: PLC0415 - brings aiohttp
 
         store, _ = await opened.enter_async_context(open_store(url, wire=self._wire))
         return store
@@ -177,7 +177,7 @@ class _Reading:
         self.has_failed = True
         click.echo(f"bulkput: {error}", err=True)
 
-    def _bad_line(self, log: str, line: bytes) -> None:
+    def _bad_line(self, log: str, line: str) -> None:
         shown = self._bad_lines.get(log, 0)
         if shown < _BAD_LINES:
             click.echo(f"bulkput: not understood in {printable(log)}: {printable(line[:_BAD_LINE])}", err=True)
@@ -204,8 +204,7 @@ def _print(groups: "list[Group]", by: tuple[str, ...], distinct: int, form: str)
         if form == "json":
             write_line(json.dumps(group_json(group, by, distinct)))
         else:
-            for line in (*group_lines(group, by, distinct), ""):
-                write_line(line)
+            write_line("\n".join([*group_lines(group, by, distinct), ""]))  # line by line takes ten times as long
 
 
 def _about(totals: "Totals", found: int, shown: int) -> str:

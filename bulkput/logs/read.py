@@ -25,8 +25,8 @@ from bulkput.stores.base import Reads, Store
 T = TypeVar("T")
 LOGS = ".CDN_ACCESS_LOGS"
 """The container into which Cloud Files puts the logs of an account."""
-_READ = 256 * 1024
-_BLOCK = 256 * 1024
+_READ = 1024 * 1024
+_BLOCK = 1024 * 1024
 """Of lines, parsed as a whole."""
 _LONGEST = 1024 * 1024
 """A line that is longer is cut there, and is a bad one."""
@@ -134,7 +134,7 @@ async def fold(
     *,
     container: str | None = None,
     on_error: Callable[[SourceError | StoreError], None] | None = None,
-    on_bad_line: Callable[[str, bytes], None] | None = None,
+    on_bad_line: Callable[[str, str], None] | None = None,
 ) -> Totals:
     """Read all logs and take their lines into `groups`; `container` is whose they are, where names do not say it.
 
@@ -168,7 +168,7 @@ class _Folding:
         groups: Groups,
         container: str | None,
         on_error: Callable[[SourceError | StoreError], None],
-        on_bad_line: Callable[[str, bytes], None] | None,
+        on_bad_line: Callable[[str, str], None] | None,
     ) -> None:
         self.totals = Totals()
         self._groups = groups

@@ -2,7 +2,7 @@
 
 import html
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 
 from bulkput.errors import printable
 from bulkput.logs.groups import Group, Key
@@ -12,13 +12,18 @@ from bulkput.report.lines import count_text, size_text
 from bulkput.report.log_text import HEADINGS, key_text
 from bulkput.report.page import fragment, page
 
-MOST_BARS = 20
-"""Unless a number is asked for: a chart of thousands of bars is a table."""
+MOST_BARS = 24
+"""Unless a number is asked for: the hours of a day. A chart of thousands of bars is a table."""
+_SHORT = 24
+"""Characters of several values that stand in a cell at once; more are folded."""
 OTHERS = "all others"
+_IN_TIME = ("date", "hour")
+"""What a reader looks for in its own order, however groups are sorted."""
 _STYLE = """<style>
 .groups{border-collapse:collapse;font:13px/1.4 "DejaVu Sans",Verdana,system-ui,sans-serif}
 .groups th,.groups td{padding:.25rem .8rem .25rem 0;border-bottom:1px solid #ddd;text-align:left;vertical-align:top;
 overflow-wrap:anywhere}
+.groups thead th,.groups .short{white-space:nowrap}.groups th[scope=row]{min-width:7em}
 .groups .n{text-align:right;white-space:nowrap}.groups tr:target{background:#fff3cd}
 .groups ul{margin:.2rem 0;padding-left:1rem}.groups summary{cursor:pointer;white-space:nowrap}
 </style>"""
@@ -35,12 +40,15 @@ def chart_of(
         chart, shown, total = _grouped(groups, by, most, links)
         of = by[0]
     else:
-        shown, total, of = min(most, len(groups)), len(groups), "group"
+        chosen = groups[:most]
+        shown, total, of = len(chosen), len(groups), "group"
+        if by[0] in _IN_TIME:
+            chosen = sorted(chosen, key=lambda group: group.key)
         chart = BarChart(
             title=f"Requests by {', '.join(by)}",
             value_text=_count,
-            labels=tuple(key_text(group.key) for group in groups[:most]),
-            bars=tuple(Measure(value=group.count, href=links.get(group.key)) for group in groups[:most]),
+            labels=tuple(key_text(group.key) for group in chosen),
+            bars=tuple(Measure(value=group.count, href=links.get(group.key)) for group in chosen),
         )
     note = (
         f"The first {count_text(shown)} of {count_text(total)}: {_names(of, total - shown)}." if shown < total else ""
@@ -57,7 +65,7 @@ def _grouped(
 ) -> tuple[MultiBarChart, int, int]:
     """The chart, how many values of the first key it shows, and how many there are."""
     firsts = list(dict.fromkeys(group.key[0] for group in groups))
-    labels = firsts[:most]
+    labels = sorted(firsts[:most]) if by[0] in _IN_TIME else firsts[:most]
     seconds = Counter[str]()
     for group in groups:
         seconds[group.key[1]] += group.count
@@ -113,11 +121,13 @@ def _row(group: Group, anchor: str, noted: Sequence[str], distinct: int) -> str:
     return f'<tr id="{anchor}">{keys}{numbers}{cells}</tr>'
 
 
-def _values(values: frozenset[str] | None, distinct: int) -> str:
+def _values(values: Set[str] | None, distinct: int) -> str:
     if values is None:
         return f"more than {count_text(distinct)}"
     if len(values) == 1:
         return _safe(*values)
+    if len(together := ", ".join(sorted(values))) <= _SHORT:
+        return f'<span class="short">{_safe(together)}</span>'
     items = "".join(f"<li>{_safe(value)}</li>" for value in sorted(values))
     return f"<details><summary>{count_text(len(values))}</summary><ul>{items}</ul></details>"
 

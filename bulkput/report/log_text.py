@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from typing import Any
 
 from bulkput.errors import printable
@@ -48,11 +48,17 @@ def group_lines(group: Group, by: Sequence[str], distinct: int) -> list[str]:
         if values is None:
             lines.append(_line(HEADINGS[name], _more(distinct)))
         elif name in _ONE_PER_LINE:
-            first, *others = map(printable, sorted(values))
+            first, *others = _printable(values)
             lines += [_line(HEADINGS[name], first), *(" " * (_WIDTH + 2) + other for other in others)]
         else:
-            lines.append(_line(HEADINGS[name], ", ".join(map(printable, sorted(values)))))
+            lines.append(_line(HEADINGS[name], ", ".join(_printable(values))))
     return lines
+
+
+def _printable(values: Set[str]) -> list[str]:
+    """In order. Looked at together, since there may be millions, and few need it."""
+    ordered = sorted(values)
+    return ordered if "".join(ordered).isprintable() else list(map(printable, ordered))
 
 
 def _line(heading: str, value: str) -> str:
@@ -89,8 +95,8 @@ def csv_lines(groups: Iterable[Group], by: Sequence[str], distinct: int) -> Iter
         yield _row([*map(_harmless, map(printable, group.key)), str(group.count), str(group.bytes), *cells])
 
 
-def _cell(values: frozenset[str] | None, distinct: int) -> str:
-    return f"more than {distinct}" if values is None else _harmless("\n".join(map(printable, sorted(values))))
+def _cell(values: Set[str] | None, distinct: int) -> str:
+    return f"more than {distinct}" if values is None else _harmless("\n".join(_printable(values)))
 
 
 def _harmless(text: str) -> str:

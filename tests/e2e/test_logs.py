@@ -142,19 +142,24 @@ def test_bars_of_a_page_lead_to_rows_of_its_table(log: Path) -> None:
     assert "<title>2010-02-14, 304: 1</title>" in html
 
 
-@pytest.mark.parametrize("suffix", ["svg", "png"])
-def test_charts_are_pictures(log: Path, suffix: str) -> None:
+def test_a_chart_is_a_picture(log: Path) -> None:
+    """bulkput logs access.log --chart chart.png"""
     pytest.importorskip("matplotlib")
-    chart = log.parent / f"chart.{suffix}"
+    chart = log.parent / "chart.png"
     assert bulkput("logs", log, "--chart", chart).exit_code == 0
-    assert chart.read_bytes()[:5] in (b"\x89PNG\r", b"<?xml")
+    assert chart.read_bytes().startswith(b"\x89PNG\r\n")
 
 
 def test_counts_and_bytes_are_those_of_awk(tmp_path: Path) -> None:
-    """20 000 lines, half of them gzip."""
-    log = tmp_path / "log"
-    write_log(log, 20_000)
-    told = {row["key"]["object"]: (row["count"], row["bytes"]) for row in bulkput("logs", log, "--json").rows}
+    """3 000 lines, half of them gzip."""
+    log, packed = tmp_path / "log", tmp_path / "logs" / "log.gz"
+    write_log(log, 3_000)
+    half = log.read_bytes().find(b"\n", log.stat().st_size // 2) + 1
+    packed.parent.mkdir()
+    packed.write_bytes(gzip.compress(log.read_bytes()[half:]))
+    (packed.parent / "log").write_bytes(log.read_bytes()[:half])
+    rows = bulkput("logs", packed.parent, "--json").rows
+    told = {row["key"]["object"]: (row["count"], row["bytes"]) for row in rows}
     script = '{n[$7]++; b[$7]+=$10} END {for (o in n) printf "%s %d %.0f\\n", o, n[o], b[o]}'
     out = subprocess.run(["awk", script, str(log)], check=True, capture_output=True, text=True).stdout
     expected = defaultdict[str, tuple[int, int]](lambda: (0, 0))

@@ -4,33 +4,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bulkput.logs import parse
-from bulkput.logs.columns import IrregularError
-from bulkput.logs.combined import Pools, combined
 from bulkput.logs.parse import Parser, Record, parse_line
 from bulkput.logs.w3c import Fields
-from bulkput.logs.w3c import Pools as FieldPools
 
 bits = st.sampled_from(
     [
-        b"",
-        b" ",
-        b"-",
-        b'"',
-        b'\\"',
-        b"\\",
-        b"\0",
-        b"[",
-        b"]",
-        b"\t",
-        b"/a",
-        b"GET",
-        b"HTTP/1.1",
-        b" - - [",
-        b"\xff",
-        b"7",
-        b"_",
+        b"", b" ", b"-", b'"', b'\\"', b"\\", b"\0", b"[", b"]", b"\t", b"/a", b"GET", b"HTTP/1.1", b"\xff", b"7", b"_",
+        b" - - [", b" - - [14/Feb/2010:", b"1.1.1.1 - - [14/Feb/2010:", "\u0663\u00b2".encode(), b"\x1c", b"\xc2\x85",
     ]
-)
+)  # fmt: skip
 odd = st.lists(bits, max_size=4).map(b"".join)
 
 
@@ -47,10 +29,11 @@ line = st.tuples(
 ).map(b"".join)  # fmt: skip
 regular = st.just(b'1.1.1.1 - - [14/Feb/2010:04:05:06 +0000] "GET /a HTTP/1.1" 200 1 "-" "x"')
 logs = st.lists(st.one_of(line, regular, odd), max_size=12)
-blocks = logs.map(lambda lines: b"".join(one + b"\n" for one in lines if not one.startswith(b"#")))
+repeated = st.tuples(line, st.integers(1, 5)).map(lambda made: [made[0]] * made[1])
+blocks = st.one_of(logs, repeated).map(lambda lines: b"".join(one + b"\n" for one in lines))
 
 field = st.one_of(st.sampled_from([b"2010-02-14", b"04:05:06", b"200", b"12", b"-", b"/a", b'"x y"', b""]), odd)
-FIELDS = [b"date", b"time", b"cs-uri-stem", b"sc-status", b"sc-bytes"]
+FIELDS = ["date", "time", "cs-uri-stem", "sc-status", "sc-bytes"]
 w3c_line = st.one_of(
     st.tuples(
         mostly(b"2010-02-14"),
@@ -66,55 +49,29 @@ w3c_blocks = st.tuples(st.lists(w3c_line, max_size=12), st.sampled_from([b" ", b
 )
 
 
-def whole(block: bytes, fields: Fields | None) -> list[Record] | None:
-    """As a block; None where it is not regular."""
-    if not block:
-        return None
-    try:
-        columns = combined(block, Pools()) if fields is None else fields.columns(block, FieldPools())
-    except IrregularError:
-        return None
-    return None if columns is None else list(columns.records())
-
-
 def alone(block: bytes, fields: Fields | None) -> list[Record | None]:
-    lines = [one for one in block.split(b"\n") if one]
+    lines = [one for one in block.decode("utf-8", "surrogateescape").split("\n") if one]
     return [parse_line(one) if fields is None else fields.record(one) for one in lines]
 
 
-@given(blocks)
-def test_a_block_that_is_read_as_a_whole_is_read_as_its_lines_are(block: bytes) -> None:
-    if (records := whole(block, None)) is not None:
-        assert records == alone(block, None)
-
-
-@given(st.lists(line, min_size=1, max_size=1), st.integers(1, 5))
-def test_a_line_that_is_read_as_a_block_is_read_as_a_line(lines: list[bytes], times: int) -> None:
-    block = (lines[0] + b"\n") * times
-    if (records := whole(block, None)) is not None:
-        assert records == alone(block, None)
-
-
-@given(w3c_blocks)
-def test_the_same_of_w3c_blocks(block: bytes) -> None:
-    if (records := whole(block, Fields(FIELDS))) is not None:
-        assert records == alone(block, Fields(FIELDS))
-
-
-@given(
-    st.one_of(st.tuples(blocks, st.just(b"")), st.tuples(w3c_blocks, st.just(b"#Fields: " + b" ".join(FIELDS) + b"\n")))
-)
-def test_a_log_is_its_lines_however_deep_it_is_cut(made: tuple[bytes, bytes]) -> None:
-    block, directive = made
-    if b"\n#" in b"\n" + block or b"\r" in block:
-        return
-    fields = Fields(FIELDS) if directive else None
+def together(log: bytes) -> tuple[list[Record], int]:
+    """As a block, which is cut as long as it has two lines and is not regular."""
     few, parse._FEW = parse._FEW, 1
     try:
         parser = Parser()
-        records = [record for columns in parser(directive + block) for record in columns.records()]
+        return [record for columns in parser(log) for record in columns.records()], parser.bad_lines
     finally:
         parse._FEW = few
-    expected = alone(block, fields)
-    assert records == [record for record in expected if record is not None]
-    assert parser.bad_lines == expected.count(None)
+
+
+@given(blocks)
+def test_a_log_is_its_lines_however_deep_it_is_cut(block: bytes) -> None:
+    expected = alone(block, None)
+    assert together(block) == ([record for record in expected if record is not None], expected.count(None))
+
+
+@given(w3c_blocks)
+def test_the_same_of_w3c_logs(block: bytes) -> None:
+    expected = alone(block, Fields(FIELDS))
+    directive = f"#Fields: {' '.join(FIELDS)}\n".encode()
+    assert together(directive + block) == ([record for record in expected if record is not None], expected.count(None))

@@ -8,7 +8,7 @@ import pytest
 from bulkput.payload import inflate
 from bulkput.payload.inflate import DamagedGzip, Inflate
 
-TEXT = b"".join(b"line %d\n" % number for number in range(20_000))
+TEXT = b"".join(b"line %d\n" % number for number in range(2_000))
 
 
 @pytest.fixture(params=["isal", "zlib"], autouse=True)
@@ -26,30 +26,30 @@ def unpacked(data: bytes, step: int) -> bytes:
     return b"".join(pieces) + one.end()
 
 
-@pytest.mark.parametrize("step", [1, 7, 65_536, 10_000_000])
+@pytest.mark.parametrize("step", [1, 7, 4_096, 10_000_000])
 @pytest.mark.parametrize("plain", [b"", b"\x1f", b"a", TEXT, random.Random(1).randbytes(3_000)])
 def test_files_come_out_as_they_went_in(plain: bytes, step: int) -> None:
     """Plain, one member, two members, padded as tapes pad."""
     assert unpacked(plain, step) == plain
-    packed = gzip.compress(plain)
+    packed = gzip.compress(plain, mtime=0)
     assert unpacked(packed, step) == plain
     assert unpacked(packed + packed, step) == plain * 2
     assert unpacked(packed + b"\0" * 512, step) == plain
 
 
 def test_what_unpacks_to_a_thousand_times_its_size_comes_in_pieces() -> None:
-    assert unpacked(gzip.compress(b"x" * 20_000_000) + gzip.compress(b"y"), 10_000_000) == b"x" * 20_000_000 + b"y"
+    assert unpacked(gzip.compress(b"x" * 5_000_000) + gzip.compress(b"y"), 10_000_000) == b"x" * 5_000_000 + b"y"
 
 
 @pytest.mark.parametrize("step", [1, 1_000_000])
 @pytest.mark.parametrize(
     "bad",
     [
-        gzip.compress(TEXT)[:-1],
-        gzip.compress(TEXT)[:100],
+        gzip.compress(TEXT, mtime=0)[:-1],
+        gzip.compress(TEXT, mtime=0)[:100],
         b"\x1f\x8b",
-        gzip.compress(TEXT)[:-8] + b"12345678",
-        gzip.compress(b"a") + b"garbage behind it, long enough",
+        gzip.compress(TEXT, mtime=0)[:-8] + b"12345678",
+        gzip.compress(b"a", mtime=0) + b"garbage behind it, long enough",
         b"\x1f\x8bgarbage and more garbage",
     ],
 )

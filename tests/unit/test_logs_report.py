@@ -1,0 +1,54 @@
+"""Groups of log lines as text, as a chart and on a page."""
+
+from pathlib import Path
+
+import pytest
+
+from bulkput.logs.groups import Group
+from bulkput.logs.keys import NOTED
+from bulkput.report.charts import BarChart, MultiBarChart
+from bulkput.report.log_chart import chart_of, page_of
+from bulkput.report.log_text import csv_lines, group_lines
+from bulkput.report.page import save
+
+
+def group(*key: str, count: int = 1, **seen: set[str] | None) -> Group:
+    return Group(key, count, 10, {name: seen.get(name.replace("-", "_"), {"-"}) for name in NOTED})
+
+
+def test_no_value_writes_to_the_terminal() -> None:
+    one = group("\x1b[31m", user_agent={"\x1b[2J", "curl"}, ip={"::1\r"}, referrer={"\udcff", "☃"})
+    text = "\n".join([*group_lines(one, ["object"], 5), *csv_lines([one], ["object"], 5)])
+    assert r"\x1b[31m" in text and r"\x1b[2J" in text and r"::1\r" in text and r"\xff" in text and "☃" in text
+    assert all(line.isprintable() for line in text.split("\n"))
+
+
+def test_days_and_hours_are_drawn_in_their_order_whatever_is_first() -> None:
+    groups = [group("15", count=3), group("14", count=2), group("16"), group("13")]
+    (bars,) = chart_of(groups, ["date"], most=3).charts
+    assert isinstance(bars, BarChart) and bars.labels == ("14", "15", "16")
+    assert [bar.value for bar in bars.bars] == [2, 3, 1]
+    (bars,) = chart_of(groups, ["status"], most=3).charts
+    assert isinstance(bars, BarChart) and bars.labels == ("15", "14", "16")
+
+
+def test_days_are_in_their_order_for_two_keys_too() -> None:
+    groups = [group("15", "200", count=3), group("14", "404", count=2)]
+    (bars,) = chart_of(groups, ["date", "status"], most=3).charts
+    assert isinstance(bars, MultiBarChart) and bars.labels == ("14", "15")
+    assert [[bar.value for bar in series.bars] for series in bars.series] == [[0, 3], [2, 0]]
+
+
+def test_a_cell_of_the_page_shows_short_values_folds_long_ones_and_says_what_it_does_not_know() -> None:
+    agents = {"a" * 20, "b" * 20}
+    page = page_of([group("a", status={"404", "200"}, user_agent=agents, ip=None)], ["object"], most=5, distinct=1000,
+                   about="")  # fmt: skip
+    assert ">200, 404<" in page
+    assert f"<summary>2</summary><ul><li>{'a' * 20}</li>" in page
+    assert "more than 1 000" in page
+
+
+def test_a_chart_is_an_svg_file_too(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    save(chart_of([group("poe/the_raven")], ["object"], most=5), str(tmp_path / "chart.svg"))
+    assert (tmp_path / "chart.svg").read_bytes().startswith(b"<?xml")
