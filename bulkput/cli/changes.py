@@ -17,7 +17,17 @@ from bulkput.events import Event
 from bulkput.options import RetryOptions, WireOptions
 from bulkput.report.lines import count_text, event_line, size_text
 
-_VERBS = {Done.COPIED: "copied", Done.MOVED: "moved", Done.REMOVED: "removed"}
+_VERBS = {
+    Done.COPIED: "copied",
+    Done.KEPT: "copied, not removed",
+    Done.MOVED: "moved",
+    Done.REMOVED: "removed",
+    Done.GONE: "gone already",
+}
+
+
+_START = WireOptions().first_concurrency
+_CONCURRENCY = f"Requests in flight; auto: {_START} at first, then what makes most copies a second (rm: {_START})."
 
 
 class View:
@@ -61,7 +71,8 @@ class View:
             write_line(json.dumps(changes.as_json()))
         flush()
         done = f"would be {what}" if changes.is_dry else what
-        failed = f", {count_text(changes.gone)} were gone already" if changes.gone else ""
+        failed = f", {count_text(changes.kept)} copied and not removed" if changes.kept else ""
+        failed += f", {count_text(changes.gone)} were gone already" if changes.gone else ""
         failed += f", {count_text(changes.failed)} failed" if changes.failed else ""
         click.echo(
             f"{count_text(changes.done)} {done}{failed}, {size_text(changes.bytes)}; "
@@ -77,7 +88,7 @@ def change_options(verb: Callable[..., int]) -> Callable[..., int]:
     @click.option("--dry-run", "is_dry", is_flag=True, help="Print what would be done, on stdout; change nothing.")
     @click.option("-v", "--verbose", "is_verbose", is_flag=True, help="A line on stdout for each object.")
     @click.option("--json", "as_json", is_flag=True, help="One JSON object per object on stdout, the numbers last.")
-    @click.option("--concurrency", type=Concurrency(), default="auto", show_default=True, help="Requests in flight.")
+    @click.option("--concurrency", type=Concurrency(), default="auto", show_default=True, help=_CONCURRENCY)
     @click.option("--retries", type=click.IntRange(0), default=RetryOptions().retries, show_default=True)
     @click.option("--timeout", type=Seconds(0.1, 86_400), default=WireOptions().timeout_s, show_default=True)
     @click.option("--insecure", is_flag=True, help="Do not verify TLS certificates.")

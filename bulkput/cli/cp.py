@@ -45,8 +45,8 @@ def cp(source: str, dest: str, **options: Any) -> int:
 
     Type and metadata come along; --header, --meta and --content-type replace them. Manifests of static large objects
     are copied as manifests: their segments stay where they are. A copy is proven by its ETag. DEST's container is made
-    if it is not there. Where no store can copy (plain HTTP, from one kind of store to another) the bytes pass through
-    this machine, which is said.
+    if it is not there. Copies are made by COPY, or X-Copy-From where the store refuses that. Where no store can copy
+    (plain HTTP, from one kind of store to another) the bytes pass through this machine, which is said.
 
     Exit codes: 0 copied, 1 something could not be, or was not there, 2 usage, 3 the store failed, 130 interrupted.
     """

@@ -18,6 +18,8 @@ class Done(StrEnum):
 
     COPIED = "copied"
     MOVED = "moved"
+    KEPT = "kept"
+    """Of a move: copied, and the source is still there, since the run was stopped in between."""
     REMOVED = "removed"
     GONE = "gone"
     """It was listed, and is not there: it has expired, say, and the listing lags behind. Nothing to do."""
@@ -50,6 +52,7 @@ class Changes:
     """A run in numbers. `bytes` are those of the objects; `requests` are counted on the wire, by method."""
 
     done: int
+    kept: int
     gone: int
     failed: int
     bytes: int
@@ -74,6 +77,7 @@ class Changes:
         return {
             "event": "finished",
             "done": self.done,
+            "kept": self.kept,
             "gone": self.gone,
             "failed": self.failed,
             "bytes": self.bytes,
@@ -92,6 +96,7 @@ class ChangeTally:
     stop: Stop
     give_up: GiveUp
     done: int = 0
+    kept: int = 0
     gone: int = 0
     failed: int = 0
     bytes: int = 0
@@ -99,11 +104,14 @@ class ChangeTally:
 
     def add(self, change: Change) -> None:
         """Something was done, or would be, or was found done."""
-        if change.done is Done.GONE:
-            self.gone += 1
-        else:
-            self.done += 1
-            self.bytes += change.size or 0
+        match change.done:
+            case Done.GONE:
+                self.gone += 1
+            case Done.KEPT:
+                self.kept += 1
+            case _:
+                self.done += 1
+                self.bytes += change.size or 0
         self.give_up.succeeded()
         self.tell(change)
 
@@ -119,6 +127,7 @@ class ChangeTally:
     def changes(self, requests: Mapping[str, int], elapsed_s: float, *, is_dry: bool) -> Changes:
         return Changes(
             done=self.done,
+            kept=self.kept,
             gone=self.gone,
             failed=self.failed,
             bytes=self.bytes,

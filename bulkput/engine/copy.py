@@ -7,19 +7,22 @@ the same command goes on with what is left. Where the store has no copy of its o
 the bytes pass through here.
 """
 
+import asyncio
 import time
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import replace
 from functools import partial
 
 from bulkput import events as ev
 from bulkput.engine.changes import Change, Changes, ChangeTally, Done, OnChange
+from bulkput.engine.opening import open_store
+from bulkput.engine.passing import Passing
 from bulkput.engine.pool import pool
 from bulkput.engine.remove import Remover, listed, row_of
-from bulkput.engine.run import open_store
 from bulkput.engine.stop import Stop
+from bulkput.engine.tuning import Tuner
 from bulkput.errors import (
     BulkputError,
     IntegrityError,
@@ -30,13 +33,14 @@ from bulkput.errors import (
     UsageError,
     printable,
 )
-from bulkput.model import Fields, ObjectHeaders, RemoteObject
+from bulkput.model import ObjectHeaders, RemoteObject, Segment
 from bulkput.options import HeaderOptions, RetryOptions, StopRules, WireOptions
-from bulkput.policy.original import is_md5
-from bulkput.policy.places import Rename, rename_of
+from bulkput.policy.places import Rename, one_spelling, rename_of
 from bulkput.policy.retry import GiveUp
-from bulkput.stores.base import Copies, Destination, Manifests, Reads, Store
-from bulkput.stores.wrappers import Retrying
+from bulkput.stores.base import Copies, Destination, Manifests, Store
+
+_REMOVED_AT_ONCE = 50
+"""Sources of a batch: few, so that removals keep pace with copies. Of each batch Swift removes two at a time."""
 
 
 async def copy(
@@ -58,35 +62,33 @@ async def copy(
     """Copy the object `source`, or recursively what lies below it, to `destination`; both are URLs.
 
     Type, metadata and the other fields of each object come along; what `headers` has replaces them. The container of
-    the destination is made if it is not there. `on_passing` is told when the bytes pass through here.
+    the destination is made if it is not there. `on_passing` is told when the bytes pass through here. As many copies
+    are in flight as `wire.concurrency` says, or as the tuner finds.
 
     Raises UsageError: a wrong URL, missing credentials, a copy onto itself, a move of segments away from their
     manifest. Raises NotFound where there is no source.
     """
-    stop, wire, emit = stop or Stop(), wire or WireOptions(), on_event or _ignore
+    stop, wire = stop or Stop(), wire or WireOptions()
+    tuner = Tuner(wire)
+    emit = _counted(on_event or _ignore, tuner)
     stop.report_to(emit)
     there, here = Destination.parse(source), Destination.parse(destination)
-    is_same = (there.scheme, there.root) == (here.scheme, here.root)
+    is_same = one_spelling(there.scheme, there.root) == one_spelling(here.scheme, here.root)
     rename = rename_of(there.prefix, here.prefix, is_recursive=is_recursive, is_same_container=is_same)
     tally = ChangeTally(on_change or _ignore, stop, GiveUp(StopRules()))
     started = time.monotonic()
     requests: Counter[str] = Counter()
-    opened = partial(open_store, wire=wire, retry=retry, emit=emit, brake=stop, environ=environ)
+    opened = partial(open_store, wire=wire, retry=retry, slots=tuner.slots, emit=emit, brake=stop, environ=environ)
     async with opened(source) as (old, counted), opened(destination, headers=headers) as (new, count):
         container = here.root if there.scheme == here.scheme else None
-        copier = _Copier(
-            old,
-            new,
-            container=container,
-            rename=rename,
-            headers=_replacing(headers or HeaderOptions()),
-            on_passing=on_passing or _nothing,
-        )
-        mover = Remover(old, tally, moved_to=copier.name) if is_move else None
+        given = _replacing(headers or HeaderOptions())
+        passing = Passing(old, new, given, on_passing or _nothing)
+        copier = _Copier(old, new, container=container, rename=rename, headers=given, passing=passing)
+        mover = Remover(old, tally, workers=wire.start, moved_to=copier.name) if is_move else None
         try:
             if is_move and is_recursive:
-                await _refuse_to_part(old, there, rename, stop)
-            await _Run(copier, mover, tally, is_dry=is_dry).run(rename, wire.start)
+                await _refuse_to_part(old, there, rename, tuner, stop)
+            await _Run(copier, mover, tally, tuner, is_dry=is_dry).run(rename)
         except Stopped:
             pass
         except (NotFound, Unsupported):
@@ -98,29 +100,39 @@ async def copy(
     return tally.changes(requests, time.monotonic() - started, is_dry=is_dry)
 
 
-async def _refuse_to_part(store: Store, source: Destination, rename: Rename, stop: Stop) -> None:
+async def _refuse_to_part(store: Store, source: Destination, rename: Rename, tuner: Tuner, stop: Stop) -> None:
     """A look at all that is to be moved, before anything is: manifests name their segments by where they are now.
 
     Raises UsageError: a large object whose segments would be moved away from it.
     """
     below = f"{source.root}/{rename.old}"
-    async with aclosing(listed(store, rename.old, stop)) as rows:
-        async for row in rows:
-            is_large = row.large == "static"
-            if not is_large and row.bytes == 0 and row.content_type != "application/directory":
-                head = await store.stat(row.name)
-                if head is not None and head.large == "dynamic":
-                    raise UsageError(
-                        f"{printable(row.name)} is a dynamic large object, whose segments may be among what is moved:"
-                        " nothing was moved; use cp, or move its segments apart from it"
-                    )
-            if is_large and isinstance(store, Manifests):
+
+    async def look(row: RemoteObject) -> None:
+        if row.large == "static" and isinstance(store, Manifests):
+            parts: tuple[Segment, ...] = ()
+            with suppress(NotFound):  # gone meanwhile
                 parts = await store.segments(row.name)
-                if any(part.path is not None and part.path.startswith(below) for part in parts):
-                    raise UsageError(
-                        f"{printable(row.name)} is a large object whose segments lie below {source}: its manifest would"
-                        " lose them. Nothing was moved; use cp"
-                    )
+            if any(part.path is not None and part.path.startswith(below) for part in parts):
+                raise UsageError(
+                    f"{printable(row.name)} is a large object whose segments lie below {source}: its manifest would"
+                    " lose them. Nothing was moved; use cp"
+                )
+            return
+        head = await row_of_itself(store, row.name)
+        if head is not None and head.large == "dynamic":
+            raise UsageError(
+                f"{printable(row.name)} is a dynamic large object, whose segments may be among what is moved:"
+                " nothing was moved; use cp, or move its segments apart from it"
+            )
+
+    async with (
+        pool(look, workers=tuner.workers, backlog=tuner.workers) as lookers,
+        aclosing(listed(store, rename.old, stop)) as rows,
+    ):
+        async for row in rows:
+            # A listing has a dynamic one as empty, but for its type like all that are.
+            if row.large == "static" or (row.bytes == 0 and row.content_type != "application/directory"):
+                await lookers.submit(row)
 
 
 class _Copier:
@@ -134,16 +146,19 @@ class _Copier:
         container: str | None,
         rename: Rename,
         headers: ObjectHeaders,
-        on_passing: Callable[[], None],
+        passing: Passing,
     ) -> None:
-        """`container` is that of `new`, as `old` knows it; None where the two are different kinds of stores."""
+        """`container` is that of `new`, as `old` knows it; None where the two are different kinds of stores: then all
+        goes by `passing`."""
         self.old = old
         self.new = new
         self._container = container
         self._rename = rename
         self._headers = headers
-        self._on_passing = on_passing
-        self._is_told = False
+        self._passing = passing
+        self._made = 0
+        """How often the container was made again."""
+        self._making = asyncio.Lock()
 
     def name(self, row: RemoteObject) -> str:
         """The one that it gets."""
@@ -154,23 +169,40 @@ class _Copier:
 
         Raises StoreError, Stopped.
         """
+        made = self._made
         try:
-            if self._container is not None:
-                try:
-                    await self._by_the_store(self._container, row)
-                except Unsupported:
-                    self._container = None
-                else:
-                    return True
-            if not self._is_told:
-                self._is_told = True
-                self._on_passing()
-            await self._through_here(row, is_move=is_move)
+            await self._copy(row, is_move=is_move)
         except NotFound:
-            if await row_of_itself(self.old, row.name) is not None:
-                raise  # it is the destination that is not there
+            is_there = await row_of_itself(self.old, row.name) is not None
+            if not is_there and row.bytes:  # without bytes it may be a link that leads nowhere
+                return False
+        else:
+            return True
+        await self._make_again(made)
+        try:
+            await self._copy(row, is_move=is_move)
+        except NotFound:
+            if is_there:
+                raise
             return False
         return True
+
+    async def _make_again(self, made: int) -> None:
+        """Someone has deleted the container meanwhile: however many workers met that, it is made once."""
+        async with self._making:
+            if self._made == made:
+                await self.new.prepare()
+                self._made += 1
+
+    async def _copy(self, row: RemoteObject, *, is_move: bool) -> None:
+        if self._container is not None:
+            try:
+                await self._by_the_store(self._container, row)
+            except Unsupported:
+                self._container = None
+            else:
+                return
+        await self._passing.copy(row.name, self.name(row), is_move=is_move)
 
     async def _by_the_store(self, container: str, row: RemoteObject) -> None:
         if not isinstance(self.old, Copies):
@@ -187,55 +219,41 @@ class _Copier:
             expected = head.hash if head is not None else None
             raise IntegrityError("copy", stored.key, expected=expected, actual=stored.etag, status=201)
 
-    async def _through_here(self, row: RemoteObject, *, is_move: bool) -> None:
-        head = await self.old.stat(row.name)
-        if head is None:
-            raise NotFound("copy", row.name, "it was listed, and is gone")
-        if not self.new.keeps_metadata and (head.encoding or (is_move and _is_told_more(head))):
-            what = "Content-Encoding" if head.encoding else "metadata"
-            raise Unsupported("copy", row.name, f"it has {what}, which the destination does not keep")
-        headers = replace(
-            self._headers,
-            content_type=self._headers.content_type or head.content_type,
-            encoding=head.encoding,
-            meta=_overlaid(head.meta, self._headers.meta),
-        )
-        body = _Remote(self.old.once if isinstance(self.old, Retrying) else self.old, head)
-        stored = await self.new.put(self.name(row), body, headers)
-        if stored.etag is None:  # the store proves nothing: at least it is as long
-            copied = await self.new.stat(self.name(row))
-            if copied is None or copied.bytes != stored.size:
-                raise IntegrityError("copy", stored.key, expected=head.hash, actual=None, status=201)
-
 
 class _Run:
     """What is listed, copied by workers; where it is a move, the sources removed behind that."""
 
-    def __init__(self, copier: _Copier, mover: Remover | None, tally: ChangeTally, *, is_dry: bool) -> None:
+    def __init__(
+        self, copier: _Copier, mover: Remover | None, tally: ChangeTally, tuner: Tuner, *, is_dry: bool
+    ) -> None:
         self._copier = copier
         self._mover = mover
         self._tally = tally
+        self._tuner = tuner
         self._is_dry = is_dry
         self._copied: list[RemoteObject] = []
         """Of a move: what can be removed."""
 
-    async def run(self, rename: Rename, workers: int) -> None:
+    async def run(self, rename: Rename) -> None:
         """Raises NotFound: there is nothing to copy. Raises StoreError: of the new container."""
         if not self._is_dry:
             await self._copier.new.prepare()
             if self._mover is not None:
                 await self._mover.prepare()
-        found = 0
+        found, workers = 0, self._tuner.workers
         async with (
             pool(self._take, workers=workers, backlog=workers) as copiers,
             aclosing(self._rows(rename)) as rows,
         ):
+            self._tuner.resizes(copiers)
             async for row in rows:
                 found += 1
                 await copiers.submit(row)
         if self._mover is not None and self._copied:
             await self._mover.remove(tuple(self._copied))
         if not found and not self._tally.stop.is_pulled:
+            if not self._is_dry:
+                await self._copier.new.undo_prepare()
             raise NotFound("copy", rename.old, "there is nothing of that name")
 
     async def _rows(self, rename: Rename) -> AsyncGenerator[RemoteObject, None]:
@@ -254,6 +272,8 @@ class _Run:
             return
         try:
             tally.stop.check()
+            if not to:  # the marker of the very directory whose contents go to the top
+                raise StoreError("copy", row.name, "it would have no name there")
             is_there = await self._copier.copy(row, is_move=self._mover is not None)
         except Stopped:
             return
@@ -266,28 +286,9 @@ class _Run:
             tally.add(Change(Done.COPIED, row.name, to, row.bytes))
         else:
             self._copied.append(row)
-            if len(self._copied) >= self._mover.batch:
+            if len(self._copied) >= min(self._mover.batch, _REMOVED_AT_ONCE):
                 batch, self._copied = tuple(self._copied), []
                 await self._mover.remove(batch)
-
-
-class _Remote:
-    """An object of a store as a body."""
-
-    data = None
-
-    def __init__(self, store: Store, head: RemoteObject) -> None:
-        self._store = store
-        self._key = head.name
-        self.size = head.bytes
-        self.length_hint = head.bytes or 0
-        self.md5 = head.hash.lower() if head.large is None and head.hash and is_md5(head.hash) else None
-
-    def chunks(self) -> AsyncGenerator[bytes, None]:
-        """Raises StoreError."""
-        if not isinstance(self._store, Reads):
-            raise Unsupported("get", self._key, "this store gives no objects back")
-        return self._store.get(self._key)
 
 
 async def row_of_itself(store: Store, key: str) -> RemoteObject | None:
@@ -298,13 +299,11 @@ async def row_of_itself(store: Store, key: str) -> RemoteObject | None:
         return None
 
 
-def _is_told_more(head: RemoteObject) -> bool:
-    """Whether it has metadata besides its mtime."""
-    return any(name.lower() != "mtime" for name, _ in head.meta)
-
-
 def _replacing(headers: HeaderOptions) -> ObjectHeaders:
-    """What is given for all objects."""
+    """What is given for all objects. Raises UsageError for what would send them elsewhere."""
+    for name, _ in headers.extra:
+        if name.lower().startswith(("destination", "x-copy-from")):
+            raise UsageError(f"--header {name}: where a copy goes is said by the second URL")
     return ObjectHeaders(
         content_type=headers.content_type,
         cache_control=headers.cache_control,
@@ -314,9 +313,16 @@ def _replacing(headers: HeaderOptions) -> ObjectHeaders:
     )
 
 
-def _overlaid(fields: Fields, given: Fields) -> Fields:
-    names = {name.lower() for name, _ in given}
-    return (*(field for field in fields if field[0].lower() not in names), *given)
+def _counted(tell: ev.Emit, tuner: Tuner) -> ev.Emit:
+    """Tells events, and shows them to the tuner: to that, a copy made by the store is what a put is to an upload."""
+
+    def emit(event: ev.Event) -> None:
+        tell(event)
+        if isinstance(event, ev.Requested) and event.operation == "copy":
+            event = replace(event, operation="put")
+        tuner(event)
+
+    return emit
 
 
 def _nothing() -> None:

@@ -3,6 +3,7 @@
     listing ──batches of up to 10 000──> workers: bulk-delete, or one DELETE each ──> change
 
 Where the store has no bulk-delete a batch is one object, and as many are removed at once as there are connections.
+What a bulk-delete leaves is removed by requests of its own, many at once too.
 """
 
 import time
@@ -12,8 +13,8 @@ from contextlib import aclosing, suppress
 
 from bulkput import events as ev
 from bulkput.engine.changes import Change, Changes, ChangeTally, Done, OnChange
+from bulkput.engine.opening import open_store
 from bulkput.engine.pool import pool
-from bulkput.engine.run import open_store
 from bulkput.engine.stop import Stop
 from bulkput.errors import NotFound, Stopped, StoreError, Unsupported, UsageError
 from bulkput.model import RemoteObject
@@ -57,7 +58,8 @@ async def remove(
     async with open_store(url, wire=wire, retry=retry, emit=emit, brake=stop, environ=environ) as (store, count):
         requests = count.requests
         with suppress(Stopped):
-            await Remover(store, tally, is_dry=is_dry).run(target.prefix, wire.start, is_recursive=is_recursive)
+            remover = Remover(store, tally, workers=wire.start, is_dry=is_dry)
+            await remover.run(target.prefix, is_recursive=is_recursive)
     return tally.changes(requests, time.monotonic() - started, is_dry=is_dry)
 
 
@@ -69,12 +71,15 @@ class Remover:
         store: Store,
         tally: ChangeTally,
         *,
+        workers: int = WireOptions().first_concurrency,
         is_dry: bool = False,
         moved_to: Callable[[RemoteObject], str] | None = None,
     ) -> None:
-        """`moved_to` says where the objects are now, if this is the end of a move."""
+        """`workers` remove what is removed one by one; `moved_to` says where the objects are now, if this is the end of
+        a move."""
         self._store = store
         self._tally = tally
+        self._workers = workers
         self._is_dry = is_dry
         self._moved_to = moved_to
         self.batch = 1
@@ -84,13 +89,13 @@ class Remover:
         """Ask the store how many it removes at once. Raises StoreError."""
         self.batch = 1 if self._is_dry else min(MOST, (await self._store.ask_limits()).max_deletes)
 
-    async def run(self, prefix: str, workers: int, *, is_recursive: bool) -> None:
+    async def run(self, prefix: str, *, is_recursive: bool) -> None:
         """Raises NotFound: nothing is there."""
         tally, found = self._tally, 0
         if is_recursive:
             await self.prepare()
         # A batch more than there are workers: a thousand rows are half a megabyte.
-        async with pool(self.remove, workers=workers, backlog=1) as removers:
+        async with pool(self.remove, workers=self._workers, backlog=1) as removers:
             if prefix and not prefix.endswith("/") and (row := await row_of(self._store, prefix)) is not None:
                 found += 1
                 await removers.submit((row,))
@@ -109,7 +114,7 @@ class Remover:
             raise NotFound("remove", prefix, "there is nothing of that name")
 
     async def remove(self, batch: Batch) -> None:
-        """Each is told."""
+        """Each is told. Safe for many concurrent calls."""
         try:
             self._tally.stop.check()
             left = frozenset() if self._is_dry else await self._left(batch)
@@ -121,23 +126,26 @@ class Remover:
                 self._fail(row, error)
             return
         for row in batch:
-            if row.name in left:
-                await self._remove_one(row)
-            else:
+            if row.name not in left:
                 self._told(row)
+        one_by_one = [row for row in batch if row.name in left]
+        if len(one_by_one) < 2:
+            for row in one_by_one:
+                await self._remove_one(row)
+            return
+        async with pool(self._remove_one, workers=min(self._workers, len(one_by_one)), backlog=len(batch)) as removers:
+            for row in one_by_one:
+                await removers.submit(row)
 
     async def _left(self, batch: Batch) -> frozenset[str]:
-        """What many at once could not remove. Once that has failed, no more is tried so."""
+        """What many at once could not remove. Where the store has no way to do so, later batches are single objects."""
         names = tuple(row.name for row in batch)
-        if len(batch) == 1:
-            return frozenset(names)
-        try:
-            left = frozenset(await self._store.delete_many(names)) if isinstance(self._store, Deletes) else names
-        except Unsupported:
-            left = frozenset(names)
-        if left:
-            self.batch = 1
-        return frozenset(left)
+        if len(batch) > 1 and isinstance(self._store, Deletes):
+            try:
+                return frozenset(await self._store.delete_many(names))
+            except Unsupported:
+                self.batch = 1
+        return frozenset(names)
 
     async def _remove_one(self, row: RemoteObject) -> None:
         try:
@@ -159,7 +167,7 @@ class Remover:
         """The run is being stopped. Of a move the copies are there, beside their sources: that is told."""
         if self._moved_to is not None:
             for row in batch:
-                self._tally.add(Change(Done.COPIED, row.name, self._moved_to(row), row.bytes))
+                self._tally.add(Change(Done.KEPT, row.name, self._moved_to(row), row.bytes))
 
     def _fail(self, row: RemoteObject, error: StoreError) -> None:
         to = self._moved_to(row) if self._moved_to is not None else None

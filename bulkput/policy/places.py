@@ -13,7 +13,9 @@ The containers differ here; within one, neither may lie within the other. A dire
 `upload`; it ends at a slash, so that `c/a` does not mean `c/ab`.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass
+from urllib.parse import unquote, urlsplit
 
 from bulkput.errors import UsageError
 from bulkput.policy.naming import joined_prefix
@@ -30,6 +32,25 @@ class Rename:
     def of(self, key: str) -> str:
         """The name that the object `key` gets."""
         return self.new + key.removeprefix(self.old)
+
+
+_OWN_PORTS = {"http": 80, "https": 443}
+
+
+def one_spelling(scheme: str, root: str) -> str:
+    """The same text for all spellings of a container or a base URL, so that nothing is moved onto itself.
+
+    Of a URL that means the letters of its host, a port that goes without saying, and escapes; with and without TLS
+    counts as the same place. Names that only a resolver knows to be one host are not seen through.
+    """
+    if scheme not in _OWN_PORTS:
+        return f"{scheme}://{root}"
+    parts = urlsplit(root)
+    host = (parts.hostname or "").rstrip(".")
+    with suppress(UnicodeError):  # of what is no name that DNS knows
+        host = host.encode("idna").decode("ascii")
+    port = "" if parts.port in (None, _OWN_PORTS[scheme]) else f":{parts.port}"
+    return f"//{host}{port}{unquote(parts.path)}"
 
 
 def rename_of(source: str, target: str, *, is_recursive: bool, is_same_container: bool) -> Rename:

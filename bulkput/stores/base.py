@@ -100,6 +100,14 @@ class Reads(Protocol):
 
 
 @runtime_checkable
+class Describes(Protocol):
+    """A power that some stores have: to tell all that stands beside an object's bytes."""
+
+    async def describe(self, key: str) -> tuple[RemoteObject, ObjectHeaders] | None:
+        """The object's row, and what `put` has to be given to have the same beside it; None when there is none."""
+
+
+@runtime_checkable
 class Deletes(Protocol):
     """A power that some stores have: to remove many objects by one request, `Limits.max_deletes` of them."""
 

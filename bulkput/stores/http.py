@@ -24,6 +24,8 @@ from bulkput.transport.base import Answer, Transport, TransportError, length_of
 _ODD_PART = re.compile(r"(?:^|/)\.{0,2}(?:/|\Z)")
 _STORED = (200, 201, 204)
 _NO_LIMIT = 2**63
+_KEPT = ("Content-Disposition", "Content-Language", "Expires")
+"""Of an answer, what describes the object and `ObjectHeaders` has no name for."""
 
 
 class HttpStore:
@@ -73,22 +75,20 @@ class HttpStore:
                 raise error_from_response("delete", key, answer)
 
     async def stat(self, key: str) -> RemoteObject | None:
+        described = await self.describe(key)
+        return described[0] if described is not None else None
+
+    async def describe(self, key: str) -> tuple[RemoteObject, ObjectHeaders] | None:
         answer = await self._request("HEAD", key, {}, None)
         if answer.status == 404:
             return None
         if answer.status != 200:
             raise error_from_response("stat", key, answer)
-        modified = answer.headers.get("Last-Modified")
-        return RemoteObject(
-            name=key,
-            bytes=int(length) if (length := answer.headers.get("Content-Length")) is not None else None,
-            hash=None,
-            content_type=answer.headers.get("Content-Type"),
-            last_modified=parsedate_to_datetime(modified).isoformat() if modified else None,
-        )
+        return _row(key, answer.headers), _kept(answer.headers)
 
     async def get(self, key: str) -> AsyncGenerator[bytes, None]:
         """Nothing proves its bytes but their number."""
+        _refuse_odd("get", key)
         try:
             async with self._transport.incoming(self._base_url + quote(key), self._auth) as answer:
                 if answer.status != 200:
@@ -106,15 +106,19 @@ class HttpStore:
         """The transport belongs to whoever made it."""
 
     async def _request(self, method: str, key: str, headers: Mapping[str, str], body: Body | None) -> Answer:
-        if _ODD_PART.search(key):
-            # A server would resolve these to another path than the one that was asked for.
-            raise StoreError(_verb(method), key, "a name with an empty, '.' or '..' part means another path in a URL")
+        _refuse_odd(_verb(method), key)
         try:
             answer = await self._transport.request(method, self._base_url + quote(key), {**headers, **self._auth}, body)
         except TransportError as error:
             # Not `from error`: what it came from holds the request as it was sent.
             raise error_from_transport(_verb(method), key, error, sent=self._auth) from None
         return answer if answer.status < 300 else without_secrets(answer, self._auth)
+
+
+def _refuse_odd(operation: str, key: str) -> None:
+    if _ODD_PART.search(key):
+        # A server would resolve these to another path than the one that was asked for.
+        raise StoreError(operation, key, "a name with an empty, '.' or '..' part means another path in a URL")
 
 
 def _verb(method: str) -> str:
@@ -158,6 +162,27 @@ def _netrc(environ: Mapping[str, str]) -> dict[str, tuple[str, str]]:
     except (OSError, netrc.NetrcParseError) as error:
         raise UsageError(f"cannot read {path}: {error}") from None
     return {host: (user, password or "") for host, (user, _, password) in hosts.items()}
+
+
+def _row(key: str, headers: Mapping[str, str]) -> RemoteObject:
+    length, modified = headers.get("Content-Length"), headers.get("Last-Modified")
+    return RemoteObject(
+        name=key,
+        bytes=int(length) if length is not None else None,
+        hash=None,
+        content_type=headers.get("Content-Type"),
+        last_modified=parsedate_to_datetime(modified).isoformat() if modified else None,
+        encoding=headers.get("Content-Encoding"),
+    )
+
+
+def _kept(headers: Mapping[str, str]) -> ObjectHeaders:
+    return ObjectHeaders(
+        content_type=headers.get("Content-Type"),
+        encoding=headers.get("Content-Encoding"),
+        cache_control=headers.get("Cache-Control"),
+        extra=tuple((name, value) for name in _KEPT if (value := headers.get(name)) is not None),
+    )
 
 
 def _render(headers: ObjectHeaders) -> dict[str, str]:

@@ -21,7 +21,7 @@ from bulkput.events import Emit
 from bulkput.model import Body, Limits, ObjectHeaders, Prefix, RemoteObject, Segment, Stored
 from bulkput.options import RetryOptions
 from bulkput.policy.retry import next_delay_s
-from bulkput.stores.base import Copies, Deletes, Manifests, Reads, Store
+from bulkput.stores.base import Copies, Deletes, Describes, Manifests, Reads, Store
 from bulkput.stores.slots import Slots
 
 T = TypeVar("T")
@@ -112,6 +112,13 @@ class _Wrapper(ABC):
     @property
     def keeps_metadata(self) -> bool:
         return self._store.keeps_metadata
+
+    async def describe(self, key: str) -> tuple[RemoteObject, ObjectHeaders] | None:
+        """Raises Unsupported where the wrapped store tells no more than `stat`."""
+        store = self._store
+        if not isinstance(store, Describes):
+            raise Unsupported("stat", key, "this store does not tell what stands beside an object")
+        return await self._around("stat", key, lambda: store.describe(key))
 
     async def delete_many(self, keys: tuple[str, ...]) -> tuple[str, ...]:
         """Raises Unsupported where the wrapped store removes one by one."""

@@ -94,7 +94,8 @@ class Transport(Protocol):
         """
 
     def incoming(self, url: str, headers: Mapping[str, str]) -> AbstractAsyncContextManager[Incoming]:
-        """GET `url`; the body is read as it is asked for. No deadline for the whole, `timeout_s` for each piece.
+        """GET `url`; the body is read as it is asked for. No deadline for the whole: twice `connect_timeout_s` until
+        there is a connection, `timeout_s` for each piece.
 
         Raises TransportError.
         """

@@ -155,8 +155,12 @@ class SessionTransport:
 
     @asynccontextmanager
     async def incoming(self, url: str, headers: Mapping[str, str]) -> AsyncIterator[Incoming]:
+        # `connect` is for all that comes before the request: the name's resolution, and each of its addresses in turn.
         waits = aiohttp.ClientTimeout(
-            total=None, sock_connect=self._options.connect_timeout_s, sock_read=self._options.timeout_s
+            total=None,
+            connect=2 * self._options.connect_timeout_s,
+            sock_connect=self._options.connect_timeout_s,
+            sock_read=self._options.timeout_s,
         )
         try:
             response = await self._session.get(

@@ -7,15 +7,16 @@ what is not tested can be read in its file.
 import asyncio
 import hashlib
 from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass
 
 import pytest
 
-from bulkput.engine.run import open_store
+from bulkput.engine.opening import open_store
 from bulkput.errors import IntegrityError, NotFound, SourceError, StoreError, Unsupported
 from bulkput.model import ObjectHeaders, Prefix, RemoteObject
 from bulkput.options import RetryOptions, WireOptions
-from bulkput.stores.base import Manifests
+from bulkput.stores.base import Copies, Deletes, Describes, Destination, Manifests, Reads
 from tests.servers.judge import Seen
 
 HOSTILE_NAMES = (
@@ -89,6 +90,10 @@ class StoreContract:
     lists = True
     proves_bytes = True
     """False: the store gives no ETag that proves what it holds (plain HTTP)."""
+    copies = True
+    """False: the store copies nothing by itself."""
+    removes_many = True
+    """False: the store removes objects one by one."""
     takes_any_name = True
     """False: names with empty, `.` or `..` parts mean other paths, and are refused before they are sent."""
 
@@ -275,3 +280,81 @@ class StoreContract:
         async with open_store(target.url, retry=ONCE, environ=target.environ) as (store, _):
             limits = await store.ask_limits()
         assert limits.max_name_bytes >= 255 and limits.max_object_bytes > 1024**3
+
+    @pytest.mark.parametrize("size", [0, 16 * 1024, 3 * 1024 * 1024])
+    async def test_an_object_is_given_back_as_it_was_stored(self, target: Target, size: int) -> None:
+        """In pieces, and as compressed as it was stored; who stops in the middle leaves nothing behind."""
+        content = bytes(range(256)) * (size // 256)
+        headers = ObjectHeaders(extra=(("Content-Encoding", "gzip"),))
+        async with open_store(target.url, retry=ONCE, environ=target.environ) as (store, _):
+            assert isinstance(store, Reads)
+            await store.prepare()
+            await store.put("given", whole(content), headers)
+            assert b"".join([chunk async for chunk in store.get("given")]) == content
+            async with aclosing(store.get("given")) as chunks:
+                async for _ in chunks:
+                    break
+            assert b"".join([chunk async for chunk in store.get("given")]) == content
+            with pytest.raises(NotFound):
+                await anext(store.get("absent"))
+
+    async def test_what_stands_beside_an_object_can_be_stored_again(self, target: Target) -> None:
+        """Type, metadata and the other fields as `put` takes them; None for what is not there."""
+        meta = (("Color", "red"),) if self.lists else ()
+        extra = (("Content-Disposition", "inline"),) if self.lists else ()
+        headers = ObjectHeaders(content_type="text/x-contract", meta=meta, extra=extra)
+        async with open_store(target.url, retry=ONCE, environ=target.environ) as (store, _):
+            assert isinstance(store, Describes)
+            await store.prepare()
+            await store.put("first", whole(b"x"), headers)
+            assert await store.describe("absent") is None
+            found = await store.describe("first")
+            assert found is not None
+            await store.put("second", whole(b"x"), found[1])
+            again = await store.describe("second")
+            assert again is not None and again[1] == found[1]
+            if self.lists:
+                assert (again[1].content_type, again[1].meta, again[1].extra) == ("text/x-contract", meta, extra)
+
+    async def test_a_copy_has_all_that_the_object_has(self, target: Target) -> None:
+        """But for what is given; its receipt proves it. What is not there is NotFound, and makes nothing."""
+        name = HOSTILE_NAMES[1]
+        container = Destination.parse(target.url).root
+        headers = ObjectHeaders(content_type="text/x-contract", meta=(("Color", "red"), ("Old", "1")))
+        async with open_store(target.url, retry=ONCE, environ=target.environ) as (store, _):
+            assert isinstance(store, Copies)
+            await store.prepare()
+            await store.put(name, whole(b"copied"), headers)
+            if not self.copies:
+                with pytest.raises(Unsupported):
+                    await store.copy(name, container, "copy", ObjectHeaders(), 6)
+                return
+            stored = await store.copy(name, container, name + "2", ObjectHeaders(meta=(("Color", "blue"),)), 6)
+            assert (stored.key, stored.etag) == (name + "2", hashlib.md5(b"copied").hexdigest())
+            row = await store.stat(name + "2")
+            assert row is not None and row.content_type == "text/x-contract"
+            assert {field.lower(): value for field, value in row.meta} == {"color": "blue", "old": "1"}
+            with pytest.raises(NotFound):
+                await store.copy("absent", container, "made", ObjectHeaders(), 0)
+            with pytest.raises(NotFound):
+                await store.copy(name, container + "-absent", "made", ObjectHeaders(), 0)
+            assert await store.stat("made") is None
+        seen = await asyncio.to_thread(target.see, name + "2")
+        assert seen is not None and seen.content == b"copied"
+
+    async def test_many_are_removed_at_once_whatever_their_names_are(self, target: Target) -> None:
+        """Those that may be left are told, what was not there is none of them, and what was not named stays."""
+        names = tuple(name for name in HOSTILE_NAMES if len(name) < 512)
+        async with open_store(target.url, retry=ONCE, environ=target.environ) as (store, count):
+            assert isinstance(store, Deletes)
+            await store.prepare()
+            if not self.removes_many:
+                with pytest.raises(Unsupported):
+                    await store.delete_many(("a", "b"))
+                return
+            for name in (*names, "stays"):
+                await store.put(name, whole(b"x"), HEADERS)
+            before = count.requests["POST"]
+            assert await store.delete_many((*names, "absent")) == ()
+            assert count.requests["POST"] - before == 1
+            assert [item.name async for item in store.list("")] == ["stays"]

@@ -9,6 +9,9 @@ from tests.servers.judge import SwiftJudge
 
 
 class TestDevServer(StoreContract):
+    copies = False
+    removes_many = False
+
     @pytest.fixture
     def target(self, devserver: DevServer) -> Target:
         judge = SwiftJudge(devserver.auth_url, devserver.options.user, devserver.options.key)

@@ -14,6 +14,8 @@ class TestNginx(StoreContract):
     lists = False
     proves_bytes = False
     takes_any_name = False
+    copies = False
+    removes_many = False
 
     @pytest.fixture
     def target(self) -> Iterator[Target]:

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from bulkput.engine.run import open_store
+from bulkput.engine.opening import open_store
 from bulkput.errors import StoreError, TooLarge, Unavailable
 from bulkput.events import Emit, Event, Requested
 from bulkput.model import SourceFile

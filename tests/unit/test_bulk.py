@@ -50,6 +50,21 @@ def test_an_answer_that_does_not_account_for_every_name_is_not_believed(
 
 
 @pytest.mark.parametrize(
+    ("body", "is_refused"),
+    [
+        (answer(("/c/a", "401 Unauthorized"), gone=0), True),
+        (answer(gone=0, **{"Response Status": "401 Unauthorized"}), True),
+        (answer(("/c/a", "403 Forbidden"), ("/c/4010", "503 Busy")), False),
+        (answer(), False),
+    ],
+)
+def test_a_token_that_is_not_accepted_shows_within_the_answer(body: bytes, *, is_refused: bool) -> None:
+    """By what became of single objects, or of the whole."""
+    said = outcome("c", body)
+    assert said is not None and said.is_refused is is_refused
+
+
+@pytest.mark.parametrize(
     "body",
     [b"", b"{}", b"[]", b"<html>", b"null", answer(Errors=1), answer(gone="x"), b'{"Errors": []}'],  # type: ignore[arg-type]
 )

@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bulkput.errors import UsageError
-from bulkput.policy.places import rename_of
+from bulkput.policy.places import one_spelling, rename_of
+from bulkput.stores.base import Destination
 
 
 @pytest.mark.parametrize(
@@ -67,3 +68,44 @@ def test_two_objects_never_become_one(source: str, target: str, names: set[str])
     copied = {name for name in names if name.startswith(rename.old)}
     assert len({rename.of(name) for name in copied}) == len(copied)
     assert all(not rename.of(name).startswith(rename.old) for name in copied)
+
+
+def spelled(url: str) -> str:
+    found = Destination.parse(url)
+    return one_spelling(found.scheme, found.root) + "|" + found.prefix
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://example.com/d/x",
+        "HTTP://EXAMPLE.com:80/d/x",
+        "https://example.com./d/x",
+        "https://example.com:443/%64/%78",
+    ],
+)
+def test_one_place_has_one_spelling(url: str) -> None:
+    """Whatever letters, ports and escapes it is written with."""
+    assert spelled(url) == spelled("http://example.com/d/x")
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("http://example.com/d/x", "http://example.com:8080/d/x"),
+        ("http://example.com/d/x", "http://example.com/D/x"),
+        ("http://example.com/d/x", "http://example.org/d/x"),
+        ("http://example.com:443/x", "http://example.com/x"),
+        ("swift://c/x", "swift://C/x"),
+        ("swift://c%20/x", "swift://c /x"),
+        ("swift://c/x", "s3://c/x"),
+    ],
+)
+def test_two_places_have_two_spellings(one: str, other: str) -> None:
+    """Containers are names, and no part of a URL."""
+    assert spelled(one) != spelled(other)
+
+
+def test_a_host_is_the_same_in_unicode() -> None:
+    """As DNS has it."""
+    assert spelled("http://b\u00fccher.example/x") == spelled("http://xn--bcher-kva.example/x")

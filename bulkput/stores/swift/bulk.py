@@ -19,6 +19,8 @@ class Outcome:
 
     gone: int
     failed: frozenset[str]
+    is_refused: bool = False
+    """The token is not accepted, or not any more: the request itself is answered 200 all the same."""
 
     def left_of(self, keys: tuple[str, ...]) -> tuple[str, ...]:
         """Of those that it was asked to remove, what may still be there: all, unless it accounts for every one.
@@ -42,7 +44,9 @@ def outcome(container: str, body: bytes) -> Outcome | None:
     try:
         said = json.loads(body)
         failed = frozenset(_key(container, path) for path, _ in said["Errors"])
-        return Outcome(int(said["Number Deleted"]) + int(said["Number Not Found"]), failed)
+        statuses = (said.get("Response Status"), *(status for _, status in said["Errors"]))
+        is_refused = any(str(status).startswith("401") for status in statuses)
+        return Outcome(int(said["Number Deleted"]) + int(said["Number Not Found"]), failed, is_refused)
     except (ValueError, TypeError, KeyError, AttributeError):
         return None
 

@@ -1,9 +1,10 @@
 """What Swift calls things: header fields of a PUT, rows of a listing, the answer to a HEAD, manifests, /info."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any, Literal
 
-from bulkput.model import ObjectHeaders, Prefix, RemoteObject, Segment
+from bulkput.model import Fields, ObjectHeaders, Prefix, RemoteObject, Segment
 from bulkput.policy.headers import overlaid
 
 META = "X-Object-Meta-"
@@ -64,13 +65,37 @@ def described(key: str, headers: Mapping[str, str]) -> RemoteObject:
         bytes=int(length) if length is not None else None,
         hash=etag.strip('"') if etag else None,
         content_type=headers.get("Content-Type"),
-        last_modified=headers.get("Last-Modified"),
+        last_modified=_stored(headers),
         large=large(headers),
         encoding=headers.get("Content-Encoding"),
         meta=tuple(
             (name[len(META) :], value) for name, value in headers.items() if name.lower().startswith(META.lower())
         ),
     )
+
+
+_KEPT = ("Content-Disposition", "Content-Language", "Expires", "X-Robots-Tag", "X-Delete-At")
+"""What Swift stores beside metadata (allowed_headers of the object server), and `ObjectHeaders` has no name for."""
+
+
+def kept(headers: Mapping[str, str], meta: Fields) -> ObjectHeaders:
+    """The answer to a HEAD as a PUT takes it."""
+    return ObjectHeaders(
+        content_type=headers.get("Content-Type"),
+        encoding=headers.get("Content-Encoding"),
+        cache_control=headers.get("Cache-Control"),
+        meta=meta,
+        extra=tuple((name, value) for name in _KEPT if (value := headers.get(name)) is not None),
+    )
+
+
+def _stored(headers: Mapping[str, str]) -> str | None:
+    """As a listing has it, from X-Timestamp: Last-Modified is rounded up to a second."""
+    try:
+        moment = datetime.fromtimestamp(float(headers["X-Timestamp"]), UTC)
+    except (KeyError, ValueError, OverflowError, OSError):
+        return None
+    return moment.replace(tzinfo=None).isoformat(timespec="microseconds")
 
 
 def large(headers: Mapping[str, str]) -> Literal["static", "dynamic"] | None:

@@ -3,10 +3,11 @@
 import asyncio
 import hashlib
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
+import uuid
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import quote, urlencode, urlsplit
 
 from bulkput.doing import doing
@@ -20,7 +21,7 @@ from bulkput.stores.secrets import without_secrets
 from bulkput.stores.status import error_from_response, error_from_transport
 from bulkput.stores.swift import bulk
 from bulkput.stores.swift.auth import Account, Token, login_from
-from bulkput.stores.swift.forms import described, large, listed, positive, render, section, segment
+from bulkput.stores.swift.forms import described, kept, large, listed, positive, render, section, segment
 from bulkput.transport.base import MAX_ANSWER, Answer, Incoming, Transport, TransportError
 
 Page = Sequence[RemoteObject | Prefix]
@@ -32,13 +33,19 @@ _MAX_PAGE_BYTES = 64 * 1024 * 1024
 
 _DELETE_WORK = 64 * 1024
 """What the deadline of a bulk-delete grows by for each object, in bytes: a second, at the rate of deadlines."""
+_COPY_QUERY = "?multipart-manifest=get&symlink=get"
+"""Manifests and links are copied as such."""
 _MAX_MANIFEST_BYTES = 32 * 1024 * 1024
 """Four times what Swift takes as a manifest (max_manifest_size): it tells more of each segment than it was told."""
 
 
+def _is_refused(answer: Answer) -> bool:
+    return answer.status in (401, 403)
+
+
 @dataclass(frozen=True, slots=True)
 class _Request:
-    """A request to the container, to the object `key` in it, or to the account."""
+    """A request to the container (or another one), to the object `key` in it, or to the account."""
 
     method: str
     key: str | None = None
@@ -47,6 +54,9 @@ class _Request:
     max_answer: int = MAX_ANSWER
     is_for_account: bool = False
     moves: int = 0
+    container: str | None = None
+    is_refused: Callable[[Answer], bool] = _is_refused
+    """Whether an answer may mean that the token has expired."""
 
 
 class SwiftStore:
@@ -63,6 +73,9 @@ class SwiftStore:
         self.was_made = False
         self.keeps_metadata = True
         self._making = asyncio.Lock()
+        self._copies_by: Literal["COPY", "PUT"] | None = "COPY"
+        """The request for a copy, as far as is known; None: there is none."""
+        self._choosing = asyncio.Lock()
 
     def __repr__(self) -> str:
         return f"SwiftStore({self._container!r})"
@@ -155,6 +168,7 @@ class SwiftStore:
             max_answer=_MAX_PAGE_BYTES,
             is_for_account=True,
             moves=len(keys) * _DELETE_WORK,
+            is_refused=self._refuses_to_delete,
         )
         answer = await self._request("delete", request, Held.of(bulk.request_body(self._container, keys)))
         if answer.status != 200:
@@ -164,24 +178,62 @@ class SwiftStore:
             raise Unsupported("delete", keys[0], "the answer is not that of a bulk-delete", status=answer.status)
         return said.left_of(keys)
 
+    def _refuses_to_delete(self, answer: Answer) -> bool:
+        said = bulk.outcome(self._container, answer.body) if answer.status == 200 else None
+        return said.is_refused if said is not None else _is_refused(answer)
+
     async def copy(self, source: str, container: str, key: str, headers: ObjectHeaders, size: int) -> Stored:
-        """COPY with a Destination (Swift API, "Copy object"): a store that does not know it refuses it, where one that
-        does not know X-Copy-From would make an empty object. What is sent replaces what the object has."""
-        fields = render(headers) | {"Destination": quote(container, safe="") + "/" + quote(key)}
-        query = "?multipart-manifest=get&symlink=get"
-        answer = await self._request("copy", _Request("COPY", source, fields, query, moves=size))
+        """By COPY with a Destination (Swift API, "Copy object"), and where that is refused as a method by PUT with
+        X-Copy-From. What is sent replaces what the object has."""
+        fields, there = render(headers), quote(container, safe="") + "/" + quote(key)
+        if self._copies_by == "COPY":
+            request = _Request("COPY", source, fields | {"Destination": there}, _COPY_QUERY, moves=size)
+            try:
+                return await self._copied(source, key, size, request)
+            except Unsupported:
+                await self._choose_how_to_copy(container)
+        if self._copies_by is None:
+            raise Unsupported("copy", source, "this store knows neither COPY nor X-Copy-From")
+        fields |= {"X-Copy-From": quote(self._container, safe="") + "/" + quote(source), "Content-Length": "0"}
+        request = _Request("PUT", key, fields, _COPY_QUERY, moves=size, container=container)
+        return await self._copied(source, key, size, request)
+
+    async def _copied(self, source: str, key: str, size: int, request: _Request) -> Stored:
+        answer = await self._request("copy", request)
         if answer.status != 201:
             raise error_from_response("copy", source, answer)
+        if request.method == "PUT" and "X-Copied-From" not in answer.headers:
+            raise Unsupported("copy", source, "X-Copy-From made an object that is no copy", status=answer.status)
         etag = (answer.headers.get("ETag") or "").strip('"').lower() or None
         return Stored(key, size, etag, answer.headers.get("X-Trans-Id"))
 
+    async def _choose_how_to_copy(self, container: str) -> None:
+        """A copy of what is not there, to a name that nobody has: who knows X-Copy-From answers 404, who does not
+        stores an empty object, which would replace one that matters if it were tried on that."""
+        async with self._choosing:
+            if self._copies_by != "COPY":
+                return
+            name = f".bulkput-{uuid.uuid4().hex}"
+            fields = {"X-Copy-From": f"{quote(self._container, safe='')}/{name}-is-not-there", "Content-Length": "0"}
+            answer = await self._request("copy", _Request("PUT", name, fields, container=container))
+            if 200 <= answer.status < 300:
+                await self._request("delete", _Request("DELETE", name, container=container))
+            elif answer.status != 404 and (error := error_from_response("copy", name, answer)).is_retryable:
+                raise error
+            self._copies_by = "PUT" if answer.status == 404 else None
+
     async def stat(self, key: str) -> RemoteObject | None:
+        found = await self.describe(key)
+        return found[0] if found is not None else None
+
+    async def describe(self, key: str) -> tuple[RemoteObject, ObjectHeaders] | None:
         answer = await self._request("stat", _Request("HEAD", key))
         if answer.status == 404:
             return None
         if answer.status not in (200, 204):
             raise error_from_response("stat", key, answer)
-        return described(key, answer.headers)
+        row = described(key, answer.headers)
+        return row, kept(answer.headers, row.meta)
 
     async def get(self, key: str) -> AsyncGenerator[bytes, None]:
         token = await self._account.token()
@@ -274,21 +326,21 @@ class SwiftStore:
         """With the shared token; when it is refused, once more with a new one (radosgw says 403 for expired)."""
         token = await self._account.token()
         answer = await self._send(operation, request, token, body)
-        if answer.status in (401, 403):
+        if request.is_refused(answer):
             renewed = await self._account.renewed(token)
             if renewed is not None:
                 answer = await self._send(operation, request, renewed, body)
-            elif answer.status == 401:
+            elif answer.status != 403:
                 hint = "OS_AUTH_TOKEN is not accepted any more: get a new one (`openstack token issue`, say)"
                 raise Denied(operation, request.key or self._container, hint, status=401)
         return answer
 
-    def _path(self, key: str | None) -> str:
-        path = "/" + quote(self._container, safe="")
+    def _path(self, key: str | None, container: str | None = None) -> str:
+        path = "/" + quote(container or self._container, safe="")
         return path if key is None else path + "/" + quote(key)
 
     async def _send(self, operation: str, request: "_Request", token: Token, body: Body | None) -> Answer:
-        path = "" if request.is_for_account else self._path(request.key)
+        path = "" if request.is_for_account else self._path(request.key, request.container)
         url = f"{token.storage_url}{path}{request.query}"
         try:
             answer = await self._transport.request(

@@ -1,0 +1,21 @@
+"""What a copy shows its tuner."""
+
+from bulkput import events as ev
+from bulkput.engine.copy import _counted
+from bulkput.engine.tuning import Tuner
+from bulkput.options import WireOptions
+
+
+def test_copies_are_to_the_tuner_what_puts_are() -> None:
+    """The limit follows them; removals in between count for nothing, and all events are told as they are."""
+    told: list[ev.Event] = []
+    tuner = Tuner(WireOptions())
+    emit = _counted(told.append, tuner)
+    now_s = 0.0
+    for operation, limit in (("delete", 64), ("copy", 256)):
+        for _ in range(6_000):
+            now_s += 0.05 / tuner.slots.limit
+            tuner.slots.had_to_wait = True
+            emit(ev.Requested(operation, "k", now_s - 0.05, 0.05, None, None))
+        assert tuner.slots.limit == limit
+    assert {event.operation for event in told if isinstance(event, ev.Requested)} == {"delete", "copy"}

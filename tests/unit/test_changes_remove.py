@@ -1,0 +1,107 @@
+"""What a Remover does with what its store says. The store here is a script."""
+
+import asyncio
+from collections.abc import Iterable
+
+import pytest
+
+from bulkput.engine.changes import Change, ChangeTally, Done
+from bulkput.engine.remove import Remover
+from bulkput.engine.stop import Stop
+from bulkput.errors import Denied, Unavailable, Unsupported
+from bulkput.model import Limits, RemoteObject
+from bulkput.options import StopRules
+from bulkput.policy.retry import GiveUp
+
+
+class ScriptedStore:
+    """Removes many at once but for `refused`; `failures` are what single requests meet, by name."""
+
+    def __init__(self, *, refused: Iterable[str] = (), knows_bulk: bool = True) -> None:
+        self.refused = frozenset(refused)
+        self.knows_bulk = knows_bulk
+        self.failures: dict[str, Exception] = {}
+        self.bulks: list[tuple[str, ...]] = []
+        self.singles: list[str] = []
+        self.in_flight = self.peak = 0
+
+    async def ask_limits(self) -> Limits:
+        return Limits(max_deletes=100)
+
+    async def delete_many(self, keys: tuple[str, ...]) -> tuple[str, ...]:
+        self.bulks.append(keys)
+        if not self.knows_bulk:
+            raise Unsupported("delete", keys[0], "no")
+        return tuple(key for key in keys if key in self.refused)
+
+    async def delete(self, keys: Iterable[str]) -> None:
+        self.in_flight += 1
+        self.peak = max(self.peak, self.in_flight)
+        await asyncio.sleep(0.01)
+        self.in_flight -= 1
+        for key in keys:
+            self.singles.append(key)
+            if key in self.failures:
+                raise self.failures[key]
+
+
+def rows(count: int, start: int = 0) -> tuple[RemoteObject, ...]:
+    return tuple(RemoteObject(f"{n:03}", 1, None, None, None) for n in range(start, start + count))
+
+
+def remover(store: ScriptedStore, *, workers: int = 8) -> tuple[Remover, ChangeTally, list[Change]]:
+    told: list[Change] = []
+    tally = ChangeTally(told.append, Stop(), GiveUp(StopRules()))
+    return Remover(store, tally, workers=workers), tally, told  # type: ignore[arg-type]
+
+
+async def test_what_a_bulk_delete_leaves_is_removed_many_at_once() -> None:
+    """Within the bound, and each object is told once."""
+    store = ScriptedStore(refused=(row.name for row in rows(40)))
+    made, tally, told = remover(store)
+    await made.prepare()
+    await made.remove(rows(100))
+    assert (tally.done, len(store.singles), store.peak) == (100, 40, 8)
+    assert sorted(change.name for change in told) == [row.name for row in rows(100)]
+
+
+async def test_a_refused_object_changes_nothing_for_later_batches() -> None:
+    """They go by bulk-delete as before."""
+    store = ScriptedStore(refused=["000"])
+    made, tally, _ = remover(store)
+    await made.prepare()
+    for start in range(0, 300, 100):
+        assert made.batch == 100
+        await made.remove(rows(100, start))
+    assert (tally.done, len(store.bulks), store.singles) == (300, 3, ["000"])
+
+
+async def test_a_store_without_bulk_delete_is_asked_for_it_once() -> None:
+    """From then on a batch is one object."""
+    store = ScriptedStore(knows_bulk=False)
+    made, tally, _ = remover(store)
+    await made.prepare()
+    await made.remove(rows(100))
+    assert (tally.done, len(store.bulks), made.batch) == (100, 1, 1)
+
+
+async def test_an_object_that_cannot_be_removed_fails_alone() -> None:
+    """The others are gone."""
+    store = ScriptedStore(refused=["000", "001"])
+    store.failures["001"] = Unavailable("delete", "001", "busy", status=503)
+    made, tally, told = remover(store)
+    await made.prepare()
+    await made.remove(rows(10))
+    assert (tally.done, tally.failed) == (9, 1)
+    assert [change.name for change in told if change.done is Done.FAILED] == ["001"]
+
+
+@pytest.mark.parametrize("workers", [1, 4])
+async def test_a_denial_ends_it(workers: int) -> None:
+    """What had not been asked for then is not asked for."""
+    store = ScriptedStore(refused=(row.name for row in rows(40)))
+    store.failures = {row.name: Denied("delete", row.name, "no", status=403) for row in rows(40)}
+    made, tally, _ = remover(store, workers=workers)
+    await made.prepare()
+    await made.remove(rows(40))
+    assert tally.stop.is_pulled and tally.failed == len(store.singles) <= workers
