@@ -11,7 +11,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from bulkput.engine.run import list_objects, open_store, upload
+    from bulkput.engine.opening import list_objects, open_store
+    from bulkput.engine.run import upload
     from bulkput.engine.stop import Stop
     from bulkput.engine.verify import verify
     from bulkput.errors import BulkputError, SourceError, StoreError, UsageError
@@ -26,8 +27,8 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "upload": "engine.run",
-    "list_objects": "engine.run",
-    "open_store": "engine.run",
+    "list_objects": "engine.opening",
+    "open_store": "engine.opening",
     "verify": "engine.verify",
     "Stop": "engine.stop",
     "BulkputError": "errors",

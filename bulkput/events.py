@@ -70,9 +70,27 @@ class Failed:
     error: BulkputError
 
 
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """An object that no file is for, of `size` bytes, is removed; in a dry run, it would be."""
+
+    key: str
+    size: int | None
+    is_dry: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """So many objects that no file is for are not removed, though that was asked for."""
+
+    count: int
+    why: str
+
+
 @record
 class Requested:
-    """One attempt at one operation ended. `operation` is prepare, put, delete, stat, info or undo_prepare.
+    """One attempt at one operation ended. `operation` is prepare, put, delete, stat, copy, manifest, info or
+    undo_prepare.
 
     `started_s` is on the clock of `time.monotonic`; `size` is the body's in bytes, where it has one that is known.
     """
@@ -190,6 +208,8 @@ Event = (
     | Uploaded
     | Skipped
     | Failed
+    | Removed
+    | Kept
     | Requested
     | Retrying
     | ReadingChosen

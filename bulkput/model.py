@@ -20,7 +20,8 @@ class SourceFile:
     """A regular file that was found. `name` is relative to its source, parts joined by `/`.
 
     `target` is what is opened where `path` is a link: what was checked, not what the link says by then. `keeps_name`:
-    another file has the name that its object would get if it were compressed.
+    another file has the name that its object would get if it were compressed. `is_directory`: it stands for a directory
+    of this name, is empty and is never opened. `listed` is what the store has under its name, where that was looked up.
     """
 
     path: bytes
@@ -29,6 +30,8 @@ class SourceFile:
     mtime_ns: int
     target: bytes | None = None
     keeps_name: bool = False
+    is_directory: bool = False
+    listed: "Listed | None" = None
 
 
 class Reason(StrEnum):
@@ -45,6 +48,9 @@ class Reason(StrEnum):
     KNOWN = "uploaded before, says the journal"
     GONE = "failed before, and is no longer there"
     JOURNAL = "the run's own journal"
+    EXISTING = "already in the store"
+    UNCHANGED = "not changed since it was stored"
+    IDENTICAL = "identical in the store"
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +184,15 @@ class RemoteObject:
     large: Literal["static", "dynamic"] | None = None
     encoding: str | None = None
     meta: Fields = ()
+
+
+@record
+class Listed:
+    """The object of a file's name. Without a row nobody has looked yet: the store itself is to be asked. `is_suffixed`:
+    it is called after the file, and is a gzip file."""
+
+    row: RemoteObject | None
+    is_suffixed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,8 @@ class WalkOptions:
     """Nothing that matches one of these; wins over `include`, as in s5cmd."""
     follow_symlinks: bool = False
     """False: a tree is what is in it. A link inside the tree to a regular file inside the tree is taken."""
+    directories: bool = False
+    """Each directory below a source as an entry of its own, before what is in it; also those left empty by filters."""
     entries_in_memory: int = 16_384
     """Names of one directory held in memory to sort them (about 2 MiB); more are sorted on disk."""
 
@@ -125,6 +127,28 @@ class GzipOptions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SkipOptions:
+    """What is in the store already, by one listing of it: what is not sent again, and what is removed."""
+
+    mode: Literal["none", "existing", "unchanged", "identical"] = "none"
+    """none: what is asked for is sent, without a look at what is there. See `policy/skip.py`."""
+    delete_extra: bool = False
+    """In the end, remove what is below the destination and has no file."""
+    most_deleted: int | None = 1_000
+    """Where more has no file, nothing is removed: a wrong directory would empty a container. None: no such bound."""
+
+    def __post_init__(self) -> None:
+        """Raises UsageError."""
+        if self.mode not in ("none", "existing", "unchanged", "identical"):
+            raise UsageError("skip: the mode is none, existing, unchanged or identical")
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether anything of this has to look at the store."""
+        return self.mode != "none" or self.delete_extra
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RetryOptions:
     """When and how often a failed request is made again. Full jitter: delay = random(0, min(cap, base x 2^n))."""
 
@@ -205,6 +229,9 @@ class UploadOptions:
     retry: RetryOptions = RetryOptions()
     wire: WireOptions = WireOptions()
     stop: StopRules = StopRules()
+    skip: SkipOptions = SkipOptions()
+    dir_markers: bool = False
+    """An empty object of the type application/directory for each directory below a source."""
     storage_policy: str | None = None
     """Swift: the policy of the container, should it be created now; None leaves it to the cluster."""
     backlog: int = 256

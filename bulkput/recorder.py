@@ -26,7 +26,8 @@ class Failure:
 class Summary:
     """A run in numbers. Sizes in bytes, times in seconds; `bytes_planned` is what a dry run would have sent.
 
-    `concurrency` is how many requests might be in flight at the end, `most_concurrency` at any time.
+    `removed` objects had no file, `kept` ones should have been removed for that and were not; `concurrency` is how many
+    requests might be in flight at the end, `most_concurrency` at any time.
     """
 
     found: int
@@ -42,6 +43,9 @@ class Summary:
     requests: Mapping[str, int]
     connections: int
     retries: int
+    removed: int
+    would_remove: int
+    kept: int
     elapsed_s: float
     concurrency: int
     most_concurrency: int
@@ -73,7 +77,7 @@ class Summary:
                 return 3
         if not self.adds_up or (self.stopping is None and self.skipped_by_reason.get(Reason.STOPPED.value)):
             return 3
-        return 1 if self.failed else 0
+        return 1 if self.failed or self.kept else 0
 
     def as_json(self) -> dict[str, Any]:
         """The object that `--summary` writes; `schema` grows when a field changes its meaning."""
@@ -87,6 +91,7 @@ class Summary:
             "bytes_read": self.bytes_read,
             "bytes_sent": self.bytes_sent,
             **self._gzip_json(),
+            **({"removed": self.removed, "not_removed": self.kept} if self.removed or self.kept else {}),
             "requests": dict(self.requests),
             "connections": self.connections,
             "retries": self.retries,
@@ -127,6 +132,9 @@ class Recorder:
         self.compressed: Counter[str] = Counter()
         self.left_alone: Counter[str] = Counter()
         self.retries = 0
+        self.removed = 0
+        self.would_remove = 0
+        self.kept = 0
         self.concurrency = 0
         self.most_concurrency = 0
         self.is_scan_done = False
@@ -162,6 +170,11 @@ class Recorder:
                 self._streaming.pop(event.path, None)
                 if len(self._failures) < MAX_FAILURES_KEPT:
                     self._failures.append(Failure(event.path, event.key, str(event.error)))
+            case ev.Removed():
+                self.removed += not event.is_dry
+                self.would_remove += event.is_dry
+            case ev.Kept():
+                self.kept += event.count
             case ev.Retrying():
                 self.retries += 1
             case ev.ScanDone():
@@ -201,6 +214,9 @@ class Recorder:
             requests=finished.requests,
             connections=finished.connections,
             retries=self.retries,
+            removed=self.removed,
+            would_remove=self.would_remove,
+            kept=self.kept,
             elapsed_s=finished.elapsed_s,
             concurrency=self.concurrency,
             most_concurrency=self.most_concurrency,

@@ -12,6 +12,7 @@ from bulkput.cli.output import write_line
 from bulkput.errors import NotFound, Unsupported, UsageError, printable
 from bulkput.model import Prefix, RemoteObject
 from bulkput.options import WireOptions
+from bulkput.policy.directories import one_level
 from bulkput.policy.naming import joined_prefix
 
 
@@ -26,8 +27,9 @@ from bulkput.policy.naming import joined_prefix
 def ls(url: str, is_long: bool, recursive: bool, as_json: bool, insecure: bool) -> int:
     """List what is stored below URL: swift://CONTAINER[/PREFIX].
 
-    Names are printed whole, so that they can be pasted behind swift://CONTAINER/ again. Exit code 1 when there is
-    nothing of that name.
+    Names are printed whole, so that they can be pasted behind swift://CONTAINER/ again. A directory that has a marker
+    (an empty object of the type application/directory) is listed as any directory; -r lists the marker itself. Exit
+    code 1 when there is nothing of that name.
     """
     from bulkput.cli.loop import run  # noqa: PLC0415 - asyncio
 
@@ -47,7 +49,7 @@ def ls(url: str, is_long: bool, recursive: bool, as_json: bool, insecure: bool) 
 
 async def _list(url: str, recursive: bool, insecure: bool, show: Callable[[RemoteObject | Prefix], None]) -> int:
     """Show what is below the URL as a directory, or the object of exactly that name; the number of rows shown."""
-    from bulkput.engine.run import open_store  # noqa: PLC0415 - brings aiohttp
+    from bulkput.engine.opening import open_store  # noqa: PLC0415 - brings aiohttp
     from bulkput.stores.base import Destination  # noqa: PLC0415
 
     prefix = Destination.parse(url).prefix
@@ -55,7 +57,7 @@ async def _list(url: str, recursive: bool, insecure: bool, show: Callable[[Remot
     wire = WireOptions(verify_tls=not insecure, ca_file=os.environ.get("OS_CACERT"))
     async with open_store(url, wire=wire) as (store, _):
         below = store.list(joined_prefix(prefix), delimiter=None if recursive else "/")
-        async with aclosing(below) as listing:
+        async with aclosing(below), aclosing(below if recursive else one_level(below)) as listing:
             async for item in listing:
                 show(item)
                 shown += 1

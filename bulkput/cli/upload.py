@@ -8,12 +8,14 @@ import click
 
 from bulkput.cli.gzip import gzip_options
 from bulkput.cli.output import CannotWriteError, SummaryFile, TraceFile, flush
+from bulkput.cli.skip import skip_options
 from bulkput.cli.values import Concurrency, Duration, Seconds
 from bulkput.errors import UsageError
 from bulkput.options import (
     GzipOptions,
     HeaderOptions,
     RetryOptions,
+    SkipOptions,
     StopRules,
     UploadOptions,
     WalkOptions,
@@ -39,6 +41,8 @@ from bulkput.policy.headers import check_value, parse_fields
 @click.option("--content-type", metavar="TYPE", help="For all objects but gzip files. Default: by the name's suffix.")
 @click.option("--cache-control", metavar="VALUE", help="Cache-Control of each object.")
 @gzip_options("Send files compressed; auto: those that it makes smaller by an eighth or more.")
+@skip_options
+@click.option("--dir-markers", is_flag=True, help="An empty object for each directory, of type application/directory.")
 @click.option("--expires-in", type=Duration(), help="The store deletes each object after 90 (seconds), 12h, 7d, ...")
 @click.option("--storage-policy", metavar="NAME", help="Swift: the container's policy, should it be made now.")
 @click.option(
@@ -120,6 +124,7 @@ def upload(
     bulkput upload ./dist swift://artifacts/build-42
     bulkput upload report.pdf swift://papers/2026/
     bulkput upload --journal up.db /srv/archive swift://archive     # again after a crash: only the rest
+    bulkput upload --skip identical --delete-extra ./site swift://site     # a mirror: only what has changed
     bulkput upload --exclude '*.tmp' --exclude .git/ . https://dav.example.org/backup/
 
     DEST is swift://CONTAINER[/PREFIX] or http(s)://HOST/PATH/. The container is made if it is not there.
@@ -176,6 +181,8 @@ def _options(
     content_type: str | None,
     cache_control: str | None,
     gzip: GzipOptions,
+    skip: SkipOptions,
+    dir_markers: bool,
     expires_in: int | None,
     storage_policy: str | None,
     concurrency: int | None,
@@ -209,6 +216,8 @@ def _options(
             extra=extra,
         ),
         gzip=gzip,
+        skip=skip,
+        dir_markers=dir_markers,
         retry=RetryOptions(retries=retries),
         wire=WireOptions(
             concurrency=concurrency,

@@ -30,6 +30,7 @@ from bulkput.report.lines import count_text, event_line
     help="As it was uploaded. percent sorts the names on disk first, in TMPDIR.",
     show_default=True,
 )
+@click.option("--dir-markers", is_flag=True, help="As it was uploaded: each directory has to have its marker.")
 @gzip_options("As it was uploaded: with --gzip-as suffix the objects have other names than the files.")
 @click.option(
     "--concurrency",
@@ -69,6 +70,7 @@ def verify(
     exclude: tuple[str, ...],
     follow_symlinks: bool,
     encode_names: Literal["strict", "percent"],
+    dir_markers: bool,
     gzip: GzipOptions,
     concurrency: int | None,
     retries: int,
@@ -94,6 +96,8 @@ def verify(
 
     With --journal the next upload with it sends what was missing, different or not comparable.
 
+    Directories' markers are never extra while their directories are there.
+
     Filters apply to names in the store too: what they exclude is neither compared nor extra. A directory claims all
     below DEST, a single file just its own name. DEST has to be swift://.
 
@@ -105,6 +109,7 @@ def verify(
     options = UploadOptions(
         walk=WalkOptions(include=include, exclude=exclude, follow_symlinks=follow_symlinks),
         encode_names=encode_names,
+        dir_markers=dir_markers,
         gzip=gzip,
         journal=journal,
         retry=RetryOptions(retries=retries),

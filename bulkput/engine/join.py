@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import replace
 from typing import TypeVar
 
-from bulkput.model import RemoteObject, SourceFile
+from bulkput.model import Found, RemoteObject, SourceFile
 from bulkput.record import record
 
 T = TypeVar("T")
@@ -13,11 +13,11 @@ T = TypeVar("T")
 
 @record
 class Here:
-    """A file by the bytes of its object name. Without a file: what should be here under that name, and below it as a
-    directory, could not be read."""
+    """What a scan has found, by the bytes of its object name; `key` None: it has none, and is only passed on. An error
+    with a key: what should be here under that name, and below it as a directory, could not be read."""
 
-    key: bytes
-    file: SourceFile | None
+    key: bytes | None
+    found: Found
 
 
 @record
@@ -32,7 +32,8 @@ class There:
 class Pair:
     """A name with its file, its object, or both. `is_unknown`: whether there should be a file could not be seen.
     `is_suffixed`: the object is called after the file, and is a gzip file. `other`: such a one, beside an object of the
-    file's own name."""
+    file's own name. `is_unlisted`: nobody has looked for the object. `passed`: no name but a finding that makes none.
+    """
 
     key: bytes
     file: SourceFile | None
@@ -40,31 +41,39 @@ class Pair:
     is_unknown: bool = False
     is_suffixed: bool = False
     other: RemoteObject | None = None
+    is_unlisted: bool = False
+    passed: Found | None = None
+
+
+def passed(found: Found) -> Pair:
+    """What has no object name, on its way through."""
+    return Pair(b"", None, None, passed=found)
 
 
 async def joined(
-    here: AsyncIterator[Here], there: AsyncIterator[There], *, is_whole: bool = True, suffix: bytes = b""
+    here: AsyncIterator[Here], there: AsyncIterator[There], *, suffix: bytes = b""
 ) -> AsyncGenerator[Pair, None]:
-    """Each name once, in order. Without `is_whole` only names that are here; it then ends with the last of these.
+    """Each name once, in order, and all that is only passed on.
 
-    What could not be read might be here under its name or under that with `suffix`; of `here` only what has a file need
-    be in order.
+    What could not be read might be here under its name or under that with `suffix`; of `here` only files need be in
+    order.
     """
     unknown: list[bytes] = []
     left, right = await anext(here, None), await anext(there, None)
-    while left is not None or (right is not None and is_whole):
-        if left is not None and (right is None or left.key <= right.key):
-            if left.file is None:
+    while left is not None or right is not None:
+        file = left.found if left is not None and isinstance(left.found, SourceFile) else None
+        if left is not None and (file is None or left.key is None):
+            if left.key is not None:
                 unknown = _with(unknown, left.key, right)
-            elif right is not None and left.key == right.key:
-                yield Pair(left.key, left.file, right.row)
-                right = await anext(there, None)
-            else:
-                yield Pair(left.key, left.file, None)
+            yield passed(left.found)
             left = await anext(here, None)
+        elif left is not None and left.key is not None and (right is None or left.key <= right.key):
+            is_both = right is not None and left.key == right.key
+            yield Pair(left.key, file, right.row if is_both and right is not None else None)
+            left = await anext(here, None)
+            right = await anext(there, None) if is_both else right
         elif right is not None:
-            if is_whole:
-                yield Pair(right.key, None, right.row, any(_covers(key, right.key, suffix) for key in unknown))
+            yield Pair(right.key, None, right.row, any(_covers(key, right.key, suffix) for key in unknown))
             right = await anext(there, None)
 
 
@@ -76,6 +85,9 @@ async def with_suffixed(pairs: AsyncIterator[Pair], suffix: bytes) -> AsyncGener
     """
     waiting: list[Pair] = []
     async for pair in pairs:
+        if pair.passed is not None:
+            yield pair
+            continue
         while waiting and not pair.key.startswith(waiting[-1].key):
             yield waiting.pop()
         if pair.file is not None:

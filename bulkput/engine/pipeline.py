@@ -77,6 +77,9 @@ class Pipeline:
             self._fail(source.path, _key_of(error) or upload.key, error)
         else:
             self._give_up.succeeded()
+            if isinstance(sent, Skip):
+                self.emit(ev.Skipped(sent))
+                return
             elapsed_s = time.monotonic() - started
             self.emit(ev.Uploaded(sent.upload, sent.stored, sent.size, sent.mtime_ns, elapsed_s, sent.compression))
 

@@ -4,12 +4,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from bulkput.errors import SourceError
-from bulkput.model import Body, Compression, Stored, Upload
+from bulkput.model import Body, Compression, Skip, Stored, Upload
 from bulkput.payload.body import BodyOpener, FileBody
+from bulkput.payload.held import Held
 from bulkput.stores.base import Store
 
 if TYPE_CHECKING:
+    from bulkput.engine.skip import Skipper
     from bulkput.payload.pack import Packer
+
+_EMPTY = Held.of(b"")
 
 
 class Sent(NamedTuple):
@@ -25,21 +29,33 @@ class Sent(NamedTuple):
 class Putter:
     """Sends files, each as it is when its turn comes."""
 
-    def __init__(self, store: Store, opener: BodyOpener, packer: "Packer | None") -> None:
-        """Without a packer every object is its file."""
+    def __init__(
+        self, store: Store, opener: BodyOpener, packer: "Packer | None", skipper: "Skipper | None" = None
+    ) -> None:
+        """Without a packer every object is its file; without a skipper every file is sent."""
         self._store = store
         self._opener = opener
         self._packer = packer
+        self._skipper = skipper
 
-    async def put(self, upload: Upload) -> Sent:
+    async def put(self, upload: Upload) -> Sent | Skip:
         """Send the file as it is now; one that changes while it is read is read and sent once more.
+
+        A Skip, where the store turns out to have it.
 
         Raises SourceError and StoreError. The store never keeps a mixture of two versions: see `payload/body.py`.
         """
-        opener, packer = self._opener, self._packer
+        opener, packer, source = self._opener, self._packer, upload.source
         for is_last in (False, True):
             try:
-                file = (None if is_last else opener.open_at_once(upload.source)) or await opener.open(upload.source)
+                file: FileBody | None = None
+                if source.listed is not None and self._skipper is not None:
+                    skip, file = await self._skipper.looked_at(source, upload.key)
+                    if skip is not None:
+                        return skip
+                if source.is_directory:
+                    return Sent(upload, await self._store.put(upload.key, _EMPTY, upload.headers), 0, 0, None)
+                file = file or (None if is_last else opener.open_at_once(source)) or await opener.open(source)
                 sent = _described(upload, file)
                 body: Body = file
                 compression = None

@@ -187,11 +187,12 @@ def _close_unwanted(opening: "asyncio.Future[Journal | None]") -> None:
 async def when_needed(found: AsyncIterable[Found], prepare: Callable[[], Awaitable[bool]]) -> AsyncIterator[Found]:
     """Prepares the store when there is a file to send, so that a run with nothing to do makes no request at all.
 
-    Ends where `prepare` says False: the run is being stopped then.
+    Not for a file that is still to be compared with an object: its container has been listed, and is there. Ends where
+    `prepare` says False: the run is being stopped then.
     """
     is_ready = False
     async for item in found:
-        if not is_ready and isinstance(item, SourceFile):
+        if not is_ready and isinstance(item, SourceFile) and item.listed is None:
             is_ready = await prepare()
             if not is_ready:
                 return

@@ -2,14 +2,14 @@
 
 import os
 import time
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
-from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from bulkput import __version__
 from bulkput import events as ev
 from bulkput.engine.look import Look
+from bulkput.engine.opening import open_store
 from bulkput.engine.pipeline import Pipeline
 from bulkput.engine.put import Putter
 from bulkput.engine.resume import Resume, when_needed
@@ -17,8 +17,8 @@ from bulkput.engine.stop import Stop
 from bulkput.engine.tuning import Tuner
 from bulkput.engine.watchdog import Watchdog
 from bulkput.errors import Stopped, StoreError, UsageError
-from bulkput.model import Found, Prefix, RemoteObject
-from bulkput.options import HeaderOptions, NamingOptions, RetryOptions, UploadOptions, WireOptions
+from bulkput.model import Found
+from bulkput.options import NamingOptions, UploadOptions
 from bulkput.payload.body import BodyOpener
 from bulkput.policy.headers import check_compressible
 from bulkput.policy.naming import SUFFIX, joined_prefix
@@ -27,14 +27,13 @@ from bulkput.sources.mounts import may_hang
 from bulkput.sources.scan import Scan
 from bulkput.sources.suffixed import Taken, told_apart
 from bulkput.sources.walk import is_single_file
-from bulkput.stores.base import Destination, Store, StoreContext, open_destination
-from bulkput.stores.slots import Slots
-from bulkput.stores.wrappers import Brake, NoBrake, Tries, wrap
+from bulkput.stores.base import Destination, Store
 from bulkput.transport.base import WireCount
-from bulkput.transport.lanes import open_transport
 
 if TYPE_CHECKING:
+    from bulkput.engine.skip import Skipping
     from bulkput.payload.pack import Packer
+    from bulkput.policy.scope import Scope
 
 Pathlike = str | bytes | os.PathLike[str] | os.PathLike[bytes]
 
@@ -60,6 +59,8 @@ async def upload(
     """
     options = options or UploadOptions()
     check_compressible(options.headers, options.gzip)
+    if options.dir_markers or options.skip.delete_extra:  # the markers of directories that are here are not extra
+        options = replace(options, walk=replace(options.walk, directories=True))
     stop = stop or Stop()
     recorder = recorder or Recorder()
     tuner = Tuner(options.wire)
@@ -80,6 +81,10 @@ async def upload(
             environ=environ,
         ) as (store, wire_count),
     ):
+        if options.dir_markers and not store.keeps_metadata:
+            raise UsageError(
+                "--dir-markers wants a store of objects: where names are paths, directories make themselves"
+            )
         run = _Run(options, stop, recorder, tuner, resume, emit)
         await run.send(roots_of(sources), Destination.parse(destination), store, wire_count)
     return recorder.summary()
@@ -103,7 +108,8 @@ class _Run:
         look = Look(roots, stop, patience_s=options.body.read_timeout_s)
         try:
             naming = await look(placement, roots, target, options)
-            scan = Scan(await look(self._findings, roots, target, store.place, naming), self.resume.room)
+            scope = await look(self._scope, roots, naming)
+            scan = Scan(await look(self._findings, roots, target, store.place, naming, scope), self.resume.room)
             hanging = await look(may_hang, roots, options.walk.follow_symlinks)
         except Stopped:
             stop.report_to(emit)
@@ -111,7 +117,9 @@ class _Run:
             return
         opener = BodyOpener(options.body, emit, may_hang=hanging)
         longest_name = store.limits.max_name_bytes
-        putter = Putter(store, opener, _packer(options, opener, stop, longest_name))
+        skipping = _skipping(store, scope, opener, options, stop) if scope is not None else None
+        skipper = skipping.skipper if skipping is not None else None
+        putter = Putter(store, opener, _packer(options, opener, stop, longest_name), skipper)
         stop.wake(scan.close)
         watchdog = Watchdog(self.recorder, emit, stall_s=options.stall_s, scanned=scan.at)
         self.tuner.report_to(emit)
@@ -123,12 +131,7 @@ class _Run:
             store=store, putter=putter, naming=naming, options=options, tuner=self.tuner, emit=emit, stop=stop
         )
         try:
-            if options.dry_run:
-                await pipeline.run(scan)
-            elif self.resume.has_uploads:
-                await pipeline.run(when_needed(scan, lambda: _is_still_ready(store, stop)))
-            elif await _is_ready(store, stop):
-                await pipeline.run(scan)
+            await self._pipe(pipeline, scan, skipping)
             is_complete = True
         finally:
             watchdog.end()
@@ -137,12 +140,46 @@ class _Run:
             await self.resume.end(is_complete=is_complete)
             emit(_finished(started, wire_count))
 
-    def _findings(self, roots: list[bytes], target: Destination, place: str, naming: NamingOptions) -> Iterator[Found]:
+    async def _pipe(self, pipeline: Pipeline, scan: Scan, skipping: "Skipping | None") -> None:
+        """Send what there is to send, into a store that is prepared for it as soon as there is anything."""
+        store, stop = pipeline.store, self.stop
+        if skipping is not None:
+            ready = _is_still_ready if self.resume.has_uploads else _is_ready
+            async with aclosing(skipping.found(scan)) as found:
+                is_dry = self.options.dry_run
+                await pipeline.run(found if is_dry else when_needed(found, lambda: ready(store, stop)))
+            await skipping.remove_extra(self.recorder.failed, self.emit)
+        elif self.options.dry_run:
+            await pipeline.run(scan)
+        elif self.resume.has_uploads:
+            await pipeline.run(when_needed(scan, lambda: _is_still_ready(store, stop)))
+        elif await _is_ready(store, stop):
+            await pipeline.run(scan)
+
+    def _scope(self, roots: list[bytes], naming: NamingOptions) -> "Scope | None":
+        """What the upload claims; None where nobody looks at what is there. Blocking. Raises UsageError."""
+        if not self.options.skip.is_wanted:
+            return None
+        from bulkput.engine.pairing import scope_of_upload  # noqa: PLC0415 - 20 ms for who compares nothing
+        from bulkput.engine.skip import check_mirror  # noqa: PLC0415
+
+        scope = scope_of_upload(roots, naming, self.options)
+        if self.options.skip.delete_extra:
+            check_mirror(roots, self.options, scope)
+        return scope
+
+    def _findings(
+        self, roots: list[bytes], target: Destination, place: str, naming: NamingOptions, scope: "Scope | None"
+    ) -> Iterator[Found]:
         """Blocking."""
         found = self.resume.findings(roots, target, place, naming)
-        if self.options.gzip.suffixed != "some" or naming.is_exact:
+        if self.options.gzip.suffixed == "some" and not naming.is_exact:
+            found = told_apart(found, Taken(roots))
+        if scope is None:
             return found
-        return told_apart(found, Taken(roots))
+        from bulkput.engine.pairing import in_key_order  # noqa: PLC0415
+
+        return in_key_order(scope, found)
 
 
 def roots_of(sources: Pathlike | Iterable[Pathlike]) -> list[bytes]:
@@ -179,6 +216,12 @@ def _packer(options: UploadOptions, opener: BodyOpener, stop: Stop, longest_name
     return Packer(options.gzip, opener, hold=hold, longest_name=longest_name, check=stop.check)
 
 
+def _skipping(store: Store, scope: "Scope", opener: BodyOpener, options: UploadOptions, stop: Stop) -> "Skipping":
+    from bulkput.engine.skip import Skipping  # noqa: PLC0415
+
+    return Skipping(store, scope, opener, options, stop)
+
+
 async def _is_ready(store: Store, stop: Stop) -> bool:
     try:
         await store.prepare()
@@ -196,52 +239,6 @@ async def _is_still_ready(store: Store, stop: Stop) -> bool:
         gone = "what the journal says is stored there is gone: name another journal to send everything again"
         stop.pull(ev.Stopping(f"the container was not there any more; {gone}", ev.StopCause.STORE))
     return not store.was_made
-
-
-@asynccontextmanager
-async def open_store(
-    destination: str,
-    *,
-    wire: WireOptions | None = None,
-    retry: RetryOptions | None = None,
-    storage_policy: str | None = None,
-    headers: HeaderOptions | None = None,
-    encodes: bool = False,
-    slots: Slots | None = None,
-    emit: ev.Emit | None = None,
-    brake: Brake | None = None,
-    environ: Mapping[str, str] | None = None,
-) -> AsyncIterator[tuple[Store, WireCount]]:
-    """The store of a URL with retries and limits around it, and the count of what goes over its wire.
-
-    The URL's prefix is not part of the store: `Destination.parse(url).prefix` begins the keys. Raises UsageError for
-    a wrong URL or missing credentials; no request is made by opening. `slots` limits requests in flight; None: as many
-    as `wire` begins with.
-    """
-    wire, emit, brake = wire or WireOptions(), emit or _ignore, brake or NoBrake()
-    tries = Tries(retry or RetryOptions(), emit, brake)
-    async with aclosing(open_transport(wire, user_agent=f"bulkput/{__version__}")) as transport:
-        context = StoreContext(
-            environ=os.environ if environ is None else environ,
-            wire=wire,
-            transport=transport,
-            again=tries,
-            storage_policy=storage_policy,
-            headers=headers or HeaderOptions(),
-            encodes=encodes,
-        )
-        bare = open_destination(Destination.parse(destination), context)
-        store = wrap(bare, tries=tries, slots=slots or Slots(wire.start), emit=emit, brake=brake)
-        async with aclosing(store):
-            yield store, transport.count
-
-
-async def list_objects(url: str, *, delimiter: str | None = None) -> AsyncIterator[RemoteObject | Prefix]:
-    """What is stored below `url`, in bytewise order of the names; memory does not grow with their number."""
-    prefix = Destination.parse(url).prefix
-    async with open_store(url) as (store, _), aclosing(store.list(prefix, delimiter=delimiter)) as listing:
-        async for item in listing:
-            yield item
 
 
 def placement(roots: list[bytes], destination: Destination, options: UploadOptions) -> NamingOptions:

@@ -9,35 +9,37 @@ scan is ahead, the queue and its workers. Nothing here grows with the number of 
 decided by the row of the listing and the file's MD5; `policy/compare.py` says which take a request of their own.
 """
 
-import os
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from bulkput import events as ev
 from bulkput.engine.correct import Correction, all_absolute, both
-from bulkput.engine.join import Here, Pair, There, joined, with_suffixed
+from bulkput.engine.examine import digests, examined
+from bulkput.engine.join import Pair
 from bulkput.engine.look import Look
+from bulkput.engine.opening import open_store
+from bulkput.engine.pairing import Pairing, in_key_order, scope_of_upload
 from bulkput.engine.pool import Pool, pool
-from bulkput.engine.run import Pathlike, open_store, placement, roots_of
+from bulkput.engine.run import Pathlike, placement, roots_of
 from bulkput.engine.stop import Stop
 from bulkput.engine.tally import OnFinding, Tally, finding, unreadable
-from bulkput.errors import BulkputError, NotFound, SourceError, Stopped, StoreError, Unsupported, UsageError
-from bulkput.model import Found, RemoteObject, SourceFile
+from bulkput.errors import BulkputError, SourceError, Stopped, StoreError, Unsupported, UsageError
+from bulkput.model import Found, Reason, RemoteObject, Skip, SourceFile
 from bulkput.options import UploadOptions
 from bulkput.payload.body import BodyOpener
-from bulkput.payload.pieces import md5_of_pieces
-from bulkput.policy.compare import Comparison, Evidence, Finding, Judgement, Need, Verdict, judge
+from bulkput.policy.compare import Comparison, Evidence, Finding, Judgement, Verdict, judge
+from bulkput.policy.directories import is_marker, is_others_marker
 from bulkput.policy.naming import SUFFIX
 from bulkput.policy.original import original_of
 from bulkput.policy.retry import GiveUp
-from bulkput.policy.scope import Root, Scope, scope_of
-from bulkput.sources.by_key import by_key
+from bulkput.policy.scope import Scope
 from bulkput.sources.mounts import may_hang
 from bulkput.sources.scan import Scan
 from bulkput.sources.walk import walk
-from bulkput.stores.base import Destination, Manifests, Store
+from bulkput.stores.base import Destination, Store
 
 
 async def verify(
@@ -100,7 +102,7 @@ class _Parts:
         look = Look(roots, stop, patience_s=options.body.read_timeout_s)
         if options.journal is not None:
             roots = await look(all_absolute, roots)
-        scope, found = await look(_scope_and_walk, roots, target, options)
+        scope, found = await look(_scope_and_walk, roots, target, options, correction.is_own)
         hanging = await look(may_hang, roots, options.walk.follow_symlinks)
         await look(correction.open, roots, target, self.store.place, scope.naming, options.gzip)
         correction.begin()
@@ -115,7 +117,6 @@ class _Parts:
             is_quick=self.is_quick,
             stop=stop,
             tally=self.tally,
-            is_own=correction.is_own,
         )
         try:
             await running.run(scan)
@@ -124,20 +125,22 @@ class _Parts:
             opener.close()
 
 
-def _scope_and_walk(roots: list[bytes], target: Destination, options: UploadOptions) -> tuple[Scope, Iterator[Found]]:
+def _scope_and_walk(
+    roots: list[bytes], target: Destination, options: UploadOptions, is_own: Callable[[bytes], bool]
+) -> tuple[Scope, Iterator[Found]]:
     """Blocking: the sources are looked at. Raises UsageError."""
     naming = placement(roots, target, options)
-    named = [Root(root, os.path.basename(root) if os.path.isfile(root) else b"") for root in roots]
-    suffix = SUFFIX if options.gzip.suffixed == "all" else ""
-    scope = scope_of(named, naming, options.walk, suffix=suffix)
-    found = walk(roots, options.walk)
-    if naming.encode == "strict" and not suffix:
-        return scope, found
+    scope = scope_of_upload(roots, naming, options)
+    # Directories as well: the store may have their markers.
+    found = walk(roots, replace(options.walk, directories=True))
+    return scope, in_key_order(scope, (_without_own(each, is_own) for each in found))
 
-    def key(item: SourceFile | SourceError) -> bytes:
-        return scope.place(item.path) if isinstance(item, SourceError) else scope.key(item.name).encode()
 
-    return scope, by_key(found, key)
+def _without_own(found: Found, is_own: Callable[[bytes], bool]) -> Found:
+    """The journal is uploaded by nobody."""
+    if isinstance(found, SourceFile) and not found.is_directory and is_own(found.target or found.path):
+        return Skip(found.path, found.name, Reason.JOURNAL)
+    return found
 
 
 @dataclass(slots=True, kw_only=True)
@@ -151,7 +154,6 @@ class _Run:
     is_quick: bool
     stop: Stop
     tally: Tally
-    is_own: Callable[[bytes], bool]
     _give_up: GiveUp = field(init=False)
 
     def __post_init__(self) -> None:
@@ -164,12 +166,11 @@ class _Run:
 
     async def run(self, scan: Scan) -> None:
         """Until both sides have ended, or the run is stopped: then what is left is no finding of any kind."""
+        pairing = Pairing(store=self.store, scope=self.scope, stop=self.stop, may_differ=self._may_differ)
         try:
             async with (
                 pool(self._look, workers=self.options.wire.start, backlog=self.options.backlog) as workers,
-                aclosing(self._here(scan)) as here,
-                aclosing(self._there()) as there,
-                aclosing(self._pairs(here, there)) as pairs,
+                aclosing(pairing.pairs(scan)) as pairs,
             ):
                 async for pair in pairs:
                     if self.stop.is_pulled:
@@ -179,73 +180,52 @@ class _Run:
             raise
         except StoreError as error:  # of the listing: without it there is nothing to compare with
             self.stop.pull(ev.Stopping(str(error), ev.StopCause.STORE))
-
-    async def _pairs(self, here: AsyncIterator[Here], there: AsyncIterator[There]) -> AsyncGenerator[Pair, None]:
-        may_differ = self._may_differ
-        suffix = b"" if self.options.gzip.suffixed == "none" else SUFFIX.encode()
-        async with aclosing(joined(here, there, is_whole=self.scope.is_whole or may_differ, suffix=suffix)) as pairs:
-            async for pair in with_suffixed(pairs, suffix) if may_differ else pairs:
-                yield pair
-
-    async def _here(self, scan: Scan) -> AsyncGenerator[Here, None]:
-        async for found in scan:
-            if self.stop.is_pulled:
-                return
-            match found:
-                case SourceFile() if self.is_own(found.target or found.path):
-                    self.tally.skipped += 1
-                case SourceFile():
-                    try:
-                        yield Here(self.scope.key(found.name).encode(), found)
-                    except SourceError as error:
-                        self.tally.add(unreadable(SourceError(found.path, error.problem, error.detail)))
-                case SourceError():
-                    self.tally.add(unreadable(found))
-                    if found.stops_run:
-                        self.stop.pull(ev.Stopping(str(found), ev.StopCause.SOURCE))
-                    if found.problem != "collision":  # of that name there is a file, from another source
-                        yield Here(self.scope.place(found.path), None)
-                case _:
-                    self.tally.skipped += 1
-
-    async def _there(self) -> AsyncGenerator[There, None]:
-        """Raises StoreError: of the listing, or when it is in no order that could be followed."""
-        last = b""
-        try:
-            async with aclosing(self.store.list(self.scope.listing_prefix)) as listing:
-                async for row in listing:
-                    if not isinstance(row, RemoteObject):
-                        continue
-                    key = row.name.encode("utf-8", "surrogatepass")
-                    if key <= last:
-                        raise StoreError("list", row.name, "the store lists in another order than that of the names")
-                    last = key
-                    yield There(key, row)
-        except NotFound:
-            if last:  # deleted while it was listed
-                raise
-            self.tally.is_container_there = False
+        self.tally.is_container_there = pairing.is_container_there
 
     async def _take(self, pair: Pair, workers: Pool[Pair]) -> None:
         """What the listing decides is said here; the rest is for the workers."""
         file, row = pair.file, pair.row
-        if file is None:
+        if pair.passed is not None:
+            self._take_other(pair.passed)
+        elif file is None:
             await self._take_object(pair, workers)
-            return
-        if row is None:
+        elif file.is_directory:
+            self._take_directory(file, row)
+        elif row is None:
             name = pair.key.decode()
             self.tally.add(Finding(verdict=Verdict.MISSING, name=name, path=file.path, size=file.size))
-            return
-        step = judge(self._evidence(pair, file, row), is_quick=self.is_quick)
-        if isinstance(step, Judgement) and pair.other is None:
-            self.tally.add(finding(step.verdict, file, row, step.why))
         else:
-            await workers.submit(pair)
+            step = judge(self._evidence(pair, file, row), is_quick=self.is_quick)
+            if isinstance(step, Judgement) and pair.other is None:
+                self.tally.add(finding(step.verdict, file, row, step.why))
+            else:
+                await workers.submit(pair)
+
+    def _take_other(self, found: Found) -> None:
+        """What makes no name to compare."""
+        if not isinstance(found, SourceError):
+            self.tally.skipped += 1
+            return
+        self.tally.add(unreadable(found))
+        if found.stops_run:
+            self.stop.pull(ev.Stopping(str(found), ev.StopCause.SOURCE))
+
+    def _take_directory(self, directory: SourceFile, row: RemoteObject | None) -> None:
+        """One needs no marker, unless the upload was to send them; another object of its name is nobody's."""
+        if row is not None and is_marker(row):
+            self.tally.add(finding(Verdict.IDENTICAL, directory, row))
+        elif row is not None:
+            self.tally.without_file(row, is_claimed=self.scope.is_whole)
+        elif self.options.dir_markers:
+            name = self.scope.key(directory.name, is_directory=True)
+            self.tally.add(
+                Finding(verdict=Verdict.MISSING, name=name, path=directory.path, why="the directory's marker")
+            )
 
     async def _take_object(self, pair: Pair, workers: Pool[Pair]) -> None:
         """One without a file. Where the filters take only one of the names that its file could have, it is asked."""
         row = pair.row
-        if row is None or pair.is_unknown or not self.scope.is_whole:
+        if row is None or pair.is_unknown or not self.scope.is_whole or is_others_marker(row.name, row.bytes):
             self.tally.ignored += 1
         elif self.scope.claims(row.name) == self.scope.claims(self._stem(row.name)):
             self.tally.without_file(row, is_claimed=self.scope.claims(row.name))
@@ -283,8 +263,8 @@ class _Run:
         row = evidence.row
         try:
             self.stop.check()
-            while isinstance(step := judge(evidence, is_quick=self.is_quick), Need):
-                evidence = await self._learnt(step, evidence, file)
+            decide = partial(judge, is_quick=self.is_quick)
+            step, evidence = await examined(self.store, evidence, decide, partial(self._read, file))
             self._give_up.succeeded()
         except Stopped:
             return None
@@ -312,37 +292,10 @@ class _Run:
         name = self._stem(row.name) if is_made else row.name
         self.tally.without_file(row, is_claimed=head is not None and self.scope.claims(name))
 
-    async def _learnt(self, need: Need, evidence: Evidence, file: SourceFile) -> Evidence:
-        """One thing more. Raises SourceError, StoreError, Stopped."""
-        key = evidence.row.name
-        match need:
-            case Need.HEAD:
-                head = await self.store.stat(key)
-                return replace(evidence, head=head, is_gone=head is None)
-            case Need.MD5:
-                size, (md5,) = await self._read(file, None)
-                return replace(evidence, size=size, md5=md5)
-            case Need.SEGMENTS:
-                if not isinstance(self.store, Manifests):
-                    raise Unsupported("manifest", key, "this store tells no segments")
-                try:
-                    return replace(evidence, segments=await self.store.segments(key))
-                except NotFound:
-                    return replace(evidence, is_gone=True)
-            case Need.PIECES:
-                sizes = [segment.bytes for segment in evidence.segments or ()]
-                size, pieces = await self._read(file, sizes)
-                return replace(evidence, size=size, pieces=pieces)
-
     async def _read(self, file: SourceFile, sizes: Sequence[int] | None) -> tuple[int, tuple[str, ...]]:
-        """The file's size as it is now, and the MD5 of these pieces, or of the whole.
-
-        Raises SourceError for a file that changes while it is read: it is the same as nothing.
-        """
+        """Raises SourceError, for a file that changes while it is read as well: it is the same as nothing."""
         body = self.opener.open_at_once(file) or await self.opener.open(file)
-        if sizes is None and body.md5 is not None:
-            return body.size, (body.md5,)
-        return body.size, await md5_of_pieces(body, (body.size,) if sizes is None else sizes)
+        return await digests(body, body.size, sizes)
 
     def _failed(self, error: BulkputError) -> bool:
         """Whether the run stops for it: then it is no finding."""

@@ -5,13 +5,17 @@
 | Skip, SourceError (the source says so)   | passed on                                 |
 | a name that makes no object name         | SourceError, before any request           |
 | a name or size over the store's limits   | TooLarge, before any request              |
+| a directory                              | Upload of its marker, or as a dry run has |
 | anything else, dry run                   | Skip(DRY_RUN), with the key it would have |
 | anything else                            | Upload                                    |
 """
 
+from dataclasses import replace
+
 from bulkput.errors import SourceError, TooLarge
 from bulkput.model import Decision, Entry, Limits, ObjectHeaders, Reason, Skip, SourceFile, Upload
 from bulkput.options import GzipOptions, HeaderOptions, NamingOptions
+from bulkput.policy.directories import MARKER_TYPE
 from bulkput.policy.media import content_type
 from bulkput.policy.naming import SUFFIX, object_name
 
@@ -36,6 +40,8 @@ def decide(
         return SourceError(found.path, error.problem, error.detail)
     if not key:
         return SourceError(found.path, "name", "the object name would be empty")
+    if found.is_directory:
+        return _marked(found, key, headers, limits=limits, dry_run=dry_run)
     if gzip.suffixed == "all":
         key += SUFFIX
     if (excess := over_limits(found.size, key, limits)) is not None:
@@ -43,6 +49,17 @@ def decide(
     if dry_run:
         return Skip(found.path, found.name, Reason.DRY_RUN, key, found.size)
     return Upload(found, key, _headers(key, found.mtime_ns, headers))
+
+
+def _marked(
+    found: SourceFile, key: str, headers: HeaderOptions, *, limits: Limits, dry_run: bool
+) -> Upload | Skip | TooLarge:
+    """A directory's marker: its time would change with each file in it, and is nobody's business."""
+    if (excess := over_limits(0, key, limits)) is not None:
+        return excess
+    if dry_run:
+        return Skip(found.path, found.name, Reason.DRY_RUN, key, 0)
+    return Upload(found, key, replace(_headers(key, 0, headers), content_type=MARKER_TYPE, mtime_ns=None))
 
 
 def over_limits(size: int, key: str, limits: Limits) -> TooLarge | None:

@@ -43,9 +43,12 @@ class Scope:
     _filters: Filters | None
     _enters: Callable[[bytes], bool]
 
-    def key(self, name: bytes) -> str:
-        """The object name of the file `name`, as an upload has it. Raises SourceError for one that makes none."""
-        return self._plain(name) + self.suffix
+    def key(self, name: bytes, *, is_directory: bool = False) -> str:
+        """The object name of the file `name`, as an upload has it, or that of a directory's marker.
+
+        Raises SourceError for a name that makes none.
+        """
+        return self._plain(name) + ("" if is_directory else self.suffix)
 
     def _plain(self, name: bytes) -> str:
         naming = self.naming

@@ -28,7 +28,7 @@ def count_text(count: int) -> str:
     return f"{count:,}".replace(",", " ")
 
 
-def event_line(event: ev.Event, *, verbose: bool) -> str | None:
+def event_line(event: ev.Event, *, verbose: bool) -> str | None:  # noqa: C901 - one arm for each kind of event
     """What a person should read of an event; None for what only counts."""
     match event:
         case ev.Failed():
@@ -38,6 +38,11 @@ def event_line(event: ev.Event, *, verbose: bool) -> str | None:
         case ev.Skipped() if verbose:
             to = f" -> {printable(event.skip.key)}" if event.skip.key else ""
             return f"skipped: {printable(event.skip.path)}{to}: {event.skip.reason.value}"
+        case ev.Removed() if verbose and not event.is_dry:
+            return f"removed: {printable(event.key)}"
+        case ev.Kept():
+            objects = "1 object that has" if event.count == 1 else f"{count_text(event.count)} objects that have"
+            return f"not removed: {objects} no file: {printable(event.why)}"
         case ev.Retrying():
             return f"retrying in {event.delay_s:.1f} s: {event.error}"
         case ev.Stalled():
@@ -97,13 +102,17 @@ def planned_line(event: ev.Event) -> str | None:
     match event:
         case ev.Skipped(skip=skip) if skip.reason is Reason.DRY_RUN:
             return f"would upload: {printable(skip.path)} -> {printable(skip.key or '')} ({size_text(skip.size or 0)})"
+        case ev.Removed(is_dry=True):
+            return f"would remove: {printable(event.key)}"
     return None
 
 
 def summary_lines(summary: Summary) -> list[str]:
     """The end of a run for people."""
-    if planned := summary.skipped_by_reason.get(Reason.DRY_RUN.value, 0):
-        others = f"; {count_text(summary.failed)} would fail" if summary.failed else ""
+    planned = summary.skipped_by_reason.get(Reason.DRY_RUN.value, 0)
+    if planned or summary.would_remove:
+        others = f", remove {count_text(summary.would_remove)} objects" if summary.would_remove else ""
+        others += f"; {count_text(summary.failed)} would fail" if summary.failed else ""
         return [f"dry run: would upload {count_text(planned)} files, {size_text(summary.bytes_planned)}{others}"]
     requests = sum(summary.requests.values())
     per_object = f" ({requests / summary.uploaded:.2f} per object)" if summary.uploaded else ""
@@ -121,6 +130,8 @@ def summary_lines(summary: Summary) -> list[str]:
     for reason, count in summary.skipped_by_reason.items():
         hint = " (--follow-symlinks takes it)" if reason in _FOLLOWED else ""
         lines.append(f"  skipped {count_text(count)}: {reason}{hint}")
+    if summary.removed:
+        lines.append(f"  removed {count_text(summary.removed)}: no file for it")
     if not summary.adds_up:
         lines.append("these numbers do not add up: a bug in bulkput, do not trust this run; please report it")
     return lines
@@ -134,7 +145,7 @@ def _bytes_text(summary: Summary) -> str:
     return f"{size_text(summary.bytes_read)} sent as {sent} (ratio {summary.ratio:.2f})"
 
 
-def event_json(event: ev.Event) -> dict[str, Any] | None:
+def event_json(event: ev.Event) -> dict[str, Any] | None:  # noqa: C901, PLR0912 - one arm for each kind of event
     """One object per event for `--json`; None for the events that merely count (Discovered, Requested)."""
     match event:
         case ev.Uploaded():
@@ -159,6 +170,10 @@ def event_json(event: ev.Event) -> dict[str, Any] | None:
             return row if skip.size is None else {**row, "bytes": skip.size}
         case ev.Failed():
             return {"event": "failed", "path": name_text(event.path), "key": event.key, **_error_json(event.error)}
+        case ev.Removed():
+            return {"event": "would_remove" if event.is_dry else "removed", "key": event.key, "bytes": event.size}
+        case ev.Kept():
+            return {"event": "kept", "count": event.count, "why": event.why}
         case ev.Retrying():
             return {
                 "event": "retrying",

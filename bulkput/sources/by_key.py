@@ -14,7 +14,8 @@ from bulkput.errors import SourceError, UsageError
 from bulkput.model import Found, SourceFile
 
 _TABLE = (
-    "CREATE TABLE found (key BLOB, path BLOB, name BLOB, size INT, mtime TEXT, target BLOB, problem TEXT, detail TEXT)"
+    "CREATE TABLE found (key BLOB, path BLOB, name BLOB, size INT, mtime TEXT, target BLOB, keeps_name INT,"
+    " is_directory INT, problem TEXT, detail TEXT)"
 )
 
 
@@ -36,7 +37,7 @@ def _sorted(source: Iterator[Found], key: Callable[[SourceFile | SourceError], b
         database.execute(_TABLE)
         for found in source:
             if isinstance(found, SourceFile | SourceError):
-                database.execute("INSERT INTO found VALUES (?, ?, ?, ?, ?, ?, ?, ?)", _row(key(found), found))
+                database.execute("INSERT INTO found VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", _row(key(found), found))
             else:
                 yield found
         for row in database.execute("SELECT * FROM found ORDER BY key, rowid"):
@@ -45,12 +46,13 @@ def _sorted(source: Iterator[Found], key: Callable[[SourceFile | SourceError], b
 
 def _row(key: bytes, found: SourceFile | SourceError) -> tuple[Any, ...]:
     if isinstance(found, SourceError):
-        return key, found.path, None, None, None, None, found.problem, found.detail
-    return key, found.path, found.name, found.size, str(found.mtime_ns), found.target, None, None
+        return key, found.path, None, None, None, None, None, None, found.problem, found.detail
+    kinds = found.keeps_name, found.is_directory
+    return key, found.path, found.name, found.size, str(found.mtime_ns), found.target, *kinds, None, None
 
 
 def _found(row: tuple[Any, ...]) -> SourceFile | SourceError:
-    _, path, name, size, mtime_ns, target, problem, detail = row
+    _, path, name, size, mtime_ns, target, keeps_name, is_directory, problem, detail = row
     if problem is not None:
         return SourceError(path, problem, detail)
-    return SourceFile(path, name, size, int(mtime_ns), target)
+    return SourceFile(path, name, size, int(mtime_ns), target, bool(keeps_name), bool(is_directory))

@@ -20,18 +20,21 @@ _BLOCK = 32 * 1024
 """Bytes read at once from each sorted run on disk; as records in memory they are about three times as much."""
 _FAN_IN = 64
 """Runs merged at once, hence at most some 6 MiB of blocks, whatever the size of the directory."""
-DIRECTORY, FILE, LINK, OTHER = b"d", b"f", b"l", b"o"
+DIRECTORY, FILE, LINK, MARK, OTHER = b"d", b"f", b"l", b"m", b"o"
 Entry = tuple[bytes, bytes]
 """A name in a directory, and its kind as the directory tells it, without a stat. Plain: there is one per file."""
 
 
-def entries(path: bytes, *, follow_symlinks: bool = False, in_memory: int) -> Iterator[Entry]:
+def entries(path: bytes, *, follow_symlinks: bool = False, with_marks: bool = False, in_memory: int) -> Iterator[Entry]:
     """The entries of the directory `path`, sorted; at most `in_memory` names are held. Raises OSError.
 
-    With `follow_symlinks` a link to a directory sorts like the directory that it will be read as.
+    With `follow_symlinks` a link to a directory sorts like the directory that it will be read as. With `with_marks`
+    each directory comes a second time, as a MARK, where its bare name is in the order.
     """
     with os.scandir(path) as found:
-        records = (_record(entry, follow_symlinks) for entry in found)
+        records: Iterator[bytes] = (_record(entry, follow_symlinks) for entry in found)
+        if with_marks:
+            records = _with_marks(records)
         for record in _sorted(records, max(1, in_memory)):
             kind = record[-1:]
             yield (record[:-2] if kind == FILE else record[:-2].removesuffix(b"/")), kind
@@ -44,6 +47,14 @@ def _record(entry: os.DirEntry[bytes], follow_symlinks: bool) -> bytes:
     if entry.is_symlink():
         return entry.name + (b"/\0" if follow_symlinks and _leads_to_directory(entry) else b"\0") + LINK
     return entry.name + (b"/\0" + DIRECTORY if entry.is_dir(follow_symlinks=False) else b"\0" + OTHER)
+
+
+def _with_marks(records: Iterator[bytes]) -> Iterator[bytes]:
+    for record in records:
+        yield record
+        name, _, kind = record.rpartition(b"\0")
+        if kind != FILE and name.endswith(b"/"):
+            yield name[:-1] + b"\0" + MARK
 
 
 def kind_of(status: os.stat_result) -> bytes:

@@ -47,7 +47,7 @@ def told_apart(found: Iterable[Found], taken: Taken) -> Iterator[Found]:
     """
     free: list[bytes] = []
     for item in found:
-        if not isinstance(item, SourceFile):
+        if not isinstance(item, SourceFile) or item.is_directory:
             yield item
             continue
         name = item.name

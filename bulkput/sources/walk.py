@@ -22,7 +22,7 @@ from bulkput.model import Found, KnownFiles, Reason, Skip, SourceFile
 from bulkput.options import WalkOptions
 from bulkput.payload.body import source_error
 from bulkput.policy.filters import Filters
-from bulkput.sources.directory import DIRECTORY, FILE, LINK, Entry, entries, kind_of
+from bulkput.sources.directory import DIRECTORY, FILE, LINK, MARK, Entry, entries, kind_of
 
 _TELL_EVERY = 5_000
 """Known files per finding that counts them: often enough for a progress line, seldom enough to cost nothing."""
@@ -93,6 +93,8 @@ class Walk:
                 yield Skip(path, name, Reason.LINK_OUTSIDE)
             elif kind != FILE:
                 walked.append(os.path.join(name, b""))
+                if kind == DIRECTORY and self._options.directories:
+                    yield from self._special(path, name, MARK)
                 yield from self._special(path, name, kind)
                 yield from self._all_levels()
             elif (found := self._file(path, name)) is not None:
@@ -151,6 +153,8 @@ class Walk:
                 yield from self._link(path, name)
             elif kind == DIRECTORY:
                 yield from self._enter(path, name + b"/")
+            elif kind == MARK:
+                yield from self._mark(path, name)
             elif not self._filters.takes_file(name):
                 yield Skip(path, name, Reason.EXCLUDED)
             else:
@@ -169,8 +173,24 @@ class Walk:
             yield Skip(path, name, Reason.LINK_LOOP)
             return
         options = self._options
-        left = entries(path, follow_symlinks=options.follow_symlinks, in_memory=options.entries_in_memory)
+        left = entries(
+            path,
+            follow_symlinks=options.follow_symlinks,
+            with_marks=options.directories,
+            in_memory=options.entries_in_memory,
+        )
         self._levels.append(_Level(path, os.path.join(path, b""), name, identity, left))
+
+    def _mark(self, path: bytes, name: bytes) -> Iterator[SourceFile]:
+        """A directory as an entry, but for one that is left out, or is its own ancestor."""
+        status = os.stat(path)
+        identity = (status.st_dev, status.st_ino)
+        if not self._filters.enters_directory(name) or any(level.identity == identity for level in self._levels):
+            return
+        if self._memory is not None and self._memory.has(path, name, 0, 0):
+            self._known += 1
+        else:
+            yield SourceFile(path, name, 0, 0, is_directory=True)
 
     def _link(self, path: bytes, name: bytes) -> Iterator[Found]:
         try:
@@ -260,15 +280,17 @@ def _status(root: bytes, is_kind: Callable[[int], bool]) -> os.stat_result | Non
     return status if is_kind(status.st_mode) else None
 
 
-_Named = tuple[bytes, Found, bool]
-"""A finding, the name to merge it by, whether it is known."""
+_Named = tuple[tuple[bytes, bool], Found, bool]
+"""A finding, the name to merge it by with whether it is a directory's, and whether it is known."""
 
 
 def _without_collisions(sources: list[Iterator[_Named]]) -> Iterator[Found]:
     last = None
-    for name, found, is_known in heapq.merge(*sources, key=itemgetter(0)):
+    for (name, is_directory), found, is_known in heapq.merge(*sources, key=itemgetter(0)):
         if not isinstance(found, SourceFile):
             yield found
+        elif name == last and is_directory:  # one marker for all of them, and none beside a file
+            continue
         elif name == last:
             yield SourceError(found.path, "collision", "another source has a file of this name")
         else:
@@ -285,10 +307,10 @@ def _named(source: Iterator[Found], memory: Memory | None) -> Iterator[_Named]:
             name = found.name
         if isinstance(found, SourceFile) and memory is not None:
             if memory.is_own(found.target or found.path):
-                yield name, Skip(found.path, name, Reason.JOURNAL), False
+                yield (name, False), Skip(found.path, name, Reason.JOURNAL), False
                 continue
             is_known = memory.has(found.path, name, found.size, found.mtime_ns)
-        yield name, found, is_known
+        yield (name, isinstance(found, SourceFile) and found.is_directory), found, is_known
 
 
 def _is_below(path: bytes, root: bytes) -> bool:

@@ -19,7 +19,7 @@ import bulkput as library
 from bulkput.devserver import DevServer, Handler
 from bulkput.devserver.content import MemoryContent
 from bulkput.devserver.record import StoredObject
-from bulkput.engine.run import open_store
+from bulkput.engine.opening import open_store
 from bulkput.model import ObjectHeaders
 from bulkput.options import UploadOptions, WireOptions
 from bulkput.policy.compare import Finding, Verdict
@@ -246,9 +246,9 @@ def test_an_interrupt_says_nothing_of_what_was_not_looked_at(tmp_path: Path) -> 
         assert "stopped: interrupted" in err
 
 
-async def test_25_000_objects_take_four_listing_requests(devserver: DevServer, tmp_path: Path) -> None:
-    """bulkput verify TREE swift://c: three pages, the empty one after them, the login; not one HEAD"""
-    names = [f"{n // 1000:02d}/{n:05d}" for n in range(25_000)]
+async def test_12_000_objects_take_three_listing_requests(devserver: DevServer, tmp_path: Path) -> None:
+    """bulkput verify TREE swift://c: two pages, the empty one after them, the login; not one HEAD"""
+    names = [f"{n // 1000:02d}/{n:05d}" for n in range(12_000)]
     await devserver.store.create("many", ())
     container = devserver.store.containers["many"]
     content, etag = MemoryContent((b"x",)), hashlib.md5(b"x").hexdigest()
@@ -258,7 +258,7 @@ async def test_25_000_objects_take_four_listing_requests(devserver: DevServer, t
     def verified() -> Ran:
         """In a thread, since the store is in this one."""
         (tmp_path / "x").write_bytes(b"x")
-        for n in range(25):
+        for n in range(12):
             (tmp_path / "tree" / f"{n:02d}").mkdir(parents=True)
         for name in names:  # a new file each would take ten times as long
             os.link(tmp_path / "x", tmp_path / "tree" / name)
@@ -266,7 +266,7 @@ async def test_25_000_objects_take_four_listing_requests(devserver: DevServer, t
 
     ran = await asyncio.to_thread(verified)
     (finished,) = ran.rows
-    assert (ran.exit_code, finished["identical"], finished["requests"]) == (0, 25_000, {"GET": 5})
+    assert (ran.exit_code, finished["identical"], finished["requests"]) == (0, 12_000, {"GET": 4})
 
 
 async def test_what_vanishes_while_it_is_compared_is_unreadable(tmp_path: Path) -> None:

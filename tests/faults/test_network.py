@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from bulkput import events as ev
-from bulkput.engine.run import open_store
+from bulkput.engine.opening import open_store
 from bulkput.options import RetryOptions, UploadOptions, WireOptions
 from tests.contract.suite import HEADERS, whole
 from tests.faults.target import NginxTarget, SwiftTarget, Target, judged, make_tree, new_place, upload
@@ -53,7 +53,7 @@ def ground(request: pytest.FixtureRequest, tmp_path: Path) -> Ground:
     """By the server's name. The real Swift stores some 70 objects/s on two cores, nginx thousands."""
     server = request.getfixturevalue(request.param)
     if request.param == "nginx":
-        return Ground(NginxTarget(server, new_place()), make_tree(tmp_path / "tree", 300, FILE_SIZE), 16)
+        return Ground(NginxTarget(server, new_place()), make_tree(tmp_path / "tree", 120, FILE_SIZE), 16)
     return Ground(SwiftTarget(server, new_place()), make_tree(tmp_path / "tree", 20, FILE_SIZE), 8)
 
 

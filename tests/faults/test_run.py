@@ -14,9 +14,9 @@ from aiohttp import ClientSession, web
 import bulkput
 from bulkput import events as ev
 from bulkput.devserver import DevServer, Handler, Intercept, Kind, parse_target
+from bulkput.engine.opening import open_store
 from bulkput.engine.pipeline import Pipeline
 from bulkput.engine.put import Putter
-from bulkput.engine.run import open_store
 from bulkput.engine.stop import Stop
 from bulkput.engine.tuning import Tuner
 from bulkput.errors import Conflict, IntegrityError, SourceError

@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from bulkput.engine.opening import open_store
 from bulkput.engine.pipeline import Pipeline
-from bulkput.engine.run import open_store
 from bulkput.engine.stop import Stop
 from bulkput.engine.tuning import Tuner
 from bulkput.model import Found, SourceFile

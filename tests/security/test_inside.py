@@ -9,7 +9,7 @@ import pytest
 import bulkput
 from bulkput import events as ev
 from bulkput.devserver import DevServer, DevServerOptions
-from bulkput.engine.run import open_store
+from bulkput.engine.opening import open_store
 from bulkput.options import HeaderOptions, RetryOptions, UploadOptions, WireOptions
 from bulkput.stores.base import Destination, StoreContext, open_destination
 from bulkput.stores.secrets import text_without_secrets

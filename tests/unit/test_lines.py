@@ -61,13 +61,16 @@ PUT = ev.InFlight(b"/src/a\n", "p/a", "waiting for the answer", 2, "10.0.0.2:405
 LOGGING_IN = ev.InFlight(b"", "", "logging in: connecting", 1, None, 61.5)
 STALLED = ev.Stalled(60.0, (PUT, LOGGING_IN), b"/src/\xff")
 STANDING = ev.Stalled(61.0, (), None, ("run.py:7 f", "body.py:9 g"))
+REMOVED = ev.Removed("p/a\n", 7, is_dry=False)
+TO_REMOVE = ev.Removed("p/a", 7, is_dry=True)
+KEPT = ev.Kept(1200, "3 failed")
 MOVING = ev.Moving(75.25)
 EVENTS: list[ev.Event] = [
     ev.Known(1000, 5),
     READING, TUNED, STALLED, STANDING, MOVING,
     ev.Discovered(FILE), ev.ScanDone(), STREAMING, UPLOADED, PACKED, ALONE,
     SKIPPED, DRY, FAILED, REFUSED, REQUESTED, RETRYING, LOGIN, STOPPING,
-    FINISHED,
+    FINISHED, REMOVED, TO_REMOVE, KEPT,
 ]  # fmt: skip
 
 
@@ -108,6 +111,10 @@ def test_the_events_here_are_all_there_are() -> None:
         (STOPPING, r"stopped: denied\n", r"stopped: denied\n"),
         (FAILED, *[r"failed: read /src/\xff: vanished: it was there"] * 2),
         (REFUSED, *["failed: put p/a: 400 Bad Request (tx1)"] * 2),
+        (REMOVED, None, r"removed: p/a\n"),
+        (TO_REMOVE, None, None),
+        (KEPT, *["not removed: 1 200 objects that have no file: 3 failed"] * 2),
+        (ev.Kept(1, "403"), *["not removed: 1 object that has no file: 403"] * 2),
     ],
 )
 def test_what_a_person_reads_of_an_event(event: ev.Event, quiet: str | None, verbose: str | None) -> None:
@@ -194,6 +201,9 @@ def test_what_a_person_reads_of_an_event(event: ev.Event, quiet: str | None, ver
         ),
         (STOPPING, {"event": "stopping", "cause": "store", "why": "denied\n"}),
         (FINISHED, {"event": "finished", "elapsed_s": 1.235}),
+        (REMOVED, {"event": "removed", "key": "p/a\n", "bytes": 7}),
+        (TO_REMOVE, {"event": "would_remove", "key": "p/a", "bytes": 7}),
+        (KEPT, {"event": "kept", "count": 1200, "why": "3 failed"}),
     ],
 )  # fmt: skip
 def test_what_a_program_reads_of_an_event(event: ev.Event, row: dict[str, object] | None) -> None:

@@ -1,0 +1,54 @@
+"""What a decision about a file and its object still needs, learnt."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from typing import TypeVar
+
+from bulkput.errors import NotFound, Unsupported
+from bulkput.model import Body
+from bulkput.payload.pieces import md5_of_pieces
+from bulkput.policy.compare import Evidence, Need
+from bulkput.stores.base import Manifests, Store
+
+T = TypeVar("T")
+Read = Callable[[Sequence[int] | None], Awaitable[tuple[int, tuple[str, ...]]]]
+"""The file's size as it is now, and the MD5 of these pieces, or of the whole. Raises SourceError."""
+
+
+async def examined(
+    store: Store, evidence: Evidence, decide: Callable[[Evidence], T | Need], read: Read
+) -> tuple[T, Evidence]:
+    """What `decide` says when it has all that it asks for, with that. Raises SourceError, StoreError, Stopped."""
+    while isinstance(step := decide(evidence), Need):
+        evidence = await _learnt(store, step, evidence, read)
+    return step, evidence
+
+
+async def _learnt(store: Store, need: Need, evidence: Evidence, read: Read) -> Evidence:
+    """One thing more."""
+    key = evidence.row.name
+    match need:
+        case Need.HEAD:
+            head = await store.stat(key)
+            return replace(evidence, head=head, is_gone=head is None)
+        case Need.MD5:
+            size, (md5,) = await read(None)
+            return replace(evidence, size=size, md5=md5)
+        case Need.SEGMENTS:
+            if not isinstance(store, Manifests):
+                raise Unsupported("manifest", key, "this store tells no segments")
+            try:
+                return replace(evidence, segments=await store.segments(key))
+            except NotFound:
+                return replace(evidence, is_gone=True)
+        case Need.PIECES:
+            sizes = [segment.bytes for segment in evidence.segments or ()]
+            size, pieces = await read(sizes)
+            return replace(evidence, size=size, pieces=pieces)
+
+
+async def digests(body: Body, size: int, sizes: Sequence[int] | None) -> tuple[int, tuple[str, ...]]:
+    """Of an opened file of `size` bytes, what a `Read` gives."""
+    if sizes is None and body.md5 is not None:
+        return size, (body.md5,)
+    return size, await md5_of_pieces(body, (size,) if sizes is None else sizes)

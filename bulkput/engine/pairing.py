@@ -1,0 +1,113 @@
+"""What a scan finds, each file with the object of its name: of a directory by a join with all that is listed below the
+destination, of lone files by looking up their names."""
+
+import os
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterator
+from contextlib import aclosing
+from dataclasses import dataclass, field
+
+from bulkput.engine.join import Here, Pair, There, joined, passed, with_suffixed
+from bulkput.engine.lookup import Lookup, Unlisted, in_order
+from bulkput.engine.stop import Stop
+from bulkput.errors import NotFound, SourceError
+from bulkput.model import Found, SourceFile
+from bulkput.options import NamingOptions, UploadOptions
+from bulkput.policy.naming import SUFFIX
+from bulkput.policy.scope import Root, Scope, scope_of
+from bulkput.sources.by_key import by_key
+from bulkput.stores.base import Store
+
+
+@dataclass(slots=True, kw_only=True)
+class Pairing:
+    """`sees_all`: objects without files come out as well, where the sources claim more than their own names.
+    `may_leave`: pairs may say that nobody has looked for their object, see `lookup.py`. `may_differ`: objects may be
+    called as their files or with a suffix, which only they themselves know."""
+
+    store: Store
+    scope: Scope
+    stop: Stop
+    may_differ: bool
+    sees_all: bool = True
+    may_leave: bool = False
+    is_container_there: bool = field(default=True, init=False)
+
+    async def pairs(self, scan: AsyncIterable[Found]) -> AsyncGenerator[Pair, None]:
+        """In the order of the scan, which is that of the names, or nearly so. Raises StoreError: of the listing."""
+        async with aclosing(self._here(scan)) as here:
+            # A file's object may be called after it: that one comes behind names of other files.
+            is_join = self.may_differ or (self.sees_all and self.scope.is_whole)
+            async with aclosing(self._joined(here) if is_join else self._looked_up(here)) as pairs:
+                async for pair in pairs:
+                    yield pair
+
+    async def _here(self, scan: AsyncIterable[Found]) -> AsyncGenerator[Here, None]:
+        async for found in scan:
+            if self.stop.is_pulled:
+                return
+            match found:
+                case SourceFile():
+                    try:
+                        yield Here(self.scope.key(found.name, is_directory=found.is_directory).encode(), found)
+                    except SourceError as error:
+                        yield Here(None, SourceError(found.path, error.problem, error.detail))
+                case SourceError() if found.problem != "collision":
+                    yield Here(self.scope.place(found.path), found)
+                case _:  # where two files have one name there is one, from another source
+                    yield Here(None, found)
+
+    async def _joined(self, here: AsyncIterator[Here]) -> AsyncGenerator[Pair, None]:
+        suffix = SUFFIX.encode() if self.may_differ or self.scope.suffix else b""
+        async with (
+            aclosing(self._there()) as there,
+            aclosing(joined(here, there, suffix=suffix)) as plain,
+            aclosing(with_suffixed(plain, suffix) if self.may_differ else plain) as pairs,
+        ):
+            async for pair in pairs:
+                yield pair
+
+    async def _there(self) -> AsyncGenerator[There, None]:
+        has_begun = False
+        try:
+            async with aclosing(in_order(self.store, self.scope.listing_prefix)) as rows:
+                async for row in rows:
+                    has_begun = True
+                    yield row
+        except NotFound:
+            if has_begun:  # deleted while it was listed
+                raise
+            self.is_container_there = False
+
+    async def _looked_up(self, here: AsyncIterator[Here]) -> AsyncGenerator[Pair, None]:
+        lookup = Lookup(self.store, self.scope.listing_prefix, may_leave=self.may_leave)
+        async with aclosing(lookup):
+            async for each in here:
+                if each.key is None or not isinstance(each.found, SourceFile):
+                    yield passed(each.found)
+                    continue
+                row = await lookup.find(each.key)
+                self.is_container_there = lookup.is_container_there
+                is_unlisted = isinstance(row, Unlisted)
+                yield Pair(each.key, each.found, None if isinstance(row, Unlisted) else row, is_unlisted=is_unlisted)
+
+
+def scope_of_upload(roots: list[bytes], naming: NamingOptions, options: UploadOptions) -> Scope:
+    """What an upload of these sources claims. Blocking. Raises UsageError for a wrong filter."""
+    named = [Root(root, os.path.basename(root) if os.path.isfile(root) else b"") for root in roots]
+    return scope_of(named, naming, options.walk, suffix=SUFFIX if options.gzip.suffixed == "all" else "")
+
+
+def in_key_order(scope: Scope, found: Iterator[Found]) -> Iterator[Found]:
+    """The findings of a walk, in the order in which a store lists their names. Blocking."""
+    if scope.naming.encode == "strict" and not scope.suffix:
+        return found
+
+    def key(item: SourceFile | SourceError) -> bytes:
+        if isinstance(item, SourceFile):
+            try:
+                return scope.key(item.name, is_directory=item.is_directory).encode()
+            except SourceError:  # it has none, and will be told so
+                pass
+        return scope.place(item.path)
+
+    return by_key(found, key)

@@ -1,0 +1,74 @@
+"""Whether a file need not be sent, decided without I/O from what is known of the object of its name so far.
+
+`step` says SEND or SKIP, or names what has to be learnt first; whoever asks learns it and asks again. The first line
+that fits:
+
+| mode      | the object                                         | then                                           |
+|-----------|----------------------------------------------------|------------------------------------------------|
+| any       | is not there, or stands for a directory            | send                                           |
+| existing  | is there                                           | skip                                           |
+| unchanged | was stored before the file was last written        | send                                           |
+| unchanged | does not tell when it was stored                   | send                                           |
+| unchanged | has the file's size                                | skip                                           |
+| identical | has the file's size and, in the listing, its MD5   | skip (an empty one: HEAD, a link looks so too) |
+| both      | could be more than its row says (the lines below)  | HEAD, and then as `policy/compare.py` has it   |
+| both      | anything else                                      | send                                           |
+
+More than its row says can be: a large or a linked object, one whose ETag is no MD5, an empty one; and any object while
+files are sent compressed, since the listing has the size and MD5 of the compressed bytes. Only an object of which it is
+*proven* that it has the file's size (unchanged) or bytes (identical) is skipped: whatever is in doubt is sent again.
+"""
+
+from datetime import UTC, datetime
+from enum import Enum
+from typing import Literal
+
+from bulkput.model import Reason, RemoteObject
+from bulkput.policy.compare import Evidence, Need, Verdict, judge
+from bulkput.policy.directories import is_marker
+from bulkput.policy.original import is_md5
+
+Mode = Literal["none", "existing", "unchanged", "identical"]
+REASONS = {"existing": Reason.EXISTING, "unchanged": Reason.UNCHANGED, "identical": Reason.IDENTICAL}
+
+
+class Step(Enum):
+    """What is to be done with a file."""
+
+    SEND = "send"
+    SKIP = "skip"
+
+
+def step(mode: Mode, evidence: Evidence, mtime_ns: int, *, compresses: bool) -> Step | Need:
+    """The table above. `compresses`: files may be sent compressed in this run."""
+    known = evidence.head or evidence.row
+    if mode == "none" or evidence.is_gone or is_marker(known):
+        return Step.SEND
+    if mode == "existing":
+        return Step.SKIP
+    if mode == "unchanged" and ((stored := stored_ns(known)) is None or stored < mtime_ns):
+        return Step.SEND
+    judged = judge(evidence, is_quick=mode == "unchanged")
+    if judged is Need.HEAD and not (compresses or _could_be_more(evidence)):
+        return Step.SEND
+    if isinstance(judged, Need):
+        return judged
+    return Step.SKIP if judged.verdict is Verdict.IDENTICAL else Step.SEND
+
+
+def _could_be_more(evidence: Evidence) -> bool:
+    row = evidence.row
+    return evidence.is_suffixed or row.large is not None or not row.bytes or not is_md5(row.hash)
+
+
+def stored_ns(row: RemoteObject) -> int | None:
+    """When the object was stored, in nanoseconds since 1970; None where that is not told."""
+    try:
+        moment = datetime.fromisoformat(row.last_modified or "")
+    except ValueError:
+        return None
+    since = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - _EPOCH
+    return ((since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds) * 1_000
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -1,0 +1,361 @@
+"""`upload --skip`, `--delete-extra` and `--dir-markers` against the devserver; each test is headed by its command."""
+
+import asyncio
+import hashlib
+import os
+import uuid
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+import bulkput as library
+from bulkput import events as ev
+from bulkput.devserver import DevServer
+from bulkput.devserver.content import MemoryContent
+from bulkput.devserver.record import StoredObject
+from bulkput.engine.stop import Stop
+from bulkput.model import Prefix
+from bulkput.options import GzipOptions, SkipOptions, UploadOptions, WalkOptions
+from bulkput.policy.skip import Mode
+from bulkput.recorder import Summary
+from tests.conftest import environ_of
+from tests.e2e.cli import Ran, bulkput
+from tests.servers.devserver import devserver_process
+from tests.servers.nginx import NginxDav
+from tests.servers.swift import RealSwift
+
+MODES: tuple[Mode, ...] = ("existing", "unchanged", "identical")
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[RealSwift]:
+    with devserver_process() as running:
+        yield running
+
+
+@pytest.fixture
+def environ(server: RealSwift) -> Mapping[str, str]:
+    return server.environment
+
+
+@pytest.fixture
+def url() -> str:
+    return f"swift://c-{uuid.uuid4().hex[:8]}/p"
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """Seven files, one of them empty, one larger than the buffer, two that sort around `/`; and an empty directory."""
+    root = tmp_path / "tree"
+    (root / "a" / "b").mkdir(parents=True)
+    (root / "none").mkdir()
+    for name in ("one.txt", "a/two.html", "a-b", "a0", "z"):
+        (root / name).write_text(name)
+    (root / "empty").touch()
+    (root / "a" / "b" / "three.bin").write_bytes(os.urandom(1_500_000))
+    return root
+
+
+def upload(tree: Path, url: str, environ: Mapping[str, str], options: UploadOptions) -> Summary:
+    return asyncio.run(library.upload(tree, url, options=options, environ=environ))
+
+
+def skip(mode: Mode, **more: object) -> UploadOptions:
+    return UploadOptions(skip=SkipOptions(mode=mode), **more)  # type: ignore[arg-type]
+
+
+def names(url: str, environ: Mapping[str, str]) -> list[str]:
+    ran = bulkput("ls", "-r", url, environ=environ)
+    assert ran.exit_code == 0, ran.err
+    return [line.removeprefix("p/") for line in ran.out.splitlines()]
+
+
+def lines(ran: Ran) -> set[str]:
+    return set(ran.out.splitlines())
+
+
+@pytest.mark.parametrize(("mode", "heads"), [("existing", 0), ("unchanged", 0), ("identical", 1)])
+def test_a_second_run_sends_nothing(environ: Mapping[str, str], url: str, tree: Path, mode: Mode, heads: int) -> None:
+    """--skip MODE: a login, one page of the listing; a HEAD for the empty file by MD5; and then what was changed"""
+    assert upload(tree, url, environ, skip(mode)).uploaded == 7
+    again = upload(tree, url, environ, skip(mode))
+    assert (again.uploaded, again.skipped, again.exit_code) == (0, 7, 0)
+    assert again.requests == {"GET": 2} | ({"HEAD": heads} if heads else {})
+    (tree / "a0").write_text("A0")
+    (tree / "one.txt").write_text("longer than before")
+    (tree / "new").write_text("new")
+    third = upload(tree, url, environ, skip(mode))
+    assert (third.uploaded, third.found) == (1 if mode == "existing" else 3, 8)
+    if mode != "existing":
+        assert asyncio.run(library.verify(tree, url, environ=environ)).identical == 8
+
+
+def test_unchanged_believes_times_and_identical_does_not(environ: Mapping[str, str], url: str, tree: Path) -> None:
+    """--skip unchanged sends what was touched; --skip identical sends what has the same size and an old time"""
+    assert upload(tree, url, environ, skip("none")).uploaded == 7
+    for path in (tree / "z", tree / "a0"):
+        os.utime(path, (4_000_000_000, 4_000_000_000))
+    (tree / "one.txt").write_text("ONE.TXT")
+    os.utime(tree / "one.txt", (1, 1))
+    assert upload(tree, url, environ, skip("unchanged")).uploaded == 2
+    last = upload(tree, url, environ, skip("identical"))
+    assert (last.uploaded, last.skipped_by_reason) == (1, {"identical in the store": 6})
+
+
+@pytest.mark.parametrize("store_as", ["encoding", "suffix"])
+@pytest.mark.parametrize("mode", ["auto", "always"])
+def test_compressed_objects_are_known_by_their_metadata(
+    environ: Mapping[str, str], url: str, tree: Path, mode: str, store_as: str
+) -> None:
+    """--gzip --skip: a HEAD tells what an object was made from, and the file's MD5 whether that is the same"""
+    gzip = GzipOptions(mode=mode, store_as=store_as, min_size=1, least_saving=0)  # type: ignore[arg-type]
+    (tree / "text").write_text("all work and no play " * 100)
+    (tree / "other").write_text("makes Jack a dull boy " * 100)
+    assert upload(tree, url, environ, skip("none", gzip=gzip)).uploaded == 9
+    for skipping in MODES:
+        again = upload(tree, url, environ, skip(skipping, gzip=gzip))
+        assert (again.uploaded, again.skipped, again.requests.get("PUT")) == (0, 9, None), skipping
+    (tree / "text").write_text("All work and no play " * 100)
+    assert upload(tree, url, environ, skip("identical", gzip=gzip)).uploaded == 1
+    assert upload(tree, url, environ, skip("identical", gzip=gzip)).uploaded == 0
+
+
+def test_what_is_not_compressed_any_more_is_sent(environ: Mapping[str, str], url: str, tree: Path) -> None:
+    """--skip identical without --gzip: what it was made from is not what it is"""
+    (tree / "text").write_text("all work and no play " * 100)
+    assert upload(tree, url, environ, skip("none", gzip=GzipOptions(mode="auto"))).uploaded == 8
+    assert upload(tree, url, environ, skip("identical")).uploaded == 1
+
+
+def test_a_missing_container_has_nothing(environ: Mapping[str, str], url: str, tree: Path) -> None:
+    """--skip existing into a container that is to be made: one request for each object, a login, a listing"""
+    first = upload(tree, url, environ, skip("existing"))
+    assert (first.uploaded, first.requests) == (7, {"GET": 2, "PUT": 8})
+
+
+def test_names_on_disk_that_sort_otherwise_are_found(environ: Mapping[str, str], url: str, tree: Path) -> None:
+    """--encode-names percent --skip: the escaped names come in another order"""
+    for name in (b"\xff", b"a%b", b"\xc3\xa9"):
+        Path(os.fsdecode(os.fsencode(tree) + b"/" + name)).write_bytes(name)
+    assert upload(tree, url, environ, skip("identical", encode_names="percent")).uploaded == 10
+    assert upload(tree, url, environ, skip("identical", encode_names="percent")).skipped == 10
+
+
+def test_single_files_look_up_their_names(environ: Mapping[str, str], url: str, tree: Path) -> None:
+    """--skip identical FILE FILE, and FILE DEST"""
+    files = [tree / "z", tree / "one.txt"]
+    for sources, to, count in ((files, f"{url}/", 2), (files[:1], f"{url}/other", 1)):
+        for sent in (count, 0):
+            summary = asyncio.run(library.upload(sources, to, options=skip("identical"), environ=environ))
+            assert (summary.uploaded, summary.skipped) == (sent, count - sent)
+
+
+def test_a_dry_run_looks_as_well(environ: Mapping[str, str], url: str, tree: Path) -> None:
+    """--dry-run --skip identical --delete-extra: exactly what would be sent and removed, and nothing is"""
+    assert upload(tree, url, environ, skip("none")).uploaded == 7
+    (tree / "a0").write_text("A0")
+    (tree / "z").unlink()
+    ran = bulkput("upload", "--dry-run", "--skip", "identical", "--delete-extra", tree, url, environ=environ)
+    assert lines(ran) == {f"would upload: {tree}/a0 -> p/a0 (2 B)", "would remove: p/z"}
+    assert "dry run: would upload 1 files, 2 B, remove 1 objects" in ran.err
+    assert asyncio.run(library.verify(tree, url, environ=environ)).different == 1
+
+
+def test_a_run_that_is_interrupted_says_so(environ: Mapping[str, str], url: str, tree: Path) -> None:
+    """--skip identical --delete-extra, Ctrl-C when the first file is found: exit 130, and nothing is removed"""
+    assert upload(tree, url, environ, skip("none")).uploaded == 7
+    (tree / "z").unlink()
+
+    async def interrupted() -> Summary:
+        stop = Stop()
+        options = UploadOptions(skip=SkipOptions(mode="identical", delete_extra=True))
+
+        def on_event(event: ev.Event) -> None:
+            if isinstance(event, ev.Discovered):
+                stop.interrupt()
+
+        return await library.upload(tree, url, options=options, environ=environ, on_event=on_event, stop=stop)
+
+    summary = asyncio.run(interrupted())
+    assert (summary.exit_code, summary.removed, summary.uploaded) == (130, 0, 0)
+    assert "z" in names(url, environ)
+
+
+def test_a_mirror_removes_what_has_no_file(environ: Mapping[str, str], url: str, tree: Path) -> None:
+    """--delete-extra: below DEST only, what filters leave out stays, and verify agrees"""
+    assert upload(tree, f"{url}/sub", environ, skip("none")).uploaded == 7
+    assert upload(tree, f"{url}2", environ, skip("none")).uploaded == 7
+    (tree / "a0").unlink()
+    (tree / "a" / "two.html").unlink()
+    (tree / "one.txt").unlink()
+    ran = bulkput("upload", "--delete-extra", "--exclude", "*.txt", tree, f"{url}/sub", "--json", environ=environ)
+    assert ran.exit_code == 0
+    assert {row["key"] for row in ran.rows if row["event"] == "removed"} == {"p/sub/a0", "p/sub/a/two.html"}
+    assert "sub/one.txt" in names(url + "/", environ)
+    assert asyncio.run(library.verify(tree, f"{url}/sub", environ=environ)).extra == 1
+    assert len(names(f"{url}2", environ)) == 7
+
+
+def test_a_mirror_that_is_incomplete_takes_nothing_away(environ: Mapping[str, str], url: str, tree: Path) -> None:
+    """--delete-extra: a file that cannot be sent, more than 1 000 objects, no file at all: nothing goes, exit 1"""
+    assert upload(tree, url, environ, skip("none")).uploaded == 7
+    (tree / "z").unlink()
+    odd = os.fsencode(tree) + b"/\xff"
+    Path(os.fsdecode(odd)).touch()
+    ran = bulkput("upload", "--delete-extra", "--skip", "identical", tree, url, environ=environ)
+    assert (ran.exit_code, "not removed: 1 object that has no file: 1 failed" in ran.err) == (1, True)
+    os.unlink(odd)
+    most = UploadOptions(skip=SkipOptions(mode="identical", delete_extra=True, most_deleted=0))
+    summary = upload(tree, url, environ, most)
+    assert (summary.exit_code, summary.kept, summary.removed) == (1, 1, 0)
+    nothing = UploadOptions(skip=SkipOptions(delete_extra=True), walk=WalkOptions(include=("*.none",)))
+    assert upload(tree, url, environ, nothing).kept == 0  # nothing that it claims is there
+    for path in sorted(tree.rglob("*"), reverse=True):
+        path.unlink() if path.is_file() else path.rmdir()
+    (tree / "left").mkdir()
+    summary = upload(tree, url, environ, UploadOptions(skip=SkipOptions(delete_extra=True)))
+    assert (summary.exit_code, summary.kept) == (1, 7)
+    assert len(names(url, environ)) == 7
+
+
+@pytest.mark.parametrize(
+    ("flags", "says"),
+    [
+        (("--delete-extra", "--journal", "j.db"), "exclude each other"),
+        (("--delete-extra", "--gzip", "auto", "--gzip-as", "suffix"), "use always"),
+        (("--yes",), "--yes is for --delete-extra"),
+        (("--skip", "some"), "Invalid value for '--skip'"),
+        (("--delete-extra", "{tree}/z"), "wants a directory"),
+        (("--delete-extra", "{tree}/none"), "is empty"),
+    ],
+)
+def test_what_could_remove_too_much_is_refused(
+    environ: Mapping[str, str], url: str, tree: Path, tmp_path: Path, flags: tuple[str, ...], says: str
+) -> None:
+    """Usage: exit 2, one sentence, no request"""
+    words = [flag.replace("{tree}", str(tree)) for flag in flags]
+    sources = [] if words[-1].startswith(str(tree)) else [tree]
+    ran = bulkput("upload", *words, *sources, url, environ=environ, cwd=tmp_path)
+    assert (ran.exit_code, says in ran.err) == (2, True), ran.err
+
+
+def test_plain_http_is_asked_file_by_file(nginx: NginxDav, tree: Path) -> None:
+    """--skip existing https://: a HEAD for each file; --skip identical proves nothing, and sends; no mirror there"""
+    to = f"{nginx.url}/{uuid.uuid4().hex[:8]}/"
+    assert upload(tree, to, {}, skip("existing")).requests == {"HEAD": 7, "PUT": 7}
+    assert upload(tree, to, {}, skip("existing")).requests == {"HEAD": 7}
+    assert upload(tree, to, {}, skip("unchanged")).uploaded in (0, 7)  # by the second, as nginx tells it
+    assert upload(tree, to, {}, skip("identical")).uploaded == 7
+    ran = bulkput("upload", "--delete-extra", tree, to)
+    assert (ran.exit_code, "plain HTTP has no listing" in ran.err) == (2, True), ran.err
+    ran = bulkput("upload", "--dir-markers", tree, to)
+    assert (ran.exit_code, "--dir-markers wants a store of objects" in ran.err) == (2, True), ran.err
+
+
+def test_each_directory_gets_one_marker(environ: Mapping[str, str], url: str, tree: Path) -> None:
+    """--dir-markers: an empty one as well, once each; ls, verify, --skip and --delete-extra know them"""
+    markers = UploadOptions(dir_markers=True)
+    other = tree.parent / "other"
+    (other / "a" / "c").mkdir(parents=True)
+    summary = asyncio.run(library.upload([tree, other], url, options=markers, environ=environ))
+    assert (summary.uploaded, summary.requests["PUT"]) == (11, 12)
+    one_level = bulkput("ls", url, environ=environ).out.split()
+    assert one_level == ["p/a/", "p/a-b", "p/a0", "p/empty", "p/none/", "p/one.txt", "p/z"]
+    rows = {row["name"]: row for row in bulkput("ls", "-r", "--json", url, environ=environ).rows}
+    marked = {name for name, row in rows.items() if row["content_type"] == "application/directory"}
+    assert (marked, {rows[name]["bytes"] for name in marked}) == ({"p/a", "p/a/b", "p/a/c", "p/none"}, {0})
+    (other / "a" / "c").rmdir()
+    for mode in MODES:
+        again = upload(tree, url, environ, skip(mode, dir_markers=True))
+        assert (again.uploaded, again.skipped) == (0, 10)
+    verified = asyncio.run(library.verify(tree, url, environ=environ))
+    assert (verified.identical, verified.extra) == (10, 1)
+    (tree / "late").mkdir()
+    assert asyncio.run(library.verify(tree, url, environ=environ)).missing == 0
+    assert asyncio.run(library.verify(tree, url, options=markers, environ=environ)).missing == 1
+    mirrored = upload(tree, url, environ, UploadOptions(skip=SkipOptions(mode="identical", delete_extra=True)))
+    assert (mirrored.uploaded, mirrored.removed) == (0, 1)
+    assert asyncio.run(library.verify(tree, url, environ=environ)).is_identical
+
+
+def test_a_journal_knows_markers(environ: Mapping[str, str], url: str, tree: Path) -> None:
+    """--dir-markers --journal: nothing is sent twice"""
+    options = UploadOptions(dir_markers=True, journal=str(tree.parent / "j.db"))
+    assert upload(tree, url, environ, options).uploaded == 10
+    assert upload(tree, url, environ, options).requests == {}
+
+
+@pytest.mark.parametrize("encode", ["strict", "percent"])
+@pytest.mark.parametrize("gzip", ["never", "always"])
+def test_markers_keep_their_names(environ: Mapping[str, str], url: str, tree: Path, encode: str, gzip: str) -> None:
+    """--dir-markers with names that sort otherwise, and with .gz behind those of files"""
+    gzipping = GzipOptions(mode=gzip, store_as="suffix")  # type: ignore[arg-type]
+    options = skip("identical", dir_markers=True, encode_names=encode, gzip=gzipping)
+    assert upload(tree, url, environ, options).uploaded == 10
+    assert {"a", "a/b", "none"} < set(names(url, environ))
+    assert upload(tree, url, environ, options).skipped == 10
+    assert asyncio.run(library.verify(tree, url, options=options, environ=environ)).is_identical
+
+
+async def test_virtual_directories_as_the_post_has_them(devserver: DevServer, tmp_path: Path) -> None:
+    """list_objects(url, delimiter="/"): containers horror and comics, with poe/, larson/ and watterson/ in them"""
+    shelves = {
+        "horror": ["poe/the_raven", "poe/the_tell-tale_heart", "dracula"],
+        "comics": ["larson/the_far_side_gallery", "watterson/calvin_and_hobbes", "watterson/the_days_are_just_packed"],
+    }
+    environ = environ_of(devserver)
+    for container, books in shelves.items():
+        for book in books:
+            (tmp_path / container / book).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / container / book).write_text(book)
+        options = UploadOptions(dir_markers=container == "comics")
+        await library.upload(tmp_path / container, f"swift://{container}", options=options, environ=environ)
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in environ.items():
+            patch.setenv(name, value)
+        listed = {
+            url: [item async for item in library.list_objects(url, delimiter="/")]
+            for url in ("swift://horror", "swift://comics", "swift://horror/poe/")
+        }
+    assert [item.name for item in listed["swift://horror"]] == ["dracula", "poe/"]
+    assert listed["swift://comics"] == [Prefix("larson/"), Prefix("watterson/")]
+    assert [item.name for item in listed["swift://horror/poe/"]] == ["poe/the_raven", "poe/the_tell-tale_heart"]
+
+
+async def filled(devserver: DevServer, count: int) -> None:
+    """A container with so many objects of one byte."""
+    content, etag = MemoryContent((b"x",)), hashlib.md5(b"x").hexdigest()
+    await devserver.store.create("c", ())
+    container = devserver.store.containers["c"]
+    for n in range(count):
+        container.enter(StoredObject(f"{n // 1000:04d}/{n:06d}", 1, etag, "text/plain", 4e9, (), content))
+
+
+async def test_a_listing_takes_a_request_for_ten_thousand_objects(devserver: DevServer, tmp_path: Path) -> None:
+    """--skip MODE over 30 000 objects, 3 000 of them files here: a login and three pages, all three times"""
+    await filled(devserver, 30_000)
+    (tmp_path / "x").write_bytes(b"x")
+    for n in range(0, 30_000, 10):
+        path = tmp_path / "tree" / f"{n // 1000:04d}" / f"{n:06d}"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        os.link(tmp_path / "x", path)
+    for mode in MODES:
+        done = await library.upload(tmp_path / "tree", "swift://c", options=skip(mode), environ=environ_of(devserver))
+        assert (done.skipped, done.uploaded, done.requests) == (3_000, 0, {"GET": 4})
+
+
+async def test_a_few_files_do_not_list_the_world(devserver: DevServer, tmp_path: Path) -> None:
+    """--skip MODE of 6 files that lie far apart among 60 000 objects: one page, a HEAD for each that is not in it"""
+    await filled(devserver, 60_000)
+    for n in (5, 10_500, 20_500, 35_000, 59_999):
+        path = tmp_path / f"{n // 1000:04d}" / f"{n:06d}"
+        path.parent.mkdir()
+        path.write_bytes(b"x")
+    (tmp_path / "0020" / "new").write_bytes(b"x")
+    for mode in ("identical", "unchanged", "existing"):
+        environ = environ_of(devserver)
+        done = await library.upload(tmp_path, "swift://c", options=skip(mode), environ=environ)  # type: ignore[arg-type]
+        is_first = mode == "identical"
+        assert (done.uploaded, done.skipped) == ((1, 5) if is_first else (0, 6))
+        assert done.requests == {"GET": 2, "HEAD": 5} | ({"PUT": 1} if is_first else {})

@@ -1,0 +1,132 @@
+"""Which files need not be sent, line by line of the tables."""
+
+import itertools
+from dataclasses import replace
+
+import pytest
+
+from bulkput.engine.extra import why_kept
+from bulkput.model import RemoteObject
+from bulkput.options import SkipOptions, UploadOptions
+from bulkput.policy.compare import Evidence, Need
+from bulkput.policy.skip import Mode, Step, step, stored_ns
+
+MD5, OTHER = "a" * 32, "b" * 32
+STORED = "2026-01-02T03:04:05.678900"
+STORED_NS = 1_767_323_045_678_900_000
+ROW = RemoteObject("k", 10, MD5, "text/plain", STORED)
+MARKER = replace(ROW, bytes=0, content_type="application/directory")
+META = (("source-md5", MD5), ("source-size", "10"))
+GZIPPED = RemoteObject("k", 4, OTHER, "text/plain", STORED, encoding="gzip", meta=META)
+MODES: tuple[Mode, ...] = ("existing", "unchanged", "identical")
+COMPARING: tuple[Mode, ...] = ("unchanged", "identical")
+
+
+def decided(
+    mode: Mode, row: RemoteObject, *, size: int = 10, mtime_ns: int = 0, gzip: bool = False, **known: object
+) -> Step | Need:
+    evidence = replace(Evidence(size, row), **known)  # type: ignore[arg-type]
+    return step(mode, evidence, mtime_ns, compresses=gzip)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_directory_is_no_file(mode: Mode) -> None:
+    """Its marker has the name of the file, and nothing of it."""
+    assert decided(mode, MARKER) is decided(mode, MARKER, size=0) is Step.SEND
+
+
+def test_without_a_mode_everything_is_sent() -> None:
+    """Also what is identical."""
+    assert decided("none", ROW, md5=MD5) is Step.SEND
+
+
+def test_existing_asks_for_nothing_more() -> None:
+    """Whatever it is."""
+    for row in (ROW, replace(ROW, bytes=0), replace(ROW, large="static"), replace(ROW, hash=None)):
+        assert decided("existing", row, size=3, mtime_ns=2**62) is Step.SKIP
+
+
+@pytest.mark.parametrize(
+    ("mtime_ns", "size", "then"),
+    [
+        (STORED_NS - 1, 10, Step.SKIP),
+        (STORED_NS, 10, Step.SKIP),
+        (STORED_NS + 1, 10, Step.SEND),
+        (0, 11, Step.SEND),
+    ],
+)
+def test_unchanged_is_of_the_same_size_and_stored_since(mtime_ns: int, size: int, then: Step) -> None:
+    """To the nanosecond that the file system tells."""
+    assert decided("unchanged", ROW, size=size, mtime_ns=mtime_ns) is then
+
+
+@pytest.mark.parametrize("last_modified", [None, "", "yesterday"])
+def test_unchanged_needs_a_time(last_modified: str | None) -> None:
+    """In doubt it is sent."""
+    assert decided("unchanged", replace(ROW, last_modified=last_modified)) is Step.SEND
+
+
+def test_identical_compares_md5() -> None:
+    """The file's, which has to be read for that, with the listing's."""
+    assert decided("identical", ROW) is Need.MD5
+    assert decided("identical", ROW, md5=MD5) is Step.SKIP
+    assert decided("identical", ROW, md5=OTHER) is Step.SEND
+    assert decided("identical", ROW, size=11) is Step.SEND
+
+
+@pytest.mark.parametrize(
+    ("row", "size"),
+    [
+        (replace(ROW, bytes=0), 0),
+        (replace(ROW, bytes=0), 10),
+        (replace(ROW, large="static"), 10),
+        (replace(ROW, hash="c" * 32 + "-3"), 10),
+    ],
+    ids=["empty", "empty, the file not", "large", "no MD5"],
+)
+def test_what_could_be_more_than_its_row_says_is_asked(row: RemoteObject, size: int) -> None:
+    """A link and a dynamic large object are listed as empty."""
+    assert decided("identical", row, size=size) is Need.HEAD
+
+
+@pytest.mark.parametrize("mode", COMPARING)
+def test_while_files_are_compressed_other_sizes_are_looked_at(mode: Mode) -> None:
+    """The object may have been made from the very file: its metadata says so."""
+    listed = replace(GZIPPED, encoding=None, meta=())
+    assert decided(mode, listed) is Step.SEND
+    assert decided(mode, listed, gzip=True) is Need.HEAD
+    assert decided(mode, listed, gzip=True, head=GZIPPED, md5=MD5) is Step.SKIP
+    assert decided(mode, listed, gzip=True, head=GZIPPED, md5=MD5, size=11) is Step.SEND
+    assert decided(mode, listed, gzip=True, head=replace(GZIPPED, meta=()), md5=MD5) is Step.SEND
+    assert decided("identical", listed, gzip=True, head=GZIPPED, md5=OTHER) is Step.SEND
+
+
+@pytest.mark.parametrize("mode", COMPARING)
+def test_an_object_called_after_the_file_is_always_looked_at(mode: Mode) -> None:
+    """It may be any gzip file."""
+    assert decided(mode, ROW, is_suffixed=True) is Need.HEAD
+    assert decided(mode, ROW, is_suffixed=True, head=ROW) is Step.SEND
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_an_object_that_is_gone_is_sent(mode: Mode) -> None:
+    """It was listed."""
+    assert decided(mode, ROW, is_gone=True) is Step.SEND
+
+
+def test_times_are_utc_whether_they_say_so_or_not() -> None:
+    """Swift does not, others do."""
+    for text in (STORED, STORED + "+00:00", STORED + "Z", "2026-01-02T04:04:05.678900+01:00"):
+        assert stored_ns(replace(ROW, last_modified=text)) == STORED_NS
+
+
+@pytest.mark.parametrize("is_stopped", [False, True])
+@pytest.mark.parametrize("failed", [0, 2])
+@pytest.mark.parametrize("files", [0, 5])
+def test_an_incomplete_mirror_takes_nothing_away(is_stopped: bool, failed: int, files: int) -> None:
+    """Nor one that would take more away than was agreed to."""
+    for most, extras in itertools.product((None, 3), (3, 4)):
+        options = UploadOptions(skip=SkipOptions(delete_extra=True, most_deleted=most))
+        why = why_kept(extras, options, files=files, failed=failed, is_stopped=is_stopped)
+        is_fine = not is_stopped and not failed and files > 0 and (most is None or extras <= most)
+        assert (why is None) is is_fine
