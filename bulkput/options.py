@@ -33,8 +33,6 @@ class WalkOptions:
     """Nothing that matches one of these; wins over `include`, as in s5cmd."""
     follow_symlinks: bool = False
     """False: a tree is what is in it. A link inside the tree to a regular file inside the tree is taken."""
-    directories: bool = False
-    """Each directory below a source as an entry of its own, before what is in it; also those left empty by filters."""
     entries_in_memory: int = 16_384
     """Names of one directory held in memory to sort them (about 2 MiB); more are sorted on disk."""
 

@@ -13,8 +13,8 @@ T = TypeVar("T")
 
 @record
 class Here:
-    """What a scan has found, by the bytes of its object name; `key` None: it has none, and is only passed on. An error
-    with a key: what should be here under that name, and below it as a directory, could not be read."""
+    """What a scan has found, by the bytes of its object name; `key` None: it has none, and is only passed on. No file,
+    but a key: what should be here under that name, and below it as a directory, is not known."""
 
     key: bytes | None
     found: Found
@@ -55,23 +55,25 @@ async def joined(
 ) -> AsyncGenerator[Pair, None]:
     """Each name once, in order, and all that is only passed on.
 
-    What could not be read might be here under its name or under that with `suffix`; of `here` only files need be in
-    order.
+    What could not be read might be here under its name or under that with `suffix`. What of `here` is no file may come
+    later than its name would; nothing may come earlier.
     """
     unknown: list[bytes] = []
     left, right = await anext(here, None), await anext(there, None)
     while left is not None or right is not None:
-        file = left.found if left is not None and isinstance(left.found, SourceFile) else None
-        if left is not None and (file is None or left.key is None):
-            if left.key is not None:
-                unknown = _with(unknown, left.key, right)
+        if left is not None and left.key is None:
             yield passed(left.found)
             left = await anext(here, None)
         elif left is not None and left.key is not None and (right is None or left.key <= right.key):
-            is_both = right is not None and left.key == right.key
-            yield Pair(left.key, file, right.row if is_both and right is not None else None)
+            if not isinstance(left.found, SourceFile):
+                unknown = _with(unknown, left.key, right)
+                yield passed(left.found)
+            elif right is not None and left.key == right.key:
+                yield Pair(left.key, left.found, right.row)
+                right = await anext(there, None)
+            else:
+                yield Pair(left.key, left.found, None)
             left = await anext(here, None)
-            right = await anext(there, None) if is_both else right
         elif right is not None:
             yield Pair(right.key, None, right.row, any(_covers(key, right.key, suffix) for key in unknown))
             right = await anext(there, None)
@@ -90,6 +92,9 @@ async def with_suffixed(pairs: AsyncIterator[Pair], suffix: bytes) -> AsyncGener
             continue
         while waiting and not pair.key.startswith(waiting[-1].key):
             yield waiting.pop()
+        if pair.file is not None and (pair.file.is_directory or pair.file.keeps_name):
+            yield pair  # it is not called otherwise
+            continue
         if pair.file is not None:
             waiting.append(pair)
             continue

@@ -10,19 +10,29 @@ from bulkput.engine.join import Here, Pair, There, joined, passed, with_suffixed
 from bulkput.engine.lookup import Lookup, Unlisted, in_order
 from bulkput.engine.stop import Stop
 from bulkput.errors import NotFound, SourceError
-from bulkput.model import Found, SourceFile
+from bulkput.model import Found, Reason, Skip, SourceFile
 from bulkput.options import NamingOptions, UploadOptions
 from bulkput.policy.naming import SUFFIX
 from bulkput.policy.scope import Root, Scope, scope_of
 from bulkput.sources.by_key import by_key
 from bulkput.stores.base import Store
 
+_SOMETHING = (
+    Reason.LINK_OUTSIDE,
+    Reason.LINK_TO_DIRECTORY,
+    Reason.LINK_LOOP,
+    Reason.LINK_DANGLING,
+    Reason.NOT_A_FILE,
+)
+"""Here is something of that name, though no file: to a mirror, its object is not without one."""
+
 
 @dataclass(slots=True, kw_only=True)
 class Pairing:
     """`sees_all`: objects without files come out as well, where the sources claim more than their own names.
     `may_leave`: pairs may say that nobody has looked for their object, see `lookup.py`. `may_differ`: objects may be
-    called as their files or with a suffix, which only they themselves know."""
+    called as their files or with a suffix, which only they themselves know. `is_mirror`: what was skipped as no file is
+    unknown, as what could not be read is."""
 
     store: Store
     scope: Scope
@@ -30,40 +40,58 @@ class Pairing:
     may_differ: bool
     sees_all: bool = True
     may_leave: bool = False
+    is_mirror: bool = False
     is_container_there: bool = field(default=True, init=False)
+    is_in_order: bool = field(default=True, init=False)
+    """False: a file came late (a link that led to a file leads to a directory now), and seemed to be missing before."""
+    _last: bytes = field(default=b"", init=False)
+    _is_scanned: bool = field(default=False, init=False)
 
     async def pairs(self, scan: AsyncIterable[Found]) -> AsyncGenerator[Pair, None]:
         """In the order of the scan, which is that of the names, or nearly so. Raises StoreError: of the listing."""
         async with aclosing(self._here(scan)) as here:
             # A file's object may be called after it: that one comes behind names of other files.
-            is_join = self.may_differ or (self.sees_all and self.scope.is_whole)
+            is_join = self.may_differ or self._sees_all
             async with aclosing(self._joined(here) if is_join else self._looked_up(here)) as pairs:
                 async for pair in pairs:
                     yield pair
+
+    @property
+    def _sees_all(self) -> bool:
+        return self.sees_all and self.scope.is_whole
 
     async def _here(self, scan: AsyncIterable[Found]) -> AsyncGenerator[Here, None]:
         async for found in scan:
             if self.stop.is_pulled:
                 return
-            match found:
-                case SourceFile():
-                    try:
-                        yield Here(self.scope.key(found.name, is_directory=found.is_directory).encode(), found)
-                    except SourceError as error:
-                        yield Here(None, SourceError(found.path, error.problem, error.detail))
-                case SourceError() if found.problem != "collision":
-                    yield Here(self.scope.place(found.path), found)
-                case _:  # where two files have one name there is one, from another source
-                    yield Here(None, found)
+            key = key_of(found, self.scope, is_mirror=self.is_mirror)
+            if not isinstance(found, SourceFile):
+                yield Here(key, found)
+            elif key is None:
+                yield Here(None, _nameless(found, self.scope))
+            else:
+                self.is_in_order = self.is_in_order and key > self._last
+                self._last = key
+                yield Here(key, found)
+        self._is_scanned = True
 
     async def _joined(self, here: AsyncIterator[Here]) -> AsyncGenerator[Pair, None]:
         suffix = SUFFIX.encode() if self.may_differ or self.scope.suffix else b""
         async with (
             aclosing(self._there()) as there,
-            aclosing(joined(here, there, suffix=suffix)) as plain,
+            aclosing(self._as_far_as_needed(joined(here, there, suffix=suffix))) as plain,
             aclosing(with_suffixed(plain, suffix) if self.may_differ else plain) as pairs,
         ):
             async for pair in pairs:
+                yield pair
+
+    async def _as_far_as_needed(self, pairs: AsyncGenerator[Pair, None]) -> AsyncGenerator[Pair, None]:
+        """To the last file's own object, and those that might be called after it."""
+        async with aclosing(pairs):
+            async for pair in pairs:
+                is_behind = self._is_scanned and pair.row is not None and not pair.key.startswith(self._last)
+                if is_behind and pair.file is None and not self._sees_all:
+                    return
                 yield pair
 
     async def _there(self) -> AsyncGenerator[There, None]:
@@ -97,17 +125,32 @@ def scope_of_upload(roots: list[bytes], naming: NamingOptions, options: UploadOp
     return scope_of(named, naming, options.walk, suffix=SUFFIX if options.gzip.suffixed == "all" else "")
 
 
-def in_key_order(scope: Scope, found: Iterator[Found]) -> Iterator[Found]:
+def in_key_order(scope: Scope, found: Iterator[Found], *, is_mirror: bool = False) -> Iterator[Found]:
     """The findings of a walk, in the order in which a store lists their names. Blocking."""
     if scope.naming.encode == "strict" and not scope.suffix:
         return found
+    return by_key(found, lambda item: key_of(item, scope, is_mirror=is_mirror))
 
-    def key(item: SourceFile | SourceError) -> bytes:
-        if isinstance(item, SourceFile):
+
+def key_of(found: Found, scope: Scope, *, is_mirror: bool = False) -> bytes | None:
+    """The object name of a file; the place of what is not known. None for what has neither."""
+    match found:
+        case SourceFile():
             try:
-                return scope.key(item.name, is_directory=item.is_directory).encode()
-            except SourceError:  # it has none, and will be told so
-                pass
-        return scope.place(item.path)
+                return scope.key(found.name, is_directory=found.is_directory).encode()
+            except SourceError:
+                return None
+        case SourceError() if found.problem != "collision":  # of that name there is a file, from another source
+            return scope.place(found.path)
+        case Skip() if is_mirror and found.reason in _SOMETHING:
+            return scope.place(found.path)
+    return None
 
-    return by_key(found, key)
+
+def _nameless(file: SourceFile, scope: Scope) -> SourceError:
+    """Why the file has no object name."""
+    try:
+        scope.key(file.name)
+    except SourceError as error:
+        return SourceError(file.path, error.problem, error.detail)
+    raise AssertionError("it has one")

@@ -108,8 +108,10 @@ class Resume:
         Raises UsageError: a missing source, another run's journal. Raises JournalError.
         """
         options, journal = self._options, self._journal
+        # With their markers, directories that are here are not extra.
+        with_directories = options.dir_markers or options.skip.delete_extra
         if journal is None:
-            return walk(roots, options.walk)
+            return walk(roots, options.walk, with_directories=with_directories)
         self._roots = roots = [absolute(root) for root in roots]
         _refuse_overlap(roots)
         if options.retry_failed and len(roots) != 1:
@@ -128,8 +130,9 @@ class Resume:
             return Known(journal.path, name_of, journal.own_files, since_s=since_s, is_taken=is_taken)
 
         if options.retry_failed and os.path.isdir(roots[0]) and not journal.has_failed(roots[0]):
-            return walk_again(roots[0], journal.failed_below(roots[0]), options.walk, memory())
-        return walk(roots, options.walk, memory)
+            failed = journal.failed_below(roots[0])
+            return walk_again(roots[0], failed, options.walk, memory(), with_directories=with_directories)
+        return walk(roots, options.walk, memory, with_directories=with_directories)
 
     def begin(self, emit: ev.Emit) -> None:
         """From now on what becomes of files is written down."""

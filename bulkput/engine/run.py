@@ -3,8 +3,8 @@
 import os
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import aclosing
-from dataclasses import dataclass, replace
+from contextlib import aclosing, closing
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bulkput import events as ev
@@ -25,13 +25,13 @@ from bulkput.policy.naming import SUFFIX, joined_prefix
 from bulkput.recorder import Recorder, Summary
 from bulkput.sources.mounts import may_hang
 from bulkput.sources.scan import Scan
-from bulkput.sources.suffixed import Taken, told_apart
+from bulkput.sources.suffixed import Taken, told_apart, without_taken_marks
 from bulkput.sources.walk import is_single_file
 from bulkput.stores.base import Destination, Store
 from bulkput.transport.base import WireCount
 
 if TYPE_CHECKING:
-    from bulkput.engine.skip import Skipping
+    from bulkput.engine.sync import Sync
     from bulkput.payload.pack import Packer
     from bulkput.policy.scope import Scope
 
@@ -59,8 +59,6 @@ async def upload(
     """
     options = options or UploadOptions()
     check_compressible(options.headers, options.gzip)
-    if options.dir_markers or options.skip.delete_extra:  # the markers of directories that are here are not extra
-        options = replace(options, walk=replace(options.walk, directories=True))
     stop = stop or Stop()
     recorder = recorder or Recorder()
     tuner = Tuner(options.wire)
@@ -117,8 +115,8 @@ class _Run:
             return
         opener = BodyOpener(options.body, emit, may_hang=hanging)
         longest_name = store.limits.max_name_bytes
-        skipping = _skipping(store, scope, opener, options, stop) if scope is not None else None
-        skipper = skipping.skipper if skipping is not None else None
+        sync = self._sync(store, scope, opener, target, roots) if scope is not None else None
+        skipper = sync.skipper if sync is not None else None
         putter = Putter(store, opener, _packer(options, opener, stop, longest_name), skipper)
         stop.wake(scan.close)
         watchdog = Watchdog(self.recorder, emit, stall_s=options.stall_s, scanned=scan.at)
@@ -131,7 +129,7 @@ class _Run:
             store=store, putter=putter, naming=naming, options=options, tuner=self.tuner, emit=emit, stop=stop
         )
         try:
-            await self._pipe(pipeline, scan, skipping)
+            await self._pipe(pipeline, scan, sync)
             is_complete = True
         finally:
             watchdog.end()
@@ -140,15 +138,16 @@ class _Run:
             await self.resume.end(is_complete=is_complete)
             emit(_finished(started, wire_count))
 
-    async def _pipe(self, pipeline: Pipeline, scan: Scan, skipping: "Skipping | None") -> None:
+    async def _pipe(self, pipeline: Pipeline, scan: Scan, sync: "Sync | None") -> None:
         """Send what there is to send, into a store that is prepared for it as soon as there is anything."""
         store, stop = pipeline.store, self.stop
-        if skipping is not None:
+        if sync is not None:
             ready = _is_still_ready if self.resume.has_uploads else _is_ready
-            async with aclosing(skipping.found(scan)) as found:
-                is_dry = self.options.dry_run
-                await pipeline.run(found if is_dry else when_needed(found, lambda: ready(store, stop)))
-            await skipping.remove_extra(self.recorder.failed, self.emit)
+            is_dry = self.options.dry_run
+            with closing(sync):
+                async with aclosing(sync.found(scan)) as found:
+                    await pipeline.run(found if is_dry else when_needed(found, lambda: ready(store, stop)))
+                await sync.remove_extra(self.recorder.failed, self.emit)
         elif self.options.dry_run:
             await pipeline.run(scan)
         elif self.resume.has_uploads:
@@ -156,12 +155,20 @@ class _Run:
         elif await _is_ready(store, stop):
             await pipeline.run(scan)
 
+    def _sync(
+        self, store: Store, scope: "Scope", opener: BodyOpener, target: Destination, roots: list[bytes]
+    ) -> "Sync":
+        from bulkput.engine.sync import Sync  # noqa: PLC0415
+
+        below = f"{target.root}/{scope.listing_prefix}"
+        return Sync(store, scope, opener, options=self.options, stop=self.stop, roots=roots, below=below)
+
     def _scope(self, roots: list[bytes], naming: NamingOptions) -> "Scope | None":
         """What the upload claims; None where nobody looks at what is there. Blocking. Raises UsageError."""
         if not self.options.skip.is_wanted:
             return None
+        from bulkput.engine.mirror import check_mirror  # noqa: PLC0415
         from bulkput.engine.pairing import scope_of_upload  # noqa: PLC0415 - 20 ms for who compares nothing
-        from bulkput.engine.skip import check_mirror  # noqa: PLC0415
 
         scope = scope_of_upload(roots, naming, self.options)
         if self.options.skip.delete_extra:
@@ -175,11 +182,13 @@ class _Run:
         found = self.resume.findings(roots, target, place, naming)
         if self.options.gzip.suffixed == "some" and not naming.is_exact:
             found = told_apart(found, Taken(roots))
+        elif self.options.gzip.suffixed == "all" and self.options.dir_markers:
+            found = without_taken_marks(found, roots)
         if scope is None:
             return found
         from bulkput.engine.pairing import in_key_order  # noqa: PLC0415
 
-        return in_key_order(scope, found)
+        return in_key_order(scope, found, is_mirror=self.options.skip.delete_extra)
 
 
 def roots_of(sources: Pathlike | Iterable[Pathlike]) -> list[bytes]:
@@ -214,12 +223,6 @@ def _packer(options: UploadOptions, opener: BodyOpener, stop: Stop, longest_name
 
     hold = options.body.buffer_size
     return Packer(options.gzip, opener, hold=hold, longest_name=longest_name, check=stop.check)
-
-
-def _skipping(store: Store, scope: "Scope", opener: BodyOpener, options: UploadOptions, stop: Stop) -> "Skipping":
-    from bulkput.engine.skip import Skipping  # noqa: PLC0415
-
-    return Skipping(store, scope, opener, options, stop)
 
 
 async def _is_ready(store: Store, stop: Stop) -> bool:

@@ -12,7 +12,7 @@ decided by the row of the listing and the file's MD5; `policy/compare.py` says w
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 
 from bulkput import events as ev
@@ -132,7 +132,7 @@ def _scope_and_walk(
     naming = placement(roots, target, options)
     scope = scope_of_upload(roots, naming, options)
     # Directories as well: the store may have their markers.
-    found = walk(roots, replace(options.walk, directories=True))
+    found = walk(roots, options.walk, with_directories=True)
     return scope, in_key_order(scope, (_without_own(each, is_own) for each in found))
 
 
@@ -215,7 +215,7 @@ class _Run:
         if row is not None and is_marker(row):
             self.tally.add(finding(Verdict.IDENTICAL, directory, row))
         elif row is not None:
-            self.tally.without_file(row, is_claimed=self.scope.is_whole)
+            self.tally.without_file(row, is_claimed=self.scope.is_whole and self.scope.claims(row.name))
         elif self.options.dir_markers:
             name = self.scope.key(directory.name, is_directory=True)
             self.tally.add(
@@ -227,6 +227,8 @@ class _Run:
         row = pair.row
         if row is None or pair.is_unknown or not self.scope.is_whole or is_others_marker(row.name, row.bytes):
             self.tally.ignored += 1
+        elif is_marker(row):
+            self.tally.without_file(row, is_claimed=self.scope.claims(row.name, is_directory=True))
         elif self.scope.claims(row.name) == self.scope.claims(self._stem(row.name)):
             self.tally.without_file(row, is_claimed=self.scope.claims(row.name))
         else:

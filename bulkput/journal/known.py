@@ -55,7 +55,7 @@ class Known:
         """And up to the end."""
         self._next = 0
 
-    def has(self, path: bytes, name: bytes, size: int, mtime_ns: int) -> bool:
+    def has(self, path: bytes, name: bytes, size: int, mtime_ns: int, *, is_directory: bool = False) -> bool:
         """Raises JournalError."""
         if mtime_ns >= _WRAPS_NS:
             mtime_ns = stored_mtime(mtime_ns)
@@ -67,6 +67,8 @@ class Known:
         self._next = at = self._position(path)
         if at == len(self._page):
             return False
+        if is_directory and asked[3] is not None:  # its marker has no suffix
+            return self._page[at] in (asked, (*asked[:3], asked[3].removesuffix(_SUFFIX)))
         return self._page[at] == asked or self._has_suffixed(self._page[at], asked, name)
 
     def _has_suffixed(self, row: _Row, asked: _Asked, name: bytes) -> bool:

@@ -6,6 +6,7 @@
 | a name that makes no object name         | SourceError, before any request           |
 | a name or size over the store's limits   | TooLarge, before any request              |
 | a directory                              | Upload of its marker, or as a dry run has |
+| a file to be compared with its object    | Upload: the worker looks, in a dry run too |
 | anything else, dry run                   | Skip(DRY_RUN), with the key it would have |
 | anything else                            | Upload                                    |
 """
@@ -46,7 +47,7 @@ def decide(
         key += SUFFIX
     if (excess := over_limits(found.size, key, limits)) is not None:
         return excess
-    if dry_run:
+    if dry_run and found.listed is None:
         return Skip(found.path, found.name, Reason.DRY_RUN, key, found.size)
     return Upload(found, key, _headers(key, found.mtime_ns, headers))
 
@@ -57,7 +58,7 @@ def _marked(
     """A directory's marker: its time would change with each file in it, and is nobody's business."""
     if (excess := over_limits(0, key, limits)) is not None:
         return excess
-    if dry_run:
+    if dry_run and found.listed is None:
         return Skip(found.path, found.name, Reason.DRY_RUN, key, 0)
     return Upload(found, key, replace(_headers(key, 0, headers), content_type=MARKER_TYPE, mtime_ns=None))
 

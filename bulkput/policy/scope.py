@@ -73,14 +73,16 @@ class Scope:
                     return prefix + name
         return prefix + path
 
-    def claims(self, key: str) -> bool:
-        """Whether the filters would take a file of this object's name, given that it begins with the prefix."""
+    def claims(self, key: str, *, is_directory: bool = False) -> bool:
+        """Whether the filters would take a file of this object's name, given that it begins with the prefix; or enter a
+        directory whose marker it is."""
         if self._filters is None:
             return True
-        rest = key[len(self.naming.prefix) :].removesuffix(self.suffix)
+        rest = key[len(self.naming.prefix) :]
+        rest = rest if is_directory else rest.removesuffix(self.suffix)
         name = unquote_to_bytes(rest) if self.naming.encode == "percent" else rest.encode("utf-8", "surrogatepass")
         above = (name[:end] for end, byte in enumerate(name) if byte == ord("/"))
-        return all(map(self._enters, above)) and self._filters.takes_file(name)
+        return all(map(self._enters, above)) and (self._enters if is_directory else self._filters.takes_file)(name)
 
 
 def scope_of(roots: Iterable[Root], naming: NamingOptions, walk: WalkOptions, *, suffix: str = "") -> Scope:

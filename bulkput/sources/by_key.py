@@ -11,16 +11,16 @@ from contextlib import closing
 from typing import Any
 
 from bulkput.errors import SourceError, UsageError
-from bulkput.model import Found, SourceFile
+from bulkput.model import Entry, Found, KnownFiles, Reason, Skip, SourceFile
 
 _TABLE = (
-    "CREATE TABLE found (key BLOB, path BLOB, name BLOB, size INT, mtime TEXT, target BLOB, keeps_name INT,"
+    "CREATE TABLE found (key BLOB, kind TEXT, path BLOB, name BLOB, size INT, mtime TEXT, target BLOB, keeps_name INT,"
     " is_directory INT, problem TEXT, detail TEXT)"
 )
 
 
-def by_key(source: Iterator[Found], key: Callable[[SourceFile | SourceError], bytes]) -> Iterator[Found]:
-    """Files and errors in bytewise order of `key`, once the source has ended; anything else at once.
+def by_key(source: Iterator[Found], key: Callable[[Found], bytes | None]) -> Iterator[Found]:
+    """What has a key, in bytewise order of it, once the source has ended; anything else at once.
 
     Raises UsageError when the names do not fit into TMPDIR.
     """
@@ -30,29 +30,34 @@ def by_key(source: Iterator[Found], key: Callable[[SourceFile | SourceError], by
         raise UsageError(f"the names cannot be sorted on disk: {error}: set TMPDIR to where there is room") from None
 
 
-def _sorted(source: Iterator[Found], key: Callable[[SourceFile | SourceError], bytes]) -> Iterator[Found]:
+def _sorted(source: Iterator[Found], key: Callable[[Found], bytes | None]) -> Iterator[Found]:
     # Whoever drops the iterator may do so in another thread than the one that iterates.
     with closing(sqlite3.connect("", check_same_thread=False)) as database:
         database.execute("PRAGMA journal_mode = OFF")
         database.execute(_TABLE)
         for found in source:
-            if isinstance(found, SourceFile | SourceError):
-                database.execute("INSERT INTO found VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", _row(key(found), found))
-            else:
+            if (place := key(found)) is None or isinstance(found, KnownFiles):
                 yield found
+            else:
+                database.execute("INSERT INTO found VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", _row(place, found))
         for row in database.execute("SELECT * FROM found ORDER BY key, rowid"):
             yield _found(row)
 
 
-def _row(key: bytes, found: SourceFile | SourceError) -> tuple[Any, ...]:
-    if isinstance(found, SourceError):
-        return key, found.path, None, None, None, None, None, None, found.problem, found.detail
+def _row(key: bytes, found: Entry) -> tuple[Any, ...]:
+    match found:
+        case SourceError():
+            return key, "error", found.path, *(None,) * 6, found.problem, found.detail
+        case Skip():
+            return key, "skip", found.path, found.name, *(None,) * 5, found.reason.name, None
     kinds = found.keeps_name, found.is_directory
-    return key, found.path, found.name, found.size, str(found.mtime_ns), found.target, *kinds, None, None
+    return key, "file", found.path, found.name, found.size, str(found.mtime_ns), found.target, *kinds, None, None
 
 
-def _found(row: tuple[Any, ...]) -> SourceFile | SourceError:
-    _, path, name, size, mtime_ns, target, keeps_name, is_directory, problem, detail = row
-    if problem is not None:
+def _found(row: tuple[Any, ...]) -> Entry:
+    _, kind, path, name, size, mtime_ns, target, keeps_name, is_directory, problem, detail = row
+    if kind == "error":
         return SourceError(path, problem, detail)
+    if kind == "skip":
+        return Skip(path, name, Reason[problem])
     return SourceFile(path, name, size, int(mtime_ns), target, bool(keeps_name), bool(is_directory))

@@ -62,6 +62,17 @@ def told_apart(found: Iterable[Found], taken: Taken) -> Iterator[Found]:
             yield item
 
 
+def without_taken_marks(found: Iterable[Found], roots: Iterable[bytes]) -> Iterator[Found]:
+    """Without the directories whose marker would have the name that a file gets, where all files get the suffix."""
+    directories = list(roots)
+    for item in found:
+        if isinstance(item, SourceFile) and item.is_directory and item.name.endswith(_SUFFIX):
+            file = item.name.removesuffix(_SUFFIX)
+            if any(os.path.isfile(os.path.join(root, file)) for root in directories):
+                continue
+        yield item
+
+
 def could_share_a_name(name: bytes) -> tuple[bytes, ...]:
     """The names of all files whose objects could be called as one of this name's could."""
     stem = name.removesuffix(_SUFFIX)

@@ -31,7 +31,7 @@ _TELL_EVERY = 5_000
 class Memory(Protocol):
     """What is known of the files below one source, by earlier runs."""
 
-    def has(self, path: bytes, name: bytes, size: int, mtime_ns: int) -> bool:
+    def has(self, path: bytes, name: bytes, size: int, mtime_ns: int, *, is_directory: bool = False) -> bool:
         """Whether this very version was uploaded under the name that it would get now. Quick for sorted questions."""
 
     def is_own(self, path: bytes) -> bool:
@@ -57,7 +57,11 @@ class _Level:
 class Walk:
     """Iterates over one directory, once. Unreadable directories and vanished entries are yielded as SourceError."""
 
-    def __init__(self, root: bytes, options: WalkOptions, memory: Memory | None = None) -> None:
+    def __init__(
+        self, root: bytes, options: WalkOptions, memory: Memory | None = None, *, with_directories: bool = False
+    ) -> None:
+        """`with_directories`: each directory below comes as an entry of its own, also one that filters leave empty."""
+        self._with_directories = with_directories
         self._root = root
         self._real_root = os.path.realpath(root)
         self._options = options
@@ -93,8 +97,8 @@ class Walk:
                 yield Skip(path, name, Reason.LINK_OUTSIDE)
             elif kind != FILE:
                 walked.append(os.path.join(name, b""))
-                if kind == DIRECTORY and self._options.directories:
-                    yield from self._special(path, name, MARK)
+                if self._with_directories and (kind == DIRECTORY or (kind == LINK and self._leads_on(path))):
+                    yield from self._mark(path, name)
                 yield from self._special(path, name, kind)
                 yield from self._all_levels()
             elif (found := self._file(path, name)) is not None:
@@ -176,18 +180,21 @@ class Walk:
         left = entries(
             path,
             follow_symlinks=options.follow_symlinks,
-            with_marks=options.directories,
+            with_marks=self._with_directories,
             in_memory=options.entries_in_memory,
         )
         self._levels.append(_Level(path, os.path.join(path, b""), name, identity, left))
 
     def _mark(self, path: bytes, name: bytes) -> Iterator[SourceFile]:
         """A directory as an entry, but for one that is left out, or is its own ancestor."""
-        status = os.stat(path)
+        try:
+            status = os.stat(path)
+        except OSError:  # reading it will tell
+            return
         identity = (status.st_dev, status.st_ino)
         if not self._filters.enters_directory(name) or any(level.identity == identity for level in self._levels):
             return
-        if self._memory is not None and self._memory.has(path, name, 0, 0):
+        if self._memory is not None and self._memory.has(path, name, 0, 0, is_directory=True):
             self._known += 1
         else:
             yield SourceFile(path, name, 0, 0, is_directory=True)
@@ -222,34 +229,47 @@ class Walk:
             else:
                 yield _file(path, name, status, target)
 
+    def _leads_on(self, path: bytes) -> bool:
+        """Whether a link is followed to a directory."""
+        return self._options.follow_symlinks and os.path.isdir(path)
+
     def _is_in_tree(self, name: bytes) -> bool:
         """Whether a walk would come by: not where a directory above has meanwhile become a link."""
         directory = os.path.dirname(os.path.join(self._real_root, name))
         return os.path.realpath(directory) == directory
 
 
-def walk(roots: Iterable[bytes], options: WalkOptions, make_memory: MakeMemory | None = None) -> Iterator[Found]:
+def walk(
+    roots: Iterable[bytes],
+    options: WalkOptions,
+    make_memory: MakeMemory | None = None,
+    *,
+    with_directories: bool = False,
+) -> Iterator[Found]:
     """All sources as one stream in bytewise order of names: directories give their contents, files their own name.
 
     A name that comes from two sources is sent once; the second is a SourceError, since the store could keep only
-    one of them. What a memory knows as uploaded is counted in KnownFiles instead of being yielded.
+    one of them. What a memory knows as uploaded is counted in KnownFiles instead of being yielded. `with_directories`:
+    see `Walk`.
 
     Raises UsageError, at once, for a root that is not there or is neither file nor directory.
     """
     every = list(roots)
     memories = [make_memory() if make_memory is not None else None for _ in every]
     if len(every) == 1:
-        return _source(every[0], options, memories[0])
+        return _source(every[0], options, memories[0], with_directories=with_directories)
     # What is known takes part in the search for collisions, so it is told apart only behind that.
-    sources = [_source(root, options, None) for root in every]
-    return _without_collisions([_named(source, memory) for source, memory in zip(sources, memories, strict=True)])
+    sources = [_source(root, options, None, with_directories=with_directories) for root in every]
+    return _without_collisions(list(map(_named, every, sources, memories)))
 
 
-def walk_again(root: bytes, names: Iterable[bytes], options: WalkOptions, memory: Memory) -> Iterator[Found]:
+def walk_again(
+    root: bytes, names: Iterable[bytes], options: WalkOptions, memory: Memory, *, with_directories: bool = False
+) -> Iterator[Found]:
     """Only the entries of the directory `root` that `names` name, relative to it. Raises UsageError like `walk`."""
     if _status(root, stat.S_ISDIR) is None:
         raise UsageError(f"source {printable(root)}: not a directory")
-    return Walk(root, options, memory).again(names)
+    return Walk(root, options, memory, with_directories=with_directories).again(names)
 
 
 def is_single_file(roots: Iterable[bytes]) -> bool:
@@ -258,9 +278,11 @@ def is_single_file(roots: Iterable[bytes]) -> bool:
     return len(only) == 1 and os.path.isfile(only[0])
 
 
-def _source(root: bytes, options: WalkOptions, memory: Memory | None) -> Iterator[Found]:
+def _source(
+    root: bytes, options: WalkOptions, memory: Memory | None, *, with_directories: bool = False
+) -> Iterator[Found]:
     if _status(root, stat.S_ISDIR) is not None:
-        return iter(Walk(root, options, memory))
+        return iter(Walk(root, options, memory, with_directories=with_directories))
     if (status := _status(root, stat.S_ISREG)) is not None:
         name = os.path.basename(root)
         if memory is not None and memory.is_own(os.path.realpath(root)):
@@ -298,18 +320,20 @@ def _without_collisions(sources: list[Iterator[_Named]]) -> Iterator[Found]:
             yield KnownFiles(1, found.size) if is_known else found
 
 
-def _named(source: Iterator[Found], memory: Memory | None) -> Iterator[_Named]:
-    """What has no name (an error) stays where it came."""
-    name = b""
+def _named(root: bytes, source: Iterator[Found], memory: Memory | None) -> Iterator[_Named]:
+    """What has no name (an error) gets that of its path, or stays where it came."""
+    name, base = b"", os.path.join(root, b"")
     for found in source:
         is_known = False
         if isinstance(found, Skip | SourceFile):
             name = found.name
+        elif isinstance(found, SourceError) and found.path.startswith(base):
+            name = max(name, found.path[len(base) :])
         if isinstance(found, SourceFile) and memory is not None:
             if memory.is_own(found.target or found.path):
                 yield (name, False), Skip(found.path, name, Reason.JOURNAL), False
                 continue
-            is_known = memory.has(found.path, name, found.size, found.mtime_ns)
+            is_known = memory.has(found.path, name, found.size, found.mtime_ns, is_directory=found.is_directory)
         yield (name, isinstance(found, SourceFile) and found.is_directory), found, is_known
 
 

@@ -6,6 +6,7 @@ import os
 import uuid
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any, Literal
 
 import pytest
 
@@ -69,6 +70,10 @@ def names(url: str, environ: Mapping[str, str]) -> list[str]:
     ran = bulkput("ls", "-r", url, environ=environ)
     assert ran.exit_code == 0, ran.err
     return [line.removeprefix("p/") for line in ran.out.splitlines()]
+
+
+def rows(url: str, environ: Mapping[str, str]) -> list[dict[str, Any]]:
+    return bulkput("ls", "-r", "--json", url, environ=environ).rows
 
 
 def lines(ran: Ran) -> set[str]:
@@ -262,9 +267,9 @@ def test_each_directory_gets_one_marker(environ: Mapping[str, str], url: str, tr
     assert (summary.uploaded, summary.requests["PUT"]) == (11, 12)
     one_level = bulkput("ls", url, environ=environ).out.split()
     assert one_level == ["p/a/", "p/a-b", "p/a0", "p/empty", "p/none/", "p/one.txt", "p/z"]
-    rows = {row["name"]: row for row in bulkput("ls", "-r", "--json", url, environ=environ).rows}
-    marked = {name for name, row in rows.items() if row["content_type"] == "application/directory"}
-    assert (marked, {rows[name]["bytes"] for name in marked}) == ({"p/a", "p/a/b", "p/a/c", "p/none"}, {0})
+    found = {row["name"]: row for row in rows(url, environ)}
+    marked = {name for name, row in found.items() if row["content_type"] == "application/directory"}
+    assert (marked, {found[name]["bytes"] for name in marked}) == ({"p/a", "p/a/b", "p/a/c", "p/none"}, {0})
     (other / "a" / "c").rmdir()
     for mode in MODES:
         again = upload(tree, url, environ, skip(mode, dir_markers=True))
@@ -296,6 +301,93 @@ def test_markers_keep_their_names(environ: Mapping[str, str], url: str, tree: Pa
     assert {"a", "a/b", "none"} < set(names(url, environ))
     assert upload(tree, url, environ, options).skipped == 10
     assert asyncio.run(library.verify(tree, url, options=options, environ=environ)).is_identical
+
+
+def test_a_marker_never_takes_a_files_name(environ: Mapping[str, str], url: str, tree: Path) -> None:
+    """--gzip always --gzip-as suffix --dir-markers: file z beside directory z.gz, which gets none"""
+    (tree / "z.gz").mkdir()
+    options = skip("identical", dir_markers=True, gzip=GzipOptions(mode="always", store_as="suffix"))
+    assert upload(tree, url, environ, options).uploaded == 10
+    assert upload(tree, url, environ, options).skipped == 10
+    assert {row["content_type"] for row in rows(url, environ) if row["name"] == "p/z.gz"} == {"application/gzip"}
+
+
+def test_a_journal_knows_the_markers_of_a_compressed_tree(environ: Mapping[str, str], url: str, tree: Path) -> None:
+    """--dir-markers --journal --gzip always --gzip-as suffix: no request the second time"""
+    gzip = GzipOptions(mode="always", store_as="suffix")
+    options = UploadOptions(dir_markers=True, gzip=gzip, journal=str(tree.parent / "j.db"))
+    assert upload(tree, url, environ, options).uploaded == 10
+    assert upload(tree, url, environ, options).requests == {}
+
+
+@pytest.mark.parametrize("encode", ["strict", "percent"])
+def test_a_mirror_spares_what_is_here_in_another_form(
+    environ: Mapping[str, str], url: str, tree: Path, encode: Literal["strict", "percent"]
+) -> None:
+    """--delete-extra: a link that leads nowhere, one that is not followed, a FIFO, what filters do not enter"""
+    (tree / "build").mkdir()
+    (tree / "build" / "x").touch()
+    everything = UploadOptions(dir_markers=True, encode_names=encode)
+    assert upload(tree, url, environ, everything).uploaded == 12
+    for name in ("a", "build"):
+        (tree / name).rename(tree.parent / name)
+    (tree / "a").symlink_to(tree.parent / "unmounted")
+    (tree / "a0").unlink()
+    (tree / "a0").symlink_to(tree.parent / "elsewhere")
+    (tree / "a-b").unlink()
+    os.mkfifo(tree / "a-b")
+    mirror = UploadOptions(
+        skip=SkipOptions(mode="identical", delete_extra=True),
+        walk=WalkOptions(exclude=("build/",), follow_symlinks=True),
+        encode_names=encode,
+    )
+    done = upload(tree, url, environ, mirror)
+    assert (done.exit_code, done.removed, done.kept) == (0, 0, 0)
+    assert len(names(url, environ)) == 12
+
+
+def test_a_mirror_removes_what_has_become_a_directory(environ: Mapping[str, str], url: str, tree: Path) -> None:
+    """--delete-extra: the object of the file that was there before"""
+    assert upload(tree, url, environ, skip("none")).uploaded == 7
+    (tree / "z").unlink()
+    (tree / "z").mkdir()
+    (tree / "z" / "new").touch()
+    done = upload(tree, url, environ, UploadOptions(skip=SkipOptions(mode="identical", delete_extra=True)))
+    assert (done.uploaded, done.removed, "z" in names(url, environ)) == (1, 1, False)
+
+
+def test_a_source_without_a_file_keeps_everything(environ: Mapping[str, str], url: str, tree: Path) -> None:
+    """--delete-extra A B: B has a directory left, and no file"""
+    other = tree.parent / "other"
+    (other / "left").mkdir(parents=True)
+    (other / "left" / "file").touch()
+    both = [tree, other]
+    assert asyncio.run(library.upload(both, url, environ=environ)).uploaded == 8
+    (other / "left" / "file").unlink()
+    mirror = UploadOptions(skip=SkipOptions(mode="identical", delete_extra=True))
+    done = asyncio.run(library.upload(both, url, options=mirror, environ=environ))
+    assert (done.exit_code, done.kept, done.removed) == (1, 1, 0)
+
+
+def test_a_file_that_keeps_its_name_is_not_the_one_called_after_it(
+    environ: Mapping[str, str], url: str, tree: Path
+) -> None:
+    """--gzip auto --gzip-as suffix --skip existing: z.gz is another file's object, z is not there"""
+    (tree / "z.gz").write_bytes(b"another")
+    auto = GzipOptions(mode="auto", store_as="suffix")
+    only = UploadOptions(gzip=auto, walk=WalkOptions(include=("z.gz",)))
+    assert upload(tree, url, environ, only).uploaded == 1
+    others = skip("existing", gzip=auto, walk=WalkOptions(exclude=("*.gz",)))
+    assert upload(tree, url, environ, others).uploaded == 7
+    assert {"z", "z.gz"} < set(names(url, environ))
+
+
+def test_verify_tells_a_directory_from_a_file_called_after_it(environ: Mapping[str, str], url: str, tree: Path) -> None:
+    """verify --gzip auto --gzip-as suffix: directory a with its marker, and an object a.gz that nobody has"""
+    options = UploadOptions(dir_markers=True, gzip=GzipOptions(mode="auto", store_as="suffix"))
+    assert upload(tree, url, environ, options).uploaded == 10
+    assert bulkput("upload", tree / "z", f"{url}/a.gz", environ=environ).exit_code == 0
+    assert asyncio.run(library.verify(tree, url, options=options, environ=environ)).extra == 1
 
 
 async def test_virtual_directories_as_the_post_has_them(devserver: DevServer, tmp_path: Path) -> None:

@@ -93,6 +93,26 @@ def test_verdicts_are_those_of_rclone(swift: RealSwift, container: str, tmp_path
     assert finished["requests"] == {"GET": 3, "HEAD": 2}  # login, a page, the empty one; two that differ
 
 
+def test_a_mirror_spares_the_segments_of_what_it_leaves(swift: RealSwift, container: str, tmp_path: Path) -> None:
+    """upload --skip MODE --delete-extra beside static and dynamic large objects whose segments lie below DEST"""
+    tree, url = tmp_path / "tree", f"swift://{container}"
+    tree.mkdir()
+    (tree / "plain").touch()
+    for flag, name in (("--use-slo", "static"), ("--use-dlo", "dynamic")):
+        large = os.urandom(250_000)
+        (tree / name).write_bytes(large)
+        command = [str(CLIENT), "-q", "upload", "-S", "100000", flag, "-C", container, container, name]
+        subprocess.run(command, cwd=tree, env={**os.environ, **swift.environment}, check=True)
+        for mode in ("existing", "unchanged"):
+            flags = ("--skip", mode, "--delete-extra", "--summary", "-", "-q")
+            ran = bulkput("upload", *flags, tree, url, environ=swift.environment)
+            assert (ran.exit_code, ran.summary["removed"], ran.summary["not_removed"]) == (1, 0, 3), (mode, ran.err)
+            assert "large object, whose segments" in ran.err
+        bulkput("rm", f"{url}/{name}", environ=swift.environment)
+        bulkput("rm", "-r", "--yes", url, environ=swift.environment)
+        (tree / name).unlink()
+
+
 def test_large_objects_of_swiftclient(swift: RealSwift, container: str, tmp_path: Path) -> None:
     """swift upload -S, static and dynamic: the static one is proven by its segments, the dynamic one by nothing"""
     for name in ("static", "dynamic", "cut"):

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from bulkput.engine.join import Here, Pair, There, joined, with_suffixed
 from bulkput.errors import SourceError
-from bulkput.model import Reason, RemoteObject, Skip, SourceFile
+from bulkput.model import Found, Reason, RemoteObject, Skip, SourceFile
 from bulkput.policy.naming import object_name
 from bulkput.sources.by_key import by_key
 
@@ -90,13 +90,19 @@ def name_of(found: RemoteObject | None) -> bytes | None:
 def test_sorting_by_key_is_sorting(found: list[bytes]) -> None:
     """Files and errors come back as they were, by their escaped names; what is skipped comes at once."""
 
-    def key(item: SourceFile | SourceError) -> bytes:
+    def key(item: Found) -> bytes | None:
+        return order(item) if isinstance(item, SourceFile | SourceError | Skip) and item is not skip else None
+
+    def order(item: SourceFile | SourceError | Skip) -> bytes:
         return object_name(item.path[1:], prefix="p/", encode="percent").encode()
 
     files = [SourceFile(b"/" + n, n, 2**40, -1, b"/t" if n else None, n < b"b", n < b"a") for n in found]
     errors = [SourceError(b"/" + name, "unreadable", "no") for name in found]
+    links = [Skip(b"/" + name, name, Reason.LINK_DANGLING) for name in found]
     skip = Skip(b"/z", b"z", Reason.EXCLUDED)
-    first, *rest = by_key(iter([*files, *errors, skip]), key)
+    first, *rest = by_key(iter([*files, *errors, *links, skip]), key)
     assert first is skip
-    assert [item for item in rest if isinstance(item, SourceFile)] == sorted(files, key=key)
-    assert [str(item) for item in rest if isinstance(item, SourceError)] == [str(e) for e in sorted(errors, key=key)]
+    assert [item for item in rest if isinstance(item, Skip)] == sorted(links, key=order)
+    assert [item for item in rest if isinstance(item, SourceFile)] == sorted(files, key=order)
+    theirs = [str(item) for item in rest if isinstance(item, SourceError)]
+    assert theirs == [str(error) for error in sorted(errors, key=order)]

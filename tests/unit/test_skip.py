@@ -5,9 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from bulkput.engine.extra import why_kept
+from bulkput.engine.mirror import why_kept
 from bulkput.model import RemoteObject
-from bulkput.options import SkipOptions, UploadOptions
 from bulkput.policy.compare import Evidence, Need
 from bulkput.policy.skip import Mode, Step, step, stored_ns
 
@@ -122,11 +121,10 @@ def test_times_are_utc_whether_they_say_so_or_not() -> None:
 
 @pytest.mark.parametrize("is_stopped", [False, True])
 @pytest.mark.parametrize("failed", [0, 2])
-@pytest.mark.parametrize("files", [0, 5])
-def test_an_incomplete_mirror_takes_nothing_away(is_stopped: bool, failed: int, files: int) -> None:
+@pytest.mark.parametrize("doubt", [None, "a large object"])
+def test_an_incomplete_mirror_takes_nothing_away(is_stopped: bool, failed: int, doubt: str | None) -> None:
     """Nor one that would take more away than was agreed to."""
     for most, extras in itertools.product((None, 3), (3, 4)):
-        options = UploadOptions(skip=SkipOptions(delete_extra=True, most_deleted=most))
-        why = why_kept(extras, options, files=files, failed=failed, is_stopped=is_stopped)
-        is_fine = not is_stopped and not failed and files > 0 and (most is None or extras <= most)
+        why = why_kept(extras, most, doubt=doubt, failed=failed, is_stopped=is_stopped)
+        is_fine = not is_stopped and not failed and doubt is None and (most is None or extras <= most)
         assert (why is None) is is_fine

@@ -1,0 +1,114 @@
+"""An upload's look at what the store has already: what need not be sent, and what should no longer be there.
+
+scan ──> pairs of file and listed object ──> sent · skipped · to be looked at by the worker · without a file
+"""
+
+from collections.abc import AsyncGenerator, AsyncIterable
+from contextlib import aclosing
+from dataclasses import replace
+
+from bulkput import events as ev
+from bulkput.engine.join import Pair
+from bulkput.engine.mirror import Mirror
+from bulkput.engine.pairing import Pairing
+from bulkput.engine.skip import Skipper
+from bulkput.engine.stop import Stop
+from bulkput.errors import Stopped, StoreError, Unsupported, UsageError
+from bulkput.model import Found, Listed, SourceFile
+from bulkput.options import UploadOptions
+from bulkput.payload.body import BodyOpener
+from bulkput.policy.compare import Evidence
+from bulkput.policy.directories import is_marker, is_others_marker
+from bulkput.policy.scope import Scope
+from bulkput.stores.base import Store
+
+
+class Sync:
+    """Stands between the scan and the pipeline. Close it at the end."""
+
+    def __init__(
+        self,
+        store: Store,
+        scope: Scope,
+        opener: BodyOpener,
+        *,
+        options: UploadOptions,
+        stop: Stop,
+        roots: list[bytes],
+        below: str,
+    ) -> None:
+        """`below` is what paths CONTAINER/OBJECT of the destination begin with."""
+        is_mirror = options.skip.delete_extra
+        self._mirror = Mirror(store, options, stop, roots, below) if is_mirror else None
+        self.skipper = Skipper(store, opener, options, self._mirror.spare_segments if self._mirror else None)
+        self._scope = scope
+        self._options = options
+        self._stop = stop
+        self._pairing = Pairing(
+            store=store,
+            scope=scope,
+            stop=stop,
+            may_differ=options.gzip.suffixed == "some",
+            sees_all=is_mirror,
+            may_leave=True,
+            is_mirror=is_mirror,
+        )
+
+    async def found(self, scan: AsyncIterable[Found]) -> AsyncGenerator[Found, None]:
+        """What the scan finds, with a Skip in place of each file of which the listing says that it is there.
+
+        Raises UsageError where the store lists nothing and a listing is needed, or TMPDIR is full.
+        """
+        try:
+            async with aclosing(self._pairing.pairs(scan)) as pairs:
+                async for pair in pairs:
+                    if self._stop.is_pulled:
+                        return
+                    if pair.passed is not None:
+                        yield pair.passed
+                    elif pair.file is None:
+                        await self._take_object(pair)
+                    elif (found := await self._take_file(pair, pair.file)) is not None:
+                        yield found
+        except Unsupported as error:
+            raise UsageError(f"what is there already cannot be seen: {error.detail}") from None
+        except Stopped:
+            return
+        except StoreError as error:  # of the listing
+            self._stop.pull(ev.Stopping(str(error), ev.StopCause.STORE))
+
+    async def _take_file(self, pair: Pair, file: SourceFile) -> Found | None:
+        """None: a directory that gets no marker."""
+        if self._mirror is not None:
+            self._mirror.saw(file)
+        if file.is_directory and not self._options.dir_markers:
+            if pair.row is not None and not is_marker(pair.row):  # of a file that was here before the directory
+                await self._take_object(pair)
+            return None
+        if self._options.skip.mode == "none" or (pair.row is None and not pair.is_unlisted):
+            return file
+        is_suffixed = (pair.is_suffixed or bool(self._scope.suffix)) and not file.is_directory
+        if pair.row is None:
+            return replace(file, listed=Listed(None, is_suffixed))
+        return self.skipper.by_listing(file, Evidence(file.size, pair.row, is_suffixed=is_suffixed))
+
+    async def _take_object(self, pair: Pair) -> None:
+        """One without a file, unless nobody knows whether there is one, or filters have left it out."""
+        row = pair.row
+        if self._mirror is None or row is None or is_others_marker(row.name, row.bytes):
+            return
+        if not pair.is_unknown and self._scope.claims(row.name, is_directory=is_marker(row)):
+            await self._mirror.add(row)
+        elif row.large is not None:
+            await self._mirror.spare_segments(row)
+
+    async def remove_extra(self, failed: int, emit: ev.Emit) -> None:
+        """Once all files are sent, and where that is asked for: what no file is for goes, unless so many `failed`."""
+        if self._mirror is not None:
+            if not self._pairing.is_in_order:
+                self._mirror.doubt("a directory was changed while it was read")
+            await self._mirror.remove(failed, emit)
+
+    def close(self) -> None:
+        if self._mirror is not None:
+            self._mirror.close()
