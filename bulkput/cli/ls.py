@@ -12,7 +12,7 @@ from bulkput.cli.output import write_line
 from bulkput.errors import NotFound, Unsupported, UsageError, printable
 from bulkput.model import Prefix, RemoteObject
 from bulkput.options import WireOptions
-from bulkput.policy.directories import one_level
+from bulkput.policy.directories import is_marker, one_level
 from bulkput.policy.naming import joined_prefix
 
 
@@ -28,8 +28,9 @@ def ls(url: str, is_long: bool, recursive: bool, as_json: bool, insecure: bool) 
     """List what is stored below URL: swift://CONTAINER[/PREFIX].
 
     Names are printed whole, so that they can be pasted behind swift://CONTAINER/ again. A directory that has a marker
-    (an empty object of the type application/directory) is listed as any directory; -r lists the marker itself. Exit
-    code 1 when there is nothing of that name.
+    (an empty object of the type application/directory) is listed as any directory; -r lists the marker itself.
+
+    Exit code 1 when there is nothing of that name; 0 for an empty container or directory.
     """
     from bulkput.cli.loop import run  # noqa: PLC0415 - asyncio
 
@@ -39,7 +40,7 @@ def ls(url: str, is_long: bool, recursive: bool, as_json: bool, insecure: bool) 
     try:
         found = run(_list(url, recursive, insecure, show))
     except NotFound:  # not even the container
-        found = 0
+        found = False
     except Unsupported as error:
         raise UsageError(str(error)) from None
     if not found:
@@ -47,8 +48,8 @@ def ls(url: str, is_long: bool, recursive: bool, as_json: bool, insecure: bool) 
     return 0 if found else 1
 
 
-async def _list(url: str, recursive: bool, insecure: bool, show: Callable[[RemoteObject | Prefix], None]) -> int:
-    """Show what is below the URL as a directory, or the object of exactly that name; the number of rows shown."""
+async def _list(url: str, recursive: bool, insecure: bool, show: Callable[[RemoteObject | Prefix], None]) -> bool:
+    """Show what is below the URL as a directory, or the object of exactly that name; whether there is either."""
     from bulkput.engine.opening import open_store  # noqa: PLC0415 - brings aiohttp
     from bulkput.stores.base import Destination  # noqa: PLC0415
 
@@ -61,10 +62,14 @@ async def _list(url: str, recursive: bool, insecure: bool, show: Callable[[Remot
             async for item in listing:
                 show(item)
                 shown += 1
-        if not shown and prefix and not prefix.endswith("/") and (exact := await store.stat(prefix)) is not None:
+        if shown or not prefix:
+            return True
+        exact = await store.stat(prefix.removesuffix("/"))
+        is_directory = exact is not None and is_marker(exact)
+        if exact is not None and (recursive if is_directory else not prefix.endswith("/")):
             show(exact)
-            shown = 1
-    return shown
+            return True
+    return is_directory
 
 
 def _json_row(item: RemoteObject | Prefix) -> str:

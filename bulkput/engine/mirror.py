@@ -116,6 +116,8 @@ class Mirror:
             self.doubt(f"source {printable(self._unseen[0])} has no file")
         most, is_stopped = options.skip.most_deleted, self._stop.is_pulled
         why_not = why_kept(extras.count, most, doubt=self._doubt, failed=failed, is_stopped=is_stopped)
+        if why_not is not None and options.dry_run:
+            await self._tell_all(emit)  # what that is about
         if why_not is not None:
             emit(ev.Kept(extras.count, why_not))
             return
@@ -130,6 +132,12 @@ class Mirror:
         await self._remove_all(Remover(self._store, tally, workers=options.wire.start, is_dry=options.dry_run))
         if (left := extras.count - tally.done - tally.gone - tally.failed) > 0:
             emit(ev.Kept(left, "the run was stopped"))
+
+    async def _tell_all(self, emit: ev.Emit) -> None:
+        async with aclosing(self._extras.batches(_BATCH)) as batches:
+            async for batch in batches:
+                for row in batch:
+                    emit(ev.Removed(row.name, row.bytes, is_dry=True))
 
     async def _remove_all(self, remover: Remover) -> None:
         try:

@@ -100,6 +100,7 @@ def progress_text(recorder: Recorder, objects_per_s: float, bytes_per_s: float) 
         f"queued {count_text(left)}",
         f"done {count_text(recorder.done)}",
         f"failed {count_text(recorder.failed)}",
+        *([f"removed {count_text(recorder.removed)}"] if recorder.removed else []),
         f"{objects_per_s:.0f} objects/s",
         f"{size_text(bytes_per_s)}/s",
     ]

@@ -211,9 +211,10 @@ def test_a_mirror_that_is_incomplete_takes_nothing_away(environ: Mapping[str, st
     ran = bulkput("upload", "--delete-extra", "--skip", "identical", tree, url, environ=environ)
     assert (ran.exit_code, "not removed: 1 object that has no file: 1 failed" in ran.err) == (1, True)
     os.unlink(odd)
-    most = UploadOptions(skip=SkipOptions(mode="identical", delete_extra=True, most_deleted=0))
-    summary = upload(tree, url, environ, most)
-    assert (summary.exit_code, summary.kept, summary.removed) == (1, 1, 0)
+    few = SkipOptions(mode="identical", delete_extra=True, most_deleted=0)
+    for is_dry in (True, False):
+        summary = upload(tree, url, environ, UploadOptions(skip=few, dry_run=is_dry))
+        assert (summary.exit_code, summary.kept, summary.removed, summary.would_remove) == (1, 1, 0, is_dry)
     nothing = UploadOptions(skip=SkipOptions(delete_extra=True), walk=WalkOptions(include=("*.none",)))
     assert upload(tree, url, environ, nothing).kept == 0  # nothing that it claims is there
     for path in sorted(tree.rglob("*"), reverse=True):
@@ -265,6 +266,10 @@ def test_each_directory_gets_one_marker(environ: Mapping[str, str], url: str, tr
     (other / "a" / "c").mkdir(parents=True)
     summary = asyncio.run(library.upload([tree, other], url, options=markers, environ=environ))
     assert (summary.uploaded, summary.requests["PUT"]) == (11, 12)
+    for empty in (f"{url}/none", f"{url}/none/"):
+        ran = bulkput("ls", empty, environ=environ)
+        assert (ran.exit_code, ran.out) == (0, "")
+    assert bulkput("ls", f"{url}/nothing/", environ=environ).exit_code == 1
     one_level = bulkput("ls", url, environ=environ).out.split()
     assert one_level == ["p/a/", "p/a-b", "p/a0", "p/empty", "p/none/", "p/one.txt", "p/z"]
     found = {row["name"]: row for row in rows(url, environ)}
