@@ -10,6 +10,7 @@ from bulkput.cli.gzip import gzip_options
 from bulkput.cli.output import CannotWriteError, SummaryFile, TraceFile, flush
 from bulkput.cli.skip import skip_options
 from bulkput.cli.values import Concurrency, Duration, Seconds
+from bulkput.cli.walk import walk_options
 from bulkput.errors import UsageError
 from bulkput.options import (
     GzipOptions,
@@ -26,9 +27,7 @@ from bulkput.policy.headers import check_value, parse_fields
 
 @click.command()
 @click.argument("paths", metavar="SOURCE... DEST", nargs=-1)
-@click.option("--include", multiple=True, metavar="GLOB", help="Only files that match; gitignore syntax, repeatable.")
-@click.option("--exclude", multiple=True, metavar="GLOB", help="Nothing that matches; wins over --include.")
-@click.option("--follow-symlinks", is_flag=True, help="Follow links out of the tree and to directories.")
+@walk_options
 @click.option(
     "--encode-names",
     type=click.Choice(["strict", "percent"]),
@@ -172,9 +171,7 @@ def _nothing() -> None:
 
 def _options(
     *,
-    include: tuple[str, ...],
-    exclude: tuple[str, ...],
-    follow_symlinks: bool,
+    walk: WalkOptions,
     encode_names: Literal["strict", "percent"],
     header: tuple[str, ...],
     meta: tuple[str, ...],
@@ -197,7 +194,6 @@ def _options(
     retry_failed: bool,
     dry_run: bool,
 ) -> UploadOptions:
-    extra = parse_fields(header, flag="--header")
     # The remaining texts become header fields as well: the same check keeps them on one line.
     checked = dict(
         parse_fields(
@@ -206,14 +202,14 @@ def _options(
         )
     )
     return UploadOptions(
-        walk=WalkOptions(include=include, exclude=exclude, follow_symlinks=follow_symlinks),
+        walk=walk,
         encode_names=encode_names,
         headers=HeaderOptions(
             content_type=checked.get("content_type"),
             cache_control=checked.get("cache_control"),
             expires_in_s=expires_in,
             meta=parse_fields(meta, flag="--meta"),
-            extra=extra,
+            extra=parse_fields(header, flag="--header"),
         ),
         gzip=gzip,
         skip=skip,

@@ -9,6 +9,7 @@ import click
 from bulkput.cli.gzip import gzip_options
 from bulkput.cli.output import flush, write_line
 from bulkput.cli.values import Concurrency, Seconds
+from bulkput.cli.walk import walk_options
 from bulkput.errors import UsageError, printable
 from bulkput.events import Event
 from bulkput.options import GzipOptions, RetryOptions, UploadOptions, WalkOptions, WireOptions
@@ -20,9 +21,7 @@ from bulkput.report.lines import count_text, event_line
 @click.argument("paths", metavar="SOURCE... DEST", nargs=-1)
 @click.option("--journal", metavar="FILE", help="Of the upload: what is not identical is struck from it.")
 @click.option("--quick", "is_quick", is_flag=True, help="Compare sizes only; no file is read.")
-@click.option("--include", multiple=True, metavar="GLOB", help="Only names that match; gitignore syntax, repeatable.")
-@click.option("--exclude", multiple=True, metavar="GLOB", help="No name that matches; wins over --include.")
-@click.option("--follow-symlinks", is_flag=True, help="Follow links out of the tree and to directories.")
+@walk_options
 @click.option(
     "--encode-names",
     type=click.Choice(["strict", "percent"]),
@@ -66,9 +65,7 @@ def verify(
     paths: tuple[str, ...],
     journal: str | None,
     is_quick: bool,
-    include: tuple[str, ...],
-    exclude: tuple[str, ...],
-    follow_symlinks: bool,
+    walk: WalkOptions,
     encode_names: Literal["strict", "percent"],
     dir_markers: bool,
     gzip: GzipOptions,
@@ -94,9 +91,8 @@ def verify(
     compressed objects are compared by the source's MD5 in their metadata, static large objects by their segments' MD5s.
     Dynamic large objects are never more than not comparable. --quick takes the same size for the same.
 
-    With --journal the next upload with it sends what was missing, different or not comparable.
-
-    Directories' markers are never extra while their directories are there.
+    With --journal the next upload with it sends what was missing, different or not comparable. Directories' markers
+    are never extra while their directories are there.
 
     Filters apply to names in the store too: what they exclude is neither compared nor extra. A directory claims all
     below DEST, a single file just its own name. DEST has to be swift://.
@@ -107,7 +103,7 @@ def verify(
     if len(paths) < 2:
         raise UsageError("verify wants one SOURCE or more, and a DEST: bulkput verify ./dist swift://container/prefix")
     options = UploadOptions(
-        walk=WalkOptions(include=include, exclude=exclude, follow_symlinks=follow_symlinks),
+        walk=walk,
         encode_names=encode_names,
         dir_markers=dir_markers,
         gzip=gzip,

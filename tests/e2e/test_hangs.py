@@ -3,12 +3,8 @@
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
-from tests.servers.devserver import devserver_process
 from tests.servers.swift import RealSwift
 
 PATIENCE_S = 60
@@ -47,12 +43,6 @@ from bulkput.cli.main import main
 sys.argv = ["bulkput", "upload", *sys.argv[1:], "swift://c"]
 main()
 """
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[RealSwift]:
-    with devserver_process() as running:
-        yield running
 
 
 def process(server: RealSwift, program: str, *arguments: Path | str) -> "subprocess.Popen[str]":

@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import os
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,22 +22,9 @@ from bulkput.policy.skip import Mode
 from bulkput.recorder import Summary
 from tests.conftest import environ_of
 from tests.e2e.cli import Ran, bulkput
-from tests.servers.devserver import devserver_process
 from tests.servers.nginx import NginxDav
-from tests.servers.swift import RealSwift
 
 MODES: tuple[Mode, ...] = ("existing", "unchanged", "identical")
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[RealSwift]:
-    with devserver_process() as running:
-        yield running
-
-
-@pytest.fixture
-def environ(server: RealSwift) -> Mapping[str, str]:
-    return server.environment
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -18,17 +18,6 @@ from tests.e2e.cli import bulkput
 from tests.servers.devserver import devserver_process
 from tests.servers.judge import SwiftJudge
 from tests.servers.swift import RealSwift
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[RealSwift]:
-    with devserver_process() as running:
-        yield running
-
-
-@pytest.fixture
-def environ(server: RealSwift) -> Mapping[str, str]:
-    return server.environment
 
 
 @pytest.fixture

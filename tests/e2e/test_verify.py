@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -27,18 +27,6 @@ from tests.conftest import environ_of
 from tests.contract.suite import whole
 from tests.e2e.cli import Ran, bulkput
 from tests.servers.devserver import devserver_process
-from tests.servers.swift import RealSwift
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[RealSwift]:
-    with devserver_process() as running:
-        yield running
-
-
-@pytest.fixture
-def environ(server: RealSwift) -> Mapping[str, str]:
-    return server.environment
 
 
 @pytest.fixture
