@@ -173,7 +173,8 @@ class RemoteObject:
     `bytes` is None where it does not tell the size (Swift: a dynamic large object of very many segments); `hash` is
     the ETag as listed, `last_modified` ISO 8601 in UTC. A `large` object is composed of others: a static one by a
     manifest, a dynamic one by a prefix. A listing knows no dynamic ones, no `encoding` (Content-Encoding) and no
-    `meta` (whose names are without the store's prefix).
+    `meta` (whose names are without the store's prefix). Only a listing knows a `link`: the CONTAINER/OBJECT that it
+    leads to.
     """
 
     name: str
@@ -184,6 +185,7 @@ class RemoteObject:
     large: Literal["static", "dynamic"] | None = None
     encoding: str | None = None
     meta: Fields = ()
+    link: str | None = None
 
 
 @record

@@ -21,7 +21,9 @@ def mv(source: str, dest: str, **options: Any) -> int:
     bulkput mv -r swift://artifacts/build-42 swift://archive/42
 
     Whatever happens in between, each object is there once at least; the same command goes on with what is left. What is
-    written to a source between its copy and its removal is lost.
+    written to a source between its copy and its removal is lost. In doubt a source stays: large objects and links that
+    -r would break are refused (2); so is, where the bytes pass through this machine, what is of unknown length, changes
+    meanwhile, or finds an object of its own size at DEST, which may be itself (1).
 
     Exit codes: 0 moved, 1 something could not be, or was not there, 2 usage, 3 the store failed, 130 interrupted.
     """

@@ -32,14 +32,17 @@ def rm(
     bulkput rm -r --yes swift://artifacts/build-41
 
     A thousand objects by one request where the store has bulk-delete, else one request each, many at once. The
-    container stays. Of a large object the manifest is removed; its segments are objects of their own.
+    container stays. Of a large object the manifest is removed; its segments are objects of their own. A directory of
+    a WebDAV server is not removed.
 
     Exit codes: 0 removed, 1 something could not be, or was not there, 2 usage, 3 the store failed, 130 interrupted.
     """
     if is_recursive and not (yes or is_dry):
         if not sys.stdin.isatty():
             raise UsageError("rm -r wants --yes where no terminal is there to ask on; --dry-run shows what it would do")
-        if not click.confirm(f"Remove everything below {printable(url)}?", err=True):
+        is_name = "/" in url.partition("://")[2] and not url.endswith("/")
+        itself = ", and the object of exactly that name" if is_name else ""
+        if not click.confirm(f"Remove everything below {printable(url)}{itself}?", err=True):
             return 1
     view = View("remove", is_verbose=is_verbose, as_json=as_json)
     from bulkput.engine.remove import remove  # noqa: PLC0415 - brings aiohttp

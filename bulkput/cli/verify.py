@@ -95,10 +95,9 @@ def verify(
     are never extra while their directories are there.
 
     Filters apply to names in the store too: what they exclude is neither compared nor extra. A directory claims all
-    below DEST, a single file just its own name. DEST has to be swift://.
+    below DEST, a single file just its own name. DEST has to be swift://. Lines come as they are found, not sorted.
 
-    Lines come as they are found, not sorted. Exit codes: 0 everything identical, 1 anything is not (also when the
-    container is not there), 2 usage, 3 the store failed, 130 interrupted.
+    0: everything identical; 1: anything is not, or there is no container; 2 usage; 3 the store failed; 130 interrupted.
     """
     if len(paths) < 2:
         raise UsageError("verify wants one SOURCE or more, and a DEST: bulkput verify ./dist swift://container/prefix")

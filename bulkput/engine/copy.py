@@ -4,7 +4,7 @@
 
 A move is a copy that was proven, then a removal: whatever happens in between, each object is there once at least, and
 the same command goes on with what is left. Where the store has no copy of its own (plain HTTP, two kinds of stores),
-the bytes pass through here.
+the bytes pass through here (`passing.py`), and what is not proven to be another object than its copy is not moved.
 """
 
 import asyncio
@@ -35,12 +35,16 @@ from bulkput.errors import (
 )
 from bulkput.model import ObjectHeaders, RemoteObject, Segment
 from bulkput.options import HeaderOptions, RetryOptions, StopRules, WireOptions
+from bulkput.policy.directories import is_marker
 from bulkput.policy.places import Rename, one_spelling, rename_of
 from bulkput.policy.retry import GiveUp
 from bulkput.stores.base import Copies, Destination, Manifests, Store
 
 _REMOVED_AT_ONCE = 50
 """Sources of a batch: few, so that removals keep pace with copies. Of each batch Swift removes two at a time."""
+_REMOVED_AFTER_S = 2.0
+"""So long after its copy a source is removed with the next that is copied, however few they are: what is written to it
+in between is lost."""
 
 
 async def copy(
@@ -82,13 +86,14 @@ async def copy(
     async with opened(source) as (old, counted), opened(destination, headers=headers) as (new, count):
         container = here.root if there.scheme == here.scheme else None
         given = _replacing(headers or HeaderOptions())
-        passing = Passing(old, new, given, on_passing or _nothing)
+        is_one_account = container is not None and old.place == new.place != ""
+        passing = Passing(old, new, given, on_passing or _nothing, is_one_account=is_one_account)
         copier = _Copier(old, new, container=container, rename=rename, headers=given, passing=passing)
         mover = Remover(old, tally, workers=wire.start, moved_to=copier.name) if is_move else None
         try:
             if is_move and is_recursive:
                 await _refuse_to_part(old, there, rename, tuner, stop)
-            await _Run(copier, mover, tally, tuner, is_dry=is_dry).run(rename)
+            await _Run(copier, mover, tally, tuner, rename, is_dry=is_dry).run()
         except Stopped:
             pass
         except (NotFound, Unsupported):
@@ -101,21 +106,29 @@ async def copy(
 
 
 async def _refuse_to_part(store: Store, source: Destination, rename: Rename, tuner: Tuner, stop: Stop) -> None:
-    """A look at all that is to be moved, before anything is: manifests name their segments by where they are now.
+    """A look at all that is to be moved, before anything is: manifests and links name others by where they are now.
 
-    Raises UsageError: a large object whose segments would be moved away from it.
+    Raises UsageError: a large object whose segments would, or might, be moved away from it; a link to what is moved.
     """
     below = f"{source.root}/{rename.old}"
 
     async def look(row: RemoteObject) -> None:
+        if row.link is not None:
+            if row.link.startswith(below):
+                raise UsageError(
+                    f"{printable(row.name)} is a link to what lies below {source}, and would lead nowhere:"
+                    " nothing was moved; use cp, or move it apart"
+                )
+            return
         if row.large == "static" and isinstance(store, Manifests):
             parts: tuple[Segment, ...] = ()
             with suppress(NotFound):  # gone meanwhile
                 parts = await store.segments(row.name)
-            if any(part.path is not None and part.path.startswith(below) for part in parts):
+            if any(part.path is not None and (part.path.startswith(below) or part.md5 is None) for part in parts):
+                # Without an MD5 a part may be a large object itself, with segments of its own.
                 raise UsageError(
-                    f"{printable(row.name)} is a large object whose segments lie below {source}: its manifest would"
-                    " lose them. Nothing was moved; use cp"
+                    f"{printable(row.name)} is a large object whose segments, or theirs, lie below {source} or may:"
+                    " its manifest would lose them. Nothing was moved; use cp"
                 )
             return
         head = await row_of_itself(store, row.name)
@@ -130,8 +143,8 @@ async def _refuse_to_part(store: Store, source: Destination, rename: Rename, tun
         aclosing(listed(store, rename.old, stop)) as rows,
     ):
         async for row in rows:
-            # A listing has a dynamic one as empty, but for its type like all that are.
-            if row.large == "static" or (row.bytes == 0 and row.content_type != "application/directory"):
+            # A dynamic one is listed as what its own body is: nearly always empty.
+            if row.large == "static" or row.link is not None or not row.bytes:
                 await lookers.submit(row)
 
 
@@ -174,7 +187,7 @@ class _Copier:
             await self._copy(row, is_move=is_move)
         except NotFound:
             is_there = await row_of_itself(self.old, row.name) is not None
-            if not is_there and row.bytes:  # without bytes it may be a link that leads nowhere
+            if not is_there and row.link is None:  # a link may be there, and lead nowhere
                 return False
         else:
             return True
@@ -182,7 +195,7 @@ class _Copier:
         try:
             await self._copy(row, is_move=is_move)
         except NotFound:
-            if is_there:
+            if is_there or await row_of(self.old, row.name) is not None:
                 raise
             return False
         return True
@@ -213,9 +226,14 @@ class _Copier:
         # Of a manifest the listing has the MD5 of its text, of a link that of nothing; or it was written to since.
         head = await self.old.stat(row.name)
         copied = await self.new.stat(self.name(row))
-        if head is None and copied is None and row.bytes == 0:  # a link that leads nowhere, there as here
-            return
-        if head is None or copied is None or (head.hash, head.bytes) != (copied.hash, copied.bytes):
+        if head is None and copied is None and row.link is not None:  # a link that leads nowhere, there as here
+            there = await row_of(self.new, self.name(row))
+            is_same = there is not None and there.link == row.link
+        elif head is None or copied is None or head.hash is None:
+            is_same = False
+        else:
+            is_same = (head.hash, head.bytes) == (copied.hash, copied.bytes)
+        if not is_same:
             expected = head.hash if head is not None else None
             raise IntegrityError("copy", stored.key, expected=expected, actual=stored.etag, status=201)
 
@@ -224,8 +242,16 @@ class _Run:
     """What is listed, copied by workers; where it is a move, the sources removed behind that."""
 
     def __init__(
-        self, copier: _Copier, mover: Remover | None, tally: ChangeTally, tuner: Tuner, *, is_dry: bool
+        self,
+        copier: _Copier,
+        mover: Remover | None,
+        tally: ChangeTally,
+        tuner: Tuner,
+        rename: Rename,
+        *,
+        is_dry: bool,
     ) -> None:
+        self._rename = rename
         self._copier = copier
         self._mover = mover
         self._tally = tally
@@ -233,62 +259,77 @@ class _Run:
         self._is_dry = is_dry
         self._copied: list[RemoteObject] = []
         """Of a move: what can be removed."""
+        self._since_s = 0.0
+        """When the first of them was copied."""
+        self._found = 0
 
-    async def run(self, rename: Rename) -> None:
+    async def run(self) -> None:
         """Raises NotFound: there is nothing to copy. Raises StoreError: of the new container."""
-        if not self._is_dry:
-            await self._copier.new.prepare()
-            if self._mover is not None:
-                await self._mover.prepare()
-        found, workers = 0, self._tuner.workers
+        workers = self._tuner.workers
         async with (
             pool(self._take, workers=workers, backlog=workers) as copiers,
-            aclosing(self._rows(rename)) as rows,
+            aclosing(self._rows()) as rows,
         ):
             self._tuner.resizes(copiers)
             async for row in rows:
-                found += 1
+                if not self._found and not self._is_dry:
+                    await self._copier.new.prepare()
+                    if self._mover is not None:
+                        await self._mover.prepare()
+                self._found += 1
                 await copiers.submit(row)
         if self._mover is not None and self._copied:
             await self._mover.remove(tuple(self._copied))
-        if not found and not self._tally.stop.is_pulled:
+        if not self._found and not self._tally.stop.is_pulled:
             if not self._is_dry:
                 await self._copier.new.undo_prepare()
-            raise NotFound("copy", rename.old, "there is nothing of that name")
+            raise NotFound("copy", self._rename.old, "there is nothing of that name")
 
-    async def _rows(self, rename: Rename) -> AsyncGenerator[RemoteObject, None]:
+    async def _rows(self) -> AsyncGenerator[RemoteObject, None]:
+        rename = self._rename
         if not rename.is_recursive:
             if (row := await row_of(self._copier.old, rename.old)) is not None:
                 yield row
             return
+        if rename.old and rename.new:  # the directory's own marker lies beside what is below it
+            marker = await row_of(self._copier.old, rename.old[:-1])
+            if marker is not None and is_marker(marker):
+                yield marker
         async with aclosing(listed(self._copier.old, rename.old, self._tally.stop)) as rows:
             async for row in rows:
                 yield row
 
     async def _take(self, row: RemoteObject) -> None:
         tally, to = self._tally, self._copier.name(row)
-        if self._is_dry:
-            tally.add(Change(Done.WOULD, row.name, to, row.bytes))
-            return
         try:
             tally.stop.check()
             if not to:  # the marker of the very directory whose contents go to the top
                 raise StoreError("copy", row.name, "it would have no name there")
+            if self._is_dry:
+                tally.add(Change(Done.WOULD, row.name, to, row.bytes))
+                return
             is_there = await self._copier.copy(row, is_move=self._mover is not None)
         except Stopped:
             return
         except BulkputError as error:
             tally.fail(Change(Done.FAILED, row.name, to, row.bytes, error), error)
             return
-        if not is_there:
+        if not is_there and not self._rename.is_recursive:
+            self._found = 0  # that one object was asked for
+        elif not is_there:
             tally.add(Change(Done.GONE, row.name, None, row.bytes))
         elif self._mover is None:
             tally.add(Change(Done.COPIED, row.name, to, row.bytes))
         else:
-            self._copied.append(row)
-            if len(self._copied) >= min(self._mover.batch, _REMOVED_AT_ONCE):
-                batch, self._copied = tuple(self._copied), []
-                await self._mover.remove(batch)
+            await self._remove_later(self._mover, row)
+
+    async def _remove_later(self, mover: Remover, row: RemoteObject) -> None:
+        now_s = time.monotonic()
+        self._since_s = self._since_s if self._copied else now_s
+        self._copied.append(row)
+        if len(self._copied) >= min(mover.batch, _REMOVED_AT_ONCE) or now_s - self._since_s >= _REMOVED_AFTER_S:
+            batch, self._copied = tuple(self._copied), []
+            await mover.remove(batch)
 
 
 async def row_of_itself(store: Store, key: str) -> RemoteObject | None:

@@ -36,6 +36,8 @@ async def in_order(store: Store, prefix: str, start_after: str | None = None) ->
         async for row in listing:
             if not isinstance(row, RemoteObject):
                 continue
+            if not row.name.startswith(prefix):  # a cache that drops the query, say
+                raise StoreError("list", row.name, f"the store lists it, though it does not begin with {prefix}")
             key = row.name.encode("utf-8", "surrogatepass")
             if key <= last:
                 raise StoreError("list", row.name, "the store lists in another order than that of the names")

@@ -1,6 +1,8 @@
 """A copy that no store makes: the object is read from the one and put into the other, piece by piece."""
 
+import hashlib
 from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 from dataclasses import replace
 
 from bulkput.errors import Conflict, IntegrityError, NotFound, Unsupported
@@ -13,16 +15,26 @@ from bulkput.stores.wrappers import Retrying
 class Passing:
     """Copies objects from `old` to `new` by way of this machine."""
 
-    def __init__(self, old: Store, new: Store, headers: ObjectHeaders, on_passing: Callable[[], None]) -> None:
-        """What `headers` has replaces what an object has; `on_passing` is told before the first."""
+    def __init__(
+        self,
+        old: Store,
+        new: Store,
+        headers: ObjectHeaders,
+        on_passing: Callable[[], None],
+        *,
+        is_one_account: bool = False,
+    ) -> None:
+        """What `headers` has replaces what an object has; `on_passing` is told before the first. `is_one_account`:
+        other names are other objects."""
         self._old = old
         self._new = new
         self._headers = headers
         self._on_passing = on_passing
+        self._is_one_account = is_one_account
         self._is_told = False
 
     async def copy(self, key: str, to: str, *, is_move: bool) -> None:
-        """Copy the object `key` to `to`. Raises StoreError, Stopped."""
+        """Copy the object `key` to `to`; for a move its source may go afterwards. Raises StoreError, Stopped."""
         if not self._is_told:
             self._is_told = True
             self._on_passing()
@@ -33,7 +45,7 @@ class Passing:
         if not self._new.keeps_metadata:
             kept = _without_metadata(kept, key, is_move=is_move)
         if is_move:
-            await self._refuse_itself(head, to)
+            await self._refuse_unsafe(head, to)
         headers = replace(
             self._headers,
             content_type=self._headers.content_type or kept.content_type,
@@ -44,37 +56,83 @@ class Passing:
         )
         body = _Remote(self._old.once if isinstance(self._old, Retrying) else self._old, head)
         stored = await self._new.put(to, body, headers)
+        if body.md5 not in (None, body.sent_md5):  # who is told the length only may answer before the last is checked
+            raise IntegrityError("copy", stored.key, expected=body.md5, actual=body.sent_md5, status=201)
         if stored.etag is None:  # the store proves nothing: at least it is as long
             copied = await self._new.stat(to)
             if copied is None or copied.bytes != stored.size:
                 raise IntegrityError("copy", stored.key, expected=head.hash, actual=None, status=201)
+            if is_move and (found_md5 := await self._read_back(to)) != body.sent_md5:
+                raise IntegrityError("copy", stored.key, expected=body.sent_md5, actual=found_md5, status=201)
+        if is_move:
+            await self._refuse_changed(head)
 
-    async def _refuse_itself(self, head: RemoteObject, to: str) -> None:
-        """Two URLs may lead to one object, by two names of a host, say: to remove the one would remove the other."""
-        there = await self._new.stat(to) if head.hash is None else None
-        if there is None or there.hash is not None:
-            return
-        if (there.bytes, there.last_modified) == (head.bytes, head.last_modified):
-            raise Conflict("move", head.name, "what is there already may be the object itself under another address")
+    async def _refuse_unsafe(self, head: RemoteObject, to: str) -> None:
+        """Before anything is written. Two URLs may lead to one object, by two names of a host or past a proxy, say: to
+        remove the one would remove the other. No hash or time tells that for certain, but that one is larger does."""
+        if head.bytes is None:
+            raise Unsupported("move", head.name, "its length is not known, so nobody could tell whether all of it came")
+        there = None if self._is_one_account else await self._new.stat(to)
+        if there is not None and there.bytes in (None, head.bytes):
+            raise Conflict(
+                "move",
+                head.name,
+                "what is at the destination already, of this size, may be the object itself under another address:"
+                " use cp, then rm",
+            )
+
+    async def _refuse_changed(self, head: RemoteObject) -> None:
+        """After the copy: the source is what it was, so that it is neither newer, nor what was written just now."""
+        now = await self._old.stat(head.name)
+        then = (head.bytes, head.hash, head.last_modified)
+        if now is None or (now.bytes, now.hash, now.last_modified) != then:
+            raise Conflict("move", head.name, "it was written to meanwhile: it is copied, and not removed")
+
+    async def _read_back(self, key: str) -> str:
+        """Its MD5 in hex."""
+        if not isinstance(self._new, Reads):
+            raise Unsupported("move", key, "its copy cannot be read back, and nothing else proves it: not removed")
+        md5 = hashlib.md5(usedforsecurity=False)
+        async with aclosing(self._new.get(key)) as chunks:
+            async for chunk in chunks:
+                md5.update(chunk)
+        return md5.hexdigest()
 
 
 class _Remote:
     """An object of a store as a body."""
 
-    data = None
-
     def __init__(self, store: Store, head: RemoteObject) -> None:
         self._store = store
         self._key = head.name
+        self.data = b"" if head.bytes == 0 else None
+        """A store answers as soon as it has the length: what is empty must not be read first."""
         self.size = head.bytes
         self.length_hint = head.bytes or 0
         self.md5 = head.hash.lower() if head.large is None and head.hash and is_md5(head.hash) else None
+        self._sent = hashlib.md5(usedforsecurity=False)
 
-    def chunks(self) -> AsyncGenerator[bytes, None]:
-        """Raises StoreError."""
+    @property
+    def sent_md5(self) -> str:
+        """In hex, of what `chunks` gave the last time."""
+        return self._sent.hexdigest()
+
+    async def chunks(self) -> AsyncGenerator[bytes, None]:
+        """Raises StoreError: Conflict, when it is not as long as it was."""
         if not isinstance(self._store, Reads):
             raise Unsupported("get", self._key, "this store gives no objects back")
-        return self._store.get(self._key)
+        self._sent, sent = hashlib.md5(usedforsecurity=False), 0
+        async with aclosing(self._store.get(self._key)) as chunks:
+            async for chunk in chunks:
+                sent += len(chunk)
+                self._refuse_other(sent, is_whole=False)
+                self._sent.update(chunk)
+                yield chunk
+        self._refuse_other(sent, is_whole=True)
+
+    def _refuse_other(self, sent: int, *, is_whole: bool) -> None:
+        if self.size is not None and (sent > self.size or (is_whole and sent < self.size)):
+            raise Conflict("get", self._key, "it was written to meanwhile: it has another length")
 
 
 async def _described(store: Store, key: str) -> tuple[RemoteObject, ObjectHeaders] | None:

@@ -1,6 +1,6 @@
 """Objects removed, as many by one request as the store takes.
 
-    listing ──batches of up to 10 000──> workers: bulk-delete, or one DELETE each ──> change
+    listing ──batches of up to 1 000──> workers: bulk-delete, or one DELETE each ──> change
 
 Where the store has no bulk-delete a batch is one object, and as many are removed at once as there are connections.
 What a bulk-delete leaves is removed by requests of its own, many at once too.
@@ -50,16 +50,22 @@ async def remove(
     stop, wire, emit = stop or Stop(), wire or WireOptions(), on_event or _ignore
     stop.report_to(emit)
     target = Destination.parse(url)
-    if not is_recursive and (not target.prefix or target.prefix.endswith("/")):
+    if not is_recursive and not target.prefix:
         raise UsageError(f"{url} names no object but what lies below it: remove that with -r")
     tally = ChangeTally(on_change or _ignore, stop, GiveUp(StopRules()))
     started = time.monotonic()
     requests: Mapping[str, int] = Counter()
     async with open_store(url, wire=wire, retry=retry, emit=emit, brake=stop, environ=environ) as (store, count):
         requests = count.requests
-        with suppress(Stopped):
+        try:
             remover = Remover(store, tally, workers=wire.start, is_dry=is_dry)
             await remover.run(target.prefix, is_recursive=is_recursive)
+        except Stopped:
+            pass
+        except (NotFound, Unsupported):
+            raise
+        except StoreError as error:  # of the look at that one object, of the store's limits
+            stop.pull(ev.Stopping(str(error), ev.StopCause.STORE))
     return tally.changes(requests, time.monotonic() - started, is_dry=is_dry)
 
 
@@ -96,7 +102,8 @@ class Remover:
             await self.prepare()
         # A batch more than there are workers: a thousand rows are half a megabyte.
         async with pool(self.remove, workers=self._workers, backlog=1) as removers:
-            if prefix and not prefix.endswith("/") and (row := await row_of(self._store, prefix)) is not None:
+            is_listed = is_recursive and (not prefix or prefix.endswith("/"))  # with what lies below it
+            if not is_listed and (row := await row_of(self._store, prefix)) is not None:
                 found += 1
                 await removers.submit((row,))
             batch: list[RemoteObject] = []
@@ -111,7 +118,8 @@ class Remover:
             if batch:
                 await removers.submit(tuple(batch))
         if not found and not tally.stop.is_pulled:
-            raise NotFound("remove", prefix, "there is nothing of that name")
+            hint = "" if is_recursive or not prefix.endswith("/") else ", but perhaps below it: remove that with -r"
+            raise NotFound("remove", prefix, "there is nothing of that name" + hint)
 
     async def remove(self, batch: Batch) -> None:
         """Each is told. Safe for many concurrent calls."""
@@ -122,8 +130,11 @@ class Remover:
             self._not_removed(batch)
             return
         except StoreError as error:
-            for row in batch:
+            # One that stops the run stands for all; what passes has been tried again and again.
+            failed = batch[:1] if error.stops_run else batch
+            for row in failed:
                 self._fail(row, error)
+            self._not_removed(batch[len(failed) :])
             return
         for row in batch:
             if row.name not in left:
@@ -138,13 +149,20 @@ class Remover:
                 await removers.submit(row)
 
     async def _left(self, batch: Batch) -> frozenset[str]:
-        """What many at once could not remove. Where the store has no way to do so, later batches are single objects."""
+        """What many at once could not remove: all, where the request as a whole is refused. Where the store has no way
+        to do so, later batches are single objects.
+
+        Raises StoreError: what passes, and what stops the run.
+        """
         names = tuple(row.name for row in batch)
         if len(batch) > 1 and isinstance(self._store, Deletes):
             try:
                 return frozenset(await self._store.delete_many(names))
             except Unsupported:
                 self.batch = 1
+            except StoreError as error:
+                if error.is_retryable or error.stops_run:
+                    raise
         return frozenset(names)
 
     async def _remove_one(self, row: RemoteObject) -> None:
@@ -171,6 +189,7 @@ class Remover:
 
     def _fail(self, row: RemoteObject, error: StoreError) -> None:
         to = self._moved_to(row) if self._moved_to is not None else None
+        error = _about(error, row.name, "" if to is None else "; it is copied, and not removed")
         self._tally.fail(Change(Done.FAILED, row.name, to, row.bytes, error), error)
 
 
@@ -186,6 +205,7 @@ async def listed(store: Store, prefix: str, stop: Stop) -> AsyncGenerator[Remote
                 has_begun = True
                 if stop.is_pulled:
                     return
+                _refuse_stray(item.name, prefix)
                 if isinstance(item, RemoteObject):
                     yield item
     except (NotFound, Unsupported):
@@ -196,17 +216,32 @@ async def listed(store: Store, prefix: str, stop: Stop) -> AsyncGenerator[Remote
         stop.pull(ev.Stopping(str(error), ev.StopCause.STORE))
 
 
+def _refuse_stray(name: str, prefix: str) -> None:
+    """Who ignores `prefix` lists all there is: that must not be removed."""
+    if not name.startswith(prefix):
+        raise StoreError("list", prefix, f"the listing has {name}, which is not below that")
+
+
 async def row_of(store: Store, key: str) -> RemoteObject | None:
-    """The object as it is listed: a link as itself. Where nothing is listed, what the store says of it."""
-    try:
-        async with aclosing(store.list(key)) as listing:
-            async for item in listing:
-                return item if isinstance(item, RemoteObject) and item.name == key else None
-    except NotFound:
-        return None
-    except Unsupported:
-        return await store.stat(key)
-    return None
+    """The object as it is listed: a link as itself. Where it is not listed, or not yet, what the store says of it."""
+    with suppress(Unsupported):
+        try:
+            async with aclosing(store.list(key)) as listing:
+                async for item in listing:
+                    if isinstance(item, RemoteObject) and item.name == key:
+                        return item
+                    break
+        except NotFound:
+            return None
+    return await store.stat(key)
+
+
+def _about(error: StoreError, name: str, more: str) -> StoreError:
+    """The same error of one of the objects that a request was for."""
+    told = type(error).__new__(type(error), *error.args)
+    told.__dict__.update(error.__dict__)
+    told.key, told.detail = name, error.detail + more
+    return told
 
 
 def _ignore(_told: object) -> None:

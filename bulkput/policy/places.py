@@ -10,7 +10,7 @@
 | `c`, `-r`    | `d/b`            | `b/a/x`                  |
 
 The containers differ here; within one, neither may lie within the other. A directory gives its contents, as with
-`upload`; it ends at a slash, so that `c/a` does not mean `c/ab`.
+`upload`; it ends at a slash, so that `c/a` does not mean `c/ab`. Its own marker, an object `a`, becomes that of `b`.
 """
 
 from contextlib import suppress
@@ -30,7 +30,9 @@ class Rename:
     is_recursive: bool
 
     def of(self, key: str) -> str:
-        """The name that the object `key` gets."""
+        """The name that the object `key` gets, or the marker of `old` as a directory."""
+        if self.is_recursive and key + "/" == self.old:
+            return self.new.removesuffix("/")
         return self.new + key.removeprefix(self.old)
 
 

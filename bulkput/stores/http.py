@@ -23,6 +23,9 @@ from bulkput.transport.base import Answer, Transport, TransportError, length_of
 
 _ODD_PART = re.compile(r"(?:^|/)\.{0,2}(?:/|\Z)")
 _STORED = (200, 201, 204)
+_COLLECTION = re.compile(rb"<(?:[\w.-]+:)?collection[\s/>]")
+_KNOWS_NO_WEBDAV = (400, 404, 405, 410, 501)
+"""Answers of those to a PROPFIND."""
 _NO_LIMIT = 2**63
 _KEPT = ("Content-Disposition", "Content-Language", "Expires")
 """Of an answer, what describes the object and `ObjectHeaders` has no name for."""
@@ -69,10 +72,27 @@ class HttpStore:
         raise Unsupported("list", self._base_url + prefix, "plain HTTP has no listing; use swift:// where you need one")
 
     async def delete(self, keys: Iterable[str]) -> None:
+        """Raises StoreError for a directory too: to a WebDAV server its DELETE means all that is below it."""
         for key in keys:
-            answer = await self._request("DELETE", key, {}, None)
-            if answer.status not in (*_STORED, 202, 404):
+            await self._refuse_directory(key)
+            # Depth: should it have become one meanwhile; most servers refuse that then (RFC 4918, 9.6.1).
+            answer = await self._request("DELETE", key, {"Depth": "0"}, None)
+            if answer.status == 202:
+                raise StoreError("delete", key, "the server will perhaps remove it later", status=202)
+            if answer.status not in (*_STORED, 404):
                 raise error_from_response("delete", key, answer)
+
+    async def _refuse_directory(self, key: str) -> None:
+        """By PROPFIND (RFC 4918, 9.1), which only WebDAV servers know."""
+        answer = await self._request("PROPFIND", key, {"Depth": "0", "Content-Length": "0"}, None)
+        if answer.status in _KNOWS_NO_WEBDAV:
+            return
+        if answer.status == 403:
+            raise StoreError("delete", key, "the server does not let us see whether it is a directory", status=403)
+        if answer.status != 207:
+            raise error_from_response("delete", key, answer)
+        if _COLLECTION.search(answer.body) or b"resourcetype" not in answer.body:
+            raise StoreError("delete", key, "it is a directory, or may be one: all below it would be removed")
 
     async def stat(self, key: str) -> RemoteObject | None:
         described = await self.describe(key)
@@ -94,6 +114,9 @@ class HttpStore:
                 if answer.status != 200:
                     whole = Answer(answer.status, answer.reason, answer.headers, b"")
                     raise error_from_response("get", key, without_secrets(whole, self._auth))
+                is_chunked = "chunked" in answer.headers.get("Transfer-Encoding", "").lower()
+                if not is_chunked and "Content-Length" not in answer.headers:
+                    raise Unsupported("get", key, "without its length nobody can tell whether all of it has come")
                 async for chunk in answer.chunks:
                     yield chunk
         except TransportError as error:
@@ -122,7 +145,7 @@ def _refuse_odd(operation: str, key: str) -> None:
 
 
 def _verb(method: str) -> str:
-    return {"HEAD": "stat"}.get(method, method.lower())
+    return {"HEAD": "stat", "PROPFIND": "delete"}.get(method, method.lower())
 
 
 def open_store(destination: Destination, context: StoreContext) -> HttpStore:
@@ -165,15 +188,23 @@ def _netrc(environ: Mapping[str, str]) -> dict[str, tuple[str, str]]:
 
 
 def _row(key: str, headers: Mapping[str, str]) -> RemoteObject:
-    length, modified = headers.get("Content-Length"), headers.get("Last-Modified")
+    length = headers.get("Content-Length", "")
     return RemoteObject(
         name=key,
-        bytes=int(length) if length is not None else None,
+        bytes=int(length) if length.isascii() and length.isdigit() else None,
         hash=None,
         content_type=headers.get("Content-Type"),
-        last_modified=parsedate_to_datetime(modified).isoformat() if modified else None,
+        last_modified=_moment(headers.get("Last-Modified")),
         encoding=headers.get("Content-Encoding"),
     )
+
+
+def _moment(text: str | None) -> str | None:
+    """ISO 8601 of a date; None of what is none."""
+    try:
+        return parsedate_to_datetime(text).isoformat() if text else None
+    except (ValueError, OverflowError):
+        return None
 
 
 def _kept(headers: Mapping[str, str]) -> ObjectHeaders:

@@ -169,6 +169,10 @@ def test_segments_are_not_moved_away_from_their_manifest(bulkput: Bulkput, conta
         assert answered.status == 201
     refused = bulkput(*move)
     assert (refused.exit_code, "nothing was moved" in refused.err) == (2, True)
+    judge.delete(container, "a/dynamic")
+    put(judge, f"{container}/a/link", b"", {"X-Symlink-Target": f"{container}/{quote('a/ü #?%.txt')}"})
+    refused = bulkput(*move)
+    assert (refused.exit_code, "is a link to what lies below" in refused.err) == (2, True)
     assert not any(name.startswith("z") for name in judge.names(container))
 
 

@@ -443,3 +443,14 @@ async def test_a_few_files_do_not_list_the_world(devserver: DevServer, tmp_path:
         is_first = mode == "identical"
         assert (done.uploaded, done.skipped) == ((1, 5) if is_first else (0, 6))
         assert done.requests == {"GET": 2, "HEAD": 5} | ({"PUT": 1} if is_first else {})
+
+
+def test_a_directory_is_moved_with_its_marker(environ: Mapping[str, str], url: str, tree: Path) -> None:
+    """mv -r of a directory, and of one that is only a marker: nothing is left behind"""
+    assert upload(tree, url, environ, UploadOptions(dir_markers=True)).uploaded == 10
+    for name in ("a", "none"):
+        ran = bulkput("mv", "-r", f"{url}/{name}", f"{url}/moved-{name}", environ=environ)
+        assert ran.exit_code == 0, ran.err
+    ran = bulkput("ls", url, environ=environ)
+    assert ran.out.split() == ["p/a-b", "p/a0", "p/empty", "p/moved-a/", "p/moved-none/", "p/one.txt", "p/z"]
+    assert {"moved-a", "moved-a/b", "moved-none"} < set(names(url, environ))

@@ -8,7 +8,7 @@ import pytest
 from bulkput.engine.changes import Change, ChangeTally, Done
 from bulkput.engine.remove import Remover
 from bulkput.engine.stop import Stop
-from bulkput.errors import Denied, Unavailable, Unsupported
+from bulkput.errors import BulkputError, Denied, StoreError, Unavailable, Unsupported
 from bulkput.model import Limits, RemoteObject
 from bulkput.options import StopRules
 from bulkput.policy.retry import GiveUp
@@ -20,6 +20,7 @@ class ScriptedStore:
     def __init__(self, *, refused: Iterable[str] = (), knows_bulk: bool = True) -> None:
         self.refused = frozenset(refused)
         self.knows_bulk = knows_bulk
+        self.bulk_failure: BulkputError | None = None
         self.failures: dict[str, Exception] = {}
         self.bulks: list[tuple[str, ...]] = []
         self.singles: list[str] = []
@@ -32,6 +33,8 @@ class ScriptedStore:
         self.bulks.append(keys)
         if not self.knows_bulk:
             raise Unsupported("delete", keys[0], "no")
+        if self.bulk_failure is not None:
+            raise self.bulk_failure
         return tuple(key for key in keys if key in self.refused)
 
     async def delete(self, keys: Iterable[str]) -> None:
@@ -105,3 +108,37 @@ async def test_a_denial_ends_it(workers: int) -> None:
     await made.prepare()
     await made.remove(rows(40))
     assert tally.stop.is_pulled and tally.failed == len(store.singles) <= workers
+
+
+async def test_a_bulk_delete_that_is_refused_as_a_whole_is_done_one_by_one() -> None:
+    """POST answered 204, say: what that is nobody knows."""
+    store = ScriptedStore()
+    store.bulk_failure = StoreError("delete", "000", "No Content", status=204)
+    made, tally, _ = remover(store)
+    await made.prepare()
+    await made.remove(rows(10))
+    assert (tally.done, tally.failed, len(store.singles)) == (10, 0, 10)
+
+
+async def test_a_bulk_delete_that_is_denied_fails_one_and_leaves_the_rest_of_a_move() -> None:
+    """Copied and not removed is what they are."""
+    store = ScriptedStore()
+    store.bulk_failure = Denied("delete", "another", "no", status=401)
+    told: list[Change] = []
+    tally = ChangeTally(told.append, Stop(), GiveUp(StopRules()))
+    made = Remover(store, tally, moved_to=lambda row: "to/" + row.name)  # type: ignore[arg-type]
+    await made.prepare()
+    await made.remove(rows(10))
+    assert (tally.failed, tally.kept, store.singles) == (1, 9, [])
+    assert str(told[0].error) == "delete 000: 401 no; it is copied, and not removed"
+
+
+async def test_a_bulk_delete_that_fails_for_good_names_each_object() -> None:
+    """Each by its own name, not by that of the first."""
+    store = ScriptedStore()
+    store.bulk_failure = Unavailable("delete", "000", "busy", status=503)
+    made, tally, told = remover(store)
+    await made.prepare()
+    await made.remove(rows(3))
+    assert (tally.failed, store.singles) == (3, [])
+    assert [str(change.error) for change in told] == [f"delete {n:03}: 503 busy" for n in range(3)]

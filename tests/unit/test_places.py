@@ -109,3 +109,9 @@ def test_two_places_have_two_spellings(one: str, other: str) -> None:
 def test_a_host_is_the_same_in_unicode() -> None:
     """As DNS has it."""
     assert spelled("http://b\u00fccher.example/x") == spelled("http://xn--bcher-kva.example/x")
+
+
+def test_a_directorys_marker_becomes_that_of_the_new_one() -> None:
+    """It lies beside what is below the directory, and has no slash."""
+    rename = rename_of("p/a", "q/b", is_recursive=True, is_same_container=False)
+    assert (rename.of("p/a"), rename.of("p/a/x")) == ("q/b", "q/b/x")

@@ -15,9 +15,10 @@ HEADERS = {"Content-Type": "text/plain", "Accept": "application/json"}
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a bulk-delete says: how many it has removed or not found, and the names that it could not remove."""
+    """What a bulk-delete says: how many it has removed and not found, and the names that it could not remove."""
 
-    gone: int
+    removed: int
+    not_found: int
     failed: frozenset[str]
     is_refused: bool = False
     """The token is not accepted, or not any more: the request itself is answered 200 all the same."""
@@ -26,9 +27,9 @@ class Outcome:
         """Of those that it was asked to remove, what may still be there: all, unless it accounts for every one.
 
         Swift gives up after so many failures (`max_failed_deletes`), or when something breaks: then it has not looked
-        at the rest, and does not say which that is.
+        at the rest, and does not say which that is. What it has not found may stand under a name that it misread.
         """
-        if self.gone + len(self.failed) != len(keys) or not self.failed <= set(keys):
+        if self.not_found or self.removed + len(self.failed) != len(keys) or not self.failed <= set(keys):
             return keys
         return tuple(key for key in keys if key in self.failed)
 
@@ -46,8 +47,11 @@ def outcome(container: str, body: bytes) -> Outcome | None:
         failed = frozenset(_key(container, path) for path, _ in said["Errors"])
         statuses = (said.get("Response Status"), *(status for _, status in said["Errors"]))
         is_refused = any(str(status).startswith("401") for status in statuses)
-        return Outcome(int(said["Number Deleted"]) + int(said["Number Not Found"]), failed, is_refused)
-    except (ValueError, TypeError, KeyError, AttributeError):
+        counts = said["Number Deleted"], said["Number Not Found"]
+        if any(type(count) is not int or count < 0 for count in counts):
+            return None
+        return Outcome(*counts, failed, is_refused)
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
 
 

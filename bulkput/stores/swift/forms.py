@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Literal
+from urllib.parse import unquote
 
 from bulkput.model import Fields, ObjectHeaders, Prefix, RemoteObject, Segment
 from bulkput.policy.headers import overlaid
@@ -44,25 +45,49 @@ def positive(value: object, otherwise: int) -> int:
     return value if isinstance(value, int) and value > 0 else otherwise
 
 
-def listed(row: Mapping[str, Any]) -> RemoteObject | Prefix:
+def page(rows: object) -> list[RemoteObject | Prefix]:
+    """Of a listing. Raises ValueError, TypeError, KeyError for what is none."""
+    if not isinstance(rows, list):
+        raise TypeError("no list")
+    return [_listed(row) for row in rows]
+
+
+def _listed(row: Mapping[str, Any]) -> RemoteObject | Prefix:
     if "subdir" in row:
-        return Prefix(row["subdir"])
+        return Prefix(_name(row["subdir"]))
+    size, texts = row["bytes"], (row.get("hash"), row.get("content_type"), row.get("last_modified"))
+    if not isinstance(size, int) or size < 0 or not all(text is None or isinstance(text, str) for text in texts):
+        raise TypeError("no row")
+    link = row.get("symlink_path")  # /v1/ACCOUNT/CONTAINER/OBJECT, quoted
     return RemoteObject(
-        row["name"],
-        row["bytes"],
-        row.get("hash"),
-        row.get("content_type"),
-        row.get("last_modified"),
+        _name(row["name"]),
+        size,
+        *texts,
         "static" if "slo_etag" in row else None,
+        link=unquote(link.split("/", 3)[-1]) if link is not None else None,
     )
+
+
+def _name(value: Any) -> str:
+    """Raises TypeError, ValueError: no name is empty, and all are UTF-8."""
+    if not isinstance(value, str) or not value:
+        raise TypeError("no name")
+    value.encode()
+    return value
+
+
+def length(headers: Mapping[str, str]) -> int | None:
+    """Content-Length, where that is a number."""
+    text = headers.get("Content-Length", "")
+    return int(text) if text.isascii() and text.isdigit() else None
 
 
 def described(key: str, headers: Mapping[str, str]) -> RemoteObject:
     """The answer to a HEAD. For a large object Content-Length is the whole's, and its ETag is no MD5 of bytes."""
-    etag, length = headers.get("ETag"), headers.get("Content-Length")
+    etag = headers.get("ETag")
     return RemoteObject(
         name=key,
-        bytes=int(length) if length is not None else None,
+        bytes=length(headers),
         hash=etag.strip('"') if etag else None,
         content_type=headers.get("Content-Type"),
         last_modified=_stored(headers),

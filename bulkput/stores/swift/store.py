@@ -21,7 +21,7 @@ from bulkput.stores.secrets import without_secrets
 from bulkput.stores.status import error_from_response, error_from_transport
 from bulkput.stores.swift import bulk
 from bulkput.stores.swift.auth import Account, Token, login_from
-from bulkput.stores.swift.forms import described, kept, large, listed, positive, render, section, segment
+from bulkput.stores.swift.forms import described, kept, large, page, positive, render, section, segment
 from bulkput.transport.base import MAX_ANSWER, Answer, Incoming, Transport, TransportError
 
 Page = Sequence[RemoteObject | Prefix]
@@ -139,19 +139,24 @@ class SwiftStore:
     async def list(
         self, prefix: str, *, delimiter: str | None = None, start_after: str | None = None
     ) -> AsyncGenerator[RemoteObject | Prefix, None]:
-        """One GET per 10 000 names. A short page need not be the last (some clones end early), an empty one is."""
+        """One GET per 10 000 names. A short page need not be the last (some clones end early), an empty one is.
+
+        Raises StoreError where a page does not begin behind the last: who ignores `marker` would never end.
+        """
         query = {"format": "json", "limit": str(_PAGE), "prefix": prefix}
         if delimiter is not None:
             query["delimiter"] = delimiter
         while True:
             if start_after is not None:
                 query["marker"] = start_after
-            page = await self._page(prefix, query)
-            if not page:
+            items = await self._page(prefix, query)
+            if not items:
                 return
-            for item in page:
+            if delimiter is None and start_after is not None and items[0].name <= start_after:
+                raise StoreError("list", prefix, "a page of the listing repeats what the one before it had")
+            for item in items:
                 yield item
-            start_after = page[-1].name
+            start_after = items[-1].name
 
     async def delete(self, keys: Iterable[str]) -> None:
         for key in keys:
@@ -179,8 +184,10 @@ class SwiftStore:
         return said.left_of(keys)
 
     def _refuses_to_delete(self, answer: Answer) -> bool:
-        said = bulk.outcome(self._container, answer.body) if answer.status == 200 else None
-        return said.is_refused if said is not None else _is_refused(answer)
+        if answer.status != 200 or b"401" not in answer.body:
+            return _is_refused(answer)
+        said = bulk.outcome(self._container, answer.body)
+        return said is not None and said.is_refused
 
     async def copy(self, source: str, container: str, key: str, headers: ObjectHeaders, size: int) -> Stored:
         """By COPY with a Destination (Swift API, "Copy object"), and where that is refused as a method by PUT with
@@ -275,7 +282,7 @@ class SwiftStore:
         try:
             if large(answer.headers) == "static":
                 return tuple(map(segment, json.loads(answer.body)))
-        except (ValueError, TypeError, KeyError):
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             pass
         raise StoreError("manifest", key, "the answer is not the manifest of a large object", status=answer.status)
 
@@ -300,8 +307,8 @@ class SwiftStore:
         if answer.status != 200:
             raise error_from_response("list", prefix or self._container, answer)
         try:
-            return [listed(row) for row in json.loads(answer.body)]
-        except (ValueError, TypeError, KeyError):
+            return page(json.loads(answer.body))
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             raise StoreError("list", prefix, "the answer is not a JSON listing", status=answer.status) from None
 
     async def _info(self) -> Mapping[str, Any]:
@@ -310,7 +317,7 @@ class SwiftStore:
         try:
             answer = await self._transport.request("GET", f"{host.scheme}://{host.netloc}/info", {})
             found = json.loads(answer.body) if answer.status == 200 else {}
-        except (TransportError, ValueError):
+        except (TransportError, ValueError, RecursionError):
             return {}
         return found if isinstance(found, dict) else {}
 

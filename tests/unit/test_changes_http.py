@@ -1,0 +1,185 @@
+"""What `cp`, `mv` and `rm` do with HTTP servers that cannot be relied on: in doubt the source is still there."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from bulkput.engine.changes import Changes
+from bulkput.engine.copy import copy
+from bulkput.engine.remove import remove
+from bulkput.options import RetryOptions
+
+_SECOND = RetryOptions(retries=1)
+
+
+@dataclass(slots=True)
+class Web:
+    """A server's files by path, those below /alias/ once more; and how it misbehaves."""
+
+    files: dict[str, bytes] = field(default_factory=dict)
+    url: str = ""
+    asked: list[str] = field(default_factory=list)
+    """Methods."""
+    tells_length: bool = True
+    damages: bool = False
+    writes_when_read: bytes | None = None
+    changes_when_written: bool = False
+    dates: Iterator[str] = field(default_factory=lambda: iter(["Mon, 23 Nov 2026 00:57:00 GMT"] * 99))
+    propfind: tuple[int, bytes] = (501, b"")
+    delete_status: int = 204
+
+
+@pytest.fixture
+def web() -> Iterator[Web]:
+    made = Web()
+
+    class Handler(_Handler):
+        web = made
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    made.url = f"http://127.0.0.1:{server.server_address[1]}"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield made
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    wbufsize = -1
+    web: Web
+
+    def answer(self) -> None:
+        web, path = self.web, self.path.removeprefix("/alias")
+        web.asked.append(self.command)
+        length = int(self.headers.get("Content-Length", 0))
+        is_chunked = "Transfer-Encoding" in self.headers
+        sent = self.rfile.read(-1 if is_chunked else length)
+        if is_chunked or len(sent) != length:  # broken off, as all chunked ones are here
+            self.close_connection = True
+            return
+        if self.command == "PROPFIND":
+            self.say(*web.propfind)
+        elif self.command == "PUT":
+            web.files[path] = bytes(len(sent)) if web.damages else sent
+            if web.changes_when_written:
+                web.dates = iter(["Mon, 23 Nov 2026 00:58:00 GMT"] * 99)
+            self.say(201)
+        elif path not in web.files:
+            self.say(404)
+        elif self.command == "DELETE":
+            del web.files[path]
+            self.say(web.delete_status)
+        else:
+            if self.command == "GET" and web.writes_when_read is not None:
+                web.files[path] = web.writes_when_read
+            self.say(200, web.files[path], tells_length=web.tells_length)
+
+    def say(self, status: int, body: bytes = b"", *, tells_length: bool = True) -> None:
+        self.send_response_only(status)
+        self.send_header("Last-Modified", next(self.web.dates))
+        if tells_length:
+            self.send_header("Content-Length", str(len(body)))
+        elif self.command == "GET":
+            self.close_connection = True
+            body = body[:-1]  # and nobody can tell
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    do_GET = do_HEAD = do_PUT = do_DELETE = do_PROPFIND = answer  # noqa: N815 - as the library has it
+
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
+
+
+async def run(verb: str, *urls: str) -> Changes:
+    if verb == "rm":
+        return await remove(*urls, retry=_SECOND, environ={})
+    return await copy(*urls, is_move=verb == "mv", retry=_SECOND, environ={})
+
+
+def why(changes: Changes) -> str:
+    """It has failed, and that is all that it did."""
+    assert (changes.exit_code, changes.done, changes.failed) == (1, 0, 1)
+    return str(changes.failures[0].error)
+
+
+@pytest.mark.parametrize("verb", ["mv", "cp"])
+async def test_what_ends_with_its_connection_is_not_copied(web: Web, verb: str) -> None:
+    """Neither HEAD nor GET tell its length: half of it would look like all of it."""
+    web.files, web.tells_length = {"/x": b"hello"}, False
+    assert "length" in why(await run(verb, f"{web.url}/x", f"{web.url}/y"))
+    assert web.files == {"/x": b"hello"}
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [(207, b"<D:resourcetype><D:collection/></D:resourcetype>"), (207, b"<multistatus/>"), (403, b""), (301, b"")],
+)
+async def test_what_may_be_a_webdav_directory_is_not_removed(web: Web, status: int, kind: bytes) -> None:
+    """To remove it would be to remove all that is below it."""
+    web.files, web.propfind = {"/d": b""}, (status, kind)
+    assert "delete d: " in why(await run("rm", f"{web.url}/d"))
+    assert "DELETE" not in web.asked
+
+
+@pytest.mark.parametrize(("status", "kind"), [(207, b'<resourcetype xmlns="DAV:"/>'), (405, b""), (404, b"")])
+async def test_a_file_is_removed_whatever_the_server_knows_of_webdav(web: Web, status: int, kind: bytes) -> None:
+    """Also where its date is none."""
+    web.files, web.propfind, web.dates = {"/x": b"1"}, (status, kind), iter(["never"] * 9)
+    assert (await run("rm", f"{web.url}/x")).exit_code == 0
+    assert not web.files
+
+
+async def test_what_will_perhaps_be_removed_is_not_removed(web: Web) -> None:
+    """DELETE answered by 202."""
+    web.files, web.delete_status = {"/x": b"1"}, 202
+    assert "later" in why(await run("rm", f"{web.url}/x"))
+
+
+async def test_nothing_is_moved_onto_what_may_be_itself(web: Web) -> None:
+    """By another address, though each HEAD tells another date."""
+    web.files, web.dates = {"/x": b"hello"}, iter([f"Mon, 23 Nov 2026 00:57:{n} GMT" for n in range(10, 40)])
+    assert "itself under another address" in why(await run("mv", f"{web.url}/x", f"{web.url}/alias/x"))
+    assert web.files == {"/x": b"hello"} and not {"PUT", "DELETE"} & set(web.asked)
+
+
+async def test_what_is_there_already_of_another_size_is_replaced(web: Web) -> None:
+    """A move by way of this machine."""
+    web.files = {"/x": b"hello", "/y": b"other"[:4]}
+    assert (await run("mv", f"{web.url}/x", f"{web.url}/y")).exit_code == 0
+    assert web.files == {"/y": b"hello"}
+
+
+async def test_a_copy_that_does_not_read_back_is_no_reason_to_remove_its_source(web: Web) -> None:
+    """As long as what was sent, but damaged."""
+    web.files, web.damages = {"/x": b"precious"}, True
+    why(await run("mv", f"{web.url}/x", f"{web.url}/y"))
+    assert web.files["/x"] == b"precious"
+
+
+async def test_a_source_that_changes_meanwhile_is_not_removed(web: Web) -> None:
+    """It may be what was written just now, seen through a cache that did not know it before."""
+    web.files, web.changes_when_written = {"/x": b"hello"}, True
+    assert "meanwhile" in why(await run("mv", f"{web.url}/x", f"{web.url}/y"))
+    assert web.files == {"/x": b"hello", "/y": b"hello"}
+
+
+@pytest.mark.parametrize("now", [b"hello, world", b"hell"])
+async def test_a_source_of_another_length_than_it_said_is_not_read_again(web: Web, now: bytes) -> None:
+    """It was written to meanwhile."""
+    web.files, web.writes_when_read = {"/x": b"hello"}, now
+    assert "another length" in why(await run("cp", f"{web.url}/x", f"{web.url}/y"))
+    assert web.asked.count("GET") == 1 and "/y" not in web.files
