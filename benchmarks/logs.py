@@ -129,8 +129,8 @@ def _parsed(log: Path) -> None:
 def _grouped(log: Path) -> None:
     parser, groups = Parser(), Groups()
     for block in file_blocks(log):
-        for columns in parser(block):
-            groups.add(columns)
+        for lines in parser(block):
+            groups.add(lines)
     groups.all()
 
 

@@ -7,11 +7,11 @@
     groups = Groups(by=("container", "object"))
     parser = Parser()
     for block in file_blocks("access.log.gz"):  # whole lines, plain or gzip
-        for columns in parser(block):
-            groups.add(columns)
+        for lines in parser(block):
+            groups.add(lines)
     for group in groups.all():
         print(group.key, group.count, group.bytes, sorted(group.seen["ip"] or ()))
 
-`parse.parse_line` makes a Record of one line, `Columns.records()` those of a block; `paths.split_path` says which
+`parse.parse_line` makes a Record of one line, a parser those of a block; `paths.split_path` says which
 object of which container a request asked for; `read.fold` takes in many logs at once.
 """

@@ -1,6 +1,7 @@
 """What lines can be grouped by, and what is noted of each group."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Set
+from dataclasses import dataclass
 
 from bulkput.errors import UsageError, printable
 
@@ -8,6 +9,21 @@ KEYS = ("object", "container", "date", "hour", "user-agent", "status", "referrer
 """All keys; `hour` is the hour of the day, so `date,hour` are the hours of a time line."""
 NOTED = ("user-agent", "status", "referrer", "ip", "date", "container", "object")
 """The fields of which a group has the distinct values, in the order in which they are shown."""
+TOLD = ("method", "container", "object")
+"""By a request."""
+
+Key = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """What is known of the lines with the same `key`."""
+
+    key: Key
+    count: int
+    bytes: int
+    seen: Mapping[str, Set[str] | None]
+    """The distinct values of each field of `NOTED`, so far; None: more than the limit."""
 
 
 def parse_keys(texts: Iterable[str]) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from urllib.parse import unquote_to_bytes
 NOTHING = "-"
 """What a log writes where there is nothing."""
 _API = re.compile(r"/v1(?:\.0)?/[^/]+(?:/(.*))?", re.S)
-_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/]*", re.I)
+_ORIGIN = re.compile(r"\A[a-z][a-z0-9+.-]*://[^/]*", re.I)
 _EDGE = re.compile(r"[^/]+\.(?:rackcdn|rackspacecloud)\.com", re.I)
 _BY_DIRECTORY = re.compile(r"(?:^|/)([^/]+)/\d{4}/\d\d/\d\d/\d\d/[^/]+$")
 _BY_NAME = re.compile(r"(?:^|/)([^/]+)\.\d{10}-[^/]*$")

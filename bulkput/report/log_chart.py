@@ -5,8 +5,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence, Set
 
 from bulkput.errors import printable
-from bulkput.logs.groups import Group, Key
-from bulkput.logs.keys import NOTED
+from bulkput.logs.keys import NOTED, Group, Key
 from bulkput.report.charts import PALETTE, BarChart, Bars, Figure, Measure, MultiBarChart, Series, number_text
 from bulkput.report.lines import count_text, size_text
 from bulkput.report.log_text import HEADINGS, key_text

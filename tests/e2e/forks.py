@@ -77,7 +77,8 @@ def serve(descriptor: int) -> None:
     """What runs in the process. Returns when the other end is closed, and in a fork when its command is done."""
     for module in pkgutil.walk_packages(import_module("bulkput").__path__, "bulkput."):
         if not module.name.endswith("__main__"):
-            import_module(module.name)
+            with suppress(ModuleNotFoundError):  # numpy, an extra
+                import_module(module.name)
     for name in _THIRD_PARTY:
         import_module(name)
     gc.freeze()  # or a fork looks at all of it when it ends, which takes as long as importing half of it

@@ -1,9 +1,15 @@
-"""Blocks of log lines: however they are cut and whatever is in them, the result is that of each line alone."""
+"""Blocks of log lines: whatever is in them, the result is that of each line alone."""
 
+from collections import Counter
+from collections.abc import Callable, Iterable, Set
+from typing import Any
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulkput.logs import parse
+from bulkput.logs.groups import Groups
+from bulkput.logs.keys import KEYS
 from bulkput.logs.parse import Parser, Record, parse_line
 from bulkput.logs.w3c import Fields
 
@@ -54,24 +60,85 @@ def alone(block: bytes, fields: Fields | None) -> list[Record | None]:
     return [parse_line(one) if fields is None else fields.record(one) for one in lines]
 
 
-def together(log: bytes) -> tuple[list[Record], int]:
-    """As a block, which is cut as long as it has two lines and is not regular."""
-    few, parse._FEW = parse._FEW, 1
-    try:
-        parser = Parser()
-        return [record for columns in parser(log) for record in columns.records()], parser.bad_lines
-    finally:
-        parse._FEW = few
+def together(log: bytes) -> tuple[Counter[Record], int]:
+    parser = Parser()
+    return Counter(record for lines in parser(log) for record in lines), parser.bad_lines
+
+
+def expected_of(block: bytes, fields: Fields | None) -> tuple[Counter[Record], int]:
+    records = alone(block, fields)
+    return Counter(record for record in records if record is not None), records.count(None)
 
 
 @given(blocks)
-def test_a_log_is_its_lines_however_deep_it_is_cut(block: bytes) -> None:
-    expected = alone(block, None)
-    assert together(block) == ([record for record in expected if record is not None], expected.count(None))
+def test_a_log_is_its_lines(block: bytes) -> None:
+    assert together(block) == expected_of(block, None)
 
 
 @given(w3c_blocks)
 def test_the_same_of_w3c_logs(block: bytes) -> None:
-    expected = alone(block, Fields(FIELDS))
     directive = f"#Fields: {' '.join(FIELDS)}\n".encode()
-    assert together(directive + block) == ([record for record in expected if record is not None], expected.count(None))
+    assert together(directive + block) == expected_of(block, Fields(FIELDS))
+
+
+# Texts around multiples of eight bytes that begin alike, and one wider than what numpy compares.
+texts = st.one_of(
+    odd,
+    st.tuples(st.sampled_from([0, 1, 7, 8, 9, 15, 16, 17, 31, 127, 128, 129, 511, 512, 513, 9000]), odd).map(
+        lambda made: b"x" * made[0] + made[1]
+    ),
+)
+text_lines = st.tuples(
+    st.sampled_from([b"10.0.0.1", b"10.0.0.10", b"2001:db8::" + b"1:" * 10, b"x" * 48, b"x" * 49, b"\xff", b"\0"]),
+    st.sampled_from([b"14/Feb/2010:04", b"15/Feb/2010:23", b"15/Feb/2010:2x", b"14/02/2010:04", b"99/Feb/2010:04"]),
+    st.one_of(texts, texts.map(lambda text: b"GET /a/" + text + b" HTTP/1.1")),
+    st.sampled_from([b"200", b"007", b"2x0"]),
+    st.sampled_from([b"-", b"0", b"12345678", b"123456789", b"1234567890123456", b"9" * 18, b"9" * 19, b"0" * 17]),
+    st.one_of(st.none(), st.tuples(texts, texts, st.sampled_from([b"", b" more", b' "more"', b"x"]))),
+).map(
+    lambda made: b'%b - - [%b:05:06 +0000] "%b" %b %b' % made[:5]
+    + (b"" if made[5] is None else b' "%b" "%b"%b' % made[5])
+    + b"\n"
+)  # fmt: skip
+text_logs = st.lists(text_lines, max_size=20).map(b"".join)
+
+
+@given(text_logs)
+def test_a_log_of_odd_values_is_its_lines(block: bytes) -> None:
+    assert together(block) == expected_of(block, None)
+
+
+Told = dict[tuple[str, ...], tuple[int, int, dict[str, Set[str] | None]]]
+
+
+def grouped(logs: list[bytes], read: Callable[[bytes], Iterable[Any]], by: list[str], distinct: int) -> Told:
+    """Every other log is one of a container that is known."""
+    groups = Groups(by, distinct)
+    for number, log in enumerate(logs):
+        for lines in read(log):
+            groups.add(lines, (None, "a")[number % 2])
+    return {group.key: (group.count, group.bytes, dict(group.seen)) for group in groups.all()}
+
+
+@pytest.mark.parametrize("multiplier", [0, 0x9E3779B97F4A7C15], ids=["collisions", "none"])
+@given(
+    logs=st.lists(text_logs, max_size=4),
+    by=st.lists(st.sampled_from(KEYS), min_size=1, max_size=3, unique=True),
+    distinct=st.integers(1, 4),
+    waiting=st.integers(1, 20),
+    kept=st.integers(0, 10),
+)
+def test_groups_are_those_of_single_lines(
+    multiplier: int, logs: list[bytes], by: list[str], distinct: int, waiting: int, kept: int
+) -> None:
+    """Whenever lines are taken in and values forgotten; with 0 all values have the same hash."""
+    pytest.importorskip("numpy")
+    from bulkput.logs import coded, kernel  # noqa: PLC0415 - numpy
+
+    expected = grouped(logs, lambda log: [[record for record in alone(log, None) if record]], by, distinct)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(kernel, "_MULTIPLIER", multiplier)
+        patch.setattr(coded, "_WAITING", waiting)
+        patch.setattr(coded, "_KEPT", kept)
+        told = grouped(logs, Parser(), by, distinct)
+    assert told == expected

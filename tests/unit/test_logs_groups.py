@@ -6,24 +6,23 @@ from pathlib import Path
 import pytest
 
 from bulkput.errors import SourceError, UsageError
-from bulkput.logs import groups as module
 from bulkput.logs import read as reading
-from bulkput.logs.columns import Columns, Record
 from bulkput.logs.groups import Groups
 from bulkput.logs.keys import KEYS, parse_keys
 from bulkput.logs.read import file_blocks
+from bulkput.logs.record import Record
 
 LINE = Record("10.0.0.1", "2010-02-14", "04", "GET", "/horror/raven", "200", 10, "-", "curl")
 
 
-def columns(count: int = 1, **changed: str | int) -> Columns:
-    return Columns.of([LINE._replace(**changed)] * count)
+def lines(count: int = 1, **changed: str | int) -> list[Record]:
+    return [LINE._replace(**changed)] * count
 
 
 def test_a_group_has_its_count_its_bytes_and_what_was_seen() -> None:
     groups = Groups(by=("object",))
-    groups.add(columns(2))
-    groups.add(columns(ip="10.0.0.2", path="/comics/raven", size=5))
+    groups.add(lines(2))
+    groups.add(lines(ip="10.0.0.2", path="/comics/raven", size=5))
     (group,) = groups.all()
     assert (group.key, group.count, group.bytes) == (("raven",), 3, 25)
     assert group.seen["ip"] == {"10.0.0.1", "10.0.0.2"}
@@ -40,28 +39,27 @@ def test_a_group_has_its_count_its_bytes_and_what_was_seen() -> None:
 )  # fmt: skip
 def test_every_key_groups(by: str, key: str) -> None:
     groups = Groups(by=(by, "status") if by != "status" else (by,))
-    groups.add(columns())
+    groups.add(lines())
     (group,) = groups.all()
     assert group.key[0] == key
 
 
-def test_distinct_values_are_exact_up_to_the_limit_and_then_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_WAITING", 2)
+def test_distinct_values_are_exact_up_to_the_limit_and_then_more() -> None:
     groups = Groups(by=("object",), distinct=3)
     for number in range(3):
-        groups.add(columns(ip=f"10.0.0.{number}"))
+        groups.add(lines(ip=f"10.0.0.{number}"))
     (group,) = groups.all()
     assert group.seen["ip"] == {"10.0.0.0", "10.0.0.1", "10.0.0.2"}
-    groups.add(columns(ip="10.0.0.4"))
-    groups.add(columns(ip="10.0.0.0"))
+    groups.add(lines(ip="10.0.0.4"))
+    groups.add(lines(ip="10.0.0.0"))
     (group,) = groups.all()
     assert group.seen["ip"] is None and group.count == 5
 
 
 def test_a_log_that_names_its_container_says_what_its_paths_are_in() -> None:
     groups = Groups(by=("container", "object"))
-    groups.add(columns(path="/poe/raven"), "horror")
-    groups.add(columns(path="/poe/raven"))
+    groups.add(lines(path="/poe/raven"), "horror")
+    groups.add(lines(path="/poe/raven"))
     assert [group.key for group in groups.all()] == [("horror", "poe/raven"), ("poe", "raven")]
 
 
