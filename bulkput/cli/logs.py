@@ -67,8 +67,8 @@ def logs(
     Plain or gzip; Apache's common and combined format, and the W3C's extended one with its #Fields line.
     Dates and hours are those of the log, the hour is that of the day. A directory is read with all that is below it.
 
-    Exit codes: 0, 1 a log could not be read to its end (what came before counts) or there was none, 2 usage, 3 the
-    store failed, 130 interrupted.
+    Exit codes: 0, 1 a log could not be read to its end (what came before counts), no line was understood or there was
+    no log, 2 usage, 3 the store failed, 130 interrupted.
     """
     from bulkput.cli.loop import run  # noqa: PLC0415 - asyncio
     from bulkput.logs.groups import Groups  # noqa: PLC0415
@@ -84,12 +84,15 @@ def logs(
         raise UsageError(str(error)) from None
     found = _sorted(groups.all(), sort)
     shown = found if top is None else found[:top]
+    about = _about(totals, len(found), len(shown))
+    if chart is not None:  # first: whoever reads the lines may leave
+        _draw(chart, found, groups.by, about, most=top, distinct=distinct)
     _print(shown, groups.by, distinct, "json" if as_json else "csv" if as_csv else "text")
     flush()
-    about = _about(totals, len(found), len(shown))
     click.echo(about, err=True)
-    if chart is not None:
-        _draw(chart, found, groups.by, about, most=top, distinct=distinct)
+    if totals.bad_lines and not totals.lines:
+        click.echo("bulkput: no line was understood: is this an access log? -v shows some", err=True)
+        return 1
     return 1 if totals.failed or reading.has_failed or not totals.logs else 0
 
 

@@ -4,6 +4,7 @@ import csv
 import gzip
 import io
 import json
+import os
 import re
 import subprocess
 from collections import defaultdict
@@ -190,3 +191,10 @@ async def test_the_logs_of_an_account_are_read_from_its_container(devserver: Dev
     url = "swift://.CDN_ACCESS_LOGS/horror/2010/02/14/04"
     ran = await asyncio.to_thread(bulkput, "logs", url, "--json", environ=environ)
     assert json.loads(ran.out)["count"] == 1
+
+
+def test_a_file_of_which_no_line_is_understood_is_no_log(tmp_path: Path) -> None:
+    """bulkput logs TARBALL: says so, exit 1"""
+    (tmp_path / "tar").write_bytes(os.urandom(10_000) + b"\n")
+    ran = bulkput("logs", tmp_path / "tar")
+    assert (ran.exit_code, "no line was understood" in ran.err) == (1, True)
