@@ -3,8 +3,8 @@
 Where numpy is installed, `kernel` cuts the regular lines of common and combined logs, all of a block at once; all other
 lines are read one by one by `parse_line` and `w3c`, to the same result.
 
-No library that knows these formats is quick enough: for a line on one core clfparser takes 31 us, apachelogs 97,
-lars 110, where `kernel` with all of `bulkput logs` around it takes 4 (2026-11, by hand, not part of `scripts/bench logs`).
+No library that knows these formats is quick enough: for a line on one core clfparser takes 31 us, apachelogs 97, lars
+110, where `kernel` with all of `bulkput logs` around it takes 4 (2026-11, by hand: not in `scripts/bench logs`).
 """
 
 import importlib.util
