@@ -292,7 +292,7 @@ class _Run:
                 yield row
             return
         if rename.old and rename.new:  # the directory's own marker lies beside what is below it
-            marker = await row_of(self._copier.old, rename.old[:-1])
+            marker = await row_of_itself(self._copier.old, rename.old[:-1])
             if marker is not None and is_marker(marker):
                 yield marker
         async with aclosing(listed(self._copier.old, rename.old, self._tally.stop)) as rows:
