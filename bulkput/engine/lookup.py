@@ -38,7 +38,7 @@ async def in_order(store: Store, prefix: str, start_after: str | None = None) ->
                 continue
             if not row.name.startswith(prefix):  # a cache that drops the query, say
                 raise StoreError("list", row.name, f"the store lists it, though it does not begin with {prefix}")
-            key = row.name.encode("utf-8", "surrogatepass")
+            key = _encoded(row.name)
             if key <= last:
                 raise StoreError("list", row.name, "the store lists in another order than that of the names")
             last = key
@@ -97,7 +97,9 @@ class Lookup:
             self._wanted = 1
         try:
             if self._rows is None:
-                self._rows = in_order(self._store, self._prefix, _before(key) if self._row is not None else None)
+                # Never behind the last row, or names between `_before(key)` and `key` would be read for ever.
+                start = max(_before(key), self._row.row.name, key=_encoded) if self._row is not None else None
+                self._rows = in_order(self._store, self._prefix, start)
             self._row = await anext(self._rows)
             self._read += 1
         except StopAsyncIteration:
@@ -117,6 +119,10 @@ class Lookup:
         rows, self._rows, self._read, self._wanted = self._rows, None, 0, 0
         if rows is not None:
             await rows.aclose()
+
+
+def _encoded(name: str) -> bytes:
+    return name.encode("utf-8", "surrogatepass")
 
 
 def _before(key: bytes) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator
 from typing import cast
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bulkput.engine.lookup import Lookup, Unlisted, in_order
@@ -31,6 +31,7 @@ class Listing:
                 yield RemoteObject(name, 1, None, None, None)
 
 
+@example({"b"}, {"a\U0010ffff", "a\U0010ffffa", "a\U0010ffffb", "b"}, 1, 0, 1, False)
 @given(st.sets(names), st.sets(names), st.integers(1, 5), st.integers(0, 3), st.integers(1, 3), st.booleans())
 async def test_a_lookup_equals_a_dictionary(
     wanted: set[str], there: set[str], page: int, few: int, many: int, may_leave: bool
@@ -48,8 +49,7 @@ async def test_a_lookup_equals_a_dictionary(
             assert found is None or found.name == name
     await lookup.aclose()
     assert may_leave or not left
-    # A page for each `few` names at least, and none twice but for the row at which one was left.
-    assert listing.read <= min(len(there), page * len(wanted)) + len(wanted)
+    assert listing.read <= len(there)  # nothing is read twice, however often it jumps
 
 
 @given(st.sets(st.text(st.sampled_from("ab/-0"), min_size=1, max_size=5)), st.data())
