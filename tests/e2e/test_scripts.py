@@ -63,7 +63,7 @@ def test_sigterm_reaches_the_command_and_leaves_nothing(place: Path) -> None:
 
 def test_servers_and_command_end_even_when_the_script_is_killed(place: Path) -> None:
     """SIGKILL leaves the script no time for anything: the kernel ends its children."""
-    with running(["sh", "-c", "echo ready; exec cat"]) as script:
+    with running(["sh", "-c", "echo ready; read -r line"]) as script:  # no other program while we look
         processes = processes_of(place)
         assert len(processes) > SERVERS
         handles = [os.pidfd_open(pid) for pid in processes]
