@@ -29,6 +29,7 @@ HOMES = {
     "aiohttp": {"transport", "devserver"},  # one HTTP client, one place to tune it; the server is aiohttp.web
     "yarl": {"transport"},
     "httptools": {"transport"},
+    "idna": {"transport"},
     "rich": {"report", "cli"},
     "matplotlib": {"report"},
     "numpy": {"logs"},  # an extra: what needs it is imported where it is known to be there

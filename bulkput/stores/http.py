@@ -156,6 +156,7 @@ def open_store(destination: Destination, context: StoreContext) -> HttpStore:
         raise UsageError("plain HTTP keeps no user metadata and no expiry: --meta and --expires-in need swift://")
     if context.encodes:
         raise UsageError("plain HTTP keeps no Content-Encoding: use --gzip-as suffix, or swift://")
+    context.transport.check(destination.root)
     authorization = _authorization(destination.root, context.environ)
     if authorization is not None:
         check_value(authorization, flag="the credentials for plain HTTP", is_secret=True)
@@ -182,7 +183,9 @@ def _netrc(environ: Mapping[str, str]) -> dict[str, tuple[str, str]]:
         hosts = netrc.netrc(path).hosts
     except FileNotFoundError:
         return {}
-    except (OSError, netrc.NetrcParseError) as error:
+    except netrc.NetrcParseError as error:  # whose text quotes what it stumbled over
+        raise UsageError(f"{path} cannot be understood near line {error.lineno}") from None
+    except OSError as error:
         raise UsageError(f"cannot read {path}: {error}") from None
     return {host: (user, password or "") for host, (user, _, password) in hosts.items()}
 

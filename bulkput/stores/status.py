@@ -3,6 +3,7 @@
 | status                       | error                         | why                                                  |
 |------------------------------|-------------------------------|------------------------------------------------------|
 | 401, 403, 497                | Denied                        | after the store has tried a new login; 497: banned   |
+| 407                          | Denied                        | a proxy on the way that nobody told us of            |
 | 404, 410                     | NotFound                      |                                                      |
 | 405, 501                     | Unsupported                   |                                                      |
 | 409, 412, 202 to a PUT       | Conflict                      | 202: Swift has a newer version of the object         |
@@ -40,6 +41,7 @@ _PLAIN: dict[int, type[StoreError]] = {
     403: Denied,
     404: NotFound,
     405: Unsupported,
+    407: Denied,
     408: Unavailable,
     409: Conflict,
     410: NotFound,

@@ -54,7 +54,7 @@ class WireCount:
 class TransportError(Exception):
     """No complete answer came. The store turns it into the error of its operation.
 
-    `is_permanent`: trying again cannot help (a certificate that is not trusted).
+    `is_permanent`: trying again cannot help (a certificate that is not trusted, a proxy that denies).
     """
 
     def __init__(self, detail: str, *, is_permanent: bool = False) -> None:
@@ -98,6 +98,12 @@ class Transport(Protocol):
         there is a connection, `timeout_s` for each piece.
 
         Raises TransportError.
+        """
+
+    def check(self, url: str) -> None:
+        """Whether requests to `url` can be made at all, as far as that is known without one.
+
+        Raises UsageError: its host is no host name, or its proxy is not spoken to.
         """
 
     async def aclose(self) -> None: ...

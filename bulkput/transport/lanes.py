@@ -1,5 +1,6 @@
 """Which transport a request takes."""
 
+import os
 from collections.abc import Coroutine, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Any
@@ -7,13 +8,20 @@ from typing import Any
 from bulkput.model import Body
 from bulkput.options import WireOptions
 from bulkput.transport.base import MAX_ANSWER, Answer, Incoming, Transport, WireCount
+from bulkput.transport.hosts import ascii_url
 from bulkput.transport.proxies import Proxies
 from bulkput.transport.wire import WireTransport
 
 
 def open_transport(options: WireOptions, *, user_agent: str) -> Transport:
-    """The transport of a run, by `options.transport`. Raises UsageError when `options.ca_file` cannot be read."""
-    return Lanes(options, user_agent=user_agent) if options.transport == "wire" else _aiohttp(options, user_agent)
+    """The transport of a run, by `options.transport`.
+
+    Raises UsageError when `options.ca_file` cannot be read, or a variable is not the URL of a proxy.
+    """
+    proxies = Proxies(os.environ)
+    if options.transport == "wire":
+        return Lanes(options, user_agent=user_agent, proxies=proxies)
+    return _aiohttp(options, user_agent, proxies)
 
 
 class Lanes:
@@ -23,11 +31,11 @@ class Lanes:
     second of start-up.
     """
 
-    def __init__(self, options: WireOptions, *, user_agent: str) -> None:
+    def __init__(self, options: WireOptions, *, user_agent: str, proxies: Proxies) -> None:
         self.count = WireCount()
         self._options = options
         self._user_agent = user_agent
-        self._proxies = Proxies()
+        self._proxies = proxies
         self._wire = WireTransport(options, user_agent=user_agent, count=self.count)
         self._other: Transport | None = None
 
@@ -43,12 +51,15 @@ class Lanes:
     ) -> Coroutine[Any, Any, Answer]:
         if method == "PUT" and body is not None and self._proxies.of(url) is None:
             return self._wire.request(method, url, headers, body, max_answer=max_answer, moves=moves)
-        self._other = self._other or _aiohttp(self._options, self._user_agent, self.count)
+        self._other = self._other or _aiohttp(self._options, self._user_agent, self._proxies, self.count)
         return self._other.request(method, url, headers, body, max_answer=max_answer, moves=moves)
 
     def incoming(self, url: str, headers: Mapping[str, str]) -> AbstractAsyncContextManager[Incoming]:
-        self._other = self._other or _aiohttp(self._options, self._user_agent, self.count)
+        self._other = self._other or _aiohttp(self._options, self._user_agent, self._proxies, self.count)
         return self._other.incoming(url, headers)
+
+    def check(self, url: str) -> None:
+        self._proxies.of(ascii_url(url))
 
     async def aclose(self) -> None:
         await self._wire.aclose()
@@ -56,7 +67,7 @@ class Lanes:
             await self._other.aclose()
 
 
-def _aiohttp(options: WireOptions, user_agent: str, count: WireCount | None = None) -> Transport:
+def _aiohttp(options: WireOptions, user_agent: str, proxies: Proxies, count: WireCount | None = None) -> Transport:
     from bulkput.transport.session import SessionTransport  # noqa: PLC0415 - heavy
 
-    return SessionTransport(options, user_agent=user_agent, count=count)
+    return SessionTransport(options, user_agent=user_agent, proxies=proxies, count=count)

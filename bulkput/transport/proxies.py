@@ -1,37 +1,189 @@
-"""The proxies that the environment names: HTTPS_PROXY, HTTP_PROXY, NO_PROXY."""
+"""The proxies that the environment names: HTTP_PROXY, HTTPS_PROXY, ALL_PROXY, NO_PROXY.
 
-import os
+They are read once, at the start. Each may be written in small letters too, which then counts more. In a CGI script
+HTTP_PROXY is a header of the request (https://httpoxy.org) and means nothing. ALL_PROXY is for what has no variable of
+its own. So do curl and requests; curl alone ignores HTTP_PROXY in capitals always.
+"""
+
+import base64
+import re
 import sys
-from urllib.parse import urlsplit
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from ipaddress import IPv6Address, ip_address, ip_network
+from urllib.parse import unquote, urlsplit
 
 from bulkput.errors import UsageError
+from bulkput.transport.hosts import a_label
 
 _ASKS_SYSTEM = sys.platform in ("darwin", "win32")
-"""There the system's settings count besides the environment."""
+"""There the system's settings count where the environment names no proxy."""
+_URL = re.compile(
+    r"(?:(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://)?"
+    r"(?:(?P<login>[^/?#]*)@)?"
+    r"(?:\[(?P<ipv6>[0-9A-Fa-f:.]+)\]|(?P<host>[^/?#@\[\]:\s\\]+))"
+    r"(?::(?P<port>[0-9]{1,5})?)?/?"
+)
+_WITH_PORT = re.compile(r"(?P<entry>\[[^\]]*\]|[^:]*):(?P<port>[0-9]{1,5})")
+"""Not an IPv6 address, which has more colons."""
+_PORTS = {"http": 80, "https": 443}
+_HOW = "write http://HOST:PORT or http://USER:PASSWORD@HOST:PORT, with %23 for #, %2F for /, %3F for ? in the password"
+
+
+@dataclass(frozen=True, slots=True)
+class Proxy:
+    """One proxy; its credentials are in no repr and in no URL."""
+
+    variable: str
+    """Where it was named, for messages."""
+    scheme: str
+    host: str
+    port: int
+    authorization: str | None = field(default=None, repr=False)
+
+    @property
+    def place(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
+    def url(self) -> str:
+        return f"{self.scheme}://{self.place}"
+
+    @property
+    def fields(self) -> dict[str, str]:
+        """What shows the credentials to the proxy. Made anew: kept, it would be in a traceback with variables."""
+        return {"Proxy-Authorization": self.authorization} if self.authorization else {}
+
+    @property
+    def denial(self) -> str:
+        """What its 407 means to the user."""
+        if self.authorization:
+            return f"the proxy {self.place} does not accept the user and password in {self.variable} (407)"
+        return (
+            f"the proxy {self.place} wants a user and a password (407): write {self.variable} as "
+            "http://USER:PASSWORD@HOST:PORT"
+        )
+
+
+def parse_proxy(variable: str, value: str) -> Proxy:
+    """Raises UsageError, which shows nothing of a value that may hold a password."""
+    found = _URL.fullmatch(value.strip())
+    scheme = ((found["scheme"] or "http") if found is not None else "").lower()  # no scheme: http, as curl has it
+    port = int(found["port"] or _PORTS.get(scheme, 1080)) if found is not None else 0
+    if found is None or not 0 < port < 65_536:
+        raise UsageError(f"{variable} is not the URL of a proxy: {_HOW}")
+    try:
+        host = found["ipv6"] or a_label(found["host"])
+    except UsageError:
+        raise UsageError(f"{variable} names a host that cannot be one: {_HOW}") from None
+    authorization = None
+    if found["login"]:
+        user, _, password = found["login"].partition(":")
+        login = f"{unquote(user)}:{unquote(password)}".encode("utf-8", "surrogateescape")
+        authorization = "Basic " + base64.b64encode(login).decode("ascii")
+    return Proxy(variable, scheme, host, port, authorization)
 
 
 class Proxies:
-    """Looked up once per scheme and host: the environment does not change, and requests are many."""
+    """Which proxy a URL takes. Looked up once per scheme and host: requests are many."""
 
-    def __init__(self) -> None:
-        self._found: dict[str, str | None] = {}
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        """Raises UsageError: a variable is not the URL of a proxy."""
+        named = {scheme: _named(environ, scheme) or _named(environ, "all") for scheme in ("http", "https")}
+        self._by_scheme = {scheme: parse_proxy(*found) for scheme, found in named.items() if found is not None}
+        self._asks_system = _ASKS_SYSTEM and not self._by_scheme
+        self._exempt = environ.get("no_proxy") or environ.get("NO_PROXY") or ""
+        self._found: dict[str, Proxy | None] = {}
 
-    def of(self, url: str) -> str | None:
+    def of(self, url: str) -> Proxy | None:
         """The proxy for `url`, or None. Raises UsageError for one that is not spoken to."""
-        base = url[: url.find("/", 8)]
+        if not self._by_scheme and not self._asks_system:
+            return None
+        end = url.find("/", 8)
+        base = url[:end] if end > 0 else url
         if base not in self._found:
-            self._found[base] = _look_up(url)
+            self._found[base] = self._look_up(base)
         return self._found[base]
 
+    def _look_up(self, base: str) -> Proxy | None:
+        parts = urlsplit(base)
+        host, port = parts.hostname or "", parts.port or _PORTS.get(parts.scheme, 0)
+        proxy = _of_system(parts.scheme, parts.netloc) if self._asks_system else self._by_scheme.get(parts.scheme)
+        if proxy is None or is_exempt(self._exempt, host, port):
+            return None
+        if proxy.scheme not in _PORTS:  # only now: others on this machine may need it
+            raise UsageError(
+                f"{proxy.variable} is {proxy.scheme}://...: only http:// and https:// proxies are spoken to; "
+                f"NO_PROXY={host} goes without"
+            )
+        return proxy
 
-def _look_up(url: str) -> str | None:
-    if not _ASKS_SYSTEM and not any(name.lower().endswith("_proxy") for name in os.environ):
+
+def _named(environ: Mapping[str, str], scheme: str) -> tuple[str, str] | None:
+    """A variable and its value. An empty one in small letters puts the one in capitals out of force."""
+    small, capital = f"{scheme}_proxy", f"{scheme}_proxy".upper()
+    if small in environ:
+        name = small
+    elif capital in environ and not (scheme == "http" and "REQUEST_METHOD" in environ):
+        name = capital
+    else:
         return None
+    return (name, environ[name]) if environ[name].strip() else None
+
+
+def _of_system(scheme: str, netloc: str) -> Proxy | None:
     from urllib.request import getproxies, proxy_bypass  # noqa: PLC0415 - 10 ms
 
-    parts = urlsplit(url)
-    proxy = None if proxy_bypass(parts.netloc) else getproxies().get(parts.scheme)
-    if proxy is not None and urlsplit(proxy).scheme not in ("http", "https"):
-        kind = urlsplit(proxy).scheme  # and no more of it: it may hold a password
-        raise UsageError(f"{parts.scheme}_proxy is {kind}://...: only http:// and https:// proxies are spoken to")
-    return proxy
+    value = None if proxy_bypass(netloc) else getproxies().get(scheme)
+    return parse_proxy(f"the system's {scheme} proxy", value) if value else None
+
+
+def is_exempt(no_proxy: str, host: str, port: int) -> bool:
+    """Whether NO_PROXY says that a host is spoken to directly.
+
+    Its entries stand between commas or spaces. Each may end in `:PORT`, and is one of
+
+    | entry                                       | hosts                                       |
+    |---------------------------------------------|---------------------------------------------|
+    | `*`                                         | all                                         |
+    | `a.example`, `.a.example`, `*.a.example`    | that name, and all that end in `.a.example` |
+    | `192.0.2.1`, `2001:db8::1`, `[2001:db8::1]` | that address                                |
+    | `192.0.2.0/24`, `2001:db8::/32`             | the addresses of that network (CIDR)        |
+
+    A host that is a name is compared as a name: nothing is resolved. What is none of these means nothing.
+    """
+    entries = [entry for entry in re.split(r"[,\s]+", no_proxy) if entry]
+    return bool(entries) and any(_covers(entry, _plain(host), port) for entry in entries)
+
+
+def _covers(entry: str, host: str, port: int) -> bool:
+    if (found := _WITH_PORT.fullmatch(entry)) is not None:
+        entry = found["entry"]
+        if int(found["port"]) != port:
+            return False
+    if entry == "*":
+        return True
+    entry = entry.replace("[", "").replace("]", "")
+    if "/" in entry or ":" in host or host.replace(".", "").isdigit():
+        return _is_within(entry, host)
+    name = _plain(entry.removeprefix("*"))
+    return bool(name) and (host == name or host.endswith(f".{name}"))
+
+
+def _is_within(network: str, address: str) -> bool:
+    try:
+        found = ip_address(address)
+        if isinstance(found, IPv6Address) and found.ipv4_mapped is not None:
+            found = found.ipv4_mapped
+        return found in ip_network(network, strict=False)
+    except ValueError:  # a name, or nonsense
+        return False
+
+
+def _plain(name: str) -> str:
+    """A name for comparison."""
+    name = name.strip(".").lower()
+    try:
+        return a_label(name)
+    except UsageError:
+        return name

@@ -32,7 +32,9 @@ from bulkput.transport.base import (
     WireCount,
     length_of,
 )
-from bulkput.transport.proxies import Proxies
+from bulkput.transport.hosts import ascii_url
+from bulkput.transport.proxies import Proxies, Proxy
+from bulkput.transport.secrets import text_without_secrets, without_secrets
 from bulkput.transport.tls import tls_context, why_not_connected
 
 _STALE = (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError, aiohttp.ClientConnectionResetError)
@@ -55,12 +57,13 @@ class SessionTransport:
         user_agent: str,
         count: WireCount | None = None,
         resolve: Resolve | None = None,
+        proxies: Proxies | None = None,
     ) -> None:
-        """Raises UsageError when `options.ca_file` cannot be read."""
+        """Without `proxies` there are none. Raises UsageError when `options.ca_file` cannot be read."""
         self.count = count or WireCount()
         self._options = options
         self._may_expect = True
-        self._proxies = Proxies()
+        self._proxies = proxies or Proxies({})
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
                 limit=0,  # who is in flight is decided above
@@ -86,33 +89,29 @@ class SessionTransport:
         max_answer: int = MAX_ANSWER,
         moves: int = 0,
     ) -> Answer:
-        target = URL(url, encoded=True)
-        proxy = self._proxies.of(url)
+        way = self._way(url)
         for resend in range(RESENDS + 1):
             attempt = _Attempt(body, may_expect=self._may_expect)
             try:
-                return await self._once(
-                    method, target, headers, attempt, max_answer=max_answer, proxy=proxy, moves=moves
-                )
+                return await self._once(method, way, headers, attempt, max_answer=max_answer, moves=moves)
             except _NoContinueError:
                 self._may_expect = False
             except (aiohttp.ClientError, OSError, ValueError) as error:  # TimeoutError and SSLError are OSErrors
                 if attempt.source_error is not None:
                     raise attempt.source_error from error
                 if not (isinstance(error, _STALE) and attempt.was_kept_alive and resend < RESENDS):
-                    raise _transport_error(error) from error
+                    raise way.error(error) from error
         raise TransportError("the server closed one connection after the other")
 
     @doing(lambda at: "waiting for the answer" if at["attempt"].is_handed_over else "sending")
     async def _once(
         self,
         method: str,
-        url: URL,
+        way: "_Way",
         headers: Mapping[str, str],
         attempt: "_Attempt",
         *,
         max_answer: int,
-        proxy: str | None,
         moves: int,
     ) -> Answer:
         size = length_of(attempt.body) + moves
@@ -122,12 +121,13 @@ class SessionTransport:
                 asyncio.timeout(CONTINUE_S if expects else None) as attempt.patience,
                 self._session.request(
                     method,
-                    url,
-                    headers=attempt.framed(headers),
+                    way.url,
+                    headers=attempt.framed({**headers, **way.fields}),
                     data=attempt.payload(),
                     expect100=expects,
                     allow_redirects=False,
-                    proxy=proxy,
+                    proxy=way.proxy_url,
+                    proxy_headers=way.proxy_fields,
                     timeout=aiohttp.ClientTimeout(
                         total=self._options.timeout_s + size / self._options.min_rate,
                         sock_connect=self._options.connect_timeout_s,
@@ -145,7 +145,7 @@ class SessionTransport:
                     response.close()  # or leaving this block would first send the rest of the body
                     if response.status < 300:
                         raise TransportError(f"answered {response.status} before the body had been sent")
-                return Answer(response.status, response.reason or "", response.headers, content)
+                return way.checked(Answer(response.status, response.reason or "", response.headers, content))
         except TimeoutError:
             if attempt.patience.expired():
                 raise _NoContinueError from None
@@ -162,21 +162,31 @@ class SessionTransport:
             sock_connect=self._options.connect_timeout_s,
             sock_read=self._options.timeout_s,
         )
+        way = self._way(url)
         try:
             response = await self._session.get(
-                URL(url, encoded=True),
-                headers=dict(headers),
+                way.url,
+                headers={**headers, **way.fields},
                 allow_redirects=False,
-                proxy=self._proxies.of(url),
+                proxy=way.proxy_url,
+                proxy_headers=way.proxy_fields,
                 timeout=waits,
                 trace_request_ctx=_Attempt(None, may_expect=False),
             )
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise _transport_error(error) from error
+            raise way.error(error) from error
         try:
-            yield Incoming(response.status, response.reason or "", response.headers, _pieces(response))
+            seen = way.checked(Answer(response.status, response.reason or "", response.headers, b""))
+            yield Incoming(seen.status, seen.reason, seen.headers, _pieces(response, way))
         finally:
             response.close()  # what was read to its end has left the connection to others already
+
+    def check(self, url: str) -> None:
+        self._way(url)
+
+    def _way(self, url: str) -> "_Way":
+        url = ascii_url(url)
+        return _Way(URL(url, encoded=True), self._proxies.of(url))
 
     async def aclose(self) -> None:
         await self._session.close()
@@ -199,6 +209,57 @@ class SessionTransport:
         trace.on_connection_reuseconn.append(reused)
         trace.on_request_headers_sent.append(sent)
         return trace
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """Where a request goes, and by which proxy.
+
+    Over https:// a proxy reads only the CONNECT, and its credentials stand in that. Over http:// it reads the request.
+    """
+
+    url: URL
+    proxy: Proxy | None
+
+    @property
+    def proxy_url(self) -> str | None:
+        return self.proxy.url if self.proxy is not None else None
+
+    @property
+    def fields(self) -> dict[str, str]:
+        """What a request has besides its own fields."""
+        return self.proxy.fields if self.proxy is not None and self.url.scheme == "http" else {}
+
+    @property
+    def proxy_fields(self) -> dict[str, str] | None:
+        return self.proxy.fields if self.proxy is not None and self.url.scheme == "https" else None
+
+    def checked(self, answer: Answer) -> Answer:
+        """Without the proxy's credentials, should an error repeat them. Raises TransportError when it is the proxy that
+        wants others: that is so for each further request too."""
+        if self.proxy is None or answer.status < 300:
+            return answer
+        if answer.status == 407:
+            raise TransportError(self.proxy.denial, is_permanent=True)
+        return without_secrets(answer, self.proxy.fields)
+
+    def error(self, error: Exception) -> TransportError:
+        """One line for people. aiohttp's own texts may quote what a proxy said, and that what it was told."""
+        if self.proxy is None:
+            return _transport_error(error)
+        match error:
+            case aiohttp.ClientHttpProxyError(status=407):
+                return TransportError(self.proxy.denial, is_permanent=True)
+            case aiohttp.ClientHttpProxyError():
+                to = f"{self.url.host}:{self.url.port}"
+                detail = f"the proxy {self.proxy.place} does not connect to {to}: {error.status} {error.message}"
+            case aiohttp.ClientResponseError():
+                detail = f"what comes from the proxy {self.proxy.place} is not HTTP/1.1"
+            case aiohttp.ClientProxyConnectionError():
+                detail = f"cannot connect to the proxy {self.proxy.place}: {why_not_connected(error.os_error)}"
+            case _:
+                return _transport_error(error)
+        return TransportError(text_without_secrets(detail, self.proxy.fields))
 
 
 class _NoContinueError(Exception):
@@ -270,12 +331,12 @@ class _Attempt:
         self.is_pumped_out = True
 
 
-async def _pieces(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
+async def _pieces(response: aiohttp.ClientResponse, way: "_Way") -> AsyncIterator[bytes]:
     try:
         async for piece in response.content.iter_any():
             yield piece
     except (aiohttp.ClientError, OSError) as error:
-        raise _transport_error(error) from error
+        raise way.error(error) from error
 
 
 async def _read_bounded(response: aiohttp.ClientResponse, limit: int) -> bytes:
@@ -302,6 +363,8 @@ def _transport_error(error: Exception) -> TransportError:
         case aiohttp.ClientConnectorError():
             why = why_not_connected(error.os_error)
             detail = f"cannot connect to {error.host}:{error.port}: {why}"
+        case aiohttp.ClientResponseError():  # whose text has the URL in it
+            detail = f"the answer is not HTTP/1.1: {' '.join(error.message.split())}"
         case aiohttp.ServerDisconnectedError():
             detail = "the server closed the connection without an answer"
         case TimeoutError():

@@ -20,6 +20,7 @@ from bulkput.transport.addresses import Addresses, Resolve, resolve
 from bulkput.transport.base import MAX_ANSWER, RESENDS, Answer, TransportError, WireCount, length_of
 from bulkput.transport.connection import Connection, NoContinueError, StaleError
 from bulkput.transport.head import Heads
+from bulkput.transport.hosts import ascii_url
 from bulkput.transport.tls import tls_context, why_not_connected
 
 _SWEEPS = 8
@@ -85,6 +86,9 @@ class WireTransport:
                     return answer
                 self._may_expect = False  # it does not know Expect (RFC 9110, 15.5.18)
         raise TransportError("the server closed one connection after the other")
+
+    def check(self, url: str) -> None:
+        ascii_url(url)
 
     async def aclose(self) -> None:
         self._sweeper.cancel()
@@ -177,7 +181,7 @@ class _Origin:
     """Scheme, host and port: how its requests look, its addresses, and its connections that wait for work."""
 
     def __init__(self, base: str, resolve: Resolve, user_agent: str) -> None:
-        parts = urlsplit(base)
+        parts = urlsplit(ascii_url(base))
         if parts.scheme not in ("http", "https"):
             raise UsageError(f"{base} is not http:// or https://")
         try:

@@ -18,7 +18,7 @@ from tests.servers.threads import read_head, tcp_server
 
 ISSUED = "AUTH_tk-issued-" + secrets.token_hex(8)
 """The token that the server gives to whoever logs in."""
-OF_REQUESTS = re.compile(r"(?im)^(?:x-auth-token|x-auth-key|authorization): (.*?)\r?$")
+OF_REQUESTS = re.compile(r"(?im)^(?:x-auth-token|x-auth-key|(?:proxy-)?authorization): (.*?)\r?$")
 
 
 def secret(name: str) -> str:

@@ -63,7 +63,7 @@ class Place:
             out, err = run.communicate(timeout=60)
         return self._checked(run.returncode, out + err)
 
-    def fail_here(self, destination: str, *arguments: str) -> str:
+    def fail_here(self, destination: str, *arguments: str, exit_code: int | None = None) -> str:
         """The same by the command's own function, in this process: much quicker."""
         for journal in self.root.glob("journal*"):  # which is another destination's
             journal.unlink()
@@ -77,6 +77,7 @@ class Place:
             with pytest.raises(SystemExit) as ended:
                 main()
         assert isinstance(ended.value.code, int)
+        assert exit_code in (None, ended.value.code)
         printed = self.printed.readouterr()
         return self._checked(ended.value.code, printed.out + printed.err + self.logged.text)
 
@@ -220,18 +221,48 @@ def test_a_bug_in_a_store_tells_no_variable(place: Place, tmp_path: Path) -> Non
     assert "RuntimeError: a bug" in told and "please report it" in told
 
 
-def test_a_proxy_that_refuses_is_named_without_its_password(place: Place) -> None:
-    """407, with the token that it was to pass on."""
+def behind(echo: Echo) -> dict[str, str]:
+    """All goes by a proxy that takes a user and a password."""
+    url = f"http://user:{quote(HIDDEN['PROXY'], safe='')}@{echo.url.removeprefix('http://')}"
+    return {**bearer(echo), "http_proxy": url, "https_proxy": url}
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_proxy_that_denies_stops_the_run_at_once_without_its_password(place: Place, scheme: str) -> None:
+    """407, to a request and to CONNECT: exit 3 and one try; its password and what it was to pass on are not told."""
     with echo_server(407) as echo:
-        password = quote(HIDDEN["PROXY"], safe="")
-        place.variables = {**bearer(echo), "http_proxy": f"http://user:{password}@{echo.url.removeprefix('http://')}"}
-        place.fail_here("http://store.example/d/")
+        place.variables = behind(echo)
+        told = place.fail_here(f"{scheme}://store.example/d/", "--concurrency", "1", exit_code=3)
+        assert f"does not accept the user and password in {scheme}_proxy (407)" in told
+        assert len(echo.heads) == 1 and "Proxy-Authorization: Basic" in echo.heads[0]
+        place.variables["http_proxy"] = place.variables["https_proxy"] = echo.url
+        assert f"write {scheme}_proxy as http://USER:PASSWORD" in place.fail_here(f"{scheme}://store.example/d/")
 
 
-def test_a_proxy_that_is_not_spoken_to_is_named_without_its_password(place: Place) -> None:
-    """socks5://user:password@host."""
-    place.variables = {"http_proxy": f"socks5://user:{quote(HIDDEN['PROXY'], safe='')}@127.0.0.1:1"}
-    place.fail_here("http://127.0.0.1:1/d/")
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_proxy_that_repeats_its_request_tells_no_password(place: Place, scheme: str) -> None:
+    """Errors of all kinds, and garbage."""
+    for is_garbage in (False, True):
+        with echo_server(*ANSWERS, is_garbage=is_garbage) as echo:
+            place.variables = behind(echo)
+            place.fail_here(f"{scheme}://store.example/d/")
+            assert all("Proxy-Authorization: Basic" in head for head in echo.heads) and echo.heads
+
+
+@pytest.mark.parametrize(
+    "value", ["http://build:{}#x@127.0.0.1:1", "http://build:{}@127.0.0.1:99999", "http://{}@[", "socks5://u:{}@a:1"]
+)
+def test_a_proxy_that_cannot_be_used_is_refused_without_its_password(place: Place, value: str) -> None:
+    """Exit 2 before anything is sent; the variable is named."""
+    hidden = HIDDEN["PROXY"] if "#" in value else quote(HIDDEN["PROXY"], safe="")
+    place.variables = {"http_proxy": value.format(hidden)}
+    assert "http_proxy is" in place.fail_here("http://127.0.0.1:1/d/", exit_code=2)
+
+
+def test_a_netrc_that_cannot_be_understood_tells_no_password(place: Place) -> None:
+    """A password with a blank in it: about where it is, is said."""
+    place.netrc.write_text(f"machine a login b password x {HIDDEN['NETRC']}\n")
+    assert "cannot be understood near line" in place.fail_here("http://127.0.0.1:1/d/", exit_code=2)
 
 
 @pytest.mark.parametrize("name", ["ST_AUTH", "OS_STORAGE_URL"])

@@ -26,6 +26,7 @@ NAMED: dict[int, type[StoreError]] = {
     202: Conflict,
     401: Denied,
     403: Denied,
+    407: Denied,
     497: Denied,
     404: NotFound,
     410: NotFound,
@@ -60,7 +61,7 @@ def test_every_status_is_an_error_of_the_table(status: int) -> None:
     assert type(found) is expected
     assert (found.operation, found.key, found.status) == ("put", "a", status)
     assert found.is_retryable is (status in (408, 422, 429, 498, 499) or (status >= 500 and status != 501))
-    assert found.stops_run is (status in (401, 403, 497))
+    assert found.stops_run is (status in (401, 403, 407, 497))
     assert str(found).startswith(f"put a: {status} ")
 
 
