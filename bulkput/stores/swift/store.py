@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import json
 import uuid
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -22,14 +22,8 @@ from bulkput.stores.status import error_from_response, error_from_transport
 from bulkput.stores.swift import bulk
 from bulkput.stores.swift.auth import Account, Token, login_from
 from bulkput.stores.swift.forms import described, kept, large, page, positive, render, section, segment
+from bulkput.stores.swift.listing import MAX_PAGE_BYTES, PAGE, NotFurtherError, Reading, Rows, named_limit
 from bulkput.transport.base import MAX_ANSWER, Answer, Incoming, Transport, TransportError
-
-Page = Sequence[RemoteObject | Prefix]
-
-_PAGE = 10_000
-"""Names per listing request: Swift's default container_listing_limit; a cluster with less answers 412."""
-_MAX_PAGE_BYTES = 64 * 1024 * 1024
-"""10 000 rows, each with a name of up to 1024 bytes (six characters each when escaped in JSON) and its metadata."""
 
 _DELETE_WORK = 64 * 1024
 """What the deadline of a bulk-delete grows by for each object, in bytes: a second, at the rate of deadlines."""
@@ -70,6 +64,8 @@ class SwiftStore:
         self._policy = policy
         self._asked: Limits | None = None
         self._made = 0
+        self._page_rows: int | None = PAGE
+        """How many rows a page of a listing is asked for, as far as is known; None: the server decides."""
         self.was_made = False
         self.keeps_metadata = True
         self._making = asyncio.Lock()
@@ -139,24 +135,23 @@ class SwiftStore:
     async def list(
         self, prefix: str, *, delimiter: str | None = None, start_after: str | None = None
     ) -> AsyncGenerator[RemoteObject | Prefix, None]:
-        """One GET per 10 000 names. A short page need not be the last (some clones end early), an empty one is.
+        """One GET per 10 000 names, or as many as the cluster allows. A short page need not be the last (some clones
+        end early), an empty one is.
 
         Raises StoreError where a page does not begin behind the last: who ignores `marker` would never end.
         """
-        query = {"format": "json", "limit": str(_PAGE), "prefix": prefix}
+        query = {"format": "json", "prefix": prefix}
         if delimiter is not None:
             query["delimiter"] = delimiter
-        while True:
-            if start_after is not None:
-                query["marker"] = start_after
-            items = await self._page(prefix, query)
-            if not items:
-                return
-            if delimiter is None and start_after is not None and items[0].name <= start_after:
-                raise StoreError("list", prefix, "a page of the listing repeats what the one before it had")
-            for item in items:
-                yield item
-            start_after = items[-1].name
+        reading = Reading(start_after)
+        while rows := await self._page(prefix, query, reading.marker):
+            try:
+                new = reading.new_of(rows)
+            except NotFurtherError:
+                detail = "a page repeats what the one before it had: the server, or a cache before it, ignores `marker`"
+                raise StoreError("list", prefix or self._container, detail) from None
+            for row in new:
+                yield row
 
     async def delete(self, keys: Iterable[str]) -> None:
         for key in keys:
@@ -170,7 +165,7 @@ class SwiftStore:
             "POST",
             headers=bulk.HEADERS,
             query=bulk.QUERY,
-            max_answer=_MAX_PAGE_BYTES,
+            max_answer=MAX_PAGE_BYTES,
             is_for_account=True,
             moves=len(keys) * _DELETE_WORK,
             is_refused=self._refuses_to_delete,
@@ -301,15 +296,33 @@ class SwiftStore:
     async def aclose(self) -> None:
         """The transport belongs to whoever made it."""
 
-    async def _page(self, prefix: str, query: Mapping[str, str]) -> Page:
-        request = _Request("GET", query="?" + urlencode(query), max_answer=_MAX_PAGE_BYTES)
-        answer = await self._request("list", request)
+    async def _page(self, prefix: str, query: Mapping[str, str], marker: str | None) -> Rows:
+        if marker is not None:
+            query = {**query, "marker": marker}
+        while True:
+            asked = self._page_rows
+            limited = query if asked is None else {**query, "limit": str(asked)}
+            request = _Request("GET", query="?" + urlencode(limited), max_answer=MAX_PAGE_BYTES)
+            answer = await self._request("list", request)
+            if answer.status != 412 or asked is None:
+                break
+            await self._ask_for_less(asked, answer)
+        if answer.status == 204:  # as some clones say that there is nothing (more)
+            return []
         if answer.status != 200:
             raise error_from_response("list", prefix or self._container, answer)
         try:
             return page(json.loads(answer.body))
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             raise StoreError("list", prefix, "the answer is not a JSON listing", status=answer.status) from None
+
+    async def _ask_for_less(self, asked: int, answer: Answer) -> None:
+        """After a 412 to a page of `asked` rows: as many as it says, else as /info says, else as the server likes."""
+        most = named_limit(answer.body)
+        if most is None:
+            most = positive(section(await self._info(), "swift").get("container_listing_limit"), asked)
+        if self._page_rows == asked:  # or another listing has learned it meanwhile
+            self._page_rows = most if 0 < most < asked else None
 
     async def _info(self) -> Mapping[str, Any]:
         """What the cluster tells of itself, by sections; empty where it cannot be had."""
