@@ -12,13 +12,14 @@ from collections.abc import AsyncGenerator, Iterable, Mapping
 from email.utils import parsedate_to_datetime
 from urllib.parse import quote, urlsplit
 
-from bulkput.errors import StoreError, Unsupported, UsageError
+from bulkput.errors import Denied, StoreError, Unsupported, UsageError
 from bulkput.model import Body, Limits, ObjectHeaders, Prefix, RemoteObject, Stored
 from bulkput.payload.digest import CountingBody
 from bulkput.policy.headers import check_value, overlaid
 from bulkput.stores.base import Destination, StoreContext
+from bulkput.stores.reason import why
 from bulkput.stores.secrets import without_secrets
-from bulkput.stores.status import error_from_response, error_from_transport
+from bulkput.stores.status import error_from_response, error_from_transport, refusal
 from bulkput.transport.base import Answer, Transport, TransportError, length_of
 
 _ODD_PART = re.compile(r"(?:^|/)\.{0,2}(?:/|\Z)")
@@ -27,6 +28,7 @@ _COLLECTION = re.compile(rb"<(?:[\w.-]+:)?collection[\s/>]")
 _KNOWS_NO_WEBDAV = (400, 404, 405, 410, 501)
 """Answers of those to a PROPFIND."""
 _NO_LIMIT = 2**63
+_HOW = "BULKPUT_HTTP_TOKEN, or BULKPUT_HTTP_USER and BULKPUT_HTTP_PASSWORD,"
 _KEPT = ("Content-Disposition", "Content-Language", "Expires")
 """Of an answer, what describes the object and `ObjectHeaders` has no name for."""
 
@@ -60,7 +62,7 @@ class HttpStore:
         counted = CountingBody(body) if body.size is None else None
         answer = await self._request("PUT", key, _render(headers), counted or body)
         if answer.status == 403:  # of this path: repositories forbid to replace a release, say
-            raise StoreError("put", key, answer.reason or "forbidden", status=403)
+            raise StoreError("put", key, why(403, answer.reason, answer.body) or "forbidden", status=403)
         if answer.status not in _STORED:
             raise error_from_response("put", key, answer)
         size = counted.sent_bytes if counted is not None else length_of(body)
@@ -111,9 +113,10 @@ class HttpStore:
         _refuse_odd("get", key)
         try:
             async with self._transport.incoming(self._base_url + quote(key), self._auth) as answer:
+                if answer.status == 401 and not self._auth:
+                    raise self._stranger("get", key)
                 if answer.status != 200:
-                    whole = Answer(answer.status, answer.reason, answer.headers, b"")
-                    raise error_from_response("get", key, without_secrets(whole, self._auth))
+                    raise error_from_response("get", key, without_secrets(await refusal(answer), self._auth))
                 is_chunked = "chunked" in answer.headers.get("Transfer-Encoding", "").lower()
                 if not is_chunked and "Content-Length" not in answer.headers:
                     raise Unsupported("get", key, "without its length nobody can tell whether all of it has come")
@@ -135,7 +138,15 @@ class HttpStore:
         except TransportError as error:
             # Not `from error`: what it came from holds the request as it was sent.
             raise error_from_transport(_verb(method), key, error, sent=self._auth) from None
+        if answer.status == 401 and not self._auth:
+            raise self._stranger(_verb(method), key)
         return answer if answer.status < 300 else without_secrets(answer, self._auth)
+
+    def _stranger(self, operation: str, key: str) -> Denied:
+        """The error of a 401 to a request without credentials."""
+        host = urlsplit(self._base_url).hostname
+        detail = f"Unauthorized, and no credentials are given: set {_HOW} or put {host} into ~/.netrc"
+        return Denied(operation, key, detail, status=401)
 
 
 def _refuse_odd(operation: str, key: str) -> None:

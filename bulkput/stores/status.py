@@ -15,8 +15,10 @@
 | any other                    | StoreError                    | that object only                                     |
 """
 
+import asyncio
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 
@@ -32,8 +34,9 @@ from bulkput.errors import (
     Unavailable,
     Unsupported,
 )
+from bulkput.stores.reason import said, why
 from bulkput.stores.secrets import text_without_secrets
-from bulkput.transport.base import Answer, TransportError
+from bulkput.transport.base import MAX_ANSWER, Answer, Incoming, TransportError
 
 _PLAIN: dict[int, type[StoreError]] = {
     202: Conflict,
@@ -50,7 +53,8 @@ _PLAIN: dict[int, type[StoreError]] = {
     499: Unavailable,
     501: Unsupported,
 }
-_MAX_DETAIL = 200
+_REST_S = 5.0
+"""How long the text of a refusal is waited for, once its head is there."""
 
 
 def error_from_response(operation: str, key: str, answer: Answer, *, sent_md5: str | None = None) -> StoreError:
@@ -58,25 +62,37 @@ def error_from_response(operation: str, key: str, answer: Answer, *, sent_md5: s
     status = answer.status
     request_id = answer.headers.get("X-Trans-Id") or answer.headers.get("X-Amz-Request-Id")
     text = answer.body.decode("utf-8", "replace").lower()
-    detail = answer.reason or _first_line(answer.body)
+    more = said(status, answer.reason, answer.body)
+    detail = why(status, answer.reason, answer.body)
     retry_after_s = parse_retry_after(answer.headers.get("Retry-After"), now=time.time())
     if status in (429, 498) or (status == 503 and (retry_after_s is not None or "slow" in text)):
         return Throttled(operation, key, detail, status=status, request_id=request_id, retry_after_s=retry_after_s)
     match status:
         case 422:
             etag = answer.headers.get("ETag")
-            return IntegrityError(operation, key, expected=sent_md5, actual=etag, status=status, request_id=request_id)
+            error = IntegrityError(operation, key, expected=sent_md5, actual=etag, status=status, request_id=request_id)
+            error.detail = detail if sent_md5 is None else ": ".join(filter(None, (error.detail, more)))
+            return error
         case 413:
             kind: type[StoreError] = QuotaExceeded if "quota" in text else TooLarge
-            detail = _first_line(answer.body) or detail
-        case 400:
-            # The reason is always "Bad Request"; what is wrong stands in the text.
-            kind, detail = StoreError, ": ".join(filter(None, (detail, _first_line(answer.body))))
+            detail = more or detail
         case _ if 300 <= status < 400:
             kind, detail = StoreError, f"redirect to {answer.headers.get('Location')}: give that URL yourself"
         case _:
             kind = _PLAIN.get(status, Unavailable if status >= 500 else StoreError)
     return kind(operation, key, detail, status=status, request_id=request_id)
+
+
+async def refusal(incoming: Incoming) -> Answer:
+    """The whole of an answer that is no success: its text says why, as far as it comes."""
+    body = bytearray()
+    with suppress(TransportError, TimeoutError):
+        async with asyncio.timeout(_REST_S):
+            async for piece in incoming.chunks:
+                body += piece
+                if len(body) >= MAX_ANSWER:
+                    break
+    return Answer(incoming.status, incoming.reason, incoming.headers, bytes(body[:MAX_ANSWER]))
 
 
 def error_from_transport(
@@ -102,9 +118,3 @@ def parse_retry_after(value: str | None, *, now: float) -> float | None:
         return max(0.0, (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() - now)
     except (ValueError, OverflowError):
         return None
-
-
-def _first_line(body: bytes) -> str:
-    """What a server wrote for people; nothing of a page made for browsers."""
-    lines = body.decode("utf-8", "replace").strip().splitlines()
-    return lines[0][:_MAX_DETAIL] if lines and not lines[0].startswith("<") else ""

@@ -14,6 +14,8 @@ from bulkput.transport.base import Answer
 
 _BASIC_OR_BEARER = frozenset(("authorization", "proxy-authorization"))
 _SECRET_FIELDS = frozenset(("x-auth-token", "x-auth-key")) | _BASIC_OR_BEARER
+_ENTITIES = {"&": "amp", "<": "lt", ">": "gt", '"': "quot", "'": "apos", "/": "sol", "+": "plus"}
+"""Characters that HTML and XML may write by name."""
 _SHORTEST_SECRET = 4
 """What is shorter is no secret, and taking it out would only make messages unreadable."""
 
@@ -77,11 +79,23 @@ def _credentials(value: str) -> Iterator[str]:
 
 
 def _any_form(character: str) -> str:
-    """A pattern for a character as it is, percent-encoded or escaped."""
+    """A pattern for a character as it is, percent-encoded, escaped, or as HTML, XML and JSON write it."""
     if character.isascii() and character.isalnum():
         return character
-    encoded = "".join(f"%{byte:02x}" for byte in character.encode())
-    return rf"(?:\\?{re.escape(character)}|{encoded})"
+    code = ord(character)
+    forms = [
+        rf"\\?{re.escape(character)}",
+        "".join(f"%{byte:02x}" for byte in character.encode()),
+        rf"&#(?:0*{code}|x0*{code:x});?",
+        *(f"&{name};" for name in (_ENTITIES.get(character),) if name),
+        "".join(rf"\\u{unit:04x}" for unit in _utf_16(character)),
+    ]
+    return f"(?:{'|'.join(forms)})"
+
+
+def _utf_16(character: str) -> Iterator[int]:
+    data = character.encode("utf-16-be", "surrogatepass")
+    return (int.from_bytes(data[i : i + 2], "big") for i in range(0, len(data), 2))
 
 
 def _hidden(text: str, secrets: re.Pattern[str] | None) -> str:

@@ -11,18 +11,19 @@ from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, aclosing, suppress
 from dataclasses import dataclass, replace
 from functools import partial
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bulkput.engine.opening import open_store
-from bulkput.errors import StoreError, TooLarge, Unavailable
+from bulkput.errors import StoreError, TooLarge, Unavailable, UsageError
 from bulkput.events import Emit, Event, Requested
 from bulkput.model import SourceFile
 from bulkput.options import BodyOptions, RetryOptions, WireOptions
 from bulkput.payload.body import BodyOpener
-from bulkput.stores.base import Store
+from bulkput.stores.base import Reads, Store
 from bulkput.transport.base import WireCount
 from bulkput.transport.session import SessionTransport
 from bulkput.transport.wire import WireTransport
@@ -234,6 +235,63 @@ async def test_connections_are_spread_over_all_addresses_of_the_host(options: Wi
         for _ in range(4):
             await transport.request("PUT", f"http://many.example:{port}/x", {}, whole(b"x"))
     assert sorted(set(hits)) == ["127.0.0.1", "127.0.0.2"]
+
+
+async def test_a_host_with_other_letters_goes_by_its_a_label(options: WireOptions, raw_server: RawServer) -> None:
+    """To the resolver and in `Host:`, as curl has it; over TLS in SNI, which is the same name."""
+    heads: list[bytes] = []
+    names: list[str] = []
+
+    async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, _: int) -> None:
+        heads.append((await read_request(reader))[0])
+        writer.write(CREATED)
+        await reader.read()
+
+    async def loopback(host: str, _port: int) -> list[str]:
+        names.append(host)
+        return ["127.0.0.1"]
+
+    kind = WireTransport if options.transport == "wire" else SessionTransport
+    async with raw_server(behave) as url, aclosing(kind(options, user_agent="test", resolve=loopback)) as transport:
+        place = url.replace("http://127.0.0.1", "http://b\u00fccher.example")
+        await transport.request("PUT", f"{place}/x", {}, whole(b"x"))
+    assert names == ["xn--bcher-kva.example"]
+    assert f"Host: xn--bcher-kva.example{place[place.rindex(':') :]}\r\n".encode() in heads[0]
+
+
+async def test_a_host_that_cannot_be_one_is_a_mistake(options: WireOptions) -> None:
+    """Said before anything is sent."""
+    kind = WireTransport if options.transport == "wire" else SessionTransport
+    async with aclosing(kind(options, user_agent="test")) as transport:
+        with pytest.raises(UsageError, match="is not a host name"):
+            transport.check("https://b\u00fc..cher.example/")
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "says"),
+    [
+        (401, "", "401 Unauthorized, and no credentials are given: set BULKPUT_HTTP_TOKEN, or BULKPUT_HTTP_USER and"),
+        (403, '{"errors": [{"status": 403, "message": "no rights"}]}', "403 Forbidden: no rights"),
+        (409, "<html><head><title>409 Conflict</title></head><p>no parent</p></html>", "409 Conflict: no parent"),
+    ],
+)
+async def test_a_refusal_comes_with_the_servers_reason(
+    store_at: StoreAt, raw_server: RawServer, status: int, body: str, says: str
+) -> None:
+    """Of a PUT and of a GET."""
+
+    async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, _: int) -> None:
+        while True:
+            await read_request(reader)
+            head = f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\nContent-Length: {len(body)}\r\n\r\n"
+            writer.write((head + body).encode())
+
+    async with raw_server(behave) as url, store_at(url) as (store, _):
+        with pytest.raises(StoreError, match=f"^put x: {says}"):
+            await store.put("x", whole(b"x"), HEADERS)
+        assert isinstance(store, Reads)
+        with pytest.raises(StoreError, match=f"^get x: {says}"):
+            _ = [piece async for piece in store.get("x")]
 
 
 @pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 417 Expectation Failed\r\nContent-Length: 0\r\n\r\n"])

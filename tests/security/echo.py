@@ -1,6 +1,7 @@
 """A server that tells everything it was told, and the search for what must be told nowhere."""
 
 import base64
+import html
 import itertools
 import json
 import re
@@ -10,6 +11,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import quote
 
@@ -99,6 +101,14 @@ def _answer(status: int, head: str, url: str, *, is_garbage: bool) -> bytes:
     told = " ".join(OF_REQUESTS.findall(head))
     if is_garbage:
         return f"{told} is what you sent\r\n\r\n".encode()
-    body = f"you sent {told}\n{head}".encode()
+    text = f"you sent {told}\n{head}"
+    # A page, JSON and plain text, in turn: each writes some characters in its own way.
+    forms = (
+        f"<html><title>{html.escape(text)}</title></html>",
+        json.dumps({"message": text}).replace("/", "\\/").replace("+", "\\u002B"),
+        text,
+    )
+    body = forms[status % 3].encode()
     fields = f"Location: http://other.example/?{quote(told)}&{told}\r\nX-Trans-Id: {told}\r\nETag: {told}"
-    return f"HTTP/1.1 {status} {told}\r\n{fields}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
+    reason = HTTPStatus(status).phrase if status in (409, 413, 418, 429) else told  # then the body says why
+    return f"HTTP/1.1 {status} {reason}\r\n{fields}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body

@@ -126,6 +126,16 @@ def test_a_refused_digest_names_what_was_sent() -> None:
     assert (found.expected, found.actual) == ("e1", "e2")
 
 
+def test_a_refusal_says_why() -> None:
+    """Of a 422 too, whose digests say more where there are some."""
+    assert error(409, reason="Conflict", body=b"not a directory").detail == "Conflict: not a directory"
+    assert error(422, reason="Bad", body=b'{"message": "no checksum"}').detail == "Bad: no checksum"
+    found = error_from_response(
+        "put", "a", answer(422, body=b"<html><h1>Damaged</h1></html>", reason=""), sent_md5="e1"
+    )
+    assert found.detail == "sent bytes with MD5 e1, the store answered ETag None: Damaged"
+
+
 def test_a_redirect_says_where_to() -> None:
     """It is not followed; the person decides."""
     found = error(301, Location="https://other/v1/c/a")

@@ -18,7 +18,7 @@ from bulkput.payload.held import Held
 from bulkput.policy.original import is_md5
 from bulkput.stores.base import Destination, StoreContext
 from bulkput.stores.secrets import without_secrets
-from bulkput.stores.status import error_from_response, error_from_transport
+from bulkput.stores.status import error_from_response, error_from_transport, refusal
 from bulkput.stores.swift import bulk
 from bulkput.stores.swift.auth import Account, Token, login_from
 from bulkput.stores.swift.forms import described, kept, large, page, positive, render, section, segment
@@ -245,8 +245,7 @@ class SwiftStore:
                     token = renewed
                     continue
                 if answer.status != 200:
-                    whole = Answer(answer.status, answer.reason, answer.headers, b"")
-                    raise error_from_response("get", key, without_secrets(whole, token.fields))
+                    raise error_from_response("get", key, without_secrets(await refusal(answer), token.fields))
                 md5 = hashlib.md5(usedforsecurity=False)
                 try:
                     async for chunk in answer.chunks:

@@ -1,0 +1,120 @@
+"""What a server gives as the reason of its refusal, for people: one short line out of whatever body it sent.
+
+| body                   | what is taken                                                             |
+|------------------------|---------------------------------------------------------------------------|
+| JSON                   | `message`, `detail`, `title`, `error`, `errors[...]`, ...: the first text |
+| XML (WebDAV, S3)       | `<Message>`, `<responsedescription>`, ...; else the condition's name      |
+| a page for browsers    | its title, else a heading or a paragraph: the first that says more        |
+| plain text             | its first line                                                            |
+
+"Says more" is: more than the status and the reason phrase, which every message has already.
+"""
+
+import html
+import json
+import re
+from collections.abc import Iterator
+from http import HTTPStatus
+
+_MOST = 200
+"""Characters of a reason. What a message needs; a page of a stack trace is for the server's own log."""
+_SEARCHED = 4 * 1024
+"""Characters of a page or a text that are looked at: what comes later is no summary, and a search must stay quick."""
+_DEEPEST = 4
+_KEYS = ("message", "detail", "error_description", "description", "reason", "title", "error", "errors", "fault", "code")
+"""In JSON and XML, from what says most to what says least."""
+_TAGS = ("message", "responsedescription", "detail", "description", "reason", "title", "code")
+_UNSEEN = re.compile(r"(?is)<(script|style)\b.*?</\1\s*>|<!--.*?-->")
+_TAG = re.compile(r"</?[A-Za-z!?][^<>]*>")
+_BLOCK = re.compile(r"(?i)</?(?:title|h[1-6]|p|div|br|hr|td|tr|li|pre|center|body|head|html)\b[^<>]*>")
+_LABEL = re.compile(r"(?i)<b>(?:message|description)</b>")
+_CONDITION = re.compile(r"(?is)<(?:[\w.-]+:)?error\b[^<>]*>\s*<(?:[\w.-]+:)?([\w.-]+)")
+"""RFC 4918, 16: a precondition is an element in `<D:error>`, which may have no text."""
+_SIGNATURE = re.compile(r"(?i)[\w.-]+/[\d.]+\b.*|type (?:status|exception) report|https?://\S*")
+"""What pages have besides: the server's name and version, Tomcat's kind of report, an address."""
+
+
+def why(status: int, reason: str, body: bytes) -> str:
+    """The reason phrase, and what the body adds to it; empty when there is neither."""
+    phrase, more = _clean(reason), said(status, reason, body)
+    if not phrase or not more or _bare(more).startswith(_bare(phrase)):
+        return more or phrase
+    return f"{phrase}: {more}"
+
+
+def said(status: int, reason: str, body: bytes) -> str:
+    """What the body says besides status and reason phrase, on one line, without markup; empty when that is nothing."""
+    usual = _bare(_phrase(status))
+    known = {"error", _bare(reason), usual} - {""}
+    for text in _candidates(
+        body.decode("utf-8", "replace").strip("\ufeff \r\n\t"), is_told=_bare(reason) not in ("", usual)
+    ):
+        line = _clean(text)
+        line = re.sub(rf"^(?:HTTP Status |Error |HTTP/1\.[01] )?{status}\b[\s:.,|–—-]*", "", line, flags=re.IGNORECASE)
+        if line and _bare(line) not in known and not _SIGNATURE.fullmatch(line):
+            return line if len(line) <= _MOST else line[: _MOST - 3] + "..."
+    return ""
+
+
+def _candidates(text: str, *, is_told: bool) -> Iterator[str]:
+    """`is_told`: the reason phrase is none of the usual ones. Then a page is only its decoration (Nexus)."""
+    if text.startswith(("{", "[")):
+        try:
+            yield from _of_json(json.loads(text), _DEEPEST)
+        except (ValueError, RecursionError):
+            pass
+        else:
+            return
+    elif text.startswith("<"):
+        text = text[:_SEARCHED]
+        if re.match(r"(?i)<!doctype html|<html", text) is None:
+            yield from _of_xml(text)
+        elif not is_told:
+            yield from _of_page(text)
+        return
+    yield from text[:_SEARCHED].splitlines()[:1]
+
+
+def _of_json(value: object, depth: int) -> Iterator[str]:
+    """Texts, those of the best keys first."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list) and depth:
+        for item in value[:3]:
+            yield from _of_json(item, depth - 1)
+    elif isinstance(value, dict) and depth:
+        by_key = {str(key).lower(): item for key, item in value.items()}
+        for key in _KEYS:
+            yield from _of_json(by_key.get(key), depth - 1)
+
+
+def _of_xml(text: str) -> Iterator[str]:
+    for tag in _TAGS:
+        for found in re.finditer(rf"(?is)<(?:[\w.-]+:)?{tag}\b[^<>]*>([^<]*)<", text):
+            yield html.unescape(found[1])
+    if (condition := _CONDITION.search(text)) is not None:
+        yield condition[1]
+    yield from _of_page(text)
+
+
+def _of_page(text: str) -> Iterator[str]:
+    for block in _BLOCK.split(_UNSEEN.sub(" ", text)):
+        yield html.unescape(_TAG.sub(" ", _LABEL.sub(" ", block)))
+
+
+def _clean(text: str) -> str:
+    """One line, without markup and without characters that a terminal would obey."""
+    text = _TAG.sub(" ", text)
+    return " ".join("".join(character if character.isprintable() else " " for character in text).split())
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return ""
+
+
+def _bare(text: str) -> str:
+    """For comparison: letters and digits."""
+    return "".join(filter(str.isalnum, text.casefold()))
