@@ -10,10 +10,13 @@ from typing import Any
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 from bulkput.transport.base import Answer
+from bulkput.transport.odd import end_of_head, ordinary
 
 _NO_BODY = (204, 304)
 _MAX_HEAD = 64 * 1024
 """Bytes that are no body (heads, framing, trailers): more than any server sends, a bound for one that never stops."""
+
+_UPGRADES = "the server changes to another protocol unasked"
 
 
 class GarbageError(Exception):
@@ -58,7 +61,7 @@ class AnswerReader:
     """
 
     __slots__ = (
-        "_fields", "_is_until_end", "_left", "_parser", "_pieces", "_reason", "_room", "has_begun",
+        "_fields", "_held", "_is_until_end", "_left", "_odd", "_parser", "_pieces", "_reason", "_room", "has_begun",
         "is_done", "keeps_alive", "may_continue", "status",
     )  # fmt: skip
 
@@ -81,21 +84,62 @@ class AnswerReader:
         self._room = max_answer
         self._left = max_answer + _MAX_HEAD
         self._is_until_end = False
+        self._held: list[bytes] = []
+        """What has come of a head that is not complete."""
+        self._odd: bytearray | None = None
+        """Of an answer with an odd head: what has not been given to the parser yet."""
 
     def feed(self, data: bytes) -> None:
         """Take what has arrived, in whatever pieces. Raises GarbageError; the connection is then of no more use."""
         self.has_begun = True
+        if self._odd is not None:
+            self._feed_odd(data)
+        else:
+            try:
+                self._parser.feed_data(data)
+            except HttpParserUpgrade:
+                raise GarbageError(_UPGRADES) from None
+            except HttpParserError as error:
+                self._refused(data, error)
+        self._left -= len(data)
+        if not self.is_done:
+            if self._left < 0:
+                raise GarbageError("the answer has no end")
+            if self.status < 200 and self._odd is None:
+                self._held.append(data)
+
+    def _refused(self, data: bytes, error: HttpParserError) -> None:
+        """The parser does not take `data`. Raises GarbageError, unless it may be of an odd head."""
+        if self.is_done:  # what came behind the answer
+            self.keeps_alive = False
+        elif self.status < 200:
+            self._read_again(data)
+        else:
+            raise GarbageError(f"the answer is not HTTP/1.1: {error}") from None
+
+    def _read_again(self, data: bytes) -> None:
+        """The answer from its beginning, up to `data`, as one with an odd head. Raises GarbageError."""
+        self._parser = HttpResponseParser(self)
+        self.status, self._reason, self._fields = 0, b"", {}
+        self._odd = bytearray()
+        self._feed_odd(b"".join((*self._held, data)))
+
+    def _feed_odd(self, data: bytes) -> None:
+        odd = self._odd = (self._odd or bytearray()) + data
         try:
-            self._parser.feed_data(data)
+            while self.status < 200 and (end := end_of_head(odd)) is not None:
+                head = ordinary(bytes(odd[:end]))
+                del odd[:end]
+                self._parser.feed_data(head)
+            if self.status >= 200 and odd:
+                rest = bytes(odd)
+                odd.clear()
+                self._parser.feed_data(rest)
         except HttpParserUpgrade:
-            raise GarbageError("the server changes to another protocol unasked") from None
-        except HttpParserError as error:
+            raise GarbageError(_UPGRADES) from None
+        except (HttpParserError, ValueError) as error:
             if not self.is_done:
                 raise GarbageError(f"the answer is not HTTP/1.1: {error}") from None
-            self.keeps_alive = False
-        self._left -= len(data)
-        if self._left < 0 and not self.is_done:
-            raise GarbageError("the answer has no end")
 
     def feed_end(self) -> bool:
         """The server has closed its side. True when that completes the answer (RFC 9112, 6.3, case 8)."""
@@ -152,4 +196,4 @@ class AnswerReader:
             self._reason, self._fields = b"", {}
             return
         self.is_done = True
-        self.keeps_alive = self._parser.should_keep_alive()
+        self.keeps_alive = self._odd is None and self._parser.should_keep_alive()

@@ -69,6 +69,54 @@ def test_an_answer_is_read_to_its_end(data: bytes, status: int, body: bytes, kee
 
 
 @pytest.mark.parametrize(
+    ("data", "status", "body"),
+    [
+        (b"HTTP/1.1 201 C\r\nContent-Length: 2\r\nETag: e\r\ncontent-length:2 \r\n\r\nok", 201, b"ok"),
+        (b"HTTP/1.1 201 C\r\nETag: e\r\nContent-Length: 2, 2\r\n\r\nok", 201, b"ok"),
+        (b"HTTP/1.1 201 C\r\nETag: e\r\nContent-Length: 0\r\nContent-Length: 0\r\n\r\n", 201, b""),
+        (b"HTTP/1.1 201 C\nETag: e\nContent-Length: 2\n\nok", 201, b"ok"),
+        (b"HTTP/1.1 201 C\nETag: e\n\nok", 201, b"ok"),
+        (b"HTTP/1.1 204 C\nETag: e\n\n", 204, b""),
+        (b"HTTP/1.1 201 C\r\nX: a\r\n  b\r\nETag:\r\n\te\r\nContent-Length: 2\r\n\r\nok", 201, b"ok"),
+        (b"HTTP/1.1 100 Go\n\nHTTP/1.1 201 C\nETag: e\nContent-Length: 2\n\nok", 201, b"ok"),
+        (b"HTTP/1.1 100 Go\r\n\r\nHTTP/1.1 201 C\nETag: e\nContent-Length: 2\n\nokHTTP/1.1 200 U\n\n", 201, b"ok"),
+        (b"HTTP/1.1 200 C\nETag: e\nTransfer-Encoding: chunked\n\n2\r\nok\r\n0\r\n\r\n", 200, b"ok"),
+    ],
+)
+def test_an_odd_answer_is_taken_where_it_means_one_thing(data: bytes, status: int, body: bytes) -> None:
+    """As curl takes it; the connection carries no further request."""
+    outcome = read([data], is_ended=True)
+    assert isinstance(outcome, tuple), outcome
+    answer, keeps_alive = outcome
+    assert (answer.status, answer.headers["ETag"], answer.body, keeps_alive) == (status, "e", body, False)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"HTTP/1.1 201 C\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nabc",
+        b"HTTP/1.1 201 C\r\nContent-Length: 2, 3\r\n\r\nabc",
+        b"HTTP/1.1 201 C\nContent-Length: 2\ncontent-length: 02\n\nab",
+        b"HTTP/1.1 201 C\r\nContent-Length: 2\r\n 3\r\n\r\nabc",
+        b"HTTP/1.1 201 C\r\nContent-Length: 2\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        b"HTTP/1.1 201 C\r\nX: a\nContent-Length: 0\n\nHTTP/1.1 201 C\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 500 C\r\nX: a\r\nY: b\nETag: e\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 201 C\nX: a\rETag: e\nContent-Length: 0\n\n",
+        b"HTTP/1.1 201 C\r\n X: a\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 201 C\r\nContent-Length : 0\r\n\r\n",
+        b"HTTP/1.1 201 C\r\nX: a\0\r\n\r\n",
+        b"HTTP/1.1 201 C\nno field\n\n",
+        b"HTTP/1.1 101 C\nConnection: upgrade\nUpgrade: x\n\n",
+        b"201 C\nContent-Length: 0\n\n",
+        b"HTTP/1.1 200 C\nTransfer-Encoding: chunked\n\nzz\n",
+    ],
+)
+def test_an_odd_answer_that_may_mean_two_things_is_garbage(data: bytes) -> None:
+    """Two lengths, a value that was made to end its line, and what no odd reading mends."""
+    assert isinstance(read([data], is_ended=True), str)
+
+
+@pytest.mark.parametrize(
     "head", [b"HTTP/1.0 201 Created\r\n\r\n", b"HTTP/1.1 201 Created\r\nTransfer-Encoding: gzip\r\n\r\n"]
 )
 def test_an_answer_without_framing_ends_with_its_connection(head: bytes) -> None:
@@ -142,7 +190,22 @@ FIELDS = st.lists(st.tuples(TOKENS, st.text("abc 123\té", max_size=12)), max_si
 
 @st.composite
 def answers(draw: st.DrawFn) -> bytes:
-    """Answers that servers send, and some that they should not."""
+    """Answers that servers send, some that are odd, and some that nobody should send."""
+    answer = draw(plain_answers())
+    match draw(st.sampled_from(["ordinary", "bare", "folded", "twice", "mixed"])):
+        case "bare":
+            return answer.replace(b"\r\n", b"\n")
+        case "folded":
+            return answer.replace(b"\r\n", b"\r\nX-Folded: a\r\n b\r\n", 1)
+        case "twice":
+            return answer.replace(b"\r\n", b"\r\nContent-Length: 3\r\nContent-Length: 3\r\n", 1)
+        case "mixed":
+            return answer.replace(b"\r\n", b"\n", draw(st.integers(1, 3)))
+    return answer
+
+
+@st.composite
+def plain_answers(draw: st.DrawFn) -> bytes:
     interim = draw(st.sampled_from([b"", b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.1 102 Processing\r\nA: b\r\n\r\n"]))
     status = draw(st.sampled_from([b"200 OK", b"201 Created", b"204 No Content", b"413 Too Large", b"503 Slow Down"]))
     body = draw(st.binary(max_size=40))
@@ -187,4 +250,5 @@ def test_no_bytes_whatever_raise_anything_else(pieces: list[bytes], is_ended: bo
     """An answer, garbage, or nothing yet."""
     read(pieces, is_ended=is_ended)
     read([b"HTTP/1.1 200 OK\r\n", *pieces], is_ended=is_ended)
+    read([b"HTTP/1.1 200 OK\n", *pieces], is_ended=is_ended)
     read([b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", *pieces], is_ended=is_ended)
