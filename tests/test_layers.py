@@ -30,6 +30,7 @@ HOMES = {
     "yarl": {"transport"},
     "httptools": {"transport"},
     "idna": {"transport"},
+    "aiohappyeyeballs": {"transport"},
     "rich": {"report", "cli"},
     "matplotlib": {"report"},
     "numpy": {"logs"},  # an extra: what needs it is imported where it is known to be there

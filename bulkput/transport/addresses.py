@@ -1,20 +1,47 @@
-"""A host's addresses, used in turn: a name with several stands for several servers, and all of them shall work."""
+"""A host's addresses, used in turn: a name with several stands for several servers, and all of them shall work.
+
+One that does not answer is not waited for: the next is tried beside it, and it comes last for a while.
+"""
 
 import asyncio
 import itertools
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 
 Resolve = Callable[[str, int], Awaitable[list[str]]]
 _KEPT_S = 30.0
-"""How long an answer of the resolver is used: short enough to follow a balancer that changes its addresses."""
+"""How long an answer of the resolver is used: short enough to follow a balancer that changes its addresses. And how
+long an address that did not answer comes last: a server that is back gets its share again within half a minute."""
+STAGGER_S = 0.25
+"""How long one address is waited for alone, before the next is tried beside it (RFC 8305, 5)."""
 
 
 async def resolve(host: str, port: int) -> list[str]:
     """All addresses of a host, by the system's resolver, in a thread. Raises OSError, and UnicodeError for no name."""
     found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(address[0]) for *_, address in found))
+
+
+async def connected(addresses: Sequence[str], port: int) -> socket.socket:
+    """A socket with a connection to the first that answers: each is tried alone for a moment, then the next beside it
+    (happy eyeballs, RFC 8305). Raises OSError: of all of them."""
+    from aiohappyeyeballs import start_connection  # noqa: PLC0415 - for hosts with several addresses
+
+    found = [_info(address, port) for address in addresses]
+    try:
+        return await start_connection(found, happy_eyeballs_delay=STAGGER_S, interleave=0)
+    except RuntimeError as error:  # of uvloop
+        raise OSError(str(error)) from error
+    except OSError as error:
+        if error.errno:
+            raise
+        raise OSError(f"none of its {len(addresses)} addresses takes the connection") from error
+
+
+def _info(address: str, port: int) -> tuple[int, int, int, str, tuple[str, int]]:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    return family, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", (address, port)
 
 
 class Addresses:
@@ -28,11 +55,14 @@ class Addresses:
         self._found: list[str] = []
         self._until_s = 0.0
         self._turn = itertools.count()
+        self._avoided: dict[str, float] = {}
+        """Addresses that did not answer, and until when they come last."""
         self._lookup: asyncio.Future[bool] | None = None
         """The one that is under way: whether it came to its end."""
 
     async def in_turn(self) -> list[str]:
-        """All addresses, beginning with the one after the last call's first; empty where there is none.
+        """All addresses, beginning with the one after the last call's first; empty where there is none. Those that
+        did not answer lately come last, in the same order.
 
         However many ask, there is one lookup at a time, and they share its outcome. Addresses that were found before
         serve on while the resolver fails.
@@ -46,8 +76,16 @@ class Addresses:
                 is_known = await asyncio.shield(self._lookup)
         if not self._found:
             return []
-        first = next(self._turn) % len(self._found)
-        return self._found[first:] + self._found[:first]
+        now_s = asyncio.get_running_loop().time()
+        self._avoided = {address: until_s for address, until_s in self._avoided.items() if until_s > now_s}
+        living = [address for address in self._found if address not in self._avoided] or self._found
+        first = next(self._turn) % len(living)
+        return living[first:] + living[:first] + [address for address in self._found if address not in living]
+
+    def avoid(self, addresses: Iterable[str]) -> None:
+        """These did not answer, or later than another."""
+        until_s = asyncio.get_running_loop().time() + self._kept_s
+        self._avoided.update(dict.fromkeys(addresses, until_s))
 
     async def _look_up(self) -> None:
         loop = asyncio.get_running_loop()

@@ -7,6 +7,7 @@ the first byte of an answer had died before the request: that one is sent again,
 """
 
 import asyncio
+import socket
 import ssl
 from collections.abc import Mapping
 from contextlib import suppress
@@ -16,7 +17,7 @@ from bulkput.doing import doing
 from bulkput.errors import UsageError
 from bulkput.model import Body
 from bulkput.options import WireOptions
-from bulkput.transport.addresses import Addresses, Resolve, resolve
+from bulkput.transport.addresses import Addresses, Resolve, connected, resolve
 from bulkput.transport.base import MAX_ANSWER, RESENDS, Answer, TransportError, WireCount, length_of
 from bulkput.transport.connection import Connection, NoContinueError, StaleError
 from bulkput.transport.head import Heads
@@ -126,7 +127,7 @@ class WireTransport:
 
     @doing("connecting")
     async def _connect(self, origin: "_Origin") -> Connection:
-        """A new connection to the next of the host's addresses; where that cannot be had, to one of the others."""
+        """A new connection to the next of the host's addresses; where that does not answer at once, to another."""
         where = origin.addresses
         found: list[str] = []
         with suppress(TimeoutError):
@@ -134,25 +135,46 @@ class WireTransport:
                 found = await where.in_turn()
         if not found:
             raise TransportError(f"cannot resolve host name {where.host}")
-        why = ""
-        for address in found:
-            try:
-                async with asyncio.timeout(self._options.connect_timeout_s / len(found)):
-                    connection = await self._open(origin, address)
-            except ssl.SSLCertVerificationError as error:
-                detail = f"TLS certificate of {where.host} not accepted: {error.verify_message}"
-                raise TransportError(detail, is_permanent=True) from error
-            except OSError as error:  # TimeoutError and SSLError are OSErrors
-                why = why_not_connected(error)
-            else:
-                self.count.connections += 1
-                return connection
-        raise TransportError(f"cannot connect to {where.host}:{where.port}: {why}")
+        try:
+            async with asyncio.timeout(self._options.connect_timeout_s):
+                connection = await self._open_one_of(origin, found)
+        except ssl.SSLCertVerificationError as error:
+            detail = f"TLS certificate of {where.host} not accepted: {error.verify_message}"
+            raise TransportError(detail, is_permanent=True) from error
+        except OSError as error:  # TimeoutError and SSLError are OSErrors
+            raise TransportError(f"cannot connect to {where.host}:{where.port}: {why_not_connected(error)}") from error
+        self.count.connections += 1
+        return connection
 
-    async def _open(self, origin: "_Origin", address: str) -> Connection:
-        _, connection = await self._loop.create_connection(
-            lambda: Connection(self._loop, self._connections, self._options.timeout_s), address, origin.addresses.port
-        )
+    async def _open_one_of(self, origin: "_Origin", addresses: list[str]) -> Connection:
+        """To the first that answers. One whose TLS fails is left for the others. Raises OSError."""
+        where, share_s = origin.addresses, self._options.connect_timeout_s / len(addresses)
+        while len(addresses) > 1:
+            sock = await connected(addresses, where.port)
+            address = addresses[0]
+            with suppress(OSError, ValueError):
+                address = addresses[addresses.index(sock.getpeername()[0])]
+            where.avoid(addresses[: addresses.index(address)])
+            try:
+                async with asyncio.timeout(share_s):
+                    return await self._open(origin, sock)
+            except ssl.SSLCertVerificationError:
+                raise
+            except OSError:
+                where.avoid((address,))
+                addresses = [other for other in addresses if other != address]
+        return await self._open(origin, addresses[0])
+
+    async def _open(self, origin: "_Origin", way: str | socket.socket) -> Connection:
+        """`way` is an address, or a socket that is connected to one."""
+
+        def made() -> Connection:
+            return Connection(self._loop, self._connections, self._options.timeout_s)
+
+        if isinstance(way, str):
+            _, connection = await self._loop.create_connection(made, way, origin.addresses.port)
+        else:
+            _, connection = await self._loop.create_connection(made, sock=way)
         if origin.is_tls:
             self._tls = self._tls or tls_context(self._options)
             try:

@@ -7,7 +7,7 @@ import socket
 import ssl
 import threading
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, aclosing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from bulkput.errors import Denied, Unavailable
 from bulkput.options import RetryOptions, WireOptions
 from bulkput.stores.base import Store
 from bulkput.transport.base import WireCount
+from bulkput.transport.wire import WireTransport
 from tests.contract.suite import HEADERS, ONCE, Pieces, whole
 from tests.e2e.cli import bulkput
 from tests.faults.raw import CREATED
@@ -353,3 +354,32 @@ def test_the_command_says_what_is_wrong_in_one_line(
     ):
         ran = bulkput(*put, f"{url}/command/", environ=environ)
         assert ran.exit_code == exit_code and says in ran.err and "Traceback" not in ran.err
+
+
+def test_an_address_that_never_speaks_tls_is_left_for_another(run: Run, certificate: Certificate) -> None:
+    """It takes the connection and no more: once, for its share of the time; then the living address comes first."""
+    options = replace(WIRE, ca_file=str(certificate.authority), connect_timeout_s=2.0)
+    served: list[bytes] = []
+
+    def behave(connection: socket.socket) -> None:
+        served.append(read_request(connection))
+        connection.sendall(CREATED.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+
+    async def two_addresses(_host: str, _port: int) -> list[str]:
+        return ["127.0.0.2", "127.0.0.1"]
+
+    async def put(url: str) -> None:
+        async with aclosing(WireTransport(options, user_agent="test", resolve=two_addresses)) as transport:
+            for _ in range(4):
+                answer = await transport.request("PUT", f"{url}/x", {}, whole(b"x"))
+                assert answer.status == 201
+
+    with tls_server(certificate, behave) as seen, socket.socket() as mute:
+        mute.bind(("127.0.0.2", int(seen.url.rpartition(":")[2])))
+        mute.listen(8)
+        run(put(seen.url))
+        mute.setblocking(False)
+        mute.accept()[0].close()
+        with pytest.raises(BlockingIOError):  # nobody came a second time
+            mute.accept()
+    assert served == [b"x"] * 4

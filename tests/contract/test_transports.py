@@ -7,8 +7,9 @@ plain HTTP one, which adds nothing but the mapping of errors.
 import asyncio
 import gc
 import os
+import socket
 from collections.abc import AsyncGenerator, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, aclosing, suppress
+from contextlib import AbstractAsyncContextManager, aclosing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from http import HTTPStatus
@@ -24,7 +25,7 @@ from bulkput.model import SourceFile
 from bulkput.options import BodyOptions, RetryOptions, WireOptions
 from bulkput.payload.body import BodyOpener
 from bulkput.stores.base import Reads, Store
-from bulkput.transport.base import WireCount
+from bulkput.transport.base import TransportError, WireCount
 from bulkput.transport.session import SessionTransport
 from bulkput.transport.wire import WireTransport
 from tests.contract.suite import HEADERS, ONCE, Pieces, whole
@@ -235,6 +236,52 @@ async def test_connections_are_spread_over_all_addresses_of_the_host(options: Wi
         for _ in range(4):
             await transport.request("PUT", f"http://many.example:{port}/x", {}, whole(b"x"))
     assert sorted(set(hits)) == ["127.0.0.1", "127.0.0.2"]
+
+
+@contextmanager
+def black_hole(address: str, port: int) -> Iterator[None]:
+    """Nobody answers a connection there, neither yes nor no: the queue of those that wait is full."""
+    with socket.socket() as listener, socket.socket() as waits:
+        listener.bind((address, port))
+        listener.listen(0)
+        waits.connect((address, port))
+        yield
+
+
+async def test_a_dead_address_among_living_ones_costs_a_moment(options: WireOptions, raw_server: RawServer) -> None:
+    """Not the time that a connection may take, which is longer than this test; whichever address comes first."""
+    served: list[bytes] = []
+
+    async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, _: int) -> None:
+        served.append((await read_request(reader))[0])
+        writer.write(CREATED.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+
+    async def two_addresses(_host: str, _port: int) -> list[str]:
+        return ["127.0.0.2", "127.0.0.1"]
+
+    patient = replace(options, connect_timeout_s=600.0)
+    kind = WireTransport if options.transport == "wire" else SessionTransport
+    async with raw_server(behave) as url:
+        port = int(url.rpartition(":")[2])
+        with black_hole("127.0.0.2", port):
+            async with aclosing(kind(patient, user_agent="test", resolve=two_addresses)) as transport:
+                for _ in range(4):
+                    await transport.request("PUT", f"http://many.example:{port}/x", {}, whole(b"x"))
+    assert len(served) == 4
+
+
+async def test_addresses_that_all_refuse_are_one_sentence(options: WireOptions) -> None:
+    """And not a list of what each of them said."""
+    with socket.create_server(("127.0.0.1", 0)) as unused:
+        port = unused.getsockname()[1]
+
+    async def two_addresses(_host: str, _port: int) -> list[str]:
+        return ["127.0.0.2", "127.0.0.1"]
+
+    kind = WireTransport if options.transport == "wire" else SessionTransport
+    async with aclosing(kind(options, user_agent="test", resolve=two_addresses)) as transport:
+        with pytest.raises(TransportError, match=f"^cannot connect to many.example:{port}: connection refused$"):
+            await transport.request("PUT", f"http://many.example:{port}/x", {}, whole(b"x"))
 
 
 async def test_a_host_with_other_letters_goes_by_its_a_label(options: WireOptions, raw_server: RawServer) -> None:

@@ -31,6 +31,29 @@ async def test_addresses_take_turns() -> None:
     assert turns == [["a", "b", "c"], ["b", "c", "a"], ["c", "a", "b"], ["a", "b", "c"]]
 
 
+async def test_an_address_that_did_not_answer_comes_last() -> None:
+    """The others share its turns; it is left out of none of them."""
+    addresses = Addresses("many", 80, Resolver(["a", "b", "c"]))
+    assert await addresses.in_turn() == ["a", "b", "c"]
+    addresses.avoid(["b"])
+    turns = [await addresses.in_turn() for _ in range(3)]
+    assert turns == [["c", "a", "b"], ["a", "c", "b"], ["c", "a", "b"]]
+
+
+async def test_where_no_address_answered_all_take_turns_again() -> None:
+    """A store that was away as a whole is not sought at one address only."""
+    addresses = Addresses("many", 80, Resolver(["a", "b"]))
+    addresses.avoid(["a", "b"])
+    assert [await addresses.in_turn() for _ in range(2)] == [["a", "b"], ["b", "a"]]
+
+
+async def test_an_address_that_did_not_answer_gets_its_turn_back() -> None:
+    """After a while, without being asked in between."""
+    addresses = Addresses("many", 80, Resolver(["a", "b"]), kept_s=0.0)
+    addresses.avoid(["b"])
+    assert [await addresses.in_turn() for _ in range(2)] == [["a", "b"], ["b", "a"]]
+
+
 @pytest.mark.parametrize("found", [["a"], [], OSError(), UnicodeError()])
 async def test_however_many_ask_there_is_one_lookup(found: list[str] | Exception) -> None:
     """They share its outcome, a failure included."""
