@@ -87,6 +87,37 @@ class Kept:
     why: str
 
 
+@dataclass(frozen=True, slots=True)
+class EmptyDirectory:
+    """A directory holds nothing at all, and a store of objects keeps nothing of it."""
+
+    path: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Warned:
+    """Something that is no failure, and probably not what was meant. `why` is a sentence."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class NothingFound:
+    """There was no file to send in `where`; `is_failure` where that was asked for."""
+
+    where: str
+    is_failure: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A file was written to while it was read, and its first `size` bytes are taken, as many as it had when it was
+    opened."""
+
+    path: bytes
+    size: int
+
+
 @record
 class Requested:
     """One attempt at one operation ended. `operation` is prepare, put, delete, stat, copy, manifest, info or
@@ -210,6 +241,10 @@ Event = (
     | Failed
     | Removed
     | Kept
+    | EmptyDirectory
+    | Warned
+    | NothingFound
+    | Snapshot
     | Requested
     | Retrying
     | ReadingChosen

@@ -38,11 +38,17 @@ class Reason(StrEnum):
     """Why a found entry is not sent. The value is what people read."""
 
     EXCLUDED = "excluded by a filter"
+    TOO_NEW = "newer than --min-age"
+    TOO_OLD = "older than --max-age"
+    TOO_SMALL = "smaller than --min-size"
+    TOO_LARGE = "larger than --max-size"
+    OTHER_FILE_SYSTEM = "on another file system"
     LINK_OUTSIDE = "link leaves the source tree"
     LINK_TO_DIRECTORY = "link to a directory"
     LINK_LOOP = "link loops back to a directory above it"
     LINK_DANGLING = "link leads nowhere"
     NOT_A_FILE = "not a regular file"
+    LISTED_DIRECTORY = "a directory in the list: only the files that the list names are taken"
     DRY_RUN = "dry run"
     STOPPED = "run stopped before it was sent"
     KNOWN = "uploaded before, says the journal"
@@ -51,6 +57,10 @@ class Reason(StrEnum):
     EXISTING = "already in the store"
     UNCHANGED = "not changed since it was stored"
     IDENTICAL = "identical in the store"
+
+
+LEFT_OUT = frozenset((Reason.TOO_NEW, Reason.TOO_OLD, Reason.TOO_SMALL, Reason.TOO_LARGE, Reason.OTHER_FILE_SYSTEM))
+"""A file is there, and the run was told to leave it alone: so it must leave its object alone as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +108,16 @@ class KnownFiles:
     size: int
 
 
+@dataclass(frozen=True, slots=True)
+class EmptyDirectory:
+    """A directory in which there is nothing at all, and of which nothing will be stored. No entry: only counted."""
+
+    path: bytes
+
+
 Entry = SourceFile | Skip | SourceError
 """A file, an entry that is not sent and why, or one that could not be read."""
-Found = Entry | KnownFiles
+Found = Entry | KnownFiles | EmptyDirectory
 """What a source yields."""
 
 Decision = Upload | Skip | SourceError | TooLarge

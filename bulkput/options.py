@@ -31,10 +31,40 @@ class WalkOptions:
     """Only files that match one of these; none means all."""
     exclude: tuple[str, ...] = ()
     """Nothing that matches one of these; wins over `include`, as in s5cmd."""
+    min_age_s: int | None = None
+    """Only files whose mtime is at least this long ago; a file from the future is as new as can be. As in rclone."""
+    max_age_s: int | None = None
+    """Only files whose mtime is at most this long ago."""
+    min_size: int | None = None
+    """Only files of at least so many bytes. What these four leave out has its object left alone, as with rsync."""
+    max_size: int | None = None
+    """Only files of at most so many bytes."""
+    one_file_system: bool = False
+    """True: no directory is entered that is on another file system than its source, as `find -xdev` has it. (Files are
+    not looked at: overlayfs shows other device numbers for files than for their directories.)"""
     follow_symlinks: bool = False
     """False: a tree is what is in it. A link inside the tree to a regular file inside the tree is taken."""
     entries_in_memory: int = 16_384
     """Names of one directory held in memory to sort them (about 2 MiB); more are sorted on disk."""
+
+    @property
+    def leaves_out(self) -> bool:
+        """Whether a walk may pass by regular files of the tree without taking them."""
+        limits = (self.min_age_s, self.max_age_s, self.min_size, self.max_size)
+        return bool(self.include or self.exclude or self.one_file_system or any(each is not None for each in limits))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListOptions:
+    """Sources that a list names, in place of directories that are walked."""
+
+    path: str
+    """The list: one name a line. `-` is stdin."""
+    base: str = "."
+    """The directory that names in the list are relative to, and below which all of them have to be."""
+    is_null: bool = False
+    """Names end in NUL and not in a line end: what `find -print0` and `git ls-files -z` write, since a name may have a
+    line end in it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +110,10 @@ class BodyOptions:
     max_stuck: int = 16
     """So many reads that hang at once stop the run: each keeps a thread that nothing can end. Twice `readers`, so that
     one bad moment of all is not enough."""
+    changing: Literal["fail", "snapshot"] = "fail"
+    """A file that is written to while it is read. fail: what is stored is one version of a file or nothing. snapshot:
+    the first bytes, as many as there were when it was opened; right for logs, which only grow, and for nothing that is
+    rewritten in place."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -220,6 +254,10 @@ class UploadOptions:
     """All groups of one upload."""
 
     walk: WalkOptions = WalkOptions()
+    files: ListOptions | None = None
+    """What to upload, by name, instead of the sources; None: the sources."""
+    fail_if_empty: bool = False
+    """No file found at all is a failure. False: it is a warning, since a directory may well be empty."""
     encode_names: Literal["strict", "percent"] = "strict"
     headers: HeaderOptions = HeaderOptions()
     body: BodyOptions = BodyOptions()

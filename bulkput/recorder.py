@@ -7,10 +7,22 @@ from typing import Any
 
 from bulkput import events as ev
 from bulkput.errors import name_text
-from bulkput.model import Reason
+from bulkput.model import LEFT_OUT, Reason
 
 MAX_FAILURES_KEPT = 1_000
 """Failures listed in a summary; all are counted. Bounds memory when everything fails."""
+
+_NO_FILE = LEFT_OUT | {
+    Reason.EXCLUDED,
+    Reason.LINK_OUTSIDE,
+    Reason.LINK_TO_DIRECTORY,
+    Reason.LINK_LOOP,
+    Reason.LINK_DANGLING,
+    Reason.NOT_A_FILE,
+    Reason.LISTED_DIRECTORY,
+    Reason.JOURNAL,
+}
+"""Reasons for which an entry was never a file to send."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +39,8 @@ class Summary:
     """A run in numbers. Sizes in bytes, times in seconds; `bytes_planned` is what a dry run would have sent.
 
     `removed` objects had no file, `kept` ones should have been removed for that and were not; `concurrency` is how many
-    requests might be in flight at the end, `most_concurrency` at any time.
+    requests might be in flight at the end, `most_concurrency` at any time. `snapshots` files grew while they were read.
+    `empty_directories` left nothing in the store. `is_empty`: no file was found, and that was to be a failure.
     """
 
     found: int
@@ -46,6 +59,9 @@ class Summary:
     removed: int
     would_remove: int
     kept: int
+    snapshots: int
+    empty_directories: int
+    is_empty: bool
     elapsed_s: float
     concurrency: int
     most_concurrency: int
@@ -77,7 +93,7 @@ class Summary:
                 return 3
         if not self.adds_up or (self.stopping is None and self.skipped_by_reason.get(Reason.STOPPED.value)):
             return 3
-        return 1 if self.failed or self.kept else 0
+        return 1 if self.failed or self.kept or self.is_empty else 0
 
     def as_json(self) -> dict[str, Any]:
         """The object that `--summary` writes; `schema` grows when a field changes its meaning."""
@@ -92,6 +108,9 @@ class Summary:
             "bytes_sent": self.bytes_sent,
             **self._gzip_json(),
             **({"removed": self.removed, "not_removed": self.kept} if self.removed or self.kept else {}),
+            **({"snapshots": self.snapshots} if self.snapshots else {}),
+            **({"empty_directories": self.empty_directories} if self.empty_directories else {}),
+            **({"nothing_found": True} if self.is_empty else {}),
             "requests": dict(self.requests),
             "connections": self.connections,
             "retries": self.retries,
@@ -135,6 +154,9 @@ class Recorder:
         self.removed = 0
         self.would_remove = 0
         self.kept = 0
+        self.snapshots = 0
+        self.empty_directories = 0
+        self.is_empty = False
         self.concurrency = 0
         self.most_concurrency = 0
         self.is_scan_done = False
@@ -175,6 +197,12 @@ class Recorder:
                 self.would_remove += event.is_dry
             case ev.Kept():
                 self.kept += event.count
+            case ev.Snapshot():
+                self.snapshots += 1
+            case ev.EmptyDirectory():
+                self.empty_directories += 1
+            case ev.NothingFound():
+                self.is_empty = event.is_failure
             case ev.Retrying():
                 self.retries += 1
             case ev.ScanDone():
@@ -191,6 +219,11 @@ class Recorder:
     def bytes_moved(self) -> int:
         """Bytes of uploaded files, and of large ones those that are on their way."""
         return self.bytes_read + sum(tuple(self._streaming.values()))
+
+    @property
+    def found_files(self) -> int:
+        """Entries that are files, and that no option has left out."""
+        return self.found - sum(self.skipped[reason.value] for reason in _NO_FILE)
 
     @property
     def done(self) -> int:
@@ -217,6 +250,9 @@ class Recorder:
             removed=self.removed,
             would_remove=self.would_remove,
             kept=self.kept,
+            snapshots=self.snapshots,
+            empty_directories=self.empty_directories,
+            is_empty=self.is_empty,
             elapsed_s=finished.elapsed_s,
             concurrency=self.concurrency,
             most_concurrency=self.most_concurrency,

@@ -9,6 +9,7 @@ import click
 from bulkput.cli.changes import View, change_options
 from bulkput.options import HeaderOptions, RetryOptions, WireOptions
 from bulkput.policy.headers import parse_fields
+from bulkput.policy.naming import refuse_odd
 
 
 def copy_options(verb: Callable[..., int]) -> Callable[..., int]:
@@ -18,6 +19,7 @@ def copy_options(verb: Callable[..., int]) -> Callable[..., int]:
     @click.option("--header", multiple=True, metavar="NAME:VALUE", help="Instead of the object's own; repeatable.")
     @click.option("--meta", multiple=True, metavar="NAME:VALUE", help="Instead of the object's own; repeatable.")
     @click.option("--content-type", metavar="TYPE", help="Instead of the object's own.")
+    @click.option("--literal", is_flag=True, help="Take //, . and .. in DEST for parts of the objects' names.")
     @wraps(verb)
     def with_options(*, header: tuple[str, ...], meta: tuple[str, ...], content_type: str | None, **others: Any) -> int:
         checked = dict(parse_fields([f"type: {content_type}"] if content_type else [], flag="--content-type"))
@@ -58,6 +60,7 @@ def run_copy(
     dest: str,
     *,
     is_move: bool,
+    literal: bool,
     is_recursive: bool,
     headers: HeaderOptions,
     is_dry: bool,
@@ -67,6 +70,8 @@ def run_copy(
     retry: RetryOptions,
 ) -> int:
     """Either verb."""
+    if not literal:
+        refuse_odd(dest)
     view = View("move" if is_move else "copy", is_verbose=is_verbose, as_json=as_json)
     from bulkput.engine.copy import copy  # noqa: PLC0415 - brings aiohttp
 

@@ -10,11 +10,13 @@ from bulkput.cli.gzip import gzip_options
 from bulkput.cli.output import CannotWriteError, SummaryFile, TraceFile, flush
 from bulkput.cli.skip import skip_options
 from bulkput.cli.values import Concurrency, Duration, Seconds
-from bulkput.cli.walk import walk_options
+from bulkput.cli.walk import split, walk_options
 from bulkput.errors import UsageError
 from bulkput.options import (
+    BodyOptions,
     GzipOptions,
     HeaderOptions,
+    ListOptions,
     RetryOptions,
     SkipOptions,
     StopRules,
@@ -23,11 +25,20 @@ from bulkput.options import (
     WireOptions,
 )
 from bulkput.policy.headers import check_value, parse_fields
+from bulkput.policy.naming import refuse_odd
 
 
 @click.command()
 @click.argument("paths", metavar="SOURCE... DEST", nargs=-1)
 @walk_options
+@click.option(
+    "--changing",
+    type=click.Choice(["fail", "snapshot"]),
+    default=BodyOptions().changing,
+    show_default=True,
+    help="A file that is written to while it is read. snapshot: as many bytes as it had when opened; for logs.",
+)
+@click.option("--literal", is_flag=True, help="Take //, . and .. in DEST for parts of the objects' names.")
 @click.option(
     "--encode-names",
     type=click.Choice(["strict", "percent"]),
@@ -106,6 +117,7 @@ from bulkput.policy.headers import check_value, parse_fields
 def upload(
     *,
     paths: tuple[str, ...],
+    literal: bool,
     progress: Literal["auto", "bar", "plain", "none"],
     as_json: bool,
     summary: str | None,
@@ -125,11 +137,13 @@ def upload(
     bulkput upload --journal up.db /srv/archive swift://archive     # again after a crash: only the rest
     bulkput upload --skip identical --delete-extra ./site swift://site     # a mirror: only what has changed
     bulkput upload --exclude '*.tmp' --exclude .git/ . https://dav.example.org/backup/
+    git ls-files -z | bulkput upload --files-from - --null swift://artifacts/source
 
     DEST is swift://CONTAINER[/PREFIX] or http(s)://HOST/PATH/. The container is made if it is not there.
     """
-    if len(paths) < 2:
-        raise UsageError("upload wants one SOURCE or more, and a DEST: bulkput upload ./dist swift://container/prefix")
+    sources, destination = split(paths, flags["files"], verb="upload")
+    if not literal:
+        refuse_odd(destination)
     if quiet and verbose:
         raise UsageError("--quiet and --verbose exclude each other")
     options = _options(**flags)
@@ -145,7 +159,7 @@ def upload(
     file = SummaryFile(summary) if summary is not None else None
     try:
         result = run_stoppable(
-            lambda stop: view.run(paths[:-1], paths[-1], options, stop), at_exit=file.close if file else _nothing
+            lambda stop: view.run(sources, destination, options, stop), at_exit=file.close if file else _nothing
         )
         if file is not None:
             file.write(result.as_json())
@@ -172,6 +186,9 @@ def _nothing() -> None:
 def _options(
     *,
     walk: WalkOptions,
+    files: ListOptions | None,
+    fail_if_empty: bool,
+    changing: Literal["fail", "snapshot"],
     encode_names: Literal["strict", "percent"],
     header: tuple[str, ...],
     meta: tuple[str, ...],
@@ -203,6 +220,9 @@ def _options(
     )
     return UploadOptions(
         walk=walk,
+        files=files,
+        fail_if_empty=fail_if_empty,
+        body=BodyOptions(changing=changing),
         encode_names=encode_names,
         headers=HeaderOptions(
             content_type=checked.get("content_type"),

@@ -9,11 +9,12 @@ import click
 from bulkput.cli.gzip import gzip_options
 from bulkput.cli.output import flush, write_line
 from bulkput.cli.values import Concurrency, Seconds
-from bulkput.cli.walk import walk_options
-from bulkput.errors import UsageError, printable
+from bulkput.cli.walk import split, walk_options
+from bulkput.errors import printable
 from bulkput.events import Event
-from bulkput.options import GzipOptions, RetryOptions, UploadOptions, WalkOptions, WireOptions
+from bulkput.options import GzipOptions, ListOptions, RetryOptions, UploadOptions, WalkOptions, WireOptions
 from bulkput.policy.compare import Comparison, Finding, Verdict
+from bulkput.policy.naming import refuse_odd
 from bulkput.report.lines import count_text, event_line
 
 
@@ -22,6 +23,7 @@ from bulkput.report.lines import count_text, event_line
 @click.option("--journal", metavar="FILE", help="Of the upload: what is not identical is struck from it.")
 @click.option("--quick", "is_quick", is_flag=True, help="Compare sizes only; no file is read.")
 @walk_options
+@click.option("--literal", is_flag=True, help="Take //, . and .. in DEST for parts of the objects' names.")
 @click.option(
     "--encode-names",
     type=click.Choice(["strict", "percent"]),
@@ -66,6 +68,9 @@ def verify(
     journal: str | None,
     is_quick: bool,
     walk: WalkOptions,
+    files: ListOptions | None,
+    fail_if_empty: bool,
+    literal: bool,
     encode_names: Literal["strict", "percent"],
     dir_markers: bool,
     gzip: GzipOptions,
@@ -99,10 +104,12 @@ def verify(
 
     0: everything identical; 1: anything is not, or there is no container; 2 usage; 3 the store failed; 130 interrupted.
     """
-    if len(paths) < 2:
-        raise UsageError("verify wants one SOURCE or more, and a DEST: bulkput verify ./dist swift://container/prefix")
+    sources, destination = split(paths, files, verb="verify")
+    if not literal:
+        refuse_odd(destination)
     options = UploadOptions(
         walk=walk,
+        files=files,
         encode_names=encode_names,
         dir_markers=dir_markers,
         gzip=gzip,
@@ -112,13 +119,16 @@ def verify(
             concurrency=concurrency, timeout_s=timeout, verify_tls=not insecure, ca_file=os.environ.get("OS_CACERT")
         ),
     )
-    comparison = _compared(paths[:-1], paths[-1], options, is_quick=is_quick, as_json=as_json)
+    comparison = _compared(sources, destination, options, is_quick=is_quick, as_json=as_json)
     if not comparison.is_container_there:
-        click.echo(f"bulkput: the container of {printable(paths[-1])} is not there", err=True)
+        click.echo(f"bulkput: the container of {printable(destination)} is not there", err=True)
     if comparison.is_empty:
         click.echo("bulkput: nothing was compared: there is no file and no object of these names", err=True)
     for line in [] if quiet else _summary_lines(comparison):
         click.echo(line, err=True)
+    if fail_if_empty and comparison.is_empty:
+        click.echo("failed: no file was found", err=True)
+        return 1
     return comparison.exit_code
 
 

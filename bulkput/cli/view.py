@@ -91,6 +91,8 @@ class View:
         match event:
             case ev.Skipped(skip=skip) if skip.reason is Reason.DRY_RUN:
                 return True
+            case ev.Warned() | ev.NothingFound(is_failure=False):
+                return self._quiet
             case ev.Retrying() if not self._verbose:
                 now = time.monotonic()
                 if self._quiet or now < self._next_retry_line:

@@ -1,22 +1,91 @@
-"""The flags about what of a directory tree is taken, which are several verbs'."""
+"""The flags about what of the sources is taken, which are several verbs'."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import wraps
 from typing import Any
 
 import click
 
-from bulkput.options import WalkOptions
+from bulkput.cli.values import Duration, Size
+from bulkput.errors import UsageError
+from bulkput.options import ListOptions, WalkOptions
 
 
 def walk_options(verb: Callable[..., int]) -> Callable[..., int]:
-    """Gives a verb --include, --exclude and --follow-symlinks: as one argument, `walk`."""
+    """Gives a verb the filters, as one argument `walk`; --files-from and what belongs to it, as `files` (None without
+    it); and `fail_if_empty`."""
 
     @click.option("--include", multiple=True, metavar="GLOB", help="Only what matches; gitignore syntax, repeatable.")
     @click.option("--exclude", multiple=True, metavar="GLOB", help="Nothing that matches; wins over --include.")
+    @click.option("--include-from", multiple=True, metavar="FILE", help="A file of --include patterns, one a line.")
+    @click.option("--exclude-from", multiple=True, metavar="FILE", help="The same for --exclude: a .gitignore, say.")
+    @click.option(
+        "--min-age", type=Duration(), help="Only files last written to at least 90 (seconds), 12h, 7d, ... ago."
+    )
+    @click.option("--max-age", type=Duration(), help="Only files last written to at most that long ago.")
+    @click.option("--min-size", type=Size(), help="Only files of at least so many bytes, or 64K, 32M, 1G.")
+    @click.option("--max-size", type=Size(), help="Only files of at most so many bytes.")
+    @click.option("--one-file-system", is_flag=True, help="Enter no directory on another file system than SOURCE.")
     @click.option("--follow-symlinks", is_flag=True, help="Follow links out of the tree and to directories.")
+    @click.option("--files-from", metavar="FILE", help="Instead of SOURCE: a list of files, one a line; - is stdin.")
+    @click.option("--null", "is_null", is_flag=True, help="Names in --files-from end in NUL, as of find -print0.")
+    @click.option("--base", metavar="DIR", help="What names in --files-from are relative to. Default: here.")
+    @click.option("--fail-if-empty", is_flag=True, help="Exit code 1 when there is no file; else that is a warning.")
     @wraps(verb)
-    def with_walk(*, include: tuple[str, ...], exclude: tuple[str, ...], follow_symlinks: bool, **others: Any) -> int:
-        return verb(walk=WalkOptions(include=include, exclude=exclude, follow_symlinks=follow_symlinks), **others)
+    def with_walk(
+        *,
+        include: tuple[str, ...],
+        exclude: tuple[str, ...],
+        include_from: tuple[str, ...],
+        exclude_from: tuple[str, ...],
+        min_age: int | None,
+        max_age: int | None,
+        min_size: int | None,
+        max_size: int | None,
+        one_file_system: bool,
+        follow_symlinks: bool,
+        files_from: str | None,
+        is_null: bool,
+        base: str | None,
+        **others: Any,
+    ) -> int:
+        if files_from is None and (is_null or base is not None):
+            raise UsageError("--null and --base are for --files-from")
+        walk = WalkOptions(
+            include=(*include, *_patterns("--include-from", include_from)),
+            exclude=(*exclude, *_patterns("--exclude-from", exclude_from)),
+            min_age_s=min_age,
+            max_age_s=max_age,
+            min_size=min_size,
+            max_size=max_size,
+            one_file_system=one_file_system,
+            follow_symlinks=follow_symlinks,
+        )
+        files = ListOptions(path=files_from, base=base or ".", is_null=is_null) if files_from is not None else None
+        return verb(walk=walk, files=files, **others)
 
     return with_walk
+
+
+def split(paths: tuple[str, ...], files: ListOptions | None, *, verb: str) -> tuple[tuple[str, ...], str]:
+    """The sources and the destination. Raises UsageError when one of them is missing."""
+    if len(paths) >= (2 if files is None else 1):
+        return paths[:-1], paths[-1]
+    if files is not None:
+        raise UsageError(
+            f"{verb} wants a DEST: bulkput {verb} --files-from list --base ./dist swift://container/prefix"
+        )
+    raise UsageError(f"{verb} wants one SOURCE or more, and a DEST: bulkput {verb} ./dist swift://container/prefix")
+
+
+def _patterns(flag: str, paths: tuple[str, ...]) -> Iterator[str]:
+    """The lines of these files, without comments and empty ones. Raises UsageError."""
+    for path in paths:
+        try:
+            with open(path, encoding="utf-8", errors="surrogateescape") as file:
+                for line in file:
+                    pattern = line.rstrip("\n")
+                    if pattern.strip() and not pattern.startswith("#"):
+                        yield pattern
+        except OSError as error:
+            raise UsageError(f"{flag} {path}: {error.strerror}") from None

@@ -10,8 +10,9 @@ from bulkput.engine.join import Here, Pair, There, joined, passed, with_suffixed
 from bulkput.engine.lookup import Lookup, Unlisted, in_order
 from bulkput.engine.stop import Stop
 from bulkput.errors import NotFound, SourceError
-from bulkput.model import Found, Reason, Skip, SourceFile
+from bulkput.model import LEFT_OUT, Found, Reason, Skip, SourceFile
 from bulkput.options import NamingOptions, UploadOptions
+from bulkput.policy.filters import Filters
 from bulkput.policy.naming import SUFFIX
 from bulkput.policy.scope import Root, Scope, scope_of
 from bulkput.sources.by_key import by_key
@@ -24,7 +25,8 @@ _SOMETHING = (
     Reason.LINK_DANGLING,
     Reason.NOT_A_FILE,
 )
-"""Here is something of that name, though no file: to a mirror, its object is not without one."""
+"""Here is something of that name, though no file: to a mirror, its object is not without one. (What is LEFT_OUT is a
+file, and its object is extra to nobody.)"""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -119,10 +121,11 @@ class Pairing:
                 yield Pair(each.key, each.found, None if isinstance(row, Unlisted) else row, is_unlisted=is_unlisted)
 
 
-def scope_of_upload(roots: list[bytes], naming: NamingOptions, options: UploadOptions) -> Scope:
-    """What an upload of these sources claims. Blocking. Raises UsageError for a wrong filter."""
+def scope_of_upload(roots: list[bytes], naming: NamingOptions, options: UploadOptions, filters: Filters) -> Scope:
+    """What an upload of these sources claims. Blocking."""
     named = [Root(root, os.path.basename(root) if os.path.isfile(root) else b"") for root in roots]
-    return scope_of(named, naming, options.walk, suffix=SUFFIX if options.gzip.suffixed == "all" else "")
+    suffix = SUFFIX if options.gzip.suffixed == "all" else ""
+    return scope_of(named, naming, options.walk, suffix=suffix, filters=filters, is_list=options.files is not None)
 
 
 def in_key_order(scope: Scope, found: Iterator[Found], *, is_mirror: bool = False) -> Iterator[Found]:
@@ -142,7 +145,7 @@ def key_of(found: Found, scope: Scope, *, is_mirror: bool = False) -> bytes | No
                 return None
         case SourceError() if found.problem != "collision":  # of that name there is a file, from another source
             return scope.place(found.path)
-        case Skip() if is_mirror and found.reason in _SOMETHING:
+        case Skip() if found.reason in LEFT_OUT or (is_mirror and found.reason in _SOMETHING):
             return scope.place(found.path)
     return None
 

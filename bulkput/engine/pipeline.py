@@ -17,7 +17,7 @@ from bulkput.engine.put import Putter
 from bulkput.engine.stop import Stop
 from bulkput.engine.tuning import Tuner
 from bulkput.errors import BulkputError, SourceError, Stopped, StoreError, TooLarge
-from bulkput.model import Decision, Entry, Found, KnownFiles, Reason, Skip, Upload
+from bulkput.model import Decision, EmptyDirectory, Entry, Found, KnownFiles, Reason, Skip, Upload
 from bulkput.options import NamingOptions, UploadOptions
 from bulkput.policy.plan import decide
 from bulkput.policy.retry import GiveUp
@@ -52,6 +52,9 @@ class Pipeline:
             async for found in source:
                 if isinstance(found, KnownFiles):
                     self.emit(ev.Known(found.count, found.size))
+                    continue
+                if isinstance(found, EmptyDirectory):
+                    self.emit(ev.EmptyDirectory(found.path))
                     continue
                 self.emit(ev.Discovered(found))
                 match await self._decided(found):

@@ -18,9 +18,11 @@ from bulkput.journal.journal import COMPLETE, Journal, open_journal, open_to_rea
 from bulkput.journal.known import Known
 from bulkput.model import Found, SourceFile
 from bulkput.options import GzipOptions, NamingOptions, UploadOptions
+from bulkput.policy.filters import Filters
 from bulkput.policy.naming import SUFFIX, object_name
+from bulkput.sources.file_list import file_list
 from bulkput.sources.suffixed import Taken, could_share_a_name
-from bulkput.sources.walk import walk, walk_again
+from bulkput.sources.walk import MakeMemory, walk, walk_again
 from bulkput.stores.base import Destination
 
 
@@ -102,16 +104,16 @@ class Resume:
         while journal.is_behind and await self._stop.pause(_LOOK_EVERY_S):
             pass
 
-    def findings(self, roots: list[bytes], target: Destination, place: str, naming: NamingOptions) -> Iterator[Found]:
+    def findings(
+        self, roots: list[bytes], target: Destination, place: str, naming: NamingOptions, filters: Filters
+    ) -> Iterator[Found]:
         """The sources without what the journal knows; or only what has failed. Blocking.
 
         Raises UsageError: a missing source, another run's journal. Raises JournalError.
         """
         options, journal = self._options, self._journal
-        # With their markers, directories that are here are not extra.
-        with_directories = options.dir_markers or options.skip.delete_extra
         if journal is None:
-            return walk(roots, options.walk, with_directories=with_directories)
+            return self._walk(roots, None, filters)
         self._roots = roots = [absolute(root) for root in roots]
         _refuse_overlap(roots)
         if options.retry_failed and len(roots) != 1:
@@ -130,9 +132,35 @@ class Resume:
             return Known(journal.path, name_of, journal.own_files, since_s=since_s, is_taken=is_taken)
 
         if options.retry_failed and os.path.isdir(roots[0]) and not journal.has_failed(roots[0]):
-            failed = journal.failed_below(roots[0])
-            return walk_again(roots[0], failed, options.walk, memory(), with_directories=with_directories)
-        return walk(roots, options.walk, memory, with_directories=with_directories)
+            failed, walk_options = journal.failed_below(roots[0]), options.walk
+            return walk_again(
+                roots[0], failed, walk_options, memory(), filters=filters, with_directories=options.dir_markers
+            )
+        return self._walk(roots, memory, filters)
+
+    def _walk(self, roots: list[bytes], make_memory: MakeMemory | None, filters: Filters) -> Iterator[Found]:
+        """Everything that the sources hold, or the list names. Blocking. Raises UsageError."""
+        options = self._options
+        # With their markers, directories that are here are not extra.
+        with_directories = options.dir_markers or options.skip.delete_extra
+        if options.files is None:
+            return walk(
+                roots,
+                options.walk,
+                make_memory,
+                filters=filters,
+                with_directories=with_directories,
+                tells_empty=not options.dir_markers,
+            )
+        return file_list(
+            options.files,
+            roots[0],
+            options.walk,
+            make_memory() if make_memory is not None else None,
+            is_sorted=make_memory is not None or options.skip.is_wanted or options.gzip.suffixed == "some",
+            filters=filters,
+            with_directories=with_directories,
+        )
 
     def begin(self, emit: ev.Emit) -> None:
         """From now on what becomes of files is written down."""
@@ -145,13 +173,13 @@ class Resume:
         """Write what is left. Where that cannot be done, the run is stopped, late as it is: the exit code must say so.
 
         `is_complete`: every source has been looked at, so what failed before and was not met again is no more; but for
-        what filters left out, and a source in which there was nothing (its disk may not be there).
+        what filters left out or a list does not name, and a source in which there was nothing (its disk may be gone).
         """
         if self._journal is None or not self._is_writing:
             return
-        order, filters = self._stop.order, self._options.walk
+        order, options = self._stop.order, self._options
         ending = order.why if order is not None else COMPLETE if is_complete else "broke off"
-        is_whole = ending == COMPLETE and self._has_found and not (filters.include or filters.exclude)
+        is_whole = ending == COMPLETE and self._has_found and not options.walk.leaves_out and options.files is None
         try:
             await to_its_end(self._journal.end, ending, self._roots if is_whole else [])
         except JournalError as error:

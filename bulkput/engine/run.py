@@ -16,17 +16,19 @@ from bulkput.engine.resume import Resume, when_needed
 from bulkput.engine.stop import Stop
 from bulkput.engine.tuning import Tuner
 from bulkput.engine.watchdog import Watchdog
-from bulkput.errors import Stopped, StoreError, UsageError
+from bulkput.errors import Stopped, StoreError, UsageError, printable
 from bulkput.model import Found
 from bulkput.options import NamingOptions, UploadOptions
 from bulkput.payload.body import BodyOpener
+from bulkput.policy.filters import Filters
 from bulkput.policy.headers import check_compressible
+from bulkput.policy.listed import check_list
 from bulkput.policy.naming import SUFFIX, joined_prefix
 from bulkput.recorder import Recorder, Summary
 from bulkput.sources.mounts import may_hang
 from bulkput.sources.scan import Scan
 from bulkput.sources.suffixed import Taken, told_apart, without_taken_marks
-from bulkput.sources.walk import is_single_file
+from bulkput.sources.walk import is_single_file, make_filters
 from bulkput.stores.base import Destination, Store
 from bulkput.transport.base import WireCount
 
@@ -50,6 +52,8 @@ async def upload(
 ) -> Summary:
     """Upload files and directories to `destination`, a URL such as `swift://container/prefix`.
 
+    With `options.files` a list names the files, and `sources` are to be empty.
+
     Returns the numbers of the run, failures included: look at `Summary.exit_code` or `.failed`. `on_event` sees
     every event; it runs on the event loop and must be quick (`Stalled` comes from another thread when the loop itself
     stands). `recorder` holds the numbers while the run goes on; `stop` ends it early.
@@ -58,6 +62,7 @@ async def upload(
     for a source on a file system that does not answer.
     """
     options = options or UploadOptions()
+    roots = sources_of(sources, options)
     check_compressible(options.headers, options.gzip)
     stop = stop or Stop()
     recorder = recorder or Recorder()
@@ -84,7 +89,7 @@ async def upload(
                 "--dir-markers wants a store of objects: where names are paths, directories make themselves"
             )
         run = _Run(options, stop, recorder, tuner, resume, emit)
-        await run.send(roots_of(sources), Destination.parse(destination), store, wire_count)
+        await run.send(roots, Destination.parse(destination), store, wire_count)
     return recorder.summary()
 
 
@@ -105,9 +110,11 @@ class _Run:
         started = time.monotonic()
         look = Look(roots, stop, patience_s=options.body.read_timeout_s)
         try:
+            filters = await look(make_filters, roots, options.walk)
             naming = await look(placement, roots, target, options)
-            scope = await look(self._scope, roots, naming)
-            scan = Scan(await look(self._findings, roots, target, store.place, naming, scope), self.resume.room)
+            scope = await look(self._scope, roots, naming, filters)
+            found = await look(self.resume.findings, roots, target, store.place, naming, filters)
+            scan = Scan(await look(self._arranged, found, roots, naming, scope), self.resume.room)
             hanging = await look(may_hang, roots, options.walk.follow_symlinks)
         except Stopped:
             stop.report_to(emit)
@@ -136,7 +143,22 @@ class _Run:
             scan.close()
             opener.close()
             await self.resume.end(is_complete=is_complete)
+            if is_complete:
+                self._warn(filters, roots)
             emit(_finished(started, wire_count))
+
+    def _warn(self, filters: Filters, roots: list[bytes]) -> None:
+        """Tell what was asked for and came to nothing, if the run has looked at everything."""
+        options, emit = self.options, self.emit
+        if self.stop.order is not None or options.retry_failed:
+            return
+        for why in filters.useless() if self.recorder.found else ():
+            emit(ev.Warned(why))
+        if not self.recorder.found_files:
+            where = (
+                "the list" if options.files is not None else printable(roots[0]) if len(roots) == 1 else "the sources"
+            )
+            emit(ev.NothingFound(where, options.fail_if_empty))
 
     async def _pipe(self, pipeline: Pipeline, scan: Scan, sync: "Sync | None") -> None:
         """Send what there is to send, into a store that is prepared for it as soon as there is anything."""
@@ -163,23 +185,22 @@ class _Run:
         below = f"{target.root}/{scope.listing_prefix}"
         return Sync(store, scope, opener, options=self.options, stop=self.stop, roots=roots, below=below)
 
-    def _scope(self, roots: list[bytes], naming: NamingOptions) -> "Scope | None":
+    def _scope(self, roots: list[bytes], naming: NamingOptions, filters: Filters) -> "Scope | None":
         """What the upload claims; None where nobody looks at what is there. Blocking. Raises UsageError."""
         if not self.options.skip.is_wanted:
             return None
         from bulkput.engine.mirror import check_mirror  # noqa: PLC0415
         from bulkput.engine.pairing import scope_of_upload  # noqa: PLC0415 - 20 ms for who compares nothing
 
-        scope = scope_of_upload(roots, naming, self.options)
+        scope = scope_of_upload(roots, naming, self.options, filters)
         if self.options.skip.delete_extra:
             check_mirror(roots, self.options, scope)
         return scope
 
-    def _findings(
-        self, roots: list[bytes], target: Destination, place: str, naming: NamingOptions, scope: "Scope | None"
+    def _arranged(
+        self, found: Iterator[Found], roots: list[bytes], naming: NamingOptions, scope: "Scope | None"
     ) -> Iterator[Found]:
-        """Blocking."""
-        found = self.resume.findings(roots, target, place, naming)
+        """The findings as the run wants them: told apart, and in order. Blocking."""
         if self.options.gzip.suffixed == "some" and not naming.is_exact:
             found = told_apart(found, Taken(roots))
         elif self.options.gzip.suffixed == "all" and self.options.dir_markers:
@@ -189,6 +210,13 @@ class _Run:
         from bulkput.engine.pairing import in_key_order  # noqa: PLC0415
 
         return in_key_order(scope, found, is_mirror=self.options.skip.delete_extra)
+
+
+def sources_of(sources: Pathlike | Iterable[Pathlike], options: UploadOptions) -> list[bytes]:
+    """The paths that are looked at: of a list of files, the directory that they are in. Raises UsageError."""
+    roots = roots_of(sources)
+    check_list(options, has_sources=bool(roots))
+    return roots if options.files is None else [os.fsencode(options.files.base)]
 
 
 def roots_of(sources: Pathlike | Iterable[Pathlike]) -> list[bytes]:

@@ -23,7 +23,7 @@ from bulkput.engine.look import Look
 from bulkput.engine.opening import open_store
 from bulkput.engine.pairing import Pairing, in_key_order, scope_of_upload
 from bulkput.engine.pool import Pool, pool
-from bulkput.engine.run import Pathlike, placement, roots_of
+from bulkput.engine.run import Pathlike, placement, sources_of
 from bulkput.engine.stop import Stop
 from bulkput.engine.tally import OnFinding, Tally, finding, unreadable
 from bulkput.errors import BulkputError, SourceError, Stopped, StoreError, Unsupported, UsageError
@@ -32,13 +32,15 @@ from bulkput.options import UploadOptions
 from bulkput.payload.body import BodyOpener
 from bulkput.policy.compare import Comparison, Evidence, Finding, Judgement, Verdict, judge
 from bulkput.policy.directories import is_marker, is_others_marker
+from bulkput.policy.filters import Filters
 from bulkput.policy.naming import SUFFIX
 from bulkput.policy.original import original_of
 from bulkput.policy.retry import GiveUp
 from bulkput.policy.scope import Scope
+from bulkput.sources.file_list import file_list
 from bulkput.sources.mounts import may_hang
 from bulkput.sources.scan import Scan
-from bulkput.sources.walk import walk
+from bulkput.sources.walk import make_filters, walk
 from bulkput.stores.base import Destination, Store
 
 
@@ -67,6 +69,7 @@ async def verify(
     """
     options, stop, emit = options or UploadOptions(), stop or Stop(), on_event or _ignore
     stop.report_to(emit)
+    roots = sources_of(sources, options)
     target = Destination.parse(destination)
     correction = Correction(options, stop)
     tally = Tally(both(correction.tell, on_finding or _ignore))
@@ -76,8 +79,8 @@ async def verify(
     try:
         async with opening as (store, wire_count), correction:
             requests = wire_count.requests
-            parts = _Parts(store, options, stop, tally, correction, is_quick)
-            await parts.compare(roots_of(sources), target)
+            parts = _Parts(store, options, stop, tally, correction, emit, is_quick)
+            await parts.compare(roots, target)
     except Stopped:  # before the comparison had begun
         pass
     except Unsupported as error:
@@ -94,6 +97,7 @@ class _Parts:
     stop: Stop
     tally: Tally
     correction: Correction
+    emit: ev.Emit
     is_quick: bool
 
     async def compare(self, roots: list[bytes], target: Destination) -> None:
@@ -102,7 +106,8 @@ class _Parts:
         look = Look(roots, stop, patience_s=options.body.read_timeout_s)
         if options.journal is not None:
             roots = await look(all_absolute, roots)
-        scope, found = await look(_scope_and_walk, roots, target, options, correction.is_own)
+        filters = await look(make_filters, roots, options.walk)
+        scope, found = await look(_scope_and_walk, roots, target, options, filters, correction.is_own)
         hanging = await look(may_hang, roots, options.walk.follow_symlinks)
         await look(correction.open, roots, target, self.store.place, scope.naming, options.gzip)
         correction.begin()
@@ -120,19 +125,25 @@ class _Parts:
         )
         try:
             await running.run(scan)
+            if stop.order is None:
+                for why in filters.useless():
+                    self.emit(ev.Warned(why))
         finally:
             scan.close()
             opener.close()
 
 
 def _scope_and_walk(
-    roots: list[bytes], target: Destination, options: UploadOptions, is_own: Callable[[bytes], bool]
+    roots: list[bytes], target: Destination, options: UploadOptions, filters: Filters, is_own: Callable[[bytes], bool]
 ) -> tuple[Scope, Iterator[Found]]:
     """Blocking: the sources are looked at. Raises UsageError."""
     naming = placement(roots, target, options)
-    scope = scope_of_upload(roots, naming, options)
+    scope = scope_of_upload(roots, naming, options, filters)
     # Directories as well: the store may have their markers.
-    found = walk(roots, options.walk, with_directories=True)
+    if options.files is None:
+        found = walk(roots, options.walk, filters=filters, with_directories=True)
+    else:
+        found = file_list(options.files, roots[0], options.walk, is_sorted=True, filters=filters, with_directories=True)
     return scope, in_key_order(scope, (_without_own(each, is_own) for each in found))
 
 

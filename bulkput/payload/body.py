@@ -7,6 +7,10 @@ is sent; opened again for each attempt.
 A file may change under us. What is sent is one consistent version or nothing: size, mtime and inode are compared
 before and after reading, and for a streamed file the last piece leaves only after that check, so that a request
 for a changed file is broken off and the store keeps nothing of it.
+
+With `changing="snapshot"` a file may be written to meanwhile: what is sent is its first bytes, as many as it had when
+it was opened. That is one version of a file that only grows, such as a log. A file rewritten in place may be stored as
+a mixture of two versions, and nothing can tell. One that has shrunk, or is another file by now, fails as ever.
 """
 
 import asyncio
@@ -14,19 +18,19 @@ import errno
 import hashlib
 import os
 import stat
-import threading
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
-from concurrent.futures import Future
 from contextlib import asynccontextmanager
+from functools import partial
 from io import FileIO
 from typing import Any, NamedTuple, TypeVar
 
 from bulkput.doing import doing
 from bulkput.errors import SourceError
-from bulkput.events import Emit, ReadingChosen, Streaming
+from bulkput.events import Emit, ReadingChosen, Snapshot, Streaming
 from bulkput.model import SourceFile
 from bulkput.options import BodyOptions
+from bulkput.payload.ahead import CLOSE_S, ReadAhead, forget
 from bulkput.payload.readers import Readers
 from bulkput.policy.reading import LOOP_MAX_SIZE, Reading
 
@@ -36,9 +40,7 @@ _OPEN_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY
 
 T = TypeVar("T")
 _TICK_S = 0.02
-_CLOSE_S = 1.0
-"""Who lets go of a file waits so long for its closing, then leaves it to a thread: a request that is over must not
-wait for a disk that hangs."""
+_SNAPSHOT = "(--changing snapshot sends what was there when it was opened)"
 
 
 class Version(NamedTuple):
@@ -52,6 +54,10 @@ class Version(NamedTuple):
     @classmethod
     def of(cls, status: os.stat_result) -> "Version":
         return cls(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+
+    def begins(self, later: "Version") -> bool:
+        """Whether `later` may begin with all the bytes of this version: it is the same file, and not shorter."""
+        return (later.device, later.inode) == (self.device, self.inode) and later.size >= self.size
 
 
 # NamedTuples: a frozen dataclass takes four times as long to make, and there are three of these for each file.
@@ -76,6 +82,12 @@ class WholeFile(NamedTuple):
         yield self.data
 
 
+class WholeSnapshot(WholeFile):
+    """The first bytes of a file that was written to while it was read."""
+
+    __slots__ = ()
+
+
 class StreamedFile:
     """A large file, read while it is sent."""
 
@@ -90,15 +102,19 @@ class StreamedFile:
         chunk_size: int,
         readers: Readers,
         sent: Callable[[int, float], None],
+        grew: Callable[[int], None] | None = None,
     ) -> None:
         """`sent` is told, piece by piece, how many bytes of the present passage have been handed over, and
-        how many seconds it has waited for the disk."""
+        how many seconds it has waited for the disk. `grew` is told once, if the file is written to meanwhile, how many
+        bytes are taken; None: then it fails."""
         self.version = version
         self.size = self.length_hint = version.size
         self._path = path
         self._chunk_size = chunk_size
         self._readers = readers
         self._sent = sent
+        self._grew = grew
+        self._has_grown = False
 
     async def chunks(self) -> AsyncGenerator[bytes, None]:
         """Raises SourceError: vanished, unreadable, or changed since this body was made or while it was read."""
@@ -125,7 +141,7 @@ class StreamedFile:
 
     @asynccontextmanager
     @doing("reading")
-    async def _opened(self) -> "AsyncIterator[_ReadAhead]":
+    async def _opened(self) -> AsyncIterator[ReadAhead]:
         """The file, closed at the end. A cancellation may come while it is opened or closed: both happen all the
         same, not when the garbage collector comes by."""
         opening = self._readers.run(self._path, _open_file, self._path)
@@ -133,9 +149,9 @@ class StreamedFile:
             opened = await asyncio.shield(opening)
         except asyncio.CancelledError:
             opening.add_done_callback(_close_unwanted)
-            await asyncio.wait((opening,), timeout=_CLOSE_S)
+            await asyncio.wait((opening,), timeout=CLOSE_S)
             raise
-        file = _ReadAhead(self._path, opened, self._readers)
+        file = ReadAhead(self._path, opened, self._readers)
         try:
             yield file
         finally:
@@ -143,8 +159,8 @@ class StreamedFile:
                 await file.settled()
             finally:  # cancelled once more, perhaps
                 closing = self._readers.run(self._path, file.close)
-                closing.add_done_callback(_forget)
-                await asyncio.wait((closing,), timeout=_CLOSE_S)
+                closing.add_done_callback(forget)
+                await asyncio.wait((closing,), timeout=CLOSE_S)
 
     @doing("reading")
     async def sample(self, ranges: Sequence[tuple[int, int]]) -> bytes:
@@ -168,56 +184,16 @@ class StreamedFile:
         return _changed(self._path, detail)
 
     def _check(self, status: os.stat_result) -> None:
-        if Version.of(status) != self.version:
-            raise self.changed("it was written to before it was sent to its end")
-
-
-class _ReadAhead:
-    """A file of which one piece is read, in a thread, while the piece before is used."""
-
-    def __init__(self, path: bytes, file: FileIO, readers: Readers) -> None:
-        self.fileno = file.fileno
-        self._path = path
-        self._file = file
-        self._readers = readers
-        self._reading: Future[bytes | None] | None = None
-        self._lock = threading.Lock()
-        self._is_reading = False
-        self._is_left = False
-
-    def begin(self, size: int) -> None:
-        """Read up to `size` bytes."""
-        self._reading = self._readers.submit(self._path, self._read, size)
-
-    @doing("reading")
-    async def begun(self) -> bytes | None:
-        """What was begun to be read; nothing at the end of the file."""
-        return await asyncio.wrap_future(self._reading) if self._reading is not None else None
-
-    async def settled(self) -> None:
-        """Wait a little for a read that is still going on."""
-        if self._reading is not None and not self._reading.done():
-            reading = asyncio.wrap_future(self._reading)
-            reading.add_done_callback(_forget)
-            await asyncio.wait((reading,), timeout=_CLOSE_S)
-
-    def close(self) -> None:
-        """In a thread. A read that is still going on would go on in whatever file gets the same number next: then it is
-        that thread which closes the file when it comes back."""
-        with self._lock:
-            self._is_left = True
-            if not self._is_reading:
-                self._file.close()
-
-    def _read(self, size: int) -> bytes | None:
-        self._is_reading = True
-        try:
-            return self._file.read(size)
-        finally:
-            with self._lock:
-                self._is_reading = False
-                if self._is_left:
-                    self._file.close()
+        version = Version.of(status)
+        if version == self.version:
+            return
+        if self._grew is None:
+            raise self.changed(f"it was written to before it was sent to its end {_SNAPSHOT}")
+        if not self.version.begins(version):
+            raise self.changed("it shrank, or another file has taken its place")
+        if not self._has_grown:
+            self._has_grown = True
+            self._grew(self.size)
 
 
 FileBody = WholeFile | StreamedFile
@@ -230,6 +206,7 @@ class BodyOpener:
         """`may_hang` names a file system that may: then nothing is read on the event loop."""
         self._options = options
         self._emit = emit
+        self._may_change = options.changing == "snapshot"
         self._readers = Readers(options.readers, patience_s=options.read_timeout_s, most_stuck=options.max_stuck)
         self._reading = Reading(may_hold_loop=may_hang is None)
         if may_hang is not None:
@@ -243,9 +220,11 @@ class BodyOpener:
         if not self._reading.takes(source.size):
             return None
         started_s = time.perf_counter()
-        read = _read(source.target or source.path, LOOP_MAX_SIZE, may_wait=False)
+        read = _read(source.target or source.path, LOOP_MAX_SIZE, may_wait=False, may_change=self._may_change)
         if self._reading.took(time.perf_counter() - started_s):
             self._emit(ReadingChosen(self._reading.is_on_loop, self._reading.average_s))
+        if self._may_change:
+            self._tell(source, read)
         return read if isinstance(read, WholeFile) else None
 
     @doing("reading")
@@ -255,8 +234,10 @@ class BodyOpener:
         Raises SourceError: vanished, unreadable, or changed while it was read; Stopped when too many reads hang.
         """
         path = source.target or source.path
-        whole = await self._readers.run(path, _read, path, self._options.buffer_size)
+        read = partial(_read, path, self._options.buffer_size, may_change=self._may_change)
+        whole = await self._readers.run(path, read)
         if isinstance(whole, WholeFile):
+            self._tell(source, whole)
             return whole
         if whole is None:
             raise AssertionError("a read that may wait is never put off")
@@ -266,7 +247,12 @@ class BodyOpener:
             chunk_size=self._options.chunk_size,
             readers=self._readers,
             sent=lambda count, read_s: self._emit(Streaming(source.path, count, read_s)),
+            grew=(lambda size: self._emit(Snapshot(source.path, size))) if self._may_change else None,
         )
+
+    def _tell(self, source: SourceFile, read: WholeFile | Version | None) -> None:
+        if isinstance(read, WholeSnapshot):
+            self._emit(Snapshot(source.path, read.size))
 
     def run(self, source: SourceFile, function: Callable[..., T], *arguments: Any) -> "asyncio.Future[T]":
         """`function(*arguments)` in one of the threads, on behalf of the file."""
@@ -277,7 +263,7 @@ class BodyOpener:
         self._readers.close()
 
 
-def _read(path: bytes, limit: int, *, may_wait: bool = True) -> WholeFile | Version | None:
+def _read(path: bytes, limit: int, *, may_wait: bool = True, may_change: bool = False) -> WholeFile | Version | None:
     """The whole file, or just its version when it is larger than `limit`; None when that would take a wait."""
     try:
         fd = os.open(path, _OPEN_FLAGS)
@@ -291,12 +277,30 @@ def _read(path: bytes, limit: int, *, may_wait: bool = True) -> WholeFile | Vers
         if len(data) < version.size:  # a system call may return less, seldom does
             data = _read_up_to(fd, data, version.size + 1)
         if len(data) != version.size or Version.of(os.fstat(fd)) != version:
-            raise _changed(path, "it was written to while it was read")
+            return _snapshot(path, version, data, os.fstat(fd), may_change=may_change)
     except OSError as error:
         raise source_error(path, error) from error
     finally:
         os.close(fd)
     return WholeFile(version, data, hashlib.md5(data, usedforsecurity=False).hexdigest())
+
+
+def _snapshot(path: bytes, version: Version, data: bytes, now: os.stat_result, *, may_change: bool) -> WholeFile:
+    """What is taken of a file of which other bytes were read than its size said, or that looks another way `now`.
+
+    Raises SourceError.
+    """
+    later = Version.of(now)
+    if later == version and not getattr(now, "st_blocks", 0):
+        content = "content" if not version.size else f"{'more' if len(data) > version.size else 'less'} content"
+        kernel = "a file of the kernel, as in /proc and /sys: copy it to a disk first"
+        raise SourceError(path, "unreadable", f"it has size {version.size} but {content}: {kernel}")
+    if not may_change:
+        raise _changed(path, f"it was written to while it was read {_SNAPSHOT}")
+    if len(data) < version.size or not version.begins(later):
+        raise _changed(path, "it shrank while it was read")
+    data = data[: version.size]
+    return WholeSnapshot(version, data, hashlib.md5(data, usedforsecurity=False).hexdigest())
 
 
 def _settled(path: bytes, fd: int, *, may_wait: bool) -> Version | None:
@@ -323,12 +327,6 @@ def _open_file(path: bytes) -> FileIO:
 def _close_unwanted(opening: "asyncio.Future[FileIO]") -> None:
     if not opening.cancelled() and opening.exception() is None:
         opening.result().close()
-
-
-def _forget(closing: "asyncio.Future[Any]") -> None:
-    """A file of which all was read is none the worse for an error when it is closed."""
-    if not closing.cancelled():
-        closing.exception()
 
 
 def _open_regular(path: bytes | str, _flags: int = 0) -> int:

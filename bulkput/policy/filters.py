@@ -1,41 +1,134 @@
-"""--include and --exclude in gitignore syntax, by pathspec.
+r"""Which files a run takes: by name, with patterns in gitignore syntax (pathspec), by age and by size.
 
 A file is taken when it matches an include (or there is none) and matches no exclude. An excluded directory is not
 entered, so nothing below it can be included again: gitignore's own rule, and what makes excluding a big tree cheap.
+
+Patterns that people write for shells, and that match nothing in gitignore syntax, are read as they were meant:
+
+| pattern                | read as | why                                                                            |
+|------------------------|---------|--------------------------------------------------------------------------------|
+| `./bin/*`              | `/bin/*`| no name begins with `./`: names are relative to the source                     |
+| `/home/me/site/bin/*`  | `/bin/*`| with /home/me/site as the only source; else a leading `/` means the source     |
+| `!./bin/x`             | `!/bin/x`|                                                                               |
+| `#*`                   | nothing | a comment; the run warns, and says how to write a name that begins with `#`    |
 """
 
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from bulkput.errors import UsageError, name_text
+from bulkput.model import Reason
 from bulkput.options import WalkOptions
 
 if TYPE_CHECKING:
-    from pathspec import GitIgnoreSpec
+    from pathspec import GitIgnoreSpec, Pattern
 
 _NEWLINE = "\ud800"
 """Stands for a newline in names and patterns: pathspec's expressions stop at one, and a file that people excluded
 would be sent. A lone surrogate that decoding a file name never yields."""
+_SECOND_NS = 1_000_000_000
+_MOST_TOLD = 10
+"""Useless patterns that are told by name: a .gitignore of a hundred lines seldom fits as a whole."""
 
 
 class Filters:
-    """Compiled patterns. Names are relative to the source, bytes, parts joined by `/`."""
+    """Compiled patterns and limits, one for a run. Names are relative to the source, bytes, parts joined by `/`."""
 
-    def __init__(self, options: WalkOptions) -> None:
-        """Raises UsageError for a pattern that is not gitignore syntax."""
-        self._include = _compile(options.include) if options.include else None
-        self._exclude = _compile(options.exclude) if options.exclude else None
+    def __init__(self, options: WalkOptions, *, source: Iterable[bytes] = (), now_ns: int = 0) -> None:
+        """`source`: the absolute paths by which the only source is known. `now_ns` is when the run began: all files are
+        of an age at the same moment. Raises UsageError for a pattern that is not gitignore syntax.
+        """
+        places = [name_text(path) for path in source]
+        self._include = _Patterns("--include", options.include, places) if options.include else None
+        self._exclude = _Patterns("--exclude", options.exclude, places) if options.exclude else None
         self.are_there = self._include is not None or self._exclude is not None
+        self._sizes = options.min_size, options.max_size
+        self._newest_ns = None if options.min_age_s is None else now_ns - options.min_age_s * _SECOND_NS
+        self._oldest_ns = None if options.max_age_s is None else now_ns - options.max_age_s * _SECOND_NS
+        self.have_limits = (self._newest_ns, self._oldest_ns, *self._sizes) != (None,) * 4
 
     def takes_file(self, name: bytes) -> bool:
         if not self.are_there:
             return True
         text = _text(name)
-        if self._exclude is not None and self._exclude.match_file(text):
+        if self._exclude is not None and self._exclude.match(text):
             return False
-        return self._include is None or self._include.match_file(text)
+        return self._include is None or self._include.match(text)
 
     def enters_directory(self, name: bytes) -> bool:
-        return self._exclude is None or not self._exclude.match_file(_text(name) + "/")
+        return self._exclude is None or not self._exclude.match(_text(name) + "/")
+
+    def left_out(self, size: int, mtime_ns: int) -> Reason | None:
+        """Why a file of this size and mtime is not taken."""
+        smallest, largest = self._sizes
+        if self._newest_ns is not None and mtime_ns > self._newest_ns:
+            return Reason.TOO_NEW
+        if self._oldest_ns is not None and mtime_ns < self._oldest_ns:
+            return Reason.TOO_OLD
+        if smallest is not None and size < smallest:
+            return Reason.TOO_SMALL
+        if largest is not None and size > largest:
+            return Reason.TOO_LARGE
+        return None
+
+    def useless(self) -> list[str]:
+        """A sentence for each pattern that has matched nothing so far. From any thread."""
+        every = [line for patterns in (self._include, self._exclude) if patterns for line in patterns.useless()]
+        more = len(every) - _MOST_TOLD
+        return [*every[:_MOST_TOLD], f"{more} more patterns matched nothing"] if more > 0 else every
+
+
+def as_meant(pattern: str, source: Iterable[str]) -> str:
+    """The table above, as a function; `source` has the absolute paths of the only source."""
+    negation = "!" if pattern.startswith("!") else ""
+    rest = pattern.removeprefix("!")
+    if rest.startswith("./") and rest.strip("./"):
+        return negation + "/" + rest[2:].lstrip("/")
+    for path in source:
+        base = path.rstrip("/") + "/"
+        if base != "/" and rest.startswith(base) and len(rest) > len(base):
+            return negation + "/" + rest[len(base) :].lstrip("/")
+    return pattern
+
+
+class _Patterns:
+    """Those of one flag, and which of them have matched nothing yet.
+
+    That is looked at only for names that match, and only with the patterns that still wait: a run without a useless
+    pattern pays for its first matches. Where some patterns take back what others match, only `check_file` tells whether
+    any matched; it takes a quarter more time than `match_file` (2.4 us a name instead of 1.8, five patterns).
+    """
+
+    def __init__(self, flag: str, given: tuple[str, ...], source: Iterable[str]) -> None:
+        self._flag = flag
+        self._given = tuple(filter(None, given))  # pathspec drops an empty one, and would count the others otherwise
+        self._spec = _compile(tuple(as_meant(pattern, source) for pattern in self._given))
+        self._waiting: dict[int, Pattern] = dict(enumerate(self._spec.patterns))
+        self._takes_back = any(pattern.include is False for pattern in self._spec.patterns)
+
+    def match(self, text: str) -> bool:
+        if not (self._takes_back and self._waiting):
+            is_match = self._spec.match_file(text)
+            if is_match and self._waiting:
+                self._met(text)
+            return is_match
+        result = self._spec.check_file(text)
+        if result.index is not None:
+            self._met(text)
+        return bool(result.include)
+
+    def _met(self, text: str) -> None:
+        for index, pattern in tuple(self._waiting.items()):
+            if pattern.include is not None and pattern.match_file(text) is not None:
+                self._waiting.pop(index, None)  # another thread may have been here
+
+    def useless(self) -> Iterator[str]:
+        for index, pattern in tuple(self._waiting.items()):
+            text = self._given[index]
+            if pattern.include is None and text.startswith("#"):
+                yield f"{self._flag} {text!r} is a comment in gitignore syntax and matches nothing: write '\\{text}'"
+            else:
+                yield f"{self._flag} {text!r} matched nothing"
 
 
 def _compile(patterns: tuple[str, ...]) -> "GitIgnoreSpec":

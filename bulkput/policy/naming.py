@@ -8,7 +8,7 @@ percent  as strict, but `%` becomes `%25`, and each byte that is not part of val
 from typing import Literal
 from urllib.parse import urlsplit
 
-from bulkput.errors import SourceError
+from bulkput.errors import SourceError, UsageError, printable
 
 SUFFIX = ".gz"
 """What is added to the name of an object that is a gzip file."""
@@ -37,6 +37,48 @@ def _escape(name: bytes) -> str:
 def joined_prefix(prefix: str) -> str:
     """A destination prefix that a directory's contents go below: joined by exactly one `/`, if there is any."""
     return prefix if not prefix or prefix.endswith("/") else prefix + "/"
+
+
+def refuse_odd(url: str) -> None:
+    """Raises UsageError for a destination like swift://c//x, with the one that was probably meant.
+
+    For places where objects are made. What is there under such a name can still be listed, copied and removed.
+    """
+    if (meant := meant_by(url)) is not None:
+        raise UsageError(
+            f"destination {printable(url)} would put //, . or .. into the objects' names: did you mean"
+            f" {printable(meant)}? --literal takes it as it is"
+        )
+
+
+def meant_by(url: str) -> str | None:
+    """The URL as a path would be read; None where that is the URL. (An http URL with such a path is refused anyway.)
+
+    | URL                    | meant          |
+    |------------------------|----------------|
+    | `swift://c//x`         | `swift://c/x`  |
+    | `swift://c/x//`        | `swift://c/x/` |
+    | `swift://c/./x`        | `swift://c/x`  |
+    | `swift://c/../x`       | `swift://c/x`  |
+    | `swift://c/x/..`       | `swift://c/`   |
+    | `swift://c/x`, `.../x/`| -              |
+    """
+    scheme, _, rest = url.partition("://")
+    root, _, name = rest.partition("/")
+    *directories, last = name.split("/")
+    if scheme.lower() in ("http", "https") or not (_ODD & {*directories} or {last} & {".", ".."}):
+        return None
+    kept: list[str] = []
+    for part in (*directories, last):
+        if part == "..":
+            kept = kept[:-1]
+        elif part not in ("", "."):
+            kept.append(part)
+    end = "/" if kept and last in _ODD else ""
+    return f"{scheme}://{root}/{'/'.join(kept)}{end}"
+
+
+_ODD = {"", ".", ".."}
 
 
 def is_http_url(url: str) -> bool:

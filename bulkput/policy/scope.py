@@ -1,7 +1,7 @@
 """Which objects the sources of an upload claim, and under which names: what is compared, and what is none of ours.
 
 * A directory claims everything below the destination's prefix: what it lacks is extra. Lone files claim just their own
-  names, and what else lies beside them is not looked at.
+  names, and what else lies beside them is not looked at; so do the files of a list.
 * A filter claims nothing of what it excludes: it applies to the objects' names as it does to the files', or what an
   upload with `--exclude` had left alone would be extra.
 * Where a source could not be read, nothing is known about what it should have given.
@@ -85,17 +85,28 @@ class Scope:
         return all(map(self._enters, above)) and (self._enters if is_directory else self._filters.takes_file)(name)
 
 
-def scope_of(roots: Iterable[Root], naming: NamingOptions, walk: WalkOptions, *, suffix: str = "") -> Scope:
-    """Raises UsageError for a pattern that is not gitignore syntax."""
+def scope_of(
+    roots: Iterable[Root],
+    naming: NamingOptions,
+    walk: WalkOptions,
+    *,
+    suffix: str = "",
+    filters: Filters | None = None,
+    is_list: bool = False,
+) -> Scope:
+    """`filters` are the run's; None makes some. `is_list`: only the files that a list names are claimed.
+
+    Raises UsageError for a pattern that is not gitignore syntax.
+    """
     # The longest path first: of nested sources, the nearest says what its file is called.
     every = tuple(sorted(roots, key=lambda root: len(root.path), reverse=True))
-    filters = Filters(walk)
-    is_whole = any(not root.name for root in every)
+    filters = filters or Filters(walk)
+    is_whole = any(not root.name for root in every) and not is_list
     return Scope(
         naming=naming,
         suffix=suffix,
         is_whole=is_whole,
-        listing_prefix=naming.prefix if is_whole else _common(naming, [root.name for root in every]),
+        listing_prefix=naming.prefix if is_whole or is_list else _common(naming, [root.name for root in every]),
         _roots=every,
         _filters=filters if walk.include or walk.exclude else None,
         _enters=lru_cache(_DIRECTORIES_KEPT)(filters.enters_directory),

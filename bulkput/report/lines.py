@@ -8,7 +8,10 @@ from bulkput.errors import BulkputError, SourceError, StoreError, name_text, pri
 from bulkput.model import Compression, Reason
 from bulkput.recorder import Summary
 
-_FOLLOWED = (Reason.LINK_OUTSIDE.value, Reason.LINK_TO_DIRECTORY.value)
+_HINTS = {
+    Reason.LINK_OUTSIDE.value: " (--follow-symlinks takes it)",
+    Reason.LINK_TO_DIRECTORY.value: " (--follow-symlinks takes it)",
+}
 _MOST_ROWS = 20
 """Of what is in flight: the oldest, as many as a terminal shows."""
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
@@ -28,7 +31,7 @@ def count_text(count: int) -> str:
     return f"{count:,}".replace(",", " ")
 
 
-def event_line(event: ev.Event, *, verbose: bool) -> str | None:  # noqa: C901 - one arm for each kind of event
+def event_line(event: ev.Event, *, verbose: bool) -> str | None:  # noqa: C901, PLR0912 - one arm for each kind of event
     """What a person should read of an event; None for what only counts."""
     match event:
         case ev.Failed():
@@ -43,6 +46,14 @@ def event_line(event: ev.Event, *, verbose: bool) -> str | None:  # noqa: C901 -
         case ev.Kept():
             objects = "1 object that has" if event.count == 1 else f"{count_text(event.count)} objects that have"
             return f"not removed: {objects} no file: {printable(event.why)}"
+        case ev.EmptyDirectory() if verbose:
+            return f"left out: {printable(event.path)}: empty directory"
+        case ev.Warned():
+            return f"warning: {printable(event.why)}"
+        case ev.NothingFound():
+            return f"{'failed' if event.is_failure else 'warning'}: no file was found in {printable(event.where)}"
+        case ev.Snapshot() if verbose:
+            return f"snapshot: {printable(event.path)}: it is being written to; its first {event.size} bytes are taken"
         case ev.Retrying():
             return f"retrying in {event.delay_s:.1f} s: {event.error}"
         case ev.Stalled():
@@ -113,7 +124,8 @@ def summary_lines(summary: Summary) -> list[str]:
     if planned or summary.would_remove:
         others = f", remove {count_text(summary.would_remove)} objects" if summary.would_remove else ""
         others += f"; {count_text(summary.failed)} would fail" if summary.failed else ""
-        return [f"dry run: would upload {count_text(planned)} files, {size_text(summary.bytes_planned)}{others}"]
+        line = f"dry run: would upload {count_text(planned)} files, {size_text(summary.bytes_planned)}{others}"
+        return [line, *_empty_directories(summary)]
     requests = sum(summary.requests.values())
     per_object = f" ({requests / summary.uploaded:.2f} per object)" if summary.uploaded else ""
     lines = [
@@ -128,13 +140,21 @@ def summary_lines(summary: Summary) -> list[str]:
     for reason, count in summary.left_alone_by_reason.items():
         lines.append(f"  not compressed {count_text(count)}: {reason}")
     for reason, count in summary.skipped_by_reason.items():
-        hint = " (--follow-symlinks takes it)" if reason in _FOLLOWED else ""
-        lines.append(f"  skipped {count_text(count)}: {reason}{hint}")
+        lines.append(f"  skipped {count_text(count)}: {reason}{_HINTS.get(reason, '')}")
+    lines += _empty_directories(summary)
+    if summary.snapshots:
+        lines.append(f"  snapshots {count_text(summary.snapshots)}: written to while they were read")
     if summary.removed:
         lines.append(f"  removed {count_text(summary.removed)}: no file for it")
     if not summary.adds_up:
         lines.append("these numbers do not add up: a bug in bulkput, do not trust this run; please report it")
     return lines
+
+
+def _empty_directories(summary: Summary) -> list[str]:
+    count = summary.empty_directories
+    directories = "1 empty directory" if count == 1 else f"{count_text(count)} empty directories"
+    return [f"  left out {directories} (--dir-markers makes an object for each directory)"] if count else []
 
 
 def _bytes_text(summary: Summary) -> str:
@@ -174,6 +194,14 @@ def event_json(event: ev.Event) -> dict[str, Any] | None:  # noqa: C901, PLR0912
             return {"event": "would_remove" if event.is_dry else "removed", "key": event.key, "bytes": event.size}
         case ev.Kept():
             return {"event": "kept", "count": event.count, "why": event.why}
+        case ev.EmptyDirectory():
+            return {"event": "empty_directory", "path": name_text(event.path)}
+        case ev.Warned():
+            return {"event": "warning", "why": event.why}
+        case ev.NothingFound():
+            return {"event": "nothing_found", "where": event.where, "is_failure": event.is_failure}
+        case ev.Snapshot():
+            return {"event": "snapshot", "path": name_text(event.path), "bytes": event.size}
         case ev.Retrying():
             return {
                 "event": "retrying",

@@ -9,67 +9,70 @@ resumed run looks at a million of them in the time in which it would send a few 
 """
 
 import errno
-import heapq
 import os
 import stat
-from collections.abc import Callable, Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from operator import itemgetter
-from typing import Protocol
+from functools import partial
 
-from bulkput.errors import SourceError, UsageError, printable
-from bulkput.model import Found, KnownFiles, Reason, Skip, SourceFile
+from bulkput.errors import UsageError, printable
+from bulkput.model import EmptyDirectory, Found, KnownFiles, Reason, Skip, SourceFile
 from bulkput.options import WalkOptions
 from bulkput.payload.body import source_error
 from bulkput.policy.filters import Filters
 from bulkput.sources.directory import DIRECTORY, FILE, LINK, MARK, Entry, entries, kind_of
+from bulkput.sources.merged import Memory, named, without_collisions
 
 _TELL_EVERY = 5_000
 """Known files per finding that counts them: often enough for a progress line, seldom enough to cost nothing."""
-
-
-class Memory(Protocol):
-    """What is known of the files below one source, by earlier runs."""
-
-    def has(self, path: bytes, name: bytes, size: int, mtime_ns: int, *, is_directory: bool = False) -> bool:
-        """Whether this very version was uploaded under the name that it would get now. Quick for sorted questions."""
-
-    def is_own(self, path: bytes) -> bool:
-        """Whether `path` belongs to the memory itself, and changes while one looks at it."""
 
 
 MakeMemory = Callable[[], Memory]
 """One for each source, since it is quick for questions in order."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Level:
     """A directory being read: its path, what its entries' paths begin with, its name relative to the source, its
-    identity, what is left of it."""
+    identity, what is left of it, and whether nothing has come of it yet."""
 
     path: bytes
     base: bytes
     name: bytes
     identity: tuple[int, int]
     left: Iterator[Entry]
+    is_empty: bool = True
 
 
 class Walk:
     """Iterates over one directory, once. Unreadable directories and vanished entries are yielded as SourceError."""
 
     def __init__(
-        self, root: bytes, options: WalkOptions, memory: Memory | None = None, *, with_directories: bool = False
+        self,
+        root: bytes,
+        options: WalkOptions,
+        memory: Memory | None = None,
+        *,
+        filters: Filters | None = None,
+        with_directories: bool = False,
+        tells_empty: bool = False,
     ) -> None:
-        """`with_directories`: each directory below comes as an entry of its own, also one that filters leave empty."""
+        """`filters`: those of the run, which remember what has matched; None makes some. `with_directories`: each
+        directory below comes as an entry of its own, also one that filters leave empty. `tells_empty`: each directory
+        that holds nothing at all comes as such."""
         self._with_directories = with_directories
+        self._tells_empty = tells_empty
         self._root = root
         self._real_root = os.path.realpath(root)
         self._options = options
-        self._filters = Filters(options)
+        self._filters = filters or make_filters([root], options)
         self._memory = memory
         self._known = 0
         self._known_bytes = 0
         self._levels: list[_Level] = []
+        self._device: int | None = None
+        """That of the source, once it was needed."""
 
     def __iter__(self) -> Iterator[Found]:
         try:
@@ -89,12 +92,15 @@ class Walk:
             path = base + name
             try:
                 kind = kind_of(os.lstat(path))
+                is_elsewhere = self._options.one_file_system and self._is_elsewhere(os.stat(os.path.dirname(path)))
             except OSError as error:
                 error_or_gone = source_error(path, error)
                 yield Skip(path, name, Reason.GONE) if error_or_gone.problem == "vanished" else error_or_gone
                 continue
             if not self._options.follow_symlinks and not self._is_in_tree(name):
                 yield Skip(path, name, Reason.LINK_OUTSIDE)
+            elif is_elsewhere:
+                yield Skip(path, name, Reason.OTHER_FILE_SYSTEM)
             elif kind != FILE:
                 walked.append(os.path.join(name, b""))
                 if self._with_directories and (kind == DIRECTORY or (kind == LINK and self._leads_on(path))):
@@ -118,6 +124,7 @@ class Walk:
     def _read(self, level: _Level) -> Iterator[Found]:
         """The entries of a directory, to its end or to the next directory below it. Raises OSError of its reading."""
         for entry, kind in level.left:
+            level.is_empty = False
             path, name = level.base + entry, level.name + entry
             if kind != FILE:
                 yield from self._special(path, name, kind)
@@ -128,6 +135,8 @@ class Walk:
             elif self._known >= _TELL_EVERY:
                 yield from self._counted()
         self._levels.pop()
+        if level.is_empty and self._tells_empty and level.name:
+            yield EmptyDirectory(level.path)
 
     def _file(self, path: bytes, name: bytes) -> Found | None:
         """None: it is known, and counted as such."""
@@ -137,14 +146,23 @@ class Walk:
             status = os.lstat(path)
         except OSError as error:
             return source_error(path, error)
+        return self._regular(path, name, status)
+
+    def _regular(self, path: bytes, name: bytes, status: os.stat_result, target: bytes | None = None) -> Found | None:
+        """A file that the patterns take; None: it is known, and counted as such."""
+        if (
+            self._filters.have_limits
+            and (why := self._filters.left_out(status.st_size, status.st_mtime_ns)) is not None
+        ):
+            return Skip(path, name, why)
         if self._memory is not None:
             if self._memory.has(path, name, status.st_size, status.st_mtime_ns):
                 self._known += 1
                 self._known_bytes += status.st_size
                 return None
-            if self._memory.is_own(path):
+            if self._memory.is_own(target or path):
                 return Skip(path, name, Reason.JOURNAL)
-        return _file(path, name, status)
+        return _file(path, name, status, target)
 
     def _counted(self) -> Iterator[Found]:
         if self._known:
@@ -172,6 +190,9 @@ class Walk:
             yield Skip(path, name, Reason.EXCLUDED)
             return
         status = os.stat(path)
+        if name and self._is_elsewhere(status):
+            yield Skip(path, name, Reason.OTHER_FILE_SYSTEM)
+            return
         identity = (status.st_dev, status.st_ino)
         if any(level.identity == identity for level in self._levels):
             yield Skip(path, name, Reason.LINK_LOOP)
@@ -219,19 +240,26 @@ class Walk:
             yield Skip(path, name, Reason.NOT_A_FILE)
         else:
             target = os.path.realpath(path)
-            if not (follow or _is_below(target, self._real_root)):
+            if not (follow or self._is_below_root(target)):
                 yield Skip(path, name, Reason.LINK_OUTSIDE)
-            elif self._memory is not None and self._memory.is_own(target):
-                yield Skip(path, name, Reason.JOURNAL)
-            elif self._memory is not None and self._memory.has(path, name, status.st_size, status.st_mtime_ns):
-                self._known += 1
-                self._known_bytes += status.st_size
-            else:
-                yield _file(path, name, status, target)
+            elif (found := self._regular(path, name, status, target)) is not None:
+                yield found
+
+    def _is_elsewhere(self, directory: os.stat_result) -> bool:
+        """Whether it is on another file system, where only the source's own is wanted. Raises OSError."""
+        if not self._options.one_file_system:
+            return False
+        if self._device is None:
+            self._device = os.stat(self._root).st_dev
+        return directory.st_dev != self._device
 
     def _leads_on(self, path: bytes) -> bool:
         """Whether a link is followed to a directory."""
         return self._options.follow_symlinks and os.path.isdir(path)
+
+    def _is_below_root(self, real_path: bytes) -> bool:
+        """Whether a path without links is the source or lies below it."""
+        return _is_below(real_path, self._real_root)
 
     def _is_in_tree(self, name: bytes) -> bool:
         """Whether a walk would come by: not where a directory above has meanwhile become a link."""
@@ -239,37 +267,60 @@ class Walk:
         return os.path.realpath(directory) == directory
 
 
+def make_filters(roots: Sequence[bytes], options: WalkOptions) -> Filters:
+    """Those of a run. Blocking. Raises UsageError for a pattern that is not gitignore syntax."""
+    places = (os.path.abspath(roots[0]), os.path.realpath(roots[0])) if len(roots) == 1 else ()
+    return Filters(options, source=places, now_ns=time.time_ns())
+
+
 def walk(
     roots: Iterable[bytes],
     options: WalkOptions,
     make_memory: MakeMemory | None = None,
     *,
+    filters: Filters | None = None,
     with_directories: bool = False,
+    tells_empty: bool = False,
 ) -> Iterator[Found]:
     """All sources as one stream in bytewise order of names: directories give their contents, files their own name.
 
     A name that comes from two sources is sent once; the second is a SourceError, since the store could keep only
-    one of them. What a memory knows as uploaded is counted in KnownFiles instead of being yielded. `with_directories`:
-    see `Walk`.
+    one of them. What a memory knows as uploaded is counted in KnownFiles instead of being yielded. `filters`,
+    `with_directories` and `tells_empty`: see `Walk`.
 
     Raises UsageError, at once, for a root that is not there or is neither file nor directory.
     """
     every = list(roots)
+    filters = filters or make_filters(every, options)
+    make_walk = partial(
+        Walk, options=options, filters=filters, with_directories=with_directories, tells_empty=tells_empty
+    )
     memories = [make_memory() if make_memory is not None else None for _ in every]
     if len(every) == 1:
-        return _source(every[0], options, memories[0], with_directories=with_directories)
+        return _source(every[0], filters, memories[0], make_walk)
     # What is known takes part in the search for collisions, so it is told apart only behind that.
-    sources = [_source(root, options, None, with_directories=with_directories) for root in every]
-    return _without_collisions(list(map(_named, every, sources, memories)))
+    sources = [_source(root, filters, None, make_walk) for root in every]
+    return without_collisions(list(map(named, every, sources, memories)))
 
 
 def walk_again(
-    root: bytes, names: Iterable[bytes], options: WalkOptions, memory: Memory, *, with_directories: bool = False
+    root: bytes,
+    names: Iterable[bytes],
+    options: WalkOptions,
+    memory: Memory,
+    *,
+    filters: Filters | None = None,
+    with_directories: bool = False,
 ) -> Iterator[Found]:
     """Only the entries of the directory `root` that `names` name, relative to it. Raises UsageError like `walk`."""
+    check_directory(root)
+    return Walk(root, options, memory, filters=filters, with_directories=with_directories).again(names)
+
+
+def check_directory(root: bytes) -> None:
+    """Raises UsageError: it is not there, or no directory."""
     if _status(root, stat.S_ISDIR) is None:
         raise UsageError(f"source {printable(root)}: not a directory")
-    return Walk(root, options, memory, with_directories=with_directories).again(names)
 
 
 def is_single_file(roots: Iterable[bytes]) -> bool:
@@ -278,19 +329,26 @@ def is_single_file(roots: Iterable[bytes]) -> bool:
     return len(only) == 1 and os.path.isfile(only[0])
 
 
-def _source(
-    root: bytes, options: WalkOptions, memory: Memory | None, *, with_directories: bool = False
-) -> Iterator[Found]:
+def _source(root: bytes, filters: Filters, memory: Memory | None, make_walk: Callable[..., Walk]) -> Iterator[Found]:
     if _status(root, stat.S_ISDIR) is not None:
-        return iter(Walk(root, options, memory, with_directories=with_directories))
+        return iter(make_walk(root, memory=memory))
     if (status := _status(root, stat.S_ISREG)) is not None:
-        name = os.path.basename(root)
-        if memory is not None and memory.is_own(os.path.realpath(root)):
-            return iter((Skip(root, name, Reason.JOURNAL),))
-        if memory is not None and memory.has(root, name, status.st_size, status.st_mtime_ns):
-            return iter((KnownFiles(1, status.st_size),))
-        return iter((_file(root, name, status, os.path.realpath(root)),))
+        return iter((_lone_file(root, status, filters, memory),))
     raise UsageError(f"source {printable(root)}: not a regular file or directory")
+
+
+def _lone_file(root: bytes, status: os.stat_result, filters: Filters, memory: Memory | None) -> Found:
+    """A source that is a file. Filters are for it too: shells write `*`, and what is excluded is not to be sent."""
+    name = os.path.basename(root)
+    if not filters.takes_file(name):
+        return Skip(root, name, Reason.EXCLUDED)
+    if (why := filters.left_out(status.st_size, status.st_mtime_ns)) is not None:
+        return Skip(root, name, why)
+    if memory is not None and memory.is_own(os.path.realpath(root)):
+        return Skip(root, name, Reason.JOURNAL)
+    if memory is not None and memory.has(root, name, status.st_size, status.st_mtime_ns):
+        return KnownFiles(1, status.st_size)
+    return _file(root, name, status, os.path.realpath(root))
 
 
 def _status(root: bytes, is_kind: Callable[[int], bool]) -> os.stat_result | None:
@@ -300,41 +358,6 @@ def _status(root: bytes, is_kind: Callable[[int], bool]) -> os.stat_result | Non
     except OSError as error:
         raise UsageError(f"source {printable(root)}: {error.strerror}") from None
     return status if is_kind(status.st_mode) else None
-
-
-_Named = tuple[tuple[bytes, bool], Found, bool]
-"""A finding, the name to merge it by with whether it is a directory's, and whether it is known."""
-
-
-def _without_collisions(sources: list[Iterator[_Named]]) -> Iterator[Found]:
-    last = None
-    for (name, is_directory), found, is_known in heapq.merge(*sources, key=itemgetter(0)):
-        if not isinstance(found, SourceFile):
-            yield found
-        elif name == last and is_directory:  # one marker for all of them, and none beside a file
-            continue
-        elif name == last:
-            yield SourceError(found.path, "collision", "another source has a file of this name")
-        else:
-            last = name
-            yield KnownFiles(1, found.size) if is_known else found
-
-
-def _named(root: bytes, source: Iterator[Found], memory: Memory | None) -> Iterator[_Named]:
-    """What has no name (an error) gets that of its path, or stays where it came."""
-    name, base = b"", os.path.join(root, b"")
-    for found in source:
-        is_known = False
-        if isinstance(found, Skip | SourceFile):
-            name = found.name
-        elif isinstance(found, SourceError) and found.path.startswith(base):
-            name = max(name, found.path[len(base) :])
-        if isinstance(found, SourceFile) and memory is not None:
-            if memory.is_own(found.target or found.path):
-                yield (name, False), Skip(found.path, name, Reason.JOURNAL), False
-                continue
-            is_known = memory.has(found.path, name, found.size, found.mtime_ns, is_directory=found.is_directory)
-        yield (name, isinstance(found, SourceFile) and found.is_directory), found, is_known
 
 
 def _is_below(path: bytes, root: bytes) -> bool:

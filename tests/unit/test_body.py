@@ -13,10 +13,19 @@ from typing import cast
 import pytest
 
 from bulkput.errors import SourceError
-from bulkput.events import Event, ReadingChosen
+from bulkput.events import Event, ReadingChosen, Snapshot
 from bulkput.model import SourceFile
 from bulkput.options import BodyOptions
-from bulkput.payload.body import BodyOpener, FileBody, StreamedFile, WholeFile, _ReadAhead
+from bulkput.payload.ahead import ReadAhead
+from bulkput.payload.body import (
+    BodyOpener,
+    FileBody,
+    StreamedFile,
+    Version,
+    WholeFile,
+    WholeSnapshot,
+    _snapshot,
+)
 from bulkput.payload.readers import Readers
 
 BUFFER = 10
@@ -194,11 +203,79 @@ async def test_a_file_that_vanished_before_it_is_opened_says_so(tmp_path: Path, 
         assert (caught.value.problem, caught.value.path) == ("vanished", os.fsencode(path))
 
 
-async def test_a_small_file_that_gives_more_than_its_size_is_not_taken(opener: BodyOpener) -> None:
-    """It is being written to, or it is no file one could upload, such as those in /proc."""
-    with pytest.raises(SourceError) as caught:
+async def test_a_file_of_the_kernel_fails_with_a_sentence_that_says_so(opener: BodyOpener) -> None:
+    """Its size is never true, so that nobody could tell whether all of it was sent."""
+    with pytest.raises(SourceError, match="size 0 but content: a file of the kernel") as caught:
         await opener.open(source(Path("/proc/self/status")))
+    assert caught.value.problem == "unreadable"
+
+
+def snapshots(told: list[Event]) -> Iterator[BodyOpener]:
+    options = BodyOptions(buffer_size=BUFFER, chunk_size=CHUNK, readers=2, changing="snapshot")
+    opener = BodyOpener(options, told.append)
+    yield opener
+    opener.close()
+
+
+@pytest.fixture
+def told() -> list[Event]:
+    return []
+
+
+@pytest.fixture
+def snapshot(told: list[Event]) -> Iterator[BodyOpener]:
+    """An opener for files that may grow."""
+    yield from snapshots(told)
+
+
+async def test_a_snapshot_is_what_was_there_when_the_file_was_opened(
+    large: Path, snapshot: BodyOpener, told: list[Event]
+) -> None:
+    """A log grows while it is sent, and between two attempts; it is told once."""
+    body = await snapshot.open(source(large))
+    for _ in range(2):
+        pieces = []
+        async for chunk in body.chunks():
+            pieces.append(chunk)
+            with large.open("ab") as file:
+                file.write(b"and more")
+        assert b"".join(pieces) == b"0123456789A"
+    assert [event for event in told if isinstance(event, Snapshot)] == [Snapshot(os.fsencode(large), 11)]
+
+
+@pytest.mark.parametrize("becomes", ["shorter", "another file"])
+async def test_a_snapshot_of_what_shrank_or_was_replaced_fails(large: Path, snapshot: BodyOpener, becomes: str) -> None:
+    """What was there when it was opened is gone."""
+    body = await snapshot.open(source(large))
+    if becomes == "shorter":
+        os.truncate(large, 5)
+    else:
+        (large.parent / "new").write_bytes(b"0123456789A")
+        (large.parent / "new").rename(large)
+    with pytest.raises(SourceError, match="shrank, or another file") as caught:
+        await read(body)
     assert caught.value.problem == "changed"
+
+
+def test_a_small_file_that_grew_while_it_was_read_gives_its_first_bytes(tmp_path: Path) -> None:
+    """As many as there were; without the option it fails, and with it one that shrank does."""
+    path = tmp_path / "a"
+    path.write_bytes(b"0123")
+    before = Version.of(path.stat())
+    path.write_bytes(b"01234")
+    taken = _snapshot(b"a", before, b"01234", path.stat(), may_change=True)
+    assert (type(taken), taken.data, taken.md5) == (WholeSnapshot, b"0123", hashlib.md5(b"0123").hexdigest())
+    with pytest.raises(SourceError, match="--changing snapshot"):
+        _snapshot(b"a", before, b"01234", path.stat(), may_change=False)
+    path.write_bytes(b"01")
+    with pytest.raises(SourceError, match="it shrank"):
+        _snapshot(b"a", before, b"01", path.stat(), may_change=True)
+
+
+async def test_a_file_of_the_kernel_is_no_snapshot(snapshot: BodyOpener) -> None:
+    """Its first 0 bytes are nobody's."""
+    with pytest.raises(SourceError, match="file of the kernel"):
+        await snapshot.open(source(Path("/proc/self/status")))
 
 
 async def test_a_fifo_in_the_file_s_place_does_not_hang_the_open(tmp_path: Path, opener: BodyOpener) -> None:
@@ -291,7 +368,7 @@ async def test_a_read_that_is_given_up_keeps_its_file_until_it_comes_back(large:
             is_closed.set()
 
     readers = Readers(2, patience_s=0.05, most_stuck=2)
-    file = _ReadAhead(b"large", opened := Hanging(large), readers)
+    file = ReadAhead(b"large", opened := Hanging(large), readers)
     file.begin(4)
     with pytest.raises(SourceError, match="gave nothing"):
         await file.begun()

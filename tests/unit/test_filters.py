@@ -3,8 +3,9 @@
 import pytest
 
 from bulkput.errors import UsageError
+from bulkput.model import Reason
 from bulkput.options import WalkOptions
-from bulkput.policy.filters import Filters
+from bulkput.policy.filters import Filters, as_meant
 
 
 def filters(*, include: tuple[str, ...] = (), exclude: tuple[str, ...] = ()) -> Filters:
@@ -94,3 +95,105 @@ def test_what_is_no_pattern_is_a_usage_error(pattern: str) -> None:
         filters(include=(pattern,))
     with pytest.raises(UsageError, match="not a gitignore pattern"):
         filters(exclude=(pattern,))
+
+
+HERE = ("/home/me/site", "/mnt/site")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "meant"),
+    [
+        ("*.tmp", "*.tmp"),
+        ("/bin/*", "/bin/*"),
+        ("./bin/*", "/bin/*"),
+        (".//bin", "/bin"),
+        ("!./bin/x", "!/bin/x"),
+        ("./", "./"),
+        ("./.", "./."),
+        ("./.git", "/.git"),
+        (".git", ".git"),
+        ("../x", "../x"),
+        ("/home/me/site/bin/*", "/bin/*"),
+        ("/mnt/site/bin/", "/bin/"),
+        ("!/mnt/site/x", "!/x"),
+        ("/home/me/site", "/home/me/site"),
+        ("/home/me/site/", "/home/me/site/"),
+        ("/home/me/site2/x", "/home/me/site2/x"),
+        ("home/me/site/x", "home/me/site/x"),
+        ("#*", "#*"),
+        ("", ""),
+    ],
+)
+def test_patterns_as_shells_have_them_are_read_as_they_are_meant(pattern: str, meant: str) -> None:
+    """Relative to the working directory, or absolute below the source; all else is gitignore's."""
+    assert as_meant(pattern, HERE) == meant
+
+
+def test_the_root_as_a_source_makes_no_difference_to_a_pattern() -> None:
+    """There, an absolute path is one from the source already."""
+    assert as_meant("/bin/x", ("/",)) == "/bin/x"
+
+
+@pytest.mark.parametrize(
+    ("exclude", "names", "useless"),
+    [
+        (("*.tmp",), [b"a.tmp"], []),
+        (("*.tmp",), [b"a"], ["'*.tmp' matched nothing"]),
+        (("x.log", "*.log"), [b"x.log"], []),  # one hides the other, and both match
+        (("*.log", "!keep.log"), [b"keep.log"], []),  # taken back: a match all the same
+        (("*.log", "!keep.log"), [b"a.log"], ["'!keep.log' matched nothing"]),
+        (("#*",), [b"#a"], [r"'#*' is a comment in gitignore syntax and matches nothing: write '\#*'"]),
+        ((r"\#*",), [b"#a"], []),
+        (("", "a"), [b"a"], []),
+    ],
+)
+def test_a_pattern_that_has_matched_nothing_is_told(
+    exclude: tuple[str, ...], names: list[bytes], useless: list[str]
+) -> None:
+    """Nothing at all: not even together with others."""
+    made = filters(exclude=exclude)
+    for name in names:
+        made.takes_file(name)
+    assert made.useless() == [f"--exclude {each}" for each in useless]
+
+
+def test_a_pattern_that_kept_a_directory_from_being_entered_was_of_use() -> None:
+    """And an include that took a file."""
+    made = filters(include=("*.txt", "*.jpg"), exclude=("cache/",))
+    made.enters_directory(b"cache")
+    made.takes_file(b"a.txt")
+    assert made.useless() == ["--include '*.jpg' matched nothing"]
+
+
+def test_many_useless_patterns_are_told_in_few_lines() -> None:
+    """A .gitignore of the whole company."""
+    lines = filters(exclude=tuple(f"*.{number}" for number in range(100))).useless()
+    assert (len(lines), lines[-1]) == (11, "90 more patterns matched nothing")
+
+
+DAY_S, NOW_S = 86_400, 1_000_000_000
+
+
+@pytest.mark.parametrize(
+    ("options", "size", "age_s", "why"),
+    [
+        (WalkOptions(), 0, -5, None),
+        (WalkOptions(min_age_s=DAY_S), 1, DAY_S, None),
+        (WalkOptions(min_age_s=DAY_S), 1, DAY_S - 1, Reason.TOO_NEW),
+        (WalkOptions(min_age_s=DAY_S), 1, -DAY_S, Reason.TOO_NEW),
+        (WalkOptions(max_age_s=DAY_S), 1, DAY_S, None),
+        (WalkOptions(max_age_s=DAY_S), 1, DAY_S + 1, Reason.TOO_OLD),
+        (WalkOptions(max_age_s=DAY_S), 1, -DAY_S, None),
+        (WalkOptions(min_size=10), 10, 0, None),
+        (WalkOptions(min_size=10), 9, 0, Reason.TOO_SMALL),
+        (WalkOptions(max_size=10), 10, 0, None),
+        (WalkOptions(max_size=10), 11, 0, Reason.TOO_LARGE),
+    ],
+)
+def test_ages_and_sizes_are_limits_that_are_taken_themselves(
+    options: WalkOptions, size: int, age_s: int, why: Reason | None
+) -> None:
+    """As rclone has them; a file from the future is as new as can be."""
+    made = Filters(options, now_ns=NOW_S * 10**9)
+    assert made.left_out(size, (NOW_S - age_s) * 10**9) is why
+    assert made.have_limits is (options != WalkOptions())

@@ -65,12 +65,17 @@ REMOVED = ev.Removed("p/a\n", 7, is_dry=False)
 TO_REMOVE = ev.Removed("p/a", 7, is_dry=True)
 KEPT = ev.Kept(1200, "3 failed")
 MOVING = ev.Moving(75.25)
+WARNED = ev.Warned("--exclude '*.tmp' matched nothing")
+NOTHING = ev.NothingFound("./a\n", is_failure=False)
+NO_FILE = ev.NothingFound("the list", is_failure=True)
+HOLLOW = ev.EmptyDirectory(b"/src/\xff")
+SNAPSHOT = ev.Snapshot(b"/log\xff", 7)
 EVENTS: list[ev.Event] = [
     ev.Known(1000, 5),
     READING, TUNED, STALLED, STANDING, MOVING,
     ev.Discovered(FILE), ev.ScanDone(), STREAMING, UPLOADED, PACKED, ALONE,
     SKIPPED, DRY, FAILED, REFUSED, REQUESTED, RETRYING, LOGIN, STOPPING,
-    FINISHED, REMOVED, TO_REMOVE, KEPT,
+    FINISHED, REMOVED, TO_REMOVE, KEPT, WARNED, NOTHING, NO_FILE, SNAPSHOT, HOLLOW,
 ]  # fmt: skip
 
 
@@ -114,6 +119,11 @@ def test_the_events_here_are_all_there_are() -> None:
         (REMOVED, None, r"removed: p/a\n"),
         (TO_REMOVE, None, None),
         (KEPT, *["not removed: 1 200 objects that have no file: 3 failed"] * 2),
+        (HOLLOW, None, r"left out: /src/\xff: empty directory"),
+        (WARNED, *["warning: --exclude '*.tmp' matched nothing"] * 2),
+        (NOTHING, *[r"warning: no file was found in ./a\n"] * 2),
+        (NO_FILE, *["failed: no file was found in the list"] * 2),
+        (SNAPSHOT, None, r"snapshot: /log\xff: it is being written to; its first 7 bytes are taken"),
         (ev.Kept(1, "403"), *["not removed: 1 object that has no file: 403"] * 2),
     ],
 )
@@ -155,6 +165,10 @@ def test_what_a_person_reads_of_an_event(event: ev.Event, quiet: str | None, ver
             },
         ),
         (MOVING, {"event": "moving", "idle_s": 75.25}),
+        (HOLLOW, {"event": "empty_directory", "path": "/src/\udcff"}),
+        (WARNED, {"event": "warning", "why": "--exclude '*.tmp' matched nothing"}),
+        (NO_FILE, {"event": "nothing_found", "where": "the list", "is_failure": True}),
+        (SNAPSHOT, {"event": "snapshot", "path": "/log\udcff", "bytes": 7}),
         (
             UPLOADED,
             {

@@ -1,11 +1,12 @@
 """Names on disk as object names: examples of what the properties state."""
 
+import re
 from urllib.parse import unquote_to_bytes
 
 import pytest
 
-from bulkput.errors import SourceError
-from bulkput.policy.naming import joined_prefix, object_name
+from bulkput.errors import SourceError, UsageError
+from bulkput.policy.naming import joined_prefix, meant_by, object_name, refuse_odd
 
 
 @pytest.mark.parametrize(
@@ -67,3 +68,38 @@ def test_a_prefix_is_joined_by_one_slash(prefix: str, joined: str) -> None:
 def test_the_percent_form_can_be_undone() -> None:
     """The bytes on disk come back."""
     assert unquote_to_bytes("é%E9%2520") == "é".encode() + b"\xe9%20"
+
+
+@pytest.mark.parametrize(
+    ("url", "meant"),
+    [
+        ("swift://c", None),
+        ("swift://c/", None),
+        ("swift://c/x", None),
+        ("swift://c/x/", None),
+        ("swift://c/x/y", None),
+        ("swift://c/...", None),
+        ("swift://c/.x/..y", None),
+        ("swift://c//x", "swift://c/x"),
+        ("swift://c///x//y/", "swift://c/x/y/"),
+        ("swift://c/x//", "swift://c/x/"),
+        ("swift://c//", "swift://c/"),
+        ("swift://c/./x", "swift://c/x"),
+        ("swift://c/.", "swift://c/"),
+        ("swift://c/../x", "swift://c/x"),
+        ("swift://c/x/../y", "swift://c/y"),
+        ("swift://c/x/..", "swift://c/"),
+        ("s3://b//x", "s3://b/x"),
+        ("http://h//x", None),
+        ("dist", None),
+    ],
+)
+def test_a_destination_with_odd_parts_is_refused_with_the_one_that_was_meant(url: str, meant: str | None) -> None:
+    """An object `/x` is nearly always a mistake, and hard to get rid of by other tools."""
+    assert meant_by(url) == meant
+    if meant is None:
+        refuse_odd(url)
+    else:
+        assert meant_by(meant) is None
+        with pytest.raises(UsageError, match=f"did you mean {re.escape(meant)}\\?"):
+            refuse_odd(url)

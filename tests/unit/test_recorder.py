@@ -172,3 +172,29 @@ def test_the_end_of_the_scan_is_known() -> None:
     assert not recorder.is_scan_done
     recorder(ev.ScanDone())
     assert recorder.is_scan_done
+
+
+def test_no_file_is_a_failure_where_that_was_asked_for() -> None:
+    """Without any failed file; the summary says so."""
+    for is_failure in (False, True):
+        run = summary(FOUND, SKIPPED, ev.NothingFound("src", is_failure))
+        assert (run.exit_code, "nothing_found" in run.as_json()) == (int(is_failure), is_failure)
+
+
+@pytest.mark.parametrize(
+    ("reason", "files"),
+    [(Reason.EXCLUDED, 0), (Reason.TOO_OLD, 0), (Reason.LINK_OUTSIDE, 0), (Reason.IDENTICAL, 1), (Reason.DRY_RUN, 1)],
+)
+def test_what_was_left_out_is_no_file_that_was_found(reason: Reason, files: int) -> None:
+    """What is there already is one."""
+    recorder = Recorder()
+    for event in (FOUND, ev.Skipped(Skip(b"/src/l", b"l", reason))):
+        recorder(event)
+    assert recorder.found_files == files
+
+
+def test_snapshots_and_empty_directories_are_counted_beside_the_files() -> None:
+    """A field each, where there are any; what is found still adds up."""
+    run = summary(FOUND, ev.Snapshot(b"/src/a", 10), UPLOADED, ev.EmptyDirectory(b"/src/d"))
+    assert (run.adds_up, run.as_json()["snapshots"], run.as_json()["empty_directories"]) == (True, 1, 1)
+    assert not {"snapshots", "empty_directories"} & set(summary(FOUND, UPLOADED).as_json())

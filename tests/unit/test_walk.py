@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from bulkput.errors import SourceError, UsageError
-from bulkput.model import Found, Skip, SourceFile
+from bulkput.model import EmptyDirectory, Found, Skip, SourceFile
 from bulkput.options import WalkOptions
 from bulkput.sources.walk import is_single_file, walk
 
@@ -304,6 +304,38 @@ def test_filters_see_a_link_s_own_name(tmp_path: Path, options: WalkOptions) -> 
     make(tmp_path, {"a": "", "link": Link("a")})
     expected = "file" if options.follow_symlinks else "EXCLUDED"
     assert told(tmp_path, options=options) == [("a", "file"), ("link", expected)]
+
+
+def test_a_directory_that_holds_nothing_is_told_where_that_is_asked_for(tmp_path: Path) -> None:
+    """Nothing at all: not one whose files are left out, nor one of empty directories, nor the source itself."""
+    make(tmp_path, {"a": {}, "b": {"c": {}}, "d": {"x.tmp": ""}, "e": ""})
+    options = WalkOptions(exclude=("*.tmp",))
+    told = list(walk([os.fsencode(tmp_path)], options, tells_empty=True))
+    empty = [os.fsencode(tmp_path / name) for name in ("a", "b/c")]
+    assert [each.path for each in told if isinstance(each, EmptyDirectory)] == empty
+    assert not any(isinstance(each, EmptyDirectory) for each in found(tmp_path, options=options))
+    assert list(walk([os.fsencode(tmp_path / "a")], WalkOptions(), tells_empty=True)) == []
+
+
+def test_limits_of_age_and_size_hold_for_links_and_lone_files(tmp_path: Path) -> None:
+    """A link is as large and as old as what it leads to."""
+    make(tmp_path, {"d": {"big": "12", "small": "1", "link": Link("big")}, "lone": "12"})
+    options = WalkOptions(max_size=1)
+    assert told(tmp_path / "d", tmp_path / "lone", options=options) == [
+        ("big", "TOO_LARGE"),
+        ("link", "TOO_LARGE"),
+        ("lone", "TOO_LARGE"),
+        ("small", "file"),
+    ]
+    os.utime(tmp_path / "d" / "small", (0, 0))
+    assert told(tmp_path / "d", options=WalkOptions(max_age_s=60, max_size=1))[-1] == ("small", "TOO_OLD")
+
+
+def test_another_file_system_is_not_entered(tmp_path: Path) -> None:
+    """Told by the device of the directory, as in `find -xdev`."""
+    make(tmp_path, {"a": "", "proc": Link("/proc/self")})
+    options = WalkOptions(one_file_system=True, follow_symlinks=True)
+    assert told(tmp_path, options=options) == [("a", "file"), ("proc/", "OTHER_FILE_SYSTEM")]
 
 
 def test_an_include_takes_only_what_matches(tmp_path: Path) -> None:

@@ -1,0 +1,174 @@
+"""The files that a list names, in place of a walk: `--files-from`, as rsync and rclone have it.
+
+    docs/a.txt          relative to the base, and so is its object's name
+    ./docs//b.txt       the same as docs/b.txt; `..` goes up, but never out of the base
+    /srv/site/c.txt     absolute, if it lies below the base
+
+Each name is looked at as a walk looks at an entry, and gives one finding; a name that comes twice gives one. A name
+that is not there fails, and so does one that leads out of the base. A directory is not entered, as in rsync without -r:
+`find` and `git ls-files` name what is below it themselves. There are no comments: a line is a name, byte for byte.
+
+The list is read as it comes, also from a pipe, and is never held: names that have come are remembered on disk, and
+where names are needed in order they are sorted there.
+"""
+
+import os
+from collections.abc import Iterator
+from functools import lru_cache
+
+from bulkput.errors import SourceError, UsageError, printable
+from bulkput.model import Found, Reason, Skip
+from bulkput.options import ListOptions, WalkOptions
+from bulkput.payload.body import source_error
+from bulkput.policy.filters import Filters
+from bulkput.policy.listed import is_below, placed
+from bulkput.sources.by_key import each_once, in_order
+from bulkput.sources.directory import DIRECTORY, FILE, LINK, kind_of
+from bulkput.sources.merged import Memory
+from bulkput.sources.walk import Walk, check_directory
+
+_BLOCK = 64 * 1024
+_LONGEST = 64 * 1024
+"""Bytes of a name that are kept: more than any system opens (4096 on Linux), so that a longer one fails as too long."""
+_DIRECTORIES_KEPT = 1_024
+"""Directories that were looked at and are remembered: lists go directory by directory, more or less."""
+
+
+def file_list(
+    files: ListOptions,
+    base: bytes,
+    options: WalkOptions,
+    memory: Memory | None = None,
+    *,
+    is_sorted: bool,
+    filters: Filters | None = None,
+    with_directories: bool = False,
+) -> Iterator[Found]:
+    """What the list names below the directory `base`. `is_sorted`: in bytewise order of the names, which begins when
+    the list has ended. The rest is as for `Walk`. Blocking. Raises UsageError: the list, or the base, is not there."""
+    check_directory(base)
+    lines, marks = _Lines(files), with_directories
+    return iter(
+        _FileList(base, options, memory, filters=filters, lines=lines, is_sorted=is_sorted, with_directories=marks)
+    )
+
+
+class _FileList(Walk):
+    """A walk that is told where to look."""
+
+    def __init__(
+        self,
+        base: bytes,
+        options: WalkOptions,
+        memory: Memory | None,
+        *,
+        filters: Filters | None,
+        lines: "_Lines",
+        is_sorted: bool,
+        with_directories: bool,
+    ) -> None:
+        super().__init__(base, options, memory, filters=filters, with_directories=with_directories)
+        self._lines = lines
+        self._is_sorted = is_sorted
+        self._base = os.path.join(base, b"")
+        self._look_at = lru_cache(_DIRECTORIES_KEPT)(self._why_not_in)
+        self._enters = lru_cache(_DIRECTORIES_KEPT)(self._filters.enters_directory)
+
+    def __iter__(self) -> Iterator[Found]:
+        bases = tuple(os.path.join(place, b"") for place in (os.path.abspath(self._root), self._real_root))
+        names = filter(None, (placed(line, bases) for line in self._lines))
+        for name in in_order(names) if self._is_sorted else each_once(names):
+            yield from self._named(name)
+        yield from self._counted()
+        if self._lines.error is not None:
+            yield self._lines.error
+
+    def _named(self, name: bytes) -> Iterator[Found]:
+        path = self._base + name
+        if not is_below(name):
+            outside = name if name.startswith(b"/") else path
+            yield SourceError(outside, "name", f"it does not lie below the base {printable(self._root)}")
+        elif b"\0" in name:
+            yield SourceError(path, "name", "it has a NUL in it: a list in which names end in NUL wants --null")
+        elif self._filters.are_there and not all(map(self._enters, _above(name))):
+            yield Skip(path, name, Reason.EXCLUDED)
+        else:
+            try:
+                yield from self._there(path, name)
+            except OSError as error:
+                found = source_error(path, error)
+                is_gone = found.problem == "vanished"
+                yield SourceError(path, "vanished", "the list names it, and it is not there") if is_gone else found
+
+    def _there(self, path: bytes, name: bytes) -> Iterator[Found]:
+        """Raises OSError."""
+        status = os.lstat(path)
+        if (why := self._look_at(os.path.dirname(name))) is not None:
+            yield Skip(path, name, why)
+            return
+        kind = kind_of(status)
+        if kind == FILE:
+            if not self._filters.takes_file(name):
+                yield Skip(path, name, Reason.EXCLUDED)
+            elif (found := self._regular(path, name, status)) is not None:
+                yield found
+        elif kind == DIRECTORY or (kind == LINK and self._leads_on(path)):
+            if self._with_directories:
+                yield from self._mark(path, name)
+            else:
+                yield Skip(path, name, Reason.LISTED_DIRECTORY)
+        else:
+            yield from self._special(path, name, kind)
+
+    def _why_not_in(self, directory: bytes) -> Reason | None:
+        """Why nothing is taken from a directory, by its name. Raises OSError."""
+        path = self._base + directory
+        if not self._options.follow_symlinks and not self._is_below_root(os.path.realpath(path)):
+            return Reason.LINK_OUTSIDE
+        is_elsewhere = self._options.one_file_system and self._is_elsewhere(os.stat(path))
+        return Reason.OTHER_FILE_SYSTEM if is_elsewhere else None
+
+
+class _Lines:
+    """The names of a list as they stand there, but for empty ones, read block by block. Iterate once."""
+
+    def __init__(self, files: ListOptions) -> None:
+        """Blocking: the other end of a FIFO is waited for. Raises UsageError: it is not there, or is a directory."""
+        self._separator = b"\0" if files.is_null else b"\n"
+        self._path = os.fsencode(files.path) if files.path != "-" else b"the list on stdin"
+        self._is_stdin = files.path == "-"
+        self.error: SourceError | None = None
+        """Why the list ended before its end."""
+        try:
+            self._fd = 0 if self._is_stdin else os.open(files.path, os.O_RDONLY)
+            os.read(self._fd, 0)  # of a directory: an error
+        except OSError as error:
+            raise UsageError(f"--files-from {printable(self._path)}: {error.strerror}") from None
+
+    def __iter__(self) -> Iterator[bytes]:
+        path = self._path  # where the scan is, should it wait here: see `Scan.at`
+        rest, is_cut = b"", False
+        try:
+            while block := os.read(self._fd, _BLOCK):
+                *whole, rest = (rest + block).split(self._separator)
+                for line in whole:
+                    if line and not is_cut:
+                        yield line
+                    is_cut = False
+                if is_cut:
+                    rest = b""
+                elif len(rest) > _LONGEST:
+                    yield rest
+                    rest, is_cut = b"", True  # what follows of it is passed by
+            if rest:
+                yield rest
+        except OSError as error:
+            self.error = SourceError(path, "unreadable", f"the list ends here: {error.strerror}")
+        finally:
+            if not self._is_stdin:
+                os.close(self._fd)
+
+
+def _above(name: bytes) -> Iterator[bytes]:
+    """The directories above it, from the top."""
+    return (name[:end] for end, byte in enumerate(name) if byte == ord("/"))

@@ -1,0 +1,102 @@
+"""What a line of a list of files means, and with what a list makes no sense."""
+
+import os.path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bulkput.errors import UsageError
+from bulkput.options import ListOptions, SkipOptions, UploadOptions
+from bulkput.policy.listed import check_list, is_below, placed
+
+BASES = (b"/srv/", b"/mnt/srv/")
+
+
+@pytest.mark.parametrize(
+    ("line", "name"),
+    [
+        (b"a", b"a"),
+        (b"a/b", b"a/b"),
+        (b"./a//b/", b"a/b"),
+        (b"a/./b", b"a/b"),
+        (b"a/.b", b"a/.b"),
+        (b".a", b".a"),
+        (b"...", b"..."),
+        (b"a..", b"a.."),
+        (b"a/../b", b"b"),
+        (b".", b""),
+        (b"a/..", b""),
+        (b"/srv", b""),
+        (b"/srv/", b""),
+        (b"/srv/a", b"a"),
+        (b"//srv/./a", b"a"),
+        (b"/mnt/srv/a/b", b"a/b"),
+        (b" a\t", b" a\t"),
+        (b"#a", b"#a"),
+        (b"a\xff", b"a\xff"),
+    ],
+)
+def test_a_name_below_the_base_is_relative_to_it(line: bytes, name: bytes) -> None:
+    """However it is spelt; a line is a name, byte for byte."""
+    assert placed(line, BASES) == name
+    assert is_below(name)
+
+
+@pytest.mark.parametrize(
+    ("line", "name"),
+    [
+        (b"..", b".."),
+        (b"../a", b"../a"),
+        (b"b/../../a", b"../a"),
+        (b"/etc/a", b"/etc/a"),
+        (b"/srv2/a", b"/srv2/a"),
+        (b"/srv/../etc/a", b"/etc/a"),
+        (b"/", b"/"),
+        (b"/../..", b"/"),
+    ],
+)
+def test_a_name_that_leads_out_of_the_base_stays_recognisable(line: bytes, name: bytes) -> None:
+    """Nothing that a list says reaches a file elsewhere."""
+    assert placed(line, BASES) == name
+    assert not is_below(name)
+
+
+PARTS = st.lists(st.sampled_from([b"a", b"b.", b".", b"..", b"", b".c", b"srv"]), max_size=8)
+
+
+@given(PARTS, st.booleans())
+def test_a_line_means_what_it_means_to_the_system(parts: list[bytes], is_absolute: bool) -> None:
+    """As Python's own normalisation has it, for a directory without links."""
+    line = (b"/" if is_absolute else b"") + b"/".join(parts)
+    name = placed(line, (b"/srv/",))
+    path = os.path.normpath(os.path.join(b"/srv", line)).replace(b"//", b"/")
+    if is_below(name):
+        assert path == os.path.join(b"/srv", name).rstrip(b"/")
+    else:
+        assert (path != b"/srv" and not path.startswith(b"/srv/")) or name.startswith(b"../")
+
+
+LIST = ListOptions(path="list")
+
+
+@pytest.mark.parametrize(
+    ("options", "has_sources", "why"),
+    [
+        (UploadOptions(files=LIST), True, "--base instead"),
+        (UploadOptions(files=LIST, skip=SkipOptions(delete_extra=True)), False, "--delete-extra"),
+        (UploadOptions(files=LIST, journal="j", retry_failed=True), False, "leave out --files-from"),
+        (UploadOptions(fail_if_empty=True, journal="j", retry_failed=True), True, "--retry-failed"),
+    ],
+)
+def test_what_makes_no_sense_with_a_list_is_refused(options: UploadOptions, has_sources: bool, why: str) -> None:
+    """Before anything is looked at."""
+    with pytest.raises(UsageError, match=why):
+        check_list(options, has_sources=has_sources)
+
+
+def test_a_list_goes_with_the_rest() -> None:
+    """Journal, skip, dry run."""
+    skip = SkipOptions(mode="identical")
+    check_list(UploadOptions(files=LIST, skip=skip, journal="j", dry_run=True), has_sources=False)
+    check_list(UploadOptions(), has_sources=True)
