@@ -82,7 +82,7 @@ def _patterns(flag: str, paths: tuple[str, ...]) -> Iterator[str]:
     """The lines of these files, without comments and empty ones. Raises UsageError."""
     for path in paths:
         try:
-            with open(path, encoding="utf-8", errors="surrogateescape") as file:
+            with open(path, encoding="utf-8-sig", errors="surrogateescape") as file:
                 for line in file:
                     pattern = line.rstrip("\n")
                     if pattern.strip() and not pattern.startswith("#"):

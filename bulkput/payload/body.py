@@ -120,7 +120,7 @@ class StreamedFile:
         """Raises SourceError: vanished, unreadable, or changed since this body was made or while it was read."""
         try:
             async with self._opened() as file:
-                self._check(os.fstat(file.fileno()))
+                self._look(os.fstat(file.fileno()))
                 remaining, read_s = self.size, 0.0
                 file.begin(min(self._chunk_size, remaining))
                 while remaining:
@@ -133,7 +133,7 @@ class StreamedFile:
                     if remaining:
                         file.begin(min(self._chunk_size, remaining))  # goes on while this piece is sent
                     else:
-                        self._check(os.fstat(file.fileno()))
+                        self._look(os.fstat(file.fileno()))
                     yield chunk
                     self._sent(self.size - remaining, read_s)
         except OSError as error:
@@ -183,15 +183,19 @@ class StreamedFile:
         """What is raised when these are not the bytes of one version."""
         return _changed(self._path, detail)
 
-    def _check(self, status: os.stat_result) -> None:
+    def _check(self, status: os.stat_result) -> Version:
+        """Raises SourceError when the bytes of this version are not there any more. In any thread."""
         version = Version.of(status)
-        if version == self.version:
-            return
-        if self._grew is None:
-            raise self.changed(f"it was written to before it was sent to its end {_SNAPSHOT}")
-        if not self.version.begins(version):
-            raise self.changed("it shrank, or another file has taken its place")
-        if not self._has_grown:
+        if version != self.version:
+            if self._grew is None:
+                raise self.changed(f"it was written to before it was sent to its end {_SNAPSHOT}")
+            if not self.version.begins(version):
+                raise self.changed("it shrank, or another file has taken its place")
+        return version
+
+    def _look(self, status: os.stat_result) -> None:
+        """The same on the event loop: a file that has grown is told, once."""
+        if self._check(status) != self.version and self._grew is not None and not self._has_grown:
             self._has_grown = True
             self._grew(self.size)
 

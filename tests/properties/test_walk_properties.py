@@ -4,13 +4,15 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from random import Random
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bulkput.model import SourceFile
-from bulkput.options import WalkOptions
+from bulkput.options import ListOptions, WalkOptions
 from bulkput.sources.directory import entries
+from bulkput.sources.file_list import file_list
 from bulkput.sources.walk import walk
 
 Tree = dict[bytes, "Tree | None"]
@@ -60,6 +62,24 @@ def test_a_walk_gives_every_file_once_in_bytewise_order(tree: Tree, in_memory: i
         found = list(walk([root], WalkOptions(entries_in_memory=in_memory)))
         assert [file.name for file in found if isinstance(file, SourceFile)] == sorted(full_names(tree))
         assert all(isinstance(file, SourceFile) and file.path == os.path.join(root, file.name) for file in found)
+
+
+@settings(max_examples=40)
+@given(trees, st.randoms(use_true_random=False), st.sampled_from([b"", b"./", b".//x/../"]))
+def test_a_list_of_all_files_finds_what_a_walk_finds(tree: Tree, random: Random, spelling: bytes) -> None:
+    """In whatever order and spelling the names come, once or twice: the same files, in the same order."""
+    with on_disk(tree) as root, tempfile.NamedTemporaryFile() as file:
+        names = [*full_names(tree), *(spelling + name for name in full_names(tree))]
+        random.shuffle(names)
+        file.write(b"\0".join(names))
+        file.flush()
+        files = ListOptions(path=file.name, is_null=True)
+        listed = list(file_list(files, root, WalkOptions(), is_sorted=True))
+        assert listed == list(walk([root], WalkOptions()))
+        unsorted = list(file_list(files, root, WalkOptions(), is_sorted=False))
+        assert sorted(each.path for each in unsorted if isinstance(each, SourceFile)) == sorted(
+            os.path.join(root, name) for name in full_names(tree)
+        )
 
 
 @settings(max_examples=40)

@@ -243,6 +243,17 @@ async def test_a_snapshot_is_what_was_there_when_the_file_was_opened(
     assert [event for event in told if isinstance(event, Snapshot)] == [Snapshot(os.fsencode(large), 11)]
 
 
+async def test_a_sample_of_a_file_that_grew_tells_nothing(large: Path, snapshot: BodyOpener, told: list[Event]) -> None:
+    """It is taken in a thread, and events belong to the event loop; those who then read the file are told."""
+    body = await snapshot.open(source(large))
+    assert isinstance(body, StreamedFile)
+    with large.open("ab") as file:
+        file.write(b"and more")
+    assert (await body.sample([(0, 4), (9, 2)]), told) == (b"01239A", [])
+    await read(body)
+    assert Snapshot(os.fsencode(large), 11) in told
+
+
 @pytest.mark.parametrize("becomes", ["shorter", "another file"])
 async def test_a_snapshot_of_what_shrank_or_was_replaced_fails(large: Path, snapshot: BodyOpener, becomes: str) -> None:
     """What was there when it was opened is gone."""

@@ -1,6 +1,8 @@
 """--include and --exclude: which names a tree gives."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bulkput.errors import UsageError
 from bulkput.model import Reason
@@ -197,3 +199,18 @@ def test_ages_and_sizes_are_limits_that_are_taken_themselves(
     made = Filters(options, now_ns=NOW_S * 10**9)
     assert made.left_out(size, (NOW_S - age_s) * 10**9) is why
     assert made.have_limits is (options != WalkOptions())
+
+
+GIVEN = ["a", "*.b", "c/", "!a", "!*.b", "/c/a", "none", "*"]
+NAMES = [b"a", b"x.b", b"c/a", b"c/x", b"y", b"d/a"]
+
+
+@given(st.lists(st.sampled_from(GIVEN), min_size=1, max_size=5, unique=True), st.lists(st.sampled_from(NAMES)))
+def test_a_pattern_is_useless_when_it_matches_no_name_by_itself(patterns: list[str], names: list[bytes]) -> None:
+    """Whatever stands beside it, and whatever that decides."""
+    made = filters(exclude=tuple(patterns))
+    for name in names:
+        made.takes_file(name)
+    alone = [filters(exclude=(pattern.removeprefix("!"),)) for pattern in patterns]
+    useless = [p for p, only in zip(patterns, alone, strict=True) if all(map(only.takes_file, names))]
+    assert made.useless() == [f"--exclude {pattern!r} matched nothing" for pattern in useless]
