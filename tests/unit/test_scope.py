@@ -4,6 +4,7 @@ import pytest
 
 from bulkput.errors import SourceError
 from bulkput.options import NamingOptions, WalkOptions
+from bulkput.policy.filters import Filters
 from bulkput.policy.scope import Root, Scope, scope_of
 
 TREE = Root(b"src")
@@ -89,3 +90,18 @@ def test_a_name_that_makes_no_object_name_is_an_error() -> None:
     """As it is to an upload."""
     with pytest.raises(SourceError):
         scope(TREE).key(b"\xff")
+
+
+def test_a_pattern_that_spares_an_object_has_matched_something() -> None:
+    """`--delete-extra --exclude keep/`, where keep/ is in the store only: walk and scope share their filters."""
+    walk = WalkOptions(exclude=("keep/", "*.tmp"))
+    filters = Filters(walk)
+    made = scope_of([TREE], NamingOptions(prefix="p/"), walk, filters=filters)
+    assert not made.claims("p/keep/x")
+    assert filters.useless() == ["--exclude '*.tmp' matched nothing"]
+
+
+def test_a_list_claims_nothing_but_the_files_that_it_names() -> None:
+    """They lie anywhere below the prefix; nothing else there is extra."""
+    made = scope_of([TREE], NamingOptions(prefix="p/"), WalkOptions(), is_list=True)
+    assert (made.is_whole, made.listing_prefix, made.key(b"d/x")) == (False, "p/", "p/d/x")
