@@ -90,6 +90,9 @@ class HeaderOptions:
     """The store deletes the object this long after its upload; None keeps it."""
     meta: Fields = ()
     extra: Fields = ()
+    mtime_format: Literal["nanoseconds", "swiftclient"] = "nanoseconds"
+    """How Swift is told the file's time. nanoseconds: exact, so that rclone finds nothing to do. swiftclient:
+    microseconds, rounded as `swift upload --changed` rounds them, since that compares texts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -50,6 +50,13 @@ from bulkput.policy.naming import refuse_odd
 @click.option("--meta", multiple=True, metavar="NAME:VALUE", help="User metadata of each object; repeatable.")
 @click.option("--content-type", metavar="TYPE", help="For all objects but gzip files. Default: by the name's suffix.")
 @click.option("--cache-control", metavar="VALUE", help="Cache-Control of each object.")
+@click.option(
+    "--mtime-format",
+    type=click.Choice(["nanoseconds", "swiftclient"]),
+    default=HeaderOptions().mtime_format,
+    show_default=True,
+    help="Swift: how X-Object-Meta-Mtime is written. nanoseconds: exact, for rclone. swiftclient: for --changed.",
+)
 @gzip_options("Send files compressed; auto: those that it makes smaller by an eighth or more.")
 @skip_options
 @click.option("--dir-markers", is_flag=True, help="An empty object for each directory, of type application/directory.")
@@ -194,6 +201,7 @@ def _options(
     meta: tuple[str, ...],
     content_type: str | None,
     cache_control: str | None,
+    mtime_format: Literal["nanoseconds", "swiftclient"],
     gzip: GzipOptions,
     skip: SkipOptions,
     dir_markers: bool,
@@ -230,6 +238,7 @@ def _options(
             expires_in_s=expires_in,
             meta=parse_fields(meta, flag="--meta"),
             extra=parse_fields(header, flag="--header"),
+            mtime_format=mtime_format,
         ),
         gzip=gzip,
         skip=skip,

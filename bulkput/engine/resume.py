@@ -17,7 +17,7 @@ from bulkput.errors import JournalError, SourceError, UsageError, name_text
 from bulkput.journal.journal import COMPLETE, Journal, open_journal, open_to_read
 from bulkput.journal.known import Known
 from bulkput.model import Found, SourceFile
-from bulkput.options import GzipOptions, NamingOptions, UploadOptions
+from bulkput.options import GzipOptions, HeaderOptions, NamingOptions, UploadOptions
 from bulkput.policy.filters import Filters
 from bulkput.policy.naming import SUFFIX, object_name
 from bulkput.sources.file_list import file_list
@@ -120,7 +120,7 @@ class Resume:
             # A name that failed because another source has it too could not be told from one that is to be sent.
             raise UsageError("--retry-failed wants one SOURCE; without it, what failed is sent as well")
         settings = names(roots, target, place, naming, options.gzip)
-        journal.check(settings | _headers(options) | _gzip(options.gzip))
+        journal.check(settings | _headers(options.headers) | _gzip(options.gzip))
         self.has_uploads = journal.has_uploads
         name_of, life_s = _name_of(naming, options.gzip), options.headers.expires_in_s
         since_s = time.time() - life_s if life_s is not None else 0.0
@@ -254,15 +254,18 @@ def names(
     }
 
 
-def _headers(options: UploadOptions) -> dict[str, str]:
-    """Header fields may hold what is nobody's business, so only their digest is written down.
+def _headers(options: HeaderOptions) -> dict[str, str]:
+    """Header fields may hold secrets, so only their digest is written down.
 
     Of those that are set: a field that a later version adds changes nothing for those who do not use it.
     """
-    given = {each.name: getattr(options.headers, each.name) for each in fields(options.headers)}
+    given = {each.name: getattr(options, each.name) for each in fields(options) if each.name != "mtime_format"}
     told = json.dumps({name: value for name, value in given.items() if value not in (None, ())}, sort_keys=True)
     digest = hashlib.sha256(told.encode()).hexdigest()
-    return {"--header, --meta, --content-type, --cache-control or --expires-in": f"sha256:{digest}"}
+    return {
+        "--header, --meta, --content-type, --cache-control or --expires-in": f"sha256:{digest}",
+        "--mtime-format": "" if options.mtime_format == "nanoseconds" else options.mtime_format,
+    }
 
 
 def _gzip(options: GzipOptions) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """A real tree into a real Swift, judged by tools that are not ours."""
 
+import gzip
 import os
 import subprocess
 import sysconfig
@@ -53,17 +54,63 @@ def test_a_tree_arrives_whole_in_one_request_per_file(swift: RealSwift, tree: Pa
     subprocess.run(["diff", "-r", str(tree), str(tmp_path / "p")], check=True)
 
 
-def test_swiftclient_finds_nothing_changed(swift: RealSwift, tmp_path: Path) -> None:
-    """The mtime that we store is the one that `swift upload --changed` compares."""
+@pytest.fixture
+def dated(tmp_path: Path) -> Path:
+    """Files with times of all kinds: with nanoseconds, without a fraction, before 1970, far ahead."""
     for n in range(20):
         (tmp_path / f"{n}").write_text(str(n))
-    assert bulkput("upload", tmp_path, "swift://changed", environ=swift.environment).exit_code == 0
+    for n, mtime_ns in enumerate((1_500_000_000_123_456_789, 1_500_000_000_000_000_000, -1, -1_750_000_001, 2**62)):
+        os.utime(tmp_path / f"{n}", ns=(mtime_ns, mtime_ns))
+    return tmp_path
+
+
+@pytest.mark.parametrize("verb", ["copy", "sync"])
+def test_rclone_finds_nothing_to_do(swift: RealSwift, dated: Path, verb: str) -> None:
+    """rclone copy|sync TREE :swift:c after bulkput upload: it sends nothing and leaves every header as it is."""
+    expiring = ("--cache-control", "max-age=60", "--expires-in", "7d", "--meta", "Color: red")
+    assert bulkput("upload", dated, f"swift://{verb}", *expiring, environ=swift.environment).exit_code == 0
+    before = _heads(swift, verb, dated)
+    ran = rclone(swift, verb, "-vv", str(dated), f":swift:{verb}")
+    assert ran.returncode == 0 and "There was nothing to transfer" in ran.stderr, ran.stderr
+    assert "Updated modification time" not in ran.stderr
+    assert _heads(swift, verb, dated) == before
+    assert all(head["cache-control"] == "max-age=60" and "x-delete-at" in head for head in before)
+    assert rclone(swift, "check", str(dated), f":swift:{verb}").returncode == 0
+
+
+def test_rclone_gets_a_compressed_object_only_as_it_is(swift: RealSwift, tmp_path: Path) -> None:
+    """rclone copy :swift:c DIR: without `Accept-Encoding: identity` it unpacks the stream and calls it corrupted."""
+    (tmp_path / "a.txt").write_text("abc" * 1000)
+    asked = ("--gzip", "always")
+    assert bulkput("upload", tmp_path / "a.txt", "swift://zipped/", *asked, environ=swift.environment).exit_code == 0
+    refused = rclone(swift, "copy", "--retries", "1", ":swift:zipped", str(tmp_path / "unpacked"))
+    assert refused.returncode != 0 and "Object Corrupted" in refused.stderr
+    identity = ("--header-download", "Accept-Encoding: identity")
+    assert rclone(swift, "copy", *identity, ":swift:zipped", str(tmp_path / "packed")).returncode == 0
+    assert gzip.decompress((tmp_path / "packed" / "a.txt").read_bytes()) == b"abc" * 1000
+
+
+def _heads(swift: RealSwift, container: str, tree: Path) -> list[dict[str, str]]:
+    """What each object has stored beside its bytes."""
+    changing = ("date", "x-trans-id", "x-openstack-request-id", "accept-ranges", "connection")
+    judge, found = _judge(swift), []
+    for path in sorted(tree.iterdir()):
+        seen = judge.get(container, path.name)
+        assert seen is not None
+        found.append({name.lower(): value for name, value in seen.headers.items() if name.lower() not in changing})
+    return found
+
+
+def test_swiftclient_finds_nothing_changed(swift: RealSwift, dated: Path) -> None:
+    """bulkput upload --mtime-format swiftclient, then swift upload --changed: it sends nothing."""
+    asked = ("--mtime-format", "swiftclient")
+    assert bulkput("upload", dated, "swift://changed", *asked, environ=swift.environment).exit_code == 0
     before = {row["name"]: row["last_modified"] for row in _judge(swift).rows("changed")}
     client = SCRIPT.parents[1] / ".tools" / "swift-venv" / "bin" / "swift"
     subprocess.run(
         [str(client), "upload", "--changed", "changed", "."],
         env={**os.environ, **swift.environment},
-        cwd=tmp_path,
+        cwd=dated,
         check=True,
         capture_output=True,
     )

@@ -1,12 +1,14 @@
-"""The modification time in the form that swiftclient compares."""
+"""The modification time as it is stored: exact, or in the form that swiftclient compares."""
 
 import os
+import re
 import tempfile
+from fractions import Fraction
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulkput.stores.swift.forms import mtime_text
+from bulkput.stores.swift.forms import mtime_text, swiftclient_mtime
 
 
 @given(st.integers(min_value=0, max_value=2**33 * 10**9))
@@ -14,4 +16,12 @@ def test_the_mtime_is_what_swiftclient_makes_of_the_same_file(mtime_ns: int) -> 
     """Text for text: `"%f" % os.path.getmtime(path)`."""
     with tempfile.NamedTemporaryFile() as file:
         os.utime(file.name, ns=(mtime_ns, mtime_ns))
-        assert mtime_text(os.stat(file.name).st_mtime_ns) == "%f" % os.path.getmtime(file.name)  # noqa: UP031
+        assert swiftclient_mtime(os.stat(file.name).st_mtime_ns) == "%f" % os.path.getmtime(file.name)  # noqa: UP031
+
+
+@given(st.integers())
+def test_the_mtime_is_exact_to_the_nanosecond(mtime_ns: int) -> None:
+    """A decimal number of seconds with nine digits behind the point, also before 1970 and beyond 64 bits."""
+    text = mtime_text(mtime_ns)
+    assert re.fullmatch(r"-?(0|[1-9][0-9]*)[.][0-9]{9}", text)
+    assert Fraction(text) * 10**9 == mtime_ns

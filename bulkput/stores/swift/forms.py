@@ -1,6 +1,6 @@
 """What Swift calls things: header fields of a PUT, rows of a listing, the answer to a HEAD, manifests, /info."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Literal
 from urllib.parse import unquote
@@ -11,11 +11,35 @@ from bulkput.policy.headers import overlaid
 META = "X-Object-Meta-"
 
 
-def render(headers: ObjectHeaders) -> dict[str, str]:
-    """Swift's header names."""
+def mtime_text(mtime_ns: int) -> str:
+    """Seconds with nine digits behind the point: the file's time to the nanosecond, which is what rclone compares.
+
+    rclone rewrites the metadata of an object whose time differs by one nanosecond, and drops what it does not know of.
+    """
+    if mtime_ns < 0:
+        return "-" + mtime_text(-mtime_ns)
+    seconds, nanoseconds = divmod(mtime_ns, 1_000_000_000)
+    return f"{seconds}.{nanoseconds:09d}"
+
+
+def swiftclient_mtime(mtime_ns: int) -> str:
+    """swiftclient's form, `"%f" % os.path.getmtime(path)`, which `swift upload --changed` compares as text.
+
+    Computed as Python computes st_mtime, in floats: `mtime_ns / 1e9` rounds otherwise once in some hundred files.
+    """
+    seconds, nanoseconds = divmod(mtime_ns, 1_000_000_000)
+    return f"{seconds + 1e-9 * nanoseconds:f}"
+
+
+MTIME_TEXTS = {"nanoseconds": mtime_text, "swiftclient": swiftclient_mtime}
+"""By `HeaderOptions.mtime_format`."""
+
+
+def render(headers: ObjectHeaders, *, mtime: Callable[[int], str] = mtime_text) -> dict[str, str]:
+    """Swift's header names; `mtime` makes the text of the modification time."""
     rendered = {META + name: value for name, value in headers.meta}
     if headers.mtime_ns is not None:
-        rendered["X-Object-Meta-Mtime"] = mtime_text(headers.mtime_ns)
+        rendered["X-Object-Meta-Mtime"] = mtime(headers.mtime_ns)
     if headers.content_type:
         rendered["Content-Type"] = headers.content_type
     if headers.encoding:
@@ -25,15 +49,6 @@ def render(headers: ObjectHeaders) -> dict[str, str]:
     if headers.expires_in_s is not None:
         rendered["X-Delete-After"] = str(headers.expires_in_s)
     return overlaid(rendered, headers.extra)
-
-
-def mtime_text(mtime_ns: int) -> str:
-    """swiftclient's form, `"%f" % os.path.getmtime(path)`, which `swift upload --changed` compares as text.
-
-    Computed as Python computes st_mtime, in floats: `mtime_ns / 1e9` rounds otherwise once in some hundred files.
-    """
-    seconds, nanoseconds = divmod(mtime_ns, 1_000_000_000)
-    return f"{seconds + 1e-9 * nanoseconds:f}"
 
 
 def section(info: Mapping[str, Any], name: str) -> Mapping[str, Any]:

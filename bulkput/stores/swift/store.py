@@ -21,9 +21,9 @@ from bulkput.stores.secrets import without_secrets
 from bulkput.stores.status import error_from_response, error_from_transport, refusal
 from bulkput.stores.swift import bulk
 from bulkput.stores.swift.auth import Account, Token, login_from
-from bulkput.stores.swift.forms import described, kept, large, page, positive, render, section, segment
+from bulkput.stores.swift.forms import MTIME_TEXTS, described, kept, large, page, positive, render, section, segment
 from bulkput.stores.swift.listing import MAX_PAGE_BYTES, PAGE, NotFurtherError, Reading, Rows, named_limit
-from bulkput.transport.base import MAX_ANSWER, Answer, Incoming, Transport, TransportError
+from bulkput.transport.base import MAX_ANSWER, Answer, Incoming, TransportError
 
 _DELETE_WORK = 64 * 1024
 """What the deadline of a bulk-delete grows by for each object, in bytes: a second, at the rate of deadlines."""
@@ -56,12 +56,13 @@ class _Request:
 class SwiftStore:
     """Objects of one container, which is made by `prepare` if it is not there."""
 
-    def __init__(self, container: str, account: Account, transport: Transport, *, policy: str | None = None) -> None:
+    def __init__(self, container: str, account: Account, context: StoreContext) -> None:
         self.limits = Limits()
         self._container = container
         self._account = account
-        self._transport = transport
-        self._policy = policy
+        self._transport = context.transport
+        self._policy = context.storage_policy
+        self._mtime = MTIME_TEXTS[context.headers.mtime_format]
         self._asked: Limits | None = None
         self._made = 0
         self._page_rows: int | None = PAGE
@@ -115,7 +116,7 @@ class SwiftStore:
 
     async def put(self, key: str, body: Body, headers: ObjectHeaders) -> Stored:
         digesting = DigestingBody(body)
-        fields = render(headers)
+        fields = render(headers, mtime=self._mtime)
         if body.md5 is not None:
             fields["ETag"] = body.md5
         made = self._made
@@ -187,7 +188,7 @@ class SwiftStore:
     async def copy(self, source: str, container: str, key: str, headers: ObjectHeaders, size: int) -> Stored:
         """By COPY with a Destination (Swift API, "Copy object"), and where that is refused as a method by PUT with
         X-Copy-From. What is sent replaces what the object has."""
-        fields, there = render(headers), quote(container, safe="") + "/" + quote(key)
+        fields, there = render(headers, mtime=self._mtime), quote(container, safe="") + "/" + quote(key)
         if self._copies_by == "COPY":
             request = _Request("COPY", source, fields | {"Destination": there}, _COPY_QUERY, moves=size)
             try:
@@ -383,8 +384,7 @@ def open_store(destination: Destination, context: StoreContext) -> SwiftStore:
         raise UsageError(f"the container name has {length} bytes, Swift takes 256")
     if any(name.lower() == "mtime" for name, _ in context.headers.meta):
         raise UsageError("--meta Mtime is the file's own modification time, which bulkput sets itself")
-    account = Account(login_from(context.environ), context)
-    return SwiftStore(destination.root, account, context.transport, policy=context.storage_policy)
+    return SwiftStore(destination.root, Account(login_from(context.environ), context), context)
 
 
 def _put_error(key: str, answer: Answer, sent_md5: str) -> StoreError:
