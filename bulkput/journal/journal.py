@@ -59,6 +59,8 @@ COMPLETE = "complete"
 
 _SECOND_NS = 1_000_000_000
 _WRAPS_NS = 2**63
+_CLOCK_ERROR_S = 86_400.0
+"""A file server's clock may be wrong by its time zone, as local times on FAT are: up to 14 hours."""
 
 _Uploaded = tuple[bytes, int, int | None, str, str | None]
 """path, size, mtime_ns (None: it proves nothing), name, etag"""
@@ -160,7 +162,7 @@ class Journal:
         match event:
             case ev.Uploaded():
                 stored, mtime_ns = event.stored, event.mtime_ns
-                proof = mtime_ns if mtime_ns % _SECOND_NS and mtime_ns < _WRAPS_NS else _proof(event)
+                proof = mtime_ns if mtime_ns % _SECOND_NS and -_WRAPS_NS <= mtime_ns < _WRAPS_NS else _proof(event)
                 row = (event.upload.source.path, event.bytes_read, proof, stored.key, stored.etag)
                 if self._attempts and (failures := self._attempts.pop(stored.key, 0)):
                     self._others.append((*row, "uploaded", failures + 1, None))
@@ -293,10 +295,11 @@ def _proof(event: ev.Uploaded) -> int | None:
     """The mtime as it is written down; None where it proves nothing: on a file system that tells whole seconds (or just
     every other), a later write may have left the same.
 
-    Where it tells fractions, `payload/body.py` has waited for the next. git knows this as the racy index.
+    Where it tells fractions, `payload/body.py` has waited for the next. git knows this as the racy index. A time
+    further ahead than any clock goes wrong was given to the file, and a later write would not leave it again.
     """
-    is_coarse = event.mtime_ns % _SECOND_NS == 0
-    if is_coarse and event.mtime_ns / _SECOND_NS > time.time() - event.elapsed_s - 2.0:
+    is_coarse, now_s = event.mtime_ns % _SECOND_NS == 0, time.time()
+    if is_coarse and now_s - event.elapsed_s - 2.0 < event.mtime_ns / _SECOND_NS < now_s + _CLOCK_ERROR_S:
         return None
     return stored_mtime(event.mtime_ns)
 

@@ -57,7 +57,7 @@ class Known:
 
     def has(self, path: bytes, name: bytes, size: int, mtime_ns: int, *, is_directory: bool = False) -> bool:
         """Raises JournalError."""
-        if mtime_ns >= _WRAPS_NS:
+        if not -_WRAPS_NS <= mtime_ns < _WRAPS_NS:
             mtime_ns = stored_mtime(mtime_ns)
         asked = (path, size, mtime_ns, self._object_name(name))
         page, at = self._page, self._next

@@ -85,7 +85,7 @@ def connect_to_read(path: bytes) -> sqlite3.Connection:
 
 
 def stored_mtime(mtime_ns: int) -> int:
-    """As SQLite can hold it, in 64 bits: a time behind the year 2262 wraps round, and is compared as such."""
+    """As SQLite can hold it, in 64 bits: a time before 1677 or after 2262 wraps round, and is compared as such."""
     return mtime_ns if -(2**63) <= mtime_ns < 2**63 else (mtime_ns + 2**63) % 2**64 - 2**63
 
 

@@ -5,7 +5,10 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -67,9 +70,36 @@ def test_status_is_done_only_when_a_run_has_seen_everything(run: Runs, tmp_path:
     assert bulkput("status", run.journal).exit_code == 0
 
 
-def test_a_time_that_sqlite_cannot_hold_is_no_obstacle(run: Runs, tree: Path) -> None:
-    """A modification time in the year 2300, which ext4 has room for."""
-    os.utime(tree / "f01", ns=(0, 10_413_792_000_123_456_789))
+def test_a_time_that_sqlite_cannot_hold_is_no_obstacle(
+    run: Runs, judge: SwiftJudge, container: str, tree: Path, wide: Path
+) -> None:
+    """Before 1677 and after 2262, with a fraction and without: stored as it is, and not sent again."""
+    times = (-(2**63) - 1, -(2**63), -12_219_292_800 * 10**9, 2**63, 10_413_792_000_123_456_789, 2**62 * 10**9)
+    for number, mtime_ns in enumerate(times):
+        (wide / f"w{number}").write_text(str(number))
+        os.utime(wide / f"w{number}", ns=(0, mtime_ns))
+    assert run(tree, wide).summary["uploaded"] == 40 + len(times)
+    assert run(tree, wide).summary["skipped_by_reason"] == {KNOWN: 40 + len(times)}
+    for number in range(len(times)):
+        seen = judge.get(container, f"p/w{number}")
+        assert seen is not None
+        kept_ns = os.stat(wide / f"w{number}").st_mtime_ns  # the nearest that this file system has room for
+        assert Fraction(seen.headers["X-Object-Meta-Mtime"]) * 10**9 == kept_ns
+
+
+@pytest.fixture
+def wide(tmp_path: Path) -> Iterator[Path]:
+    """A directory on a file system that keeps any time, where there is one; else on an ordinary one."""
+    memory = Path("/dev/shm")  # tmpfs has 64 bits for the seconds alone
+    parent = memory if memory.is_dir() and os.access(memory, os.W_OK) else tmp_path
+    with tempfile.TemporaryDirectory(dir=parent) as made:
+        yield Path(made)
+
+
+def test_a_whole_second_in_the_future_is_a_time_like_another(run: Runs, tree: Path) -> None:
+    """Years ahead, as a wrong clock or `touch -d 2038-01-19` leaves it: no write of today leaves the same again."""
+    os.utime(tree / "f01", (2**31, 2**31))
+    os.utime(tree / "f02", (0, int(time.time()) + 3 * 86_400))
     assert run(tree).summary["uploaded"] == 40
     assert run(tree).summary["skipped_by_reason"] == {KNOWN: 40}
 
