@@ -138,10 +138,11 @@ def _complain(report: "Report", screen: "Screen") -> None:
 def _draw(report: "Report") -> None:
     """A table per size."""
     from rich import box  # noqa: PLC0415
-    from rich.console import Console  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
 
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else 100)
+    from bulkput.report.console import console  # noqa: PLC0415
+
+    screen = console(sys.stdout)
     for size in dict.fromkeys(trial.size for trial in report.trials):
         table = Table(box=box.SIMPLE_HEAD, title=_size(size), title_justify="left", title_style="bold")
         for column in ("in flight", "objects/s", "MiB/s", "put ms median", "p99", "CPU %", "throttled", "failed"):
@@ -149,7 +150,7 @@ def _draw(report: "Report") -> None:
         rows = [trial for trial in report.trials if trial.size == size]
         for trial in sorted(rows, key=lambda trial: trial.concurrency):  # one that was measured twice has two rows
             table.add_row(str(trial.concurrency), *_cells(trial))
-        console.print(table)
+        screen.print(table)
 
 
 def _cells(trial: "Trial") -> tuple[str, ...]:
@@ -169,13 +170,13 @@ def _say(report: "Report", url: str, source: str | None) -> None:
 
     verdict = report.verdict
     if not isinstance(verdict, Verdict):
-        click.echo(f"No verdict: {verdict.why if verdict is not None else 'the bench ended early'}.")
+        write_line(f"No verdict: {verdict.why if verdict is not None else 'the bench ended early'}.")
         return
-    click.echo(f"With --concurrency {verdict.setting} the limit is {verdict.where}: {verdict.evidence}.")
-    click.echo()
-    click.echo(f"  {_command(verdict, url, source)}")
-    click.echo()
-    click.echo(_advice(verdict))
+    write_line(f"With --concurrency {verdict.setting} the limit is {verdict.where}: {verdict.evidence}.")
+    write_line("")
+    write_line(f"  {_command(verdict, url, source)}")
+    write_line("")
+    write_line(_advice(verdict))
 
 
 def _advice(verdict: "Verdict") -> str:

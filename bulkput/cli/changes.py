@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from bulkput.cli.output import flush, write_line
+from bulkput.cli.output import flush, say, write_line
 from bulkput.cli.values import Concurrency, Seconds
 from bulkput.engine.changes import Change, Changes, Done
 from bulkput.engine.stop import Stop
@@ -45,16 +45,16 @@ class View:
         elif change.done is Done.WOULD:
             write_line(f"would {self._verb}: {_names(change)}")
         elif change.done is Done.FAILED:
-            click.echo(f"failed: {change.error}", err=True)
+            say(f"failed: {change.error}")
         elif self._is_verbose:
             write_line(f"{_VERBS[change.done]}: {_names(change)}")
 
     def event(self, event: Event) -> None:
         if (line := event_line(event, verbose=False)) is not None:
-            click.echo(line, err=True)
+            say(line)
 
     def passing(self) -> None:
-        click.echo("no copy by the store between these two: the bytes pass through this machine", err=True)
+        say("no copy by the store between these two: the bytes pass through this machine")
 
     def run(self, main: Callable[[Stop], Coroutine[Any, Any, Changes]], *, what: str) -> int:
         """To the end, with the numbers; the exit code. `what` was done to the objects."""
@@ -63,7 +63,7 @@ class View:
         try:
             changes = run_stoppable(main, at_exit=_nothing)
         except NotFound as error:
-            click.echo(f"bulkput: {printable(str(error))}", err=True)
+            say(f"bulkput: {printable(str(error))}")
             return 1
         except Unsupported as error:
             raise UsageError(str(error)) from None
@@ -74,10 +74,9 @@ class View:
         failed = f", {count_text(changes.kept)} copied and not removed" if changes.kept else ""
         failed += f", {count_text(changes.gone)} were gone already" if changes.gone else ""
         failed += f", {count_text(changes.failed)} failed" if changes.failed else ""
-        click.echo(
+        say(
             f"{count_text(changes.done)} {done}{failed}, {size_text(changes.bytes)}; "
-            f"{count_text(sum(changes.requests.values()))} requests in {changes.elapsed_s:.1f} s",
-            err=True,
+            f"{count_text(sum(changes.requests.values()))} requests in {changes.elapsed_s:.1f} s"
         )
         return changes.exit_code
 

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from bulkput.cli.output import say, write_line
+
 if TYPE_CHECKING:
     from bulkput.demo.experiment import Result
 
@@ -31,15 +33,15 @@ def demo(full: bool, files: int, scale: float) -> int:
     from bulkput.demo.experiment import HEAD_S, PUT_S, run_all  # noqa: PLC0415 - asyncio, aiohttp
 
     factor = 1.0 if full else scale
-    click.echo(
+    write_line(
         f"{files} files of 16 KB to a local store: HEAD {HEAD_S * factor * 1000:.4g} ms, "
         f"PUT {PUT_S * factor * 1000:.4g} ms"
     )
     with tempfile.TemporaryDirectory(prefix="bulkput-demo-") as directory:
-        results = run_all(directory, files, scale=factor, tell=lambda line: click.echo(f"  {line}", err=True))
+        results = run_all(directory, files, scale=factor, tell=lambda line: say(f"  {line}"))
     _draw(results)
     wrong = sum(result.wrong + result.failed for result in results)
-    click.echo(
+    write_line(
         f"{wrong} objects are missing or differ from their files"
         if wrong
         else f"read back: all {files * len(results)} objects are byte for byte their files"
@@ -50,8 +52,9 @@ def demo(full: bool, files: int, scale: float) -> int:
 def _draw(results: "list[Result]") -> None:
     """The table, and the seconds of each way as bars."""
     from rich import box  # noqa: PLC0415
-    from rich.console import Console  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
+
+    from bulkput.report.console import console  # noqa: PLC0415
 
     slowest = max(result.seconds for result in results)
     table = Table(box=box.SIMPLE_HEAD)
@@ -66,10 +69,9 @@ def _draw(results: "list[Result]") -> None:
             f"{result.objects_per_s:.1f}",
             f"{slowest / result.seconds:.1f}",
         )
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else 100)
-    console.print(table)
+    console(sys.stdout).print(table)
     width = max(len(result.name) for result in results)
     for result in results:
         bar = "█" * max(1, round(_BAR * result.seconds / slowest))
-        click.echo(f"  {result.name:{width}}  {bar} {result.seconds:.2f} s")
-    click.echo()
+        write_line(f"  {result.name:{width}}  {bar} {result.seconds:.2f} s")
+    write_line("")

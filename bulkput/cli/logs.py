@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bulkput.cli.output import CannotWriteError, flush, write_line
+from bulkput.cli.output import CannotWriteError, flush, say, write_line
 from bulkput.errors import NotFound, SourceError, StoreError, Unsupported, UsageError, printable
 from bulkput.logs.keys import KEYS, parse_keys
 from bulkput.options import WireOptions
@@ -89,9 +89,9 @@ def logs(
         _draw(chart, found, groups.by, about, most=top, distinct=distinct)
     _print(shown, groups.by, distinct, "json" if as_json else "csv" if as_csv else "text")
     flush()
-    click.echo(about, err=True)
+    say(about)
     if totals.bad_lines and not totals.lines:
-        click.echo("bulkput: no line was understood: is this an access log? -v shows some", err=True)
+        say("bulkput: no line was understood: is this an access log? -v shows some")
         return 1
     return 1 if totals.failed or reading.has_failed or not totals.logs else 0
 
@@ -174,18 +174,18 @@ class _Reading:
         if isinstance(found, SourceError):
             self._error(found)
         elif isinstance(found, Skip) and self._is_verbose:
-            click.echo(f"bulkput: skipped {printable(found.path)}: {found.reason.value}", err=True)
+            say(f"bulkput: skipped {printable(found.path)}: {found.reason.value}")
 
     def _error(self, error: SourceError | StoreError) -> None:
         self.has_failed = True
-        click.echo(f"bulkput: {error}", err=True)
+        say(f"bulkput: {error}")
 
     def _bad_line(self, log: str, line: str) -> None:
         shown = self._bad_lines.get(log, 0)
         if shown < _BAD_LINES:
-            click.echo(f"bulkput: not understood in {printable(log)}: {printable(line[:_BAD_LINE])}", err=True)
+            say(f"bulkput: not understood in {printable(log)}: {printable(line[:_BAD_LINE])}")
         elif shown == _BAD_LINES:
-            click.echo(f"bulkput: not understood in {printable(log)}: more, which are counted only", err=True)
+            say(f"bulkput: not understood in {printable(log)}: more, which are counted only")
         self._bad_lines[log] = min(shown, _BAD_LINES) + 1
 
 
@@ -233,7 +233,7 @@ def _draw(
     from bulkput.report.page import save  # noqa: PLC0415
 
     if not groups:
-        click.echo(f"bulkput: no chart: there is no group ({printable(path)} is not written)", err=True)
+        say(f"bulkput: no chart: there is no group ({printable(path)} is not written)")
         return
     most = most or MOST_BARS
     try:

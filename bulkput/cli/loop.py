@@ -8,8 +8,7 @@ from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any, TypeVar
 
-import click
-
+from bulkput.cli.output import say
 from bulkput.engine.loop import loop_factory
 from bulkput.engine.stop import Stop
 
@@ -48,8 +47,7 @@ def run_stoppable(main: Callable[[Stop], Coroutine[Any, Any, T]], *, at_exit: Ca
                         sys.stderr.write("\x1b[?25h\n")  # the progress line hides the cursor
                         sys.stderr.flush()
                 os._exit(INTERRUPTED)
-            with suppress(OSError):
-                click.echo("stopping: what is in flight ends first; once more leaves now", err=True)
+            say("stopping: what is in flight ends first; once more leaves now")
             stop.interrupt()
 
         loop = asyncio.get_running_loop()

@@ -8,7 +8,7 @@ from contextlib import aclosing
 
 import click
 
-from bulkput.cli.output import write_line
+from bulkput.cli.output import say, write_line
 from bulkput.errors import NotFound, Unsupported, UsageError, printable
 from bulkput.model import Prefix, RemoteObject
 from bulkput.options import WireOptions
@@ -44,7 +44,7 @@ def ls(url: str, is_long: bool, recursive: bool, as_json: bool, insecure: bool) 
     except Unsupported as error:
         raise UsageError(str(error)) from None
     if not found:
-        click.echo(f"bulkput: nothing at {printable(url)}", err=True)
+        say(f"bulkput: nothing at {printable(url)}")
     return 0 if found else 1
 
 

@@ -6,14 +6,20 @@
 import errno
 import sys
 import traceback
-from contextlib import suppress
 from importlib import import_module
 from typing import NoReturn, cast
 
 import click
 
 from bulkput import __version__
-from bulkput.cli.output import CannotWriteError, discard_stdout, flush, open_missing_streams
+from bulkput.cli.output import (
+    CannotWriteError,
+    discard_stdout,
+    escape_what_does_not_fit,
+    flush,
+    open_missing_streams,
+    say,
+)
 from bulkput.errors import BulkputError, UsageError
 
 _VERBS = {
@@ -68,6 +74,7 @@ def bulkput() -> None:
 def main() -> None:
     """The console script."""
     open_missing_streams()
+    escape_what_does_not_fit()
     try:
         code = bulkput(prog_name="bulkput", standalone_mode=False)
         flush()
@@ -100,6 +107,5 @@ def main() -> None:
 
 def _end(code: int, message: str | None) -> NoReturn:
     if message is not None:
-        with suppress(OSError):
-            click.echo(f"bulkput: {message}", err=True)
+        say(f"bulkput: {message}")
     sys.exit(code)

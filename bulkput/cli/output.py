@@ -4,6 +4,7 @@ Messages are a courtesy: when nobody can read stderr any more they end, and the 
 stdout or the summary cannot be written, the run says so and does not end with 0.
 """
 
+import io
 import json
 import os
 import re
@@ -42,6 +43,21 @@ def open_missing_streams() -> None:
             os.open(os.devnull, flags)  # takes the lowest free number, which is `fd`
         if getattr(sys, name) is None:
             setattr(sys, name, open(fd, "r" if flags == os.O_RDONLY else "w", closefd=False))  # noqa: SIM115
+
+
+def escape_what_does_not_fit() -> None:
+    r"""Whatever a stream's encoding does not have (LC_ALL=C, lone surrogates) is written as `\xe9`, `\u20ac`, `\udcff`:
+    no name ends a command."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def say(line: str) -> None:
+    """A message on stderr, for as long as somebody reads it. Not by click, which writes UTF-8 where stderr is ASCII."""
+    with suppress(OSError):
+        sys.stderr.write(line + "\n")
+        sys.stderr.flush()
 
 
 def write_line(line: str) -> None:

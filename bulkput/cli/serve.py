@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from bulkput.cli.output import say
+
 if TYPE_CHECKING:
     from bulkput.devserver import DevServer
 
@@ -40,4 +42,4 @@ def serve(host: str, port: int, directory: str | None, latency: tuple[str, ...],
 
 def _announce(server: "DevServer") -> None:
     click.echo(f"export ST_AUTH={server.auth_url} ST_USER={server.options.user} ST_KEY={server.options.key}")
-    click.echo("serving until Ctrl-C; try: bulkput upload DIRECTORY swift://my-container", err=True)
+    say("serving until Ctrl-C; try: bulkput upload DIRECTORY swift://my-container")

@@ -114,7 +114,7 @@ from bulkput.policy.naming import refuse_odd
     type=click.Choice(["auto", "bar", "plain", "none"]),
     default="auto",
     show_default=True,
-    help="On stderr. auto: a live line on a terminal, else a line every 5 s.",
+    help="On stderr. auto and bar: a live line on a terminal, else a line every 5 s (plain).",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per event on stdout.")
 @click.option("--summary", metavar="FILE", help="Write the run's numbers as one JSON object; - is stdout.")

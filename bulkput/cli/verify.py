@@ -7,7 +7,7 @@ from typing import Literal
 import click
 
 from bulkput.cli.gzip import gzip_options
-from bulkput.cli.output import flush, write_line
+from bulkput.cli.output import flush, say, write_line
 from bulkput.cli.values import Concurrency, Seconds
 from bulkput.cli.walk import split, walk_options
 from bulkput.errors import printable
@@ -121,13 +121,13 @@ def verify(
     )
     comparison = _compared(sources, destination, options, is_quick=is_quick, as_json=as_json)
     if not comparison.is_container_there:
-        click.echo(f"bulkput: the container of {printable(destination)} is not there", err=True)
+        say(f"bulkput: the container of {printable(destination)} is not there")
     if comparison.is_empty:
-        click.echo("bulkput: nothing was compared: there is no file and no object of these names", err=True)
+        say("bulkput: nothing was compared: there is no file and no object of these names")
     for line in [] if quiet else _summary_lines(comparison):
-        click.echo(line, err=True)
+        say(line)
     if fail_if_empty and comparison.is_empty:
-        click.echo("failed: no file was found", err=True)
+        say("failed: no file was found")
         return 1
     return comparison.exit_code
 
@@ -142,7 +142,7 @@ def _compared(
 
     options, advice = fitting_concurrency(options)
     if advice is not None:
-        click.echo(advice, err=True)
+        say(advice)
 
     def show(finding: Finding) -> None:
         write_line(json.dumps(finding.as_json()) if as_json else _line(finding))
@@ -161,7 +161,7 @@ def _compared(
 
 def _say(event: Event) -> None:
     if (line := event_line(event, verbose=False)) is not None:
-        click.echo(line, err=True)
+        say(line)
 
 
 def _nothing() -> None:

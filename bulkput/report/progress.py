@@ -4,6 +4,7 @@ Both look at the recorder from a thread of their own, a few times a second, so t
 An estimate of the remaining time appears only once the scan is complete: before that nobody knows the total.
 """
 
+import sys
 import threading
 import time
 from collections import deque
@@ -54,23 +55,25 @@ class Screen:
 
 
 def _on_stderr() -> "Console":
-    from rich.console import Console  # noqa: PLC0415 - see Screen
+    from bulkput.report.console import console  # noqa: PLC0415 - see Screen
 
-    return Console(stderr=True, highlight=False)
+    return console(sys.stderr)
 
 
 def progress(
     kind: Literal["auto", "bar", "plain", "none"], recorder: Recorder, screen: Screen
 ) -> AbstractContextManager[object]:
-    """The view for `kind`; auto draws on a terminal and prints plain lines elsewhere."""
-    if kind == "auto":
-        kind = "bar" if screen.console.is_terminal else "plain"
+    """The view for `kind`; auto and bar draw on a terminal, and print plain lines elsewhere."""
+    if kind in ("auto", "bar"):
+        from bulkput.report.console import can_move  # noqa: PLC0415 - see Screen
+
+        kind = "bar" if can_move(screen.console) else "plain"
     match kind:
         case "bar":
             return _Bar(recorder, screen)
         case "plain":
             return _Plain(recorder, screen)
-        case "none":
+        case _:
             return nullcontext()
 
 

@@ -117,6 +117,9 @@ def _become(order: bytes, streams: Sequence[int]) -> None:
         os.close(stream)
     os.environ.clear()
     os.environ.update(environ)
+    if encoding := os.environ.get("PYTHONIOENCODING"):  # an interpreter looks at it when it starts
+        for text in (sys.stdout, sys.stderr):
+            text.reconfigure(encoding=encoding)  # type: ignore[union-attr]
     time.tzset()
     os.chdir(cwd)
     os.umask(umask)

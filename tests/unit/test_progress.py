@@ -1,6 +1,7 @@
 """Progress while a run goes on."""
 
 import io
+import os
 
 import pytest
 from rich.console import Console
@@ -8,6 +9,7 @@ from rich.console import Console
 from bulkput import events as ev
 from bulkput.model import ObjectHeaders, Reason, Skip, SourceFile, Stored, Upload
 from bulkput.recorder import Recorder
+from bulkput.report.console import console
 from bulkput.report.progress import Rates, Screen, progress, progress_text
 
 FILE = SourceFile(b"/a", b"a", 1, 0)
@@ -119,3 +121,46 @@ def test_a_screen_that_nobody_can_read_falls_silent(error: OSError) -> None:
     tried = out.writes
     screen.say("second")
     assert tried > 0 and out.writes == tried
+
+
+ESCAPE = "\x1b["
+
+
+@pytest.mark.parametrize(
+    ("is_terminal", "environ", "has_colours", "moves"),
+    [
+        (True, {}, True, True),
+        (True, {"NO_COLOR": "1"}, False, True),
+        (True, {"NO_COLOR": "1", "FORCE_COLOR": "1"}, False, True),
+        (True, {"TERM": "dumb"}, False, False),
+        (True, {"TTY_INTERACTIVE": "0"}, True, False),
+        (True, {"TTY_COMPATIBLE": "0"}, False, False),
+        (False, {}, False, False),
+        (False, {"FORCE_COLOR": "1"}, True, False),
+        (False, {"TTY_COMPATIBLE": "1"}, True, False),
+        (False, {"TTY_INTERACTIVE": "1", "FORCE_COLOR": "1"}, True, False),
+        (False, {"FORCE_COLOR": "1", "NO_COLOR": "1"}, False, False),
+    ],
+)
+def test_colours_may_be_forced_and_a_moving_line_may_not(
+    monkeypatch: pytest.MonkeyPatch, is_terminal: bool, environ: dict[str, str], has_colours: bool, moves: bool
+) -> None:
+    """FORCE_COLOR is about colours, NO_COLOR wins, and only a terminal can have a line that is drawn over."""
+    for name in ("NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE", "COLORTERM"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in ({"TERM": "xterm-256color"} | environ).items():
+        monkeypatch.setenv(name, value)
+    far, near = os.openpty() if is_terminal else os.pipe()
+    with open(far, "rb", buffering=0) as reader, open(near, "w") as stream:
+        for kind in ("auto", "bar"):
+            made = console(stream)
+            with progress(kind, Recorder(), Screen(lambda made=made: made)):
+                pass
+            made.print("red", style="red", end="")
+            stream.flush()
+            written = ""
+            while "red" not in written:  # a terminal gives it out in pieces
+                written += reader.read(100_000).decode()
+            assert ("\x1b[?25l" in written) is moves  # the cursor is hidden
+            assert ("\x1b[31m" in written) is has_colours
+            assert has_colours or moves or ESCAPE not in written
