@@ -28,7 +28,8 @@ def run(main: Coroutine[Any, Any, T]) -> T:
 def run_stoppable(main: Callable[[Stop], Coroutine[Any, Any, T]], *, at_exit: Callable[[], None]) -> T:
     """Run `main(stop)` so that SIGINT, SIGTERM and SIGHUP (a lost terminal) stop it gently, and a second one at once.
 
-    Once: no more work is taken, what is in flight ends, the summary is written. Twice: `at_exit`, exit 130.
+    Once: no more work is taken, what is in flight has some seconds to end (`Stop.bounded`), the summary is written.
+    Twice: `at_exit`, exit 130.
     """
 
     async def guarded() -> T:
@@ -47,7 +48,7 @@ def run_stoppable(main: Callable[[Stop], Coroutine[Any, Any, T]], *, at_exit: Ca
                         sys.stderr.write("\x1b[?25h\n")  # the progress line hides the cursor
                         sys.stderr.flush()
                 os._exit(INTERRUPTED)
-            say("stopping: what is in flight ends first; once more leaves now")
+            say("stopping: what is in flight has up to 10 s to end; once more leaves now")
             stop.interrupt()
 
         loop = asyncio.get_running_loop()

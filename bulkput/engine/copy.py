@@ -91,9 +91,10 @@ async def copy(
         copier = _Copier(old, new, container=container, rename=rename, headers=given, passing=passing)
         mover = Remover(old, tally, workers=wire.start, moved_to=copier.name) if is_move else None
         try:
-            if is_move and is_recursive:
-                await _refuse_to_part(old, there, rename, tuner, stop)
-            await _Run(copier, mover, tally, tuner, rename, is_dry=is_dry).run()
+            async with stop.bounded(wire.timeout_s):
+                if is_move and is_recursive:
+                    await _refuse_to_part(old, there, rename, tuner, stop)
+                await _Run(copier, mover, tally, tuner, rename, is_dry=is_dry).run()
         except Stopped:
             pass
         except (NotFound, Unsupported):
@@ -265,6 +266,17 @@ class _Run:
 
     async def run(self) -> None:
         """Raises NotFound: there is nothing to copy. Raises StoreError: of the new container."""
+        try:
+            await self._copy_all()
+        finally:
+            if self._mover is not None and self._copied:  # it broke off: out of time, or by an error
+                self._mover.leave(tuple(self._copied))
+        if not self._found and not self._tally.stop.is_pulled:
+            if not self._is_dry:
+                await self._copier.new.undo_prepare()
+            raise NotFound("copy", self._rename.old, "there is nothing of that name")
+
+    async def _copy_all(self) -> None:
         workers = self._tuner.workers
         async with (
             pool(self._take, workers=workers, backlog=workers) as copiers,
@@ -279,11 +291,8 @@ class _Run:
                 self._found += 1
                 await copiers.submit(row)
         if self._mover is not None and self._copied:
-            await self._mover.remove(tuple(self._copied))
-        if not self._found and not self._tally.stop.is_pulled:
-            if not self._is_dry:
-                await self._copier.new.undo_prepare()
-            raise NotFound("copy", self._rename.old, "there is nothing of that name")
+            batch, self._copied = tuple(self._copied), []
+            await self._mover.remove(batch)
 
     async def _rows(self) -> AsyncGenerator[RemoteObject, None]:
         rename = self._rename

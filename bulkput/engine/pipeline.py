@@ -3,9 +3,11 @@
     source ──scan thread──> decide ──bounded queue──> workers: read + MD5 ──> PUT ──> verified ──> event
 
 Whatever is found is reported by exactly one of Uploaded, Skipped or Failed, also when the run is stopped: workers
-report the queue's remainder as skipped. Memory is bounded by the queue and the workers, never by the tree.
+report the queue's remainder as skipped. So they do, and the pool, when an interrupted run is out of time: then all that
+goes on here is cancelled. Memory is bounded by the queue and the workers, never by the tree.
 """
 
+import asyncio
 import time
 from collections.abc import AsyncIterable, Callable
 from dataclasses import dataclass, field
@@ -47,7 +49,9 @@ class Pipeline:
 
     async def run(self, source: AsyncIterable[Found]) -> None:
         """Send everything that `source` yields. Failures are events; what this raises is a bug or a cancellation."""
-        async with pool(self._send, workers=self.tuner.workers, backlog=self.options.backlog) as workers:
+        async with pool(
+            self._send, workers=self.tuner.workers, backlog=self.options.backlog, abandoned=self._not_sent
+        ) as workers:
             self.tuner.resizes(workers)
             async for found in source:
                 if isinstance(found, KnownFiles):
@@ -56,8 +60,9 @@ class Pipeline:
                 if isinstance(found, EmptyDirectory):
                     self.emit(ev.EmptyDirectory(found.path))
                     continue
-                self.emit(ev.Discovered(found))
-                match await self._decided(found):
+                decision = await self._decided(found)
+                self.emit(ev.Discovered(found))  # nothing is awaited until it is reported, or in the queue
+                match decision:
                     case Upload() as upload:
                         await workers.submit(upload)
                     case Skip() as skip:
@@ -75,7 +80,10 @@ class Pipeline:
             self.stop.check()
             sent = await self.putter.put(upload)
         except Stopped:
-            self.emit(ev.Skipped(Skip(source.path, source.name, Reason.STOPPED, upload.key)))
+            self._not_sent(upload)
+        except asyncio.CancelledError:  # an interrupted run is out of time
+            self._not_sent(upload)
+            raise
         except BulkputError as error:
             self._fail(source.path, _key_of(error) or upload.key, error)
         else:
@@ -95,6 +103,9 @@ class Pipeline:
             except (StoreError, Stopped):
                 return decision
         return decision
+
+    def _not_sent(self, upload: Upload) -> None:
+        self.emit(ev.Skipped(Skip(upload.source.path, upload.source.name, Reason.STOPPED, upload.key)))
 
     def _fail(self, path: bytes, key: str | None, error: BulkputError) -> None:
         self.emit(ev.Failed(path, key, error))

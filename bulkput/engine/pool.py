@@ -16,26 +16,28 @@ class Pool(Generic[T]):
     event loop per object; here only when half of the backlog is gone.
     """
 
-    def __init__(self, handle: Callable[[T], Awaitable[None]], tasks: asyncio.TaskGroup, backlog: int) -> None:
+    def __init__(
+        self, handle: Callable[[T], Awaitable[None]], tasks: asyncio.TaskGroup, backlog: int, items: deque[T]
+    ) -> None:
         self._handle = handle
         self._tasks = tasks
         self._backlog = max(1, backlog)
-        self._items: deque[T] = deque()
+        self._items = items
         self._hungry: deque[asyncio.Future[None]] = deque()
         """Workers that wait for an item."""
         self._full: deque[asyncio.Future[None]] = deque()
-        """Who waits to submit one."""
+        """Producers that wait for room."""
         self._born = 0
         self._alive = 0
         self._wanted = 0
         self._is_ended = False
 
     async def submit(self, item: T) -> None:
-        """Waits while `backlog` items are queued (back-pressure)."""
-        while len(self._items) >= self._backlog:
-            await self._turn(self._full)
-        self._items.append(item)
+        """Queue an item; returns when no more than `backlog` are queued (back-pressure)."""
+        self._items.append(item)  # before the wait: if that is cancelled, the item is still accounted for
         _wake(self._hungry, 1)
+        while len(self._items) > self._backlog:
+            await self._turn(self._full)
 
     def resize(self, workers: int) -> None:
         """Have so many workers: new ones at once; those too many end when they have handled their item."""
@@ -56,7 +58,7 @@ class Pool(Generic[T]):
                 await self._turn(self._hungry)
                 continue
             item = self._items.popleft()
-            if self._full and len(self._items) <= self._backlog // 2:
+            if self._full and len(self._items) <= (self._backlog + 1) // 2:
                 _wake(self._full, len(self._full))
             await self._handle(item)
             if self._alive > self._wanted and not self._is_ended:
@@ -78,14 +80,26 @@ def _wake(waiting: deque[asyncio.Future[None]], count: int) -> None:
             count -= 1
 
 
+def _forget(_item: object) -> None:
+    """Nobody asks for what was not handled."""
+
+
 @asynccontextmanager
-async def pool(handle: Callable[[T], Awaitable[None]], *, workers: int, backlog: int) -> AsyncIterator[Pool[T]]:
+async def pool(
+    handle: Callable[[T], Awaitable[None]],
+    *,
+    workers: int,
+    backlog: int,
+    abandoned: Callable[[T], None] = _forget,
+) -> AsyncIterator[Pool[T]]:
     """Leaving the block waits until every submitted item has been handled. When the block or `handle` raises, or the
-    caller is cancelled, all workers are cancelled and awaited before the error goes on.
+    caller is cancelled, all workers are cancelled and awaited before the error goes on; `abandoned` is then told each
+    item that was submitted and never handed to `handle`.
     """
+    items: deque[T] = deque()
     try:
         async with asyncio.TaskGroup() as tasks:
-            made = Pool(handle, tasks, backlog)
+            made = Pool(handle, tasks, backlog, items)
             made.resize(workers)
             try:
                 yield made
@@ -94,3 +108,6 @@ async def pool(handle: Callable[[T], Awaitable[None]], *, workers: int, backlog:
     except BaseExceptionGroup as group:
         # The first error is what went wrong; the workers that it cancelled have nothing to add.
         raise group.exceptions[0] from None
+    finally:
+        while items:
+            abandoned(items.popleft())

@@ -6,6 +6,7 @@ Where the store has no bulk-delete a batch is one object, and as many are remove
 What a bulk-delete leaves is removed by requests of its own, many at once too.
 """
 
+import asyncio
 import time
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Mapping
@@ -59,7 +60,8 @@ async def remove(
         requests = count.requests
         try:
             remover = Remover(store, tally, workers=wire.start, is_dry=is_dry)
-            await remover.run(target.prefix, is_recursive=is_recursive)
+            async with stop.bounded(wire.timeout_s):
+                await remover.run(target.prefix, is_recursive=is_recursive)
         except Stopped:
             pass
         except (NotFound, Unsupported):
@@ -127,14 +129,17 @@ class Remover:
             self._tally.stop.check()
             left = frozenset() if self._is_dry else await self._left(batch)
         except Stopped:
-            self._not_removed(batch)
+            self.leave(batch)
             return
+        except asyncio.CancelledError:  # an interrupted run is out of time
+            self.leave(batch)
+            raise
         except StoreError as error:
             # One that stops the run stands for all; what passes has been tried again and again.
             failed = batch[:1] if error.stops_run else batch
             for row in failed:
                 self._fail(row, error)
-            self._not_removed(batch[len(failed) :])
+            self.leave(batch[len(failed) :])
             return
         for row in batch:
             if row.name not in left:
@@ -144,7 +149,10 @@ class Remover:
             for row in one_by_one:
                 await self._remove_one(row)
             return
-        async with pool(self._remove_one, workers=min(self._workers, len(one_by_one)), backlog=len(batch)) as removers:
+        workers = min(self._workers, len(one_by_one))
+        async with pool(
+            self._remove_one, workers=workers, backlog=len(batch), abandoned=lambda row: self.leave((row,))
+        ) as removers:
             for row in one_by_one:
                 await removers.submit(row)
 
@@ -170,7 +178,10 @@ class Remover:
             self._tally.stop.check()
             await self._store.delete((row.name,))
         except Stopped:
-            self._not_removed((row,))
+            self.leave((row,))
+        except asyncio.CancelledError:
+            self.leave((row,))
+            raise
         except StoreError as error:
             self._fail(row, error)
         else:
@@ -181,8 +192,9 @@ class Remover:
         done = Done.WOULD if self._is_dry else Done.REMOVED if to is None else Done.MOVED
         self._tally.add(Change(done, row.name, to, row.bytes))
 
-    def _not_removed(self, batch: Batch) -> None:
-        """The run is being stopped. Of a move the copies are there, beside their sources: that is told."""
+    def leave(self, batch: Batch) -> None:
+        """The run is being stopped. Of a move the copies are there, beside their sources: that is told. (A request that
+        was cancelled may have removed them all the same.)"""
         if self._moved_to is not None:
             for row in batch:
                 self._tally.add(Change(Done.KEPT, row.name, self._moved_to(row), row.bytes))

@@ -136,7 +136,8 @@ class _Run:
             store=store, putter=putter, naming=naming, options=options, tuner=self.tuner, emit=emit, stop=stop
         )
         try:
-            await self._pipe(pipeline, scan, sync)
+            async with stop.bounded(options.wire.timeout_s):
+                await self._pipe(pipeline, scan, sync)
             is_complete = True
         finally:
             watchdog.end()

@@ -1,10 +1,16 @@
 """Whether a run goes on. Asked by workers before they take a file and by retries before they wait."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
 from bulkput.errors import Stopped
 from bulkput.events import Emit, StopCause, Stopping
+
+_PATIENCE_S = 10.0
+"""`docker stop` and many CI systems kill a process so long after its SIGTERM."""
+_SHARE = 0.8
+"""Of that for what is in flight. The rest is for the journal, the summary, and the end of the interpreter."""
 
 
 class Stop:
@@ -14,6 +20,9 @@ class Stop:
         self._pulled = asyncio.Event()
         self._emit: Emit | None = None
         self._wake: Callable[[], None] | None = None
+        self._is_interrupted = False
+        self._bound: Callable[[], None] | None = None
+        """Sets the time when the block of `bounded` ends."""
         self.order: Stopping | None = None
 
     @property
@@ -21,11 +30,16 @@ class Stop:
         return self.order is not None
 
     def interrupt(self) -> None:
-        """Take no more work, finish what is in flight. From the loop's own thread (a signal handler, say)."""
+        """Take no more work, finish what is in flight within seconds: see `bounded`. From the loop's own thread (a
+        signal handler, say)."""
         self.pull(Stopping("interrupted", StopCause.INTERRUPTED))
 
     def pull(self, order: Stopping) -> None:
-        """The first order stands, later ones change nothing."""
+        """The first order stands. Of a later one only an interruption has an effect: what is in flight has to hurry."""
+        if order.cause is StopCause.INTERRUPTED and not self._is_interrupted:
+            self._is_interrupted = True
+            if self._bound is not None:
+                self._bound()
         if self.order is None:
             self.order = order
             self._pulled.set()
@@ -59,3 +73,24 @@ class Stop:
         except TimeoutError:
             return True
         return False
+
+    @asynccontextmanager
+    async def bounded(self, timeout_s: float) -> AsyncIterator[None]:
+        """A block that an interrupted run leaves in time: what it then still awaits is cancelled, and it ends there.
+
+        From the interruption on it has 80 % of `timeout_s`, or 8 s where that is less. Without one it may take as long
+        as it likes. Use it in one task at a time.
+        """
+        loop, within_s = asyncio.get_running_loop(), _SHARE * min(timeout_s, _PATIENCE_S)
+        bound = asyncio.timeout(None)
+        try:
+            async with bound:
+                self._bound = lambda: bound.reschedule(loop.time() + within_s)
+                if self._is_interrupted:
+                    self._bound()
+                yield
+        except TimeoutError:
+            if not bound.expired():
+                raise
+        finally:
+            self._bound = None

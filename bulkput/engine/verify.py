@@ -77,7 +77,7 @@ async def verify(
     requests: Mapping[str, int] = {}
     opening = open_store(destination, wire=options.wire, retry=options.retry, emit=emit, brake=stop, environ=environ)
     try:
-        async with opening as (store, wire_count), correction:
+        async with opening as (store, wire_count), correction, stop.bounded(options.wire.timeout_s):
             requests = wire_count.requests
             parts = _Parts(store, options, stop, tally, correction, emit, is_quick)
             await parts.compare(roots, target)

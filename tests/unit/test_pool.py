@@ -130,6 +130,28 @@ async def test_an_error_of_the_block_ends_all_workers_and_comes_out() -> None:
 
 
 @pytest.mark.parametrize("is_leaving", [False, True])
+async def test_what_was_not_handled_is_told_when_the_caller_is_cancelled(is_leaving: bool) -> None:
+    """Each item that was submitted is either handed to a worker or told, also one whose submission still waits."""
+    busy, abandoned = Busy(others=2), list[int]()
+
+    async def run() -> None:
+        async with pool(busy, workers=2, backlog=3, abandoned=abandoned.append) as made:
+            for number in range(1, 6 if is_leaving else 9):
+                await made.submit(number)
+
+    running = asyncio.create_task(run())
+    await busy.all_busy.wait()
+    for _ in range(10):
+        await asyncio.sleep(0)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert sorted(busy.cancelled) == [1, 2]
+    assert abandoned == ([3, 4, 5] if is_leaving else [3, 4, 5, 6])  # 7 and 8 were never submitted
+    assert worker_tasks() == []
+
+
+@pytest.mark.parametrize("is_leaving", [False, True])
 async def test_a_cancelled_caller_takes_its_workers_along(is_leaving: bool) -> None:
     """Inside the block and while it waits for the end; CancelledError goes on."""
     busy = Busy(others=2)

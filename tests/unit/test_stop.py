@@ -77,3 +77,56 @@ async def test_a_cancelled_pause_is_cancelled() -> None:
     pausing.cancel()
     with pytest.raises(asyncio.CancelledError):
         await pausing
+
+
+async def test_a_bounded_block_may_take_its_time_while_nobody_interrupts() -> None:
+    """Nor is it cut short by another order: what is in flight ends, with the deadlines that it has."""
+    stop = Stop()
+    async with stop.bounded(0.001):
+        stop.pull(DENIED)
+        await asyncio.sleep(0.01)
+        ended = True
+    assert ended
+
+
+@pytest.mark.parametrize("is_earlier", [False, True])
+@pytest.mark.parametrize("order", [None, DENIED])
+async def test_an_interrupted_block_ends_by_itself(is_earlier: bool, order: Stopping | None) -> None:
+    """After 80 % of the timeout what it awaits is cancelled; whether it was interrupted before it began or within, and
+    whether the run was being stopped already."""
+    stop, was_cancelled = Stop(), False
+    if order is not None:
+        stop.pull(order)
+    if is_earlier:
+        stop.interrupt()
+    async with asyncio.timeout(5), stop.bounded(0.01):
+        if not is_earlier:
+            stop.interrupt()
+            stop.interrupt()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            was_cancelled = True
+            raise
+    assert was_cancelled
+
+
+async def test_a_bounded_block_lets_errors_and_cancellations_pass() -> None:
+    """A TimeoutError of something within, and the cancellation of the caller."""
+    with pytest.raises(TimeoutError, match="of another"):
+        async with Stop().bounded(10):
+            raise TimeoutError("of another")
+    stop, begun = Stop(), asyncio.Event()
+
+    async def run() -> None:
+        async with stop.bounded(10):
+            begun.set()
+            await asyncio.Event().wait()
+
+    running = asyncio.create_task(run())
+    await begun.wait()
+    stop.interrupt()
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    stop.pull(DENIED)  # the block is over: there is nothing to hurry

@@ -1,0 +1,195 @@
+"""An interrupted run ends in time, whatever it waits for, and accounts for everything that it had found."""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+
+import bulkput
+from bulkput import events as ev
+from bulkput.devserver import DevServer, Handler
+from bulkput.engine.changes import Change, Changes, Done
+from bulkput.engine.copy import copy
+from bulkput.engine.remove import remove
+from bulkput.engine.stop import Stop
+from bulkput.engine.verify import verify
+from bulkput.errors import SourceError
+from bulkput.journal.status import status
+from bulkput.model import Reason
+from bulkput.options import SkipOptions, UploadOptions, WireOptions
+from tests.conftest import environ_of
+from tests.faults.test_run import files
+
+WIRE = WireOptions(concurrency=4, timeout_s=0.25)  # so that an interrupted run has 0.2 s
+
+
+class Silence:
+    """A devserver that does not answer requests of a kind: METHOD, and what the path has."""
+
+    def __init__(self, method: str, part: str, *, after: int = 0) -> None:
+        """The first `after` requests of the kind are answered."""
+        self._method, self._part, self._after = method, part, after
+        self.met = asyncio.Event()
+        self._over = asyncio.Event()
+
+    @asynccontextmanager
+    async def server(self) -> AsyncIterator[DevServer]:
+        async with DevServer(intercept=self._answer) as server:
+            try:
+                yield server
+            finally:
+                self._over.set()
+
+    async def _answer(self, request: web.BaseRequest, handler: Handler) -> web.StreamResponse:
+        if request.method == self._method and self._part in request.raw_path:
+            self._after -= 1
+            if self._after < 0:
+                self.met.set()
+                await self._over.wait()
+        return await handler(request)
+
+    async def interrupted(self, run: Callable[[Stop], Coroutine[None, None, Changes]]) -> Changes:
+        """What a run comes to that is interrupted once it waits for such an answer."""
+        stop = Stop()
+        running = asyncio.create_task(run(stop))
+        await self.met.wait()
+        stop.interrupt()
+        async with asyncio.timeout(10):  # a request alone would have it: 90 s
+            return await running
+
+
+@pytest.mark.parametrize("transport", ["wire", "aiohttp"])
+@pytest.mark.parametrize(
+    ("method", "part"), [("GET", "/auth/"), ("PUT", "AUTH_test/c"), ("PUT", "/c/00"), ("GET", "format=json")]
+)
+async def test_each_entry_is_reported_once_by_an_upload_that_is_out_of_time(
+    tmp_path: Path, method: str, part: str, transport: str
+) -> None:
+    """No answer to the login, the container, the objects, the listing: what was in flight and what was queued is
+    skipped, the journal is written to its end, and the exit code is 130."""
+    silence, stop, seen = Silence(method, part, after=2 if part == "/c/00" else 0), Stop(), list[ev.Event]()
+    (tmp_path / "tree").mkdir()
+    files(tmp_path / "tree", 100)
+    (tmp_path / "tree" / "large").write_bytes(bytes(3_000_000))
+    options = UploadOptions(
+        wire=WireOptions(concurrency=4, timeout_s=0.25, transport=transport),  # type: ignore[arg-type]
+        skip=SkipOptions(mode="existing" if "json" in part else "none"),
+        journal=str(tmp_path / "journal"),
+        backlog=8,
+    )
+    async with silence.server() as server:
+        running = asyncio.create_task(
+            bulkput.upload(
+                [tmp_path / "tree"],
+                "swift://c",
+                options=options,
+                on_event=seen.append,
+                stop=stop,
+                environ=environ_of(server),
+            )
+        )
+        await silence.met.wait()
+        stop.interrupt()
+        async with asyncio.timeout(10):
+            summary = await running
+    assert summary.exit_code == 130 and summary.adds_up and summary.failed == 0
+    ends = Counter(path for event in seen if (path := _reported(event)) is not None)
+    found = Counter(_path(event.found) for event in seen if isinstance(event, ev.Discovered))
+    assert ends == found and set(found.values()) <= {1}
+    skips = [event.skip.reason for event in seen if isinstance(event, ev.Skipped)]
+    assert set(skips) <= {Reason.STOPPED} and summary.uploaded == (2 if part == "/c/00" else 0)
+    last = (await asyncio.to_thread(status, os.fsencode(tmp_path / "journal"))).last
+    assert last is None or last.ending == "interrupted"
+
+
+def _reported(event: ev.Event) -> bytes | None:
+    match event:
+        case ev.Uploaded(upload=upload):
+            return upload.source.path
+        case ev.Skipped(skip=skip):
+            return skip.path
+        case ev.Failed(path=path):
+            return path
+    return None
+
+
+def _path(found: object) -> bytes:
+    assert not isinstance(found, SourceError)
+    path = getattr(found, "path", None)
+    assert isinstance(path, bytes)
+    return path
+
+
+async def test_a_move_that_is_out_of_time_tells_what_it_has_copied(tmp_path: Path) -> None:
+    """mv -r, then Ctrl-C, while the store answers no removal: each copy is told, and no source is called removed."""
+    silence, told = Silence("DELETE", "/c/a/"), list[Change]()
+    files(tmp_path, 10)
+    async with silence.server() as server:
+        environ = environ_of(server)
+        await bulkput.upload([tmp_path], "swift://c/a", environ=environ)
+        changes = await silence.interrupted(
+            lambda stop: copy(
+                "swift://c/a/", "swift://c/b/", is_recursive=True, is_move=True,
+                wire=WIRE, on_change=told.append, stop=stop, environ=environ,
+            )
+        )  # fmt: skip
+    assert changes.exit_code == 130 and changes.failed == changes.done == 0
+    assert changes.kept == len(told) == len({change.name for change in told}) >= 1
+    assert {change.done for change in told} == {Done.KEPT}
+
+
+async def test_a_removal_that_is_out_of_time_ends(tmp_path: Path) -> None:
+    """rm -r, then Ctrl-C, while the store does not answer: nothing is called removed."""
+    silence = Silence("DELETE", "/c/")
+    files(tmp_path, 10)
+    async with silence.server() as server:
+        environ = environ_of(server)
+        await bulkput.upload([tmp_path], "swift://c", environ=environ)
+        changes = await silence.interrupted(
+            lambda stop: remove("swift://c", is_recursive=True, wire=WIRE, stop=stop, environ=environ)
+        )
+    assert changes.exit_code == 130 and changes.done == 0
+
+
+async def test_a_verification_that_is_out_of_time_ends(tmp_path: Path) -> None:
+    """verify, then Ctrl-C, while the listing does not come."""
+    silence, stop = Silence("GET", "format=json"), Stop()
+    files(tmp_path, 10)
+    async with silence.server() as server:
+        running = asyncio.create_task(
+            verify([tmp_path], "swift://c", options=UploadOptions(wire=WIRE), stop=stop, environ=environ_of(server))
+        )
+        await silence.met.wait()
+        stop.interrupt()
+        async with asyncio.timeout(10):
+            comparison = await running
+    assert comparison.exit_code == 130
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_one_signal_ends_an_upload_to_a_server_that_never_answers(tmp_path: Path, number: int) -> None:
+    """bulkput upload --timeout 1 DIR http://SILENT/, then one signal: exit 130, with a summary that adds up."""
+    files(tmp_path, 300)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"http://127.0.0.1:{server.getsockname()[1]}/"
+        command = [sys.executable, "-m", "bulkput", "upload", "--timeout", "1", "--summary", "-", tmp_path, url]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as run:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(1)  # the first request is in flight
+                run.send_signal(number)
+                out, err = run.communicate(timeout=30)
+    assert run.returncode == 130 and "Traceback" not in err
+    summary = json.loads(out)
+    assert summary["found"] == summary["skipped"] > 0 and summary["failed"] == 0
+    assert summary["stopped"] == "interrupted"
