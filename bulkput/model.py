@@ -53,7 +53,7 @@ class Reason(StrEnum):
     STOPPED = "run stopped before it was sent"
     KNOWN = "uploaded before, says the journal"
     GONE = "failed before, and is no longer there"
-    JOURNAL = "the run's own journal"
+    OWN_OUTPUT = "the run's own output"
     EXISTING = "already in the store"
     UNCHANGED = "not changed since it was stored"
     IDENTICAL = "identical in the store"

@@ -44,6 +44,8 @@ class WalkOptions:
     not looked at: overlayfs shows other device numbers for files than for their directories.)"""
     follow_symlinks: bool = False
     """False: a tree is what is in it. A link inside the tree to a regular file inside the tree is taken."""
+    own_output: frozenset[tuple[int, int]] = frozenset()
+    """Device and inode of the files that the run itself writes, besides its journal: they are no sources."""
     entries_in_memory: int = 16_384
     """Names of one directory held in memory to sort them (about 2 MiB); more are sorted on disk."""
 

@@ -20,7 +20,7 @@ _NO_FILE = LEFT_OUT | {
     Reason.LINK_DANGLING,
     Reason.NOT_A_FILE,
     Reason.LISTED_DIRECTORY,
-    Reason.JOURNAL,
+    Reason.OWN_OUTPUT,
 }
 """Reasons for which an entry was never a file to send."""
 

@@ -76,6 +76,21 @@ def flush() -> None:
         raise _lost_stdout(error) from error
 
 
+def own_output(*files: "SummaryFile | TraceFile | None") -> frozenset[tuple[int, int]]:
+    """Device and inode of what this command writes: where it lies inside a source, it is no file to send."""
+    identities = {identity for number in (1, 2) if (identity := _identity(number)) is not None}
+    return frozenset(identities.union(*(file.identities for file in files if file is not None)))
+
+
+def _identity(file: int | str) -> tuple[int, int] | None:
+    """None for what is no regular file, or not there."""
+    try:
+        status = os.stat(file)
+    except OSError:
+        return None
+    return (status.st_dev, status.st_ino) if stat.S_ISREG(status.st_mode) else None
+
+
 def discard_stdout() -> None:
     """What is still written goes nowhere: the interpreter flushes once more at its end, and would complain."""
     with suppress(OSError):
@@ -133,6 +148,13 @@ class SummaryFile:
         except OSError as error:
             raise UsageError(f"--summary {path}: {error.strerror}") from None
 
+    @property
+    def identities(self) -> set[tuple[int, int]]:
+        """Of the new file, and of what it will replace."""
+        candidates = (self._special, self._temporary, self._path)
+        found = (_identity(file) for file in candidates if file is not None and file != "-")
+        return {identity for identity in found if identity is not None}
+
     def write(self, summary: Mapping[str, Any]) -> None:
         """Raises CannotWriteError."""
         text = json.dumps(summary)
@@ -185,6 +207,11 @@ class TraceFile:
         except OSError as error:
             raise UsageError(f"--trace {path}: {error.strerror}") from None
         self._trace = Trace(self._file)
+
+    @property
+    def identities(self) -> set[tuple[int, int]]:
+        identity = _identity(self._file.fileno())
+        return set() if identity is None else {identity}
 
     def __call__(self, event: ev.Event) -> None:
         try:

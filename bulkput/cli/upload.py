@@ -2,12 +2,13 @@
 
 import os
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any, Literal
 
 import click
 
 from bulkput.cli.gzip import gzip_options
-from bulkput.cli.output import CannotWriteError, SummaryFile, TraceFile, flush
+from bulkput.cli.output import CannotWriteError, SummaryFile, TraceFile, flush, own_output
 from bulkput.cli.skip import skip_options
 from bulkput.cli.values import Concurrency, Duration, Seconds
 from bulkput.cli.walk import split, walk_options
@@ -164,6 +165,7 @@ def upload(
     if advice is not None:
         view.say(advice)
     file = SummaryFile(summary) if summary is not None else None
+    options = replace(options, walk=replace(options.walk, own_output=own_output(tracing, file)))
     try:
         result = run_stoppable(
             lambda stop: view.run(sources, destination, options, stop), at_exit=file.close if file else _nothing

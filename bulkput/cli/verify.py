@@ -2,12 +2,13 @@
 
 import json
 import os
+from dataclasses import replace
 from typing import Literal
 
 import click
 
 from bulkput.cli.gzip import gzip_options
-from bulkput.cli.output import flush, say, write_line
+from bulkput.cli.output import flush, own_output, say, write_line
 from bulkput.cli.values import Concurrency, Seconds
 from bulkput.cli.walk import split, walk_options
 from bulkput.errors import printable
@@ -108,7 +109,7 @@ def verify(
     if not literal:
         refuse_odd(destination)
     options = UploadOptions(
-        walk=walk,
+        walk=replace(walk, own_output=own_output()),
         files=files,
         encode_names=encode_names,
         dir_markers=dir_markers,

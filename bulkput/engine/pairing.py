@@ -24,6 +24,7 @@ _SOMETHING = (
     Reason.LINK_LOOP,
     Reason.LINK_DANGLING,
     Reason.NOT_A_FILE,
+    Reason.OWN_OUTPUT,
 )
 """Here is something of that name, though no file: to a mirror, its object is not without one. (What is LEFT_OUT is a
 file, and its object is extra to nobody.)"""

@@ -150,7 +150,7 @@ def _scope_and_walk(
 def _without_own(found: Found, is_own: Callable[[bytes], bool]) -> Found:
     """The journal is uploaded by nobody."""
     if isinstance(found, SourceFile) and not found.is_directory and is_own(found.target or found.path):
-        return Skip(found.path, found.name, Reason.JOURNAL)
+        return Skip(found.path, found.name, Reason.OWN_OUTPUT)
     return found
 
 

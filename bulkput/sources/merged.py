@@ -49,7 +49,7 @@ def named(root: bytes, source: Iterator[Found], memory: Memory | None) -> Iterat
             name = max(name, found.path[len(base) :])
         if isinstance(found, SourceFile) and memory is not None:
             if memory.is_own(found.target or found.path):
-                yield (name, False), Skip(found.path, name, Reason.JOURNAL), False
+                yield (name, False), Skip(found.path, name, Reason.OWN_OUTPUT), False
                 continue
             is_known = memory.has(found.path, name, found.size, found.mtime_ns, is_directory=found.is_directory)
         yield (name, isinstance(found, SourceFile) and found.is_directory), found, is_known

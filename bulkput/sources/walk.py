@@ -66,6 +66,7 @@ class Walk:
         self._root = root
         self._real_root = os.path.realpath(root)
         self._options = options
+        self._own_output = options.own_output
         self._filters = filters or make_filters([root], options)
         self._memory = memory
         self._known = 0
@@ -150,6 +151,8 @@ class Walk:
 
     def _regular(self, path: bytes, name: bytes, status: os.stat_result, target: bytes | None = None) -> Found | None:
         """A file that the patterns take; None: it is known, and counted as such."""
+        if self._own_output and (status.st_dev, status.st_ino) in self._own_output:
+            return Skip(path, name, Reason.OWN_OUTPUT)
         if (
             self._filters.have_limits
             and (why := self._filters.left_out(status.st_size, status.st_mtime_ns)) is not None
@@ -161,7 +164,7 @@ class Walk:
                 self._known_bytes += status.st_size
                 return None
             if self._memory.is_own(target or path):
-                return Skip(path, name, Reason.JOURNAL)
+                return Skip(path, name, Reason.OWN_OUTPUT)
         return _file(path, name, status, target)
 
     def _counted(self) -> Iterator[Found]:
@@ -297,9 +300,9 @@ def walk(
     )
     memories = [make_memory() if make_memory is not None else None for _ in every]
     if len(every) == 1:
-        return _source(every[0], filters, memories[0], make_walk)
+        return _source(every[0], options, filters, memories[0], make_walk)
     # What is known takes part in the search for collisions, so it is told apart only behind that.
-    sources = [_source(root, filters, None, make_walk) for root in every]
+    sources = [_source(root, options, filters, None, make_walk) for root in every]
     return without_collisions(list(map(named, every, sources, memories)))
 
 
@@ -329,10 +332,14 @@ def is_single_file(roots: Iterable[bytes]) -> bool:
     return len(only) == 1 and os.path.isfile(only[0])
 
 
-def _source(root: bytes, filters: Filters, memory: Memory | None, make_walk: Callable[..., Walk]) -> Iterator[Found]:
+def _source(
+    root: bytes, options: WalkOptions, filters: Filters, memory: Memory | None, make_walk: Callable[..., Walk]
+) -> Iterator[Found]:
     if _status(root, stat.S_ISDIR) is not None:
         return iter(make_walk(root, memory=memory))
     if (status := _status(root, stat.S_ISREG)) is not None:
+        if (status.st_dev, status.st_ino) in options.own_output:
+            return iter((Skip(root, os.path.basename(root), Reason.OWN_OUTPUT),))
         return iter((_lone_file(root, status, filters, memory),))
     raise UsageError(f"source {printable(root)}: not a regular file or directory")
 
@@ -345,7 +352,7 @@ def _lone_file(root: bytes, status: os.stat_result, filters: Filters, memory: Me
     if (why := filters.left_out(status.st_size, status.st_mtime_ns)) is not None:
         return Skip(root, name, why)
     if memory is not None and memory.is_own(os.path.realpath(root)):
-        return Skip(root, name, Reason.JOURNAL)
+        return Skip(root, name, Reason.OWN_OUTPUT)
     if memory is not None and memory.has(root, name, status.st_size, status.st_mtime_ns):
         return KnownFiles(1, status.st_size)
     return _file(root, name, status, os.path.realpath(root))

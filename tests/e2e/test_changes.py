@@ -126,7 +126,7 @@ def test_what_is_given_replaces_what_the_object_has(bulkput: Bulkput, container:
     assert ran.exit_code == 0, ran.err
     after = described(judge, container, "z/one")
     assert (after["x-object-meta-color"], after["x-object-meta-new"], after["content-type"]) == ("blue", "1", "text/y")
-    assert after["x-object-meta-mtime"] == "1500000000.250000"
+    assert after["x-object-meta-mtime"] == "1500000000.250000000"
 
 
 def test_a_move_renames(bulkput: Bulkput, container: str, judge: SwiftJudge) -> None:

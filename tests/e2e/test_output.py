@@ -1,6 +1,9 @@
 """What is written, and where: names that a stream cannot carry, colours, and output that lies inside the source."""
 
+import json
 import os
+import subprocess
+import sys
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
@@ -78,3 +81,59 @@ def test_a_journal_of_such_names_is_told(environ: Mapping[str, str], container: 
         "naïve-日".encode(),
         b"plain",
     ]
+
+
+OWN = "the run's own output"
+
+
+def test_what_a_run_writes_is_not_uploaded(environ: Mapping[str, str], container: str, tmp_path: Path) -> None:
+    """bulkput upload --json --summary s.json --trace t.jsonl --journal j.db . swift://c >out.json 2>err.txt
+
+    Twice: what an earlier run has written is not uploaded either, where it is replaced. Nor is it by way of a link."""
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    (tree / "file").write_text("a file")
+    (tree / "link").symlink_to("out.json")
+    (tree / "s.json").write_text("of the run before")
+    command = "upload --json --summary s.json --trace t.jsonl --journal j.db . swift://" + container
+    for _ in range(2):
+        written = f"cd {tree} && {sys.executable} -m bulkput {command} >out.json 2>err.txt"
+        assert subprocess.run(["sh", "-c", written], env={**os.environ, **environ}, check=False).returncode == 0
+        assert [json.loads(row)["name"] for row in _listed(environ, container)] == ["file"]
+        summary = json.loads((tree / "s.json").read_text())
+        # s.json and the file that becomes it, t.jsonl, j.db with -wal and -shm, out.json, link, err.txt
+        assert summary["skipped_by_reason"][OWN] == 9 and summary["failed"] == 0
+        skipped = [row for row in map(json.loads, (tree / "out.json").read_text().splitlines()) if "reason" in row]
+        assert {row["reason"] for row in skipped} == {"own_output"}
+
+
+def _listed(environ: Mapping[str, str], container: str) -> list[str]:
+    return bulkput("ls", "-r", "--json", f"swift://{container}", environ=environ).out.splitlines()
+
+
+def test_a_mirror_keeps_what_is_called_like_its_own_output(
+    environ: Mapping[str, str], container: str, tmp_path: Path
+) -> None:
+    """bulkput upload --delete-extra --summary DIR/s.json DIR swift://c, where s.json was uploaded once"""
+    (tmp_path / "file").write_text("a file")
+    (tmp_path / "s.json").write_text("uploaded by another command")
+    (tmp_path / "gone").write_text("removed here")
+    assert bulkput("upload", tmp_path, f"swift://{container}", environ=environ).exit_code == 0
+    (tmp_path / "gone").unlink()
+    mirror = ("--skip", "identical", "--delete-extra", "--summary", tmp_path / "s.json")
+    assert bulkput("upload", *mirror, tmp_path, f"swift://{container}", environ=environ).exit_code == 0
+    assert [json.loads(row)["name"] for row in _listed(environ, container)] == ["file", "s.json"]
+    lone = ("--summary", tmp_path / "s.json", tmp_path / "s.json", f"swift://{container}/new")
+    assert bulkput("upload", *lone, environ=environ).exit_code == 0
+    assert json.loads((tmp_path / "s.json").read_text())["skipped_by_reason"] == {OWN: 1}
+
+
+def test_a_verification_does_not_miss_its_own_output(
+    environ: Mapping[str, str], container: str, tmp_path: Path
+) -> None:
+    """bulkput verify DIR swift://c >DIR/found.txt"""
+    (tmp_path / "file").write_text("a file")
+    assert bulkput("upload", tmp_path, f"swift://{container}", environ=environ).exit_code == 0
+    command = f"cd {tmp_path} && {sys.executable} -m bulkput verify . swift://{container} >found.txt 2>said.txt"
+    assert subprocess.run(["sh", "-c", command], env={**os.environ, **environ}, check=False).returncode == 0
+    assert (tmp_path / "found.txt").read_text() == ""

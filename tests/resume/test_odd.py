@@ -164,7 +164,7 @@ def test_a_link_to_the_journal_is_not_uploaded_either(run: Runs, tree: Path) -> 
     run.journal = tree / "up.db"
     (tree / "link").symlink_to("up.db")
     first = run(tree)
-    assert first.summary["uploaded"] == 40 and first.summary["skipped_by_reason"]["the run's own journal"] >= 2
+    assert first.summary["uploaded"] == 40 and first.summary["skipped_by_reason"]["the run's own output"] >= 2
 
 
 def test_a_journal_that_is_removed_while_it_is_written_stops_the_run(run: Runs, tmp_path: Path) -> None:

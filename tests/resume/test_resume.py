@@ -103,7 +103,7 @@ def test_the_journal_may_lie_in_the_source(run: Runs, tree: Path) -> None:
     run.journal = tree / "sub" / "up.db"
     first = run(tree)
     assert (first.exit_code, first.summary["uploaded"]) == (0, 40)
-    assert first.summary["skipped_by_reason"]["the run's own journal"] >= 1
+    assert first.summary["skipped_by_reason"]["the run's own output"] >= 1
     assert run(tree).summary["requests"] == {}
 
 
