@@ -81,10 +81,12 @@ class Removed:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """So many objects that no file is for are not removed, though that was asked for."""
+    """So many objects that no file is for are not removed, though that was asked for. `key`: the one, where `why` is
+    about one."""
 
     count: int
     why: str
+    key: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

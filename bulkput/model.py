@@ -190,8 +190,10 @@ class RemoteObject:
     `bytes` is None where it does not tell the size (Swift: a dynamic large object of very many segments); `hash` is
     the ETag as listed, `last_modified` ISO 8601 in UTC. A `large` object is composed of others: a static one by a
     manifest, a dynamic one by a prefix. A listing knows no dynamic ones, no `encoding` (Content-Encoding) and no
-    `meta` (whose names are without the store's prefix). Only a listing knows a `link`: the CONTAINER/OBJECT that it
-    leads to.
+    `meta` (whose names are without the store's prefix), and not when an object expires.
+
+    `link` is the CONTAINER/OBJECT that a link leads to: a listing has it, and the object itself. `below` is the
+    CONTAINER/PREFIX of a dynamic large object's segments. `expires_at`: seconds since 1970.
     """
 
     name: str
@@ -203,6 +205,8 @@ class RemoteObject:
     encoding: str | None = None
     meta: Fields = ()
     link: str | None = None
+    below: str | None = None
+    expires_at: int | None = None
 
 
 @record

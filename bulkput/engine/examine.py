@@ -5,10 +5,10 @@ from dataclasses import replace
 from typing import TypeVar
 
 from bulkput.errors import NotFound, Unsupported
-from bulkput.model import Body
+from bulkput.model import Body, RemoteObject
 from bulkput.payload.pieces import md5_of_pieces
 from bulkput.policy.compare import Evidence, Need
-from bulkput.stores.base import Manifests, Store
+from bulkput.stores.base import Itself, Manifests, Store
 
 T = TypeVar("T")
 Read = Callable[[Sequence[int] | None], Awaitable[tuple[int, tuple[str, ...]]]]
@@ -45,6 +45,11 @@ async def _learnt(store: Store, need: Need, evidence: Evidence, read: Read) -> E
             sizes = [segment.bytes for segment in evidence.segments or ()]
             size, pieces = await read(sizes)
             return replace(evidence, size=size, pieces=pieces)
+
+
+async def itself_of(store: Store, key: str, container: str | None = None) -> RemoteObject | None:
+    """The object itself: the link and not its target, the manifest and not what it composes. Raises StoreError."""
+    return await (store.stat_itself(key, container) if isinstance(store, Itself) else store.stat(key))
 
 
 async def digests(body: Body, size: int, sizes: Sequence[int] | None) -> tuple[int, tuple[str, ...]]:

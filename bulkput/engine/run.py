@@ -112,7 +112,7 @@ class _Run:
         try:
             filters = await look(make_filters, roots, options.walk)
             naming = await look(placement, roots, target, options)
-            scope = await look(self._scope, roots, naming, filters)
+            scope = await look(self._scope, roots, target, naming, filters)
             found = await look(self.resume.findings, roots, target, store.place, naming, filters)
             scan = Scan(await look(self._arranged, found, roots, naming, scope), self.resume.room)
             hanging = await look(may_hang, roots, options.walk.follow_symlinks)
@@ -183,10 +183,11 @@ class _Run:
     ) -> "Sync":
         from bulkput.engine.sync import Sync  # noqa: PLC0415
 
-        below = f"{target.root}/{scope.listing_prefix}"
-        return Sync(store, scope, opener, options=self.options, stop=self.stop, roots=roots, below=below)
+        return Sync(store, scope, opener, options=self.options, stop=self.stop, roots=roots, container=target.root)
 
-    def _scope(self, roots: list[bytes], naming: NamingOptions, filters: Filters) -> "Scope | None":
+    def _scope(
+        self, roots: list[bytes], target: Destination, naming: NamingOptions, filters: Filters
+    ) -> "Scope | None":
         """What the upload claims; None where nobody looks at what is there. Blocking. Raises UsageError."""
         if not self.options.skip.is_wanted:
             return None
@@ -195,7 +196,7 @@ class _Run:
 
         scope = scope_of_upload(roots, naming, self.options, filters)
         if self.options.skip.delete_extra:
-            check_mirror(roots, self.options, scope)
+            check_mirror(roots, target, self.options, scope)
         return scope
 
     def _arranged(

@@ -13,22 +13,20 @@ from bulkput.policy.directories import is_marker
 from bulkput.policy.skip import REASONS, Step, step
 from bulkput.stores.base import Store
 
-OnLarge = Callable[[RemoteObject], Awaitable[None]]
+OnStay = Callable[[RemoteObject], Awaitable[None]]
 
 
 class Skipper:
     """Decides by the row of the listing, or by looking at the object itself."""
 
-    def __init__(
-        self, store: Store, opener: BodyOpener, options: UploadOptions, on_large: OnLarge | None = None
-    ) -> None:
-        """`on_large` is told the HEAD of each large object that is left as it is."""
+    def __init__(self, store: Store, opener: BodyOpener, options: UploadOptions, on_stay: OnStay | None = None) -> None:
+        """`on_stay` is told the row of each object that `looked_at` leaves as it is."""
         self._store = store
         self._opener = opener
         self._mode = options.skip.mode
         self._is_dry = options.dry_run
         self._compresses = options.gzip.mode != "never"
-        self._on_large = on_large
+        self._on_stay = on_stay
 
     def by_listing(self, file: SourceFile, evidence: Evidence) -> Skip | SourceFile:
         """What the listing's row says: a file that has to be looked at carries that row."""
@@ -38,7 +36,7 @@ class Skipper:
         match step(self._mode, evidence, file.mtime_ns, compresses=self._compresses):
             case Step.SEND:
                 return file
-            case Step.SKIP if not self._is_told_of(file, row):
+            case Step.SKIP:
                 return self._skip(file, row.name)
         return replace(file, listed=Listed(row, evidence.is_suffixed))
 
@@ -66,15 +64,9 @@ class Skipper:
         decision, evidence = await examined(self._store, evidence, decide, read)
         if decision is Step.SEND:
             return None
-        if self._on_large is not None and self._is_told_of(file, row):
-            head = evidence.head or await self._store.stat(row.name)
-            if head is not None and head.large is not None:
-                await self._on_large(head)
+        if self._on_stay is not None:
+            await self._on_stay(row)
         return self._skip(file, row.name)
-
-    def _is_told_of(self, file: SourceFile, row: RemoteObject) -> bool:
-        """Whether it is, or may be, a large object of which `on_large` is to hear: a dynamic one is listed as empty."""
-        return self._on_large is not None and (row.large is not None or (not row.bytes and file.size > 0))
 
     def _has_marker(self, row: RemoteObject) -> bool:
         """Whether a directory whose object this is needs none."""

@@ -14,7 +14,7 @@ from bulkput.engine.pairing import Pairing
 from bulkput.engine.skip import Skipper
 from bulkput.engine.stop import Stop
 from bulkput.errors import Stopped, StoreError, Unsupported, UsageError
-from bulkput.model import Found, Listed, SourceFile
+from bulkput.model import Found, Listed, RemoteObject, Skip, SourceFile
 from bulkput.options import UploadOptions
 from bulkput.payload.body import BodyOpener
 from bulkput.policy.compare import Evidence
@@ -35,12 +35,12 @@ class Sync:
         options: UploadOptions,
         stop: Stop,
         roots: list[bytes],
-        below: str,
+        container: str,
     ) -> None:
-        """`below` is what paths CONTAINER/OBJECT of the destination begin with."""
         is_mirror = options.skip.delete_extra
-        self._mirror = Mirror(store, options, stop, roots, below) if is_mirror else None
-        self.skipper = Skipper(store, opener, options, self._mirror.spare_segments if self._mirror else None)
+        mirror = Mirror(store, options, stop, roots, container=container, prefix=scope.listing_prefix)
+        self._mirror = mirror if is_mirror else None
+        self.skipper = Skipper(store, opener, options, self._mirror.stays if self._mirror else None)
         self._scope = scope
         self._options = options
         self._stop = stop
@@ -84,23 +84,33 @@ class Sync:
         if file.is_directory and not self._options.dir_markers:
             if pair.row is not None and not is_marker(pair.row):  # of a file that was here before the directory
                 await self._take_object(pair)
+            elif pair.row is not None:
+                await self._stays(pair.row)
             return None
         if self._options.skip.mode == "none" or (pair.row is None and not pair.is_unlisted):
             return file
         is_suffixed = (pair.is_suffixed or bool(self._scope.suffix)) and not file.is_directory
         if pair.row is None:
             return replace(file, listed=Listed(None, is_suffixed))
-        return self.skipper.by_listing(file, Evidence(file.size, pair.row, is_suffixed=is_suffixed))
+        found = self.skipper.by_listing(file, Evidence(file.size, pair.row, is_suffixed=is_suffixed))
+        if isinstance(found, Skip):
+            await self._stays(pair.row)
+        return found
 
     async def _take_object(self, pair: Pair) -> None:
         """One without a file, unless nobody knows whether there is one, or filters have left it out."""
         row = pair.row
-        if self._mirror is None or row is None or is_others_marker(row.name, row.bytes):
+        if self._mirror is None or row is None:
             return
-        if not pair.is_unknown and self._scope.claims(row.name, is_directory=is_marker(row)):
+        is_ours = not pair.is_unknown and not is_others_marker(row.name, row.bytes)
+        if is_ours and self._scope.claims(row.name, is_directory=is_marker(row)):
             await self._mirror.add(row)
-        elif row.large is not None:
-            await self._mirror.spare_segments(row)
+        else:
+            await self._mirror.stays(row)
+
+    async def _stays(self, row: RemoteObject) -> None:
+        if self._mirror is not None:
+            await self._mirror.stays(row)
 
     async def remove_extra(self, failed: int, emit: ev.Emit) -> None:
         """Once all files are sent, and where that is asked for: what no file is for goes, unless so many `failed`."""

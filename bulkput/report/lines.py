@@ -44,8 +44,7 @@ def event_line(event: ev.Event, *, verbose: bool) -> str | None:  # noqa: C901, 
         case ev.Removed() if verbose and not event.is_dry:
             return f"removed: {printable(event.key)}"
         case ev.Kept():
-            objects = "1 object that has" if event.count == 1 else f"{count_text(event.count)} objects that have"
-            return f"not removed: {objects} no file: {printable(event.why)}"
+            return f"not removed: {_kept_text(event)}{printable(event.why)}"
         case ev.EmptyDirectory() if verbose:
             return f"left out: {printable(event.path)}: empty directory"
         case ev.Warned():
@@ -71,6 +70,15 @@ def event_line(event: ev.Event, *, verbose: bool) -> str | None:  # noqa: C901, 
             line = f"uploaded: {printable(event.upload.source.path)} -> {printable(event.stored.key)}"
             return line + _compression_text(event)
     return None
+
+
+def _kept_text(event: ev.Kept) -> str:
+    """Of how many objects, where that is not said of the one."""
+    if event.key is not None:
+        return ""
+    return (
+        "1 object that has no file: " if event.count == 1 else f"{count_text(event.count)} objects that have no file: "
+    )
 
 
 def _compression_text(event: ev.Uploaded) -> str:
@@ -193,7 +201,8 @@ def event_json(event: ev.Event) -> dict[str, Any] | None:  # noqa: C901, PLR0912
         case ev.Removed():
             return {"event": "would_remove" if event.is_dry else "removed", "key": event.key, "bytes": event.size}
         case ev.Kept():
-            return {"event": "kept", "count": event.count, "why": event.why}
+            row = {"event": "kept", "count": event.count, "why": event.why}
+            return row if event.key is None else {**row, "key": event.key}
         case ev.EmptyDirectory():
             return {"event": "empty_directory", "path": name_text(event.path)}
         case ev.Warned():

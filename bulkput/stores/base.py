@@ -86,8 +86,18 @@ class Store(Protocol):
 class Manifests(Protocol):
     """A power that some stores have: to tell what a static large object is composed of."""
 
-    async def segments(self, key: str) -> tuple[Segment, ...]:
-        """In their order. Raises StoreError: NotFound, and for an object that is composed of no segments."""
+    async def segments(self, key: str, container: str | None = None) -> tuple[Segment, ...]:
+        """In their order; `container` is another one of the account. Raises StoreError: NotFound, and for an object
+        that is composed of no segments."""
+
+
+@runtime_checkable
+class Itself(Protocol):
+    """A power of stores in which one object can stand for others: to look at the object itself."""
+
+    async def stat_itself(self, key: str, container: str | None = None) -> RemoteObject | None:
+        """The link and not its target, the manifest and not what it composes; None when there is none. Its ETag and
+        times are those of the listing. `container` is another one of the account."""
 
 
 @runtime_checkable

@@ -21,7 +21,7 @@ from bulkput.events import Emit
 from bulkput.model import Body, Limits, ObjectHeaders, Prefix, RemoteObject, Segment, Stored
 from bulkput.options import RetryOptions
 from bulkput.policy.retry import next_delay_s
-from bulkput.stores.base import Copies, Deletes, Describes, Manifests, Reads, Store
+from bulkput.stores.base import Copies, Deletes, Describes, Itself, Manifests, Reads, Store
 from bulkput.stores.slots import Slots
 
 T = TypeVar("T")
@@ -102,12 +102,21 @@ class _Wrapper(ABC):
     async def stat(self, key: str) -> RemoteObject | None:
         return await self._around("stat", key, lambda: self._store.stat(key))
 
-    async def segments(self, key: str) -> tuple[Segment, ...]:
+    async def stat_itself(self, key: str, container: str | None = None) -> RemoteObject | None:
+        """The same as `stat` where no object of the wrapped store stands for others."""
+        store = self._store
+        if not isinstance(store, Itself):
+            if container is not None:
+                raise Unsupported("stat", key, f"this store does not look into {container}")
+            return await self.stat(key)
+        return await self._around("stat", key, lambda: store.stat_itself(key, container))
+
+    async def segments(self, key: str, container: str | None = None) -> tuple[Segment, ...]:
         """Raises Unsupported where the wrapped store has no manifests."""
         store = self._store
         if not isinstance(store, Manifests):
             raise Unsupported("manifest", key, "this store tells no segments")
-        return await self._around("manifest", key, lambda: store.segments(key))
+        return await self._around("manifest", key, lambda: store.segments(key, container))
 
     @property
     def keeps_metadata(self) -> bool:

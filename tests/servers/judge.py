@@ -58,10 +58,13 @@ class SwiftJudge:
             self._storage, self._token = headers["X-Storage-Url"], headers["X-Auth-Token"]
         return self._storage
 
-    def put(self, container: str, name: str, content: bytes) -> None:
-        """Behind the back of whoever is tested."""
-        status, _, _ = self._request("PUT", f"/{quote(container)}/{quote(name)}", content)
-        assert status == 201, (status, name)
+    def put(
+        self, container: str, name: str, content: bytes, *, query: str = "", fields: Mapping[str, str] | None = None
+    ) -> None:
+        """Behind the back of whoever is tested; without a name, the container."""
+        path = f"/{quote(container)}" + (f"/{quote(name)}" if name else "")
+        status, _, text = self._request("PUT", path + query, content, fields)
+        assert status in (201, 202), (status, name, text)
 
     def delete(self, container: str, name: str | None = None) -> None:
         """An object, or the empty container."""
@@ -69,9 +72,11 @@ class SwiftJudge:
         status, _, _ = self._request("DELETE", path)
         assert status == 204, (status, path)
 
-    def _request(self, method: str, path: str, body: bytes | None = None) -> tuple[int, Mapping[str, str], bytes]:
+    def _request(
+        self, method: str, path: str, body: bytes | None = None, fields: Mapping[str, str] | None = None
+    ) -> tuple[int, Mapping[str, str], bytes]:
         storage_url = self.storage_url
-        return _ask(method, storage_url + path, {"X-Auth-Token": self._token}, body)
+        return _ask(method, storage_url + path, {"X-Auth-Token": self._token, **(fields or {})}, body)
 
 
 def _ask(

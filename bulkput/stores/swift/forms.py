@@ -111,7 +111,18 @@ def described(key: str, headers: Mapping[str, str]) -> RemoteObject:
         meta=tuple(
             (name[len(META) :], value) for name, value in headers.items() if name.lower().startswith(META.lower())
         ),
+        link=_path(headers.get("X-Symlink-Target")),
+        below=_path(headers.get("X-Object-Manifest")),
+        expires_at=_seconds(headers.get("X-Delete-At")),
     )
+
+
+def _path(quoted: str | None) -> str | None:
+    return unquote(quoted).removeprefix("/") if quoted is not None else None
+
+
+def _seconds(text: str | None) -> int | None:
+    return int(text) if text is not None and text.isascii() and text.isdigit() else None
 
 
 _KEPT = ("Content-Disposition", "Content-Language", "Expires", "X-Robots-Tag", "X-Delete-At")

@@ -29,6 +29,8 @@ _DELETE_WORK = 64 * 1024
 """What the deadline of a bulk-delete grows by for each object, in bytes: a second, at the rate of deadlines."""
 _COPY_QUERY = "?multipart-manifest=get&symlink=get"
 """Manifests and links are copied as such."""
+_ITSELF_QUERY = "?symlink=get&multipart-manifest=get"
+"""The link and not its target, the manifest and not what it composes: then ETag and X-Timestamp are the listing's."""
 _MAX_MANIFEST_BYTES = 32 * 1024 * 1024
 """Four times what Swift takes as a manifest (max_manifest_size): it tells more of each segment than it was told."""
 
@@ -229,6 +231,14 @@ class SwiftStore:
         found = await self.describe(key)
         return found[0] if found is not None else None
 
+    async def stat_itself(self, key: str, container: str | None = None) -> RemoteObject | None:
+        answer = await self._request("stat", _Request("HEAD", key, query=_ITSELF_QUERY, container=container))
+        if answer.status == 404:
+            return None
+        if answer.status not in (200, 204):
+            raise error_from_response("stat", key, answer)
+        return described(key, answer.headers)
+
     async def describe(self, key: str) -> tuple[RemoteObject, ObjectHeaders] | None:
         answer = await self._request("stat", _Request("HEAD", key))
         if answer.status == 404:
@@ -268,9 +278,10 @@ class SwiftStore:
         except TransportError as error:
             raise error_from_transport("get", key, error, sent=token.fields) from None
 
-    async def segments(self, key: str) -> tuple[Segment, ...]:
-        """The manifest as it was written: what its segments have become since, only reading them would tell."""
-        request = _Request("GET", key, query="?multipart-manifest=get", max_answer=_MAX_MANIFEST_BYTES)
+    async def segments(self, key: str, container: str | None = None) -> tuple[Segment, ...]:
+        """The manifest as it was written: what its segments have become since, only they themselves tell."""
+        query = "?multipart-manifest=get"
+        request = _Request("GET", key, query=query, max_answer=_MAX_MANIFEST_BYTES, container=container)
         answer = await self._request("manifest", request)
         if answer.status != 200:
             raise error_from_response("manifest", key, answer)

@@ -1,0 +1,331 @@
+"""`upload --delete-extra` on a real Swift: what a GET could read before can be read afterwards, or was asked to go."""
+
+import asyncio
+import json
+import time
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import bulkput as library
+from bulkput import events as ev
+from bulkput.options import SkipOptions, UploadOptions, WalkOptions
+from bulkput.policy.skip import Mode
+from bulkput.recorder import Summary
+from tests.e2e.changes_relay import Asked, Meddle, PassOn, Said, relay
+from tests.e2e.cli import bulkput
+from tests.servers.judge import SwiftJudge
+from tests.servers.swift import RealSwift
+
+pytestmark = [pytest.mark.swift, pytest.mark.timeout(180)]
+MODES: tuple[Mode, ...] = ("existing", "unchanged", "identical")
+
+
+class World:
+    """A container, a tree that is mirrored below `p/` in it, and another container beside it."""
+
+    def __init__(self, swift: RealSwift, tree: Path) -> None:
+        self.judge = SwiftJudge(swift.auth_url, swift.user, swift.key)
+        self.environ = swift.environment
+        self.name = f"m-{uuid.uuid4().hex[:8]}"
+        self.other = f"{self.name}-o"
+        self.tree = tree
+        self.kept: list[ev.Kept] = []
+        for container in (self.name, self.other):
+            self.judge.put(container, "", b"")
+        tree.mkdir()
+        self.file("a", b"a")
+
+    def file(self, name: str, content: bytes = b"") -> None:
+        path = self.tree / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+
+    def put(self, path: str, content: bytes = b"", **fields: str) -> None:
+        """`path` is a name in the container, or `other:NAME`."""
+        container, name = self._place(path)
+        self.judge.put(container, name, content, fields={key.replace("_", "-"): value for key, value in fields.items()})
+
+    def link(self, path: str, to: str) -> None:
+        self.put(path, X_Symlink_Target="/".join(self._place(to)))
+
+    def dynamic(self, path: str, below: str, content: bytes = b"") -> None:
+        self.put(path, content, X_Object_Manifest="/".join(self._place(below)))
+
+    def static(self, path: str, *segments: str) -> None:
+        container, name = self._place(path)
+        manifest = [{"path": "/" + "/".join(self._place(segment))} for segment in segments]
+        self.judge.put(container, name, json.dumps(manifest).encode(), query="?multipart-manifest=put")
+
+    def read(self, *names: str) -> list[bytes | None]:
+        seen = [self.judge.get(*self._place(name)) for name in names]
+        return [one.content if one is not None else None for one in seen]
+
+    def _place(self, path: str) -> tuple[str, str]:
+        where, _, name = path.rpartition(":")
+        return (self.other if where else self.name), name
+
+    def mirror(
+        self,
+        mode: Mode = "existing",
+        *,
+        dry: bool = False,
+        most: int | None = 1_000,
+        exclude: tuple[str, ...] = (),
+        meddle: Meddle = lambda asked, pass_on: pass_on(asked),
+    ) -> Summary:
+        options = UploadOptions(
+            skip=SkipOptions(mode=mode, delete_extra=True, most_deleted=most),
+            walk=WalkOptions(exclude=exclude),
+            dry_run=dry,
+        )
+        self.kept = []
+
+        def on_event(event: ev.Event) -> None:
+            if isinstance(event, ev.Kept):
+                self.kept.append(event)
+
+        with relay(self.environ["ST_AUTH"], meddle) as relayed:
+            environ = {**self.environ, "ST_AUTH": relayed.auth_url}
+            url = f"swift://{self.name}/p"
+            return asyncio.run(library.upload(self.tree, url, options=options, environ=environ, on_event=on_event))
+
+    @property
+    def kept_names(self) -> set[str | None]:
+        return {event.key for event in self.kept}
+
+
+@pytest.fixture
+def world(swift: RealSwift, tmp_path: Path) -> World:
+    return World(swift, tmp_path / "tree")
+
+
+def _link(world: World) -> None:
+    world.file("l", b"target")
+    world.link("p/l", "p/x")
+
+
+def _chain(world: World) -> None:
+    world.file("l", b"target")
+    world.link("p/l", "other:through")
+    world.link("other:through", "p/x")
+
+
+def _chain_of_extras(world: World) -> None:
+    world.file("l", b"target")
+    world.link("p/l", "p/y")
+    world.link("p/y", "p/x")
+
+
+def _dynamic(world: World) -> None:
+    world.file("l")
+    world.dynamic("p/l", "p/x")
+
+
+def _static(world: World) -> None:
+    world.file("l", b"target")
+    world.static("p/l", "p/x")
+
+
+def _static_by_a_link(world: World) -> None:
+    world.file("l", b"target")
+    world.static("p/y", "p/x")
+    world.link("p/l", "p/y")
+
+
+def _nested(world: World) -> None:
+    world.file("l", b"target")
+    world.static("other:inner", "p/x")
+    world.static("p/l", "other:inner")
+
+
+def _dynamic_of_links(world: World) -> None:
+    world.file("l")
+    world.link("p/y/1", "p/x")
+    world.dynamic("p/l", "p/y/")
+
+
+def _excluded_link(world: World) -> None:
+    world.link("p/l.log", "p/x")
+
+
+def _excluded_dynamic(world: World) -> None:
+    world.dynamic("p/l.log", "p/x")
+
+
+def _excluded_static(world: World) -> None:
+    world.static("p/l.log", "p/x")
+
+
+def _link_that_is_a_file_elsewhere(world: World) -> None:
+    (world.tree / "l").symlink_to("/nowhere")
+    world.link("p/l/below", "p/x")
+
+
+def _marker(world: World) -> None:
+    world.file("l/a")
+    world.put("p/l", content_type="application/directory", X_Object_Manifest=f"{world.name}/p/x")
+
+
+def _others_marker(world: World) -> None:
+    world.dynamic("p/l/", "p/x")
+
+
+def _beside(world: World) -> None:
+    world.link("a", "p/x")
+
+
+def _behind(world: World) -> None:
+    world.dynamic("q", "p/x")
+
+
+WORLDS: dict[str, tuple[Callable[[World], None], int]] = {
+    "a link": (_link, 1),
+    "links in a chain, through another container": (_chain, 1),
+    "links in a chain, of extras": (_chain_of_extras, 2),
+    "a dynamic large object, listed as empty": (_dynamic, 1),
+    "a static large object": (_static, 1),
+    "a static large object, read by a link": (_static_by_a_link, 2),
+    "a static large object of static large objects, elsewhere": (_nested, 1),
+    "a dynamic large object of links": (_dynamic_of_links, 2),
+    "a link that a filter leaves out": (_excluded_link, 1),
+    "a dynamic large object that a filter leaves out": (_excluded_dynamic, 1),
+    "a static large object that a filter leaves out": (_excluded_static, 1),
+    "a link below what is a dangling link here": (_link_that_is_a_file_elsewhere, 1),
+    "a directory's marker with a manifest": (_marker, 1),
+    "a marker of other programs with a manifest": (_others_marker, 1),
+    "a link before the destination": (_beside, 1),
+    "a dynamic large object behind the destination": (_behind, 1),
+}
+
+
+@pytest.mark.parametrize(("made", "spared"), WORLDS.values(), ids=WORLDS)
+def test_what_is_read_through_by_what_stays_is_not_removed(
+    world: World, made: Callable[[World], None], spared: int
+) -> None:
+    """--skip existing --delete-extra: the extra p/x is what another object gives out; p/gone is nothing of the kind"""
+    world.put("p/x", b"target")
+    world.put("p/gone", b"gone")
+    made(world)
+    readers = [row["name"] for row in world.judge.rows(world.name) if row["name"] not in ("p/gone", "p/a")]
+    before = world.read(*readers)
+    assert b"target" in before
+    dry = world.mirror(dry=True, exclude=("*.log",))
+    assert (dry.would_remove, dry.kept, dry.removed) == (1, spared, 0)
+    done = world.mirror(exclude=("*.log",))
+    assert (done.removed, done.kept, done.exit_code) == (1, spared, 1), [event.why for event in world.kept]
+    assert "p/x" in world.kept_names
+    assert world.read(*readers) == before
+    assert world.read("p/gone", "p/a") == [None, b"a"]
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_link_with_the_bytes_of_the_file_keeps_its_target(world: World, mode: Mode) -> None:
+    """--skip MODE --delete-extra: l is skipped, since a GET of it gives the file"""
+    world.file("l", b"target")
+    world.put("p/target", b"target")
+    world.link("p/l", "p/target")
+    done = world.mirror(mode)
+    assert world.read("p/l") == [b"target"]
+    assert (done.removed, done.kept) == (0, 1)
+
+
+def test_links_and_manifests_that_go_take_what_they_read_along(world: World) -> None:
+    """--delete-extra: nothing that stays reads any of these, neither a link that leads nowhere nor one to what stays"""
+    world.put("p/x", b"x")
+    world.put("p/y", b"y")
+    world.link("p/link", "p/x")
+    world.link("p/nowhere", "p/none")
+    world.link("p/to-a", "p/a")
+    world.static("p/static", "p/x", "p/y")
+    world.dynamic("p/dynamic", "p/x")
+    world.put("p/expired", b"soon", X_Delete_After="1")
+    while world.read("p/expired") != [None]:
+        time.sleep(0.1)
+    done = world.mirror()
+    assert (done.removed, done.kept, done.exit_code) == (7, 0, 0)
+    assert world.judge.names(world.name) == ["p/a", "p/expired"]  # the store lists it until its expirer comes by
+
+
+def test_an_extra_that_is_written_to_meanwhile_stays(world: World) -> None:
+    """--delete-extra: listed, then replaced by another program with the same bytes; another is gone by itself"""
+    for name in ("p/x", "p/y", "p/z"):
+        world.put(name, b"x")
+    listings = []
+
+    def meddle(asked: Asked, pass_on: PassOn) -> Said:
+        said = pass_on(asked)
+        if "prefix=p%2F" in asked.path and not listings:
+            listings.append(asked)
+            world.put("p/x", b"x")
+            world.judge.delete(world.name, "p/y")
+        return said
+
+    done = world.mirror(meddle=meddle)
+    assert (done.removed, done.kept, done.exit_code) == (1, 1, 1)
+    assert [(event.key, event.why) for event in world.kept] == [("p/x", "p/x was written to since it was listed")]
+    assert world.read("p/x", "p/y", "p/z") == [b"x", None, None]
+
+
+@pytest.mark.parametrize("refused", ["HEAD /l?", "GET /static?"])
+def test_where_it_cannot_be_seen_what_is_read_everything_stays(world: World, refused: str) -> None:
+    """--delete-extra: the HEAD of an object that stays, or the GET of its manifest, is answered 403: nothing goes"""
+    for name in ("l", "static"):
+        world.file(name)
+    world.put("p/x", b"x")
+    world.dynamic("p/l", "p/none")
+    world.put("other:x", b"x")
+    world.static("p/static", "other:x")
+    method, _, path = refused.partition(" ")
+
+    def meddle(asked: Asked, pass_on: PassOn) -> Said:
+        return Said(403) if asked.method == method and path in asked.path else pass_on(asked)
+
+    done = world.mirror(meddle=meddle)
+    assert (done.removed, done.kept) == (0, 1)
+    assert "what is read through other objects cannot be seen" in world.kept[0].why
+
+
+def test_a_removal_in_a_container_with_versions_brings_the_version_before_back(world: World) -> None:
+    """--delete-extra with X-Versions-Location: counted as removed; the next run finds what was there before"""
+    world.judge.put(world.name, "", b"", fields={"X-Versions-Location": world.other})
+    world.put("p/x", b"before")
+    world.put("p/x", b"now")
+    assert (world.mirror().removed, world.read("p/x")) == (1, [b"before"])
+    assert (world.mirror().removed, world.read("p/x")) == (1, [None])
+    assert world.mirror().removed == 0
+
+
+def test_a_container_too_large_to_be_looked_at_keeps_everything(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """--delete-extra below a prefix: links and large objects beside it may read the extras; --yes does not ask"""
+    for name in ("a", "b", "p/x", "q", "r"):
+        world.put(name, b"x")
+    monkeypatch.setattr("bulkput.engine.mirror._MOST_BESIDE", 3)
+    done = world.mirror()
+    assert (done.removed, done.kept, done.exit_code) == (0, 1, 1)
+    assert "more than 3 objects lie beside the destination" in world.kept[0].why
+    done = world.mirror(most=None)
+    assert (done.removed, done.kept, world.read("p/x", "a", "r")) == (1, 0, [None, b"x", b"x"])
+
+
+@pytest.mark.parametrize("container", ["c_segments", "c+segments"])
+def test_a_mirror_into_a_container_of_segments_is_refused(world: World, container: str) -> None:
+    """--delete-extra swift://c_segments: usage, exit 2, no request"""
+    ran = bulkput("upload", "--delete-extra", world.tree, f"swift://{container}/p", environ=world.environ)
+    assert (ran.exit_code, "holds segments of large objects" in ran.err) == (2, True), ran.err
+
+
+def test_what_is_spared_is_named(world: World) -> None:
+    """--delete-extra --json: a line for each, with its name and what reads it"""
+    world.file("l", b"target")
+    world.put("p/x", b"target")
+    world.link("p/l", "p/x")
+    flags = ("--skip", "existing", "--delete-extra", "--json")
+    ran = bulkput("upload", *flags, world.tree, f"swift://{world.name}/p", environ=world.environ)
+    assert (ran.exit_code, [row for row in ran.rows if row["event"] == "kept"]) == (
+        1,
+        [{"event": "kept", "count": 1, "why": "p/x is read through p/l, which stays", "key": "p/x"}],
+    )
+    assert "not removed: p/x is read through p/l, which stays" in ran.err

@@ -1,0 +1,68 @@
+"""The notes of a mirror, on disk."""
+
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bulkput.model import RemoteObject
+from bulkput.policy.through import Read
+from bulkput.sources.extras import Extras
+
+
+def row(name: str, size: int = 1) -> RemoteObject:
+    return RemoteObject(name, size, "a" * 32, None, "2026-01-02T03:04:05.678900")
+
+
+@pytest.fixture
+def extras() -> Iterator[Extras]:
+    made = Extras("c")
+    yield made
+    made.close()
+
+
+def names(extras: Extras, *, is_spared: bool) -> list[str]:
+    return [found.name for batch in extras.batches(2, is_spared=is_spared) for found, _ in batch]
+
+
+def test_nothing_noted_is_nothing(extras: Extras) -> None:
+    """No database is made for a mirror that finds nothing."""
+    assert (extras.readers(9), extras.count(is_spared=False), names(extras, is_spared=False)) == ([], 0, [])
+
+
+def test_rows_come_back_as_they_were(extras: Extras) -> None:
+    """In order, by batches."""
+    rows = [row(name) for name in ("a", "b", "ü", "\U0010ffff")]
+    extras.add(rows, [])
+    assert [found for batch in extras.batches(3, is_spared=False) for found, _ in batch] == rows
+
+
+def test_what_is_read_is_spared_and_looked_at_if_it_may_read(extras: Extras) -> None:
+    """A name, and a prefix; each reader is given out once."""
+    extras.add([row("a"), row("b"), row("p/1"), row("p/2", 0), row("p0")], ["c/reader"])
+    assert extras.readers(9) == ["c/reader"]
+    extras.spare([Read("c/b"), Read("c/p/", is_prefix=True), Read("other/a"), Read("c/far", may_read=True)], "reader")
+    assert (names(extras, is_spared=True), names(extras, is_spared=False)) == (["b", "p/1", "p/2"], ["a", "p0"])
+    assert (extras.count(is_spared=True), extras.count(is_spared=False)) == (3, 2)
+    assert sorted(extras.readers(9)) == ["c/far", "c/p/2"]
+    extras.add([], ["c/reader", "c/far"])
+    assert extras.readers(9) == []
+
+
+def test_the_first_reader_is_the_one_that_is_named(extras: Extras) -> None:
+    """Also of an extra that several read."""
+    extras.add([row("a")], [])
+    for by in ("one", "two"):
+        extras.spare([Read("c/a")], by)
+    assert [by for batch in extras.batches(9, is_spared=True) for _, by in batch] == ["one"]
+
+
+@given(st.sets(st.text("ab\x7fü\U0010ffff", min_size=1, max_size=3)), st.text("ab\x7fü\U0010ffff", max_size=2))
+def test_a_prefix_spares_exactly_what_begins_so(found: set[str], prefix: str) -> None:
+    """Whatever the characters; the empty one spares all."""
+    extras = Extras("c")
+    extras.add([row(name) for name in found], [])
+    extras.spare([Read(f"c/{prefix}", is_prefix=True)], "reader")
+    assert set(names(extras, is_spared=True)) == {name for name in found if name.startswith(prefix)}
+    extras.close()

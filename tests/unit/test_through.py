@@ -1,0 +1,89 @@
+"""What is read through what, and whether an object is still what was listed: the tables of `policy/through.py`."""
+
+from dataclasses import replace
+
+import pytest
+
+from bulkput.model import RemoteObject, Segment
+from bulkput.policy.through import Read, holds_segments, is_as_listed, may_read_others, read_through
+
+MD5, OTHER = "a" * 32, "b" * 32
+ROW = RemoteObject("k", 10, MD5, "text/plain", "2026-01-02T03:04:05.678900")
+
+
+@pytest.mark.parametrize(
+    ("itself", "segments", "reads"),
+    [
+        (ROW, (), []),
+        (replace(ROW, link="c/x"), (), [Read("c/x", may_read=True)]),
+        (replace(ROW, below="c/p/"), (), [Read("c/p/", is_prefix=True)]),
+        (
+            replace(ROW, large="static"),
+            (Segment(1, MD5, "c/plain"), Segment(1, None, "c/range"), Segment(1, None)),
+            [Read("c/plain"), Read("c/range", may_read=True)],
+        ),
+    ],
+    ids=["plain", "link", "dynamic", "static"],
+)
+def test_what_a_get_reads(itself: RemoteObject, segments: tuple[Segment, ...], reads: list[Read]) -> None:
+    """Bytes in the manifest are nowhere else."""
+    assert list(read_through(itself, segments)) == reads
+
+
+@pytest.mark.parametrize(
+    ("row", "may_read"),
+    [
+        (ROW, False),
+        (replace(ROW, bytes=0), True),
+        (replace(ROW, bytes=None), True),
+        (replace(ROW, link="c/x"), True),
+        (replace(ROW, large="static"), True),
+    ],
+)
+def test_what_a_row_may_stand_for(row: RemoteObject, may_read: bool) -> None:
+    """A dynamic large object is listed as empty."""
+    assert may_read_others(row) is may_read
+
+
+@pytest.mark.parametrize(
+    ("now", "is_same"),
+    [
+        (ROW, True),
+        (replace(ROW, hash=MD5.upper()), True),
+        (replace(ROW, hash=OTHER), False),
+        (replace(ROW, bytes=11), False),
+        (replace(ROW, last_modified="2026-01-02T03:04:05.678901"), False),
+        (replace(ROW, last_modified=None), True),
+        (replace(ROW, hash=None, last_modified=None), True),
+        (replace(ROW, hash=None, last_modified=None, bytes=None), False),
+    ],
+)
+def test_an_object_is_as_listed_as_far_as_both_tell(now: RemoteObject, is_same: bool) -> None:
+    """ETag, size and time; where nothing can be compared, nothing is proven."""
+    assert is_as_listed(ROW, now) is is_same
+
+
+def test_a_manifest_has_another_size_than_its_object() -> None:
+    """The listing has the whole's size, the object itself the manifest's."""
+    assert is_as_listed(replace(ROW, large="static"), replace(ROW, bytes=507))
+
+
+@pytest.mark.parametrize(
+    ("listed", "now", "is_same"),
+    [
+        ("2026-01-02T03:04:05.678Z", "2026-01-02T03:04:05.678900", True),
+        ("2026-01-02T03:04:05.677Z", "2026-01-02T03:04:05.678900", False),
+        ("2026-01-02T03:04:05", "2026-01-02T03:04:05.678900", True),
+        ("2026-01-02T03:04:04", "2026-01-02T03:04:05.678900", False),
+        ("2026-01-02T03:04:05.678+00:00", "2026-01-02T03:04:05.678900", True),
+    ],
+)
+def test_times_are_compared_to_the_last_digit_that_is_listed(listed: str, now: str, is_same: bool) -> None:
+    """Ceph lists milliseconds; its HEAD tells more."""
+    assert is_as_listed(replace(ROW, last_modified=listed), replace(ROW, last_modified=now)) is is_same
+
+
+def test_containers_of_segments_have_names_that_say_so() -> None:
+    """Those of python-swiftclient, rclone and Swift's S3 API."""
+    assert all(map(holds_segments, ("c_segments", "c+segments")))
+    assert not any(map(holds_segments, ("segments", "c_segments_old", "c")))
