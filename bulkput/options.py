@@ -171,6 +171,9 @@ class SkipOptions:
     """none: what is asked for is sent, without a look at what is there. See `policy/skip.py`."""
     delete_extra: bool = False
     """In the end, remove what is below the destination and has no file."""
+    check_expiry: bool = False
+    """Look at each object that would be skipped: one that has expired is listed until the store comes by. A request for
+    each, so only where it is asked for; a run whose own objects expire does it by itself."""
     most_deleted: int | None = 1_000
     """Where more has no file, nothing is removed: a wrong directory would empty a container. None: no such bound."""
 

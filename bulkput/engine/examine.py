@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
+from bulkput.engine.pool import pool
 from bulkput.errors import NotFound, Unsupported
 from bulkput.model import Body, RemoteObject
 from bulkput.payload.pieces import md5_of_pieces
@@ -11,6 +12,8 @@ from bulkput.policy.compare import Evidence, Need
 from bulkput.stores.base import Itself, Manifests, Store
 
 T = TypeVar("T")
+_LOOKERS = 16
+"""HEADs of one large object's segments at once: it has a thousand at most, and other workers wait for slots as well."""
 Read = Callable[[Sequence[int] | None], Awaitable[tuple[int, tuple[str, ...]]]]
 """The file's size as it is now, and the MD5 of these pieces, or of the whole. Raises SourceError."""
 
@@ -35,16 +38,37 @@ async def _learnt(store: Store, need: Need, evidence: Evidence, read: Read) -> E
             size, (md5,) = await read(None)
             return replace(evidence, size=size, md5=md5)
         case Need.SEGMENTS:
-            if not isinstance(store, Manifests):
-                raise Unsupported("manifest", key, "this store tells no segments")
             try:
-                return replace(evidence, segments=await store.segments(key))
+                return replace(evidence, segments=await _manifests(store, key).segments(key))
             except NotFound:
                 return replace(evidence, is_gone=True)
+        case Need.PARTS:
+            paths = [segment.path for segment in evidence.segments or ()]
+            return replace(evidence, parts=await _parts(_manifests(store, key), paths))
         case Need.PIECES:
             sizes = [segment.bytes for segment in evidence.segments or ()]
             size, pieces = await read(sizes)
             return replace(evidence, size=size, pieces=pieces)
+
+
+async def _parts(store: Manifests, paths: Sequence[str | None]) -> tuple[RemoteObject | None, ...]:
+    """What stands at each of the paths now; None: nothing."""
+    found: dict[str, RemoteObject | None] = {}
+
+    async def look(path: str) -> None:
+        found[path] = await store.stat_part(path)
+
+    distinct = {path for path in paths if path is not None}
+    async with pool(look, workers=min(_LOOKERS, len(distinct)), backlog=len(distinct)) as lookers:
+        for path in distinct:
+            await lookers.submit(path)
+    return tuple(found[path] if path is not None else None for path in paths)
+
+
+def _manifests(store: Store, key: str) -> Manifests:
+    if not isinstance(store, Manifests):
+        raise Unsupported("manifest", key, "this store tells no segments")
+    return store
 
 
 async def itself_of(store: Store, key: str, container: str | None = None) -> RemoteObject | None:

@@ -1,15 +1,18 @@
 """Whether a file is in the store already, as far as the listing's row does not tell: the worker's part of `--skip`."""
 
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
 from bulkput.engine.examine import digests, examined
+from bulkput.errors import Conflict
 from bulkput.model import Listed, Reason, RemoteObject, Skip, SourceFile
 from bulkput.options import UploadOptions
 from bulkput.payload.body import BodyOpener, FileBody
 from bulkput.policy.compare import Evidence
 from bulkput.policy.directories import is_marker
+from bulkput.policy.expiry import lives_long_enough, wanted_life_s
 from bulkput.policy.skip import REASONS, Step, step
 from bulkput.stores.base import Store
 
@@ -27,16 +30,21 @@ class Skipper:
         self._is_dry = options.dry_run
         self._compresses = options.gzip.mode != "never"
         self._on_stay = on_stay
+        self._headers = options.headers
+        self._looks = options.skip.check_expiry or wanted_life_s(options.headers, 0) is not None
+        """Whether the listing is not enough: it has what has expired, and not when the others will."""
 
     def by_listing(self, file: SourceFile, evidence: Evidence) -> Skip | SourceFile:
         """What the listing's row says: a file that has to be looked at carries that row."""
         row = evidence.row
         if file.is_directory:
-            return self._skip(file, row.name) if self._has_marker(row) else file
+            if not self._has_marker(row):
+                return file
+            return self._skip(file, row.name) if not self._looks else replace(file, listed=Listed(row))
         match step(self._mode, evidence, file.mtime_ns, compresses=self._compresses):
             case Step.SEND:
                 return file
-            case Step.SKIP:
+            case Step.SKIP if not self._looks:
                 return self._skip(file, row.name)
         return replace(file, listed=Listed(row, evidence.is_suffixed))
 
@@ -58,15 +66,26 @@ class Skipper:
         if row is None:
             return None
         if file.is_directory:
-            return self._skip(file, key) if self._has_marker(row) else None
+            return self._skip(file, key) if self._has_marker(row) and await self._lives(row, head) else None
         decide = partial(step, self._mode, mtime_ns=file.mtime_ns, compresses=self._compresses)
         evidence = Evidence(file.size, row, head=head, is_suffixed=listed.is_suffixed)
-        decision, evidence = await examined(self._store, evidence, decide, read)
-        if decision is Step.SEND:
+        try:
+            decision, evidence = await examined(self._store, evidence, decide, read)
+            if decision is Step.SEND or not await self._lives(row, evidence.head):
+                return None
+        except Conflict:  # links in a circle, or one whose target is not what it was: nobody can read that
             return None
         if self._on_stay is not None:
             await self._on_stay(row)
         return self._skip(file, row.name)
+
+    async def _lives(self, row: RemoteObject, head: RemoteObject | None) -> bool:
+        """Whether the object is there for as long as it should be, where this run looks at that. Raises StoreError."""
+        if not self._looks:
+            return True
+        now_s = time.time()
+        head = head or await self._store.stat(row.name)
+        return lives_long_enough(head, wanted_life_s(self._headers, now_s), now_s)
 
     def _has_marker(self, row: RemoteObject) -> bool:
         """Whether a directory whose object this is needs none."""

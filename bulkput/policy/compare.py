@@ -1,13 +1,15 @@
 """Whether an object holds what a file holds, decided without I/O from what is known so far.
 
 `judge` looks at the evidence and gives a verdict or names what has to be learnt first; whoever asks learns it and asks
-again. The cheapest evidence comes first: the listing's row, the file's MD5, one HEAD of that object, its manifest.
+again. The cheapest evidence comes first: the listing's row, the file's MD5, one HEAD of that object, its manifest, a
+HEAD of each of its segments.
 
 The listing's row (no HEAD yet):
 
 | the row                                          | then                                                        |
 |--------------------------------------------------|-------------------------------------------------------------|
 | other size                                       | HEAD: compressed, composed of others, a link, or different  |
+| a link                                           | HEAD: it may lead nowhere                                   |
 | same size, `--quick`                             | identical                                                   |
 | same size 0                                      | HEAD: a link, or the head of a large object, looks the same |
 | same size, large or an ETag that is no MD5       | HEAD                                                        |
@@ -20,21 +22,25 @@ The HEAD, the first line that fits:
 | the object                                       | then                                                        |
 |--------------------------------------------------|-------------------------------------------------------------|
 | is gone                                          | missing                                                     |
-| gzip, with the source's MD5 and size             | identical, if both are the file's (`--quick`: the size)     |
+| gzip, with the source's MD5 and size             | identical, if both are the file's (`--quick`: the size),    |
+|                                                  | and a static large object is whole (the lines below)        |
 | a gzip file called after the file, without these | not comparable                                              |
 | another Content-Encoding, or without these       | identical if it holds the file's bytes, else not comparable |
 | does not tell its size                           | not comparable                                              |
 | other size                                       | different                                                   |
 | same size, `--quick`                             | identical                                                   |
-| static large, with plain segments                | identical, if each segment has the MD5 of the file's range  |
-| static large, with other segments                | not comparable                                              |
+| static large, with segments that are no whole    | not comparable                                              |
+| plain objects                                    |                                                             |
+| static large, a segment is gone, or is not what  | different: nobody can read all of it (a GET breaks off)     |
+| the manifest has                                 |                                                             |
+| static large                                     | identical, if each segment has the MD5 of the file's range  |
 | dynamic large; an ETag that is no MD5            | not comparable                                              |
 | plain                                            | identical, if its MD5 is the file's                         |
 
 Where a line says "identical if", it is different otherwise, unless the line says something else.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, StrEnum
 from typing import Any
@@ -67,13 +73,14 @@ class Need(Enum):
     HEAD = "what only the object itself tells"
     MD5 = "the file's MD5"
     SEGMENTS = "the manifest's segments"
+    PARTS = "what each of the segments is now"
     PIECES = "the MD5 of each of the file's ranges that the segments stand for"
 
 
 @record
 class Evidence:
-    """A file and an object of its name, or called after it with .gz (`is_suffixed`). `pieces` are MD5s of the file's
-    ranges, as long as the `segments`."""
+    """A file and an object of its name, or called after it with .gz (`is_suffixed`). `parts` are what stands now where
+    the `segments` were, None where nothing does; `pieces` are MD5s of the file's ranges, as long as the segments."""
 
     size: int
     row: RemoteObject
@@ -81,6 +88,7 @@ class Evidence:
     head: RemoteObject | None = None
     is_gone: bool = False
     segments: tuple[Segment, ...] | None = None
+    parts: tuple[RemoteObject | None, ...] | None = None
     pieces: tuple[str, ...] | None = None
     is_suffixed: bool = False
 
@@ -103,7 +111,7 @@ def judge(evidence: Evidence, *, is_quick: bool = False) -> Judgement | Need:
     if evidence.head is None:
         return Need.HEAD if evidence.is_suffixed else _by_row(evidence, evidence.row, is_quick=is_quick)
     if (original := original_of(evidence.head, is_suffixed=evidence.is_suffixed)) is not None:
-        return _by_original(evidence, original, is_quick=is_quick)
+        return _by_original(evidence, evidence.head, original, is_quick=is_quick)
     if evidence.is_suffixed:
         return Judgement(Verdict.NOT_COMPARABLE, "a .gz without its source's MD5")
     if evidence.head.encoding is not None:
@@ -112,7 +120,7 @@ def judge(evidence: Evidence, *, is_quick: bool = False) -> Judgement | Need:
 
 
 def _by_row(evidence: Evidence, row: RemoteObject, *, is_quick: bool) -> Judgement | Need:
-    if row.bytes != evidence.size:
+    if row.bytes != evidence.size or row.link is not None:
         return Need.HEAD
     if is_quick:
         return _IDENTICAL
@@ -123,7 +131,7 @@ def _by_row(evidence: Evidence, row: RemoteObject, *, is_quick: bool) -> Judgeme
     return _IDENTICAL if _is_same(evidence.md5, row.hash) else Need.HEAD
 
 
-def _by_original(evidence: Evidence, original: Original, *, is_quick: bool) -> Judgement | Need:
+def _by_original(evidence: Evidence, head: RemoteObject, original: Original, *, is_quick: bool) -> Judgement | Need:
     if original.size != evidence.size:
         why = f"{_size_text(evidence.size)} here, compressed in the store from {_size_text(original.size)}"
         return Judgement(Verdict.DIFFERENT, why)
@@ -131,7 +139,16 @@ def _by_original(evidence: Evidence, original: Original, *, is_quick: bool) -> J
         return _IDENTICAL
     if evidence.md5 is None:
         return Need.MD5
-    return _IDENTICAL if evidence.md5 == original.md5 else Judgement(Verdict.DIFFERENT, "compressed from another MD5")
+    if evidence.md5 != original.md5:
+        return Judgement(Verdict.DIFFERENT, "compressed from another MD5")
+    match head.large:
+        case "static":
+            return _why_not_whole(evidence) or _IDENTICAL
+        case "dynamic":
+            return Judgement(
+                Verdict.NOT_COMPARABLE, "a dynamic large object: nothing proves that its segments are there"
+            )
+    return _IDENTICAL
 
 
 def _encoded(evidence: Evidence, head: RemoteObject, *, is_quick: bool) -> Judgement | Need:
@@ -170,17 +187,39 @@ def _by_segments(evidence: Evidence) -> Judgement | Need:
     segments, pieces = evidence.segments, evidence.pieces
     if segments is None:
         return Need.SEGMENTS
-    if any(not is_md5(segment.md5) for segment in segments):
-        return Judgement(Verdict.NOT_COMPARABLE, "a static large object with segments that are not whole objects")
     total = sum(segment.bytes for segment in segments)
-    if total != evidence.size:
+    if total != evidence.size and _are_plain(segments):
         return Judgement(Verdict.DIFFERENT, f"{_size_text(evidence.size)} here, {total} in the store's segments")
+    if (why := _why_not_whole(evidence)) is not None:
+        return why
     if pieces is None:
         return Need.PIECES
     for number, (segment, piece) in enumerate(zip(segments, pieces, strict=True), 1):
         if not _is_same(piece, segment.md5):
             return Judgement(Verdict.DIFFERENT, f"another MD5 in segment {number} of {len(segments)}")
     return _IDENTICAL
+
+
+def _why_not_whole(evidence: Evidence) -> Judgement | Need | None:
+    """None: all that the manifest names is there, and is what the manifest says."""
+    segments, parts = evidence.segments, evidence.parts
+    if segments is None:
+        return Need.SEGMENTS
+    if not _are_plain(segments):
+        return Judgement(Verdict.NOT_COMPARABLE, "a static large object with segments that are not whole objects")
+    if parts is None:
+        return Need.PARTS
+    for number, (segment, part) in enumerate(zip(segments, parts, strict=True), 1):
+        if part is None:
+            return Judgement(Verdict.DIFFERENT, f"segment {number} of {len(segments)} is gone: {segment.path}")
+        if part.bytes != segment.bytes or not _is_same((segment.md5 or "").lower(), part.hash):
+            why = f"segment {number} of {len(segments)} is not what the manifest has: {segment.path}"
+            return Judgement(Verdict.DIFFERENT, why)
+    return None
+
+
+def _are_plain(segments: Sequence[Segment]) -> bool:
+    return all(is_md5(segment.md5) for segment in segments)
 
 
 def _is_same(md5: str, etag: str | None) -> bool:

@@ -6,6 +6,7 @@ that fits:
 | mode      | the object                                         | then                                           |
 |-----------|----------------------------------------------------|------------------------------------------------|
 | any       | is not there, or stands for a directory            | send                                           |
+| any       | is a link                                          | HEAD: send where it leads nowhere              |
 | existing  | is there                                           | skip                                           |
 | unchanged | was stored before the file was last written        | send                                           |
 | unchanged | does not tell when it was stored                   | send                                           |
@@ -44,6 +45,8 @@ def step(mode: Mode, evidence: Evidence, mtime_ns: int, *, compresses: bool) -> 
     known = evidence.head or evidence.row
     if mode == "none" or evidence.is_gone or is_marker(known):
         return Step.SEND
+    if evidence.head is None and evidence.row.link is not None:
+        return Need.HEAD
     if mode == "existing":
         return Step.SKIP
     if mode == "unchanged" and ((stored := stored_ns(known)) is None or stored < mtime_ns):

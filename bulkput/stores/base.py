@@ -90,6 +90,9 @@ class Manifests(Protocol):
         """In their order; `container` is another one of the account. Raises StoreError: NotFound, and for an object
         that is composed of no segments."""
 
+    async def stat_part(self, path: str) -> RemoteObject | None:
+        """The row of the segment CONTAINER/OBJECT as it is now, or None when it is gone."""
+
 
 @runtime_checkable
 class Itself(Protocol):

@@ -118,6 +118,13 @@ class _Wrapper(ABC):
             raise Unsupported("manifest", key, "this store tells no segments")
         return await self._around("manifest", key, lambda: store.segments(key, container))
 
+    async def stat_part(self, path: str) -> RemoteObject | None:
+        """Raises Unsupported where the wrapped store has no manifests."""
+        store = self._store
+        if not isinstance(store, Manifests):
+            raise Unsupported("stat", path, "this store has no segments")
+        return await self._around("stat", path, lambda: store.stat_part(path))
+
     @property
     def keeps_metadata(self) -> bool:
         return self._store.keeps_metadata

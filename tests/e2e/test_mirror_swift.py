@@ -11,7 +11,7 @@ import pytest
 
 import bulkput as library
 from bulkput import events as ev
-from bulkput.options import SkipOptions, UploadOptions, WalkOptions
+from bulkput.options import HeaderOptions, SkipOptions, UploadOptions, WalkOptions
 from bulkput.policy.skip import Mode
 from bulkput.recorder import Summary
 from tests.e2e.changes_relay import Asked, Meddle, PassOn, Said, relay
@@ -329,3 +329,44 @@ def test_what_is_spared_is_named(world: World) -> None:
         [{"event": "kept", "count": 1, "why": "p/x is read through p/l, which stays", "key": "p/x"}],
     )
     assert "not removed: p/x is read through p/l, which stays" in ran.err
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_what_has_expired_and_is_still_listed_is_sent(world: World, mode: Mode) -> None:
+    """--skip MODE --check-expiry: a HEAD for each object that would be left out; without, the listing is believed"""
+    (world.tree / "b").write_bytes(b"b")
+    world.put("p/a", b"a", X_Delete_After="1")
+    world.put("p/b", b"b")
+    world.put("p/marker", content_type="application/directory", X_Delete_After="1")
+    (world.tree / "marker").mkdir()
+    while world.read("p/a", "p/marker") != [None, None]:
+        time.sleep(0.1)
+    url = f"swift://{world.name}/p"
+
+    def upload(*, check: bool) -> Summary:
+        options = UploadOptions(skip=SkipOptions(mode=mode, check_expiry=check), dir_markers=True)
+        return asyncio.run(library.upload(world.tree, url, options=options, environ=world.environ))
+
+    assert upload(check=False).uploaded == 0
+    done = upload(check=True)
+    assert (done.uploaded, done.skipped, done.requests["HEAD"]) == (2, 1, 3)
+    assert world.read("p/a", "p/b", "p/marker") == [b"a", b"b", b""]
+
+
+def test_what_would_expire_too_soon_is_sent_again(world: World) -> None:
+    """--expires-in 7d --skip identical, every night: what has less than nine tenths of that left; and never for less"""
+    week_s = 7 * 86_400
+    world.file("new", b"a")
+    world.file("for-ever", b"a")
+    for name, seconds in (("a", week_s - 86_400), ("new", week_s - 3_600)):
+        world.put(f"p/{name}", b"a", X_Delete_After=str(seconds))
+    world.put("p/for-ever", b"a")
+    options = UploadOptions(skip=SkipOptions(mode="identical"), headers=HeaderOptions(expires_in_s=week_s))
+    for uploaded in (1, 0):
+        done = asyncio.run(
+            library.upload(world.tree, f"swift://{world.name}/p", options=options, environ=world.environ)
+        )
+        assert (done.uploaded, done.skipped, done.exit_code) == (uploaded, 3 - uploaded, 0)
+    seen = world.judge.get(world.name, "p/a")
+    assert seen is not None
+    assert int(seen.headers["X-Delete-At"]) > time.time() + week_s - 600

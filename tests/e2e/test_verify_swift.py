@@ -1,9 +1,11 @@
 """`bulkput verify` against a real Swift: the same as rclone says, and what is true of large objects."""
 
+import hashlib
 import http.client
 import json
 import os
 import subprocess
+import time
 import uuid
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -13,6 +15,7 @@ from urllib.parse import quote, urlsplit
 import pytest
 
 from tests.e2e.cli import bulkput
+from tests.servers.judge import SwiftJudge
 from tests.servers.swift import SCRIPT, RealSwift
 
 pytestmark = [pytest.mark.swift, pytest.mark.timeout(180)]
@@ -178,3 +181,62 @@ def test_links_and_compressed_objects_are_what_a_get_of_them_gives(
     code, findings, finished = verified(swift, tmp_path, f"swift://{container}")
     assert (code, findings) == (1, {"empty": "different", "other": "different"})
     assert finished["identical"] == 3
+
+
+@pytest.mark.parametrize("harm", ["gone", "changed", "expired"])
+def test_a_large_object_without_one_of_its_segments_is_not_the_same(
+    swift: RealSwift, container: str, tmp_path: Path, put: Put, harm: str
+) -> None:
+    """verify, upload --skip identical: a GET of it breaks off. It is different, and sent again."""
+    judge = SwiftJudge(swift.auth_url, swift.user, swift.key)
+    for number in (1, 2, 3):
+        put(
+            f"s/{number}",
+            b"%d" % number * 4,
+            fields={"X-Delete-After": "1"} if (number, harm) == (2, "expired") else {},
+        )
+    manifest = [{"path": f"/{container}/s/{number}"} for number in (1, 2, 3)]
+    put("p/large", json.dumps(manifest).encode(), "?multipart-manifest=put")
+    (tmp_path / "large").write_bytes(b"111122223333")
+    url = f"swift://{container}/p"
+    if harm != "expired":
+        code, findings, finished = verified(swift, tmp_path, url)
+        assert (code, findings, finished["requests"]) == (0, {}, {"GET": 4, "HEAD": 4})
+    match harm:
+        case "gone":
+            judge.delete(container, "s/2")
+        case "changed":
+            put("s/2", b"2two")
+        case "expired":
+            while judge.get(container, "s/2") is not None:
+                time.sleep(0.1)
+    assert verified(swift, tmp_path, url)[:2] == (1, {"p/large": "different"})
+    flags = ("--skip", "identical", "--summary", "-", "-q")
+    ran = bulkput("upload", *flags, tmp_path, url, environ=swift.environment)
+    assert (ran.exit_code, ran.summary["uploaded"]) == (0, 1), ran.err
+    seen = judge.get(container, "p/large")
+    assert seen is not None
+    assert seen.content == b"111122223333"
+    assert verified(swift, tmp_path, url)[:2] == (0, {})
+
+
+@pytest.mark.parametrize("mode", ["existing", "unchanged", "identical"])
+def test_what_a_link_that_leads_nowhere_should_give_is_sent(
+    swift: RealSwift, container: str, tmp_path: Path, put: Put, mode: str
+) -> None:
+    """upload --skip MODE of empty files: links that lead nowhere, in a circle, and to what has changed since"""
+    judge = SwiftJudge(swift.auth_url, swift.user, swift.key)
+    put("target", b"1")
+    put("p/nowhere", fields={"X-Symlink-Target": f"{container}/none"})
+    put("p/circle", fields={"X-Symlink-Target": f"{container}/p/circle2"})
+    put("p/circle2", fields={"X-Symlink-Target": f"{container}/p/circle"})
+    etag = hashlib.md5(b"1").hexdigest()
+    put("p/static", fields={"X-Symlink-Target": f"{container}/target", "X-Symlink-Target-Etag": etag})
+    put("target", b"2")
+    for name in ("nowhere", "circle", "static"):
+        (tmp_path / name).touch()
+    flags = ("--skip", mode, "--summary", "-", "-q")
+    ran = bulkput("upload", *flags, tmp_path, f"swift://{container}/p", environ=swift.environment)
+    assert (ran.exit_code, ran.summary["uploaded"]) == (0, 3), ran.err
+    for name in ("nowhere", "circle", "static"):
+        assert judge.get(container, f"p/{name}") is not None

@@ -14,7 +14,8 @@ META = (("Source-Md5", MD5), ("Source-Size", "10"))
 GZIP = replace(ROW, bytes=7, hash=OTHER, encoding="gzip", meta=META)
 STATIC = replace(ROW, hash=OTHER, large="static")
 DYNAMIC = replace(ROW, hash=OTHER, large="dynamic")
-SEGMENTS = (Segment(6, MD5), Segment(4, OTHER))
+SEGMENTS = (Segment(6, MD5, "s/1"), Segment(4, OTHER, "s/2"))
+PARTS = (RemoteObject("1", 6, MD5, None, None), RemoteObject("2", 4, OTHER.upper(), None, None))
 
 
 def verdict(evidence: Evidence, *, is_quick: bool = False) -> Verdict | Need:
@@ -34,6 +35,7 @@ def verdict(evidence: Evidence, *, is_quick: bool = False) -> Verdict | Need:
         (replace(ROW, hash=None), None, Need.HEAD, Verdict.IDENTICAL),
         (replace(ROW, hash=f"{MD5}-2"), None, Need.HEAD, Verdict.IDENTICAL),
         (replace(ROW, large="static"), None, Need.HEAD, Verdict.IDENTICAL),
+        (replace(ROW, link="c/x"), MD5, Need.HEAD, Need.HEAD),
     ],
 )
 def test_a_row_decides_what_it_proves_and_no_more(
@@ -89,7 +91,9 @@ def test_what_is_listed_and_gone_is_missing() -> None:
         (GZIP, None, Need.MD5, Verdict.IDENTICAL),
         (GZIP, MD5, Verdict.IDENTICAL, Verdict.IDENTICAL),
         (GZIP, OTHER, Verdict.DIFFERENT, Verdict.IDENTICAL),
-        (replace(GZIP, large="static"), MD5, Verdict.IDENTICAL, Verdict.IDENTICAL),
+        (replace(GZIP, large="static"), MD5, Need.SEGMENTS, Verdict.IDENTICAL),
+        (replace(GZIP, large="static"), OTHER, Verdict.DIFFERENT, Verdict.IDENTICAL),
+        (replace(GZIP, large="dynamic"), MD5, Verdict.NOT_COMPARABLE, Verdict.IDENTICAL),
         (replace(GZIP, meta=(META[0], ("Source-Size", "11"))), MD5, Verdict.DIFFERENT, Verdict.DIFFERENT),
         (replace(GZIP, meta=META[:1]), MD5, Verdict.NOT_COMPARABLE, Verdict.NOT_COMPARABLE),
         (replace(GZIP, encoding="br"), MD5, Verdict.NOT_COMPARABLE, Verdict.NOT_COMPARABLE),
@@ -122,14 +126,34 @@ def test_a_static_large_object_is_compared_by_its_segments(
     segments: tuple[Segment, ...], pieces: tuple[str, ...] | None, expected: object
 ) -> None:
     """Each of them, or it is not proven."""
-    assert verdict(Evidence(10, STATIC, head=STATIC, segments=segments, pieces=pieces)) is expected
+    assert verdict(Evidence(10, STATIC, head=STATIC, segments=segments, parts=PARTS, pieces=pieces)) is expected
+
+
+@pytest.mark.parametrize(
+    ("parts", "why"),
+    [
+        (None, Need.PARTS),
+        ((PARTS[0], None), "segment 2 of 2 is gone: s/2"),
+        ((PARTS[0], replace(PARTS[1], hash=MD5)), "segment 2 of 2 is not what the manifest has: s/2"),
+        ((replace(PARTS[0], bytes=7), PARTS[1]), "segment 1 of 2 is not what the manifest has: s/1"),
+        ((PARTS[0], replace(PARTS[1], hash=None)), "segment 2 of 2 is not what the manifest has: s/2"),
+    ],
+)
+def test_a_static_large_object_is_only_as_good_as_its_segments(
+    parts: tuple[RemoteObject | None, ...] | None, why: object
+) -> None:
+    """Whatever its manifest says: also of one that says from which file it was compressed."""
+    for head in (STATIC, replace(GZIP, large="static")):
+        evidence = Evidence(10, STATIC, MD5, head=head, segments=SEGMENTS, parts=parts, pieces=(MD5, OTHER))
+        assert judge(evidence) == (why if isinstance(why, Need) else Judgement(Verdict.DIFFERENT, str(why)))
+        assert verdict(replace(evidence, parts=PARTS)) is Verdict.IDENTICAL
 
 
 def test_why_is_said_in_figures() -> None:
     """What is here, what is there."""
     step = judge(Evidence(1, ROW, head=ROW))
     assert step == Judgement(Verdict.DIFFERENT, "1 byte here, 10 in the store")
-    step = judge(Evidence(10, STATIC, head=STATIC, segments=SEGMENTS, pieces=(MD5, MD5)))
+    step = judge(Evidence(10, STATIC, head=STATIC, segments=SEGMENTS, parts=PARTS, pieces=(MD5, MD5)))
     assert step == Judgement(Verdict.DIFFERENT, "another MD5 in segment 2 of 2")
 
 

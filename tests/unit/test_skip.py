@@ -34,6 +34,16 @@ def test_a_directory_is_no_file(mode: Mode) -> None:
     assert decided(mode, MARKER) is decided(mode, MARKER, size=0) is Step.SEND
 
 
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("size", [0, 10])
+def test_a_link_is_followed(mode: Mode, size: int) -> None:
+    """It may lead nowhere: then there is nothing of that name to read."""
+    link = replace(ROW, bytes=0, link="c/x")
+    assert decided(mode, link, size=size) is Need.HEAD
+    assert decided(mode, link, size=size, is_gone=True) is Step.SEND
+    assert decided(mode, link, head=ROW, md5=MD5) is Step.SKIP
+
+
 def test_without_a_mode_everything_is_sent() -> None:
     """Also what is identical."""
     assert decided("none", ROW, md5=MD5) is Step.SEND

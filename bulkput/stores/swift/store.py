@@ -228,25 +228,26 @@ class SwiftStore:
             self._copies_by = "PUT" if answer.status == 404 else None
 
     async def stat(self, key: str) -> RemoteObject | None:
-        found = await self.describe(key)
-        return found[0] if found is not None else None
+        return _row(key, await self._head(_Request("HEAD", key)))
 
     async def stat_itself(self, key: str, container: str | None = None) -> RemoteObject | None:
-        answer = await self._request("stat", _Request("HEAD", key, query=_ITSELF_QUERY, container=container))
-        if answer.status == 404:
-            return None
-        if answer.status not in (200, 204):
-            raise error_from_response("stat", key, answer)
-        return described(key, answer.headers)
+        return _row(key, await self._head(_Request("HEAD", key, query=_ITSELF_QUERY, container=container)))
+
+    async def stat_part(self, path: str) -> RemoteObject | None:
+        container, _, key = path.partition("/")
+        return _row(key, await self._head(_Request("HEAD", key, container=container)))
 
     async def describe(self, key: str) -> tuple[RemoteObject, ObjectHeaders] | None:
-        answer = await self._request("stat", _Request("HEAD", key))
-        if answer.status == 404:
-            return None
-        if answer.status not in (200, 204):
-            raise error_from_response("stat", key, answer)
-        row = described(key, answer.headers)
-        return row, kept(answer.headers, row.meta)
+        headers = await self._head(_Request("HEAD", key))
+        row = _row(key, headers)
+        return None if row is None or headers is None else (row, kept(headers, row.meta))
+
+    async def _head(self, request: _Request) -> Mapping[str, str] | None:
+        """None: it is not there."""
+        answer = await self._request("stat", request)
+        if answer.status not in (200, 204, 404):
+            raise error_from_response("stat", request.key or "", answer)
+        return answer.headers if answer.status != 404 else None
 
     async def get(self, key: str) -> AsyncGenerator[bytes, None]:
         token = await self._account.token()
@@ -396,6 +397,10 @@ def open_store(destination: Destination, context: StoreContext) -> SwiftStore:
     if any(name.lower() == "mtime" for name, _ in context.headers.meta):
         raise UsageError("--meta Mtime is the file's own modification time, which bulkput sets itself")
     return SwiftStore(destination.root, Account(login_from(context.environ), context), context)
+
+
+def _row(key: str, headers: Mapping[str, str] | None) -> RemoteObject | None:
+    return described(key, headers) if headers is not None else None
 
 
 def _put_error(key: str, answer: Answer, sent_md5: str) -> StoreError:

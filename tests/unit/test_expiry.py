@@ -1,0 +1,51 @@
+"""Whether an object lives long enough to be skipped: the table of `policy/expiry.py`."""
+
+from dataclasses import replace
+
+import pytest
+
+from bulkput.model import RemoteObject
+from bulkput.options import HeaderOptions
+from bulkput.policy.expiry import lives_long_enough, wanted_life_s
+
+NOW = 1_000_000
+HEAD = RemoteObject("k", 10, "a" * 32, "text/plain", None)
+
+
+@pytest.mark.parametrize(
+    ("left_s", "wanted_s", "is_enough"),
+    [
+        (None, None, True),
+        (None, 100, True),
+        (1, None, True),
+        (89, 100, False),
+        (90, 100, True),
+        (100, 100, True),
+        (1_000, 100, True),
+    ],
+)
+def test_nine_tenths_of_what_is_wanted_are_enough(left_s: int | None, wanted_s: int | None, is_enough: bool) -> None:
+    """What does not expire lives longer than any of these."""
+    head = replace(HEAD, expires_at=NOW + left_s if left_s is not None else None)
+    assert lives_long_enough(head, wanted_s, NOW) is is_enough
+
+
+@pytest.mark.parametrize("wanted_s", [None, 100])
+def test_what_is_gone_does_not_live(wanted_s: int | None) -> None:
+    """It is listed, and a HEAD finds nothing."""
+    assert not lives_long_enough(None, wanted_s, NOW)
+
+
+@pytest.mark.parametrize(
+    ("headers", "wanted_s"),
+    [
+        (HeaderOptions(), None),
+        (HeaderOptions(expires_in_s=7), 7),
+        (HeaderOptions(extra=(("x-delete-after", "8"),)), 8),
+        (HeaderOptions(extra=(("X-Delete-At", str(NOW + 9)),)), 9),
+        (HeaderOptions(extra=(("X-Delete-At", "tomorrow"),)), None),
+    ],
+)
+def test_the_wish_is_in_the_headers(headers: HeaderOptions, wanted_s: float | None) -> None:
+    """By --expires-in, or by the store's own fields."""
+    assert wanted_life_s(headers, NOW) == wanted_s
