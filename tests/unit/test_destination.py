@@ -107,6 +107,9 @@ class NoWire:
     def __init__(self) -> None:
         self.count = WireCount()
 
+    def check(self, url: str) -> None:
+        """Any URL would do."""
+
     async def request(
         self,
         method: str,
