@@ -20,6 +20,7 @@ pointless (`stops_run`); nobody else matches on types or texts to find out. Its 
 failed: `put photos/a.jpg: 503 Service Unavailable after 4 attempts in 7.2 s (tx4a1...)`.
 """
 
+from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 SourceProblem = Literal["vanished", "changed", "unreadable", "name", "collision"]
@@ -84,7 +85,8 @@ class StoreError(BulkputError):
 
     `status` is the HTTP status, None where no answer came. `request_id` is the store's own name for the
     request (`X-Trans-Id` in Swift), which its operator can look up. `attempts` and `elapsed_s` are filled in
-    by whoever gives up.
+    by whoever gives up: `elapsed_s` is the time that went into attempts and the pauses between them, without any wait
+    for a slot. `took_s` is how long this attempt took, where that was observed.
     """
 
     def __init__(
@@ -104,6 +106,7 @@ class StoreError(BulkputError):
         self.request_id = request_id
         self.attempts = 1
         self.elapsed_s = 0.0
+        self.took_s: float | None = None
 
     def __str__(self) -> str:
         status = f"{self.status} " if self.status is not None else ""
@@ -112,8 +115,25 @@ class StoreError(BulkputError):
         return f"{self.operation} {printable(self.key)}: {status}{printable(self.detail)}{tries}{request}"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suspect:
+    """What a PUT sent, and what the store's 201 said of the object instead of proving it.
+
+    `md5` (hex) and `size` (bytes) are those of what was sent, `etag` the MD5 that the store answered, None if it
+    answered none, and `modified` its Last-Modified as text.
+    """
+
+    md5: str
+    size: int
+    etag: str | None
+    modified: str | None
+
+
 class IntegrityError(StoreError):
-    """The answer does not prove that the store holds the bytes that were sent (ETags are MD5 in hex)."""
+    """The answer does not prove that the store holds the bytes that were sent (ETags are MD5 in hex).
+
+    With a `suspect` the store did make an object (201), which may be damaged: `policy/proof.py` says what then.
+    """
 
     is_retryable = True
 
@@ -126,16 +146,14 @@ class IntegrityError(StoreError):
         actual: str | None,
         status: int | None = None,
         request_id: str | None = None,
+        detail: str | None = None,
+        suspect: Suspect | None = None,
     ) -> None:
-        detail = f"sent bytes with MD5 {expected}, the store answered ETag {actual}"
+        detail = detail or f"sent bytes with MD5 {expected}, the store answered ETag {actual}"
         super().__init__(operation, key, detail, status=status, request_id=request_id)
         self.expected = expected
         self.actual = actual
-
-    @property
-    def is_stored(self) -> bool:
-        """The store has kept what it was sent, damaged as it is; a 422 has kept nothing."""
-        return self.status is not None and 200 <= self.status < 300
+        self.suspect = suspect
 
 
 class Unavailable(StoreError):

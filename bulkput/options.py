@@ -196,14 +196,17 @@ class RetryOptions:
     """Tries after the first, per object. With base 1 s and cap 30 s they last a minute on average (random, so seldom
     under twenty seconds), which outlasts the restart of a proxy."""
     first_retries: int = 3
-    """The same for the first login of a run: while nothing has worked, a wrong address is likelier than a restart."""
+    """The same while nothing has worked, for the first login of a run (a wrong address is likelier than a restart) and
+    for objects whose answers do not prove their bytes (a proxy is likelier than chance)."""
     base_s: float = 1.0
     cap_s: float = 30.0
     """No single wait is longer, except where the store itself names a time."""
     max_retry_after_s: float = 120.0
     """A longer Retry-After is cut to this: a wrong clock on a server must not stop a run for a day."""
     total_s: float = 300.0
-    """No new attempt for one object once this much time has gone into it."""
+    """No third attempt for one object, or further one, once its attempts and the pauses between them have taken so
+    long; waits for a slot do not count. A second attempt is always made: a large file may take longer than this by
+    itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -255,6 +258,11 @@ class StopRules:
     store_gone_after: int = 128
     """So many objects in a row, each out of retries against an unreachable store: the store is gone.
     Twice the default concurrency, so that one bad moment of all workers is not enough."""
+    in_vain_after: int = 256
+    """So many requests for objects, all failed for the same cause before anything has worked: the run stops. As many as
+    may be in flight by default (`WireOptions.max_concurrency`), so that one bad moment is not enough, and so that a
+    first directory whose names the store refuses is seldom taken for all. Objects that are tried nine times use them
+    up in a minute, others at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,7 +18,7 @@ from bulkput.errors import Stopped, StoreError
 from bulkput.options import UploadOptions
 from bulkput.policy.naming import joined_prefix
 from bulkput.stores.base import Destination, Store
-from bulkput.stores.wrappers import Brake, NoBrake
+from bulkput.stores.tries import Brake, NoBrake
 
 _LADDER = (4, 16, 64, 256)
 _DELETIONS = 64

@@ -36,6 +36,7 @@ from bulkput.errors import (
 from bulkput.model import ObjectHeaders, RemoteObject, Segment
 from bulkput.options import HeaderOptions, RetryOptions, StopRules, WireOptions
 from bulkput.policy.directories import is_marker
+from bulkput.policy.etag import md5_of
 from bulkput.policy.places import Rename, one_spelling, rename_of
 from bulkput.policy.retry import GiveUp
 from bulkput.stores.base import Copies, Destination, Manifests, Store
@@ -222,7 +223,7 @@ class _Copier:
         if not isinstance(self.old, Copies):
             raise Unsupported("copy", row.name, "this store copies nothing by itself")
         stored = await self.old.copy(row.name, container, self.name(row), self._headers, row.bytes or 0)
-        if stored.etag == (row.hash or "").lower():
+        if stored.etag is not None and stored.etag == md5_of(row.hash):
             return
         # Of a manifest the listing has the MD5 of its text, of a link that of nothing; or it was written to since.
         head = await self.old.stat(row.name)

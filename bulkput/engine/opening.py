@@ -11,7 +11,8 @@ from bulkput.options import HeaderOptions, RetryOptions, WireOptions
 from bulkput.policy.directories import one_level
 from bulkput.stores.base import Destination, Store, StoreContext, open_destination
 from bulkput.stores.slots import Slots
-from bulkput.stores.wrappers import Brake, NoBrake, Tries, wrap
+from bulkput.stores.tries import Brake, NoBrake, Tries
+from bulkput.stores.wrappers import wrap
 from bulkput.transport.base import WireCount
 from bulkput.transport.lanes import open_transport
 

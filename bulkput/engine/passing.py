@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from bulkput.errors import Conflict, IntegrityError, NotFound, Unsupported
 from bulkput.model import Fields, ObjectHeaders, RemoteObject
-from bulkput.policy.original import is_md5
+from bulkput.policy.etag import md5_of
 from bulkput.stores.base import Describes, Reads, Store
 from bulkput.stores.wrappers import Retrying
 
@@ -109,7 +109,7 @@ class _Remote:
         """A store answers as soon as it has the length: what is empty must not be read first."""
         self.size = head.bytes
         self.length_hint = head.bytes or 0
-        self.md5 = head.hash.lower() if head.large is None and head.hash and is_md5(head.hash) else None
+        self.md5 = md5_of(head.hash) if head.large is None else None
         self._sent = hashlib.md5(usedforsecurity=False)
 
     @property

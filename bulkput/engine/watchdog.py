@@ -36,7 +36,7 @@ from bulkput.doing import places, words_of
 from bulkput.engine.pipeline import Pipeline
 from bulkput.policy.stall import Moves, Patience, Still
 from bulkput.recorder import Recorder
-from bulkput.stores.wrappers import Tries
+from bulkput.stores.tries import Tries
 from bulkput.transport.connection import Connection
 
 _EVERY_S = 5.0

@@ -48,7 +48,8 @@ from typing import Any
 from bulkput import events as ev
 from bulkput.errors import name_text
 from bulkput.model import RemoteObject, Segment
-from bulkput.policy.original import Original, is_md5, original_of
+from bulkput.policy.etag import md5_of
+from bulkput.policy.original import Original, original_of
 from bulkput.record import record
 
 
@@ -124,7 +125,7 @@ def _by_row(evidence: Evidence, row: RemoteObject, *, is_quick: bool) -> Judgeme
         return Need.HEAD
     if is_quick:
         return _IDENTICAL
-    if evidence.size == 0 or row.large is not None or not is_md5(row.hash):
+    if evidence.size == 0 or row.large is not None or md5_of(row.hash) is None:
         return Need.HEAD
     if evidence.md5 is None:
         return Need.MD5
@@ -156,7 +157,7 @@ def _encoded(evidence: Evidence, head: RemoteObject, *, is_quick: bool) -> Judge
     if head.bytes == evidence.size:
         if is_quick:
             return _IDENTICAL
-        if head.large is None and is_md5(head.hash):
+        if head.large is None and md5_of(head.hash) is not None:
             if evidence.md5 is None:
                 return Need.MD5
             if _is_same(evidence.md5, head.hash):
@@ -176,7 +177,7 @@ def _by_head(evidence: Evidence, head: RemoteObject, *, is_quick: bool) -> Judge
             return _by_segments(evidence)
         case "dynamic":
             return Judgement(Verdict.NOT_COMPARABLE, "a dynamic large object of the same size: no MD5 proves its bytes")
-    if not is_md5(head.hash):
+    if md5_of(head.hash) is None:
         return Judgement(Verdict.NOT_COMPARABLE, f"of the same size, its ETag {head.hash or '(none)'} is no MD5")
     if evidence.md5 is None:
         return Need.MD5
@@ -219,11 +220,11 @@ def _why_not_whole(evidence: Evidence) -> Judgement | Need | None:
 
 
 def _are_plain(segments: Sequence[Segment]) -> bool:
-    return all(is_md5(segment.md5) for segment in segments)
+    return all(md5_of(segment.md5) is not None for segment in segments)
 
 
 def _is_same(md5: str, etag: str | None) -> bool:
-    return etag is not None and md5 == etag.lower()
+    return md5 == md5_of(etag)
 
 
 def _size_text(size: int) -> str:

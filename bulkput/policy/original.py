@@ -4,10 +4,10 @@ The store's own size and MD5 are those of the compressed bytes, and compressing 
 So whoever compresses writes down beside them what was compressed, and whoever compares reads it here.
 """
 
-import re
 from dataclasses import dataclass
 
 from bulkput.model import Fields, RemoteObject
+from bulkput.policy.etag import md5_of
 
 ENCODING = "gzip"
 """The Content-Encoding of an object that is stored compressed under its file's name."""
@@ -17,8 +17,6 @@ MD5_FIELD = "Source-Md5"
 """User metadata, in Swift `X-Object-Meta-Source-Md5`: the file's MD5 in hex."""
 SIZE_FIELD = "Source-Size"
 """User metadata, in Swift `X-Object-Meta-Source-Size`: the file's size in bytes, decimal."""
-
-_MD5 = re.compile(r"[0-9a-f]{32}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +39,8 @@ def original_of(head: RemoteObject, *, is_suffixed: bool = False) -> Original | 
     if not is_suffixed and (head.encoding is None or head.encoding.strip().lower() != ENCODING):
         return None
     meta = {name.lower(): value.strip() for name, value in head.meta}
-    md5 = meta.get(MD5_FIELD.lower(), "").lower()
+    md5 = md5_of(meta.get(MD5_FIELD.lower()))
     size = meta.get(SIZE_FIELD.lower(), "")
-    if not is_md5(md5) or not (size.isascii() and size.isdigit()):
+    if md5 is None or not (size.isascii() and size.isdigit()):
         return None
     return Original(int(size), md5)
-
-
-def is_md5(text: str | None) -> bool:
-    """Whether an ETag can be the MD5 of bytes: not so `<hex>-3`, what S3 gives for an object sent in three parts."""
-    return text is not None and _MD5.fullmatch(text.lower()) is not None

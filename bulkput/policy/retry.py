@@ -1,8 +1,10 @@
 """When to try again, and when a whole run gives up. Both are functions of values; Retrying and the engine act."""
 
+import re
 from collections.abc import Callable
+from urllib.parse import quote
 
-from bulkput.errors import BulkputError, SourceError, StoreError, Throttled, Unavailable
+from bulkput.errors import BulkputError, IntegrityError, SourceError, StoreError, Throttled, Unavailable
 from bulkput.events import StopCause, Stopping
 from bulkput.options import RetryOptions, StopRules
 
@@ -14,19 +16,52 @@ def next_delay_s(
     elapsed_s: float,
     options: RetryOptions,
     random: Callable[[], float],
+    retries: int | None = None,
 ) -> float | None:
     """Seconds to wait before attempt `attempt + 1`; None: give up. `attempt` counts from 1, `random()` is in [0, 1).
+
+    `elapsed_s` is what attempts and pauses have taken so far; it never forbids the second attempt, however long the
+    first one took. `retries` is how often to try again, if that is not `options.retries`.
 
     Full jitter (the AWS architecture blog's form: any point between 0 and the exponential bound) spreads workers
     that failed together. Retry-After is a floor: the store said so; jitter comes on top, so that they do not all
     come back in the same instant.
     """
-    if not error.is_retryable or attempt > options.retries or elapsed_s >= options.total_s:
+    if not error.is_retryable or attempt > (options.retries if retries is None else retries):
+        return None
+    if attempt > 1 and elapsed_s >= options.total_s:
         return None
     jitter = random() * min(options.cap_s, options.base_s * 2.0 ** min(attempt - 1, 60))
     if isinstance(error, Throttled) and error.retry_after_s is not None:
         return min(error.retry_after_s, options.max_retry_after_s) + jitter
     return jitter
+
+
+def retries_of(error: StoreError, options: RetryOptions, *, is_login: bool = False, has_worked: bool = True) -> int:
+    """How often an operation that fails so is made again.
+
+    While nothing has worked, fewer: of a first login, and of objects whose answers prove nothing, which a proxy on the
+    way is likelier to cause than chance. Not of what was not reached: a balancer that restarts costs no object.
+    """
+    if is_login or (not has_worked and isinstance(error, IntegrityError)):
+        return min(options.retries, options.first_retries)
+    return options.retries
+
+
+Cause = tuple[type[StoreError], int | None, str]
+
+
+def cause_of(error: StoreError) -> Cause:
+    """What failures of different objects have in common: kind, status, and the words without key, numbers and MD5s."""
+    if isinstance(error, IntegrityError):
+        return type(error), error.status, ""
+    words = error.detail
+    for name in (error.key, quote(error.key, errors="replace")):
+        words = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", "", words) if name else words
+    return type(error), error.status, _VARIABLE.sub("", words)
+
+
+_VARIABLE = re.compile(r"\b[0-9a-f]{8,}\b|\btx\w+|[0-9]+")
 
 
 class GiveUp:
@@ -36,8 +71,15 @@ class GiveUp:
         self._rules = rules
         self._failed = 0
         self._unreachable_in_a_row = 0
+        self._has_worked = False
+        self._cause: Cause | None = None
+        self._alike = 0
+        """Objects in a row that failed for this cause, while nothing has worked."""
+        self._in_vain = 0
+        """Requests for these."""
 
     def succeeded(self) -> None:
+        self._has_worked = True
         self._unreachable_in_a_row = 0
 
     def failed(self, error: BulkputError) -> Stopping | None:
@@ -49,6 +91,25 @@ class GiveUp:
         if self._unreachable_in_a_row >= self._rules.store_gone_after:
             why = f"the store is gone: {self._unreachable_in_a_row} objects in a row failed, the last: {error}"
             return Stopping(why, StopCause.STORE)
+        if isinstance(error, StoreError) and (vain := self._nothing_works(error)) is not None:
+            return Stopping(vain, StopCause.STORE)
         if self._rules.max_errors is not None and self._failed >= self._rules.max_errors:
             return Stopping(f"{self._failed} failed, --max-errors {self._rules.max_errors}", StopCause.ERRORS)
         return None
+
+    def _nothing_works(self, error: StoreError) -> str | None:
+        """Why, when that is clear. An object that was not asked for, since its name is too long, say, counts for
+        nothing."""
+        if self._has_worked or (error.status is None and not isinstance(error, Unavailable)):
+            return None
+        cause = cause_of(error)
+        if cause != self._cause:
+            self._cause, self._alike, self._in_vain = cause, 0, 0
+        self._alike += 1
+        self._in_vain += error.attempts
+        if self._in_vain < self._rules.in_vain_after:
+            return None
+        first = "first object failed"
+        if self._alike > 1:
+            first = f"first {self._alike} objects failed for the same cause, the last"
+        return f"nothing has worked: the {first}: {error}: check the destination and what lies between"

@@ -27,7 +27,7 @@ from typing import Literal
 from bulkput.model import Reason, RemoteObject
 from bulkput.policy.compare import Evidence, Need, Verdict, judge
 from bulkput.policy.directories import is_marker
-from bulkput.policy.original import is_md5
+from bulkput.policy.etag import md5_of
 
 Mode = Literal["none", "existing", "unchanged", "identical"]
 REASONS = {"existing": Reason.EXISTING, "unchanged": Reason.UNCHANGED, "identical": Reason.IDENTICAL}
@@ -61,7 +61,7 @@ def step(mode: Mode, evidence: Evidence, mtime_ns: int, *, compresses: bool) -> 
 
 def _could_be_more(evidence: Evidence) -> bool:
     row = evidence.row
-    return evidence.is_suffixed or row.large is not None or not row.bytes or not is_md5(row.hash)
+    return evidence.is_suffixed or row.large is not None or not row.bytes or md5_of(row.hash) is None
 
 
 def stored_ns(row: RemoteObject) -> int | None:

@@ -8,13 +8,13 @@ A third party adds a store by installing a package with an entry point in the gr
 and proves it with the contract suite, `tests/contract/`.
 """
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Protocol, TypeVar, cast, runtime_checkable
 from urllib.parse import quote, unquote
 
-from bulkput.errors import UsageError
+from bulkput.errors import Suspect, UsageError
 from bulkput.model import Body, Limits, ObjectHeaders, Prefix, RemoteObject, Segment, Stored
 from bulkput.options import HeaderOptions, WireOptions
 from bulkput.policy.naming import is_http_url
@@ -101,6 +101,25 @@ class Itself(Protocol):
     async def stat_itself(self, key: str, container: str | None = None) -> RemoteObject | None:
         """The link and not its target, the manifest and not what it composes; None when there is none. Its ETag and
         times are those of the listing. `container` is another one of the account."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What a second look at a PUT found: the receipt, if the object is proven to be what was sent, else what has
+    become of it, in words."""
+
+    stored: Stored | None
+    words: str = ""
+
+
+@runtime_checkable
+class Settles(Protocol):
+    """A power that some stores have: to find out what a PUT has left whose answer did not prove it."""
+
+    async def settle(self, key: str, suspects: Sequence[Suspect], *, within_s: float) -> Settled:
+        """By a fresh HEAD, as `policy/proof.py` has it. Removes the object if it is proven to be damaged and made by
+        one of these PUTs, the first of which began `within_s` seconds ago. Raises StoreError; then nothing is
+        removed."""
 
 
 @runtime_checkable
@@ -209,7 +228,7 @@ T = TypeVar("T")
 
 
 class Again(Protocol):
-    """`stores/wrappers.py:Tries`, as a store sees it."""
+    """`stores/tries.py:Tries`, as a store sees it."""
 
     async def __call__(self, call: Callable[[], Awaitable[T]], *, is_first: bool = False) -> T: ...
 

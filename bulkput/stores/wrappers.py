@@ -8,47 +8,27 @@ attempt as it really was, without the wait for a slot.
 import asyncio
 import time
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
 from contextlib import aclosing
-from dataclasses import replace
-from random import random
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from bulkput import events as ev
 from bulkput.doing import doing
-from bulkput.errors import BulkputError, IntegrityError, Stopped, StoreError, Unsupported
+from bulkput.errors import BulkputError, IntegrityError, SourceError, Stopped, StoreError, Suspect, Unsupported
 from bulkput.events import Emit
 from bulkput.model import Body, Limits, ObjectHeaders, Prefix, RemoteObject, Segment, Stored
-from bulkput.options import RetryOptions
-from bulkput.policy.retry import next_delay_s
-from bulkput.stores.base import Copies, Deletes, Describes, Itself, Manifests, Reads, Store
+from bulkput.stores.base import Copies, Deletes, Describes, Itself, Manifests, Reads, Settled, Settles, Store
 from bulkput.stores.slots import Slots
+from bulkput.stores.tries import Brake, Tries
 
 T = TypeVar("T")
 
-
-class Brake(Protocol):
-    """What stops a run; a store that is wrapped without one is never stopped."""
-
-    def check(self) -> None:
-        """Raises Stopped when the run is being stopped."""
-
-    async def pause(self, delay_s: float) -> bool:
-        """Wait so many seconds; False when the run is being stopped meanwhile: then there is no further attempt."""
+_SETTLE_S = 30.0
+"""For a second look at what an attempt has left, besides the time that reading it back takes: a HEAD and a DELETE, and
+some tries of them."""
 
 
-class NoBrake:
-    """Nothing stops it."""
-
-    def check(self) -> None:
-        pass
-
-    async def pause(self, delay_s: float) -> bool:
-        await asyncio.sleep(delay_s)
-        return True
-
-
-def wrap(store: Store, *, tries: "Tries", slots: Slots, emit: Emit, brake: Brake) -> Store:
+def wrap(store: Store, *, tries: Tries, slots: Slots, emit: Emit, brake: Brake) -> Store:
     """The whole stack around a bare store."""
     return Retrying(Limited(Observed(store, emit), slots, brake), tries)
 
@@ -150,6 +130,13 @@ class _Wrapper(ABC):
             raise Unsupported("copy", source, "this store copies nothing by itself")
         return await self._around("copy", key, lambda: store.copy(source, container, key, headers, size))
 
+    async def settle(self, key: str, suspects: Sequence[Suspect], *, within_s: float) -> Settled:
+        """Raises Unsupported where the wrapped store cannot tell."""
+        store = self._store
+        if not isinstance(store, Settles):
+            raise Unsupported("settle", key, "this store does not tell what a PUT has left")
+        return await self._around("settle", key, lambda: store.settle(key, suspects, within_s=within_s))
+
     def get(self, key: str) -> AsyncGenerator[bytes, None]:
         """Raises Unsupported where the wrapped store gives nothing back. Passes by like a listing."""
         if not isinstance(self._store, Reads):
@@ -162,50 +149,6 @@ class _Wrapper(ABC):
 
     async def aclose(self) -> None:
         await self._store.aclose()
-
-
-class Tries:
-    """The one place where failed attempts are made again, as `policy/retry.py` decides."""
-
-    def __init__(self, options: RetryOptions, emit: Emit, brake: Brake) -> None:
-        self._options = options
-        self._emit = emit
-        self._brake = brake
-
-    async def __call__(
-        self,
-        call: Callable[[], Awaitable[T]],
-        *,
-        is_first: bool = False,
-        attempt: int = 1,
-        started: float | None = None,
-    ) -> T:
-        """`call()` until it succeeds or gives up. `is_first`: nothing of this run has worked yet, so fewer tries.
-
-        `attempt` and `started` (on the clock of `time.monotonic`) go on from attempts that were made before.
-        """
-        started = time.monotonic() if started is None else started
-        while True:
-            try:
-                return await call()
-            except StoreError as error:
-                await self.wait_or_give_up(error, attempt, started, is_first=is_first)
-            attempt += 1
-
-    @doing(lambda at: f"pausing {at['delay_s']:.1f} s before attempt {at['attempt'] + 1}")
-    async def wait_or_give_up(self, error: StoreError, attempt: int, started: float, *, is_first: bool = False) -> None:
-        """Returns when attempt `attempt + 1` is due. Raises `error` when there is none."""
-        options = self._options
-        if is_first:
-            options = replace(options, retries=min(options.retries, options.first_retries))
-        elapsed_s = time.monotonic() - started
-        error.attempts, error.elapsed_s = attempt, elapsed_s
-        delay_s = next_delay_s(error, attempt=attempt, elapsed_s=elapsed_s, options=options, random=random)
-        if delay_s is None:
-            raise error
-        self._emit(ev.Retrying(error, attempt, delay_s))
-        if not await self._brake.pause(delay_s):
-            raise error
 
 
 class Retrying(_Wrapper):
@@ -221,35 +164,83 @@ class Retrying(_Wrapper):
         return self._store
 
     async def put(self, key: str, body: Body, headers: ObjectHeaders) -> Stored:
-        started = time.monotonic()
         try:
-            return await self._store.put(key, body, headers)
+            stored = await self._store.put(key, body, headers)
         except StoreError as error:
             first = error
-        try:
-            await self._tries.wait_or_give_up(first, 1, started)
-            return await self._tries(lambda: self._store.put(key, body, headers), attempt=2, started=started)
-        except IntegrityError as error:
-            if error.is_stored and error.operation == "put":  # and not of what the body was read from
-                await self._remove_damaged(key, error)
-            raise
-
-    async def _remove_damaged(self, key: str, error: IntegrityError) -> None:
-        """No object is better than a wrong one, which a later run might take for the right one."""
-        try:
-            await self._store.delete((key,))
-        except (StoreError, Stopped) as why:
-            error.detail += f"; the damaged object is still there: {why}"
         else:
-            error.detail += "; the damaged object is removed"
+            self._tries.has_worked = True
+            return stored
+        stored = await self._put_again(key, body, headers, first)
+        self._tries.has_worked = True
+        return stored
+
+    async def _put_again(self, key: str, body: Body, headers: ObjectHeaders, first: StoreError) -> Stored:
+        """After a first attempt that failed. If any attempt may have left a damaged object, and the last one does not
+        succeed, for whatever reason, what is there is looked at before the error goes on."""
+        began_s = time.monotonic() - (first.took_s or 0.0)
+        left: list[IntegrityError] = []
+
+        def note(error: StoreError) -> None:
+            if isinstance(error, IntegrityError) and error.suspect is not None:
+                left.append(error)
+
+        async def once() -> Stored:
+            try:
+                return await self._store.put(key, body, headers)
+            except StoreError as error:
+                note(error)
+                raise
+
+        note(first)
+        try:
+            spent_s = await self._tries.wait_or_give_up(first, 1, first.took_s or 0.0)
+            return await self._tries(once, attempt=2, spent_s=spent_s)
+        except (StoreError, SourceError, Stopped) as error:
+            if not left or not isinstance(self._store, Settles):
+                raise
+            ended = error
+        return await self._settled(key, ended, left, began_s)
+
+    @doing("looking at what an attempt has left in the store")
+    async def _settled(
+        self, key: str, ended: StoreError | SourceError | Stopped, left: list[IntegrityError], began_s: float
+    ) -> Stored:
+        """The receipt, if the object turns out to be what was sent. Else raises `ended`, with what has become of the
+        object; after a stop the error of the last attempt, since the object is not what it was before the run.
+
+        This is done although the run is being stopped, in bounded time: an attempt's own time is what reading back
+        takes.
+        """
+        store, suspects = self._store, [error.suspect for error in left if error.suspect is not None]
+        if not isinstance(store, Settles):
+            raise ended
+        patience_s = _SETTLE_S + max(error.took_s or 0.0 for error in left)
+        try:
+            async with asyncio.timeout(patience_s):
+                found = await self._tries.unbraked()(
+                    lambda: store.settle(key, suspects, within_s=time.monotonic() - began_s)
+                )
+        except TimeoutError:
+            words = f"a damaged object may be there: looking at it took more than {patience_s:.0f} s"
+        except StoreError as error:
+            words = f"a damaged object may be there: {error}"
+        else:
+            if found.stored is not None and not isinstance(ended, SourceError):
+                return found.stored
+            words = found.words or "the version that was read first is stored"
+        failed = left[-1] if isinstance(ended, Stopped) else ended
+        failed.detail += f"; {words}"
+        raise failed
 
     async def _around(self, operation: str, key: str, call: Callable[[], Awaitable[T]]) -> T:
         return await self._tries(call)
 
     async def get(self, key: str) -> AsyncGenerator[bytes, None]:
         """Tried again as long as nothing has come: who has had a part of it must begin anew himself."""
-        started, attempt, has_begun = time.monotonic(), 1, False
+        attempt, spent_s, has_begun = 1, 0.0, False
         while True:
+            began_s = time.monotonic()
             try:
                 async with aclosing(super().get(key)) as chunks:
                     async for chunk in chunks:
@@ -258,7 +249,7 @@ class Retrying(_Wrapper):
             except StoreError as error:
                 if has_begun:
                     raise
-                await self._tries.wait_or_give_up(error, attempt, started)
+                spent_s = await self._tries.wait_or_give_up(error, attempt, spent_s + time.monotonic() - began_s)
             else:
                 return
             attempt += 1
@@ -267,15 +258,16 @@ class Retrying(_Wrapper):
         self, prefix: str, *, delimiter: str | None = None, start_after: str | None = None
     ) -> AsyncGenerator[RemoteObject | Prefix, None]:
         """A listing that breaks off is resumed behind the last name it gave; each name given renews the tries."""
-        started = time.monotonic()
-        attempt = 1
+        attempt, spent_s = 1, 0.0
         while True:
+            began_s = time.monotonic()
             try:
                 async for item in self._store.list(prefix, delimiter=delimiter, start_after=start_after):
-                    started, attempt, start_after = time.monotonic(), 1, item.name
                     yield item
+                    # After the yield: the consumer's own time is not the listing's.
+                    began_s, attempt, spent_s, start_after = time.monotonic(), 1, 0.0, item.name
             except StoreError as error:
-                await self._tries.wait_or_give_up(error, attempt, started)
+                spent_s = await self._tries.wait_or_give_up(error, attempt, spent_s + time.monotonic() - began_s)
             else:
                 return
             attempt += 1
@@ -305,7 +297,8 @@ class Limited(_Wrapper):
         if not self._slots.take_at_once():
             await self._slots.take()
         try:
-            self._brake.check()
+            if operation != "settle":  # what has been begun is ended also while the run is being stopped
+                self._brake.check()
             return await call()
         finally:
             self._slots.leave()
@@ -323,7 +316,7 @@ class Observed(_Wrapper):
         try:
             stored = await self._store.put(key, body, headers)
         except BulkputError as error:
-            self._emit(ev.Requested("put", key, started_s, time.monotonic() - started_s, body.size, error))
+            self._failed("put", key, started_s, body.size, error)
             raise
         self._emit(ev.Requested("put", key, started_s, time.monotonic() - started_s, stored.size, None))
         return stored
@@ -333,7 +326,13 @@ class Observed(_Wrapper):
         try:
             result = await call()
         except BulkputError as error:
-            self._emit(ev.Requested(operation, key, started_s, time.monotonic() - started_s, None, error))
+            self._failed(operation, key, started_s, None, error)
             raise
         self._emit(ev.Requested(operation, key, started_s, time.monotonic() - started_s, None, None))
         return result
+
+    def _failed(self, operation: str, key: str, started_s: float, size: int | None, error: BulkputError) -> None:
+        took_s = time.monotonic() - started_s
+        if isinstance(error, StoreError):
+            error.took_s = took_s
+        self._emit(ev.Requested(operation, key, started_s, took_s, size, error))

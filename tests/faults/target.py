@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import bulkput
 from bulkput import events as ev
+from bulkput.engine.stop import Stop
 from bulkput.options import RetryOptions, UploadOptions, WireOptions
 from tests.ledger import Ledger, Row
 from tests.servers.judge import SwiftJudge
@@ -138,6 +139,7 @@ async def upload(
     wire: WireOptions,
     options: UploadOptions | None = None,
     on_event: ev.Emit | None = None,
+    stop: Stop | None = None,
 ) -> Ran:
     """Upload `tree` by way of `port`; the numbers have to add up, whatever happens."""
     seen: list[ev.Event] = []
@@ -149,7 +151,7 @@ async def upload(
 
     destination, environ = await asyncio.to_thread(target.by, port)
     chosen = replace(options or UploadOptions(retry=EAGER), wire=wire)
-    summary = await bulkput.upload([tree], destination, options=chosen, on_event=watch, environ=environ)
+    summary = await bulkput.upload([tree], destination, options=chosen, on_event=watch, stop=stop, environ=environ)
     assert summary.adds_up
     return Ran(summary, seen)
 

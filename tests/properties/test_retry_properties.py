@@ -27,9 +27,10 @@ errors = st.builds(
 def test_a_wait_is_never_beyond_its_bounds(
     error: StoreError, attempt: int, elapsed_s: float, given_options: RetryOptions, jitter: float
 ) -> None:
-    """Between Retry-After (cut to its bound) and that plus the cap; None exactly when tries or time are used up."""
+    """Between Retry-After (cut to its bound) and that plus the cap; None exactly when tries or time are used up, which
+    no first attempt does."""
     delay = next_delay_s(error, attempt=attempt, elapsed_s=elapsed_s, options=given_options, random=lambda: jitter)
-    if attempt > given_options.retries or elapsed_s >= given_options.total_s:
+    if attempt > given_options.retries or (attempt > 1 and elapsed_s >= given_options.total_s):
         assert delay is None
         return
     asked = getattr(error, "retry_after_s", None) or 0.0

@@ -14,7 +14,7 @@ from bulkput.options import HeaderOptions, RetryOptions, UploadOptions, WireOpti
 from bulkput.stores.base import Destination, StoreContext, open_destination
 from bulkput.stores.secrets import text_without_secrets
 from bulkput.stores.swift.auth import Account, login_from
-from bulkput.stores.wrappers import NoBrake, Tries
+from bulkput.stores.tries import NoBrake, Tries
 from bulkput.transport.lanes import open_transport
 from tests.security.echo import ISSUED, Echo, echo_server, leaks, secret
 

@@ -9,7 +9,7 @@ from bulkput.errors import UsageError
 from bulkput.model import Body
 from bulkput.options import RetryOptions, WireOptions
 from bulkput.stores.base import Destination, StoreContext, open_destination
-from bulkput.stores.wrappers import NoBrake, Tries
+from bulkput.stores.tries import NoBrake, Tries
 from bulkput.transport.base import MAX_ANSWER, Answer, WireCount
 
 

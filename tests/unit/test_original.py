@@ -3,7 +3,7 @@
 import pytest
 
 from bulkput.model import Fields, RemoteObject
-from bulkput.policy.original import Original, is_md5, original_of
+from bulkput.policy.original import Original, original_of
 
 MD5 = "0123456789abcdef" * 2
 ORIGINAL = Original(1234, MD5)
@@ -48,11 +48,3 @@ def test_a_gzip_file_called_after_its_source_needs_no_encoding() -> None:
 def test_only_gzip_has_an_original(encoding: str | None) -> None:
     """Metadata outlives what it was about: an object may have been replaced by hand."""
     assert original_of(head(ORIGINAL.as_fields(), encoding)) is None
-
-
-@pytest.mark.parametrize(
-    ("etag", "expected"), [(MD5, True), (MD5.upper(), True), (None, False), ("", False), (MD5 + "-3", False)]
-)
-def test_an_etag_of_parts_is_no_md5(etag: str | None, expected: bool) -> None:
-    """S3 has it so."""
-    assert is_md5(etag) is expected

@@ -4,6 +4,7 @@ import pytest
 
 from bulkput.errors import (
     BulkputError,
+    Conflict,
     Denied,
     IntegrityError,
     NotFound,
@@ -16,7 +17,7 @@ from bulkput.errors import (
 )
 from bulkput.events import StopCause
 from bulkput.options import RetryOptions, StopRules
-from bulkput.policy.retry import GiveUp, next_delay_s
+from bulkput.policy.retry import GiveUp, cause_of, next_delay_s, retries_of
 
 OPTIONS = RetryOptions(retries=5, base_s=1.0, cap_s=30.0, max_retry_after_s=120.0, total_s=300.0)
 GONE = Unavailable("put", "a", "reset")
@@ -44,10 +45,11 @@ def test_the_bound_is_capped() -> None:
 
 @pytest.mark.parametrize(
     ("attempt", "elapsed_s", "goes_on"),
-    [(5, 299.9, True), (6, 0.0, False), (1, 300.0, False), (1, 301.0, False)],
+    [(5, 299.9, True), (6, 0.0, False), (2, 300.0, False), (2, 299.9, True), (1, 300.0, True), (1, 1e6, True)],
 )
 def test_tries_and_time_are_limited(attempt: int, elapsed_s: float, goes_on: bool) -> None:
-    """Five retries after the first attempt, within 300 s."""
+    """Five retries after the first attempt, within 300 s; the second attempt is made however long the first one
+    took."""
     assert (delay(GONE, attempt=attempt, elapsed_s=elapsed_s) is not None) is goes_on
 
 
@@ -122,6 +124,88 @@ def test_max_errors_counts_every_failure(
     """Also those with successes between them."""
     give_up = GiveUp(StopRules(max_errors=max_errors))
     assert first_order(give_up, outcomes) == (stops_at, stops_at and StopCause.ERRORS)
+
+
+def refused(key: str, *, attempts: int = 1) -> StoreError:
+    error = Conflict("put", key, f"no parent of {key} (tx{key}0)", status=409)
+    error.attempts = attempts
+    return error
+
+
+def damaged(key: str) -> StoreError:
+    return IntegrityError("put", key, expected=key * 32, actual=key, status=201)
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "stops_at"),
+    [
+        ([refused("a"), refused("b"), refused("c"), refused("d")], 4),
+        ([refused("a", attempts=3), refused("b", attempts=3)], 2),
+        ([damaged("a"), damaged("b"), damaged("c"), damaged("d")], 4),
+        ([refused("a"), BAD, refused("b"), BAD, refused("c"), refused("d")], 6),
+        ([refused("a"), TooLarge("put", "b", "its name is too long"), refused("c"), refused("d"), refused("e")], 5),
+        ([BAD] * 9, None),
+        ([TooLarge("put", "b", "its name is too long")] * 9, None),
+        (["ok", *[refused("a")] * 9], None),
+        ([refused("a"), refused("b"), refused("c"), "ok", *[refused("d")] * 9], None),
+        ([refused("a"), refused("b"), NotFound("put", "c", "no", status=404), refused("d"), refused("e")], None),
+        ([StoreError("put", "a", "no", status=status) for status in range(400, 409)], None),
+    ],
+)
+def test_a_run_in_which_nothing_ever_works_stops(outcomes: list[BulkputError | str], stops_at: int | None) -> None:
+    """As soon as four requests in a row failed for one cause. One success ends the rule; the sources do not count, nor
+    what was never asked of the store."""
+    assert first_order(GiveUp(StopRules(in_vain_after=4)), outcomes) == (stops_at, stops_at and StopCause.STORE)
+
+
+def test_the_reason_names_the_cause_and_what_to_do() -> None:
+    """One sentence, with the last error in it."""
+    order = GiveUp(StopRules(in_vain_after=1)).failed(refused("a"))
+    assert order is not None
+    assert order.why == (
+        "nothing has worked: the first object failed: put a: 409 no parent of a (txa0):"
+        " check the destination and what lies between"
+    )
+    give_up = GiveUp(StopRules(in_vain_after=2))
+    give_up.failed(refused("a"))
+    order = give_up.failed(refused("b"))
+    assert order is not None and "the first 2 objects failed for the same cause, the last: put b: 409" in order.why
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "is_same"),
+    [
+        (refused("a"), refused("b"), True),
+        (damaged("a"), damaged("b"), True),
+        (Unavailable("put", "a b", "no way to /c/a%20b"), Unavailable("put", "d", "no way to /c/d"), True),
+        (Unavailable("put", "a", "reset"), Unavailable("put", "b", "refused"), False),
+        (Unavailable("put", "a", "no", status=503), Unavailable("put", "b", "no", status=500), False),
+        (damaged("a"), IntegrityError("put", "b", expected="x", actual=None, status=200), False),
+    ],
+)
+def test_a_cause_is_what_does_not_differ_from_object_to_object(
+    one: StoreError, other: StoreError, is_same: bool
+) -> None:
+    """Keys, numbers and MD5s do."""
+    assert (cause_of(one) == cause_of(other)) is is_same
+
+
+@pytest.mark.parametrize(
+    ("error", "is_login", "has_worked", "retries"),
+    [
+        (GONE, False, True, 5),
+        (GONE, False, False, 5),
+        (GONE, True, True, 3),
+        (damaged("a"), False, True, 5),
+        (damaged("a"), False, False, 3),
+    ],
+)
+def test_while_nothing_has_worked_some_failures_have_fewer_tries(
+    error: StoreError, is_login: bool, has_worked: bool, retries: int
+) -> None:
+    """Not a store that cannot be reached: a balancer that restarts costs no object."""
+    assert retries_of(error, OPTIONS, is_login=is_login, has_worked=has_worked) == retries
+    assert retries_of(error, RetryOptions(retries=1), is_login=is_login, has_worked=has_worked) == 1
 
 
 def test_the_store_being_denied_outranks_the_count_of_errors() -> None:

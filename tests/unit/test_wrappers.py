@@ -1,6 +1,7 @@
 """Retry, limit and observation around a store. The store here is a script: it fails as told, then serves."""
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 
 import pytest
@@ -11,7 +12,8 @@ from bulkput.model import Body, Limits, ObjectHeaders, Prefix, RemoteObject, Sto
 from bulkput.options import RetryOptions
 from bulkput.stores.base import Store
 from bulkput.stores.slots import Slots
-from bulkput.stores.wrappers import Brake, Limited, NoBrake, Observed, Retrying, Tries, wrap
+from bulkput.stores.tries import Brake, NoBrake, Tries
+from bulkput.stores.wrappers import Limited, Observed, Retrying, wrap
 
 HEADERS = ObjectHeaders()
 RETRY = RetryOptions(retries=3, base_s=1.0, cap_s=30.0)
@@ -152,6 +154,58 @@ async def test_out_of_retries_the_last_error_says_how_often_it_was_tried() -> No
     assert (len(bare.calls), len(pauses.delays), last.attempts) == (4, 3, 4)
     assert last.elapsed_s > 0
     assert "after 4 attempts in" in str(last)
+
+
+async def test_the_wait_for_a_slot_is_no_part_of_the_time_that_tries_may_take(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An object that waits long for its slots, and whose attempts are short, has all its tries."""
+    clock = Clock()
+    monkeypatch.setattr(time, "monotonic", clock)
+    slots = Slots(1)
+    take = slots.take_at_once
+
+    def take_late() -> bool:
+        clock.now_s += 1_000.0
+        return take()
+
+    monkeypatch.setattr(slots, "take_at_once", take_late)
+    tries = Tries(RETRY, lambda _event: None, Pauses())
+    last = gone()
+    store = wrap(
+        ScriptedStore(gone(), gone(), gone(), last), tries=tries, slots=slots, emit=lambda _event: None, brake=NoBrake()
+    )
+    with pytest.raises(Unavailable) as caught:
+        await store.put("a", Bytes(), HEADERS)
+    assert caught.value is last
+    assert last.attempts == 4 and last.elapsed_s < 100
+
+
+@pytest.mark.parametrize(("attempt_s", "attempts"), [(90.0, 4), (160.0, 2), (1_000.0, 2)])
+async def test_a_second_attempt_is_made_however_long_the_first_one_took(
+    monkeypatch: pytest.MonkeyPatch, attempt_s: float, attempts: int
+) -> None:
+    """A further one only within 300 s of attempts and pauses."""
+    clock = Clock()
+    monkeypatch.setattr(time, "monotonic", clock)
+
+    async def last_long(_key: str) -> None:
+        clock.now_s += attempt_s
+
+    bare = ScriptedStore(*(gone() for _ in range(4)))
+    bare.gate = last_long
+    with pytest.raises(Unavailable) as caught:
+        await wrapped(bare, brake=Pauses()).put("a", Bytes(), HEADERS)
+    assert caught.value.attempts == attempts
+    assert caught.value.elapsed_s >= attempts * attempt_s
+
+
+class Clock:
+    """Goes when it is told to."""
+
+    def __init__(self) -> None:
+        self.now_s = 0.0
+
+    def __call__(self) -> float:
+        return self.now_s
 
 
 @pytest.mark.parametrize(

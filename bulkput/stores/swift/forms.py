@@ -2,11 +2,15 @@
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any, Literal
 from urllib.parse import unquote
 
+from bulkput.errors import Suspect
 from bulkput.model import Fields, ObjectHeaders, Prefix, RemoteObject, Segment
+from bulkput.policy.etag import md5_of
 from bulkput.policy.headers import overlaid
+from bulkput.policy.proof import Look
 
 META = "X-Object-Meta-"
 
@@ -138,6 +142,31 @@ def kept(headers: Mapping[str, str], meta: Fields) -> ObjectHeaders:
         meta=meta,
         extra=tuple((name, value) for name in _KEPT if (value := headers.get(name)) is not None),
     )
+
+
+def suspect(headers: Mapping[str, str], md5: str, size: int) -> Suspect:
+    """A 201 that does not have the MD5 that was sent."""
+    return Suspect(md5=md5, size=size, etag=md5_of(headers.get("ETag")), modified=headers.get("Last-Modified"))
+
+
+def looked(headers: Mapping[str, str]) -> Look:
+    """The answer to a HEAD with `symlink=get`, as `policy/proof.py` wants it."""
+    is_link = "X-Symlink-Target" in headers or "Content-Location" in headers
+    return Look(
+        md5=md5_of(headers.get("ETag")),
+        size=length(headers),
+        modified=headers.get("Last-Modified"),
+        age_s=_age_s(headers),
+        is_plain=large(headers) is None and not is_link,
+        is_cached=headers.get("Age", "0").strip() != "0",
+    )
+
+
+def _age_s(headers: Mapping[str, str]) -> float | None:
+    try:
+        return parsedate_to_datetime(headers["Date"]).timestamp() - float(headers["X-Timestamp"])
+    except (KeyError, ValueError, OverflowError):
+        return None
 
 
 def _stored(headers: Mapping[str, str]) -> str | None:

@@ -4,25 +4,37 @@ import asyncio
 import hashlib
 import json
 import uuid
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
 from urllib.parse import quote, urlencode, urlsplit
 
 from bulkput.doing import doing
-from bulkput.errors import Denied, IntegrityError, StoreError, Unavailable, Unsupported, UsageError
+from bulkput.errors import Denied, IntegrityError, StoreError, Suspect, Unavailable, Unsupported, UsageError
 from bulkput.model import Body, Limits, ObjectHeaders, Prefix, RemoteObject, Segment, Stored
 from bulkput.payload.digest import DigestingBody
 from bulkput.payload.held import Held
-from bulkput.policy.original import is_md5
-from bulkput.stores.base import Destination, StoreContext
+from bulkput.policy.etag import md5_of
+from bulkput.stores.base import Destination, Settled, StoreContext
 from bulkput.stores.secrets import without_secrets
 from bulkput.stores.status import error_from_response, error_from_transport, refusal
 from bulkput.stores.swift import bulk
 from bulkput.stores.swift.auth import Account, Token, login_from
-from bulkput.stores.swift.forms import MTIME_TEXTS, described, kept, large, page, positive, render, section, segment
+from bulkput.stores.swift.forms import (
+    MTIME_TEXTS,
+    described,
+    kept,
+    large,
+    page,
+    positive,
+    render,
+    section,
+    segment,
+    suspect,
+)
 from bulkput.stores.swift.listing import MAX_PAGE_BYTES, PAGE, NotFurtherError, Reading, Rows, named_limit
+from bulkput.stores.swift.second_look import SecondLook
 from bulkput.transport.base import MAX_ANSWER, Answer, Incoming, TransportError
 
 _DELETE_WORK = 64 * 1024
@@ -72,6 +84,7 @@ class SwiftStore:
         self.was_made = False
         self.keeps_metadata = True
         self._making = asyncio.Lock()
+        self._second_look = SecondLook(self._fresh_head, self.get, self.delete)
         self._copies_by: Literal["COPY", "PUT"] | None = "COPY"
         """The request for a copy, as far as is known; None: there is none."""
         self._choosing = asyncio.Lock()
@@ -130,10 +143,20 @@ class SwiftStore:
         sent_md5 = await digesting.sent_md5()
         if answer.status != 201:
             raise _put_error(key, answer, sent_md5)
-        etag = (answer.headers.get("ETag") or "").strip('"').lower()
-        if etag != sent_md5:
-            raise IntegrityError("put", key, expected=sent_md5, actual=etag or None, status=201, request_id=request_id)
-        return Stored(key, digesting.sent_bytes, etag, request_id)
+        etag = answer.headers.get("ETag")
+        if etag != sent_md5 and md5_of(etag) != sent_md5:
+            await self._second_look.prove(
+                key, suspect(answer.headers, sent_md5, digesting.sent_bytes), request_id=request_id
+            )
+        return Stored(key, digesting.sent_bytes, sent_md5, request_id)
+
+    async def settle(self, key: str, suspects: Sequence[Suspect], *, within_s: float) -> Settled:
+        return await self._second_look.settle(key, suspects, within_s=within_s)
+
+    async def _fresh_head(self, key: str) -> Answer:
+        """Of the object as all its replicas have it, past caches, and not of what a link leads to."""
+        fresh = {"X-Newest": "true", "Cache-Control": "no-cache"}
+        return await self._request("stat", _Request("HEAD", key, fresh, "?symlink=get"))
 
     async def list(
         self, prefix: str, *, delimiter: str | None = None, start_after: str | None = None
@@ -209,8 +232,7 @@ class SwiftStore:
             raise error_from_response("copy", source, answer)
         if request.method == "PUT" and "X-Copied-From" not in answer.headers:
             raise Unsupported("copy", source, "X-Copy-From made an object that is no copy", status=answer.status)
-        etag = (answer.headers.get("ETag") or "").strip('"').lower() or None
-        return Stored(key, size, etag, answer.headers.get("X-Trans-Id"))
+        return Stored(key, size, md5_of(answer.headers.get("ETag")), answer.headers.get("X-Trans-Id"))
 
     async def _choose_how_to_copy(self, container: str) -> None:
         """A copy of what is not there, to a name that nobody has: who knows X-Copy-From answers 404, who does not
@@ -265,8 +287,8 @@ class SwiftStore:
                         yield chunk
                 except TransportError as error:
                     raise error_from_transport("get", key, error, sent=token.fields) from None
-                etag = (answer.headers.get("ETag") or "").strip('"').lower()
-                if is_md5(etag) and large(answer.headers) is None and md5.hexdigest() != etag:
+                etag = md5_of(answer.headers.get("ETag"))
+                if etag is not None and large(answer.headers) is None and md5.hexdigest() != etag:
                     raise IntegrityError("get", key, expected=etag, actual=md5.hexdigest(), status=200)
                 return
 
@@ -405,7 +427,8 @@ def _row(key: str, headers: Mapping[str, str] | None) -> RemoteObject | None:
 
 def _put_error(key: str, answer: Answer, sent_md5: str) -> StoreError:
     if 200 <= answer.status < 300 and answer.status != 202:
-        return IntegrityError("put", key, expected=sent_md5, actual=None, status=answer.status)
+        detail = "Swift answers 201 to what it has stored: this answer is of something before it, and proves nothing"
+        return IntegrityError("put", key, expected=sent_md5, actual=None, status=answer.status, detail=detail)
     error = error_from_response("put", key, answer, sent_md5=sent_md5)
     if answer.status == 202:
         error.detail = "the store has a newer version of this object"
