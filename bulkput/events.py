@@ -120,6 +120,19 @@ class Snapshot:
     size: int
 
 
+@dataclass(frozen=True, slots=True)
+class SegmentsLeft:
+    """The object `key` was a large one and is overwritten; what it was composed of is not removed.
+
+    `paths` are its segments, as CONTAINER/OBJECT; of a dynamic one `below` is what their paths begin with. Neither:
+    they could not be asked for.
+    """
+
+    key: str
+    paths: tuple[str, ...] = ()
+    below: str | None = None
+
+
 @record
 class Requested:
     """One attempt at one operation ended. `operation` is prepare, put, delete, stat, copy, manifest, info or
@@ -247,6 +260,7 @@ Event = (
     | Warned
     | NothingFound
     | Snapshot
+    | SegmentsLeft
     | Requested
     | Retrying
     | ReadingChosen

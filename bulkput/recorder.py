@@ -41,6 +41,8 @@ class Summary:
     `removed` objects had no file, `kept` ones should have been removed for that and were not; `concurrency` is how many
     requests might be in flight at the end, `most_concurrency` at any time. `snapshots` files grew while they were read.
     `empty_directories` left nothing in the store. `is_empty`: no file was found, and that was to be a failure.
+    `large_overwritten` objects were large ones, whose `segments_left` are still there: `left_paths` names the first of
+    them (of dynamic ones `left_below` says what their paths begin with).
     """
 
     found: int
@@ -62,6 +64,10 @@ class Summary:
     snapshots: int
     empty_directories: int
     is_empty: bool
+    large_overwritten: int
+    segments_left: int
+    left_paths: tuple[str, ...]
+    left_below: tuple[str, ...]
     elapsed_s: float
     concurrency: int
     most_concurrency: int
@@ -111,6 +117,7 @@ class Summary:
             **({"snapshots": self.snapshots} if self.snapshots else {}),
             **({"empty_directories": self.empty_directories} if self.empty_directories else {}),
             **({"nothing_found": True} if self.is_empty else {}),
+            **self._left_json(),
             "requests": dict(self.requests),
             "connections": self.connections,
             "retries": self.retries,
@@ -120,6 +127,19 @@ class Summary:
             "failures": [{"path": name_text(f.path), "key": f.key, "error": f.error} for f in self.failures],
             "failures_omitted": self.failed - len(self.failures),
             "stopped": self.stopping.why if self.stopping else None,
+        }
+
+    def _left_json(self) -> dict[str, Any]:
+        """Nothing where no large object was overwritten."""
+        if not self.large_overwritten:
+            return {}
+        return {
+            "segments_left": {
+                "large_overwritten": self.large_overwritten,
+                "segments": self.segments_left,
+                "names": list(self.left_paths),
+                "below": list(self.left_below),
+            }
         }
 
     def _gzip_json(self) -> dict[str, Any]:
@@ -157,6 +177,10 @@ class Recorder:
         self.snapshots = 0
         self.empty_directories = 0
         self.is_empty = False
+        self.large_overwritten = 0
+        self.segments_left = 0
+        self._left_paths: list[str] = []
+        self._left_below: list[str] = []
         self.concurrency = 0
         self.most_concurrency = 0
         self.is_scan_done = False
@@ -203,6 +227,8 @@ class Recorder:
                 self.empty_directories += 1
             case ev.NothingFound():
                 self.is_empty = event.is_failure
+            case ev.SegmentsLeft():
+                self._note_left(event)
             case ev.Retrying():
                 self.retries += 1
             case ev.ScanDone():
@@ -230,6 +256,13 @@ class Recorder:
         """Entries with a final outcome."""
         return self.uploaded + self.skipped.total() + self.failed
 
+    def _note_left(self, event: ev.SegmentsLeft) -> None:
+        self.large_overwritten += 1
+        self.segments_left += len(event.paths)
+        self._left_paths += event.paths[: MAX_FAILURES_KEPT - len(self._left_paths)]
+        if event.below is not None and len(self._left_below) < MAX_FAILURES_KEPT:
+            self._left_below.append(event.below)
+
     def summary(self) -> Summary:
         """The numbers so far; request counts and times are there once the run has finished."""
         finished = self.finished or ev.Finished(0.0, {}, 0)
@@ -253,6 +286,10 @@ class Recorder:
             snapshots=self.snapshots,
             empty_directories=self.empty_directories,
             is_empty=self.is_empty,
+            large_overwritten=self.large_overwritten,
+            segments_left=self.segments_left,
+            left_paths=tuple(self._left_paths),
+            left_below=tuple(self._left_below),
             elapsed_s=finished.elapsed_s,
             concurrency=self.concurrency,
             most_concurrency=self.most_concurrency,

@@ -11,6 +11,7 @@ from bulkput.stores.base import Store
 
 if TYPE_CHECKING:
     from bulkput.engine.skip import Skipper
+    from bulkput.events import SegmentsLeft
     from bulkput.payload.pack import Packer
 
 _EMPTY = Held.of(b"")
@@ -49,8 +50,9 @@ class Putter:
         for is_last in (False, True):
             try:
                 file: FileBody | None = None
+                left: SegmentsLeft | None = None
                 if source.listed is not None and self._skipper is not None:
-                    skip, file = await self._skipper.looked_at(source, upload.key)
+                    skip, file, left = await self._skipper.looked_at(source, upload.key)
                     if skip is not None:
                         return skip
                 if source.is_directory:
@@ -65,6 +67,8 @@ class Putter:
                     sent, body, compression = packer.upload_of(sent, packed), packed.body, packed.compression
                 del file  # what was compressed is not held while its stream is sent
                 stored = await self._store.put(sent.key, body, sent.headers)
+                if left is not None and self._skipper is not None:
+                    self._skipper.overwrote(left, sent.key)
                 return Sent(sent, stored, size, mtime_ns, compression)
             except SourceError as error:
                 if is_last or error.problem != "changed":

@@ -170,7 +170,7 @@ class _Run:
             with closing(sync):
                 async with aclosing(sync.found(scan)) as found:
                     await pipeline.run(found if is_dry else when_needed(found, lambda: ready(store, stop)))
-                await sync.remove_extra(self.recorder.failed, self.emit)
+                await sync.remove_extra(self.recorder.failed)
         elif self.options.dry_run:
             await pipeline.run(scan)
         elif self.resume.has_uploads:
@@ -183,7 +183,10 @@ class _Run:
     ) -> "Sync":
         from bulkput.engine.sync import Sync  # noqa: PLC0415
 
-        return Sync(store, scope, opener, options=self.options, stop=self.stop, roots=roots, container=target.root)
+        container = target.root
+        return Sync(
+            store, scope, opener, options=self.options, stop=self.stop, emit=self.emit, roots=roots, container=container
+        )
 
     def _scope(
         self, roots: list[bytes], target: Destination, naming: NamingOptions, filters: Filters

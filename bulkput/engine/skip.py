@@ -4,9 +4,11 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import NamedTuple
 
-from bulkput.engine.examine import digests, examined
-from bulkput.errors import Conflict
+from bulkput import events as ev
+from bulkput.engine.examine import digests, examined, itself_of
+from bulkput.errors import Conflict, NotFound, StoreError
 from bulkput.model import Listed, Reason, RemoteObject, Skip, SourceFile
 from bulkput.options import UploadOptions
 from bulkput.payload.body import BodyOpener, FileBody
@@ -14,7 +16,17 @@ from bulkput.policy.compare import Evidence
 from bulkput.policy.directories import is_marker
 from bulkput.policy.expiry import lives_long_enough, wanted_life_s
 from bulkput.policy.skip import REASONS, Step, step
-from bulkput.stores.base import Store
+from bulkput.stores.base import Manifests, Store
+
+
+class Looked(NamedTuple):
+    """Whether a file is to be skipped, also since this is a dry run; the file as it is to be sent, if it was read; what
+    is left of a large object that it overwrites."""
+
+    skip: Skip | None
+    file: FileBody | None
+    left: ev.SegmentsLeft | None
+
 
 OnStay = Callable[[RemoteObject], Awaitable[None]]
 
@@ -22,13 +34,16 @@ OnStay = Callable[[RemoteObject], Awaitable[None]]
 class Skipper:
     """Decides by the row of the listing, or by looking at the object itself."""
 
-    def __init__(self, store: Store, opener: BodyOpener, options: UploadOptions, on_stay: OnStay | None = None) -> None:
+    def __init__(
+        self, store: Store, opener: BodyOpener, options: UploadOptions, emit: ev.Emit, on_stay: OnStay | None = None
+    ) -> None:
         """`on_stay` is told the row of each object that `looked_at` leaves as it is."""
         self._store = store
         self._opener = opener
         self._mode = options.skip.mode
         self._is_dry = options.dry_run
         self._compresses = options.gzip.mode != "never"
+        self._emit = emit
         self._on_stay = on_stay
         self._headers = options.headers
         self._looks = options.skip.check_expiry or wanted_life_s(options.headers, 0) is not None
@@ -42,42 +57,63 @@ class Skipper:
                 return file
             return self._skip(file, row.name) if not self._looks else replace(file, listed=Listed(row))
         match step(self._mode, evidence, file.mtime_ns, compresses=self._compresses):
-            case Step.SEND:
+            case Step.SEND if row.large is None:
                 return file
             case Step.SKIP if not self._looks:
                 return self._skip(file, row.name)
         return replace(file, listed=Listed(row, evidence.is_suffixed))
 
-    async def looked_at(self, file: SourceFile, key: str) -> tuple[Skip | None, FileBody | None]:
-        """Whether it is to be skipped, also since this is a dry run; and the file as it is to be sent, if it was read.
-
-        Raises SourceError, StoreError, Stopped.
-        """
+    async def looked_at(self, file: SourceFile, key: str) -> Looked:
+        """Raises SourceError, StoreError, Stopped."""
         read = _Read(self._opener, file)
-        skip = await self._compared(file, key, read)
+        try:
+            skip, there = await self._compared(file, key, read)
+        except Conflict:  # links in a circle, or one whose target is not what it was: nobody can read that
+            skip, there = None, None
         if skip is None and self._is_dry:
             skip = Skip(file.path, file.name, Reason.DRY_RUN, key, file.size)
-        return skip, read.file
+        is_large = skip is None and there is not None and there.large is not None
+        return Looked(skip, read.file, await self._left_of(there.name) if is_large and there is not None else None)
 
-    async def _compared(self, file: SourceFile, key: str, read: "_Read") -> Skip | None:
+    def overwrote(self, left: ev.SegmentsLeft, key: str) -> None:
+        """The file was sent as `key`."""
+        if left.key == key:
+            self._emit(left)
+
+    async def _compared(self, file: SourceFile, key: str, read: "_Read") -> tuple[Skip | None, RemoteObject | None]:
+        """Whether to skip it, and what is known of what is there."""
         listed = file.listed or Listed(None)
         head = None if listed.row is not None else await self._store.stat(key)
         row = listed.row or head
         if row is None:
-            return None
+            return None, None
         if file.is_directory:
-            return self._skip(file, key) if self._has_marker(row) and await self._lives(row, head) else None
+            return (self._skip(file, key) if self._has_marker(row) and await self._lives(row, head) else None), None
         decide = partial(step, self._mode, mtime_ns=file.mtime_ns, compresses=self._compresses)
         evidence = Evidence(file.size, row, head=head, is_suffixed=listed.is_suffixed)
-        try:
-            decision, evidence = await examined(self._store, evidence, decide, read)
-            if decision is Step.SEND or not await self._lives(row, evidence.head):
-                return None
-        except Conflict:  # links in a circle, or one whose target is not what it was: nobody can read that
-            return None
+        decision, evidence = await examined(self._store, evidence, decide, read)
+        if decision is Step.SEND or not await self._lives(row, evidence.head):
+            return None, evidence.head or row
         if self._on_stay is not None:
             await self._on_stay(row)
-        return self._skip(file, row.name)
+        return self._skip(file, row.name), row
+
+    async def _left_of(self, key: str) -> ev.SegmentsLeft | None:
+        """What of a large object stays when it is overwritten. Raises Stopped."""
+        try:
+            itself = await itself_of(self._store, key)
+            if itself is None or itself.large is None:  # a link to a large one, say: that one is not overwritten
+                return None
+            if itself.below is not None:
+                return ev.SegmentsLeft(key, below=itself.below)
+            if isinstance(self._store, Manifests):
+                segments = await self._store.segments(key)
+                return ev.SegmentsLeft(key, tuple(each.path for each in segments if each.path is not None))
+        except NotFound:
+            return None
+        except StoreError:  # no reason not to send the file
+            pass
+        return ev.SegmentsLeft(key)
 
     async def _lives(self, row: RemoteObject, head: RemoteObject | None) -> bool:
         """Whether the object is there for as long as it should be, where this run looks at that. Raises StoreError."""

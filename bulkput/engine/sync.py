@@ -34,24 +34,26 @@ class Sync:
         *,
         options: UploadOptions,
         stop: Stop,
+        emit: ev.Emit,
         roots: list[bytes],
         container: str,
     ) -> None:
-        is_mirror = options.skip.delete_extra
-        mirror = Mirror(store, options, stop, roots, container=container, prefix=scope.listing_prefix)
-        self._mirror = mirror if is_mirror else None
-        self.skipper = Skipper(store, opener, options, self._mirror.stays if self._mirror else None)
+        self._mirror: Mirror | None = None
+        if options.skip.delete_extra:
+            self._mirror = Mirror(store, options, stop, roots, container=container, prefix=scope.listing_prefix)
+        self.skipper = Skipper(store, opener, options, emit, self._mirror.stays if self._mirror else None)
         self._scope = scope
         self._options = options
         self._stop = stop
+        self._emit = emit
         self._pairing = Pairing(
             store=store,
             scope=scope,
             stop=stop,
             may_differ=options.gzip.suffixed == "some",
-            sees_all=is_mirror,
+            sees_all=options.skip.delete_extra,
             may_leave=True,
-            is_mirror=is_mirror,
+            is_mirror=options.skip.delete_extra,
         )
 
     async def found(self, scan: AsyncIterable[Found]) -> AsyncGenerator[Found, None]:
@@ -87,8 +89,11 @@ class Sync:
             elif pair.row is not None:
                 await self._stays(pair.row)
             return None
-        if self._options.skip.mode == "none" or (pair.row is None and not pair.is_unlisted):
+        if pair.row is None and not pair.is_unlisted:
             return file
+        if self._options.skip.mode == "none":
+            is_large = pair.row is not None and pair.row.large is not None and not file.is_directory
+            return replace(file, listed=Listed(pair.row)) if is_large else file  # its segments are left
         is_suffixed = (pair.is_suffixed or bool(self._scope.suffix)) and not file.is_directory
         if pair.row is None:
             return replace(file, listed=Listed(None, is_suffixed))
@@ -112,12 +117,12 @@ class Sync:
         if self._mirror is not None:
             await self._mirror.stays(row)
 
-    async def remove_extra(self, failed: int, emit: ev.Emit) -> None:
+    async def remove_extra(self, failed: int) -> None:
         """Once all files are sent, and where that is asked for: what no file is for goes, unless so many `failed`."""
         if self._mirror is not None:
             if not self._pairing.is_in_order:
                 self._mirror.doubt("a directory was changed while it was read")
-            await self._mirror.remove(failed, emit)
+            await self._mirror.remove(failed, self._emit)
 
     def close(self) -> None:
         if self._mirror is not None:

@@ -53,6 +53,8 @@ def event_line(event: ev.Event, *, verbose: bool) -> str | None:  # noqa: C901, 
             return f"{'failed' if event.is_failure else 'warning'}: no file was found in {printable(event.where)}"
         case ev.Snapshot() if verbose:
             return f"snapshot: {printable(event.path)}: it is being written to; its first {event.size} bytes are taken"
+        case ev.SegmentsLeft():
+            return f"overwritten: {printable(event.key)} was a large object: {_left_text(event)}"
         case ev.Retrying():
             return f"retrying in {event.delay_s:.1f} s: {event.error}"
         case ev.Stalled():
@@ -70,6 +72,23 @@ def event_line(event: ev.Event, *, verbose: bool) -> str | None:  # noqa: C901, 
             line = f"uploaded: {printable(event.upload.source.path)} -> {printable(event.stored.key)}"
             return line + _compression_text(event)
     return None
+
+
+_MOST_NAMES = 3
+"""Segments in a line: `--json` and `--summary` have all."""
+
+
+def _left_text(event: ev.SegmentsLeft) -> str:
+    """What is left of it."""
+    if event.below is not None:
+        return f"its segments stay, below {printable(event.below)}"
+    if not event.paths:
+        return "its segments stay, and could not be asked for"
+    names = ", ".join(map(printable, event.paths[:_MOST_NAMES]))
+    more = len(event.paths) - _MOST_NAMES
+    return f"{count_text(len(event.paths))} segments stay: {names}" + (
+        f" and {count_text(more)} more" if more > 0 else ""
+    )
 
 
 def _kept_text(event: ev.Kept) -> str:
@@ -154,6 +173,11 @@ def summary_lines(summary: Summary) -> list[str]:
         lines.append(f"  snapshots {count_text(summary.snapshots)}: written to while they were read")
     if summary.removed:
         lines.append(f"  removed {count_text(summary.removed)}: no file for it")
+    if summary.large_overwritten:
+        lines.append(
+            f"  overwritten {count_text(summary.large_overwritten)}: large objects before, whose segments stay"
+            " (named above, and by --summary)"
+        )
     if not summary.adds_up:
         lines.append("these numbers do not add up: a bug in bulkput, do not trust this run; please report it")
     return lines
@@ -211,6 +235,9 @@ def event_json(event: ev.Event) -> dict[str, Any] | None:  # noqa: C901, PLR0912
             return {"event": "nothing_found", "where": event.where, "is_failure": event.is_failure}
         case ev.Snapshot():
             return {"event": "snapshot", "path": name_text(event.path), "bytes": event.size}
+        case ev.SegmentsLeft():
+            paths = list(event.paths)
+            return {"event": "segments_left", "key": event.key, "segments": paths, "below": event.below}
         case ev.Retrying():
             return {
                 "event": "retrying",

@@ -370,3 +370,31 @@ def test_what_would_expire_too_soon_is_sent_again(world: World) -> None:
     seen = world.judge.get(world.name, "p/a")
     assert seen is not None
     assert int(seen.headers["X-Delete-At"]) > time.time() + week_s - 600
+
+
+@pytest.mark.parametrize("mode", ["none", "identical"])
+def test_the_segments_of_a_large_object_that_is_overwritten_are_named(world: World, mode: Mode) -> None:
+    """--skip identical, and --delete-extra alone: they stay in their container; one line, one event, the summary"""
+    for number in range(5):
+        world.put(f"other:s/{number}", b"s")
+    world.static("p/static", *(f"other:s/{number}" for number in range(5)))
+    world.dynamic("p/dynamic", "other:s/")
+    world.static("other:large", "other:s/0")
+    world.link("p/link", "other:large")
+    for name in ("static", "dynamic", "link"):
+        world.file(name, b"now a file")
+    paths = [f"{world.other}/s/{number}" for number in range(5)]
+    is_seen = mode == "identical"  # of the dynamic one: a HEAD is made for it
+    flags = ("--skip", mode, "--delete-extra", "--json", "--summary", f"{world.tree}.json")
+    ran = bulkput("upload", *flags, world.tree, f"swift://{world.name}/p", environ=world.environ)
+    assert ran.exit_code == 0, ran.err
+    left = [row for row in ran.rows if row["event"] == "segments_left"]
+    assert {"event": "segments_left", "key": "p/static", "segments": paths, "below": None} in left
+    below = [f"{world.other}/s/"] if is_seen else []
+    assert [row["below"] for row in left if row["key"] == "p/dynamic"] == below
+    assert len(left) == 1 + is_seen
+    expected = {"large_overwritten": 1 + is_seen, "segments": 5, "names": paths, "below": below}
+    assert json.loads(Path(f"{world.tree}.json").read_text())["segments_left"] == expected
+    three = ", ".join(paths[:3])
+    assert f"overwritten: p/static was a large object: 5 segments stay: {three} and 2 more" in ran.err
+    assert world.read("p/static", "p/dynamic", "p/link", "other:s/4", "other:large") == [b"now a file"] * 3 + [b"s"] * 2

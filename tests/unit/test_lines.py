@@ -64,6 +64,8 @@ STANDING = ev.Stalled(61.0, (), None, ("run.py:7 f", "body.py:9 g"))
 REMOVED = ev.Removed("p/a\n", 7, is_dry=False)
 TO_REMOVE = ev.Removed("p/a", 7, is_dry=True)
 KEPT = ev.Kept(1200, "3 failed")
+LEFT = ev.SegmentsLeft("p/a", tuple(f"s/{number}" for number in range(1_003)))
+LEFT_BELOW = ev.SegmentsLeft("p/a", below="s/a/\n")
 MOVING = ev.Moving(75.25)
 WARNED = ev.Warned("--exclude '*.tmp' matched nothing")
 NOTHING = ev.NothingFound("./a\n", is_failure=False)
@@ -76,6 +78,7 @@ EVENTS: list[ev.Event] = [
     ev.Discovered(FILE), ev.ScanDone(), STREAMING, UPLOADED, PACKED, ALONE,
     SKIPPED, DRY, FAILED, REFUSED, REQUESTED, RETRYING, LOGIN, STOPPING,
     FINISHED, REMOVED, TO_REMOVE, KEPT, WARNED, NOTHING, NO_FILE, SNAPSHOT, HOLLOW,
+    FINISHED, REMOVED, TO_REMOVE, KEPT, LEFT, LEFT_BELOW,
 ]  # fmt: skip
 
 
@@ -125,6 +128,13 @@ def test_the_events_here_are_all_there_are() -> None:
         (NO_FILE, *["failed: no file was found in the list"] * 2),
         (SNAPSHOT, None, r"snapshot: /log\xff: it is being written to; its first 7 bytes are taken"),
         (ev.Kept(1, "403"), *["not removed: 1 object that has no file: 403"] * 2),
+        (ev.Kept(1, "p/a: 403", "p/a"), *["not removed: p/a: 403"] * 2),
+        (LEFT, *["overwritten: p/a was a large object: 1 003 segments stay: s/0, s/1, s/2 and 1 000 more"] * 2),
+        (LEFT_BELOW, *[r"overwritten: p/a was a large object: its segments stay, below s/a/\n"] * 2),
+        (
+            ev.SegmentsLeft("p/a"),
+            *["overwritten: p/a was a large object: its segments stay, and could not be asked for"] * 2,
+        ),
     ],
 )
 def test_what_a_person_reads_of_an_event(event: ev.Event, quiet: str | None, verbose: str | None) -> None:

@@ -1,6 +1,7 @@
 """Events folded into a summary."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -72,6 +73,20 @@ def test_the_summary_has_the_fields_that_are_documented() -> None:
     assert (read["schema"], read["concurrency"]) == (1, {"final": 32, "peak": 64})
     assert read["failures"] == [{"path": "/src/\udcff", "key": None, "error": "read /src/\\xff: name: not UTF-8"}]
     assert (read["elapsed_s"], read["objects_per_s"], read["stopped"]) == (1.21, 0.8, None)
+
+
+def test_segments_that_are_left_are_counted_and_the_first_of_them_named() -> None:
+    """As many as failures are; a run that overwrites no large object has no such field."""
+    many = ev.SegmentsLeft("a", tuple(f"s/{number}" for number in range(999)))
+    run = summary(many, replace(many, key="b"), ev.SegmentsLeft("c", below="s/c/"), ev.SegmentsLeft("d"))
+    left = run.as_json()["segments_left"]
+    assert left | {"names": len(left["names"])} == {
+        "large_overwritten": 4,
+        "segments": 1_998,
+        "names": 1_000,
+        "below": ["s/c/"],
+    }
+    assert "segments_left" not in summary(FOUND).as_json()
 
 
 def sent_as(compression: Compression | None, *, size: int, sent: int) -> ev.Uploaded:
