@@ -107,9 +107,6 @@ class NoWire:
     def __init__(self) -> None:
         self.count = WireCount()
 
-    def check(self, url: str) -> None:
-        """Any URL would do."""
-
     async def request(
         self,
         method: str,
@@ -120,6 +117,9 @@ class NoWire:
         max_answer: int = MAX_ANSWER,
     ) -> Answer:
         raise AssertionError(f"{method} {url} was sent")
+
+    def check(self, url: str) -> None:
+        """Nothing is in the way."""
 
     async def aclose(self) -> None: ...
 
