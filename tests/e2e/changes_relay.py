@@ -29,7 +29,7 @@ class Asked:
 
 @dataclass(slots=True)
 class Said:
-    """An answer."""
+    """An answer; status 0 is none, and the end of the connection."""
 
     status: int
     body: bytes = b""
@@ -88,6 +88,9 @@ class _Handler(BaseHTTPRequestHandler):
         asked = Asked(self.command, self.path, fields, body)
         self.seen.append(asked)
         said = type(self).meddle(asked, self._pass_on)
+        if not said.status:
+            self.close_connection = True
+            return
         self.send_response_only(said.status)
         for name, value in said.headers.items():
             self.send_header(name, value)

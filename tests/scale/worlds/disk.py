@@ -1,0 +1,117 @@
+"""Which files of a tree an upload should take, and under which names: said again, without the product's own code."""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from tests.scale.worlds.world import Key, Upload
+
+
+@dataclass(slots=True)
+class Taken:
+    """Names are relative to the source. `unknown` are there and no files; `failing`, that some file cannot be sent."""
+
+    files: dict[bytes, bytes] = field(default_factory=dict)
+    directories: set[bytes] = field(default_factory=set)
+    unknown: set[bytes] = field(default_factory=set)
+    failing: set[bytes] = field(default_factory=set)
+
+
+def taken(tree: bytes, command: Upload) -> Taken:
+    """By a walk. One source file is called by its own name."""
+    found = Taken()
+    if command.source:
+        with open(tree + b"/" + command.source, "rb") as file:
+            found.files[os.path.basename(command.source)] = file.read()
+        return found
+    _walk(tree, b"", command, found, (os.path.realpath(tree),))
+    return found
+
+
+def _walk(root: bytes, below: bytes, command: Upload, found: Taken, above: tuple[bytes, ...]) -> None:
+    base = root + b"/" + below if below else root
+    for entry in sorted(os.listdir(base)):
+        name = below + b"/" + entry if below else entry
+        path = root + b"/" + name
+        real = os.path.realpath(path)
+        is_inside = real == above[0] or real.startswith(above[0] + b"/")
+        if os.path.islink(path):
+            is_taken = os.path.exists(path) and (
+                command.follow_symlinks or (is_inside and os.path.isfile(real) and not os.path.isdir(real))
+            )
+            if not is_taken or (os.path.isdir(real) and real in above):
+                found.unknown.add(name)
+                continue
+        if os.path.isdir(real):
+            if not is_ignored(name, command.exclude, is_directory=True):
+                found.directories.add(name)
+                _walk(root, name, command, found, (*above, real))
+        elif not os.path.isfile(real):
+            found.unknown.add(name)
+        elif is_sent(name, command):
+            if not command.percent and not _is_utf8(name):
+                found.failing.add(name)
+                continue
+            with open(path, "rb") as file:
+                found.files[name] = file.read()
+
+
+def is_sent(name: bytes, command: Upload) -> bool:
+    """Whether the filters take a file of this name."""
+    if is_ignored(name, command.exclude, is_directory=False):
+        return False
+    return not command.include or is_ignored(name, command.include, is_directory=False)
+
+
+def is_ignored(name: bytes, patterns: tuple[str, ...], *, is_directory: bool) -> bool:
+    """gitignore's rule for patterns without a slash, or with one at the end: they match at any level."""
+    parts = name.split(b"/")
+    return any(_matches(parts, pattern.encode(), is_directory) for pattern in patterns)
+
+
+def _matches(parts: list[bytes], pattern: bytes, is_directory: bool) -> bool:
+    wanted = pattern.rstrip(b"/")
+    levels = parts if is_directory or not pattern.endswith(b"/") else parts[:-1]
+    return any(fnmatch.fnmatchcase(part, wanted) for part in levels)
+
+
+def names_of(name: bytes, command: Upload, *, is_directory: bool = False) -> Iterator[Key]:
+    """The keys that a file may get: two with `--gzip auto --gzip-as suffix`."""
+    dest = command.dest
+    if command.source and dest.name and not dest.name.endswith("/"):
+        plain = dest.name
+    else:
+        plain = prefix_of(command) + text_of(name, command)
+    can_be_suffixed = command.gzip != "never" and command.gzip_as == "suffix" and not is_directory
+    if can_be_suffixed:
+        yield Key(dest.box, plain + ".gz" if command.gzip == "auto" or not _has_gz(plain, command) else plain)
+    if not can_be_suffixed or command.gzip == "auto":
+        yield Key(dest.box, plain)
+
+
+def _has_gz(plain: str, command: Upload) -> bool:
+    """One file to an object that is called so already."""
+    return bool(command.source) and plain.endswith(".gz") and plain == command.dest.name
+
+
+def prefix_of(command: Upload) -> str:
+    name = command.dest.name
+    return name if not name or name.endswith("/") else name + "/"
+
+
+def text_of(name: bytes, command: Upload) -> str:
+    if not command.percent:
+        return name.decode("utf-8", "replace")
+    text = name.replace(b"%", b"%25").decode("utf-8", "surrogateescape")
+    return "".join(f"%{ord(c) - 0xDC00:02X}" if "\udc80" <= c <= "\udcff" else c for c in text)
+
+
+def _is_utf8(name: bytes) -> bool:
+    try:
+        name.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

@@ -1,0 +1,217 @@
+"""What a command must leave behind, said from the two looks at the store, before and after it, and nothing else.
+
+| an object that was there before                       | afterwards                                                   |
+|-------------------------------------------------------|--------------------------------------------------------------|
+| the command names it not, nor maps anything to it     | is there, and gives the same bytes                           |
+| the same, and reads through what is replaced, or what | is there                                                     |
+| `rm` or `mv` name                                     |                                                              |
+| a file or a copy is for it                            | gives its old bytes or the new ones                          |
+| the same, and its bytes were spoiled on their way     | is gone, or gives its old bytes or the new ones              |
+| no file is for it, and --delete-extra                 | is gone, or gives the same bytes                             |
+| `mv` names it                                         | is there, or what it was moved to is, and gives its bytes    |
+| `rm` names it                                         | is gone, or there                                            |
+
+Exit code 0 says that all is done: each file, copy and removal. Nothing changes with --dry-run and with exit code 2.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Set
+from typing import Any
+
+from tests.scale.worlds.case import (
+    Case,
+    Finding,
+    differs,
+    has_own_body,
+    holds,
+    is_same,
+    lost,
+    reads_through,
+    show,
+    unzipped,
+)
+from tests.scale.worlds.changes import judge_change
+from tests.scale.worlds.disk import is_ignored, is_sent, names_of, prefix_of
+from tests.scale.worlds.swift import Snap
+from tests.scale.worlds.world import Key, Upload
+
+_CODES = (0, 1, 2, 3)
+
+
+def judge(case: Case) -> list[Finding]:
+    """All that is wrong."""
+    found = list(_ended_well(case))
+    command = case.world.command
+    if case.ran.exit_code == 2 or command.is_dry:
+        return found + [lost(case, key, "nothing was to be done") for key in case.before if not is_same(case, key)]
+    if isinstance(command, Upload):
+        return found + list(_upload(case, command))
+    return found + list(judge_change(case, command))
+
+
+def _ended_well(case: Case) -> Iterator[Finding]:
+    ran = case.ran
+    if ran.exit_code not in _CODES or "Traceback" in ran.err or "a bug in bulkput" in ran.err:
+        yield Finding("traceback", f"exit code {ran.exit_code}: {ran.err[-2000:]}")
+
+
+def _upload(case: Case, command: Upload) -> Iterator[Finding]:
+    news = _news(case, command)
+    extra = {key for key in case.before if _is_extra(case, command, key, news)} if command.delete_extra else set()
+    written = {key for key in news if differs(case.was(key), case.now(key))}
+    for key, old in case.before.items():
+        if key in news:
+            yield from _replaced(case, key, news[key])
+        elif key in extra:
+            yield from _extra(case, key, written)
+        elif not is_same(case, key) and not (reads_through(case, key, written) and case.now(key).is_there):
+            yield lost(case, key, f"no file is for it ({old.kind})", _where(key, old, command))
+    for key in news.keys() - case.before.keys():
+        yield from _replaced(case, key, news[key])
+    rows = case.ran.rows
+    yield from _said(case, rows, news, extra)
+    if case.ran.exit_code == 0:
+        yield from _all_there(case, command)
+
+
+def _news(case: Case, command: Upload) -> dict[Key, list[bytes]]:
+    """What each key may be given."""
+    news: dict[Key, list[bytes]] = {}
+    for name, data in case.taken.files.items():
+        for key in names_of(name, command):
+            news.setdefault(key, []).append(data)
+    if command.dir_markers:
+        for name in case.taken.directories:
+            for key in names_of(name, command, is_directory=True):
+                news.setdefault(key, []).append(b"")
+    return news
+
+
+def _is_extra(case: Case, command: Upload, key: Key, news: Mapping[Key, object]) -> bool:
+    prefix = prefix_of(command)
+    if key.box != command.dest.box or not key.name.startswith(prefix) or key in news or key.name == prefix:
+        return False
+    name = key.name[len(prefix) :]
+    path = name.encode()
+    old = case.was(key)
+    is_marker = old.type.partition(";")[0] in ("application/directory", "text/directory") and not old.content
+    if command.gzip != "never" and command.gzip_as == "suffix" and not is_marker:
+        path = path.removesuffix(b".gz")
+    taken = case.taken
+    if is_marker and path in taken.directories:
+        return False
+    if any(path == unknown or path.startswith(unknown + b"/") for unknown in taken.unknown):
+        return False
+    if is_marker:
+        return not is_ignored(path, command.exclude, is_directory=True)
+    return is_sent(path, command)
+
+
+def _replaced(case: Case, key: Key, news: list[bytes]) -> Iterator[Finding]:
+    old, now = case.was(key), case.now(key)
+    if any(holds(now, data) for data in news):
+        return
+    if now.content is not None:
+        if now.content != old.content:
+            yield Finding(
+                "lost behind a body" if has_own_body(old, now) else "wrong",
+                f"{key} has neither its old bytes nor the file's: {show(now)}, was {show(old)}",
+            )
+    elif key in case.damaged:
+        pass
+    elif old.is_readable and not (now.is_there and now.kind == old.kind and old.kind != "plain" and _reads(case, key)):
+        yield Finding(
+            "lost", f"{key} could be read and has neither its old bytes nor the file's: {show(now)}, was {show(old)}"
+        )
+    elif old.is_there and not now.is_there:
+        yield Finding("lost", f"{key} was there ({old.kind}) and is gone, for no file")
+
+
+def _reads(case: Case, key: Key) -> bool:
+    """Whether what it reads through was replaced as asked."""
+    command = case.world.command
+    assert isinstance(command, Upload)
+    news = _news(case, command)
+    return reads_through(case, key, {each for each in news if differs(case.was(each), case.now(each))})
+
+
+def _extra(case: Case, key: Key, written: Set[Key]) -> Iterator[Finding]:
+    """Gone, or as it was. Where a removal failed, what it read through may be gone before it."""
+    if is_same(case, key) or not case.now(key).is_there or case.ran.exit_code != 0:
+        return
+    if not reads_through(case, key, written):
+        yield lost(case, key, "it stays, and cannot be read as before")
+
+
+def _said(
+    case: Case, rows: list[dict[str, Any]], news: Mapping[Key, list[bytes]], extra: Set[Key]
+) -> Iterator[Finding]:
+    """What the command told against what happened."""
+    command = case.world.command
+    events: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        events.setdefault(row.get("event", "summary"), []).append(row)
+    summary = events["summary"][-1] if "summary" in events else None
+    if summary is None:
+        if case.ran.exit_code in (0, 1):
+            yield Finding("count", f"no summary, exit code {case.ran.exit_code}: {case.ran.err[-500:]}")
+        return
+    if summary["found"] != summary["uploaded"] + summary["skipped"] + summary["failed"]:
+        yield Finding("count", f"{summary}")
+    if summary["failed"] and case.ran.exit_code == 0:
+        yield Finding("count", f"exit code 0 with failures: {summary}")
+    box = command.dest.box if isinstance(command, Upload) else ""
+    for row in events.get("uploaded", []):
+        key = Key(box, row["key"])
+        if not any(holds(case.now(key), data) for data in news.get(key, [])):
+            yield Finding("false", f"said to be uploaded, and is not: {key}: {show(case.now(key))}")
+    removed = {Key(box, row["key"]) for row in events.get("removed", [])}
+    for key in removed - extra:
+        if case.was(key).is_there:
+            yield Finding("false", f"removed, and nobody asked for that: {key}")
+    gone = {key for key in extra if case.was(key).is_there and not case.now(key).is_there}
+    if not case.is_lied_to:
+        for key in sorted(gone - removed):
+            yield Finding("count", f"{key} is gone, and is not told as removed")
+    for key in sorted(removed):
+        if case.now(key).is_there:
+            yield Finding("false", f"said to be removed, and is there: {key}")
+    if gone and summary["failed"]:
+        yield Finding("lost", f"{summary['failed']} failed, and the mirror still removed {sorted(gone)}")
+
+
+def _all_there(case: Case, command: Upload) -> Iterator[Finding]:
+    """Exit code 0."""
+    if case.taken.failing:
+        yield Finding("false", f"exit code 0, and these have no name: {sorted(case.taken.failing)}")
+    skipped = {row["key"] for row in case.ran.rows if row.get("event") == "skipped"}
+    for name, data in case.taken.files.items():
+        keys = list(names_of(name, command))
+        if holding := [case.now(key) for key in keys if holds(case.now(key), data)]:
+            if command.expires_in and not any(_is_renewed(snap) for snap in holding):
+                yield Finding("expiry", f"exit code 0 (--skip {command.skip}), and {name!r} expires at another time")
+            continue
+        mode = command.skip if any(key.name in skipped for key in keys) else "none"
+        found = [case.now(key) for key in keys if case.now(key).is_readable]
+        if mode == "existing" and found:
+            continue
+        if mode == "unchanged" and any(len(unzipped(snap) or b"") == len(data) for snap in found):
+            continue
+        states = ", ".join(f"{key}: {show(case.now(key))}" for key in keys)
+        yield Finding(f"believed ({mode})", f"exit code 0, and {name!r} is not there: {states}")
+
+
+def _is_renewed(snap: Snap) -> bool:
+    """Worlds live for seconds: what expires in six days was told to now."""
+    return snap.expires_s is not None and snap.expires_s > time.time() + 6 * 86_400
+
+
+def _where(key: Key, old: Snap, command: Upload) -> str:
+    """Below the destination, beside it in its container, or in another one: how far a client would have to look."""
+    if key.box != command.dest.box:
+        return "lost elsewhere"
+    if old.kind == "dynamic" and old.own:
+        return "lost behind a body"
+    return "lost" if key.name.startswith(prefix_of(command)) else "lost beside"

@@ -1,0 +1,120 @@
+"""One world from its seed to its judgement."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import tempfile
+import uuid
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from tests.e2e.changes_relay import relay
+from tests.e2e.cli import Ran, bulkput
+from tests.scale.worlds.build import fill, plant
+from tests.scale.worlds.case import Case, Finding
+from tests.scale.worlds.disk import Taken, names_of, taken
+from tests.scale.worlds.judge import judge
+from tests.scale.worlds.liar import Liar
+from tests.scale.worlds.swift import Account
+from tests.scale.worlds.world import Change, Key, Upload, World
+from tests.servers.swift import RealSwift
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """`command` is what was run, `struck` how many lies were told."""
+
+    world: World
+    command: str
+    ran: Ran
+    findings: tuple[Finding, ...]
+    struck: int
+
+    def __str__(self) -> str:
+        """All that is needed to see it again."""
+        found = "\n".join(f"  - {finding}" for finding in self.findings)
+        return (
+            f"world {self.world.seed}: WORLDS=1 WORLDS_SEED={self.world.seed} scripts/test --scale"
+            f" tests/scale/test_worlds.py\n{self.command}\nexit code {self.ran.exit_code}\n{found}\n"
+            f"stdout: {self.ran.out[-3000:]}\nstderr: {self.ran.err[-1500:]}\n{self.world}\n"
+        )
+
+
+def run(world: World, swift: RealSwift) -> Result:
+    """Blocking; the objects stay in the store."""
+    own = uuid.uuid4().hex[:8]
+    boxes = {box: f"w{world.seed}-{own}-{box}" for box in ("c", "o")}
+    with ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="world-", ignore_cleanup_errors=True))
+        tree = os.fsencode(folder) + b"/tree"
+        os.mkdir(tree)
+        account = Account(swift, boxes)
+        stack.callback(account.close)
+        fill(account, world)
+        plant(world, tree, os.fsencode(folder) + b"/outside")
+        command = world.command
+        found = taken(tree, command) if isinstance(command, Upload) else Taken()
+        keys = _keys(found, command)
+        before = account.look(keys)
+        words = arguments(command, boxes, Path(folder), is_lied_to=bool(world.lies))
+        liar = Liar(world.lies, boxes)
+        unlisted = {lie.key for lie in world.lies if lie.how == "stale" and lie.key is not None}
+        auth = stack.enter_context(relay(swift.auth_url, liar.meddle)).auth_url if world.lies else swift.auth_url
+        environ = replace(swift, auth_url=auth).environment
+        findings: list[Finding] = []
+        for _ in range(2 if isinstance(command, Upload) and command.journal else 1):
+            ran = _command(words, environ)
+            after = account.look({*keys, *before})
+            case = Case(world, before, after, ran, found, frozenset(liar.damaged), bool(world.lies), unlisted)
+            findings += judge(case)
+            before = after
+        text = "bulkput " + shlex.join(os.fsdecode(word) for word in words)
+        return Result(world, text, ran, tuple(findings), sum(liar.struck.values()))
+
+
+def _command(words: list[str], environ: Mapping[str, str]) -> Ran:
+    ran = bulkput(*words, environ=environ)
+    return ran if ran.exit_code >= 0 else Ran(ran.exit_code, ran.out, ran.err + "\nTraceback: killed")
+
+
+def arguments(command: Upload | Change, boxes: Mapping[str, str], folder: Path, *, is_lied_to: bool) -> list[str]:
+    """Few retries behind a liar, since each takes a second on average."""
+
+    def url(key: Key) -> str:
+        return f"swift://{boxes[key.box]}" + (f"/{key.name}" if key.name else "")
+
+    retries = ["--retries", "2" if is_lied_to else "8"]
+    if isinstance(command, Change):
+        flags = (
+            ["-r"] * command.recursive
+            + ["--dry-run"] * command.is_dry
+            + ["--yes"] * (command.verb == "rm" and command.recursive)
+        )
+        urls = [url(command.source)] + ([url(command.to)] if command.to is not None else [])
+        return [command.verb, "--json", *flags, *retries, *urls]
+    words = ["upload", "--json", "--summary", "-", "--progress", "none", *retries, "--skip", command.skip]
+    words += ["--delete-extra", "--yes"] * command.delete_extra
+    words += [f"--exclude={pattern}" for pattern in command.exclude]
+    words += [f"--include={pattern}" for pattern in command.include]
+    words += ["--dir-markers"] * command.dir_markers + ["--follow-symlinks"] * command.follow_symlinks
+    if command.gzip != "never":
+        words += ["--gzip", command.gzip, "--gzip-as", command.gzip_as]
+    words += ["--expires-in", command.expires_in] if command.expires_in else []
+    words += ["--journal", str(folder / "journal.db")] if command.journal else []
+    words += ["--encode-names", "percent"] * command.percent + ["--dry-run"] * command.is_dry
+    source = folder / "tree"
+    return [
+        *words,
+        os.fsdecode(os.fsencode(source) + (b"/" + command.source if command.source else b"")),
+        url(command.dest),
+    ]
+
+
+def _keys(found: Taken, command: Upload | Change) -> set[Key]:
+    if isinstance(command, Change):
+        return set()
+    files = {key for name in found.files for key in names_of(name, command)}
+    return files | {key for name in found.directories for key in names_of(name, command, is_directory=True)}
