@@ -103,6 +103,7 @@ def arguments(command: Upload | Change, boxes: Mapping[str, str], folder: Path, 
     if command.gzip != "never":
         words += ["--gzip", command.gzip, "--gzip-as", command.gzip_as]
     words += ["--expires-in", command.expires_in] if command.expires_in else []
+    words += ["--check-expiry"] * command.check_expiry
     words += ["--journal", str(folder / "journal.db")] if command.journal else []
     words += ["--encode-names", "percent"] * command.percent + ["--dry-run"] * command.is_dry
     source = folder / "tree"

@@ -6,7 +6,7 @@ import http.client
 import json
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote, unquote, urlencode, urlsplit
 
@@ -22,9 +22,12 @@ Answer = tuple[int, http.client.HTTPMessage, bytes]
 
 @dataclass(frozen=True, slots=True)
 class Snap:
-    """An object at one moment. `content` is what a GET gives, None where that is no success; `is_there`: whether there
-    is an object of that name itself, readable or not. `reads` are the objects that a GET of it leads to, and the
-    beginnings of names (`begins`) of which it reads all."""
+    """An object at one moment; one that has expired may still be listed.
+
+    `content` is what a GET gives, None where that is no success. `is_there`: whether there is an object of that name
+    itself, readable or not. `reads` are the objects that a GET of it leads to, and `begins` is what the names of those
+    begin with that a dynamic large object reads.
+    """
 
     status: int
     content: bytes | None
@@ -78,7 +81,8 @@ class Account:
     def look(self, also: Iterable[Key] = ()) -> dict[Key, Snap]:
         """All that is listed, and `also`."""
         listed = [Key(box, row["name"]) for box in self.boxes for row in self.rows(box)]
-        return {key: self.snap(key) for key in dict.fromkeys([*listed, *also])}
+        seen = {key: self.snap(key) for key in dict.fromkeys([*listed, *also])}
+        return seen | {key: replace(seen[key], kind="expired") for key in listed if not seen[key].is_there}
 
     def rows(self, box: str) -> list[dict[str, Any]]:
         rows: list[dict[str, Any]] = []

@@ -115,6 +115,7 @@ class Upload:
     gzip: Literal["never", "auto", "always"] = "never"
     gzip_as: Literal["encoding", "suffix"] = "encoding"
     expires_in: str = ""
+    check_expiry: bool = False
     follow_symlinks: bool = False
     journal: bool = False
     percent: bool = False
