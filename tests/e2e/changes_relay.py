@@ -6,12 +6,13 @@ bulkput ──> Relay: meddle(asked, pass_on) ──> Swift
 from __future__ import annotations
 
 import http.client
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import ClassVar
+from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 _OF_A_CONNECTION = ("transfer-encoding", "connection", "keep-alive", "content-length")
@@ -59,7 +60,7 @@ def relay(auth_url: str, meddle: Meddle) -> Iterator[Relay]:
     class Handler(_Handler):
         server_address = (parts.hostname or "", parts.port or 80)
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = _Server(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
     made = Relay(parts._replace(netloc=f"127.0.0.1:{server.server_address[1]}").geturl())
     Handler.meddle = staticmethod(meddle)
@@ -72,6 +73,13 @@ def relay(auth_url: str, meddle: Meddle) -> Iterator[Relay]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that leaves is no error."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -35,8 +35,10 @@ class Case:
     taken: Taken
     damaged: Set[Key]
     is_lied_to: bool
-    unlisted: Set[Key] = frozenset()
-    """What the listing left out."""
+    wrong_rows: Set[Key] = frozenset()
+    """What the listing leaves out, or has though it is gone."""
+    rewritten: Set[Key] = frozenset()
+    """What someone else has written to meanwhile: `before` has it as that."""
 
     def was(self, key: Key) -> Snap:
         return self.before.get(key, ABSENT)

@@ -11,7 +11,7 @@ from tests.scale.worlds.world import Change, Key
 
 def judge_change(case: Case, command: Change) -> Iterator[Finding]:
     sources = {key for key, old in case.before.items() if _is_named(key, command, old)}
-    asked = sources - case.unlisted
+    asked = sources - case.wrong_rows
     goals = {key: _goal(key, command) for key in sources} if command.to is not None else {}
     into = {goal: [key for key in sources if goals[key] == goal] for goal in goals.values()}
     touched = {

@@ -78,7 +78,17 @@ def draw(seed: int) -> World:
     keys = [*{thing.key: None for thing in things}]
     sent = [Key("c", below(prefix) + _text(entry.path)) for entry in tree]
     lies = _lies(chance, kind, keys, sent or keys) if chance.random() < 0.45 else ()
-    return World(seed, things, tree, command, lies)
+    return World(seed, things, tree, command, (*_meanwhile(seed, command, things), *lies))
+
+
+def _meanwhile(seed: int, command: Command, things: Sequence[Thing]) -> tuple[Lie, ...]:
+    """Someone writes to an object that a mirror has just seen listed. Drawn apart from all else."""
+    chance = Random(f"meanwhile {seed}")
+    if not isinstance(command, Upload) or not command.delete_extra or chance.random() >= 0.15:
+        return ()
+    prefix = below(command.dest.name)
+    keys = [t.key for t in things if t.key.box == command.dest.box and t.key.name.startswith(prefix)]
+    return (Lie("list", "rewrite", chance.choice(keys), 1, 1),) if keys else ()
 
 
 def below(prefix: str) -> str:

@@ -6,10 +6,10 @@ import json
 import threading
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from tests.e2e.changes_relay import Asked, PassOn, Said
-from tests.scale.worlds.world import About, Key, Lie
+from tests.scale.worlds.world import REWRITTEN, About, Key, Lie
 
 PAGE = b"<html><body><h1>Down for maintenance</h1></body></html>"
 CUT = Said(0)
@@ -26,6 +26,8 @@ class Liar:
         self._lock = threading.Lock()
         self.struck: Counter[Lie] = Counter()
         self.damaged: set[Key] = set()
+        self.rewritten: set[Key] = set()
+        self._boxes = boxes
 
     def meddle(self, asked: Asked, pass_on: PassOn) -> Said:
         about, key = self._what(asked)
@@ -82,6 +84,12 @@ class Liar:
                 return Said(503, PAGE)
             case "cut after":
                 return CUT
+            case "rewrite" if lie.key is not None:
+                self.rewritten.add(lie.key)
+                account = "/".join(asked.path.split("/")[:3])
+                path = f"{account}/{quote(self._boxes[lie.key.box])}/{quote(lie.key.name)}"
+                fields = {"x-auth-token": asked.headers["x-auth-token"], "content-type": "text/plain"}
+                assert pass_on(Asked("PUT", path, fields, REWRITTEN)).status == 201
             case "stale" | "phantom" if said.status == 200 and lie.key is not None:
                 said.body = self._page(said.body, lie, asked)
         etag = next((name for name in said.headers if name.lower() == "etag"), None)

@@ -99,6 +99,7 @@ OUTSIDE = b"OUTSIDE"
 """In a Symlink's `to`: a directory outside the tree, with a file `out.txt`."""
 OUT = "outside*1"
 """What that file holds."""
+REWRITTEN = b"written by someone else meanwhile"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,6 +151,7 @@ How = Literal[
     "damage",  # the body's bytes are changed on their way, and a request's ETag is taken out
     "stale",  # a page of the listing without this object
     "phantom",  # a page of the listing with an object that is gone
+    "rewrite",  # a page of the listing; just then someone else writes to this object
 ]
 
 
