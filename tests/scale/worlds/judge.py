@@ -19,6 +19,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Set
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 from tests.scale.worlds.case import (
     Case,
@@ -97,7 +98,7 @@ def _is_extra(case: Case, command: Upload, key: Key, news: Mapping[Key, object])
     if key in case.rewritten:
         return False
     name = key.name[len(prefix) :]
-    path = name.encode()
+    path = unquote_to_bytes(name) if command.percent else name.encode()
     old = case.was(key)
     is_marker = old.type.partition(";")[0] in ("application/directory", "text/directory") and not old.content
     if command.gzip != "never" and command.gzip_as == "suffix" and not is_marker:
