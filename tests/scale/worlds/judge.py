@@ -34,7 +34,7 @@ from tests.scale.worlds.case import (
     unzipped,
 )
 from tests.scale.worlds.changes import judge_change
-from tests.scale.worlds.disk import is_ignored, is_sent, names_of, prefix_of
+from tests.scale.worlds.disk import is_ignored, is_sent, names_of, prefix_of, text_of
 from tests.scale.worlds.swift import Snap
 from tests.scale.worlds.world import Key, Upload
 
@@ -101,12 +101,15 @@ def _is_extra(case: Case, command: Upload, key: Key, news: Mapping[Key, object])
     path = unquote_to_bytes(name) if command.percent else name.encode()
     old = case.was(key)
     is_marker = old.type.partition(";")[0] in ("application/directory", "text/directory") and not old.content
-    if command.gzip != "never" and command.gzip_as == "suffix" and not is_marker:
-        path = path.removesuffix(b".gz")
+    suffix = ".gz" if command.gzip != "never" and command.gzip_as == "suffix" and not is_marker else ""
+    path = path.removesuffix(suffix.encode())
     taken = case.taken
-    if is_marker and path in taken.directories:
+    if is_marker and name in {text_of(directory, command) for directory in taken.directories}:
         return False
-    if any(path == unknown or path.startswith(unknown + b"/") for unknown in taken.unknown):
+    unknown = [text_of(each, command) for each in taken.unknown]
+    if any(
+        text == each or text.startswith(each + "/") for each in unknown for text in (name, name.removesuffix(suffix))
+    ):
         return False
     if is_marker:
         return not is_ignored(path, command.exclude, is_directory=True)
@@ -223,10 +226,11 @@ def _may_be_believed(case: Case, key: Key, mode: str, size: int, *, check_expiry
         return True
     if old.kind == "expired" and mode != "none" and not check_expiry:
         return True
+    was_broken = old.kind in ("static", "dynamic") and not old.is_readable
     if mode == "existing":
-        return now.is_readable or (old.kind == "static" and not old.is_readable)
+        return now.is_readable or was_broken
     if mode == "unchanged":
-        return len(unzipped(now) or b"") == size if now.is_readable else old.kind == "static" and not old.is_readable
+        return len(unzipped(now) or b"") == size if now.is_readable else was_broken
     return False
 
 
