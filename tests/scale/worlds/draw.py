@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from random import Random
 from typing import Literal, TypeVar
 
@@ -73,6 +74,9 @@ def draw(seed: int) -> World:
     if kind == "upload":
         tree = _tree(chance, things, below(prefix))
         command = _upload(chance, prefix, tree)
+        # Drawn apart: worlds from before that option stay what they were.
+        if command.skip != "none" and Random(f"expiry {seed}").random() < 0.5:
+            command = replace(command, check_expiry=True)
     else:
         command = _change(chance, kind, prefix, things)
     keys = [*{thing.key: None for thing in things}]

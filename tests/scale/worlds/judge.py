@@ -155,8 +155,11 @@ def _reads(case: Case, key: Key) -> bool:
 
 
 def _extra(case: Case, key: Key, written: Set[Key]) -> Iterator[Finding]:
-    """Gone, or as it was. Where a removal failed, what it read through may be gone before it."""
+    """Gone, or as it was. Where a removal failed, what it read through may be gone before it; so where a HEAD was
+    answered that it is gone itself: it was to go."""
     if is_same(case, key) or not case.now(key).is_there or case.ran.exit_code != 0:
+        return
+    if any(lie.about == "head" and lie.how == "404" and lie.key in (None, key) for lie in case.world.lies):
         return
     if not reads_through(case, key, written):
         yield lost(case, key, "it stays, and cannot be read as before")
