@@ -134,8 +134,10 @@ class _Reading:
 
         async with AsyncExitStack() as opened:
             stores: list[tuple[str, Store | None]] = []
-            for source in sources or (f"swift://{LOGS}",):
-                stores.append((source, await self._open(source, opened) if _is_url(source) else None))
+            sources = sources or (f"swift://{LOGS}",)
+            first = next(filter(_is_url, sources), None)
+            for source in sources:
+                stores.append((source, await self._open(source, opened, first) if _is_url(source) else None))
             async with aclosing(self._logs(stores)) as all_logs:
                 return await fold(
                     all_logs,
@@ -145,10 +147,11 @@ class _Reading:
                     on_bad_line=self._bad_line if self._is_verbose else None,
                 )
 
-    async def _open(self, url: str, opened: AsyncExitStack) -> "Store":
+    async def _open(self, url: str, opened: AsyncExitStack, first: str | None) -> "Store":
+        """The variables without a host are meant for the server of the `first` URL."""
         from bulkput.engine.opening import open_store  # noqa: PLC0415 - brings aiohttp
 
-        store, _ = await opened.enter_async_context(open_store(url, wire=self._wire))
+        store, _ = await opened.enter_async_context(open_store(url, wire=self._wire, read_for=first))
         return store
 
     async def _logs(self, stores: "list[tuple[str, Store | None]]") -> "AsyncGenerator[Log, None]":

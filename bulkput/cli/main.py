@@ -64,7 +64,7 @@ def bulkput() -> None:
 
     Destinations: swift://CONTAINER[/PREFIX], http(s)://HOST/PATH/ (plain PUT). Credentials come from the
     environment: ST_AUTH, ST_USER and ST_KEY, or OS_STORAGE_URL and OS_AUTH_TOKEN; ~/.netrc or BULKPUT_HTTP_* for
-    plain HTTP.
+    plain HTTP (BULKPUT_HTTP_TOKEN_<HOST> for one host).
 
     Exit codes: 0 all there, 1 some objects failed, 2 usage or configuration, 3 the run stopped (denied, quota,
     store gone, journal full), 130 interrupted.

@@ -84,7 +84,10 @@ async def copy(
     started = time.monotonic()
     requests: Counter[str] = Counter()
     opened = partial(open_store, wire=wire, retry=retry, slots=tuner.slots, emit=emit, brake=stop, environ=environ)
-    async with opened(source) as (old, counted), opened(destination, headers=headers) as (new, count):
+    async with (
+        opened(source, read_for=destination) as (old, counted),
+        opened(destination, headers=headers) as (new, count),
+    ):
         container = here.root if there.scheme == here.scheme else None
         given = _replacing(headers or HeaderOptions())
         is_one_account = container is not None and old.place == new.place != ""

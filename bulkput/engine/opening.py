@@ -26,6 +26,7 @@ async def open_store(
     storage_policy: str | None = None,
     headers: HeaderOptions | None = None,
     encodes: bool = False,
+    read_for: str | None = None,
     slots: Slots | None = None,
     emit: ev.Emit | None = None,
     brake: Brake | None = None,
@@ -35,7 +36,7 @@ async def open_store(
 
     The URL's prefix is not part of the store: `Destination.parse(url).prefix` begins the keys. Raises UsageError for
     a wrong URL or missing credentials; no request is made by opening. `slots` limits requests in flight; None: as many
-    as `wire` begins with.
+    as `wire` begins with. `read_for` is the URL that is written to, where this one is only read.
     """
     wire, emit, brake = wire or WireOptions(), emit or _ignore, brake or NoBrake()
     tries = Tries(retry or RetryOptions(), emit, brake)
@@ -48,6 +49,7 @@ async def open_store(
             storage_policy=storage_policy,
             headers=headers or HeaderOptions(),
             encodes=encodes,
+            destination=Destination.parse(read_for).root if read_for is not None else None,
         )
         bare = open_destination(Destination.parse(destination), context)
         store = wrap(bare, tries=tries, slots=slots or Slots(wire.start), emit=emit, brake=brake)

@@ -247,14 +247,17 @@ class StoreContext:
     """What every object will carry, so that a store which cannot keep it says so before the run."""
     encodes: bool = False
     """Whether objects will have a Content-Encoding: the same."""
+    destination: str | None = None
+    """The root of the URL that the command writes to, where this store is only read: what is meant for that server is
+    not told to this one. None: this is the command's only store, or its destination."""
 
 
 StoreFactory = Callable[[Destination, StoreContext], Store]
 
 _BUILT_IN = {
     "swift": ("bulkput.stores.swift.store", "open_store"),
-    "http": ("bulkput.stores.http", "open_store"),
-    "https": ("bulkput.stores.http", "open_store"),
+    "http": ("bulkput.stores.http.store", "open_store"),
+    "https": ("bulkput.stores.http.store", "open_store"),
 }
 
 

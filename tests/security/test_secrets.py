@@ -24,7 +24,7 @@ HIDDEN = {
 ALL = {**HIDDEN, "the issued token": ISSUED}
 TOLD = ("-v", "--json", "--retries", "1", "--journal", "journal", "--summary", "summary.json", "--trace", "trace.jsonl")
 BUG = """
-from bulkput.stores.http import HttpStore
+from bulkput.stores.http.store import HttpStore
 class Broken(HttpStore):
     async def put(self, key, body, headers):
         raise RuntimeError("a bug")

@@ -4,9 +4,6 @@ What this can prove: a 2xx after the whole body had been handed to the operating
 MD5s (nginx makes them of mtime and size), so bytes are not compared; that is what verifying afterwards is for.
 """
 
-import base64
-import netrc
-import os
 import re
 from collections.abc import AsyncGenerator, Iterable, Mapping
 from email.utils import parsedate_to_datetime
@@ -17,6 +14,7 @@ from bulkput.model import Body, Limits, ObjectHeaders, Prefix, RemoteObject, Sto
 from bulkput.payload.digest import CountingBody
 from bulkput.policy.headers import check_value, overlaid
 from bulkput.stores.base import Destination, StoreContext
+from bulkput.stores.http.credentials import authorization_of
 from bulkput.stores.reason import why
 from bulkput.stores.secrets import without_secrets
 from bulkput.stores.status import error_from_response, error_from_transport, refusal
@@ -160,7 +158,7 @@ def _verb(method: str) -> str:
 
 
 def open_store(destination: Destination, context: StoreContext) -> HttpStore:
-    """Credentials: BULKPUT_HTTP_TOKEN (Bearer), else BULKPUT_HTTP_USER and BULKPUT_HTTP_PASSWORD, else netrc."""
+    """Credentials: see `credentials.py`. Raises UsageError for what plain HTTP does not keep."""
     if context.storage_policy is not None:
         raise UsageError("--storage-policy is a matter of Swift; an http(s) destination has none")
     if context.headers.meta or context.headers.expires_in_s is not None:
@@ -168,37 +166,10 @@ def open_store(destination: Destination, context: StoreContext) -> HttpStore:
     if context.encodes:
         raise UsageError("plain HTTP keeps no Content-Encoding: use --gzip-as suffix, or swift://")
     context.transport.check(destination.root)
-    authorization = _authorization(destination.root, context.environ)
+    authorization = authorization_of(destination.root, context.environ, destination=context.destination)
     if authorization is not None:
         check_value(authorization, flag="the credentials for plain HTTP", is_secret=True)
     return HttpStore(destination.root, context.transport, authorization)
-
-
-def _authorization(url: str, environ: Mapping[str, str]) -> str | None:
-    if token := environ.get("BULKPUT_HTTP_TOKEN"):
-        return f"Bearer {token}"
-    user, password = environ.get("BULKPUT_HTTP_USER"), environ.get("BULKPUT_HTTP_PASSWORD")
-    if user is None or password is None:
-        if (user is None) != (password is None):
-            raise UsageError("set both BULKPUT_HTTP_USER and BULKPUT_HTTP_PASSWORD, or neither")
-        login = _netrc(environ).get(urlsplit(url).hostname or "")
-        if login is None:
-            return None
-        user, password = login
-    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode("ascii")
-
-
-def _netrc(environ: Mapping[str, str]) -> dict[str, tuple[str, str]]:
-    path = environ.get("NETRC") or os.path.expanduser("~/.netrc")
-    try:
-        hosts = netrc.netrc(path).hosts
-    except FileNotFoundError:
-        return {}
-    except netrc.NetrcParseError as error:  # whose text quotes what it stumbled over
-        raise UsageError(f"{path} cannot be understood near line {error.lineno}") from None
-    except OSError as error:
-        raise UsageError(f"cannot read {path}: {error}") from None
-    return {host: (user, password or "") for host, (user, _, password) in hosts.items()}
 
 
 def _row(key: str, headers: Mapping[str, str]) -> RemoteObject:
