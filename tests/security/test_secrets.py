@@ -262,7 +262,7 @@ def test_a_proxy_that_cannot_be_used_is_refused_without_its_password(place: Plac
 def test_a_netrc_that_cannot_be_understood_tells_no_password(place: Place) -> None:
     """A password with a blank in it: about where it is, is said."""
     place.netrc.write_text(f"machine a login b password x {HIDDEN['NETRC']}\n")
-    assert "cannot be understood near line" in place.fail_here("http://127.0.0.1:1/d/", exit_code=2)
+    assert "is not as a netrc file has it" in place.fail_here("http://127.0.0.1:1/d/", exit_code=2)
 
 
 @pytest.mark.parametrize("name", ["ST_AUTH", "OS_STORAGE_URL"])
