@@ -234,6 +234,10 @@ class WireOptions:
     expect_above: int = 16 * MIB
     """`Expect: 100-continue` only for bodies larger than this: there its round trip is under a percent of the
     transfer, and a refusal saves sending it. For small bodies it would double the latency."""
+    examines_http: bool = True
+    """Two requests a run to a plain HTTP server: OPTIONS tells whether a PUT that breaks off may leave half an object,
+    HEAD whether the first object is there. False: the server is known to put whole objects into place, and no proxy
+    stands before it."""
     verify_tls: bool = True
     ca_file: str | None = None
     """None: the system's authorities."""

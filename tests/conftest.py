@@ -12,6 +12,7 @@ from bulkput.devserver import DevServer
 from tests.ledger import Ledger, write_table
 from tests.servers.nginx import NginxDav, nginx_dav
 from tests.servers.swift import RealSwift, real_swift
+from tests.servers.wsgidav import WsgiDav, wsgidav
 
 # Properties are about every value, not about time: no deadline, and few enough examples for every commit.
 settings.register_profile("bulkput", deadline=None, max_examples=100)
@@ -53,6 +54,13 @@ def swift() -> Iterator[RealSwift]:
 def nginx() -> Iterator[NginxDav]:
     """nginx with DAV, storing into a directory, the same for the whole session."""
     with nginx_dav() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def webdav() -> Iterator[WsgiDav]:
+    """WsgiDAV, storing into a directory, the same for the whole session: use a path of your own."""
+    with wsgidav() as running:
         yield running
 
 

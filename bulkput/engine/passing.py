@@ -8,7 +8,7 @@ from dataclasses import replace
 from bulkput.errors import Conflict, IntegrityError, NotFound, Unsupported
 from bulkput.model import Fields, ObjectHeaders, RemoteObject
 from bulkput.policy.etag import md5_of
-from bulkput.stores.base import Describes, Reads, Store
+from bulkput.stores.base import Describes, Guards, Reads, Store
 from bulkput.stores.wrappers import Retrying
 
 
@@ -70,6 +70,8 @@ class Passing:
     async def _refuse_unsafe(self, head: RemoteObject, to: str) -> None:
         """Before anything is written. Two URLs may lead to one object, by two names of a host or past a proxy, say: to
         remove the one would remove the other. No hash or time tells that for certain, but that one is larger does."""
+        if isinstance(self._old, Guards):  # a page that a server shows for a directory is no object
+            await self._old.check_removable(head.name)
         if head.bytes is None:
             raise Unsupported("move", head.name, "its length is not known, so nobody could tell whether all of it came")
         there = None if self._is_one_account else await self._new.stat(to)

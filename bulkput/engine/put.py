@@ -7,7 +7,7 @@ from bulkput.errors import SourceError
 from bulkput.model import Body, Compression, Skip, Stored, Upload
 from bulkput.payload.body import BodyOpener, FileBody
 from bulkput.payload.held import Held
-from bulkput.stores.base import Store
+from bulkput.stores.base import Directories, Store
 
 if TYPE_CHECKING:
     from bulkput.engine.skip import Skipper
@@ -56,7 +56,7 @@ class Putter:
                     if skip is not None:
                         return skip
                 if source.is_directory:
-                    return Sent(upload, await self._store.put(upload.key, _EMPTY, upload.headers), 0, 0, None)
+                    return Sent(upload, await self._marked(upload), 0, 0, None)
                 file = file or (None if is_last else opener.open_at_once(source)) or await opener.open(source)
                 sent = _described(upload, file)
                 body: Body = file
@@ -74,6 +74,12 @@ class Putter:
                 if is_last or error.problem != "changed":
                     raise
         raise AssertionError("the last attempt returns or raises")
+
+    async def _marked(self, upload: Upload) -> Stored:
+        """A directory: itself where the store has such, else an object that stands for it."""
+        if not self._store.keeps_metadata and isinstance(self._store, Directories):
+            return await self._store.make_directory(upload.key)
+        return await self._store.put(upload.key, _EMPTY, upload.headers)
 
 
 def _described(upload: Upload, file: FileBody) -> Upload:

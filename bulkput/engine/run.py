@@ -84,10 +84,6 @@ async def upload(
             environ=environ,
         ) as (store, wire_count),
     ):
-        if options.dir_markers and not store.keeps_metadata:
-            raise UsageError(
-                "--dir-markers wants a store of objects: where names are paths, directories make themselves"
-            )
         run = _Run(options, stop, recorder, tuner, resume, emit)
         await run.send(roots, Destination.parse(destination), store, wire_count)
     return recorder.summary()

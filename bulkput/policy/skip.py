@@ -7,6 +7,7 @@ that fits:
 |-----------|----------------------------------------------------|------------------------------------------------|
 | any       | is not there, or stands for a directory            | send                                           |
 | any       | is a link                                          | HEAD: send where it leads nowhere              |
+| existing  | has no hash, and another size than the file        | send: half of it may be there, an upload broke |
 | existing  | is there                                           | skip                                           |
 | unchanged | was stored before the file was last written        | send                                           |
 | unchanged | does not tell when it was stored                   | send                                           |
@@ -48,7 +49,8 @@ def step(mode: Mode, evidence: Evidence, mtime_ns: int, *, compresses: bool) -> 
     if evidence.head is None and evidence.row.link is not None:
         return Need.HEAD
     if mode == "existing":
-        return Step.SKIP
+        is_in_doubt = known.hash is None and known.large is None and known.bytes != evidence.size
+        return Step.SEND if is_in_doubt else Step.SKIP
     if mode == "unchanged" and ((stored := stored_ns(known)) is None or stored < mtime_ns):
         return Step.SEND
     judged = judge(evidence, is_quick=mode == "unchanged")

@@ -149,6 +149,23 @@ class Deletes(Protocol):
 
 
 @runtime_checkable
+class Directories(Protocol):
+    """A power that some stores have: directories, also empty ones, where others have objects that stand for them."""
+
+    async def make_directory(self, key: str) -> Stored:
+        """Make it and those above it; one that is there is no error. Raises StoreError: NotFound, where the store makes
+        none."""
+
+
+@runtime_checkable
+class Guards(Protocol):
+    """A power that some stores have: to tell beforehand that they would not remove something."""
+
+    async def check_removable(self, key: str) -> None:
+        """Raises StoreError: it is no object, or may be none, and `delete` would raise that."""
+
+
+@runtime_checkable
 class Copies(Protocol):
     """A power that some stores have: to copy an object of theirs without its bytes passing by here."""
 

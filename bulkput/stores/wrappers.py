@@ -17,7 +17,19 @@ from bulkput.doing import doing
 from bulkput.errors import BulkputError, IntegrityError, SourceError, Stopped, StoreError, Suspect, Unsupported
 from bulkput.events import Emit
 from bulkput.model import Body, Limits, ObjectHeaders, Prefix, RemoteObject, Segment, Stored
-from bulkput.stores.base import Copies, Deletes, Describes, Itself, Manifests, Reads, Settled, Settles, Store
+from bulkput.stores.base import (
+    Copies,
+    Deletes,
+    Describes,
+    Directories,
+    Guards,
+    Itself,
+    Manifests,
+    Reads,
+    Settled,
+    Settles,
+    Store,
+)
 from bulkput.stores.slots import Slots
 from bulkput.stores.tries import Brake, Tries
 
@@ -136,6 +148,19 @@ class _Wrapper(ABC):
         if not isinstance(store, Settles):
             raise Unsupported("settle", key, "this store does not tell what a PUT has left")
         return await self._around("settle", key, lambda: store.settle(key, suspects, within_s=within_s))
+
+    async def make_directory(self, key: str) -> Stored:
+        """Raises Unsupported where the wrapped store has no directories."""
+        store = self._store
+        if not isinstance(store, Directories):
+            raise Unsupported("put", key, "this store has no directories")
+        return await self._around("put", key, lambda: store.make_directory(key))
+
+    async def check_removable(self, key: str) -> None:
+        """Nothing, where the wrapped store removes nothing but objects."""
+        store = self._store
+        if isinstance(store, Guards):
+            await self._around("delete", key, lambda: store.check_removable(key))
 
     def get(self, key: str) -> AsyncGenerator[bytes, None]:
         """Raises Unsupported where the wrapped store gives nothing back. Passes by like a listing."""

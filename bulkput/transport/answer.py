@@ -70,7 +70,7 @@ class AnswerReader:
         self.begin(0)
 
     def begin(self, max_answer: int) -> None:
-        """Expect an answer, and keep `max_answer` bytes of its body."""
+        """Expect an answer, and keep `max_answer` bytes of its body; less than none: to a HEAD, which has no body."""
         self.is_done = False
         self.has_begun = False
         """A byte of the answer has come: the server has seen the request."""
@@ -174,6 +174,10 @@ class AnswerReader:
         if self.is_done:
             return
         self.status = status = self._parser.get_status_code()
+        if self._room < 0 and status >= 200:  # its Content-Length is that of a GET: the parser would wait for it
+            self.is_done, self.keeps_alive = True, self._parser.should_keep_alive()
+            self._parser = HttpResponseParser(self)
+            return
         if b"content-length" not in self._fields and status >= 200 and status not in _NO_BODY:
             self._is_until_end = not self._fields.get(b"transfer-encoding", b"").lower().endswith(b"chunked")
 

@@ -12,6 +12,8 @@ from bulkput.transport.hosts import ascii_url
 from bulkput.transport.proxies import Proxies
 from bulkput.transport.wire import WireTransport
 
+_LEAN = ("HEAD", "OPTIONS")
+
 
 def open_transport(options: WireOptions, *, user_agent: str) -> Transport:
     """The transport of a run, by `options.transport`.
@@ -25,7 +27,8 @@ def open_transport(options: WireOptions, *, user_agent: str) -> Transport:
 
 
 class Lanes:
-    """PUTs with a body take the lean transport; all else, and what goes through a proxy, takes aiohttp.
+    """PUTs with a body take the lean transport; all else, and what goes through a proxy, takes aiohttp. HEAD and
+    OPTIONS take whichever is there: a plain HTTP upload has one of each.
 
     aiohttp is imported when it is first needed: plain HTTP without a proxy never does, which saves a quarter of a
     second of start-up.
@@ -49,7 +52,8 @@ class Lanes:
         max_answer: int = MAX_ANSWER,
         moves: int = 0,
     ) -> Coroutine[Any, Any, Answer]:
-        if method == "PUT" and body is not None and self._proxies.of(url) is None:
+        is_lean = (method == "PUT" and body is not None) or (method in _LEAN and self._other is None)
+        if is_lean and self._proxies.of(url) is None:
             return self._wire.request(method, url, headers, body, max_answer=max_answer, moves=moves)
         self._other = self._other or _aiohttp(self._options, self._user_agent, self._proxies, self.count)
         return self._other.request(method, url, headers, body, max_answer=max_answer, moves=moves)

@@ -63,6 +63,7 @@ class WireTransport:
         slash = url.find("/", 8)  # behind https://
         base, path = (url[:slash], url[slash:]) if slash > 0 else (url, "/")
         origin = self._origins.get(base) or self._new_origin(base)
+        max_answer = max_answer if method != "HEAD" else -1
         framing, timeout_s = "", self._options.timeout_s + moves / self._options.min_rate
         if body is not None:
             framing = "Transfer-Encoding: chunked\r\n" if body.size is None else f"Content-Length: {body.size}\r\n"

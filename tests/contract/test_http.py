@@ -1,28 +1,55 @@
-"""Plain HTTP PUT to nginx, looked at as files on its disk."""
+"""Plain HTTP PUT and WebDAV, looked at as files on the servers' disks."""
 
-from collections.abc import Iterator
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from functools import partial
+from pathlib import Path
 
 import pytest
 
 from tests.contract.suite import StoreContract, Target
 from tests.servers.judge import Seen
-from tests.servers.nginx import nginx_dav
+from tests.servers.nginx import NginxDav, nginx_dav
+from tests.servers.wsgidav import WsgiDav
 
 
-@pytest.mark.nginx
-class TestNginx(StoreContract):
+def see(root: Path, name: str) -> Seen | None:
+    path = root / name
+    return Seen(path.read_bytes(), {}) if path.is_file() else None
+
+
+class PlainHttp(StoreContract):
     lists = False
     proves_bytes = False
     takes_any_name = False
     copies = False
     removes_many = False
+    server: Callable[[], AbstractContextManager[NginxDav]]
 
     @pytest.fixture
     def target(self) -> Iterator[Target]:
-        with nginx_dav() as server:
+        with type(self).server() as server:
+            yield Target(server.url, {}, partial(see, server.root))
 
-            def see(name: str) -> Seen | None:
-                path = server.root / name
-                return Seen(path.read_bytes(), {}) if path.is_file() else None
 
-            yield Target(server.url, {}, see)
+@pytest.mark.nginx
+class TestNginx(PlainHttp):
+    server = nginx_dav
+
+
+@pytest.mark.nginx
+class TestNginxThatMakesNoParents(PlainHttp):
+    server = partial(nginx_dav, methods="PUT DELETE MKCOL", makes_parents=False)
+
+
+class TestWsgiDav(PlainHttp):
+    takes_encoding = False
+    requests_per_object = 2
+    """To a name of its own, and from there to the object's: it writes in place."""
+
+    @pytest.fixture
+    def target(self, webdav: WsgiDav) -> Target:
+        """A directory of its own, which is not there yet."""
+        place = uuid.uuid4().hex
+        return Target(f"{webdav.url}/{place}/", {}, partial(see, webdav.root / place))

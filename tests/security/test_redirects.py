@@ -108,4 +108,4 @@ async def test_no_object_follows_a_redirect(tmp_path: Path, wire: WireOptions, i
         assert other.connections == 0
     assert (summary.exit_code, summary.failed) == (1, 2) and summary.adds_up
     assert all(f"redirect to {target}/moved: give that URL yourself" in failure.error for failure in summary.failures)
-    assert sorted(head.partition(" HTTP")[0] for head in seen) == ["PUT /d/large", "PUT /d/small"]
+    assert sorted(head.partition(" HTTP")[0] for head in seen) == ["OPTIONS /d/", "PUT /d/large", "PUT /d/small"]

@@ -39,8 +39,8 @@ http {{
         location / {{
             root {root};
             client_max_body_size 0;
-            dav_methods PUT DELETE;
-            create_full_put_path on;
+            dav_methods {{methods}};
+            create_full_put_path {{makes_parents}};
             dav_access user:rw;
         }}
         {locations}
@@ -62,10 +62,16 @@ class NginxDav:
 
 @contextmanager
 def nginx_dav(
-    root: Path | None = None, *, locations: str = "", certificate: Certificate | None = None
+    root: Path | None = None,
+    *,
+    locations: str = "",
+    certificate: Certificate | None = None,
+    methods: str = "PUT DELETE",
+    makes_parents: bool = True,
 ) -> Iterator[NginxDav]:
     """An nginx that stores below `root` (default: a directory that goes with the block) while the block runs.
 
+    `methods` are those of WebDAV that it knows; without `makes_parents` it stores only into directories that are there.
     `locations` is more of its configuration, in which `{{root}}` stands for the directory. With a `certificate` it
     speaks TLS 1.3, else plain HTTP.
 
@@ -80,7 +86,9 @@ def nginx_dav(
         files = root or state / "files"
         files.mkdir(exist_ok=True)
         port = listener.getsockname()[1]
-        (state / "nginx.conf").write_text(_config(state, files.resolve(), port, locations, certificate))
+        config = _config(state, files.resolve(), port, locations, certificate)
+        config = config.replace("{methods}", methods).replace("{makes_parents}", "on" if makes_parents else "off")
+        (state / "nginx.conf").write_text(config)
         server = start(state, listener)
         listener.close()
         try:

@@ -165,6 +165,21 @@ def test_a_body_beyond_the_bound_is_cut() -> None:
     assert outcome[0].body == b"x" * 60 + b"y" * 40 and not outcome[1]
 
 
+def test_an_answer_to_a_head_has_no_body() -> None:
+    """Its Content-Length is that of a GET; the next answer of the connection is read as ever."""
+    reader = AnswerReader()
+    for _ in range(2):
+        reader.begin(-1)
+        reader.feed(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n")
+        assert reader.is_done and reader.keeps_alive and reader.answer().headers["Content-Length"] == "5"
+    reader.begin(-1)
+    reader.feed(b"HTTP/1.1 200 OK\r\n\r\n")
+    assert reader.is_done and not reader.keeps_alive
+    reader.begin(9)
+    reader.feed(b"HTTP/1.1 201 Created\r\nContent-Length: 2\r\n\r\nok")
+    assert reader.is_done and reader.answer().body == b"ok"
+
+
 def test_fields_are_found_in_whatever_letters() -> None:
     """And those given twice are a list."""
     outcome = read([b"HTTP/1.1 201 C\r\nETaG: a\r\nX-Name: \xc3\xa9\r\nVia: 1\r\nVia: 2\r\nContent-Length: 0\r\n\r\n"])

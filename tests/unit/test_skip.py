@@ -51,8 +51,16 @@ def test_without_a_mode_everything_is_sent() -> None:
 
 def test_existing_asks_for_nothing_more() -> None:
     """Whatever it is."""
-    for row in (ROW, replace(ROW, bytes=0), replace(ROW, large="static"), replace(ROW, hash=None)):
+    for row in (ROW, replace(ROW, bytes=0), replace(ROW, large="static"), replace(ROW, large="static", hash=None)):
         assert decided("existing", row, size=3, mtime_ns=2**62) is Step.SKIP
+
+
+def test_existing_believes_no_half_of_an_object() -> None:
+    """A store that gives no hash may keep what an upload that broke off has left: then the size decides."""
+    row = replace(ROW, hash=None)
+    assert decided("existing", row, size=3) is Step.SEND
+    assert decided("existing", replace(row, bytes=None), size=3) is Step.SEND
+    assert decided("existing", row, size=10) is Step.SKIP
 
 
 @pytest.mark.parametrize(

@@ -1,34 +1,36 @@
-"""Plain HTTP PUT: nginx, WebDAV, Artifactory, Nexus - whatever stores a body under its URL.
+"""A base URL as a store: one PUT for each object, one OPTIONS and one HEAD for each run.
 
-What this can prove: a 2xx after the whole body had been handed to the operating system. ETags of such servers are no
-MD5s (nginx makes them of mtime and size), so bytes are not compared; that is what verifying afterwards is for.
+What this can prove: a 201 or 204 after the whole body had been handed to the operating system. ETags of such servers
+are no MD5s (nginx makes them of mtime and size), so bytes are not compared; that is what verifying afterwards is for.
 """
 
-import re
 from collections.abc import AsyncGenerator, Iterable, Mapping
 from email.utils import parsedate_to_datetime
-from urllib.parse import quote, urlsplit
 
-from bulkput.errors import Denied, StoreError, Unsupported, UsageError
+from bulkput.doing import doing
+from bulkput.errors import BulkputError, Conflict, NotFound, StoreError, StoreGone, Unavailable, Unsupported, UsageError
 from bulkput.model import Body, Limits, ObjectHeaders, Prefix, RemoteObject, Stored
 from bulkput.payload.digest import CountingBody
+from bulkput.policy.directories import MARKER_TYPE
 from bulkput.policy.headers import check_value, overlaid
+from bulkput.policy.plain_http import STORED, Sign, is_page, sign_of, why_not_stored, writes_in_place
 from bulkput.stores.base import Destination, StoreContext
 from bulkput.stores.http.credentials import authorization_of
-from bulkput.stores.reason import why
-from bulkput.stores.secrets import without_secrets
-from bulkput.stores.status import error_from_response, error_from_transport, refusal
-from bulkput.transport.base import Answer, Transport, TransportError, length_of
+from bulkput.stores.http.directories import PARENT_MISSING, Directories
+from bulkput.stores.http.shared import Shared
+from bulkput.stores.http.site import Site, parent_of, path_of
+from bulkput.stores.http.staging import can_be_moved_to, discard, move, staged
+from bulkput.stores.http.webdav import Kind, kind_of
+from bulkput.stores.reason import why as reason_of
+from bulkput.stores.status import error_from_response
+from bulkput.transport.base import Answer, Transport, length_of
 
-_ODD_PART = re.compile(r"(?:^|/)\.{0,2}(?:/|\Z)")
-_STORED = (200, 201, 204)
-_COLLECTION = re.compile(rb"<(?:[\w.-]+:)?collection[\s/>]")
-_KNOWS_NO_WEBDAV = (400, 404, 405, 410, 501)
-"""Answers of those to a PROPFIND."""
 _NO_LIMIT = 2**63
-_HOW = "BULKPUT_HTTP_TOKEN, or BULKPUT_HTTP_USER and BULKPUT_HTTP_PASSWORD,"
 _KEPT = ("Content-Disposition", "Content-Language", "Expires")
 """Of an answer, what describes the object and `ObjectHeaders` has no name for."""
+_PASSES = (408, 429, 502, 503, 504)
+"""Answers to OPTIONS that say nothing about the server, but that it has no time."""
+_NOT_STORED = "the server answered {} to the PUT, but {}: is this a login page or a proxy?"
 
 
 class HttpStore:
@@ -38,90 +40,175 @@ class HttpStore:
     was_made = False
     keeps_metadata = False
 
-    def __init__(self, base_url: str, transport: Transport, authorization: str | None) -> None:
-        self._base_url = base_url
-        self._transport = transport
-        self._auth = {"Authorization": authorization} if authorization else {}
+    def __init__(
+        self, base_url: str, transport: Transport, authorization: str | None, *, is_known: bool = False
+    ) -> None:
+        """`is_known`: the server needs no looking at, see `WireOptions.examines_http`."""
+        self._site = Site(base_url, transport, authorization)
+        self._directories = Directories(self._site)
+        self._is_staging: bool | None = False if is_known else None
+        """Whether objects are put under another name first; None: not known yet."""
+        self._knows_webdav = True
+        """Until a PROPFIND is answered otherwise."""
+        self._is_proven = is_known
+        """Whether an object of this run has been looked at."""
+        self._learning, self._proving = Shared(), Shared()
 
     def __repr__(self) -> str:
-        return f"HttpStore({self._base_url!r})"
+        return f"HttpStore({self._site.base_url!r})"
 
     @property
     def place(self) -> str:
         return ""
 
     async def prepare(self) -> None:
-        """Nothing: directories are the server's business (nginx: create_full_put_path on)."""
+        """Nothing: directories are made when they are missed."""
 
     async def undo_prepare(self) -> None:
-        """Nothing: `prepare` made nothing, and plain HTTP has no way to say which directories are new."""
+        """Nothing: nobody knows which of the directories are new."""
 
     async def put(self, key: str, body: Body, headers: ObjectHeaders) -> Stored:
+        url = self._site.url("put", key)
         counted = CountingBody(body) if body.size is None else None
-        answer = await self._request("PUT", key, _render(headers), counted or body)
-        if answer.status == 403:  # of this path: repositories forbid to replace a release, say
-            raise StoreError("put", key, why(403, answer.reason, answer.body) or "forbidden", status=403)
-        if answer.status not in _STORED:
-            raise error_from_response("put", key, answer)
+        if self._is_staging is None:
+            await self._learning.run(lambda: self._learn(key), key)
+        put = self._put_staged if self._is_staging and can_be_moved_to(url) else self._put_at
+        answer = await put(url, key, counted or body, _render(headers))
         size = counted.sent_bytes if counted is not None else length_of(body)
+        if not self._is_proven:
+            await self._proving.run(lambda: self._prove(url, key, answer.status, size, body.md5), key)
         return Stored(key, size, None, answer.headers.get("X-Request-Id"))
+
+    async def make_directory(self, key: str) -> Stored:
+        """See `stores/base.py:Directories`."""
+        await self._directories.make(self._site.url("put", key) + "/", key)
+        return Stored(key, 0, None, None)
+
+    @doing("asking whether the server writes in place")
+    async def _learn(self, key: str) -> None:
+        answer = await self._site.ask("OPTIONS", self._site.base_url, {}, operation="put", key=key)
+        if answer.status in _PASSES:
+            raise error_from_response("put", key, answer)
+        self._is_staging = writes_in_place(answer.status, answer.headers)
+
+    async def _put_at(self, url: str, key: str, body: Body, fields: Mapping[str, str]) -> Answer:
+        """PUT to `url`; where its directory is missing, make that and PUT again. Raises for what is no success."""
+        parent = parent_of(url) or url
+        made = self._directories.made
+        # Where the server makes none itself; and before a long body, which would be sent in vain and may be cut off.
+        if made or (self._is_staging and body.data is None):
+            await self._directories.make(parent, key)
+        answer = await self._site.ask("PUT", url, fields, body, operation="put", key=key)
+        is_news = not self._directories.is_known(parent) or made != self._directories.made
+        if answer.status in PARENT_MISSING and is_news:
+            await self._make_for(parent, key, answer)
+            answer = await self._site.ask("PUT", url, fields, body, operation="put", key=key)
+        if answer.status == 403:  # of this path: repositories forbid to replace a release, say
+            raise StoreError("put", key, reason_of(403, answer.reason, answer.body) or "forbidden", status=403)
+        if answer.status not in STORED:
+            raise error_from_response("put", key, answer)
+        if answer.status == 200 and is_page(answer.headers, answer.body):
+            if not self._is_proven:
+                raise StoreGone("put", key, _NOT_STORED.format(200, "with a page"))
+            raise Unavailable("put", key, "the server answered with a page", status=200)
+        return answer
+
+    async def _make_for(self, parent: str, key: str, answer: Answer) -> None:
+        """Make the directory without which a PUT may have failed. Raises why there is none; a 500 may mean many other
+        things, which pass: that error is retried, and has the reason behind its own."""
+        try:
+            await self._directories.make(parent, key, because=answer.status)
+        except (Conflict, NotFound) as why:
+            if answer.status != 500:
+                raise
+            error = error_from_response("put", key, answer)
+            error.detail += f"; {why.detail}"
+            raise error from None
+
+    async def _put_staged(self, url: str, key: str, body: Body, fields: Mapping[str, str]) -> Answer:
+        """The same by way of another name; at `url` itself on a server that turns out to have no MOVE."""
+        part = staged(url)
+        try:
+            await self._put_at(part, key, body, fields)
+            moved = await move(self._site, part, url, key)
+        except BulkputError as error:
+            await discard(self._site, part, error)
+            raise
+        if moved is not None:
+            return moved
+        self._is_staging = False
+        return await self._put_at(url, key, body, fields)
+
+    @doing("looking at the first object")
+    async def _prove(self, url: str, key: str, status: int, size: int, md5: str | None) -> None:
+        """One HEAD. Raises StoreGone where the object is not what was sent."""
+        look = await self._site.ask("HEAD", url, {}, operation="put", key=key)
+        if look.status in _PASSES:
+            raise error_from_response("put", key, look)
+        why = why_not_stored(status, look.status, look.headers, size=size, md5=md5)
+        if why is not None:
+            raise StoreGone("put", key, _NOT_STORED.format(status, why))
+        self._is_proven = True
 
     def list(
         self, prefix: str, *, delimiter: str | None = None, start_after: str | None = None
     ) -> AsyncGenerator[RemoteObject | Prefix, None]:
-        raise Unsupported("list", self._base_url + prefix, "plain HTTP has no listing; use swift:// where you need one")
+        where = self._site.base_url + prefix
+        raise Unsupported("list", where, "plain HTTP has no listing; use swift:// where you need one")
 
     async def delete(self, keys: Iterable[str]) -> None:
-        """Raises StoreError for a directory too: to a WebDAV server its DELETE means all that is below it."""
+        """Raises StoreError for a directory, and for what may be one: its DELETE means all that is below it."""
         for key in keys:
-            await self._refuse_directory(key)
+            url = self._site.url("delete", key)
+            if not await self._is_removable(url, key):
+                continue
             # Depth: should it have become one meanwhile; most servers refuse that then (RFC 4918, 9.6.1).
-            answer = await self._request("DELETE", key, {"Depth": "0"}, None)
+            answer = await self._site.ask("DELETE", url, {"Depth": "0"}, operation="delete", key=key)
             if answer.status == 202:
                 raise StoreError("delete", key, "the server will perhaps remove it later", status=202)
-            if answer.status not in (*_STORED, 404):
+            if answer.status not in (*STORED, 404):
                 raise error_from_response("delete", key, answer)
 
-    async def _refuse_directory(self, key: str) -> None:
-        """By PROPFIND (RFC 4918, 9.1), which only WebDAV servers know."""
-        answer = await self._request("PROPFIND", key, {"Depth": "0", "Content-Length": "0"}, None)
-        if answer.status in _KNOWS_NO_WEBDAV:
-            return
-        if answer.status == 403:
-            raise StoreError("delete", key, "the server does not let us see whether it is a directory", status=403)
-        if answer.status != 207:
-            raise error_from_response("delete", key, answer)
-        if _COLLECTION.search(answer.body) or b"resourcetype" not in answer.body:
-            raise StoreError("delete", key, "it is a directory, or may be one: all below it would be removed")
+    async def check_removable(self, key: str) -> None:
+        """See `stores/base.py:Guards`."""
+        await self._is_removable(self._site.url("delete", key), key)
+
+    async def _is_removable(self, url: str, key: str) -> bool:
+        """False: there is nothing. Raises StoreError where it is not proven to be a file."""
+        if self._knows_webdav:
+            kind = await kind_of(self._site, url, operation="delete", key=key)
+            if kind is Kind.FILE:
+                return True
+            if kind is Kind.DIRECTORY:
+                raise StoreError("delete", key, "it is a directory, or may be one: all below it would be removed")
+            self._knows_webdav = kind is not Kind.NO_WEBDAV
+        look = await self._site.ask("HEAD", url, {}, operation="delete", key=key)
+        sign = sign_of(look.status, look.headers)
+        if sign is Sign.ASK_SLASH:
+            slash = await self._site.ask("HEAD", url + "/", {}, operation="delete", key=key)
+            sign = sign_of(look.status, look.headers, slash_status=slash.status)
+        if isinstance(sign, str):
+            raise StoreError("delete", key, f"{sign}; all below it would be removed")
+        return sign is Sign.FILE
 
     async def stat(self, key: str) -> RemoteObject | None:
         described = await self.describe(key)
         return described[0] if described is not None else None
 
     async def describe(self, key: str) -> tuple[RemoteObject, ObjectHeaders] | None:
-        answer = await self._request("HEAD", key, {}, None)
+        url = self._site.url("stat", key)
+        answer = await self._site.ask("HEAD", url, {}, operation="stat", key=key)
         if answer.status == 404:
             return None
+        if answer.status in (301, 302, 307, 308) and _leads_to_slash(url, answer.headers.get("Location", "")):
+            return _directory(key)
         if answer.status != 200:
             raise error_from_response("stat", key, answer)
         return _row(key, answer.headers), _kept(answer.headers)
 
-    async def get(self, key: str) -> AsyncGenerator[bytes, None]:
+    def get(self, key: str) -> AsyncGenerator[bytes, None]:
         """Nothing proves its bytes but their number."""
-        _refuse_odd("get", key)
-        try:
-            async with self._transport.incoming(self._base_url + quote(key), self._auth) as answer:
-                if answer.status == 401 and not self._auth:
-                    raise self._stranger("get", key)
-                if answer.status != 200:
-                    raise error_from_response("get", key, without_secrets(await refusal(answer), self._auth))
-                is_chunked = "chunked" in answer.headers.get("Transfer-Encoding", "").lower()
-                if not is_chunked and "Content-Length" not in answer.headers:
-                    raise Unsupported("get", key, "without its length nobody can tell whether all of it has come")
-                async for chunk in answer.chunks:
-                    yield chunk
-        except TransportError as error:
-            raise error_from_transport("get", key, error, sent=self._auth) from None
+        return self._site.read(self._site.url("get", key), key)
 
     async def ask_limits(self) -> Limits:
         return self.limits
@@ -129,32 +216,14 @@ class HttpStore:
     async def aclose(self) -> None:
         """The transport belongs to whoever made it."""
 
-    async def _request(self, method: str, key: str, headers: Mapping[str, str], body: Body | None) -> Answer:
-        _refuse_odd(_verb(method), key)
-        try:
-            answer = await self._transport.request(method, self._base_url + quote(key), {**headers, **self._auth}, body)
-        except TransportError as error:
-            # Not `from error`: what it came from holds the request as it was sent.
-            raise error_from_transport(_verb(method), key, error, sent=self._auth) from None
-        if answer.status == 401 and not self._auth:
-            raise self._stranger(_verb(method), key)
-        return answer if answer.status < 300 else without_secrets(answer, self._auth)
 
-    def _stranger(self, operation: str, key: str) -> Denied:
-        """The error of a 401 to a request without credentials."""
-        host = urlsplit(self._base_url).hostname
-        detail = f"Unauthorized, and no credentials are given: set {_HOW} or put {host} into ~/.netrc"
-        return Denied(operation, key, detail, status=401)
+def _leads_to_slash(url: str, location: str) -> bool:
+    """Whether a redirect leads to the same name with a slash, as a directory's does."""
+    return path_of(location) == path_of(url) + "/"
 
 
-def _refuse_odd(operation: str, key: str) -> None:
-    if _ODD_PART.search(key):
-        # A server would resolve these to another path than the one that was asked for.
-        raise StoreError(operation, key, "a name with an empty, '.' or '..' part means another path in a URL")
-
-
-def _verb(method: str) -> str:
-    return {"HEAD": "stat", "PROPFIND": "delete"}.get(method, method.lower())
+def _directory(key: str) -> tuple[RemoteObject, ObjectHeaders]:
+    return RemoteObject(key, 0, None, MARKER_TYPE, None), ObjectHeaders(content_type=MARKER_TYPE)
 
 
 def open_store(destination: Destination, context: StoreContext) -> HttpStore:
@@ -169,7 +238,8 @@ def open_store(destination: Destination, context: StoreContext) -> HttpStore:
     authorization = authorization_of(destination.root, context.environ, destination=context.destination)
     if authorization is not None:
         check_value(authorization, flag="the credentials for plain HTTP", is_secret=True)
-    return HttpStore(destination.root, context.transport, authorization)
+    is_known = not context.wire.examines_http
+    return HttpStore(destination.root, context.transport, authorization, is_known=is_known)
 
 
 def _row(key: str, headers: Mapping[str, str]) -> RemoteObject:

@@ -1,0 +1,37 @@
+"""What WebDAV servers tell of a name (RFC 4918)."""
+
+import re
+from enum import Enum
+
+from bulkput.errors import StoreError
+from bulkput.stores.http.site import Site
+from bulkput.stores.status import error_from_response
+
+_COLLECTION = re.compile(rb"<(?:[\w.-]+:)?collection[\s/>]")
+_NOTHING = (400, 404, 410)
+_NO_WEBDAV = (405, 501)
+
+
+class Kind(Enum):
+    """What a PROPFIND tells."""
+
+    FILE = "a file"
+    DIRECTORY = "a directory, or perhaps one"
+    NOTHING = "nothing is there, or the server knows no WebDAV"
+    NO_WEBDAV = "the server knows no WebDAV, or does not let it pass"
+
+
+async def kind_of(site: Site, url: str, *, operation: str, key: str) -> Kind:
+    """By PROPFIND (9.1). Raises StoreError: the server does not say."""
+    fields = {"Depth": "0", "Content-Length": "0"}
+    answer = await site.ask("PROPFIND", url, fields, operation=operation, key=key)
+    if answer.status in _NO_WEBDAV:
+        return Kind.NO_WEBDAV
+    if answer.status in _NOTHING:
+        return Kind.NOTHING
+    if answer.status == 403:
+        raise StoreError(operation, key, "the server does not let us see whether it is a directory", status=403)
+    if answer.status != 207:
+        raise error_from_response(operation, key, answer)
+    is_file = b"resourcetype" in answer.body and not _COLLECTION.search(answer.body)
+    return Kind.FILE if is_file else Kind.DIRECTORY

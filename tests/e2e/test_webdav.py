@@ -1,0 +1,207 @@
+"""WebDAV and nginx as they are found in the field: directories that are missing, uploads that break off."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import bulkput
+from bulkput.engine.opening import open_store
+from bulkput.engine.remove import remove
+from bulkput.errors import Conflict, NotFound, SourceError
+from bulkput.options import RetryOptions, SkipOptions, UploadOptions, WireOptions
+from bulkput.recorder import Summary
+from tests.contract.suite import HEADERS, ONCE, Pieces, whole
+from tests.e2e.cli import bulkput as command
+from tests.servers.nginx import NginxDav, nginx_dav
+from tests.servers.wsgidav import WsgiDav
+
+DIRECTORIES = ["", "a/", "a/b/", "a/b/c/", "ü d/"]
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """Twelve files in each of five directories, and an empty one."""
+    tree = tmp_path / "tree"
+    for directory in DIRECTORIES:
+        (tree / directory).mkdir(parents=True, exist_ok=True)
+        for number in range(12):
+            (tree / directory / f"f{number}").write_text(f"{directory}{number}")
+    (tree / "empty" / "inside").mkdir(parents=True)
+    return tree
+
+
+@pytest.fixture
+def place(webdav: WsgiDav) -> tuple[str, Path]:
+    """A URL on WsgiDAV that is not there yet, and where its files will be."""
+    name = uuid.uuid4().hex
+    return f"{webdav.url}/deep/{name}/", webdav.root / "deep" / name
+
+
+@pytest.fixture(scope="module")
+def bare_nginx() -> Iterator[NginxDav]:
+    with nginx_dav(methods="PUT DELETE MKCOL", makes_parents=False) as server:
+        yield server
+
+
+def files(root: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()}
+
+
+def upload(tree: Path, url: str, **options: object) -> Summary:
+    chosen = UploadOptions(retry=RetryOptions(retries=0), **options)  # type: ignore[arg-type]
+    return asyncio.run(bulkput.upload([tree], url, options=chosen, environ={}))
+
+
+def test_a_tree_gets_its_directories_on_webdav(tree: Path, place: tuple[str, Path]) -> None:
+    """Each is made once for all workers; when they are there, no request is made for them."""
+    url, root = place
+    first = upload(tree, url)
+    assert (first.exit_code, first.uploaded, files(root)) == (0, 60, files(tree))
+    assert not (root / "empty").exists()
+    again = upload(tree, url)
+    assert again.exit_code == 0 and files(root) == files(tree)
+    assert again.requests == {"OPTIONS": 1, "HEAD": 1, "PUT": 60, "PROPFIND": 60, "MOVE": 120}
+
+
+@pytest.mark.nginx
+def test_a_tree_gets_its_directories_on_nginx(tree: Path, bare_nginx: NginxDav) -> None:
+    """dav_methods PUT MKCOL, create_full_put_path off: a PUT is answered by 500."""
+    name = uuid.uuid4().hex
+    first = upload(tree, f"{bare_nginx.url}/{name}/x/")
+    assert (first.exit_code, files(bare_nginx.root / name / "x")) == (0, files(tree))
+    again = upload(tree, f"{bare_nginx.url}/{name}/x/")
+    assert again.requests == {"OPTIONS": 1, "HEAD": 1, "PUT": 60}
+
+
+@pytest.mark.nginx
+def test_a_server_that_makes_no_directories_says_so(tree: Path, nginx: NginxDav) -> None:
+    """dav_methods PUT alone: one sentence with the directory and the setting; what has its directory is stored."""
+    with nginx_dav(makes_parents=False) as server:
+        ran = command("upload", tree, f"{server.url}/", "--retries", "0")
+        assert ran.exit_code == 1 and files(server.root) == {f"f{n}": str(n).encode() for n in range(12)}
+    assert "the directory /a/ is not there, and the server makes none (MKCOL: 405)" in ran.err
+    assert "create_full_put_path on" in ran.err
+
+
+def test_empty_directories_are_made_on_webdav(tree: Path, place: tuple[str, Path]) -> None:
+    """--dir-markers: directories themselves, no objects that stand for them; --skip knows them."""
+    url, root = place
+    summary = upload(tree, url, dir_markers=True)
+    assert summary.exit_code == 0 and (root / "empty" / "inside").is_dir()
+    assert files(root) == files(tree)
+    again = upload(tree, url, dir_markers=True, skip=SkipOptions(mode="existing"))
+    assert (again.exit_code, again.failed) == (0, 0) and files(root) == files(tree)
+
+
+@pytest.mark.nginx
+def test_empty_directories_are_made_on_nginx(tree: Path, bare_nginx: NginxDav) -> None:
+    """--dir-markers with MKCOL; a HEAD of a directory is answered by a redirect."""
+    name = uuid.uuid4().hex
+    for mode in ("none", "existing", "identical"):
+        options = SkipOptions(mode=mode)  # type: ignore[arg-type]
+        summary = upload(tree, f"{bare_nginx.url}/{name}/", dir_markers=True, skip=options)
+        assert summary.exit_code == 0 and (bare_nginx.root / name / "empty" / "inside").is_dir()
+
+
+GOOD = b"the good one" * 1000
+
+
+@pytest.mark.parametrize("knows_size", [True, False])
+async def test_an_upload_that_breaks_off_leaves_the_good_object_as_it_was(
+    place: tuple[str, Path], knows_size: bool
+) -> None:
+    """The source fails in the middle of a PUT; nothing of ours is left behind."""
+    url, root = place
+    failure = SourceError(b"/some/file", "changed", "while it was read")
+    body = Pieces((b"a" * 200_000, b"b" * 200_000), knows_size=knows_size, failure=failure)
+    async with open_store(url, retry=ONCE, environ={}) as (store, _):
+        await store.put("x", whole(GOOD), HEADERS)
+        with pytest.raises(SourceError):
+            await store.put("x", body, HEADERS)
+    assert await asyncio.to_thread(files, root) == {"x": GOOD}
+
+
+def test_a_run_that_is_killed_in_the_middle_of_a_put_leaves_the_good_object(
+    place: tuple[str, Path], tmp_path: Path
+) -> None:
+    """The connection is cut after half of each body, small or large, for as long as it is tried."""
+    url, root = place
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    for name, size in (("small", 100_000), ("large", 3_000_000)):
+        (tree / name).write_bytes(b"n" * size)
+    root.mkdir(parents=True)
+    for name in ("small", "large"):
+        (root / name).write_bytes(GOOD)
+    summary = asyncio.run(_cut(tree, url))
+    assert summary.failed == 2 and summary.exit_code in (1, 3)
+    assert {name: content for name, content in files(root).items() if not name.endswith(".part")} == {
+        "small": GOOD,
+        "large": GOOD,
+    }
+    again = upload(tree, url, skip=SkipOptions(mode="existing"))
+    assert again.uploaded == 2 and {name: files(root)[name] for name in ("small", "large")} == files(tree)
+
+
+async def _cut(tree: Path, url: str) -> Summary:
+    """Upload past a relay that lets 50 000 bytes of each connection pass."""
+    host, _, path = url.removeprefix("http://").partition("/")
+    port = int(host.rpartition(":")[2])
+
+    async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there_reader, there = await asyncio.open_connection("127.0.0.1", port)
+
+        async def back() -> None:
+            while piece := await there_reader.read(65_536):
+                writer.write(piece)
+
+        answers = asyncio.create_task(back())
+        room = 50_000
+        while room > 0 and (piece := await reader.read(min(room, 65_536))):
+            room -= len(piece)
+            there.write(piece)
+            await there.drain()
+        there.transport.abort() if room <= 0 else there.close()
+        writer.transport.abort()
+        answers.cancel()
+
+    server = await asyncio.start_server(relay, "127.0.0.1", 0)
+    async with server:
+        passing = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/{path}"
+        options = UploadOptions(retry=RetryOptions(retries=1, base_s=0.01), wire=WireOptions(concurrency=2))
+        return await bulkput.upload([tree], passing, options=options, environ={})
+
+
+async def test_a_directory_of_the_object_s_name_is_never_replaced(place: tuple[str, Path]) -> None:
+    """MOVE with Overwrite: T would remove all that is in it."""
+    url, root = place
+    async with open_store(url, retry=ONCE, environ={}) as (store, _):
+        await store.put("d/inside", whole(GOOD), HEADERS)
+        with pytest.raises(Conflict, match="a directory of that name"):
+            await store.put("d", whole(b"x"), HEADERS)
+        with pytest.raises(Conflict):
+            await store.put("d", Pieces((b"x" * 100_000,)), HEADERS)
+        with pytest.raises((Conflict, NotFound)):
+            await store.put("d/inside/below", whole(b"x"), HEADERS)
+    assert await asyncio.to_thread(files, root) == {"d/inside": GOOD}
+    changes = await remove(f"{url}d", environ={})
+    assert changes.exit_code == 1 and await asyncio.to_thread(files, root) == {"d/inside": GOOD}
+
+
+@pytest.mark.nginx
+@pytest.mark.parametrize("mode", ["existing", "unchanged"])
+def test_a_truncated_object_is_no_reason_to_skip_a_file(nginx: NginxDav, tmp_path: Path, mode: str) -> None:
+    """Where nothing proves an object's bytes its size has to be the file's, also for --skip existing."""
+    name = uuid.uuid4().hex
+    (tmp_path / "x").write_bytes(b"whole")
+    (nginx.root / name).mkdir()
+    (nginx.root / name / "x").write_bytes(b"who")
+    summary = upload(tmp_path, f"{nginx.url}/{name}/", skip=SkipOptions(mode=mode))  # type: ignore[arg-type]
+    assert summary.uploaded == 1 and (nginx.root / name / "x").read_bytes() == b"whole"
+    again = upload(tmp_path, f"{nginx.url}/{name}/", skip=SkipOptions(mode="existing"))
+    assert again.uploaded == 0
