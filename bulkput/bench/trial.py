@@ -12,6 +12,7 @@ from bulkput.bench.samples import Outcome, Reading, Sample, Trial, measure, want
 from bulkput.engine.run import upload
 from bulkput.engine.stop import Stop
 from bulkput.errors import BulkputError, StoreError, Throttled, Unavailable
+from bulkput.model import Skip
 from bulkput.options import StopRules, UploadOptions
 
 _LONGEST = 5.0
@@ -103,6 +104,8 @@ class _Watch:
                 self._read_s[event.path] = event.read_s
             case ev.Uploaded():
                 self._read_s.pop(event.upload.source.path, None)
+            case ev.Skipped(skip=Skip(key=str(key))) if self._stop.must_hurry:
+                self._keys.add(key)  # its request may have been cancelled, and the object stored all the same
             case ev.Failed() if not self._stop.is_pulled:
                 self._lost.append(event.error)
 

@@ -20,7 +20,8 @@ class Stop:
         self._pulled = asyncio.Event()
         self._emit: Emit | None = None
         self._wake: Callable[[], None] | None = None
-        self._is_interrupted = False
+        self.must_hurry = False
+        """What is in flight has seconds only: see `bounded`."""
         self._bound: Callable[[], None] | None = None
         """Sets the time when the block of `bounded` ends."""
         self.order: Stopping | None = None
@@ -30,16 +31,16 @@ class Stop:
         return self.order is not None
 
     def interrupt(self) -> None:
-        """Take no more work, finish what is in flight within seconds: see `bounded`. From the loop's own thread (a
-        signal handler, say)."""
+        """Take no more work, finish what is in flight within seconds. From the loop's own thread (a signal handler,
+        say). A run that is being stopped already has to hurry from now on."""
         self.pull(Stopping("interrupted", StopCause.INTERRUPTED))
-
-    def pull(self, order: Stopping) -> None:
-        """The first order stands. Of a later one only an interruption has an effect: what is in flight has to hurry."""
-        if order.cause is StopCause.INTERRUPTED and not self._is_interrupted:
-            self._is_interrupted = True
+        if not self.must_hurry:
+            self.must_hurry = True
             if self._bound is not None:
                 self._bound()
+
+    def pull(self, order: Stopping) -> None:
+        """Take no more work, finish what is in flight. The first order stands, later ones change nothing."""
         if self.order is None:
             self.order = order
             self._pulled.set()
@@ -86,7 +87,7 @@ class Stop:
         try:
             async with bound:
                 self._bound = lambda: bound.reschedule(loop.time() + within_s)
-                if self._is_interrupted:
+                if self.must_hurry:
                     self._bound()
                 yield
         except TimeoutError:

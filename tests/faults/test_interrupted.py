@@ -17,6 +17,7 @@ from aiohttp import web
 
 import bulkput
 from bulkput import events as ev
+from bulkput.bench.sweep import Choices, bench
 from bulkput.devserver import DevServer, Handler
 from bulkput.engine.changes import Change, Changes, Done
 from bulkput.engine.copy import copy
@@ -28,6 +29,7 @@ from bulkput.journal.status import status
 from bulkput.model import Reason
 from bulkput.options import SkipOptions, UploadOptions, WireOptions
 from tests.conftest import environ_of
+from tests.faults.raw import raw_server, read_request
 from tests.faults.test_run import files
 
 WIRE = WireOptions(concurrency=4, timeout_s=0.25)  # so that an interrupted run has 0.2 s
@@ -174,6 +176,33 @@ async def test_a_verification_that_is_out_of_time_ends(tmp_path: Path) -> None:
         async with asyncio.timeout(10):
             comparison = await running
     assert comparison.exit_code == 130
+
+
+async def test_a_bench_that_is_out_of_time_deletes_what_may_be_stored(tmp_path: Path) -> None:
+    """bench over plain HTTP, then Ctrl-C, while the server stores and does not answer: nothing is left there."""
+    stop, met, stored = Stop(), asyncio.Event(), set[bytes]()
+
+    async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, _number: int) -> None:
+        while True:
+            head, _ = await read_request(reader)
+            method, path, _ = head.split(b" ", 2)
+            if method == b"PUT":
+                stored.add(path)
+                met.set()
+                await asyncio.Event().wait()
+            stored.discard(path)  # a DELETE; before that comes a PROPFIND, which this server does not know
+            status = b"204 No Content" if method == b"DELETE" else b"405 Method Not Allowed"
+            writer.write(b"HTTP/1.1 " + status + b"\r\nContent-Length: 0\r\n\r\n")
+
+    async with raw_server(behave) as url:
+        options = UploadOptions(wire=WIRE)
+        choices = Choices(url=f"{url}/", options=options, most=4, sizes=(4096,), seconds=3, environ={})
+        running = asyncio.create_task(bench(choices, directory=str(tmp_path), tell=lambda *_: None, stop=stop))
+        await met.wait()
+        stop.interrupt()
+        async with asyncio.timeout(30):
+            report = await running
+        assert report.is_interrupted and not report.remaining and not stored
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

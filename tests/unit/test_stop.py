@@ -80,10 +80,10 @@ async def test_a_cancelled_pause_is_cancelled() -> None:
 
 
 async def test_a_bounded_block_may_take_its_time_while_nobody_interrupts() -> None:
-    """Nor is it cut short by another order: what is in flight ends, with the deadlines that it has."""
+    """Nor is it cut short by an order: what is in flight ends, with the deadlines that it has."""
     stop = Stop()
     async with stop.bounded(0.001):
-        stop.pull(DENIED)
+        stop.pull(Stopping("nobody reads stdout", StopCause.INTERRUPTED))
         await asyncio.sleep(0.01)
         ended = True
     assert ended
