@@ -5,10 +5,12 @@ from dataclasses import replace
 from typing import TypeVar
 
 from bulkput.engine.pool import pool
-from bulkput.errors import NotFound, Unsupported
-from bulkput.model import Body, RemoteObject
+from bulkput.errors import NotFound, StoreError, Unsupported
+from bulkput.model import Body, RemoteObject, Segment
 from bulkput.payload.pieces import md5_of_pieces
 from bulkput.policy.compare import Evidence, Need
+from bulkput.policy.through import Read as Reading
+from bulkput.policy.through import read_through
 from bulkput.stores.base import Itself, Manifests, Store
 
 T = TypeVar("T")
@@ -74,6 +76,27 @@ def _manifests(store: Store, key: str) -> Manifests:
 async def itself_of(store: Store, key: str, container: str | None = None) -> RemoteObject | None:
     """The object itself: the link and not its target, the manifest and not what it composes. Raises StoreError."""
     return await (store.stat_itself(key, container) if isinstance(store, Itself) else store.stat(key))
+
+
+async def reads_of(store: Store, path: str, own: str) -> tuple[Reading, ...]:
+    """What a GET of the object at CONTAINER/OBJECT reads besides the object itself; `own` is the container of `store`.
+
+    Raises StoreError, also where a manifest is there by a HEAD and not by a GET: then nobody knows what it reads.
+    """
+    container, _, key = path.partition("/")
+    elsewhere = container if container != own else None
+    itself = await itself_of(store, key, elsewhere)
+    if itself is None:
+        return ()
+    segments: tuple[Segment, ...] = ()
+    if itself.large == "static":
+        try:
+            segments = await _manifests(store, key).segments(key, elsewhere)
+        except NotFound:
+            if await itself_of(store, key, elsewhere) is None:
+                return ()
+            raise StoreError("manifest", key, "it is there by a HEAD, and not by a GET") from None
+    return tuple(read_through(itself, segments))
 
 
 async def digests(body: Body, size: int, sizes: Sequence[int] | None) -> tuple[int, tuple[str, ...]]:

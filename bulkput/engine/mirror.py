@@ -15,18 +15,18 @@ from typing import TypeVar
 
 from bulkput import events as ev
 from bulkput.engine.changes import Change, ChangeTally, Done
-from bulkput.engine.examine import itself_of
+from bulkput.engine.examine import itself_of, reads_of
 from bulkput.engine.pool import pool
 from bulkput.engine.remove import Remover
 from bulkput.engine.stop import Stop
-from bulkput.errors import NotFound, Stopped, StoreError, Unsupported, UsageError, printable
-from bulkput.model import RemoteObject, Segment, SourceFile
+from bulkput.errors import Stopped, StoreError, UsageError, printable
+from bulkput.model import RemoteObject, SourceFile
 from bulkput.options import UploadOptions
 from bulkput.policy.retry import GiveUp
 from bulkput.policy.scope import Scope
-from bulkput.policy.through import holds_segments, is_as_listed, may_read_others, read_through
+from bulkput.policy.through import holds_segments, is_as_listed, may_read_others
 from bulkput.sources.extras import Extras
-from bulkput.stores.base import Destination, Manifests, Store
+from bulkput.stores.base import Destination, Store
 
 T = TypeVar("T")
 _BATCH = 1_000
@@ -188,21 +188,9 @@ class Mirror:
 
     async def _look(self, path: str) -> None:
         """At one object that stays. Raises StoreError, Stopped."""
-        container, _, key = path.partition("/")
-        elsewhere = container if container != self._container else None
-        itself = await itself_of(self._store, key, elsewhere)
-        if itself is None:
-            return
-        segments: tuple[Segment, ...] = ()
-        if itself.large == "static":
-            if not isinstance(self._store, Manifests):
-                raise Unsupported("manifest", key, "this store tells no segments")
-            try:
-                segments = await self._store.segments(key, elsewhere)
-            except NotFound:
-                return
-        if reads := tuple(read_through(itself, segments)):
-            await self._on_disk(lambda: self._extras.spare(reads, key if elsewhere is None else path))
+        if reads := await reads_of(self._store, path, self._container):
+            own = self._container + "/"
+            await self._on_disk(lambda: self._extras.spare(reads, path.removeprefix(own)))
 
     async def _tell_all(self, emit: ev.Emit) -> None:
         async for batch in self._batches(_BATCH):

@@ -7,6 +7,7 @@ from functools import partial
 from typing import NamedTuple
 
 from bulkput import events as ev
+from bulkput.engine.beneath import Beneath
 from bulkput.engine.examine import digests, examined, itself_of
 from bulkput.errors import Conflict, NotFound, StoreError
 from bulkput.model import Listed, Reason, RemoteObject, Skip, SourceFile
@@ -35,7 +36,14 @@ class Skipper:
     """Decides by the row of the listing, or by looking at the object itself."""
 
     def __init__(
-        self, store: Store, opener: BodyOpener, options: UploadOptions, emit: ev.Emit, on_stay: OnStay | None = None
+        self,
+        store: Store,
+        opener: BodyOpener,
+        options: UploadOptions,
+        emit: ev.Emit,
+        *,
+        beneath: Beneath,
+        on_stay: OnStay | None = None,
     ) -> None:
         """`on_stay` is told the row of each object that `looked_at` leaves as it is."""
         self._store = store
@@ -44,6 +52,7 @@ class Skipper:
         self._is_dry = options.dry_run
         self._compresses = options.gzip.mode != "never"
         self._emit = emit
+        self._beneath = beneath
         self._on_stay = on_stay
         self._headers = options.headers
         self._looks = options.skip.check_expiry or wanted_life_s(options.headers, 0) is not None
@@ -59,7 +68,7 @@ class Skipper:
         match step(self._mode, evidence, file.mtime_ns, compresses=self._compresses):
             case Step.SEND if row.large is None:
                 return file
-            case Step.SKIP if not self._looks:
+            case Step.SKIP if not self._looks and not self._may_be_written(row):
                 return self._skip(file, row.name)
         return replace(file, listed=Listed(row, evidence.is_suffixed))
 
@@ -92,8 +101,11 @@ class Skipper:
         decide = partial(step, self._mode, mtime_ns=file.mtime_ns, compresses=self._compresses)
         evidence = Evidence(file.size, row, head=head, is_suffixed=listed.is_suffixed)
         decision, evidence = await examined(self._store, evidence, decide, read)
+        now = evidence.head or row
         if decision is Step.SEND or not await self._lives(row, evidence.head):
-            return None, evidence.head or row
+            return None, now
+        if self._may_be_written(row, now) and await self._beneath.is_written(row.name):
+            return None, now
         if self._on_stay is not None:
             await self._on_stay(row)
         return self._skip(file, row.name), row
@@ -122,6 +134,10 @@ class Skipper:
         now_s = time.time()
         head = head or await self._store.stat(row.name)
         return lives_long_enough(head, wanted_life_s(self._headers, now_s), now_s)
+
+    def _may_be_written(self, *rows: RemoteObject) -> bool:
+        """Whether the object reads others, which this run may write. What is only to be there is there all the same."""
+        return self._mode != "existing" and any(row.link is not None or row.large is not None for row in rows)
 
     def _has_marker(self, row: RemoteObject) -> bool:
         """Whether a directory whose object this is needs none."""

@@ -8,6 +8,7 @@ from contextlib import aclosing
 from dataclasses import replace
 
 from bulkput import events as ev
+from bulkput.engine.beneath import Beneath
 from bulkput.engine.join import Pair
 from bulkput.engine.mirror import Mirror
 from bulkput.engine.pairing import Pairing
@@ -41,7 +42,9 @@ class Sync:
         self._mirror: Mirror | None = None
         if options.skip.delete_extra:
             self._mirror = Mirror(store, options, stop, roots, container=container, prefix=scope.listing_prefix)
-        self.skipper = Skipper(store, opener, options, emit, self._mirror.stays if self._mirror else None)
+        beneath = Beneath(store, scope, container, may_differ=options.gzip.suffixed == "some")
+        on_stay = self._mirror.stays if self._mirror else None
+        self.skipper = Skipper(store, opener, options, emit, beneath=beneath, on_stay=on_stay)
         self._scope = scope
         self._options = options
         self._stop = stop

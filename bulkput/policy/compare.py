@@ -10,8 +10,8 @@ The listing's row (no HEAD yet):
 |--------------------------------------------------|-------------------------------------------------------------|
 | other size                                       | HEAD: compressed, composed of others, a link, or different  |
 | a link                                           | HEAD: it may lead nowhere                                   |
-| same size, `--quick`                             | identical                                                   |
 | same size 0                                      | HEAD: a link, or the head of a large object, looks the same |
+| same size, `--quick`                             | identical                                                   |
 | same size, large or an ETag that is no MD5       | HEAD                                                        |
 | same size, its MD5 is the file's                 | identical                                                   |
 | same size, another MD5                           | HEAD: the MD5 of a manifest, say                            |
@@ -123,7 +123,7 @@ def judge(evidence: Evidence, *, is_quick: bool = False) -> Judgement | Need:
 def _by_row(evidence: Evidence, row: RemoteObject, *, is_quick: bool) -> Judgement | Need:
     if row.bytes != evidence.size or row.link is not None:
         return Need.HEAD
-    if is_quick:
+    if is_quick and evidence.size:
         return _IDENTICAL
     if evidence.size == 0 or row.large is not None or md5_of(row.hash) is None:
         return Need.HEAD

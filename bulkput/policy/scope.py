@@ -73,6 +73,15 @@ class Scope:
                     return prefix + name
         return prefix + path
 
+    def sources_of(self, key: str) -> list[bytes] | None:
+        """Where in the sources the file of this object would be, in each of them; None where that is not told by the
+        name alone: a lone file's object has any name, and escapes and a suffix may have been added."""
+        if self.naming.is_exact or self.naming.encode == "percent" or self.suffix or not self.is_whole:
+            return None
+        name = key.removeprefix(self.naming.prefix).encode("utf-8", "surrogatepass")
+        named = (root for root in self._roots if not root.name or root.name == name)
+        return [root.path if root.name else root.path.removesuffix(b"/") + b"/" + name for root in named]
+
     def claims(self, key: str, *, is_directory: bool = False) -> bool:
         """Whether the filters would take a file of this object's name, given that it begins with the prefix; or enter a
         directory whose marker it is."""

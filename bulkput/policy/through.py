@@ -47,6 +47,11 @@ def read_through(itself: RemoteObject, segments: Sequence[Segment] = ()) -> Iter
             yield Read(segment.path, may_read=segment.md5 is None)
 
 
+def overlaps(read: Read, below: str) -> bool:
+    """Whether what is read lies, or may lie, among the objects whose CONTAINER/OBJECT begins with `below`."""
+    return read.path.startswith(below) or (read.is_prefix and below.startswith(read.path))
+
+
 def is_as_listed(row: RemoteObject, now: RemoteObject) -> bool:
     """Whether the object itself, `now`, is the one that was listed as `row`.
 

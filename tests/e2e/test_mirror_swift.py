@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import time
 import uuid
 from collections.abc import Callable
@@ -71,13 +72,14 @@ class World:
         self,
         mode: Mode = "existing",
         *,
+        delete_extra: bool = True,
         dry: bool = False,
         most: int | None = 1_000,
         exclude: tuple[str, ...] = (),
         meddle: Meddle = lambda asked, pass_on: pass_on(asked),
     ) -> Summary:
         options = UploadOptions(
-            skip=SkipOptions(mode=mode, delete_extra=True, most_deleted=most),
+            skip=SkipOptions(mode=mode, delete_extra=delete_extra, most_deleted=most),
             walk=WalkOptions(exclude=exclude),
             dry_run=dry,
         )
@@ -230,6 +232,77 @@ def test_a_link_with_the_bytes_of_the_file_keeps_its_target(world: World, mode: 
     done = world.mirror(mode)
     assert world.read("p/l") == [b"target"]
     assert (done.removed, done.kept) == (0, 1)
+
+
+def _read_by_a_link(world: World) -> None:
+    world.link("p/l", "p/t")
+
+
+def _read_by_a_chain(world: World) -> None:
+    world.link("other:through", "p/t")
+    world.link("p/l", "other:through")
+
+
+def _read_by_a_static(world: World) -> None:
+    world.static("p/l", "p/t")
+
+
+def _read_by_a_dynamic(world: World) -> None:
+    world.dynamic("p/l", "p/t")
+
+
+@pytest.mark.parametrize("mode", ["unchanged", "identical"])
+@pytest.mark.parametrize("made", [_read_by_a_link, _read_by_a_chain, _read_by_a_static, _read_by_a_dynamic])
+def test_a_file_whose_object_reads_what_this_run_writes_is_sent(
+    world: World, made: Callable[[World], None], mode: Mode
+) -> None:
+    """--skip MODE: l gives the bytes of the file l, as long as t is what it is; and t is sent as well"""
+    world.put("p/t", b"hello")
+    made(world)
+    world.file("l", b"hello")
+    world.file("t", b"changed")
+    past = (1, 1)
+    os.utime(world.tree / "l", past)
+    done = world.mirror(mode, delete_extra=False)
+    assert (done.exit_code, world.read("p/l", "p/t")) == (0, [b"hello", b"changed"])
+    again = world.mirror("identical", delete_extra=False)
+    assert (again.uploaded, again.skipped) == (0, 3)
+
+
+@pytest.mark.parametrize("made", [_read_by_a_link, _read_by_a_static])
+def test_a_file_whose_object_reads_what_has_no_file_here_is_skipped(
+    world: World, made: Callable[[World], None]
+) -> None:
+    """--skip identical: a file above the store's limit is stored so, with its segments beside it"""
+    world.put("p/t", b"hello")
+    made(world)
+    world.file("l", b"hello")
+    done = world.mirror("identical", delete_extra=False)
+    assert (done.exit_code, done.uploaded, done.skipped) == (0, 1, 1)
+
+
+def test_an_empty_file_is_not_unchanged_where_a_large_object_is_listed_as_empty(world: World) -> None:
+    """--skip unchanged: a GET gives the segments"""
+    world.put("other:t", b"hello")
+    world.dynamic("p/l", "other:t")
+    world.file("l")
+    os.utime(world.tree / "l", (1, 1))
+    assert world.mirror("unchanged", delete_extra=False).exit_code == 0
+    assert world.read("p/l") == [b""]
+
+
+def test_a_manifest_that_only_a_head_shows_keeps_everything(world: World) -> None:
+    """--delete-extra: its GET is answered 404, so nobody knows what it reads: nothing goes"""
+    world.put("p/x", b"x")
+    world.static("p/static", "p/x")
+    world.file("static", b"x")
+
+    def meddle(asked: Asked, pass_on: PassOn) -> Said:
+        return Said(404) if asked.method == "GET" and "/static?" in asked.path else pass_on(asked)
+
+    done = world.mirror(meddle=meddle)
+    assert (done.removed, done.kept, done.exit_code) == (0, 1, 1)
+    assert "it is there by a HEAD, and not by a GET" in world.kept[0].why
 
 
 def test_links_and_manifests_that_go_take_what_they_read_along(world: World) -> None:

@@ -105,3 +105,21 @@ def test_a_list_claims_nothing_but_the_files_that_it_names() -> None:
     """They lie anywhere below the prefix; nothing else there is extra."""
     made = scope_of([TREE], NamingOptions(prefix="p/"), WalkOptions(), is_list=True)
     assert (made.is_whole, made.listing_prefix, made.key(b"d/x")) == (False, "p/", "p/d/x")
+
+
+@pytest.mark.parametrize(
+    ("made", "key", "paths"),
+    [
+        (scope(TREE), "p/a/b", [b"src/a/b"]),
+        (scope(Root(b"/x/"), Root(b"y/b", b"b")), "p/b", [b"/x/b", b"y/b"]),
+        (scope(TREE, Root(b"y/b", b"b")), "p/c", [b"src/c"]),
+        (scope(TREE, encode="percent"), "p/a", None),
+        (scope(Root(b"y/b", b"b")), "p/b", None),
+        (scope_of([TREE], NamingOptions(prefix="p/"), WalkOptions(), suffix=".gz"), "p/a.gz", None),
+        (scope_of([Root(b"a", b"a")], NamingOptions(prefix="p/b", is_exact=True), WalkOptions()), "p/b", None),
+    ],
+)
+def test_where_the_file_of_an_object_would_be(made: Scope, key: str, paths: list[bytes] | None) -> None:
+    """In each source; None where the name alone does not tell."""
+    found = made.sources_of(key)
+    assert (None if found is None else sorted(found)) == paths

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from bulkput.model import RemoteObject, Segment
-from bulkput.policy.through import Read, holds_segments, is_as_listed, may_read_others, read_through
+from bulkput.policy.through import Read, holds_segments, is_as_listed, may_read_others, overlaps, read_through
 
 MD5, OTHER = "a" * 32, "b" * 32
 ROW = RemoteObject("k", 10, MD5, "text/plain", "2026-01-02T03:04:05.678900")
@@ -28,6 +28,24 @@ ROW = RemoteObject("k", 10, MD5, "text/plain", "2026-01-02T03:04:05.678900")
 def test_what_a_get_reads(itself: RemoteObject, segments: tuple[Segment, ...], reads: list[Read]) -> None:
     """Bytes in the manifest are nowhere else."""
     assert list(read_through(itself, segments)) == reads
+
+
+@pytest.mark.parametrize(
+    ("read", "is_among"),
+    [
+        (Read("c/p/x"), True),
+        (Read("c/q"), False),
+        (Read("o/p/x"), False),
+        (Read("c/p/x", is_prefix=True), True),
+        (Read("c/", is_prefix=True), True),
+        (Read("c/p", is_prefix=True), True),
+        (Read("c/q", is_prefix=True), False),
+        (Read("c/"), False),
+    ],
+)
+def test_what_is_read_may_lie_among_the_objects_of_a_destination(read: Read, is_among: bool) -> None:
+    """A prefix that begins the destination's may read what is in it."""
+    assert overlaps(read, "c/p/") is is_among
 
 
 @pytest.mark.parametrize(

@@ -115,7 +115,7 @@ def described(key: str, headers: Mapping[str, str]) -> RemoteObject:
         meta=tuple(
             (name[len(META) :], value) for name, value in headers.items() if name.lower().startswith(META.lower())
         ),
-        link=_path(headers.get("X-Symlink-Target")),
+        link=_path(headers.get("X-Symlink-Target")) or _located(headers.get("Content-Location")),
         below=_path(headers.get("X-Object-Manifest")),
         expires_at=_seconds(headers.get("X-Delete-At")),
     )
@@ -123,6 +123,11 @@ def described(key: str, headers: Mapping[str, str]) -> RemoteObject:
 
 def _path(quoted: str | None) -> str | None:
     return unquote(quoted).removeprefix("/") if quoted is not None else None
+
+
+def _located(quoted: str | None) -> str | None:
+    """/v1/ACCOUNT/CONTAINER/OBJECT: where a link has led a HEAD that follows links."""
+    return unquote(quoted.split("/", 3)[-1]) if quoted is not None and quoted.count("/") > 3 else None
 
 
 def _seconds(text: str | None) -> int | None:
