@@ -35,8 +35,8 @@ from bulkput.errors import (
     Unsupported,
 )
 from bulkput.stores.reason import said, why
-from bulkput.stores.secrets import text_without_secrets
 from bulkput.transport.base import MAX_ANSWER, Answer, Incoming, TransportError
+from bulkput.transport.secrets import text_without_secrets
 
 _PLAIN: dict[int, type[StoreError]] = {
     202: Conflict,

@@ -6,9 +6,9 @@ from urllib.parse import quote, urlsplit
 
 from bulkput.errors import Denied, StoreError, Unsupported
 from bulkput.model import Body
-from bulkput.stores.secrets import without_secrets
 from bulkput.stores.status import error_from_response, error_from_transport, refusal
 from bulkput.transport.base import Answer, Transport, TransportError
+from bulkput.transport.secrets import without_secrets
 
 _HOW = "BULKPUT_HTTP_TOKEN, or BULKPUT_HTTP_USER and BULKPUT_HTTP_PASSWORD,"
 _ODD_PART = re.compile(r"(?:^|/)\.{0,2}(?:/|\Z)")

@@ -15,9 +15,9 @@ from bulkput.errors import BulkputError, Denied, StoreError, StoreGone, Throttle
 from bulkput.policy.headers import check_value
 from bulkput.policy.naming import is_http_url
 from bulkput.stores.base import StoreContext
-from bulkput.stores.secrets import without_secrets
 from bulkput.stores.status import error_from_response, error_from_transport
 from bulkput.transport.base import Answer, TransportError
+from bulkput.transport.secrets import without_secrets
 
 _HOW = (
     "set ST_AUTH, ST_USER and ST_KEY (v1 auth), or OS_STORAGE_URL and OS_AUTH_TOKEN (of `openstack token issue`, say)"

@@ -1,26 +1,22 @@
 """One Swift container as a Store: exactly one PUT per object, proven by its MD5."""
 
 import asyncio
-import hashlib
 import json
 import uuid
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from typing import Any, Literal
-from urllib.parse import quote, urlencode, urlsplit
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from typing import Literal
+from urllib.parse import quote, urlencode
 
 from bulkput.doing import doing
-from bulkput.errors import Denied, IntegrityError, StoreError, Suspect, Unavailable, Unsupported, UsageError
+from bulkput.errors import IntegrityError, StoreError, Suspect, Unavailable, Unsupported, UsageError
 from bulkput.model import Body, Limits, ObjectHeaders, Prefix, RemoteObject, Segment, Stored
 from bulkput.payload.digest import DigestingBody
 from bulkput.payload.held import Held
 from bulkput.policy.etag import md5_of
 from bulkput.stores.base import Destination, Settled, StoreContext
-from bulkput.stores.secrets import without_secrets
-from bulkput.stores.status import error_from_response, error_from_transport, refusal
+from bulkput.stores.status import error_from_response
 from bulkput.stores.swift import bulk
-from bulkput.stores.swift.auth import Account, Token, login_from
+from bulkput.stores.swift.auth import Account, login_from
 from bulkput.stores.swift.forms import (
     MTIME_TEXTS,
     described,
@@ -34,8 +30,9 @@ from bulkput.stores.swift.forms import (
     suspect,
 )
 from bulkput.stores.swift.listing import MAX_PAGE_BYTES, PAGE, NotFurtherError, Reading, Rows, named_limit
+from bulkput.stores.swift.requests import Request, Requests, is_refused
 from bulkput.stores.swift.second_look import SecondLook
-from bulkput.transport.base import MAX_ANSWER, Answer, Incoming, TransportError
+from bulkput.transport.base import Answer
 
 _DELETE_WORK = 64 * 1024
 """What the deadline of a bulk-delete grows by for each object, in bytes: a second, at the rate of deadlines."""
@@ -47,26 +44,6 @@ _MAX_MANIFEST_BYTES = 32 * 1024 * 1024
 """Four times what Swift takes as a manifest (max_manifest_size): it tells more of each segment than it was told."""
 
 
-def _is_refused(answer: Answer) -> bool:
-    return answer.status in (401, 403)
-
-
-@dataclass(frozen=True, slots=True)
-class _Request:
-    """A request to the container (or another one), to the object `key` in it, or to the account."""
-
-    method: str
-    key: str | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)
-    query: str = ""
-    max_answer: int = MAX_ANSWER
-    is_for_account: bool = False
-    moves: int = 0
-    container: str | None = None
-    is_refused: Callable[[Answer], bool] = _is_refused
-    """Whether an answer may mean that the token has expired."""
-
-
 class SwiftStore:
     """Objects of one container, which is made by `prepare` if it is not there."""
 
@@ -74,7 +51,8 @@ class SwiftStore:
         self.limits = Limits()
         self._container = container
         self._account = account
-        self._transport = context.transport
+        self._requests = Requests(container, account, context.transport)
+        self._ask = self._requests.ask
         self._policy = context.storage_policy
         self._mtime = MTIME_TEXTS[context.headers.mtime_format]
         self._asked: Limits | None = None
@@ -99,7 +77,7 @@ class SwiftStore:
     async def prepare(self) -> None:
         """PUT the container: 201 new, 202 already there (Swift API, "Create container")."""
         headers = {"Content-Length": "0"} | ({"X-Storage-Policy": self._policy} if self._policy else {})
-        answer = await self._request("make container", _Request("PUT", headers=headers))
+        answer = await self._ask("make container", Request("PUT", headers=headers))
         if answer.status in (201, 202):
             self._made += 1
             self.was_made = self.was_made or answer.status == 201
@@ -116,7 +94,7 @@ class SwiftStore:
         """DELETE the container that `prepare` got a 201 for; 409 means that it is not empty, and it stays."""
         if not self.was_made:
             return
-        answer = await self._request("remove container", _Request("DELETE"))
+        answer = await self._ask("remove container", Request("DELETE"))
         if answer.status not in (204, 404, 409):
             raise error_from_response("remove container", self._container, answer)
         self.was_made = answer.status == 409
@@ -135,7 +113,7 @@ class SwiftStore:
         if body.md5 is not None:
             fields["ETag"] = body.md5
         made = self._made
-        answer = await self._request("put", _Request("PUT", key, fields), digesting)
+        answer = await self._ask("put", Request("PUT", key, fields), digesting)
         if answer.status == 404:
             await self._make_again(made)
             raise Unavailable("put", key, "the container was not there, and is made again", status=404)
@@ -156,7 +134,7 @@ class SwiftStore:
     async def _fresh_head(self, key: str) -> Answer:
         """Of the object as all its replicas have it, past caches, and not of what a link leads to."""
         fresh = {"X-Newest": "true", "Cache-Control": "no-cache"}
-        return await self._request("stat", _Request("HEAD", key, fresh, "?symlink=get"))
+        return await self._ask("stat", Request("HEAD", key, fresh, "?symlink=get"))
 
     async def list(
         self, prefix: str, *, delimiter: str | None = None, start_after: str | None = None
@@ -181,13 +159,13 @@ class SwiftStore:
 
     async def delete(self, keys: Iterable[str]) -> None:
         for key in keys:
-            answer = await self._request("delete", _Request("DELETE", key))
+            answer = await self._ask("delete", Request("DELETE", key))
             if answer.status not in (204, 404):
                 raise error_from_response("delete", key, answer)
 
     async def delete_many(self, keys: tuple[str, ...]) -> tuple[str, ...]:
         """By one bulk-delete. What its answer does not account for to the last name, it has not removed."""
-        request = _Request(
+        request = Request(
             "POST",
             headers=bulk.HEADERS,
             query=bulk.QUERY,
@@ -196,7 +174,7 @@ class SwiftStore:
             moves=len(keys) * _DELETE_WORK,
             is_refused=self._refuses_to_delete,
         )
-        answer = await self._request("delete", request, Held.of(bulk.request_body(self._container, keys)))
+        answer = await self._ask("delete", request, Held.of(bulk.request_body(self._container, keys)))
         if answer.status != 200:
             raise error_from_response("delete", keys[0], answer)
         said = bulk.outcome(self._container, answer.body)
@@ -206,7 +184,7 @@ class SwiftStore:
 
     def _refuses_to_delete(self, answer: Answer) -> bool:
         if answer.status != 200 or b"401" not in answer.body:
-            return _is_refused(answer)
+            return is_refused(answer)
         said = bulk.outcome(self._container, answer.body)
         return said is not None and said.is_refused
 
@@ -215,7 +193,7 @@ class SwiftStore:
         X-Copy-From. What is sent replaces what the object has."""
         fields, there = render(headers, mtime=self._mtime), quote(container, safe="") + "/" + quote(key)
         if self._copies_by == "COPY":
-            request = _Request("COPY", source, fields | {"Destination": there}, _COPY_QUERY, moves=size)
+            request = Request("COPY", source, fields | {"Destination": there}, _COPY_QUERY, moves=size)
             try:
                 return await self._copied(source, key, size, request)
             except Unsupported:
@@ -223,11 +201,11 @@ class SwiftStore:
         if self._copies_by is None:
             raise Unsupported("copy", source, "this store knows neither COPY nor X-Copy-From")
         fields |= {"X-Copy-From": quote(self._container, safe="") + "/" + quote(source), "Content-Length": "0"}
-        request = _Request("PUT", key, fields, _COPY_QUERY, moves=size, container=container)
+        request = Request("PUT", key, fields, _COPY_QUERY, moves=size, container=container)
         return await self._copied(source, key, size, request)
 
-    async def _copied(self, source: str, key: str, size: int, request: _Request) -> Stored:
-        answer = await self._request("copy", request)
+    async def _copied(self, source: str, key: str, size: int, request: Request) -> Stored:
+        answer = await self._ask("copy", request)
         if answer.status != 201:
             raise error_from_response("copy", source, answer)
         if request.method == "PUT" and "X-Copied-From" not in answer.headers:
@@ -242,70 +220,43 @@ class SwiftStore:
                 return
             name = f".bulkput-{uuid.uuid4().hex}"
             fields = {"X-Copy-From": f"{quote(self._container, safe='')}/{name}-is-not-there", "Content-Length": "0"}
-            answer = await self._request("copy", _Request("PUT", name, fields, container=container))
+            answer = await self._ask("copy", Request("PUT", name, fields, container=container))
             if 200 <= answer.status < 300:
-                await self._request("delete", _Request("DELETE", name, container=container))
+                await self._ask("delete", Request("DELETE", name, container=container))
             elif answer.status != 404 and (error := error_from_response("copy", name, answer)).is_retryable:
                 raise error
             self._copies_by = "PUT" if answer.status == 404 else None
 
     async def stat(self, key: str) -> RemoteObject | None:
-        return _row(key, await self._head(_Request("HEAD", key)))
+        return _row(key, await self._head(Request("HEAD", key)))
 
     async def stat_itself(self, key: str, container: str | None = None) -> RemoteObject | None:
-        return _row(key, await self._head(_Request("HEAD", key, query=_ITSELF_QUERY, container=container)))
+        return _row(key, await self._head(Request("HEAD", key, query=_ITSELF_QUERY, container=container)))
 
     async def stat_part(self, path: str) -> RemoteObject | None:
         container, _, key = path.partition("/")
-        return _row(key, await self._head(_Request("HEAD", key, container=container)))
+        return _row(key, await self._head(Request("HEAD", key, container=container)))
 
     async def describe(self, key: str) -> tuple[RemoteObject, ObjectHeaders] | None:
-        headers = await self._head(_Request("HEAD", key))
+        headers = await self._head(Request("HEAD", key))
         row = _row(key, headers)
         return None if row is None or headers is None else (row, kept(headers, row.meta))
 
-    async def _head(self, request: _Request) -> Mapping[str, str] | None:
+    async def _head(self, request: Request) -> Mapping[str, str] | None:
         """None: it is not there."""
-        answer = await self._request("stat", request)
+        answer = await self._ask("stat", request)
         if answer.status not in (200, 204, 404):
             raise error_from_response("stat", request.key or "", answer)
         return answer.headers if answer.status != 404 else None
 
-    async def get(self, key: str) -> AsyncGenerator[bytes, None]:
-        token = await self._account.token()
-        for attempt in (1, 2):
-            async with self._incoming(key, token) as answer:
-                if answer.status in (401, 403) and attempt == 1 and (renewed := await self._account.renewed(token)):
-                    token = renewed
-                    continue
-                if answer.status != 200:
-                    raise error_from_response("get", key, without_secrets(await refusal(answer), token.fields))
-                md5 = hashlib.md5(usedforsecurity=False)
-                try:
-                    async for chunk in answer.chunks:
-                        md5.update(chunk)
-                        yield chunk
-                except TransportError as error:
-                    raise error_from_transport("get", key, error, sent=token.fields) from None
-                etag = md5_of(answer.headers.get("ETag"))
-                if etag is not None and large(answer.headers) is None and md5.hexdigest() != etag:
-                    raise IntegrityError("get", key, expected=etag, actual=md5.hexdigest(), status=200)
-                return
-
-    @asynccontextmanager
-    async def _incoming(self, key: str, token: Token) -> AsyncIterator[Incoming]:
-        url = f"{token.storage_url}{self._path(key)}"
-        try:
-            async with self._transport.incoming(url, token.fields) as answer:
-                yield answer
-        except TransportError as error:
-            raise error_from_transport("get", key, error, sent=token.fields) from None
+    def get(self, key: str) -> AsyncGenerator[bytes, None]:
+        return self._requests.read(key)
 
     async def segments(self, key: str, container: str | None = None) -> tuple[Segment, ...]:
         """The manifest as it was written: what its segments have become since, only they themselves tell."""
         query = "?multipart-manifest=get"
-        request = _Request("GET", key, query=query, max_answer=_MAX_MANIFEST_BYTES, container=container)
-        answer = await self._request("manifest", request)
+        request = Request("GET", key, query=query, max_answer=_MAX_MANIFEST_BYTES, container=container)
+        answer = await self._ask("manifest", request)
         if answer.status != 200:
             raise error_from_response("manifest", key, answer)
         try:
@@ -318,7 +269,7 @@ class SwiftStore:
     async def ask_limits(self) -> Limits:
         """`GET /info`, once; the defaults where a cluster hides it or answers nonsense."""
         if self._asked is None:
-            info = await self._info()
+            info = await self._requests.info()
             swift, deletes = section(info, "swift"), section(info, "bulk_delete")
             self._asked = Limits(
                 max_name_bytes=positive(swift.get("max_object_name_length"), self.limits.max_name_bytes),
@@ -336,8 +287,8 @@ class SwiftStore:
         while True:
             asked = self._page_rows
             limited = query if asked is None else {**query, "limit": str(asked)}
-            request = _Request("GET", query="?" + urlencode(limited), max_answer=MAX_PAGE_BYTES)
-            answer = await self._request("list", request)
+            request = Request("GET", query="?" + urlencode(limited), max_answer=MAX_PAGE_BYTES)
+            answer = await self._ask("list", request)
             if answer.status != 412 or asked is None:
                 break
             await self._ask_for_less(asked, answer)
@@ -354,61 +305,17 @@ class SwiftStore:
         """After a 412 to a page of `asked` rows: as many as it says, else as /info says, else as the server likes."""
         most = named_limit(answer.body)
         if most is None:
-            most = positive(section(await self._info(), "swift").get("container_listing_limit"), asked)
+            most = positive(section(await self._requests.info(), "swift").get("container_listing_limit"), asked)
         if self._page_rows == asked:  # or another listing has learned it meanwhile
             self._page_rows = most if 0 < most < asked else None
-
-    async def _info(self) -> Mapping[str, Any]:
-        """What the cluster tells of itself, by sections; empty where it cannot be had."""
-        host = urlsplit((await self._account.token()).storage_url)
-        try:
-            answer = await self._transport.request("GET", f"{host.scheme}://{host.netloc}/info", {})
-            found = json.loads(answer.body) if answer.status == 200 else {}
-        except (TransportError, ValueError, RecursionError):
-            return {}
-        return found if isinstance(found, dict) else {}
 
     async def _policy_hint(self, status: int) -> str:
         if status == 409:
             return f"container {self._container} exists with another storage policy than {self._policy!r}"
-        policies = section(await self._info(), "swift").get("policies")
+        policies = section(await self._requests.info(), "swift").get("policies")
         known = policies if isinstance(policies, list) else []
         names = ", ".join(str(policy.get("name")) for policy in known) or "the operator knows them"
         return f"the cluster has no storage policy {self._policy!r}; choose from: {names}"
-
-    async def _request(self, operation: str, request: "_Request", body: Body | None = None) -> Answer:
-        """With the shared token; when it is refused, once more with a new one (radosgw says 403 for expired)."""
-        token = await self._account.token()
-        answer = await self._send(operation, request, token, body)
-        if request.is_refused(answer):
-            renewed = await self._account.renewed(token)
-            if renewed is not None:
-                answer = await self._send(operation, request, renewed, body)
-            elif answer.status != 403:
-                hint = "OS_AUTH_TOKEN is not accepted any more: get a new one (`openstack token issue`, say)"
-                raise Denied(operation, request.key or self._container, hint, status=401)
-        return answer
-
-    def _path(self, key: str | None, container: str | None = None) -> str:
-        path = "/" + quote(container or self._container, safe="")
-        return path if key is None else path + "/" + quote(key)
-
-    async def _send(self, operation: str, request: "_Request", token: Token, body: Body | None) -> Answer:
-        path = "" if request.is_for_account else self._path(request.key, request.container)
-        url = f"{token.storage_url}{path}{request.query}"
-        try:
-            answer = await self._transport.request(
-                request.method,
-                url,
-                {**request.headers, **token.fields},
-                body,
-                max_answer=request.max_answer,
-                moves=request.moves,
-            )
-        except TransportError as error:
-            # Not `from error`: what it came from holds the request as it was sent.
-            raise error_from_transport(operation, request.key or self._container, error, sent=token.fields) from None
-        return answer if answer.status < 300 else without_secrets(answer, token.fields)
 
 
 def open_store(destination: Destination, context: StoreContext) -> SwiftStore:

@@ -1,0 +1,125 @@
+"""Requests to one Swift account, with the token that all workers share."""
+
+import hashlib
+import json
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from bulkput.errors import Denied, IntegrityError
+from bulkput.model import Body
+from bulkput.policy.etag import md5_of
+from bulkput.stores.status import error_from_response, error_from_transport, refusal
+from bulkput.stores.swift.auth import Account, Token
+from bulkput.stores.swift.forms import large
+from bulkput.transport.base import MAX_ANSWER, Answer, Incoming, Transport, TransportError
+from bulkput.transport.secrets import without_secrets
+
+
+def is_refused(answer: Answer) -> bool:
+    return answer.status in (401, 403)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request to the container (or another one), to the object `key` in it, or to the account."""
+
+    method: str
+    key: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    query: str = ""
+    max_answer: int = MAX_ANSWER
+    is_for_account: bool = False
+    moves: int = 0
+    container: str | None = None
+    is_refused: Callable[[Answer], bool] = is_refused
+    """Whether an answer may mean that the token has expired."""
+
+
+class Requests:
+    """Those of one container, unless a request names another."""
+
+    def __init__(self, container: str, account: Account, transport: Transport) -> None:
+        self._container = container
+        self._account = account
+        self._transport = transport
+
+    async def ask(self, operation: str, request: Request, body: Body | None = None) -> Answer:
+        """With the shared token; if that is refused, once more with a new one (radosgw says 403 for expired).
+
+        Raises StoreError if no answer comes, Denied if there is no new token, and what the body raises.
+        """
+        token = await self._account.token()
+        answer = await self._send(operation, request, token, body)
+        if request.is_refused(answer):
+            renewed = await self._account.renewed(token)
+            if renewed is not None:
+                answer = await self._send(operation, request, renewed, body)
+            elif answer.status != 403:
+                hint = "OS_AUTH_TOKEN is not accepted any more: get a new one (`openstack token issue`, say)"
+                raise Denied(operation, request.key or self._container, hint, status=401)
+        return answer
+
+    def _path(self, key: str | None, container: str | None = None) -> str:
+        path = "/" + quote(container or self._container, safe="")
+        return path if key is None else path + "/" + quote(key)
+
+    async def _send(self, operation: str, request: Request, token: Token, body: Body | None) -> Answer:
+        path = "" if request.is_for_account else self._path(request.key, request.container)
+        url = f"{token.storage_url}{path}{request.query}"
+        try:
+            answer = await self._transport.request(
+                request.method,
+                url,
+                {**request.headers, **token.fields},
+                body,
+                max_answer=request.max_answer,
+                moves=request.moves,
+            )
+        except TransportError as error:
+            # Not `from error`: what it came from holds the request as it was sent.
+            raise error_from_transport(operation, request.key or self._container, error, sent=token.fields) from None
+        return answer if answer.status < 300 else without_secrets(answer, token.fields)
+
+    async def read(self, key: str) -> AsyncGenerator[bytes, None]:
+        """The object's bytes as they come. Raises StoreError: see `stores/base.py:Reads`."""
+        token = await self._account.token()
+        for attempt in (1, 2):
+            async with self._incoming(key, token) as answer:
+                if answer.status in (401, 403) and attempt == 1 and (renewed := await self._account.renewed(token)):
+                    token = renewed
+                    continue
+                if answer.status != 200:
+                    raise error_from_response("get", key, without_secrets(await refusal(answer), token.fields))
+                md5 = hashlib.md5(usedforsecurity=False)
+                try:
+                    async for chunk in answer.chunks:
+                        md5.update(chunk)
+                        yield chunk
+                except TransportError as error:
+                    raise error_from_transport("get", key, error, sent=token.fields) from None
+                etag = md5_of(answer.headers.get("ETag"))
+                if etag is not None and large(answer.headers) is None and md5.hexdigest() != etag:
+                    raise IntegrityError("get", key, expected=etag, actual=md5.hexdigest(), status=200)
+                return
+
+    @asynccontextmanager
+    async def _incoming(self, key: str, token: Token) -> AsyncIterator[Incoming]:
+        url = f"{token.storage_url}{self._path(key)}"
+        try:
+            async with self._transport.incoming(url, token.fields) as answer:
+                yield answer
+        except TransportError as error:
+            raise error_from_transport("get", key, error, sent=token.fields) from None
+
+    async def info(self) -> Mapping[str, Any]:
+        """What the cluster tells of itself, by sections; empty where it cannot be had."""
+        host = urlsplit((await self._account.token()).storage_url)
+        try:
+            answer = await self._transport.request("GET", f"{host.scheme}://{host.netloc}/info", {})
+            found = json.loads(answer.body) if answer.status == 200 else {}
+        except (TransportError, ValueError, RecursionError):
+            return {}
+        return found if isinstance(found, dict) else {}
