@@ -18,6 +18,9 @@ _SHORTEST_S, _LONGEST_S = 0.25, 3.0
 _ENOUGH = 100
 """Objects in a sample; for a larger limit as many as that, since answers come in waves."""
 
+_MANY_REFUSED = 8
+"""Refused requests of a sample that count as a wish of the store, if they are an eighth of the answers as well."""
+
 
 class Tuner:
     """The limit on a run's requests in flight: as asked for, or moved while the run goes on, and an event says why."""
@@ -31,7 +34,7 @@ class Tuner:
         self._to_pass = 0
         """Answers that still belong to the limit before."""
         self._began_s = -1.0
-        self._stored = 0
+        self._stored = self._refused = 0
 
     @property
     def workers(self) -> int:
@@ -58,18 +61,29 @@ class Tuner:
             if self._to_pass == 0:
                 self._begin(event.started_s + event.elapsed_s)
         elif isinstance(event.error, Throttled):
-            self._decide(Sample(rate=0.0, throttled=1))
+            self._refuse()
         else:
             self._stored += event.error is None
             self._look(event.started_s + event.elapsed_s - self._began_s)
 
     def _begin(self, now_s: float) -> None:
         self._began_s = now_s
-        self._stored = 0
+        self._stored = self._refused = 0
         self.slots.had_to_wait = False
+
+    def _refuse(self) -> None:
+        """Many refusals in one sample ask for fewer requests in flight. A few are what it costs to use up a limit per
+        second; their sample says nothing about the rate, since the pause after them is part of it."""
+        self._refused += 1
+        if self._refused >= max(_MANY_REFUSED, self._stored // 8):
+            self._decide(Sample(rate=0.0, throttled=self._refused))
 
     def _look(self, passed_s: float) -> None:
         if passed_s < _SHORTEST_S:
+            return
+        if self._refused and passed_s >= _LONGEST_S:
+            self._begin(self._began_s + passed_s)
+        if self._refused:
             return
         if self._stored >= max(_ENOUGH, self.slots.limit) or passed_s >= _LONGEST_S:
             self._decide(Sample(rate=self._stored / passed_s, is_full=self.slots.had_to_wait))

@@ -8,6 +8,9 @@ from bulkput.errors import BulkputError, IntegrityError, SourceError, StoreError
 from bulkput.events import StopCause, Stopping
 from bulkput.options import RetryOptions, StopRules
 
+_SPREAD = 0.25
+"""Of a Retry-After: the most that is added to it at random."""
+
 
 def next_delay_s(
     error: StoreError,
@@ -24,17 +27,18 @@ def next_delay_s(
     first one took. `retries` is how often to try again, if that is not `options.retries`.
 
     Full jitter (the AWS architecture blog's form: any point between 0 and the exponential bound) spreads workers
-    that failed together. Retry-After is a floor: the store said so; jitter comes on top, so that they do not all
-    come back in the same instant.
+    that failed together. Retry-After is a floor: the store said so. On top comes a quarter of it at most (`base_s` at
+    most), however often the object was refused: enough that programs which were refused together do not come back
+    together, and little enough that what the store takes per second is not left unused.
     """
     if not error.is_retryable or attempt > (options.retries if retries is None else retries):
         return None
     if attempt > 1 and elapsed_s >= options.total_s:
         return None
-    jitter = random() * min(options.cap_s, options.base_s * 2.0 ** min(attempt - 1, 60))
     if isinstance(error, Throttled) and error.retry_after_s is not None:
-        return min(error.retry_after_s, options.max_retry_after_s) + jitter
-    return jitter
+        floor_s = min(error.retry_after_s, options.max_retry_after_s)
+        return floor_s + random() * min(options.cap_s, options.base_s, _SPREAD * floor_s)
+    return random() * min(options.cap_s, options.base_s * 2.0 ** min(attempt - 1, 60))
 
 
 def retries_of(error: StoreError, options: RetryOptions, *, is_login: bool = False, has_worked: bool = True) -> int:

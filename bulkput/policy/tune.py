@@ -5,7 +5,7 @@ base, a limit that is trusted with the rate that was seen there, and perhaps a t
 
 | there is                | and the sample says                              | then                                    |
 |-------------------------|--------------------------------------------------|-----------------------------------------|
-| anything                | the store throttled (429, 498, 503)              | half the limit, and rest there          |
+| anything                | the store throttled (429, 498, 503) an eighth    | half the limit, and rest there          |
 | no trial, rest          | anything                                         | the base's rate follows; rest a step    |
 | no trial                | nothing waits for a slot, or nothing is stored   | rest: more slots would stay empty       |
 | no trial                | the last trial, one of more, was in vain         | try fewer                               |

@@ -76,9 +76,12 @@ def test_the_error_says_whether_it_is_retried(error: StoreError, is_retried: boo
     assert (delay(error) is not None) is is_retried
 
 
-@pytest.mark.parametrize(("retry_after_s", "jitter", "expected"), [(3.0, 0.0, 3.0), (3.0, 1.0, 4.0), (86400, 0.0, 120)])
+@pytest.mark.parametrize(
+    ("retry_after_s", "jitter", "expected"),
+    [(3.0, 0.0, 3.0), (2.0, 1.0, 2.5), (60.0, 1.0, 61.0), (86400, 0.0, 120)],
+)
 def test_retry_after_is_a_floor_up_to_its_own_bound(retry_after_s: float, jitter: float, expected: float) -> None:
-    """Jitter comes on top; a day is cut to two minutes."""
+    """A quarter of it comes on top at most, and no more than the first pause; a day is cut to two minutes."""
     assert delay(Throttled("put", "a", "slow", retry_after_s=retry_after_s), jitter=jitter) == expected
 
 

@@ -14,7 +14,7 @@ class Answers:
 
     def __init__(self, tuner: Tuner) -> None:
         self._tuner = tuner
-        self.now_s = 0.0
+        self.now_s = 1.0
 
     def come(self, count: int, *, per_s: float, error: BulkputError | None = None, operation: str = "put") -> None:
         for _ in range(count):
@@ -68,8 +68,18 @@ def test_a_throttling_store_gets_half_once_for_a_whole_wave_of_refusals() -> Non
     answers.come(10, per_s=1_000)
     answers.come(64, per_s=1_000, error=Throttled("put", "k", "slow down"))
     assert tuner.slots.limit == 32
-    answers.come(2, per_s=1_000, error=Throttled("put", "k", "slow down"))
+    answers.come(16, per_s=1_000, error=Throttled("put", "k", "slow down"))
     assert tuner.slots.limit == 16
+
+
+def test_a_few_refusals_among_many_answers_change_nothing() -> None:
+    """They are what it costs to use up a limit per second: fewer in flight would store fewer objects."""
+    tuner, answers, _ = tuned(WireOptions())
+    before = tuner.slots.limit
+    for _ in range(20):
+        answers.come(60, per_s=100)
+        answers.come(3, per_s=100, error=Throttled("put", "k", "slow down"))
+    assert tuner.slots.limit >= before
 
 
 def test_a_store_that_fails_everything_divides_by_nothing() -> None:
