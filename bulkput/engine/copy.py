@@ -296,7 +296,7 @@ class _Run:
                 await copiers.submit(row)
         if self._mover is not None and self._copied:
             batch, self._copied = tuple(self._copied), []
-            await self._mover.remove(batch)
+            await self._mover.remove_if_unchanged(batch)
 
     async def _rows(self) -> AsyncGenerator[RemoteObject, None]:
         rename = self._rename
@@ -342,7 +342,7 @@ class _Run:
         self._copied.append(row)
         if len(self._copied) >= min(mover.batch, _REMOVED_AT_ONCE) or now_s - self._since_s >= _REMOVED_AFTER_S:
             batch, self._copied = tuple(self._copied), []
-            await mover.remove(batch)
+            await mover.remove_if_unchanged(batch)
 
 
 async def row_of_itself(store: Store, key: str) -> RemoteObject | None:

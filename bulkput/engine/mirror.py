@@ -182,6 +182,7 @@ class Mirror:
                                 f"more than {_MOST_BESIDE} objects lie beside the destination, and links or large"
                                 " objects among them may read these: --yes removes them all the same"
                             )
+                        await self._write()  # what was seen so far is spared all the same
                         return
                     await self.stays(row)
         await self._write()
@@ -252,6 +253,11 @@ class _Removal:
             pass
         except StoreError as error:
             self._stop.pull(ev.Stopping(str(error), ev.StopCause.STORE))
+        finally:  # also where it broke off: what was not looked at any more stays
+            self._say_what_is_left(count)
+
+    def _say_what_is_left(self, count: int) -> None:
+        tally = self._tally
         if (left := count - tally.done - tally.failed - self._set_aside) > 0:
             self._emit(ev.Kept(left, "the run was stopped"))
 

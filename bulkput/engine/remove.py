@@ -14,14 +14,16 @@ from contextlib import aclosing, suppress
 
 from bulkput import events as ev
 from bulkput.engine.changes import Change, Changes, ChangeTally, Done, OnChange
+from bulkput.engine.examine import itself_of
 from bulkput.engine.opening import open_store
 from bulkput.engine.pool import pool
 from bulkput.engine.stop import Stop
-from bulkput.errors import NotFound, Stopped, StoreError, Unsupported, UsageError
+from bulkput.errors import Conflict, NotFound, Stopped, StoreError, Unsupported, UsageError
 from bulkput.model import RemoteObject
 from bulkput.options import RetryOptions, StopRules, WireOptions
 from bulkput.policy.naming import joined_prefix
 from bulkput.policy.retry import GiveUp
+from bulkput.policy.through import is_as_listed
 from bulkput.stores.base import Deletes, Destination, Store
 
 Batch = tuple[RemoteObject, ...]
@@ -155,6 +157,29 @@ class Remover:
         ) as removers:
             for row in one_by_one:
                 await removers.submit(row)
+
+    async def remove_if_unchanged(self, batch: Batch) -> None:
+        """Those that a HEAD just now shows to be what was listed; one that was written to since then fails."""
+        proven: list[RemoteObject] = []
+
+        async def look(row: RemoteObject) -> None:
+            try:
+                self._tally.stop.check()
+                now = await itself_of(self._store, row.name)
+                if now is not None and not is_as_listed(row, now):
+                    raise Conflict("remove", row.name, "it was written to since it was listed")
+            except Stopped:
+                self.leave((row,))
+            except StoreError as error:
+                self._fail(row, error)
+            else:
+                proven.append(row)
+
+        async with pool(look, workers=len(batch), backlog=len(batch)) as lookers:
+            for row in batch:
+                await lookers.submit(row)
+        if proven:
+            await self.remove(tuple(proven))
 
     async def _left(self, batch: Batch) -> frozenset[str]:
         """What many at once could not remove: all, where the request as a whole is refused. Where the store has no way

@@ -12,6 +12,7 @@ The list is read as it comes, also from a pipe, and is never held: names that ha
 where names are needed in order they are sorted there.
 """
 
+import errno
 import os
 from collections.abc import Iterator
 from functools import lru_cache
@@ -140,8 +141,9 @@ class _Lines:
         self.error: SourceError | None = None
         """Why the list ended before its end."""
         try:
+            if not self._is_stdin and os.path.isdir(files.path):
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
             self._fd = 0 if self._is_stdin else os.open(files.path, os.O_RDONLY)
-            os.read(self._fd, 0)  # of a directory: an error
         except OSError as error:
             raise UsageError(f"--files-from {printable(self._path)}: {error.strerror}") from None
 

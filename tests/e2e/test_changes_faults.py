@@ -257,6 +257,25 @@ def test_a_container_that_vanishes_before_its_first_copy_is_made_again(
     assert seen.count("PUT") == 2
 
 
+def test_a_source_that_is_written_to_behind_its_copy_is_not_removed(
+    bulkput: Bulkput, through: Callable[[Meddle], Relay], judge: SwiftJudge, container: str
+) -> None:
+    """bulkput mv -r: a HEAD before the removal shows it; it is named, and all others are moved"""
+
+    def meddle(asked: Asked, pass_on: PassOn) -> Said:
+        said = pass_on(asked)
+        if asked.method == "COPY" and asked.path.partition("?")[0].endswith("/a/3"):
+            make(judge, f"{container}/a/3", b"newer")
+        return said
+
+    through(meddle)
+    ran = bulkput("mv", "-r", f"swift://{container}/a", f"swift://{container}-to/a")
+    assert (ran.exit_code, judge.names(container)) == (1, ["a/3"]), ran.err
+    assert "a/3: it was written to since it was listed; it is copied, and not removed" in ran.err
+    seen = judge.get(container, "a/3")
+    assert seen is not None and seen.content == b"newer"
+
+
 @pytest.mark.parametrize(
     ("other", "code", "says"),
     [

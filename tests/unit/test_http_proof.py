@@ -33,6 +33,8 @@ class Repository:
     keeps: bool = True
     head: Callable[[str], tuple[int, dict[str, str]]] | None = None
     hides_checksums: bool = False
+    moves: list[tuple[int, bytes]] | None = None
+    """It writes in place and has MOVE, by its answer to OPTIONS: how the next ones are answered, then by 201."""
 
     def found(self, path: str) -> tuple[int, dict[str, str], bytes]:
         if (content := self.files.get(path)) is not None:
@@ -66,6 +68,13 @@ def repository() -> Iterator[Repository]:
                 status, headers = made.head(self.path)
             elif self.command in ("GET", "HEAD"):
                 status, headers, body = made.found(self.path)
+            elif self.command == "OPTIONS" and made.moves is not None:
+                status, headers = 200, {"DAV": "1"}
+            elif self.command == "MOVE" and made.moves is not None:
+                status, body = made.moves.pop(0) if made.moves else (201, b"")
+                headers = {"Content-Type": "text/html"} if body == PAGE else {}
+                if status == 201:
+                    made.files[self.headers["Destination"]] = made.files.pop(self.path)
             elif self.command == "DELETE":
                 status = 204
                 for path in [path for path in made.files if f"{path}/".startswith(self.path.rstrip("/") + "/")]:
@@ -77,7 +86,7 @@ def repository() -> Iterator[Repository]:
             if self.command != "HEAD":
                 self.wfile.write(body)
 
-        do_GET = do_HEAD = do_PUT = do_DELETE = do_PROPFIND = do_OPTIONS = do_MKCOL = answer  # noqa: N815
+        do_GET = do_HEAD = do_PUT = do_DELETE = do_PROPFIND = do_OPTIONS = do_MKCOL = do_MOVE = answer  # noqa: N815
 
         def log_message(self, *_: object) -> None:
             """Nothing."""
@@ -107,6 +116,18 @@ async def test_the_first_object_of_a_run_is_looked_at_and_no_other(tmp_path: Pat
     assert (summary.exit_code, summary.requests) == (0, {"OPTIONS": 1, "PUT": 3, "HEAD": 1})
     first = next(one for one in repository.asked if one.startswith("PUT")).split()[1]
     assert repository.asked[:3] == ["OPTIONS /r/", f"PUT {first}", f"HEAD {first}"]
+
+
+@pytest.mark.parametrize("answered", [(200, PAGE), (502, b"")])
+async def test_a_move_that_is_not_proven_is_no_success(
+    tmp_path: Path, repository: Repository, answered: tuple[int, bytes]
+) -> None:
+    """A page, or a gateway's 502: that object fails; the others still go by way of another name."""
+    repository.moves = [(201, b""), answered, *([answered] if answered[0] == 502 else [])]
+    summary = await upload(tmp_path, repository)
+    assert (summary.exit_code, summary.uploaded, summary.failed) == (1, 2, 1)
+    puts = [one for one in repository.asked if one.startswith("PUT")]
+    assert len(puts) == 3 and all(".bulkput-" in one for one in puts)
 
 
 @pytest.mark.parametrize("keeps", [False, True])

@@ -11,8 +11,8 @@ import re
 from secrets import token_hex
 from urllib.parse import unquote
 
-from bulkput.errors import BulkputError, Conflict, StoreError
-from bulkput.policy.plain_http import STORED
+from bulkput.errors import BulkputError, Conflict, StoreError, Unavailable
+from bulkput.policy.plain_http import STORED, is_page
 from bulkput.stores.http.site import Site, parent_of, path_of
 from bulkput.stores.http.webdav import Kind, kind_of
 from bulkput.stores.status import error_from_response
@@ -20,7 +20,7 @@ from bulkput.transport.base import Answer
 
 _NO_MOVE = (405, 501)
 _ODD_DESTINATION = (400, 502)
-"""Answers of servers that want the host in the field Destination, and of some that have no MOVE behind their proxy."""
+"""Answers of servers that want the host in the field Destination."""
 _MISREAD = re.compile(r"[\x00-\x1f\x7f%?#;\\]")
 
 
@@ -45,12 +45,14 @@ async def move(site: Site, part: str, url: str, key: str) -> Answer | None:
         if await kind_of(site, url, operation="put", key=key) is not Kind.FILE:
             raise Conflict("put", key, "a directory of that name is there, or may be", status=412)
         answer = await _move(site, part, url, key, overwrite="T")
-    if answer.status in (*_NO_MOVE, *_ODD_DESTINATION):
+    if answer.status in (*_NO_MOVE, 400):  # not a 502, which passes: the next object would be written in place
         error = error_from_response("put", key, answer)
         await discard(site, part, error)
         return None
     if answer.status not in STORED:
         raise error_from_response("put", key, answer)
+    if answer.status == 200 and is_page(answer.headers, answer.body):
+        raise Unavailable("put", key, "the server answered a MOVE with a page", status=200)
     return answer
 
 

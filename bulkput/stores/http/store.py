@@ -168,6 +168,8 @@ class HttpStore:
                 raise StoreError("delete", key, "the server will perhaps remove it later", status=202)
             if answer.status not in (*STORED, 404):
                 raise error_from_response("delete", key, answer)
+            if answer.status == 200 and is_page(answer.headers, answer.body):
+                raise Unavailable("delete", key, "the server answered with a page", status=200)
 
     async def check_removable(self, key: str) -> None:
         """See `stores/base.py:Guards`."""

@@ -59,6 +59,8 @@ class SecondLook:
                 return Settled(None, "nothing is stored under this name")
             case Fate.DAMAGED if look is not None:
                 why = await self._not_damaged(key, look, suspects[-1])
+        if not why and await self._look(key) != look:  # reading it back takes its time
+            why = "it was written to while it was read back"
         if why:
             return Settled(None, f"the object that is there is kept: {why}")
         await self._delete((key,))
