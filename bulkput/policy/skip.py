@@ -11,14 +11,16 @@ that fits:
 | existing  | is there                                           | skip                                           |
 | unchanged | was stored before the file was last written        | send                                           |
 | unchanged | does not tell when it was stored                   | send                                           |
+| both      | is empty, as the file is                           | HEAD: a link or a large object looks so too    |
 | unchanged | has the file's size                                | skip                                           |
-| identical | has the file's size and, in the listing, its MD5   | skip (an empty one: HEAD, a link looks so too) |
+| identical | has the file's size and, in the listing, its MD5   | skip                                           |
 | both      | could be more than its row says (the lines below)  | HEAD, and then as `policy/compare.py` has it   |
 | both      | anything else                                      | send                                           |
 
 More than its row says can be: a large or a linked object, one whose ETag is no MD5, an empty one; and any object while
 files are sent compressed, since the listing has the size and MD5 of the compressed bytes. Only an object of which it is
 *proven* that it has the file's size (unchanged) or bytes (identical) is skipped: whatever is in doubt is sent again.
+So is a file whose object reads others that the same run may write to (`engine/beneath.py`): the proof does not last.
 """
 
 from datetime import UTC, datetime

@@ -51,6 +51,7 @@ def test_an_empty_row_proves_nothing() -> None:
     """A link and the head of a dynamic large object are listed as empty objects, with the MD5 of nothing."""
     row = replace(ROW, bytes=0, hash=EMPTY)
     assert verdict(Evidence(0, row)) is Need.HEAD
+    assert verdict(Evidence(0, row), is_quick=True) is Need.HEAD
     assert verdict(Evidence(0, row, head=row)) is Need.MD5
     assert verdict(Evidence(0, row, EMPTY, head=row)) is Verdict.IDENTICAL
     assert verdict(Evidence(0, row, EMPTY, head=replace(row, bytes=10, large="dynamic"))) is Verdict.DIFFERENT
