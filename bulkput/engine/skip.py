@@ -16,6 +16,7 @@ from bulkput.payload.body import BodyOpener, FileBody
 from bulkput.policy.compare import Evidence
 from bulkput.policy.directories import is_marker
 from bulkput.policy.expiry import lives_long_enough, wanted_life_s
+from bulkput.policy.plan import over_limits
 from bulkput.policy.skip import REASONS, Step, step
 from bulkput.stores.base import Manifests, Store
 
@@ -73,12 +74,14 @@ class Skipper:
         return replace(file, listed=Listed(row, evidence.is_suffixed))
 
     async def looked_at(self, file: SourceFile, key: str) -> Looked:
-        """Raises SourceError, StoreError, Stopped."""
+        """Raises SourceError, Stopped, StoreError: also TooLarge, where the file has to be sent."""
         read = _Read(self._opener, file)
         try:
             skip, there = await self._compared(file, key, read)
         except Conflict:  # links in a circle, or one whose target is not what it was: nobody can read that
             skip, there = None, None
+        if skip is None:
+            await self._refuse_too_large(file, key)
         if skip is None and self._is_dry:
             skip = Skip(file.path, file.name, Reason.DRY_RUN, key, file.size)
         is_large = skip is None and there is not None and there.large is not None
@@ -104,11 +107,19 @@ class Skipper:
         now = evidence.head or row
         if decision is Step.SEND or not await self._lives(row, evidence.head):
             return None, now
-        if self._may_be_written(row, now) and await self._beneath.is_written(row.name):
+        if self._may_be_written(row, now) and await self._beneath.is_written(file, row.name, _links(evidence)):
             return None, now
         if self._on_stay is not None:
             await self._on_stay(row)
         return self._skip(file, row.name), row
+
+    async def _refuse_too_large(self, file: SourceFile, key: str) -> None:
+        """The plan has let it pass: as a large object it may have been in the store already. Raises StoreError."""
+        limits = self._store.limits
+        if over_limits(file.size, key, limits) is not None and not self._is_dry:
+            limits = await self._store.ask_limits()
+        if (excess := over_limits(file.size, key, limits)) is not None:
+            raise excess
 
     async def _left_of(self, key: str) -> ev.SegmentsLeft | None:
         """What of a large object stays when it is overwritten. Raises Stopped."""
@@ -145,6 +156,12 @@ class Skipper:
 
     def _skip(self, file: SourceFile, key: str) -> Skip:
         return Skip(file.path, file.name, REASONS[self._mode], key)
+
+
+def _links(evidence: Evidence) -> set[str]:
+    """Those of a static large object's segments that are known to be links."""
+    looked_at = zip(evidence.segments or (), evidence.parts or (), strict=False)
+    return {each.path for each, part in looked_at if each.path is not None and part is not None and part.link}
 
 
 class _Read:

@@ -42,7 +42,7 @@ class Sync:
         self._mirror: Mirror | None = None
         if options.skip.delete_extra:
             self._mirror = Mirror(store, options, stop, roots, container=container, prefix=scope.listing_prefix)
-        beneath = Beneath(store, scope, container, may_differ=options.gzip.suffixed == "some")
+        beneath = Beneath(store, scope, container, opener, may_differ=options.gzip.suffixed == "some")
         on_stay = self._mirror.stays if self._mirror else None
         self.skipper = Skipper(store, opener, options, emit, beneath=beneath, on_stay=on_stay)
         self._scope = scope

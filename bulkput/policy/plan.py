@@ -5,6 +5,7 @@
 | Skip, SourceError (the source says so)   | passed on                                 |
 | a name that makes no object name         | SourceError, before any request           |
 | a name or size over the store's limits   | TooLarge, before any request              |
+| (a size: not of a file to be compared with its object, which may be skipped)         |
 | a directory                              | Upload of its marker, or as a dry run has |
 | a file to be compared with its object    | Upload: the worker looks, in a dry run too |
 | anything else, dry run                   | Skip(DRY_RUN), with the key it would have |
@@ -45,7 +46,8 @@ def decide(
         return _marked(found, key, headers, limits=limits, dry_run=dry_run)
     if gzip.suffixed == "all":
         key += SUFFIX
-    if (excess := over_limits(found.size, key, limits)) is not None:
+    size = found.size if found.listed is None else 0
+    if (excess := over_limits(size, key, limits)) is not None:
         return excess
     if dry_run and found.listed is None:
         return Skip(found.path, found.name, Reason.DRY_RUN, key, found.size)

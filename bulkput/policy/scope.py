@@ -73,14 +73,27 @@ class Scope:
                     return prefix + name
         return prefix + path
 
-    def sources_of(self, key: str) -> list[bytes] | None:
-        """Where in the sources the file of this object would be, in each of them; None where that is not told by the
-        name alone: a lone file's object has any name, and escapes and a suffix may have been added."""
-        if self.naming.is_exact or self.naming.encode == "percent" or self.suffix or not self.is_whole:
+    def sources_of(self, key: str, *, is_prefix: bool = False) -> list[bytes] | None:
+        """Where in the sources the file of this object would be, in each of them; None where the name alone does not
+        tell, since escapes or a suffix may have been added to that of a file in a directory.
+
+        With `is_prefix`, of the objects whose names begin with `key`: what the files' paths begin with.
+        """
+        files = [root for root in self._roots if root.name]
+        paths = [root.path for root in files if self._is_key_of(root.name, key, is_prefix=is_prefix)]
+        directories = [root.path for root in self._roots if not root.name]
+        if directories and (self.naming.encode == "percent" or self.suffix):
             return None
-        name = key.removeprefix(self.naming.prefix).encode("utf-8", "surrogatepass")
-        named = (root for root in self._roots if not root.name or root.name == name)
-        return [root.path if root.name else root.path.removesuffix(b"/") + b"/" + name for root in named]
+        # A shorter prefix than the destination's begins the names of all objects there.
+        name = key[len(self.naming.prefix) :].encode("utf-8", "surrogatepass")
+        return paths + [path.removesuffix(b"/") + b"/" + name for path in directories]
+
+    def _is_key_of(self, name: bytes, key: str, *, is_prefix: bool) -> bool:
+        try:
+            own = self.key(name)
+        except SourceError:  # it makes none, and is not sent
+            return False
+        return own.startswith(key) if is_prefix else own == key
 
     def claims(self, key: str, *, is_directory: bool = False) -> bool:
         """Whether the filters would take a file of this object's name, given that it begins with the prefix; or enter a

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from bulkput.errors import SourceError, TooLarge
-from bulkput.model import Found, Limits, ObjectHeaders, Reason, Skip, SourceFile, Upload
+from bulkput.model import Found, Limits, Listed, ObjectHeaders, Reason, Skip, SourceFile, Upload
 from bulkput.options import GzipOptions, HeaderOptions, NamingOptions
 from bulkput.policy.plan import decide, over_limits
 
@@ -82,6 +82,15 @@ def test_limits_count_bytes_with_the_prefix(name: bytes, size: int, fits: bool, 
     file = replace(FILE, name=name, size=size)
     decision = decide(file, naming=NAMING, headers=HEADERS, limits=LIMITS, dry_run=dry_run)
     assert isinstance(decision, TooLarge) is not fits
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_a_file_that_is_compared_first_may_have_any_size(dry_run: bool) -> None:
+    """As a large object it may be there already; its name counts all the same."""
+    file = replace(FILE, size=101, listed=Listed(None))
+    assert isinstance(decide(file, naming=NAMING, headers=HEADERS, limits=LIMITS, dry_run=dry_run), Upload)
+    file = replace(file, name=b"n" * 15)
+    assert isinstance(decide(file, naming=NAMING, headers=HEADERS, limits=LIMITS, dry_run=dry_run), TooLarge)
 
 
 ALL = GzipOptions(mode="always", store_as="suffix")

@@ -114,12 +114,36 @@ def test_a_list_claims_nothing_but_the_files_that_it_names() -> None:
         (scope(Root(b"/x/"), Root(b"y/b", b"b")), "p/b", [b"/x/b", b"y/b"]),
         (scope(TREE, Root(b"y/b", b"b")), "p/c", [b"src/c"]),
         (scope(TREE, encode="percent"), "p/a", None),
-        (scope(Root(b"y/b", b"b")), "p/b", None),
+        (scope(Root(b"y/b", b"b")), "p/b", [b"y/b"]),
+        (scope(Root(b"y/b", b"b")), "p/b/segment", []),
+        (scope(Root(b"y/b", b"b"), Root(b"y/\xff", b"\xff")), "p/c", []),
+        (scope(Root(b"y/b", b"b"), encode="percent"), "p/b", [b"y/b"]),
         (scope_of([TREE], NamingOptions(prefix="p/"), WalkOptions(), suffix=".gz"), "p/a.gz", None),
-        (scope_of([Root(b"a", b"a")], NamingOptions(prefix="p/b", is_exact=True), WalkOptions()), "p/b", None),
+        (scope_of([Root(b"a", b"a")], NamingOptions(prefix="p/b", is_exact=True), WalkOptions()), "p/b", [b"a"]),
+        (scope_of([Root(b"a", b"a")], NamingOptions(prefix="p/b", is_exact=True), WalkOptions()), "p/b/1", []),
+        (scope_of([TREE], NamingOptions(prefix="p/"), WalkOptions(), is_list=True), "p/a", [b"src/a"]),
     ],
 )
 def test_where_the_file_of_an_object_would_be(made: Scope, key: str, paths: list[bytes] | None) -> None:
     """In each source; None where the name alone does not tell."""
     found = made.sources_of(key)
     assert (None if found is None else sorted(found)) == paths
+
+
+@pytest.mark.parametrize(
+    ("made", "prefix", "paths"),
+    [
+        (scope(TREE), "p/a/b", [b"src/a/b"]),
+        (scope(TREE), "p/", [b"src/"]),
+        (scope(TREE), "", [b"src/"]),
+        (scope(TREE, encode="percent"), "p/a", None),
+        (scope(Root(b"y/b", b"b")), "p/b", [b"y/b"]),
+        (scope(Root(b"y/b", b"b")), "p/b/", []),
+        (scope(Root(b"y/b", b"b")), "", [b"y/b"]),
+    ],
+)
+def test_where_the_files_of_the_objects_below_a_prefix_would_be(
+    made: Scope, prefix: str, paths: list[bytes] | None
+) -> None:
+    """What their paths begin with; a prefix of the destination's own means all of it."""
+    assert made.sources_of(prefix, is_prefix=True) == paths
