@@ -10,11 +10,9 @@
 "Says more" is: more than the status and the reason phrase, which every message has already.
 """
 
-import html
 import json
 import re
 from collections.abc import Iterator
-from http import HTTPStatus
 
 _MOST = 200
 """Characters of a reason. What a message needs; a page of a stack trace is for the server's own log."""
@@ -91,7 +89,7 @@ def _of_json(value: object, depth: int) -> Iterator[str]:
 def _of_xml(text: str) -> Iterator[str]:
     for tag in _TAGS:
         for found in re.finditer(rf"(?is)<(?:[\w.-]+:)?{tag}\b[^<>]*>([^<]*)<", text):
-            yield html.unescape(found[1])
+            yield _unescaped(found[1])
     if (condition := _CONDITION.search(text)) is not None:
         yield condition[1]
     yield from _of_page(text)
@@ -99,7 +97,7 @@ def _of_xml(text: str) -> Iterator[str]:
 
 def _of_page(text: str) -> Iterator[str]:
     for block in _BLOCK.split(_UNSEEN.sub(" ", text)):
-        yield html.unescape(_TAG.sub(" ", _LABEL.sub(" ", block)))
+        yield _unescaped(_TAG.sub(" ", _LABEL.sub(" ", block)))
 
 
 def _clean(text: str) -> str:
@@ -108,7 +106,15 @@ def _clean(text: str) -> str:
     return " ".join("".join(character if character.isprintable() else " " for character in text).split())
 
 
+def _unescaped(text: str) -> str:
+    import html  # noqa: PLC0415 - two milliseconds that a run without refusals does not pay
+
+    return html.unescape(text)
+
+
 def _phrase(status: int) -> str:
+    from http import HTTPStatus  # noqa: PLC0415 - a millisecond, as above
+
     try:
         return HTTPStatus(status).phrase
     except ValueError:

@@ -7,8 +7,8 @@ For WebDAV servers that write in place: a PUT that breaks off leaves half an obj
 The first MOVE overwrites nothing: to overwrite a directory is to remove all that is in it (RFC 4918, 9.9.3).
 """
 
+import os
 import re
-from secrets import token_hex
 from urllib.parse import unquote
 
 from bulkput.errors import BulkputError, Conflict, StoreError, Unavailable
@@ -32,7 +32,7 @@ def can_be_moved_to(url: str) -> bool:
 
 def staged(url: str) -> str:
     """A name beside `url` that nobody else has: short, since the name itself may be as long as the server takes."""
-    return f"{parent_of(url)}.bulkput-{token_hex(8)}.part"
+    return f"{parent_of(url)}.bulkput-{os.urandom(8).hex()}.part"
 
 
 async def move(site: Site, part: str, url: str, key: str) -> Answer | None:
