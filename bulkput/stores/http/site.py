@@ -37,8 +37,10 @@ class Site:
         except TransportError as error:
             # Not `from error`: what it came from holds the request as it was sent.
             raise error_from_transport(operation, key, error, sent=self._auth) from None
+        if answer.status < 300:
+            return answer
         self._refuse_stranger(answer.status, operation, key)
-        return answer if answer.status < 300 else without_secrets(answer, self._auth)
+        return without_secrets(answer, self._auth)
 
     async def read(self, url: str, key: str) -> AsyncGenerator[bytes, None]:
         """Nothing proves the bytes but their number."""

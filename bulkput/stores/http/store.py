@@ -93,16 +93,16 @@ class HttpStore:
 
     async def _put_at(self, url: str, key: str, body: Body, fields: Mapping[str, str]) -> Answer:
         """PUT to `url`; where its directory is missing, make that and PUT again. Raises for what is no success."""
-        parent = parent_of(url) or url
         made = self._directories.made
         # Where the server makes none itself; and before a long body, which would be sent in vain and may be cut off.
         if made or (self._is_staging and body.data is None):
-            await self._directories.make(parent, key)
+            await self._directories.make(parent_of(url) or url, key)
         answer = await self._site.ask("PUT", url, fields, body, operation="put", key=key)
-        is_news = not self._directories.is_known(parent) or made != self._directories.made
-        if answer.status in PARENT_MISSING and is_news:
-            await self._make_for(parent, key, answer)
-            answer = await self._site.ask("PUT", url, fields, body, operation="put", key=key)
+        if answer.status in PARENT_MISSING:
+            parent = parent_of(url) or url
+            if not self._directories.is_known(parent) or made != self._directories.made:
+                await self._make_for(parent, key, answer)
+                answer = await self._site.ask("PUT", url, fields, body, operation="put", key=key)
         if answer.status == 403:  # of this path: repositories forbid to replace a release, say
             raise StoreError("put", key, reason_of(403, answer.reason, answer.body) or "forbidden", status=403)
         if answer.status not in STORED:
