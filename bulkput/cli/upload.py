@@ -1,9 +1,10 @@
 """`bulkput upload SOURCE... DEST`"""
 
 import os
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -27,6 +28,10 @@ from bulkput.options import (
 )
 from bulkput.policy.headers import check_value, parse_fields
 from bulkput.policy.naming import refuse_odd
+
+if TYPE_CHECKING:
+    from bulkput.engine.stop import Stop
+    from bulkput.recorder import Summary
 
 
 @click.command()
@@ -155,7 +160,6 @@ def upload(
     if quiet and verbose:
         raise UsageError("--quiet and --verbose exclude each other")
     options = _options(**flags)
-    from bulkput.cli.loop import run_stoppable  # noqa: PLC0415 - asyncio, and what follows
     from bulkput.cli.view import View  # noqa: PLC0415 - rich
     from bulkput.engine.descriptors import fitting_concurrency  # noqa: PLC0415
 
@@ -166,10 +170,18 @@ def upload(
         view.say(advice)
     file = SummaryFile(summary) if summary is not None else None
     options = replace(options, walk=replace(options.walk, own_output=own_output(tracing, file)))
+    _run(lambda stop: view.run(sources, destination, options, stop), file, tracing)
+    return view.exit_code
+
+
+def _run(
+    send: Callable[["Stop"], Coroutine[Any, Any, "Summary"]], file: SummaryFile | None, tracing: TraceFile | None
+) -> None:
+    """With what is written at its end. A reader of stdout who has left is no error. Raises CannotWriteError."""
+    from bulkput.cli.loop import run_stoppable  # noqa: PLC0415 - asyncio, and what follows
+
     try:
-        result = run_stoppable(
-            lambda stop: view.run(sources, destination, options, stop), at_exit=file.close if file else _nothing
-        )
+        result = run_stoppable(send, at_exit=file.close if file else _nothing)
         if file is not None:
             file.write(result.as_json())
         if tracing is not None:
@@ -178,14 +190,12 @@ def upload(
     except CannotWriteError as error:
         if not error.is_reader_gone:
             raise
-        return view.exit_code
     finally:
         if file is not None:
             file.close()
         if tracing is not None:
             with suppress(CannotWriteError):
                 tracing.close()  # where the run could not begin
-    return view.exit_code
 
 
 def _nothing() -> None:
@@ -221,13 +231,6 @@ def _options(
     retry_failed: bool,
     dry_run: bool,
 ) -> UploadOptions:
-    # The remaining texts become header fields as well: the same check keeps them on one line.
-    checked = dict(
-        parse_fields(
-            [f"{n}: {v}" for n, v in (("content_type", content_type), ("cache_control", cache_control)) if v],
-            flag="--content-type or --cache-control",
-        )
-    )
     return UploadOptions(
         walk=walk,
         files=files,
@@ -235,8 +238,8 @@ def _options(
         body=BodyOptions(changing=changing),
         encode_names=encode_names,
         headers=HeaderOptions(
-            content_type=checked.get("content_type"),
-            cache_control=checked.get("cache_control"),
+            content_type=_checked(content_type, flag="--content-type"),
+            cache_control=_checked(cache_control, flag="--cache-control"),
             expires_in_s=expires_in,
             meta=parse_fields(meta, flag="--meta"),
             extra=parse_fields(header, flag="--header"),
@@ -260,3 +263,9 @@ def _options(
         dry_run=dry_run,
         stall_s=stalled_after,
     )
+
+
+def _checked(value: str | None, *, flag: str) -> str | None:
+    """A text that becomes a header field, on one line; None where it is not given, or blank. Raises UsageError."""
+    text = (value or "").strip()
+    return check_value(text, flag=flag) if text else None

@@ -121,16 +121,21 @@ def verify(
         ),
     )
     comparison = _compared(sources, destination, options, is_quick=is_quick, as_json=as_json)
-    if not comparison.is_container_there:
-        say(f"bulkput: the container of {printable(destination)} is not there")
-    if comparison.is_empty:
-        say("bulkput: nothing was compared: there is no file and no object of these names")
-    for line in [] if quiet else _summary_lines(comparison):
-        say(line)
+    _say_outcome(comparison, destination, is_quiet=quiet)
     if fail_if_empty and comparison.is_empty:
         say("failed: no file was found")
         return 1
     return comparison.exit_code
+
+
+def _say_outcome(comparison: Comparison, destination: str, *, is_quiet: bool) -> None:
+    """What is no finding, on stderr."""
+    if not comparison.is_container_there:
+        say(f"bulkput: the container of {printable(destination)} is not there")
+    if comparison.is_empty:
+        say("bulkput: nothing was compared: there is no file and no object of these names")
+    for line in [] if is_quiet else _summary_lines(comparison):
+        say(line)
 
 
 def _compared(

@@ -33,8 +33,6 @@ _BATCH = 1_000
 """Rows that wait in memory to be written."""
 _LOOKED_AT_ONCE = 200
 """Extras between their HEADs and their removal: few, so that what they are is still what was seen."""
-_MOST_BESIDE = 100_000
-"""Objects of the container beside the destination that are listed for links and large objects, ten requests' worth."""
 
 
 def check_mirror(roots: list[bytes], target: Destination, options: UploadOptions, scope: Scope) -> None:
@@ -165,7 +163,7 @@ class Mirror:
 
     async def _note_what_is_beside(self) -> None:
         """The rest of the container has links and large objects as well. Raises StoreError."""
-        seen = 0
+        seen, most = 0, self._options.skip.most_beside
         # A listing has no upper end: it is left where the destination begins, and taken up again behind that.
         for start_after in (None, self._prefix + "\U0010ffff") if self._prefix else ():
             async with aclosing(self._store.list("", start_after=start_after)) as listing:
@@ -176,10 +174,10 @@ class Mirror:
                     if is_inside or not isinstance(row, RemoteObject):
                         continue
                     seen += 1
-                    if seen > _MOST_BESIDE:
+                    if seen > most:
                         if self._options.skip.most_deleted is not None:
                             self.doubt(
-                                f"more than {_MOST_BESIDE} objects lie beside the destination, and links or large"
+                                f"more than {most} objects lie beside the destination, and links or large"
                                 " objects among them may read these: --yes removes them all the same"
                             )
                         await self._write()  # what was seen so far is spared all the same

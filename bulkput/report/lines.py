@@ -201,19 +201,10 @@ def event_json(event: ev.Event) -> dict[str, Any] | None:  # noqa: C901, PLR0912
     """One object per event for `--json`; None for the events that merely count (Discovered, Requested)."""
     match event:
         case ev.Uploaded():
-            row = {
-                "event": "uploaded",
-                "path": name_text(event.upload.source.path),
-                "key": event.stored.key,
-                "bytes": event.stored.size,
-                "etag": event.stored.etag,
-                "request_id": event.stored.request_id,
-                "elapsed_s": round(event.elapsed_s, 6),
-            }
-            return row if event.compression is None else row | _compression_json(event, event.compression)
+            return _uploaded_json(event)
         case ev.Skipped():
             skip = event.skip
-            row = {
+            row: dict[str, Any] = {
                 "event": "skipped",
                 "path": name_text(skip.path),
                 "key": skip.key,
@@ -261,6 +252,19 @@ def event_json(event: ev.Event) -> dict[str, Any] | None:  # noqa: C901, PLR0912
         case ev.Finished():
             return {"event": "finished", "elapsed_s": round(event.elapsed_s, 3)}
     return None
+
+
+def _uploaded_json(event: ev.Uploaded) -> dict[str, Any]:
+    row = {
+        "event": "uploaded",
+        "path": name_text(event.upload.source.path),
+        "key": event.stored.key,
+        "bytes": event.stored.size,
+        "etag": event.stored.etag,
+        "request_id": event.stored.request_id,
+        "elapsed_s": round(event.elapsed_s, 6),
+    }
+    return row if event.compression is None else row | _compression_json(event, event.compression)
 
 
 def _compression_json(event: ev.Uploaded, compression: Compression) -> dict[str, Any]:

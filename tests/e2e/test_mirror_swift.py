@@ -75,11 +75,12 @@ class World:
         delete_extra: bool = True,
         dry: bool = False,
         most: int | None = 1_000,
+        beside: int = 100_000,
         exclude: tuple[str, ...] = (),
         meddle: Meddle = lambda asked, pass_on: pass_on(asked),
     ) -> Summary:
         options = UploadOptions(
-            skip=SkipOptions(mode=mode, delete_extra=delete_extra, most_deleted=most),
+            skip=SkipOptions(mode=mode, delete_extra=delete_extra, most_deleted=most, most_beside=beside),
             walk=WalkOptions(exclude=exclude),
             dry_run=dry,
         )
@@ -371,15 +372,14 @@ def test_a_removal_in_a_container_with_versions_brings_the_version_before_back(w
     assert world.mirror().removed == 0
 
 
-def test_a_container_too_large_to_be_looked_at_keeps_everything(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_container_too_large_to_be_looked_at_keeps_everything(world: World) -> None:
     """--delete-extra below a prefix: links and large objects beside it may read the extras; --yes does not ask"""
     for name in ("a", "b", "p/x", "q", "r"):
         world.put(name, b"x")
-    monkeypatch.setattr("bulkput.engine.mirror._MOST_BESIDE", 3)
-    done = world.mirror()
+    done = world.mirror(beside=3)
     assert (done.removed, done.kept, done.exit_code) == (0, 1, 1)
     assert "more than 3 objects lie beside the destination" in world.kept[0].why
-    done = world.mirror(most=None)
+    done = world.mirror(most=None, beside=3)
     assert (done.removed, done.kept, world.read("p/x", "a", "r")) == (1, 0, [None, b"x", b"x"])
 
 
