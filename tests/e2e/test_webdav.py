@@ -126,6 +126,18 @@ async def test_an_upload_that_breaks_off_leaves_the_good_object_as_it_was(
     assert await asyncio.to_thread(files, root) == {"x": GOOD}
 
 
+async def test_a_destination_that_is_not_there_yet_hides_nothing_of_the_server(webdav: WsgiDav) -> None:
+    """OPTIONS of a directory in a directory that is missing is answered by 404: then the one above is asked."""
+    name = uuid.uuid4().hex
+    body = Pieces((b"a" * 200_000,), failure=SourceError(b"/some/file", "changed", "while it was read"))
+    async with open_store(f"{webdav.url}/{name}/a/b/", retry=ONCE, environ={}) as (store, count):
+        await store.put("x", whole(GOOD), HEADERS)
+        assert count.requests["MOVE"] == 1
+        with pytest.raises(SourceError):
+            await store.put("x", body, HEADERS)
+    assert await asyncio.to_thread(files, webdav.root / name / "a" / "b") == {"x": GOOD}
+
+
 def test_a_run_that_is_killed_in_the_middle_of_a_put_leaves_the_good_object(
     place: tuple[str, Path], tmp_path: Path
 ) -> None:

@@ -7,6 +7,7 @@ For WebDAV servers that write in place: a PUT that breaks off leaves half an obj
 The first MOVE overwrites nothing: to overwrite a directory is to remove all that is in it (RFC 4918, 9.9.3).
 """
 
+import asyncio
 import os
 import re
 from urllib.parse import unquote
@@ -21,6 +22,8 @@ from bulkput.transport.base import Answer
 _NO_MOVE = (405, 501)
 _ODD_DESTINATION = (400, 502)
 """Answers of servers that want the host in the field Destination."""
+_LOOKS_S = (0.0, 0.2, 1.0)
+"""Pauses before each look at what a PUT has left that broke off: the server may make the file only after the first."""
 _MISREAD = re.compile(r"[\x00-\x1f\x7f%?#;\\]")
 
 
@@ -70,12 +73,22 @@ def _fields(destination: str, overwrite: str) -> dict[str, str]:
 
 async def discard(site: Site, part: str, error: BulkputError) -> None:
     """Remove what a broken PUT has left under a name that only we know; `error` says so where that fails."""
+    was_answered = isinstance(error, StoreError) and error.status is not None
     try:
-        if await kind_of(site, part, operation="delete", key=part) is not Kind.FILE:
-            return
-        answer = await site.ask("DELETE", part, {"Depth": "0"}, operation="delete", key=part)
-        if answer.status not in (*STORED, 404):
-            raise error_from_response("delete", part, answer)
+        for pause_s in _LOOKS_S[:1] if was_answered else _LOOKS_S:
+            await asyncio.sleep(pause_s)
+            if await _is_removed(site, part):
+                return
     except StoreError as why:
         if isinstance(error, StoreError):
             error.detail += f"; {path_of(part)} may still be there: {why.detail}"
+
+
+async def _is_removed(site: Site, part: str) -> bool:
+    """False: there was nothing. Raises StoreError."""
+    if await kind_of(site, part, operation="delete", key=part) is not Kind.FILE:
+        return False
+    answer = await site.ask("DELETE", part, {"Depth": "0"}, operation="delete", key=part)
+    if answer.status not in (*STORED, 404):
+        raise error_from_response("delete", part, answer)
+    return True

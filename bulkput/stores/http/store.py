@@ -86,9 +86,13 @@ class HttpStore:
 
     @doing("asking whether the server writes in place")
     async def _learn(self, key: str) -> None:
-        answer = await self._site.ask("OPTIONS", self._site.base_url, {}, operation="put", key=key)
-        if answer.status in _PASSES:
-            raise error_from_response("put", key, answer)
+        """Of the base URL, or of the nearest directory above it that is there: what is missing tells nothing."""
+        url: str | None = self._site.base_url
+        while url is not None:
+            answer = await self._site.ask("OPTIONS", url, {}, operation="put", key=key)
+            if answer.status in _PASSES:
+                raise error_from_response("put", key, answer)
+            url = parent_of(url) if answer.status in PARENT_MISSING else None
         self._is_staging = writes_in_place(answer.status, answer.headers)
 
     async def _put_at(self, url: str, key: str, body: Body, fields: Mapping[str, str]) -> Answer:
