@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from bulkput import events as ev
 from bulkput.engine.changes import Change, ChangeTally, Done
-from bulkput.engine.examine import itself_of, reads_of
+from bulkput.engine.examine import reads_of
 from bulkput.engine.pool import pool
 from bulkput.engine.remove import Remover
 from bulkput.engine.stop import Stop
@@ -244,9 +244,10 @@ class _Removal:
                 aclosing(batches),
             ):
                 async for batch in batches:
-                    proven = await self._proven([row for row, _ in batch])
+                    rows = tuple(row for row, _ in batch)
+                    proven = rows if options.dry_run else tuple(await self._proven(remover, rows))
                     for start in range(0, len(proven), remover.batch):
-                        await removers.submit(tuple(proven[start : start + remover.batch]))
+                        await removers.submit(proven[start : start + remover.batch])
         except Stopped:
             pass
         except StoreError as error:
@@ -259,32 +260,16 @@ class _Removal:
         if (left := count - tally.done - tally.failed - self._set_aside) > 0:
             self._emit(ev.Kept(left, "the run was stopped"))
 
-    async def _proven(self, rows: list[RemoteObject]) -> list[RemoteObject]:
+    async def _proven(self, remover: Remover, rows: tuple[RemoteObject, ...]) -> list[RemoteObject]:
         """Those that a HEAD just now shows to be what was listed; of the others it is said why they stay."""
-        if self._options.dry_run:
-            return rows
         proven = []
-
-        async def look(row: RemoteObject) -> None:
-            try:
-                self._stop.check()
-                now = await itself_of(self._store, row.name)
-            except Stopped:
-                return
-            except StoreError as error:
-                self._tally.fail(Change(Done.FAILED, row.name, None, row.bytes, error), error)
-                return
+        for row, now in await remover.looked_at(rows):
             if now is not None and is_as_listed(row, now):
                 proven.append(row)
-                return
+                continue
             self._set_aside += 1
             if now is not None:
                 self._emit(ev.Kept(1, f"{printable(row.name)} was written to since it was listed", row.name))
-
-        workers = self._options.wire.start
-        async with pool(look, workers=min(workers, len(rows)), backlog=len(rows)) as lookers:
-            for row in rows:
-                await lookers.submit(row)
         return proven
 
     def _told(self, change: Change) -> None:

@@ -160,26 +160,43 @@ class Remover:
 
     async def remove_if_unchanged(self, batch: Batch) -> None:
         """Those that a HEAD just now shows to be what was listed; one that was written to since then fails."""
-        proven: list[RemoteObject] = []
+        proven = []
+        for row, now in await self.looked_at(batch):
+            if now is None or is_as_listed(row, now):
+                proven.append(row)
+            else:
+                self._fail(row, Conflict("remove", row.name, "it was written to since it was listed"))
+        if proven:
+            await self.remove(tuple(proven))
+
+    async def looked_at(self, batch: Batch) -> list[tuple[RemoteObject, RemoteObject | None]]:
+        """Each with what a HEAD of it shows just now, None where nothing is there. What cannot be looked at is told.
+
+        When this is cancelled, all of them are left.
+        """
+        found: list[tuple[RemoteObject, RemoteObject | None]] = []
 
         async def look(row: RemoteObject) -> None:
             try:
                 self._tally.stop.check()
-                now = await itself_of(self._store, row.name)
-                if now is not None and not is_as_listed(row, now):
-                    raise Conflict("remove", row.name, "it was written to since it was listed")
+                found.append((row, await itself_of(self._store, row.name)))
             except Stopped:
-                self.leave((row,))
+                self._leave_one(row)
+            except asyncio.CancelledError:
+                self._leave_one(row)
+                raise
             except StoreError as error:
                 self._fail(row, error)
-            else:
-                proven.append(row)
 
-        async with pool(look, workers=len(batch), backlog=len(batch)) as lookers:
-            for row in batch:
-                await lookers.submit(row)
-        if proven:
-            await self.remove(tuple(proven))
+        workers, backlog = min(self._workers, len(batch)), len(batch)
+        try:
+            async with pool(look, workers=workers, backlog=backlog, abandoned=self._leave_one) as lookers:
+                for row in batch:
+                    await lookers.submit(row)
+        except asyncio.CancelledError:
+            self.leave(tuple(row for row, _ in found))
+            raise
+        return found
 
     async def _left(self, batch: Batch) -> frozenset[str]:
         """What many at once could not remove: all, where the request as a whole is refused. Where the store has no way
@@ -223,6 +240,9 @@ class Remover:
         if self._moved_to is not None:
             for row in batch:
                 self._tally.add(Change(Done.KEPT, row.name, self._moved_to(row), row.bytes))
+
+    def _leave_one(self, row: RemoteObject) -> None:
+        self.leave((row,))
 
     def _fail(self, row: RemoteObject, error: StoreError) -> None:
         to = self._moved_to(row) if self._moved_to is not None else None
