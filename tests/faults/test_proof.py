@@ -4,6 +4,8 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 
 import pytest
@@ -210,6 +212,50 @@ async def test_a_damaged_object_goes_also_when_later_attempts_end_otherwise(tmp_
         assert f"{status} " in only_error(ran) and "; the damaged object is removed" in only_error(ran)
         assert ran.summary.exit_code == 1
         assert await way.stored() == {}
+
+
+async def test_a_damaged_object_goes_whatever_the_clock_shows_between_two_looks(tmp_path: Path) -> None:
+    """The second HEAD is answered seconds after the first: the object is older then, and the same."""
+    (tmp_path / "a").write_bytes(LARGE)
+    refuse, heads = then(lambda _: web.Response(status=503)), 0
+
+    async def late(request: web.BaseRequest, handler: Handler) -> web.StreamResponse:
+        nonlocal heads
+        heads += request.method == "HEAD"
+        answer = await refuse(request, handler)
+        if request.method == "HEAD":
+            answer.headers["Date"] = format_datetime(datetime.now(UTC) + timedelta(seconds=2 * heads), usegmt=True)
+        return answer
+
+    async with lying(late) as way:
+        async with FaultProxy("127.0.0.1", way.server.port, always(Flip(4000), skip=1, at_most=1)) as proxy:
+            ran = await sent(way, tmp_path, port=proxy.port)
+        assert (heads, "; the damaged object is removed" in only_error(ran)) == (2, True)
+        assert await way.stored() == {}
+
+
+async def test_what_is_stored_while_a_damaged_object_is_read_back_is_kept(tmp_path: Path) -> None:
+    """By somebody else: a last HEAD shows it."""
+    (tmp_path / "a").write_bytes(LARGE)
+    refuse, is_meddling = then(lambda _: web.Response(status=503)), False
+
+    async def meddle(request: web.BaseRequest, handler: Handler) -> web.StreamResponse:
+        nonlocal is_meddling
+        if is_meddling:
+            return await handler(request)
+        answer = await refuse(request, handler)
+        if request.method == "GET":
+            is_meddling = True
+            async with open_store("swift://c", environ=environ_of(way.server)) as (store, _):
+                await store.put("a", whole(b"newer"), HEADERS)
+            is_meddling = False
+        return answer
+
+    async with lying(meddle) as way:
+        async with FaultProxy("127.0.0.1", way.server.port, always(Flip(4000), skip=1, at_most=1)) as proxy:
+            ran = await sent(way, tmp_path, port=proxy.port)
+        assert (way.asked["DELETE"], "the object that is there is kept" in only_error(ran)) == (0, True)
+        assert await way.stored() == {"a": b"newer"}
 
 
 async def straight(request: web.BaseRequest, handler: Handler) -> web.StreamResponse:

@@ -4,6 +4,7 @@ acts."""
 import hashlib
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 
 from bulkput.errors import IntegrityError, StoreError, Suspect
 from bulkput.model import Stored
@@ -59,7 +60,7 @@ class SecondLook:
                 return Settled(None, "nothing is stored under this name")
             case Fate.DAMAGED if look is not None:
                 why = await self._not_damaged(key, look, suspects[-1])
-        if not why and await self._look(key) != look:  # reading it back takes its time
+        if not why and not _is_one(look, await self._look(key)):  # reading it back takes its time
             why = "it was written to while it was read back"
         if why:
             return Settled(None, f"the object that is there is kept: {why}")
@@ -96,6 +97,11 @@ class SecondLook:
         if found == suspect.md5:
             return "its bytes are right, only its ETag is wrong: something on the way changes ETags"
         return "" if found == look.md5 else "its bytes have another MD5 than its ETag says"
+
+
+def _is_one(before: Look | None, now: Look | None) -> bool:
+    """Whether both are looks at one version. Its age is another at each look."""
+    return before is not None and now is not None and replace(before, age_s=None) == replace(now, age_s=None)
 
 
 def _unproven(key: str, why: str, request_id: str | None) -> StoreError:
