@@ -17,7 +17,7 @@ from benchmarks.cores import Usage
 from bulkput.options import BodyOptions
 from bulkput.payload.deflate import DEFAULT_LEVEL, engine_for
 from bulkput.payload.gzip import Compressor, gzipped
-from bulkput.payload.pack import FirstPass
+from bulkput.payload.gzip_body import FirstPass
 from bulkput.payload.readers import Readers
 
 T = TypeVar("T")

@@ -11,10 +11,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from bulkput.engine.opening import list_objects, open_store
-    from bulkput.engine.run import upload
+    from bulkput.engine.open_store import list_objects, open_store
     from bulkput.engine.stop import Stop
-    from bulkput.engine.verify import verify
+    from bulkput.engine.upload.upload import upload
+    from bulkput.engine.verify.verify import verify
     from bulkput.errors import BulkputError, SourceError, StoreError, UsageError
     from bulkput.model import Prefix, RemoteObject
     from bulkput.options import GzipOptions, UploadOptions
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    "upload": "engine.run",
-    "list_objects": "engine.opening",
-    "open_store": "engine.opening",
-    "verify": "engine.verify",
+    "upload": "engine.upload.upload",
+    "list_objects": "engine.open_store",
+    "open_store": "engine.open_store",
+    "verify": "engine.verify.verify",
     "Stop": "engine.stop",
     "BulkputError": "errors",
     "UsageError": "errors",

@@ -1,4 +1,7 @@
-"""Imports go one way, downwards. Each layer's reason stands beside it; a violation names the line to look at."""
+"""Imports go one way, downwards. Each layer's reason stands beside it; a violation names the line to look at.
+
+`python tests/test_layers.py` draws the engine as text: its boxes (files and rooms), its arrows (imports), its floors.
+"""
 
 import ast
 from collections.abc import Iterator
@@ -10,7 +13,7 @@ PACKAGE = Path(__file__).parents[1] / "bulkput"
 
 # From the bottom up. A module imports from layers below its own, and from its own where that is one folder.
 LAYERS: list[set[str]] = [
-    {"errors", "record", "doing"},  # everybody raises, makes or notes these, so they know nobody
+    {"errors", "record", "activity"},  # every layer uses these, so they import none
     {"model"},  # the nouns
     {"options", "events"},  # choices and occurrences, in terms of the nouns
     {"recorder"},  # the pure fold of events
@@ -18,7 +21,14 @@ LAYERS: list[set[str]] = [
     {"transport", "payload"},  # bytes: on sockets, out of files
     {"stores", "sources", "journal"},  # where objects go, where files come from, what is done
     {"logs"},  # access logs: files and objects to lines, lines to groups, which views draw
-    {"engine", "report", "devserver"},  # the run; its views; the server that shares no code with the client
+    {
+        "engine",
+        "report",
+        "devserver",
+    },  # what every run has; views of runs; the server that shares no code with the client
+    {"engine.compare"},  # files and objects paired by name: for uploads with --skip, for verify, for removals
+    {"engine.verify", "engine.objects"},  # compare files with objects; copy, move and remove objects
+    {"engine.upload"},  # the main job; a mirror removes objects
     {"demo", "bench"},  # an experiment with engine and devserver; uploads that are measured, to a user's own store
     {"cli"},  # one file per verb, on top of everything
 ]
@@ -43,10 +53,20 @@ HOMES = {
 WITHOUT_IO = {"policy": {"asyncio", "socket", "time", "random", "threading", "subprocess"}}
 
 
+ROOMS = {name for name in RANK if "." in name}
+
+
+def layer_of(module: str) -> str:
+    """The layer of a module by its dotted name below the package: that of `engine.stop` is `engine`."""
+    first, _, rest = module.partition(".")
+    room = f"{first}.{rest.partition('.')[0]}"
+    return room if room in ROOMS else first
+
+
 def modules() -> Iterator[tuple[str, Path, ast.Module]]:
     """Layer, file and syntax tree of every module below a layer."""
     for path in sorted(PACKAGE.rglob("*.py")):
-        layer = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+        layer = layer_of(".".join(path.relative_to(PACKAGE).with_suffix("").parts))
         if layer not in ("__init__", "__main__"):
             yield layer, path, ast.parse(path.read_text())
 
@@ -72,7 +92,7 @@ def test_imports_go_downwards(layer: str, path: Path, tree: ast.Module) -> None:
         top, _, rest = name.partition(".")
         if top != "bulkput" or rest.startswith("__"):
             continue
-        used = rest.partition(".")[0]
+        used = layer_of(rest)
         assert RANK[used] < RANK[layer] or used == layer, f"{path}:{line} {layer} imports {name}"
 
 
@@ -81,7 +101,9 @@ def test_outside_libraries_have_one_home(layer: str, path: Path, tree: ast.Modul
     """An HTTP client only in transport, drawing only in report and cli, decisions without clocks and sockets."""
     for line, name in imports(tree):
         top = name.partition(".")[0]
-        assert layer in HOMES.get(top, {layer}), f"{path}:{line} {layer} imports {name}"
+        assert layer.partition(".")[0] in HOMES.get(top, {layer.partition(".")[0]}), (
+            f"{path}:{line} {layer} imports {name}"
+        )
         assert top not in WITHOUT_IO.get(layer, set()), f"{path}:{line} {layer} imports {name}"
 
 
@@ -95,3 +117,40 @@ def test_the_devserver_imports_nothing_of_the_client() -> None:
     for layer, path, tree in modules():
         if layer == "devserver":
             assert not [name for _, name in imports(tree) if name.startswith("bulkput")], path
+
+
+def boxes_of(folder: str) -> dict[str, set[str]]:
+    """The boxes of a layer's folder, files and rooms, each with the boxes of that folder that it imports."""
+    boxes: dict[str, set[str]] = {}
+    for path in sorted((PACKAGE / folder).rglob("*.py")):
+        box = path.relative_to(PACKAGE / folder).parts[0].removesuffix(".py")
+        if path.name == "__init__.py":
+            continue
+        used = {
+            name.split(".")[2]
+            for _, name in imports(ast.parse(path.read_text()))
+            if name.startswith(f"bulkput.{folder}.")
+        }
+        boxes.setdefault(box, set()).update(used - {box})
+    return boxes
+
+
+def floor_of(box: str, boxes: dict[str, set[str]], above: tuple[str, ...] = ()) -> int:
+    """The boxes below `box`, one upon the other, and itself: how many. Raises AssertionError for a circle."""
+    assert box not in above, f"{' -> '.join((*above, box))} is a circle of imports"
+    return 1 + max((floor_of(each, boxes, (*above, box)) for each in boxes[box]), default=0)
+
+
+def test_the_engine_can_be_drawn_on_a_page() -> None:
+    """Few boxes and few floors, no circle: more is a reason for another room."""
+    boxes = boxes_of("engine")
+    assert len(boxes) <= 12
+    assert max(floor_of(box, boxes) for box in boxes) <= 4
+
+
+if __name__ == "__main__":
+    drawn = boxes_of("engine")
+    for box in sorted(drawn, key=lambda each: (-floor_of(each, drawn), each)):
+        print(f"{floor_of(box, drawn)}  {box} -> {', '.join(sorted(drawn[box])) or '-'}")
+    arrows = sum(map(len, drawn.values()))
+    print(f"{len(drawn)} boxes, {arrows} arrows, {max(floor_of(box, drawn) for box in drawn)} floors")

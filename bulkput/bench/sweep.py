@@ -12,7 +12,7 @@ from bulkput.bench.cleanup import remove
 from bulkput.bench.samples import Trial
 from bulkput.bench.trial import Failure, Plan, run_trial
 from bulkput.bench.verdict import Undecided, Verdict, judge
-from bulkput.engine.opening import open_store
+from bulkput.engine.open_store import open_store
 from bulkput.engine.stop import Stop
 from bulkput.errors import Stopped, StoreError
 from bulkput.options import UploadOptions

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from bulkput import events as ev
 from bulkput.bench.cpu import CpuClock
 from bulkput.bench.samples import Outcome, Reading, Sample, Trial, measure, wanted
-from bulkput.engine.run import upload
 from bulkput.engine.stop import Stop
+from bulkput.engine.upload.upload import upload
 from bulkput.errors import BulkputError, StoreError, Throttled, Unavailable
 from bulkput.model import Skip
 from bulkput.options import StopRules, UploadOptions
@@ -62,13 +62,12 @@ class Ran:
 async def run_trial(plan: Plan, *, interrupted: Stop) -> Ran:
     """Upload until the time is over or `interrupted` is pulled; what is in flight then is finished."""
     stop = Stop()
-    interrupted.wake(stop.interrupt)
     options = replace(
         plan.options,
         wire=replace(plan.options.wire, concurrency=plan.concurrency),
         stop=StopRules(max_errors=max(_MAX_ERRORS, plan.concurrency)),
     )
-    with closing(_Watch(plan, stop)) as watch:
+    with interrupted.waking(stop.interrupt), closing(_Watch(plan, stop)) as watch:
         summary = await upload(
             [plan.source], plan.url, options=options, on_event=watch, stop=stop, environ=plan.environ
         )

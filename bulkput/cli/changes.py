@@ -10,7 +10,7 @@ import click
 
 from bulkput.cli.output import flush, say, write_line
 from bulkput.cli.values import Concurrency, Seconds
-from bulkput.engine.changes import Change, Changes, Done
+from bulkput.engine.objects.changes import Change, Changes, Done
 from bulkput.engine.stop import Stop
 from bulkput.errors import NotFound, Unsupported, UsageError, printable
 from bulkput.events import Event

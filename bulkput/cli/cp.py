@@ -73,7 +73,7 @@ def run_copy(
     if not literal:
         refuse_odd(dest)
     view = View("move" if is_move else "copy", is_verbose=is_verbose, as_json=as_json)
-    from bulkput.engine.copy import copy  # noqa: PLC0415 - brings aiohttp
+    from bulkput.engine.objects.copy import copy  # noqa: PLC0415 - brings aiohttp
 
     return view.run(
         lambda stop: copy(

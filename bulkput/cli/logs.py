@@ -149,7 +149,7 @@ class _Reading:
 
     async def _open(self, url: str, opened: AsyncExitStack, first: str | None) -> "Store":
         """The variables without a host are meant for the server of the `first` URL."""
-        from bulkput.engine.opening import open_store  # noqa: PLC0415 - brings aiohttp
+        from bulkput.engine.open_store import open_store  # noqa: PLC0415 - brings aiohttp
 
         store, _ = await opened.enter_async_context(open_store(url, wire=self._wire, read_for=first))
         return store

@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import Any, TypeVar
 
 from bulkput.cli.output import say
-from bulkput.engine.loop import loop_factory
+from bulkput.engine.event_loop import loop_factory
 from bulkput.engine.stop import Stop
 
 T = TypeVar("T")

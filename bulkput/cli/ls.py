@@ -50,7 +50,7 @@ def ls(url: str, is_long: bool, recursive: bool, as_json: bool, insecure: bool) 
 
 async def _list(url: str, recursive: bool, insecure: bool, show: Callable[[RemoteObject | Prefix], None]) -> bool:
     """Show what is below the URL as a directory, or the object of exactly that name; whether there is either."""
-    from bulkput.engine.opening import open_store  # noqa: PLC0415 - brings aiohttp
+    from bulkput.engine.open_store import open_store  # noqa: PLC0415 - brings aiohttp
     from bulkput.stores.base import Destination  # noqa: PLC0415
 
     prefix = Destination.parse(url).prefix

@@ -45,7 +45,7 @@ def rm(
         if not click.confirm(f"Remove everything below {printable(url)}{itself}?", err=True):
             return 1
     view = View("remove", is_verbose=is_verbose, as_json=as_json)
-    from bulkput.engine.remove import remove  # noqa: PLC0415 - brings aiohttp
+    from bulkput.engine.objects.remove import remove  # noqa: PLC0415 - brings aiohttp
 
     return view.run(
         lambda stop: remove(

@@ -143,8 +143,8 @@ def _compared(
 ) -> Comparison:
     """With everything on stdout."""
     from bulkput.cli.loop import run_stoppable  # noqa: PLC0415 - asyncio, and what follows
-    from bulkput.engine import verify as engine  # noqa: PLC0415 - brings aiohttp
     from bulkput.engine.descriptors import fitting_concurrency  # noqa: PLC0415
+    from bulkput.engine.verify.verify import verify as compare  # noqa: PLC0415 - brings aiohttp
 
     options, advice = fitting_concurrency(options)
     if advice is not None:
@@ -154,7 +154,7 @@ def _compared(
         write_line(json.dumps(finding.as_json()) if as_json else _line(finding))
 
     comparison = run_stoppable(
-        lambda stop: engine.verify(
+        lambda stop: compare(
             sources, destination, options=options, is_quick=is_quick, on_finding=show, on_event=_say, stop=stop
         ),
         at_exit=_nothing,

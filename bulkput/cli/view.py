@@ -6,8 +6,8 @@ from typing import Literal
 
 from bulkput import events as ev
 from bulkput.cli.output import CannotWriteError, TraceFile, write_line
-from bulkput.engine.run import upload
 from bulkput.engine.stop import Stop
+from bulkput.engine.upload.upload import upload
 from bulkput.model import Reason
 from bulkput.options import UploadOptions
 from bulkput.recorder import Recorder, Summary

@@ -18,8 +18,8 @@ from urllib.parse import quote
 from urllib.request import Request, urlopen
 
 from bulkput.demo import baselines
-from bulkput.engine.loop import loop_factory
-from bulkput.engine.run import upload
+from bulkput.engine.event_loop import loop_factory
+from bulkput.engine.upload.upload import upload
 from bulkput.recorder import Summary
 
 HEAD_S, PUT_S = 0.030, 0.270

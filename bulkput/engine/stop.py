@@ -1,8 +1,8 @@
 """Whether a run goes on. Asked by workers before they take a file and by retries before they wait."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
 from bulkput.errors import Stopped
 from bulkput.events import Emit, StopCause, Stopping
@@ -19,7 +19,7 @@ class Stop:
     def __init__(self) -> None:
         self._pulled = asyncio.Event()
         self._emit: Emit | None = None
-        self._wake: Callable[[], None] | None = None
+        self._sleepers: list[Callable[[], object]] = []
         self.must_hurry = False
         """What is in flight has seconds only: see `bounded`."""
         self._bound: Callable[[], None] | None = None
@@ -46,14 +46,22 @@ class Stop:
             self._pulled.set()
             if self._emit is not None:
                 self._emit(order)
-            if self._wake is not None:
-                self._wake()
+            for sleeper in self._sleepers:
+                sleeper()
 
-    def wake(self, sleeper: Callable[[], None]) -> None:
-        """Call `sleeper` when the brake is pulled, or now: the one wait of a run that `pause` does not cover."""
-        self._wake = sleeper
-        if self.order is not None:
-            sleeper()
+    @contextmanager
+    def waking(self, sleeper: Callable[[], object]) -> Iterator[None]:
+        """Within the block, call `sleeper` when the brake is pulled; at once if it has been pulled already.
+
+        For waits that `pause` does not cover: a thread that scans, or looks at the sources.
+        """
+        self._sleepers.append(sleeper)
+        try:
+            if self.order is not None:
+                sleeper()
+            yield
+        finally:
+            self._sleepers.remove(sleeper)
 
     def report_to(self, emit: Emit) -> None:
         """Emit the order when it comes, or now if it has come already."""

@@ -6,7 +6,7 @@ from concurrent.futures import Future
 from io import FileIO
 from typing import Any
 
-from bulkput.doing import doing
+from bulkput.activity import doing
 from bulkput.payload.readers import Readers
 
 CLOSE_S = 1.0

@@ -25,7 +25,7 @@ from functools import partial
 from io import FileIO
 from typing import Any, NamedTuple, TypeVar
 
-from bulkput.doing import doing
+from bulkput.activity import doing
 from bulkput.errors import SourceError
 from bulkput.events import Emit, ReadingChosen, Snapshot, Streaming
 from bulkput.model import SourceFile

@@ -19,7 +19,7 @@ levels of zlib-ng that another beats in both (1, 2, 8).
 
 Where a library has no wheel the standard library's zlib compresses, at the level that was asked for. The bytes depend
 on the library and may on its version and the processor: compressed bytes of two machines are not to be compared;
-`policy/original.py` says what is.
+`policy/gzip_source.py` says what is.
 """
 
 import zlib

@@ -49,7 +49,7 @@ from bulkput import events as ev
 from bulkput.errors import name_text
 from bulkput.model import RemoteObject, Segment
 from bulkput.policy.etag import md5_of
-from bulkput.policy.original import Original, original_of
+from bulkput.policy.gzip_source import Original, original_of
 from bulkput.record import record
 
 

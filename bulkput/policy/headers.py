@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from bulkput.errors import UsageError
 from bulkput.model import Fields
 from bulkput.options import GzipOptions, HeaderOptions
-from bulkput.policy.original import MD5_FIELD, SIZE_FIELD
+from bulkput.policy.gzip_source import MD5_FIELD, SIZE_FIELD
 
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")

@@ -20,7 +20,8 @@ that fits:
 More than its row says can be: a large or a linked object, one whose ETag is no MD5, an empty one; and any object while
 files are sent compressed, since the listing has the size and MD5 of the compressed bytes. Only an object of which it is
 *proven* that it has the file's size (unchanged) or bytes (identical) is skipped: whatever is in doubt is sent again.
-So is a file whose object reads others that the same run may write to (`engine/beneath.py`): the proof does not last.
+So is a file whose object reads others that the same run may write to (`engine/upload/indirect.py`): that proof does
+not last.
 """
 
 from datetime import UTC, datetime

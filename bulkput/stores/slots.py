@@ -3,7 +3,7 @@
 import asyncio
 from collections import deque
 
-from bulkput.doing import doing
+from bulkput.activity import doing
 
 
 class Slots:

@@ -7,7 +7,7 @@ from random import random
 from typing import Protocol, TypeVar
 
 from bulkput import events as ev
-from bulkput.doing import doing
+from bulkput.activity import doing
 from bulkput.errors import StoreError
 from bulkput.events import Emit
 from bulkput.options import RetryOptions

@@ -13,7 +13,7 @@ from contextlib import aclosing
 from typing import TypeVar
 
 from bulkput import events as ev
-from bulkput.doing import doing
+from bulkput.activity import doing
 from bulkput.errors import BulkputError, IntegrityError, SourceError, Stopped, StoreError, Suspect, Unsupported
 from bulkput.events import Emit
 from bulkput.model import Body, Limits, ObjectHeaders, Prefix, RemoteObject, Segment, Stored

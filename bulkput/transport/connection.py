@@ -13,7 +13,7 @@ import ssl
 from contextlib import aclosing
 from typing import cast
 
-from bulkput.doing import doing
+from bulkput.activity import doing
 from bulkput.model import Body
 from bulkput.transport.answer import AnswerReader, GarbageError
 from bulkput.transport.base import CONTINUE_S, Answer, TransportError

@@ -17,7 +17,7 @@ import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
-from bulkput.doing import doing
+from bulkput.activity import doing
 from bulkput.errors import BulkputError
 from bulkput.model import Body
 from bulkput.options import WireOptions

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from urllib.parse import urlsplit
 
-from bulkput.doing import doing
+from bulkput.activity import doing
 from bulkput.errors import UsageError
 from bulkput.model import Body
 from bulkput.options import WireOptions

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from bulkput.engine.opening import open_store
+from bulkput.engine.open_store import open_store
 from bulkput.errors import IntegrityError, NotFound, SourceError, StoreError, Unsupported
 from bulkput.model import ObjectHeaders, Prefix, RemoteObject
 from bulkput.options import RetryOptions, WireOptions

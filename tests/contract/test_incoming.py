@@ -9,7 +9,7 @@ import pytest
 
 from bulkput.options import WireOptions
 from bulkput.transport.base import Transport, TransportError
-from bulkput.transport.lanes import open_transport
+from bulkput.transport.route import open_transport
 from bulkput.transport.session import SessionTransport
 from tests.faults.raw import Behave, Delivery, raw_server, read_request
 

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import uvloop
 
-from bulkput.engine.opening import open_store
+from bulkput.engine.open_store import open_store
 from bulkput.errors import Denied, Unavailable
 from bulkput.options import RetryOptions, WireOptions
 from bulkput.stores.base import Store

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from bulkput.engine.opening import open_store
+from bulkput.engine.open_store import open_store
 from bulkput.errors import StoreError, TooLarge, Unavailable, UsageError
 from bulkput.events import Emit, Event, Requested
 from bulkput.model import SourceFile

@@ -16,9 +16,9 @@ from urllib.request import Request, urlopen
 import pytest
 
 from bulkput.cli.main import main
-from bulkput.engine.opening import open_store
+from bulkput.engine.open_store import open_store
 from bulkput.model import ObjectHeaders
-from bulkput.payload.held import Held
+from bulkput.payload.in_memory import Held
 from tests.contract.suite import HOSTILE_NAMES
 from tests.e2e.cli import Ran
 from tests.e2e.cli import bulkput as in_a_process

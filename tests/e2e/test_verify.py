@@ -19,7 +19,7 @@ import bulkput as library
 from bulkput.devserver import DevServer, Handler
 from bulkput.devserver.content import MemoryContent
 from bulkput.devserver.record import StoredObject
-from bulkput.engine.opening import open_store
+from bulkput.engine.open_store import open_store
 from bulkput.model import ObjectHeaders
 from bulkput.options import UploadOptions, WireOptions
 from bulkput.policy.compare import Finding, Verdict

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 import bulkput
-from bulkput.engine.opening import open_store
-from bulkput.engine.remove import remove
+from bulkput.engine.objects.remove import remove
+from bulkput.engine.open_store import open_store
 from bulkput.errors import Conflict, NotFound, SourceError
 from bulkput.options import RetryOptions, SkipOptions, UploadOptions, WireOptions
 from bulkput.recorder import Summary

@@ -19,11 +19,11 @@ import bulkput
 from bulkput import events as ev
 from bulkput.bench.sweep import Choices, bench
 from bulkput.devserver import DevServer, Handler
-from bulkput.engine.changes import Change, Changes, Done
-from bulkput.engine.copy import copy
-from bulkput.engine.remove import remove
+from bulkput.engine.objects.changes import Change, Changes, Done
+from bulkput.engine.objects.copy import copy
+from bulkput.engine.objects.remove import remove
 from bulkput.engine.stop import Stop
-from bulkput.engine.verify import verify
+from bulkput.engine.verify.verify import verify
 from bulkput.errors import SourceError
 from bulkput.journal.status import status
 from bulkput.model import Reason

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from bulkput import events as ev
-from bulkput.engine.opening import open_store
+from bulkput.engine.open_store import open_store
 from bulkput.options import RetryOptions, UploadOptions, WireOptions
 from tests.contract.suite import HEADERS, whole
 from tests.faults.target import NginxTarget, SwiftTarget, Target, judged, make_tree, new_place, upload

@@ -13,7 +13,7 @@ from aiohttp import web
 
 from bulkput import events as ev
 from bulkput.devserver import DevServer, Handler, Intercept, Kind, parse_target
-from bulkput.engine.opening import open_store
+from bulkput.engine.open_store import open_store
 from bulkput.engine.stop import Stop
 from bulkput.options import RetryOptions, StopRules, UploadOptions, WireOptions
 from tests.conftest import environ_of

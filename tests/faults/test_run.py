@@ -14,11 +14,11 @@ from aiohttp import ClientSession, web
 import bulkput
 from bulkput import events as ev
 from bulkput.devserver import DevServer, Handler, Intercept, Kind, parse_target
-from bulkput.engine.opening import open_store
-from bulkput.engine.pipeline import Pipeline
-from bulkput.engine.put import Putter
+from bulkput.engine.open_store import open_store
 from bulkput.engine.stop import Stop
-from bulkput.engine.tuning import Tuner
+from bulkput.engine.tuner import Tuner
+from bulkput.engine.upload.pipeline import Pipeline
+from bulkput.engine.upload.put import Putter
 from bulkput.errors import Conflict, IntegrityError, SourceError
 from bulkput.model import Found, SourceFile
 from bulkput.options import NamingOptions, RetryOptions, StopRules, UploadOptions, WireOptions

@@ -13,7 +13,7 @@ import bulkput
 from bulkput import events as ev
 from bulkput.devserver import DevServer, Handler, Kind, parse_target
 from bulkput.engine.stop import Stop
-from bulkput.engine.watchdog import Watchdog
+from bulkput.engine.upload.watchdog import Watchdog
 from bulkput.model import Found, SourceFile
 from bulkput.options import BodyOptions, RetryOptions, UploadOptions, WireOptions
 from bulkput.recorder import Recorder

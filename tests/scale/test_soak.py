@@ -10,10 +10,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from bulkput.engine.opening import open_store
-from bulkput.engine.pipeline import Pipeline
+from bulkput.engine.open_store import open_store
 from bulkput.engine.stop import Stop
-from bulkput.engine.tuning import Tuner
+from bulkput.engine.tuner import Tuner
+from bulkput.engine.upload.pipeline import Pipeline
 from bulkput.model import Found, SourceFile
 from bulkput.options import NamingOptions, RetryOptions, UploadOptions, WireOptions
 from bulkput.payload.body import BodyOpener

@@ -10,7 +10,7 @@ import pytest
 
 import bulkput
 from bulkput.cli.main import bulkput as command
-from bulkput.engine.opening import open_store
+from bulkput.engine.open_store import open_store
 from bulkput.errors import BulkputError, UsageError
 from bulkput.model import ObjectHeaders
 from bulkput.options import HeaderOptions, RetryOptions, UploadOptions, WireOptions

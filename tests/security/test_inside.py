@@ -9,12 +9,12 @@ import pytest
 import bulkput
 from bulkput import events as ev
 from bulkput.devserver import DevServer, DevServerOptions
-from bulkput.engine.opening import open_store
+from bulkput.engine.open_store import open_store
 from bulkput.options import HeaderOptions, RetryOptions, UploadOptions, WireOptions
 from bulkput.stores.base import Destination, StoreContext, open_destination
 from bulkput.stores.swift.auth import Account, login_from
 from bulkput.stores.tries import NoBrake, Tries
-from bulkput.transport.lanes import open_transport
+from bulkput.transport.route import open_transport
 from bulkput.transport.secrets import text_without_secrets
 from tests.security.echo import ISSUED, Echo, echo_server, leaks, secret
 

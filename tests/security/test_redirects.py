@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import bulkput
-from bulkput.engine.opening import open_store
+from bulkput.engine.open_store import open_store
 from bulkput.errors import StoreError
 from bulkput.options import RetryOptions, UploadOptions, WireOptions
 from bulkput.stores.base import Store

@@ -1,8 +1,8 @@
 """What a copy shows its tuner."""
 
 from bulkput import events as ev
-from bulkput.engine.copy import _counted
-from bulkput.engine.tuning import Tuner
+from bulkput.engine.objects.copy import _counted
+from bulkput.engine.tuner import Tuner
 from bulkput.options import WireOptions
 
 

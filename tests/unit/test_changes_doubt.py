@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from bulkput.devserver import DevServer
-from bulkput.engine.changes import Changes
-from bulkput.engine.copy import copy
-from bulkput.engine.remove import remove
+from bulkput.engine.objects.changes import Changes
+from bulkput.engine.objects.copy import copy
+from bulkput.engine.objects.remove import remove
 from bulkput.errors import NotFound, UsageError
 from bulkput.options import RetryOptions
-from bulkput.stores.swift.forms import page
+from bulkput.stores.swift.wire_format import page
 from tests.e2e.changes_relay import Asked, Meddle, PassOn, Said, relay
 from tests.servers.judge import SwiftJudge
 

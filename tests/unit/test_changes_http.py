@@ -9,9 +9,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from bulkput.engine.changes import Changes
-from bulkput.engine.copy import copy
-from bulkput.engine.remove import remove
+from bulkput.engine.objects.changes import Changes
+from bulkput.engine.objects.copy import copy
+from bulkput.engine.objects.remove import remove
 from bulkput.options import RetryOptions
 
 _SECOND = RetryOptions(retries=1)

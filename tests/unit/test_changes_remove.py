@@ -5,8 +5,8 @@ from collections.abc import Iterable
 
 import pytest
 
-from bulkput.engine.changes import Change, ChangeTally, Done
-from bulkput.engine.remove import Remover
+from bulkput.engine.objects.changes import Change, ChangeTally, Done
+from bulkput.engine.objects.remove import Remover
 from bulkput.engine.stop import Stop
 from bulkput.errors import BulkputError, Denied, StoreError, Unavailable, Unsupported
 from bulkput.model import Limits, RemoteObject

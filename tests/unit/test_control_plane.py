@@ -8,7 +8,7 @@ import pytest
 from aioresponses import CallbackResult, aioresponses
 from yarl import URL
 
-from bulkput.engine.opening import open_store
+from bulkput.engine.open_store import open_store
 from bulkput.errors import (
     BulkputError,
     Denied,

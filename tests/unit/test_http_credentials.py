@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bulkput.engine.copy import copy
+from bulkput.engine.objects.copy import copy
 from bulkput.errors import NotFound, UsageError
 from bulkput.stores.http.credentials import authorization_of
 from tests.security.echo import leaks, secret

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 import bulkput
-from bulkput.engine.copy import copy
-from bulkput.engine.remove import remove
+from bulkput.engine.objects.copy import copy
+from bulkput.engine.objects.remove import remove
 from bulkput.options import RetryOptions, UploadOptions, WireOptions
 from bulkput.recorder import Summary
 

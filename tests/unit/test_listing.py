@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from bulkput.devserver import DevServer, DevServerOptions, Limits
 from bulkput.devserver.app import Handler, Intercept
 from bulkput.devserver.listing import ListQuery, list_page
-from bulkput.engine.opening import open_store
+from bulkput.engine.open_store import open_store
 from bulkput.errors import Conflict, StoreError
 from bulkput.model import Prefix, RemoteObject
 from bulkput.options import RetryOptions

@@ -181,7 +181,7 @@ def test_who_has_no_proxy_pays_nothing_for_them() -> None:
     code = """
 import asyncio, sys
 from bulkput.options import WireOptions
-from bulkput.transport.lanes import open_transport
+from bulkput.transport.route import open_transport
 
 async def main():
     transport = open_transport(WireOptions(), user_agent="test")

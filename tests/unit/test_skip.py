@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from bulkput.engine.mirror import why_kept
+from bulkput.engine.upload.mirror import why_kept
 from bulkput.model import RemoteObject
 from bulkput.policy.compare import Evidence, Need
 from bulkput.policy.skip import Mode, Step, step, stored_ns

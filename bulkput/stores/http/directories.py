@@ -3,7 +3,7 @@
 import asyncio
 from weakref import WeakValueDictionary
 
-from bulkput.doing import doing
+from bulkput.activity import doing
 from bulkput.errors import Conflict, NotFound, StoreError
 from bulkput.stores.http.site import Site, parent_of, path_of
 from bulkput.stores.status import error_from_response

@@ -7,7 +7,7 @@ are no MD5s (nginx makes them of mtime and size), so bytes are not compared; tha
 from collections.abc import AsyncGenerator, Iterable, Mapping
 from email.utils import parsedate_to_datetime
 
-from bulkput.doing import doing
+from bulkput.activity import doing
 from bulkput.errors import BulkputError, Conflict, NotFound, StoreError, StoreGone, Unavailable, Unsupported, UsageError
 from bulkput.model import Body, Limits, ObjectHeaders, Prefix, RemoteObject, Stored
 from bulkput.payload.digest import CountingBody

@@ -10,7 +10,7 @@ from copy import copy
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from bulkput.doing import doing
+from bulkput.activity import doing
 from bulkput.errors import BulkputError, Denied, StoreError, StoreGone, Throttled, Unavailable, UsageError
 from bulkput.policy.headers import check_value
 from bulkput.policy.naming import is_http_url

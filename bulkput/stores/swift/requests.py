@@ -13,7 +13,7 @@ from bulkput.model import Body
 from bulkput.policy.etag import md5_of
 from bulkput.stores.status import error_from_response, error_from_transport, refusal
 from bulkput.stores.swift.auth import Account, Token
-from bulkput.stores.swift.forms import large
+from bulkput.stores.swift.wire_format import large
 from bulkput.transport.base import MAX_ANSWER, Answer, Incoming, Transport, TransportError
 from bulkput.transport.secrets import without_secrets
 

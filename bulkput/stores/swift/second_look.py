@@ -11,7 +11,7 @@ from bulkput.model import Stored
 from bulkput.policy.proof import Fate, Look, prove
 from bulkput.stores.base import Settled
 from bulkput.stores.status import error_from_response
-from bulkput.stores.swift.forms import looked
+from bulkput.stores.swift.wire_format import looked
 from bulkput.transport.base import Answer
 
 

@@ -7,17 +7,20 @@ from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from typing import Literal
 from urllib.parse import quote, urlencode
 
-from bulkput.doing import doing
+from bulkput.activity import doing
 from bulkput.errors import IntegrityError, StoreError, Suspect, Unavailable, Unsupported, UsageError
 from bulkput.model import Body, Limits, ObjectHeaders, Prefix, RemoteObject, Segment, Stored
 from bulkput.payload.digest import DigestingBody
-from bulkput.payload.held import Held
+from bulkput.payload.in_memory import Held
 from bulkput.policy.etag import md5_of
 from bulkput.stores.base import Destination, Settled, StoreContext
 from bulkput.stores.status import error_from_response
 from bulkput.stores.swift import bulk
 from bulkput.stores.swift.auth import Account, login_from
-from bulkput.stores.swift.forms import (
+from bulkput.stores.swift.listing import MAX_PAGE_BYTES, PAGE, NotFurtherError, Reading, Rows, named_limit
+from bulkput.stores.swift.requests import Request, Requests, is_refused
+from bulkput.stores.swift.second_look import SecondLook
+from bulkput.stores.swift.wire_format import (
     MTIME_TEXTS,
     described,
     kept,
@@ -29,9 +32,6 @@ from bulkput.stores.swift.forms import (
     segment,
     suspect,
 )
-from bulkput.stores.swift.listing import MAX_PAGE_BYTES, PAGE, NotFurtherError, Reading, Rows, named_limit
-from bulkput.stores.swift.requests import Request, Requests, is_refused
-from bulkput.stores.swift.second_look import SecondLook
 from bulkput.transport.base import Answer
 
 _DELETE_WORK = 64 * 1024

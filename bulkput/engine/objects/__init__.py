@@ -1,0 +1,1 @@
+"""Objects listed, copied, moved and removed inside stores."""

@@ -1,0 +1,387 @@
+"""Objects copied or moved, by the store itself where it can.
+
+    listing ──bounded queue──> workers: copy, proven by its ETag ──> change ──(move)──> batches ──> bulk-delete
+
+A move is a copy that was proven, then a removal: whatever happens in between, each object is there once at least, and
+the same command goes on with what is left. Where the store has no copy of its own (plain HTTP, two kinds of stores),
+the bytes pass through here (`relay.py`), and what is not proven to be another object than its copy is not moved.
+"""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import aclosing, suppress
+from dataclasses import replace
+from functools import partial
+
+from bulkput import events as ev
+from bulkput.engine.objects.changes import Change, Changes, ChangeTally, Done, OnChange
+from bulkput.engine.objects.relay import Passing
+from bulkput.engine.objects.remove import Remover, listed, row_of
+from bulkput.engine.open_store import open_store
+from bulkput.engine.pool import pool
+from bulkput.engine.stop import Stop
+from bulkput.engine.tuner import Tuner
+from bulkput.errors import (
+    BulkputError,
+    IntegrityError,
+    NotFound,
+    Stopped,
+    StoreError,
+    Unsupported,
+    UsageError,
+    printable,
+)
+from bulkput.model import ObjectHeaders, RemoteObject, Segment
+from bulkput.options import HeaderOptions, RetryOptions, StopRules, WireOptions
+from bulkput.policy.directories import is_marker
+from bulkput.policy.etag import md5_of
+from bulkput.policy.rename import Rename, one_spelling, rename_of
+from bulkput.policy.retry import GiveUp
+from bulkput.stores.base import Copies, Destination, Manifests, Store
+
+_REMOVED_AT_ONCE = 50
+"""Sources of a batch: few, so that removals keep pace with copies. Of each batch Swift removes two at a time."""
+_REMOVED_AFTER_S = 2.0
+"""So long after its copy a source is removed with the next that is copied, however few they are: what is written to it
+in between is lost."""
+
+
+async def copy(
+    source: str,
+    destination: str,
+    *,
+    is_recursive: bool = False,
+    is_move: bool = False,
+    is_dry: bool = False,
+    headers: HeaderOptions | None = None,
+    wire: WireOptions | None = None,
+    retry: RetryOptions | None = None,
+    on_change: OnChange | None = None,
+    on_event: ev.Emit | None = None,
+    on_passing: Callable[[], None] | None = None,
+    stop: Stop | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> Changes:
+    """Copy the object `source`, or recursively what lies below it, to `destination`; both are URLs.
+
+    Type, metadata and the other fields of each object come along; what `headers` has replaces them. The container of
+    the destination is made if it is not there. `on_passing` is told when the bytes pass through here. As many copies
+    are in flight as `wire.concurrency` says, or as the tuner finds.
+
+    Raises UsageError: a wrong URL, missing credentials, a copy onto itself, a move of segments away from their
+    manifest. Raises NotFound where there is no source.
+    """
+    stop, wire = stop or Stop(), wire or WireOptions()
+    tuner = Tuner(wire)
+    emit = _counted(on_event or _ignore, tuner)
+    stop.report_to(emit)
+    there, here = Destination.parse(source), Destination.parse(destination)
+    is_same = one_spelling(there.scheme, there.root) == one_spelling(here.scheme, here.root)
+    rename = rename_of(there.prefix, here.prefix, is_recursive=is_recursive, is_same_container=is_same)
+    tally = ChangeTally(on_change or _ignore, stop, GiveUp(StopRules()))
+    started = time.monotonic()
+    requests: Counter[str] = Counter()
+    opened = partial(open_store, wire=wire, retry=retry, slots=tuner.slots, emit=emit, brake=stop, environ=environ)
+    async with (
+        opened(source, read_for=destination) as (old, counted),
+        opened(destination, headers=headers) as (new, count),
+    ):
+        container = here.root if there.scheme == here.scheme else None
+        given = _replacing(headers or HeaderOptions())
+        is_one_account = container is not None and old.place == new.place != ""
+        passing = Passing(old, new, given, on_passing or _nothing, is_one_account=is_one_account)
+        copier = _Copier(old, new, container=container, rename=rename, headers=given, passing=passing)
+        mover = Remover(old, tally, workers=wire.start, moved_to=copier.name) if is_move else None
+        try:
+            async with stop.bounded(wire.timeout_s):
+                if is_move and is_recursive:
+                    await _refuse_to_part(old, there, rename, tuner, stop)
+                await _Run(copier, mover, tally, tuner, rename, is_dry=is_dry).run()
+        except Stopped:
+            pass
+        except (NotFound, Unsupported):
+            raise
+        except StoreError as error:  # of the new container, of the store's limits
+            stop.pull(ev.Stopping(str(error), ev.StopCause.STORE))
+        requests.update(counted.requests)
+        requests.update(count.requests)
+    return tally.changes(requests, time.monotonic() - started, is_dry=is_dry)
+
+
+async def _refuse_to_part(store: Store, source: Destination, rename: Rename, tuner: Tuner, stop: Stop) -> None:
+    """A look at all that is to be moved, before anything is: manifests and links name others by where they are now.
+
+    Raises UsageError: a large object whose segments would, or might, be moved away from it; a link to what is moved.
+    """
+    below = f"{source.root}/{rename.old}"
+
+    async def look(row: RemoteObject) -> None:
+        if row.link is not None:
+            if row.link.startswith(below):
+                raise UsageError(
+                    f"{printable(row.name)} is a link to what lies below {source}, and would lead nowhere:"
+                    " nothing was moved; use cp, or move it apart"
+                )
+            return
+        if row.large == "static" and isinstance(store, Manifests):
+            parts: tuple[Segment, ...] = ()
+            with suppress(NotFound):  # gone meanwhile
+                parts = await store.segments(row.name)
+            if any(part.path is not None and (part.path.startswith(below) or part.md5 is None) for part in parts):
+                # Without an MD5 a part may be a large object itself, with segments of its own.
+                raise UsageError(
+                    f"{printable(row.name)} is a large object whose segments, or theirs, lie below {source} or may:"
+                    " its manifest would lose them. Nothing was moved; use cp"
+                )
+            return
+        head = await row_of_itself(store, row.name)
+        if head is not None and head.large == "dynamic":
+            raise UsageError(
+                f"{printable(row.name)} is a dynamic large object, whose segments may be among what is moved:"
+                " nothing was moved; use cp, or move its segments apart from it"
+            )
+
+    async with (
+        pool(look, workers=tuner.workers, backlog=tuner.workers) as lookers,
+        aclosing(listed(store, rename.old, stop)) as rows,
+    ):
+        async for row in rows:
+            # A dynamic one is listed as what its own body is: nearly always empty.
+            if row.large == "static" or row.link is not None or not row.bytes:
+                await lookers.submit(row)
+
+
+class _Copier:
+    """Copies one object after the other from `old` to `new`."""
+
+    def __init__(
+        self,
+        old: Store,
+        new: Store,
+        *,
+        container: str | None,
+        rename: Rename,
+        headers: ObjectHeaders,
+        passing: Passing,
+    ) -> None:
+        """`container` is that of `new`, as `old` knows it; None where the two are different kinds of stores: then all
+        goes by `passing`."""
+        self.old = old
+        self.new = new
+        self._container = container
+        self._rename = rename
+        self._headers = headers
+        self._passing = passing
+        self._made = 0
+        """How often the container was made again."""
+        self._making = asyncio.Lock()
+
+    def name(self, row: RemoteObject) -> str:
+        """The one that it gets."""
+        return self._rename.of(row.name)
+
+    async def copy(self, row: RemoteObject, *, is_move: bool) -> bool:
+        """True when the copy is there and proven, False when the object itself is no longer there.
+
+        Raises StoreError, Stopped.
+        """
+        made = self._made
+        try:
+            await self._copy(row, is_move=is_move)
+        except NotFound:
+            is_there = await row_of_itself(self.old, row.name) is not None
+            if not is_there and row.link is None:  # a link may be there, and lead nowhere
+                return False
+        else:
+            return True
+        await self._make_again(made)
+        try:
+            await self._copy(row, is_move=is_move)
+        except NotFound:
+            if is_there or await row_of(self.old, row.name) is not None:
+                raise
+            return False
+        return True
+
+    async def _make_again(self, made: int) -> None:
+        """Someone has deleted the container meanwhile: however many workers met that, it is made once."""
+        async with self._making:
+            if self._made == made:
+                await self.new.prepare()
+                self._made += 1
+
+    async def _copy(self, row: RemoteObject, *, is_move: bool) -> None:
+        if self._container is not None:
+            try:
+                await self._by_the_store(self._container, row)
+            except Unsupported:
+                self._container = None
+            else:
+                return
+        await self._passing.copy(row.name, self.name(row), is_move=is_move)
+
+    async def _by_the_store(self, container: str, row: RemoteObject) -> None:
+        if not isinstance(self.old, Copies):
+            raise Unsupported("copy", row.name, "this store copies nothing by itself")
+        stored = await self.old.copy(row.name, container, self.name(row), self._headers, row.bytes or 0)
+        if stored.etag is not None and stored.etag == md5_of(row.hash):
+            return
+        # Of a manifest the listing has the MD5 of its text, of a link that of nothing; or it was written to since.
+        head = await self.old.stat(row.name)
+        copied = await self.new.stat(self.name(row))
+        if head is None and copied is None and row.link is not None:  # a link that leads nowhere, there as here
+            there = await row_of(self.new, self.name(row))
+            is_same = there is not None and there.link == row.link
+        elif head is None or copied is None or head.hash is None:
+            is_same = False
+        else:
+            is_same = (head.hash, head.bytes) == (copied.hash, copied.bytes)
+        if not is_same:
+            expected = head.hash if head is not None else None
+            raise IntegrityError("copy", stored.key, expected=expected, actual=stored.etag, status=201)
+
+
+class _Run:
+    """What is listed, copied by workers; where it is a move, the sources removed behind that."""
+
+    def __init__(
+        self,
+        copier: _Copier,
+        mover: Remover | None,
+        tally: ChangeTally,
+        tuner: Tuner,
+        rename: Rename,
+        *,
+        is_dry: bool,
+    ) -> None:
+        self._rename = rename
+        self._copier = copier
+        self._mover = mover
+        self._tally = tally
+        self._tuner = tuner
+        self._is_dry = is_dry
+        self._copied: list[RemoteObject] = []
+        """Of a move: what can be removed."""
+        self._since_s = 0.0
+        """When the first of them was copied."""
+        self._found = 0
+
+    async def run(self) -> None:
+        """Raises NotFound: there is nothing to copy. Raises StoreError: of the new container."""
+        try:
+            await self._copy_all()
+        finally:
+            if self._mover is not None and self._copied:  # it broke off: out of time, or by an error
+                self._mover.leave(tuple(self._copied))
+        if not self._found and not self._tally.stop.is_pulled:
+            if not self._is_dry:
+                await self._copier.new.undo_prepare()
+            raise NotFound("copy", self._rename.old, "there is nothing of that name")
+
+    async def _copy_all(self) -> None:
+        workers = self._tuner.workers
+        async with (
+            pool(self._take, workers=workers, backlog=workers) as copiers,
+            aclosing(self._rows()) as rows,
+        ):
+            self._tuner.resizes(copiers)
+            async for row in rows:
+                if not self._found and not self._is_dry:
+                    await self._copier.new.prepare()
+                    if self._mover is not None:
+                        await self._mover.prepare()
+                self._found += 1
+                await copiers.submit(row)
+        if self._mover is not None and self._copied:
+            batch, self._copied = tuple(self._copied), []
+            await self._mover.remove_if_unchanged(batch)
+
+    async def _rows(self) -> AsyncGenerator[RemoteObject, None]:
+        rename = self._rename
+        if not rename.is_recursive:
+            if (row := await row_of(self._copier.old, rename.old)) is not None:
+                yield row
+            return
+        if rename.old and rename.new:  # the directory's own marker lies beside what is below it
+            marker = await row_of_itself(self._copier.old, rename.old[:-1])
+            if marker is not None and is_marker(marker):
+                yield marker
+        async with aclosing(listed(self._copier.old, rename.old, self._tally.stop)) as rows:
+            async for row in rows:
+                yield row
+
+    async def _take(self, row: RemoteObject) -> None:
+        tally, to = self._tally, self._copier.name(row)
+        try:
+            tally.stop.check()
+            if not to:  # the marker of the very directory whose contents go to the top
+                raise StoreError("copy", row.name, "it would have no name there")
+            if self._is_dry:
+                tally.add(Change(Done.WOULD, row.name, to, row.bytes))
+                return
+            is_there = await self._copier.copy(row, is_move=self._mover is not None)
+        except Stopped:
+            return
+        except BulkputError as error:
+            tally.fail(Change(Done.FAILED, row.name, to, row.bytes, error), error)
+            return
+        if not is_there and not self._rename.is_recursive:
+            self._found = 0  # that one object was asked for
+        elif not is_there:
+            tally.add(Change(Done.GONE, row.name, None, row.bytes))
+        elif self._mover is None:
+            tally.add(Change(Done.COPIED, row.name, to, row.bytes))
+        else:
+            await self._remove_later(self._mover, row)
+
+    async def _remove_later(self, mover: Remover, row: RemoteObject) -> None:
+        now_s = time.monotonic()
+        self._since_s = self._since_s if self._copied else now_s
+        self._copied.append(row)
+        if len(self._copied) >= min(mover.batch, _REMOVED_AT_ONCE) or now_s - self._since_s >= _REMOVED_AFTER_S:
+            batch, self._copied = tuple(self._copied), []
+            await mover.remove_if_unchanged(batch)
+
+
+async def row_of_itself(store: Store, key: str) -> RemoteObject | None:
+    """What the store says of the object now; None when it is gone, whatever the listing has."""
+    try:
+        return await store.stat(key)
+    except NotFound:
+        return None
+
+
+def _replacing(headers: HeaderOptions) -> ObjectHeaders:
+    """What is given for all objects. Raises UsageError for what would send them elsewhere."""
+    for name, _ in headers.extra:
+        if name.lower().startswith(("destination", "x-copy-from")):
+            raise UsageError(f"--header {name}: where a copy goes is said by the second URL")
+    return ObjectHeaders(
+        content_type=headers.content_type,
+        cache_control=headers.cache_control,
+        expires_in_s=headers.expires_in_s,
+        meta=headers.meta,
+        extra=headers.extra,
+    )
+
+
+def _counted(tell: ev.Emit, tuner: Tuner) -> ev.Emit:
+    """Tells events, and shows them to the tuner: to that, a copy made by the store is what a put is to an upload."""
+
+    def emit(event: ev.Event) -> None:
+        tell(event)
+        if isinstance(event, ev.Requested) and event.operation == "copy":
+            event = replace(event, operation="put")
+        tuner(event)
+
+    return emit
+
+
+def _nothing() -> None:
+    """Nobody wants to know."""
+
+
+def _ignore(_told: object) -> None:
+    """For those who do not want to know."""

@@ -1,0 +1,305 @@
+"""Objects removed, as many by one request as the store takes.
+
+    listing ──batches of up to 1 000──> workers: bulk-delete, or one DELETE each ──> change
+
+Where the store has no bulk-delete a batch is one object, and as many are removed at once as there are connections.
+What a bulk-delete leaves is removed by requests of its own, many at once too.
+"""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import aclosing, suppress
+
+from bulkput import events as ev
+from bulkput.engine.compare.evidence import itself_of
+from bulkput.engine.objects.changes import Change, Changes, ChangeTally, Done, OnChange
+from bulkput.engine.open_store import open_store
+from bulkput.engine.pool import pool
+from bulkput.engine.stop import Stop
+from bulkput.errors import Conflict, NotFound, Stopped, StoreError, Unsupported, UsageError
+from bulkput.model import RemoteObject
+from bulkput.options import RetryOptions, StopRules, WireOptions
+from bulkput.policy.naming import joined_prefix
+from bulkput.policy.retry import GiveUp
+from bulkput.policy.through import is_as_listed
+from bulkput.stores.base import Deletes, Destination, Store
+
+Batch = tuple[RemoteObject, ...]
+MOST = 1_000
+"""Objects of a batch, even where a request may have more: Swift removes two at a time, so that such a request takes
+seconds, not minutes, and what is done shows."""
+
+
+async def remove(
+    url: str,
+    *,
+    is_recursive: bool = False,
+    is_dry: bool = False,
+    wire: WireOptions | None = None,
+    retry: RetryOptions | None = None,
+    on_change: OnChange | None = None,
+    on_event: ev.Emit | None = None,
+    stop: Stop | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> Changes:
+    """Remove the object `url`; recursively, it and all that lies below it as a directory. The container stays.
+
+    Of a static large object the manifest is removed; its segments are objects of their own.
+
+    Raises UsageError: a wrong URL, missing credentials. Raises NotFound where there is nothing of that name.
+    """
+    stop, wire, emit = stop or Stop(), wire or WireOptions(), on_event or _ignore
+    stop.report_to(emit)
+    target = Destination.parse(url)
+    if not is_recursive and not target.prefix:
+        raise UsageError(f"{url} names no object but what lies below it: remove that with -r")
+    tally = ChangeTally(on_change or _ignore, stop, GiveUp(StopRules()))
+    started = time.monotonic()
+    requests: Mapping[str, int] = Counter()
+    async with open_store(url, wire=wire, retry=retry, emit=emit, brake=stop, environ=environ) as (store, count):
+        requests = count.requests
+        try:
+            remover = Remover(store, tally, workers=wire.start, is_dry=is_dry)
+            async with stop.bounded(wire.timeout_s):
+                await remover.run(target.prefix, is_recursive=is_recursive)
+        except Stopped:
+            pass
+        except (NotFound, Unsupported):
+            raise
+        except StoreError as error:  # of the look at that one object, of the store's limits
+            stop.pull(ev.Stopping(str(error), ev.StopCause.STORE))
+    return tally.changes(requests, time.monotonic() - started, is_dry=is_dry)
+
+
+class Remover:
+    """Removes what it is given, batch by batch."""
+
+    def __init__(
+        self,
+        store: Store,
+        tally: ChangeTally,
+        *,
+        workers: int = WireOptions().first_concurrency,
+        is_dry: bool = False,
+        moved_to: Callable[[RemoteObject], str] | None = None,
+    ) -> None:
+        """`workers` remove what is removed one by one; `moved_to` says where the objects are now, if this is the end of
+        a move."""
+        self._store = store
+        self._tally = tally
+        self._workers = workers
+        self._is_dry = is_dry
+        self._moved_to = moved_to
+        self.batch = 1
+        """Objects that are best removed at once."""
+
+    async def prepare(self) -> None:
+        """Ask the store how many it removes at once. Raises StoreError."""
+        self.batch = 1 if self._is_dry else min(MOST, (await self._store.ask_limits()).max_deletes)
+
+    async def run(self, prefix: str, *, is_recursive: bool) -> None:
+        """Raises NotFound: nothing is there."""
+        tally, found = self._tally, 0
+        if is_recursive:
+            await self.prepare()
+        # A batch more than there are workers: a thousand rows are half a megabyte.
+        async with pool(self.remove, workers=self._workers, backlog=1) as removers:
+            is_listed = is_recursive and (not prefix or prefix.endswith("/"))  # with what lies below it
+            if not is_listed and (row := await row_of(self._store, prefix)) is not None:
+                found += 1
+                await removers.submit((row,))
+            batch: list[RemoteObject] = []
+            if is_recursive:
+                async with aclosing(listed(self._store, joined_prefix(prefix), tally.stop)) as rows:
+                    async for row in rows:
+                        found += 1
+                        batch.append(row)
+                        if len(batch) >= self.batch:
+                            await removers.submit(tuple(batch))
+                            batch.clear()
+            if batch:
+                await removers.submit(tuple(batch))
+        if not found and not tally.stop.is_pulled:
+            hint = "" if is_recursive or not prefix.endswith("/") else ", but perhaps below it: remove that with -r"
+            raise NotFound("remove", prefix, "there is nothing of that name" + hint)
+
+    async def remove(self, batch: Batch) -> None:
+        """Each is told. Safe for many concurrent calls."""
+        try:
+            self._tally.stop.check()
+            left = frozenset() if self._is_dry else await self._left(batch)
+        except Stopped:
+            self.leave(batch)
+            return
+        except asyncio.CancelledError:  # an interrupted run is out of time
+            self.leave(batch)
+            raise
+        except StoreError as error:
+            # One that stops the run stands for all; what passes has been tried again and again.
+            failed = batch[:1] if error.stops_run else batch
+            for row in failed:
+                self._fail(row, error)
+            self.leave(batch[len(failed) :])
+            return
+        for row in batch:
+            if row.name not in left:
+                self._told(row)
+        one_by_one = [row for row in batch if row.name in left]
+        if len(one_by_one) < 2:
+            for row in one_by_one:
+                await self._remove_one(row)
+            return
+        workers = min(self._workers, len(one_by_one))
+        async with pool(
+            self._remove_one, workers=workers, backlog=len(batch), abandoned=lambda row: self.leave((row,))
+        ) as removers:
+            for row in one_by_one:
+                await removers.submit(row)
+
+    async def remove_if_unchanged(self, batch: Batch) -> None:
+        """Those that a HEAD just now shows to be what was listed; one that was written to since then fails."""
+        proven = []
+        for row, now in await self.looked_at(batch):
+            if now is None or is_as_listed(row, now):
+                proven.append(row)
+            else:
+                self._fail(row, Conflict("remove", row.name, "it was written to since it was listed"))
+        if proven:
+            await self.remove(tuple(proven))
+
+    async def looked_at(self, batch: Batch) -> list[tuple[RemoteObject, RemoteObject | None]]:
+        """Each with what a HEAD of it shows just now, None where nothing is there. What cannot be looked at is told.
+
+        When this is cancelled, all of them are left.
+        """
+        found: list[tuple[RemoteObject, RemoteObject | None]] = []
+
+        async def look(row: RemoteObject) -> None:
+            try:
+                self._tally.stop.check()
+                found.append((row, await itself_of(self._store, row.name)))
+            except Stopped:
+                self._leave_one(row)
+            except asyncio.CancelledError:
+                self._leave_one(row)
+                raise
+            except StoreError as error:
+                self._fail(row, error)
+
+        workers, backlog = min(self._workers, len(batch)), len(batch)
+        try:
+            async with pool(look, workers=workers, backlog=backlog, abandoned=self._leave_one) as lookers:
+                for row in batch:
+                    await lookers.submit(row)
+        except asyncio.CancelledError:
+            self.leave(tuple(row for row, _ in found))
+            raise
+        return found
+
+    async def _left(self, batch: Batch) -> frozenset[str]:
+        """What many at once could not remove: all, where the request as a whole is refused. Where the store has no way
+        to do so, later batches are single objects.
+
+        Raises StoreError: what passes, and what stops the run.
+        """
+        names = tuple(row.name for row in batch)
+        if len(batch) > 1 and isinstance(self._store, Deletes):
+            try:
+                return frozenset(await self._store.delete_many(names))
+            except Unsupported:
+                self.batch = 1
+            except StoreError as error:
+                if error.is_retryable or error.stops_run:
+                    raise
+        return frozenset(names)
+
+    async def _remove_one(self, row: RemoteObject) -> None:
+        try:
+            self._tally.stop.check()
+            await self._store.delete((row.name,))
+        except Stopped:
+            self.leave((row,))
+        except asyncio.CancelledError:
+            self.leave((row,))
+            raise
+        except StoreError as error:
+            self._fail(row, error)
+        else:
+            self._told(row)
+
+    def _told(self, row: RemoteObject) -> None:
+        to = self._moved_to(row) if self._moved_to is not None else None
+        done = Done.WOULD if self._is_dry else Done.REMOVED if to is None else Done.MOVED
+        self._tally.add(Change(done, row.name, to, row.bytes))
+
+    def leave(self, batch: Batch) -> None:
+        """The run is being stopped. Of a move the copies are there, beside their sources: that is told. (A request that
+        was cancelled may have removed them all the same.)"""
+        if self._moved_to is not None:
+            for row in batch:
+                self._tally.add(Change(Done.KEPT, row.name, self._moved_to(row), row.bytes))
+
+    def _leave_one(self, row: RemoteObject) -> None:
+        self.leave((row,))
+
+    def _fail(self, row: RemoteObject, error: StoreError) -> None:
+        to = self._moved_to(row) if self._moved_to is not None else None
+        error = _about(error, row.name, "" if to is None else "; it is copied, and not removed")
+        self._tally.fail(Change(Done.FAILED, row.name, to, row.bytes, error), error)
+
+
+async def listed(store: Store, prefix: str, stop: Stop) -> AsyncGenerator[RemoteObject, None]:
+    """The objects below `prefix`, until the run is stopped; a listing that fails in the middle stops it.
+
+    Raises NotFound when not even the container is there, and Unsupported.
+    """
+    has_begun = False
+    try:
+        async with aclosing(store.list(prefix)) as listing:
+            async for item in listing:
+                has_begun = True
+                if stop.is_pulled:
+                    return
+                _refuse_stray(item.name, prefix)
+                if isinstance(item, RemoteObject):
+                    yield item
+    except (NotFound, Unsupported):
+        if not has_begun:
+            raise
+        stop.pull(ev.Stopping(f"the listing of {prefix or 'the container'} broke off", ev.StopCause.STORE))
+    except StoreError as error:
+        stop.pull(ev.Stopping(str(error), ev.StopCause.STORE))
+
+
+def _refuse_stray(name: str, prefix: str) -> None:
+    """Who ignores `prefix` lists all there is: that must not be removed."""
+    if not name.startswith(prefix):
+        raise StoreError("list", prefix, f"the listing has {name}, which is not below that")
+
+
+async def row_of(store: Store, key: str) -> RemoteObject | None:
+    """The object as it is listed: a link as itself. Where it is not listed, or not yet, what the store says of it."""
+    with suppress(Unsupported):
+        try:
+            async with aclosing(store.list(key)) as listing:
+                async for item in listing:
+                    if isinstance(item, RemoteObject) and item.name == key:
+                        return item
+                    break
+        except NotFound:
+            return None
+    return await store.stat(key)
+
+
+def _about(error: StoreError, name: str, more: str) -> StoreError:
+    """The same error of one of the objects that a request was for."""
+    told = type(error).__new__(type(error), *error.args)
+    told.__dict__.update(error.__dict__)
+    told.key, told.detail = name, error.detail + more
+    return told
+
+
+def _ignore(_told: object) -> None:
+    """For those who do not want to know."""

@@ -1,0 +1,77 @@
+"""A store as everything uses it: opened by its URL, with retries and limits around it."""
+
+import os
+from collections.abc import AsyncIterator, Mapping
+from contextlib import aclosing, asynccontextmanager
+
+from bulkput import __version__
+from bulkput import events as ev
+from bulkput.model import Prefix, RemoteObject
+from bulkput.options import HeaderOptions, RetryOptions, WireOptions
+from bulkput.policy.directories import one_level
+from bulkput.stores.base import Destination, Store, StoreContext, open_destination
+from bulkput.stores.slots import Slots
+from bulkput.stores.tries import Brake, NoBrake, Tries
+from bulkput.stores.wrappers import wrap
+from bulkput.transport.base import WireCount
+from bulkput.transport.route import open_transport
+
+
+@asynccontextmanager
+async def open_store(
+    destination: str,
+    *,
+    wire: WireOptions | None = None,
+    retry: RetryOptions | None = None,
+    storage_policy: str | None = None,
+    headers: HeaderOptions | None = None,
+    encodes: bool = False,
+    read_for: str | None = None,
+    slots: Slots | None = None,
+    emit: ev.Emit | None = None,
+    brake: Brake | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> AsyncIterator[tuple[Store, WireCount]]:
+    """The store of a URL with retries and limits around it, and the count of what goes over its wire.
+
+    The URL's prefix is not part of the store: `Destination.parse(url).prefix` begins the keys. Raises UsageError for
+    a wrong URL or missing credentials; no request is made by opening. `slots` limits requests in flight; None: as many
+    as `wire` begins with. `read_for` is the URL that is written to, where this one is only read.
+    """
+    wire, emit, brake = wire or WireOptions(), emit or _ignore, brake or NoBrake()
+    tries = Tries(retry or RetryOptions(), emit, brake)
+    async with aclosing(open_transport(wire, user_agent=f"bulkput/{__version__}")) as transport:
+        context = StoreContext(
+            environ=os.environ if environ is None else environ,
+            wire=wire,
+            transport=transport,
+            again=tries,
+            storage_policy=storage_policy,
+            headers=headers or HeaderOptions(),
+            encodes=encodes,
+            destination=Destination.parse(read_for).root if read_for is not None else None,
+        )
+        bare = open_destination(Destination.parse(destination), context)
+        store = wrap(bare, tries=tries, slots=slots or Slots(wire.start), emit=emit, brake=brake)
+        async with aclosing(store):
+            yield store, transport.count
+
+
+async def list_objects(url: str, *, delimiter: str | None = None) -> AsyncIterator[RemoteObject | Prefix]:
+    """What is stored below `url`, in bytewise order of the names; memory does not grow with their number.
+
+    With the delimiter `/` only one level: what lies deeper comes once, as the Prefix of its directory, and so does the
+    directory's marker, if it has one.
+    """
+    prefix = Destination.parse(url).prefix
+    async with (
+        open_store(url) as (store, _),
+        aclosing(store.list(prefix, delimiter=delimiter)) as listing,
+        aclosing(one_level(listing) if delimiter == "/" else listing) as items,
+    ):
+        async for item in items:
+            yield item
+
+
+def _ignore(_event: ev.Event) -> None:
+    """The silent view."""

@@ -1,0 +1,283 @@
+"""`--delete-extra`: objects that no file is for, noted while files are sent, and removed when all of these are there.
+
+    listing ──extras, and what stays and may read others──> notes on disk ──the end of the run──>
+    HEAD of each that stays ──> extras that they read are spared ──> HEAD of each other extra ──> bulk-delete
+
+Nothing goes that is read through a link or a large object which stays in this container, and nothing that has been
+written to since it was listed. A mirror that is incomplete, or of which something is in doubt, takes nothing away.
+"""
+
+import asyncio
+import os
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from typing import TypeVar
+
+from bulkput import events as ev
+from bulkput.engine.compare.evidence import reads_of
+from bulkput.engine.objects.changes import Change, ChangeTally, Done
+from bulkput.engine.objects.remove import Remover
+from bulkput.engine.pool import pool
+from bulkput.engine.stop import Stop
+from bulkput.errors import Stopped, StoreError, UsageError, printable
+from bulkput.model import RemoteObject, SourceFile
+from bulkput.options import UploadOptions
+from bulkput.policy.retry import GiveUp
+from bulkput.policy.scope import Scope
+from bulkput.policy.through import holds_segments, is_as_listed, may_read_others
+from bulkput.sources.extras import Extras
+from bulkput.stores.base import Destination, Store
+
+T = TypeVar("T")
+_BATCH = 1_000
+"""Rows that wait in memory to be written."""
+_LOOKED_AT_ONCE = 200
+"""Extras between their HEADs and their removal: few, so that what they are is still what was seen."""
+
+
+def check_mirror(roots: list[bytes], target: Destination, options: UploadOptions, scope: Scope) -> None:
+    """Blocking. Raises UsageError: --delete-extra where it would remove what it should not."""
+    if options.journal is not None:
+        raise UsageError("--delete-extra and --journal exclude each other: what the journal knows is not looked at")
+    if options.gzip.suffixed == "some":
+        raise UsageError("--delete-extra cannot tell what --gzip auto --gzip-as suffix would leave: use always")
+    if holds_segments(target.root):
+        raise UsageError(
+            f"container {printable(target.root)} holds segments of large objects in other containers, by its name:"
+            " --delete-extra would damage those; bulkput rm -r removes segments on purpose"
+        )
+    if not scope.is_whole:
+        raise UsageError("--delete-extra wants a directory as SOURCE: what lies beside a single file is not its own")
+    for root in filter(os.path.isdir, roots):
+        with os.scandir(root) as entries:
+            if next(entries, None) is None:
+                raise UsageError(
+                    f"source {printable(root)} is empty: --delete-extra would remove all that it once held;"
+                    " bulkput rm -r does that on purpose"
+                )
+
+
+def why_kept(extras: int, most: int | None, *, doubt: str | None, failed: int, is_stopped: bool) -> str | None:
+    """Why none of the extra objects is to go; None: they go.
+
+    | the run                                   | then         |
+    |-------------------------------------------|--------------|
+    | was stopped                               | nothing goes |
+    | has failures                              | nothing goes |
+    | left something in doubt                   | nothing goes |
+    | found more extra objects than are allowed | nothing goes |
+    | anything else                             | they go      |
+    """
+    if is_stopped:
+        return "the run was stopped"
+    if failed:
+        return f"{failed} failed"
+    if doubt is not None:
+        return doubt
+    if most is not None and extras > most:
+        return f"more than {most}: --yes removes them"
+    return None
+
+
+class Mirror:
+    """What is known of the objects without files, and of whether they may go. Close it at the end."""
+
+    def __init__(
+        self, store: Store, options: UploadOptions, stop: Stop, roots: list[bytes], *, container: str, prefix: str
+    ) -> None:
+        """`prefix` is what the names of all objects of the destination begin with."""
+        self._store = store
+        self._container = container
+        self._prefix = prefix
+        self._options = options
+        self._stop = stop
+        self._unseen = list(roots)
+        """Sources of which no file has been seen."""
+        self._doubt: str | None = None
+        self._extras = Extras(container)
+        self._writing = asyncio.Lock()
+        self._rows: list[RemoteObject] = []
+        self._readers: list[str] = []
+        self._count = 0
+
+    def saw(self, file: SourceFile) -> None:
+        """A file of one of the sources."""
+        if self._unseen and not file.is_directory:
+            path = file.path
+            self._unseen = [root for root in self._unseen if not (path == root or _is_below(path, root))]
+
+    def doubt(self, why: str) -> None:
+        """Nothing may go."""
+        self._doubt = self._doubt or why
+
+    async def add(self, row: RemoteObject) -> None:
+        """No file is for this object. Raises UsageError: TMPDIR is full."""
+        self._count += 1
+        self._rows.append(row)
+        await self._write_some()
+
+    async def stays(self, row: RemoteObject) -> None:
+        """This object is left as it is: what is read through it must not go. Raises UsageError: TMPDIR is full."""
+        if may_read_others(row):
+            self._readers.append(f"{self._container}/{row.name}")
+            await self._write_some()
+
+    async def remove(self, failed: int, emit: ev.Emit) -> None:
+        """Remove what may go, and say of what stays why."""
+        if not self._count:
+            return
+        if self._unseen:
+            self.doubt(f"source {printable(self._unseen[0])} has no file")
+        await self._write()
+        if self._why_kept(failed, 0) is None:
+            await self._look_through()
+        rest = await self._on_disk(lambda: self._extras.count(is_spared=False))
+        why_not = self._why_kept(failed, rest)
+        if why_not is not None:
+            if self._options.dry_run:
+                await self._tell_all(emit)  # what that is about
+            emit(ev.Kept(self._count, why_not))
+            return
+        async for batch in self._batches(_BATCH, is_spared=True):
+            for row, by in batch:
+                emit(ev.Kept(1, f"{printable(row.name)} is read through {printable(by)}, which stays", row.name))
+        await _Removal(self._store, self._options, self._stop, emit).run(self._batches(_LOOKED_AT_ONCE), rest)
+
+    def _why_kept(self, failed: int, extras: int) -> str | None:
+        most, is_stopped = self._options.skip.most_deleted, self._stop.is_pulled
+        return why_kept(extras, most, doubt=self._doubt, failed=failed, is_stopped=is_stopped)
+
+    async def _look_through(self) -> None:
+        """Spare what is read through objects that stay, also through several of them, one after the other."""
+        try:
+            await self._note_what_is_beside()
+            workers = self._options.wire.start
+            while readers := await self._on_disk(lambda: self._extras.readers(_BATCH)):
+                async with pool(self._look, workers=workers, backlog=workers) as lookers:
+                    for path in readers:
+                        await lookers.submit(path)
+        except Stopped:
+            pass  # `remove` says so
+        except StoreError as error:
+            self.doubt(f"what is read through other objects cannot be seen: {error}")
+
+    async def _note_what_is_beside(self) -> None:
+        """The rest of the container has links and large objects as well. Raises StoreError."""
+        seen, most = 0, self._options.skip.most_beside
+        # A listing has no upper end: it is left where the destination begins, and taken up again behind that.
+        for start_after in (None, self._prefix + "\U0010ffff") if self._prefix else ():
+            async with aclosing(self._store.list("", start_after=start_after)) as listing:
+                async for row in listing:
+                    is_inside = row.name.startswith(self._prefix)
+                    if is_inside and start_after is None:
+                        break
+                    if is_inside or not isinstance(row, RemoteObject):
+                        continue
+                    seen += 1
+                    if seen > most:
+                        if self._options.skip.most_deleted is not None:
+                            self.doubt(
+                                f"more than {most} objects lie beside the destination, and links or large"
+                                " objects among them may read these: --yes removes them all the same"
+                            )
+                        await self._write()  # what was seen so far is spared all the same
+                        return
+                    await self.stays(row)
+        await self._write()
+
+    async def _look(self, path: str) -> None:
+        """At one object that stays. Raises StoreError, Stopped."""
+        if reads := await reads_of(self._store, path, self._container):
+            own = self._container + "/"
+            await self._on_disk(lambda: self._extras.spare(reads, path.removeprefix(own)))
+
+    async def _tell_all(self, emit: ev.Emit) -> None:
+        async for batch in self._batches(_BATCH):
+            for row, _ in batch:
+                emit(ev.Removed(row.name, row.bytes, is_dry=True))
+
+    async def _batches(
+        self, size: int, *, is_spared: bool = False
+    ) -> AsyncGenerator[list[tuple[RemoteObject, str]], None]:
+        batches = self._extras.batches(size, is_spared=is_spared)
+        while (batch := await self._on_disk(lambda: next(batches, None))) is not None:
+            yield batch
+
+    async def _write_some(self) -> None:
+        if len(self._rows) + len(self._readers) >= _BATCH:
+            await self._write()
+
+    async def _write(self) -> None:
+        rows, self._rows = self._rows, []
+        readers, self._readers = self._readers, []
+        if rows or readers:
+            await self._on_disk(lambda: self._extras.add(rows, readers))
+
+    async def _on_disk(self, call: Callable[[], T]) -> T:
+        async with self._writing:
+            return await asyncio.to_thread(call)
+
+    def close(self) -> None:
+        self._extras.close()
+
+
+class _Removal:
+    """Removes extras that are still what was listed."""
+
+    def __init__(self, store: Store, options: UploadOptions, stop: Stop, emit: ev.Emit) -> None:
+        self._store = store
+        self._options = options
+        self._stop = stop
+        self._emit = emit
+        self._tally = ChangeTally(self._told, stop, GiveUp(options.stop))
+        self._set_aside = 0
+        """Extras that are gone, or kept since they are others by now."""
+
+    async def run(self, batches: AsyncGenerator[list[tuple[RemoteObject, str]], None], count: int) -> None:
+        """`batches` hold `count` extras."""
+        options, tally = self._options, self._tally
+        remover = Remover(self._store, tally, workers=options.wire.start, is_dry=options.dry_run)
+        try:
+            await remover.prepare()
+            async with (
+                pool(remover.remove, workers=options.wire.start, backlog=1) as removers,
+                aclosing(batches),
+            ):
+                async for batch in batches:
+                    rows = tuple(row for row, _ in batch)
+                    proven = rows if options.dry_run else tuple(await self._proven(remover, rows))
+                    for start in range(0, len(proven), remover.batch):
+                        await removers.submit(proven[start : start + remover.batch])
+        except Stopped:
+            pass
+        except StoreError as error:
+            self._stop.pull(ev.Stopping(str(error), ev.StopCause.STORE))
+        finally:  # also where it broke off: what was not looked at any more stays
+            self._say_what_is_left(count)
+
+    def _say_what_is_left(self, count: int) -> None:
+        tally = self._tally
+        if (left := count - tally.done - tally.failed - self._set_aside) > 0:
+            self._emit(ev.Kept(left, "the run was stopped"))
+
+    async def _proven(self, remover: Remover, rows: tuple[RemoteObject, ...]) -> list[RemoteObject]:
+        """Those that a HEAD just now shows to be what was listed; of the others it is said why they stay."""
+        proven = []
+        for row, now in await remover.looked_at(rows):
+            if now is not None and is_as_listed(row, now):
+                proven.append(row)
+                continue
+            self._set_aside += 1
+            if now is not None:
+                self._emit(ev.Kept(1, f"{printable(row.name)} was written to since it was listed", row.name))
+        return proven
+
+    def _told(self, change: Change) -> None:
+        if change.done is Done.FAILED:
+            self._emit(ev.Kept(1, str(change.error), change.name))
+        else:
+            self._emit(ev.Removed(change.name, change.size, change.done is Done.WOULD))
+
+
+def _is_below(path: bytes, root: bytes) -> bool:
+    return path.startswith(root if root.endswith(b"/") else root + b"/")

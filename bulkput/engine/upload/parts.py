@@ -1,0 +1,105 @@
+"""What an upload is made of: the one place where its parts are built and tied together.
+
+    Context (before the store is open) + Survey (the look at the sources) + Store  ->  Parts
+
+`upload.py` opens what these need, runs them, and closes them.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bulkput import events as ev
+from bulkput.engine.stop import Stop
+from bulkput.engine.tuner import Tuner
+from bulkput.engine.upload.pipeline import Pipeline
+from bulkput.engine.upload.put import Putter
+from bulkput.engine.upload.resume import Resume
+from bulkput.engine.upload.survey import Survey
+from bulkput.engine.upload.watchdog import Watchdog
+from bulkput.options import UploadOptions
+from bulkput.payload.body import BodyOpener
+from bulkput.recorder import Recorder
+from bulkput.sources.scan import Scan
+from bulkput.stores.base import Store
+
+if TYPE_CHECKING:
+    from bulkput.engine.upload.sync import Sync
+    from bulkput.payload.gzip_body import Packer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """What a run has from its first moment on, and all its parts share."""
+
+    options: UploadOptions
+    stop: Stop
+    recorder: Recorder
+    tuner: Tuner
+    resume: Resume
+    emit: ev.Emit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """One upload, built and not yet begun."""
+
+    store: Store
+    survey: Survey
+    scan: Scan
+    opener: BodyOpener
+    sync: "Sync | None"
+    """None if the run compares nothing with the store."""
+    pipeline: Pipeline
+    watchdog: Watchdog
+
+
+def build(context: Context, store: Store, survey: Survey, container: str) -> Parts:
+    """Build the parts of an upload of what `survey` has found into `container` of `store`. No I/O."""
+    options, stop, emit = context.options, context.stop, context.emit
+    scan = Scan(survey.found, context.resume.room)
+    opener = BodyOpener(options.body, emit, may_hang=survey.may_hang)
+    sync = _sync(context, store, survey, opener, container)
+    skipper = sync.skipper if sync is not None else None
+    pipeline = Pipeline(
+        store=store,
+        putter=Putter(store, opener, _packer(context, store, opener), skipper),
+        naming=survey.naming,
+        options=options,
+        tuner=context.tuner,
+        emit=emit,
+        stop=stop,
+    )
+    watchdog = Watchdog(context.recorder, emit, stall_s=options.stall_s, scanned=scan.at)
+    return Parts(store=store, survey=survey, scan=scan, opener=opener, sync=sync, pipeline=pipeline, watchdog=watchdog)
+
+
+def _sync(context: Context, store: Store, survey: Survey, opener: BodyOpener, container: str) -> "Sync | None":
+    if survey.scope is None:
+        return None
+    from bulkput.engine.upload.sync import Sync  # noqa: PLC0415 - 20 ms, which only a run that compares has to pay
+
+    return Sync(
+        store,
+        survey.scope,
+        opener,
+        options=context.options,
+        stop=context.stop,
+        emit=context.emit,
+        roots=survey.roots,
+        container=container,
+    )
+
+
+def _packer(context: Context, store: Store, opener: BodyOpener) -> "Packer | None":
+    options = context.options
+    if options.gzip.mode == "never":
+        return None
+    from bulkput.payload.gzip_body import Packer  # noqa: PLC0415 - 15 ms, which only a run that compresses has to pay
+
+    return Packer(
+        options.gzip,
+        opener,
+        hold=options.body.buffer_size,
+        longest_name=store.limits.max_name_bytes,
+        check=context.stop.check,
+    )

@@ -1,0 +1,118 @@
+"""The upload, on one page: found -> decided -> queued -> sent -> reported.
+
+    source ──scan thread──> decide ──bounded queue──> workers: read + MD5 ──> PUT ──> verified ──> event
+
+Whatever is found is reported by exactly one of Uploaded, Skipped or Failed, also when the run is stopped: workers
+report the queue's remainder as skipped. So they do, and the pool, when an interrupted run is out of time: then all that
+goes on here is cancelled. Memory is bounded by the queue and the workers, never by the tree.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterable, Callable
+from dataclasses import dataclass, field
+from functools import partial
+
+from bulkput import events as ev
+from bulkput.engine.pool import pool
+from bulkput.engine.stop import Stop
+from bulkput.engine.tuner import Tuner
+from bulkput.engine.upload.put import Putter
+from bulkput.errors import BulkputError, SourceError, Stopped, StoreError, TooLarge
+from bulkput.model import Decision, EmptyDirectory, Entry, Found, KnownFiles, Reason, Skip, Upload
+from bulkput.options import NamingOptions, UploadOptions
+from bulkput.policy.plan import decide
+from bulkput.policy.retry import GiveUp
+from bulkput.stores.base import Store
+
+
+@dataclass(slots=True, kw_only=True)
+class Pipeline:
+    """One run's parts. The source ends when `stop` is pulled: whoever makes both ties them together."""
+
+    store: Store
+    putter: Putter
+    naming: NamingOptions
+    options: UploadOptions
+    tuner: Tuner
+    emit: ev.Emit
+    stop: Stop
+    _give_up: GiveUp = field(init=False)
+    _decide: Callable[..., Decision] = field(init=False)
+
+    def __post_init__(self) -> None:
+        options = self.options
+        self._give_up = GiveUp(options.stop)
+        self._decide = partial(
+            decide, naming=self.naming, headers=options.headers, gzip=options.gzip, dry_run=options.dry_run
+        )
+
+    async def run(self, source: AsyncIterable[Found]) -> None:
+        """Send everything that `source` yields. Failures are events; what this raises is a bug or a cancellation."""
+        async with pool(
+            self._send, workers=self.tuner.workers, backlog=self.options.backlog, abandoned=self._not_sent
+        ) as workers:
+            self.tuner.resizes(workers)
+            async for found in source:
+                if isinstance(found, KnownFiles):
+                    self.emit(ev.Known(found.count, found.size))
+                    continue
+                if isinstance(found, EmptyDirectory):
+                    self.emit(ev.EmptyDirectory(found.path))
+                    continue
+                decision = await self._decided(found)
+                self.emit(ev.Discovered(found))  # nothing is awaited until it is reported, or in the queue
+                match decision:
+                    case Upload() as upload:
+                        await workers.submit(upload)
+                    case Skip() as skip:
+                        self.emit(ev.Skipped(skip))
+                    case SourceError() as error:
+                        self._fail(error.path, None, error)
+                    case TooLarge() as error:
+                        self._fail(found.path, error.key, error)
+            self.emit(ev.ScanDone())
+
+    async def _send(self, upload: Upload) -> None:
+        started = time.monotonic()
+        source = upload.source
+        try:
+            self.stop.check()
+            sent = await self.putter.put(upload)
+        except Stopped:
+            self._not_sent(upload)
+        except asyncio.CancelledError:  # an interrupted run is out of time
+            self._not_sent(upload)
+            raise
+        except BulkputError as error:
+            self._fail(source.path, _key_of(error) or upload.key, error)
+        else:
+            self._give_up.succeeded()
+            if isinstance(sent, Skip):
+                self.emit(ev.Skipped(sent))
+                return
+            elapsed_s = time.monotonic() - started
+            self.emit(ev.Uploaded(sent.upload, sent.stored, sent.size, sent.mtime_ns, elapsed_s, sent.compression))
+
+    async def _decided(self, found: Entry) -> Decision:
+        """By the limits that the store is assumed to have; only what these refuse is a reason to ask for its own."""
+        decision = self._decide(found, limits=self.store.limits)
+        if isinstance(decision, TooLarge) and not self.options.dry_run:
+            try:
+                return self._decide(found, limits=await self.store.ask_limits())
+            except (StoreError, Stopped):
+                return decision
+        return decision
+
+    def _not_sent(self, upload: Upload) -> None:
+        self.emit(ev.Skipped(Skip(upload.source.path, upload.source.name, Reason.STOPPED, upload.key)))
+
+    def _fail(self, path: bytes, key: str | None, error: BulkputError) -> None:
+        self.emit(ev.Failed(path, key, error))
+        if (order := self._give_up.failed(error)) is not None:
+            self.stop.pull(order)
+
+
+def _key_of(error: BulkputError) -> str | None:
+    """The name under which it was sent: a compressed object's may be another than was decided."""
+    return error.key if isinstance(error, StoreError) and error.operation == "put" else None

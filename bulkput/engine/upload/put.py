@@ -1,0 +1,88 @@
+"""One file into one object."""
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
+
+from bulkput.errors import SourceError
+from bulkput.model import Body, Compression, Skip, Stored, Upload
+from bulkput.payload.body import BodyOpener, FileBody
+from bulkput.payload.in_memory import Held
+from bulkput.stores.base import Directories, Store
+
+if TYPE_CHECKING:
+    from bulkput.engine.upload.skip import Skipper
+    from bulkput.events import SegmentsLeft
+    from bulkput.payload.gzip_body import Packer
+
+_EMPTY = Held.of(b"")
+
+
+class Sent(NamedTuple):
+    """What became of an upload: as it was sent, the store's receipt, and the version of the file that it is for."""
+
+    upload: Upload
+    stored: Stored
+    size: int
+    mtime_ns: int
+    compression: Compression | None
+
+
+class Putter:
+    """Sends files, each as it is when its turn comes."""
+
+    def __init__(
+        self, store: Store, opener: BodyOpener, packer: "Packer | None", skipper: "Skipper | None" = None
+    ) -> None:
+        """Without a packer every object is its file; without a skipper every file is sent."""
+        self._store = store
+        self._opener = opener
+        self._packer = packer
+        self._skipper = skipper
+
+    async def put(self, upload: Upload) -> Sent | Skip:
+        """Send the file as it is now; one that changes while it is read is read and sent once more.
+
+        A Skip, where the store turns out to have it.
+
+        Raises SourceError and StoreError. The store never keeps a mixture of two versions: see `payload/body.py`.
+        """
+        opener, packer, source = self._opener, self._packer, upload.source
+        for is_last in (False, True):
+            try:
+                file: FileBody | None = None
+                left: SegmentsLeft | None = None
+                if source.listed is not None and self._skipper is not None:
+                    skip, file, left = await self._skipper.looked_at(source, upload.key)
+                    if skip is not None:
+                        return skip
+                if source.is_directory:
+                    return Sent(upload, await self._marked(upload), 0, 0, None)
+                file = file or (None if is_last else opener.open_at_once(source)) or await opener.open(source)
+                sent = _described(upload, file)
+                body: Body = file
+                compression = None
+                size, mtime_ns = file.size, file.version.mtime_ns
+                if packer is not None:
+                    packed = await packer.packed(sent, file)
+                    sent, body, compression = packer.upload_of(sent, packed), packed.body, packed.compression
+                del file  # what was compressed is not held while its stream is sent
+                stored = await self._store.put(sent.key, body, sent.headers)
+                if left is not None and self._skipper is not None:
+                    self._skipper.overwrote(left, sent.key)
+                return Sent(sent, stored, size, mtime_ns, compression)
+            except SourceError as error:
+                if is_last or error.problem != "changed":
+                    raise
+        raise AssertionError("the last attempt returns or raises")
+
+    async def _marked(self, upload: Upload) -> Stored:
+        """A directory: itself where the store has such, else an object that stands for it."""
+        if not self._store.keeps_metadata and isinstance(self._store, Directories):
+            return await self._store.make_directory(upload.key)
+        return await self._store.put(upload.key, _EMPTY, upload.headers)
+
+
+def _described(upload: Upload, file: FileBody) -> Upload:
+    """Written to since it was found: what is sent is what counts."""
+    headers, mtime_ns = upload.headers, file.version.mtime_ns
+    return upload if headers.mtime_ns == mtime_ns else replace(upload, headers=replace(headers, mtime_ns=mtime_ns))

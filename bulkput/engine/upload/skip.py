@@ -1,0 +1,178 @@
+"""Whether a file is in the store already, as far as the listing's row does not tell: the worker's part of `--skip`."""
+
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import NamedTuple
+
+from bulkput import events as ev
+from bulkput.engine.compare.evidence import digests, examined, itself_of
+from bulkput.engine.upload.indirect import Beneath
+from bulkput.errors import Conflict, NotFound, StoreError
+from bulkput.model import Listed, Reason, RemoteObject, Skip, SourceFile
+from bulkput.options import UploadOptions
+from bulkput.payload.body import BodyOpener, FileBody
+from bulkput.policy.compare import Evidence
+from bulkput.policy.directories import is_marker
+from bulkput.policy.expiry import lives_long_enough, wanted_life_s
+from bulkput.policy.plan import over_limits
+from bulkput.policy.skip import REASONS, Step, step
+from bulkput.stores.base import Manifests, Store
+
+
+class Looked(NamedTuple):
+    """Whether a file is to be skipped, also since this is a dry run; the file as it is to be sent, if it was read; what
+    is left of a large object that it overwrites."""
+
+    skip: Skip | None
+    file: FileBody | None
+    left: ev.SegmentsLeft | None
+
+
+OnStay = Callable[[RemoteObject], Awaitable[None]]
+
+
+class Skipper:
+    """Decides by the row of the listing, or by looking at the object itself."""
+
+    def __init__(
+        self,
+        store: Store,
+        opener: BodyOpener,
+        options: UploadOptions,
+        emit: ev.Emit,
+        *,
+        beneath: Beneath,
+        on_stay: OnStay | None = None,
+    ) -> None:
+        """`on_stay` is told the row of each object that `looked_at` leaves as it is."""
+        self._store = store
+        self._opener = opener
+        self._mode = options.skip.mode
+        self._is_dry = options.dry_run
+        self._compresses = options.gzip.mode != "never"
+        self._emit = emit
+        self._beneath = beneath
+        self._on_stay = on_stay
+        self._headers = options.headers
+        self._looks = options.skip.check_expiry or wanted_life_s(options.headers, 0) is not None
+        """Whether the listing is not enough: it has what has expired, and not when the others will."""
+
+    def by_listing(self, file: SourceFile, evidence: Evidence) -> Skip | SourceFile:
+        """What the listing's row says: a file that has to be looked at carries that row."""
+        row = evidence.row
+        if file.is_directory:
+            if not self._has_marker(row):
+                return file
+            return self._skip(file, row.name) if not self._looks else replace(file, listed=Listed(row))
+        match step(self._mode, evidence, file.mtime_ns, compresses=self._compresses):
+            case Step.SEND if row.large is None:
+                return file
+            case Step.SKIP if not self._looks and not self._may_be_written(row):
+                return self._skip(file, row.name)
+        return replace(file, listed=Listed(row, evidence.is_suffixed))
+
+    async def looked_at(self, file: SourceFile, key: str) -> Looked:
+        """Raises SourceError, Stopped, StoreError: also TooLarge, where the file has to be sent."""
+        read = _Read(self._opener, file)
+        try:
+            skip, there = await self._compared(file, key, read)
+        except Conflict:  # links in a circle, or one whose target is not what it was: nobody can read that
+            skip, there = None, None
+        if skip is None:
+            await self._refuse_too_large(file, key)
+        if skip is None and self._is_dry:
+            skip = Skip(file.path, file.name, Reason.DRY_RUN, key, file.size)
+        is_large = skip is None and there is not None and there.large is not None
+        return Looked(skip, read.file, await self._left_of(there.name) if is_large and there is not None else None)
+
+    def overwrote(self, left: ev.SegmentsLeft, key: str) -> None:
+        """The file was sent as `key`."""
+        if left.key == key:
+            self._emit(left)
+
+    async def _compared(self, file: SourceFile, key: str, read: "_Read") -> tuple[Skip | None, RemoteObject | None]:
+        """Whether to skip it, and what is known of what is there."""
+        listed = file.listed or Listed(None)
+        head = None if listed.row is not None else await self._store.stat(key)
+        row = listed.row or head
+        if row is None:
+            return None, None
+        if file.is_directory:
+            return (self._skip(file, key) if self._has_marker(row) and await self._lives(row, head) else None), None
+        decide = partial(step, self._mode, mtime_ns=file.mtime_ns, compresses=self._compresses)
+        evidence = Evidence(file.size, row, head=head, is_suffixed=listed.is_suffixed)
+        decision, evidence = await examined(self._store, evidence, decide, read)
+        now = evidence.head or row
+        if decision is Step.SEND or not await self._lives(row, evidence.head):
+            return None, now
+        if self._may_be_written(row, now) and await self._beneath.is_written(file, row.name, _links(evidence)):
+            return None, now
+        if self._on_stay is not None:
+            await self._on_stay(row)
+        return self._skip(file, row.name), row
+
+    async def _refuse_too_large(self, file: SourceFile, key: str) -> None:
+        """The plan has let it pass: as a large object it may have been in the store already. Raises StoreError."""
+        limits = self._store.limits
+        if over_limits(file.size, key, limits) is not None and not self._is_dry:
+            limits = await self._store.ask_limits()
+        if (excess := over_limits(file.size, key, limits)) is not None:
+            raise excess
+
+    async def _left_of(self, key: str) -> ev.SegmentsLeft | None:
+        """What of a large object stays when it is overwritten. Raises Stopped."""
+        try:
+            itself = await itself_of(self._store, key)
+            if itself is None or itself.large is None:  # a link to a large one, say: that one is not overwritten
+                return None
+            if itself.below is not None:
+                return ev.SegmentsLeft(key, below=itself.below)
+            if isinstance(self._store, Manifests):
+                segments = await self._store.segments(key)
+                return ev.SegmentsLeft(key, tuple(each.path for each in segments if each.path is not None))
+        except NotFound:
+            return None
+        except StoreError:  # no reason not to send the file
+            pass
+        return ev.SegmentsLeft(key)
+
+    async def _lives(self, row: RemoteObject, head: RemoteObject | None) -> bool:
+        """Whether the object is there for as long as it should be, where this run looks at that. Raises StoreError."""
+        if not self._looks:
+            return True
+        now_s = time.time()
+        head = head or await self._store.stat(row.name)
+        return lives_long_enough(head, wanted_life_s(self._headers, now_s), now_s)
+
+    def _may_be_written(self, *rows: RemoteObject) -> bool:
+        """Whether the object reads others, which this run may write. What is only to be there is there all the same."""
+        return self._mode != "existing" and any(row.link is not None or row.large is not None for row in rows)
+
+    def _has_marker(self, row: RemoteObject) -> bool:
+        """Whether a directory whose object this is needs none."""
+        return self._mode == "existing" or is_marker(row)
+
+    def _skip(self, file: SourceFile, key: str) -> Skip:
+        return Skip(file.path, file.name, REASONS[self._mode], key)
+
+
+def _links(evidence: Evidence) -> set[str]:
+    """Those of a static large object's segments that are known to be links."""
+    looked_at = zip(evidence.segments or (), evidence.parts or (), strict=False)
+    return {each.path for each, part in looked_at if each.path is not None and part is not None and part.link}
+
+
+class _Read:
+    """Reads a file once it is asked for."""
+
+    def __init__(self, opener: BodyOpener, source: SourceFile) -> None:
+        self._opener = opener
+        self._source = source
+        self.file: FileBody | None = None
+
+    async def __call__(self, sizes: Sequence[int] | None) -> tuple[int, tuple[str, ...]]:
+        if self.file is None:
+            self.file = self._opener.open_at_once(self._source) or await self._opener.open(self._source)
+        return await digests(self.file, self.file.size, sizes)

@@ -1,0 +1,82 @@
+"""The one look at the sources before an upload begins: are they there, what is taken of them, and under which names."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bulkput.engine.compare.destination import placement
+from bulkput.engine.upload.resume import Resume
+from bulkput.model import Found
+from bulkput.options import NamingOptions, UploadOptions
+from bulkput.policy.filters import Filters
+from bulkput.sources.mounts import may_hang
+from bulkput.sources.suffixed import Taken, told_apart, without_taken_marks
+from bulkput.sources.walk import make_filters
+from bulkput.stores.base import Destination
+
+if TYPE_CHECKING:
+    from bulkput.policy.scope import Scope
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What the sources are, and what is known of them before they are walked."""
+
+    roots: list[bytes]
+    naming: NamingOptions
+    filters: Filters
+    scope: "Scope | None"
+    """The object names that the sources claim; None if the run compares nothing with the store."""
+    found: Iterator[Found]
+    """The walk, not yet begun: what is done according to a journal is counted in it, not named."""
+    may_hang: str | None
+    """The type of a file system below the sources that may stop answering; None if there is none."""
+
+
+def survey(roots: list[bytes], target: Destination, place: str, options: UploadOptions, resume: Resume) -> Survey:
+    """Blocking. `place` is the store's own name for where the destination is.
+
+    Raises UsageError: a missing source, options that contradict each other, another run's journal. Raises JournalError.
+    """
+    filters = make_filters(roots, options.walk)
+    naming = placement(roots, target, options)
+    scope = _scope(roots, target, naming, filters, options)
+    found = resume.findings(roots, target, place, naming, filters)
+    return Survey(
+        roots=roots,
+        naming=naming,
+        filters=filters,
+        scope=scope,
+        found=_arranged(found, roots, naming, scope, options),
+        may_hang=may_hang(roots, options.walk.follow_symlinks),
+    )
+
+
+def _scope(
+    roots: list[bytes], target: Destination, naming: NamingOptions, filters: Filters, options: UploadOptions
+) -> "Scope | None":
+    if not options.skip.is_wanted:
+        return None
+    # 20 ms, which only a run that compares has to pay.
+    from bulkput.engine.compare.keys import scope_of_upload  # noqa: PLC0415
+    from bulkput.engine.upload.mirror import check_mirror  # noqa: PLC0415
+
+    scope = scope_of_upload(roots, naming, options, filters)
+    if options.skip.delete_extra:
+        check_mirror(roots, target, options, scope)
+    return scope
+
+
+def _arranged(
+    found: Iterator[Found], roots: list[bytes], naming: NamingOptions, scope: "Scope | None", options: UploadOptions
+) -> Iterator[Found]:
+    """The findings without those that would take another's object name, and in the order that the run needs."""
+    if options.gzip.suffixed == "some" and not naming.is_exact:
+        found = told_apart(found, Taken(roots))
+    elif options.gzip.suffixed == "all" and options.dir_markers:
+        found = without_taken_marks(found, roots)
+    if scope is None:
+        return found
+    from bulkput.engine.compare.keys import in_key_order  # noqa: PLC0415
+
+    return in_key_order(scope, found, is_mirror=options.skip.delete_extra)

@@ -1,0 +1,132 @@
+"""An upload's look at what the store has already: what need not be sent, and what should no longer be there.
+
+scan ──> pairs of file and listed object ──> sent · skipped · to be looked at by the worker · without a file
+"""
+
+from collections.abc import AsyncGenerator, AsyncIterable
+from contextlib import aclosing
+from dataclasses import replace
+
+from bulkput import events as ev
+from bulkput.engine.compare.merge_join import Pair
+from bulkput.engine.compare.pairs import Pairing
+from bulkput.engine.stop import Stop
+from bulkput.engine.upload.indirect import Beneath
+from bulkput.engine.upload.mirror import Mirror
+from bulkput.engine.upload.skip import Skipper
+from bulkput.errors import Stopped, StoreError, Unsupported, UsageError
+from bulkput.model import Found, Listed, RemoteObject, Skip, SourceFile
+from bulkput.options import UploadOptions
+from bulkput.payload.body import BodyOpener
+from bulkput.policy.compare import Evidence
+from bulkput.policy.directories import is_marker, is_others_marker
+from bulkput.policy.scope import Scope
+from bulkput.stores.base import Store
+
+
+class Sync:
+    """Stands between the scan and the pipeline. Close it at the end."""
+
+    def __init__(
+        self,
+        store: Store,
+        scope: Scope,
+        opener: BodyOpener,
+        *,
+        options: UploadOptions,
+        stop: Stop,
+        emit: ev.Emit,
+        roots: list[bytes],
+        container: str,
+    ) -> None:
+        self._mirror: Mirror | None = None
+        if options.skip.delete_extra:
+            self._mirror = Mirror(store, options, stop, roots, container=container, prefix=scope.listing_prefix)
+        beneath = Beneath(store, scope, container, opener, may_differ=options.gzip.suffixed == "some")
+        on_stay = self._mirror.stays if self._mirror else None
+        self.skipper = Skipper(store, opener, options, emit, beneath=beneath, on_stay=on_stay)
+        self._scope = scope
+        self._options = options
+        self._stop = stop
+        self._emit = emit
+        self._pairing = Pairing(
+            store=store,
+            scope=scope,
+            stop=stop,
+            may_differ=options.gzip.suffixed == "some",
+            sees_all=options.skip.delete_extra,
+            may_leave=True,
+            is_mirror=options.skip.delete_extra,
+        )
+
+    async def found(self, scan: AsyncIterable[Found]) -> AsyncGenerator[Found, None]:
+        """What the scan finds, with a Skip in place of each file of which the listing says that it is there.
+
+        Raises UsageError where the store lists nothing and a listing is needed, or TMPDIR is full.
+        """
+        try:
+            async with aclosing(self._pairing.pairs(scan)) as pairs:
+                async for pair in pairs:
+                    if self._stop.is_pulled:
+                        return
+                    if pair.passed is not None:
+                        yield pair.passed
+                    elif pair.file is None:
+                        await self._take_object(pair)
+                    elif (found := await self._take_file(pair, pair.file)) is not None:
+                        yield found
+        except Unsupported as error:
+            raise UsageError(f"what is there already cannot be seen: {error.detail}") from None
+        except Stopped:
+            return
+        except StoreError as error:  # of the listing
+            self._stop.pull(ev.Stopping(str(error), ev.StopCause.STORE))
+
+    async def _take_file(self, pair: Pair, file: SourceFile) -> Found | None:
+        """None: a directory that gets no marker."""
+        if self._mirror is not None:
+            self._mirror.saw(file)
+        if file.is_directory and not self._options.dir_markers:
+            if pair.row is not None and not is_marker(pair.row):  # of a file that was here before the directory
+                await self._take_object(pair)
+            elif pair.row is not None:
+                await self._stays(pair.row)
+            return None
+        if pair.row is None and not pair.is_unlisted:
+            return file
+        if self._options.skip.mode == "none":
+            is_large = pair.row is not None and pair.row.large is not None and not file.is_directory
+            return replace(file, listed=Listed(pair.row)) if is_large else file  # its segments are left
+        is_suffixed = (pair.is_suffixed or bool(self._scope.suffix)) and not file.is_directory
+        if pair.row is None:
+            return replace(file, listed=Listed(None, is_suffixed))
+        found = self.skipper.by_listing(file, Evidence(file.size, pair.row, is_suffixed=is_suffixed))
+        if isinstance(found, Skip):
+            await self._stays(pair.row)
+        return found
+
+    async def _take_object(self, pair: Pair) -> None:
+        """One without a file, unless nobody knows whether there is one, or filters have left it out."""
+        row = pair.row
+        if self._mirror is None or row is None:
+            return
+        is_ours = not pair.is_unknown and not is_others_marker(row.name, row.bytes)
+        if is_ours and self._scope.claims(row.name, is_directory=is_marker(row)):
+            await self._mirror.add(row)
+        else:
+            await self._mirror.stays(row)
+
+    async def _stays(self, row: RemoteObject) -> None:
+        if self._mirror is not None:
+            await self._mirror.stays(row)
+
+    async def remove_extra(self, failed: int) -> None:
+        """Once all files are sent, and where that is asked for: what no file is for goes, unless so many `failed`."""
+        if self._mirror is not None:
+            if not self._pairing.is_in_order:
+                self._mirror.doubt("a directory was changed while it was read")
+            await self._mirror.remove(failed, self._emit)
+
+    def close(self) -> None:
+        if self._mirror is not None:
+            self._mirror.close()

@@ -1,0 +1,188 @@
+"""A whole upload: opens what it needs, looks at the sources, runs the parts, closes them, adds up."""
+
+import time
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from contextlib import aclosing, closing
+
+from bulkput import events as ev
+from bulkput.engine.compare.destination import Pathlike, sources_of
+from bulkput.engine.open_store import open_store
+from bulkput.engine.source_check import SourceCheck
+from bulkput.engine.stop import Stop
+from bulkput.engine.tuner import Tuner
+from bulkput.engine.upload.parts import Context, Parts, build
+from bulkput.engine.upload.resume import Resume
+from bulkput.engine.upload.survey import Survey, survey
+from bulkput.errors import Stopped, StoreError, printable
+from bulkput.model import Found, SourceFile
+from bulkput.options import UploadOptions
+from bulkput.policy.headers import check_compressible
+from bulkput.recorder import Recorder, Summary
+from bulkput.stores.base import Destination, Store
+from bulkput.transport.base import WireCount
+
+
+async def upload(
+    sources: Pathlike | Iterable[Pathlike],
+    destination: str,
+    *,
+    options: UploadOptions | None = None,
+    on_event: ev.Emit | None = None,
+    recorder: Recorder | None = None,
+    stop: Stop | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> Summary:
+    """Upload files and directories to `destination`, a URL such as `swift://container/prefix`.
+
+    With `options.files` a list names the files, and `sources` are to be empty.
+
+    Returns the numbers of the run, failures included: look at `Summary.exit_code` or `.failed`. `on_event` sees
+    every event; it runs on the event loop and must be quick (`Stalled` comes from another thread when the loop itself
+    stands). `recorder` holds the numbers while the run goes on; `stop` ends it early.
+
+    Raises UsageError, before anything is sent, for a wrong URL, a missing source or missing credentials, and SourceGone
+    for a source on a file system that does not answer.
+    """
+    options, stop, recorder = options or UploadOptions(), stop or Stop(), recorder or Recorder()
+    roots = sources_of(sources, options)
+    check_compressible(options.headers, options.gzip)
+    tuner = Tuner(options.wire)
+    resume = Resume(options, stop)
+    emit = _told_to(recorder, resume, on_event or _ignore, tuner)
+    context = Context(options=options, stop=stop, recorder=recorder, tuner=tuner, resume=resume, emit=emit)
+    async with (
+        resume,
+        open_store(
+            destination,
+            wire=options.wire,
+            retry=options.retry,
+            storage_policy=options.storage_policy,
+            headers=options.headers,
+            encodes=options.gzip.encodes,
+            slots=tuner.slots,
+            emit=emit,
+            brake=stop,
+            environ=environ,
+        ) as (store, wire_count),
+    ):
+        started = time.monotonic()
+        target = Destination.parse(destination)
+        check = SourceCheck(roots, stop, patience_s=options.body.read_timeout_s)
+        try:
+            surveyed = await check(survey, roots, target, store.place, options, resume)
+        except Stopped:
+            stop.report_to(emit)
+            emit(_finished(started, wire_count))
+        else:
+            await _run(context, build(context, store, surveyed, target.root), started, wire_count)
+    return recorder.summary()
+
+
+async def _run(context: Context, parts: Parts, started: float, wire_count: WireCount) -> None:
+    """Send what the sources hold; the last event is Finished. Raises like `upload`."""
+    stop, emit = context.stop, context.emit
+    context.tuner.report_to(emit)
+    stop.report_to(emit)
+    context.resume.begin(emit)
+    is_complete = False
+    parts.watchdog.start()
+    try:
+        with stop.waking(parts.scan.close):
+            async with stop.bounded(context.options.wire.timeout_s):
+                await _pipe(context, parts)
+        is_complete = True
+    finally:
+        parts.watchdog.end()
+        parts.scan.close()
+        parts.opener.close()
+        await context.resume.end(is_complete=is_complete)
+        if is_complete:
+            _warn(context, parts.survey)
+        emit(_finished(started, wire_count))
+
+
+async def _pipe(context: Context, parts: Parts) -> None:
+    """Send what there is to send, into a store that is prepared for it as soon as there is anything."""
+    store, stop, pipeline, scan, sync = parts.store, context.stop, parts.pipeline, parts.scan, parts.sync
+    is_dry = context.options.dry_run
+    prepare = _is_still_ready if context.resume.has_uploads else _is_ready
+    if sync is not None:
+        with closing(sync):
+            async with aclosing(sync.found(scan)) as found:
+                await pipeline.run(found if is_dry else _when_needed(found, lambda: prepare(store, stop)))
+            await sync.remove_extra(context.recorder.failed)
+    elif is_dry:
+        await pipeline.run(scan)
+    elif context.resume.has_uploads:
+        await pipeline.run(_when_needed(scan, lambda: prepare(store, stop)))
+    elif await prepare(store, stop):
+        await pipeline.run(scan)
+
+
+async def _when_needed(found: AsyncIterable[Found], prepare: Callable[[], Awaitable[bool]]) -> AsyncIterator[Found]:
+    """Prepare the store when there is a file to send, so that a run with nothing to do makes no request at all.
+
+    A file that is still to be compared with an object needs no preparation: its container has been listed, so it is
+    there. Ends where `prepare` says False, since the run is being stopped then.
+    """
+    is_ready = False
+    async for item in found:
+        if not is_ready and isinstance(item, SourceFile) and item.listed is None:
+            is_ready = await prepare()
+            if not is_ready:
+                return
+        yield item
+
+
+async def _is_ready(store: Store, stop: Stop) -> bool:
+    try:
+        await store.prepare()
+    except (StoreError, Stopped) as error:
+        stop.pull(ev.Stopping(str(error), ev.StopCause.STORE))
+        return False
+    return True
+
+
+async def _is_still_ready(store: Store, stop: Stop) -> bool:
+    """The same for a run that goes on with what another has begun."""
+    if not await _is_ready(store, stop):
+        return False
+    if store.was_made:
+        gone = "what the journal says is stored there is gone: name another journal to send everything again"
+        stop.pull(ev.Stopping(f"the container was not there any more; {gone}", ev.StopCause.STORE))
+    return not store.was_made
+
+
+def _warn(context: Context, survey: Survey) -> None:
+    """Tell what was asked for and came to nothing, if the run has looked at everything."""
+    options, emit, found, roots = context.options, context.emit, context.recorder, survey.roots
+    if context.stop.order is not None or options.retry_failed:
+        return
+    for why in survey.filters.useless() if found.found else ():
+        emit(ev.Warned(why))
+    if not found.found_files:
+        where = "the list" if options.files is not None else printable(roots[0]) if len(roots) == 1 else "the sources"
+        emit(ev.NothingFound(where, options.fail_if_empty))
+
+
+def _told_to(recorder: Recorder, resume: Resume, on_event: ev.Emit, tuner: Tuner) -> ev.Emit:
+    """What happens is counted first, written down and shown next, and then acted upon."""
+    write_down = resume if resume.is_wanted else None
+
+    def emit(event: ev.Event) -> None:
+        recorder(event)
+        if write_down is not None:
+            write_down(event)
+        on_event(event)
+        tuner(event)
+
+    return emit
+
+
+def _finished(started: float, count: WireCount) -> ev.Finished:
+    elapsed_s = time.monotonic() - started
+    return ev.Finished(elapsed_s, dict(count.requests), count.connections)
+
+
+def _ignore(_event: ev.Event) -> None:
+    """The silent view."""

@@ -1,0 +1,1 @@
+"""The comparison of files with what a store holds."""

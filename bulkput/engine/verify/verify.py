@@ -1,0 +1,322 @@
+"""Whether a store holds what an upload of the same sources would put there, by listing it.
+
+    sources ──scan thread──> names ──┐
+                                     ├──merge join──> judge ──> bounded queue: MD5, HEAD, manifest ──> judge ──> finding
+    store ────one GET per 10 000─────┘
+
+The walk and the listing come in the same order, so that only the head of each is held: a page of the listing, what the
+scan is ahead, the queue and its workers. Nothing here grows with the number of files or objects. Most names are
+decided by the row of the listing and the file's MD5; `policy/compare.py` says which take a request of their own.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from functools import partial
+
+from bulkput import events as ev
+from bulkput.engine.compare.destination import Pathlike, placement, sources_of
+from bulkput.engine.compare.evidence import digests, examined
+from bulkput.engine.compare.keys import in_key_order, scope_of_upload
+from bulkput.engine.compare.merge_join import Pair
+from bulkput.engine.compare.pairs import Pairing
+from bulkput.engine.open_store import open_store
+from bulkput.engine.pool import Pool, pool
+from bulkput.engine.source_check import SourceCheck
+from bulkput.engine.stop import Stop
+from bulkput.engine.verify.journal import Correction, all_absolute, both
+from bulkput.engine.verify.tally import OnFinding, Tally, finding, unreadable
+from bulkput.errors import BulkputError, SourceError, Stopped, StoreError, Unsupported, UsageError
+from bulkput.model import Found, Reason, RemoteObject, Skip, SourceFile
+from bulkput.options import UploadOptions
+from bulkput.payload.body import BodyOpener
+from bulkput.policy.compare import Comparison, Evidence, Finding, Judgement, Verdict, judge
+from bulkput.policy.directories import is_marker, is_others_marker
+from bulkput.policy.filters import Filters
+from bulkput.policy.gzip_source import original_of
+from bulkput.policy.naming import SUFFIX
+from bulkput.policy.retry import GiveUp
+from bulkput.policy.scope import Scope
+from bulkput.sources.file_list import file_list
+from bulkput.sources.mounts import may_hang
+from bulkput.sources.scan import Scan
+from bulkput.sources.walk import make_filters, walk
+from bulkput.stores.base import Destination, Store
+
+
+async def verify(
+    sources: Pathlike | Iterable[Pathlike],
+    destination: str,
+    *,
+    options: UploadOptions | None = None,
+    is_quick: bool = False,
+    on_finding: OnFinding | None = None,
+    on_event: ev.Emit | None = None,
+    stop: Stop | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> Comparison:
+    """Compare files and directories with what is stored at `destination`, a URL such as `swift://container/prefix`.
+
+    Give the `options` of the upload: names and filters come out the same; what describes or sends objects is not
+    looked at. `is_quick` compares sizes only. `on_finding` gets every name that is not identical, as it is found
+    (nearly in order), `on_event` retries and what stops the run; both run on the event loop and must be quick.
+
+    A container that is not there has nothing in it: everything is missing. With `options.journal`, the journal of the
+    upload, what is missing, different or not comparable is struck from it, so that the next upload sends it.
+
+    Raises UsageError for a wrong URL, a missing source, missing credentials, or a store that lists nothing, and
+    SourceGone for a source on a file system that does not answer.
+    """
+    options, stop, emit = options or UploadOptions(), stop or Stop(), on_event or _ignore
+    stop.report_to(emit)
+    roots = sources_of(sources, options)
+    target = Destination.parse(destination)
+    correction = Correction(options, stop)
+    tally = Tally(both(correction.tell, on_finding or _ignore))
+    started = time.monotonic()
+    requests: Mapping[str, int] = {}
+    opening = open_store(destination, wire=options.wire, retry=options.retry, emit=emit, brake=stop, environ=environ)
+    try:
+        async with opening as (store, wire_count), correction, stop.bounded(options.wire.timeout_s):
+            requests = wire_count.requests
+            parts = _Parts(store, options, stop, tally, correction, emit, is_quick)
+            await parts.compare(roots, target)
+    except Stopped:  # before the comparison had begun
+        pass
+    except Unsupported as error:
+        raise UsageError(f"cannot verify {target}: {error.detail}") from None
+    return tally.comparison(requests, time.monotonic() - started, stop)
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """What a verification is made of, before its sources have been looked at."""
+
+    store: Store
+    options: UploadOptions
+    stop: Stop
+    tally: Tally
+    correction: Correction
+    emit: ev.Emit
+    is_quick: bool
+
+    async def compare(self, roots: list[bytes], target: Destination) -> None:
+        """Raises UsageError, SourceGone, Unsupported; Stopped, when that comes before the comparison."""
+        options, stop, correction = self.options, self.stop, self.correction
+        check = SourceCheck(roots, stop, patience_s=options.body.read_timeout_s)
+        if options.journal is not None:
+            roots = await check(all_absolute, roots)
+        filters = await check(make_filters, roots, options.walk)
+        scope, found = await check(_scope_and_walk, roots, target, options, filters, correction.is_own)
+        hanging = await check(may_hang, roots, options.walk.follow_symlinks)
+        await check(correction.open, roots, target, self.store.place, scope.naming, options.gzip)
+        correction.begin()
+        scan = Scan(found)
+        opener = BodyOpener(options.body, _ignore, may_hang=hanging)
+        running = _Run(
+            store=self.store,
+            opener=opener,
+            scope=scope,
+            options=options,
+            is_quick=self.is_quick,
+            stop=stop,
+            tally=self.tally,
+        )
+        try:
+            with stop.waking(scan.close):
+                await running.run(scan)
+            if stop.order is None:
+                for why in filters.useless():
+                    self.emit(ev.Warned(why))
+        finally:
+            scan.close()
+            opener.close()
+
+
+def _scope_and_walk(
+    roots: list[bytes], target: Destination, options: UploadOptions, filters: Filters, is_own: Callable[[bytes], bool]
+) -> tuple[Scope, Iterator[Found]]:
+    """Blocking: the sources are looked at. Raises UsageError."""
+    naming = placement(roots, target, options)
+    scope = scope_of_upload(roots, naming, options, filters)
+    # Directories as well: the store may have their markers.
+    if options.files is None:
+        found = walk(roots, options.walk, filters=filters, with_directories=True)
+    else:
+        found = file_list(options.files, roots[0], options.walk, is_sorted=True, filters=filters, with_directories=True)
+    return scope, in_key_order(scope, (_without_own(each, is_own) for each in found))
+
+
+def _without_own(found: Found, is_own: Callable[[bytes], bool]) -> Found:
+    """The journal is uploaded by nobody."""
+    if isinstance(found, SourceFile) and not found.is_directory and is_own(found.target or found.path):
+        return Skip(found.path, found.name, Reason.OWN_OUTPUT)
+    return found
+
+
+@dataclass(slots=True, kw_only=True)
+class _Run:
+    """One verification's parts."""
+
+    store: Store
+    opener: BodyOpener
+    scope: Scope
+    options: UploadOptions
+    is_quick: bool
+    stop: Stop
+    tally: Tally
+    _give_up: GiveUp = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._give_up = GiveUp(self.options.stop)
+
+    @property
+    def _may_differ(self) -> bool:
+        """Whether objects may be called as their files or with a suffix, which only they themselves know."""
+        return self.options.gzip.suffixed == "some"
+
+    async def run(self, scan: Scan) -> None:
+        """Until both sides have ended, or the run is stopped: then what is left is no finding of any kind."""
+        pairing = Pairing(store=self.store, scope=self.scope, stop=self.stop, may_differ=self._may_differ)
+        try:
+            async with (
+                pool(self._look, workers=self.options.wire.start, backlog=self.options.backlog) as workers,
+                aclosing(pairing.pairs(scan)) as pairs,
+            ):
+                async for pair in pairs:
+                    if self.stop.is_pulled:
+                        break
+                    await self._take(pair, workers)
+        except Unsupported:
+            raise
+        except StoreError as error:  # of the listing: without it there is nothing to compare with
+            self.stop.pull(ev.Stopping(str(error), ev.StopCause.STORE))
+        self.tally.is_container_there = pairing.is_container_there
+
+    async def _take(self, pair: Pair, workers: Pool[Pair]) -> None:
+        """What the listing decides is said here; the rest is for the workers."""
+        file, row = pair.file, pair.row
+        if pair.passed is not None:
+            self._take_other(pair.passed)
+        elif file is None:
+            await self._take_object(pair, workers)
+        elif file.is_directory:
+            self._take_directory(file, row)
+        elif row is None:
+            name = pair.key.decode()
+            self.tally.add(Finding(verdict=Verdict.MISSING, name=name, path=file.path, size=file.size))
+        else:
+            step = judge(self._evidence(pair, file, row), is_quick=self.is_quick)
+            if isinstance(step, Judgement) and pair.other is None:
+                self.tally.add(finding(step.verdict, file, row, step.why))
+            else:
+                await workers.submit(pair)
+
+    def _take_other(self, found: Found) -> None:
+        """What makes no name to compare."""
+        if not isinstance(found, SourceError):
+            self.tally.skipped += 1
+            return
+        self.tally.add(unreadable(found))
+        if found.stops_run:
+            self.stop.pull(ev.Stopping(str(found), ev.StopCause.SOURCE))
+
+    def _take_directory(self, directory: SourceFile, row: RemoteObject | None) -> None:
+        """One needs no marker, unless the upload was to send them; another object of its name is nobody's."""
+        if row is not None and is_marker(row):
+            self.tally.add(finding(Verdict.IDENTICAL, directory, row))
+        elif row is not None:
+            self.tally.without_file(row, is_claimed=self.scope.is_whole and self.scope.claims(row.name))
+        elif self.options.dir_markers:
+            name = self.scope.key(directory.name, is_directory=True)
+            self.tally.add(
+                Finding(verdict=Verdict.MISSING, name=name, path=directory.path, why="the directory's marker")
+            )
+
+    async def _take_object(self, pair: Pair, workers: Pool[Pair]) -> None:
+        """One without a file. Where the filters take only one of the names that its file could have, it is asked."""
+        row = pair.row
+        if row is None or pair.is_unknown or not self.scope.is_whole or is_others_marker(row.name, row.bytes):
+            self.tally.ignored += 1
+        elif is_marker(row):
+            self.tally.without_file(row, is_claimed=self.scope.claims(row.name, is_directory=True))
+        elif self.scope.claims(row.name) == self.scope.claims(self._stem(row.name)):
+            self.tally.without_file(row, is_claimed=self.scope.claims(row.name))
+        else:
+            await workers.submit(pair)
+
+    def _stem(self, key: str) -> str:
+        return key.removesuffix(SUFFIX) if self._may_differ else key
+
+    def _evidence(self, pair: Pair, file: SourceFile, row: RemoteObject) -> Evidence:
+        return Evidence(file.size, row, is_suffixed=pair.is_suffixed or bool(self.scope.suffix))
+
+    async def _look(self, pair: Pair) -> None:
+        file, row = pair.file, pair.row
+        if row is None:
+            raise AssertionError("a file without an object is missing at once")
+        if file is None:
+            await self._look_at_object(row)
+            return
+        if (found := await self._compared(self._evidence(pair, file, row), file)) is None:
+            return
+        if pair.other is None:
+            self.tally.add(found)
+            return
+        # Which of the two the upload has left as the file's, only they themselves tell.
+        other = await self._compared(Evidence(file.size, pair.other, is_suffixed=True), file)
+        if other is not None:
+            is_other = other.verdict is Verdict.IDENTICAL and found.verdict is not Verdict.IDENTICAL
+            self.tally.add(other if is_other else found)
+            left = row if is_other else pair.other
+            self.tally.without_file(left, is_claimed=self.scope.is_whole and self.scope.claims(left.name))
+
+    async def _compared(self, evidence: Evidence, file: SourceFile) -> Finding | None:
+        """None: the run is being stopped."""
+        row = evidence.row
+        try:
+            self.stop.check()
+            decide = partial(judge, is_quick=self.is_quick)
+            step, evidence = await examined(self.store, evidence, decide, partial(self._read, file))
+            self._give_up.succeeded()
+        except Stopped:
+            return None
+        except SourceError as error:
+            self._failed(error)
+            return unreadable(error, row.name)
+        except StoreError as error:
+            if self._failed(error):
+                return None
+            step = Judgement(Verdict.NOT_COMPARABLE, str(error))
+        return finding(step.verdict, file, evidence.head or row, step.why, evidence)
+
+    async def _look_at_object(self, row: RemoteObject) -> None:
+        """Whether it is a file that ends in .gz, or was made of another: then the filters see that one's name."""
+        try:
+            self.stop.check()
+            head = await self.store.stat(row.name)
+        except Stopped:
+            return
+        except StoreError as error:
+            if not self._failed(error):
+                self.tally.add(finding(Verdict.NOT_COMPARABLE, None, row, str(error)))
+            return
+        is_made = head is not None and original_of(head, is_suffixed=True) is not None
+        name = self._stem(row.name) if is_made else row.name
+        self.tally.without_file(row, is_claimed=head is not None and self.scope.claims(name))
+
+    async def _read(self, file: SourceFile, sizes: Sequence[int] | None) -> tuple[int, tuple[str, ...]]:
+        """Raises SourceError, for a file that changes while it is read as well: it is the same as nothing."""
+        body = self.opener.open_at_once(file) or await self.opener.open(file)
+        return await digests(body, body.size, sizes)
+
+    def _failed(self, error: BulkputError) -> bool:
+        """Whether the run stops for it: then it is no finding."""
+        if (order := self._give_up.failed(error)) is not None:
+            self.stop.pull(order)
+        return self.stop.is_pulled
+
+
+def _ignore(_told: object) -> None:
+    """For those who do not want to know."""

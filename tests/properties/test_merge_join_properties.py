@@ -1,0 +1,108 @@
+"""The merge join is what comparing two dictionaries would be, for any names; sorting on disk is sorting."""
+
+from collections.abc import AsyncGenerator, Iterable
+from typing import TypeVar
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bulkput.engine.compare.merge_join import Here, Pair, There, joined, with_suffixed
+from bulkput.errors import SourceError
+from bulkput.model import Found, Reason, RemoteObject, Skip, SourceFile
+from bulkput.policy.naming import object_name
+from bulkput.sources.by_key import by_key
+
+T = TypeVar("T")
+names = st.text(st.sampled_from("ab/-0é🚀"), max_size=5).map(str.encode) | st.binary(max_size=3)
+"""Names that sort around `/`, and any bytes."""
+suffixed_names = st.lists(st.sampled_from(["a", "b", "-", "/", ".gz", ".g", "0"]), max_size=4).map(
+    lambda parts: "".join(parts).encode()
+)
+
+
+async def stream(items: Iterable[T]) -> AsyncGenerator[T, None]:
+    for item in items:
+        yield item
+
+
+def file(name: bytes) -> SourceFile:
+    return SourceFile(b"/" + name, name, 1, 2)
+
+
+def row(name: bytes) -> RemoteObject:
+    return RemoteObject(name.decode("utf-8", "surrogateescape"), 1, None, None, None)
+
+
+async def join(here: Iterable[Here], there: Iterable[bytes]) -> list[Pair]:
+    rows = [There(name, row(name)) for name in sorted(there)]
+    return [pair async for pair in joined(stream(here), stream(rows))]
+
+
+@given(st.sets(names), st.sets(names))
+async def test_a_merge_join_equals_comparing_dictionaries(here: set[bytes], there: set[bytes]) -> None:
+    """Each name once, in order, with its file and its object."""
+    pairs = await join([Here(name, file(name)) for name in sorted(here)], there)
+    assert pairs == [
+        Pair(name, file(name) if name in here else None, row(name) if name in there else None)
+        for name in sorted(here | there)
+    ]
+
+
+@given(st.sets(names), st.sets(names), st.data())
+async def test_nothing_is_extra_where_the_source_could_not_be_read(
+    here: set[bytes], there: set[bytes], data: st.DataObject
+) -> None:
+    """The name itself and all below it as a directory are unknown; everything else is as if it had not been there."""
+    unknown = data.draw(st.sets(st.sampled_from(sorted(here)))) if here else set()
+    error = SourceError(b"/", "unreadable", "no")
+    items = [Here(name, error if name in unknown else file(name)) for name in sorted(here)]
+    everything = await join(items, there)
+    pairs = [pair for pair in everything if pair.passed is None]
+    assert len(everything) - len(pairs) == len(unknown)
+    assert {pair.key for pair in pairs} == (here - unknown) | there
+    for pair in pairs:
+        covers = any(not up or pair.key == up or pair.key.startswith(up + b"/") for up in unknown)
+        assert pair.is_unknown is (covers and pair.file is None)
+
+
+@given(st.sets(suffixed_names), st.sets(suffixed_names))
+async def test_a_file_gets_the_object_called_after_it(here: set[bytes], there: set[bytes]) -> None:
+    """As its own, or beside its own, unless that is another file's; each file and each object comes once."""
+    joint = joined(
+        stream([Here(name, file(name)) for name in sorted(here)]), stream([There(n, row(n)) for n in sorted(there)])
+    )
+    pairs = [pair async for pair in with_suffixed(joint, b".gz")]
+    called_after = {name: name + b".gz" for name in here if name + b".gz" in there - here}
+    expected: dict[bytes, tuple[bool, bytes | None, bytes | None]] = {}
+    for name in (here | there) - set(called_after.values()):
+        own, after = name if name in there else None, called_after.get(name)
+        expected[name] = (name in here, after if own is None else own, None if own is None else after)
+    assert len(pairs) == len(expected)
+    assert expected == {pair.key: (pair.file is not None, name_of(pair.row), name_of(pair.other)) for pair in pairs}
+    assert {pair.key for pair in pairs if pair.is_suffixed} == set(called_after) - there
+
+
+def name_of(found: RemoteObject | None) -> bytes | None:
+    return found.name.encode() if found is not None else None
+
+
+@given(st.lists(names, unique=True))
+def test_sorting_by_key_is_sorting(found: list[bytes]) -> None:
+    """Files and errors come back as they were, by their escaped names; what is skipped comes at once."""
+
+    def key(item: Found) -> bytes | None:
+        return order(item) if isinstance(item, SourceFile | SourceError | Skip) and item is not skip else None
+
+    def order(item: SourceFile | SourceError | Skip) -> bytes:
+        return object_name(item.path[1:], prefix="p/", encode="percent").encode()
+
+    files = [SourceFile(b"/" + n, n, 2**40, -1, b"/t" if n else None, n < b"b", n < b"a") for n in found]
+    errors = [SourceError(b"/" + name, "unreadable", "no") for name in found]
+    links = [Skip(b"/" + name, name, Reason.LINK_DANGLING) for name in found]
+    skip = Skip(b"/z", b"z", Reason.EXCLUDED)
+    first, *rest = by_key(iter([*files, *errors, *links, skip]), key)
+    assert first is skip
+    assert [item for item in rest if isinstance(item, Skip)] == sorted(links, key=order)
+    assert [item for item in rest if isinstance(item, SourceFile)] == sorted(files, key=order)
+    theirs = [str(item) for item in rest if isinstance(item, SourceError)]
+    assert theirs == [str(error) for error in sorted(errors, key=order)]

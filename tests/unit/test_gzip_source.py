@@ -1,0 +1,50 @@
+"""What a compressed object says of its source."""
+
+import pytest
+
+from bulkput.model import Fields, RemoteObject
+from bulkput.policy.gzip_source import Original, original_of
+
+MD5 = "0123456789abcdef" * 2
+ORIGINAL = Original(1234, MD5)
+
+
+def head(meta: Fields, encoding: str | None = "gzip") -> RemoteObject:
+    return RemoteObject("x", 10, "e" * 32, None, None, encoding=encoding, meta=meta)
+
+
+def test_what_is_written_is_read_back() -> None:
+    """Field names come back in any case, since HTTP has them so."""
+    assert original_of(head(ORIGINAL.as_fields())) == ORIGINAL
+    shouted = tuple((name.upper(), value.upper()) for name, value in ORIGINAL.as_fields())
+    assert original_of(head((("Mtime", "1.0"), *shouted), "GZIP")) == ORIGINAL
+
+
+@pytest.mark.parametrize(
+    "meta",
+    [
+        (),
+        (("Source-Md5", MD5),),
+        (("Source-Size", "1234"),),
+        (("Source-Md5", MD5), ("Source-Size", "-1")),
+        (("Source-Md5", MD5), ("Source-Size", "1e3")),
+        (("Source-Md5", MD5), ("Source-Size", "\u0661")),
+        (("Source-Md5", MD5[1:]), ("Source-Size", "1234")),
+        (("Source-Md5", MD5 + "-2"), ("Source-Size", "1234")),
+    ],
+)
+def test_half_of_it_is_nothing(meta: Fields) -> None:
+    """Both fields, and both well-formed."""
+    assert original_of(head(meta)) is None
+
+
+def test_a_gzip_file_called_after_its_source_needs_no_encoding() -> None:
+    """It is what it is called."""
+    assert original_of(head(ORIGINAL.as_fields(), None), is_suffixed=True) == ORIGINAL
+    assert original_of(head((), None), is_suffixed=True) is None
+
+
+@pytest.mark.parametrize("encoding", [None, "br", "gzip, gzip", "identity"])
+def test_only_gzip_has_an_original(encoding: str | None) -> None:
+    """Metadata outlives what it was about: an object may have been replaced by hand."""
+    assert original_of(head(ORIGINAL.as_fields(), encoding)) is None

@@ -1,0 +1,54 @@
+"""The first look at the sources."""
+
+import asyncio
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from bulkput.engine.source_check import SourceCheck
+from bulkput.engine.stop import Stop
+from bulkput.errors import SourceGone, Stopped
+
+LONG_S = 20.0
+
+
+@pytest.fixture
+def for_ever() -> Iterator[threading.Event]:
+    event = threading.Event()
+    yield event
+    event.set()
+
+
+async def test_a_look_gives_what_is_seen() -> None:
+    """As often as one looks."""
+    look = SourceCheck([b"/a"], Stop(), patience_s=LONG_S)
+    assert [await look(len, b"abc"), await look(len, b"")] == [3, 0]
+    with pytest.raises(ValueError, match="invalid literal"):
+        await look(int, "x")
+
+
+async def test_a_source_that_does_not_answer_is_an_error(for_ever: threading.Event) -> None:
+    """Named, and of the kind that ends a run with exit code 3."""
+    with pytest.raises(SourceGone, match=r"read /dead: unreadable: .* gave nothing for 0.05 s: it hangs"):
+        await SourceCheck([b"/dead"], Stop(), patience_s=0.05)(for_ever.wait)
+
+
+async def test_a_stopped_run_does_not_wait_for_its_first_look(for_ever: threading.Event) -> None:
+    """One Ctrl-C is enough."""
+    stop = Stop()
+    looking = asyncio.create_task(SourceCheck([b"/dead"], stop, patience_s=LONG_S)(for_ever.wait))
+    await asyncio.sleep(0)
+    stop.interrupt()
+    async with asyncio.timeout(LONG_S):
+        with pytest.raises(Stopped):
+            await looking
+
+
+async def test_a_cancelled_look_is_cancelled(for_ever: threading.Event) -> None:
+    """CancelledError is never taken for the brake."""
+    looking = asyncio.create_task(SourceCheck([b"/dead"], Stop(), patience_s=LONG_S)(for_ever.wait))
+    await asyncio.sleep(0)
+    looking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await looking

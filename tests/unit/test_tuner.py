@@ -1,0 +1,118 @@
+"""From the requests of a run to its limit."""
+
+import asyncio
+
+from bulkput import events as ev
+from bulkput.engine.pool import pool
+from bulkput.engine.tuner import Tuner
+from bulkput.errors import BulkputError, Throttled, Unavailable
+from bulkput.options import WireOptions
+
+
+class Answers:
+    """Requests that are answered one after the other, at a given pace."""
+
+    def __init__(self, tuner: Tuner) -> None:
+        self._tuner = tuner
+        self.now_s = 1.0
+
+    def come(self, count: int, *, per_s: float, error: BulkputError | None = None, operation: str = "put") -> None:
+        for _ in range(count):
+            self.now_s += 1 / per_s
+            self._tuner.slots.had_to_wait = True
+            self._tuner(ev.Requested(operation, "k", self.now_s - 0.05, 0.05, 1, error))
+
+
+def tuned(options: WireOptions) -> tuple[Tuner, Answers, list[ev.Event]]:
+    """A tuner, a way to feed it, and what it reports."""
+    events: list[ev.Event] = []
+    tuner = Tuner(options)
+    tuner.report_to(events.append)
+    return tuner, Answers(tuner), events
+
+
+def test_a_number_that_was_asked_for_is_never_changed() -> None:
+    """Whatever the store does; it is reported once."""
+    tuner, answers, events = tuned(WireOptions(concurrency=7))
+    answers.come(5_000, per_s=100)
+    answers.come(100, per_s=100, error=Throttled("put", "k", "slow down"))
+    assert tuner.slots.limit == 7
+    assert events == [ev.Tuned(7, "as asked for")]
+
+
+def test_the_limit_is_moved_and_every_move_is_reported() -> None:
+    """A store that takes whatever comes."""
+    tuner, answers, events = tuned(WireOptions())
+    for _ in range(30):
+        answers.come(200, per_s=tuner.slots.limit / 0.05)
+    assert tuner.slots.limit == WireOptions().max_concurrency
+    limits = [event.limit for event in events if isinstance(event, ev.Tuned)]
+    assert limits[0] == 64 and limits[-1] == 256 and limits == sorted(limits)
+
+
+def test_answers_to_requests_of_the_limit_before_are_not_counted() -> None:
+    """As many as were in flight then: they would say nothing of the new limit."""
+    tuner, answers, _ = tuned(WireOptions())
+    while tuner.slots.limit == 64:
+        answers.come(1, per_s=1_000)
+    assert tuner.slots.limit == 128
+    answers.come(64, per_s=1)  # over a minute
+    assert tuner.slots.limit == 128
+    answers.come(2_000, per_s=3_000)
+    assert tuner.slots.limit == 256
+
+
+def test_a_throttling_store_gets_half_once_for_a_whole_wave_of_refusals() -> None:
+    """The 64 that were in flight together are refused together."""
+    tuner, answers, _ = tuned(WireOptions())
+    answers.come(10, per_s=1_000)
+    answers.come(64, per_s=1_000, error=Throttled("put", "k", "slow down"))
+    assert tuner.slots.limit == 32
+    answers.come(16, per_s=1_000, error=Throttled("put", "k", "slow down"))
+    assert tuner.slots.limit == 16
+
+
+def test_a_few_refusals_among_many_answers_change_nothing() -> None:
+    """They are what it costs to use up a limit per second: fewer in flight would store fewer objects."""
+    tuner, answers, _ = tuned(WireOptions())
+    before = tuner.slots.limit
+    for _ in range(20):
+        answers.come(60, per_s=100)
+        answers.come(3, per_s=100, error=Throttled("put", "k", "slow down"))
+    assert tuner.slots.limit >= before
+
+
+def test_a_store_that_fails_everything_divides_by_nothing() -> None:
+    """No objects per second is a rate too."""
+    tuner, answers, _ = tuned(WireOptions())
+    answers.come(5_000, per_s=50, error=Unavailable("put", "k", "reset"))
+    assert 1 <= tuner.slots.limit <= 256
+
+
+def test_what_is_no_upload_is_not_counted() -> None:
+    """Deletions, listings, logins."""
+    tuner, answers, _ = tuned(WireOptions())
+    answers.come(10_000, per_s=1_000, operation="delete")
+    assert tuner.slots.limit == 64
+
+
+async def test_the_workers_follow_the_limit() -> None:
+    """A quarter more than requests in flight: their files are read while they wait for a slot."""
+    tuner, answers, _ = tuned(WireOptions())
+    gate = asyncio.Event()
+
+    async def handle(_item: int) -> None:
+        await gate.wait()
+
+    def workers() -> int:
+        return sum(task.get_name().startswith("bulkput-worker") for task in asyncio.all_tasks())
+
+    async with pool(handle, workers=tuner.workers, backlog=1_000) as made:
+        tuner.resizes(made)
+        assert workers() == 80
+        for _ in range(30):
+            answers.come(200, per_s=tuner.slots.limit / 0.05)
+        assert workers() == 320
+        gate.set()
+    answers.come(2_000, per_s=10, error=Throttled("put", "k", "slow down"))  # after the end: nothing to resize
+    assert tuner.slots.limit < 256
