@@ -31,6 +31,7 @@ from bulkput.events import Emit, ReadingChosen, Snapshot, Streaming
 from bulkput.model import SourceFile
 from bulkput.options import BodyOptions
 from bulkput.payload.ahead import CLOSE_S, ReadAhead, forget
+from bulkput.payload.in_memory import InMemory
 from bulkput.payload.readers import Readers
 from bulkput.policy.reading import LOOP_MAX_SIZE, Reading
 
@@ -60,26 +61,16 @@ class Version(NamedTuple):
         return (later.device, later.inode) == (self.device, self.inode) and later.size >= self.size
 
 
-# NamedTuples: a frozen dataclass takes four times as long to make, and there are three of these for each file.
-
-
-class WholeFile(NamedTuple):
-    """A small file in memory."""
-
+class _WholeFields(NamedTuple):
     version: Version
     data: bytes
     md5: str
 
-    @property
-    def size(self) -> int:
-        return len(self.data)
 
-    @property
-    def length_hint(self) -> int:
-        return len(self.data)
+class WholeFile(InMemory, _WholeFields):
+    """A small file in memory."""
 
-    async def chunks(self) -> AsyncGenerator[bytes, None]:
-        yield self.data
+    __slots__ = ()
 
 
 class WholeSnapshot(WholeFile):

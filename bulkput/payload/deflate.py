@@ -28,6 +28,7 @@ from typing import Any, Literal, Protocol
 
 from bulkput.errors import UsageError
 from bulkput.options import GzipOptions
+from bulkput.payload.accelerators import isal, zlib_ng
 
 DEFAULT_LEVEL = GzipOptions().level
 
@@ -85,21 +86,5 @@ def engine_for(level: int) -> Engine:
     if not 1 <= level <= len(_LEVELS):
         raise UsageError(f"the gzip level is a number from 1 (fastest) to {len(_LEVELS)} (smallest), not {level}")
     name, its_level = _LEVELS[level - 1]
-    library = _isal() if name == "isal" else _zlib_ng()
+    library = isal() if name == "isal" else zlib_ng()
     return Engine("zlib", level, zlib) if library is None else Engine(name, its_level, library)
-
-
-def _isal() -> Any:
-    try:
-        from isal import isal_zlib  # noqa: PLC0415 - not on every platform, and only for who compresses
-    except ImportError:
-        return None
-    return isal_zlib
-
-
-def _zlib_ng() -> Any:
-    try:
-        from zlib_ng import zlib_ng  # noqa: PLC0415 - the same
-    except ImportError:
-        return None
-    return zlib_ng

@@ -24,7 +24,7 @@ from bulkput.options import GzipOptions
 from bulkput.payload.body import BodyOpener, FileBody, StreamedFile, WholeFile
 from bulkput.payload.deflate import engine_for
 from bulkput.payload.gzip import Compressor, Run, gzipped, whole
-from bulkput.payload.in_memory import Held
+from bulkput.payload.in_memory import BytesBody
 from bulkput.policy.compress import (
     decide_by_magic,
     decide_by_name,
@@ -124,8 +124,8 @@ class Packer:
         return Packed(body, decided, Original(file.size, md5))
 
 
-def _compressed(source: bytes, level: int) -> Held:
-    return Held.of(whole(source, level))
+def _compressed(source: bytes, level: int) -> BytesBody:
+    return BytesBody.of(whole(source, level))
 
 
 class _Streamed:
@@ -177,10 +177,10 @@ class FirstPass:
         if self._compressor is not None:
             self._keep(self._compressor.compress(chunk))
 
-    def finish(self) -> tuple[Held | None, str]:
+    def finish(self) -> tuple[BytesBody | None, str]:
         if self._compressor is not None:
             self._keep(self._compressor.finish())
-        held = Held.of(b"".join(self._pieces)) if self._compressor is not None else None
+        held = BytesBody.of(b"".join(self._pieces)) if self._compressor is not None else None
         return held, self._md5.hexdigest()
 
     def _keep(self, piece: bytes) -> None:

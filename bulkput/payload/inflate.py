@@ -8,6 +8,8 @@ import zlib
 from collections.abc import Iterator
 from typing import Any
 
+from bulkput.payload.accelerators import isal
+
 _MAGIC = b"\x1f\x8b"
 _PIECE = 1024 * 1024
 """At most so much at once: a thousand times that may come out of what was fed."""
@@ -21,7 +23,7 @@ class Inflate:
     """Unpacks one file. Feed it, and call `end` after the last piece."""
 
     def __init__(self) -> None:
-        library = _isal()
+        library = isal()
         self._library: Any = zlib if library is None else library
         self._errors: tuple[type[Exception], ...] = (zlib.error,) if library is None else (library.error, zlib.error)
         self._is_gzip: bool | None = None
@@ -66,11 +68,3 @@ class Inflate:
         if self._member is not None:
             raise DamagedGzip("truncated gzip: it ends before its end")
         return self._held
-
-
-def _isal() -> Any:
-    try:
-        from isal import isal_zlib  # noqa: PLC0415 - not on every platform
-    except ImportError:
-        return None
-    return isal_zlib

@@ -23,6 +23,7 @@ from bulkput.payload.body import source_error
 from bulkput.policy.filters import Filters
 from bulkput.sources.directory import DIRECTORY, FILE, LINK, MARK, Entry, entries, kind_of
 from bulkput.sources.merged import Memory, named, without_collisions
+from bulkput.sources.paths import is_at_or_below
 
 _TELL_EVERY = 5_000
 """Known files per finding that counts them: often enough for a progress line, seldom enough to cost nothing."""
@@ -262,7 +263,7 @@ class Walk:
 
     def _is_below_root(self, real_path: bytes) -> bool:
         """Whether a path without links is the source or lies below it."""
-        return _is_below(real_path, self._real_root)
+        return is_at_or_below(real_path, self._real_root)
 
     def _is_in_tree(self, name: bytes) -> bool:
         """Whether a walk would come by: not where a directory above has meanwhile become a link."""
@@ -365,13 +366,6 @@ def _status(root: bytes, is_kind: Callable[[int], bool]) -> os.stat_result | Non
     except OSError as error:
         raise UsageError(f"source {printable(root)}: {error.strerror}") from None
     return status if is_kind(status.st_mode) else None
-
-
-def _is_below(path: bytes, root: bytes) -> bool:
-    try:
-        return os.path.commonpath((root, path)) == root
-    except ValueError:  # Windows: on another drive
-        return False
 
 
 def _file(path: bytes, name: bytes, status: os.stat_result, target: bytes | None = None) -> SourceFile:

@@ -18,7 +18,7 @@ import pytest
 from bulkput.cli.main import main
 from bulkput.engine.open_store import open_store
 from bulkput.model import ObjectHeaders
-from bulkput.payload.in_memory import Held
+from bulkput.payload.in_memory import BytesBody
 from tests.contract.suite import HOSTILE_NAMES
 from tests.e2e.cli import Ran
 from tests.e2e.cli import bulkput as in_a_process
@@ -55,7 +55,7 @@ def filled(swift: RealSwift) -> str:
         async with open_store(f"swift://{name}", environ=swift.environment) as (store, _):
             await store.prepare()
             for key in NAMES:
-                await store.put(key, Held.of(key.encode()), HEADERS)
+                await store.put(key, BytesBody.of(key.encode()), HEADERS)
 
     asyncio.run(fill())
     return name

@@ -26,6 +26,7 @@ from bulkput.policy.retry import GiveUp
 from bulkput.policy.scope import Scope
 from bulkput.policy.through import holds_segments, is_as_listed, may_read_others
 from bulkput.sources.extras import Extras
+from bulkput.sources.paths import is_at_or_below
 from bulkput.stores.base import Destination, Store
 
 T = TypeVar("T")
@@ -104,7 +105,7 @@ class Mirror:
         """A file of one of the sources."""
         if self._unseen and not file.is_directory:
             path = file.path
-            self._unseen = [root for root in self._unseen if not (path == root or _is_below(path, root))]
+            self._unseen = [root for root in self._unseen if not is_at_or_below(path, root)]
 
     def doubt(self, why: str) -> None:
         """Nothing may go."""
@@ -277,7 +278,3 @@ class _Removal:
             self._emit(ev.Kept(1, str(change.error), change.name))
         else:
             self._emit(ev.Removed(change.name, change.size, change.done is Done.WOULD))
-
-
-def _is_below(path: bytes, root: bytes) -> bool:
-    return path.startswith(root if root.endswith(b"/") else root + b"/")

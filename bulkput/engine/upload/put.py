@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from bulkput.errors import SourceError
 from bulkput.model import Body, Compression, Skip, Stored, Upload
 from bulkput.payload.body import BodyOpener, FileBody
-from bulkput.payload.in_memory import Held
+from bulkput.payload.in_memory import BytesBody
 from bulkput.stores.base import Directories, Store
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from bulkput.events import SegmentsLeft
     from bulkput.payload.gzip_body import Packer
 
-_EMPTY = Held.of(b"")
+_EMPTY = BytesBody.of(b"")
 
 
 class Sent(NamedTuple):

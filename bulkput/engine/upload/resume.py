@@ -20,6 +20,7 @@ from bulkput.options import GzipOptions, NamingOptions, UploadOptions
 from bulkput.policy.filters import Filters
 from bulkput.policy.naming import SUFFIX, object_name
 from bulkput.sources.file_list import file_list
+from bulkput.sources.paths import is_at_or_below
 from bulkput.sources.suffixed import Taken, could_share_a_name
 from bulkput.sources.walk import MakeMemory, walk, walk_again
 from bulkput.stores.base import Destination
@@ -229,9 +230,5 @@ def _refuse_overlap(roots: list[bytes]) -> None:
     """A journal has one row per path: a file below two sources would have two names."""
     for number, root in enumerate(roots):
         for other in roots[:number]:
-            if root == other or _is_below(root, other) or _is_below(other, root):
+            if is_at_or_below(root, other) or is_at_or_below(other, root):
                 raise UsageError("one SOURCE lies within another: with --journal, name each file once")
-
-
-def _is_below(path: bytes, root: bytes) -> bool:
-    return path.startswith(os.path.join(root, b""))

@@ -11,7 +11,7 @@ from bulkput.activity import doing
 from bulkput.errors import IntegrityError, StoreError, Suspect, Unavailable, Unsupported, UsageError
 from bulkput.model import Body, Limits, ObjectHeaders, Prefix, RemoteObject, Segment, Stored
 from bulkput.payload.digest import DigestingBody
-from bulkput.payload.in_memory import Held
+from bulkput.payload.in_memory import BytesBody
 from bulkput.policy.etag import md5_of
 from bulkput.stores.base import Destination, Settled, StoreContext
 from bulkput.stores.status import error_from_response
@@ -174,7 +174,7 @@ class SwiftStore:
             moves=len(keys) * _DELETE_WORK,
             is_refused=self._refuses_to_delete,
         )
-        answer = await self._ask("delete", request, Held.of(bulk.request_body(self._container, keys)))
+        answer = await self._ask("delete", request, BytesBody.of(bulk.request_body(self._container, keys)))
         if answer.status != 200:
             raise error_from_response("delete", keys[0], answer)
         said = bulk.outcome(self._container, answer.body)
