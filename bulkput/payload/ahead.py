@@ -1,4 +1,4 @@
-"""A file of which the next piece is read, in a thread, while the one before is used."""
+"""Read-ahead: a thread reads the next piece of a file while the present piece is sent."""
 
 import asyncio
 import threading
@@ -10,12 +10,12 @@ from bulkput.activity import doing
 from bulkput.payload.readers import Readers
 
 CLOSE_S = 1.0
-"""Who lets go of a file waits so long for its closing, then leaves it to a thread: a request that is over must not
-wait for a disk that hangs."""
+"""Seconds to wait until a file is closed; then its thread finishes alone. A finished request must not wait for a disk
+that hangs."""
 
 
 class ReadAhead:
-    """A file of which one piece is read, in a thread, while the piece before is used."""
+    """An open file with at most one read under way, in a thread."""
 
     def __init__(self, path: bytes, file: FileIO, readers: Readers) -> None:
         self.fileno = file.fileno
@@ -28,24 +28,27 @@ class ReadAhead:
         self._is_left = False
 
     def begin(self, size: int) -> None:
-        """Read up to `size` bytes."""
+        """Start to read up to `size` bytes."""
         self._reading = self._readers.submit(self._path, self._read, size)
 
     @doing("reading")
     async def begun(self) -> bytes | None:
-        """What was begun to be read; nothing at the end of the file."""
+        """The bytes that `begin` asked for; fewer or none at the end of the file."""
         return await asyncio.wrap_future(self._reading) if self._reading is not None else None
 
     async def settled(self) -> None:
-        """Wait a little for a read that is still going on."""
+        """Wait up to CLOSE_S for a read under way."""
         if self._reading is not None and not self._reading.done():
             reading = asyncio.wrap_future(self._reading)
             reading.add_done_callback(forget)
             await asyncio.wait((reading,), timeout=CLOSE_S)
 
     def close(self) -> None:
-        """In a thread. A read that is still going on would go on in whatever file gets the same number next: then it is
-        that thread which closes the file when it comes back."""
+        """Close the file; call this in a thread.
+
+        If a read is under way, its thread closes the file when it returns. Closing it here would free the descriptor,
+        and the read would go on in the next file that gets the same number.
+        """
         with self._lock:
             self._is_left = True
             if not self._is_reading:
@@ -63,6 +66,6 @@ class ReadAhead:
 
 
 def forget(closing: "asyncio.Future[Any]") -> None:
-    """A file of which all was read is none the worse for an error when it is closed."""
+    """Ignore an error of closing: everything that was needed has been read."""
     if not closing.cancelled():
         closing.exception()

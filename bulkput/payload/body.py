@@ -1,16 +1,16 @@
 """A source file as a Body.
 
-Small (up to `buffer_size`): opened, read whole, hashed and closed at once, on the event loop or in one visit to a
-thread, as `policy/reading.py` says; held as bytes. Large: streamed in pieces, the next one read in a thread while one
-is sent; opened again for each attempt.
+A small file (up to `buffer_size`) is opened, read whole, hashed and closed at once, on the event loop or in one visit
+to a thread (`policy/reading.py` decides), and kept as bytes. A large file is streamed: a thread reads the next piece
+while one is sent; each attempt opens the file again.
 
-A file may change under us. What is sent is one consistent version or nothing: size, mtime and inode are compared
-before and after reading, and for a streamed file the last piece leaves only after that check, so that a request
-for a changed file is broken off and the store keeps nothing of it.
+A file may change while it is read. Either one consistent version is sent or nothing: size, mtime and inode are compared
+before and after reading, and the last piece of a streamed file leaves only after that check. So the request for a
+changed file breaks off, and the store keeps nothing of it.
 
-With `changing="snapshot"` a file may be written to meanwhile: what is sent is its first bytes, as many as it had when
-it was opened. That is one version of a file that only grows, such as a log. A file rewritten in place may be stored as
-a mixture of two versions, and nothing can tell. One that has shrunk, or is another file by now, fails as ever.
+With `changing="snapshot"` a file may grow meanwhile: its first bytes are sent, as many as it had when it was opened.
+For a file that only grows, such as a log, that is one version. A file rewritten in place may be stored as a mixture of
+two versions, which nothing can detect. A file that shrank, or was replaced by another, fails in either mode.
 """
 
 import asyncio
@@ -35,8 +35,8 @@ from bulkput.payload.in_memory import InMemory
 from bulkput.payload.readers import Readers
 from bulkput.policy.reading import LOOP_MAX_SIZE, Reading
 
-# O_NONBLOCK: a FIFO that took the file's place must not hang the reader. O_NOFOLLOW: nor may a link that took it lead
-# out of the tree. Some are absent on Windows, and O_BINARY elsewhere.
+# If a FIFO took the file's place, O_NONBLOCK keeps the open from hanging; if a link did, O_NOFOLLOW keeps it from
+# leading out of the tree. Windows lacks some of these flags, and only Windows has O_BINARY.
 _OPEN_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
 
 T = TypeVar("T")
@@ -45,7 +45,7 @@ _SNAPSHOT = "(--changing snapshot sends what was there when it was opened)"
 
 
 class Version(NamedTuple):
-    """What tells one state of a file from another."""
+    """One state of a file: two states differ in at least one of these."""
 
     device: int
     inode: int
@@ -57,7 +57,7 @@ class Version(NamedTuple):
         return cls(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
 
     def begins(self, later: "Version") -> bool:
-        """Whether `later` may begin with all the bytes of this version: it is the same file, and not shorter."""
+        """Whether `later` may begin with all bytes of this version: the same file, not shorter."""
         return (later.device, later.inode) == (self.device, self.inode) and later.size >= self.size
 
 
@@ -95,9 +95,9 @@ class StreamedFile:
         sent: Callable[[int, float], None],
         grew: Callable[[int], None] | None = None,
     ) -> None:
-        """`sent` is told, piece by piece, how many bytes of the present passage have been handed over, and
-        how many seconds it has waited for the disk. `grew` is told once, if the file is written to meanwhile, how many
-        bytes are taken; None: then it fails."""
+        """`sent(bytes, seconds)` is called after each piece: the bytes handed over in this attempt so far, and the
+        seconds it has waited for the disk. `grew(bytes)` is called once if the file grows meanwhile: the bytes that are
+        sent of it. Without `grew` a growing file fails."""
         self.version = version
         self.size = self.length_hint = version.size
         self._path = path
@@ -108,7 +108,7 @@ class StreamedFile:
         self._has_grown = False
 
     async def chunks(self) -> AsyncGenerator[bytes, None]:
-        """Raises SourceError: vanished, unreadable, or changed since this body was made or while it was read."""
+        """Raises SourceError if the file vanished, is unreadable, or changed since this body was made."""
         try:
             async with self._opened() as file:
                 self._look(os.fstat(file.fileno()))
@@ -133,8 +133,8 @@ class StreamedFile:
     @asynccontextmanager
     @doing("reading")
     async def _opened(self) -> AsyncIterator[ReadAhead]:
-        """The file, closed at the end. A cancellation may come while it is opened or closed: both happen all the
-        same, not when the garbage collector comes by."""
+        """The open file; leaving the block closes it. If the caller is cancelled while the file is opened or closed, it
+        is closed all the same, and not left to the garbage collector."""
         opening = self._readers.run(self._path, _open_file, self._path)
         try:
             opened = await asyncio.shield(opening)
@@ -148,14 +148,14 @@ class StreamedFile:
         finally:
             try:
                 await file.settled()
-            finally:  # cancelled once more, perhaps
+            finally:  # `settled` may be cancelled too
                 closing = self._readers.run(self._path, file.close)
                 closing.add_done_callback(forget)
                 await asyncio.wait((closing,), timeout=CLOSE_S)
 
     @doing("reading")
     async def sample(self, ranges: Sequence[tuple[int, int]]) -> bytes:
-        """These ranges, each an offset and a length, one after the other. Raises SourceError like `chunks`."""
+        """The bytes of `ranges` (offset, length), joined. Raises SourceError like `chunks`."""
         return await self._readers.run(self._path, self._sampled, ranges)
 
     def _sampled(self, ranges: Sequence[tuple[int, int]]) -> bytes:
@@ -171,11 +171,11 @@ class StreamedFile:
             raise source_error(self._path, error) from error
 
     def changed(self, detail: str) -> SourceError:
-        """What is raised when these are not the bytes of one version."""
+        """The error for a file whose bytes are not those of one version."""
         return _changed(self._path, detail)
 
     def _check(self, status: os.stat_result) -> Version:
-        """Raises SourceError when the bytes of this version are not there any more. In any thread."""
+        """Raises SourceError if the bytes of this version no longer exist. Safe in any thread."""
         version = Version.of(status)
         if version != self.version:
             if self._grew is None:
@@ -185,7 +185,7 @@ class StreamedFile:
         return version
 
     def _look(self, status: os.stat_result) -> None:
-        """The same on the event loop: a file that has grown is told, once."""
+        """`_check` on the event loop; reports once that the file has grown."""
         if self._check(status) != self.version and self._grew is not None and not self._has_grown:
             self._has_grown = True
             self._grew(self.size)
@@ -195,10 +195,10 @@ FileBody = WholeFile | StreamedFile
 
 
 class BodyOpener:
-    """Makes bodies of files, in threads of its own; `close()` ends them."""
+    """Makes bodies out of files, in threads of its own; `close()` ends these."""
 
     def __init__(self, options: BodyOptions, emit: Emit, *, may_hang: str | None = None) -> None:
-        """`may_hang` names a file system that may: then nothing is read on the event loop."""
+        """`may_hang` is the type of a file system that may stop answering; then nothing is read on the event loop."""
         self._options = options
         self._emit = emit
         self._may_change = options.changing == "snapshot"
@@ -208,7 +208,7 @@ class BodyOpener:
             emit(ReadingChosen(is_on_loop=False, average_s=0.0, may_hang=may_hang))
 
     def open_at_once(self, source: SourceFile) -> FileBody | None:
-        """The file as it is now, read here on the event loop, where that is quick; None: use `open`.
+        """The file as it is now, read on the event loop, if that is quick; None: use `open`.
 
         Raises SourceError like `open`.
         """
@@ -224,9 +224,10 @@ class BodyOpener:
 
     @doing("reading")
     async def open(self, source: SourceFile) -> FileBody:
-        """The file as it is now, whatever it was when it was found, read in a thread.
+        """The file as it is now, not as the scan found it, read in a thread.
 
-        Raises SourceError: vanished, unreadable, or changed while it was read; Stopped when too many reads hang.
+        Raises SourceError if it vanished, is unreadable, or changed while it was read; SourceGone if too many reads
+        hang.
         """
         path = source.target or source.path
         read = partial(_read, path, self._options.buffer_size, may_change=self._may_change)
@@ -250,16 +251,16 @@ class BodyOpener:
             self._emit(Snapshot(source.path, read.size))
 
     def run(self, source: SourceFile, function: Callable[..., T], *arguments: Any) -> "asyncio.Future[T]":
-        """`function(*arguments)` in one of the threads, on behalf of the file."""
+        """Call `function(*arguments)` in one of the threads, on behalf of the file."""
         return self._readers.run(source.path, function, *arguments)
 
     def close(self) -> None:
-        """What is queued still runs: it may be the closing of a file."""
+        """End the threads when the queue is empty: a queued job may be the closing of a file."""
         self._readers.close()
 
 
 def _read(path: bytes, limit: int, *, may_wait: bool = True, may_change: bool = False) -> WholeFile | Version | None:
-    """The whole file, or just its version when it is larger than `limit`; None when that would take a wait."""
+    """The whole file; its version alone if it is larger than `limit`; None if that would mean to wait."""
     try:
         fd = os.open(path, _OPEN_FLAGS)
     except OSError as error:
@@ -269,7 +270,7 @@ def _read(path: bytes, limit: int, *, may_wait: bool = True, may_change: bool = 
         if version is None or version.size > limit:
             return version
         data = os.read(fd, version.size + 1)
-        if len(data) < version.size:  # a system call may return less, seldom does
+        if len(data) < version.size:  # allowed, though rare for regular files
             data = _read_up_to(fd, data, version.size + 1)
         if len(data) != version.size or Version.of(os.fstat(fd)) != version:
             return _snapshot(path, version, data, os.fstat(fd), may_change=may_change)
@@ -281,9 +282,9 @@ def _read(path: bytes, limit: int, *, may_wait: bool = True, may_change: bool = 
 
 
 def _snapshot(path: bytes, version: Version, data: bytes, now: os.stat_result, *, may_change: bool) -> WholeFile:
-    """What is taken of a file of which other bytes were read than its size said, or that looks another way `now`.
+    """The snapshot of a file that was read with another length than its size said, or whose state changed to `now`.
 
-    Raises SourceError.
+    Raises SourceError if there is no consistent snapshot, or none is allowed.
     """
     later = Version.of(now)
     if later == version and not getattr(now, "st_blocks", 0):
@@ -299,10 +300,11 @@ def _snapshot(path: bytes, version: Version, data: bytes, now: os.stat_result, *
 
 
 def _settled(path: bytes, fd: int, *, may_wait: bool) -> Version | None:
-    """The version of a regular file, once a later write could not hide behind the same mtime.
+    """The version of a regular file, taken when its mtime is old enough that a later write must change it.
 
-    A file system's clock ticks (up to 10 ms on Linux): two writes within one tick leave the same mtime, and a file
-    rewritten in place at the same size would look unchanged. git knows this as the racy index.
+    A file system's clock ticks (every 10 ms at most on Linux). Two writes within one tick leave the same mtime, so a
+    file rewritten at the same size would look unchanged; git calls this the racy index. None if `may_wait` is False and
+    the file is that new.
     """
     status = os.fstat(fd)
     _check_regular(path, status)
@@ -325,7 +327,7 @@ def _close_unwanted(opening: "asyncio.Future[FileIO]") -> None:
 
 
 def _open_regular(path: bytes | str, _flags: int = 0) -> int:
-    """A descriptor of a regular file: whatever may have taken its place is neither waited for nor read."""
+    """A descriptor of a regular file. Anything else in its place is neither waited for nor read: SourceError."""
     fd = os.open(path, _OPEN_FLAGS)
     try:
         _check_regular(os.fsencode(path), os.fstat(fd))
@@ -341,7 +343,7 @@ def _check_regular(path: bytes, status: os.stat_result) -> None:
 
 
 def _read_up_to(fd: int, data: bytes, size: int) -> bytes:
-    """`data` and what follows it, `size` bytes in all or up to the end."""
+    """`data` and the bytes that follow it, `size` in all, fewer at the end of the file."""
     pieces = [data]
     missing = size - len(data)
     while missing and (data := os.read(fd, missing)):
@@ -351,7 +353,7 @@ def _read_up_to(fd: int, data: bytes, size: int) -> bytes:
 
 
 def source_error(path: bytes, error: OSError) -> SourceError:
-    """The one mapping of operating system errors about sources."""
+    """The one mapping of an operating system's error about a source file."""
     if error.errno == errno.ELOOP:
         return SourceError(path, "changed", "a link has taken its place")
     if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ESTALE):

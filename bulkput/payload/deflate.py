@@ -1,4 +1,4 @@
-"""Which library compresses at which level, and what that costs.
+"""Which library compresses at which level, with its speed and ratio.
 
 | level | library | its level | MB/s | times zlib 6 | ratio |
 |-------|---------|-----------|------|--------------|-------|
@@ -17,9 +17,9 @@
 Levels 1 and 2 are equally fast within the noise. Left out are isal 0, which makes random bytes 23 % larger, and the
 levels of zlib-ng that another beats in both (1, 2, 8).
 
-Where a library has no wheel the standard library's zlib compresses, at the level that was asked for. The bytes depend
-on the library and may on its version and the processor: compressed bytes of two machines are not to be compared;
-`policy/gzip_source.py` says what is.
+If a library has no wheel for the platform, the standard library's zlib compresses, at the level asked for. The bytes
+depend on the library, and may depend on its version and the processor, so never compare compressed bytes of two
+machines; `policy/gzip_source.py` says what to compare.
 """
 
 import zlib
@@ -36,7 +36,7 @@ Buffer = bytes | bytearray | memoryview
 
 
 class Deflate(Protocol):
-    """A compressor of a library: raw deflate (RFC 1951)."""
+    """A library's compressor of raw deflate (RFC 1951)."""
 
     def compress(self, data: Buffer, /) -> bytes: ...
     def flush(self) -> bytes: ...
@@ -44,23 +44,23 @@ class Deflate(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """A library that compresses, and the level in its own counting."""
+    """A compression library, and the level by its own scale."""
 
     name: Literal["isal", "zlib-ng", "zlib"]
     level: int
     library: Any
-    """A module like the standard library's zlib."""
+    """A module with the interface of the standard library's zlib."""
 
     def __str__(self) -> str:
         return f"{self.name} level {self.level}"
 
     def start(self) -> Deflate:
-        """A compressor for one stream, with the format's window of 32 KiB and without a header of its own."""
+        """A compressor for one stream, with the largest window of the format (32 KiB) and without a header."""
         deflate: Deflate = self.library.compressobj(self.level, zlib.DEFLATED, -zlib.MAX_WBITS)
         return deflate
 
     def crc32(self, data: Buffer, crc: int) -> int:
-        """Six times as fast as zlib's in the other two, which shows: zlib's takes a tenth of their time."""
+        """isal and zlib-ng are six times as fast as zlib, whose CRC32 would take a tenth of their time."""
         value: int = self.library.crc32(data, crc)
         return value
 
@@ -79,7 +79,7 @@ _LEVELS: tuple[tuple[Literal["isal", "zlib-ng"], int], ...] = (
 
 
 def engine_for(level: int) -> Engine:
-    """What compresses at `level`, 1 (fastest) to 9 (smallest); its text is for messages.
+    """The library for `level`, 1 (fastest) to 9 (smallest). Its `str` is for messages.
 
     Raises UsageError for any other level.
     """

@@ -1,4 +1,4 @@
-"""Length and MD5 of a body while it goes over the wire."""
+"""Bodies that count or hash what passes through them while it is sent."""
 
 import asyncio
 import hashlib
@@ -9,7 +9,7 @@ from bulkput.model import Body
 
 
 class CountingBody:
-    """A Body that counts what passes through `chunks()`, in `sent_bytes`."""
+    """A Body that counts in `sent_bytes` what passes through `chunks()`."""
 
     def __init__(self, body: Body) -> None:
         self._body = body
@@ -28,8 +28,8 @@ class CountingBody:
 class DigestingBody:
     """A Body that hashes what passes through `chunks()`; `sent_bytes` counts it.
 
-    Each piece is hashed in a thread (hashlib releases the interpreter lock) while the event loop sends the same
-    piece, so hashing and sending overlap and the loop is never held. At most one piece is being hashed.
+    A thread hashes each piece (hashlib releases the interpreter lock) while the event loop sends the same piece, so
+    hashing and sending overlap and the loop is never held. At most one piece is hashed at a time.
     """
 
     def __init__(self, body: Body) -> None:
@@ -43,13 +43,13 @@ class DigestingBody:
 
     @property
     def md5(self) -> str | None:
-        """Known beforehand, as the inner body says."""
+        """The inner body's MD5, if that is known before sending."""
         return self._body.md5
 
     async def sent_md5(self) -> str:
-        """MD5 in hex of what `chunks()` has yielded, or of the whole body where that is known.
+        """MD5 in hex of what `chunks()` has yielded, or of the whole body if that is known.
 
-        An answer may be here before the transport asks for a piece after the last: the last may still be hashed.
+        The answer may arrive before the transport asks for the piece after the last one, so this waits for the hashing.
         """
         if self._body.md5 is not None:
             return self._body.md5
@@ -65,7 +65,7 @@ class DigestingBody:
         async with aclosing(self._body.chunks()) as chunks:
             async for chunk in chunks:
                 if self._hashing is not None:
-                    await asyncio.shield(self._hashing)  # who sends may be cancelled, and another asks afterwards
+                    await asyncio.shield(self._hashing)  # a cancelled sender must not cancel it: `sent_md5` awaits it
                 self._hashing = loop.run_in_executor(None, self._md5.update, chunk)
                 self.sent_bytes += len(chunk)
                 yield chunk

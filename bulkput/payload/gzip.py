@@ -1,10 +1,10 @@
-"""gzip (RFC 1952) made while it is read or sent: one core, which does no I/O, behind three faces.
+"""gzip (RFC 1952) made while it is read or sent: one core without I/O, and three interfaces to it.
 
-`Compressor` takes bytes and gives bytes. `GzipReader` is a file to read from, for whoever wants one; `gzipped` is for
-the event loop; `whole` is for what is in memory. All give the same bytes for the same input, level and library:
+`Compressor` is the core: bytes in, bytes out. `GzipReader` is a file object, `gzipped` an async iterator for the event
+loop, `whole` a function for bytes in memory. All give the same bytes for the same input, level and library:
 
-* The header says nothing of the file or the moment: no name, no time, no operating system (section 2.3.1).
-* What isal and zlib-ng give depends on how their input is cut. So the core cuts it, into blocks of BLOCK_SIZE.
+* The header has no name, no time and no operating system (section 2.3.1).
+* The output of isal and zlib-ng depends on how their input is cut, so the core cuts it into blocks of BLOCK_SIZE.
 """
 
 import asyncio
@@ -17,36 +17,36 @@ from typing import Any, Protocol
 from bulkput.payload.deflate import DEFAULT_LEVEL, Buffer, engine_for
 
 BLOCK_SIZE = 256 * 1024
-"""What the library gets at once: from 64 KiB to 4 MiB neither speed nor ratio differ by more than the noise."""
+"""Bytes that the library gets at once. From 64 KiB to 4 MiB, speed and ratio differ by no more than the noise."""
 _BATCH_SIZE = 2 * BLOCK_SIZE
-"""Smaller chunks are collected before they go to a thread: visits of two milliseconds, of which little is lost between
-two threads (`scripts/bench gzip`)."""
+"""Bytes collected before they go to a thread: about two milliseconds of work, beside which the switch between threads
+costs little (`scripts/bench gzip`)."""
 _FASTEST, _SMALLEST = 1, 9
 
 
 class Compressor:
-    """One gzip stream, piece by piece: `compress` each chunk, then `finish` once. Not for two threads at a time."""
+    """One gzip stream: `compress` each chunk, then `finish` once. Not for two threads at a time."""
 
     def __init__(self, level: int = DEFAULT_LEVEL) -> None:
-        """Raises UsageError when `level` is not 1 to 9."""
+        """Raises UsageError if `level` is not 1 to 9."""
         engine = engine_for(level)
         self._crc32 = engine.crc32
         self._deflate = engine.start()
         self._header = _header(level)
         self._held = bytearray()
-        """The start of the next block."""
+        """Bytes of the next block, which is not full yet."""
         self._crc = 0
         self._is_finished = False
         self.source_size = 0
-        """Bytes taken so far."""
+        """Uncompressed bytes taken so far."""
 
     @property
     def source_crc32(self) -> int:
-        """Of the bytes taken so far."""
+        """CRC32 of the uncompressed bytes taken so far."""
         return self._crc
 
     def compress(self, chunk: Buffer) -> bytes:
-        """What the stream has more after `chunk`; may be empty. At most a block is held back."""
+        """The next bytes of the stream; may be empty. At most one block is held back."""
         if self._is_finished:
             raise ValueError("this stream is finished")
         rest = memoryview(chunk).cast("B")
@@ -67,9 +67,9 @@ class Compressor:
         return self._after_header(b"".join(pieces))
 
     def finish(self) -> bytes:
-        """The rest of the stream: never empty. CRC32 and ISIZE come last, little-endian (section 2.3.1).
+        """The rest of the stream; never empty. It ends in CRC32 and ISIZE, little-endian (section 2.3.1).
 
-        ISIZE is the size modulo 2^32, so that of a file of 4 GiB is 0.
+        ISIZE is the size modulo 2^32: that of a file of 4 GiB is 0.
         """
         if self._is_finished:
             raise ValueError("this stream is finished")
@@ -79,7 +79,7 @@ class Compressor:
         return self._after_header(last + trailer)
 
     def _after_header(self, piece: bytes) -> bytes:
-        """The header leaves with the first bytes: ten alone would be a packet of their own."""
+        """Put the header before the first bytes: its ten bytes alone would be a packet of their own."""
         if piece and self._header:
             piece, self._header = self._header + piece, b""
         return piece
@@ -92,32 +92,32 @@ def _header(level: int) -> bytes:
 
 
 def whole(data: Buffer, level: int = DEFAULT_LEVEL) -> bytes:
-    """`data` as a gzip stream: the same bytes as from the other faces. Raises UsageError when `level` is not 1 to 9."""
+    """`data` as a gzip stream. Raises UsageError if `level` is not 1 to 9."""
     compressor = Compressor(level)
     return compressor.compress(data) + compressor.finish()
 
 
 class BinaryFile(Protocol):
-    """What GzipReader reads from. Short reads are fine; empty is the end."""
+    """What GzipReader reads from. Reads may be short; an empty one is the end."""
 
     def read(self, size: int, /) -> bytes | None: ...
 
 
 class GzipReader(BufferedIOBase):
-    """A binary file to read the gzip stream of another from: neither is ever whole in memory, and there is no third.
+    """A binary file whose content is the gzip stream of another file. Neither is ever whole in memory or on disk.
 
         with open("access.log", "rb") as log, bulkput.GzipReader(log) as body:
             requests.put(url, data=body, headers={"Content-Encoding": "gzip"})
 
-    It goes forward only: its length is known at the end, so HTTP clients send it in chunks, and a second attempt needs
-    a new reader and `log.seek(0)`. Closing it leaves the other file open, as gzip.GzipFile does with a file it was
-    given. Iterating gives pieces, not lines: a gzip stream has none.
+    It cannot seek, and its length is unknown before its end: HTTP clients send it chunked, and a second attempt needs a
+    new reader and `log.seek(0)`. Closing it leaves the other file open, as gzip.GzipFile does. Iterating gives pieces,
+    not lines: a gzip stream has none.
     """
 
     def __init__(self, fileobj: BinaryFile, *, level: int = DEFAULT_LEVEL, chunk_size: int = BLOCK_SIZE) -> None:
-        """Reads `fileobj` from where it stands, `chunk_size` bytes at a time; the stream does not depend on that.
+        """Read `fileobj` from its present position, `chunk_size` bytes at a time. The stream does not depend on that.
 
-        Raises UsageError when `level` is not 1 to 9.
+        Raises UsageError if `level` is not 1 to 9.
         """
         if chunk_size < 1:
             raise ValueError(f"chunk_size is 1 or more, not {chunk_size}")
@@ -125,16 +125,16 @@ class GzipReader(BufferedIOBase):
         self._chunk_size = chunk_size
         self._compressor = Compressor(level)
         self._ready = memoryview(b"")
-        """Compressed and not yet read."""
+        """Compressed bytes that have not been read."""
         self._is_at_end = False
 
     def readable(self) -> bool:
         return True
 
     def read(self, size: int | None = -1, /) -> bytes:
-        """`size` bytes, fewer only at the end, none only after it; without a size or with a negative one, the rest.
+        """`size` bytes, fewer only at the end, none after it. No size or a negative one: everything that is left.
 
-        As many as asked for, since boto3 makes each read a part, and S3 refuses parts below 5 MiB.
+        Never fewer before the end, since boto3 makes each read a part, and S3 refuses parts below 5 MiB.
         """
         self._check_open()
         missing = -1 if size is None or size < 0 else size
@@ -147,7 +147,7 @@ class GzipReader(BufferedIOBase):
         return b"".join(pieces)
 
     def read1(self, size: int = -1, /) -> bytes:
-        """What is ready, up to `size` bytes; none only at the end."""
+        """Up to `size` bytes that are ready; none only at the end."""
         self._check_open()
         return bytes(self._take(size)) if size and self._fill() else b""
 
@@ -165,7 +165,7 @@ class GzipReader(BufferedIOBase):
             raise ValueError("I/O operation on closed file")
 
     def _fill(self) -> bool:
-        """Whether something is ready now; False at the end."""
+        """Whether bytes are ready; False at the end."""
         while not self._ready and not self._is_at_end:
             chunk = self._source.read(self._chunk_size)
             if chunk is None:
@@ -175,7 +175,7 @@ class GzipReader(BufferedIOBase):
         return bool(self._ready)
 
     def _take(self, size: int) -> memoryview:
-        """Up to `size` bytes of what is ready; all of it when `size` is negative."""
+        """Up to `size` of the bytes that are ready; all of them if `size` is negative."""
         taken = self._ready if size < 0 else self._ready[:size]
         self._ready = self._ready[len(taken) :]
         return taken
@@ -194,11 +194,11 @@ async def gzipped(
 ) -> AsyncGenerator[bytes, None]:
     """The gzip stream of `chunks`, which are closed at the end. Raises what they raise, and UsageError for `level`.
 
-    `finish` may refuse to give the stream's end, by an error of its own, to whoever has seen all of the source.
+    `finish` ends the stream, or raises: then a receiver of the chunked body knows that it is not complete.
 
-    While a piece is sent the next is compressed, and where `chunks` reads ahead, as a StreamedFile does, the one after
-    that is read. In memory are one chunk that is compressed, one that was read, and two pieces that came of others.
-    Where it is closed or cancelled, a thread may still compress a chunk: it holds all it needs, and nobody hears of it.
+    While one piece is sent, a thread compresses the next; a StreamedFile reads the one after that meanwhile. In memory
+    are at most one chunk being compressed, one that was read, and two compressed pieces. If this is closed or
+    cancelled, a thread may finish its chunk, and its result is dropped.
     """
     compressor = Compressor(level)
     pending: asyncio.Future[bytes] | None = None
@@ -220,7 +220,7 @@ async def gzipped(
 
 
 async def _batches(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """The same bytes in pieces of at least _BATCH_SIZE, but for the last."""
+    """The same bytes in pieces of at least _BATCH_SIZE; the last may be smaller."""
     held: list[bytes] = []
     size = 0
     async for chunk in chunks:
@@ -234,6 +234,6 @@ async def _batches(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
 
 
 def _abandon(pending: "asyncio.Future[bytes]") -> None:
-    """What has not begun never will; an error of what has is nobody's any more."""
+    """Cancel the call if it has not begun, and ignore its error if it has."""
     pending.cancel()
     pending.add_done_callback(lambda done: done.cancelled() or done.exception())

@@ -1,14 +1,14 @@
-"""What is sent of a file: the file, or its gzip stream, as `policy/compress.py` decides.
+"""The body that is sent for a file: the file itself, or its gzip stream, as `policy/compress.py` decides.
 
-| the file                  | what is sent when it is compressed                                                 |
-|---------------------------|------------------------------------------------------------------------------------|
-| is held in memory         | its stream, held as well: with Content-Length and ETag                             |
-| is not, its stream can be | the same                                                                           |
-| neither                   | the stream as it is made, in chunks, behind a first pass over the file for its MD5 |
+| file fits in memory | its gzip stream fits | a compressed file is sent as                                        |
+|---------------------|----------------------|---------------------------------------------------------------------|
+| yes                 | yes                  | bytes in memory, with Content-Length and ETag                       |
+| no                  | yes                  | the same                                                            |
+| no                  | no                   | a stream made while it is sent, chunked, after a first pass for MD5 |
 
-The MD5 of the source stands in the head of the request (`policy/gzip_source.py`), before the first byte of the body; a
-client of Swift cannot send it behind that. So the third kind is read twice. The first pass also compresses, for as long
-as what that gives may be held: nobody knows beforehand which kind it is. The memory of it all is in `options.py`.
+The source's MD5 stands in the request's head (`policy/gzip_source.py`), before the first byte of the body, since a
+Swift client cannot send it afterwards. So files of the third kind are read twice. The first pass compresses as well, as
+long as the stream may still fit: which kind a file is shows only then. `options.py` states the memory of all this.
 """
 
 import hashlib
@@ -37,13 +37,13 @@ from bulkput.policy.gzip_source import ENCODING, SUFFIX_TYPE, Original
 from bulkput.policy.naming import SUFFIX
 
 _QUICK_SIZE = 16 * 1024
-"""Up to this isal compresses on the event loop: it takes about as long as a visit to a thread."""
+"""Bytes that isal compresses on the event loop: that takes about as long as a switch to a thread and back."""
 _FAR = 2
-"""The rest of a file may compress so much better than its beginning."""
+"""Factor by which the rest of a file may compress better than its beginning before the first pass gives up on it."""
 
 
 class Packed(NamedTuple):
-    """What is sent of a file, why so, and what it is made from when it is compressed."""
+    """The body for a file, why it is compressed or not, and what it was made from if it is."""
 
     body: Body
     compression: Compression
@@ -51,7 +51,7 @@ class Packed(NamedTuple):
 
 
 class Packer:
-    """Makes bodies that are sent out of bodies that are files."""
+    """Turns file bodies into the bodies that are sent."""
 
     def __init__(
         self,
@@ -62,10 +62,10 @@ class Packer:
         longest_name: int,
         check: Callable[[], None] = lambda: None,
     ) -> None:
-        """A gzip stream of up to `hold` bytes is kept in memory; an object name has `longest_name` bytes at most.
-        `check` is called in the course of a first pass, to end it by what it raises.
+        """Gzip streams of up to `hold` bytes are kept in memory; object names have `longest_name` bytes at most.
+        `check` is called during a first pass, and may raise to end it.
 
-        Raises UsageError for a level that there is not.
+        Raises UsageError if the level is not 1 to 9.
         """
         self._is_quick = engine_for(options.level).name == "isal"
         self._options = options
@@ -87,7 +87,7 @@ class Packer:
         return await self._large(file, decided or await self._sampled(file, run), run)
 
     def upload_of(self, upload: Upload, packed: Packed) -> Upload:
-        """The upload as its body wants it: under which name, and what stands beside it."""
+        """The upload with the name and the headers that fit its body."""
         if packed.original is None:
             return upload
         headers = replace(upload.headers, meta=(*upload.headers.meta, *packed.original.as_fields()))
@@ -129,14 +129,14 @@ def _compressed(source: bytes, level: int) -> BytesBody:
 
 
 class _Streamed:
-    """A gzip stream made while it is sent, for each attempt anew."""
+    """A gzip stream made while it is sent, again for each attempt."""
 
     size = None
     md5 = None
     data = None
 
     def __init__(self, file: StreamedFile, crc32: int, level: int, run: Run) -> None:
-        """`crc32` is that of the file at the first pass, whose MD5 is said to be the file's."""
+        """`crc32` is the file's at the first pass, the pass that gave the MD5 in the request's head."""
         self.length_hint = file.size
         self._file = file
         self._crc32 = crc32
@@ -144,8 +144,8 @@ class _Streamed:
         self._run = run
 
     def chunks(self) -> AsyncGenerator[bytes, None]:
-        """Raises SourceError like the file. Its last piece comes behind the file's own last look at itself, and only
-        when these were the bytes of the first pass: a writer by mmap leaves no trace in size and mtime."""
+        """Raises SourceError like the file. The last piece comes after the file's own last check, and only if the CRC32
+        equals that of the first pass: a writer that uses mmap need not change size and mtime."""
         return gzipped(self._file.chunks(), run=self._run, level=self._level, finish=self._finished)
 
     def _finished(self, compressor: Compressor) -> bytes:
@@ -155,9 +155,9 @@ class _Streamed:
 
 
 class FirstPass:
-    """MD5 of a file of `size` bytes, and its gzip stream if that has at most `hold` bytes. In one thread at a time.
+    """MD5 of a file of `size` bytes, and its gzip stream if that has at most `hold` bytes. Not for two threads at once.
 
-    The stream is given up as soon as it is far from fitting.
+    The stream is dropped as soon as it clearly will not fit.
     """
 
     def __init__(self, level: int, size: int, hold: int) -> None:

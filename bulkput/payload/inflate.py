@@ -1,7 +1,8 @@
-"""Files that may be gzip, unpacked as they come: by isal where it has a wheel, else by zlib.
+"""Unpacks files that may be gzip while they arrive, by isal if it has a wheel for the platform, otherwise by zlib.
 
-What begins with gzip's two bytes (RFC 1952, 2.3.1) is unpacked, member after member; all else is handed on as it is.
-Unpacking by isal costs next to nothing beside reading lines (`scripts/bench logs`: a log and its gzip take as long).
+Data that begins with gzip's two magic bytes (RFC 1952, 2.3.1) is unpacked, member by member; any other data is passed
+on unchanged. Unpacking by isal costs almost nothing beside parsing lines (`scripts/bench logs`: a log and its gzip take
+equally long).
 """
 
 import zlib
@@ -12,15 +13,15 @@ from bulkput.payload.accelerators import isal
 
 _MAGIC = b"\x1f\x8b"
 _PIECE = 1024 * 1024
-"""At most so much at once: a thousand times that may come out of what was fed."""
+"""Bytes that are unpacked at once: the input may unpack to a thousand times its size."""
 
 
 class DamagedGzip(ValueError):
-    """It is not what a gzip file is, or it ends too soon. The text says which; what came before is good."""
+    """The gzip data is damaged or ends too soon; the text says which. What was unpacked before is good."""
 
 
 class Inflate:
-    """Unpacks one file. Feed it, and call `end` after the last piece."""
+    """Unpacks one file: `feed` each piece, then `end`."""
 
     def __init__(self) -> None:
         library = isal()
@@ -31,7 +32,7 @@ class Inflate:
         self._held = b""
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        """What comes out of the next bytes, in pieces of 1 MiB at most; plain files as they were fed. DamagedGzip."""
+        """The unpacked bytes, in pieces of 1 MiB at most; data that is not gzip, as it was fed. Raises DamagedGzip."""
         if self._is_gzip is None:
             self._held += data
             if len(self._held) < len(_MAGIC) and _MAGIC.startswith(self._held):
@@ -46,7 +47,7 @@ class Inflate:
     def _unpacked(self, data: bytes) -> Iterator[bytes]:
         while True:
             if self._member is None:
-                data = data.lstrip(b"\0")  # tapes pad; gzip(1) and the standard library pass over it too
+                data = data.lstrip(b"\0")  # padding, as tapes have it; gzip(1) and Python's gzip ignore it too
                 if not data:
                     return
                 self._member = self._library.decompressobj(wbits=zlib.MAX_WBITS | 16)
@@ -60,11 +61,11 @@ class Inflate:
                 data, self._member = self._member.unused_data, None
                 continue
             data = self._member.unconsumed_tail
-            if not data and len(piece) < _PIECE:  # a full piece may not be all that it had
+            if not data and len(piece) < _PIECE:  # after a full piece there may be more output without new input
                 return
 
     def end(self) -> bytes:
-        """What was held back of a plain file of one byte. Raises DamagedGzip: the file ends within a member."""
+        """The byte held back if the whole file has only one. Raises DamagedGzip if the file ends inside a member."""
         if self._member is not None:
             raise DamagedGzip("truncated gzip: it ends before its end")
         return self._held

@@ -1,4 +1,4 @@
-"""MD5 of consecutive pieces of a body, read once."""
+"""MD5s of consecutive pieces of a body, in one reading."""
 
 import asyncio
 import hashlib
@@ -9,9 +9,9 @@ from bulkput.model import Body
 
 
 async def md5_of_pieces(body: Body, sizes: Sequence[int]) -> tuple[str, ...]:
-    """In hex, one for each of `sizes` (bytes). Where the body is shorter, the last ones are those of what there is.
+    """One MD5 in hex for each of `sizes` (bytes). If the body ends early, the last ones cover the bytes that exist.
 
-    Each chunk is hashed in a thread. Raises SourceError from the body, also when it changed while it was read.
+    A thread hashes each chunk. Raises the body's SourceError, also if the file changed while it was read.
     """
     loop = asyncio.get_running_loop()
     pieces = _Pieces(sizes)
@@ -27,7 +27,7 @@ class _Pieces:
         self._sizes = sizes
         self._at = 0
         self._taken = 0
-        """Bytes of the piece `_at` that have been hashed."""
+        """Bytes of piece number `_at` hashed so far."""
 
     def update(self, chunk: bytes) -> None:
         view = memoryview(chunk)

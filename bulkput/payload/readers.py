@@ -1,9 +1,9 @@
-"""Threads that read files, and are given up when they hang.
+"""Threads that read files, and are abandoned when they hang.
 
-A read in a dead network mount never comes back, and nothing can end it from outside. So each job has a deadline: the
-one who waits is told, the thread is left behind, and another takes its place, up to a bound. All are daemons, unlike
-those of `concurrent.futures`, which the interpreter waits for at its end: one that hangs does not keep the program.
-There is no timer per job: one sweep looks at all of them, a few times within the deadline.
+A read from a dead network mount never returns, and nothing can end it from outside. So each job has a deadline: then
+its caller gets an error, the thread is left behind, and a new one takes its place, up to a bound. All threads are
+daemons, so a hanging one does not keep the program from ending; the interpreter waits for those of
+`concurrent.futures`. There is no timer per job: one sweep checks all of them, eight times within the deadline.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from bulkput.errors import SourceError, SourceGone
 
 T = TypeVar("T")
 _SWEEPS = 8
-"""Looks within the deadline: a job may outlive its own by an eighth of that."""
+"""Sweeps within the deadline: a job may outlive its deadline by an eighth of it."""
 
 
 class _Job(NamedTuple):
@@ -30,7 +30,7 @@ class _Job(NamedTuple):
 
 
 class _Reader:
-    """A thread: what it does, since when, and whether anybody still waits for it."""
+    """A thread: its present job, when that began, and whether the thread was abandoned."""
 
     __slots__ = ("began_s", "is_given_up", "job")
 
@@ -41,10 +41,10 @@ class _Reader:
 
 
 class Readers:
-    """`count` threads, made as they are needed. Used from an event loop; `close` ends what does not hang."""
+    """Up to `count` threads, started when needed. For use from an event loop. `close` ends those that do not hang."""
 
     def __init__(self, count: int, *, patience_s: float, most_stuck: int) -> None:
-        """A job that takes longer than `patience_s` is given up; `most_stuck` threads may hang at once."""
+        """A job that takes longer than `patience_s` is abandoned; at most `most_stuck` threads may hang at once."""
         self._count = count
         self._patience_s = patience_s
         self._most_stuck = most_stuck
@@ -52,18 +52,18 @@ class Readers:
         self._readers: set[_Reader] = set()
         self._stuck = 0
         self._lock = threading.Lock()
-        """Held to say that a job came back, or that it is given up: it is one of the two."""
+        """Guards the decision whether a job returned or was abandoned: it is one of the two."""
         self._sweeper: asyncio.TimerHandle | None = None
 
     def run(self, path: bytes, function: Callable[..., T], *arguments: Any) -> "asyncio.Future[T]":
-        """`submit`, to be awaited."""
+        """`submit` as an awaitable."""
         return asyncio.wrap_future(self.submit(path, function, *arguments))
 
     def submit(self, path: bytes, function: Callable[..., T], *arguments: Any) -> "Future[T]":
-        """`function(*arguments)` in a thread, on behalf of the file `path`.
+        """Call `function(*arguments)` in a thread, on behalf of the file `path`.
 
-        Besides what it raises, the future fails with SourceError when it takes too long, with SourceGone when it does
-        so as one of too many, or when no thread is left because of them.
+        Besides what the function raises, the future fails with SourceError if the call takes too long, and with
+        SourceGone if too many calls hang or no thread is left because of them.
         """
         self._watch()
         outcome: Future[T] = Future()
@@ -72,14 +72,14 @@ class Readers:
         return outcome
 
     def close(self) -> None:
-        """What is queued still runs: it may be the closing of a file."""
+        """End the threads when the queue is empty: a queued job may be the closing of a file."""
         if self._sweeper is not None:
             self._sweeper.cancel()
         for _ in self._readers:
             self._jobs.put(None)
 
     def _replenish(self) -> None:
-        """One thread more, while there are too few; when too many hang there may be none, and then nobody waits."""
+        """Start one more thread if there are too few. If too many hang, none is left, and every job fails at once."""
         if len(self._readers) < self._count and self._stuck < self._most_stuck:
             reader = _Reader()
             self._readers.add(reader)
@@ -96,21 +96,21 @@ class Readers:
             result, error = None, None
             try:
                 result = job.function(*job.arguments)
-            except BaseException as raised:  # noqa: BLE001 - whatever it is, it belongs to the one who waits
+            except BaseException as raised:  # noqa: BLE001 - the future's owner gets whatever it is
                 error = raised
             with self._lock:
                 me.job = None
                 if me.is_given_up:
                     self._stuck -= 1
             if me.is_given_up:
-                if isinstance(result, IOBase):  # a file that was opened after all
+                if isinstance(result, IOBase):  # an abandoned `open` succeeded late: nobody else closes the file
                     result.close()
                 return
             if error is not None:
                 job.outcome.set_exception(error)
             else:
                 job.outcome.set_result(result)
-            del job, result, error  # a thread that waits for work keeps nothing of the last
+            del job, result, error  # a waiting thread must not keep the last file's bytes alive
 
     def _watch(self) -> None:
         if self._sweeper is None:
@@ -127,7 +127,7 @@ class Readers:
     def _give_up(self, reader: _Reader, late_s: float) -> None:
         with self._lock:
             job = reader.job
-            if job is None or reader.began_s >= late_s:  # it came back just now
+            if job is None or reader.began_s >= late_s:  # the job returned just now
                 return
             reader.is_given_up = True
             self._stuck += 1

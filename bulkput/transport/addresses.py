@@ -1,6 +1,6 @@
-"""A host's addresses, used in turn: a name with several stands for several servers, and all of them shall work.
+"""A host's addresses, used in turn, since a name with several addresses stands for several servers.
 
-One that does not answer is not waited for: the next is tried beside it, and it comes last for a while.
+If an address does not answer, the next one is tried beside it, and the silent one comes last for a while.
 """
 
 import asyncio
@@ -11,27 +11,32 @@ from contextlib import suppress
 
 Resolve = Callable[[str, int], Awaitable[list[str]]]
 _KEPT_S = 30.0
-"""How long an answer of the resolver is used: short enough to follow a balancer that changes its addresses. And how
-long an address that did not answer comes last: a server that is back gets its share again within half a minute."""
+"""Seconds that the resolver's answer is used: short enough to follow a balancer that changes its addresses. Also the
+time that an address comes last after it did not answer: a server that is back gets its share within half a minute."""
 STAGGER_S = 0.25
-"""How long one address is waited for alone, before the next is tried beside it (RFC 8305, 5)."""
+"""Seconds to wait for one address before the next is tried beside it (RFC 8305, 5)."""
 
 
 async def resolve(host: str, port: int) -> list[str]:
-    """All addresses of a host, by the system's resolver, in a thread. Raises OSError, and UnicodeError for no name."""
+    """All addresses of a host, from the system's resolver, in a thread.
+
+    Raises OSError, and UnicodeError if `host` is not a host name.
+    """
     found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(address[0]) for *_, address in found))
 
 
 async def connected(addresses: Sequence[str], port: int) -> socket.socket:
-    """A socket with a connection to the first that answers: each is tried alone for a moment, then the next beside it
-    (happy eyeballs, RFC 8305). Raises OSError: of all of them."""
-    from aiohappyeyeballs import start_connection  # noqa: PLC0415 - for hosts with several addresses
+    """Connect to the first address that answers: happy eyeballs, RFC 8305.
+
+    Raises OSError if none does.
+    """
+    from aiohappyeyeballs import start_connection  # noqa: PLC0415 - only hosts with several addresses need it
 
     found = [_info(address, port) for address in addresses]
     try:
         return await start_connection(found, happy_eyeballs_delay=STAGGER_S, interleave=0)
-    except RuntimeError as error:  # of uvloop
+    except RuntimeError as error:  # uvloop raises it for a socket that it cannot connect
         raise OSError(str(error)) from error
     except OSError as error:
         if error.errno:
@@ -56,16 +61,15 @@ class Addresses:
         self._until_s = 0.0
         self._turn = itertools.count()
         self._avoided: dict[str, float] = {}
-        """Addresses that did not answer, and until when they come last."""
+        """Addresses that did not answer, each with the time until which it comes last."""
         self._lookup: asyncio.Future[bool] | None = None
-        """The one that is under way: whether it came to its end."""
+        """The lookup under way, if any; its result says whether it ended by itself."""
 
     async def in_turn(self) -> list[str]:
-        """All addresses, beginning with the one after the last call's first; empty where there is none. Those that
-        did not answer lately come last, in the same order.
+        """All addresses, beginning with the one after the last call's first; an empty list if there are none.
 
-        However many ask, there is one lookup at a time, and they share its outcome. Addresses that were found before
-        serve on while the resolver fails.
+        Addresses that did not answer lately come last, in the same order. Concurrent callers share one lookup. While
+        the resolver fails, the addresses it found before stay in use.
         """
         is_known = self._found and asyncio.get_running_loop().time() < self._until_s
         while not is_known:
@@ -83,7 +87,7 @@ class Addresses:
         return living[first:] + living[:first] + [address for address in self._found if address not in living]
 
     def avoid(self, addresses: Iterable[str]) -> None:
-        """These did not answer, or later than another."""
+        """Let these come last for a while: they did not answer, or another answered first."""
         until_s = asyncio.get_running_loop().time() + self._kept_s
         self._avoided.update(dict.fromkeys(addresses, until_s))
 
@@ -92,10 +96,10 @@ class Addresses:
         self._lookup = lookup = loop.create_future()
         is_ended = False
         try:
-            with suppress(OSError, ValueError):  # UnicodeError is a ValueError: the host's name is none
+            with suppress(OSError, ValueError):  # UnicodeError, a ValueError: this is not a host name
                 self._found = await self._resolve(self.host, self.port) or self._found
             self._until_s = loop.time() + self._kept_s
             is_ended = True
-        finally:  # also when cancelled: then another of those who wait asks
+        finally:  # if this lookup was cancelled, one of the waiting callers starts another
             self._lookup = None
             lookup.set_result(is_ended)

@@ -1,7 +1,8 @@
-"""Reading answers, without a socket: bytes in, one complete answer after the other out.
+"""Reads answers without a socket: bytes go in, complete answers come out.
 
-One reader, and in it one httptools parser (llhttp, the parser of Node.js), serves a connection for its whole life: an
-answer of nginx takes it 13 us, a new one each time 18 us (timeit, CPython 3.11, the machine of benchmarks/RESULTS.md).
+A connection keeps one reader, and the reader keeps one httptools parser (llhttp, the parser of Node.js). Parsing an
+answer of nginx takes 13 us that way, and 18 us with a new parser for each (timeit, CPython 3.11, the machine of
+benchmarks/RESULTS.md).
 """
 
 from collections.abc import Iterator, Mapping
@@ -14,22 +15,23 @@ from bulkput.transport.odd import end_of_head, ordinary
 
 _NO_BODY = (204, 304)
 _MAX_HEAD = 64 * 1024
-"""Bytes that are no body (heads, framing, trailers): more than any server sends, a bound for one that never stops."""
+"""Bytes outside of bodies (heads, framing, trailers) that one answer may have: more than any server sends, and a bound
+for a server that never stops."""
 
 _UPGRADES = "the server changes to another protocol unasked"
 
 
 class GarbageError(Exception):
-    """What came is no HTTP answer, or one that nobody asked for."""
+    """The server sent something that is not an HTTP answer, or an answer without a request."""
 
 
 class AnswerFields(Mapping[str, str]):
-    """Header fields of an answer, by name in whatever letters; values as UTF-8, which ASCII is."""
+    """Header fields of an answer. Names match in any case; values are decoded as UTF-8."""
 
     __slots__ = ("_raw",)
 
     def __init__(self, raw: Mapping[bytes, bytes]) -> None:
-        """`raw`: names in small letters."""
+        """`raw` has lower-case names."""
         self._raw = raw
 
     def __getitem__(self, name: str) -> str:
@@ -56,8 +58,8 @@ def _key(name: str) -> bytes:
 class AnswerReader:
     """The answers of one connection.
 
-    `begin` before each request; then `feed` what arrives, until `is_done`: the answer is complete, or longer than the
-    bound and cut there. After that `keeps_alive` says whether the connection may carry another request.
+    Call `begin` before each request, then `feed` what arrives until `is_done`: the answer is complete, or it was cut at
+    `max_answer`. Then `keeps_alive` says whether the connection may carry another request.
     """
 
     __slots__ = (
@@ -70,12 +72,12 @@ class AnswerReader:
         self.begin(0)
 
     def begin(self, max_answer: int) -> None:
-        """Expect an answer, and keep `max_answer` bytes of its body; less than none: to a HEAD, which has no body."""
+        """Expect an answer, and keep `max_answer` bytes of its body. -1: the answer to a HEAD, which has no body."""
         self.is_done = False
         self.has_begun = False
-        """A byte of the answer has come: the server has seen the request."""
+        """A byte of the answer has arrived, so the server has seen the request."""
         self.may_continue = False
-        """`100 Continue` has come."""
+        """`100 Continue` has arrived."""
         self.keeps_alive = False
         self.status = 0
         self._reason = b""
@@ -85,12 +87,12 @@ class AnswerReader:
         self._left = max_answer + _MAX_HEAD
         self._is_until_end = False
         self._held: list[bytes] = []
-        """What has come of a head that is not complete."""
+        """The pieces so far of a head that is not complete, to read it again if the parser refuses it."""
         self._odd: bytearray | None = None
-        """Of an answer with an odd head: what has not been given to the parser yet."""
+        """If the head is odd (`odd.py`): bytes that the parser has not been given yet."""
 
     def feed(self, data: bytes) -> None:
-        """Take what has arrived, in whatever pieces. Raises GarbageError; the connection is then of no more use."""
+        """Take bytes as they arrive. Raises GarbageError; the connection is then unusable."""
         self.has_begun = True
         if self._odd is not None:
             self._feed_odd(data)
@@ -109,8 +111,8 @@ class AnswerReader:
                 self._held.append(data)
 
     def _refused(self, data: bytes, error: HttpParserError) -> None:
-        """The parser does not take `data`. Raises GarbageError, unless it may be of an odd head."""
-        if self.is_done:  # what came behind the answer
+        """The parser refuses `data`. Raises GarbageError, unless `data` may belong to an odd head."""
+        if self.is_done:  # the answer is good; only what follows it is garbage
             self.keeps_alive = False
         elif self.status < 200:
             self._read_again(data)
@@ -118,7 +120,7 @@ class AnswerReader:
             raise GarbageError(f"the answer is not HTTP/1.1: {error}") from None
 
     def _read_again(self, data: bytes) -> None:
-        """The answer from its beginning, up to `data`, as one with an odd head. Raises GarbageError."""
+        """Read the answer again from its first byte, as one with an odd head. Raises GarbageError."""
         self._parser = HttpResponseParser(self)
         self.status, self._reason, self._fields = 0, b"", {}
         self._odd = bytearray()
@@ -142,7 +144,7 @@ class AnswerReader:
                 raise GarbageError(f"the answer is not HTTP/1.1: {error}") from None
 
     def feed_end(self) -> bool:
-        """The server has closed its side. True when that completes the answer (RFC 9112, 6.3, case 8)."""
+        """The server has closed its side. True if that completes the answer (RFC 9112, 6.3, case 8)."""
         if self._is_until_end and not self.is_done:
             self.is_done, self.keeps_alive = True, False
         return self.is_done
@@ -155,7 +157,7 @@ class AnswerReader:
     # What follows is called by the parser.
 
     def on_message_begin(self) -> None:
-        if self.is_done:  # by an answer that nobody asked for
+        if self.is_done:  # this is a second answer, to no request
             self.keeps_alive = False
 
     def on_status(self, reason: bytes) -> None:
@@ -166,7 +168,7 @@ class AnswerReader:
         if self.is_done:
             return
         name = name.lower()
-        if name in self._fields:  # a list, then (RFC 9110, 5.3)
+        if name in self._fields:  # repeated fields are one list (RFC 9110, 5.3)
             value = self._fields[name] + b", " + value
         self._fields[name] = value
 
@@ -174,7 +176,7 @@ class AnswerReader:
         if self.is_done:
             return
         self.status = status = self._parser.get_status_code()
-        if self._room < 0 and status >= 200:  # its Content-Length is that of a GET: the parser would wait for it
+        if self._room < 0 and status >= 200:  # HEAD: Content-Length speaks of a GET, and the parser would wait for it
             self.is_done, self.keeps_alive = True, self._parser.should_keep_alive()
             self._parser = HttpResponseParser(self)
             return
@@ -187,7 +189,7 @@ class AnswerReader:
         if self._room >= len(piece):
             self._room -= len(piece)
             self._pieces.append(piece)
-        else:  # the rest is not waited for
+        else:  # cut here, and close the connection rather than read the rest
             self._pieces.append(piece[: self._room])
             self._room = 0
             self.is_done, self.keeps_alive = True, False

@@ -1,8 +1,8 @@
-"""What a store asks of a transport: send one request, read one answer, say what went over the wire.
+"""The contract between stores and transports: send one request, read one answer, count what went over the wire.
 
-A transport never follows a redirect, never logs in, never retries what a server answered. It does send a request
-again, at once and unasked, when a kept-alive connection turns out to have died while it was idle (RFC 9112, 9.3.1:
-a client may do so for idempotent methods; PUT is one). Those resends are counted like any request.
+A transport never follows a redirect, never logs in, and never retries a request that the server answered. It sends a
+request again, by itself and at once, only if a kept-alive connection turns out to have died while it was idle
+(RFC 9112, 9.3.1 allows that for idempotent methods; PUT is one). Such resends are counted like any request.
 """
 
 from collections import Counter
@@ -15,17 +15,17 @@ from bulkput.model import Body
 from bulkput.record import record
 
 MAX_ANSWER = 64 * 1024
-"""Bytes of an answer's body that are kept unless a caller expects more: enough for any error text."""
+"""Bytes of an answer's body that a transport keeps, unless the caller expects more: enough for any error text."""
 RESENDS = 3
-"""How often in a row a dead kept-alive connection may be drawn from the pool before it counts as a failure."""
+"""How many dead kept-alive connections one request may meet in a row before it fails."""
 CONTINUE_S = 2.0
-"""Wait for `100 Continue` so long, then send the body all the same: a client must not wait for ever (RFC 9110, 10.1.1),
-and servers that never send it exist. Twice what curl waits, since a store may look up a container first."""
+"""Seconds to wait for `100 Continue` before the body is sent without it. A client must not wait for ever (RFC 9110,
+10.1.1), since some servers never send it. Twice what curl waits, since a store may look up the container first."""
 
 
 @record
 class Answer:
-    """A complete answer. `headers` is case-insensitive; `body` is cut at the bound the caller gave."""
+    """A complete answer. `headers` is case-insensitive; `body` is cut at the caller's `max_answer`."""
 
     status: int
     reason: str
@@ -35,7 +35,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
-    """An answer whose body is on its way: `chunks` gives it once, and raises TransportError when it breaks off."""
+    """An answer whose body is still arriving. `chunks` yields it once, and raises TransportError if it breaks off."""
 
     status: int
     reason: str
@@ -45,16 +45,16 @@ class Incoming:
 
 @dataclass(slots=True)
 class WireCount:
-    """What went over the wire so far, by method, and how many connections were opened for it."""
+    """Requests sent so far, by method, and connections opened for them."""
 
     requests: Counter[str] = field(default_factory=Counter)
     connections: int = 0
 
 
 class TransportError(Exception):
-    """No complete answer came. The store turns it into the error of its operation.
+    """No complete answer came. The store turns this into the error of its operation.
 
-    `is_permanent`: trying again cannot help (a certificate that is not trusted, a proxy that denies).
+    `is_permanent`: a retry cannot help (the certificate is not trusted, the proxy refuses the credentials).
     """
 
     def __init__(self, detail: str, *, is_permanent: bool = False) -> None:
@@ -63,7 +63,7 @@ class TransportError(Exception):
 
 
 def length_of(body: Body | None) -> int:
-    """In bytes; roughly where the body does not know."""
+    """The body's length in bytes; an estimate if the body does not know it yet."""
     if body is None:
         return 0
     return body.size if body.size is not None else body.length_hint
@@ -84,26 +84,26 @@ class Transport(Protocol):
     ) -> Answer:
         """Send one request and read its answer.
 
-        `url` is absolute and already percent-encoded; its path goes out byte for byte. A body of known size goes
-        with Content-Length, head and bytes in one write when `body.data` is there; one of unknown size goes
-        chunked. `moves` are bytes that the server itself has to move before it answers: its deadline grows with
-        them as with a body's. A 2xx that comes before the body has been handed to the operating system is a
-        TransportError.
+        `url` is absolute and percent-encoded; its path is sent byte for byte. A body of known size is sent with
+        Content-Length, in one write with the head if `body.data` holds it; a body of unknown size is sent chunked.
+        `moves` counts the bytes that the server itself moves before it answers (a server-side copy): the deadline
+        grows with them as it does with a body. A 2xx that arrives before the whole body was handed to the operating
+        system is a TransportError.
 
-        Raises TransportError, SourceError from the body, UsageError for a proxy that is not spoken to.
+        Raises TransportError, the body's SourceError, and UsageError for a proxy scheme that is not supported.
         """
 
     def incoming(self, url: str, headers: Mapping[str, str]) -> AbstractAsyncContextManager[Incoming]:
-        """GET `url`; the body is read as it is asked for. No deadline for the whole: twice `connect_timeout_s` until
-        there is a connection, `timeout_s` for each piece.
+        """GET `url`; the body is read as the caller asks for it.
 
+        The connection may take twice `connect_timeout_s` and each piece `timeout_s`; the whole has no deadline.
         Raises TransportError.
         """
 
     def check(self, url: str) -> None:
-        """Whether requests to `url` can be made at all, as far as that is known without one.
+        """Check, without a request, that requests to `url` are possible.
 
-        Raises UsageError: its host is no host name, or its proxy is not spoken to.
+        Raises UsageError if its host is not a host name, or its proxy's scheme is not supported.
         """
 
     async def aclose(self) -> None: ...

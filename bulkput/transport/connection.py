@@ -1,9 +1,9 @@
-"""One HTTP/1.1 connection of the lean transport: a request is written, an answer is read.
+"""One HTTP/1.1 connection of the lean transport: it writes a request and reads its answer.
 
-`exchange` writes head and body, in one write where the body is held as bytes, and waits for one future;
-`data_received` feeds the reader (`answer.py`) and sets that future when an answer is complete. A body that is read
-while it is sent goes piece by piece; `pause_writing` makes its loop wait. An answer that comes first ends the sending:
-an error is passed on, a success is none.
+`exchange` writes head and body, in one write if the body is in memory, and awaits one future. `data_received` feeds the
+reader (`answer.py`) and resolves that future when the answer is complete. A streamed body is written piece by piece;
+`pause_writing` makes that loop wait. An answer that arrives first ends the sending: an error status is passed on, a
+success is not believed.
 """
 
 import asyncio
@@ -19,16 +19,16 @@ from bulkput.transport.answer import AnswerReader, GarbageError
 from bulkput.transport.base import CONTINUE_S, Answer, TransportError
 
 _HIGH_WATER = 512 * 1024
-"""Bytes of a streamed body that wait in the process: a piece, so that reading and sending overlap."""
+"""Bytes of a streamed body that may wait in the write buffer: one piece, so that reading and sending overlap."""
 NEVER = math.inf
 
 
 class StaleError(Exception):
-    """The connection was lost before a byte of the answer came."""
+    """The connection was lost before the first byte of the answer."""
 
 
 class NoContinueError(Exception):
-    """Neither `100 Continue` nor an answer came."""
+    """Neither `100 Continue` nor an answer arrived in time."""
 
 
 class Connection(asyncio.Protocol):
@@ -36,25 +36,25 @@ class Connection(asyncio.Protocol):
 
     _transport: asyncio.Transport
     _socket: asyncio.Transport
-    """Below the other, which is its TLS layer; without TLS the same."""
+    """The transport below the TLS layer `_transport`; the same object if there is no TLS."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, connections: "set[Connection]", patience_s: float) -> None:
-        """`connections` is where it belongs from `join` until it is lost; `patience_s` is for a server that takes
-        nothing of a streamed body."""
+        """The connection is in `connections` from `join` until it is lost. `patience_s`: the time that a server may
+        take nothing of a streamed body."""
         self._loop = loop
         self._patience_s = patience_s
         self._connections = connections
         self._reader = AnswerReader()
         self._answered: asyncio.Future[None] | None = None
-        """Done when there is an answer, or a failure."""
+        """Resolved when the answer is complete or the exchange has failed."""
         self._failure: Exception | None = None
         self._changed: asyncio.Future[None] | None = None
         self._sending: asyncio.Timeout | None = None
-        """Around a body that is read while it is sent: ends the wait for its next piece when all is over."""
+        """Around the sending of a streamed body: ends the wait for its next piece when the exchange is over."""
         self._is_paused = False
         self._is_sent = False
         self._unsent = 0
-        """Bytes that were still in the process when the answer came."""
+        """Bytes still in the write buffers when the answer arrived."""
         self.exchanges = 0
         self.is_lost = False
         self.deadline_s = NEVER
@@ -82,18 +82,19 @@ class Connection(asyncio.Protocol):
         return f"{own[0]}:{own[1]} > {other[0]}:{other[1]}"
 
     def join(self) -> None:
-        """It is connected, and may be looked after with the others."""
+        """The connection is ready: from now on the transport's sweep watches it."""
         self._connections.add(self)
 
     async def start_tls(self, context: ssl.SSLContext, host: str) -> None:
-        """Before the first exchange. Raises OSError; abort the connection then.
+        """Start TLS before the first exchange. Raises OSError; the caller aborts the connection then.
 
-        `create_connection` would hide the socket's transport, and the TLS layer does not count what waits in that.
+        `create_connection` could do this too, but would hide the socket's transport, whose buffer the TLS layer does
+        not count.
         """
         tls = await self._loop.start_tls(self._socket, self, context, server_hostname=host)
         if tls is None or self.is_lost:
             raise ConnectionAbortedError("the connection was lost in the TLS handshake")
-        self._socket.set_write_buffer_limits()  # the body waits above, not in both
+        self._socket.set_write_buffer_limits()  # the body waits above TLS, not in both buffers
         tls.set_write_buffer_limits(high=_HIGH_WATER)
         self._transport = tls
 
@@ -101,8 +102,10 @@ class Connection(asyncio.Protocol):
     async def exchange(
         self, head: bytes, body: Body | None, timeout_s: float, max_answer: int, *, expects: bool
     ) -> Answer:
-        """Send one request and read its answer. Raises TransportError, StaleError, NoContinueError, and what the
-        body raises; the connection is then closed."""
+        """Send one request and read its answer.
+
+        Raises TransportError, StaleError, NoContinueError, and what the body raises; the connection is then closed.
+        """
         self.exchanges += 1
         self.idle_since_s = NEVER
         self.deadline_s = self._loop.time() + timeout_s
@@ -129,7 +132,7 @@ class Connection(asyncio.Protocol):
         return self._reader.answer()
 
     def _check(self) -> None:
-        """Raises what went wrong. A refusal may come before the body was sent; a success then proves nothing."""
+        """Raises what went wrong. An error may answer a body half sent; a success may not."""
         if self._failure is not None:
             raise self._failure
         self._is_sent = self._is_sent and self._unsent == 0
@@ -137,7 +140,7 @@ class Connection(asyncio.Protocol):
             raise TransportError(f"answered {self._reader.status} before the body had been sent")
 
     async def _send(self, head: bytes, body: Body, *, expects: bool) -> None:
-        """A body piece by piece, until its end or until there is an answer or a failure."""
+        """Send a body piece by piece, until its end, an answer, or a failure."""
         end_s = self.deadline_s
         self._transport.write(head)
         if expects and not await self._is_asked_on():
@@ -153,8 +156,9 @@ class Connection(asyncio.Protocol):
             self.deadline_s = end_s
 
     async def _send_pieces(self, body: Body, end_s: float) -> None:
-        """Raises TransportError for a body that is not as long as it said: what is too much would be the next request.
-        With its last byte a body is sent, whatever the source still does."""
+        """Raises TransportError for a body that is longer or shorter than its size says: bytes beyond the
+        Content-Length would be read as the next request. A body counts as sent with its last byte, before its iterator
+        ends."""
         size, sent = body.size, 0
         async with aclosing(body.chunks()) as chunks:
             async for chunk in chunks:
@@ -163,14 +167,14 @@ class Connection(asyncio.Protocol):
                     return
                 if size is not None and sent > size:
                     raise TransportError(f"the body is longer than the {size} bytes that it said")
-                if chunk:  # an empty piece would be the end of a chunked body
+                if chunk:  # an empty chunk would end a chunked body
                     self._transport.writelines((chunk,) if size is not None else _chunk(chunk))
                 self._is_sent = sent == size
                 # A server that takes nothing is given up long before the deadline of a large body.
                 self.deadline_s = min(end_s, self._loop.time() + self._patience_s)
                 while self._is_paused and not self._is_over:
                     await self._change()
-                self.deadline_s = end_s  # a source that is slow has a deadline of its own
+                self.deadline_s = end_s  # while the source is read: reads have a deadline of their own
         if size is None and not self._is_over:
             self._transport.write(b"0\r\n\r\n")
             self._is_sent = True
@@ -179,7 +183,7 @@ class Connection(asyncio.Protocol):
         self._is_sent = self._is_sent or size == 0
 
     async def _is_asked_on(self) -> bool:
-        """Wait for `100 Continue`; False when something else came."""
+        """Wait for `100 Continue`; False if the answer itself or a failure came instead."""
         try:
             async with asyncio.timeout(CONTINUE_S):
                 while not (self._reader.may_continue or self._is_over):
@@ -193,7 +197,7 @@ class Connection(asyncio.Protocol):
         return self._answered is None or self._answered.done()
 
     async def _change(self) -> None:
-        """Until the socket takes more, the server says something, or all is over."""
+        """Wait until the socket takes more, the server sends something, or the exchange is over."""
         self._changed = self._loop.create_future()
         try:
             await self._changed
@@ -205,7 +209,7 @@ class Connection(asyncio.Protocol):
             self._changed.set_result(None)
 
     def fail(self, error: Exception) -> None:
-        """End the exchange with `error`, unless it is over."""
+        """End the exchange with `error`, unless it is over already."""
         if self._answered is not None and not self._answered.done():
             self._failure = error
             self._answered.set_result(None)
@@ -213,14 +217,14 @@ class Connection(asyncio.Protocol):
             self._end_sending()
 
     def abort(self) -> None:
-        """Close at once; nothing that is still to be sent leaves."""
+        """Close at once, without sending what is still buffered."""
         self._connections.discard(self)
-        if not self.is_lost:  # or asyncio's own transport would stumble over a loop that it has let go
+        if not self.is_lost:  # asyncio's own transport fails when it is aborted after it was lost
             self.is_lost = True
             self._transport.abort()
 
     def _complete(self, answered: asyncio.Future[None]) -> None:
-        # Only now are the buffers to be believed: they are emptied when the connection is lost.
+        # Read the buffers now: they are emptied when the connection is lost.
         self._unsent = self._socket.get_write_buffer_size()
         if self._transport is not self._socket:
             self._unsent += self._transport.get_write_buffer_size()
@@ -231,7 +235,7 @@ class Connection(asyncio.Protocol):
         if self._sending is not None and not self._sending.expired():
             self._sending.reschedule(self._loop.time())
 
-    # What follows is called by the event loop.
+    # The event loop calls the methods below.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = self._socket = transport = cast(asyncio.Transport, transport)
@@ -239,7 +243,7 @@ class Connection(asyncio.Protocol):
         transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def data_received(self, data: bytes) -> None:
-        if self._answered is None:  # nobody asked: this is no connection to send anything on
+        if self._answered is None:  # data without a request: the connection cannot be trusted
             self.abort()
             return
         try:

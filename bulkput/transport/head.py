@@ -1,4 +1,4 @@
-"""Request heads as bytes. Nothing in a field or a path can end its line: no CR, LF or NUL gets in but from here."""
+"""Request heads as bytes. Only this file writes CR, LF or NUL into a head, so no field and no path can end its line."""
 
 from collections.abc import Mapping
 
@@ -7,11 +7,11 @@ from bulkput.policy.headers import is_token
 
 _LINES_OF_START = 3
 _FRAMING = frozenset(("host", "content-length", "transfer-encoding", "expect", "connection", "upgrade", "te"))
-"""A second one of these could make two requests of one."""
+"""The transport sets these itself. A second one from a caller could turn one request into two (request smuggling)."""
 
 
 class Heads:
-    """Heads of the requests to one host: what they have in common is prepared, names are checked when first used."""
+    """Heads of the requests to one host. Their common part is made once; field names are checked when first used."""
 
     __slots__ = ("_begin", "_names")
 
@@ -22,10 +22,10 @@ class Heads:
     def head(
         self, method: str, path: str, headers: Mapping[str, str], framing: str = "", *, expects: bool = False
     ) -> bytes:
-        """`path` is percent-encoded, `framing` a whole line or nothing.
+        """`path` is percent-encoded; `framing` is a whole line or empty.
 
-        Raises UsageError for a path that is not encoded, for what is no field name, and for a value with a line end
-        or a NUL. Values are checked all at once: as many line ends as lines is as many as there should be.
+        Raises UsageError if the path is not encoded, a name is not a field name, or a value has a line end or a NUL.
+        All values are checked at once: the head must have exactly as many line ends as lines.
         """
         names = self._names
         fields = "".join([f"{names[name]}{value}\r\n" for name, value in headers.items()])
@@ -43,7 +43,7 @@ class Heads:
 
 
 class _Names(dict[str, str]):
-    """Field names as they begin a line."""
+    """Field name -> the beginning of its line."""
 
     def __missing__(self, name: str) -> str:
         if not is_token(name):

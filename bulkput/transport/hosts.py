@@ -1,4 +1,4 @@
-"""Host names as they go over the wire: a name with other letters than ASCII goes as its A-label (RFC 5890)."""
+"""Host names as they are sent: a name that is not ASCII is sent as its A-label (RFC 5890)."""
 
 from urllib.parse import urlsplit
 
@@ -6,14 +6,14 @@ from bulkput.errors import UsageError
 
 
 def a_label(host: str) -> str:
-    """`bücher.example` is `xn--bcher-kva.example`; what is ASCII stays. Raises UsageError for what is no host name.
+    """`bücher.example` becomes `xn--bcher-kva.example`; ASCII names stay as they are.
 
-    By IDNA 2008 with the mapping of UTS 46, as browsers and curl do; names that only the older IDNA 2003 takes (emoji)
-    go by that.
+    Follows IDNA 2008 with the mapping of UTS 46, as browsers and curl do, and IDNA 2003 for names that only that takes
+    (emoji). Raises UsageError if `host` is not a host name.
     """
     if host.isascii():
         return host
-    import idna  # noqa: PLC0415 - its tables, for few users
+    import idna  # noqa: PLC0415 - large tables, which few users need
 
     try:
         return idna.encode(host, uts46=True).decode("ascii")
@@ -25,12 +25,12 @@ def a_label(host: str) -> str:
 
 
 def ascii_url(url: str) -> str:
-    """A URL with its host as A-label. Raises UsageError for what is no host name."""
+    """The URL with its host as an A-label. Raises UsageError if that is not a host name."""
     if url.isascii():
         return url
     parts = urlsplit(url)
     login, at, place = parts.netloc.rpartition("@")
     host, colon, port = place.partition(":")
-    if host.isascii():  # it is the path that is not, and others say so
+    if host.isascii():  # the path is not ASCII, which `Heads` refuses
         return url
     return parts._replace(netloc=f"{login}{at}{a_label(host)}{colon}{port}").geturl()

@@ -1,17 +1,17 @@
-r"""Heads of answers that are odd, but mean one thing only: put into the form that a strict parser takes.
+r"""Rewrites odd answer heads that have only one meaning into the form that a strict parser accepts.
 
-By the time an object's answer is read, the object is stored. So what curl takes is taken here too, where no other
-reading of it is possible:
+When the answer to a PUT arrives, the object is stored already. So a head that curl accepts is accepted here too, if
+only one reading of it is possible:
 
 | the head has                                 | then                                          | RFC 9112 |
 |----------------------------------------------|-----------------------------------------------|----------|
-| `Content-Length` twice, or `5, 5`, the same  | it is that                                    | 6.3      |
-| different ones                               | garbage: where the answer ends is anyone's guess | 6.3   |
-| LF at the end of each line                   | as CR LF                                      | 2.2      |
-| LF at some ends, CR LF at others, a lone CR  | garbage: a value may have been made to end its line | 11.1 |
-| a field that goes on in the next line        | it is one line                                | 5.2      |
+| `Content-Length` twice, or `5, 5`, the same  | that length counts                            | 6.3      |
+| different ones                               | garbage: the end of the answer is unknown     | 6.3      |
+| LF at the end of each line                   | read as CR LF                                 | 2.2      |
+| LF at some ends, CR LF at others, a lone CR  | garbage: a value may hold a forged line end   | 11.1     |
+| a field that continues on the next line      | joined to one line                            | 5.2      |
 
-All else that is wrong stays as it is, for the parser to refuse.
+Every other fault stays in the head, and the parser refuses it.
 """
 
 import re
@@ -21,8 +21,10 @@ _BEGIN = b"HTTP/1."
 
 
 def end_of_head(data: bytes | bytearray) -> int | None:
-    """Where the head ends that `data` begins with; None where it does not end yet. Raises ValueError for what is no
-    head, at its first bytes."""
+    """The end of the head at the start of `data`; None if it has not arrived yet.
+
+    Raises ValueError as soon as the first bytes cannot begin a head.
+    """
     if not data.startswith(_BEGIN[: len(data)]):
         raise ValueError("it does not begin with HTTP/1")
     found = _END.search(data)
@@ -30,7 +32,7 @@ def end_of_head(data: bytes | bytearray) -> int | None:
 
 
 def ordinary(head: bytes) -> bytes:
-    """The head in its ordinary form. Raises ValueError for one that may mean more than one thing."""
+    """The head in its ordinary form. Raises ValueError if it can be read in more than one way."""
     lines = head.split(b"\n")[:-1]
     if len({line.endswith(b"\r") for line in lines}) > 1:
         raise ValueError("some of its lines end in CR LF and some in LF")

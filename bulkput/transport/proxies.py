@@ -1,8 +1,8 @@
 """The proxies that the environment names: HTTP_PROXY, HTTPS_PROXY, ALL_PROXY, NO_PROXY.
 
-They are read once, at the start. Each may be written in small letters too, which then counts more. In a CGI script
-HTTP_PROXY is a header of the request (https://httpoxy.org) and means nothing. ALL_PROXY is for what has no variable of
-its own. So do curl and requests; curl alone ignores HTTP_PROXY in capitals always.
+The variables are read once, at the start. The lower-case form of each wins over the upper-case one. In a CGI script
+HTTP_PROXY comes from a request header (https://httpoxy.org), so it is ignored there. ALL_PROXY serves schemes without a
+variable of their own. curl and requests do the same, but curl always ignores HTTP_PROXY in upper case.
 """
 
 import base64
@@ -17,7 +17,7 @@ from bulkput.errors import UsageError
 from bulkput.transport.hosts import a_label
 
 _ASKS_SYSTEM = sys.platform in ("darwin", "win32")
-"""There the system's settings count where the environment names no proxy."""
+"""On these systems the system's settings apply if the environment names no proxy."""
 _URL = re.compile(
     r"(?:(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://)?"
     r"(?:(?P<login>[^/?#]*)@)?"
@@ -25,17 +25,17 @@ _URL = re.compile(
     r"(?::(?P<port>[0-9]{1,5})?)?/?"
 )
 _WITH_PORT = re.compile(r"(?P<entry>\[[^\]]*\]|[^:]*):(?P<port>[0-9]{1,5})")
-"""Not an IPv6 address, which has more colons."""
+"""HOST:PORT. A bare IPv6 address has more colons and does not match."""
 _PORTS = {"http": 80, "https": 443}
 _HOW = "write http://HOST:PORT or http://USER:PASSWORD@HOST:PORT, with %23 for #, %2F for /, %3F for ? in the password"
 
 
 @dataclass(frozen=True, slots=True)
 class Proxy:
-    """One proxy; its credentials are in no repr and in no URL."""
+    """One proxy. Its credentials appear neither in its repr nor in its URL."""
 
     variable: str
-    """Where it was named, for messages."""
+    """The variable that named it, for messages."""
     scheme: str
     host: str
     port: int
@@ -51,12 +51,12 @@ class Proxy:
 
     @property
     def fields(self) -> dict[str, str]:
-        """What shows the credentials to the proxy. Made anew: kept, it would be in a traceback with variables."""
+        """The header that carries the credentials. Made on each call: a stored dict could show up in a traceback."""
         return {"Proxy-Authorization": self.authorization} if self.authorization else {}
 
     @property
     def denial(self) -> str:
-        """What its 407 means to the user."""
+        """The message for the proxy's 407."""
         if self.authorization:
             return f"the proxy {self.place} does not accept the user and password in {self.variable} (407)"
         return (
@@ -66,9 +66,9 @@ class Proxy:
 
 
 def parse_proxy(variable: str, value: str) -> Proxy:
-    """Raises UsageError, which shows nothing of a value that may hold a password."""
+    """Raises UsageError. Its text never quotes `value`, which may hold a password."""
     found = _URL.fullmatch(value.strip())
-    scheme = ((found["scheme"] or "http") if found is not None else "").lower()  # no scheme: http, as curl has it
+    scheme = ((found["scheme"] or "http") if found is not None else "").lower()  # http is curl's default too
     port = int(found["port"] or _PORTS.get(scheme, 1080)) if found is not None else 0
     if found is None or not 0 < port < 65_536:
         raise UsageError(f"{variable} is not the URL of a proxy: {_HOW}")
@@ -85,10 +85,10 @@ def parse_proxy(variable: str, value: str) -> Proxy:
 
 
 class Proxies:
-    """Which proxy a URL takes. Looked up once per scheme and host: requests are many."""
+    """Chooses the proxy for a URL, once per scheme and host."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
-        """Raises UsageError: a variable is not the URL of a proxy."""
+        """Raises UsageError if a variable is not the URL of a proxy."""
         named = {scheme: _named(environ, scheme) or _named(environ, "all") for scheme in ("http", "https")}
         self._by_scheme = {scheme: parse_proxy(*found) for scheme, found in named.items() if found is not None}
         self._asks_system = _ASKS_SYSTEM and not self._by_scheme
@@ -96,7 +96,7 @@ class Proxies:
         self._found: dict[str, Proxy | None] = {}
 
     def of(self, url: str) -> Proxy | None:
-        """The proxy for `url`, or None. Raises UsageError for one that is not spoken to."""
+        """The proxy for `url`, or None. Raises UsageError if its scheme is not supported."""
         if not self._by_scheme and not self._asks_system:
             return None
         end = url.find("/", 8)
@@ -111,16 +111,16 @@ class Proxies:
         proxy = _of_system(parts.scheme, parts.netloc) if self._asks_system else self._by_scheme.get(parts.scheme)
         if proxy is None or is_exempt(self._exempt, host, port):
             return None
-        if proxy.scheme not in _PORTS:  # only now: others on this machine may need it
+        if proxy.scheme not in _PORTS:  # not an error earlier: other programs may need this proxy for other hosts
             raise UsageError(
-                f"{proxy.variable} is {proxy.scheme}://...: only http:// and https:// proxies are spoken to; "
-                f"NO_PROXY={host} goes without"
+                f"{proxy.variable} is {proxy.scheme}://...: only http:// and https:// proxies are supported; "
+                f"set NO_PROXY={host} to go without a proxy"
             )
         return proxy
 
 
 def _named(environ: Mapping[str, str], scheme: str) -> tuple[str, str] | None:
-    """A variable and its value. An empty one in small letters puts the one in capitals out of force."""
+    """A variable and its value. An empty lower-case variable switches the upper-case one off."""
     small, capital = f"{scheme}_proxy", f"{scheme}_proxy".upper()
     if small in environ:
         name = small
@@ -139,9 +139,9 @@ def _of_system(scheme: str, netloc: str) -> Proxy | None:
 
 
 def is_exempt(no_proxy: str, host: str, port: int) -> bool:
-    """Whether NO_PROXY says that a host is spoken to directly.
+    """Whether NO_PROXY says that requests to a host take no proxy.
 
-    Its entries stand between commas or spaces. Each may end in `:PORT`, and is one of
+    Entries are separated by commas or spaces. Each may end in `:PORT`, and is one of
 
     | entry                                       | hosts                                       |
     |---------------------------------------------|---------------------------------------------|
@@ -150,7 +150,7 @@ def is_exempt(no_proxy: str, host: str, port: int) -> bool:
     | `192.0.2.1`, `2001:db8::1`, `[2001:db8::1]` | that address                                |
     | `192.0.2.0/24`, `2001:db8::/32`             | the addresses of that network (CIDR)        |
 
-    A host that is a name is compared as a name: nothing is resolved. What is none of these means nothing.
+    Host names are compared as names, without a lookup. Any other entry is ignored.
     """
     entries = [entry for entry in re.split(r"[,\s]+", no_proxy) if entry]
     return bool(entries) and any(_covers(entry, _plain(host), port) for entry in entries)
@@ -176,7 +176,7 @@ def _is_within(network: str, address: str) -> bool:
         if isinstance(found, IPv6Address) and found.ipv4_mapped is not None:
             found = found.ipv4_mapped
         return found in ip_network(network, strict=False)
-    except ValueError:  # a name, or nonsense
+    except ValueError:  # one of the two is not an address
         return False
 
 

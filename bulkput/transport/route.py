@@ -1,4 +1,4 @@
-"""Which transport a request takes."""
+"""Sends each request by the transport that fits it: the lean one, or aiohttp."""
 
 import os
 from collections.abc import Coroutine, Mapping
@@ -16,9 +16,9 @@ _LEAN = ("HEAD", "OPTIONS")
 
 
 def open_transport(options: WireOptions, *, user_agent: str) -> Transport:
-    """The transport of a run, by `options.transport`.
+    """The transport that `options.transport` asks for.
 
-    Raises UsageError when `options.ca_file` cannot be read, or a variable is not the URL of a proxy.
+    Raises UsageError if `options.ca_file` cannot be read, or a proxy variable is not a URL.
     """
     proxies = Proxies(os.environ)
     if options.transport == "wire":
@@ -27,11 +27,10 @@ def open_transport(options: WireOptions, *, user_agent: str) -> Transport:
 
 
 class Lanes:
-    """PUTs with a body take the lean transport; all else, and what goes through a proxy, takes aiohttp. HEAD and
-    OPTIONS take whichever is there: a plain HTTP upload has one of each.
+    """PUTs with a body take the lean transport. Everything else, and everything through a proxy, takes aiohttp.
 
-    aiohttp is imported when it is first needed: plain HTTP without a proxy never does, which saves a quarter of a
-    second of start-up.
+    HEAD and OPTIONS take whichever is in use already: a plain HTTP upload makes one of each. aiohttp is imported when
+    the first request needs it; plain HTTP without a proxy never does, which saves a quarter of a second of start-up.
     """
 
     def __init__(self, options: WireOptions, *, user_agent: str, proxies: Proxies) -> None:

@@ -1,7 +1,7 @@
-"""What a server says, without the secrets that we told it.
+"""Removes from a server's answer the secrets that the request carried.
 
-What servers write ends up in messages, events and files. A server that repeats what it was sent (debug pages, some
-proxies) must not make ours tell a token: an answer passes here before it becomes an error.
+Servers' texts end up in messages, events and files. Some servers and proxies repeat what they were sent (debug pages),
+so an answer passes through here before it becomes an error.
 """
 
 import base64
@@ -15,15 +15,15 @@ from bulkput.transport.base import Answer
 _BASIC_OR_BEARER = frozenset(("authorization", "proxy-authorization"))
 _SECRET_FIELDS = frozenset(("x-auth-token", "x-auth-key")) | _BASIC_OR_BEARER
 _ENTITIES = {"&": "amp", "<": "lt", ">": "gt", '"': "quot", "'": "apos", "/": "sol", "+": "plus"}
-"""Characters that HTML and XML may write by name."""
+"""Characters that HTML and XML may write as named entities."""
 _SHORTEST_SECRET = 4
-"""What is shorter is no secret, and taking it out would only make messages unreadable."""
+"""Characters. A shorter value is not masked: it occurs in ordinary text too, and messages would become unreadable."""
 
 
 def without_secrets(answer: Answer, sent: Mapping[str, str]) -> Answer:
-    """The answer, with `***` wherever it repeats a secret among the fields that were sent.
+    """The answer, with `***` in place of each secret of the request's header fields `sent`.
 
-    For answers that become errors: one that grants a token would lose it.
+    Only for answers that become errors: the answer to a login would lose its token.
     """
     secrets = _secrets(sent)
     text = answer.body.decode("utf-8", "surrogateescape")
@@ -36,12 +36,12 @@ def without_secrets(answer: Answer, sent: Mapping[str, str]) -> Answer:
 
 
 def text_without_secrets(text: str, sent: Mapping[str, str]) -> str:
-    """The same of a text."""
+    """The text, with `***` in place of each secret of the header fields `sent`."""
     return _hidden(text, _secrets(sent))
 
 
 class _HiddenFields(Mapping[str, str]):
-    """An answer's fields, by name in whatever letters, as far as they may be shown."""
+    """An answer's fields with their secrets masked; names match in any case."""
 
     def __init__(self, fields: Mapping[str, str], secrets: re.Pattern[str] | None) -> None:
         self._fields = {name.lower(): _hidden(value, secrets) for name, value in fields.items()}
@@ -57,18 +57,18 @@ class _HiddenFields(Mapping[str, str]):
 
 
 def _secrets(sent: Mapping[str, str]) -> re.Pattern[str] | None:
-    """What must not be shown of a request's fields; None where there is no secret among them."""
+    """A pattern that matches the secrets among a request's fields, in any encoding; None if there are none."""
     found: set[str] = set()
     for name, value in sent.items():
         if name.lower() in _SECRET_FIELDS:
             found.update(_credentials(value) if name.lower() in _BASIC_OR_BEARER else (value,))
-    found |= {secret.encode().decode("latin-1") for secret in found}  # as some read what is UTF-8
+    found |= {secret.encode().decode("latin-1") for secret in found}  # some servers read UTF-8 as Latin-1
     forms = ["".join(map(_any_form, secret)) for secret in found if len(secret) >= _SHORTEST_SECRET]
     return re.compile("|".join(sorted(forms, key=len, reverse=True)), re.IGNORECASE) if forms else None
 
 
 def _credentials(value: str) -> Iterator[str]:
-    """A credential alone, without its scheme; of Basic the password too (RFC 7617)."""
+    """The credential without its scheme; for Basic also the password in it (RFC 7617)."""
     scheme, _, credential = value.rpartition(" ")
     yield credential
     if scheme.lower() == "basic":
@@ -79,7 +79,7 @@ def _credentials(value: str) -> Iterator[str]:
 
 
 def _any_form(character: str) -> str:
-    """A pattern for a character as it is, percent-encoded, escaped, or as HTML, XML and JSON write it."""
+    """A pattern for a character in plain, percent-encoded, backslash-escaped, HTML, XML and JSON form."""
     if character.isascii() and character.isalnum():
         return character
     code = ord(character)

@@ -1,8 +1,8 @@
 """The aiohttp transport: one session, tuned for very many small requests to one host.
 
-No cookies, no automatic headers, URLs taken as already encoded, a pool exactly as large as the requests in flight
-(peers that fix it at 10 throw connections away), idle connections closed before the server does, new connections
-spread over all addresses of the host (aiohttp rotates through the resolver's answers).
+It uses no cookies and no automatic headers, and takes URLs as already encoded. Its pool is as large as the number of
+requests in flight (clients with a fixed pool of 10 discard connections). It closes idle connections before the server
+does, and spreads new ones over all addresses of the host (aiohttp rotates through the resolver's answers).
 """
 
 import asyncio
@@ -40,11 +40,11 @@ from bulkput.transport.tls import tls_context, why_not_connected
 _STALE = (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError, aiohttp.ClientConnectionResetError)
 _NEVER_SENT = frozenset(("Accept", "Accept-Encoding", "Content-Type", "User-Agent"))
 _ONE_WRITE = 64 * 1024
-"""A body up to this goes to the kernel with its head at once; whether a larger one has gone is tracked."""
+"""Bytes of a body that the kernel takes in one write with the head. For larger bodies the writing is tracked."""
 _LARGEST_WRITE = 1024 * 1024
-"""aiohttp takes no more in one piece: joining head and body is a copy, which holds the event loop."""
+"""Bytes of a body that aiohttp takes in one piece: it joins head and body by a copy, which holds the event loop."""
 _SETTLE_S = 5.0
-"""A writer that was cancelled ends within a turn of the event loop; this only keeps a surprise from hanging."""
+"""Seconds to wait for a cancelled writer. It ends within one turn of the event loop; the bound only prevents a hang."""
 
 
 class SessionTransport:
@@ -59,14 +59,14 @@ class SessionTransport:
         resolve: Resolve | None = None,
         proxies: Proxies | None = None,
     ) -> None:
-        """Without `proxies` there are none. Raises UsageError when `options.ca_file` cannot be read."""
+        """`proxies` None: no proxy. Raises UsageError if `options.ca_file` cannot be read."""
         self.count = count or WireCount()
         self._options = options
         self._may_expect = True
         self._proxies = proxies or Proxies({})
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
-                limit=0,  # who is in flight is decided above
+                limit=0,  # `stores/wrappers.py:Limited` limits the requests in flight
                 keepalive_timeout=options.idle_timeout_s,
                 ssl=tls_context(options),
                 resolver=_Resolver(resolve) if resolve is not None else None,
@@ -139,10 +139,10 @@ class SessionTransport:
             ):
                 attempt.patience.reschedule(None)
                 content = await _read_bounded(response, max_answer)
-                if expects and response.status == 417:  # it does not know Expect (RFC 9110, 15.5.18)
+                if expects and response.status == 417:  # the server does not know Expect (RFC 9110, 15.5.18)
                     raise _NoContinueError
                 if not attempt.is_handed_over:
-                    response.close()  # or leaving this block would first send the rest of the body
+                    response.close()  # otherwise leaving this block would first send the rest of the body
                     if response.status < 300:
                         raise TransportError(f"answered {response.status} before the body had been sent")
                 return way.checked(Answer(response.status, response.reason or "", response.headers, content))
@@ -155,7 +155,7 @@ class SessionTransport:
 
     @asynccontextmanager
     async def incoming(self, url: str, headers: Mapping[str, str]) -> AsyncIterator[Incoming]:
-        # `connect` is for all that comes before the request: the name's resolution, and each of its addresses in turn.
+        # `connect` covers everything before the request: the lookup, and each address in turn.
         waits = aiohttp.ClientTimeout(
             total=None,
             connect=2 * self._options.connect_timeout_s,
@@ -179,7 +179,7 @@ class SessionTransport:
             seen = way.checked(Answer(response.status, response.reason or "", response.headers, b""))
             yield Incoming(seen.status, seen.reason, seen.headers, _pieces(response, way))
         finally:
-            response.close()  # what was read to its end has left the connection to others already
+            response.close()  # a body read to its end has returned the connection to the pool already
 
     def check(self, url: str) -> None:
         self._way(url)
@@ -192,7 +192,7 @@ class SessionTransport:
         await self._session.close()
 
     def _counting(self) -> aiohttp.TraceConfig:
-        """Counts what aiohttp really puts on the wire, resends of its own included."""
+        """Counts the requests that aiohttp puts on the wire, its own resends included."""
         trace = aiohttp.TraceConfig()
 
         async def opened(_session: Any, context: SimpleNamespace, _params: Any) -> None:
@@ -213,9 +213,9 @@ class SessionTransport:
 
 @dataclass(frozen=True, slots=True)
 class _Way:
-    """Where a request goes, and by which proxy.
+    """Where a request goes, and through which proxy.
 
-    Over https:// a proxy reads only the CONNECT, and its credentials stand in that. Over http:// it reads the request.
+    For https:// a proxy reads only the CONNECT, so that carries its credentials. For http:// the request carries them.
     """
 
     url: URL
@@ -227,7 +227,7 @@ class _Way:
 
     @property
     def fields(self) -> dict[str, str]:
-        """What a request has besides its own fields."""
+        """The fields that the proxy adds to the request itself."""
         return self.proxy.fields if self.proxy is not None and self.url.scheme == "http" else {}
 
     @property
@@ -235,8 +235,10 @@ class _Way:
         return self.proxy.fields if self.proxy is not None and self.url.scheme == "https" else None
 
     def checked(self, answer: Answer) -> Answer:
-        """Without the proxy's credentials, should an error repeat them. Raises TransportError when it is the proxy that
-        wants others: that is so for each further request too."""
+        """The answer without the proxy's credentials, in case it repeats them.
+
+        Raises TransportError, a permanent one, if the proxy itself refuses the credentials (407).
+        """
         if self.proxy is None or answer.status < 300:
             return answer
         if answer.status == 407:
@@ -244,7 +246,7 @@ class _Way:
         return without_secrets(answer, self.proxy.fields)
 
     def error(self, error: Exception) -> TransportError:
-        """One line for people. aiohttp's own texts may quote what a proxy said, and that what it was told."""
+        """The error as one line for people. aiohttp's own texts may quote the proxy, and the proxy our credentials."""
         if self.proxy is None:
             return _transport_error(error)
         match error:
@@ -263,12 +265,12 @@ class _Way:
 
 
 class _NoContinueError(Exception):
-    """The server does not answer `Expect: 100-continue` as it should."""
+    """The server did not answer `Expect: 100-continue`, or refused it."""
 
 
 @dataclass(slots=True)
 class _Attempt:
-    """One passage of a body over the wire: has all of it been handed over, did the source fail on the way?"""
+    """One transmission of a body: whether all of it was handed over, and whether its source failed on the way."""
 
     body: Body | None
     may_expect: bool
@@ -302,8 +304,11 @@ class _Attempt:
 
     @property
     def is_handed_over(self) -> bool:
-        """Has the operating system got the whole body? An answer may be here before aiohttp asks for a next piece,
-        so a body of known size is complete with its last byte."""
+        """Whether the operating system has the whole body.
+
+        A body of known size is complete with its last byte: the answer may arrive before aiohttp asks for the next
+        piece, which would be none.
+        """
         if self.tracker is None or self.body is None:
             return True
         if self.body.size is not None:
@@ -311,14 +316,14 @@ class _Attempt:
         return self.is_pumped_out and self.tracker.bytes_written >= self.pumped
 
     async def aclose(self) -> None:
-        """Close a body that was not sent to its end, and with it the file it reads: aiohttp leaves that to the
-        garbage collector. Its writer may still be at it for a moment."""
+        """Close a body that was not sent to its end, and so the file it reads; aiohttp leaves that to the garbage
+        collector. Its writer may hold the body a moment longer."""
         if self.pump is not None and self.tracker is not None:
             await asyncio.wait((self.tracker.upload_complete,), timeout=_SETTLE_S)
             await self.pump.aclose()
 
     async def _pump(self, body: Body) -> AsyncGenerator[bytes, None]:
-        # aiohttp wraps what its body raises into an error of the connection, hence the note of the original.
+        # aiohttp wraps what its body raises into a connection error, so keep the original here.
         self.patience.reschedule(None)
         try:
             async with aclosing(body.chunks()) as chunks:
@@ -340,7 +345,7 @@ async def _pieces(response: aiohttp.ClientResponse, way: "_Way") -> AsyncIterato
 
 
 async def _read_bounded(response: aiohttp.ClientResponse, limit: int) -> bytes:
-    """At most `limit` bytes; where there is more, the connection is dropped rather than read to the end."""
+    """At most `limit` bytes. If there are more, the connection is closed rather than read to the end."""
     pieces: list[bytes] = []
     room = limit
     async for piece in response.content.iter_any():
@@ -353,7 +358,7 @@ async def _read_bounded(response: aiohttp.ClientResponse, limit: int) -> bytes:
 
 
 def _transport_error(error: Exception) -> TransportError:
-    """One line for people. aiohttp's own texts are mostly the errno's, some are empty."""
+    """The error as one line for people. aiohttp's own texts mostly repeat the errno; some are empty."""
     match error:
         case aiohttp.ClientConnectorCertificateError():
             detail = f"TLS certificate of {error.host} not accepted: {error.certificate_error}"
@@ -363,7 +368,7 @@ def _transport_error(error: Exception) -> TransportError:
         case aiohttp.ClientConnectorError():
             why = why_not_connected(error.os_error)
             detail = f"cannot connect to {error.host}:{error.port}: {why}"
-        case aiohttp.ClientResponseError():  # whose text has the URL in it
+        case aiohttp.ClientResponseError():  # its own text would repeat the URL
             detail = f"the answer is not HTTP/1.1: {' '.join(error.message.split())}"
         case aiohttp.ServerDisconnectedError():
             detail = "the server closed the connection without an answer"
@@ -375,7 +380,7 @@ def _transport_error(error: Exception) -> TransportError:
 
 
 class _Resolver(AbstractResolver):
-    """A resolver of our own, as aiohttp wants it."""
+    """Gives aiohttp the addresses of our own resolver."""
 
     def __init__(self, resolve: Resolve) -> None:
         self._resolve = resolve
@@ -387,4 +392,4 @@ class _Resolver(AbstractResolver):
         ]
 
     async def close(self) -> None:
-        """Nothing is held."""
+        """There is nothing to close."""

@@ -1,4 +1,4 @@
-"""TLS contexts: verified unless asked otherwise, with sessions that the next connection to a host takes up again."""
+"""TLS contexts: certificates are verified unless the user asks otherwise, and connections to a host resume sessions."""
 
 import os
 import ssl
@@ -8,14 +8,14 @@ from bulkput.errors import UsageError
 from bulkput.options import WireOptions
 
 _NOT_TLS = frozenset(("WRONG_VERSION_NUMBER", "PACKET_LENGTH_TOO_LONG", "RECORD_LAYER_FAILURE"))
-"""What OpenSSL's versions call a first record that is none."""
+"""The reasons that OpenSSL versions give if the server's first bytes are not TLS."""
 
 
 class ResumingContext(ssl.SSLContext):
-    """Offers the last session of each host at the next handshake, which saves the certificates and their proof.
+    """Offers each host's last session at the next handshake, which saves sending and checking certificates.
 
-    Event loops make their TLS objects by `wrap_bio` and have no way to hand a session in; so it is added here. With
-    TLS 1.3 tickets come after the handshake: `keep` a session once a first answer has arrived.
+    Event loops create TLS objects by `wrap_bio` and cannot pass a session in, so this class adds it. In TLS 1.3 the
+    tickets arrive after the handshake, so call `keep` once the first answer has arrived.
     """
 
     _sessions: dict[str, ssl.SSLSession]
@@ -30,7 +30,7 @@ class ResumingContext(ssl.SSLContext):
 
 
 def tls_context(options: WireOptions) -> ResumingContext:
-    """Raises UsageError when `options.ca_file` cannot be read."""
+    """Raises UsageError if `options.ca_file` cannot be read."""
     context = ResumingContext(ssl.PROTOCOL_TLS_CLIENT)
     context._sessions = {}
     context.set_alpn_protocols(["http/1.1"])
@@ -49,11 +49,11 @@ def tls_context(options: WireOptions) -> ResumingContext:
 
 
 def why_not_connected(error: OSError) -> str:
-    """What people read of a connection that could not be made, with TLS or without."""
+    """Why a connection could not be made, as text for people."""
     match error:
         case ssl.SSLError(reason=reason) if reason in _NOT_TLS:
             return "the server does not speak TLS there; should the URL begin with http://?"
-        case ssl.SSLError():  # its number is none of the system's
+        case ssl.SSLError():  # its errno is OpenSSL's, so `strerror` would say something else
             return f"TLS handshake failed: {(error.reason or str(error)).replace('_', ' ').lower()}"
         case TimeoutError():
             return "no answer in time"

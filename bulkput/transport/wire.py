@@ -1,9 +1,9 @@
 """The lean transport: HTTP/1.1 on an asyncio.Protocol, for many small PUTs to one host.
 
-A connection (`connection.py`) carries one request at a time. Those that may be used again wait on a stack: the last one
-used is the next, so that what is not needed grows old and is closed. There is no timer per request: one sweep for all
-connections looks at their deadlines a few times within the shortest of them. A connection that was idle and dies before
-the first byte of an answer had died before the request: that one is sent again, at once, on another.
+A connection (`connection.py`) carries one request at a time. Idle connections wait on a stack: the last one used is the
+next one taken, so surplus connections grow old and are closed. There is no timer per request: one sweep checks the
+deadlines of all connections, eight times within the shortest of them. If an idle connection dies before the first byte
+of an answer, the server had closed it before the request: that request is sent again, at once, on another connection.
 """
 
 import asyncio
@@ -25,25 +25,23 @@ from bulkput.transport.hosts import ascii_url
 from bulkput.transport.tls import tls_context, why_not_connected
 
 _SWEEPS = 8
-"""Looks at the deadlines within the shortest of them: a request may outlive its own by an eighth of that."""
+"""Sweeps within the shortest deadline: a request may outlive its own deadline by an eighth of that."""
 
 
 class WireTransport:
-    """See `transport/base.py` for the contract. Not for HEAD, whose answers have no body though their heads say so.
-
-    Proxies are not spoken to. Must be made inside a running event loop.
-    """
+    """See `transport/base.py` for the contract. Knows no proxies. Must be made inside a running event loop."""
 
     def __init__(
         self, options: WireOptions, *, user_agent: str, count: WireCount | None = None, resolve: Resolve = resolve
     ) -> None:
-        """Raises UsageError when `options.ca_file` cannot be read."""
+        """Raises UsageError if `options.ca_file` cannot be read."""
         self.count = count or WireCount()
         self._options = options
         self._user_agent = user_agent
         self._resolve = resolve
         self._loop = asyncio.get_running_loop()
-        self._tls = tls_context(options) if options.ca_file else None  # else when one is needed: it takes a while
+        # Loading the system's certificates takes a while, so without `ca_file` that waits for the first https://.
+        self._tls = tls_context(options) if options.ca_file else None
         self._origins: dict[str, _Origin] = {}
         self._connections: set[Connection] = set()
         self._may_expect = True
@@ -71,7 +69,7 @@ class WireTransport:
         for turn in range(RESENDS + 1):
             expects = self._expects(body)
             head = origin.heads.head(method, path, headers, framing, expects=expects)
-            # The last time on a new one: when a server went away, all that wait are dead.
+            # The last try takes a new connection: if the server restarted, every idle one is dead.
             waiting = self._idle(origin) if turn < RESENDS else None
             connection = waiting or await self._connect(origin)
             self.count.requests[method] += 1
@@ -86,7 +84,7 @@ class WireTransport:
                 self._keep(origin, connection)
                 if not (expects and answer.status == 417):
                     return answer
-                self._may_expect = False  # it does not know Expect (RFC 9110, 15.5.18)
+                self._may_expect = False  # the server does not know Expect (RFC 9110, 15.5.18)
         raise TransportError("the server closed one connection after the other")
 
     def check(self, url: str) -> None:
@@ -96,7 +94,7 @@ class WireTransport:
         self._sweeper.cancel()
         for connection in tuple(self._connections):
             connection.abort()
-        await asyncio.sleep(0)  # their loss is told in the loop's next turn
+        await asyncio.sleep(0)  # `connection_lost` runs in the loop's next turn
 
     def _expects(self, body: Body | None) -> bool:
         return (
@@ -108,7 +106,7 @@ class WireTransport:
         return origin
 
     def _idle(self, origin: "_Origin") -> Connection | None:
-        """The connection that was used last, while the server still keeps it."""
+        """The connection that was used last, unless the server may have closed it."""
         oldest_s = self._loop.time() - self._options.idle_timeout_s
         while origin.idle:
             connection = origin.idle.pop()
@@ -128,7 +126,7 @@ class WireTransport:
 
     @doing("connecting")
     async def _connect(self, origin: "_Origin") -> Connection:
-        """A new connection to the next of the host's addresses; where that does not answer at once, to another."""
+        """A new connection to the host's next address, or to another if that does not answer soon."""
         where = origin.addresses
         found: list[str] = []
         with suppress(TimeoutError):
@@ -148,7 +146,7 @@ class WireTransport:
         return connection
 
     async def _open_one_of(self, origin: "_Origin", addresses: list[str]) -> Connection:
-        """To the first that answers. One whose TLS fails is left for the others. Raises OSError."""
+        """Connect to the first address that answers and whose TLS handshake succeeds. Raises OSError."""
         where, share_s = origin.addresses, self._options.connect_timeout_s / len(addresses)
         while len(addresses) > 1:
             sock = await connected(addresses, where.port)
@@ -167,7 +165,7 @@ class WireTransport:
         return await self._open(origin, addresses[0])
 
     async def _open(self, origin: "_Origin", way: str | socket.socket) -> Connection:
-        """`way` is an address, or a socket that is connected to one."""
+        """`way` is an address, or a socket connected to one."""
 
         def made() -> Connection:
             return Connection(self._loop, self._connections, self._options.timeout_s)
@@ -187,7 +185,7 @@ class WireTransport:
         return connection
 
     def _sweep(self) -> None:
-        """What is too late, and what has been idle for too long."""
+        """Fail the exchanges past their deadline; close the connections idle for too long."""
         now_s = self._loop.time()
         oldest_s = now_s - self._options.idle_timeout_s
         for connection in tuple(self._connections):
@@ -201,7 +199,7 @@ class WireTransport:
 
 
 class _Origin:
-    """Scheme, host and port: how its requests look, its addresses, and its connections that wait for work."""
+    """A scheme, host and port: its request heads, its addresses, its idle connections."""
 
     def __init__(self, base: str, resolve: Resolve, user_agent: str) -> None:
         parts = urlsplit(ascii_url(base))
