@@ -1,1 +1,1 @@
-"""What a run has done, in a SQLite file: so that a crash repeats little and loses nothing. Start at `journal.py`."""
+"""The journal of a run: a SQLite file, by which a crashed run resumes. Start at `journal.py`."""

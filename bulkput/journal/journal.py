@@ -1,9 +1,9 @@
-"""The journal of a run: which file is in the store, written down after the store has proven it, never before.
+"""The journal of a run: which files are in the store. A row is written after the store has proven it, never before.
 
     event loop ──rows──> two deques ──thread, every 0.25 s or 500 rows──> one SQLite transaction
 
-What is not written when the process is killed is sent again by the next run; nothing that is written was not stored.
-Totals are nowhere: they are counted when somebody asks (`status.py`), so they cannot lie.
+If the process is killed, the next run sends again whatever had no row yet; whatever has a row is stored. No totals are
+stored: `status.py` counts them when it is asked, so they cannot be wrong.
 """
 
 import asyncio
@@ -29,14 +29,14 @@ from bulkput.journal.schema import (
 
 _EVERY_S = 0.25
 _ROWS = 500
-"""That many outcomes are written at once, or what a quarter of a second brought: no more are lost with the process."""
+"""Outcomes written in one transaction; fewer if _EVERY_S ends first. A killed process loses no more rows than that."""
 _PATIENCE_S = 60.0
-"""For the last rows, at the end of a run."""
+"""Seconds to wait for the last rows at the end of a run."""
 _BEHIND = 1_000
-"""With more than this to be written the scan waits for the disk."""
+"""Rows to be written from which on the scan waits for the disk."""
 _AT_ONCE = 100
-"""Rows per statement. One step of SQLite gives the interpreter lock away once, not per row: in a busy process
-the thread would wait up to 5 ms for it each time."""
+"""Rows per statement. SQLite releases the interpreter lock once per statement, and in a busy process the thread waits
+up to 5 ms to get it back."""
 _UPLOADED = """
     INSERT OR REPLACE INTO files
     SELECT column1, column2, column3, column4, column5, 'uploaded', 1, NULL, ?1, ?2 FROM (VALUES {})
@@ -55,24 +55,24 @@ _STALE = """
 
 _ENDED = "UPDATE runs SET ended_s = ?, ending = ? WHERE id = ?"
 COMPLETE = "complete"
-"""How a run ended that has looked at everything it was to look at, failures or not."""
+"""The ending of a run that has looked at everything it was asked to, with or without failures."""
 
 _SECOND_NS = 1_000_000_000
 _WRAPS_NS = 2**63
 _CLOCK_ERROR_S = 86_400.0
-"""A file server's clock may be wrong by its time zone, as local times on FAT are: up to 14 hours."""
+"""Seconds by which a file's mtime may be in the future by accident: local times (FAT) are off by up to 14 hours."""
 
 _Uploaded = tuple[bytes, int, int | None, str, str | None]
-"""path, size, mtime_ns (None: it proves nothing), name, etag"""
+"""path, size, mtime_ns (None: it does not identify the version), name, etag"""
 _Other = tuple[bytes, int | None, int | None, str | None, str | None, str, int, str | None]
-"""The same, and outcome, attempts, error."""
+"""The same, then outcome, attempts, error."""
 
 
 class Journal:
-    """An open journal, locked for one run. It is told the run's events on the event loop; it writes in its thread."""
+    """An open journal, locked for one run. It takes events on the event loop, and writes in its own thread."""
 
     def __init__(self, path: bytes, lock: int | None, connection: sqlite3.Connection) -> None:
-        """Use `open_journal`. Without a lock it is only read."""
+        """Use `open_journal` or `open_to_read`. `lock` None: read only."""
         self.path = path
         self._lock = lock
         self._connection = connection
@@ -80,7 +80,7 @@ class Journal:
         self._others: deque[_Other] = deque()
         self._forgotten: deque[_Forgotten] = deque()
         self._attempts: dict[str, int] = {}
-        """Objects of which a request has failed, until it is known what became of them."""
+        """Object name -> failed requests, until its outcome is known."""
         self._run = 0
         self._enough = threading.Event()
         self._is_ending = False
@@ -97,10 +97,10 @@ class Journal:
             )
 
     def check(self, settings: Mapping[str, str]) -> None:
-        """Write down the settings of the first run; those of a later one must be the same, empty being the same as not
-        there. Raises UsageError.
+        """Store the settings of the first run; those of a later run must be equal. Raises UsageError.
 
-        First is a run as long as there is no row: one that was refused by the store binds nobody.
+        An empty value equals a missing one. A run counts as the first as long as the journal has no row, so a run that
+        the store refused does not fix the settings.
         """
         with as_journal_error(self.path):
             recorded = dict(self._connection.execute("SELECT name, value FROM settings"))
@@ -120,7 +120,7 @@ class Journal:
 
     @property
     def own_files(self) -> frozenset[bytes]:
-        """The journal's files, which are no sources."""
+        """The paths of the journal's own files, which are not uploaded."""
         return frozenset(self.path + suffix for suffix in (b"", b"-wal", b"-shm"))
 
     def has_failed(self, path: bytes) -> bool:
@@ -129,18 +129,18 @@ class Journal:
             return self._connection.execute(row, (path,)).fetchone() is not None
 
     def failed_below(self, root: bytes) -> list[bytes]:
-        """Names, relative to the directory `root`, of what failed there, in order."""
+        """Names of the failed files below the directory `root`, relative to it, in bytewise order."""
         base = os.path.join(root, b"")
         rows = "SELECT substr(path, ?) FROM files WHERE outcome = 'failed' AND path >= ? AND path < ? ORDER BY path"
         with as_journal_error(self.path):
             return [name for (name,) in self._connection.execute(rows, (len(base) + 1, base, _end_of(base)))]
 
-    # On the event loop.
+    # These are called on the event loop.
 
     def begin(self, failed: Callable[[JournalError], None], what: Literal["all", "failed"] | None) -> None:
-        """Start writing; `failed` is called in the running event loop when that cannot go on.
+        """Start writing; `failed` is called on the running event loop if writing fails.
 
-        `what` the run looks at; None: it uploads nothing, and is no run.
+        `what` says which files the run looks at. None: a verification, which is not listed as a run.
         """
         loop = asyncio.get_running_loop()
 
@@ -149,7 +149,7 @@ class Journal:
                 if what is not None:
                     self._register(what)
                 self._write_on()
-            except Exception as error:  # noqa: BLE001 - nobody else is here to see it, and the run must not go on
+            except Exception as error:  # noqa: BLE001 - a thread's error would vanish, and the run must not go on
                 said = error if isinstance(error, JournalError) else JournalError(self.path, repr(error))
                 self._error = said
                 loop.call_soon_threadsafe(failed, said)
@@ -158,7 +158,7 @@ class Journal:
         self._thread.start()
 
     def __call__(self, event: ev.Event) -> None:
-        """Take down what the event says, if it says what became of a file."""
+        """Queue a row if the event is the outcome of a file."""
         match event:
             case ev.Uploaded():
                 stored, mtime_ns = event.stored, event.mtime_ns
@@ -181,15 +181,17 @@ class Journal:
 
     @property
     def is_behind(self) -> bool:
-        """Whether the disk does not follow: then no more should be sent for a while."""
+        """Whether the disk is too slow for the run, so that the scan should pause."""
         return self._error is None and len(self._uploaded) + len(self._others) >= _BEHIND
 
     def forget(self, path: bytes, key: str | None = None) -> None:
-        """Its object is not what an upload made it: the next run sends it again. With `key` only where the file was
-        uploaded under that name: another object is there now."""
+        """Delete the row of a file whose object is not what was uploaded: the next run sends it again.
+
+        With `key` only if the file was uploaded under that object name, which another file has now.
+        """
         self._forgotten.append((path, key))
 
-    # In its thread.
+    # These run in the journal's thread.
 
     def _register(self, what: str) -> None:
         with as_journal_error(self.path):
@@ -200,16 +202,16 @@ class Journal:
         while True:
             self._enough.wait(_EVERY_S)
             self._enough.clear()
-            is_ending = self._is_ending  # before the look at the rows: what comes later is for another round
+            is_ending = self._is_ending  # read before the rows: rows that come later need another round
             self.write()
             if is_ending:
                 return
 
     def write(self) -> None:
-        """All rows there are, in one transaction. Raises JournalError; they are kept for another try then."""
+        """Write all queued rows in one transaction. Raises JournalError; the rows are then kept for another try."""
         uploaded = [self._uploaded.popleft() for _ in range(len(self._uploaded))]
         others = [self._others.popleft() for _ in range(len(self._others))]
-        # Last: what an object costs another is told before it, and must not come later than it.
+        # Taken last: `forget` precedes the row of the file that took the name, so it must be in this transaction too.
         forgotten = [self._forgotten.popleft() for _ in range(len(self._forgotten))]
         if not (uploaded or others or forgotten):
             return
@@ -237,7 +239,7 @@ class Journal:
                 connection.execute(_UPLOADED.format(",".join(["(?,?,?,?,?)"] * len(rows))), values)
             connection.executemany(_OTHER, [(*row, *said) for row in others])
             connection.executemany(_FORGET, forgotten)
-            if forgotten and not self._run:  # it was a verification that found out
+            if forgotten and not self._run:  # this is a verification
                 connection.execute(_STRUCK)
             connection.execute("COMMIT")
         except BaseException:
@@ -245,13 +247,13 @@ class Journal:
                 connection.execute("ROLLBACK")
             raise
 
-    # Where blocking is allowed.
+    # These block: call them in a thread.
 
     def end(self, ending: str = COMPLETE, forget_stale_below: Iterable[bytes] = ()) -> None:
-        """Write what is left and how the run ended, and stop writing.
+        """Write the rows that are left and the run's ending, and stop writing.
 
-        Below the roots given, what failed in an earlier run and not in this one is no failure any more: they have been
-        looked at as a whole. Raises JournalError, also when writing has failed before.
+        `forget_stale_below` names sources that this run has looked at completely: failures of earlier runs below them
+        that did not occur again are deleted. Raises JournalError, also if an earlier write failed.
         """
         self._is_ending = True
         self._enough.set()
@@ -261,7 +263,7 @@ class Journal:
                 raise JournalError(self.path, f"its disk has not answered for {_PATIENCE_S:g} s")
             self._thread = None
         try:
-            self.write()  # once more, where it has failed: what was in flight has ended since
+            self.write()  # one more try if it failed before: uploads that were in flight have added rows since
             with as_journal_error(self.path):
                 for root in forget_stale_below:
                     base = os.path.join(root, b"")
@@ -273,9 +275,9 @@ class Journal:
             raise self._error
 
     def close(self) -> None:
-        """Free the file for other runs; `end` comes before, or what it would have written is lost."""
+        """Close the file and release its lock. Rows that `end` has not written are lost."""
         if self._thread is not None and self._thread.is_alive():
-            return  # it hangs, with the connection in hand
+            return  # the thread hangs in the connection, which must not be closed under it
         try:
             self._connection.close()
         finally:
@@ -292,11 +294,11 @@ def _difference(name: str, before: str, now: str) -> str:
 
 
 def _proof(event: ev.Uploaded) -> int | None:
-    """The mtime as it is written down; None where it proves nothing: on a file system that tells whole seconds (or just
-    every other), a later write may have left the same.
+    """The mtime to store; None if it does not identify the version of the file.
 
-    Where it tells fractions, `payload/body.py` has waited for the next. git knows this as the racy index. A time
-    further ahead than any clock goes wrong was given to the file, and a later write would not leave it again.
+    On a file system with whole seconds (or every other one), a write just after the upload may leave the same mtime;
+    git calls this the racy index. With fractions of a second, `payload/body.py` has waited for the next tick. An mtime
+    far in the future was set on purpose, so a later write would change it.
     """
     is_coarse, now_s = event.mtime_ns % _SECOND_NS == 0, time.time()
     if is_coarse and now_s - event.elapsed_s - 2.0 < event.mtime_ns / _SECOND_NS < now_s + _CLOCK_ERROR_S:
@@ -305,22 +307,22 @@ def _proof(event: ev.Uploaded) -> int | None:
 
 
 def open_to_read(path: bytes) -> Journal:
-    """The journal at `path`, only to be asked. Raises UsageError: no journal. Raises JournalError."""
+    """The journal at `path`, for reading. Raises UsageError if it is not a journal, and JournalError."""
     path = os.path.abspath(path)
     return Journal(path, None, connect_to_read(path))
 
 
 def open_journal(path: bytes, *, must_exist: bool = False) -> Journal:
-    """The journal at `path`, made if there is none, for one run.
+    """The journal at `path`, locked for one run, and made if there is none.
 
-    Raises UsageError: in use, a link, no journal at all; not there, where it must be. Raises JournalError: no space,
-    damaged.
+    Raises UsageError if it is in use, a link, not a journal, or missing although `must_exist`. Raises JournalError if
+    it is damaged or the disk is full.
     """
     path = os.path.join(os.path.realpath(os.path.dirname(path) or b"."), os.path.basename(path))
     lock = create_or_lock(path, must_exist=must_exist)
     try:
         with as_journal_error(path):
-            # Opened here, used by the writing thread between `begin` and `end`, and by nobody else meanwhile.
+            # Between `begin` and `end` only the writing thread uses the connection.
             connection = connect(path, is_read_only=False)
             try:
                 check_same_file(path, lock)

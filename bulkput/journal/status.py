@@ -1,4 +1,4 @@
-"""What a journal says, counted from its rows when it is asked; also while a run writes to it."""
+"""The contents of a journal, counted from its rows on request, also while a run writes to it."""
 
 import sqlite3
 from collections.abc import Iterator, Mapping
@@ -30,9 +30,10 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A run, and what stands in the journal from it. Times in seconds since 1970; `last_s` is its last outcome's.
+    """A run and its rows. Times in seconds since 1970; `last_s` is the time of its last outcome.
 
-    `what` it looked at: all, or what had failed. `ending` is "complete", or why not; None: it goes on, or was killed.
+    `what` says which files it looked at: all, or failed. `ending` is "complete" or the reason why not; None: the run
+    goes on, or was killed.
     """
 
     what: str
@@ -45,7 +46,7 @@ class Run:
 
     @property
     def elapsed_s(self) -> float:
-        """To its end, or as far as is known."""
+        """Until its end, or until its last outcome if it has not ended."""
         return max((self.ended_s or self.last_s) - self.began_s, 0.001)
 
     @property
@@ -55,7 +56,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """A whole journal. `bytes` are those of the sources that are uploaded."""
+    """A whole journal. `bytes` counts the bytes of uploaded source files."""
 
     settings: Mapping[str, str]
     uploaded: int
@@ -64,14 +65,14 @@ class Status:
     runs: int
     last: Run | None
     is_covered: bool
-    """The last run that was to look at everything has done so."""
+    """Whether the last run over all files looked at all of them."""
     is_running: bool
     failures: tuple[Row, ...]
-    """The first ones, in the order of their paths."""
+    """The first failures in the order of their paths."""
 
     @property
     def is_done(self) -> bool:
-        """All that the sources held when they were last looked at is uploaded."""
+        """Whether everything that the sources held when they were last scanned is uploaded."""
         return self.is_covered and not self.failed and not self.is_running
 
 
@@ -81,13 +82,13 @@ _TOTALS = """
         total(CASE WHEN run = ?1 AND outcome = 'uploaded' THEN size END)
     FROM files
 """
-"""One passage: 10 000 000 rows have to be read anyway, but not to be sorted by run."""
+"""One pass over the table: all rows have to be read anyway, but sorting 10 000 000 of them by run takes longer."""
 _LAST = "SELECT id, what, began_s, ended_s, ending FROM runs ORDER BY id DESC LIMIT 1"
 _LAST_WHOLE = "SELECT ending FROM runs WHERE what = 'all' ORDER BY id DESC LIMIT 1"
 
 
 def status(path: bytes) -> Status:
-    """Raises UsageError: not there, no journal. Raises JournalError: damaged."""
+    """Raises UsageError if there is no journal at `path`, and JournalError if it is damaged."""
     with _open(path) as connection:
         last = connection.execute(_LAST).fetchone()
         totals = connection.execute(_TOTALS, (last[0] if last else 0,)).fetchone()
@@ -114,7 +115,7 @@ def rows(path: bytes) -> Iterator[Row]:
     """Every file of a journal, in bytewise order of the paths, in constant memory. Raises like `status`."""
     after = b""
     with _open(path) as connection:
-        # Page by page: a transaction of minutes would let the log of a run that goes on grow for as long.
+        # Page by page: during one long read transaction the WAL of a running upload could only grow.
         while page := _rows(connection, "path > ?", _PAGE, after):
             yield from page
             after = page[-1].path

@@ -1,8 +1,8 @@
-"""Findings in the order of their object names, where that is not the order of the file names: with escaped names (a
-byte 0xFF sorts last, its `%FF` does not). And the names of a list: in order, or each of them once.
+"""Sorts on disk: findings by object name, and the names of a list.
 
-They are sorted on disk, in a temporary database that SQLite makes in TMPDIR (about 200 bytes for each) and removes with
-the connection; its sorter holds a few MiB in memory, whatever their number.
+The order of object names differs from that of file names if names are escaped (a byte 0xFF sorts last, its `%FF` does
+not). SQLite keeps the names in a temporary database in TMPDIR (about 200 bytes each) and removes it at the end. Its
+sorter takes a few MiB of memory, whatever the number of names.
 """
 
 import hashlib
@@ -21,9 +21,9 @@ _TABLE = (
 
 
 def by_key(source: Iterator[Found], key: Callable[[Found], bytes | None]) -> Iterator[Found]:
-    """What has a key, in bytewise order of it, once the source has ended; anything else at once.
+    """Findings without a key at once; those with one in bytewise order of the keys, after the source has ended.
 
-    Raises UsageError when the names do not fit into TMPDIR.
+    Raises UsageError if the names do not fit into TMPDIR.
     """
     with _database(_TABLE) as database:
         for found in source:
@@ -36,7 +36,7 @@ def by_key(source: Iterator[Found], key: Callable[[Found], bytes | None]) -> Ite
 
 
 def in_order(names: Iterator[bytes]) -> Iterator[bytes]:
-    """Each name once, in bytewise order, when all have come. Raises UsageError like `by_key`."""
+    """Each name once, in bytewise order, after the last one has arrived. Raises UsageError like `by_key`."""
     with _database("CREATE TABLE names (name BLOB)") as database:
         database.executemany("INSERT INTO names VALUES (?)", ((name,) for name in names))
         for (name,) in database.execute("SELECT name FROM names GROUP BY name ORDER BY name"):
@@ -44,10 +44,10 @@ def in_order(names: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def each_once(names: Iterator[bytes]) -> Iterator[bytes]:
-    """Each name as it comes, when it comes for the first time. Raises UsageError like `by_key`.
+    """Each name when it comes for the first time. Raises UsageError like `by_key`.
 
-    What has come is on disk, as digests of 16 bytes: that any two of a hundred million names share one has a chance of
-    less than 1 in 10^22.
+    Names are remembered on disk as digests of 16 bytes. The chance that two of a hundred million names share a digest
+    is below 1 in 10^22.
     """
     with _database("CREATE TABLE seen (digest BLOB PRIMARY KEY) WITHOUT ROWID") as database:
         for name in names:
@@ -58,9 +58,9 @@ def each_once(names: Iterator[bytes]) -> Iterator[bytes]:
 
 @contextmanager
 def _database(table: str) -> Iterator[sqlite3.Connection]:
-    """A temporary one. Raises UsageError when there is no room for it."""
+    """A temporary database. Raises UsageError if TMPDIR has no room for it."""
     try:
-        # Whoever drops the iterator may do so in another thread than the one that iterates.
+        # The iterator may be closed in another thread than the one that iterates.
         with closing(sqlite3.connect("", check_same_thread=False)) as database:
             database.execute("PRAGMA journal_mode = OFF")
             database.execute(table)

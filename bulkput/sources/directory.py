@@ -1,9 +1,9 @@
 """One directory's entries in bytewise order, in bounded memory.
 
-Names are sorted as if directories ended in `/`, so that a depth-first walk yields full paths in bytewise order
-(`a-b` before `a/b`, since `-` is 0x2d and `/` is 0x2f): the order in which Swift lists objects. Up to a bound the
-names are sorted in memory; beyond it, sorted runs go to a temporary file and are merged from there, so that a
-directory of a hundred million files needs no more memory than a small one.
+Names are sorted as if directories ended in `/`, so that a depth-first walk yields full paths in bytewise order (`a-b`
+before `a/b`, since `-` is 0x2d and `/` is 0x2f). Swift lists objects in that order. Up to a bound, names are sorted in
+memory. Beyond it, sorted runs are written to a temporary file and merged from there, so a directory of a hundred
+million files needs no more memory than a small one.
 """
 
 import heapq
@@ -17,19 +17,20 @@ from dataclasses import dataclass
 from typing import IO
 
 _BLOCK = 32 * 1024
-"""Bytes read at once from each sorted run on disk; as records in memory they are about three times as much."""
+"""Bytes read at once from each sorted run on disk. As records in memory they take about three times as much."""
 _FAN_IN = 64
-"""Runs merged at once, hence at most some 6 MiB of blocks, whatever the size of the directory."""
+"""Runs merged at once. So the blocks take about 6 MiB at most, whatever the size of the directory."""
 DIRECTORY, FILE, LINK, MARK, OTHER = b"d", b"f", b"l", b"m", b"o"
 Entry = tuple[bytes, bytes]
-"""A name in a directory, and its kind as the directory tells it, without a stat. Plain: there is one per file."""
+"""A name in a directory and its kind, as the directory itself tells it, without a stat. A plain tuple, since there is
+one for each file."""
 
 
 def entries(path: bytes, *, follow_symlinks: bool = False, with_marks: bool = False, in_memory: int) -> Iterator[Entry]:
-    """The entries of the directory `path`, sorted; at most `in_memory` names are held. Raises OSError.
+    """The entries of the directory `path`, sorted, with at most `in_memory` names in memory. Raises OSError.
 
-    With `follow_symlinks` a link to a directory sorts like the directory that it will be read as. With `with_marks`
-    each directory comes a second time, as a MARK, where its bare name is in the order.
+    `follow_symlinks`: a link to a directory sorts like a directory. `with_marks`: each directory comes a second time,
+    as a MARK, at the place of its name without `/`.
     """
     with os.scandir(path) as found:
         records: Iterator[bytes] = (_record(entry, follow_symlinks) for entry in found)
@@ -41,8 +42,8 @@ def entries(path: bytes, *, follow_symlinks: bool = False, with_marks: bool = Fa
 
 
 def _record(entry: os.DirEntry[bytes], follow_symlinks: bool) -> bytes:
-    """Sort key, NUL, kind. A name holds no NUL, and NUL sorts before all else: records order as their keys do."""
-    if entry.is_file(follow_symlinks=False):  # the most frequent first
+    """Sort key, NUL, kind. Names have no NUL, and NUL sorts before every other byte, so records sort by their keys."""
+    if entry.is_file(follow_symlinks=False):  # first, since it is the most frequent kind
         return entry.name + b"\0f"
     if entry.is_symlink():
         return entry.name + (b"/\0" if follow_symlinks and _leads_to_directory(entry) else b"\0") + LINK
@@ -58,7 +59,7 @@ def _with_marks(records: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def kind_of(status: os.stat_result) -> bytes:
-    """The same of an entry whose own status (not that of what it links to) is known."""
+    """The kind of an entry from its own status (`lstat`)."""
     kinds = {stat.S_IFREG: FILE, stat.S_IFLNK: LINK, stat.S_IFDIR: DIRECTORY}
     return kinds.get(stat.S_IFMT(status.st_mode), OTHER)
 
@@ -66,7 +67,7 @@ def kind_of(status: os.stat_result) -> bytes:
 def _leads_to_directory(entry: os.DirEntry[bytes]) -> bool:
     try:
         return entry.is_dir()
-    except OSError:  # a loop of links, a dead mount: the walk will say so
+    except OSError:  # a loop of links or a dead mount, which the walk reports
         return False
 
 
@@ -75,8 +76,8 @@ def _sorted(records: Iterator[bytes], in_memory: int) -> Iterator[bytes]:
     if len(run) < in_memory:
         yield from run
         return
-    # Runs are sorted as they come, written, and merged; where there are too many to hold a block of each, merged
-    # to fewer and longer ones first.
+    # Write sorted runs to disk and merge them. If there are more runs than may be merged at once, merge groups of them
+    # into longer runs first.
     runs = itertools.chain([run], iter(lambda: _take(records, in_memory), []))
     with ExitStack() as spills:
         sorted_runs = _written(runs, spills)
@@ -100,7 +101,7 @@ class _Run:
 
 
 def _written(runs: Iterable[Iterable[bytes]], spills: ExitStack) -> list[_Run]:
-    """The runs, one behind the other in a new temporary file that lives as long as `spills`."""
+    """Write the runs, one after the other, to a new temporary file that lives as long as `spills`."""
     file = spills.enter_context(tempfile.TemporaryFile(prefix="bulkput-sort-"))  # noqa: SIM115 - `spills` closes it
     written = []
     start = 0

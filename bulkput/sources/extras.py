@@ -1,7 +1,7 @@
-"""Objects that no file is for, and what is read through them: kept on disk, so that their number does not matter.
+"""Notes of a mirror, on disk: extra objects (no file is for them) and objects that stay and may read those.
 
-They are in a temporary database that SQLite makes in TMPDIR (about 200 bytes for each object) and removes with the
-connection. All calls block, and one must have ended before the next begins.
+SQLite keeps them in a temporary database in TMPDIR (about 200 bytes each) and removes it at the end. All calls block,
+and each must end before the next begins.
 """
 
 import sqlite3
@@ -20,7 +20,7 @@ CREATE TABLE reader (path BLOB PRIMARY KEY, is_looked_at INT DEFAULT 0) WITHOUT 
 
 
 class Extras:
-    """Extra objects of one container, and readers: objects that stay, and may read others. Paths are
+    """The extra objects of one container, and the readers: links and large objects that stay. Paths are
     CONTAINER/OBJECT."""
 
     def __init__(self, container: str) -> None:
@@ -28,10 +28,10 @@ class Extras:
         self._database: sqlite3.Connection | None = None
 
     def add(self, extras: Sequence[RemoteObject], readers: Iterable[str]) -> None:
-        """Raises UsageError: TMPDIR is full. So does every other call."""
+        """Note extras and readers. Raises UsageError if TMPDIR is full, as every other call does."""
         with _room():
             if self._database is None:
-                # Whoever closes it may do so in another thread.
+                # `close` may come from another thread.
                 self._database = sqlite3.connect("", check_same_thread=False)
                 self._database.executescript("PRAGMA journal_mode = OFF;" + _TABLES)
             self._database.executemany(
@@ -44,7 +44,7 @@ class Extras:
             self._database.executemany(_ADD_READER, ((_blob(path),) for path in readers))
 
     def readers(self, most: int) -> list[str]:
-        """Those that have not been looked at yet; from now on they have."""
+        """Up to `most` readers that have not been looked at yet; they count as looked at from now on."""
         if self._database is None:
             return []
         with _room():
@@ -53,8 +53,8 @@ class Extras:
         return [_text(path) for (path,) in taken]
 
     def spare(self, reads: Iterable[Read], by: str) -> None:
-        """The reader `by` stays and reads these. What is an extra among them stays as well, and what may read others is
-        a reader itself."""
+        """Note that the reader `by` reads these objects: extras among them stay, and those that may read others become
+        readers."""
         if self._database is None:
             return
         with _room():
@@ -77,7 +77,7 @@ class Extras:
         )
 
     def count(self, *, is_spared: bool) -> int:
-        """Of the extras that stay since something reads them, or of the others."""
+        """How many extras stay because a reader reads them; or, with `is_spared` False, how many do not."""
         if self._database is None:
             return 0
         with _room():
@@ -85,7 +85,7 @@ class Extras:
             return int(found.fetchone()[0])
 
     def batches(self, size: int, *, is_spared: bool) -> Iterator[list[tuple[RemoteObject, str]]]:
-        """In order of their names, each with what reads it."""
+        """The extras in order of their names, each with the reader that spares it."""
         last = b""
         query = (
             "SELECT name, bytes, hash, modified, large, link, spared_by FROM extra"
@@ -111,7 +111,7 @@ _ADD_READER = "INSERT OR IGNORE INTO reader (path) VALUES (?)"
 
 
 def _end(prefix: bytes) -> bytes:
-    """The first name behind all that begin with `prefix`. UTF-8 has no byte 0xFF: the last one can be raised by one."""
+    """The first name after all that begin with `prefix`. UTF-8 has no byte 0xFF, so the last byte has a successor."""
     return prefix[:-1] + bytes((prefix[-1] + 1,)) if prefix else b"\xff"
 
 

@@ -4,12 +4,12 @@
     ./docs//b.txt       the same as docs/b.txt; `..` goes up, but never out of the base
     /srv/site/c.txt     absolute, if it lies below the base
 
-Each name is looked at as a walk looks at an entry, and gives one finding; a name that comes twice gives one. A name
-that is not there fails, and so does one that leads out of the base. A directory is not entered, as in rsync without -r:
-`find` and `git ls-files` name what is below it themselves. There are no comments: a line is a name, byte for byte.
+Each name gives one finding, as an entry of a walk does; a repeated name gives only one. A name fails if it does not
+exist or leads out of the base. Directories are not entered, as in rsync without -r, since `find` and `git ls-files`
+name their contents themselves. There are no comments: a line is a name, byte for byte.
 
-The list is read as it comes, also from a pipe, and is never held: names that have come are remembered on disk, and
-where names are needed in order they are sorted there.
+The list is read as it arrives, also from a pipe, and never held in memory: names are remembered on disk, and sorted
+there if the run needs them in order.
 """
 
 import errno
@@ -30,9 +30,9 @@ from bulkput.sources.walk import Walk, check_directory
 
 _BLOCK = 64 * 1024
 _LONGEST = 64 * 1024
-"""Bytes of a name that are kept: more than any system opens (4096 on Linux), so that a longer one fails as too long."""
+"""Bytes kept of a name: more than any system can open (4096 on Linux), so a longer name fails as too long."""
 _DIRECTORIES_KEPT = 1_024
-"""Directories that were looked at and are remembered: lists go directory by directory, more or less."""
+"""Directories whose check is remembered. Few suffice, since most lists go directory by directory."""
 
 
 def file_list(
@@ -55,7 +55,7 @@ def file_list(
 
 
 class _FileList(Walk):
-    """A walk that is told where to look."""
+    """A walk over the names of a list."""
 
     def __init__(
         self,
@@ -122,7 +122,7 @@ class _FileList(Walk):
             yield from self._special(path, name, kind)
 
     def _why_not_in(self, directory: bytes) -> Reason | None:
-        """Why nothing is taken from a directory, by its name. Raises OSError."""
+        """Why no file is taken from the directory of this name; None if files are. Raises OSError."""
         path = self._base + directory
         if not self._options.follow_symlinks and not self._is_below_root(os.path.realpath(path)):
             return Reason.LINK_OUTSIDE
@@ -131,15 +131,15 @@ class _FileList(Walk):
 
 
 class _Lines:
-    """The names of a list as they stand there, but for empty ones, read block by block. Iterate once."""
+    """The lines of a list without the empty ones, read block by block. Iterate once."""
 
     def __init__(self, files: ListOptions) -> None:
-        """Blocking: the other end of a FIFO is waited for. Raises UsageError: it is not there, or is a directory."""
+        """Blocks until a FIFO has a writer. Raises UsageError if the list is missing or a directory."""
         self._separator = b"\0" if files.is_null else b"\n"
         self._path = os.fsencode(files.path) if files.path != "-" else b"the list on stdin"
         self._is_stdin = files.path == "-"
         self.error: SourceError | None = None
-        """Why the list ended before its end."""
+        """Why the list could not be read to its end."""
         try:
             if not self._is_stdin and os.path.isdir(files.path):
                 raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
@@ -161,7 +161,7 @@ class _Lines:
                     rest = b""
                 elif len(rest) > _LONGEST:
                     yield rest
-                    rest, is_cut = b"", True  # what follows of it is passed by
+                    rest, is_cut = b"", True  # drop the rest of this line
             if rest:
                 yield rest
         except OSError as error:
@@ -172,5 +172,5 @@ class _Lines:
 
 
 def _above(name: bytes) -> Iterator[bytes]:
-    """The directories above it, from the top."""
+    """The directories above `name`, from the top."""
     return (name[:end] for end, byte in enumerate(name) if byte == ord("/"))

@@ -1,4 +1,4 @@
-"""Several sources as one stream in bytewise order of names. A name that two of them have is sent once."""
+"""Merges several sources into one stream in bytewise order of names. A name that two sources have is sent once."""
 
 import heapq
 import os
@@ -11,17 +11,17 @@ from bulkput.model import Found, KnownFiles, Reason, Skip, SourceFile
 
 
 class Memory(Protocol):
-    """What is known of the files below one source, by earlier runs."""
+    """What earlier runs have uploaded of one source."""
 
     def has(self, path: bytes, name: bytes, size: int, mtime_ns: int, *, is_directory: bool = False) -> bool:
-        """Whether this very version was uploaded under the name that it would get now. Quick for sorted questions."""
+        """Whether this version of the file was uploaded under its present object name. Fast for sorted calls."""
 
     def is_own(self, path: bytes) -> bool:
-        """Whether `path` belongs to the memory itself, and changes while one looks at it."""
+        """Whether `path` is a file of the journal itself."""
 
 
 _Named = tuple[tuple[bytes, bool], Found, bool]
-"""A finding, the name to merge it by with whether it is a directory's, and whether it is known."""
+"""(name to merge by, whether that is a directory's), the finding, whether a journal knows it."""
 
 
 def without_collisions(sources: list[Iterator[_Named]]) -> Iterator[Found]:
@@ -29,7 +29,7 @@ def without_collisions(sources: list[Iterator[_Named]]) -> Iterator[Found]:
     for (name, is_directory), found, is_known in heapq.merge(*sources, key=itemgetter(0)):
         if not isinstance(found, SourceFile):
             yield found
-        elif name == last and is_directory:  # one marker for all of them, and none beside a file
+        elif name == last and is_directory:  # one marker for all sources, and none beside a file
             continue
         elif name == last:
             yield SourceError(found.path, "collision", "another source has a file of this name")
@@ -39,7 +39,7 @@ def without_collisions(sources: list[Iterator[_Named]]) -> Iterator[Found]:
 
 
 def named(root: bytes, source: Iterator[Found], memory: Memory | None) -> Iterator[_Named]:
-    """What has no name (an error) gets that of its path, or stays where it came."""
+    """The findings with the names to merge them by. An error has no name: it gets that of its path, or the last one."""
     name, base = b"", os.path.join(root, b"")
     for found in source:
         is_known = False

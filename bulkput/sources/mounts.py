@@ -1,8 +1,8 @@
 """Which file system a path is on, by Linux's /proc/self/mountinfo (proc(5)), and whether a read there may hang.
 
-Known are those that do not: a disk may be slow, but answers or fails. Whatever is not known counts as one that may, as
-do NFS, SMB, Ceph, Lustre, 9p, AFS and all of FUSE: to be wrong that way costs a small file a visit to a thread, to be
-wrong the other way stops the whole run for as long as a server is away.
+The list below names the file systems that do not hang: a local disk may be slow, but it answers or fails. Every other
+type counts as one that may, among them NFS, SMB, Ceph, Lustre, 9p, AFS and FUSE. If that is wrong, a small file costs a
+switch to a thread; if the opposite were wrong, the whole run would stop for as long as a server is away.
 """
 
 import os
@@ -18,15 +18,15 @@ _LOCAL = frozenset(
         *("tmpfs", "ramfs", "rootfs", "devtmpfs", "overlay", "aufs", "ecryptfs"),
     )
 )
-"""fuseblk is FUSE on a disk of this machine (ntfs-3g). overlay and aufs are containers, whose layers are local."""
+"""fuseblk is FUSE on a local disk (ntfs-3g). overlay and aufs are the file systems of containers, on local layers."""
 _KERNELS_OWN = (b"/dev/", b"/proc/", b"/sys/")
-"""No link leads to files here that anybody would upload, and every machine has an autofs there."""
+"""Mounts below these do not count: they hold nothing to upload, and every machine has an autofs there."""
 _TABLE = "/proc/self/mountinfo"
 _ESCAPE = re.compile(rb"\\([0-7]{3})")
 
 
 class Mount(NamedTuple):
-    """One line of mountinfo; `parent` is the mount that it lies upon."""
+    """One line of mountinfo; `parent` is the number of the mount that this one is mounted on."""
 
     number: int
     parent: int
@@ -35,7 +35,7 @@ class Mount(NamedTuple):
 
 
 class Mounts:
-    """The mounts that a process sees."""
+    """The mounts that this process sees."""
 
     def __init__(self, mounts: Iterable[Mount]) -> None:
         self._all = tuple(mounts)
@@ -44,10 +44,10 @@ class Mounts:
         self._root = next((m for m in self._all if m.point == b"/" and m.parent not in numbers - {m.number}), None)
 
     def kind(self, path: bytes) -> str:
-        """The type of the file system that the absolute `path`, without links, is on; empty where that is not told.
+        """The type of the file system of `path`, which is absolute and has no links; empty if unknown.
 
-        As the kernel finds it: from the root down, and at each name to what is mounted upon it last. The longest mount
-        point would not do, since a mount hides those that were below its place before.
+        Found as the kernel does it: from the root down, at each name going to the last mount upon it. Looking for the
+        longest mount point would be wrong, since a mount hides older ones below it.
         """
         mount = self._root
         if mount is None:
@@ -58,24 +58,24 @@ class Mounts:
         return mount.kind
 
     def kinds(self, path: bytes) -> set[str]:
-        """The same for `path` and for everything mounted below it."""
+        """The types of the file systems of `path` and of all mounts below it."""
         base = os.path.join(path, b"")
         return {self.kind(path), *(self.kind(point) for point in self.points() if point.startswith(base))}
 
     def points(self) -> Iterator[bytes]:
-        """Where something is mounted."""
+        """All mount points."""
         return (mount.point for mount in self._all)
 
 
 def parse(table: bytes) -> Mounts:
-    """Of the text of mountinfo: `36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw`."""
+    """Parse mountinfo, whose lines read `36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw`."""
     return Mounts(_mounts(table))
 
 
 def may_hang(paths: Iterable[bytes], follows_links: bool) -> str | None:
-    """The type of a file system below `paths` that may hang; None when there is none, or no table to look into.
+    """The type of a file system below `paths` that may hang; None if there is none, or no mountinfo to look into.
 
-    Links that are followed lead anywhere: then every mount of this machine counts, but for the kernel's own.
+    If links are followed they may lead anywhere, so every mount of the machine counts, except the kernel's own.
     """
     try:
         with open(_TABLE, "rb") as file:
@@ -98,7 +98,7 @@ def _mounts(table: bytes) -> Iterator[Mount]:
 
 
 def _unescaped(field: bytes) -> bytes:
-    r"""Space, tab, line end and backslash are written `\040`, `\011`, `\012` and `\134`."""
+    r"""mountinfo writes space, tab, line end and backslash as `\040`, `\011`, `\012` and `\134`."""
     return _ESCAPE.sub(lambda match: bytes((int(match[1], 8),)), field)
 
 

@@ -1,11 +1,11 @@
 """A directory tree as a stream of files, depth first, in bytewise order of the full names.
 
-Links: a tree is what is in it. A link to a regular file inside the same tree is taken, under the link's name; one
-that leaves the tree, leads to a directory or nowhere is skipped, with the reason. With `follow_symlinks` every link
-is followed, and a directory that is its own ancestor is skipped as a loop. The source itself may be a link.
+A link to a regular file inside the tree is taken, under the link's name. A link that leaves the tree, leads to a
+directory or leads nowhere is skipped, with the reason. With `follow_symlinks` every link is followed, and a directory
+that is its own ancestor is skipped as a loop. The source itself may be a link.
 
-Files that a journal knows as done are counted here, in the scan's thread, and never become findings of their own: a
-resumed run looks at a million of them in the time in which it would send a few thousand.
+Files that the journal knows as done are only counted, in the scan's thread. So a resumed run passes a million of them
+in the time in which it would send a few thousand.
 """
 
 import errno
@@ -26,17 +26,20 @@ from bulkput.sources.merged import Memory, named, without_collisions
 from bulkput.sources.paths import is_at_or_below
 
 _TELL_EVERY = 5_000
-"""Known files per finding that counts them: often enough for a progress line, seldom enough to cost nothing."""
+"""Known files per KnownFiles finding: often enough for a progress line, seldom enough to cost nothing."""
 
 
 MakeMemory = Callable[[], Memory]
-"""One for each source, since it is quick for questions in order."""
+"""Makes a Memory for one source; it is fast only if asked in sorted order, so each source needs its own."""
 
 
 @dataclass(slots=True)
 class _Level:
-    """A directory being read: its path, what its entries' paths begin with, its name relative to the source, its
-    identity, what is left of it, and whether nothing has come of it yet."""
+    """A directory being read.
+
+    `base` begins the paths of its entries; `name` is relative to the source; `identity` is device and inode; `left`
+    yields the entries not read yet.
+    """
 
     path: bytes
     base: bytes
@@ -59,9 +62,9 @@ class Walk:
         with_directories: bool = False,
         tells_empty: bool = False,
     ) -> None:
-        """`filters`: those of the run, which remember what has matched; None makes some. `with_directories`: each
-        directory below comes as an entry of its own, also one that filters leave empty. `tells_empty`: each directory
-        that holds nothing at all comes as such."""
+        """`filters` None: made from `options`; pass the run's own, which remember which patterns have matched.
+        `with_directories`: yield each directory below as an entry too, also one that filters leave empty.
+        `tells_empty`: yield an EmptyDirectory for each directory without any entry."""
         self._with_directories = with_directories
         self._tells_empty = tells_empty
         self._root = root
@@ -74,7 +77,7 @@ class Walk:
         self._known_bytes = 0
         self._levels: list[_Level] = []
         self._device: int | None = None
-        """That of the source, once it was needed."""
+        """The source's device number, once `_is_elsewhere` needed it."""
 
     def __iter__(self) -> Iterator[Found]:
         try:
@@ -85,11 +88,11 @@ class Walk:
         yield from self._counted()
 
     def again(self, names: Iterable[bytes]) -> Iterator[Found]:
-        """Only these names and what is below them, as a walk would find them; one that is gone is skipped as GONE."""
+        """Walk only these names and what is below them. A name that no longer exists is skipped as GONE."""
         base = os.path.join(self._root, b"")
         walked: list[bytes] = []
         for name in names:
-            if any(name.startswith(each) for each in walked):  # it was met there
+            if any(name.startswith(each) for each in walked):  # already walked with its directory
                 continue
             path = base + name
             try:
@@ -114,7 +117,7 @@ class Walk:
         yield from self._counted()
 
     def _all_levels(self) -> Iterator[Found]:
-        """Until the deepest directory and all above it are read."""
+        """Read the deepest open directory and all above it to their ends."""
         while self._levels:
             level = self._levels[-1]
             try:
@@ -124,7 +127,7 @@ class Walk:
                 yield source_error(level.path, error)
 
     def _read(self, level: _Level) -> Iterator[Found]:
-        """The entries of a directory, to its end or to the next directory below it. Raises OSError of its reading."""
+        """Read a directory to its end or to the next directory below it. Raises OSError from reading it."""
         for entry, kind in level.left:
             level.is_empty = False
             path, name = level.base + entry, level.name + entry
@@ -141,7 +144,7 @@ class Walk:
             yield EmptyDirectory(level.path)
 
     def _file(self, path: bytes, name: bytes) -> Found | None:
-        """None: it is known, and counted as such."""
+        """The finding for a file; None if the journal knows it, which is counted."""
         if self._filters.are_there and not self._filters.takes_file(name):
             return Skip(path, name, Reason.EXCLUDED)
         try:
@@ -151,7 +154,7 @@ class Walk:
         return self._regular(path, name, status)
 
     def _regular(self, path: bytes, name: bytes, status: os.stat_result, target: bytes | None = None) -> Found | None:
-        """A file that the patterns take; None: it is known, and counted as such."""
+        """The finding for a regular file that the patterns take; None if the journal knows it, which is counted."""
         if self._own_output and (status.st_dev, status.st_ino) in self._own_output:
             return Skip(path, name, Reason.OWN_OUTPUT)
         if (
@@ -211,10 +214,10 @@ class Walk:
         self._levels.append(_Level(path, os.path.join(path, b""), name, identity, left))
 
     def _mark(self, path: bytes, name: bytes) -> Iterator[SourceFile]:
-        """A directory as an entry, but for one that is left out, or is its own ancestor."""
+        """Yield a directory as an entry, unless filters leave it out or it is its own ancestor."""
         try:
             status = os.stat(path)
-        except OSError:  # reading it will tell
+        except OSError:  # reading the directory will report it
             return
         identity = (status.st_dev, status.st_ino)
         if not self._filters.enters_directory(name) or any(level.identity == identity for level in self._levels):
@@ -250,7 +253,7 @@ class Walk:
                 yield found
 
     def _is_elsewhere(self, directory: os.stat_result) -> bool:
-        """Whether it is on another file system, where only the source's own is wanted. Raises OSError."""
+        """Whether `one_file_system` is set and the directory is on another one than the source. Raises OSError."""
         if not self._options.one_file_system:
             return False
         if self._device is None:
@@ -258,7 +261,7 @@ class Walk:
         return directory.st_dev != self._device
 
     def _leads_on(self, path: bytes) -> bool:
-        """Whether a link is followed to a directory."""
+        """Whether this is a link to a directory that the walk follows."""
         return self._options.follow_symlinks and os.path.isdir(path)
 
     def _is_below_root(self, real_path: bytes) -> bool:
@@ -266,13 +269,13 @@ class Walk:
         return is_at_or_below(real_path, self._real_root)
 
     def _is_in_tree(self, name: bytes) -> bool:
-        """Whether a walk would come by: not where a directory above has meanwhile become a link."""
+        """Whether a walk would find `name`: it would not if a directory above has become a link meanwhile."""
         directory = os.path.dirname(os.path.join(self._real_root, name))
         return os.path.realpath(directory) == directory
 
 
 def make_filters(roots: Sequence[bytes], options: WalkOptions) -> Filters:
-    """Those of a run. Blocking. Raises UsageError for a pattern that is not gitignore syntax."""
+    """The filters of a run. Blocking. Raises UsageError for a pattern that is not gitignore syntax."""
     places = (os.path.abspath(roots[0]), os.path.realpath(roots[0])) if len(roots) == 1 else ()
     return Filters(options, source=places, now_ns=time.time_ns())
 
@@ -286,13 +289,13 @@ def walk(
     with_directories: bool = False,
     tells_empty: bool = False,
 ) -> Iterator[Found]:
-    """All sources as one stream in bytewise order of names: directories give their contents, files their own name.
+    """All sources as one stream in bytewise order of names. A directory gives its contents, a file its own name.
 
-    A name that comes from two sources is sent once; the second is a SourceError, since the store could keep only
-    one of them. What a memory knows as uploaded is counted in KnownFiles instead of being yielded. `filters`,
-    `with_directories` and `tells_empty`: see `Walk`.
+    If two sources have the same name, the second is a SourceError, since the store can keep only one of them. Files
+    that a Memory knows are counted in KnownFiles and not yielded. `filters`, `with_directories` and `tells_empty`: see
+    `Walk`.
 
-    Raises UsageError, at once, for a root that is not there or is neither file nor directory.
+    Raises UsageError, at once, if a root does not exist or is neither a file nor a directory.
     """
     every = list(roots)
     filters = filters or make_filters(every, options)
@@ -302,7 +305,7 @@ def walk(
     memories = [make_memory() if make_memory is not None else None for _ in every]
     if len(every) == 1:
         return _source(every[0], options, filters, memories[0], make_walk)
-    # What is known takes part in the search for collisions, so it is told apart only behind that.
+    # Known files can collide too, so `without_collisions` counts them, after the merge.
     sources = [_source(root, options, filters, None, make_walk) for root in every]
     return without_collisions(list(map(named, every, sources, memories)))
 
@@ -316,19 +319,19 @@ def walk_again(
     filters: Filters | None = None,
     with_directories: bool = False,
 ) -> Iterator[Found]:
-    """Only the entries of the directory `root` that `names` name, relative to it. Raises UsageError like `walk`."""
+    """Walk only `names`, relative to the directory `root`. Raises UsageError like `walk`."""
     check_directory(root)
     return Walk(root, options, memory, filters=filters, with_directories=with_directories).again(names)
 
 
 def check_directory(root: bytes) -> None:
-    """Raises UsageError: it is not there, or no directory."""
+    """Raises UsageError if `root` does not exist or is not a directory."""
     if _status(root, stat.S_ISDIR) is None:
         raise UsageError(f"source {printable(root)}: not a directory")
 
 
 def is_single_file(roots: Iterable[bytes]) -> bool:
-    """True when the sources are one file, which then may be given the destination's own name."""
+    """Whether the only source is a file; it may then get the destination's own name."""
     only = list(roots)
     return len(only) == 1 and os.path.isfile(only[0])
 
@@ -346,7 +349,7 @@ def _source(
 
 
 def _lone_file(root: bytes, status: os.stat_result, filters: Filters, memory: Memory | None) -> Found:
-    """A source that is a file. Filters are for it too: shells write `*`, and what is excluded is not to be sent."""
+    """The finding for a source that is a file. Filters apply to it too: the shell may have expanded a `*`."""
     name = os.path.basename(root)
     if not filters.takes_file(name):
         return Skip(root, name, Reason.EXCLUDED)
@@ -360,7 +363,7 @@ def _lone_file(root: bytes, status: os.stat_result, filters: Filters, memory: Me
 
 
 def _status(root: bytes, is_kind: Callable[[int], bool]) -> os.stat_result | None:
-    """None: it is something else. Raises UsageError: it is not there."""
+    """The source's status; None if it is of another kind. Raises UsageError if it does not exist."""
     try:
         status = os.stat(root)
     except OSError as error:
