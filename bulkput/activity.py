@@ -1,55 +1,123 @@
-"""What a suspended coroutine waits for, in words, at no cost while nobody asks.
+"""What each task of a run does at the moment: the task notes it, and the watchdog reads it when the run stalls.
 
-`@doing("logging in")` only notes the words beside a function. Who wants to know walks down the chain of what is
-awaited, as asyncio's own call graph does (Python 3.14, `asyncio.capture_call_graph`), and meets the functions that have
-words. So nothing has to be written down by the run itself, for each object, that hardly anybody ever reads.
+A worker has an `Activity`, found by a context variable: what it has in hand, since when, and the steps that it is in,
+outermost first. What it costs (in tight loops with and without it; CPython 3.11, uvloop, the machine of
+benchmarks/RESULTS.md):
+
+| who notes | us | how often |
+|-----------|----|-----------|
+| a worker that takes a file (`engine/pool.py`) | 0.09 | each object |
+| the wait for a slot (`stores/slots.py`) | 0.20 | each object, when all slots are taken |
+| the exchange on a connection (`transport/connection.py`) | 0.12 | each object |
+| `with doing(...)`, everywhere else | 0.45 | where a wait is rare or long |
+
+So an object pays 0.4 us of about 130.
+
+Any thread may read: each write is one assignment, or one `append` or `remove` of a list. A reader that comes between
+two writes sees what was true a moment before, or will be a moment after.
 """
 
-import gc
-from collections.abc import Callable, Iterator, Mapping
-from types import AsyncGeneratorType, CodeType, CoroutineType, FrameType
-from typing import Any, NamedTuple, TypeVar
-
-F = TypeVar("F", bound=Callable[..., Any])
-Words = str | Callable[[Mapping[str, Any]], str]
-"""The words, or what makes them of the function's local variables."""
-
-_WORDS: dict[CodeType, Words] = {}
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import NamedTuple, Protocol
 
 
-def doing(words: Words) -> Callable[[F], F]:
-    """Decorates a coroutine function: whoever waits in it, or in what it awaits, is doing that."""
+class Exchange(Protocol):
+    """A step that knows itself how far it is: a request and its answer."""
 
-    def note(function: F) -> F:
-        _WORDS[function.__code__] = words
-        return function
+    @property
+    def waits_for(self) -> str:
+        """In words."""
 
-    return note
-
-
-class Place(NamedTuple):
-    """A function that waits, and its local variables."""
-
-    code: CodeType
-    variables: Mapping[str, Any]
+    @property
+    def ends(self) -> str | None:
+        """Both ends of its connection, if that is known."""
 
 
-def places(awaited: object) -> Iterator[Place]:
-    """Where a suspended coroutine stands, outermost first, down to the future that it waits for, or another task's."""
-    while awaited is not None:
-        match awaited:
-            case (
-                CoroutineType(cr_frame=FrameType() as frame, cr_await=inner)
-                | AsyncGeneratorType(ag_frame=FrameType() as frame, ag_await=inner)
-            ):
-                yield Place(frame.f_code, frame.f_locals)
-                awaited = inner
-            case _:  # the step of an `async for` names its generator to the garbage collector only
-                awaited = next((it for it in gc.get_referents(awaited) if isinstance(it, AsyncGeneratorType)), None)
+class Attempt(NamedTuple):
+    """A step that has no words: the first try is number 1."""
+
+    number: int
 
 
-def words_of(places: list[Place]) -> list[str]:
-    """What is done there, outermost first; once where wrappers of one another do the same."""
-    found = ((place, _WORDS.get(place.code)) for place in places)
-    told = [words if isinstance(words, str) else words(place.variables) for place, words in found if words is not None]
-    return [words for words, before in zip(told, [None, *told], strict=False) if words != before]
+Step = str | Attempt | Exchange
+
+
+class Description(NamedTuple):
+    """An activity in words, outermost first; the attempt and the connection of the outermost step that has one."""
+
+    words: tuple[str, ...]
+    attempt: int
+    connection: str | None
+
+
+class Activity:
+    """Of one task, or of one thread. A task that has none of its own notes its steps in that of the task it was started
+    by."""
+
+    __slots__ = ("began_s", "in_hand", "steps")
+
+    def __init__(self) -> None:
+        self.in_hand: object | None = None
+        """What is handled: a worker's item, the path that a walk looks at."""
+        self.began_s = time.monotonic()
+        """When that was taken in hand."""
+        self.steps: list[Step] = []
+
+    def describe(self) -> Description:
+        """From any thread. Words that several steps have in common come once."""
+        words: dict[str, None] = {}
+        attempt = connection = None
+        for step in tuple(self.steps):
+            if isinstance(step, str):
+                words[step] = None
+            elif isinstance(step, Attempt):
+                attempt = attempt or step.number
+            else:
+                words[step.waits_for] = None
+                connection = connection or step.ends
+        return Description(tuple(words), attempt or 1, connection)
+
+
+_current: ContextVar[Activity] = ContextVar(
+    "bulkput.activity",
+    default=Activity(),  # noqa: B039 - shared, but nobody reads it: runs without a watchdog note there
+)
+
+current: Callable[[], Activity] = _current.get
+"""The activity of the task, or the thread, that calls."""
+
+
+class doing:  # noqa: N801 - reads like a statement
+    """`with doing("logging in"):` around what may take long. Never around a `yield`: what the consumer of a generator
+    does meanwhile would be told as this."""
+
+    __slots__ = ("_step", "_steps")
+
+    def __init__(self, step: Step) -> None:
+        self._step = step
+
+    def __enter__(self) -> None:
+        self._steps = current().steps
+        self._steps.append(self._step)
+
+    def __exit__(self, *_error: object) -> None:
+        self._steps.remove(self._step)  # not the last one, when two tasks share an activity
+
+
+@contextmanager
+def noted_in(mine: Activity, among: set[Activity] | None = None) -> Iterator[Activity]:
+    """Within the block, this task or thread notes what it does in `mine`, which is one of `among`."""
+    before = current()
+    _current.set(mine)
+    if among is not None:
+        among.add(mine)
+    try:
+        yield mine
+    finally:
+        if among is not None:
+            among.discard(mine)
+        mine.in_hand = None
+        _current.set(before)

@@ -1,10 +1,13 @@
 """A bounded queue and the workers that empty it: the only place where a run's tasks are born, and where they end."""
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from typing import Generic, TypeVar
+
+from bulkput.activity import Activity, noted_in
 
 T = TypeVar("T")
 
@@ -17,9 +20,15 @@ class Pool(Generic[T]):
     """
 
     def __init__(
-        self, handle: Callable[[T], Awaitable[None]], tasks: asyncio.TaskGroup, backlog: int, items: deque[T]
+        self,
+        handle: Callable[[T], Awaitable[None]],
+        tasks: asyncio.TaskGroup,
+        backlog: int,
+        items: deque[T],
+        in_flight: set[Activity] | None,
     ) -> None:
         self._handle = handle
+        self._in_flight = in_flight
         self._tasks = tasks
         self._backlog = max(1, backlog)
         self._items = items
@@ -53,13 +62,21 @@ class Pool(Generic[T]):
         _wake(self._hungry, len(self._hungry))
 
     async def _work(self) -> None:
+        mine = Activity()
+        with noted_in(mine, self._in_flight) if self._in_flight is not None else nullcontext():
+            await self._handle_items(mine)
+
+    async def _handle_items(self, mine: Activity) -> None:
         while self._items or not self._is_ended:
             if not self._items:
+                mine.in_hand = None
                 await self._turn(self._hungry)
                 continue
             item = self._items.popleft()
             if self._full and len(self._items) <= (self._backlog + 1) // 2:
                 _wake(self._full, len(self._full))
+            mine.began_s = time.monotonic()
+            mine.in_hand = item
             await self._handle(item)
             if self._alive > self._wanted and not self._is_ended:
                 self._alive -= 1
@@ -91,15 +108,18 @@ async def pool(
     workers: int,
     backlog: int,
     abandoned: Callable[[T], None] = _forget,
+    in_flight: set[Activity] | None = None,
 ) -> AsyncIterator[Pool[T]]:
     """Leaving the block waits until every submitted item has been handled. When the block or `handle` raises, or the
     caller is cancelled, all workers are cancelled and awaited before the error goes on; `abandoned` is then told each
     item that was submitted and never handed to `handle`.
+
+    `in_flight` holds an activity for each worker there is. Without it, workers note what they do in that of the caller.
     """
     items: deque[T] = deque()
     try:
         async with asyncio.TaskGroup() as tasks:
-            made = Pool(handle, tasks, backlog, items)
+            made = Pool(handle, tasks, backlog, items, in_flight)
             made.resize(workers)
             try:
                 yield made

@@ -31,10 +31,12 @@ class ReadAhead:
         """Start to read up to `size` bytes."""
         self._reading = self._readers.submit(self._path, self._read, size)
 
-    @doing("reading")
     async def begun(self) -> bytes | None:
         """The bytes that `begin` asked for; fewer or none at the end of the file."""
-        return await asyncio.wrap_future(self._reading) if self._reading is not None else None
+        if self._reading is None:
+            return None
+        with doing("reading"):
+            return await asyncio.wrap_future(self._reading)
 
     async def settled(self) -> None:
         """Wait up to CLOSE_S for a read under way."""

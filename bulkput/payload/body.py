@@ -131,13 +131,13 @@ class StreamedFile:
             raise source_error(self._path, error) from error
 
     @asynccontextmanager
-    @doing("reading")
     async def _opened(self) -> AsyncIterator[ReadAhead]:
         """The open file; leaving the block closes it. If the caller is cancelled while the file is opened or closed, it
         is closed all the same, and not left to the garbage collector."""
         opening = self._readers.run(self._path, _open_file, self._path)
         try:
-            opened = await asyncio.shield(opening)
+            with doing("reading"):
+                opened = await asyncio.shield(opening)
         except asyncio.CancelledError:
             opening.add_done_callback(_close_unwanted)
             await asyncio.wait((opening,), timeout=CLOSE_S)
@@ -146,17 +146,18 @@ class StreamedFile:
         try:
             yield file
         finally:
-            try:
-                await file.settled()
-            finally:  # `settled` may be cancelled too
-                closing = self._readers.run(self._path, file.close)
-                closing.add_done_callback(forget)
-                await asyncio.wait((closing,), timeout=CLOSE_S)
+            with doing("reading"):
+                try:
+                    await file.settled()
+                finally:  # `settled` may be cancelled too
+                    closing = self._readers.run(self._path, file.close)
+                    closing.add_done_callback(forget)
+                    await asyncio.wait((closing,), timeout=CLOSE_S)
 
-    @doing("reading")
     async def sample(self, ranges: Sequence[tuple[int, int]]) -> bytes:
         """The bytes of `ranges` (offset, length), joined. Raises SourceError like `chunks`."""
-        return await self._readers.run(self._path, self._sampled, ranges)
+        with doing("reading"):
+            return await self._readers.run(self._path, self._sampled, ranges)
 
     def _sampled(self, ranges: Sequence[tuple[int, int]]) -> bytes:
         try:
@@ -222,7 +223,6 @@ class BodyOpener:
             self._tell(source, read)
         return read if isinstance(read, WholeFile) else None
 
-    @doing("reading")
     async def open(self, source: SourceFile) -> FileBody:
         """The file as it is now, not as the scan found it, read in a thread.
 
@@ -231,7 +231,8 @@ class BodyOpener:
         """
         path = source.target or source.path
         read = partial(_read, path, self._options.buffer_size, may_change=self._may_change)
-        whole = await self._readers.run(path, read)
+        with doing("reading"):
+            whole = await self._readers.run(path, read)
         if isinstance(whole, WholeFile):
             self._tell(source, whole)
             return whole

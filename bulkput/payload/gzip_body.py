@@ -74,7 +74,6 @@ class Packer:
         self._longest_name = longest_name
         self._check = check
 
-    @doing("compressing")
     async def packed(self, upload: Upload, file: FileBody) -> Packed:
         """Raises SourceError like the file."""
         source, options = upload.source, self._options
@@ -82,9 +81,10 @@ class Packer:
         if decided is None and options.suffixed == "some":
             decided = decide_by_new_name(upload.key, is_taken=source.keeps_name, longest=self._longest_name)
         run = partial(self._opener.run, source)
-        if isinstance(file, WholeFile):
-            return await self._small(file, decided or decide_by_magic(file.data), run)
-        return await self._large(file, decided or await self._sampled(file, run), run)
+        with doing("compressing"):
+            if isinstance(file, WholeFile):
+                return await self._small(file, decided or decide_by_magic(file.data), run)
+            return await self._large(file, decided or await self._sampled(file, run), run)
 
     def upload_of(self, upload: Upload, packed: Packed) -> Upload:
         """The upload with the name and the headers that fit its body."""

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from typing import Any
 
+from bulkput.activity import current
 from bulkput.errors import SourceError, UsageError
 from bulkput.model import EmptyDirectory, Entry, Found, KnownFiles, Reason, Skip, SourceFile
 
@@ -31,6 +32,7 @@ def by_key(source: Iterator[Found], key: Callable[[Found], bytes | None]) -> Ite
                 yield found
             else:
                 database.execute("INSERT INTO found VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", _row(place, found))
+        current().in_hand = None  # what takes long from now on is the sorting, and no path
         for row in database.execute("SELECT * FROM found ORDER BY key, rowid"):
             yield _found(row)
 
@@ -39,6 +41,7 @@ def in_order(names: Iterator[bytes]) -> Iterator[bytes]:
     """Each name once, in bytewise order, after the last one has arrived. Raises UsageError like `by_key`."""
     with _database("CREATE TABLE names (name BLOB)") as database:
         database.executemany("INSERT INTO names VALUES (?)", ((name,) for name in names))
+        current().in_hand = None  # what takes long from now on is the sorting, and not the list
         for (name,) in database.execute("SELECT name FROM names GROUP BY name ORDER BY name"):
             yield name
 

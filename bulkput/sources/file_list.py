@@ -17,6 +17,7 @@ import os
 from collections.abc import Iterator
 from functools import lru_cache
 
+from bulkput.activity import current
 from bulkput.errors import SourceError, UsageError, printable
 from bulkput.model import Found, Reason, Skip
 from bulkput.options import ListOptions, WalkOptions
@@ -85,7 +86,7 @@ class _FileList(Walk):
             yield self._lines.error
 
     def _named(self, name: bytes) -> Iterator[Found]:
-        path = self._base + name
+        current().in_hand = path = self._base + name
         if not is_below(name):
             outside = name if name.startswith(b"/") else path
             yield SourceError(outside, "name", f"it does not lie below the base {printable(self._root)}")
@@ -148,10 +149,9 @@ class _Lines:
             raise UsageError(f"--files-from {printable(self._path)}: {error.strerror}") from None
 
     def __iter__(self) -> Iterator[bytes]:
-        path = self._path  # where the scan is, should it wait here: see `Scan.at`
         rest, is_cut = b"", False
         try:
-            while block := os.read(self._fd, _BLOCK):
+            while block := self._block():
                 *whole, rest = (rest + block).split(self._separator)
                 for line in whole:
                     if line and not is_cut:
@@ -165,10 +165,15 @@ class _Lines:
             if rest:
                 yield rest
         except OSError as error:
-            self.error = SourceError(path, "unreadable", f"the list ends here: {error.strerror}")
+            self.error = SourceError(self._path, "unreadable", f"the list ends here: {error.strerror}")
         finally:
             if not self._is_stdin:
                 os.close(self._fd)
+
+    def _block(self) -> bytes:
+        """More of the list. Whoever writes it may take long: then the scan is here."""
+        current().in_hand = self._path
+        return os.read(self._fd, _BLOCK)
 
 
 def _above(name: bytes) -> Iterator[bytes]:

@@ -5,10 +5,10 @@ findings gather up to a bound, so that a fast scan costs one wake-up per batch a
 """
 
 import asyncio
-import sys
 import threading
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 
+from bulkput.activity import Activity, noted_in
 from bulkput.model import Found
 
 _AHEAD = 512
@@ -26,16 +26,15 @@ class Scan:
         self._source = source
         self._room = room
         self._handover: _Handover | None = None
-        self._thread: threading.Thread | None = None
+        self._activity = Activity()
         self._is_closed = False
 
     async def __aiter__(self) -> AsyncGenerator[Found, None]:
         if self._is_closed:
             return
-        self._handover = handover = _Handover(self._source, asyncio.get_running_loop())
+        self._handover = handover = _Handover(self._source, asyncio.get_running_loop(), self._activity)
         # A daemon: a scan that hangs in a dead file system must not keep the program from ending.
-        self._thread = threading.Thread(target=handover.fill, name="bulkput-scan", daemon=True)
-        self._thread.start()
+        threading.Thread(target=handover.fill, name="bulkput-scan", daemon=True).start()
         try:
             while (batch := await handover.taken()) is not None:
                 if self._room is not None:
@@ -50,17 +49,10 @@ class Scan:
     def at(self) -> bytes | None:
         """The path that the source has in hand; None while it waits for the loop, or has ended. From any thread.
 
-        Read off its stack: a source that had to note it would pay for each file.
+        The source notes it in its activity.
         """
-        thread = self._thread
-        if thread is None or thread.ident is None or not thread.is_alive():  # its number may be another's by now
-            return None
-        frame = sys._current_frames().get(thread.ident)
-        while frame is not None:
-            if isinstance(path := frame.f_locals.get("path"), bytes):
-                return path
-            frame = frame.f_back
-        return None
+        path = self._activity.in_hand
+        return path if isinstance(path, bytes) else None
 
     def close(self) -> None:
         self._is_closed = True
@@ -71,8 +63,9 @@ class Scan:
 class _Handover:
     """A bounded buffer between a thread that fills it and an event loop that takes all there is."""
 
-    def __init__(self, source: Iterator[Found], loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, source: Iterator[Found], loop: asyncio.AbstractEventLoop, activity: Activity) -> None:
         self._source = source
+        self._activity = activity
         self._loop = loop
         self._change = threading.Condition()
         self._found: list[Found] = []
@@ -84,19 +77,27 @@ class _Handover:
     def fill(self) -> None:
         """In the thread: until the source ends or `close` is called."""
         try:
-            for found in self._source:
-                with self._change:
-                    while len(self._found) >= _AHEAD and not self.is_closed:
-                        self._change.wait()
-                    if self.is_closed:
-                        return
-                    self._found.append(found)
-                    self._wake()
+            with noted_in(self._activity):
+                for found in self._source:
+                    with self._change:
+                        if len(self._found) >= _AHEAD:
+                            self._wait_for_room()
+                        if self.is_closed:
+                            return
+                        self._found.append(found)
+                        self._wake()
         except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to the consumer
             self._error = error
         with self._change:
             self._is_done = True
             self._wake()
+
+    def _wait_for_room(self) -> None:
+        """With the lock held. Meanwhile the source has nothing in hand: it does not wait for its path."""
+        in_hand, self._activity.in_hand = self._activity.in_hand, None
+        while len(self._found) >= _AHEAD and not self.is_closed:
+            self._change.wait()
+        self._activity.in_hand = in_hand
 
     async def taken(self) -> list[Found] | None:
         """In the loop: what has been found since the last time; None at the end."""

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from bulkput.activity import current
 from bulkput.errors import UsageError, printable
 from bulkput.model import EmptyDirectory, Found, KnownFiles, Reason, Skip, SourceFile
 from bulkput.options import WalkOptions
@@ -80,6 +81,7 @@ class Walk:
         """The source's device number, once `_is_elsewhere` needed it."""
 
     def __iter__(self) -> Iterator[Found]:
+        current().in_hand = self._root
         try:
             yield from self._enter(self._root, b"")
         except OSError as error:
@@ -94,7 +96,7 @@ class Walk:
         for name in names:
             if any(name.startswith(each) for each in walked):  # already walked with its directory
                 continue
-            path = base + name
+            current().in_hand = path = base + name
             try:
                 kind = kind_of(os.lstat(path))
                 is_elsewhere = self._options.one_file_system and self._is_elsewhere(os.stat(os.path.dirname(path)))
@@ -128,9 +130,12 @@ class Walk:
 
     def _read(self, level: _Level) -> Iterator[Found]:
         """Read a directory to its end or to the next directory below it. Raises OSError from reading it."""
+        here = current()
+        here.in_hand = level.path
         for entry, kind in level.left:
             level.is_empty = False
             path, name = level.base + entry, level.name + entry
+            here.in_hand = path  # for the watchdog: 15 ns of 3.9 us
             if kind != FILE:
                 yield from self._special(path, name, kind)
                 if self._levels[-1] is not level:

@@ -7,7 +7,7 @@ from random import random
 from typing import Protocol, TypeVar
 
 from bulkput import events as ev
-from bulkput.activity import doing
+from bulkput.activity import Attempt, doing
 from bulkput.errors import StoreError
 from bulkput.events import Emit
 from bulkput.options import RetryOptions
@@ -62,13 +62,13 @@ class Tries:
         while True:
             began_s = time.monotonic()
             try:
-                return await call()
+                with doing(Attempt(attempt)):
+                    return await call()
             except StoreError as error:
                 spent_s += _took_s(error, began_s)
                 spent_s = await self.wait_or_give_up(error, attempt, spent_s, is_first=is_first)
             attempt += 1
 
-    @doing(lambda at: f"pausing {at['delay_s']:.1f} s before attempt {at['attempt'] + 1}")
     async def wait_or_give_up(
         self, error: StoreError, attempt: int, spent_s: float, *, is_first: bool = False
     ) -> float:
@@ -85,7 +85,9 @@ class Tries:
         if delay_s is None:
             raise error
         self._emit(ev.Retrying(error, attempt, delay_s))
-        if not await self._brake.pause(delay_s):
+        with doing(Attempt(attempt)), doing(f"pausing {delay_s:.1f} s before attempt {attempt + 1}"):
+            goes_on = await self._brake.pause(delay_s)
+        if not goes_on:
             raise error
         return spent_s + delay_s
 

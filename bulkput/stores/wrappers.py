@@ -69,9 +69,9 @@ class _Wrapper(ABC):
     @abstractmethod
     async def _around(self, operation: str, key: str, call: Callable[[], Awaitable[T]]) -> T: ...
 
-    @doing("preparing the store")
     async def prepare(self) -> None:
-        await self._around("prepare", "", self._store.prepare)
+        with doing("preparing the store"):
+            await self._around("prepare", "", self._store.prepare)
 
     async def undo_prepare(self) -> None:
         await self._around("undo_prepare", "", self._store.undo_prepare)
@@ -168,9 +168,9 @@ class _Wrapper(ABC):
             raise Unsupported("get", key, "this store gives no objects back")
         return self._store.get(key)
 
-    @doing("asking for the store's limits")
     async def ask_limits(self) -> Limits:
-        return await self._around("info", "", self._store.ask_limits)
+        with doing("asking for the store's limits"):
+            return await self._around("info", "", self._store.ask_limits)
 
     async def aclose(self) -> None:
         await self._store.aclose()
@@ -227,7 +227,6 @@ class Retrying(_Wrapper):
             ended = error
         return await self._settled(key, ended, left, began_s)
 
-    @doing("looking at what an attempt has left in the store")
     async def _settled(
         self, key: str, ended: StoreError | SourceError | Stopped, left: list[IntegrityError], began_s: float
     ) -> Stored:
@@ -243,9 +242,10 @@ class Retrying(_Wrapper):
         patience_s = _SETTLE_S + max(error.took_s or 0.0 for error in left)
         try:
             async with asyncio.timeout(patience_s):
-                found = await self._tries.unbraked()(
-                    lambda: store.settle(key, suspects, within_s=time.monotonic() - began_s)
-                )
+                with doing("looking at what an attempt has left in the store"):
+                    found = await self._tries.unbraked()(
+                        lambda: store.settle(key, suspects, within_s=time.monotonic() - began_s)
+                    )
         except TimeoutError:
             words = f"a damaged object may be there: looking at it took more than {patience_s:.0f} s"
         except StoreError as error:

@@ -13,7 +13,7 @@ import ssl
 from contextlib import aclosing
 from typing import cast
 
-from bulkput.activity import doing
+from bulkput.activity import current
 from bulkput.model import Body
 from bulkput.transport.answer import AnswerReader, GarbageError
 from bulkput.transport.base import CONTINUE_S, Answer, TransportError
@@ -98,7 +98,6 @@ class Connection(asyncio.Protocol):
         tls.set_write_buffer_limits(high=_HIGH_WATER)
         self._transport = tls
 
-    @doing(lambda at: at["self"].waits_for)
     async def exchange(
         self, head: bytes, body: Body | None, timeout_s: float, max_answer: int, *, expects: bool
     ) -> Answer:
@@ -112,6 +111,8 @@ class Connection(asyncio.Protocol):
         self._reader.begin(max_answer)
         self._is_sent = False
         self._answered = answered = self._loop.create_future()
+        steps = current().steps  # `doing` by hand: every object passes here
+        steps.append(self)
         try:
             if body is None:
                 self._transport.write(head)
@@ -127,6 +128,7 @@ class Connection(asyncio.Protocol):
             self.abort()
             raise
         finally:
+            steps.remove(self)
             self._answered = None
             self.deadline_s = NEVER
         return self._reader.answer()

@@ -93,7 +93,8 @@ class SessionTransport:
         for resend in range(RESENDS + 1):
             attempt = _Attempt(body, may_expect=self._may_expect)
             try:
-                return await self._once(method, way, headers, attempt, max_answer=max_answer, moves=moves)
+                with doing(attempt):
+                    return await self._once(method, way, headers, attempt, max_answer=max_answer, moves=moves)
             except _NoContinueError:
                 self._may_expect = False
             except (aiohttp.ClientError, OSError, ValueError) as error:  # TimeoutError and SSLError are OSErrors
@@ -103,7 +104,6 @@ class SessionTransport:
                     raise way.error(error) from error
         raise TransportError("the server closed one connection after the other")
 
-    @doing(lambda at: "waiting for the answer" if at["attempt"].is_handed_over else "sending")
     async def _once(
         self,
         method: str,
@@ -268,7 +268,7 @@ class _NoContinueError(Exception):
     """The server did not answer `Expect: 100-continue`, or refused it."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Attempt:
     """One transmission of a body: whether all of it was handed over, and whether its source failed on the way."""
 
@@ -314,6 +314,15 @@ class _Attempt:
         if self.body.size is not None:
             return self.tracker.bytes_written >= self.body.size
         return self.is_pumped_out and self.tracker.bytes_written >= self.pumped
+
+    @property
+    def waits_for(self) -> str:
+        """What the exchange waits for, in words."""
+        return "waiting for the answer" if self.is_handed_over else "sending"
+
+    @property
+    def ends(self) -> None:
+        """aiohttp does not tell which connection it takes."""
 
     async def aclose(self) -> None:
         """Close a body that was not sent to its end, and so the file it reads; aiohttp leaves that to the garbage

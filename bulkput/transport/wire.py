@@ -70,8 +70,10 @@ class WireTransport:
             expects = self._expects(body)
             head = origin.heads.head(method, path, headers, framing, expects=expects)
             # The last try takes a new connection: if the server restarted, every idle one is dead.
-            waiting = self._idle(origin) if turn < RESENDS else None
-            connection = waiting or await self._connect(origin)
+            connection = self._idle(origin) if turn < RESENDS else None
+            if connection is None:
+                with doing("connecting"):
+                    connection = await self._connect(origin)
             self.count.requests[method] += 1
             try:
                 answer = await connection.exchange(head, body, timeout_s, max_answer, expects=expects)
@@ -124,7 +126,6 @@ class WireTransport:
         connection.idle_since_s = self._loop.time()
         origin.idle.append(connection)
 
-    @doing("connecting")
     async def _connect(self, origin: "_Origin") -> Connection:
         """A new connection to the host's next address, or to another if that does not answer soon."""
         where = origin.addresses

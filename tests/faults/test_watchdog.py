@@ -11,11 +11,12 @@ from aiohttp import web
 
 import bulkput
 from bulkput import events as ev
+from bulkput.activity import current
 from bulkput.devserver import DevServer, Handler, Kind, parse_target
 from bulkput.engine.stop import Stop
 from bulkput.engine.upload.watchdog import Watchdog
 from bulkput.model import Found, SourceFile
-from bulkput.options import BodyOptions, RetryOptions, UploadOptions, WireOptions
+from bulkput.options import BodyOptions, RetryOptions, SkipOptions, UploadOptions, WireOptions
 from bulkput.recorder import Recorder
 from bulkput.sources.scan import Scan
 from tests.conftest import environ_of
@@ -114,6 +115,50 @@ async def test_a_pause_between_two_tries_is_told_with_the_attempt(tmp_path: Path
     assert watch.row.what.startswith("pausing ") and watch.row.attempt == 1
 
 
+async def test_a_second_attempt_is_told_as_such(tmp_path: Path) -> None:
+    """The first one was refused, the second is not answered."""
+    (tmp_path / "a").write_bytes(b"abc")
+    watch = Watch("waiting for the answer")
+
+    async def refuse_once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, _number: int) -> None:
+        await read_request(reader)
+        writer.write(b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n")
+        await read_request(reader)
+        await watch.go_on.wait()
+        writer.write(CREATED)
+        await writer.drain()
+
+    async with asyncio.timeout(PATIENCE_S), raw_server(refuse_once) as url:
+        options = stalling(retry=RetryOptions(base_s=0.01), wire=WireOptions(examines_http=False))
+        summary = await bulkput.upload([tmp_path], url, options=options, on_event=watch)
+    assert summary.uploaded == 1 and watch.row is not None
+    assert (watch.row.what, watch.row.attempt, watch.row.key) == ("waiting for the answer", 2, "a")
+
+
+async def test_two_runs_in_one_process_tell_each_its_own_files(tmp_path: Path) -> None:
+    """In the same event loop, to the same server."""
+    watches = {name: Watch("waiting for the answer") for name in ("one", "two")}
+    for name in watches:
+        (tmp_path / name).mkdir()
+        (tmp_path / name / f"{name}.txt").write_bytes(b"abc")
+
+    async def slow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, _number: int) -> None:
+        await read_request(reader)
+        for watch in watches.values():
+            await watch.go_on.wait()
+        writer.write(CREATED)
+        await writer.drain()
+
+    async with asyncio.timeout(PATIENCE_S), raw_server(slow) as url:
+        options = stalling(wire=WireOptions(examines_http=False))
+        async with asyncio.TaskGroup() as tasks:
+            for name, watch in watches.items():
+                tasks.create_task(bulkput.upload([tmp_path / name], url, options=options, on_event=watch))
+    for name, watch in watches.items():
+        stalls = [event for event in watch.seen if isinstance(event, ev.Stalled)]
+        assert {row.key for stalled in stalls for row in stalled.in_flight} == {f"{name}.txt"}
+
+
 async def test_a_file_that_waits_for_its_turn_is_told(tmp_path: Path) -> None:
     """Four requests may be in flight; a fifth worker has read its file already."""
     for number in range(5):
@@ -157,6 +202,29 @@ async def test_what_comes_before_the_first_file_is_told(tmp_path: Path, kind: Ki
     assert (watch.row.path, watch.row.key) == (b"", "")
 
 
+async def test_a_removal_that_hangs_is_told(tmp_path: Path) -> None:
+    """--delete-extra: what is removed at the end belongs to no file."""
+    (tmp_path / "a").write_bytes(b"abc")
+    watch = Watch("waiting for the answer")
+    removals = 0
+
+    async def hold(request: web.BaseRequest, handler: Handler) -> web.StreamResponse:
+        nonlocal removals
+        if request.method == "DELETE":
+            removals += 1
+            await watch.go_on.wait()
+        return await handler(request)
+
+    async with asyncio.timeout(PATIENCE_S), DevServer(intercept=hold) as server:
+        environ = environ_of(server)
+        await bulkput.upload([tmp_path], "swift://c", environ=environ)
+        (tmp_path / "a").rename(tmp_path / "b")
+        options = stalling(skip=SkipOptions(delete_extra=True))
+        summary = await bulkput.upload([tmp_path], "swift://c", options=options, on_event=watch, environ=environ)
+    assert removals == 1 and summary.removed == 1
+    assert watch.row is not None and (watch.row.path, watch.row.key) == (b"", "")
+
+
 async def test_a_run_that_moves_is_not_told_of(tmp_path: Path) -> None:
     """However long it takes."""
     for number in range(3):
@@ -173,6 +241,7 @@ async def test_a_scan_that_hangs_is_told_with_the_directory_that_it_reads() -> N
     stalls: list[ev.Stalled] = []
 
     def read(path: bytes) -> Iterator[Found]:
+        current().in_hand = path
         yield SourceFile(path, b"first", 0, 0)
         go_on.wait(PATIENCE_S)
         yield SourceFile(path, b"second", 0, 0)
@@ -187,17 +256,16 @@ async def test_a_scan_that_hangs_is_told_with_the_directory_that_it_reads() -> N
 
     recorder = Recorder()
     scan = Scan(read(b"/data/dead"))
-    watchdog = Watchdog(recorder, emit, stall_s=STALL_S, scanned=scan.at)
-    watchdog.start()
+    watchdog = Watchdog(recorder, emit, stall_s=STALL_S, scanned=scan.at, in_flight=set())
     async with asyncio.timeout(PATIENCE_S):
-        async for found in scan:
-            assert isinstance(found, SourceFile)
-            recorder(ev.Discovered(found))
-            if found.name == b"first":
-                released = asyncio.create_task(told.wait())
-                released.add_done_callback(lambda _: go_on.set())
-        await moved.wait()
-    watchdog.end()
+        with watchdog:
+            async for found in scan:
+                assert isinstance(found, SourceFile)
+                recorder(ev.Discovered(found))
+                if found.name == b"first":
+                    released = asyncio.create_task(told.wait())
+                    released.add_done_callback(lambda _: go_on.set())
+            await moved.wait()
     assert stalls[0].scanning == b"/data/dead" and not stalls[0].in_flight
 
 
@@ -222,6 +290,33 @@ async def test_an_event_loop_that_stands_is_told_from_another_thread(tmp_path: P
     assert summary.uploaded == 1
     assert threads and threading.get_ident() not in threads
     assert loop_at[-1].startswith("test_watchdog.py:") and loop_at[-1].endswith(" stand_still")
+
+
+async def test_an_event_loop_that_stands_is_told_with_what_is_in_flight(tmp_path: Path) -> None:
+    """Read from another thread, while nothing in the loop's own can move."""
+    (tmp_path / "a").write_bytes(b"abc")
+    watch = Watch("waiting for the answer")
+    thread = 0
+
+    def on_event(event: ev.Event) -> None:
+        nonlocal thread
+        watch(event)
+        if isinstance(event, ev.Stalled) and event.loop_at:
+            thread = threading.get_ident()
+
+    async def stand_still(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, _number: int) -> None:
+        await read_request(reader)
+        while not thread:
+            os.sched_yield()
+        writer.write(CREATED)
+        await writer.drain()
+
+    async with asyncio.timeout(PATIENCE_S), raw_server(stand_still) as url:
+        options = stalling(wire=WireOptions(examines_http=False))
+        summary = await bulkput.upload([tmp_path], url, options=options, on_event=on_event)
+    assert summary.uploaded == 1 and thread != threading.get_ident()
+    assert watch.row is not None and (watch.row.key, watch.row.attempt) == ("a", 1)
+    assert watch.row.connection is not None and watch.row.connection.endswith(url.removeprefix("http://"))
 
 
 async def test_a_read_that_hangs_is_told_and_costs_its_file_only(
@@ -252,10 +347,14 @@ async def test_a_piece_of_a_large_file_that_hangs_costs_its_file_only(
     (tmp_path / "dead").write_bytes(bytes(100_000))
     go_on = threading.Event()
     hang_when_opened(b"dead", go_on, monkeypatch)
+    watch = Watch("reading", of="dead")
     options = stalling(body=BodyOptions(read_timeout_s=1.0, buffer_size=1000, chunk_size=1000))
     async with asyncio.timeout(PATIENCE_S), DevServer() as server:
-        summary = await bulkput.upload([tmp_path], "swift://c", options=options, environ=environ_of(server))
+        summary = await bulkput.upload(
+            [tmp_path], "swift://c", options=options, on_event=watch, environ=environ_of(server)
+        )
     go_on.set()
+    assert watch.row is not None and watch.row.what == "sending: reading" and watch.row.connection is not None
     assert (summary.uploaded, summary.failed, summary.exit_code) == (1, 1, 1)
     assert "unreadable: the file system gave nothing for 1 s" in summary.failures[0].error
 

@@ -1,61 +1,115 @@
-"""What a suspended coroutine waits for."""
+"""What a task notes of itself, and what others read there."""
 
 import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import suppress
+import threading
 
-from bulkput.activity import doing, places, words_of
+import pytest
 
-
-@doing("reading a piece")
-async def inner(future: "asyncio.Future[None]") -> None:
-    await future
+from bulkput.activity import Activity, Attempt, current, doing, noted_in
 
 
-@doing(lambda at: f"sending {at['count']} pieces")
-async def outer(future: "asyncio.Future[None]", count: int) -> None:
-    async for _ in pieces(future):
-        count -= 1
+class Request:
+    """An exchange."""
+
+    def __init__(self, waits_for: str, ends: str | None = None) -> None:
+        self.waits_for = waits_for
+        self.ends = ends
 
 
-async def plain(future: "asyncio.Future[None]") -> None:
-    await outer(future, 3)
+def test_steps_are_told_from_the_outside_in() -> None:
+    """Each for as long as its block goes on; an exchange says itself how far it is, at the moment of the question."""
+    request = Request("sending", "10.0.0.1:1 > 10.0.0.2:80")
+    with noted_in(Activity()) as mine:
+        with doing("logging in"), doing(request):
+            with doing("reading"):
+                assert mine.describe() == (("logging in", "sending", "reading"), 1, request.ends)
+            request.waits_for = "waiting for the answer"
+            assert mine.describe().words == ("logging in", "waiting for the answer")
+        assert mine.describe() == ((), 1, None)
 
 
-async def pieces(future: "asyncio.Future[None]") -> AsyncGenerator[int, None]:
-    yield 1
-    await inner(future)
+def test_a_step_that_wrappers_of_one_another_take_is_told_once() -> None:
+    """A store that is wrapped three times is prepared once."""
+    with noted_in(Activity()) as mine, doing("preparing the store"), doing("preparing the store"):
+        assert mine.describe().words == ("preparing the store",)
 
 
-async def suspended(future: "asyncio.Future[None]") -> "asyncio.Task[None]":
-    task = asyncio.create_task(plain(future))
+def test_the_attempt_is_the_outermost_one() -> None:
+    """That of the object, and not that of a login on the way."""
+    with noted_in(Activity()) as mine, doing(Attempt(3)), doing("logging in"), doing(Attempt(2)):
+        assert mine.describe() == (("logging in",), 3, None)
+
+
+def test_a_step_ends_with_an_error() -> None:
+    """Nothing of it is told afterwards."""
+    with noted_in(Activity()) as mine:
+        with pytest.raises(OSError, match="broken"), doing("reading"):
+            raise OSError("broken")
+        assert mine.describe().words == ()
+
+
+async def test_a_step_ends_with_the_cancellation_of_its_task() -> None:
+    """Nothing of it is told afterwards."""
+    mine = Activity()
+
+    async def wait() -> None:
+        with noted_in(mine), doing("waiting for its turn"):
+            await asyncio.get_running_loop().create_future()
+
+    task = asyncio.create_task(wait())
     await asyncio.sleep(0)
-    return task
-
-
-async def test_words_are_told_from_the_outside_in() -> None:
-    """Through functions that have none, and through generators; made of variables as they are now."""
-    task = await suspended(asyncio.get_running_loop().create_future())
-    chain = list(places(task.get_coro()))
-    assert [place.code.co_name for place in chain] == ["plain", "outer", "pieces", "inner"]
-    assert words_of(chain) == ["sending 2 pieces", "reading a piece"]
+    assert mine.describe().words == ("waiting for its turn",)
     task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task
+    await asyncio.wait((task,))
+    assert mine.describe().words == ()
 
 
-async def test_what_has_ended_waits_for_nothing() -> None:
-    """A task may end between the look at the list of them and the look at it."""
-    future = asyncio.get_running_loop().create_future()
-    task = await suspended(future)
-    future.set_result(None)
-    await task
-    assert list(places(task.get_coro())) == []
+async def test_steps_of_tasks_that_share_an_activity_end_in_any_order() -> None:
+    """A task that has none of its own notes in that of the task that started it."""
+    first, second = asyncio.Event(), asyncio.Event()
+
+    async def wait(words: str, until: asyncio.Event) -> None:
+        with doing(words):
+            await until.wait()
+
+    with noted_in(Activity()) as mine:
+        async with asyncio.TaskGroup() as tasks:
+            one = tasks.create_task(wait("first", first))
+            tasks.create_task(wait("second", second))
+            await asyncio.sleep(0)
+            assert mine.describe().words == ("first", "second")
+            first.set()
+            await one
+            assert mine.describe().words == ("second",)
+            second.set()
+        assert mine.describe().words == ()
 
 
-def test_a_function_stays_what_it_is() -> None:
-    """Noting the words costs a call nothing: there is no wrapper."""
+def test_an_activity_is_one_of_the_run_for_as_long_as_its_block() -> None:
+    """Afterwards the task notes where it did before."""
+    run: set[Activity] = set()
+    before = current()
+    with noted_in(Activity(), run) as mine:
+        assert run == {mine} and current() is mine
+        mine.in_hand = b"/data"
+    assert not run and current() is before and mine.in_hand is None
 
-    async def function() -> None: ...
 
-    assert doing("nothing")(function) is function
+def test_another_thread_reads_while_steps_come_and_go() -> None:
+    """It sees them in their order, whatever moment it meets."""
+    is_over, seen = threading.Event(), set[tuple[str, ...]]()
+    mine = Activity()
+
+    def read() -> None:
+        while not is_over.is_set():
+            seen.add(mine.describe().words)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    with noted_in(mine):
+        while len(seen) < 3:  # the test's own timeout ends it
+            with doing("sending"), doing("reading"):
+                pass
+    is_over.set()
+    reader.join()
+    assert seen == {(), ("sending",), ("sending", "reading")}

@@ -2,12 +2,15 @@
 
 import os
 import random
+import threading
+import time
 import tracemalloc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from bulkput.activity import Activity, noted_in
 from bulkput.errors import SourceError, UsageError
 from bulkput.model import Found, Skip, SourceFile
 from bulkput.options import ListOptions, WalkOptions
@@ -168,3 +171,31 @@ def test_memory_does_not_depend_on_the_length_of_the_list(base: Path, is_sorted:
         assert tracemalloc.get_traced_memory()[1] < 1_000_000
     finally:
         tracemalloc.stop()
+
+
+def test_what_is_looked_at_is_in_hand(base: Path) -> None:
+    """The list while more of it is waited for, and else the file that it names."""
+    path = base.parent / "pipe"
+    os.mkfifo(path)
+    writing = os.open(path, os.O_RDWR)
+    found = file_list(ListOptions(path=str(path), base=str(base)), os.fsencode(base), WalkOptions(), is_sorted=False)
+    with noted_in(Activity()) as mine:
+        os.write(writing, b"a\nd/b\n")
+        for name in ("a", "d/b"):
+            next(found)
+            assert mine.in_hand == os.fsencode(base / name)
+        ended = threading.Thread(target=end_when, args=(lambda: mine.in_hand == os.fsencode(path), writing))
+        ended.start()
+        assert list(found) == []
+        ended.join()
+
+
+def end_when(is_time: Callable[[], bool], writing: int) -> None:
+    """Close what the list is written into, at that moment or late."""
+    for _ in range(500):
+        if is_time():
+            break
+        time.sleep(0.01)
+    else:
+        os.write(writing, b"it was never told\n")
+    os.close(writing)

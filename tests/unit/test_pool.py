@@ -6,6 +6,7 @@ from collections import Counter
 
 import pytest
 
+from bulkput.activity import Activity, doing, noted_in
 from bulkput.engine.pool import pool
 
 
@@ -212,3 +213,66 @@ async def test_fewer_workers_than_there_are_end_when_their_item_is_handled() -> 
         while len(worker_tasks()) > 2:
             await asyncio.sleep(0)
         await made.submit(12)
+
+
+async def test_what_workers_have_in_hand_can_be_seen() -> None:
+    """Each with its item for as long as that is handled; a worker that waits for one has none."""
+    gate, in_flight = asyncio.Event(), set[Activity]()
+
+    async def handle(item: int) -> None:
+        with doing(f"handling {item}"):
+            await gate.wait()
+
+    def seen() -> list[tuple[object, tuple[str, ...]]]:
+        return sorted((each.in_hand, each.describe().words) for each in in_flight if each.in_hand is not None)
+
+    async with asyncio.timeout(20), pool(handle, workers=3, backlog=5, in_flight=in_flight) as made:
+        await made.submit(1)
+        await made.submit(2)
+        await asyncio.sleep(0)
+        assert seen() == [(1, ("handling 1",)), (2, ("handling 2",))] and len(in_flight) == 3
+        gate.set()
+        while seen():
+            await asyncio.sleep(0)
+        made.resize(5)
+        await asyncio.sleep(0)
+        assert len(in_flight) == 5
+    assert not in_flight
+
+
+async def test_workers_that_end_are_seen_no_more() -> None:
+    """Those too many, and those that an error or a cancellation ends."""
+    gate, in_flight = asyncio.Event(), set[Activity]()
+
+    async def handle(item: int) -> None:
+        await gate.wait()
+        if item == 99:
+            raise RuntimeError("a bug")
+
+    with pytest.raises(RuntimeError):
+        async with asyncio.timeout(20), pool(handle, workers=8, backlog=20, in_flight=in_flight) as made:
+            for number in range(12):
+                await made.submit(number)
+            made.resize(2)
+            gate.set()
+            while len(in_flight) > 2:
+                await asyncio.sleep(0)
+            await made.submit(99)
+    assert not in_flight
+
+
+async def test_workers_that_nobody_looks_at_note_for_their_caller() -> None:
+    """A pool within a worker: what it waits for is what the worker waits for."""
+    gate = asyncio.Event()
+
+    async def handle(_item: int) -> None:
+        with doing("looking"):
+            await gate.wait()
+
+    with noted_in(Activity()) as mine:
+        mine.in_hand = "a file"
+        async with asyncio.timeout(20), pool(handle, workers=2, backlog=5) as made:
+            await made.submit(1)
+            await asyncio.sleep(0)
+            assert (mine.in_hand, mine.describe().words) == ("a file", ("looking",))
+            gate.set()

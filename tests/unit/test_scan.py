@@ -7,6 +7,7 @@ from contextlib import aclosing
 
 import pytest
 
+from bulkput.activity import current
 from bulkput.model import Found, SourceFile
 from bulkput.sources.scan import Scan
 
@@ -67,12 +68,14 @@ async def test_the_path_that_a_source_has_in_hand_is_known() -> None:
     loop = asyncio.get_running_loop()
 
     def enter(path: bytes) -> Iterator[Found]:
+        current().in_hand = path
         yield file(0)
         loop.call_soon_threadsafe(reading.set)
         go_on.wait(PATIENCE_S)
         yield file(1)
 
     def source(path: bytes) -> Iterator[Found]:
+        current().in_hand = path
         yield from enter(path + b"/deep")
 
     scan = Scan(source(b"/top"))
@@ -83,6 +86,27 @@ async def test_the_path_that_a_source_has_in_hand_is_known() -> None:
             assert scan.at() == b"/top/deep"
             go_on.set()
     assert scan.at() is None
+
+
+async def test_a_source_that_waits_for_the_consumer_has_no_path_in_hand() -> None:
+    """It is not the path that takes long. When there is room again, it has the same one as before."""
+    go_on, seen = threading.Event(), list[bytes | None]()
+
+    def source() -> Iterator[Found]:
+        current().in_hand = b"/top"
+        yield from map(file, range(2000))
+        go_on.wait(PATIENCE_S)
+
+    scan = Scan(source())
+    async for found in scan:
+        if found == file(0):
+            async with asyncio.timeout(PATIENCE_S):
+                while scan.at() is not None:  # as many are found ahead as may be
+                    await asyncio.sleep(0.01)
+        if found == file(1999):
+            seen.append(scan.at())
+            go_on.set()
+    assert seen == [b"/top"]
 
 
 async def test_a_source_is_read_in_a_thread_of_its_own() -> None:

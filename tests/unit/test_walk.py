@@ -4,13 +4,15 @@ import os
 import shutil
 import socket
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from bulkput.activity import Activity, noted_in
 from bulkput.errors import SourceError, UsageError
 from bulkput.model import EmptyDirectory, Found, Skip, SourceFile
 from bulkput.options import WalkOptions
@@ -332,7 +334,7 @@ def test_limits_of_age_and_size_hold_for_links_and_lone_files(tmp_path: Path) ->
 
 
 def test_another_file_system_is_not_entered(tmp_path: Path) -> None:
-    """Told by the device of the directory, as in `find -xdev`."""
+    """Description by the device of the directory, as in `find -xdev`."""
     make(tmp_path, {"a": "", "proc": Link("/proc/self")})
     options = WalkOptions(one_file_system=True, follow_symlinks=True)
     assert told(tmp_path, options=options) == [("a", "file"), ("proc/", "OTHER_FILE_SYSTEM")]
@@ -412,3 +414,29 @@ def test_only_one_file_may_take_the_destination_s_own_name(tmp_path: Path) -> No
     assert is_single_file([a])
     assert is_single_file(iter([link]))
     assert not any(map(is_single_file, ([a, b], [here], [gone], [])))
+
+
+def test_whatever_the_system_is_asked_about_is_in_hand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A directory while it is read, a file while its status is asked for: should that hang, it can be told."""
+    root = make(tmp_path / "tree", {"a": "x", "d": {"b": "x", "e": {}}, "z": "x"})
+    asked: list[tuple[str, bytes, object]] = []
+    with noted_in(Activity()) as mine:
+        for name in ("stat", "lstat", "scandir"):
+            monkeypatch.setattr(os, name, noting(name, getattr(os, name), asked, mine))
+        walking = walk([os.fsencode(root)], WalkOptions())
+        del asked[:]  # the first look at the source, before the walk
+        list(walking)
+    monkeypatch.undo()
+    assert [(name, path) for name, path, in_hand in asked if path != in_hand] == []
+    paths = {os.fsdecode(path).removeprefix(str(root)) for name, path, _ in asked if name != "stat"}
+    assert paths >= {"", "/a", "/d", "/d/b", "/d/e", "/z"}
+
+
+def noting(name: str, call: Callable[..., Any], asked: list[tuple[str, bytes, object]], mine: Activity) -> Any:
+    """The system call, which notes what was in hand when it was asked."""
+
+    def asks(path: bytes, *arguments: Any, **more: Any) -> Any:
+        asked.append((name, path, mine.in_hand))
+        return call(path, *arguments, **more)
+
+    return asks

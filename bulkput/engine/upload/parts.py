@@ -69,7 +69,7 @@ def build(context: Context, store: Store, survey: Survey, container: str) -> Par
         emit=emit,
         stop=stop,
     )
-    watchdog = Watchdog(context.recorder, emit, stall_s=options.stall_s, scanned=scan.at)
+    watchdog = Watchdog(context.recorder, emit, stall_s=options.stall_s, scanned=scan.at, in_flight=pipeline.in_flight)
     return Parts(store=store, survey=survey, scan=scan, opener=opener, sync=sync, pipeline=pipeline, watchdog=watchdog)
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from bulkput import events as ev
+from bulkput.activity import Activity
 from bulkput.engine.pool import pool
 from bulkput.engine.stop import Stop
 from bulkput.engine.tuner import Tuner
@@ -37,6 +38,8 @@ class Pipeline:
     tuner: Tuner
     emit: ev.Emit
     stop: Stop
+    in_flight: set[Activity] = field(default_factory=set)
+    """What its workers do at the moment."""
     _give_up: GiveUp = field(init=False)
     _decide: Callable[..., Decision] = field(init=False)
 
@@ -50,7 +53,11 @@ class Pipeline:
     async def run(self, source: AsyncIterable[Found]) -> None:
         """Send everything that `source` yields. Failures are events; what this raises is a bug or a cancellation."""
         async with pool(
-            self._send, workers=self.tuner.workers, backlog=self.options.backlog, abandoned=self._not_sent
+            self._send,
+            workers=self.tuner.workers,
+            backlog=self.options.backlog,
+            abandoned=self._not_sent,
+            in_flight=self.in_flight,
         ) as workers:
             self.tuner.resizes(workers)
             async for found in source:

@@ -96,13 +96,11 @@ class Resume:
 
     async def room(self) -> None:
         """Returns when the journal has followed, or the run is stopped: the scan waits for it."""
-        if self._journal is not None:
-            await self._followed(self._journal)
-
-    @doing("waiting for the journal's disk")
-    async def _followed(self, journal: Journal) -> None:
-        while journal.is_behind and await self._stop.pause(_LOOK_EVERY_S):
-            pass
+        if self._journal is None or not self._journal.is_behind:
+            return
+        with doing("waiting for the journal's disk"):
+            while self._journal.is_behind and await self._stop.pause(_LOOK_EVERY_S):
+                pass
 
     def findings(
         self, roots: list[bytes], target: Destination, place: str, naming: NamingOptions, filters: Filters

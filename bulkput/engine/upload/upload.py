@@ -85,14 +85,12 @@ async def _run(context: Context, parts: Parts, started: float, wire_count: WireC
     stop.report_to(emit)
     context.resume.begin(emit)
     is_complete = False
-    parts.watchdog.start()
     try:
-        with stop.waking(parts.scan.close):
+        with parts.watchdog, stop.waking(parts.scan.close):
             async with stop.bounded(context.options.wire.timeout_s):
                 await _pipe(context, parts)
         is_complete = True
     finally:
-        parts.watchdog.end()
         parts.scan.close()
         parts.opener.close()
         await context.resume.end(is_complete=is_complete)

@@ -1,9 +1,8 @@
 """Says what a run waits for, when nothing has moved for a while.
 
-A thread looks at the recorder's counters every few seconds, so that the run pays nothing per object, and so that it
-works also when the event loop itself stands. What is in flight is read off the suspended workers (`activity.py`) at the
-moment when it is told. The watchdog ends nothing: everything that a run waits for has a deadline of its own, or waits
-for something that has one (all seconds below are defaults).
+A thread looks at the recorder's counters every few seconds, so that it works also when the event loop itself stands.
+What is in flight is read from where the run's tasks note it (`activity.py`). The watchdog ends nothing: everything that
+a run waits for has a deadline of its own, or waits for something that has one (all seconds below are defaults).
 
 | what is awaited | its end |
 |---|---|
@@ -32,44 +31,51 @@ from concurrent.futures import TimeoutError as NoAnswerError
 from contextlib import suppress
 
 from bulkput import events as ev
-from bulkput.activity import places, words_of
-from bulkput.engine.upload.pipeline import Pipeline
+from bulkput.activity import Activity, noted_in
+from bulkput.model import Upload
 from bulkput.policy.stall import Moves, Patience, Still
 from bulkput.recorder import Recorder
-from bulkput.stores.tries import Tries
-from bulkput.transport.connection import Connection
 
 _EVERY_S = 5.0
 _ANSWER_S = 2.0
 """An event loop that does not come round for so long stands."""
 _FRAMES = 6
-_ATTEMPTS = (Tries.__call__.__code__, Tries.wait_or_give_up.__code__)
 
 
 class Watchdog:
-    """Made and started in the task of the run; `end` it with the run."""
+    """Watches within its block, which is entered in the run's own task."""
 
     def __init__(
-        self, recorder: Recorder, emit: ev.Emit, *, stall_s: float, scanned: Callable[[], bytes | None]
+        self,
+        recorder: Recorder,
+        emit: ev.Emit,
+        *,
+        stall_s: float,
+        scanned: Callable[[], bytes | None],
+        in_flight: set[Activity],
     ) -> None:
-        """`scanned` tells which path the scan has in hand. `emit` is called in the loop's thread, while that moves."""
+        """`scanned` tells which path the scan has in hand; `in_flight` is what the workers do. `emit` is called in the
+        loop's thread, while that moves."""
         self._recorder = recorder
         self._emit = emit
         self._scanned = scanned
+        self._in_flight = in_flight
         self._every_s = min(_EVERY_S, stall_s / 4)
         self._loop = asyncio.get_running_loop()
-        self._main = asyncio.current_task()
         self._loop_thread = threading.get_ident()
-        self._began_s = time.monotonic()
         self._ended = threading.Event()
-        self._patience = Patience(stall_s, self._began_s, self._counters())
+        self._patience = Patience(stall_s, time.monotonic(), self._counters())
+        self._own = noted_in(Activity(), in_flight)
+        """What the run's own task does, besides what its workers do."""
 
-    def start(self) -> None:
+    def __enter__(self) -> None:
         threading.Thread(target=self._watch, name="bulkput-watchdog", daemon=True).start()
+        self._own.__enter__()
 
-    def end(self) -> None:
+    def __exit__(self, *error: object) -> None:
         """Nothing is told any more. The thread is not waited for: it may be about to write where nobody reads."""
         self._ended.set()
+        self._own.__exit__(None, None, None)
 
     def _watch(self) -> None:
         while not self._ended.wait(self._every_s):
@@ -104,7 +110,7 @@ class Watchdog:
         if isinstance(found, Moves):
             return ev.Moving(found.idle_s)
         scanning = None if self._recorder.is_scan_done else self._scanned()
-        return ev.Stalled(found.idle_s, self._in_flight(), scanning, loop_at)
+        return ev.Stalled(found.idle_s, self._rows(), scanning, loop_at)
 
     def _loop_at(self) -> tuple[str, ...]:
         """Where the event loop's thread stands, innermost last: files by their names only."""
@@ -112,29 +118,22 @@ class Watchdog:
         stack = traceback.extract_stack(frame)[-_FRAMES:] if frame is not None else []
         return tuple(f"{os.path.basename(at.filename)}:{at.lineno} {at.name}" for at in stack)
 
-    def _in_flight(self) -> tuple[ev.InFlight, ...]:
+    def _rows(self) -> tuple[ev.InFlight, ...]:
         now_s = time.monotonic()
-        found = (self._row(task, now_s) for task in asyncio.all_tasks(self._loop))
-        return tuple(sorted((row for row in found if row is not None), key=lambda row: -row.age_s))
+        rows = (_row(activity, now_s) for activity in tuple(self._in_flight))
+        return tuple(sorted((row for row in rows if row is not None), key=lambda row: -row.age_s))
 
-    def _row(self, task: "asyncio.Task[object]", now_s: float) -> ev.InFlight | None:
-        """What a worker of this run handles; of the run's own task only what it does besides scanning."""
-        chain = list(places(task.get_coro()))
-        words = words_of(chain)
-        path, key, began_s = b"", "", self._began_s
-        sending = next((at.variables for at in chain if at.code is Pipeline._send.__code__), None)
-        if sending is not None and sending["self"].emit is self._emit:
-            upload, began_s = sending["upload"], sending.get("started", now_s)
-            path, key = upload.source.path, upload.key
-        elif task is not self._main or not words:
-            return None
-        attempts = (at.variables["attempt"] for at in chain if at.code in _ATTEMPTS)
-        connection = next((at.variables["self"] for at in chain if at.code is Connection.exchange.__code__), None)
-        return ev.InFlight(
-            path=path,
-            key=key,
-            what=": ".join(words) or f"in {chain[-1].code.co_name}",
-            attempt=next(attempts, 1),
-            connection=connection.ends if connection is not None else None,
-            age_s=now_s - began_s,
-        )
+
+def _row(activity: Activity, now_s: float) -> ev.InFlight | None:
+    """None: a worker without a file, or the run's own task while it only scans and queues."""
+    upload, described = activity.in_hand, activity.describe()
+    if upload is None and not described.words:
+        return None
+    return ev.InFlight(
+        path=upload.source.path if isinstance(upload, Upload) else b"",
+        key=upload.key if isinstance(upload, Upload) else "",
+        what=": ".join(described.words) or "running",  # not waiting: its turn on the loop is now, or soon
+        attempt=described.attempt,
+        connection=described.connection,
+        age_s=now_s - activity.began_s,
+    )

@@ -32,7 +32,6 @@ class Directories:
         """Whether it is there: the root is, of the others what this run has looked at."""
         return url in self._there or parent_of(url) is None
 
-    @doing("making the directory")
     async def make(self, url: str, key: str, *, because: int | None = None) -> None:
         """Make the directory `url` and those above it, if need be, for the object `key`; `because` is how its PUT was
         answered.
@@ -44,13 +43,14 @@ class Directories:
         lock = self._locks.get(url)
         if lock is None:
             lock = self._locks[url] = asyncio.Lock()
-        async with lock:
-            if url in self._there:
-                return
-            if url not in self._refused:
-                await self._make(url, key, because)
-            if url in self._refused:
-                raise self._refusal(url, key, because)
+        with doing("making the directory"):
+            async with lock:
+                if url in self._there:
+                    return
+                if url not in self._refused:
+                    await self._make(url, key, because)
+                if url in self._refused:
+                    raise self._refusal(url, key, because)
 
     async def _make(self, url: str, key: str, because: int | None) -> None:
         answer = await self._mkcol(url, key)

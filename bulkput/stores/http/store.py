@@ -71,12 +71,14 @@ class HttpStore:
         url = self._site.url("put", key)
         counted = CountingBody(body) if body.size is None else None
         if self._is_staging is None:
-            await self._learning.run(lambda: self._learn(key), key)
+            with doing("asking whether the server writes in place"):
+                await self._learning.run(lambda: self._learn(key), key)
         put = self._put_staged if self._is_staging and can_be_moved_to(url) else self._put_at
         answer = await put(url, key, counted or body, _render(headers))
         size = counted.sent_bytes if counted is not None else length_of(body)
         if not self._is_proven:
-            await self._proving.run(lambda: self._prove(url, key, answer.status, size, body.md5), key)
+            with doing("looking at the first object"):
+                await self._proving.run(lambda: self._prove(url, key, answer.status, size, body.md5), key)
         return Stored(key, size, None, answer.headers.get("X-Request-Id"))
 
     async def make_directory(self, key: str) -> Stored:
@@ -84,7 +86,6 @@ class HttpStore:
         await self._directories.make(self._site.url("put", key) + "/", key)
         return Stored(key, 0, None, None)
 
-    @doing("asking whether the server writes in place")
     async def _learn(self, key: str) -> None:
         """Of the base URL, or of the nearest directory above it that is there: what is missing tells nothing."""
         url: str | None = self._site.base_url
@@ -143,7 +144,6 @@ class HttpStore:
         self._is_staging = False
         return await self._put_at(url, key, body, fields)
 
-    @doing("looking at the first object")
     async def _prove(self, url: str, key: str, status: int, size: int, md5: str | None) -> None:
         """One HEAD. Raises StoreGone where the object is not what was sent."""
         look = await self._site.ask("HEAD", url, {}, operation="put", key=key)

@@ -181,7 +181,7 @@ class Account:
 
     async def token(self) -> Token:
         """The present token, by a login where there is none yet."""
-        return self._token or await self._logged_in()
+        return self._token or await self._by_login()
 
     async def renewed(self, refused: Token) -> Token | None:
         """Another token than `refused`: someone's newer one, else of a new login; None when none can be had.
@@ -196,7 +196,7 @@ class Account:
         if self._final is not None:
             raise copy(self._final)
         try:
-            return await self._logged_in()
+            return await self._by_login()
         except UsageError as error:
             self._final = Denied("login", self._login.account, str(error))
             raise self._final from error
@@ -204,7 +204,10 @@ class Account:
             self._final = error
             raise
 
-    @doing("logging in")
+    async def _by_login(self) -> Token:
+        with doing("logging in"):
+            return await self._logged_in()
+
     async def _logged_in(self) -> Token:
         """Whoever comes first logs in; who comes meanwhile gets the same outcome."""
         if self._under_way is not None:

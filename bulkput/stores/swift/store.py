@@ -99,13 +99,13 @@ class SwiftStore:
             raise error_from_response("remove container", self._container, answer)
         self.was_made = answer.status == 409
 
-    @doing("making the container again")
     async def _make_again(self, made: int) -> None:
         """After a 404: someone deleted the container, or a proxy remembers that it was not there. However
         many workers met it, the container that was made as number `made` is replaced once."""
-        async with self._making:
-            if self._made == made:
-                await self.prepare()
+        with doing("making the container again"):
+            async with self._making:
+                if self._made == made:
+                    await self.prepare()
 
     async def put(self, key: str, body: Body, headers: ObjectHeaders) -> Stored:
         digesting = DigestingBody(body)
