@@ -1,7 +1,7 @@
 """Every error bulkput raises on purpose, as one tree.
 
     BulkputError
-    ├── UsageError            a flag, variable or URL is wrong                 exit 2
+    ├── UsageError            an option, variable or URL is wrong              exit 2
     ├── Stopped               not sent any more: the run is being stopped          no failure
     ├── SourceError           vanished, changed while read, unreadable, bad name   that file only
     │   └── SourceGone        too many reads hang                                  stops the run, exit 3
@@ -18,10 +18,21 @@
 An error knows itself whether trying again can help (`is_retryable`) and whether going on with other files is
 pointless (`stops_run`); nobody else matches on types or texts to find out. Its text reads as the command that
 failed: `put photos/a.jpg: 503 Service Unavailable after 4 attempts in 7.2 s (tx4a1...)`.
+
+Texts of errors and events name options as Python callers write them, in backquotes, as fields of the call's options:
+
+    `skip.delete_extra` and `journal` exclude each other       UploadOptions(skip=SkipOptions(delete_extra=...), ...)
+    its name is not UTF-8; `encode_names='percent'` ...        with the value to give it
+
+The command line puts its flags there (`cli/flags.py`); below it, nothing speaks of flags.
 """
 
+import re
 from dataclasses import dataclass
 from typing import ClassVar, Literal
+
+NAMED_OPTION = re.compile(r"`([a-z_]+(?:\.[a-z_]+)*)(?:=([^`]+))?`")
+"""An option in a text: its name, and the value to give it."""
 
 SourceProblem = Literal["vanished", "changed", "unreadable", "name", "collision"]
 
@@ -34,7 +45,12 @@ class BulkputError(Exception):
 
 
 class UsageError(BulkputError):
-    """The caller has to change something: a flag, a variable, a URL. The text says what."""
+    """The caller has to change something: an option, a variable, a URL. The text says what."""
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """The options that the text names, such as `skip.delete_extra`, in the order of the text."""
+        return tuple(dict.fromkeys(match[1] for match in NAMED_OPTION.finditer(str(self))))
 
 
 class SourceError(BulkputError):

@@ -102,7 +102,7 @@ class Summary:
         return 1 if self.failed or self.kept or self.is_empty else 0
 
     def as_json(self) -> dict[str, Any]:
-        """The object that `--summary` writes; `schema` grows when a field changes its meaning."""
+        """The object that `--summary` writes on the command line; `schema` grows when a field changes its meaning."""
         return {
             "schema": 1,
             "found": self.found,

@@ -49,7 +49,7 @@ def own_files(directory: str) -> list[bytes]:
     found = islice(walk([os.fsencode(directory)], WalkOptions()), _MOST_OWN)
     paths = [file.target or file.path for file in found if isinstance(file, SourceFile)]
     if not paths:
-        raise UsageError(f"--from {directory}: there is no file to upload in it")
+        raise UsageError(f"{directory}: there is no file to upload in it")
     return paths
 
 

@@ -211,7 +211,7 @@ def _store_evidence(table: _Table) -> str:
 def _too_few(trials: Sequence[Trial], setting: int) -> str:
     most = max((trial.puts for trial in trials if trial.concurrency == setting), default=0)
     few = f"too few puts to judge with {setting} in flight: {most} in the measured time"
-    return f"{few}; try a longer --seconds, or more files"
+    return f"{few}; measure for longer, or with more files"
 
 
 def _speed(trial: Trial) -> str:

@@ -1,6 +1,5 @@
 """`bulkput bench --to URL`"""
 
-import json
 import os
 import shlex
 import shutil
@@ -11,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bulkput.cli.output import write_line
+from bulkput.cli.flags import in_flags
+from bulkput.cli.output import write_line, write_row
 from bulkput.cli.values import Seconds, Size
 from bulkput.errors import printable
 from bulkput.options import MIB, UploadOptions, WireOptions
@@ -93,7 +93,7 @@ def bench(
     from bulkput.stores.base import Destination  # noqa: PLC0415
 
     Destination.parse(url)
-    screen = Screen()
+    screen = Screen(worded=in_flags)
     wire = WireOptions(concurrency=concurrency, verify_tls=not insecure, ca_file=os.environ.get("OS_CACERT"))
     options, advice = fitting_concurrency(UploadOptions(wire=wire))
     if advice is not None:
@@ -114,7 +114,7 @@ def bench(
         shutil.rmtree(directory, ignore_errors=True)
     _complain(report, screen)
     if as_json:
-        write_line(json.dumps(_json(report, url, source, choices.options.wire.start)))
+        write_row(_json(report, url, source, choices.options.wire.start))
     elif not report.is_interrupted and report.failure is None:
         _draw(report)
         _say(report, url, source)

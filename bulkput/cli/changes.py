@@ -1,6 +1,5 @@
 """What cp, mv and rm have in common: their flags, and how they show what they do."""
 
-import json
 import os
 from collections.abc import Callable, Coroutine
 from functools import wraps
@@ -8,7 +7,7 @@ from typing import Any
 
 import click
 
-from bulkput.cli.output import flush, say, write_line
+from bulkput.cli.output import flush, say, write_line, write_row
 from bulkput.cli.values import Concurrency, Seconds
 from bulkput.engine.objects.changes import Change, Changes, Done
 from bulkput.engine.stop import Stop
@@ -41,7 +40,7 @@ class View:
 
     def change(self, change: Change) -> None:
         if self._as_json:
-            write_line(json.dumps(change.as_json()))
+            write_row(change.as_json())
         elif change.done is Done.WOULD:
             write_line(f"would {self._verb}: {_names(change)}")
         elif change.done is Done.FAILED:
@@ -68,7 +67,7 @@ class View:
         except Unsupported as error:
             raise UsageError(str(error)) from None
         if self._as_json:
-            write_line(json.dumps(changes.as_json()))
+            write_row(changes.as_json())
         flush()
         done = f"would be {what}" if changes.is_dry else what
         failed = f", {count_text(changes.kept)} copied and not removed" if changes.kept else ""

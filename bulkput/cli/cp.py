@@ -7,9 +7,9 @@ from typing import Any
 import click
 
 from bulkput.cli.changes import View, change_options
+from bulkput.cli.values import refuse_odd
 from bulkput.options import HeaderOptions, RetryOptions, WireOptions
 from bulkput.policy.headers import parse_fields
-from bulkput.policy.naming import refuse_odd
 
 
 def copy_options(verb: Callable[..., int]) -> Callable[..., int]:
@@ -22,11 +22,11 @@ def copy_options(verb: Callable[..., int]) -> Callable[..., int]:
     @click.option("--literal", is_flag=True, help="Take //, . and .. in DEST for parts of the objects' names.")
     @wraps(verb)
     def with_options(*, header: tuple[str, ...], meta: tuple[str, ...], content_type: str | None, **others: Any) -> int:
-        checked = dict(parse_fields([f"type: {content_type}"] if content_type else [], flag="--content-type"))
+        checked = dict(parse_fields([f"type: {content_type}"] if content_type else [], what="--content-type"))
         headers = HeaderOptions(
             content_type=checked.get("type"),
-            meta=parse_fields(meta, flag="--meta"),
-            extra=parse_fields(header, flag="--header"),
+            meta=parse_fields(meta, what="--meta"),
+            extra=parse_fields(header, what="--header"),
         )
         return verb(headers=headers, **others)
 

@@ -16,6 +16,7 @@ from contextlib import suppress
 from typing import Any
 
 from bulkput import events as ev
+from bulkput.cli.flags import in_flags, row_in_flags
 from bulkput.errors import UsageError
 from bulkput.report.trace import Trace
 
@@ -56,7 +57,7 @@ def escape_what_does_not_fit() -> None:
 def say(line: str) -> None:
     """A message on stderr, for as long as somebody reads it. Not by click, which writes UTF-8 where stderr is ASCII."""
     with suppress(OSError):
-        sys.stderr.write(line + "\n")
+        sys.stderr.write(in_flags(line) + "\n")
         sys.stderr.flush()
 
 
@@ -66,6 +67,11 @@ def write_line(line: str) -> None:
         sys.stdout.write(line + "\n")
     except OSError as error:
         raise _lost_stdout(error) from error
+
+
+def write_row(row: Mapping[str, Any]) -> None:
+    """An object of JSON on stdout. Raises CannotWriteError."""
+    write_line(json.dumps(row_in_flags(row)))
 
 
 def flush() -> None:
@@ -157,7 +163,7 @@ class SummaryFile:
 
     def write(self, summary: Mapping[str, Any]) -> None:
         """Raises CannotWriteError."""
-        text = json.dumps(summary)
+        text = json.dumps(row_in_flags(summary))
         if self._path == "-":
             write_line(text)
             return
@@ -206,7 +212,7 @@ class TraceFile:
             )
         except OSError as error:
             raise UsageError(f"--trace {path}: {error.strerror}") from None
-        self._trace = Trace(self._file)
+        self._trace = Trace(self._file, worded=in_flags)
 
     @property
     def identities(self) -> set[tuple[int, int]]:

@@ -11,7 +11,7 @@ import click
 from bulkput.cli.gzip import gzip_options
 from bulkput.cli.output import CannotWriteError, SummaryFile, TraceFile, flush, own_output
 from bulkput.cli.skip import skip_options
-from bulkput.cli.values import Concurrency, Duration, Seconds
+from bulkput.cli.values import Concurrency, Duration, Seconds, refuse_odd
 from bulkput.cli.walk import split, walk_options
 from bulkput.errors import UsageError
 from bulkput.options import (
@@ -27,7 +27,6 @@ from bulkput.options import (
     WireOptions,
 )
 from bulkput.policy.headers import check_value, parse_fields
-from bulkput.policy.naming import refuse_odd
 
 if TYPE_CHECKING:
     from bulkput.engine.stop import Stop
@@ -238,11 +237,11 @@ def _options(
         body=BodyOptions(changing=changing),
         encode_names=encode_names,
         headers=HeaderOptions(
-            content_type=_checked(content_type, flag="--content-type"),
-            cache_control=_checked(cache_control, flag="--cache-control"),
+            content_type=_checked(content_type, what="--content-type"),
+            cache_control=_checked(cache_control, what="--cache-control"),
             expires_in_s=expires_in,
-            meta=parse_fields(meta, flag="--meta"),
-            extra=parse_fields(header, flag="--header"),
+            meta=parse_fields(meta, what="--meta"),
+            extra=parse_fields(header, what="--header"),
             mtime_format=mtime_format,
         ),
         gzip=gzip,
@@ -257,7 +256,7 @@ def _options(
             ca_file=os.environ.get("OS_CACERT"),
         ),
         stop=StopRules(max_errors=1 if fail_fast else max_errors),
-        storage_policy=check_value(storage_policy, flag="--storage-policy") if storage_policy else None,
+        storage_policy=check_value(storage_policy, what="--storage-policy") if storage_policy else None,
         journal=journal,
         retry_failed=retry_failed,
         dry_run=dry_run,
@@ -265,7 +264,7 @@ def _options(
     )
 
 
-def _checked(value: str | None, *, flag: str) -> str | None:
+def _checked(value: str | None, *, what: str) -> str | None:
     """A text that becomes a header field, on one line; None where it is not given, or blank. Raises UsageError."""
     text = (value or "").strip()
-    return check_value(text, flag=flag) if text else None
+    return check_value(text, what=what) if text else None

@@ -6,6 +6,9 @@ from typing import Any
 
 import click
 
+from bulkput.errors import UsageError, printable
+from bulkput.policy.naming import meant_by
+
 _DURATION = re.compile(r"(\d+)([smhdw]?)")
 _SIZE = re.compile(r"(\d+)([kmgt]?)(i?b)?")
 _BYTES = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3, "t": 1024**4}
@@ -59,3 +62,15 @@ class Seconds(click.FloatRange):
         if math.isnan(found):
             self.fail(f"{value!r} is no number of seconds", param, ctx)
         return found
+
+
+def refuse_odd(url: str) -> None:
+    """Raises UsageError for a destination like swift://c//x, and names the one that was probably meant.
+
+    For verbs that make objects. What is stored under such a name can still be listed, copied and removed.
+    """
+    if (meant := meant_by(url)) is not None:
+        raise UsageError(
+            f"destination {printable(url)} would put //, . or .. into the objects' names: did you mean"
+            f" {printable(meant)}? --literal takes it as it is"
+        )

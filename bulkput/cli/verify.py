@@ -1,21 +1,20 @@
 """`bulkput verify SOURCE... DEST`"""
 
-import json
 import os
 from dataclasses import replace
 from typing import Literal
 
 import click
 
+from bulkput.cli.flags import in_flags
 from bulkput.cli.gzip import gzip_options
-from bulkput.cli.output import flush, own_output, say, write_line
-from bulkput.cli.values import Concurrency, Seconds
+from bulkput.cli.output import flush, own_output, say, write_line, write_row
+from bulkput.cli.values import Concurrency, Seconds, refuse_odd
 from bulkput.cli.walk import split, walk_options
 from bulkput.errors import printable
 from bulkput.events import Event
 from bulkput.options import GzipOptions, ListOptions, RetryOptions, UploadOptions, WalkOptions, WireOptions
 from bulkput.policy.compare import Comparison, Finding, Verdict
-from bulkput.policy.naming import refuse_odd
 from bulkput.report.lines import count_text, event_line
 
 
@@ -151,7 +150,10 @@ def _compared(
         say(advice)
 
     def show(finding: Finding) -> None:
-        write_line(json.dumps(finding.as_json()) if as_json else _line(finding))
+        if as_json:
+            write_row(finding.as_json())
+        else:
+            write_line(_line(finding))
 
     comparison = run_stoppable(
         lambda stop: compare(
@@ -160,7 +162,7 @@ def _compared(
         at_exit=_nothing,
     )
     if as_json:
-        write_line(json.dumps(comparison.as_json()))
+        write_row(comparison.as_json())
     flush()
     return comparison
 
@@ -175,10 +177,10 @@ def _nothing() -> None:
 
 
 def _line(finding: Finding) -> str:
-    what = finding.verdict.value.replace("_", " ")
+    what, said = finding.verdict.value.replace("_", " "), printable(in_flags(finding.why))
     if finding.verdict is Verdict.UNREADABLE:
-        return f"{what} {printable(finding.path or b'')}: {printable(finding.why)}"
-    why = f" ({printable(finding.why)})" if finding.why else ""
+        return f"{what} {printable(finding.path or b'')}: {said}"
+    why = f" ({said})" if said else ""
     return f"{what} {printable(finding.name or '')}{why}"
 
 

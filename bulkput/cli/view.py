@@ -1,11 +1,11 @@
 """What an upload shows while it goes on: data on stdout; lines and progress on stderr, as long as anyone reads them."""
 
-import json
 import time
 from typing import Literal
 
 from bulkput import events as ev
-from bulkput.cli.output import CannotWriteError, TraceFile, write_line
+from bulkput.cli.flags import in_flags
+from bulkput.cli.output import CannotWriteError, TraceFile, write_line, write_row
 from bulkput.engine.stop import Stop
 from bulkput.engine.upload.upload import upload
 from bulkput.model import Reason
@@ -37,7 +37,7 @@ class View:
         self._trace = trace
         self._progress: Literal["auto", "bar", "plain", "none"] = "none" if quiet else progress
         self._is_plain = not verbose and not as_json and trace is None
-        self._screen = Screen()
+        self._screen = Screen(worded=in_flags)
         self._next_retry_line = 0.0
         self._lost_output: CannotWriteError | None = None
         self.exit_code = 3
@@ -82,7 +82,7 @@ class View:
             self._trace(event)
         if self._as_json:
             if (row := event_json(event)) is not None:
-                write_line(json.dumps(row))
+                write_row(row)
         elif not self._quiet and (planned := planned_line(event)) is not None:
             write_line(planned)
 

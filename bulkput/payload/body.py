@@ -41,7 +41,7 @@ _OPEN_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY
 
 T = TypeVar("T")
 _TICK_S = 0.02
-_SNAPSHOT = "(--changing snapshot sends what was there when it was opened)"
+_SNAPSHOT = "(`body.changing='snapshot'` sends what was there when it was opened)"
 
 
 class Version(NamedTuple):

@@ -11,7 +11,7 @@ The listing's row (no HEAD yet):
 | other size                                       | HEAD: compressed, composed of others, a link, or different  |
 | a link                                           | HEAD: it may lead nowhere                                   |
 | same size 0                                      | HEAD: a link, or the head of a large object, looks the same |
-| same size, `--quick`                             | identical                                                   |
+| same size, `is_quick`                            | identical                                                   |
 | same size, large or an ETag that is no MD5       | HEAD                                                        |
 | same size, its MD5 is the file's                 | identical                                                   |
 | same size, another MD5                           | HEAD: the MD5 of a manifest, say                            |
@@ -22,13 +22,13 @@ The HEAD, the first line that fits:
 | the object                                       | then                                                        |
 |--------------------------------------------------|-------------------------------------------------------------|
 | is gone                                          | missing                                                     |
-| gzip, with the source's MD5 and size             | identical, if both are the file's (`--quick`: the size),    |
+| gzip, with the source's MD5 and size             | identical, if both are the file's (`is_quick`: the size),   |
 |                                                  | and a static large object is whole (the lines below)        |
 | a gzip file called after the file, without these | not comparable                                              |
 | another Content-Encoding, or without these       | identical if it holds the file's bytes, else not comparable |
 | does not tell its size                           | not comparable                                              |
 | other size                                       | different                                                   |
-| same size, `--quick`                             | identical                                                   |
+| same size, `is_quick`                            | identical                                                   |
 | static large, with segments that are no whole    | not comparable                                              |
 | plain objects                                    |                                                             |
 | static large, a segment is gone, or is not what  | different: nobody can read all of it (a GET breaks off)     |
@@ -248,7 +248,7 @@ class Finding:
     remote_hash: str | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """One line of `--json`."""
+        """One line of `--json` on the command line."""
         return {
             "event": self.verdict.value,
             "name": self.name,
@@ -302,7 +302,7 @@ class Comparison:
         return 0 if self.is_identical else 1
 
     def as_json(self) -> dict[str, Any]:
-        """The last line of `--json`."""
+        """The last line of `--json` on the command line."""
         return {
             "event": "finished",
             "identical": self.identical,

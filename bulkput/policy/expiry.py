@@ -7,7 +7,7 @@
 | does not expire             | skip                 | skip                                                |
 
 A tenth, so that a run which is made again after a failure does not send everything again, and one that is made every
-night with `--expires-in 7d` does. Times are compared by this machine's clock.
+night with `headers.expires_in_s` of a week does. Times are compared by this machine's clock.
 """
 
 from bulkput.model import RemoteObject

@@ -39,8 +39,8 @@ class Filters:
         of an age at the same moment. Raises UsageError for a pattern that is not gitignore syntax.
         """
         places = [name_text(path) for path in source]
-        self._include = _Patterns("--include", options.include, places) if options.include else None
-        self._exclude = _Patterns("--exclude", options.exclude, places) if options.exclude else None
+        self._include = _Patterns("`walk.include`", options.include, places) if options.include else None
+        self._exclude = _Patterns("`walk.exclude`", options.exclude, places) if options.exclude else None
         self.are_there = self._include is not None or self._exclude is not None
         self._sizes = options.min_size, options.max_size
         self._newest_ns = None if options.min_age_s is None else now_ns - options.min_age_s * _SECOND_NS
@@ -92,15 +92,15 @@ def as_meant(pattern: str, source: Iterable[str]) -> str:
 
 
 class _Patterns:
-    """Those of one flag, and which of them have matched nothing yet.
+    """Those of one option, and which of them have matched nothing yet.
 
     That is looked at only for names that match, and only with the patterns that still wait: a run without a useless
     pattern pays for its first matches. Where some patterns take back what others match, only `check_file` tells whether
     any matched; it takes a quarter more time than `match_file` (2.4 us a name instead of 1.8, five patterns).
     """
 
-    def __init__(self, flag: str, given: tuple[str, ...], source: Iterable[str]) -> None:
-        self._flag = flag
+    def __init__(self, option: str, given: tuple[str, ...], source: Iterable[str]) -> None:
+        self._option = option
         self._given = tuple(filter(None, given))  # pathspec drops an empty one, and would count the others otherwise
         self._spec = _compile(tuple(as_meant(pattern, source) for pattern in self._given))
         self._waiting: dict[int, Pattern] = dict(enumerate(self._spec.patterns))
@@ -126,9 +126,9 @@ class _Patterns:
         for index, pattern in tuple(self._waiting.items()):
             text = self._given[index]
             if pattern.include is None and text.startswith("#"):
-                yield f"{self._flag} {text!r} is a comment in gitignore syntax and matches nothing: write '\\{text}'"
+                yield f"{self._option} {text!r} is a comment in gitignore syntax and matches nothing: write '\\{text}'"
             else:
-                yield f"{self._flag} {text!r} matched nothing"
+                yield f"{self._option} {text!r} matched nothing"
 
 
 def _compile(patterns: tuple[str, ...]) -> "GitIgnoreSpec":

@@ -31,18 +31,18 @@ _OURS = frozenset(
 """Fields the transport or the store sets itself; a second one would break framing or the proof of integrity."""
 
 
-def parse_fields(lines: Iterable[str], *, flag: str) -> Fields:
+def parse_fields(lines: Iterable[str], *, what: str) -> Fields:
     """`NAME: VALUE` lines taken apart; of a name given twice the last counts.
 
-    Raises UsageError, naming `flag`, for what must not reach the wire.
+    Raises UsageError, whose text begins with `what`, for what must not reach the wire.
     """
     fields: dict[str, tuple[str, str]] = {}
     for line in lines:
         name, colon, value = line.partition(":")
         if not colon:
-            raise UsageError(f"{flag} {line!r}: write NAME:VALUE")
-        checked = check_name(name.strip(), flag=flag)
-        fields[checked.lower()] = (checked, check_value(value.strip(), flag=flag))
+            raise UsageError(f"{what} {line!r}: write NAME:VALUE")
+        checked = check_name(name.strip(), what=what)
+        fields[checked.lower()] = (checked, check_value(value.strip(), what=what))
     return tuple(fields.values())
 
 
@@ -51,14 +51,16 @@ def check_compressible(headers: HeaderOptions, gzip: GzipOptions) -> None:
     if gzip.mode == "never":
         return
     if any(name.lower() == "content-encoding" for name, _ in headers.extra):
-        raise UsageError("--header Content-Encoding and --gzip exclude each other: what is compressed says so itself")
+        raise UsageError(
+            "`headers.extra` Content-Encoding and `gzip.mode` exclude each other: what is compressed says so itself"
+        )
     said = (MD5_FIELD.lower(), SIZE_FIELD.lower())
-    for flag, name in (
-        *(("--meta", name) for name, _ in headers.meta),
-        *(("--header", name) for name, _ in headers.extra),
+    for option, name in (
+        *(("`headers.meta`", name) for name, _ in headers.meta),
+        *(("`headers.extra`", name) for name, _ in headers.extra),
     ):
         if name.lower().removeprefix("x-object-meta-") in said:
-            raise UsageError(f"{flag} {name} is what --gzip itself says of a file that it compresses")
+            raise UsageError(f"{option} {name} is what bulkput itself says of a file that it compresses")
 
 
 def is_token(name: str) -> bool:
@@ -66,23 +68,23 @@ def is_token(name: str) -> bool:
     return _TOKEN.fullmatch(name) is not None
 
 
-def check_name(name: str, *, flag: str) -> str:
+def check_name(name: str, *, what: str) -> str:
     if not is_token(name):
-        raise UsageError(f"{flag}: {name!r} is not a header name (letters, digits and - only)")
+        raise UsageError(f"{what}: {name!r} is not a header name (letters, digits and - only)")
     if name.lower() in _OURS:
-        raise UsageError(f"{flag}: {name} is set by bulkput itself")
+        raise UsageError(f"{what}: {name} is set by bulkput itself")
     return name
 
 
-def check_value(value: str, *, flag: str, is_secret: bool = False) -> str:
+def check_value(value: str, *, what: str, is_secret: bool = False) -> str:
     """The value itself; a secret one is not repeated in the error."""
     shown = "its value" if is_secret else f"the value {value!r}"
     if _CONTROL.search(value):
-        raise UsageError(f"{flag}: {shown} has a control character (a newline at its end?)")
+        raise UsageError(f"{what}: {shown} has a control character (a newline at its end?)")
     try:
         value.encode("utf-8")
     except UnicodeEncodeError:
-        raise UsageError(f"{flag}: {shown} is not UTF-8") from None
+        raise UsageError(f"{what}: {shown} is not UTF-8") from None
     return value
 
 

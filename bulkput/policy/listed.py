@@ -58,14 +58,16 @@ def is_below(name: bytes) -> bool:
 def check_list(options: UploadOptions, *, has_sources: bool) -> None:
     """Raises UsageError: options that make no sense together."""
     if options.fail_if_empty and options.retry_failed:
-        raise UsageError("--fail-if-empty and --retry-failed exclude each other: there may be nothing left that failed")
+        raise UsageError("`fail_if_empty` and `retry_failed` exclude each other: there may be nothing left that failed")
     if options.files is None:
         return
     if has_sources:
-        raise UsageError("--files-from takes the place of SOURCE: name the directory of its files with --base instead")
+        raise UsageError(
+            "`files` takes the place of `sources`: name the directory of its files with `files.base` instead"
+        )
     if options.skip.delete_extra:
         raise UsageError(
-            "--files-from and --delete-extra exclude each other: what a list leaves out may be there still"
+            "`files` and `skip.delete_extra` exclude each other: what a list leaves out may be there still"
         )
     if options.retry_failed:
-        raise UsageError("--retry-failed knows what failed: leave out --files-from, and write its --base as SOURCE")
+        raise UsageError("`retry_failed` knows what failed: leave out `files`, and write its `files.base` as source")

@@ -8,7 +8,7 @@ percent  as strict, but `%` becomes `%25`, and each byte that is not part of val
 from typing import Literal
 from urllib.parse import urlsplit
 
-from bulkput.errors import SourceError, UsageError, printable
+from bulkput.errors import SourceError
 
 SUFFIX = ".gz"
 """What is added to the name of an object that is a gzip file."""
@@ -25,7 +25,7 @@ def object_name(name: bytes, *, prefix: str, encode: Literal["strict", "percent"
         return prefix + name.decode("utf-8")
     except UnicodeDecodeError:
         raise SourceError(
-            name, "name", "its name is not UTF-8; --encode-names percent uploads it under an escaped name"
+            name, "name", "its name is not UTF-8; `encode_names='percent'` uploads it under an escaped name"
         ) from None
 
 
@@ -37,18 +37,6 @@ def _escape(name: bytes) -> str:
 def joined_prefix(prefix: str) -> str:
     """A destination prefix that a directory's contents go below: joined by exactly one `/`, if there is any."""
     return prefix if not prefix or prefix.endswith("/") else prefix + "/"
-
-
-def refuse_odd(url: str) -> None:
-    """Raises UsageError for a destination like swift://c//x, with the one that was probably meant.
-
-    For places where objects are made. What is there under such a name can still be listed, copied and removed.
-    """
-    if (meant := meant_by(url)) is not None:
-        raise UsageError(
-            f"destination {printable(url)} would put //, . or .. into the objects' names: did you mean"
-            f" {printable(meant)}? --literal takes it as it is"
-        )
 
 
 def meant_by(url: str) -> str | None:

@@ -58,7 +58,7 @@ def one_spelling(scheme: str, root: str) -> str:
 def rename_of(source: str, target: str, *, is_recursive: bool, is_same_container: bool) -> Rename:
     """For the prefixes of SRC and DST. Raises UsageError for a copy onto itself, or into what is being copied."""
     if not is_recursive and (not source or source.endswith("/")):
-        raise UsageError("this names no object but what lies below it: copy that with -r")
+        raise UsageError("this names no object but what lies below it: copy that with `is_recursive=True`")
     if is_recursive:
         rename = Rename(joined_prefix(source), joined_prefix(target), is_recursive)
     else:

@@ -98,7 +98,7 @@ class GiveUp:
         if isinstance(error, StoreError) and (vain := self._nothing_works(error)) is not None:
             return Stopping(vain, StopCause.STORE)
         if self._rules.max_errors is not None and self._failed >= self._rules.max_errors:
-            return Stopping(f"{self._failed} failed, --max-errors {self._rules.max_errors}", StopCause.ERRORS)
+            return Stopping(f"{self._failed} failed, `stop.max_errors={self._rules.max_errors}`", StopCause.ERRORS)
         return None
 
     def _nothing_works(self, error: StoreError) -> str | None:

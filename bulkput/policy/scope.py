@@ -3,7 +3,7 @@
 * A directory claims everything below the destination's prefix: what it lacks is extra. Lone files claim just their own
   names, and what else lies beside them is not looked at; so do the files of a list.
 * A filter claims nothing of what it excludes: it applies to the objects' names as it does to the files', or what an
-  upload with `--exclude` had left alone would be extra.
+  upload with `walk.exclude` had left alone would be extra.
 * Where a source could not be read, nothing is known about what it should have given.
 """
 

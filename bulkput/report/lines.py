@@ -9,8 +9,8 @@ from bulkput.model import Compression, Reason
 from bulkput.recorder import Summary
 
 _HINTS = {
-    Reason.LINK_OUTSIDE.value: " (--follow-symlinks takes it)",
-    Reason.LINK_TO_DIRECTORY.value: " (--follow-symlinks takes it)",
+    Reason.LINK_OUTSIDE.value: " (`walk.follow_symlinks=True` takes it)",
+    Reason.LINK_TO_DIRECTORY.value: " (`walk.follow_symlinks=True` takes it)",
 }
 _MOST_ROWS = 20
 """Of what is in flight: the oldest, as many as a terminal shows."""
@@ -75,7 +75,7 @@ def event_line(event: ev.Event, *, verbose: bool) -> str | None:  # noqa: C901, 
 
 
 _MOST_NAMES = 3
-"""Segments in a line: `--json` and `--summary` have all."""
+"""Segments in a line: events and summaries have all."""
 
 
 def _left_text(event: ev.SegmentsLeft) -> str:
@@ -176,7 +176,7 @@ def summary_lines(summary: Summary) -> list[str]:
     if summary.large_overwritten:
         lines.append(
             f"  overwritten {count_text(summary.large_overwritten)}: large objects before, whose segments stay"
-            " (named above, and by --summary)"
+            " (named above, and in the summary)"
         )
     if not summary.adds_up:
         lines.append("these numbers do not add up: a bug in bulkput, do not trust this run; please report it")
@@ -186,7 +186,7 @@ def summary_lines(summary: Summary) -> list[str]:
 def _empty_directories(summary: Summary) -> list[str]:
     count = summary.empty_directories
     directories = "1 empty directory" if count == 1 else f"{count_text(count)} empty directories"
-    return [f"  left out {directories} (--dir-markers makes an object for each directory)"] if count else []
+    return [f"  left out {directories} (`dir_markers=True` makes an object for each directory)"] if count else []
 
 
 def _bytes_text(summary: Summary) -> str:
@@ -198,7 +198,7 @@ def _bytes_text(summary: Summary) -> str:
 
 
 def event_json(event: ev.Event) -> dict[str, Any] | None:  # noqa: C901, PLR0912 - one arm for each kind of event
-    """One object per event for `--json`; None for the events that merely count (Discovered, Requested)."""
+    """One object per event, for `--json` on the command line; None for what merely counts (Discovered, Requested)."""
     match event:
         case ev.Uploaded():
             return _uploaded_json(event)

@@ -30,9 +30,10 @@ class Screen:
     The console is made, and rich imported, when there is something to say: a quiet run is 50 ms shorter for it.
     """
 
-    def __init__(self, make: "Callable[[], Console] | None" = None) -> None:
-        """`make` makes the console; None: one on stderr."""
+    def __init__(self, make: "Callable[[], Console] | None" = None, *, worded: Callable[[str], str] = str) -> None:
+        """`make` makes the console; None: one on stderr. `worded` puts a line into the reader's words."""
         self._make = make or _on_stderr
+        self._worded = worded
 
     @cached_property
     def console(self) -> "Console":
@@ -46,7 +47,7 @@ class Screen:
         from rich.text import Text  # noqa: PLC0415 - see above
 
         try:
-            self.console.print(Text(line), soft_wrap=True)
+            self.console.print(Text(self._worded(line)), soft_wrap=True)
         except OSError:
             self._mute()
 

@@ -11,6 +11,7 @@ retry belongs to none.
 
 import json
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TextIO
 
@@ -21,8 +22,10 @@ from bulkput.errors import StoreError
 class Trace:
     """Writes the requests among the events into a file that is the caller's. Raises what the file raises."""
 
-    def __init__(self, file: TextIO) -> None:
+    def __init__(self, file: TextIO, *, worded: Callable[[str], str] = str) -> None:
+        """`worded` puts an error's text into the reader's words."""
         self._file = file
+        self._worded = worded
         self._began_s = time.monotonic()
         file.write(json.dumps({"trace": 1, "began": datetime.now(UTC).isoformat()}) + "\n")
 
@@ -36,6 +39,6 @@ class Trace:
                     "elapsed_s": round(elapsed_s, 6),
                     "bytes": size,
                     "status": error.status if isinstance(error, StoreError) else None,
-                    "error": None if error is None else str(error),
+                    "error": None if error is None else self._worded(str(error)),
                 }
                 self._file.write(json.dumps(row) + "\n")

@@ -1,4 +1,4 @@
-"""The files that a list names, in place of a walk: `--files-from`, as rsync and rclone have it.
+"""The files that a list names, in place of a walk (`ListOptions`), as rsync and rclone have it.
 
     docs/a.txt          relative to the base, and so is its object's name
     ./docs//b.txt       the same as docs/b.txt; `..` goes up, but never out of the base
@@ -91,7 +91,9 @@ class _FileList(Walk):
             outside = name if name.startswith(b"/") else path
             yield SourceError(outside, "name", f"it does not lie below the base {printable(self._root)}")
         elif b"\0" in name:
-            yield SourceError(path, "name", "it has a NUL in it: a list in which names end in NUL wants --null")
+            yield SourceError(
+                path, "name", "it has a NUL in it: a list in which names end in NUL wants `files.is_null=True`"
+            )
         elif self._filters.are_there and not all(map(self._enters, _above(name))):
             yield Skip(path, name, Reason.EXCLUDED)
         else:
@@ -146,7 +148,7 @@ class _Lines:
                 raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
             self._fd = 0 if self._is_stdin else os.open(files.path, os.O_RDONLY)
         except OSError as error:
-            raise UsageError(f"--files-from {printable(self._path)}: {error.strerror}") from None
+            raise UsageError(f"`files.path` {printable(self._path)}: {error.strerror}") from None
 
     def __iter__(self) -> Iterator[bytes]:
         rest, is_cut = b"", False

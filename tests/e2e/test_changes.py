@@ -210,7 +210,7 @@ def test_a_dry_run_changes_nothing(bulkput: Bulkput, untouched: str, judge: Swif
         (("cp", "swift://{}/no", "swift://{}/x"), 1, "nothing of that name"),
         (("mv", "-r", "swift://{}/a", "swift://{}/a/b"), 2, "within the source"),
         (("rm", "-r", "swift://{}/a"), 2, "--yes"),
-        (("cp", "--header", "Destination:x", "swift://{}/a/one", "swift://{}/x"), 2, "second URL"),
+        (("cp", "--header", "Destination:x", "swift://{}/a/one", "swift://{}/x"), 2, "--header Destination: where"),
         (("rm", "swift://{}/no"), 1, "nothing of that name"),
         (("rm", "-r", "--yes", "swift://{}-no"), 1, "404"),
     ],

@@ -316,4 +316,4 @@ def test_limits_reach_the_library_as_options(environ: Mapping[str, str], url: st
     """bulkput.upload(options=UploadOptions(walk=WalkOptions(max_size=2), skip=...))"""
     options = UploadOptions(walk=WalkOptions(max_size=2), skip=SkipOptions(mode="existing"))
     summary = asyncio.run(library.upload(tree, url, options=options, environ=environ))
-    assert (summary.uploaded, summary.skipped_by_reason["larger than --max-size"]) == (2, 2)
+    assert (summary.uploaded, summary.skipped_by_reason["larger than `walk.max_size`"]) == (2, 2)

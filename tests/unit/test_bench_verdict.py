@@ -92,7 +92,7 @@ def test_a_trial_with_too_few_puts_decides_nothing() -> None:
     few = trial(64, 5, puts=15)
     undecided = judge([*sweep(1, 2, 3, 100)[:2], few], setting=64, reads_disk=False)
     assert undecided == Undecided(
-        "too few puts to judge with 64 in flight: 15 in the measured time; try a longer --seconds, or more files"
+        "too few puts to judge with 64 in flight: 15 in the measured time; measure for longer, or with more files"
     )
     verdict = decided([*sweep(800, 1000, 1000, 1000)[:3], trial(256, 9000, puts=100)])
     assert (verdict.limit, verdict.recommended) == (Limit.STORE, 16)

@@ -133,7 +133,7 @@ def test_a_line_that_is_longer_than_any_name_fails_alone(base: Path) -> None:
 def test_a_list_that_cannot_be_read_is_a_usage_error(base: Path, path: str) -> None:
     """Before anything is sent."""
     files = ListOptions(path=str(base.parent / path), base=str(base))
-    with pytest.raises(UsageError, match=r"--files-from .*: (No such file|Is a directory)"):
+    with pytest.raises(UsageError, match=r"`files.path` .*: (No such file|Is a directory)"):
         file_list(files, os.fsencode(base), WalkOptions(), is_sorted=False)
 
 

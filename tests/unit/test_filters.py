@@ -156,7 +156,7 @@ def test_a_pattern_that_has_matched_nothing_is_told(
     made = filters(exclude=exclude)
     for name in names:
         made.takes_file(name)
-    assert made.useless() == [f"--exclude {each}" for each in useless]
+    assert made.useless() == [f"`walk.exclude` {each}" for each in useless]
 
 
 def test_a_pattern_that_kept_a_directory_from_being_entered_was_of_use() -> None:
@@ -164,7 +164,7 @@ def test_a_pattern_that_kept_a_directory_from_being_entered_was_of_use() -> None
     made = filters(include=("*.txt", "*.jpg"), exclude=("cache/",))
     made.enters_directory(b"cache")
     made.takes_file(b"a.txt")
-    assert made.useless() == ["--include '*.jpg' matched nothing"]
+    assert made.useless() == ["`walk.include` '*.jpg' matched nothing"]
 
 
 def test_many_useless_patterns_are_told_in_few_lines() -> None:
@@ -213,4 +213,4 @@ def test_a_pattern_is_useless_when_it_matches_no_name_by_itself(patterns: list[s
         made.takes_file(name)
     alone = [filters(exclude=(pattern.removeprefix("!"),)) for pattern in patterns]
     useless = [p for p, only in zip(patterns, alone, strict=True) if all(map(only.takes_file, names))]
-    assert made.useless() == [f"--exclude {pattern!r} matched nothing" for pattern in useless]
+    assert made.useless() == [f"`walk.exclude` {pattern!r} matched nothing" for pattern in useless]

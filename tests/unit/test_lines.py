@@ -67,7 +67,7 @@ KEPT = ev.Kept(1200, "3 failed")
 LEFT = ev.SegmentsLeft("p/a", tuple(f"s/{number}" for number in range(1_003)))
 LEFT_BELOW = ev.SegmentsLeft("p/a", below="s/a/\n")
 MOVING = ev.Moving(75.25)
-WARNED = ev.Warned("--exclude '*.tmp' matched nothing")
+WARNED = ev.Warned("`walk.exclude` '*.tmp' matched nothing")
 NOTHING = ev.NothingFound("./a\n", is_failure=False)
 NO_FILE = ev.NothingFound("the list", is_failure=True)
 HOLLOW = ev.EmptyDirectory(b"/src/\xff")
@@ -123,7 +123,7 @@ def test_the_events_here_are_all_there_are() -> None:
         (TO_REMOVE, None, None),
         (KEPT, *["not removed: 1 200 objects that have no file: 3 failed"] * 2),
         (HOLLOW, None, r"left out: /src/\xff: empty directory"),
-        (WARNED, *["warning: --exclude '*.tmp' matched nothing"] * 2),
+        (WARNED, *["warning: `walk.exclude` '*.tmp' matched nothing"] * 2),
         (NOTHING, *[r"warning: no file was found in ./a\n"] * 2),
         (NO_FILE, *["failed: no file was found in the list"] * 2),
         (SNAPSHOT, None, r"snapshot: /log\xff: it is being written to; its first 7 bytes are taken"),
@@ -176,7 +176,7 @@ def test_what_a_person_reads_of_an_event(event: ev.Event, quiet: str | None, ver
         ),
         (MOVING, {"event": "moving", "idle_s": 75.25}),
         (HOLLOW, {"event": "empty_directory", "path": "/src/\udcff"}),
-        (WARNED, {"event": "warning", "why": "--exclude '*.tmp' matched nothing"}),
+        (WARNED, {"event": "warning", "why": "`walk.exclude` '*.tmp' matched nothing"}),
         (NO_FILE, {"event": "nothing_found", "where": "the list", "is_failure": True}),
         (SNAPSHOT, {"event": "snapshot", "path": "/log\udcff", "bytes": 7}),
         (

@@ -83,10 +83,10 @@ LIST = ListOptions(path="list")
 @pytest.mark.parametrize(
     ("options", "has_sources", "why"),
     [
-        (UploadOptions(files=LIST), True, "--base instead"),
-        (UploadOptions(files=LIST, skip=SkipOptions(delete_extra=True)), False, "--delete-extra"),
-        (UploadOptions(files=LIST, journal="j", retry_failed=True), False, "leave out --files-from"),
-        (UploadOptions(fail_if_empty=True, journal="j", retry_failed=True), True, "--retry-failed"),
+        (UploadOptions(files=LIST), True, "`files.base` instead"),
+        (UploadOptions(files=LIST, skip=SkipOptions(delete_extra=True)), False, "`skip.delete_extra`"),
+        (UploadOptions(files=LIST, journal="j", retry_failed=True), False, "leave out `files`"),
+        (UploadOptions(fail_if_empty=True, journal="j", retry_failed=True), True, "`retry_failed`"),
     ],
 )
 def test_what_makes_no_sense_with_a_list_is_refused(options: UploadOptions, has_sources: bool, why: str) -> None:

@@ -5,8 +5,9 @@ from urllib.parse import unquote_to_bytes
 
 import pytest
 
+from bulkput.cli.values import refuse_odd
 from bulkput.errors import SourceError, UsageError
-from bulkput.policy.naming import joined_prefix, meant_by, object_name, refuse_odd
+from bulkput.policy.naming import joined_prefix, meant_by, object_name
 
 
 @pytest.mark.parametrize(
@@ -27,7 +28,7 @@ def test_a_utf8_name_is_taken_as_it_is(name: bytes, key: str) -> None:
 @pytest.mark.parametrize("name", [b"\xff", b"a/\xe9t\xe9", b"\xed\xb2\x80", b"\xc0\xaf", b"a\xf0\x9f\x98"])
 def test_a_name_that_is_not_utf8_is_refused_by_name(name: bytes) -> None:
     """Latin-1, encoded surrogates, overlong forms, a cut character: each fails and points to the flag that helps."""
-    with pytest.raises(SourceError, match="--encode-names percent") as caught:
+    with pytest.raises(SourceError, match="`encode_names='percent'`") as caught:
         object_name(name, prefix="", encode="strict")
     assert (caught.value.path, caught.value.problem) == (name, "name")
 

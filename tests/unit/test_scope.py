@@ -98,7 +98,7 @@ def test_a_pattern_that_spares_an_object_has_matched_something() -> None:
     filters = Filters(walk)
     made = scope_of([TREE], NamingOptions(prefix="p/"), walk, filters=filters)
     assert not made.claims("p/keep/x")
-    assert filters.useless() == ["--exclude '*.tmp' matched nothing"]
+    assert filters.useless() == ["`walk.exclude` '*.tmp' matched nothing"]
 
 
 def test_a_list_claims_nothing_but_the_files_that_it_names() -> None:

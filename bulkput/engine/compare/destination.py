@@ -36,7 +36,9 @@ def placement(roots: list[bytes], destination: Destination, options: UploadOptio
     if is_single_file(roots) and prefix and not prefix.endswith("/"):
         if options.gzip.suffixed == "some" and prefix.endswith(SUFFIX):
             without = str(destination).removesuffix(SUFFIX)
-            raise UsageError(f"--gzip auto adds {SUFFIX} itself if it compresses the file: write {without} instead")
+            raise UsageError(
+                f"`gzip.mode='auto'` adds {SUFFIX} itself if it compresses the file: write {without} instead"
+            )
         if options.gzip.suffixed == "all":
             prefix = prefix.removesuffix(SUFFIX)
         return NamingOptions(prefix=prefix, is_exact=True, encode=options.encode_names)

@@ -39,7 +39,7 @@ class Change:
     error: BulkputError | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """One line of `--json`."""
+        """One line of `--json` on the command line."""
         row = {"event": self.done.value, "name": self.name, "to": self.to, "bytes": self.size}
         return row if self.error is None else row | {"error": str(self.error)}
 
@@ -73,7 +73,7 @@ class Changes:
         return 3
 
     def as_json(self) -> dict[str, Any]:
-        """The last line of `--json`."""
+        """The last line of `--json` on the command line."""
         return {
             "event": "finished",
             "done": self.done,

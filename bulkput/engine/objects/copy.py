@@ -357,7 +357,7 @@ def _replacing(headers: HeaderOptions) -> ObjectHeaders:
     """What is given for all objects. Raises UsageError for what would send them elsewhere."""
     for name, _ in headers.extra:
         if name.lower().startswith(("destination", "x-copy-from")):
-            raise UsageError(f"--header {name}: where a copy goes is said by the second URL")
+            raise UsageError(f"`headers.extra` {name}: where a copy goes is said by its destination")
     return ObjectHeaders(
         content_type=headers.content_type,
         cache_control=headers.cache_control,

@@ -54,7 +54,7 @@ async def remove(
     stop.report_to(emit)
     target = Destination.parse(url)
     if not is_recursive and not target.prefix:
-        raise UsageError(f"{url} names no object but what lies below it: remove that with -r")
+        raise UsageError(f"{url} names no object but what lies below it: remove that with `is_recursive=True`")
     tally = ChangeTally(on_change or _ignore, stop, GiveUp(StopRules()))
     started = time.monotonic()
     requests: Mapping[str, int] = Counter()
@@ -122,7 +122,11 @@ class Remover:
             if batch:
                 await removers.submit(tuple(batch))
         if not found and not tally.stop.is_pulled:
-            hint = "" if is_recursive or not prefix.endswith("/") else ", but perhaps below it: remove that with -r"
+            hint = (
+                ""
+                if is_recursive or not prefix.endswith("/")
+                else ", but perhaps below it: remove that with `is_recursive=True`"
+            )
             raise NotFound("remove", prefix, "there is nothing of that name" + hint)
 
     async def remove(self, batch: Batch) -> None:

@@ -1,8 +1,8 @@
 """Whether a link or a large object reads what this very run writes: then what is proven of it does not hold to the end.
 
-A link `l` leads to `t`. The file `l` has the bytes of `t`, so `--skip identical` would leave it out; the file `t` has
-others and is sent. In the end `l` gives the bytes of the file `t`. So a file is sent, as a plain object, where its
-object reads anything that has a file of its own in the sources.
+A link `l` leads to `t`. The file `l` has the bytes of `t`, so a run that skips what is identical would leave it out;
+the file `t` has others and is sent. In the end `l` gives the bytes of the file `t`. So a file is sent, as a plain
+object, where its object reads anything that has a file of its own in the sources.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""`--delete-extra`: objects that no file is for, noted while files are sent, and removed when all of these are there.
+"""Extra objects: those that no file is for, noted while files are sent, and removed when all of these are there.
 
     listing ──extras, and what stays and may read others──> notes on disk ──the end of the run──>
     HEAD of each that stays ──> extras that they read are spared ──> HEAD of each other extra ──> bulk-delete
@@ -37,24 +37,28 @@ _LOOKED_AT_ONCE = 200
 
 
 def check_mirror(roots: list[bytes], target: Destination, options: UploadOptions, scope: Scope) -> None:
-    """Blocking. Raises UsageError: --delete-extra where it would remove what it should not."""
+    """Blocking. Raises UsageError: `skip.delete_extra` where it would remove what it should not."""
     if options.journal is not None:
-        raise UsageError("--delete-extra and --journal exclude each other: what the journal knows is not looked at")
+        raise UsageError(
+            "`skip.delete_extra` and `journal` exclude each other: what the journal knows is not looked at"
+        )
     if options.gzip.suffixed == "some":
-        raise UsageError("--delete-extra cannot tell what --gzip auto --gzip-as suffix would leave: use always")
+        raise UsageError("`skip.delete_extra` cannot tell what `gzip.mode='auto'` as suffix would leave: use always")
     if holds_segments(target.root):
         raise UsageError(
             f"container {printable(target.root)} holds segments of large objects in other containers, by its name:"
-            " --delete-extra would damage those; bulkput rm -r removes segments on purpose"
+            " `skip.delete_extra` would damage those; `bulkput.remove` removes segments on purpose"
         )
     if not scope.is_whole:
-        raise UsageError("--delete-extra wants a directory as SOURCE: what lies beside a single file is not its own")
+        raise UsageError(
+            "`skip.delete_extra` wants a directory as source: what lies beside a single file is not its own"
+        )
     for root in filter(os.path.isdir, roots):
         with os.scandir(root) as entries:
             if next(entries, None) is None:
                 raise UsageError(
-                    f"source {printable(root)} is empty: --delete-extra would remove all that it once held;"
-                    " bulkput rm -r does that on purpose"
+                    f"source {printable(root)} is empty: `skip.delete_extra` would remove all that it once held;"
+                    " `bulkput.remove` does that on purpose"
                 )
 
 
@@ -76,7 +80,7 @@ def why_kept(extras: int, most: int | None, *, doubt: str | None, failed: int, i
     if doubt is not None:
         return doubt
     if most is not None and extras > most:
-        return f"more than {most}: --yes removes them"
+        return f"more than {most}: `skip.most_deleted=None` removes them"
     return None
 
 
@@ -179,7 +183,7 @@ class Mirror:
                         if self._options.skip.most_deleted is not None:
                             self.doubt(
                                 f"more than {most} objects lie beside the destination, and links or large"
-                                " objects among them may read these: --yes removes them all the same"
+                                " objects among them may read these: `skip.most_deleted=None` removes them all the same"
                             )
                         await self._write()  # what was seen so far is spared all the same
                         return

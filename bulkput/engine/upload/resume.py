@@ -35,7 +35,7 @@ class Resume:
     def __init__(self, options: UploadOptions, stop: Stop) -> None:
         """Raises UsageError: options that make no sense together."""
         if options.retry_failed and options.journal is None:
-            raise UsageError("--retry-failed wants the --journal of the run that failed")
+            raise UsageError("`retry_failed` wants the `journal` of the run that failed")
         self._options = options
         self._stop = stop
         self._journal: Journal | None = None
@@ -116,7 +116,7 @@ class Resume:
         _refuse_overlap(roots)
         if options.retry_failed and len(roots) != 1:
             # A name that failed because another source has it too could not be told from one that is to be sent.
-            raise UsageError("--retry-failed wants one SOURCE; without it, what failed is sent as well")
+            raise UsageError("`retry_failed` wants one source; without it, what failed is sent as well")
         settings = identity(roots, target, place, naming, options.gzip)
         journal.check(settings | header_identity(options.headers) | gzip_identity(options.gzip))
         self.has_uploads = journal.has_uploads
@@ -229,4 +229,4 @@ def _refuse_overlap(roots: list[bytes]) -> None:
     for number, root in enumerate(roots):
         for other in roots[:number]:
             if is_at_or_below(root, other) or is_at_or_below(other, root):
-                raise UsageError("one SOURCE lies within another: with --journal, name each file once")
+                raise UsageError("one source lies within another: with `journal`, name each file once")

@@ -1,4 +1,4 @@
-"""Whether a file is in the store already, as far as the listing's row does not tell: the worker's part of `--skip`."""
+"""Whether a file is in the store already, as far as the listing's row does not tell: the worker's part of `skip`."""
 
 import time
 from collections.abc import Awaitable, Callable, Sequence

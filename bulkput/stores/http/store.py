@@ -235,15 +235,17 @@ def _directory(key: str) -> tuple[RemoteObject, ObjectHeaders]:
 def open_store(destination: Destination, context: StoreContext) -> HttpStore:
     """Credentials: see `credentials.py`. Raises UsageError for what plain HTTP does not keep."""
     if context.storage_policy is not None:
-        raise UsageError("--storage-policy is a matter of Swift; an http(s) destination has none")
+        raise UsageError("`storage_policy` is a matter of Swift; an http(s) destination has none")
     if context.headers.meta or context.headers.expires_in_s is not None:
-        raise UsageError("plain HTTP keeps no user metadata and no expiry: --meta and --expires-in need swift://")
+        raise UsageError(
+            "plain HTTP keeps no user metadata and no expiry: `headers.meta` and `headers.expires_in_s` need swift://"
+        )
     if context.encodes:
-        raise UsageError("plain HTTP keeps no Content-Encoding: use --gzip-as suffix, or swift://")
+        raise UsageError("plain HTTP keeps no Content-Encoding: use `gzip.store_as='suffix'`, or swift://")
     context.transport.check(destination.root)
     authorization = authorization_of(destination.root, context.environ, destination=context.destination)
     if authorization is not None:
-        check_value(authorization, flag="the credentials for plain HTTP", is_secret=True)
+        check_value(authorization, what="the credentials for plain HTTP", is_secret=True)
     is_known = not context.wire.examines_http
     return HttpStore(destination.root, context.transport, authorization, is_known=is_known)
 

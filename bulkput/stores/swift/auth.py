@@ -133,7 +133,7 @@ def login_from(environ: Mapping[str, str]) -> Login:
     """The login that the environment describes, by swiftclient's variables. Raises UsageError: what is missing."""
     storage_url, token = environ.get("OS_STORAGE_URL"), environ.get("OS_AUTH_TOKEN")
     if storage_url and token:
-        check_value(token, flag="OS_AUTH_TOKEN", is_secret=True)
+        check_value(token, what="OS_AUTH_TOKEN", is_secret=True)
         return GivenToken(Token(_checked("OS_STORAGE_URL", storage_url).rstrip("/"), token))
     given = {name: environ.get(name, "") for name in ("ST_AUTH", "ST_USER", "ST_KEY")}
     missing = [name for name, value in given.items() if not value]
@@ -145,8 +145,8 @@ def login_from(environ: Mapping[str, str]) -> Login:
         raise UsageError(f"no credentials for swift://: {_HOW}")
     return V1Login(
         _checked("ST_AUTH", given["ST_AUTH"]),
-        check_value(given["ST_USER"], flag="ST_USER"),
-        check_value(given["ST_KEY"], flag="ST_KEY", is_secret=True),
+        check_value(given["ST_USER"], what="ST_USER"),
+        check_value(given["ST_KEY"], what="ST_KEY", is_secret=True),
         _checked("OS_STORAGE_URL", storage_url) if storage_url else None,
     )
 

@@ -142,7 +142,7 @@ class SwiftStore:
         """One GET per 10 000 names, or as many as the cluster allows. A short page need not be the last (some clones
         end early), an empty one is.
 
-        Raises StoreError where a page does not begin behind the last: who ignores `marker` would never end.
+        Raises StoreError where a page does not begin behind the last: who ignores the marker would never end.
         """
         query = {"format": "json", "prefix": prefix}
         if delimiter is not None:
@@ -152,7 +152,7 @@ class SwiftStore:
             try:
                 new = reading.new_of(rows)
             except NotFurtherError:
-                detail = "a page repeats what the one before it had: the server, or a cache before it, ignores `marker`"
+                detail = "a page repeats what the one before it had: the server or a cache before it ignores the marker"
                 raise StoreError("list", prefix or self._container, detail) from None
             for row in new:
                 yield row
@@ -324,7 +324,7 @@ def open_store(destination: Destination, context: StoreContext) -> SwiftStore:
     if length > 256:
         raise UsageError(f"the container name has {length} bytes, Swift takes 256")
     if any(name.lower() == "mtime" for name, _ in context.headers.meta):
-        raise UsageError("--meta Mtime is the file's own modification time, which bulkput sets itself")
+        raise UsageError("`headers.meta` Mtime is the file's own modification time, which bulkput sets itself")
     return SwiftStore(destination.root, Account(login_from(context.environ), context), context)
 
 

@@ -1,0 +1,103 @@
+"""The library's texts in the command line's words: where a text names an option, its flag.
+
+| the library says         | the command line says |
+|--------------------------|-----------------------|
+| `skip.delete_extra`      | --delete-extra        |
+| `gzip.mode='auto'`       | --gzip auto           |
+| `stop.max_errors=3`      | --max-errors 3        |
+| `dir_markers=True`       | --dir-markers         |
+| `sources`                | SOURCE                |
+
+(with the backquotes, see `errors.py`). What is for people passes through here on its way out: messages, the texts in
+JSON, the reasons of a summary. Names and paths in JSON are data and stay as they are; in a message, a file that is
+called `journal` with the backquotes would be shown as --journal.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from bulkput.errors import NAMED_OPTION
+
+FLAGS = {
+    "sources": "SOURCE",
+    "destination": "DEST",
+    "is_recursive": "-r",
+    "walk.include": "--include",
+    "walk.exclude": "--exclude",
+    "walk.min_age_s": "--min-age",
+    "walk.max_age_s": "--max-age",
+    "walk.min_size": "--min-size",
+    "walk.max_size": "--max-size",
+    "walk.one_file_system": "--one-file-system",
+    "walk.follow_symlinks": "--follow-symlinks",
+    "files": "--files-from",
+    "files.path": "--files-from",
+    "files.base": "--base",
+    "files.is_null": "--null",
+    "fail_if_empty": "--fail-if-empty",
+    "encode_names": "--encode-names",
+    "headers": "--header, --meta, --content-type, --cache-control or --expires-in",
+    "headers.content_type": "--content-type",
+    "headers.cache_control": "--cache-control",
+    "headers.expires_in_s": "--expires-in",
+    "headers.meta": "--meta",
+    "headers.extra": "--header",
+    "headers.mtime_format": "--mtime-format",
+    "body.changing": "--changing",
+    "gzip.mode": "--gzip",
+    "gzip.level": "--gzip-level",
+    "gzip.store_as": "--gzip-as",
+    "retry.retries": "--retries",
+    "wire.transport": "--transport",
+    "wire.concurrency": "--concurrency",
+    "wire.timeout_s": "--timeout",
+    "wire.verify_tls": "--insecure",
+    "stop.max_errors": "--max-errors",
+    "skip.mode": "--skip",
+    "skip.delete_extra": "--delete-extra",
+    "skip.check_expiry": "--check-expiry",
+    "skip.most_deleted": "--yes",
+    "dir_markers": "--dir-markers",
+    "storage_policy": "--storage-policy",
+    "dry_run": "--dry-run",
+    "journal": "--journal",
+    "retry_failed": "--retry-failed",
+    "stall_s": "--stalled-after",
+    "bulkput.remove": "bulkput rm -r",
+}
+"""Parameters, and fields of `UploadOptions`. An option that is not here has no flag, and keeps its name."""
+
+_TEXTS = frozenset(("why", "error", "stopped", "failure"))
+"""Fields of JSON objects that hold a sentence."""
+
+
+def in_flags(text: str) -> str:
+    """A text of the library, as a user of the command line reads it."""
+    return NAMED_OPTION.sub(_flag, text) if "`" in text else text
+
+
+def row_in_flags(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A JSON object with its sentences, and those of the objects in it."""
+    return {key: _value(key, value) for key, value in row.items()}
+
+
+def _value(key: str, value: Any) -> Any:
+    match value:
+        case str() if key in _TEXTS:
+            return in_flags(value)
+        case Mapping() if key == "skipped_by_reason":
+            return {in_flags(reason): count for reason, count in value.items()}
+        case [{}, *_]:
+            return [row_in_flags(row) for row in value]
+    return value
+
+
+def _flag(match: re.Match[str]) -> str:
+    option, value = match.groups()
+    if option not in FLAGS:
+        return match[0]
+    if value in (None, "True", "False", "None"):  # the flag alone says it
+        return FLAGS[option]
+    word = value.strip("'")
+    return f"{FLAGS[option]} {word}"
