@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bulkput.cli.output import write_line
+from bulkput.cli.flags import in_flags
+from bulkput.cli.output import write_line, write_row
 from bulkput.errors import name_text, printable
 
 if TYPE_CHECKING:
@@ -29,11 +30,11 @@ def status(file: str, as_json: bool) -> int:
     path = os.fsencode(file)
     if as_json:
         for row in rows(path):
-            write_line(json.dumps(_json_row(row)))
+            write_row(_json_row(row))
     found = read(path)
     if not as_json:
         for line in _lines(found):
-            write_line(line)
+            write_line(in_flags(line))
     return 0 if found.is_done else 1
 
 
@@ -56,7 +57,7 @@ def _lines(found: "Status") -> list[str]:
     from bulkput.report.lines import count_text, size_text  # noqa: PLC0415
 
     settings = found.settings
-    sources = ", ".join(json.loads(settings.get("SOURCE", "[]")))
+    sources = ", ".join(json.loads(settings.get("sources", "[]")))
     lines = [
         f"{printable(sources)} -> {printable(settings.get('destination', ''))}",
         f"{count_text(found.uploaded)} uploaded ({size_text(found.bytes)}), {count_text(found.failed)} failed",

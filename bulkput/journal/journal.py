@@ -287,10 +287,10 @@ class Journal:
 
 def _difference(name: str, before: str, now: str) -> str:
     if "sha256:" in before + now:
-        return f"with another {name}"
+        return f"with another value of `{name}`"
     if not before:
-        return f"without {name}"
-    return f"with {name} {before}, " + (f"not {now}" if now else f"and this one has no {name}")
+        return f"without `{name}`"
+    return f"with `{name}` {before}, " + (f"not {now}" if now else f"and this one has no `{name}`")
 
 
 def _proof(event: ev.Uploaded) -> int | None:

@@ -16,6 +16,26 @@ from bulkput.errors import JournalError, UsageError, printable
 
 APPLICATION_ID = 0x62756C6B  # "bulk"
 
+_OPTIONS_BY_NAME = """
+    INSERT INTO settings
+    SELECT 'gzip.level', substr(value, instr(value, ' --gzip-level ') + 14) FROM settings
+    WHERE name = '--gzip' AND instr(value, ' --gzip-level ');
+
+    UPDATE settings SET value = substr(value, 1, instr(value, ' --gzip-level ') - 1)
+    WHERE name = '--gzip' AND instr(value, ' --gzip-level ');
+
+    UPDATE settings SET name = CASE name
+        WHEN 'SOURCE' THEN 'sources'
+        WHEN '--encode-names' THEN 'encode_names'
+        WHEN '--gzip' THEN 'gzip.mode'
+        WHEN '--gzip-as' THEN 'gzip.store_as'
+        WHEN '--mtime-format' THEN 'headers.mtime_format'
+        WHEN '--header, --meta, --content-type, --cache-control or --expires-in' THEN 'headers'
+        ELSE name
+    END;
+"""
+"""Settings were called after flags of the command line, and the gzip level was a part of another setting's value."""
+
 MIGRATIONS = (
     """
     CREATE TABLE settings (
@@ -46,6 +66,7 @@ MIGRATIONS = (
 
     CREATE INDEX failed ON files (path) WHERE outcome = 'failed';
     """,
+    _OPTIONS_BY_NAME,
 )
 """Each brings the schema before it to the next version; a new file gets them all. Never edit one that was released."""
 
@@ -81,7 +102,22 @@ def connect_to_read(path: bytes) -> sqlite3.Connection:
     if version == 0:
         connection.close()
         raise UsageError(f"{printable(path)} is empty: no run has used it")
+    if version == 1:
+        with as_journal_error(path):
+            _rename_settings_in_memory(connection)
     return connection
+
+
+def _rename_settings_in_memory(connection: sqlite3.Connection) -> None:
+    """What the next run migrates in the file, for a connection that may not write to it: its own copy of the few rows,
+    which stands before the file's table of that name. Closes the connection if that fails. Raises sqlite3.Error."""
+    try:
+        connection.execute("PRAGMA temp_store = MEMORY")
+        connection.execute("CREATE TEMP TABLE settings AS SELECT name, value FROM main.settings")
+        connection.executescript(_OPTIONS_BY_NAME)
+    except BaseException:
+        connection.close()
+        raise
 
 
 def stored_mtime(mtime_ns: int) -> int:
@@ -107,13 +143,13 @@ def create_or_lock(path: bytes, *, must_exist: bool = False) -> int:
     try:
         import fcntl  # noqa: PLC0415 - not on Windows
     except ImportError:
-        raise UsageError("--journal needs file locks that this system does not have") from None
+        raise UsageError("`journal` needs file locks that this system does not have") from None
     try:
         create = 0 if must_exist else os.O_CREAT
         fd = os.open(path, os.O_RDWR | create | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o600)
     except OSError as error:
         why = "it is a link: name the file itself" if error.errno == errno.ELOOP else error.strerror
-        raise UsageError(f"--journal {printable(path)}: {why}") from None
+        raise UsageError(f"`journal` {printable(path)}: {why}") from None
     why = None if stat.S_ISREG(os.fstat(fd).st_mode) else "not a regular file"
     if why is None:
         try:
@@ -124,7 +160,7 @@ def create_or_lock(path: bytes, *, must_exist: bool = False) -> int:
             why = f"cannot be locked: {error.strerror}"
     if why is not None:
         os.close(fd)
-        raise UsageError(f"--journal {printable(path)}: {why}")
+        raise UsageError(f"`journal` {printable(path)}: {why}")
     os.fchmod(fd, 0o600)  # it may have been there before
     return fd
 

@@ -178,6 +178,6 @@ def test_a_journal_of_a_version_without_compression_goes_on(run: Runs, mixed: Pa
     """It has no such setting, which is the same as not to compress."""
     assert run(mixed).exit_code == 0
     with sqlite3.connect(run.journal) as journal:
-        assert journal.execute("DELETE FROM settings WHERE name LIKE '--gzip%'").rowcount == 2
+        assert journal.execute("DELETE FROM settings WHERE name LIKE 'gzip.%'").rowcount == 3
     assert run(mixed).summary["requests"] == {}
     assert run(mixed, "--gzip", "auto").exit_code == 2

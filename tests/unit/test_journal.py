@@ -140,15 +140,15 @@ def test_a_second_run_on_one_journal_is_refused(tmp_path: Path) -> None:
 def test_other_settings_are_refused_by_name_and_digests_are_not_shown(tmp_path: Path) -> None:
     """What is recorded once must stay the same, from the first row on."""
     with opened(tmp_path / "j") as journal:
-        journal.check({"destination": "swift://z", "--header": "sha256:0"})
-        journal.check({"destination": "swift://a", "--header": "sha256:1"})
+        journal.check({"destination": "swift://z", "headers": "sha256:0"})
+        journal.check({"destination": "swift://a", "headers": "sha256:1"})
     write(tmp_path / "j", uploaded(b"/a"))
     with opened(tmp_path / "j") as journal:
-        journal.check({"destination": "swift://a", "--header": "sha256:1"})
-        with pytest.raises(UsageError, match="destination swift://a, not swift://b"):
-            journal.check({"destination": "swift://b", "--header": "sha256:1"})
-        with pytest.raises(UsageError, match="another --header:"):
-            journal.check({"destination": "swift://a", "--header": "sha256:2"})
+        journal.check({"destination": "swift://a", "headers": "sha256:1"})
+        with pytest.raises(UsageError, match="`destination` swift://a, not swift://b"):
+            journal.check({"destination": "swift://b", "headers": "sha256:1"})
+        with pytest.raises(UsageError, match="another value of `headers`:"):
+            journal.check({"destination": "swift://a", "headers": "sha256:2"})
 
 
 def test_a_journal_of_an_older_schema_is_brought_up_to_date(tmp_path: Path) -> None:

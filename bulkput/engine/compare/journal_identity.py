@@ -21,16 +21,19 @@ def absolute(root: bytes) -> bytes:
 def identity(
     roots: list[bytes], target: Destination, place: str, naming: NamingOptions, gzip: GzipOptions
 ) -> dict[str, str]:
-    """What must be the same in every run with one journal, or its rows would speak of other objects: name -> value.
+    """What must be the same in every run with one journal, or its rows would speak of other objects.
+
+    Parameters of the upload, and options as errors name them, with their values as text. A key that is changed is
+    changed in journals that exist as well: `journal/schema.py`.
 
     The sources as well: files of two trees can have one object name, and the journal would believe in both.
     """
     destination = str(Destination(target.scheme, target.root, naming.prefix))
     return {
-        "SOURCE": json.dumps([name_text(root) for root in roots]),
+        "sources": json.dumps([name_text(root) for root in roots]),
         "destination": f"{destination} ({place})" if place else destination,
-        "--encode-names": naming.encode,
-        "--gzip-as": f"suffix ({gzip.mode})" if gzip.suffixed != "none" else "",
+        "encode_names": naming.encode,
+        "gzip.store_as": f"suffix ({gzip.mode})" if gzip.suffixed != "none" else "",
     }
 
 
@@ -43,10 +46,12 @@ def header_identity(options: HeaderOptions) -> dict[str, str]:
     told = json.dumps({name: value for name, value in given.items() if value not in (None, ())}, sort_keys=True)
     digest = hashlib.sha256(told.encode()).hexdigest()
     return {
-        "--header, --meta, --content-type, --cache-control or --expires-in": f"sha256:{digest}",
-        "--mtime-format": "" if options.mtime_format == "nanoseconds" else options.mtime_format,
+        "headers": f"sha256:{digest}",
+        "headers.mtime_format": "" if options.mtime_format == "nanoseconds" else options.mtime_format,
     }
 
 
 def gzip_identity(options: GzipOptions) -> dict[str, str]:
-    return {"--gzip": "" if options.mode == "never" else f"{options.mode} --gzip-level {options.level}"}
+    if options.mode == "never":
+        return {"gzip.mode": "", "gzip.level": ""}
+    return {"gzip.mode": options.mode, "gzip.level": str(options.level)}

@@ -1,0 +1,157 @@
+"""A journal that an earlier version wrote, whose settings are called after flags: `journal_1.sql`."""
+
+import fcntl
+import json
+import os
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from bulkput.errors import UsageError
+from bulkput.journal.journal import open_journal, open_to_read
+from bulkput.journal.schema import connect_to_read
+from tests.e2e.cli import Ran, bulkput
+from tests.resume.conftest import KNOWN
+
+DUMP = Path(__file__).with_name("journal_1.sql")
+MADE_OF, MADE_AT = "/srv/tree", "test:tester at http://127.0.0.1:8080/auth/v1.0"
+"""The source and the account of the upload that made it."""
+MADE_WITH = (
+    "--gzip", "always", "--gzip-level", "6", "--gzip-as", "suffix", "--encode-names", "percent",
+    "--mtime-format", "swiftclient", "--meta", "Color:blue",
+)  # fmt: skip
+FILES = {"a": ("one", 789), "b": ("three", 790), "sub/c": ("seven, and more", 791)}
+"""Content, and the last digits of the mtime in nanoseconds."""
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """What the journal says is uploaded."""
+    root = tmp_path / "tree"
+    (root / "sub").mkdir(parents=True)
+    for name, (content, last) in FILES.items():
+        (root / name).write_text(content)
+        os.utime(root / name, ns=(mtime_ns := 1_700_000_000_123_456_000 + last, mtime_ns))
+    return root
+
+
+@pytest.fixture
+def journal(tmp_path: Path, tree: Path, environ: dict[str, str]) -> Path:
+    """The dump as a file, for this tree and this account."""
+    path = tmp_path / "up.db"
+    dump = DUMP.read_text().replace(MADE_OF, str(tree)).replace(MADE_OF.encode().hex().upper(), bytes(tree).hex())
+    dump = dump.replace(MADE_AT, f"{environ['ST_USER']} at {environ['ST_AUTH']}")
+    with closing(sqlite3.connect(path)) as made:
+        made.executescript(dump)
+        made.execute("PRAGMA journal_mode = WAL")
+    return path
+
+
+def upload(journal: Path, tree: Path, environ: dict[str, str], *options: str) -> Ran:
+    return bulkput(
+        "upload", "--journal", journal, "--summary", "-", *(options or MADE_WITH), tree, "swift://archive/p",
+        environ=environ,
+    )  # fmt: skip
+
+
+def schema_of(journal: Path) -> int:
+    with closing(sqlite3.connect(journal)) as connection:
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+    return int(version)
+
+
+def test_a_run_goes_on_with_a_journal_of_the_version_before(journal: Path, tree: Path, environ: dict[str, str]) -> None:
+    """No request; from then on its settings are called after options, and it still goes on."""
+    for _ in range(2):
+        again = upload(journal, tree, environ)
+        assert (again.exit_code, again.summary["skipped_by_reason"]) == (0, {KNOWN: 3}), again.err
+        assert again.summary["requests"] == {}
+    assert schema_of(journal) == 2
+    with closing(sqlite3.connect(journal)) as connection:
+        settings = dict(connection.execute("SELECT name, value FROM settings"))
+    assert settings.pop("headers").startswith("sha256:")
+    assert json.loads(settings.pop("sources")) == [str(tree)]
+    assert settings.pop("destination").startswith("swift://archive/p/ (")
+    assert settings == {
+        "encode_names": "percent",
+        "gzip.mode": "always",
+        "gzip.level": "6",
+        "gzip.store_as": "suffix (always)",
+        "headers.mtime_format": "swiftclient",
+    }
+
+
+@pytest.mark.parametrize("how", [(), ("--dry-run",)])
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        (("--gzip-level", "5"), "with --gzip-level 6, not 5"),
+        (("--gzip", "auto"), "--gzip-as suffix (always), "),
+        (("--encode-names", "strict"), "with --encode-names percent, not strict"),
+        (("--mtime-format", "nanoseconds"), "with --mtime-format swiftclient, and this one has no --mtime-format"),
+        (("--meta", "Color:red"), "with another value of --header, --meta, --content-type,"),
+    ],
+)
+def test_other_settings_than_those_of_the_version_before_are_refused(
+    journal: Path, tree: Path, environ: dict[str, str], how: tuple[str, ...], given: tuple[str, ...], says: str
+) -> None:
+    """By the name of the flag that differs, in a dry run as well."""
+    refused = upload(journal, tree, environ, *MADE_WITH, *given, *how)
+    assert (refused.exit_code, refused.out) == (2, "") and says in refused.err, refused.err
+
+
+def test_what_only_reads_a_journal_of_the_version_before_leaves_it_as_it_is(
+    journal: Path, tree: Path, environ: dict[str, str]
+) -> None:
+    """`bulkput status`, which makes no file beside it either, and a dry run."""
+    before = journal.read_bytes()
+    told = bulkput("status", journal)
+    assert told.exit_code == 0 and told.out.startswith(f"{tree} -> swift://archive/p/ ("), told.out
+    assert "3 uploaded (23 B), 0 failed" in told.out
+    assert sorted(path.name for path in journal.parent.iterdir()) == ["tree", "up.db"]
+    planned = upload(journal, tree, environ, *MADE_WITH, "--dry-run")
+    assert (planned.exit_code, planned.summary["skipped_by_reason"]) == (0, {KNOWN: 3}), planned.err
+    assert journal.read_bytes() == before
+
+
+def test_a_verification_strikes_from_a_journal_of_the_version_before(
+    journal: Path, tree: Path, environ: dict[str, str]
+) -> None:
+    """Its objects are not in this store: all three are missing, and sent by the next run."""
+    naming = ("--encode-names", "percent", "--gzip", "always", "--gzip-as", "suffix")
+    found = bulkput("verify", "--journal", journal, *naming, tree, "swift://archive/p", environ=environ)
+    assert found.exit_code == 1 and found.out.count("missing p/") == 3, (found.out, found.err)
+    sent = upload(journal, tree, environ)
+    assert (sent.exit_code, sent.summary["uploaded"]) == (0, 3), sent.err
+
+
+def test_a_journal_in_use_is_not_migrated(journal: Path) -> None:
+    """The run that has it locked may be of the version before, which would not know its settings again."""
+    with open(journal, "rb") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        with pytest.raises(UsageError, match="another run is using it"):
+            open_journal(os.fsencode(journal))
+        assert schema_of(journal) == 1
+    open_journal(os.fsencode(journal)).close()
+    assert schema_of(journal) == 2
+
+
+def test_who_reads_the_journal_while_it_is_migrated_goes_on_reading(journal: Path) -> None:
+    """Opened before and after: the same settings by the same names, and the rows."""
+    with closing(connect_to_read(os.fsencode(journal))) as before:
+        open_journal(os.fsencode(journal)).close()
+        with closing(connect_to_read(os.fsencode(journal))) as after:
+            read = [dict(each.execute("SELECT name, value FROM settings")) for each in (before, after)]
+            rows = [each.execute("SELECT path, name FROM files ORDER BY path").fetchall() for each in (before, after)]
+    assert read[0] == read[1] and "gzip.level" in read[0]
+    assert rows[0] == rows[1] and len(rows[0]) == 3
+
+
+def test_a_journal_that_was_only_read_may_be_migrated_afterwards(journal: Path) -> None:
+    """What a reader renames is in its own memory."""
+    reader = open_to_read(os.fsencode(journal))
+    reader.check({"gzip.level": "6", "encode_names": "percent"})
+    reader.close()
+    assert schema_of(journal) == 1

@@ -1,0 +1,158 @@
+"""Who speaks of flags: the command line, and nothing below it."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+
+from bulkput.cli import cp, main, upload, verify
+from bulkput.cli.flags import FLAGS, in_flags, row_in_flags
+from bulkput.engine.compare.journal_identity import gzip_identity, header_identity, identity
+from bulkput.errors import NAMED_OPTION, UsageError
+from bulkput.journal.schema import MIGRATIONS
+from bulkput.options import GzipOptions, HeaderOptions, ListOptions, NamingOptions, SkipOptions, UploadOptions
+from bulkput.policy.listed import check_list
+from bulkput.stores.base import Destination
+
+PACKAGE = Path(__file__).parents[2] / "bulkput"
+OWN_COMMAND_LINES = {"devserver/__main__.py", "demo/experiment.py"}
+"""`python -m bulkput.devserver` has flags of its own, and the demo starts it."""
+PARAMETERS = {"sources", "destination", "is_recursive"}
+CALLS = {"bulkput.remove"}
+PYTHON_ONLY: set[str] = set()
+"""Options that some text names although no flag sets them."""
+VERBS_OWN = {
+    "--literal", "--progress", "--json", "--summary", "--trace", "--verbose", "--quiet", "--quick",
+    "--include-from", "--exclude-from", "--fail-fast",
+}  # fmt: skip
+"""Flags that no option of the library stands behind, or that are another way to write one."""
+OLD_NAMES = MIGRATIONS[1]
+"""Has the flags that settings in journals of the first schema are called after."""
+FLAG = re.compile(r"(?<![^\s(\"'`])(?<!ulimit )--?[a-z]")
+VERB = re.compile(rf"\bbulkput ({'|'.join(main.bulkput.list_commands(click.Context(main.bulkput)))})\b")
+METAVAR = re.compile(r"\b(SOURCE|DEST)\b")
+
+
+def texts() -> Iterator[tuple[str, str]]:
+    """Where, and what: each string below the command line that is no docstring; 0 stands for what is filled in."""
+    for path in sorted(PACKAGE.rglob("*.py")):
+        name = path.relative_to(PACKAGE).as_posix()
+        if name.startswith("cli/") or name in OWN_COMMAND_LINES:
+            continue
+        yield from (
+            (f"{name}:{line}", text) for line, text in strings(ast.parse(path.read_text())) if text != OLD_NAMES
+        )
+
+
+def strings(node: ast.AST) -> Iterator[tuple[int, str]]:
+    match node:
+        case ast.Expr(value=ast.Constant()):  # a docstring
+            return
+        case ast.Constant(value=str(text)):
+            yield node.lineno, text
+        case ast.JoinedStr():
+            parts = (part.value if isinstance(part, ast.Constant) else "0" for part in node.values)
+            yield node.lineno, "".join(map(str, parts))
+            for part in node.values:
+                if isinstance(part, ast.FormattedValue):
+                    yield from strings(part.value)
+        case _:
+            for child in ast.iter_child_nodes(node):
+                yield from strings(child)
+
+
+def has_field(options: object, path: str) -> bool:
+    for name in path.split("."):
+        if not hasattr(options, name):
+            return False
+        options = getattr(options, name)
+    return True
+
+
+def flags_of(*verbs: click.Command) -> set[str]:
+    """All spellings."""
+    return {spelling for verb in verbs for each in verb.params for spelling in each.opts}
+
+
+@pytest.mark.parametrize("shape", [FLAG, VERB, METAVAR], ids=["flag", "verb", "metavar"])
+def test_nothing_below_the_command_line_speaks_of_flags(shape: re.Pattern[str]) -> None:
+    """No `--flag`, `-r`, `bulkput rm` or SOURCE in any string that is no docstring."""
+    assert [(where, text) for where, text in texts() if shape.search(text)] == []
+
+
+def test_every_option_that_a_text_names_has_a_flag() -> None:
+    """Or is known to have none."""
+    named = {match[1]: where for where, text in texts() for match in NAMED_OPTION.finditer(text)}
+    assert {option: where for option, where in named.items() if option not in FLAGS | dict.fromkeys(PYTHON_ONLY)} == {}
+    assert {"skip.delete_extra", "gzip.store_as", "stop.max_errors", "walk.min_age_s"} <= set(named), "texts are read"
+
+
+def test_every_option_with_a_flag_is_an_option() -> None:
+    """A field that is renamed is renamed in the table."""
+    options = UploadOptions(files=ListOptions(path="-"))
+    unknown = [option for option in FLAGS if not has_field(options, option)]
+    assert set(unknown) == PARAMETERS | CALLS
+
+
+def test_every_flag_of_the_table_is_declared_and_every_declared_one_is_in_it() -> None:
+    """Those of upload and verify; -r is that of cp, mv and rm."""
+    told = {flag for words in FLAGS.values() for flag in re.findall(r"(?<!\S)--?[\w-]+", words)}
+    assert told <= flags_of(upload.upload, cp.cp)
+    long = {flag for flag in flags_of(upload.upload, verify.verify) if flag.startswith("--")}
+    assert long - told == VERBS_OWN
+
+
+def test_every_setting_of_a_journal_is_an_option() -> None:
+    """So that the difference between two runs is told in flags."""
+    settings = identity([], Destination("swift", "c", ""), "", NamingOptions(), GzipOptions())
+    settings |= header_identity(HeaderOptions()) | gzip_identity(GzipOptions(mode="auto"))
+    assert set(settings) <= set(FLAGS)
+    assert gzip_identity(GzipOptions()).keys() == gzip_identity(GzipOptions(mode="auto")).keys()
+
+
+@pytest.mark.parametrize(
+    ("library", "command_line"),
+    [
+        ("`skip.delete_extra` and `journal` exclude each other", "--delete-extra and --journal exclude each other"),
+        ("with `gzip.mode='auto'` it does", "with --gzip auto it does"),
+        ("2 failed, `stop.max_errors=2`", "2 failed, --max-errors 2"),
+        ("`dir_markers=True` makes them", "--dir-markers makes them"),
+        ("more than 9: `skip.most_deleted=None` removes them", "more than 9: --yes removes them"),
+        ("`wire.verify_tls=False`", "--insecure"),
+        ("larger than `walk.max_size`", "larger than --max-size"),
+        ("a directory in `sources`; `bulkput.remove` does that", "a directory in SOURCE; bulkput rm -r does that"),
+        ("`body.readers` has no flag", "`body.readers` has no flag"),
+        ("`x.y=1` is no option, and `two words` too", "`x.y=1` is no option, and `two words` too"),
+    ],
+)
+def test_the_command_line_puts_its_flags_into_a_text(library: str, command_line: str) -> None:
+    """The table of the module, by examples."""
+    assert in_flags(library) == command_line
+
+
+def test_names_in_json_are_no_texts() -> None:
+    """A file may be called `journal`, with the backquotes; sentences and reasons get flags."""
+    failure = {"path": "`journal`", "key": "`journal`", "error": "see `journal`"}
+    row = {"skipped_by_reason": {"newer than `walk.min_age_s`": 1}, "failures": [failure], "names": ["`journal`"]}
+    assert row_in_flags(row | {"stopped": None, "why": "`dry_run`", "found": 1}) == {
+        "skipped_by_reason": {"newer than --min-age": 1},
+        "failures": [failure | {"error": "see --journal"}],
+        "names": ["`journal`"],
+        "stopped": None,
+        "why": "--dry-run",
+        "found": 1,
+    }
+
+
+def test_a_usage_error_tells_which_options_it_is_about() -> None:
+    """As fields of the call's options, in the order of its text, each once."""
+    options = UploadOptions(files=ListOptions(path="list"), skip=SkipOptions(delete_extra=True))
+    with pytest.raises(UsageError) as caught:
+        check_list(options, has_sources=False)
+    assert caught.value.options == ("files", "skip.delete_extra")
+    assert str(caught.value).startswith("`files` and `skip.delete_extra` exclude each other: ")
+    assert UsageError("no option").options == ()
+    assert UsageError("`journal`, `gzip.mode='auto'`, `journal`").options == ("journal", "gzip.mode")
