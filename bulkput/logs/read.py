@@ -20,7 +20,8 @@ from bulkput.options import WalkOptions
 from bulkput.payload.body import source_error
 from bulkput.payload.inflate import DamagedGzip, Inflate
 from bulkput.sources.walk import Walk
-from bulkput.stores.base import Reads, Store
+from bulkput.stores.base import Store
+from bulkput.stores.powers import Get
 
 T = TypeVar("T")
 LOGS = ".CDN_ACCESS_LOGS"
@@ -89,13 +90,13 @@ class FileLog:
 class StoredLog:
     """An object."""
 
-    store: Reads
+    get: Get
     name: str
 
     async def blocks(self) -> AsyncGenerator[bytes, None]:
         lines = _Lines()
         try:
-            async with aclosing(self.store.get(self.name)) as content:
+            async with aclosing(self.get(self.name)) as content:
                 async for data in content:
                     async with aclosing(_in_thread(lines.feed(data))) as blocks:
                         async for block in blocks:
@@ -120,12 +121,13 @@ def local_logs(path: bytes, on_other: Callable[[Found], None]) -> Iterator[Log]:
 
 async def stored_logs(store: Store, prefix: str) -> AsyncGenerator[Log, None]:
     """All objects whose names begin so: logs are named by container, then by time. Raises UsageError, StoreError."""
-    if not isinstance(store, Reads):
+    get = store.powers.get
+    if get is None:
         raise UsageError("logs are read from files, directories and swift:// URLs: this store gives nothing back")
     async with aclosing(store.list(prefix)) as listing:
         async for item in listing:
             if isinstance(item, RemoteObject) and item.bytes != 0:
-                yield StoredLog(store, item.name)
+                yield StoredLog(get, item.name)
 
 
 async def fold(

@@ -5,19 +5,21 @@ A third party adds a store by installing a package with an entry point in the gr
     [project.entry-points."bulkput.stores"]
     ftp = "bulkput_ftp:open_store"      # a StoreFactory; the name is the URL's scheme
 
-and proves it with the contract suite, `tests/contract/`.
+says what the store can do beyond the protocol in `powers.py`'s terms, and proves it with the contract suite,
+`tests/contract/`.
 """
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
-from typing import Protocol, TypeVar, cast, runtime_checkable
+from typing import Protocol, TypeVar, cast
 from urllib.parse import quote, unquote
 
-from bulkput.errors import Suspect, UsageError
-from bulkput.model import Body, Limits, ObjectHeaders, Prefix, RemoteObject, Segment, Stored
+from bulkput.errors import UsageError
+from bulkput.model import Body, Limits, ObjectHeaders, Prefix, RemoteObject, Stored
 from bulkput.options import HeaderOptions, WireOptions
 from bulkput.policy.naming import is_http_url
+from bulkput.stores.powers import Powers
 from bulkput.transport.base import Transport
 
 
@@ -40,6 +42,10 @@ class Store(Protocol):
     @property
     def keeps_metadata(self) -> bool:
         """Whether metadata and Content-Encoding are stored with an object."""
+
+    @property
+    def powers(self) -> Powers:
+        """What this store can do beyond the methods below; `Powers()` for one that can do no more."""
 
     async def prepare(self) -> None:
         """Log in and make the container if need be; once, before the first `put`."""
@@ -80,101 +86,6 @@ class Store(Protocol):
         """The store's own limits, asked for at the first call only."""
 
     async def aclose(self) -> None: ...
-
-
-@runtime_checkable
-class Manifests(Protocol):
-    """A power that some stores have: to tell what a static large object is composed of."""
-
-    async def segments(self, key: str, container: str | None = None) -> tuple[Segment, ...]:
-        """In their order; `container` is another one of the account. Raises StoreError: NotFound, and for an object
-        that is composed of no segments."""
-
-    async def stat_part(self, path: str) -> RemoteObject | None:
-        """The row of the segment CONTAINER/OBJECT as it is now, or None when it is gone."""
-
-
-@runtime_checkable
-class Itself(Protocol):
-    """A power of stores in which one object can stand for others: to look at the object itself."""
-
-    async def stat_itself(self, key: str, container: str | None = None) -> RemoteObject | None:
-        """The link and not its target, the manifest and not what it composes; None when there is none. Its ETag and
-        times are those of the listing. `container` is another one of the account."""
-
-
-@dataclass(frozen=True, slots=True)
-class Settled:
-    """What a second look at a PUT found: the receipt, if the object is proven to be what was sent, else what has
-    become of it, in words."""
-
-    stored: Stored | None
-    words: str = ""
-
-
-@runtime_checkable
-class Settles(Protocol):
-    """A power that some stores have: to find out what a PUT has left whose answer did not prove it."""
-
-    async def settle(self, key: str, suspects: Sequence[Suspect], *, within_s: float) -> Settled:
-        """By a fresh HEAD, as `policy/proof.py` has it. Removes the object if it is proven to be damaged and made by
-        one of these PUTs, the first of which began `within_s` seconds ago. Raises StoreError; then nothing is
-        removed."""
-
-
-@runtime_checkable
-class Reads(Protocol):
-    """A power that some stores have: to give an object back."""
-
-    def get(self, key: str) -> AsyncGenerator[bytes, None]:
-        """Its bytes as they come, as they are stored. Raises StoreError: NotFound, and IntegrityError at the end where
-        they are not those of its ETag."""
-
-
-@runtime_checkable
-class Describes(Protocol):
-    """A power that some stores have: to tell all that stands beside an object's bytes."""
-
-    async def describe(self, key: str) -> tuple[RemoteObject, ObjectHeaders] | None:
-        """The object's row, and what `put` has to be given to have the same beside it; None when there is none."""
-
-
-@runtime_checkable
-class Deletes(Protocol):
-    """A power that some stores have: to remove many objects by one request, `Limits.max_deletes` of them."""
-
-    async def delete_many(self, keys: tuple[str, ...]) -> tuple[str, ...]:
-        """Those that may still be there, to be removed one by one. Raises StoreError: Unsupported, where it turns out
-        that there is no such request."""
-
-
-@runtime_checkable
-class Directories(Protocol):
-    """A power that some stores have: directories, also empty ones, where others have objects that stand for them."""
-
-    async def make_directory(self, key: str) -> Stored:
-        """Make it and those above it; one that is there is no error. Raises StoreError: NotFound, where the store makes
-        none."""
-
-
-@runtime_checkable
-class Guards(Protocol):
-    """A power that some stores have: to tell beforehand that they would not remove something."""
-
-    async def check_removable(self, key: str) -> None:
-        """Raises StoreError: it is no object, or may be none, and `delete` would raise that."""
-
-
-@runtime_checkable
-class Copies(Protocol):
-    """A power that some stores have: to copy an object of theirs without its bytes passing by here."""
-
-    async def copy(self, source: str, container: str, key: str, headers: ObjectHeaders, size: int) -> Stored:
-        """Copy the object `source`, of `size` bytes, to `key` in `container` of the same account. What `headers` has
-        replaces what the object has, the rest comes along; manifests and links are copied as such.
-
-        Raises StoreError: NotFound, when the source or the container is not there; Unsupported.
-        """
 
 
 @dataclass(frozen=True, slots=True)

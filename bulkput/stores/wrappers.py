@@ -8,31 +8,22 @@ attempt as it really was, without the wait for a slot.
 import asyncio
 import time
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable
 from contextlib import aclosing
-from typing import TypeVar
+from dataclasses import replace
+from typing import ParamSpec, TypeVar
 
 from bulkput import events as ev
 from bulkput.activity import doing
-from bulkput.errors import BulkputError, IntegrityError, SourceError, Stopped, StoreError, Suspect, Unsupported
+from bulkput.errors import BulkputError, IntegrityError, SourceError, Stopped, StoreError
 from bulkput.events import Emit
-from bulkput.model import Body, Limits, ObjectHeaders, Prefix, RemoteObject, Segment, Stored
-from bulkput.stores.base import (
-    Copies,
-    Deletes,
-    Describes,
-    Directories,
-    Guards,
-    Itself,
-    Manifests,
-    Reads,
-    Settled,
-    Settles,
-    Store,
-)
+from bulkput.model import Body, Limits, ObjectHeaders, Prefix, RemoteObject, Stored
+from bulkput.stores.base import Store
+from bulkput.stores.powers import Get, Powers, Settle
 from bulkput.stores.slots import Slots
 from bulkput.stores.tries import Brake, Tries
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 _SETTLE_S = 30.0
@@ -48,11 +39,41 @@ def wrap(store: Store, *, tries: Tries, slots: Slots, emit: Emit, brake: Brake) 
 class _Wrapper(ABC):
     """Passes every operation through `_around`; a wrapper is what it does there.
 
-    Listings pass by: they are one request at a time, and a consumer that dawdles must not hold a slot.
+    Listings and contents pass by: a consumer that dawdles must not hold a slot.
     """
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        has = store.powers
+        self.powers = Powers(
+            stat_itself=self._power("stat", has.stat_itself),
+            segments=self._power("manifest", has.segments),
+            stat_part=self._power("stat", has.stat_part),
+            settle=self._power("settle", has.settle),
+            get=has.get,
+            get_once=has.get_once,
+            describe=self._power("stat", has.describe),
+            delete_many=self._power("delete", has.delete_many),
+            make_directory=self._power("put", has.make_directory),
+            check_removable=self._power("delete", has.check_removable),
+            copy=self._power("copy", has.copy, key_at=2),
+        )
+
+    def _power(
+        self, operation: str, power: Callable[P, Awaitable[T]] | None, *, key_at: int = 0
+    ) -> Callable[P, Coroutine[None, None, T]] | None:
+        """`power` by way of `_around`; None where the wrapped store lacks it. Argument number `key_at` is the key, or a
+        tuple of keys, whose first stands for all."""
+        if power is None:
+            return None
+
+        async def wrapped(*args: P.args, **kwargs: P.kwargs) -> T:
+            key = args[key_at]
+            return await self._around(
+                operation, key[0] if isinstance(key, tuple) else str(key), lambda: power(*args, **kwargs)
+            )
+
+        return wrapped
 
     @property
     def limits(self) -> Limits:
@@ -65,6 +86,10 @@ class _Wrapper(ABC):
     @property
     def was_made(self) -> bool:
         return self._store.was_made
+
+    @property
+    def keeps_metadata(self) -> bool:
+        return self._store.keeps_metadata
 
     @abstractmethod
     async def _around(self, operation: str, key: str, call: Callable[[], Awaitable[T]]) -> T: ...
@@ -94,80 +119,6 @@ class _Wrapper(ABC):
     async def stat(self, key: str) -> RemoteObject | None:
         return await self._around("stat", key, lambda: self._store.stat(key))
 
-    async def stat_itself(self, key: str, container: str | None = None) -> RemoteObject | None:
-        """The same as `stat` where no object of the wrapped store stands for others."""
-        store = self._store
-        if not isinstance(store, Itself):
-            if container is not None:
-                raise Unsupported("stat", key, f"this store does not look into {container}")
-            return await self.stat(key)
-        return await self._around("stat", key, lambda: store.stat_itself(key, container))
-
-    async def segments(self, key: str, container: str | None = None) -> tuple[Segment, ...]:
-        """Raises Unsupported where the wrapped store has no manifests."""
-        store = self._store
-        if not isinstance(store, Manifests):
-            raise Unsupported("manifest", key, "this store tells no segments")
-        return await self._around("manifest", key, lambda: store.segments(key, container))
-
-    async def stat_part(self, path: str) -> RemoteObject | None:
-        """Raises Unsupported where the wrapped store has no manifests."""
-        store = self._store
-        if not isinstance(store, Manifests):
-            raise Unsupported("stat", path, "this store has no segments")
-        return await self._around("stat", path, lambda: store.stat_part(path))
-
-    @property
-    def keeps_metadata(self) -> bool:
-        return self._store.keeps_metadata
-
-    async def describe(self, key: str) -> tuple[RemoteObject, ObjectHeaders] | None:
-        """Raises Unsupported where the wrapped store tells no more than `stat`."""
-        store = self._store
-        if not isinstance(store, Describes):
-            raise Unsupported("stat", key, "this store does not tell what stands beside an object")
-        return await self._around("stat", key, lambda: store.describe(key))
-
-    async def delete_many(self, keys: tuple[str, ...]) -> tuple[str, ...]:
-        """Raises Unsupported where the wrapped store removes one by one."""
-        store = self._store
-        if not isinstance(store, Deletes):
-            raise Unsupported("delete", keys[0], "this store removes objects one by one")
-        return await self._around("delete", keys[0], lambda: store.delete_many(keys))
-
-    async def copy(self, source: str, container: str, key: str, headers: ObjectHeaders, size: int) -> Stored:
-        """Raises Unsupported where the wrapped store copies nothing."""
-        store = self._store
-        if not isinstance(store, Copies):
-            raise Unsupported("copy", source, "this store copies nothing by itself")
-        return await self._around("copy", key, lambda: store.copy(source, container, key, headers, size))
-
-    async def settle(self, key: str, suspects: Sequence[Suspect], *, within_s: float) -> Settled:
-        """Raises Unsupported where the wrapped store cannot tell."""
-        store = self._store
-        if not isinstance(store, Settles):
-            raise Unsupported("settle", key, "this store does not tell what a PUT has left")
-        return await self._around("settle", key, lambda: store.settle(key, suspects, within_s=within_s))
-
-    async def make_directory(self, key: str) -> Stored:
-        """Raises Unsupported where the wrapped store has no directories."""
-        store = self._store
-        if not isinstance(store, Directories):
-            raise Unsupported("put", key, "this store has no directories")
-        return await self._around("put", key, lambda: store.make_directory(key))
-
-    async def check_removable(self, key: str) -> None:
-        """Nothing, where the wrapped store removes nothing but objects."""
-        store = self._store
-        if isinstance(store, Guards):
-            await self._around("delete", key, lambda: store.check_removable(key))
-
-    def get(self, key: str) -> AsyncGenerator[bytes, None]:
-        """Raises Unsupported where the wrapped store gives nothing back. Passes by like a listing."""
-        if not isinstance(self._store, Reads):
-            raise Unsupported("get", key, "this store gives no objects back")
-        return self._store.get(key)
-
     async def ask_limits(self) -> Limits:
         with doing("asking for the store's limits"):
             return await self._around("info", "", self._store.ask_limits)
@@ -182,11 +133,8 @@ class Retrying(_Wrapper):
     def __init__(self, store: Store, tries: Tries) -> None:
         super().__init__(store)
         self._tries = tries
-
-    @property
-    def once(self) -> Store:
-        """The same store without retries, for who makes what he does again as a whole."""
-        return self._store
+        if store.powers.get is not None:
+            self.powers = replace(self.powers, get=self._retried(store.powers.get))
 
     async def put(self, key: str, body: Body, headers: ObjectHeaders) -> Stored:
         try:
@@ -222,13 +170,19 @@ class Retrying(_Wrapper):
             spent_s = await self._tries.wait_or_give_up(first, 1, first.took_s or 0.0)
             return await self._tries(once, attempt=2, spent_s=spent_s)
         except (StoreError, SourceError, Stopped) as error:
-            if not left or not isinstance(self._store, Settles):
+            settle = self._store.powers.settle
+            if not left or settle is None:
                 raise
             ended = error
-        return await self._settled(key, ended, left, began_s)
+        return await self._settled(settle, key, ended, left, began_s)
 
     async def _settled(
-        self, key: str, ended: StoreError | SourceError | Stopped, left: list[IntegrityError], began_s: float
+        self,
+        settle: Settle,
+        key: str,
+        ended: StoreError | SourceError | Stopped,
+        left: list[IntegrityError],
+        began_s: float,
     ) -> Stored:
         """The receipt, if the object turns out to be what was sent. Else raises `ended`, with what has become of the
         object; after a stop the error of the last attempt, since the object is not what it was before the run.
@@ -236,16 +190,12 @@ class Retrying(_Wrapper):
         This is done although the run is being stopped, in bounded time: an attempt's own time is what reading back
         takes.
         """
-        store, suspects = self._store, [error.suspect for error in left if error.suspect is not None]
-        if not isinstance(store, Settles):
-            raise ended
+        suspects = [error.suspect for error in left if error.suspect is not None]
         patience_s = _SETTLE_S + max(error.took_s or 0.0 for error in left)
         try:
             async with asyncio.timeout(patience_s):
                 with doing("looking at what an attempt has left in the store"):
-                    found = await self._tries.unbraked()(
-                        lambda: store.settle(key, suspects, within_s=time.monotonic() - began_s)
-                    )
+                    found = await self._tries.unbraked()(lambda: settle(key, suspects, within_s=time.monotonic() - began_s))
         except TimeoutError:
             words = f"a damaged object may be there: looking at it took more than {patience_s:.0f} s"
         except StoreError as error:
@@ -261,23 +211,27 @@ class Retrying(_Wrapper):
     async def _around(self, operation: str, key: str, call: Callable[[], Awaitable[T]]) -> T:
         return await self._tries(call)
 
-    async def get(self, key: str) -> AsyncGenerator[bytes, None]:
-        """Tried again as long as nothing has come: who has had a part of it must begin anew himself."""
-        attempt, spent_s, has_begun = 1, 0.0, False
-        while True:
-            began_s = time.monotonic()
-            try:
-                async with aclosing(super().get(key)) as chunks:
-                    async for chunk in chunks:
-                        has_begun = True
-                        yield chunk
-            except StoreError as error:
-                if has_begun:
-                    raise
-                spent_s = await self._tries.wait_or_give_up(error, attempt, spent_s + time.monotonic() - began_s)
-            else:
-                return
-            attempt += 1
+    def _retried(self, get: Get) -> Get:
+        """`get`, tried again as long as nothing has come: a caller that has a part of the object must begin anew."""
+
+        async def retried(key: str) -> AsyncGenerator[bytes, None]:
+            attempt, spent_s, has_begun = 1, 0.0, False
+            while True:
+                began_s = time.monotonic()
+                try:
+                    async with aclosing(get(key)) as chunks:
+                        async for chunk in chunks:
+                            has_begun = True
+                            yield chunk
+                except StoreError as error:
+                    if has_begun:
+                        raise
+                    spent_s = await self._tries.wait_or_give_up(error, attempt, spent_s + time.monotonic() - began_s)
+                else:
+                    return
+                attempt += 1
+
+        return retried
 
     async def list(
         self, prefix: str, *, delimiter: str | None = None, start_after: str | None = None

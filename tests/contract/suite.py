@@ -1,22 +1,27 @@
 """What every store promises, as one suite. A store is done when a ten-line test file of it passes this.
 
-A subclass gives a `target` fixture; the powers that a store lacks are switched off by the class attributes, so that
-what is not tested can be read in its file.
+A subclass gives a `target` fixture, and says by class attributes which powers the store has and what its server cannot
+do, so that what is not tested can be read in its file.
 """
 
 import asyncio
 import hashlib
-from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import aclosing
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass, fields
+from functools import partial
+from typing import TypeVar
 
 import pytest
 
 from bulkput.engine.open_store import open_store
-from bulkput.errors import IntegrityError, NotFound, SourceError, StoreError, Unsupported
+from bulkput.errors import IntegrityError, NotFound, SourceError, StoreError, Suspect, Unsupported
 from bulkput.model import ObjectHeaders, Prefix, RemoteObject
 from bulkput.options import RetryOptions, WireOptions
-from bulkput.stores.base import Copies, Deletes, Describes, Destination, Manifests, Reads
+from bulkput.stores.base import Destination, Store, StoreContext, open_destination
+from bulkput.stores.powers import Powers
+from bulkput.stores.tries import NoBrake, Tries
+from bulkput.transport.route import open_transport
 from tests.servers.judge import Seen
 
 HOSTILE_NAMES = (
@@ -86,14 +91,48 @@ HEADERS = ObjectHeaders(content_type="text/x-contract", mtime_ns=1_600_000_000_1
 ONCE = RetryOptions(retries=0)
 
 
+T = TypeVar("T")
+
+
+def power(of_store: T | None) -> T:
+    """The power, where the store has it; else the test is skipped, and `StoreContract.powers` says so."""
+    if of_store is None:
+        pytest.skip("this store has no such power")
+    return of_store
+
+
+def powers_of(store: Store) -> frozenset[str]:
+    return frozenset(each.name for each in fields(Powers) if getattr(store.powers, each.name) is not None)
+
+
+@asynccontextmanager
+async def bare_store(target: Target) -> AsyncIterator[Store]:
+    """The store with nothing wrapped around it."""
+    wire, tries = WireOptions(), Tries(ONCE, lambda _event: None, NoBrake())
+    async with aclosing(open_transport(wire, user_agent="contract")) as transport:
+        context = StoreContext(environ=target.environ, wire=wire, transport=transport, again=tries)
+        async with aclosing(open_destination(Destination.parse(target.url), context)) as store:
+            yield store
+
+
+async def answer_of(call: Callable[[], Awaitable[object]]) -> object:
+    """What it returns, or the kind of error that it raises."""
+    try:
+        return await call()
+    except StoreError as error:
+        return type(error)
+
+
 class StoreContract:
     lists = True
     proves_bytes = True
     """False: the store gives no ETag that proves what it holds (plain HTTP)."""
+    powers = frozenset(each.name for each in fields(Powers)) - {"make_directory", "check_removable"}
+    """The fields of `Store.powers` that are not None."""
     copies = True
-    """False: the store copies nothing by itself."""
+    """False: the store has the power to copy, and this server refuses it."""
     removes_many = True
-    """False: the store removes objects one by one."""
+    """False: the store has the power to remove many at once, and this server refuses it."""
     takes_encoding = True
     """False: Content-Encoding is refused."""
     requests_per_object = 1
@@ -275,9 +314,9 @@ class StoreContract:
             assert row is not None
             assert (row.encoding, row.large) == ("gzip", None)
             assert {name.lower(): value for name, value in row.meta} == {"source-md5": "abc"}
-            if isinstance(store, Manifests):
+            if store.powers.segments is not None:
                 with pytest.raises(StoreError):
-                    await store.segments("packed")
+                    await store.powers.segments("packed")
 
     async def test_limits_are_told(self, target: Target) -> None:
         """ask_limits gives numbers a plan can use."""
@@ -291,16 +330,16 @@ class StoreContract:
         content = bytes(range(256)) * (size // 256)
         headers = ObjectHeaders(extra=(("Content-Encoding", "gzip"),) if self.takes_encoding else ())
         async with open_store(target.url, retry=ONCE, environ=target.environ) as (store, _):
-            assert isinstance(store, Reads)
             await store.prepare()
             await store.put("given", whole(content), headers)
-            assert b"".join([chunk async for chunk in store.get("given")]) == content
-            async with aclosing(store.get("given")) as chunks:
-                async for _ in chunks:
-                    break
-            assert b"".join([chunk async for chunk in store.get("given")]) == content
-            with pytest.raises(NotFound):
-                await anext(store.get("absent"))
+            for get in (power(store.powers.get), power(store.powers.get_once)):
+                assert b"".join([chunk async for chunk in get("given")]) == content
+                async with aclosing(get("given")) as chunks:
+                    async for _ in chunks:
+                        break
+                assert b"".join([chunk async for chunk in get("given")]) == content
+                with pytest.raises(NotFound):
+                    await anext(get("absent"))
 
     async def test_what_stands_beside_an_object_can_be_stored_again(self, target: Target) -> None:
         """Type, metadata and the other fields as `put` takes them; None for what is not there."""
@@ -308,14 +347,14 @@ class StoreContract:
         extra = (("Content-Disposition", "inline"),) if self.lists else ()
         headers = ObjectHeaders(content_type="text/x-contract", meta=meta, extra=extra)
         async with open_store(target.url, retry=ONCE, environ=target.environ) as (store, _):
-            assert isinstance(store, Describes)
+            describe = power(store.powers.describe)
             await store.prepare()
             await store.put("first", whole(b"x"), headers)
-            assert await store.describe("absent") is None
-            found = await store.describe("first")
+            assert await describe("absent") is None
+            found = await describe("first")
             assert found is not None
             await store.put("second", whole(b"x"), found[1])
-            again = await store.describe("second")
+            again = await describe("second")
             assert again is not None and again[1] == found[1]
             if self.lists:
                 assert (again[1].content_type, again[1].meta, again[1].extra) == ("text/x-contract", meta, extra)
@@ -326,22 +365,22 @@ class StoreContract:
         container = Destination.parse(target.url).root
         headers = ObjectHeaders(content_type="text/x-contract", meta=(("Color", "red"), ("Old", "1")))
         async with open_store(target.url, retry=ONCE, environ=target.environ) as (store, _):
-            assert isinstance(store, Copies)
+            copy = power(store.powers.copy)
             await store.prepare()
             await store.put(name, whole(b"copied"), headers)
             if not self.copies:
                 with pytest.raises(Unsupported):
-                    await store.copy(name, container, "copy", ObjectHeaders(), 6)
+                    await copy(name, container, "copy", ObjectHeaders(), 6)
                 return
-            stored = await store.copy(name, container, name + "2", ObjectHeaders(meta=(("Color", "blue"),)), 6)
+            stored = await copy(name, container, name + "2", ObjectHeaders(meta=(("Color", "blue"),)), 6)
             assert (stored.key, stored.etag) == (name + "2", hashlib.md5(b"copied").hexdigest())
             row = await store.stat(name + "2")
             assert row is not None and row.content_type == "text/x-contract"
             assert {field.lower(): value for field, value in row.meta} == {"color": "blue", "old": "1"}
             with pytest.raises(NotFound):
-                await store.copy("absent", container, "made", ObjectHeaders(), 0)
+                await copy("absent", container, "made", ObjectHeaders(), 0)
             with pytest.raises(NotFound):
-                await store.copy(name, container + "-absent", "made", ObjectHeaders(), 0)
+                await copy(name, container + "-absent", "made", ObjectHeaders(), 0)
             assert await store.stat("made") is None
         seen = await asyncio.to_thread(target.see, name + "2")
         assert seen is not None and seen.content == b"copied"
@@ -350,16 +389,107 @@ class StoreContract:
         """Nothing is left where all were there, what was not may be told as left, and what was not named stays."""
         names = tuple(name for name in HOSTILE_NAMES if len(name) < 512)
         async with open_store(target.url, retry=ONCE, environ=target.environ) as (store, count):
-            assert isinstance(store, Deletes)
+            delete_many = power(store.powers.delete_many)
             await store.prepare()
             if not self.removes_many:
                 with pytest.raises(Unsupported):
-                    await store.delete_many(("a", "b"))
+                    await delete_many(("a", "b"))
                 return
             for name in (*names, "stays"):
                 await store.put(name, whole(b"x"), HEADERS)
             before = count.requests["POST"]
-            assert await store.delete_many(names) == ()
+            assert await delete_many(names) == ()
             assert count.requests["POST"] - before == 1
-            assert set(await store.delete_many(("absent",))) <= {"absent"}
+            assert set(await delete_many(("absent",))) <= {"absent"}
             assert [item.name async for item in store.list("")] == ["stays"]
+
+    async def test_a_store_has_the_powers_it_is_said_to_have_wrapped_or_not(self, target: Target) -> None:
+        """What it lacks is None in both."""
+        async with (
+            bare_store(target) as bare,
+            open_store(target.url, retry=ONCE, environ=target.environ) as (store, _),
+        ):
+            assert powers_of(bare) == powers_of(store) == self.powers
+        for one, other in (("get", "get_once"), ("segments", "stat_part")):
+            assert (one in self.powers) == (other in self.powers)
+
+    @pytest.mark.parametrize("key", ["there", "absent"])
+    async def test_a_power_to_look_answers_the_same_wrapped_or_not(self, target: Target, key: str) -> None:
+        """The same rows, and the same errors for what is not there."""
+        container = Destination.parse(target.url).root
+        answers = []
+        async with (
+            bare_store(target) as bare,
+            open_store(target.url, retry=ONCE, environ=target.environ) as (store, _),
+        ):
+            await store.prepare()
+            await store.put("there", whole(b"looked at"), HEADERS)
+            for powers in (bare.powers, store.powers):
+                looks: dict[str, tuple[Callable[[str], Awaitable[object]] | None, str]] = {
+                    "stat_itself": (powers.stat_itself, key),
+                    "segments": (powers.segments, key),
+                    "stat_part": (powers.stat_part, f"{container}/{key}"),
+                    "describe": (powers.describe, key),
+                    "check_removable": (powers.check_removable, key),
+                }
+                answers.append(
+                    {
+                        name: await answer_of(partial(look, what))
+                        for name, (look, what) in looks.items()
+                        if look is not None
+                    }
+                )
+            row = await store.stat(key)
+        assert answers[0] == answers[1] and answers[0].keys() == self.powers & looks.keys()
+        if "describe" in answers[0]:
+            described = answers[0]["describe"]
+            assert (described[0] if isinstance(described, tuple) else None) == row
+
+    async def test_a_look_at_an_object_itself_shows_a_plain_object_as_any_look_does(self, target: Target) -> None:
+        """By its name, as a segment, and in another container."""
+        container = Destination.parse(target.url).root
+        async with open_store(target.url, retry=ONCE, environ=target.environ) as (store, _):
+            stat_itself, stat_part = power(store.powers.stat_itself), power(store.powers.stat_part)
+            await store.prepare()
+            await store.put("plain", whole(b"plain"), HEADERS)
+            row = await store.stat("plain")
+            assert row is not None and row.bytes == 5
+            assert await stat_itself("plain") == await stat_itself("plain", container) == row
+            assert await stat_part(f"{container}/plain") == row
+            assert await stat_itself("absent") is await stat_itself("plain", container + "-absent") is None
+            assert await stat_part(f"{container}/absent") is None
+
+    async def test_a_second_look_at_a_put_proves_it_or_keeps_what_it_cannot_prove(self, target: Target) -> None:
+        """A receipt for the bytes that were sent; the object of somebody else is kept; nothing, where nothing is."""
+        content, other = b"what was sent", b"something else"
+        async with open_store(target.url, retry=ONCE, environ=target.environ) as (store, _):
+            settle = power(store.powers.settle)
+            await store.prepare()
+            await store.put("sent", whole(content), HEADERS)
+            sent, never = (
+                Suspect(md5=hashlib.md5(each).hexdigest(), size=len(each), etag=None, modified=None)
+                for each in (content, other)
+            )
+            proven = await settle("sent", [sent], within_s=60)
+            assert proven.stored is not None and (proven.stored.etag, proven.stored.size) == (sent.md5, len(content))
+            unproven = await settle("sent", [never], within_s=60)
+            assert unproven.stored is None and "kept" in unproven.words
+            assert (await settle("absent", [sent], within_s=60)).stored is None
+            assert await store.stat("sent") is not None
+
+    async def test_a_directory_can_be_made_and_is_never_removable(self, target: Target) -> None:
+        """Twice is no error; an object in it is removable, and one that is not there raises nothing."""
+        async with open_store(target.url, retry=ONCE, environ=target.environ) as (store, _):
+            make, check = power(store.powers.make_directory), power(store.powers.check_removable)
+            await store.prepare()
+            try:
+                await make("made/deep")
+            except NotFound:  # the server makes none
+                return
+            assert (await make("made/deep")).key == "made/deep"
+            await store.put("made/deep/object", whole(b"x"), HEADERS)
+            await check("made/deep/object")
+            await check("made/deep/absent")
+            with pytest.raises(StoreError):
+                await check("made/deep")
+            assert await store.stat("made/deep/object") is not None

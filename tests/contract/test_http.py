@@ -23,8 +23,7 @@ class PlainHttp(StoreContract):
     lists = False
     proves_bytes = False
     takes_any_name = False
-    copies = False
-    removes_many = False
+    powers = frozenset({"get", "get_once", "describe", "make_directory", "check_removable"})
     server: Callable[[], AbstractContextManager[NginxDav]]
 
     @pytest.fixture

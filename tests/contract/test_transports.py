@@ -24,7 +24,7 @@ from bulkput.events import Emit, Event, Requested
 from bulkput.model import SourceFile
 from bulkput.options import BodyOptions, RetryOptions, WireOptions
 from bulkput.payload.body import BodyOpener
-from bulkput.stores.base import Reads, Store
+from bulkput.stores.base import Store
 from bulkput.transport.base import TransportError, WireCount
 from bulkput.transport.session import SessionTransport
 from bulkput.transport.wire import WireTransport
@@ -336,9 +336,9 @@ async def test_a_refusal_comes_with_the_servers_reason(
     async with raw_server(behave) as url, store_at(url) as (store, _):
         with pytest.raises(StoreError, match=f"^put x: {says}"):
             await store.put("x", whole(b"x"), HEADERS)
-        assert isinstance(store, Reads)
+        assert store.powers.get is not None
         with pytest.raises(StoreError, match=f"^get x: {says}"):
-            _ = [piece async for piece in store.get("x")]
+            _ = [piece async for piece in store.powers.get("x")]
 
 
 @pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 417 Expectation Failed\r\nContent-Length: 0\r\n\r\n"])

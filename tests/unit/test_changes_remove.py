@@ -12,6 +12,7 @@ from bulkput.errors import BulkputError, Denied, StoreError, Unavailable, Unsupp
 from bulkput.model import Limits, RemoteObject
 from bulkput.options import StopRules
 from bulkput.policy.retry import GiveUp
+from bulkput.stores.powers import Powers
 
 
 class ScriptedStore:
@@ -25,6 +26,10 @@ class ScriptedStore:
         self.bulks: list[tuple[str, ...]] = []
         self.singles: list[str] = []
         self.in_flight = self.peak = 0
+
+    @property
+    def powers(self) -> Powers:
+        return Powers(delete_many=self.delete_many)
 
     async def ask_limits(self) -> Limits:
         return Limits(max_deletes=100)

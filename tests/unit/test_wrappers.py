@@ -11,6 +11,7 @@ from bulkput.errors import Denied, SourceError, Stopped, StoreError, Throttled, 
 from bulkput.model import Body, Limits, ObjectHeaders, Prefix, RemoteObject, Stored
 from bulkput.options import RetryOptions
 from bulkput.stores.base import Store
+from bulkput.stores.powers import Powers
 from bulkput.stores.slots import Slots
 from bulkput.stores.tries import Brake, NoBrake, Tries
 from bulkput.stores.wrappers import Limited, Observed, Retrying, wrap
@@ -49,6 +50,7 @@ class ScriptedStore:
         self.peak = 0
         self.gate: Callable[[str], Awaitable[object]] | None = None
         self.breaks_after: list[int] = []
+        self.powers = Powers()
         self.is_closed = False
 
     async def _call(self, operation: str, what: object) -> None:
@@ -95,6 +97,18 @@ class ScriptedStore:
     async def stat(self, key: str) -> RemoteObject | None:
         await self._call("stat", key)
         return None
+
+    async def copy(self, source: str, container: str, key: str, headers: ObjectHeaders, size: int) -> Stored:
+        await self._call("copy", (source, container, key, size))
+        return Stored(key, size, None, None)
+
+    async def delete_many(self, keys: tuple[str, ...]) -> tuple[str, ...]:
+        await self._call("delete_many", keys)
+        return ()
+
+    async def get(self, key: str) -> AsyncGenerator[bytes, None]:
+        await self._call("get", key)
+        yield b"whole"
 
     async def ask_limits(self) -> Limits:
         await self._call("info", "")
@@ -458,3 +472,34 @@ async def test_a_first_call_has_fewer_tries() -> None:
     with pytest.raises(Unavailable):
         await Tries(RetryOptions(retries=5, first_retries=2), lambda _event: None, pauses)(fail, is_first=True)
     assert (attempts, len(pauses.delays)) == (3, 2)
+
+
+def test_a_wrapped_store_has_no_power_that_the_store_lacks() -> None:
+    """Nor one that is None in the one and there in the other."""
+    assert wrapped(ScriptedStore()).powers == Powers()  # type: ignore[arg-type]
+
+
+async def test_a_power_is_retried_and_each_attempt_told_by_the_key_it_is_about() -> None:
+    """The key of a copy is that of the new object, and the first of many stands for all."""
+    bare, events, pauses = ScriptedStore(gone(), gone()), list[ev.Event](), Pauses()
+    bare.powers = Powers(copy=bare.copy, delete_many=bare.delete_many)
+    powers = wrapped(bare, emit=events.append, brake=pauses).powers  # type: ignore[arg-type]
+    assert powers.copy is not None and powers.delete_many is not None
+    assert await powers.copy("old", "c", "new", HEADERS, size=3) == Stored("new", 3, None, None)
+    assert await powers.delete_many(("a", "b")) == ()
+    requested = [(e.operation, e.key, e.error is None) for e in events if isinstance(e, ev.Requested)]
+    assert requested == [("copy", "new", False), ("copy", "new", False), ("copy", "new", True), ("delete", "a", True)]
+    assert len(pauses.delays) == 2
+
+
+async def test_an_object_is_read_again_until_something_has_come_and_once_where_the_caller_wants_that() -> None:
+    """`get` has retries, `get_once` has none."""
+    bare, pauses = ScriptedStore(gone(), gone()), Pauses()
+    bare.powers = Powers(get=bare.get, get_once=bare.get)
+    powers = wrapped(bare, brake=pauses).powers  # type: ignore[arg-type]
+    assert powers.get is not None and powers.get_once is not None
+    with pytest.raises(Unavailable):
+        _ = [piece async for piece in powers.get_once("a")]
+    assert pauses.delays == []
+    assert [piece async for piece in powers.get("a")] == [b"whole"]
+    assert len(pauses.delays) == 1

@@ -11,7 +11,7 @@ from bulkput.payload.pieces import md5_of_pieces
 from bulkput.policy.compare import Evidence, Need
 from bulkput.policy.through import Read as Reading
 from bulkput.policy.through import read_through
-from bulkput.stores.base import Itself, Manifests, Store
+from bulkput.stores.base import Store
 
 T = TypeVar("T")
 _LOOKERS = 16
@@ -41,24 +41,27 @@ async def _learnt(store: Store, need: Need, evidence: Evidence, read: Read) -> E
             return replace(evidence, size=size, md5=md5)
         case Need.SEGMENTS:
             try:
-                return replace(evidence, segments=await _manifests(store, key).segments(key))
+                return replace(evidence, segments=await segments_of(store, key))
             except NotFound:
                 return replace(evidence, is_gone=True)
         case Need.PARTS:
             paths = [segment.path for segment in evidence.segments or ()]
-            return replace(evidence, parts=await _parts(_manifests(store, key), paths))
+            return replace(evidence, parts=await _parts(store, paths))
         case Need.PIECES:
             sizes = [segment.bytes for segment in evidence.segments or ()]
             size, pieces = await read(sizes)
             return replace(evidence, size=size, pieces=pieces)
 
 
-async def _parts(store: Manifests, paths: Sequence[str | None]) -> tuple[RemoteObject | None, ...]:
+async def _parts(store: Store, paths: Sequence[str | None]) -> tuple[RemoteObject | None, ...]:
     """What stands at each of the paths now; None: nothing."""
     found: dict[str, RemoteObject | None] = {}
+    stat_part = store.powers.stat_part
 
     async def look(path: str) -> None:
-        found[path] = await store.stat_part(path)
+        if stat_part is None:
+            raise Unsupported("stat", path, "this store has no segments")
+        found[path] = await stat_part(path)
 
     distinct = {path for path in paths if path is not None}
     async with pool(look, workers=min(_LOOKERS, len(distinct)), backlog=len(distinct)) as lookers:
@@ -67,15 +70,22 @@ async def _parts(store: Manifests, paths: Sequence[str | None]) -> tuple[RemoteO
     return tuple(found[path] if path is not None else None for path in paths)
 
 
-def _manifests(store: Store, key: str) -> Manifests:
-    if not isinstance(store, Manifests):
+async def segments_of(store: Store, key: str, container: str | None = None) -> tuple[Segment, ...]:
+    """Of a static large object. Raises StoreError: Unsupported, where the store has none."""
+    segments = store.powers.segments
+    if segments is None:
         raise Unsupported("manifest", key, "this store tells no segments")
-    return store
+    return await segments(key, container)
 
 
 async def itself_of(store: Store, key: str, container: str | None = None) -> RemoteObject | None:
     """The object itself: the link and not its target, the manifest and not what it composes. Raises StoreError."""
-    return await (store.stat_itself(key, container) if isinstance(store, Itself) else store.stat(key))
+    stat_itself = store.powers.stat_itself
+    if stat_itself is not None:
+        return await stat_itself(key, container)
+    if container is not None:
+        raise Unsupported("stat", key, f"this store does not look into {container}")
+    return await store.stat(key)
 
 
 async def reads_of(store: Store, path: str, own: str) -> tuple[Reading, ...]:
@@ -91,7 +101,7 @@ async def reads_of(store: Store, path: str, own: str) -> tuple[Reading, ...]:
     segments: tuple[Segment, ...] = ()
     if itself.large == "static":
         try:
-            segments = await _manifests(store, key).segments(key, elsewhere)
+            segments = await segments_of(store, key, elsewhere)
         except NotFound:
             if await itself_of(store, key, elsewhere) is None:
                 return ()

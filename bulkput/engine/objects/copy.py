@@ -39,7 +39,7 @@ from bulkput.policy.directories import is_marker
 from bulkput.policy.etag import md5_of
 from bulkput.policy.rename import Rename, one_spelling, rename_of
 from bulkput.policy.retry import GiveUp
-from bulkput.stores.base import Copies, Destination, Manifests, Store
+from bulkput.stores.base import Destination, Store
 
 _REMOVED_AT_ONCE = 50
 """Sources of a batch: few, so that removals keep pace with copies. Of each batch Swift removes two at a time."""
@@ -125,10 +125,11 @@ async def _refuse_to_part(store: Store, source: Destination, rename: Rename, tun
                     " nothing was moved; use cp, or move it apart"
                 )
             return
-        if row.large == "static" and isinstance(store, Manifests):
+        segments = store.powers.segments
+        if row.large == "static" and segments is not None:
             parts: tuple[Segment, ...] = ()
             with suppress(NotFound):  # gone meanwhile
-                parts = await store.segments(row.name)
+                parts = await segments(row.name)
             if any(part.path is not None and (part.path.startswith(below) or part.md5 is None) for part in parts):
                 # Without an MD5 a part may be a large object itself, with segments of its own.
                 raise UsageError(
@@ -223,9 +224,10 @@ class _Copier:
         await self._passing.copy(row.name, self.name(row), is_move=is_move)
 
     async def _by_the_store(self, container: str, row: RemoteObject) -> None:
-        if not isinstance(self.old, Copies):
+        copy_in_store = self.old.powers.copy
+        if copy_in_store is None:
             raise Unsupported("copy", row.name, "this store copies nothing by itself")
-        stored = await self.old.copy(row.name, container, self.name(row), self._headers, row.bytes or 0)
+        stored = await copy_in_store(row.name, container, self.name(row), self._headers, row.bytes or 0)
         if stored.etag is not None and stored.etag == md5_of(row.hash):
             return
         # Of a manifest the listing has the MD5 of its text, of a link that of nothing; or it was written to since.

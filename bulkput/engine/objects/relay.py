@@ -8,8 +8,7 @@ from dataclasses import replace
 from bulkput.errors import Conflict, IntegrityError, NotFound, Unsupported
 from bulkput.model import Fields, ObjectHeaders, RemoteObject
 from bulkput.policy.etag import md5_of
-from bulkput.stores.base import Describes, Guards, Reads, Store
-from bulkput.stores.wrappers import Retrying
+from bulkput.stores.base import Store
 
 
 class Passing:
@@ -54,7 +53,7 @@ class Passing:
             meta=_overlaid(kept.meta, self._headers.meta),
             extra=_overlaid(kept.extra, self._headers.extra),
         )
-        body = _Remote(self._old.once if isinstance(self._old, Retrying) else self._old, head)
+        body = _Remote(self._old, head)
         stored = await self._new.put(to, body, headers)
         if body.md5 not in (None, body.sent_md5):  # who is told the length only may answer before the last is checked
             raise IntegrityError("copy", stored.key, expected=body.md5, actual=body.sent_md5, status=201)
@@ -70,8 +69,9 @@ class Passing:
     async def _refuse_unsafe(self, head: RemoteObject, to: str) -> None:
         """Before anything is written. Two URLs may lead to one object, by two names of a host or past a proxy, say: to
         remove the one would remove the other. No hash or time tells that for certain, but that one is larger does."""
-        if isinstance(self._old, Guards):  # a page that a server shows for a directory is no object
-            await self._old.check_removable(head.name)
+        check_removable = self._old.powers.check_removable
+        if check_removable is not None:  # a page that a server shows for a directory is no object
+            await check_removable(head.name)
         if head.bytes is None:
             raise Unsupported("move", head.name, "its length is not known, so nobody could tell whether all of it came")
         there = None if self._is_one_account else await self._new.stat(to)
@@ -92,10 +92,11 @@ class Passing:
 
     async def _read_back(self, key: str) -> str:
         """Its MD5 in hex."""
-        if not isinstance(self._new, Reads):
+        get = self._new.powers.get
+        if get is None:
             raise Unsupported("move", key, "its copy cannot be read back, and nothing else proves it: not removed")
         md5 = hashlib.md5(usedforsecurity=False)
-        async with aclosing(self._new.get(key)) as chunks:
+        async with aclosing(get(key)) as chunks:
             async for chunk in chunks:
                 md5.update(chunk)
         return md5.hexdigest()
@@ -105,7 +106,8 @@ class _Remote:
     """An object of a store as a body."""
 
     def __init__(self, store: Store, head: RemoteObject) -> None:
-        self._store = store
+        # Without retries of its own: a PUT that fails is retried, and reads the object anew.
+        self._get = store.powers.get_once
         self._key = head.name
         self.data = b"" if head.bytes == 0 else None
         """A store answers as soon as it has the length: what is empty must not be read first."""
@@ -121,10 +123,10 @@ class _Remote:
 
     async def chunks(self) -> AsyncGenerator[bytes, None]:
         """Raises StoreError: Conflict, when it is not as long as it was."""
-        if not isinstance(self._store, Reads):
+        if self._get is None:
             raise Unsupported("get", self._key, "this store gives no objects back")
         self._sent, sent = hashlib.md5(usedforsecurity=False), 0
-        async with aclosing(self._store.get(self._key)) as chunks:
+        async with aclosing(self._get(self._key)) as chunks:
             async for chunk in chunks:
                 sent += len(chunk)
                 self._refuse_other(sent, is_whole=False)
@@ -139,11 +141,8 @@ class _Remote:
 
 async def _described(store: Store, key: str) -> tuple[RemoteObject, ObjectHeaders] | None:
     """The object and what stands beside its bytes; of a store that has no power to tell that, what a row says."""
-    try:
-        if isinstance(store, Describes):
-            return await store.describe(key)
-    except Unsupported:
-        pass
+    if (describe := store.powers.describe) is not None:
+        return await describe(key)
     row = await store.stat(key)
     if row is None:
         return None

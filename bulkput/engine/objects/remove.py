@@ -24,7 +24,7 @@ from bulkput.options import RetryOptions, StopRules, WireOptions
 from bulkput.policy.naming import joined_prefix
 from bulkput.policy.retry import GiveUp
 from bulkput.policy.through import is_as_listed
-from bulkput.stores.base import Deletes, Destination, Store
+from bulkput.stores.base import Destination, Store
 
 Batch = tuple[RemoteObject, ...]
 MOST = 1_000
@@ -97,7 +97,8 @@ class Remover:
 
     async def prepare(self) -> None:
         """Ask the store how many it removes at once. Raises StoreError."""
-        self.batch = 1 if self._is_dry else min(MOST, (await self._store.ask_limits()).max_deletes)
+        if not self._is_dry and self._store.powers.delete_many is not None:
+            self.batch = min(MOST, (await self._store.ask_limits()).max_deletes)
 
     async def run(self, prefix: str, *, is_recursive: bool) -> None:
         """Raises NotFound: nothing is there."""
@@ -209,9 +210,10 @@ class Remover:
         Raises StoreError: what passes, and what stops the run.
         """
         names = tuple(row.name for row in batch)
-        if len(batch) > 1 and isinstance(self._store, Deletes):
+        delete_many = self._store.powers.delete_many
+        if len(batch) > 1 and delete_many is not None:
             try:
-                return frozenset(await self._store.delete_many(names))
+                return frozenset(await delete_many(names))
             except Unsupported:
                 self.batch = 1
             except StoreError as error:

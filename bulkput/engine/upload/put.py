@@ -7,7 +7,7 @@ from bulkput.errors import SourceError
 from bulkput.model import Body, Compression, Skip, Stored, Upload
 from bulkput.payload.body import BodyOpener, FileBody
 from bulkput.payload.in_memory import BytesBody
-from bulkput.stores.base import Directories, Store
+from bulkput.stores.base import Store
 
 if TYPE_CHECKING:
     from bulkput.engine.upload.skip import Skipper
@@ -77,8 +77,8 @@ class Putter:
 
     async def _marked(self, upload: Upload) -> Stored:
         """A directory: itself where the store has such, else an object that stands for it."""
-        if not self._store.keeps_metadata and isinstance(self._store, Directories):
-            return await self._store.make_directory(upload.key)
+        if (make_directory := self._store.powers.make_directory) is not None:
+            return await make_directory(upload.key)
         return await self._store.put(upload.key, _EMPTY, upload.headers)
 
 

@@ -7,7 +7,7 @@ from functools import partial
 from typing import NamedTuple
 
 from bulkput import events as ev
-from bulkput.engine.compare.evidence import digests, examined, itself_of
+from bulkput.engine.compare.evidence import digests, examined, itself_of, segments_of
 from bulkput.engine.upload.indirect import Beneath
 from bulkput.errors import Conflict, NotFound, StoreError
 from bulkput.model import Listed, Reason, RemoteObject, Skip, SourceFile
@@ -18,7 +18,7 @@ from bulkput.policy.directories import is_marker
 from bulkput.policy.expiry import lives_long_enough, wanted_life_s
 from bulkput.policy.plan import over_limits
 from bulkput.policy.skip import REASONS, Step, step
-from bulkput.stores.base import Manifests, Store
+from bulkput.stores.base import Store
 
 
 class Looked(NamedTuple):
@@ -129,14 +129,12 @@ class Skipper:
                 return None
             if itself.below is not None:
                 return ev.SegmentsLeft(key, below=itself.below)
-            if isinstance(self._store, Manifests):
-                segments = await self._store.segments(key)
-                return ev.SegmentsLeft(key, tuple(each.path for each in segments if each.path is not None))
+            segments = await segments_of(self._store, key)
+            return ev.SegmentsLeft(key, tuple(each.path for each in segments if each.path is not None))
         except NotFound:
             return None
         except StoreError:  # no reason not to send the file
-            pass
-        return ev.SegmentsLeft(key)
+            return ev.SegmentsLeft(key)
 
     async def _lives(self, row: RemoteObject, head: RemoteObject | None) -> bool:
         """Whether the object is there for as long as it should be, where this run looks at that. Raises StoreError."""

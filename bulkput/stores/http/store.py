@@ -21,6 +21,7 @@ from bulkput.stores.http.shared import Shared
 from bulkput.stores.http.site import Site, parent_of, path_of
 from bulkput.stores.http.staging import can_be_moved_to, discard, move, staged
 from bulkput.stores.http.webdav import Kind, kind_of
+from bulkput.stores.powers import Powers
 from bulkput.stores.reason import why as reason_of
 from bulkput.stores.status import error_from_response
 from bulkput.transport.base import Answer, Transport, length_of
@@ -61,6 +62,16 @@ class HttpStore:
     def place(self) -> str:
         return ""
 
+    @property
+    def powers(self) -> Powers:
+        return Powers(
+            get=self.get,
+            get_once=self.get,
+            describe=self.describe,
+            make_directory=self.make_directory,
+            check_removable=self.check_removable,
+        )
+
     async def prepare(self) -> None:
         """Nothing: directories are made when they are missed."""
 
@@ -82,7 +93,7 @@ class HttpStore:
         return Stored(key, size, None, answer.headers.get("X-Request-Id"))
 
     async def make_directory(self, key: str) -> Stored:
-        """See `stores/base.py:Directories`."""
+        """See `stores/powers.py`."""
         await self._directories.make(self._site.url("put", key) + "/", key)
         return Stored(key, 0, None, None)
 
@@ -176,7 +187,7 @@ class HttpStore:
                 raise Unavailable("delete", key, "the server answered with a page", status=200)
 
     async def check_removable(self, key: str) -> None:
-        """See `stores/base.py:Guards`."""
+        """See `stores/powers.py`."""
         await self._is_removable(self._site.url("delete", key), key)
 
     async def _is_removable(self, url: str, key: str) -> bool:

@@ -84,7 +84,7 @@ class Requests:
         return answer if answer.status < 300 else without_secrets(answer, token.fields)
 
     async def read(self, key: str) -> AsyncGenerator[bytes, None]:
-        """The object's bytes as they come. Raises StoreError: see `stores/base.py:Reads`."""
+        """The object's bytes as they come. Raises StoreError: see `stores/powers.py`."""
         token = await self._account.token()
         for attempt in (1, 2):
             async with self._incoming(key, token) as answer:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from bulkput.errors import IntegrityError, StoreError, Suspect
 from bulkput.model import Stored
 from bulkput.policy.proof import Fate, Look, prove
-from bulkput.stores.base import Settled
+from bulkput.stores.powers import Settled
 from bulkput.stores.status import error_from_response
 from bulkput.stores.swift.wire_format import looked
 from bulkput.transport.base import Answer
@@ -49,7 +49,7 @@ class SecondLook:
         )
 
     async def settle(self, key: str, suspects: Sequence[Suspect], *, within_s: float) -> Settled:
-        """See `stores/base.py:Settles`."""
+        """See `stores/powers.py`."""
         look = await self._look(key)
         proof = prove(suspects, look, within_s=within_s)
         why = proof.why

@@ -3,17 +3,18 @@
 import asyncio
 import json
 import uuid
-from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from typing import Literal
 from urllib.parse import quote, urlencode
 
 from bulkput.activity import doing
-from bulkput.errors import IntegrityError, StoreError, Suspect, Unavailable, Unsupported, UsageError
+from bulkput.errors import IntegrityError, StoreError, Unavailable, Unsupported, UsageError
 from bulkput.model import Body, Limits, ObjectHeaders, Prefix, RemoteObject, Segment, Stored
 from bulkput.payload.digest import DigestingBody
 from bulkput.payload.in_memory import BytesBody
 from bulkput.policy.etag import md5_of
-from bulkput.stores.base import Destination, Settled, StoreContext
+from bulkput.stores.base import Destination, StoreContext
+from bulkput.stores.powers import Powers
 from bulkput.stores.status import error_from_response
 from bulkput.stores.swift import bulk
 from bulkput.stores.swift.auth import Account, login_from
@@ -74,6 +75,20 @@ class SwiftStore:
     def place(self) -> str:
         return self._account.place
 
+    @property
+    def powers(self) -> Powers:
+        return Powers(
+            stat_itself=self.stat_itself,
+            segments=self.segments,
+            stat_part=self.stat_part,
+            settle=self._second_look.settle,
+            get=self.get,
+            get_once=self.get,
+            describe=self.describe,
+            delete_many=self.delete_many,
+            copy=self.copy,
+        )
+
     async def prepare(self) -> None:
         """PUT the container: 201 new, 202 already there (Swift API, "Create container")."""
         headers = {"Content-Length": "0"} | ({"X-Storage-Policy": self._policy} if self._policy else {})
@@ -127,9 +142,6 @@ class SwiftStore:
                 key, suspect(answer.headers, sent_md5, digesting.sent_bytes), request_id=request_id
             )
         return Stored(key, digesting.sent_bytes, sent_md5, request_id)
-
-    async def settle(self, key: str, suspects: Sequence[Suspect], *, within_s: float) -> Settled:
-        return await self._second_look.settle(key, suspects, within_s=within_s)
 
     async def _fresh_head(self, key: str) -> Answer:
         """Of the object as all its replicas have it, past caches, and not of what a link leads to."""
