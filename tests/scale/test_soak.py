@@ -14,6 +14,7 @@ from bulkput.engine.open_store import open_store
 from bulkput.engine.stop import Stop
 from bulkput.engine.tuner import Tuner
 from bulkput.engine.upload.pipeline import Pipeline
+from bulkput.engine.upload.put import Putter
 from bulkput.model import Found, SourceFile
 from bulkput.options import NamingOptions, RetryOptions, UploadOptions, WireOptions
 from bulkput.payload.body import BodyOpener
@@ -85,7 +86,7 @@ async def test_ten_minutes_of_faults_leave_nothing_behind(tmp_path: Path) -> Non
             async with open_store(url, wire=options.wire, retry=options.retry, emit=recorder) as (store, count):
                 pipeline = Pipeline(
                     store=store,
-                    opener=opener,
+                    putter=Putter(store, opener, None),
                     naming=NamingOptions(),
                     options=options,
                     tuner=Tuner(options.wire),
