@@ -195,7 +195,9 @@ class Retrying(_Wrapper):
         try:
             async with asyncio.timeout(patience_s):
                 with doing("looking at what an attempt has left in the store"):
-                    found = await self._tries.unbraked()(lambda: settle(key, suspects, within_s=time.monotonic() - began_s))
+                    found = await self._tries.unbraked()(
+                        lambda: settle(key, suspects, within_s=time.monotonic() - began_s)
+                    )
         except TimeoutError:
             words = f"a damaged object may be there: looking at it took more than {patience_s:.0f} s"
         except StoreError as error:
