@@ -1,13 +1,13 @@
 """Where the objects of a copy go.
 
-| SRC          | DST              | `a/x` goes to            |
-|--------------|------------------|--------------------------|
-| `c/a/x`      | `d/b`            | `b`                      |
-| `c/a/x`      | `d/b/`           | `b/x`                    |
-| `c/a/x`      | `d`              | `x`                      |
-| `c/a`, `-r`  | `d/b` or `d/b/`  | `b/x`                    |
-| `c/a`, `-r`  | `d`              | `x`                      |
-| `c`, `-r`    | `d/b`            | `b/a/x`                  |
+| source             | destination      | `a/x` goes to            |
+|--------------------|------------------|--------------------------|
+| `c/a/x`            | `d/b`            | `b`                      |
+| `c/a/x`            | `d/b/`           | `b/x`                    |
+| `c/a/x`            | `d`              | `x`                      |
+| `c/a`, recursively | `d/b` or `d/b/`  | `b/x`                    |
+| `c/a`, recursively | `d`              | `x`                      |
+| `c`, recursively   | `d/b`            | `b/a/x`                  |
 
 The containers differ here; within one, neither may lie within the other. A directory gives its contents, as with
 `upload`; it ends at a slash, so that `c/a` does not mean `c/ab`. Its own marker, an object `a`, becomes that of `b`.

@@ -279,7 +279,7 @@ def test_plain_http_gets_gzip_files(nginx: NginxDav, container: str, tree: Path,
         (("--gzip-level", "6"), "--gzip-level and --gzip-as want --gzip auto or always"),
         (("--gzip-as", "suffix"), "--gzip-level and --gzip-as want --gzip auto or always"),
         (("--gzip", "auto", "--header", "Content-Encoding: x"), "--header Content-Encoding and --gzip exclude"),
-        (("--gzip", "auto", "--meta", "Source-Md5:x"), "Source-Md5 is what --gzip"),
+        (("--gzip", "auto", "--meta", "Source-Md5:x"), "Source-Md5 is what bulkput"),
     ],
 )  # fmt: skip
 def test_a_mistake_with_gzip_gets_one_sentence(tmp_path: Path, arguments: tuple[str, ...], says: str) -> None:

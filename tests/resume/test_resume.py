@@ -56,6 +56,7 @@ def test_what_failed_is_sent_again_and_retry_failed_looks_at_nothing_else(run: R
     assert (first.exit_code, first.summary["failed"]) == (1, 3)
     status = bulkput("status", run.journal)
     assert status.exit_code == 1 and "3 failed" in status.out and r"\xff" in status.out
+    assert "--encode-names percent uploads it" in status.out, "in flags, though the journal names the option"
     os.unlink(bad[0])
     (tree / "unseen").write_text("not looked at")
     again = run(tree, "--retry-failed")

@@ -1,6 +1,7 @@
 """Who speaks of flags: the command line, and nothing below it."""
 
 import ast
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,10 +9,12 @@ from pathlib import Path
 import click
 import pytest
 
+from bulkput import events as ev
 from bulkput.cli import cp, main, upload, verify
 from bulkput.cli.flags import FLAGS, in_flags, row_in_flags
+from bulkput.cli.output import TraceFile
 from bulkput.engine.compare.journal_identity import gzip_identity, header_identity, identity
-from bulkput.errors import NAMED_OPTION, UsageError
+from bulkput.errors import NAMED_OPTION, SourceError, UsageError
 from bulkput.journal.schema import MIGRATIONS
 from bulkput.options import GzipOptions, HeaderOptions, ListOptions, NamingOptions, SkipOptions, UploadOptions
 from bulkput.policy.listed import check_list
@@ -145,6 +148,16 @@ def test_names_in_json_are_no_texts() -> None:
         "why": "--dry-run",
         "found": 1,
     }
+
+
+def test_a_trace_of_the_command_line_has_its_flags(tmp_path: Path) -> None:
+    """--trace FILE: the errors of requests."""
+    trace = TraceFile(str(tmp_path / "t"))
+    error = SourceError(b"a", "changed", "it grew (`body.changing='snapshot'` takes it)")
+    trace(ev.Requested("put", "`journal`", 0.0, 0.1, 1, error))
+    trace.close()
+    row = json.loads((tmp_path / "t").read_text().splitlines()[1])
+    assert (row["error"], row["key"]) == ("read a: changed: it grew (--changing snapshot takes it)", "`journal`")
 
 
 def test_a_usage_error_tells_which_options_it_is_about() -> None:
