@@ -28,8 +28,9 @@ The command line puts its flags there (`cli/flags.py`); below it, nothing speaks
 """
 
 import re
+from copy import copy
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
 
 NAMED_OPTION = re.compile(r"`([a-z_]+(?:\.[a-z_]+)*)(?:=([^`]+))?`")
 """An option in a text: its name, and the value to give it."""
@@ -124,6 +125,13 @@ class StoreError(BulkputError):
         self.elapsed_s = 0.0
         self.took_s: float | None = None
 
+    def about(self, key: str, more: str = "") -> Self:
+        """The same error of `key`, one of several objects that a request was for; `more` is added to its text."""
+        told = copy(self)
+        told.key, told.detail = key, self.detail + more
+        told.args = (told.operation, told.key, told.detail)
+        return told
+
     def __str__(self) -> str:
         status = f"{self.status} " if self.status is not None else ""
         tries = f" after {self.attempts} attempts in {self.elapsed_s:.1f} s" if self.attempts > 1 else ""
@@ -157,12 +165,12 @@ class IntegrityError(StoreError):
         self,
         operation: str,
         key: str,
+        detail: str | None = None,
         *,
-        expected: str | None,
-        actual: str | None,
+        expected: str | None = None,
+        actual: str | None = None,
         status: int | None = None,
         request_id: str | None = None,
-        detail: str | None = None,
         suspect: Suspect | None = None,
     ) -> None:
         detail = detail or f"sent bytes with MD5 {expected}, the store answered ETag {actual}"

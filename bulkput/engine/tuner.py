@@ -25,7 +25,9 @@ _MANY_REFUSED = 8
 class Tuner:
     """The limit on a run's requests in flight: as asked for, or moved while the run goes on, and an event says why."""
 
-    def __init__(self, options: WireOptions) -> None:
+    def __init__(self, options: WireOptions, *, operations: frozenset[str] = frozenset(("put",))) -> None:
+        """`operations` are the requests that the limit is to make fast; others say nothing about it."""
+        self._operations = operations
         self.slots = Slots(options.start)
         self._is_fixed = options.concurrency is not None
         self._state = start(options.start, highest=options.highest)
@@ -52,7 +54,7 @@ class Tuner:
 
     def __call__(self, event: ev.Event) -> None:
         """See an event of the run; only requests matter."""
-        if self._is_fixed or not isinstance(event, ev.Requested) or event.operation != "put":
+        if self._is_fixed or not isinstance(event, ev.Requested) or event.operation not in self._operations:
             return
         if self._began_s < 0:
             self._begin(event.started_s)  # of the run: nothing was in flight before

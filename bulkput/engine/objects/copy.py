@@ -12,12 +12,11 @@ import time
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing, suppress
-from dataclasses import replace
 from functools import partial
 
 from bulkput import events as ev
 from bulkput.engine.objects.changes import Change, Changes, ChangeTally, Done, OnChange
-from bulkput.engine.objects.relay import Passing
+from bulkput.engine.objects.relay import Relay
 from bulkput.engine.objects.remove import Remover, listed, row_of
 from bulkput.engine.open_store import open_store
 from bulkput.engine.pool import pool
@@ -47,6 +46,9 @@ _REMOVED_AFTER_S = 2.0
 """So long after its copy a source is removed with the next that is copied, however few they are: what is written to it
 in between is lost."""
 
+_COPIES = frozenset(("copy", "put"))
+"""Requests whose number per second the tuner raises: a copy is made by the store, or put by this machine."""
+
 
 async def copy(
     source: str,
@@ -74,8 +76,8 @@ async def copy(
     manifest. Raises NotFound where there is no source.
     """
     stop, wire = stop or Stop(), wire or WireOptions()
-    tuner = Tuner(wire)
-    emit = _counted(on_event or _ignore, tuner)
+    tuner = Tuner(wire, operations=_COPIES)
+    emit = _told_to(on_event or _ignore, tuner)
     stop.report_to(emit)
     there, here = Destination.parse(source), Destination.parse(destination)
     is_same = one_spelling(there.scheme, there.root) == one_spelling(here.scheme, here.root)
@@ -91,14 +93,14 @@ async def copy(
         container = here.root if there.scheme == here.scheme else None
         given = _replacing(headers or HeaderOptions())
         is_one_account = container is not None and old.place == new.place != ""
-        passing = Passing(old, new, given, on_passing or _nothing, is_one_account=is_one_account)
-        copier = _Copier(old, new, container=container, rename=rename, headers=given, passing=passing)
+        relay = Relay(old, new, given, on_passing or _nothing, is_one_account=is_one_account)
+        copier = _Copier(old, new, container=container, rename=rename, headers=given, relay=relay)
         mover = Remover(old, tally, workers=wire.start, moved_to=copier.name) if is_move else None
         try:
             async with stop.bounded(wire.timeout_s):
                 if is_move and is_recursive:
                     await _refuse_to_part(old, there, rename, tuner, stop)
-                await _Run(copier, mover, tally, tuner, rename, is_dry=is_dry).run()
+                await _Transfer(copier, mover, tally, tuner, rename, is_dry=is_dry).run()
         except Stopped:
             pass
         except (NotFound, Unsupported):
@@ -165,16 +167,16 @@ class _Copier:
         container: str | None,
         rename: Rename,
         headers: ObjectHeaders,
-        passing: Passing,
+        relay: Relay,
     ) -> None:
         """`container` is that of `new`, as `old` knows it; None where the two are different kinds of stores: then all
-        goes by `passing`."""
+        goes by `relay`."""
         self.old = old
         self.new = new
         self._container = container
         self._rename = rename
         self._headers = headers
-        self._passing = passing
+        self._relay = relay
         self._made = 0
         """How often the container was made again."""
         self._making = asyncio.Lock()
@@ -221,7 +223,7 @@ class _Copier:
                 self._container = None
             else:
                 return
-        await self._passing.copy(row.name, self.name(row), is_move=is_move)
+        await self._relay.copy(row.name, self.name(row), is_move=is_move)
 
     async def _by_the_store(self, container: str, row: RemoteObject) -> None:
         copy_in_store = self.old.powers.copy
@@ -245,7 +247,7 @@ class _Copier:
             raise IntegrityError("copy", stored.key, expected=expected, actual=stored.etag, status=201)
 
 
-class _Run:
+class _Transfer:
     """What is listed, copied by workers; where it is a move, the sources removed behind that."""
 
     def __init__(
@@ -268,34 +270,35 @@ class _Run:
         """Of a move: what can be removed."""
         self._since_s = 0.0
         """When the first of them was copied."""
-        self._found = 0
 
     async def run(self) -> None:
         """Raises NotFound: there is nothing to copy. Raises StoreError: of the new container."""
         try:
             await self._copy_all()
+        except NotFound:
+            if not self._is_dry:
+                await self._copier.new.undo_prepare()
+            raise
         finally:
             if self._mover is not None and self._copied:  # it broke off: out of time, or by an error
                 self._mover.leave(tuple(self._copied))
-        if not self._found and not self._tally.stop.is_pulled:
-            if not self._is_dry:
-                await self._copier.new.undo_prepare()
-            raise NotFound("copy", self._rename.old, "there is nothing of that name")
 
     async def _copy_all(self) -> None:
-        workers = self._tuner.workers
+        workers, found = self._tuner.workers, 0
         async with (
             pool(self._take, workers=workers, backlog=workers) as copiers,
             aclosing(self._rows()) as rows,
         ):
             self._tuner.resizes(copiers)
             async for row in rows:
-                if not self._found and not self._is_dry:
+                if not found and not self._is_dry:
                     await self._copier.new.prepare()
                     if self._mover is not None:
                         await self._mover.prepare()
-                self._found += 1
+                found += 1
                 await copiers.submit(row)
+        if not found and not self._tally.stop.is_pulled:
+            raise self._nothing_there()
         if self._mover is not None and self._copied:
             batch, self._copied = tuple(self._copied), []
             await self._mover.remove_if_unchanged(batch)
@@ -330,13 +333,16 @@ class _Run:
             tally.fail(Change(Done.FAILED, row.name, to, row.bytes, error), error)
             return
         if not is_there and not self._rename.is_recursive:
-            self._found = 0  # that one object was asked for
-        elif not is_there:
+            raise self._nothing_there()  # it was listed, and is gone
+        if not is_there:
             tally.add(Change(Done.GONE, row.name, None, row.bytes))
         elif self._mover is None:
             tally.add(Change(Done.COPIED, row.name, to, row.bytes))
         else:
             await self._remove_later(self._mover, row)
+
+    def _nothing_there(self) -> NotFound:
+        return NotFound("copy", self._rename.old, "there is nothing of that name")
 
     async def _remove_later(self, mover: Remover, row: RemoteObject) -> None:
         now_s = time.monotonic()
@@ -369,13 +375,11 @@ def _replacing(headers: HeaderOptions) -> ObjectHeaders:
     )
 
 
-def _counted(tell: ev.Emit, tuner: Tuner) -> ev.Emit:
-    """Tells events, and shows them to the tuner: to that, a copy made by the store is what a put is to an upload."""
+def _told_to(tell: ev.Emit, tuner: Tuner) -> ev.Emit:
+    """Tells events, then has the tuner act on them."""
 
     def emit(event: ev.Event) -> None:
         tell(event)
-        if isinstance(event, ev.Requested) and event.operation == "copy":
-            event = replace(event, operation="put")
         tuner(event)
 
     return emit

@@ -11,7 +11,7 @@ from bulkput.policy.etag import md5_of
 from bulkput.stores.base import Store
 
 
-class Passing:
+class Relay:
     """Copies objects from `old` to `new` by way of this machine."""
 
     def __init__(

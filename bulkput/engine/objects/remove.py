@@ -252,7 +252,7 @@ class Remover:
 
     def _fail(self, row: RemoteObject, error: StoreError) -> None:
         to = self._moved_to(row) if self._moved_to is not None else None
-        error = _about(error, row.name, "" if to is None else "; it is copied, and not removed")
+        error = error.about(row.name, "" if to is None else "; it is copied, and not removed")
         self._tally.fail(Change(Done.FAILED, row.name, to, row.bytes, error), error)
 
 
@@ -297,14 +297,6 @@ async def row_of(store: Store, key: str) -> RemoteObject | None:
         except NotFound:
             return None
     return await store.stat(key)
-
-
-def _about(error: StoreError, name: str, more: str) -> StoreError:
-    """The same error of one of the objects that a request was for."""
-    told = type(error).__new__(type(error), *error.args)
-    told.__dict__.update(error.__dict__)
-    told.key, told.detail = name, error.detail + more
-    return told
 
 
 def _ignore(_told: object) -> None:

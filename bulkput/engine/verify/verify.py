@@ -114,7 +114,7 @@ class _Parts:
         correction.begin()
         scan = Scan(found)
         opener = BodyOpener(options.body, _ignore, may_hang=hanging)
-        running = _Run(
+        comparer = _Comparer(
             store=self.store,
             opener=opener,
             scope=scope,
@@ -125,7 +125,7 @@ class _Parts:
         )
         try:
             with stop.waking(scan.close):
-                await running.run(scan)
+                await comparer.run(scan)
             if stop.order is None:
                 for why in filters.useless():
                     self.emit(ev.Warned(why))
@@ -156,8 +156,8 @@ def _without_own(found: Found, is_own: Callable[[bytes], bool]) -> Found:
 
 
 @dataclass(slots=True, kw_only=True)
-class _Run:
-    """One verification's parts."""
+class _Comparer:
+    """Compares what the sources hold with what is listed, pair by pair."""
 
     store: Store
     opener: BodyOpener
