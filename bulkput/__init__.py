@@ -1,82 +1,42 @@
 """bulkput: put very many files into an object store, fast, cheaply, and with nothing lost.
 
     import asyncio, bulkput
-    summary = asyncio.run(bulkput.upload(["./dist"], "swift://artifacts/build-42"))
+    summary = asyncio.run(bulkput.upload("./dist", "swift://artifacts/build-42"))
     assert summary.failed == 0
 
-Everything here is imported when it is first used: `import bulkput` costs nothing.
+The public names are written down in `__init__.pyi`. Each is imported from its module when it is first used, so that
+`import bulkput` itself costs next to nothing.
 """
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from bulkput.engine.open_store import list_objects, open_store
-    from bulkput.engine.stop import Stop
-    from bulkput.engine.upload.upload import upload
-    from bulkput.engine.verify.verify import verify
-    from bulkput.errors import BulkputError, SourceError, StoreError, UsageError
-    from bulkput.model import Prefix, RemoteObject
-    from bulkput.options import GzipOptions, UploadOptions
-    from bulkput.payload.gzip import GzipReader
-    from bulkput.policy.compare import Comparison, Finding, Verdict
-    from bulkput.recorder import Summary
-    from bulkput.stores.base import Destination, Store
 
 __version__ = "0.1.0"
 
-_HOMES = {
-    "upload": "engine.upload.upload",
-    "list_objects": "engine.open_store",
-    "open_store": "engine.open_store",
-    "verify": "engine.verify.verify",
-    "Stop": "engine.stop",
-    "BulkputError": "errors",
-    "UsageError": "errors",
-    "SourceError": "errors",
-    "StoreError": "errors",
-    "Prefix": "model",
-    "RemoteObject": "model",
-    "GzipOptions": "options",
-    "UploadOptions": "options",
-    "GzipReader": "payload.gzip",
-    "Comparison": "policy.compare",
-    "Finding": "policy.compare",
-    "Verdict": "policy.compare",
-    "Summary": "recorder",
-    "Destination": "stores.base",
-    "Store": "stores.base",
-}
-
-__all__ = [
-    "BulkputError",
-    "Comparison",
-    "Destination",
-    "Finding",
-    "GzipOptions",
-    "GzipReader",
-    "Prefix",
-    "RemoteObject",
-    "SourceError",
-    "Stop",
-    "Store",
-    "StoreError",
-    "Summary",
-    "UploadOptions",
-    "UsageError",
-    "Verdict",
-    "list_objects",
-    "open_store",
-    "upload",
-    "verify",
-]
+_homes: dict[str, str] = {}
+"""Public name -> its module, read from the stub when the first name is asked for."""
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
+def _public() -> dict[str, str]:
+    if not _homes:
+        stub = __spec__.loader.get_data(f"{__path__[0]}/__init__.pyi").decode()  # type: ignore[union-attr]
+        imports = (line.split() for line in stub.splitlines() if line.startswith("from "))
+        _homes.update({public: home for _, home, _, public, _, _ in imports})
+    return _homes
+
+
+def __getattr__(name: str) -> object:
+    if name.startswith("__") and name != "__all__":  # the import system and inspect ask for such names
         raise AttributeError(f"module 'bulkput' has no attribute {name!r}")
-    return getattr(import_module(f"bulkput.{_HOMES[name]}"), name)
+    homes = _public()
+    if name == "__all__":
+        return sorted(homes)
+    if name not in homes:
+        raise AttributeError(f"module 'bulkput' has no attribute {name!r}")
+    home = homes[name]
+    found = import_module(f"bulkput.{name}") if home == "bulkput" else getattr(import_module(home), name)
+    globals()[name] = found
+    return found
 
 
 def __dir__() -> list[str]:
-    return [*globals(), *_HOMES]
+    return sorted({*globals(), *_public()})

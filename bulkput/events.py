@@ -3,8 +3,9 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any, Protocol, runtime_checkable
 
-from bulkput.errors import BulkputError, StoreError
+from bulkput.errors import BulkputError, StoreError, name_text
 from bulkput.model import Compression, Entry, Skip, Stored, Upload
 from bulkput.record import record
 
@@ -237,6 +238,91 @@ class Moving:
     idle_s: float
 
 
+class Verdict(StrEnum):
+    """How a file and its object compare. The value is the event's name in JSON."""
+
+    IDENTICAL = "identical"
+    DIFFERENT = "different"
+    MISSING = "missing"
+    """Not in the store."""
+    EXTRA = "extra"
+    """Only in the store."""
+    NOT_COMPARABLE = "not_comparable"
+    """In the store, but nothing proves its bytes."""
+    UNREADABLE = "unreadable"
+    """The file could not be read, or changed while it was read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """A verification has found a name that is not identical. Sizes in bytes, MD5 in hex.
+
+    `name` is the object's, `path` the file's. `md5` is None if the file was not read; `remote_hash` is the ETag as the
+    store has it.
+    """
+
+    verdict: Verdict
+    name: str | None = None
+    path: bytes | None = None
+    why: str = ""
+    size: int | None = None
+    remote_size: int | None = None
+    md5: str | None = None
+    remote_hash: str | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """One line of `--json` on the command line."""
+        return {
+            "event": self.verdict.value,
+            "name": self.name,
+            "path": None if self.path is None else name_text(self.path),
+            "why": self.why or None,
+            "size": self.size,
+            "remote_size": self.remote_size,
+            "md5": self.md5,
+            "remote_hash": self.remote_hash,
+        }
+
+
+class Done(StrEnum):
+    """The outcome of one object of a copy, move or removal. The value is the event's name in JSON."""
+
+    COPIED = "copied"
+    MOVED = "moved"
+    KEPT = "kept"
+    """A move copied it, and its source is still there, because the run was stopped in between."""
+    REMOVED = "removed"
+    GONE = "gone"
+    """It was listed, but does not exist: an expired object stays listed for a while. There is nothing to do."""
+    FAILED = "failed"
+    WOULD = "would"
+    """A dry run: a real one would do it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A copy, move or removal is through with one object. `name` is the one it had, `to` the one it got.
+
+    `size` in bytes, if the listing tells it.
+    """
+
+    done: Done
+    name: str
+    to: str | None = None
+    size: int | None = None
+    error: BulkputError | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """One line of `--json` on the command line."""
+        row = {"event": self.done.value, "name": self.name, "to": self.to, "bytes": self.size}
+        return row if self.error is None else row | {"error": str(self.error)}
+
+
+@dataclass(frozen=True, slots=True)
+class Relaying:
+    """No store can copy between the two places, so the bytes pass through this machine. Emitted once a run."""
+
+
 @dataclass(frozen=True, slots=True)
 class Finished:
     """The end, always emitted. `requests` are counted on the wire by method, resends included."""
@@ -268,6 +354,25 @@ Event = (
     | Stalled
     | Moving
     | Stopping
+    | Finding
+    | Change
+    | Relaying
     | Finished
 )
 Emit = Callable[[Event], None]
+
+
+@runtime_checkable
+class PacedEmit(Protocol):
+    """A receiver of events that may fall behind: the engine awaits `room` before it takes further files or objects."""
+
+    def __call__(self, event: Event, /) -> None: ...
+
+    async def room(self) -> None:
+        """Returns when the receiver has caught up."""
+
+
+async def room_of(emit: Emit | None) -> None:
+    """Wait for `emit` if it is paced."""
+    if isinstance(emit, PacedEmit):
+        await emit.room()

@@ -13,8 +13,8 @@ most 80 x 2 MiB + 60 MiB = 220 MiB at the start and 320 x 2 MiB + 60 MiB = 700 M
 the tuner may choose, when every file is just under the buffer size; small files need far less.
 """
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, fields
+from typing import Any, Literal
 
 from bulkput.errors import UsageError
 from bulkput.model import Fields
@@ -57,7 +57,7 @@ class WalkOptions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ListOptions:
+class FileListOptions:
     """Sources that a list names, in place of directories that are walked."""
 
     path: str
@@ -273,34 +273,106 @@ class StopRules:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UploadOptions:
-    """All groups of one upload."""
+class SharedOptions:
+    """The options that an upload and a verification of it share: which files are taken, how their objects are named,
+    how files are read, and how the store is reached."""
 
     walk: WalkOptions = WalkOptions()
-    files: ListOptions | None = None
-    """What to upload, by name, instead of the sources; None: the sources."""
-    fail_if_empty: bool = False
-    """No file found at all is a failure. False: it is a warning, since a directory may well be empty."""
+    files: FileListOptions | None = None
+    """A list that names the files, in place of the sources; None: the sources are walked."""
     encode_names: Literal["strict", "percent"] = "strict"
-    headers: HeaderOptions = HeaderOptions()
-    body: BodyOptions = BodyOptions()
+    dir_markers: bool = False
+    """An empty object of the type application/directory for each directory below a source."""
     gzip: GzipOptions = GzipOptions()
+    body: BodyOptions = BodyOptions()
     retry: RetryOptions = RetryOptions()
     wire: WireOptions = WireOptions()
     stop: StopRules = StopRules()
-    skip: SkipOptions = SkipOptions()
-    dir_markers: bool = False
-    """An empty object of the type application/directory for each directory below a source."""
-    storage_policy: str | None = None
-    """Swift: the policy of the container, should it be created now; None leaves it to the cluster."""
+    journal: str | None = None
+    """The file of the journal: what is done, so that a second run sends only the rest; None: no journal."""
     backlog: int = 256
     """Decided files that wait for a worker: enough that the workers never wait for the scan between two batches."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UploadOptions(SharedOptions):
+    """All options of `upload`."""
+
+    fail_if_empty: bool = False
+    """No file found at all is a failure. False: it is a warning, since a directory may well be empty."""
+    headers: HeaderOptions = HeaderOptions()
+    skip: SkipOptions = SkipOptions()
+    storage_policy: str | None = None
+    """Swift: the policy of the container, if this run creates it; None leaves it to the cluster."""
     dry_run: bool = False
     """Scan and decide, send nothing at all."""
-    journal: str | None = None
-    """Where to write down what is done, so that a second run sends only the rest; None: nowhere."""
     retry_failed: bool = False
-    """Look only at what failed, as the journal has it, and not at the whole source."""
+    """Look only at the files that the journal has as failed, and not at the whole source."""
     stall_s: float = 60.0
-    """When nothing moves for so long, what is in flight is told: before the first request runs out of its time, and
-    after any pause between two tries that is not a store's own wish."""
+    """If nothing moves for so long, an event tells what is in flight: before the first request runs out of its time,
+    and after any pause between two tries that is not a store's own wish."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerifyOptions(SharedOptions):
+    """All options of `verify`. With `journal`, what is not identical is struck from it, so that it is sent again."""
+
+    is_quick: bool = False
+    """Compare sizes only, and read no file. False: the bytes are compared, which is what a verification is for."""
+
+    @classmethod
+    def of(cls, options: SharedOptions, *, is_quick: bool = False) -> "VerifyOptions":
+        """The options that verify what an upload with `options` has sent."""
+        shared: dict[str, Any] = {field.name: getattr(options, field.name) for field in fields(SharedOptions)}
+        return cls(is_quick=is_quick, **shared)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CopyOptions:
+    """All options of `copy` and `move`."""
+
+    is_recursive: bool = False
+    """All objects below the source as a directory. False: the one object of that name, so that a prefix typed by
+    mistake copies nothing."""
+    headers: HeaderOptions = HeaderOptions()
+    """What is given here replaces what the object has; everything else comes along."""
+    retry: RetryOptions = RetryOptions()
+    wire: WireOptions = WireOptions()
+    stop: StopRules = StopRules()
+    dry_run: bool = False
+    """List what would be done, and change nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoveOptions:
+    """All options of `remove`."""
+
+    is_recursive: bool = False
+    """The object and all objects below it as a directory. False: that object only."""
+    retry: RetryOptions = RetryOptions()
+    wire: WireOptions = WireOptions()
+    stop: StopRules = StopRules()
+    dry_run: bool = False
+    """List what would be removed, and remove nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListOptions:
+    """All options of `list_objects`."""
+
+    delimiter: str | None = None
+    """`/` lists one level, in which each directory comes once, as a Prefix. None: all objects, at any depth."""
+    retry: RetryOptions = RetryOptions()
+    wire: WireOptions = WireOptions()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreOptions:
+    """All options of `open_store`."""
+
+    headers: HeaderOptions = HeaderOptions()
+    """What objects will carry, so that a store that cannot keep it refuses at once."""
+    storage_policy: str | None = None
+    """Swift: the policy of the container, if `prepare` creates it; None leaves it to the cluster."""
+    retry: RetryOptions = RetryOptions()
+    wire: WireOptions = WireOptions()

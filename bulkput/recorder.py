@@ -1,16 +1,10 @@
 """The pure fold of events into a Summary: no clock, no I/O, the same events give the same numbers."""
 
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
 
 from bulkput import events as ev
-from bulkput.errors import name_text
 from bulkput.model import LEFT_OUT, Reason
-
-MAX_FAILURES_KEPT = 1_000
-"""Failures listed in a summary; all are counted. Bounds memory when everything fails."""
+from bulkput.results import MAX_FAILURES_KEPT, Failure, Summary
 
 _NO_FILE = LEFT_OUT | {
     Reason.EXCLUDED,
@@ -23,138 +17,6 @@ _NO_FILE = LEFT_OUT | {
     Reason.OWN_OUTPUT,
 }
 """Reasons for which an entry was never a file to send."""
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """One line of `Summary.failures`."""
-
-    path: bytes
-    key: str | None
-    error: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Summary:
-    """A run in numbers. Sizes in bytes, times in seconds; `bytes_planned` is what a dry run would have sent.
-
-    `removed` objects had no file, `kept` ones should have been removed for that and were not; `concurrency` is how many
-    requests might be in flight at the end, `most_concurrency` at any time. `snapshots` files grew while they were read.
-    `empty_directories` left nothing in the store. `is_empty`: no file was found, and that was to be a failure.
-    `large_overwritten` objects were large ones, whose `segments_left` are still there: `left_paths` names the first of
-    them (of dynamic ones `left_below` says what their paths begin with).
-    """
-
-    found: int
-    uploaded: int
-    skipped: int
-    failed: int
-    skipped_by_reason: Mapping[str, int]
-    bytes_planned: int
-    bytes_read: int
-    bytes_sent: int
-    compressed_by_reason: Mapping[str, int]
-    left_alone_by_reason: Mapping[str, int]
-    requests: Mapping[str, int]
-    connections: int
-    retries: int
-    removed: int
-    would_remove: int
-    kept: int
-    snapshots: int
-    empty_directories: int
-    is_empty: bool
-    large_overwritten: int
-    segments_left: int
-    left_paths: tuple[str, ...]
-    left_below: tuple[str, ...]
-    elapsed_s: float
-    concurrency: int
-    most_concurrency: int
-    failures: tuple[Failure, ...]
-    stopping: ev.Stopping | None
-
-    @property
-    def objects_per_s(self) -> float:
-        """Uploaded objects per second of the whole run, start-up included."""
-        return self.uploaded / self.elapsed_s if self.elapsed_s > 0 else 0.0
-
-    @property
-    def ratio(self) -> float | None:
-        """Bytes of the files that were uploaded per byte that was sent for them; None where nothing was sent."""
-        return self.bytes_read / self.bytes_sent if self.bytes_sent else None
-
-    @property
-    def adds_up(self) -> bool:
-        """Every found entry was reported exactly once. False is a bug in bulkput, never a user's fault."""
-        return self.found == self.uploaded + self.skipped + self.failed
-
-    @property
-    def exit_code(self) -> int:
-        """0 all there · 1 some objects failed · 3 the run stopped, or lost count · 130 interrupted."""
-        match self.stopping:
-            case ev.Stopping(cause=ev.StopCause.INTERRUPTED):
-                return 130
-            case ev.Stopping(cause=ev.StopCause.STORE | ev.StopCause.SOURCE | ev.StopCause.JOURNAL):
-                return 3
-        if not self.adds_up or (self.stopping is None and self.skipped_by_reason.get(Reason.STOPPED.value)):
-            return 3
-        return 1 if self.failed or self.kept or self.is_empty else 0
-
-    def as_json(self) -> dict[str, Any]:
-        """The object that `--summary` writes on the command line; `schema` grows when a field changes its meaning."""
-        return {
-            "schema": 1,
-            "found": self.found,
-            "uploaded": self.uploaded,
-            "skipped": self.skipped,
-            "failed": self.failed,
-            "skipped_by_reason": dict(self.skipped_by_reason),
-            "bytes_read": self.bytes_read,
-            "bytes_sent": self.bytes_sent,
-            **self._gzip_json(),
-            **({"removed": self.removed, "not_removed": self.kept} if self.removed or self.kept else {}),
-            **({"snapshots": self.snapshots} if self.snapshots else {}),
-            **({"empty_directories": self.empty_directories} if self.empty_directories else {}),
-            **({"nothing_found": True} if self.is_empty else {}),
-            **self._left_json(),
-            "requests": dict(self.requests),
-            "connections": self.connections,
-            "retries": self.retries,
-            "elapsed_s": round(self.elapsed_s, 3),
-            "objects_per_s": round(self.objects_per_s, 1),
-            "concurrency": {"final": self.concurrency, "peak": self.most_concurrency},
-            "failures": [{"path": name_text(f.path), "key": f.key, "error": f.error} for f in self.failures],
-            "failures_omitted": self.failed - len(self.failures),
-            "stopped": self.stopping.why if self.stopping else None,
-        }
-
-    def _left_json(self) -> dict[str, Any]:
-        """Nothing where no large object was overwritten."""
-        if not self.large_overwritten:
-            return {}
-        return {
-            "segments_left": {
-                "large_overwritten": self.large_overwritten,
-                "segments": self.segments_left,
-                "names": list(self.left_paths),
-                "below": list(self.left_below),
-            }
-        }
-
-    def _gzip_json(self) -> dict[str, Any]:
-        """Nothing where nobody asked for compression."""
-        if not (self.compressed_by_reason or self.left_alone_by_reason):
-            return {}
-        return {
-            "gzip": {
-                "ratio": round(self.ratio, 3) if self.ratio is not None else None,
-                "compressed": sum(self.compressed_by_reason.values()),
-                "left_alone": sum(self.left_alone_by_reason.values()),
-                "compressed_by_reason": dict(self.compressed_by_reason),
-                "left_alone_by_reason": dict(self.left_alone_by_reason),
-            }
-        }
 
 
 class Recorder:

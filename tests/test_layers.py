@@ -16,7 +16,8 @@ LAYERS: list[set[str]] = [
     {"errors", "record", "activity"},  # every layer uses these, so they import none
     {"model"},  # the nouns
     {"options", "events"},  # choices and occurrences, in terms of the nouns
-    {"recorder"},  # the pure fold of events
+    {"results"},  # what the verbs return
+    {"recorder"},  # the pure fold of events into an upload's result
     {"policy"},  # decisions without I/O: testable by tables, usable by any engine
     {"transport", "payload"},  # bytes: on sockets, out of files
     {"stores", "sources", "journal"},  # where objects go, where files come from, what is done
@@ -29,6 +30,7 @@ LAYERS: list[set[str]] = [
     {"engine.compare"},  # files and objects paired by name: for uploads with --skip, for verify, for removals
     {"engine.verify", "engine.objects"},  # compare files with objects; copy, move and remove objects
     {"engine.upload"},  # the main job; a mirror removes objects
+    {"sync"},  # the verbs for scripts
     {"demo", "bench"},  # an experiment with engine and devserver; uploads that are measured, to a user's own store
     {"cli"},  # one file per verb, on top of everything
 ]

@@ -12,7 +12,7 @@ from bulkput.bench.cleanup import remove
 from bulkput.bench.samples import Trial
 from bulkput.bench.trial import Failure, Plan, run_trial
 from bulkput.bench.verdict import Undecided, Verdict, judge
-from bulkput.engine.open_store import open_store
+from bulkput.engine.open_store import connected
 from bulkput.engine.stop import Stop
 from bulkput.errors import Stopped, StoreError
 from bulkput.options import UploadOptions
@@ -89,7 +89,7 @@ async def bench(choices: Choices, *, directory: str, tell: Tell, stop: Stop) -> 
     options = choices.options
     deletions = min(max(_DELETIONS, options.wire.start), choices.most)
     wire = replace(options.wire, concurrency=deletions)
-    async with open_store(base, wire=wire, retry=options.retry, brake=brake, environ=choices.environ) as (store, _):
+    async with connected(base, wire=wire, retry=options.retry, brake=brake, environ=choices.environ) as (store, _):
         try:
             await store.prepare()
         except (StoreError, Stopped):

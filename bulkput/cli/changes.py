@@ -9,12 +9,12 @@ import click
 
 from bulkput.cli.output import flush, say, write_line, write_row
 from bulkput.cli.values import Concurrency, Seconds
-from bulkput.engine.objects.changes import Change, Changes, Done
 from bulkput.engine.stop import Stop
 from bulkput.errors import NotFound, Unsupported, UsageError, printable
-from bulkput.events import Event
+from bulkput.events import Change, Done, Event
 from bulkput.options import RetryOptions, WireOptions
 from bulkput.report.lines import count_text, event_line, size_text
+from bulkput.results import Changes
 
 _VERBS = {
     Done.COPIED: "copied",
@@ -38,7 +38,14 @@ class View:
         self._is_verbose = is_verbose
         self._as_json = as_json
 
-    def change(self, change: Change) -> None:
+    def show(self, event: Event) -> None:
+        match event:
+            case Change():
+                self._change(event)
+            case _ if (line := event_line(event, verbose=False)) is not None:
+                say(line)
+
+    def _change(self, change: Change) -> None:
         if self._as_json:
             write_row(change.as_json())
         elif change.done is Done.WOULD:
@@ -47,13 +54,6 @@ class View:
             say(f"failed: {change.error}")
         elif self._is_verbose:
             write_line(f"{_VERBS[change.done]}: {_names(change)}")
-
-    def event(self, event: Event) -> None:
-        if (line := event_line(event, verbose=False)) is not None:
-            say(line)
-
-    def passing(self) -> None:
-        say("no copy by the store between these two: the bytes pass through this machine")
 
     def run(self, main: Callable[[Stop], Coroutine[Any, Any, Changes]], *, what: str) -> int:
         """To the end, with the numbers; the exit code. `what` was done to the objects."""
@@ -83,7 +83,7 @@ class View:
 def change_options(verb: Callable[..., int]) -> Callable[..., int]:
     """--dry-run, -v, --json and those of the connection; the last as `wire` and `retry`."""
 
-    @click.option("--dry-run", "is_dry", is_flag=True, help="Print what would be done, on stdout; change nothing.")
+    @click.option("--dry-run", is_flag=True, help="Print what would be done, on stdout; change nothing.")
     @click.option("-v", "--verbose", "is_verbose", is_flag=True, help="A line on stdout for each object.")
     @click.option("--json", "as_json", is_flag=True, help="One JSON object per object on stdout, the numbers last.")
     @click.option("--concurrency", type=Concurrency(), default="auto", show_default=True, help=_CONCURRENCY)

@@ -8,7 +8,7 @@ import click
 
 from bulkput.cli.changes import View, change_options
 from bulkput.cli.values import refuse_odd
-from bulkput.options import HeaderOptions, RetryOptions, WireOptions
+from bulkput.options import CopyOptions, HeaderOptions, RetryOptions, WireOptions
 from bulkput.policy.headers import parse_fields
 
 
@@ -63,7 +63,7 @@ def run_copy(
     literal: bool,
     is_recursive: bool,
     headers: HeaderOptions,
-    is_dry: bool,
+    dry_run: bool,
     is_verbose: bool,
     as_json: bool,
     wire: WireOptions,
@@ -73,22 +73,11 @@ def run_copy(
     if not literal:
         refuse_odd(dest)
     view = View("move" if is_move else "copy", is_verbose=is_verbose, as_json=as_json)
-    from bulkput.engine.objects.copy import copy  # noqa: PLC0415 - brings aiohttp
+    from bulkput.engine.objects.copy import copy, move  # noqa: PLC0415 - brings aiohttp
 
+    options = CopyOptions(is_recursive=is_recursive, headers=headers, retry=retry, wire=wire, dry_run=dry_run)
+    verb = move if is_move else copy
     return view.run(
-        lambda stop: copy(
-            source,
-            dest,
-            is_recursive=is_recursive,
-            is_move=is_move,
-            is_dry=is_dry,
-            headers=headers,
-            wire=wire,
-            retry=retry,
-            on_change=view.change,
-            on_event=view.event,
-            on_passing=view.passing,
-            stop=stop,
-        ),
+        lambda stop: verb(source, dest, options=options, on_event=view.show, stop=stop),
         what="moved" if is_move else "copied",
     )

@@ -149,9 +149,9 @@ class _Reading:
 
     async def _open(self, url: str, opened: AsyncExitStack, first: str | None) -> "Store":
         """The variables without a host are meant for the server of the `first` URL."""
-        from bulkput.engine.open_store import open_store  # noqa: PLC0415 - brings aiohttp
+        from bulkput.engine.open_store import connected  # noqa: PLC0415 - brings aiohttp
 
-        store, _ = await opened.enter_async_context(open_store(url, wire=self._wire, read_for=first))
+        store, _ = await opened.enter_async_context(connected(url, wire=self._wire, read_for=first))
         return store
 
     async def _logs(self, stores: "list[tuple[str, Store | None]]") -> "AsyncGenerator[Log, None]":

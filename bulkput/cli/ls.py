@@ -50,13 +50,13 @@ def ls(url: str, is_long: bool, recursive: bool, as_json: bool, insecure: bool) 
 
 async def _list(url: str, recursive: bool, insecure: bool, show: Callable[[RemoteObject | Prefix], None]) -> bool:
     """Show what is below the URL as a directory, or the object of exactly that name; whether there is either."""
-    from bulkput.engine.open_store import open_store  # noqa: PLC0415 - brings aiohttp
+    from bulkput.engine.open_store import connected  # noqa: PLC0415 - brings aiohttp
     from bulkput.stores.base import Destination  # noqa: PLC0415
 
     prefix = Destination.parse(url).prefix
     shown = 0
     wire = WireOptions(verify_tls=not insecure, ca_file=os.environ.get("OS_CACERT"))
-    async with open_store(url, wire=wire) as (store, _):
+    async with connected(url, wire=wire) as (store, _):
         below = store.list(joined_prefix(prefix), delimiter=None if recursive else "/")
         async with aclosing(below), aclosing(below if recursive else one_level(below)) as listing:
             async for item in listing:

@@ -6,7 +6,7 @@ import click
 
 from bulkput.cli.changes import View, change_options
 from bulkput.errors import UsageError, printable
-from bulkput.options import RetryOptions, WireOptions
+from bulkput.options import RemoveOptions, RetryOptions, WireOptions
 
 
 @click.command()
@@ -19,7 +19,7 @@ def rm(
     *,
     is_recursive: bool,
     yes: bool,
-    is_dry: bool,
+    dry_run: bool,
     is_verbose: bool,
     as_json: bool,
     wire: WireOptions,
@@ -37,7 +37,7 @@ def rm(
 
     Exit codes: 0 removed, 1 something could not be, or was not there, 2 usage, 3 the store failed, 130 interrupted.
     """
-    if is_recursive and not (yes or is_dry):
+    if is_recursive and not (yes or dry_run):
         if not sys.stdin.isatty():
             raise UsageError("rm -r wants --yes where no terminal is there to ask on; --dry-run shows what it would do")
         is_name = "/" in url.partition("://")[2] and not url.endswith("/")
@@ -47,16 +47,8 @@ def rm(
     view = View("remove", is_verbose=is_verbose, as_json=as_json)
     from bulkput.engine.objects.remove import remove  # noqa: PLC0415 - brings aiohttp
 
+    options = RemoveOptions(is_recursive=is_recursive, retry=retry, wire=wire, dry_run=dry_run)
     return view.run(
-        lambda stop: remove(
-            url,
-            is_recursive=is_recursive,
-            is_dry=is_dry,
-            wire=wire,
-            retry=retry,
-            on_change=view.change,
-            on_event=view.event,
-            stop=stop,
-        ),
+        lambda stop: remove(url, options=options, on_event=view.show, stop=stop),
         what="removed",
     )

@@ -16,9 +16,9 @@ from bulkput.cli.walk import split, walk_options
 from bulkput.errors import UsageError
 from bulkput.options import (
     BodyOptions,
+    FileListOptions,
     GzipOptions,
     HeaderOptions,
-    ListOptions,
     RetryOptions,
     SkipOptions,
     StopRules,
@@ -30,7 +30,7 @@ from bulkput.policy.headers import check_value, parse_fields
 
 if TYPE_CHECKING:
     from bulkput.engine.stop import Stop
-    from bulkput.recorder import Summary
+    from bulkput.results import Summary
 
 
 @click.command()
@@ -204,7 +204,7 @@ def _nothing() -> None:
 def _options(
     *,
     walk: WalkOptions,
-    files: ListOptions | None,
+    files: FileListOptions | None,
     fail_if_empty: bool,
     changing: Literal["fail", "snapshot"],
     encode_names: Literal["strict", "percent"],

@@ -12,10 +12,10 @@ from bulkput.cli.output import flush, own_output, say, write_line, write_row
 from bulkput.cli.values import Concurrency, Seconds, refuse_odd
 from bulkput.cli.walk import split, walk_options
 from bulkput.errors import printable
-from bulkput.events import Event
-from bulkput.options import GzipOptions, ListOptions, RetryOptions, UploadOptions, WalkOptions, WireOptions
-from bulkput.policy.compare import Comparison, Finding, Verdict
+from bulkput.events import Event, Finding, Verdict
+from bulkput.options import FileListOptions, GzipOptions, RetryOptions, VerifyOptions, WalkOptions, WireOptions
 from bulkput.report.lines import count_text, event_line
+from bulkput.results import Comparison
 
 
 @click.command()
@@ -68,7 +68,7 @@ def verify(
     journal: str | None,
     is_quick: bool,
     walk: WalkOptions,
-    files: ListOptions | None,
+    files: FileListOptions | None,
     fail_if_empty: bool,
     literal: bool,
     encode_names: Literal["strict", "percent"],
@@ -107,7 +107,8 @@ def verify(
     sources, destination = split(paths, files, verb="verify")
     if not literal:
         refuse_odd(destination)
-    options = UploadOptions(
+    options = VerifyOptions(
+        is_quick=is_quick,
         walk=replace(walk, own_output=own_output()),
         files=files,
         encode_names=encode_names,
@@ -119,7 +120,7 @@ def verify(
             concurrency=concurrency, timeout_s=timeout, verify_tls=not insecure, ca_file=os.environ.get("OS_CACERT")
         ),
     )
-    comparison = _compared(sources, destination, options, is_quick=is_quick, as_json=as_json)
+    comparison = _compared(sources, destination, options, as_json=as_json)
     _say_outcome(comparison, destination, is_quiet=quiet)
     if fail_if_empty and comparison.is_empty:
         say("failed: no file was found")
@@ -137,9 +138,7 @@ def _say_outcome(comparison: Comparison, destination: str, *, is_quiet: bool) ->
         say(line)
 
 
-def _compared(
-    sources: tuple[str, ...], destination: str, options: UploadOptions, *, is_quick: bool, as_json: bool
-) -> Comparison:
+def _compared(sources: tuple[str, ...], destination: str, options: VerifyOptions, *, as_json: bool) -> Comparison:
     """With everything on stdout."""
     from bulkput.cli.loop import run_stoppable  # noqa: PLC0415 - asyncio, and what follows
     from bulkput.engine.descriptors import fitting_concurrency  # noqa: PLC0415
@@ -149,16 +148,16 @@ def _compared(
     if advice is not None:
         say(advice)
 
-    def show(finding: Finding) -> None:
-        if as_json:
-            write_row(finding.as_json())
+    def show(event: Event) -> None:
+        if not isinstance(event, Finding):
+            _say(event)
+        elif as_json:
+            write_row(event.as_json())
         else:
-            write_line(_line(finding))
+            write_line(_line(event))
 
     comparison = run_stoppable(
-        lambda stop: compare(
-            sources, destination, options=options, is_quick=is_quick, on_finding=show, on_event=_say, stop=stop
-        ),
+        lambda stop: compare(sources, destination, options=options, on_event=show, stop=stop),
         at_exit=_nothing,
     )
     if as_json:

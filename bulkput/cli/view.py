@@ -10,9 +10,10 @@ from bulkput.engine.stop import Stop
 from bulkput.engine.upload.upload import upload
 from bulkput.model import Reason
 from bulkput.options import UploadOptions
-from bulkput.recorder import Recorder, Summary
+from bulkput.recorder import Recorder
 from bulkput.report.lines import event_json, event_line, in_flight_lines, planned_line, summary_lines
 from bulkput.report.progress import Screen, progress
+from bulkput.results import Summary
 
 _RETRY_LINE_EVERY_S = 5.0
 _USUAL = (ev.Discovered, ev.Requested, ev.Uploaded)

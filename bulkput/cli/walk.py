@@ -8,7 +8,7 @@ import click
 
 from bulkput.cli.values import Duration, Size
 from bulkput.errors import UsageError
-from bulkput.options import ListOptions, WalkOptions
+from bulkput.options import FileListOptions, WalkOptions
 
 
 def walk_options(verb: Callable[..., int]) -> Callable[..., int]:
@@ -61,13 +61,13 @@ def walk_options(verb: Callable[..., int]) -> Callable[..., int]:
             one_file_system=one_file_system,
             follow_symlinks=follow_symlinks,
         )
-        files = ListOptions(path=files_from, base=base or ".", is_null=is_null) if files_from is not None else None
+        files = FileListOptions(path=files_from, base=base or ".", is_null=is_null) if files_from is not None else None
         return verb(walk=walk, files=files, **others)
 
     return with_walk
 
 
-def split(paths: tuple[str, ...], files: ListOptions | None, *, verb: str) -> tuple[tuple[str, ...], str]:
+def split(paths: tuple[str, ...], files: FileListOptions | None, *, verb: str) -> tuple[tuple[str, ...], str]:
     """The sources and the destination. Raises UsageError when one of them is missing."""
     if len(paths) >= (2 if files is None else 1):
         return paths[:-1], paths[-1]

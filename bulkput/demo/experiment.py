@@ -20,7 +20,7 @@ from urllib.request import Request, urlopen
 from bulkput.demo import baselines
 from bulkput.engine.event_loop import loop_factory
 from bulkput.engine.upload.upload import upload
-from bulkput.recorder import Summary
+from bulkput.results import Summary
 
 HEAD_S, PUT_S = 0.030, 0.270
 FILE_SIZE = 16 * 1024

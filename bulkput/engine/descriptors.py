@@ -1,9 +1,12 @@
 """How many connections a process may have: each is a file descriptor, and running out of them looks like bad files."""
 
 from dataclasses import replace
+from typing import TypeVar
 
 from bulkput.errors import UsageError
-from bulkput.options import UploadOptions
+from bulkput.options import SharedOptions
+
+T = TypeVar("T", bound=SharedOptions)
 
 _OTHERS = 32
 """Descriptors for the streams, the event loop, the scan (one per open directory level), resolver and temporary file."""
@@ -12,7 +15,7 @@ _LEAST = 40
 """With fewer the event loop and its threads cannot even begin."""
 
 
-def fitting_concurrency(options: UploadOptions) -> tuple[UploadOptions, str | None]:
+def fitting_concurrency(options: T) -> tuple[T, str | None]:
     """Options whose connections and open files fit the descriptor limit, and a sentence when that changed them.
 
     The soft limit is raised to the hard one first, which any process may do for itself. Raises UsageError where that

@@ -1,13 +1,13 @@
-"""A store as everything uses it: opened by its URL, with retries and limits around it."""
+"""A store opened by its URL, with retries and limits around it."""
 
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing, asynccontextmanager
 
 from bulkput import __version__
 from bulkput import events as ev
 from bulkput.model import Prefix, RemoteObject
-from bulkput.options import HeaderOptions, RetryOptions, WireOptions
+from bulkput.options import HeaderOptions, ListOptions, RetryOptions, StoreOptions, WireOptions
 from bulkput.policy.directories import one_level
 from bulkput.stores.base import Destination, Store, StoreContext, open_destination
 from bulkput.stores.slots import Slots
@@ -19,6 +19,34 @@ from bulkput.transport.route import open_transport
 
 @asynccontextmanager
 async def open_store(
+    url: str,
+    *,
+    options: StoreOptions | None = None,
+    on_event: ev.Emit | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> AsyncIterator[Store]:
+    """`async with` it: the store of a URL, for single operations by `put`, `list`, `stat` and the store's powers.
+
+    The URL's prefix is not part of the store: `Destination.parse(url).prefix` begins the keys. Call `prepare` before
+    the first `put`. Failed operations are retried; `on_event` sees each request.
+
+    Raises UsageError for a wrong URL or missing credentials; opening makes no request.
+    """
+    options = options or StoreOptions()
+    async with connected(
+        url,
+        wire=options.wire,
+        retry=options.retry,
+        storage_policy=options.storage_policy,
+        headers=options.headers,
+        emit=on_event,
+        environ=environ,
+    ) as (store, _):
+        yield store
+
+
+@asynccontextmanager
+async def connected(
     destination: str,
     *,
     wire: WireOptions | None = None,
@@ -32,11 +60,10 @@ async def open_store(
     brake: Brake | None = None,
     environ: Mapping[str, str] | None = None,
 ) -> AsyncIterator[tuple[Store, WireCount]]:
-    """The store of a URL with retries and limits around it, and the count of what goes over its wire.
+    """The store of a URL, as the engine uses it, and the count of its requests.
 
-    The URL's prefix is not part of the store: `Destination.parse(url).prefix` begins the keys. Raises UsageError for
-    a wrong URL or missing credentials; no request is made by opening. `slots` limits requests in flight; None: as many
-    as `wire` begins with. `read_for` is the URL that is written to, where this one is only read.
+    `slots` limits the requests in flight; None: as many as `wire` begins with. `read_for` is the URL that is written
+    to, if this store is only read. Raises like `open_store`.
     """
     wire, emit, brake = wire or WireOptions(), emit or _ignore, brake or NoBrake()
     tries = Tries(retry or RetryOptions(), emit, brake)
@@ -57,15 +84,24 @@ async def open_store(
             yield store, transport.count
 
 
-async def list_objects(url: str, *, delimiter: str | None = None) -> AsyncIterator[RemoteObject | Prefix]:
-    """What is stored below `url`, in bytewise order of the names; memory does not grow with their number.
+async def list_objects(
+    url: str,
+    *,
+    options: ListOptions | None = None,
+    on_event: ev.Emit | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> AsyncGenerator[RemoteObject | Prefix, None]:
+    """`async for` over what is stored below `url`, in bytewise order of the names, in constant memory.
 
-    With the delimiter `/` only one level: what lies deeper comes once, as the Prefix of its directory, and so does the
-    directory's marker, if it has one.
+    With the delimiter `/` only one level: what lies deeper comes once, as the Prefix of its directory, and so does a
+    directory's marker.
+
+    Raises UsageError for a wrong URL or missing credentials, NotFound if there is no such container, and StoreError.
     """
-    prefix = Destination.parse(url).prefix
+    options = options or ListOptions()
+    prefix, delimiter = Destination.parse(url).prefix, options.delimiter
     async with (
-        open_store(url) as (store, _),
+        connected(url, wire=options.wire, retry=options.retry, emit=on_event, environ=environ) as (store, _),
         aclosing(store.list(prefix, delimiter=delimiter)) as listing,
         aclosing(one_level(listing) if delimiter == "/" else listing) as items,
     ):

@@ -64,24 +64,22 @@ class Pool(Generic[T]):
     async def _work(self) -> None:
         mine = Activity()
         with noted_in(mine, self._in_flight) if self._in_flight is not None else nullcontext():
-            await self._handle_items(mine)
-
-    async def _handle_items(self, mine: Activity) -> None:
-        while self._items or not self._is_ended:
-            if not self._items:
-                mine.in_hand = None
-                await self._turn(self._hungry)
-                continue
-            item = self._items.popleft()
-            if self._full and len(self._items) <= (self._backlog + 1) // 2:
-                _wake(self._full, len(self._full))
-            mine.began_s = time.monotonic()
-            mine.in_hand = item
-            await self._handle(item)
-            if self._alive > self._wanted and not self._is_ended:
-                self._alive -= 1
-                _wake(self._hungry, 1)  # this worker may have been woken for an item that it leaves
-                return
+            # Here, and not in a coroutine below: each time a worker goes on, it passes all that are above.
+            while self._items or not self._is_ended:
+                if not self._items:
+                    mine.in_hand = None
+                    await self._turn(self._hungry)
+                    continue
+                item = self._items.popleft()
+                if self._full and len(self._items) <= (self._backlog + 1) // 2:
+                    _wake(self._full, len(self._full))
+                mine.began_s = time.monotonic()
+                mine.in_hand = item
+                await self._handle(item)
+                if self._alive > self._wanted and not self._is_ended:
+                    self._alive -= 1
+                    _wake(self._hungry, 1)  # this worker may have been woken for an item that it leaves
+                    return
 
     async def _turn(self, waiting: deque[asyncio.Future[None]]) -> None:
         turn = asyncio.get_running_loop().create_future()

@@ -40,32 +40,15 @@ The HEAD, the first line that fits:
 Where a line says "identical if", it is different otherwise, unless the line says something else.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import Enum, StrEnum
-from typing import Any
+from enum import Enum
 
-from bulkput import events as ev
-from bulkput.errors import name_text
+from bulkput.events import Verdict
 from bulkput.model import RemoteObject, Segment
 from bulkput.policy.etag import md5_of
 from bulkput.policy.gzip_source import Original, original_of
 from bulkput.record import record
-
-
-class Verdict(StrEnum):
-    """What became of one name. The value is the event's name in JSON."""
-
-    IDENTICAL = "identical"
-    DIFFERENT = "different"
-    MISSING = "missing"
-    """Not in the store."""
-    EXTRA = "extra"
-    """Only in the store."""
-    NOT_COMPARABLE = "not_comparable"
-    """There, and nothing proves whether it is the same."""
-    UNREADABLE = "unreadable"
-    """The source could not be read, or changed while it was."""
 
 
 class Need(Enum):
@@ -229,91 +212,3 @@ def _is_same(md5: str, etag: str | None) -> bool:
 
 def _size_text(size: int) -> str:
     return f"{size} byte" if size == 1 else f"{size} bytes"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """A name that is not identical. `name` is the object's, `path` the file's; sizes in bytes, MD5 in hex.
-
-    `md5` is None where the file was not read, `remote_hash` is the ETag as the store has it.
-    """
-
-    verdict: Verdict
-    name: str | None = None
-    path: bytes | None = None
-    why: str = ""
-    size: int | None = None
-    remote_size: int | None = None
-    md5: str | None = None
-    remote_hash: str | None = None
-
-    def as_json(self) -> dict[str, Any]:
-        """One line of `--json` on the command line."""
-        return {
-            "event": self.verdict.value,
-            "name": self.name,
-            "path": None if self.path is None else name_text(self.path),
-            "why": self.why or None,
-            "size": self.size,
-            "remote_size": self.remote_size,
-            "md5": self.md5,
-            "remote_hash": self.remote_hash,
-        }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Comparison:
-    """A verification in numbers. `skipped` entries of the sources are not for upload (filters, links), `ignored`
-    objects not for comparing (filters, or below a directory that could not be read).
-    """
-
-    identical: int
-    different: int
-    missing: int
-    extra: int
-    not_comparable: int
-    unreadable: int
-    skipped: int
-    ignored: int
-    requests: Mapping[str, int]
-    elapsed_s: float
-    is_container_there: bool
-    stopping: ev.Stopping | None
-
-    @property
-    def is_identical(self) -> bool:
-        """Everything was compared, and all of it is the same."""
-        others = self.different + self.missing + self.extra + self.not_comparable + self.unreadable
-        return self.is_container_there and self.stopping is None and not others
-
-    @property
-    def is_empty(self) -> bool:
-        """There was nothing on either side, as after a mistake in a filter or a path."""
-        return self.is_identical and not self.identical
-
-    @property
-    def exit_code(self) -> int:
-        """0 everything identical · 1 something is not · 3 the store failed · 130 interrupted."""
-        match self.stopping:
-            case ev.Stopping(cause=ev.StopCause.INTERRUPTED):
-                return 130
-            case ev.Stopping(cause=ev.StopCause.STORE | ev.StopCause.SOURCE | ev.StopCause.JOURNAL):
-                return 3
-        return 0 if self.is_identical else 1
-
-    def as_json(self) -> dict[str, Any]:
-        """The last line of `--json` on the command line."""
-        return {
-            "event": "finished",
-            "identical": self.identical,
-            "different": self.different,
-            "missing": self.missing,
-            "extra": self.extra,
-            "not_comparable": self.not_comparable,
-            "unreadable": self.unreadable,
-            "skipped": self.skipped,
-            "ignored": self.ignored,
-            "requests": dict(self.requests),
-            "elapsed_s": round(self.elapsed_s, 3),
-            "stopped": self.stopping.why if self.stopping else None,
-        }

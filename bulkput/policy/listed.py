@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from bulkput.errors import UsageError
-from bulkput.options import UploadOptions
+from bulkput.options import SharedOptions, UploadOptions
 
 
 def placed(line: bytes, bases: Sequence[bytes]) -> bytes:
@@ -55,16 +55,20 @@ def is_below(name: bytes) -> bool:
     return not (name.startswith((b"/", b"../")) or name == b"..")
 
 
-def check_list(options: UploadOptions, *, has_sources: bool) -> None:
-    """Raises UsageError: options that make no sense together."""
+def check_list(options: SharedOptions, *, has_sources: bool) -> None:
+    """Raises UsageError if a list and sources are given both."""
+    if options.files is not None and has_sources:
+        raise UsageError(
+            "`files` takes the place of `sources`: name the directory of its files with `files.base` instead"
+        )
+
+
+def check_upload(options: UploadOptions) -> None:
+    """Raises UsageError for options that contradict each other."""
     if options.fail_if_empty and options.retry_failed:
         raise UsageError("`fail_if_empty` and `retry_failed` exclude each other: there may be nothing left that failed")
     if options.files is None:
         return
-    if has_sources:
-        raise UsageError(
-            "`files` takes the place of `sources`: name the directory of its files with `files.base` instead"
-        )
     if options.skip.delete_extra:
         raise UsageError(
             "`files` and `skip.delete_extra` exclude each other: what a list leaves out may be there still"

@@ -28,8 +28,9 @@ from datetime import UTC, datetime
 from enum import Enum
 from typing import Literal
 
+from bulkput.events import Verdict
 from bulkput.model import Reason, RemoteObject
-from bulkput.policy.compare import Evidence, Need, Verdict, judge
+from bulkput.policy.compare import Evidence, Need, judge
 from bulkput.policy.directories import is_marker
 from bulkput.policy.etag import md5_of
 

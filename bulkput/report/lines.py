@@ -6,7 +6,7 @@ from typing import Any
 from bulkput import events as ev
 from bulkput.errors import BulkputError, SourceError, StoreError, name_text, printable
 from bulkput.model import Compression, Reason
-from bulkput.recorder import Summary
+from bulkput.results import Summary
 
 _HINTS = {
     Reason.LINK_OUTSIDE.value: " (`walk.follow_symlinks=True` takes it)",
@@ -66,6 +66,8 @@ def event_line(event: ev.Event, *, verbose: bool) -> str | None:  # noqa: C901, 
         case ev.ReadingChosen() if verbose:
             where = "on the event loop" if event.is_on_loop else "in threads"
             return f"reading small files {where}: {event.average_s * 1000:.2g} ms each on average"
+        case ev.Relaying():
+            return "no copy by the store between these two: the bytes pass through this machine"
         case ev.Tuned() if verbose:
             return f"requests in flight: {event.limit}: {event.why}"
         case ev.Uploaded() if verbose:
@@ -249,6 +251,10 @@ def event_json(event: ev.Event) -> dict[str, Any] | None:  # noqa: C901, PLR0912
             return {"event": "moving", "idle_s": round(event.idle_s, 3)}
         case ev.Stopping():
             return {"event": "stopping", "cause": event.cause.value, "why": event.why}
+        case ev.Finding() | ev.Change():
+            return event.as_json()
+        case ev.Relaying():
+            return {"event": "relaying"}
         case ev.Finished():
             return {"event": "finished", "elapsed_s": round(event.elapsed_s, 3)}
     return None

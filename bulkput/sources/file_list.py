@@ -1,4 +1,4 @@
-"""The files that a list names, in place of a walk (`ListOptions`), as rsync and rclone have it.
+"""The files that a list names, in place of a walk (`FileListOptions`), as rsync and rclone have it.
 
     docs/a.txt          relative to the base, and so is its object's name
     ./docs//b.txt       the same as docs/b.txt; `..` goes up, but never out of the base
@@ -20,7 +20,7 @@ from functools import lru_cache
 from bulkput.activity import current
 from bulkput.errors import SourceError, UsageError, printable
 from bulkput.model import Found, Reason, Skip
-from bulkput.options import ListOptions, WalkOptions
+from bulkput.options import FileListOptions, WalkOptions
 from bulkput.payload.body import source_error
 from bulkput.policy.filters import Filters
 from bulkput.policy.listed import is_below, placed
@@ -37,7 +37,7 @@ _DIRECTORIES_KEPT = 1_024
 
 
 def file_list(
-    files: ListOptions,
+    files: FileListOptions,
     base: bytes,
     options: WalkOptions,
     memory: Memory | None = None,
@@ -136,7 +136,7 @@ class _FileList(Walk):
 class _Lines:
     """The lines of a list without the empty ones, read block by block. Iterate once."""
 
-    def __init__(self, files: ListOptions) -> None:
+    def __init__(self, files: FileListOptions) -> None:
         """Blocks until a FIFO has a writer. Raises UsageError if the list is missing or a directory."""
         self._separator = b"\0" if files.is_null else b"\n"
         self._path = os.fsencode(files.path) if files.path != "-" else b"the list on stdin"

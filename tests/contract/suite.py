@@ -14,7 +14,7 @@ from typing import TypeVar
 
 import pytest
 
-from bulkput.engine.open_store import open_store
+from bulkput.engine.open_store import connected
 from bulkput.errors import IntegrityError, NotFound, SourceError, StoreError, Suspect, Unsupported
 from bulkput.model import ObjectHeaders, Prefix, RemoteObject
 from bulkput.options import RetryOptions, WireOptions
@@ -147,7 +147,7 @@ class StoreContract:
     async def test_a_small_object_reads_back_as_it_was_sent(self, target: Target, size: int) -> None:
         """Bytes, type and receipt of a body that goes in one write."""
         content = bytes(range(256)) * (size // 256) + b"x" * (size % 256)
-        async with open_store(target.url, retry=ONCE, environ=target.environ) as (store, _):
+        async with connected(target.url, retry=ONCE, environ=target.environ) as (store, _):
             await store.prepare()
             stored = await store.put("small", whole(content), HEADERS)
         assert (stored.key, stored.size) == ("small", size)
@@ -160,7 +160,7 @@ class StoreContract:
     async def test_a_streamed_object_reads_back_as_it_was_sent(self, target: Target, knows_size: bool) -> None:
         """With Content-Length, and chunked when the size is not known."""
         body = Pieces(tuple(bytes([n]) * 100_000 for n in range(50)), knows_size=knows_size)
-        async with open_store(target.url, retry=ONCE, environ=target.environ) as (store, _):
+        async with connected(target.url, retry=ONCE, environ=target.environ) as (store, _):
             await store.prepare()
             stored = await store.put("streamed", body, HEADERS)
         content = b"".join(body.pieces)
@@ -173,7 +173,7 @@ class StoreContract:
         """`Expect: 100-continue` above its threshold changes nothing about the result."""
         body = Pieces((b"a" * 70_000, b"b" * 70_000))
         wire = WireOptions(expect_above=100_000)
-        async with open_store(target.url, wire=wire, retry=ONCE, environ=target.environ) as (store, _):
+        async with connected(target.url, wire=wire, retry=ONCE, environ=target.environ) as (store, _):
             await store.prepare()
             await store.put("expected", body, HEADERS)
         seen = await asyncio.to_thread(target.see, "expected")
@@ -181,7 +181,7 @@ class StoreContract:
 
     async def test_a_put_replaces_what_was_there(self, target: Target) -> None:
         """Last one wins, bytes and all."""
-        async with open_store(target.url, retry=ONCE, environ=target.environ) as (store, _):
+        async with connected(target.url, retry=ONCE, environ=target.environ) as (store, _):
             await store.prepare()
             await store.put("twice", whole(b"first, and longer"), HEADERS)
             await store.put("twice", whole(b"second"), HEADERS)
@@ -191,7 +191,7 @@ class StoreContract:
     async def test_each_object_takes_exactly_one_request(self, target: Target) -> None:
         """100 objects, 20 at a time: 100 PUTs on the wire beyond those of the first object, 20 connections."""
         wire = WireOptions(concurrency=20)
-        async with open_store(target.url, wire=wire, retry=ONCE, environ=target.environ) as (store, count):
+        async with connected(target.url, wire=wire, retry=ONCE, environ=target.environ) as (store, count):
             await store.prepare()
             await store.put("one/first", whole(b"first"), HEADERS)
             before, opened = count.requests.total(), count.connections
@@ -203,7 +203,7 @@ class StoreContract:
         """A body whose MD5 is not what it claims is refused by the store itself."""
         if not self.proves_bytes:
             pytest.skip("this store proves no bytes")
-        async with open_store(target.url, retry=ONCE, environ=target.environ) as (store, _):
+        async with connected(target.url, retry=ONCE, environ=target.environ) as (store, _):
             await store.prepare()
             with pytest.raises(IntegrityError):
                 await store.put("damaged", whole(b"something else", md5="0" * 32), HEADERS)
@@ -213,7 +213,7 @@ class StoreContract:
         """Its own error comes out, and no part of the object is stored."""
         failure = SourceError(b"/some/file", "changed", "while it was read")
         body = Pieces((b"a" * 200_000, b"b" * 200_000), failure=failure)
-        async with open_store(target.url, retry=ONCE, environ=target.environ) as (store, _):
+        async with connected(target.url, retry=ONCE, environ=target.environ) as (store, _):
             await store.prepare()
             with pytest.raises(SourceError) as raised:
                 await store.put("half", body, HEADERS)
@@ -223,7 +223,7 @@ class StoreContract:
     @pytest.mark.parametrize("name", HOSTILE_NAMES, ids=range(len(HOSTILE_NAMES)))
     async def test_a_hostile_name_arrives_as_it_is_or_is_refused_unsent(self, target: Target, name: str) -> None:
         """No name is changed on the way, none reaches another path or injects a header."""
-        async with open_store(target.url, retry=ONCE, environ=target.environ) as (store, count):
+        async with connected(target.url, retry=ONCE, environ=target.environ) as (store, count):
             await store.prepare()
             if not self.takes_any_name and (len(name) > 255 or any(p in ("", ".", "..") for p in name.split("/"))):
                 before = count.requests.total()
@@ -243,8 +243,8 @@ class StoreContract:
     async def test_a_container_that_was_there_before_or_is_not_empty_stays(self, target: Target) -> None:
         """undo_prepare takes away nothing but what prepare made, and no object with it."""
         async with (
-            open_store(target.url, retry=ONCE, environ=target.environ) as (first, _),
-            open_store(target.url, retry=ONCE, environ=target.environ) as (second, _),
+            connected(target.url, retry=ONCE, environ=target.environ) as (first, _),
+            connected(target.url, retry=ONCE, environ=target.environ) as (second, _),
         ):
             await first.prepare()
             await second.prepare()
@@ -257,7 +257,7 @@ class StoreContract:
         """Twice is no error, and what was undone can be prepared once more."""
         if not self.lists:
             pytest.skip("this store makes no containers")
-        async with open_store(target.url + "-undone", retry=ONCE, environ=target.environ) as (store, _):
+        async with connected(target.url + "-undone", retry=ONCE, environ=target.environ) as (store, _):
             for _ in range(2):
                 await store.prepare()
                 await store.put("gone", whole(b"x"), HEADERS)
@@ -269,7 +269,7 @@ class StoreContract:
 
     async def test_what_is_not_there_has_no_row_and_can_be_deleted(self, target: Target) -> None:
         """stat says None; delete is no error, once or twice."""
-        async with open_store(target.url, retry=ONCE, environ=target.environ) as (store, _):
+        async with connected(target.url, retry=ONCE, environ=target.environ) as (store, _):
             await store.prepare()
             assert await store.stat("absent") is None
             await store.put("present", whole(b"x"), HEADERS)
@@ -280,7 +280,7 @@ class StoreContract:
     async def test_a_listing_is_bytewise_sorted_and_can_start_anywhere(self, target: Target) -> None:
         """Also in virtual directories, also behind a given name."""
         names = ["d/a", "d/a-b", "d/a/1", "d/a/2", "d/b", "d/é", "d/🚀", "e"]
-        async with open_store(target.url, retry=ONCE, environ=target.environ) as (store, _):
+        async with connected(target.url, retry=ONCE, environ=target.environ) as (store, _):
             await store.prepare()
             if not self.lists:
                 with pytest.raises(Unsupported):
@@ -307,7 +307,7 @@ class StoreContract:
         if not self.lists:
             pytest.skip("this store keeps no metadata")
         headers = ObjectHeaders(meta=(("Source-Md5", "abc"),), extra=(("Content-Encoding", "gzip"),))
-        async with open_store(target.url, retry=ONCE, environ=target.environ) as (store, _):
+        async with connected(target.url, retry=ONCE, environ=target.environ) as (store, _):
             await store.prepare()
             await store.put("packed", whole(b"packed"), headers)
             row = await store.stat("packed")
@@ -320,7 +320,7 @@ class StoreContract:
 
     async def test_limits_are_told(self, target: Target) -> None:
         """ask_limits gives numbers a plan can use."""
-        async with open_store(target.url, retry=ONCE, environ=target.environ) as (store, _):
+        async with connected(target.url, retry=ONCE, environ=target.environ) as (store, _):
             limits = await store.ask_limits()
         assert limits.max_name_bytes >= 255 and limits.max_object_bytes > 1024**3
 
@@ -329,7 +329,7 @@ class StoreContract:
         """In pieces, and as compressed as it was stored; who stops in the middle leaves nothing behind."""
         content = bytes(range(256)) * (size // 256)
         headers = ObjectHeaders(extra=(("Content-Encoding", "gzip"),) if self.takes_encoding else ())
-        async with open_store(target.url, retry=ONCE, environ=target.environ) as (store, _):
+        async with connected(target.url, retry=ONCE, environ=target.environ) as (store, _):
             await store.prepare()
             await store.put("given", whole(content), headers)
             for get in (power(store.powers.get), power(store.powers.get_once)):
@@ -346,7 +346,7 @@ class StoreContract:
         meta = (("Color", "red"),) if self.lists else ()
         extra = (("Content-Disposition", "inline"),) if self.lists else ()
         headers = ObjectHeaders(content_type="text/x-contract", meta=meta, extra=extra)
-        async with open_store(target.url, retry=ONCE, environ=target.environ) as (store, _):
+        async with connected(target.url, retry=ONCE, environ=target.environ) as (store, _):
             describe = power(store.powers.describe)
             await store.prepare()
             await store.put("first", whole(b"x"), headers)
@@ -364,7 +364,7 @@ class StoreContract:
         name = HOSTILE_NAMES[1]
         container = Destination.parse(target.url).root
         headers = ObjectHeaders(content_type="text/x-contract", meta=(("Color", "red"), ("Old", "1")))
-        async with open_store(target.url, retry=ONCE, environ=target.environ) as (store, _):
+        async with connected(target.url, retry=ONCE, environ=target.environ) as (store, _):
             copy = power(store.powers.copy)
             await store.prepare()
             await store.put(name, whole(b"copied"), headers)
@@ -388,7 +388,7 @@ class StoreContract:
     async def test_many_are_removed_at_once_whatever_their_names_are(self, target: Target) -> None:
         """Nothing is left where all were there, what was not may be told as left, and what was not named stays."""
         names = tuple(name for name in HOSTILE_NAMES if len(name) < 512)
-        async with open_store(target.url, retry=ONCE, environ=target.environ) as (store, count):
+        async with connected(target.url, retry=ONCE, environ=target.environ) as (store, count):
             delete_many = power(store.powers.delete_many)
             await store.prepare()
             if not self.removes_many:
@@ -407,7 +407,7 @@ class StoreContract:
         """What it lacks is None in both."""
         async with (
             bare_store(target) as bare,
-            open_store(target.url, retry=ONCE, environ=target.environ) as (store, _),
+            connected(target.url, retry=ONCE, environ=target.environ) as (store, _),
         ):
             assert powers_of(bare) == powers_of(store) == self.powers
         for one, other in (("get", "get_once"), ("segments", "stat_part")):
@@ -420,7 +420,7 @@ class StoreContract:
         answers = []
         async with (
             bare_store(target) as bare,
-            open_store(target.url, retry=ONCE, environ=target.environ) as (store, _),
+            connected(target.url, retry=ONCE, environ=target.environ) as (store, _),
         ):
             await store.prepare()
             await store.put("there", whole(b"looked at"), HEADERS)
@@ -448,7 +448,7 @@ class StoreContract:
     async def test_a_look_at_an_object_itself_shows_a_plain_object_as_any_look_does(self, target: Target) -> None:
         """By its name, as a segment, and in another container."""
         container = Destination.parse(target.url).root
-        async with open_store(target.url, retry=ONCE, environ=target.environ) as (store, _):
+        async with connected(target.url, retry=ONCE, environ=target.environ) as (store, _):
             stat_itself, stat_part = power(store.powers.stat_itself), power(store.powers.stat_part)
             await store.prepare()
             await store.put("plain", whole(b"plain"), HEADERS)
@@ -462,7 +462,7 @@ class StoreContract:
     async def test_a_second_look_at_a_put_proves_it_or_keeps_what_it_cannot_prove(self, target: Target) -> None:
         """A receipt for the bytes that were sent; the object of somebody else is kept; nothing, where nothing is."""
         content, other = b"what was sent", b"something else"
-        async with open_store(target.url, retry=ONCE, environ=target.environ) as (store, _):
+        async with connected(target.url, retry=ONCE, environ=target.environ) as (store, _):
             settle = power(store.powers.settle)
             await store.prepare()
             await store.put("sent", whole(content), HEADERS)
@@ -479,7 +479,7 @@ class StoreContract:
 
     async def test_a_directory_can_be_made_and_is_never_removable(self, target: Target) -> None:
         """Twice is no error; an object in it is removable, and one that is not there raises nothing."""
-        async with open_store(target.url, retry=ONCE, environ=target.environ) as (store, _):
+        async with connected(target.url, retry=ONCE, environ=target.environ) as (store, _):
             make, check = power(store.powers.make_directory), power(store.powers.check_removable)
             await store.prepare()
             try:

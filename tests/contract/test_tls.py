@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import uvloop
 
-from bulkput.engine.open_store import open_store
+from bulkput.engine.open_store import connected
 from bulkput.errors import Denied, Unavailable
 from bulkput.options import RetryOptions, WireOptions
 from bulkput.stores.base import Store
@@ -57,7 +57,7 @@ def store_at(options: WireOptions) -> StoreAt:
     def opened(
         url: str, *, retry: RetryOptions = ONCE, **wire: Any
     ) -> AbstractAsyncContextManager[tuple[Store, WireCount]]:
-        return open_store(f"{url}/", wire=replace(options, **wire), retry=retry, environ={})
+        return connected(f"{url}/", wire=replace(options, **wire), retry=retry, environ={})
 
     return opened
 
@@ -183,7 +183,7 @@ def test_a_server_that_hangs_in_the_handshake_meets_the_time_for_connecting(run:
     async def main() -> None:
         with tcp_server(until_closed) as seen:
             url = seen.url.replace("http://localhost", "https://127.0.0.1")
-            async with open_store(f"{url}/", wire=wire, retry=ONCE, environ={}) as (store, _):
+            async with connected(f"{url}/", wire=wire, retry=ONCE, environ={}) as (store, _):
                 with pytest.raises(Unavailable, match=r"cannot connect to 127.0.0.1:\d+: no answer in time"):
                     await store.put("x", whole(b"x"), HEADERS)
 
@@ -203,7 +203,7 @@ def test_the_next_connection_takes_up_the_session_of_the_first(
     async def main() -> None:
         wire = replace(WIRE, ca_file=str(certificate.authority), examines_http=False)
         with tls_server(certificate, once, version=version) as seen:
-            async with open_store(f"{seen.url}/", wire=wire, retry=ONCE, environ={}) as (store, _):
+            async with connected(f"{seen.url}/", wire=wire, retry=ONCE, environ={}) as (store, _):
                 for n in range(3):
                     await store.put(f"{n}", whole(b"x"), HEADERS)
         assert seen.resumed == [False, True, True]

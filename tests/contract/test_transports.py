@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from bulkput.engine.open_store import open_store
+from bulkput.engine.open_store import connected
 from bulkput.errors import StoreError, TooLarge, Unavailable, UsageError
 from bulkput.events import Emit, Event, Requested
 from bulkput.model import SourceFile
@@ -49,7 +49,7 @@ def store_at(options: WireOptions) -> StoreAt:
     def opened(
         url: str, *, retry: RetryOptions = ONCE, emit: Emit | None = None, **wire: Any
     ) -> AbstractAsyncContextManager[tuple[Store, WireCount]]:
-        return open_store(f"{url}/", wire=replace(options, **wire), retry=retry, emit=emit, environ={})
+        return connected(f"{url}/", wire=replace(options, **wire), retry=retry, emit=emit, environ={})
 
     return opened
 
@@ -544,7 +544,7 @@ async def test_a_refusal_does_not_wait_for_a_source_that_hangs(raw_server: RawSe
 
     body = Hanging()
     wire = WireOptions(examines_http=False)
-    async with asyncio.timeout(20), raw_server(behave) as url, open_store(f"{url}/", wire=wire, retry=ONCE) as opened:
+    async with asyncio.timeout(20), raw_server(behave) as url, connected(f"{url}/", wire=wire, retry=ONCE) as opened:
         with pytest.raises(TooLarge):
             await opened[0].put("x", body, HEADERS)
         assert body.is_closed

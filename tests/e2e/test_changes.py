@@ -16,7 +16,7 @@ from urllib.request import Request, urlopen
 import pytest
 
 from bulkput.cli.main import main
-from bulkput.engine.open_store import open_store
+from bulkput.engine.open_store import connected
 from bulkput.model import ObjectHeaders
 from bulkput.payload.in_memory import BytesBody
 from tests.contract.suite import HOSTILE_NAMES
@@ -52,7 +52,7 @@ def filled(swift: RealSwift) -> str:
     name = f"c{uuid.uuid4().hex[:8]}"
 
     async def fill() -> None:
-        async with open_store(f"swift://{name}", environ=swift.environment) as (store, _):
+        async with connected(f"swift://{name}", environ=swift.environment) as (store, _):
             await store.prepare()
             for key in NAMES:
                 await store.put(key, BytesBody.of(key.encode()), HEADERS)

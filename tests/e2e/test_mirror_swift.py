@@ -14,7 +14,7 @@ import bulkput as library
 from bulkput import events as ev
 from bulkput.options import HeaderOptions, SkipOptions, UploadOptions, WalkOptions
 from bulkput.policy.skip import Mode
-from bulkput.recorder import Summary
+from bulkput.results import Summary
 from tests.e2e.changes_relay import Asked, Meddle, PassOn, Said, relay
 from tests.e2e.cli import bulkput
 from tests.servers.judge import SwiftJudge

@@ -19,7 +19,7 @@ from bulkput.engine.stop import Stop
 from bulkput.model import Prefix
 from bulkput.options import GzipOptions, SkipOptions, UploadOptions, WalkOptions
 from bulkput.policy.skip import Mode
-from bulkput.recorder import Summary
+from bulkput.results import Summary
 from tests.conftest import environ_of
 from tests.e2e.cli import Ran, bulkput
 from tests.servers.nginx import NginxDav
@@ -399,7 +399,7 @@ async def test_virtual_directories_as_the_post_has_them(devserver: DevServer, tm
         for name, value in environ.items():
             patch.setenv(name, value)
         listed = {
-            url: [item async for item in library.list_objects(url, delimiter="/")]
+            url: [item async for item in library.list_objects(url, options=library.ListOptions(delimiter="/"))]
             for url in ("swift://horror", "swift://comics", "swift://horror/poe/")
         }
     assert [item.name for item in listed["swift://horror"]] == ["dracula", "poe/"]

@@ -12,9 +12,9 @@ import pytest
 
 import bulkput as library
 from bulkput import events as ev
-from bulkput.options import ListOptions, SkipOptions, UploadOptions
+from bulkput.options import FileListOptions, SkipOptions, UploadOptions
 from bulkput.policy.skip import Mode
-from bulkput.recorder import Summary
+from bulkput.results import Summary
 from tests.e2e.changes_relay import Asked, PassOn
 from tests.e2e.changes_relay import Said as Answer
 from tests.e2e.test_mirror_swift import World
@@ -40,7 +40,7 @@ class Said(NamedTuple):
 
 def upload(world: World, mode: Mode, source: Path | None, to: str, *, dry: bool = False) -> Said:
     """Without a source, what the list beside the tree names."""
-    files = None if source else ListOptions(path=str(world.tree.parent / "list"), base=str(world.tree))
+    files = None if source else FileListOptions(path=str(world.tree.parent / "list"), base=str(world.tree))
     options = UploadOptions(skip=SkipOptions(mode=mode), files=files, dry_run=dry)
     failures: list[str] = []
 
@@ -159,5 +159,5 @@ def test_a_link_that_a_head_has_followed_is_seen(world: World, mode: Mode) -> No
 
 
 async def _stat(world: World, key: str) -> library.RemoteObject | None:
-    async with library.open_store(f"swift://{world.name}", environ=world.environ) as (store, _):
+    async with library.open_store(f"swift://{world.name}", environ=world.environ) as store:
         return await store.stat(key)

@@ -13,7 +13,7 @@ import pytest
 import bulkput as library
 from bulkput import events as ev
 from bulkput.devserver import DevServer
-from bulkput.options import BodyOptions, GzipOptions, ListOptions, SkipOptions, UploadOptions, WalkOptions
+from bulkput.options import BodyOptions, FileListOptions, GzipOptions, SkipOptions, UploadOptions, WalkOptions
 from tests.conftest import environ_of
 from tests.e2e.cli import Ran, bulkput
 from tests.e2e.forks import run
@@ -126,7 +126,7 @@ async def test_the_first_object_is_stored_before_the_list_ends(devserver: DevSer
         if isinstance(event, ev.Uploaded):
             is_stored.set()
 
-    options = UploadOptions(files=ListOptions(path=str(tree.parent / "fifo"), base=str(tree)))
+    options = UploadOptions(files=FileListOptions(path=str(tree.parent / "fifo"), base=str(tree)))
     running = asyncio.create_task(
         library.upload((), "swift://c", options=options, on_event=see, environ=environ_of(devserver))
     )
@@ -302,7 +302,7 @@ async def test_a_log_that_grows_while_it_is_sent_is_stored_as_it_was(
     options = UploadOptions(gzip=how, journal=str(tmp_path / "j"), body=BodyOptions(changing="snapshot"))
     done = await library.upload(log, "swift://c/log", options=options, on_event=see, environ=environ)
     assert (done.exit_code, done.uploaded, done.snapshots, done.as_json()["snapshots"]) == (0, 1, 1, 1)
-    async with library.open_store("swift://c", environ=environ) as (store, _):
+    async with library.open_store("swift://c", environ=environ) as store:
         assert store.powers.get is not None
         stored = b"".join([piece async for piece in store.powers.get("log")])
     assert (gzip.decompress(stored) if mode == "always" else stored) == before

@@ -19,10 +19,10 @@ import bulkput as library
 from bulkput.devserver import DevServer, Handler
 from bulkput.devserver.content import MemoryContent
 from bulkput.devserver.record import StoredObject
-from bulkput.engine.open_store import open_store
+from bulkput.engine.open_store import connected
+from bulkput.events import Event, Finding, Verdict
 from bulkput.model import ObjectHeaders
 from bulkput.options import UploadOptions, WireOptions
-from bulkput.policy.compare import Finding, Verdict
 from tests.conftest import environ_of
 from tests.contract.suite import whole
 from tests.e2e.cli import Ran, bulkput
@@ -270,9 +270,9 @@ async def test_what_vanishes_while_it_is_compared_is_unreadable(tmp_path: Path) 
 
     async with DevServer(intercept=intercept) as server:
         await library.upload(tmp_path, "swift://c", environ=environ_of(server))
-        findings: list[Finding] = []
-        comparison = await library.verify(tmp_path, "swift://c", on_finding=findings.append, environ=environ_of(server))
-    (finding,) = findings
+        findings: list[Event] = []
+        comparison = await library.verify(tmp_path, "swift://c", on_event=findings.append, environ=environ_of(server))
+    (finding,) = [event for event in findings if isinstance(event, Finding)]
     assert (finding.verdict, finding.path) == (Verdict.UNREADABLE, os.fsencode(tmp_path / "b"))
     assert finding.why.startswith("vanished: ")
     assert (comparison.identical, comparison.exit_code) == (2, 1)
@@ -288,9 +288,9 @@ async def test_an_object_that_cannot_be_looked_at_is_not_comparable(tmp_path: Pa
             return web.Response(status=400)
         return await handler(request)
 
-    findings: list[Finding] = []
+    findings: list[Event] = []
     async with DevServer(intercept=intercept) as server:
-        async with open_store("swift://c", environ=environ_of(server)) as (store, _):
+        async with connected("swift://c", environ=environ_of(server)) as (store, _):
             await store.prepare()
             for name in ("a", "b"):
                 await store.put(name, whole(b"there"), ObjectHeaders())
@@ -298,11 +298,12 @@ async def test_an_object_that_cannot_be_looked_at_is_not_comparable(tmp_path: Pa
             tmp_path,
             "swift://c",
             options=UploadOptions(wire=WireOptions(concurrency=2)),
-            on_finding=findings.append,
+            on_event=findings.append,
             environ=environ_of(server),
         )
     assert (comparison.different, comparison.not_comparable, comparison.exit_code) == (1, 1, 1)
-    assert any(finding.verdict is Verdict.NOT_COMPARABLE and "stat a: 400" in finding.why for finding in findings)
+    doubts = [event for event in findings if isinstance(event, Finding) and event.verdict is Verdict.NOT_COMPARABLE]
+    assert ["stat a: 400" in doubt.why for doubt in doubts] == [True]
 
 
 @pytest.fixture

@@ -11,10 +11,10 @@ import pytest
 
 import bulkput
 from bulkput.engine.objects.remove import remove
-from bulkput.engine.open_store import open_store
+from bulkput.engine.open_store import connected
 from bulkput.errors import Conflict, NotFound, SourceError
 from bulkput.options import RetryOptions, SkipOptions, UploadOptions, WireOptions
-from bulkput.recorder import Summary
+from bulkput.results import Summary
 from tests.contract.suite import HEADERS, ONCE, Pieces, whole
 from tests.e2e.cli import bulkput as command
 from tests.servers.nginx import NginxDav, nginx_dav
@@ -119,7 +119,7 @@ async def test_an_upload_that_breaks_off_leaves_the_good_object_as_it_was(
     url, root = place
     failure = SourceError(b"/some/file", "changed", "while it was read")
     body = Pieces((b"a" * 200_000, b"b" * 200_000), knows_size=knows_size, failure=failure)
-    async with open_store(url, retry=ONCE, environ={}) as (store, _):
+    async with connected(url, retry=ONCE, environ={}) as (store, _):
         await store.put("x", whole(GOOD), HEADERS)
         with pytest.raises(SourceError):
             await store.put("x", body, HEADERS)
@@ -130,7 +130,7 @@ async def test_a_destination_that_is_not_there_yet_hides_nothing_of_the_server(w
     """OPTIONS of a directory in a directory that is missing is answered by 404: then the one above is asked."""
     name = uuid.uuid4().hex
     body = Pieces((b"a" * 200_000,), failure=SourceError(b"/some/file", "changed", "while it was read"))
-    async with open_store(f"{webdav.url}/{name}/a/b/", retry=ONCE, environ={}) as (store, count):
+    async with connected(f"{webdav.url}/{name}/a/b/", retry=ONCE, environ={}) as (store, count):
         await store.put("x", whole(GOOD), HEADERS)
         assert count.requests["MOVE"] == 1
         with pytest.raises(SourceError):
@@ -192,7 +192,7 @@ async def _cut(tree: Path, url: str) -> Summary:
 async def test_a_directory_of_the_object_s_name_is_never_replaced(place: tuple[str, Path]) -> None:
     """MOVE with Overwrite: T would remove all that is in it."""
     url, root = place
-    async with open_store(url, retry=ONCE, environ={}) as (store, _):
+    async with connected(url, retry=ONCE, environ={}) as (store, _):
         await store.put("d/inside", whole(GOOD), HEADERS)
         with pytest.raises(Conflict, match="a directory of that name"):
             await store.put("d", whole(b"x"), HEADERS)

@@ -19,15 +19,16 @@ import bulkput
 from bulkput import events as ev
 from bulkput.bench.sweep import Choices, bench
 from bulkput.devserver import DevServer, Handler
-from bulkput.engine.objects.changes import Change, Changes, Done
-from bulkput.engine.objects.copy import copy
+from bulkput.engine.objects.copy import move
 from bulkput.engine.objects.remove import remove
 from bulkput.engine.stop import Stop
 from bulkput.engine.verify.verify import verify
 from bulkput.errors import SourceError
+from bulkput.events import Change, Done
 from bulkput.journal.status import status
 from bulkput.model import Reason
-from bulkput.options import SkipOptions, UploadOptions, WireOptions
+from bulkput.options import CopyOptions, RemoveOptions, SkipOptions, UploadOptions, WireOptions
+from bulkput.results import Changes
 from tests.conftest import environ_of
 from tests.faults.raw import raw_server, read_request
 from tests.faults.test_run import files
@@ -140,11 +141,15 @@ async def test_a_move_that_is_out_of_time_tells_what_it_has_copied(tmp_path: Pat
         environ = environ_of(server)
         await bulkput.upload([tmp_path], "swift://c/a", environ=environ)
         changes = await silence.interrupted(
-            lambda stop: copy(
-                "swift://c/a/", "swift://c/b/", is_recursive=True, is_move=True,
-                wire=WIRE, on_change=told.append, stop=stop, environ=environ,
+            lambda stop: move(
+                "swift://c/a/",
+                "swift://c/b/",
+                options=CopyOptions(is_recursive=True, wire=WIRE),
+                on_event=lambda event: told.append(event) if isinstance(event, Change) else None,
+                stop=stop,
+                environ=environ,
             )
-        )  # fmt: skip
+        )
     assert changes.exit_code == 130 and changes.failed == changes.done == 0
     assert changes.kept == len(told) == len({change.name for change in told}) >= 1
     assert {change.done for change in told} == {Done.KEPT}
@@ -158,7 +163,9 @@ async def test_a_removal_that_is_out_of_time_ends(tmp_path: Path) -> None:
         environ = environ_of(server)
         await bulkput.upload([tmp_path], "swift://c", environ=environ)
         changes = await silence.interrupted(
-            lambda stop: remove("swift://c", is_recursive=True, wire=WIRE, stop=stop, environ=environ)
+            lambda stop: remove(
+                "swift://c", options=RemoveOptions(is_recursive=True, wire=WIRE), stop=stop, environ=environ
+            )
         )
     assert changes.exit_code == 130 and changes.done == 0
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from bulkput import events as ev
-from bulkput.engine.open_store import open_store
+from bulkput.engine.open_store import connected
 from bulkput.options import RetryOptions, UploadOptions, WireOptions
 from tests.contract.suite import HEADERS, whole
 from tests.faults.target import NginxTarget, SwiftTarget, Target, judged, make_tree, new_place, upload
@@ -97,7 +97,7 @@ async def test_stale_connections_cost_no_attempt(nginx: NginxDav) -> None:
     wire, once = WireOptions(concurrency=8), RetryOptions(retries=0)
     async with FaultProxy(*target.address, always(Cut("before the request"), from_request=2)) as proxy:
         destination, environ = target.by(proxy.port)
-        async with open_store(destination, wire=wire, retry=once, environ=environ) as (store, _):
+        async with connected(destination, wire=wire, retry=once, environ=environ) as (store, _):
             await asyncio.gather(*(store.put(f"{n}", whole(b"x"), HEADERS) for n in range(8)))
             await store.put("last", whole(b"x"), HEADERS)
 

@@ -13,7 +13,7 @@ from aiohttp import web
 
 from bulkput import events as ev
 from bulkput.devserver import DevServer, Handler, Intercept, Kind, parse_target
-from bulkput.engine.open_store import open_store
+from bulkput.engine.open_store import connected
 from bulkput.engine.stop import Stop
 from bulkput.options import RetryOptions, StopRules, UploadOptions, WireOptions
 from tests.conftest import environ_of
@@ -58,7 +58,7 @@ async def lying(lie: Intercept, **before: bytes) -> AsyncIterator[Way]:
         return await lie(request, handler)
 
     async with DevServer(intercept=intercept) as way.server:
-        async with open_store("swift://c", environ=environ_of(way.server)) as (store, _):
+        async with connected("swift://c", environ=environ_of(way.server)) as (store, _):
             await store.prepare()
             for key, content in before.items():
                 await store.put(key, whole(content), HEADERS)
@@ -246,7 +246,7 @@ async def test_what_is_stored_while_a_damaged_object_is_read_back_is_kept(tmp_pa
         answer = await refuse(request, handler)
         if request.method == "GET":
             is_meddling = True
-            async with open_store("swift://c", environ=environ_of(way.server)) as (store, _):
+            async with connected("swift://c", environ=environ_of(way.server)) as (store, _):
                 await store.put("a", whole(b"newer"), HEADERS)
             is_meddling = False
         return answer

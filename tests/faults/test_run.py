@@ -14,7 +14,7 @@ from aiohttp import ClientSession, web
 import bulkput
 from bulkput import events as ev
 from bulkput.devserver import DevServer, Handler, Intercept, Kind, parse_target
-from bulkput.engine.open_store import open_store
+from bulkput.engine.open_store import connected
 from bulkput.engine.stop import Stop
 from bulkput.engine.tuner import Tuner
 from bulkput.engine.upload.pipeline import Pipeline
@@ -134,7 +134,7 @@ async def test_a_container_that_vanishes_is_made_again_once(tmp_path: Path) -> N
         nonlocal puts
         puts += 1
         if puts == 50:
-            async with open_store("swift://c", environ=environ_of(server)) as (store, _):
+            async with connected("swift://c", environ=environ_of(server)) as (store, _):
                 await store.delete([item.name async for item in store.list("")])
             token = server.tokens.log_in(server.options.user, server.options.key)
             assert token is not None
@@ -279,7 +279,7 @@ async def test_a_file_that_changes_while_it_is_sent_is_sent_once_more(
 
 
 async def _listed(server: DevServer) -> AsyncIterator[str]:
-    async with open_store("swift://c", environ=environ_of(server)) as (store, _):
+    async with connected("swift://c", environ=environ_of(server)) as (store, _):
         async for item in store.list(""):
             yield item.name
 
@@ -316,7 +316,7 @@ async def test_the_first_put_leaves_before_the_scan_ends(tmp_path: Path) -> None
 
     recorder = Recorder()
     options = UploadOptions()
-    async with faulty(note) as server, open_store("swift://c", environ=environ_of(server)) as (store, _):
+    async with faulty(note) as server, connected("swift://c", environ=environ_of(server)) as (store, _):
         await store.prepare()
         opener = BodyOpener(options.body, recorder)
         pipeline = Pipeline(

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bulkput.model import SourceFile
-from bulkput.options import ListOptions, WalkOptions
+from bulkput.options import FileListOptions, WalkOptions
 from bulkput.sources.directory import entries
 from bulkput.sources.file_list import file_list
 from bulkput.sources.walk import walk
@@ -73,7 +73,7 @@ def test_a_list_of_all_files_finds_what_a_walk_finds(tree: Tree, random: Random,
         random.shuffle(names)
         file.write(b"\0".join(names))
         file.flush()
-        files = ListOptions(path=file.name, is_null=True)
+        files = FileListOptions(path=file.name, is_null=True)
         listed = list(file_list(files, root, WalkOptions(), is_sorted=True))
         assert listed == list(walk([root], WalkOptions()))
         unsorted = list(file_list(files, root, WalkOptions(), is_sorted=False))

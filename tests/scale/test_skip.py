@@ -15,7 +15,7 @@ from bulkput.devserver.content import MemoryContent
 from bulkput.devserver.record import StoredObject
 from bulkput.options import SkipOptions, UploadOptions
 from bulkput.policy.skip import Mode
-from bulkput.recorder import Summary
+from bulkput.results import Summary
 from tests.conftest import environ_of
 from tests.servers.swift import RealSwift
 

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from bulkput.engine.open_store import open_store
+from bulkput.engine.open_store import connected
 from bulkput.engine.stop import Stop
 from bulkput.engine.tuner import Tuner
 from bulkput.engine.upload.pipeline import Pipeline
@@ -83,7 +83,7 @@ async def test_ten_minutes_of_faults_leave_nothing_behind(tmp_path: Path) -> Non
         with ProxyProcess(parts.hostname or "", parts.port or 80, FAULTS) as proxy:
             url = f"http://127.0.0.1:{proxy.port}/"
             opener = BodyOpener(options.body, recorder)
-            async with open_store(url, wire=options.wire, retry=options.retry, emit=recorder) as (store, count):
+            async with connected(url, wire=options.wire, retry=options.retry, emit=recorder) as (store, count):
                 pipeline = Pipeline(
                     store=store,
                     putter=Putter(store, opener, None),

@@ -10,7 +10,7 @@ import pytest
 
 import bulkput
 from bulkput.cli.main import bulkput as command
-from bulkput.engine.open_store import open_store
+from bulkput.engine.open_store import connected
 from bulkput.errors import BulkputError, UsageError
 from bulkput.model import ObjectHeaders
 from bulkput.options import HeaderOptions, RetryOptions, UploadOptions, WireOptions
@@ -91,7 +91,7 @@ async def test_a_caller_s_option_that_breaks_a_line_is_never_sent(wire: WireOpti
     recorder = Recorder()
     async with raw_server(recorder.behave) as url:
         environ = {"ST_AUTH": f"{url}/auth/v1.0", "ST_USER": "a:b", "ST_KEY": "key"}
-        async with open_store("swift://c", wire=wire, retry=ONCE, environ=environ) as (store, _):
+        async with connected("swift://c", wire=wire, retry=ONCE, environ=environ) as (store, _):
             for value in BREAKS[:4]:
                 for headers in (
                     ObjectHeaders(extra=(("X-Given", value),)),

@@ -9,7 +9,7 @@ import pytest
 import bulkput
 from bulkput import events as ev
 from bulkput.devserver import DevServer, DevServerOptions
-from bulkput.engine.open_store import open_store
+from bulkput.engine.open_store import connected
 from bulkput.options import HeaderOptions, RetryOptions, UploadOptions, WireOptions
 from bulkput.stores.base import Destination, StoreContext, open_destination
 from bulkput.stores.swift.auth import Account, login_from
@@ -37,7 +37,7 @@ async def test_no_repr_tells_a_secret(environ: dict[str, str], url: str) -> None
     context = StoreContext(environ=environ, wire=WireOptions(), transport=transport, again=tries)
     bare = open_destination(Destination.parse(url), context)
     shown = [bare, transport, tries, UploadOptions(), DevServerOptions(key=HIDDEN["key"])]
-    async with open_store(url, environ=environ) as (store, count):
+    async with connected(url, environ=environ) as (store, count):
         shown += [store, count]
     if url == "swift://c":
         login = login_from(environ)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import bulkput
-from bulkput.engine.open_store import open_store
+from bulkput.engine.open_store import connected
 from bulkput.errors import StoreError
 from bulkput.options import RetryOptions, UploadOptions, WireOptions
 from bulkput.stores.base import Store
@@ -77,7 +77,7 @@ async def test_no_operation_follows_a_redirect(
         behave = redirecting(which, status, other.url if is_elsewhere else "", seen)
         async with raw_server(behave) as url:
             environ = {"ST_AUTH": f"{url}/auth/v1.0", "ST_USER": "a:b", "ST_KEY": "key"}
-            async with open_store("swift://c", retry=ONCE, environ=environ) as (store, _):
+            async with connected("swift://c", retry=ONCE, environ=environ) as (store, _):
                 with pytest.raises(StoreError) as raised:
                     await operate(store)
         target = other.url if is_elsewhere else url

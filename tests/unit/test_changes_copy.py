@@ -1,7 +1,7 @@
 """What a copy shows its tuner."""
 
 from bulkput import events as ev
-from bulkput.engine.objects.copy import _counted
+from bulkput.engine.objects.copy import _COPIES, _told_to
 from bulkput.engine.tuner import Tuner
 from bulkput.options import WireOptions
 
@@ -9,8 +9,8 @@ from bulkput.options import WireOptions
 def test_copies_are_to_the_tuner_what_puts_are() -> None:
     """The limit follows them; removals in between count for nothing, and all events are told as they are."""
     told: list[ev.Event] = []
-    tuner = Tuner(WireOptions())
-    emit = _counted(told.append, tuner)
+    tuner = Tuner(WireOptions(), operations=_COPIES)
+    emit = _told_to(told.append, tuner)
     now_s = 0.0
     for operation, limit in (("delete", 64), ("copy", 256)):
         for _ in range(6_000):

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from bulkput.devserver import DevServer
-from bulkput.engine.objects.changes import Changes
-from bulkput.engine.objects.copy import copy
+from bulkput.engine.objects.copy import copy, move
 from bulkput.engine.objects.remove import remove
 from bulkput.errors import NotFound, UsageError
-from bulkput.options import RetryOptions
+from bulkput.options import CopyOptions, RemoveOptions, RetryOptions
+from bulkput.results import Changes
 from bulkput.stores.swift.wire_format import page
 from tests.e2e.changes_relay import Asked, Meddle, PassOn, Said, relay
 from tests.servers.judge import SwiftJudge
@@ -48,11 +48,10 @@ async def through(judge: SwiftJudge, meddle: Meddle, verb: str, *urls: str, is_r
         environ = {"ST_AUTH": made.auth_url, "ST_USER": judge.user, "ST_KEY": judge.key}
         urls = tuple(url.format(made.auth_url.partition("/auth")[0]) for url in urls)
         if verb == "rm":
-            return await remove(*urls, is_recursive=is_recursive, retry=_ONCE, environ=environ)
-        is_move, is_dry = verb.startswith("mv"), verb.endswith("-n")
-        return await copy(
-            *urls, is_move=is_move, is_dry=is_dry, is_recursive=is_recursive, retry=_ONCE, environ=environ
-        )
+            removal = RemoveOptions(is_recursive=is_recursive, retry=_ONCE)
+            return await remove(*urls, options=removal, environ=environ)
+        options = CopyOptions(is_recursive=is_recursive, retry=_ONCE, dry_run=verb.endswith("-n"))
+        return await (move if verb.startswith("mv") else copy)(*urls, options=options, environ=environ)
 
 
 def honest(asked: Asked, pass_on: PassOn) -> Said:

@@ -9,10 +9,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from bulkput.engine.objects.changes import Changes
-from bulkput.engine.objects.copy import copy
+from bulkput.engine.objects.copy import copy, move
 from bulkput.engine.objects.remove import remove
-from bulkput.options import RetryOptions
+from bulkput.options import CopyOptions, RemoveOptions, RetryOptions
+from bulkput.results import Changes
 
 _SECOND = RetryOptions(retries=1)
 
@@ -106,8 +106,8 @@ class _Handler(BaseHTTPRequestHandler):
 
 async def run(verb: str, *urls: str) -> Changes:
     if verb == "rm":
-        return await remove(*urls, retry=_SECOND, environ={})
-    return await copy(*urls, is_move=verb == "mv", retry=_SECOND, environ={})
+        return await remove(*urls, options=RemoveOptions(retry=_SECOND), environ={})
+    return await (move if verb == "mv" else copy)(*urls, options=CopyOptions(retry=_SECOND), environ={})
 
 
 def why(changes: Changes) -> str:

@@ -5,10 +5,11 @@ from collections.abc import Iterable
 
 import pytest
 
-from bulkput.engine.objects.changes import Change, ChangeTally, Done
+from bulkput.engine.objects.changes import ChangeTally
 from bulkput.engine.objects.remove import Remover
 from bulkput.engine.stop import Stop
 from bulkput.errors import BulkputError, Denied, StoreError, Unavailable, Unsupported
+from bulkput.events import Change, Done
 from bulkput.model import Limits, RemoteObject
 from bulkput.options import StopRules
 from bulkput.policy.retry import GiveUp

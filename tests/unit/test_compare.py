@@ -5,8 +5,10 @@ from dataclasses import replace
 import pytest
 
 from bulkput import events as ev
+from bulkput.events import Verdict
 from bulkput.model import RemoteObject, Segment
-from bulkput.policy.compare import Comparison, Evidence, Judgement, Need, Verdict, judge
+from bulkput.policy.compare import Evidence, Judgement, Need, judge
+from bulkput.results import Comparison
 
 MD5, OTHER, EMPTY = "a" * 32, "b" * 32, "d41d8cd98f00b204e9800998ecf8427e"
 ROW = RemoteObject("x", 10, MD5, None, None)

@@ -8,7 +8,7 @@ import pytest
 from aioresponses import CallbackResult, aioresponses
 from yarl import URL
 
-from bulkput.engine.open_store import open_store
+from bulkput.engine.open_store import connected
 from bulkput.errors import (
     BulkputError,
     Denied,
@@ -51,7 +51,7 @@ def answer(wire: aioresponses, method: str, url: str, status: int, **more: Any) 
 
 
 async def prepare(environ: Mapping[str, str] = ENVIRON, *, policy: str | None = None) -> None:
-    async with open_store("swift://c", retry=ONCE, storage_policy=policy, environ=environ) as (store, _):
+    async with connected("swift://c", retry=ONCE, storage_policy=policy, environ=environ) as (store, _):
         await store.prepare()
 
 
@@ -181,7 +181,7 @@ async def test_limits_are_the_clusters_or_the_defaults(
     """/info may be hidden; it is asked once."""
     answer(wire, "GET", AUTH, 200, headers=TOKEN)
     answer(wire, "GET", "http://store.example/info", status, payload=payload)
-    async with open_store("swift://c", retry=ONCE, environ=ENVIRON) as (store, _):
+    async with connected("swift://c", retry=ONCE, environ=ENVIRON) as (store, _):
         assert await store.ask_limits() == expected
         assert await store.ask_limits() == expected
 
@@ -202,7 +202,7 @@ async def test_a_listing_goes_on_after_a_short_page_and_ends_with_an_empty_one(w
     answer(wire, "GET", AUTH, 200, headers=TOKEN)
     for marker in ("", "&marker=b%2F", "&marker=c"):
         wire.get(URL(f"{STORAGE}/c?format=json&limit=10000&prefix={marker}", encoded=True), callback=page)
-    async with open_store("swift://c", retry=ONCE, environ=ENVIRON) as (store, _):
+    async with connected("swift://c", retry=ONCE, environ=ENVIRON) as (store, _):
         assert [item.name async for item in store.list("")] == ["a", "b/", "c"]
     assert markers == [None, "b/", "c"]
 
@@ -212,6 +212,6 @@ async def test_a_listing_that_is_not_json_is_an_error(wire: aioresponses, body: 
     """And no traceback of the parser."""
     answer(wire, "GET", AUTH, 200, headers=TOKEN)
     answer(wire, "GET", f"{STORAGE}/c?format=json&limit=10000&prefix=", 200, body=body)
-    async with open_store("swift://c", retry=ONCE, environ=ENVIRON) as (store, _):
+    async with connected("swift://c", retry=ONCE, environ=ENVIRON) as (store, _):
         with pytest.raises(StoreError, match="not a JSON listing"):
             _ = [item async for item in store.list("")]

@@ -13,7 +13,7 @@ import pytest
 from bulkput.activity import Activity, noted_in
 from bulkput.errors import SourceError, UsageError
 from bulkput.model import Found, Skip, SourceFile
-from bulkput.options import ListOptions, WalkOptions
+from bulkput.options import FileListOptions, WalkOptions
 from bulkput.sources.file_list import file_list
 
 
@@ -38,7 +38,7 @@ def told(
     """Each finding as its name (an error: its path) and what became of it."""
     path = base.parent / "list"
     path.write_bytes(text)
-    files = ListOptions(path=str(path), base=str(base), is_null=is_null)
+    files = FileListOptions(path=str(path), base=str(base), is_null=is_null)
     found = file_list(files, os.fsencode(base), options or WalkOptions(), is_sorted=is_sorted)
     return [_told(base, each) for each in found]
 
@@ -132,7 +132,7 @@ def test_a_line_that_is_longer_than_any_name_fails_alone(base: Path) -> None:
 @pytest.mark.parametrize("path", ["none", "base"])
 def test_a_list_that_cannot_be_read_is_a_usage_error(base: Path, path: str) -> None:
     """Before anything is sent."""
-    files = ListOptions(path=str(base.parent / path), base=str(base))
+    files = FileListOptions(path=str(base.parent / path), base=str(base))
     with pytest.raises(UsageError, match=r"`files.path` .*: (No such file|Is a directory)"):
         file_list(files, os.fsencode(base), WalkOptions(), is_sorted=False)
 
@@ -140,13 +140,13 @@ def test_a_list_that_cannot_be_read_is_a_usage_error(base: Path, path: str) -> N
 def test_a_base_that_is_no_directory_is_a_usage_error(base: Path) -> None:
     """The same."""
     with pytest.raises(UsageError, match="not a directory"):
-        file_list(ListOptions(path="/dev/null"), os.fsencode(base / "a"), WalkOptions(), is_sorted=False)
+        file_list(FileListOptions(path="/dev/null"), os.fsencode(base / "a"), WalkOptions(), is_sorted=False)
 
 
 def test_directories_have_their_markers_where_these_are_wanted(base: Path) -> None:
     """Those that the list names."""
     (base.parent / "list").write_text("d\nd/b\n")
-    files = ListOptions(path=str(base.parent / "list"), base=str(base))
+    files = FileListOptions(path=str(base.parent / "list"), base=str(base))
     found = list(file_list(files, os.fsencode(base), WalkOptions(), is_sorted=False, with_directories=True))
     assert [(each.name, each.is_directory) for each in found if isinstance(each, SourceFile)] == [
         (b"d", True),
@@ -163,7 +163,7 @@ def test_memory_does_not_depend_on_the_length_of_the_list(base: Path, is_sorted:
     path.write_text("".join(f"d/a-rather-long-directory-name/{number:09}\n" for number in numbers))
 
     def run() -> Iterator[Found]:
-        return file_list(ListOptions(path=str(path)), os.fsencode(base), WalkOptions(), is_sorted=is_sorted)
+        return file_list(FileListOptions(path=str(path)), os.fsencode(base), WalkOptions(), is_sorted=is_sorted)
 
     tracemalloc.start()
     try:
@@ -178,7 +178,9 @@ def test_what_is_looked_at_is_in_hand(base: Path) -> None:
     path = base.parent / "pipe"
     os.mkfifo(path)
     writing = os.open(path, os.O_RDWR)
-    found = file_list(ListOptions(path=str(path), base=str(base)), os.fsencode(base), WalkOptions(), is_sorted=False)
+    found = file_list(
+        FileListOptions(path=str(path), base=str(base)), os.fsencode(base), WalkOptions(), is_sorted=False
+    )
     with noted_in(Activity()) as mine:
         os.write(writing, b"a\nd/b\n")
         for name in ("a", "d/b"):

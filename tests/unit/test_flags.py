@@ -16,8 +16,8 @@ from bulkput.cli.output import TraceFile
 from bulkput.engine.compare.journal_identity import gzip_identity, header_identity, identity
 from bulkput.errors import NAMED_OPTION, SourceError, UsageError
 from bulkput.journal.schema import MIGRATIONS
-from bulkput.options import GzipOptions, HeaderOptions, ListOptions, NamingOptions, SkipOptions, UploadOptions
-from bulkput.policy.listed import check_list
+from bulkput.options import FileListOptions, GzipOptions, HeaderOptions, NamingOptions, SkipOptions, UploadOptions
+from bulkput.policy.listed import check_upload
 from bulkput.stores.base import Destination
 
 PACKAGE = Path(__file__).parents[2] / "bulkput"
@@ -95,7 +95,7 @@ def test_every_option_that_a_text_names_has_a_flag() -> None:
 
 def test_every_option_with_a_flag_is_an_option() -> None:
     """A field that is renamed is renamed in the table."""
-    options = UploadOptions(files=ListOptions(path="-"))
+    options = UploadOptions(files=FileListOptions(path="-"))
     unknown = [option for option in FLAGS if not has_field(options, option)]
     assert set(unknown) == PARAMETERS | CALLS
 
@@ -162,9 +162,9 @@ def test_a_trace_of_the_command_line_has_its_flags(tmp_path: Path) -> None:
 
 def test_a_usage_error_tells_which_options_it_is_about() -> None:
     """As fields of the call's options, in the order of its text, each once."""
-    options = UploadOptions(files=ListOptions(path="list"), skip=SkipOptions(delete_extra=True))
+    options = UploadOptions(files=FileListOptions(path="list"), skip=SkipOptions(delete_extra=True))
     with pytest.raises(UsageError) as caught:
-        check_list(options, has_sources=False)
+        check_upload(options)
     assert caught.value.options == ("files", "skip.delete_extra")
     assert str(caught.value).startswith("`files` and `skip.delete_extra` exclude each other: ")
     assert UsageError("no option").options == ()

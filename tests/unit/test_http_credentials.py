@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bulkput.engine.objects.copy import copy
+from bulkput.engine.objects.copy import copy, move
 from bulkput.errors import NotFound, UsageError
 from bulkput.stores.http.credentials import authorization_of
 from tests.security.echo import leaks, secret
@@ -91,7 +91,7 @@ async def test_a_copy_tells_its_source_nothing_that_is_the_destination_s(
         for name in ("", "_127_0_0_1"):
             environ = {f"BULKPUT_HTTP_TOKEN{name}": "secret"}
             with pytest.raises(NotFound):
-                await copy(f"{source}/x", f"{target}/y", is_move=is_move, environ=environ)
+                await (move if is_move else copy)(f"{source}/x", f"{target}/y", environ=environ)
     assert told == [None, "Bearer secret"]
 
 

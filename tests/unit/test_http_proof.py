@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 import bulkput
-from bulkput.engine.objects.copy import copy
+from bulkput.engine.objects.copy import move
 from bulkput.engine.objects.remove import remove
-from bulkput.options import RetryOptions, UploadOptions, WireOptions
-from bulkput.recorder import Summary
+from bulkput.options import CopyOptions, RemoveOptions, RetryOptions, UploadOptions, WireOptions
+from bulkput.results import Summary
 
 PAGE = b"<!doctype html><title>Log in</title>"
 ONCE = RetryOptions(retries=0)
@@ -190,9 +190,9 @@ async def test_a_folder_behind_a_method_filter_is_kept(repository: Repository, v
     repository.files = dict(FOLDER)
     source = f"{repository.url}/r/{key}"
     if verb == "rm":
-        changes = await remove(source, retry=ONCE, environ={})
+        changes = await remove(source, options=RemoveOptions(retry=ONCE), environ={})
     else:
-        changes = await copy(source, f"{repository.url}/r/new", is_move=True, retry=ONCE, environ={})
+        changes = await move(source, f"{repository.url}/r/new", options=CopyOptions(retry=ONCE), environ={})
     assert (changes.exit_code, changes.done, repository.files) == (1, 0, FOLDER)
     assert "directory" in str(changes.failures[0].error)
     assert not [one for one in repository.asked if one.startswith(("DELETE", "PUT"))]
@@ -205,5 +205,5 @@ async def test_a_file_behind_a_method_filter_is_removed(
 ) -> None:
     """Its checksum proves it, or that there is nothing under its name with a slash."""
     repository.files, repository.hides_checksums = dict(FOLDER), hides_checksums
-    changes = await remove(f"{repository.url}/r/{key}", retry=ONCE, environ={})
+    changes = await remove(f"{repository.url}/r/{key}", options=RemoveOptions(retry=ONCE), environ={})
     assert changes.exit_code == 0 and repository.files.keys() == FOLDER.keys() - {f"/r/{key}"}

@@ -72,7 +72,12 @@ NOTHING = ev.NothingFound("./a\n", is_failure=False)
 NO_FILE = ev.NothingFound("the list", is_failure=True)
 HOLLOW = ev.EmptyDirectory(b"/src/\xff")
 SNAPSHOT = ev.Snapshot(b"/log\xff", 7)
+FINDING = ev.Finding(
+    verdict=ev.Verdict.DIFFERENT, name="a\n", path=b"/src/a\n", why="another MD5", size=1, remote_size=1
+)
+CHANGE = ev.Change(ev.Done.FAILED, "a\n", "b", 7, StoreError("copy", "a\n", "no"))
 EVENTS: list[ev.Event] = [
+    FINDING, CHANGE, ev.Relaying(),
     ev.Known(1000, 5),
     READING, TUNED, STALLED, STANDING, MOVING,
     ev.Discovered(FILE), ev.ScanDone(), STREAMING, UPLOADED, PACKED, ALONE,
@@ -95,6 +100,9 @@ def test_the_events_here_are_all_there_are() -> None:
         (REQUESTED, None, None),
         (STREAMING, None, None),
         (FINISHED, None, None),
+        (FINDING, None, None),
+        (CHANGE, None, None),
+        (ev.Relaying(), *["no copy by the store between these two: the bytes pass through this machine"] * 2),
         (READING, None, "reading small files in threads: 4.2 ms each on average"),
         (HANGING, None, "reading files in threads: nfs4 may hang"),
         (STALLED, *[r"nothing has moved for 60 s: 2 in flight, the scan is at /src/\xff"] * 2),
@@ -225,6 +233,15 @@ def test_what_a_person_reads_of_an_event(event: ev.Event, quiet: str | None, ver
         ),
         (STOPPING, {"event": "stopping", "cause": "store", "why": "denied\n"}),
         (FINISHED, {"event": "finished", "elapsed_s": 1.235}),
+        (
+            FINDING,
+            {
+                "event": "different", "name": "a\n", "path": "/src/a\n", "why": "another MD5", "size": 1,
+                "remote_size": 1, "md5": None, "remote_hash": None,
+            },
+        ),
+        (CHANGE, {"event": "failed", "name": "a\n", "to": "b", "bytes": 7, "error": r"copy a\n: no"}),
+        (ev.Relaying(), {"event": "relaying"}),
         (REMOVED, {"event": "removed", "key": "p/a\n", "bytes": 7}),
         (TO_REMOVE, {"event": "would_remove", "key": "p/a", "bytes": 7}),
         (KEPT, {"event": "kept", "count": 1200, "why": "3 failed"}),

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bulkput.errors import UsageError
-from bulkput.options import ListOptions, SkipOptions, UploadOptions
-from bulkput.policy.listed import check_list, is_below, placed
+from bulkput.options import FileListOptions, SkipOptions, UploadOptions
+from bulkput.policy.listed import check_list, check_upload, is_below, placed
 
 BASES = (b"/srv/", b"/mnt/srv/")
 
@@ -77,7 +77,7 @@ def test_a_line_means_what_it_means_to_the_system(parts: list[bytes], is_absolut
         assert (path != b"/srv" and not path.startswith(b"/srv/")) or name.startswith(b"../")
 
 
-LIST = ListOptions(path="list")
+LIST = FileListOptions(path="list")
 
 
 @pytest.mark.parametrize(
@@ -93,10 +93,13 @@ def test_what_makes_no_sense_with_a_list_is_refused(options: UploadOptions, has_
     """Before anything is looked at."""
     with pytest.raises(UsageError, match=why):
         check_list(options, has_sources=has_sources)
+        check_upload(options)
 
 
 def test_a_list_goes_with_the_rest() -> None:
     """Journal, skip, dry run."""
     skip = SkipOptions(mode="identical")
-    check_list(UploadOptions(files=LIST, skip=skip, journal="j", dry_run=True), has_sources=False)
+    options = UploadOptions(files=LIST, skip=skip, journal="j", dry_run=True)
+    check_list(options, has_sources=False)
+    check_upload(options)
     check_list(UploadOptions(), has_sources=True)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from bulkput.devserver import DevServer, DevServerOptions, Limits
 from bulkput.devserver.app import Handler, Intercept
 from bulkput.devserver.listing import ListQuery, list_page
-from bulkput.engine.open_store import open_store
+from bulkput.engine.open_store import connected
 from bulkput.errors import Conflict, StoreError
 from bulkput.model import Prefix, RemoteObject
 from bulkput.options import RetryOptions
@@ -120,7 +120,7 @@ SMALL = DevServerOptions(limits=Limits(container_listing_limit=2))
 
 
 async def listed(server: DevServer, delimiter: str | None) -> list[str]:
-    async with open_store("swift://c", retry=RetryOptions(retries=0), environ=environ_of(server)) as (store, _):
+    async with connected("swift://c", retry=RetryOptions(retries=0), environ=environ_of(server)) as (store, _):
         await store.prepare()
         for name in NAMES:
             await store.put(name, whole(b"x"), HEADERS)

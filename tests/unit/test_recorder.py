@@ -9,7 +9,8 @@ from bulkput import events as ev
 from bulkput.errors import SourceError, Unavailable
 from bulkput.events import StopCause
 from bulkput.model import Compression, ObjectHeaders, Reason, Skip, SourceFile, Stored, Upload, Why
-from bulkput.recorder import MAX_FAILURES_KEPT, Recorder, Summary
+from bulkput.recorder import Recorder
+from bulkput.results import MAX_FAILURES_KEPT, Summary
 
 FILE = SourceFile(b"/src/a", b"a", 10, 0)
 UPLOADED = ev.Uploaded(Upload(FILE, "a", ObjectHeaders()), Stored("a", 7, "etag", "tx1"), 10, 0, 0.5)

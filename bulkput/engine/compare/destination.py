@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterable
 
 from bulkput.errors import UsageError
-from bulkput.options import NamingOptions, UploadOptions
+from bulkput.options import NamingOptions, SharedOptions
 from bulkput.policy.listed import check_list
 from bulkput.policy.naming import SUFFIX, joined_prefix
 from bulkput.sources.walk import is_single_file
@@ -13,7 +13,7 @@ from bulkput.stores.base import Destination
 Pathlike = str | bytes | os.PathLike[str] | os.PathLike[bytes]
 
 
-def sources_of(sources: Pathlike | Iterable[Pathlike], options: UploadOptions) -> list[bytes]:
+def sources_of(sources: Pathlike | Iterable[Pathlike], options: SharedOptions) -> list[bytes]:
     """The paths that are looked at: of a list of files, the directory that they are in. Raises UsageError."""
     roots = roots_of(sources)
     check_list(options, has_sources=bool(roots))
@@ -26,7 +26,7 @@ def roots_of(sources: Pathlike | Iterable[Pathlike]) -> list[bytes]:
     return [os.fsencode(source) for source in several]
 
 
-def placement(roots: list[bytes], destination: Destination, options: UploadOptions) -> NamingOptions:
+def placement(roots: list[bytes], destination: Destination, options: SharedOptions) -> NamingOptions:
     """Directories put their contents below the prefix; a lone file may be given the destination's own name.
 
     The suffix that each compressed object gets may stand in that name already: it is not added twice. Raises UsageError

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from bulkput.errors import SourceError
 from bulkput.model import LEFT_OUT, Found, Reason, Skip, SourceFile
-from bulkput.options import NamingOptions, UploadOptions
+from bulkput.options import NamingOptions, SharedOptions
 from bulkput.policy.filters import Filters
 from bulkput.policy.naming import SUFFIX
 from bulkput.policy.scope import Root, Scope, scope_of
@@ -23,7 +23,7 @@ _SOMETHING = (
 file, and its object is extra to nobody.)"""
 
 
-def scope_of_upload(roots: list[bytes], naming: NamingOptions, options: UploadOptions, filters: Filters) -> Scope:
+def scope_of_upload(roots: list[bytes], naming: NamingOptions, options: SharedOptions, filters: Filters) -> Scope:
     """What an upload of these sources claims. Blocking."""
     named = [Root(root, os.path.basename(root) if os.path.isfile(root) else b"") for root in roots]
     suffix = SUFFIX if options.gzip.suffixed == "all" else ""

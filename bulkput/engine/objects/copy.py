@@ -10,15 +10,15 @@ the bytes pass through here (`relay.py`), and what is not proven to be another o
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing, suppress
 from functools import partial
 
 from bulkput import events as ev
-from bulkput.engine.objects.changes import Change, Changes, ChangeTally, Done, OnChange
+from bulkput.engine.objects.changes import ChangeTally
 from bulkput.engine.objects.relay import Relay
 from bulkput.engine.objects.remove import Remover, listed, row_of
-from bulkput.engine.open_store import open_store
+from bulkput.engine.open_store import connected
 from bulkput.engine.pool import pool
 from bulkput.engine.stop import Stop
 from bulkput.engine.tuner import Tuner
@@ -32,12 +32,14 @@ from bulkput.errors import (
     UsageError,
     printable,
 )
+from bulkput.events import Change, Done
 from bulkput.model import ObjectHeaders, RemoteObject, Segment
-from bulkput.options import HeaderOptions, RetryOptions, StopRules, WireOptions
+from bulkput.options import CopyOptions, HeaderOptions
 from bulkput.policy.directories import is_marker
 from bulkput.policy.etag import md5_of
 from bulkput.policy.rename import Rename, one_spelling, rename_of
 from bulkput.policy.retry import GiveUp
+from bulkput.results import Changes
 from bulkput.stores.base import Destination, Store
 
 _REMOVED_AT_ONCE = 50
@@ -54,53 +56,81 @@ async def copy(
     source: str,
     destination: str,
     *,
-    is_recursive: bool = False,
-    is_move: bool = False,
-    is_dry: bool = False,
-    headers: HeaderOptions | None = None,
-    wire: WireOptions | None = None,
-    retry: RetryOptions | None = None,
-    on_change: OnChange | None = None,
+    options: CopyOptions | None = None,
     on_event: ev.Emit | None = None,
-    on_passing: Callable[[], None] | None = None,
     stop: Stop | None = None,
     environ: Mapping[str, str] | None = None,
 ) -> Changes:
-    """Copy the object `source`, or recursively what lies below it, to `destination`; both are URLs.
+    """Copy the object `source`, or recursively all objects below it, to `destination`; both are URLs.
 
-    Type, metadata and the other fields of each object come along; what `headers` has replaces them. The container of
-    the destination is made if it is not there. `on_passing` is told when the bytes pass through here. As many copies
-    are in flight as `wire.concurrency` says, or as the tuner finds.
+    Type, metadata and the other fields of each object come along; `options.headers` replaces those that it has. The
+    destination's container is made if it is not there. `on_event` gets a Change for each object, and Relaying if the
+    bytes pass through this machine. `wire.concurrency` copies are in flight, or as many as the tuner finds.
 
-    Raises UsageError: a wrong URL, missing credentials, a copy onto itself, a move of segments away from their
-    manifest. Raises NotFound where there is no source.
+    Raises UsageError for a wrong URL, missing credentials, and a copy onto itself; NotFound if there is no source.
     """
-    stop, wire = stop or Stop(), wire or WireOptions()
+    return await _copy(
+        source, destination, options or CopyOptions(), on_event, stop=stop, environ=environ, is_move=False
+    )
+
+
+async def move(
+    source: str,
+    destination: str,
+    *,
+    options: CopyOptions | None = None,
+    on_event: ev.Emit | None = None,
+    stop: Stop | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> Changes:
+    """Copy as `copy` does, and remove each source once its copy is proven.
+
+    Raises UsageError like `copy`, and if large objects or links would be parted from what they read.
+    """
+    return await _copy(
+        source, destination, options or CopyOptions(), on_event, stop=stop, environ=environ, is_move=True
+    )
+
+
+async def _copy(
+    source: str,
+    destination: str,
+    options: CopyOptions,
+    on_event: ev.Emit | None,
+    *,
+    stop: Stop | None,
+    environ: Mapping[str, str] | None,
+    is_move: bool,
+) -> Changes:
+    stop, wire = stop or Stop(), options.wire
     tuner = Tuner(wire, operations=_COPIES)
     emit = _told_to(on_event or _ignore, tuner)
     stop.report_to(emit)
     there, here = Destination.parse(source), Destination.parse(destination)
     is_same = one_spelling(there.scheme, there.root) == one_spelling(here.scheme, here.root)
-    rename = rename_of(there.prefix, here.prefix, is_recursive=is_recursive, is_same_container=is_same)
-    tally = ChangeTally(on_change or _ignore, stop, GiveUp(StopRules()))
+    rename = rename_of(there.prefix, here.prefix, is_recursive=options.is_recursive, is_same_container=is_same)
+    tally = ChangeTally(emit, stop, GiveUp(options.stop))
     started = time.monotonic()
     requests: Counter[str] = Counter()
-    opened = partial(open_store, wire=wire, retry=retry, slots=tuner.slots, emit=emit, brake=stop, environ=environ)
+    opened = partial(
+        connected, wire=wire, retry=options.retry, slots=tuner.slots, emit=emit, brake=stop, environ=environ
+    )
     async with (
         opened(source, read_for=destination) as (old, counted),
-        opened(destination, headers=headers) as (new, count),
+        opened(destination, headers=options.headers) as (new, count),
     ):
         container = here.root if there.scheme == here.scheme else None
-        given = _replacing(headers or HeaderOptions())
+        given = _replacing(options.headers)
         is_one_account = container is not None and old.place == new.place != ""
-        relay = Relay(old, new, given, on_passing or _nothing, is_one_account=is_one_account)
+        relay = Relay(old, new, given, emit, is_one_account=is_one_account)
         copier = _Copier(old, new, container=container, rename=rename, headers=given, relay=relay)
         mover = Remover(old, tally, workers=wire.start, moved_to=copier.name) if is_move else None
         try:
             async with stop.bounded(wire.timeout_s):
-                if is_move and is_recursive:
+                if is_move and options.is_recursive:
                     await _refuse_to_part(old, there, rename, tuner, stop)
-                await _Transfer(copier, mover, tally, tuner, rename, is_dry=is_dry).run()
+                room = partial(ev.room_of, on_event)
+                await _Transfer(copier, mover, tally, tuner, rename, room=room, is_dry=options.dry_run).run()
         except Stopped:
             pass
         except (NotFound, Unsupported):
@@ -109,7 +139,7 @@ async def copy(
             stop.pull(ev.Stopping(str(error), ev.StopCause.STORE))
         requests.update(counted.requests)
         requests.update(count.requests)
-    return tally.changes(requests, time.monotonic() - started, is_dry=is_dry)
+    return tally.changes(requests, time.monotonic() - started, is_dry=options.dry_run)
 
 
 async def _refuse_to_part(store: Store, source: Destination, rename: Rename, tuner: Tuner, stop: Stop) -> None:
@@ -258,9 +288,12 @@ class _Transfer:
         tuner: Tuner,
         rename: Rename,
         *,
+        room: Callable[[], Awaitable[None]],
         is_dry: bool,
     ) -> None:
+        """`room` is awaited before each object that is taken up."""
         self._rename = rename
+        self._room = room
         self._copier = copier
         self._mover = mover
         self._tally = tally
@@ -291,6 +324,7 @@ class _Transfer:
         ):
             self._tuner.resizes(copiers)
             async for row in rows:
+                await self._room()
                 if not found and not self._is_dry:
                     await self._copier.new.prepare()
                     if self._mover is not None:
@@ -383,10 +417,6 @@ def _told_to(tell: ev.Emit, tuner: Tuner) -> ev.Emit:
         tuner(event)
 
     return emit
-
-
-def _nothing() -> None:
-    """Nobody wants to know."""
 
 
 def _ignore(_told: object) -> None:

@@ -1,11 +1,12 @@
 """A copy that no store makes: the object is read from the one and put into the other, piece by piece."""
 
 import hashlib
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import replace
 
 from bulkput.errors import Conflict, IntegrityError, NotFound, Unsupported
+from bulkput.events import Emit, Relaying
 from bulkput.model import Fields, ObjectHeaders, RemoteObject
 from bulkput.policy.etag import md5_of
 from bulkput.stores.base import Store
@@ -19,16 +20,16 @@ class Relay:
         old: Store,
         new: Store,
         headers: ObjectHeaders,
-        on_passing: Callable[[], None],
+        emit: Emit,
         *,
         is_one_account: bool = False,
     ) -> None:
-        """What `headers` has replaces what an object has; `on_passing` is told before the first. `is_one_account`:
-        other names are other objects."""
+        """What `headers` has replaces what an object has; `emit` is told Relaying before the first.
+        `is_one_account`: other names are other objects."""
         self._old = old
         self._new = new
         self._headers = headers
-        self._on_passing = on_passing
+        self._emit = emit
         self._is_one_account = is_one_account
         self._is_told = False
 
@@ -36,7 +37,7 @@ class Relay:
         """Copy the object `key` to `to`; for a move its source may go afterwards. Raises StoreError, Stopped."""
         if not self._is_told:
             self._is_told = True
-            self._on_passing()
+            self._emit(Relaying())
         found = await _described(self._old, key)
         if found is None:
             raise NotFound("copy", key, "it was listed, and is gone")

@@ -9,21 +9,24 @@ What a bulk-delete leaves is removed by requests of its own, many at once too.
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing, suppress
+from functools import partial
 
 from bulkput import events as ev
 from bulkput.engine.compare.evidence import itself_of
-from bulkput.engine.objects.changes import Change, Changes, ChangeTally, Done, OnChange
-from bulkput.engine.open_store import open_store
+from bulkput.engine.objects.changes import ChangeTally
+from bulkput.engine.open_store import connected
 from bulkput.engine.pool import pool
 from bulkput.engine.stop import Stop
 from bulkput.errors import Conflict, NotFound, Stopped, StoreError, Unsupported, UsageError
+from bulkput.events import Change, Done
 from bulkput.model import RemoteObject
-from bulkput.options import RetryOptions, StopRules, WireOptions
+from bulkput.options import RemoveOptions, WireOptions
 from bulkput.policy.naming import joined_prefix
 from bulkput.policy.retry import GiveUp
 from bulkput.policy.through import is_as_listed
+from bulkput.results import Changes
 from bulkput.stores.base import Destination, Store
 
 Batch = tuple[RemoteObject, ...]
@@ -35,42 +38,41 @@ seconds, not minutes, and what is done shows."""
 async def remove(
     url: str,
     *,
-    is_recursive: bool = False,
-    is_dry: bool = False,
-    wire: WireOptions | None = None,
-    retry: RetryOptions | None = None,
-    on_change: OnChange | None = None,
+    options: RemoveOptions | None = None,
     on_event: ev.Emit | None = None,
     stop: Stop | None = None,
     environ: Mapping[str, str] | None = None,
 ) -> Changes:
-    """Remove the object `url`; recursively, it and all that lies below it as a directory. The container stays.
+    """Remove the object `url`; recursively, also all objects below it as a directory. The container stays.
 
-    Of a static large object the manifest is removed; its segments are objects of their own.
+    Of a static large object the manifest is removed; its segments are objects of their own. `on_event` gets a Change
+    for each object.
 
-    Raises UsageError: a wrong URL, missing credentials. Raises NotFound where there is nothing of that name.
+    Raises UsageError for a wrong URL and missing credentials; NotFound if there is nothing of that name.
     """
-    stop, wire, emit = stop or Stop(), wire or WireOptions(), on_event or _ignore
+    options, stop, emit = options or RemoveOptions(), stop or Stop(), on_event or _ignore
     stop.report_to(emit)
     target = Destination.parse(url)
-    if not is_recursive and not target.prefix:
+    if not options.is_recursive and not target.prefix:
         raise UsageError(f"{url} names no object but what lies below it: remove that with `is_recursive=True`")
-    tally = ChangeTally(on_change or _ignore, stop, GiveUp(StopRules()))
+    tally = ChangeTally(emit, stop, GiveUp(options.stop))
     started = time.monotonic()
     requests: Mapping[str, int] = Counter()
-    async with open_store(url, wire=wire, retry=retry, emit=emit, brake=stop, environ=environ) as (store, count):
+    wire, retry = options.wire, options.retry
+    async with connected(url, wire=wire, retry=retry, emit=emit, brake=stop, environ=environ) as (store, count):
         requests = count.requests
         try:
-            remover = Remover(store, tally, workers=wire.start, is_dry=is_dry)
+            remover = Remover(store, tally, workers=wire.start, is_dry=options.dry_run)
             async with stop.bounded(wire.timeout_s):
-                await remover.run(target.prefix, is_recursive=is_recursive)
+                room = partial(ev.room_of, on_event)
+                await remover.run(target.prefix, is_recursive=options.is_recursive, room=room)
         except Stopped:
             pass
         except (NotFound, Unsupported):
             raise
         except StoreError as error:  # of the look at that one object, of the store's limits
             stop.pull(ev.Stopping(str(error), ev.StopCause.STORE))
-    return tally.changes(requests, time.monotonic() - started, is_dry=is_dry)
+    return tally.changes(requests, time.monotonic() - started, is_dry=options.dry_run)
 
 
 class Remover:
@@ -100,8 +102,8 @@ class Remover:
         if not self._is_dry and self._store.powers.delete_many is not None:
             self.batch = min(MOST, (await self._store.ask_limits()).max_deletes)
 
-    async def run(self, prefix: str, *, is_recursive: bool) -> None:
-        """Raises NotFound: nothing is there."""
+    async def run(self, prefix: str, *, is_recursive: bool, room: Callable[[], Awaitable[None]]) -> None:
+        """`room` is awaited before each object that is taken up. Raises NotFound if there is nothing."""
         tally, found = self._tally, 0
         if is_recursive:
             await self.prepare()
@@ -115,6 +117,7 @@ class Remover:
             if is_recursive:
                 async with aclosing(listed(self._store, joined_prefix(prefix), tally.stop)) as rows:
                     async for row in rows:
+                        await room()
                         found += 1
                         batch.append(row)
                         if len(batch) >= self.batch:

@@ -15,11 +15,12 @@ from typing import TypeVar
 
 from bulkput import events as ev
 from bulkput.engine.compare.evidence import reads_of
-from bulkput.engine.objects.changes import Change, ChangeTally, Done
+from bulkput.engine.objects.changes import ChangeTally
 from bulkput.engine.objects.remove import Remover
 from bulkput.engine.pool import pool
 from bulkput.engine.stop import Stop
 from bulkput.errors import Stopped, StoreError, UsageError, printable
+from bulkput.events import Change, Done
 from bulkput.model import RemoteObject, SourceFile
 from bulkput.options import UploadOptions
 from bulkput.policy.retry import GiveUp

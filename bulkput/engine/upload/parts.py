@@ -5,6 +5,7 @@
 `upload.py` opens what these need, runs them, and closes them.
 """
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -37,6 +38,8 @@ class Context:
     tuner: Tuner
     resume: Resume
     emit: ev.Emit
+    room: Callable[[], Awaitable[None]]
+    """Returns when the receiver of the events has caught up."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +59,7 @@ class Parts:
 def build(context: Context, store: Store, survey: Survey, container: str) -> Parts:
     """Build the parts of an upload of what `survey` has found into `container` of `store`. No I/O."""
     options, stop, emit = context.options, context.stop, context.emit
-    scan = Scan(survey.found, context.resume.room)
+    scan = Scan(survey.found, _room(context))
     opener = BodyOpener(options.body, emit, may_hang=survey.may_hang)
     sync = _sync(context, store, survey, opener, container)
     skipper = sync.skipper if sync is not None else None
@@ -71,6 +74,16 @@ def build(context: Context, store: Store, survey: Survey, container: str) -> Par
     )
     watchdog = Watchdog(context.recorder, emit, stall_s=options.stall_s, scanned=scan.at, in_flight=pipeline.in_flight)
     return Parts(store=store, survey=survey, scan=scan, opener=opener, sync=sync, pipeline=pipeline, watchdog=watchdog)
+
+
+def _room(context: Context) -> Callable[[], Awaitable[None]]:
+    """Back-pressure on the scan: by the journal's disk, and by the receiver of the events."""
+
+    async def room() -> None:
+        await context.resume.room()
+        await context.room()
+
+    return room
 
 
 def _sync(context: Context, store: Store, survey: Survey, opener: BodyOpener, container: str) -> "Sync | None":

@@ -3,10 +3,11 @@
 import time
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import aclosing, closing
+from functools import partial
 
 from bulkput import events as ev
 from bulkput.engine.compare.destination import Pathlike, sources_of
-from bulkput.engine.open_store import open_store
+from bulkput.engine.open_store import connected
 from bulkput.engine.source_check import SourceCheck
 from bulkput.engine.stop import Stop
 from bulkput.engine.tuner import Tuner
@@ -17,7 +18,9 @@ from bulkput.errors import Stopped, StoreError, printable
 from bulkput.model import Found, SourceFile
 from bulkput.options import UploadOptions
 from bulkput.policy.headers import check_compressible
-from bulkput.recorder import Recorder, Summary
+from bulkput.policy.listed import check_upload
+from bulkput.recorder import Recorder
+from bulkput.results import Summary
 from bulkput.stores.base import Destination, Store
 from bulkput.transport.base import WireCount
 
@@ -45,14 +48,16 @@ async def upload(
     """
     options, stop, recorder = options or UploadOptions(), stop or Stop(), recorder or Recorder()
     roots = sources_of(sources, options)
+    check_upload(options)
     check_compressible(options.headers, options.gzip)
     tuner = Tuner(options.wire)
     resume = Resume(options, stop)
     emit = _told_to(recorder, resume, on_event or _ignore, tuner)
-    context = Context(options=options, stop=stop, recorder=recorder, tuner=tuner, resume=resume, emit=emit)
+    room = partial(ev.room_of, on_event)
+    context = Context(options=options, stop=stop, recorder=recorder, tuner=tuner, resume=resume, emit=emit, room=room)
     async with (
         resume,
-        open_store(
+        connected(
             destination,
             wire=options.wire,
             retry=options.retry,

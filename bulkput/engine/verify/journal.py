@@ -9,10 +9,10 @@ from bulkput import events as ev
 from bulkput.engine.compare.journal_identity import absolute, identity
 from bulkput.engine.stop import Stop
 from bulkput.errors import JournalError
+from bulkput.events import Finding, Verdict
 from bulkput.journal.journal import Journal, open_journal
 from bulkput.journal.uninterrupted import uninterrupted
-from bulkput.options import GzipOptions, NamingOptions, UploadOptions
-from bulkput.policy.compare import Finding, Verdict
+from bulkput.options import GzipOptions, NamingOptions, SharedOptions
 from bulkput.stores.base import Destination
 
 _STRUCK = (Verdict.MISSING, Verdict.DIFFERENT, Verdict.NOT_COMPARABLE)
@@ -22,7 +22,7 @@ _STRUCK = (Verdict.MISSING, Verdict.DIFFERENT, Verdict.NOT_COMPARABLE)
 class Correction:
     """`async with` it around the verification. Without `options.journal` it does nothing."""
 
-    def __init__(self, options: UploadOptions, stop: Stop) -> None:
+    def __init__(self, options: SharedOptions, stop: Stop) -> None:
         self._path = options.journal
         self._stop = stop
         self._journal: Journal | None = None

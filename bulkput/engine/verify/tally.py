@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 
 from bulkput.engine.stop import Stop
 from bulkput.errors import SourceError
+from bulkput.events import Finding, Verdict
 from bulkput.model import RemoteObject, SourceFile
-from bulkput.policy.compare import Comparison, Evidence, Finding, Verdict
+from bulkput.policy.compare import Evidence
+from bulkput.results import Comparison
 
 OnFinding = Callable[[Finding], None]
 

@@ -21,23 +21,25 @@ from bulkput.engine.compare.evidence import digests, examined
 from bulkput.engine.compare.keys import in_key_order, scope_of_upload
 from bulkput.engine.compare.merge_join import Pair
 from bulkput.engine.compare.pairs import Pairing
-from bulkput.engine.open_store import open_store
+from bulkput.engine.open_store import connected
 from bulkput.engine.pool import Pool, pool
 from bulkput.engine.source_check import SourceCheck
 from bulkput.engine.stop import Stop
 from bulkput.engine.verify.journal import Correction, all_absolute, both
-from bulkput.engine.verify.tally import OnFinding, Tally, finding, unreadable
+from bulkput.engine.verify.tally import Tally, finding, unreadable
 from bulkput.errors import BulkputError, SourceError, Stopped, StoreError, Unsupported, UsageError
+from bulkput.events import Finding, Verdict
 from bulkput.model import Found, Reason, RemoteObject, Skip, SourceFile
-from bulkput.options import UploadOptions
+from bulkput.options import SharedOptions, VerifyOptions
 from bulkput.payload.body import BodyOpener
-from bulkput.policy.compare import Comparison, Evidence, Finding, Judgement, Verdict, judge
+from bulkput.policy.compare import Evidence, Judgement, judge
 from bulkput.policy.directories import is_marker, is_others_marker
 from bulkput.policy.filters import Filters
 from bulkput.policy.gzip_source import original_of
 from bulkput.policy.naming import SUFFIX
 from bulkput.policy.retry import GiveUp
 from bulkput.policy.scope import Scope
+from bulkput.results import Comparison
 from bulkput.sources.file_list import file_list
 from bulkput.sources.mounts import may_hang
 from bulkput.sources.scan import Scan
@@ -49,18 +51,16 @@ async def verify(
     sources: Pathlike | Iterable[Pathlike],
     destination: str,
     *,
-    options: UploadOptions | None = None,
-    is_quick: bool = False,
-    on_finding: OnFinding | None = None,
+    options: SharedOptions | None = None,
     on_event: ev.Emit | None = None,
     stop: Stop | None = None,
     environ: Mapping[str, str] | None = None,
 ) -> Comparison:
     """Compare files and directories with what is stored at `destination`, a URL such as `swift://container/prefix`.
 
-    Give the `options` of the upload: names and filters come out the same; what describes or sends objects is not
-    looked at. `is_quick` compares sizes only. `on_finding` gets every name that is not identical, as it is found
-    (nearly in order), `on_event` retries and what stops the run; both run on the event loop and must be quick.
+    Give the options of the upload, so that files are named and filtered as they were, or VerifyOptions. `on_event` gets
+    a Finding for each name that is not identical, as it is found (nearly in order), and retries and what stops the run;
+    it runs on the event loop and must be quick.
 
     A container that is not there has nothing in it: everything is missing. With `options.journal`, the journal of the
     upload, what is missing, different or not comparable is struck from it, so that the next upload sends it.
@@ -68,19 +68,21 @@ async def verify(
     Raises UsageError for a wrong URL, a missing source, missing credentials, or a store that lists nothing, and
     SourceGone for a source on a file system that does not answer.
     """
-    options, stop, emit = options or UploadOptions(), stop or Stop(), on_event or _ignore
+    if not isinstance(options, VerifyOptions):
+        options = VerifyOptions.of(options or SharedOptions())
+    stop, emit = stop or Stop(), on_event or _ignore
     stop.report_to(emit)
     roots = sources_of(sources, options)
     target = Destination.parse(destination)
     correction = Correction(options, stop)
-    tally = Tally(both(correction.tell, on_finding or _ignore))
+    tally = Tally(both(correction.tell, emit))
     started = time.monotonic()
     requests: Mapping[str, int] = {}
-    opening = open_store(destination, wire=options.wire, retry=options.retry, emit=emit, brake=stop, environ=environ)
+    opening = connected(destination, wire=options.wire, retry=options.retry, emit=emit, brake=stop, environ=environ)
     try:
         async with opening as (store, wire_count), correction, stop.bounded(options.wire.timeout_s):
             requests = wire_count.requests
-            parts = _Parts(store, options, stop, tally, correction, emit, is_quick)
+            parts = _Parts(store, options, stop, tally, correction, emit)
             await parts.compare(roots, target)
     except Stopped:  # before the comparison had begun
         pass
@@ -94,12 +96,11 @@ class _Parts:
     """What a verification is made of, before its sources have been looked at."""
 
     store: Store
-    options: UploadOptions
+    options: VerifyOptions
     stop: Stop
     tally: Tally
     correction: Correction
     emit: ev.Emit
-    is_quick: bool
 
     async def compare(self, roots: list[bytes], target: Destination) -> None:
         """Raises UsageError, SourceGone, Unsupported; Stopped, when that comes before the comparison."""
@@ -112,14 +113,13 @@ class _Parts:
         hanging = await check(may_hang, roots, options.walk.follow_symlinks)
         await check(correction.open, roots, target, self.store.place, scope.naming, options.gzip)
         correction.begin()
-        scan = Scan(found)
+        scan = Scan(found, partial(ev.room_of, self.emit))
         opener = BodyOpener(options.body, _ignore, may_hang=hanging)
         comparer = _Comparer(
             store=self.store,
             opener=opener,
             scope=scope,
             options=options,
-            is_quick=self.is_quick,
             stop=stop,
             tally=self.tally,
         )
@@ -135,7 +135,7 @@ class _Parts:
 
 
 def _scope_and_walk(
-    roots: list[bytes], target: Destination, options: UploadOptions, filters: Filters, is_own: Callable[[bytes], bool]
+    roots: list[bytes], target: Destination, options: VerifyOptions, filters: Filters, is_own: Callable[[bytes], bool]
 ) -> tuple[Scope, Iterator[Found]]:
     """Blocking: the sources are looked at. Raises UsageError."""
     naming = placement(roots, target, options)
@@ -162,8 +162,7 @@ class _Comparer:
     store: Store
     opener: BodyOpener
     scope: Scope
-    options: UploadOptions
-    is_quick: bool
+    options: VerifyOptions
     stop: Stop
     tally: Tally
     _give_up: GiveUp = field(init=False)
@@ -207,7 +206,7 @@ class _Comparer:
             name = pair.key.decode()
             self.tally.add(Finding(verdict=Verdict.MISSING, name=name, path=file.path, size=file.size))
         else:
-            step = judge(self._evidence(pair, file, row), is_quick=self.is_quick)
+            step = judge(self._evidence(pair, file, row), is_quick=self.options.is_quick)
             if isinstance(step, Judgement) and pair.other is None:
                 self.tally.add(finding(step.verdict, file, row, step.why))
             else:
@@ -277,7 +276,7 @@ class _Comparer:
         row = evidence.row
         try:
             self.stop.check()
-            decide = partial(judge, is_quick=self.is_quick)
+            decide = partial(judge, is_quick=self.options.is_quick)
             step, evidence = await examined(self.store, evidence, decide, partial(self._read, file))
             self._give_up.succeeded()
         except Stopped:

@@ -1,0 +1,121 @@
+"""The events of a verb as an async iterator: `async with bulkput.stream(bulkput.upload, ...) as run: async for ...`."""
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import Callable, Coroutine
+from types import TracebackType
+from typing import Any, Generic, ParamSpec, Self, TypeVar
+
+from bulkput import events as ev
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_MOST_WAITING = 1_000
+"""Events that may wait for the consumer before the verb takes no further files or objects. What it has taken already
+adds some more: a few for each file that is queued or in flight (a thousand at most with the defaults)."""
+
+
+class EventStream(Generic[R]):
+    """Made by `stream`. Iterate once, within its `async with` block; afterwards `result` is the verb's result.
+
+    No event is lost, and memory is bounded: a consumer that falls behind makes the verb pause. Only Streaming, the
+    progress of one large file, is replaced by a newer one of the same file while it waits.
+
+    Leaving the block before the last event cancels the verb and waits until it has ended. For an orderly end pass the
+    verb a `Stop`, pull it, and iterate to the end.
+    """
+
+    def __init__(self, begin: Callable[[ev.Emit], Coroutine[Any, Any, R]]) -> None:
+        self._begin = begin
+        self._task: asyncio.Task[R] | None = None
+        self._waiting: deque[ev.Event] = deque()
+        self._streaming: dict[bytes, ev.Streaming] = {}
+        """Path -> its newest Streaming that waits. The queue holds the first; the newest takes its place."""
+        self._arrived = asyncio.Event()
+        self._taken = asyncio.Event()
+        self._thread = 0
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    async def __aenter__(self) -> Self:
+        self._thread = threading.get_ident()
+        self._loop = asyncio.get_running_loop()
+        self._task = asyncio.create_task(self._begin(self), name="bulkput-stream")
+        self._task.add_done_callback(lambda _task: self._arrived.set())
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if (task := self._task) is None:
+            return
+        if not task.done():
+            task.cancel()
+        self._taken.set()
+        await asyncio.wait((task,))
+        if not task.cancelled() and kind is not None:
+            task.exception()  # seen: the error that ended the block goes on
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> ev.Event:
+        """The next event. Raises what the verb raised, after its last event."""
+        if self._task is None:
+            raise RuntimeError("iterate over the events within `async with`")
+        while not self._waiting:
+            if self._task.done():
+                self._task.result()
+                raise StopAsyncIteration
+            self._arrived.clear()
+            await self._arrived.wait()
+        event = self._waiting.popleft()
+        if len(self._waiting) < _MOST_WAITING:
+            self._taken.set()
+        if isinstance(event, ev.Streaming):
+            return self._streaming.pop(event.path)
+        return event
+
+    @property
+    def result(self) -> R:
+        """What the verb returned. Raises what it raised, and RuntimeError before it has ended."""
+        if self._task is None or not self._task.done():
+            raise RuntimeError("there is no result before the events have ended")
+        return self._task.result()
+
+    def __call__(self, event: ev.Event) -> None:
+        """Take an event from the verb; from any thread."""
+        if isinstance(event, ev.Streaming):
+            is_waiting = event.path in self._streaming
+            self._streaming[event.path] = event
+            if is_waiting:
+                return
+        self._waiting.append(event)
+        if threading.get_ident() == self._thread:
+            self._arrived.set()
+        elif self._loop is not None:  # Stalled, from the watchdog's thread
+            self._loop.call_soon_threadsafe(self._arrived.set)
+
+    async def room(self) -> None:
+        """Returns when the consumer has caught up (`events.py:PacedEmit`)."""
+        while len(self._waiting) >= _MOST_WAITING and self._task is not None:
+            self._taken.clear()
+            await self._taken.wait()
+
+
+def stream(verb: Callable[P, Coroutine[Any, Any, R]], *arguments: P.args, **options: P.kwargs) -> EventStream[R]:
+    """Run `verb(*arguments, **options)`, one of upload, verify, copy, move and remove, and iterate over its events.
+
+        async with bulkput.stream(bulkput.upload, "./dist", "swift://artifacts/build-42") as run:
+            async for event in run:
+                if isinstance(event, bulkput.events.Failed):
+                    print(event.path, event.error)
+        print(run.result.uploaded)
+
+    The stream takes the place of `on_event`, which is not to be given. Raises TypeError if it is.
+    """
+    if "on_event" in options:
+        raise TypeError("stream() gives the events by iteration: leave out on_event")
+    # A ParamSpec cannot say that every verb has on_event.
+    return EventStream(lambda emit: verb(*arguments, **{**options, "on_event": emit}))  # type: ignore[arg-type]

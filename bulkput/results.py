@@ -1,0 +1,248 @@
+"""The results of the verbs: Summary of an upload, Comparison of a verification, Changes of a copy, move or removal.
+
+All have `requests` (counted on the wire, by method), `elapsed_s`, `stopping` (why the run ended early, or None),
+`exit_code` (as the command line ends) and `as_json()`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bulkput import events as ev
+from bulkput.errors import name_text
+from bulkput.model import Reason
+
+MAX_FAILURES_KEPT = 1_000
+"""Failures that a result lists; all are counted. This bounds memory when everything fails."""
+
+
+def _exit_code_of(stopping: ev.Stopping | None) -> int | None:
+    """130 interrupted · 3 stopped by the store, the sources or the journal · None: the numbers decide."""
+    match stopping:
+        case None | ev.Stopping(cause=ev.StopCause.ERRORS):
+            return None
+        case ev.Stopping(cause=ev.StopCause.INTERRUPTED):
+            return 130
+    return 3
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One line of `Summary.failures`."""
+
+    path: bytes
+    key: str | None
+    error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """A run in numbers. Sizes in bytes, times in seconds; `bytes_planned` is what a dry run would have sent.
+
+    `removed` objects had no file, `kept` ones should have been removed for that and were not; `concurrency` is how many
+    requests might be in flight at the end, `most_concurrency` at any time. `snapshots` files grew while they were read.
+    `empty_directories` left nothing in the store. `is_empty`: no file was found, and that was to be a failure.
+    `large_overwritten` objects were large ones, whose `segments_left` are still there: `left_paths` names the first of
+    them (of dynamic ones `left_below` says what their paths begin with).
+    """
+
+    found: int
+    uploaded: int
+    skipped: int
+    failed: int
+    skipped_by_reason: Mapping[str, int]
+    bytes_planned: int
+    bytes_read: int
+    bytes_sent: int
+    compressed_by_reason: Mapping[str, int]
+    left_alone_by_reason: Mapping[str, int]
+    requests: Mapping[str, int]
+    connections: int
+    retries: int
+    removed: int
+    would_remove: int
+    kept: int
+    snapshots: int
+    empty_directories: int
+    is_empty: bool
+    large_overwritten: int
+    segments_left: int
+    left_paths: tuple[str, ...]
+    left_below: tuple[str, ...]
+    elapsed_s: float
+    concurrency: int
+    most_concurrency: int
+    failures: tuple[Failure, ...]
+    stopping: ev.Stopping | None
+
+    @property
+    def objects_per_s(self) -> float:
+        """Uploaded objects per second of the whole run, start-up included."""
+        return self.uploaded / self.elapsed_s if self.elapsed_s > 0 else 0.0
+
+    @property
+    def ratio(self) -> float | None:
+        """Bytes of the files that were uploaded per byte that was sent for them; None where nothing was sent."""
+        return self.bytes_read / self.bytes_sent if self.bytes_sent else None
+
+    @property
+    def adds_up(self) -> bool:
+        """Every found entry was reported exactly once. False is a bug in bulkput, never a user's fault."""
+        return self.found == self.uploaded + self.skipped + self.failed
+
+    @property
+    def exit_code(self) -> int:
+        """0 all there · 1 some objects failed · 3 the run stopped, or lost count · 130 interrupted."""
+        if (code := _exit_code_of(self.stopping)) is not None:
+            return code
+        if not self.adds_up or (self.stopping is None and self.skipped_by_reason.get(Reason.STOPPED.value)):
+            return 3
+        return 1 if self.failed or self.kept or self.is_empty else 0
+
+    def as_json(self) -> dict[str, Any]:
+        """The object that `--summary` writes on the command line; `schema` grows when a field changes its meaning."""
+        return {
+            "schema": 1,
+            "found": self.found,
+            "uploaded": self.uploaded,
+            "skipped": self.skipped,
+            "failed": self.failed,
+            "skipped_by_reason": dict(self.skipped_by_reason),
+            "bytes_read": self.bytes_read,
+            "bytes_sent": self.bytes_sent,
+            **self._gzip_json(),
+            **({"removed": self.removed, "not_removed": self.kept} if self.removed or self.kept else {}),
+            **({"snapshots": self.snapshots} if self.snapshots else {}),
+            **({"empty_directories": self.empty_directories} if self.empty_directories else {}),
+            **({"nothing_found": True} if self.is_empty else {}),
+            **self._left_json(),
+            "requests": dict(self.requests),
+            "connections": self.connections,
+            "retries": self.retries,
+            "elapsed_s": round(self.elapsed_s, 3),
+            "objects_per_s": round(self.objects_per_s, 1),
+            "concurrency": {"final": self.concurrency, "peak": self.most_concurrency},
+            "failures": [{"path": name_text(f.path), "key": f.key, "error": f.error} for f in self.failures],
+            "failures_omitted": self.failed - len(self.failures),
+            "stopped": self.stopping.why if self.stopping else None,
+        }
+
+    def _left_json(self) -> dict[str, Any]:
+        """Nothing where no large object was overwritten."""
+        if not self.large_overwritten:
+            return {}
+        return {
+            "segments_left": {
+                "large_overwritten": self.large_overwritten,
+                "segments": self.segments_left,
+                "names": list(self.left_paths),
+                "below": list(self.left_below),
+            }
+        }
+
+    def _gzip_json(self) -> dict[str, Any]:
+        """Nothing where nobody asked for compression."""
+        if not (self.compressed_by_reason or self.left_alone_by_reason):
+            return {}
+        return {
+            "gzip": {
+                "ratio": round(self.ratio, 3) if self.ratio is not None else None,
+                "compressed": sum(self.compressed_by_reason.values()),
+                "left_alone": sum(self.left_alone_by_reason.values()),
+                "compressed_by_reason": dict(self.compressed_by_reason),
+                "left_alone_by_reason": dict(self.left_alone_by_reason),
+            }
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """A verification in numbers. `skipped` entries of the sources are not for upload (filters, links), `ignored`
+    objects not for comparing (filters, or below a directory that could not be read).
+    """
+
+    identical: int
+    different: int
+    missing: int
+    extra: int
+    not_comparable: int
+    unreadable: int
+    skipped: int
+    ignored: int
+    requests: Mapping[str, int]
+    elapsed_s: float
+    is_container_there: bool
+    stopping: ev.Stopping | None
+
+    @property
+    def is_identical(self) -> bool:
+        """Everything was compared, and all of it is the same."""
+        others = self.different + self.missing + self.extra + self.not_comparable + self.unreadable
+        return self.is_container_there and self.stopping is None and not others
+
+    @property
+    def is_empty(self) -> bool:
+        """There was nothing on either side, as after a mistake in a filter or a path."""
+        return self.is_identical and not self.identical
+
+    @property
+    def exit_code(self) -> int:
+        """0 everything identical · 1 something is not · 3 the store failed · 130 interrupted."""
+        if (code := _exit_code_of(self.stopping)) is not None:
+            return code
+        return 0 if self.is_identical else 1
+
+    def as_json(self) -> dict[str, Any]:
+        """The last line of `--json` on the command line."""
+        return {
+            "event": "finished",
+            "identical": self.identical,
+            "different": self.different,
+            "missing": self.missing,
+            "extra": self.extra,
+            "not_comparable": self.not_comparable,
+            "unreadable": self.unreadable,
+            "skipped": self.skipped,
+            "ignored": self.ignored,
+            "requests": dict(self.requests),
+            "elapsed_s": round(self.elapsed_s, 3),
+            "stopped": self.stopping.why if self.stopping else None,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changes:
+    """A run in numbers. `bytes` are those of the objects; `requests` are counted on the wire, by method."""
+
+    done: int
+    kept: int
+    gone: int
+    failed: int
+    bytes: int
+    is_dry: bool
+    requests: Mapping[str, int]
+    elapsed_s: float
+    failures: tuple[ev.Change, ...]
+    stopping: ev.Stopping | None
+
+    @property
+    def exit_code(self) -> int:
+        """0 done · 1 some failed · 3 the run stopped · 130 interrupted."""
+        if (code := _exit_code_of(self.stopping)) is not None:
+            return code
+        return 1 if self.failed else 0
+
+    def as_json(self) -> dict[str, Any]:
+        """The last line of `--json` on the command line."""
+        return {
+            "event": "finished",
+            "done": self.done,
+            "kept": self.kept,
+            "gone": self.gone,
+            "failed": self.failed,
+            "bytes": self.bytes,
+            "dry_run": self.is_dry,
+            "requests": dict(self.requests),
+            "elapsed_s": round(self.elapsed_s, 3),
+            "stopped": self.stopping.why if self.stopping else None,
+        }

@@ -1,0 +1,76 @@
+"""The verbs for scripts without an event loop: each runs in a loop of its own, uvloop if that is installed.
+
+    import bulkput.sync
+    summary = bulkput.sync.upload("./dist", "swift://artifacts/build-42")
+
+They take the arguments of the verbs of the same name in `bulkput`, and return and raise the same. Inside a running
+event loop they raise RuntimeError: await `bulkput.upload` there.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
+
+from bulkput import events as ev
+from bulkput.engine import open_store
+from bulkput.engine.event_loop import loop_factory
+from bulkput.engine.objects import copy as copying
+from bulkput.engine.objects import remove as removing
+from bulkput.engine.upload import upload as uploading
+from bulkput.engine.verify import verify as verifying
+from bulkput.model import Prefix, RemoteObject
+from bulkput.options import ListOptions
+
+__all__ = ["copy", "list_objects", "move", "remove", "upload", "verify"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+T = TypeVar("T")
+
+
+def _to_its_end(verb: Callable[P, Coroutine[Any, Any, R]]) -> Callable[P, R]:
+    @wraps(verb)
+    def call(*arguments: P.args, **options: P.kwargs) -> R:
+        _refuse_running_loop()
+        with asyncio.Runner(loop_factory=loop_factory()) as runner:
+            return runner.run(verb(*arguments, **options))
+
+    return call
+
+
+upload = _to_its_end(uploading.upload)
+verify = _to_its_end(verifying.verify)
+copy = _to_its_end(copying.copy)
+move = _to_its_end(copying.move)
+remove = _to_its_end(removing.remove)
+
+
+def list_objects(
+    url: str,
+    *,
+    options: ListOptions | None = None,
+    on_event: ev.Emit | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> Iterator[RemoteObject | Prefix]:
+    """`for` over what is stored below `url`, as `bulkput.list_objects` has it."""
+    _refuse_running_loop()
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+        items = open_store.list_objects(url, options=options, on_event=on_event, environ=environ)
+        try:
+            while (item := runner.run(_next(items))) is not None:
+                yield item
+        finally:
+            runner.run(items.aclose())
+
+
+def _refuse_running_loop() -> None:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return
+    raise RuntimeError("bulkput.sync cannot be used within a running event loop: await the verbs of bulkput there")
+
+
+async def _next(items: AsyncIterator[T]) -> T | None:
+    return await anext(items, None)

@@ -1,0 +1,151 @@
+"""Uploads in somebody else's event loop: their events as an iterator, cancellation, several at once, no loop at all."""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import uvloop
+from aiohttp import web
+
+import bulkput
+from bulkput import events as ev
+from bulkput.devserver import DevServer, Handler
+from tests.conftest import environ_of
+
+PATIENCE_S = 20.0
+
+
+def tree(directory: Path, count: int) -> Path:
+    for number in range(count):
+        (directory / f"{number:05}").write_text(str(number))
+    return directory
+
+
+async def test_the_iterator_gives_every_event_once_and_then_the_result(tmp_path: Path, devserver: DevServer) -> None:
+    """The same numbers as a recorder has that sees the events."""
+    recorder = bulkput.Recorder()
+    arguments = (bulkput.upload, tree(tmp_path, 20), "swift://c")
+    async with bulkput.stream(*arguments, environ=environ_of(devserver)) as run:
+        async for event in run:
+            recorder(event)
+    assert recorder.summary() == run.result
+    assert (run.result.uploaded, run.result.exit_code) == (20, 0)
+    assert run.result.requests["PUT"] == 21
+
+
+async def test_a_consumer_that_is_slow_holds_the_upload_back_and_loses_nothing(
+    tmp_path: Path, devserver: DevServer
+) -> None:
+    """3 000 files: while nobody takes events, the scan stops; in the end all are there."""
+    tree(tmp_path, 3_000)
+    recorder = bulkput.Recorder()
+    async with bulkput.stream(
+        bulkput.upload, tmp_path, "swift://c", recorder=recorder, environ=environ_of(devserver)
+    ) as run:
+        before = -1
+        while before != recorder.done or not recorder.done:  # until it stands still
+            before = recorder.done
+            await asyncio.sleep(0.3)
+        assert 0 < recorder.found < 3_000 and not recorder.is_scan_done
+        kinds = [type(event) async for event in run]
+    assert kinds.count(ev.Uploaded) == run.result.uploaded == 3_000
+
+
+async def test_leaving_the_block_early_cancels_the_upload(tmp_path: Path) -> None:
+    """No task and no thread of it is left, though its requests were not answered."""
+    met = asyncio.Event()
+
+    async def silent(request: web.BaseRequest, handler: Handler) -> web.StreamResponse:
+        if request.path.endswith("/00000"):
+            met.set()
+            await asyncio.sleep(PATIENCE_S)
+        return await handler(request)
+
+    before = {thread.ident for thread in threading.enumerate()}
+    async with DevServer(intercept=silent) as server:
+        tasks = asyncio.all_tasks()
+        async with bulkput.stream(bulkput.upload, tree(tmp_path, 1), "swift://c", environ=environ_of(server)) as run:
+            await asyncio.wait_for(met.wait(), PATIENCE_S)
+        with pytest.raises(asyncio.CancelledError):
+            run.result  # noqa: B018
+        assert {task.get_name() for task in asyncio.all_tasks() - tasks if "bulkput" in task.get_name()} == set()
+    waiting = {"bulkput-scan", "bulkput-watchdog"}
+    assert not [each for each in threading.enumerate() if each.ident not in before and each.name in waiting]
+
+
+async def test_what_the_verb_raises_comes_out_of_the_iteration(devserver: DevServer) -> None:
+    """After its last event; `result` raises it again."""
+    async with bulkput.stream(bulkput.upload, "/not/there", "swift://c", environ=environ_of(devserver)) as run:
+        with pytest.raises(bulkput.UsageError, match="No such file"):
+            [event async for event in run]
+    with pytest.raises(bulkput.UsageError):
+        run.result  # noqa: B018
+
+
+async def test_a_stream_refuses_an_on_event_and_a_result_before_the_end() -> None:
+    """It is the receiver itself."""
+    with pytest.raises(TypeError, match="on_event"):
+        bulkput.stream(bulkput.remove, "swift://c/x", on_event=print)
+    with pytest.raises(RuntimeError, match="no result"):
+        bulkput.stream(bulkput.remove, "swift://c/x").result  # noqa: B018
+
+
+async def test_other_verbs_stream_their_findings_and_changes(tmp_path: Path, devserver: DevServer) -> None:
+    """verify, copy and remove."""
+    environ = environ_of(devserver)
+    await bulkput.upload(tree(tmp_path, 3), "swift://c", environ=environ)
+    (tmp_path / "00001").write_text("another")
+    async with bulkput.stream(bulkput.verify, tmp_path, "swift://c", environ=environ) as verifying:
+        findings = [event.name async for event in verifying if isinstance(event, bulkput.Finding)]
+    assert (findings, verifying.result.different) == (["00001"], 1)
+    options = bulkput.CopyOptions(is_recursive=True)
+    async with bulkput.stream(bulkput.copy, "swift://c", "swift://d", options=options, environ=environ) as copying:
+        copied = {event.name async for event in copying if isinstance(event, bulkput.Change)}
+    assert copied == {"00000", "00001", "00002"} and copying.result.exit_code == 0
+    removed = await bulkput.remove("swift://d", options=bulkput.RemoveOptions(is_recursive=True), environ=environ)
+    assert removed.done == 3
+
+
+async def test_two_uploads_share_a_loop(tmp_path: Path, devserver: DevServer) -> None:
+    """Each counts its own."""
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    environ = environ_of(devserver)
+    one, other = await asyncio.gather(
+        bulkput.upload(tree(tmp_path / "a", 30), "swift://c/a", environ=environ),
+        bulkput.upload(tree(tmp_path / "b", 40), "swift://c/b", environ=environ),
+    )
+    assert (one.uploaded, other.uploaded) == (30, 40)
+
+
+@pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, uvloop.new_event_loop])
+def test_an_upload_works_in_either_loop(tmp_path: Path, new_loop: Callable[[], asyncio.AbstractEventLoop]) -> None:
+    """The standard library's and uvloop's."""
+
+    async def main() -> bulkput.Summary:
+        async with DevServer() as server:
+            return await bulkput.upload(tree(tmp_path, 5), "swift://c", environ=environ_of(server))
+
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        assert runner.run(main()).uploaded == 5
+
+
+async def test_scripts_need_no_loop(tmp_path: Path, devserver: DevServer) -> None:
+    """bulkput.sync, in a thread that has none: all verbs."""
+    environ = environ_of(devserver)
+    tree(tmp_path, 3)
+
+    def script() -> None:
+        assert bulkput.sync.upload(tmp_path, "swift://c", environ=environ).uploaded == 3
+        assert bulkput.sync.verify(tmp_path, "swift://c", environ=environ).is_identical
+        assert bulkput.sync.copy("swift://c/00000", "swift://c/x", environ=environ).done == 1
+        assert bulkput.sync.move("swift://c/x", "swift://c/y", environ=environ).done == 1
+        listed = [item.name for item in bulkput.sync.list_objects("swift://c", environ=environ)]
+        assert listed == ["00000", "00001", "00002", "y"]
+        assert bulkput.sync.remove("swift://c/y", environ=environ).done == 1
+
+    await asyncio.to_thread(script)
+    with pytest.raises(RuntimeError, match="running event loop"):
+        bulkput.sync.upload(tmp_path, "swift://c", environ=environ)
