@@ -4,12 +4,12 @@ from collections.abc import Callable, Sequence
 
 from benchmarks.results import Result, Row, Spread
 from benchmarks.traces import Trace, bin_width_s, throughput
-from bulkput.report.charts import Figure, Line, LineChart, Measure, MultiBarChart, Series
+from bulkput.report.charts import Bar, Bars, Figure, Line, Lines, Series
 
-_PANELS: tuple[tuple[str, str, str, Callable[[Row], Spread | None]], ...] = (
-    ("Throughput", "more is better", "objects/s", lambda row: row.objects_per_s),
-    ("CPU of the client", "less is better", "us/object", lambda row: row.cpu_us_per_object),
-    ("Peak memory", "less is better", "MiB", lambda row: row.peak_mib),
+_PANELS: tuple[tuple[str, str, Callable[[Row], Spread | None]], ...] = (
+    ("Throughput", "more is better (objects/s)", lambda row: row.objects_per_s),
+    ("CPU of the client", "less is better (us/object)", lambda row: row.cpu_us_per_object),
+    ("Peak memory", "less is better (MiB)", lambda row: row.peak_mib),
 )
 
 
@@ -19,55 +19,56 @@ def bars(server: str, table: Sequence[Row], result: Result) -> Figure:
     rounds = max(row.rounds for row in own)
     contenders = tuple(dict.fromkeys(row.contender for row in own))
     scenarios = tuple(dict.fromkeys(row.scenario for row in own))
-    what = f"{result.scenarios[scenarios[0]]}. " if len(scenarios) == 1 else ""  # else the legend says it
+    what = f"{result.scenarios[scenarios[0]]}. " if len(scenarios) == 1 else ""  # with several, the legend says it
     rows = {(row.scenario, row.contender): row for row in own}
     return Figure(
         title=f"Uploading to {server}",
-        note=f"{what}Medians of {rounds} interleaved rounds; whiskers from least to most. Start-up is included.",
-        charts=tuple(
-            MultiBarChart(
+        note=f"{what}Medians of {rounds} interleaved rounds; whiskers from least to most. Start-up is included, and "
+        f"client and server share one machine. Made by: {result.command}",
+        panels=tuple(
+            Bars(
                 title=title,
                 axis=axis,
-                unit=unit,
                 labels=contenders,
                 series=tuple(
                     Series(
                         name=result.scenarios[scenario],
-                        bars=tuple(_measure(rows.get((scenario, contender)), of) for contender in contenders),
+                        bars=tuple(_bar(rows.get((scenario, contender)), of) for contender in contenders),
                     )
                     for scenario in scenarios
                 ),
             )
-            for title, axis, unit, of in _PANELS
+            for title, axis, of in _PANELS
         ),
     )
 
 
-def _measure(row: Row | None, of: Callable[[Row], Spread | None]) -> Measure:
+def _bar(row: Row | None, of: Callable[[Row], Spread | None]) -> Bar:
     if row is None:
-        return Measure()
+        return Bar()
     if row.void is not None or (spread := of(row)) is None:
-        return Measure(void=(row.void or "void")[:40])
-    return Measure(value=spread.median, low=spread.low, high=spread.high)
+        return Bar(why=f"void: {row.void or ''}".rstrip(": "))
+    return Bar(value=spread.median, low=spread.low, high=spread.high)
 
 
 def over_time(traces: Sequence[Trace], result: Result) -> Figure | None:
-    """What bulkput stored in each moment: a chart per server and scenario, a line per round. None without traces."""
-    keys = dict.fromkeys((trace.server, trace.scenario) for trace in traces)
-    charts = []
-    for server, scenario in keys:
+    """What bulkput stored in each moment: a panel per server and scenario, a line per round. None without traces."""
+    panels = []
+    for server, scenario in dict.fromkeys((trace.server, trace.scenario) for trace in traces):
         own = [trace for trace in traces if (trace.server, trace.scenario) == (server, scenario)]
         width_s = bin_width_s(own)
         lines = [(trace.round, throughput(trace.requests, width_s)) for trace in own]
         if any(points for _, points in lines):
-            charts.append(
-                LineChart(
+            panels.append(
+                Lines(
                     title=server,
-                    axis=result.scenarios[scenario],
-                    unit="objects/s",
+                    axis=f"{result.scenarios[scenario]} (objects/s)",
                     x_axis=f"s since the run began, in steps of {width_s:g} s",
-                    lines=tuple(Line(name=f"round {number}", points=tuple(points)) for number, points in lines),
+                    series=tuple(Line(name=f"round {number}", points=tuple(points)) for number, points in lines),
                 )
             )
-    note = "From one traced run per round. The start of the interpreter is not in it, login and first connections are."
-    return Figure(title="bulkput over time", note=note, charts=tuple(charts)) if charts else None
+    note = (
+        "From one traced run per round. The start of the interpreter is not in it, login and first connections are. "
+        f"Made by: {result.command}"
+    )
+    return Figure(title="bulkput over time", note=note, panels=tuple(panels)) if panels else None

@@ -7,7 +7,6 @@ Everything is made from the records; nothing is typed by hand.
 
 import sys
 from collections.abc import Sequence
-from html import escape
 from pathlib import Path
 
 from rich.console import Console
@@ -17,8 +16,8 @@ from benchmarks.compression import Record, sections
 from benchmarks.figures import bars, over_time
 from benchmarks.results import Result, Row, Spread, rows
 from benchmarks.traces import Trace, latency, load_traces
-from bulkput.report.charts import Figure
-from bulkput.report.page import fragment, page, save
+from bulkput.report.charts import Figure, Lines, save
+from bulkput.report.page import drawing, html_table, line_tables, page, safe
 
 HERE = Path(__file__).resolve().parent
 CAVEATS = (
@@ -197,8 +196,11 @@ def html(result: Result, table: Sequence[Row], traces: Sequence[Trace], compress
     """One page: the caveats first, the machine, versions and the command last."""
     body = ["<h2>Read this first</h2>", _list(CAVEATS)]
     if result.missing:
-        body.append(f"<p>Not installed, hence missing: {escape(', '.join(result.missing))}.</p>")
-    body += [fragment(figure) for figure in pictures(table, traces, result).values()]
+        body.append(f"<p>Not installed, hence missing: {safe(', '.join(result.missing))}.</p>")
+    for figure in pictures(table, traces, result).values():
+        body.append(drawing(figure))
+        if isinstance(figure.panels[0], Lines):
+            body.append(line_tables(figure))  # the values of bars stand in the tables below
     for server, scenario in places(table):
         title = f"{server}: {result.scenarios[scenario]}"
         body.append(_html(title, COLUMNS, cells(server, scenario, table, result)))
@@ -206,25 +208,18 @@ def html(result: Result, table: Sequence[Row], traces: Sequence[Trace], compress
         body.append(_html("How long a PUT takes", LATENCIES, latencies(traces, result)))
     if compression is not None:
         body += [_html(*section) for section in sections(compression)]
-        body.append(f"<p>{escape(COMPRESSION_NOTE)}</p><pre>{escape(compression.command)}</pre>")
+        body.append(f"<p>{safe(COMPRESSION_NOTE)}</p><pre>{safe(compression.command)}</pre>")
     body += ["<h2>Where</h2>", _list([f"{n}: {v}" for n, v in {**result.machine, **result.versions}.items()])]
-    body.append(f"<p>To see for yourself:</p><pre>{escape(result.command)}</pre>")
+    body.append(f"<p>The command that measures all this again:</p><pre>{safe(result.command)}</pre>")
     return page("bulkput and others, uploading", body)
 
 
 def _html(title: str, columns: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
-    head = "".join(f"<th>{escape(column)}</th>" for column in columns)
-    body = "".join(f"<tr>{''.join(map(_td, line))}</tr>" for line in lines)
-    return f"<h2>{escape(title)}</h2><div class='chart'><table><tr>{head}</tr>{body}</table></div>"
-
-
-def _td(cell: str) -> str:
-    is_text = cell[:1].isalpha()  # figures stand on the right, words on the left
-    return f"<td{' style=text-align:left' if is_text else ''}>{escape(cell)}</td>"
+    return f"<h2>{safe(title)}</h2>\n{html_table(columns, lines)}"
 
 
 def _list(items: Sequence[str]) -> str:
-    return "<ul>" + "".join(f"<li>{escape(item)}</li>" for item in items) + "</ul>"
+    return "<ul>" + "".join(f"<li>{safe(item)}</li>" for item in items) + "</ul>"
 
 
 if __name__ == "__main__":

@@ -109,8 +109,8 @@ def _check(sources: tuple[str, ...], chart: str | None, *, is_one_format: bool) 
         raise UsageError(f"--chart {printable(chart)}: a chart is {', '.join(_SUFFIXES)}")
     if not os.path.isdir(os.path.dirname(chart) or "."):
         raise UsageError(f"--chart {printable(chart)}: there is no such directory")
-    if not chart.lower().endswith(".html") and importlib.util.find_spec("matplotlib") is None:
-        raise UsageError("pictures need matplotlib: pip install 'bulkput[charts]'; .html needs nothing")
+    if importlib.util.find_spec("matplotlib") is None:
+        raise UsageError("--chart needs matplotlib: pip install 'bulkput[charts]'")
 
 
 def _is_url(source: str) -> bool:
@@ -232,8 +232,8 @@ def _draw(
     path: str, groups: "list[Group]", by: tuple[str, ...], about: str, *, most: int | None, distinct: int
 ) -> None:
     """Raises CannotWriteError."""
+    from bulkput.report.charts import save  # noqa: PLC0415
     from bulkput.report.log_chart import MOST_BARS, chart_of, page_of  # noqa: PLC0415
-    from bulkput.report.page import save  # noqa: PLC0415
 
     if not groups:
         say(f"bulkput: no chart: there is no group ({printable(path)} is not written)")
@@ -241,8 +241,9 @@ def _draw(
     most = most or MOST_BARS
     try:
         if path.lower().endswith(".html"):
+            page = page_of(groups, by, most=most, distinct=distinct, about=about)
             with open(path, "w", encoding="utf-8") as file:
-                file.write(page_of(groups, by, most=most, distinct=distinct, about=about))
+                file.write(page)
         else:
             save(chart_of(groups, by, most=most), path)
     except OSError as error:

@@ -6,10 +6,9 @@ import pytest
 
 from bulkput.logs.groups import Group
 from bulkput.logs.keys import NOTED
-from bulkput.report.charts import BarChart, MultiBarChart
+from bulkput.report.charts import Bars, save
 from bulkput.report.log_chart import chart_of, page_of
 from bulkput.report.log_text import csv_lines, group_lines
-from bulkput.report.page import save
 
 
 def group(*key: str, count: int = 1, **seen: set[str] | None) -> Group:
@@ -25,18 +24,28 @@ def test_no_value_writes_to_the_terminal() -> None:
 
 def test_days_and_hours_are_drawn_in_their_order_whatever_is_first() -> None:
     groups = [group("15", count=3), group("14", count=2), group("16"), group("13")]
-    (bars,) = chart_of(groups, ["date"], most=3).charts
-    assert isinstance(bars, BarChart) and bars.labels == ("14", "15", "16")
-    assert [bar.value for bar in bars.bars] == [2, 3, 1]
-    (bars,) = chart_of(groups, ["status"], most=3).charts
-    assert isinstance(bars, BarChart) and bars.labels == ("15", "14", "16")
+    (bars,) = chart_of(groups, ["date"], most=3).panels
+    assert isinstance(bars, Bars) and bars.labels == ("14", "15", "16")
+    assert [bar.value for bar in bars.series[0].bars] == [2, 3, 1]
+    (bars,) = chart_of(groups, ["status"], most=3).panels
+    assert isinstance(bars, Bars) and bars.labels == ("15", "14", "16")
 
 
 def test_days_are_in_their_order_for_two_keys_too() -> None:
     groups = [group("15", "200", count=3), group("14", "404", count=2)]
-    (bars,) = chart_of(groups, ["date", "status"], most=3).charts
-    assert isinstance(bars, MultiBarChart) and bars.labels == ("14", "15")
+    (bars,) = chart_of(groups, ["date", "status"], most=3).panels
+    assert isinstance(bars, Bars) and bars.labels == ("14", "15")
     assert [[bar.value for bar in series.bars] for series in bars.series] == [[0, 3], [2, 0]]
+
+
+def test_values_beyond_the_palette_are_one_bar_together() -> None:
+    """Seven user agents by name, the others added up; the note says how many dates there are."""
+    groups = [group("14", f"agent {number}", count=9 - number) for number in range(9)] + [group("15", "agent 0")]
+    chart = chart_of(groups, ["date", "user-agent"], most=1)
+    (bars,) = chart.panels
+    assert isinstance(bars, Bars) and len(bars.series) == 8
+    assert (bars.series[-1].name, bars.series[-1].bars[0].value) == ("all others", 2 + 1)
+    assert chart.note == "The first 1 of 2 dates."
 
 
 def test_a_cell_of_the_page_shows_short_values_folds_long_ones_and_says_what_it_does_not_know() -> None:
@@ -51,4 +60,4 @@ def test_a_cell_of_the_page_shows_short_values_folds_long_ones_and_says_what_it_
 def test_a_chart_is_an_svg_file_too(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     save(chart_of([group("poe/the_raven")], ["object"], most=5), str(tmp_path / "chart.svg"))
-    assert (tmp_path / "chart.svg").read_bytes().startswith(b"<?xml")
+    assert (tmp_path / "chart.svg").read_bytes().startswith(b"<svg ")
