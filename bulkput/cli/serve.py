@@ -13,11 +13,10 @@ if TYPE_CHECKING:
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to bind; loopback only.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8080, show_default=True, help="0: any free one.")
-@click.option("--directory", type=click.Path(file_okay=False), help="Keep the objects here. Default: in memory.")
 @click.option("--latency", multiple=True, metavar="VERB=SECONDS", help="Be slow, e.g. put=0.27,head=0.03.")
 @click.option("--allow-remote", is_flag=True, help="Permit an address that others can reach.")
-def serve(host: str, port: int, directory: str | None, latency: tuple[str, ...], allow_remote: bool) -> None:
-    """Run a small local store that speaks Swift, for trying things out. Never a place for data you want to keep.
+def serve(host: str, port: int, latency: tuple[str, ...], allow_remote: bool) -> None:
+    """Run a small local store that speaks Swift, for trying things out. Objects are in memory: they end with it.
 
     Prints the variables to set, then serves until Ctrl-C.
     """
@@ -31,7 +30,6 @@ def serve(host: str, port: int, directory: str | None, latency: tuple[str, ...],
         options = DevServerOptions(
             host=host,
             port=port,
-            directory=directory,
             latency=parse_latency(latency),
             allow_remote=allow_remote,
         )

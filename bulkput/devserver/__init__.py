@@ -4,7 +4,7 @@ It shares no code with the client: what both sides misread in the same way, no t
 standard library and `aiohttp.web`, and nothing of bulkput above this folder.
 
 Reading path: `server` (what you run) > `app` (one request) > `objects`, `containers`, `accounts` (the verbs) > `store`
-(the containers and their index) > `memory`, `directory` (where the bytes lie).
+(the containers and their objects) > `record` (one object).
 """
 
 from .app import App, Handler, Intercept

@@ -27,7 +27,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
             user=os.environ.get("BULKPUT_DEVSERVER_USER", "test:tester"),
             key=os.environ.get("BULKPUT_DEVSERVER_KEY", "testing"),
             token_life=given.token_life,
-            directory=given.directory,
             latency=parse_latency(given.latency),
             allow_remote=given.allow_remote,
         )
@@ -70,7 +69,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to bind (default: %(default)s)")
     parser.add_argument("--port", type=int, default=0, help="port to bind (default: any free one)")
-    parser.add_argument("--directory", metavar="DIR", help="keep the objects here (default: in memory)")
     parser.add_argument(
         "--latency", action="append", default=[], metavar="VERB=SECONDS", help="wait, e.g. put=0.27,head=0.03"
     )

@@ -103,10 +103,10 @@ def wants_json(call: Call, params: Mapping[str, str]) -> bool:
 
 def _container_row(container: Container) -> dict[str, str | int]:
     return {
-        "name": container.record.name,
+        "name": container.name,
         "count": len(container.objects),
         "bytes": container.bytes_used,
-        "last_modified": iso_time(container.record.timestamp),
+        "last_modified": iso_time(container.timestamp),
     }
 
 

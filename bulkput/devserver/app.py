@@ -5,7 +5,6 @@ delay it, or change what it answered. A GET of an object has been sent by the ti
 """
 
 import asyncio
-import errno
 from collections.abc import Awaitable, Callable
 
 from aiohttp import web
@@ -60,11 +59,6 @@ class App:
             response = await self._serve(call)
         except Refused as refused:
             response = call.refusal(refused.status, refused.text, refused.headers)
-        except OSError as error:
-            if isinstance(error, ConnectionError):
-                raise  # the client left while we were writing
-            full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-            response = call.refusal(507 if full else 503, f"The store's directory: {error.strerror or error}")
         if wait and verb == "PUT":
             await asyncio.sleep(wait)
         return response

@@ -3,7 +3,7 @@
 import itertools
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from email.utils import formatdate
 from functools import lru_cache
 from math import ceil
@@ -39,7 +39,7 @@ class Call:
         """The request's headers; names match in any case."""
         return self.request.headers
 
-    async def read_body(self, write: Callable[[bytes], Awaitable[None]], most: int) -> None:
+    async def read_body(self, write: Callable[[bytes], None], most: int) -> None:
         """Hand the body over as it arrives. Raises Refused: 413 beyond `most` bytes, 499 when it breaks off.
 
         `100 Continue` goes out here, after every check that needs no body (RFC 9110 section 10.1.1).
@@ -55,7 +55,7 @@ class Call:
             self._traffic.bytes_received += len(piece)
             if size > most:
                 raise Refused(413, "Your request is too large.")
-            await write(piece)
+            write(piece)
 
     async def _next_piece(self) -> bytes:
         try:

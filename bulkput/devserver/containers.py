@@ -22,18 +22,13 @@ async def serve_container(call: Call, store: Store, limits: Limits) -> web.Respo
     match call.request.method:
         case "PUT":
             check_container_name(name, limits)
-            created = await store.create(name, _headers(call, limits))
+            created = store.create(name, _headers(call, limits))
             return call.answer(201 if created else 202)
         case "POST":
-            await store.update(_existing(store, name), _headers(call, limits))
+            _existing(store, name).merge(_headers(call, limits))
             return call.answer(204)
         case "DELETE":
-            _existing(store, name)
-            try:
-                dropped = await store.drop(name)
-            except KeyError:  # somebody else was quicker
-                raise Refused(404, "The resource could not be found.") from None
-            if not dropped:
+            if not store.drop(_existing(store, name)):
                 raise Refused(409, "There was a conflict when trying to complete your request.")
             return call.answer(204)
         case "GET" | "HEAD":
@@ -50,10 +45,10 @@ async def _tell(call: Call, container: Container, limits: Limits) -> web.Respons
     totals = (
         ("X-Container-Object-Count", str(len(container.objects))),
         ("X-Container-Bytes-Used", str(container.bytes_used)),
-        ("X-Timestamp", f"{container.record.timestamp:016.5f}"),
-        ("Last-Modified", http_date(container.record.timestamp)),
+        ("X-Timestamp", f"{container.timestamp:016.5f}"),
+        ("Last-Modified", http_date(container.timestamp)),
         ("X-Storage-Policy", "Policy-0"),
-        *container.record.headers,
+        *container.headers,
     )
     if call.request.method == "HEAD":
         return call.answer(204, JSON if as_json else PLAIN, *totals)

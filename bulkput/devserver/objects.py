@@ -2,19 +2,15 @@
 
 import mimetypes
 import re
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
 
 from aiohttp import web
 
 from .call import Call, http_date
-from .content import MemoryContent
 from .options import Limits
-from .record import StoredObject
+from .record import Draft, StoredObject
 from .rules import Refused, bare_etag, check_put, delete_time, stored_headers
 from .store import Container, Store
 
-_NOTHING = MemoryContent(())
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)", re.ASCII)
 
 
@@ -35,13 +31,13 @@ async def serve_object(call: Call, store: Store, limits: Limits) -> web.StreamRe
         case "PUT":
             return await _put(call, store, container, limits)
         case "POST":
-            return await _post(call, store, container, limits)
+            return _post(call, store, container, limits)
         case "DELETE":
-            if not await store.delete(container, target.name):
+            if not container.delete(target.name):
                 raise Refused(404, "The resource could not be found.")
             return call.answer(204)
         case _:
-            return await _get(call, store, container)
+            return await _get(call, container)
 
 
 async def _put(call: Call, store: Store, container: Container, limits: Limits) -> web.Response:
@@ -50,19 +46,19 @@ async def _put(call: Call, store: Store, container: Container, limits: Limits) -
     check_put(headers, name, limits)
     delete_at = delete_time(headers, timestamp)
     kept = stored_headers(headers, delete_at, limits)
-    if "If-None-Match" in headers and store.find(container, name) is not None:
+    if "If-None-Match" in headers and container.find(name) is not None:
         raise Refused(412, "A precondition for this request was not met.")
-    draft = store.draft()
-    try:
-        await call.read_body(draft.write, limits.max_file_size)
-        etag = await draft.finish()
-        if "ETag" in headers and bare_etag(headers["ETag"]) != etag:
-            raise Refused(422, "Unable to process the contained instructions", (("Etag", etag),))
-        stored = StoredObject(name, draft.size, etag, _content_type(call), timestamp, kept, _NOTHING, delete_at)
-        if not await store.keep(container, draft, stored):
-            raise Refused(404, "The resource could not be found.")
-    finally:
-        await draft.discard()
+    draft = Draft()
+    await call.read_body(draft.write, limits.max_file_size)
+    etag = draft.etag
+    if "ETag" in headers and bare_etag(headers["ETag"]) != etag:
+        raise Refused(422, "Unable to process the contained instructions", (("Etag", etag),))
+    pieces = tuple(draft.pieces)
+    if not store.keep(
+        container,
+        StoredObject(name, draft.size, etag, _content_type(call), timestamp, kept, pieces, delete_at),
+    ):
+        raise Refused(404, "The resource could not be found.")
     return call.answer(
         201,
         ("Etag", etag),
@@ -71,58 +67,41 @@ async def _put(call: Call, store: Store, container: Container, limits: Limits) -
     )
 
 
-async def _post(call: Call, store: Store, container: Container, limits: Limits) -> web.Response:
+def _post(call: Call, store: Store, container: Container, limits: Limits) -> web.Response:
     """All metadata is replaced, the Content-Type only if given (API reference, "Update object metadata")."""
     timestamp, name = store.now(), call.target.name
     delete_at = delete_time(call.headers, timestamp)
     kept = stored_headers(call.headers, delete_at, limits)
-    old = store.find(container, name)
+    old = container.find(name)
     if old is None:
         raise Refused(404, "The resource could not be found.")
     content_type = call.headers.get("Content-Type", old.content_type)
-    changes = StoredObject(name, old.size, old.etag, content_type, timestamp, kept, _NOTHING, delete_at)
-    if not await store.rewrite(container, name, changes):
-        raise Refused(404, "The resource could not be found.")
+    container.enter(StoredObject(name, old.size, old.etag, content_type, timestamp, kept, old.pieces, delete_at))
     return call.answer(202)
 
 
-async def _get(call: Call, store: Store, container: Container) -> web.StreamResponse:
-    """GET and HEAD; a file that is replaced between look-up and open is looked up again."""
-    while True:
-        stored = store.find(container, call.target.name)
-        if stored is None:
-            raise Refused(404, "The resource could not be found.")
-        shown = _shown(stored)
-        if stored.etag in map(bare_etag, re.split(r"\s*,\s*", call.headers.get("If-None-Match", ""))):
-            return call.answer(304, *shown)
-        span = _span(call.headers.get("Range", ""), stored.size)
-        if span is None:
-            raise Refused(
-                416, "The requested range cannot be satisfied.", (("Content-Range", f"bytes */{stored.size}"),)
-            )
-        start, stop = span
-        status = 200 if stop - start == stored.size else 206
-        if status == 206:
-            shown = (*shown, ("Content-Range", f"bytes {start}-{stop - 1}/{stored.size}"))
-        shown = (*shown, ("Content-Length", str(stop - start)))
-        if call.request.method == "HEAD" or start == stop:
-            return call.answer(status, *shown)
-        pieces = stored.content.read(start, stop)
-        try:
-            first = await anext(pieces)
-        except FileNotFoundError:
-            continue
-        return await _send(call, web.StreamResponse(status=status, headers=call.head(*shown)), first, pieces)
-
-
-async def _send(
-    call: Call, response: web.StreamResponse, first: bytes, rest: AsyncGenerator[bytes, None]
-) -> web.StreamResponse:
-    async with aclosing(rest):
-        await response.prepare(call.request)
-        await response.write(first)
-        async for piece in rest:
-            await response.write(piece)
+async def _get(call: Call, container: Container) -> web.StreamResponse:
+    """GET and HEAD. An object that is replaced or deleted while it is sent is sent to its end."""
+    stored = container.find(call.target.name)
+    if stored is None:
+        raise Refused(404, "The resource could not be found.")
+    shown = _shown(stored)
+    if stored.etag in map(bare_etag, re.split(r"\s*,\s*", call.headers.get("If-None-Match", ""))):
+        return call.answer(304, *shown)
+    span = _span(call.headers.get("Range", ""), stored.size)
+    if span is None:
+        raise Refused(416, "The requested range cannot be satisfied.", (("Content-Range", f"bytes */{stored.size}"),))
+    start, stop = span
+    status = 200 if stop - start == stored.size else 206
+    if status == 206:
+        shown = (*shown, ("Content-Range", f"bytes {start}-{stop - 1}/{stored.size}"))
+    shown = (*shown, ("Content-Length", str(stop - start)))
+    if call.request.method == "HEAD" or start == stop:
+        return call.answer(status, *shown)
+    response = web.StreamResponse(status=status, headers=call.head(*shown))
+    await response.prepare(call.request)
+    for piece in stored.read(start, stop):
+        await response.write(piece)
     await response.write_eof()
     return response
 

@@ -63,7 +63,6 @@ class DevServerOptions:
     user: str = "test:tester"  # TempAuth's own example user; the account becomes AUTH_test
     key: str = field(default="testing", repr=False)
     token_life: float = 86_400.0  # seconds; TempAuth's default
-    directory: str | None = None  # keep the objects here; None: in memory, gone at the end
     latency: Latency = Latency()
     limits: Limits = Limits()
     allow_remote: bool = False  # a published password on a public address is an open disk

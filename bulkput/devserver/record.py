@@ -1,26 +1,19 @@
-"""What is known about a container and about an object, apart from the bytes."""
+"""One stored object: its bytes and what is known about it."""
 
-from dataclasses import dataclass
-
-from .content import Content
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 Headers = tuple[tuple[str, str], ...]
 """Stored headers, names as they are sent back."""
 
 
 @dataclass(frozen=True, slots=True)
-class ContainerRecord:
-    """A container. `shelf` is where a directory keeps it; in memory it is empty."""
-
-    name: str
-    timestamp: float
-    headers: Headers = ()
-    shelf: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class StoredObject:
-    """One object: `size` in bytes, `etag` the bare hex MD5, `timestamp` and `delete_at` in seconds since the epoch."""
+    """One object: `size` in bytes, `etag` the bare hex MD5, `timestamp` and `delete_at` in seconds since the epoch.
+
+    `pieces` are its bytes as they came from the socket: joining a large body would block the loop meanwhile.
+    """
 
     name: str
     size: int
@@ -28,15 +21,40 @@ class StoredObject:
     content_type: str
     timestamp: float
     headers: Headers
-    content: Content
+    pieces: tuple[bytes, ...] = field(repr=False)
     delete_at: int | None = None
 
-    def placed(self, content: Content) -> "StoredObject":
-        """The same object, its bytes there. Spelled out: `dataclasses.replace` costs three times as much."""
-        return StoredObject(
-            self.name, self.size, self.etag, self.content_type, self.timestamp, self.headers, content, self.delete_at
-        )
+    def read(self, start: int, stop: int) -> Iterator[bytes]:
+        """The bytes from `start` to before `stop`."""
+        offset = 0
+        for piece in self.pieces:
+            low, high = max(start - offset, 0), stop - offset
+            if low < len(piece) and high > low:
+                yield piece[low:high]
+            offset += len(piece)
+            if offset >= stop:
+                return
 
     def is_expired(self, now: float) -> bool:
         """Whether X-Delete-At has passed. Swift then answers 404, whether or not the expirer has been."""
         return self.delete_at is not None and self.delete_at <= now
+
+
+class Draft:
+    """The body of an upload under way: its pieces, its running MD5."""
+
+    def __init__(self) -> None:
+        self.size = 0
+        self.pieces: list[bytes] = []
+        self._md5 = hashlib.md5(usedforsecurity=False)
+
+    def write(self, piece: bytes) -> None:
+        """Append one piece."""
+        self.pieces.append(piece)
+        self._md5.update(piece)
+        self.size += len(piece)
+
+    @property
+    def etag(self) -> str:
+        """The MD5 of what has been written, in hex."""
+        return self._md5.hexdigest()

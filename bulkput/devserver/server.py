@@ -14,8 +14,6 @@ from typing import Self
 from aiohttp import web
 
 from .app import App, Intercept
-from .directory import DirectoryShelf
-from .memory import MemoryShelf
 from .options import DevServerOptions
 from .store import Store
 from .tokens import Tokens
@@ -28,8 +26,7 @@ _LINGER = 60.0  # seconds an unwanted body is read and dropped after an early an
 class DevServer:
     """`async with DevServer(options) as server:` listens until the block ends.
 
-    `intercept` is put around the handler, see `app`. Raises OSError when the address is taken, ValueError when the
-    directory holds other things.
+    `intercept` is put around the handler, see `app`. Raises OSError when the address is taken.
     """
 
     def __init__(self, options: DevServerOptions | None = None, *, intercept: Intercept | None = None) -> None:
@@ -44,10 +41,7 @@ class DevServer:
         async with contextlib.AsyncExitStack() as exits:
             # The first guess of a type reads /etc/mime.types: not on the loop, not within a request.
             await asyncio.to_thread(mimetypes.init)
-            store = Store(MemoryShelf() if options.directory is None else DirectoryShelf(options.directory))
-            exits.push_async_callback(store.aclose)
-            await store.load()
-            app = App(options, store)
+            app = App(options, Store())
             runner = web.ServerRunner(_listener(app, self._intercept), shutdown_timeout=_GRACE)
             await runner.setup()
             exits.push_async_callback(runner.cleanup)

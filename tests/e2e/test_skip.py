@@ -13,7 +13,6 @@ import pytest
 import bulkput as library
 from bulkput import events as ev
 from bulkput.devserver import DevServer
-from bulkput.devserver.content import MemoryContent
 from bulkput.devserver.record import StoredObject
 from bulkput.engine.stop import Stop
 from bulkput.model import Prefix
@@ -409,11 +408,11 @@ async def test_virtual_directories_as_the_post_has_them(devserver: DevServer, tm
 
 async def filled(devserver: DevServer, count: int) -> None:
     """A container with so many objects of one byte."""
-    content, etag = MemoryContent((b"x",)), hashlib.md5(b"x").hexdigest()
-    await devserver.store.create("c", ())
+    pieces, etag = (b"x",), hashlib.md5(b"x").hexdigest()
+    devserver.store.create("c", ())
     container = devserver.store.containers["c"]
     for n in range(count):
-        container.enter(StoredObject(f"{n // 1000:04d}/{n:06d}", 1, etag, "text/plain", 4e9, (), content))
+        container.enter(StoredObject(f"{n // 1000:04d}/{n:06d}", 1, etag, "text/plain", 4e9, (), pieces))
 
 
 async def test_a_listing_takes_a_request_for_ten_thousand_objects(devserver: DevServer, tmp_path: Path) -> None:

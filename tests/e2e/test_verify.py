@@ -17,7 +17,6 @@ from aiohttp import web
 
 import bulkput as library
 from bulkput.devserver import DevServer, Handler
-from bulkput.devserver.content import MemoryContent
 from bulkput.devserver.record import StoredObject
 from bulkput.engine.open_store import connected
 from bulkput.events import Event, Finding, Verdict
@@ -237,11 +236,11 @@ def test_an_interrupt_says_nothing_of_what_was_not_looked_at(tmp_path: Path) -> 
 async def test_12_000_objects_take_three_listing_requests(devserver: DevServer, tmp_path: Path) -> None:
     """bulkput verify TREE swift://c: two pages, the empty one after them, the login; not one HEAD"""
     names = [f"{n // 1000:02d}/{n:05d}" for n in range(12_000)]
-    await devserver.store.create("many", ())
+    devserver.store.create("many", ())
     container = devserver.store.containers["many"]
-    content, etag = MemoryContent((b"x",)), hashlib.md5(b"x").hexdigest()
+    pieces, etag = (b"x",), hashlib.md5(b"x").hexdigest()
     for name in names:
-        container.enter(StoredObject(name, 1, etag, "text/plain", 1e9, (), content))
+        container.enter(StoredObject(name, 1, etag, "text/plain", 1e9, (), pieces))
 
     def verified() -> Ran:
         """In a thread, since the store is in this one."""

@@ -11,7 +11,6 @@ from aiohttp import web
 import bulkput
 from bulkput import events as ev
 from bulkput.devserver import DevServer, Handler, Kind, parse_target
-from bulkput.devserver.content import MemoryContent
 from bulkput.errors import SourceError
 from bulkput.options import UploadOptions, WireOptions
 from tests.conftest import environ_of
@@ -59,8 +58,4 @@ async def upload(
 
 def stored(server: DevServer) -> dict[str, bytes]:
     """What the store holds, by name."""
-    found = {}
-    for name, stored in server.store.containers["c"].objects.items():
-        assert isinstance(stored.content, MemoryContent)
-        found[name] = b"".join(stored.content.pieces)
-    return found
+    return {name: b"".join(stored.pieces) for name, stored in server.store.containers["c"].objects.items()}

@@ -52,10 +52,8 @@ def options() -> DevServerOptions:
     return DevServerOptions()
 
 
-@pytest.fixture(params=["memory", "directory"])
-async def swift(request: pytest.FixtureRequest, options: DevServerOptions, tmp_path) -> AsyncIterator[Swift]:
-    if request.param == "directory":
-        options = DevServerOptions(directory=str(tmp_path / "store"), latency=options.latency, limits=options.limits)
+@pytest.fixture
+async def swift(options: DevServerOptions) -> AsyncIterator[Swift]:
     async with DevServer(options) as server, aiohttp.ClientSession() as session:
         swift = Swift(server, session)
         swift.token = (await swift.ask("GET", "/auth/v1.0", **LOGIN)).headers["X-Auth-Token"]
