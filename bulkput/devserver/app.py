@@ -1,4 +1,4 @@
-"""The HTTP face: who is asked, whether they may, and which verb answers.
+"""The HTTP side: finds what a request is aimed at, checks its token, and calls the function that answers it.
 
 A layer may be put around it: `Intercept` gets every request and the handler itself, so it can answer in its place,
 delay it, or change what it answered. A GET of an object has been sent by the time the handler returns.

@@ -1,4 +1,4 @@
-"""What a local store can be told: where to listen, whom to let in, how slow to be, how much to take."""
+"""Options of a local store: its address, its user, its latency, its limits."""
 
 from dataclasses import dataclass, field
 from ipaddress import ip_address
@@ -6,7 +6,7 @@ from ipaddress import ip_address
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Latency:
-    """Seconds an object request waits at the server, by HTTP verb: a far or busy store on a near machine."""
+    """Seconds the server waits before it answers an object request, by HTTP verb: imitates a far or busy store."""
 
     put: float = 0.0
     get: float = 0.0
@@ -39,7 +39,7 @@ class Latency:
 class Limits:
     """Swift's constraints; the defaults are those of swift/common/constraints.py, and `GET /info` tells them.
 
-    Tests lower them: nobody uploads 5 GiB to see a 413.
+    They are options so that tests can lower them: a 413 takes no upload of 5 GiB.
     """
 
     max_file_size: int = 5_368_709_122
@@ -83,7 +83,7 @@ class DevServerOptions:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach `host`. Names are not resolved: who could say what they mean tomorrow."""
+    """Whether only this machine can reach `host`. Other names are not resolved: their addresses may change."""
     if host == "localhost":
         return True
     try:

@@ -1,4 +1,4 @@
-"""The server as one runs it: in a test's own loop, or as a process of its own."""
+"""Runs the server: in the event loop of a test, or as a process."""
 
 import asyncio
 import contextlib
@@ -148,7 +148,7 @@ async def serve(
 
 
 def _watch_stdin(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
-    """Set `stop` at the end of stdin: whoever holds its other end may die without a word.
+    """Set `stop` when stdin ends: the parent that holds its other end has ended, perhaps killed.
 
     A daemon thread with bare reads: pipes, terminals and /dev/null all end the same way, and it holds up no exit.
     """

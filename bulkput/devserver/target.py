@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, unquote_to_bytes
 
 
 class Kind(enum.StrEnum):
-    """The kind of resource; `OTHER` is none of ours. A str: it hashes in C, and tests may write plain words."""
+    """The kind of resource; `OTHER` is a path Swift does not have. A str: it hashes in C, and tests write words."""
 
     AUTH = "auth"
     INFO = "info"
