@@ -1,4 +1,4 @@
-"""Access logs: lines to records, records to groups. Everything here can be used without the command line.
+"""Access logs: lines to records, records to groups. All of it works without the command line.
 
     from bulkput.logs.groups import Groups
     from bulkput.logs.parse import Parser
@@ -12,6 +12,6 @@
     for group in groups.all():
         print(group.key, group.count, group.bytes, sorted(group.seen["ip"] or ()))
 
-`parse.parse_line` makes a Record of one line, a parser those of a block; `paths.split_path` says which
-object of which container a request asked for; `read.fold` takes in many logs at once.
+`parse.parse_line` reads one line into a Record, a Parser reads blocks. `paths.split_path` returns the container and
+object that a request asked for. `read.fold` reads many logs at once.
 """

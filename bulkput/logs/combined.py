@@ -1,4 +1,4 @@
-"""A line in Apache's common or combined format. `kernel` reads regular ones by the thousand, to the same result."""
+"""A line in Apache's common or combined format. `columns` reads whole blocks of regular lines, with the same result."""
 
 import re
 
@@ -16,7 +16,7 @@ _REQUEST = re.compile(r"([A-Za-z_-]+) (.+?)(?: HTTP/\d(?:\.\d)?)?", re.A)
 
 
 def parse_line(line: str) -> Record | None:
-    """A line in the common or combined format, None where it is neither. What follows the agent is passed over."""
+    """Read a line in the common or combined format; None: it is in neither. Ignores what follows the user agent."""
     match = _LINE.fullmatch(line)
     if match is None:
         return None
@@ -28,7 +28,7 @@ def parse_line(line: str) -> Record | None:
 
 
 def date_and_hour(when: str) -> tuple[str, str] | None:
-    """`[14/Feb/2010:04` -> 2010-02-14, 04. Rackspace's CDN writes the month as a number."""
+    """`[14/Feb/2010:04` -> 2010-02-14, 04; None: no date. Rackspace's CDN writes the month as a number."""
     match = _WHEN.match(when)
     if match is None:
         return None

@@ -1,7 +1,7 @@
-"""Lines folded into groups: how many, how many bytes, and the distinct values of what they hold.
+"""Groups of lines: for each group the number of lines, their bytes, and the distinct values of their other fields.
 
-Lines that `kernel` has cut go to `coded`; single ones are taken in here, one by one. What a group holds is bounded by
-`distinct`; how many groups there are is what the keys and the logs say, and none is left out.
+`column_groups` takes lines that `columns` has parsed; this module takes Records, one by one, and merges both results.
+`distinct` bounds what one group holds. The number of groups has no bound: no group is left out.
 """
 
 from collections.abc import Iterable
@@ -15,14 +15,16 @@ from bulkput.logs.paths import split_path
 from bulkput.logs.record import Record
 
 if TYPE_CHECKING:
-    from bulkput.logs.coded import CodedGroups
-    from bulkput.logs.kernel import Cut
+    from bulkput.logs.column_groups import ColumnGroups
+    from bulkput.logs.columns import Columns
 
 __all__ = ["DISTINCT", "Group", "Groups"]
 DISTINCT = 1_000
-_MEANINGS = 65_536
-_ORDER = (*NOTED, "hour", "method")
-"""Of the values of a line."""
+"""Values of each field that a group lists: enough for a page, and some 100 KiB per field and group at most."""
+_PLACES = 65_536
+"""Paths whose container and object are remembered: some 20 MiB."""
+_FIELDS = (*NOTED, "hour", "method")
+"""The fields of a line, in the order of `values` in `_add`."""
 
 
 class Groups:
@@ -35,30 +37,30 @@ class Groups:
         if not self.by or not set(self.by) <= set(KEYS):
             raise UsageError(f"group by {', '.join(KEYS)}")
         self._noted = tuple(name for name in NOTED if name not in self.by)
-        self._by_places = [_ORDER.index(name) for name in self.by]
-        self._noted_places = [(index, _ORDER.index(name)) for index, name in enumerate(self._noted)]
+        self._by_indices = [_FIELDS.index(name) for name in self.by]
+        self._noted_indices = [(index, _FIELDS.index(name)) for index, name in enumerate(self._noted)]
         self._sums: dict[Key, _Sums] = {}
-        self._meanings: dict[tuple[str, str | None], tuple[str, str]] = {}
-        self._coded: CodedGroups | None = None
+        self._places: dict[tuple[str, str | None], tuple[str, str]] = {}
+        self._column_groups: ColumnGroups | None = None
         self.lines = 0
 
-    def add(self, lines: "list[Record] | Cut", container: str | None = None) -> None:
-        """`container` is the one whose log it is, where that is known; see `paths.split_path`."""
+    def add(self, lines: "list[Record] | Columns", container: str | None = None) -> None:
+        """`container` is the container whose log the lines are from, if known; see `paths.split_path`."""
         self.lines += len(lines)
         if isinstance(lines, list):
             for record in lines:
                 self._add(record, container)
             return
-        if self._coded is None:
-            from bulkput.logs.coded import CodedGroups  # noqa: PLC0415 - numpy: an extra, a tenth of a second
+        if self._column_groups is None:
+            from bulkput.logs.column_groups import ColumnGroups  # noqa: PLC0415 - numpy: an extra, a tenth of a second
 
-            self._coded = CodedGroups(self.by, self.distinct)
-        self._coded.add(lines, container)
+            self._column_groups = ColumnGroups(self.by, self.distinct)
+        self._column_groups.add(lines, container)
 
     def all(self) -> list[Group]:
         """All groups, in the order of their keys."""
         groups = {key: self._group(key, sums) for key, sums in self._sums.items()}
-        for group in () if self._coded is None else self._coded.all():
+        for group in () if self._column_groups is None else self._column_groups.all():
             other = groups.get(group.key)
             groups[group.key] = group if other is None else self._both(group, other)
         return sorted(groups.values(), key=attrgetter("key"))
@@ -69,7 +71,7 @@ class Groups:
         return Group(key, sums.count, sums.bytes, {name: own.get(name, seen.get(name)) for name in NOTED})
 
     def _both(self, one: Group, other: Group) -> Group:
-        """Of the same key."""
+        """Merge two groups of the same key."""
         seen = {}
         for name in NOTED:
             first, second = one.seen[name], other.seen[name]
@@ -89,13 +91,13 @@ class Groups:
             record.hour,
             record.method,
         )
-        key = tuple([values[at] for at in self._by_places])
+        key = tuple([values[at] for at in self._by_indices])
         sums = self._sums.get(key)
         if sums is None:
             sums = self._sums[key] = _Sums(0, 0, [set() for _ in self._noted])
         sums.count += 1
         sums.bytes += record.size
-        for index, at in self._noted_places:
+        for index, at in self._noted_indices:
             seen = sums.seen[index]
             if seen is not None:
                 seen.add(values[at])
@@ -103,11 +105,11 @@ class Groups:
                     sums.seen[index] = None
 
     def _place(self, path: str, container: str | None) -> tuple[str, str]:
-        place = self._meanings.get((path, container))
+        place = self._places.get((path, container))
         if place is None:
-            if len(self._meanings) >= _MEANINGS:
-                self._meanings.clear()
-            place = self._meanings[path, container] = split_path(path, container)
+            if len(self._places) >= _PLACES:
+                self._places.clear()
+            place = self._places[path, container] = split_path(path, container)
         return place
 
 
@@ -116,3 +118,4 @@ class _Sums:
     count: int
     bytes: int
     seen: list[set[str] | None]
+    """By noted field; None: more values than the limit."""

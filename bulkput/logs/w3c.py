@@ -1,4 +1,4 @@
-"""Lines in the W3C's extended format (Extended Log File Format, WD-logfile-960323), as IIS and CDNs write it."""
+"""Lines in the W3C's extended format (Extended Log File Format, WD-logfile-960323), which IIS and CDNs write."""
 
 import re
 from collections.abc import Sequence
@@ -14,26 +14,28 @@ _FIELD = re.compile(r'(?:^|(?<= ))(?:"((?:[^"]|"")*)"|([^" ][^ ]*|))(?= |$)')
 
 
 class Fields:
-    """What a `#Fields:` directive names; each field that is missed is `-`."""
+    """The fields that a `#Fields:` directive names, and where they are in a line. Fields it does not name are `-`."""
 
     def __init__(self, names: Sequence[str]) -> None:
         lower = [name.lower() for name in names]
         self._count = len(lower)
 
-        def place(*choice: str) -> int:
-            """That of the `-` behind all values, where there is none."""
-            return next((lower.index(name) for name in choice if name in lower), self._count)
+        def index(*names: str) -> int:
+            """The index of the first name that the directive has; if none, of the `-` that `record` appends."""
+            return next((lower.index(name) for name in names if name in lower), self._count)
 
-        self._ip = place("c-ip", "cs-ip")
-        self._date, self._time = place("date"), place("time")
-        self._method, self._path = place("cs-method"), place("cs-uri-stem", "cs-uri")
-        self._status, self._size = place("sc-status"), place("sc-bytes")
-        self._referrer = place("cs(referer)", "cs(referrer)")
-        self._agent = place("cs(user-agent)")
+        self._ip = index("c-ip", "cs-ip")
+        self._date, self._time = index("date"), index("time")
+        self._method, self._path = index("cs-method"), index("cs-uri-stem", "cs-uri")
+        self._status, self._size = index("sc-status"), index("sc-bytes")
+        self._referrer = index("cs(referer)", "cs(referrer)")
+        self._agent = index("cs(user-agent)")
 
     def record(self, line: str) -> Record | None:
-        """None where it does not hold what it should. Values are separated by tabs if there is one, else by spaces, and
-        quoted where they hold some."""
+        """Read a line; None: it does not fit the directive. Tabs separate the values if the line has one, else spaces.
+
+        Values with spaces are quoted.
+        """
         if "\t" in line or '"' not in line:
             values = line.split("\t" if "\t" in line else " ")
         else:

@@ -133,12 +133,12 @@ def test_groups_are_those_of_single_lines(
 ) -> None:
     """Whenever lines are taken in and values forgotten; with 0 all values have the same hash."""
     pytest.importorskip("numpy")
-    from bulkput.logs import coded, kernel  # noqa: PLC0415 - numpy
+    from bulkput.logs import column_groups, dictionary  # noqa: PLC0415 - numpy
 
     expected = grouped(logs, lambda log: [[record for record in alone(log, None) if record]], by, distinct)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(kernel, "_MULTIPLIER", multiplier)
-        patch.setattr(coded, "_WAITING", waiting)
-        patch.setattr(coded, "_KEPT", kept)
+        patch.setattr(dictionary, "_MULTIPLIER", multiplier)
+        patch.setattr(column_groups, "_WAITING", waiting)
+        patch.setattr(column_groups, "_UNUSED", kept)
         told = grouped(logs, Parser(), by, distinct)
     assert told == expected
