@@ -6,8 +6,8 @@ as known ones, so the cost of sorting per line does not grow with the log.
 
 Memory: 8 bytes per known pair, and there are at most `distinct` pairs per group and field; some 2 KiB per group for
 its key, sums and result; each value in use, once; and some 100 MiB for lines that wait, for requests, and for values in
-no known pair. Those are forgotten when there are 131 072 of them: otherwise a log with a new address in every line
-would fill the memory although no group lists them.
+no known pair. Those values are forgotten when they are many (`_forget_unused`): otherwise a log with a new address in
+every line would fill the memory although no group lists them.
 """
 
 from collections.abc import Iterator, Mapping, Sequence, Set
@@ -127,12 +127,15 @@ class ColumnGroups:
         return self._dictionaries[name] if name in self._dictionaries else self._texts[name]
 
     def _forget_unused(self, name: str) -> None:
+        """Unused values are at most `_UNUSED` and as many as used ones."""
         values = self._values(name)
         if len(values) <= self._most_values[name]:
             return
         used = self._seen[name].values()
-        self._seen[name].recode(values.keep(used))
         self._most_values[name] = 2 * len(used) + _UNUSED
+        if 2 * len(used) > len(values):  # forgetting a few takes as long as forgetting many
+            return
+        self._seen[name].recode(values.keep(used))
         if name in _REQUEST_FIELDS:
             self._requests.clear()  # they hold the old codes
 
