@@ -2,10 +2,10 @@
 
     scripts/bench logs [--lines 1000000] [--rounds 3] [--keep FILE]
 
-Makes a combined log: 5 000 objects, 20 000 addresses, 60 agents, 200 referrers, five days. Runs the command on the plain
-log and on its gzip file, on one processor, and compares lines and bytes of each object with an awk one-liner. `--json`
-writes all distinct values, `--top 10` those of ten objects. Then measures reading, parsing and grouping in turn, and the
-usual Python program: one regular expression and a dictionary of sets.
+Makes a combined log: 5 000 objects, 20 000 addresses, 60 agents, 200 referrers, five days. Runs the command on the
+plain log and on its gzip file, on one processor, and compares lines and bytes of each object with an awk one-liner.
+`--json` writes all distinct values, `--top 10` those of ten objects. Then measures reading, parsing and grouping, and
+the usual Python program: one regular expression and a dictionary of sets.
 
 All values are drawn evenly. Real logs repeat more: here nearly two of a line's five values are new to its object.
 """

@@ -1,4 +1,4 @@
-"""Does DuckDB group access logs faster than numpy in `bulkput.logs`? No, and Polars neither (measured in 2026-11).
+"""Does DuckDB group access logs faster than `bulkput.logs` with numpy? No, and neither does Polars (2026-11).
 
     scripts/bench logs --lines 1000000 --keep /tmp/log
     .venv/bin/pip install duckdb nanoarrow
@@ -11,7 +11,8 @@ collects the distinct values of five fields. Both sides must find the same count
 
 The comparison favours DuckDB: its side has no containers, no odd lines, no values that are not UTF-8, no backslashes.
 
-Best of two rounds with 1 000 000 lines on a busy machine with two cores, DuckDB 2.0.1 with 512 MB, numpy 2.4.6:
+Logs of 1 000 000 lines on two cores that others used too, the best of one or two rounds; DuckDB 2.0.1 with
+`--memory-limit 512MB`, numpy 2.4.6:
 
 | log                                           | side   | one core: CPU | two cores: wall | peak memory |
 |-----------------------------------------------|--------|--------------:|----------------:|------------:|
@@ -19,16 +20,17 @@ Best of two rounds with 1 000 000 lines on a busy machine with two cores, DuckDB
 |                                               | DuckDB |         3.1 s |           3.8 s |     310 MiB |
 | some objects and visitors often, most seldom  | numpy  |         2.7 s |           2.8 s |     185 MiB |
 |                                               | DuckDB |         3.5 s |           4.8 s |     310 MiB |
-| a new object, address, agent in each line     | numpy  |          22 s |            36 s |   1 790 MiB |
+| a new object, address, agent in each line     | numpy  |          21 s |            24 s |   1 800 MiB |
 |                                               | DuckDB |          12 s |            19 s |     820 MiB |
 
-Only the last log, which nobody has, is for DuckDB. Of its time for the first one, splitting lines takes 0.9 s, as much
-as numpy takes to parse them and to number their values; joining and merging take the rest. One query over all lines with
-`list(distinct ...)` took 2.6 s of CPU and 720 MiB even when DuckDB read the file itself, `regexp_extract` 2.8 s for the
-parsing alone. Polars 2.1 (`str.splitn`, `unique`) took 2.8 s of CPU and 780 MiB for the first log.
+Only the last log, an extreme, is for DuckDB. For the first one, DuckDB splits lines in 0.9 s, joins them with their
+requests in 0.5 s, and finds and merges distinct pairs in 1.1 s; numpy parses in 0.5 s and groups in 1.0 s. Other ways
+took as long or longer: one query with `list(distinct ...)` 2.6 s of CPU and 720 MiB even when DuckDB read the file
+itself, `regexp_extract` 2.8 s for parsing alone, codes for the values 2.8 s. Polars 2.1 (`str.splitn`, `unique`) took
+2.8 s of CPU and 780 MiB, without reading requests.
 
-Installed, numpy has 73 MiB, DuckDB 69 MiB and Polars 181 MiB; numpy stays either way, to find the line ends for Arrow.
-To import: 0.1 s, 0.2 s and 0.2 s.
+Installed, numpy has 73 MiB, DuckDB 69 MiB and Polars 181 MiB, and this side needs numpy too, to find the line ends.
+Imports take 0.1 s, 0.2 s and 0.2 s.
 """
 
 import argparse
@@ -128,7 +130,7 @@ def _duckdb(given: argparse.Namespace) -> Sums:
 
 
 class _DuckGroups:
-    """Tables of sums and of distinct pairs of object and value. Text stays text: numbering it first was no faster."""
+    """Tables of sums and of distinct pairs of object and value. Values stay texts: codes for them were no faster."""
 
     def __init__(self, memory_limit: str) -> None:
         import duckdb  # noqa: PLC0415 - installed by hand

@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     from bulkput.stores.base import Store
 
 _BAD_LINES = 20
-"""Of each log that are shown, and so much of each."""
-_BAD_LINE = 300
+"""Lines per log that --verbose shows."""
+_BAD_LINE_LENGTH = 300
+"""Characters that it shows of each."""
 _SUFFIXES = (".svg", ".png", ".html")
 
 
@@ -32,16 +33,16 @@ _SUFFIXES = (".svg", ".png", ".html")
 @click.argument("sources", metavar="[URL|FILE|DIR]...", nargs=-1)
 @click.option("--by", "keys", metavar="KEY[,KEY]", multiple=True, default=("object",), help=", ".join(KEYS))
 @click.option("--sort", type=click.Choice(["count", "bytes", "name"]), default="count", show_default=True)
-@click.option("--top", type=click.IntRange(1), metavar="N", help="The first N groups only.")
+@click.option("--top", type=click.IntRange(1), metavar="N", help="Show the first N groups only.")
 @click.option("--distinct", type=click.IntRange(1), metavar="N", default=1_000, show_default=True,
-              help="Values of each kind that are named; of more only that they are more.")  # fmt: skip
+              help="List up to N values of each kind per group; above, say only that there are more.")  # fmt: skip
 @click.option(
-    "--container", metavar="NAME", help="Whose logs they are, where neither their names nor the paths say it."
+    "--container", metavar="NAME", help="The container whose logs these are, if neither their names nor paths say it."
 )
-@click.option("--json", "as_json", is_flag=True, help="One JSON object per group.")
-@click.option("--csv", "as_csv", is_flag=True, help="One row per group, for spreadsheets.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per group.")
+@click.option("--csv", "as_csv", is_flag=True, help="Print one row per group, for spreadsheets.")
 @click.option("--chart", metavar="FILE", help="Draw the requests of each group: .svg, .png or .html.")
-@click.option("-v", "--verbose", "is_verbose", is_flag=True, help="Show lines that were not understood.")
+@click.option("-v", "--verbose", "is_verbose", is_flag=True, help="Show lines in no known format.")
 @click.option("--insecure", is_flag=True, help="Do not verify TLS certificates.")
 def logs(
     *,
@@ -57,18 +58,18 @@ def logs(
     is_verbose: bool,
     insecure: bool,
 ) -> int:
-    """Count the requests in access logs, by object or by whatever a line holds.
+    """Count the requests in access logs, by object or by another field of their lines.
 
     \b
-    bulkput logs --by date,status                              the account's own, swift://.CDN_ACCESS_LOGS
-    bulkput logs swift://.CDN_ACCESS_LOGS/horror --top 10      logs whose names begin so
+    bulkput logs --by date,status                              the account's logs: swift://.CDN_ACCESS_LOGS
+    bulkput logs swift://.CDN_ACCESS_LOGS/horror --top 10      logs whose names begin with horror
     bulkput logs access.log* /var/log/nginx --by user-agent --chart agents.html
 
-    Plain or gzip; Apache's common and combined format, and the W3C's extended one with its #Fields line.
-    Dates and hours are those of the log, the hour is that of the day. A directory is read with all that is below it.
+    Reads plain and gzip logs in Apache's common and combined format and in the W3C's extended one (with a #Fields
+    line). Reads directories with all files below them. Dates and hours are in the time zone of the log.
 
-    Exit codes: 0, 1 a log could not be read to its end (what came before counts), no line was understood or there was
-    no log, 2 usage, 3 the store failed, 130 interrupted.
+    Exit codes: 0 success; 1 a log could not be read to its end (the lines before count), no line was in a known format,
+    or there was no log; 2 usage; 3 the store failed; 130 interrupted.
     """
     from bulkput.cli.loop import run  # noqa: PLC0415 - asyncio
     from bulkput.logs.groups import Groups  # noqa: PLC0415
@@ -77,7 +78,7 @@ def logs(
     _check(sources, chart, is_one_format=not (as_json and as_csv))
     wire = WireOptions(verify_tls=not insecure, ca_file=os.environ.get("OS_CACERT"))
     reading = _Reading(groups, container, wire, is_verbose=is_verbose)
-    gc.disable()  # what is made here for every line goes by reference counts: a tenth of the time went into looking
+    gc.disable()  # lines make no reference cycles, and the search for cycles took a tenth of the time
     try:
         totals = run(reading.read(sources))
     except Unsupported as error:
@@ -85,28 +86,28 @@ def logs(
     found = _sorted(groups.all(), sort)
     shown = found if top is None else found[:top]
     about = _about(totals, len(found), len(shown))
-    if chart is not None:  # first: whoever reads the lines may leave
+    if chart is not None:  # before printing: the reader of the output may leave (| head)
         _draw(chart, found, groups.by, about, most=top, distinct=distinct)
     _print(shown, groups.by, distinct, "json" if as_json else "csv" if as_csv else "text")
     flush()
     say(about)
     if totals.bad_lines and not totals.lines:
-        say("bulkput: no line was understood: is this an access log? -v shows some")
+        say("bulkput: no line was understood: is this an access log? -v shows some lines")
         return 1
     return 1 if totals.failed or reading.has_failed or not totals.logs else 0
 
 
 def _check(sources: tuple[str, ...], chart: str | None, *, is_one_format: bool) -> None:
-    """What would be found wrong only after all has been read. Raises UsageError."""
+    """Find wrong arguments before any log is read. Raises UsageError."""
     if not is_one_format:
-        raise UsageError("--json or --csv: one of them")
+        raise UsageError("use --json or --csv, not both")
     for source in sources:
         if not _is_url(source) and not os.path.exists(source):
             raise UsageError(f"{printable(source)}: no such file or directory")
     if chart is None:
         return
     if not chart.lower().endswith(_SUFFIXES):
-        raise UsageError(f"--chart {printable(chart)}: a chart is {', '.join(_SUFFIXES)}")
+        raise UsageError(f"--chart {printable(chart)}: the name must end with {', '.join(_SUFFIXES)}")
     if not os.path.isdir(os.path.dirname(chart) or "."):
         raise UsageError(f"--chart {printable(chart)}: there is no such directory")
     if importlib.util.find_spec("matplotlib") is None:
@@ -118,7 +119,7 @@ def _is_url(source: str) -> bool:
 
 
 class _Reading:
-    """Reads all sources, and says on stderr what goes wrong."""
+    """Reads all sources, and prints errors to stderr."""
 
     def __init__(self, groups: "Groups", container: str | None, wire: WireOptions, *, is_verbose: bool) -> None:
         self._groups = groups
@@ -129,7 +130,7 @@ class _Reading:
         self.has_failed = False
 
     async def read(self, sources: tuple[str, ...]) -> "Totals":
-        """Raises UsageError and StoreError: the store, not one log in it."""
+        """Raises UsageError, and StoreError if the store failed as a whole."""
         from bulkput.logs.read import LOGS, fold  # noqa: PLC0415 - asyncio
 
         async with AsyncExitStack() as opened:
@@ -148,7 +149,7 @@ class _Reading:
                 )
 
     async def _open(self, url: str, opened: AsyncExitStack, first: str | None) -> "Store":
-        """The variables without a host are meant for the server of the `first` URL."""
+        """Environment variables without a host in their name apply to the server of the `first` URL."""
         from bulkput.engine.open_store import connected  # noqa: PLC0415 - brings aiohttp
 
         store, _ = await opened.enter_async_context(connected(url, wire=self._wire, read_for=first))
@@ -171,7 +172,7 @@ class _Reading:
                 self._error(error)
 
     def _other(self, found: "Found") -> None:
-        """In a directory: no file, or not readable."""
+        """An entry in a directory that is not a readable file."""
         from bulkput.model import Skip  # noqa: PLC0415
 
         if isinstance(found, SourceError):
@@ -186,14 +187,14 @@ class _Reading:
     def _bad_line(self, log: str, line: str) -> None:
         shown = self._bad_lines.get(log, 0)
         if shown < _BAD_LINES:
-            say(f"bulkput: not understood in {printable(log)}: {printable(line[:_BAD_LINE])}")
+            say(f"bulkput: not understood in {printable(log)}: {printable(line[:_BAD_LINE_LENGTH])}")
         elif shown == _BAD_LINES:
-            say(f"bulkput: not understood in {printable(log)}: more, which are counted only")
+            say(f"bulkput: not understood in {printable(log)}: more lines, which are only counted")
         self._bad_lines[log] = min(shown, _BAD_LINES) + 1
 
 
 def _sorted(groups: "list[Group]", sort: str) -> "list[Group]":
-    """Those with the most first, equal ones by name."""
+    """Sort by name, or the largest first and equal ones by name."""
     if sort == "name":
         return groups
     return sorted(groups, key=lambda group: group.bytes if sort == "bytes" else group.count, reverse=True)
@@ -210,11 +211,11 @@ def _print(groups: "list[Group]", by: tuple[str, ...], distinct: int, form: str)
         if form == "json":
             write_line(json.dumps(group_json(group, by, distinct)))
         else:
-            write_line("\n".join([*group_lines(group, by, distinct), ""]))  # line by line takes ten times as long
+            write_line("\n".join([*group_lines(group, by, distinct), ""]))  # a call per line takes ten times as long
 
 
 def _about(totals: "Totals", found: int, shown: int) -> str:
-    """What was read, in one line; nothing is left out in silence."""
+    """Sum up in one line what was read, what is not shown and what failed."""
     parts = [
         f"{_counted(totals.lines, 'line')} of {_counted(totals.logs, 'log')}, {_counted(found, 'group')}",
         f"{count_text(found - shown)} of them not shown" if shown < found else "",
@@ -236,7 +237,7 @@ def _draw(
     from bulkput.report.log_chart import MOST_BARS, chart_of, page_of  # noqa: PLC0415
 
     if not groups:
-        say(f"bulkput: no chart: there is no group ({printable(path)} is not written)")
+        say(f"bulkput: no chart: there are no groups ({printable(path)} is not written)")
         return
     most = most or MOST_BARS
     try:

@@ -1,7 +1,7 @@
-"""Logs from files, directories and containers, as blocks of whole lines; and all of them folded into groups.
+"""Reads logs from files, directories and containers, in blocks of whole lines, and folds them into groups.
 
-Several logs are read at once, in threads and by the event loop; their lines are taken in by one thread at a time, and
-no log gets ahead of that by more than two blocks: memory does not depend on how many logs there are or how long.
+The event loop and its threads read several logs at once. One thread at a time adds their lines to the groups, and no
+log is read more than two blocks ahead of that. So memory depends neither on the number of logs nor on their length.
 """
 
 import asyncio
@@ -27,36 +27,38 @@ T = TypeVar("T")
 LOGS = ".CDN_ACCESS_LOGS"
 """The container into which Cloud Files puts the logs of an account."""
 _READ = 1024 * 1024
+"""Bytes read from a file at a time."""
 _BLOCK = 2 * 1024 * 1024
-"""Of lines, parsed as a whole: a tenth faster than 512 KiB, and no slower than 4 MiB."""
+"""Bytes of lines that are parsed as a whole: a tenth faster than 512 KiB, and as fast as 4 MiB."""
 _LONGEST = 2 * 1024 * 1024
-"""A line that is longer is cut there, and is a bad one."""
+"""Bytes. A longer line is cut here and counts as bad: otherwise a file without line ends would fill the memory."""
 _AT_ONCE = 4
+"""Logs read at the same time: enough to hide the latency of a store while one thread groups lines."""
 
 
 class Log(Protocol):
-    """One log. `name` is for people, and may say whose log it is."""
+    """One log. Messages show `name`; it may begin with the container whose log it is, see `container_of_log`."""
 
     @property
     def name(self) -> str: ...
 
     def blocks(self) -> AsyncGenerator[bytes, None]:
-        """Whole lines. Raises SourceError or StoreError, also after some of them."""
+        """Yield whole lines. Raises SourceError or StoreError, possibly after some blocks."""
 
 
 @dataclass(slots=True)
 class Totals:
-    """What was read."""
+    """Counts of logs and lines."""
 
     logs: int = 0
     lines: int = 0
     bad_lines: int = 0
     failed: int = 0
-    """Logs that could not be read, or not to their end."""
+    """Logs that could not be read to their end."""
 
 
 def file_blocks(path: str | bytes | os.PathLike[str]) -> Iterator[bytes]:
-    """The lines of a file, plain or gzip, in blocks. Raises SourceError."""
+    """Yield the lines of a file, plain or gzip, in blocks. Raises SourceError, possibly after some blocks."""
     name = os.fsencode(path)
     lines = _Lines()
     try:
@@ -88,7 +90,7 @@ class FileLog:
 
 @dataclass(frozen=True, slots=True)
 class StoredLog:
-    """An object."""
+    """An object in a store."""
 
     get: Get
     name: str
@@ -108,7 +110,7 @@ class StoredLog:
 
 
 def local_logs(path: bytes, on_other: Callable[[Found], None]) -> Iterator[Log]:
-    """The file, or all files below the directory; `on_other` gets what is below it and is no file, or not readable."""
+    """Yield the file, or all files below the directory. `on_other` gets the entries that are not readable files."""
     if not os.path.isdir(path):
         yield FileLog(path)
         return
@@ -120,10 +122,10 @@ def local_logs(path: bytes, on_other: Callable[[Found], None]) -> Iterator[Log]:
 
 
 async def stored_logs(store: Store, prefix: str) -> AsyncGenerator[Log, None]:
-    """All objects whose names begin so: logs are named by container, then by time. Raises UsageError, StoreError."""
+    """Yield all objects whose names begin with `prefix`, but empty ones. Raises UsageError, StoreError."""
     get = store.powers.get
     if get is None:
-        raise UsageError("logs are read from files, directories and swift:// URLs: this store gives nothing back")
+        raise UsageError("logs are read from files, directories and swift:// URLs: this store cannot read objects")
     async with aclosing(store.list(prefix)) as listing:
         async for item in listing:
             if isinstance(item, RemoteObject) and item.bytes != 0:
@@ -138,9 +140,10 @@ async def fold(
     on_error: Callable[[SourceError | StoreError], None] | None = None,
     on_bad_line: Callable[[str, str], None] | None = None,
 ) -> Totals:
-    """Read all logs and take their lines into `groups`; `container` is whose they are, where names do not say it.
+    """Read all logs and add their lines to `groups`.
 
-    What of a log came before an error is taken in. Raises errors that make it pointless to go on, and those of `logs`.
+    `container` is the container whose logs they are; None: the name of each log may say it. If a log fails, the lines
+    before the error count. Raises the errors of `logs`, and errors that stop a run.
     """
     folding = _Folding(groups, container, on_error or (lambda _: None), on_bad_line)
     next_log = asyncio.Lock()
@@ -163,7 +166,7 @@ async def fold(
 
 
 class _Folding:
-    """Logs on their way into groups."""
+    """Reads logs into groups, and counts."""
 
     def __init__(
         self,
@@ -180,14 +183,14 @@ class _Folding:
         self._one_at_a_time = asyncio.Lock()
 
     async def read(self, log: Log) -> None:
-        """Raises SourceError and StoreError that stop a run."""
-        whose = self._container or container_of_log(log.name)
-        tell = self._on_bad_line
-        parser = Parser(None if tell is None else lambda line: tell(log.name, line))
+        """Raises SourceError and StoreError if they stop a run."""
+        container = self._container or container_of_log(log.name)
+        on_bad_line = self._on_bad_line
+        parser = Parser(None if on_bad_line is None else lambda line: on_bad_line(log.name, line))
         self.totals.logs += 1
         try:
             async with aclosing(log.blocks()) as blocks:
-                await _overlapped(blocks, lambda block: self._take_in(parser, whose, block))
+                await _overlapped(blocks, lambda block: self._add(parser, container, block))
         except (SourceError, StoreError) as error:
             if error.stops_run:
                 raise
@@ -196,18 +199,18 @@ class _Folding:
         finally:
             self.totals.bad_lines += parser.bad_lines
 
-    async def _take_in(self, parser: Parser, whose: str | None, block: bytes) -> None:
-        def step() -> None:
+    async def _add(self, parser: Parser, container: str | None, block: bytes) -> None:
+        def add() -> None:
             for lines in parser(block):
-                self._groups.add(lines, whose)
+                self._groups.add(lines, container)
                 self.totals.lines += len(lines)
 
         async with self._one_at_a_time:
-            await asyncio.to_thread(step)
+            await asyncio.to_thread(add)
 
 
 async def _overlapped(items: AsyncIterator[T], act: Callable[[T], Awaitable[None]]) -> None:
-    """`act` on each in turn, while the next one is made."""
+    """`act` on the items one after the other, and fetch the next item meanwhile."""
     acting: asyncio.Future[None] | None = None
     try:
         async for item in items:
@@ -220,13 +223,13 @@ async def _overlapped(items: AsyncIterator[T], act: Callable[[T], Awaitable[None
 
 
 async def _in_thread(items: Iterator[T]) -> AsyncGenerator[T, None]:
-    """An iterator that blocks, off the loop."""
+    """Iterate in a thread: the iterator blocks, the event loop must not."""
     while (item := await asyncio.to_thread(next, items, None)) is not None:
         yield item
 
 
 class _Lines:
-    """Cuts a log, as it comes, into blocks of whole lines."""
+    """Turns pieces of a log, plain or gzip, into blocks of whole lines."""
 
     def __init__(self) -> None:
         self._inflate = Inflate()
@@ -234,7 +237,7 @@ class _Lines:
         self._size = 0
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        """Raises DamagedGzip, after the whole lines that came before."""
+        """Raises DamagedGzip, after the whole lines before the damage."""
         try:
             for piece in self._inflate.feed(data):
                 self._parts.append(piece)
@@ -246,7 +249,7 @@ class _Lines:
             raise
 
     def end(self) -> Iterator[bytes]:
-        """The rest; the last line may have no end. Raises DamagedGzip, after the whole lines that came before."""
+        """Yield the rest; adds a line end if the last line has none. Raises DamagedGzip as `feed` does."""
         try:
             self._parts.append(self._inflate.end())
         except DamagedGzip:
@@ -277,5 +280,5 @@ class _Lines:
 
 
 def one_by_one(items: Iterable[T]) -> AsyncGenerator[T, None]:
-    """An iterator that may block, such as `local_logs`, as `fold` wants it."""
+    """Make an iterator that may block, such as `local_logs`, asynchronous for `fold`."""
     return _in_thread(iter(items))

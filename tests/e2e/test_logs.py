@@ -33,7 +33,7 @@ LOG = "".join(
         line("10.0.0.1", 16, "/comics/watterson/calvin", 200, 4096, "-", FIREFOX),
     )
 )
-THE_POST = f"""\
+EXPECTED_TEXT = f"""\
 poe/the_raven
   Count:          3
   Bytes:          2 000 (2.0 KiB)
@@ -77,14 +77,14 @@ def log(tmp_path: Path) -> Path:
     return path
 
 
-def test_the_statistics_of_2010_are_printed_by_object(log: Path) -> None:
+def test_text_output_lists_the_distinct_values_of_each_object(log: Path) -> None:
     """bulkput logs access.log"""
     ran = bulkput("logs", log)
-    assert (ran.exit_code, ran.out) == (0, THE_POST)
+    assert (ran.exit_code, ran.out) == (0, EXPECTED_TEXT)
     assert ran.err == "6 lines of 1 log, 3 groups\n"
 
 
-def test_a_directory_is_read_with_its_gzip_files_and_what_was_left_out_is_said(log: Path) -> None:
+def test_a_directory_is_read_with_its_gzip_files_and_the_summary_counts_what_is_not_shown(log: Path) -> None:
     """bulkput logs DIR --by container --json --top 1 --distinct 1"""
     (log.parent / "older").mkdir()
     (log.parent / "older" / "access.log.gz").write_bytes(gzip.compress(LOG.encode() + b"garbage\n"))
@@ -96,7 +96,7 @@ def test_a_directory_is_read_with_its_gzip_files_and_what_was_left_out_is_said(l
     assert "12 lines of 2 logs, 2 groups; 1 of them not shown; 1 line not understood" in ran.err
 
 
-def test_a_spreadsheet_gets_no_formulas_from_strangers(log: Path) -> None:
+def test_csv_values_that_begin_like_formulas_are_quoted(log: Path) -> None:
     """bulkput logs access.log --by user-agent --csv"""
     log.write_text(line("10.0.0.1", 14, "/a/b", 200, 1, "-", "=cmd()") + LOG)
     rows = list(csv.DictReader(io.StringIO(bulkput("logs", log, "--by", "user-agent", "--csv", "--sort", "name").out)))
@@ -108,7 +108,7 @@ def test_a_spreadsheet_gets_no_formulas_from_strangers(log: Path) -> None:
     ("arguments", "says"),
     [
         (["--by", "colour"], "group by object, container, date, hour, user-agent, status, referrer, ip, method"),
-        (["--json", "--csv"], "one of them"),
+        (["--json", "--csv"], "not both"),
         (["nowhere.log"], "no such file"),
         (["--chart", "chart.pdf"], ".svg, .png, .html"),
         (["--chart", "nowhere/chart.svg"], "no such directory"),
@@ -116,13 +116,14 @@ def test_a_spreadsheet_gets_no_formulas_from_strangers(log: Path) -> None:
         (["http://127.0.0.1:9/logs/"], "use swift://"),
     ],
 )
-def test_what_cannot_work_is_said_before_anything_is_read(arguments: list[str], says: str) -> None:
+def test_wrong_arguments_fail_before_any_log_is_read(arguments: list[str], says: str) -> None:
+    """Exit code 2, and the message says why."""
     ran = bulkput("logs", *arguments)
     assert ran.exit_code == 2 and says in ran.err and not ran.out
 
 
-def test_a_damaged_log_fails_the_run_and_the_others_are_read(log: Path) -> None:
-    """Exit code 1; what came before the damage counts."""
+def test_a_damaged_log_fails_the_run_but_the_other_logs_are_read(log: Path) -> None:
+    """Exit code 1; the lines before the damage count."""
     (log.parent / "cut.gz").write_bytes(gzip.compress((LOG * 500).encode())[:-4])
     (log.parent / "torn.gz").write_bytes(b"\x1f\x8b\x08 and nothing else")
     ran = bulkput("logs", log, log.parent / "cut.gz", log.parent / "torn.gz", "--by", "method", "--json")
@@ -142,7 +143,7 @@ def test_a_page_has_a_picture_of_its_groups_and_a_table_of_them(log: Path) -> No
     assert '<th scope="row">2010-02-14</th><td>304</td><td>1</td>' in html
 
 
-def test_a_chart_is_a_picture(log: Path) -> None:
+def test_chart_png_writes_a_png_file(log: Path) -> None:
     """bulkput logs access.log --chart chart.png"""
     pytest.importorskip("matplotlib")
     chart = log.parent / "chart.png"
@@ -150,7 +151,7 @@ def test_a_chart_is_a_picture(log: Path) -> None:
     assert chart.read_bytes().startswith(b"\x89PNG\r\n")
 
 
-def test_counts_and_bytes_are_those_of_awk(tmp_path: Path) -> None:
+def test_lines_and_bytes_of_each_object_are_those_of_awk(tmp_path: Path) -> None:
     """3 000 lines, half of them gzip."""
     log, packed = tmp_path / "log", tmp_path / "logs" / "log.gz"
     write_log(log, 3_000)
@@ -192,7 +193,7 @@ async def test_the_logs_of_an_account_are_read_from_its_container(devserver: Dev
     assert json.loads(ran.out)["count"] == 1
 
 
-def test_a_file_of_which_no_line_is_understood_is_no_log(tmp_path: Path) -> None:
+def test_a_run_without_any_understood_line_fails(tmp_path: Path) -> None:
     """bulkput logs TARBALL: says so, exit 1"""
     (tmp_path / "tar").write_bytes(os.urandom(10_000) + b"\n")
     ran = bulkput("logs", tmp_path / "tar")

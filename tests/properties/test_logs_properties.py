@@ -1,4 +1,4 @@
-"""Blocks of log lines: whatever is in them, the result is that of each line alone."""
+"""Blocks of log lines give the same records and groups as their lines one by one, whatever bytes they have."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Set
@@ -71,17 +71,19 @@ def expected_of(block: bytes, fields: Fields | None) -> tuple[Counter[Record], i
 
 
 @given(blocks)
-def test_a_log_is_its_lines(block: bytes) -> None:
+def test_a_block_gives_the_records_of_its_lines(block: bytes) -> None:
+    """Regular, odd and bad lines in any order."""
     assert together(block) == expected_of(block, None)
 
 
 @given(w3c_blocks)
-def test_the_same_of_w3c_logs(block: bytes) -> None:
+def test_a_w3c_block_gives_the_records_of_its_lines(block: bytes) -> None:
+    """With spaces and with tabs."""
     directive = f"#Fields: {' '.join(FIELDS)}\n".encode()
     assert together(directive + block) == expected_of(block, Fields(FIELDS))
 
 
-# Texts around multiples of eight bytes that begin alike, and one wider than what numpy compares.
+# Texts with equal beginnings and lengths around multiples of eight bytes, one of them wider than numpy compares.
 texts = st.one_of(
     odd,
     st.tuples(st.sampled_from([0, 1, 7, 8, 9, 15, 16, 17, 31, 127, 128, 129, 511, 512, 513, 9000]), odd).map(
@@ -104,15 +106,16 @@ text_logs = st.lists(text_lines, max_size=20).map(b"".join)
 
 
 @given(text_logs)
-def test_a_log_of_odd_values_is_its_lines(block: bytes) -> None:
+def test_values_of_any_length_give_the_records_of_their_lines(block: bytes) -> None:
+    """Around the widths at which the code takes another branch."""
     assert together(block) == expected_of(block, None)
 
 
-Told = dict[tuple[str, ...], tuple[int, int, dict[str, Set[str] | None]]]
+Result = dict[tuple[str, ...], tuple[int, int, dict[str, Set[str] | None]]]
 
 
-def grouped(logs: list[bytes], read: Callable[[bytes], Iterable[Any]], by: list[str], distinct: int) -> Told:
-    """Every other log is one of a container that is known."""
+def grouped(logs: list[bytes], read: Callable[[bytes], Iterable[Any]], by: list[str], distinct: int) -> Result:
+    """Group the logs; every other one is the log of container `a`."""
     groups = Groups(by, distinct)
     for number, log in enumerate(logs):
         for lines in read(log):
@@ -126,12 +129,12 @@ def grouped(logs: list[bytes], read: Callable[[bytes], Iterable[Any]], by: list[
     by=st.lists(st.sampled_from(KEYS), min_size=1, max_size=3, unique=True),
     distinct=st.integers(1, 4),
     waiting=st.integers(1, 20),
-    kept=st.integers(0, 10),
+    unused=st.integers(0, 10),
 )
-def test_groups_are_those_of_single_lines(
-    multiplier: int, logs: list[bytes], by: list[str], distinct: int, waiting: int, kept: int
+def test_groups_of_blocks_are_those_of_single_lines(
+    multiplier: int, logs: list[bytes], by: list[str], distinct: int, waiting: int, unused: int
 ) -> None:
-    """Whenever lines are taken in and values forgotten; with 0 all values have the same hash."""
+    """Whenever lines are grouped and values forgotten. With multiplier 0, nearly all hashes collide."""
     pytest.importorskip("numpy")
     from bulkput.logs import column_groups, dictionary  # noqa: PLC0415 - numpy
 
@@ -139,6 +142,6 @@ def test_groups_are_those_of_single_lines(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(dictionary, "_MULTIPLIER", multiplier)
         patch.setattr(column_groups, "_WAITING", waiting)
-        patch.setattr(column_groups, "_UNUSED", kept)
-        told = grouped(logs, Parser(), by, distinct)
-    assert told == expected
+        patch.setattr(column_groups, "_UNUSED", unused)
+        found = grouped(logs, Parser(), by, distinct)
+    assert found == expected

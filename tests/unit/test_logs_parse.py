@@ -1,4 +1,4 @@
-"""Access logs: what a line says, whose object it asked for, and that whole blocks are read like single lines."""
+"""Access logs: the fields of a line, the place that its path names, and blocks that give the same as single lines."""
 
 import pytest
 
@@ -25,12 +25,14 @@ def read(log: bytes) -> tuple[list[Record], list[str]]:
     return [record for lines in Parser(bad.append)(log) for record in lines], bad
 
 
-def test_a_combined_line_says_all_fields() -> None:
+def test_a_combined_line_has_all_fields() -> None:
+    """Alone and in a block."""
     assert parse_line(text(COMBINED.strip())) == RECORD
     assert read(COMBINED) == ([RECORD], [])
 
 
-def test_a_common_line_names_no_referrer_and_no_agent() -> None:
+def test_a_common_line_has_no_referrer_and_no_agent() -> None:
+    """They are -."""
     common = COMBINED.partition(b' "http')[0]
     expected = RECORD._replace(referrer="-", agent="-")
     assert parse_line(text(common)) == expected
@@ -54,7 +56,8 @@ def test_a_common_line_names_no_referrer_and_no_agent() -> None:
         (b"\n", b"\r\n", {}),
     ],
 )  # fmt: skip
-def test_lines_that_differ_are_read_alone_and_in_blocks(old: bytes, new: bytes, changed: dict[str, str | int]) -> None:
+def test_an_odd_line_is_read_alone_and_among_others(old: bytes, new: bytes, changed: dict[str, str | int]) -> None:
+    """The same record either way; the lines around it are not affected."""
     line = COMBINED.replace(old, new)
     expected = RECORD._replace(**changed)
     assert read(line) == ([expected], [])
@@ -76,20 +79,24 @@ def test_lines_that_differ_are_read_alone_and_in_blocks(old: bytes, new: bytes, 
         b"\0",
     ],
 )
-def test_a_line_that_is_not_understood_is_told_and_passed_over(line: bytes) -> None:
+def test_a_bad_line_is_reported_and_the_lines_around_it_are_read(line: bytes) -> None:
+    """`on_bad_line` gets its text."""
     assert read(COMBINED * 40 + line + b"\n" + COMBINED * 30) == ([RECORD] * 70, [text(line)])
 
 
-def test_blank_lines_and_one_that_is_longer_than_all_others_end() -> None:
+def test_blank_lines_are_ignored_and_a_long_line_is_a_bad_one() -> None:
+    """Blank lines are not bad lines."""
     assert read(b"\n" * 40 + b"x" * 5000 + b"\n") == ([], ["x" * 5000])
 
 
-def test_lines_after_a_fields_directive_hold_what_it_says() -> None:
+def test_lines_after_a_fields_directive_have_its_fields() -> None:
+    """Separated by spaces or by tabs."""
     assert read(W3C) == ([RECORD], [])
     assert read(W3C.replace(b" ", b"\t").replace(b"#Fields:\t", b"#Fields: ")) == ([RECORD], [])
 
 
-def test_w3c_fields_may_be_quoted_missing_and_change_within_a_log() -> None:
+def test_w3c_fields_may_be_quoted_or_missing_and_may_change_within_a_log() -> None:
+    """A line that does not fit the last directive is a bad line."""
     quoted = W3C.replace(b" curl", b' "curl ""7"" b"')
     few = b"#Fields: time cs-uri sc-status\n23:00:01 /a?b 404\n23:00:01 /a?b\n\n"
     records, bad = read(quoted + few)
@@ -99,7 +106,7 @@ def test_w3c_fields_may_be_quoted_missing_and_change_within_a_log() -> None:
     assert bad == ["23:00:01 /a?b"]
 
 
-def test_paths_lead_where_the_table_says() -> None:
+def test_split_path_follows_its_truth_table() -> None:
     """The docstring of `split_path` is the truth table."""
     lines = [line.strip() for line in (split_path.__doc__ or "").splitlines() if line.strip().startswith("|")]
     rows = [[cell.strip().strip("`") for cell in line.strip("|").split("|")] for line in lines[2:]]
@@ -108,8 +115,8 @@ def test_paths_lead_where_the_table_says() -> None:
         assert split_path(path, container or None) == (expected_container, expected_object), path
 
 
-def test_a_url_within_a_path_is_a_part_of_it_and_a_long_path_takes_no_longer_than_others() -> None:
-    """Looked for everywhere, the scheme of a URL takes the square of the length: 8 KiB were half a second."""
+def test_a_url_within_a_path_is_part_of_the_path_and_a_long_path_takes_linear_time() -> None:
+    """A search for the scheme at every position takes quadratic time: half a second for 8 KiB."""
     assert split_path("/horror/http://a.example/b") == ("horror", "http://a.example/b")
     for _ in range(1_000):
         assert split_path("/horror/" + "x" * 100_000).container == "horror"
@@ -126,5 +133,6 @@ def test_a_url_within_a_path_is_a_part_of_it_and_a_long_path_takes_no_longer_tha
         ("../2010/02/14/04/x.gz", None),
     ],
 )
-def test_names_of_logs_say_whose_they_are(name: str, container: str | None) -> None:
+def test_the_name_of_a_log_may_begin_with_its_container(name: str, container: str | None) -> None:
+    """The two ways in which Cloud Files named logs."""
     assert container_of_log(name) == container

@@ -1,4 +1,4 @@
-"""Groups of log lines as text, as a chart and on a page."""
+"""Groups of log lines as text, as a chart and on an HTML page."""
 
 from pathlib import Path
 
@@ -15,14 +15,16 @@ def group(*key: str, count: int = 1, **seen: set[str] | None) -> Group:
     return Group(key, count, 10, {name: seen.get(name.replace("-", "_"), {"-"}) for name in NOTED})
 
 
-def test_no_value_writes_to_the_terminal() -> None:
+def test_control_characters_in_values_are_escaped() -> None:
+    """Strangers write user agents: none of them may send commands to a terminal."""
     one = group("\x1b[31m", user_agent={"\x1b[2J", "curl"}, ip={"::1\r"}, referrer={"\udcff", "☃"})
     text = "\n".join([*group_lines(one, ["object"], 5), *csv_lines([one], ["object"], 5)])
     assert r"\x1b[31m" in text and r"\x1b[2J" in text and r"::1\r" in text and r"\xff" in text and "☃" in text
     assert all(line.isprintable() for line in text.split("\n"))
 
 
-def test_days_and_hours_are_drawn_in_their_order_whatever_is_first() -> None:
+def test_days_are_drawn_in_the_order_of_time_even_if_the_groups_are_sorted_by_count() -> None:
+    """Other keys keep the order of the groups."""
     groups = [group("15", count=3), group("14", count=2), group("16"), group("13")]
     (bars,) = chart_of(groups, ["date"], most=3).panels
     assert isinstance(bars, Bars) and bars.labels == ("14", "15", "16")
@@ -31,7 +33,8 @@ def test_days_and_hours_are_drawn_in_their_order_whatever_is_first() -> None:
     assert isinstance(bars, Bars) and bars.labels == ("15", "14", "16")
 
 
-def test_days_are_in_their_order_for_two_keys_too() -> None:
+def test_days_are_drawn_in_the_order_of_time_for_two_keys() -> None:
+    """One series per value of the second key."""
     groups = [group("15", "200", count=3), group("14", "404", count=2)]
     (bars,) = chart_of(groups, ["date", "status"], most=3).panels
     assert isinstance(bars, Bars) and bars.labels == ("14", "15")
@@ -48,7 +51,8 @@ def test_values_beyond_the_palette_are_one_bar_together() -> None:
     assert chart.note == "The first 1 of 2 dates."
 
 
-def test_a_cell_of_the_page_shows_short_values_folds_long_ones_and_says_what_it_does_not_know() -> None:
+def test_a_cell_of_the_page_shows_few_values_and_folds_many() -> None:
+    """Above the limit of distinct values it says so."""
     agents = {"a" * 20, "b" * 20}
     page = page_of([group("a", status={"404", "200"}, user_agent=agents, ip=None)], ["object"], most=5, distinct=1000,
                    about="")  # fmt: skip
@@ -57,7 +61,8 @@ def test_a_cell_of_the_page_shows_short_values_folds_long_ones_and_says_what_it_
     assert "more than 1 000" in page
 
 
-def test_a_chart_is_an_svg_file_too(tmp_path: Path) -> None:
+def test_a_chart_is_saved_as_svg(tmp_path: Path) -> None:
+    """With the extra `charts`."""
     pytest.importorskip("matplotlib")
     save(chart_of([group("poe/the_raven")], ["object"], most=5), str(tmp_path / "chart.svg"))
     assert (tmp_path / "chart.svg").read_bytes().startswith(b"<svg ")
