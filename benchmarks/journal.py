@@ -58,7 +58,7 @@ def _rows(path: bytes, count: int) -> None:
         written_us = _timed("rows written", count, lambda: _fill(journal, files()))[1]
     print(f"-> {written_us - events_us:.2f} us CPU per row")
     _timed("opened", 1, lambda: open_journal(path).close())
-    known = Known(path, lambda name: name)
+    known = Known(path, lambda name, is_directory: name)
     found, asked_us = _timed("asked for each", count, lambda: sum(known.has(*each) for each in files()))
     if found != count:
         raise SystemExit(f"it knows {found} of {count}")

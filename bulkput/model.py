@@ -19,9 +19,9 @@ Fields = tuple[tuple[str, str], ...]
 class SourceFile:
     """A regular file that was found. `name` is relative to its source, parts joined by `/`.
 
-    `target` is what is opened where `path` is a link: what was checked, not what the link says by then. `keeps_name`:
-    another file has the name that its object would get if it were compressed. `is_directory`: it stands for a directory
-    of this name, is empty and is never opened. `listed` is what the store has under its name, where that was looked up.
+    `target` is what is opened where `path` is a link: what was checked, not what the link says by then. `is_directory`:
+    it stands for a directory of this name, is empty and is never opened. `listed` is what the store has under its name,
+    where that was looked up.
     """
 
     path: bytes
@@ -29,7 +29,6 @@ class SourceFile:
     size: int
     mtime_ns: int
     target: bytes | None = None
-    keeps_name: bool = False
     is_directory: bool = False
     listed: "Listed | None" = None
 
@@ -152,12 +151,11 @@ class Body(Protocol):
 class Why(StrEnum):
     """Why a file is sent compressed, or is not. The value is what people read."""
 
+    EXCLUDED = "excluded from compression"
     ASKED = "asked for"
     EMPTY = "empty"
     SMALL = "too small to matter"
     NAME = "already compressed, by its name"
-    TAKEN = "something else has its name with .gz"
-    LONG = "its name with .gz would be too long"
     MAGIC = "already compressed, by its first bytes"
     SAVES = "saves enough"
     SAVES_LITTLE = "would save too little"

@@ -132,7 +132,10 @@ class GzipOptions:
     fifth more bytes: one core reads 2 Gbit/s and sends half a gigabit."""
     store_as: Literal["encoding", "suffix"] = "encoding"
     """encoding: under the file's name, with Content-Encoding, so that HTTP clients unpack it on the way. suffix: as a
-    gzip file, under the name with .gz."""
+    gzip file, under the name with .gz; only with mode always, so that a file's name alone decides the object's name."""
+    exclude: tuple[str, ...] = ()
+    """Files that match one of these are sent as they are and keep their names, in every mode: what is compressed
+    already, say. Patterns as in `WalkOptions`. None by default: `auto` finds out by itself, and `always` means it."""
     min_size: int = 1024
     """auto leaves smaller files as they are: with its request head such a file fits one packet (1460 bytes on Ethernet)
     either way."""
@@ -149,13 +152,16 @@ class GzipOptions:
             raise UsageError(f"the gzip level is a number from 1 (fastest) to 9 (smallest), not {self.level!r}")
         if self.min_size < 0 or not 0 <= self.least_saving < 1:
             raise UsageError("gzip: min_size is 0 or more, and least_saving a share from 0 to below 1")
+        if self.mode == "auto" and self.store_as == "suffix":
+            raise UsageError(
+                "`gzip.store_as='suffix'` wants `gzip.mode='always'`: with auto, a file's content would decide its object's"
+                " name; files that `gzip.exclude` matches keep their names and are not compressed"
+            )
 
     @property
-    def suffixed(self) -> Literal["none", "some", "all"]:
-        """Which objects get another name than their files."""
-        if self.mode == "never" or self.store_as != "suffix":
-            return "none"
-        return "all" if self.mode == "always" else "some"
+    def adds_suffix(self) -> bool:
+        """Whether objects get .gz behind the names of their files, but for those in `exclude`."""
+        return self.mode == "always" and self.store_as == "suffix"
 
     @property
     def encodes(self) -> bool:

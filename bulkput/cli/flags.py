@@ -48,6 +48,7 @@ FLAGS = {
     "gzip.mode": "--gzip",
     "gzip.level": "--gzip-level",
     "gzip.store_as": "--gzip-as",
+    "gzip.exclude": "--gzip-except",
     "retry.retries": "--retries",
     "wire.transport": "--transport",
     "wire.concurrency": "--concurrency",

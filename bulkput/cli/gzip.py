@@ -13,7 +13,7 @@ _DEFAULT = GzipOptions()
 
 
 def gzip_options(purpose: str) -> Callable[[Callable[..., int]], Callable[..., int]]:
-    """Gives a verb --gzip, whose help is `purpose`, --gzip-level and --gzip-as: as one argument, `gzip`."""
+    """Gives a verb --gzip, whose help is `purpose`, --gzip-level, --gzip-as and --gzip-except: as one argument."""
 
     def decorate(verb: Callable[..., int]) -> Callable[..., int]:
         @click.option(
@@ -32,7 +32,13 @@ def gzip_options(purpose: str) -> Callable[[Callable[..., int]], Callable[..., i
         @click.option(
             "--gzip-as",
             type=click.Choice(["encoding", "suffix"]),
-            help="encoding (default): the file's name, with Content-Encoding. suffix: name.gz, a gzip file.",
+            help="encoding (default): the file's name, with Content-Encoding. suffix (with always): name.gz.",
+        )
+        @click.option(
+            "--gzip-except",
+            multiple=True,
+            metavar="GLOB",
+            help="What matches is sent as it is, under its own name; gitignore syntax, repeatable.",
         )
         @wraps(verb)
         def with_gzip(
@@ -40,9 +46,10 @@ def gzip_options(purpose: str) -> Callable[[Callable[..., int]], Callable[..., i
             gzip: Literal["auto", "always", "never"],
             gzip_level: int | None,
             gzip_as: Literal["encoding", "suffix"] | None,
+            gzip_except: tuple[str, ...],
             **others: Any,
         ) -> int:
-            return verb(gzip=_options(gzip, gzip_level, gzip_as), **others)
+            return verb(gzip=_options(gzip, gzip_level, gzip_as, gzip_except), **others)
 
         return with_gzip
 
@@ -50,8 +57,13 @@ def gzip_options(purpose: str) -> Callable[[Callable[..., int]], Callable[..., i
 
 
 def _options(
-    mode: Literal["auto", "always", "never"], level: int | None, store_as: Literal["encoding", "suffix"] | None
+    mode: Literal["auto", "always", "never"],
+    level: int | None,
+    store_as: Literal["encoding", "suffix"] | None,
+    exclude: tuple[str, ...],
 ) -> GzipOptions:
-    if mode == "never" and (level is not None or store_as is not None):
-        raise UsageError("--gzip-level and --gzip-as want --gzip auto or always")
-    return GzipOptions(mode=mode, level=level or _DEFAULT.level, store_as=store_as or _DEFAULT.store_as)
+    if mode == "never" and (level is not None or store_as is not None or exclude):
+        raise UsageError("--gzip-level, --gzip-as and --gzip-except want --gzip auto or always")
+    return GzipOptions(
+        mode=mode, level=level or _DEFAULT.level, store_as=store_as or _DEFAULT.store_as, exclude=exclude
+    )

@@ -57,6 +57,13 @@ _ENDED = "UPDATE runs SET ended_s = ?, ending = ? WHERE id = ?"
 COMPLETE = "complete"
 """The ending of a run that has looked at everything it was asked to, with or without failures."""
 
+_RETIRED = {
+    "suffix (auto)": "which is no more, since its objects' names depended on what the files held: name another journal,"
+    " and upload with `gzip.mode='always'` and `gzip.store_as='suffix'`, and with `gzip.exclude` for what is compressed"
+    " already",
+}
+"""Settings of earlier versions that no run can have, and what to do with their journals."""
+
 _SECOND_NS = 1_000_000_000
 _WRAPS_NS = 2**63
 _CLOCK_ERROR_S = 86_400.0
@@ -112,7 +119,10 @@ class Journal:
                 self._connection.execute("COMMIT")
                 return
         for name, value in settings.items():
-            if (before := recorded.get(name, "")) != value:
+            before = recorded.get(name, "")
+            if before in _RETIRED:
+                raise UsageError(f"journal {printable(self.path)} is of a run with {name} {before}, {_RETIRED[before]}")
+            if before != value:
                 raise UsageError(
                     f"journal {printable(self.path)} is of a run {printable(_difference(name, before, value))}:"
                     " go on with the same, or name another journal for this one"

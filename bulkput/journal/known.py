@@ -7,12 +7,11 @@ in another order are answered as truly, and slower. Measured by `scripts/bench j
 """
 
 from bisect import bisect_left
-from collections.abc import Callable
 from contextlib import closing
 from operator import itemgetter
+from typing import Protocol
 
 from bulkput.journal.schema import as_journal_error, connect, stored_mtime
-from bulkput.policy.naming import SUFFIX
 
 _PAGE = 10_000
 """Rows, about 4 MiB of Python's objects."""
@@ -22,8 +21,14 @@ _ROWS = """
 """
 _WRAPS_NS = 2**63
 _Row = tuple[bytes, int, int | None, bytes]
-_Asked = tuple[bytes, int, int, bytes | None]
-_SUFFIX = SUFFIX.encode()
+
+
+class ObjectName(Protocol):
+    """How a run names objects."""
+
+    def __call__(self, name: bytes, /, *, is_directory: bool) -> bytes | None:
+        """The name, as UTF-8, that the object of this file, or the marker of this directory, would have in the store.
+        None, or a name that no journal holds: it can have no object."""
 
 
 class Known:
@@ -32,21 +37,17 @@ class Known:
     def __init__(
         self,
         journal: bytes,
-        object_name: Callable[[bytes], bytes | None],
+        object_name: ObjectName,
         own: frozenset[bytes] = frozenset(),
         *,
         since_s: float = 0.0,
-        is_taken: Callable[[bytes], bool] | None = None,
         rows_ahead: int = _PAGE,
     ) -> None:
-        """`object_name` gives the name, as UTF-8, that a file of this name would have in the store; what was uploaded
-        before `since_s` (seconds since 1970) has expired there. With `is_taken` an object may have the name with .gz,
-        unless that says that another file has it by now."""
+        """What was uploaded before `since_s` (seconds since 1970) has expired in the store."""
         self._journal = journal
         self._object_name = object_name
         self._own = own
         self._since_s = since_s
-        self._is_taken = is_taken
         self._rows_ahead = rows_ahead
         self._page: list[_Row] = []
         self._from = b""
@@ -59,23 +60,13 @@ class Known:
         """Raises JournalError."""
         if not -_WRAPS_NS <= mtime_ns < _WRAPS_NS:
             mtime_ns = stored_mtime(mtime_ns)
-        asked = (path, size, mtime_ns, self._object_name(name))
+        asked = (path, size, mtime_ns, self._object_name(name, is_directory=is_directory))
         page, at = self._page, self._next
         if at < len(page) and page[at] == asked:  # the next row, as nearly always
             self._next = at + 1
             return True
         self._next = at = self._position(path)
-        if at == len(self._page):
-            return False
-        if is_directory and asked[3] is not None:  # its marker has no suffix
-            return self._page[at] in (asked, (*asked[:3], asked[3].removesuffix(_SUFFIX)))
-        return self._page[at] == asked or self._has_suffixed(self._page[at], asked, name)
-
-    def _has_suffixed(self, row: _Row, asked: _Asked, name: bytes) -> bool:
-        *version, object_name = asked
-        if self._is_taken is None or object_name is None or list(row) != [*version, object_name + _SUFFIX]:
-            return False
-        return not self._is_taken(name)
+        return at < len(self._page) and self._page[at] == asked
 
     def is_own(self, path: bytes) -> bool:
         return path in self._own

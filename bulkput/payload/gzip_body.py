@@ -28,13 +28,12 @@ from bulkput.payload.in_memory import BytesBody
 from bulkput.policy.compress import (
     decide_by_magic,
     decide_by_name,
-    decide_by_new_name,
     decide_by_result,
     decide_by_sample,
     sample_ranges,
 )
+from bulkput.policy.gzip_names import GzipNames
 from bulkput.policy.gzip_source import ENCODING, SUFFIX_TYPE, Original
-from bulkput.policy.naming import SUFFIX
 
 _QUICK_SIZE = 16 * 1024
 """Bytes that isal compresses on the event loop: that takes about as long as a switch to a thread and back."""
@@ -56,14 +55,13 @@ class Packer:
     def __init__(
         self,
         options: GzipOptions,
+        names: GzipNames,
         opener: BodyOpener,
         *,
         hold: int,
-        longest_name: int,
         check: Callable[[], None] = lambda: None,
     ) -> None:
-        """Gzip streams of up to `hold` bytes are kept in memory; object names have `longest_name` bytes at most.
-        `check` is called during a first pass, and may raise to end it.
+        """Gzip streams of up to `hold` bytes are kept in memory. `check` is called during a first pass; it may raise.
 
         Raises UsageError if the level is not 1 to 9.
         """
@@ -71,15 +69,14 @@ class Packer:
         self._options = options
         self._opener = opener
         self._hold = hold
-        self._longest_name = longest_name
+        self._names = names
         self._check = check
 
     async def packed(self, upload: Upload, file: FileBody) -> Packed:
         """Raises SourceError like the file."""
-        source, options = upload.source, self._options
-        decided = decide_by_name(source.name.decode("utf-8", "replace"), file.size, options)
-        if decided is None and options.suffixed == "some":
-            decided = decide_by_new_name(upload.key, is_taken=source.keeps_name, longest=self._longest_name)
+        source, is_excluded = upload.source, self._names.excludes(upload.source.name)
+        name = source.name.decode("utf-8", "replace")
+        decided = decide_by_name(name, file.size, self._options, is_excluded=is_excluded)
         run = partial(self._opener.run, source)
         with doing("compressing"):
             if isinstance(file, WholeFile):
@@ -87,15 +84,13 @@ class Packer:
             return await self._large(file, decided or await self._sampled(file, run), run)
 
     def upload_of(self, upload: Upload, packed: Packed) -> Upload:
-        """The upload with the name and the headers that fit its body."""
+        """The upload with the headers that fit its body. The plan has given it its name."""
         if packed.original is None:
             return upload
         headers = replace(upload.headers, meta=(*upload.headers.meta, *packed.original.as_fields()))
         if self._options.store_as == "encoding":
             return replace(upload, headers=replace(headers, encoding=ENCODING))
-        # Where all objects get the suffix, the plan has given it to them.
-        key = upload.key + SUFFIX if self._options.suffixed == "some" else upload.key
-        return replace(upload, key=key, headers=replace(headers, content_type=SUFFIX_TYPE))
+        return replace(upload, headers=replace(headers, content_type=SUFFIX_TYPE))
 
     async def _small(self, file: WholeFile, decided: Compression | None, run: Run) -> Packed:
         if decided is not None and not decided.is_compressed:

@@ -4,25 +4,20 @@ The first row that is true decides. A step that returns None leaves it to the ne
 
 | step   | what is known                                          | always | auto              |
 |--------|--------------------------------------------------------|--------|-------------------|
+| name   | a pattern of `GzipOptions.exclude` matches it          | no     | no                |
 | name   | anything                                               | yes    |                   |
 | name   | the file is empty                                      |        | no                |
 | name   | it is below `min_size`                                 |        | no                |
 | name   | the suffix is of a kind that is compressed already     |        | no                |
-| key    | it would get .gz, and another file has that name       |        | no                |
-| key    | it would get .gz, and that is longer than names may be |        | no                |
 | magic  | the first bytes are of such a kind                     |        | no                |
 | result | held in memory: compressed, it saves `least_saving`    |        | yes, otherwise no |
 | sample | streamed: a sample of it saves `least_saving`          |        | yes, otherwise no |
-
-With `always` each name gets its .gz, so that no two files have one; with `auto` only files that do not end in .gz get
-it, and whoever would take another's name keeps his own.
 """
 
 import re
 
 from bulkput.model import Compression, Why
 from bulkput.options import GzipOptions
-from bulkput.policy.naming import SUFFIX
 
 SAMPLE_SIZE = 64 * 1024
 """Bytes in each of the two pieces of a sample: twice deflate's window, so that repetition counts as in the whole."""
@@ -30,8 +25,10 @@ MAGIC_SIZE = 24
 """So many first bytes decide by their magic number."""
 
 
-def decide_by_name(name: str, size: int, options: GzipOptions) -> Compression | None:
+def decide_by_name(name: str, size: int, options: GzipOptions, *, is_excluded: bool = False) -> Compression | None:
     """Before anything is read. `size` in bytes; of `name` the suffix of its last part counts. Not for `never`."""
+    if is_excluded:
+        return Compression(False, Why.EXCLUDED)
     if options.mode == "always":
         return Compression(True, Why.ASKED)
     if size == 0:
@@ -41,15 +38,6 @@ def decide_by_name(name: str, size: int, options: GzipOptions) -> Compression | 
     stem, dot, suffix = name.rpartition("/")[2].rpartition(".")
     if dot and stem and suffix.lower() in COMPRESSED_SUFFIXES:
         return Compression(False, Why.NAME)
-    return None
-
-
-def decide_by_new_name(key: str, *, is_taken: bool, longest: int) -> Compression | None:
-    """Where compressed objects get another name than `key`: may this one? `longest` in bytes."""
-    if is_taken:
-        return Compression(False, Why.TAKEN)
-    if len((key + SUFFIX).encode()) > longest:
-        return Compression(False, Why.LONG)
     return None
 
 

@@ -39,8 +39,8 @@ class Filters:
         of an age at the same moment. Raises UsageError for a pattern that is not gitignore syntax.
         """
         places = [name_text(path) for path in source]
-        self._include = _Patterns("`walk.include`", options.include, places) if options.include else None
-        self._exclude = _Patterns("`walk.exclude`", options.exclude, places) if options.exclude else None
+        self._include = Patterns("`walk.include`", options.include, places) if options.include else None
+        self._exclude = Patterns("`walk.exclude`", options.exclude, places) if options.exclude else None
         self.are_there = self._include is not None or self._exclude is not None
         self._sizes = options.min_size, options.max_size
         self._newest_ns = None if options.min_age_s is None else now_ns - options.min_age_s * _SECOND_NS
@@ -91,7 +91,7 @@ def as_meant(pattern: str, source: Iterable[str]) -> str:
     return pattern
 
 
-class _Patterns:
+class Patterns:
     """Those of one option, and which of them have matched nothing yet.
 
     That is looked at only for names that match, and only with the patterns that still wait: a run without a useless
@@ -105,6 +105,9 @@ class _Patterns:
         self._spec = _compile(tuple(as_meant(pattern, source) for pattern in self._given))
         self._waiting: dict[int, Pattern] = dict(enumerate(self._spec.patterns))
         self._takes_back = any(pattern.include is False for pattern in self._spec.patterns)
+
+    def match_name(self, name: bytes) -> bool:
+        return self.match(_text(name))
 
     def match(self, text: str) -> bool:
         if not (self._takes_back and self._waiting):

@@ -16,12 +16,11 @@ from dataclasses import replace
 
 from bulkput.errors import SourceError, TooLarge
 from bulkput.model import Decision, Entry, Limits, ObjectHeaders, Reason, Skip, SourceFile, Upload
-from bulkput.options import GzipOptions, HeaderOptions, NamingOptions
+from bulkput.options import HeaderOptions, NamingOptions
 from bulkput.policy.directories import MARKER_TYPE
+from bulkput.policy.gzip_names import NOT_COMPRESSED, GzipNames
 from bulkput.policy.media import content_type
-from bulkput.policy.naming import SUFFIX, object_name
-
-NOT_COMPRESSED = GzipOptions()
+from bulkput.policy.naming import object_name
 
 
 def decide(
@@ -29,7 +28,7 @@ def decide(
     *,
     naming: NamingOptions,
     headers: HeaderOptions,
-    gzip: GzipOptions = NOT_COMPRESSED,
+    gzip: GzipNames = NOT_COMPRESSED,
     limits: Limits,
     dry_run: bool = False,
 ) -> Decision:
@@ -44,8 +43,7 @@ def decide(
         return SourceError(found.path, "name", "the object name would be empty")
     if found.is_directory:
         return _marked(found, key, headers, limits=limits, dry_run=dry_run)
-    if gzip.suffixed == "all":
-        key += SUFFIX
+    key += gzip.suffix(found.name)
     size = found.size if found.listed is None else 0
     if (excess := over_limits(size, key, limits)) is not None:
         return excess

@@ -15,6 +15,7 @@ from urllib.parse import unquote_to_bytes
 from bulkput.errors import SourceError
 from bulkput.options import NamingOptions, WalkOptions
 from bulkput.policy.filters import Filters
+from bulkput.policy.gzip_names import NOT_COMPRESSED, GzipNames
 from bulkput.policy.naming import object_name
 
 _DIRECTORIES_KEPT = 4_096
@@ -35,8 +36,7 @@ class Scope:
     begin so are claimed."""
 
     naming: NamingOptions
-    suffix: str
-    """What is added to each name."""
+    gzip: GzipNames
     is_whole: bool
     listing_prefix: str
     _roots: tuple[Root, ...]
@@ -48,7 +48,7 @@ class Scope:
 
         Raises SourceError for a name that makes none.
         """
-        return self._plain(name) + ("" if is_directory else self.suffix)
+        return self._plain(name) + ("" if is_directory else self.gzip.suffix(name))
 
     def _plain(self, name: bytes) -> str:
         naming = self.naming
@@ -82,7 +82,7 @@ class Scope:
         files = [root for root in self._roots if root.name]
         paths = [root.path for root in files if self._is_key_of(root.name, key, is_prefix=is_prefix)]
         directories = [root.path for root in self._roots if not root.name]
-        if directories and (self.naming.encode == "percent" or self.suffix):
+        if directories and (self.naming.encode == "percent" or self.gzip.adds_suffix):
             return None
         # A shorter prefix than the destination's begins the names of all objects there.
         name = key[len(self.naming.prefix) :].encode("utf-8", "surrogatepass")
@@ -96,15 +96,18 @@ class Scope:
         return own.startswith(key) if is_prefix else own == key
 
     def claims(self, key: str, *, is_directory: bool = False) -> bool:
-        """Whether the filters would take a file of this object's name, given that it begins with the prefix; or enter a
-        directory whose marker it is."""
+        """Whether the filters would take the file of this object, given that its name begins with the prefix; or enter
+        a directory whose marker it is. Where two files could be meant, `x` and an excluded `x.gz`, those of both."""
         if self._filters is None:
             return True
         rest = key[len(self.naming.prefix) :]
-        rest = rest if is_directory else rest.removesuffix(self.suffix)
         name = unquote_to_bytes(rest) if self.naming.encode == "percent" else rest.encode("utf-8", "surrogatepass")
         above = (name[:end] for end, byte in enumerate(name) if byte == ord("/"))
-        return all(map(self._enters, above)) and (self._enters if is_directory else self._filters.takes_file)(name)
+        if is_directory:
+            return all(map(self._enters, above)) and self._enters(name)
+        # An object that no file could give is judged by its own name: it is none the less in our place.
+        files = self.gzip.files_of(name) or (name,)
+        return all(map(self._enters, above)) and all(map(self._filters.takes_file, files))
 
 
 def scope_of(
@@ -112,7 +115,7 @@ def scope_of(
     naming: NamingOptions,
     walk: WalkOptions,
     *,
-    suffix: str = "",
+    gzip: GzipNames = NOT_COMPRESSED,
     filters: Filters | None = None,
     is_list: bool = False,
 ) -> Scope:
@@ -126,7 +129,7 @@ def scope_of(
     is_whole = any(not root.name for root in every) and not is_list
     return Scope(
         naming=naming,
-        suffix=suffix,
+        gzip=gzip,
         is_whole=is_whole,
         listing_prefix=naming.prefix if is_whole or is_list else _common(naming, [root.name for root in every]),
         _roots=every,

@@ -46,7 +46,7 @@ class Step(Enum):
 
 
 def step(mode: Mode, evidence: Evidence, mtime_ns: int, *, compresses: bool) -> Step | Need:
-    """The table above. `compresses`: files may be sent compressed in this run."""
+    """The table above. `compresses`: the file may be sent compressed in this run."""
     known = evidence.head or evidence.row
     if mode == "none" or evidence.is_gone or is_marker(known):
         return Step.SEND

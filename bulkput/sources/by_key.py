@@ -16,7 +16,7 @@ from bulkput.errors import SourceError, UsageError
 from bulkput.model import EmptyDirectory, Entry, Found, KnownFiles, Reason, Skip, SourceFile
 
 _TABLE = (
-    "CREATE TABLE found (key BLOB, kind TEXT, path BLOB, name BLOB, size INT, mtime TEXT, target BLOB, keeps_name INT,"
+    "CREATE TABLE found (key BLOB, kind TEXT, path BLOB, name BLOB, size INT, mtime TEXT, target BLOB,"
     " is_directory INT, problem TEXT, detail TEXT)"
 )
 
@@ -31,7 +31,7 @@ def by_key(source: Iterator[Found], key: Callable[[Found], bytes | None]) -> Ite
             if (place := key(found)) is None or isinstance(found, KnownFiles | EmptyDirectory):
                 yield found
             else:
-                database.execute("INSERT INTO found VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", _row(place, found))
+                database.execute("INSERT INTO found VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", _row(place, found))
         current().in_hand = None  # what takes long from now on is the sorting, and no path
         for row in database.execute("SELECT * FROM found ORDER BY key, rowid"):
             yield _found(row)
@@ -75,17 +75,17 @@ def _database(table: str) -> Iterator[sqlite3.Connection]:
 def _row(key: bytes, found: Entry) -> tuple[Any, ...]:
     match found:
         case SourceError():
-            return key, "error", found.path, *(None,) * 6, found.problem, found.detail
+            return key, "error", found.path, *(None,) * 5, found.problem, found.detail
         case Skip():
-            return key, "skip", found.path, found.name, *(None,) * 5, found.reason.name, None
-    kinds = found.keeps_name, found.is_directory
-    return key, "file", found.path, found.name, found.size, str(found.mtime_ns), found.target, *kinds, None, None
+            return key, "skip", found.path, found.name, *(None,) * 4, found.reason.name, None
+    about = found.size, str(found.mtime_ns), found.target, found.is_directory
+    return key, "file", found.path, found.name, *about, None, None
 
 
 def _found(row: tuple[Any, ...]) -> Entry:
-    _, kind, path, name, size, mtime_ns, target, keeps_name, is_directory, problem, detail = row
+    _, kind, path, name, size, mtime_ns, target, is_directory, problem, detail = row
     if kind == "error":
         return SourceError(path, problem, detail)
     if kind == "skip":
         return Skip(path, name, Reason[problem])
-    return SourceFile(path, name, size, int(mtime_ns), target, bool(keeps_name), bool(is_directory))
+    return SourceFile(path, name, size, int(mtime_ns), target, bool(is_directory))

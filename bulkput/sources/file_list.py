@@ -15,7 +15,7 @@ there if the run needs them in order.
 import errno
 import os
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from bulkput.activity import current
 from bulkput.errors import SourceError, UsageError, printable
@@ -23,10 +23,11 @@ from bulkput.model import Found, Reason, Skip
 from bulkput.options import FileListOptions, WalkOptions
 from bulkput.payload.body import source_error
 from bulkput.policy.filters import Filters
+from bulkput.policy.gzip_names import NOT_COMPRESSED, GzipNames
 from bulkput.policy.listed import is_below, placed
 from bulkput.sources.by_key import each_once, in_order
 from bulkput.sources.directory import DIRECTORY, FILE, LINK, kind_of
-from bulkput.sources.merged import Memory
+from bulkput.sources.merged import Memory, named, without_collisions
 from bulkput.sources.walk import Walk, check_directory
 
 _BLOCK = 64 * 1024
@@ -44,15 +45,19 @@ def file_list(
     *,
     is_sorted: bool,
     filters: Filters | None = None,
+    gzip: GzipNames = NOT_COMPRESSED,
     with_directories: bool = False,
 ) -> Iterator[Found]:
     """What the list names below the directory `base`. `is_sorted`: in bytewise order of the names, which begins when
-    the list has ended. The rest is as for `Walk`. Blocking. Raises UsageError: the list, or the base, is not there."""
+    the list has ended; always so where files may share an object name. The rest is as for `walk`. Blocking.
+
+    Raises UsageError: the list, or the base, is not there.
+    """
     check_directory(base)
-    lines, marks = _Lines(files), with_directories
-    return iter(
-        _FileList(base, options, memory, filters=filters, lines=lines, is_sorted=is_sorted, with_directories=marks)
-    )
+    make = partial(_FileList, base, options, filters=filters, lines=_Lines(files), with_directories=with_directories)
+    if not gzip.can_be_shared(with_directories=with_directories):
+        return iter(make(memory=memory, is_sorted=is_sorted))
+    return without_collisions([named(base, iter(make(memory=None, is_sorted=True)), memory)], gzip)
 
 
 class _FileList(Walk):

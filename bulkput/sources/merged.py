@@ -1,4 +1,9 @@
-"""Merges several sources into one stream in bytewise order of names. A name that two sources have is sent once."""
+"""Merges several sources into one stream in bytewise order of names.
+
+A name that two sources have is sent once, and so is an object name that two files would get: the second file fails, so
+that no object is replaced by another file's. Files that a journal knows take part in the merge, and are counted behind
+it.
+"""
 
 import heapq
 import os
@@ -6,8 +11,9 @@ from collections.abc import Iterator
 from operator import itemgetter
 from typing import Protocol
 
-from bulkput.errors import SourceError
+from bulkput.errors import SourceError, printable
 from bulkput.model import Found, KnownFiles, Reason, Skip, SourceFile
+from bulkput.policy.gzip_names import GzipNames, SharedNames
 
 
 class Memory(Protocol):
@@ -24,8 +30,8 @@ _Named = tuple[tuple[bytes, bool], Found, bool]
 """(name to merge by, whether that is a directory's), the finding, whether a journal knows it."""
 
 
-def without_collisions(sources: list[Iterator[_Named]]) -> Iterator[Found]:
-    last = None
+def without_collisions(sources: list[Iterator[_Named]], gzip: GzipNames) -> Iterator[Found]:
+    last, shared = None, SharedNames(gzip)
     for (name, is_directory), found, is_known in heapq.merge(*sources, key=itemgetter(0)):
         if not isinstance(found, SourceFile):
             yield found
@@ -33,6 +39,10 @@ def without_collisions(sources: list[Iterator[_Named]]) -> Iterator[Found]:
             continue
         elif name == last:
             yield SourceError(found.path, "collision", "another source has a file of this name")
+        elif (owner := shared.owner(name, is_directory=is_directory)) is not None:
+            if not is_directory:  # a marker is no loss
+                why = f"{printable(owner)} is stored under this name, compressed: rename or exclude one of the two"
+                yield SourceError(found.path, "collision", why)
         else:
             last = name
             yield KnownFiles(1, found.size) if is_known else found

@@ -19,9 +19,10 @@ from functools import partial
 from bulkput.activity import current
 from bulkput.errors import UsageError, printable
 from bulkput.model import EmptyDirectory, Found, KnownFiles, Reason, Skip, SourceFile
-from bulkput.options import WalkOptions
+from bulkput.options import GzipOptions, WalkOptions
 from bulkput.payload.body import source_error
 from bulkput.policy.filters import Filters
+from bulkput.policy.gzip_names import NOT_COMPRESSED, GzipNames
 from bulkput.sources.directory import DIRECTORY, FILE, LINK, MARK, Entry, entries, kind_of
 from bulkput.sources.merged import Memory, named, without_collisions
 from bulkput.sources.paths import is_at_or_below
@@ -281,8 +282,17 @@ class Walk:
 
 def make_filters(roots: Sequence[bytes], options: WalkOptions) -> Filters:
     """The filters of a run. Blocking. Raises UsageError for a pattern that is not gitignore syntax."""
-    places = (os.path.abspath(roots[0]), os.path.realpath(roots[0])) if len(roots) == 1 else ()
-    return Filters(options, source=places, now_ns=time.time_ns())
+    return Filters(options, source=_places(roots), now_ns=time.time_ns())
+
+
+def make_gzip_names(roots: Sequence[bytes], options: GzipOptions) -> GzipNames:
+    """Which files of a run stay uncompressed. Blocking. Raises UsageError like `make_filters`."""
+    return GzipNames(options, source=_places(roots))
+
+
+def _places(roots: Sequence[bytes]) -> tuple[bytes, ...]:
+    """The absolute paths by which the only source is known: patterns may begin with them."""
+    return (os.path.abspath(roots[0]), os.path.realpath(roots[0])) if len(roots) == 1 else ()
 
 
 def walk(
@@ -291,14 +301,15 @@ def walk(
     make_memory: MakeMemory | None = None,
     *,
     filters: Filters | None = None,
+    gzip: GzipNames = NOT_COMPRESSED,
     with_directories: bool = False,
     tells_empty: bool = False,
 ) -> Iterator[Found]:
     """All sources as one stream in bytewise order of names. A directory gives its contents, a file its own name.
 
-    If two sources have the same name, the second is a SourceError, since the store can keep only one of them. Files
-    that a Memory knows are counted in KnownFiles and not yielded. `filters`, `with_directories` and `tells_empty`: see
-    `Walk`.
+    If two sources have the same name, or two files the same object name by `gzip`, the second is a SourceError, since
+    the store can keep only one of them. Files that a Memory knows are counted in KnownFiles and not yielded. `filters`,
+    `with_directories` and `tells_empty`: see `Walk`.
 
     Raises UsageError, at once, if a root does not exist or is neither a file nor a directory.
     """
@@ -308,11 +319,11 @@ def walk(
         Walk, options=options, filters=filters, with_directories=with_directories, tells_empty=tells_empty
     )
     memories = [make_memory() if make_memory is not None else None for _ in every]
-    if len(every) == 1:
+    if len(every) == 1 and not gzip.can_be_shared(with_directories=with_directories):
         return _source(every[0], options, filters, memories[0], make_walk)
     # Known files can collide too, so `without_collisions` counts them, after the merge.
     sources = [_source(root, options, filters, None, make_walk) for root in every]
-    return without_collisions(list(map(named, every, sources, memories)))
+    return without_collisions(list(map(named, every, sources, memories)), gzip)
 
 
 def walk_again(

@@ -20,6 +20,7 @@ from tests.servers.swift import SCRIPT, RealSwift
 
 CLIENT = SCRIPT.parents[1] / ".tools" / "swift-venv" / "bin" / "swift"
 BUFFER = 1024 * 1024
+TEXT = Path(__file__).read_bytes()
 PNG = b"\x89PNG\r\n\x1a\n" + Random(1).randbytes(50_000)
 
 pytestmark = pytest.mark.timeout(180)
@@ -190,36 +191,156 @@ def test_auto_sends_fewer_bytes_than_either_way_for_all(swift: RealSwift, contai
 
 @pytest.mark.swift
 @pytest.mark.parametrize("are_apart", [False, True], ids=["one source", "two sources"])
-@pytest.mark.parametrize("mode", ["auto", "always"])
-def test_no_file_takes_the_name_of_another(
-    swift: RealSwift, container: str, tmp_path: Path, mode: str, are_apart: bool
+def test_each_file_gets_an_object_name_of_its_own(
+    swift: RealSwift, container: str, tmp_path: Path, are_apart: bool
 ) -> None:
-    """bulkput upload --gzip-as suffix, of `a` and `a.gz`: auto leaves `a` its name and tells it, always adds two .gz"""
-    first, second = tmp_path / "one", tmp_path / ("two" if are_apart else "one")
-    text = Path(__file__).read_bytes()
-    written(first, {"d/a": text, "d/b": text})
-    packed = subprocess.run(["gzip", "-c"], input=b"of another file " * 1000, capture_output=True, check=True).stdout
-    written(second, {"d/a.gz": packed})
+    """bulkput upload --gzip always --gzip-as suffix, of `a` and `a.gz`: a.gz and a.gz.gz"""
+    first, second, packed = beside_each_other(tmp_path, are_apart=are_apart)
     ran = bulkput(
-        *("upload", *sorted({first, second}), f"swift://{container}", "--gzip", mode, "--gzip-as", "suffix"),
-        *("--json", "--summary", "-"),
+        *("upload", *sorted({first, second}), f"swift://{container}", "--gzip", "always", "--gzip-as", "suffix"),
+        *("--summary", "-"),
         environ=swift.environment,
     )
     assert ran.exit_code == 0, ran.err
-    rows, summary = events_and_summary(ran.out)
-    assert summary["requests"]["PUT"] == 1 + 3
+    assert ran.summary["requests"]["PUT"] == 1 + 3
+    stored = stored_in(swift, container)
+    assert {name: zcat(content) for name, content in stored.items()} == {
+        "d/a.gz": TEXT, "d/a.gz.gz": packed, "d/b.gz": TEXT
+    }  # fmt: skip
+
+
+@pytest.mark.swift
+@pytest.mark.parametrize("are_apart", [False, True], ids=["one source", "two sources"])
+def test_two_files_for_one_object_name_are_a_failure(
+    swift: RealSwift, container: str, tmp_path: Path, are_apart: bool
+) -> None:
+    """bulkput upload --gzip-except '*.gz', of `a` and `a.gz`: the second fails, upload and verify name both; exit 1"""
+    first, second, packed = beside_each_other(tmp_path, are_apart=are_apart)
+    flags = ("--gzip", "always", "--gzip-as", "suffix", "--gzip-except", "*.gz")
+    arguments = (*sorted({first, second}), f"swift://{container}", *flags)
+    ran = bulkput("upload", *arguments, "--summary", "-", environ=swift.environment)
+    assert (ran.exit_code, ran.summary["uploaded"], ran.summary["failed"]) == (1, 2, 1), ran.err
+    why = "collision: d/a is stored under this name, compressed: rename or exclude one of the two"
+    assert f"{second}/d/a.gz: {why}" in ran.err
+    assert {name: zcat(content) for name, content in stored_in(swift, container).items()} == dict.fromkeys(
+        ("d/a.gz", "d/b.gz"), TEXT
+    )
+    ran = bulkput("verify", *arguments, environ=swift.environment)
+    assert (ran.exit_code, ran.out) == (1, f"unreadable {second}/d/a.gz: {why}\n")
+    ran = bulkput("upload", *arguments, "--exclude", "a", environ=swift.environment)
+    assert ran.exit_code == 0, ran.err
+    assert stored_in(swift, container)["d/a.gz"] == packed
+
+
+def beside_each_other(tmp_path: Path, *, are_apart: bool) -> tuple[Path, Path, bytes]:
+    """Directories, the same or two, with the files d/a and d/b in the one and d/a.gz, whose content is the third, in
+    the other."""
+    first, second = tmp_path / "one", tmp_path / ("two" if are_apart else "one")
+    written(first, {"d/a": TEXT, "d/b": TEXT})
+    packed = subprocess.run(["gzip", "-c"], input=b"of another file " * 1000, capture_output=True, check=True).stdout
+    written(second, {"d/a.gz": packed})
+    return first, second, packed
+
+
+def stored_in(swift: RealSwift, container: str) -> dict[str, bytes]:
     found = {name: judge(swift).get(container, name) for name in judge(swift).names(container)}
-    stored = {name: seen.content for name, seen in found.items() if seen is not None}
-    if mode == "auto":
-        assert (
-            rows["a"]["why"] == "taken"
-            and summary["gzip"]["left_alone_by_reason"]["something else has its name with .gz"]
-        )
-        assert (stored.pop("d/a"), stored.pop("d/a.gz")) == (text, packed)
-    else:
-        assert zcat(stored.pop("d/a.gz")) == text
-        assert zcat(stored.pop("d/a.gz.gz")) == packed
-    assert zcat(stored.pop("d/b.gz")) == text and not stored
+    return {name: seen.content for name, seen in found.items() if seen is not None}
+
+
+@pytest.mark.swift
+@pytest.mark.parametrize("encode", ["strict", "percent"])
+@pytest.mark.parametrize(("mode", "store_as"), [("always", "suffix"), ("always", "encoding"), ("auto", "encoding")])
+def test_excluded_files_keep_their_names_and_bytes(
+    swift: RealSwift, container: str, tmp_path: Path, mode: str, store_as: str, encode: str
+) -> None:
+    """bulkput upload --gzip-except, verify, --skip identical and --delete-extra: nothing is sent or removed again"""
+    packed = subprocess.run(["gzip", "-c"], input=TEXT, capture_output=True, check=True).stdout
+    kept = {"a.tar.gz": packed, "d/p.gz": packed * 2, "logs/x": TEXT, "empty.gz": b"", "huge.gz": TEXT * 200}
+    others = {"a": TEXT, "a-b": TEXT, "b": TEXT, "d/a.txt": TEXT, "d/a.gz.txt": TEXT, "large": TEXT * 200, "none": b""}
+    tree = written(tmp_path / "tree", kept | others)
+    url = f"swift://{container}/p"
+    flags = ("--gzip", mode, "--gzip-as", store_as, "--gzip-except", "*.gz", "--gzip-except", "/logs/")
+    flags += ("--encode-names", encode)
+    ran = bulkput("upload", tree, url, *flags, "--json", "--summary", "-", environ=swift.environment)
+    assert ran.exit_code == 0, ran.err
+    rows, summary = events_and_summary(ran.out)
+    assert {name for name, row in rows.items() if row["why"] == "excluded"} == set(map(os.path.basename, kept))
+    assert summary["gzip"]["left_alone_by_reason"]["excluded from compression"] == len(kept)
+    stored = {name.removeprefix("p/"): content for name, content in stored_in(swift, container).items()}
+    suffix = ".gz" if store_as == "suffix" else ""
+    assert {name: stored[name] for name in kept} == kept
+    assert set(stored) == {*kept, *(name + suffix for name in others)}
+    if store_as == "suffix":
+        assert {name: zcat(stored[f"{name}.gz"]) for name in others} == others
+    for arguments in (("verify", tree, url, *flags), ("verify", "--quick", tree, url, *flags)):
+        ran = bulkput(*arguments, environ=swift.environment)
+        assert (ran.exit_code, ran.out) == (0, ""), ran.err
+        assert ran.err.startswith(f"{len(kept | others)} identical; ")
+    mirror = ("upload", tree, url, *flags, "--skip", "identical", "--delete-extra", "--summary", "-")
+    ran = bulkput(*mirror, environ=swift.environment)
+    assert (ran.exit_code, ran.summary["skipped"], ran.summary.get("removed", 0)) == (0, len(kept | others), 0), ran.err
+    assert "PUT" not in ran.summary["requests"]
+
+
+@pytest.mark.swift
+def test_a_mirror_with_exclusions_removes_what_has_no_file_and_nothing_else(
+    swift: RealSwift, container: str, tmp_path: Path
+) -> None:
+    """bulkput upload --gzip-as suffix --gzip-except '*.gz' --delete-extra --exclude: filters see the files' names"""
+    files = {"a": TEXT, "b": TEXT, "c.gz": TEXT, "e.gz": TEXT, "keep/f": TEXT, "keep/g.gz": TEXT, "tmp": TEXT}
+    tree = written(tmp_path / "tree", files)
+    url = f"swift://{container}/p"
+    flags = ("--gzip", "always", "--gzip-as", "suffix", "--gzip-except", "*.gz")
+    assert bulkput("upload", tree, url, *flags, environ=swift.environment).exit_code == 0
+    for name in ("b", "e.gz", "keep/f", "keep/g.gz", "tmp"):
+        (tree / name).unlink()
+    mirror = ("--skip", "identical", "--delete-extra", "--exclude", "keep/", "--exclude", "tmp", "--summary", "-")
+    ran = bulkput("upload", tree, url, *flags, *mirror, environ=swift.environment)
+    assert (ran.exit_code, ran.summary["removed"], ran.summary["uploaded"]) == (0, 2, 0), ran.err
+    assert sorted(judge(swift).names(container)) == ["p/a.gz", "p/c.gz", "p/keep/f.gz", "p/keep/g.gz", "p/tmp.gz"]
+    ran = bulkput("verify", tree, url, *flags, environ=swift.environment)
+    assert sorted(ran.out.splitlines()) == ["extra p/keep/f.gz", "extra p/keep/g.gz", "extra p/tmp.gz"]
+
+
+@pytest.mark.swift
+def test_a_file_that_is_excluded_by_now_is_sent_again_as_it_is(
+    swift: RealSwift, container: str, tmp_path: Path
+) -> None:
+    """--skip identical --gzip-except: what the object was made from is not what it is to be"""
+    tree, url = written(tmp_path / "tree", {"a.txt": TEXT, "b.txt": TEXT}), f"swift://{container}"
+    assert bulkput("upload", tree, url, "--gzip", "always", environ=swift.environment).exit_code == 0
+    skip = ("upload", tree, url, "--gzip", "always", "--skip", "identical", "--summary", "-")
+    ran = bulkput(*skip, "--gzip-except", "a.*", environ=swift.environment)
+    assert (ran.exit_code, ran.summary["uploaded"], ran.summary["skipped"]) == (0, 1, 1), ran.err
+    assert stored_in(swift, container)["a.txt"] == TEXT
+
+
+@pytest.mark.swift
+def test_a_lone_excluded_file_gets_the_name_that_the_destination_has(
+    swift: RealSwift, container: str, tmp_path: Path
+) -> None:
+    """bulkput upload dump.gz swift://c/x.gz --gzip-as suffix --gzip-except '*.gz': no .gz is added or taken away"""
+    written(tmp_path, {"dump.gz": TEXT})
+    flags = ("--gzip", "always", "--gzip-as", "suffix", "--gzip-except", "*.gz")
+    for name in ("x.gz", "y", "z/"):
+        ran = bulkput("upload", tmp_path / "dump.gz", f"swift://{container}/{name}", *flags, environ=swift.environment)
+        assert ran.exit_code == 0, ran.err
+    assert stored_in(swift, container) == dict.fromkeys(("x.gz", "y", "z/dump.gz"), TEXT)
+
+
+def test_a_pattern_of_gzip_except_that_matches_nothing_is_told(environ: Mapping[str, str], tmp_path: Path) -> None:
+    """bulkput upload --gzip-except '*.GZ': where the names of objects depend on it; also when all is skipped"""
+    tree = written(tmp_path / "tree", {"a.gz": TEXT, "b": TEXT})
+    flags = ("--gzip", "always", "--gzip-as", "suffix", "--gzip-except", "*.gz", "--gzip-except", "*.GZ")
+    for more in (("--dry-run",), (), ("--skip", "identical")):
+        ran = bulkput("upload", tree, "swift://told", *flags, *more, environ=environ)
+        assert ran.exit_code == 0, ran.err
+        assert [line for line in ran.err.splitlines() if "matched nothing" in line] == [
+            "warning: --gzip-except '*.GZ' matched nothing"
+        ]
+    assert (
+        "--gzip-except '*.GZ' matched nothing" in bulkput("verify", tree, "swift://told", *flags, environ=environ).err
+    )
 
 
 @pytest.mark.swift
@@ -276,8 +397,11 @@ def test_plain_http_gets_gzip_files(nginx: NginxDav, container: str, tree: Path,
     [
         (("--gzip", "auto", "--gzip-level", "0"), "--gzip-level"),
         (("--gzip", "auto", "--gzip-level", "10"), "--gzip-level"),
-        (("--gzip-level", "6"), "--gzip-level and --gzip-as want --gzip auto or always"),
-        (("--gzip-as", "suffix"), "--gzip-level and --gzip-as want --gzip auto or always"),
+        (("--gzip-level", "6"), "--gzip-level, --gzip-as and --gzip-except want --gzip auto or always"),
+        (("--gzip-as", "suffix"), "--gzip-level, --gzip-as and --gzip-except want --gzip auto or always"),
+        (("--gzip-except", "*.gz"), "--gzip-level, --gzip-as and --gzip-except want --gzip auto or always"),
+        (("--gzip", "auto", "--gzip-as", "suffix"), "--gzip-as suffix wants --gzip always; --gzip-except GLOB"),
+        (("--gzip", "always", "--gzip-except", "!"), "not a gitignore pattern"),
         (("--gzip", "auto", "--header", "Content-Encoding: x"), "--header Content-Encoding and --gzip exclude"),
         (("--gzip", "auto", "--meta", "Source-Md5:x"), "Source-Md5 is what bulkput"),
     ],

@@ -82,7 +82,7 @@ def test_a_list_takes_part_in_skip_gzip_dry_run_and_verify(environ: Mapping[str,
     assert bulkput("upload", tree / "d", url, environ=environ).exit_code == 0
     dry = bulkput("upload", "--dry-run", *listed, url, environ=environ)
     assert (dry.exit_code, len(dry.out.splitlines())) == (0, 2)
-    suffix = ("--gzip", "auto", "--gzip-as", "suffix")
+    suffix = ("--gzip", "always", "--gzip-as", "suffix", "--gzip-except", "b")
     assert bulkput("upload", *suffix, *listed, url, environ=environ).exit_code == 0
     assert names(url, environ) == ["p/b", "p/c", "p/d/b", "p/e.gz"]
     again = bulkput("upload", "--skip", "identical", *suffix, *listed, url, "--summary", "-", environ=environ)

@@ -6,7 +6,7 @@ from typing import TypeVar
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulkput.engine.compare.merge_join import Here, Pair, There, joined, with_suffixed
+from bulkput.engine.compare.merge_join import Here, Pair, There, joined
 from bulkput.errors import SourceError
 from bulkput.model import Found, Reason, RemoteObject, Skip, SourceFile
 from bulkput.policy.naming import object_name
@@ -15,9 +15,6 @@ from bulkput.sources.by_key import by_key
 T = TypeVar("T")
 names = st.text(st.sampled_from("ab/-0é🚀"), max_size=5).map(str.encode) | st.binary(max_size=3)
 """Names that sort around `/`, and any bytes."""
-suffixed_names = st.lists(st.sampled_from(["a", "b", "-", "/", ".gz", ".g", "0"]), max_size=4).map(
-    lambda parts: "".join(parts).encode()
-)
 
 
 async def stream(items: Iterable[T]) -> AsyncGenerator[T, None]:
@@ -65,27 +62,6 @@ async def test_nothing_is_extra_where_the_source_could_not_be_read(
         assert pair.is_unknown is (covers and pair.file is None)
 
 
-@given(st.sets(suffixed_names), st.sets(suffixed_names))
-async def test_a_file_gets_the_object_called_after_it(here: set[bytes], there: set[bytes]) -> None:
-    """As its own, or beside its own, unless that is another file's; each file and each object comes once."""
-    joint = joined(
-        stream([Here(name, file(name)) for name in sorted(here)]), stream([There(n, row(n)) for n in sorted(there)])
-    )
-    pairs = [pair async for pair in with_suffixed(joint, b".gz")]
-    called_after = {name: name + b".gz" for name in here if name + b".gz" in there - here}
-    expected: dict[bytes, tuple[bool, bytes | None, bytes | None]] = {}
-    for name in (here | there) - set(called_after.values()):
-        own, after = name if name in there else None, called_after.get(name)
-        expected[name] = (name in here, after if own is None else own, None if own is None else after)
-    assert len(pairs) == len(expected)
-    assert expected == {pair.key: (pair.file is not None, name_of(pair.row), name_of(pair.other)) for pair in pairs}
-    assert {pair.key for pair in pairs if pair.is_suffixed} == set(called_after) - there
-
-
-def name_of(found: RemoteObject | None) -> bytes | None:
-    return found.name.encode() if found is not None else None
-
-
 @given(st.lists(names, unique=True))
 def test_sorting_by_key_is_sorting(found: list[bytes]) -> None:
     """Files and errors come back as they were, by their escaped names; what is skipped comes at once."""
@@ -96,7 +72,7 @@ def test_sorting_by_key_is_sorting(found: list[bytes]) -> None:
     def order(item: SourceFile | SourceError | Skip) -> bytes:
         return object_name(item.path[1:], prefix="p/", encode="percent").encode()
 
-    files = [SourceFile(b"/" + n, n, 2**40, -1, b"/t" if n else None, n < b"b", n < b"a") for n in found]
+    files = [SourceFile(b"/" + n, n, 2**40, -1, b"/t" if n else None, n < b"a") for n in found]
     errors = [SourceError(b"/" + name, "unreadable", "no") for name in found]
     links = [Skip(b"/" + name, name, Reason.LINK_DANGLING) for name in found]
     skip = Skip(b"/z", b"z", Reason.EXCLUDED)

@@ -11,6 +11,9 @@ from tests.resume.conftest import KNOWN, Runs
 from tests.servers.judge import SwiftJudge
 
 TEXT = b"a text that gzip makes smaller\n" * 100
+ANOTHER = gzip.compress(b"another text", mtime=0)
+ALL = ("--gzip", "always", "--gzip-as", "suffix")
+EXCEPT = (*ALL, "--gzip-except", "*.gz")
 MIXED = {"a": TEXT, "d/a": TEXT, "d/b.png": TEXT, "d/note": b"short", "empty": b"", "z.txt": TEXT}
 
 
@@ -34,7 +37,7 @@ def stored(judge: SwiftJudge, container: str) -> dict[str, bytes]:
     [
         ("always", "encoding", set(MIXED)),
         ("always", "suffix", {f"{name}.gz" for name in MIXED}),
-        ("auto", "suffix", {"a.gz", "d/a.gz", "d/b.png", "d/note", "empty", "z.txt.gz"}),
+        ("auto", "encoding", set(MIXED)),
     ],
 )
 def test_a_second_run_makes_no_request(
@@ -59,45 +62,85 @@ def test_another_way_of_compressing_is_refused(run: Runs, mixed: Path, judge: Sw
     assert run(mixed, *begun).exit_code == 0
     before = stored(judge, container)
     (mixed / "new").write_bytes(TEXT)
-    for flags in ((), ("--gzip", "auto"), (*begun, "--gzip-as", "suffix")):
+    for flags in ((), ("--gzip", "auto"), (*begun, "--gzip-except", "*.gz")):
         refused = run(mixed, *flags)
         assert (refused.exit_code, refused.out) == (2, "")
         assert refused.err.count("\n") == 1 and "--gzip" in refused.err and "Traceback" not in refused.err
     assert stored(judge, container) == before
 
 
-def test_a_file_that_takes_the_name_of_a_compressed_one_costs_no_object(
-    run: Runs, mixed: Path, judge: SwiftJudge, container: str
-) -> None:
-    """`a` was sent as a.gz; then there is a file a.gz: that gets its name, and `a` is sent again under its own."""
-    flags = ("--gzip", "auto", "--gzip-as", "suffix")
-    run(mixed, *flags)
-    (mixed / "a.gz").write_bytes(another := gzip.compress(b"another text", mtime=0))
-    again = run(mixed, *flags)
-    assert (again.exit_code, again.summary["uploaded"]) == (0, 2)
-    assert again.summary["skipped_by_reason"] == {KNOWN: len(MIXED) - 1}
-    held = stored(judge, container)
-    assert (held["a"], held["a.gz"]) == (TEXT, another)
-    assert run(mixed, *flags).summary["requests"] == {}
-    (mixed / "a.gz").unlink()
-    assert run(mixed, *flags).summary["requests"] == {}, "`a` is there, under a name that no one takes from it"
-    assert stored(judge, container)["a"] == TEXT
-
-
-def test_a_name_taken_in_another_source_counts_as_well(
+def test_excluded_files_are_known_under_their_own_names(
     run: Runs, mixed: Path, judge: SwiftJudge, container: str, tmp_path: Path
 ) -> None:
-    """The second source gets a file of the name that an object of the first has."""
-    other = tmp_path / "other"
-    (other / "d").mkdir(parents=True)
-    (other / "x").write_bytes(b"x")
-    flags = ("--gzip", "auto", "--gzip-as", "suffix")
-    assert run(mixed, other, *flags).exit_code == 0
-    (other / "d" / "a.gz").write_bytes(another := gzip.compress(b"another text", mtime=0))
-    assert run(mixed, other, *flags).summary["uploaded"] == 2
+    """Directories, lists, several sources, markers: the second run sends nothing; other exclusions are refused."""
+    flags = (*ALL, "--gzip-except", "*.png")
+    for more in ((mixed,), (mixed, "--dir-markers"), (mixed, "--encode-names", "percent"), (mixed, tmp_path / "lone")):
+        (tmp_path / "lone").write_bytes(TEXT)
+        (tmp_path / "up.db").unlink(missing_ok=True)
+        assert run(*more, *flags).exit_code == 0
+        again = run(*more, *flags)
+        assert (again.exit_code, again.summary["requests"]) == (0, {}), again.err
+    assert {"d/b.png", "d/a.gz", "d", "empty.gz", "lone.gz"} < set(stored(judge, container))
+    for other in (ALL, (*ALL, "--gzip-except", "*.txt")):
+        refused = run(mixed, tmp_path / "lone", *other)
+        assert (refused.exit_code, "--gzip-except" in refused.err) == (2, True)
+    ran = bulkput(
+        "verify", "--journal", run.journal, mixed, tmp_path / "lone", run.destination, *ALL, environ=run.environ
+    )
+    assert (ran.exit_code, "--gzip-except" in ran.err) == (2, True)
+
+
+def test_a_list_with_exclusions_is_known(run: Runs, mixed: Path, tmp_path: Path) -> None:
+    """In any order; the second run sends nothing."""
+    (tmp_path / "list").write_text("z.txt\nd/b.png\na\n")
+    flags = (*EXCEPT, "--files-from", tmp_path / "list", "--base", mixed)
+    assert run(*flags).summary["uploaded"] == 3
+    assert run(*flags).summary["requests"] == {}
+
+
+def test_a_file_for_the_object_name_of_a_known_one_fails(
+    run: Runs, mixed: Path, judge: SwiftJudge, container: str
+) -> None:
+    """`a` was sent as a.gz; then there is a file a.gz: exit 1 until one of the two is gone or left out."""
+    assert run(mixed, *EXCEPT).exit_code == 0
+    (mixed / "a.gz").write_bytes(ANOTHER)
+    for _ in range(2):
+        again = run(mixed, *EXCEPT)
+        assert (again.exit_code, again.summary["requests"]) == (1, {})
+        assert "a.gz: collision: a is stored under this name, compressed" in again.err
+        assert again.summary["skipped_by_reason"] == {KNOWN: len(MIXED)}
+    assert gzip.decompress(stored(judge, container)["a.gz"]) == TEXT
+    refused = run(mixed, *EXCEPT, "--retry-failed")
+    assert (refused.exit_code, "without --retry-failed, what failed is sent as well" in refused.err) == (2, True)
+    (mixed / "a").rename(mixed / "b")
+    assert run(mixed, *EXCEPT).exit_code == 0
     held = stored(judge, container)
-    assert (held["d/a"], held["d/a.gz"], gzip.decompress(held["a.gz"])) == (TEXT, another, TEXT)
-    assert run(mixed, other, *flags).summary["requests"] == {}
+    assert (held["a.gz"], gzip.decompress(held["b.gz"])) == (ANOTHER, TEXT)
+
+
+def test_a_file_that_comes_back_is_sent_again_when_its_name_was_used_meanwhile(
+    run: Runs, mixed: Path, judge: SwiftJudge, container: str
+) -> None:
+    """`a` was sent as a.gz, and left out of a run that sent the file a.gz: the journal has forgotten it since."""
+    assert run(mixed, *EXCEPT).exit_code == 0
+    (mixed / "a.gz").write_bytes(ANOTHER)
+    assert run(mixed, *EXCEPT, "--include", "*.gz").summary["uploaded"] == 1
+    assert stored(judge, container)["a.gz"] == ANOTHER
+    (mixed / "a.gz").unlink()
+    assert run(mixed, *EXCEPT).summary["uploaded"] == 1
+    assert gzip.decompress(stored(judge, container)["a.gz"]) == TEXT
+
+
+def test_a_journal_of_names_that_depended_on_the_content_is_refused(run: Runs, mixed: Path) -> None:
+    """Of --gzip auto --gzip-as suffix: one sentence that says what to do, from upload and from verify."""
+    assert run(mixed, *ALL).exit_code == 0
+    with sqlite3.connect(run.journal) as journal:
+        changed = journal.execute("UPDATE settings SET value = 'suffix (auto)' WHERE value = 'suffix (always)'")
+        assert changed.rowcount == 1
+    verify = ("verify", "--journal", run.journal, *ALL, mixed, run.destination)
+    for refused in (run(mixed, *ALL), bulkput(*verify, environ=run.environ)):
+        assert (refused.exit_code, refused.err.count("\n")) == (2, 1)
+        assert "name another journal, and upload with --gzip always --gzip-as suffix" in refused.err
 
 
 def test_a_lone_file_is_known_under_the_name_that_its_destination_gave_it(
@@ -112,65 +155,32 @@ def test_a_lone_file_is_known_under_the_name_that_its_destination_gave_it(
     assert judge.names(container) == ["dump.sql.gz"]
 
 
-AUTO = ("--gzip", "auto", "--gzip-as", "suffix")
-ANOTHER = gzip.compress(b"another text", mtime=0)
-
-
-def test_a_run_that_overwrites_the_object_of_another_file_forgets_that_it_is_there(
-    run: Runs, mixed: Path, judge: SwiftJudge, container: str
-) -> None:
-    """Though it did not look at that file: a filter left it out, and by the next run the other is gone again."""
-    assert run(mixed, *AUTO).exit_code == 0
-    (mixed / "a.gz").write_bytes(ANOTHER)
-    assert run(mixed, *AUTO, "--include", "*.gz").summary["uploaded"] == 1
-    (mixed / "a.gz").unlink()
-    again = run(mixed, *AUTO)
-    assert (again.exit_code, again.summary["uploaded"]) == (0, 1)
-    assert gzip.decompress(stored(judge, container)["a.gz"]) == TEXT
-
-
-def test_a_file_that_comes_back_is_sent_again_when_its_name_was_used_meanwhile(
-    run: Runs, mixed: Path, judge: SwiftJudge, container: str
-) -> None:
-    """The file a.gz, moved away and back; between the two, `a` was compressed to that name."""
-    (mixed / "a").rename(mixed.parent / "a")
-    (mixed / "a.gz").write_bytes(ANOTHER)
-    assert run(mixed, *AUTO).exit_code == 0
-    (mixed / "a.gz").rename(mixed.parent / "a.gz")
-    (mixed.parent / "a").rename(mixed / "a")
-    assert run(mixed, *AUTO).summary["uploaded"] == 1
-    (mixed.parent / "a.gz").rename(mixed / "a.gz")
-    assert run(mixed, *AUTO).summary["uploaded"] == 2
-    held = stored(judge, container)
-    assert (held["a"], held["a.gz"]) == (TEXT, ANOTHER)
-
-
 def test_what_failed_is_named_as_it_was_sent(run: Runs, mixed: Path) -> None:
     """In the journal and in the summary: the object that the store refused, after as many attempts as there were."""
-    failed = run(mixed / "a", *AUTO, "--meta", "X:" + "x" * 9_000, "--retries", "0", to=f"{run.destination}/")
+    failed = run(mixed / "a", *ALL, "--meta", "X:" + "x" * 9_000, "--retries", "0", to=f"{run.destination}/")
     assert failed.exit_code == 1
     assert [failure["key"] for failure in failed.summary["failures"]] == ["p/a.gz"]
 
 
 def test_verifying_under_other_names_is_refused_and_strikes_nothing(run: Runs, mixed: Path) -> None:
     """bulkput verify --journal without the --gzip-as of the upload: every object would be missing."""
-    assert run(mixed, *AUTO).exit_code == 0
+    assert run(mixed, *ALL).exit_code == 0
     refused = bulkput("verify", "--journal", run.journal, mixed, run.destination, environ=run.environ)
     assert refused.exit_code == 2 and "--gzip-as" in refused.err
-    assert run(mixed, *AUTO).summary["requests"] == {}
+    assert run(mixed, *ALL).summary["requests"] == {}
 
 
 def test_an_object_that_is_somebody_elses_is_struck_and_sent_again(
     run: Runs, mixed: Path, judge: SwiftJudge, container: str
 ) -> None:
     """bulkput verify --journal: a .gz that does not say of what is not ours."""
-    assert run(mixed, *AUTO).exit_code == 0
+    assert run(mixed, *ALL).exit_code == 0
     lone = mixed.parent / "lone"
     lone.write_bytes(ANOTHER)
     assert bulkput("upload", lone, f"{run.destination}/a.gz", environ=run.environ).exit_code == 0
-    verified = bulkput("verify", "--journal", run.journal, *AUTO, mixed, run.destination, environ=run.environ)
+    verified = bulkput("verify", "--journal", run.journal, *ALL, mixed, run.destination, environ=run.environ)
     assert (verified.exit_code, verified.out.split(" (")[0]) == (1, "not comparable p/a.gz")
-    assert run(mixed, *AUTO).summary["uploaded"] == 1
+    assert run(mixed, *ALL).summary["uploaded"] == 1
     assert gzip.decompress(stored(judge, container)["a.gz"]) == TEXT
 
 

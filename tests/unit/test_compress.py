@@ -16,7 +16,6 @@ from bulkput.policy.compress import (
     SAMPLE_SIZE,
     decide_by_magic,
     decide_by_name,
-    decide_by_new_name,
     decide_by_result,
     decide_by_sample,
     sample_ranges,
@@ -56,19 +55,11 @@ def test_the_name_and_the_size_decide_first(
     assert decide_by_name(name, size, options) == decision
 
 
-@pytest.mark.parametrize(
-    ("key", "is_taken", "decision"),
-    [
-        ("a", False, None),
-        ("a", True, Compression(False, Why.TAKEN)),
-        ("a" * 1021, False, None),
-        ("a" * 1022, False, Compression(False, Why.LONG)),
-        ("é" * 511, False, Compression(False, Why.LONG)),
-    ],
-)
-def test_a_new_name_has_to_be_free_and_not_too_long(key: str, is_taken: bool, decision: Compression | None) -> None:
-    """In bytes, as the store counts them."""
-    assert decide_by_new_name(key, is_taken=is_taken, longest=1024) == decision
+@pytest.mark.parametrize("options", [AUTO, ALWAYS])
+@pytest.mark.parametrize("size", [0, 10, 10_000])
+def test_an_excluded_file_is_never_compressed(options: GzipOptions, size: int) -> None:
+    """Whatever its size, and also with always."""
+    assert decide_by_name("a.txt", size, options, is_excluded=True) == Compression(False, Why.EXCLUDED)
 
 
 def test_suffixes_are_as_the_table_looks_them_up() -> None:

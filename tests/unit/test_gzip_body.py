@@ -7,7 +7,6 @@ import os
 import zlib
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import closing
-from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from random import Random
@@ -24,14 +23,13 @@ from bulkput.payload.body import BodyOpener
 from bulkput.payload.gzip import BLOCK_SIZE, whole
 from bulkput.payload.gzip_body import Packed, Packer
 from bulkput.policy.compress import SAMPLE_SIZE
+from bulkput.policy.gzip_names import GzipNames
 from bulkput.policy.gzip_source import Original
 
 BUFFER = 100_000
 HOLD = 50_000
-LONGEST_NAME = 16
 ALWAYS = GzipOptions(mode="always")
 AUTO = GzipOptions(mode="auto")
-SOME = GzipOptions(mode="auto", store_as="suffix")
 
 
 @pytest.fixture
@@ -63,13 +61,11 @@ def made(path: Path, data: bytes) -> SourceFile:
 def packer(
     options: GzipOptions, opener: BodyOpener, *, hold: int = HOLD, check: Callable[[], None] = lambda: None
 ) -> Packer:
-    return Packer(options, opener, hold=hold, longest_name=LONGEST_NAME, check=check)
+    return Packer(options, GzipNames(options), opener, hold=hold, check=check)
 
 
-async def packed(
-    source: SourceFile, opener: BodyOpener, options: GzipOptions = ALWAYS, *, hold: int = HOLD, key: str | None = None
-) -> Packed:
-    upload = Upload(source, os.fsdecode(source.name) if key is None else key, ObjectHeaders())
+async def packed(source: SourceFile, opener: BodyOpener, options: GzipOptions = ALWAYS, *, hold: int = HOLD) -> Packed:
+    upload = Upload(source, os.fsdecode(source.name), ObjectHeaders())
     return await packer(options, opener, hold=hold).packed(upload, await opener.open(source))
 
 
@@ -218,35 +214,17 @@ async def test_a_file_that_changes_after_its_first_pass_makes_no_whole_stream(
     assert not unpacking.eof
 
 
+@pytest.mark.parametrize("mode", ["auto", "always"])
 @pytest.mark.parametrize("size", [20_000, 200_000])
-async def test_whoever_would_take_anothers_name_keeps_his_own(tmp_path: Path, opener: BodyOpener, size: int) -> None:
-    """Where a suffix is added to some: told of the file when it was found. What its own name decides comes first."""
-    source = replace(made(tmp_path / "a", data := text(size)), keeps_name=True)
-    body, compression, original = await packed(source, opener, SOME)
-    assert (compression, original) == (Compression(False, Why.TAKEN), None)
+async def test_an_excluded_file_is_sent_as_it_is(
+    tmp_path: Path, opener: BodyOpener, size: int, mode: Literal["auto", "always"]
+) -> None:
+    """Held or streamed, though gzip would make a third of it; another file beside it is compressed."""
+    options = GzipOptions(mode=mode, exclude=("*.log",))
+    body, compression, original = await packed(made(tmp_path / "a.log", data := text(size)), opener, options)
+    assert (compression, original) == (Compression(False, Why.EXCLUDED), None)
     assert await sent(body) == data
-    packed_already = replace(made(tmp_path / "a.gz", data), keeps_name=True)
-    assert (await packed(packed_already, opener, SOME)).compression.why is Why.NAME
-
-
-@pytest.mark.parametrize(
-    ("key", "fits"), [("k" * 13, True), ("k" * 14, False), ("é" * 6 + "k", True), ("é" * 7, False)]
-)
-async def test_a_name_that_has_no_room_for_the_suffix_stays(
-    tmp_path: Path, opener: BodyOpener, key: str, fits: bool
-) -> None:
-    """Sixteen bytes of UTF-8, with the .gz."""
-    compression = (await packed(made(tmp_path / "a", text(20_000)), opener, SOME, key=key)).compression
-    assert compression == (Compression(True, Why.SAVES) if fits else Compression(False, Why.LONG))
-
-
-@pytest.mark.parametrize("options", [AUTO, ALWAYS, GzipOptions(mode="always", store_as="suffix")])
-async def test_names_that_do_not_depend_on_the_bytes_decide_nothing(
-    tmp_path: Path, opener: BodyOpener, options: GzipOptions
-) -> None:
-    """Objects that keep their files' names, and those that all have been given a suffix."""
-    source = replace(made(tmp_path / "a", text(20_000)), keeps_name=True)
-    assert (await packed(source, opener, options, key="k" * LONGEST_NAME)).compression.is_compressed
+    assert (await packed(made(tmp_path / "a.txt", data), opener, options)).compression.is_compressed
 
 
 async def test_a_run_that_stops_need_not_wait_for_a_first_pass(tmp_path: Path, opener: BodyOpener) -> None:

@@ -7,10 +7,9 @@ import stat
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bulkput import events as ev
@@ -211,59 +210,27 @@ def test_known_says_the_same_in_any_order_of_questions(done: set[bytes], asked: 
     with scratch() as directory:
         journal = directory / "j"
         write(journal, *(uploaded(path, "k", size=1, mtime_ns=5) for path in done))
-        known = Known(os.fsencode(journal), lambda _name: b"k", rows_ahead=rows_ahead)
+        known = Known(os.fsencode(journal), lambda _name, is_directory: b"k", rows_ahead=rows_ahead)
         for path in (*asked, *sorted({*asked, *done})):
             assert known.has(path, b"", 1, 5) == (path in done)
             assert not known.has(path, b"", 2, 5) and not known.has(path, b"", 1, 6)
-        other = Known(os.fsencode(journal), lambda _name: b"other")
+        other = Known(os.fsencode(journal), lambda _name, is_directory: b"other")
         assert not any(other.has(path, b"", 1, 5) for path in done)
 
 
-def known_in(path: Path, **told: Any) -> Known:
-    """Files whose objects have their own names below `p/`."""
-    return Known(os.fsencode(path), lambda name: b"p/" + name, **told)
+def named(name: bytes, *, is_directory: bool) -> bytes | None:
+    """Below `p/`, files with .gz; what begins with `-` has no object name."""
+    return None if name.startswith(b"-") else b"p/" + name + (b"" if is_directory else b".gz")
 
 
-def test_an_object_with_a_suffix_is_known_where_suffixes_are_given(tmp_path: Path) -> None:
-    """Where `is_taken` can be asked, and denies it; an object under the file's own name is known as well."""
-    write(tmp_path / "j", uploaded(b"/a", "p/a.gz"), uploaded(b"/b", "p/b"), uploaded(b"/c", "p/c.gz"))
-    asked: list[bytes] = []
-
-    def is_taken(name: bytes) -> bool:
-        asked.append(name)
-        return name == b"c"
-
-    with_suffix, without = known_in(tmp_path / "j", is_taken=is_taken), known_in(tmp_path / "j")
-    for name, is_known in ((b"a", True), (b"b", True), (b"c", False), (b"d", False)):
-        assert with_suffix.has(b"/" + name, name, 1, 5) is is_known
-    assert asked == [b"a", b"c"], "only where it decides"
-    assert [without.has(b"/" + name, name, 1, 5) for name in (b"a", b"b", b"c")] == [False, True, False]
-
-
-@pytest.mark.parametrize("key", ["p/a.gz.gz", "p/a.GZ", "p/agz", "p/.gz", "a.gz", "p/a/.gz"])
-def test_no_other_name_passes_for_one_with_a_suffix(tmp_path: Path, key: str) -> None:
-    """Nor another version of the file, nor a file that has no object name."""
-    write(tmp_path / "j", uploaded(b"/a", key), uploaded(b"/b", "p/b.gz"))
-    known = known_in(tmp_path / "j", is_taken=lambda _name: False)
-    assert not known.has(b"/a", b"a", 1, 5)
-    assert not known.has(b"/b", b"b", 2, 5) and not known.has(b"/b", b"b", 1, 6)
-    assert known.has(b"/b", b"b", 1, 5)
-    nameless = Known(os.fsencode(tmp_path / "j"), lambda _name: None, is_taken=lambda _name: False)
-    assert not nameless.has(b"/b", b"b", 1, 5)
-
-
-@settings(max_examples=30)
-@given(st.dictionaries(paths, st.booleans(), max_size=20), st.integers(1, 5))
-def test_known_finds_objects_of_both_kinds_among_each_other(done: dict[bytes, bool], rows_ahead: int) -> None:
-    """In the order of a walk and in the other, by pages of any size."""
-    with scratch() as directory:
-        write(directory / "j", *(uploaded(path, "k.gz" if is_packed else "k") for path, is_packed in done.items()))
-        journal = os.fsencode(directory / "j")
-        known = Known(journal, lambda _name: b"k", is_taken=lambda _name: False, rows_ahead=rows_ahead)
-        bare = Known(journal, lambda _name: b"k", rows_ahead=rows_ahead)
-        for path in (*sorted(done), *sorted(done, reverse=True)):
-            assert known.has(path, b"", 1, 5)
-            assert bare.has(path, b"", 1, 5) is not done[path]
+def test_a_file_is_known_under_the_object_name_that_it_would_get_now(tmp_path: Path) -> None:
+    """Not another version of it, not under another name, and not a file that has no object name."""
+    write(tmp_path / "j", uploaded(b"/a", "p/a.gz"), uploaded(b"/b", "p/b"), uploaded(b"/-c", "p/-c.gz"))
+    known = Known(os.fsencode(tmp_path / "j"), named)
+    assert known.has(b"/a", b"a", 1, 5)
+    assert not known.has(b"/a", b"a", 2, 5) and not known.has(b"/a", b"a", 1, 6)
+    assert not known.has(b"/b", b"b", 1, 5) and not known.has(b"/-c", b"-c", 1, 5)
+    assert known.has(b"/b", b"b", 1, 5, is_directory=True) and not known.has(b"/a", b"a", 1, 5, is_directory=True)
 
 
 @contextmanager

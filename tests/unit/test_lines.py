@@ -43,7 +43,7 @@ ODD_ERROR = SourceError(b"/src/\xff", "vanished", "it was there")
 UPLOADED = ev.Uploaded(Upload(FILE, "k\n", ObjectHeaders()), Stored("k\n", 10, "e1", "tx1"), 10, 0, 0.1234567)
 GZ = Stored("a.gz", 1024, "e2", "tx2")
 PACKED = ev.Uploaded(UPLOADED.upload, GZ, 4096, 0, 0.5, Compression(True, Why.SAMPLE_SAVES))
-ALONE = ev.Uploaded(UPLOADED.upload, UPLOADED.stored, 10, 0, 0.5, Compression(False, Why.TAKEN))
+ALONE = ev.Uploaded(UPLOADED.upload, UPLOADED.stored, 10, 0, 0.5, Compression(False, Why.EXCLUDED))
 SKIPPED = ev.Skipped(Skip(b"/src/\xff", b"\xff", Reason.EXCLUDED))
 DRY = ev.Skipped(Skip(b"/src/a", b"a", Reason.DRY_RUN, "p/a", 10))
 FAILED = ev.Failed(b"/src/\xff", None, ODD_ERROR)
@@ -118,7 +118,7 @@ def test_the_events_here_are_all_there_are() -> None:
         (
             ALONE,
             None,
-            r"uploaded: /src/a\xff\n -> k\n (not compressed: something else has its name with .gz)",
+            r"uploaded: /src/a\xff\n -> k\n (not compressed: excluded from compression)",
         ),
         (SKIPPED, None, r"skipped: /src/\xff: excluded by a filter"),
         (DRY, None, "skipped: /src/a -> p/a: dry run"),
@@ -205,7 +205,7 @@ def test_what_a_person_reads_of_an_event(event: ev.Event, quiet: str | None, ver
             ALONE,
             {
                 "event": "uploaded", "path": "/src/a\udcff\n", "key": "k\n", "bytes": 10, "etag": "e1",
-                "request_id": "tx1", "elapsed_s": 0.5, "bytes_read": 10, "is_compressed": False, "why": "taken",
+                "request_id": "tx1", "elapsed_s": 0.5, "bytes_read": 10, "is_compressed": False, "why": "excluded",
             },
         ),
         (SKIPPED, {"event": "skipped", "path": "/src/\udcff", "key": None, "reason": "excluded"}),
@@ -308,7 +308,7 @@ def test_the_end_of_a_run_that_compressed_says_what_that_saved() -> None:
     assert lines[1].startswith("8.0 KiB sent as 2.0 KiB (ratio 3.99) in 2.0 s, ")
     assert lines[2:] == [
         "  compressed 2: a sample of it saves enough",
-        "  not compressed 1: something else has its name with .gz",
+        "  not compressed 1: excluded from compression",
     ]
 
 
@@ -316,7 +316,7 @@ def test_a_run_that_compressed_nothing_claims_no_ratio() -> None:
     """But tells why."""
     lines = summary_lines(recorded(ev.Discovered(FILE), ALONE, FINISHED).summary())
     assert lines[1].startswith("10 B in ")
-    assert lines[2:] == ["  not compressed 1: something else has its name with .gz"]
+    assert lines[2:] == ["  not compressed 1: excluded from compression"]
 
 
 def test_a_run_that_lost_count_says_so() -> None:

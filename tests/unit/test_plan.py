@@ -7,6 +7,7 @@ import pytest
 from bulkput.errors import SourceError, TooLarge
 from bulkput.model import Found, Limits, Listed, ObjectHeaders, Reason, Skip, SourceFile, Upload
 from bulkput.options import GzipOptions, HeaderOptions, NamingOptions
+from bulkput.policy.gzip_names import GzipNames
 from bulkput.policy.plan import decide, over_limits
 
 FILE = SourceFile(b"/src/d/a.txt", b"d/a.txt", 10, 1_700_000_000_123_456_789)
@@ -95,7 +96,7 @@ def test_a_file_that_is_compared_first_may_have_any_size(dry_run: bool) -> None:
 
 ALL = GzipOptions(mode="always", store_as="suffix")
 OTHERS = [
-    GzipOptions(mode="auto", store_as="suffix"),
+    GzipOptions(mode="always", store_as="suffix", exclude=("/d/", "n*")),
     GzipOptions(mode="always"),
     GzipOptions(mode="auto"),
     GzipOptions(mode="never", store_as="suffix"),
@@ -103,20 +104,21 @@ OTHERS = [
 
 
 @pytest.mark.parametrize(("gzip", "key"), [(ALL, "p/d/a.txt.gz"), *((gzip, "p/d/a.txt") for gzip in OTHERS)])
-def test_a_suffix_is_planned_where_it_is_certain(gzip: GzipOptions, key: str) -> None:
-    """A dry run says the same. With auto nobody knows before the file is read."""
-    planned = decide(FILE, naming=NAMING, headers=HEADERS, gzip=gzip, limits=LIMITS)
+def test_an_object_gets_the_suffix_by_the_name_of_its_file(gzip: GzipOptions, key: str) -> None:
+    """A dry run says the same. An excluded file keeps its name."""
+    names = GzipNames(gzip)
+    planned = decide(FILE, naming=NAMING, headers=HEADERS, gzip=names, limits=LIMITS)
     assert isinstance(planned, Upload) and planned.key == key
-    decision = decide(FILE, naming=NAMING, headers=HEADERS, gzip=gzip, limits=LIMITS, dry_run=True)
+    decision = decide(FILE, naming=NAMING, headers=HEADERS, gzip=names, limits=LIMITS, dry_run=True)
     assert decision == Skip(FILE.path, FILE.name, Reason.DRY_RUN, key, 10)
 
 
 @pytest.mark.parametrize(("gzip", "longest"), [(ALL, 11), *((gzip, 14) for gzip in OTHERS)])
-def test_a_suffix_that_is_certain_counts_against_the_longest_name(gzip: GzipOptions, longest: int) -> None:
+def test_the_suffix_counts_against_the_longest_name(gzip: GzipOptions, longest: int) -> None:
     """16 bytes with prefix and .gz."""
     for length in (longest, longest + 1):
         file = replace(FILE, name=b"n" * length)
-        decision = decide(file, naming=NAMING, headers=HEADERS, gzip=gzip, limits=LIMITS)
+        decision = decide(file, naming=NAMING, headers=HEADERS, gzip=GzipNames(gzip), limits=LIMITS)
         assert isinstance(decision, TooLarge) is (length > longest)
 
 

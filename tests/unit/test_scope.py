@@ -3,11 +3,13 @@
 import pytest
 
 from bulkput.errors import SourceError
-from bulkput.options import NamingOptions, WalkOptions
+from bulkput.options import GzipOptions, NamingOptions, WalkOptions
 from bulkput.policy.filters import Filters
+from bulkput.policy.gzip_names import GzipNames
 from bulkput.policy.scope import Root, Scope, scope_of
 
 TREE = Root(b"src")
+GZIP = GzipNames(GzipOptions(mode="always", store_as="suffix"))
 
 
 def scope(*roots: Root, prefix: str = "p/", walk: WalkOptions = WalkOptions(), encode: str = "strict") -> Scope:  # noqa: B008
@@ -80,10 +82,31 @@ def test_what_could_not_be_read_has_a_place(path: bytes, place: bytes) -> None:
 
 def test_with_a_suffix_filters_see_the_names_of_the_files() -> None:
     """The objects' names without it; what could not be read has a place without it too, since it may be a directory."""
-    scope = scope_of([Root(b"/s")], NamingOptions(prefix="p/"), WalkOptions(include=("*.txt",)), suffix=".gz")
+    scope = scope_of([Root(b"/s")], NamingOptions(prefix="p/"), WalkOptions(include=("*.txt",)), gzip=GZIP)
     assert scope.key(b"a.txt") == "p/a.txt.gz"
     assert scope.claims("p/a.txt.gz") and not scope.claims("p/a.md.gz")
     assert scope.place(b"/s/d") == b"p/d"
+
+
+@pytest.mark.parametrize(
+    ("exclude", "key", "is_claimed"),
+    [
+        ((), "p/a.gz", True),  # of the file a, or of an excluded a.gz
+        (("a.gz",), "p/a.gz", False),  # of an excluded a.gz it would be, but the filters take none
+        (("a",), "p/a.gz", False),  # it may be of the file a, whose object the filters leave alone
+        (("d/",), "p/d/a.gz", False),
+        (("a.log.gz",), "p/a.log.gz", True),  # of the file a.log alone
+        (("*.log",), "p/a.log.gz", False),
+        (("*.log",), "p/b.log", False),  # of no file that an upload sends: judged by its own name
+        (("*.log",), "p/b", True),
+    ],
+)
+def test_filters_see_each_file_that_an_object_may_be_of(exclude: tuple[str, ...], key: str, is_claimed: bool) -> None:
+    """With GzipOptions.exclude: both the file that gets .gz and the excluded one that has it must be taken."""
+    gzip = GzipNames(GzipOptions(mode="always", store_as="suffix", exclude=("*.gz", "!*.log.gz")))
+    scope = scope_of([TREE], NamingOptions(prefix="p/"), WalkOptions(exclude=(*exclude, "nothing")), gzip=gzip)
+    assert (scope.key(b"a"), scope.key(b"a.gz"), scope.key(b"a.log.gz")) == ("p/a.gz", "p/a.gz", "p/a.log.gz.gz")
+    assert scope.claims(key) is is_claimed
 
 
 def test_a_name_that_makes_no_object_name_is_an_error() -> None:
@@ -118,7 +141,7 @@ def test_a_list_claims_nothing_but_the_files_that_it_names() -> None:
         (scope(Root(b"y/b", b"b")), "p/b/segment", []),
         (scope(Root(b"y/b", b"b"), Root(b"y/\xff", b"\xff")), "p/c", []),
         (scope(Root(b"y/b", b"b"), encode="percent"), "p/b", [b"y/b"]),
-        (scope_of([TREE], NamingOptions(prefix="p/"), WalkOptions(), suffix=".gz"), "p/a.gz", None),
+        (scope_of([TREE], NamingOptions(prefix="p/"), WalkOptions(), gzip=GZIP), "p/a.gz", None),
         (scope_of([Root(b"a", b"a")], NamingOptions(prefix="p/b", is_exact=True), WalkOptions()), "p/b", [b"a"]),
         (scope_of([Root(b"a", b"a")], NamingOptions(prefix="p/b", is_exact=True), WalkOptions()), "p/b/1", []),
         (scope_of([TREE], NamingOptions(prefix="p/"), WalkOptions(), is_list=True), "p/a", [b"src/a"]),

@@ -3,10 +3,10 @@
 import os
 from collections.abc import Iterable
 
-from bulkput.errors import UsageError
 from bulkput.options import NamingOptions, SharedOptions
+from bulkput.policy.gzip_names import GzipNames
 from bulkput.policy.listed import check_list
-from bulkput.policy.naming import SUFFIX, joined_prefix
+from bulkput.policy.naming import joined_prefix
 from bulkput.sources.walk import is_single_file
 from bulkput.stores.base import Destination
 
@@ -26,20 +26,13 @@ def roots_of(sources: Pathlike | Iterable[Pathlike]) -> list[bytes]:
     return [os.fsencode(source) for source in several]
 
 
-def placement(roots: list[bytes], destination: Destination, options: SharedOptions) -> NamingOptions:
+def placement(roots: list[bytes], destination: Destination, options: SharedOptions, gzip: GzipNames) -> NamingOptions:
     """Directories put their contents below the prefix; a lone file may be given the destination's own name.
 
-    The suffix that each compressed object gets may stand in that name already: it is not added twice. Raises UsageError
-    where it stands there and nobody knows yet whether the object gets it.
+    The suffix that the file's object gets may stand in that name already: it is not added twice.
     """
     prefix = destination.prefix
     if is_single_file(roots) and prefix and not prefix.endswith("/"):
-        if options.gzip.suffixed == "some" and prefix.endswith(SUFFIX):
-            without = str(destination).removesuffix(SUFFIX)
-            raise UsageError(
-                f"`gzip.mode='auto'` adds {SUFFIX} itself if it compresses the file: write {without} instead"
-            )
-        if options.gzip.suffixed == "all":
-            prefix = prefix.removesuffix(SUFFIX)
+        prefix = prefix.removesuffix(gzip.suffix(os.path.basename(roots[0])))
         return NamingOptions(prefix=prefix, is_exact=True, encode=options.encode_names)
     return NamingOptions(prefix=joined_prefix(prefix), encode=options.encode_names)

@@ -33,7 +33,8 @@ def identity(
         "sources": json.dumps([name_text(root) for root in roots]),
         "destination": f"{destination} ({place})" if place else destination,
         "encode_names": naming.encode,
-        "gzip.store_as": f"suffix ({gzip.mode})" if gzip.suffixed != "none" else "",
+        "gzip.store_as": f"suffix ({gzip.mode})" if gzip.adds_suffix else "",
+        "gzip.exclude": _excluded(gzip) if gzip.adds_suffix else "",
     }
 
 
@@ -54,4 +55,8 @@ def header_identity(options: HeaderOptions) -> dict[str, str]:
 def gzip_identity(options: GzipOptions) -> dict[str, str]:
     if options.mode == "never":
         return {"gzip.mode": "", "gzip.level": ""}
-    return {"gzip.mode": options.mode, "gzip.level": str(options.level)}
+    return {"gzip.mode": options.mode, "gzip.level": str(options.level), "gzip.exclude": _excluded(options)}
+
+
+def _excluded(options: GzipOptions) -> str:
+    return json.dumps(options.exclude) if options.exclude else ""

@@ -7,7 +7,7 @@ from bulkput.errors import SourceError
 from bulkput.model import LEFT_OUT, Found, Reason, Skip, SourceFile
 from bulkput.options import NamingOptions, SharedOptions
 from bulkput.policy.filters import Filters
-from bulkput.policy.naming import SUFFIX
+from bulkput.policy.gzip_names import GzipNames
 from bulkput.policy.scope import Root, Scope, scope_of
 from bulkput.sources.by_key import by_key
 
@@ -23,16 +23,17 @@ _SOMETHING = (
 file, and its object is extra to nobody.)"""
 
 
-def scope_of_upload(roots: list[bytes], naming: NamingOptions, options: SharedOptions, filters: Filters) -> Scope:
+def scope_of_upload(
+    roots: list[bytes], naming: NamingOptions, options: SharedOptions, filters: Filters, gzip: GzipNames
+) -> Scope:
     """What an upload of these sources claims. Blocking."""
     named = [Root(root, os.path.basename(root) if os.path.isfile(root) else b"") for root in roots]
-    suffix = SUFFIX if options.gzip.suffixed == "all" else ""
-    return scope_of(named, naming, options.walk, suffix=suffix, filters=filters, is_list=options.files is not None)
+    return scope_of(named, naming, options.walk, gzip=gzip, filters=filters, is_list=options.files is not None)
 
 
 def in_key_order(scope: Scope, found: Iterator[Found], *, is_mirror: bool = False) -> Iterator[Found]:
     """The findings of a walk, in the order in which a store lists their names. Blocking."""
-    if scope.naming.encode == "strict" and not scope.suffix:
+    if scope.naming.encode == "strict" and not scope.gzip.adds_suffix:
         return found
     return by_key(found, lambda item: key_of(item, scope, is_mirror=is_mirror))
 

@@ -2,7 +2,6 @@
 the head of each is enough, and memory does not depend on how many there are."""
 
 from collections.abc import AsyncGenerator, AsyncIterator
-from dataclasses import replace
 from typing import TypeVar
 
 from bulkput.model import Found, RemoteObject, SourceFile
@@ -31,16 +30,12 @@ class There:
 @record
 class Pair:
     """A name with its file, its object, or both. `is_unknown`: whether there should be a file could not be seen.
-    `is_suffixed`: the object is called after the file, and is a gzip file. `other`: such a one, beside an object of the
-    file's own name. `is_unlisted`: nobody has looked for the object. `passed`: no name but a finding that makes none.
-    """
+    `is_unlisted`: nobody has looked for the object. `passed`: no name but a finding that makes none."""
 
     key: bytes
     file: SourceFile | None
     row: RemoteObject | None
     is_unknown: bool = False
-    is_suffixed: bool = False
-    other: RemoteObject | None = None
     is_unlisted: bool = False
     passed: Found | None = None
 
@@ -77,36 +72,6 @@ async def joined(
         elif right is not None:
             yield Pair(right.key, None, right.row, any(_covers(key, right.key, suffix) for key in unknown))
             right = await anext(there, None)
-
-
-async def with_suffixed(pairs: AsyncIterator[Pair], suffix: bytes) -> AsyncGenerator[Pair, None]:
-    """Gives a file the object that has its name and `suffix`, and no file of its own: its object, or the other one.
-
-    The pairs come in order, and leave nearly so. From `a` to `a.gz` all names begin with `a`: what waits is a chain of
-    names, each of which begins the next, so that it is never long.
-    """
-    waiting: list[Pair] = []
-    async for pair in pairs:
-        if pair.passed is not None:
-            yield pair
-            continue
-        while waiting and not pair.key.startswith(waiting[-1].key):
-            yield waiting.pop()
-        if pair.file is not None and (pair.file.is_directory or pair.file.keeps_name):
-            yield pair  # it is not called otherwise
-            continue
-        if pair.file is not None:
-            waiting.append(pair)
-            continue
-        stem = pair.key.removesuffix(suffix) if pair.key.endswith(suffix) else None
-        file = next((each for each in waiting if each.key == stem), None)
-        if file is None:
-            yield pair
-        else:
-            waiting.remove(file)
-            yield replace(file, other=pair.row) if file.row else replace(file, row=pair.row, is_suffixed=True)
-    while waiting:
-        yield waiting.pop()
 
 
 def _with(unknown: list[bytes], key: bytes, right: There | None) -> list[bytes]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from bulkput.engine.compare.keys import key_of, why_nameless
 from bulkput.engine.compare.listing import Lookup, Unlisted, in_order
-from bulkput.engine.compare.merge_join import Here, Pair, There, joined, passed, with_suffixed
+from bulkput.engine.compare.merge_join import Here, Pair, There, joined, passed
 from bulkput.engine.stop import Stop
 from bulkput.errors import NotFound
 from bulkput.model import Found, SourceFile
@@ -19,14 +19,12 @@ from bulkput.stores.base import Store
 @dataclass(slots=True, kw_only=True)
 class Pairing:
     """`sees_all`: objects without files come out as well, where the sources claim more than their own names.
-    `may_leave`: pairs may say that nobody has looked for their object, see `listing.py`. `may_differ`: objects may be
-    called as their files or with a suffix, which only they themselves know. `is_mirror`: what was skipped as no file is
-    unknown, as what could not be read is."""
+    `may_leave`: pairs may say that nobody has looked for their object, see `listing.py`. `is_mirror`: what was skipped
+    as no file is unknown, as what could not be read is."""
 
     store: Store
     scope: Scope
     stop: Stop
-    may_differ: bool
     sees_all: bool = True
     may_leave: bool = False
     is_mirror: bool = False
@@ -34,20 +32,14 @@ class Pairing:
     is_in_order: bool = field(default=True, init=False)
     """False: a file came late (a link that led to a file leads to a directory now), and seemed to be missing before."""
     _last: bytes = field(default=b"", init=False)
-    _is_scanned: bool = field(default=False, init=False)
 
     async def pairs(self, scan: AsyncIterable[Found]) -> AsyncGenerator[Pair, None]:
         """In the order of the scan, which is that of the names, or nearly so. Raises StoreError: of the listing."""
         async with aclosing(self._here(scan)) as here:
-            # A file's object may be called after it: that one comes behind names of other files.
-            is_join = self.may_differ or self._sees_all
+            is_join = self.sees_all and self.scope.is_whole
             async with aclosing(self._joined(here) if is_join else self._looked_up(here)) as pairs:
                 async for pair in pairs:
                     yield pair
-
-    @property
-    def _sees_all(self) -> bool:
-        return self.sees_all and self.scope.is_whole
 
     async def _here(self, scan: AsyncIterable[Found]) -> AsyncGenerator[Here, None]:
         async for found in scan:
@@ -62,25 +54,11 @@ class Pairing:
                 self.is_in_order = self.is_in_order and key > self._last
                 self._last = key
                 yield Here(key, found)
-        self._is_scanned = True
 
     async def _joined(self, here: AsyncIterator[Here]) -> AsyncGenerator[Pair, None]:
-        suffix = SUFFIX.encode() if self.may_differ or self.scope.suffix else b""
-        async with (
-            aclosing(self._there()) as there,
-            aclosing(self._as_far_as_needed(joined(here, there, suffix=suffix))) as plain,
-            aclosing(with_suffixed(plain, suffix) if self.may_differ else plain) as pairs,
-        ):
+        suffix = SUFFIX.encode() if self.scope.gzip.adds_suffix else b""
+        async with aclosing(self._there()) as there, aclosing(joined(here, there, suffix=suffix)) as pairs:
             async for pair in pairs:
-                yield pair
-
-    async def _as_far_as_needed(self, pairs: AsyncGenerator[Pair, None]) -> AsyncGenerator[Pair, None]:
-        """To the last file's own object, and those that might be called after it."""
-        async with aclosing(pairs):
-            async for pair in pairs:
-                is_behind = self._is_scanned and pair.row is not None and not pair.key.startswith(self._last)
-                if is_behind and pair.file is None and not self._sees_all:
-                    return
                 yield pair
 
     async def _there(self) -> AsyncGenerator[There, None]:

@@ -19,14 +19,12 @@ from bulkput.stores.base import Store
 class Beneath:
     """What objects of one container read, beside what an upload claims there."""
 
-    def __init__(self, store: Store, scope: Scope, container: str, opener: BodyOpener, *, may_differ: bool) -> None:
-        """`may_differ`: objects may be called otherwise than their files, which only they themselves know."""
+    def __init__(self, store: Store, scope: Scope, container: str, opener: BodyOpener) -> None:
         self._store = store
         self._scope = scope
         self._container = container
         self._opener = opener
         self._below = f"{container}/{scope.listing_prefix}"
-        self._may_differ = may_differ
 
     async def is_written(self, file: SourceFile, key: str, links: Collection[str] = ()) -> bool:
         """Whether anything that a GET of this object, the file's, reads has a file, or may have one: also by way of
@@ -46,8 +44,6 @@ class Beneath:
         return False
 
     async def _has_file(self, file: SourceFile, read: Read) -> bool:
-        if self._may_differ:
-            return True
         key = read.path[len(self._container) + 1 :]
         paths = self._scope.sources_of(key, is_prefix=read.is_prefix)
         if paths is None:

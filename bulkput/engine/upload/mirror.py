@@ -43,8 +43,6 @@ def check_mirror(roots: list[bytes], target: Destination, options: UploadOptions
         raise UsageError(
             "`skip.delete_extra` and `journal` exclude each other: what the journal knows is not looked at"
         )
-    if options.gzip.suffixed == "some":
-        raise UsageError("`skip.delete_extra` cannot tell what `gzip.mode='auto'` as suffix would leave: use always")
     if holds_segments(target.root):
         raise UsageError(
             f"container {printable(target.root)} holds segments of large objects in other containers, by its name:"

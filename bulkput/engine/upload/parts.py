@@ -65,8 +65,9 @@ def build(context: Context, store: Store, survey: Survey, container: str) -> Par
     skipper = sync.skipper if sync is not None else None
     pipeline = Pipeline(
         store=store,
-        putter=Putter(store, opener, _packer(context, store, opener), skipper),
+        putter=Putter(store, opener, _packer(context, survey, opener), skipper),
         naming=survey.naming,
+        gzip=survey.gzip,
         options=options,
         tuner=context.tuner,
         emit=emit,
@@ -103,7 +104,7 @@ def _sync(context: Context, store: Store, survey: Survey, opener: BodyOpener, co
     )
 
 
-def _packer(context: Context, store: Store, opener: BodyOpener) -> "Packer | None":
+def _packer(context: Context, survey: Survey, opener: BodyOpener) -> "Packer | None":
     options = context.options
     if options.gzip.mode == "never":
         return None
@@ -111,8 +112,8 @@ def _packer(context: Context, store: Store, opener: BodyOpener) -> "Packer | Non
 
     return Packer(
         options.gzip,
+        survey.gzip,
         opener,
         hold=options.body.buffer_size,
-        longest_name=store.limits.max_name_bytes,
         check=context.stop.check,
     )

@@ -22,6 +22,7 @@ from bulkput.engine.upload.put import Putter
 from bulkput.errors import BulkputError, SourceError, Stopped, StoreError, TooLarge
 from bulkput.model import Decision, EmptyDirectory, Entry, Found, KnownFiles, Reason, Skip, Upload
 from bulkput.options import NamingOptions, UploadOptions
+from bulkput.policy.gzip_names import GzipNames
 from bulkput.policy.plan import decide
 from bulkput.policy.retry import GiveUp
 from bulkput.stores.base import Store
@@ -34,6 +35,7 @@ class Pipeline:
     store: Store
     putter: Putter
     naming: NamingOptions
+    gzip: GzipNames
     options: UploadOptions
     tuner: Tuner
     emit: ev.Emit
@@ -47,7 +49,7 @@ class Pipeline:
         options = self.options
         self._give_up = GiveUp(options.stop)
         self._decide = partial(
-            decide, naming=self.naming, headers=options.headers, gzip=options.gzip, dry_run=options.dry_run
+            decide, naming=self.naming, headers=options.headers, gzip=self.gzip, dry_run=options.dry_run
         )
 
     async def run(self, source: AsyncIterable[Found]) -> None:
@@ -92,7 +94,7 @@ class Pipeline:
             self._not_sent(upload)
             raise
         except BulkputError as error:
-            self._fail(source.path, _key_of(error) or upload.key, error)
+            self._fail(source.path, upload.key, error)
         else:
             self._give_up.succeeded()
             if isinstance(sent, Skip):
@@ -118,8 +120,3 @@ class Pipeline:
         self.emit(ev.Failed(path, key, error))
         if (order := self._give_up.failed(error)) is not None:
             self.stop.pull(order)
-
-
-def _key_of(error: BulkputError) -> str | None:
-    """The name under which it was sent: a compressed object's may be another than was decided."""
-    return error.key if isinstance(error, StoreError) and error.operation == "put" else None

@@ -68,7 +68,7 @@ class Putter:
                 del file  # what was compressed is not held while its stream is sent
                 stored = await self._store.put(sent.key, body, sent.headers)
                 if left is not None and self._skipper is not None:
-                    self._skipper.overwrote(left, sent.key)
+                    self._skipper.overwrote(left)
                 return Sent(sent, stored, size, mtime_ns, compression)
             except SourceError as error:
                 if is_last or error.problem != "changed":

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from types import TracebackType
 from typing import Self
 
@@ -13,15 +13,15 @@ from bulkput.engine.compare.journal_identity import absolute, gzip_identity, hea
 from bulkput.engine.stop import Stop
 from bulkput.errors import JournalError, SourceError, UsageError
 from bulkput.journal.journal import COMPLETE, Journal, open_journal, open_to_read
-from bulkput.journal.known import Known
+from bulkput.journal.known import Known, ObjectName
 from bulkput.journal.uninterrupted import uninterrupted
 from bulkput.model import Found, SourceFile
-from bulkput.options import GzipOptions, NamingOptions, UploadOptions
+from bulkput.options import NamingOptions, UploadOptions
 from bulkput.policy.filters import Filters
-from bulkput.policy.naming import SUFFIX, object_name
+from bulkput.policy.gzip_names import NOT_COMPRESSED, GzipNames
+from bulkput.policy.naming import object_name
 from bulkput.sources.file_list import file_list
 from bulkput.sources.paths import is_at_or_below
-from bulkput.sources.suffixed import Taken, could_share_a_name
 from bulkput.sources.walk import MakeMemory, walk, walk_again
 from bulkput.stores.base import Destination
 
@@ -41,6 +41,7 @@ class Resume:
         self._journal: Journal | None = None
         self._emit: ev.Emit | None = None
         self._roots: list[bytes] = []
+        self._gzip = NOT_COMPRESSED
         self._has_found = False
         self._is_writing = False
         self.has_uploads = False
@@ -81,14 +82,21 @@ class Resume:
             return
         if isinstance(event, ev.Known | ev.Discovered):
             self._has_found = True
-        elif isinstance(event, ev.Uploaded) and (len(self._roots) > 1 or self._options.gzip.suffixed == "some"):
+        elif isinstance(event, ev.Uploaded):
             for other in self._namesakes(event.upload.source):
                 self._journal.forget(other, event.stored.key)
         self._journal(event)
 
     def _namesakes(self, source: SourceFile) -> Iterator[bytes]:
         """Where files would be that could have had its object's name. What a journal says of that is history now."""
-        for name in could_share_a_name(source.name) if self._options.gzip.suffixed == "some" else (source.name,):
+        gzip = self._gzip
+        names = {source.name}
+        if gzip.can_be_shared(with_directories=self._options.dir_markers):
+            stored = source.name if source.is_directory else source.name + gzip.suffix(source.name).encode()
+            names.update(gzip.files_of(stored), (stored,))  # as a directory, too, it would have that name
+        elif len(self._roots) == 1:
+            return
+        for name in names:
             for root in self._roots:
                 for path in (root, os.path.join(root, name)):
                     if path != source.path and path.endswith(b"/" + name):
@@ -103,13 +111,21 @@ class Resume:
                 pass
 
     def findings(
-        self, roots: list[bytes], target: Destination, place: str, naming: NamingOptions, filters: Filters
+        self,
+        roots: list[bytes],
+        target: Destination,
+        place: str,
+        naming: NamingOptions,
+        *,
+        filters: Filters,
+        gzip: GzipNames,
     ) -> Iterator[Found]:
         """The sources without what the journal knows; or only what has failed. Blocking.
 
         Raises UsageError: a missing source, another run's journal. Raises JournalError.
         """
         options, journal = self._options, self._journal
+        self._gzip = gzip
         if journal is None:
             return self._walk(roots, None, filters)
         self._roots = roots = [absolute(root) for root in roots]
@@ -117,17 +133,19 @@ class Resume:
         if options.retry_failed and len(roots) != 1:
             # A name that failed because another source has it too could not be told from one that is to be sent.
             raise UsageError("`retry_failed` wants one source; without it, what failed is sent as well")
+        if options.retry_failed and gzip.can_be_shared(with_directories=options.dir_markers) and not naming.is_exact:
+            raise UsageError(
+                "`retry_failed` does not look at files that are stored, and what failed may get the object name of one"
+                " by `gzip.exclude` or `dir_markers`: without `retry_failed`, what failed is sent as well"
+            )
         settings = identity(roots, target, place, naming, options.gzip)
         journal.check(settings | header_identity(options.headers) | gzip_identity(options.gzip))
         self.has_uploads = journal.has_uploads
-        name_of, life_s = _name_of(naming, options.gzip), options.headers.expires_in_s
+        name_of, life_s = _name_of(naming, gzip), options.headers.expires_in_s
         since_s = time.time() - life_s if life_s is not None else 0.0
-        is_taken: Callable[[bytes], bool] | None = None
-        if options.gzip.suffixed == "some":
-            is_taken = _never if naming.is_exact else Taken(roots)
 
         def memory() -> Known:
-            return Known(journal.path, name_of, journal.own_files, since_s=since_s, is_taken=is_taken)
+            return Known(journal.path, name_of, journal.own_files, since_s=since_s)
 
         if options.retry_failed and os.path.isdir(roots[0]) and not journal.has_failed(roots[0]):
             failed, walk_options = journal.failed_below(roots[0]), options.walk
@@ -147,6 +165,7 @@ class Resume:
                 options.walk,
                 make_memory,
                 filters=filters,
+                gzip=self._gzip,
                 with_directories=with_directories,
                 tells_empty=not options.dir_markers,
             )
@@ -155,8 +174,9 @@ class Resume:
             roots[0],
             options.walk,
             make_memory() if make_memory is not None else None,
-            is_sorted=make_memory is not None or options.skip.is_wanted or options.gzip.suffixed == "some",
+            is_sorted=make_memory is not None or options.skip.is_wanted,
             filters=filters,
+            gzip=self._gzip,
             with_directories=with_directories,
         )
 
@@ -193,35 +213,29 @@ class Resume:
 _LOOK_EVERY_S = 0.05
 
 
-def _never(_name: bytes) -> bool:
-    """A lone file with a name of its own has no neighbours."""
-    return False
-
-
 def _close_unwanted(opening: "asyncio.Future[Journal | None]") -> None:
     if not opening.cancelled() and opening.exception() is None and (journal := opening.result()) is not None:
         journal.close()
 
 
-def _name_of(naming: NamingOptions, gzip: GzipOptions) -> Callable[[bytes], bytes | None]:
-    """The object name of a file as the bytes of its UTF-8; for a file that has none, None or what is no journal's.
-
-    The name that it has for certain: with `auto` it may have it with .gz as well.
-    """
+def _name_of(naming: NamingOptions, gzip: GzipNames) -> ObjectName:
     prefix = naming.prefix.encode()
-    suffix = SUFFIX.encode() if gzip.suffixed == "all" else b""
-    if naming.is_exact:
-        return lambda _name: prefix + suffix
-    if naming.encode == "strict":
-        return lambda name: prefix + name + suffix
 
-    def escaped(name: bytes) -> bytes | None:
+    def plain(name: bytes) -> bytes | None:
+        if naming.is_exact:
+            return prefix
+        if naming.encode == "strict":
+            return prefix + name
         try:
-            return object_name(name, prefix=naming.prefix, encode=naming.encode).encode() + suffix
+            return object_name(name, prefix=naming.prefix, encode=naming.encode).encode()
         except SourceError:
             return None
 
-    return escaped
+    def named(name: bytes, *, is_directory: bool) -> bytes | None:
+        made = plain(name)
+        return made if made is None or is_directory else made + gzip.suffix(name).encode()
+
+    return named
 
 
 def _refuse_overlap(roots: list[bytes]) -> None:

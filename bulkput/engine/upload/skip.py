@@ -16,6 +16,7 @@ from bulkput.payload.body import BodyOpener, FileBody
 from bulkput.policy.compare import Evidence
 from bulkput.policy.directories import is_marker
 from bulkput.policy.expiry import lives_long_enough, wanted_life_s
+from bulkput.policy.gzip_names import GzipNames
 from bulkput.policy.plan import over_limits
 from bulkput.policy.skip import REASONS, Step, step
 from bulkput.stores.base import Store
@@ -43,6 +44,7 @@ class Skipper:
         options: UploadOptions,
         emit: ev.Emit,
         *,
+        gzip: GzipNames,
         beneath: Beneath,
         on_stay: OnStay | None = None,
     ) -> None:
@@ -51,7 +53,8 @@ class Skipper:
         self._opener = opener
         self._mode = options.skip.mode
         self._is_dry = options.dry_run
-        self._compresses = options.gzip.mode != "never"
+        self._is_gzipping = options.gzip.mode != "never"
+        self._gzip = gzip
         self._emit = emit
         self._beneath = beneath
         self._on_stay = on_stay
@@ -66,7 +69,7 @@ class Skipper:
             if not self._has_marker(row):
                 return file
             return self._skip(file, row.name) if not self._looks else replace(file, listed=Listed(row))
-        match step(self._mode, evidence, file.mtime_ns, compresses=self._compresses):
+        match step(self._mode, evidence, file.mtime_ns, compresses=self._compresses(file)):
             case Step.SEND if row.large is None:
                 return file
             case Step.SKIP if not self._looks and not self._may_be_written(row):
@@ -87,10 +90,9 @@ class Skipper:
         is_large = skip is None and there is not None and there.large is not None
         return Looked(skip, read.file, await self._left_of(there.name) if is_large and there is not None else None)
 
-    def overwrote(self, left: ev.SegmentsLeft, key: str) -> None:
-        """The file was sent as `key`."""
-        if left.key == key:
-            self._emit(left)
+    def overwrote(self, left: ev.SegmentsLeft) -> None:
+        """The file was sent."""
+        self._emit(left)
 
     async def _compared(self, file: SourceFile, key: str, read: "_Read") -> tuple[Skip | None, RemoteObject | None]:
         """Whether to skip it, and what is known of what is there."""
@@ -101,7 +103,7 @@ class Skipper:
             return None, None
         if file.is_directory:
             return (self._skip(file, key) if self._has_marker(row) and await self._lives(row, head) else None), None
-        decide = partial(step, self._mode, mtime_ns=file.mtime_ns, compresses=self._compresses)
+        decide = partial(step, self._mode, mtime_ns=file.mtime_ns, compresses=self._compresses(file))
         evidence = Evidence(file.size, row, head=head, is_suffixed=listed.is_suffixed)
         decision, evidence = await examined(self._store, evidence, decide, read)
         now = evidence.head or row
@@ -147,6 +149,9 @@ class Skipper:
     def _may_be_written(self, *rows: RemoteObject) -> bool:
         """Whether the object reads others, which this run may write. What is only to be there is there all the same."""
         return self._mode != "existing" and any(row.link is not None or row.large is not None for row in rows)
+
+    def _compresses(self, file: SourceFile) -> bool:
+        return self._is_gzipping and not self._gzip.excludes(file.name)
 
     def _has_marker(self, row: RemoteObject) -> bool:
         """Whether a directory whose object this is needs none."""

@@ -9,9 +9,9 @@ from bulkput.engine.upload.resume import Resume
 from bulkput.model import Found
 from bulkput.options import NamingOptions, UploadOptions
 from bulkput.policy.filters import Filters
+from bulkput.policy.gzip_names import GzipNames
 from bulkput.sources.mounts import may_hang
-from bulkput.sources.suffixed import Taken, told_apart, without_taken_marks
-from bulkput.sources.walk import make_filters
+from bulkput.sources.walk import make_filters, make_gzip_names
 from bulkput.stores.base import Destination
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ class Survey:
     roots: list[bytes]
     naming: NamingOptions
     filters: Filters
+    gzip: GzipNames
     scope: "Scope | None"
     """The object names that the sources claim; None if the run compares nothing with the store."""
     found: Iterator[Found]
@@ -39,21 +40,29 @@ def survey(roots: list[bytes], target: Destination, place: str, options: UploadO
     Raises UsageError: a missing source, options that contradict each other, another run's journal. Raises JournalError.
     """
     filters = make_filters(roots, options.walk)
-    naming = placement(roots, target, options)
-    scope = _scope(roots, target, naming, filters, options)
-    found = resume.findings(roots, target, place, naming, filters)
+    gzip = make_gzip_names(roots, options.gzip)
+    naming = placement(roots, target, options, gzip)
+    scope = _scope(roots, target, naming, filters=filters, gzip=gzip, options=options)
+    found = resume.findings(roots, target, place, naming, filters=filters, gzip=gzip)
     return Survey(
         roots=roots,
         naming=naming,
         filters=filters,
+        gzip=gzip,
         scope=scope,
-        found=_arranged(found, roots, naming, scope, options),
+        found=_in_order(found, scope, options),
         may_hang=may_hang(roots, options.walk.follow_symlinks),
     )
 
 
 def _scope(
-    roots: list[bytes], target: Destination, naming: NamingOptions, filters: Filters, options: UploadOptions
+    roots: list[bytes],
+    target: Destination,
+    naming: NamingOptions,
+    *,
+    filters: Filters,
+    gzip: GzipNames,
+    options: UploadOptions,
 ) -> "Scope | None":
     if not options.skip.is_wanted:
         return None
@@ -61,20 +70,13 @@ def _scope(
     from bulkput.engine.compare.keys import scope_of_upload  # noqa: PLC0415
     from bulkput.engine.upload.mirror import check_mirror  # noqa: PLC0415
 
-    scope = scope_of_upload(roots, naming, options, filters)
+    scope = scope_of_upload(roots, naming, options, filters, gzip)
     if options.skip.delete_extra:
         check_mirror(roots, target, options, scope)
     return scope
 
 
-def _arranged(
-    found: Iterator[Found], roots: list[bytes], naming: NamingOptions, scope: "Scope | None", options: UploadOptions
-) -> Iterator[Found]:
-    """The findings without those that would take another's object name, and in the order that the run needs."""
-    if options.gzip.suffixed == "some" and not naming.is_exact:
-        found = told_apart(found, Taken(roots))
-    elif options.gzip.suffixed == "all" and options.dir_markers:
-        found = without_taken_marks(found, roots)
+def _in_order(found: Iterator[Found], scope: "Scope | None", options: UploadOptions) -> Iterator[Found]:
     if scope is None:
         return found
     from bulkput.engine.compare.keys import in_key_order  # noqa: PLC0415

@@ -42,9 +42,9 @@ class Sync:
         self._mirror: Mirror | None = None
         if options.skip.delete_extra:
             self._mirror = Mirror(store, options, stop, roots, container=container, prefix=scope.listing_prefix)
-        beneath = Beneath(store, scope, container, opener, may_differ=options.gzip.suffixed == "some")
+        beneath = Beneath(store, scope, container, opener)
         on_stay = self._mirror.stays if self._mirror else None
-        self.skipper = Skipper(store, opener, options, emit, beneath=beneath, on_stay=on_stay)
+        self.skipper = Skipper(store, opener, options, emit, gzip=scope.gzip, beneath=beneath, on_stay=on_stay)
         self._scope = scope
         self._options = options
         self._stop = stop
@@ -53,7 +53,6 @@ class Sync:
             store=store,
             scope=scope,
             stop=stop,
-            may_differ=options.gzip.suffixed == "some",
             sees_all=options.skip.delete_extra,
             may_leave=True,
             is_mirror=options.skip.delete_extra,
@@ -97,7 +96,7 @@ class Sync:
         if self._options.skip.mode == "none":
             is_large = pair.row is not None and pair.row.large is not None and not file.is_directory
             return replace(file, listed=Listed(pair.row)) if is_large else file  # its segments are left
-        is_suffixed = (pair.is_suffixed or bool(self._scope.suffix)) and not file.is_directory
+        is_suffixed = not file.is_directory and bool(self._scope.gzip.suffix(file.name))
         if pair.row is None:
             return replace(file, listed=Listed(None, is_suffixed))
         found = self.skipper.by_listing(file, Evidence(file.size, pair.row, is_suffixed=is_suffixed))

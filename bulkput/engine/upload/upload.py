@@ -161,7 +161,7 @@ def _warn(context: Context, survey: Survey) -> None:
     options, emit, found, roots = context.options, context.emit, context.recorder, survey.roots
     if context.stop.order is not None or options.retry_failed:
         return
-    for why in survey.filters.useless() if found.found else ():
+    for why in (*survey.filters.useless(), *survey.gzip.useless()) if found.found else ():
         emit(ev.Warned(why))
     if not found.found_files:
         where = "the list" if options.files is not None else printable(roots[0]) if len(roots) == 1 else "the sources"

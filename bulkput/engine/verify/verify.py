@@ -35,15 +35,13 @@ from bulkput.payload.body import BodyOpener
 from bulkput.policy.compare import Evidence, Judgement, judge
 from bulkput.policy.directories import is_marker, is_others_marker
 from bulkput.policy.filters import Filters
-from bulkput.policy.gzip_source import original_of
-from bulkput.policy.naming import SUFFIX
 from bulkput.policy.retry import GiveUp
 from bulkput.policy.scope import Scope
 from bulkput.results import Comparison
 from bulkput.sources.file_list import file_list
 from bulkput.sources.mounts import may_hang
 from bulkput.sources.scan import Scan
-from bulkput.sources.walk import make_filters, walk
+from bulkput.sources.walk import make_filters, make_gzip_names, walk
 from bulkput.stores.base import Destination, Store
 
 
@@ -127,7 +125,7 @@ class _Parts:
             with stop.waking(scan.close):
                 await comparer.run(scan)
             if stop.order is None:
-                for why in filters.useless():
+                for why in (*filters.useless(), *scope.gzip.useless()):
                     self.emit(ev.Warned(why))
         finally:
             scan.close()
@@ -138,13 +136,16 @@ def _scope_and_walk(
     roots: list[bytes], target: Destination, options: VerifyOptions, filters: Filters, is_own: Callable[[bytes], bool]
 ) -> tuple[Scope, Iterator[Found]]:
     """Blocking: the sources are looked at. Raises UsageError."""
-    naming = placement(roots, target, options)
-    scope = scope_of_upload(roots, naming, options, filters)
+    gzip = make_gzip_names(roots, options.gzip)
+    naming = placement(roots, target, options, gzip)
+    scope = scope_of_upload(roots, naming, options, filters, gzip)
     # Directories as well: the store may have their markers.
     if options.files is None:
-        found = walk(roots, options.walk, filters=filters, with_directories=True)
+        found = walk(roots, options.walk, filters=filters, gzip=gzip, with_directories=True)
     else:
-        found = file_list(options.files, roots[0], options.walk, is_sorted=True, filters=filters, with_directories=True)
+        found = file_list(
+            options.files, roots[0], options.walk, is_sorted=True, filters=filters, gzip=gzip, with_directories=True
+        )
     return scope, in_key_order(scope, (_without_own(each, is_own) for each in found))
 
 
@@ -170,14 +171,9 @@ class _Comparer:
     def __post_init__(self) -> None:
         self._give_up = GiveUp(self.options.stop)
 
-    @property
-    def _may_differ(self) -> bool:
-        """Whether objects may be called as their files or with a suffix, which only they themselves know."""
-        return self.options.gzip.suffixed == "some"
-
     async def run(self, scan: Scan) -> None:
         """Until both sides have ended, or the run is stopped: then what is left is no finding of any kind."""
-        pairing = Pairing(store=self.store, scope=self.scope, stop=self.stop, may_differ=self._may_differ)
+        pairing = Pairing(store=self.store, scope=self.scope, stop=self.stop)
         try:
             async with (
                 pool(self._look, workers=self.options.wire.start, backlog=self.options.backlog) as workers,
@@ -199,15 +195,15 @@ class _Comparer:
         if pair.passed is not None:
             self._take_other(pair.passed)
         elif file is None:
-            await self._take_object(pair, workers)
+            self._take_object(pair)
         elif file.is_directory:
             self._take_directory(file, row)
         elif row is None:
             name = pair.key.decode()
             self.tally.add(Finding(verdict=Verdict.MISSING, name=name, path=file.path, size=file.size))
         else:
-            step = judge(self._evidence(pair, file, row), is_quick=self.options.is_quick)
-            if isinstance(step, Judgement) and pair.other is None:
+            step = judge(self._evidence(file, row), is_quick=self.options.is_quick)
+            if isinstance(step, Judgement):
                 self.tally.add(finding(step.verdict, file, row, step.why))
             else:
                 await workers.submit(pair)
@@ -233,43 +229,23 @@ class _Comparer:
                 Finding(verdict=Verdict.MISSING, name=name, path=directory.path, why="the directory's marker")
             )
 
-    async def _take_object(self, pair: Pair, workers: Pool[Pair]) -> None:
-        """One without a file. Where the filters take only one of the names that its file could have, it is asked."""
+    def _take_object(self, pair: Pair) -> None:
+        """One without a file."""
         row = pair.row
         if row is None or pair.is_unknown or not self.scope.is_whole or is_others_marker(row.name, row.bytes):
             self.tally.ignored += 1
-        elif is_marker(row):
-            self.tally.without_file(row, is_claimed=self.scope.claims(row.name, is_directory=True))
-        elif self.scope.claims(row.name) == self.scope.claims(self._stem(row.name)):
-            self.tally.without_file(row, is_claimed=self.scope.claims(row.name))
         else:
-            await workers.submit(pair)
+            self.tally.without_file(row, is_claimed=self.scope.claims(row.name, is_directory=is_marker(row)))
 
-    def _stem(self, key: str) -> str:
-        return key.removesuffix(SUFFIX) if self._may_differ else key
-
-    def _evidence(self, pair: Pair, file: SourceFile, row: RemoteObject) -> Evidence:
-        return Evidence(file.size, row, is_suffixed=pair.is_suffixed or bool(self.scope.suffix))
+    def _evidence(self, file: SourceFile, row: RemoteObject) -> Evidence:
+        return Evidence(file.size, row, is_suffixed=bool(self.scope.gzip.suffix(file.name)))
 
     async def _look(self, pair: Pair) -> None:
         file, row = pair.file, pair.row
-        if row is None:
-            raise AssertionError("a file without an object is missing at once")
-        if file is None:
-            await self._look_at_object(row)
-            return
-        if (found := await self._compared(self._evidence(pair, file, row), file)) is None:
-            return
-        if pair.other is None:
+        if file is None or row is None:
+            raise AssertionError("the listing decides about a name with only one of the two")
+        if (found := await self._compared(self._evidence(file, row), file)) is not None:
             self.tally.add(found)
-            return
-        # Which of the two the upload has left as the file's, only they themselves tell.
-        other = await self._compared(Evidence(file.size, pair.other, is_suffixed=True), file)
-        if other is not None:
-            is_other = other.verdict is Verdict.IDENTICAL and found.verdict is not Verdict.IDENTICAL
-            self.tally.add(other if is_other else found)
-            left = row if is_other else pair.other
-            self.tally.without_file(left, is_claimed=self.scope.is_whole and self.scope.claims(left.name))
 
     async def _compared(self, evidence: Evidence, file: SourceFile) -> Finding | None:
         """None: the run is being stopped."""
@@ -289,21 +265,6 @@ class _Comparer:
                 return None
             step = Judgement(Verdict.NOT_COMPARABLE, str(error))
         return finding(step.verdict, file, evidence.head or row, step.why, evidence)
-
-    async def _look_at_object(self, row: RemoteObject) -> None:
-        """Whether it is a file that ends in .gz, or was made of another: then the filters see that one's name."""
-        try:
-            self.stop.check()
-            head = await self.store.stat(row.name)
-        except Stopped:
-            return
-        except StoreError as error:
-            if not self._failed(error):
-                self.tally.add(finding(Verdict.NOT_COMPARABLE, None, row, str(error)))
-            return
-        is_made = head is not None and original_of(head, is_suffixed=True) is not None
-        name = self._stem(row.name) if is_made else row.name
-        self.tally.without_file(row, is_claimed=head is not None and self.scope.claims(name))
 
     async def _read(self, file: SourceFile, sizes: Sequence[int] | None) -> tuple[int, tuple[str, ...]]:
         """Raises SourceError, for a file that changes while it is read as well: it is the same as nothing."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fnmatch
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from tests.scale.worlds.world import Key, Upload
@@ -78,18 +77,28 @@ def _matches(parts: list[bytes], pattern: bytes, is_directory: bool) -> bool:
     return any(fnmatch.fnmatchcase(part, wanted) for part in levels)
 
 
-def names_of(name: bytes, command: Upload, *, is_directory: bool = False) -> Iterator[Key]:
-    """The keys that a file may get: two with `--gzip auto --gzip-as suffix`."""
+def key_of(name: bytes, command: Upload, *, is_directory: bool = False) -> Key:
+    """The key that a file gets, or a directory's marker."""
     dest = command.dest
     if command.source and dest.name and not dest.name.endswith("/"):
         plain = dest.name
     else:
         plain = prefix_of(command) + text_of(name, command)
-    can_be_suffixed = command.gzip != "never" and command.gzip_as == "suffix" and not is_directory
-    if can_be_suffixed:
-        yield Key(dest.box, plain + ".gz" if command.gzip == "auto" or not _has_gz(plain, command) else plain)
-    if not can_be_suffixed or command.gzip == "auto":
-        yield Key(dest.box, plain)
+    is_suffixed = not is_directory and gets_gz(name, command)
+    return Key(dest.box, plain + ".gz" if is_suffixed and not _has_gz(plain, command) else plain)
+
+
+def gets_gz(name: bytes, command: Upload) -> bool:
+    """With `--gzip-as suffix`, each file that `--gzip-except` does not match."""
+    is_asked_for = command.gzip != "never" and command.gzip_as == "suffix"
+    return is_asked_for and not is_ignored(name, command.gzip_except, is_directory=False)
+
+
+def files_of(name: bytes, command: Upload) -> list[bytes]:
+    """The names that a file may have whose object has this one, behind the destination; its own, if there is none."""
+    could = [name.removesuffix(b".gz")] if name.endswith(b".gz") else []
+    could = [each for each in could if each.rpartition(b"/")[2] and gets_gz(each, command)]
+    return could + [name] * (not could or not gets_gz(name, command))
 
 
 def _has_gz(plain: str, command: Upload) -> bool:

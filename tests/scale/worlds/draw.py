@@ -274,8 +274,11 @@ def _upload(chance: Random, prefix: str, tree: Sequence[Entry]) -> Upload:
         dest = below(prefix) + os.path.basename(source).decode() if chance.random() < 0.5 else below(prefix)
     gzip: Literal["never", "auto", "always"] = chance.choices(("never", "auto", "always"), (70, 12, 18))[0]
     gzip_as: Literal["encoding", "suffix"] = "encoding"
-    if gzip != "never" and chance.random() < 0.5 and not (gzip == "auto" and delete_extra):
+    if gzip == "always" and chance.random() < 0.6:
         gzip_as = "suffix"
+    gzip_except: tuple[str, ...] = ()
+    if gzip != "never" and chance.random() < 0.5:
+        gzip_except = tuple(chance.sample(("*.gz", "d/", "[a-l]", "*.txt"), chance.randint(1, 2)))
     is_filtered = chance.random() < 0.35 and not source
     return Upload(
         dest=Key("c", dest),
@@ -289,6 +292,7 @@ def _upload(chance: Random, prefix: str, tree: Sequence[Entry]) -> Upload:
         dir_markers=chance.random() < 0.2,
         gzip=gzip,
         gzip_as=gzip_as,
+        gzip_except=gzip_except,
         expires_in="7d" if chance.random() < 0.1 else "",
         follow_symlinks=chance.random() < 0.2,
         journal=not delete_extra and chance.random() < 0.3,

@@ -15,7 +15,7 @@ from tests.e2e.changes_relay import relay
 from tests.e2e.cli import Ran, bulkput
 from tests.scale.worlds.build import fill, plant
 from tests.scale.worlds.case import Case, Finding
-from tests.scale.worlds.disk import Taken, names_of, taken
+from tests.scale.worlds.disk import Taken, key_of, taken
 from tests.scale.worlds.judge import judge
 from tests.scale.worlds.liar import Liar
 from tests.scale.worlds.swift import Account, Snap
@@ -126,6 +126,7 @@ def arguments(command: Upload | Change, boxes: Mapping[str, str], folder: Path, 
     words += ["--dir-markers"] * command.dir_markers + ["--follow-symlinks"] * command.follow_symlinks
     if command.gzip != "never":
         words += ["--gzip", command.gzip, "--gzip-as", command.gzip_as]
+        words += [f"--gzip-except={pattern}" for pattern in command.gzip_except]
     words += ["--expires-in", command.expires_in] if command.expires_in else []
     words += ["--check-expiry"] * command.check_expiry
     words += ["--journal", str(folder / "journal.db")] if command.journal else []
@@ -141,5 +142,5 @@ def arguments(command: Upload | Change, boxes: Mapping[str, str], folder: Path, 
 def _keys(found: Taken, command: Upload | Change) -> set[Key]:
     if isinstance(command, Change):
         return set()
-    files = {key for name in found.files for key in names_of(name, command)}
-    return files | {key for name in found.directories for key in names_of(name, command, is_directory=True)}
+    files = {key_of(name, command) for name in found.files}
+    return files | {key_of(name, command, is_directory=True) for name in found.directories}

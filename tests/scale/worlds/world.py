@@ -115,6 +115,7 @@ class Upload:
     dir_markers: bool = False
     gzip: Literal["never", "auto", "always"] = "never"
     gzip_as: Literal["encoding", "suffix"] = "encoding"
+    gzip_except: tuple[str, ...] = ()
     expires_in: str = ""
     check_expiry: bool = False
     follow_symlinks: bool = False
