@@ -154,8 +154,8 @@ class GzipOptions:
             raise UsageError("gzip: min_size is 0 or more, and least_saving a share from 0 to below 1")
         if self.mode == "auto" and self.store_as == "suffix":
             raise UsageError(
-                "`gzip.store_as='suffix'` wants `gzip.mode='always'`: with auto, a file's content would decide its object's"
-                " name; files that `gzip.exclude` matches keep their names and are not compressed"
+                "`gzip.store_as='suffix'` wants `gzip.mode='always'`: with auto, a file's content would decide its"
+                " object's name; files that `gzip.exclude` matches keep their names and are not compressed"
             )
 
     @property

@@ -1,4 +1,4 @@
-"""Which files `GzipOptions.exclude` leaves as they are, and which objects get `.gz`: both decided by a file's name alone.
+"""Which files are left as they are, and which objects get `.gz`: both are decided by a file's name alone.
 
 So the object name of a file never depends on its content, on the disk or on other files. Two files of one run may still
 get the same object name: `a`, which becomes `a.gz`, and an excluded `a.gz`, which keeps its name. `SharedNames` finds

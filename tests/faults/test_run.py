@@ -23,6 +23,7 @@ from bulkput.errors import Conflict, IntegrityError, SourceError
 from bulkput.model import Found, SourceFile
 from bulkput.options import NamingOptions, RetryOptions, StopRules, UploadOptions, WireOptions
 from bulkput.payload.body import BodyOpener
+from bulkput.policy.gzip_names import NOT_COMPRESSED
 from bulkput.recorder import Recorder
 from bulkput.sources.scan import Scan
 from tests.conftest import environ_of
@@ -323,6 +324,7 @@ async def test_the_first_put_leaves_before_the_scan_ends(tmp_path: Path) -> None
             store=store,
             putter=Putter(store, opener, None),
             naming=NamingOptions(),
+            gzip=NOT_COMPRESSED,
             options=options,
             tuner=Tuner(options.wire),
             emit=recorder,

@@ -140,7 +140,7 @@ def test_a_journal_of_names_that_depended_on_the_content_is_refused(run: Runs, m
     verify = ("verify", "--journal", run.journal, *ALL, mixed, run.destination)
     for refused in (run(mixed, *ALL), bulkput(*verify, environ=run.environ)):
         assert (refused.exit_code, refused.err.count("\n")) == (2, 1)
-        assert "name another journal, and upload with --gzip always --gzip-as suffix" in refused.err
+        assert "name another journal, and upload with --gzip always and --gzip-as suffix" in refused.err
 
 
 def test_a_lone_file_is_known_under_the_name_that_its_destination_gave_it(
@@ -188,6 +188,6 @@ def test_a_journal_of_a_version_without_compression_goes_on(run: Runs, mixed: Pa
     """It has no such setting, which is the same as not to compress."""
     assert run(mixed).exit_code == 0
     with sqlite3.connect(run.journal) as journal:
-        assert journal.execute("DELETE FROM settings WHERE name LIKE 'gzip.%'").rowcount == 3
+        assert journal.execute("DELETE FROM settings WHERE name LIKE 'gzip.%'").rowcount == 4
     assert run(mixed).summary["requests"] == {}
     assert run(mixed, "--gzip", "auto").exit_code == 2

@@ -88,7 +88,7 @@ def test_a_run_goes_on_with_a_journal_of_the_version_before(journal: Path, tree:
     ("given", "says"),
     [
         (("--gzip-level", "5"), "with --gzip-level 6, not 5"),
-        (("--gzip", "auto"), "--gzip-as suffix (always), "),
+        (("--gzip-except", "*.png"), "without --gzip-except"),
         (("--encode-names", "strict"), "with --encode-names percent, not strict"),
         (("--mtime-format", "nanoseconds"), "with --mtime-format swiftclient, and this one has no --mtime-format"),
         (("--meta", "Color:red"), "with another value of --header, --meta, --content-type,"),

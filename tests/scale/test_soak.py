@@ -18,6 +18,7 @@ from bulkput.engine.upload.put import Putter
 from bulkput.model import Found, SourceFile
 from bulkput.options import NamingOptions, RetryOptions, UploadOptions, WireOptions
 from bulkput.payload.body import BodyOpener
+from bulkput.policy.gzip_names import NOT_COMPRESSED
 from bulkput.recorder import Recorder
 from bulkput.sources.scan import Scan
 from tests.servers.faultprocess import ProxyProcess
@@ -88,6 +89,7 @@ async def test_ten_minutes_of_faults_leave_nothing_behind(tmp_path: Path) -> Non
                     store=store,
                     putter=Putter(store, opener, None),
                     naming=NamingOptions(),
+                    gzip=NOT_COMPRESSED,
                     options=options,
                     tuner=Tuner(options.wire),
                     emit=recorder,

@@ -9,7 +9,7 @@ import pytest
 from bulkput.errors import SourceError, UsageError
 from bulkput.journal.known import Known
 from bulkput.model import Found, KnownFiles, SourceFile
-from bulkput.options import GzipOptions, ListOptions, WalkOptions
+from bulkput.options import FileListOptions, GzipOptions, WalkOptions
 from bulkput.policy.gzip_names import GzipNames, SharedNames
 from bulkput.sources.file_list import file_list
 from bulkput.sources.walk import walk
@@ -91,8 +91,8 @@ def test_a_pattern_that_matches_nothing_is_told() -> None:
     names = except_("*.gz", "*.JPEG", "#x")
     assert names.excludes(b"a.gz")
     assert [line.split(" matche")[0] for line in names.useless()] == [
-        "--gzip-except '*.JPEG'",
-        "--gzip-except '#x' is a comment in gitignore syntax and",
+        "`gzip.exclude` '*.JPEG'",
+        "`gzip.exclude` '#x' is a comment in gitignore syntax and",
     ]
     assert GzipNames(GzipOptions(mode="auto", exclude=("*.JPEG",))).useless() == []
 
@@ -174,7 +174,7 @@ def test_a_list_is_sorted_where_files_may_share_a_name(tree: Path, tmp_path: Pat
     """Else it comes in its own order."""
     names = tmp_path / "list"
     names.write_text("b.gz\na.gz\na\n")
-    files, root = ListOptions(path=str(names)), os.fsencode(tree)
+    files, root = FileListOptions(path=str(names)), os.fsencode(tree)
     found = file_list(files, root, WalkOptions(), is_sorted=False, gzip=except_("*.gz"))
     assert told(found) == ["a", "!a.gz", "b.gz"]
     assert told(file_list(files, root, WalkOptions(), is_sorted=False, gzip=ALL)) == ["b.gz", "a.gz", "a"]
@@ -193,7 +193,7 @@ def test_a_file_that_a_journal_knows_keeps_its_object_name(tree: Path, tmp_path:
 
     if is_list:
         (tmp_path / "list").write_text("a.gz\na\n")
-        files = ListOptions(path=str(tmp_path / "list"))
+        files = FileListOptions(path=str(tmp_path / "list"))
         found = file_list(files, root, WalkOptions(), memory(), is_sorted=False, gzip=gzip)
         assert told(found) == ["known 1", "!a.gz"]
     else:
@@ -202,5 +202,8 @@ def test_a_file_that_a_journal_knows_keeps_its_object_name(tree: Path, tmp_path:
 
 def test_the_name_of_an_object_must_not_depend_on_what_a_file_holds() -> None:
     """GzipOptions(mode="auto", store_as="suffix") is refused, in one sentence that says what to do."""
-    with pytest.raises(UsageError, match=r"store_as suffix wants mode always.*what exclude matches keeps its name"):
+    with pytest.raises(
+        UsageError,
+        match=r"`gzip.store_as='suffix'` wants `gzip.mode='always'`.*`gzip.exclude` matches keep their names",
+    ):
         GzipOptions(mode="auto", store_as="suffix")

@@ -54,7 +54,7 @@ def header_identity(options: HeaderOptions) -> dict[str, str]:
 
 def gzip_identity(options: GzipOptions) -> dict[str, str]:
     if options.mode == "never":
-        return {"gzip.mode": "", "gzip.level": ""}
+        return {"gzip.mode": "", "gzip.level": "", "gzip.exclude": ""}
     return {"gzip.mode": options.mode, "gzip.level": str(options.level), "gzip.exclude": _excluded(options)}
 
 
