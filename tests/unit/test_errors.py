@@ -1,5 +1,6 @@
 """Errors: what they say, and what they tell others to do."""
 
+import pickle
 from collections.abc import Iterator
 
 import pytest
@@ -149,3 +150,30 @@ def test_a_source_error_names_the_file_on_one_line(path: bytes, text: str) -> No
 def test_printable_escapes_what_a_terminal_would_obey(name: str | bytes, text: str) -> None:
     """Controls, direction marks and undecodable bytes become escapes; all else stays."""
     assert printable(name) == text
+
+
+def test_an_error_of_a_request_for_many_objects_can_be_told_of_each() -> None:
+    """Its type and all that is known stay; the text names the one object. The first error is as it was."""
+    error = IntegrityError("delete", "a", expected="1", actual="2", status=201, request_id="tx1")
+    error.attempts, error.elapsed_s = 3, 2.0
+    told = error.about("b", "; it is copied")
+    assert isinstance(told, IntegrityError) and (told.key, told.expected, told.attempts) == ("b", "1", 3)
+    assert str(told) == (
+        "delete b: 201 sent bytes with MD5 1, the store answered ETag 2; it is copied after 3 attempts in 2.0 s (tx1)"
+    )
+    assert error.key == "a" and "copied" not in str(error)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        IntegrityError("put", "k", expected="1", actual="2"),
+        Throttled("put", "k", "slow down", status=429, retry_after_s=3.0),
+        SourceError(b"\xff", "vanished", "it is gone"),
+        UsageError("no such flag"),
+    ],
+)
+def test_an_error_passes_from_process_to_process(error: BulkputError) -> None:
+    """Pickled and unpickled it says the same."""
+    other = pickle.loads(pickle.dumps(error))
+    assert (type(other), str(other), vars(other)) == (type(error), str(error), vars(error))

@@ -116,3 +116,13 @@ async def test_the_workers_follow_the_limit() -> None:
         gate.set()
     answers.come(2_000, per_s=10, error=Throttled("put", "k", "slow down"))  # after the end: nothing to resize
     assert tuner.slots.limit < 256
+
+
+def test_the_limit_follows_the_operations_that_it_is_for() -> None:
+    """Copies for `cp`, which its store makes; removals in between say nothing."""
+    tuner = Tuner(WireOptions(), operations=frozenset(("copy", "put")))
+    answers = Answers(tuner)
+    for operation, limit in (("delete", 64), ("copy", 256)):
+        for _ in range(30):
+            answers.come(200, per_s=tuner.slots.limit / 0.05, operation=operation)
+        assert tuner.slots.limit == limit
