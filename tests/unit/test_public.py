@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,8 @@ import pytest
 
 import bulkput
 
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", ROOT / "docs" / "python.md"]
 STUB = Path(bulkput.__file__).with_suffix(".pyi")
 SNIPPET = """
 from collections.abc import Mapping
@@ -105,3 +108,27 @@ def test_every_event_is_public() -> None:
     """In `bulkput.events`, under its own name."""
     for kind in get_args(bulkput.Event):
         assert getattr(bulkput.events, kind.__name__) is kind
+
+
+def test_what_is_documented_is_public_and_the_reverse() -> None:
+    """`bulkput.NAME` in the README and in docs/python.md; every public name is on the latter."""
+    found = {
+        name for page in PAGES if page.exists() for name in re.findall(r"bulkput\.([a-zA-Z]\w*)", page.read_text())
+    }
+    named = found - {"stores", "logs", "git", "db", "VERB"}
+    assert named <= set(bulkput.__all__)
+    guide = (ROOT / "docs" / "python.md").read_text()
+    assert [name for name in bulkput.__all__ if not re.search(rf"\b{name}\b", guide)] == []
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page.exists()], ids=lambda page: page.name)
+def test_blocks_of_python_in_the_pages_are_correct(page: Path, tmp_path: Path) -> None:
+    """A type checker takes each of them."""
+    blocks = re.findall(r"```python\n(.*?)```", page.read_text(), re.S)
+    assert blocks
+    for number, block in enumerate(blocks):
+        compile(block, f"{page.name}:{number}", "exec")
+        (tmp_path / f"block{number}.py").write_text(block)
+    command = [sys.executable, "-m", "mypy", "--config-file=", *sorted(tmp_path.glob("*.py"))]
+    ran = subprocess.run(command, check=False, capture_output=True, text=True, cwd=tmp_path)
+    assert ran.returncode == 0, ran.stdout
