@@ -27,6 +27,8 @@ __all__ = ["copy", "list_objects", "move", "remove", "upload", "verify"]
 P = ParamSpec("P")
 R = TypeVar("R")
 T = TypeVar("T")
+_AT_ONCE = 1_000
+"""Rows of a listing by one visit to the event loop: 0.3 us for each, where a visit for each row takes 98 us."""
 
 
 def _to_its_end(verb: Callable[P, Coroutine[Any, Any, R]]) -> Callable[P, R]:
@@ -58,8 +60,8 @@ def list_objects(
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
         items = open_store.list_objects(url, options=options, on_event=on_event, environ=environ)
         try:
-            while (item := runner.run(_next(items))) is not None:
-                yield item
+            while batch := runner.run(_some(items)):
+                yield from batch
         finally:
             runner.run(items.aclose())
 
@@ -72,5 +74,11 @@ def _refuse_running_loop() -> None:
     raise RuntimeError("bulkput.sync cannot be used within a running event loop: await the verbs of bulkput there")
 
 
-async def _next(items: AsyncIterator[T]) -> T | None:
-    return await anext(items, None)
+async def _some(items: AsyncIterator[T]) -> list[T]:
+    """The next of them; nothing at the end."""
+    batch: list[T] = []
+    async for item in items:
+        batch.append(item)
+        if len(batch) == _AT_ONCE:
+            break
+    return batch
