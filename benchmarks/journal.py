@@ -22,7 +22,7 @@ from typing import TypeVar
 from benchmarks import process
 from bulkput.events import Uploaded
 from bulkput.journal.journal import Journal, open_journal
-from bulkput.journal.known import Known
+from bulkput.journal.known import JournalledUploads
 from bulkput.journal.status import status
 from bulkput.model import ObjectHeaders, SourceFile, Stored, Upload
 
@@ -58,7 +58,7 @@ def _rows(path: bytes, count: int) -> None:
         written_us = _timed("rows written", count, lambda: _fill(journal, files()))[1]
     print(f"-> {written_us - events_us:.2f} us CPU per row")
     _timed("opened", 1, lambda: open_journal(path).close())
-    known = Known(path, lambda name, is_directory: name)
+    known = JournalledUploads(path, lambda name, is_directory: name)
     found, asked_us = _timed("asked for each", count, lambda: sum(known.has(*each) for each in files()))
     if found != count:
         raise SystemExit(f"it knows {found} of {count}")

@@ -28,7 +28,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.traces import puts
-from bulkput.devserver import DevServer, Handler, Kind, parse_target
+from bulkput.devserver import DevServer, Handler, ResourceKind, parse_target
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,11 @@ async def serve(limit: Limit) -> None:
     refusal = {"Retry-After": limit.retry_after} if limit.retry_after else {}
 
     async def intercept(request: web.BaseRequest, handler: Handler) -> web.StreamResponse:
-        if request.method == "PUT" and parse_target(request.raw_path).kind is Kind.OBJECT and not limiter.passes():
+        if (
+            request.method == "PUT"
+            and parse_target(request.raw_path).kind is ResourceKind.OBJECT
+            and not limiter.passes()
+        ):
             await request.read()
             return web.Response(status=limit.status, headers=refusal)
         return await handler(request)

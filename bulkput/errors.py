@@ -140,7 +140,7 @@ class StoreError(BulkputError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Suspect:
+class UnprovenPut:
     """What a PUT sent, and what the store's 201 said of the object instead of proving it.
 
     `md5` (hex) and `size` (bytes) are those of what was sent, `etag` the MD5 that the store answered, None if it
@@ -156,7 +156,7 @@ class Suspect:
 class IntegrityError(StoreError):
     """The answer does not prove that the store holds the bytes that were sent (ETags are MD5 in hex).
 
-    With a `suspect` the store did make an object (201), which may be damaged: `policy/proof.py` says what then.
+    With an `unproven_put` the store did make an object (201), which may be damaged: `policy/proof.py` says what then.
     """
 
     is_retryable = True
@@ -171,13 +171,13 @@ class IntegrityError(StoreError):
         actual: str | None = None,
         status: int | None = None,
         request_id: str | None = None,
-        suspect: Suspect | None = None,
+        unproven_put: UnprovenPut | None = None,
     ) -> None:
         detail = detail or f"sent bytes with MD5 {expected}, the store answered ETag {actual}"
         super().__init__(operation, key, detail, status=status, request_id=request_id)
         self.expected = expected
         self.actual = actual
-        self.suspect = suspect
+        self.unproven_put = unproven_put
 
 
 class Unavailable(StoreError):

@@ -108,7 +108,7 @@ class KnownFiles:
 
 
 @dataclass(frozen=True, slots=True)
-class EmptyDirectory:
+class EmptyDirectoryFound:
     """A directory in which there is nothing at all, and of which nothing will be stored. No entry: only counted."""
 
     path: bytes
@@ -116,7 +116,7 @@ class EmptyDirectory:
 
 Entry = SourceFile | Skip | SourceError
 """A file, an entry that is not sent and why, or one that could not be read."""
-Found = Entry | KnownFiles | EmptyDirectory
+Found = Entry | KnownFiles | EmptyDirectoryFound
 """What a source yields."""
 
 Decision = Upload | Skip | SourceError | TooLarge

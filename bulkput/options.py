@@ -180,10 +180,10 @@ class SkipOptions:
     check_expiry: bool = False
     """Look at each object that would be skipped: one that has expired is listed until the store comes by. A request for
     each, so only where it is asked for; a run whose own objects expire does it by itself."""
-    most_beside: int = 100_000
-    """Objects of the container beside the destination that delete_extra lists: links and large objects among them may
-    read extras. Ten requests' worth; where there are more, nothing is removed, unless `most_deleted` is None."""
-    most_deleted: int | None = 1_000
+    max_outside: int = 100_000
+    """Objects of the container outside the destination that delete_extra lists: links and large objects among them may
+    read extras. Ten requests' worth; where there are more, nothing is removed, unless `max_deleted` is None."""
+    max_deleted: int | None = 1_000
     """Where more has no file, nothing is removed: a wrong directory would empty a container. None: no such bound."""
 
     def __post_init__(self) -> None:

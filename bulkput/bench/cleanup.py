@@ -7,7 +7,7 @@ from contextlib import aclosing
 from bulkput.engine.pool import pool
 from bulkput.errors import NotFound, StoreError, Unsupported
 from bulkput.options import StopRules
-from bulkput.policy.retry import GiveUp
+from bulkput.policy.retry import FailurePolicy
 from bulkput.stores.base import Store
 
 _ROUNDS = 4
@@ -35,7 +35,7 @@ async def remove(store: Store, prefix: str, keys: Collection[str], *, workers: i
 async def _delete(store: Store, keys: Collection[str], workers: int) -> list[str]:
     """Those that could not be deleted."""
     failed: list[str] = []
-    give_up = GiveUp(StopRules(store_gone_after=workers))
+    failure_policy = FailurePolicy(StopRules(store_gone_after=workers))
     is_over = False
 
     async def delete(key: str) -> None:
@@ -47,9 +47,9 @@ async def _delete(store: Store, keys: Collection[str], workers: int) -> list[str
             await store.delete([key])
         except StoreError as error:
             failed.append(key)
-            is_over = is_over or give_up.failed(error) is not None
+            is_over = is_over or failure_policy.failed(error) is not None
         else:
-            give_up.succeeded()
+            failure_policy.succeeded()
 
     async with pool(delete, workers=workers, backlog=workers) as deleting:
         for key in keys:

@@ -25,7 +25,7 @@ class Outcome(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
+class PutSample:
     """One attempt at a put, on one clock. `cpu_s` and `waited_s` are totals of the process when it ended:
     processor time used, and time for which the event loop wanted a processor that others had."""
 
@@ -38,7 +38,7 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class FileWait:
     """A put in flight waited `read_s` for its file; known at `at_s`."""
 
     at_s: float
@@ -88,7 +88,9 @@ def wanted(concurrency: int) -> int:
     return max(_FEWEST, concurrency)
 
 
-def measure(samples: Sequence[Sample], readings: Sequence[Reading], *, size: int | None, concurrency: int) -> Trial:
+def measure(
+    samples: Sequence[PutSample], file_waits: Sequence[FileWait], *, size: int | None, concurrency: int
+) -> Trial:
     """The trial in its window; `puts` is 0 where there is none."""
     begin_s, end_s = _window(samples, concurrency)
     inside = [sample for sample in samples if begin_s < sample.ended_s <= end_s]
@@ -97,7 +99,7 @@ def measure(samples: Sequence[Sample], readings: Sequence[Reading], *, size: int
     took = sorted(sample.ended_s - sample.started_s for sample in stored)
     cpu, cpu_wait = _cpu(samples, begin_s, end_s)
     sending_s = sum(max(0.0, min(sample.ended_s, end_s) - max(sample.started_s, begin_s)) for sample in samples)
-    reading_s = sum(reading.read_s for reading in readings if begin_s < reading.at_s <= end_s)
+    reading_s = sum(reading.read_s for reading in file_waits if begin_s < reading.at_s <= end_s)
     return Trial(
         size=size,
         concurrency=concurrency,
@@ -120,7 +122,7 @@ def percentile(ascending: Sequence[float], share: float) -> float:
     return ascending[max(0, math.ceil(share * len(ascending)) - 1)] if ascending else 0.0
 
 
-def _window(samples: Sequence[Sample], concurrency: int) -> tuple[float, float]:
+def _window(samples: Sequence[PutSample], concurrency: int) -> tuple[float, float]:
     ends = sorted(sample.ended_s for sample in samples if sample.outcome is Outcome.STORED)
     if len(ends) < concurrency:
         return 0.0, 0.0
@@ -128,7 +130,7 @@ def _window(samples: Sequence[Sample], concurrency: int) -> tuple[float, float]:
     return begin_s, max(begin_s, *(sample.started_s for sample in samples))
 
 
-def _cpu(samples: Sequence[Sample], begin_s: float, end_s: float) -> tuple[float, float]:
+def _cpu(samples: Sequence[PutSample], begin_s: float, end_s: float) -> tuple[float, float]:
     """Shares between the first and the last answer at the edges of the window, where the totals were read."""
     known = [sample for sample in samples if begin_s <= sample.ended_s <= end_s]
     if len(known) < 2:
@@ -140,5 +142,5 @@ def _cpu(samples: Sequence[Sample], begin_s: float, end_s: float) -> tuple[float
     return (last.cpu_s - first.cpu_s) / passed_s, min(1.0, (last.waited_s - first.waited_s) / passed_s)
 
 
-def _ended_s(sample: Sample) -> float:
+def _ended_s(sample: PutSample) -> float:
     return sample.ended_s

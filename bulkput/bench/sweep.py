@@ -10,8 +10,8 @@ from dataclasses import dataclass, field, replace
 from bulkput.bench import material
 from bulkput.bench.cleanup import remove
 from bulkput.bench.samples import Trial
-from bulkput.bench.trial import Failure, Plan, run_trial
-from bulkput.bench.verdict import Undecided, Verdict, judge
+from bulkput.bench.trial import Plan, TrialFailure, run_trial
+from bulkput.bench.verdict import Diagnosis, Undecided, judge
 from bulkput.engine.open_store import connected
 from bulkput.engine.stop import Stop
 from bulkput.errors import Stopped, StoreError
@@ -50,8 +50,8 @@ class Report:
     """
 
     trials: list[Trial] = field(default_factory=list)
-    verdict: Verdict | Undecided | None = None
-    failure: Failure | None = None
+    verdict: Diagnosis | Undecided | None = None
+    failure: TrialFailure | None = None
     lost: int = 0
     first_error: str | None = None
     remaining: list[str] = field(default_factory=list)
@@ -84,7 +84,7 @@ async def bench(choices: Choices, *, directory: str, tell: Tell, stop: Stop) -> 
     Raises StoreError when the store cannot be prepared, UsageError for what the user has to change.
     """
     report = Report()
-    brake = _Brake(stop)
+    brake = _PreparationBrake(stop)
     base = _base(choices.url)
     options = choices.options
     deletions = min(max(_DELETIONS, options.wire.start), choices.most)
@@ -118,7 +118,7 @@ def _base(url: str) -> str:
     return str(replace(destination, prefix=prefix))
 
 
-class _Brake:
+class _PreparationBrake:
     """Stops the preparation with the bench, but not the clean-up; retries at a store that is gone are no use."""
 
     def __init__(self, stop: Stop) -> None:
@@ -139,7 +139,7 @@ class _Brake:
 class _Broom:
     """Deletes what trials stored, and once more what could not be deleted; what remains goes into the report."""
 
-    def __init__(self, store: Store, base: str, workers: int, brake: _Brake, report: Report) -> None:
+    def __init__(self, store: Store, base: str, workers: int, brake: _PreparationBrake, report: Report) -> None:
         self._store = store
         self._prefix = Destination.parse(base).prefix
         self._workers = workers
@@ -191,7 +191,7 @@ class _Sweep:
         if self._is_over:
             return
         verdict = self._judged()
-        if isinstance(verdict, Verdict) and not verdict.is_setting_good and verdict.gain < _PLAIN_GAIN:
+        if isinstance(verdict, Diagnosis) and not verdict.is_setting_good and verdict.gain < _PLAIN_GAIN:
             again = (setting, verdict.recommended)
             await self._trials([(size, c) for size in sizes for c in again], sources)
             verdict = self._judged()
@@ -202,7 +202,7 @@ class _Sweep:
     def _is_over(self) -> bool:
         return self.stop.is_pulled or self.report.failure is not None or bool(self.report.remaining)
 
-    def _judged(self) -> Verdict | Undecided:
+    def _judged(self) -> Diagnosis | Undecided:
         choices = self.choices
         return judge(self.report.trials, setting=choices.options.wire.start, reads_disk=choices.source is not None)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from bulkput import events as ev
 from bulkput.bench.cpu import CpuClock
-from bulkput.bench.samples import Outcome, Reading, Sample, Trial, measure, wanted
+from bulkput.bench.samples import FileWait, Outcome, PutSample, Trial, measure, wanted
 from bulkput.engine.stop import Stop
 from bulkput.engine.upload.upload import upload
 from bulkput.errors import BulkputError, StoreError, Throttled, Unavailable
@@ -36,7 +36,7 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
+class TrialFailure:
     """Why nothing can be measured, as a sentence, and the exit code that goes with it."""
 
     why: str
@@ -56,7 +56,7 @@ class Ran:
     stored: int
     lost: int
     first_error: str | None
-    failure: Failure | None
+    failure: TrialFailure | None
 
 
 async def run_trial(plan: Plan, *, interrupted: Stop) -> Ran:
@@ -81,8 +81,8 @@ class _Watch:
         self._plan = plan
         self._stop = stop
         self._cpu = CpuClock()
-        self._samples: list[Sample] = []
-        self._readings: list[Reading] = []
+        self._samples: list[PutSample] = []
+        self._file_waits: list[FileWait] = []
         self._read_s: dict[bytes, float] = {}
         self._keys: set[str] = set()
         self._answered = 0
@@ -99,7 +99,7 @@ class _Watch:
             case ev.Streaming():
                 waited_s = event.read_s - self._read_s.get(event.path, 0.0)
                 # A new attempt begins at nothing again.
-                self._readings.append(Reading(time.monotonic(), waited_s if waited_s >= 0 else event.read_s))
+                self._file_waits.append(FileWait(time.monotonic(), waited_s if waited_s >= 0 else event.read_s))
                 self._read_s[event.path] = event.read_s
             case ev.Uploaded():
                 self._read_s.pop(event.upload.source.path, None)
@@ -111,7 +111,7 @@ class _Watch:
     def ran(self, stopping: ev.Stopping | None) -> Ran:
         plan = self._plan
         return Ran(
-            trial=measure(self._samples, self._readings, size=plan.size, concurrency=plan.concurrency),
+            trial=measure(self._samples, self._file_waits, size=plan.size, concurrency=plan.concurrency),
             keys=frozenset(self._keys),
             stored=self._answered,
             lost=len(self._lost),
@@ -133,7 +133,7 @@ class _Watch:
                 self._last_error = error
         ended_s = event.started_s + event.elapsed_s
         used_s, waited_s = self._cpu.used_s(), self._cpu.waited_s()
-        self._samples.append(Sample(event.started_s, ended_s, event.size or 0, outcome, used_s, waited_s))
+        self._samples.append(PutSample(event.started_s, ended_s, event.size or 0, outcome, used_s, waited_s))
         self._keys.add(event.key)
         if outcome is Outcome.STORED:
             self._answered += 1
@@ -151,12 +151,12 @@ class _Watch:
         # To the engine it is the same as a person's Ctrl-C; the person's own reaches it through `interrupted`.
         self._stop.pull(ev.Stopping("the trial's time is over", ev.StopCause.INTERRUPTED))
 
-    def _failure(self, stopping: ev.Stopping | None) -> Failure | None:
+    def _failure(self, stopping: ev.Stopping | None) -> TrialFailure | None:
         match stopping:
             case ev.Stopping(cause=ev.StopCause.STORE | ev.StopCause.SOURCE):
-                return Failure(stopping.why, 3)
+                return TrialFailure(stopping.why, 3)
             case ev.Stopping(cause=ev.StopCause.ERRORS):
-                return Failure(f"{len(self._lost)} objects failed, the last: {self._lost[-1]}", 1)
+                return TrialFailure(f"{len(self._lost)} objects failed, the last: {self._lost[-1]}", 1)
         if self._answered or (error := self._last_error or next(iter(self._lost), None)) is None:
             return None
-        return Failure(f"nothing could be stored: {error}", 3 if isinstance(error, Unavailable | Throttled) else 1)
+        return TrialFailure(f"nothing could be stored: {error}", 3 if isinstance(error, Unavailable | Throttled) else 1)

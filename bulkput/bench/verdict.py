@@ -52,7 +52,7 @@ class Limit(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class Diagnosis:
     """`where` names the limit for people, `evidence` is one sentence with numbers; `recommended` was tried, and stores
     `gain` x the objects per second of the setting that was asked about."""
 
@@ -72,7 +72,7 @@ class Undecided:
     why: str
 
 
-def judge(trials: Sequence[Trial], *, setting: int, reads_disk: bool) -> Verdict | Undecided:
+def judge(trials: Sequence[Trial], *, setting: int, reads_disk: bool) -> Diagnosis | Undecided:
     """Of several trials of one size and concurrency the fastest counts: disturbances only ever slow one down."""
     table = _Table(trials, setting)
     if not table.sizes:
@@ -83,7 +83,7 @@ def judge(trials: Sequence[Trial], *, setting: int, reads_disk: bool) -> Verdict
     limit, where, evidence = decided
     best = max(table.scores.values())
     recommended = min(c for c, score in table.scores.items() if score >= _GOOD * best)
-    return Verdict(
+    return Diagnosis(
         limit=limit,
         where=where,
         evidence=evidence,

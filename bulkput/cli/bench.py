@@ -20,7 +20,7 @@ from bulkput.report.lines import size_text
 if TYPE_CHECKING:
     from bulkput.bench.samples import Trial
     from bulkput.bench.sweep import Report
-    from bulkput.bench.verdict import Verdict
+    from bulkput.bench.verdict import Diagnosis
     from bulkput.report.progress import Screen
 
 _NAMED = 20
@@ -166,10 +166,10 @@ def _cells(trial: "Trial") -> tuple[str, ...]:
 
 def _say(report: "Report", url: str, source: str | None) -> None:
     """The verdict in sentences."""
-    from bulkput.bench.verdict import Verdict  # noqa: PLC0415
+    from bulkput.bench.verdict import Diagnosis  # noqa: PLC0415
 
     verdict = report.verdict
-    if not isinstance(verdict, Verdict):
+    if not isinstance(verdict, Diagnosis):
         write_line(f"No verdict: {verdict.why if verdict is not None else 'the bench ended early'}.")
         return
     write_line(f"With --concurrency {verdict.setting} the limit is {verdict.where}: {verdict.evidence}.")
@@ -179,7 +179,7 @@ def _say(report: "Report", url: str, source: str | None) -> None:
     write_line(_advice(verdict))
 
 
-def _advice(verdict: "Verdict") -> str:
+def _advice(verdict: "Diagnosis") -> str:
     if verdict.recommended == verdict.setting:
         return f"--concurrency {verdict.setting} is right already: nothing that was tried is much faster."
     if verdict.is_setting_good:
@@ -190,7 +190,7 @@ def _advice(verdict: "Verdict") -> str:
     return f"{verdict.gain:.3g} x the objects per second of --concurrency {verdict.setting} in this run."
 
 
-def _command(verdict: "Verdict", url: str, source: str | None) -> str:
+def _command(verdict: "Diagnosis", url: str, source: str | None) -> str:
     given = shlex.quote(source) if source is not None else "SOURCE"
     return f"bulkput upload {given} {shlex.quote(url)} --concurrency {verdict.recommended}"
 
@@ -210,10 +210,10 @@ def _size(size: int | None) -> str:
 
 def _json(report: "Report", url: str, source: str | None, setting: int) -> dict[str, Any]:
     """The object that `--json` prints."""
-    from bulkput.bench.verdict import Undecided, Verdict  # noqa: PLC0415
+    from bulkput.bench.verdict import Diagnosis, Undecided  # noqa: PLC0415
 
     verdict = report.verdict
-    found = verdict if isinstance(verdict, Verdict) else None
+    found = verdict if isinstance(verdict, Diagnosis) else None
     return {
         "schema": 1,
         "url": url,

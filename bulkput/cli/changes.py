@@ -29,7 +29,7 @@ _START = WireOptions().first_concurrency
 _CONCURRENCY = f"Requests in flight; auto: {_START} at first, then what makes most copies a second (rm: {_START})."
 
 
-class View:
+class ChangesView:
     """Lines on stdout for what is done, on stderr for what is not."""
 
     def __init__(self, verb: str, *, is_verbose: bool, as_json: bool) -> None:

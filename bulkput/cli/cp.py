@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from bulkput.cli.changes import View, change_options
+from bulkput.cli.changes import ChangesView, change_options
 from bulkput.cli.values import refuse_odd
 from bulkput.options import CopyOptions, HeaderOptions, RetryOptions, WireOptions
 from bulkput.policy.headers import parse_fields
@@ -72,7 +72,7 @@ def run_copy(
     """Either verb."""
     if not literal:
         refuse_odd(dest)
-    view = View("move" if is_move else "copy", is_verbose=is_verbose, as_json=as_json)
+    view = ChangesView("move" if is_move else "copy", is_verbose=is_verbose, as_json=as_json)
     from bulkput.engine.objects.copy import copy, move  # noqa: PLC0415 - brings aiohttp
 
     options = CopyOptions(is_recursive=is_recursive, headers=headers, retry=retry, wire=wire, dry_run=dry_run)

@@ -58,7 +58,7 @@ FLAGS = {
     "skip.mode": "--skip",
     "skip.delete_extra": "--delete-extra",
     "skip.check_expiry": "--check-expiry",
-    "skip.most_deleted": "--yes",
+    "skip.max_deleted": "--yes",
     "dir_markers": "--dir-markers",
     "storage_policy": "--storage-policy",
     "dry_run": "--dry-run",

@@ -77,7 +77,7 @@ def logs(
     groups = Groups(parse_keys(keys), distinct)
     _check(sources, chart, is_one_format=not (as_json and as_csv))
     wire = WireOptions(verify_tls=not insecure, ca_file=os.environ.get("OS_CACERT"))
-    reading = _Reading(groups, container, wire, is_verbose=is_verbose)
+    reading = _LogReading(groups, container, wire, is_verbose=is_verbose)
     gc.disable()  # lines make no reference cycles, and the search for cycles took a tenth of the time
     try:
         totals = run(reading.read(sources))
@@ -118,7 +118,7 @@ def _is_url(source: str) -> bool:
     return "://" in source and not os.path.exists(source)
 
 
-class _Reading:
+class _LogReading:
     """Reads all sources, and prints errors to stderr."""
 
     def __init__(self, groups: "Groups", container: str | None, wire: WireOptions, *, is_verbose: bool) -> None:

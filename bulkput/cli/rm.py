@@ -4,7 +4,7 @@ import sys
 
 import click
 
-from bulkput.cli.changes import View, change_options
+from bulkput.cli.changes import ChangesView, change_options
 from bulkput.errors import UsageError, printable
 from bulkput.options import RemoveOptions, RetryOptions, WireOptions
 
@@ -44,7 +44,7 @@ def rm(
         itself = ", and the object of exactly that name" if is_name else ""
         if not click.confirm(f"Remove everything below {printable(url)}{itself}?", err=True):
             return 1
-    view = View("remove", is_verbose=is_verbose, as_json=as_json)
+    view = ChangesView("remove", is_verbose=is_verbose, as_json=as_json)
     from bulkput.engine.objects.remove import remove  # noqa: PLC0415 - brings aiohttp
 
     options = RemoveOptions(is_recursive=is_recursive, retry=retry, wire=wire, dry_run=dry_run)

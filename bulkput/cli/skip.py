@@ -30,7 +30,7 @@ def skip_options(verb: Callable[..., int]) -> Callable[..., int]:
         help="With --skip, a HEAD for each object to leave out: has it expired? --expires-in does that by itself.",
     )
     @click.option("--delete-extra", is_flag=True, help="In the end, remove what is below DEST and has no file.")
-    @click.option("--yes", "is_sure", is_flag=True, help=f"Even if that is more than {_DEFAULT.most_deleted} objects.")
+    @click.option("--yes", "is_sure", is_flag=True, help=f"Even if that is more than {_DEFAULT.max_deleted} objects.")
     @wraps(verb)
     def with_skip(
         *,
@@ -45,6 +45,6 @@ def skip_options(verb: Callable[..., int]) -> Callable[..., int]:
         if check_expiry and mode == "none":
             raise UsageError("--check-expiry is for --skip")
         skip = SkipOptions(mode=mode, delete_extra=delete_extra, check_expiry=check_expiry)
-        return verb(skip=replace(skip, most_deleted=None) if is_sure else skip, **others)
+        return verb(skip=replace(skip, max_deleted=None) if is_sure else skip, **others)
 
     return with_skip

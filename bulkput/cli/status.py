@@ -12,7 +12,7 @@ from bulkput.cli.output import write_line, write_row
 from bulkput.errors import name_text, printable
 
 if TYPE_CHECKING:
-    from bulkput.journal.status import Row, Status
+    from bulkput.journal.status import JournalRow, Status
 
 
 @click.command()
@@ -38,7 +38,7 @@ def status(file: str, as_json: bool) -> int:
     return 0 if found.is_done else 1
 
 
-def _json_row(row: "Row") -> dict[str, Any]:
+def _json_row(row: "JournalRow") -> dict[str, Any]:
     return {
         "path": name_text(row.path),
         "name": row.name,

@@ -159,12 +159,12 @@ def upload(
     if quiet and verbose:
         raise UsageError("--quiet and --verbose exclude each other")
     options = _options(**flags)
-    from bulkput.cli.view import View  # noqa: PLC0415 - rich
+    from bulkput.cli.view import UploadView  # noqa: PLC0415 - rich
     from bulkput.engine.descriptors import fitting_concurrency  # noqa: PLC0415
 
     options, advice = fitting_concurrency(options)  # before the event loop, which needs some descriptors itself
     tracing = TraceFile(trace) if trace is not None else None
-    view = View(verbose=verbose, quiet=quiet, as_json=as_json, progress=progress, trace=tracing)
+    view = UploadView(verbose=verbose, quiet=quiet, as_json=as_json, progress=progress, trace=tracing)
     if advice is not None:
         view.say(advice)
     file = SummaryFile(summary) if summary is not None else None

@@ -20,7 +20,7 @@ _USUAL = (ev.Discovered, ev.Requested, ev.Uploaded)
 """Nearly all events of a run; without a flag that asks for them there is nothing to show of these."""
 
 
-class View:
+class UploadView:
     """One run of `upload`, watched."""
 
     def __init__(

@@ -95,10 +95,10 @@ def local_store(*, head_s: float, put_s: float) -> Iterator[LocalStore]:
             server.terminate()
 
 
-Way = Callable[[LocalStore, str, str], tuple[Mapping[str, int], int]]
+Uploader = Callable[[LocalStore, str, str], tuple[Mapping[str, int], int]]
 
 
-def _baseline(program: Callable[[baselines.Account, str, str], None]) -> Way:
+def _baseline(program: Callable[[baselines.Account, str, str], None]) -> Uploader:
     def way(store: LocalStore, directory: str, container: str) -> tuple[Mapping[str, int], int]:
         account = _account(store)
         program(account, directory, container)

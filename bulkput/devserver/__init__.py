@@ -8,9 +8,9 @@ Reading path: `server` (what you run) > `app` (one request) > `objects`, `contai
 """
 
 from .app import App, Handler, Intercept
-from .options import DevServerOptions, Latency, Limits
+from .options import DevServerOptions, Latency, SwiftConstraints
 from .server import DevServer, serve
-from .target import Kind, Target, parse_target
+from .target import ResourceKind, Target, parse_target
 from .traffic import Traffic
 
 __all__ = [
@@ -19,9 +19,9 @@ __all__ = [
     "DevServerOptions",
     "Handler",
     "Intercept",
-    "Kind",
     "Latency",
-    "Limits",
+    "ResourceKind",
+    "SwiftConstraints",
     "Target",
     "Traffic",
     "parse_target",

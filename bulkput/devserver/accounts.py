@@ -9,9 +9,9 @@ from aiohttp import web
 
 from .call import Call
 from .listing import ListQuery
-from .options import Limits
+from .options import SwiftConstraints
 from .rules import Refused
-from .store import Container, Store
+from .store import Container, ContainerStore
 from .tokens import Tokens
 
 JSON = ("Content-Type", "application/json; charset=utf-8")
@@ -40,7 +40,7 @@ def log_in(call: Call, tokens: Tokens, account: str, local_host: str) -> web.Res
     )
 
 
-def tell_limits(call: Call, limits: Limits) -> web.Response:
+def tell_limits(call: Call, limits: SwiftConstraints) -> web.Response:
     """`GET /info`: the limits in force, and no middleware, for there is none."""
     swift = {
         **dataclasses.asdict(limits),
@@ -55,7 +55,7 @@ def tell_limits(call: Call, limits: Limits) -> web.Response:
     )
 
 
-def serve_account(call: Call, store: Store, limits: Limits) -> web.Response:
+def serve_account(call: Call, store: ContainerStore, limits: SwiftConstraints) -> web.Response:
     """GET and HEAD of the account: its containers, its totals (API reference, "Show account details")."""
     params = call.params()
     totals = (

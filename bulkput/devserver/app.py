@@ -15,8 +15,8 @@ from .containers import serve_container
 from .objects import serve_object
 from .options import DevServerOptions
 from .rules import Refused
-from .store import Store
-from .target import Kind, parse_target
+from .store import ContainerStore
+from .target import ResourceKind, parse_target
 from .tokens import Tokens
 from .traffic import Traffic
 
@@ -27,7 +27,7 @@ Intercept = Callable[[web.BaseRequest, Handler], Awaitable[web.StreamResponse]]
 class App:
     """Answers requests from a store. `local_host` (HOST:PORT) serves clients that send no Host header."""
 
-    def __init__(self, options: DevServerOptions, store: Store, *, local_host: str = "") -> None:
+    def __init__(self, options: DevServerOptions, store: ContainerStore, *, local_host: str = "") -> None:
         self.options = options
         self.store = store
         self.local_host = local_host
@@ -50,7 +50,7 @@ class App:
 
     async def _answer(self, call: Call) -> web.StreamResponse:
         verb, kind = call.request.method, call.target.kind
-        wait = self.options.latency.of(verb) if kind is Kind.OBJECT else 0.0
+        wait = self.options.latency.of(verb) if kind is ResourceKind.OBJECT else 0.0
         # A PUT waits once its body is read and stored: a client that gives up meanwhile finds the object there. The
         # others wait first; a GET is sent while it is answered.
         if wait and verb != "PUT":
@@ -65,20 +65,20 @@ class App:
 
     async def _serve(self, call: Call) -> web.StreamResponse:
         target, options = call.target, self.options
-        if target.kind is Kind.OBJECT:
+        if target.kind is ResourceKind.OBJECT:
             self._admit(call)
             return await serve_object(call, self.store, options.limits)
         match target.kind:
-            case Kind.AUTH:
+            case ResourceKind.AUTH:
                 return log_in(call, self.tokens, options.account, self.local_host)
-            case Kind.INFO:
+            case ResourceKind.INFO:
                 return tell_limits(call, options.limits)
-            case Kind.HEALTH:
+            case ResourceKind.HEALTH:
                 return call.answer(200, PLAIN, body=b"OK")
-            case Kind.OTHER:
+            case ResourceKind.OTHER:
                 raise Refused(412 if target.error else 404, target.error or "The resource could not be found.")
         self._admit(call)
-        if target.kind is Kind.CONTAINER:
+        if target.kind is ResourceKind.CONTAINER:
             return await serve_container(call, self.store, options.limits)
         return serve_account(call, self.store, options.limits)
 

@@ -7,16 +7,16 @@ from aiohttp import web
 
 from .accounts import JSON, PLAIN, iso_time, list_query, wants_json
 from .call import Call, http_date
-from .listing import Row
-from .options import Limits
+from .listing import ListingRow
+from .options import SwiftConstraints
 from .record import Headers, StoredObject
 from .rules import Refused, check_container_name, user_metadata
-from .store import Container, Store
+from .store import Container, ContainerStore
 
 _MANY = 500  # rows; rendering more would hold the loop for more than a millisecond
 
 
-async def serve_container(call: Call, store: Store, limits: Limits) -> web.Response:
+async def serve_container(call: Call, store: ContainerStore, limits: SwiftConstraints) -> web.Response:
     """Answer a request for a container. Raises Refused."""
     name = call.target.container
     match call.request.method:
@@ -38,7 +38,7 @@ async def serve_container(call: Call, store: Store, limits: Limits) -> web.Respo
             raise Refused(405, "The method is not allowed for a container.", allow)
 
 
-async def _tell(call: Call, container: Container, limits: Limits) -> web.Response:
+async def _tell(call: Call, container: Container, limits: SwiftConstraints) -> web.Response:
     params = call.params()
     query = list_query(params, limits.container_listing_limit)
     as_json = wants_json(call, params)
@@ -62,7 +62,7 @@ async def _tell(call: Call, container: Container, limits: Limits) -> web.Respons
     return call.answer(200, JSON, *totals, body=body)
 
 
-def _render(rows: list[tuple[Row, StoredObject | None]]) -> bytes:
+def _render(rows: list[tuple[ListingRow, StoredObject | None]]) -> bytes:
     return json.dumps(
         [
             {"subdir": row.name}
@@ -79,14 +79,14 @@ def _render(rows: list[tuple[Row, StoredObject | None]]) -> bytes:
     ).encode()
 
 
-def _existing(store: Store, name: str) -> Container:
+def _existing(store: ContainerStore, name: str) -> Container:
     container = store.containers.get(name)
     if container is None:
         raise Refused(404, "The resource could not be found.")
     return container
 
 
-def _headers(call: Call, limits: Limits) -> Headers:
+def _headers(call: Call, limits: SwiftConstraints) -> Headers:
     """X-Container-Meta-* and the two ACLs, which are kept and not enforced: there is one user."""
     acls = tuple((key, call.headers[key]) for key in ("X-Container-Read", "X-Container-Write") if key in call.headers)
     return (*acls, *user_metadata(call.headers, "X-Container-Meta-", limits))

@@ -26,7 +26,7 @@ class ListQuery:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ListingRow:
     """One line of a listing: a name, or the common beginning of several (`is_subdir`)."""
 
     name: str
@@ -78,7 +78,7 @@ class NameIndex:
         return self._sorted
 
 
-def list_page(names: Sequence[str], query: ListQuery) -> list[Row]:
+def list_page(names: Sequence[str], query: ListQuery) -> list[ListingRow]:
     """The rows of one page of sorted `names`; a row costs one step, a subdir one binary search."""
     if query.path is not None:  # an older spelling: the objects directly below a directory, and no subdirs
         below = query.path.rstrip("/") + "/" if query.path else ""
@@ -86,11 +86,11 @@ def list_page(names: Sequence[str], query: ListQuery) -> list[Row]:
     first, end = _bounds(names, query)
     if not query.delimiter:
         chosen = names[max(first, end - query.limit) : end] if query.reverse else names[first:end][: query.limit]
-        return [Row(name) for name in (reversed(chosen) if query.reverse else chosen)]
+        return [ListingRow(name) for name in (reversed(chosen) if query.reverse else chosen)]
     # Swift compares a subdir with the marker as it stands after reversing: with the lower bound, that is. Without
     # this, a page that ended in "photos/" would be followed by one that begins with it.
     seen = query.end_marker if query.reverse else query.marker
-    rows: list[Row] = []
+    rows: list[ListingRow] = []
     while first < end and len(rows) < query.limit:
         name = names[end - 1 if query.reverse else first]
         if query.reverse:
@@ -102,10 +102,10 @@ def list_page(names: Sequence[str], query: ListQuery) -> list[Row]:
         if query.path is not None and name == query.path:
             continue
         if not subdir or (query.path is not None and subdir == name):
-            rows.append(Row(name))
+            rows.append(ListingRow(name))
             continue
         if query.path is None and subdir != seen:
-            rows.append(Row(subdir, is_subdir=True))
+            rows.append(ListingRow(subdir, is_subdir=True))
         if query.reverse:  # with a path, the object that is called like the subdir still comes
             end = (bisect_left if query.path is None else bisect_right)(names, subdir, first, end)
         else:

@@ -6,15 +6,15 @@ import re
 from aiohttp import web
 
 from .call import Call, http_date
-from .options import Limits
+from .options import SwiftConstraints
 from .record import Draft, StoredObject
 from .rules import Refused, bare_etag, check_put, delete_time, stored_headers
-from .store import Container, Store
+from .store import Container, ContainerStore
 
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)", re.ASCII)
 
 
-async def serve_object(call: Call, store: Store, limits: Limits) -> web.StreamResponse:
+async def serve_object(call: Call, store: ContainerStore, limits: SwiftConstraints) -> web.StreamResponse:
     """Answer a request for an object. Raises Refused."""
     verb, target = call.request.method, call.target
     if verb == "PUT":
@@ -40,7 +40,7 @@ async def serve_object(call: Call, store: Store, limits: Limits) -> web.StreamRe
             return await _get(call, container)
 
 
-async def _put(call: Call, store: Store, container: Container, limits: Limits) -> web.Response:
+async def _put(call: Call, store: ContainerStore, container: Container, limits: SwiftConstraints) -> web.Response:
     headers, name = call.headers, call.target.name
     timestamp = store.now()
     check_put(headers, name, limits)
@@ -67,7 +67,7 @@ async def _put(call: Call, store: Store, container: Container, limits: Limits) -
     )
 
 
-def _post(call: Call, store: Store, container: Container, limits: Limits) -> web.Response:
+def _post(call: Call, store: ContainerStore, container: Container, limits: SwiftConstraints) -> web.Response:
     """All metadata is replaced, the Content-Type only if given (API reference, "Update object metadata")."""
     timestamp, name = store.now(), call.target.name
     delete_at = delete_time(call.headers, timestamp)

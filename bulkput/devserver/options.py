@@ -36,7 +36,7 @@ class Latency:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class SwiftConstraints:
     """Swift's constraints; the defaults are those of swift/common/constraints.py, and `GET /info` tells them.
 
     They are options so that tests can lower them: a 413 takes no upload of 5 GiB.
@@ -64,7 +64,7 @@ class DevServerOptions:
     key: str = field(default="testing", repr=False)
     token_life: float = 86_400.0  # seconds; TempAuth's default
     latency: Latency = Latency()
-    limits: Limits = Limits()
+    limits: SwiftConstraints = SwiftConstraints()
     allow_remote: bool = False  # a published password on a public address is an open disk
 
     def __post_init__(self) -> None:

@@ -6,7 +6,7 @@ check_delete_headers) and swift/proxy/controllers/obj.py (PUT).
 
 from collections.abc import Mapping
 
-from .options import Limits
+from .options import SwiftConstraints
 from .record import Headers
 
 STORED_HEADERS = (
@@ -32,7 +32,7 @@ class Refused(Exception):
         self.headers = headers
 
 
-def check_put(headers: Mapping[str, str], name: str, limits: Limits) -> int | None:
+def check_put(headers: Mapping[str, str], name: str, limits: SwiftConstraints) -> int | None:
     """The body's length, None for a chunked one. Raises Refused as `check_object_creation` would."""
     length = _body_length(headers)
     if length is None and headers.get("Transfer-Encoding", "").lower() != "chunked":
@@ -47,14 +47,14 @@ def check_put(headers: Mapping[str, str], name: str, limits: Limits) -> int | No
     return length
 
 
-def check_container_name(name: str, limits: Limits) -> None:
+def check_container_name(name: str, limits: SwiftConstraints) -> None:
     """Raises Refused for a name that is too long; a slash cannot be in it."""
     size = len(name.encode())
     if size > limits.max_container_name_length:
         raise Refused(400, f"Container name length of {size} longer than {limits.max_container_name_length}")
 
 
-def stored_headers(headers: Mapping[str, str], delete_at: int | None, limits: Limits) -> Headers:
+def stored_headers(headers: Mapping[str, str], delete_at: int | None, limits: SwiftConstraints) -> Headers:
     """The headers of a PUT or POST that stay with the object. Raises Refused for metadata beyond the limits."""
     meta = user_metadata(headers, "X-Object-Meta-", limits)
     plain = [(key, headers[key]) for key in STORED_HEADERS if key in headers and key != "X-Delete-At"]
@@ -65,7 +65,7 @@ def stored_headers(headers: Mapping[str, str], delete_at: int | None, limits: Li
     return (*plain, *((key, value) for key, value in meta if value))
 
 
-def user_metadata(headers: Mapping[str, str], prefix: str, limits: Limits) -> Headers:
+def user_metadata(headers: Mapping[str, str], prefix: str, limits: SwiftConstraints) -> Headers:
     """The headers that start with `prefix`, within the limits. Lengths are bytes. Raises Refused."""
     lowered = prefix.lower()
     found: list[tuple[str, str]] = []

@@ -15,7 +15,7 @@ from aiohttp import web
 
 from .app import App, Intercept
 from .options import DevServerOptions
-from .store import Store
+from .store import ContainerStore
 from .tokens import Tokens
 from .traffic import Traffic
 
@@ -41,7 +41,7 @@ class DevServer:
         async with contextlib.AsyncExitStack() as exits:
             # The first guess of a type reads /etc/mime.types: not on the loop, not within a request.
             await asyncio.to_thread(mimetypes.init)
-            app = App(options, Store())
+            app = App(options, ContainerStore())
             runner = web.ServerRunner(_listener(app, self._intercept), shutdown_timeout=_GRACE)
             await runner.setup()
             exits.push_async_callback(runner.cleanup)
@@ -83,7 +83,7 @@ class DevServer:
         return self._running.tokens
 
     @property
-    def store(self) -> Store:
+    def store(self) -> ContainerStore:
         """What is stored, for tests to look at."""
         return self._running.store
 

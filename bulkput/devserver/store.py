@@ -5,7 +5,7 @@ Nothing here awaits: each method is one step of the event loop, so no request se
 
 import time
 
-from .listing import ListQuery, NameIndex, Row, list_page
+from .listing import ListingRow, ListQuery, NameIndex, list_page
 from .record import Headers, StoredObject
 
 
@@ -20,7 +20,7 @@ class Container:
         self.bytes_used = 0
         self._names = NameIndex()
 
-    def page(self, query: ListQuery) -> list[Row]:
+    def page(self, query: ListQuery) -> list[ListingRow]:
         """One page of the listing."""
         return list_page(self._names.in_order(), query)
 
@@ -30,7 +30,7 @@ class Container:
         return None if stored is None or stored.is_expired(time.time()) else stored
 
     def enter(self, stored: StoredObject) -> None:
-        """Store an object in place of any older one of its name."""
+        """ContainerStore an object in place of any older one of its name."""
         old = self.objects.get(stored.name)
         if old is None:
             self._names.add(stored.name)
@@ -57,7 +57,7 @@ class Container:
         self.headers = tuple((key, value) for key, value in merged.items() if value)
 
 
-class Store:
+class ContainerStore:
     """All containers of the one account."""
 
     def __init__(self) -> None:
@@ -70,7 +70,7 @@ class Store:
         self._ticks = max(int(time.time() * 100_000), self._ticks + 1)
         return self._ticks / 100_000
 
-    def page(self, query: ListQuery) -> list[Row]:
+    def page(self, query: ListQuery) -> list[ListingRow]:
         """One page of the account's containers."""
         return list_page(self._names.in_order(), query)
 
@@ -93,7 +93,7 @@ class Store:
         return True
 
     def keep(self, container: Container, stored: StoredObject) -> bool:
-        """Store an object whose body is complete. False: its container was deleted meanwhile.
+        """ContainerStore an object whose body is complete. False: its container was deleted meanwhile.
 
         The later timestamp wins, whoever finishes last: the loser is told "created" too, as in Swift, where both
         were stored and the older one is cleaned away (swift/obj/diskfile.py, cleanup_ondisk_files).

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from urllib.parse import parse_qsl, unquote_to_bytes
 
 
-class Kind(enum.StrEnum):
+class ResourceKind(enum.StrEnum):
     """The kind of resource; `OTHER` is a path Swift does not have. A str: it hashes in C, and tests write words."""
 
     AUTH = "auth"
@@ -26,7 +26,7 @@ class Kind(enum.StrEnum):
 class Target:
     """One resource. `path` is the whole decoded path; `error` says why it cannot be a name (then `kind` is OTHER)."""
 
-    kind: Kind
+    kind: ResourceKind
     path: str = ""
     account: str = ""
     container: str = ""
@@ -45,17 +45,17 @@ def parse_target(raw: str) -> Target:
     try:
         text = path if path.isascii() and "%" not in path else _decode(path)
     except UnicodeError:
-        return Target(Kind.OTHER, error="Invalid UTF8 or contains NULL")
+        return Target(ResourceKind.OTHER, error="Invalid UTF8 or contains NULL")
     if "\0" in text:
-        return Target(Kind.OTHER, error="Invalid UTF8 or contains NULL")
+        return Target(ResourceKind.OTHER, error="Invalid UTF8 or contains NULL")
     if not text.startswith("/v1/"):
-        return Target(_FIXED.get(text, Kind.OTHER), path=text, query=query)
+        return Target(_FIXED.get(text, ResourceKind.OTHER), path=text, query=query)
     # At most three slashes separate: whatever follows the container's slash is the object's name, slashes included.
     account, _, rest = text[4:].partition("/")
     container, _, name = rest.partition("/")
     if not account or (name and not container):
-        return Target(Kind.OTHER, path=text, query=query)
-    kind = Kind.OBJECT if name else Kind.CONTAINER if container else Kind.ACCOUNT
+        return Target(ResourceKind.OTHER, path=text, query=query)
+    kind = ResourceKind.OBJECT if name else ResourceKind.CONTAINER if container else ResourceKind.ACCOUNT
     return Target(kind, path=text, account=account, container=container, name=name, query=query)
 
 
@@ -70,9 +70,9 @@ def _decode(path: str) -> str:
 
 
 _FIXED = {
-    "/auth/v1.0": Kind.AUTH,
-    "/auth/v1.0/": Kind.AUTH,
-    "/auth": Kind.AUTH,
-    "/info": Kind.INFO,
-    "/healthcheck": Kind.HEALTH,
+    "/auth/v1.0": ResourceKind.AUTH,
+    "/auth/v1.0/": ResourceKind.AUTH,
+    "/auth": ResourceKind.AUTH,
+    "/info": ResourceKind.INFO,
+    "/healthcheck": ResourceKind.HEALTH,
 }

@@ -8,14 +8,14 @@ from .options import DevServerOptions
 
 
 @dataclass(frozen=True, slots=True)
-class Token:
+class IssuedToken:
     """A token and the moment (seconds since the epoch) it ends."""
 
     text: str
     expires: float
 
     def __repr__(self) -> str:
-        return f"Token(expires={self.expires})"
+        return f"IssuedToken(expires={self.expires})"
 
 
 class Tokens:
@@ -25,9 +25,9 @@ class Tokens:
         self._user = options.user
         self._key = options.key
         self._life = options.token_life
-        self._current: Token | None = None
+        self._current: IssuedToken | None = None
 
-    def log_in(self, user: str, key: str) -> Token | None:
+    def log_in(self, user: str, key: str) -> IssuedToken | None:
         """The token for these credentials, or None when they are wrong."""
         # As bytes: compare_digest refuses text outside ASCII, and headers may carry any.
         given, wanted = (f"{u}\n{k}".encode(errors="replace") for u, k in ((user, key), (self._user, self._key)))
@@ -35,7 +35,7 @@ class Tokens:
             return None
         now = time.time()
         if self._current is None or self._current.expires <= now:
-            self._current = Token("AUTH_tk" + secrets.token_hex(16), now + self._life)
+            self._current = IssuedToken("AUTH_tk" + secrets.token_hex(16), now + self._life)
         return self._current
 
     def accepts(self, text: str | None) -> bool:

@@ -3,27 +3,27 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
-from .target import Kind
+from .target import ResourceKind
 
 
 @dataclass(slots=True)
 class Traffic:
     """Counts since the start, or since `clear`. A request counts when its head has arrived."""
 
-    requests: Counter[tuple[str, Kind]] = field(default_factory=Counter)
-    statuses: Counter[tuple[str, Kind, int]] = field(default_factory=Counter)
+    requests: Counter[tuple[str, ResourceKind]] = field(default_factory=Counter)
+    statuses: Counter[tuple[str, ResourceKind, int]] = field(default_factory=Counter)
     connections: int = 0  # accepted
     in_flight: int = 0
     peak_in_flight: int = 0
     bytes_received: int = 0  # of object bodies, stored or not
 
-    def arrived(self, verb: str, kind: Kind) -> None:
+    def arrived(self, verb: str, kind: ResourceKind) -> None:
         """A request's head is here."""
         self.requests[verb, kind] += 1
         self.in_flight += 1
         self.peak_in_flight = max(self.peak_in_flight, self.in_flight)
 
-    def answered(self, verb: str, kind: Kind, status: int) -> None:
+    def answered(self, verb: str, kind: ResourceKind, status: int) -> None:
         """The answer to a request is decided; 499 counts a body that broke off, 0 a handler that died."""
         self.statuses[verb, kind, status] += 1
         self.in_flight -= 1

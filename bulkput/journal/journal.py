@@ -69,7 +69,7 @@ _WRAPS_NS = 2**63
 _CLOCK_ERROR_S = 86_400.0
 """Seconds by which a file's mtime may be in the future by accident: local times (FAT) are off by up to 14 hours."""
 
-_Uploaded = tuple[bytes, int, int | None, str, str | None]
+_UploadedRow = tuple[bytes, int, int | None, str, str | None]
 """path, size, mtime_ns (None: it does not identify the version), name, etag"""
 _Other = tuple[bytes, int | None, int | None, str | None, str | None, str, int, str | None]
 """The same, then outcome, attempts, error."""
@@ -83,7 +83,7 @@ class Journal:
         self.path = path
         self._lock = lock
         self._connection = connection
-        self._uploaded: deque[_Uploaded] = deque()
+        self._uploaded: deque[_UploadedRow] = deque()
         self._others: deque[_Other] = deque()
         self._forgotten: deque[_Forgotten] = deque()
         self._attempts: dict[str, int] = {}
@@ -237,7 +237,7 @@ class Journal:
             lost = "what it holds is good, what it could not take is sent again by the next run"
             raise JournalError(self.path, f"{error.detail}: {lost}") from error
 
-    def _transact(self, uploaded: list[_Uploaded], others: list[_Other], forgotten: list[_Forgotten]) -> None:
+    def _transact(self, uploaded: list[_UploadedRow], others: list[_Other], forgotten: list[_Forgotten]) -> None:
         connection, said = self._connection, (self._run, int(time.time()))
         connection.execute("BEGIN IMMEDIATE")
         try:

@@ -20,7 +20,7 @@ _ROWS = """
     WHERE path >= ? AND outcome = 'uploaded' AND at_s >= ? ORDER BY path LIMIT ?
 """
 _WRAPS_NS = 2**63
-_Row = tuple[bytes, int, int | None, bytes]
+_KnownRow = tuple[bytes, int, int | None, bytes]
 
 
 class ObjectName(Protocol):
@@ -31,8 +31,8 @@ class ObjectName(Protocol):
         None, or a name that no journal holds: it can have no object."""
 
 
-class Known:
-    """A `sources.walk.Memory`. It keeps no connection: the last one to be closed writes SQLite's log into its file."""
+class JournalledUploads:
+    """See `EarlierUploads`. It keeps no connection: the last one to be closed writes SQLite's log into its file."""
 
     def __init__(
         self,
@@ -49,7 +49,7 @@ class Known:
         self._own = own
         self._since_s = since_s
         self._rows_ahead = rows_ahead
-        self._page: list[_Row] = []
+        self._page: list[_KnownRow] = []
         self._from = b""
         """The page has all rows from this path up to that of its last row."""
         self._is_last = False

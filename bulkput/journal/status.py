@@ -13,7 +13,7 @@ _PAGE = 1_000
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class JournalRow:
     """One file: `path` and `size` of the source, `name` and `etag` of the object, `at_s` in seconds since 1970."""
 
     path: bytes
@@ -29,7 +29,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class JournalRun:
     """A run and its rows. Times in seconds since 1970; `last_s` is the time of its last outcome.
 
     `what` says which files it looked at: all, or failed. `ending` is "complete" or the reason why not; None: the run
@@ -63,11 +63,11 @@ class Status:
     bytes: int
     failed: int
     runs: int
-    last: Run | None
+    last: JournalRun | None
     is_covered: bool
     """Whether the last run over all files looked at all of them."""
     is_running: bool
-    failures: tuple[Row, ...]
+    failures: tuple[JournalRow, ...]
     """The first failures in the order of their paths."""
 
     @property
@@ -106,12 +106,12 @@ def status(path: bytes) -> Status:
         )
 
 
-def _run(row: tuple[int, str, float, float | None, str | None], last_s: int, uploaded: int, size: int) -> Run:
+def _run(row: tuple[int, str, float, float | None, str | None], last_s: int, uploaded: int, size: int) -> JournalRun:
     _, what, began_s, ended_s, ending = row
-    return Run(what, began_s, ended_s, ending, last_s, uploaded, size)
+    return JournalRun(what, began_s, ended_s, ending, last_s, uploaded, size)
 
 
-def rows(path: bytes) -> Iterator[Row]:
+def rows(path: bytes) -> Iterator[JournalRow]:
     """Every file of a journal, in bytewise order of the paths, in constant memory. Raises like `status`."""
     after = b""
     with _open(path) as connection:
@@ -121,9 +121,9 @@ def rows(path: bytes) -> Iterator[Row]:
             after = page[-1].path
 
 
-def _rows(connection: sqlite3.Connection, where: str, limit: int, *values: bytes) -> list[Row]:
+def _rows(connection: sqlite3.Connection, where: str, limit: int, *values: bytes) -> list[JournalRow]:
     found = connection.execute(f"SELECT * FROM files WHERE {where} ORDER BY path LIMIT {limit}", values)  # noqa: S608 - ours
-    return [Row(*row) for row in found]
+    return [JournalRow(*row) for row in found]
 
 
 @contextmanager

@@ -17,7 +17,7 @@ import numpy as np
 from bulkput.logs.columns import Columns, Flags, Ints
 from bulkput.logs.combined import method_and_path
 from bulkput.logs.dictionary import Dictionary
-from bulkput.logs.keys import NOTED, Group, Key
+from bulkput.logs.keys import NOTED, Group, GroupKey
 from bulkput.logs.paths import split_path
 
 _WAITING = 200_000
@@ -76,7 +76,7 @@ class ColumnGroups:
             key = self._key(group, texts)
             yield Group(key, count, low + (high << 32), GroupValues(group, self._by, key, self._seen, texts))
 
-    def _key(self, group: int, texts: Mapping[str, Sequence[str]]) -> Key:
+    def _key(self, group: int, texts: Mapping[str, Sequence[str]]) -> GroupKey:
         codes = []
         for pairs in reversed(self._key_pairs):
             group, code = pairs.pair(group)
@@ -149,7 +149,7 @@ class GroupValues(Mapping[str, Set[str] | None]):
         self,
         group: int,
         by: Sequence[str],
-        key: Key,
+        key: GroupKey,
         seen: "Mapping[str, SeenPairs]",
         texts: Mapping[str, Sequence[str]],
     ) -> None:

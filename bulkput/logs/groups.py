@@ -10,7 +10,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from bulkput.errors import UsageError
-from bulkput.logs.keys import KEYS, NOTED, Group, Key
+from bulkput.logs.keys import KEYS, NOTED, Group, GroupKey
 from bulkput.logs.paths import split_path
 from bulkput.logs.record import Record
 
@@ -39,7 +39,7 @@ class Groups:
         self._noted = tuple(name for name in NOTED if name not in self.by)
         self._by_indices = [_FIELDS.index(name) for name in self.by]
         self._noted_indices = [(index, _FIELDS.index(name)) for index, name in enumerate(self._noted)]
-        self._sums: dict[Key, _Sums] = {}
+        self._sums: dict[GroupKey, _Sums] = {}
         self._places: dict[tuple[str, str | None], tuple[str, str]] = {}
         self._column_groups: ColumnGroups | None = None
         self.lines = 0
@@ -65,7 +65,7 @@ class Groups:
             groups[group.key] = group if other is None else self._both(group, other)
         return sorted(groups.values(), key=attrgetter("key"))
 
-    def _group(self, key: Key, sums: "_Sums") -> Group:
+    def _group(self, key: GroupKey, sums: "_Sums") -> Group:
         seen = dict(zip(self._noted, sums.seen, strict=True))
         own = {name: {value} for name, value in zip(self.by, key, strict=True)}
         return Group(key, sums.count, sums.bytes, {name: own.get(name, seen.get(name)) for name in NOTED})

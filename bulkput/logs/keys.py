@@ -10,14 +10,14 @@ KEYS = ("object", "container", "date", "hour", "user-agent", "status", "referrer
 NOTED = ("user-agent", "status", "referrer", "ip", "date", "container", "object")
 """The fields whose distinct values a group notes, in the order in which they are shown."""
 
-Key = tuple[str, ...]
+GroupKey = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
     """The lines with the same `key`."""
 
-    key: Key
+    key: GroupKey
     count: int
     bytes: int
     seen: Mapping[str, Set[str] | None]

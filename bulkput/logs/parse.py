@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from bulkput.logs.combined import parse_line
 from bulkput.logs.record import Record
-from bulkput.logs.w3c import Fields
+from bulkput.logs.w3c import W3cFields
 
 if TYPE_CHECKING:
     from bulkput.logs.columns import Columns
@@ -29,7 +29,7 @@ class Parser:
 
     def __init__(self, on_bad_line: Callable[[str], None] | None = None) -> None:
         self._on_bad_line = on_bad_line
-        self._fields: Fields | None = None
+        self._fields: W3cFields | None = None
         self._has_numpy = importlib.util.find_spec("numpy") is not None
         self.bad_lines = 0
 
@@ -60,7 +60,7 @@ class Parser:
     def _follow(self, directive: str) -> None:
         name, _, value = directive.partition(":")
         if name.lower() == "#fields":
-            self._fields = Fields(value.split())
+            self._fields = W3cFields(value.split())
 
     def _one_by_one(self, lines: bytes) -> Iterator[Record]:
         read = parse_line if self._fields is None else self._fields.record

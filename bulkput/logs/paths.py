@@ -13,14 +13,14 @@ _BY_DIRECTORY = re.compile(r"(?:^|/)([^/]+)/\d{4}/\d\d/\d\d/\d\d/[^/]+$")
 _BY_NAME = re.compile(r"(?:^|/)([^/]+)\.\d{10}-[^/]*$")
 
 
-class Place(NamedTuple):
+class ObjectPath(NamedTuple):
     """A container and an object in it, decoded; `-` if the path does not name one."""
 
     container: str
     object: str
 
 
-def split_path(path: str, container: str | None = None) -> Place:
+def split_path(path: str, container: str | None = None) -> ObjectPath:
     """Return the place that a path names; `container` is the container whose log the request is from, if known.
 
     | path                                  | container | is in               | object           | because            |
@@ -43,18 +43,18 @@ def split_path(path: str, container: str | None = None) -> Place:
     """
     path = _ORIGIN.sub("", without_query(path), count=1) or "/"
     if not path.startswith("/"):
-        return Place(container or NOTHING, NOTHING)
+        return ObjectPath(container or NOTHING, NOTHING)
     api = _API.fullmatch(path)
     rest = (api[1] or "") if api is not None else path[1:]
     first, slash, others = rest.partition("/")
     if container is None:
         if api is None and not slash:
             first, others = "", first
-        return Place(_decoded(first), _decoded(others))
+        return ObjectPath(_decoded(first), _decoded(others))
     if _text(first) == container and (api is not None or slash):
-        return Place(container, _decoded(others))
+        return ObjectPath(container, _decoded(others))
     first, slash, others = path[1:].partition("/")
-    return Place(container, _decoded(others if slash and _EDGE.fullmatch(first) else path[1:]))
+    return ObjectPath(container, _decoded(others if slash and _EDGE.fullmatch(first) else path[1:]))
 
 
 def container_of_log(name: str) -> str | None:

@@ -13,8 +13,8 @@ _STATUS = re.compile(r"\d{3}|-", re.A)
 _FIELD = re.compile(r'(?:^|(?<= ))(?:"((?:[^"]|"")*)"|([^" ][^ ]*|))(?= |$)')
 
 
-class Fields:
-    """The fields that a `#Fields:` directive names, and where they are in a line. Fields it does not name are `-`."""
+class W3cFields:
+    """The fields that a `#Fields:` directive names, and where they are in a line. Others are `-`."""
 
     def __init__(self, names: Sequence[str]) -> None:
         lower = [name.lower() for name in names]

@@ -33,7 +33,7 @@ from bulkput.options import BodyOptions
 from bulkput.payload.ahead import CLOSE_S, ReadAhead, forget
 from bulkput.payload.in_memory import InMemory
 from bulkput.payload.readers import Readers
-from bulkput.policy.reading import LOOP_MAX_SIZE, Reading
+from bulkput.policy.reading import LOOP_MAX_SIZE, ReadPlacement
 
 # If a FIFO took the file's place, O_NONBLOCK keeps the open from hanging; if a link did, O_NOFOLLOW keeps it from
 # leading out of the tree. Windows lacks some of these flags, and only Windows has O_BINARY.
@@ -204,7 +204,7 @@ class BodyOpener:
         self._emit = emit
         self._may_change = options.changing == "snapshot"
         self._readers = Readers(options.readers, patience_s=options.read_timeout_s, most_stuck=options.max_stuck)
-        self._reading = Reading(may_hold_loop=may_hang is None)
+        self._reading = ReadPlacement(may_hold_loop=may_hang is None)
         if may_hang is not None:
             emit(ReadingChosen(is_on_loop=False, average_s=0.0, may_hang=may_hang))
 

@@ -181,14 +181,14 @@ class GzipReader(BufferedIOBase):
         return taken
 
 
-Run = Callable[..., "asyncio.Future[Any]"]
+RunInThread = Callable[..., "asyncio.Future[Any]"]
 """`run(function, *arguments)` in a thread, to be awaited; such as `partial(readers.run, path)`."""
 
 
 async def gzipped(
     chunks: AsyncGenerator[bytes, None],
     *,
-    run: Run,
+    run: RunInThread,
     level: int = DEFAULT_LEVEL,
     finish: Callable[[Compressor], bytes] = Compressor.finish,
 ) -> AsyncGenerator[bytes, None]:

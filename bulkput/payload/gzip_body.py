@@ -23,7 +23,7 @@ from bulkput.model import Body, Compression, Upload
 from bulkput.options import GzipOptions
 from bulkput.payload.body import BodyOpener, FileBody, StreamedFile, WholeFile
 from bulkput.payload.deflate import engine_for
-from bulkput.payload.gzip import Compressor, Run, gzipped, whole
+from bulkput.payload.gzip import Compressor, RunInThread, gzipped, whole
 from bulkput.payload.in_memory import BytesBody
 from bulkput.policy.compress import (
     decide_by_magic,
@@ -92,7 +92,7 @@ class Packer:
             return replace(upload, headers=replace(headers, encoding=ENCODING))
         return replace(upload, headers=replace(headers, content_type=SUFFIX_TYPE))
 
-    async def _small(self, file: WholeFile, decided: Compression | None, run: Run) -> Packed:
+    async def _small(self, file: WholeFile, decided: Compression | None, run: RunInThread) -> Packed:
         if decided is not None and not decided.is_compressed:
             return Packed(file, decided)
         compressed = partial(_compressed, file.data, self._options.level)
@@ -100,13 +100,13 @@ class Packer:
         decided = decided or decide_by_result(file.size, held.size, self._options)
         return Packed(held, decided, Original(file.size, file.md5)) if decided.is_compressed else Packed(file, decided)
 
-    async def _sampled(self, file: StreamedFile, run: Run) -> Compression:
+    async def _sampled(self, file: StreamedFile, run: RunInThread) -> Compression:
         sample = await file.sample(sample_ranges(file.size))
         if (decided := decide_by_magic(sample)) is not None:
             return decided
         return decide_by_sample(len(sample), len(await run(whole, sample, self._options.level)), self._options)
 
-    async def _large(self, file: StreamedFile, decided: Compression, run: Run) -> Packed:
+    async def _large(self, file: StreamedFile, decided: Compression, run: RunInThread) -> Packed:
         if not decided.is_compressed:
             return Packed(file, decided)
         first = FirstPass(self._options.level, file.size, self._hold)
@@ -130,7 +130,7 @@ class _Streamed:
     md5 = None
     data = None
 
-    def __init__(self, file: StreamedFile, crc32: int, level: int, run: Run) -> None:
+    def __init__(self, file: StreamedFile, crc32: int, level: int, run: RunInThread) -> None:
         """`crc32` is the file's at the first pass, the pass that gave the MD5 in the request's head."""
         self.length_hint = file.size
         self._file = file

@@ -6,7 +6,7 @@ from bulkput.errors import UsageError
 from bulkput.options import SharedOptions, UploadOptions
 
 
-def placed(line: bytes, bases: Sequence[bytes]) -> bytes:
+def relative_name(line: bytes, bases: Sequence[bytes]) -> bytes:
     """The name relative to the base, parts joined by `/`; empty for the base itself.
 
     `bases` are the absolute paths by which the base is known, each with a `/` at its end. A name that leads out of the
@@ -51,7 +51,7 @@ def _is_plain(line: bytes) -> bool:
 
 
 def is_below(name: bytes) -> bool:
-    """Whether the result of `placed` is a name below the base."""
+    """Whether the result of `relative_name` is a name below the base."""
     return not (name.startswith((b"/", b"../")) or name == b"..")
 
 

@@ -69,7 +69,7 @@ def why_not_stored(
     return None
 
 
-class Sign(Enum):
+class PathKind(Enum):
     """What is known of a name."""
 
     FILE = "a file"
@@ -77,24 +77,24 @@ class Sign(Enum):
     ASK_SLASH = "the same name with a slash has to be looked at"
 
 
-def sign_of(status: int, headers: Mapping[str, str], *, slash_status: int | None = None) -> Sign | str:
+def path_kind_of(status: int, headers: Mapping[str, str], *, slash_status: int | None = None) -> PathKind | str:
     """The third table; a text says why it is in doubt. `slash_status` is that of the HEAD with the slash."""
     if status in _GONE:
-        return Sign.NOTHING
+        return PathKind.NOTHING
     if 300 <= status < 400:
         return f"it may be a directory: its HEAD is answered with a redirect ({status})"
     if status != 200:
         return f"the server does not show what it is (HEAD: {status})"
     if any(name in headers for name in _CHECKSUMS) or headers.get("ETag", "").startswith(_NEXUS_ETAG):
-        return Sign.FILE
+        return PathKind.FILE
     if "Content-Length" not in headers or "Last-Modified" not in headers:
         return "it may be a directory: its HEAD has no length or no time"
     if _is_html(headers) and headers.get("Accept-Ranges", "").lower() != "bytes":
         return "it may be a directory's index page"
     if slash_status is None:
-        return Sign.ASK_SLASH
+        return PathKind.ASK_SLASH
     if slash_status in _GONE:
-        return Sign.FILE
+        return PathKind.FILE
     return f"it may be a directory: its name with a slash is there, too (HEAD: {slash_status})"
 
 

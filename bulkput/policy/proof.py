@@ -22,7 +22,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from bulkput.errors import Suspect
+from bulkput.errors import UnprovenPut
 
 _SLACK_S = 5.0
 """How far the clocks of a store's machines may differ, with `Date` and `Last-Modified` rounded to seconds."""
@@ -38,7 +38,7 @@ class Fate(Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
+class FreshHead:
     """An object as a HEAD shows it. `modified` is its Last-Modified as text, `age_s` the answer's own time less the
     object's; None for what the answer does not tell."""
 
@@ -58,8 +58,8 @@ class Proof:
     why: str = ""
 
 
-def prove(suspects: Sequence[Suspect], look: Look | None, *, within_s: float | None = None) -> Proof:
-    """The table above. `suspects` are what 201s said of this object; the first PUT began `within_s` seconds ago."""
+def prove(puts: Sequence[UnprovenPut], look: FreshHead | None, *, within_s: float | None = None) -> Proof:
+    """The table above. `puts` are what 201s said of this object; the first PUT began `within_s` seconds ago."""
     if look is None:
         return Proof(Fate.GONE)
     if look.is_cached:
@@ -67,19 +67,19 @@ def prove(suspects: Sequence[Suspect], look: Look | None, *, within_s: float | N
     if not look.is_plain:
         return Proof(Fate.KEPT, "it is a link or a large object")
     is_recent = within_s is not None and look.age_s is not None and look.age_s <= within_s + _SLACK_S
-    times = {suspect.modified for suspect in suspects} - {None}
+    times = {put.modified for put in puts} - {None}
     is_of_our_time = look.modified in times
-    if any((look.md5, look.size) in ((suspect.md5, suspect.size), (suspect.md5, None)) for suspect in suspects):
+    if any((look.md5, look.size) in ((put.md5, put.size), (put.md5, None)) for put in puts):
         # Of the same bytes in an older version an old answer could tell: then a damaged one may lie over it.
         if is_of_our_time or is_recent or not times or look.modified is None:
             return Proof(Fate.STORED)
         return Proof(Fate.KEPT, "it has the right MD5, but seems older than this upload")
     if look.md5 is None:
         return Proof(Fate.KEPT, "a HEAD shows no MD5 of it")
-    ours = [suspect for suspect in suspects if look.md5 == suspect.etag]
+    ours = [put for put in puts if look.md5 == put.etag]
     if not ours:
         return Proof(Fate.KEPT, "it is another version than the store's answers spoke of")
-    if look.modified is None or all(look.modified != suspect.modified for suspect in ours):
+    if look.modified is None or all(look.modified != put.modified for put in ours):
         return Proof(Fate.KEPT, "it is from another time than the store's answers spoke of")
     if not is_recent:
         return Proof(Fate.KEPT, "it seems older than this upload")

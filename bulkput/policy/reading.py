@@ -22,7 +22,7 @@ _FIRST_DISTANCE, _LONGEST_DISTANCE = 128, 8192
 """Files in threads until the next one on the loop."""
 
 
-class Reading:
+class ReadPlacement:
     """Keeps the average. Not thread-safe: for the event loop only."""
 
     __slots__ = ("_distance", "_reads", "_to_pass", "average_s", "is_on_loop")

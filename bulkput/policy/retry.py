@@ -1,4 +1,4 @@
-"""When to try again, and when a whole run gives up. Both are functions of values; Retrying and the engine act."""
+"""When to try again, and when a whole run gives up. Both are functions of values; RetryingStore and the engine act."""
 
 import re
 from collections.abc import Callable
@@ -68,7 +68,7 @@ def cause_of(error: StoreError) -> Cause:
 _VARIABLE = re.compile(r"\b[0-9a-f]{8,}\b|\btx\w+|[0-9]+")
 
 
-class GiveUp:
+class FailurePolicy:
     """Folds the outcomes of a run; says to stop it, as soon as that is clear."""
 
     def __init__(self, rules: StopRules) -> None:

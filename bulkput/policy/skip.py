@@ -1,6 +1,6 @@
 """Whether a file need not be sent, decided without I/O from what is known of the object of its name so far.
 
-`step` says SEND or SKIP, or names what has to be learnt first; whoever asks learns it and asks again. The first line
+`decide_skip` says SEND or SKIP, or names what has to be learnt first; the caller does so and asks again. The first line
 that fits:
 
 | mode      | the object                                         | then                                           |
@@ -38,31 +38,31 @@ Mode = Literal["none", "existing", "unchanged", "identical"]
 REASONS = {"existing": Reason.EXISTING, "unchanged": Reason.UNCHANGED, "identical": Reason.IDENTICAL}
 
 
-class Step(Enum):
+class SkipDecision(Enum):
     """What is to be done with a file."""
 
     SEND = "send"
     SKIP = "skip"
 
 
-def step(mode: Mode, evidence: Evidence, mtime_ns: int, *, compresses: bool) -> Step | Need:
+def decide_skip(mode: Mode, evidence: Evidence, mtime_ns: int, *, compresses: bool) -> SkipDecision | Need:
     """The table above. `compresses`: the file may be sent compressed in this run."""
     known = evidence.head or evidence.row
     if mode == "none" or evidence.is_gone or is_marker(known):
-        return Step.SEND
+        return SkipDecision.SEND
     if evidence.head is None and evidence.row.link is not None:
         return Need.HEAD
     if mode == "existing":
         is_in_doubt = known.hash is None and known.large is None and known.bytes != evidence.size
-        return Step.SEND if is_in_doubt else Step.SKIP
+        return SkipDecision.SEND if is_in_doubt else SkipDecision.SKIP
     if mode == "unchanged" and ((stored := stored_ns(known)) is None or stored < mtime_ns):
-        return Step.SEND
+        return SkipDecision.SEND
     judged = judge(evidence, is_quick=mode == "unchanged")
     if judged is Need.HEAD and not (compresses or _could_be_more(evidence)):
-        return Step.SEND
+        return SkipDecision.SEND
     if isinstance(judged, Need):
         return judged
-    return Step.SKIP if judged.verdict is Verdict.IDENTICAL else Step.SEND
+    return SkipDecision.SKIP if judged.verdict is Verdict.IDENTICAL else SkipDecision.SEND
 
 
 def _could_be_more(evidence: Evidence) -> bool:

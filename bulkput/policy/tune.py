@@ -36,7 +36,7 @@ _LOWEST = 8
 """Fewer are not tried unasked: one slow request among so few would be an eighth of all that goes on."""
 
 
-class Reason(StrEnum):
+class LimitReason(StrEnum):
     """Why the limit is what it is."""
 
     START = "where it begins"
@@ -66,7 +66,7 @@ class Tuning:
     """What the tuner knows. `limit` is what is to be in flight now; `reason` is why."""
 
     limit: int
-    reason: Reason = Reason.START
+    reason: LimitReason = LimitReason.START
     base: int
     """The limit that is trusted; differs from `limit` during a trial."""
     base_rate: float = 0.0
@@ -91,7 +91,7 @@ def tune(state: Tuning, sample: Sample) -> Tuning:
     if sample.throttled:
         half = max(1, state.limit // 2)
         return replace(
-            state, limit=half, base=half, base_rate=0.0, reason=Reason.THROTTLED,
+            state, limit=half, base=half, base_rate=0.0, reason=LimitReason.THROTTLED,
             rest=state.next_rest, next_rest=_longer(state), stride=1, tried_more=True,
         )  # fmt: skip
     if state.limit > state.base:
@@ -109,39 +109,39 @@ def _without_trial(state: Tuning, sample: Sample) -> Tuning:
     if state.tried_more:
         fewer = _step(state, -state.stride)
         if fewer < state.limit:
-            return replace(state, limit=fewer, reason=Reason.TRY_FEWER)
+            return replace(state, limit=fewer, reason=LimitReason.TRY_FEWER)
     if not sample.is_full or not sample.rate:
-        return replace(state, reason=Reason.IDLE, rest=1)
+        return replace(state, reason=LimitReason.IDLE, rest=1)
     more = _step(state, state.stride)
     if more == state.limit:
-        return _resting(state, Reason.SETTLED)
-    return replace(state, limit=more, reason=Reason.TRY_MORE)
+        return _resting(state, LimitReason.SETTLED)
+    return replace(state, limit=more, reason=LimitReason.TRY_MORE)
 
 
 def _after_more(state: Tuning, sample: Sample) -> Tuning:
     possible = state.limit / state.base - 1
     if sample.rate > 0 and sample.rate >= state.base_rate * (1 + _GAIN * possible):
         return replace(
-            state, base=state.limit, base_rate=sample.rate, reason=Reason.FASTER,
+            state, base=state.limit, base_rate=sample.rate, reason=LimitReason.FASTER,
             stride=2, tried_more=False, next_rest=_FIRST_REST,
         )  # fmt: skip
     back = replace(state, limit=state.base, tried_more=True)
     if state.stride > 1:  # perhaps a shorter step
-        return replace(back, stride=1, reason=Reason.NO_FASTER, rest=1)
-    return _resting(back, Reason.NO_FASTER)
+        return replace(back, stride=1, reason=LimitReason.NO_FASTER, rest=1)
+    return _resting(back, LimitReason.NO_FASTER)
 
 
 def _after_fewer(state: Tuning, sample: Sample) -> Tuning:
     if sample.rate > 0 and sample.rate >= state.base_rate * _SAME:
         # The rate to reach stays the old base's, or many small losses would add up.
-        return replace(state, base=state.limit, reason=Reason.AS_FAST, stride=2, next_rest=_FIRST_REST)
+        return replace(state, base=state.limit, reason=LimitReason.AS_FAST, stride=2, next_rest=_FIRST_REST)
     back = replace(state, limit=state.base)
     if state.stride > 1:
-        return replace(back, stride=1, reason=Reason.SLOWER, rest=1)
-    return _resting(replace(back, tried_more=False), Reason.SLOWER)
+        return replace(back, stride=1, reason=LimitReason.SLOWER, rest=1)
+    return _resting(replace(back, tried_more=False), LimitReason.SLOWER)
 
 
-def _resting(state: Tuning, reason: Reason) -> Tuning:
+def _resting(state: Tuning, reason: LimitReason) -> Tuning:
     return replace(state, reason=reason, rest=state.next_rest, next_rest=_longer(state), stride=1)
 
 

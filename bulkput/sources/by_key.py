@@ -13,7 +13,7 @@ from typing import Any
 
 from bulkput.activity import current
 from bulkput.errors import SourceError, UsageError
-from bulkput.model import EmptyDirectory, Entry, Found, KnownFiles, Reason, Skip, SourceFile
+from bulkput.model import EmptyDirectoryFound, Entry, Found, KnownFiles, Reason, Skip, SourceFile
 
 _TABLE = (
     "CREATE TABLE found (key BLOB, kind TEXT, path BLOB, name BLOB, size INT, mtime TEXT, target BLOB,"
@@ -28,7 +28,7 @@ def by_key(source: Iterator[Found], key: Callable[[Found], bytes | None]) -> Ite
     """
     with _database(_TABLE) as database:
         for found in source:
-            if (place := key(found)) is None or isinstance(found, KnownFiles | EmptyDirectory):
+            if (place := key(found)) is None or isinstance(found, KnownFiles | EmptyDirectoryFound):
                 yield found
             else:
                 database.execute("INSERT INTO found VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", _row(place, found))

@@ -21,12 +21,14 @@ _BLOCK = 32 * 1024
 _FAN_IN = 64
 """Runs merged at once. So the blocks take about 6 MiB at most, whatever the size of the directory."""
 DIRECTORY, FILE, LINK, MARK, OTHER = b"d", b"f", b"l", b"m", b"o"
-Entry = tuple[bytes, bytes]
+DirectoryEntry = tuple[bytes, bytes]
 """A name in a directory and its kind, as the directory itself tells it, without a stat. A plain tuple, since there is
 one for each file."""
 
 
-def entries(path: bytes, *, follow_symlinks: bool = False, with_marks: bool = False, in_memory: int) -> Iterator[Entry]:
+def entries(
+    path: bytes, *, follow_symlinks: bool = False, with_marks: bool = False, in_memory: int
+) -> Iterator[DirectoryEntry]:
     """The entries of the directory `path`, sorted, with at most `in_memory` names in memory. Raises OSError.
 
     `follow_symlinks`: a link to a directory sorts like a directory. `with_marks`: each directory comes a second time,
@@ -92,7 +94,7 @@ def _take(records: Iterator[bytes], count: int) -> list[bytes]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Run:
+class _SortedRun:
     """A sorted run on disk: `key NUL kind NUL key NUL kind NUL ...` from `start` to `end` of a file."""
 
     file: IO[bytes]
@@ -100,18 +102,18 @@ class _Run:
     end: int
 
 
-def _written(runs: Iterable[Iterable[bytes]], spills: ExitStack) -> list[_Run]:
+def _written(runs: Iterable[Iterable[bytes]], spills: ExitStack) -> list[_SortedRun]:
     """Write the runs, one after the other, to a new temporary file that lives as long as `spills`."""
     file = spills.enter_context(tempfile.TemporaryFile(prefix="bulkput-sort-"))  # noqa: SIM115 - `spills` closes it
     written = []
     start = 0
     for run in runs:
         file.writelines(record + b"\0" for record in run)
-        written.append(_Run(file, start, start := file.tell()))
+        written.append(_SortedRun(file, start, start := file.tell()))
     return written
 
 
-def _read(run: _Run) -> Iterator[bytes]:
+def _read(run: _SortedRun) -> Iterator[bytes]:
     """The records of one run, block by block."""
     rest = b""
     position = run.start

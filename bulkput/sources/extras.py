@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 from bulkput.errors import UsageError
 from bulkput.model import RemoteObject
-from bulkput.policy.through import Read, may_read_others
+from bulkput.policy.references import Reference, may_read_others
 
 _TABLES = """
 CREATE TABLE extra (name BLOB PRIMARY KEY, bytes INT, hash TEXT, modified TEXT, large TEXT, link TEXT, may_read INT,
@@ -52,7 +52,7 @@ class Extras:
             self._database.executemany("UPDATE reader SET is_looked_at = 1 WHERE path = ?", taken)
         return [_text(path) for (path,) in taken]
 
-    def spare(self, reads: Iterable[Read], by: str) -> None:
+    def spare(self, reads: Iterable[Reference], by: str) -> None:
         """Note that the reader `by` reads these objects: extras among them stay, and those that may read others become
         readers."""
         if self._database is None:
@@ -64,7 +64,7 @@ class Extras:
                 if read.may_read:
                     self._database.execute(_ADD_READER, (_blob(read.path),))
 
-    def _spare(self, database: sqlite3.Connection, read: Read, by: str) -> None:
+    def _spare(self, database: sqlite3.Connection, read: Reference, by: str) -> None:
         first = _blob(read.path.removeprefix(self._own))
         names = first, _end(first) if read.is_prefix else first + b"\0"
         database.execute(

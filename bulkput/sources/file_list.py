@@ -24,10 +24,10 @@ from bulkput.options import FileListOptions, WalkOptions
 from bulkput.payload.body import source_error
 from bulkput.policy.filters import Filters
 from bulkput.policy.gzip_names import NOT_COMPRESSED, GzipNames
-from bulkput.policy.listed import is_below, placed
+from bulkput.policy.listed import is_below, relative_name
 from bulkput.sources.by_key import each_once, in_order
 from bulkput.sources.directory import DIRECTORY, FILE, LINK, kind_of
-from bulkput.sources.merged import Memory, named, without_collisions
+from bulkput.sources.merged import EarlierUploads, named, without_collisions
 from bulkput.sources.walk import Walk, check_directory
 
 _BLOCK = 64 * 1024
@@ -41,7 +41,7 @@ def file_list(
     files: FileListOptions,
     base: bytes,
     options: WalkOptions,
-    memory: Memory | None = None,
+    earlier: EarlierUploads | None = None,
     *,
     is_sorted: bool,
     filters: Filters | None = None,
@@ -54,10 +54,12 @@ def file_list(
     Raises UsageError: the list, or the base, is not there.
     """
     check_directory(base)
-    make = partial(_FileList, base, options, filters=filters, lines=_Lines(files), with_directories=with_directories)
+    make = partial(
+        _FileList, base, options, filters=filters, lines=_ListedNames(files), with_directories=with_directories
+    )
     if not gzip.can_be_shared(with_directories=with_directories):
-        return iter(make(memory=memory, is_sorted=is_sorted))
-    return without_collisions([named(base, iter(make(memory=None, is_sorted=True)), memory)], gzip)
+        return iter(make(earlier=earlier, is_sorted=is_sorted))
+    return without_collisions([named(base, iter(make(earlier=None, is_sorted=True)), earlier)], gzip)
 
 
 class _FileList(Walk):
@@ -67,14 +69,14 @@ class _FileList(Walk):
         self,
         base: bytes,
         options: WalkOptions,
-        memory: Memory | None,
+        earlier: EarlierUploads | None,
         *,
         filters: Filters | None,
-        lines: "_Lines",
+        lines: "_ListedNames",
         is_sorted: bool,
         with_directories: bool,
     ) -> None:
-        super().__init__(base, options, memory, filters=filters, with_directories=with_directories)
+        super().__init__(base, options, earlier, filters=filters, with_directories=with_directories)
         self._lines = lines
         self._is_sorted = is_sorted
         self._base = os.path.join(base, b"")
@@ -83,7 +85,7 @@ class _FileList(Walk):
 
     def __iter__(self) -> Iterator[Found]:
         bases = tuple(os.path.join(place, b"") for place in (os.path.abspath(self._root), self._real_root))
-        names = filter(None, (placed(line, bases) for line in self._lines))
+        names = filter(None, (relative_name(line, bases) for line in self._lines))
         for name in in_order(names) if self._is_sorted else each_once(names):
             yield from self._named(name)
         yield from self._counted()
@@ -138,7 +140,7 @@ class _FileList(Walk):
         return Reason.OTHER_FILE_SYSTEM if is_elsewhere else None
 
 
-class _Lines:
+class _ListedNames:
     """The lines of a list without the empty ones, read block by block. Iterate once."""
 
     def __init__(self, files: FileListOptions) -> None:

@@ -16,7 +16,7 @@ from bulkput.model import Found, KnownFiles, Reason, Skip, SourceFile
 from bulkput.policy.gzip_names import GzipNames, SharedNames
 
 
-class Memory(Protocol):
+class EarlierUploads(Protocol):
     """What earlier runs have uploaded of one source."""
 
     def has(self, path: bytes, name: bytes, size: int, mtime_ns: int, *, is_directory: bool = False) -> bool:
@@ -48,7 +48,7 @@ def without_collisions(sources: list[Iterator[_Named]], gzip: GzipNames) -> Iter
             yield KnownFiles(1, found.size) if is_known else found
 
 
-def named(root: bytes, source: Iterator[Found], memory: Memory | None) -> Iterator[_Named]:
+def named(root: bytes, source: Iterator[Found], earlier: EarlierUploads | None) -> Iterator[_Named]:
     """The findings with the names to merge them by. An error has no name: it gets that of its path, or the last one."""
     name, base = b"", os.path.join(root, b"")
     for found in source:
@@ -57,9 +57,9 @@ def named(root: bytes, source: Iterator[Found], memory: Memory | None) -> Iterat
             name = found.name
         elif isinstance(found, SourceError) and found.path.startswith(base):
             name = max(name, found.path[len(base) :])
-        if isinstance(found, SourceFile) and memory is not None:
-            if memory.is_own(found.target or found.path):
+        if isinstance(found, SourceFile) and earlier is not None:
+            if earlier.is_own(found.target or found.path):
                 yield (name, False), Skip(found.path, name, Reason.OWN_OUTPUT), False
                 continue
-            is_known = memory.has(found.path, name, found.size, found.mtime_ns, is_directory=found.is_directory)
+            is_known = earlier.has(found.path, name, found.size, found.mtime_ns, is_directory=found.is_directory)
         yield (name, isinstance(found, SourceFile) and found.is_directory), found, is_known

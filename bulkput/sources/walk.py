@@ -18,21 +18,21 @@ from functools import partial
 
 from bulkput.activity import current
 from bulkput.errors import UsageError, printable
-from bulkput.model import EmptyDirectory, Found, KnownFiles, Reason, Skip, SourceFile
+from bulkput.model import EmptyDirectoryFound, Found, KnownFiles, Reason, Skip, SourceFile
 from bulkput.options import GzipOptions, WalkOptions
 from bulkput.payload.body import source_error
 from bulkput.policy.filters import Filters
 from bulkput.policy.gzip_names import NOT_COMPRESSED, GzipNames
-from bulkput.sources.directory import DIRECTORY, FILE, LINK, MARK, Entry, entries, kind_of
-from bulkput.sources.merged import Memory, named, without_collisions
+from bulkput.sources.directory import DIRECTORY, FILE, LINK, MARK, DirectoryEntry, entries, kind_of
+from bulkput.sources.merged import EarlierUploads, named, without_collisions
 from bulkput.sources.paths import is_at_or_below
 
 _TELL_EVERY = 5_000
 """Known files per KnownFiles finding: often enough for a progress line, seldom enough to cost nothing."""
 
 
-MakeMemory = Callable[[], Memory]
-"""Makes a Memory for one source; it is fast only if asked in sorted order, so each source needs its own."""
+OpenEarlier = Callable[[], EarlierUploads]
+"""Makes an EarlierUploads for one source; it is fast only if asked in sorted order, so each source needs its own."""
 
 
 @dataclass(slots=True)
@@ -47,7 +47,7 @@ class _Level:
     base: bytes
     name: bytes
     identity: tuple[int, int]
-    left: Iterator[Entry]
+    left: Iterator[DirectoryEntry]
     is_empty: bool = True
 
 
@@ -58,7 +58,7 @@ class Walk:
         self,
         root: bytes,
         options: WalkOptions,
-        memory: Memory | None = None,
+        earlier: EarlierUploads | None = None,
         *,
         filters: Filters | None = None,
         with_directories: bool = False,
@@ -66,7 +66,7 @@ class Walk:
     ) -> None:
         """`filters` None: made from `options`; pass the run's own, which remember which patterns have matched.
         `with_directories`: yield each directory below as an entry too, also one that filters leave empty.
-        `tells_empty`: yield an EmptyDirectory for each directory without any entry."""
+        `tells_empty`: yield an EmptyDirectoryFound for each directory without any entry."""
         self._with_directories = with_directories
         self._tells_empty = tells_empty
         self._root = root
@@ -74,7 +74,7 @@ class Walk:
         self._options = options
         self._own_output = options.own_output
         self._filters = filters or make_filters([root], options)
-        self._memory = memory
+        self._earlier = earlier
         self._known = 0
         self._known_bytes = 0
         self._levels: list[_Level] = []
@@ -147,7 +147,7 @@ class Walk:
                 yield from self._counted()
         self._levels.pop()
         if level.is_empty and self._tells_empty and level.name:
-            yield EmptyDirectory(level.path)
+            yield EmptyDirectoryFound(level.path)
 
     def _file(self, path: bytes, name: bytes) -> Found | None:
         """The finding for a file; None if the journal knows it, which is counted."""
@@ -168,12 +168,12 @@ class Walk:
             and (why := self._filters.left_out(status.st_size, status.st_mtime_ns)) is not None
         ):
             return Skip(path, name, why)
-        if self._memory is not None:
-            if self._memory.has(path, name, status.st_size, status.st_mtime_ns):
+        if self._earlier is not None:
+            if self._earlier.has(path, name, status.st_size, status.st_mtime_ns):
                 self._known += 1
                 self._known_bytes += status.st_size
                 return None
-            if self._memory.is_own(target or path):
+            if self._earlier.is_own(target or path):
                 return Skip(path, name, Reason.OWN_OUTPUT)
         return _file(path, name, status, target)
 
@@ -228,7 +228,7 @@ class Walk:
         identity = (status.st_dev, status.st_ino)
         if not self._filters.enters_directory(name) or any(level.identity == identity for level in self._levels):
             return
-        if self._memory is not None and self._memory.has(path, name, 0, 0, is_directory=True):
+        if self._earlier is not None and self._earlier.has(path, name, 0, 0, is_directory=True):
             self._known += 1
         else:
             yield SourceFile(path, name, 0, 0, is_directory=True)
@@ -298,7 +298,7 @@ def _places(roots: Sequence[bytes]) -> tuple[bytes, ...]:
 def walk(
     roots: Iterable[bytes],
     options: WalkOptions,
-    make_memory: MakeMemory | None = None,
+    open_earlier: OpenEarlier | None = None,
     *,
     filters: Filters | None = None,
     gzip: GzipNames = NOT_COMPRESSED,
@@ -308,7 +308,7 @@ def walk(
     """All sources as one stream in bytewise order of names. A directory gives its contents, a file its own name.
 
     If two sources have the same name, or two files the same object name by `gzip`, the second is a SourceError, since
-    the store can keep only one of them. Files that a Memory knows are counted in KnownFiles and not yielded. `filters`,
+    the store can keep only one of them. Files sent earlier are counted in KnownFiles and not yielded. `filters`,
     `with_directories` and `tells_empty`: see `Walk`.
 
     Raises UsageError, at once, if a root does not exist or is neither a file nor a directory.
@@ -318,26 +318,26 @@ def walk(
     make_walk = partial(
         Walk, options=options, filters=filters, with_directories=with_directories, tells_empty=tells_empty
     )
-    memories = [make_memory() if make_memory is not None else None for _ in every]
+    records = [open_earlier() if open_earlier is not None else None for _ in every]
     if len(every) == 1 and not gzip.can_be_shared(with_directories=with_directories):
-        return _source(every[0], options, filters, memories[0], make_walk)
+        return _source(every[0], options, filters, records[0], make_walk)
     # Known files can collide too, so `without_collisions` counts them, after the merge.
     sources = [_source(root, options, filters, None, make_walk) for root in every]
-    return without_collisions(list(map(named, every, sources, memories)), gzip)
+    return without_collisions(list(map(named, every, sources, records)), gzip)
 
 
 def walk_again(
     root: bytes,
     names: Iterable[bytes],
     options: WalkOptions,
-    memory: Memory,
+    earlier: EarlierUploads,
     *,
     filters: Filters | None = None,
     with_directories: bool = False,
 ) -> Iterator[Found]:
     """Walk only `names`, relative to the directory `root`. Raises UsageError like `walk`."""
     check_directory(root)
-    return Walk(root, options, memory, filters=filters, with_directories=with_directories).again(names)
+    return Walk(root, options, earlier, filters=filters, with_directories=with_directories).again(names)
 
 
 def check_directory(root: bytes) -> None:
@@ -353,27 +353,27 @@ def is_single_file(roots: Iterable[bytes]) -> bool:
 
 
 def _source(
-    root: bytes, options: WalkOptions, filters: Filters, memory: Memory | None, make_walk: Callable[..., Walk]
+    root: bytes, options: WalkOptions, filters: Filters, earlier: EarlierUploads | None, make_walk: Callable[..., Walk]
 ) -> Iterator[Found]:
     if _status(root, stat.S_ISDIR) is not None:
-        return iter(make_walk(root, memory=memory))
+        return iter(make_walk(root, earlier=earlier))
     if (status := _status(root, stat.S_ISREG)) is not None:
         if (status.st_dev, status.st_ino) in options.own_output:
             return iter((Skip(root, os.path.basename(root), Reason.OWN_OUTPUT),))
-        return iter((_lone_file(root, status, filters, memory),))
+        return iter((_lone_file(root, status, filters, earlier),))
     raise UsageError(f"source {printable(root)}: not a regular file or directory")
 
 
-def _lone_file(root: bytes, status: os.stat_result, filters: Filters, memory: Memory | None) -> Found:
+def _lone_file(root: bytes, status: os.stat_result, filters: Filters, earlier: EarlierUploads | None) -> Found:
     """The finding for a source that is a file. Filters apply to it too: the shell may have expanded a `*`."""
     name = os.path.basename(root)
     if not filters.takes_file(name):
         return Skip(root, name, Reason.EXCLUDED)
     if (why := filters.left_out(status.st_size, status.st_mtime_ns)) is not None:
         return Skip(root, name, why)
-    if memory is not None and memory.is_own(os.path.realpath(root)):
+    if earlier is not None and earlier.is_own(os.path.realpath(root)):
         return Skip(root, name, Reason.OWN_OUTPUT)
-    if memory is not None and memory.has(root, name, status.st_size, status.st_mtime_ns):
+    if earlier is not None and earlier.has(root, name, status.st_size, status.st_mtime_ns):
         return KnownFiles(1, status.st_size)
     return _file(root, name, status, os.path.realpath(root))
 

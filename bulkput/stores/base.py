@@ -155,7 +155,7 @@ _URL_PATH = "/%!$&'()*+,;=:@~"
 T = TypeVar("T")
 
 
-class Again(Protocol):
+class RetryCall(Protocol):
     """`stores/tries.py:Tries`, as a store sees it."""
 
     async def __call__(self, call: Callable[[], Awaitable[T]], *, is_first: bool = False) -> T: ...
@@ -168,7 +168,7 @@ class StoreContext:
     environ: Mapping[str, str] = field(repr=False)
     wire: WireOptions
     transport: Transport
-    again: Again
+    again: RetryCall
     """Retries a call of the store's own that stands before all operations, such as a login."""
     storage_policy: str | None = None
     headers: HeaderOptions = field(default_factory=HeaderOptions)

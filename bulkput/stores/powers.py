@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from bulkput.errors import Suspect
+from bulkput.errors import UnprovenPut
 from bulkput.model import ObjectHeaders, RemoteObject, Segment, Stored
 
 Get = Callable[[str], AsyncGenerator[bytes, None]]
@@ -32,7 +32,7 @@ class Settled:
 
 
 class Settle(Protocol):
-    async def __call__(self, key: str, suspects: Sequence[Suspect], *, within_s: float) -> Settled: ...
+    async def __call__(self, key: str, puts: Sequence[UnprovenPut], *, within_s: float) -> Settled: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

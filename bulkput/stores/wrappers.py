@@ -1,7 +1,7 @@
-"""What every store gets wrapped around it: Retrying(Limited(Observed(store))), stacked in `wrap`.
+"""What every store gets wrapped around it: RetryingStore(LimitedStore(ObservedStore(store))), stacked in `wrap`.
 
 Retry is outermost: while it waits before another attempt it holds no slot, so a few failing objects do not keep
-others from being sent. Limited is the only limit on requests in flight. Observed is innermost: it sees each
+others from being sent. LimitedStore is the only limit on requests in flight. ObservedStore is innermost: it sees each
 attempt as it really was, without the wait for a slot.
 """
 
@@ -33,7 +33,7 @@ some tries of them."""
 
 def wrap(store: Store, *, tries: Tries, slots: Slots, emit: Emit, brake: Brake) -> Store:
     """The whole stack around a bare store."""
-    return Retrying(Limited(Observed(store, emit), slots, brake), tries)
+    return RetryingStore(LimitedStore(ObservedStore(store, emit), slots, brake), tries)
 
 
 class _Wrapper(ABC):
@@ -127,7 +127,7 @@ class _Wrapper(ABC):
         await self._store.aclose()
 
 
-class Retrying(_Wrapper):
+class RetryingStore(_Wrapper):
     """Makes failed operations again. Bodies are replayed from their first byte."""
 
     def __init__(self, store: Store, tries: Tries) -> None:
@@ -155,7 +155,7 @@ class Retrying(_Wrapper):
         left: list[IntegrityError] = []
 
         def note(error: StoreError) -> None:
-            if isinstance(error, IntegrityError) and error.suspect is not None:
+            if isinstance(error, IntegrityError) and error.unproven_put is not None:
                 left.append(error)
 
         async def once() -> Stored:
@@ -190,14 +190,12 @@ class Retrying(_Wrapper):
         This is done although the run is being stopped, in bounded time: an attempt's own time is what reading back
         takes.
         """
-        suspects = [error.suspect for error in left if error.suspect is not None]
+        puts = [error.unproven_put for error in left if error.unproven_put is not None]
         patience_s = _SETTLE_S + max(error.took_s or 0.0 for error in left)
         try:
             async with asyncio.timeout(patience_s):
                 with doing("looking at what an attempt has left in the store"):
-                    found = await self._tries.unbraked()(
-                        lambda: settle(key, suspects, within_s=time.monotonic() - began_s)
-                    )
+                    found = await self._tries.unbraked()(lambda: settle(key, puts, within_s=time.monotonic() - began_s))
         except TimeoutError:
             words = f"a damaged object may be there: looking at it took more than {patience_s:.0f} s"
         except StoreError as error:
@@ -254,7 +252,7 @@ class Retrying(_Wrapper):
             attempt += 1
 
 
-class Limited(_Wrapper):
+class LimitedStore(_Wrapper):
     """As many operations at once as there are slots; the others wait, first come first served.
 
     Raises Stopped for one whose turn comes when the run is being stopped: nothing new is sent then.
@@ -285,7 +283,7 @@ class Limited(_Wrapper):
             self._slots.leave()
 
 
-class Observed(_Wrapper):
+class ObservedStore(_Wrapper):
     """Reports each attempt and how long it took."""
 
     def __init__(self, store: Store, emit: Emit) -> None:

@@ -22,11 +22,11 @@ def open_transport(options: WireOptions, *, user_agent: str) -> Transport:
     """
     proxies = Proxies(os.environ)
     if options.transport == "wire":
-        return Lanes(options, user_agent=user_agent, proxies=proxies)
+        return RoutedTransport(options, user_agent=user_agent, proxies=proxies)
     return _aiohttp(options, user_agent, proxies)
 
 
-class Lanes:
+class RoutedTransport:
     """PUTs with a body take the lean transport. Everything else, and everything through a proxy, takes aiohttp.
 
     HEAD and OPTIONS take whichever is in use already: a plain HTTP upload makes one of each. aiohttp is imported when

@@ -91,11 +91,11 @@ class SessionTransport:
     ) -> Answer:
         way = self._way(url)
         for resend in range(RESENDS + 1):
-            attempt = _Attempt(body, may_expect=self._may_expect)
+            attempt = _Transmission(body, may_expect=self._may_expect)
             try:
                 with doing(attempt):
                     return await self._once(method, way, headers, attempt, max_answer=max_answer, moves=moves)
-            except _NoContinueError:
+            except _ExpectRefusedError:
                 self._may_expect = False
             except (aiohttp.ClientError, OSError, ValueError) as error:  # TimeoutError and SSLError are OSErrors
                 if attempt.source_error is not None:
@@ -107,9 +107,9 @@ class SessionTransport:
     async def _once(
         self,
         method: str,
-        way: "_Way",
+        way: "_ProxiedUrl",
         headers: Mapping[str, str],
-        attempt: "_Attempt",
+        attempt: "_Transmission",
         *,
         max_answer: int,
         moves: int,
@@ -140,7 +140,7 @@ class SessionTransport:
                 attempt.patience.reschedule(None)
                 content = await _read_bounded(response, max_answer)
                 if expects and response.status == 417:  # the server does not know Expect (RFC 9110, 15.5.18)
-                    raise _NoContinueError
+                    raise _ExpectRefusedError
                 if not attempt.is_handed_over:
                     response.close()  # otherwise leaving this block would first send the rest of the body
                     if response.status < 300:
@@ -148,7 +148,7 @@ class SessionTransport:
                 return way.checked(Answer(response.status, response.reason or "", response.headers, content))
         except TimeoutError:
             if attempt.patience.expired():
-                raise _NoContinueError from None
+                raise _ExpectRefusedError from None
             raise
         finally:
             await attempt.aclose()
@@ -171,7 +171,7 @@ class SessionTransport:
                 proxy=way.proxy_url,
                 proxy_headers=way.proxy_fields,
                 timeout=waits,
-                trace_request_ctx=_Attempt(None, may_expect=False),
+                trace_request_ctx=_Transmission(None, may_expect=False),
             )
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise way.error(error) from error
@@ -184,9 +184,9 @@ class SessionTransport:
     def check(self, url: str) -> None:
         self._way(url)
 
-    def _way(self, url: str) -> "_Way":
+    def _way(self, url: str) -> "_ProxiedUrl":
         url = ascii_url(url)
-        return _Way(URL(url, encoded=True), self._proxies.of(url))
+        return _ProxiedUrl(URL(url, encoded=True), self._proxies.of(url))
 
     async def aclose(self) -> None:
         await self._session.close()
@@ -212,7 +212,7 @@ class SessionTransport:
 
 
 @dataclass(frozen=True, slots=True)
-class _Way:
+class _ProxiedUrl:
     """Where a request goes, and through which proxy.
 
     For https:// a proxy reads only the CONNECT, so that carries its credentials. For http:// the request carries them.
@@ -264,12 +264,12 @@ class _Way:
         return TransportError(text_without_secrets(detail, self.proxy.fields))
 
 
-class _NoContinueError(Exception):
+class _ExpectRefusedError(Exception):
     """The server did not answer `Expect: 100-continue`, or refused it."""
 
 
 @dataclass(slots=True, eq=False)
-class _Attempt:
+class _Transmission:
     """One transmission of a body: whether all of it was handed over, and whether its source failed on the way."""
 
     body: Body | None
@@ -345,7 +345,7 @@ class _Attempt:
         self.is_pumped_out = True
 
 
-async def _pieces(response: aiohttp.ClientResponse, way: "_Way") -> AsyncIterator[bytes]:
+async def _pieces(response: aiohttp.ClientResponse, way: "_ProxiedUrl") -> AsyncIterator[bytes]:
     try:
         async for piece in response.content.iter_any():
             yield piece

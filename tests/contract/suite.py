@@ -15,7 +15,7 @@ from typing import TypeVar
 import pytest
 
 from bulkput.engine.open_store import connected
-from bulkput.errors import IntegrityError, NotFound, SourceError, StoreError, Suspect, Unsupported
+from bulkput.errors import IntegrityError, NotFound, SourceError, StoreError, UnprovenPut, Unsupported
 from bulkput.model import ObjectHeaders, Prefix, RemoteObject
 from bulkput.options import RetryOptions, WireOptions
 from bulkput.stores.base import Destination, Store, StoreContext, open_destination
@@ -467,7 +467,7 @@ class StoreContract:
             await store.prepare()
             await store.put("sent", whole(content), HEADERS)
             sent, never = (
-                Suspect(md5=hashlib.md5(each).hexdigest(), size=len(each), etag=None, modified=None)
+                UnprovenPut(md5=hashlib.md5(each).hexdigest(), size=len(each), etag=None, modified=None)
                 for each in (content, other)
             )
             proven = await settle("sent", [sent], within_s=60)

@@ -80,7 +80,7 @@ class World:
         meddle: Meddle = lambda asked, pass_on: pass_on(asked),
     ) -> Summary:
         options = UploadOptions(
-            skip=SkipOptions(mode=mode, delete_extra=delete_extra, most_deleted=most, most_beside=beside),
+            skip=SkipOptions(mode=mode, delete_extra=delete_extra, max_deleted=most, max_outside=beside),
             walk=WalkOptions(exclude=exclude),
             dry_run=dry,
         )

@@ -196,7 +196,7 @@ def test_a_mirror_that_is_incomplete_takes_nothing_away(environ: Mapping[str, st
     ran = bulkput("upload", "--delete-extra", "--skip", "identical", tree, url, environ=environ)
     assert (ran.exit_code, "not removed: 1 object that has no file: 1 failed" in ran.err) == (1, True)
     os.unlink(odd)
-    few = SkipOptions(mode="identical", delete_extra=True, most_deleted=0)
+    few = SkipOptions(mode="identical", delete_extra=True, max_deleted=0)
     for is_dry in (True, False):
         summary = upload(tree, url, environ, UploadOptions(skip=few, dry_run=is_dry))
         assert (summary.exit_code, summary.kept, summary.removed, summary.would_remove) == (1, 1, 0, is_dry)

@@ -10,7 +10,7 @@ from aiohttp import web
 
 import bulkput
 from bulkput import events as ev
-from bulkput.devserver import DevServer, Handler, Kind, parse_target
+from bulkput.devserver import DevServer, Handler, ResourceKind, parse_target
 from bulkput.errors import SourceError
 from bulkput.options import UploadOptions, WireOptions
 from tests.conftest import environ_of
@@ -24,7 +24,7 @@ async def calling_before(name: str, act: Callable[[], None], ready: asyncio.Even
 
     async def intercept(request: web.BaseRequest, handler: Handler) -> web.StreamResponse:
         target = parse_target(request.raw_path)
-        if request.method == "PUT" and target.kind is Kind.OBJECT and target.name == name:
+        if request.method == "PUT" and target.kind is ResourceKind.OBJECT and target.name == name:
             await ready.wait()
             await asyncio.to_thread(act)
         return await handler(request)

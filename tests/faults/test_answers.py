@@ -15,7 +15,7 @@ import pytest
 from aiohttp import web
 
 from bulkput import events as ev
-from bulkput.devserver import DevServer, Handler, Intercept, Kind, parse_target
+from bulkput.devserver import DevServer, Handler, Intercept, ResourceKind, parse_target
 from bulkput.options import RetryOptions, StopRules, UploadOptions, WireOptions
 from tests.faults.target import NginxTarget, Ran, SwiftTarget, judged, make_tree, upload
 from tests.ledger import Ledger, Row
@@ -30,7 +30,7 @@ async def faulty(intercept: Intercept) -> AsyncIterator[DevServer]:
     """A devserver with `intercept` around its object PUTs."""
 
     async def only_puts(request: web.BaseRequest, handler: Handler) -> web.StreamResponse:
-        if request.method == "PUT" and parse_target(request.raw_path).kind is Kind.OBJECT:
+        if request.method == "PUT" and parse_target(request.raw_path).kind is ResourceKind.OBJECT:
             return await intercept(request, handler)
         return await handler(request)
 

@@ -12,7 +12,7 @@ import pytest
 from aiohttp import web
 
 from bulkput import events as ev
-from bulkput.devserver import DevServer, Handler, Intercept, Kind, parse_target
+from bulkput.devserver import DevServer, Handler, Intercept, ResourceKind, parse_target
 from bulkput.engine.open_store import connected
 from bulkput.engine.stop import Stop
 from bulkput.options import RetryOptions, StopRules, UploadOptions, WireOptions
@@ -52,7 +52,7 @@ async def lying(lie: Intercept, **before: bytes) -> AsyncIterator[Way]:
     way = Way()
 
     async def intercept(request: web.BaseRequest, handler: Handler) -> web.StreamResponse:
-        if not way.is_lying or parse_target(request.raw_path).kind is not Kind.OBJECT:
+        if not way.is_lying or parse_target(request.raw_path).kind is not ResourceKind.OBJECT:
             return await handler(request)
         way.asked[request.method] += 1
         return await lie(request, handler)

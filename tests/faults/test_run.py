@@ -13,7 +13,7 @@ from aiohttp import ClientSession, web
 
 import bulkput
 from bulkput import events as ev
-from bulkput.devserver import DevServer, Handler, Intercept, Kind, parse_target
+from bulkput.devserver import DevServer, Handler, Intercept, ResourceKind, parse_target
 from bulkput.engine.open_store import connected
 from bulkput.engine.stop import Stop
 from bulkput.engine.tuner import Tuner
@@ -36,7 +36,7 @@ async def faulty(intercept: Intercept) -> AsyncIterator[DevServer]:
     """A devserver with `intercept` around its object PUTs; all else goes its way."""
 
     async def only_puts(request: web.BaseRequest, handler: Handler) -> web.StreamResponse:
-        if request.method == "PUT" and parse_target(request.raw_path).kind is Kind.OBJECT:
+        if request.method == "PUT" and parse_target(request.raw_path).kind is ResourceKind.OBJECT:
             return await intercept(request, handler)
         return await handler(request)
 
@@ -78,7 +78,7 @@ async def test_a_token_that_expires_under_64_workers_is_renewed_once(tmp_path: P
     async with faulty(expire) as server:
         summary, _ = await run(server, files(tmp_path, 500))
         assert (summary.uploaded, summary.failed, summary.retries) == (500, 0, 0)
-        assert server.traffic.requests["GET", Kind.AUTH] == 2
+        assert server.traffic.requests["GET", ResourceKind.AUTH] == 2
 
 
 async def test_403_is_answered_by_one_new_login_and_then_the_run_stops(tmp_path: Path) -> None:
@@ -91,8 +91,8 @@ async def test_403_is_answered_by_one_new_login_and_then_the_run_stops(tmp_path:
         summary, _ = await run(server, files(tmp_path, 200), wire=WireOptions(concurrency=1))
         assert summary.exit_code == 3 and summary.uploaded == 0
         assert summary.stopping is not None and "403" in summary.stopping.why
-        assert server.traffic.requests["GET", Kind.AUTH] == 2
-        assert server.traffic.requests["PUT", Kind.OBJECT] == 0, "denied before they reached the handler"
+        assert server.traffic.requests["GET", ResourceKind.AUTH] == 2
+        assert server.traffic.requests["PUT", ResourceKind.OBJECT] == 0, "denied before they reached the handler"
         stopped = summary.skipped_by_reason.get("run stopped before it was sent", 0)
         assert (stopped, summary.failed) == (summary.found - 1, 1)
 
@@ -147,7 +147,7 @@ async def test_a_container_that_vanishes_is_made_again_once(tmp_path: Path) -> N
     async with faulty(delete_midway) as server:
         summary, _ = await run(server, files(tmp_path, 200), wire=WireOptions(concurrency=1))
         assert (summary.uploaded, summary.failed, summary.retries) == (200, 0, 1)
-        assert server.traffic.statuses["PUT", Kind.CONTAINER, 201] == 2
+        assert server.traffic.statuses["PUT", ResourceKind.CONTAINER, 201] == 2
 
 
 @pytest.mark.parametrize(("status", "logins"), [(401, 1), (503, 4)])
@@ -161,10 +161,10 @@ async def test_a_login_that_fails_in_the_middle_stops_the_run_and_is_not_repeate
     async def revoke(request: web.BaseRequest, handler: Handler) -> web.StreamResponse:
         nonlocal count, login_attempts
         kind = parse_target(request.raw_path).kind
-        if kind is Kind.AUTH and count:
+        if kind is ResourceKind.AUTH and count:
             login_attempts += 1
             return web.Response(status=status)
-        if kind is Kind.OBJECT:
+        if kind is ResourceKind.OBJECT:
             count += 1
             if count == 100:
                 server.tokens.revoke()

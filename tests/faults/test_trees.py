@@ -11,7 +11,7 @@ import pytest
 
 import bulkput
 from bulkput import events as ev
-from bulkput.devserver import DevServer, DevServerOptions, Limits
+from bulkput.devserver import DevServer, DevServerOptions, SwiftConstraints
 from bulkput.model import Reason
 from bulkput.options import UploadOptions, WalkOptions
 from tests.conftest import environ_of
@@ -81,7 +81,7 @@ def abyss(tmp_path: Path) -> Iterator[Path]:
 
 async def test_a_tree_deeper_than_a_path_can_be_loses_what_is_below_and_no_more(abyss: Path) -> None:
     """One failure for the whole subtree, which says why; no recursion, no descriptor left behind."""
-    options = DevServerOptions(limits=Limits(max_object_name_length=7000))
+    options = DevServerOptions(limits=SwiftConstraints(max_object_name_length=7000))
     async with DevServer(options) as server:
         before = len(os.listdir("/proc/self/fd"))
         summary, failed = await upload(server, abyss, UploadOptions())

@@ -12,7 +12,7 @@ from aiohttp import web
 import bulkput
 from bulkput import events as ev
 from bulkput.activity import current
-from bulkput.devserver import DevServer, Handler, Kind, parse_target
+from bulkput.devserver import DevServer, Handler, ResourceKind, parse_target
 from bulkput.engine.stop import Stop
 from bulkput.engine.upload.watchdog import Watchdog
 from bulkput.model import Found, SourceFile
@@ -182,8 +182,10 @@ async def test_a_file_that_waits_for_its_turn_is_told(tmp_path: Path) -> None:
     assert ages == sorted(ages, reverse=True)
 
 
-@pytest.mark.parametrize(("kind", "tells"), [(Kind.AUTH, "logging in: "), (Kind.CONTAINER, "preparing the store: ")])
-async def test_what_comes_before_the_first_file_is_told(tmp_path: Path, kind: Kind, tells: str) -> None:
+@pytest.mark.parametrize(
+    ("kind", "tells"), [(ResourceKind.AUTH, "logging in: "), (ResourceKind.CONTAINER, "preparing the store: ")]
+)
+async def test_what_comes_before_the_first_file_is_told(tmp_path: Path, kind: ResourceKind, tells: str) -> None:
     """A login, and the making of the container: they belong to no file."""
     (tmp_path / "a").write_bytes(b"abc")
     watch = Watch(tells)

@@ -5,8 +5,8 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulkput.bench.samples import Outcome, Sample, Trial, measure
-from bulkput.bench.verdict import Verdict, judge
+from bulkput.bench.samples import Outcome, PutSample, Trial, measure
+from bulkput.bench.verdict import Diagnosis, judge
 
 SETTING = 64
 SHARES = st.floats(0, 1)
@@ -35,7 +35,7 @@ def trials(size: int | None, concurrency: int) -> st.SearchStrategy[Trial]:
 def test_what_is_recommended_was_tried_and_is_not_slower(measured: list[Trial], reads_disk: bool) -> None:
     """Nearly: 95 % of the best are enough, for fewer requests in flight."""
     verdict = judge(measured, setting=SETTING, reads_disk=reads_disk)
-    if isinstance(verdict, Verdict):
+    if isinstance(verdict, Diagnosis):
         assert verdict.recommended in {trial.concurrency for trial in measured}
         assert verdict.gain >= 0.95
         assert verdict.is_setting_good or verdict.recommended != SETTING
@@ -52,8 +52,8 @@ def test_a_store_that_is_as_many_times_slower_everywhere_has_the_same_limit(
     ]
     before = judge(measured, setting=SETTING, reads_disk=reads_disk)
     after = judge(scaled, setting=SETTING, reads_disk=reads_disk)
-    if isinstance(before, Verdict):
-        assert isinstance(after, Verdict)
+    if isinstance(before, Diagnosis):
+        assert isinstance(after, Diagnosis)
         assert (after.limit, after.where, after.recommended) == (before.limit, before.where, before.recommended)
         assert after.gain == before.gain
     else:
@@ -62,13 +62,13 @@ def test_a_store_that_is_as_many_times_slower_everywhere_has_the_same_limit(
 
 MOMENTS = st.floats(0, 100)
 SAMPLES = st.builds(
-    lambda started_s, took_s, size, outcome, cpu_s: Sample(started_s, started_s + took_s, size, outcome, cpu_s, 0.0),
+    lambda started_s, took_s, size, outcome, cpu_s: PutSample(started_s, started_s + took_s, size, outcome, cpu_s, 0.0),
     MOMENTS, MOMENTS, st.integers(0, 10**9), st.sampled_from(Outcome), MOMENTS,
 )  # fmt: skip
 
 
 @given(st.lists(SAMPLES), st.integers(1, 20))
-def test_no_recording_is_too_odd_to_be_measured(samples: list[Sample], concurrency: int) -> None:
+def test_no_recording_is_too_odd_to_be_measured(samples: list[PutSample], concurrency: int) -> None:
     """Numbers stay in their ranges; what was not stored counts for nothing."""
     measured = measure(samples, [], size=None, concurrency=concurrency)
     stored = [sample for sample in samples if sample.outcome is Outcome.STORED]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from bulkput.logs.groups import Groups
 from bulkput.logs.keys import KEYS
 from bulkput.logs.parse import Parser, Record, parse_line
-from bulkput.logs.w3c import Fields
+from bulkput.logs.w3c import W3cFields
 
 bits = st.sampled_from(
     [
@@ -55,7 +55,7 @@ w3c_blocks = st.tuples(st.lists(w3c_line, max_size=12), st.sampled_from([b" ", b
 )
 
 
-def alone(block: bytes, fields: Fields | None) -> list[Record | None]:
+def alone(block: bytes, fields: W3cFields | None) -> list[Record | None]:
     lines = [one for one in block.decode("utf-8", "surrogateescape").split("\n") if one]
     return [parse_line(one) if fields is None else fields.record(one) for one in lines]
 
@@ -65,7 +65,7 @@ def together(log: bytes) -> tuple[Counter[Record], int]:
     return Counter(record for lines in parser(log) for record in lines), parser.bad_lines
 
 
-def expected_of(block: bytes, fields: Fields | None) -> tuple[Counter[Record], int]:
+def expected_of(block: bytes, fields: W3cFields | None) -> tuple[Counter[Record], int]:
     records = alone(block, fields)
     return Counter(record for record in records if record is not None), records.count(None)
 
@@ -80,7 +80,7 @@ def test_a_block_gives_the_records_of_its_lines(block: bytes) -> None:
 def test_a_w3c_block_gives_the_records_of_its_lines(block: bytes) -> None:
     """With spaces and with tabs."""
     directive = f"#Fields: {' '.join(FIELDS)}\n".encode()
-    assert together(directive + block) == expected_of(block, Fields(FIELDS))
+    assert together(directive + block) == expected_of(block, W3cFields(FIELDS))
 
 
 # Texts with equal beginnings and lengths around multiples of eight bytes, one of them wider than numpy compares.

@@ -6,7 +6,7 @@ from typing import TypeVar
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulkput.engine.compare.merge_join import Here, Pair, There, joined
+from bulkput.engine.compare.merge_join import ListedObject, Pair, ScannedEntry, joined
 from bulkput.errors import SourceError
 from bulkput.model import Found, Reason, RemoteObject, Skip, SourceFile
 from bulkput.policy.naming import object_name
@@ -30,15 +30,15 @@ def row(name: bytes) -> RemoteObject:
     return RemoteObject(name.decode("utf-8", "surrogateescape"), 1, None, None, None)
 
 
-async def join(here: Iterable[Here], there: Iterable[bytes]) -> list[Pair]:
-    rows = [There(name, row(name)) for name in sorted(there)]
+async def join(here: Iterable[ScannedEntry], there: Iterable[bytes]) -> list[Pair]:
+    rows = [ListedObject(name, row(name)) for name in sorted(there)]
     return [pair async for pair in joined(stream(here), stream(rows))]
 
 
 @given(st.sets(names), st.sets(names))
 async def test_a_merge_join_equals_comparing_dictionaries(here: set[bytes], there: set[bytes]) -> None:
     """Each name once, in order, with its file and its object."""
-    pairs = await join([Here(name, file(name)) for name in sorted(here)], there)
+    pairs = await join([ScannedEntry(name, file(name)) for name in sorted(here)], there)
     assert pairs == [
         Pair(name, file(name) if name in here else None, row(name) if name in there else None)
         for name in sorted(here | there)
@@ -52,9 +52,9 @@ async def test_nothing_is_extra_where_the_source_could_not_be_read(
     """The name itself and all below it as a directory are unknown; everything else is as if it had not been there."""
     unknown = data.draw(st.sets(st.sampled_from(sorted(here)))) if here else set()
     error = SourceError(b"/", "unreadable", "no")
-    items = [Here(name, error if name in unknown else file(name)) for name in sorted(here)]
+    items = [ScannedEntry(name, error if name in unknown else file(name)) for name in sorted(here)]
     everything = await join(items, there)
-    pairs = [pair for pair in everything if pair.passed is None]
+    pairs = [pair for pair in everything if pair.nameless is None]
     assert len(everything) - len(pairs) == len(unknown)
     assert {pair.key for pair in pairs} == (here - unknown) | there
     for pair in pairs:

@@ -3,9 +3,9 @@
 import pytest
 from click.testing import CliRunner
 
-from bulkput.bench.samples import Outcome, Reading, Sample, Trial, measure, percentile
+from bulkput.bench.samples import FileWait, Outcome, PutSample, Trial, measure, percentile
 from bulkput.bench.sweep import concurrencies
-from bulkput.bench.verdict import Limit, Undecided, Verdict, judge
+from bulkput.bench.verdict import Diagnosis, Limit, Undecided, judge
 from bulkput.cli.bench import bench
 from bulkput.options import KIB, MIB
 
@@ -26,9 +26,9 @@ def sweep(*rates: float, **different: object) -> list[Trial]:
     return [trial(c, rate, **different) for c, rate in zip((4, 16, 64, 256), rates, strict=True)]  # type: ignore[arg-type]
 
 
-def decided(trials: list[Trial], *, setting: int = 64, reads_disk: bool = False) -> Verdict:
+def decided(trials: list[Trial], *, setting: int = 64, reads_disk: bool = False) -> Diagnosis:
     verdict = judge(trials, setting=setting, reads_disk=reads_disk)
-    assert isinstance(verdict, Verdict)
+    assert isinstance(verdict, Diagnosis)
     return verdict
 
 
@@ -139,10 +139,10 @@ def test_what_is_tried_has_something_above_the_setting() -> None:
     assert concurrencies(64, 64) == [4, 16, 64]
 
 
-def waves(slots: int, *, latency_s: float, until_s: float) -> list[Sample]:
+def waves(slots: int, *, latency_s: float, until_s: float) -> list[PutSample]:
     """A store that answers everything in flight at once, every `latency_s`."""
     return [
-        Sample(n * latency_s, (n + 1) * latency_s, 1000, Outcome.STORED, 0.25 * (n + 1) * latency_s, 0.0)
+        PutSample(n * latency_s, (n + 1) * latency_s, 1000, Outcome.STORED, 0.25 * (n + 1) * latency_s, 0.0)
         for n in range(int(until_s / latency_s))
         for _ in range(slots)
     ]
@@ -159,16 +159,16 @@ def test_a_rate_does_not_depend_on_where_the_clock_stopped(until_s: float) -> No
 
 def test_slots_without_anything_to_send_are_seen() -> None:
     """Gaps between requests, and waits for the pieces of a large file within one."""
-    gaps = [Sample(n / 10, n / 10 + 0.02, 1, Outcome.STORED, 0.0, 0.0) for n in range(50)]
+    gaps = [PutSample(n / 10, n / 10 + 0.02, 1, Outcome.STORED, 0.0, 0.0) for n in range(50)]
     assert measure(gaps, [], size=None, concurrency=1).unsent == pytest.approx(0.8, abs=0.02)
     streamed = waves(1, latency_s=0.1, until_s=5.0)
-    readings = [Reading(sample.ended_s - 0.01, 0.06) for sample in streamed]
-    assert measure(streamed, readings, size=None, concurrency=1).unsent == pytest.approx(0.6, abs=0.02)
+    file_waits = [FileWait(sample.ended_s - 0.01, 0.06) for sample in streamed]
+    assert measure(streamed, file_waits, size=None, concurrency=1).unsent == pytest.approx(0.6, abs=0.02)
 
 
 def test_refusals_are_counted_and_store_nothing() -> None:
     """Nor do they have a latency."""
-    refused = [Sample(n / 10, n / 10 + 0.05, 1, Outcome.THROTTLED, 0.0, 0.0) for n in range(50)]
+    refused = [PutSample(n / 10, n / 10 + 0.05, 1, Outcome.THROTTLED, 0.0, 0.0) for n in range(50)]
     measured = measure([*waves(2, latency_s=0.1, until_s=5.0), *refused], [], size=1, concurrency=2)
     assert (measured.throttled, measured.failed, measured.attempts) == (50, 0, 150)
     assert measured.rate == pytest.approx(20)
@@ -177,7 +177,7 @@ def test_refusals_are_counted_and_store_nothing() -> None:
 @pytest.mark.parametrize(
     "samples", [[], waves(8, latency_s=0.1, until_s=0.1)[:7], waves(8, latency_s=0.1, until_s=0.1)]
 )
-def test_without_a_window_there_is_no_rate(samples: list[Sample]) -> None:
+def test_without_a_window_there_is_no_rate(samples: list[PutSample]) -> None:
     """Not even one round of answers."""
     measured = measure(samples, [], size=1, concurrency=8)
     assert (measured.rate, measured.puts, measured.is_enough) == (0.0, 0, False)

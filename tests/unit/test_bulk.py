@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulkput.stores.swift.bulk import Outcome, outcome, request_body
+from bulkput.stores.swift.bulk import BulkDeleteResult, outcome, request_body
 
 names = st.text(min_size=1, max_size=8).filter(lambda text: text.isprintable() or "\n" in text)
 
@@ -27,7 +27,7 @@ def answer(*errors: tuple[str, str], gone: int = 1, missing: int = 0, **others: 
 def test_an_answer_says_what_could_not_be_removed() -> None:
     """With the names as they were, though the answer quotes them; spaces before it keep the connection alive."""
     said = outcome("c", answer(("/c/a%20b", "403 Forbidden"), ("c/%C3%BC", "503 Busy"), gone=2, missing=3))
-    assert said == Outcome(2, 3, frozenset({"a b", "ü"}))
+    assert said == BulkDeleteResult(2, 3, frozenset({"a b", "ü"}))
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def test_an_answer_that_does_not_account_for_every_name_is_not_believed(
     removed: int, not_found: int, failed: set[str], left: tuple[str, ...]
 ) -> None:
     """It gave up in the middle, speaks of others, or has not found them: then all are asked for again, one by one."""
-    assert Outcome(removed, not_found, frozenset(failed)).left_of(("a", "b", "c")) == left
+    assert BulkDeleteResult(removed, not_found, frozenset(failed)).left_of(("a", "b", "c")) == left
 
 
 @pytest.mark.parametrize(

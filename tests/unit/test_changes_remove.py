@@ -12,7 +12,7 @@ from bulkput.errors import BulkputError, Denied, StoreError, Unavailable, Unsupp
 from bulkput.events import Change, Done
 from bulkput.model import Limits, RemoteObject
 from bulkput.options import StopRules
-from bulkput.policy.retry import GiveUp
+from bulkput.policy.retry import FailurePolicy
 from bulkput.stores.powers import Powers
 
 
@@ -60,7 +60,7 @@ def rows(count: int, start: int = 0) -> tuple[RemoteObject, ...]:
 
 def remover(store: ScriptedStore, *, workers: int = 8) -> tuple[Remover, ChangeTally, list[Change]]:
     told: list[Change] = []
-    tally = ChangeTally(told.append, Stop(), GiveUp(StopRules()))
+    tally = ChangeTally(told.append, Stop(), FailurePolicy(StopRules()))
     return Remover(store, tally, workers=workers), tally, told  # type: ignore[arg-type]
 
 
@@ -131,7 +131,7 @@ async def test_a_bulk_delete_that_is_denied_fails_one_and_leaves_the_rest_of_a_m
     store = ScriptedStore()
     store.bulk_failure = Denied("delete", "another", "no", status=401)
     told: list[Change] = []
-    tally = ChangeTally(told.append, Stop(), GiveUp(StopRules()))
+    tally = ChangeTally(told.append, Stop(), FailurePolicy(StopRules()))
     made = Remover(store, tally, moved_to=lambda row: "to/" + row.name)  # type: ignore[arg-type]
     await made.prepare()
     await made.remove(rows(10))

@@ -15,7 +15,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from yarl import URL
 
-from bulkput.devserver import DevServer, DevServerOptions, Handler, Kind, Latency, Limits, parse_target
+from bulkput.devserver import (
+    DevServer,
+    DevServerOptions,
+    Handler,
+    Latency,
+    ResourceKind,
+    SwiftConstraints,
+    parse_target,
+)
 
 LOGIN = {"X-Auth-User": "test:tester", "X-Auth-Key": "testing"}
 
@@ -441,7 +449,7 @@ def test_a_quoted_name_is_parsed_back(name: str) -> None:
     """Any text but NUL, with the slashes quoted or not."""
     for safe in ("/", ""):
         target = parse_target("/v1/AUTH_test/c/" + quote(name, safe=safe) + "?q=1")
-        assert (target.kind, target.container, target.name, target.query) == (Kind.OBJECT, "c", name, "q=1")
+        assert (target.kind, target.container, target.name, target.query) == (ResourceKind.OBJECT, "c", name, "q=1")
 
 
 # --- bodies that are refused, cut short, or announced
@@ -452,7 +460,7 @@ class TestLimits:
 
     @pytest.fixture
     def options(self) -> DevServerOptions:
-        return DevServerOptions(limits=Limits(max_file_size=1000, max_object_name_length=10))
+        return DevServerOptions(limits=SwiftConstraints(max_file_size=1000, max_object_name_length=10))
 
     async def test_a_body_beyond_the_limit_is_413(self, swift: Swift) -> None:
         """From its announced length at once, from chunks when it gets there."""
@@ -481,7 +489,7 @@ async def test_a_body_that_breaks_off_stores_nothing(swift: Swift) -> None:
         writer.close()
         await writer.wait_closed()
     async with asyncio.timeout(5):
-        while swift.server.traffic.statuses["PUT", Kind.OBJECT, 499] < 3:
+        while swift.server.traffic.statuses["PUT", ResourceKind.OBJECT, 499] < 3:
             await asyncio.sleep(0.01)
     assert (await swift.on("GET", "/c")).status == 204
 
@@ -570,8 +578,8 @@ async def test_traffic_is_counted(swift: Swift) -> None:
     for number in range(5):
         await swift.on("PUT", f"/c/{number}", data=b"abc")
     await swift.on("GET", "/c")
-    assert traffic.requests == {("PUT", Kind.OBJECT): 5, ("GET", Kind.CONTAINER): 1}
-    assert traffic.statuses["PUT", Kind.OBJECT, 201] == 5
+    assert traffic.requests == {("PUT", ResourceKind.OBJECT): 5, ("GET", ResourceKind.CONTAINER): 1}
+    assert traffic.statuses["PUT", ResourceKind.OBJECT, 201] == 5
     assert (traffic.bytes_received, traffic.in_flight, traffic.peak_in_flight) == (15, 0, 1)
     await raw(swift.server, b"GET /healthcheck HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
     assert traffic.connections == 1

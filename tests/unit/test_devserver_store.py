@@ -1,7 +1,7 @@
 """The local store without HTTP: which of two writes wins, and which bytes a range has."""
 
 from bulkput.devserver.record import StoredObject
-from bulkput.devserver.store import Store
+from bulkput.devserver.store import ContainerStore
 
 
 def stored(timestamp: float, *pieces: bytes) -> StoredObject:
@@ -10,7 +10,7 @@ def stored(timestamp: float, *pieces: bytes) -> StoredObject:
 
 def test_a_write_to_a_deleted_container_is_not_kept() -> None:
     """It was deleted while the body came, and perhaps made anew: the caller answers 404."""
-    store = Store()
+    store = ContainerStore()
     store.create("c", ())
     container = store.containers["c"]
     assert store.drop(container)
@@ -22,7 +22,7 @@ def test_a_write_to_a_deleted_container_is_not_kept() -> None:
 
 def test_of_two_writes_the_one_that_began_later_wins() -> None:
     """Also when it ends first; totals count the winner alone."""
-    store = Store()
+    store = ContainerStore()
     store.create("c", ())
     container = store.containers["c"]
     early, late = stored(store.now(), b"early"), stored(store.now(), b"la")

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bulkput.model import RemoteObject
-from bulkput.policy.through import Read
+from bulkput.policy.references import Reference
 from bulkput.sources.extras import Extras
 
 
@@ -42,7 +42,10 @@ def test_what_is_read_is_spared_and_looked_at_if_it_may_read(extras: Extras) -> 
     """A name, and a prefix; each reader is given out once."""
     extras.add([row("a"), row("b"), row("p/1"), row("p/2", 0), row("p0")], ["c/reader"])
     assert extras.readers(9) == ["c/reader"]
-    extras.spare([Read("c/b"), Read("c/p/", is_prefix=True), Read("other/a"), Read("c/far", may_read=True)], "reader")
+    extras.spare(
+        [Reference("c/b"), Reference("c/p/", is_prefix=True), Reference("other/a"), Reference("c/far", may_read=True)],
+        "reader",
+    )
     assert (names(extras, is_spared=True), names(extras, is_spared=False)) == (["b", "p/1", "p/2"], ["a", "p0"])
     assert (extras.count(is_spared=True), extras.count(is_spared=False)) == (3, 2)
     assert sorted(extras.readers(9)) == ["c/far", "c/p/2"]
@@ -54,7 +57,7 @@ def test_the_first_reader_is_the_one_that_is_named(extras: Extras) -> None:
     """Also of an extra that several read."""
     extras.add([row("a")], [])
     for by in ("one", "two"):
-        extras.spare([Read("c/a")], by)
+        extras.spare([Reference("c/a")], by)
     assert [by for batch in extras.batches(9, is_spared=True) for _, by in batch] == ["one"]
 
 
@@ -63,6 +66,6 @@ def test_a_prefix_spares_exactly_what_begins_so(found: set[str], prefix: str) ->
     """Whatever the characters; the empty one spares all."""
     extras = Extras("c")
     extras.add([row(name) for name in found], [])
-    extras.spare([Read(f"c/{prefix}", is_prefix=True)], "reader")
+    extras.spare([Reference(f"c/{prefix}", is_prefix=True)], "reader")
     assert set(names(extras, is_spared=True)) == {name for name in found if name.startswith(prefix)}
     extras.close()

@@ -123,7 +123,7 @@ def test_every_setting_of_a_journal_is_an_option() -> None:
         ("with `gzip.mode='auto'` it does", "with --gzip auto it does"),
         ("2 failed, `stop.max_errors=2`", "2 failed, --max-errors 2"),
         ("`dir_markers=True` makes them", "--dir-markers makes them"),
-        ("more than 9: `skip.most_deleted=None` removes them", "more than 9: --yes removes them"),
+        ("more than 9: `skip.max_deleted=None` removes them", "more than 9: --yes removes them"),
         ("`wire.verify_tls=False`", "--insecure"),
         ("larger than `walk.max_size`", "larger than --max-size"),
         ("a directory in `sources`; `bulkput.remove` does that", "a directory in SOURCE; bulkput rm -r does that"),

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bulkput.errors import SourceError, UsageError
-from bulkput.journal.known import Known
+from bulkput.journal.known import JournalledUploads
 from bulkput.model import Found, KnownFiles, SourceFile
 from bulkput.options import FileListOptions, GzipOptions, WalkOptions
 from bulkput.policy.gzip_names import GzipNames, SharedNames
@@ -188,16 +188,18 @@ def test_a_file_that_a_journal_knows_keeps_its_object_name(tree: Path, tmp_path:
     write(tmp_path / "j", row)
     gzip = except_("*.gz")
 
-    def memory() -> Known:
-        return Known(os.fsencode(tmp_path / "j"), lambda name, is_directory: name + gzip.suffix(name).encode())
+    def earlier() -> JournalledUploads:
+        return JournalledUploads(
+            os.fsencode(tmp_path / "j"), lambda name, is_directory: name + gzip.suffix(name).encode()
+        )
 
     if is_list:
         (tmp_path / "list").write_text("a.gz\na\n")
         files = FileListOptions(path=str(tmp_path / "list"))
-        found = file_list(files, root, WalkOptions(), memory(), is_sorted=False, gzip=gzip)
+        found = file_list(files, root, WalkOptions(), earlier(), is_sorted=False, gzip=gzip)
         assert told(found) == ["known 1", "!a.gz"]
     else:
-        assert told(walk([root], WalkOptions(), memory, gzip=gzip)) == ["known 1", *EVERY[1:]]
+        assert told(walk([root], WalkOptions(), earlier, gzip=gzip)) == ["known 1", *EVERY[1:]]
 
 
 def test_the_name_of_an_object_must_not_depend_on_what_a_file_holds() -> None:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from bulkput import events as ev
 from bulkput.errors import JournalError, SourceError, Unavailable, UsageError
 from bulkput.journal.journal import Journal, open_journal
-from bulkput.journal.known import Known
+from bulkput.journal.known import JournalledUploads
 from bulkput.journal.schema import MIGRATIONS, bring_up_to_date, connect
 from bulkput.journal.status import rows, status
 from bulkput.model import ObjectHeaders, SourceFile, Stored, Upload
@@ -210,11 +210,11 @@ def test_known_says_the_same_in_any_order_of_questions(done: set[bytes], asked: 
     with scratch() as directory:
         journal = directory / "j"
         write(journal, *(uploaded(path, "k", size=1, mtime_ns=5) for path in done))
-        known = Known(os.fsencode(journal), lambda _name, is_directory: b"k", rows_ahead=rows_ahead)
+        known = JournalledUploads(os.fsencode(journal), lambda _name, is_directory: b"k", rows_ahead=rows_ahead)
         for path in (*asked, *sorted({*asked, *done})):
             assert known.has(path, b"", 1, 5) == (path in done)
             assert not known.has(path, b"", 2, 5) and not known.has(path, b"", 1, 6)
-        other = Known(os.fsencode(journal), lambda _name, is_directory: b"other")
+        other = JournalledUploads(os.fsencode(journal), lambda _name, is_directory: b"other")
         assert not any(other.has(path, b"", 1, 5) for path in done)
 
 
@@ -226,7 +226,7 @@ def named(name: bytes, *, is_directory: bool) -> bytes | None:
 def test_a_file_is_known_under_the_object_name_that_it_would_get_now(tmp_path: Path) -> None:
     """Not another version of it, not under another name, and not a file that has no object name."""
     write(tmp_path / "j", uploaded(b"/a", "p/a.gz"), uploaded(b"/b", "p/b"), uploaded(b"/-c", "p/-c.gz"))
-    known = Known(os.fsencode(tmp_path / "j"), named)
+    known = JournalledUploads(os.fsencode(tmp_path / "j"), named)
     assert known.has(b"/a", b"a", 1, 5)
     assert not known.has(b"/a", b"a", 2, 5) and not known.has(b"/a", b"a", 1, 6)
     assert not known.has(b"/b", b"b", 1, 5) and not known.has(b"/-c", b"-c", 1, 5)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from bulkput.errors import UsageError
 from bulkput.options import FileListOptions, SkipOptions, UploadOptions
-from bulkput.policy.listed import check_list, check_upload, is_below, placed
+from bulkput.policy.listed import check_list, check_upload, is_below, relative_name
 
 BASES = (b"/srv/", b"/mnt/srv/")
 
@@ -39,7 +39,7 @@ BASES = (b"/srv/", b"/mnt/srv/")
 )
 def test_a_name_below_the_base_is_relative_to_it(line: bytes, name: bytes) -> None:
     """However it is spelt; a line is a name, byte for byte."""
-    assert placed(line, BASES) == name
+    assert relative_name(line, BASES) == name
     assert is_below(name)
 
 
@@ -58,7 +58,7 @@ def test_a_name_below_the_base_is_relative_to_it(line: bytes, name: bytes) -> No
 )
 def test_a_name_that_leads_out_of_the_base_stays_recognisable(line: bytes, name: bytes) -> None:
     """Nothing that a list says reaches a file elsewhere."""
-    assert placed(line, BASES) == name
+    assert relative_name(line, BASES) == name
     assert not is_below(name)
 
 
@@ -69,7 +69,7 @@ PARTS = st.lists(st.sampled_from([b"a", b"b.", b".", b"..", b"", b".c", b"srv"])
 def test_a_line_means_what_it_means_to_the_system(parts: list[bytes], is_absolute: bool) -> None:
     """As Python's own normalisation has it, for a directory without links."""
     line = (b"/" if is_absolute else b"") + b"/".join(parts)
-    name = placed(line, (b"/srv/",))
+    name = relative_name(line, (b"/srv/",))
     path = os.path.normpath(os.path.join(b"/srv", line)).replace(b"//", b"/")
     if is_below(name):
         assert path == os.path.join(b"/srv", name).rstrip(b"/")

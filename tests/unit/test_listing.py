@@ -7,14 +7,14 @@ from aiohttp import web
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulkput.devserver import DevServer, DevServerOptions, Limits
+from bulkput.devserver import DevServer, DevServerOptions, SwiftConstraints
 from bulkput.devserver.app import Handler, Intercept
 from bulkput.devserver.listing import ListQuery, list_page
 from bulkput.engine.open_store import connected
 from bulkput.errors import Conflict, StoreError
 from bulkput.model import Prefix, RemoteObject
 from bulkput.options import RetryOptions
-from bulkput.stores.swift.listing import NotFurtherError, Reading, named_limit
+from bulkput.stores.swift.listing import ListingCursor, NotFurtherError, named_limit
 from tests.conftest import environ_of
 from tests.contract.suite import HEADERS, whole
 
@@ -69,7 +69,7 @@ def test_pages_of_whatever_size_are_the_whole_listing(
 ) -> None:
     """By a Swift, and by a clone that repeats the Prefix that the marker is: each row once, none left out."""
     names = sorted(there)
-    reading, found = Reading(start_after), []
+    reading, found = ListingCursor(start_after), []
     while page := pages(names, reading.marker, delimiter, limit):
         found += reading.new_of(page)  # type: ignore[arg-type]
     assert found == pages(names, start_after, delimiter, 1000)
@@ -83,7 +83,7 @@ def test_pages_of_whatever_size_are_the_whole_listing(
 def test_who_ignores_the_marker_is_found_out(names: list[str], delimiter: str, start_after: str | None) -> None:
     """Also when the order is none: the third page, at the latest, is an error."""
     page = clone_rows_of(names, None, delimiter, 100)
-    reading = Reading(start_after)
+    reading = ListingCursor(start_after)
     with pytest.raises(NotFurtherError):
         for _ in range(3):
             reading.new_of(page)
@@ -116,7 +116,7 @@ def refuses(_request: web.BaseRequest, _response: web.StreamResponse) -> web.Str
     return web.Response(status=412, text="Maximum limit is 10000")
 
 
-SMALL = DevServerOptions(limits=Limits(container_listing_limit=2))
+SMALL = DevServerOptions(limits=SwiftConstraints(container_listing_limit=2))
 
 
 async def listed(server: DevServer, delimiter: str | None) -> list[str]:

@@ -51,8 +51,8 @@ async def paired(store: Listing, *found: Found, is_mirror: bool = True, sees_all
     )
     told = []
     async for pair in pairing.pairs(scan()):
-        if pair.passed is not None:
-            told.append("passed")
+        if pair.nameless is not None:
+            told.append("nameless")
         else:
             kinds = {(True, True): "both", (True, False): "here", (False, True): "there"}
             unknown = "?" if pair.is_unknown else ""
@@ -80,7 +80,7 @@ async def test_below_what_is_not_known_nothing_is_extra(unknown: Found) -> None:
     store = Listing("a", "d", "d-", "d/x", "e")
     assert await paired(store, unknown, file(b"e")) == [
         "a:there",
-        "passed",
+        "nameless",
         "d:there?",
         "d-:there",
         "d/x:there?",
@@ -91,7 +91,7 @@ async def test_below_what_is_not_known_nothing_is_extra(unknown: Found) -> None:
 async def test_a_skipped_link_is_nothing_to_verify() -> None:
     """An upload would not have put an object there."""
     link = Skip(b"/t/d", b"d", Reason.LINK_DANGLING)
-    assert await paired(Listing("d"), link, is_mirror=False) == ["passed", "d:there"]
+    assert await paired(Listing("d"), link, is_mirror=False) == ["nameless", "d:there"]
 
 
 async def test_a_listing_is_not_read_further_than_the_last_file() -> None:

@@ -5,7 +5,7 @@ import hashlib
 
 import pytest
 
-from bulkput.policy.plain_http import Sign, is_page, sign_of, why_not_stored, writes_in_place
+from bulkput.policy.plain_http import PathKind, is_page, path_kind_of, why_not_stored, writes_in_place
 
 PAGE = {"Content-Type": "text/html; charset=utf-8"}
 FILE = {"Content-Length": "5", "Last-Modified": "Mon, 23 Nov 2026 00:57:00 GMT", "Content-Type": "text/plain"}
@@ -64,32 +64,32 @@ def test_the_first_object_is_there_or_the_reason_is_told(
 @pytest.mark.parametrize(
     ("status", "headers", "slash", "expected"),
     [
-        (404, {}, None, Sign.NOTHING),
-        (410, {}, None, Sign.NOTHING),
+        (404, {}, None, PathKind.NOTHING),
+        (410, {}, None, PathKind.NOTHING),
         (301, {}, None, "redirect"),
         (403, FILE, None, "does not show"),
         (500, {}, None, "does not show"),
-        (200, {"X-Checksum-Sha1": "0" * 40}, None, Sign.FILE),
-        (200, {"ETag": '"{SHA1{0beec7b5}}"'}, None, Sign.FILE),
+        (200, {"X-Checksum-Sha1": "0" * 40}, None, PathKind.FILE),
+        (200, {"ETag": '"{SHA1{0beec7b5}}"'}, None, PathKind.FILE),
         (200, {}, None, "no length or no time"),
         (200, {"Content-Length": "5"}, None, "no length or no time"),
         (200, {"Last-Modified": "now"}, None, "no length or no time"),
         (200, INDEX, None, "index page"),
         (200, {**INDEX, "Accept-Ranges": "none"}, None, "index page"),
-        (200, {**INDEX, "Accept-Ranges": "bytes"}, None, Sign.ASK_SLASH),
-        (200, FILE, None, Sign.ASK_SLASH),
-        (200, FILE, 404, Sign.FILE),
-        (200, FILE, 410, Sign.FILE),
+        (200, {**INDEX, "Accept-Ranges": "bytes"}, None, PathKind.ASK_SLASH),
+        (200, FILE, None, PathKind.ASK_SLASH),
+        (200, FILE, 404, PathKind.FILE),
+        (200, FILE, 410, PathKind.FILE),
         (200, FILE, 200, "with a slash is there"),
         (200, FILE, 403, "with a slash is there"),
         (200, FILE, 500, "with a slash is there"),
     ],
 )
 def test_only_what_is_proven_to_be_a_file_is_removed(
-    status: int, headers: dict[str, str], slash: int | None, expected: Sign | str
+    status: int, headers: dict[str, str], slash: int | None, expected: PathKind | str
 ) -> None:
     """nginx, Apache, Artifactory and Nexus show it; in doubt a text says why it stays."""
-    found = sign_of(status, headers, slash_status=slash)
+    found = path_kind_of(status, headers, slash_status=slash)
     assert found is expected or (isinstance(found, str) and isinstance(expected, str) and expected in found)
 
 

@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulkput.errors import Suspect
-from bulkput.policy.proof import Fate, Look, prove
+from bulkput.errors import UnprovenPut
+from bulkput.policy.proof import Fate, FreshHead, prove
 
 SENT, WRONG, OTHER = "a" * 32, "b" * 32, "c" * 32
 THEN, EARLIER = "Thu, 26 Nov 2026 14:43:39 GMT", "Wed, 25 Nov 2026 14:43:39 GMT"
-SUSPECT = Suspect(md5=SENT, size=7, etag=WRONG, modified=THEN)
-LOOK = Look(md5=WRONG, size=7, modified=THEN, age_s=2.0)
+UNPROVEN = UnprovenPut(md5=SENT, size=7, etag=WRONG, modified=THEN)
+LOOK = FreshHead(md5=WRONG, size=7, modified=THEN, age_s=2.0)
 
 
 @pytest.mark.parametrize(
@@ -39,25 +39,25 @@ LOOK = Look(md5=WRONG, size=7, modified=THEN, age_s=2.0)
         (replace(LOOK, is_plain=False), Fate.KEPT),
     ],
 )
-def test_a_fresh_look_decides(look: Look | None, fate: Fate) -> None:
+def test_a_fresh_look_decides(look: FreshHead | None, fate: Fate) -> None:
     """Only the very object that our PUT made, with the wrong MD5 that its answer told, is damaged."""
-    proof = prove([SUSPECT], look, within_s=3.0)
+    proof = prove([UNPROVEN], look, within_s=3.0)
     assert proof.fate is fate
     assert bool(proof.why) is (fate is Fate.KEPT)
 
 
 def test_any_of_several_attempts_may_have_left_it() -> None:
     """The last answer need not be about the object that is there."""
-    later = replace(SUSPECT, etag=OTHER, modified="Thu, 26 Nov 2026 14:43:50 GMT")
-    assert prove([SUSPECT, later], LOOK, within_s=20.0).fate is Fate.DAMAGED
+    later = replace(UNPROVEN, etag=OTHER, modified="Thu, 26 Nov 2026 14:43:50 GMT")
+    assert prove([UNPROVEN, later], LOOK, within_s=20.0).fate is Fate.DAMAGED
     mixed = replace(LOOK, modified=later.modified)
-    assert prove([SUSPECT, later], mixed, within_s=20.0).fate is Fate.KEPT
+    assert prove([UNPROVEN, later], mixed, within_s=20.0).fate is Fate.KEPT
 
 
 def test_an_answer_without_an_etag_condemns_nothing() -> None:
     """Whatever is there: nothing says that it is what this PUT made."""
     for md5 in (WRONG, None):
-        proof = prove([replace(SUSPECT, etag=None)], replace(LOOK, md5=md5), within_s=3.0)
+        proof = prove([replace(UNPROVEN, etag=None)], replace(LOOK, md5=md5), within_s=3.0)
         assert proof.fate is Fate.KEPT
 
 
@@ -65,15 +65,15 @@ md5s = st.sampled_from([SENT, WRONG, OTHER, None])
 times = st.sampled_from([THEN, EARLIER, None])
 ages = st.none() | st.floats(-10, 1e6)
 looks = st.builds(
-    Look, md5=md5s, size=st.sampled_from([7, 6, None]), modified=times, age_s=ages,
+    FreshHead, md5=md5s, size=st.sampled_from([7, 6, None]), modified=times, age_s=ages,
     is_plain=st.booleans(), is_cached=st.booleans(),
 )  # fmt: skip
-suspects = st.builds(Suspect, md5=st.just(SENT), size=st.just(7), etag=st.sampled_from([WRONG, None]), modified=times)
+puts = st.builds(UnprovenPut, md5=st.just(SENT), size=st.just(7), etag=st.sampled_from([WRONG, None]), modified=times)
 
 
-@given(st.lists(suspects, min_size=1, max_size=3), looks, st.none() | st.floats(0, 1e3))
+@given(st.lists(puts, min_size=1, max_size=3), looks, st.none() | st.floats(0, 1e3))
 def test_damaged_is_never_said_of_what_may_be_anything_else(
-    several: list[Suspect], look: Look, within_s: float | None
+    several: list[UnprovenPut], look: FreshHead, within_s: float | None
 ) -> None:
     """Each part of the proof is there: plain, fresh, recent, and the MD5 and the time that one same answer told."""
     if prove(several, look, within_s=within_s).fate is Fate.DAMAGED:

@@ -17,7 +17,7 @@ from bulkput.errors import (
 )
 from bulkput.events import StopCause
 from bulkput.options import RetryOptions, StopRules
-from bulkput.policy.retry import GiveUp, cause_of, next_delay_s, retries_of
+from bulkput.policy.retry import FailurePolicy, cause_of, next_delay_s, retries_of
 
 OPTIONS = RetryOptions(retries=5, base_s=1.0, cap_s=30.0, max_retry_after_s=120.0, total_s=300.0)
 GONE = Unavailable("put", "a", "reset")
@@ -108,8 +108,8 @@ def test_a_run_stops_when_going_on_is_pointless(
     outcomes: list[BulkputError | str], stops_at: int | None, cause: StopCause | None
 ) -> None:
     """Denied or full: at once. Unreachable three times in a row: the store is gone. Bad files stop nothing."""
-    give_up = GiveUp(StopRules(store_gone_after=3))
-    assert first_order(give_up, outcomes) == (stops_at, cause)
+    failure_policy = FailurePolicy(StopRules(store_gone_after=3))
+    assert first_order(failure_policy, outcomes) == (stops_at, cause)
 
 
 @pytest.mark.parametrize(
@@ -125,8 +125,8 @@ def test_max_errors_counts_every_failure(
     max_errors: int | None, outcomes: list[BulkputError | str], stops_at: int | None
 ) -> None:
     """Also those with successes between them."""
-    give_up = GiveUp(StopRules(max_errors=max_errors))
-    assert first_order(give_up, outcomes) == (stops_at, stops_at and StopCause.ERRORS)
+    failure_policy = FailurePolicy(StopRules(max_errors=max_errors))
+    assert first_order(failure_policy, outcomes) == (stops_at, stops_at and StopCause.ERRORS)
 
 
 def refused(key: str, *, attempts: int = 1) -> StoreError:
@@ -158,20 +158,20 @@ def damaged(key: str) -> StoreError:
 def test_a_run_in_which_nothing_ever_works_stops(outcomes: list[BulkputError | str], stops_at: int | None) -> None:
     """As soon as four requests in a row failed for one cause. One success ends the rule; the sources do not count, nor
     what was never asked of the store."""
-    assert first_order(GiveUp(StopRules(in_vain_after=4)), outcomes) == (stops_at, stops_at and StopCause.STORE)
+    assert first_order(FailurePolicy(StopRules(in_vain_after=4)), outcomes) == (stops_at, stops_at and StopCause.STORE)
 
 
 def test_the_reason_names_the_cause_and_what_to_do() -> None:
     """One sentence, with the last error in it."""
-    order = GiveUp(StopRules(in_vain_after=1)).failed(refused("a"))
+    order = FailurePolicy(StopRules(in_vain_after=1)).failed(refused("a"))
     assert order is not None
     assert order.why == (
         "nothing has worked: the first object failed: put a: 409 no parent of a (txa0):"
         " check the destination and what lies between"
     )
-    give_up = GiveUp(StopRules(in_vain_after=2))
-    give_up.failed(refused("a"))
-    order = give_up.failed(refused("b"))
+    failure_policy = FailurePolicy(StopRules(in_vain_after=2))
+    failure_policy.failed(refused("a"))
+    order = failure_policy.failed(refused("b"))
     assert order is not None and "the first 2 objects failed for the same cause, the last: put b: 409" in order.why
 
 
@@ -213,15 +213,17 @@ def test_while_nothing_has_worked_some_failures_have_fewer_tries(
 
 def test_the_store_being_denied_outranks_the_count_of_errors() -> None:
     """The exit code says 3, not 1."""
-    order = GiveUp(StopRules(max_errors=1)).failed(Denied("put", "a", "no", status=403))
+    order = FailurePolicy(StopRules(max_errors=1)).failed(Denied("put", "a", "no", status=403))
     assert order is not None
     assert (order.cause, order.why) == (StopCause.STORE, "put a: 403 no")
 
 
-def first_order(give_up: GiveUp, outcomes: list[BulkputError | str]) -> tuple[int | None, StopCause | None]:
+def first_order(
+    failure_policy: FailurePolicy, outcomes: list[BulkputError | str]
+) -> tuple[int | None, StopCause | None]:
     for number, outcome in enumerate(outcomes, 1):
         if isinstance(outcome, str):
-            give_up.succeeded()
-        elif (order := give_up.failed(outcome)) is not None:
+            failure_policy.succeeded()
+        elif (order := failure_policy.failed(outcome)) is not None:
             return number, order.cause
     return None, None

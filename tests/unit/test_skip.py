@@ -8,7 +8,7 @@ import pytest
 from bulkput.engine.upload.mirror import why_kept
 from bulkput.model import RemoteObject
 from bulkput.policy.compare import Evidence, Need
-from bulkput.policy.skip import Mode, Step, step, stored_ns
+from bulkput.policy.skip import Mode, SkipDecision, decide_skip, stored_ns
 
 MD5, OTHER = "a" * 32, "b" * 32
 STORED = "2026-01-02T03:04:05.678900"
@@ -23,15 +23,15 @@ COMPARING: tuple[Mode, ...] = ("unchanged", "identical")
 
 def decided(
     mode: Mode, row: RemoteObject, *, size: int = 10, mtime_ns: int = 0, gzip: bool = False, **known: object
-) -> Step | Need:
+) -> SkipDecision | Need:
     evidence = replace(Evidence(size, row), **known)  # type: ignore[arg-type]
-    return step(mode, evidence, mtime_ns, compresses=gzip)
+    return decide_skip(mode, evidence, mtime_ns, compresses=gzip)
 
 
 @pytest.mark.parametrize("mode", MODES)
 def test_a_directory_is_no_file(mode: Mode) -> None:
     """Its marker has the name of the file, and nothing of it."""
-    assert decided(mode, MARKER) is decided(mode, MARKER, size=0) is Step.SEND
+    assert decided(mode, MARKER) is decided(mode, MARKER, size=0) is SkipDecision.SEND
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -40,39 +40,39 @@ def test_a_link_is_followed(mode: Mode, size: int) -> None:
     """It may lead nowhere: then there is nothing of that name to read."""
     link = replace(ROW, bytes=0, link="c/x")
     assert decided(mode, link, size=size) is Need.HEAD
-    assert decided(mode, link, size=size, is_gone=True) is Step.SEND
-    assert decided(mode, link, head=ROW, md5=MD5) is Step.SKIP
+    assert decided(mode, link, size=size, is_gone=True) is SkipDecision.SEND
+    assert decided(mode, link, head=ROW, md5=MD5) is SkipDecision.SKIP
 
 
 def test_without_a_mode_everything_is_sent() -> None:
     """Also what is identical."""
-    assert decided("none", ROW, md5=MD5) is Step.SEND
+    assert decided("none", ROW, md5=MD5) is SkipDecision.SEND
 
 
 def test_existing_asks_for_nothing_more() -> None:
     """Whatever it is."""
     for row in (ROW, replace(ROW, bytes=0), replace(ROW, large="static"), replace(ROW, large="static", hash=None)):
-        assert decided("existing", row, size=3, mtime_ns=2**62) is Step.SKIP
+        assert decided("existing", row, size=3, mtime_ns=2**62) is SkipDecision.SKIP
 
 
 def test_existing_believes_no_half_of_an_object() -> None:
     """A store that gives no hash may keep what an upload that broke off has left: then the size decides."""
     row = replace(ROW, hash=None)
-    assert decided("existing", row, size=3) is Step.SEND
-    assert decided("existing", replace(row, bytes=None), size=3) is Step.SEND
-    assert decided("existing", row, size=10) is Step.SKIP
+    assert decided("existing", row, size=3) is SkipDecision.SEND
+    assert decided("existing", replace(row, bytes=None), size=3) is SkipDecision.SEND
+    assert decided("existing", row, size=10) is SkipDecision.SKIP
 
 
 @pytest.mark.parametrize(
     ("mtime_ns", "size", "then"),
     [
-        (STORED_NS - 1, 10, Step.SKIP),
-        (STORED_NS, 10, Step.SKIP),
-        (STORED_NS + 1, 10, Step.SEND),
-        (0, 11, Step.SEND),
+        (STORED_NS - 1, 10, SkipDecision.SKIP),
+        (STORED_NS, 10, SkipDecision.SKIP),
+        (STORED_NS + 1, 10, SkipDecision.SEND),
+        (0, 11, SkipDecision.SEND),
     ],
 )
-def test_unchanged_is_of_the_same_size_and_stored_since(mtime_ns: int, size: int, then: Step) -> None:
+def test_unchanged_is_of_the_same_size_and_stored_since(mtime_ns: int, size: int, then: SkipDecision) -> None:
     """To the nanosecond that the file system tells."""
     assert decided("unchanged", ROW, size=size, mtime_ns=mtime_ns) is then
 
@@ -80,15 +80,15 @@ def test_unchanged_is_of_the_same_size_and_stored_since(mtime_ns: int, size: int
 @pytest.mark.parametrize("last_modified", [None, "", "yesterday"])
 def test_unchanged_needs_a_time(last_modified: str | None) -> None:
     """In doubt it is sent."""
-    assert decided("unchanged", replace(ROW, last_modified=last_modified)) is Step.SEND
+    assert decided("unchanged", replace(ROW, last_modified=last_modified)) is SkipDecision.SEND
 
 
 def test_identical_compares_md5() -> None:
     """The file's, which has to be read for that, with the listing's."""
     assert decided("identical", ROW) is Need.MD5
-    assert decided("identical", ROW, md5=MD5) is Step.SKIP
-    assert decided("identical", ROW, md5=OTHER) is Step.SEND
-    assert decided("identical", ROW, size=11) is Step.SEND
+    assert decided("identical", ROW, md5=MD5) is SkipDecision.SKIP
+    assert decided("identical", ROW, md5=OTHER) is SkipDecision.SEND
+    assert decided("identical", ROW, size=11) is SkipDecision.SEND
 
 
 @pytest.mark.parametrize(
@@ -112,25 +112,25 @@ def test_what_could_be_more_than_its_row_says_is_asked(row: RemoteObject, size: 
 def test_while_files_are_compressed_other_sizes_are_looked_at(mode: Mode) -> None:
     """The object may have been made from the very file: its metadata says so."""
     listed = replace(GZIPPED, encoding=None, meta=())
-    assert decided(mode, listed) is Step.SEND
+    assert decided(mode, listed) is SkipDecision.SEND
     assert decided(mode, listed, gzip=True) is Need.HEAD
-    assert decided(mode, listed, gzip=True, head=GZIPPED, md5=MD5) is Step.SKIP
-    assert decided(mode, listed, gzip=True, head=GZIPPED, md5=MD5, size=11) is Step.SEND
-    assert decided(mode, listed, gzip=True, head=replace(GZIPPED, meta=()), md5=MD5) is Step.SEND
-    assert decided("identical", listed, gzip=True, head=GZIPPED, md5=OTHER) is Step.SEND
+    assert decided(mode, listed, gzip=True, head=GZIPPED, md5=MD5) is SkipDecision.SKIP
+    assert decided(mode, listed, gzip=True, head=GZIPPED, md5=MD5, size=11) is SkipDecision.SEND
+    assert decided(mode, listed, gzip=True, head=replace(GZIPPED, meta=()), md5=MD5) is SkipDecision.SEND
+    assert decided("identical", listed, gzip=True, head=GZIPPED, md5=OTHER) is SkipDecision.SEND
 
 
 @pytest.mark.parametrize("mode", COMPARING)
 def test_an_object_called_after_the_file_is_always_looked_at(mode: Mode) -> None:
     """It may be any gzip file."""
     assert decided(mode, ROW, is_suffixed=True) is Need.HEAD
-    assert decided(mode, ROW, is_suffixed=True, head=ROW) is Step.SEND
+    assert decided(mode, ROW, is_suffixed=True, head=ROW) is SkipDecision.SEND
 
 
 @pytest.mark.parametrize("mode", MODES)
 def test_an_object_that_is_gone_is_sent(mode: Mode) -> None:
     """It was listed."""
-    assert decided(mode, ROW, is_gone=True) is Step.SEND
+    assert decided(mode, ROW, is_gone=True) is SkipDecision.SEND
 
 
 def test_times_are_utc_whether_they_say_so_or_not() -> None:

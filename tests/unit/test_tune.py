@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from bulkput.policy.tune import LADDER, Reason, Sample, Tuning, start, tune
+from bulkput.policy.tune import LADDER, LimitReason, Sample, Tuning, start, tune
 
 Store = Callable[[int, float], Sample]
 """(requests in flight, seconds since the start) -> what a sample there shows."""
@@ -114,7 +114,7 @@ def test_a_store_that_asks_to_slow_down_gets_half() -> None:
     """At once, and it is not asked for more before a rest."""
     tuner = run(throttling(0.05, 20))
     assert tuner.go(2) == [32, 16]
-    assert tuner.state.reason is Reason.THROTTLED
+    assert tuner.state.reason is LimitReason.THROTTLED
     assert tuner.go(8) == [16] * 8
     tried = tuner.go(200)
     assert max(tried) <= 32 and tuner.rate() >= 0.6 * 20 / 0.05
@@ -162,7 +162,7 @@ def test_a_limit_that_is_not_used_up_is_not_raised() -> None:
     """A slow disk: more slots would stay empty."""
     tuner = run(lambda limit, _: Sample(rate=50, is_full=False))
     assert set(tuner.go(50)) == {64}
-    assert tuner.state.reason is Reason.IDLE
+    assert tuner.state.reason is LimitReason.IDLE
 
 
 def test_a_store_that_fails_everything_gets_no_more() -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from bulkput.activity import Activity, noted_in
 from bulkput.errors import SourceError, UsageError
-from bulkput.model import EmptyDirectory, Found, Skip, SourceFile
+from bulkput.model import EmptyDirectoryFound, Found, Skip, SourceFile
 from bulkput.options import WalkOptions
 from bulkput.sources.walk import is_single_file, walk
 
@@ -314,8 +314,8 @@ def test_a_directory_that_holds_nothing_is_told_where_that_is_asked_for(tmp_path
     options = WalkOptions(exclude=("*.tmp",))
     told = list(walk([os.fsencode(tmp_path)], options, tells_empty=True))
     empty = [os.fsencode(tmp_path / name) for name in ("a", "b/c")]
-    assert [each.path for each in told if isinstance(each, EmptyDirectory)] == empty
-    assert not any(isinstance(each, EmptyDirectory) for each in found(tmp_path, options=options))
+    assert [each.path for each in told if isinstance(each, EmptyDirectoryFound)] == empty
+    assert not any(isinstance(each, EmptyDirectoryFound) for each in found(tmp_path, options=options))
     assert list(walk([os.fsencode(tmp_path / "a")], WalkOptions(), tells_empty=True)) == []
 
 

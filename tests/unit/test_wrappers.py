@@ -14,7 +14,7 @@ from bulkput.stores.base import Store
 from bulkput.stores.powers import Powers
 from bulkput.stores.slots import Slots
 from bulkput.stores.tries import Brake, NoBrake, Tries
-from bulkput.stores.wrappers import Limited, Observed, Retrying, wrap
+from bulkput.stores.wrappers import LimitedStore, ObservedStore, RetryingStore, wrap
 
 HEADERS = ObjectHeaders()
 RETRY = RetryOptions(retries=3, base_s=1.0, cap_s=30.0)
@@ -137,8 +137,8 @@ def gone() -> Unavailable:
     return Unavailable("put", "a", "Service Unavailable", status=503)
 
 
-def retrying(store: Store, brake: Brake, events: list[ev.Event] | None = None) -> Retrying:
-    return Retrying(store, Tries(RETRY, (events if events is not None else []).append, brake))
+def retrying(store: Store, brake: Brake, events: list[ev.Event] | None = None) -> RetryingStore:
+    return RetryingStore(store, Tries(RETRY, (events if events is not None else []).append, brake))
 
 
 def wrapped(store: Store, *, emit: ev.Emit = lambda _event: None, brake: Brake | None = None) -> Store:
@@ -322,7 +322,7 @@ async def test_no_more_operations_run_than_the_limit(concurrency: int) -> None:
     """One that ends lets the next one in, first come first served."""
     bare, gate = ScriptedStore(), Gate()
     bare.gate = gate
-    store = Limited(bare, Slots(concurrency), NoBrake())
+    store = LimitedStore(bare, Slots(concurrency), NoBrake())
     keys = [f"k{number}" for number in range(8)]
     tasks = [asyncio.create_task(store.put(key, Bytes(), HEADERS)) for key in keys]
     order = []
@@ -340,7 +340,7 @@ async def test_no_more_operations_run_than_the_limit(concurrency: int) -> None:
 @pytest.mark.parametrize("error", [gone(), SourceError(b"a", "changed", "grew"), RuntimeError("a bug")])
 async def test_a_failed_operation_gives_its_slot_back(error: Exception) -> None:
     """Whatever it failed with."""
-    store = Limited(ScriptedStore(error), Slots(1), NoBrake())
+    store = LimitedStore(ScriptedStore(error), Slots(1), NoBrake())
     with pytest.raises(type(error)):
         await store.put("a", Bytes(), HEADERS)
     assert (await store.put("b", Bytes(), HEADERS)).key == "b"
@@ -350,7 +350,7 @@ async def test_a_cancelled_operation_gives_its_slot_back() -> None:
     """Inside the store and while it waits for its slot."""
     bare, gate = ScriptedStore(), Gate()
     bare.gate = gate
-    store = Limited(bare, Slots(1), NoBrake())
+    store = LimitedStore(bare, Slots(1), NoBrake())
     inside = asyncio.create_task(store.put("inside", Bytes(), HEADERS))
     await gate.entered.get()
     waiting = asyncio.create_task(store.put("waiting", Bytes(), HEADERS))
@@ -417,7 +417,7 @@ async def test_an_error_of_the_source_is_observed_too() -> None:
     events: list[ev.Event] = []
     error = SourceError(b"a", "changed", "grew")
     with pytest.raises(SourceError):
-        await Observed(ScriptedStore(error), events.append).put("a", Bytes(), HEADERS)
+        await ObservedStore(ScriptedStore(error), events.append).put("a", Bytes(), HEADERS)
     assert [event.error for event in events if isinstance(event, ev.Requested)] == [error]
 
 

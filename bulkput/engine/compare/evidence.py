@@ -9,19 +9,18 @@ from bulkput.errors import NotFound, StoreError, Unsupported
 from bulkput.model import Body, RemoteObject, Segment
 from bulkput.payload.pieces import md5_of_pieces
 from bulkput.policy.compare import Evidence, Need
-from bulkput.policy.through import Read as Reading
-from bulkput.policy.through import read_through
+from bulkput.policy.references import Reference, references_in
 from bulkput.stores.base import Store
 
 T = TypeVar("T")
 _LOOKERS = 16
 """HEADs of one large object's segments at once: it has a thousand at most, and other workers wait for slots as well."""
-Read = Callable[[Sequence[int] | None], Awaitable[tuple[int, tuple[str, ...]]]]
+ReadDigests = Callable[[Sequence[int] | None], Awaitable[tuple[int, tuple[str, ...]]]]
 """The file's size as it is now, and the MD5 of these pieces, or of the whole. Raises SourceError."""
 
 
 async def examined(
-    store: Store, evidence: Evidence, decide: Callable[[Evidence], T | Need], read: Read
+    store: Store, evidence: Evidence, decide: Callable[[Evidence], T | Need], read: ReadDigests
 ) -> tuple[T, Evidence]:
     """What `decide` says when it has all that it asks for, with that. Raises SourceError, StoreError, Stopped."""
     while isinstance(step := decide(evidence), Need):
@@ -29,7 +28,7 @@ async def examined(
     return step, evidence
 
 
-async def _learnt(store: Store, need: Need, evidence: Evidence, read: Read) -> Evidence:
+async def _learnt(store: Store, need: Need, evidence: Evidence, read: ReadDigests) -> Evidence:
     """One thing more."""
     key = evidence.row.name
     match need:
@@ -88,7 +87,7 @@ async def itself_of(store: Store, key: str, container: str | None = None) -> Rem
     return await store.stat(key)
 
 
-async def reads_of(store: Store, path: str, own: str) -> tuple[Reading, ...]:
+async def references_of(store: Store, path: str, own: str) -> tuple[Reference, ...]:
     """What a GET of the object at CONTAINER/OBJECT reads besides the object itself; `own` is the container of `store`.
 
     Raises StoreError, also where a manifest is there by a HEAD and not by a GET: then nobody knows what it reads.
@@ -106,11 +105,11 @@ async def reads_of(store: Store, path: str, own: str) -> tuple[Reading, ...]:
             if await itself_of(store, key, elsewhere) is None:
                 return ()
             raise StoreError("manifest", key, "it is there by a HEAD, and not by a GET") from None
-    return tuple(read_through(itself, segments))
+    return tuple(references_in(itself, segments))
 
 
 async def digests(body: Body, size: int, sizes: Sequence[int] | None) -> tuple[int, tuple[str, ...]]:
-    """Of an opened file of `size` bytes, what a `Read` gives."""
+    """Of an opened file of `size` bytes, what a `ReadDigests` gives."""
     if sizes is None and body.md5 is not None:
         return size, (body.md5,)
     return size, await md5_of_pieces(body, (size,) if sizes is None else sizes)

@@ -11,7 +11,7 @@ from bulkput.policy.gzip_names import GzipNames
 from bulkput.policy.scope import Root, Scope, scope_of
 from bulkput.sources.by_key import by_key
 
-_SOMETHING = (
+_PRESENT_BUT_NO_FILE = (
     Reason.LINK_OUTSIDE,
     Reason.LINK_TO_DIRECTORY,
     Reason.LINK_LOOP,
@@ -48,7 +48,7 @@ def key_of(found: Found, scope: Scope, *, is_mirror: bool = False) -> bytes | No
                 return None
         case SourceError() if found.problem != "collision":  # of that name there is a file, from another source
             return scope.place(found.path)
-        case Skip() if found.reason in LEFT_OUT or (is_mirror and found.reason in _SOMETHING):
+        case Skip() if found.reason in LEFT_OUT or (is_mirror and found.reason in _PRESENT_BUT_NO_FILE):
             return scope.place(found.path)
     return None
 

@@ -18,7 +18,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from enum import Enum
 
-from bulkput.engine.compare.merge_join import There
+from bulkput.engine.compare.merge_join import ListedObject
 from bulkput.errors import NotFound, StoreError, Unsupported
 from bulkput.model import RemoteObject
 from bulkput.stores.base import Store
@@ -29,7 +29,7 @@ _FEW = 20
 _MANY = 1_000
 
 
-async def in_order(store: Store, prefix: str, start_after: str | None = None) -> AsyncGenerator[There, None]:
+async def in_order(store: Store, prefix: str, start_after: str | None = None) -> AsyncGenerator[ListedObject, None]:
     """The objects below `prefix`. Raises StoreError: of the listing, or when it is in no order to be followed."""
     last = b""
     async with aclosing(store.list(prefix, start_after=start_after)) as listing:
@@ -42,7 +42,7 @@ async def in_order(store: Store, prefix: str, start_after: str | None = None) ->
             if key <= last:
                 raise StoreError("list", row.name, "the store lists in another order than that of the names")
             last = key
-            yield There(key, row)
+            yield ListedObject(key, row)
 
 
 class Unlisted(Enum):
@@ -62,8 +62,8 @@ class Lookup:
         self._store = store
         self._prefix = prefix
         self._may_leave = may_leave
-        self._rows: AsyncGenerator[There, None] | None = None
-        self._row: There | None = None
+        self._rows: AsyncGenerator[ListedObject, None] | None = None
+        self._row: ListedObject | None = None
         self._is_ended = False
         self._lists_nothing = False
         self.is_container_there = True

@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 @record
-class Here:
+class ScannedEntry:
     """What a scan has found, by the bytes of its object name; `key` None: it has none, and is only passed on. No file,
     but a key: what should be here under that name, and below it as a directory, is not known."""
 
@@ -20,7 +20,7 @@ class Here:
 
 
 @record
-class There:
+class ListedObject:
     """An object by the bytes of its name."""
 
     key: bytes
@@ -30,23 +30,23 @@ class There:
 @record
 class Pair:
     """A name with its file, its object, or both. `is_unknown`: whether there should be a file could not be seen.
-    `is_unlisted`: nobody has looked for the object. `passed`: no name but a finding that makes none."""
+    `is_unlisted`: nobody has looked for the object. `nameless`: no name but a finding that makes none."""
 
     key: bytes
     file: SourceFile | None
     row: RemoteObject | None
     is_unknown: bool = False
     is_unlisted: bool = False
-    passed: Found | None = None
+    nameless: Found | None = None
 
 
-def passed(found: Found) -> Pair:
+def nameless(found: Found) -> Pair:
     """What has no object name, on its way through."""
-    return Pair(b"", None, None, passed=found)
+    return Pair(b"", None, None, nameless=found)
 
 
 async def joined(
-    here: AsyncIterator[Here], there: AsyncIterator[There], *, suffix: bytes = b""
+    here: AsyncIterator[ScannedEntry], there: AsyncIterator[ListedObject], *, suffix: bytes = b""
 ) -> AsyncGenerator[Pair, None]:
     """Each name once, in order, and all that is only passed on.
 
@@ -57,12 +57,12 @@ async def joined(
     left, right = await anext(here, None), await anext(there, None)
     while left is not None or right is not None:
         if left is not None and left.key is None:
-            yield passed(left.found)
+            yield nameless(left.found)
             left = await anext(here, None)
         elif left is not None and left.key is not None and (right is None or left.key <= right.key):
             if not isinstance(left.found, SourceFile):
-                unknown = _with(unknown, left.key, right)
-                yield passed(left.found)
+                unknown = _with_unknown(unknown, left.key, right)
+                yield nameless(left.found)
             elif right is not None and left.key == right.key:
                 yield Pair(left.key, left.found, right.row)
                 right = await anext(there, None)
@@ -74,7 +74,7 @@ async def joined(
             right = await anext(there, None)
 
 
-def _with(unknown: list[bytes], key: bytes, right: There | None) -> list[bytes]:
+def _with_unknown(unknown: list[bytes], key: bytes, right: ListedObject | None) -> list[bytes]:
     """Those that can still cover what comes: names of directories above it, and few others, that sort between."""
     return [] if right is None else [each for each in (*unknown, key) if not _is_past(right.key, each)]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from bulkput.engine.compare.keys import key_of, why_nameless
 from bulkput.engine.compare.listing import Lookup, Unlisted, in_order
-from bulkput.engine.compare.merge_join import Here, Pair, There, joined, passed
+from bulkput.engine.compare.merge_join import ListedObject, Pair, ScannedEntry, joined, nameless
 from bulkput.engine.stop import Stop
 from bulkput.errors import NotFound
 from bulkput.model import Found, SourceFile
@@ -35,33 +35,33 @@ class Pairing:
 
     async def pairs(self, scan: AsyncIterable[Found]) -> AsyncGenerator[Pair, None]:
         """In the order of the scan, which is that of the names, or nearly so. Raises StoreError: of the listing."""
-        async with aclosing(self._here(scan)) as here:
+        async with aclosing(self._scanned(scan)) as here:
             is_join = self.sees_all and self.scope.is_whole
             async with aclosing(self._joined(here) if is_join else self._looked_up(here)) as pairs:
                 async for pair in pairs:
                     yield pair
 
-    async def _here(self, scan: AsyncIterable[Found]) -> AsyncGenerator[Here, None]:
+    async def _scanned(self, scan: AsyncIterable[Found]) -> AsyncGenerator[ScannedEntry, None]:
         async for found in scan:
             if self.stop.is_pulled:
                 return
             key = key_of(found, self.scope, is_mirror=self.is_mirror)
             if not isinstance(found, SourceFile):
-                yield Here(key, found)
+                yield ScannedEntry(key, found)
             elif key is None:
-                yield Here(None, why_nameless(found, self.scope))
+                yield ScannedEntry(None, why_nameless(found, self.scope))
             else:
                 self.is_in_order = self.is_in_order and key > self._last
                 self._last = key
-                yield Here(key, found)
+                yield ScannedEntry(key, found)
 
-    async def _joined(self, here: AsyncIterator[Here]) -> AsyncGenerator[Pair, None]:
+    async def _joined(self, here: AsyncIterator[ScannedEntry]) -> AsyncGenerator[Pair, None]:
         suffix = SUFFIX.encode() if self.scope.gzip.adds_suffix else b""
-        async with aclosing(self._there()) as there, aclosing(joined(here, there, suffix=suffix)) as pairs:
+        async with aclosing(self._listed()) as there, aclosing(joined(here, there, suffix=suffix)) as pairs:
             async for pair in pairs:
                 yield pair
 
-    async def _there(self) -> AsyncGenerator[There, None]:
+    async def _listed(self) -> AsyncGenerator[ListedObject, None]:
         has_begun = False
         try:
             async with aclosing(in_order(self.store, self.scope.listing_prefix)) as rows:
@@ -73,12 +73,12 @@ class Pairing:
                 raise
             self.is_container_there = False
 
-    async def _looked_up(self, here: AsyncIterator[Here]) -> AsyncGenerator[Pair, None]:
+    async def _looked_up(self, here: AsyncIterator[ScannedEntry]) -> AsyncGenerator[Pair, None]:
         lookup = Lookup(self.store, self.scope.listing_prefix, may_leave=self.may_leave)
         async with aclosing(lookup):
             async for each in here:
                 if each.key is None or not isinstance(each.found, SourceFile):
-                    yield passed(each.found)
+                    yield nameless(each.found)
                     continue
                 row = await lookup.find(each.key)
                 self.is_container_there = lookup.is_container_there

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from bulkput.engine.stop import Stop
 from bulkput.errors import BulkputError
 from bulkput.events import Change, Done
-from bulkput.policy.retry import GiveUp
+from bulkput.policy.retry import FailurePolicy
 from bulkput.results import MAX_FAILURES_KEPT, Changes
 
 
@@ -16,7 +16,7 @@ class ChangeTally:
 
     tell: Callable[[Change], None]
     stop: Stop
-    give_up: GiveUp
+    failure_policy: FailurePolicy
     done: int = 0
     kept: int = 0
     gone: int = 0
@@ -34,7 +34,7 @@ class ChangeTally:
             case _:
                 self.done += 1
                 self.bytes += change.size or 0
-        self.give_up.succeeded()
+        self.failure_policy.succeeded()
         self.tell(change)
 
     def fail(self, change: Change, error: BulkputError) -> None:
@@ -43,7 +43,7 @@ class ChangeTally:
         if len(self.failures) < MAX_FAILURES_KEPT:
             self.failures.append(change)
         self.tell(change)
-        if (order := self.give_up.failed(error)) is not None:
+        if (order := self.failure_policy.failed(error)) is not None:
             self.stop.pull(order)
 
     def changes(self, requests: Mapping[str, int], elapsed_s: float, *, is_dry: bool) -> Changes:

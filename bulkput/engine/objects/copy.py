@@ -38,7 +38,7 @@ from bulkput.options import CopyOptions, HeaderOptions
 from bulkput.policy.directories import is_marker
 from bulkput.policy.etag import md5_of
 from bulkput.policy.rename import Rename, one_spelling, rename_of
-from bulkput.policy.retry import GiveUp
+from bulkput.policy.retry import FailurePolicy
 from bulkput.results import Changes
 from bulkput.stores.base import Destination, Store
 
@@ -109,7 +109,7 @@ async def _copy(
     there, here = Destination.parse(source), Destination.parse(destination)
     is_same = one_spelling(there.scheme, there.root) == one_spelling(here.scheme, here.root)
     rename = rename_of(there.prefix, here.prefix, is_recursive=options.is_recursive, is_same_container=is_same)
-    tally = ChangeTally(emit, stop, GiveUp(options.stop))
+    tally = ChangeTally(emit, stop, FailurePolicy(options.stop))
     started = time.monotonic()
     requests: Counter[str] = Counter()
     opened = partial(

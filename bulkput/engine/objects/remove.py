@@ -24,8 +24,8 @@ from bulkput.events import Change, Done
 from bulkput.model import RemoteObject
 from bulkput.options import RemoveOptions, WireOptions
 from bulkput.policy.naming import joined_prefix
-from bulkput.policy.retry import GiveUp
-from bulkput.policy.through import is_as_listed
+from bulkput.policy.references import is_as_listed
+from bulkput.policy.retry import FailurePolicy
 from bulkput.results import Changes
 from bulkput.stores.base import Destination, Store
 
@@ -55,7 +55,7 @@ async def remove(
     target = Destination.parse(url)
     if not options.is_recursive and not target.prefix:
         raise UsageError(f"{url} names no object but what lies below it: remove that with `is_recursive=True`")
-    tally = ChangeTally(emit, stop, GiveUp(options.stop))
+    tally = ChangeTally(emit, stop, FailurePolicy(options.stop))
     started = time.monotonic()
     requests: Mapping[str, int] = Counter()
     wire, retry = options.wire, options.retry

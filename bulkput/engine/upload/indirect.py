@@ -8,15 +8,15 @@ object, where its object reads anything that has a file of its own in the source
 import os
 from collections.abc import Collection
 
-from bulkput.engine.compare.evidence import reads_of
+from bulkput.engine.compare.evidence import references_of
 from bulkput.model import SourceFile
 from bulkput.payload.body import BodyOpener
+from bulkput.policy.references import Reference, overlaps
 from bulkput.policy.scope import Scope
-from bulkput.policy.through import Read, overlaps
 from bulkput.stores.base import Store
 
 
-class Beneath:
+class IndirectReads:
     """What objects of one container read, beside what an upload claims there."""
 
     def __init__(self, store: Store, scope: Scope, container: str, opener: BodyOpener) -> None:
@@ -35,7 +35,7 @@ class Beneath:
         waiting = [f"{self._container}/{key}"]
         seen = set(waiting)
         while waiting:
-            for read in await reads_of(self._store, waiting.pop(), self._container):
+            for read in await references_of(self._store, waiting.pop(), self._container):
                 if overlaps(read, self._below) and await self._has_file(file, read):
                     return True
                 if (read.may_read or read.path in links) and read.path not in seen:
@@ -43,7 +43,7 @@ class Beneath:
                     waiting.append(read.path)
         return False
 
-    async def _has_file(self, file: SourceFile, read: Read) -> bool:
+    async def _has_file(self, file: SourceFile, read: Reference) -> bool:
         key = read.path[len(self._container) + 1 :]
         paths = self._scope.sources_of(key, is_prefix=read.is_prefix)
         if paths is None:

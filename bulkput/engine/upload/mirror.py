@@ -14,7 +14,7 @@ from contextlib import aclosing
 from typing import TypeVar
 
 from bulkput import events as ev
-from bulkput.engine.compare.evidence import reads_of
+from bulkput.engine.compare.evidence import references_of
 from bulkput.engine.objects.changes import ChangeTally
 from bulkput.engine.objects.remove import Remover
 from bulkput.engine.pool import pool
@@ -23,9 +23,9 @@ from bulkput.errors import Stopped, StoreError, UsageError, printable
 from bulkput.events import Change, Done
 from bulkput.model import RemoteObject, SourceFile
 from bulkput.options import UploadOptions
-from bulkput.policy.retry import GiveUp
+from bulkput.policy.references import holds_segments, is_as_listed, may_read_others
+from bulkput.policy.retry import FailurePolicy
 from bulkput.policy.scope import Scope
-from bulkput.policy.through import holds_segments, is_as_listed, may_read_others
 from bulkput.sources.extras import Extras
 from bulkput.sources.paths import is_at_or_below
 from bulkput.stores.base import Destination, Store
@@ -79,7 +79,7 @@ def why_kept(extras: int, most: int | None, *, doubt: str | None, failed: int, i
     if doubt is not None:
         return doubt
     if most is not None and extras > most:
-        return f"more than {most}: `skip.most_deleted=None` removes them"
+        return f"more than {most}: `skip.max_deleted=None` removes them"
     return None
 
 
@@ -104,23 +104,23 @@ class Mirror:
         self._readers: list[str] = []
         self._count = 0
 
-    def saw(self, file: SourceFile) -> None:
+    def note_file(self, file: SourceFile) -> None:
         """A file of one of the sources."""
         if self._unseen and not file.is_directory:
             path = file.path
             self._unseen = [root for root in self._unseen if not is_at_or_below(path, root)]
 
-    def doubt(self, why: str) -> None:
+    def keep_all(self, why: str) -> None:
         """Nothing may go."""
         self._doubt = self._doubt or why
 
-    async def add(self, row: RemoteObject) -> None:
+    async def note_extra(self, row: RemoteObject) -> None:
         """No file is for this object. Raises UsageError: TMPDIR is full."""
         self._count += 1
         self._rows.append(row)
         await self._write_some()
 
-    async def stays(self, row: RemoteObject) -> None:
+    async def note_kept(self, row: RemoteObject) -> None:
         """This object is left as it is: what is read through it must not go. Raises UsageError: TMPDIR is full."""
         if may_read_others(row):
             self._readers.append(f"{self._container}/{row.name}")
@@ -131,7 +131,7 @@ class Mirror:
         if not self._count:
             return
         if self._unseen:
-            self.doubt(f"source {printable(self._unseen[0])} has no file")
+            self.keep_all(f"source {printable(self._unseen[0])} has no file")
         await self._write()
         if self._why_kept(failed, 0) is None:
             await self._look_through()
@@ -148,13 +148,13 @@ class Mirror:
         await _Removal(self._store, self._options, self._stop, emit).run(self._batches(_LOOKED_AT_ONCE), rest)
 
     def _why_kept(self, failed: int, extras: int) -> str | None:
-        most, is_stopped = self._options.skip.most_deleted, self._stop.is_pulled
+        most, is_stopped = self._options.skip.max_deleted, self._stop.is_pulled
         return why_kept(extras, most, doubt=self._doubt, failed=failed, is_stopped=is_stopped)
 
     async def _look_through(self) -> None:
         """Spare what is read through objects that stay, also through several of them, one after the other."""
         try:
-            await self._note_what_is_beside()
+            await self._note_rest_of_container()
             workers = self._options.wire.start
             while readers := await self._on_disk(lambda: self._extras.readers(_BATCH)):
                 async with pool(self._look, workers=workers, backlog=workers) as lookers:
@@ -163,11 +163,11 @@ class Mirror:
         except Stopped:
             pass  # `remove` says so
         except StoreError as error:
-            self.doubt(f"what is read through other objects cannot be seen: {error}")
+            self.keep_all(f"what is read through other objects cannot be seen: {error}")
 
-    async def _note_what_is_beside(self) -> None:
+    async def _note_rest_of_container(self) -> None:
         """The rest of the container has links and large objects as well. Raises StoreError."""
-        seen, most = 0, self._options.skip.most_beside
+        seen, most = 0, self._options.skip.max_outside
         # A listing has no upper end: it is left where the destination begins, and taken up again behind that.
         for start_after in (None, self._prefix + "\U0010ffff") if self._prefix else ():
             async with aclosing(self._store.list("", start_after=start_after)) as listing:
@@ -179,19 +179,19 @@ class Mirror:
                         continue
                     seen += 1
                     if seen > most:
-                        if self._options.skip.most_deleted is not None:
-                            self.doubt(
+                        if self._options.skip.max_deleted is not None:
+                            self.keep_all(
                                 f"more than {most} objects lie beside the destination, and links or large"
-                                " objects among them may read these: `skip.most_deleted=None` removes them all the same"
+                                " objects among them may read these: `skip.max_deleted=None` removes them all the same"
                             )
                         await self._write()  # what was seen so far is spared all the same
                         return
-                    await self.stays(row)
+                    await self.note_kept(row)
         await self._write()
 
     async def _look(self, path: str) -> None:
         """At one object that stays. Raises StoreError, Stopped."""
-        if reads := await reads_of(self._store, path, self._container):
+        if reads := await references_of(self._store, path, self._container):
             own = self._container + "/"
             await self._on_disk(lambda: self._extras.spare(reads, path.removeprefix(own)))
 
@@ -233,7 +233,7 @@ class _Removal:
         self._options = options
         self._stop = stop
         self._emit = emit
-        self._tally = ChangeTally(self._told, stop, GiveUp(options.stop))
+        self._tally = ChangeTally(self._told, stop, FailurePolicy(options.stop))
         self._set_aside = 0
         """Extras that are gone, or kept since they are others by now."""
 

@@ -1,6 +1,6 @@
 """What an upload is made of: the one place where its parts are built and tied together.
 
-    Context (before the store is open) + Survey (the look at the sources) + Store  ->  Parts
+    Context (before the store is open) + Survey (the look at the sources) + Store  ->  UploadParts
 
 `upload.py` opens what these need, runs them, and closes them.
 """
@@ -43,7 +43,7 @@ class Context:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Parts:
+class UploadParts:
     """One upload, built and not yet begun."""
 
     store: Store
@@ -56,7 +56,7 @@ class Parts:
     watchdog: Watchdog
 
 
-def build(context: Context, store: Store, survey: Survey, container: str) -> Parts:
+def build(context: Context, store: Store, survey: Survey, container: str) -> UploadParts:
     """Build the parts of an upload of what `survey` has found into `container` of `store`. No I/O."""
     options, stop, emit = context.options, context.stop, context.emit
     scan = Scan(survey.found, _room(context))
@@ -74,7 +74,9 @@ def build(context: Context, store: Store, survey: Survey, container: str) -> Par
         stop=stop,
     )
     watchdog = Watchdog(context.recorder, emit, stall_s=options.stall_s, scanned=scan.at, in_flight=pipeline.in_flight)
-    return Parts(store=store, survey=survey, scan=scan, opener=opener, sync=sync, pipeline=pipeline, watchdog=watchdog)
+    return UploadParts(
+        store=store, survey=survey, scan=scan, opener=opener, sync=sync, pipeline=pipeline, watchdog=watchdog
+    )
 
 
 def _room(context: Context) -> Callable[[], Awaitable[None]]:

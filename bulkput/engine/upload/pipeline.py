@@ -20,11 +20,11 @@ from bulkput.engine.stop import Stop
 from bulkput.engine.tuner import Tuner
 from bulkput.engine.upload.put import Putter
 from bulkput.errors import BulkputError, SourceError, Stopped, StoreError, TooLarge
-from bulkput.model import Decision, EmptyDirectory, Entry, Found, KnownFiles, Reason, Skip, Upload
+from bulkput.model import Decision, EmptyDirectoryFound, Entry, Found, KnownFiles, Reason, Skip, Upload
 from bulkput.options import NamingOptions, UploadOptions
 from bulkput.policy.gzip_names import GzipNames
 from bulkput.policy.plan import decide
-from bulkput.policy.retry import GiveUp
+from bulkput.policy.retry import FailurePolicy
 from bulkput.stores.base import Store
 
 
@@ -42,12 +42,12 @@ class Pipeline:
     stop: Stop
     in_flight: set[Activity] = field(default_factory=set)
     """What its workers do at the moment."""
-    _give_up: GiveUp = field(init=False)
+    _failure_policy: FailurePolicy = field(init=False)
     _decide: Callable[..., Decision] = field(init=False)
 
     def __post_init__(self) -> None:
         options = self.options
-        self._give_up = GiveUp(options.stop)
+        self._failure_policy = FailurePolicy(options.stop)
         self._decide = partial(
             decide, naming=self.naming, headers=options.headers, gzip=self.gzip, dry_run=options.dry_run
         )
@@ -66,7 +66,7 @@ class Pipeline:
                 if isinstance(found, KnownFiles):
                     self.emit(ev.Known(found.count, found.size))
                     continue
-                if isinstance(found, EmptyDirectory):
+                if isinstance(found, EmptyDirectoryFound):
                     self.emit(ev.EmptyDirectory(found.path))
                     continue
                 decision = await self._decided(found)
@@ -96,7 +96,7 @@ class Pipeline:
         except BulkputError as error:
             self._fail(source.path, upload.key, error)
         else:
-            self._give_up.succeeded()
+            self._failure_policy.succeeded()
             if isinstance(sent, Skip):
                 self.emit(ev.Skipped(sent))
                 return
@@ -118,5 +118,5 @@ class Pipeline:
 
     def _fail(self, path: bytes, key: str | None, error: BulkputError) -> None:
         self.emit(ev.Failed(path, key, error))
-        if (order := self._give_up.failed(error)) is not None:
+        if (order := self._failure_policy.failed(error)) is not None:
             self.stop.pull(order)

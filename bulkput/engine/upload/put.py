@@ -52,13 +52,13 @@ class Putter:
                 file: FileBody | None = None
                 left: SegmentsLeft | None = None
                 if source.listed is not None and self._skipper is not None:
-                    skip, file, left = await self._skipper.looked_at(source, upload.key)
+                    skip, file, left = await self._skipper.examine(source, upload.key)
                     if skip is not None:
                         return skip
                 if source.is_directory:
-                    return Sent(upload, await self._marked(upload), 0, 0, None)
+                    return Sent(upload, await self._put_directory(upload), 0, 0, None)
                 file = file or (None if is_last else opener.open_at_once(source)) or await opener.open(source)
-                sent = _described(upload, file)
+                sent = _with_mtime_of(upload, file)
                 body: Body = file
                 compression = None
                 size, mtime_ns = file.size, file.version.mtime_ns
@@ -75,14 +75,14 @@ class Putter:
                     raise
         raise AssertionError("the last attempt returns or raises")
 
-    async def _marked(self, upload: Upload) -> Stored:
+    async def _put_directory(self, upload: Upload) -> Stored:
         """A directory: itself where the store has such, else an object that stands for it."""
         if (make_directory := self._store.powers.make_directory) is not None:
             return await make_directory(upload.key)
         return await self._store.put(upload.key, _EMPTY, upload.headers)
 
 
-def _described(upload: Upload, file: FileBody) -> Upload:
+def _with_mtime_of(upload: Upload, file: FileBody) -> Upload:
     """Written to since it was found: what is sent is what counts."""
     headers, mtime_ns = upload.headers, file.version.mtime_ns
     return upload if headers.mtime_ns == mtime_ns else replace(upload, headers=replace(headers, mtime_ns=mtime_ns))

@@ -13,7 +13,7 @@ from bulkput.engine.compare.journal_identity import absolute, gzip_identity, hea
 from bulkput.engine.stop import Stop
 from bulkput.errors import JournalError, SourceError, UsageError
 from bulkput.journal.journal import COMPLETE, Journal, open_journal, open_to_read
-from bulkput.journal.known import Known, ObjectName
+from bulkput.journal.known import JournalledUploads, ObjectName
 from bulkput.journal.uninterrupted import uninterrupted
 from bulkput.model import Found, SourceFile
 from bulkput.options import NamingOptions, UploadOptions
@@ -22,7 +22,7 @@ from bulkput.policy.gzip_names import NOT_COMPRESSED, GzipNames
 from bulkput.policy.naming import object_name
 from bulkput.sources.file_list import file_list
 from bulkput.sources.paths import is_at_or_below
-from bulkput.sources.walk import MakeMemory, walk, walk_again
+from bulkput.sources.walk import OpenEarlier, walk, walk_again
 from bulkput.stores.base import Destination
 
 
@@ -144,17 +144,17 @@ class Resume:
         name_of, life_s = _name_of(naming, gzip), options.headers.expires_in_s
         since_s = time.time() - life_s if life_s is not None else 0.0
 
-        def memory() -> Known:
-            return Known(journal.path, name_of, journal.own_files, since_s=since_s)
+        def earlier() -> JournalledUploads:
+            return JournalledUploads(journal.path, name_of, journal.own_files, since_s=since_s)
 
         if options.retry_failed and os.path.isdir(roots[0]) and not journal.has_failed(roots[0]):
             failed, walk_options = journal.failed_below(roots[0]), options.walk
             return walk_again(
-                roots[0], failed, walk_options, memory(), filters=filters, with_directories=options.dir_markers
+                roots[0], failed, walk_options, earlier(), filters=filters, with_directories=options.dir_markers
             )
-        return self._walk(roots, memory, filters)
+        return self._walk(roots, earlier, filters)
 
-    def _walk(self, roots: list[bytes], make_memory: MakeMemory | None, filters: Filters) -> Iterator[Found]:
+    def _walk(self, roots: list[bytes], open_earlier: OpenEarlier | None, filters: Filters) -> Iterator[Found]:
         """Everything that the sources hold, or the list names. Blocking. Raises UsageError."""
         options = self._options
         # With their markers, directories that are here are not extra.
@@ -163,7 +163,7 @@ class Resume:
             return walk(
                 roots,
                 options.walk,
-                make_memory,
+                open_earlier,
                 filters=filters,
                 gzip=self._gzip,
                 with_directories=with_directories,
@@ -173,8 +173,8 @@ class Resume:
             options.files,
             roots[0],
             options.walk,
-            make_memory() if make_memory is not None else None,
-            is_sorted=make_memory is not None or options.skip.is_wanted,
+            open_earlier() if open_earlier is not None else None,
+            is_sorted=open_earlier is not None or options.skip.is_wanted,
             filters=filters,
             gzip=self._gzip,
             with_directories=with_directories,

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from bulkput import events as ev
 from bulkput.engine.compare.evidence import digests, examined, itself_of, segments_of
-from bulkput.engine.upload.indirect import Beneath
+from bulkput.engine.upload.indirect import IndirectReads
 from bulkput.errors import Conflict, NotFound, StoreError
 from bulkput.model import Listed, Reason, RemoteObject, Skip, SourceFile
 from bulkput.options import UploadOptions
@@ -18,11 +18,11 @@ from bulkput.policy.directories import is_marker
 from bulkput.policy.expiry import lives_long_enough, wanted_life_s
 from bulkput.policy.gzip_names import GzipNames
 from bulkput.policy.plan import over_limits
-from bulkput.policy.skip import REASONS, Step, step
+from bulkput.policy.skip import REASONS, SkipDecision, decide_skip
 from bulkput.stores.base import Store
 
 
-class Looked(NamedTuple):
+class Examination(NamedTuple):
     """Whether a file is to be skipped, also since this is a dry run; the file as it is to be sent, if it was read; what
     is left of a large object that it overwrites."""
 
@@ -31,7 +31,7 @@ class Looked(NamedTuple):
     left: ev.SegmentsLeft | None
 
 
-OnStay = Callable[[RemoteObject], Awaitable[None]]
+OnKept = Callable[[RemoteObject], Awaitable[None]]
 
 
 class Skipper:
@@ -45,10 +45,10 @@ class Skipper:
         emit: ev.Emit,
         *,
         gzip: GzipNames,
-        beneath: Beneath,
-        on_stay: OnStay | None = None,
+        indirect: IndirectReads,
+        on_kept: OnKept | None = None,
     ) -> None:
-        """`on_stay` is told the row of each object that `looked_at` leaves as it is."""
+        """`on_kept` is told the row of each object that `examine` leaves as it is."""
         self._store = store
         self._opener = opener
         self._mode = options.skip.mode
@@ -56,8 +56,8 @@ class Skipper:
         self._is_gzipping = options.gzip.mode != "never"
         self._gzip = gzip
         self._emit = emit
-        self._beneath = beneath
-        self._on_stay = on_stay
+        self._indirect = indirect
+        self._on_kept = on_kept
         self._headers = options.headers
         self._looks = options.skip.check_expiry or wanted_life_s(options.headers, 0) is not None
         """Whether the listing is not enough: it has what has expired, and not when the others will."""
@@ -69,16 +69,16 @@ class Skipper:
             if not self._has_marker(row):
                 return file
             return self._skip(file, row.name) if not self._looks else replace(file, listed=Listed(row))
-        match step(self._mode, evidence, file.mtime_ns, compresses=self._compresses(file)):
-            case Step.SEND if row.large is None:
+        match decide_skip(self._mode, evidence, file.mtime_ns, compresses=self._compresses(file)):
+            case SkipDecision.SEND if row.large is None:
                 return file
-            case Step.SKIP if not self._looks and not self._may_be_written(row):
+            case SkipDecision.SKIP if not self._looks and not self._may_be_written(row):
                 return self._skip(file, row.name)
         return replace(file, listed=Listed(row, evidence.is_suffixed))
 
-    async def looked_at(self, file: SourceFile, key: str) -> Looked:
+    async def examine(self, file: SourceFile, key: str) -> Examination:
         """Raises SourceError, Stopped, StoreError: also TooLarge, where the file has to be sent."""
-        read = _Read(self._opener, file)
+        read = _FileDigests(self._opener, file)
         try:
             skip, there = await self._compared(file, key, read)
         except Conflict:  # links in a circle, or one whose target is not what it was: nobody can read that
@@ -88,13 +88,15 @@ class Skipper:
         if skip is None and self._is_dry:
             skip = Skip(file.path, file.name, Reason.DRY_RUN, key, file.size)
         is_large = skip is None and there is not None and there.large is not None
-        return Looked(skip, read.file, await self._left_of(there.name) if is_large and there is not None else None)
+        return Examination(skip, read.file, await self._left_of(there.name) if is_large and there is not None else None)
 
     def overwrote(self, left: ev.SegmentsLeft) -> None:
         """The file was sent."""
         self._emit(left)
 
-    async def _compared(self, file: SourceFile, key: str, read: "_Read") -> tuple[Skip | None, RemoteObject | None]:
+    async def _compared(
+        self, file: SourceFile, key: str, read: "_FileDigests"
+    ) -> tuple[Skip | None, RemoteObject | None]:
         """Whether to skip it, and what is known of what is there."""
         listed = file.listed or Listed(None)
         head = None if listed.row is not None else await self._store.stat(key)
@@ -103,16 +105,16 @@ class Skipper:
             return None, None
         if file.is_directory:
             return (self._skip(file, key) if self._has_marker(row) and await self._lives(row, head) else None), None
-        decide = partial(step, self._mode, mtime_ns=file.mtime_ns, compresses=self._compresses(file))
+        decide = partial(decide_skip, self._mode, mtime_ns=file.mtime_ns, compresses=self._compresses(file))
         evidence = Evidence(file.size, row, head=head, is_suffixed=listed.is_suffixed)
         decision, evidence = await examined(self._store, evidence, decide, read)
         now = evidence.head or row
-        if decision is Step.SEND or not await self._lives(row, evidence.head):
+        if decision is SkipDecision.SEND or not await self._lives(row, evidence.head):
             return None, now
-        if self._may_be_written(row, now) and await self._beneath.is_written(file, row.name, _links(evidence)):
+        if self._may_be_written(row, now) and await self._indirect.is_written(file, row.name, _links(evidence)):
             return None, now
-        if self._on_stay is not None:
-            await self._on_stay(row)
+        if self._on_kept is not None:
+            await self._on_kept(row)
         return self._skip(file, row.name), row
 
     async def _refuse_too_large(self, file: SourceFile, key: str) -> None:
@@ -167,7 +169,7 @@ def _links(evidence: Evidence) -> set[str]:
     return {each.path for each, part in looked_at if each.path is not None and part is not None and part.link}
 
 
-class _Read:
+class _FileDigests:
     """Reads a file once it is asked for."""
 
     def __init__(self, opener: BodyOpener, source: SourceFile) -> None:

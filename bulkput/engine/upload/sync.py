@@ -11,7 +11,7 @@ from bulkput import events as ev
 from bulkput.engine.compare.merge_join import Pair
 from bulkput.engine.compare.pairs import Pairing
 from bulkput.engine.stop import Stop
-from bulkput.engine.upload.indirect import Beneath
+from bulkput.engine.upload.indirect import IndirectReads
 from bulkput.engine.upload.mirror import Mirror
 from bulkput.engine.upload.skip import Skipper
 from bulkput.errors import Stopped, StoreError, Unsupported, UsageError
@@ -42,9 +42,9 @@ class Sync:
         self._mirror: Mirror | None = None
         if options.skip.delete_extra:
             self._mirror = Mirror(store, options, stop, roots, container=container, prefix=scope.listing_prefix)
-        beneath = Beneath(store, scope, container, opener)
-        on_stay = self._mirror.stays if self._mirror else None
-        self.skipper = Skipper(store, opener, options, emit, gzip=scope.gzip, beneath=beneath, on_stay=on_stay)
+        indirect = IndirectReads(store, scope, container, opener)
+        on_kept = self._mirror.note_kept if self._mirror else None
+        self.skipper = Skipper(store, opener, options, emit, gzip=scope.gzip, indirect=indirect, on_kept=on_kept)
         self._scope = scope
         self._options = options
         self._stop = stop
@@ -68,8 +68,8 @@ class Sync:
                 async for pair in pairs:
                     if self._stop.is_pulled:
                         return
-                    if pair.passed is not None:
-                        yield pair.passed
+                    if pair.nameless is not None:
+                        yield pair.nameless
                     elif pair.file is None:
                         await self._take_object(pair)
                     elif (found := await self._take_file(pair, pair.file)) is not None:
@@ -84,12 +84,12 @@ class Sync:
     async def _take_file(self, pair: Pair, file: SourceFile) -> Found | None:
         """None: a directory that gets no marker."""
         if self._mirror is not None:
-            self._mirror.saw(file)
+            self._mirror.note_file(file)
         if file.is_directory and not self._options.dir_markers:
             if pair.row is not None and not is_marker(pair.row):  # of a file that was here before the directory
                 await self._take_object(pair)
             elif pair.row is not None:
-                await self._stays(pair.row)
+                await self._note_kept(pair.row)
             return None
         if pair.row is None and not pair.is_unlisted:
             return file
@@ -101,7 +101,7 @@ class Sync:
             return replace(file, listed=Listed(None, is_suffixed))
         found = self.skipper.by_listing(file, Evidence(file.size, pair.row, is_suffixed=is_suffixed))
         if isinstance(found, Skip):
-            await self._stays(pair.row)
+            await self._note_kept(pair.row)
         return found
 
     async def _take_object(self, pair: Pair) -> None:
@@ -111,19 +111,19 @@ class Sync:
             return
         is_ours = not pair.is_unknown and not is_others_marker(row.name, row.bytes)
         if is_ours and self._scope.claims(row.name, is_directory=is_marker(row)):
-            await self._mirror.add(row)
+            await self._mirror.note_extra(row)
         else:
-            await self._mirror.stays(row)
+            await self._mirror.note_kept(row)
 
-    async def _stays(self, row: RemoteObject) -> None:
+    async def _note_kept(self, row: RemoteObject) -> None:
         if self._mirror is not None:
-            await self._mirror.stays(row)
+            await self._mirror.note_kept(row)
 
     async def remove_extra(self, failed: int) -> None:
         """Once all files are sent, and where that is asked for: what no file is for goes, unless so many `failed`."""
         if self._mirror is not None:
             if not self._pairing.is_in_order:
-                self._mirror.doubt("a directory was changed while it was read")
+                self._mirror.keep_all("a directory was changed while it was read")
             await self._mirror.remove(failed, self._emit)
 
     def close(self) -> None:

@@ -11,7 +11,7 @@ from bulkput.engine.open_store import connected
 from bulkput.engine.source_check import SourceCheck
 from bulkput.engine.stop import Stop
 from bulkput.engine.tuner import Tuner
-from bulkput.engine.upload.parts import Context, Parts, build
+from bulkput.engine.upload.parts import Context, UploadParts, build
 from bulkput.engine.upload.resume import Resume
 from bulkput.engine.upload.survey import Survey, survey
 from bulkput.errors import Stopped, StoreError, printable
@@ -83,7 +83,7 @@ async def upload(
     return recorder.summary()
 
 
-async def _run(context: Context, parts: Parts, started: float, wire_count: WireCount) -> None:
+async def _run(context: Context, parts: UploadParts, started: float, wire_count: WireCount) -> None:
     """Send what the sources hold; the last event is Finished. Raises like `upload`."""
     stop, emit = context.stop, context.emit
     context.tuner.report_to(emit)
@@ -104,7 +104,7 @@ async def _run(context: Context, parts: Parts, started: float, wire_count: WireC
         emit(_finished(started, wire_count))
 
 
-async def _pipe(context: Context, parts: Parts) -> None:
+async def _pipe(context: Context, parts: UploadParts) -> None:
     """Send what there is to send, into a store that is prepared for it as soon as there is anything."""
     store, stop, pipeline, scan, sync = parts.store, context.stop, parts.pipeline, parts.scan, parts.sync
     is_dry = context.options.dry_run

@@ -33,7 +33,7 @@ from contextlib import suppress
 from bulkput import events as ev
 from bulkput.activity import Activity, noted_in
 from bulkput.model import Upload
-from bulkput.policy.stall import Moves, Patience, Still
+from bulkput.policy.stall import StallBegan, StallEnded, StallTimer
 from bulkput.recorder import Recorder
 
 _EVERY_S = 5.0
@@ -64,7 +64,7 @@ class Watchdog:
         self._loop = asyncio.get_running_loop()
         self._loop_thread = threading.get_ident()
         self._ended = threading.Event()
-        self._patience = Patience(stall_s, time.monotonic(), self._counters())
+        self._stall_timer = StallTimer(stall_s, time.monotonic(), self._counters())
         self._own = noted_in(Activity(), in_flight)
         """What the run's own task does, besides what its workers do."""
 
@@ -79,7 +79,7 @@ class Watchdog:
 
     def _watch(self) -> None:
         while not self._ended.wait(self._every_s):
-            found = self._patience.look(time.monotonic(), self._counters())
+            found = self._stall_timer.look(time.monotonic(), self._counters())
             if found is not None:
                 self._tell(found)
 
@@ -88,7 +88,7 @@ class Watchdog:
         scanned = hash(self._scanned())  # files that a journal knows are counted by the thousand
         return recorder.found, recorder.done, recorder.retries, recorder.bytes_moved, scanned
 
-    def _tell(self, found: Still | Moves) -> None:
+    def _tell(self, found: StallBegan | StallEnded) -> None:
         """By the event loop, in whose thread events belong; when it does not answer, from here."""
         turn: Future[None] = Future()
 
@@ -106,8 +106,8 @@ class Watchdog:
                 if turn.cancel():
                     self._emit(self._event(found, self._loop_at()))
 
-    def _event(self, found: Still | Moves, loop_at: tuple[str, ...] = ()) -> ev.Stalled | ev.Moving:
-        if isinstance(found, Moves):
+    def _event(self, found: StallBegan | StallEnded, loop_at: tuple[str, ...] = ()) -> ev.Stalled | ev.Moving:
+        if isinstance(found, StallEnded):
             return ev.Moving(found.idle_s)
         scanning = None if self._recorder.is_scan_done else self._scanned()
         return ev.Stalled(found.idle_s, self._rows(), scanning, loop_at)

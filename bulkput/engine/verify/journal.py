@@ -19,7 +19,7 @@ _STRUCK = (Verdict.MISSING, Verdict.DIFFERENT, Verdict.NOT_COMPARABLE)
 """The last as well: what an upload stores can be compared, so that it is somebody else's."""
 
 
-class Correction:
+class JournalCorrection:
     """`async with` it around the verification. Without `options.journal` it does nothing."""
 
     def __init__(self, options: SharedOptions, stop: Stop) -> None:

@@ -25,7 +25,7 @@ from bulkput.engine.open_store import connected
 from bulkput.engine.pool import Pool, pool
 from bulkput.engine.source_check import SourceCheck
 from bulkput.engine.stop import Stop
-from bulkput.engine.verify.journal import Correction, all_absolute, both
+from bulkput.engine.verify.journal import JournalCorrection, all_absolute, both
 from bulkput.engine.verify.tally import Tally, finding, unreadable
 from bulkput.errors import BulkputError, SourceError, Stopped, StoreError, Unsupported, UsageError
 from bulkput.events import Finding, Verdict
@@ -35,7 +35,7 @@ from bulkput.payload.body import BodyOpener
 from bulkput.policy.compare import Evidence, Judgement, judge
 from bulkput.policy.directories import is_marker, is_others_marker
 from bulkput.policy.filters import Filters
-from bulkput.policy.retry import GiveUp
+from bulkput.policy.retry import FailurePolicy
 from bulkput.policy.scope import Scope
 from bulkput.results import Comparison
 from bulkput.sources.file_list import file_list
@@ -72,7 +72,7 @@ async def verify(
     stop.report_to(emit)
     roots = sources_of(sources, options)
     target = Destination.parse(destination)
-    correction = Correction(options, stop)
+    correction = JournalCorrection(options, stop)
     tally = Tally(both(correction.tell, emit))
     started = time.monotonic()
     requests: Mapping[str, int] = {}
@@ -80,7 +80,7 @@ async def verify(
     try:
         async with opening as (store, wire_count), correction, stop.bounded(options.wire.timeout_s):
             requests = wire_count.requests
-            parts = _Parts(store, options, stop, tally, correction, emit)
+            parts = _VerifyParts(store, options, stop, tally, correction, emit)
             await parts.compare(roots, target)
     except Stopped:  # before the comparison had begun
         pass
@@ -90,14 +90,14 @@ async def verify(
 
 
 @dataclass(frozen=True, slots=True)
-class _Parts:
+class _VerifyParts:
     """What a verification is made of, before its sources have been looked at."""
 
     store: Store
     options: VerifyOptions
     stop: Stop
     tally: Tally
-    correction: Correction
+    correction: JournalCorrection
     emit: ev.Emit
 
     async def compare(self, roots: list[bytes], target: Destination) -> None:
@@ -166,10 +166,10 @@ class _Comparer:
     options: VerifyOptions
     stop: Stop
     tally: Tally
-    _give_up: GiveUp = field(init=False)
+    _failure_policy: FailurePolicy = field(init=False)
 
     def __post_init__(self) -> None:
-        self._give_up = GiveUp(self.options.stop)
+        self._failure_policy = FailurePolicy(self.options.stop)
 
     async def run(self, scan: Scan) -> None:
         """Until both sides have ended, or the run is stopped: then what is left is no finding of any kind."""
@@ -192,8 +192,8 @@ class _Comparer:
     async def _take(self, pair: Pair, workers: Pool[Pair]) -> None:
         """What the listing decides is said here; the rest is for the workers."""
         file, row = pair.file, pair.row
-        if pair.passed is not None:
-            self._take_other(pair.passed)
+        if pair.nameless is not None:
+            self._take_other(pair.nameless)
         elif file is None:
             self._take_object(pair)
         elif file.is_directory:
@@ -254,7 +254,7 @@ class _Comparer:
             self.stop.check()
             decide = partial(judge, is_quick=self.options.is_quick)
             step, evidence = await examined(self.store, evidence, decide, partial(self._read, file))
-            self._give_up.succeeded()
+            self._failure_policy.succeeded()
         except Stopped:
             return None
         except SourceError as error:
@@ -273,7 +273,7 @@ class _Comparer:
 
     def _failed(self, error: BulkputError) -> bool:
         """Whether the run stops for it: then it is no finding."""
-        if (order := self._give_up.failed(error)) is not None:
+        if (order := self._failure_policy.failed(error)) is not None:
             self.stop.pull(order)
         return self.stop.is_pulled
 

@@ -7,7 +7,7 @@ from copy import copy
 from bulkput.errors import StoreError
 
 
-class Shared:
+class SharedCall:
     """Who comes while the call is made gets its outcome, a failure included: a server that cannot be reached is not
     waited for by one worker after the other. Who comes after a failure calls anew."""
 

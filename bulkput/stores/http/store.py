@@ -13,11 +13,11 @@ from bulkput.model import Body, Limits, ObjectHeaders, Prefix, RemoteObject, Sto
 from bulkput.payload.digest import CountingBody
 from bulkput.policy.directories import MARKER_TYPE
 from bulkput.policy.headers import check_value, overlaid
-from bulkput.policy.plain_http import STORED, Sign, is_page, sign_of, why_not_stored, writes_in_place
+from bulkput.policy.plain_http import STORED, PathKind, is_page, path_kind_of, why_not_stored, writes_in_place
 from bulkput.stores.base import Destination, StoreContext
 from bulkput.stores.http.credentials import authorization_of
 from bulkput.stores.http.directories import PARENT_MISSING, Directories
-from bulkput.stores.http.shared import Shared
+from bulkput.stores.http.shared import SharedCall
 from bulkput.stores.http.site import Site, parent_of, path_of
 from bulkput.stores.http.staging import can_be_moved_to, discard, move, staged
 from bulkput.stores.http.webdav import Kind, kind_of
@@ -53,7 +53,7 @@ class HttpStore:
         """Until a PROPFIND is answered otherwise."""
         self._is_proven = is_known
         """Whether an object of this run has been looked at."""
-        self._learning, self._proving = Shared(), Shared()
+        self._learning, self._proving = SharedCall(), SharedCall()
 
     def __repr__(self) -> str:
         return f"HttpStore({self._site.base_url!r})"
@@ -200,13 +200,13 @@ class HttpStore:
                 raise StoreError("delete", key, "it is a directory, or may be one: all below it would be removed")
             self._knows_webdav = kind is not Kind.NO_WEBDAV
         look = await self._site.ask("HEAD", url, {}, operation="delete", key=key)
-        sign = sign_of(look.status, look.headers)
-        if sign is Sign.ASK_SLASH:
+        path_kind = path_kind_of(look.status, look.headers)
+        if path_kind is PathKind.ASK_SLASH:
             slash = await self._site.ask("HEAD", url + "/", {}, operation="delete", key=key)
-            sign = sign_of(look.status, look.headers, slash_status=slash.status)
-        if isinstance(sign, str):
-            raise StoreError("delete", key, f"{sign}; all below it would be removed")
-        return sign is Sign.FILE
+            path_kind = path_kind_of(look.status, look.headers, slash_status=slash.status)
+        if isinstance(path_kind, str):
+            raise StoreError("delete", key, f"{path_kind}; all below it would be removed")
+        return path_kind is PathKind.FILE
 
     async def stat(self, key: str) -> RemoteObject | None:
         described = await self.describe(key)

@@ -14,7 +14,7 @@ HEADERS = {"Content-Type": "text/plain", "Accept": "application/json"}
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class BulkDeleteResult:
     """What a bulk-delete says: how many it has removed and not found, and the names that it could not remove."""
 
     removed: int
@@ -40,7 +40,7 @@ def request_body(container: str, keys: Iterable[str]) -> bytes:
     return "".join(f"{start}{quote(key)}\n" for key in keys).encode("ascii")
 
 
-def outcome(container: str, body: bytes) -> Outcome | None:
+def outcome(container: str, body: bytes) -> BulkDeleteResult | None:
     """Taken from the answer's body; None where that is no answer to a bulk-delete: there is no such middleware."""
     try:
         said = json.loads(body)
@@ -50,7 +50,7 @@ def outcome(container: str, body: bytes) -> Outcome | None:
         counts = said["Number Deleted"], said["Number Not Found"]
         if any(type(count) is not int or count < 0 for count in counts):
             return None
-        return Outcome(*counts, failed, is_refused)
+        return BulkDeleteResult(*counts, failed, is_refused)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
 

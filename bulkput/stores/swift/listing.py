@@ -26,7 +26,7 @@ def named_limit(text: bytes) -> int | None:
     return int(found[1]) if found is not None else None
 
 
-class Reading:
+class ListingCursor:
     """One listing on its way. `marker` is where the next page begins; `new_of` each page that comes."""
 
     def __init__(self, start_after: str | None) -> None:

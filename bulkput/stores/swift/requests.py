@@ -38,7 +38,7 @@ class Request:
     """Whether an answer may mean that the token has expired."""
 
 
-class Requests:
+class ContainerRequests:
     """Those of one container, unless a request names another."""
 
     def __init__(self, container: str, account: Account, transport: Transport) -> None:

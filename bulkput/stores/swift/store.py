@@ -18,8 +18,8 @@ from bulkput.stores.powers import Powers
 from bulkput.stores.status import error_from_response
 from bulkput.stores.swift import bulk
 from bulkput.stores.swift.auth import Account, login_from
-from bulkput.stores.swift.listing import MAX_PAGE_BYTES, PAGE, NotFurtherError, Reading, Rows, named_limit
-from bulkput.stores.swift.requests import Request, Requests, is_refused
+from bulkput.stores.swift.listing import MAX_PAGE_BYTES, PAGE, ListingCursor, NotFurtherError, Rows, named_limit
+from bulkput.stores.swift.requests import ContainerRequests, Request, is_refused
 from bulkput.stores.swift.second_look import SecondLook
 from bulkput.stores.swift.wire_format import (
     MTIME_TEXTS,
@@ -31,7 +31,7 @@ from bulkput.stores.swift.wire_format import (
     render,
     section,
     segment,
-    suspect,
+    unproven_put,
 )
 from bulkput.transport.base import Answer
 
@@ -52,7 +52,7 @@ class SwiftStore:
         self.limits = Limits()
         self._container = container
         self._account = account
-        self._requests = Requests(container, account, context.transport)
+        self._requests = ContainerRequests(container, account, context.transport)
         self._ask = self._requests.ask
         self._policy = context.storage_policy
         self._mtime = MTIME_TEXTS[context.headers.mtime_format]
@@ -139,7 +139,7 @@ class SwiftStore:
         etag = answer.headers.get("ETag")
         if etag != sent_md5 and md5_of(etag) != sent_md5:
             await self._second_look.prove(
-                key, suspect(answer.headers, sent_md5, digesting.sent_bytes), request_id=request_id
+                key, unproven_put(answer.headers, sent_md5, digesting.sent_bytes), request_id=request_id
             )
         return Stored(key, digesting.sent_bytes, sent_md5, request_id)
 
@@ -159,10 +159,10 @@ class SwiftStore:
         query = {"format": "json", "prefix": prefix}
         if delimiter is not None:
             query["delimiter"] = delimiter
-        reading = Reading(start_after)
-        while rows := await self._page(prefix, query, reading.marker):
+        cursor = ListingCursor(start_after)
+        while rows := await self._page(prefix, query, cursor.marker):
             try:
-                new = reading.new_of(rows)
+                new = cursor.new_of(rows)
             except NotFurtherError:
                 detail = "a page repeats what the one before it had: the server or a cache before it ignores the marker"
                 raise StoreError("list", prefix or self._container, detail) from None

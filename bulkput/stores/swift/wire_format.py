@@ -6,11 +6,11 @@ from email.utils import parsedate_to_datetime
 from typing import Any, Literal
 from urllib.parse import unquote
 
-from bulkput.errors import Suspect
+from bulkput.errors import UnprovenPut
 from bulkput.model import Fields, ObjectHeaders, Prefix, RemoteObject, Segment
 from bulkput.policy.etag import md5_of
 from bulkput.policy.headers import overlaid
-from bulkput.policy.proof import Look
+from bulkput.policy.proof import FreshHead
 
 META = "X-Object-Meta-"
 
@@ -149,15 +149,15 @@ def kept(headers: Mapping[str, str], meta: Fields) -> ObjectHeaders:
     )
 
 
-def suspect(headers: Mapping[str, str], md5: str, size: int) -> Suspect:
+def unproven_put(headers: Mapping[str, str], md5: str, size: int) -> UnprovenPut:
     """A 201 that does not have the MD5 that was sent."""
-    return Suspect(md5=md5, size=size, etag=md5_of(headers.get("ETag")), modified=headers.get("Last-Modified"))
+    return UnprovenPut(md5=md5, size=size, etag=md5_of(headers.get("ETag")), modified=headers.get("Last-Modified"))
 
 
-def looked(headers: Mapping[str, str]) -> Look:
+def fresh_head(headers: Mapping[str, str]) -> FreshHead:
     """The answer to a HEAD with `symlink=get`, as `policy/proof.py` wants it."""
     is_link = "X-Symlink-Target" in headers or "Content-Location" in headers
-    return Look(
+    return FreshHead(
         md5=md5_of(headers.get("ETag")),
         size=length(headers),
         modified=headers.get("Last-Modified"),

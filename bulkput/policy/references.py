@@ -17,7 +17,7 @@ from bulkput.record import record
 
 
 @record
-class Read:
+class Reference:
     """Something that is read: `path` is CONTAINER/OBJECT, or with `is_prefix` what such paths begin with. `may_read`:
     it may read others itself."""
 
@@ -35,19 +35,19 @@ def may_read_others(row: RemoteObject) -> bool:
     return row.link is not None or row.large is not None or not row.bytes
 
 
-def read_through(itself: RemoteObject, segments: Sequence[Segment] = ()) -> Iterator[Read]:
+def references_in(itself: RemoteObject, segments: Sequence[Segment] = ()) -> Iterator[Reference]:
     """The table above; `segments` are those of a static large object."""
     if itself.link is not None:
-        yield Read(itself.link, may_read=True)
+        yield Reference(itself.link, may_read=True)
     if itself.below is not None:
-        yield Read(itself.below, is_prefix=True)
+        yield Reference(itself.below, is_prefix=True)
     for segment in segments:
         if segment.path is not None:
             # Without an MD5 it is a range, or a large object itself.
-            yield Read(segment.path, may_read=segment.md5 is None)
+            yield Reference(segment.path, may_read=segment.md5 is None)
 
 
-def overlaps(read: Read, below: str) -> bool:
+def overlaps(read: Reference, below: str) -> bool:
     """Whether what is read lies, or may lie, among the objects whose CONTAINER/OBJECT begins with `below`."""
     return read.path.startswith(below) or (read.is_prefix and below.startswith(read.path))
 

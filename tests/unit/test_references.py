@@ -1,11 +1,11 @@
-"""What is read through what, and whether an object is still what was listed: the tables of `policy/through.py`."""
+"""What is read through what, and whether an object is still what was listed: the tables of `policy/references.py`."""
 
 from dataclasses import replace
 
 import pytest
 
 from bulkput.model import RemoteObject, Segment
-from bulkput.policy.through import Read, holds_segments, is_as_listed, may_read_others, overlaps, read_through
+from bulkput.policy.references import Reference, holds_segments, is_as_listed, may_read_others, overlaps, references_in
 
 MD5, OTHER = "a" * 32, "b" * 32
 ROW = RemoteObject("k", 10, MD5, "text/plain", "2026-01-02T03:04:05.678900")
@@ -15,35 +15,35 @@ ROW = RemoteObject("k", 10, MD5, "text/plain", "2026-01-02T03:04:05.678900")
     ("itself", "segments", "reads"),
     [
         (ROW, (), []),
-        (replace(ROW, link="c/x"), (), [Read("c/x", may_read=True)]),
-        (replace(ROW, below="c/p/"), (), [Read("c/p/", is_prefix=True)]),
+        (replace(ROW, link="c/x"), (), [Reference("c/x", may_read=True)]),
+        (replace(ROW, below="c/p/"), (), [Reference("c/p/", is_prefix=True)]),
         (
             replace(ROW, large="static"),
             (Segment(1, MD5, "c/plain"), Segment(1, None, "c/range"), Segment(1, None)),
-            [Read("c/plain"), Read("c/range", may_read=True)],
+            [Reference("c/plain"), Reference("c/range", may_read=True)],
         ),
     ],
     ids=["plain", "link", "dynamic", "static"],
 )
-def test_what_a_get_reads(itself: RemoteObject, segments: tuple[Segment, ...], reads: list[Read]) -> None:
+def test_what_a_get_reads(itself: RemoteObject, segments: tuple[Segment, ...], reads: list[Reference]) -> None:
     """Bytes in the manifest are nowhere else."""
-    assert list(read_through(itself, segments)) == reads
+    assert list(references_in(itself, segments)) == reads
 
 
 @pytest.mark.parametrize(
     ("read", "is_among"),
     [
-        (Read("c/p/x"), True),
-        (Read("c/q"), False),
-        (Read("o/p/x"), False),
-        (Read("c/p/x", is_prefix=True), True),
-        (Read("c/", is_prefix=True), True),
-        (Read("c/p", is_prefix=True), True),
-        (Read("c/q", is_prefix=True), False),
-        (Read("c/"), False),
+        (Reference("c/p/x"), True),
+        (Reference("c/q"), False),
+        (Reference("o/p/x"), False),
+        (Reference("c/p/x", is_prefix=True), True),
+        (Reference("c/", is_prefix=True), True),
+        (Reference("c/p", is_prefix=True), True),
+        (Reference("c/q", is_prefix=True), False),
+        (Reference("c/"), False),
     ],
 )
-def test_what_is_read_may_lie_among_the_objects_of_a_destination(read: Read, is_among: bool) -> None:
+def test_what_is_read_may_lie_among_the_objects_of_a_destination(read: Reference, is_among: bool) -> None:
     """A prefix that begins the destination's may read what is in it."""
     assert overlaps(read, "c/p/") is is_among
 
