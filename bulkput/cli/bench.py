@@ -12,7 +12,7 @@ import click
 
 from bulkput.cli.flags import in_flags
 from bulkput.cli.output import write_line, write_row
-from bulkput.cli.values import Seconds, Size
+from bulkput.cli.values import Count, Seconds, Size
 from bulkput.errors import printable
 from bulkput.options import MIB, UploadOptions, WireOptions
 from bulkput.report.lines import size_text
@@ -48,22 +48,24 @@ class _Sizes(click.ParamType[tuple[int, ...]]):
 )
 @click.option(
     "--concurrency",
-    type=click.IntRange(1, 10_000),
+    type=Count(1, 10_000),
     default=WireOptions().start,
     show_default=True,
-    help="The setting that is asked about.",
+    help="The number of requests in flight to judge.",
 )
-@click.option("--sizes", type=_Sizes(), default="4K,64K,1M", show_default=True, help="Of the generated files.")
+@click.option("--sizes", type=_Sizes(), default="4K,64K,1M", show_default=True, help="Sizes of the generated files.")
 @click.option(
     "--from",
     "source",
     type=click.Path(exists=True, file_okay=False),
     metavar="DIR",
-    help="Your own files instead: the disk is read too.",
+    help="Upload the files in DIR instead: this also measures the disk.",
 )
-@click.option("--seconds", type=Seconds(0.1, 600), default=3.0, show_default=True, help="Measured time of each trial.")
-@click.option("--insecure", is_flag=True, help="Do not verify TLS certificates.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout instead of the table.")
+@click.option(
+    "--seconds", type=Seconds(0.1, 600), default=3.0, show_default=True, help="Measure each trial for this long."
+)
+@click.option("--insecure", is_flag=True, help="Do not check TLS certificates.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of the table.")
 def bench(
     *,
     url: str,
@@ -74,15 +76,15 @@ def bench(
     insecure: bool,
     as_json: bool,
 ) -> int:
-    """Measure your own store: what limits an upload with --concurrency N, and what to type instead?
+    """Measure your own store: what limits an upload, and which command is better?
 
     \b
     bulkput bench --to swift://artifacts
     bulkput bench --to https://dav.example.org/backup/ --from ./dist --concurrency 32
 
-    Uploads generated files (or those of --from) with 4, 16, 64, 256 and N requests in flight, each for some seconds,
-    below a prefix of its own, and deletes them again. Generated files are never on a slow disk: only with --from can
-    the disk be what limits. They take at most about 256 MiB in TMPDIR.
+    Uploads files for some seconds each with 4, 16, 64, 256 and N requests in flight, below a prefix of its own, and
+    deletes them again. Generated files come from memory, so only --from can show that the disk is the limit. They
+    take up to 256 MiB in TMPDIR.
     """
 
     from bulkput.bench.sweep import Choices  # noqa: PLC0415 - asyncio, aiohttp

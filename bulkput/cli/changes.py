@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from bulkput.cli.output import flush, say, write_line, write_row
-from bulkput.cli.values import Concurrency, Seconds
+from bulkput.cli.values import Concurrency, Count, Seconds
 from bulkput.engine.stop import Stop
 from bulkput.errors import NotFound, Unsupported, UsageError, printable
 from bulkput.events import Change, Done, Event
@@ -26,7 +26,7 @@ _VERBS = {
 
 
 _START = WireOptions().first_concurrency
-_CONCURRENCY = f"Requests in flight; auto: {_START} at first, then what makes most copies a second (rm: {_START})."
+_CONCURRENCY = f"Requests in flight. auto starts with {_START} and adapts (rm: always {_START})."
 
 
 class ChangesView:
@@ -83,13 +83,27 @@ class ChangesView:
 def change_options(verb: Callable[..., int]) -> Callable[..., int]:
     """--dry-run, -v, --json and those of the connection; the last as `wire` and `retry`."""
 
-    @click.option("--dry-run", is_flag=True, help="Print what would be done, on stdout; change nothing.")
-    @click.option("-v", "--verbose", "is_verbose", is_flag=True, help="A line on stdout for each object.")
-    @click.option("--json", "as_json", is_flag=True, help="One JSON object per object on stdout, the numbers last.")
+    @click.option("--dry-run", is_flag=True, help="Print on stdout what would be done. Change nothing.")
+    @click.option("-v", "--verbose", "is_verbose", is_flag=True, help="Print a line on stdout for each object.")
+    @click.option(
+        "--json", "as_json", is_flag=True, help="Print one JSON object per object on stdout, the numbers last."
+    )
     @click.option("--concurrency", type=Concurrency(), default="auto", show_default=True, help=_CONCURRENCY)
-    @click.option("--retries", type=click.IntRange(0), default=RetryOptions().retries, show_default=True)
-    @click.option("--timeout", type=Seconds(0.1, 86_400), default=WireOptions().timeout_s, show_default=True)
-    @click.option("--insecure", is_flag=True, help="Do not verify TLS certificates.")
+    @click.option(
+        "--retries",
+        type=Count(0),
+        default=RetryOptions().retries,
+        show_default=True,
+        help="Retries per request, after random pauses that grow.",
+    )
+    @click.option(
+        "--timeout",
+        type=Seconds(0.1, 86_400),
+        default=WireOptions().timeout_s,
+        show_default=True,
+        help="Time limit of a request.",
+    )
+    @click.option("--insecure", is_flag=True, help="Do not check TLS certificates.")
     @wraps(verb)
     def with_options(*, concurrency: int | None, retries: int, timeout: float, insecure: bool, **others: Any) -> int:
         wire = WireOptions(

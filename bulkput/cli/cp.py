@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from bulkput.cli.changes import ChangesView, change_options
+from bulkput.cli.help import Verb
 from bulkput.cli.values import refuse_odd
 from bulkput.options import CopyOptions, HeaderOptions, RetryOptions, WireOptions
 from bulkput.policy.headers import parse_fields
@@ -15,11 +16,11 @@ from bulkput.policy.headers import parse_fields
 def copy_options(verb: Callable[..., int]) -> Callable[..., int]:
     """-r, and what each copy gets instead of what the object has; the last as `headers`."""
 
-    @click.option("-r", "--recursive", "is_recursive", is_flag=True, help="All that lies below SOURCE.")
-    @click.option("--header", multiple=True, metavar="NAME:VALUE", help="Instead of the object's own; repeatable.")
-    @click.option("--meta", multiple=True, metavar="NAME:VALUE", help="Instead of the object's own; repeatable.")
-    @click.option("--content-type", metavar="TYPE", help="Instead of the object's own.")
-    @click.option("--literal", is_flag=True, help="Take //, . and .. in DEST for parts of the objects' names.")
+    @click.option("-r", "--recursive", "is_recursive", is_flag=True, help="Everything below SOURCE.")
+    @click.option("--header", multiple=True, metavar="NAME:VALUE", help="Replace the objects' headers. Repeatable.")
+    @click.option("--meta", multiple=True, metavar="NAME:VALUE", help="Replace the objects' metadata. Repeatable.")
+    @click.option("--content-type", metavar="TYPE", help="Replace the objects' type.")
+    @click.option("--literal", is_flag=True, help="Accept //, . and .. in DEST as parts of object names.")
     @wraps(verb)
     def with_options(*, header: tuple[str, ...], meta: tuple[str, ...], content_type: str | None, **others: Any) -> int:
         checked = dict(parse_fields([f"type: {content_type}"] if content_type else [], what="--content-type"))
@@ -33,24 +34,24 @@ def copy_options(verb: Callable[..., int]) -> Callable[..., int]:
     return with_options
 
 
-@click.command()
+@click.command(cls=Verb)
 @click.argument("source")
 @click.argument("dest")
 @copy_options
 @change_options
 def cp(source: str, dest: str, **options: Any) -> int:
-    """Copy objects within the store, without their bytes passing through this machine.
+    """Copy objects within the store. Their bytes do not pass through this machine.
 
     \b
-    bulkput cp swift://a/report.html swift://b/2026/          # b: 2026/report.html
+    bulkput cp swift://a/report.html swift://b/2026/          # becomes 2026/report.html in b
     bulkput cp -r swift://artifacts/build-42 swift://releases/4.2
 
-    Type and metadata come along; --header, --meta and --content-type replace them. Manifests of static large objects
-    are copied as manifests: their segments stay where they are. A copy is proven by its ETag. DEST's container is made
-    if it is not there. Copies are made by COPY, or X-Copy-From where the store refuses that. Where no store can copy
-    (plain HTTP, from one kind of store to another) the bytes pass through this machine, which is said.
+    The copy keeps type and metadata, except what --header, --meta and --content-type replace. Of a static large
+    object the manifest is copied and its segments stay where they are. The container of DEST is made if it does not
+    exist. Where the store cannot copy (plain HTTP, or from one kind of store to another), the bytes pass through this
+    machine, and a line says so.
 
-    Exit codes: 0 copied, 1 something could not be, or was not there, 2 usage, 3 the store failed, 130 interrupted.
+    Exit codes: 0 copied, 1 an object failed or does not exist, 2 usage, 3 the store failed, 130 interrupted.
     """
     return run_copy(source, dest, is_move=False, **options)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bulkput.cli.output import say, write_line
+from bulkput.cli.values import Count
 
 if TYPE_CHECKING:
     from bulkput.demo.experiment import Result
@@ -15,14 +16,15 @@ _BAR = 50
 
 
 @click.command()
-@click.option("--full", is_flag=True, help="The latencies of 2009 as they were: takes eleven minutes.")
-@click.option("--files", type=click.IntRange(1, 100_000), default=1000, show_default=True, help="Files of 16 KB.")
+@click.option("--full", is_flag=True, help="Use the full latencies of 2009. Takes eleven minutes.")
+@click.option("--files", type=Count(1, 100_000), default=1000, show_default=True, help="Number of files, 16 KB each.")
 @click.option(
     "--scale",
     type=click.FloatRange(0.0001, 1.0),
+    metavar="SHARE",
     default=0.1,
     show_default=True,
-    help="Share of the latencies of 2009 (HEAD 30 ms, PUT 270 ms); --full is 1.",
+    help="Use this share of the latencies of 2009 (HEAD 30 ms, PUT 270 ms). --full is 1.",
 )
 def demo(full: bool, files: int, scale: float) -> int:
     """Upload 1000 files of 16 KB in three ways to a local store that is as slow as Cloud Files was in 2009.

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import click
 
+from bulkput.cli.values import Count
 from bulkput.errors import UsageError
 from bulkput.options import GzipOptions
 
@@ -25,20 +26,20 @@ def gzip_options(purpose: str) -> Callable[[Callable[..., int]], Callable[..., i
         )
         @click.option(
             "--gzip-level",
-            type=click.IntRange(1, 9),
+            type=Count(1, 9),
             metavar="1-9",
-            help=f"1 is the fastest, 9 the smallest. Default: {_DEFAULT.level}.",
+            help=f"1 compresses fastest, 9 smallest. Default: {_DEFAULT.level}.",
         )
         @click.option(
             "--gzip-as",
             type=click.Choice(["encoding", "suffix"]),
-            help="encoding (default): the file's name, with Content-Encoding. suffix (with always): name.gz.",
+            help="encoding (default): same name, Content-Encoding: gzip. suffix (with always): NAME.gz.",
         )
         @click.option(
             "--gzip-except",
             multiple=True,
             metavar="GLOB",
-            help="What matches is sent as it is, under its own name; gitignore syntax, repeatable.",
+            help="Send files that match as they are, under their names. Gitignore syntax, repeatable.",
         )
         @wraps(verb)
         def with_gzip(

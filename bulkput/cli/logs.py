@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bulkput.cli.output import CannotWriteError, flush, say, write_line
+from bulkput.cli.values import Count
 from bulkput.errors import NotFound, SourceError, StoreError, Unsupported, UsageError, printable
 from bulkput.logs.keys import KEYS, parse_keys
 from bulkput.options import WireOptions
@@ -31,19 +32,32 @@ _SUFFIXES = (".svg", ".png", ".html")
 
 @click.command()
 @click.argument("sources", metavar="[URL|FILE|DIR]...", nargs=-1)
-@click.option("--by", "keys", metavar="KEY[,KEY]", multiple=True, default=("object",), help=", ".join(KEYS))
-@click.option("--sort", type=click.Choice(["count", "bytes", "name"]), default="count", show_default=True)
-@click.option("--top", type=click.IntRange(1), metavar="N", help="Show the first N groups only.")
-@click.option("--distinct", type=click.IntRange(1), metavar="N", default=1_000, show_default=True,
-              help="List up to N values of each kind per group; above, say only that there are more.")  # fmt: skip
 @click.option(
-    "--container", metavar="NAME", help="The container whose logs these are, if neither their names nor paths say it."
+    "--by",
+    "keys",
+    metavar="KEY[,KEY]",
+    multiple=True,
+    default=("object",),
+    help="Group by " + ", ".join(KEYS) + ". Default: object.",
+)
+@click.option(
+    "--sort",
+    type=click.Choice(["count", "bytes", "name"]),
+    default="count",
+    show_default=True,
+    help="Order of the groups.",
+)
+@click.option("--top", type=Count(1), help="Print the first N groups only.")
+@click.option("--distinct", type=Count(1), default=1_000, show_default=True,
+              help="List up to N values of each kind per group.")  # fmt: skip
+@click.option(
+    "--container", metavar="NAME", help="The container of the logs, if neither their names nor their lines say it."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per group.")
-@click.option("--csv", "as_csv", is_flag=True, help="Print one row per group, for spreadsheets.")
-@click.option("--chart", metavar="FILE", help="Draw the requests of each group: .svg, .png or .html.")
-@click.option("-v", "--verbose", "is_verbose", is_flag=True, help="Show lines in no known format.")
-@click.option("--insecure", is_flag=True, help="Do not verify TLS certificates.")
+@click.option("--csv", "as_csv", is_flag=True, help="Print one CSV row per group.")
+@click.option("--chart", metavar="FILE", help="Draw the requests of each group: FILE.svg, .png or .html.")
+@click.option("-v", "--verbose", "is_verbose", is_flag=True, help="Print lines that were not understood.")
+@click.option("--insecure", is_flag=True, help="Do not check TLS certificates.")
 def logs(
     *,
     sources: tuple[str, ...],

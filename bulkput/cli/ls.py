@@ -18,19 +18,24 @@ from bulkput.policy.naming import joined_prefix
 
 @click.command()
 @click.argument("url", metavar="URL")
-@click.option("-l", "--long", "is_long", is_flag=True, help="Size in bytes, time, content type and ETag as well.")
-@click.option("-r", "--recursive", is_flag=True, help="Everything below; default: one level, directories ending in /.")
+@click.option("-l", "--long", "is_long", is_flag=True, help="Also print size in bytes, time, ETag and content type.")
 @click.option(
-    "--json", "as_json", is_flag=True, help="One JSON object per line: name bytes hash content_type last_modified."
+    "-r", "--recursive", is_flag=True, help="List everything below URL. Default: one level, directories end in /."
 )
-@click.option("--insecure", is_flag=True, help="Do not verify TLS certificates.")
+@click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="Print one JSON object per line: name bytes hash content_type last_modified.",
+)
+@click.option("--insecure", is_flag=True, help="Do not check TLS certificates.")
 def ls(url: str, is_long: bool, recursive: bool, as_json: bool, insecure: bool) -> int:
-    """List what is stored below URL: swift://CONTAINER[/PREFIX].
+    """List the objects below URL: swift://CONTAINER[/PREFIX].
 
-    Names are printed whole, so that they can be pasted behind swift://CONTAINER/ again. A directory that has a marker
-    (an empty object of the type application/directory) is listed as any directory; -r lists the marker itself.
+    Names are printed in full, ready to paste after swift://CONTAINER/. A directory is listed once, also if it has a
+    marker (an empty object of type application/directory); -r lists the marker itself.
 
-    Exit code 1 when there is nothing of that name; 0 for an empty container or directory.
+    Exit codes: 0 found, or the container or directory is empty, 1 nothing has that name.
     """
     from bulkput.cli.loop import run  # noqa: PLC0415 - asyncio
 

@@ -25,15 +25,15 @@ from bulkput.errors import BulkputError, UsageError
 _VERBS = {
     "upload": "Upload files and directories to an object store.",
     "verify": "Compare files and directories with what is stored.",
-    "status": "Say what the journal of an upload holds.",
+    "status": "Print what the journal of an upload holds.",
     "ls": "List what is stored.",
     "cp": "Copy objects within the store.",
     "mv": "Move or rename objects within the store.",
     "rm": "Remove objects.",
-    "logs": "Count the requests in access logs, by object or by another key.",
-    "bench": "Measure your own store: what limits an upload, and what to type instead.",
+    "logs": "Count the requests in access logs.",
+    "bench": "Measure your own store: what limits an upload?",
     "serve": "Run a small local Swift, for trying things out.",
-    "demo": "See for yourself: 1000 files, three ways to upload them.",
+    "demo": "Upload 1000 files in three ways, and compare.",
 }
 
 

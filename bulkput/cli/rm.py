@@ -11,8 +11,8 @@ from bulkput.options import RemoveOptions, RetryOptions, WireOptions
 
 @click.command()
 @click.argument("url")
-@click.option("-r", "--recursive", "is_recursive", is_flag=True, help="All that lies below URL, and URL itself.")
-@click.option("--yes", is_flag=True, help="Do not ask; -r asks on a terminal, and wants this elsewhere.")
+@click.option("-r", "--recursive", "is_recursive", is_flag=True, help="Everything below URL, and URL itself.")
+@click.option("--yes", is_flag=True, help="Do not ask. Needed with -r where there is no terminal.")
 @change_options
 def rm(
     url: str,
@@ -25,17 +25,16 @@ def rm(
     wire: WireOptions,
     retry: RetryOptions,
 ) -> int:
-    """Remove the object URL: swift://CONTAINER/NAME. With -r all that lies below it as a directory.
+    """Remove the object URL: swift://CONTAINER/NAME. With -r, remove everything below URL as a directory.
 
     \b
     bulkput rm swift://artifacts/build-41/report.html
     bulkput rm -r --yes swift://artifacts/build-41
 
-    A thousand objects by one request where the store has bulk-delete, else one request each, many at once. The
-    container stays. Of a large object the manifest is removed; its segments are objects of their own. A directory of
-    a WebDAV server is not removed.
+    One request removes a thousand objects if the store has bulk-delete. The container stays. Of a large object the
+    manifest is removed; its segments are objects of their own. A directory of a WebDAV server is not removed.
 
-    Exit codes: 0 removed, 1 something could not be, or was not there, 2 usage, 3 the store failed, 130 interrupted.
+    Exit codes: 0 removed, 1 an object failed or does not exist, 2 usage, 3 the store failed, 130 interrupted.
     """
     if is_recursive and not (yes or dry_run):
         if not sys.stdin.isatty():

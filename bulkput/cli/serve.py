@@ -5,18 +5,23 @@ from typing import TYPE_CHECKING
 import click
 
 from bulkput.cli.output import say
+from bulkput.cli.values import Count
 
 if TYPE_CHECKING:
     from bulkput.devserver import DevServer
 
 
 @click.command()
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to bind; loopback only.")
-@click.option("--port", type=click.IntRange(0, 65535), default=8080, show_default=True, help="0: any free one.")
-@click.option("--latency", multiple=True, metavar="VERB=SECONDS", help="Be slow, e.g. put=0.27,head=0.03.")
-@click.option("--allow-remote", is_flag=True, help="Permit an address that others can reach.")
+@click.option(
+    "--host", default="127.0.0.1", show_default=True, help="Address to listen on. Loopback only, unless --allow-remote."
+)
+@click.option(
+    "--port", type=Count(0, 65535), default=8080, show_default=True, help="Port to listen on. 0 takes a free one."
+)
+@click.option("--latency", multiple=True, metavar="VERB=SECONDS", help="Delay answers, for example put=0.27,head=0.03.")
+@click.option("--allow-remote", is_flag=True, help="Allow an address that other machines can reach.")
 def serve(host: str, port: int, latency: tuple[str, ...], allow_remote: bool) -> None:
-    """Run a small local store that speaks Swift, for trying things out. Objects are in memory: they end with it.
+    """Run a small local store that speaks Swift, for trying things out. It keeps objects in memory only.
 
     Prints the variables to set, then serves until Ctrl-C.
     """

@@ -22,15 +22,19 @@ def skip_options(verb: Callable[..., int]) -> Callable[..., int]:
         type=click.Choice(["none", "existing", "unchanged", "identical"]),
         default=_DEFAULT.mode,
         show_default=True,
-        help="By one listing leave out what is there. unchanged: of the same size, stored since. identical: by MD5.",
+        help="Do not send files that the store has. unchanged: same size, stored later. identical: same MD5.",
     )
     @click.option(
         "--check-expiry",
         is_flag=True,
-        help="With --skip, a HEAD for each object to leave out: has it expired? --expires-in does that by itself.",
+        help="With --skip, ask for each object whether it has expired. On with --expires-in.",
     )
-    @click.option("--delete-extra", is_flag=True, help="In the end, remove what is below DEST and has no file.")
-    @click.option("--yes", "is_sure", is_flag=True, help=f"Even if that is more than {_DEFAULT.max_deleted} objects.")
+    @click.option(
+        "--delete-extra", is_flag=True, help="After the upload, remove objects below DEST that have no file here."
+    )
+    @click.option(
+        "--yes", "is_sure", is_flag=True, help=f"Let --delete-extra remove more than {_DEFAULT.max_deleted} objects."
+    )
     @wraps(verb)
     def with_skip(
         *,

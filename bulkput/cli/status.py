@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("file", metavar="FILE")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object per file, in the order of the paths.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per file, in the order of the paths.")
 def status(file: str, as_json: bool) -> int:
-    """Say what FILE, the --journal of an upload, holds: also while the upload runs.
+    """Print what FILE, the --journal of an upload, holds: also while the upload runs.
 
-    Exit codes: 0 all that the sources held is uploaded, 1 it is not, or not known to be (something failed, the last run
-    did not come to its end or still goes on), 2 no journal, 3 it cannot be read.
+    Exit codes: 0 everything in the sources is uploaded, 1 it is not, or that is unknown (a file failed, the last run
+    did not end or still runs), 2 there is no journal, 3 it cannot be read.
     """
     from bulkput.journal.status import rows  # noqa: PLC0415 - sqlite3
     from bulkput.journal.status import status as read  # noqa: PLC0415

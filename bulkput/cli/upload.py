@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from bulkput.cli.gzip import gzip_options
+from bulkput.cli.help import Verb
 from bulkput.cli.output import CannotWriteError, SummaryFile, TraceFile, flush, own_output
 from bulkput.cli.skip import skip_options
-from bulkput.cli.values import Concurrency, Duration, Seconds, refuse_odd
+from bulkput.cli.values import Concurrency, Count, Duration, Seconds, refuse_odd
 from bulkput.cli.walk import split, walk_options
 from bulkput.errors import UsageError
 from bulkput.options import (
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from bulkput.results import Summary
 
 
-@click.command()
+@click.command(cls=Verb)
 @click.argument("paths", metavar="SOURCE... DEST", nargs=-1)
 @walk_options
 @click.option(
@@ -41,91 +42,99 @@ if TYPE_CHECKING:
     type=click.Choice(["fail", "snapshot"]),
     default=BodyOptions().changing,
     show_default=True,
-    help="A file that is written to while it is read. snapshot: as many bytes as it had when opened; for logs.",
+    help="A file that changes while it is read: fail it, or send the size it had at the start (logs).",
 )
-@click.option("--literal", is_flag=True, help="Take //, . and .. in DEST for parts of the objects' names.")
+@click.option("--literal", is_flag=True, help="Accept //, . and .. in DEST as parts of object names.")
 @click.option(
     "--encode-names",
     type=click.Choice(["strict", "percent"]),
     default="strict",
-    help="File names that are not UTF-8: strict fails them; percent escapes them (and every % as %25).",
+    help="File names that are not UTF-8: fail, or escape as %FF (and % as %25).",
     show_default=True,
 )
-@click.option("--header", multiple=True, metavar="NAME:VALUE", help="Stored with each object, as it is; repeatable.")
-@click.option("--meta", multiple=True, metavar="NAME:VALUE", help="User metadata of each object; repeatable.")
-@click.option("--content-type", metavar="TYPE", help="For all objects but gzip files. Default: by the name's suffix.")
-@click.option("--cache-control", metavar="VALUE", help="Cache-Control of each object.")
+@click.option(
+    "--header", multiple=True, metavar="NAME:VALUE", help="Store this header with each object, as it is. Repeatable."
+)
+@click.option("--meta", multiple=True, metavar="NAME:VALUE", help="Store this metadata with each object. Repeatable.")
+@click.option(
+    "--content-type", metavar="TYPE", help="Type of all objects except gzip files. Default: from the file name."
+)
+@click.option("--cache-control", metavar="VALUE", help="Store this Cache-Control with each object.")
 @click.option(
     "--mtime-format",
     type=click.Choice(["nanoseconds", "swiftclient"]),
     default=HeaderOptions().mtime_format,
     show_default=True,
-    help="Swift: how X-Object-Meta-Mtime is written. nanoseconds: exact, for rclone. swiftclient: for --changed.",
+    help="Swift: form of X-Object-Meta-Mtime. swiftclient suits swift upload --changed.",
 )
-@gzip_options("Send files compressed; auto: those that it makes smaller by an eighth or more.")
+@gzip_options("Compress. auto: only files that become smaller by an eighth or more.")
 @skip_options
-@click.option("--dir-markers", is_flag=True, help="An empty object for each directory, of type application/directory.")
-@click.option("--expires-in", type=Duration(), help="The store deletes each object after 90 (seconds), 12h, 7d, ...")
-@click.option("--storage-policy", metavar="NAME", help="Swift: the container's policy, should it be made now.")
+@click.option(
+    "--dir-markers", is_flag=True, help="Make an empty object of type application/directory for each directory."
+)
+@click.option(
+    "--expires-in", type=Duration(), help="The store deletes each object after this time: 90 (seconds), 12h, 7d."
+)
+@click.option("--storage-policy", metavar="NAME", help="Swift: storage policy of the container, if this run makes it.")
 @click.option(
     "--concurrency",
     type=Concurrency(),
     default="auto",
     show_default=True,
-    help="Requests in flight. auto begins with 64 and finds out, up to 256; -v says what and why.",
+    help="Requests in flight. auto starts with 64 and adapts between 8 and 256; -v says why.",
 )
 @click.option(
     "--retries",
-    type=click.IntRange(0),
+    type=Count(0),
     default=RetryOptions().retries,
     show_default=True,
-    help="Further tries per object, with growing random pauses.",
+    help="Retries per object, after random pauses that grow.",
 )
 @click.option(
     "--timeout",
     type=Seconds(0.1, 86_400),
     default=WireOptions().timeout_s,
     show_default=True,
-    help="Seconds for a request, plus its size at 64 KiB/s. Swift may hold one for 60 s to limit its rate.",
+    help="Time limit of a request, plus the time its body takes at 64 KiB/s.",
 )
 @click.option(
     "--stalled-after",
     type=Seconds(0.1, 86_400),
     default=UploadOptions().stall_s,
     show_default=True,
-    help="Seconds without any progress until what is in flight is printed. Ends nothing: --timeout does.",
+    help="Print what is in flight when nothing has moved for this long. Stops nothing.",
 )
 @click.option(
     "--transport",
     type=click.Choice(["wire", "aiohttp"]),
     default=WireOptions().transport,
     show_default=True,
-    help="wire: our own HTTP for the PUTs, at a fraction of the CPU. aiohttp: that library, as behind a proxy.",
+    help="HTTP client of the PUTs. wire needs least CPU; a proxy always uses aiohttp.",
 )
-@click.option("--max-errors", type=click.IntRange(1), metavar="N", help="Stop after N failures. Default: never.")
-@click.option("--fail-fast", is_flag=True, help="The same as --max-errors 1.")
-@click.option("--insecure", is_flag=True, help="Do not verify TLS certificates.")
+@click.option("--max-errors", type=Count(1), metavar="N", help="Stop after N failed files. Default: never.")
+@click.option("--fail-fast", is_flag=True, help="Stop after the first failed file: --max-errors 1.")
+@click.option("--insecure", is_flag=True, help="Do not check TLS certificates.")
 @click.option(
-    "--journal", metavar="FILE", help="Write down what is done: the same command again sends only what is missing."
+    "--journal", metavar="FILE", help="Record what is uploaded in FILE. The same command again sends only the rest."
 )
 @click.option(
     "--retry-failed",
     is_flag=True,
-    help="Look only at what failed, says the --journal; not to go on after an interruption.",
+    help="Send only the files that failed in the last run with this --journal.",
 )
-@click.option("--dry-run", is_flag=True, help="Print what would be uploaded, on stdout; send nothing.")
+@click.option("--dry-run", is_flag=True, help="Print on stdout what would be uploaded. Send nothing.")
 @click.option(
     "--progress",
     type=click.Choice(["auto", "bar", "plain", "none"]),
     default="auto",
     show_default=True,
-    help="On stderr. auto and bar: a live line on a terminal, else a line every 5 s (plain).",
+    help="Progress on stderr. auto: a bar on a terminal, else a line every 5 s (plain).",
 )
-@click.option("--json", "as_json", is_flag=True, help="One JSON object per event on stdout.")
-@click.option("--summary", metavar="FILE", help="Write the run's numbers as one JSON object; - is stdout.")
-@click.option("--trace", metavar="FILE", help="Write one JSON line per request: start, duration, bytes, error.")
-@click.option("-v", "--verbose", is_flag=True, help="A line for each object and each retry.")
-@click.option("-q", "--quiet", is_flag=True, help="Only failures, and what the run waits for when it stalls.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per event on stdout.")
+@click.option("--summary", metavar="FILE", help="Write the numbers of the run to FILE as one JSON object. - is stdout.")
+@click.option("--trace", metavar="FILE", help="Write one JSON line per request to FILE: start, duration, bytes, error.")
+@click.option("-v", "--verbose", is_flag=True, help="Print a line for each object and each retry.")
+@click.option("-q", "--quiet", is_flag=True, help="Print only failures, and what a stalled run waits for.")
 def upload(
     *,
     paths: tuple[str, ...],
@@ -138,20 +147,20 @@ def upload(
     quiet: bool,
     **flags: Any,
 ) -> int:
-    """Upload files and directories to DEST, each in exactly one request, proven by its MD5.
+    """Upload files and directories to DEST, one request per file, each proven by its MD5.
 
-    A directory contributes its contents, below DEST's prefix. A single file goes to DEST itself if that does not
-    end in /, else below it by its name.
+    Of a directory, the contents go below DEST. A single file becomes DEST itself, or DEST/NAME if DEST ends in /.
 
     \b
     bulkput upload ./dist swift://artifacts/build-42
     bulkput upload report.pdf swift://papers/2026/
-    bulkput upload --journal up.db /srv/archive swift://archive     # again after a crash: only the rest
-    bulkput upload --skip identical --delete-extra ./site swift://site     # a mirror: only what has changed
+    bulkput upload --journal up.db /srv/archive swift://archive     # again after a crash: sends the rest
+    bulkput upload --skip identical --delete-extra ./site swift://site     # a mirror: sends what changed
     bulkput upload --exclude '*.tmp' --exclude .git/ . https://dav.example.org/backup/
     git ls-files -z | bulkput upload --files-from - --null swift://artifacts/source
 
-    DEST is swift://CONTAINER[/PREFIX] or http(s)://HOST/PATH/. The container is made if it is not there.
+    DEST is swift://CONTAINER[/PREFIX] or http(s)://HOST/PATH/. The container is made if it does not exist.
+    Options with their reasons: docs/options.md.
     """
     sources, destination = split(paths, flags["files"], verb="upload")
     if not literal:

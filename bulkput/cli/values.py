@@ -45,6 +45,9 @@ class Concurrency(click.ParamType[int | None]):
 
     name = "N|auto"
 
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
+        return self.name  # click would write it in capitals
+
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | None:
         text = str(value).strip().lower()
         if text == "auto":
@@ -54,14 +57,31 @@ class Concurrency(click.ParamType[int | None]):
         return int(text)
 
 
-class Seconds(click.FloatRange):
-    """A number of seconds between two bounds, and a number indeed: NaN is between any."""
+class Seconds(click.ParamType[float]):
+    """A number of seconds between two bounds. NaN lies between any bounds, and is refused."""
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        found = super().convert(value, param, ctx)
-        if math.isnan(found):
+    name = "seconds"  # click's own range would be called FLOAT RANGE in --help
+
+    def __init__(self, least: float, most: float) -> None:
+        self._range = click.FloatRange(least, most)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        seconds = float(self._range.convert(value, param, ctx))
+        if math.isnan(seconds):
             self.fail(f"{value!r} is no number of seconds", param, ctx)
-        return found
+        return seconds
+
+
+class Count(click.ParamType[int]):
+    """A whole number between two bounds."""
+
+    name = "n"  # click's own range would be called INTEGER RANGE in --help
+
+    def __init__(self, least: int, most: int | None = None) -> None:
+        self._range = click.IntRange(least, most)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        return int(self._range.convert(value, param, ctx))
 
 
 def refuse_odd(url: str) -> None:

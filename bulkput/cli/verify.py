@@ -8,8 +8,9 @@ import click
 
 from bulkput.cli.flags import in_flags
 from bulkput.cli.gzip import gzip_options
+from bulkput.cli.help import Verb
 from bulkput.cli.output import flush, own_output, say, write_line, write_row
-from bulkput.cli.values import Concurrency, Seconds, refuse_odd
+from bulkput.cli.values import Concurrency, Count, Seconds, refuse_odd
 from bulkput.cli.walk import split, walk_options
 from bulkput.errors import printable
 from bulkput.events import Event, Finding, Verdict
@@ -18,50 +19,54 @@ from bulkput.report.lines import count_text, event_line
 from bulkput.results import Comparison
 
 
-@click.command()
+@click.command(cls=Verb)
 @click.argument("paths", metavar="SOURCE... DEST", nargs=-1)
-@click.option("--journal", metavar="FILE", help="Of the upload: what is not identical is struck from it.")
-@click.option("--quick", "is_quick", is_flag=True, help="Compare sizes only; no file is read.")
+@click.option(
+    "--journal",
+    metavar="FILE",
+    help="Strike what is not identical from the upload's journal: the next upload sends it.",
+)
+@click.option("--quick", "is_quick", is_flag=True, help="Compare sizes only. No file is read.")
 @walk_options
-@click.option("--literal", is_flag=True, help="Take //, . and .. in DEST for parts of the objects' names.")
+@click.option("--literal", is_flag=True, help="Accept //, . and .. in DEST as parts of object names.")
 @click.option(
     "--encode-names",
     type=click.Choice(["strict", "percent"]),
     default="strict",
-    help="As it was uploaded. percent sorts the names on disk first, in TMPDIR.",
+    help="As in the upload. percent sorts the names on disk first, in TMPDIR.",
     show_default=True,
 )
-@click.option("--dir-markers", is_flag=True, help="As it was uploaded: each directory has to have its marker.")
-@gzip_options("As it was uploaded: with --gzip-as suffix the objects have other names than the files.")
+@click.option("--dir-markers", is_flag=True, help="As in the upload: each directory must have its marker.")
+@gzip_options("As in the upload: --gzip-as suffix gives objects other names than the files.")
 @click.option(
     "--concurrency",
     type=Concurrency(),
     default="auto",
     show_default=True,
-    help="Requests in flight for objects that the listing alone does not decide. auto is 64.",
+    help="HEAD requests in flight, for objects that the listing does not decide. auto is 64.",
 )
 @click.option(
     "--retries",
-    type=click.IntRange(0),
+    type=Count(0),
     default=RetryOptions().retries,
     show_default=True,
-    help="Further tries per request, with growing random pauses.",
+    help="Retries per request, after random pauses that grow.",
 )
 @click.option(
     "--timeout",
     type=Seconds(0.1, 86_400),
     default=WireOptions().timeout_s,
     show_default=True,
-    help="Seconds for a request.",
+    help="Time limit of a request.",
 )
-@click.option("--insecure", is_flag=True, help="Do not verify TLS certificates.")
+@click.option("--insecure", is_flag=True, help="Do not check TLS certificates.")
 @click.option(
     "--json",
     "as_json",
     is_flag=True,
-    help="One JSON object on stdout per name that is not identical, the numbers last.",
+    help="Print one JSON object per name that is not identical, the numbers last.",
 )
-@click.option("-q", "--quiet", is_flag=True, help="No numbers on stderr.")
+@click.option("-q", "--quiet", is_flag=True, help="Do not print the numbers on stderr.")
 def verify(
     *,
     paths: tuple[str, ...],
@@ -81,28 +86,25 @@ def verify(
     as_json: bool,
     quiet: bool,
 ) -> int:
-    """Compare files and directories with what is stored at DEST, by listing it: one request per 10 000 objects.
+    """Compare files and directories with the objects at DEST.
 
-    Sources, DEST and the options about names mean what they mean to upload. Each name that is not identical is a line:
+    SOURCE, DEST and the options about names mean what they mean in upload. DEST must be swift://. It is listed, one
+    request per 10 000 objects, and each file is read and its MD5 compared. Each name that is not identical is a line:
 
     \b
     missing NAME               not in the store
     extra NAME                 only in the store
     different NAME (why)       other bytes
-    not comparable NAME (why)  there, but nothing proves its bytes
-    unreadable PATH: why       the file could not be read, or changed while it was
+    not comparable NAME (why)  in the store, but nothing proves its bytes
+    unreadable PATH: why       the file could not be read, or changed while it was read
 
-    A file is read and its MD5 compared with the listing's. Only what that does not decide takes a HEAD of its own:
-    compressed objects are compared by the source's MD5 in their metadata, static large objects by their segments' MD5s.
-    Dynamic large objects are never more than not comparable. --quick takes the same size for the same.
+    Where the listing does not decide, a HEAD does: compressed objects are compared by the source's MD5 in their
+    metadata, static large objects by the MD5s of their segments. Dynamic large objects are not comparable.
 
-    With --journal the next upload with it sends what was missing, different or not comparable. Directories' markers
-    are never extra while their directories are there.
+    Filters apply to objects too: what they leave out is neither compared nor extra. A directory claims everything
+    below DEST, a single file only its own name.
 
-    Filters apply to names in the store too: what they exclude is neither compared nor extra. A directory claims all
-    below DEST, a single file just its own name. DEST has to be swift://. Lines come as they are found, not sorted.
-
-    0: everything identical; 1: anything is not, or there is no container; 2 usage; 3 the store failed; 130 interrupted.
+    Exit codes: 0 everything is identical, 1 something is not, 2 usage, 3 the store failed, 130 interrupted.
     """
     sources, destination = split(paths, files, verb="verify")
     if not literal:

@@ -15,22 +15,45 @@ def walk_options(verb: Callable[..., int]) -> Callable[..., int]:
     """Gives a verb the filters, as one argument `walk`; --files-from and what belongs to it, as `files` (None without
     it); and `fail_if_empty`."""
 
-    @click.option("--include", multiple=True, metavar="GLOB", help="Only what matches; gitignore syntax, repeatable.")
-    @click.option("--exclude", multiple=True, metavar="GLOB", help="Nothing that matches; wins over --include.")
-    @click.option("--include-from", multiple=True, metavar="FILE", help="A file of --include patterns, one a line.")
-    @click.option("--exclude-from", multiple=True, metavar="FILE", help="The same for --exclude: a .gitignore, say.")
     @click.option(
-        "--min-age", type=Duration(), help="Only files last written to at least 90 (seconds), 12h, 7d, ... ago."
+        "--include", multiple=True, metavar="GLOB", help="Take only files that match. Gitignore syntax, repeatable."
     )
-    @click.option("--max-age", type=Duration(), help="Only files last written to at most that long ago.")
-    @click.option("--min-size", type=Size(), help="Only files of at least so many bytes, or 64K, 32M, 1G.")
-    @click.option("--max-size", type=Size(), help="Only files of at most so many bytes.")
-    @click.option("--one-file-system", is_flag=True, help="Enter no directory on another file system than SOURCE.")
-    @click.option("--follow-symlinks", is_flag=True, help="Follow links out of the tree and to directories.")
-    @click.option("--files-from", metavar="FILE", help="Instead of SOURCE: a list of files, one a line; - is stdin.")
-    @click.option("--null", "is_null", is_flag=True, help="Names in --files-from end in NUL, as of find -print0.")
-    @click.option("--base", metavar="DIR", help="What names in --files-from are relative to. Default: here.")
-    @click.option("--fail-if-empty", is_flag=True, help="Exit code 1 when there is no file; else that is a warning.")
+    @click.option(
+        "--exclude", multiple=True, metavar="GLOB", help="Leave out files that match. Repeatable, wins over --include."
+    )
+    @click.option(
+        "--include-from", multiple=True, metavar="FILE", help="Read --include patterns from FILE, one a line."
+    )
+    @click.option(
+        "--exclude-from",
+        multiple=True,
+        metavar="FILE",
+        help="Read --exclude patterns from FILE, for example .gitignore.",
+    )
+    @click.option(
+        "--min-age",
+        type=Duration(),
+        help="Take only files last written this long ago or longer: 90 (seconds), 12h, 7d.",
+    )
+    @click.option("--max-age", type=Duration(), help="Take only files last written this long ago or less.")
+    @click.option("--min-size", type=Size(), help="Take only files of this size or larger: 4096 (bytes), 64K, 32M, 1G.")
+    @click.option("--max-size", type=Size(), help="Take only files of this size or smaller.")
+    @click.option("--one-file-system", is_flag=True, help="Do not enter directories that are mounted into SOURCE.")
+    @click.option("--follow-symlinks", is_flag=True, help="Follow all links: also out of SOURCE and to directories.")
+    @click.option(
+        "--files-from",
+        metavar="FILE",
+        help="Upload the files named in FILE, one a line, instead of SOURCE. - is stdin.",
+    )
+    @click.option(
+        "--null", "is_null", is_flag=True, help="Names in --files-from end with NUL, as find -print0 writes them."
+    )
+    @click.option(
+        "--base", metavar="DIR", help="Names in --files-from are relative to DIR. Default: the current directory."
+    )
+    @click.option(
+        "--fail-if-empty", is_flag=True, help="Exit with 1 when no file is found. Without it that is a warning."
+    )
     @wraps(verb)
     def with_walk(
         *,

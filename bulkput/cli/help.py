@@ -1,0 +1,46 @@
+"""`--help` of a verb with many options: under headings, in the order of this table.
+
+docs/options.md has the same headings in the same order.
+"""
+
+import click
+
+SECTIONS = {
+    "What is taken": (
+        "--recursive", "--include", "--exclude", "--include-from", "--exclude-from", "--min-age", "--max-age",
+        "--min-size", "--max-size", "--one-file-system", "--follow-symlinks", "--files-from", "--null", "--base",
+        "--fail-if-empty", "--changing",
+    ),
+    "Object names": ("--literal", "--encode-names", "--dir-markers"),
+    "What is stored with each object": (
+        "--header", "--meta", "--content-type", "--cache-control", "--expires-in", "--mtime-format",
+        "--storage-policy",
+    ),
+    "Compression": ("--gzip", "--gzip-level", "--gzip-as", "--gzip-except"),
+    "What the store has already": ("--skip", "--check-expiry", "--delete-extra", "--yes", "--quick"),
+    "Journal": ("--journal", "--retry-failed"),
+    "Connections and limits": (
+        "--concurrency", "--transport", "--retries", "--timeout", "--stalled-after", "--max-errors", "--fail-fast",
+        "--insecure",
+    ),
+    "Output": (
+        "--dry-run", "--progress", "--json", "--summary", "--trace", "--verbose", "--quiet", "--help",
+    ),
+}  # fmt: skip
+"""Each heading with its options, by their long names. A test says that every option of these verbs is here."""
+
+
+class Verb(click.Command):
+    """A command whose options are listed under the headings of `SECTIONS`."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        options = {option.opts[-1]: option for option in self.get_params(ctx) if isinstance(option, click.Option)}
+        for heading, flags in SECTIONS.items():
+            found = [options.pop(flag).get_help_record(ctx) for flag in flags if flag in options]
+            if records := [record for record in found if record is not None]:
+                with formatter.section(heading):
+                    formatter.write_dl(records, col_max=34)
+        # An option that the table has forgotten is shown all the same.
+        if rest := [record for option in options.values() if (record := option.get_help_record(ctx)) is not None]:
+            with formatter.section("Other options"):
+                formatter.write_dl(rest)
