@@ -1,16 +1,9 @@
-"""Every choice a caller can make, in keyword-only frozen groups. Each default has its reason beside it.
+"""Every choice a caller can make, in keyword-only frozen groups. Each default has its reason below it.
 
-Memory of an upload, at most, whatever the number and size of the files:
+Below each field: the first sentence says what it does, the rest why the default is what it is.
+`scripts/options_page.py` makes docs/options.md of both.
 
-    workers x max(2 x buffer_size, 4 x chunk_size)  +  backlog x about 1 KiB  +  about 60 MiB for Python itself
-
-with workers = 1.25 x concurrency; twice the buffer, since the kernel may take a body only in part. Compressing makes it
-
-    workers x max(3 x buffer_size, 6 x chunk_size)  +  ...
-
-for what was read ahead, is compressed, was compressed and is being sent. With the defaults and without compression at
-most 80 x 2 MiB + 60 MiB = 220 MiB at the start and 320 x 2 MiB + 60 MiB = 700 MiB at the highest concurrency that
-the tuner may choose, when every file is just under the buffer size; small files need far less.
+What these options mean for the memory of a run: docs/tuning.md.
 """
 
 from dataclasses import dataclass, fields
@@ -25,29 +18,30 @@ MIB = 1024 * KIB
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WalkOptions:
-    """What of a directory tree is taken. Patterns are in gitignore syntax, relative to the source."""
+    """Which files of a directory tree are taken. Patterns are in gitignore syntax, relative to the source."""
 
     include: tuple[str, ...] = ()
-    """Only files that match one of these; none means all."""
+    """Take only files that match one of these patterns. Empty by default: take all."""
     exclude: tuple[str, ...] = ()
-    """Nothing that matches one of these; wins over `include`, as in s5cmd."""
+    """Leave out files that match one of these patterns; they win over `include`. As in s5cmd."""
     min_age_s: int | None = None
-    """Only files whose mtime is at least this long ago; a file from the future is as new as can be. As in rclone."""
+    """Take only files last written this many seconds ago or longer. A file from the future counts as new."""
     max_age_s: int | None = None
-    """Only files whose mtime is at most this long ago."""
+    """Take only files last written this many seconds ago or less. As in rclone."""
     min_size: int | None = None
-    """Only files of at least so many bytes. What these four leave out has its object left alone, as with rsync."""
+    """Take only files of this many bytes or more. Objects of files that are left out stay, as in rsync."""
     max_size: int | None = None
-    """Only files of at most so many bytes."""
+    """Take only files of this many bytes or fewer. The objects of larger files stay in the store."""
     one_file_system: bool = False
-    """True: no directory is entered that is on another file system than its source, as `find -xdev` has it. (Files are
-    not looked at: overlayfs shows other device numbers for files than for their directories.)"""
+    """Do not enter directories on another file system than their source. As `find -xdev`. Files are not checked,
+    because overlayfs gives files other device numbers than their directories."""
     follow_symlinks: bool = False
-    """False: a tree is what is in it. A link inside the tree to a regular file inside the tree is taken."""
+    """Follow all links. Off by default, because a tree is what lies in it: a link is followed only if it leads to a
+    regular file inside the tree."""
     own_output: frozenset[tuple[int, int]] = frozenset()
-    """Device and inode of the files that the run itself writes, besides its journal: they are no sources."""
+    """Device and inode of each file that the run itself writes, except its journal. The run does not upload them."""
     entries_in_memory: int = 16_384
-    """Names of one directory held in memory to sort them (about 2 MiB); more are sorted on disk."""
+    """Sort up to this many names of one directory in memory. About 2 MiB; more are sorted on disk."""
 
     @property
     def leaves_out(self) -> bool:
@@ -58,15 +52,15 @@ class WalkOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileListOptions:
-    """Sources that a list names, in place of directories that are walked."""
+    """A list of files, instead of sources that are walked."""
 
     path: str
-    """The list: one name a line. `-` is stdin."""
+    """Upload the files that this list names, one a line; `-` is stdin."""
     base: str = "."
-    """The directory that names in the list are relative to, and below which all of them have to be."""
+    """Names in the list are relative to this directory. No list reaches files above it."""
     is_null: bool = False
-    """Names end in NUL and not in a line end: what `find -print0` and `git ls-files -z` write, since a name may have a
-    line end in it."""
+    """Names in the list end with NUL instead of a line end, as `find -print0` and `git ls-files -z` write them. A name
+    may contain a line end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,75 +68,81 @@ class NamingOptions:
     """How names on disk become object names."""
 
     prefix: str = ""
-    """Put before each name, as it is: a joining slash is the caller's."""
+    """Put this before each name, as it is. The caller adds the slash."""
     is_exact: bool = False
-    """`prefix` is the whole object name: one file, sent to a destination that names an object."""
+    """`prefix` is the whole object name. For one file, sent to a destination that names an object."""
     encode: Literal["strict", "percent"] = "strict"
-    """strict: a name that is not UTF-8 fails, since guessing an encoding would rename files silently."""
+    """What happens to a name that is not UTF-8. strict fails it, because guessing an encoding would rename files
+    silently; percent escapes it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeaderOptions:
-    """What is stored beside every object."""
+    """What is stored with every object."""
 
     content_type: str | None = None
-    """None: by the name's suffix, from a table of our own, the same on every machine (`policy/media.py`)."""
+    """The type of all objects. By default it follows from the suffix of the name, by a table of our own
+    (`policy/media.py`) that is the same on every machine."""
     cache_control: str | None = None
+    """The Cache-Control of all objects. By default none is sent, so that the store or its CDN decides."""
     expires_in_s: int | None = None
-    """The store deletes the object this long after its upload; None keeps it."""
+    """The store deletes each object this many seconds after its upload. By default it keeps them."""
     meta: Fields = ()
+    """User metadata of all objects. Swift stores it as X-Object-Meta-NAME."""
     extra: Fields = ()
+    """Further header fields of all objects, sent as they are."""
     mtime_format: Literal["nanoseconds", "swiftclient"] = "nanoseconds"
-    """How Swift is told the file's time. nanoseconds: exact, so that rclone finds nothing to do. swiftclient:
-    microseconds, rounded as `swift upload --changed` rounds them, since that compares texts."""
+    """How Swift stores the time of a file. nanoseconds is exact, so that rclone finds nothing to do. swiftclient is
+    microseconds, rounded as `swift upload --changed` rounds them, because that compares the field as text."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BodyOptions:
-    """How files become bodies."""
+    """How files are read and become request bodies."""
 
     buffer_size: int = MIB
-    """Files up to this are read whole and hashed first, so that the store itself refuses damaged bytes.
-    1 MiB keeps 64 uploads in flight under 64 MiB and is as much as aiohttp takes in one write."""
+    """Read files of up to this many bytes whole and hash them before they are sent. Then the store itself refuses
+    damaged bytes. 1 MiB keeps 64 uploads in flight below 64 MiB, and is as much as aiohttp takes in one write."""
     chunk_size: int = 512 * KIB
-    """Larger files stream in pieces of this size: large enough that the visits to threads for each do not count
-    against a millisecond of MD5, small enough that four of them fit where a small file's buffers would."""
+    """Stream larger files in pieces of this size. Two visits to a thread per piece do not count against the millisecond
+    that its MD5 takes, and four pieces fit where the buffers of a small file would."""
     readers: int = 8
-    """Threads that read and hash: enough to keep a network file system busy, few enough for one core."""
+    """Threads that read and hash. Enough to keep a network file system busy, few enough for one core."""
     read_timeout_s: float = 120.0
-    """A file system that gives nothing for so long hangs, and the file fails. Above 90 s, because an NFSv4 server that
-    was restarted may refuse to open files for so long, and then gives them."""
+    """A read that gives nothing for this long fails its file. More than 90 s, because an NFSv4 server that was
+    restarted may refuse to open files for 90 s and then gives them."""
     max_stuck: int = 16
-    """So many reads that hang at once stop the run: each keeps a thread that nothing can end. Twice `readers`, so that
-    one bad moment of all is not enough."""
+    """Stop the run when this many reads hang at once. Each keeps a thread that nothing can end. Twice `readers`, so
+    that one bad moment of all readers is not enough."""
     changing: Literal["fail", "snapshot"] = "fail"
-    """A file that is written to while it is read. fail: what is stored is one version of a file or nothing. snapshot:
-    the first bytes, as many as there were when it was opened; right for logs, which only grow, and for nothing that is
-    rewritten in place."""
+    """What happens to a file that is written to while it is read: fail it, or send as many bytes as it had when it was
+    opened (snapshot). fail stores one version of a file or nothing. snapshot is right for logs, which only grow, and
+    wrong for files that are rewritten in place."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GzipOptions:
-    """Which files are sent compressed, and how they are stored then."""
+    """Which files are sent compressed, and how they are stored."""
 
     mode: Literal["auto", "always", "never"] = "never"
-    """never: an object is the file, byte for byte, unless asked otherwise."""
+    """Which files are sent compressed. never by default: an object is the file, byte for byte."""
     level: int = 2
-    """1 (fastest) to 9 (smallest), see `payload/deflate.py`. 2 is nine to ten times as fast as zlib's 6, for a
-    fifth more bytes: one core reads 2 Gbit/s and sends half a gigabit."""
+    """The gzip level, from 1 (fastest) to 9 (smallest). 2 is nine to ten times as fast as zlib's 6, for a fifth more
+    bytes (`payload/deflate.py` has the table): one core reads 2 Gbit/s and sends half a gigabit."""
     store_as: Literal["encoding", "suffix"] = "encoding"
-    """encoding: under the file's name, with Content-Encoding, so that HTTP clients unpack it on the way. suffix: as a
-    gzip file, under the name with .gz; only with mode always, so that a file's name alone decides the object's name."""
+    """How a compressed file is stored: under its own name with Content-Encoding, or as a gzip file under the name with
+    .gz. With encoding, HTTP clients unpack the file on the way. suffix is for `zcat`, and for servers that keep no
+    Content-Encoding; it needs mode always, so that the name of a file alone decides the name of its object."""
     exclude: tuple[str, ...] = ()
-    """Files that match one of these are sent as they are and keep their names, in every mode: what is compressed
-    already, say. Patterns as in `WalkOptions`. None by default: `auto` finds out by itself, and `always` means it."""
+    """Send files that match one of these patterns as they are, under their own names, in every mode. None by default:
+    `auto` finds out by itself which files are compressed already, and `always` means all."""
     min_size: int = 1024
-    """auto leaves smaller files as they are: with its request head such a file fits one packet (1460 bytes on Ethernet)
-    either way."""
+    """auto leaves files below this many bytes as they are. With its request head such a file fits one packet either way
+    (1460 bytes on Ethernet)."""
     least_saving: float = 0.125
-    """The share of a file's bytes that auto wants to save. An eighth, as Ceph's BlueStore wants it
-    (`bluestore_compression_required_ratio` is 0.875): who reads the object unpacks it each time, cannot ask for a
-    range of it, and it carries some 120 bytes more in headers."""
+    """auto compresses a file only if that saves this share of its bytes. An eighth, as in Ceph's BlueStore
+    (`bluestore_compression_required_ratio` is 0.875): each reader has to unpack the object and cannot ask for a range
+    of it, and it carries some 120 bytes more in headers."""
 
     def __post_init__(self) -> None:
         """Raises UsageError: a misspelt word would store what nobody asked for."""
@@ -171,20 +171,22 @@ class GzipOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SkipOptions:
-    """What is in the store already, by one listing of it: what is not sent again, and what is removed."""
+    """What the store has already, by one listing: which files are not sent again, and which objects are removed."""
 
     mode: Literal["none", "existing", "unchanged", "identical"] = "none"
-    """none: what is asked for is sent, without a look at what is there. See `policy/skip.py`."""
+    """Which files are not sent because the store has them. none by default: everything is sent, without a look at the
+    store. `policy/skip.py` has the rules."""
     delete_extra: bool = False
-    """In the end, remove what is below the destination and has no file."""
+    """After the upload, remove objects below the destination that have no file. Off by default, because it deletes."""
     check_expiry: bool = False
-    """Look at each object that would be skipped: one that has expired is listed until the store comes by. A request for
-    each, so only where it is asked for; a run whose own objects expire does it by itself."""
+    """Ask for each object that would be skipped whether it has expired; a run with `expires_in_s` does it anyway. Swift
+    lists an expired object until its expirer comes by. Off by default, because each takes a request."""
     max_outside: int = 100_000
-    """Objects of the container outside the destination that delete_extra lists: links and large objects among them may
-    read extras. Ten requests' worth; where there are more, nothing is removed, unless `max_deleted` is None."""
+    """`delete_extra` lists up to this many objects outside the destination, because links and large objects among them
+    may read extras. Ten requests' worth. Where there are more, nothing is removed, unless `max_deleted` is None."""
     max_deleted: int | None = 1_000
-    """Where more has no file, nothing is removed: a wrong directory would empty a container. None: no such bound."""
+    """`delete_extra` removes nothing if more objects than this have no file; None removes the bound. A wrong source
+    directory would otherwise empty a container."""
 
     def __post_init__(self) -> None:
         """Raises UsageError."""
@@ -199,23 +201,24 @@ class SkipOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryOptions:
-    """When and how often a failed request is made again. Full jitter: delay = random(0, min(cap, base x 2^n))."""
+    """When and how often a failed request is made again. Pauses have full jitter: random(0, min(cap, base x 2^n))."""
 
     retries: int = 8
-    """Tries after the first, per object. With base 1 s and cap 30 s they last a minute on average (random, so seldom
-    under twenty seconds), which outlasts the restart of a proxy."""
+    """Retries per object. With pauses from 1 to 30 s, 8 last a minute on average (random, so seldom below twenty
+    seconds), which outlasts the restart of a proxy."""
     first_retries: int = 3
-    """The same while nothing has worked, for the first login of a run (a wrong address is likelier than a restart) and
-    for objects whose answers do not prove their bytes (a proxy is likelier than chance)."""
+    """Retries while nothing has worked yet, for the first login, and for objects whose answers do not prove their
+    bytes. Few, because a wrong address is likelier than a restart, and a proxy likelier than chance."""
     base_s: float = 1.0
+    """The longest first pause. It doubles with each retry. One second, so that a short fault costs little."""
     cap_s: float = 30.0
-    """No single wait is longer, except where the store itself names a time."""
+    """The longest of all pauses, except where the store itself names a time. 30 s, so that a store that comes back is
+    noticed."""
     max_retry_after_s: float = 120.0
-    """A longer Retry-After is cut to this: a wrong clock on a server must not stop a run for a day."""
+    """Cut a longer Retry-After to this. A wrong clock on a server must not stop a run for a day."""
     total_s: float = 300.0
-    """No third attempt for one object, or further one, once its attempts and the pauses between them have taken so
-    long; waits for a slot do not count. A second attempt is always made: a large file may take longer than this by
-    itself."""
+    """Make no third or further attempt for one object after its attempts and pauses have taken this long. Waits for a
+    slot do not count. A second attempt is always made, because a large file may take longer by itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,33 +226,41 @@ class WireOptions:
     """Connections and deadlines."""
 
     transport: Literal["wire", "aiohttp"] = "wire"
-    """wire: our own for object PUTs, at a fraction of the CPU; aiohttp: that library for everything."""
+    """The HTTP client of the object PUTs: our own (wire), or aiohttp, which serves all other requests anyway, and all
+    PUTs behind a proxy. wire takes a fraction of the CPU of aiohttp."""
     concurrency: int | None = None
-    """Requests in flight, hence connections. None: found while the run goes on, as `policy/tune.py` says."""
+    """Requests in flight, and so connections. By default the run finds the number itself (`policy/tune.py`), because
+    the best one depends on the store, the network and the files."""
     first_concurrency: int = 64
-    """Where that begins. Small objects are bound by latency: 64 hides 270 ms down to 4 ms per object; peers'
-    defaults of 4 (rclone) and 10 (aws, swiftclient) are what their users complain about."""
+    """The number of requests in flight that the search starts with. Small objects are bound by latency: 64 hides 270 ms
+    down to 4 ms per object. Users of rclone (4) and of aws and swiftclient (10) complain about lower defaults."""
     max_concurrency: int = 256
-    """How far it may go: the memory of a run depends on it (see above). Ask for more by number where it pays."""
+    """The highest number of requests in flight that the search may choose. The memory of a run depends on it
+    (docs/tuning.md). If more pays, ask for a number."""
     timeout_s: float = 90.0
-    """A request without a body may take this long. Above 60 s, because Swift's ratelimit middleware may hold
-    a request silently for up to 60 s before it answers."""
+    """A request without a body may take this many seconds. More than 60, because Swift's ratelimit middleware may hold
+    a request for up to 60 s before it answers."""
     min_rate: int = 64 * KIB
-    """Bytes/s: each body adds size / min_rate to its request's deadline, so that nothing ever hangs."""
+    """Bytes per second. A body adds size / min_rate seconds to the deadline of its request, so that nothing hangs
+    forever and slow lines still finish."""
     connect_timeout_s: float = 15.0
+    """A connection has to be made within this many seconds. A server that is there answers much sooner, also after a
+    lost packet or two."""
     idle_timeout_s: float = 30.0
-    """Kept connections are closed after this long without use: below Swift's 60 s and most balancers' limits,
-    so that it is us who close them."""
+    """Close a kept connection after this many seconds without use. Below Swift's 60 s and the limits of most balancers,
+    so that our side closes first."""
     expect_above: int = 16 * MIB
-    """`Expect: 100-continue` only for bodies larger than this: there its round trip is under a percent of the
-    transfer, and a refusal saves sending it. For small bodies it would double the latency."""
+    """Send `Expect: 100-continue` only for bodies larger than this. There its round trip is below one percent of the
+    transfer, and a refusal saves sending the body. For small bodies it would double the latency."""
     examines_http: bool = True
-    """Two requests a run to a plain HTTP server: OPTIONS tells whether a PUT that breaks off may leave half an object,
-    HEAD whether the first object is there. False: the server is known to put whole objects into place, and no proxy
-    stands before it."""
+    """Make two extra requests per run to a plain HTTP server. OPTIONS tells whether a PUT that breaks off may leave
+    half an object, HEAD whether the first object is really there. False is right for a server that is known to put
+    whole objects into place, without a proxy before it."""
     verify_tls: bool = True
+    """Check TLS certificates and host names. Checked by default, because otherwise anybody on the way can read the
+    token."""
     ca_file: str | None = None
-    """None: the system's authorities."""
+    """A file of certificate authorities to trust. By default those of the system; the command line takes OS_CACERT."""
 
     @property
     def start(self) -> int:
@@ -264,18 +275,18 @@ class WireOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StopRules:
-    """When a run gives up as a whole."""
+    """When a run gives up."""
 
     max_errors: int | None = None
-    """Failed entries after which no more work is taken; None: one bad file never stops the others."""
+    """Take no more work after this many failed files. By default one bad file never stops the others."""
     store_gone_after: int = 128
-    """So many objects in a row, each out of retries against an unreachable store: the store is gone.
-    Twice the default concurrency, so that one bad moment of all workers is not enough."""
+    """Stop when this many objects in a row have used up their retries against a store that cannot be reached. Twice the
+    default concurrency, so that one bad moment of all workers is not enough."""
     in_vain_after: int = 256
-    """So many requests for objects, all failed for the same cause before anything has worked: the run stops. As many as
-    may be in flight by default (`WireOptions.max_concurrency`), so that one bad moment is not enough, and so that a
-    first directory whose names the store refuses is seldom taken for all. Objects that are tried nine times use them
-    up in a minute, others at once."""
+    """Stop when this many requests for objects have failed for the same cause before anything has worked. As many as
+    may be in flight by default (`WireOptions.max_concurrency`): one bad moment is not enough, and a first directory
+    with names that the store refuses is seldom taken for all. Objects that are tried nine times use them up in a
+    minute, others at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -285,19 +296,24 @@ class SharedOptions:
 
     walk: WalkOptions = WalkOptions()
     files: FileListOptions | None = None
-    """A list that names the files, in place of the sources; None: the sources are walked."""
+    """Upload the files that a list names, instead of sources. By default there is no list."""
     encode_names: Literal["strict", "percent"] = "strict"
+    """What happens to file names that are not UTF-8. strict fails them, because guessing would rename files
+    silently."""
     dir_markers: bool = False
-    """An empty object of the type application/directory for each directory below a source."""
+    """Make an empty object of type application/directory for each directory below a source. Off by default: a store of
+    objects has no directories."""
     gzip: GzipOptions = GzipOptions()
     body: BodyOptions = BodyOptions()
     retry: RetryOptions = RetryOptions()
     wire: WireOptions = WireOptions()
     stop: StopRules = StopRules()
     journal: str | None = None
-    """The file of the journal: what is done, so that a second run sends only the rest; None: no journal."""
+    """Record in this file what is uploaded, so that a second run sends only the rest. By default nothing is recorded:
+    without a journal nothing on disk can disagree with the store."""
     backlog: int = 256
-    """Decided files that wait for a worker: enough that the workers never wait for the scan between two batches."""
+    """Files that may wait for a worker after the scan has found them. Enough that workers never wait for the scan
+    between two batches."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -305,18 +321,18 @@ class UploadOptions(SharedOptions):
     """All options of `upload`."""
 
     fail_if_empty: bool = False
-    """No file found at all is a failure. False: it is a warning, since a directory may well be empty."""
+    """Fail when no file is found at all. Off by default, because a directory may well be empty."""
     headers: HeaderOptions = HeaderOptions()
     skip: SkipOptions = SkipOptions()
     storage_policy: str | None = None
-    """Swift: the policy of the container, if this run creates it; None leaves it to the cluster."""
+    """Swift: the storage policy of the container, if this run makes it. By default the cluster decides."""
     dry_run: bool = False
-    """Scan and decide, send nothing at all."""
+    """Scan and decide, but send nothing."""
     retry_failed: bool = False
-    """Look only at the files that the journal has as failed, and not at the whole source."""
+    """Send only the files that failed, as the journal has it, without a look at the whole source."""
     stall_s: float = 60.0
-    """If nothing moves for so long, an event tells what is in flight: before the first request runs out of its time,
-    and after any pause between two tries that is not a store's own wish."""
+    """Report what is in flight when nothing has moved for this many seconds. Less than the time limit of a request, and
+    longer than any pause between two attempts that the store did not ask for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -324,7 +340,7 @@ class VerifyOptions(SharedOptions):
     """All options of `verify`. With `journal`, what is not identical is struck from it, so that it is sent again."""
 
     is_quick: bool = False
-    """Compare sizes only, and read no file. False: the bytes are compared, which is what a verification is for."""
+    """Compare sizes only, and read no file. Off by default: a verification is for bytes."""
 
     @classmethod
     def of(cls, options: SharedOptions, *, is_quick: bool = False) -> "VerifyOptions":
@@ -338,15 +354,14 @@ class CopyOptions:
     """All options of `copy` and `move`."""
 
     is_recursive: bool = False
-    """All objects below the source as a directory. False: the one object of that name, so that a prefix typed by
-    mistake copies nothing."""
+    """Copy all objects below the source as a directory. Off by default: a prefix typed by mistake copies nothing."""
     headers: HeaderOptions = HeaderOptions()
-    """What is given here replaces what the object has; everything else comes along."""
+    """Replaces these headers and metadata of each object. Everything else comes along."""
     retry: RetryOptions = RetryOptions()
     wire: WireOptions = WireOptions()
     stop: StopRules = StopRules()
     dry_run: bool = False
-    """List what would be done, and change nothing."""
+    """Report what would be done, and change nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -354,12 +369,12 @@ class RemoveOptions:
     """All options of `remove`."""
 
     is_recursive: bool = False
-    """The object and all objects below it as a directory. False: that object only."""
+    """Remove the object and all objects below it as a directory. Off by default: only that object."""
     retry: RetryOptions = RetryOptions()
     wire: WireOptions = WireOptions()
     stop: StopRules = StopRules()
     dry_run: bool = False
-    """List what would be removed, and remove nothing."""
+    """Report what would be removed, and remove nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -367,7 +382,7 @@ class ListOptions:
     """All options of `list_objects`."""
 
     delimiter: str | None = None
-    """`/` lists one level, in which each directory comes once, as a Prefix. None: all objects, at any depth."""
+    """With `/`, list one level, in which each directory comes once, as a Prefix. None lists all objects."""
     retry: RetryOptions = RetryOptions()
     wire: WireOptions = WireOptions()
 
@@ -377,8 +392,8 @@ class StoreOptions:
     """All options of `open_store`."""
 
     headers: HeaderOptions = HeaderOptions()
-    """What objects will carry, so that a store that cannot keep it refuses at once."""
+    """What objects will carry. A store that cannot keep it refuses at once."""
     storage_policy: str | None = None
-    """Swift: the policy of the container, if `prepare` creates it; None leaves it to the cluster."""
+    """Swift: the storage policy of the container, if `prepare` makes it. By default the cluster decides."""
     retry: RetryOptions = RetryOptions()
     wire: WireOptions = WireOptions()

@@ -8,7 +8,7 @@
 
 The source's MD5 stands in the request's head (`policy/gzip_source.py`), before the first byte of the body, since a
 Swift client cannot send it afterwards. So files of the third kind are read twice. The first pass compresses as well, as
-long as the stream may still fit: which kind a file is shows only then. `options.py` states the memory of all this.
+long as the stream may still fit: which kind a file is shows only then. docs/tuning.md states the memory of all this.
 """
 
 import hashlib
