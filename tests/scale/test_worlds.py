@@ -21,8 +21,8 @@ FIRST = int(os.environ.get("WORLDS_SEED", "1"))
 _AT_ONCE = int(os.environ.get("WORLDS_AT_ONCE", "4"))
 """Worlds at a time: what waits between two tries leaves the processors to others."""
 _BEYOND = ("lost elsewhere", "lost behind a body")
-"""What no mirror and no move can see, and the README says: who reads through an object from another container, and a
-dynamic large object with bytes of its own, which is listed as a plain one. Shown, but no failure."""
+"""What no mirror and no move can see, as docs/sync.md and docs/objects.md say: who reads through an object from another
+container, and a dynamic large object with bytes of its own, which is listed as a plain one. Shown, but no failure."""
 pytestmark = [pytest.mark.scale, pytest.mark.swift, pytest.mark.timeout(7200)]
 
 

@@ -1,4 +1,4 @@
-"""What README and SECURITY.md name as proof is there."""
+"""What docs/promises.md and SECURITY.md name as proof is there, and so is what pages link to."""
 
 import ast
 import re
@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
+LINK = re.compile(r"\]\((?!https?:)([^)\s]+)\)")
 NAMED = re.compile(r"`((?:contract|e2e|faults|properties|resume|scale|security|unit)/\w+\.py)(?:::(\w+))?`")
 
 
-@pytest.mark.parametrize("page", ["README.md", "SECURITY.md"])
+@pytest.mark.parametrize("page", ["docs/promises.md", "SECURITY.md"])
 def test_each_test_that_is_named_as_a_proof_exists(page: str) -> None:
     """A promise whose test was renamed or removed would be one that nobody keeps."""
     named = NAMED.findall((ROOT / page).read_text())
@@ -19,3 +21,14 @@ def test_each_test_that_is_named_as_a_proof_exists(page: str) -> None:
         tree = ast.parse((ROOT / "tests" / file).read_text())
         tests = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
         assert not name or name in tests, f"{page}: {file} has no {name}"
+
+
+@pytest.mark.parametrize("page", sorted(path.relative_to(ROOT).as_posix() for path in PAGES))
+def test_each_link_of_a_page_leads_somewhere(page: str) -> None:
+    """To a file of the repository, and to a heading of it."""
+    for target in LINK.findall((ROOT / page).read_text()):
+        file, _, anchor = target.partition("#")
+        path = (ROOT / page).parent / file if file else ROOT / page
+        assert path.exists(), f"{page}: {target}"
+        headings = re.findall(r"^#+ (.*)$", path.read_text(), re.MULTILINE) if anchor else []
+        assert not anchor or anchor in [re.sub(r"[^\w -]", "", each).lower().replace(" ", "-") for each in headings]

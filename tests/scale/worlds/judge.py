@@ -219,9 +219,9 @@ def _all_there(case: Case, command: Upload) -> Iterator[Finding]:
 
 
 def _may_be_believed(case: Case, key: Key, mode: str, size: int, *, check_expiry: bool) -> bool:
-    """As the README has it: `existing` believes in whatever is there, `unchanged` in its size, both in what a manifest
-    says; and all in the listing: also of what has expired, where nobody asked to --check-expiry, and when it is behind
-    the time."""
+    """As docs/sync.md has it: `existing` believes in whatever is there, `unchanged` in its size, both in what a
+    manifest says. All believe the listing: also about an object that has expired, without --check-expiry, and when
+    the listing lags."""
     old, now = case.was(key), case.now(key)
     if mode != "none" and (key in case.rewritten or key in case.wrong_rows):
         return True

@@ -1,0 +1,101 @@
+"""The commands and programs in README.md and docs/, as a reader pastes them.
+
+A comment above a block is for this test:
+
+    <!-- before: COMMAND -->       what the block needs to be there
+    <!-- not run: REASON -->       the block is not run
+"""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.cli import bulkput
+from tests.servers.nginx import NginxDav
+from tests.servers.swift import RealSwift
+
+pytestmark = [pytest.mark.swift, pytest.mark.nginx, pytest.mark.timeout(180)]
+ROOT = Path(__file__).parents[2]
+PAGES = ["README.md", *sorted(f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md"))]
+BLOCK = re.compile(r"^((?:<!-- .*? -->\n)*)```(.*)\n((?:.*\n)*?)```$", re.MULTILINE)
+NOTE = re.compile(r"<!-- (before|not run): (.*?) -->")
+NEEDS_SHELL = re.compile(r"^(?!bulkput |#)\S|^\S[^#']*[|*$]", re.MULTILINE)
+"""Other programs, pipes, globs, variables. A block without these runs without a shell, in a forked process, because a
+new interpreter takes several times as long as the command."""
+LOG = '192.0.2.{n} - - [14/Feb/2010:04:0{n}:00 +0000] "GET /v1/A/horror/poe.txt HTTP/1.1" 200 {n}00 "-" "curl/7.{n}"\n'
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A fenced block of a page."""
+
+    language: str
+    text: str
+    before: str
+    why_not: str
+    """The reason why it is not run; empty if it is."""
+
+
+def blocks(page: str) -> list[Block]:
+    found = []
+    for notes, language, text in BLOCK.findall((ROOT / page).read_text()):
+        told = dict(NOTE.findall(notes))
+        found.append(Block(language, text, told.get("before", ""), told.get("not run", "")))
+    return found
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    """A directory with everything that the pages speak of, under version control."""
+    for tree in ("dist", "site", "archive"):
+        (tmp_path / tree / "sub").mkdir(parents=True)
+        for name in ("index.html", "a.txt", "sub/b.css"):
+            (tmp_path / tree / name).write_text(f"{tree} {name}\n" * 500)
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "secrets" / "key").touch()
+    (tmp_path / "logs").mkdir()
+    for name in ("access.log", "access.log.1", "logs/syslog"):
+        (tmp_path / name).write_text("".join(LOG.format(n=n) for n in range(1, 6)))
+    (tmp_path / "report.pdf").write_bytes(b"%PDF-" * 1000)
+    (tmp_path / "list").write_text("index.html\nsub/b.css\n")
+    (tmp_path / ".gitignore").write_text("# rubbish\n*.tmp\nup.db*\n")
+    (tmp_path / "a.tmp").touch()
+    subprocess.run("git init -q . && git add .", shell=True, cwd=tmp_path, check=True)
+    return tmp_path
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if any(not b.why_not for b in blocks(page))])
+def test_what_a_page_says_to_type_works(page: str, place: Path, swift: RealSwift, nginx: NginxDav) -> None:
+    """Every block of sh and Python, one after the other in one directory, ends with 0."""
+    programs = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    environ = {**os.environ, **swift.environment, "PATH": programs, "TMPDIR": str(place.parent)}
+    for block in blocks(page):
+        if block.why_not or block.language not in ("sh", "python"):
+            continue
+        text = block.text.replace("https://dav.example.org", nginx.url)
+        if block.language == "sh" and not NEEDS_SHELL.search(text):
+            for line in [*block.before.split("; "), *text.splitlines()]:
+                if words := shlex.split(line, comments=True):
+                    assert words[0] == "bulkput", f"{page}: {line}"
+                    ended = bulkput(*words[1:], environ=environ, cwd=place)
+                    assert ended.exit_code == 0, f"{page}: {line}\n{ended.out}\n{ended.err}"
+            continue
+        program = [sys.executable, "-c", text] if block.language == "python" else ["sh", "-euxc", text]
+        ran = subprocess.run(program, cwd=place, env=environ, capture_output=True, text=True, check=False)
+        assert ran.returncode == 0, f"{page}:\n{text}\n{ran.stdout}\n{ran.stderr}"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_block_is_run_or_says_why_not(page: str) -> None:
+    """Each has a language, and few have a reason."""
+    found = blocks(page)
+    assert len(found) == (ROOT / page).read_text().count("\n```") / 2
+    assert {block.language for block in found} <= {"sh", "python", "json", "text"}
+    assert sum(bool(block.why_not) for block in found) <= 3
+    assert all(len(block.why_not.split()) >= 3 for block in found if block.why_not)
