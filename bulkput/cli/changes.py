@@ -1,18 +1,17 @@
 """What cp, mv and rm have in common: their flags, and how they show what they do."""
 
-import os
 from collections.abc import Callable, Coroutine
 from functools import wraps
 from typing import Any
 
 import click
 
+from bulkput.cli.connection import connection_options
 from bulkput.cli.output import flush, say, write_line, write_row
-from bulkput.cli.values import Concurrency, Count, Seconds
 from bulkput.engine.stop import Stop
 from bulkput.errors import NotFound, Unsupported, UsageError, printable
 from bulkput.events import Change, Done, Event
-from bulkput.options import RetryOptions, WireOptions
+from bulkput.options import WireOptions
 from bulkput.report.lines import count_text, event_line, size_text
 from bulkput.results import Changes
 
@@ -88,28 +87,10 @@ def change_options(verb: Callable[..., int]) -> Callable[..., int]:
     @click.option(
         "--json", "as_json", is_flag=True, help="Print one JSON object per object on stdout, the numbers last."
     )
-    @click.option("--concurrency", type=Concurrency(), default="auto", show_default=True, help=_CONCURRENCY)
-    @click.option(
-        "--retries",
-        type=Count(0),
-        default=RetryOptions().retries,
-        show_default=True,
-        help="Retries per request, after random pauses that grow.",
-    )
-    @click.option(
-        "--timeout",
-        type=Seconds(0.1, 86_400),
-        default=WireOptions().timeout_s,
-        show_default=True,
-        help="Time limit of a request.",
-    )
-    @click.option("--insecure", is_flag=True, help="Do not check TLS certificates.")
+    @connection_options(_CONCURRENCY)
     @wraps(verb)
-    def with_options(*, concurrency: int | None, retries: int, timeout: float, insecure: bool, **others: Any) -> int:
-        wire = WireOptions(
-            concurrency=concurrency, timeout_s=timeout, verify_tls=not insecure, ca_file=os.environ.get("OS_CACERT")
-        )
-        return verb(wire=wire, retry=RetryOptions(retries=retries), **others)
+    def with_options(**options: Any) -> int:
+        return verb(**options)
 
     return with_options
 

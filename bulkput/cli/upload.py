@@ -1,6 +1,5 @@
 """`bulkput upload SOURCE... DEST`"""
 
-import os
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import replace
@@ -8,11 +7,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from bulkput.cli.connection import connection_options
 from bulkput.cli.gzip import gzip_options
 from bulkput.cli.help import Verb
 from bulkput.cli.output import CannotWriteError, SummaryFile, TraceFile, flush, own_output
 from bulkput.cli.skip import skip_options
-from bulkput.cli.values import Concurrency, Count, Duration, Seconds, refuse_odd
+from bulkput.cli.values import Count, Duration, Seconds, refuse_odd
 from bulkput.cli.walk import split, walk_options
 from bulkput.errors import UsageError
 from bulkput.options import (
@@ -76,26 +76,10 @@ if TYPE_CHECKING:
     "--expires-in", type=Duration(), help="The store deletes each object after this time: 90 (seconds), 12h, 7d."
 )
 @click.option("--storage-policy", metavar="NAME", help="Swift: storage policy of the container, if this run makes it.")
-@click.option(
-    "--concurrency",
-    type=Concurrency(),
-    default="auto",
-    show_default=True,
-    help="Requests in flight. auto starts with 64 and adapts between 8 and 256; -v says why.",
-)
-@click.option(
-    "--retries",
-    type=Count(0),
-    default=RetryOptions().retries,
-    show_default=True,
-    help="Retries per object, after random pauses that grow.",
-)
-@click.option(
-    "--timeout",
-    type=Seconds(0.1, 86_400),
-    default=WireOptions().timeout_s,
-    show_default=True,
-    help="Time limit of a request, plus the time its body takes at 64 KiB/s.",
+@connection_options(
+    "Requests in flight. auto starts with 64 and adapts between 8 and 256; -v says why.",
+    retries="Retries per object, after random pauses that grow.",
+    timeout="Time limit of a request, plus the time its body takes at 64 KiB/s.",
 )
 @click.option(
     "--stalled-after",
@@ -113,7 +97,6 @@ if TYPE_CHECKING:
 )
 @click.option("--max-errors", type=Count(1), metavar="N", help="Stop after N failed files. Default: never.")
 @click.option("--fail-fast", is_flag=True, help="Stop after the first failed file: --max-errors 1.")
-@click.option("--insecure", is_flag=True, help="Do not check TLS certificates.")
 @click.option(
     "--journal", metavar="FILE", help="Record what is uploaded in FILE. The same command again sends only the rest."
 )
@@ -227,14 +210,12 @@ def _options(
     dir_markers: bool,
     expires_in: int | None,
     storage_policy: str | None,
-    concurrency: int | None,
-    retries: int,
-    timeout: float,
+    wire: WireOptions,
+    retry: RetryOptions,
     stalled_after: float,
     transport: Literal["wire", "aiohttp"],
     max_errors: int | None,
     fail_fast: bool,
-    insecure: bool,
     journal: str | None,
     retry_failed: bool,
     dry_run: bool,
@@ -256,14 +237,8 @@ def _options(
         gzip=gzip,
         skip=skip,
         dir_markers=dir_markers,
-        retry=RetryOptions(retries=retries),
-        wire=WireOptions(
-            concurrency=concurrency,
-            timeout_s=timeout,
-            transport=transport,
-            verify_tls=not insecure,
-            ca_file=os.environ.get("OS_CACERT"),
-        ),
+        retry=retry,
+        wire=replace(wire, transport=transport),
         stop=StopRules(max_errors=1 if fail_fast else max_errors),
         storage_policy=check_value(storage_policy, what="--storage-policy") if storage_policy else None,
         journal=journal,

@@ -1,16 +1,16 @@
 """`bulkput verify SOURCE... DEST`"""
 
-import os
 from dataclasses import replace
 from typing import Literal
 
 import click
 
+from bulkput.cli.connection import connection_options
 from bulkput.cli.flags import in_flags
 from bulkput.cli.gzip import gzip_options
 from bulkput.cli.help import Verb
 from bulkput.cli.output import flush, own_output, say, write_line, write_row
-from bulkput.cli.values import Concurrency, Count, Seconds, refuse_odd
+from bulkput.cli.values import refuse_odd
 from bulkput.cli.walk import split, walk_options
 from bulkput.errors import printable
 from bulkput.events import Event, Finding, Verdict
@@ -38,28 +38,7 @@ from bulkput.results import Comparison
 )
 @click.option("--dir-markers", is_flag=True, help="As in the upload: each directory must have its marker.")
 @gzip_options("As in the upload: --gzip-as suffix gives objects other names than the files.")
-@click.option(
-    "--concurrency",
-    type=Concurrency(),
-    default="auto",
-    show_default=True,
-    help="HEAD requests in flight, for objects that the listing does not decide. auto is 64.",
-)
-@click.option(
-    "--retries",
-    type=Count(0),
-    default=RetryOptions().retries,
-    show_default=True,
-    help="Retries per request, after random pauses that grow.",
-)
-@click.option(
-    "--timeout",
-    type=Seconds(0.1, 86_400),
-    default=WireOptions().timeout_s,
-    show_default=True,
-    help="Time limit of a request.",
-)
-@click.option("--insecure", is_flag=True, help="Do not check TLS certificates.")
+@connection_options("HEAD requests in flight, for objects that the listing does not decide. auto is 64.")
 @click.option(
     "--json",
     "as_json",
@@ -79,10 +58,8 @@ def verify(
     encode_names: Literal["strict", "percent"],
     dir_markers: bool,
     gzip: GzipOptions,
-    concurrency: int | None,
-    retries: int,
-    timeout: float,
-    insecure: bool,
+    wire: WireOptions,
+    retry: RetryOptions,
     as_json: bool,
     quiet: bool,
 ) -> int:
@@ -117,10 +94,8 @@ def verify(
         dir_markers=dir_markers,
         gzip=gzip,
         journal=journal,
-        retry=RetryOptions(retries=retries),
-        wire=WireOptions(
-            concurrency=concurrency, timeout_s=timeout, verify_tls=not insecure, ca_file=os.environ.get("OS_CACERT")
-        ),
+        retry=retry,
+        wire=wire,
     )
     comparison = _compared(sources, destination, options, as_json=as_json)
     _say_outcome(comparison, destination, is_quiet=quiet)

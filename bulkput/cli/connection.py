@@ -1,0 +1,43 @@
+"""The options about requests to a store, which several verbs share."""
+
+import os
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+import click
+
+from bulkput.cli.values import Concurrency, Count, Seconds
+from bulkput.options import RetryOptions, WireOptions
+
+
+def connection_options(
+    concurrency: str,
+    *,
+    retries: str = "Retries per request, after random pauses that grow.",
+    timeout: str = "Time limit of a request.",
+) -> Callable[[Callable[..., int]], Callable[..., int]]:
+    """Give a verb --concurrency, --retries, --timeout and --insecure, as its arguments `wire` and `retry`.
+
+    The texts are the options' help. OS_CACERT names the certificates to trust, as for OpenStack's own clients.
+    """
+
+    def decorate(verb: Callable[..., int]) -> Callable[..., int]:
+        wire, retry = WireOptions(), RetryOptions()
+
+        @click.option("--concurrency", type=Concurrency(), default="auto", show_default=True, help=concurrency)
+        @click.option("--retries", type=Count(0), default=retry.retries, show_default=True, help=retries)
+        @click.option("--timeout", type=Seconds(0.1, 86_400), default=wire.timeout_s, show_default=True, help=timeout)
+        @click.option("--insecure", is_flag=True, help="Do not check TLS certificates.")
+        @wraps(verb)
+        def with_connection(
+            *, concurrency: int | None, retries: int, timeout: float, insecure: bool, **others: Any
+        ) -> int:
+            chosen = WireOptions(
+                concurrency=concurrency, timeout_s=timeout, verify_tls=not insecure, ca_file=os.environ.get("OS_CACERT")
+            )
+            return verb(wire=chosen, retry=RetryOptions(retries=retries), **others)
+
+        return with_connection
+
+    return decorate
