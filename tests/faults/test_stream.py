@@ -53,6 +53,27 @@ async def test_a_consumer_that_is_slow_holds_the_upload_back_and_loses_nothing(
     assert kinds.count(ev.Uploaded) == run.result.uploaded == 3_000
 
 
+async def test_a_slow_consumer_holds_the_removals_of_a_mirror_back(tmp_path: Path, devserver: DevServer) -> None:
+    """2 500 extra objects: while nobody takes events, most stay; in the end all are removed."""
+    environ = environ_of(devserver)
+    for name in ("kept", "extra"):
+        (tmp_path / name).mkdir()
+    await bulkput.upload([tree(tmp_path / "extra", 2_500)], "swift://c", environ=environ)
+    (tmp_path / "kept" / "x").write_text("x")
+    recorder = bulkput.Recorder()
+    options = bulkput.UploadOptions(skip=bulkput.SkipOptions(delete_extra=True, max_deleted=None))
+    async with bulkput.stream(
+        bulkput.upload, tmp_path / "kept", "swift://c", options=options, recorder=recorder, environ=environ
+    ) as run:
+        before = -1
+        while before != recorder.removed or not recorder.removed:  # until it stands still
+            before = recorder.removed
+            await asyncio.sleep(0.3)
+        assert 0 < recorder.removed < 2_500
+        kinds = [type(event) async for event in run]
+    assert kinds.count(ev.Removed) == run.result.removed == 2_500
+
+
 async def test_leaving_the_block_early_cancels_the_upload(tmp_path: Path) -> None:
     """No task and no thread of it is left, though its requests were not answered."""
     met = asyncio.Event()

@@ -9,7 +9,7 @@ written to since it was listed. A mirror that is incomplete, or of which somethi
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from typing import TypeVar
 
@@ -103,6 +103,8 @@ class Mirror:
         self._rows: list[RemoteObject] = []
         self._readers: list[str] = []
         self._count = 0
+        self._room: Callable[[], Awaitable[None]] | None = None
+        """Awaited before each batch of extras: the receiver of the events may have fallen behind."""
 
     def note_file(self, file: SourceFile) -> None:
         """A file of one of the sources."""
@@ -126,10 +128,11 @@ class Mirror:
             self._readers.append(f"{self._container}/{row.name}")
             await self._write_some()
 
-    async def remove(self, failed: int, emit: ev.Emit) -> None:
+    async def remove(self, failed: int, emit: ev.Emit, room: Callable[[], Awaitable[None]]) -> None:
         """Remove what may go, and say of what stays why."""
         if not self._count:
             return
+        self._room = room
         if self._unseen:
             self.keep_all(f"source {printable(self._unseen[0])} has no file")
         await self._write()
@@ -205,6 +208,8 @@ class Mirror:
     ) -> AsyncGenerator[list[tuple[RemoteObject, str]], None]:
         batches = self._extras.batches(size, is_spared=is_spared)
         while (batch := await self._on_disk(lambda: next(batches, None))) is not None:
+            if self._room is not None:
+                await self._room()
             yield batch
 
     async def _write_some(self) -> None:

@@ -3,7 +3,7 @@
 scan ──> pairs of file and listed object ──> sent · skipped · to be looked at by the worker · without a file
 """
 
-from collections.abc import AsyncGenerator, AsyncIterable
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import replace
 
@@ -119,12 +119,12 @@ class Sync:
         if self._mirror is not None:
             await self._mirror.note_kept(row)
 
-    async def remove_extra(self, failed: int) -> None:
+    async def remove_extra(self, failed: int, room: Callable[[], Awaitable[None]]) -> None:
         """Once all files are sent, and where that is asked for: what no file is for goes, unless so many `failed`."""
         if self._mirror is not None:
             if not self._pairing.is_in_order:
                 self._mirror.keep_all("a directory was changed while it was read")
-            await self._mirror.remove(failed, self._emit)
+            await self._mirror.remove(failed, self._emit, room)
 
     def close(self) -> None:
         if self._mirror is not None:

@@ -113,7 +113,7 @@ async def _pipe(context: Context, parts: UploadParts) -> None:
         with closing(sync):
             async with aclosing(sync.found(scan)) as found:
                 await pipeline.run(found if is_dry else _when_needed(found, lambda: prepare(store, stop)))
-            await sync.remove_extra(context.recorder.failed)
+            await sync.remove_extra(context.recorder.failed, context.room)
     elif is_dry:
         await pipeline.run(scan)
     elif context.resume.has_uploads:
