@@ -7,11 +7,10 @@ benchmarks/RESULTS.md):
 | who notes | us | how often |
 |-----------|----|-----------|
 | a worker that takes a file (`engine/pool.py`) | 0.09 | each object |
-| the wait for a slot (`stores/slots.py`) | 0.20 | each object, when all slots are taken |
 | the exchange on a connection (`transport/connection.py`) | 0.12 | each object |
 | `with doing(...)`, everywhere else | 0.45 | where a wait is rare or long |
 
-So an object pays 0.4 us of about 130.
+So an object pays 0.2 us of about 130. The wait for a slot is not noted: it is what a worker without a step does.
 
 Any thread may read: each write is one assignment, or one `append` or `remove` of a list. A reader that comes between
 two writes sees what was true a moment before, or will be a moment after.

@@ -3,10 +3,6 @@
 import asyncio
 from collections import deque
 
-from bulkput.activity import current
-
-_WAITS = "waiting for its turn"
-
 
 class Slots:
     """`limit` of them; who finds none waits, first come first served.
@@ -44,16 +40,12 @@ class Slots:
         self.had_to_wait = True
         turn = asyncio.get_running_loop().create_future()
         self._waiting.append(turn)
-        steps = current().steps  # `doing` by hand: nearly every object of a fast run waits here
-        steps.append(_WAITS)
         try:
             await turn
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled():  # the slot had been given, just now
                 self.leave()
             raise
-        finally:
-            steps.remove(_WAITS)
 
     def leave(self) -> None:
         self._held -= 1
