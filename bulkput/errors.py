@@ -1,30 +1,30 @@
-"""Every error bulkput raises on purpose, as one tree.
+"""Every error that bulkput raises on purpose, as one tree.
 
     BulkputError
-    ├── UsageError            an option, variable or URL is wrong              exit 2
-    ├── Stopped               not sent any more: the run is being stopped          no failure
-    ├── SourceError           vanished, changed while read, unreadable, bad name   that file only
+    ├── UsageError            an option, a variable or a URL is wrong              exit 2
+    ├── Stopped               the run stopped before this was sent                 no failure
+    ├── SourceError           vanished, changed while read, unreadable, bad name   fails that file only
     │   └── SourceGone        too many reads hang                                  stops the run, exit 3
-    ├── JournalError          the journal takes no more, or is damaged         stops the run, exit 3
-    └── StoreError            operation, key, status, request_id               that object only
-        ├── IntegrityError    the store holds other bytes than were sent      retried
-        ├── Unavailable       5xx, reset, timeout, connection refused          retried
-        ├── Throttled         429, 498, "slow down"                            retried, after retry_after
+    ├── JournalError          the journal cannot be read or written                stops the run, exit 3
+    └── StoreError            operation, key, status, request_id                   fails that object only
+        ├── IntegrityError    the store does not prove that it holds our bytes     retried
+        ├── Unavailable       5xx, reset, timeout, connection refused              retried
+        ├── Throttled         429, 498, "slow down"                                retried after retry_after_s
         ├── NotFound · Conflict · TooLarge · Unsupported
-        ├── StoreGone         a login failed after all its tries                   stops the run, exit 3
-        ├── Denied            401 after a new login, 403                       stops the run, exit 3
-        └── QuotaExceeded     413 by quota                                     stops the run, exit 3
+        ├── StoreGone         no login, or the server stores nothing               stops the run, exit 3
+        ├── Denied            401 after a new login, 403                           stops the run, exit 3
+        └── QuotaExceeded     413 by quota                                         stops the run, exit 3
 
-An error knows itself whether trying again can help (`is_retryable`) and whether going on with other files is
-pointless (`stops_run`); nobody else matches on types or texts to find out. Its text reads as the command that
-failed: `put photos/a.jpg: 503 Service Unavailable after 4 attempts in 7.2 s (tx4a1...)`.
+Each error says itself whether a retry can help (`is_retryable`) and whether the run has to stop (`stops_run`), so no
+caller compares types or texts. Its text reads as the command that failed:
+`put photos/a.jpg: 503 Service Unavailable after 4 attempts in 7.2 s (tx4a1...)`.
 
-Texts of errors and events name options as Python callers write them, in backquotes, as fields of the call's options:
+Texts of errors and events name an option as Python callers write it: in backquotes, as a field of the call's options.
 
     `skip.delete_extra` and `journal` exclude each other       UploadOptions(skip=SkipOptions(delete_extra=...), ...)
-    its name is not UTF-8; `encode_names='percent'` ...        with the value to give it
+    its name is not UTF-8; `encode_names='percent'` ...        with the value to set
 
-The command line puts its flags there (`cli/flags.py`); below it, nothing speaks of flags.
+The command line replaces these names by its flags (`cli/flags.py`). No text below `cli/` names a flag.
 """
 
 import re
@@ -33,20 +33,20 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal, Self
 
 NAMED_OPTION = re.compile(r"`([a-z_]+(?:\.[a-z_]+)*)(?:=([^`]+))?`")
-"""An option in a text: its name, and the value to give it."""
+"""Finds an option in a text. Group 1 is its name, group 2 the value to set, if the text has one."""
 
 SourceProblem = Literal["vanished", "changed", "unreadable", "name", "collision"]
 
 
 class BulkputError(Exception):
-    """Base of all the errors above; catching it catches no bug."""
+    """Base of all errors above. No bug in bulkput raises it, so catching it hides none."""
 
     is_retryable: ClassVar[bool] = False
     stops_run: ClassVar[bool] = False
 
 
 class UsageError(BulkputError):
-    """The caller has to change something: an option, a variable, a URL. The text says what."""
+    """The caller has to change an option, a variable or a URL. The text says which."""
 
     @property
     def options(self) -> tuple[str, ...]:
@@ -57,7 +57,7 @@ class UsageError(BulkputError):
 class SourceError(BulkputError):
     """One source file cannot be sent.
 
-    `path` is the file's bytes on disk; `problem` is one word for programs, `detail` a sentence for people.
+    `path` is the path on disk, as bytes. `problem` is one word for programs, `detail` a sentence for people.
     """
 
     def __init__(self, path: bytes, problem: SourceProblem, detail: str) -> None:
@@ -71,20 +71,20 @@ class SourceError(BulkputError):
 
 
 class SourceGone(SourceError):
-    """The file system of the sources hangs: this read is one too many that has not come back."""
+    """The file system of the sources hangs: too many reads have not returned."""
 
     stops_run = True
 
 
 class Stopped(BulkputError):
-    """The run is being stopped, and this was not sent any more."""
+    """The run stopped before this file or object was sent."""
 
     def __str__(self) -> str:
         return "not sent: the run is being stopped"
 
 
 class JournalError(BulkputError):
-    """The journal cannot be read or written any more; what stands in it stays good. `path` is the file's, in bytes."""
+    """The journal cannot be read or written. Rows written before stay valid. `path` is the journal's path, as bytes."""
 
     stops_run = True
 
@@ -100,10 +100,10 @@ class JournalError(BulkputError):
 class StoreError(BulkputError):
     """A store refused or failed one operation.
 
-    `status` is the HTTP status, None where no answer came. `request_id` is the store's own name for the
-    request (`X-Trans-Id` in Swift), which its operator can look up. `attempts` and `elapsed_s` are filled in
-    by whoever gives up: `elapsed_s` is the time that went into attempts and the pauses between them, without any wait
-    for a slot. `took_s` is how long this attempt took, where that was observed.
+    `status` is the HTTP status, or None if no answer came. `request_id` is the store's own name for the request
+    (`X-Trans-Id` in Swift), which its operator can look up. `stores/tries.py` sets `attempts` and `elapsed_s` after
+    each failed attempt: `elapsed_s` is the time of all attempts and of the pauses between them, without waits for a
+    slot. `took_s` is the time of this attempt, or None if `ObservedStore` did not measure it.
     """
 
     def __init__(
@@ -126,7 +126,7 @@ class StoreError(BulkputError):
         self.took_s: float | None = None
 
     def about(self, key: str, more: str = "") -> Self:
-        """The same error of `key`, one of several objects that a request was for; `more` is added to its text."""
+        """A copy of this error for `key`, one of the objects of a bulk request. Its `detail` has `more` appended."""
         told = copy(self)
         told.key, told.detail = key, self.detail + more
         told.args = (told.operation, told.key, told.detail)
@@ -141,10 +141,10 @@ class StoreError(BulkputError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnprovenPut:
-    """What a PUT sent, and what the store's 201 said of the object instead of proving it.
+    """What a PUT sent, and what the store's 201 said of the object without proving its bytes.
 
-    `md5` (hex) and `size` (bytes) are those of what was sent, `etag` the MD5 that the store answered, None if it
-    answered none, and `modified` its Last-Modified as text.
+    `md5` (hex) and `size` (bytes) describe the bytes sent. `etag` is the MD5 that the store answered, `modified` its
+    Last-Modified as text; each is None if the answer had none.
     """
 
     md5: str
@@ -154,9 +154,10 @@ class UnprovenPut:
 
 
 class IntegrityError(StoreError):
-    """The answer does not prove that the store holds the bytes that were sent (ETags are MD5 in hex).
+    """The answer does not prove that the store holds the bytes that were sent. ETags are MD5 in hex.
 
-    With an `unproven_put` the store did make an object (201), which may be damaged: `policy/proof.py` says what then.
+    If `unproven_put` is set, the store did make an object (201), which may be damaged. `policy/proof.py` decides what
+    happens to it.
     """
 
     is_retryable = True
@@ -181,13 +182,16 @@ class IntegrityError(StoreError):
 
 
 class Unavailable(StoreError):
-    """The store, or the way to it, failed in a manner that passes: 5xx, 408, reset, timeout, refused."""
+    """The store or the network failed, probably for a short time: 5xx, 408, reset, timeout, connection refused."""
 
     is_retryable = True
 
 
 class Throttled(StoreError):
-    """The store asks for less: 429, Swift's 498, a 503 that says "slow down"."""
+    """The store asks for fewer requests: 429, Swift's 498, a 503 that says "slow down".
+
+    `retry_after_s` is its Retry-After in seconds, or None if it sent none.
+    """
 
     is_retryable = True
 
@@ -206,46 +210,46 @@ class Throttled(StoreError):
 
 
 class NotFound(StoreError):
-    """The object or its container is not there."""
+    """The object or its container does not exist."""
 
 
 class Conflict(StoreError):
-    """Something newer or other is there already (202 on an object PUT, 409, 412)."""
+    """The store already holds something newer or different (202 on an object PUT, 409, 412)."""
 
 
 class TooLarge(StoreError):
-    """The object, or its name, is larger than the store takes."""
+    """The object or its name is longer than the store allows."""
 
 
 class Unsupported(StoreError):
-    """The store does not know this operation."""
+    """The store does not offer this operation."""
 
 
 class Denied(StoreError):
-    """The credentials do not allow it, also after a fresh login."""
+    """The credentials do not allow this operation, even after a new login."""
 
     stops_run = True
 
 
 class StoreGone(StoreError):
-    """There is no way to the store any more: a login failed after all its tries."""
+    """The store cannot be used: a login failed after all its retries, or a plain HTTP server stores nothing."""
 
     stops_run = True
 
 
 class QuotaExceeded(StoreError):
-    """The account or the container is full by decree."""
+    """The account or the container has reached its quota."""
 
     stops_run = True
 
 
 def name_text(name: bytes) -> str:
-    """A file name as text, whatever the locale: UTF-8, and each other byte as a lone surrogate (PEP 383)."""
+    """A file name as text in any locale: decoded as UTF-8, each invalid byte as a lone surrogate (PEP 383)."""
     return name.decode("utf-8", "surrogateescape")
 
 
 def printable(name: str | bytes) -> str:
-    r"""A name on one line of a terminal: control characters and undecodable bytes as `\n`, `\xff`, ..."""
+    r"""A name that fits one line of a terminal: control characters and undecodable bytes become `\n`, `\xff`, ..."""
     text = name_text(name) if isinstance(name, bytes) else name
     return text if text.isprintable() else "".join(map(_printable, text))
 

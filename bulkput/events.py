@@ -1,4 +1,7 @@
-"""What happens during a run, one typed event each. The engine emits them; a recorder folds, views draw."""
+"""The typed events of a run. The engine emits them, a recorder folds them into numbers, views draw them.
+
+Sizes are in bytes, times in seconds.
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -12,14 +15,14 @@ from bulkput.record import record
 
 @record
 class Discovered:
-    """A source yielded an entry: the file, or what stands in its place. Counted before it is decided."""
+    """A source yielded an entry: a file, a Skip or an error. Emitted before the entry is decided."""
 
     found: Entry
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """So many files, of so many bytes, were found and are not sent: an earlier run has uploaded them."""
+    """`count` files of `size` bytes in all were found and are not sent, because an earlier run uploaded them."""
 
     count: int
     size: int
@@ -27,12 +30,12 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class ScanDone:
-    """The sources are exhausted (or the run stopped looking): from now on the total is known."""
+    """The sources are exhausted, or the run stopped reading them. From now on the total is known."""
 
 
 @dataclass(frozen=True, slots=True)
 class Streaming:
-    """So many bytes of a large file have been handed over, in the present attempt; reading them took `read_s`."""
+    """The present attempt has sent `sent` bytes of a large file. Reading took `read_s` so far."""
 
     path: bytes
     sent: int
@@ -41,10 +44,10 @@ class Streaming:
 
 @record
 class Uploaded:
-    """The store holds the object, proven. `bytes_read` came from disk, `stored.size` went over the wire.
+    """The store holds the object, and its answer proved it. `bytes_read` bytes came from disk, `stored.size` were sent.
 
-    `mtime_ns` is that of the version that was sent, which may be a newer one than was found. `upload` is as it was
-    sent: a compressed object may have another name. `compression` is None where nobody asked for any.
+    `mtime_ns` belongs to the version that was sent, which may be newer than the version that was found. `upload` has
+    the headers that were sent, gzip's included. `compression` is None if gzip is off, and for a directory.
     """
 
     upload: Upload
@@ -57,14 +60,14 @@ class Uploaded:
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """An entry was not sent, for the reason given."""
+    """An entry was not sent, for the reason in `skip`."""
 
     skip: Skip
 
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """An entry is not in the store, for good. `key` is None where there is no object name for it."""
+    """An entry failed, and is not tried again in this run. `key` is None if the entry has no object name."""
 
     path: bytes
     key: str | None
@@ -73,7 +76,7 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Removed:
-    """An object that no file is for, of `size` bytes, is removed; in a dry run, it would be."""
+    """A mirror removed an object that has no file. In a dry run (`is_dry`), it would have."""
 
     key: str
     size: int | None
@@ -82,8 +85,7 @@ class Removed:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """So many objects that no file is for are not removed, though that was asked for. `key`: the one, where `why` is
-    about one."""
+    """A mirror did not remove `count` objects that have no file. `key` is the object's name if `why` is about one."""
 
     count: int
     why: str
@@ -92,21 +94,21 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class EmptyDirectory:
-    """A directory holds nothing at all, and a store of objects keeps nothing of it."""
+    """A directory is empty, so it leaves no object in the store."""
 
     path: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Warned:
-    """Something that is no failure, and probably not what was meant. `why` is a sentence."""
+    """Something is no failure, but probably not what the user meant. `why` is a sentence."""
 
     why: str
 
 
 @dataclass(frozen=True, slots=True)
 class NothingFound:
-    """There was no file to send in `where`; `is_failure` where that was asked for."""
+    """The sources (`where`) have no file to send. `is_failure` is True if `fail_if_empty` is set."""
 
     where: str
     is_failure: bool
@@ -114,7 +116,7 @@ class NothingFound:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A file was written to while it was read, and its first `size` bytes are taken, as many as it had when it was
+    """A file was written to while it was read. The object has its first `size` bytes: the length it had when it was
     opened."""
 
     path: bytes
@@ -123,10 +125,10 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class SegmentsLeft:
-    """The object `key` was a large one and is overwritten; what it was composed of is not removed.
+    """The large object `key` was overwritten. Its segments are not removed.
 
-    `paths` are its segments, as CONTAINER/OBJECT; of a dynamic one `below` is what their paths begin with. Neither:
-    they could not be asked for.
+    `paths` are the segments of a static one, as CONTAINER/OBJECT. `below` is the CONTAINER/PREFIX of a dynamic one's
+    segments. If both are empty, the store did not tell the segments.
     """
 
     key: str
@@ -136,10 +138,11 @@ class SegmentsLeft:
 
 @record
 class Requested:
-    """One attempt at one operation ended. `operation` is prepare, put, delete, stat, copy, manifest, info or
+    """One attempt at one operation ended. `operation` is prepare, put, delete, stat, copy, manifest, settle, info or
     undo_prepare.
 
-    `started_s` is on the clock of `time.monotonic`; `size` is the body's in bytes, where it has one that is known.
+    `started_s` is a time of `time.monotonic`. `size` is the length of the body, or None if there is no body or its
+    length is unknown.
     """
 
     operation: str
@@ -152,7 +155,7 @@ class Requested:
 
 @dataclass(frozen=True, slots=True)
 class Retrying:
-    """An attempt failed and is made again after `delay_s`; `attempt` counts from 1."""
+    """Attempt number `attempt`, counted from 1, failed. The next one follows after `delay_s`."""
 
     error: StoreError
     attempt: int
@@ -161,9 +164,9 @@ class Retrying:
 
 @dataclass(frozen=True, slots=True)
 class ReadingChosen:
-    """From now on small files are read on the event loop, or in threads; `average_s` is what a read takes.
+    """From now on small files are read on the event loop (`is_on_loop`) or in threads. A read takes `average_s`.
 
-    `may_hang` is the file system that is the reason, where it is: then no read was measured.
+    `may_hang` is the type of a file system that may hang, if that is the reason for threads; no read was measured then.
     """
 
     is_on_loop: bool
@@ -173,30 +176,30 @@ class ReadingChosen:
 
 @dataclass(frozen=True, slots=True)
 class Tuned:
-    """So many requests may be in flight from now on. `why` is for people."""
+    """From now on up to `limit` requests may be in flight. `why` is a text for users."""
 
     limit: int
     why: str
 
 
 class StopCause(StrEnum):
-    """What makes a run stop before its end."""
+    """Why a run stops before its end."""
 
     INTERRUPTED = "interrupted"
-    """A person or the system asked for it: exit code 130."""
+    """Ctrl-C, a signal or the caller: exit code 130."""
     STORE = "store"
-    """Denied, quota, gone: exit code 3."""
+    """The store denies access, is full or is gone: exit code 3."""
     SOURCE = "source"
     """A file system hangs: exit code 3."""
     JOURNAL = "journal"
-    """What is done cannot be written down any more: exit code 3."""
+    """The journal cannot be written: exit code 3."""
     ERRORS = "errors"
-    """As many failures as the caller allows: exit code 1."""
+    """`stop.max_errors` entries failed: exit code 1."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stopping:
-    """The run takes no more work: what is in flight ends, the rest is reported as skipped."""
+    """The run takes no more work. Requests in flight may end; the rest is reported as skipped."""
 
     why: str
     cause: StopCause
@@ -204,9 +207,11 @@ class Stopping:
 
 @dataclass(frozen=True, slots=True)
 class InFlight:
-    """What a worker has in hand, and what that waits for since `age_s`, tries before this one included.
+    """One item that a worker handles, and what it waits for (`what`). The worker took it `age_s` ago, earlier attempts
+    included.
 
-    `path` and `key` are empty for what belongs to no object; `connection` names both its ends, while there is one.
+    `path` and `key` are empty if the item belongs to no object. `connection` names both ends of its connection, or is
+    None if it has none.
     """
 
     path: bytes
@@ -219,10 +224,11 @@ class InFlight:
 
 @dataclass(frozen=True, slots=True)
 class Stalled:
-    """Nothing has been found, done, retried or moved for `idle_s`: what is in flight, the oldest first.
+    """Nothing was found, done, retried or moved for `idle_s`. `in_flight` is sorted by age, the oldest first.
 
-    `scanning` is the path that the scan has in hand, while it waits for that and not for the workers. `loop_at` is
-    where the event loop itself stands, innermost last, when it does: this event then comes from another thread.
+    `scanning` is the path that the scan works on, or None if the scan is done or waits for the workers. `loop_at` is
+    the stack of the event loop's thread, innermost frame last, if the loop is blocked; this event then comes from
+    another thread.
     """
 
     idle_s: float
@@ -233,13 +239,13 @@ class Stalled:
 
 @dataclass(frozen=True, slots=True)
 class Moving:
-    """It moves again; it had stood for `idle_s`."""
+    """The run moves again after a stall of `idle_s`."""
 
     idle_s: float
 
 
 class Verdict(StrEnum):
-    """How a file and its object compare. The value is the event's name in JSON."""
+    """The result of comparing a file with its object. The value is the event's name in JSON."""
 
     IDENTICAL = "identical"
     DIFFERENT = "different"
@@ -248,17 +254,17 @@ class Verdict(StrEnum):
     EXTRA = "extra"
     """Only in the store."""
     NOT_COMPARABLE = "not_comparable"
-    """In the store, but nothing proves its bytes."""
+    """In the store, but nothing proves that its bytes are the file's."""
     UNREADABLE = "unreadable"
     """The file could not be read, or changed while it was read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """A verification has found a name that is not identical. Sizes in bytes, MD5 in hex.
+    """A verification found a name that is not identical on both sides. MD5 is in hex.
 
-    `name` is the object's, `path` the file's. `md5` is None if the file was not read; `remote_hash` is the ETag as the
-    store has it.
+    `name` is the object's name, `path` the file's path. `md5` is None if the file was not read. `remote_hash` is the
+    ETag in the store's form.
     """
 
     verdict: Verdict
@@ -290,20 +296,20 @@ class Done(StrEnum):
     COPIED = "copied"
     MOVED = "moved"
     KEPT = "kept"
-    """A move copied it, and its source is still there, because the run was stopped in between."""
+    """A move copied the object, and stopped before it removed the source."""
     REMOVED = "removed"
     GONE = "gone"
-    """It was listed, but does not exist: an expired object stays listed for a while. There is nothing to do."""
+    """The listing has the object, but it does not exist. An expired object stays listed for a while."""
     FAILED = "failed"
     WOULD = "would"
-    """A dry run: a real one would do it."""
+    """Not done, because this is a dry run."""
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A copy, move or removal is through with one object. `name` is the one it had, `to` the one it got.
+    """A copy, move or removal finished one object. `name` is its name before, `to` its name after.
 
-    `size` in bytes, if the listing tells it.
+    `size` is None if the listing does not have it.
     """
 
     done: Done
@@ -320,12 +326,12 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Relaying:
-    """No store can copy between the two places, so the bytes pass through this machine. Emitted once a run."""
+    """Neither store can copy between source and destination, so the bytes pass through this machine. Emitted once."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """The end, always emitted. `requests` are counted on the wire by method, resends included."""
+    """The last event of an upload. `requests` are counted on the wire by method, resends included."""
 
     elapsed_s: float
     requests: Mapping[str, int]
@@ -364,15 +370,15 @@ Emit = Callable[[Event], None]
 
 @runtime_checkable
 class PacedEmit(Protocol):
-    """A receiver of events that may fall behind: the engine awaits `room` before it takes further files or objects."""
+    """A receiver of events with back-pressure: the engine awaits `room` before it takes more files or objects."""
 
     def __call__(self, event: Event, /) -> None: ...
 
     async def room(self) -> None:
-        """Returns when the receiver has caught up."""
+        """Returns as soon as the receiver can take more events."""
 
 
 async def room_of(emit: Emit | None) -> None:
-    """Wait for `emit` if it is paced."""
+    """Wait for room in `emit`, if it is a PacedEmit."""
     if isinstance(emit, PacedEmit):
         await emit.room()

@@ -1,6 +1,7 @@
-"""The nouns: SourceFile -> Decision (Upload | Skip, with a Reason) -> Body -> Stored, and what a store lists.
+"""The records that the layers pass on: SourceFile -> Decision (Upload | Skip, with a Reason) -> Body -> Stored, and
+the rows of a listing.
 
-Names are bytes on disk and UTF-8 text in the store; `policy/naming.py` is the only bridge between the two.
+A name is bytes on disk and UTF-8 text in the store. Only `policy/naming.py` turns one into the other.
 """
 
 from collections.abc import AsyncGenerator
@@ -12,16 +13,16 @@ from bulkput.errors import SourceError, TooLarge
 from bulkput.record import record
 
 Fields = tuple[tuple[str, str], ...]
-"""Header fields or metadata: pairs of name and value."""
+"""Header fields or metadata, as pairs of name and value."""
 
 
 @record
 class SourceFile:
-    """A regular file that was found. `name` is relative to its source, parts joined by `/`.
+    """A regular file that a source yielded. `name` is relative to its source, with parts joined by `/`.
 
-    `target` is what is opened where `path` is a link: what was checked, not what the link says by then. `is_directory`:
-    it stands for a directory of this name, is empty and is never opened. `listed` is what the store has under its name,
-    where that was looked up.
+    `path` is a symbolic link if `target` is set: `target` is the path that was checked and that is opened, even if the
+    link is changed afterwards. If `is_directory`, the entry stands for the directory of this name: it is empty and is
+    never opened. `listed` is the object that a listing shows for this file, or None if the worker need not look at it.
     """
 
     path: bytes
@@ -34,7 +35,7 @@ class SourceFile:
 
 
 class Reason(StrEnum):
-    """Why a found entry is not sent. The value is what people read."""
+    """Why a found entry is not sent. The value is the text that users read."""
 
     EXCLUDED = "excluded by a filter"
     TOO_NEW = "newer than `walk.min_age_s`"
@@ -59,12 +60,12 @@ class Reason(StrEnum):
 
 
 LEFT_OUT = frozenset((Reason.TOO_NEW, Reason.TOO_OLD, Reason.TOO_SMALL, Reason.TOO_LARGE, Reason.OTHER_FILE_SYSTEM))
-"""A file is there, and the run was told to leave it alone: so it must leave its object alone as well."""
+"""Reasons for which a run leaves an existing file out. A mirror keeps the objects of such files."""
 
 
 @dataclass(frozen=True, slots=True)
 class Skip:
-    """Decided not to send `name` (relative to its source, bytes)."""
+    """The decision not to send the file `name`, which is relative to its source, in bytes."""
 
     path: bytes
     name: bytes
@@ -75,10 +76,10 @@ class Skip:
 
 @record
 class ObjectHeaders:
-    """What is stored beside the bytes. Every store renders it into its own header names.
+    """The headers and metadata of one object. Each store translates them into its own header names.
 
-    `meta` is user metadata without the store's prefix, `extra` goes out as it is, `expires_in_s` counts from
-    the moment of the upload, `encoding` is the Content-Encoding.
+    `meta` is user metadata without the store's prefix. `extra` is sent unchanged. `expires_in_s` counts from the moment
+    of the upload. `encoding` is the Content-Encoding.
     """
 
     content_type: str | None = None
@@ -92,7 +93,7 @@ class ObjectHeaders:
 
 @record
 class Upload:
-    """Decided to send `source` as the object `key`."""
+    """The decision to send the file `source` as the object `key`."""
 
     source: SourceFile
     key: str
@@ -101,7 +102,7 @@ class Upload:
 
 @dataclass(frozen=True, slots=True)
 class KnownFiles:
-    """So many files, of so many bytes, that an earlier run has uploaded: Skips as KNOWN, by the thousand."""
+    """`count` files of `size` bytes in all that an earlier run uploaded: thousands of Skips (KNOWN) in one record."""
 
     count: int
     size: int
@@ -109,47 +110,47 @@ class KnownFiles:
 
 @dataclass(frozen=True, slots=True)
 class EmptyDirectoryFound:
-    """A directory in which there is nothing at all, and of which nothing will be stored. No entry: only counted."""
+    """An empty directory, which leaves no object in the store. It is counted, but is no Entry."""
 
     path: bytes
 
 
 Entry = SourceFile | Skip | SourceError
-"""A file, an entry that is not sent and why, or one that could not be read."""
+"""A file, an entry that is not sent (with the reason), or one that could not be read."""
 Found = Entry | KnownFiles | EmptyDirectoryFound
-"""What a source yields."""
+"""Everything that a source may yield."""
 
 Decision = Upload | Skip | SourceError | TooLarge
 
 
 class Body(Protocol):
-    """Bytes for the wire. Whatever may be retried can be replayed: each `chunks()` starts again at byte 0."""
+    """The bytes of one request. A retry can send them again: each call of `chunks()` starts at byte 0."""
 
     @property
     def size(self) -> int | None:
-        """Length in bytes; None when it is not known before the end."""
+        """Length in bytes, or None if it is only known at the end."""
 
     @property
     def length_hint(self) -> int:
-        """About its length in bytes, where `size` does not tell it; deadlines go by it."""
+        """Estimated length in bytes. Deadlines use it if `size` is None."""
 
     @property
     def md5(self) -> str | None:
-        """MD5 in hex, when it is known before the first byte leaves."""
+        """MD5 in hex, or None if it is not known before the first byte is sent."""
 
     @property
     def data(self) -> bytes | None:
-        """The whole body, when it is small enough to be held: the fast path."""
+        """The whole body if it is held in memory (the fast path for small bodies), else None."""
 
     def chunks(self) -> AsyncGenerator[bytes, None]:
-        """The body piece by piece; closing it closes what it reads.
+        """Yields the body in pieces. Closing the generator closes the file that it reads.
 
-        Raises SourceError when the source changed or cannot be read.
+        Raises SourceError if the source changed or cannot be read.
         """
 
 
 class Why(StrEnum):
-    """Why a file is sent compressed, or is not. The value is what people read."""
+    """Why a file is, or is not, sent compressed. The value is the text that users read."""
 
     EXCLUDED = "excluded from compression"
     ASKED = "asked for"
@@ -173,7 +174,7 @@ class Compression:
 
 @record
 class Stored:
-    """The store's receipt for one object. `etag` is None where the store gives none that proves bytes."""
+    """The store's receipt for one object. `etag` is None if the store answers no ETag that proves the bytes."""
 
     key: str
     size: int
@@ -183,15 +184,17 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class RemoteObject:
-    """A row of a listing, or what the store tells of one object.
+    """One object, as a row of a listing or as a HEAD shows it.
 
-    `bytes` is None where it does not tell the size (Swift: a dynamic large object of very many segments); `hash` is
-    the ETag as listed, `last_modified` ISO 8601 in UTC. A `large` object is composed of others: a static one by a
-    manifest, a dynamic one by a prefix. A listing knows no dynamic ones, no `encoding` (Content-Encoding) and no
-    `meta` (whose names are without the store's prefix), and not when an object expires.
+    `bytes` is None if the store does not report the size (Swift: a dynamic large object of very many segments). `hash`
+    is the ETag as listed. `last_modified` is ISO 8601 in UTC. `large` says how a large object names its segments: a
+    static one by a manifest, a dynamic one by a prefix. `meta` has names without the store's prefix.
 
-    `link` is the CONTAINER/OBJECT that a link leads to: a listing has it, and the object itself. `below` is the
-    CONTAINER/PREFIX of a dynamic large object's segments. `expires_at`: seconds since 1970.
+    `link` is the CONTAINER/OBJECT that a symbolic link points to. `below` is the CONTAINER/PREFIX of a dynamic large
+    object's segments. `expires_at` is in seconds since 1970.
+
+    A listing has `link`, but no `encoding` (Content-Encoding), `meta` or `expires_at`, and it shows a dynamic large
+    object as a plain one.
     """
 
     name: str
@@ -209,8 +212,8 @@ class RemoteObject:
 
 @record
 class Listed:
-    """The object of a file's name. Without a row nobody has looked yet: the store itself is to be asked. `is_suffixed`:
-    it is called after the file, and is a gzip file."""
+    """The object of a file, as far as the listing shows it. If `row` is None, the listing cannot tell, and the worker
+    asks the store. If `is_suffixed`, the object is a gzip file named after the file (`a.txt.gz`)."""
 
     row: RemoteObject | None
     is_suffixed: bool = False
@@ -218,8 +221,11 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A part of a static large object, in its manifest's words; `md5` is None where that is no whole plain object
-    (a range of one, a large object itself, bytes in the manifest). `path`: CONTAINER/OBJECT, where it is one."""
+    """One segment of a static large object, as the manifest describes it.
+
+    `md5` is None if the segment is no whole plain object: a range of one, a large object itself, or bytes inside the
+    manifest. `path` is CONTAINER/OBJECT, or None if the segment is no object.
+    """
 
     bytes: int
     md5: str | None
@@ -228,16 +234,16 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Prefix:
-    """A virtual directory in a listing with a delimiter; `name` ends in the delimiter."""
+    """A virtual directory in a listing with a delimiter. `name` ends in the delimiter."""
 
     name: str
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a store takes, in bytes. Swift's defaults; `/info` tells a cluster's own."""
+    """What a store accepts; sizes in bytes. The defaults are Swift's; a cluster's `/info` has its own."""
 
     max_name_bytes: int = 1024
     max_object_bytes: int = 5 * 1024**3 + 2
     max_deletes: int = 1
-    """Objects that one request can remove."""
+    """Number of objects that one request can remove."""
