@@ -277,7 +277,7 @@ class Finding:
     remote_hash: str | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """One line of `--json` on the command line."""
+        """One line of the command line's JSON output."""
         return {
             "event": self.verdict.value,
             "name": self.name,
@@ -319,7 +319,7 @@ class Change:
     error: BulkputError | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """One line of `--json` on the command line."""
+        """One line of the command line's JSON output."""
         row = {"event": self.done.value, "name": self.name, "to": self.to, "bytes": self.size}
         return row if self.error is None else row | {"error": str(self.error)}
 

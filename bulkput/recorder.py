@@ -1,4 +1,4 @@
-"""The pure fold of events into a Summary: no clock, no I/O, the same events give the same numbers."""
+"""Folds the events of an upload into a Summary. It has no clock and no I/O: equal events give equal numbers."""
 
 from collections import Counter
 
@@ -16,11 +16,11 @@ _NO_FILE = LEFT_OUT | {
     Reason.LISTED_DIRECTORY,
     Reason.OWN_OUTPUT,
 }
-"""Reasons for which an entry was never a file to send."""
+"""Reasons for which an entry does not count as a file to send."""
 
 
 class Recorder:
-    """Folds events; `summary()` may be asked at any time, also in the middle of a run."""
+    """Receives events and counts. `summary()` may be called at any time, also during the run."""
 
     def __init__(self) -> None:
         self.found = 0
@@ -52,7 +52,7 @@ class Recorder:
         self._streaming: dict[bytes, int] = {}
 
     def __call__(self, event: ev.Event) -> None:  # noqa: C901, PLR0912 - one arm for each kind of event
-        match event:  # the most frequent first
+        match event:  # `match` tries the arms in order, so the most frequent events come first
             case ev.Requested():
                 pass
             case ev.Discovered():
@@ -105,12 +105,13 @@ class Recorder:
 
     @property
     def bytes_moved(self) -> int:
-        """Bytes of uploaded files, and of large ones those that are on their way."""
+        """Bytes read for uploaded files, plus the bytes already sent of large files in progress."""
+        # Copied first: the watchdog reads this from its own thread.
         return self.bytes_read + sum(tuple(self._streaming.values()))
 
     @property
     def found_files(self) -> int:
-        """Entries that are files, and that no option has left out."""
+        """Entries found, without non-files and without files that an option left out."""
         return self.found - sum(self.skipped[reason.value] for reason in _NO_FILE)
 
     @property
@@ -126,7 +127,7 @@ class Recorder:
             self._left_below.append(event.below)
 
     def summary(self) -> Summary:
-        """The numbers so far; request counts and times are there once the run has finished."""
+        """The numbers so far. `requests`, `connections` and `elapsed_s` stay empty or 0 until the run has finished."""
         finished = self.finished or ev.Finished(0.0, {}, 0)
         return Summary(
             found=self.found,

@@ -1,7 +1,7 @@
 """The results of the verbs: Summary of an upload, Comparison of a verification, Changes of a copy, move or removal.
 
-All have `requests` (counted on the wire, by method), `elapsed_s`, `stopping` (why the run ended early, or None),
-`exit_code` (as the command line ends) and `as_json()`.
+Each has `requests` (counted on the wire, by method), `elapsed_s`, `stopping` (why the run ended early, or None),
+`exit_code` (the exit code of the command line) and `as_json()`.
 """
 
 from collections.abc import Mapping
@@ -13,11 +13,11 @@ from bulkput.errors import name_text
 from bulkput.model import Reason
 
 MAX_FAILURES_KEPT = 1_000
-"""Failures that a result lists; all are counted. This bounds memory when everything fails."""
+"""Failures that a result lists, to bound memory if everything fails. The counters count all of them."""
 
 
 def _exit_code_of(stopping: ev.Stopping | None) -> int | None:
-    """130 interrupted · 3 stopped by the store, the sources or the journal · None: the numbers decide."""
+    """130: interrupted. 3: stopped by the store, the sources or the journal. None: the counters decide."""
     match stopping:
         case None | ev.Stopping(cause=ev.StopCause.ERRORS):
             return None
@@ -28,7 +28,7 @@ def _exit_code_of(stopping: ev.Stopping | None) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """One line of `Summary.failures`."""
+    """One failed entry: its path, its object name (None if it has none) and the error text."""
 
     path: bytes
     key: str | None
@@ -37,13 +37,14 @@ class Failure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """A run in numbers. Sizes in bytes, times in seconds; `bytes_planned` is what a dry run would have sent.
+    """The numbers of an upload. Sizes are in bytes, times in seconds.
 
-    `removed` objects had no file, `kept` ones should have been removed for that and were not; `concurrency` is how many
-    requests might be in flight at the end, `most_concurrency` at any time. `snapshots` files grew while they were read.
-    `empty_directories` left nothing in the store. `is_empty`: no file was found, and that was to be a failure.
-    `large_overwritten` objects were large ones, whose `segments_left` are still there: `left_paths` names the first of
-    them (of dynamic ones `left_below` says what their paths begin with).
+    `bytes_planned` is the size of the files that a dry run would send. A mirror `removed` objects that have no file
+    (in a dry run it `would_remove` them), and `kept` others that it should have removed. `snapshots` files grew while
+    they were read. `empty_directories` left nothing in the store. `is_empty` is True if no file was found although
+    `fail_if_empty` is set. `large_overwritten` large objects were overwritten, and their `segments_left` segments stay
+    in the store. `left_paths` has the first segments' names, `left_below` the prefixes of dynamic large objects'
+    segments. `concurrency` is the limit of requests in flight at the end, `most_concurrency` its highest value.
     """
 
     found: int
@@ -77,22 +78,23 @@ class Summary:
 
     @property
     def objects_per_s(self) -> float:
-        """Uploaded objects per second of the whole run, start-up included."""
+        """Uploaded objects per second, over the whole run with its start-up."""
         return self.uploaded / self.elapsed_s if self.elapsed_s > 0 else 0.0
 
     @property
     def ratio(self) -> float | None:
-        """Bytes of the files that were uploaded per byte that was sent for them; None where nothing was sent."""
+        """Compression ratio: bytes read per byte sent. None if nothing was sent."""
         return self.bytes_read / self.bytes_sent if self.bytes_sent else None
 
     @property
     def adds_up(self) -> bool:
-        """Every found entry was reported exactly once. False is a bug in bulkput, never a user's fault."""
+        """Whether every found entry was reported exactly once. If not, bulkput has a bug; the user made no mistake."""
         return self.found == self.uploaded + self.skipped + self.failed
 
     @property
     def exit_code(self) -> int:
-        """0 all there · 1 some objects failed · 3 the run stopped, or lost count · 130 interrupted."""
+        """0: all files are stored. 1: a file failed, a mirror kept an object, or no file was found despite
+        `fail_if_empty`. 3: the run was stopped or lost count. 130: interrupted."""
         if (code := _exit_code_of(self.stopping)) is not None:
             return code
         if not self.adds_up or (self.stopping is None and self.skipped_by_reason.get(Reason.STOPPED.value)):
@@ -100,7 +102,7 @@ class Summary:
         return 1 if self.failed or self.kept or self.is_empty else 0
 
     def as_json(self) -> dict[str, Any]:
-        """The object that `--summary` writes on the command line; `schema` grows when a field changes its meaning."""
+        """The summary file of the command line. `schema` is raised when a field changes its meaning."""
         return {
             "schema": 1,
             "found": self.found,
@@ -128,7 +130,7 @@ class Summary:
         }
 
     def _left_json(self) -> dict[str, Any]:
-        """Nothing where no large object was overwritten."""
+        """Empty if no large object was overwritten."""
         if not self.large_overwritten:
             return {}
         return {
@@ -141,7 +143,7 @@ class Summary:
         }
 
     def _gzip_json(self) -> dict[str, Any]:
-        """Nothing where nobody asked for compression."""
+        """Empty if no file came to a decision about gzip."""
         if not (self.compressed_by_reason or self.left_alone_by_reason):
             return {}
         return {
@@ -157,8 +159,11 @@ class Summary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """A verification in numbers. `skipped` entries of the sources are not for upload (filters, links), `ignored`
-    objects not for comparing (filters, or below a directory that could not be read).
+    """The numbers of a verification.
+
+    `skipped` counts entries of the sources that are not for upload (filters, links). `ignored` counts objects that have
+    no file and are not extra: the sources do not claim their names, filters exclude them, their directory could not be
+    read, or they are directory markers of other programs.
     """
 
     identical: int
@@ -176,24 +181,25 @@ class Comparison:
 
     @property
     def is_identical(self) -> bool:
-        """Everything was compared, and all of it is the same."""
+        """Whether everything was compared and everything is identical."""
         others = self.different + self.missing + self.extra + self.not_comparable + self.unreadable
         return self.is_container_there and self.stopping is None and not others
 
     @property
     def is_empty(self) -> bool:
-        """There was nothing on either side, as after a mistake in a filter or a path."""
+        """Whether both sides were empty, which suggests a mistake in a filter or a path."""
         return self.is_identical and not self.identical
 
     @property
     def exit_code(self) -> int:
-        """0 everything identical · 1 something is not · 3 the store failed · 130 interrupted."""
+        """0: everything is identical. 1: something is not. 3: the store, the sources or the journal stopped the run.
+        130: interrupted."""
         if (code := _exit_code_of(self.stopping)) is not None:
             return code
         return 0 if self.is_identical else 1
 
     def as_json(self) -> dict[str, Any]:
-        """The last line of `--json` on the command line."""
+        """The last line of the command line's JSON output."""
         return {
             "event": "finished",
             "identical": self.identical,
@@ -212,7 +218,7 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Changes:
-    """A run in numbers. `bytes` are those of the objects; `requests` are counted on the wire, by method."""
+    """The numbers of a copy, move or removal. `bytes` is the size of the objects that were `done`."""
 
     done: int
     kept: int
@@ -227,13 +233,13 @@ class Changes:
 
     @property
     def exit_code(self) -> int:
-        """0 done · 1 some failed · 3 the run stopped · 130 interrupted."""
+        """0: all done. 1: an object failed. 3: the store stopped the run. 130: interrupted."""
         if (code := _exit_code_of(self.stopping)) is not None:
             return code
         return 1 if self.failed else 0
 
     def as_json(self) -> dict[str, Any]:
-        """The last line of `--json` on the command line."""
+        """The last line of the command line's JSON output."""
         return {
             "event": "finished",
             "done": self.done,
