@@ -1,43 +1,46 @@
-"""Whether an object holds what a file holds, decided without I/O from what is known so far.
+"""Decides without I/O whether an object holds the bytes of a file.
 
-`judge` looks at the evidence and gives a verdict or names what has to be learnt first; whoever asks learns it and asks
-again. The cheapest evidence comes first: the listing's row, the file's MD5, one HEAD of that object, its manifest, a
-HEAD of each of its segments.
+`judge` looks at the evidence. It gives a verdict, or names the evidence that it needs next; the caller fetches that and
+asks again. Cheap evidence comes first: the listing's row, the file's MD5, one HEAD of the object, its manifest, one
+HEAD for each segment.
 
-The listing's row (no HEAD yet):
+Before a HEAD, the listing's row decides. The first line that fits:
 
-| the row                                          | then                                                        |
-|--------------------------------------------------|-------------------------------------------------------------|
-| other size                                       | HEAD: compressed, composed of others, a link, or different  |
-| a link                                           | HEAD: it may lead nowhere                                   |
-| same size 0                                      | HEAD: a link, or the head of a large object, looks the same |
-| same size, `is_quick`                            | identical                                                   |
-| same size, large or an ETag that is no MD5       | HEAD                                                        |
-| same size, its MD5 is the file's                 | identical                                                   |
-| same size, another MD5                           | HEAD: the MD5 of a manifest, say                            |
-| a gzip file called after the file                | HEAD, before all of these                                   |
+| the row                                           | then                                                        |
+|---------------------------------------------------|-------------------------------------------------------------|
+| belongs to a gzip file named after the file       | HEAD                                                        |
+| has another size                                  | HEAD: compressed, a large object, a link, or different      |
+| is a link                                         | HEAD: its target may be missing                             |
+| has the size 0, as the file has                   | HEAD: a link or a dynamic large object may be listed so     |
+| has the file's size, and `is_quick`               | identical                                                   |
+| is large, or its ETag is no MD5                   | HEAD                                                        |
+| has the file's MD5                                | identical                                                   |
+| has another MD5                                   | HEAD: it may be the MD5 of a manifest                       |
 
-The HEAD, the first line that fits:
+Then the HEAD decides. The first line that fits:
 
-| the object                                       | then                                                        |
-|--------------------------------------------------|-------------------------------------------------------------|
-| is gone                                          | missing                                                     |
-| gzip, with the source's MD5 and size             | identical, if both are the file's (`is_quick`: the size),   |
-|                                                  | and a static large object is whole (the lines below)        |
-| a gzip file called after the file, without these | not comparable                                              |
-| another Content-Encoding, or without these       | identical if it holds the file's bytes, else not comparable |
-| does not tell its size                           | not comparable                                              |
-| other size                                       | different                                                   |
-| same size, `is_quick`                            | identical                                                   |
-| static large, with segments that are no whole    | not comparable                                              |
-| plain objects                                    |                                                             |
-| static large, a segment is gone, or is not what  | different: nobody can read all of it (a GET breaks off)     |
-| the manifest has                                 |                                                             |
-| static large                                     | identical, if each segment has the MD5 of the file's range  |
-| dynamic large; an ETag that is no MD5            | not comparable                                              |
-| plain                                            | identical, if its MD5 is the file's                         |
+| the object                                        | then                                                        |
+|---------------------------------------------------|-------------------------------------------------------------|
+| is gone                                           | missing                                                     |
+| is gzip, with its source's size and MD5           | identical if both are the file's (`is_quick`: the size); a  |
+|                                                   | static large object must be whole, too (the lines below); a |
+|                                                   | dynamic one is not comparable                               |
+| is a gzip file named after the file, without them | not comparable                                              |
+| has another Content-Encoding, or lacks them       | identical if it has the file's size and MD5 (`is_quick`:    |
+|                                                   | the size), else not comparable                              |
+| does not report its size                          | not comparable                                              |
+| has another size                                  | different                                                   |
+| has the file's size, and `is_quick`               | identical                                                   |
+| is static large; its segments have another size   | different                                                   |
+| is static large; a segment is no whole plain      | not comparable                                              |
+| object                                            |                                                             |
+| is static large; a segment is gone, or differs    | different: a GET of it breaks off                           |
+| from the manifest                                 |                                                             |
+| is static large                                   | identical if each segment has the MD5 of the file's range   |
+| is dynamic large, or its ETag is no MD5           | not comparable                                              |
+| is plain                                          | identical if its MD5 is the file's                          |
 
-Where a line says "identical if", it is different otherwise, unless the line says something else.
+If the condition after "identical if" does not hold, the verdict is different, unless the line names another one.
 """
 
 from collections.abc import Sequence
@@ -52,7 +55,7 @@ from bulkput.record import record
 
 
 class Need(Enum):
-    """What `judge` has to know before it can say more."""
+    """The evidence that `judge` needs next."""
 
     HEAD = "what only the object itself tells"
     MD5 = "the file's MD5"
@@ -63,8 +66,12 @@ class Need(Enum):
 
 @record
 class Evidence:
-    """A file and an object of its name, or called after it with .gz (`is_suffixed`). `parts` are what stands now where
-    the `segments` were, None where nothing does; `pieces` are MD5s of the file's ranges, as long as the segments."""
+    """What is known of a file and of its object so far. None means: not known yet.
+
+    `size` and `md5` are the file's; `row` is the listing's, `head` that of a HEAD. If `is_suffixed`, the object is a
+    gzip file named after the file. `parts` are the objects that now exist under the names of `segments`; an item is
+    None if there is none. `pieces` are MD5s (hex) of the file's ranges, one for each segment, of its length.
+    """
 
     size: int
     row: RemoteObject
@@ -79,7 +86,7 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """A verdict, and why in a few words; identical needs none."""
+    """A verdict, with the reason in a few words. An identical object has no reason."""
 
     verdict: Verdict
     why: str = ""
@@ -89,9 +96,9 @@ _IDENTICAL = Judgement(Verdict.IDENTICAL)
 
 
 def judge(evidence: Evidence, *, is_quick: bool = False) -> Judgement | Need:
-    """The tables above. `is_quick` compares sizes only."""
+    """Apply the tables above. `is_quick` compares sizes only."""
     if evidence.is_gone:
-        return Judgement(Verdict.MISSING, "it was listed, and is gone")
+        return Judgement(Verdict.MISSING, "it was listed, but does not exist any more")
     if evidence.head is None:
         return Need.HEAD if evidence.is_suffixed else _by_row(evidence, evidence.row, is_quick=is_quick)
     if (original := original_of(evidence.head, is_suffixed=evidence.is_suffixed)) is not None:
@@ -127,6 +134,7 @@ def _by_original(evidence: Evidence, head: RemoteObject, original: Original, *, 
         return Judgement(Verdict.DIFFERENT, "compressed from another MD5")
     match head.large:
         case "static":
+            # The MD5 in the metadata says nothing about the segments, which may be lost since.
             return _why_not_whole(evidence) or _IDENTICAL
         case "dynamic":
             return Judgement(
@@ -136,7 +144,7 @@ def _by_original(evidence: Evidence, head: RemoteObject, original: Original, *, 
 
 
 def _encoded(evidence: Evidence, head: RemoteObject, *, is_quick: bool) -> Judgement | Need:
-    """Sent compressed as it was, or compressed on the way by a program that did not say of what."""
+    """The source file was compressed already, or another program compressed it and did not record its MD5."""
     if head.bytes == evidence.size:
         if is_quick:
             return _IDENTICAL
@@ -150,7 +158,7 @@ def _encoded(evidence: Evidence, head: RemoteObject, *, is_quick: bool) -> Judge
 
 def _by_head(evidence: Evidence, head: RemoteObject, *, is_quick: bool) -> Judgement | Need:
     if head.bytes is None:
-        return Judgement(Verdict.NOT_COMPARABLE, "the store does not tell its size")
+        return Judgement(Verdict.NOT_COMPARABLE, "the store does not report its size")
     if head.bytes != evidence.size:
         return Judgement(Verdict.DIFFERENT, f"{_size_text(evidence.size)} here, {head.bytes} in the store")
     if is_quick:
@@ -161,7 +169,7 @@ def _by_head(evidence: Evidence, head: RemoteObject, *, is_quick: bool) -> Judge
         case "dynamic":
             return Judgement(Verdict.NOT_COMPARABLE, "a dynamic large object of the same size: no MD5 proves its bytes")
     if md5_of(head.hash) is None:
-        return Judgement(Verdict.NOT_COMPARABLE, f"of the same size, its ETag {head.hash or '(none)'} is no MD5")
+        return Judgement(Verdict.NOT_COMPARABLE, f"of the same size, but its ETag {head.hash or '(none)'} is no MD5")
     if evidence.md5 is None:
         return Need.MD5
     return _IDENTICAL if _is_same(evidence.md5, head.hash) else Judgement(Verdict.DIFFERENT, "another MD5")
@@ -173,7 +181,7 @@ def _by_segments(evidence: Evidence) -> Judgement | Need:
         return Need.SEGMENTS
     total = sum(segment.bytes for segment in segments)
     if total != evidence.size and _are_plain(segments):
-        return Judgement(Verdict.DIFFERENT, f"{_size_text(evidence.size)} here, {total} in the store's segments")
+        return Judgement(Verdict.DIFFERENT, f"{_size_text(evidence.size)} here, {total} in the object's segments")
     if (why := _why_not_whole(evidence)) is not None:
         return why
     if pieces is None:
@@ -185,7 +193,7 @@ def _by_segments(evidence: Evidence) -> Judgement | Need:
 
 
 def _why_not_whole(evidence: Evidence) -> Judgement | Need | None:
-    """None: all that the manifest names is there, and is what the manifest says."""
+    """None if every segment exists with the size and MD5 that the manifest has."""
     segments, parts = evidence.segments, evidence.parts
     if segments is None:
         return Need.SEGMENTS

@@ -1,17 +1,17 @@
-"""Which files are sent compressed, decided by what is known of them, step by step.
+"""Decides which files are sent compressed, in steps, as more becomes known of the file.
 
-The first row that is true decides. A step that returns None leaves it to the next; each row says which step it is.
+The first row that is true decides. A function returns None if its step decides nothing; then the next step follows.
 
-| step   | what is known                                          | always | auto              |
+| step   | the file                                               | always | auto              |
 |--------|--------------------------------------------------------|--------|-------------------|
-| name   | a pattern of `GzipOptions.exclude` matches it          | no     | no                |
-| name   | anything                                               | yes    |                   |
-| name   | the file is empty                                      |        | no                |
-| name   | it is below `min_size`                                 |        | no                |
-| name   | the suffix is of a kind that is compressed already     |        | no                |
-| magic  | the first bytes are of such a kind                     |        | no                |
-| result | held in memory: compressed, it saves `least_saving`    |        | yes, otherwise no |
-| sample | streamed: a sample of it saves `least_saving`          |        | yes, otherwise no |
+| name   | matches a pattern of `GzipOptions.exclude`             | no     | no                |
+| name   | is any other file                                      | yes    |                   |
+| name   | is empty                                               |        | no                |
+| name   | is smaller than `min_size`                             |        | no                |
+| name   | has the suffix of a compressed format                  |        | no                |
+| magic  | begins with the magic number of a compressed format    |        | no                |
+| result | is held in memory; compressed, it saves `least_saving` |        | yes, otherwise no |
+| sample | is streamed; a compressed sample saves `least_saving`  |        | yes, otherwise no |
 """
 
 import re
@@ -20,13 +20,13 @@ from bulkput.model import Compression, Why
 from bulkput.options import GzipOptions
 
 SAMPLE_SIZE = 64 * 1024
-"""Bytes in each of the two pieces of a sample: twice deflate's window, so that repetition counts as in the whole."""
+"""Bytes in each of the two pieces of a sample: twice deflate's window, so that a sample repeats as the file does."""
 MAGIC_SIZE = 24
-"""So many first bytes decide by their magic number."""
+"""Bytes at the start of a file that `decide_by_magic` needs."""
 
 
 def decide_by_name(name: str, size: int, options: GzipOptions, *, is_excluded: bool = False) -> Compression | None:
-    """Before anything is read. `size` in bytes; of `name` the suffix of its last part counts. Not for `never`."""
+    """The step "name", before the file is read. `size` is in bytes. Do not call it if the mode is `never`."""
     if is_excluded:
         return Compression(False, Why.EXCLUDED)
     if options.mode == "always":
@@ -42,26 +42,26 @@ def decide_by_name(name: str, size: int, options: GzipOptions, *, is_excluded: b
 
 
 def decide_by_magic(first: bytes) -> Compression | None:
-    """By the first MAGIC_SIZE bytes, or more of them."""
+    """The step "magic". `first` has the first MAGIC_SIZE bytes of the file, or more."""
     return Compression(False, Why.MAGIC) if _MAGIC.match(first) else None
 
 
 def decide_by_result(size: int, compressed_size: int, options: GzipOptions) -> Compression:
-    """For a small file, which was compressed to see what that gives."""
+    """The step "result", for a small file that was compressed to measure the saving. Sizes are in bytes."""
     is_worth_it = _saves(size, compressed_size, options)
     return Compression(is_worth_it, Why.SAVES if is_worth_it else Why.SAVES_LITTLE)
 
 
 def decide_by_sample(sample_size: int, compressed_size: int, options: GzipOptions) -> Compression:
-    """For a large file, of which `sample_ranges` were compressed as one."""
+    """The step "sample", for a large file. The ranges of `sample_ranges` were joined and compressed. Sizes in bytes."""
     is_worth_it = _saves(sample_size, compressed_size, options)
     return Compression(is_worth_it, Why.SAMPLE_SAVES if is_worth_it else Why.SAMPLE_SAVES_LITTLE)
 
 
 def sample_ranges(size: int) -> tuple[tuple[int, int], ...]:
-    """Offset and length of what to read of a file of `size` bytes: its start and its middle.
+    """Offset and length of the ranges that make the sample of a file of `size` bytes: its start and its middle.
 
-    The start alone misleads: many formats begin with a table or a text before the data.
+    The start alone misleads: many formats begin with a table or a text, and the data follows.
     """
     if size <= 2 * SAMPLE_SIZE:
         return ((0, size),)
@@ -72,8 +72,8 @@ def _saves(size: int, compressed_size: int, options: GzipOptions) -> bool:
     return compressed_size <= size * (1 - options.least_saving)
 
 
-# From rsync(1), --skip-compress, without what may be plain inside (avi, dmg, ear, iso, msi, ts, which is TypeScript
-# too), and with what came since. What is not in this list is found by its first bytes or a sample.
+# From rsync(1), --skip-compress, with newer formats added. Left out are suffixes whose files may be uncompressed inside
+# (avi, dmg, ear, iso, msi, and ts, which is also TypeScript). The magic number or a sample finds formats not listed.
 _SUFFIXES = """
     jpg jpeg jpe jfif png gif webp avif heic heif jp2 jpx jxl
     mp3 m4a m4b m4p m4r aac ac3 eac3 ogg oga ogx opus spx flac wma ape amr mka
@@ -84,7 +84,7 @@ _SUFFIXES = """
     parquet orc woff woff2 svgz gpg pgp kdbx
 """
 COMPRESSED_SUFFIXES = frozenset(_SUFFIXES.split())
-"""Media, archives, packages, office documents (zip files inside), columnar data, fonts, encrypted files."""
+"""Suffixes of media, archives, packages, office documents (zip inside), columnar data, fonts and encrypted files."""
 
 _MAGIC = re.compile(
     rb"""
@@ -120,4 +120,4 @@ _MAGIC = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
-"""Magic numbers that begin no text; what needs more than that to be told is left to the sample."""
+"""Magic numbers with which no text begins. Formats that need a closer look are left to the sample."""

@@ -1,7 +1,7 @@
-"""Directories in a store that has none: names with `/` in them, and objects without bytes that stand for a level.
+"""Directories in a store that has only objects: names with `/`, and empty objects (markers) that stand for a directory.
 
-Such a marker is called as its directory is, without a slash at its end (`poe`, `poe/raven`), so that Swift's old
-`?path=poe` finds what lies directly in a level; python-swiftclient and Cyberduck write and read the same.
+A marker has the name of its directory without a slash at the end (`poe`, `poe/raven`), so that Swift's old `?path=poe`
+lists the direct contents of a directory. python-swiftclient and Cyberduck write and read the same markers.
 """
 
 from collections.abc import AsyncGenerator, AsyncIterator
@@ -11,25 +11,25 @@ from bulkput.model import Prefix, RemoteObject
 MARKER_TYPE = "application/directory"
 """The media type of a marker."""
 _MARKER_TYPES = (MARKER_TYPE, "text/directory")
-"""With the one that older programs wrote (python-swiftclient reads both)."""
+"""Older programs wrote the second one. python-swiftclient reads both."""
 
 
 def is_marker(row: RemoteObject) -> bool:
-    """Whether the object stands for a directory."""
+    """Whether the object is a directory's marker."""
     return row.bytes == 0 and (row.content_type or "").partition(";")[0].strip().lower() in _MARKER_TYPES
 
 
 def is_others_marker(name: str, size: int | None) -> bool:
-    """Whether it is what S3's consoles and rclone's `directory_markers` write: no bytes, a slash at the end."""
+    """Whether the object is a marker of S3's consoles or of rclone's `directory_markers`: empty, its name ends in `/`."""
     return size == 0 and name.endswith("/")
 
 
 async def one_level(listing: AsyncIterator[RemoteObject | Prefix]) -> AsyncGenerator[RemoteObject | Prefix, None]:
-    """A listing with the delimiter `/` in which each directory comes once, as a Prefix: also one that has a marker, or
-    nothing but a marker.
+    """A listing with the delimiter `/`, in which each directory appears once, as a Prefix.
 
-    A marker comes before what lies below it, and between the two come only names that begin with its own: what is
-    remembered is a chain of names, each of which begins the next, so that it is never long.
+    A store lists a directory twice if it has both a marker and contents, and as a plain object if it has only a marker.
+    A marker comes before the Prefix of its directory, and all names between the two begin with the marker's name. So
+    `shown` is a chain of names, each of which begins with the one before, and stays short.
     """
     shown: list[str] = []
     async for item in listing:

@@ -1,23 +1,24 @@
-"""Whether an object that would be skipped lives as long as this run wants its objects to live.
+"""Decides whether an object lives as long as the run wants its objects to live, so that its file may be skipped.
 
-| the object                  | the run says nothing | the run wants it to live so long                    |
-|-----------------------------|----------------------|-----------------------------------------------------|
-| has expired, is listed yet  | send                 | send                                                |
-| expires                     | skip                 | send, where less than nine tenths of that are left  |
-| does not expire             | skip                 | skip                                                |
+| the object                    | the run sets no expiry | the run sets a lifetime                       |
+|-------------------------------|------------------------|-----------------------------------------------|
+| has expired, but is listed    | send                   | send                                          |
+| expires                       | skip                   | send if less than nine tenths of it are left  |
+| does not expire               | skip                   | skip                                          |
 
-A tenth, so that a run which is made again after a failure does not send everything again, and one that is made every
-night with `headers.expires_in_s` of a week does. Times are compared by this machine's clock.
+The tenth is a tolerance. A run that is repeated after a failure does not send everything again; a nightly run with
+`headers.expires_in_s` of a week does. Times are compared by this machine's clock.
 """
 
 from bulkput.model import RemoteObject
 from bulkput.options import HeaderOptions
 
 _ENOUGH = 0.9
+"""Share of the wanted lifetime that must be left."""
 
 
 def wanted_life_s(headers: HeaderOptions, now_s: float) -> float | None:
-    """So many seconds from `now_s` on (since 1970); None: nothing is said of it."""
+    """The lifetime that the run sets, in seconds from `now_s` (seconds since 1970) on. None if it sets none."""
     if headers.expires_in_s is not None:
         return headers.expires_in_s
     given = {name.lower(): value.strip() for name, value in headers.extra}
@@ -29,7 +30,7 @@ def wanted_life_s(headers: HeaderOptions, now_s: float) -> float | None:
 
 
 def lives_long_enough(head: RemoteObject | None, wanted_s: float | None, now_s: float) -> bool:
-    """The table above; `head` is None where the object is gone."""
+    """Apply the table above. `head` is None if the object does not exist."""
     if head is None:
         return False
     if head.expires_at is None or wanted_s is None:

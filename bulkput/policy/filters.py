@@ -1,16 +1,17 @@
-r"""Which files a run takes: by name, with patterns in gitignore syntax (pathspec), by age and by size.
+r"""Decides which files a run takes: by name, with patterns in gitignore syntax (pathspec), by age and by size.
 
-A file is taken when it matches an include (or there is none) and matches no exclude. An excluded directory is not
-entered, so nothing below it can be included again: gitignore's own rule, and what makes excluding a big tree cheap.
+A file is taken if it matches an include pattern (or there is none) and no exclude pattern. The walk does not enter an
+excluded directory, so no pattern can include anything below it again. That is gitignore's rule, and it makes excluding
+a large tree cheap.
 
-Patterns that people write for shells, and that match nothing in gitignore syntax, are read as they were meant:
+Some patterns that people write for shells match nothing in gitignore syntax. They are read as they were meant:
 
-| pattern                | read as | why                                                                            |
-|------------------------|---------|--------------------------------------------------------------------------------|
-| `./bin/*`              | `/bin/*`| no name begins with `./`: names are relative to the source                     |
-| `/home/me/site/bin/*`  | `/bin/*`| with /home/me/site as the only source; else a leading `/` means the source     |
-| `!./bin/x`             | `!/bin/x`|                                                                               |
-| `#*`                   | nothing | a comment; the run warns, and says how to write a name that begins with `#`    |
+| pattern                | read as   | reason                                                                        |
+|------------------------|-----------|-------------------------------------------------------------------------------|
+| `./bin/*`              | `/bin/*`  | names are relative to the source, so none begins with `./`                    |
+| `/home/me/site/bin/*`  | `/bin/*`  | if /home/me/site is the only source; else a leading `/` means the source      |
+| `!./bin/x`             | `!/bin/x` | as the first                                                                  |
+| `#*`                   | nothing   | a comment; the run warns, and says how to write a name that begins with `#`   |
 """
 
 from collections.abc import Iterable, Iterator
@@ -24,19 +25,23 @@ if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec, Pattern
 
 _NEWLINE = "\ud800"
-"""Stands for a newline in names and patterns: pathspec's expressions stop at one, and a file that people excluded
-would be sent. A lone surrogate that decoding a file name never yields."""
+"""Replaces a newline in names and patterns. The regular expressions of pathspec stop at a newline, so an excluded file
+could be sent. Decoding a file name never yields this lone surrogate."""
 _SECOND_NS = 1_000_000_000
 _MOST_TOLD = 10
-"""Useless patterns that are told by name: a .gitignore of a hundred lines seldom fits as a whole."""
+"""Useless patterns that are named; the others are counted. A .gitignore of 100 lines seldom fits in every line."""
 
 
 class Filters:
-    """Compiled patterns and limits, one for a run. Names are relative to the source, bytes, parts joined by `/`."""
+    """The compiled patterns and limits of one run.
+
+    Names are bytes, relative to the source, with parts joined by `/`.
+    """
 
     def __init__(self, options: WalkOptions, *, source: Iterable[bytes] = (), now_ns: int = 0) -> None:
-        """`source`: the absolute paths by which the only source is known. `now_ns` is when the run began: all files are
-        of an age at the same moment. Raises UsageError for a pattern that is not gitignore syntax.
+        """`source` has all absolute paths of the only source, and is empty if there are several. `now_ns` is the start
+        of the run: the age of every file is taken at that moment. Raises UsageError if a pattern is not gitignore
+        syntax.
         """
         places = [name_text(path) for path in source]
         self._include = Patterns("`walk.include`", options.include, places) if options.include else None
@@ -59,7 +64,7 @@ class Filters:
         return self._exclude is None or not self._exclude.match(_text(name) + "/")
 
     def left_out(self, size: int, mtime_ns: int) -> Reason | None:
-        """Why a file of this size and mtime is not taken."""
+        """The Reason for which a limit leaves out a file of this size and mtime. None if the file is taken."""
         smallest, largest = self._sizes
         if self._newest_ns is not None and mtime_ns > self._newest_ns:
             return Reason.TOO_NEW
@@ -72,14 +77,14 @@ class Filters:
         return None
 
     def useless(self) -> list[str]:
-        """A sentence for each pattern that has matched nothing so far. From any thread."""
+        """A sentence for each pattern that has matched nothing so far. Any thread may call this."""
         every = [line for patterns in (self._include, self._exclude) if patterns for line in patterns.useless()]
         more = len(every) - _MOST_TOLD
         return [*every[:_MOST_TOLD], f"{more} more patterns matched nothing"] if more > 0 else every
 
 
 def as_meant(pattern: str, source: Iterable[str]) -> str:
-    """The table above, as a function; `source` has the absolute paths of the only source."""
+    """Apply the table above. `source` has the absolute paths of the only source."""
     negation = "!" if pattern.startswith("!") else ""
     rest = pattern.removeprefix("!")
     if rest.startswith("./") and rest.strip("./"):
@@ -92,16 +97,17 @@ def as_meant(pattern: str, source: Iterable[str]) -> str:
 
 
 class Patterns:
-    """Those of one option, and which of them have matched nothing yet.
+    """The patterns of one option. Remembers which of them have matched nothing yet.
 
-    That is looked at only for names that match, and only with the patterns that still wait: a run without a useless
-    pattern pays for its first matches. Where some patterns take back what others match, only `check_file` tells whether
-    any matched; it takes a quarter more time than `match_file` (2.4 us a name instead of 1.8, five patterns).
+    Only names that match are tried against the waiting patterns one by one, so if every pattern is useful, only the
+    first matches cost more. If some patterns negate others (`!`), `match_file` cannot tell that a pattern matched and
+    was negated. `check_file` can, but takes a third more time (2.4 us a name instead of 1.8, five patterns).
     """
 
     def __init__(self, option: str, given: tuple[str, ...], source: Iterable[str]) -> None:
         self._option = option
-        self._given = tuple(filter(None, given))  # pathspec drops an empty one, and would count the others otherwise
+        # pathspec drops empty patterns: the indexes of those behind them would not fit.
+        self._given = tuple(filter(None, given))
         self._spec = _compile(tuple(as_meant(pattern, source) for pattern in self._given))
         self._waiting: dict[int, Pattern] = dict(enumerate(self._spec.patterns))
         self._takes_back = any(pattern.include is False for pattern in self._spec.patterns)
@@ -123,7 +129,7 @@ class Patterns:
     def _met(self, text: str) -> None:
         for index, pattern in tuple(self._waiting.items()):
             if pattern.include is not None and pattern.match_file(text) is not None:
-                self._waiting.pop(index, None)  # another thread may have been here
+                self._waiting.pop(index, None)  # another thread may have removed it already
 
     def useless(self) -> Iterator[str]:
         for index, pattern in tuple(self._waiting.items()):
@@ -135,7 +141,7 @@ class Patterns:
 
 
 def _compile(patterns: tuple[str, ...]) -> "GitIgnoreSpec":
-    from pathspec import GitIgnoreSpec  # noqa: PLC0415 - 30 ms that most runs have no use for
+    from pathspec import GitIgnoreSpec  # noqa: PLC0415 - the import takes 30 ms, and most runs have no patterns
 
     try:
         return GitIgnoreSpec.from_lines(pattern.replace("\n", _NEWLINE) for pattern in patterns)

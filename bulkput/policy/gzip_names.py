@@ -1,8 +1,8 @@
-"""Which files are left as they are, and which objects get `.gz`: both are decided by a file's name alone.
+"""Decides by the name alone which files stay uncompressed and which objects get the suffix `.gz`.
 
-So the object name of a file never depends on its content, on the disk or on other files. Two files of one run may still
-get the same object name: `a`, which becomes `a.gz`, and an excluded `a.gz`, which keeps its name. `SharedNames` finds
-them while the names pass by.
+So the object name of a file never depends on its content, the disk or other files. Two files of one run may still get
+the same object name: `a` becomes `a.gz`, and an excluded `a.gz` keeps its name. `SharedNames` finds such pairs while
+the names pass by.
 """
 
 from collections.abc import Iterable
@@ -16,26 +16,28 @@ _SUFFIX = SUFFIX.encode()
 
 
 class GzipNames:
-    """The rule of one run. Names are relative to the source, bytes, parts joined by `/`, as for `Filters`."""
+    """The naming rule of one run. Names are bytes, relative to the source, parts joined by `/`, as in `Filters`."""
 
     def __init__(self, options: GzipOptions, *, source: Iterable[bytes] = ()) -> None:
-        """`source`: the absolute paths by which the only source is known. Raises UsageError for a pattern that is not
-        gitignore syntax."""
+        """`source` has all absolute paths of the only source, and is empty if there are several. Raises UsageError if a
+        pattern is not gitignore syntax."""
         patterns = options.exclude if options.mode != "never" else ()
         self._excluded = Patterns("`gzip.exclude`", patterns, map(name_text, source)) if any(patterns) else None
         self.adds_suffix = options.adds_suffix
 
     def excludes(self, name: bytes) -> bool:
-        """Whether the file is sent as it is."""
+        """Whether `GzipOptions.exclude` matches the file, so that it is sent uncompressed."""
         return self._excluded is not None and self._excluded.match_name(name)
 
     def suffix(self, name: bytes) -> str:
-        """What is added to the object name of this file. A directory's marker gets nothing: do not ask for it."""
+        """The suffix of this file's object name: `.gz` or nothing. A directory's marker has none: do not ask for it."""
         return SUFFIX if self.adds_suffix and not self.excludes(name) else ""
 
     def files_of(self, name: bytes) -> tuple[bytes, ...]:
-        """The names that a file may have whose object has this name, without what the destination adds: two, one, or
-        none, where everything gets the suffix and this has none."""
+        """The files that may have made the object `name`: two, one or none. `name` is without the destination's prefix.
+
+        None if every object name has the suffix and this one has not.
+        """
         if not self.adds_suffix:
             return (name,)
         stem = name.removesuffix(_SUFFIX)
@@ -47,7 +49,10 @@ class GzipNames:
         return self.adds_suffix and (self._excluded is not None or with_directories)
 
     def useless(self) -> list[str]:
-        """A sentence for each pattern that has matched nothing, where all names were looked at. From any thread."""
+        """A sentence for each pattern that has matched nothing. Any thread may call this.
+
+        Empty unless `adds_suffix`: else not every name is tried.
+        """
         return list(self._excluded.useless()) if self._excluded is not None and self.adds_suffix else []
 
 
@@ -55,10 +60,10 @@ NOT_COMPRESSED = GzipNames(GzipOptions())
 
 
 class SharedNames:
-    """Finds who would get the object name of an earlier file, among names that come in bytewise order.
+    """Finds files whose object name an earlier file already has. Names must come in bytewise order.
 
-    From `a` to `a.gz` all names begin with `a`. So what is remembered is a chain of names, each of which begins the
-    next: never more of them than a name has bytes.
+    All names between `a` and `a.gz` begin with `a`. So `_chain` holds names of which each begins with the one before,
+    and never more of them than a name has bytes.
     """
 
     def __init__(self, names: GzipNames) -> None:
@@ -66,7 +71,7 @@ class SharedNames:
         self._chain: list[bytes] = []
 
     def owner(self, name: bytes, *, is_directory: bool) -> bytes | None:
-        """The file that has the object name of this one, or of this directory's marker; None: no earlier one has it."""
+        """The earlier file that has the object name of `name`, or None. If `is_directory`, `name` gets a marker."""
         if not self._names.adds_suffix:
             return None
         while self._chain and not name.startswith(self._chain[-1]):

@@ -1,7 +1,7 @@
-"""What an object that is stored compressed says of the file it was made from.
+"""The metadata that a compressed object carries about the file it was made from.
 
-The store's own size and MD5 are those of the compressed bytes, and compressing again need not give the same bytes.
-So whoever compresses writes down beside them what was compressed, and whoever compares reads it here.
+The store's own size and MD5 are those of the compressed bytes, and compressing the file again may give other bytes. So
+an upload that compresses stores the file's size and MD5 as metadata, and a comparison reads them here.
 """
 
 from dataclasses import dataclass
@@ -27,14 +27,14 @@ class Original:
     md5: str
 
     def as_fields(self) -> Fields:
-        """The metadata that says so."""
+        """The metadata fields that record it."""
         return ((MD5_FIELD, self.md5), (SIZE_FIELD, str(self.size)))
 
 
 def original_of(head: RemoteObject, *, is_suffixed: bool = False) -> Original | None:
-    """What `head` says it was made from; None where it is not compressed, or does not say it completely.
+    """The file that the object was made from, or None if it is not compressed or its metadata is incomplete.
 
-    Compressed is what has the Content-Encoding, or is called after its file (`is_suffixed`), whatever else it carries.
+    An object counts as compressed if its Content-Encoding is gzip, or if it is named after its file (`is_suffixed`).
     """
     if not is_suffixed and (head.encoding is None or head.encoding.strip().lower() != ENCODING):
         return None

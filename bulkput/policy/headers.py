@@ -1,6 +1,6 @@
-"""Header fields that people give, checked once before the run: nothing they contain can end a line on the wire.
+"""Checks the header fields that users give, once before the run, so that none can end a line on the wire.
 
-A field name is a token (RFC 9110, 5.6.2); a value has no CR, LF or NUL and no other control character but tab
+A field name is a token (RFC 9110, 5.6.2). A value has no CR, LF or NUL, and no other control character except tab
 (RFC 9110, 5.5).
 """
 
@@ -28,13 +28,13 @@ _OURS = frozenset(
         "authorization",
     )
 )
-"""Fields the transport or the store sets itself; a second one would break framing or the proof of integrity."""
+"""Fields that the transport or the store sets. A second one would break the framing or the proof of integrity."""
 
 
 def parse_fields(lines: Iterable[str], *, what: str) -> Fields:
-    """`NAME: VALUE` lines taken apart; of a name given twice the last counts.
+    """Parse lines of the form `NAME: VALUE`. If a name is given twice, its last value counts.
 
-    Raises UsageError, whose text begins with `what`, for what must not reach the wire.
+    Raises UsageError, whose text begins with `what`, if a line is not such a field or must not be sent.
     """
     fields: dict[str, tuple[str, str]] = {}
     for line in lines:
@@ -47,12 +47,12 @@ def parse_fields(lines: Iterable[str], *, what: str) -> Fields:
 
 
 def check_compressible(headers: HeaderOptions, gzip: GzipOptions) -> None:
-    """Raises UsageError where every object is to carry what compressed objects say of themselves."""
+    """Raises UsageError if compression is on and a given field is one that bulkput sets on compressed objects."""
     if gzip.mode == "never":
         return
     if any(name.lower() == "content-encoding" for name, _ in headers.extra):
         raise UsageError(
-            "`headers.extra` Content-Encoding and `gzip.mode` exclude each other: what is compressed says so itself"
+            "`headers.extra` Content-Encoding and `gzip.mode` exclude each other: bulkput sets it on what it compresses"
         )
     said = (MD5_FIELD.lower(), SIZE_FIELD.lower())
     for option, name in (
@@ -60,15 +60,16 @@ def check_compressible(headers: HeaderOptions, gzip: GzipOptions) -> None:
         *(("`headers.extra`", name) for name, _ in headers.extra),
     ):
         if name.lower().removeprefix("x-object-meta-") in said:
-            raise UsageError(f"{option} {name} is what bulkput itself says of a file that it compresses")
+            raise UsageError(f"{option} {name} is what bulkput itself stores with a file that it compresses")
 
 
 def is_token(name: str) -> bool:
-    """Fit to be a field's name (RFC 9110, 5.6.2)."""
+    """Whether `name` may be a field's name (RFC 9110, 5.6.2)."""
     return _TOKEN.fullmatch(name) is not None
 
 
 def check_name(name: str, *, what: str) -> str:
+    """Return `name`. Raises UsageError if it is no token, or if bulkput sets this field itself."""
     if not is_token(name):
         raise UsageError(f"{what}: {name!r} is not a header name (letters, digits and - only)")
     if name.lower() in _OURS:
@@ -77,7 +78,7 @@ def check_name(name: str, *, what: str) -> str:
 
 
 def check_value(value: str, *, what: str, is_secret: bool = False) -> str:
-    """The value itself; a secret one is not repeated in the error."""
+    """Return `value`. Raises UsageError if it cannot be sent; the text repeats the value unless `is_secret`."""
     shown = "its value" if is_secret else f"the value {value!r}"
     if _CONTROL.search(value):
         raise UsageError(f"{what}: {shown} has a control character (a newline at its end?)")
@@ -89,7 +90,7 @@ def check_value(value: str, *, what: str, is_secret: bool = False) -> str:
 
 
 def overlaid(fields: dict[str, str], extra: Fields) -> dict[str, str]:
-    """Fields with `extra` on top: a name given there, in whatever letters, replaces ours."""
+    """`fields` with `extra` added. A name in `extra`, in upper or lower case, replaces the one in `fields`."""
     if not extra:
         return fields
     given = {name.lower() for name, _ in extra}
