@@ -20,7 +20,7 @@ def is_marker(row: RemoteObject) -> bool:
 
 
 def is_others_marker(name: str, size: int | None) -> bool:
-    """Whether the object is a marker of S3's consoles or of rclone's `directory_markers`: empty, its name ends in `/`."""
+    """Whether the object is a marker of S3's consoles and rclone (`directory_markers`): empty, its name ends in `/`."""
     return size == 0 and name.endswith("/")
 
 

@@ -1,4 +1,4 @@
-"""Names in a list of files: what they mean, and with which options a list makes no sense."""
+"""The names in a list of files: which file each one means, and which options contradict a list."""
 
 from collections.abc import Sequence
 
@@ -7,10 +7,10 @@ from bulkput.options import SharedOptions, UploadOptions
 
 
 def relative_name(line: bytes, bases: Sequence[bytes]) -> bytes:
-    """The name relative to the base, parts joined by `/`; empty for the base itself.
+    """The name relative to the base, with parts joined by `/`. The base itself gives an empty name.
 
-    `bases` are the absolute paths by which the base is known, each with a `/` at its end. A name that leads out of the
-    base still begins with `/` or `..` (see `is_below`).
+    `bases` are all absolute paths of the base, each with a `/` at its end. If the name lies outside the base, the
+    result begins with `/` or `..` (see `is_below`).
 
     | line, base /srv/     | name     |
     |----------------------|----------|
@@ -33,7 +33,7 @@ def relative_name(line: bytes, bases: Sequence[bytes]) -> bytes:
             parts.append(part)
         elif parts and parts[-1] != b"..":
             parts.pop()
-        elif not is_absolute:  # above the root there is nothing
+        elif not is_absolute:  # `/..` is the root itself
             parts.append(part)
     path = b"/".join(parts)
     if not is_absolute:
@@ -46,7 +46,7 @@ def relative_name(line: bytes, bases: Sequence[bytes]) -> bytes:
 
 
 def _is_plain(line: bytes) -> bool:
-    """Nearly all are: nothing is to be done for them."""
+    """Whether the name needs no change, as nearly all names."""
     return not (line.startswith((b"/", b".")) or line.endswith(b"/") or b"//" in line or b"/." in line)
 
 
@@ -56,7 +56,7 @@ def is_below(name: bytes) -> bool:
 
 
 def check_list(options: SharedOptions, *, has_sources: bool) -> None:
-    """Raises UsageError if a list and sources are given both."""
+    """Raises UsageError if both a list and sources are given."""
     if options.files is not None and has_sources:
         raise UsageError(
             "`files` takes the place of `sources`: name the directory of its files with `files.base` instead"
@@ -66,12 +66,12 @@ def check_list(options: SharedOptions, *, has_sources: bool) -> None:
 def check_upload(options: UploadOptions) -> None:
     """Raises UsageError for options that contradict each other."""
     if options.fail_if_empty and options.retry_failed:
-        raise UsageError("`fail_if_empty` and `retry_failed` exclude each other: there may be nothing left that failed")
+        raise UsageError("`fail_if_empty` and `retry_failed` exclude each other: there may be no failed files left")
     if options.files is None:
         return
     if options.skip.delete_extra:
         raise UsageError(
-            "`files` and `skip.delete_extra` exclude each other: what a list leaves out may be there still"
+            "`files` and `skip.delete_extra` exclude each other: a file that the list leaves out may still exist"
         )
     if options.retry_failed:
-        raise UsageError("`retry_failed` knows what failed: leave out `files`, and write its `files.base` as source")
+        raise UsageError("`retry_failed` knows the failed files: leave out `files`, give its `files.base` as source")

@@ -1,10 +1,10 @@
-"""Content types by suffix, from one table of our own: the same tree gets the same types on every machine.
+"""Content types by suffix, from a table of our own, so that a tree gets the same types on every machine.
 
-The table is mime-db's (`media_table.py`), corrected here. Python's `mimetypes` is not asked: its table grows with each
-version, and it reads the system's /etc/mime.types. No charset is added: the suffix does not tell it.
+The table is mime-db's (`media_table.py`), with the corrections below. Python's `mimetypes` is not used: its table grows
+with each version, and it reads the system's /etc/mime.types. No charset is added, because a suffix does not tell it.
 
-A compressed file is typed as what it is (`a.tar.gz` is application/gzip): with `Content-Encoding: gzip` instead,
-browsers would unpack what people meant to download packed.
+A compressed file gets the type of its compressed form (`a.tar.gz` is application/gzip). With `Content-Encoding: gzip`
+instead, browsers would unpack a file that people want to download packed.
 """
 
 from functools import lru_cache
@@ -14,7 +14,7 @@ from bulkput.policy.media_table import TABLE
 DEFAULT = "application/octet-stream"
 
 _CORRECTED = {
-    # Compressed files, by what unpacks them. mime-db lacks most, and has svgz as the image inside.
+    # Compressed files. mime-db lacks most of them, and lists svgz as the image inside.
     **dict.fromkeys(("gz", "tgz", "taz", "tz", "svgz"), "application/gzip"),  # RFC 6713
     **dict.fromkeys(("bz2", "tbz", "tbz2"), "application/x-bzip2"),
     **dict.fromkeys(("xz", "txz"), "application/x-xz"),
@@ -26,20 +26,20 @@ _CORRECTED = {
     "yaml": "application/yaml",  # RFC 9512
     "yml": "application/yaml",
     "parquet": "application/vnd.apache.parquet",
-    # Registered nowhere: the names that are in use.
+    # Registered nowhere: the names in common use.
     "jsonl": "application/jsonl",  # jsonlines.org
     "ndjson": "application/x-ndjson",
-    "h5": "application/x-hdf5",  # these and below: as in Python's table
+    "h5": "application/x-hdf5",  # this and those below: as in Python's table
     "ksh": "text/plain",
     "py": "text/x-python",
     "pyc": "application/x-python-code",
 }
-"""`ts` stays video/mp2t, as in the registry: a player refuses HLS segments of another type, and nothing needs
-TypeScript's sources to have one."""
+"""Types that replace mime-db's. `ts` stays video/mp2t, as registered: players refuse HLS segments of another type, and
+no program needs a type for TypeScript's sources."""
 
 
 def content_type(name: str) -> str:
-    """The media type (RFC 6838) for an object name; `application/octet-stream` when the suffix says nothing."""
+    """The media type (RFC 6838) for an object name, or `application/octet-stream` if the suffix is unknown."""
     last = name.rpartition("/")[2]
     stem, dot, suffix = last.rpartition(".")
     return _types().get(suffix.lower(), DEFAULT) if dot and stem else DEFAULT
@@ -47,7 +47,7 @@ def content_type(name: str) -> str:
 
 @lru_cache(maxsize=1)
 def _types() -> dict[str, str]:
-    """Made when the first name is asked for: a command that uploads nothing does not pay for the millisecond."""
+    """Media type by suffix. Built at the first call (1 ms), so that commands that upload nothing do not pay for it."""
     types: dict[str, str] = {}
     main = ""
     for entry in TABLE.split():

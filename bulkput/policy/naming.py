@@ -1,8 +1,8 @@
-"""Path on disk -> object name, injectively: two different files never become one object.
+"""Turns a path on disk into an object name, injectively: two different files never get the same name.
 
-strict   the name's bytes, read as UTF-8. Not UTF-8: refused, by name.
-percent  as strict, but `%` becomes `%25`, and each byte that is not part of valid UTF-8 becomes `%XX`. Since every
-         `%` is escaped, undoing it is unambiguous: `urllib.parse.unquote_to_bytes` gives the bytes back.
+strict   The name's bytes, read as UTF-8. A name that is not UTF-8 is an error.
+percent  As strict, but `%` becomes `%25`, and each byte that is not part of valid UTF-8 becomes `%XX`. Since every `%`
+         is escaped, this can be undone: `urllib.parse.unquote_to_bytes` gives the bytes back.
 """
 
 from typing import Literal
@@ -11,13 +11,13 @@ from urllib.parse import urlsplit
 from bulkput.errors import SourceError
 
 SUFFIX = ".gz"
-"""What is added to the name of an object that is a gzip file."""
+"""The suffix of an object that is a gzip file."""
 
 
 def object_name(name: bytes, *, prefix: str, encode: Literal["strict", "percent"]) -> str:
-    """The object name of a file called `name` (relative, parts joined by `/`), below `prefix`.
+    """The object name of the file `name` (relative, parts joined by `/`), below `prefix`.
 
-    Raises SourceError when `encode` is strict and `name` is not UTF-8.
+    Raises SourceError if `encode` is strict and `name` is not UTF-8.
     """
     if encode == "percent":
         return prefix + _escape(name)
@@ -35,12 +35,14 @@ def _escape(name: bytes) -> str:
 
 
 def joined_prefix(prefix: str) -> str:
-    """A destination prefix that a directory's contents go below: joined by exactly one `/`, if there is any."""
+    """The prefix for a directory's contents: `prefix` with a `/` at its end, or nothing if `prefix` is empty."""
     return prefix if not prefix or prefix.endswith("/") else prefix + "/"
 
 
 def meant_by(url: str) -> str | None:
-    """The URL as a path would be read; None where that is the URL. (An http URL with such a path is refused anyway.)
+    """The URL that was probably meant, if its name were read like a path. None if that is the URL itself.
+
+    Also None for an http URL: a path with such parts is refused elsewhere.
 
     | URL                    | meant          |
     |------------------------|----------------|
@@ -70,7 +72,7 @@ _ODD = {"", ".", ".."}
 
 
 def is_http_url(url: str) -> bool:
-    """Absolute, http or https, with a host and, if any, a port that is one; without control characters."""
+    """Whether `url` is absolute, http or https, has a host and a valid port (or none), and no control characters."""
     try:
         parts = urlsplit(url)
         port = parts.port

@@ -1,35 +1,35 @@
-"""What the answers of a plain HTTP server prove. Such servers give no MD5, so other signs have to do.
+"""Decides what the answers of a plain HTTP server prove. Such servers give no MD5, so other signs have to do.
 
-Was an object stored?
+Did the PUT store the object?
 
-| the PUT was answered                                  | then                                                       |
+| the answer to the PUT                                 | then                                                       |
 |-------------------------------------------------------|------------------------------------------------------------|
-| 201, 204                                              | yes: what nginx, Apache, Artifactory and Nexus say         |
+| 201, 204                                              | yes: nginx, Apache, Artifactory and Nexus answer so        |
 | 200 without a page                                    | yes                                                        |
-| 200 with a page (HTML)                                | no: of a login, a proxy or a balancer                      |
+| 200 with a page (HTML)                                | no: the page of a login, a proxy or a balancer             |
 | anything else                                         | no                                                         |
 
-The first object of a run is looked at by one HEAD all the same:
+One HEAD checks the first object of a run, even after a yes:
 
 | the HEAD                                              | then                                                       |
 |-------------------------------------------------------|------------------------------------------------------------|
-| 404, 410                                              | it is not there                                            |
-| 200 with another length, or another MD5               | it is something else                                       |
-| 200                                                   | it is there                                                |
-| anything else (no right to read, a redirect to a CDN) | a 201 or 204 is believed, a 200 is not                     |
+| 404, 410                                              | not stored                                                 |
+| 200 with another length, or another MD5               | not stored: it is another object                           |
+| 200                                                   | stored                                                     |
+| anything else (no right to read, a redirect to a CDN) | stored if the PUT gave 201 or 204, not stored if 200       |
 
-Is it a file, so that a DELETE takes nothing but it? For servers that know no PROPFIND, the first line that fits:
+Is the name a file, so that a DELETE removes nothing else? For servers without PROPFIND; the first line that fits:
 
 | HEAD of the name                                      | then                                                       |
 |-------------------------------------------------------|------------------------------------------------------------|
-| 404, 410                                              | nothing is there                                           |
-| 3xx                                                   | in doubt: directories answer so                            |
-| anything else but 200                                 | in doubt                                                   |
+| 404, 410                                              | nothing                                                    |
+| 3xx                                                   | in doubt: the usual answer for a directory                 |
+| any other status except 200                           | in doubt                                                   |
 | 200 with a repository's checksum of a file            | a file (Artifactory, Nexus)                                |
-| 200 without Content-Length or Last-Modified           | in doubt: pages that are made answer so                    |
+| 200 without Content-Length or Last-Modified           | in doubt: generated pages have none                        |
 | 200, HTML, without `Accept-Ranges: bytes`             | in doubt: a directory's index                              |
-| 200, and HEAD of the name with a slash: 404, 410      | a file                                                     |
-| 200, and that answers anything else                   | in doubt: a directory has both names                       |
+| 200, and a HEAD of the name with a slash: 404, 410    | a file                                                     |
+| 200, and that HEAD: anything else                     | in doubt: a directory has both names                       |
 """
 
 import base64
@@ -38,16 +38,18 @@ from collections.abc import Mapping
 from enum import Enum
 
 STORED = (200, 201, 204)
+"""Answers to a PUT that may mean success: the first table."""
 _GONE = (404, 410)
 _PAGE_TYPES = ("text/html", "application/xhtml+xml")
 _PAGE_STARTS = (b"<!doctype html", b"<html")
 _CHECKSUMS = ("X-Checksum-Sha1", "X-Checksum-Md5", "X-Checksum-Sha256")
-"""Of a file, in Artifactory; a folder has none."""
+"""Headers that Artifactory sends for a file, and not for a folder."""
 _NEXUS_ETAG = '"{SHA1{'
+"""The start of the ETag that Nexus sends for a file."""
 
 
 def is_page(headers: Mapping[str, str], body: bytes) -> bool:
-    """Whether an answer's body is made for a browser."""
+    """Whether the body of an answer is an HTML page: by its Content-Type, or by its first bytes."""
     start = body.removeprefix(b"\xef\xbb\xbf").lstrip()[:20].lower()
     return bool(body.strip()) and (_is_html(headers) or start.startswith(_PAGE_STARTS))
 
@@ -55,11 +57,15 @@ def is_page(headers: Mapping[str, str], body: bytes) -> bool:
 def why_not_stored(
     put_status: int, status: int, headers: Mapping[str, str], *, size: int, md5: str | None
 ) -> str | None:
-    """The second table; None: it is there. `status` and `headers` are the HEAD's, `md5` is in hex where known."""
+    """Apply the second table. None means that the object is stored.
+
+    `status` and `headers` are those of the HEAD. `size` is in bytes; `md5` is in hex, or None if it is not known.
+    """
     if status in _GONE:
         return "the object is not there"
     if status != 200:
         return f"the object cannot be looked at (HEAD: {status})" if put_status == 200 else None
+    # A server that compresses its answers sends the length of the compressed bytes.
     length = headers.get("Content-Length", "")
     if "Content-Encoding" not in headers and length.isascii() and length.isdigit() and int(length) != size:
         return f"the object has {length} bytes, not {size}"
@@ -70,7 +76,7 @@ def why_not_stored(
 
 
 class PathKind(Enum):
-    """What is known of a name."""
+    """What a name stands for, or what `path_kind_of` needs next."""
 
     FILE = "a file"
     NOTHING = "nothing is there"
@@ -78,7 +84,10 @@ class PathKind(Enum):
 
 
 def path_kind_of(status: int, headers: Mapping[str, str], *, slash_status: int | None = None) -> PathKind | str:
-    """The third table; a text says why it is in doubt. `slash_status` is that of the HEAD with the slash."""
+    """Apply the third table. A text means doubt, and is the reason.
+
+    `slash_status` is the status of the HEAD with the slash, or None if it was not sent yet.
+    """
     if status in _GONE:
         return PathKind.NOTHING
     if 300 <= status < 400:
@@ -99,11 +108,11 @@ def path_kind_of(status: int, headers: Mapping[str, str], *, slash_status: int |
 
 
 def writes_in_place(status: int, headers: Mapping[str, str]) -> bool:
-    """Whether a PUT that breaks off may leave half an object, by the server's answer to OPTIONS.
+    """Whether a PUT that breaks off may leave half an object, judged by the server's answer to OPTIONS.
 
-    A WebDAV server (RFC 4918, 10.1) may write in place, as WsgiDAV does, and has MOVE. Those named here put a whole
-    object into its place: Apache's mod_dav_fs (2.4) by a rename, Artifactory and Nexus by their databases. nginx does
-    so too, and does not answer OPTIONS at all.
+    A WebDAV server (RFC 4918, 10.1) may write in place, as WsgiDAV does; it has MOVE, too. The servers named below do
+    not: Apache's mod_dav_fs (2.4) renames a complete file, Artifactory and Nexus use databases. nginx renames as well,
+    and does not answer OPTIONS.
     """
     classes = {one.strip() for one in headers.get("DAV", "").split(",")}
     server = headers.get("Server", "").lower()
@@ -115,7 +124,7 @@ def _is_html(headers: Mapping[str, str]) -> bool:
 
 
 def _hex(value: str | None) -> str | None:
-    """Of Base64, as Content-MD5 has it (RFC 1864); None of what is none."""
+    """The MD5 in hex from Base64, as Content-MD5 has it (RFC 1864). None if `value` is no MD5."""
     try:
         digest = base64.b64decode(value or "", validate=True)
     except (binascii.Error, ValueError):

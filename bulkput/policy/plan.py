@@ -1,15 +1,16 @@
-"""What is to be done with each found entry, decided without asking the store.
+"""Decides about each found entry without asking the store.
 
-| found                                    | decision                                  |
-|------------------------------------------|-------------------------------------------|
-| Skip, SourceError (the source says so)   | passed on                                 |
-| a name that makes no object name         | SourceError, before any request           |
-| a name or size over the store's limits   | TooLarge, before any request              |
-| (a size: not of a file to be compared with its object, which may be skipped)         |
-| a directory                              | Upload of its marker, or as a dry run has |
-| a file to be compared with its object    | Upload: the worker looks, in a dry run too |
-| anything else, dry run                   | Skip(DRY_RUN), with the key it would have |
-| anything else                            | Upload                                    |
+| found                                            | decision                                              |
+|--------------------------------------------------|-------------------------------------------------------|
+| Skip, SourceError                                | passed on                                             |
+| a name that gives no object name                 | SourceError, before any request                       |
+| a name over the store's limit                    | TooLarge, before any request                          |
+| a size over the store's limit, unless the file   | TooLarge, before any request                          |
+| is compared with its object and may be skipped   |                                                       |
+| a file or directory to compare with its object   | Upload: the worker compares, also in a dry run        |
+| any other, in a dry run                          | Skip(DRY_RUN), with the key that it would have        |
+| any other file                                   | Upload                                                |
+| any other directory                              | Upload of its marker                                  |
 """
 
 from dataclasses import replace
@@ -32,7 +33,7 @@ def decide(
     limits: Limits,
     dry_run: bool = False,
 ) -> Decision:
-    """The table above, as a function."""
+    """Apply the table above."""
     if not isinstance(found, SourceFile):
         return found
     try:
@@ -44,6 +45,7 @@ def decide(
     if found.is_directory:
         return _marked(found, key, headers, limits=limits, dry_run=dry_run)
     key += gzip.suffix(found.name)
+    # A file that is compared may be skipped, whatever its size. If it must be sent, the worker checks the size.
     size = found.size if found.listed is None else 0
     if (excess := over_limits(size, key, limits)) is not None:
         return excess
@@ -55,7 +57,7 @@ def decide(
 def _marked(
     found: SourceFile, key: str, headers: HeaderOptions, *, limits: Limits, dry_run: bool
 ) -> Upload | Skip | TooLarge:
-    """A directory's marker: its time would change with each file in it, and is nobody's business."""
+    """The decision about a directory's marker. It has no mtime, since a directory's changes with each file in it."""
     if (excess := over_limits(0, key, limits)) is not None:
         return excess
     if dry_run and found.listed is None:
@@ -64,8 +66,8 @@ def _marked(
 
 
 def over_limits(size: int, key: str, limits: Limits) -> TooLarge | None:
-    """Why the store would refuse this object for its name or its size; None when it would not."""
-    # A character has four bytes at most: nearly all names need no counting.
+    """The error if the store refuses an object of this name or size (in bytes), else None."""
+    # A character has at most four bytes in UTF-8, so most names need no encoding to be proven short enough.
     if 4 * len(key) > limits.max_name_bytes and (length := len(key.encode())) > limits.max_name_bytes:
         detail = f"the object name has {length} bytes, the store takes {limits.max_name_bytes}"
         return TooLarge("put", key, detail)

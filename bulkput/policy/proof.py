@@ -1,21 +1,22 @@
-"""What has become of a PUT that Swift answered by 201 without proving the bytes, decided from one fresh HEAD.
+"""Decides from one fresh HEAD what became of a PUT that Swift answered by 201 without proving the bytes.
 
-An answer may be spoilt on its way, so a wrong ETag does not prove that the object is wrong. The first line that fits:
+A proxy may spoil an answer, so a wrong ETag does not prove that the object is wrong. The first line that fits:
 
 | the HEAD shows                                                     | then                                            |
 |--------------------------------------------------------------------|-------------------------------------------------|
 | no object                                                          | gone: there is nothing to do                    |
-| an answer out of a cache (`Age`)                                   | kept: it tells what was there once              |
+| an answer from a cache (`Age`)                                     | kept: it shows an earlier state                 |
 | a link, or a large object                                          | kept: no PUT of ours made it                    |
-| the MD5 that was sent and its size, not older than the PUT         | stored                                          |
+| the MD5 and size that were sent, but it seems older than the PUT   | kept                                            |
+| the MD5 and size that were sent                                    | stored                                          |
 | no MD5                                                             | kept                                            |
-| an MD5 that none of our 201s told                                  | kept: another version, perhaps somebody else's  |
-| the wrong MD5 that a 201 told, but not its Last-Modified           | kept: the same                                  |
-| all of that, but older than the PUT, or nobody knows how old       | kept                                            |
-| the wrong MD5 and the time that a 201 told, as old as the PUT      | damaged, if reading it back gives that MD5 too  |
+| an MD5 that none of our 201s had                                   | kept: another version, perhaps somebody else's  |
+| the wrong MD5 of a 201, but not its Last-Modified                  | kept: the same                                  |
+| both, but older than the PUT, or of unknown age                    | kept                                            |
+| both, and as old as the PUT                                        | damaged, if reading it back gives that MD5, too |
 
-Only a damaged object is removed. The reading back is for a proxy that spoils every ETag in the same way: there HEAD and
-201 agree, and only the bytes tell that the object is right.
+Only a damaged object is removed. The caller reads it back because a proxy may spoil every ETag in the same way: then
+the HEAD agrees with the 201, and only the bytes show that the object is right.
 """
 
 from collections.abc import Sequence
@@ -25,11 +26,11 @@ from enum import Enum, auto
 from bulkput.errors import UnprovenPut
 
 _SLACK_S = 5.0
-"""How far the clocks of a store's machines may differ, with `Date` and `Last-Modified` rounded to seconds."""
+"""Seconds by which the clocks of a store's machines may differ, rounding of `Date` and `Last-Modified` included."""
 
 
 class Fate(Enum):
-    """What the object is, as far as is proven."""
+    """The proven state of the object. KEPT: nothing is proven, so it is left alone."""
 
     STORED = auto()
     DAMAGED = auto()
@@ -39,8 +40,12 @@ class Fate(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FreshHead:
-    """An object as a HEAD shows it. `modified` is its Last-Modified as text, `age_s` the answer's own time less the
-    object's; None for what the answer does not tell."""
+    """An object as a HEAD shows it.
+
+    `md5` is in hex, `size` in bytes. `modified` is its Last-Modified as text. `age_s` is the answer's Date minus the
+    object's time, in seconds. A field is None if the answer does not tell it. `is_plain`: neither a link nor a large
+    object. `is_cached`: a cache answered.
+    """
 
     md5: str | None
     size: int | None
@@ -52,14 +57,14 @@ class FreshHead:
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """A fate, and for what is kept the reason in a few words."""
+    """A fate; for KEPT with the reason in a few words."""
 
     fate: Fate
     why: str = ""
 
 
 def prove(puts: Sequence[UnprovenPut], look: FreshHead | None, *, within_s: float | None = None) -> Proof:
-    """The table above. `puts` are what 201s said of this object; the first PUT began `within_s` seconds ago."""
+    """Apply the table above. `puts` are our PUTs of this object; the first one began `within_s` seconds ago."""
     if look is None:
         return Proof(Fate.GONE)
     if look.is_cached:
@@ -70,7 +75,7 @@ def prove(puts: Sequence[UnprovenPut], look: FreshHead | None, *, within_s: floa
     times = {put.modified for put in puts} - {None}
     is_of_our_time = look.modified in times
     if any((look.md5, look.size) in ((put.md5, put.size), (put.md5, None)) for put in puts):
-        # Of the same bytes in an older version an old answer could tell: then a damaged one may lie over it.
+        # An old answer may show an older version with the same bytes, while the current version is damaged.
         if is_of_our_time or is_recent or not times or look.modified is None:
             return Proof(Fate.STORED)
         return Proof(Fate.KEPT, "it has the right MD5, but seems older than this upload")
@@ -78,9 +83,9 @@ def prove(puts: Sequence[UnprovenPut], look: FreshHead | None, *, within_s: floa
         return Proof(Fate.KEPT, "a HEAD shows no MD5 of it")
     ours = [put for put in puts if look.md5 == put.etag]
     if not ours:
-        return Proof(Fate.KEPT, "it is another version than the store's answers spoke of")
+        return Proof(Fate.KEPT, "it is another version than the one that the store confirmed")
     if look.modified is None or all(look.modified != put.modified for put in ours):
-        return Proof(Fate.KEPT, "it is from another time than the store's answers spoke of")
+        return Proof(Fate.KEPT, "its time is not the one that the store confirmed")
     if not is_recent:
         return Proof(Fate.KEPT, "it seems older than this upload")
     return Proof(Fate.DAMAGED)

@@ -1,34 +1,35 @@
-"""Where small files are read: on the event loop while that is quick, in threads when it is not.
+"""Decides where small files are read: on the event loop while reads are quick, in threads while they are slow.
 
-A file in the page cache is read in some 20 us, and a visit to a thread costs more than ten times that in CPU; a file
-on a cold disk or a slow network takes milliseconds, in which the event loop would stand still. The average of what
-reads have taken decides. In threads their time says little, since threads wait for the interpreter lock; so now and
-then one file is read on the loop again to see how long it takes, and more seldom each time that it took long. On a
-network file system a read may take for ever, and the loop with it: there, it is threads from the first file on.
+A file in the page cache is read in some 20 us, and handing it to a thread costs more than ten times that in CPU. A file
+on a cold disk or a slow network takes milliseconds, in which the event loop stands still. The average duration of reads
+on the loop decides. Durations in threads say little, since threads wait for the interpreter lock. So from time to time
+one file is read on the loop again to measure it, and less often each time that it took long. A read from a network file
+system may never return and would block the loop for ever, so its files are read in threads from the first one on.
 """
 
 import math
 
 LOOP_MAX_SIZE = 64 * 1024
-"""Larger files are read in threads always: reading and hashing one would hold the loop for over 100 us."""
+"""Bytes. Larger files are always read in threads: reading and hashing one would block the loop for over 100 us."""
 _SLOW_S = 0.001
-"""An average read above this is worse than the visit to a thread, also for what waits meanwhile."""
+"""If the average read takes longer, a thread is cheaper: all other work waits while the loop reads."""
 _QUICK_S = 0.0005
-"""Below this it is not; half, so that the choice does not swing."""
+"""If a read takes less, the loop is cheaper. Half of _SLOW_S, so that the choice does not swing."""
 _WEIGHT = 1 / 16
+"""Weight of the latest read in the average."""
 _SETTLED = 64
-"""Reads after which the average says something."""
+"""Number of reads after which the average is reliable."""
 _FIRST_DISTANCE, _LONGEST_DISTANCE = 128, 8192
-"""Files in threads until the next one on the loop."""
+"""Number of files read in threads before one is tried on the loop. It doubles each time that the loop was slow."""
 
 
 class ReadPlacement:
-    """Keeps the average. Not thread-safe: for the event loop only."""
+    """Keeps the average and decides. Not thread-safe: only the event loop may use it."""
 
     __slots__ = ("_distance", "_reads", "_to_pass", "average_s", "is_on_loop")
 
     def __init__(self, *, may_hold_loop: bool = True) -> None:
-        """`may_hold_loop` is False where a read might never come back: then no file is ever tried on the loop."""
+        """`may_hold_loop` is False if a read may never return. Then no file is read on the loop."""
         self.average_s = 0.0
         self.is_on_loop = may_hold_loop
         self._distance = _FIRST_DISTANCE
@@ -36,7 +37,7 @@ class ReadPlacement:
         self._reads = 0
 
     def takes(self, size: int) -> bool:
-        """Is the next file, of `size` bytes, to be read on the loop?"""
+        """Whether to read the next file, of `size` bytes, on the loop."""
         if size > LOOP_MAX_SIZE:
             return False
         if self.is_on_loop:
@@ -45,7 +46,7 @@ class ReadPlacement:
         return self._to_pass <= 0
 
     def took(self, elapsed_s: float) -> bool:
-        """A read on the loop took so long. True when that changes where files are read, and once it is settled."""
+        """Record a read on the loop. True if this changes where files are read, and once when the average settles."""
         self._reads += 1
         self.average_s += (elapsed_s - self.average_s) * _WEIGHT
         if self.is_on_loop:

@@ -1,12 +1,14 @@
-"""What is read through what, and whether an object is still what was listed: what a removal has to know first.
+"""Decides which objects a GET reads, and whether an object is still the one that was listed.
 
-| the object itself     | what a GET of it reads                                            |
+A removal has to know both.
+
+| the object            | a GET of it reads                                                 |
 |-----------------------|-------------------------------------------------------------------|
-| a link                | its target, and what that reads                                   |
-| a static large one    | its segments; of those that are no whole plain objects, what they |
-|                       | read as well                                                      |
-| a dynamic large one   | all that lies below its prefix                                    |
-| any other             | itself only                                                       |
+| a link                | its target, and what the target reads                             |
+| a static large one    | its segments; if a segment is no whole plain object, what that    |
+|                       | one reads, too                                                    |
+| a dynamic large one   | all objects below its prefix                                      |
+| any other             | only itself                                                       |
 """
 
 from collections.abc import Iterator, Sequence
@@ -18,8 +20,10 @@ from bulkput.record import record
 
 @record
 class Reference:
-    """Something that is read: `path` is CONTAINER/OBJECT, or with `is_prefix` what such paths begin with. `may_read`:
-    it may read others itself."""
+    """One object, or a group of objects, that a GET of another object reads.
+
+    `path` is CONTAINER/OBJECT. If `is_prefix`, it is the start of such paths. `may_read`: it may read others itself.
+    """
 
     path: str
     is_prefix: bool = False
@@ -27,41 +31,41 @@ class Reference:
 
 
 def may_read_others(row: RemoteObject) -> bool:
-    """Whether a row of a listing may stand for an object that reads others.
+    """Whether the object of a listing's row may read other objects.
 
-    A dynamic large object is listed as what its own body is, and that is nearly always empty. One with a body of its
-    own looks like any other object: only a HEAD of every object would find it.
+    A listing shows only the body of a dynamic large object, which is nearly always empty. If it has a body, its row
+    looks like that of any other object: only a HEAD of every object would find it.
     """
     return row.link is not None or row.large is not None or not row.bytes
 
 
 def references_in(itself: RemoteObject, segments: Sequence[Segment] = ()) -> Iterator[Reference]:
-    """The table above; `segments` are those of a static large object."""
+    """Apply the table above. `segments` are those of a static large object."""
     if itself.link is not None:
         yield Reference(itself.link, may_read=True)
     if itself.below is not None:
         yield Reference(itself.below, is_prefix=True)
     for segment in segments:
         if segment.path is not None:
-            # Without an MD5 it is a range, or a large object itself.
+            # A segment without an MD5 is a range, or a large object itself.
             yield Reference(segment.path, may_read=segment.md5 is None)
 
 
 def overlaps(read: Reference, below: str) -> bool:
-    """Whether what is read lies, or may lie, among the objects whose CONTAINER/OBJECT begins with `below`."""
+    """Whether `read` is, or may be, among the objects whose CONTAINER/OBJECT begins with `below`."""
     return read.path.startswith(below) or (read.is_prefix and below.startswith(read.path))
 
 
 def is_as_listed(row: RemoteObject, now: RemoteObject) -> bool:
-    """Whether the object itself, `now`, is the one that was listed as `row`.
+    """Whether the object `now`, from a HEAD, is the one that was listed as `row`.
 
-    | compared | where                                             |
+    | compared | if                                                |
     |----------|---------------------------------------------------|
-    | ETag     | both tell one                                     |
-    | size     | both tell one, but for a large object's manifest  |
-    | time     | both tell one, to the last digit that is listed   |
+    | ETag     | both have one                                     |
+    | size     | both have one, and `row` is no large object       |
+    | time     | both have one; to the last digit that is listed   |
 
-    Nothing that can be compared: it is not proven.
+    False if nothing can be compared, since nothing is proven then.
     """
     same = []
     if row.hash is not None and now.hash is not None:
@@ -75,12 +79,12 @@ def is_as_listed(row: RemoteObject, now: RemoteObject) -> bool:
 
 
 def _last_digit_ns(moment: str) -> int:
-    """What one step of the last digit of an ISO 8601 time is worth."""
+    """The value of the last digit of an ISO 8601 time, in nanoseconds."""
     digits = len(moment.partition(".")[2].split("+")[0].rstrip("Z"))
     return int(10 ** (9 - min(digits, 9)))
 
 
 def holds_segments(container: str) -> bool:
-    """Whether its name says that its objects are parts of large objects in other containers: the names of
-    python-swiftclient and rclone, and those of Swift's S3 API."""
+    """Whether the container is named as one that holds the segments of large objects in other containers: as
+    python-swiftclient, rclone or Swift's S3 API name it."""
     return container.endswith(("_segments", "+segments"))

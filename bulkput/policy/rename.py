@@ -1,5 +1,4 @@
-"""Where the objects of a copy go.
-
+"""Decides which name each object of a copy gets.
 | source             | destination      | `a/x` goes to            |
 |--------------------|------------------|--------------------------|
 | `c/a/x`            | `d/b`            | `b`                      |
@@ -9,8 +8,9 @@
 | `c/a`, recursively | `d`              | `x`                      |
 | `c`, recursively   | `d/b`            | `b/a/x`                  |
 
-The containers differ here; within one, neither may lie within the other. A directory gives its contents, as with
-`upload`; it ends at a slash, so that `c/a` does not mean `c/ab`. Its own marker, an object `a`, becomes that of `b`.
+In these examples the containers differ. Within one container, neither name may lie below the other. A directory stands
+for its contents, as with `upload`. It ends at a slash, so `c/a` does not include `c/ab`. The marker of the directory
+itself, an object `a`, becomes the marker `b`.
 """
 
 from contextlib import suppress
@@ -23,14 +23,14 @@ from bulkput.policy.naming import joined_prefix
 
 @dataclass(frozen=True, slots=True)
 class Rename:
-    """From which names to which: all that begin with `old`, or, of one object, `old` itself."""
+    """Replaces `old` by `new`: at the start of every name if `is_recursive`, else as the whole name of one object."""
 
     old: str
     new: str
     is_recursive: bool
 
     def of(self, key: str) -> str:
-        """The name that the object `key` gets, or the marker of `old` as a directory."""
+        """The new name of the object `key`, which may be the marker of the directory `old`."""
         if self.is_recursive and key + "/" == self.old:
             return self.new.removesuffix("/")
         return self.new + key.removeprefix(self.old)
@@ -40,25 +40,29 @@ _OWN_PORTS = {"http": 80, "https": 443}
 
 
 def one_spelling(scheme: str, root: str) -> str:
-    """The same text for all spellings of a container or a base URL, so that nothing is moved onto itself.
+    """One text for all spellings of a container or a base URL, so that no object is moved onto itself.
 
-    Of a URL that means the letters of its host, a port that goes without saying, and escapes; with and without TLS
-    counts as the same place. Names that only a resolver knows to be one host are not seen through.
+    For a URL it ignores upper and lower case in the host, a default port, escapes, and whether TLS is used. It does not
+    recognise two names of one host that only a resolver knows to be the same.
     """
     if scheme not in _OWN_PORTS:
         return f"{scheme}://{root}"
     parts = urlsplit(root)
     host = (parts.hostname or "").rstrip(".")
-    with suppress(UnicodeError):  # of what is no name that DNS knows
+    with suppress(UnicodeError):  # the host is no valid DNS name: it stays as it is
         host = host.encode("idna").decode("ascii")
     port = "" if parts.port in (None, _OWN_PORTS[scheme]) else f":{parts.port}"
     return f"//{host}{port}{unquote(parts.path)}"
 
 
 def rename_of(source: str, target: str, *, is_recursive: bool, is_same_container: bool) -> Rename:
-    """For the prefixes of SRC and DST. Raises UsageError for a copy onto itself, or into what is being copied."""
+    """The Rename for a copy of `source` to `target`, the names below their containers.
+
+    Raises UsageError if `source` is no object's name, or if the copy would replace its own source or copy its copies.
+    """
+    # An empty name is the container as a whole.
     if not is_recursive and (not source or source.endswith("/")):
-        raise UsageError("this names no object but what lies below it: copy that with `is_recursive=True`")
+        raise UsageError("the source is a directory, not an object: copy its contents with `is_recursive=True`")
     if is_recursive:
         rename = Rename(joined_prefix(source), joined_prefix(target), is_recursive)
     else:
@@ -67,9 +71,9 @@ def rename_of(source: str, target: str, *, is_recursive: bool, is_same_container
     if is_same_container and rename.old == rename.new:
         raise UsageError("source and destination are the same")
     if is_same_container and is_recursive and rename.new.startswith(rename.old):
-        raise UsageError("the destination lies within the source: what is copied would be copied again")
+        raise UsageError("the destination lies within the source: the copies would be copied again")
     if is_same_container and is_recursive and rename.old.startswith(rename.new):
-        # a/b/b/x would become a/b/x, perhaps before that has become a/x.
+        # For a/b to a: a/b/b/x would become a/b/x, perhaps before the old a/b/x has become a/x.
         raise UsageError(
             "the source lies within the destination: one object might replace another; copy it elsewhere first"
         )

@@ -1,4 +1,7 @@
-"""When to try again, and when a whole run gives up. Both are functions of values; RetryingStore and the engine act."""
+"""Decides when a failed request is tried again, and when a whole run gives up.
+
+Both are functions of values: `RetryingStore` sleeps and retries, the engine stops the run.
+"""
 
 import re
 from collections.abc import Callable
@@ -9,7 +12,7 @@ from bulkput.events import StopCause, Stopping
 from bulkput.options import RetryOptions, StopRules
 
 _SPREAD = 0.25
-"""Of a Retry-After: the most that is added to it at random."""
+"""Largest share of a Retry-After that is added to it at random."""
 
 
 def next_delay_s(
@@ -21,18 +24,21 @@ def next_delay_s(
     random: Callable[[], float],
     retries: int | None = None,
 ) -> float | None:
-    """Seconds to wait before attempt `attempt + 1`; None: give up. `attempt` counts from 1, `random()` is in [0, 1).
+    """Seconds to wait before attempt `attempt + 1`, or None to give up.
 
-    `elapsed_s` is what attempts and pauses have taken so far; it never forbids the second attempt, however long the
-    first one took. `retries` is how often to try again, if that is not `options.retries`.
+    `attempt` counts from 1. `random()` is in [0, 1).
 
-    Full jitter (the AWS architecture blog's form: any point between 0 and the exponential bound) spreads workers
-    that failed together. Retry-After is a floor: the store said so. On top comes a quarter of it at most (`base_s` at
-    most), however often the object was refused: enough that programs which were refused together do not come back
-    together, and little enough that what the store takes per second is not left unused.
+    `elapsed_s` is the time of all attempts and pauses so far. It never forbids the second attempt, however long the
+    first one took. `retries` replaces `options.retries` if it is given.
+
+    Full jitter (AWS architecture blog: any time between 0 and the exponential bound) spreads workers that failed
+    together. A Retry-After is a lower bound, because the store asked for it. At most a quarter of it is added, and at
+    most `base_s`, however often the object was refused. That is enough to spread programs that were refused together,
+    and little enough to use what the store accepts per second.
     """
     if not error.is_retryable or attempt > (options.retries if retries is None else retries):
         return None
+    # A large file may take longer than `total_s` by itself: its second attempt is always made.
     if attempt > 1 and elapsed_s >= options.total_s:
         return None
     if isinstance(error, Throttled) and error.retry_after_s is not None:
@@ -42,10 +48,11 @@ def next_delay_s(
 
 
 def retries_of(error: StoreError, options: RetryOptions, *, is_login: bool = False, has_worked: bool = True) -> int:
-    """How often an operation that fails so is made again.
+    """How often an operation that failed by `error` is retried.
 
-    While nothing has worked, fewer: of a first login, and of objects whose answers prove nothing, which a proxy on the
-    way is likelier to cause than chance. Not of what was not reached: a balancer that restarts costs no object.
+    Fewer retries (`first_retries`) apply to the first login of a run (`is_login`). They also apply to answers that do
+    not prove the bytes while nothing has worked: then a proxy is a likelier cause than chance. An object whose store
+    cannot be reached always gets all retries, so a balancer that restarts costs no object.
     """
     if is_login or (not has_worked and isinstance(error, IntegrityError)):
         return min(options.retries, options.first_retries)
@@ -56,7 +63,8 @@ Cause = tuple[type[StoreError], int | None, str]
 
 
 def cause_of(error: StoreError) -> Cause:
-    """What failures of different objects have in common: kind, status, and the words without key, numbers and MD5s."""
+    """What failures of different objects have in common: the kind, the status, and the text without key, numbers, MD5s
+    and transaction IDs. The text of an IntegrityError does not count."""
     if isinstance(error, IntegrityError):
         return type(error), error.status, ""
     words = error.detail
@@ -69,7 +77,7 @@ _VARIABLE = re.compile(r"\b[0-9a-f]{8,}\b|\btx\w+|[0-9]+")
 
 
 class FailurePolicy:
-    """Folds the outcomes of a run; says to stop it, as soon as that is clear."""
+    """Counts the outcomes of a run's objects, and decides when the run has to stop."""
 
     def __init__(self, rules: StopRules) -> None:
         self._rules = rules
@@ -78,16 +86,16 @@ class FailurePolicy:
         self._has_worked = False
         self._cause: Cause | None = None
         self._alike = 0
-        """Objects in a row that failed for this cause, while nothing has worked."""
+        """Objects in a row that failed for `_cause` while nothing has worked."""
         self._in_vain = 0
-        """Requests for these."""
+        """Requests that were sent for these objects."""
 
     def succeeded(self) -> None:
         self._has_worked = True
         self._unreachable_in_a_row = 0
 
     def failed(self, error: BulkputError) -> Stopping | None:
-        """The order to stop, with its reason as one sentence; None while going on makes sense."""
+        """Record a failure. Returns the order to stop, with its reason as one sentence, or None to go on."""
         self._failed += 1
         self._unreachable_in_a_row = self._unreachable_in_a_row + 1 if isinstance(error, Unavailable) else 0
         if error.stops_run:
@@ -102,8 +110,8 @@ class FailurePolicy:
         return None
 
     def _nothing_works(self, error: StoreError) -> str | None:
-        """Why, when that is clear. An object that was not asked for, since its name is too long, say, counts for
-        nothing."""
+        """The reason to stop if all requests so far failed for one cause, else None."""
+        # Without an answer and without a network error no request was sent: the name was too long, for example.
         if self._has_worked or (error.status is None and not isinstance(error, Unavailable)):
             return None
         cause = cause_of(error)
@@ -116,4 +124,4 @@ class FailurePolicy:
         first = "first object failed"
         if self._alike > 1:
             first = f"first {self._alike} objects failed for the same cause, the last"
-        return f"nothing has worked: the {first}: {error}: check the destination and what lies between"
+        return f"nothing has worked: the {first}: {error}: check the destination and any proxy on the way"

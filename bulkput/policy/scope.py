@@ -1,10 +1,10 @@
-"""Which objects the sources of an upload claim, and under which names: what is compared, and what is none of ours.
+"""Decides which objects the sources of an upload claim, so that they are compared, and what their names are.
 
-* A directory claims everything below the destination's prefix: what it lacks is extra. Lone files claim just their own
-  names, and what else lies beside them is not looked at; so do the files of a list.
-* A filter claims nothing of what it excludes: it applies to the objects' names as it does to the files', or what an
-  upload with `walk.exclude` had left alone would be extra.
-* Where a source could not be read, nothing is known about what it should have given.
+* A directory claims every object below the destination's prefix: one without a file is extra. Single files, and the
+  files of a list, claim only their own names; other objects are not compared.
+* Filters apply to object names as they do to file names: they claim nothing that they exclude. Otherwise an object
+  that `walk.exclude` had left alone would be extra.
+* If a source could not be read, the objects of its files are unknown.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -19,12 +19,12 @@ from bulkput.policy.gzip_names import NOT_COMPRESSED, GzipNames
 from bulkput.policy.naming import object_name
 
 _DIRECTORIES_KEPT = 4_096
-"""Directories whose exclusion is remembered: objects come in order, so those above the last one are enough."""
+"""Directories whose exclusion is cached. Objects come in order, so the directories above the last one are enough."""
 
 
 @dataclass(frozen=True, slots=True)
 class Root:
-    """A source: `name` is what its only file is called, empty for a directory."""
+    """A source. `name` is the name of a single file, or empty for a directory."""
 
     path: bytes
     name: bytes = b""
@@ -32,8 +32,11 @@ class Root:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Made by `scope_of`. `listing_prefix` begins the names of all objects that are claimed; `is_whole`: and all that
-    begin so are claimed."""
+    """The names that the sources claim; `scope_of` makes it.
+
+    All claimed names begin with `listing_prefix`. If `is_whole`, all names that begin so are claimed, unless filters
+    exclude them.
+    """
 
     naming: NamingOptions
     gzip: GzipNames
@@ -44,9 +47,9 @@ class Scope:
     _enters: Callable[[bytes], bool]
 
     def key(self, name: bytes, *, is_directory: bool = False) -> str:
-        """The object name of the file `name`, as an upload has it, or that of a directory's marker.
+        """The object name of the file `name` in an upload, or of the marker of the directory `name`.
 
-        Raises SourceError for a name that makes none.
+        Raises SourceError if the name gives no object name.
         """
         return self._plain(name) + ("" if is_directory else self.gzip.suffix(name))
 
@@ -55,10 +58,10 @@ class Scope:
         return naming.prefix if naming.is_exact else object_name(name, prefix=naming.prefix, encode=naming.encode)
 
     def place(self, path: bytes) -> bytes:
-        """Where in the bytewise order of the keys something of the sources is that could not be read.
+        """The object name, in bytes, of a path in the sources that could not be read.
 
-        The object of that name, and all below it as a directory, are unknown. For a source as a whole that is
-        everything below the prefix.
+        The object of this name is unknown, and so are all objects below it. For a whole source, these are all objects
+        below the prefix.
         """
         prefix = self.naming.prefix.encode()
         for root in self._roots:
@@ -69,35 +72,38 @@ class Scope:
                 name = root.name or path[len(base) :]
                 try:
                     return self._plain(name).encode()
-                except SourceError:
+                except SourceError:  # it has no object name, but still a place in the bytewise order
                     return prefix + name
         return prefix + path
 
     def sources_of(self, key: str, *, is_prefix: bool = False) -> list[bytes] | None:
-        """Where in the sources the file of this object would be, in each of them; None where the name alone does not
-        tell, since escapes or a suffix may have been added to that of a file in a directory.
+        """The paths in the sources that the file of the object `key` may have, at most one for each source.
 
-        With `is_prefix`, of the objects whose names begin with `key`: what the files' paths begin with.
+        None if the name alone does not tell: in a directory, escapes or a suffix may have changed the file's name. If
+        `is_prefix`, `key` is the start of object names, and the result has the starts of their files' paths.
         """
         files = [root for root in self._roots if root.name]
         paths = [root.path for root in files if self._is_key_of(root.name, key, is_prefix=is_prefix)]
         directories = [root.path for root in self._roots if not root.name]
         if directories and (self.naming.encode == "percent" or self.gzip.adds_suffix):
             return None
-        # A shorter prefix than the destination's begins the names of all objects there.
+        # If `key` is shorter than the destination's prefix, `name` is empty: every file may be meant.
         name = key[len(self.naming.prefix) :].encode("utf-8", "surrogatepass")
         return paths + [path.removesuffix(b"/") + b"/" + name for path in directories]
 
     def _is_key_of(self, name: bytes, key: str, *, is_prefix: bool) -> bool:
         try:
             own = self.key(name)
-        except SourceError:  # it makes none, and is not sent
+        except SourceError:  # the file has no object name, and is not sent
             return False
         return own.startswith(key) if is_prefix else own == key
 
     def claims(self, key: str, *, is_directory: bool = False) -> bool:
-        """Whether the filters would take the file of this object, given that its name begins with the prefix; or enter
-        a directory whose marker it is. Where two files could be meant, `x` and an excluded `x.gz`, those of both."""
+        """Whether the filters take the file of the object `key`, which must begin with the prefix.
+
+        If `is_directory`, `key` is a marker, and the filters must let the walk enter its directory. If two files may
+        have made the object (`x`, and an excluded `x.gz`), the filters must take both.
+        """
         if self._filters is None:
             return True
         rest = key[len(self.naming.prefix) :]
@@ -105,7 +111,7 @@ class Scope:
         above = (name[:end] for end, byte in enumerate(name) if byte == ord("/"))
         if is_directory:
             return all(map(self._enters, above)) and self._enters(name)
-        # An object that no file could give is judged by its own name: it is none the less in our place.
+        # No file gives an object of this name. Its own name decides, since it still lies below the prefix.
         files = self.gzip.files_of(name) or (name,)
         return all(map(self._enters, above)) and all(map(self._filters.takes_file, files))
 
@@ -119,11 +125,11 @@ def scope_of(
     filters: Filters | None = None,
     is_list: bool = False,
 ) -> Scope:
-    """`filters` are the run's; None makes some. `is_list`: only the files that a list names are claimed.
+    """The Scope of the sources `roots`. `filters` are the run's; None makes new ones from `walk`.
 
-    Raises UsageError for a pattern that is not gitignore syntax.
+    If `is_list`, only the files that a list names are claimed. Raises UsageError if a pattern is not gitignore syntax.
     """
-    # The longest path first: of nested sources, the nearest says what its file is called.
+    # The longest path first: a file in nested sources gets its name from the innermost one.
     every = tuple(sorted(roots, key=lambda root: len(root.path), reverse=True))
     filters = filters or Filters(walk)
     is_whole = any(not root.name for root in every) and not is_list
@@ -139,7 +145,7 @@ def scope_of(
 
 
 def _common(naming: NamingOptions, names: Sequence[bytes]) -> str:
-    """What the keys of all these files begin with."""
+    """The longest common prefix of the object names of all these files."""
     if naming.is_exact:
         return naming.prefix
     try:

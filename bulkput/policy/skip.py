@@ -1,27 +1,29 @@
-"""Whether a file need not be sent, decided without I/O from what is known of the object of its name so far.
+"""Decides without I/O whether a file may be skipped, from what is known so far of the object of its name.
 
-`decide_skip` says SEND or SKIP, or names what has to be learnt first; the caller does so and asks again. The first line
-that fits:
+`decide_skip` says SEND or SKIP, or names the evidence that it needs next; the caller fetches that and asks again. The
+first line that fits:
 
 | mode      | the object                                         | then                                           |
 |-----------|----------------------------------------------------|------------------------------------------------|
-| any       | is not there, or stands for a directory            | send                                           |
-| any       | is a link                                          | HEAD: send where it leads nowhere              |
-| existing  | has no hash, and another size than the file        | send: half of it may be there, an upload broke |
-| existing  | is there                                           | skip                                           |
+| any       | does not exist, or is a directory's marker         | send                                           |
+| any       | is a link                                          | HEAD: send if its target is missing            |
+| existing  | has no hash, and not the file's size               | send: an upload may have broken off half-way   |
+| existing  | exists                                             | skip                                           |
 | unchanged | was stored before the file was last written        | send                                           |
 | unchanged | does not tell when it was stored                   | send                                           |
-| both      | is empty, as the file is                           | HEAD: a link or a large object looks so too    |
+| both      | is empty, as the file is                           | HEAD: it may be a link or a large object       |
 | unchanged | has the file's size                                | skip                                           |
 | identical | has the file's size and, in the listing, its MD5   | skip                                           |
-| both      | could be more than its row says (the lines below)  | HEAD, and then as `policy/compare.py` has it   |
+| both      | may be more than its row shows (see below)         | HEAD, then as `policy/compare.py` decides      |
 | both      | anything else                                      | send                                           |
 
-More than its row says can be: a large or a linked object, one whose ETag is no MD5, an empty one; and any object while
-files are sent compressed, since the listing has the size and MD5 of the compressed bytes. Only an object of which it is
-*proven* that it has the file's size (unchanged) or bytes (identical) is skipped: whatever is in doubt is sent again.
-So is a file whose object reads others that the same run may write to (`engine/upload/indirect.py`): that proof does
-not last.
+"Both" means unchanged and identical. An object may be more than its row shows if it is large, a link or empty, or if
+its ETag is no MD5. While files are sent compressed, every object may be: the listing has the size and MD5 of the
+compressed bytes.
+
+A file is skipped only if the object is *proven* to have its size (unchanged) or its bytes (identical); in doubt it is
+sent. It is also sent if its object reads others to which the same run may write, because then the proof does not last
+(`engine/upload/indirect.py`).
 """
 
 from datetime import UTC, datetime
@@ -39,14 +41,14 @@ REASONS = {"existing": Reason.EXISTING, "unchanged": Reason.UNCHANGED, "identica
 
 
 class SkipDecision(Enum):
-    """What is to be done with a file."""
+    """What to do with a file."""
 
     SEND = "send"
     SKIP = "skip"
 
 
 def decide_skip(mode: Mode, evidence: Evidence, mtime_ns: int, *, compresses: bool) -> SkipDecision | Need:
-    """The table above. `compresses`: the file may be sent compressed in this run."""
+    """Apply the table above. `compresses`: this run may send the file compressed."""
     known = evidence.head or evidence.row
     if mode == "none" or evidence.is_gone or is_marker(known):
         return SkipDecision.SEND
@@ -71,7 +73,7 @@ def _could_be_more(evidence: Evidence) -> bool:
 
 
 def stored_ns(row: RemoteObject) -> int | None:
-    """When the object was stored, in nanoseconds since 1970; None where that is not told."""
+    """When the object was stored, in nanoseconds since 1970, or None if the row does not tell."""
     try:
         moment = datetime.fromisoformat(row.last_modified or "")
     except ValueError:

@@ -1,24 +1,25 @@
-"""Whether a run stands still, by looks at its counters now and then."""
+"""Decides whether a run is stalled, from its counters at regular intervals."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class StallBegan:
-    """It is time to say that nothing has moved for so long."""
+    """Nothing has moved for `idle_s`, and it is time to report that."""
 
     idle_s: float
 
 
 @dataclass(frozen=True, slots=True)
 class StallEnded:
-    """What was said to stand moves again, after so long."""
+    """The run moves again. The stall, which was reported, lasted `idle_s`."""
 
     idle_s: float
 
 
 class StallTimer:
-    """Keeps what the last looks saw. A stall is told after `stall_s`, and again after twice that, four times, ..."""
+    """Compares the counters with those of the last look. Reports a stall after `stall_s`, then after 2, 4, 8, ... times
+    that. Times are in seconds, on one clock."""
 
     def __init__(self, stall_s: float, now_s: float, counters: tuple[int, ...]) -> None:
         self._stall_s = stall_s
@@ -27,7 +28,7 @@ class StallTimer:
         self._next_s = stall_s
 
     def look(self, now_s: float, counters: tuple[int, ...]) -> StallBegan | StallEnded | None:
-        """Any change of any counter is a move."""
+        """Compare the counters; any change is a move. Returns what to report, or None."""
         idle_s = now_s - self._moved_s
         if counters != self._counters:
             was_told = self._next_s > self._stall_s

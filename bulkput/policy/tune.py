@@ -1,26 +1,28 @@
-"""How many requests to have in flight: climbs while more of them store more objects, and comes down when they do not.
+"""Decides how many requests may be in flight: more while that stores more objects per second, fewer when it does not.
 
-Steps go along a ladder (1 2 3 4 6 8 12 16 ... each a third to a half more than the one before). At any time there is a
-base, a limit that is trusted with the rate that was seen there, and perhaps a trial of another limit.
+The limit moves along a ladder (1 2 3 4 6 8 12 16 ...; from 2 on, each step is a third to a half more). At any time
+there is a base, a limit whose rate is known, and perhaps a trial of another limit. The first line that fits:
 
 | there is                | and the sample says                              | then                                    |
 |-------------------------|--------------------------------------------------|-----------------------------------------|
-| anything                | the store throttled (429, 498, 503) an eighth    | half the limit, and rest there          |
-| no trial, rest          | anything                                         | the base's rate follows; rest a step    |
-| no trial                | nothing waits for a slot, or nothing is stored   | rest: more slots would stay empty       |
-| no trial                | the last trial, one of more, was in vain         | try fewer                               |
-| no trial                | otherwise                                        | try more                                |
-| a trial of more         | at least a third of the gain that is possible    | the new base; try still more, faster    |
-| a trial of more         | less                                             | back; what was added only makes waiting |
-| a trial of fewer        | the same rate but for 4 %                        | the new base; try still fewer, faster   |
-| a trial of fewer        | less                                             | back; rest                              |
+| anything                | the store throttled many requests                | half the limit, then rest               |
+| no trial, but a rest    | anything                                         | update the base's rate; the rest ends   |
+|                         |                                                  | after its number of samples             |
+| no trial                | the last trial that failed was one of more       | try fewer                               |
+| no trial                | no request waited for a slot, or none was stored | rest: more slots would stay empty       |
+| no trial                | otherwise                                        | try more; rest if there is no more      |
+| a trial of more         | at least a third of the possible gain            | new base; try more still, in long steps |
+| a trial of more         | less                                             | back: the added requests only wait      |
+| a trial of fewer        | at least 96 % of the base's rate                 | new base; try fewer, in long steps      |
+| a trial of fewer        | less                                             | back                                    |
 
-Rests grow longer while nothing changes, so that once settled the limit stands still most of the time and moves by
-one step of the ladder at most. Rates are objects per second, not bytes: many small files are what is hard.
+If a long step failed, a trial of a short one follows after one sample; if a short one failed, the limit rests. Rests
+grow longer while nothing changes, so a settled limit stands still most of the time and moves by at most one step. Rates
+are objects per second, not bytes, because many small files are the hard case.
 
-After azcopy's tuner (its `concurrencyTuner.go` returns a limit and a reason), which only goes up; going down again is
-what stores with a silent rate limit need: Swift's ratelimit middleware holds requests back for up to 60 s without a
-word, so that more requests in flight are just more that wait.
+The source is azcopy's tuner (its `concurrencyTuner.go` returns a limit and a reason), which only goes up. Going down
+helps with stores that limit rates silently: Swift's ratelimit middleware holds requests back for up to 60 s without an
+answer, so more requests in flight only wait.
 """
 
 from dataclasses import dataclass, replace
@@ -28,16 +30,18 @@ from enum import StrEnum
 
 LADDER = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024)
 _GAIN = 1 / 3
-"""Of the gain that would be possible if requests took no longer: below that, most of what is added waits."""
+"""Share of the gain that would be possible if requests took no longer. Below it, most of the added requests wait."""
 _SAME = 0.96
-"""Of the base's rate: what a smaller limit has to reach. A sample of some hundred objects is no more exact."""
+"""Share of the base's rate that a smaller limit must reach. A sample of some hundred objects is no more exact."""
 _FIRST_REST, _LONGEST_REST = 4, 32
+"""Samples without a trial. Each rest is twice the last one, until a trial succeeds."""
 _LOWEST = 8
-"""Fewer are not tried unasked: one slow request among so few would be an eighth of all that goes on."""
+"""No trial of fewer goes below this: one slow request among fewer would be more than an eighth of all. Only throttling by the
+store lowers the limit further."""
 
 
 class LimitReason(StrEnum):
-    """Why the limit is what it is."""
+    """Why the limit has its value. The text is shown to users."""
 
     START = "where it begins"
     THROTTLED = "the store asks to slow down"
@@ -53,8 +57,11 @@ class LimitReason(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """A stretch of the run at one limit: objects stored per second, how many were refused by a throttling store, and
-    whether any request waited for a slot. How long a request takes is `limit / rate` then (Little's law)."""
+    """A stretch of the run at one limit.
+
+    `rate` is objects stored per second, `throttled` the number of requests that the store refused, 0 if they were too
+    few to matter. `is_full`: a request had to wait for a slot. A request then takes `limit / rate` s (Little's law).
+    """
 
     rate: float
     throttled: int = 0
@@ -63,31 +70,33 @@ class Sample:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tuning:
-    """What the tuner knows. `limit` is what is to be in flight now; `reason` is why."""
+    """The state of the tuner. `limit` is the number of requests that may be in flight now, `reason` says why."""
 
     limit: int
     reason: LimitReason = LimitReason.START
     base: int
-    """The limit that is trusted; differs from `limit` during a trial."""
+    """The limit whose rate is known. It differs from `limit` during a trial."""
     base_rate: float = 0.0
+    """Objects per second at the base; 0 until it is measured."""
     rest: int = 0
-    """Samples to pass before the next trial."""
+    """Samples left before the next trial."""
     next_rest: int = _FIRST_REST
+    """Length of the next rest, in samples."""
     stride: int = 1
-    """Steps of the ladder at once: more after a success."""
+    """Steps of the ladder in one trial: two at the start and after a success, else one."""
     tried_more: bool = False
-    """The last trial that failed was one of more."""
+    """Whether the last trial that failed was one of more."""
     highest: int = LADDER[-1]
 
 
 def start(limit: int, *, highest: int) -> Tuning:
-    """Begin at `limit`; never go beyond `highest`. The first steps are long ones."""
+    """Begin at `limit`, and never exceed `highest`. The first trials take long steps."""
     limit = min(limit, highest)
     return Tuning(limit=limit, base=limit, highest=highest, stride=2)
 
 
 def tune(state: Tuning, sample: Sample) -> Tuning:
-    """The next state: its `limit` holds until the next sample, which has to be taken under it from begin to end."""
+    """The next state. Its `limit` holds until the next sample, all of which must be taken under that limit."""
     if sample.throttled:
         half = max(1, state.limit // 2)
         return replace(
@@ -126,14 +135,14 @@ def _after_more(state: Tuning, sample: Sample) -> Tuning:
             stride=2, tried_more=False, next_rest=_FIRST_REST,
         )  # fmt: skip
     back = replace(state, limit=state.base, tried_more=True)
-    if state.stride > 1:  # perhaps a shorter step
+    if state.stride > 1:  # no long rest: a short step may do better
         return replace(back, stride=1, reason=LimitReason.NO_FASTER, rest=1)
     return _resting(back, LimitReason.NO_FASTER)
 
 
 def _after_fewer(state: Tuning, sample: Sample) -> Tuning:
     if sample.rate > 0 and sample.rate >= state.base_rate * _SAME:
-        # The rate to reach stays the old base's, or many small losses would add up.
+        # `base_rate` stays that of the old base: otherwise many small losses would add up.
         return replace(state, base=state.limit, reason=LimitReason.AS_FAST, stride=2, next_rest=_FIRST_REST)
     back = replace(state, limit=state.base)
     if state.stride > 1:
@@ -150,7 +159,7 @@ def _longer(state: Tuning) -> int:
 
 
 def _step(state: Tuning, steps: int) -> int:
-    """So many steps along the ladder from the limit, within its bounds."""
+    """The limit `steps` up the ladder, or down if negative, within its bounds."""
     if steps > 0:
         above = [rung for rung in LADDER if rung > state.limit]
         return min(above[min(steps, len(above)) - 1], state.highest) if above else state.limit

@@ -167,7 +167,7 @@ def test_the_reason_names_the_cause_and_what_to_do() -> None:
     assert order is not None
     assert order.why == (
         "nothing has worked: the first object failed: put a: 409 no parent of a (txa0):"
-        " check the destination and what lies between"
+        " check the destination and any proxy on the way"
     )
     failure_policy = FailurePolicy(StopRules(in_vain_after=2))
     failure_policy.failed(refused("a"))
