@@ -57,11 +57,11 @@ from bulkput.record import record
 class Need(Enum):
     """The evidence that `judge` needs next."""
 
-    HEAD = "what only the object itself tells"
+    HEAD = "a HEAD of the object"
     MD5 = "the file's MD5"
     SEGMENTS = "the manifest's segments"
-    PARTS = "what each of the segments is now"
-    PIECES = "the MD5 of each of the file's ranges that the segments stand for"
+    PARTS = "a HEAD of each segment"
+    PIECES = "the MD5 of each range of the file that a segment stands for"
 
 
 @record

@@ -71,7 +71,7 @@ def is_token(name: str) -> bool:
 def check_name(name: str, *, what: str) -> str:
     """Return `name`. Raises UsageError if it is no token, or if bulkput sets this field itself."""
     if not is_token(name):
-        raise UsageError(f"{what}: {name!r} is not a header name (letters, digits and - only)")
+        raise UsageError(f"{what}: {name!r} is not a header name: use letters, digits and -")
     if name.lower() in _OURS:
         raise UsageError(f"{what}: {name} is set by bulkput itself")
     return name

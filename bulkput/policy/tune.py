@@ -36,14 +36,14 @@ _SAME = 0.96
 _FIRST_REST, _LONGEST_REST = 4, 32
 """Samples without a trial. Each rest is twice the last one, until a trial succeeds."""
 _LOWEST = 8
-"""No trial of fewer goes below this: one slow request among fewer would be more than an eighth of all. Only throttling by the
-store lowers the limit further."""
+"""No trial of fewer goes below this: one slow request among fewer would be more than an eighth of all. Only throttling
+by the store lowers the limit further."""
 
 
 class LimitReason(StrEnum):
     """Why the limit has its value. The text is shown to users."""
 
-    START = "where it begins"
+    START = "the initial limit"
     THROTTLED = "the store asks to slow down"
     TRY_MORE = "trying whether more in flight store more"
     TRY_FEWER = "requests wait for each other: trying with fewer"
@@ -52,7 +52,7 @@ class LimitReason(StrEnum):
     AS_FAST = "as fast with fewer in flight"
     SLOWER = "slower with fewer in flight"
     SETTLED = "neither more nor fewer store more"
-    IDLE = "there is not enough to do for more"
+    IDLE = "there is too little work for more"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
