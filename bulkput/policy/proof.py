@@ -83,9 +83,9 @@ def prove(puts: Sequence[UnprovenPut], look: FreshHead | None, *, within_s: floa
         return Proof(Fate.KEPT, "a HEAD shows no MD5 of it")
     ours = [put for put in puts if look.md5 == put.etag]
     if not ours:
-        return Proof(Fate.KEPT, "it is another version than the one that the store confirmed")
+        return Proof(Fate.KEPT, "it is another version than the answer to the PUT showed")
     if look.modified is None or all(look.modified != put.modified for put in ours):
-        return Proof(Fate.KEPT, "its time is not the one that the store confirmed")
+        return Proof(Fate.KEPT, "its time is not the one that the answer to the PUT showed")
     if not is_recent:
         return Proof(Fate.KEPT, "it seems older than this upload")
     return Proof(Fate.DAMAGED)
