@@ -94,7 +94,8 @@ class Summary:
     @property
     def exit_code(self) -> int:
         """0: all files are stored. 1: a file failed, a mirror kept an object, or no file was found despite
-        `fail_if_empty`. 3: the run was stopped or lost count. 130: interrupted."""
+        `fail_if_empty`. 3: the store, the sources or the journal stopped the run, or it lost count.
+        130: interrupted."""
         if (code := _exit_code_of(self.stopping)) is not None:
             return code
         if not self.adds_up or (self.stopping is None and self.skipped_by_reason.get(Reason.STOPPED.value)):

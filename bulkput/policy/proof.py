@@ -5,7 +5,7 @@ A proxy may spoil an answer, so a wrong ETag does not prove that the object is w
 | the HEAD shows                                                     | then                                            |
 |--------------------------------------------------------------------|-------------------------------------------------|
 | no object                                                          | gone: there is nothing to do                    |
-| an answer from a cache (`Age`)                                     | kept: it shows an earlier state                 |
+| an answer from a cache (`Age`)                                     | kept: it may show an earlier state              |
 | a link, or a large object                                          | kept: no PUT of ours made it                    |
 | the MD5 and size that were sent, but it seems older than the PUT   | kept                                            |
 | the MD5 and size that were sent                                    | stored                                          |
