@@ -1,4 +1,4 @@
-"""A relay that knows HTTP, in front of a real Swift: a test sees each request, and may answer it itself or change it.
+"""An HTTP relay in front of a real Swift: a test sees each request, and may answer it itself or change it.
 
 bulkput ──> Relay: meddle(asked, pass_on) ──> Swift
 """
@@ -54,7 +54,7 @@ class Relay:
 
 @contextmanager
 def relay(auth_url: str, meddle: Meddle) -> Iterator[Relay]:
-    """One in front of the Swift at `auth_url`; that names the account's URL by the host that it was asked as."""
+    """Start a relay in front of the Swift at `auth_url`. Logins return the account's URL with the requested host."""
     parts = urlsplit(auth_url)
 
     class Handler(_Handler):
@@ -77,7 +77,7 @@ def relay(auth_url: str, meddle: Meddle) -> Iterator[Relay]:
 
 class _Server(ThreadingHTTPServer):
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that leaves is no error."""
+        """Ignores clients that close their connection."""
         if not isinstance(sys.exc_info()[1], ConnectionError):
             super().handle_error(request, client_address)
 
@@ -121,4 +121,4 @@ class _Handler(BaseHTTPRequestHandler):
             connection.close()
 
     def log_message(self, *_: object) -> None:
-        """Nothing."""
+        """Logs nothing."""

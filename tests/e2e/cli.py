@@ -1,4 +1,4 @@
-"""Running the real command."""
+"""Runs the real command."""
 
 import json
 import os

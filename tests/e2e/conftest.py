@@ -16,5 +16,5 @@ def server() -> Iterator[RealSwift]:
 
 @pytest.fixture
 def environ(server: RealSwift) -> Mapping[str, str]:
-    """The variables that lead to it."""
+    """The environment variables that point bulkput at the devserver."""
     return server.environment

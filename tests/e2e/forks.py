@@ -46,7 +46,7 @@ def run(arguments: Sequence[str], environ: Mapping[str, str], cwd: Path, streams
 
 
 def _umask() -> int:
-    """Read where reading does not change it."""
+    """Reads the umask from /proc, which does not change it."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1], 8) for line in lines if line.startswith("Umask:"))
 
@@ -74,7 +74,7 @@ def _server() -> socket.socket:
 
 
 def serve(descriptor: int) -> None:
-    """What runs in the process. Returns when the other end is closed, and in a fork when its command is done."""
+    """The forking process's main loop. Returns when the other end closes; in a fork, when its command has ended."""
     for module in pkgutil.walk_packages(import_module("bulkput").__path__, "bulkput."):
         if not module.name.endswith("__main__"):
             with suppress(ModuleNotFoundError):  # numpy, an extra
@@ -110,7 +110,7 @@ def _wait(process: int, told: int) -> None:
 
 
 def _become(order: bytes, streams: Sequence[int]) -> None:
-    """Take over what the order says."""
+    """Take over what the order names: arguments, variables, directory and streams."""
     arguments, environ, cwd, umask = json.loads(order)
     for number, stream in enumerate(streams):
         os.dup2(stream, number)

@@ -39,20 +39,20 @@ def test_a_round_measures_every_contender_and_writes_every_report(tmp_path: Path
 
 
 def elsewhere(address: Address, tree: Path) -> Command:
-    """All goes well, into another container."""
+    """Succeeds, but stores into another container."""
     away = address.http.replace(address.container, "elsewhere")
     return Command((sys.executable, "-m", "bulkput", "upload", "-q", str(tree), away), {})
 
 
 def in_part(address: Address, tree: Path) -> Command:
-    """Exit code 0, and a file was left out."""
+    """Exits with code 0 and leaves a file out."""
     return Command(
         (sys.executable, "-m", "bulkput", "upload", "-q", "--exclude", "000007*", str(tree), address.http), {}
     )
 
 
 def test_a_contender_that_does_not_store_everything_is_void() -> None:
-    """Whatever its exit code says: what is in the container counts."""
+    """The objects in the container decide, not the contender's exit code."""
     contenders = [
         Contender(name="elsewhere", version=lambda: "1", command=elsewhere),
         Contender(name="in part", version=lambda: "1", command=in_part),
@@ -64,7 +64,7 @@ def test_a_contender_that_does_not_store_everything_is_void() -> None:
 
 
 def test_a_server_that_drops_every_50th_object_voids_the_row(tmp_path: Path) -> None:
-    """It answers 201, and plain HTTP has no ETag to tell: only counting what is stored finds it."""
+    """The server answers 201 without an ETag: only counting the stored objects finds the loss."""
     hundred = replace(SCENARIOS["smoke"], count=100)
     bulkput = [contender for contender in CONTENDERS if contender.name == "bulkput"]
     (row,) = rows(measure("forgetful", hundred, bulkput, 1).runs)
@@ -79,8 +79,8 @@ def test_a_server_that_drops_every_50th_object_voids_the_row(tmp_path: Path) -> 
         (["--rounds", "0"], "1 or more"),
     ],
 )
-def test_a_mistake_gets_one_sentence(arguments: list[str], says: str) -> None:
-    """scripts/bench, called wrongly"""
+def test_bench_answers_wrong_arguments_with_one_sentence(arguments: list[str], says: str) -> None:
+    """scripts/bench with wrong arguments"""
     command = [sys.executable, "-m", "benchmarks.run", *arguments]
     ran = subprocess.run(command, cwd=REPOSITORY, check=False, capture_output=True, text=True)
     assert ran.returncode == 2 and says in ran.stderr and "Traceback" not in ran.stderr

@@ -27,7 +27,7 @@ def compare(temporary: Path, *arguments: str | Path) -> subprocess.CompletedProc
 
 
 def nothing_is_left(temporary: Path) -> bool:
-    """No worktree is known to git, and no file is there."""
+    """Git knows no worktree, and no file remains."""
     known = subprocess.run(["git", "worktree", "list"], cwd=REPOSITORY, capture_output=True, text=True, check=True)
     return str(temporary) not in known.stdout and list(temporary.iterdir()) == []
 
@@ -41,8 +41,8 @@ def temporary(tmp_path: Path) -> Path:
 
 @pytest.mark.nginx
 @pytest.mark.timeout(120)
-def test_a_revision_is_measured_beside_itself_and_leaves_nothing(temporary: Path, tmp_path: Path) -> None:
-    """Two rounds are too few for a verdict, and it says so; the runs are in compare.json, warm-ups as round 0."""
+def test_comparing_a_revision_with_itself_gives_no_verdict_and_leaves_no_files(temporary: Path, tmp_path: Path) -> None:
+    """Two rounds are too few for a verdict, and the command says so; compare.json has all runs, warm-ups as round 0."""
     arguments = ("HEAD", "HEAD", "--rounds", "2", "--only", "nginx/smoke", "--to", tmp_path / "to")
     done = compare(temporary, *arguments)
     assert done.returncode == 0, done.stderr
@@ -59,8 +59,8 @@ def test_a_revision_is_measured_beside_itself_and_leaves_nothing(temporary: Path
 
 @pytest.mark.nginx
 @pytest.mark.timeout(120)
-def test_an_interrupted_comparison_leaves_nothing(temporary: Path) -> None:
-    """Ctrl-C in the middle: no worktree, no upload, no server, no traceback."""
+def test_an_interrupted_comparison_leaves_no_worktree_and_no_server(temporary: Path) -> None:
+    """Ctrl-C during a run: no worktree, no upload, no server and no traceback remain."""
     arguments = ("HEAD", ".", "--only", "nginx/smoke")
     with subprocess.Popen(
         [*COMPARE, *arguments], cwd=REPOSITORY, env=environ(temporary), stderr=subprocess.PIPE, text=True
@@ -87,15 +87,15 @@ def test_an_interrupted_comparison_leaves_nothing(temporary: Path) -> None:
         ),
     ],
 )
-def test_a_mistake_is_one_sentence_and_exit_2(temporary: Path, arguments: tuple[str, ...], said: str) -> None:
-    """Before anything is checked out or started."""
+def test_wrong_arguments_are_one_sentence_and_exit_2(temporary: Path, arguments: tuple[str, ...], said: str) -> None:
+    """Nothing has been checked out or started by then."""
     done = compare(temporary, *arguments)
     assert (done.returncode, done.stdout, done.stderr) == (2, "", said)
     assert nothing_is_left(temporary)
 
 
 def test_an_unknown_server_is_one_sentence_and_exit_2(temporary: Path) -> None:
-    """It names those that there are."""
+    """The sentence lists the known servers."""
     done = compare(temporary, "HEAD", "HEAD", "--only", "ngin/small")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.count("\n") == 1 and "no such server; there are nginx, " in done.stderr
@@ -118,8 +118,8 @@ def saved(path: Path, contender: str, *, wall_s: float, processor: str, runs: in
     return path
 
 
-def test_results_are_compared_with_what_differs_between_their_machines(temporary: Path, tmp_path: Path) -> None:
-    """The verdict, the caveat and the machines; only --fail-if-slower makes an exit code of a verdict."""
+def test_a_comparison_of_results_names_the_differences_between_their_machines(temporary: Path, tmp_path: Path) -> None:
+    """It prints verdict, caveat and machines; a verdict changes the exit code only with --fail-if-slower."""
     old = saved(tmp_path / "old.json", "bulkput", wall_s=1.0, processor="2 x a")
     new = saved(tmp_path / "new.json", "bulkput", wall_s=1.2, processor="4 x b")
     done = compare(temporary, old, new)
@@ -131,8 +131,8 @@ def test_results_are_compared_with_what_differs_between_their_machines(temporary
     assert compare(temporary, new, old, "--fail-if-slower").returncode == 0
 
 
-def test_contenders_of_one_result_are_named(temporary: Path, tmp_path: Path) -> None:
-    """Nothing matches, so nothing is compared, and --fail-if-slower does not take that for success."""
+def test_results_without_a_common_contender_list_their_contenders(temporary: Path, tmp_path: Path) -> None:
+    """Nothing can be compared; --fail-if-slower does not take that for success."""
     old = saved(tmp_path / "old.json", "rclone", wall_s=1.0, processor="2 x a")
     new = saved(tmp_path / "new.json", "bulkput", wall_s=1.0, processor="2 x a")
     done = compare(temporary, old, new)

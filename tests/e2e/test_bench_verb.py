@@ -1,4 +1,4 @@
-"""`bulkput bench` as people run it, on stores whose limit is known."""
+"""`bulkput bench`, run as a command, on stores whose limit is known."""
 
 import json
 import os
@@ -38,13 +38,13 @@ def far() -> Iterator[RealSwift]:
 
 
 def names(server: RealSwift, container: str) -> list[str] | None:
-    """What the container holds; None when there is none."""
+    """Names of the objects in the container; None if there is no container."""
     judge = SwiftJudge(server.auth_url, server.user, server.key)
     status, _, content = judge._request("GET", f"/{container}?format=json")
     return None if status == 404 else [row["name"] for row in json.loads(content)]
 
 
-def test_a_far_store_is_limited_by_latency_and_left_as_it_was(far: RealSwift, temporary: Path) -> None:
+def test_bench_finds_a_far_store_limited_by_latency_and_deletes_its_objects(far: RealSwift, temporary: Path) -> None:
     """bulkput bench --to swift://new --concurrency 4"""
     ran = bulkput("bench", "--to", "swift://new", "--concurrency", "4", *QUICK, environ=far.environment)
     assert ran.exit_code == 0, ran.err
@@ -58,8 +58,8 @@ def test_a_far_store_is_limited_by_latency_and_left_as_it_was(far: RealSwift, te
     assert not list(temporary.iterdir())
 
 
-def test_one_json_object_and_a_container_that_was_there_stays(far: RealSwift, tmp_path: Path) -> None:
-    """--json, with the user's own file in the container, and the user's own tree as the source"""
+def test_bench_json_prints_one_object_and_keeps_an_existing_container(far: RealSwift, tmp_path: Path) -> None:
+    """bulkput bench --json, with a tree as the source: the container keeps the object that it had before"""
     for number in range(400):
         (tmp_path / f"own {number}").write_bytes(b"x" * number)
     (tmp_path / "own 1").rename(tmp_path / "only")
@@ -79,8 +79,8 @@ def test_one_json_object_and_a_container_that_was_there_stays(far: RealSwift, tm
 
 
 @pytest.mark.nginx
-def test_plain_http_is_cleaned_up_by_name(nginx: NginxDav, temporary: Path) -> None:
-    """Nothing lists it: directories remain, files do not."""
+def test_bench_deletes_its_objects_from_plain_http_by_name(nginx: NginxDav, temporary: Path) -> None:
+    """Plain HTTP has no listing: files are deleted, directories remain."""
     ran = bulkput("bench", "--to", f"{nginx.url}/bench/", *QUICK)
     assert ran.exit_code == 0, ran.err
     assert "With --concurrency 64 the limit is " in ran.out
@@ -89,8 +89,8 @@ def test_plain_http_is_cleaned_up_by_name(nginx: NginxDav, temporary: Path) -> N
 
 
 @pytest.mark.nginx
-def test_a_store_that_refuses_everything_gets_no_verdict() -> None:
-    """Exit code 1 for its own refusals, 3 where there is no store; the sentence says which"""
+def test_bench_gives_no_verdict_on_a_store_that_refuses_everything() -> None:
+    """Exit code 1 if the store refuses each object, 3 if there is no store; the sentence says which."""
     with nginx_dav(locations="location /no/ { root {{root}}; }") as server:
         refused = bulkput("bench", "--to", f"{server.url}/no/", *QUICK)
     assert (refused.exit_code, refused.out) == (1, "")
@@ -100,8 +100,8 @@ def test_a_store_that_refuses_everything_gets_no_verdict() -> None:
     assert re.search(r"no measurement: nothing could be stored: put \S+: cannot connect", gone.err), gone.err
 
 
-def test_ctrl_c_once_cleans_up(far: RealSwift, temporary: Path) -> None:
-    """Exit code 130, nothing in the store, nothing in TMPDIR"""
+def test_bench_cleans_up_after_one_ctrl_c(far: RealSwift, temporary: Path) -> None:
+    """Exit code 130; nothing remains in the store or in TMPDIR."""
     with subprocess.Popen(
         [sys.executable, "-m", "bulkput", "bench", "--to", "swift://interrupted", "--sizes", "4K", "--seconds", "0.5"],
         env={**os.environ, **far.environment},
@@ -128,8 +128,8 @@ def test_ctrl_c_once_cleans_up(far: RealSwift, temporary: Path) -> None:
         ([], "Missing option '--to'"),
     ],
 )
-def test_a_wrong_command_line_is_one_sentence(arguments: list[str], sentence: str) -> None:
-    """Exit code 2"""
+def test_bench_answers_wrong_arguments_with_one_sentence(arguments: list[str], sentence: str) -> None:
+    """Exit code 2."""
     ran = bulkput("bench", *arguments)
     assert (ran.exit_code, ran.out) == (2, "")
     assert sentence in ran.err and "Traceback" not in ran.err

@@ -38,13 +38,13 @@ def judge(swift: RealSwift) -> SwiftJudge:
 
 @pytest.fixture
 def container(swift: RealSwift) -> str:
-    """Holds NAMES, each with its name as its content."""
+    """A container with an object for each of NAMES; the content of each is its name."""
     return filled(swift)
 
 
 @pytest.fixture(scope="module")
 def untouched(swift: RealSwift) -> str:
-    """The same for all tests that change nothing."""
+    """A container that all tests share which change nothing."""
     return filled(swift)
 
 
@@ -95,8 +95,8 @@ def described(judge: SwiftJudge, container: str, name: str) -> dict[str, str]:
     return {field.lower(): value for field, value in seen.headers.items() if field.lower() in kept}
 
 
-def test_a_directory_is_copied_within_the_store(swift: RealSwift, container: str, judge: SwiftJudge) -> None:
-    """bulkput cp -r swift://c/a swift://new/x: the container is made, one COPY each, and what lies beside it stays"""
+def test_cp_copies_a_directory_within_the_store(swift: RealSwift, container: str, judge: SwiftJudge) -> None:
+    """bulkput cp -r swift://c/a swift://new/x: makes the container, one COPY for each object, keeps neighbours"""
     ran = in_a_process(
         "cp", "-r", "--json", f"swift://{container}/a", f"swift://{container}-new/x", environ=swift.environment
     )
@@ -110,8 +110,8 @@ def test_a_directory_is_copied_within_the_store(swift: RealSwift, container: str
     assert len(contents(judge, container)) == len(NAMES)
 
 
-def test_what_is_given_replaces_what_the_object_has(bulkput: Bulkput, container: str, judge: SwiftJudge) -> None:
-    """bulkput cp --meta --content-type --header: the rest comes along"""
+def test_cp_replaces_only_the_given_metadata(bulkput: Bulkput, container: str, judge: SwiftJudge) -> None:
+    """bulkput cp --meta --content-type --header: all other metadata is copied"""
     given = (
         "--meta",
         "Color:blue",
@@ -129,8 +129,8 @@ def test_what_is_given_replaces_what_the_object_has(bulkput: Bulkput, container:
     assert after["x-object-meta-mtime"] == "1500000000.250000000"
 
 
-def test_a_move_renames(bulkput: Bulkput, container: str, judge: SwiftJudge) -> None:
-    """bulkput mv -r swift://c/a swift://c/ab: removed by one bulk-delete, once all copies are proven"""
+def test_mv_renames_a_directory(bulkput: Bulkput, container: str, judge: SwiftJudge) -> None:
+    """bulkput mv -r swift://c/a swift://c/ab: one bulk-delete removes the sources once all copies are proven"""
     ran = bulkput("mv", "-r", "--json", f"swift://{container}/a", f"swift://{container}/ab")
     assert ran.exit_code == 0, ran.err
     *changes, finished = ran.rows
@@ -139,8 +139,8 @@ def test_a_move_renames(bulkput: Bulkput, container: str, judge: SwiftJudge) -> 
     assert contents(judge, container) == {"ab" + n[1:] if n.startswith("a/") else n: n for n in NAMES}
 
 
-def test_a_manifest_is_copied_as_a_manifest(bulkput: Bulkput, container: str, judge: SwiftJudge) -> None:
-    """bulkput mv of a static large object: its segments stay where they are"""
+def test_mv_copies_a_manifest_as_a_manifest(bulkput: Bulkput, container: str, judge: SwiftJudge) -> None:
+    """bulkput mv of a static large object: its segments stay in place"""
     parts = [{"path": f"/{container}/a/one"}, {"path": f"/{container}/a/b/two"}]
     where = f"{judge.storage_url}/{container}/{quote('big one')}?multipart-manifest=put"
     put = Request(where, json.dumps(parts).encode(), {"X-Auth-Token": judge._token}, method="PUT")
@@ -153,8 +153,10 @@ def test_a_manifest_is_copied_as_a_manifest(bulkput: Bulkput, container: str, ju
     assert "slo_etag" in row
 
 
-def test_segments_are_not_moved_away_from_their_manifest(bulkput: Bulkput, container: str, judge: SwiftJudge) -> None:
-    """bulkput mv -r of a directory that holds both: refused before anything is moved, static and dynamic ones"""
+def test_mv_refuses_to_move_segments_away_from_their_manifest(
+    bulkput: Bulkput, container: str, judge: SwiftJudge
+) -> None:
+    """bulkput mv -r of a directory with a manifest and its segments: refused before any copy, static and dynamic"""
     parts = [{"path": f"/{container}/a/one"}]
     where = f"{judge.storage_url}/{container}/a/big?multipart-manifest=put"
     with urlopen(Request(where, json.dumps(parts).encode(), {"X-Auth-Token": judge._token}, method="PUT")) as answered:
@@ -176,8 +178,8 @@ def test_segments_are_not_moved_away_from_their_manifest(bulkput: Bulkput, conta
     assert not any(name.startswith("z") for name in judge.names(container))
 
 
-def test_links_are_copied_and_removed_as_links(bulkput: Bulkput, container: str, judge: SwiftJudge) -> None:
-    """bulkput mv of a link, also of one that leads nowhere: the link comes along, not what it leads to"""
+def test_mv_moves_a_symlink_and_not_its_target(bulkput: Bulkput, container: str, judge: SwiftJudge) -> None:
+    """bulkput mv of a symlink, also of a dangling one"""
     account = judge.storage_url
     for name, target in (("link", "a/one"), ("dangling", "nothing")):
         fields = {"X-Auth-Token": judge._token, "X-Symlink-Target": f"{container}/{target}"}
@@ -195,8 +197,8 @@ def test_links_are_copied_and_removed_as_links(bulkput: Bulkput, container: str,
     assert "m/dangling" not in judge.names(container)
 
 
-def test_a_dry_run_changes_nothing(bulkput: Bulkput, untouched: str, judge: SwiftJudge) -> None:
-    """bulkput mv / rm --dry-run: a line for each object on stdout"""
+def test_a_dry_run_of_mv_or_rm_changes_nothing(bulkput: Bulkput, untouched: str, judge: SwiftJudge) -> None:
+    """bulkput mv / rm --dry-run: one line for each object on stdout"""
     ran = bulkput("mv", "-r", "--dry-run", f"swift://{untouched}/a", f"swift://{untouched}-no")
     assert (ran.exit_code, sorted(ran.out.splitlines())[1]) == (0, "would move: a/one -> one")
     ran = bulkput("rm", "-r", "--dry-run", f"swift://{untouched}")
@@ -215,17 +217,17 @@ def test_a_dry_run_changes_nothing(bulkput: Bulkput, untouched: str, judge: Swif
         (("rm", "-r", "--yes", "swift://{}-no"), 1, "404"),
     ],
 )
-def test_what_cannot_be_done_is_one_sentence(
+def test_an_impossible_change_is_one_sentence_and_changes_nothing(
     bulkput: Bulkput, untouched: str, judge: SwiftJudge, arguments: tuple[str, ...], code: int, says: str
 ) -> None:
-    """And nothing has changed."""
+    """bulkput cp / mv / rm that cannot be done: the store is as before"""
     ran = bulkput(*(each.format(untouched) for each in arguments))
     assert (ran.exit_code, ran.err.count("\n")) == (code, 1), ran.err
     assert says in ran.err
     assert judge.names(untouched) == sorted(NAMES, key=str.encode)
 
 
-def test_a_directory_is_removed_and_the_object_of_its_name(bulkput: Bulkput, container: str, judge: SwiftJudge) -> None:
+def test_rm_removes_a_directory_and_an_object(bulkput: Bulkput, container: str, judge: SwiftJudge) -> None:
     """bulkput rm -r --yes swift://c/a, then rm swift://c/ab"""
     ran = bulkput("rm", "-r", "--yes", "-v", f"swift://{container}/a")
     assert ran.exit_code == 0, ran.err
@@ -235,10 +237,10 @@ def test_a_directory_is_removed_and_the_object_of_its_name(bulkput: Bulkput, con
     assert judge.names(container) == []
 
 
-def test_between_two_kinds_of_stores_the_bytes_pass_through_here(
+def test_a_copy_between_two_kinds_of_stores_passes_through_this_machine(
     bulkput: Bulkput, container: str, judge: SwiftJudge, nginx: NginxDav
 ) -> None:
-    """bulkput cp swift://c/x http://..., and mv: said aloud; what would be lost on the way is not moved"""
+    """bulkput cp swift://c/x http://..., and mv: a message says so; mv refuses objects that would lose metadata"""
     url = f"{nginx.url}/{container}/"
     ran = bulkput("cp", f"swift://{container}/a/one", url)
     assert (ran.exit_code, "pass through this machine" in ran.err) == (0, True), ran.err
@@ -262,8 +264,8 @@ ODD_FIELDS = {
 EMPTY = ("empty", "marker/")
 
 
-def test_odd_objects_of_odd_names_are_moved_as_they_are(bulkput: Bulkput, judge: SwiftJudge) -> None:
-    """bulkput mv -r from and to containers of odd names, over what is there already; then rm -r"""
+def test_mv_keeps_odd_objects_with_odd_names_as_they_are(bulkput: Bulkput, judge: SwiftJudge) -> None:
+    """bulkput mv -r from and to containers with odd names, over existing objects; then rm -r"""
     old, new = f"o {uuid.uuid4().hex[:6]} ?#%41ü+&", f"n\n{uuid.uuid4().hex[:6]}%2e"
     put(judge, old)
     for name in ODD:
@@ -279,8 +281,10 @@ def test_odd_objects_of_odd_names_are_moved_as_they_are(bulkput: Bulkput, judge:
     assert (ran.exit_code, judge.names(new), ran.rows[-1]["requests"].get("DELETE")) == (0, [], None)
 
 
-def test_the_marker_of_a_directory_has_no_name_at_the_top(bulkput: Bulkput, container: str, judge: SwiftJudge) -> None:
-    """bulkput mv -r swift://c/d swift://new, where there is an object d/: that one fails, and stays"""
+def test_mv_of_a_directory_marker_to_the_top_of_a_container_fails(
+    bulkput: Bulkput, container: str, judge: SwiftJudge
+) -> None:
+    """bulkput mv -r swift://c/d swift://new, with a marker d/: the marker fails, and stays"""
     for name in ("d/", "d/x"):
         put(judge, f"{container}/{name}", b"")
     ran = bulkput("mv", "-r", f"swift://{container}/d", f"swift://{container}-top")
@@ -288,8 +292,8 @@ def test_the_marker_of_a_directory_has_no_name_at_the_top(bulkput: Bulkput, cont
     assert judge.names(f"{container}-top") == ["x"] and "d/" in judge.names(container)
 
 
-def test_a_dynamic_large_object_is_copied_as_such(bulkput: Bulkput, container: str, judge: SwiftJudge) -> None:
-    """bulkput cp: its head alone, which leads to the same segments"""
+def test_cp_copies_a_dynamic_large_object_as_one(bulkput: Bulkput, container: str, judge: SwiftJudge) -> None:
+    """bulkput cp: copies only the manifest, which names the same segments"""
     put(judge, f"{container}/big", b"", {"X-Object-Manifest": f"{container}/a/"})
     ran = bulkput("cp", f"swift://{container}/big", f"swift://{container}/big2")
     assert ran.exit_code == 0, ran.err
@@ -305,7 +309,7 @@ def put(judge: SwiftJudge, path: str, content: bytes = b"", fields: Mapping[str,
 
 
 def listed(judge: SwiftJudge, container: str, prefix: str) -> dict[str, tuple[str, str]]:
-    """MD5 and type, by what follows the prefix."""
+    """MD5 and content type of each object, by its name behind the prefix."""
     return {row["name"].removeprefix(prefix): (row["hash"], row["content_type"]) for row in judge.rows(container)}
 
 

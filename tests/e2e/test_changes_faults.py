@@ -1,4 +1,4 @@
-"""`bulkput cp`, `mv` and `rm` on a real Swift when something goes wrong: seen, and made so, by a relay before it."""
+"""`bulkput cp`, `mv` and `rm` on a real Swift behind a relay that observes or causes failures."""
 
 import hashlib
 import json
@@ -41,7 +41,7 @@ def judge(swift: RealSwift) -> SwiftJudge:
 
 @pytest.fixture
 def container(judge: SwiftJudge) -> str:
-    """Holds NAMES, each with its name as its content, with the fields KEPT."""
+    """A container with an object for each of NAMES; each has its name as its content, and the fields KEPT."""
     name = f"f{uuid.uuid4().hex[:8]}"
     make(judge, name)
     for key in NAMES:
@@ -51,7 +51,7 @@ def container(judge: SwiftJudge) -> str:
 
 @pytest.fixture
 def through(swift: RealSwift, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Meddle], Relay]]:
-    """From now on requests go through a relay."""
+    """Sends all later requests through a relay."""
     with ExitStack() as stack:
 
         def begin(meddle: Meddle) -> Relay:
@@ -96,10 +96,10 @@ def is_bulk(asked: Asked) -> bool:
     return asked.method == "POST" and "bulk-delete" in asked.path
 
 
-def test_a_token_that_expires_is_renewed_also_within_a_bulk_delete(
+def test_a_token_that_expires_during_a_bulk_delete_is_renewed(
     bulkput: Bulkput, through: Callable[[Meddle], Relay], container: str, judge: SwiftJudge
 ) -> None:
-    """bulkput mv -r: the outer answer is 200, the 401 stands within; nothing is removed one by one for it"""
+    """bulkput mv -r: the answer is 200 with a 401 in its body; no object is deleted singly because of it"""
     lock, refused = threading.Lock(), []
 
     def meddle(asked: Asked, pass_on: PassOn) -> Said:
@@ -122,10 +122,10 @@ def test_a_token_that_expires_is_renewed_also_within_a_bulk_delete(
 
 
 @pytest.mark.parametrize("knows_copy_from", [True, False])
-def test_a_store_without_copy_is_asked_by_x_copy_from_and_else_the_bytes_pass_through_here(
+def test_a_store_without_copy_gets_x_copy_from_or_a_download_and_upload(
     bulkput: Bulkput, through: Callable[[Meddle], Relay], container: str, judge: SwiftJudge, *, knows_copy_from: bool
 ) -> None:
-    """bulkput cp -r: what stands beside an object comes along either way; of the probe nothing remains"""
+    """bulkput cp -r: metadata is copied either way; the object of the probe is deleted"""
 
     def meddle(asked: Asked, pass_on: PassOn) -> Said:
         if asked.method == "COPY":
@@ -146,10 +146,10 @@ def test_a_store_without_copy_is_asked_by_x_copy_from_and_else_the_bytes_pass_th
 
 
 @pytest.mark.scale
-def test_manifests_and_links_are_copied_as_such_by_x_copy_from_too(
+def test_x_copy_from_copies_manifests_and_symlinks_as_such(
     bulkput: Bulkput, through: Callable[[Meddle], Relay], container: str, judge: SwiftJudge
 ) -> None:
-    """bulkput cp -r, where the store refuses COPY"""
+    """bulkput cp -r from a store that refuses COPY"""
     parts = json.dumps([{"path": f"/{container}/a/{n}"} for n in range(2)]).encode()
     make(judge, f"{container}/l/large?multipart-manifest=put", parts)
     make(judge, f"{container}/l/link", b"", {"X-Symlink-Target": f"{container}/a/1"})
@@ -160,10 +160,10 @@ def test_manifests_and_links_are_copied_as_such_by_x_copy_from_too(
     assert "slo_etag" in rows["m/large"] and rows["m/link"]["symlink_path"] == rows["l/link"]["symlink_path"]
 
 
-def test_a_dry_run_only_looks(
+def test_a_dry_run_of_cp_mv_or_rm_sends_only_get_and_head(
     bulkput: Bulkput, through: Callable[[Meddle], Relay], container: str, judge: SwiftJudge
 ) -> None:
-    """bulkput cp, mv and rm --dry-run: nothing but GET and HEAD"""
+    """bulkput cp, mv and rm --dry-run"""
     make(judge, f"{container}/a/empty")
     seen = through(lambda asked, pass_on: pass_on(asked))
     for verb in ("cp", "mv"):
@@ -172,10 +172,10 @@ def test_a_dry_run_only_looks(
     assert {asked.method for asked in seen.asked} == {"GET", "HEAD"}
 
 
-def test_ctrl_c_in_a_move_tells_what_is_copied_and_not_removed(
+def test_an_interrupted_mv_reports_copies_whose_sources_remain(
     bulkput: Bulkput, through: Callable[[Meddle], Relay], container: str, judge: SwiftJudge
 ) -> None:
-    """bulkput mv -r, SIGINT at the fourth copy: exit code 130, every source is still there; run again, it goes on"""
+    """bulkput mv -r, SIGINT at the fourth copy: exit code 130, every source remains; a second run completes the move"""
     copies = iter(range(1, 100))
 
     def meddle(asked: Asked, pass_on: PassOn) -> Said:
@@ -194,10 +194,10 @@ def test_ctrl_c_in_a_move_tells_what_is_copied_and_not_removed(
     assert judge.names(container) == [name.replace("a/", "b/") for name in NAMES]
 
 
-def test_a_listing_that_fails_in_the_middle_stops_the_move(
+def test_a_listing_that_fails_midway_stops_mv(
     bulkput: Bulkput, through: Callable[[Meddle], Relay], container: str, judge: SwiftJudge
 ) -> None:
-    """bulkput mv -r: exit code 3; nothing is removed that is not at its destination"""
+    """bulkput mv -r: exit code 3; only objects that are at their destination are removed"""
     pages = iter(range(1, 100))
 
     def meddle(asked: Asked, pass_on: PassOn) -> Said:
@@ -215,10 +215,10 @@ def test_a_listing_that_fails_in_the_middle_stops_the_move(
     assert len([name for name in there if name.startswith("b/")]) == 2
 
 
-def test_one_refused_object_is_removed_by_itself_and_the_rest_still_by_the_batch(
+def test_an_object_that_a_bulk_delete_refuses_is_removed_singly(
     bulkput: Bulkput, through: Callable[[Meddle], Relay], container: str, judge: SwiftJudge
 ) -> None:
-    """bulkput rm -r of three batches, of which the first is told that one object failed"""
+    """bulkput rm -r of three batches: the answer to the first names one failed object"""
     bulks = iter(range(1, 100))
 
     def meddle(asked: Asked, pass_on: PassOn) -> Said:
@@ -240,7 +240,7 @@ def test_one_refused_object_is_removed_by_itself_and_the_rest_still_by_the_batch
 def test_a_container_that_vanishes_before_its_first_copy_is_made_again(
     bulkput: Bulkput, through: Callable[[Meddle], Relay], container: str, judge: SwiftJudge
 ) -> None:
-    """bulkput cp -r, while someone deletes the new container: made once more, however many copies met that"""
+    """bulkput cp -r while another client deletes the new container: it is made once, though several copies failed"""
     lock, copies = threading.Lock(), iter(range(1, 100))
 
     def meddle(asked: Asked, pass_on: PassOn) -> Said:
@@ -257,10 +257,10 @@ def test_a_container_that_vanishes_before_its_first_copy_is_made_again(
     assert seen.count("PUT") == 2
 
 
-def test_a_source_that_is_written_to_behind_its_copy_is_not_removed(
+def test_mv_keeps_a_source_that_was_overwritten_after_its_copy(
     bulkput: Bulkput, through: Callable[[Meddle], Relay], judge: SwiftJudge, container: str
 ) -> None:
-    """bulkput mv -r: a HEAD before the removal shows it; it is named, and all others are moved"""
+    """bulkput mv -r: a HEAD before the removal finds it; mv names that source and moves all others"""
 
     def meddle(asked: Asked, pass_on: PassOn) -> Said:
         said = pass_on(asked)
@@ -284,10 +284,10 @@ def test_a_source_that_is_written_to_behind_its_copy_is_not_removed(
         ("http://localhost:{}/x", 1, "may be the object itself"),
     ],
 )
-def test_nothing_is_moved_onto_itself_under_another_spelling(
+def test_mv_refuses_to_move_an_object_onto_another_spelling_of_its_url(
     bulkput: Bulkput, nginx: NginxDav, other: str, code: int, says: str
 ) -> None:
-    """bulkput mv http://... http://..., the same object: refused, and it is still there"""
+    """bulkput mv http://... http://..., both the same object: the object remains"""
     (nginx.root / "x").write_text("x")
     ran = bulkput("mv", f"{nginx.url}/x", other.format(nginx.url.rpartition(":")[2]))
     assert (ran.exit_code, says in ran.err) == (code, True), ran.err
@@ -300,10 +300,10 @@ MANY = {f"a/{n:03}": f"content {n}" for n in range(150)}
 
 @pytest.mark.scale
 @pytest.mark.timeout(1_200)
-def test_a_move_that_is_killed_again_and_again_ends_with_each_object_once(
+def test_a_repeatedly_killed_mv_ends_with_each_object_once(
     bulkput: Bulkput, through: Callable[[Meddle], Relay], judge: SwiftJudge
 ) -> None:
-    """bulkput mv -r, kill -9 at ten requests drawn at random, every other time a bulk-delete; then to its end"""
+    """bulkput mv -r, kill -9 at ten random requests, half of them bulk-deletes; then one run to its end"""
     container, chance, lock = f"k{uuid.uuid4().hex[:8]}", random.Random(7), threading.Lock()
     make(judge, container)
     for name, content in MANY.items():

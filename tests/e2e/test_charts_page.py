@@ -1,4 +1,4 @@
-"""Charts in a real browser: Debian's chromium, which opens a file and nothing else."""
+"""Charts in a real browser: Debian's chromium, which opens only the file."""
 
 import html
 import json
@@ -99,7 +99,7 @@ def probed(dom: str) -> dict[str, Any]:
 
 
 def test_a_page_of_charts_is_readable_in_a_browser(tmp_path: Path) -> None:
-    """No error on the console, no text clipped, none over another."""
+    """No console error, no clipped text, no overlapping text."""
     path = tmp_path / "page.html"
     path.write_text(page("Benchmarks", [*map(drawing, (FIGURE, GROUPS, LINES)), PROBE]), "utf-8")
     dom, said = browse(path, tmp_path / "profile")
@@ -110,8 +110,8 @@ def test_a_page_of_charts_is_readable_in_a_browser(tmp_path: Path) -> None:
     assert found["texts"] > 3 * len(NAMES) + 4 + 8  # a name and two values in each row; labels and values of groups
 
 
-def test_labels_of_strangers_run_no_script(tmp_path: Path) -> None:
-    """What looks like markup is text; the console, which would have told, is heard."""
+def test_markup_in_a_label_runs_no_script(tmp_path: Path) -> None:
+    """Labels that look like markup are shown as text; the console stays empty."""
     evil = '"><script>console.error("broken in")</script><img src=x onerror="console.error(1)">'
     series = (Series(name=evil, bars=(Bar(why=evil),)), Series(name="x", bars=(Bar(value=1),)))
     chart = Figure(title=evil, note=evil, panels=(Bars(title=evil, axis=evil, labels=(evil,), series=series),))
@@ -123,10 +123,10 @@ def test_labels_of_strangers_run_no_script(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("scheme", "ground"), [("light", (255, 255, 255)), ("dark", (18, 18, 18))])
-def test_a_picture_has_its_colours_on_a_light_and_on_a_dark_page(
+def test_a_chart_keeps_its_colours_on_light_and_dark_pages(
     tmp_path: Path, scheme: str, ground: tuple[int, int, int]
 ) -> None:
-    """Its paper stays white, the page follows the reader."""
+    """The chart stays white; the page follows the reader's colour scheme."""
     image = pytest.importorskip("PIL.Image")  # comes with matplotlib
     path = tmp_path / "page.html"
     path.write_text(page("T", [drawing(GROUPS)]), "utf-8")

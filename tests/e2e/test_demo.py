@@ -1,4 +1,4 @@
-"""The seeds' experiment, in the checkout and from an installed wheel."""
+"""`bulkput demo` and the benchmark's baselines, in the checkout and from an installed wheel."""
 
 import os
 import subprocess
@@ -14,7 +14,7 @@ from tests.servers.judge import SwiftJudge
 REPOSITORY = Path(__file__).parents[2]
 
 
-def test_the_demo_counts_measures_and_reads_everything_back() -> None:
+def test_demo_reads_back_every_object_that_it_uploaded() -> None:
     """bulkput demo --files 30 --scale 0.02"""
     ran = bulkput("demo", "--files", "30", "--scale", "0.02")
     assert ran.exit_code == 0, ran.err
@@ -26,7 +26,7 @@ def test_the_demo_counts_measures_and_reads_everything_back() -> None:
 
 
 @pytest.mark.parametrize(("way", "requests"), [("bindings", "GET=1 HEAD=7 PUT=4"), ("rest", "GET=1 PUT=4")])
-def test_the_baselines_are_programs_of_their_own(tmp_path: Path, way: str, requests: str) -> None:
+def test_each_baseline_runs_as_a_program(tmp_path: Path, way: str, requests: str) -> None:
     """python benchmarks/baselines.py WAY DIRECTORY CONTAINER"""
     for n in range(3):
         (tmp_path / f"file {n}").write_text(str(n))
@@ -45,7 +45,7 @@ def test_the_baselines_are_programs_of_their_own(tmp_path: Path, way: str, reque
 
 @pytest.mark.timeout(180)
 def test_the_wheel_works_without_the_source_tree(tmp_path: Path) -> None:
-    """pip wheel, installed elsewhere with only its dependencies in reach: demo and version run"""
+    """pip wheel, installed elsewhere with only its dependencies: `bulkput demo` and `bulkput version` work"""
     wheels, target = tmp_path / "wheels", tmp_path / "site"
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "-q"]
     subprocess.run([*pip, "wheel", "--no-deps", "-w", str(wheels), str(REPOSITORY)], check=True, capture_output=True)

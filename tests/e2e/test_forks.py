@@ -1,4 +1,4 @@
-"""What tests/e2e/cli.py runs is the real command."""
+"""tests/e2e/forks.py runs commands as a new interpreter would."""
 
 import os
 import subprocess
@@ -19,8 +19,8 @@ from tests.e2e.cli import bulkput
     ],
     ids=lambda arguments: arguments[0],
 )
-def test_a_fork_does_what_a_new_interpreter_does(tmp_path: Path, arguments: tuple[str | bytes, ...]) -> None:
-    """Exit code, both streams, the directory, the variables, bytes that are no UTF-8, the mode of a new file."""
+def test_a_forked_command_behaves_like_a_new_interpreter(tmp_path: Path, arguments: tuple[str | bytes, ...]) -> None:
+    """Same exit code, streams, directory, variables, non-UTF-8 bytes and mode of a new file."""
     for name in (b"a", b"b", b"\xff"):
         (tmp_path / os.fsdecode(name)).write_bytes(name)
     environ = {"ST_AUTH": "http://127.0.0.1:1/auth/v1.0", "ST_USER": "u", "ST_KEY": "k"}

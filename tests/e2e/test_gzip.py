@@ -33,7 +33,7 @@ def container() -> str:
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
-    """Texts: of none and a few bytes, with odd names, and one of which also the stream is larger than the buffer."""
+    """Text files: empty, tiny, with odd names, and one whose compressed stream exceeds the buffer."""
     root = tmp_path / "tree"
     texts = {
         "empty": b"",
@@ -47,7 +47,7 @@ def tree(tmp_path: Path) -> Path:
 
 
 def _log(size: int) -> bytes:
-    """Of which gzip makes a third and more."""
+    """Text that gzip compresses to about a third."""
     return Random(2).randbytes(size // 2).hex(" ", 24).encode()[:size]
 
 
@@ -75,20 +75,20 @@ def zcat(stream: bytes) -> bytes:
 
 
 def curl(url: str) -> bytes:
-    """As a browser has it: it says that it can unpack, and does so where the answer is packed."""
+    """A GET as a browser sends it: accepts gzip and unpacks the answer if it is compressed."""
     command = ["curl", "-sS", "--fail", "--compressed", url]
     return subprocess.run(command, capture_output=True, check=True).stdout
 
 
 def events_and_summary(out: str) -> tuple[dict[str, dict[str, Any]], dict[str, Any]]:
-    """Of `--json --summary -`: the row of each uploaded file, by its path's last part, and the numbers."""
+    """From `--json --summary -`: the row of each uploaded file, by the last part of its path, and the summary."""
     *rows, summary = map(json.loads, out.splitlines())
     return {os.path.basename(row["path"]): row for row in rows if row["event"] == "uploaded"}, summary
 
 
 @pytest.mark.swift
 @pytest.mark.parametrize(("store_as", "transport"), [("encoding", "wire"), ("suffix", "aiohttp")])
-def test_every_object_unpacks_to_its_file(
+def test_every_compressed_object_unpacks_to_its_file(
     swift: RealSwift, container: str, tree: Path, tmp_path: Path, store_as: str, transport: str
 ) -> None:
     """bulkput upload --gzip always, then swift download + zcat, and curl --compressed: one PUT for each file"""
@@ -119,8 +119,10 @@ def test_every_object_unpacks_to_its_file(
 
 @pytest.mark.swift
 @pytest.mark.parametrize("store_as", ["encoding", "suffix"])
-def test_an_object_says_what_it_was_made_from(swift: RealSwift, container: str, tmp_path: Path, store_as: str) -> None:
-    """bulkput upload --gzip always --meta: MD5, size and time of the file; the type is that of what is stored"""
+def test_a_compressed_object_has_md5_size_and_mtime_of_its_file(
+    swift: RealSwift, container: str, tmp_path: Path, store_as: str
+) -> None:
+    """bulkput upload --gzip always --meta: as metadata; the content type is that of the stored form"""
     tree = written(tmp_path / "tree", {"small.html": b"<p>" * 5000, "large.html": _log(3_000_000)})
     ran = bulkput(
         *("upload", tree, f"swift://{container}", "--gzip", "always", "--gzip-as", store_as, "--meta", "Build:42"),
@@ -156,8 +158,8 @@ MIXED = {
 
 
 @pytest.mark.swift
-def test_auto_sends_fewer_bytes_than_either_way_for_all(swift: RealSwift, container: str, tmp_path: Path) -> None:
-    """bulkput upload --gzip auto: no object is larger than its file, and for each file there is the reason"""
+def test_gzip_auto_sends_fewer_bytes_than_always_or_never(swift: RealSwift, container: str, tmp_path: Path) -> None:
+    """bulkput upload --gzip auto: no object is larger than its file; an event gives the reason for each file"""
     tree = written(tmp_path / "tree", {name: content for name, (content, _) in MIXED.items()})
     numbers = {}
     for mode in ("always", "auto"):
@@ -191,7 +193,7 @@ def test_auto_sends_fewer_bytes_than_either_way_for_all(swift: RealSwift, contai
 
 @pytest.mark.swift
 @pytest.mark.parametrize("are_apart", [False, True], ids=["one source", "two sources"])
-def test_each_file_gets_an_object_name_of_its_own(
+def test_gzip_as_suffix_gives_each_file_its_own_object_name(
     swift: RealSwift, container: str, tmp_path: Path, are_apart: bool
 ) -> None:
     """bulkput upload --gzip always --gzip-as suffix, of `a` and `a.gz`: a.gz and a.gz.gz"""
@@ -211,10 +213,10 @@ def test_each_file_gets_an_object_name_of_its_own(
 
 @pytest.mark.swift
 @pytest.mark.parametrize("are_apart", [False, True], ids=["one source", "two sources"])
-def test_two_files_for_one_object_name_are_a_failure(
+def test_a_second_file_for_one_object_name_fails(
     swift: RealSwift, container: str, tmp_path: Path, are_apart: bool
 ) -> None:
-    """bulkput upload --gzip-except '*.gz', of `a` and `a.gz`: the second fails, upload and verify name both; exit 1"""
+    """bulkput upload --gzip-except '*.gz', of `a` and `a.gz`: upload and verify name both; exit 1"""
     first, second, packed = beside_each_other(tmp_path, are_apart=are_apart)
     flags = ("--gzip", "always", "--gzip-as", "suffix", "--gzip-except", "*.gz")
     arguments = (*sorted({first, second}), f"swift://{container}", *flags)
@@ -250,10 +252,10 @@ def stored_in(swift: RealSwift, container: str) -> dict[str, bytes]:
 @pytest.mark.swift
 @pytest.mark.parametrize("encode", ["strict", "percent"])
 @pytest.mark.parametrize(("mode", "store_as"), [("always", "suffix"), ("always", "encoding"), ("auto", "encoding")])
-def test_excluded_files_keep_their_names_and_bytes(
+def test_files_excluded_from_gzip_keep_their_names_and_bytes(
     swift: RealSwift, container: str, tmp_path: Path, mode: str, store_as: str, encode: str
 ) -> None:
-    """bulkput upload --gzip-except, verify, --skip identical and --delete-extra: nothing is sent or removed again"""
+    """bulkput upload --gzip-except, verify, --skip identical and --delete-extra: later runs send and remove nothing"""
     packed = subprocess.run(["gzip", "-c"], input=TEXT, capture_output=True, check=True).stdout
     kept = {"a.tar.gz": packed, "d/p.gz": packed * 2, "logs/x": TEXT, "empty.gz": b"", "huge.gz": TEXT * 200}
     others = {"a": TEXT, "a-b": TEXT, "b": TEXT, "d/a.txt": TEXT, "d/a.gz.txt": TEXT, "large": TEXT * 200, "none": b""}
@@ -283,10 +285,10 @@ def test_excluded_files_keep_their_names_and_bytes(
 
 
 @pytest.mark.swift
-def test_a_mirror_with_exclusions_removes_what_has_no_file_and_nothing_else(
+def test_a_mirror_with_gzip_exclusions_removes_only_objects_without_a_file(
     swift: RealSwift, container: str, tmp_path: Path
 ) -> None:
-    """bulkput upload --gzip-as suffix --gzip-except '*.gz' --delete-extra --exclude: filters see the files' names"""
+    """bulkput upload --gzip-as suffix --gzip-except '*.gz' --delete-extra --exclude: filters match file names"""
     files = {"a": TEXT, "b": TEXT, "c.gz": TEXT, "e.gz": TEXT, "keep/f": TEXT, "keep/g.gz": TEXT, "tmp": TEXT}
     tree = written(tmp_path / "tree", files)
     url = f"swift://{container}/p"
@@ -303,10 +305,10 @@ def test_a_mirror_with_exclusions_removes_what_has_no_file_and_nothing_else(
 
 
 @pytest.mark.swift
-def test_a_file_that_is_excluded_by_now_is_sent_again_as_it_is(
+def test_a_file_that_is_newly_excluded_from_gzip_is_sent_again_uncompressed(
     swift: RealSwift, container: str, tmp_path: Path
 ) -> None:
-    """--skip identical --gzip-except: what the object was made from is not what it is to be"""
+    """bulkput upload --skip identical --gzip-except: the stored form differs from the wanted one"""
     tree, url = written(tmp_path / "tree", {"a.txt": TEXT, "b.txt": TEXT}), f"swift://{container}"
     assert bulkput("upload", tree, url, "--gzip", "always", environ=swift.environment).exit_code == 0
     skip = ("upload", tree, url, "--gzip", "always", "--skip", "identical", "--summary", "-")
@@ -316,7 +318,7 @@ def test_a_file_that_is_excluded_by_now_is_sent_again_as_it_is(
 
 
 @pytest.mark.swift
-def test_a_lone_excluded_file_gets_the_name_that_the_destination_has(
+def test_a_single_excluded_file_gets_exactly_the_destination_name(
     swift: RealSwift, container: str, tmp_path: Path
 ) -> None:
     """bulkput upload dump.gz swift://c/x.gz --gzip-as suffix --gzip-except '*.gz': no .gz is added or taken away"""
@@ -328,8 +330,8 @@ def test_a_lone_excluded_file_gets_the_name_that_the_destination_has(
     assert stored_in(swift, container) == dict.fromkeys(("x.gz", "y", "z/dump.gz"), TEXT)
 
 
-def test_a_pattern_of_gzip_except_that_matches_nothing_is_told(environ: Mapping[str, str], tmp_path: Path) -> None:
-    """bulkput upload --gzip-except '*.GZ': where the names of objects depend on it; also when all is skipped"""
+def test_a_gzip_except_pattern_that_matches_nothing_is_reported(environ: Mapping[str, str], tmp_path: Path) -> None:
+    """bulkput upload --gzip-except '*.GZ': only if object names depend on it; also if all files are skipped"""
     tree = written(tmp_path / "tree", {"a.gz": TEXT, "b": TEXT})
     flags = ("--gzip", "always", "--gzip-as", "suffix", "--gzip-except", "*.gz", "--gzip-except", "*.GZ")
     for more in (("--dry-run",), (), ("--skip", "identical")):
@@ -345,7 +347,7 @@ def test_a_pattern_of_gzip_except_that_matches_nothing_is_told(environ: Mapping[
 
 @pytest.mark.swift
 @pytest.mark.parametrize("destination", ["dump.sql.gz", "dump.sql"])
-def test_a_suffix_that_the_destination_names_is_not_added_twice(
+def test_a_gz_suffix_in_the_destination_is_not_added_twice(
     swift: RealSwift, container: str, tmp_path: Path, destination: str
 ) -> None:
     """bulkput upload dump.sql swift://c/dump.sql.gz --gzip always --gzip-as suffix"""
@@ -361,8 +363,8 @@ def test_a_suffix_that_the_destination_names_is_not_added_twice(
 
 
 @pytest.mark.nginx
-def test_plain_http_stores_gzip_files_only(nginx: NginxDav, container: str, tree: Path) -> None:
-    """bulkput upload --gzip always, without --gzip-as suffix: nginx would give it out as if it were the file; exit 2"""
+def test_plain_http_refuses_gzip_as_an_encoding(nginx: NginxDav, container: str, tree: Path) -> None:
+    """bulkput upload --gzip always, without --gzip-as suffix: nginx would serve the stream as the file; exit 2"""
     ran = bulkput("upload", tree, f"{nginx.url}/{container}/", "--gzip", "always")
     assert ran.exit_code == 2 and ran.err.count("\n") == 1
     assert "plain HTTP keeps no Content-Encoding: use --gzip-as suffix, or swift://" in ran.err
@@ -371,8 +373,8 @@ def test_plain_http_stores_gzip_files_only(nginx: NginxDav, container: str, tree
 
 @pytest.mark.nginx
 @pytest.mark.parametrize("transport", ["wire", "aiohttp"])
-def test_plain_http_gets_gzip_files(nginx: NginxDav, container: str, tree: Path, transport: str) -> None:
-    """bulkput upload --gzip always --gzip-as suffix: what was sent is counted, also where its size was not known"""
+def test_plain_http_stores_gzip_files(nginx: NginxDav, container: str, tree: Path, transport: str) -> None:
+    """bulkput upload --gzip always --gzip-as suffix: counts the bytes sent, also if the size was unknown"""
     url = f"{nginx.url}/{container}"
     ran = bulkput(
         *("upload", tree, f"{url}/", "--gzip", "always", "--gzip-as", "suffix", "--transport", transport),
@@ -406,8 +408,8 @@ def test_plain_http_gets_gzip_files(nginx: NginxDav, container: str, tree: Path,
         (("--gzip", "auto", "--meta", "Source-Md5:x"), "Source-Md5 is what bulkput"),
     ],
 )  # fmt: skip
-def test_a_mistake_with_gzip_gets_one_sentence(tmp_path: Path, arguments: tuple[str, ...], says: str) -> None:
-    """bulkput upload, called wrongly: exit 2, and nobody is asked for anything"""
+def test_wrong_gzip_arguments_get_one_sentence(tmp_path: Path, arguments: tuple[str, ...], says: str) -> None:
+    """bulkput upload with wrong gzip arguments: exit 2, no request"""
     (tmp_path / "a").write_text("a")
     nobody = {"ST_AUTH": "http://127.0.0.1:1/auth/v1.0", "ST_USER": "u", "ST_KEY": "k"}
     ran = bulkput("upload", tmp_path, "swift://c", *arguments, environ=nobody)

@@ -1,4 +1,4 @@
-"""What hangs for ever in the operating system: the process says so, and ends by itself."""
+"""System calls that never return: the process reports them and still ends."""
 
 import signal
 import subprocess
@@ -55,8 +55,8 @@ def process(server: RealSwift, program: str, *arguments: Path | str) -> "subproc
     )
 
 
-def test_a_process_whose_reads_hang_ends_by_itself(server: RealSwift, tmp_path: Path) -> None:
-    """One file fails, the other is there; the thread that hangs keeps nothing."""
+def test_a_process_with_a_hanging_read_ends_by_itself(server: RealSwift, tmp_path: Path) -> None:
+    """One file fails, the other is stored; the hanging thread does not delay the exit."""
     for name in ("a", "dead"):
         (tmp_path / name).write_bytes(bytes(100_000))
     with process(server, UPLOAD, tmp_path) as running:
@@ -65,8 +65,8 @@ def test_a_process_whose_reads_hang_ends_by_itself(server: RealSwift, tmp_path: 
     assert out.splitlines() == ["1 1 0", f"read {tmp_path}/dead: unreadable: the file system gave nothing for 0.5 s"]
 
 
-def test_a_process_whose_file_system_hangs_stops_and_ends_by_itself(server: RealSwift, tmp_path: Path) -> None:
-    """Exit code 3."""
+def test_a_process_whose_file_system_hangs_ends_by_itself_with_exit_3(server: RealSwift, tmp_path: Path) -> None:
+    """Every read hangs."""
     for number in range(12):
         (tmp_path / f"dead{number}").write_bytes(bytes(100_000))
     with process(server, UPLOAD, tmp_path) as running:
@@ -76,8 +76,8 @@ def test_a_process_whose_file_system_hangs_stops_and_ends_by_itself(server: Real
     assert (uploaded, failed + skipped) == (0, 12) and failed >= 4
 
 
-def test_ctrl_c_ends_a_process_that_hangs_at_its_first_look(server: RealSwift) -> None:
-    """bulkput upload /dead swift://c, where even `stat` never comes back. Once is enough."""
+def test_one_ctrl_c_ends_a_process_whose_first_stat_hangs(server: RealSwift) -> None:
+    """bulkput upload /dead swift://c"""
     with process(server, COMMAND, "/dead") as running:
         assert running.stdout is not None
         assert running.stdout.readline() == "looking\n"
@@ -86,7 +86,7 @@ def test_ctrl_c_ends_a_process_that_hangs_at_its_first_look(server: RealSwift) -
     assert running.returncode == 130, err
 
 
-def test_the_command_prints_what_is_in_flight(server: RealSwift, tmp_path: Path) -> None:
+def test_a_stalled_upload_prints_the_requests_in_flight(server: RealSwift, tmp_path: Path) -> None:
     """bulkput upload --stalled-after 0.2 DIR swift://c"""
     (tmp_path / "dead").write_bytes(bytes(100_000))
     with process(server, COMMAND, "--stalled-after", "0.2", "--progress", "none", tmp_path) as running:

@@ -1,4 +1,4 @@
-"""bulkput logs, as people run it."""
+"""`bulkput logs`, run as a command."""
 
 import csv
 import gzip
@@ -133,7 +133,7 @@ def test_a_damaged_log_fails_the_run_but_the_other_logs_are_read(log: Path) -> N
     assert "2 logs not read to the end" in ran.err
 
 
-def test_a_page_has_a_picture_of_its_groups_and_a_table_of_them(log: Path) -> None:
+def test_a_chart_page_has_a_chart_and_a_table_of_its_groups(log: Path) -> None:
     """bulkput logs access.log --by date,status --chart page.html"""
     page = log.parent / "page.html"
     assert bulkput("logs", log, "--by", "date,status", "--chart", page).exit_code == 0
@@ -151,8 +151,8 @@ def test_chart_png_writes_a_png_file(log: Path) -> None:
     assert chart.read_bytes().startswith(b"\x89PNG\r\n")
 
 
-def test_lines_and_bytes_of_each_object_are_those_of_awk(tmp_path: Path) -> None:
-    """3 000 lines, half of them gzip."""
+def test_lines_and_bytes_of_each_object_equal_those_of_awk(tmp_path: Path) -> None:
+    """3 000 lines, half of them in gzip files."""
     log, packed = tmp_path / "log", tmp_path / "logs" / "log.gz"
     write_log(log, 3_000)
     half = log.read_bytes().find(b"\n", log.stat().st_size // 2) + 1
@@ -193,8 +193,8 @@ async def test_the_logs_of_an_account_are_read_from_its_container(devserver: Dev
     assert json.loads(ran.out)["count"] == 1
 
 
-def test_a_run_without_any_understood_line_fails(tmp_path: Path) -> None:
-    """bulkput logs TARBALL: says so, exit 1"""
+def test_logs_fails_if_no_line_can_be_parsed(tmp_path: Path) -> None:
+    """bulkput logs TARBALL: one sentence, exit 1"""
     (tmp_path / "tar").write_bytes(os.urandom(10_000) + b"\n")
     ran = bulkput("logs", tmp_path / "tar")
     assert (ran.exit_code, "no line was understood" in ran.err) == (1, True)

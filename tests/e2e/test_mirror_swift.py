@@ -205,10 +205,10 @@ WORLDS: dict[str, tuple[Callable[[World], None], int]] = {
 
 
 @pytest.mark.parametrize(("made", "spared"), WORLDS.values(), ids=WORLDS)
-def test_what_is_read_through_by_what_stays_is_not_removed(
+def test_a_mirror_keeps_objects_that_a_remaining_object_reads(
     world: World, made: Callable[[World], None], spared: int
 ) -> None:
-    """--skip existing --delete-extra: the extra p/x is what another object gives out; p/gone is nothing of the kind"""
+    """bulkput upload --skip existing --delete-extra: p/x is a remaining object's target and stays; p/gone is removed"""
     world.put("p/x", b"target")
     world.put("p/gone", b"gone")
     made(world)
@@ -225,8 +225,8 @@ def test_what_is_read_through_by_what_stays_is_not_removed(
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_a_link_with_the_bytes_of_the_file_keeps_its_target(world: World, mode: Mode) -> None:
-    """--skip MODE --delete-extra: l is skipped, since a GET of it gives the file"""
+def test_a_skipped_symlink_keeps_its_target(world: World, mode: Mode) -> None:
+    """bulkput upload --skip MODE --delete-extra: l is skipped, since a GET of it gives the file"""
     world.file("l", b"target")
     world.put("p/target", b"target")
     world.link("p/l", "p/target")
@@ -254,10 +254,10 @@ def _read_by_a_dynamic(world: World) -> None:
 
 @pytest.mark.parametrize("mode", ["unchanged", "identical"])
 @pytest.mark.parametrize("made", [_read_by_a_link, _read_by_a_chain, _read_by_a_static, _read_by_a_dynamic])
-def test_a_file_whose_object_reads_what_this_run_writes_is_sent(
+def test_a_file_whose_object_reads_an_object_of_this_run_is_sent(
     world: World, made: Callable[[World], None], mode: Mode
 ) -> None:
-    """--skip MODE: l gives the bytes of the file l, as long as t is what it is; and t is sent as well"""
+    """bulkput upload --skip MODE: l reads t, and this run overwrites t: both are sent"""
     world.put("p/t", b"hello")
     made(world)
     world.file("l", b"hello")
@@ -271,10 +271,8 @@ def test_a_file_whose_object_reads_what_this_run_writes_is_sent(
 
 
 @pytest.mark.parametrize("made", [_read_by_a_link, _read_by_a_static])
-def test_a_file_whose_object_reads_what_has_no_file_here_is_skipped(
-    world: World, made: Callable[[World], None]
-) -> None:
-    """--skip identical: a file above the store's limit is stored so, with its segments beside it"""
+def test_a_file_stored_as_a_large_object_is_skipped(world: World, made: Callable[[World], None]) -> None:
+    """bulkput upload --skip identical: a file above the store's limit, with its segments beside the manifest"""
     world.put("p/t", b"hello")
     made(world)
     world.file("l", b"hello")
@@ -282,8 +280,8 @@ def test_a_file_whose_object_reads_what_has_no_file_here_is_skipped(
     assert (done.exit_code, done.uploaded, done.skipped) == (0, 1, 1)
 
 
-def test_an_empty_file_is_not_unchanged_where_a_large_object_is_listed_as_empty(world: World) -> None:
-    """--skip unchanged: a GET gives the segments"""
+def test_an_empty_file_is_sent_over_a_large_object_that_is_listed_as_empty(world: World) -> None:
+    """bulkput upload --skip unchanged: a GET gives the segments"""
     world.put("other:t", b"hello")
     world.dynamic("p/l", "other:t")
     world.file("l")
@@ -292,8 +290,8 @@ def test_an_empty_file_is_not_unchanged_where_a_large_object_is_listed_as_empty(
     assert world.read("p/l") == [b""]
 
 
-def test_a_manifest_that_only_a_head_shows_keeps_everything(world: World) -> None:
-    """--delete-extra: its GET is answered 404, so nobody knows what it reads: nothing goes"""
+def test_a_mirror_keeps_everything_if_a_manifest_cannot_be_read(world: World) -> None:
+    """bulkput upload --delete-extra: its GET is answered 404, so its segments are unknown"""
     world.put("p/x", b"x")
     world.static("p/static", "p/x")
     world.file("static", b"x")
@@ -306,8 +304,8 @@ def test_a_manifest_that_only_a_head_shows_keeps_everything(world: World) -> Non
     assert "it is there by a HEAD, and not by a GET" in world.kept[0].why
 
 
-def test_links_and_manifests_that_go_take_what_they_read_along(world: World) -> None:
-    """--delete-extra: nothing that stays reads any of these, neither a link that leads nowhere nor one to what stays"""
+def test_a_mirror_removes_extra_symlinks_and_manifests_with_their_targets(world: World) -> None:
+    """bulkput upload --delete-extra: no remaining object reads them; also dangling symlinks"""
     world.put("p/x", b"x")
     world.put("p/y", b"y")
     world.link("p/link", "p/x")
@@ -323,8 +321,8 @@ def test_links_and_manifests_that_go_take_what_they_read_along(world: World) -> 
     assert world.judge.names(world.name) == ["p/a", "p/expired"]  # the store lists it until its expirer comes by
 
 
-def test_an_extra_that_is_written_to_meanwhile_stays(world: World) -> None:
-    """--delete-extra: listed, then replaced by another program with the same bytes; another is gone by itself"""
+def test_a_mirror_keeps_an_extra_that_was_overwritten_since_the_listing(world: World) -> None:
+    """bulkput upload --delete-extra: another client rewrites one with the same bytes, and removes another"""
     for name in ("p/x", "p/y", "p/z"):
         world.put(name, b"x")
     listings = []
@@ -344,8 +342,8 @@ def test_an_extra_that_is_written_to_meanwhile_stays(world: World) -> None:
 
 
 @pytest.mark.parametrize("refused", ["HEAD /l?", "GET /static?"])
-def test_where_it_cannot_be_seen_what_is_read_everything_stays(world: World, refused: str) -> None:
-    """--delete-extra: the HEAD of an object that stays, or the GET of its manifest, is answered 403: nothing goes"""
+def test_a_mirror_keeps_everything_if_a_remaining_object_cannot_be_inspected(world: World, refused: str) -> None:
+    """bulkput upload --delete-extra: the HEAD of a remaining object, or the GET of its manifest, is answered 403"""
     for name in ("l", "static"):
         world.file(name)
     world.put("p/x", b"x")
@@ -362,8 +360,8 @@ def test_where_it_cannot_be_seen_what_is_read_everything_stays(world: World, ref
     assert "what is read through other objects cannot be seen" in world.kept[0].why
 
 
-def test_a_removal_in_a_container_with_versions_brings_the_version_before_back(world: World) -> None:
-    """--delete-extra with X-Versions-Location: counted as removed; the next run finds what was there before"""
+def test_a_removal_in_a_versioned_container_restores_the_previous_version(world: World) -> None:
+    """bulkput upload --delete-extra with X-Versions-Location: counted as removed; the next run finds that version"""
     world.judge.put(world.name, "", b"", fields={"X-Versions-Location": world.other})
     world.put("p/x", b"before")
     world.put("p/x", b"now")
@@ -372,8 +370,8 @@ def test_a_removal_in_a_container_with_versions_brings_the_version_before_back(w
     assert world.mirror().removed == 0
 
 
-def test_a_container_too_large_to_be_looked_at_keeps_everything(world: World) -> None:
-    """--delete-extra below a prefix: links and large objects beside it may read the extras; --yes does not ask"""
+def test_a_mirror_keeps_everything_in_a_container_too_large_to_inspect(world: World) -> None:
+    """bulkput upload --delete-extra to a prefix: other objects may read the extras; --yes skips the check"""
     for name in ("a", "b", "p/x", "q", "r"):
         world.put(name, b"x")
     done = world.mirror(beside=3)
@@ -390,8 +388,8 @@ def test_a_mirror_into_a_container_of_segments_is_refused(world: World, containe
     assert (ran.exit_code, "holds segments of large objects" in ran.err) == (2, True), ran.err
 
 
-def test_what_is_spared_is_named(world: World) -> None:
-    """--delete-extra --json: a line for each, with its name and what reads it"""
+def test_a_mirror_names_each_spared_object_and_its_reader(world: World) -> None:
+    """bulkput upload --delete-extra --json: one line for each"""
     world.file("l", b"target")
     world.put("p/x", b"target")
     world.link("p/l", "p/x")
@@ -405,8 +403,8 @@ def test_what_is_spared_is_named(world: World) -> None:
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_what_has_expired_and_is_still_listed_is_sent(world: World, mode: Mode) -> None:
-    """--skip MODE --check-expiry: a HEAD for each object that would be left out; without, the listing is believed"""
+def test_a_file_whose_listed_object_has_expired_is_sent(world: World, mode: Mode) -> None:
+    """bulkput upload --skip MODE --check-expiry: a HEAD for each object; without the option the listing is trusted"""
     (world.tree / "b").write_bytes(b"b")
     world.put("p/a", b"a", X_Delete_After="1")
     world.put("p/b", b"b")
@@ -426,8 +424,8 @@ def test_what_has_expired_and_is_still_listed_is_sent(world: World, mode: Mode) 
     assert world.read("p/a", "p/b", "p/marker") == [b"a", b"b", b""]
 
 
-def test_what_would_expire_too_soon_is_sent_again(world: World) -> None:
-    """--expires-in 7d --skip identical, every night: what has less than nine tenths of that left; and never for less"""
+def test_a_file_whose_object_expires_too_soon_is_sent_again(world: World) -> None:
+    """bulkput upload --expires-in 7d --skip identical: sends files with less than nine tenths of that time left"""
     week_s = 7 * 86_400
     world.file("new", b"a")
     world.file("for-ever", b"a")
@@ -446,8 +444,8 @@ def test_what_would_expire_too_soon_is_sent_again(world: World) -> None:
 
 
 @pytest.mark.parametrize("mode", ["none", "identical"])
-def test_the_segments_of_a_large_object_that_is_overwritten_are_named(world: World, mode: Mode) -> None:
-    """--skip identical, and --delete-extra alone: they stay in their container; one line, one event, the summary"""
+def test_overwriting_a_large_object_reports_its_orphaned_segments(world: World, mode: Mode) -> None:
+    """bulkput upload --skip identical, and --delete-extra alone: one line, one event, and in the summary"""
     for number in range(5):
         world.put(f"other:s/{number}", b"s")
     world.static("p/static", *(f"other:s/{number}" for number in range(5)))

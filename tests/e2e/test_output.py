@@ -34,10 +34,8 @@ def tree(tmp_path: Path) -> Path:
     return root
 
 
-def test_a_name_that_the_streams_cannot_carry_ends_no_command(
-    environ: Mapping[str, str], container: str, tree: Path
-) -> None:
-    """PYTHONIOENCODING=ascii bulkput VERB: the name is escaped, and the exit code is that of any name"""
+def test_a_name_outside_the_stream_encoding_is_escaped(environ: Mapping[str, str], container: str, tree: Path) -> None:
+    """PYTHONIOENCODING=ascii bulkput VERB: the exit code is that of any other name"""
     url, log = f"swift://{container}", tree.parent / "日.log"
     log.write_text('1.2.3.4 - - [10/Oct/2000:13:55:36 -0700] "GET /v1/A/c/%FFé日 HTTP/1.0" 200 23\n')
 
@@ -67,7 +65,9 @@ def test_a_name_that_the_streams_cannot_carry_ends_no_command(
     assert "\\xe9\\u65e5" in run(0, "logs", "--csv", log).out
 
 
-def test_a_journal_of_such_names_is_told(environ: Mapping[str, str], container: str, tree: Path) -> None:
+def test_status_prints_names_outside_the_stream_encoding(
+    environ: Mapping[str, str], container: str, tree: Path
+) -> None:
     """PYTHONIOENCODING=ascii bulkput status [--json]; in JSON a byte that is not UTF-8 is \\udcXX, for os.fsencode"""
     spoilt = tree.rename(tree.parent / "bäume")
     journal = tree.parent / "up.db"
@@ -111,7 +111,7 @@ def _listed(environ: Mapping[str, str], container: str) -> list[str]:
     return bulkput("ls", "-r", "--json", f"swift://{container}", environ=environ).out.splitlines()
 
 
-def test_a_mirror_keeps_what_is_called_like_its_own_output(
+def test_a_mirror_keeps_an_object_named_like_its_own_output_file(
     environ: Mapping[str, str], container: str, tmp_path: Path
 ) -> None:
     """bulkput upload --delete-extra --summary DIR/s.json DIR swift://c, where s.json was uploaded once"""
@@ -128,7 +128,7 @@ def test_a_mirror_keeps_what_is_called_like_its_own_output(
     assert json.loads((tmp_path / "s.json").read_text())["skipped_by_reason"] == {OWN: 1}
 
 
-def test_a_verification_does_not_miss_its_own_output(
+def test_verify_does_not_report_its_own_output_file_as_missing(
     environ: Mapping[str, str], container: str, tmp_path: Path
 ) -> None:
     """bulkput verify DIR swift://c >DIR/found.txt"""

@@ -82,7 +82,9 @@ def test_a_second_run_sends_nothing(environ: Mapping[str, str], url: str, tree: 
         assert asyncio.run(library.verify(tree, url, environ=environ)).identical == 8
 
 
-def test_unchanged_believes_times_and_identical_does_not(environ: Mapping[str, str], url: str, tree: Path) -> None:
+def test_skip_unchanged_compares_mtimes_and_skip_identical_compares_bytes(
+    environ: Mapping[str, str], url: str, tree: Path
+) -> None:
     """--skip unchanged sends what was touched; --skip identical sends what has the same size and an old time"""
     assert upload(tree, url, environ, skip("none")).uploaded == 7
     for path in (tree / "z", tree / "a0"):
@@ -111,8 +113,8 @@ def test_compressed_objects_are_known_by_their_metadata(
     assert upload(tree, url, environ, skip("identical", gzip=gzip)).uploaded == 0
 
 
-def test_what_is_not_compressed_any_more_is_sent(environ: Mapping[str, str], url: str, tree: Path) -> None:
-    """--skip identical without --gzip: what it was made from is not what it is"""
+def test_a_file_stored_compressed_is_sent_if_gzip_is_off(environ: Mapping[str, str], url: str, tree: Path) -> None:
+    """bulkput upload --skip identical without --gzip: the stored form differs"""
     (tree / "text").write_text("all work and no play " * 100)
     assert upload(tree, url, environ, skip("none", gzip=GzipOptions(mode="auto"))).uploaded == 8
     assert upload(tree, url, environ, skip("identical")).uploaded == 1
@@ -132,7 +134,7 @@ def test_names_on_disk_that_sort_otherwise_are_found(environ: Mapping[str, str],
     assert upload(tree, url, environ, skip("identical", encode_names="percent")).skipped == 10
 
 
-def test_single_files_look_up_their_names(environ: Mapping[str, str], url: str, tree: Path) -> None:
+def test_single_files_are_looked_up_by_name(environ: Mapping[str, str], url: str, tree: Path) -> None:
     """--skip identical FILE FILE, and FILE DEST"""
     files = [tree / "z", tree / "one.txt"]
     for sources, to, count in ((files, f"{url}/", 2), (files[:1], f"{url}/other", 1)):
@@ -141,8 +143,10 @@ def test_single_files_look_up_their_names(environ: Mapping[str, str], url: str, 
             assert (summary.uploaded, summary.skipped) == (sent, count - sent)
 
 
-def test_a_dry_run_looks_as_well(environ: Mapping[str, str], url: str, tree: Path) -> None:
-    """--dry-run --skip identical --delete-extra: exactly what would be sent and removed, and nothing is"""
+def test_a_dry_run_prints_exactly_what_would_be_sent_and_removed(
+    environ: Mapping[str, str], url: str, tree: Path
+) -> None:
+    """bulkput upload --dry-run --skip identical --delete-extra: sends and removes nothing"""
     assert upload(tree, url, environ, skip("none")).uploaded == 7
     (tree / "a0").write_text("A0")
     (tree / "z").unlink()
@@ -172,8 +176,8 @@ def test_a_run_that_is_interrupted_says_so(environ: Mapping[str, str], url: str,
     assert "z" in names(url, environ)
 
 
-def test_a_mirror_removes_what_has_no_file(environ: Mapping[str, str], url: str, tree: Path) -> None:
-    """--delete-extra: below DEST only, what filters leave out stays, and verify agrees"""
+def test_a_mirror_removes_objects_without_a_file(environ: Mapping[str, str], url: str, tree: Path) -> None:
+    """bulkput upload --delete-extra: only below DEST; keeps objects of files that filters leave out; verify agrees"""
     assert upload(tree, f"{url}/sub", environ, skip("none")).uploaded == 7
     assert upload(tree, f"{url}2", environ, skip("none")).uploaded == 7
     (tree / "a0").unlink()
@@ -187,8 +191,8 @@ def test_a_mirror_removes_what_has_no_file(environ: Mapping[str, str], url: str,
     assert len(names(f"{url}2", environ)) == 7
 
 
-def test_a_mirror_that_is_incomplete_takes_nothing_away(environ: Mapping[str, str], url: str, tree: Path) -> None:
-    """--delete-extra: a file that cannot be sent, more than 1 000 objects, no file at all: nothing goes, exit 1"""
+def test_an_incomplete_mirror_removes_nothing(environ: Mapping[str, str], url: str, tree: Path) -> None:
+    """bulkput upload --delete-extra: a file failed, over 1 000 extras, or no file at all: exit 1"""
     assert upload(tree, url, environ, skip("none")).uploaded == 7
     (tree / "z").unlink()
     odd = os.fsencode(tree) + b"/\xff"
@@ -220,10 +224,10 @@ def test_a_mirror_that_is_incomplete_takes_nothing_away(environ: Mapping[str, st
         (("--delete-extra", "{tree}/none"), "is empty"),
     ],
 )
-def test_what_could_remove_too_much_is_refused(
+def test_delete_extra_is_refused_if_it_could_remove_too_much(
     environ: Mapping[str, str], url: str, tree: Path, tmp_path: Path, flags: tuple[str, ...], says: str
 ) -> None:
-    """Usage: exit 2, one sentence, no request"""
+    """bulkput upload --delete-extra: exit 2, one sentence, no request"""
     words = [flag.replace("{tree}", str(tree)) for flag in flags]
     sources = [] if words[-1].startswith(str(tree)) else [tree]
     ran = bulkput("upload", *words, *sources, url, environ=environ, cwd=tmp_path)
@@ -324,10 +328,10 @@ def test_a_journal_knows_the_markers_of_a_compressed_tree(environ: Mapping[str, 
 
 
 @pytest.mark.parametrize("encode", ["strict", "percent"])
-def test_a_mirror_spares_what_is_here_in_another_form(
+def test_a_mirror_keeps_objects_of_entries_that_are_not_regular_files(
     environ: Mapping[str, str], url: str, tree: Path, encode: Literal["strict", "percent"]
 ) -> None:
-    """--delete-extra: a link that leads nowhere, one that is not followed, a FIFO, what filters do not enter"""
+    """bulkput upload --delete-extra: dangling symlink, unfollowed symlink, FIFO, filtered directory"""
     (tree / "build").mkdir()
     (tree / "build" / "x").touch()
     everything = UploadOptions(dir_markers=True, encode_names=encode)
@@ -372,7 +376,7 @@ def test_a_source_without_a_file_keeps_everything(environ: Mapping[str, str], ur
     assert (done.exit_code, done.kept, done.removed) == (1, 1, 0)
 
 
-async def test_virtual_directories_as_the_post_has_them(devserver: DevServer, tmp_path: Path) -> None:
+async def test_list_objects_with_a_delimiter_gives_virtual_directories(devserver: DevServer, tmp_path: Path) -> None:
     """list_objects(url, delimiter="/"): containers horror and comics, with poe/, larson/ and watterson/ in them"""
     shelves = {
         "horror": ["poe/the_raven", "poe/the_tell-tale_heart", "dracula"],
@@ -419,7 +423,7 @@ async def test_a_listing_takes_a_request_for_ten_thousand_objects(devserver: Dev
         assert (done.skipped, done.uploaded, done.requests) == (3_000, 0, {"GET": 4})
 
 
-async def test_a_few_files_do_not_list_the_world(devserver: DevServer, tmp_path: Path) -> None:
+async def test_a_few_files_do_not_list_the_whole_container(devserver: DevServer, tmp_path: Path) -> None:
     """--skip MODE of 6 files that lie far apart among 60 000 objects: one page, a HEAD for each that is not in it"""
     await filled(devserver, 60_000)
     for n in (5, 10_500, 20_500, 35_000, 59_999):

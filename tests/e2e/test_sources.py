@@ -1,4 +1,4 @@
-"""What of the sources is taken and what is said of the rest, against the devserver; a test is headed by its command."""
+"""Which entries of the sources are taken, and what is reported of the others, against the devserver."""
 
 import asyncio
 import gzip
@@ -64,7 +64,7 @@ def test_a_list_on_stdin_names_the_files(environ: Mapping[str, str], url: str, t
     assert (third.exit_code, third.summary["requests"]) == (0, {})
 
 
-def test_what_a_list_names_in_vain_fails_alone(environ: Mapping[str, str], url: str, tree: Path) -> None:
+def test_a_listed_file_that_cannot_be_read_fails_alone(environ: Mapping[str, str], url: str, tree: Path) -> None:
     """bulkput upload --files-from LIST --base TREE: exit 1, each by its name; the others are there"""
     (tree.parent / "list").write_text("none.txt\ne\n../list\n\na\nd\n")
     ran = bulkput("upload", "--files-from", tree.parent / "list", "--base", tree, url, environ=environ)
@@ -105,10 +105,10 @@ def test_a_list_takes_part_in_skip_gzip_dry_run_and_verify(environ: Mapping[str,
         (("--exclude-from", "none", "tree", "URL"), "--exclude-from none: No such file"),
     ],
 )
-def test_what_a_list_does_not_go_with_is_refused(
+def test_options_that_conflict_with_a_file_list_are_refused(
     environ: Mapping[str, str], url: str, tree: Path, arguments: tuple[str, ...], why: str
 ) -> None:
-    """Exit 2, with what to write instead"""
+    """bulkput upload --files-from with another option: exit 2; the message says what to write instead"""
     words = [url if word == "URL" else word for word in arguments]
     ran = bulkput("upload", *words, environ=environ, cwd=tree.parent)
     assert (ran.exit_code, ran.out) == (2, "")
@@ -194,10 +194,10 @@ def test_a_run_that_has_nothing_to_send_has_found_something(environ: Mapping[str
         assert (ran.exit_code, "no file was found" in ran.err) == (0, False)
 
 
-def test_files_left_out_by_size_are_counted_and_their_objects_stay(
+def test_a_mirror_counts_files_left_out_by_size_and_keeps_their_objects(
     environ: Mapping[str, str], url: str, tree: Path
 ) -> None:
-    """bulkput upload --max-size 2 --delete-extra: an object whose file is only left out is not extra, nor to verify"""
+    """bulkput upload --max-size 2 --delete-extra: neither upload nor verify calls such an object extra"""
     assert bulkput("upload", tree, url, environ=environ).exit_code == 0
     (tree / "d" / "b").unlink()
     limits = ("--max-size", "2")
@@ -262,8 +262,8 @@ def test_empty_directories_are_counted_where_they_get_no_marker(
 
 
 @pytest.mark.parametrize("rest", ["/x", "../x", "./x", "x//y"])
-def test_an_odd_destination_is_asked_about(environ: Mapping[str, str], tree: Path, rest: str) -> None:
-    """Where objects would be made, exit 2; --literal means it, and such objects can be listed and removed"""
+def test_a_suspicious_destination_is_refused_without_literal(environ: Mapping[str, str], tree: Path, rest: str) -> None:
+    """bulkput upload to a new, odd name: exit 2; with --literal the objects can be made, listed and removed"""
     container = f"swift://c-{uuid.uuid4().hex[:8]}"
     odd = f"{container}/{rest}"
     for command in (("upload", tree, odd), ("verify", tree, odd), ("cp", f"{container}/a", odd), ("mv", odd, odd)):

@@ -45,7 +45,7 @@ def tree(tmp_path: Path) -> Path:
     return root
 
 
-def test_what_was_uploaded_is_identical(environ: Mapping[str, str], url: str, tree: Path) -> None:
+def test_verify_finds_uploaded_files_identical(environ: Mapping[str, str], url: str, tree: Path) -> None:
     """bulkput verify TREE swift://c/p: exit 0, nothing on stdout, one listing and a HEAD for the empty file"""
     assert bulkput("upload", tree, f"{url}/p", environ=environ).exit_code == 0
     ran = bulkput("verify", tree, f"{url}/p", environ=environ)
@@ -154,7 +154,7 @@ def test_a_container_that_is_not_there_lacks_everything(environ: Mapping[str, st
     assert f"the container of {url} is not there" in ran.err
 
 
-def test_what_cannot_be_verified_is_one_sentence(environ: Mapping[str, str], url: str, tree: Path) -> None:
+def test_verify_answers_wrong_arguments_with_one_sentence(environ: Mapping[str, str], url: str, tree: Path) -> None:
     """bulkput verify to plain HTTP, without DEST, without a source: exit 2"""
     for arguments, why in (
         ((tree, "http://127.0.0.1:1/x/"), "cannot verify http://127.0.0.1:1/x/: plain HTTP has no listing"),
@@ -198,8 +198,8 @@ def test_compressed_objects_are_compared_by_what_they_say_of_their_source(
     assert bulkput("verify", "--quick", tree / "one.txt", tree / "a-b", url, environ=environ).exit_code == 0
 
 
-def test_an_interrupt_says_nothing_of_what_was_not_looked_at(tmp_path: Path) -> None:
-    """bulkput verify, then Ctrl-C: exit 130, and no file is called missing or extra for it"""
+def test_an_interrupted_verify_reports_nothing_about_unchecked_files(tmp_path: Path) -> None:
+    """bulkput verify, then Ctrl-C: exit 130; no unchecked file is called missing or extra"""
     with devserver_process("--latency", "head=0.2") as server:
         for n in range(300):
             (tmp_path / f"{n:03d}").write_text(str(n))
@@ -256,8 +256,8 @@ async def test_12_000_objects_take_three_listing_requests(devserver: DevServer, 
     assert (ran.exit_code, finished["identical"], finished["requests"]) == (0, 12_000, {"GET": 4})
 
 
-async def test_what_vanishes_while_it_is_compared_is_unreadable(tmp_path: Path) -> None:
-    """bulkput.verify: not missing, not identical, and its object is not extra"""
+async def test_a_file_that_vanishes_during_verify_is_unreadable(tmp_path: Path) -> None:
+    """bulkput.verify: neither missing nor identical, and its object is not extra"""
     for name in ("a", "b", "c"):
         (tmp_path / name).write_text(name)
 
@@ -277,8 +277,8 @@ async def test_what_vanishes_while_it_is_compared_is_unreadable(tmp_path: Path) 
     assert (comparison.identical, comparison.exit_code) == (2, 1)
 
 
-async def test_an_object_that_cannot_be_looked_at_is_not_comparable(tmp_path: Path) -> None:
-    """bulkput.verify: one HEAD that fails for good costs that object only"""
+async def test_an_object_whose_head_fails_is_not_comparable(tmp_path: Path) -> None:
+    """bulkput.verify: only that object is affected"""
     for name in ("a", "b"):
         (tmp_path / name).write_text("here")
 
@@ -319,7 +319,7 @@ def texts(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(("mode", "store_as"), [("auto", "encoding"), ("always", "encoding"), ("always", "suffix")])
-def test_what_was_uploaded_compressed_is_identical(
+def test_verify_finds_compressed_uploads_identical(
     environ: Mapping[str, str], url: str, texts: Path, mode: str, store_as: str
 ) -> None:
     """bulkput verify --gzip MODE --gzip-as HOW: one listing, a HEAD for each compressed object, nothing extra"""

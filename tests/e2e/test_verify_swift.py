@@ -138,10 +138,10 @@ def test_large_objects_of_swiftclient(swift: RealSwift, container: str, tmp_path
     assert (code, findings) == (1, {"static": "different", "dynamic": "different", "cut": "different"})
 
 
-def test_segments_that_are_not_whole_objects_prove_nothing(
+def test_a_large_object_without_whole_plain_segments_is_not_comparable(
     swift: RealSwift, container: str, tmp_path: Path, put: Put
 ) -> None:
-    """A range, a nested large object, bytes in the manifest: not comparable; whole segments beside them are"""
+    """bulkput verify: a range, a nested large object, or bytes in the manifest; whole segments beside them count"""
     put("segment", b"0123456789")
     whole, half = {"path": f"/{container}/segment"}, {"path": f"/{container}/segment", "range": "0-4"}
     manifests = {
@@ -184,10 +184,10 @@ def test_links_and_compressed_objects_are_what_a_get_of_them_gives(
 
 
 @pytest.mark.parametrize("harm", ["gone", "changed", "expired"])
-def test_a_large_object_without_one_of_its_segments_is_not_the_same(
+def test_a_large_object_with_a_missing_segment_is_different(
     swift: RealSwift, container: str, tmp_path: Path, put: Put, harm: str
 ) -> None:
-    """verify, upload --skip identical: a GET of it breaks off. It is different, and sent again."""
+    """bulkput verify, and upload --skip identical, which sends it again: a GET of it breaks off"""
     judge = SwiftJudge(swift.auth_url, swift.user, swift.key)
     for number in (1, 2, 3):
         put(f"s/{number}", b"%d" % number * 4)
@@ -217,10 +217,10 @@ def test_a_large_object_without_one_of_its_segments_is_not_the_same(
 
 
 @pytest.mark.parametrize("mode", ["existing", "unchanged", "identical"])
-def test_what_a_link_that_leads_nowhere_should_give_is_sent(
+def test_an_empty_file_is_sent_over_a_broken_symlink(
     swift: RealSwift, container: str, tmp_path: Path, put: Put, mode: str
 ) -> None:
-    """upload --skip MODE of empty files: links that lead nowhere, in a circle, and to what has changed since"""
+    """bulkput upload --skip MODE: symlinks that are dangling, circular, or lead to a changed object"""
     judge = SwiftJudge(swift.auth_url, swift.user, swift.key)
     put("target", b"1")
     put("p/nowhere", fields={"X-Symlink-Target": f"{container}/none"})

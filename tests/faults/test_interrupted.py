@@ -75,7 +75,7 @@ class Silence:
 @pytest.mark.parametrize(
     ("method", "part"), [("GET", "/auth/"), ("PUT", "AUTH_test/c"), ("PUT", "/c/00"), ("GET", "format=json")]
 )
-async def test_each_entry_is_reported_once_by_an_upload_that_is_out_of_time(
+async def test_an_interrupted_upload_to_a_silent_store_reports_each_entry_once(
     tmp_path: Path, method: str, part: str, transport: str
 ) -> None:
     """No answer to the login, the container, the objects, the listing: what was in flight and what was queued is
@@ -133,8 +133,8 @@ def _path(found: object) -> bytes:
     return path
 
 
-async def test_a_move_that_is_out_of_time_tells_what_it_has_copied(tmp_path: Path) -> None:
-    """mv -r, then Ctrl-C, while the store answers no removal: each copy is told, and no source is called removed."""
+async def test_an_interrupted_mv_on_a_silent_store_reports_its_copies(tmp_path: Path) -> None:
+    """mv -r, then Ctrl-C, while no removal is answered: each copy is reported, and no source is called removed."""
     silence, told = Silence("DELETE", "/c/a/"), list[Change]()
     files(tmp_path, 10)
     async with silence.server() as server:
@@ -155,8 +155,8 @@ async def test_a_move_that_is_out_of_time_tells_what_it_has_copied(tmp_path: Pat
     assert {change.done for change in told} == {Done.KEPT}
 
 
-async def test_a_removal_that_is_out_of_time_ends(tmp_path: Path) -> None:
-    """rm -r, then Ctrl-C, while the store does not answer: nothing is called removed."""
+async def test_an_interrupted_rm_on_a_silent_store_ends(tmp_path: Path) -> None:
+    """rm -r, then Ctrl-C, while the store does not answer: no object is called removed."""
     silence = Silence("DELETE", "/c/")
     files(tmp_path, 10)
     async with silence.server() as server:
@@ -170,8 +170,8 @@ async def test_a_removal_that_is_out_of_time_ends(tmp_path: Path) -> None:
     assert changes.exit_code == 130 and changes.done == 0
 
 
-async def test_a_verification_that_is_out_of_time_ends(tmp_path: Path) -> None:
-    """verify, then Ctrl-C, while the listing does not come."""
+async def test_an_interrupted_verify_on_a_silent_store_ends(tmp_path: Path) -> None:
+    """verify, then Ctrl-C, while the listing is not answered."""
     silence, stop = Silence("GET", "format=json"), Stop()
     files(tmp_path, 10)
     async with silence.server() as server:
@@ -185,8 +185,8 @@ async def test_a_verification_that_is_out_of_time_ends(tmp_path: Path) -> None:
     assert comparison.exit_code == 130
 
 
-async def test_a_bench_that_is_out_of_time_deletes_what_may_be_stored(tmp_path: Path) -> None:
-    """bench over plain HTTP, then Ctrl-C, while the server stores and does not answer: nothing is left there."""
+async def test_an_interrupted_bench_deletes_objects_without_an_answer(tmp_path: Path) -> None:
+    """bench over plain HTTP, then Ctrl-C, while the server stores objects but does not answer: none remains."""
     stop, met, stored = Stop(), asyncio.Event(), set[bytes]()
 
     async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, _number: int) -> None:

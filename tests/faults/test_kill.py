@@ -35,10 +35,10 @@ location /k/ {
 @pytest.mark.parametrize(
     ("kills", "files"), [(4, 1_500), pytest.param(25, 20_000, marks=pytest.mark.scale)], ids=["4 kills", "25 kills"]
 )
-def test_a_run_that_is_killed_again_and_again_ends_with_everything_there(
+def test_a_repeatedly_killed_run_ends_with_every_object_stored(
     tmp_path: Path, ledger: Ledger, kills: int, files: int
 ) -> None:
-    """The store equals the source, by diff(1); sent twice is at most what was in flight or not yet written down."""
+    """diff(1) finds no difference; only objects in flight or not yet in the journal are sent twice."""
     chance = random.Random(kills)
     source, log, journal = tmp_path / "source", tmp_path / "access.log", tmp_path / "up.db"
     contents = make(source, files, chance)

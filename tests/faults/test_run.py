@@ -344,8 +344,8 @@ async def test_no_more_connections_than_concurrency_and_one_request_per_object(t
         assert server.traffic.peak_in_flight <= 16
 
 
-async def test_each_entry_is_reported_exactly_once_also_when_the_run_is_stopped(tmp_path: Path) -> None:
-    """Stopped in the middle: what was found is uploaded or skipped, each path once."""
+async def test_a_stopped_run_reports_each_entry_exactly_once(tmp_path: Path) -> None:
+    """A run stopped midway reports each path once, as uploaded or skipped."""
     stop = Stop()
     ends: Counter[bytes] = Counter()
     found: list[bytes] = []

@@ -115,10 +115,10 @@ BEFORE: list[tuple[Change, str]] = [
 
 @pytest.mark.parametrize("size", [SMALL, 3_000_000], ids=["small", "large"])
 @pytest.mark.parametrize(("change", "problem"), BEFORE, ids=[change.__name__ for change, _ in BEFORE])
-async def test_what_changed_after_the_scan_is_sent_as_it_is_now_or_fails_alone(
+async def test_a_file_that_changed_after_the_scan_is_sent_in_its_new_version_or_fails_alone(
     tmp_path: Path, change: Change, problem: str, size: int
 ) -> None:
-    """Found, then changed before its turn: a regular file is taken as it is, all else is a failure of that file."""
+    """A regular file is sent as it is now; anything else is a failure of that file."""
     (tmp_path / "d").mkdir()
     victim = tmp_path / "d" / "victim"
     victim.write_bytes(os.urandom(size))
@@ -149,10 +149,10 @@ DURING: list[tuple[Change, str]] = [
 
 
 @pytest.mark.parametrize(("change", "version"), DURING, ids=[change.__name__ for change, _ in DURING])
-async def test_what_changes_while_it_is_sent_is_stored_in_one_version_or_not_at_all(
+async def test_a_file_that_changes_during_its_upload_is_stored_in_one_version_or_fails(
     tmp_path: Path, change: Change, version: str
 ) -> None:
-    """Written to at every attempt: it fails. Changed once: the new version. Replaced: the file that is open still."""
+    """Changed at every attempt: fails. Changed once: the new version. Replaced: the version that is already open."""
     victim = tmp_path / "victim"
     victim.write_bytes(content := os.urandom(LARGE))
     (tmp_path / "z").write_text("z")
@@ -171,8 +171,8 @@ async def test_what_changes_while_it_is_sent_is_stored_in_one_version_or_not_at_
 
 @pytest.mark.xfail(reason="only the last part of a path is guarded against links", strict=True)
 @pytest.mark.parametrize("size", [SMALL, 3_000_000], ids=["small", "large"])
-async def test_a_directory_that_became_a_link_leads_nobody_out_of_the_tree(tmp_path: Path, size: int) -> None:
-    """Swapped between the scan and the reading: what is behind the link was never asked for."""
+async def test_a_directory_replaced_by_a_symlink_does_not_lead_out_of_the_tree(tmp_path: Path, size: int) -> None:
+    """Replaced between scan and read: nothing behind the symlink is uploaded."""
     tree, outside = tmp_path / "tree", tmp_path / "outside"
     for place in (tree / "d", outside):
         place.mkdir(parents=True)
@@ -206,8 +206,8 @@ def open_place() -> Iterator[Path]:
 
 
 @pytest.mark.parametrize("size", [SMALL, 3_000_000], ids=["small", "large"])
-async def test_what_turned_unreadable_after_the_scan_fails_alone(open_place: Path, size: int) -> None:
-    """Taken away by chmod, to somebody who is not root."""
+async def test_a_file_that_becomes_unreadable_after_the_scan_fails_alone(open_place: Path, size: int) -> None:
+    """Made unreadable by chmod; the uploader is not root."""
     victim = open_place / "victim"
     victim.write_bytes(os.urandom(size))
     for name in ("a", "z"):
@@ -225,8 +225,8 @@ async def test_what_turned_unreadable_after_the_scan_fails_alone(open_place: Pat
     assert (summary.uploaded, failed) == (2, {"victim": "unreadable: Permission denied"})
 
 
-async def test_files_that_give_an_error_or_other_bytes_than_their_size_fail_alone(tmp_path: Path) -> None:
-    """Regular files, says their status: one gives EIO, one more than its size of 0, one less than its 4096 bytes."""
+async def test_a_file_with_a_read_error_or_a_wrong_size_fails_alone(tmp_path: Path) -> None:
+    """Regular files by their status: one gives EIO, one more than its size of 0, one less than its 4096 bytes."""
     lying = {"eio": "/proc/self/mem", "more": "/proc/self/status", "less": "/sys/kernel/fscaps"}
     for name, path in lying.items():
         if not os.path.isfile(path):

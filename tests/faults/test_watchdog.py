@@ -54,10 +54,10 @@ def stalling(**options: object) -> UploadOptions:
 
 
 @pytest.mark.parametrize("transport", ["wire", "aiohttp"])
-async def test_a_server_that_never_answers_is_told_with_the_file_and_its_connection(
+async def test_a_server_that_never_answers_is_reported_with_the_file_and_its_connection(
     tmp_path: Path, transport: str
 ) -> None:
-    """No header of its request is: that may hold a password."""
+    """The report leaves out request headers, which may hold a password."""
     (tmp_path / "a.txt").write_bytes(b"abc")
     watch = Watch("waiting for the answer")
 
@@ -185,8 +185,8 @@ async def test_a_file_that_waits_for_its_turn_is_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("kind", "tells"), [(ResourceKind.AUTH, "logging in: "), (ResourceKind.CONTAINER, "preparing the store: ")]
 )
-async def test_what_comes_before_the_first_file_is_told(tmp_path: Path, kind: ResourceKind, tells: str) -> None:
-    """A login, and the making of the container: they belong to no file."""
+async def test_a_hanging_login_or_container_request_is_reported(tmp_path: Path, kind: ResourceKind, tells: str) -> None:
+    """Neither belongs to a file."""
     (tmp_path / "a").write_bytes(b"abc")
     watch = Watch(tells)
 
@@ -227,8 +227,8 @@ async def test_a_removal_that_hangs_is_told(tmp_path: Path) -> None:
     assert watch.row is not None and (watch.row.path, watch.row.key) == (b"", "")
 
 
-async def test_a_run_that_moves_is_not_told_of(tmp_path: Path) -> None:
-    """However long it takes."""
+async def test_a_run_with_progress_is_not_reported_as_stalled(tmp_path: Path) -> None:
+    """However long the run takes."""
     for number in range(3):
         (tmp_path / str(number)).write_bytes(b"abc")
     seen: list[ev.Event] = []

@@ -153,8 +153,8 @@ def test_retry_failed_wants_a_journal_that_is_there(run: Runs, tree: Path) -> No
     assert refused.exit_code == 2 and "No such file" in refused.err and not run.journal.exists()
 
 
-def test_a_first_run_that_was_refused_binds_nobody(run: Runs, tree: Path) -> None:
-    """A wrong user, then the right one."""
+def test_a_refused_first_run_does_not_bind_the_journal_to_its_user(run: Runs, tree: Path) -> None:
+    """A run with a wrong user, then one with the right user."""
     assert run(tree, ST_USER="test:nobody").exit_code == 3
     assert run(tree).exit_code == 0
 
@@ -201,15 +201,15 @@ def test_verify_strikes_from_the_journal_what_is_not_there(
 
 
 @pytest.mark.parametrize("make", [os.mkfifo, os.mkdir], ids=["FIFO", "directory"])
-def test_status_of_something_else_says_so_at_once(tmp_path: Path, make: "object") -> None:
-    """Neither waited for nor read."""
+def test_status_rejects_a_file_that_is_no_journal_at_once(tmp_path: Path, make: "object") -> None:
+    """The file is neither waited for nor read."""
     make(tmp_path / "j")  # type: ignore[operator]
     refused = bulkput("status", tmp_path / "j")
     assert refused.exit_code == 2 and "not a regular file" in refused.err
 
 
-def test_looking_leaves_nothing_behind(run: Runs, tree: Path) -> None:
-    """No log, no index, though SQLite would like to make them."""
+def test_status_creates_no_sqlite_files(run: Runs, tree: Path) -> None:
+    """SQLite would otherwise create its -wal and -shm files."""
     run(tree)
     assert bulkput("status", run.journal).exit_code == 0
     assert [path.name for path in run.journal.parent.iterdir() if path.name.startswith("up.db")] == ["up.db"]

@@ -119,8 +119,8 @@ def test_a_dry_run_reads_the_journal_and_leaves_it_alone(run: Runs, tree: Path) 
     assert run.journal.read_bytes() == before
 
 
-def test_two_runs_at_once_are_one_too_many(run: Runs, tree: Path, environ: dict[str, str]) -> None:
-    """The second is refused while the first holds the journal."""
+def test_a_second_run_with_a_journal_in_use_is_refused(run: Runs, tree: Path, environ: dict[str, str]) -> None:
+    """The first run holds the journal's lock."""
     run(tree)
     holder = "import sys; from bulkput.journal.journal import open_journal; j = open_journal(sys.argv[1].encode()); "
     with subprocess.Popen(
@@ -173,7 +173,7 @@ def test_status_tells_each_object_as_json(run: Runs, tree: Path) -> None:
 @pytest.mark.parametrize(
     "arguments", [("status", "not-there"), ("status", os.devnull), ("upload", "--retry-failed", ".", "swift://c")]
 )
-def test_mistakes_get_one_sentence(arguments: tuple[str, ...], environ: dict[str, str]) -> None:
+def test_wrong_journal_arguments_get_one_sentence(arguments: tuple[str, ...], environ: dict[str, str]) -> None:
     """No file, no journal, no --journal."""
     ran = bulkput(*arguments, environ=environ)
     assert ran.exit_code == 2 and ran.err.count("\n") == 1 and "Traceback" not in ran.err

@@ -26,7 +26,7 @@ container, and a dynamic large object with bytes of its own, which is listed as 
 pytestmark = [pytest.mark.scale, pytest.mark.swift, pytest.mark.timeout(7200)]
 
 
-def test_nothing_readable_is_lost_and_nothing_wrong_is_called_done(swift: RealSwift) -> None:
+def test_random_commands_lose_no_readable_object_and_report_no_false_success(swift: RealSwift) -> None:
     """WORLDS worlds from the seed WORLDS_SEED on: a random store, tree and command, some through a proxy that lies."""
     forks._server()  # before the threads
     seeds = range(FIRST, FIRST + WORLDS)
