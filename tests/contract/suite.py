@@ -95,7 +95,7 @@ T = TypeVar("T")
 
 
 def power(of_store: T | None) -> T:
-    """The power, where the store has it; else the test is skipped, and `StoreContract.powers` says so."""
+    """The power, if the store has it; otherwise skips the test (the class states this in `StoreContract.powers`)."""
     if of_store is None:
         pytest.skip("this store has no such power")
     return of_store
@@ -179,8 +179,8 @@ class StoreContract:
         seen = await asyncio.to_thread(target.see, "expected")
         assert seen is not None and seen.content == b"".join(body.pieces)
 
-    async def test_a_put_replaces_what_was_there(self, target: Target) -> None:
-        """Last one wins, bytes and all."""
+    async def test_a_put_replaces_an_existing_object(self, target: Target) -> None:
+        """The last PUT wins; no byte of the first remains."""
         async with connected(target.url, retry=ONCE, environ=target.environ) as (store, _):
             await store.prepare()
             await store.put("twice", whole(b"first, and longer"), HEADERS)
@@ -267,8 +267,8 @@ class StoreContract:
                     await anext(store.list(""))
             await store.undo_prepare()
 
-    async def test_what_is_not_there_has_no_row_and_can_be_deleted(self, target: Target) -> None:
-        """stat says None; delete is no error, once or twice."""
+    async def test_a_missing_object_has_no_row_and_can_be_deleted(self, target: Target) -> None:
+        """stat gives None; delete raises no error, once or twice."""
         async with connected(target.url, retry=ONCE, environ=target.environ) as (store, _):
             await store.prepare()
             assert await store.stat("absent") is None
@@ -302,8 +302,8 @@ class StoreContract:
                 "d/🚀",
             ]
 
-    async def test_what_was_stored_beside_an_object_is_told_of_it(self, target: Target) -> None:
-        """Metadata and encoding by `stat`; a plain object is no large one, and has no segments."""
+    async def test_stat_gives_the_stored_metadata_and_encoding(self, target: Target) -> None:
+        """A plain object is not a large one, and has no segments."""
         if not self.lists:
             pytest.skip("this store keeps no metadata")
         headers = ObjectHeaders(meta=(("Source-Md5", "abc"),), extra=(("Content-Encoding", "gzip"),))
@@ -318,7 +318,7 @@ class StoreContract:
                 with pytest.raises(StoreError):
                     await store.powers.segments("packed")
 
-    async def test_limits_are_told(self, target: Target) -> None:
+    async def test_ask_limits_gives_usable_numbers(self, target: Target) -> None:
         """ask_limits gives numbers a plan can use."""
         async with connected(target.url, retry=ONCE, environ=target.environ) as (store, _):
             limits = await store.ask_limits()

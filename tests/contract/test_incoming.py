@@ -1,4 +1,4 @@
-"""Answers whose bodies are read as they come: whole, in pieces, broken off, and never there at all."""
+"""Response bodies that are read as they arrive: whole, in pieces, broken off, or never sent."""
 
 import asyncio
 import time
@@ -46,8 +46,8 @@ def saying(answer: bytes, *, holds: bool = False) -> Behave:
 
 @pytest.mark.parametrize("delivery", ["whole", "byte by byte", "random"])
 @pytest.mark.parametrize("frame", FRAMES)
-async def test_a_body_comes_as_it_was_sent(transport: Transport, frame: str, delivery: Delivery) -> None:
-    """However it is framed and cut; the request is counted."""
+async def test_a_response_body_arrives_as_it_was_sent(transport: Transport, frame: str, delivery: Delivery) -> None:
+    """With any framing and in any pieces; the request is counted."""
     async with raw_server(saying(FRAMES[frame]), delivery=delivery) as url:
         for _ in range(2):
             async with transport.incoming(f"{url}/a%20b", {"X-Own": "1"}) as answer:
@@ -67,7 +67,7 @@ async def test_a_body_that_breaks_off_is_an_error(transport: Transport, frame: s
 
 
 @pytest.mark.parametrize("answer", [b"", FRAMES["length"][:-100]])
-async def test_a_server_that_says_no_more_is_an_error_in_time(transport: Transport, answer: bytes) -> None:
+async def test_a_server_that_falls_silent_is_an_error_within_the_timeout(transport: Transport, answer: bytes) -> None:
     """Before the head, or in the middle of the body."""
     started = time.monotonic()
     async with raw_server(saying(answer, holds=True)) as url:
@@ -78,8 +78,8 @@ async def test_a_server_that_says_no_more_is_an_error_in_time(transport: Transpo
     assert time.monotonic() - started < 5
 
 
-async def test_a_name_that_is_never_resolved_is_an_error_in_time() -> None:
-    """A resolver may hang for ever."""
+async def test_a_host_name_that_never_resolves_is_an_error_within_the_timeout() -> None:
+    """A resolver may hang forever."""
 
     async def resolve(_host: str, _port: int) -> list[str]:
         await asyncio.Event().wait()

@@ -109,10 +109,10 @@ def test_what_is_sent_over_tls_is_stored(run: Run, store_at: StoreAt, tls_nginx:
     ("problem", "says"),
     [("nobody's", "unable to get local issuer"), ("another host's", "ostname mismatch"), ("old", "has expired")],
 )
-def test_a_certificate_that_proves_nothing_stops_the_run_at_once(
+def test_an_untrusted_certificate_stops_the_run_at_once(
     run: Run, store_at: StoreAt, authority: Authority, tmp_path: Path, problem: str, says: str
 ) -> None:
-    """Denied, with the host's name, after one connection, whatever retries are allowed; --insecure goes on."""
+    """Denied, with the host's name, after one connection, whatever the number of retries; --insecure accepts it."""
     match problem:
         case "nobody's":
             shown = make_authority(tmp_path).issue("localhost")

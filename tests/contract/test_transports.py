@@ -306,8 +306,8 @@ async def test_a_host_with_other_letters_goes_by_its_a_label(options: WireOption
     assert f"Host: xn--bcher-kva.example{place[place.rindex(':') :]}\r\n".encode() in heads[0]
 
 
-async def test_a_host_that_cannot_be_one_is_a_mistake(options: WireOptions) -> None:
-    """Said before anything is sent."""
+async def test_an_invalid_host_is_a_usage_error(options: WireOptions) -> None:
+    """Raised before any byte is sent."""
     kind = WireTransport if options.transport == "wire" else SessionTransport
     async with aclosing(kind(options, user_agent="test")) as transport:
         with pytest.raises(UsageError, match="is not a host name"):
@@ -488,8 +488,8 @@ async def test_a_body_shorter_than_it_said_is_an_error(store_at: StoreAt, raw_se
             await store.put("x", Lying(50, (b"hello",)), HEADERS)
 
 
-async def test_what_is_too_much_of_a_body_is_never_another_request(store_at: StoreAt, raw_server: RawServer) -> None:
-    """Request smuggling by a file that grows."""
+async def test_surplus_bytes_of_a_body_never_become_another_request(store_at: StoreAt, raw_server: RawServer) -> None:
+    """A growing file would otherwise smuggle a request."""
     heads: list[bytes] = []
 
     async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, _: int) -> None:
@@ -570,8 +570,8 @@ async def test_a_server_that_half_closes_while_a_body_is_sent_fails_that_request
 
 
 @pytest.mark.parametrize("url", ["http://a..b/", f"http://{'a' * 64}.example/"])
-async def test_a_host_name_that_is_none_is_an_error_of_the_request(store_at: StoreAt, url: str) -> None:
-    """Never a traceback."""
+async def test_an_invalid_host_name_fails_the_request(store_at: StoreAt, url: str) -> None:
+    """With an error and no traceback."""
     async with store_at(url.rstrip("/")) as (store, _):
         with pytest.raises(Unavailable):
             await store.put("x", whole(b"x"), HEADERS)
@@ -586,10 +586,10 @@ class LastLook(Lying):
         await asyncio.sleep(0.2)
 
 
-async def test_an_answer_during_the_last_look_at_the_source_is_no_early_one(
+async def test_an_answer_during_the_last_check_of_the_source_is_not_early(
     store_at: StoreAt, raw_server: RawServer
 ) -> None:
-    """With its last byte the body was sent."""
+    """The body was sent with its last byte."""
 
     async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, _: int) -> None:
         while True:

@@ -240,7 +240,7 @@ def test_an_object_that_a_bulk_delete_refuses_is_removed_singly(
 def test_a_container_that_vanishes_before_its_first_copy_is_made_again(
     bulkput: Bulkput, through: Callable[[Meddle], Relay], container: str, judge: SwiftJudge
 ) -> None:
-    """bulkput cp -r while another client deletes the new container: it is made once, though several copies failed"""
+    """bulkput cp -r while another client deletes the new container: it is made once more, however many copies failed"""
     lock, copies = threading.Lock(), iter(range(1, 100))
 
     def meddle(asked: Asked, pass_on: PassOn) -> Said:

@@ -224,10 +224,10 @@ def test_an_incomplete_mirror_removes_nothing(environ: Mapping[str, str], url: s
         (("--delete-extra", "{tree}/none"), "is empty"),
     ],
 )
-def test_delete_extra_is_refused_if_it_could_remove_too_much(
+def test_wrong_skip_and_mirror_arguments_are_refused(
     environ: Mapping[str, str], url: str, tree: Path, tmp_path: Path, flags: tuple[str, ...], says: str
 ) -> None:
-    """bulkput upload --delete-extra: exit 2, one sentence, no request"""
+    """bulkput upload --skip, --delete-extra or --yes with wrong arguments: exit 2, one sentence"""
     words = [flag.replace("{tree}", str(tree)) for flag in flags]
     sources = [] if words[-1].startswith(str(tree)) else [tree]
     ran = bulkput("upload", *words, *sources, url, environ=environ, cwd=tmp_path)

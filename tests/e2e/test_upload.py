@@ -110,7 +110,7 @@ def test_headers_metadata_types_and_expiry_are_stored(
     assert int(seen.headers["X-Delete-At"]) == pytest.approx(time.time() + 3600, abs=60)
 
 
-def test_filters_choose_files_and_say_so(
+def test_filtered_files_are_left_out_and_reported(
     environ: Mapping[str, str], judge: SwiftJudge, container: str, tree: Path
 ) -> None:
     """bulkput upload --include '*.txt' --include '*.bin' --exclude b/"""
@@ -200,10 +200,10 @@ def test_a_name_over_the_limit_fails_before_any_request(environ: Mapping[str, st
         (["{tree}", "swift://" + "c" * 257], {}, 2, "Swift takes 256"),
     ],
 )  # fmt: skip
-def test_a_users_mistake_gets_one_sentence_and_no_traceback(
+def test_upload_answers_wrong_arguments_with_one_sentence(
     environ: Mapping[str, str], tree: Path, arguments: list[str], variables: dict[str, str], exit_code: int, says: str
 ) -> None:
-    """bulkput upload, called wrongly"""
+    """bulkput upload with wrong arguments: no traceback"""
     filled = [argument.replace("{tree}", str(tree)) for argument in arguments]
     ran = bulkput("upload", *filled, environ={**environ, **variables})
     assert ran.exit_code == exit_code
@@ -366,7 +366,7 @@ def test_events_that_cannot_be_written_end_the_run_in_order(
 
 
 @pytest.mark.parametrize("command", ["ls -r swift://{container} >/dev/full", "--help >/dev/full", "ls swift://c >&-"])
-def test_other_verbs_say_that_they_cannot_write(
+def test_other_verbs_report_that_their_output_cannot_be_written(
     environ: Mapping[str, str], container: str, tree: Path, command: str
 ) -> None:
     """bulkput ls, --help: no traceback, no abort"""
@@ -413,7 +413,7 @@ def test_few_descriptors_mean_fewer_connections_and_no_failed_file(
     assert len(judge.names(container)) == 200
 
 
-def test_too_few_descriptors_to_begin_get_one_sentence(environ: Mapping[str, str], tree: Path) -> None:
+def test_a_run_with_too_few_descriptors_to_start_gets_one_sentence(environ: Mapping[str, str], tree: Path) -> None:
     """ulimit -n 12; bulkput upload"""
     ran = shell("ulimit -n 12; {bulkput} upload {tree} swift://c", environ, tree=tree)
     assert ran.returncode == 2

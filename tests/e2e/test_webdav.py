@@ -79,8 +79,8 @@ def test_a_tree_gets_its_directories_on_nginx(tree: Path, bare_nginx: NginxDav) 
 
 
 @pytest.mark.nginx
-def test_a_server_that_makes_no_directories_says_so(tree: Path, nginx: NginxDav) -> None:
-    """dav_methods PUT alone: one sentence with the directory and the setting; what has its directory is stored."""
+def test_a_server_without_mkcol_fails_files_in_missing_directories(tree: Path, nginx: NginxDav) -> None:
+    """dav_methods PUT alone: one sentence with the directory and the setting; other files are stored."""
     with nginx_dav(makes_parents=False) as server:
         ran = command("upload", tree, f"{server.url}/", "--retries", "0")
         assert ran.exit_code == 1 and files(server.root) == {f"f{n}": str(n).encode() for n in range(12)}
@@ -126,8 +126,8 @@ async def test_an_upload_that_breaks_off_leaves_the_good_object_as_it_was(
     assert await asyncio.to_thread(files, root) == {"x": GOOD}
 
 
-async def test_a_destination_that_is_not_there_yet_hides_nothing_of_the_server(webdav: WsgiDav) -> None:
-    """OPTIONS of a directory in a directory that is missing is answered by 404: then the one above is asked."""
+async def test_the_server_is_recognised_although_the_destination_is_missing(webdav: WsgiDav) -> None:
+    """OPTIONS of a directory in a missing directory is answered by 404: the directory above is asked instead."""
     name = uuid.uuid4().hex
     body = Pieces((b"a" * 200_000,), failure=SourceError(b"/some/file", "changed", "while it was read"))
     async with connected(f"{webdav.url}/{name}/a/b/", retry=ONCE, environ={}) as (store, count):
@@ -189,8 +189,8 @@ async def _cut(tree: Path, url: str) -> Summary:
         return await bulkput.upload([tree], passing, options=options, environ={})
 
 
-async def test_a_directory_of_the_object_s_name_is_never_replaced(place: tuple[str, Path]) -> None:
-    """MOVE with Overwrite: T would remove all that is in it."""
+async def test_a_directory_with_an_objects_name_is_never_replaced(place: tuple[str, Path]) -> None:
+    """MOVE with Overwrite: T would remove everything in it."""
     url, root = place
     async with connected(url, retry=ONCE, environ={}) as (store, _):
         await store.put("d/inside", whole(GOOD), HEADERS)

@@ -166,10 +166,10 @@ async def test_a_file_that_changes_in_its_second_pass_is_sent_as_it_is_then_or_f
 
 
 @pytest.mark.parametrize("times", [1, 100], ids=["once", "always"])
-async def test_other_bytes_in_the_second_pass_are_a_change_that_size_and_mtime_need_not_show(
+async def test_other_bytes_in_the_second_pass_count_as_a_change_despite_equal_size_and_mtime(
     tmp_path: Path, times: int
 ) -> None:
-    """As a writer by mmap leaves it, or a disk that errs: what is said of the source is true of what is stored."""
+    """An mmap writer or a failing disk causes this. The metadata about the source matches the stored object."""
     victim = tree_with(tmp_path, noise(LARGE))
     passes = Passes(victim)
     left = times
@@ -275,8 +275,8 @@ async def test_a_damaged_stream_is_noticed_and_sent_again(tmp_path: Path, size: 
 
 
 @pytest.mark.parametrize("size", [5000, 3_000_000], ids=["held", "streamed"])
-async def test_a_stream_that_is_always_damaged_is_a_failure(tmp_path: Path, size: int) -> None:
-    """And no success of anyone."""
+async def test_a_stream_that_is_damaged_at_every_attempt_fails(tmp_path: Path, size: int) -> None:
+    """The run does not count it as uploaded."""
     (tmp_path / "victim").write_bytes(noise(size))
     once = UploadOptions(gzip=ALWAYS.gzip, retry=RetryOptions(retries=1, base_s=0.001))
     async with DevServer() as server:

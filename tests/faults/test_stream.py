@@ -96,7 +96,7 @@ async def test_leaving_the_block_early_cancels_the_upload(tmp_path: Path) -> Non
     assert not [each for each in threading.enumerate() if each.ident not in before and each.name in waiting]
 
 
-async def test_what_the_verb_raises_comes_out_of_the_iteration(devserver: DevServer) -> None:
+async def test_an_error_of_the_verb_is_raised_by_the_iteration(devserver: DevServer) -> None:
     """After its last event; `result` raises it again."""
     async with bulkput.stream(bulkput.upload, "/not/there", "swift://c", environ=environ_of(devserver)) as run:
         with pytest.raises(bulkput.UsageError, match="No such file"):

@@ -95,8 +95,8 @@ def test_a_summary_takes_the_place_of_a_file_and_a_trace_keeps_it(tmp_path: Path
 
 
 @BOTH
-def test_a_fifo_gets_all_of_it_where_somebody_reads(tmp_path: Path, write: Write) -> None:
-    """And is a usage error, at once, where nobody does."""
+def test_a_fifo_with_a_reader_gets_the_whole_output(tmp_path: Path, write: Write) -> None:
+    """Without a reader it is a usage error at once."""
     path = tmp_path / "fifo"
     os.mkfifo(path)
     with pytest.raises(UsageError, match="No such device or address"):
@@ -118,8 +118,8 @@ def test_devices_and_links_to_them_are_written_to(tmp_path: Path, write: Write) 
 
 @BOTH
 @pytest.mark.parametrize("path", ["{}", "{}/none/file", "{}/file/below"])
-def test_a_place_for_no_file_is_a_usage_error(tmp_path: Path, write: Write, path: str) -> None:
-    """A directory, in a directory that is not there, below a file."""
+def test_a_path_where_no_file_can_be_made_is_a_usage_error(tmp_path: Path, write: Write, path: str) -> None:
+    """A directory, a file in a missing directory, a path below a file."""
     (tmp_path / "file").touch()
     with pytest.raises(UsageError, match=r"^--(summary|trace) "):
         write(Path(path.format(tmp_path)))

@@ -153,6 +153,6 @@ def test_a_secret_is_found_in_whatever_form_it_is_repeated(name: str, value: str
     "sent",
     [{}, {"X-Auth-User": "test"}, {"X-Auth-Key": "a"}, {"X-Auth-Key": ""}, {"Authorization": "Basic %%%"}],
 )
-def test_what_is_no_secret_stays(sent: dict[str, str]) -> None:
-    """No secret, one too short to be one, a credential that is none: the message stays readable."""
+def test_text_that_is_no_secret_is_not_masked(sent: dict[str, str]) -> None:
+    """No secret, one too short to count, an invalid credential: the message stays readable."""
     assert text_without_secrets("a test", sent) == "a test"

@@ -179,16 +179,16 @@ def test_a_wrong_key_and_a_wrong_token_are_not_repeated(place: Place) -> None:
         assert "OS_AUTH_TOKEN is not accepted" in place.fail_here("swift://c")
 
 
-def test_a_store_that_nobody_runs_is_told_nothing(place: Place) -> None:
-    """Connection refused, with all variables set."""
+def test_a_refused_connection_prints_no_secret(place: Place) -> None:
+    """All variables are set."""
     with socket.create_server(("127.0.0.1", 0)) as unused:
         url = f"http://127.0.0.1:{unused.getsockname()[1]}"
     place.variables = {**HIDDEN, "ST_AUTH": f"{url}/auth/v1.0", "ST_USER": "a:b", "NETRC": str(place.netrc)}
     assert "cannot connect" in place.fail_here("swift://c")
 
 
-def test_a_server_that_proves_nothing_is_told_nothing(place: Place, tmp_path: Path) -> None:
-    """A certificate that nobody trusts: no byte of HTTP is sent, for a login as for an object, but with --insecure."""
+def test_a_server_with_an_untrusted_certificate_receives_no_byte_of_http(place: Place, tmp_path: Path) -> None:
+    """For a login as for an object; with --insecure it does."""
     (tmp_path / "authority").mkdir()
     got = []
 
