@@ -1,1 +1,1 @@
-"""The run: from found files to stored objects. Start reading at `pipeline.py`."""
+"""The engine turns found files into stored objects. Start reading at `upload/pipeline.py`."""

@@ -1,4 +1,8 @@
-"""How many connections a process may have: each is a file descriptor, and running out of them looks like bad files."""
+"""Fits the concurrency into the limit on open file descriptors.
+
+Each connection and each file that is being sent takes a descriptor. If a process runs out of them, opening a file
+fails, and the error looks like a fault of that file.
+"""
 
 from dataclasses import replace
 from typing import TypeVar
@@ -9,17 +13,19 @@ from bulkput.options import SharedOptions
 T = TypeVar("T", bound=SharedOptions)
 
 _OTHERS = 32
-"""Descriptors for the streams, the event loop, the scan (one per open directory level), resolver and temporary file."""
+"""Descriptors kept free for standard streams, event loop, scan (one per open directory level), resolver, temporary file."""
 
 _LEAST = 40
-"""With fewer the event loop and its threads cannot even begin."""
+"""Descriptors that a process needs at least: with fewer, the event loop and its threads cannot start."""
 
 
 def fitting_concurrency(options: T) -> tuple[T, str | None]:
-    """Options whose connections and open files fit the descriptor limit, and a sentence when that changed them.
+    """Returns options whose connections and open files fit the descriptor limit, and a warning or None.
 
-    The soft limit is raised to the hard one first, which any process may do for itself. Raises UsageError where that
-    is still too few to begin.
+    The warning is a sentence; there is one if the run begins with fewer connections than the options say.
+
+    First raises the process's soft limit to its hard limit, which needs no privilege. Raises UsageError if the limit
+    is below `_LEAST` even then.
     """
     limit = _raised_limit()
     wire = options.wire
@@ -27,7 +33,7 @@ def fitting_concurrency(options: T) -> tuple[T, str | None]:
         return options, None
     if limit < _LEAST:
         raise UsageError(f"this process may open only {limit} files: raise that to {_LEAST} or more (ulimit -n)")
-    # A streamed file is open while it is sent, beside its connection.
+    # Two descriptors for each upload: its connection, and its file, which stays open while it is streamed.
     room = max(1, (limit - _OTHERS - options.body.readers) // 2)
     if wire.highest <= room:
         return options, None
@@ -39,7 +45,7 @@ def fitting_concurrency(options: T) -> tuple[T, str | None]:
 
 
 def _raised_limit() -> int | None:
-    """RLIMIT_NOFILE after raising it; None where there is none (Windows)."""
+    """Raises RLIMIT_NOFILE and returns it. None: the limit is infinite, or the system has none (Windows)."""
     try:
         import resource  # noqa: PLC0415 - not on Windows
     except ImportError:

@@ -13,18 +13,18 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 _MOST_WAITING = 1_000
-"""Events that may wait for the consumer before the verb takes no further files or objects. What it has taken already
-adds some more: a few for each file that is queued or in flight (a thousand at most with the defaults)."""
+"""Waiting events at which the verb stops taking files or objects. More may follow: files that are queued or in flight
+emit a few events each (a thousand at most with the defaults)."""
 
 
 class EventStream(Generic[R]):
-    """Made by `stream`. Iterate once, within its `async with` block; afterwards `result` is the verb's result.
+    """The events of one verb; `stream` makes it. Iterate once, within the `async with` block, then read `result`.
 
-    No event is lost, and memory is bounded: a consumer that falls behind makes the verb pause. Only Streaming, the
-    progress of one large file, is replaced by a newer one of the same file while it waits.
+    Memory is bounded: if the consumer falls behind, the verb pauses. No event is lost, with one exception: a Streaming
+    event (the progress of one large file) that still waits is replaced by the next one of the same file.
 
-    Leaving the block before the last event cancels the verb and waits until it has ended. For an orderly end pass the
-    verb a `Stop`, pull it, and iterate to the end.
+    Leaving the block before the last event cancels the verb and waits until it has ended. For an orderly end, pass a
+    `Stop` to the verb, pull it, and iterate to the end.
     """
 
     def __init__(self, begin: Callable[[ev.Emit], Coroutine[Any, Any, R]]) -> None:
@@ -32,7 +32,7 @@ class EventStream(Generic[R]):
         self._task: asyncio.Task[R] | None = None
         self._waiting: deque[ev.Event] = deque()
         self._streaming: dict[bytes, ev.Streaming] = {}
-        """Path -> its newest Streaming that waits. The queue holds the first; the newest takes its place."""
+        """Path -> newest waiting Streaming event. `_waiting` holds the first one, to keep its place in the order."""
         self._arrived = asyncio.Event()
         self._taken = asyncio.Event()
         self._thread = 0
@@ -52,16 +52,17 @@ class EventStream(Generic[R]):
             return
         if not task.done():
             task.cancel()
-        self._taken.set()
+        self._taken.set()  # the verb may wait in `room`
         await asyncio.wait((task,))
         if not task.cancelled() and kind is not None:
-            task.exception()  # seen: the error that ended the block goes on
+            # The block's own error propagates. Reading the task's error keeps asyncio from logging it as never retrieved.
+            task.exception()
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> ev.Event:
-        """The next event. Raises what the verb raised, after its last event."""
+        """The next event. After the last one, raises the verb's own error if it raised one."""
         if self._task is None:
             raise RuntimeError("iterate over the events within `async with`")
         while not self._waiting:
@@ -79,13 +80,13 @@ class EventStream(Generic[R]):
 
     @property
     def result(self) -> R:
-        """What the verb returned. Raises what it raised, and RuntimeError before it has ended."""
+        """The verb's return value. Raises the verb's error if it raised one, and RuntimeError before it has ended."""
         if self._task is None or not self._task.done():
             raise RuntimeError("there is no result before the events have ended")
         return self._task.result()
 
     def __call__(self, event: ev.Event) -> None:
-        """Take an event from the verb; from any thread."""
+        """Queue an event of the verb. May be called from any thread."""
         if isinstance(event, ev.Streaming):
             is_waiting = event.path in self._streaming
             self._streaming[event.path] = event
@@ -98,14 +99,14 @@ class EventStream(Generic[R]):
             self._loop.call_soon_threadsafe(self._arrived.set)
 
     async def room(self) -> None:
-        """Returns when the consumer has caught up (`events.py:PacedEmit`)."""
+        """Wait until fewer than `_MOST_WAITING` events wait for the consumer (`events.py:PacedEmit`)."""
         while len(self._waiting) >= _MOST_WAITING and self._task is not None:
             self._taken.clear()
             await self._taken.wait()
 
 
 def stream(verb: Callable[P, Coroutine[Any, Any, R]], *arguments: P.args, **options: P.kwargs) -> EventStream[R]:
-    """Run `verb(*arguments, **options)`, one of upload, verify, copy, move and remove, and iterate over its events.
+    """Run `verb(*arguments, **options)` and iterate over its events. Verbs: upload, verify, copy, move and remove.
 
         async with bulkput.stream(bulkput.upload, "./dist", "swift://artifacts/build-42") as run:
             async for event in run:
@@ -113,7 +114,7 @@ def stream(verb: Callable[P, Coroutine[Any, Any, R]], *arguments: P.args, **opti
                     print(event.path, event.error)
         print(run.result.uploaded)
 
-    The stream takes the place of `on_event`, which is not to be given. Raises TypeError if it is.
+    The stream passes its own `on_event` to the verb. Raises TypeError if `options` has one.
     """
     if "on_event" in options:
         raise TypeError("stream() gives the events by iteration: leave out on_event")

@@ -1,4 +1,4 @@
-"""A store opened by its URL, with retries and limits around it."""
+"""Opens a store by its URL, with retries and limits around it."""
 
 import os
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
@@ -25,12 +25,12 @@ async def open_store(
     on_event: ev.Emit | None = None,
     environ: Mapping[str, str] | None = None,
 ) -> AsyncIterator[Store]:
-    """`async with` it: the store of a URL, for single operations by `put`, `list`, `stat` and the store's powers.
+    """Open the store of a URL with `async with`, for single operations: `put`, `list`, `stat` and the store's powers.
 
-    The URL's prefix is not part of the store: `Destination.parse(url).prefix` begins the keys. Call `prepare` before
-    the first `put`. Failed operations are retried; `on_event` sees each request.
+    Keys are full object names: the store does not add the URL's prefix (`Destination.parse(url).prefix`). Call
+    `prepare` before the first `put`. Failed operations are retried; `on_event` gets an event for each request.
 
-    Raises UsageError for a wrong URL or missing credentials; opening makes no request.
+    Opening makes no request. Raises UsageError for a wrong URL or missing credentials.
     """
     options = options or StoreOptions()
     async with connected(
@@ -60,10 +60,10 @@ async def connected(
     brake: Brake | None = None,
     environ: Mapping[str, str] | None = None,
 ) -> AsyncIterator[tuple[Store, WireCount]]:
-    """The store of a URL, as the engine uses it, and the count of its requests.
+    """Open the store of a URL for the engine; yields the wrapped store and the count of its requests.
 
-    `slots` limits the requests in flight; None: as many as `wire` begins with. `read_for` is the URL that is written
-    to, if this store is only read. Raises like `open_store`.
+    `slots` limits the requests in flight; None means `wire.start` of them. `read_for` is the URL that a copy writes
+    to, if this store is its source. Raises like `open_store`.
     """
     wire, emit, brake = wire or WireOptions(), emit or _ignore, brake or NoBrake()
     tries = Tries(retry or RetryOptions(), emit, brake)
@@ -91,10 +91,10 @@ async def list_objects(
     on_event: ev.Emit | None = None,
     environ: Mapping[str, str] | None = None,
 ) -> AsyncGenerator[RemoteObject | Prefix, None]:
-    """`async for` over what is stored below `url`, in bytewise order of the names, in constant memory.
+    """Iterate over the objects below `url` with `async for`, in bytewise order of their names, in constant memory.
 
-    With the delimiter `/` only one level: what lies deeper comes once, as the Prefix of its directory, and so does a
-    directory's marker.
+    With the delimiter `/` it gives one level only: each deeper directory comes once, as a Prefix, which also stands for
+    the directory's marker.
 
     Raises UsageError for a wrong URL or missing credentials, NotFound if there is no such container, and StoreError.
     """
@@ -110,4 +110,4 @@ async def list_objects(
 
 
 def _ignore(_event: ev.Event) -> None:
-    """The silent view."""
+    """Discards events: the view of a caller that gave no `on_event`."""

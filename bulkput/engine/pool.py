@@ -1,4 +1,4 @@
-"""A bounded queue and the workers that empty it: the only place where a run's tasks are born, and where they end."""
+"""A bounded queue and its workers. All worker tasks of a run are created here, and end here."""
 
 import asyncio
 import time
@@ -13,10 +13,10 @@ T = TypeVar("T")
 
 
 class Pool(Generic[T]):
-    """Made by `pool`, and used within its block.
+    """Queues items for its workers. `pool` makes it; use it within that block.
 
-    Not an asyncio.Queue: with that one who submits is woken for each item that is taken, which costs a turn of the
-    event loop per object; here only when half of the backlog is gone.
+    An asyncio.Queue wakes the producer for each item that a worker takes, which costs a turn of the event loop per
+    object. This queue wakes it only when half of the backlog is gone.
     """
 
     def __init__(
@@ -33,23 +33,23 @@ class Pool(Generic[T]):
         self._backlog = max(1, backlog)
         self._items = items
         self._hungry: deque[asyncio.Future[None]] = deque()
-        """Workers that wait for an item."""
+        """Idle workers, waiting for an item."""
         self._full: deque[asyncio.Future[None]] = deque()
-        """Producers that wait for room."""
+        """Producers waiting for room."""
         self._born = 0
         self._alive = 0
         self._wanted = 0
         self._is_ended = False
 
     async def submit(self, item: T) -> None:
-        """Queue an item; returns when no more than `backlog` are queued (back-pressure)."""
-        self._items.append(item)  # before the wait: if that is cancelled, the item is still accounted for
+        """Queue an item, then wait until at most `backlog` items are queued (back-pressure)."""
+        self._items.append(item)  # before the wait: if the wait is cancelled, `abandoned` still gets the item
         _wake(self._hungry, 1)
         while len(self._items) > self._backlog:
             await self._turn(self._full)
 
     def resize(self, workers: int) -> None:
-        """Have so many workers: new ones at once; those too many end when they have handled their item."""
+        """Set the number of workers. New ones start at once; a surplus worker ends after the item it is handling."""
         self._wanted = workers
         while self._alive < workers and not self._is_ended:
             self._alive += 1
@@ -57,14 +57,14 @@ class Pool(Generic[T]):
             self._tasks.create_task(self._work(), name=f"bulkput-worker-{self._born}")
 
     def end(self) -> None:
-        """No more items and no new workers: those there are end when the queue is empty."""
+        """Announce that no items follow: no worker starts any more, and each ends when the queue is empty."""
         self._is_ended = True
         _wake(self._hungry, len(self._hungry))
 
     async def _work(self) -> None:
         mine = Activity()
         with noted_in(mine, self._in_flight) if self._in_flight is not None else nullcontext():
-            # Here, and not in a coroutine below: each time a worker goes on, it passes all that are above.
+            # The loop stands in the task's outermost coroutine: each resumption passes through every coroutine above.
             while self._items or not self._is_ended:
                 if not self._items:
                     mine.in_hand = None
@@ -78,7 +78,8 @@ class Pool(Generic[T]):
                 await self._handle(item)
                 if self._alive > self._wanted and not self._is_ended:
                     self._alive -= 1
-                    _wake(self._hungry, 1)  # this worker may have been woken for an item that it leaves
+                    # This worker may have been woken for an item that it now leaves: another worker has to take it.
+                    _wake(self._hungry, 1)
                     return
 
     async def _turn(self, waiting: deque[asyncio.Future[None]]) -> None:
@@ -90,13 +91,13 @@ class Pool(Generic[T]):
 def _wake(waiting: deque[asyncio.Future[None]], count: int) -> None:
     while waiting and count:
         turn = waiting.popleft()
-        if not turn.done():  # not cancelled meanwhile
+        if not turn.done():  # a cancelled waiter would waste the wake-up
             turn.set_result(None)
             count -= 1
 
 
 def _forget(_item: object) -> None:
-    """Nobody asks for what was not handled."""
+    """Discards an unhandled item, if the caller gave no `abandoned`."""
 
 
 @asynccontextmanager
@@ -108,11 +109,13 @@ async def pool(
     abandoned: Callable[[T], None] = _forget,
     in_flight: set[Activity] | None = None,
 ) -> AsyncIterator[Pool[T]]:
-    """Leaving the block waits until every submitted item has been handled. When the block or `handle` raises, or the
-    caller is cancelled, all workers are cancelled and awaited before the error goes on; `abandoned` is then told each
-    item that was submitted and never handed to `handle`.
+    """Run `workers` tasks that call `handle` with each submitted item. Leaving the block waits for all of them.
 
-    `in_flight` holds an activity for each worker there is. Without it, workers note what they do in that of the caller.
+    If the block or `handle` raises, or the caller is cancelled, all workers are cancelled and awaited before the first
+    error propagates. Then `abandoned` is called with each item that was submitted but never passed to `handle`.
+
+    If `in_flight` is given, it holds an activity for each live worker. Otherwise workers note what they do in the
+    caller's activity.
     """
     items: deque[T] = deque()
     try:
@@ -124,7 +127,7 @@ async def pool(
             finally:
                 made.end()
     except BaseExceptionGroup as group:
-        # The first error is what went wrong; the workers that it cancelled have nothing to add.
+        # The first error is the cause. The workers that it cancelled have nothing to add.
         raise group.exceptions[0] from None
     finally:
         while items:

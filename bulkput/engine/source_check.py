@@ -1,4 +1,4 @@
-"""The first look at the sources, before anything is sent, in a thread and with a deadline."""
+"""Looks at the sources before anything is sent: in a thread, with a deadline."""
 
 import asyncio
 from collections.abc import Callable
@@ -12,10 +12,10 @@ T = TypeVar("T")
 
 
 class SourceCheck:
-    """`await check(function, ...)` calls a blocking function in a thread of its own and gives its result.
+    """`await check(function, ...)` calls a blocking function in a thread of its own and returns its result.
 
-    Already the first `stat` may be one of a mount whose server does not answer. Raises SourceGone when the function
-    takes longer than `patience_s`, and Stopped when the run is stopped meanwhile.
+    Even the first `stat` may hang, if a source lies on a mount whose server does not answer. Raises SourceGone if the
+    function takes longer than `patience_s`, and Stopped if the run is stopped before it returns.
     """
 
     def __init__(self, roots: list[bytes], stop: Stop, *, patience_s: float) -> None:
@@ -28,7 +28,8 @@ class SourceCheck:
         looking = readers.run(self._path, function, *arguments)
         try:
             with self._stop.waking(looking.cancel):
-                await asyncio.wait((looking,))  # it does not raise what `looking` raises, nor its cancellation
+                # `wait` does not raise the error of `looking`, nor its cancellation: both are handled below.
+                await asyncio.wait((looking,))
         finally:
             readers.close()
         if looking.cancelled():

@@ -1,4 +1,4 @@
-"""Whether a run goes on. Asked by workers before they take a file and by retries before they wait."""
+"""Tells a run to stop. Workers check it before they take a file, and retries wait on it instead of sleeping."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -8,22 +8,22 @@ from bulkput.errors import Stopped
 from bulkput.events import Emit, StopCause, Stopping
 
 _PATIENCE_S = 10.0
-"""`docker stop` and many CI systems kill a process so long after its SIGTERM."""
+"""Time between SIGTERM and SIGKILL: that of `docker stop` and of many CI systems."""
 _SHARE = 0.8
-"""Of that for what is in flight. The rest is for the journal, the summary, and the end of the interpreter."""
+"""Share of that time for requests in flight. The rest is for the journal, the summary and the interpreter's exit."""
 
 
 class Stop:
-    """A run's brake: pulled at most once, by a person, a signal handler or the engine itself."""
+    """A run's brake. A caller, a signal handler or the engine pulls it; only the first pull counts."""
 
     def __init__(self) -> None:
         self._pulled = asyncio.Event()
         self._emit: Emit | None = None
         self._sleepers: list[Callable[[], object]] = []
         self.must_hurry = False
-        """What is in flight has seconds only: see `bounded`."""
+        """Requests in flight have only seconds left: see `bounded`."""
         self._bound: Callable[[], None] | None = None
-        """Sets the time when the block of `bounded` ends."""
+        """Starts the deadline of the current `bounded` block; None outside of one."""
         self.order: Stopping | None = None
 
     @property
@@ -31,8 +31,8 @@ class Stop:
         return self.order is not None
 
     def interrupt(self) -> None:
-        """Take no more work, finish what is in flight within seconds. From the loop's own thread (a signal handler,
-        say). A run that is being stopped already has to hurry from now on."""
+        """Take no more work, and finish requests in flight within seconds. If the run is being stopped already, the
+        deadline begins now. Call it in the event loop's thread (from a signal handler, for example)."""
         self.pull(Stopping("interrupted", StopCause.INTERRUPTED))
         if not self.must_hurry:
             self.must_hurry = True
@@ -40,7 +40,7 @@ class Stop:
                 self._bound()
 
     def pull(self, order: Stopping) -> None:
-        """Take no more work, finish what is in flight. The first order stands, later ones change nothing."""
+        """Take no more work, and finish requests in flight. The first order stands; later ones change nothing."""
         if self.order is None:
             self.order = order
             self._pulled.set()
@@ -51,9 +51,9 @@ class Stop:
 
     @contextmanager
     def waking(self, sleeper: Callable[[], object]) -> Iterator[None]:
-        """Within the block, call `sleeper` when the brake is pulled; at once if it has been pulled already.
+        """Within the block, call `sleeper` when the brake is pulled, or at once if it has been pulled already.
 
-        For waits that `pause` does not cover: a thread that scans, or looks at the sources.
+        It ends waits that `pause` does not cover: those for the scan's thread and for the check of the sources.
         """
         self._sleepers.append(sleeper)
         try:
@@ -64,18 +64,18 @@ class Stop:
             self._sleepers.remove(sleeper)
 
     def report_to(self, emit: Emit) -> None:
-        """Emit the order when it comes, or now if it has come already."""
+        """Emit the order when the brake is pulled, or now if it has been pulled already."""
         self._emit = emit
         if self.order is not None:
             emit(self.order)
 
     def check(self) -> None:
-        """Raises Stopped when the brake is pulled."""
+        """Raises Stopped if the brake has been pulled."""
         if self.order is not None:
             raise Stopped
 
     async def pause(self, delay_s: float) -> bool:
-        """Wait so long, or until the brake is pulled; False when it is."""
+        """Wait `delay_s`, or until the brake is pulled. False if it was pulled."""
         try:
             async with asyncio.timeout(delay_s):
                 await self._pulled.wait()
@@ -85,10 +85,10 @@ class Stop:
 
     @asynccontextmanager
     async def bounded(self, timeout_s: float) -> AsyncIterator[None]:
-        """A block that an interrupted run leaves in time: what it then still awaits is cancelled, and it ends there.
+        """A block with a deadline that begins when the run is interrupted; at the deadline it is cancelled, silently.
 
-        From the interruption on it has 80 % of `timeout_s`, or 8 s where that is less. Without one it may take as long
-        as it likes. Use it in one task at a time.
+        The deadline is 80 % of `timeout_s`, at most 8 s. Without an interruption there is none. Use it in one task at a
+        time.
         """
         loop, within_s = asyncio.get_running_loop(), _SHARE * min(timeout_s, _PATIENCE_S)
         bound = asyncio.timeout(None)
@@ -99,7 +99,7 @@ class Stop:
                     self._bound()
                 yield
         except TimeoutError:
-            if not bound.expired():
+            if not bound.expired():  # the block raised its own TimeoutError
                 raise
         finally:
             self._bound = None

@@ -1,8 +1,8 @@
-"""Feeds `policy/tune.py` with what the run shows, and does what it says.
+"""Takes samples of the run's throughput for `policy/tune.py`, and sets the limit that it decides on.
 
-There is no timer: each answered request looks whether a sample is complete. A sample begins when as many requests
-have been answered as were in flight when the limit changed, so that none of it belongs to the limit before; it ends
-after a quarter of a second and enough objects to tell a difference, or after three seconds all the same.
+There is no timer: each answered request checks whether the sample is complete. After a change of the limit, the tuner
+first lets as many requests be answered as the old limit allowed in flight, so that no sample mixes two limits. A sample
+ends after a quarter of a second if it has enough objects, and after three seconds in any case.
 """
 
 from typing import Any
@@ -15,18 +15,19 @@ from bulkput.policy.tune import Sample, start, tune
 from bulkput.stores.slots import Slots
 
 _SHORTEST_S, _LONGEST_S = 0.25, 3.0
+"""Length of a sample."""
 _ENOUGH = 100
-"""Objects in a sample; for a larger limit as many as that, since answers come in waves."""
+"""Objects in a sample. If the limit is larger, a sample needs as many objects as the limit: answers come in waves."""
 
 _MANY_REFUSED = 8
-"""Refused requests of a sample that count as a wish of the store, if they are an eighth of the answers as well."""
+"""Refused requests in a sample that lower the limit, if they are also at least an eighth of the stored objects."""
 
 
 class Tuner:
-    """The limit on a run's requests in flight: as asked for, or moved while the run goes on, and an event says why."""
+    """The limit on a run's requests in flight: fixed by the options, or tuned during the run. Events give the reason."""
 
     def __init__(self, options: WireOptions, *, operations: frozenset[str] = frozenset(("put",))) -> None:
-        """`operations` are the requests that the limit is to make fast; others say nothing about it."""
+        """`operations` are the requests whose rate the tuner raises; it ignores all others."""
         self._operations = operations
         self.slots = Slots(options.start)
         self._is_fixed = options.concurrency is not None
@@ -34,30 +35,30 @@ class Tuner:
         self._pool: Pool[Any] | None = None
         self._emit: ev.Emit | None = None
         self._to_pass = 0
-        """Answers that still belong to the limit before."""
+        """Answers still to come that belong to the old limit."""
         self._began_s = -1.0
         self._stored = self._refused = 0
 
     @property
     def workers(self) -> int:
-        """A few more than requests in flight: while one waits for its slot, its file is read and hashed."""
+        """1.25 x the limit: the workers beyond the limit read and hash their files while they wait for a slot."""
         return self.slots.limit + self.slots.limit // 4
 
     def resizes(self, pool: Pool[Any]) -> None:
-        """Have `pool` follow the limit."""
+        """Resize `pool` whenever the limit changes."""
         self._pool = pool
 
     def report_to(self, emit: ev.Emit) -> None:
-        """Tell the limit, now and whenever it changes."""
+        """Emit the limit, now and whenever it changes."""
         self._emit = emit
         emit(ev.Tuned(self.slots.limit, "as asked for" if self._is_fixed else self._state.reason.value))
 
     def __call__(self, event: ev.Event) -> None:
-        """See an event of the run; only requests matter."""
+        """Take an event of the run; all but Requested are ignored."""
         if self._is_fixed or not isinstance(event, ev.Requested) or event.operation not in self._operations:
             return
         if self._began_s < 0:
-            self._begin(event.started_s)  # of the run: nothing was in flight before
+            self._begin(event.started_s)  # the run's first request: no request of an older limit is in flight
         if self._to_pass > 0:
             self._to_pass -= 1
             if self._to_pass == 0:
@@ -74,8 +75,11 @@ class Tuner:
         self.slots.had_to_wait = False
 
     def _refuse(self) -> None:
-        """Many refusals in one sample ask for fewer requests in flight. A few are what it costs to use up a limit per
-        second; their sample says nothing about the rate, since the pause after them is part of it."""
+        """Lower the limit if the store refuses many requests of one sample.
+
+        A few refusals are normal for a run that uses up a limit per second. Their sample is dropped (`_look`): its rate
+        means nothing, since it contains the pause after the refusals.
+        """
         self._refused += 1
         if self._refused >= max(_MANY_REFUSED, self._stored // 8):
             self._decide(Sample(rate=0.0, throttled=self._refused))
