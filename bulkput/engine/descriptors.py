@@ -13,7 +13,7 @@ from bulkput.options import SharedOptions
 T = TypeVar("T", bound=SharedOptions)
 
 _OTHERS = 32
-"""Descriptors kept free for standard streams, event loop, scan (one per open directory level), resolver, temporary file."""
+"""Descriptors kept free for standard streams, event loop, scan (one per directory level), resolver, temporary file."""
 
 _LEAST = 40
 """Descriptors that a process needs at least: with fewer, the event loop and its threads cannot start."""

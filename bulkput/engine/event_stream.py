@@ -55,7 +55,7 @@ class EventStream(Generic[R]):
         self._taken.set()  # the verb may wait in `room`
         await asyncio.wait((task,))
         if not task.cancelled() and kind is not None:
-            # The block's own error propagates. Reading the task's error keeps asyncio from logging it as never retrieved.
+            # The block's own error propagates. Reading the task's error keeps asyncio from logging it as not retrieved.
             task.exception()
 
     def __aiter__(self) -> Self:

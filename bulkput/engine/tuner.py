@@ -24,7 +24,7 @@ _MANY_REFUSED = 8
 
 
 class Tuner:
-    """The limit on a run's requests in flight: fixed by the options, or tuned during the run. Events give the reason."""
+    """The limit on a run's requests in flight: fixed by the options, or tuned during the run. Events say why."""
 
     def __init__(self, options: WireOptions, *, operations: frozenset[str] = frozenset(("put",))) -> None:
         """`operations` are the requests whose rate the tuner raises; it ignores all others."""

@@ -1,4 +1,4 @@
-"""What a run is about: the paths that are its sources, and the names that their files get at the destination."""
+"""Turns a caller's sources and destination into paths to read and into the rule that names objects."""
 
 import os
 from collections.abc import Iterable
@@ -14,25 +14,30 @@ Pathlike = str | bytes | os.PathLike[str] | os.PathLike[bytes]
 
 
 def sources_of(sources: Pathlike | Iterable[Pathlike], options: SharedOptions) -> list[bytes]:
-    """The paths that are looked at: of a list of files, the directory that they are in. Raises UsageError."""
+    """The paths to read. With `options.files`, the only one is `files.base`. Raises UsageError if both are given."""
     roots = roots_of(sources)
     check_list(options, has_sources=bool(roots))
     return roots if options.files is None else [os.fsencode(options.files.base)]
 
 
 def roots_of(sources: Pathlike | Iterable[Pathlike]) -> list[bytes]:
-    """A lone path is a source, though it could be iterated: "./" would be the current directory and the root."""
+    """The sources as bytes.
+
+    A single path is one source, although a string can be iterated: "./" would become the sources "." and "/".
+    """
     several = (sources,) if isinstance(sources, str | bytes | os.PathLike) else sources
     return [os.fsencode(source) for source in several]
 
 
 def placement(roots: list[bytes], destination: Destination, options: SharedOptions, gzip: GzipNames) -> NamingOptions:
-    """Directories put their contents below the prefix; a lone file may be given the destination's own name.
+    """How files are named at `destination`.
 
-    The suffix that the file's object gets may stand in that name already: it is not added twice.
+    The contents of directories go below the prefix. A single file gets the prefix itself as its name, unless the prefix
+    is empty or ends in `/`.
     """
     prefix = destination.prefix
     if is_single_file(roots) and prefix and not prefix.endswith("/"):
+        # Naming adds the suffix (`.gz`) again: a destination that has it already must not get it twice.
         prefix = prefix.removesuffix(gzip.suffix(os.path.basename(roots[0])))
         return NamingOptions(prefix=prefix, is_exact=True, encode=options.encode_names)
     return NamingOptions(prefix=joined_prefix(prefix), encode=options.encode_names)

@@ -1,4 +1,7 @@
-"""What a decision about a file and its object still needs, learnt."""
+"""Gets the evidence that a decision about a file and its object asks for: by HEADs, manifests, and MD5s of the file.
+
+The decisions are pure functions (`policy/compare.py`, `policy/skip.py`). They return a `Need` until they know enough.
+"""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
@@ -14,22 +17,26 @@ from bulkput.stores.base import Store
 
 T = TypeVar("T")
 _LOOKERS = 16
-"""HEADs of one large object's segments at once: it has a thousand at most, and other workers wait for slots as well."""
+"""HEADs in flight for the segments of one large object. It has at most a thousand, and other workers need slots too."""
 ReadDigests = Callable[[Sequence[int] | None], Awaitable[tuple[int, tuple[str, ...]]]]
-"""The file's size as it is now, and the MD5 of these pieces, or of the whole. Raises SourceError."""
+"""From sizes of pieces (None: one piece, the whole file) to the file's size now and each piece's MD5 in hex. Raises
+SourceError."""
 
 
 async def examined(
     store: Store, evidence: Evidence, decide: Callable[[Evidence], T | Need], read: ReadDigests
 ) -> tuple[T, Evidence]:
-    """What `decide` says when it has all that it asks for, with that. Raises SourceError, StoreError, Stopped."""
+    """Call `decide` and get what it needs until it decides. Returns the decision and the evidence it had.
+
+    Raises SourceError, StoreError, Stopped.
+    """
     while isinstance(step := decide(evidence), Need):
         evidence = await _learnt(store, step, evidence, read)
     return step, evidence
 
 
 async def _learnt(store: Store, need: Need, evidence: Evidence, read: ReadDigests) -> Evidence:
-    """One thing more."""
+    """The evidence with what `need` asks for."""
     key = evidence.row.name
     match need:
         case Need.HEAD:
@@ -53,7 +60,7 @@ async def _learnt(store: Store, need: Need, evidence: Evidence, read: ReadDigest
 
 
 async def _parts(store: Store, paths: Sequence[str | None]) -> tuple[RemoteObject | None, ...]:
-    """What stands at each of the paths now; None: nothing."""
+    """The object at each path now, in order. None: there is no object, or the path is None."""
     found: dict[str, RemoteObject | None] = {}
     stat_part = store.powers.stat_part
 
@@ -70,7 +77,7 @@ async def _parts(store: Store, paths: Sequence[str | None]) -> tuple[RemoteObjec
 
 
 async def segments_of(store: Store, key: str, container: str | None = None) -> tuple[Segment, ...]:
-    """Of a static large object. Raises StoreError: Unsupported, where the store has none."""
+    """The segments of a static large object. Raises StoreError; Unsupported if the store cannot list segments."""
     segments = store.powers.segments
     if segments is None:
         raise Unsupported("manifest", key, "this store tells no segments")
@@ -88,9 +95,10 @@ async def itself_of(store: Store, key: str, container: str | None = None) -> Rem
 
 
 async def references_of(store: Store, path: str, own: str) -> tuple[Reference, ...]:
-    """What a GET of the object at CONTAINER/OBJECT reads besides the object itself; `own` is the container of `store`.
+    """Everything that a GET of the object at `path` (CONTAINER/OBJECT) reads besides the object itself.
 
-    Raises StoreError, also where a manifest is there by a HEAD and not by a GET: then nobody knows what it reads.
+    `own` is the container of `store`. Raises StoreError, also if HEAD finds a manifest that GET does not: its
+    segments are then unknown.
     """
     container, _, key = path.partition("/")
     elsewhere = container if container != own else None
@@ -102,14 +110,14 @@ async def references_of(store: Store, path: str, own: str) -> tuple[Reference, .
         try:
             segments = await segments_of(store, key, elsewhere)
         except NotFound:
-            if await itself_of(store, key, elsewhere) is None:
+            if await itself_of(store, key, elsewhere) is None:  # deleted between the two requests
                 return ()
             raise StoreError("manifest", key, "it is there by a HEAD, and not by a GET") from None
     return tuple(references_in(itself, segments))
 
 
 async def digests(body: Body, size: int, sizes: Sequence[int] | None) -> tuple[int, tuple[str, ...]]:
-    """Of an opened file of `size` bytes, what a `ReadDigests` gives."""
+    """The result of a `ReadDigests` for an opened file of `size` bytes."""
     if sizes is None and body.md5 is not None:
         return size, (body.md5,)
     return size, await md5_of_pieces(body, (size,) if sizes is None else sizes)

@@ -1,4 +1,4 @@
-"""What must be the same in every run with one journal, so that its rows speak of the same files and objects."""
+"""The settings that every run with one journal must share, so that its rows mean the same files and objects."""
 
 import hashlib
 import json
@@ -11,8 +11,10 @@ from bulkput.stores.base import Destination
 
 
 def absolute(root: bytes) -> bytes:
-    """The source as a journal calls it, from whatever directory the run is started. Links above a file are resolved;
-    a file that is a link is known by its own name."""
+    """The source's path in a journal: absolute, so that the run's working directory does not matter. Blocking.
+
+    Links are resolved, except for a file that is itself a link: it keeps its own name.
+    """
     if os.path.isdir(root):
         return os.path.realpath(root)
     return os.path.join(os.path.realpath(os.path.dirname(root) or b"."), os.path.basename(root))
@@ -21,12 +23,12 @@ def absolute(root: bytes) -> bytes:
 def identity(
     roots: list[bytes], target: Destination, place: str, naming: NamingOptions, gzip: GzipOptions
 ) -> dict[str, str]:
-    """What must be the same in every run with one journal, or its rows would speak of other objects.
+    """The settings that decide which file has which object; if they differ, the journal's rows mean other objects.
 
-    Parameters of the upload, and options as errors name them, with their values as text. A key that is changed is
-    changed in journals that exist as well: `journal/schema.py`.
+    Keys are parameters of the upload, and options as errors name them; values are text. A change of a key here needs a
+    change of existing journals: see `journal/schema.py`.
 
-    The sources as well: files of two trees can have one object name, and the journal would believe in both.
+    The sources belong to it: files of two trees can get one object name, and the journal would hold a row for each.
     """
     destination = str(Destination(target.scheme, target.root, naming.prefix))
     return {
@@ -39,9 +41,10 @@ def identity(
 
 
 def header_identity(options: HeaderOptions) -> dict[str, str]:
-    """Header fields may hold secrets, so only their digest is written down.
+    """The header options. Fields may hold secrets, so the journal gets only their digest.
 
-    Of those that are set: a field that a later version adds changes nothing for those who do not use it.
+    The digest covers only options that are set. So a new option in a later version does not change it for runs that
+    do not use that option.
     """
     given = {each.name: getattr(options, each.name) for each in fields(options) if each.name != "mtime_format"}
     told = json.dumps({name: value for name, value in given.items() if value not in (None, ())}, sort_keys=True)
@@ -53,6 +56,7 @@ def header_identity(options: HeaderOptions) -> dict[str, str]:
 
 
 def gzip_identity(options: GzipOptions) -> dict[str, str]:
+    """The compression options, which decide what bytes an object holds."""
     if options.mode == "never":
         return {"gzip.mode": "", "gzip.level": "", "gzip.exclude": ""}
     return {"gzip.mode": options.mode, "gzip.level": str(options.level), "gzip.exclude": _excluded(options)}

@@ -19,34 +19,37 @@ _PRESENT_BUT_NO_FILE = (
     Reason.NOT_A_FILE,
     Reason.OWN_OUTPUT,
 )
-"""Here is something of that name, though no file: to a mirror, its object is not without one. (What is LEFT_OUT is a
-file, and its object is extra to nobody.)"""
+"""Reasons for which an entry exists but is not uploaded as a file; a mirror keeps its object. (LEFT_OUT
+entries are files; their objects are never extra, in a mirror or not.)"""
 
 
 def scope_of_upload(
     roots: list[bytes], naming: NamingOptions, options: SharedOptions, filters: Filters, gzip: GzipNames
 ) -> Scope:
-    """What an upload of these sources claims. Blocking."""
+    """The object names that an upload of these sources claims. Blocking."""
     named = [Root(root, os.path.basename(root) if os.path.isfile(root) else b"") for root in roots]
     return scope_of(named, naming, options.walk, gzip=gzip, filters=filters, is_list=options.files is not None)
 
 
 def in_key_order(scope: Scope, found: Iterator[Found], *, is_mirror: bool = False) -> Iterator[Found]:
-    """The findings of a walk, in the order in which a store lists their names. Blocking."""
+    """The findings of a walk, in the order in which a store lists their object names. Blocking."""
+    # Names that are file names unchanged come in that order already; others are sorted on disk.
     if scope.naming.encode == "strict" and not scope.gzip.adds_suffix:
         return found
     return by_key(found, lambda item: key_of(item, scope, is_mirror=is_mirror))
 
 
 def key_of(found: Found, scope: Scope, *, is_mirror: bool = False) -> bytes | None:
-    """The object name of a file; the place of what is not known. None for what has neither."""
+    """The object name of a file, in bytes. For an entry that could not be read or was left out: the name that it would
+    have. None for everything else."""
     match found:
         case SourceFile():
             try:
                 return scope.key(found.name, is_directory=found.is_directory).encode()
             except SourceError:
                 return None
-        case SourceError() if found.problem != "collision":  # of that name there is a file, from another source
+        # A collision is no unknown entry: a file from another source has that object name.
+        case SourceError() if found.problem != "collision":
             return scope.place(found.path)
         case Skip() if found.reason in LEFT_OUT or (is_mirror and found.reason in _PRESENT_BUT_NO_FILE):
             return scope.place(found.path)
@@ -54,9 +57,9 @@ def key_of(found: Found, scope: Scope, *, is_mirror: bool = False) -> bytes | No
 
 
 def why_nameless(file: SourceFile, scope: Scope) -> SourceError:
-    """Why the file has no object name."""
+    """The error that says why `file` has no object name. `file` must have none."""
     try:
         scope.key(file.name)
     except SourceError as error:
         return SourceError(file.path, error.problem, error.detail)
-    raise AssertionError("it has one")
+    raise AssertionError("the file has an object name")

@@ -1,17 +1,17 @@
-"""What a store lists, in the order that everything here relies upon; and a listing that is read along with names.
+"""Reads a store's listing: whole and with its order checked (`in_order`), or only near the wanted names (`Lookup`).
 
-Of a large container a few names are wanted: then reading the listing to its end is a waste, and so is a request for
-each of a million names. `Lookup` reads pages, since one of 10 000 rows costs about as much as a few dozen HEADs, and at
-the end of each decides how to go on:
+If a run wants a few names of a large container, reading the whole listing is a waste; if it wants a million names, a
+request for each is one. A page of 10 000 rows costs about as much as a few dozen HEADs. So `Lookup` reads pages, and
+decides at the end of each page how to continue:
 
-| the page held                                     | then                                                       |
-|---------------------------------------------------|------------------------------------------------------------|
-| `_FEW` wanted names or more                       | the next page begins where the next wanted name would be   |
-| fewer                                             | the next `_MANY` names are not looked up, but left to the  |
-|                                                   | caller to ask for one by one, which workers do in parallel |
+| the page held         | then                                                                                     |
+|-----------------------|------------------------------------------------------------------------------------------|
+| `_FEW` wanted names   | the next page begins at the next wanted name                                             |
+| or more               |                                                                                          |
+| fewer                 | the next `_MANY` names are left to the caller, whose workers ask for each in parallel    |
 
-So n names in a container of any size take at most n / `_FEW` + 1 pages, and as many names as objects a page for each
-10 000.
+So n names in a container of any size take about n / `_FEW` pages at most. If the container holds little but the wanted
+names, they take one page for each 10 000.
 """
 
 from collections.abc import AsyncGenerator
@@ -24,19 +24,21 @@ from bulkput.model import RemoteObject
 from bulkput.stores.base import Store
 
 _PAGE = 10_000
-"""Rows of a page, as Swift gives them; where a store gives fewer, a jump comes some pages later."""
+"""Rows of a page in Swift. If a store gives fewer, `Lookup` jumps after this number of rows all the same."""
 _FEW = 20
+"""Wanted names in a page for which it pays to read another."""
 _MANY = 1_000
+"""Names in a row that are left to the caller after a page with few wanted names."""
 
 
 async def in_order(store: Store, prefix: str, start_after: str | None = None) -> AsyncGenerator[ListedObject, None]:
-    """The objects below `prefix`. Raises StoreError: of the listing, or when it is in no order to be followed."""
+    """The objects below `prefix`, in bytewise order. Raises StoreError if the listing fails or is not in that order."""
     last = b""
     async with aclosing(store.list(prefix, start_after=start_after)) as listing:
         async for row in listing:
             if not isinstance(row, RemoteObject):
                 continue
-            if not row.name.startswith(prefix):  # a cache that drops the query, say
+            if not row.name.startswith(prefix):  # a cache that drops the query string, for example
                 raise StoreError("list", row.name, f"the store lists it, though it does not begin with {prefix}")
             key = _encoded(row.name)
             if key <= last:
@@ -46,18 +48,18 @@ async def in_order(store: Store, prefix: str, start_after: str | None = None) ->
 
 
 class Unlisted(Enum):
-    """The answer of a lookup that has not looked."""
+    """The answer of `Lookup.find` for a name that it left to the caller."""
 
     UNLISTED = "unlisted"
 
 
 class Lookup:
-    """`find` names that come in order. `aclose` it at the end."""
+    """Finds objects by names that come in ascending order. Call `aclose` at the end."""
 
     def __init__(
         self, store: Store, prefix: str, *, may_leave: bool, page: int = _PAGE, few: int = _FEW, many: int = _MANY
     ) -> None:
-        """`may_leave` names to the caller: those too far apart, and all where the store lists nothing."""
+        """With `may_leave`, `find` may answer UNLISTED: for names too far apart, or if the store cannot list."""
         self._page, self._few, self._many = page, few, many
         self._store = store
         self._prefix = prefix
@@ -68,14 +70,14 @@ class Lookup:
         self._lists_nothing = False
         self.is_container_there = True
         self._left = 0
-        """Names still to be left to the caller."""
+        """Next names to leave to the caller."""
         self._read = 0
-        """Rows of this page."""
+        """Rows read of this page."""
         self._wanted = 0
-        """Names that were looked for in it."""
+        """Names looked up in this page."""
 
     async def find(self, key: bytes) -> RemoteObject | Unlisted | None:
-        """The object of this name. Raises StoreError."""
+        """The object of this name; None if there is none. Raises StoreError."""
         if self._left:
             self._left -= 1
             return Unlisted.UNLISTED
@@ -91,13 +93,13 @@ class Lookup:
         return self._row.row if self._row is not None and self._row.key == key else None
 
     async def _step(self, key: bytes) -> None:
-        """One row further; over a page's end to just before `key`."""
+        """Read the next row. At the end of a page, jump to just before `key`."""
         if self._read >= self._page:
             await self.aclose()
             self._wanted = 1
         try:
             if self._rows is None:
-                # Never behind the last row, or names between `_before(key)` and `key` would be read for ever.
+                # Never start before the last row: rows between `_before(key)` and `key` would be read again and again.
                 start = max(_before(key), self._row.row.name, key=_encoded) if self._row is not None else None
                 self._rows = in_order(self._store, self._prefix, start)
             self._row = await anext(self._rows)
@@ -109,13 +111,13 @@ class Lookup:
                 raise
             self._lists_nothing = self._is_ended = True
         except NotFound:
-            if self._row is not None:  # deleted while it was listed
+            if self._row is not None:  # the container was deleted while it was listed
                 raise
             self._is_ended = True
             self.is_container_there = False
 
     async def aclose(self) -> None:
-        """The listing is not read on; the next name begins another."""
+        """Close the listing. The next `find` opens a new one."""
         rows, self._rows, self._read, self._wanted = self._rows, None, 0, 0
         if rows is not None:
             await rows.aclose()
@@ -126,9 +128,10 @@ def _encoded(name: str) -> bytes:
 
 
 def _before(key: bytes) -> str:
-    """A name that sorts before `key`, with few or no names between: a listing behind it begins with `key`.
+    """A name just before `key`, with few or no names between: a listing that starts after it begins with `key`.
 
-    Its last character lowered by one, and behind that the highest there is. (No name has NUL or a surrogate in it.)
+    It is `key` with its last character lowered by one and the highest character appended. (No name contains NUL or a
+    surrogate.)
     """
     name = key.decode()
     last = ord(name[-1]) - 1

@@ -1,5 +1,8 @@
-"""The merge join of what is here with what is listed: both come in bytewise order of the object names, so one look at
-the head of each is enough, and memory does not depend on how many there are."""
+"""The merge join of scanned entries with listed objects.
+
+Both sides come in bytewise order of the object names. So the join holds only the head of each side, and its memory does
+not depend on the number of names.
+"""
 
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import TypeVar
@@ -12,8 +15,11 @@ T = TypeVar("T")
 
 @record
 class ScannedEntry:
-    """What a scan has found, by the bytes of its object name; `key` None: it has none, and is only passed on. No file,
-    but a key: what should be here under that name, and below it as a directory, is not known."""
+    """A finding of the scan and the bytes of its object name.
+
+    `key` is None if it has no object name; the join only passes it on. If it has a key but is not a file, it is unknown
+    which files exist under that name, or below it as a directory.
+    """
 
     key: bytes | None
     found: Found
@@ -21,7 +27,7 @@ class ScannedEntry:
 
 @record
 class ListedObject:
-    """An object by the bytes of its name."""
+    """A row of the listing and the bytes of its name."""
 
     key: bytes
     row: RemoteObject
@@ -29,8 +35,11 @@ class ListedObject:
 
 @record
 class Pair:
-    """A name with its file, its object, or both. `is_unknown`: whether there should be a file could not be seen.
-    `is_unlisted`: nobody has looked for the object. `nameless`: no name but a finding that makes none."""
+    """A name with its file, its object, or both.
+
+    `is_unknown`: the scan could not see whether the object has a file. `is_unlisted`: the listing was not searched for
+    the object. `nameless`: a finding that is no file; the pair then has no name.
+    """
 
     key: bytes
     file: SourceFile | None
@@ -41,17 +50,17 @@ class Pair:
 
 
 def nameless(found: Found) -> Pair:
-    """What has no object name, on its way through."""
+    """A pair that only passes a finding on."""
     return Pair(b"", None, None, nameless=found)
 
 
 async def joined(
     here: AsyncIterator[ScannedEntry], there: AsyncIterator[ListedObject], *, suffix: bytes = b""
 ) -> AsyncGenerator[Pair, None]:
-    """Each name once, in order, and all that is only passed on.
+    """Pair the files of `here` with the objects of `there`: each name once, in order. Other findings are passed on.
 
-    What could not be read might be here under its name or under that with `suffix`. What of `here` is no file may come
-    later than its name would; nothing may come earlier.
+    An entry that could not be read may have an object of its own name, or of its name plus `suffix`. Entries of `here`
+    that are not files may come later than their name's place in the order, but never earlier.
     """
     unknown: list[bytes] = []
     left, right = await anext(here, None), await anext(there, None)
@@ -75,14 +84,16 @@ async def joined(
 
 
 def _with_unknown(unknown: list[bytes], key: bytes, right: ListedObject | None) -> list[bytes]:
-    """Those that can still cover what comes: names of directories above it, and few others, that sort between."""
+    """The unknown names that can still cover `right` or later objects: its parent directories, and a few that sort
+    between them."""
     return [] if right is None else [each for each in (*unknown, key) if not _is_past(right.key, each)]
 
 
 def _covers(unknown: bytes, key: bytes, suffix: bytes) -> bool:
+    """Whether the object `key` may belong to the unknown entry. The empty name is the whole destination."""
     return not unknown or key in (unknown, unknown + suffix) or key.startswith(unknown + b"/")
 
 
 def _is_past(key: bytes, unknown: bytes) -> bool:
-    """No name from `key` on lies below `unknown`: `0` is what follows `/`."""
+    """Whether no name from `key` on lies below `unknown`. `0` is the byte that follows `/`."""
     return bool(unknown) and key >= unknown + b"0"

@@ -1,5 +1,8 @@
-"""What a scan finds, each file with the object of its name: of a directory by a join with all that is listed below the
-destination, of lone files by looking up their names."""
+"""Pairs each file of a scan with the object of its name.
+
+For directories, by a merge join with everything listed below the destination; for single files, and if objects without
+files do not matter, by looking up their names in the listing.
+"""
 
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator
 from contextlib import aclosing
@@ -18,9 +21,12 @@ from bulkput.stores.base import Store
 
 @dataclass(slots=True, kw_only=True)
 class Pairing:
-    """`sees_all`: objects without files come out as well, where the sources claim more than their own names.
-    `may_leave`: pairs may say that nobody has looked for their object, see `listing.py`. `is_mirror`: what was skipped
-    as no file is unknown, as what could not be read is."""
+    """Pairs files with objects.
+
+    `sees_all`: also gives objects without files, if a source is a directory. `may_leave`: pairs may be
+    `is_unlisted` (`listing.py`). `is_mirror`: entries that exist but are not files count as unknown, like entries that
+    could not be read.
+    """
 
     store: Store
     scope: Scope
@@ -30,11 +36,12 @@ class Pairing:
     is_mirror: bool = False
     is_container_there: bool = field(default=True, init=False)
     is_in_order: bool = field(default=True, init=False)
-    """False: a file came late (a link that led to a file leads to a directory now), and seemed to be missing before."""
+    """False if a file came too late, after its object had seemed to have no file: a link that led to a file leads to a
+    directory now, for example."""
     _last: bytes = field(default=b"", init=False)
 
     async def pairs(self, scan: AsyncIterable[Found]) -> AsyncGenerator[Pair, None]:
-        """In the order of the scan, which is that of the names, or nearly so. Raises StoreError: of the listing."""
+        """The pairs in the order of the scan, which is nearly that of the names. Raises StoreError if listing fails."""
         async with aclosing(self._scanned(scan)) as here:
             is_join = self.sees_all and self.scope.is_whole
             async with aclosing(self._joined(here) if is_join else self._looked_up(here)) as pairs:
@@ -69,7 +76,7 @@ class Pairing:
                     has_begun = True
                     yield row
         except NotFound:
-            if has_begun:  # deleted while it was listed
+            if has_begun:  # the container was deleted while it was listed
                 raise
             self.is_container_there = False
 
