@@ -1,1 +1,1 @@
-"""The upload."""
+"""The upload. Start reading at `pipeline.py`."""

@@ -1,8 +1,8 @@
-"""Whether a link or a large object reads what this very run writes: then what is proven of it does not hold to the end.
+"""Finds out if a link or large object reads objects that this run may overwrite. If so, its file must not be skipped.
 
-A link `l` leads to `t`. The file `l` has the bytes of `t`, so a run that skips what is identical would leave it out;
-the file `t` has others and is sent. In the end `l` gives the bytes of the file `t`. So a file is sent, as a plain
-object, where its object reads anything that has a file of its own in the sources.
+Example: the object `l` is a link to `t`. The file `l` equals the object `t`, so a run that skips identical files would
+skip `l`. The file `t` differs and is sent. From then on a GET of `l` gives the file `t`: wrong. So a file is sent, as a
+plain object, if its object reads anything for which the sources have a file.
 """
 
 import os
@@ -17,7 +17,7 @@ from bulkput.stores.base import Store
 
 
 class IndirectReads:
-    """What objects of one container read, beside what an upload claims there."""
+    """Compares what objects of one container read with the object names that an upload claims there."""
 
     def __init__(self, store: Store, scope: Scope, container: str, opener: BodyOpener) -> None:
         self._store = store
@@ -27,10 +27,10 @@ class IndirectReads:
         self._below = f"{container}/{scope.listing_prefix}"
 
     async def is_written(self, file: SourceFile, key: str, links: Collection[str] = ()) -> bool:
-        """Whether anything that a GET of this object, the file's, reads has a file, or may have one: also by way of
-        other links and manifests. Raises SourceError, StoreError, Stopped.
+        """Whether a GET of the file's object reads any object that has, or may have, a file in the sources.
 
-        `links` are segments that are known to be links. Of others with an MD5 nobody asks: that is a HEAD for each.
+        Follows links and manifests. `links` are segments that are known to be links. Other segments with an MD5 are
+        not followed: that would take a HEAD for each. Raises SourceError, StoreError, Stopped.
         """
         waiting = [f"{self._container}/{key}"]
         seen = set(waiting)
@@ -46,9 +46,9 @@ class IndirectReads:
     async def _has_file(self, file: SourceFile, read: Reference) -> bool:
         key = read.path[len(self._container) + 1 :]
         paths = self._scope.sources_of(key, is_prefix=read.is_prefix)
-        if paths is None:
+        if paths is None:  # the names cannot be traced back to files: there may be one
             return True
-        # Not asyncio.to_thread: the interpreter waits for its threads at the end, also for one that hangs.
+        # Not asyncio.to_thread: the interpreter waits for those threads at its exit, even for one that hangs.
         return await self._opener.run(file, _is_any_begun if read.is_prefix else _is_any_there, paths)
 
 
@@ -61,12 +61,12 @@ def _is_any_begun(prefixes: list[bytes]) -> bool:
 
 
 def _is_begun(prefix: bytes) -> bool:
-    """Whether there is a path that begins so."""
+    """Whether a path begins with `prefix`."""
     directory, begin = os.path.split(prefix)
     try:
         with os.scandir(directory or b".") as entries:
             return any(entry.name.startswith(begin) for entry in entries)
     except (FileNotFoundError, NotADirectoryError, ValueError):
         return False
-    except OSError:  # it cannot be seen
+    except OSError:  # the directory cannot be read: there may be one
         return True

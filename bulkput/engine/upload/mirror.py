@@ -1,10 +1,10 @@
-"""Extra objects: those that no file is for, noted while files are sent, and removed when all of these are there.
+"""Removes extra objects: objects without a file. They are noted during the run and removed after all files are sent.
 
-    listing ──extras, and what stays and may read others──> notes on disk ──the end of the run──>
+    listing ──extras, and objects that stay and may read others──> notes on disk ──end of the run──>
     HEAD of each that stays ──> extras that they read are spared ──> HEAD of each other extra ──> bulk-delete
 
-Nothing goes that is read through a link or a large object which stays in this container, and nothing that has been
-written to since it was listed. A mirror that is incomplete, or of which something is in doubt, takes nothing away.
+An extra is kept if a link or large object that stays in this container reads it, or if it was written to since it was
+listed. If the mirror is incomplete or anything is in doubt, nothing is removed.
 """
 
 import asyncio
@@ -32,13 +32,13 @@ from bulkput.stores.base import Destination, Store
 
 T = TypeVar("T")
 _BATCH = 1_000
-"""Rows that wait in memory to be written."""
+"""Rows and names that wait in memory before they are written to disk."""
 _LOOKED_AT_ONCE = 200
-"""Extras between their HEADs and their removal: few, so that what they are is still what was seen."""
+"""Extras whose HEADs come before one round of removals. Few, so that little time passes between HEAD and removal."""
 
 
 def check_mirror(roots: list[bytes], target: Destination, options: UploadOptions, scope: Scope) -> None:
-    """Blocking. Raises UsageError: `skip.delete_extra` where it would remove what it should not."""
+    """Blocking. Raises UsageError if `skip.delete_extra` would remove objects that it should not."""
     if options.journal is not None:
         raise UsageError(
             "`skip.delete_extra` and `journal` exclude each other: what the journal knows is not looked at"
@@ -46,7 +46,7 @@ def check_mirror(roots: list[bytes], target: Destination, options: UploadOptions
     if holds_segments(target.root):
         raise UsageError(
             f"container {printable(target.root)} holds segments of large objects in other containers, by its name:"
-            " `skip.delete_extra` would damage those; `bulkput.remove` removes segments on purpose"
+            " `skip.delete_extra` would damage those objects; `bulkput.remove` removes segments on purpose"
         )
     if not scope.is_whole:
         raise UsageError(
@@ -62,15 +62,15 @@ def check_mirror(roots: list[bytes], target: Destination, options: UploadOptions
 
 
 def why_kept(extras: int, most: int | None, *, doubt: str | None, failed: int, is_stopped: bool) -> str | None:
-    """Why none of the extra objects is to go; None: they go.
+    """The reason to keep all extra objects; None if they are to be removed.
 
-    | the run                                   | then         |
-    |-------------------------------------------|--------------|
-    | was stopped                               | nothing goes |
-    | has failures                              | nothing goes |
-    | left something in doubt                   | nothing goes |
-    | found more extra objects than are allowed | nothing goes |
-    | anything else                             | they go      |
+    | the run                                   | then             |
+    |-------------------------------------------|------------------|
+    | was stopped                               | all are kept     |
+    | has failures                              | all are kept     |
+    | left something in doubt                   | all are kept     |
+    | found more extra objects than are allowed | all are kept     |
+    | anything else                             | they are removed |
     """
     if is_stopped:
         return "the run was stopped"
@@ -84,19 +84,19 @@ def why_kept(extras: int, most: int | None, *, doubt: str | None, failed: int, i
 
 
 class Mirror:
-    """What is known of the objects without files, and of whether they may go. Close it at the end."""
+    """Notes the objects without files, decides if they may be removed, and removes them. Close it at the end."""
 
     def __init__(
         self, store: Store, options: UploadOptions, stop: Stop, roots: list[bytes], *, container: str, prefix: str
     ) -> None:
-        """`prefix` is what the names of all objects of the destination begin with."""
+        """The names of all objects of the destination begin with `prefix`."""
         self._store = store
         self._container = container
         self._prefix = prefix
         self._options = options
         self._stop = stop
         self._unseen = list(roots)
-        """Sources of which no file has been seen."""
+        """Sources in which the scan has found no file yet."""
         self._doubt: str | None = None
         self._extras = Extras(container)
         self._writing = asyncio.Lock()
@@ -107,42 +107,43 @@ class Mirror:
         """Awaited before each batch of extras: the receiver of the events may have fallen behind."""
 
     def note_file(self, file: SourceFile) -> None:
-        """A file of one of the sources."""
+        """Note a file that the scan has found."""
         if self._unseen and not file.is_directory:
             path = file.path
             self._unseen = [root for root in self._unseen if not is_at_or_below(path, root)]
 
     def keep_all(self, why: str) -> None:
-        """Nothing may go."""
+        """Keep all extra objects, for the reason `why`. The first reason stands."""
         self._doubt = self._doubt or why
 
     async def note_extra(self, row: RemoteObject) -> None:
-        """No file is for this object. Raises UsageError: TMPDIR is full."""
+        """Note an object without a file. Raises UsageError if TMPDIR is full."""
         self._count += 1
         self._rows.append(row)
         await self._write_some()
 
     async def note_kept(self, row: RemoteObject) -> None:
-        """This object is left as it is: what is read through it must not go. Raises UsageError: TMPDIR is full."""
+        """Note an object that stays: extras that it reads must not be removed. Raises UsageError if TMPDIR is full."""
         if may_read_others(row):
             self._readers.append(f"{self._container}/{row.name}")
             await self._write_some()
 
     async def remove(self, failed: int, emit: ev.Emit, room: Callable[[], Awaitable[None]]) -> None:
-        """Remove what may go, and say of what stays why."""
+        """Remove the extras that may be removed, and emit Kept with a reason for the others. `failed`: failed files."""
         if not self._count:
             return
         self._room = room
-        if self._unseen:
+        if self._unseen:  # the source's disk may be gone
             self.keep_all(f"source {printable(self._unseen[0])} has no file")
         await self._write()
+        # If all are kept anyway, the HEADs are saved. Spared extras do not count against `skip.max_deleted`.
         if self._why_kept(failed, 0) is None:
             await self._look_through()
         rest = await self._on_disk(lambda: self._extras.count(is_spared=False))
         why_not = self._why_kept(failed, rest)
         if why_not is not None:
             if self._options.dry_run:
-                await self._tell_all(emit)  # what that is about
+                await self._tell_all(emit)  # a dry run shows the extras, although they would be kept
             emit(ev.Kept(self._count, why_not))
             return
         async for batch in self._batches(_BATCH, is_spared=True):
@@ -155,7 +156,7 @@ class Mirror:
         return why_kept(extras, most, doubt=self._doubt, failed=failed, is_stopped=is_stopped)
 
     async def _look_through(self) -> None:
-        """Spare what is read through objects that stay, also through several of them, one after the other."""
+        """Spare each extra that an object which stays reads, directly or through other links and manifests."""
         try:
             await self._note_rest_of_container()
             workers = self._options.wire.start
@@ -164,14 +165,15 @@ class Mirror:
                     for path in readers:
                         await lookers.submit(path)
         except Stopped:
-            pass  # `remove` says so
+            pass  # `remove` emits why all are kept
         except StoreError as error:
             self.keep_all(f"what is read through other objects cannot be seen: {error}")
 
     async def _note_rest_of_container(self) -> None:
-        """The rest of the container has links and large objects as well. Raises StoreError."""
+        """Note links and large objects of the container outside the destination. Raises StoreError."""
         seen, most = 0, self._options.skip.max_outside
-        # A listing has no upper end: it is left where the destination begins, and taken up again behind that.
+        # A listing has a start but no end. So the first one is left where the destination begins, and the second starts
+        # after the destination's last name.
         for start_after in (None, self._prefix + "\U0010ffff") if self._prefix else ():
             async with aclosing(self._store.list("", start_after=start_after)) as listing:
                 async for row in listing:
@@ -187,13 +189,14 @@ class Mirror:
                                 f"more than {most} objects lie beside the destination, and links or large"
                                 " objects among them may read these: `skip.max_deleted=None` removes them all the same"
                             )
-                        await self._write()  # what was seen so far is spared all the same
+                        # With `max_deleted=None` extras are removed now; the objects seen so far spare theirs.
+                        await self._write()
                         return
                     await self.note_kept(row)
         await self._write()
 
     async def _look(self, path: str) -> None:
-        """At one object that stays. Raises StoreError, Stopped."""
+        """Spare what one object that stays reads. Raises StoreError, Stopped."""
         if reads := await references_of(self._store, path, self._container):
             own = self._container + "/"
             await self._on_disk(lambda: self._extras.spare(reads, path.removeprefix(own)))
@@ -231,7 +234,7 @@ class Mirror:
 
 
 class _Removal:
-    """Removes extras that are still what was listed."""
+    """Removes extras that are unchanged since they were listed."""
 
     def __init__(self, store: Store, options: UploadOptions, stop: Stop, emit: ev.Emit) -> None:
         self._store = store
@@ -240,7 +243,7 @@ class _Removal:
         self._emit = emit
         self._tally = ChangeTally(self._told, stop, FailurePolicy(options.stop))
         self._set_aside = 0
-        """Extras that are gone, or kept since they are others by now."""
+        """Extras that are gone already, or kept because they changed."""
 
     async def run(self, batches: AsyncGenerator[list[tuple[RemoteObject, str]], None], count: int) -> None:
         """`batches` hold `count` extras."""
@@ -261,7 +264,7 @@ class _Removal:
             pass
         except StoreError as error:
             self._stop.pull(ev.Stopping(str(error), ev.StopCause.STORE))
-        finally:  # also where it broke off: what was not looked at any more stays
+        finally:  # also after a stop: extras that were not reached are kept
             self._say_what_is_left(count)
 
     def _say_what_is_left(self, count: int) -> None:
@@ -270,7 +273,7 @@ class _Removal:
             self._emit(ev.Kept(left, "the run was stopped"))
 
     async def _proven(self, remover: Remover, rows: tuple[RemoteObject, ...]) -> list[RemoteObject]:
-        """Those that a HEAD just now shows to be what was listed; of the others it is said why they stay."""
+        """The rows that a HEAD now shows unchanged. Emits Kept for those that changed."""
         proven = []
         for row, now in await remover.looked_at(rows):
             if now is not None and is_as_listed(row, now):

@@ -1,4 +1,4 @@
-"""What an upload is made of: the one place where its parts are built and tied together.
+"""Builds the parts of an upload and connects them.
 
     Context (before the store is open) + Survey (the look at the sources) + Store  ->  UploadParts
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """What a run has from its first moment on, and all its parts share."""
+    """What a run has from its start, before the store is open. All its parts share it."""
 
     options: UploadOptions
     stop: Stop
@@ -39,12 +39,12 @@ class Context:
     resume: Resume
     emit: ev.Emit
     room: Callable[[], Awaitable[None]]
-    """Returns when the receiver of the events has caught up."""
+    """Waits until the receiver of the events has caught up."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UploadParts:
-    """One upload, built and not yet begun."""
+    """The parts of one upload, built but not started."""
 
     store: Store
     survey: Survey
@@ -80,7 +80,7 @@ def build(context: Context, store: Store, survey: Survey, container: str) -> Upl
 
 
 def _room(context: Context) -> Callable[[], Awaitable[None]]:
-    """Back-pressure on the scan: by the journal's disk, and by the receiver of the events."""
+    """Back-pressure on the scan: it waits for the journal's disk and for the receiver of the events."""
 
     async def room() -> None:
         await context.resume.room()

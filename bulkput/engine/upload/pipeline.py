@@ -2,9 +2,10 @@
 
     source ──scan thread──> decide ──bounded queue──> workers: read + MD5 ──> PUT ──> verified ──> event
 
-Whatever is found is reported by exactly one of Uploaded, Skipped or Failed, also when the run is stopped: workers
-report the queue's remainder as skipped. So they do, and the pool, when an interrupted run is out of time: then all that
-goes on here is cancelled. Memory is bounded by the queue and the workers, never by the tree.
+Each entry found is reported by exactly one of Uploaded, Skipped or Failed. If the run is stopped, workers take the rest
+of the queue and report it as skipped. If an interrupted run is out of time, the pipeline is cancelled: then each worker
+reports its own file as skipped, and the pool those still in the queue. Memory depends on the queue and the workers, not
+on the number of files.
 """
 
 import asyncio
@@ -30,7 +31,7 @@ from bulkput.stores.base import Store
 
 @dataclass(slots=True, kw_only=True)
 class Pipeline:
-    """One run's parts. The source ends when `stop` is pulled: whoever makes both ties them together."""
+    """Decides on what a scan finds and sends it. The caller must end the source when `stop` is pulled."""
 
     store: Store
     putter: Putter
@@ -41,7 +42,7 @@ class Pipeline:
     emit: ev.Emit
     stop: Stop
     in_flight: set[Activity] = field(default_factory=set)
-    """What its workers do at the moment."""
+    """What each worker does now."""
     _failure_policy: FailurePolicy = field(init=False)
     _decide: Callable[..., Decision] = field(init=False)
 
@@ -53,7 +54,10 @@ class Pipeline:
         )
 
     async def run(self, source: AsyncIterable[Found]) -> None:
-        """Send everything that `source` yields. Failures are events; what this raises is a bug or a cancellation."""
+        """Send everything that `source` yields. Failures become events.
+
+        Raises the source's own errors (UsageError of `Sync.found`), CancelledError, and bugs.
+        """
         async with pool(
             self._send,
             workers=self.tuner.workers,
@@ -70,7 +74,8 @@ class Pipeline:
                     self.emit(ev.EmptyDirectory(found.path))
                     continue
                 decision = await self._decided(found)
-                self.emit(ev.Discovered(found))  # nothing is awaited until it is reported, or in the queue
+                # No await from here until the entry is queued or reported: a cancellation between would lose it.
+                self.emit(ev.Discovered(found))
                 match decision:
                     case Upload() as upload:
                         await workers.submit(upload)
@@ -90,7 +95,7 @@ class Pipeline:
             sent = await self.putter.put(upload)
         except Stopped:
             self._not_sent(upload)
-        except asyncio.CancelledError:  # an interrupted run is out of time
+        except asyncio.CancelledError:  # an interrupted run is out of time, or the caller cancelled it
             self._not_sent(upload)
             raise
         except BulkputError as error:
@@ -104,12 +109,13 @@ class Pipeline:
             self.emit(ev.Uploaded(sent.upload, sent.stored, sent.size, sent.mtime_ns, elapsed_s, sent.compression))
 
     async def _decided(self, found: Entry) -> Decision:
-        """By the limits that the store is assumed to have; only what these refuse is a reason to ask for its own."""
+        """The plan's decision. It uses the store's assumed limits; only if these refuse the file is the store asked for
+        its own (one request)."""
         decision = self._decide(found, limits=self.store.limits)
         if isinstance(decision, TooLarge) and not self.options.dry_run:
             try:
                 return self._decide(found, limits=await self.store.ask_limits())
-            except (StoreError, Stopped):
+            except (StoreError, Stopped):  # without the store's own limits the assumed ones hold
                 return decision
         return decision
 

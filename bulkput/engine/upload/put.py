@@ -1,4 +1,4 @@
-"""One file into one object."""
+"""Sends one file as one object."""
 
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
@@ -18,7 +18,7 @@ _EMPTY = BytesBody.of(b"")
 
 
 class Sent(NamedTuple):
-    """What became of an upload: as it was sent, the store's receipt, and the version of the file that it is for."""
+    """An upload as it was sent, the store's receipt, and size and mtime of the version of the file that was sent."""
 
     upload: Upload
     stored: Stored
@@ -28,23 +28,22 @@ class Sent(NamedTuple):
 
 
 class Putter:
-    """Sends files, each as it is when its turn comes."""
+    """Sends files, each as it is when it is opened, not as it was when the scan found it."""
 
     def __init__(
         self, store: Store, opener: BodyOpener, packer: "Packer | None", skipper: "Skipper | None" = None
     ) -> None:
-        """Without a packer every object is its file; without a skipper every file is sent."""
+        """Without a packer files are sent uncompressed; without a skipper every file is sent."""
         self._store = store
         self._opener = opener
         self._packer = packer
         self._skipper = skipper
 
     async def put(self, upload: Upload) -> Sent | Skip:
-        """Send the file as it is now; one that changes while it is read is read and sent once more.
+        """Send the file as it is now. If it changes while it is read, it is read and sent a second time.
 
-        A Skip, where the store turns out to have it.
-
-        Raises SourceError and StoreError. The store never keeps a mixture of two versions: see `payload/body.py`.
+        Returns a Skip if the store has the file already. Raises SourceError, StoreError, Stopped. The store never keeps
+        a mixture of two versions: see `payload/body.py`.
         """
         opener, packer, source = self._opener, self._packer, upload.source
         for is_last in (False, True):
@@ -65,7 +64,7 @@ class Putter:
                 if packer is not None:
                     packed = await packer.packed(sent, file)
                     sent, body, compression = packer.upload_of(sent, packed), packed.body, packed.compression
-                del file  # what was compressed is not held while its stream is sent
+                del file  # frees the content of a small file, if its compressed stream is sent instead
                 stored = await self._store.put(sent.key, body, sent.headers)
                 if left is not None and self._skipper is not None:
                     self._skipper.overwrote(left)
@@ -76,13 +75,13 @@ class Putter:
         raise AssertionError("the last attempt returns or raises")
 
     async def _put_directory(self, upload: Upload) -> Stored:
-        """A directory: itself where the store has such, else an object that stands for it."""
+        """Make the directory if the store has directories (WebDAV), else put an empty object as its marker."""
         if (make_directory := self._store.powers.make_directory) is not None:
             return await make_directory(upload.key)
         return await self._store.put(upload.key, _EMPTY, upload.headers)
 
 
 def _with_mtime_of(upload: Upload, file: FileBody) -> Upload:
-    """Written to since it was found: what is sent is what counts."""
+    """The upload with the mtime of the version that is sent: the file may have been written to since the scan."""
     headers, mtime_ns = upload.headers, file.version.mtime_ns
     return upload if headers.mtime_ns == mtime_ns else replace(upload, headers=replace(headers, mtime_ns=mtime_ns))
