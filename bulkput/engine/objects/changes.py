@@ -1,4 +1,4 @@
-"""Counts what a copy, move or removal has done, and tells it object by object."""
+"""Counts what a copy, move or removal has done, and passes on a Change for each object."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from bulkput.results import MAX_FAILURES_KEPT, Changes
 
 @dataclass(slots=True)
 class ChangeTally:
-    """Counts changes, tells them, and stops the run when that is due."""
+    """Counts changes, calls `tell` with each, and stops the run if its failures demand it (`policy/retry.py`)."""
 
     tell: Callable[[Change], None]
     stop: Stop
@@ -25,7 +25,7 @@ class ChangeTally:
     failures: list[Change] = field(default_factory=list)
 
     def add(self, change: Change) -> None:
-        """Something was done, or would be, or was found done."""
+        """Count a change that did not fail."""
         match change.done:
             case Done.GONE:
                 self.gone += 1
@@ -38,7 +38,7 @@ class ChangeTally:
         self.tell(change)
 
     def fail(self, change: Change, error: BulkputError) -> None:
-        """It could not be done."""
+        """Count a change that failed. Pulls `stop` if the failure policy says so."""
         self.failed += 1
         if len(self.failures) < MAX_FAILURES_KEPT:
             self.failures.append(change)

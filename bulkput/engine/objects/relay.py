@@ -1,4 +1,4 @@
-"""A copy that no store makes: the object is read from the one and put into the other, piece by piece."""
+"""Copies an object through this machine, if the store cannot copy it: a GET from one store feeds a PUT to the other."""
 
 import hashlib
 from collections.abc import AsyncGenerator
@@ -13,7 +13,7 @@ from bulkput.stores.base import Store
 
 
 class Relay:
-    """Copies objects from `old` to `new` by way of this machine."""
+    """Copies objects from the store `old` to the store `new`."""
 
     def __init__(
         self,
@@ -24,8 +24,8 @@ class Relay:
         *,
         is_one_account: bool = False,
     ) -> None:
-        """What `headers` has replaces what an object has; `emit` is told Relaying before the first.
-        `is_one_account`: other names are other objects."""
+        """Fields of `headers` replace those of each object. `emit` gets Relaying before the first copy.
+        `is_one_account`: both stores are one account, so different names mean different objects."""
         self._old = old
         self._new = new
         self._headers = headers
@@ -34,7 +34,10 @@ class Relay:
         self._is_told = False
 
     async def copy(self, key: str, to: str, *, is_move: bool) -> None:
-        """Copy the object `key` to `to`; for a move its source may go afterwards. Raises StoreError, Stopped."""
+        """Copy the object `key` to `to`. With `is_move`, also prove that the source may be removed afterwards.
+
+        Raises StoreError, Stopped.
+        """
         if not self._is_told:
             self._is_told = True
             self._emit(Relaying())
@@ -56,9 +59,11 @@ class Relay:
         )
         body = _Remote(self._old, head)
         stored = await self._new.put(to, body, headers)
-        if body.md5 not in (None, body.sent_md5):  # who is told the length only may answer before the last is checked
+        # A server that knows the length may answer before `chunks` has checked the end: so it is checked here.
+        if body.md5 not in (None, body.sent_md5):
             raise IntegrityError("copy", stored.key, expected=body.md5, actual=body.sent_md5, status=201)
-        if stored.etag is None:  # the store proves nothing: at least it is as long
+        # Without an ETag the PUT proves nothing: compare the length, and for a move the content.
+        if stored.etag is None:
             copied = await self._new.stat(to)
             if copied is None or copied.bytes != stored.size:
                 raise IntegrityError("copy", stored.key, expected=head.hash, actual=None, status=201)
@@ -68,8 +73,11 @@ class Relay:
             await self._refuse_changed(head)
 
     async def _refuse_unsafe(self, head: RemoteObject, to: str) -> None:
-        """Before anything is written. Two URLs may lead to one object, by two names of a host or past a proxy, say: to
-        remove the one would remove the other. No hash or time tells that for certain, but that one is larger does."""
+        """Before the PUT of a move: raise if source and destination may be one object.
+
+        Two URLs may lead to one object, for example by two names of a host or past a proxy. Then removing the source
+        would remove the copy. Equal hashes or times do not prove that; different sizes prove that they are two objects.
+        """
         check_removable = self._old.powers.check_removable
         if check_removable is not None:  # a page that a server shows for a directory is no object
             await check_removable(head.name)
@@ -85,14 +93,14 @@ class Relay:
             )
 
     async def _refuse_changed(self, head: RemoteObject) -> None:
-        """After the copy: the source is what it was, so that it is neither newer, nor what was written just now."""
+        """After the copy of a move: raise if the source has changed. It may be newer than the copy, or be the copy."""
         now = await self._old.stat(head.name)
         then = (head.bytes, head.hash, head.last_modified)
         if now is None or (now.bytes, now.hash, now.last_modified) != then:
             raise Conflict("move", head.name, "it was written to meanwhile: it is copied, and not removed")
 
     async def _read_back(self, key: str) -> str:
-        """Its MD5 in hex."""
+        """The MD5, in hex, of the object as the store gives it back."""
         get = self._new.powers.get
         if get is None:
             raise Unsupported("move", key, "its copy cannot be read back, and nothing else proves it: not removed")
@@ -104,14 +112,14 @@ class Relay:
 
 
 class _Remote:
-    """An object of a store as a body."""
+    """An object of a store as the body of a PUT to another."""
 
     def __init__(self, store: Store, head: RemoteObject) -> None:
-        # Without retries of its own: a PUT that fails is retried, and reads the object anew.
+        # `get_once` has no retries: if it fails, the PUT fails and is retried, and reads the object from its beginning.
         self._get = store.powers.get_once
         self._key = head.name
         self.data = b"" if head.bytes == 0 else None
-        """A store answers as soon as it has the length: what is empty must not be read first."""
+        """An empty object is not read: the store may answer the PUT before a GET would have ended."""
         self.size = head.bytes
         self.length_hint = head.bytes or 0
         self.md5 = md5_of(head.hash) if head.large is None else None
@@ -119,11 +127,11 @@ class _Remote:
 
     @property
     def sent_md5(self) -> str:
-        """In hex, of what `chunks` gave the last time."""
+        """The MD5, in hex, of the bytes that the last call of `chunks` gave."""
         return self._sent.hexdigest()
 
     async def chunks(self) -> AsyncGenerator[bytes, None]:
-        """Raises StoreError: Conflict, when it is not as long as it was."""
+        """The object's bytes. Raises StoreError; Conflict if its length has changed."""
         if self._get is None:
             raise Unsupported("get", self._key, "this store gives no objects back")
         self._sent, sent = hashlib.md5(usedforsecurity=False), 0
@@ -141,7 +149,7 @@ class _Remote:
 
 
 async def _described(store: Store, key: str) -> tuple[RemoteObject, ObjectHeaders] | None:
-    """The object and what stands beside its bytes; of a store that has no power to tell that, what a row says."""
+    """The object and its headers. If the store cannot describe objects, the headers are those that `stat` gives."""
     if (describe := store.powers.describe) is not None:
         return await describe(key)
     row = await store.stat(key)
@@ -151,8 +159,11 @@ async def _described(store: Store, key: str) -> tuple[RemoteObject, ObjectHeader
 
 
 def _without_metadata(kept: ObjectHeaders, key: str, *, is_move: bool) -> ObjectHeaders:
-    """What a store keeps that keeps no metadata. Raises Unsupported where the rest matters: its encoding always, else
-    for a move, since then it would be nowhere."""
+    """The headers that a store without metadata keeps.
+
+    Raises Unsupported if an encoding would be lost, since the copy could not be read; and, for a move, if metadata or
+    `x-` fields would be lost, since the source is removed.
+    """
     if kept.encoding:
         raise Unsupported("copy", key, "it has Content-Encoding, which the destination does not keep")
     if is_move and any(name.lower() != "mtime" for name, _ in kept.meta):
@@ -164,5 +175,6 @@ def _without_metadata(kept: ObjectHeaders, key: str, *, is_move: bool) -> Object
 
 
 def _overlaid(fields: Fields, given: Fields) -> Fields:
+    """`fields`, replaced or extended by those of `given`."""
     names = {name.lower() for name, _ in given}
     return (*(field for field in fields if field[0].lower() not in names), *given)

@@ -1,9 +1,9 @@
-"""Objects removed, as many by one request as the store takes.
+"""Removes objects, by bulk-delete if the store has it.
 
     listing ──batches of up to 1 000──> workers: bulk-delete, or one DELETE each ──> change
 
-Where the store has no bulk-delete a batch is one object, and as many are removed at once as there are connections.
-What a bulk-delete leaves is removed by requests of its own, many at once too.
+If the store has no bulk-delete, a batch is one object, and all workers remove in parallel. Objects that a bulk-delete
+leaves are removed by a DELETE each, also in parallel.
 """
 
 import asyncio
@@ -31,8 +31,8 @@ from bulkput.stores.base import Destination, Store
 
 Batch = tuple[RemoteObject, ...]
 MOST = 1_000
-"""Objects of a batch, even where a request may have more: Swift removes two at a time, so that such a request takes
-seconds, not minutes, and what is done shows."""
+"""Most objects of a batch, even if the store's limit is higher: Swift removes two at a time within a request, so larger
+batches would take minutes, without visible progress."""
 
 
 async def remove(
@@ -43,10 +43,10 @@ async def remove(
     stop: Stop | None = None,
     environ: Mapping[str, str] | None = None,
 ) -> Changes:
-    """Remove the object `url`; recursively, also all objects below it as a directory. The container stays.
+    """Remove the object `url`; with `is_recursive`, also all objects below it as a directory. The container stays.
 
-    Of a static large object the manifest is removed; its segments are objects of their own. `on_event` gets a Change
-    for each object.
+    For a static large object only the manifest is removed; its segments are objects of their own. `on_event` gets a
+    Change for each object.
 
     Raises UsageError for a wrong URL and missing credentials; NotFound if there is nothing of that name.
     """
@@ -70,13 +70,13 @@ async def remove(
             pass
         except (NotFound, Unsupported):
             raise
-        except StoreError as error:  # of the look at that one object, of the store's limits
+        except StoreError as error:  # the look at a single object failed, or the request for the store's limits
             stop.pull(ev.Stopping(str(error), ev.StopCause.STORE))
     return tally.changes(requests, time.monotonic() - started, is_dry=options.dry_run)
 
 
 class Remover:
-    """Removes what it is given, batch by batch."""
+    """Removes batches of objects."""
 
     def __init__(
         self,
@@ -87,29 +87,33 @@ class Remover:
         is_dry: bool = False,
         moved_to: Callable[[RemoteObject], str] | None = None,
     ) -> None:
-        """`workers` remove what is removed one by one; `moved_to` says where the objects are now, if this is the end of
-        a move."""
+        """`workers` send single DELETEs in parallel. `moved_to` gives the new name of an object, if this is the second
+        half of a move."""
         self._store = store
         self._tally = tally
         self._workers = workers
         self._is_dry = is_dry
         self._moved_to = moved_to
         self.batch = 1
-        """Objects that are best removed at once."""
+        """Objects for one call of `remove`."""
 
     async def prepare(self) -> None:
-        """Ask the store how many it removes at once. Raises StoreError."""
+        """Set `batch` to what the store takes in one request. Raises StoreError."""
         if not self._is_dry and self._store.powers.delete_many is not None:
             self.batch = min(MOST, (await self._store.ask_limits()).max_deletes)
 
     async def run(self, prefix: str, *, is_recursive: bool, room: Callable[[], Awaitable[None]]) -> None:
-        """`room` is awaited before each object that is taken up. Raises NotFound if there is nothing."""
+        """Remove the object `prefix`, or all below it. Awaits `room` before it takes a listed object (back-pressure).
+
+        Raises NotFound if there is no object.
+        """
         tally, found = self._tally, 0
         if is_recursive:
             await self.prepare()
-        # A batch more than there are workers: a thousand rows are half a megabyte.
+        # The backlog is one batch: a thousand rows are half a megabyte.
         async with pool(self.remove, workers=self._workers, backlog=1) as removers:
-            is_listed = is_recursive and (not prefix or prefix.endswith("/"))  # with what lies below it
+            # If `prefix` is empty or ends in "/", the listing below contains the object itself.
+            is_listed = is_recursive and (not prefix or prefix.endswith("/"))
             if not is_listed and (row := await row_of(self._store, prefix)) is not None:
                 found += 1
                 await removers.submit((row,))
@@ -134,7 +138,7 @@ class Remover:
             raise NotFound("remove", prefix, "there is nothing of that name" + hint)
 
     async def remove(self, batch: Batch) -> None:
-        """Each is told. Safe for many concurrent calls."""
+        """Remove the objects, and add a change for each to the tally. Many calls may run concurrently."""
         try:
             self._tally.stop.check()
             left = frozenset() if self._is_dry else await self._left(batch)
@@ -145,7 +149,7 @@ class Remover:
             self.leave(batch)
             raise
         except StoreError as error:
-            # One that stops the run stands for all; what passes has been tried again and again.
+            # An error that stops the run is reported once, for all. Any other has used up its retries.
             failed = batch[:1] if error.stops_run else batch
             for row in failed:
                 self._fail(row, error)
@@ -167,7 +171,7 @@ class Remover:
                 await removers.submit(row)
 
     async def remove_if_unchanged(self, batch: Batch) -> None:
-        """Those that a HEAD just now shows to be what was listed; one that was written to since then fails."""
+        """Remove the objects that a HEAD shows unchanged since they were listed. Changed objects fail."""
         proven = []
         for row, now in await self.looked_at(batch):
             if now is None or is_as_listed(row, now):
@@ -178,9 +182,9 @@ class Remover:
             await self.remove(tuple(proven))
 
     async def looked_at(self, batch: Batch) -> list[tuple[RemoteObject, RemoteObject | None]]:
-        """Each with what a HEAD of it shows just now, None where nothing is there. What cannot be looked at is told.
+        """Send a HEAD for each object. Returns each row with its object now, None if it is gone.
 
-        When this is cancelled, all of them are left.
+        Objects whose HEAD fails are added to the tally and left out. If this is cancelled, all objects are left.
         """
         found: list[tuple[RemoteObject, RemoteObject | None]] = []
 
@@ -207,10 +211,10 @@ class Remover:
         return found
 
     async def _left(self, batch: Batch) -> frozenset[str]:
-        """What many at once could not remove: all, where the request as a whole is refused. Where the store has no way
-        to do so, later batches are single objects.
+        """Try a bulk-delete. Returns the names that it did not remove: all of them if the store refuses the request.
 
-        Raises StoreError: what passes, and what stops the run.
+        If the store has no bulk-delete after all, `batch` becomes 1. Raises StoreError if the error is retryable (its
+        retries are used up) or stops the run.
         """
         names = tuple(row.name for row in batch)
         delete_many = self._store.powers.delete_many
@@ -244,8 +248,8 @@ class Remover:
         self._tally.add(Change(done, row.name, to, row.bytes))
 
     def leave(self, batch: Batch) -> None:
-        """The run is being stopped. Of a move the copies are there, beside their sources: that is told. (A request that
-        was cancelled may have removed them all the same.)"""
+        """Give up the objects, since the run is being stopped. For a move, add a KEPT change for each: its copy exists
+        and its source was not removed. (A cancelled request may have removed it all the same.)"""
         if self._moved_to is not None:
             for row in batch:
                 self._tally.add(Change(Done.KEPT, row.name, self._moved_to(row), row.bytes))
@@ -260,9 +264,9 @@ class Remover:
 
 
 async def listed(store: Store, prefix: str, stop: Stop) -> AsyncGenerator[RemoteObject, None]:
-    """The objects below `prefix`, until the run is stopped; a listing that fails in the middle stops it.
+    """The objects below `prefix`, until the run is stopped. A listing that fails stops the run.
 
-    Raises NotFound when not even the container is there, and Unsupported.
+    Raises NotFound if the container does not exist, and Unsupported if the store cannot list.
     """
     has_begun = False
     try:
@@ -283,13 +287,13 @@ async def listed(store: Store, prefix: str, stop: Stop) -> AsyncGenerator[Remote
 
 
 def _refuse_stray(name: str, prefix: str) -> None:
-    """Who ignores `prefix` lists all there is: that must not be removed."""
+    """Raises StoreError for a name outside `prefix`: a server that ignores the prefix lists objects that must stay."""
     if not name.startswith(prefix):
         raise StoreError("list", prefix, f"the listing has {name}, which is not below that")
 
 
 async def row_of(store: Store, key: str) -> RemoteObject | None:
-    """The object as it is listed: a link as itself. Where it is not listed, or not yet, what the store says of it."""
+    """The object as the listing has it (a link as itself). If it is not listed, or not yet, as a HEAD shows it."""
     with suppress(Unsupported):
         try:
             async with aclosing(store.list(key)) as listing:
@@ -303,4 +307,4 @@ async def row_of(store: Store, key: str) -> RemoteObject | None:
 
 
 def _ignore(_told: object) -> None:
-    """For those who do not want to know."""
+    """Discards events."""

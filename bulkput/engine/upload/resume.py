@@ -1,4 +1,4 @@
-"""A run's dealings with its journal: what it need not look at again, what is written down, how that ends."""
+"""Connects a run with its journal: skips files that the journal knows, writes what happens to files, and ends it."""
 
 import asyncio
 import os
@@ -27,13 +27,13 @@ from bulkput.stores.base import Destination
 
 
 class Resume:
-    """`async with` it around the run, tell it the run's events, and `end` it before the run is said to be finished.
+    """Use it with `async with` around the run, call it with each event, and `end` it before Finished is emitted.
 
-    Without `options.journal` it remembers nothing and does nothing. A dry run reads the journal and writes nothing.
+    Without `options.journal` it does nothing. A dry run reads the journal and writes nothing.
     """
 
     def __init__(self, options: UploadOptions, stop: Stop) -> None:
-        """Raises UsageError: options that make no sense together."""
+        """Raises UsageError for `retry_failed` without `journal`."""
         if options.retry_failed and options.journal is None:
             raise UsageError("`retry_failed` wants the `journal` of the run that failed")
         self._options = options
@@ -48,16 +48,17 @@ class Resume:
 
     @property
     def is_wanted(self) -> bool:
-        """Whether there is a journal, or will be."""
+        """Whether the options name a journal."""
         return self._options.journal is not None
 
     async def __aenter__(self) -> Self:
-        """Raises UsageError: in use, no journal. Raises JournalError: it cannot be read or written."""
+        """Raises UsageError if the journal is in use or no journal; JournalError if it cannot be read or written."""
         opening = asyncio.get_running_loop().run_in_executor(None, self._opened)
         try:
             self._journal = await asyncio.shield(opening)
         except asyncio.CancelledError:
-            opening.add_done_callback(_close_unwanted)  # or it would be locked for as long as this process lives
+            # The thread still opens the journal. Unless it is closed then, this process keeps it locked.
+            opening.add_done_callback(_close_unwanted)
             raise
         return self
 
@@ -77,7 +78,7 @@ class Resume:
             await uninterrupted(self._journal.close)
 
     def __call__(self, event: ev.Event) -> None:
-        """Write down what became of a file."""
+        """Write an event about a file to the journal."""
         if self._journal is None or not self._is_writing:
             return
         if isinstance(event, ev.Known | ev.Discovered):
@@ -88,12 +89,13 @@ class Resume:
         self._journal(event)
 
     def _namesakes(self, source: SourceFile) -> Iterator[bytes]:
-        """Where files would be that could have had its object's name. What a journal says of that is history now."""
+        """Paths of other files that could have had the object name of `source`. Their journal rows are outdated: the
+        object now holds `source`."""
         gzip = self._gzip
         names = {source.name}
         if gzip.can_be_shared(with_directories=self._options.dir_markers):
             stored = source.name if source.is_directory else source.name + gzip.suffix(source.name).encode()
-            names.update(gzip.files_of(stored), (stored,))  # as a directory, too, it would have that name
+            names.update(gzip.files_of(stored), (stored,))  # `stored`: a directory gets no suffix
         elif len(self._roots) == 1:
             return
         for name in names:
@@ -103,7 +105,7 @@ class Resume:
                         yield path
 
     async def room(self) -> None:
-        """Returns when the journal has followed, or the run is stopped: the scan waits for it."""
+        """Wait until the journal's thread has caught up, or the run is stopped. The scan waits here (back-pressure)."""
         if self._journal is None or not self._journal.is_behind:
             return
         with doing("waiting for the journal's disk"):
@@ -120,9 +122,9 @@ class Resume:
         filters: Filters,
         gzip: GzipNames,
     ) -> Iterator[Found]:
-        """The sources without what the journal knows; or only what has failed. Blocking.
+        """What the scan yields: the sources without files that the journal knows, or only files that failed. Blocking.
 
-        Raises UsageError: a missing source, another run's journal. Raises JournalError.
+        Raises UsageError if a source is missing or the journal belongs to another run. Raises JournalError.
         """
         options, journal = self._options, self._journal
         self._gzip = gzip
@@ -131,7 +133,8 @@ class Resume:
         self._roots = roots = [absolute(root) for root in roots]
         _refuse_overlap(roots)
         if options.retry_failed and len(roots) != 1:
-            # A name that failed because another source has it too could not be told from one that is to be sent.
+            # A file may have failed because another source has its name: it must fail again, but a retry of failed
+            # files alone cannot see that.
             raise UsageError("`retry_failed` wants one source; without it, what failed is sent as well")
         if options.retry_failed and gzip.can_be_shared(with_directories=options.dir_markers) and not naming.is_exact:
             raise UsageError(
@@ -155,9 +158,9 @@ class Resume:
         return self._walk(roots, earlier, filters)
 
     def _walk(self, roots: list[bytes], open_earlier: OpenEarlier | None, filters: Filters) -> Iterator[Found]:
-        """Everything that the sources hold, or the list names. Blocking. Raises UsageError."""
+        """Walk the sources, or the files that the list names. Blocking. Raises UsageError."""
         options = self._options
-        # With their markers, directories that are here are not extra.
+        # A mirror needs the directories as well: the markers of existing directories are not extra.
         with_directories = options.dir_markers or options.skip.delete_extra
         if options.files is None:
             return walk(
@@ -181,17 +184,18 @@ class Resume:
         )
 
     def begin(self, emit: ev.Emit) -> None:
-        """From now on what becomes of files is written down."""
+        """Start writing events to the journal, unless this is a dry run. `emit` gets the order if the journal fails."""
         self._emit = emit
         if self._journal is not None and not self._options.dry_run:
             self._is_writing = True
             self._journal.begin(self._stop_run, "failed" if self._options.retry_failed else "all")
 
     async def end(self, *, is_complete: bool) -> None:
-        """Write what is left. Where that cannot be done, the run is stopped, late as it is: the exit code must say so.
+        """Write the remaining rows and how the run ended. If that fails, stop the run, so that its exit code says so.
 
-        `is_complete`: every source has been looked at, so what failed before and was not met again is no more; but for
-        what filters left out or a list does not name, and a source in which there was nothing (its disk may be gone).
+        `is_complete`: the run went through all its sources. Then rows of earlier failures that were not met again are
+        outdated, since their files are gone. This does not hold if filters or a list left files out, or if nothing was
+        found (a source's disk may be gone).
         """
         if self._journal is None or not self._is_writing:
             return
@@ -206,11 +210,12 @@ class Resume:
     def _stop_run(self, error: JournalError) -> None:
         order = ev.Stopping(str(error), ev.StopCause.JOURNAL)
         if self._stop.is_pulled and self._emit is not None:
-            self._emit(order)  # it must be told all the same
+            self._emit(order)  # `pull` emits only the first order, and this failure must be shown
         self._stop.pull(order)
 
 
 _LOOK_EVERY_S = 0.05
+"""Pause between two looks at whether the journal has caught up."""
 
 
 def _close_unwanted(opening: "asyncio.Future[Journal | None]") -> None:
@@ -219,6 +224,7 @@ def _close_unwanted(opening: "asyncio.Future[Journal | None]") -> None:
 
 
 def _name_of(naming: NamingOptions, gzip: GzipNames) -> ObjectName:
+    """A function from a file's name to its object name in bytes; None if the file has no object name."""
     prefix = naming.prefix.encode()
 
     def plain(name: bytes) -> bytes | None:
@@ -239,7 +245,8 @@ def _name_of(naming: NamingOptions, gzip: GzipNames) -> ObjectName:
 
 
 def _refuse_overlap(roots: list[bytes]) -> None:
-    """A journal has one row per path: a file below two sources would have two names."""
+    """Raises UsageError if one source lies within another: a journal has one row per path, and a file below two sources
+    would have two object names."""
     for number, root in enumerate(roots):
         for other in roots[:number]:
             if is_at_or_below(root, other) or is_at_or_below(other, root):

@@ -1,4 +1,4 @@
-"""Whether a file is in the store already, as far as the listing's row does not tell: the worker's part of `skip`."""
+"""Decides if a file is in the store already: by its row of the listing, or by a closer look in the worker."""
 
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -23,12 +23,14 @@ from bulkput.stores.base import Store
 
 
 class Examination(NamedTuple):
-    """Whether a file is to be skipped, also since this is a dry run; the file as it is to be sent, if it was read; what
-    is left of a large object that it overwrites."""
+    """The result of `Skipper.examine`."""
 
     skip: Skip | None
+    """Why the file is not sent (in a dry run always set); None: send it."""
     file: FileBody | None
+    """The opened file, if the decision had to read it. Send this one: it is what was compared."""
     left: ev.SegmentsLeft | None
+    """The segments that stay if the file overwrites a large object."""
 
 
 OnKept = Callable[[RemoteObject], Awaitable[None]]
@@ -48,7 +50,7 @@ class Skipper:
         indirect: IndirectReads,
         on_kept: OnKept | None = None,
     ) -> None:
-        """`on_kept` is told the row of each object that `examine` leaves as it is."""
+        """`on_kept` is called with the row of each object that `examine` leaves unchanged."""
         self._store = store
         self._opener = opener
         self._mode = options.skip.mode
@@ -60,10 +62,10 @@ class Skipper:
         self._on_kept = on_kept
         self._headers = options.headers
         self._looks = options.skip.check_expiry or wanted_life_s(options.headers, 0) is not None
-        """Whether the listing is not enough: it has what has expired, and not when the others will."""
+        """Whether expiry matters. Then the listing is not enough: it may show expired objects, no expiry times."""
 
     def by_listing(self, file: SourceFile, evidence: Evidence) -> Skip | SourceFile:
-        """What the listing's row says: a file that has to be looked at carries that row."""
+        """Decide by the listing's row: a Skip, or the file. If the worker must look closer, the file carries the row."""
         row = evidence.row
         if file.is_directory:
             if not self._has_marker(row):
@@ -77,11 +79,12 @@ class Skipper:
         return replace(file, listed=Listed(row, evidence.is_suffixed))
 
     async def examine(self, file: SourceFile, key: str) -> Examination:
-        """Raises SourceError, Stopped, StoreError: also TooLarge, where the file has to be sent."""
+        """Look closer at a file that the listing left open. Raises SourceError, Stopped, StoreError; TooLarge if the
+        file must be sent but exceeds the store's limits."""
         read = _FileDigests(self._opener, file)
         try:
             skip, there = await self._compared(file, key, read)
-        except Conflict:  # links in a circle, or one whose target is not what it was: nobody can read that
+        except Conflict:  # a circle of links, or a link whose target changed: unreadable, so the file is sent
             skip, there = None, None
         if skip is None:
             await self._refuse_too_large(file, key)
@@ -91,13 +94,13 @@ class Skipper:
         return Examination(skip, read.file, await self._left_of(there.name) if is_large and there is not None else None)
 
     def overwrote(self, left: ev.SegmentsLeft) -> None:
-        """The file was sent."""
+        """Report the segments that stay, after the file was sent."""
         self._emit(left)
 
     async def _compared(
         self, file: SourceFile, key: str, read: "_FileDigests"
     ) -> tuple[Skip | None, RemoteObject | None]:
-        """Whether to skip it, and what is known of what is there."""
+        """A Skip or None, and the object that is there, if any."""
         listed = file.listed or Listed(None)
         head = None if listed.row is not None else await self._store.stat(key)
         row = listed.row or head
@@ -118,7 +121,8 @@ class Skipper:
         return self._skip(file, row.name), row
 
     async def _refuse_too_large(self, file: SourceFile, key: str) -> None:
-        """The plan has let it pass: as a large object it may have been in the store already. Raises StoreError."""
+        """The plan let a file above the limits pass, since the store might have it as a large object. Now it must be
+        sent. Raises TooLarge and StoreError."""
         limits = self._store.limits
         if over_limits(file.size, key, limits) is not None and not self._is_dry:
             limits = await self._store.ask_limits()
@@ -126,10 +130,10 @@ class Skipper:
             raise excess
 
     async def _left_of(self, key: str) -> ev.SegmentsLeft | None:
-        """What of a large object stays when it is overwritten. Raises Stopped."""
+        """The segments that stay when the object `key` is overwritten. Raises Stopped."""
         try:
             itself = await itself_of(self._store, key)
-            if itself is None or itself.large is None:  # a link to a large one, say: that one is not overwritten
+            if itself is None or itself.large is None:  # a link, for example: its target is not overwritten
                 return None
             if itself.below is not None:
                 return ev.SegmentsLeft(key, below=itself.below)
@@ -137,11 +141,11 @@ class Skipper:
             return ev.SegmentsLeft(key, tuple(each.path for each in segments if each.path is not None))
         except NotFound:
             return None
-        except StoreError:  # no reason not to send the file
+        except StoreError:  # the file is sent all the same; which segments stay is unknown
             return ev.SegmentsLeft(key)
 
     async def _lives(self, row: RemoteObject, head: RemoteObject | None) -> bool:
-        """Whether the object is there for as long as it should be, where this run looks at that. Raises StoreError."""
+        """Whether the object lives as long as the options want; True if expiry does not matter. Raises StoreError."""
         if not self._looks:
             return True
         now_s = time.time()
@@ -149,14 +153,15 @@ class Skipper:
         return lives_long_enough(head, wanted_life_s(self._headers, now_s), now_s)
 
     def _may_be_written(self, *rows: RemoteObject) -> bool:
-        """Whether the object reads others, which this run may write. What is only to be there is there all the same."""
+        """Whether the object is a link or large, so that it may read objects that this run writes. Mode `existing` does
+        not compare contents, so it does not matter there."""
         return self._mode != "existing" and any(row.link is not None or row.large is not None for row in rows)
 
     def _compresses(self, file: SourceFile) -> bool:
         return self._is_gzipping and not self._gzip.excludes(file.name)
 
     def _has_marker(self, row: RemoteObject) -> bool:
-        """Whether a directory whose object this is needs none."""
+        """Whether this object serves as the directory's marker. In mode `existing` any object does."""
         return self._mode == "existing" or is_marker(row)
 
     def _skip(self, file: SourceFile, key: str) -> Skip:
@@ -164,13 +169,13 @@ class Skipper:
 
 
 def _links(evidence: Evidence) -> set[str]:
-    """Those of a static large object's segments that are known to be links."""
+    """The paths of a static large object's segments that are known to be links."""
     looked_at = zip(evidence.segments or (), evidence.parts or (), strict=False)
     return {each.path for each, part in looked_at if each.path is not None and part is not None and part.link}
 
 
 class _FileDigests:
-    """Reads a file once it is asked for."""
+    """A `ReadDigests` that opens the file on its first call, and keeps it for sending."""
 
     def __init__(self, opener: BodyOpener, source: SourceFile) -> None:
         self._opener = opener

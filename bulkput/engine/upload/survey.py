@@ -1,4 +1,4 @@
-"""The one look at the sources before an upload begins: are they there, what is taken of them, and under which names."""
+"""Looks at the sources once before an upload begins: do they exist, what is taken of them, and under which names."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """What the sources are, and what is known of them before they are walked."""
+    """What is known of the sources before the walk begins."""
 
     roots: list[bytes]
     naming: NamingOptions
@@ -29,15 +29,16 @@ class Survey:
     scope: "Scope | None"
     """The object names that the sources claim; None if the run compares nothing with the store."""
     found: Iterator[Found]
-    """The walk, not yet begun: what is done according to a journal is counted in it, not named."""
+    """The walk, not yet begun. It yields counts, not names, for files that a journal knows (KnownFiles)."""
     may_hang: str | None
     """The type of a file system below the sources that may stop answering; None if there is none."""
 
 
 def survey(roots: list[bytes], target: Destination, place: str, options: UploadOptions, resume: Resume) -> Survey:
-    """Blocking. `place` is the store's own name for where the destination is.
+    """Look at the sources. Blocking. `place` is the store's own name for the place of the destination.
 
-    Raises UsageError: a missing source, options that contradict each other, another run's journal. Raises JournalError.
+    Raises UsageError if a source is missing, options contradict each other, or the journal belongs to another run.
+    Raises JournalError.
     """
     filters = make_filters(roots, options.walk)
     gzip = make_gzip_names(roots, options.gzip)
@@ -66,7 +67,7 @@ def _scope(
 ) -> "Scope | None":
     if not options.skip.is_wanted:
         return None
-    # 20 ms, which only a run that compares has to pay.
+    # These imports take 20 ms: only runs that compare load them.
     from bulkput.engine.compare.keys import scope_of_upload  # noqa: PLC0415
     from bulkput.engine.upload.mirror import check_mirror  # noqa: PLC0415
 

@@ -1,6 +1,6 @@
-"""An upload's look at what the store has already: what need not be sent, and what should no longer be there.
+"""Compares an upload's files with the objects that exist: which files need not be sent, which objects are extra.
 
-scan ──> pairs of file and listed object ──> sent · skipped · to be looked at by the worker · without a file
+scan ──> pairs of file and listed object ──> sent · skipped · for the worker to examine · object without a file
 """
 
 from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable
@@ -59,9 +59,9 @@ class Sync:
         )
 
     async def found(self, scan: AsyncIterable[Found]) -> AsyncGenerator[Found, None]:
-        """What the scan finds, with a Skip in place of each file of which the listing says that it is there.
+        """What the scan finds, with a Skip in place of each file that the listing proves to be stored.
 
-        Raises UsageError where the store lists nothing and a listing is needed, or TMPDIR is full.
+        Raises UsageError if a listing is needed and the store has none, or if TMPDIR is full.
         """
         try:
             async with aclosing(self._pairing.pairs(scan)) as pairs:
@@ -78,15 +78,16 @@ class Sync:
             raise UsageError(f"what is there already cannot be seen: {error.detail}") from None
         except Stopped:
             return
-        except StoreError as error:  # of the listing
+        except StoreError as error:  # the listing failed
             self._stop.pull(ev.Stopping(str(error), ev.StopCause.STORE))
 
     async def _take_file(self, pair: Pair, file: SourceFile) -> Found | None:
-        """None: a directory that gets no marker."""
+        """The file, with the row if the worker must examine it; or a Skip. None for a directory without a marker."""
         if self._mirror is not None:
             self._mirror.note_file(file)
         if file.is_directory and not self._options.dir_markers:
-            if pair.row is not None and not is_marker(pair.row):  # of a file that was here before the directory
+            # An object that is no marker is of a file that was here before the directory: it is extra.
+            if pair.row is not None and not is_marker(pair.row):
                 await self._take_object(pair)
             elif pair.row is not None:
                 await self._note_kept(pair.row)
@@ -95,7 +96,8 @@ class Sync:
             return file
         if self._options.skip.mode == "none":
             is_large = pair.row is not None and pair.row.large is not None and not file.is_directory
-            return replace(file, listed=Listed(pair.row)) if is_large else file  # its segments are left
+            # With its row, the worker reports the segments that stay when a large object is overwritten.
+            return replace(file, listed=Listed(pair.row)) if is_large else file
         is_suffixed = not file.is_directory and bool(self._scope.gzip.suffix(file.name))
         if pair.row is None:
             return replace(file, listed=Listed(None, is_suffixed))
@@ -105,7 +107,8 @@ class Sync:
         return found
 
     async def _take_object(self, pair: Pair) -> None:
-        """One without a file, unless nobody knows whether there is one, or filters have left it out."""
+        """Note an object without a file: as extra, or as one that stays if it may have a file, filters left its file
+        out, or it is another program's marker."""
         row = pair.row
         if self._mirror is None or row is None:
             return
@@ -120,7 +123,8 @@ class Sync:
             await self._mirror.note_kept(row)
 
     async def remove_extra(self, failed: int, room: Callable[[], Awaitable[None]]) -> None:
-        """Once all files are sent, and where that is asked for: what no file is for goes, unless so many `failed`."""
+        """With `skip.delete_extra`, remove objects without files. Call it after all files are sent. Nothing is removed
+        if any files `failed`."""
         if self._mirror is not None:
             if not self._pairing.is_in_order:
                 self._mirror.keep_all("a directory was changed while it was read")

@@ -1,4 +1,4 @@
-"""A whole upload: opens what it needs, looks at the sources, runs the parts, closes them, adds up."""
+"""A whole upload: opens the journal and the store, looks at the sources, runs the parts, closes them, adds up."""
 
 import time
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Mapping
@@ -37,11 +37,11 @@ async def upload(
 ) -> Summary:
     """Upload files and directories to `destination`, a URL such as `swift://container/prefix`.
 
-    With `options.files` a list names the files, and `sources` are to be empty.
+    With `options.files` a list names the files, and `sources` must be empty.
 
-    Returns the numbers of the run, failures included: look at `Summary.exit_code` or `.failed`. `on_event` sees
-    every event; it runs on the event loop and must be quick (`Stalled` comes from another thread when the loop itself
-    stands). `recorder` holds the numbers while the run goes on; `stop` ends it early.
+    Returns the numbers of the run. Failed files do not raise: check `Summary.exit_code` or `.failed`. `on_event` gets
+    every event; it runs on the event loop and must be quick (`Stalled` comes from another thread if the event loop
+    itself hangs). `recorder` holds the numbers during the run; `stop` ends it early.
 
     Raises UsageError, before anything is sent, for a wrong URL, a missing source or missing credentials, and SourceGone
     for a source on a file system that does not answer.
@@ -84,7 +84,7 @@ async def upload(
 
 
 async def _run(context: Context, parts: UploadParts, started: float, wire_count: WireCount) -> None:
-    """Send what the sources hold; the last event is Finished. Raises like `upload`."""
+    """Send the files of the sources. The last event is Finished. Raises like `upload`."""
     stop, emit = context.stop, context.emit
     context.tuner.report_to(emit)
     stop.report_to(emit)
@@ -105,7 +105,11 @@ async def _run(context: Context, parts: UploadParts, started: float, wire_count:
 
 
 async def _pipe(context: Context, parts: UploadParts) -> None:
-    """Send what there is to send, into a store that is prepared for it as soon as there is anything."""
+    """Connect scan, comparison and pipeline, and prepare the store (log in, make the container) before it is needed.
+
+    A run without comparison prepares the store at once, unless its journal has uploads already: then there may be
+    nothing to send. A dry run never does.
+    """
     store, stop, pipeline, scan, sync = parts.store, context.stop, parts.pipeline, parts.scan, parts.sync
     is_dry = context.options.dry_run
     prepare = _is_still_ready if context.resume.has_uploads else _is_ready
@@ -123,10 +127,10 @@ async def _pipe(context: Context, parts: UploadParts) -> None:
 
 
 async def _when_needed(found: AsyncIterable[Found], prepare: Callable[[], Awaitable[bool]]) -> AsyncIterator[Found]:
-    """Prepare the store when there is a file to send, so that a run with nothing to do makes no request at all.
+    """Prepare the store before the first file to send, so that a run with nothing to send does not prepare it.
 
-    A file that is still to be compared with an object needs no preparation: its container has been listed, so it is
-    there. Ends where `prepare` says False, since the run is being stopped then.
+    A file that the worker still has to compare with an object (`listed`) does not count. Ends if `prepare` returns
+    False: the run is then being stopped.
     """
     is_ready = False
     async for item in found:
@@ -147,7 +151,7 @@ async def _is_ready(store: Store, stop: Stop) -> bool:
 
 
 async def _is_still_ready(store: Store, stop: Stop) -> bool:
-    """The same for a run that goes on with what another has begun."""
+    """Like `_is_ready`, for a run that resumes another. If the container was gone, what the journal says is wrong."""
     if not await _is_ready(store, stop):
         return False
     if store.was_made:
@@ -157,7 +161,7 @@ async def _is_still_ready(store: Store, stop: Stop) -> bool:
 
 
 def _warn(context: Context, survey: Survey) -> None:
-    """Tell what was asked for and came to nothing, if the run has looked at everything."""
+    """Warn of patterns that matched nothing and of sources without files, if the run looked at everything."""
     options, emit, found, roots = context.options, context.emit, context.recorder, survey.roots
     if context.stop.order is not None or options.retry_failed:
         return
@@ -169,7 +173,7 @@ def _warn(context: Context, survey: Survey) -> None:
 
 
 def _told_to(recorder: Recorder, resume: Resume, on_event: ev.Emit, tuner: Tuner) -> ev.Emit:
-    """What happens is counted first, written down and shown next, and then acted upon."""
+    """One receiver for all events: counts each, writes it to the journal, shows it, then lets the tuner act."""
     write_down = resume if resume.is_wanted else None
 
     def emit(event: ev.Event) -> None:
@@ -188,4 +192,4 @@ def _finished(started: float, count: WireCount) -> ev.Finished:
 
 
 def _ignore(_event: ev.Event) -> None:
-    """The silent view."""
+    """Discards events: the view of a caller that gave no `on_event`."""

@@ -1,22 +1,22 @@
-"""Says what a run waits for, when nothing has moved for a while.
+"""Reports what a run waits for, if nothing has moved for a while.
 
-A thread looks at the recorder's counters every few seconds, so that it works also when the event loop itself stands.
-What is in flight is read from where the run's tasks note it (`activity.py`). The watchdog ends nothing: everything that
-a run waits for has a deadline of its own, or waits for something that has one (all seconds below are defaults).
+A thread checks the recorder's counters every few seconds, so it works even if the event loop itself hangs. It reads
+what is in flight from the notes of the run's tasks (`activity.py`). The watchdog ends nothing: everything that a run waits
+for has a deadline of its own, except the scan, or depends on something that has one (seconds below are defaults).
 
 | what is awaited | its end |
 |---|---|
-| a source is looked at | `source_check.py`: 120 s (`BodyOptions.read_timeout_s`), or the first Ctrl-C |
-| the scan | none: a directory may take long. It is told which one; the first Ctrl-C ends it, its thread is a daemon |
-| a file is opened, read, closed | `payload/readers.py`: 120 s each; 16 that hang stop the run |
-| a small file is read on the loop | only on file systems of this machine (`sources/mounts.py`), which answer or fail |
+| the check of a source | `source_check.py`: 120 s (`BodyOptions.read_timeout_s`), or the first Ctrl-C |
+| the scan | none: a directory may take long. Stalled names it; the first Ctrl-C ends it; its thread is a daemon |
+| opening, reading, closing a file | `payload/readers.py`: 120 s each; 16 that hang stop the run |
+| reading a small file on the loop | only on file systems of this machine (`sources/mounts.py`), which answer or fail |
 | a host name, a connection, TLS | `transport/wire.py`: 15 s each (`connect_timeout_s`) |
 | a request | 90 s (`timeout_s`) and its size at 64 KiB/s (`min_rate`), by a sweep over all connections |
-| a server that takes nothing of a body | 90 s without any of it |
-| 100 Continue | 2 s, then the body is sent without |
-| a pause before the next try | 30 s, or the store's own wish up to 120 s; a stopped run ends it |
-| a login, a container made again | requests like the others; who waits for another's login gets its outcome |
-| a slot, a place in the queue | whoever holds it does one of the above |
+| a server that takes nothing of a body | 90 s without progress |
+| 100 Continue | 2 s, then the body is sent without it |
+| a pause before a retry | 30 s, or the store's Retry-After up to 120 s; a stopped run ends it |
+| a login, a container made again | requests like the others; workers that wait for one login share its outcome |
+| a slot, room in the queue | the worker that holds it waits for one of the above |
 """
 
 import asyncio
@@ -38,15 +38,16 @@ from bulkput.recorder import Recorder
 
 _EVERY_S = 5.0
 _ANSWER_S = 2.0
-"""An event loop that does not come round for so long stands."""
+"""If the event loop does not run a callback for this long, it hangs."""
 _FRAMES = 6
+"""Innermost stack frames of a hanging event loop that Stalled shows."""
 _NO_STEP = "waiting for its turn"
-"""What a worker does that has noted nothing: it waits for a slot, as nearly every object of a fast run does, or for its
-turn on the event loop. Noting that would cost each object 0.2 us."""
+"""The text for a worker that has noted no step: it waits for a slot or for its turn on the event loop. In a fast run
+nearly every object waits for a slot, and noting that would cost each of them 0.2 us."""
 
 
 class Watchdog:
-    """Watches within its block, which is entered in the run's own task."""
+    """Watches the run within its `with` block. Enter the block in the run's own task."""
 
     def __init__(
         self,
@@ -57,8 +58,8 @@ class Watchdog:
         scanned: Callable[[], bytes | None],
         in_flight: set[Activity],
     ) -> None:
-        """`scanned` tells which path the scan has in hand; `in_flight` is what the workers do. `emit` is called in the
-        loop's thread, while that moves."""
+        """`scanned` returns the path that the scan is reading; `in_flight` holds what each worker does. `emit` is
+        called in the event loop's thread, unless that hangs."""
         self._recorder = recorder
         self._emit = emit
         self._scanned = scanned
@@ -69,14 +70,14 @@ class Watchdog:
         self._ended = threading.Event()
         self._stall_timer = StallTimer(stall_s, time.monotonic(), self._counters())
         self._own = noted_in(Activity(), in_flight)
-        """What the run's own task does, besides what its workers do."""
+        """Notes what the run's own task does."""
 
     def __enter__(self) -> None:
         threading.Thread(target=self._watch, name="bulkput-watchdog", daemon=True).start()
         self._own.__enter__()
 
     def __exit__(self, *error: object) -> None:
-        """Nothing is told any more. The thread is not waited for: it may be about to write where nobody reads."""
+        """Emit nothing more. The thread is not joined: its `emit` may be blocked on an output that nobody reads."""
         self._ended.set()
         self._own.__exit__(None, None, None)
 
@@ -88,11 +89,12 @@ class Watchdog:
 
     def _counters(self) -> tuple[int, ...]:
         recorder = self._recorder
-        scanned = hash(self._scanned())  # files that a journal knows are counted by the thousand
+        # The scan's path counts as progress: files that a journal knows reach the recorder only in batches.
+        scanned = hash(self._scanned())
         return recorder.found, recorder.done, recorder.retries, recorder.bytes_moved, scanned
 
     def _tell(self, found: StallBegan | StallEnded) -> None:
-        """By the event loop, in whose thread events belong; when it does not answer, from here."""
+        """Emit the event in the event loop's thread; from this thread if the event loop hangs."""
         turn: Future[None] = Future()
 
         def tell() -> None:
@@ -116,7 +118,7 @@ class Watchdog:
         return ev.Stalled(found.idle_s, self._rows(), scanning, loop_at)
 
     def _loop_at(self) -> tuple[str, ...]:
-        """Where the event loop's thread stands, innermost last: files by their names only."""
+        """The innermost stack frames of the event loop's thread, innermost last, with file names but no directories."""
         frame = sys._current_frames().get(self._loop_thread)  # there is no other way to another thread's stack
         stack = traceback.extract_stack(frame)[-_FRAMES:] if frame is not None else []
         return tuple(f"{os.path.basename(at.filename)}:{at.lineno} {at.name}" for at in stack)
@@ -128,7 +130,7 @@ class Watchdog:
 
 
 def _row(activity: Activity, now_s: float) -> ev.InFlight | None:
-    """None: a worker without a file, or the run's own task while it only scans and queues."""
+    """The activity as a row of Stalled. None for an idle worker, and for the run's own task while it scans."""
     upload, described = activity.in_hand, activity.describe()
     if upload is None and not described.words:
         return None

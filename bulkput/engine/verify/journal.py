@@ -1,4 +1,4 @@
-"""What a verification tells the journal of the upload: that it was wrong about some objects."""
+"""Deletes rows from the upload's journal that a verification has found wrong."""
 
 import os
 from collections.abc import Callable
@@ -16,11 +16,12 @@ from bulkput.options import GzipOptions, NamingOptions, SharedOptions
 from bulkput.stores.base import Destination
 
 _STRUCK = (Verdict.MISSING, Verdict.DIFFERENT, Verdict.NOT_COMPARABLE)
-"""The last as well: what an upload stores can be compared, so that it is somebody else's."""
+"""Verdicts that delete a file's row. NOT_COMPARABLE belongs to them: what an upload stores can be compared, so such an
+object is of another writer."""
 
 
 class JournalCorrection:
-    """`async with` it around the verification. Without `options.journal` it does nothing."""
+    """Use it with `async with` around the verification. Without `options.journal` it does nothing."""
 
     def __init__(self, options: SharedOptions, stop: Stop) -> None:
         self._path = options.journal
@@ -33,21 +34,23 @@ class JournalCorrection:
     def open(
         self, roots: list[bytes], target: Destination, place: str, naming: NamingOptions, gzip: GzipOptions
     ) -> None:
-        """Blocking. Raises UsageError: not there, in use, of other sources or another destination."""
+        """Open the journal. Blocking. Raises UsageError if it does not exist, is in use, or belongs to other sources or
+        another destination."""
         if self._path is not None:
             self._journal = open_journal(os.fsencode(self._path), must_exist=True)
             self._journal.check(identity(roots, target, place, naming, gzip))
 
     def begin(self) -> None:
-        """From now on what `tell` hears is struck from the journal."""
+        """From now on `tell` deletes rows from the journal."""
         if self._journal is not None:
             self._journal.begin(self._stop_run, None)
 
     def is_own(self, path: bytes) -> bool:
-        """Whether this is the journal, which is uploaded by nobody."""
+        """Whether the file belongs to the journal. An upload skips such files."""
         return self._journal is not None and path in self._journal.own_files
 
     def tell(self, finding: Finding) -> None:
+        """Delete the row of the finding's file, if the verdict says that the file must be sent again."""
         if self._journal is not None and finding.verdict in _STRUCK and finding.path:
             self._journal.forget(finding.path)
 
@@ -68,12 +71,12 @@ class JournalCorrection:
 
 
 def all_absolute(roots: list[bytes]) -> list[bytes]:
-    """As the journal has them. Blocking."""
+    """The sources' paths in a journal. Blocking."""
     return [absolute(root) for root in roots]
 
 
 def both(one: Callable[[Finding], None], other: Callable[[Finding], None]) -> Callable[[Finding], None]:
-    """Tells a finding to two."""
+    """A receiver that passes each finding to `one`, then to `other`."""
 
     def tell(finding: Finding) -> None:
         one(finding)

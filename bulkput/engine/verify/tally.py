@@ -1,4 +1,4 @@
-"""What a verification has found so far: counted, and all but the identical told."""
+"""Counts the findings of a verification, and passes on all that are not IDENTICAL."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -16,7 +16,7 @@ OnFinding = Callable[[Finding], None]
 
 @dataclass(slots=True)
 class Tally:
-    """Counts verdicts, and tells all but the identical ones."""
+    """Counts verdicts; calls `tell` with each finding that is not IDENTICAL."""
 
     tell: OnFinding
     verdicts: Counter[Verdict] = field(default_factory=Counter)
@@ -30,7 +30,7 @@ class Tally:
             self.tell(finding)
 
     def without_file(self, row: RemoteObject, *, is_claimed: bool) -> None:
-        """An object that no file is for: extra where the sources claim its name."""
+        """Count an object without a file: as extra if the sources claim its name, else as ignored."""
         if is_claimed:
             self.add(finding(Verdict.EXTRA, None, row))
         else:

@@ -1,12 +1,12 @@
-"""Whether a store holds what an upload of the same sources would put there, by listing it.
+"""Verifies that a store holds what an upload of the same sources would put there. It lists the store.
 
     sources ──scan thread──> names ──┐
                                      ├──merge join──> judge ──> bounded queue: MD5, HEAD, manifest ──> judge ──> finding
     store ────one GET per 10 000─────┘
 
-The walk and the listing come in the same order, so that only the head of each is held: a page of the listing, what the
-scan is ahead, the queue and its workers. Nothing here grows with the number of files or objects. Most names are
-decided by the row of the listing and the file's MD5; `policy/compare.py` says which take a request of their own.
+The walk and the listing come in the same order. So memory holds a page of the listing, the findings that the scan is
+ahead, the queue and its workers; it does not grow with the number of files or objects. For most names the row of the
+listing and the file's MD5 decide; `policy/compare.py` says which need a request of their own.
 """
 
 import time
@@ -56,14 +56,14 @@ async def verify(
 ) -> Comparison:
     """Compare files and directories with what is stored at `destination`, a URL such as `swift://container/prefix`.
 
-    Give the options of the upload, so that files are named and filtered as they were, or VerifyOptions. `on_event` gets
-    a Finding for each name that is not identical, as it is found (nearly in order), and retries and what stops the run;
-    it runs on the event loop and must be quick.
+    Pass the options of the upload, so that files are named and filtered in the same way, or VerifyOptions. `on_event`
+    gets a Finding for each name that is not identical, nearly in order of the names. It also gets retries, warnings and
+    the order that stops the run. It runs on the event loop and must be quick.
 
-    A container that is not there has nothing in it: everything is missing. With `options.journal`, the journal of the
-    upload, what is missing, different or not comparable is struck from it, so that the next upload sends it.
+    If the container does not exist, all files are missing. With `options.journal` (the journal of the upload), the rows
+    of files that are missing, different or not comparable are deleted from it, so that the next upload sends them.
 
-    Raises UsageError for a wrong URL, a missing source, missing credentials, or a store that lists nothing, and
+    Raises UsageError for a wrong URL, a missing source, missing credentials, or a store that cannot list, and
     SourceGone for a source on a file system that does not answer.
     """
     if not isinstance(options, VerifyOptions):
@@ -82,7 +82,7 @@ async def verify(
             requests = wire_count.requests
             parts = _VerifyParts(store, options, stop, tally, correction, emit)
             await parts.compare(roots, target)
-    except Stopped:  # before the comparison had begun
+    except Stopped:  # the run was stopped before the comparison began
         pass
     except Unsupported as error:
         raise UsageError(f"cannot verify {target}: {error.detail}") from None
@@ -91,7 +91,7 @@ async def verify(
 
 @dataclass(frozen=True, slots=True)
 class _VerifyParts:
-    """What a verification is made of, before its sources have been looked at."""
+    """Everything that a verification needs before it looks at its sources."""
 
     store: Store
     options: VerifyOptions
@@ -101,7 +101,8 @@ class _VerifyParts:
     emit: ev.Emit
 
     async def compare(self, roots: list[bytes], target: Destination) -> None:
-        """Raises UsageError, SourceGone, Unsupported; Stopped, when that comes before the comparison."""
+        """Look at the sources, then compare. Raises UsageError, SourceGone, Unsupported, and Stopped if the run is
+        stopped before the comparison begins."""
         options, stop, correction = self.options, self.stop, self.correction
         check = SourceCheck(roots, stop, patience_s=options.body.read_timeout_s)
         if options.journal is not None:
@@ -135,11 +136,11 @@ class _VerifyParts:
 def _scope_and_walk(
     roots: list[bytes], target: Destination, options: VerifyOptions, filters: Filters, is_own: Callable[[bytes], bool]
 ) -> tuple[Scope, Iterator[Found]]:
-    """Blocking: the sources are looked at. Raises UsageError."""
+    """The names that the sources claim, and the walk. Blocking. Raises UsageError."""
     gzip = make_gzip_names(roots, options.gzip)
     naming = placement(roots, target, options, gzip)
     scope = scope_of_upload(roots, naming, options, filters, gzip)
-    # Directories as well: the store may have their markers.
+    # Directories are walked as well: the store may have their markers.
     if options.files is None:
         found = walk(roots, options.walk, filters=filters, gzip=gzip, with_directories=True)
     else:
@@ -150,7 +151,7 @@ def _scope_and_walk(
 
 
 def _without_own(found: Found, is_own: Callable[[bytes], bool]) -> Found:
-    """The journal is uploaded by nobody."""
+    """`found`, or a Skip for one of the journal's own files: uploads skip these too."""
     if isinstance(found, SourceFile) and not found.is_directory and is_own(found.target or found.path):
         return Skip(found.path, found.name, Reason.OWN_OUTPUT)
     return found
@@ -158,7 +159,7 @@ def _without_own(found: Found, is_own: Callable[[bytes], bool]) -> Found:
 
 @dataclass(slots=True, kw_only=True)
 class _Comparer:
-    """Compares what the sources hold with what is listed, pair by pair."""
+    """Compares files with listed objects, pair by pair."""
 
     store: Store
     opener: BodyOpener
@@ -172,7 +173,7 @@ class _Comparer:
         self._failure_policy = FailurePolicy(self.options.stop)
 
     async def run(self, scan: Scan) -> None:
-        """Until both sides have ended, or the run is stopped: then what is left is no finding of any kind."""
+        """Compare until both sides end or the run is stopped. After a stop the rest gets no findings."""
         pairing = Pairing(store=self.store, scope=self.scope, stop=self.stop)
         try:
             async with (
@@ -185,12 +186,12 @@ class _Comparer:
                     await self._take(pair, workers)
         except Unsupported:
             raise
-        except StoreError as error:  # of the listing: without it there is nothing to compare with
+        except StoreError as error:  # the listing failed: there is nothing to compare with
             self.stop.pull(ev.Stopping(str(error), ev.StopCause.STORE))
         self.tally.is_container_there = pairing.is_container_there
 
     async def _take(self, pair: Pair, workers: Pool[Pair]) -> None:
-        """What the listing decides is said here; the rest is for the workers."""
+        """Report what the listing decides; queue the rest for the workers."""
         file, row = pair.file, pair.row
         if pair.nameless is not None:
             self._take_other(pair.nameless)
@@ -209,7 +210,7 @@ class _Comparer:
                 await workers.submit(pair)
 
     def _take_other(self, found: Found) -> None:
-        """What makes no name to compare."""
+        """Count a finding that is no file to compare: as unreadable if it is an error, else as skipped."""
         if not isinstance(found, SourceError):
             self.tally.skipped += 1
             return
@@ -218,7 +219,8 @@ class _Comparer:
             self.stop.pull(ev.Stopping(str(found), ev.StopCause.SOURCE))
 
     def _take_directory(self, directory: SourceFile, row: RemoteObject | None) -> None:
-        """One needs no marker, unless the upload was to send them; another object of its name is nobody's."""
+        """Report a directory. A marker is missing only if the upload sends markers (`dir_markers`). An object of its name
+        that is no marker has no file."""
         if row is not None and is_marker(row):
             self.tally.add(finding(Verdict.IDENTICAL, directory, row))
         elif row is not None:
@@ -230,7 +232,8 @@ class _Comparer:
             )
 
     def _take_object(self, pair: Pair) -> None:
-        """One without a file."""
+        """Report an object without a file: as extra, or as ignored if it may have a file, the sources are single files,
+        or it is another program's marker."""
         row = pair.row
         if row is None or pair.is_unknown or not self.scope.is_whole or is_others_marker(row.name, row.bytes):
             self.tally.ignored += 1
@@ -243,12 +246,12 @@ class _Comparer:
     async def _look(self, pair: Pair) -> None:
         file, row = pair.file, pair.row
         if file is None or row is None:
-            raise AssertionError("the listing decides about a name with only one of the two")
+            raise AssertionError("the workers get pairs of a file and an object only")
         if (found := await self._compared(self._evidence(file, row), file)) is not None:
             self.tally.add(found)
 
     async def _compared(self, evidence: Evidence, file: SourceFile) -> Finding | None:
-        """None: the run is being stopped."""
+        """The finding for one pair. None if the run is being stopped."""
         row = evidence.row
         try:
             self.stop.check()
@@ -267,16 +270,17 @@ class _Comparer:
         return finding(step.verdict, file, evidence.head or row, step.why, evidence)
 
     async def _read(self, file: SourceFile, sizes: Sequence[int] | None) -> tuple[int, tuple[str, ...]]:
-        """Raises SourceError, for a file that changes while it is read as well: it is the same as nothing."""
+        """The file's MD5s, as a `ReadDigests`. Raises SourceError, also if the file changes while it is read: a mixture
+        of two versions must not be compared."""
         body = self.opener.open_at_once(file) or await self.opener.open(file)
         return await digests(body, body.size, sizes)
 
     def _failed(self, error: BulkputError) -> bool:
-        """Whether the run stops for it: then it is no finding."""
+        """Count a failure. True if the run is being stopped: then a store's error becomes no finding."""
         if (order := self._failure_policy.failed(error)) is not None:
             self.stop.pull(order)
         return self.stop.is_pulled
 
 
 def _ignore(_told: object) -> None:
-    """For those who do not want to know."""
+    """Discards events."""
