@@ -1,39 +1,31 @@
-"""Objects copied or moved, by the store itself where it can.
+"""Copies or moves objects, by the store itself if it can.
 
     listing ──bounded queue──> workers: copy, proven by its ETag ──> change ──(move)──> batches ──> bulk-delete
 
-A move is a copy that was proven, then a removal: whatever happens in between, each object is there once at least, and
-the same command goes on with what is left. Where the store has no copy of its own (plain HTTP, two kinds of stores),
-the bytes pass through here (`relay.py`), and what is not proven to be another object than its copy is not moved.
+A move is a proven copy, then a removal. If it breaks off in between, each object still exists at least once, and the
+same command continues with the rest. If the store cannot copy (plain HTTP, or two kinds of stores), the bytes pass
+through this machine (`relay.py`). A source that is not proven to be another object than its copy is not removed.
 """
 
 import asyncio
 import time
 from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from functools import partial
 
 from bulkput import events as ev
 from bulkput.engine.objects.changes import ChangeTally
+from bulkput.engine.objects.move_check import refuse_to_part
 from bulkput.engine.objects.relay import Relay
-from bulkput.engine.objects.remove import Remover, listed, row_of
+from bulkput.engine.objects.remove import Remover, listed, row_of, row_of_itself
 from bulkput.engine.open_store import connected
 from bulkput.engine.pool import pool
 from bulkput.engine.stop import Stop
 from bulkput.engine.tuner import Tuner
-from bulkput.errors import (
-    BulkputError,
-    IntegrityError,
-    NotFound,
-    Stopped,
-    StoreError,
-    Unsupported,
-    UsageError,
-    printable,
-)
+from bulkput.errors import BulkputError, IntegrityError, NotFound, Stopped, StoreError, Unsupported, UsageError
 from bulkput.events import Change, Done
-from bulkput.model import ObjectHeaders, RemoteObject, Segment
+from bulkput.model import ObjectHeaders, RemoteObject
 from bulkput.options import CopyOptions, HeaderOptions
 from bulkput.policy.directories import is_marker
 from bulkput.policy.etag import md5_of
@@ -43,13 +35,13 @@ from bulkput.results import Changes
 from bulkput.stores.base import Destination, Store
 
 _REMOVED_AT_ONCE = 50
-"""Sources of a batch: few, so that removals keep pace with copies. Of each batch Swift removes two at a time."""
+"""Sources of a batch. Few, so that removals keep pace with copies: Swift removes two at a time within a batch."""
 _REMOVED_AFTER_S = 2.0
-"""So long after its copy a source is removed with the next that is copied, however few they are: what is written to it
-in between is lost."""
+"""Age at which copied sources are removed with the next copy, even if the batch is not full. A short time between copy
+and removal leaves little room for others to write to the source."""
 
 _COPIES = frozenset(("copy", "put"))
-"""Requests whose number per second the tuner raises: a copy is made by the store, or put by this machine."""
+"""Requests whose rate the tuner raises: copies by the store ("copy"), and those through this machine ("put")."""
 
 
 async def copy(
@@ -63,9 +55,9 @@ async def copy(
 ) -> Changes:
     """Copy the object `source`, or recursively all objects below it, to `destination`; both are URLs.
 
-    Type, metadata and the other fields of each object come along; `options.headers` replaces those that it has. The
-    destination's container is made if it is not there. `on_event` gets a Change for each object, and Relaying if the
-    bytes pass through this machine. `wire.concurrency` copies are in flight, or as many as the tuner finds.
+    Copies keep the type, metadata and other fields of their objects, unless `options.headers` replaces them. The
+    destination's container is made if it does not exist. `on_event` gets a Change for each object, and Relaying if the
+    bytes pass through this machine. `wire.concurrency` limits the copies in flight; if it is None, the tuner does.
 
     Raises UsageError for a wrong URL, missing credentials, and a copy onto itself; NotFound if there is no source.
     """
@@ -85,7 +77,7 @@ async def move(
 ) -> Changes:
     """Copy as `copy` does, and remove each source once its copy is proven.
 
-    Raises UsageError like `copy`, and if large objects or links would be parted from what they read.
+    Raises like `copy`, and UsageError if large objects or links would be parted from the objects that they read.
     """
     return await _copy(
         source, destination, options or CopyOptions(), on_event, stop=stop, environ=environ, is_move=True
@@ -128,66 +120,22 @@ async def _copy(
         try:
             async with stop.bounded(wire.timeout_s):
                 if is_move and options.is_recursive:
-                    await _refuse_to_part(old, there, rename, tuner, stop)
+                    await refuse_to_part(old, there, rename, tuner, stop)
                 room = partial(ev.room_of, on_event)
                 await _Transfer(copier, mover, tally, tuner, rename, room=room, is_dry=options.dry_run).run()
         except Stopped:
             pass
         except (NotFound, Unsupported):
             raise
-        except StoreError as error:  # of the new container, of the store's limits
+        except StoreError as error:  # making the container failed, or the request for the store's limits
             stop.pull(ev.Stopping(str(error), ev.StopCause.STORE))
         requests.update(counted.requests)
         requests.update(count.requests)
     return tally.changes(requests, time.monotonic() - started, is_dry=options.dry_run)
 
 
-async def _refuse_to_part(store: Store, source: Destination, rename: Rename, tuner: Tuner, stop: Stop) -> None:
-    """A look at all that is to be moved, before anything is: manifests and links name others by where they are now.
-
-    Raises UsageError: a large object whose segments would, or might, be moved away from it; a link to what is moved.
-    """
-    below = f"{source.root}/{rename.old}"
-
-    async def look(row: RemoteObject) -> None:
-        if row.link is not None:
-            if row.link.startswith(below):
-                raise UsageError(
-                    f"{printable(row.name)} is a link to what lies below {source}, and would lead nowhere:"
-                    " nothing was moved; use cp, or move it apart"
-                )
-            return
-        segments = store.powers.segments
-        if row.large == "static" and segments is not None:
-            parts: tuple[Segment, ...] = ()
-            with suppress(NotFound):  # gone meanwhile
-                parts = await segments(row.name)
-            if any(part.path is not None and (part.path.startswith(below) or part.md5 is None) for part in parts):
-                # Without an MD5 a part may be a large object itself, with segments of its own.
-                raise UsageError(
-                    f"{printable(row.name)} is a large object whose segments, or theirs, lie below {source} or may:"
-                    " its manifest would lose them. Nothing was moved; use cp"
-                )
-            return
-        head = await row_of_itself(store, row.name)
-        if head is not None and head.large == "dynamic":
-            raise UsageError(
-                f"{printable(row.name)} is a dynamic large object, whose segments may be among what is moved:"
-                " nothing was moved; use cp, or move its segments apart from it"
-            )
-
-    async with (
-        pool(look, workers=tuner.workers, backlog=tuner.workers) as lookers,
-        aclosing(listed(store, rename.old, stop)) as rows,
-    ):
-        async for row in rows:
-            # A dynamic one is listed as what its own body is: nearly always empty.
-            if row.large == "static" or row.link is not None or not row.bytes:
-                await lookers.submit(row)
-
-
 class _Copier:
-    """Copies one object after the other from `old` to `new`."""
+    """Copies single objects from the store `old` to the store `new`."""
 
     def __init__(
         self,
@@ -199,8 +147,8 @@ class _Copier:
         headers: ObjectHeaders,
         relay: Relay,
     ) -> None:
-        """`container` is that of `new`, as `old` knows it; None where the two are different kinds of stores: then all
-        goes by `relay`."""
+        """`container` is that of `new`, as `old` names it. None if the two are different kinds of stores: then `relay`
+        makes all copies."""
         self.old = old
         self.new = new
         self._container = container
@@ -208,15 +156,15 @@ class _Copier:
         self._headers = headers
         self._relay = relay
         self._made = 0
-        """How often the container was made again."""
+        """Number of times that the container was made again."""
         self._making = asyncio.Lock()
 
     def name(self, row: RemoteObject) -> str:
-        """The one that it gets."""
+        """The name of the object's copy."""
         return self._rename.of(row.name)
 
     async def copy(self, row: RemoteObject, *, is_move: bool) -> bool:
-        """True when the copy is there and proven, False when the object itself is no longer there.
+        """True if the copy is made and proven, False if the source no longer exists.
 
         Raises StoreError, Stopped.
         """
@@ -225,10 +173,12 @@ class _Copier:
             await self._copy(row, is_move=is_move)
         except NotFound:
             is_there = await row_of_itself(self.old, row.name) is not None
-            if not is_there and row.link is None:  # a link may be there, and lead nowhere
+            # For a link the HEAD is of its target: the link may exist although its target does not.
+            if not is_there and row.link is None:
                 return False
         else:
             return True
+        # The source exists, so the 404 may be of the destination's container: make it again, and try once more.
         await self._make_again(made)
         try:
             await self._copy(row, is_move=is_move)
@@ -239,7 +189,7 @@ class _Copier:
         return True
 
     async def _make_again(self, made: int) -> None:
-        """Someone has deleted the container meanwhile: however many workers met that, it is made once."""
+        """Make the container again, if another client has deleted it; once, even if many workers got the 404."""
         async with self._making:
             if self._made == made:
                 await self.new.prepare()
@@ -262,10 +212,12 @@ class _Copier:
         stored = await copy_in_store(row.name, container, self.name(row), self._headers, row.bytes or 0)
         if stored.etag is not None and stored.etag == md5_of(row.hash):
             return
-        # Of a manifest the listing has the MD5 of its text, of a link that of nothing; or it was written to since.
+        # The ETag differs from the listing's hash: for a manifest that is the MD5 of its text, for a link that of no
+        # bytes; or the object was written to since. HEADs of source and copy decide.
         head = await self.old.stat(row.name)
         copied = await self.new.stat(self.name(row))
-        if head is None and copied is None and row.link is not None:  # a link that leads nowhere, there as here
+        # A HEAD of a link without a target finds nothing: compare where source and copy lead to.
+        if head is None and copied is None and row.link is not None:
             there = await row_of(self.new, self.name(row))
             is_same = there is not None and there.link == row.link
         elif head is None or copied is None or head.hash is None:
@@ -278,7 +230,7 @@ class _Copier:
 
 
 class _Transfer:
-    """What is listed, copied by workers; where it is a move, the sources removed behind that."""
+    """Copies all listed objects by workers; for a move, removes their sources in batches after that."""
 
     def __init__(
         self,
@@ -291,7 +243,7 @@ class _Transfer:
         room: Callable[[], Awaitable[None]],
         is_dry: bool,
     ) -> None:
-        """`room` is awaited before each object that is taken up."""
+        """`room` is awaited before each object is queued (back-pressure)."""
         self._rename = rename
         self._room = room
         self._copier = copier
@@ -300,12 +252,12 @@ class _Transfer:
         self._tuner = tuner
         self._is_dry = is_dry
         self._copied: list[RemoteObject] = []
-        """Of a move: what can be removed."""
+        """For a move: sources whose copies are proven, to be removed with the next batch."""
         self._since_s = 0.0
-        """When the first of them was copied."""
+        """Time at which the first of them was copied."""
 
     async def run(self) -> None:
-        """Raises NotFound: there is nothing to copy. Raises StoreError: of the new container."""
+        """Raises NotFound if there is nothing to copy, and StoreError if the container cannot be made."""
         try:
             await self._copy_all()
         except NotFound:
@@ -313,7 +265,7 @@ class _Transfer:
                 await self._copier.new.undo_prepare()
             raise
         finally:
-            if self._mover is not None and self._copied:  # it broke off: out of time, or by an error
+            if self._mover is not None and self._copied:  # an error, or an interrupted run that is out of time
                 self._mover.leave(tuple(self._copied))
 
     async def _copy_all(self) -> None:
@@ -343,7 +295,8 @@ class _Transfer:
             if (row := await row_of(self._copier.old, rename.old)) is not None:
                 yield row
             return
-        if rename.old and rename.new:  # the directory's own marker lies beside what is below it
+        # The listing of "dir/" does not contain the directory's own marker, the object "dir".
+        if rename.old and rename.new:
             marker = await row_of_itself(self._copier.old, rename.old[:-1])
             if marker is not None and is_marker(marker):
                 yield marker
@@ -355,7 +308,7 @@ class _Transfer:
         tally, to = self._tally, self._copier.name(row)
         try:
             tally.stop.check()
-            if not to:  # the marker of the very directory whose contents go to the top
+            if not to:  # the marker of the directory whose contents are copied to the container's top
                 raise StoreError("copy", row.name, "it would have no name there")
             if self._is_dry:
                 tally.add(Change(Done.WOULD, row.name, to, row.bytes))
@@ -367,7 +320,7 @@ class _Transfer:
             tally.fail(Change(Done.FAILED, row.name, to, row.bytes, error), error)
             return
         if not is_there and not self._rename.is_recursive:
-            raise self._nothing_there()  # it was listed, and is gone
+            raise self._nothing_there()  # the single source was deleted after it was listed
         if not is_there:
             tally.add(Change(Done.GONE, row.name, None, row.bytes))
         elif self._mover is None:
@@ -387,16 +340,8 @@ class _Transfer:
             await mover.remove_if_unchanged(batch)
 
 
-async def row_of_itself(store: Store, key: str) -> RemoteObject | None:
-    """What the store says of the object now; None when it is gone, whatever the listing has."""
-    try:
-        return await store.stat(key)
-    except NotFound:
-        return None
-
-
 def _replacing(headers: HeaderOptions) -> ObjectHeaders:
-    """What is given for all objects. Raises UsageError for what would send them elsewhere."""
+    """The headers for all copies. Raises UsageError for a field that would change where a copy goes."""
     for name, _ in headers.extra:
         if name.lower().startswith(("destination", "x-copy-from")):
             raise UsageError(f"`headers.extra` {name}: where a copy goes is said by its destination")
@@ -410,7 +355,7 @@ def _replacing(headers: HeaderOptions) -> ObjectHeaders:
 
 
 def _told_to(tell: ev.Emit, tuner: Tuner) -> ev.Emit:
-    """Tells events, then has the tuner act on them."""
+    """One receiver for all events: passes each to `tell`, then to the tuner."""
 
     def emit(event: ev.Event) -> None:
         tell(event)
@@ -420,4 +365,4 @@ def _told_to(tell: ev.Emit, tuner: Tuner) -> ev.Emit:
 
 
 def _ignore(_told: object) -> None:
-    """For those who do not want to know."""
+    """Discards events."""

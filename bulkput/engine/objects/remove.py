@@ -306,5 +306,13 @@ async def row_of(store: Store, key: str) -> RemoteObject | None:
     return await store.stat(key)
 
 
+async def row_of_itself(store: Store, key: str) -> RemoteObject | None:
+    """The object as a HEAD shows it now. None if it is gone, even if the listing still has it."""
+    try:
+        return await store.stat(key)
+    except NotFound:
+        return None
+
+
 def _ignore(_told: object) -> None:
     """Discards events."""

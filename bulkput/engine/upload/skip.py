@@ -62,10 +62,10 @@ class Skipper:
         self._on_kept = on_kept
         self._headers = options.headers
         self._looks = options.skip.check_expiry or wanted_life_s(options.headers, 0) is not None
-        """Whether expiry matters. Then the listing is not enough: it may show expired objects, no expiry times."""
+        """Whether expiry matters. Then the listing is not enough: it may show expired objects."""
 
     def by_listing(self, file: SourceFile, evidence: Evidence) -> Skip | SourceFile:
-        """Decide by the listing's row: a Skip, or the file. If the worker must look closer, the file carries the row."""
+        """Decide by the row: a Skip, or the file. If the worker must look closer, the file carries the row."""
         row = evidence.row
         if file.is_directory:
             if not self._has_marker(row):

@@ -1,8 +1,8 @@
 """Reports what a run waits for, if nothing has moved for a while.
 
 A thread checks the recorder's counters every few seconds, so it works even if the event loop itself hangs. It reads
-what is in flight from the notes of the run's tasks (`activity.py`). The watchdog ends nothing: everything that a run waits
-for has a deadline of its own, except the scan, or depends on something that has one (seconds below are defaults).
+what is in flight from the notes of the run's tasks (`activity.py`). The watchdog ends nothing: everything that a run
+waits for has a deadline of its own, except the scan, or depends on something that has one (seconds below are defaults).
 
 | what is awaited | its end |
 |---|---|

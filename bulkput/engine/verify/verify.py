@@ -219,8 +219,8 @@ class _Comparer:
             self.stop.pull(ev.Stopping(str(found), ev.StopCause.SOURCE))
 
     def _take_directory(self, directory: SourceFile, row: RemoteObject | None) -> None:
-        """Report a directory. A marker is missing only if the upload sends markers (`dir_markers`). An object of its name
-        that is no marker has no file."""
+        """Report a directory. A marker is missing only if the upload sends markers (`dir_markers`). An object of its
+        name that is no marker has no file."""
         if row is not None and is_marker(row):
             self.tally.add(finding(Verdict.IDENTICAL, directory, row))
         elif row is not None:
