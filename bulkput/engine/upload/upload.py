@@ -129,8 +129,8 @@ async def _pipe(context: Context, parts: UploadParts) -> None:
 async def _when_needed(found: AsyncIterable[Found], prepare: Callable[[], Awaitable[bool]]) -> AsyncIterator[Found]:
     """Prepare the store before the first file to send, so that a run with nothing to send does not prepare it.
 
-    A file that the worker still has to compare with an object (`listed`) does not count. Ends if `prepare` returns
-    False: the run is then being stopped.
+    A file that the worker still has to compare with an object (`listed`) does not count: its container has been listed,
+    so it exists. Ends if `prepare` returns False: the run is then being stopped.
     """
     is_ready = False
     async for item in found:
