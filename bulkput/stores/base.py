@@ -26,18 +26,18 @@ from bulkput.transport.base import Transport
 class Store(Protocol):
     """A place for objects: one container, or one base URL. Safe for many concurrent calls.
 
-    Keys are object names as text, sent as they are; whoever calls has put the prefix before them. Every method
-    raises StoreError for what the store refuses; the tree in `bulkput.errors` says what is retried.
+    Keys are object names as text, sent unchanged; the caller has already added the prefix. Every method raises
+    StoreError if the store refuses; the tree in `bulkput.errors` says which errors are retried.
     """
 
     @property
     def limits(self) -> Limits:
-        """Assumed of the store without asking it."""
+        """The limits assumed before the store is asked (`ask_limits`)."""
 
     @property
     def place(self) -> str:
-        """Whose and where it is, as far as the URL does not say, without secrets: stores of the same URL that differ in
-        this hold different objects."""
+        """The account or server that the URL does not name, without secrets. Stores with the same URL but different
+        places hold different objects."""
 
     @property
     def keeps_metadata(self) -> bool:
@@ -45,10 +45,10 @@ class Store(Protocol):
 
     @property
     def powers(self) -> Powers:
-        """What this store can do beyond the methods below; `Powers()` for one that can do no more."""
+        """The store's operations beyond the methods below; `Powers()` if it has none."""
 
     async def prepare(self) -> None:
-        """Log in and make the container if need be; once, before the first `put`."""
+        """Log in and make the container if it is missing. Called once, before the first `put`."""
 
     @property
     def was_made(self) -> bool:
@@ -60,30 +60,30 @@ class Store(Protocol):
     async def put(self, key: str, body: Body, headers: ObjectHeaders) -> Stored:
         """Store one object in exactly one request, replacing what was there.
 
-        Renders every field of `headers` or refuses it when it is opened (`StoreContext`): without its encoding a
-        compressed object is garbage to its readers.
+        Sends every field of `headers`. A store that cannot keep a field refuses it when it is opened (`StoreContext`):
+        without its Content-Encoding, a compressed object is garbage to its readers.
 
-        Returns only when the store's answer proves it: a 2xx after the whole body, with the ETag that the bytes
-        have, where the store gives one. Raises SourceError from the body.
+        Returns only if the store's answer proves the object: a 2xx after the whole body and, if the store gives MD5
+        ETags, the ETag of the bytes. Raises SourceError from the body.
         """
 
     def list(
         self, prefix: str, *, delimiter: str | None = None, start_after: str | None = None
     ) -> AsyncGenerator[RemoteObject | Prefix, None]:
-        """Objects below `prefix` in bytewise order of their UTF-8 names, page by page as they are consumed.
+        """Yield objects below `prefix` in bytewise order of their UTF-8 names; request each page when it is needed.
 
-        With a delimiter, names that have it after the prefix come once, as a Prefix. `start_after` begins behind
-        that name.
+        With a delimiter, names that contain it after the prefix are grouped into one Prefix each. The listing begins
+        after the name `start_after`.
         """
 
     async def delete(self, keys: Iterable[str]) -> None:
-        """Remove objects; one that is not there is no error."""
+        """Remove objects. A missing object is no error."""
 
     async def stat(self, key: str) -> RemoteObject | None:
-        """The object's row, or None when there is none."""
+        """The object's row, or None if the object does not exist."""
 
     async def ask_limits(self) -> Limits:
-        """The store's own limits, asked for at the first call only."""
+        """The store's own limits. Only the first call sends a request."""
 
     async def aclose(self) -> None: ...
 
@@ -92,9 +92,9 @@ class Store(Protocol):
 class Destination:
     """A destination URL taken apart: `root` names the container or the base URL, `prefix` begins the keys.
 
-    What follows the container in swift:// and s3:// is an object name as it is: nothing in it is decoded, and `?`
-    or `#` are ordinary characters, as aws-cli and s5cmd have it. An http(s) URL is a URL: its directory goes out as
-    it was written, and only what follows the last slash is decoded, to be part of a name.
+    In swift:// and s3://, the text after the container is an object name: nothing in it is decoded, and `?` and `#`
+    are ordinary characters, as in aws-cli and s5cmd. In an http(s) URL, the directory is sent as the user wrote it;
+    only the text after the last slash is decoded, because it begins an object name.
     """
 
     scheme: str
@@ -103,7 +103,7 @@ class Destination:
 
     @classmethod
     def parse(cls, url: str) -> "Destination":
-        """Raises UsageError with what is wrong and how to write it."""
+        """Parse a destination URL. Raises UsageError, which says what is wrong and how to write the URL."""
         try:
             url.encode()
         except UnicodeEncodeError:
@@ -126,7 +126,7 @@ class Destination:
 
 
 def _split_http(url: str, scheme: str, rest: str) -> tuple[str, str]:
-    """The URL of the last directory, percent-encoded as the user has it, and what follows it as a name."""
+    """The URL of the last directory, percent-encoded as the user wrote it, and the decoded text after it."""
     authority = rest.partition("/")[0]
     if "@" in authority:
         raise UsageError(
@@ -149,7 +149,7 @@ def _split_http(url: str, scheme: str, rest: str) -> tuple[str, str]:
 
 
 _URL_PATH = "/%!$&'()*+,;=:@~"
-"""What stays as it is in a path that people wrote: all that may stand there (RFC 3986, 3.3), and their own escapes."""
+"""Characters that stay unescaped in a path: those that RFC 3986, 3.3 allows, and `%` of the user's own escapes."""
 
 
 T = TypeVar("T")
@@ -163,21 +163,21 @@ class RetryCall(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreContext:
-    """What a store is made from, besides its destination."""
+    """Everything a store is made from, except its destination."""
 
     environ: Mapping[str, str] = field(repr=False)
     wire: WireOptions
     transport: Transport
     again: RetryCall
-    """Retries a call of the store's own that stands before all operations, such as a login."""
+    """Retries a call that the store makes before any operation, such as a login."""
     storage_policy: str | None = None
     headers: HeaderOptions = field(default_factory=HeaderOptions)
-    """What every object will carry, so that a store which cannot keep it says so before the run."""
+    """The headers of every object. A store that cannot keep them refuses them before the run."""
     encodes: bool = False
-    """Whether objects will have a Content-Encoding: the same."""
+    """Whether objects will have a Content-Encoding. A store that cannot keep it refuses it before the run."""
     destination: str | None = None
-    """The root of the URL that the command writes to, where this store is only read: what is meant for that server is
-    not told to this one. None: this is the command's only store, or its destination."""
+    """The root of the URL that the command writes to, if this store is only read. The destination's credentials are
+    not sent to another server. None if this is the command's only store, or its destination."""
 
 
 StoreFactory = Callable[[Destination, StoreContext], Store]
@@ -190,7 +190,10 @@ _BUILT_IN = {
 
 
 def open_destination(destination: Destination, context: StoreContext) -> Store:
-    """The bare store for a destination; no request is made. Raises UsageError: unknown scheme, missing variables."""
+    """Open the unwrapped store of a destination; sends no request.
+
+    Raises UsageError if the scheme is unknown or environment variables are missing.
+    """
     if (built_in := _BUILT_IN.get(destination.scheme)) is not None:
         module, name = built_in
         return cast(StoreFactory, getattr(import_module(module), name))(destination, context)

@@ -5,11 +5,11 @@ from collections import deque
 
 
 class Slots:
-    """`limit` of them; who finds none waits, first come first served.
+    """Up to `limit` slots. Callers that find no free slot wait, first come first served.
 
     Not a context manager: entering and leaving one would be two coroutines for each request.
 
-    A smaller limit takes nothing from those who hold a slot: it is reached as they leave.
+    A lower limit revokes no slot that is held: it is reached as holders leave.
     """
 
     def __init__(self, limit: int) -> None:
@@ -17,7 +17,7 @@ class Slots:
         self._held = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
         self.had_to_wait = False
-        """Somebody found no slot; whoever wants to know from when on sets it back."""
+        """Whether `take` was called. The reader resets it to start a new measurement."""
 
     @property
     def limit(self) -> int:
@@ -29,7 +29,7 @@ class Slots:
         self._admit()
 
     def take_at_once(self) -> bool:
-        """Take a slot if there is one that nobody waits for. Give it back with `leave`."""
+        """Take a slot if one is free and no caller is waiting. Give it back with `leave`."""
         if self._held < self._limit and not self._waiting:
             self._held += 1
             return True
@@ -43,7 +43,7 @@ class Slots:
         try:
             await turn
         except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled():  # the slot had been given, just now
+            if turn.done() and not turn.cancelled():  # the slot was granted just before the cancellation
                 self.leave()
             raise
 
@@ -55,6 +55,6 @@ class Slots:
     def _admit(self) -> None:
         while self._waiting and self._held < self._limit:
             turn = self._waiting.popleft()
-            if not turn.done():  # not cancelled meanwhile
+            if not turn.done():  # not cancelled while it waited
                 self._held += 1
                 turn.set_result(None)

@@ -54,11 +54,11 @@ _PLAIN: dict[int, type[StoreError]] = {
     501: Unsupported,
 }
 _REST_S = 5.0
-"""How long the text of a refusal is waited for, once its head is there."""
+"""Seconds to wait for the body of a refusal after its head has arrived."""
 
 
 def error_from_response(operation: str, key: str, answer: Answer, *, sent_md5: str | None = None) -> StoreError:
-    """The error that an answer means; call it with answers that are not success."""
+    """The StoreError for an answer. Call it only with answers that are no success."""
     status = answer.status
     request_id = answer.headers.get("X-Trans-Id") or answer.headers.get("X-Amz-Request-Id")
     text = answer.body.decode("utf-8", "replace").lower()
@@ -84,7 +84,7 @@ def error_from_response(operation: str, key: str, answer: Answer, *, sent_md5: s
 
 
 async def refusal(incoming: Incoming) -> Answer:
-    """The whole of an answer that is no success: its text says why, as far as it comes."""
+    """Read the body of a failed answer, for its error text. Returns the part that arrives in time and without error."""
     body = bytearray()
     with suppress(TransportError, TimeoutError):
         async with asyncio.timeout(_REST_S):
@@ -98,16 +98,17 @@ async def refusal(incoming: Incoming) -> Answer:
 def error_from_transport(
     operation: str, key: str, error: TransportError, *, sent: Mapping[str, str] | None = None
 ) -> StoreError:
-    """No answer at all: passes, unless the way itself is wrong for good; then the run stops.
+    """The StoreError for a request without an answer: Denied, which stops the run, if the error is permanent (such as
+    a refused TLS certificate), else Unavailable, which is retried.
 
-    `sent`: the request's fields. A text about garbage quotes it, and that may be what we sent.
+    `sent` has the request's header fields. An error text may quote them, so their secrets are removed from it.
     """
     detail = text_without_secrets(str(error), sent or {})
     return (Denied if error.is_permanent else Unavailable)(operation, key, detail)
 
 
 def parse_retry_after(value: str | None, *, now: float) -> float | None:
-    """Seconds from now, of either form of Retry-After (RFC 9110, 10.2.3); None when there is none to understand."""
+    """Seconds from `now`, from both forms of Retry-After (RFC 9110, 10.2.3); None if it is missing or invalid."""
     if value is None:
         return None
     if value.strip().isascii() and value.strip().isdigit():

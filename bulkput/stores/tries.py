@@ -1,4 +1,4 @@
-"""The one place where failed attempts are made again, as `policy/retry.py` decides."""
+"""Retries failed calls, as `policy/retry.py` decides. All retries of a run happen here."""
 
 import asyncio
 import time
@@ -17,17 +17,17 @@ T = TypeVar("T")
 
 
 class Brake(Protocol):
-    """What stops a run; a store that is wrapped without one is never stopped."""
+    """Stops a run: it refuses new attempts and interrupts pauses."""
 
     def check(self) -> None:
         """Raises Stopped when the run is being stopped."""
 
     async def pause(self, delay_s: float) -> bool:
-        """Wait so many seconds; False when the run is being stopped meanwhile: then there is no further attempt."""
+        """Wait `delay_s` seconds. False if the run is being stopped: then no further attempt is made."""
 
 
 class NoBrake:
-    """Nothing stops it."""
+    """A brake that never stops a run."""
 
     def check(self) -> None:
         pass
@@ -38,14 +38,14 @@ class NoBrake:
 
 
 class Tries:
-    """Makes calls again that failed, until they succeed or that is pointless."""
+    """Retries a call until it succeeds, its error is not worth a retry, or the limits of `RetryOptions` are reached."""
 
     def __init__(self, options: RetryOptions, emit: Emit, brake: Brake) -> None:
         self._options = options
         self._emit = emit
         self._brake = brake
         self.has_worked = False
-        """Some object is stored. Until then the cause of a failure is likelier to be there for good."""
+        """Whether an object was stored. Before that, a failure is more likely to be permanent."""
 
     async def __call__(
         self,
@@ -55,9 +55,10 @@ class Tries:
         attempt: int = 1,
         spent_s: float = 0.0,
     ) -> T:
-        """`call()` until it succeeds or gives up. `is_first`: nothing of this run has worked yet, so fewer tries.
+        """Await `call()`, with retries. Raises its last StoreError if there is no further attempt.
 
-        `attempt` and `spent_s` go on from attempts that were made before.
+        `is_first` counts the call as the run's login: the run's first request gets fewer retries. `attempt` is the
+        number of the next attempt, `spent_s` the seconds that earlier attempts took.
         """
         while True:
             began_s = time.monotonic()
@@ -72,9 +73,9 @@ class Tries:
     async def wait_or_give_up(
         self, error: StoreError, attempt: int, spent_s: float, *, is_first: bool = False
     ) -> float:
-        """Returns when attempt `attempt + 1` is due. Raises `error` when there is none.
+        """Return when attempt `attempt + 1` is due. Raises `error` if there is no further attempt.
 
-        `spent_s` is what attempts and pauses have taken; what is returned includes the pause that was made.
+        `spent_s` is the time of all attempts and pauses so far; the result adds this pause to it.
         """
         options = self._options
         error.attempts, error.elapsed_s = attempt, spent_s
@@ -92,10 +93,10 @@ class Tries:
         return spent_s + delay_s
 
     def unbraked(self) -> "Tries":
-        """The same for what has to be done although the run is being stopped."""
+        """The same retries for calls that must be made even while the run is being stopped."""
         return Tries(self._options, self._emit, NoBrake())
 
 
 def _took_s(error: StoreError, began_s: float) -> float:
-    """How long an attempt took that failed: without its wait for a slot, where that is known."""
+    """How long a failed attempt took, without its wait for a slot if that is known."""
     return error.took_s if error.took_s is not None else time.monotonic() - began_s

@@ -1,6 +1,6 @@
-"""Which credentials a plain HTTP server gets: those that are meant for its host, and no others.
+"""Chooses the credentials for a plain HTTP server. A server never gets the credentials of another host.
 
-| looked for, the first that is there                      | counts for                              |
+| source, in order of precedence                           | used for                                |
 |----------------------------------------------------------|-----------------------------------------|
 | BULKPUT_HTTP_TOKEN_<HOST>, or USER and PASSWORD with it  | that host, or that host and port        |
 | BULKPUT_HTTP_TOKEN, or BULKPUT_HTTP_USER and _PASSWORD   | the server of the command's destination |
@@ -23,10 +23,10 @@ _OWN_PORTS = {"http": 80, "https": 443}
 
 
 def authorization_of(url: str, environ: Mapping[str, str], *, destination: str | None = None) -> str | None:
-    """The value of the field Authorization for requests to `url`; None: nothing is meant for it.
+    """The value of the Authorization header for requests to `url`, or None if no credentials are set for it.
 
-    `destination` is the URL that the command writes to, where that is another than `url`. Raises UsageError: half a
-    login, a netrc that cannot be read.
+    `destination` is the URL that the command writes to, if it differs from `url`. Raises UsageError if only one of user
+    and password is set, or if a netrc file cannot be read or parsed.
     """
     for suffix in _suffixes(url, is_destination=destination is None or is_one_server(url, destination)):
         if token := environ.get(f"BULKPUT_HTTP_TOKEN{suffix}"):
@@ -52,7 +52,7 @@ def _server(url: str) -> tuple[str, str | None, int | None]:
 
 
 def _suffixes(url: str, *, is_destination: bool) -> list[str]:
-    """What the names of the variables end in that count for `url`, the most exact first."""
+    """Suffixes of the environment variables that apply to `url`, the most specific first."""
     _, host, port = _server(url)
     name = re.sub(r"[^A-Z0-9]", "_", (host or "").upper())
     return [f"_{name}_{port}", f"_{name}", *([""] if is_destination else [])]
@@ -63,22 +63,19 @@ def _basic(user: str, password: str) -> str:
 
 
 def _netrc(environ: Mapping[str, str]) -> dict[str, tuple[str, str]]:
-    """Logins by host.
-
-    Nobody has to have a netrc: one that is in its usual place and cannot be read counts as none (the HOME of another
-    user, in a container). One that NETRC names has to be readable. Messages say nothing of what is in it: where it does
-    not parse, the parser's own words are a piece of it.
-    """
+    """User and password by host. Raises UsageError if the file does not parse, or if NETRC names an unreadable one."""
     named = environ.get("NETRC")
     path = named or os.path.expanduser("~/.netrc")
     try:
         hosts = netrc.netrc(path).hosts
     except netrc.NetrcParseError as error:
+        # The parser's message may quote the file, and so a password: only the line number is shown.
         raise UsageError(f"cannot read {path}: line {error.lineno} is not as a netrc file has it") from None
     except ValueError:
         raise UsageError(f"cannot read {path}: it is not text") from None
     except OSError as error:
         if named:
             raise UsageError(f"cannot read {path}, which NETRC names: {error.strerror}") from None
+        # The default file is optional: it may be missing, or HOME may be another user's, as in a container.
         return {}
     return {host: (user, password or "") for host, (user, _, password) in hosts.items()}

@@ -1,4 +1,4 @@
-"""Directories on a WebDAV server, made by MKCOL (RFC 4918, 9.3) when a PUT has met none."""
+"""Makes directories on a WebDAV server by MKCOL (RFC 4918, 9.3) after a PUT failed because its directory is missing."""
 
 import asyncio
 from weakref import WeakValueDictionary
@@ -10,15 +10,15 @@ from bulkput.stores.status import error_from_response
 from bulkput.transport.base import Answer
 
 PARENT_MISSING = (404, 409, 500)
-"""What servers answer to a PUT into a directory that is not there: 409 by the book (RFC 4918, 9.7.1), 500 by nginx."""
+"""Answers to a PUT into a missing directory: 409 by RFC 4918, 9.7.1; nginx answers 500."""
 _GONE = (404, 410)
 _MADE = (200, 201, 204)
 _MOST_KNOWN = 10_000
-"""Paths that are remembered, about 1 MiB. What is forgotten costs a request when the next PUT fails there."""
+"""Paths that are remembered, about 1 MiB. A forgotten path costs one request if the next PUT into it fails."""
 
 
 class Directories:
-    """Each one is made once for all workers: who comes meanwhile waits for the answer."""
+    """Makes each directory once for all workers: a worker that needs one in the making waits for the answer."""
 
     def __init__(self, site: Site) -> None:
         self._site = site
@@ -26,17 +26,17 @@ class Directories:
         self._refused: dict[str, int] = {}
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self.made = 0
-        """How many there are by us; as long as there are none, nobody makes one before it is missed."""
+        """Directories that this run made. While it is 0, a PUT is usually tried before its directory is made."""
 
     def is_known(self, url: str) -> bool:
-        """Whether it is there: the root is, of the others what this run has looked at."""
+        """Whether the directory is known to exist: the root always is, others once this run has seen or made them."""
         return url in self._there or parent_of(url) is None
 
     async def make(self, url: str, key: str, *, because: int | None = None) -> None:
-        """Make the directory `url` and those above it, if need be, for the object `key`; `because` is how its PUT was
-        answered.
+        """Make the directory `url` and its parents if they are missing, for the object `key`.
 
-        Raises StoreError: NotFound where it is not there and the server makes none.
+        `because` is the status that the object's PUT was answered with. Raises Conflict if the server refuses the
+        directory (403, 409), NotFound if the server makes no directories, other StoreErrors if a request fails.
         """
         if self.is_known(url):
             return
@@ -62,7 +62,7 @@ class Directories:
         if answer.status in _MADE:
             self.made += 1
         elif not await self._is_there(url, key):
-            # 405 means "is there already" and "knows no MKCOL": the look tells which.
+            # 405 means either "exists already" or "MKCOL is not supported": the HEAD tells which.
             self._remember(answer.status, url)
             return
         if len(self._there) >= _MOST_KNOWN:

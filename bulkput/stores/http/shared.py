@@ -1,4 +1,4 @@
-"""One call for all who need its outcome at the same time."""
+"""Merges concurrent calls: all callers that need the same outcome share one call."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -8,17 +8,17 @@ from bulkput.errors import StoreError
 
 
 class SharedCall:
-    """Who comes while the call is made gets its outcome, a failure included: a server that cannot be reached is not
-    waited for by one worker after the other. Who comes after a failure calls anew."""
+    """A caller that arrives during a call gets the outcome of that call, including a failure: workers do not wait for
+    an unreachable server one after the other. A caller that arrives after a failure makes a new call."""
 
     def __init__(self) -> None:
         self._flight: asyncio.Future[StoreError | None] | None = None
 
     async def run(self, call: Callable[[], Awaitable[None]], key: str) -> None:
-        """Returns when `call`, or another's, has succeeded. Raises its StoreError, as one about `key`."""
+        """Return when `call`, or the call in progress, has succeeded. Raises its StoreError, with `key` as its key."""
         while (flight := self._flight) is not None:
             await asyncio.wait((flight,))
-            if flight.cancelled():  # with the one who made it: somebody else has to
+            if flight.cancelled():  # its caller was cancelled, so another caller makes the call
                 continue
             if (error := flight.result()) is not None:
                 told = copy(error)
@@ -33,5 +33,5 @@ class SharedCall:
             flight.set_result(error)
             raise
         finally:
-            flight.cancel()  # nothing, where it has a result
+            flight.cancel()  # no effect if it has a result
             self._flight = None

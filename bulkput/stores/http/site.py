@@ -1,4 +1,4 @@
-"""Requests to one plain HTTP server, with the credentials that are meant for it."""
+"""Sends requests to one plain HTTP server, with that server's credentials."""
 
 import re
 from collections.abc import AsyncGenerator, Mapping
@@ -15,7 +15,7 @@ _ODD_PART = re.compile(r"(?:^|/)\.{0,2}(?:/|\Z)")
 
 
 class Site:
-    """What is below one base URL. Errors are those of an `operation` with the object `key`."""
+    """Requests below one base URL. Errors carry the `operation` and the object's `key`."""
 
     def __init__(self, base_url: str, transport: Transport, authorization: str | None) -> None:
         self.base_url = base_url
@@ -23,7 +23,7 @@ class Site:
         self._auth = {"Authorization": authorization} if authorization else {}
 
     def url(self, operation: str, key: str) -> str:
-        """Raises StoreError for names that a server would resolve to another path than the one that was asked for."""
+        """The URL of the object `key`. Raises StoreError if a server would resolve the name to another path."""
         if _ODD_PART.search(key):
             raise StoreError(operation, key, "a name with an empty, '.' or '..' part means another path in a URL")
         return self.base_url + quote(key)
@@ -31,11 +31,12 @@ class Site:
     async def ask(
         self, method: str, url: str, headers: Mapping[str, str], body: Body | None = None, *, operation: str, key: str
     ) -> Answer:
-        """Raises StoreError where no answer came, and what the body raises."""
+        """Send one request. Raises StoreError if no answer came or a 401 shows missing credentials; passes on the
+        body's errors."""
         try:
             answer = await self._transport.request(method, url, {**headers, **self._auth}, body)
         except TransportError as error:
-            # Not `from error`: what it came from holds the request as it was sent.
+            # Not `from error`: the cause holds the request as it was sent, with its credentials.
             raise error_from_transport(operation, key, error, sent=self._auth) from None
         if answer.status < 300:
             return answer
@@ -43,7 +44,10 @@ class Site:
         return without_secrets(answer, self._auth)
 
     async def read(self, url: str, key: str) -> AsyncGenerator[bytes, None]:
-        """Nothing proves the bytes but their number."""
+        """Yield an object's bytes. Only their number is checked: such servers give no MD5.
+
+        Raises Unsupported if the answer has no length, and StoreError if the request fails.
+        """
         try:
             async with self._transport.incoming(url, self._auth) as answer:
                 self._refuse_stranger(answer.status, "get", key)
@@ -66,11 +70,11 @@ class Site:
 
 
 def path_of(url: str) -> str:
-    """Of a URL as `Site.url` makes it: percent-encoded, from the root."""
+    """The path of a URL from `Site.url`, percent-encoded, from the root."""
     return urlsplit(url).path or "/"
 
 
 def parent_of(url: str) -> str | None:
-    """The URL of the directory that holds it, with a slash at the end; None of the root."""
+    """The URL of the parent directory, with a slash at the end; None for the root."""
     above = url.rstrip("/").rpartition("/")[0] + "/"
     return above if len(path_of(url)) > 1 else None

@@ -1,10 +1,10 @@
-"""Objects put under a name of their own first, and moved to theirs when they are whole.
+"""Uploads an object under a temporary name, and moves it to its own name once it is complete.
 
-For WebDAV servers that write in place: a PUT that breaks off leaves half an object there, over what was good before.
+For WebDAV servers that write in place: on them, a PUT that breaks off replaces a good object by half a new one.
 
     PUT .bulkput-<token>.part ──> MOVE, Overwrite: F ──412──> PROPFIND: a file? ──> MOVE, Overwrite: T
 
-The first MOVE overwrites nothing: to overwrite a directory is to remove all that is in it (RFC 4918, 9.9.3).
+The first MOVE overwrites nothing: a MOVE onto a directory would remove everything in it (RFC 4918, 9.9.3).
 """
 
 import asyncio
@@ -21,34 +21,36 @@ from bulkput.transport.base import Answer
 
 _NO_MOVE = (405, 501)
 _ODD_DESTINATION = (400, 502)
-"""Answers of servers that want the host in the field Destination."""
+"""Answers of servers that need the host in the Destination header."""
 _LOOKS_S = (0.0, 0.2, 1.0)
-"""Pauses before each look at what a PUT has left that broke off: the server may make the file only after the first."""
+"""Pauses before each look for the file of a broken PUT: the server may create it only after the first look."""
 _MISREAD = re.compile(r"[\x00-\x1f\x7f%?#;\\]")
 
 
 def can_be_moved_to(url: str) -> bool:
-    """Whether every server takes `url` for what it is in the field Destination. WsgiDAV decodes it before it takes it
-    apart: what follows a `?` or `;` in a name would be cut, and another object written."""
+    """Whether every server reads `url` correctly in the Destination header. WsgiDAV decodes it before it parses it: it
+    would cut a name at a `?` or `;`, and write another object."""
     return _MISREAD.search(unquote(path_of(url))) is None
 
 
 def staged(url: str) -> str:
-    """A name beside `url` that nobody else has: short, since the name itself may be as long as the server takes."""
+    """A unique temporary URL in the directory of `url`. It does not contain the object's name, which may already have
+    the greatest length that the server accepts."""
     return f"{parent_of(url)}.bulkput-{os.urandom(8).hex()}.part"
 
 
 async def move(site: Site, part: str, url: str, key: str) -> Answer | None:
-    """Move `part` to `url`, over a file that may be there. None: the server has no MOVE, and `part` is removed.
+    """Move `part` to `url`, replacing a file. Returns None if the server has no MOVE; `part` is then removed.
 
-    Raises StoreError: Conflict where a directory is there.
+    Raises Conflict if a directory may be at `url`, and StoreError if the server refuses.
     """
     answer = await _move(site, part, url, key, overwrite="F")
     if answer.status == 412:
         if await kind_of(site, url, operation="put", key=key) is not Kind.FILE:
             raise Conflict("put", key, "a directory of that name is there, or may be", status=412)
         answer = await _move(site, part, url, key, overwrite="T")
-    if answer.status in (*_NO_MOVE, 400):  # not a 502, which passes: the next object would be written in place
+    # Not 502, which is temporary: after None, all later objects are written in place.
+    if answer.status in (*_NO_MOVE, 400):
         error = error_from_response("put", key, answer)
         await discard(site, part, error)
         return None
@@ -60,7 +62,7 @@ async def move(site: Site, part: str, url: str, key: str) -> Answer | None:
 
 
 async def _move(site: Site, part: str, url: str, key: str, *, overwrite: str) -> Answer:
-    """With a path as Destination, which is right on both sides of a proxy that ends TLS; else with the whole URL."""
+    """MOVE with a path as Destination, which is valid on both sides of a TLS proxy; if refused, with the whole URL."""
     answer = await site.ask("MOVE", part, _fields(path_of(url), overwrite), operation="put", key=key)
     if answer.status in _ODD_DESTINATION:
         answer = await site.ask("MOVE", part, _fields(url, overwrite), operation="put", key=key)
@@ -72,7 +74,7 @@ def _fields(destination: str, overwrite: str) -> dict[str, str]:
 
 
 async def discard(site: Site, part: str, error: BulkputError) -> None:
-    """Remove what a broken PUT has left under a name that only we know; `error` says so where that fails."""
+    """Remove the temporary file of a broken PUT. If that fails, the detail of `error` says that it may still exist."""
     was_answered = isinstance(error, StoreError) and error.status is not None
     try:
         for pause_s in _LOOKS_S[:1] if was_answered else _LOOKS_S:
@@ -85,7 +87,7 @@ async def discard(site: Site, part: str, error: BulkputError) -> None:
 
 
 async def _is_removed(site: Site, part: str) -> bool:
-    """False: there was nothing. Raises StoreError."""
+    """Remove `part` if it is a file; False if it is not. Raises StoreError if a request fails."""
     if await kind_of(site, part, operation="delete", key=part) is not Kind.FILE:
         return False
     answer = await site.ask("DELETE", part, {"Depth": "0"}, operation="delete", key=part)

@@ -1,7 +1,7 @@
 """A base URL as a store: one PUT for each object, one OPTIONS and one HEAD for each run.
 
-What this can prove: a 201 or 204 after the whole body had been handed to the operating system. ETags of such servers
-are no MD5s (nginx makes them of mtime and size), so bytes are not compared; that is what verifying afterwards is for.
+A success proves only that the server answered the PUT with success after the whole body was sent. ETags of such
+servers are no MD5s (nginx makes them from mtime and size), so bytes are not compared: verify the upload afterwards.
 """
 
 from collections.abc import AsyncGenerator, Iterable, Mapping
@@ -28,14 +28,14 @@ from bulkput.transport.base import Answer, Transport, length_of
 
 _NO_LIMIT = 2**63
 _KEPT = ("Content-Disposition", "Content-Language", "Expires")
-"""Of an answer, what describes the object and `ObjectHeaders` has no name for."""
+"""Header fields that describe an object and that have no field of their own in `ObjectHeaders`."""
 _PASSES = (408, 429, 502, 503, 504)
-"""Answers to OPTIONS that say nothing about the server, but that it has no time."""
+"""Temporary answers to OPTIONS and HEAD: they say nothing about the server or the object."""
 _NOT_STORED = "the server answered {} to the PUT, but {}: is this a login page or a proxy?"
 
 
 class HttpStore:
-    """Objects below one base URL. Without listing: plain HTTP has none."""
+    """Objects below one base URL. `list` raises Unsupported: plain HTTP has no listing."""
 
     limits = Limits(max_name_bytes=_NO_LIMIT, max_object_bytes=_NO_LIMIT)
     was_made = False
@@ -44,15 +44,15 @@ class HttpStore:
     def __init__(
         self, base_url: str, transport: Transport, authorization: str | None, *, is_known: bool = False
     ) -> None:
-        """`is_known`: the server needs no looking at, see `WireOptions.examines_http`."""
+        """`is_known`: skip the OPTIONS and the HEAD that examine the server, see `WireOptions.examines_http`."""
         self._site = Site(base_url, transport, authorization)
         self._directories = Directories(self._site)
         self._is_staging: bool | None = False if is_known else None
-        """Whether objects are put under another name first; None: not known yet."""
+        """Whether objects are first put under a temporary name; None if not known yet."""
         self._knows_webdav = True
-        """Until a PROPFIND is answered otherwise."""
+        """True until the answer to a PROPFIND says otherwise."""
         self._is_proven = is_known
-        """Whether an object of this run has been looked at."""
+        """Whether a HEAD has proven one object of this run."""
         self._learning, self._proving = SharedCall(), SharedCall()
 
     def __repr__(self) -> str:
@@ -73,10 +73,10 @@ class HttpStore:
         )
 
     async def prepare(self) -> None:
-        """Nothing: directories are made when they are missed."""
+        """Does nothing: a directory is made when a PUT needs it."""
 
     async def undo_prepare(self) -> None:
-        """Nothing: nobody knows which of the directories are new."""
+        """Does nothing: the store does not record which directories it made."""
 
     async def put(self, key: str, body: Body, headers: ObjectHeaders) -> Stored:
         url = self._site.url("put", key)
@@ -98,7 +98,7 @@ class HttpStore:
         return Stored(key, 0, None, None)
 
     async def _learn(self, key: str) -> None:
-        """Of the base URL, or of the nearest directory above it that is there: what is missing tells nothing."""
+        """Ask by OPTIONS whether the server writes in place. A missing base URL tells nothing: ask its parents."""
         url: str | None = self._site.base_url
         while url is not None:
             answer = await self._site.ask("OPTIONS", url, {}, operation="put", key=key)
@@ -108,9 +108,9 @@ class HttpStore:
         self._is_staging = writes_in_place(answer.status, answer.headers)
 
     async def _put_at(self, url: str, key: str, body: Body, fields: Mapping[str, str]) -> Answer:
-        """PUT to `url`; where its directory is missing, make that and PUT again. Raises for what is no success."""
+        """PUT to `url`. If its directory is missing, make it and PUT again. Raises StoreError if the PUT fails."""
         made = self._directories.made
-        # Where the server makes none itself; and before a long body, which would be sent in vain and may be cut off.
+        # Make the directory first if this server needs that, or before a streamed body, which would be sent in vain.
         if made or (self._is_staging and body.data is None):
             await self._directories.make(parent_of(url) or url, key)
         answer = await self._site.ask("PUT", url, fields, body, operation="put", key=key)
@@ -119,7 +119,7 @@ class HttpStore:
             if not self._directories.is_known(parent) or made != self._directories.made:
                 await self._make_for(parent, key, answer)
                 answer = await self._site.ask("PUT", url, fields, body, operation="put", key=key)
-        if answer.status == 403:  # of this path: repositories forbid to replace a release, say
+        if answer.status == 403:  # no Denied: it is about this path only; repositories forbid replacing a release
             raise StoreError("put", key, reason_of(403, answer.reason, answer.body) or "forbidden", status=403)
         if answer.status not in STORED:
             raise error_from_response("put", key, answer)
@@ -130,19 +130,19 @@ class HttpStore:
         return answer
 
     async def _make_for(self, parent: str, key: str, answer: Answer) -> None:
-        """Make the directory without which a PUT may have failed. Raises why there is none; a 500 may mean many other
-        things, which pass: that error is retried, and has the reason behind its own."""
+        """Make the directory whose absence may have failed a PUT. Raises StoreError if it cannot be made."""
         try:
             await self._directories.make(parent, key, because=answer.status)
         except (Conflict, NotFound) as why:
             if answer.status != 500:
                 raise
+            # A 500 may have a temporary cause: raise the retryable error, with the reason appended.
             error = error_from_response("put", key, answer)
             error.detail += f"; {why.detail}"
             raise error from None
 
     async def _put_staged(self, url: str, key: str, body: Body, fields: Mapping[str, str]) -> Answer:
-        """The same by way of another name; at `url` itself on a server that turns out to have no MOVE."""
+        """PUT to a temporary name, then move to `url`. If the server has no MOVE, PUT to `url` itself."""
         part = staged(url)
         try:
             await self._put_at(part, key, body, fields)
@@ -156,7 +156,7 @@ class HttpStore:
         return await self._put_at(url, key, body, fields)
 
     async def _prove(self, url: str, key: str, status: int, size: int, md5: str | None) -> None:
-        """One HEAD. Raises StoreGone where the object is not what was sent."""
+        """Send one HEAD. Raises StoreGone if the object is not what was sent."""
         look = await self._site.ask("HEAD", url, {}, operation="put", key=key)
         if look.status in _PASSES:
             raise error_from_response("put", key, look)
@@ -172,12 +172,12 @@ class HttpStore:
         raise Unsupported("list", where, "plain HTTP has no listing; use swift:// where you need one")
 
     async def delete(self, keys: Iterable[str]) -> None:
-        """Raises StoreError for a directory, and for what may be one: its DELETE means all that is below it."""
+        """Remove objects. Raises StoreError for a possible directory: its DELETE would remove everything below it."""
         for key in keys:
             url = self._site.url("delete", key)
             if not await self._is_removable(url, key):
                 continue
-            # Depth: should it have become one meanwhile; most servers refuse that then (RFC 4918, 9.6.1).
+            # Depth 0: if it has become a directory since, most servers refuse the DELETE (RFC 4918, 9.6.1).
             answer = await self._site.ask("DELETE", url, {"Depth": "0"}, operation="delete", key=key)
             if answer.status == 202:
                 raise StoreError("delete", key, "the server will perhaps remove it later", status=202)
@@ -191,7 +191,7 @@ class HttpStore:
         await self._is_removable(self._site.url("delete", key), key)
 
     async def _is_removable(self, url: str, key: str) -> bool:
-        """False: there is nothing. Raises StoreError where it is not proven to be a file."""
+        """True for a file, False if nothing exists. Raises StoreError if it is not proven to be a file."""
         if self._knows_webdav:
             kind = await kind_of(self._site, url, operation="delete", key=key)
             if kind is Kind.FILE:
@@ -224,14 +224,14 @@ class HttpStore:
         return _row(key, answer.headers), _kept(answer.headers)
 
     def get(self, key: str) -> AsyncGenerator[bytes, None]:
-        """Nothing proves its bytes but their number."""
+        """The object's bytes. Only their number is checked."""
         return self._site.read(self._site.url("get", key), key)
 
     async def ask_limits(self) -> Limits:
         return self.limits
 
     async def aclose(self) -> None:
-        """The transport belongs to whoever made it."""
+        """Does nothing: the caller owns the transport."""
 
 
 def _leads_to_slash(url: str, location: str) -> bool:
@@ -244,7 +244,7 @@ def _directory(key: str) -> tuple[RemoteObject, ObjectHeaders]:
 
 
 def open_store(destination: Destination, context: StoreContext) -> HttpStore:
-    """Credentials: see `credentials.py`. Raises UsageError for what plain HTTP does not keep."""
+    """Open a store with the credentials of `credentials.py`. Raises UsageError for options that plain HTTP ignores."""
     if context.storage_policy is not None:
         raise UsageError("`storage_policy` is a matter of Swift; an http(s) destination has none")
     if context.headers.meta or context.headers.expires_in_s is not None:
@@ -274,7 +274,7 @@ def _row(key: str, headers: Mapping[str, str]) -> RemoteObject:
 
 
 def _moment(text: str | None) -> str | None:
-    """ISO 8601 of a date; None of what is none."""
+    """An HTTP date as ISO 8601; None if it does not parse."""
     try:
         return parsedate_to_datetime(text).isoformat() if text else None
     except (ValueError, OverflowError):

@@ -1,4 +1,4 @@
-"""What WebDAV servers tell of a name (RFC 4918)."""
+"""Asks a WebDAV server whether a name is a file or a directory (RFC 4918)."""
 
 import re
 from enum import Enum
@@ -13,7 +13,7 @@ _NO_WEBDAV = (405, 501)
 
 
 class Kind(Enum):
-    """What a PROPFIND tells."""
+    """The outcomes of a PROPFIND."""
 
     FILE = "a file"
     DIRECTORY = "a directory, or perhaps one"
@@ -22,7 +22,7 @@ class Kind(Enum):
 
 
 async def kind_of(site: Site, url: str, *, operation: str, key: str) -> Kind:
-    """By PROPFIND (9.1). Raises StoreError: the server does not say."""
+    """Ask by PROPFIND (9.1). Raises StoreError if the server does not say."""
     fields = {"Depth": "0", "Content-Length": "0"}
     answer = await site.ask("PROPFIND", url, fields, operation=operation, key=key)
     if answer.status in _NO_WEBDAV:
