@@ -1,9 +1,9 @@
-"""What earlier runs have uploaded below one source, asked for file by file while the source is walked.
+"""Tells a walk, file by file, which files earlier runs uploaded.
 
-A walk asks in the order of the journal's own key, so rows are read ahead in pages, each a short transaction of its own
-(a long one would keep SQLite from ever shortening its WAL), and a question is a comparison with the next row. Questions
-in another order are answered as truly, and slower. Measured by `scripts/bench journal` with
-10 000 000 rows: 6.3 us per file. A resumed run takes 14.3 for each of its files, this included.
+A walk asks in the order of the journal's key, so rows are read ahead in pages and a lookup compares with the next row.
+Each page is a short transaction: a long one would keep SQLite from shortening its WAL. Lookups in another order give
+the same answers, but slower. Measured by `scripts/bench journal` with 10 000 000 rows: 6.3 us per file. A resumed run
+takes 14.3 us per file, this included.
 """
 
 from bisect import bisect_left
@@ -14,7 +14,7 @@ from typing import Protocol
 from bulkput.journal.schema import as_journal_error, connect, stored_mtime
 
 _PAGE = 10_000
-"""Rows, about 4 MiB of Python's objects."""
+"""Rows per page, about 4 MiB of Python objects."""
 _ROWS = """
     SELECT path, size, mtime_ns, name FROM files
     WHERE path >= ? AND outcome = 'uploaded' AND at_s >= ? ORDER BY path LIMIT ?
@@ -43,7 +43,7 @@ class JournalledUploads:
         since_s: float = 0.0,
         rows_ahead: int = _PAGE,
     ) -> None:
-        """What was uploaded before `since_s` (seconds since 1970) has expired in the store."""
+        """Objects uploaded before `since_s` (seconds since 1970) have expired in the store: they count as missing."""
         self._journal = journal
         self._object_name = object_name
         self._own = own
@@ -53,11 +53,11 @@ class JournalledUploads:
         self._from = b""
         """The page has all rows from this path up to that of its last row."""
         self._is_last = False
-        """And up to the end."""
+        """Whether the page reaches the journal's last row."""
         self._next = 0
 
     def has(self, path: bytes, name: bytes, size: int, mtime_ns: int, *, is_directory: bool = False) -> bool:
-        """Raises JournalError."""
+        """Whether an earlier run uploaded this file under its present name. Raises JournalError."""
         if not -_WRAPS_NS <= mtime_ns < _WRAPS_NS:
             mtime_ns = stored_mtime(mtime_ns)
         asked = (path, size, mtime_ns, self._object_name(name, is_directory=is_directory))
@@ -72,7 +72,7 @@ class JournalledUploads:
         return path in self._own
 
     def _position(self, path: bytes) -> int:
-        """Where the row of `path` is in the page, or would be."""
+        """The index in the page of the row of `path`, or where it would be."""
         page = self._page
         if path < self._from or not (self._is_last or (page and path <= page[-1][0])):
             self._load(path)

@@ -1,7 +1,7 @@
-"""A source's blocking iterator, run in a thread of its own and handed to the event loop as it goes.
+"""Runs a source's blocking iterator in its own thread, and hands its items to the event loop.
 
-What is found is handed over at once: a source that hangs in a stat call keeps nothing back. While the loop is busy,
-findings gather up to a bound, so that a fast scan costs one wake-up per batch and not one per file.
+Each item is handed over at once, so a source that hangs in a stat call holds back nothing it has found. While the loop
+is busy, items gather up to a bound: a fast scan costs one wake-up per batch instead of one per file.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ from bulkput.activity import Activity, noted_in
 from bulkput.model import Found
 
 _AHEAD = 512
-"""Findings that wait for the loop at most; then the scan waits."""
+"""Items that may wait for the loop; then the scan pauses (back-pressure)."""
 
 
 class Scan:
@@ -93,7 +93,7 @@ class _Handover:
             self._wake()
 
     def _wait_for_room(self) -> None:
-        """With the lock held. Meanwhile the source has nothing in hand: it does not wait for its path."""
+        """Wait with the lock held. `in_hand` is None while waiting: the scan waits for the loop, not for a path."""
         in_hand, self._activity.in_hand = self._activity.in_hand, None
         while len(self._found) >= _AHEAD and not self.is_closed:
             self._change.wait()

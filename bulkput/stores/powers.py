@@ -1,4 +1,4 @@
-"""What some stores can do and others cannot: `Store.powers`."""
+"""Optional operations of stores, which only some stores have: `Store.powers`."""
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -24,8 +24,8 @@ class Copy(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What a second look at a PUT found: the receipt, if the object is proven to be what was sent, else what has
-    become of it, in words."""
+    """The result of a second look at a PUT: the receipt if the object is proven to be what was sent; else None, and
+    `words` say what happened to the object."""
 
     stored: Stored | None
     words: str = ""
@@ -43,36 +43,35 @@ class Powers:
     """
 
     stat_itself: StatItself | None = None
-    """Where one object can stand for others: the row of the link and not of its target, of the manifest and not of what
-    it composes; None when there is none. ETag and times are those of the listing. `container` is another one of the
-    account."""
+    """The row of a link or manifest itself, not of the link's target or the composed object; None if it does not exist.
+    ETag and times are those of the listing. `container` names another container of the account."""
     segments: Segments | None = None
     """The segments of a static large object, in their order. Raises NotFound, and StoreError for an object that is
     composed of no segments."""
     stat_part: Callable[[str], Awaitable[RemoteObject | None]] | None = None
-    """The row of the segment CONTAINER/OBJECT as it is now, or None when it is gone. A store has this if it has
-    `segments`."""
+    """The present row of the segment CONTAINER/OBJECT, or None if it does not exist. A store with `segments` has this
+    too."""
     settle: Settle | None = None
-    """Finds out by a fresh HEAD what a PUT has left whose answer did not prove it, as `policy/proof.py` has it. Removes
-    the object if it is proven to be damaged and made by one of these PUTs, the first of which began `within_s` seconds
-    ago. If it raises StoreError, nothing is removed."""
+    """Checks by a fresh HEAD the object of a PUT whose answer did not prove it (rules: `policy/proof.py`). Removes the
+    object if it is proven to be damaged and made by one of `puts`, the first of which began `within_s` seconds ago. If
+    it raises StoreError, nothing is removed."""
     get: Get | None = None
-    """An object's bytes as they come, as they are stored. Raises NotFound, and IntegrityError at the end where they are
-    not those of its ETag."""
+    """Yields an object's bytes as they are stored. Raises NotFound, and IntegrityError at the end if the bytes do not
+    have the MD5 of the ETag."""
     get_once: Get | None = None
     """The same without further attempts, for callers that retry the whole operation. A store has this if it has
     `get`."""
     describe: Callable[[str], Awaitable[tuple[RemoteObject, ObjectHeaders] | None]] | None = None
-    """The object's row, and what `put` has to be given to have the same beside it; None when there is none."""
+    """The object's row, and the headers that make `put` store the same metadata; None if it does not exist."""
     delete_many: Callable[[tuple[str, ...]], Awaitable[tuple[str, ...]]] | None = None
-    """Removes many objects by one request, `Limits.max_deletes` of them. Returns those that may still be there, to be
-    removed one by one. Raises Unsupported where it turns out that there is no such request."""
+    """Removes up to `Limits.max_deletes` objects by one request. Returns the keys that may still exist, to be removed
+    one by one. Raises Unsupported if the server does not know the request."""
     make_directory: Callable[[str], Awaitable[Stored]] | None = None
-    """Where directories exist without objects in them, and no object stands for them: makes this one and those above
-    it; one that is there is no error. Raises NotFound where the store makes none."""
+    """Makes a directory and its parents, on stores that have directories without marker objects. An existing directory
+    is no error. Raises NotFound if the server makes no directories."""
     check_removable: Callable[[str], Awaitable[None]] | None = None
-    """Raises the StoreError that `delete` would raise because this is no object, or may be none."""
+    """Raises the StoreError that `delete` would raise if the key may be a directory."""
     copy: Copy | None = None
-    """Copies the object `source`, of `size` bytes, to `key` in `container` of the same account, without its bytes
-    passing by here. What `headers` has replaces what the object has, the rest comes along; manifests and links are
-    copied as such. Raises NotFound when the source or the container is not there; Unsupported."""
+    """Copies the object `source`, of `size` bytes, to `key` in `container` of the same account, on the server. Fields
+    of `headers` replace the object's own; other fields are kept. Manifests and links are copied as such. Raises
+    NotFound if the source or the container does not exist, Unsupported if the server has no copy request."""

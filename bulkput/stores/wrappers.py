@@ -1,8 +1,8 @@
-"""What every store gets wrapped around it: RetryingStore(LimitedStore(ObservedStore(store))), stacked in `wrap`.
+"""The wrappers around every store: RetryingStore(LimitedStore(ObservedStore(store))), stacked in `wrap`.
 
-Retry is outermost: while it waits before another attempt it holds no slot, so a few failing objects do not keep
-others from being sent. LimitedStore is the only limit on requests in flight. ObservedStore is innermost: it sees each
-attempt as it really was, without the wait for a slot.
+RetryingStore is outermost: it holds no slot while it waits before a retry, so a few failing objects do not block the
+others. LimitedStore is the only limit on requests in flight. ObservedStore is innermost: it times each attempt without
+the wait for a slot.
 """
 
 import asyncio
@@ -27,19 +27,18 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 _SETTLE_S = 30.0
-"""For a second look at what an attempt has left, besides the time that reading it back takes: a HEAD and a DELETE, and
-some tries of them."""
+"""Seconds for the second look at a PUT, in addition to reading the object back: a HEAD and a DELETE, with retries."""
 
 
 def wrap(store: Store, *, tries: Tries, slots: Slots, emit: Emit, brake: Brake) -> Store:
-    """The whole stack around a bare store."""
+    """Wrap `store` in all three wrappers."""
     return RetryingStore(LimitedStore(ObservedStore(store, emit), slots, brake), tries)
 
 
 class _Wrapper(ABC):
-    """Passes every operation through `_around`; a wrapper is what it does there.
+    """Passes every operation through `_around`, which each wrapper implements.
 
-    Listings and contents pass by: a consumer that dawdles must not hold a slot.
+    Listings and downloads bypass it: a slow consumer must not hold a slot.
     """
 
     def __init__(self, store: Store) -> None:
@@ -62,8 +61,8 @@ class _Wrapper(ABC):
     def _power(
         self, operation: str, power: Callable[P, Awaitable[T]] | None, *, key_at: int = 0
     ) -> Callable[P, Coroutine[None, None, T]] | None:
-        """`power` by way of `_around`; None where the wrapped store lacks it. Argument number `key_at` is the key, or a
-        tuple of keys, whose first stands for all."""
+        """`power`, called through `_around`; None if the wrapped store lacks it. Argument number `key_at` is the key,
+        or a tuple of keys, of which the first is reported."""
         if power is None:
             return None
 
@@ -103,7 +102,7 @@ class _Wrapper(ABC):
 
     @abstractmethod
     async def put(self, key: str, body: Body, headers: ObjectHeaders) -> Stored:
-        """On its own in each wrapper, since it is called for every object: by `_around` it would cost three times
+        """Each wrapper has its own `put`, since it runs for every object: through `_around`, it would cost three times
         as many coroutines."""
 
     def list(
@@ -112,7 +111,7 @@ class _Wrapper(ABC):
         return self._store.list(prefix, delimiter=delimiter, start_after=start_after)
 
     async def delete(self, keys: Iterable[str]) -> None:
-        # Kept for every attempt: an iterator would be empty at the second.
+        # A tuple, because an iterator would be empty at the second attempt.
         every = tuple(keys)
         await self._around("delete", every[0] if every else "", lambda: self._store.delete(every))
 
@@ -128,7 +127,7 @@ class _Wrapper(ABC):
 
 
 class RetryingStore(_Wrapper):
-    """Makes failed operations again. Bodies are replayed from their first byte."""
+    """Retries failed operations. Bodies are replayed from their first byte."""
 
     def __init__(self, store: Store, tries: Tries) -> None:
         super().__init__(store)
@@ -149,8 +148,8 @@ class RetryingStore(_Wrapper):
         return stored
 
     async def _put_again(self, key: str, body: Body, headers: ObjectHeaders, first: StoreError) -> Stored:
-        """After a first attempt that failed. If any attempt may have left a damaged object, and the last one does not
-        succeed, for whatever reason, what is there is looked at before the error goes on."""
+        """Retry a PUT whose first attempt failed. If the last attempt fails too, and any attempt may have left a
+        damaged object, the stored object is checked before the error is raised."""
         began_s = time.monotonic() - (first.took_s or 0.0)
         left: list[IntegrityError] = []
 
@@ -184,11 +183,11 @@ class RetryingStore(_Wrapper):
         left: list[IntegrityError],
         began_s: float,
     ) -> Stored:
-        """The receipt, if the object turns out to be what was sent. Else raises `ended`, with what has become of the
-        object; after a stop the error of the last attempt, since the object is not what it was before the run.
+        """Check the stored object. Returns the receipt if the object is what was sent and the source could be read.
 
-        This is done although the run is being stopped, in bounded time: an attempt's own time is what reading back
-        takes.
+        Else raises `ended` with the object's fate in its detail. After a stop it raises the last unproven attempt's
+        error instead, since the object is no longer what it was before the run. The check also runs while the run is
+        being stopped, in bounded time: reading the object back is assumed to take as long as sending it.
         """
         puts = [error.unproven_put for error in left if error.unproven_put is not None]
         patience_s = _SETTLE_S + max(error.took_s or 0.0 for error in left)
@@ -212,7 +211,7 @@ class RetryingStore(_Wrapper):
         return await self._tries(call)
 
     def _retried(self, get: Get) -> Get:
-        """`get`, tried again as long as nothing has come: a caller that has a part of the object must begin anew."""
+        """`get`, retried only until its first chunk: a caller that already has a part must begin again itself."""
 
         async def retried(key: str) -> AsyncGenerator[bytes, None]:
             attempt, spent_s, has_begun = 1, 0.0, False
@@ -236,7 +235,7 @@ class RetryingStore(_Wrapper):
     async def list(
         self, prefix: str, *, delimiter: str | None = None, start_after: str | None = None
     ) -> AsyncGenerator[RemoteObject | Prefix, None]:
-        """A listing that breaks off is resumed behind the last name it gave; each name given renews the tries."""
+        """A listing that fails is resumed after the last name that it yielded; each name resets the retries."""
         attempt, spent_s = 1, 0.0
         while True:
             began_s = time.monotonic()
@@ -253,9 +252,9 @@ class RetryingStore(_Wrapper):
 
 
 class LimitedStore(_Wrapper):
-    """As many operations at once as there are slots; the others wait, first come first served.
+    """Runs as many operations at once as there are slots; the others wait, first come first served.
 
-    Raises Stopped for one whose turn comes when the run is being stopped: nothing new is sent then.
+    Raises Stopped if an operation gets its slot while the run is being stopped: nothing new is sent then.
     """
 
     def __init__(self, store: Store, slots: Slots, brake: Brake) -> None:
@@ -276,7 +275,7 @@ class LimitedStore(_Wrapper):
         if not self._slots.take_at_once():
             await self._slots.take()
         try:
-            if operation != "settle":  # what has been begun is ended also while the run is being stopped
+            if operation != "settle":  # settling completes a PUT that was begun, also during a stop
                 self._brake.check()
             return await call()
         finally:

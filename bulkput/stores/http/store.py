@@ -244,7 +244,7 @@ def _directory(key: str) -> tuple[RemoteObject, ObjectHeaders]:
 
 
 def open_store(destination: Destination, context: StoreContext) -> HttpStore:
-    """Open a store with the credentials of `credentials.py`. Raises UsageError for options that plain HTTP ignores."""
+    """Open a store with the credentials of `credentials.py`. Raises UsageError for options that plain HTTP lacks."""
     if context.storage_policy is not None:
         raise UsageError("`storage_policy` is a matter of Swift; an http(s) destination has none")
     if context.headers.meta or context.headers.expires_in_s is not None:

@@ -26,14 +26,14 @@ _HOW = (
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """Where the account is, and what opens it. The token itself is in no repr."""
+    """The account's URL and the token for it. The token itself is in no repr."""
 
     storage_url: str
     value: str = field(repr=False)
 
     @property
     def fields(self) -> dict[str, str]:
-        """What shows it to the store. Made anew: kept in a variable, it would be in a traceback with variables."""
+        """The header with the token. Built for each call, so that no variable shows it in a traceback."""
         return {"X-Auth-Token": self.value}
 
 
@@ -47,17 +47,17 @@ class LoginRequest:
 class Login(Protocol):
     @property
     def account(self) -> str:
-        """Who logs in, for messages."""
+        """The user that logs in, for messages."""
 
     @property
     def place(self) -> str:
-        """Which account that opens: the same text, the same account."""
+        """Identifies the account: equal texts mean the same account."""
 
     def request(self) -> LoginRequest | None:
-        """What to send; None when there is nothing that could be sent (again)."""
+        """The login request; None if the token was given and cannot be renewed."""
 
     def token(self, answer: Answer) -> Token:
-        """Understand the answer. Raises Denied, or what the status means."""
+        """The token in the answer. Raises Denied, UsageError, or the StoreError of the status."""
 
     def first_token(self) -> Token | None:
         """A token that was given beforehand."""
@@ -160,9 +160,9 @@ def _checked(variable: str, url: str) -> str:
 
 
 class Account:
-    """The shared token. However many workers find it missing or refused, one login answers them all.
+    """The token that all workers share. If several workers find it missing or refused, one login serves them all.
 
-    It has tries of its own, so that no object pays for it; when they are used up, the run has lost its store.
+    A login has retries of its own, so objects do not use up theirs. If they are used up, the login raises StoreGone.
     """
 
     def __init__(self, login: Login, context: StoreContext) -> None:
@@ -172,7 +172,7 @@ class Account:
         self._token = login.first_token()
         self._has_worked = False
         self._final: StoreError | None = None
-        """Why there will be no further token: who comes late is told so without another login."""
+        """The final login error. Later callers get it without another login."""
         self._under_way: asyncio.Future[Token] | None = None
 
     @property
@@ -184,10 +184,10 @@ class Account:
         return self._token or await self._by_login()
 
     async def renewed(self, refused: Token) -> Token | None:
-        """Another token than `refused`: someone's newer one, else of a new login; None when none can be had.
+        """A token other than `refused`: another worker's newer one, or one by a new login. None if the token was given.
 
-        A login that worked before and is now answered with nonsense is Denied, which stops the run: what was a
-        wrong variable at the start is no mistake of the user's any more.
+        Raises Denied, which stops the run, if a login that worked before now raises UsageError: the user's variables
+        were right at the start.
         """
         if self._token is not refused:
             return self._token
@@ -209,12 +209,12 @@ class Account:
             return await self._logged_in()
 
     async def _logged_in(self) -> Token:
-        """Whoever comes first logs in; who comes meanwhile gets the same outcome."""
+        """The first caller logs in; callers that arrive during the login get its outcome."""
         if self._under_way is not None:
             try:
                 return await asyncio.shield(self._under_way)
             except BulkputError as error:
-                raise copy(error) from error  # each its own: attempts and traceback are written into it
+                raise copy(error) from error  # a copy each: attempts and traceback are written into it
         self._under_way = under_way = asyncio.get_running_loop().create_future()
         try:
             self._token = await self._log_in()
@@ -239,7 +239,7 @@ class Account:
             try:
                 answer = await self._transport.request(request.method, request.url, request.headers)
             except TransportError as error:
-                # Not `from error`: what it came from holds the request as it was sent.
+                # Not `from error`: the cause holds the request as it was sent, with its secrets.
                 raise error_from_transport("login", request.url, error, sent=request.headers) from None
             if answer.status >= 300:
                 answer = without_secrets(answer, request.headers)

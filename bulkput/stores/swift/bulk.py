@@ -1,7 +1,7 @@
-"""Many objects removed by one request (Swift's middleware bulk: POST ACCOUNT?bulk-delete).
+"""Removes many objects by one request (Swift's bulk middleware: POST ACCOUNT?bulk-delete).
 
-The answer's status is 200 whatever happened; what happened stands in its body, behind spaces that keep the connection
-alive meanwhile.
+The answer's status is always 200. The outcome is in the body, after spaces that keep the connection alive while Swift
+works.
 """
 
 import json
@@ -35,13 +35,13 @@ class BulkDeleteResult:
 
 
 def request_body(container: str, keys: Iterable[str]) -> bytes:
-    """A path per line, percent-encoded."""
+    """One percent-encoded path per line."""
     start = quote(container, safe="") + "/"
     return "".join(f"{start}{quote(key)}\n" for key in keys).encode("ascii")
 
 
 def outcome(container: str, body: bytes) -> BulkDeleteResult | None:
-    """Taken from the answer's body; None where that is no answer to a bulk-delete: there is no such middleware."""
+    """Parse the answer's body. None if it is no answer to a bulk-delete: the cluster lacks the middleware."""
     try:
         said = json.loads(body)
         failed = frozenset(_key(container, path) for path, _ in said["Errors"])

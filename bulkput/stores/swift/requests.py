@@ -1,4 +1,4 @@
-"""Requests to one Swift account, with the token that all workers share."""
+"""Sends requests to one Swift account, with the token that all workers share."""
 
 import hashlib
 import json
@@ -39,7 +39,7 @@ class Request:
 
 
 class ContainerRequests:
-    """Those of one container, unless a request names another."""
+    """Requests to one container, unless a request names another."""
 
     def __init__(self, container: str, account: Account, transport: Transport) -> None:
         self._container = container
@@ -47,9 +47,10 @@ class ContainerRequests:
         self._transport = transport
 
     async def ask(self, operation: str, request: Request, body: Body | None = None) -> Answer:
-        """With the shared token; if that is refused, once more with a new one (radosgw says 403 for expired).
+        """Send a request with the shared token. If the token is refused, send it once more with a new one (radosgw
+        answers 403 for an expired token).
 
-        Raises StoreError if no answer comes, Denied if there is no new token, and what the body raises.
+        Raises StoreError if no answer comes, Denied if a 401 comes and there is no new token; passes on body errors.
         """
         token = await self._account.token()
         answer = await self._send(operation, request, token, body)
@@ -79,12 +80,12 @@ class ContainerRequests:
                 moves=request.moves,
             )
         except TransportError as error:
-            # Not `from error`: what it came from holds the request as it was sent.
+            # Not `from error`: the cause holds the request as it was sent, with its token.
             raise error_from_transport(operation, request.key or self._container, error, sent=token.fields) from None
         return answer if answer.status < 300 else without_secrets(answer, token.fields)
 
     async def read(self, key: str) -> AsyncGenerator[bytes, None]:
-        """The object's bytes as they come. Raises StoreError: see `stores/powers.py`."""
+        """Yield the object's bytes as they arrive. Raises StoreError: see `Powers.get`."""
         token = await self._account.token()
         for attempt in (1, 2):
             async with self._incoming(key, token) as answer:
@@ -115,7 +116,7 @@ class ContainerRequests:
             raise error_from_transport("get", key, error, sent=token.fields) from None
 
     async def info(self) -> Mapping[str, Any]:
-        """What the cluster tells of itself, by sections; empty where it cannot be had."""
+        """The sections of `GET /info`; empty if the request fails or the answer is not a JSON object."""
         host = urlsplit((await self._account.token()).storage_url)
         try:
             answer = await self._transport.request("GET", f"{host.scheme}://{host.netloc}/info", {})

@@ -1,5 +1,5 @@
-"""What has become of a PUT that Swift answered by 201 without proving the bytes: `policy/proof.py` decides, this
-acts."""
+"""Checks an object after a PUT that Swift answered with 201 without proving the bytes. `policy/proof.py` decides; this
+module sends the requests."""
 
 import hashlib
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
@@ -16,7 +16,7 @@ from bulkput.transport.base import Answer
 
 
 class SecondLook:
-    """At objects of one container, with what it takes of the store's requests."""
+    """Checks objects of one container, through three of the store's requests."""
 
     def __init__(
         self,
@@ -29,12 +29,12 @@ class SecondLook:
         self._delete = delete
 
     async def prove(self, key: str, put: UnprovenPut, *, request_id: str | None) -> None:
-        """After a 201 whose ETag is not the MD5 that was sent. Returns if the object is right all the same.
+        """Check an object after a 201 whose ETag is not the MD5 that was sent. Returns if the object is right.
 
-        If the answer has no MD5 at all, one HEAD decides, at once. If it has a wrong one, sending again is what may
-        help; only when that has come to its end is there a look at what is there (`settle`).
+        If the answer has no MD5, one HEAD decides at once. If it has a wrong MD5, the PUT is retried first; the stored
+        object is checked only after the last attempt (`settle`).
 
-        Raises IntegrityError, and a plain StoreError where sending again would prove no more.
+        Raises IntegrityError if a retry may help, a plain StoreError if a retry would prove no more.
         """
         actual = put.etag
         if actual is None:
@@ -76,7 +76,7 @@ class SecondLook:
         return fresh_head(answer.headers)
 
     async def _look_or_give_up(self, key: str, request_id: str | None) -> FreshHead | None:
-        """None also where the HEAD fails for the moment: then the object is sent again."""
+        """None if nothing is stored, or if the HEAD fails temporarily: then the object is sent again."""
         try:
             return await self._look(key)
         except StoreError as error:
@@ -85,14 +85,14 @@ class SecondLook:
             raise _unproven(key, f"a HEAD is answered {error.status}", request_id) from None
 
     async def _not_damaged(self, key: str, look: FreshHead, put: UnprovenPut) -> str:
-        """Why the bytes, read back, do not prove that it is damaged; empty if they do."""
+        """Read the object back. Returns why its bytes do not prove damage; empty if they prove it."""
         md5 = hashlib.md5(usedforsecurity=False)
         try:
             async with aclosing(self._get(key)) as chunks:
                 async for chunk in chunks:
                     md5.update(chunk)
         except IntegrityError:
-            pass  # the bytes do not have the ETag's MD5: which one they have is asked here
+            pass  # the bytes do not have the ETag's MD5; compared below with the MD5 that was sent
         found = md5.hexdigest()
         if found == put.md5:
             return "its bytes are right, only its ETag is wrong: something on the way changes ETags"
@@ -100,7 +100,7 @@ class SecondLook:
 
 
 def _is_one(before: FreshHead | None, now: FreshHead | None) -> bool:
-    """Whether both are looks at one version. Its age is another at each look."""
+    """Whether both HEADs show the same version. The age is ignored: it grows between them."""
     return before is not None and now is not None and replace(before, age_s=None) == replace(now, age_s=None)
 
 

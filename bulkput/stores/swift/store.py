@@ -36,13 +36,13 @@ from bulkput.stores.swift.wire_format import (
 from bulkput.transport.base import Answer
 
 _DELETE_WORK = 64 * 1024
-"""What the deadline of a bulk-delete grows by for each object, in bytes: a second, at the rate of deadlines."""
+"""Bytes that each object of a bulk-delete adds to the deadline: one second, at the rate used for deadlines."""
 _COPY_QUERY = "?multipart-manifest=get&symlink=get"
 """Manifests and links are copied as such."""
 _ITSELF_QUERY = "?symlink=get&multipart-manifest=get"
 """The link and not its target, the manifest and not what it composes: then ETag and X-Timestamp are the listing's."""
 _MAX_MANIFEST_BYTES = 32 * 1024 * 1024
-"""Four times what Swift takes as a manifest (max_manifest_size): it tells more of each segment than it was told."""
+"""Four times the manifest size that Swift accepts (max_manifest_size): its answer has more fields per segment."""
 
 
 class SwiftStore:
@@ -59,13 +59,13 @@ class SwiftStore:
         self._asked: Limits | None = None
         self._made = 0
         self._page_rows: int | None = PAGE
-        """How many rows a page of a listing is asked for, as far as is known; None: the server decides."""
+        """The `limit` of a listing page; lowered after a 412. None: the server decides."""
         self.was_made = False
         self.keeps_metadata = True
         self._making = asyncio.Lock()
         self._second_look = SecondLook(self._fresh_head, self.get, self.delete)
         self._copies_by: Literal["COPY", "PUT"] | None = "COPY"
-        """The request for a copy, as far as is known; None: there is none."""
+        """The method of a copy request; changed if the server refuses it. None: the server has no copy."""
         self._choosing = asyncio.Lock()
 
     def __repr__(self) -> str:
@@ -98,8 +98,7 @@ class SwiftStore:
             self.was_made = self.was_made or answer.status == 201
             return
         if answer.status in (401, 403):
-            # The right to write objects may be there without the right to make containers (ACLs): then the
-            # first object decides.
+            # ACLs may allow writing objects but not making containers: the first PUT of an object decides.
             return
         if self._policy and answer.status in (400, 409):
             raise UsageError(await self._policy_hint(answer.status))
@@ -115,8 +114,8 @@ class SwiftStore:
         self.was_made = answer.status == 409
 
     async def _make_again(self, made: int) -> None:
-        """After a 404: someone deleted the container, or a proxy remembers that it was not there. However
-        many workers met it, the container that was made as number `made` is replaced once."""
+        """Make the container again after a 404: it was deleted, or a proxy has cached its absence. If several workers
+        get the 404, only the first makes the container: `made` is the count that they saw before."""
         with doing("making the container again"):
             async with self._making:
                 if self._made == made:
@@ -144,17 +143,17 @@ class SwiftStore:
         return Stored(key, digesting.sent_bytes, sent_md5, request_id)
 
     async def _fresh_head(self, key: str) -> Answer:
-        """Of the object as all its replicas have it, past caches, and not of what a link leads to."""
+        """HEAD the newest replica (`X-Newest`), bypassing caches, and the link itself instead of its target."""
         fresh = {"X-Newest": "true", "Cache-Control": "no-cache"}
         return await self._ask("stat", Request("HEAD", key, fresh, "?symlink=get"))
 
     async def list(
         self, prefix: str, *, delimiter: str | None = None, start_after: str | None = None
     ) -> AsyncGenerator[RemoteObject | Prefix, None]:
-        """One GET per 10 000 names, or as many as the cluster allows. A short page need not be the last (some clones
-        end early), an empty one is.
+        """Send one GET per 10 000 names, or per as many as the cluster allows. Only an empty page ends the listing: some
+        clones send short pages before the end.
 
-        Raises StoreError where a page does not begin behind the last: who ignores the marker would never end.
+        Raises StoreError if a page does not begin after the one before: a server that ignores `marker` never ends.
         """
         query = {"format": "json", "prefix": prefix}
         if delimiter is not None:
@@ -176,7 +175,7 @@ class SwiftStore:
                 raise error_from_response("delete", key, answer)
 
     async def delete_many(self, keys: tuple[str, ...]) -> tuple[str, ...]:
-        """By one bulk-delete. What its answer does not account for to the last name, it has not removed."""
+        """Send one bulk-delete. Returns all keys unless the answer accounts for every one of them."""
         request = Request(
             "POST",
             headers=bulk.HEADERS,
@@ -255,7 +254,7 @@ class SwiftStore:
         return None if row is None or headers is None else (row, kept(headers, row.meta))
 
     async def _head(self, request: Request) -> Mapping[str, str] | None:
-        """None: it is not there."""
+        """The header fields of a HEAD; None after a 404."""
         answer = await self._ask("stat", request)
         if answer.status not in (200, 204, 404):
             raise error_from_response("stat", request.key or "", answer)
@@ -265,7 +264,7 @@ class SwiftStore:
         return self._requests.read(key)
 
     async def segments(self, key: str, container: str | None = None) -> tuple[Segment, ...]:
-        """The manifest as it was written: what its segments have become since, only they themselves tell."""
+        """The manifest as it was written. A segment may have changed since: see `stat_part`."""
         query = "?multipart-manifest=get"
         request = Request("GET", key, query=query, max_answer=_MAX_MANIFEST_BYTES, container=container)
         answer = await self._ask("manifest", request)
@@ -279,7 +278,7 @@ class SwiftStore:
         raise StoreError("manifest", key, "the answer is not the manifest of a large object", status=answer.status)
 
     async def ask_limits(self) -> Limits:
-        """`GET /info`, once; the defaults where a cluster hides it or answers nonsense."""
+        """The limits of `GET /info`, requested once. Defaults replace missing or invalid values."""
         if self._asked is None:
             info = await self._requests.info()
             swift, deletes = section(info, "swift"), section(info, "bulk_delete")
@@ -291,7 +290,7 @@ class SwiftStore:
         return self._asked
 
     async def aclose(self) -> None:
-        """The transport belongs to whoever made it."""
+        """Does nothing: the caller owns the transport."""
 
     async def _page(self, prefix: str, query: Mapping[str, str], marker: str | None) -> Rows:
         if marker is not None:
