@@ -1,7 +1,7 @@
-"""Where a verb's output goes, and what happens when it cannot go there.
+"""Writes a verb's output, and handles outputs that cannot be written.
 
-Messages are a courtesy: when nobody can read stderr any more they end, and the upload goes on. Data is a promise: when
-stdout or the summary cannot be written, the run says so and does not end with 0.
+If stderr cannot be written, messages are dropped and the upload goes on. If stdout or the summary cannot be written,
+CannotWriteError is raised, since both are data.
 """
 
 import io
@@ -23,7 +23,7 @@ from bulkput.report.trace import Trace
 _TRACE_BUFFER = 1024 * 1024
 """Written some ten thousand requests at a time: a line each would cost a system call per object."""
 _STREAM = re.compile(r"/dev/(?:stdout|stderr|fd/\d{1,9})|/proc/self/fd/\d{1,9}")
-"""The system's names for what this process has open already. They are links, wherever the shell has led them."""
+"""The system's names of streams that this process has open already. They are links to the redirected files."""
 
 
 class CannotWriteError(Exception):
@@ -55,7 +55,7 @@ def escape_what_does_not_fit() -> None:
 
 
 def say(line: str) -> None:
-    """A message on stderr, for as long as somebody reads it. Not by click, which writes UTF-8 where stderr is ASCII."""
+    """Write a message to stderr; errors are ignored. Not by click, which writes UTF-8 even if stderr is ASCII."""
     with suppress(OSError):
         sys.stderr.write(in_flags(line) + "\n")
         sys.stderr.flush()
@@ -75,7 +75,7 @@ def write_row(row: Mapping[str, Any]) -> None:
 
 
 def flush() -> None:
-    """What is still buffered for stdout. Raises CannotWriteError."""
+    """Flush stdout. Raises CannotWriteError."""
     try:
         sys.stdout.flush()
     except OSError as error:
@@ -83,13 +83,13 @@ def flush() -> None:
 
 
 def own_output(*files: "SummaryFile | TraceFile | None") -> frozenset[tuple[int, int]]:
-    """Device and inode of what this command writes: where it lies inside a source, it is no file to send."""
+    """Device and inode of each file that this command writes, so that a source leaves them out."""
     identities = {identity for number in (1, 2) if (identity := _identity(number)) is not None}
     return frozenset(identities.union(*(file.identities for file in files if file is not None)))
 
 
 def _identity(file: int | str) -> tuple[int, int] | None:
-    """None for what is no regular file, or not there."""
+    """Device and inode; None if it is no regular file or does not exist."""
     try:
         status = os.stat(file)
     except OSError:
@@ -98,7 +98,7 @@ def _identity(file: int | str) -> tuple[int, int] | None:
 
 
 def discard_stdout() -> None:
-    """What is still written goes nowhere: the interpreter flushes once more at its end, and would complain."""
+    """Redirect stdout to /dev/null: the interpreter flushes it at exit, and would report an error."""
     with suppress(OSError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 

@@ -1,4 +1,4 @@
-"""What a server gives as the reason of its refusal, for people: one short line out of whatever body it sent.
+"""Extracts the reason of a refusal from a server's answer, as one short line for people.
 
 | body                   | what is taken                                                             |
 |------------------------|---------------------------------------------------------------------------|

@@ -150,8 +150,8 @@ class SwiftStore:
     async def list(
         self, prefix: str, *, delimiter: str | None = None, start_after: str | None = None
     ) -> AsyncGenerator[RemoteObject | Prefix, None]:
-        """Send one GET per 10 000 names, or per as many as the cluster allows. Only an empty page ends the listing: some
-        clones send short pages before the end.
+        """Send one GET per 10 000 names, or per as many as the cluster allows. Only an empty page ends the listing:
+        some clones send short pages before the end.
 
         Raises StoreError if a page does not begin after the one before: a server that ignores `marker` never ends.
         """
