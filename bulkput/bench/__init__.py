@@ -1,1 +1,1 @@
-"""`bulkput bench`: real uploads to a user's own store, time-boxed and measured; what limits them, and what to do."""
+"""`bulkput bench`: timed uploads to the user's own store; it finds the limit and recommends a concurrency."""

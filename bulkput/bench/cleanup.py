@@ -1,4 +1,4 @@
-"""Taking away what the trials stored."""
+"""Deletes the objects that the trials stored."""
 
 import asyncio
 from collections.abc import Collection
@@ -16,9 +16,9 @@ _LAG_S = 1.0
 
 
 async def remove(store: Store, prefix: str, keys: Collection[str], *, workers: int) -> list[str]:
-    """Delete the objects `keys` and whatever the store lists below `prefix`; the names that remain.
+    """Delete the objects `keys` and all that the store lists below `prefix`. Returns the names that remain.
 
-    An object that was never stored is none that remains. Stops trying when the store is gone.
+    A key that was never stored does not remain. Deleting stops when the store is gone.
     """
     remaining = list(keys)
     for number in range(_ROUNDS):
@@ -33,7 +33,7 @@ async def remove(store: Store, prefix: str, keys: Collection[str], *, workers: i
 
 
 async def _delete(store: Store, keys: Collection[str], workers: int) -> list[str]:
-    """Those that could not be deleted."""
+    """Returns the keys that could not be deleted."""
     failed: list[str] = []
     failure_policy = FailurePolicy(StopRules(store_gone_after=workers))
     is_over = False
@@ -58,7 +58,7 @@ async def _delete(store: Store, keys: Collection[str], workers: int) -> list[str
 
 
 async def _listed(store: Store, prefix: str) -> list[str]:
-    """Empty where the store does not list."""
+    """The names below `prefix`; empty if the store cannot list."""
     try:
         async with aclosing(store.list(prefix)) as listing:
             return [item.name async for item in listing]

@@ -7,7 +7,7 @@ _PER_S = 1e9
 
 
 class CpuClock:
-    """Read in the event loop's own thread, some thousand times a second: each look is two system calls."""
+    """Must be made and read in the event loop's thread. Both readings together cost two system calls."""
 
     def __init__(self) -> None:
         try:
@@ -20,7 +20,7 @@ class CpuClock:
         return time.process_time()
 
     def waited_s(self) -> float:
-        """0 where the system does not tell."""
+        """Seconds that the thread waited for a processor; 0 if the system does not say (not Linux)."""
         if self._schedule is None:
             return 0.0
         fields = os.pread(self._schedule, 128, 0).split()

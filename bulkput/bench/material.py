@@ -1,4 +1,4 @@
-"""What is uploaded: generated files, or the user's own. Everything here blocks: call it in a thread."""
+"""The files to upload: generated, or the user's own. Every function here blocks: call it in a thread."""
 
 import math
 import os
@@ -13,20 +13,20 @@ from bulkput.sources.walk import walk
 DISK_BOUND = 256 * MIB
 """Bytes that generated files take on disk; a single file that is larger is sparse beyond it."""
 _FASTEST = 20_000
-"""Objects per second that no store and no client exceed today."""
+"""Objects per second: more than any store or client reaches today."""
 _WIDEST = 4096 * MIB
-"""The same in bytes."""
+"""Bytes per second: more than any store or client reaches today."""
 _NAMES_PER_FILE = 1000
 """NTFS takes 1023 links to a file, ext4 65 000."""
 _PER_DIRECTORY = 10_000
 _MOST_OWN = 50_000
-"""Of the user's files so many are read afresh in each trial; a few seconds hardly need more."""
+"""The user's files that each trial reads at most: enough for a few seconds."""
 
 
 def make_files(directory: str, size: int, *, seconds: float, slots: int, room: int) -> None:
-    """Files of one size, more than a fast store takes in the time: few are written, the others are links to them.
+    """Make more files of `size` bytes than a fast store takes in `seconds`. Few are written, the others are hard links.
 
-    Where links cannot be made they are files of their own, as many as `room` bytes hold. Raises UsageError.
+    If links cannot be made, it writes as many files as fit in `room` bytes. Raises UsageError if a write fails.
     """
     wanted = round(min(_FASTEST, _WIDEST / size) * (seconds + 0.5)) + 4 * slots
     most = max(1, room // size)
@@ -45,7 +45,7 @@ def make_files(directory: str, size: int, *, seconds: float, slots: int, room: i
 
 
 def own_files(directory: str) -> list[bytes]:
-    """The first files of the user's, in the order in which they are uploaded. Raises UsageError: there is none."""
+    """The first of the user's files, in upload order. Raises UsageError if there is none."""
     found = islice(walk([os.fsencode(directory)], WalkOptions()), _MOST_OWN)
     paths = [file.target or file.path for file in found if isinstance(file, SourceFile)]
     if not paths:
@@ -54,7 +54,7 @@ def own_files(directory: str) -> list[bytes]:
 
 
 def forget_cached(paths: list[bytes]) -> None:
-    """Ask the system to drop these files from its cache, so that they come from the disk once more."""
+    """Ask the system to drop these files from its page cache, so that the next trial reads them from the disk."""
     if hasattr(os, "posix_fadvise"):
         for path in paths:
             with suppress(OSError):
@@ -77,7 +77,7 @@ def _path(directory: str, number: int) -> str:
 
 
 def _write(path: str, size: int) -> str:
-    """Random bytes: what compresses on the way would look faster than it is."""
+    """Write random bytes: a network that compresses would look too fast with others."""
     with open(path, "wb") as file:
         for begin in range(0, min(size, DISK_BOUND), MIB):
             file.write(os.urandom(min(size - begin, MIB)))

@@ -1,12 +1,12 @@
-"""From recorded requests to the numbers of one trial. Pure: no clock, no I/O.
+"""Computes the numbers of one trial from its recorded requests. Pure: no clock, no I/O.
 
 A trial keeps `concurrency` puts in flight. It has a beginning (connections are made, all slots fill at once) and an
-end (slots run empty), which say nothing about an upload of a million files. What counts is the window between:
+end (slots run empty), which say nothing about an upload of a million files. Only the window between them counts:
 
     first put ──warm-up──> as many answers as slots │══ window ══│ the last put begins ──drain──> the end
 
-Each put begins because another one has ended, so a store that answers in waves is cut between two waves at either
-edge, and the rate does not depend on where the clock happened to stop.
+Each put begins when another one ends. So if a store answers in waves, both edges of the window fall between two waves,
+and the rate does not depend on the moment at which the clock stopped.
 """
 
 import math
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 _FEWEST = 20
-"""Puts that a window should have at least: the error of a count of twenty is a quarter."""
+"""Puts that a window should have at least: the standard error of a count of twenty is about a quarter."""
 
 
 class Outcome(Enum):
@@ -39,7 +39,7 @@ class PutSample:
 
 @dataclass(frozen=True, slots=True)
 class FileWait:
-    """A put in flight waited `read_s` for its file; known at `at_s`."""
+    """A put in flight waited `read_s` seconds for its file, as reported at `at_s`."""
 
     at_s: float
     read_s: float
@@ -47,11 +47,11 @@ class FileWait:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
-    """One size at one concurrency, in its window. `size` is None for a user's own files, which are a mix.
+    """One size at one concurrency, in its window. `size` is None for the user's own files, whose sizes are mixed.
 
     `cpu` is the process's use of one core (above 1 with threads); `cpu_wait` the share of time for which the event
     loop wanted a processor and had none; `unsent` the share of the slots' time in which they had nothing to send.
-    `attempts` and what became of them are of the whole trial.
+    `attempts`, `throttled` and `failed` count the whole trial, not the window.
     """
 
     size: int | None
@@ -79,19 +79,19 @@ class Trial:
 
     @property
     def is_enough(self) -> bool:
-        """With half of what was wanted there is something to be said, with less there is not."""
+        """Whether the window has at least half of the wanted puts; with fewer the trial is not judged."""
         return 2 * self.puts >= wanted(self.concurrency)
 
 
 def wanted(concurrency: int) -> int:
-    """Puts in a window: each slot is used about once."""
+    """Puts that a window should have: about one per slot, and at least `_FEWEST`."""
     return max(_FEWEST, concurrency)
 
 
 def measure(
     samples: Sequence[PutSample], file_waits: Sequence[FileWait], *, size: int | None, concurrency: int
 ) -> Trial:
-    """The trial in its window; `puts` is 0 where there is none."""
+    """The trial in its window; `puts` is 0 if there is no window."""
     begin_s, end_s = _window(samples, concurrency)
     inside = [sample for sample in samples if begin_s < sample.ended_s <= end_s]
     stored = [sample for sample in inside if sample.outcome is Outcome.STORED]
@@ -118,7 +118,7 @@ def measure(
 
 
 def percentile(ascending: Sequence[float], share: float) -> float:
-    """The smallest value that so large a share of the values does not exceed (nearest rank); 0 of none."""
+    """The smallest value that `share` of the values do not exceed (nearest rank); 0 without values."""
     return ascending[max(0, math.ceil(share * len(ascending)) - 1)] if ascending else 0.0
 
 
@@ -131,7 +131,7 @@ def _window(samples: Sequence[PutSample], concurrency: int) -> tuple[float, floa
 
 
 def _cpu(samples: Sequence[PutSample], begin_s: float, end_s: float) -> tuple[float, float]:
-    """Shares between the first and the last answer at the edges of the window, where the totals were read."""
+    """CPU and CPU-wait shares between the first and the last answer in the window: totals are read at answers only."""
     known = [sample for sample in samples if begin_s <= sample.ended_s <= end_s]
     if len(known) < 2:
         return 0.0, 0.0

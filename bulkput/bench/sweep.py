@@ -1,4 +1,4 @@
-"""All trials, size by size with more and more in flight; then the verdict, and nothing left behind."""
+"""Runs all trials, size by size with rising concurrency, then gives the verdict and deletes what was stored."""
 
 import asyncio
 import os
@@ -23,14 +23,14 @@ from bulkput.stores.tries import Brake, NoBrake
 _LADDER = (4, 16, 64, 256)
 _DELETIONS = 64
 _PLAIN_GAIN = 3.0
-"""A gain up to this may be somebody else's load on the machine, which came or went between two trials."""
+"""A smaller gain is measured twice: another load on the machine may have come or gone between two trials."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choices:
-    """What to measure. `options.wire.start` is the setting that is asked about, `most` the largest possible.
+    """What to measure. `options.wire.start` is the concurrency in question, `most` the largest possible one.
 
-    `source` is a directory of the user's own; without one, files of `sizes` are made.
+    `source` is the user's own directory; if it is None, files of `sizes` bytes are generated.
     """
 
     url: str
@@ -44,9 +44,9 @@ class Choices:
 
 @dataclass(slots=True, kw_only=True)
 class Report:
-    """What came out. `remaining` are names that could not be deleted, `doubt` why that could not be found out.
+    """The result. `remaining` are names that could not be deleted; `doubt` is why the clean-up could not be checked.
 
-    `lost` counts objects that failed for good while others were stored; `failure` is why nothing could be measured.
+    `lost` counts objects that failed after all retries while others were stored. `failure` says why nothing was measured.
     """
 
     trials: list[Trial] = field(default_factory=list)
@@ -69,19 +69,19 @@ class Report:
 
 
 Tell = Callable[[Trial, int, int], None]
-"""A trial has ended: its numbers, its own number, how many there are."""
+"""Called when a trial has ended, with its numbers, its position from 1, and the number of trials."""
 
 
 def concurrencies(setting: int, most: int) -> list[int]:
-    """What is tried, ascending: the ladder, the setting, and something above it, as far as the system allows."""
+    """The concurrencies to try, ascending: the ladder, the setting and one above it, up to `most`."""
     above = {4 * setting} if setting >= _LADDER[-1] else set()
     return sorted({setting} | {c for c in {*_LADDER} | above if c <= most})
 
 
 async def bench(choices: Choices, *, directory: str, tell: Tell, stop: Stop) -> Report:
-    """Measure, judge, clean up. `directory` is for generated files; pulling `stop` ends it early, clean-up included.
+    """Measure, judge, clean up. `directory` is for generated files. Pulling `stop` ends the trials early; the clean-up still runs.
 
-    Raises StoreError when the store cannot be prepared, UsageError for what the user has to change.
+    Raises StoreError if the store cannot be prepared, UsageError if the user has to change something.
     """
     report = Report()
     brake = _PreparationBrake(stop)
@@ -105,21 +105,21 @@ async def bench(choices: Choices, *, directory: str, tell: Tell, stop: Stop) -> 
             await sweep.run()
         finally:
             await broom.sweep(frozenset(), stored=0)
-            with suppress(StoreError):  # an empty container is no harm
+            with suppress(StoreError):  # an empty container that stays does no harm
                 await store.undo_prepare()
     report.is_interrupted = stop.is_pulled
     return report
 
 
 def _base(url: str) -> str:
-    """A place below `url` that nobody else uses."""
+    """A URL below `url` with a random prefix, which no other program uses."""
     destination = Destination.parse(url)
     prefix = f"{joined_prefix(destination.prefix)}bulkput-bench-{secrets.token_hex(4)}/"
     return str(replace(destination, prefix=prefix))
 
 
 class _PreparationBrake:
-    """Stops the preparation with the bench, but not the clean-up; retries at a store that is gone are no use."""
+    """Lets `stop` end the preparation but not the clean-up. If the store is gone, nothing is retried."""
 
     def __init__(self, stop: Stop) -> None:
         self._brake: Brake = stop
@@ -137,7 +137,7 @@ class _PreparationBrake:
 
 
 class _Broom:
-    """Deletes what trials stored, and once more what could not be deleted; what remains goes into the report."""
+    """Deletes what a trial stored, and retries earlier failed deletions. What remains goes into the report."""
 
     def __init__(self, store: Store, base: str, workers: int, brake: _PreparationBrake, report: Report) -> None:
         self._store = store
@@ -148,7 +148,7 @@ class _Broom:
         self._stored = 0
 
     async def sweep(self, names: frozenset[str], *, stored: int) -> None:
-        """`names` are relative to the base; so many of them are certainly there."""
+        """Delete `names`, which are relative to the base. The store confirmed `stored` of them."""
         report = self._report
         self._stored += stored
         self._brake.release(is_gone=report.failure is not None and not self._stored)
@@ -166,7 +166,7 @@ class _Broom:
 
 @dataclass(slots=True, kw_only=True)
 class _Sweep:
-    """The trials of one bench, each below a directory of `base` with its number."""
+    """The trials of one bench; each stores below its number in `base`."""
 
     choices: Choices
     base: str

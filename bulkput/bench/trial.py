@@ -1,4 +1,4 @@
-"""One trial: a real upload, watched through its events and stopped when its time is over."""
+"""One trial: a real upload, observed through its events and stopped after its time."""
 
 import asyncio
 import time
@@ -16,20 +16,20 @@ from bulkput.model import Skip
 from bulkput.options import StopRules, UploadOptions
 
 _LONGEST = 5.0
-"""A trial that has too few answers goes on, up to so many times its time: a slow store has few answers a second."""
+"""A trial with too few answers is extended, up to this multiple of its time: slow stores answer rarely."""
 _MAX_ERRORS = 100
-"""So many objects that fail for good end a trial: a store that refuses everything does it very fast."""
+"""Failed objects that end a trial: a store that refuses everything answers very fast."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What a trial uploads, where to, and how."""
+    """The source, destination and options of a trial."""
 
     size: int | None
     concurrency: int
     source: str
     url: str
-    """Ends in a slash; nobody else stores below it."""
+    """Ends in a slash; no other program stores below it."""
     seconds: float
     options: UploadOptions
     environ: Mapping[str, str] | None = None
@@ -45,10 +45,9 @@ class TrialFailure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ran:
-    """A trial's numbers, and what it leaves: `keys` are all names that the store may have an object for, and
-    `stored` of them it certainly has.
+    """A trial's numbers and its remains: the store may hold an object for each of `keys`, and confirmed `stored` of them.
 
-    `lost` are objects that failed for good before the time was over, `first_error` is one of their errors.
+    `lost` counts objects that failed after all retries before the time was over; `first_error` is the first error.
     """
 
     trial: Trial
@@ -60,7 +59,7 @@ class Ran:
 
 
 async def run_trial(plan: Plan, *, interrupted: Stop) -> Ran:
-    """Upload until the time is over or `interrupted` is pulled; what is in flight then is finished."""
+    """Upload until the time is over or `interrupted` is pulled; requests in flight are finished."""
     stop = Stop()
     options = replace(
         plan.options,
@@ -75,7 +74,7 @@ async def run_trial(plan: Plan, *, interrupted: Stop) -> Ran:
 
 
 class _Watch:
-    """Sees every event; decides when the time is over. `close` ends its timers."""
+    """Receives every event and decides when the time is over. `close` ends its timers."""
 
     def __init__(self, plan: Plan, stop: Stop) -> None:
         self._plan = plan
@@ -98,7 +97,7 @@ class _Watch:
                 self._requested(event)
             case ev.Streaming():
                 waited_s = event.read_s - self._read_s.get(event.path, 0.0)
-                # A new attempt begins at nothing again.
+                # `read_s` restarts at 0 with each attempt.
                 self._file_waits.append(FileWait(time.monotonic(), waited_s if waited_s >= 0 else event.read_s))
                 self._read_s[event.path] = event.read_s
             case ev.Uploaded():
@@ -148,7 +147,7 @@ class _Watch:
             self._end()
 
     def _end(self) -> None:
-        # To the engine it is the same as a person's Ctrl-C; the person's own reaches it through `interrupted`.
+        # The engine treats this like Ctrl-C; a real Ctrl-C arrives through `interrupted`.
         self._stop.pull(ev.Stopping("the trial's time is over", ev.StopCause.INTERRUPTED))
 
     def _failure(self, stopping: ev.Stopping | None) -> TrialFailure | None:

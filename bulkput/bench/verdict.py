@@ -12,11 +12,11 @@ By Little's law the rate is what is in flight / the time that one takes. Row by 
 | otherwise more in flight only makes each request slower                    | STORE      |
 
 Sizes differ in their rates, so a setting is scored by its rate relative to the best one at each size, on average. A
-trial with too few puts has no score; where there is no other setting to compare with, there is no verdict.
+trial with too few puts has no score. Without another setting to compare with there is no verdict.
 
-"Could have had": a server or somebody else on the same machine may hold the processors while the event loop waits for
-one. In that time the client was not idle, so it is taken out. A client that runs for less than a third of the time
-is not what limits, however long it waits: then servers on the same machine take the processors, and they are the store.
+"Could have had": other programs on the machine may hold the processors while the event loop waits for one. The client
+is not idle in that time, so that time is subtracted. A client that runs for less than a third of the time is not the
+limit, however long it waits: the server on the same machine then takes the processors, so the store is the limit.
 """
 
 from collections.abc import Sequence
@@ -27,9 +27,9 @@ from bulkput.bench.samples import Trial
 from bulkput.report.lines import size_text
 
 _GAIN = 1.2
-"""Less is within what two trials of the same thing differ by on a busy machine."""
+"""A smaller gain may be noise: two equal trials on a busy machine differ by as much."""
 _GOOD = 0.95
-"""Share of the best score that is as good as the best."""
+"""Share of the best score that counts as equal to the best."""
 _BUSY = 0.8
 _REAL = 1 / 3
 _UNSENT = 0.5
@@ -37,11 +37,11 @@ _THROTTLED = 0.01
 _BROKEN = 0.1
 """Share of failed attempts above which empty slots say nothing about the disk: workers pause before they try again."""
 _STEEP = 0.8
-"""Share of a proportional growth that is still growth by what is in flight."""
+"""Share of proportional growth from which the rate still follows the concurrency."""
 _SAME_BANDWIDTH = 1.5
 """Two sizes whose bytes/s differ by less than this may be limited by bytes."""
 _SMALL = 64 * 1024
-"""Of one size alone nobody can tell; smaller objects seldom fill a wire."""
+"""Bytes. Used if only one size was tried: smaller objects seldom fill the bandwidth."""
 
 
 class Limit(StrEnum):
@@ -67,13 +67,13 @@ class Diagnosis:
 
 @dataclass(frozen=True, slots=True)
 class Undecided:
-    """There is no verdict, for this reason."""
+    """No verdict; `why` is the reason, as a sentence."""
 
     why: str
 
 
 def judge(trials: Sequence[Trial], *, setting: int, reads_disk: bool) -> Diagnosis | Undecided:
-    """Of several trials of one size and concurrency the fastest counts: disturbances only ever slow one down."""
+    """The verdict. If a size and concurrency was tried twice, the faster trial counts: disturbances only slow one down."""
     table = _Table(trials, setting)
     if not table.sizes:
         return Undecided(_too_few(trials, setting))
@@ -95,7 +95,7 @@ def judge(trials: Sequence[Trial], *, setting: int, reads_disk: bool) -> Diagnos
 
 
 class _Table:
-    """Who can be compared with whom: the sizes that were judged at `setting`, and the concurrencies judged at each."""
+    """The comparable trials: sizes that have enough puts at `setting`, and concurrencies that have enough at each size."""
 
     def __init__(self, trials: Sequence[Trial], setting: int) -> None:
         self.setting = setting
@@ -148,7 +148,7 @@ def _limit(table: _Table, *, reads_disk: bool) -> tuple[Limit, str, str] | Undec
 
 
 def _latency(table: _Table) -> str | None:
-    """The evidence for LATENCY, where it is that."""
+    """The evidence for LATENCY; None if latency is not the limit."""
     above = [c for c in table.scores if c > table.setting]
     below = [c for c in table.scores if c < table.setting]
     if above:
@@ -187,7 +187,7 @@ def _cpu_evidence(table: _Table) -> str:
 
 
 def _store(here: Sequence[Trial]) -> str:
-    """Large objects may as well be limited by the wire: then sizes differ in objects/s, and not in bytes/s."""
+    """Name the limit. If two sizes differ in objects/s but not in bytes/s, it may be the bandwidth instead of the store."""
     widest = here[-1]
     is_wire = (
         widest.bytes >= _SMALL * widest.puts

@@ -24,14 +24,14 @@ if TYPE_CHECKING:
     from bulkput.report.progress import Screen
 
 _NAMED = 20
-"""Objects that could not be deleted and are named; the others are counted."""
+"""Undeleted objects that are named; further ones are only counted."""
 
 
 _LARGEST = 1024**3
 
 
 class _Sizes(click.ParamType[tuple[int, ...]]):
-    """Several, with commas between them."""
+    """Sizes, separated by commas; sorted, without duplicates."""
 
     name = "sizes"
 
@@ -124,7 +124,7 @@ def bench(
 
 
 def _complain(report: "Report", screen: "Screen") -> None:
-    """What did not work, on stderr."""
+    """Print failures on stderr."""
     if report.failure is not None:
         screen.say(f"bulkput: no measurement: {printable(report.failure.why)}")
     if report.lost:
@@ -132,13 +132,13 @@ def _complain(report: "Report", screen: "Screen") -> None:
     for key in report.remaining[:_NAMED]:
         screen.say(f"bulkput: not deleted: {printable(key)}")
     if len(report.remaining) > _NAMED:
-        screen.say(f"bulkput: not deleted: {len(report.remaining) - _NAMED} more beside these")
+        screen.say(f"bulkput: not deleted: {len(report.remaining) - _NAMED} more")
     if report.doubt is not None:
         screen.say(f"bulkput: cannot tell whether everything was deleted: {report.doubt}")
 
 
 def _draw(report: "Report") -> None:
-    """A table per size."""
+    """Print one table per size."""
     from rich import box  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
 
@@ -150,7 +150,7 @@ def _draw(report: "Report") -> None:
         for column in ("in flight", "objects/s", "MiB/s", "put ms median", "p99", "CPU %", "throttled", "failed"):
             table.add_column(column, justify="right", no_wrap=True)
         rows = [trial for trial in report.trials if trial.size == size]
-        for trial in sorted(rows, key=lambda trial: trial.concurrency):  # one that was measured twice has two rows
+        for trial in sorted(rows, key=lambda trial: trial.concurrency):  # a trial that was repeated has two rows
             table.add_row(str(trial.concurrency), *_cells(trial))
         screen.print(table)
 
@@ -167,7 +167,7 @@ def _cells(trial: "Trial") -> tuple[str, ...]:
 
 
 def _say(report: "Report", url: str, source: str | None) -> None:
-    """The verdict in sentences."""
+    """Print the verdict in sentences."""
     from bulkput.bench.verdict import Diagnosis  # noqa: PLC0415
 
     verdict = report.verdict

@@ -1,4 +1,4 @@
-"""What cp, mv and rm have in common: their flags, and how they show what they do."""
+"""The flags that cp, mv and rm share, and the view of their progress."""
 
 from collections.abc import Callable, Coroutine
 from functools import wraps
@@ -29,10 +29,10 @@ _CONCURRENCY = f"Requests in flight. auto starts with {_START} and adapts (rm: a
 
 
 class ChangesView:
-    """Lines on stdout for what is done, on stderr for what is not."""
+    """Prints successful changes on stdout, failures and notices on stderr."""
 
     def __init__(self, verb: str, *, is_verbose: bool, as_json: bool) -> None:
-        """`verb` is what a dry run would do."""
+        """A dry run prints "would VERB"."""
         self._verb = verb
         self._is_verbose = is_verbose
         self._as_json = as_json
@@ -55,7 +55,7 @@ class ChangesView:
             write_line(f"{_VERBS[change.done]}: {_names(change)}")
 
     def run(self, main: Callable[[Stop], Coroutine[Any, Any, Changes]], *, what: str) -> int:
-        """To the end, with the numbers; the exit code. `what` was done to the objects."""
+        """Run `main`, print the numbers, return the exit code. `what` is the past participle, such as "copied"."""
         from bulkput.cli.loop import run_stoppable  # noqa: PLC0415 - asyncio
 
         try:
@@ -80,7 +80,7 @@ class ChangesView:
 
 
 def change_options(verb: Callable[..., int]) -> Callable[..., int]:
-    """--dry-run, -v, --json and those of the connection; the last as `wire` and `retry`."""
+    """Adds the shared flags. The flags of the connection arrive as `wire` and `retry`."""
 
     @click.option("--dry-run", is_flag=True, help="Print on stdout what would be done. Change nothing.")
     @click.option("-v", "--verbose", "is_verbose", is_flag=True, help="Print a line on stdout for each object.")
@@ -100,4 +100,4 @@ def _names(change: Change) -> str:
 
 
 def _nothing() -> None:
-    """Nothing to tidy."""
+    """For `at_exit`: nothing to clean up."""

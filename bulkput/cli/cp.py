@@ -1,4 +1,4 @@
-"""`bulkput cp SOURCE DEST`, and what `mv` shares with it."""
+"""`bulkput cp SOURCE DEST`, and the flags and the run that `mv` shares with it."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -14,7 +14,7 @@ from bulkput.policy.headers import parse_fields
 
 
 def copy_options(verb: Callable[..., int]) -> Callable[..., int]:
-    """-r, and what each copy gets instead of what the object has; the last as `headers`."""
+    """Adds the flags of cp and mv. The flags that replace headers of the objects arrive as `headers`."""
 
     @click.option("-r", "--recursive", "is_recursive", is_flag=True, help="Everything below SOURCE.")
     @click.option("--header", multiple=True, metavar="NAME:VALUE", help="Replace the objects' headers. Repeatable.")
@@ -70,7 +70,7 @@ def run_copy(
     wire: WireOptions,
     retry: RetryOptions,
 ) -> int:
-    """Either verb."""
+    """Copy, or move if `is_move`; the exit code."""
     if not literal:
         refuse_odd(dest)
     view = ChangesView("move" if is_move else "copy", is_verbose=is_verbose, as_json=as_json)

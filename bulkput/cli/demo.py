@@ -52,7 +52,7 @@ def demo(full: bool, files: int, scale: float) -> int:
 
 
 def _draw(results: "list[Result]") -> None:
-    """The table, and the seconds of each way as bars."""
+    """Print the table, and the seconds of each way as bars."""
     from rich import box  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
 

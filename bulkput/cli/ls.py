@@ -54,7 +54,7 @@ def ls(url: str, is_long: bool, recursive: bool, as_json: bool, insecure: bool) 
 
 
 async def _list(url: str, recursive: bool, insecure: bool, show: Callable[[RemoteObject | Prefix], None]) -> bool:
-    """Show what is below the URL as a directory, or the object of exactly that name; whether there is either."""
+    """Show what lies below the URL, or else the object of exactly that name. Returns whether either exists."""
     from bulkput.engine.open_store import connected  # noqa: PLC0415 - brings aiohttp
     from bulkput.stores.base import Destination  # noqa: PLC0415
 
@@ -92,13 +92,13 @@ def _json_row(item: RemoteObject | Prefix) -> str:
 
 
 def _text_row(item: RemoteObject | Prefix, *, is_long: bool) -> str:
-    # As ls does it: a terminal gets one line per name, a pipe the names as they are.
+    # As ls does: a terminal gets escaped names, one line each; a pipe gets the exact names.
     name = printable(item.name) if sys.stdout.isatty() else item.name
     if not is_long:
         return name
     if isinstance(item, Prefix):
         return f"{'-':>12}  {'-':26}  {'-':32}  {'-':24}  {name}"
-    # Swift lists times in UTC without saying so.
+    # Swift lists times in UTC without a zone, so the Z is ours.
     size, time, etag, kind = (
         "-" if item.bytes is None else item.bytes,
         f"{item.last_modified}Z" if item.last_modified else "-",

@@ -168,7 +168,10 @@ def upload(
 def _run(
     send: Callable[["Stop"], Coroutine[Any, Any, "Summary"]], file: SummaryFile | None, tracing: TraceFile | None
 ) -> None:
-    """With what is written at its end. A reader of stdout who has left is no error. Raises CannotWriteError."""
+    """Run the upload, then write the summary and close the trace.
+
+    Raises CannotWriteError, but not if the reader of stdout has gone.
+    """
     from bulkput.cli.loop import run_stoppable  # noqa: PLC0415 - asyncio, and what follows
 
     try:
@@ -186,11 +189,11 @@ def _run(
             file.close()
         if tracing is not None:
             with suppress(CannotWriteError):
-                tracing.close()  # where the run could not begin
+                tracing.close()  # not closed yet if the run failed
 
 
 def _nothing() -> None:
-    """Nothing to tidy."""
+    """For `at_exit`: nothing to clean up."""
 
 
 def _options(
@@ -249,6 +252,6 @@ def _options(
 
 
 def _checked(value: str | None, *, what: str) -> str | None:
-    """A text that becomes a header field, on one line; None where it is not given, or blank. Raises UsageError."""
+    """A header value, stripped; None if absent or blank. Raises UsageError if it is no valid header value."""
     text = (value or "").strip()
     return check_value(text, what=what) if text else None

@@ -106,7 +106,7 @@ def verify(
 
 
 def _say_outcome(comparison: Comparison, destination: str, *, is_quiet: bool) -> None:
-    """What is no finding, on stderr."""
+    """Print the outcome and the numbers on stderr."""
     if not comparison.is_container_there:
         say(f"bulkput: the container of {printable(destination)} is not there")
     if comparison.is_empty:
@@ -116,7 +116,7 @@ def _say_outcome(comparison: Comparison, destination: str, *, is_quiet: bool) ->
 
 
 def _compared(sources: tuple[str, ...], destination: str, options: VerifyOptions, *, as_json: bool) -> Comparison:
-    """With everything on stdout."""
+    """Compare, and print findings on stdout as they come."""
     from bulkput.cli.loop import run_stoppable  # noqa: PLC0415 - asyncio, and what follows
     from bulkput.engine.descriptors import fitting_concurrency  # noqa: PLC0415
     from bulkput.engine.verify.verify import verify as compare  # noqa: PLC0415 - brings aiohttp
@@ -149,7 +149,7 @@ def _say(event: Event) -> None:
 
 
 def _nothing() -> None:
-    """Nothing to tidy."""
+    """For `at_exit`: nothing to clean up."""
 
 
 def _line(finding: Finding) -> str:

@@ -1,5 +1,5 @@
 """The first post's experiment, repeated: 1000 files of 16 KB, three ways to upload them.
 
-`baselines.py` is a link to benchmarks/baselines.py, where the two older ways live as programs of their own; in a
-wheel it is a copy. That keeps one text of them, and the demo works without the source tree.
+`baselines.py` is a symbolic link to benchmarks/baselines.py, which holds the two older ways as programs of their own.
+A wheel contains a copy, so the demo works without the source tree.
 """

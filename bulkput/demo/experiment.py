@@ -28,7 +28,7 @@ FILE_SIZE = 16 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One way's numbers. `wrong` are objects that are missing or differ, when read back."""
+    """One way's numbers. `wrong` counts objects that were missing or different when read back."""
 
     name: str
     requests: Mapping[str, int]
@@ -51,7 +51,7 @@ class LocalStore:
 
 
 def run_all(directory: str, files: int, *, scale: float, tell: Callable[[str], None]) -> list[Result]:
-    """Make the files below `directory`, run each way in a container of its own, verify. Latencies are scaled."""
+    """Make the files below `directory`, run each way in its own container, read all back. `scale` multiplies latencies."""
     make_tree(directory, files)
     with local_store(head_s=HEAD_S * scale, put_s=PUT_S * scale) as store:
         results = []
@@ -117,7 +117,7 @@ def _bulkput(store: LocalStore, directory: str, container: str) -> tuple[Mapping
 
 
 def _wrong(store: LocalStore, directory: str, container: str) -> int:
-    """Objects that are not, byte for byte, their file: read back by urllib, which shares nothing with any way."""
+    """The number of objects that differ from their files, read back by urllib, which none of the ways uses."""
     account = _account(store)
     token = account.token
     wrong = 0

@@ -1,8 +1,8 @@
 """Charts as values (`Bars`, `Lines`, several of them in a `Figure`), and matplotlib's drawing of them as SVG or PNG.
 
-A bar says its value by its length, so the axis of values begins at zero and is linear. Nothing is told apart by colour
-alone: series have hatches, lines have dashes. Labels may come from access logs, that is from strangers: every text
-goes through `printable`, and matplotlib escapes it.
+The length of a bar shows its value, so the axis of values begins at zero and is linear. Colour alone distinguishes
+nothing: each series has a hatch, each line a dash pattern. Labels may come from access logs, so clients choose them:
+every text goes through `printable`, and matplotlib escapes it.
 """
 
 import io
@@ -30,7 +30,7 @@ DASHES = ("-", (0, (6, 2)), (0, (2, 2)), (0, (8, 2, 2, 2)))  # offset, then poin
 INK, PALE, GRID = "#222222", "#595959", "#dddddd"  # on white, PALE has a contrast of 7:1 (WCAG AAA)
 
 PANEL = 290.0  # points: the width of one panel, labels not included. Three and their labels fill a laptop's screen
-LABEL = 44  # characters of a bar's label; of longer ones the middle is left out
+LABEL = 44  # characters of a bar's label; a longer label loses its middle
 TEXT = 9.0  # points: the size of labels and values
 DIGIT = 5.8  # points: the width of a digit of this size, and of most letters
 BAR = 13.0  # points: the height of one bar and the gap to the next; its value has to fit
@@ -38,7 +38,7 @@ BAR = 13.0  # points: the height of one bar and the gap to the next; its value h
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bar:
-    """A value with the least and the most of its repetitions, or no value and the reason."""
+    """A value with the minimum and maximum of its repetitions; or no value, and the reason in `why`."""
 
     value: float | None = None
     low: float | None = None
@@ -54,7 +54,7 @@ class Bar:
 
     @property
     def whisker(self) -> tuple[float, float]:
-        """How far the repetitions reach below and above the value; 0 and 0 if there were none."""
+        """How far the repetitions reach below and above the value; 0 and 0 without repetitions."""
         value = self.value or 0.0
         return (0 if self.low is None else value - self.low, 0 if self.high is None else self.high - value)
 
@@ -127,7 +127,7 @@ def bar_text(bar: Bar) -> str:
 
 
 def save(figure: Figure, path: str | os.PathLike[str]) -> None:
-    """Write a picture, SVG or PNG by the suffix of its name. Raises UsageError for others, OSError as `open` does."""
+    """Write a picture: SVG or PNG, by the suffix of `path`. Raises UsageError for other suffixes, OSError as `open`."""
     suffix = os.path.splitext(os.fspath(path))[1].lower()
     if suffix not in (".svg", ".png"):
         raise UsageError(f"chart {printable(os.fspath(path))}: pictures are .svg or .png")
@@ -137,9 +137,9 @@ def save(figure: Figure, path: str | os.PathLike[str]) -> None:
 
 
 def svg(figure: Figure) -> str:
-    """An `<svg>` element that is a whole file as well: texts are texts, with a title and a description.
+    """An `<svg>` element that is also a valid file. Text stays text; screen readers find title and note.
 
-    Its ids do not meet those of other figures on the same page.
+    Its ids do not collide with those of other figures on the same page.
     """
     text = picture(figure, "svg").decode()
     text = re.sub(r' id="[A-Za-z0-9.]+_[0-9]+"', "", text[text.index("<svg ") :])  # "axes_1": nothing refers to them
@@ -160,7 +160,7 @@ def picture(figure: Figure, kind: Literal["svg", "png"]) -> bytes:
 
     with mpl.rc_context(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from font")  # names may be in any script
-        mpl.rcdefaults()  # the reader's matplotlibrc decides nothing
+        mpl.rcdefaults()  # ignore the user's matplotlibrc: the same figure gives the same bytes
         mpl.rcParams.update(
             {"svg.hashsalt": figure.text, "svg.fonttype": "none", "text.parse_math": False, "hatch.linewidth": 0.8,
              "font.size": TEXT, "text.color": INK, "xtick.color": PALE, "axes.labelcolor": PALE, "ytick.color": INK}
@@ -199,7 +199,7 @@ def _write_around(paper: "Paper", axes: "Axes", figure: Figure) -> None:
             handles, names, loc="upper left", bbox_to_anchor=place, ncols=columns, frameon=False, borderpad=0,
             borderaxespad=0,
         )  # fmt: skip
-    # The layout has room for a title, not for a legend below it: so the title has empty lines.
+    # The layout reserves room for a title but not for a legend, so empty lines in the title make that room.
     paper.suptitle(title + "\n" * rows, x=0.01, ha="left", fontsize=12, weight="bold")
     paper.supxlabel(_wrapped(figure.note, width / 5), x=0.01, ha="left", fontsize=8, color=PALE)
 
@@ -268,7 +268,7 @@ def _wrapped(text: str, letters: float) -> str:
 
 
 def _shortened(text: str) -> str:
-    """The text with its middle left out if it is long: both ends tell names apart."""
+    """The text without its middle if it is long: names differ at both ends."""
     text = printable(text)
     half = LABEL // 2
     return text if len(text) <= LABEL else f"{text[:half].rstrip()}…{text[1 - half :].lstrip()}"

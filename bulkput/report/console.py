@@ -1,4 +1,4 @@
-"""Consoles for people: when there are colours, and when a line may move.
+"""Consoles for people: when they use colours, and when a line may be redrawn in place ("moving line").
 
 | stream     | environment                        | colours | moving line |
 |------------|------------------------------------|---------|-------------|
@@ -10,7 +10,7 @@
 | anything   | the same, and NO_COLOR             | no      | no          |
 | anything   | -                                  | no      | no          |
 
-rich takes FORCE_COLOR and TTY_COMPATIBLE=1 for a terminal, and would move lines in a CI job's log.
+rich treats FORCE_COLOR and TTY_COMPATIBLE=1 as a terminal, and would redraw lines in the log of a CI job.
 """
 
 import os
@@ -19,7 +19,7 @@ from typing import TextIO
 from rich.console import Console
 
 _WIDTH = 100
-"""Off a terminal: rich's own 80 cuts tables."""
+"""Columns if the stream is no terminal: rich's default of 80 cuts our tables."""
 
 
 def console(stream: TextIO) -> Console:
@@ -35,5 +35,5 @@ def console(stream: TextIO) -> Console:
 
 
 def can_move(console: Console) -> bool:
-    """Whether a line can be drawn over and over again."""
+    """Whether a line can be redrawn in place."""
     return console.is_terminal and console.is_interactive and console.file.isatty()

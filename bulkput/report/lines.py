@@ -13,7 +13,7 @@ _HINTS = {
     Reason.LINK_TO_DIRECTORY.value: " (`walk.follow_symlinks=True` takes it)",
 }
 _MOST_ROWS = 20
-"""Of what is in flight: the oldest, as many as a terminal shows."""
+"""Rows of the table of requests in flight, oldest first: as many as fit a terminal."""
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 
 
@@ -32,7 +32,7 @@ def count_text(count: int) -> str:
 
 
 def event_line(event: ev.Event, *, verbose: bool) -> str | None:  # noqa: C901, PLR0912 - one arm for each kind of event
-    """What a person should read of an event; None for what only counts."""
+    """The line that an event prints; None if a person need not read it."""
     match event:
         case ev.Failed():
             return f"failed: {event.error}"
@@ -77,11 +77,11 @@ def event_line(event: ev.Event, *, verbose: bool) -> str | None:  # noqa: C901, 
 
 
 _MOST_NAMES = 3
-"""Segments in a line: events and summaries have all."""
+"""Segments that a line names; events and summaries name all."""
 
 
 def _left_text(event: ev.SegmentsLeft) -> str:
-    """What is left of it."""
+    """Which segments of the overwritten large object stay in the store."""
     if event.below is not None:
         return f"its segments stay, below {printable(event.below)}"
     if not event.paths:
@@ -94,7 +94,7 @@ def _left_text(event: ev.SegmentsLeft) -> str:
 
 
 def _kept_text(event: ev.Kept) -> str:
-    """Of how many objects, where that is not said of the one."""
+    """The number of kept objects; empty if the event is about one named object."""
     if event.key is not None:
         return ""
     return (
@@ -110,7 +110,7 @@ def _compression_text(event: ev.Uploaded) -> str:
 
 
 def _seconds(seconds: float) -> str:
-    """Tenths only where they say something."""
+    """Tenths below ten seconds, whole seconds above."""
     return f"{seconds:.1f}" if seconds < 10 else f"{seconds:.0f}"
 
 
@@ -124,7 +124,7 @@ def _stalled_line(event: ev.Stalled) -> str:
 
 
 def in_flight_lines(rows: Sequence[ev.InFlight]) -> list[str]:
-    """A table of the first rows, aligned; names come last, since they have any length. Nothing where there are none."""
+    """An aligned table of the first rows; empty without rows. Names vary most in length, so they come last."""
     if not rows:
         return []
     table = [("age", "attempt", "doing", "connection", "file")]
@@ -138,7 +138,7 @@ def in_flight_lines(rows: Sequence[ev.InFlight]) -> list[str]:
 
 
 def planned_line(event: ev.Event) -> str | None:
-    """What a dry run says of a file; None for other events."""
+    """The line that a dry run prints for a file or an object; None for other events."""
     match event:
         case ev.Skipped(skip=skip) if skip.reason is Reason.DRY_RUN:
             return f"would upload: {printable(skip.path)} -> {printable(skip.key or '')} ({size_text(skip.size or 0)})"
@@ -148,7 +148,7 @@ def planned_line(event: ev.Event) -> str | None:
 
 
 def summary_lines(summary: Summary) -> list[str]:
-    """The end of a run for people."""
+    """The numbers of a finished run, for people."""
     planned = summary.skipped_by_reason.get(Reason.DRY_RUN.value, 0)
     if planned or summary.would_remove:
         others = f", remove {count_text(summary.would_remove)} objects" if summary.would_remove else ""
@@ -192,7 +192,7 @@ def _empty_directories(summary: Summary) -> list[str]:
 
 
 def _bytes_text(summary: Summary) -> str:
-    """What was sent; and where some of it was compressed, of how much it was made."""
+    """Bytes sent; if files were compressed, also the bytes read and the ratio."""
     sent = size_text(summary.bytes_sent)
     if not summary.compressed_by_reason or summary.ratio is None:
         return sent
@@ -200,7 +200,7 @@ def _bytes_text(summary: Summary) -> str:
 
 
 def event_json(event: ev.Event) -> dict[str, Any] | None:  # noqa: C901, PLR0912 - one arm for each kind of event
-    """One object per event, for `--json` on the command line; None for what merely counts (Discovered, Requested)."""
+    """One object per event, for JSON output; None for events that only count (Discovered, Requested)."""
     match event:
         case ev.Uploaded():
             return _uploaded_json(event)

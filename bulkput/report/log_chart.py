@@ -11,17 +11,17 @@ from bulkput.report.log_text import HEADINGS, key_text
 from bulkput.report.page import Cell, drawing, html_table, page, safe
 
 MOST_BARS = 24
-"""Groups in a chart, unless the caller asks for a number: as many as a day has hours, which fit a screen."""
+"""Groups in a chart unless the caller gives a number: the hours of a day, which fit a screen."""
 OTHERS = "all others"
 _IN_TIME = ("date", "hour")
-"""Keys that a chart shows in their own order, however the groups are sorted."""
+"""Keys that a chart shows in chronological order, whatever the order of the groups."""
 
 
 def chart_of(groups: Sequence[Group], by: Sequence[str], *, most: int) -> Figure:
     """Bars of requests for the first `most` groups, of which there is at least one.
 
-    For two keys: `most` values of the first key, each with a bar for each value of the second; the eighth and later
-    values of the second are one bar together.
+    With two keys it shows `most` values of the first key, each with one bar per value of the second key. If the second
+    key has more than eight values, the seven most frequent have bars of their own and the others share one.
     """
     if len(by) == 2:
         panel, total = _grouped(groups, by, most)
@@ -41,7 +41,7 @@ def chart_of(groups: Sequence[Group], by: Sequence[str], *, most: int) -> Figure
 
 
 def _grouped(groups: Sequence[Group], by: Sequence[str], most: int) -> tuple[Bars, int]:
-    """The panel, and how many values the first key has, shown or not."""
+    """The panel, and the number of values of the first key, shown or not."""
     firsts = list(dict.fromkeys(group.key[0] for group in groups))
     labels = sorted(firsts[:most]) if by[0] in _IN_TIME else firsts[:most]
     totals = Counter[str]()
@@ -66,7 +66,7 @@ def _grouped(groups: Sequence[Group], by: Sequence[str], most: int) -> tuple[Bar
 
 
 def page_of(groups: Sequence[Group], by: Sequence[str], *, most: int, distinct: int, about: str) -> str:
-    """A page: the chart, what was read (`about`), and a table of the groups that the chart shows."""
+    """An HTML page: `about` (a sentence on what was read), the chart, and a table of the groups in the chart."""
     firsts = set(list(dict.fromkeys(group.key[0] for group in groups))[:most])
     shown = [group for group in groups if group.key[0] in firsts] if len(by) == 2 else groups[:most]
     noted = [name for name in NOTED if name not in by]

@@ -20,7 +20,7 @@ HEADINGS = {
     "object": "Object Name",
 }
 _ONE_PER_LINE = {"user-agent", "referrer", "object"}
-"""What is long, or holds commas."""
+"""Fields with one value per line, because values are long or contain commas."""
 _JSON = {
     "user-agent": "user_agents",
     "status": "statuses",
@@ -34,12 +34,12 @@ _WIDTH = max(map(len, HEADINGS.values())) + 2
 
 
 def key_text(key: Sequence[str]) -> str:
-    """The values of the keys that make a group, on one line."""
+    """The key values of a group, on one line."""
     return ", ".join(map(printable, key))
 
 
 def group_lines(group: Group, by: Sequence[str], distinct: int) -> list[str]:
-    """A group for people: its key, and below it what the post of 2010 showed."""
+    """A group for people: its key, and below it the fields that the blog post of 2010 showed."""
     lines = [key_text(group.key), _line("Count", count_text(group.count)), _line("Bytes", _bytes(group.bytes))]
     for name in NOTED:
         if name in by:
@@ -56,7 +56,7 @@ def group_lines(group: Group, by: Sequence[str], distinct: int) -> list[str]:
 
 
 def _printable(values: Set[str]) -> list[str]:
-    """In order. Looked at together, since there may be millions, and few need it."""
+    """Sorted and printable. One check of all values together is fast: there may be millions, and few need escapes."""
     ordered = sorted(values)
     return ordered if "".join(ordered).isprintable() else list(map(printable, ordered))
 
@@ -74,7 +74,7 @@ def _more(distinct: int) -> str:
 
 
 def group_json(group: Group, by: Sequence[str], distinct: int) -> dict[str, Any]:
-    """A group for programs; null instead of values means that there are more than `distinct`."""
+    """A group for programs. null in place of values means more than `distinct` values."""
     row: dict[str, Any] = {"key": dict(zip(by, group.key, strict=True)), "count": group.count, "bytes": group.bytes}
     for name in NOTED:
         values = group.seen[name]
@@ -84,9 +84,9 @@ def group_json(group: Group, by: Sequence[str], distinct: int) -> dict[str, Any]
 
 
 def csv_lines(groups: Iterable[Group], by: Sequence[str], distinct: int) -> Iterable[str]:
-    """A table for spreadsheets. Several values stand in one cell, on a line each.
+    """A table for spreadsheets. If a cell has several values, each is on a line of its own.
 
-    What a spreadsheet would take for a formula gets an apostrophe before it: the values come from strangers.
+    Clients choose the values, so one that a spreadsheet would run as a formula gets a leading apostrophe.
     """
     noted = [name for name in NOTED if name not in by]
     yield _row([*by, "count", "bytes", *(HEADINGS[name].lower() for name in noted)])
@@ -105,5 +105,7 @@ def _harmless(text: str) -> str:
 
 def _row(cells: Sequence[str]) -> str:
     stream = io.StringIO()
-    csv.writer(stream, lineterminator="\n").writerow(cells)  # which is quoted in a cell
+    csv.writer(stream, lineterminator="\n").writerow(
+        cells
+    )  # csv quotes a cell that contains this
     return stream.getvalue()[:-1]

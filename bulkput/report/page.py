@@ -1,6 +1,6 @@
-"""HTML pages around charts and tables: one file, without a script, that loads nothing from anywhere.
+"""HTML pages around charts and tables: one file without scripts, which loads nothing.
 
-Whatever is text is escaped here: it may come from access logs, that is from strangers.
+All text is escaped here, because it may come from access logs, where clients choose it.
 """
 
 import html
@@ -10,10 +10,10 @@ from bulkput.errors import printable
 from bulkput.report.charts import Figure, Lines, number_text, svg
 from bulkput.report.lines import count_text
 
-Cell = str | tuple[str, ...]  # several values are folded unless they are short
-SHORT = 24  # characters of several values that stand in a cell unfolded: about two words
+Cell = str | tuple[str, ...]  # a tuple is folded unless its values are short
+SHORT = 24  # characters of several values that a cell shows unfolded: about two words
 
-# A dark reader gets a dark page; pictures keep their white paper, on which their colours were chosen.
+# The page follows the dark mode of the browser; pictures stay on white, for which their colours were chosen.
 STYLE = """\
 :root{color-scheme:light dark}
 body{max-width:90rem;margin:2rem auto;padding:0 1rem;font:14px/1.45 "DejaVu Sans",Verdana,system-ui,sans-serif}
@@ -26,14 +26,14 @@ th[scope=row]{min-width:7em;font-weight:normal;overflow-wrap:anywhere}td{font-va
 
 
 def page(title: str, body: Sequence[str]) -> str:
-    """A whole page around pieces of HTML, which are taken as they are."""
+    """A whole page around `body`, pieces of HTML that are not escaped."""
     head = f'<meta charset="utf-8"/><meta name="viewport" content="width=device-width"/><title>{safe(title)}</title>'
     top = f'<!DOCTYPE html>\n<html lang="en"><head>{head}\n<style>\n{STYLE}</style></head>\n<body>'
     return "\n".join([top, f"<h1>{safe(title)}</h1>", *body, "</body></html>\n"])
 
 
 def drawing(figure: Figure) -> str:
-    """The picture. Readers who do not see it need a table of the same values on the page."""
+    """The picture. The page needs a table of the same values too, for readers who cannot see the picture."""
     return f"<figure>{svg(figure)}</figure>"
 
 
@@ -62,7 +62,7 @@ def html_table(heads: Sequence[str], rows: Sequence[Sequence[Cell]], caption: st
 
 
 def safe(text: str) -> str:
-    """The text as HTML: markup and control characters in it are shown, not obeyed."""
+    """The text as HTML: markup is escaped, control characters are made visible."""
     return html.escape(printable(text))
 
 

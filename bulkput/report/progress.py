@@ -1,7 +1,7 @@
 """Progress while a run goes on: a live line on a terminal, a plain line every few seconds elsewhere.
 
-Both look at the recorder from a thread of their own, a few times a second, so that the run pays nothing per object.
-An estimate of the remaining time appears only once the scan is complete: before that nobody knows the total.
+Both read the recorder from a thread of their own, at intervals, so a run pays nothing per object. The remaining time
+is estimated once the scan is complete: before that the total is unknown.
 """
 
 import sys
@@ -25,20 +25,20 @@ _WINDOW_S = 10.0
 
 
 class Screen:
-    """Lines on a console, for as long as it takes them: messages are no reason to end a run.
+    """Lines on a console. When the console fails, lines are dropped: a message must not end a run.
 
-    The console is made, and rich imported, when there is something to say: a quiet run is 50 ms shorter for it.
+    The console is made, and rich imported, at the first line: that saves a quiet run 50 ms.
     """
 
     def __init__(self, make: "Callable[[], Console] | None" = None, *, worded: Callable[[str], str] = str) -> None:
-        """`make` makes the console; None: one on stderr. `worded` puts a line into the reader's words."""
+        """`make` makes the console; None is one on stderr. `worded` translates a line, such as options into flags."""
         self._make = make or _on_stderr
         self._worded = worded
 
     @cached_property
     def console(self) -> "Console":
         console = self._make()
-        # rich's answer to a broken pipe is to end the program.
+        # By default rich ends the program on a broken pipe.
         console.on_broken_pipe = self._mute  # type: ignore[method-assign]
         return console
 
@@ -79,7 +79,7 @@ def progress(
 
 
 class Rates:
-    """Objects/s and bytes/s over the last ten seconds, from looks at a recorder."""
+    """Objects/s and bytes/s over the last ten seconds, from samples of a recorder."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -92,12 +92,12 @@ class Rates:
             self._looks.popleft()
         then, done_then, sent_then = self._looks[0]
         passed = max(now - then, 1e-9)
-        # A large file whose upload begins again has moved nothing yet.
+        # A retried large file takes its sent bytes back, so the total may shrink.
         return (done - done_then) / passed, max(0.0, sent - sent_then) / passed
 
 
 def progress_text(recorder: Recorder, objects_per_s: float, bytes_per_s: float) -> str:
-    """One line: found, queued, done, failed, rates, and the time left where it can be known."""
+    """One line: found, queued, done, failed, rates, and the time left once the scan is complete."""
     left = recorder.found - recorder.done
     parts = [
         f"found {count_text(recorder.found)}" + ("" if recorder.is_scan_done else "+"),

@@ -1,12 +1,12 @@
-"""One raw record per request, as a file of JSON lines: what percentiles and pictures over time are made from later.
+"""One raw record per request, as a file of JSON lines: the input for percentiles and for charts over time.
 
-The first line says when the run began, all times after it are seconds since then:
+The first line says when the run began; all later times are seconds since then:
 
     {"trace": 1, "began": "2026-11-22T14:00:00.123456+00:00"}
     {"operation": "put", "key": "a", "started_s": 0.012, "elapsed_s": 0.004, "bytes": 7, "status": null, "error": null}
 
-`status` and `error` are those of a failed attempt. Retries are attempts of their own; a wait for a slot or before a
-retry belongs to none.
+`status` and `error` are those of a failed attempt. Each retry is an attempt with a line of its own. Waits for a slot
+and waits before a retry are in no line.
 """
 
 import json
@@ -20,10 +20,10 @@ from bulkput.errors import StoreError
 
 
 class Trace:
-    """Writes the requests among the events into a file that is the caller's. Raises what the file raises."""
+    """Writes the Requested events into `file`, which the caller closes. Raises what `file.write` raises."""
 
     def __init__(self, file: TextIO, *, worded: Callable[[str], str] = str) -> None:
-        """`worded` puts an error's text into the reader's words."""
+        """`worded` translates an error's text, such as options into flags."""
         self._file = file
         self._worded = worded
         self._began_s = time.monotonic()
