@@ -46,7 +46,7 @@ class Choices:
 class Report:
     """The result. `remaining` are names that could not be deleted; `doubt` is why the clean-up could not be checked.
 
-    `lost` counts objects that failed after all retries while others were stored. `failure` says why nothing was measured.
+    `lost` counts objects that failed after all retries while others were stored. `failure` is why nothing was measured.
     """
 
     trials: list[Trial] = field(default_factory=list)
@@ -79,7 +79,7 @@ def concurrencies(setting: int, most: int) -> list[int]:
 
 
 async def bench(choices: Choices, *, directory: str, tell: Tell, stop: Stop) -> Report:
-    """Measure, judge, clean up. `directory` is for generated files. Pulling `stop` ends the trials early; the clean-up still runs.
+    """Measure, judge, clean up. `directory` is for generated files. `stop` ends the trials early, not the clean-up.
 
     Raises StoreError if the store cannot be prepared, UsageError if the user has to change something.
     """

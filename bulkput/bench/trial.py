@@ -45,7 +45,7 @@ class TrialFailure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ran:
-    """A trial's numbers and its remains: the store may hold an object for each of `keys`, and confirmed `stored` of them.
+    """A trial's numbers and remains: the store may hold an object for each of `keys`, and confirmed `stored` of them.
 
     `lost` counts objects that failed after all retries before the time was over; `first_error` is the first error.
     """

@@ -73,7 +73,7 @@ class Undecided:
 
 
 def judge(trials: Sequence[Trial], *, setting: int, reads_disk: bool) -> Diagnosis | Undecided:
-    """The verdict. If a size and concurrency was tried twice, the faster trial counts: disturbances only slow one down."""
+    """The verdict. Of trials of the same size and concurrency the fastest counts: noise only slows one down."""
     table = _Table(trials, setting)
     if not table.sizes:
         return Undecided(_too_few(trials, setting))
@@ -95,7 +95,7 @@ def judge(trials: Sequence[Trial], *, setting: int, reads_disk: bool) -> Diagnos
 
 
 class _Table:
-    """The comparable trials: sizes that have enough puts at `setting`, and concurrencies that have enough at each size."""
+    """The comparable trials: sizes with enough puts at `setting`, and concurrencies with enough at each size."""
 
     def __init__(self, trials: Sequence[Trial], setting: int) -> None:
         self.setting = setting
@@ -187,7 +187,7 @@ def _cpu_evidence(table: _Table) -> str:
 
 
 def _store(here: Sequence[Trial]) -> str:
-    """Name the limit. If two sizes differ in objects/s but not in bytes/s, it may be the bandwidth instead of the store."""
+    """Name the limit. If two sizes differ in objects/s but not in bytes/s, it may be the bandwidth."""
     widest = here[-1]
     is_wire = (
         widest.bytes >= _SMALL * widest.puts

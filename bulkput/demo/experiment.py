@@ -51,7 +51,7 @@ class LocalStore:
 
 
 def run_all(directory: str, files: int, *, scale: float, tell: Callable[[str], None]) -> list[Result]:
-    """Make the files below `directory`, run each way in its own container, read all back. `scale` multiplies latencies."""
+    """Make files below `directory`, run each way in its own container, read all back. `scale` multiplies latencies."""
     make_tree(directory, files)
     with local_store(head_s=HEAD_S * scale, put_s=PUT_S * scale) as store:
         results = []

@@ -1,7 +1,7 @@
 """A local store that speaks OpenStack Swift, for demos and tests.
 
-It shares no code with the client: what both sides misread in the same way, no test would find. It imports the
-standard library and `aiohttp.web`, and nothing of bulkput above this folder.
+It shares no code with the client: if both sides misread Swift in the same way, no test would find it. It imports only
+the standard library and `aiohttp.web`, and nothing of bulkput outside this folder.
 
 Reading path: `server` (what you run) > `app` (one request) > `objects`, `containers`, `accounts` (the verbs) > `store`
 (the containers and their objects) > `record` (one object).

@@ -1,8 +1,7 @@
 """`python -m bulkput.devserver`: the store in a process of its own.
 
-When it listens, it prints one JSON line: {"auth_url", "storage_url", "user", "key", "port", "pid"}. It ends, with
-exit code 0, at SIGINT or SIGTERM, and with `--until-stdin-closes` also when its parent is gone. A bad option ends it
-with exit code 2.
+When it listens, it prints one JSON line: {"auth_url", "storage_url", "user", "key", "port", "pid"}. SIGINT and SIGTERM
+end it with exit code 0; with `--until-stdin-closes` so does the end of its parent. A bad option ends it with 2.
 """
 
 import argparse
@@ -40,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def parse_latency(texts: Sequence[str]) -> Latency:
-    """`put=0.27,head=0.03`, once or several times, in seconds. Raises ValueError with the word that is wrong."""
+    """`put=0.27,head=0.03`, once or several times, in seconds. Raises ValueError, which names the wrong item."""
     seconds = {"put": 0.0, "get": 0.0, "head": 0.0, "post": 0.0, "delete": 0.0}
     for text in texts:
         for item in text.split(","):
@@ -52,7 +51,7 @@ def parse_latency(texts: Sequence[str]) -> Latency:
 
 
 def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """uvloop's loop where it is installed, else None: the stock loop."""
+    """uvloop's loop if it is installed; None is the standard loop."""
     try:
         import uvloop  # noqa: PLC0415 - optional, and not on Windows
     except ImportError:

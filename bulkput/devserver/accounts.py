@@ -1,4 +1,4 @@
-"""What is asked of the account and of the service as a whole: log in, list containers, tell limits."""
+"""Requests for the account and for the service: log in, list containers, show the limits."""
 
 import dataclasses
 import json
@@ -29,7 +29,7 @@ def log_in(call: Call, tokens: Tokens, account: str, local_host: str) -> web.Res
     if token is None:
         realm = (("Www-Authenticate", 'Swift realm="unknown"'),)
         return call.refusal(401, "This server could not verify that you may access the account.", realm)
-    # The name the client used for us, as Swift answers: it may come through a forwarded port.
+    # As in Swift, the host that the client used: it may come through a forwarded port.
     host = headers.get("Host") or local_host
     return call.answer(
         200,
@@ -41,7 +41,7 @@ def log_in(call: Call, tokens: Tokens, account: str, local_host: str) -> web.Res
 
 
 def tell_limits(call: Call, limits: SwiftConstraints) -> web.Response:
-    """`GET /info`: the limits in force, and no middleware, for there is none."""
+    """`GET /info`: the limits in force. It lists no middleware, because there is none."""
     swift = {
         **dataclasses.asdict(limits),
         "version": "bulkput-devserver",
@@ -77,7 +77,7 @@ def serve_account(call: Call, store: ContainerStore, limits: SwiftConstraints) -
 
 
 def list_query(params: Mapping[str, str], most: int) -> ListQuery:
-    """A listing's parameters. Raises Refused(412) beyond `most`; a limit that is no number is no limit, as in Swift."""
+    """A listing's parameters. Raises Refused(412) beyond `most`. As in Swift, a limit that is no number is ignored."""
     text = params.get("limit", "")
     limit = int(text) if text.isascii() and text.isdigit() else most
     if limit > most:
@@ -94,7 +94,7 @@ def list_query(params: Mapping[str, str], most: int) -> ListQuery:
 
 
 def wants_json(call: Call, params: Mapping[str, str]) -> bool:
-    """Whether the listing is to be JSON; plain text is the default. XML is not spoken here: Refused(406)."""
+    """Whether the client wants JSON; plain text is the default. Raises Refused(406) for XML."""
     given = params.get("format", "").lower()
     if given == "xml":
         raise Refused(406, "Listings are json or plain.")

@@ -1,7 +1,7 @@
 """The HTTP side: finds what a request is aimed at, checks its token, and calls the function that answers it.
 
-A layer may be put around it: `Intercept` gets every request and the handler itself, so it can answer in its place,
-delay it, or change what it answered. A GET of an object has been sent by the time the handler returns.
+`Intercept` is a layer around the handler: it gets every request and the handler itself, so it can answer instead, delay
+the request, or change the answer. It cannot change a GET of an object, which is sent before the handler returns.
 """
 
 import asyncio
@@ -35,7 +35,7 @@ class App:
         self.traffic = Traffic()
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        """One request, one answer; it carries X-Trans-Id whatever happened."""
+        """Answer one request. Every answer carries X-Trans-Id."""
         target = parse_target(request.raw_path)
         verb, kind = request.method, target.kind
         self.traffic.arrived(verb, kind)
@@ -51,8 +51,8 @@ class App:
     async def _answer(self, call: Call) -> web.StreamResponse:
         verb, kind = call.request.method, call.target.kind
         wait = self.options.latency.of(verb) if kind is ResourceKind.OBJECT else 0.0
-        # A PUT waits once its body is read and stored: a client that gives up meanwhile finds the object there. The
-        # others wait first; a GET is sent while it is answered.
+        # A PUT waits after its body is stored, so a client that gives up finds the object there. The others wait
+        # before they are served, because a GET is sent while it is served.
         if wait and verb != "PUT":
             await asyncio.sleep(wait)
         try:
@@ -83,7 +83,7 @@ class App:
         return serve_account(call, self.store, options.limits)
 
     def _admit(self, call: Call) -> None:
-        """Raises Refused: 401 without a living token, 403 for somebody else's account (tempauth.py, authorize)."""
+        """Raises Refused: 401 without a valid token, 403 for another account (tempauth.py, authorize)."""
         headers = call.headers
         if not self.tokens.accepts(headers.get("X-Auth-Token") or headers.get("X-Storage-Token")):
             realm = (("Www-Authenticate", f'Swift realm="{self.options.account}"'),)

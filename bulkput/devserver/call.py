@@ -1,4 +1,4 @@
-"""One request under way: its head, its body, the answer's common headers."""
+"""One request in progress: its head, its body, and the headers that all answers share."""
 
 import itertools
 import secrets
@@ -40,7 +40,7 @@ class Call:
         return self.request.headers
 
     async def read_body(self, write: Callable[[bytes], None], most: int) -> None:
-        """Hand the body over as it arrives. Raises Refused: 413 beyond `most` bytes, 499 when it breaks off.
+        """Pass the body to `write` as it arrives. Raises Refused: 413 beyond `most` bytes, 499 if it breaks off.
 
         `100 Continue` goes out here, after every check that needs no body (RFC 9110 section 10.1.1).
         """
@@ -48,7 +48,7 @@ class Call:
         if request.version >= (1, 1) and request.headers.get("Expect", "").lower() == "100-continue":
             self._continued = True
             await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-            request.writer.output_size = 0  # as aiohttp's own handler does: the answer proper has not begun
+            request.writer.output_size = 0  # as aiohttp's own handler does: the final answer has not begun
         size = 0
         while piece := await self._next_piece():
             size += len(piece)
@@ -71,11 +71,11 @@ class Call:
             raise Refused(400, "A query parameter is not valid UTF-8") from None
 
     def head(self, *pairs: tuple[str, str]) -> dict[str, str]:
-        """Answer headers: these, and those of every answer."""
+        """The headers `pairs`, and those of every answer."""
         return {**dict(pairs), "X-Trans-Id": self.trans_id, "X-Openstack-Request-Id": self.trans_id}
 
     def answer(self, status: int, *pairs: tuple[str, str], body: bytes | None = None) -> web.Response:
-        """An answer that is known as a whole."""
+        """A complete answer."""
         return self.close_if_unread(web.Response(status=status, headers=self.head(*pairs), body=body))
 
     def refusal(self, status: int, text: str, extra: Headers = ()) -> web.Response:
@@ -84,9 +84,9 @@ class Call:
         return self.answer(status, plain, *extra, body=text.encode(errors="replace"))
 
     def close_if_unread(self, response: web.Response) -> web.Response:
-        """Close after this answer when the client still waits for its 100: nobody knows whether the body will come.
+        """Close the connection after this answer if the client waits for a 100: it may send its body, or may not.
 
-        A client that did not ask sends its body anyway; aiohttp reads and drops it, so the connection goes on.
+        A client without Expect sends its body anyway. aiohttp reads and drops it, so the connection stays usable.
         """
         if "Expect" in self.request.headers and not self._continued:
             response.force_close()
@@ -101,5 +101,5 @@ def _http_date(seconds: int) -> str:
 
 
 def http_date(timestamp: float) -> str:
-    """A timestamp as Last-Modified has it: rounded up, as Swift does, so that it is never before the write."""
+    """A timestamp for Last-Modified. As in Swift it is rounded up, so it is never before the write."""
     return _http_date(ceil(timestamp))

@@ -1,4 +1,4 @@
-"""The verbs of a container: create, update, tell, list, drop (swift/proxy/controllers/container.py)."""
+"""The verbs of a container: create, update, show, list, delete (swift/proxy/controllers/container.py)."""
 
 import asyncio
 import json
@@ -56,7 +56,7 @@ async def _tell(call: Call, container: Container, limits: SwiftConstraints) -> w
     if not as_json:
         text = "".join(row.name + "\n" for row in page).encode()
         return call.answer(200 if text else 204, PLAIN, *totals, body=text or None)
-    # The rows are fixed here, in one step: what is stored while they are rendered is not half in the page.
+    # The rows are fixed here, before the thread: a PUT during the rendering must not change the page.
     rows = [(row, container.objects.get(row.name)) for row in page]
     body = await asyncio.to_thread(_render, rows) if len(rows) > _MANY else _render(rows)
     return call.answer(200, JSON, *totals, body=body)
@@ -87,6 +87,6 @@ def _existing(store: ContainerStore, name: str) -> Container:
 
 
 def _headers(call: Call, limits: SwiftConstraints) -> Headers:
-    """X-Container-Meta-* and the two ACLs, which are kept and not enforced: there is one user."""
+    """X-Container-Meta-* and the two ACLs, which are stored but not enforced: there is one user."""
     acls = tuple((key, call.headers[key]) for key in ("X-Container-Read", "X-Container-Write") if key in call.headers)
     return (*acls, *user_metadata(call.headers, "X-Container-Meta-", limits))

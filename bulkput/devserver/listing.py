@@ -1,4 +1,4 @@
-"""Listings: names in order, and one page of them as Swift would give it.
+"""Listings: sorted names, and one page of them as Swift would answer it.
 
 The rules are those of the container server's query (swift/container/backend.py, list_objects_iter) and of the API
 reference ("Show container details and list objects"). One deviation: with `path=`, Swift 2.38 leaves out an object
@@ -34,10 +34,10 @@ class ListingRow:
 
 
 class NameIndex:
-    """A sorted set of names. Adding and removing cost nothing until somebody lists.
+    """A sorted set of names. Changes are collected, and applied when the names are listed.
 
-    A few changes are then put in place one by one, many by one sort: timsort takes a sorted run with a tail in nearly
-    linear time (500 000 names: tens of milliseconds, once).
+    A few changes are applied one by one, many by one sort: timsort sorts a sorted run with a tail in nearly linear time
+    (500 000 names: tens of milliseconds, once).
     """
 
     _FEW = 64  # beyond this, moving the list's tail for each name costs more than one sort
@@ -62,7 +62,7 @@ class NameIndex:
             self._removed.add(name)
 
     def in_order(self) -> Sequence[str]:
-        """All names, sorted. Valid until the next call: not to be kept, not to be changed."""
+        """All names, sorted. The list is valid until the next call of a method; the caller must not change it."""
         if len(self._added) + len(self._removed) <= self._FEW:
             for name in self._removed:
                 del self._sorted[bisect_left(self._sorted, name)]
@@ -87,8 +87,8 @@ def list_page(names: Sequence[str], query: ListQuery) -> list[ListingRow]:
     if not query.delimiter:
         chosen = names[max(first, end - query.limit) : end] if query.reverse else names[first:end][: query.limit]
         return [ListingRow(name) for name in (reversed(chosen) if query.reverse else chosen)]
-    # Swift compares a subdir with the marker as it stands after reversing: with the lower bound, that is. Without
-    # this, a page that ended in "photos/" would be followed by one that begins with it.
+    # A subdir that equals the lower bound was on the page before, so it is left out. In reverse the lower bound is
+    # `end_marker`, because Swift swaps the markers before it compares.
     seen = query.end_marker if query.reverse else query.marker
     rows: list[ListingRow] = []
     while first < end and len(rows) < query.limit:
@@ -128,5 +128,5 @@ def _bounds(names: Sequence[str], query: ListQuery) -> tuple[int, int]:
 
 
 def _end_of_prefix(names: Sequence[str], prefix: str, first: int, end: int) -> int:
-    """Where the run of names that start with `prefix`, which begins at or before `first`, is over."""
+    """The index after the names that start with `prefix`; their run begins at or before `first`."""
     return bisect_left(names, True, first, end, key=lambda name: not name.startswith(prefix))

@@ -18,7 +18,7 @@ async def serve_object(call: Call, store: ContainerStore, limits: SwiftConstrain
     """Answer a request for an object. Raises Refused."""
     verb, target = call.request.method, call.target
     if verb == "PUT":
-        # Before the container is looked up, as in Swift.
+        # As in Swift, this check comes before the container is looked up.
         if "If-None-Match" in call.headers and call.headers["If-None-Match"].strip() not in ("*", '"*"'):
             raise Refused(400, "If-None-Match only supports *")
     elif verb not in ("GET", "HEAD", "POST", "DELETE"):
@@ -68,7 +68,7 @@ async def _put(call: Call, store: ContainerStore, container: Container, limits: 
 
 
 def _post(call: Call, store: ContainerStore, container: Container, limits: SwiftConstraints) -> web.Response:
-    """All metadata is replaced, the Content-Type only if given (API reference, "Update object metadata")."""
+    """Replaces all metadata; the Content-Type only if it is given (API reference, "Update object metadata")."""
     timestamp, name = store.now(), call.target.name
     delete_at = delete_time(call.headers, timestamp)
     kept = stored_headers(call.headers, delete_at, limits)
@@ -81,7 +81,7 @@ def _post(call: Call, store: ContainerStore, container: Container, limits: Swift
 
 
 async def _get(call: Call, container: Container) -> web.StreamResponse:
-    """GET and HEAD. An object that is replaced or deleted while it is sent is sent to its end."""
+    """GET and HEAD. If the object is replaced or deleted during a GET, the old bytes are sent to the end."""
     stored = container.find(call.target.name)
     if stored is None:
         raise Refused(404, "The resource could not be found.")
@@ -118,9 +118,9 @@ def _shown(stored: StoredObject) -> tuple[tuple[str, str], ...]:
 
 
 def _span(text: str, size: int) -> tuple[int, int] | None:
-    """The bytes one range asks for, None when it asks for none there are (RFC 9110 section 14.1.2).
+    """(start, stop) of the requested range; None if it cannot be satisfied (RFC 9110 section 14.1.2).
 
-    Several ranges, other units and nonsense are ignored, which the RFC allows: the whole is sent.
+    Several ranges, other units and invalid text are ignored, as the RFC allows: the whole object is sent.
     """
     found = _RANGE.fullmatch(text.strip())
     if found is None or found.groups() == ("", ""):
@@ -136,7 +136,7 @@ def _span(text: str, size: int) -> tuple[int, int] | None:
 
 
 def _content_type(call: Call) -> str:
-    """What the client says, else by the name; the whole path, so that `data:x` in a name is no URL scheme."""
+    """The client's Content-Type, else a guess. It takes the whole path, so `data:x` in a name is no URL scheme."""
     given = call.headers.get("Content-Type")
     forced = call.headers.get("X-Detect-Content-Type", "").lower() in ("true", "1", "yes", "on", "t", "y")
     if given and not forced:

@@ -37,7 +37,7 @@ class Latency:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SwiftConstraints:
-    """Swift's constraints; the defaults are those of swift/common/constraints.py, and `GET /info` tells them.
+    """Swift's constraints; the defaults are those of swift/common/constraints.py, and `GET /info` shows them.
 
     They are options so that tests can lower them: a 413 takes no upload of 5 GiB.
     """
@@ -56,16 +56,16 @@ class SwiftConstraints:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DevServerOptions:
-    """How to run a local store. Raises ValueError for a bind that others could reach, unless that is asked for."""
+    """How to run a local store. Raises ValueError for an address that is not loopback, unless `allow_remote`."""
 
     host: str = "127.0.0.1"  # an address, or "localhost"
-    port: int = 0  # 0: any free one, so that two runs never meet
+    port: int = 0  # 0: any free port, so that two runs never collide
     user: str = "test:tester"  # TempAuth's own example user; the account becomes AUTH_test
     key: str = field(default="testing", repr=False)
     token_life: float = 86_400.0  # seconds; TempAuth's default
     latency: Latency = Latency()
     limits: SwiftConstraints = SwiftConstraints()
-    allow_remote: bool = False  # a published password on a public address is an open disk
+    allow_remote: bool = False  # the default key is published, so on a public address anyone could store
 
     def __post_init__(self) -> None:
         account, colon, user = self.user.partition(":")

@@ -1,18 +1,18 @@
-"""One stored object: its bytes and what is known about it."""
+"""One stored object: its bytes and its metadata."""
 
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 Headers = tuple[tuple[str, str], ...]
-"""Stored headers, names as they are sent back."""
+"""Stored headers, with names spelled as they are sent back."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoredObject:
     """One object: `size` in bytes, `etag` the bare hex MD5, `timestamp` and `delete_at` in seconds since the epoch.
 
-    `pieces` are its bytes as they came from the socket: joining a large body would block the loop meanwhile.
+    `pieces` are its bytes as they came from the socket: to join a large body would block the loop.
     """
 
     name: str
@@ -36,12 +36,12 @@ class StoredObject:
                 return
 
     def is_expired(self, now: float) -> bool:
-        """Whether X-Delete-At has passed. Swift then answers 404, whether or not the expirer has been."""
+        """Whether X-Delete-At has passed. Swift then answers 404, even if the expirer has not deleted it yet."""
         return self.delete_at is not None and self.delete_at <= now
 
 
 class Draft:
-    """The body of an upload under way: its pieces, its running MD5."""
+    """The body of an upload in progress: its pieces and its running MD5."""
 
     def __init__(self) -> None:
         self.size = 0

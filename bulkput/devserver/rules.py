@@ -1,4 +1,4 @@
-"""What Swift refuses, and with which words: checks of a request's head, without I/O.
+"""Requests that Swift refuses, and its error texts: checks of a request's head, without I/O.
 
 Order and statuses are those of swift/common/constraints.py (check_metadata, check_object_creation,
 check_delete_headers) and swift/proxy/controllers/obj.py (PUT).
@@ -19,11 +19,11 @@ STORED_HEADERS = (
     "X-Object-Manifest",
     "X-Robots-Tag",
 )
-"""What an object server keeps besides X-Object-Meta-* (swift/obj/server.py, allowed_headers)."""
+"""Headers that an object server stores besides X-Object-Meta-* (swift/obj/server.py, allowed_headers)."""
 
 
 class Refused(Exception):
-    """The request ends here, with this status and this sentence."""
+    """Ends the request with this status and this text."""
 
     def __init__(self, status: int, text: str, headers: Headers = ()) -> None:
         super().__init__(status, text)
@@ -55,7 +55,7 @@ def check_container_name(name: str, limits: SwiftConstraints) -> None:
 
 
 def stored_headers(headers: Mapping[str, str], delete_at: int | None, limits: SwiftConstraints) -> Headers:
-    """The headers of a PUT or POST that stay with the object. Raises Refused for metadata beyond the limits."""
+    """The headers of a PUT or POST that are stored with the object. Raises Refused for metadata beyond the limits."""
     meta = user_metadata(headers, "X-Object-Meta-", limits)
     plain = [(key, headers[key]) for key in STORED_HEADERS if key in headers and key != "X-Delete-At"]
     for _, value in plain:
@@ -133,7 +133,7 @@ def _integer(header: str, text: str) -> int:
 
 
 def _check_text(value: str) -> None:
-    """aiohttp hands bytes that are no UTF-8 over as surrogates; they could not be sent back."""
+    """Raises Refused if `value` is not UTF-8: aiohttp passes such bytes as surrogates, which cannot be sent back."""
     try:
         value.encode()
     except UnicodeEncodeError:

@@ -26,7 +26,7 @@ _LINGER = 60.0  # seconds an unwanted body is read and dropped after an early an
 class DevServer:
     """`async with DevServer(options) as server:` listens until the block ends.
 
-    `intercept` is put around the handler, see `app`. Raises OSError when the address is taken.
+    `intercept` wraps the handler, see `app`. Entering raises OSError if the address is taken.
     """
 
     def __init__(self, options: DevServerOptions | None = None, *, intercept: Intercept | None = None) -> None:
@@ -39,13 +39,13 @@ class DevServer:
     async def __aenter__(self) -> Self:
         options = self.options
         async with contextlib.AsyncExitStack() as exits:
-            # The first guess of a type reads /etc/mime.types: not on the loop, not within a request.
+            # The first guess of a type reads /etc/mime.types, which would block the loop in a request.
             await asyncio.to_thread(mimetypes.init)
             app = App(options, ContainerStore())
             runner = web.ServerRunner(_listener(app, self._intercept), shutdown_timeout=_GRACE)
             await runner.setup()
             exits.push_async_callback(runner.cleanup)
-            # "localhost" may be two addresses, and two listeners on port 0 get two ports.
+            # "localhost" may be two addresses, and port 0 would give each a port of its own.
             host = "127.0.0.1" if options.host == "localhost" else options.host
             await web.TCPSite(runner, host, options.port, backlog=1024).start()
             self.port = runner.addresses[0][1]
@@ -69,12 +69,12 @@ class DevServer:
 
     @property
     def storage_url(self) -> str:
-        """The account, as a login answers it."""
+        """The account's URL, as in the answer to a login."""
         return f"http://{self._authority}/v1/{self.options.account}"
 
     @property
     def traffic(self) -> Traffic:
-        """What has arrived so far."""
+        """Counts of the requests so far."""
         return self._running.traffic
 
     @property
@@ -84,7 +84,7 @@ class DevServer:
 
     @property
     def store(self) -> ContainerStore:
-        """What is stored, for tests to look at."""
+        """The stored containers and objects, for tests."""
         return self._running.store
 
     @property
@@ -113,7 +113,7 @@ def _listener(app: App, intercept: Intercept | None) -> _CountingServer:
     server = _CountingServer(
         app.handle if intercept is None else lambda request: intercept(request, app.handle),
         access_log=None,
-        auto_decompress=False,  # a body is stored as it was sent: Content-Encoding is the object's, not the wire's
+        auto_decompress=False,  # Content-Encoding is the object's: store the bytes as sent
         lingering_time=_LINGER,
         keepalive_timeout=75.0,
         read_bufsize=1 << 18,
@@ -125,9 +125,9 @@ def _listener(app: App, intercept: Intercept | None) -> _CountingServer:
 async def serve(
     options: DevServerOptions, *, ready: Callable[[DevServer], None], until_stdin_closes: bool = False
 ) -> None:
-    """Run a server until SIGINT or SIGTERM, or until stdin ends if asked; call `ready` once it listens.
+    """Run a server until SIGINT or SIGTERM, or with `until_stdin_closes` until stdin ends; call `ready` once it listens.
 
-    Returns normally after a signal. The signals' handlers belong to this call while it runs.
+    Returns normally after a signal. While it runs, it replaces the handlers of both signals.
     """
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
@@ -148,9 +148,9 @@ async def serve(
 
 
 def _watch_stdin(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
-    """Set `stop` when stdin ends: the parent that holds its other end has ended, perhaps killed.
+    """Set `stop` when stdin ends, because the parent that holds its other end has ended or was killed.
 
-    A daemon thread with bare reads: pipes, terminals and /dev/null all end the same way, and it holds up no exit.
+    A daemon thread reads it: that works for pipes, terminals and /dev/null alike, and does not delay the exit.
     """
     descriptor = sys.stdin.fileno()
 

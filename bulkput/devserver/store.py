@@ -1,6 +1,6 @@
-"""The store: containers, their objects, and which of two writes wins. All is in memory, and gone when the server ends.
+"""The store: containers, their objects, and the rule by which one of two writes wins. All is in memory only.
 
-Nothing here awaits: each method is one step of the event loop, so no request sees another one half done.
+Nothing here awaits: each method is one step of the event loop, so no request sees a half-finished change.
 """
 
 import time
@@ -30,7 +30,7 @@ class Container:
         return None if stored is None or stored.is_expired(time.time()) else stored
 
     def enter(self, stored: StoredObject) -> None:
-        """ContainerStore an object in place of any older one of its name."""
+        """Store an object in place of any older one of its name."""
         old = self.objects.get(stored.name)
         if old is None:
             self._names.add(stored.name)
@@ -40,7 +40,7 @@ class Container:
         self.bytes_used += stored.size
 
     def delete(self, name: str) -> bool:
-        """Delete an object. False: it was not there, or had expired; then its remains go now."""
+        """Delete an object. False if it was absent, or had expired; an expired one is removed too."""
         stored = self.objects.pop(name, None)
         if stored is None:
             return False
@@ -85,7 +85,7 @@ class ContainerStore:
         return True
 
     def drop(self, container: Container) -> bool:
-        """Delete an empty container. False: it is not empty."""
+        """Delete an empty container. False if it is not empty."""
         if container.objects:
             return False
         del self.containers[container.name]
@@ -93,10 +93,10 @@ class ContainerStore:
         return True
 
     def keep(self, container: Container, stored: StoredObject) -> bool:
-        """ContainerStore an object whose body is complete. False: its container was deleted meanwhile.
+        """Store an object whose body is complete. False if its container was deleted during the upload.
 
-        The later timestamp wins, whoever finishes last: the loser is told "created" too, as in Swift, where both
-        were stored and the older one is cleaned away (swift/obj/diskfile.py, cleanup_ondisk_files).
+        The later timestamp wins, whichever upload ends last. The other is answered 201 too, as in Swift, which stores
+        both and removes the older one (swift/obj/diskfile.py, cleanup_ondisk_files).
         """
         if self.containers.get(container.name) is not container:
             return False

@@ -1,4 +1,4 @@
-"""What a request is aimed at: the raw request target, taken apart exactly once.
+"""Parses the raw request target into account, container and object name, exactly once.
 
 Object names are opaque to Swift: `a/../b`, `//`, `./x`, a trailing `/`, `;`, `+` and a newline are all names. So the
 target is percent-decoded once and then split at its first slashes, and nothing is normalised. As in Swift the decoding
@@ -36,7 +36,7 @@ class Target:
 
 
 def parse_target(raw: str) -> Target:
-    """Take a request target apart (RFC 9112 section 3.2: origin-form, or absolute-form as proxies send it)."""
+    """Parse a request target (RFC 9112 section 3.2: origin-form, or absolute-form as proxies send it)."""
     if not raw.startswith("/"):
         _, _, rest = raw.partition("://")
         _, slash, rest = rest.partition("/")
@@ -50,7 +50,7 @@ def parse_target(raw: str) -> Target:
         return Target(ResourceKind.OTHER, error="Invalid UTF8 or contains NULL")
     if not text.startswith("/v1/"):
         return Target(_FIXED.get(text, ResourceKind.OTHER), path=text, query=query)
-    # At most three slashes separate: whatever follows the container's slash is the object's name, slashes included.
+    # Everything after the slash behind the container is the object's name, further slashes included.
     account, _, rest = text[4:].partition("/")
     container, _, name = rest.partition("/")
     if not account or (name and not container):
@@ -60,12 +60,12 @@ def parse_target(raw: str) -> Target:
 
 
 def parse_query(query: str) -> dict[str, str]:
-    """The parameters of a query; of a repeated one the last counts. Raises UnicodeError when one is not UTF-8."""
+    """The parameters of a query; if one is repeated, the last counts. Raises UnicodeError if one is not UTF-8."""
     return dict(parse_qsl(query, keep_blank_values=True, errors="strict"))
 
 
 def _decode(path: str) -> str:
-    # aiohttp hands bytes outside ASCII over as surrogates: back to bytes first, then decode once.
+    # aiohttp passes bytes outside ASCII as surrogates: turn them back into bytes, then decode once.
     return unquote_to_bytes(path.encode("utf-8", "surrogateescape")).decode("utf-8")
 
 

@@ -1,4 +1,4 @@
-"""Who may come in: TempAuth's half of the v1 login (swift/common/middleware/tempauth.py)."""
+"""Logins and tokens: the server's side of the v1 login (swift/common/middleware/tempauth.py)."""
 
 import secrets
 import time
@@ -9,7 +9,7 @@ from .options import DevServerOptions
 
 @dataclass(frozen=True, slots=True)
 class IssuedToken:
-    """A token and the moment (seconds since the epoch) it ends."""
+    """A token, and when it expires (seconds since the epoch)."""
 
     text: str
     expires: float
@@ -19,7 +19,7 @@ class IssuedToken:
 
 
 class Tokens:
-    """The one user's current token. A login during its life gets the same token again, never a longer one."""
+    """The one user's current token. A login while it is valid returns the same token with the same expiry."""
 
     def __init__(self, options: DevServerOptions) -> None:
         self._user = options.user
@@ -28,7 +28,7 @@ class Tokens:
         self._current: IssuedToken | None = None
 
     def log_in(self, user: str, key: str) -> IssuedToken | None:
-        """The token for these credentials, or None when they are wrong."""
+        """The token for these credentials, or None if they are wrong."""
         # As bytes: compare_digest refuses text outside ASCII, and headers may carry any.
         given, wanted = (f"{u}\n{k}".encode(errors="replace") for u, k in ((user, key), (self._user, self._key)))
         if not secrets.compare_digest(given, wanted):
@@ -39,7 +39,7 @@ class Tokens:
         return self._current
 
     def accepts(self, text: str | None) -> bool:
-        """Whether this is the current token, and still alive."""
+        """Whether this is the current token and has not expired."""
         current = self._current
         return current is not None and text == current.text and time.time() < current.expires
 

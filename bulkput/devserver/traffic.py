@@ -1,4 +1,4 @@
-"""What reached the server: the counters tests assert on (`requests per object == 1`)."""
+"""Counts of the requests that reached the server, for tests (`requests per object == 1`)."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -18,18 +18,18 @@ class Traffic:
     bytes_received: int = 0  # of object bodies, stored or not
 
     def arrived(self, verb: str, kind: ResourceKind) -> None:
-        """A request's head is here."""
+        """Count a request whose head has arrived."""
         self.requests[verb, kind] += 1
         self.in_flight += 1
         self.peak_in_flight = max(self.peak_in_flight, self.in_flight)
 
     def answered(self, verb: str, kind: ResourceKind, status: int) -> None:
-        """The answer to a request is decided; 499 counts a body that broke off, 0 a handler that died."""
+        """Count an answer by its status: 499 if the body broke off, 0 if the handler raised."""
         self.statuses[verb, kind, status] += 1
         self.in_flight -= 1
 
     def clear(self) -> None:
-        """Forget the past; requests in flight stay in flight."""
+        """Reset the counts; requests in flight stay counted as in flight."""
         self.requests.clear()
         self.statuses.clear()
         self.connections = 0

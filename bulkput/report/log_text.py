@@ -105,7 +105,5 @@ def _harmless(text: str) -> str:
 
 def _row(cells: Sequence[str]) -> str:
     stream = io.StringIO()
-    csv.writer(stream, lineterminator="\n").writerow(
-        cells
-    )  # csv quotes a cell that contains this
+    csv.writer(stream, lineterminator="\n").writerow(cells)  # csv quotes a cell that contains this
     return stream.getvalue()[:-1]
