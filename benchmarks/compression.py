@@ -1,6 +1,6 @@
-"""What compression in the pipeline was measured to cost: records, kept as JSON, and the pure functions that show them.
+"""The measured cost of compression in the pipeline: records, kept as JSON, and the pure functions that show them.
 
-Ratios are taken within a round and then over the rounds: the machine's speed drifts, and cancels out so.
+Ratios are taken within a round and then over the rounds, so drifts of the machine's speed cancel out.
 """
 
 import json
@@ -13,7 +13,7 @@ from benchmarks.results import Spread
 
 FILE = "gzip.json"
 BASE = "zlib level 6"
-"""What others are compared with: the standard library, at its default level."""
+"""The reference: the standard library at its default level."""
 NOTHING = "not compressed"
 QUIET = 0.1
 """A round in which others used less than this of two processors' time says what a second one adds; in the others it was
@@ -22,7 +22,7 @@ not there to be used. By what others did, never by what came out."""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upload:
-    """A process that uploaded the source once, and what the machine did for others meanwhile."""
+    """A process that uploaded the source once, and the CPU that others used at that time."""
 
     server: str
     way: str
@@ -77,7 +77,7 @@ class Record:
 
     @classmethod
     def load(cls, directory: Path) -> "Record | None":
-        """None where there is none."""
+        """None if the directory has no record."""
         path = directory / FILE
         if not path.exists():
             return None
@@ -98,7 +98,7 @@ class Section(NamedTuple):
 
 
 def sections(record: Record) -> list[Section]:
-    """Those of which something was measured."""
+    """The sections that have measurements."""
     made = [_uploads(record, server) for server in dict.fromkeys(one.server for one in record.uploads)]
     if len({one.processors for one in record.uploads}) > 1:
         made.append(_processors(record))
@@ -149,7 +149,7 @@ def _processors(record: Record) -> Section:
 
 
 def _second(two: Mapping[int, Any], one: Mapping[int, Any]) -> tuple[str, str, str]:
-    """What a second processor adds: in all rounds, in the quiet ones, and how many those are."""
+    """The gain by a second processor: in all rounds, in the quiet ones, and the number of quiet rounds."""
     quiet = {number: run for number, run in two.items() if number in one and _is_quiet(run) and _is_quiet(one[number])}
     ratios = (_paired(runs, one, lambda run, other: _speed(run) / _speed(other)) for runs in (two, quiet))
     return (*ratios, f"{len(quiet)} of {len(two)}")  # type: ignore[return-value]

@@ -1,4 +1,4 @@
-"""Who is compared: each contender as the command that a user would type, with 64 requests in flight where it can.
+"""The contenders: each is the command that a user would type, with 64 requests in flight if it can.
 
 One that is not installed is named as missing. What a contender leaves undone (an MD5, a check) stands in its `note`,
 because it is part of what it costs.
@@ -32,7 +32,7 @@ class Command:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contender:
-    """`command(address, tree)` is a sentence where the contender cannot do it: why it is left out."""
+    """`command(address, tree)` returns a sentence if the contender must be left out: the reason."""
 
     name: str
     version: Callable[[], str | None]
@@ -40,7 +40,7 @@ class Contender:
     command: Callable[[Address, Path], Command | str]
     note: str = ""
     is_asked_for: bool = False
-    """Only when it is named: it answers a question of its own."""
+    """It runs only if it is named: it answers a question of its own."""
 
 
 def _package(name: str) -> Callable[[], str | None]:

@@ -1,6 +1,6 @@
-"""What the processors of this machine did meanwhile: for us, for our servers, for others, for other machines.
+"""CPU time used during a measurement: by us, by our servers, by other programs, by other machines.
 
-A machine that is shared is measured beside what is measured on it. Linux only: /proc/stat, /proc/PID/stat.
+The machine is shared, so its load is recorded with each measurement. Linux only: /proc/stat, /proc/PID/stat.
 """
 
 import os
@@ -18,9 +18,9 @@ class Usage:
     """Seconds of processor time, since the machine started or between two moments; to a hundredth each."""
 
     busy_s: float
-    """On all processors, for anybody here."""
+    """On all processors, by all programs of this machine."""
     stolen_s: float
-    """That the hypervisor gave to other machines while somebody here waited for it."""
+    """Time that the hypervisor gave to other machines while a program here waited for a processor."""
     own_s: float
     """This process, and children that it has waited for."""
     servers_s: float
@@ -44,7 +44,7 @@ class Usage:
 
     @property
     def others_s(self) -> float:
-        """What nobody of ours used: other programs, interrupts, and stolen time."""
+        """Time used by neither us nor our servers: other programs, interrupts, stolen time."""
         return max(0.0, self.busy_s - self.own_s - self.servers_s) + self.stolen_s
 
 

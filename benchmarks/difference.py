@@ -1,7 +1,7 @@
 """Whether a new build is slower than an old one: a ratio, an interval around it, and a verdict. Pure.
 
-Runs of the same round are paired: what slowed the machine for a minute slowed both, and cancels out. Runs of different
-days have nothing in common, and are not.
+Runs of the same round are paired: a slow minute of the machine slows both, and cancels out. Runs of different days are
+not paired.
 
 Everything is computed on logarithms, so that old against new never contradicts new against old.
 """

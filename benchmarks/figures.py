@@ -52,7 +52,7 @@ def _bar(row: Row | None, of: Callable[[Row], Spread | None]) -> Bar:
 
 
 def over_time(traces: Sequence[Trace], result: Result) -> Figure | None:
-    """What bulkput stored in each moment: a panel per server and scenario, a line per round. None without traces."""
+    """Objects/s of bulkput over time: a panel per server and scenario, a line per round. None without traces."""
     panels = []
     for server, scenario in dict.fromkeys((trace.server, trace.scenario) for trace in traces):
         own = [trace for trace in traces if (trace.server, trace.scenario) == (server, scenario)]

@@ -77,7 +77,7 @@ def _resume(directory: Path, count: int) -> None:
     journal, summary = directory / "resume.db", directory / "summary.json"
     command = (sys.executable, "-m", "bulkput", "upload", "-q", "--journal", str(journal), "--summary", str(summary))
     nobody = {"OS_STORAGE_URL": "http://127.0.0.1:9/v1/nobody", "OS_AUTH_TOKEN": "none"}
-    # A run that finds no store: its journal then knows whose it is, and nothing else.
+    # A run without a store: its journal then names the source and destination, and no file.
     process.run((*command, "--retries", "0", str(tree), "swift://nowhere"), nobody)
     with closing(open_journal(os.fsencode(journal))) as opened:
         _fill(opened, _stats(os.fsencode(os.path.realpath(tree))))
@@ -92,7 +92,7 @@ def _resume(directory: Path, count: int) -> None:
 
 
 def _stats(tree: bytes) -> Iterator[tuple[bytes, bytes, int, int]]:
-    """Path, name, size, mtime_ns, as a walk finds them."""
+    """Path, name, size and mtime_ns of each file, in the order of a walk."""
     for folder in sorted(os.listdir(tree)):
         for name in sorted(os.listdir(os.path.join(tree, folder))):
             path = os.path.join(tree, folder, name)

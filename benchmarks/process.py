@@ -1,8 +1,7 @@
 """One contender as a whole process: wall time, CPU, peak memory and exit code, as the operating system counts them.
 
-A new process begins with the memory of the one that made it, and Linux counts that into its peak. So contenders are
-started by a small one: this file, run as a program by a bare interpreter of some ten MiB, which is the least that can
-be told.
+A new process begins with the memory of its parent, and Linux counts that in its peak. So a small process starts the
+contenders: this file, run by a bare interpreter of some ten MiB. Smaller peaks cannot be measured.
 """
 
 import json
@@ -18,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 MAX_S = 300.0
-"""No upload of a scenario takes that long; one that does is ended, and void."""
+"""Seconds. No upload of a scenario takes that long; a run that does is ended, and void."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +33,7 @@ class Ran:
 
 
 def run(command: Sequence[str], environ: Mapping[str, str], *, cpus: str | None = None) -> Ran:
-    """Run to the end, on the processors `cpus` ("0", "0,1") where `taskset` can see to that; None is anywhere."""
+    """Run to the end, on the processors `cpus` ("0", "0,1") if `taskset` is installed; None is all."""
     pinned = ["taskset", "-c", cpus, *command] if cpus is not None and shutil.which("taskset") else list(command)
     with tempfile.TemporaryFile() as errors:
         launched = subprocess.run(
@@ -51,7 +50,7 @@ def run(command: Sequence[str], environ: Mapping[str, str], *, cpus: str | None 
 
 
 def launch(max_s: float, command: Sequence[str]) -> dict[str, float]:
-    """In the small process: run, wait, tell."""
+    """In the small process: run the command, wait for it, return its usage."""
     with open(os.devnull, "wb") as nothing:
         started = time.perf_counter()
         process = subprocess.Popen(command, stdout=nothing, start_new_session=True)

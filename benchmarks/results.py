@@ -1,4 +1,4 @@
-"""What was measured: one record per run, written as JSON, and the pure functions that make rows of them."""
+"""The measurements: one record per run, kept as JSON, and the pure functions that make rows of them."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -39,7 +39,7 @@ class LeftOut:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """A whole benchmark: what was run where, who was missing, and who was left out where."""
+    """A whole benchmark: its runs, the contenders that are not installed, and those left out of a server."""
 
     command: str
     machine: Mapping[str, str]

@@ -32,7 +32,7 @@ CLIENT_CPU, SERVER_CPU = "0", 1
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What came of one server and scenario."""
+    """The runs of one server and scenario."""
 
     runs: list[Run] = field(default_factory=list)
     left_out: list[LeftOut] = field(default_factory=list)
@@ -167,8 +167,8 @@ class _Round:
 
 
 def once(server: Server, tree: Tree, command: Command, container: str, *, cpus: str | None) -> tuple[process.Ran, Held]:
-    """Gate, run, clean up; the container is fresh by its name."""
-    for path in tree.path.rglob("*"):  # the gate: everybody finds the files in the page cache
+    """Gate, run, clean up. The container is new because its name is."""
+    for path in tree.path.rglob("*"):  # the gate: every contender finds the files in the page cache
         if path.is_file():
             path.read_bytes()
     ran = process.run(command.arguments, command.environ, cpus=cpus)

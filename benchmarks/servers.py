@@ -1,7 +1,7 @@
 """Where uploads go: an nginx that stores real bytes, a real Swift, the devserver with latency.
 
-Each server says how a contender reaches a fresh container, and counts afterwards what is in it by means that no
-contender has a part in.
+Each server says how a contender reaches a fresh container. Afterwards it counts the objects itself, without the code of
+any contender.
 """
 
 import os
@@ -31,13 +31,13 @@ class Address:
     http: str = ""
     s3: str = ""
     proves_bytes: bool = True
-    """False: answers carry no ETag, so contenders that would compare it have to be told not to."""
+    """False: answers carry no ETag, so contenders that compare it need an option against that."""
     trust: Mapping[str, str] = field(default_factory=dict)
     """Variables by which contenders trust the server's certificate; empty: no TLS."""
 
     @property
     def environ(self) -> dict[str, str]:
-        """For contenders that speak Swift."""
+        """The variables for contenders that speak Swift."""
         return {**self.swift, **self.trust}
 
 
@@ -54,7 +54,7 @@ class Server(Protocol):
     def name(self) -> str: ...
 
     def make(self, container: str) -> Address:
-        """A fresh container, there before anybody uploads: S3 clients do not make theirs."""
+        """Create a fresh container before the upload: S3 clients do not create theirs."""
 
     def held(self, container: str, *, expected: int) -> Held:
         """Counted now; where a store counts late, waited for until there are `expected` objects, or a while."""
@@ -175,7 +175,7 @@ def _in_memory() -> Iterator[Path]:
 
 @contextmanager
 def forgetful() -> Iterator[Server]:
-    """nginx that says 201 to every 50th file and keeps nothing of it: who is run against it has to come out void."""
+    """nginx that says 201 to every 50th file and keeps nothing of it: its runs must come out void."""
     dropped = 'location ~ "(49|99)[.]bin$" { return 201; }'
     with tempfile.TemporaryDirectory(prefix="bulkput-bench-") as directory:
         root = Path(directory) / "stored"

@@ -47,7 +47,7 @@ class Limit:
 
 
 class Limiter:
-    """Says of each request whether it passes."""
+    """Decides for each request whether it passes."""
 
     def __init__(self, limit: Limit) -> None:
         self._limit = limit

@@ -1,6 +1,6 @@
-"""What the raw records of our own runs say: how long a request takes, and how many are answered at each moment.
+"""Latency and throughput over time, from the raw records of our own runs.
 
-The records are the lines that `bulkput upload --trace` writes; everything here is a function of them.
+The records are the lines that `bulkput upload --trace` writes.
 """
 
 import gzip
@@ -40,7 +40,7 @@ class Trace:
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """Durations of requests in milliseconds: the median, what 90 and 99 of a hundred stay below, the longest."""
+    """Durations of requests in milliseconds: the 50th, 90th and 99th percentile, and the longest."""
 
     p50: float
     p90: float
@@ -67,7 +67,7 @@ def save_traces(traces: Sequence[Trace], directory: Path) -> None:
 
 
 def load_traces(directory: Path) -> list[Trace]:
-    """What `save_traces` wrote; nothing where there is no such file."""
+    """The traces that `save_traces` wrote; empty if there is no such file."""
     if not (directory / _FILE).exists():
         return []
     with gzip.open(directory / _FILE, "rt") as file:
@@ -76,7 +76,7 @@ def load_traces(directory: Path) -> list[Trace]:
 
 
 def latency(requests: Iterable[Request]) -> Latency:
-    """Of the stored ones, over all rounds together. Raises ValueError when there is none."""
+    """Percentiles of the requests that stored an object. Raises ValueError if there is none."""
     ordered = sorted(request.elapsed_s * 1000 for request in requests if request.is_stored)
     if not ordered:
         raise ValueError("no request stored anything")
@@ -84,7 +84,7 @@ def latency(requests: Iterable[Request]) -> Latency:
 
 
 def _rank(ordered: Sequence[float], share: float) -> float:
-    """The nearest rank: a value that was measured, none in between."""
+    """The nearest rank: always a measured value, never an interpolation."""
     return ordered[max(0, -int(-share * len(ordered) // 1) - 1)]
 
 

@@ -20,7 +20,7 @@ _NAMES_PER_FILE = 1000
 """NTFS takes 1023 links to a file, ext4 65 000."""
 _PER_DIRECTORY = 10_000
 _MOST_OWN = 50_000
-"""The user's files that each trial reads at most: enough for a few seconds."""
+"""The user's files, at most, that are dropped from the page cache before each trial: enough for a few seconds."""
 
 
 def make_files(directory: str, size: int, *, seconds: float, slots: int, room: int) -> None:

@@ -125,7 +125,7 @@ def _listener(app: App, intercept: Intercept | None) -> _CountingServer:
 async def serve(
     options: DevServerOptions, *, ready: Callable[[DevServer], None], until_stdin_closes: bool = False
 ) -> None:
-    """Run a server until SIGINT or SIGTERM, or with `until_stdin_closes` until stdin ends; call `ready` once it listens.
+    """Run a server until SIGINT or SIGTERM, or `until_stdin_closes`; call `ready` once it listens.
 
     Returns normally after a signal. While it runs, it replaces the handlers of both signals.
     """
