@@ -37,7 +37,7 @@ DRIFT = "rounds of different days are not paired: machines drift, and that is in
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """What was compared: the runs of each side, and what a reader must know beside them."""
+    """The runs of each side, and the notes that a reader needs with them."""
 
     old: str
     new: str
@@ -49,7 +49,7 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """The command line. None: not given, for what only revisions have."""
+    """The command line. None: an option of revisions that was not given."""
 
     old: str
     new: str
@@ -163,7 +163,7 @@ def _loaded(path: str) -> Result:
 
 
 def _differing(what: str, old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
-    """A sentence for each fact that both know, and tell differently."""
+    """A sentence for each fact that both sides record with different values."""
     return [
         f"{what} differs: {name} was {old[name]!r} and is {new[name]!r}"
         for name in old
@@ -172,7 +172,7 @@ def _differing(what: str, old: Mapping[str, str], new: Mapping[str, str]) -> lis
 
 
 def _told(comparison: Comparison, asked: Asked) -> int:
-    """Print, write, and choose the exit code."""
+    """Print and write the verdicts; returns the exit code."""
     counted = [[run for run in comparison.runs[side] if run.round != WARM_UP] for side in SIDES]
     voids = [f"{side}: {run.void}" for side in SIDES for run in comparison.runs[side] if run.void is not None]
     judged: list[Judged] = []

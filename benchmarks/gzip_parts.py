@@ -31,9 +31,9 @@ _OTHER_PASSES = 4
 
 @contextmanager
 def without_accelerators() -> Iterator[None]:
-    """The block runs as where neither has a wheel: importing them fails."""
+    """In the block, importing the accelerators fails, as if they were not installed."""
     before = {name: sys.modules.get(name) for name in ("isal", "zlib_ng")}
-    sys.modules.update(dict.fromkeys(before))  # type: ignore[arg-type]  # None is how one says so
+    sys.modules.update(dict.fromkeys(before))  # type: ignore[arg-type]  # None makes an import fail
     try:
         yield
     finally:

@@ -25,7 +25,7 @@ FILES = 16
 _SUFFIX = ".txt"
 _PROGRAM = "import sys\nfrom bulkput.cli.main import main\nsys.exit(main())"
 _PLAIN = "import sys\nsys.modules['isal'] = sys.modules['zlib_ng'] = None\n"
-"""As where neither has a wheel: importing them fails."""
+"""Makes imports of the accelerators fail, as if they were not installed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ def measure_uploads(
 def _upload(server: Server, files: Files, way: Way, processors: int, number: int) -> Upload:
     container = f"z{os.getpid()}-{number}-{processors}-{WAYS.index(way)}"
     address = server.make(container)
-    for path in files:  # so that everybody finds them in the page cache
+    for path in files:  # load them into the page cache before the first run
         path.read_bytes()
     before = Usage.now()
     ran = _run(address, files.directory, way, processors)
@@ -173,7 +173,7 @@ def _check_stored(address: Address, path: Path, way: Way) -> None:
 
 
 def _drop(server: Server, address: Address, files: Files, way: Way) -> None:
-    """A Swift leaves what it has; rounds of this size would fill a disk."""
+    """Delete the objects: a Swift keeps them, and rounds of this size would fill a disk."""
     server.drop(address.container)
     if not address.http:
         account = _account(address)

@@ -39,7 +39,7 @@ from tests.servers.judge import SwiftJudge
 COPY, MOVE, RCLONE = "bulkput cp -r", "bulkput mv -r", "rclone moveto"
 _BULKPUT = (sys.executable, "-m", "bulkput")
 _LOOKED_AT = 50
-"""Of so many objects one has its metadata looked at after each step; after a first step all have."""
+"""One object in this many has its metadata checked after each step; after a first step all have."""
 
 Found = Mapping[str, tuple[str, ...]]
 
@@ -78,7 +78,7 @@ def _upload(swift: Mapping[str, str], container: str, count: int) -> None:
 
 
 def _round(swift: Mapping[str, str], number: int, expected: Found) -> Iterator[tuple[str, float]]:
-    """What was done, and its seconds."""
+    """Yields the name of each step and its seconds."""
     source, copied, end = f"from{os.getpid()}", f"copied{os.getpid()}-{number}", f"end{os.getpid()}-{number}"
     between = f"between{os.getpid()}-{number}"
     movers = (MOVE, RCLONE) if number % 2 == 0 else (RCLONE, MOVE)
@@ -110,7 +110,7 @@ def _rclone_variables(swift: Mapping[str, str]) -> dict[str, str]:
 
 
 def _run(command: Sequence[str], environ: Mapping[str, str]) -> tuple[float, str]:
-    """Its seconds, and what it printed."""
+    """Run the command; returns its seconds and its output."""
     begun = time.perf_counter()
     done = subprocess.run(command, env={**os.environ, **environ}, capture_output=True, text=True, check=False)
     wall_s = time.perf_counter() - begun
@@ -151,7 +151,7 @@ def _check(expected: Found, found: Found, what: str) -> None:
 
 @dataclass(slots=True)
 class Count:
-    """What a client has sent."""
+    """The requests and bytes that a client sent."""
 
     requests: Counter[str] = field(default_factory=Counter)
     sent: int = 0

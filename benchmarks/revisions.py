@@ -41,7 +41,7 @@ class Revision:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One run: whose, and in which round. Round 0 warms up and does not count."""
+    """One run: its side and its round. Round 0 warms up and does not count."""
 
     side: str
     round: int
@@ -156,7 +156,7 @@ def _contender(turn: Turn, label: str, tree: Path, rounds: int) -> Contender:
 
 
 def _git(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """Without hooks, which are made for people; in a session of its own, so that Ctrl-C does not end it halfway."""
+    """Run git without hooks, and in a session of its own, so that Ctrl-C does not end it halfway."""
     return subprocess.run(
         ["git", "-C", str(REPOSITORY), "-c", f"core.hooksPath={os.devnull}", *arguments],
         capture_output=True,

@@ -41,7 +41,7 @@ def main() -> int:
     with started(given.server) as (server, cpus), tempfile.TemporaryDirectory(prefix="bulkput-bench-") as directory:
         tree = make_tree(scenario, Path(directory) / "tree")
         for number in range(given.rounds):
-            first = number % len(given.settings)  # who is last meets a store that holds more
+            first = number % len(given.settings)  # rotate the order: the last one meets a fuller store
             for setting in [*given.settings[first:], *given.settings[:first]]:
                 container = f"s{os.getpid()}-{number}-{setting}"
                 requests = _run(server, tree, container, setting, cpus)
