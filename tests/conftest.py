@@ -2,6 +2,7 @@
 
 import gc
 import os
+import threading
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
@@ -21,7 +22,7 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "bulkput"))
 
 
 def pytest_collection_finish() -> None:
-    """What was imported and collected stays: the collector need not look at it again for every test that calls it."""
+    """Freezes imported and collected objects, which live to the end: later garbage collections skip them."""
     gc.freeze()
 
 
@@ -36,7 +37,7 @@ def blockbuster() -> Iterator[BlockBuster]:
 
 @pytest.fixture(autouse=True)
 def no_credentials_of_the_developer(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What stands in the developer's environment decides no test."""
+    """Removes the developer's credentials from the environment of every test."""
     for name in ("ST_AUTH", "ST_USER", "ST_KEY", "OS_STORAGE_URL", "OS_AUTH_TOKEN", "OS_AUTH_URL", "OS_CACERT"):
         monkeypatch.delenv(name, raising=False)
     for name in ("BULKPUT_HTTP_TOKEN", "BULKPUT_HTTP_USER", "BULKPUT_HTTP_PASSWORD", "NETRC"):
@@ -72,8 +73,16 @@ async def devserver() -> AsyncIterator[DevServer]:
 
 
 @pytest.fixture
+def hanging() -> Iterator[threading.Event]:
+    """An event that a hanging read waits for; it is set when the test ends, so that the thread ends too."""
+    event = threading.Event()
+    yield event
+    event.set()
+
+
+@pytest.fixture
 def ledger(request: pytest.FixtureRequest) -> Ledger:
-    """Where a test notes what a fault did."""
+    """The record of what each fault did in this test."""
     return Ledger(request.node.user_properties)
 
 
@@ -83,5 +92,5 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 def environ_of(server: DevServer) -> dict[str, str]:
-    """The variables that lead to a devserver."""
+    """Gives the environment variables with which a client logs in to `server`."""
     return {"ST_AUTH": server.auth_url, "ST_USER": server.options.user, "ST_KEY": server.options.key}

@@ -130,7 +130,7 @@ def test_the_evidence_has_the_numbers_of_the_trials() -> None:
     )
 
 
-def test_what_is_tried_has_something_above_the_setting() -> None:
+def test_the_trials_include_a_concurrency_above_the_setting() -> None:
     """As far as the system allows."""
     assert concurrencies(64, 10_000) == [4, 16, 64, 256]
     assert concurrencies(10, 10_000) == [4, 10, 16, 64, 256]
@@ -191,7 +191,7 @@ def test_percentiles_are_values_that_occurred() -> None:
 
 
 @pytest.mark.parametrize("sizes", ["4X", "", "4K,,1M", "0", "-1", "1.5M"])
-def test_a_size_that_is_none_is_refused_in_one_sentence(sizes: str) -> None:
+def test_an_invalid_size_is_refused_in_one_sentence(sizes: str) -> None:
     """bulkput bench --sizes ..."""
     done = CliRunner().invoke(bench, ["--to", "swift://c", "--sizes", sizes])
     assert done.exit_code == 2

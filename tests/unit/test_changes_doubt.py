@@ -111,13 +111,13 @@ async def test_a_listing_that_ignores_the_marker_ends(judge: SwiftJudge) -> None
         b'[{"name": "a/\\ud800", "bytes": 1}]',
     ],
 )
-def test_what_is_no_listing_is_no_page(body: bytes) -> None:
-    """And no traceback either."""
+def test_an_invalid_listing_is_not_read_as_a_page(body: bytes) -> None:
+    """The parser raises one of the errors that its caller handles."""
     with pytest.raises((ValueError, TypeError, KeyError, AttributeError, RecursionError)):
         page(json.loads(body))
 
 
-async def test_what_is_no_listing_is_no_end_of_one(judge: SwiftJudge) -> None:
+async def test_an_invalid_listing_does_not_end_a_listing(judge: SwiftJudge) -> None:
     """bulkput rm -r: stopped, exit code 3"""
 
     def meddle(asked: Asked, pass_on: PassOn) -> Said:
@@ -128,7 +128,7 @@ async def test_what_is_no_listing_is_no_end_of_one(judge: SwiftJudge) -> None:
     assert await names(judge) == list(_NAMES)
 
 
-async def test_what_is_not_listed_yet_is_copied_and_removed(judge: SwiftJudge) -> None:
+async def test_an_object_not_listed_yet_is_copied_and_removed(judge: SwiftJudge) -> None:
     """bulkput cp, rm: of single objects the store itself is asked"""
 
     def meddle(asked: Asked, pass_on: PassOn) -> Said:
@@ -164,7 +164,7 @@ async def test_an_object_is_not_moved_onto_itself_by_another_kind_of_address(
     assert await names(judge) == list(_NAMES)
 
 
-async def test_a_copy_that_nothing_proves_is_none(judge: SwiftJudge) -> None:
+async def test_an_unproven_copy_fails_and_its_source_stays(judge: SwiftJudge) -> None:
     """bulkput mv: COPY is answered 201, and no answer has an ETag; what is there has the same size"""
 
     def meddle(asked: Asked, pass_on: PassOn) -> Said:
@@ -190,7 +190,7 @@ async def test_a_source_that_is_not_there_leaves_no_container(
     assert (await asyncio.to_thread(judge._request, "HEAD", "/fresh"))[0] == 404
 
 
-async def test_what_is_listed_only_is_gone_but_a_link_that_leads_nowhere_is_not(judge: SwiftJudge) -> None:
+async def test_a_listed_object_without_content_is_gone_but_a_dangling_link_fails(judge: SwiftJudge) -> None:
     """bulkput cp -r, by way of this machine: to read the link is to read what is not there"""
     changes = await through(judge, no_a1, "cp", BOTH, "swift://c/y", is_recursive=True)
     assert (changes.exit_code, changes.done, changes.gone) == (0, 1, 1)
@@ -222,7 +222,7 @@ def dynamic(asked: Asked, pass_on: PassOn) -> Said:
         (with_row("a/1", symlink_path="/v1/AUTH_test/c/a/%32"), "is a link"),
     ],
 )
-async def test_what_a_move_would_break_is_not_moved(judge: SwiftJudge, meddle: Meddle, says: str) -> None:
+async def test_a_move_that_would_break_objects_is_refused(judge: SwiftJudge, meddle: Meddle, says: str) -> None:
     """bulkput mv -r: large objects whose segments may be among what is moved, whatever they look like, and links"""
     with pytest.raises(UsageError, match=says):
         await through(judge, meddle, "mv", BOTH, "swift://c/z", is_recursive=True)

@@ -117,7 +117,7 @@ def why(changes: Changes) -> str:
 
 
 @pytest.mark.parametrize("verb", ["mv", "cp"])
-async def test_what_ends_with_its_connection_is_not_copied(web: Web, verb: str) -> None:
+async def test_a_body_without_a_length_is_not_copied(web: Web, verb: str) -> None:
     """Neither HEAD nor GET tell its length: half of it would look like all of it."""
     web.files, web.tells_length = {"/x": b"hello"}, False
     assert "length" in why(await run(verb, f"{web.url}/x", f"{web.url}/y"))
@@ -128,7 +128,7 @@ async def test_what_ends_with_its_connection_is_not_copied(web: Web, verb: str) 
     ("status", "kind"),
     [(207, b"<D:resourcetype><D:collection/></D:resourcetype>"), (207, b"<multistatus/>"), (403, b""), (301, b"")],
 )
-async def test_what_may_be_a_webdav_directory_is_not_removed(web: Web, status: int, kind: bytes) -> None:
+async def test_a_possible_webdav_directory_is_not_removed(web: Web, status: int, kind: bytes) -> None:
     """To remove it would be to remove all that is below it."""
     web.files, web.propfind = {"/d": b""}, (status, kind)
     assert "delete d: " in why(await run("rm", f"{web.url}/d"))
@@ -143,20 +143,20 @@ async def test_a_file_is_removed_whatever_the_server_knows_of_webdav(web: Web, s
     assert not web.files
 
 
-async def test_what_will_perhaps_be_removed_is_not_removed(web: Web) -> None:
-    """DELETE answered by 202."""
+async def test_a_delete_answered_by_202_fails(web: Web) -> None:
+    """The server may remove the file later."""
     web.files, web.delete_status = {"/x": b"1"}, 202
     assert "later" in why(await run("rm", f"{web.url}/x"))
 
 
-async def test_nothing_is_moved_onto_what_may_be_itself(web: Web) -> None:
+async def test_a_file_is_not_moved_onto_a_possible_alias_of_itself(web: Web) -> None:
     """By another address, though each HEAD tells another date."""
     web.files, web.dates = {"/x": b"hello"}, iter([f"Mon, 23 Nov 2026 00:57:{n} GMT" for n in range(10, 40)])
     assert "itself under another address" in why(await run("mv", f"{web.url}/x", f"{web.url}/alias/x"))
     assert web.files == {"/x": b"hello"} and not {"PUT", "DELETE"} & set(web.asked)
 
 
-async def test_what_is_there_already_of_another_size_is_replaced(web: Web) -> None:
+async def test_a_move_replaces_a_file_of_another_size(web: Web) -> None:
     """A move by way of this machine."""
     web.files = {"/x": b"hello", "/y": b"other"[:4]}
     assert (await run("mv", f"{web.url}/x", f"{web.url}/y")).exit_code == 0

@@ -172,7 +172,7 @@ WRONG: list[tuple[Callable[[], object], str]] = [
 
 
 @pytest.mark.parametrize(("make", "message"), WRONG, ids=[message for _, message in WRONG])
-def test_what_cannot_be_drawn_is_refused_in_words(make: Callable[[], object], message: str) -> None:
+def test_an_undrawable_chart_is_refused_with_a_reason(make: Callable[[], object], message: str) -> None:
     """When the chart is made, not when somebody looks at it."""
     with pytest.raises(UsageError, match=re.escape(message)):
         make()

@@ -164,7 +164,7 @@ def test_other_first_bytes_decide_nothing(first: bytes) -> None:
         (1000, 500, 0.5, True),
     ],
 )
-def test_what_is_saved_decides_last(size: int, compressed: int, least_saving: float, is_worth_it: bool) -> None:
+def test_the_saving_decides_last(size: int, compressed: int, least_saving: float, is_worth_it: bool) -> None:
     """The same share for a file that was compressed and for a sample; the words differ."""
     options = GzipOptions(mode="auto", least_saving=least_saving)
     by_result, by_sample = decide_by_result(size, compressed, options), decide_by_sample(size, compressed, options)

@@ -70,7 +70,7 @@ def test_a_url_is_taken_apart(url: str, parts: tuple[str, str, str]) -> None:
         ("http://h/\udcff", "not UTF-8"),
     ],
 )
-def test_what_is_no_destination_is_a_usage_error(url: str, message: str) -> None:
+def test_an_invalid_destination_is_a_usage_error(url: str, message: str) -> None:
     """Said before anything is read or sent, and how to write it."""
     with pytest.raises(UsageError, match=message):
         Destination.parse(url)

@@ -31,8 +31,8 @@ def test_nine_tenths_of_what_is_wanted_are_enough(left_s: int | None, wanted_s: 
 
 
 @pytest.mark.parametrize("wanted_s", [None, 100])
-def test_what_is_gone_does_not_live(wanted_s: int | None) -> None:
-    """It is listed, and a HEAD finds nothing."""
+def test_a_missing_object_does_not_live_long_enough(wanted_s: int | None) -> None:
+    """The object is listed, but HEAD does not find it."""
     assert not lives_long_enough(None, wanted_s, NOW)
 
 

@@ -26,7 +26,7 @@ def names(extras: Extras, *, is_spared: bool) -> list[str]:
     return [found.name for batch in extras.batches(2, is_spared=is_spared) for found, _ in batch]
 
 
-def test_nothing_noted_is_nothing(extras: Extras) -> None:
+def test_an_empty_list_of_extras_has_no_rows(extras: Extras) -> None:
     """No database is made for a mirror that finds nothing."""
     assert (extras.readers(9), extras.count(is_spared=False), names(extras, is_spared=False)) == ([], 0, [])
 
@@ -38,7 +38,7 @@ def test_rows_come_back_as_they_were(extras: Extras) -> None:
     assert [found for batch in extras.batches(3, is_spared=False) for found, _ in batch] == rows
 
 
-def test_what_is_read_is_spared_and_looked_at_if_it_may_read(extras: Extras) -> None:
+def test_referenced_objects_are_spared_and_possible_readers_are_returned(extras: Extras) -> None:
     """A name, and a prefix; each reader is given out once."""
     extras.add([row("a"), row("b"), row("p/1"), row("p/2", 0), row("p0")], ["c/reader"])
     assert extras.readers(9) == ["c/reader"]

@@ -64,7 +64,7 @@ def test_the_header_says_nothing_of_the_file_or_the_moment(level: int, extra_fla
 
 
 @pytest.mark.parametrize("level", LEVELS)
-def test_what_does_not_compress_grows_by_little(level: int) -> None:
+def test_incompressible_data_grows_by_less_than_one_percent(level: int) -> None:
     """Deflate stores it in blocks of their own: five bytes for each (RFC 1951, section 3.2.4), 18 for gzip."""
     assert len(whole(NOISE, level)) < len(NOISE) * 1.01
 
@@ -77,7 +77,7 @@ def test_a_higher_level_gives_fewer_bytes() -> None:
 
 
 @pytest.mark.parametrize("level", [-1, 0, 10, 99])
-def test_a_level_that_is_none_says_which_there_are(level: int) -> None:
+def test_an_invalid_level_error_names_the_valid_levels(level: int) -> None:
     """At once, not at the first read."""
     with pytest.raises(UsageError, match=rf"a number from 1 \(fastest\) to 9 \(smallest\), not {level}"):
         GzipReader(io.BytesIO(), level=level)
@@ -114,7 +114,7 @@ def test_without_a_library_the_standard_one_compresses(missing: list[str], engin
     assert said.strip() == engines
 
 
-def test_who_does_not_compress_loads_no_library() -> None:
+def test_importing_the_reader_loads_no_compression_library() -> None:
     """Nor does importing GzipReader: `bulkput --help` pays for nothing."""
     program = (
         "import sys, bulkput; bulkput.GzipReader\n"
@@ -165,7 +165,7 @@ def test_a_reader_starts_where_its_file_stands() -> None:
     assert gzip.decompress(GzipReader(file).read()) == TEXT
 
 
-def test_an_error_of_the_file_is_the_reader_s() -> None:
+def test_the_reader_raises_the_error_of_its_file() -> None:
     """Here of one that was closed: no short stream that looks whole."""
     file = io.BytesIO(TEXT)
     file.close()
@@ -349,7 +349,7 @@ async def test_a_stream_that_is_closed_between_two_pieces_ends_its_thread_s_work
     assert await run(whole, TEXT) == whole(TEXT)
 
 
-async def test_an_error_of_the_chunks_is_the_stream_s(readers: Readers) -> None:
+async def test_the_stream_raises_the_error_of_its_chunks(readers: Readers) -> None:
     """What was compressed before may be out, but never the end of the stream."""
 
     async def chunks() -> AsyncGenerator[bytes, None]:

@@ -47,7 +47,7 @@ def test_a_token_goes_to_the_server_that_it_is_meant_for(url: str, destination: 
     assert found == (expected and f"Bearer {expected}")
 
 
-def test_a_login_of_one_host_is_no_other_s() -> None:
+def test_a_login_of_one_host_is_not_sent_to_another() -> None:
     """USER and PASSWORD carry the host's name as TOKEN does, and only together."""
     environ = {"BULKPUT_HTTP_USER_A_B": "u", "BULKPUT_HTTP_PASSWORD_A_B": "p", **NO_NETRC}
     assert authorization_of("http://a.b/", environ) == "Basic " + base64.b64encode(b"u:p").decode()
@@ -123,7 +123,7 @@ def _file(home: Path) -> None:
 
 
 @pytest.mark.parametrize("make", [_absent, _file])
-def test_nobody_has_to_have_a_netrc(
+def test_a_missing_netrc_is_an_error_only_if_the_variable_names_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make: Callable[[Path], None]
 ) -> None:
     """A HOME without one, or where it cannot be read; NETRC names one that has to be there."""

@@ -62,7 +62,7 @@ def test_each_outcome_is_a_row_with_its_attempts(tmp_path: Path) -> None:
     assert last.error is not None and "vanished" in last.error and last.size is None
 
 
-def test_what_the_loop_tells_is_written_by_the_thread_without_being_asked_to(tmp_path: Path) -> None:
+def test_the_journal_thread_writes_events_while_the_journal_is_open(tmp_path: Path) -> None:
     """`begin`, 1200 events, and rows appear while the journal is open."""
 
     async def run() -> None:
@@ -84,7 +84,7 @@ def test_what_the_loop_tells_is_written_by_the_thread_without_being_asked_to(tmp
     assert count() == 1200
 
 
-def test_nobody_else_can_read_it_and_it_is_whole_when_closed(tmp_path: Path) -> None:
+def test_only_its_owner_can_read_a_journal_and_it_is_one_file_when_closed(tmp_path: Path) -> None:
     """Mode 0600, and no log beside it that one could forget to copy."""
     write(tmp_path / "j", uploaded(b"/a"))
     assert stat.S_IMODE((tmp_path / "j").stat().st_mode) == 0o600
@@ -118,7 +118,7 @@ def make_newer(path: Path) -> None:
         (os.mkfifo, "not a regular file"),
     ],
 )
-def test_what_is_no_journal_of_ours_is_refused_and_left_alone(
+def test_a_foreign_file_is_refused_as_a_journal_and_left_unchanged(
     tmp_path: Path, make: Callable[[Path], None], says: str
 ) -> None:
     """One sentence, exit code 2; nothing that people keep there is written to."""

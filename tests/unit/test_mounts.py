@@ -55,7 +55,7 @@ def test_a_path_is_on_what_is_mounted_above_it(path: bytes, kind: str) -> None:
         (b"/mnt", {"ext4", "fuse.s3fs", "fuseblk"}),
     ],
 )
-def test_what_is_mounted_below_a_source_counts(path: bytes, kinds: set[str]) -> None:
+def test_mounts_below_a_source_count(path: bytes, kinds: set[str]) -> None:
     """A tree may reach into several file systems."""
     assert parse(HOST).kinds(path) == kinds
 
@@ -93,11 +93,11 @@ def test_any_name_of_a_mount_point_is_found(name: bytes) -> None:
     assert parse(table).kind(b"/" + name) == "nfs"
 
 
-def test_this_machine_s_files_do_not_hang(tmp_path: Path) -> None:
+def test_local_file_systems_do_not_hang(tmp_path: Path) -> None:
     """Tests are run on disks and in containers, and their links lead nowhere else."""
     assert may_hang([os.fsencode(tmp_path)], False) is None
 
 
-def test_what_is_not_known_may_hang() -> None:
-    """Here the kernel's own; a network file system that nobody thought of yet would be the same."""
+def test_an_unknown_file_system_may_hang() -> None:
+    """The example is proc; an unknown network file system is treated the same way."""
     assert may_hang([b"/proc/self"], False) == "proc"

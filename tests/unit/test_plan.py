@@ -25,7 +25,7 @@ LIMITS = Limits(max_name_bytes=16, max_object_bytes=100)
         SourceError(b"/src/y", "vanished", "gone"),
     ],
 )
-def test_what_the_source_decided_is_passed_on(found: Found, dry_run: bool) -> None:
+def test_a_decision_of_the_source_is_passed_on(found: Found, dry_run: bool) -> None:
     """The very same record: no second opinion."""
     assert decide(found, naming=NAMING, headers=HEADERS, limits=LIMITS, dry_run=dry_run) is found
 

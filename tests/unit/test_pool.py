@@ -131,7 +131,7 @@ async def test_an_error_of_the_block_ends_all_workers_and_comes_out() -> None:
 
 
 @pytest.mark.parametrize("is_leaving", [False, True])
-async def test_what_was_not_handled_is_told_when_the_caller_is_cancelled(is_leaving: bool) -> None:
+async def test_unhandled_items_are_reported_when_the_caller_is_cancelled(is_leaving: bool) -> None:
     """Each item that was submitted is either handed to a worker or told, also one whose submission still waits."""
     busy, abandoned = Busy(others=2), list[int]()
 
@@ -215,7 +215,7 @@ async def test_fewer_workers_than_there_are_end_when_their_item_is_handled() -> 
         await made.submit(12)
 
 
-async def test_what_workers_have_in_hand_can_be_seen() -> None:
+async def test_the_item_of_each_worker_can_be_seen() -> None:
     """Each with its item for as long as that is handled; a worker that waits for one has none."""
     gate, in_flight = asyncio.Event(), set[Activity]()
 
@@ -240,7 +240,7 @@ async def test_what_workers_have_in_hand_can_be_seen() -> None:
     assert not in_flight
 
 
-async def test_workers_that_end_are_seen_no_more() -> None:
+async def test_ended_workers_are_not_shown() -> None:
     """Those too many, and those that an error or a cancellation ends."""
     gate, in_flight = asyncio.Event(), set[Activity]()
 

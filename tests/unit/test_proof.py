@@ -72,7 +72,7 @@ puts = st.builds(UnprovenPut, md5=st.just(SENT), size=st.just(7), etag=st.sample
 
 
 @given(st.lists(puts, min_size=1, max_size=3), looks, st.none() | st.floats(0, 1e3))
-def test_damaged_is_never_said_of_what_may_be_anything_else(
+def test_an_object_is_called_damaged_only_if_nothing_else_explains_it(
     several: list[UnprovenPut], look: FreshHead, within_s: float | None
 ) -> None:
     """Each part of the proof is there: plain, fresh, recent, and the MD5 and the time that one same answer told."""

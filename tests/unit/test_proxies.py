@@ -71,7 +71,7 @@ UNUSABLE = [
 
 @pytest.mark.parametrize("value", [*UNUSABLE[:-1], "#{}", "/{}", "?{}"])
 @pytest.mark.parametrize("name", ["http_proxy", "HTTPS_PROXY", "all_proxy"])
-def test_what_is_no_proxy_is_refused_at_the_start_without_its_value(name: str, value: str) -> None:
+def test_an_invalid_proxy_is_refused_at_the_start_without_its_value(name: str, value: str) -> None:
     """The variable is named, and what to do."""
     with pytest.raises(UsageError) as raised:
         Proxies({name: value.format("Sup3rSecret")})
@@ -176,7 +176,7 @@ def test_no_proxy_is_read_whatever_it_is(no_proxy: str, host: str) -> None:
     assert is_exempt(no_proxy, host, 80) in (True, False)
 
 
-def test_who_has_no_proxy_pays_nothing_for_them() -> None:
+def test_a_plain_put_imports_no_proxy_code() -> None:
     """Neither aiohttp nor the modules that understand names and networks are imported for a plain PUT."""
     code = """
 import asyncio, sys

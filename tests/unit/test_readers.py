@@ -3,7 +3,7 @@
 import asyncio
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from io import FileIO
 from pathlib import Path
 
@@ -14,14 +14,6 @@ from bulkput.payload.readers import Readers
 
 SHORT_S = 0.05
 LONG_S = 20.0
-
-
-@pytest.fixture
-def for_ever() -> Iterator[threading.Event]:
-    """What a read waits for that hangs; the test's end sets it free."""
-    event = threading.Event()
-    yield event
-    event.set()
 
 
 @pytest.fixture(autouse=True)
@@ -62,10 +54,10 @@ async def test_threads_do_not_keep_the_program() -> None:
     made.close()
 
 
-async def test_a_job_that_hangs_fails_and_the_next_one_is_done(for_ever: threading.Event) -> None:
+async def test_a_job_that_hangs_fails_and_the_next_one_is_done(hanging: threading.Event) -> None:
     """The only thread is left behind, and another takes its place."""
     made = readers()
-    stuck = made.run(b"/dead", for_ever.wait)
+    stuck = made.run(b"/dead", hanging.wait)
     after = made.run(b"/good", lambda: "read")
     with pytest.raises(SourceError, match=r"gave nothing for 0\.05 s") as caught:
         await stuck
@@ -74,10 +66,10 @@ async def test_a_job_that_hangs_fails_and_the_next_one_is_done(for_ever: threadi
     made.close()
 
 
-async def test_one_too_many_that_hang_say_to_stop_the_run(for_ever: threading.Event) -> None:
+async def test_one_too_many_that_hang_say_to_stop_the_run(hanging: threading.Event) -> None:
     """Then no thread is left: what waits for one, and what comes later, is not read any more."""
     made = readers(1, most_stuck=2)
-    stuck = [made.run(b"/dead", for_ever.wait) for _ in range(2)]
+    stuck = [made.run(b"/dead", hanging.wait) for _ in range(2)]
     queued = made.run(b"/good", lambda: "read")
     first, second = await asyncio.gather(*stuck, return_exceptions=True)
     assert type(first) is SourceError
@@ -90,10 +82,10 @@ async def test_one_too_many_that_hang_say_to_stop_the_run(for_ever: threading.Ev
     made.close()
 
 
-async def test_threads_that_do_not_hang_go_on_when_too_many_others_do(for_ever: threading.Event) -> None:
+async def test_threads_that_do_not_hang_go_on_when_too_many_others_do(hanging: threading.Event) -> None:
     """What is being sent from a disk that works is sent to its end."""
     made = readers(2, most_stuck=1, patience_s=0.5)
-    stuck = made.run(b"/dead", for_ever.wait)
+    stuck = made.run(b"/dead", hanging.wait)
     assert await made.run(b"/good", lambda: "read") == "read"
     with pytest.raises(SourceGone):
         await stuck
@@ -101,12 +93,12 @@ async def test_threads_that_do_not_hang_go_on_when_too_many_others_do(for_ever: 
     made.close()
 
 
-async def test_a_thread_that_comes_back_makes_room_for_another(for_ever: threading.Event) -> None:
+async def test_a_thread_that_comes_back_makes_room_for_another(hanging: threading.Event) -> None:
     """A server that is there again."""
     made = readers(1, most_stuck=1)
     with pytest.raises(SourceGone):
-        await made.run(b"/dead", for_ever.wait)
-    for_ever.set()
+        await made.run(b"/dead", hanging.wait)
+    hanging.set()
     while True:
         try:
             assert await made.run(b"/dead", lambda: "read") == "read"
@@ -117,7 +109,7 @@ async def test_a_thread_that_comes_back_makes_room_for_another(for_ever: threadi
     made.close()
 
 
-async def test_a_file_that_is_opened_too_late_is_closed(tmp_path: Path, for_ever: threading.Event) -> None:
+async def test_a_file_that_is_opened_too_late_is_closed(tmp_path: Path, hanging: threading.Event) -> None:
     """Nobody waits for it any more."""
     (tmp_path / "a").write_bytes(b"abc")
     opened: list[FileIO] = []
@@ -129,14 +121,14 @@ async def test_a_file_that_is_opened_too_late_is_closed(tmp_path: Path, for_ever
             is_back.set()
 
     def open_late() -> FileIO:
-        for_ever.wait()
+        hanging.wait()
         opened.append(Late(tmp_path / "a"))
         return opened[0]
 
     made = readers()
     with pytest.raises(SourceError):
         await made.run(b"a", open_late)
-    for_ever.set()
+    hanging.set()
     assert await asyncio.get_running_loop().run_in_executor(None, is_back.wait, LONG_S)
     assert opened[0].closed
     made.close()
@@ -158,8 +150,8 @@ async def test_a_job_that_is_cancelled_before_its_turn_is_not_done() -> None:
     made.close()
 
 
-async def test_what_is_queued_is_done_though_it_is_closed() -> None:
-    """It may be the closing of a file."""
+async def test_queued_jobs_are_done_after_close() -> None:
+    """A queued job may close a file."""
     made = readers(patience_s=LONG_S)
     go_on = threading.Event()
     first = made.run(b"a", go_on.wait)

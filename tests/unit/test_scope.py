@@ -75,7 +75,7 @@ def test_filters_see_escaped_names_as_they_were() -> None:
         (b"f/one", b"p/one"),
     ],
 )
-def test_what_could_not_be_read_has_a_place(path: bytes, place: bytes) -> None:
+def test_an_unreadable_path_has_an_object_prefix(path: bytes, place: bytes) -> None:
     """A source as a whole stands for the prefix; of nested sources the inner one counts."""
     assert scope(TREE, Root(b"src/sub/"), Root(b"f/one", b"one")).place(path) == place
 

@@ -41,8 +41,8 @@ async def end(workers: list[Worker]) -> None:
         await asyncio.gather(*(worker.task for worker in workers))
 
 
-async def test_those_who_wait_come_in_order() -> None:
-    """First come, first served."""
+async def test_waiters_get_slots_in_order() -> None:
+    """The first waiter gets the first free slot."""
     slots = Slots(1)
     workers = [Worker(slots) for _ in range(3)]
     assert await inside(workers) == [True, False, False]
@@ -96,7 +96,7 @@ async def test_a_cancelled_wait_loses_no_slot() -> None:
     await asyncio.gather(*(worker.task for worker in [*workers, later]), return_exceptions=True)
 
 
-async def test_who_finds_a_slot_does_not_wait() -> None:
+async def test_a_free_slot_is_taken_without_waiting() -> None:
     """And says so: nothing waits, so more slots would stay empty."""
     slots = Slots(2)
     assert slots.take_at_once() and slots.take_at_once() and not slots.had_to_wait

@@ -2,7 +2,6 @@
 
 import asyncio
 import threading
-from collections.abc import Iterator
 
 import pytest
 
@@ -13,13 +12,6 @@ from bulkput.errors import SourceGone, Stopped
 LONG_S = 20.0
 
 
-@pytest.fixture
-def for_ever() -> Iterator[threading.Event]:
-    event = threading.Event()
-    yield event
-    event.set()
-
-
 async def test_a_look_gives_what_is_seen() -> None:
     """As often as one looks."""
     look = SourceCheck([b"/a"], Stop(), patience_s=LONG_S)
@@ -28,16 +20,16 @@ async def test_a_look_gives_what_is_seen() -> None:
         await look(int, "x")
 
 
-async def test_a_source_that_does_not_answer_is_an_error(for_ever: threading.Event) -> None:
+async def test_a_source_that_does_not_answer_is_an_error(hanging: threading.Event) -> None:
     """Named, and of the kind that ends a run with exit code 3."""
     with pytest.raises(SourceGone, match=r"read /dead: unreadable: .* gave nothing for 0.05 s: it hangs"):
-        await SourceCheck([b"/dead"], Stop(), patience_s=0.05)(for_ever.wait)
+        await SourceCheck([b"/dead"], Stop(), patience_s=0.05)(hanging.wait)
 
 
-async def test_a_stopped_run_does_not_wait_for_its_first_look(for_ever: threading.Event) -> None:
+async def test_a_stopped_run_does_not_wait_for_its_first_look(hanging: threading.Event) -> None:
     """One Ctrl-C is enough."""
     stop = Stop()
-    looking = asyncio.create_task(SourceCheck([b"/dead"], stop, patience_s=LONG_S)(for_ever.wait))
+    looking = asyncio.create_task(SourceCheck([b"/dead"], stop, patience_s=LONG_S)(hanging.wait))
     await asyncio.sleep(0)
     stop.interrupt()
     async with asyncio.timeout(LONG_S):
@@ -45,9 +37,9 @@ async def test_a_stopped_run_does_not_wait_for_its_first_look(for_ever: threadin
             await looking
 
 
-async def test_a_cancelled_look_is_cancelled(for_ever: threading.Event) -> None:
+async def test_a_cancelled_look_is_cancelled(hanging: threading.Event) -> None:
     """CancelledError is never taken for the brake."""
-    looking = asyncio.create_task(SourceCheck([b"/dead"], Stop(), patience_s=LONG_S)(for_ever.wait))
+    looking = asyncio.create_task(SourceCheck([b"/dead"], Stop(), patience_s=LONG_S)(hanging.wait))
     await asyncio.sleep(0)
     looking.cancel()
     with pytest.raises(asyncio.CancelledError):

@@ -1,4 +1,4 @@
-"""When a run that stands still is told of."""
+"""When a run without progress is reported as stalled."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,8 +11,8 @@ def told(looks: list[tuple[float, int]], stall_s: float = 60.0) -> list[StallBeg
     return [patience.look(now_s, (counter,)) for now_s, counter in looks]
 
 
-def test_a_stall_is_told_at_doubling_distances() -> None:
-    """After 60, 120, 240 and 480 s, at the first look that sees it."""
+def test_a_stall_is_reported_at_doubling_intervals() -> None:
+    """The reports come at the first look after 60, 120, 240 and 480 s."""
     looks = [(float(now), 0) for now in range(0, 500, 5)]
     assert [found for found in told(looks) if found] == [
         StallBegan(60.0),
@@ -22,26 +22,26 @@ def test_a_stall_is_told_at_doubling_distances() -> None:
     ]
 
 
-def test_a_stall_that_ends_is_told_once() -> None:
-    """And then the next one from its own beginning."""
+def test_the_end_of_a_stall_is_reported_once() -> None:
+    """The next stall is timed from its own beginning."""
     assert told([(59, 0), (60, 0), (70, 0), (75, 1), (80, 2), (139, 2), (140, 2)]) == [
         None, StallBegan(60.0), None, StallEnded(75.0), None, None, StallBegan(60.0),
     ]  # fmt: skip
 
 
-def test_what_moves_now_and_then_is_no_stall() -> None:
-    """Any change counts, also a counter that goes back: an attempt that begins anew."""
+def test_any_change_of_a_counter_restarts_the_stall_timer() -> None:
+    """A counter that goes back counts too: an attempt began anew."""
     assert told([(50, 1), (100, 2), (150, 1), (200, 3)]) == [None] * 4
 
 
-def test_a_look_that_comes_late_tells_once() -> None:
-    """A machine that slept: not once for each distance that has passed."""
+def test_a_late_look_reports_a_stall_once() -> None:
+    """A machine that slept gets one report, not one for each interval that passed."""
     assert told([(1000, 0), (1005, 0), (1920, 0)]) == [StallBegan(1000.0), None, StallBegan(1920.0)]
 
 
 @given(st.lists(st.tuples(st.floats(0.1, 100), st.integers(0, 1)), max_size=60))
-def test_it_is_said_to_move_again_exactly_when_it_was_said_to_stand(steps: list[tuple[float, int]]) -> None:
-    """Stalls come first; each is followed by at most one `StallEnded`."""
+def test_the_end_of_a_stall_is_reported_only_after_its_beginning(steps: list[tuple[float, int]]) -> None:
+    """At least one `StallBegan` precedes each `StallEnded`."""
     now_s, looks = 0.0, []
     for step_s, counter in steps:
         now_s += step_s

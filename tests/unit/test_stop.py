@@ -46,7 +46,7 @@ def test_an_order_from_before_the_run_is_reported_when_it_begins() -> None:
 
 
 @pytest.mark.parametrize("delay_s", [0.0, 0.001])
-async def test_a_pause_passes_when_nobody_pulls(delay_s: float) -> None:
+async def test_a_pause_runs_to_its_end_without_a_stop(delay_s: float) -> None:
     """True: go on."""
     assert await Stop().pause(delay_s) is True
 
@@ -79,7 +79,7 @@ async def test_a_cancelled_pause_is_cancelled() -> None:
         await pausing
 
 
-async def test_a_bounded_block_may_take_its_time_while_nobody_interrupts() -> None:
+async def test_a_bounded_block_is_not_cut_short_without_an_interrupt() -> None:
     """Nor is it cut short by an order: what is in flight ends, with the deadlines that it has."""
     stop = Stop()
     async with stop.bounded(0.001):

@@ -89,8 +89,8 @@ def test_a_store_that_fails_everything_divides_by_nothing() -> None:
     assert 1 <= tuner.slots.limit <= 256
 
 
-def test_what_is_no_upload_is_not_counted() -> None:
-    """Deletions, listings, logins."""
+def test_only_uploads_are_counted() -> None:
+    """Deletions, listings and logins do not move the limit."""
     tuner, answers, _ = tuned(WireOptions())
     answers.come(10_000, per_s=1_000, operation="delete")
     assert tuner.slots.limit == 64
