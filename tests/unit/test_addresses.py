@@ -55,7 +55,7 @@ async def test_an_address_that_did_not_answer_gets_its_turn_back() -> None:
 
 
 @pytest.mark.parametrize("found", [["a"], [], OSError(), UnicodeError()])
-async def test_however_many_ask_there_is_one_lookup(found: list[str] | Exception) -> None:
+async def test_concurrent_lookups_share_one_request(found: list[str] | Exception) -> None:
     """They share its outcome, a failure included."""
     resolver = Resolver(found)
     resolver.gate.clear()
@@ -68,8 +68,8 @@ async def test_however_many_ask_there_is_one_lookup(found: list[str] | Exception
     assert resolver.asked == 1
 
 
-async def test_who_asks_after_a_failure_asks_again() -> None:
-    """Nothing was found that could be kept."""
+async def test_a_failed_lookup_is_not_cached() -> None:
+    """The next call asks the resolver again."""
     resolver = Resolver(OSError())
     addresses = Addresses("many", 80, resolver)
     assert await addresses.in_turn() == []
@@ -78,7 +78,7 @@ async def test_who_asks_after_a_failure_asks_again() -> None:
 
 
 async def test_known_addresses_serve_on_while_the_resolver_fails() -> None:
-    """An outage of the resolver is none of the store."""
+    """An outage of the resolver does not stop an upload to a known address."""
     resolver = Resolver(["a"])
     addresses = Addresses("many", 80, resolver, kept_s=0.0)
     assert await addresses.in_turn() == ["a"]

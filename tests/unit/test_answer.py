@@ -135,7 +135,7 @@ def test_an_answer_without_framing_ends_with_its_connection(head: bytes) -> None
         b"",
     ],
 )
-def test_half_an_answer_is_none(data: bytes) -> None:
+def test_an_incomplete_answer_is_not_returned(data: bytes) -> None:
     """Also when the connection ends there."""
     assert read([data] if data else [], is_ended=True) is None
 

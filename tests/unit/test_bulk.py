@@ -82,6 +82,6 @@ def test_a_token_that_is_not_accepted_shows_within_the_answer(body: bytes, *, is
         b'{"Errors": []}',
     ],
 )
-def test_what_is_no_answer_to_a_bulk_delete_is_none(body: bytes) -> None:
+def test_an_invalid_answer_to_a_bulk_delete_is_not_believed(body: bytes) -> None:
     """Without that middleware the same request means something else."""
     assert outcome("c", body) is None

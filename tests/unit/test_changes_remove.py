@@ -106,7 +106,7 @@ async def test_an_object_that_cannot_be_removed_fails_alone() -> None:
 
 
 @pytest.mark.parametrize("workers", [1, 4])
-async def test_a_denial_ends_it(workers: int) -> None:
+async def test_a_denied_removal_ends_the_run(workers: int) -> None:
     """What had not been asked for then is not asked for."""
     store = ScriptedStore(refused=(row.name for row in rows(40)))
     store.failures = {row.name: Denied("delete", row.name, "no", status=403) for row in rows(40)}
@@ -117,7 +117,7 @@ async def test_a_denial_ends_it(workers: int) -> None:
 
 
 async def test_a_bulk_delete_that_is_refused_as_a_whole_is_done_one_by_one() -> None:
-    """POST answered 204, say: what that is nobody knows."""
+    """For example, the store answers the POST with 204."""
     store = ScriptedStore()
     store.bulk_failure = StoreError("delete", "000", "No Content", status=204)
     made, tally, _ = remover(store)

@@ -91,7 +91,7 @@ def test_a_trailing_newline_is_part_of_the_name() -> None:
 
 
 @pytest.mark.parametrize("pattern", ["!", "\\"])
-def test_what_is_no_pattern_is_a_usage_error(pattern: str) -> None:
+def test_an_invalid_pattern_is_a_usage_error(pattern: str) -> None:
     """Said before the run, in include and in exclude."""
     with pytest.raises(UsageError, match="not a gitignore pattern"):
         filters(include=(pattern,))

@@ -244,7 +244,7 @@ async def test_a_run_that_stops_need_not_wait_for_a_first_pass(tmp_path: Path, o
 
 
 @pytest.mark.parametrize("level", [-1, 0, 10])
-def test_a_level_that_there_is_not_is_refused_before_any_file(opener: BodyOpener, level: int) -> None:
+def test_an_invalid_level_is_refused_before_any_file(opener: BodyOpener, level: int) -> None:
     """When the packer is made."""
     with pytest.raises(UsageError, match=f"from 1 .* to 9 .*, not {level}"):
         packer(GzipOptions(mode="auto", level=level), opener)

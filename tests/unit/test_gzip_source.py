@@ -33,7 +33,7 @@ def test_what_is_written_is_read_back() -> None:
         (("Source-Md5", MD5 + "-2"), ("Source-Size", "1234")),
     ],
 )
-def test_half_of_it_is_nothing(meta: Fields) -> None:
+def test_an_incomplete_record_is_ignored(meta: Fields) -> None:
     """Both fields, and both well-formed."""
     assert original_of(head(meta)) is None
 

@@ -62,7 +62,7 @@ def test_a_name_is_a_token(name: str) -> None:
         "Upgrade",
     ],
 )
-def test_what_bulkput_sets_itself_cannot_be_given(name: str) -> None:
+def test_a_header_that_bulkput_sets_is_refused(name: str) -> None:
     """A second one would break framing or the proof of integrity."""
     with pytest.raises(UsageError, match="set by bulkput itself"):
         parse_fields((f"{name}: 1",), what="--header")
@@ -96,7 +96,7 @@ TELLING = [
 
 @pytest.mark.parametrize(("headers", "says"), TELLING)
 @pytest.mark.parametrize("gzip", GZIPS)
-def test_what_compressed_objects_say_of_themselves_cannot_be_given(
+def test_a_header_that_compressed_objects_carry_is_refused(
     headers: HeaderOptions, says: str, gzip: GzipOptions
 ) -> None:
     """Field names in any case; one sentence that names the flag."""

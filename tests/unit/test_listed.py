@@ -89,8 +89,10 @@ LIST = FileListOptions(path="list")
         (UploadOptions(fail_if_empty=True, journal="j", retry_failed=True), True, "`retry_failed`"),
     ],
 )
-def test_what_makes_no_sense_with_a_list_is_refused(options: UploadOptions, has_sources: bool, why: str) -> None:
-    """Before anything is looked at."""
+def test_options_that_conflict_with_a_file_list_are_refused(
+    options: UploadOptions, has_sources: bool, why: str
+) -> None:
+    """The refusal comes before any file is looked at."""
     with pytest.raises(UsageError, match=why):
         check_list(options, has_sources=has_sources)
         check_upload(options)

@@ -80,8 +80,10 @@ def test_pages_of_whatever_size_are_the_whole_listing(
     st.sampled_from(["", "/"]),
     st.none() | st.just("a"),
 )
-def test_who_ignores_the_marker_is_found_out(names: list[str], delimiter: str, start_after: str | None) -> None:
-    """Also when the order is none: the third page, at the latest, is an error."""
+def test_a_listing_that_ignores_the_marker_is_an_error(
+    names: list[str], delimiter: str, start_after: str | None
+) -> None:
+    """The third page, at the latest, raises NotFurtherError, even if the listing has no order."""
     page = clone_rows_of(names, None, delimiter, 100)
     reading = ListingCursor(start_after)
     with pytest.raises(NotFurtherError):

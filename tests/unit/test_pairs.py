@@ -75,7 +75,7 @@ async def test_a_file_that_comes_late_is_noticed() -> None:
     [SourceError(b"/t/d", "unreadable", "no"), Skip(b"/t/d", b"d", Reason.LINK_DANGLING)],
     ids=["unreadable", "a link that leads nowhere"],
 )
-async def test_below_what_is_not_known_nothing_is_extra(unknown: Found) -> None:
+async def test_nothing_is_extra_below_an_unreadable_path(unknown: Found) -> None:
     """And its place in the order is kept."""
     store = Listing("a", "d", "d-", "d/x", "e")
     assert await paired(store, unknown, file(b"e")) == [

@@ -14,7 +14,7 @@ NAMED = re.compile(r"`((?:contract|e2e|faults|properties|resume|scale|security|u
 
 @pytest.mark.parametrize("page", ["docs/promises.md", "SECURITY.md"])
 def test_each_test_that_is_named_as_a_proof_exists(page: str) -> None:
-    """A promise whose test was renamed or removed would be one that nobody keeps."""
+    """A test that was renamed or removed would leave a promise without proof."""
     named = NAMED.findall((ROOT / page).read_text())
     assert len(named) > 10
     for file, name in named:

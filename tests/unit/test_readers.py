@@ -1,4 +1,4 @@
-"""Threads that read, and what becomes of those that hang."""
+"""Reader threads, and how a thread that hangs is handled."""
 
 import asyncio
 import threading

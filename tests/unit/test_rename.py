@@ -49,7 +49,7 @@ def test_a_copy_onto_itself_or_into_itself_is_refused(source: str, target: str, 
 
 
 @pytest.mark.parametrize("source", ["", "a/"])
-def test_what_lies_below_a_name_wants_r(source: str) -> None:
+def test_objects_below_a_name_need_the_recursive_option(source: str) -> None:
     """One object has a name of its own."""
     with pytest.raises(UsageError, match="`is_recursive=True`"):
         rename_of(source, "b", is_recursive=False, is_same_container=False)

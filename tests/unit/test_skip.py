@@ -101,7 +101,7 @@ def test_identical_compares_md5() -> None:
     ],
     ids=["empty", "empty, the file not", "large", "no MD5"],
 )
-def test_what_could_be_more_than_its_row_says_is_asked(row: RemoteObject, size: int) -> None:
+def test_a_row_that_may_stand_for_a_larger_object_is_looked_at(row: RemoteObject, size: int) -> None:
     """A link and a dynamic large object are listed as empty."""
     assert decided("identical", row, size=size) is Need.HEAD
     if not row.bytes:

@@ -12,7 +12,7 @@ from bulkput.errors import SourceGone, Stopped
 LONG_S = 20.0
 
 
-async def test_a_look_gives_what_is_seen() -> None:
+async def test_a_look_returns_the_result_of_its_function() -> None:
     """As often as one looks."""
     look = SourceCheck([b"/a"], Stop(), patience_s=LONG_S)
     assert [await look(len, b"abc"), await look(len, b"")] == [3, 0]
@@ -38,7 +38,7 @@ async def test_a_stopped_run_does_not_wait_for_its_first_look(hanging: threading
 
 
 async def test_a_cancelled_look_is_cancelled(hanging: threading.Event) -> None:
-    """CancelledError is never taken for the brake."""
+    """CancelledError is not taken for a stop of the run."""
     looking = asyncio.create_task(SourceCheck([b"/dead"], Stop(), patience_s=LONG_S)(hanging.wait))
     await asyncio.sleep(0)
     looking.cancel()

@@ -71,7 +71,7 @@ async def test_a_pause_after_the_brake_does_not_begin(delay_s: float) -> None:
 
 
 async def test_a_cancelled_pause_is_cancelled() -> None:
-    """CancelledError is never taken for the brake."""
+    """CancelledError is not taken for a stop of the run."""
     pausing = asyncio.create_task(Stop().pause(3600))
     await asyncio.sleep(0)
     pausing.cancel()

@@ -189,7 +189,7 @@ def test_the_source_itself_may_be_a_link(tmp_path: Path, options: WalkOptions) -
 
 @pytest.mark.parametrize("options", [WalkOptions(), FOLLOW])
 def test_an_entry_that_is_not_a_regular_file_is_skipped(tmp_path: Path, options: WalkOptions) -> None:
-    """FIFOs and sockets, themselves and by links; nobody waits for a writer."""
+    """FIFOs, sockets and links to a FIFO are skipped; the walk does not wait for a writer."""
     os.mkfifo(tmp_path / "pipe")
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(os.path.relpath(tmp_path / "sock"))

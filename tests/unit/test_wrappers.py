@@ -225,7 +225,7 @@ class Clock:
 @pytest.mark.parametrize(
     "error", [Denied("put", "a", "no", status=403), StoreError("put", "a", "no"), SourceError(b"a", "changed", "grew")]
 )
-async def test_what_cannot_help_is_not_tried_again(error: Exception) -> None:
+async def test_an_error_that_is_not_retryable_is_not_retried(error: Exception) -> None:
     """Once, without a wait; an error of the source is none of the store's business."""
     bare, pauses = ScriptedStore(error), Pauses()
     with pytest.raises(type(error)) as caught:
