@@ -110,7 +110,7 @@ def test_percentiles_are_values_that_were_measured() -> None:
         latency([])
 
 
-def test_referencesput_counts_what_was_stored_in_each_bin() -> None:
+def test_throughput_counts_what_was_stored_in_each_bin() -> None:
     """A bin that the run's end cuts short is left out: it would look like a fall."""
     assert bin_width_s(TRACES) == 0.5
     points = throughput(TRACES[0].requests, 0.5)
