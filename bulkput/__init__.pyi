@@ -46,19 +46,14 @@ from bulkput.model import RemoteObject as RemoteObject
 from bulkput.model import SourceFile as SourceFile
 from bulkput.model import Stored as Stored
 from bulkput.options import BodyOptions as BodyOptions
-from bulkput.options import CopyOptions as CopyOptions
 from bulkput.options import FileListOptions as FileListOptions
 from bulkput.options import GzipOptions as GzipOptions
 from bulkput.options import HeaderOptions as HeaderOptions
-from bulkput.options import ListOptions as ListOptions
-from bulkput.options import RemoveOptions as RemoveOptions
 from bulkput.options import RetryOptions as RetryOptions
 from bulkput.options import SharedOptions as SharedOptions
 from bulkput.options import SkipOptions as SkipOptions
 from bulkput.options import StopRules as StopRules
-from bulkput.options import StoreOptions as StoreOptions
 from bulkput.options import UploadOptions as UploadOptions
-from bulkput.options import VerifyOptions as VerifyOptions
 from bulkput.options import WalkOptions as WalkOptions
 from bulkput.options import WireOptions as WireOptions
 from bulkput.payload.gzip import GzipReader as GzipReader
@@ -70,5 +65,10 @@ from bulkput.results import Failure as Failure
 from bulkput.results import Summary as Summary
 from bulkput.stores.base import Destination as Destination
 from bulkput.stores.base import Store as Store
+from bulkput.verb_options import CopyOptions as CopyOptions
+from bulkput.verb_options import ListOptions as ListOptions
+from bulkput.verb_options import RemoveOptions as RemoveOptions
+from bulkput.verb_options import StoreOptions as StoreOptions
+from bulkput.verb_options import VerifyOptions as VerifyOptions
 
 __version__: str

@@ -6,8 +6,8 @@ Below each field: the first sentence says what it does, the rest why the default
 What these options mean for the memory of a run: docs/tuning.md.
 """
 
-from dataclasses import dataclass, fields
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Literal
 
 from bulkput.errors import UsageError
 from bulkput.model import Fields
@@ -333,67 +333,3 @@ class UploadOptions(SharedOptions):
     stall_s: float = 60.0
     """Report what is in flight when nothing has moved for this many seconds. Less than the time limit of a request, and
     longer than any pause between two attempts that the store did not ask for."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VerifyOptions(SharedOptions):
-    """All options of `verify`. With `journal`, what is not identical is struck from it, so that it is sent again."""
-
-    is_quick: bool = False
-    """Compare sizes only, and read no file. Off by default: a verification is for bytes."""
-
-    @classmethod
-    def of(cls, options: SharedOptions, *, is_quick: bool = False) -> "VerifyOptions":
-        """The options that verify what an upload with `options` has sent."""
-        shared: dict[str, Any] = {field.name: getattr(options, field.name) for field in fields(SharedOptions)}
-        return cls(is_quick=is_quick, **shared)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CopyOptions:
-    """All options of `copy` and `move`."""
-
-    is_recursive: bool = False
-    """Copy all objects below the source as a directory. Off by default: a prefix typed by mistake copies nothing."""
-    headers: HeaderOptions = HeaderOptions()
-    """Replaces these headers and metadata of each object. Everything else comes along."""
-    retry: RetryOptions = RetryOptions()
-    wire: WireOptions = WireOptions()
-    stop: StopRules = StopRules()
-    dry_run: bool = False
-    """Report what would be done, and change nothing."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RemoveOptions:
-    """All options of `remove`."""
-
-    is_recursive: bool = False
-    """Remove the object and all objects below it as a directory. Off by default: only that object."""
-    retry: RetryOptions = RetryOptions()
-    wire: WireOptions = WireOptions()
-    stop: StopRules = StopRules()
-    dry_run: bool = False
-    """Report what would be removed, and remove nothing."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListOptions:
-    """All options of `list_objects`."""
-
-    delimiter: str | None = None
-    """With `/`, list one level, in which each directory comes once, as a Prefix. None lists all objects."""
-    retry: RetryOptions = RetryOptions()
-    wire: WireOptions = WireOptions()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoreOptions:
-    """All options of `open_store`."""
-
-    headers: HeaderOptions = HeaderOptions()
-    """What objects will carry. A store that cannot keep it refuses at once."""
-    storage_policy: str | None = None
-    """Swift: the storage policy of the container, if `prepare` makes it. By default the cluster decides."""
-    retry: RetryOptions = RetryOptions()
-    wire: WireOptions = WireOptions()

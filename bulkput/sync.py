@@ -20,7 +20,7 @@ from bulkput.engine.objects import remove as removing
 from bulkput.engine.upload import upload as uploading
 from bulkput.engine.verify import verify as verifying
 from bulkput.model import Prefix, RemoteObject
-from bulkput.options import ListOptions
+from bulkput.verb_options import ListOptions
 
 __all__ = ["copy", "list_objects", "move", "remove", "upload", "verify"]
 

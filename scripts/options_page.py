@@ -3,8 +3,8 @@
     .venv/bin/python scripts/options_page.py
 
 What a flag does is its help text in `bulkput/cli/`; headings and order are those of `bulkput upload --help`. The reason
-is what follows the first sentence of the docstring below its field in `bulkput/options.py`. `FLAGS` in
-`bulkput/cli/flags.py` says which field a flag sets.
+is what follows the first sentence of the docstring below its field in `bulkput/options.py` or `verb_options.py`.
+`FLAGS` in `bulkput/cli/flags.py` says which field a flag sets.
 """
 
 import ast
@@ -16,7 +16,7 @@ from typing import Any
 
 import click
 
-from bulkput import options
+from bulkput import options, verb_options
 from bulkput.cli.flags import FLAGS
 from bulkput.cli.help import SECTIONS
 from bulkput.cli.main import bulkput
@@ -36,7 +36,13 @@ GROUPS = {
 }
 """The groups of an upload, by the field of `UploadOptions` that holds them."""
 FLAG = re.compile(r"(?<![\w`-])(--[a-z][a-z-]+)")
-OTHERS = (options.VerifyOptions, options.CopyOptions, options.RemoveOptions, options.ListOptions, options.StoreOptions)
+OTHERS = (
+    verb_options.VerifyOptions,
+    verb_options.CopyOptions,
+    verb_options.RemoveOptions,
+    verb_options.ListOptions,
+    verb_options.StoreOptions,
+)
 """The options of the other functions. Only what an upload does not have is told of them."""
 BYTES = ("_size", "_rate", "_above")
 HEAD = """\
@@ -128,7 +134,8 @@ def _docs() -> dict[str, str]:
     """The text below each field, by the path of the field in `UploadOptions`."""
     found = {}
     names = {group.__name__: f"{name}." for name, group in GROUPS.items()} | {"UploadOptions": "", "SharedOptions": ""}
-    for node in ast.parse((ROOT / "bulkput" / "options.py").read_text()).body:
+    files = (ROOT / "bulkput" / name for name in ("options.py", "verb_options.py"))
+    for node in (node for file in files for node in ast.parse(file.read_text()).body):
         if not isinstance(node, ast.ClassDef):
             continue
         for field, text in zip(node.body, node.body[1:], strict=False):
@@ -169,7 +176,7 @@ def _value(field: "dataclasses.Field[Any]") -> str:
             return f"{number // 1024**2} MiB" if number % 1024**2 == 0 else f"{number // 1024} KiB"
         case frozenset():
             return "none"
-        case options.HeaderOptions():
+        case dataclasses.MISSING:  # made by a factory: a group of options
             return "none"
         case value:
             return f"`{value:g}`" if isinstance(value, float) else f"`{value}`"

@@ -16,6 +16,7 @@ LAYERS: list[set[str]] = [
     {"errors", "record", "activity"},  # every layer uses these, so they import none
     {"model"},  # the nouns
     {"options", "events"},  # choices and occurrences, in terms of the nouns
+    {"verb_options"},  # the options of the verbs other than upload, made of the same groups
     {"results"},  # what the verbs return
     {"recorder"},  # the pure fold of events into an upload's result
     {"policy"},  # decisions without I/O: testable by tables, usable by any engine

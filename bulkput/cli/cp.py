@@ -9,8 +9,9 @@ import click
 from bulkput.cli.changes import ChangesView, change_options
 from bulkput.cli.help import Verb
 from bulkput.cli.values import refuse_odd
-from bulkput.options import CopyOptions, HeaderOptions, RetryOptions, WireOptions
+from bulkput.options import HeaderOptions, RetryOptions, WireOptions
 from bulkput.policy.headers import parse_fields
+from bulkput.verb_options import CopyOptions
 
 
 def copy_options(verb: Callable[..., int]) -> Callable[..., int]:

@@ -6,7 +6,8 @@ import click
 
 from bulkput.cli.changes import ChangesView, change_options
 from bulkput.errors import UsageError, printable
-from bulkput.options import RemoveOptions, RetryOptions, WireOptions
+from bulkput.options import RetryOptions, WireOptions
+from bulkput.verb_options import RemoveOptions
 
 
 @click.command()

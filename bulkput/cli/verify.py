@@ -14,9 +14,10 @@ from bulkput.cli.values import refuse_odd
 from bulkput.cli.walk import split, walk_options
 from bulkput.errors import printable
 from bulkput.events import Event, Finding, Verdict
-from bulkput.options import FileListOptions, GzipOptions, RetryOptions, VerifyOptions, WalkOptions, WireOptions
+from bulkput.options import FileListOptions, GzipOptions, RetryOptions, WalkOptions, WireOptions
 from bulkput.report.lines import count_text, event_line
 from bulkput.results import Comparison
+from bulkput.verb_options import VerifyOptions
 
 
 @click.command(cls=Verb)

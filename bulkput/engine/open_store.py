@@ -3,11 +3,12 @@
 import os
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing, asynccontextmanager
+from typing import TYPE_CHECKING
 
 from bulkput import __version__
 from bulkput import events as ev
 from bulkput.model import Prefix, RemoteObject
-from bulkput.options import HeaderOptions, ListOptions, RetryOptions, StoreOptions, WireOptions
+from bulkput.options import HeaderOptions, RetryOptions, WireOptions
 from bulkput.policy.directories import one_level
 from bulkput.stores.base import Destination, Store, StoreContext, open_destination
 from bulkput.stores.slots import Slots
@@ -16,12 +17,15 @@ from bulkput.stores.wrappers import wrap
 from bulkput.transport.base import WireCount
 from bulkput.transport.route import open_transport
 
+if TYPE_CHECKING:
+    from bulkput.verb_options import ListOptions, StoreOptions
+
 
 @asynccontextmanager
 async def open_store(
     url: str,
     *,
-    options: StoreOptions | None = None,
+    options: "StoreOptions | None" = None,
     on_event: ev.Emit | None = None,
     environ: Mapping[str, str] | None = None,
 ) -> AsyncIterator[Store]:
@@ -32,6 +36,8 @@ async def open_store(
 
     Opening makes no request. Raises UsageError for a wrong URL or missing credentials.
     """
+    from bulkput.verb_options import StoreOptions  # noqa: PLC0415 - an upload does not need it
+
     options = options or StoreOptions()
     async with connected(
         url,
@@ -87,7 +93,7 @@ async def connected(
 async def list_objects(
     url: str,
     *,
-    options: ListOptions | None = None,
+    options: "ListOptions | None" = None,
     on_event: ev.Emit | None = None,
     environ: Mapping[str, str] | None = None,
 ) -> AsyncGenerator[RemoteObject | Prefix, None]:
@@ -98,6 +104,8 @@ async def list_objects(
 
     Raises UsageError for a wrong URL or missing credentials, NotFound if there is no such container, and StoreError.
     """
+    from bulkput.verb_options import ListOptions  # noqa: PLC0415 - an upload does not need it
+
     options = options or ListOptions()
     prefix, delimiter = Destination.parse(url).prefix, options.delimiter
     async with (

@@ -13,9 +13,10 @@ from bulkput.devserver import DevServer
 from bulkput.engine.objects.copy import copy, move
 from bulkput.engine.objects.remove import remove
 from bulkput.errors import NotFound, UsageError
-from bulkput.options import CopyOptions, RemoveOptions, RetryOptions
+from bulkput.options import RetryOptions
 from bulkput.results import Changes
 from bulkput.stores.swift.wire_format import page
+from bulkput.verb_options import CopyOptions, RemoveOptions
 from tests.e2e.changes_relay import Asked, Meddle, PassOn, Said, relay
 from tests.servers.judge import SwiftJudge
 

@@ -11,8 +11,9 @@ import pytest
 
 from bulkput.engine.objects.copy import copy, move
 from bulkput.engine.objects.remove import remove
-from bulkput.options import CopyOptions, RemoveOptions, RetryOptions
+from bulkput.options import RetryOptions
 from bulkput.results import Changes
+from bulkput.verb_options import CopyOptions, RemoveOptions
 
 _SECOND = RetryOptions(retries=1)
 

@@ -14,8 +14,9 @@ import pytest
 import bulkput
 from bulkput.engine.objects.copy import move
 from bulkput.engine.objects.remove import remove
-from bulkput.options import CopyOptions, RemoveOptions, RetryOptions, UploadOptions, WireOptions
+from bulkput.options import RetryOptions, UploadOptions, WireOptions
 from bulkput.results import Summary
+from bulkput.verb_options import CopyOptions, RemoveOptions
 
 PAGE = b"<!doctype html><title>Log in</title>"
 ONCE = RetryOptions(retries=0)

@@ -85,9 +85,9 @@ def test_a_type_checker_sees_every_verb_and_group(tmp_path: Path) -> None:
 
 def test_all_errors_and_all_options_are_public() -> None:
     """The whole error tree, and every group that another group or a verb has."""
-    from bulkput import errors, options  # noqa: PLC0415
+    from bulkput import errors, options, verb_options  # noqa: PLC0415
 
-    for module, base in ((errors, errors.BulkputError), (options, object)):
+    for module, base in ((errors, errors.BulkputError), (options, object), (verb_options, object)):
         for name, found in inspect.getmembers(module, inspect.isclass):
             # What NamingOptions says comes from the destination and `encode_names`.
             if found.__module__ == module.__name__ and issubclass(found, base) and name != "NamingOptions":

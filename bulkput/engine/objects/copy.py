@@ -26,13 +26,14 @@ from bulkput.engine.tuner import Tuner
 from bulkput.errors import BulkputError, IntegrityError, NotFound, Stopped, StoreError, Unsupported, UsageError
 from bulkput.events import Change, Done
 from bulkput.model import ObjectHeaders, RemoteObject
-from bulkput.options import CopyOptions, HeaderOptions
+from bulkput.options import HeaderOptions
 from bulkput.policy.directories import is_marker
 from bulkput.policy.etag import md5_of
 from bulkput.policy.rename import Rename, one_spelling, rename_of
 from bulkput.policy.retry import FailurePolicy
 from bulkput.results import Changes
 from bulkput.stores.base import Destination, Store
+from bulkput.verb_options import CopyOptions
 
 _REMOVED_AT_ONCE = 50
 """Sources of a batch. Few, so that removals keep pace with copies: Swift removes two at a time within a batch."""

@@ -22,12 +22,13 @@ from bulkput.engine.stop import Stop
 from bulkput.errors import Conflict, NotFound, Stopped, StoreError, Unsupported, UsageError
 from bulkput.events import Change, Done
 from bulkput.model import RemoteObject
-from bulkput.options import RemoveOptions, WireOptions
+from bulkput.options import WireOptions
 from bulkput.policy.naming import joined_prefix
 from bulkput.policy.references import is_as_listed
 from bulkput.policy.retry import FailurePolicy
 from bulkput.results import Changes
 from bulkput.stores.base import Destination, Store
+from bulkput.verb_options import RemoveOptions
 
 Batch = tuple[RemoteObject, ...]
 MOST = 1_000

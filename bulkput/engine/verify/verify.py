@@ -30,7 +30,7 @@ from bulkput.engine.verify.tally import Tally, finding, unreadable
 from bulkput.errors import BulkputError, SourceError, Stopped, StoreError, Unsupported, UsageError
 from bulkput.events import Finding, Verdict
 from bulkput.model import Found, Reason, RemoteObject, Skip, SourceFile
-from bulkput.options import SharedOptions, VerifyOptions
+from bulkput.options import SharedOptions
 from bulkput.payload.body import BodyOpener
 from bulkput.policy.compare import Evidence, Judgement, judge
 from bulkput.policy.directories import is_marker, is_others_marker
@@ -43,6 +43,7 @@ from bulkput.sources.mounts import may_hang
 from bulkput.sources.scan import Scan
 from bulkput.sources.walk import make_filters, make_gzip_names, walk
 from bulkput.stores.base import Destination, Store
+from bulkput.verb_options import VerifyOptions
 
 
 async def verify(

@@ -1,0 +1,73 @@
+"""The options of every verb except upload, which has `UploadOptions` in `options.py`.
+
+They have a file of their own, because making each of these classes takes a millisecond that an upload need not spend.
+"""
+
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from bulkput.options import HeaderOptions, RetryOptions, SharedOptions, StopRules, WireOptions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerifyOptions(SharedOptions):
+    """All options of `verify`. With `journal`, what is not identical is struck from it, so that it is sent again."""
+
+    is_quick: bool = False
+    """Compare sizes only, and read no file. Off by default: a verification is for bytes."""
+
+    @classmethod
+    def of(cls, options: SharedOptions, *, is_quick: bool = False) -> "VerifyOptions":
+        """The options that verify what an upload with `options` has sent."""
+        shared: dict[str, Any] = {each.name: getattr(options, each.name) for each in fields(SharedOptions)}
+        return cls(is_quick=is_quick, **shared)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CopyOptions:
+    """All options of `copy` and `move`."""
+
+    is_recursive: bool = False
+    """Copy all objects below the source as a directory. Off by default: a prefix typed by mistake copies nothing."""
+    headers: HeaderOptions = field(default_factory=HeaderOptions)
+    """Replaces these headers and metadata of each object. Everything else comes along."""
+    retry: RetryOptions = field(default_factory=RetryOptions)
+    wire: WireOptions = field(default_factory=WireOptions)
+    stop: StopRules = field(default_factory=StopRules)
+    dry_run: bool = False
+    """Report what would be done, and change nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoveOptions:
+    """All options of `remove`."""
+
+    is_recursive: bool = False
+    """Remove the object and all objects below it as a directory. Off by default: only that object."""
+    retry: RetryOptions = field(default_factory=RetryOptions)
+    wire: WireOptions = field(default_factory=WireOptions)
+    stop: StopRules = field(default_factory=StopRules)
+    dry_run: bool = False
+    """Report what would be removed, and remove nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListOptions:
+    """All options of `list_objects`."""
+
+    delimiter: str | None = None
+    """With `/`, list one level, in which each directory comes once, as a Prefix. None lists all objects."""
+    retry: RetryOptions = field(default_factory=RetryOptions)
+    wire: WireOptions = field(default_factory=WireOptions)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreOptions:
+    """All options of `open_store`."""
+
+    headers: HeaderOptions = field(default_factory=HeaderOptions)
+    """What objects will carry. A store that cannot keep it refuses at once."""
+    storage_policy: str | None = None
+    """Swift: the storage policy of the container, if `prepare` makes it. By default the cluster decides."""
+    retry: RetryOptions = field(default_factory=RetryOptions)
+    wire: WireOptions = field(default_factory=WireOptions)
