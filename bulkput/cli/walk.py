@@ -12,9 +12,11 @@ from bulkput.options import FileListOptions, WalkOptions
 
 
 def walk_options(verb: Callable[..., int]) -> Callable[..., int]:
-    """Gives a verb the filters, as one argument `walk`; --files-from and what belongs to it, as `files` (None without
-    it); and `fail_if_empty`."""
+    """Give a verb the options about what is taken: those of filters as `walk`, those of a list as `files`."""
+    return _filter_options(_list_options(verb))
 
+
+def _filter_options(verb: Callable[..., int]) -> Callable[..., int]:
     @click.option(
         "--include", multiple=True, metavar="GLOB", help="Take only files that match. Gitignore syntax, repeatable."
     )
@@ -40,6 +42,37 @@ def walk_options(verb: Callable[..., int]) -> Callable[..., int]:
     @click.option("--max-size", type=Size(), help="Take only files of this size or smaller.")
     @click.option("--one-file-system", is_flag=True, help="Do not enter directories that are mounted into SOURCE.")
     @click.option("--follow-symlinks", is_flag=True, help="Follow all links: also out of SOURCE and to directories.")
+    @wraps(verb)
+    def with_filters(
+        *,
+        include: tuple[str, ...],
+        exclude: tuple[str, ...],
+        include_from: tuple[str, ...],
+        exclude_from: tuple[str, ...],
+        min_age: int | None,
+        max_age: int | None,
+        min_size: int | None,
+        max_size: int | None,
+        one_file_system: bool,
+        follow_symlinks: bool,
+        **others: Any,
+    ) -> int:
+        walk = WalkOptions(
+            include=(*include, *_patterns("--include-from", include_from)),
+            exclude=(*exclude, *_patterns("--exclude-from", exclude_from)),
+            min_age_s=min_age,
+            max_age_s=max_age,
+            min_size=min_size,
+            max_size=max_size,
+            one_file_system=one_file_system,
+            follow_symlinks=follow_symlinks,
+        )
+        return verb(walk=walk, **others)
+
+    return with_filters
+
+
+def _list_options(verb: Callable[..., int]) -> Callable[..., int]:
     @click.option(
         "--files-from",
         metavar="FILE",
@@ -55,39 +88,13 @@ def walk_options(verb: Callable[..., int]) -> Callable[..., int]:
         "--fail-if-empty", is_flag=True, help="Exit with 1 when no file is found. Without it that is a warning."
     )
     @wraps(verb)
-    def with_walk(
-        *,
-        include: tuple[str, ...],
-        exclude: tuple[str, ...],
-        include_from: tuple[str, ...],
-        exclude_from: tuple[str, ...],
-        min_age: int | None,
-        max_age: int | None,
-        min_size: int | None,
-        max_size: int | None,
-        one_file_system: bool,
-        follow_symlinks: bool,
-        files_from: str | None,
-        is_null: bool,
-        base: str | None,
-        **others: Any,
-    ) -> int:
+    def with_list(*, files_from: str | None, is_null: bool, base: str | None, **others: Any) -> int:
         if files_from is None and (is_null or base is not None):
             raise UsageError("--null and --base are for --files-from")
-        walk = WalkOptions(
-            include=(*include, *_patterns("--include-from", include_from)),
-            exclude=(*exclude, *_patterns("--exclude-from", exclude_from)),
-            min_age_s=min_age,
-            max_age_s=max_age,
-            min_size=min_size,
-            max_size=max_size,
-            one_file_system=one_file_system,
-            follow_symlinks=follow_symlinks,
-        )
         files = FileListOptions(path=files_from, base=base or ".", is_null=is_null) if files_from is not None else None
-        return verb(walk=walk, files=files, **others)
+        return verb(files=files, **others)
 
-    return with_walk
+    return with_list
 
 
 def split(paths: tuple[str, ...], files: FileListOptions | None, *, verb: str) -> tuple[tuple[str, ...], str]:

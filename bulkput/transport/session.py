@@ -235,10 +235,8 @@ class _ProxiedUrl:
         return self.proxy.fields if self.proxy is not None and self.url.scheme == "https" else None
 
     def checked(self, answer: Answer) -> Answer:
-        """The answer without the proxy's credentials, in case it repeats them.
-
-        Raises TransportError, a permanent one, if the proxy itself refuses the credentials (407).
-        """
+        """The answer without the proxy's credentials, in case it repeats them. Raises a permanent TransportError if the
+        proxy itself refuses them (407)."""
         if self.proxy is None or answer.status < 300:
             return answer
         if answer.status == 407:
@@ -304,11 +302,8 @@ class _Transmission:
 
     @property
     def is_handed_over(self) -> bool:
-        """Whether the operating system has the whole body.
-
-        A body of known size is complete with its last byte: the answer may arrive before aiohttp asks for the next
-        piece, which would be none.
-        """
+        """Whether the operating system has the whole body. One of known size is complete with its last byte: the answer
+        may arrive before aiohttp asks for the piece after it."""
         if self.tracker is None or self.body is None:
             return True
         if self.body.size is not None:
@@ -325,8 +320,7 @@ class _Transmission:
         """aiohttp does not tell which connection it takes."""
 
     async def aclose(self) -> None:
-        """Close a body that was not sent to its end, and so the file it reads; aiohttp leaves that to the garbage
-        collector. Its writer may hold the body a moment longer."""
+        """Close a body that was not sent to its end, and so its file; aiohttp leaves that to the garbage collector."""
         if self.pump is not None and self.tracker is not None:
             await asyncio.wait((self.tracker.upload_complete,), timeout=_SETTLE_S)
             await self.pump.aclose()
