@@ -155,7 +155,8 @@ class Requested:
 
 @dataclass(frozen=True, slots=True)
 class Retrying:
-    """Attempt number `attempt`, counted from 1, failed. The next one follows after `delay_s`."""
+    """Attempt number `attempt`, counted from 1, failed. The next one follows after `delay_s`, unless the run is
+    stopped meanwhile."""
 
     error: StoreError
     attempt: int

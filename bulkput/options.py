@@ -207,8 +207,8 @@ class RetryOptions:
     """Retries per object. With pauses from 1 to 30 s, 8 last a minute on average (random, so seldom below twenty
     seconds), which outlasts the restart of a proxy."""
     first_retries: int = 3
-    """Retries while nothing has worked yet, for the first login, and for objects whose answers do not prove their
-    bytes. Few, because a wrong address is likelier than a restart, and a proxy likelier than chance."""
+    """Retries of the run's first login, and of objects whose answers do not prove their bytes as long as no object is
+    stored. Few, because a wrong address is likelier than a restart, and a proxy likelier than chance."""
     base_s: float = 1.0
     """The longest first pause. It doubles with each retry. One second, so that a short fault costs little."""
     cap_s: float = 30.0
@@ -280,7 +280,7 @@ class StopRules:
     max_errors: int | None = None
     """Take no more work after this many failed files. By default one bad file never stops the others."""
     store_gone_after: int = 128
-    """Stop when this many objects in a row have used up their retries against a store that cannot be reached. Twice the
+    """Stop when this many objects in a row have used up their retries by Unavailable (no answer, or 5xx). Twice the
     default concurrency, so that one bad moment of all workers is not enough."""
     in_vain_after: int = 256
     """Stop when this many requests for objects have failed for the same cause before anything has worked. As many as

@@ -4,7 +4,7 @@ By Little's law the rate is what is in flight / the time that one takes. Row by 
 
 | at N                                                                       | limit      |
 |----------------------------------------------------------------------------|------------|
-| the store answers a hundredth of the puts with "slow down" (429, 498, 503) | STORE      |
+| the store answers a hundredth of the puts with "slow down" (see `Throttled`)  | STORE      |
 | the user's files: half of the slots' time had nothing to send, CPU is free | DISK       |
 | more in flight stores >= 1.2 x the objects per second                      | LATENCY    |
 | nothing above N was tried, and from below N the rate grew as N did         | LATENCY    |

@@ -14,7 +14,8 @@ _SHARE = 0.8
 
 
 class Stop:
-    """A run's brake. A caller, a signal handler or the engine pulls it; only the first pull counts."""
+    """A run's brake (`stores/tries.py:Brake`). A caller, a signal handler (`cli/loop.py`) or the engine pulls it; only
+    the first pull counts."""
 
     def __init__(self) -> None:
         self._pulled = asyncio.Event()

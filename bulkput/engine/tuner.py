@@ -1,6 +1,6 @@
 """Takes samples of the run's throughput for `policy/tune.py`, and sets the limit that it decides on.
 
-There is no timer: each answered request checks whether the sample is complete. After a change of the limit, the tuner
+There is no timer: each attempt that ends checks whether the sample is complete. After a change of the limit, the tuner
 first lets as many requests be answered as the old limit allowed in flight, so that no sample mixes two limits. A sample
 ends after a quarter of a second if it has enough objects, and after three seconds in any case.
 """
@@ -64,27 +64,28 @@ class Tuner:
             if self._to_pass == 0:
                 self._begin(event.started_s + event.elapsed_s)
         elif isinstance(event.error, Throttled):
-            self._refuse()
+            self._count_refusal()
         else:
             self._stored += event.error is None
-            self._look(event.started_s + event.elapsed_s - self._began_s)
+            self._end_sample(event.started_s + event.elapsed_s - self._began_s)
 
     def _begin(self, now_s: float) -> None:
         self._began_s = now_s
         self._stored = self._refused = 0
         self.slots.had_to_wait = False
 
-    def _refuse(self) -> None:
+    def _count_refusal(self) -> None:
         """Lower the limit if the store refuses many requests of one sample.
 
-        A few refusals are normal for a run that uses up a limit per second. Their sample is dropped (`_look`): its rate
-        means nothing, since it contains the pause after the refusals.
+        A few refusals are normal for a run that uses up a limit per second. Their sample is dropped (`_end_sample`),
+        because it contains the pause after the refusals.
         """
         self._refused += 1
         if self._refused >= max(_MANY_REFUSED, self._stored // 8):
             self._decide(Sample(rate=0.0, throttled=self._refused))
 
-    def _look(self, passed_s: float) -> None:
+    def _end_sample(self, passed_s: float) -> None:
+        """Decide if the sample, `passed_s` old, is complete."""
         if passed_s < _SHORTEST_S:
             return
         if self._refused and passed_s >= _LONGEST_S:

@@ -158,7 +158,7 @@ T = TypeVar("T")
 class RetryCall(Protocol):
     """`stores/tries.py:Tries`, as a store sees it."""
 
-    async def __call__(self, call: Callable[[], Awaitable[T]], *, is_first: bool = False) -> T: ...
+    async def __call__(self, call: Callable[[], Awaitable[T]], *, is_first_login: bool = False) -> T: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -36,7 +36,8 @@ class Slots:
         return False
 
     async def take(self) -> None:
-        """Wait for a slot. Give it back with `leave`."""
+        """Wait for a slot, after `take_at_once` has returned False in the same turn of the event loop: only a holder
+        that leaves grants it. Give it back with `leave`."""
         self.had_to_wait = True
         turn = asyncio.get_running_loop().create_future()
         self._waiting.append(turn)

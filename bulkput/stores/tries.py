@@ -1,4 +1,7 @@
-"""Retries failed calls, as `policy/retry.py` decides. All retries of a run happen here."""
+"""Retries failed calls. `policy/retry.py` decides whether and when; every pause before a retry is made here.
+
+`wrappers.py` uses it for all operations of a store, and a store for calls of its own, such as its login.
+"""
 
 import asyncio
 import time
@@ -51,14 +54,14 @@ class Tries:
         self,
         call: Callable[[], Awaitable[T]],
         *,
-        is_first: bool = False,
+        is_first_login: bool = False,
         attempt: int = 1,
         spent_s: float = 0.0,
     ) -> T:
         """Await `call()`, with retries. Raises its last StoreError if there is no further attempt.
 
-        `is_first` counts the call as the run's login: the run's first request gets fewer retries. `attempt` is the
-        number of the next attempt, `spent_s` the seconds that earlier attempts took.
+        `is_first_login` calls get fewer retries. `attempt` is the number of the next attempt, `spent_s` the seconds
+        that earlier attempts and pauses took.
         """
         while True:
             began_s = time.monotonic()
@@ -67,11 +70,11 @@ class Tries:
                     return await call()
             except StoreError as error:
                 spent_s += _took_s(error, began_s)
-                spent_s = await self.wait_or_give_up(error, attempt, spent_s, is_first=is_first)
+                spent_s = await self.wait_or_give_up(error, attempt, spent_s, is_first_login=is_first_login)
             attempt += 1
 
     async def wait_or_give_up(
-        self, error: StoreError, attempt: int, spent_s: float, *, is_first: bool = False
+        self, error: StoreError, attempt: int, spent_s: float, *, is_first_login: bool = False
     ) -> float:
         """Return when attempt `attempt + 1` is due. Raises `error` if there is no further attempt.
 
@@ -79,7 +82,7 @@ class Tries:
         """
         options = self._options
         error.attempts, error.elapsed_s = attempt, spent_s
-        retries = retries_of(error, options, is_login=is_first, has_worked=self.has_worked)
+        retries = retries_of(error, options, is_login=is_first_login, has_worked=self.has_worked)
         delay_s = next_delay_s(
             error, attempt=attempt, elapsed_s=spent_s, options=options, random=random, retries=retries
         )
@@ -88,7 +91,7 @@ class Tries:
         self._emit(ev.Retrying(error, attempt, delay_s))
         with doing(Attempt(attempt)), doing(f"pausing {delay_s:.1f} s before attempt {attempt + 1}"):
             goes_on = await self._brake.pause(delay_s)
-        if not goes_on:
+        if not goes_on:  # this object was tried, so it has failed: it is not reported as skipped by the stop
             raise error
         return spent_s + delay_s
 

@@ -1,8 +1,8 @@
 """The wrappers around every store: RetryingStore(LimitedStore(ObservedStore(store))), stacked in `wrap`.
 
-RetryingStore is outermost: it holds no slot while it waits before a retry, so a few failing objects do not block the
-others. LimitedStore is the only limit on requests in flight. ObservedStore is innermost: it times each attempt without
-the wait for a slot.
+RetryingStore is outermost: a request that waits before a retry holds its worker, but no slot, so the slot serves
+another object. LimitedStore is the only limit on requests in flight. ObservedStore is innermost: it times each attempt
+without the wait for a slot. Only a login is made, and retried, inside a slot: the request that needs its token waits.
 """
 
 import asyncio
@@ -136,6 +136,7 @@ class RetryingStore(_Wrapper):
             self.powers = replace(self.powers, get=self._retried(store.powers.get))
 
     async def put(self, key: str, body: Body, headers: ObjectHeaders) -> Stored:
+        # The first attempt is made without `Tries`: nearly always it is the only one, and this saves a coroutine.
         try:
             stored = await self._store.put(key, body, headers)
         except StoreError as error:

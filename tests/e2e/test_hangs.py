@@ -94,6 +94,6 @@ def test_a_stalled_upload_prints_the_requests_in_flight(server: RealSwift, tmp_p
         line = next(line for line in running.stderr if str(tmp_path) in line)
         running.kill()
         running.communicate(timeout=PATIENCE_S)
-    age, unit, *rest = line.split()
-    assert float(age) >= 0.2 and unit == "s"
+    age_s, unit, *rest = line.split()  # the run may have stalled before the file was taken in hand
+    assert 0 <= float(age_s) < PATIENCE_S and unit == "s"
     assert rest == ["1", "reading", "-", f"{tmp_path}/dead"]

@@ -200,7 +200,7 @@ def test_a_name_over_the_limit_fails_before_any_request(environ: Mapping[str, st
         (["{tree}", "swift://" + "c" * 257], {}, 2, "Swift takes 256"),
     ],
 )  # fmt: skip
-def test_upload_answers_wrong_arguments_with_one_sentence(
+def test_upload_answers_bad_arguments_with_one_sentence(
     environ: Mapping[str, str], tree: Path, arguments: list[str], variables: dict[str, str], exit_code: int, says: str
 ) -> None:
     """bulkput upload with wrong arguments: no traceback"""

@@ -470,7 +470,7 @@ async def test_a_first_call_has_fewer_tries() -> None:
         raise gone()
 
     with pytest.raises(Unavailable):
-        await Tries(RetryOptions(retries=5, first_retries=2), lambda _event: None, pauses)(fail, is_first=True)
+        await Tries(RetryOptions(retries=5, first_retries=2), lambda _event: None, pauses)(fail, is_first_login=True)
     assert (attempts, len(pauses.delays)) == (3, 2)
 
 

@@ -246,7 +246,7 @@ class Account:
             return self._login.token(answer)
 
         try:
-            token = await self._again(once, is_first=not self._has_worked)
+            token = await self._again(once, is_first_login=not self._has_worked)
         except (Unavailable, Throttled) as error:
             gone = StoreGone(error.operation, error.key, error.detail, status=error.status, request_id=error.request_id)
             gone.attempts, gone.elapsed_s = error.attempts, error.elapsed_s
