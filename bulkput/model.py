@@ -35,7 +35,9 @@ class SourceFile:
 
 
 class Reason(StrEnum):
-    """Why a found entry is not sent. The value is the text that users read."""
+    """Why a found entry is not sent. The value is the text that users read; the name, in small letters, is the `reason`
+    of `--json`. Sets of reasons: `LEFT_OUT` below, `_NO_FILE` in `recorder.py`, `_PRESENT_BUT_NO_FILE` in
+    `engine/compare/keys.py`."""
 
     EXCLUDED = "excluded by a filter"
     TOO_NEW = "newer than `walk.min_age_s`"

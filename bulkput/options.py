@@ -7,7 +7,7 @@ What these options mean for the memory of a run: docs/tuning.md.
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from bulkput.errors import UsageError
 from bulkput.model import Fields
@@ -169,11 +169,15 @@ class GzipOptions:
         return self.mode != "never" and self.store_as == "encoding"
 
 
+SkipMode = Literal["none", "existing", "unchanged", "identical"]
+"""The modes of `--skip`; `policy/skip.py` has their rules."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SkipOptions:
     """What the store has already, by one listing: which files are not sent again, and which objects are removed."""
 
-    mode: Literal["none", "existing", "unchanged", "identical"] = "none"
+    mode: SkipMode = "none"
     """Which files are not sent because the store has them. none by default: everything is sent, without a look at the
     store. `policy/skip.py` has the rules."""
     delete_extra: bool = False
@@ -190,8 +194,8 @@ class SkipOptions:
 
     def __post_init__(self) -> None:
         """Raises UsageError."""
-        if self.mode not in ("none", "existing", "unchanged", "identical"):
-            raise UsageError("skip: the mode is none, existing, unchanged or identical")
+        if self.mode not in get_args(SkipMode):
+            raise UsageError(f"`skip.mode` is one of {', '.join(get_args(SkipMode))}, not {self.mode!r}")
 
     @property
     def is_wanted(self) -> bool:

@@ -3,12 +3,12 @@
 from collections.abc import Callable
 from dataclasses import replace
 from functools import wraps
-from typing import Any, Literal
+from typing import Any, get_args
 
 import click
 
 from bulkput.errors import UsageError
-from bulkput.options import SkipOptions
+from bulkput.options import SkipMode, SkipOptions
 
 _DEFAULT = SkipOptions()
 
@@ -19,10 +19,10 @@ def skip_options(verb: Callable[..., int]) -> Callable[..., int]:
     @click.option(
         "--skip",
         "mode",
-        type=click.Choice(["none", "existing", "unchanged", "identical"]),
+        type=click.Choice(get_args(SkipMode)),
         default=_DEFAULT.mode,
         show_default=True,
-        help="Do not send files that the store has. unchanged: same size, stored later. identical: same MD5.",
+        help="Do not send files that the store has. existing: same name. unchanged: same size. identical: same MD5.",
     )
     @click.option(
         "--check-expiry",
@@ -38,7 +38,7 @@ def skip_options(verb: Callable[..., int]) -> Callable[..., int]:
     @wraps(verb)
     def with_skip(
         *,
-        mode: Literal["none", "existing", "unchanged", "identical"],
+        mode: SkipMode,
         check_expiry: bool,
         delete_extra: bool,
         is_sure: bool,

@@ -68,7 +68,8 @@ class Need(Enum):
 class Evidence:
     """What is known of a file and of its object so far. None means: not known yet.
 
-    `size` and `md5` are the file's; `row` is the listing's, `head` that of a HEAD. If `is_suffixed`, the object is a
+    `size` and `md5` are the file's; `row` is the listing's, or that of a HEAD if nothing is listed; `head`
+    is that of a HEAD. If `is_suffixed`, the object is a
     gzip file named after the file. `parts` are the objects that now exist under the names of `segments`; an item is
     None if there is none. `pieces` are MD5s (hex) of the file's ranges, one for each segment, of its length.
     """

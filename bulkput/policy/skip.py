@@ -11,33 +11,40 @@ first line that fits:
 | existing  | exists                                             | skip                                           |
 | unchanged | was stored before the file was last written        | send                                           |
 | unchanged | does not tell when it was stored                   | send                                           |
-| both      | is empty, as the file is                           | HEAD: it may be a link or a large object       |
+| comparing | is empty, as the file is                           | HEAD: it may be a link or a large object       |
 | unchanged | has the file's size                                | skip                                           |
 | identical | has the file's size and, in the listing, its MD5   | skip                                           |
-| both      | may be more than its row shows (see below)         | HEAD, then as `policy/compare.py` decides      |
-| both      | anything else                                      | send                                           |
+| comparing | may be more than its row shows (see below)         | HEAD, then as `policy/compare.py` decides      |
+| comparing | anything else                                      | send                                           |
 
-"Both" means unchanged and identical. An object may be more than its row shows if it is large, a link or empty, or if
-its ETag is no MD5. While files are sent compressed, every object may be: the listing has the size and MD5 of the
-compressed bytes.
+The comparing modes are unchanged and identical. An object may be more than its row shows if it is large, a link or
+empty, or if its ETag is no MD5. While files are sent compressed, every object may be: the listing has the size and MD5
+of the compressed bytes.
 
-A file is skipped only if the object is *proven* to have its size (unchanged) or its bytes (identical); in doubt it is
-sent. It is also sent if its object reads others to which the same run may write, because then the proof does not last
-(`engine/upload/indirect.py`).
+In a comparing mode a file is skipped only if the object is *proven* to have its size (unchanged) or its bytes
+(identical); in doubt it is sent. It is also sent if its object reads others to which the same run may write, because
+then the proof does not last (`engine/upload/indirect.py`).
 """
 
 from datetime import UTC, datetime
 from enum import Enum
-from typing import Literal
+from typing import assert_never
 
 from bulkput.events import Verdict
 from bulkput.model import Reason, RemoteObject
+from bulkput.options import SkipMode
 from bulkput.policy.compare import Evidence, Need, judge
 from bulkput.policy.directories import is_marker
 from bulkput.policy.etag import md5_of
 
-Mode = Literal["none", "existing", "unchanged", "identical"]
-REASONS = {"existing": Reason.EXISTING, "unchanged": Reason.UNCHANGED, "identical": Reason.IDENTICAL}
+REASONS: dict[SkipMode, Reason] = {
+    "existing": Reason.EXISTING,
+    "unchanged": Reason.UNCHANGED,
+    "identical": Reason.IDENTICAL,
+}
+"""The reason that is reported for a skipped file. `none` skips no file."""
+COMPARING: frozenset[SkipMode] = frozenset(("unchanged", "identical"))
+"""Modes that compare file and object. `existing` takes any object for good."""
 
 
 class SkipDecision(Enum):
@@ -47,18 +54,25 @@ class SkipDecision(Enum):
     SKIP = "skip"
 
 
-def decide_skip(mode: Mode, evidence: Evidence, mtime_ns: int, *, compresses: bool) -> SkipDecision | Need:
+def decide_skip(mode: SkipMode, evidence: Evidence, mtime_ns: int, *, compresses: bool) -> SkipDecision | Need:
     """Apply the table above. `compresses`: this run may send the file compressed."""
     known = evidence.head or evidence.row
     if mode == "none" or evidence.is_gone or is_marker(known):
         return SkipDecision.SEND
     if evidence.head is None and evidence.row.link is not None:
         return Need.HEAD
-    if mode == "existing":
-        is_in_doubt = known.hash is None and known.large is None and known.bytes != evidence.size
-        return SkipDecision.SEND if is_in_doubt else SkipDecision.SKIP
-    if mode == "unchanged" and ((stored := stored_ns(known)) is None or stored < mtime_ns):
-        return SkipDecision.SEND
+    match mode:
+        case "existing":
+            is_in_doubt = known.hash is None and known.large is None and known.bytes != evidence.size
+            return SkipDecision.SEND if is_in_doubt else SkipDecision.SKIP
+        case "unchanged":
+            # `known` is the target's HEAD if the object is a link: then the time is the target's as well.
+            if (stored := stored_ns(known)) is None or stored < mtime_ns:
+                return SkipDecision.SEND
+        case "identical":
+            pass
+        case _:
+            assert_never(mode)
     judged = judge(evidence, is_quick=mode == "unchanged")
     if judged is Need.HEAD and not (compresses or _could_be_more(evidence)):
         return SkipDecision.SEND

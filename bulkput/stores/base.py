@@ -80,7 +80,8 @@ class Store(Protocol):
         """Remove objects. A missing object is no error."""
 
     async def stat(self, key: str) -> RemoteObject | None:
-        """The object's row, or None if the object does not exist."""
+        """The object's row, or None if it does not exist. Of a link the row is that of its target, time included;
+        `Powers.stat_itself` gives the link's own."""
 
     async def ask_limits(self) -> Limits:
         """The store's own limits. Only the first call sends a request."""

@@ -7,13 +7,13 @@ import time
 import uuid
 from collections.abc import Callable
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 import bulkput as library
 from bulkput import events as ev
-from bulkput.options import HeaderOptions, SkipOptions, UploadOptions, WalkOptions
-from bulkput.policy.skip import Mode
+from bulkput.options import HeaderOptions, SkipMode, SkipOptions, UploadOptions, WalkOptions
 from bulkput.results import Summary
 from tests.e2e.changes_relay import Asked, Meddle, PassOn, Said, relay
 from tests.e2e.cli import bulkput
@@ -21,7 +21,7 @@ from tests.servers.judge import SwiftJudge
 from tests.servers.swift import RealSwift
 
 pytestmark = [pytest.mark.swift, pytest.mark.timeout(180)]
-MODES: tuple[Mode, ...] = ("existing", "unchanged", "identical")
+MODES: tuple[SkipMode, ...] = tuple(mode for mode in get_args(SkipMode) if mode != "none")
 
 
 class World:
@@ -70,7 +70,7 @@ class World:
 
     def mirror(
         self,
-        mode: Mode = "existing",
+        mode: SkipMode = "existing",
         *,
         delete_extra: bool = True,
         dry: bool = False,
@@ -225,7 +225,7 @@ def test_a_mirror_keeps_objects_that_a_remaining_object_reads(
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_a_skipped_symlink_keeps_its_target(world: World, mode: Mode) -> None:
+def test_a_skipped_symlink_keeps_its_target(world: World, mode: SkipMode) -> None:
     """bulkput upload --skip MODE --delete-extra: l is skipped, since a GET of it gives the file"""
     world.file("l", b"target")
     world.put("p/target", b"target")
@@ -255,7 +255,7 @@ def _read_by_a_dynamic(world: World) -> None:
 @pytest.mark.parametrize("mode", ["unchanged", "identical"])
 @pytest.mark.parametrize("made", [_read_by_a_link, _read_by_a_chain, _read_by_a_static, _read_by_a_dynamic])
 def test_a_file_whose_object_reads_an_object_of_this_run_is_sent(
-    world: World, made: Callable[[World], None], mode: Mode
+    world: World, made: Callable[[World], None], mode: SkipMode
 ) -> None:
     """bulkput upload --skip MODE: l reads t, and this run overwrites t: both are sent"""
     world.put("p/t", b"hello")
@@ -403,7 +403,7 @@ def test_a_mirror_names_each_spared_object_and_its_reader(world: World) -> None:
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_a_file_whose_listed_object_has_expired_is_sent(world: World, mode: Mode) -> None:
+def test_a_file_whose_listed_object_has_expired_is_sent(world: World, mode: SkipMode) -> None:
     """bulkput upload --skip MODE --check-expiry: a HEAD for each object; without the option the listing is trusted"""
     (world.tree / "b").write_bytes(b"b")
     world.put("p/a", b"a", X_Delete_After="1")
@@ -444,7 +444,7 @@ def test_a_file_whose_object_expires_too_soon_is_sent_again(world: World) -> Non
 
 
 @pytest.mark.parametrize("mode", ["none", "identical"])
-def test_overwriting_a_large_object_reports_its_orphaned_segments(world: World, mode: Mode) -> None:
+def test_overwriting_a_large_object_reports_its_orphaned_segments(world: World, mode: SkipMode) -> None:
     """bulkput upload --skip identical, and --delete-extra alone: one line, one event, and in the summary"""
     for number in range(5):
         world.put(f"other:s/{number}", b"s")

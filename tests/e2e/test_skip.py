@@ -6,7 +6,7 @@ import os
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import pytest
 
@@ -16,14 +16,13 @@ from bulkput.devserver import DevServer
 from bulkput.devserver.record import StoredObject
 from bulkput.engine.stop import Stop
 from bulkput.model import Prefix
-from bulkput.options import GzipOptions, SkipOptions, UploadOptions, WalkOptions
-from bulkput.policy.skip import Mode
+from bulkput.options import GzipOptions, SkipMode, SkipOptions, UploadOptions, WalkOptions
 from bulkput.results import Summary
 from tests.conftest import environ_of
 from tests.e2e.cli import Ran, bulkput
 from tests.servers.nginx import NginxDav
 
-MODES: tuple[Mode, ...] = ("existing", "unchanged", "identical")
+MODES: tuple[SkipMode, ...] = tuple(mode for mode in get_args(SkipMode) if mode != "none")
 
 
 @pytest.fixture
@@ -48,7 +47,7 @@ def upload(tree: Path, url: str, environ: Mapping[str, str], options: UploadOpti
     return asyncio.run(library.upload(tree, url, options=options, environ=environ))
 
 
-def skip(mode: Mode, **more: object) -> UploadOptions:
+def skip(mode: SkipMode, **more: object) -> UploadOptions:
     return UploadOptions(skip=SkipOptions(mode=mode), **more)  # type: ignore[arg-type]
 
 
@@ -67,7 +66,9 @@ def lines(ran: Ran) -> set[str]:
 
 
 @pytest.mark.parametrize(("mode", "heads"), [("existing", 0), ("unchanged", 1), ("identical", 1)])
-def test_a_second_run_sends_nothing(environ: Mapping[str, str], url: str, tree: Path, mode: Mode, heads: int) -> None:
+def test_a_second_run_sends_nothing(
+    environ: Mapping[str, str], url: str, tree: Path, mode: SkipMode, heads: int
+) -> None:
     """--skip MODE: a login, one page of the listing; a HEAD for the empty file; and then what was changed"""
     assert upload(tree, url, environ, skip(mode)).uploaded == 7
     again = upload(tree, url, environ, skip(mode))

@@ -12,8 +12,7 @@ import pytest
 
 import bulkput as library
 from bulkput import events as ev
-from bulkput.options import FileListOptions, SkipOptions, UploadOptions
-from bulkput.policy.skip import Mode
+from bulkput.options import FileListOptions, SkipMode, SkipOptions, UploadOptions
 from bulkput.results import Summary
 from tests.e2e.changes_relay import Asked, PassOn
 from tests.e2e.changes_relay import Said as Answer
@@ -38,7 +37,7 @@ class Said(NamedTuple):
     why: list[str]
 
 
-def upload(world: World, mode: Mode, source: Path | None, to: str, *, dry: bool = False) -> Said:
+def upload(world: World, mode: SkipMode, source: Path | None, to: str, *, dry: bool = False) -> Said:
     """Without a source, what the list beside the tree names."""
     files = None if source else FileListOptions(path=str(world.tree.parent / "list"), base=str(world.tree))
     options = UploadOptions(skip=SkipOptions(mode=mode), files=files, dry_run=dry)
@@ -88,7 +87,7 @@ def _dynamic(world: World) -> None:
 @pytest.mark.parametrize("source", ["a directory", "a single file", "a list"])
 @pytest.mark.parametrize(("made", "mode"), [(_static, "unchanged"), (_static, "identical"), (_dynamic, "unchanged")])
 def test_what_reads_nothing_that_has_a_file_here_is_skipped(
-    world: World, made: Callable[[World], None], mode: Mode, source: str
+    world: World, made: Callable[[World], None], mode: SkipMode, source: str
 ) -> None:
     """--skip MODE: the segments lie below the destination, and the sources have none of them"""
     for name in ("1", "2"):
@@ -140,7 +139,7 @@ def test_segments_that_are_links_to_what_this_run_writes_are_seen(world: World, 
 
 
 @pytest.mark.parametrize("mode", ["unchanged", "identical"])
-def test_a_link_that_a_head_has_followed_is_seen(world: World, mode: Mode) -> None:
+def test_a_link_that_a_head_has_followed_is_seen(world: World, mode: SkipMode) -> None:
     """--skip MODE of single files: their names are asked for one by one, and a HEAD tells where a link has led"""
     world.put("p/t", b"hello")
     world.link("other:through", "p/t")

@@ -2,13 +2,15 @@
 
 import itertools
 from dataclasses import replace
+from typing import get_args
 
 import pytest
 
 from bulkput.engine.upload.mirror import why_kept
 from bulkput.model import RemoteObject
+from bulkput.options import SkipMode
 from bulkput.policy.compare import Evidence, Need
-from bulkput.policy.skip import Mode, SkipDecision, decide_skip, stored_ns
+from bulkput.policy.skip import COMPARING, REASONS, SkipDecision, decide_skip, stored_ns
 
 MD5, OTHER = "a" * 32, "b" * 32
 STORED = "2026-01-02T03:04:05.678900"
@@ -17,26 +19,25 @@ ROW = RemoteObject("k", 10, MD5, "text/plain", STORED)
 MARKER = replace(ROW, bytes=0, content_type="application/directory")
 META = (("source-md5", MD5), ("source-size", "10"))
 GZIPPED = RemoteObject("k", 4, OTHER, "text/plain", STORED, encoding="gzip", meta=META)
-MODES: tuple[Mode, ...] = ("existing", "unchanged", "identical")
-COMPARING: tuple[Mode, ...] = ("unchanged", "identical")
+MODES: tuple[SkipMode, ...] = tuple(mode for mode in get_args(SkipMode) if mode != "none")
 
 
 def decided(
-    mode: Mode, row: RemoteObject, *, size: int = 10, mtime_ns: int = 0, gzip: bool = False, **known: object
+    mode: SkipMode, row: RemoteObject, *, size: int = 10, mtime_ns: int = 0, gzip: bool = False, **known: object
 ) -> SkipDecision | Need:
     evidence = replace(Evidence(size, row), **known)  # type: ignore[arg-type]
     return decide_skip(mode, evidence, mtime_ns, compresses=gzip)
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_a_directory_is_no_file(mode: Mode) -> None:
+def test_a_directory_is_no_file(mode: SkipMode) -> None:
     """Its marker has the name of the file, and nothing of it."""
     assert decided(mode, MARKER) is decided(mode, MARKER, size=0) is SkipDecision.SEND
 
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("size", [0, 10])
-def test_a_link_is_followed(mode: Mode, size: int) -> None:
+def test_a_link_is_followed(mode: SkipMode, size: int) -> None:
     """It may lead nowhere: then there is nothing of that name to read."""
     link = replace(ROW, bytes=0, link="c/x")
     assert decided(mode, link, size=size) is Need.HEAD
@@ -109,7 +110,7 @@ def test_a_row_that_may_stand_for_a_larger_object_is_looked_at(row: RemoteObject
 
 
 @pytest.mark.parametrize("mode", COMPARING)
-def test_while_files_are_compressed_other_sizes_are_looked_at(mode: Mode) -> None:
+def test_while_files_are_compressed_other_sizes_are_looked_at(mode: SkipMode) -> None:
     """The object may have been made from the very file: its metadata says so."""
     listed = replace(GZIPPED, encoding=None, meta=())
     assert decided(mode, listed) is SkipDecision.SEND
@@ -121,14 +122,14 @@ def test_while_files_are_compressed_other_sizes_are_looked_at(mode: Mode) -> Non
 
 
 @pytest.mark.parametrize("mode", COMPARING)
-def test_an_object_called_after_the_file_is_always_looked_at(mode: Mode) -> None:
+def test_an_object_called_after_the_file_is_always_looked_at(mode: SkipMode) -> None:
     """It may be any gzip file."""
     assert decided(mode, ROW, is_suffixed=True) is Need.HEAD
     assert decided(mode, ROW, is_suffixed=True, head=ROW) is SkipDecision.SEND
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_an_object_that_is_gone_is_sent(mode: Mode) -> None:
+def test_an_object_that_is_gone_is_sent(mode: SkipMode) -> None:
     """It was listed."""
     assert decided(mode, ROW, is_gone=True) is SkipDecision.SEND
 
@@ -148,3 +149,10 @@ def test_an_incomplete_mirror_takes_nothing_away(is_stopped: bool, failed: int, 
         why = why_kept(extras, most, doubt=doubt, failed=failed, is_stopped=is_stopped)
         is_fine = not is_stopped and not failed and doubt is None and (most is None or extras <= most)
         assert (why is None) is is_fine
+
+
+def test_every_mode_that_skips_reports_a_reason_of_its_own() -> None:
+    """A new mode needs its reason, and a word on whether it compares."""
+    assert set(MODES) == set(REASONS)
+    assert len(set(REASONS.values())) == len(MODES)
+    assert set(MODES) > COMPARING

@@ -18,7 +18,7 @@ from bulkput.policy.directories import is_marker
 from bulkput.policy.expiry import lives_long_enough, wanted_life_s
 from bulkput.policy.gzip_names import GzipNames
 from bulkput.policy.plan import over_limits
-from bulkput.policy.skip import REASONS, SkipDecision, decide_skip
+from bulkput.policy.skip import COMPARING, REASONS, SkipDecision, decide_skip
 from bulkput.stores.base import Store
 
 
@@ -61,8 +61,8 @@ class Skipper:
         self._indirect = indirect
         self._on_kept = on_kept
         self._headers = options.headers
-        self._looks = options.skip.check_expiry or wanted_life_s(options.headers, 0) is not None
-        """Whether expiry matters. Then the listing is not enough: it may show expired objects."""
+        self._checks_expiry = options.skip.check_expiry or wanted_life_s(options.headers, 0) is not None
+        """Then the listing is not enough, because it may show expired objects."""
 
     def by_listing(self, file: SourceFile, evidence: Evidence) -> Skip | SourceFile:
         """Decide by the row: a Skip, or the file. If the worker must look closer, the file carries the row."""
@@ -70,13 +70,14 @@ class Skipper:
         if file.is_directory:
             if not self._has_marker(row):
                 return file
-            return self._skip(file, row.name) if not self._looks else replace(file, listed=Listed(row))
+            return self._skip(file, row.name) if not self._checks_expiry else replace(file, listed=Listed(row))
         match decide_skip(self._mode, evidence, file.mtime_ns, compresses=self._compresses(file)):
             case SkipDecision.SEND if row.large is None:
                 return file
-            case SkipDecision.SKIP if not self._looks and not self._may_be_written(row):
+            case SkipDecision.SKIP if not self._checks_expiry and not self._may_be_written(row):
                 return self._skip(file, row.name)
-        return replace(file, listed=Listed(row, evidence.is_suffixed))
+            case _:  # the worker has to look closer: at evidence, at expiry, or at a large object to be overwritten
+                return replace(file, listed=Listed(row, evidence.is_suffixed))
 
     async def examine(self, file: SourceFile, key: str) -> Examination:
         """Look closer at a file that the listing left open. Raises SourceError, Stopped, StoreError; TooLarge if the
@@ -146,23 +147,23 @@ class Skipper:
 
     async def _lives(self, row: RemoteObject, head: RemoteObject | None) -> bool:
         """Whether the object lives as long as the options want; True if expiry does not matter. Raises StoreError."""
-        if not self._looks:
+        if not self._checks_expiry:
             return True
         now_s = time.time()
         head = head or await self._store.stat(row.name)
         return lives_long_enough(head, wanted_life_s(self._headers, now_s), now_s)
 
     def _may_be_written(self, *rows: RemoteObject) -> bool:
-        """Whether the object is a link or large, so that it may read objects that this run writes. Mode `existing` does
-        not compare contents, so it does not matter there."""
-        return self._mode != "existing" and any(row.link is not None or row.large is not None for row in rows)
+        """Whether the object is a link or large, so that it may read objects that this run writes. That matters
+        only to modes that compare."""
+        return self._mode in COMPARING and any(row.link is not None or row.large is not None for row in rows)
 
     def _compresses(self, file: SourceFile) -> bool:
         return self._is_gzipping and not self._gzip.excludes(file.name)
 
     def _has_marker(self, row: RemoteObject) -> bool:
-        """Whether this object serves as the directory's marker. In mode `existing` any object does."""
-        return self._mode == "existing" or is_marker(row)
+        """Whether this object serves as the directory's marker. To modes that do not compare any object does."""
+        return self._mode not in COMPARING or is_marker(row)
 
     def _skip(self, file: SourceFile, key: str) -> Skip:
         return Skip(file.path, file.name, REASONS[self._mode], key)
