@@ -1,4 +1,4 @@
-"""A TCP server that answers as the test says, byte for byte, whatever HTTP would want."""
+"""A TCP server that sends exactly the bytes that the test writes, even if they are no valid HTTP."""
 
 import asyncio
 import itertools
@@ -11,7 +11,7 @@ from typing import Literal, cast
 Behave = Callable[[asyncio.StreamReader, asyncio.StreamWriter, int], Awaitable[None]]
 Delivery = Literal["whole", "byte by byte", "random"]
 _CUTS = 500
-"""Pieces per connection; what follows is whole."""
+"""Number of pieces per connection; later bytes are sent whole."""
 CREATED = b"HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n"
 
 
@@ -19,10 +19,10 @@ CREATED = b"HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n"
 async def raw_server(
     behave: Behave, *, receive_buffer: int | None = None, delivery: Delivery = "whole"
 ) -> AsyncIterator[str]:
-    """`behave(reader, writer, n)` serves the n-th connection, counted from 0; it is closed when that returns.
+    """Runs a server whose `behave(reader, writer, n)` serves the n-th connection, counted from 0, and closes it when it returns.
 
-    With a small `receive_buffer` (bytes) a client keeps what the server does not read. `delivery` cuts what is
-    written into pieces, each in a segment of its own as far as the kernel goes along.
+    With a small `receive_buffer` (bytes) unread bytes stay in the client. `delivery` cuts the written bytes into
+    pieces; the kernel usually sends each in its own segment.
     """
     count = 0
     running: set[asyncio.Task[None]] = set()
@@ -57,7 +57,7 @@ async def raw_server(
 
 
 class _CuttingWriter:
-    """Takes what a StreamWriter takes, and passes it on in pieces, one per turn of the event loop."""
+    """Stands in for a StreamWriter and passes its bytes on in pieces, one per turn of the event loop."""
 
     def __init__(self, writer: asyncio.StreamWriter, delivery: Delivery) -> None:
         self._writer = writer
@@ -69,13 +69,13 @@ class _CuttingWriter:
         self._waiting.put_nowait(data)
 
     def can_write_eof(self) -> bool:
-        return False  # what waits here would come after the end
+        return False  # queued bytes would follow the EOF
 
     def close(self) -> None:
         self._waiting.put_nowait(None)
 
     async def pass_on(self) -> None:
-        """Until `close`, or until the connection is lost."""
+        """Passes pieces on until `close`, or until the connection is lost."""
         with suppress(ConnectionError):
             while (data := await self._waiting.get()) is not None:
                 while data:
@@ -105,7 +105,7 @@ async def _cut(writer: asyncio.StreamWriter, delivery: Delivery) -> AsyncIterato
 
 
 async def read_request(reader: asyncio.StreamReader) -> tuple[bytes, bytes]:
-    """Head and body of one request with Content-Length."""
+    """Reads one request with Content-Length; gives its head and body."""
     head = await reader.readuntil(b"\r\n\r\n")
     length = next((int(line[15:]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:")), 0)
     return head, await reader.readexactly(length)

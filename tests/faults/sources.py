@@ -1,4 +1,4 @@
-"""Uploading a tree that changes meanwhile, and looking at what became of it."""
+"""Uploads of a tree that changes during the run, and what the store holds afterwards."""
 
 import asyncio
 import os
@@ -20,7 +20,7 @@ ONE = WireOptions(concurrency=1)
 
 @asynccontextmanager
 async def calling_before(name: str, act: Callable[[], None], ready: asyncio.Event) -> AsyncIterator[DevServer]:
-    """A devserver that, whenever a PUT of `name` arrives, waits for `ready` and then has `act` called."""
+    """Runs a devserver that holds each PUT of `name` until `ready` is set, calls `act`, and then reads the body."""
 
     async def intercept(request: web.BaseRequest, handler: Handler) -> web.StreamResponse:
         target = parse_target(request.raw_path)
@@ -40,7 +40,7 @@ async def upload(
     ready: asyncio.Event | None = None,
     when: type[ev.Event] = ev.ScanDone,
 ) -> tuple[bulkput.Summary, dict[str, str]]:
-    """The run's numbers, and what is said of each failure, by the last part of its path; `ready` is set at `when`."""
+    """Uploads `tree`; gives the summary and each failure's problem by file name. A `when` event sets `ready`."""
     failed: dict[str, str] = {}
 
     def watch(event: ev.Event) -> None:
@@ -57,5 +57,5 @@ async def upload(
 
 
 def stored(server: DevServer) -> dict[str, bytes]:
-    """What the store holds, by name."""
+    """Gives the stored bytes, by object name."""
     return {name: b"".join(stored.pieces) for name, stored in server.store.containers["c"].objects.items()}

@@ -1,17 +1,21 @@
-"""A place on a real server, the way to it through a proxy, and what is really there: read by nothing of bulkput."""
+"""Where a fault test uploads to, and what is stored there; the stored objects are read without any code of bulkput."""
 
 import asyncio
 import uuid
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 from typing import Protocol
 from urllib.parse import urlsplit
 
+from aiohttp import web
+
 import bulkput
 from bulkput import events as ev
+from bulkput.devserver import DevServer, Handler, Intercept, ResourceKind, parse_target
 from bulkput.engine.stop import Stop
 from bulkput.options import RetryOptions, UploadOptions, WireOptions
 from tests.ledger import Ledger, Row
@@ -20,7 +24,7 @@ from tests.servers.nginx import NginxDav
 from tests.servers.swift import RealSwift
 
 EAGER = RetryOptions(retries=8, base_s=0.01, cap_s=0.3)
-"""As many tries as by default, without their pauses."""
+"""The default number of retries, with short pauses."""
 
 
 class Target(Protocol):
@@ -31,22 +35,22 @@ class Target(Protocol):
 
     @property
     def address(self) -> tuple[str, int]:
-        """Of the server itself."""
+        """Host and port of the server itself."""
 
     @property
     def prepares(self) -> int:
-        """PUTs of a run that are no objects."""
+        """Number of PUTs of a run that store no object (the container's)."""
 
     def by(self, port: int) -> tuple[str, Mapping[str, str]]:
-        """Destination and environment that lead to it by way of a port on this machine."""
+        """Destination and environment for an upload through a proxy on this port of 127.0.0.1."""
 
     def stored(self) -> dict[str, bytes]:
-        """What is there, by name. Blocking."""
+        """The stored bytes, by object name. Blocks."""
 
 
 @dataclass(frozen=True, slots=True)
 class NginxTarget:
-    """A directory of nginx, read as files."""
+    """A directory that nginx stores into; it is read as files."""
 
     server: NginxDav
     place: str
@@ -70,7 +74,7 @@ class NginxTarget:
 
 @dataclass(frozen=True, slots=True)
 class SwiftTarget:
-    """A container, read with the standard library's HTTP client. Only the storage is led through a proxy."""
+    """A container, read with the standard library's HTTP client. Storage requests go through the proxy, logins do not."""
 
     server: RealSwift
     place: str
@@ -100,17 +104,17 @@ class SwiftTarget:
 
 
 def new_place() -> str:
-    """A name for a container or a directory of one's own."""
+    """Gives a new name for a container or directory."""
     return f"faults-{uuid.uuid4().hex[:8]}"
 
 
 def contents(root: Path) -> dict[str, bytes]:
-    """The files below a directory, by name."""
+    """Gives the bytes of the files below a directory, by relative path."""
     return {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()}
 
 
 def make_tree(root: Path, count: int, size: int) -> Path:
-    """Files of `size` random bytes and a few, so that no two are alike, in directories of ten."""
+    """Creates `count` files of `size` to `size + 6` random bytes, no two alike, ten in each directory."""
     chance = Random(count)
     for n in range(count):
         file = root / f"{n // 10:03d}" / f"{n:04d}"
@@ -121,7 +125,7 @@ def make_tree(root: Path, count: int, size: int) -> Path:
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """A run, and what it said of each file."""
+    """The summary of a run and its events."""
 
     summary: bulkput.Summary
     events: list[ev.Event]
@@ -141,7 +145,7 @@ async def upload(
     on_event: ev.Emit | None = None,
     stop: Stop | None = None,
 ) -> Ran:
-    """Upload `tree` by way of `port`; the numbers have to add up, whatever happens."""
+    """Uploads `tree` through the proxy on `port`, and asserts that the numbers of the summary add up."""
     seen: list[ev.Event] = []
 
     def watch(event: ev.Event) -> None:
@@ -156,8 +160,21 @@ async def upload(
     return Ran(summary, seen)
 
 
+@asynccontextmanager
+async def faulty(intercept: Intercept) -> AsyncIterator[DevServer]:
+    """Runs a devserver with `intercept` around its object PUTs; it answers all other requests itself."""
+
+    async def only_puts(request: web.BaseRequest, handler: Handler) -> web.StreamResponse:
+        if request.method == "PUT" and parse_target(request.raw_path).kind is ResourceKind.OBJECT:
+            return await intercept(request, handler)
+        return await handler(request)
+
+    async with DevServer(intercept=only_puts) as server:
+        yield server
+
+
 async def judged(ledger: Ledger, fault: str, tree: Path, target: Target, ran: Ran) -> Row:
-    """The store against the tree, as a row of the ledger."""
+    """Compares the store with the tree; gives the row that it adds to the ledger."""
     summary = ran.summary
     return ledger.note(
         fault,

@@ -1,12 +1,10 @@
-"""What a store answers that is no plain success: runs against a devserver whose PUTs are answered by the test.
+"""Answers other than a plain success: uploads to a devserver whose answers to PUTs come from the test.
 
-What answers mean for the single request is in `test_run.py` and `tests/unit/test_status.py`; here each fault is
-judged by what the store holds at the end.
+`test_run.py` and `tests/unit/test_status.py` test what an answer means for one request; here each test compares what
+the store holds at the end with the files.
 """
 
 import itertools
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
@@ -15,9 +13,9 @@ import pytest
 from aiohttp import web
 
 from bulkput import events as ev
-from bulkput.devserver import DevServer, Handler, Intercept, ResourceKind, parse_target
+from bulkput.devserver import DevServer, Handler
 from bulkput.options import RetryOptions, StopRules, UploadOptions, WireOptions
-from tests.faults.target import NginxTarget, Ran, SwiftTarget, judged, make_tree, upload
+from tests.faults.target import NginxTarget, Ran, SwiftTarget, faulty, judged, make_tree, upload
 from tests.ledger import Ledger, Row
 from tests.servers.nginx import nginx_dav
 from tests.servers.swift import RealSwift
@@ -25,23 +23,10 @@ from tests.servers.swift import RealSwift
 WIRE = WireOptions(concurrency=16)
 
 
-@asynccontextmanager
-async def faulty(intercept: Intercept) -> AsyncIterator[DevServer]:
-    """A devserver with `intercept` around its object PUTs."""
-
-    async def only_puts(request: web.BaseRequest, handler: Handler) -> web.StreamResponse:
-        if request.method == "PUT" and parse_target(request.raw_path).kind is ResourceKind.OBJECT:
-            return await intercept(request, handler)
-        return await handler(request)
-
-    async with DevServer(intercept=only_puts) as server:
-        yield server
-
-
 async def run(
     server: DevServer, ledger: Ledger, fault: str, tree: Path, options: UploadOptions | None = None
 ) -> tuple[Row, Ran]:
-    """Upload, without any proxy, and judge."""
+    """Uploads without a proxy and compares the store with the tree."""
     account = RealSwift(server.auth_url, server.options.user, server.options.key)
     target = SwiftTarget(account, "c", "devserver")
     ran = await upload(tree, target, server.port, wire=WIRE, options=options)
@@ -54,15 +39,15 @@ def tree(tmp_path: Path) -> Path:
 
 
 def in_an_hour() -> str:
-    """An HTTP date, of which only the cut to `max_retry_after_s` is waited for."""
+    """Gives an HTTP date one hour ahead; the client waits for `max_retry_after_s` at most."""
     return format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)
 
 
 @pytest.mark.parametrize(("status", "form"), [(429, "seconds"), (498, "date"), (503, "seconds"), (503, "date")])
-async def test_a_store_that_names_a_time_is_left_alone_for_it(
+async def test_retry_after_delays_the_next_attempt_up_to_max_retry_after_s(
     ledger: Ledger, tree: Path, status: int, form: str
 ) -> None:
-    """Retry-After of both forms is the least wait of each object; an hour is cut to what the options allow."""
+    """Retry-After, as seconds or as a date, is the least wait of each object; `max_retry_after_s` cuts an hour."""
     refused: set[str] = set()
 
     async def once(request: web.BaseRequest, handler: Handler) -> web.StreamResponse:
@@ -79,8 +64,8 @@ async def test_a_store_that_names_a_time_is_left_alone_for_it(
     assert row.is_whole and row.sent_twice == 40, row
 
 
-async def test_a_store_that_fails_every_other_time_gets_everything(ledger: Ledger, tree: Path) -> None:
-    """With all that passes, in turn: bodies are sent again whole, also where the answer came before they were read."""
+async def test_a_store_that_fails_every_second_put_receives_every_object(ledger: Ledger, tree: Path) -> None:
+    """It uses each temporary status in turn; each body is sent again whole, even if the answer came before its end."""
     count = 0
     failures: list[tuple[int, dict[str, str]]] = [(503, {"Retry-After": "soon"}), (503, {"Retry-After": "0"})]
     failures += [(status, {}) for status in (408, 429, 498, 499, 500, 502, 503, 504, 507)]
@@ -103,10 +88,10 @@ async def test_a_store_that_fails_every_other_time_gets_everything(ledger: Ledge
     ("lie", "etag"),
     [("ETag of nothing", "d41d8cd98f00b204e9800998ecf8427e"), ("no ETag", None)],
 )
-async def test_a_receipt_for_other_bytes_is_asked_for_again(
+async def test_a_201_that_proves_nothing_is_followed_by_a_second_put(
     ledger: Ledger, tree: Path, lie: str, etag: str | None
 ) -> None:
-    """The store said 201 for something else, and stored nothing: the next receipt is right."""
+    """The store answered 201 with a wrong ETag or none and stored nothing; the second answer is right."""
     told: set[str] = set()
 
     async def once(request: web.BaseRequest, handler: Handler) -> web.StreamResponse:
@@ -121,8 +106,8 @@ async def test_a_receipt_for_other_bytes_is_asked_for_again(
     assert ran.summary.retries == 40 and row.is_whole, row
 
 
-async def test_a_newer_version_in_the_store_is_left_there(ledger: Ledger, tree: Path) -> None:
-    """202: that object is not ours any more; it is reported as failed, and no attempt is made to win."""
+async def test_a_newer_version_in_the_store_is_kept(ledger: Ledger, tree: Path) -> None:
+    """202 means that the store has a newer version: the file fails without a second attempt."""
 
     async def newer(request: web.BaseRequest, handler: Handler) -> web.StreamResponse:
         if not request.raw_path.endswith("7"):
@@ -137,8 +122,8 @@ async def test_a_newer_version_in_the_store_is_left_there(ledger: Ledger, tree: 
     assert all("the store has a newer version" in failure.error for failure in ran.summary.failures)
 
 
-async def test_a_single_403_costs_one_login_and_no_object(ledger: Ledger, tree: Path) -> None:
-    """radosgw's word for a token that has expired: one new login, and on."""
+async def test_a_single_403_causes_one_login_and_loses_no_object(ledger: Ledger, tree: Path) -> None:
+    """radosgw answers 403 to an expired token, so bulkput logs in once and goes on."""
     count = 0
 
     async def deny_the_tenth(request: web.BaseRequest, handler: Handler) -> web.StreamResponse:
@@ -156,10 +141,10 @@ async def test_a_single_403_costs_one_login_and_no_object(ledger: Ledger, tree: 
     ("status", "text", "says"),
     [(403, "", "403"), (413, "Upload exceeds quota.", "quota"), (401, "", "401")],
 )
-async def test_a_store_that_closes_in_the_middle_stops_the_run(
+async def test_a_store_that_refuses_all_further_puts_stops_the_run(
     ledger: Ledger, tmp_path: Path, status: int, text: str, says: str
 ) -> None:
-    """Exit 3; what was said to be uploaded until then is there, and the rest is accounted for."""
+    """Exit code 3; each object reported as uploaded is stored, and every other file is accounted for."""
     tree = make_tree(tmp_path / "tree", 200, 1000)
     count = 0
 
@@ -175,10 +160,10 @@ async def test_a_store_that_closes_in_the_middle_stops_the_run(
 
 
 @pytest.mark.parametrize(("gone_after", "exit_code"), [(128, 1), (20, 3)])
-async def test_a_store_that_is_full_for_good_is_said_to_be(
+async def test_each_failure_on_a_full_store_says_insufficient_storage(
     ledger: Ledger, tree: Path, gone_after: int, exit_code: int
 ) -> None:
-    """507 to every PUT: each object fails after all its tries, and so many in a row stop the run."""
+    """507 to every PUT: each object fails after all its attempts, and `store_gone_after` failures stop the run."""
 
     async def full(_request: web.BaseRequest, _handler: Handler) -> web.StreamResponse:
         return web.Response(status=507)
@@ -190,8 +175,8 @@ async def test_a_store_that_is_full_for_good_is_said_to_be(
     assert all(": 507 Insufficient Storage" in failure.error for failure in ran.summary.failures)
 
 
-async def test_connection_close_on_each_answer_costs_connections_only(ledger: Ledger, tree: Path) -> None:
-    """One PUT for each object, each on a connection of its own."""
+async def test_connection_close_costs_a_connection_for_each_object_and_no_retry(ledger: Ledger, tree: Path) -> None:
+    """Each object takes one PUT on its own connection."""
 
     async def close(request: web.BaseRequest, handler: Handler) -> web.StreamResponse:
         answer = await handler(request)
@@ -205,8 +190,8 @@ async def test_connection_close_on_each_answer_costs_connections_only(ledger: Le
 
 
 @pytest.mark.nginx
-async def test_nginx_that_closes_after_each_answer_gets_everything(ledger: Ledger, tmp_path: Path) -> None:
-    """`keepalive_timeout 0`: it says so in each answer, also to the run's OPTIONS and HEAD."""
+async def test_an_nginx_without_keepalive_receives_every_object(ledger: Ledger, tmp_path: Path) -> None:
+    """`keepalive_timeout 0`: nginx closes the connection after each answer, also after OPTIONS and HEAD."""
     tree = make_tree(tmp_path / "tree", 100, 6000)
     with nginx_dav(locations="keepalive_timeout 0;") as server:
         target = NginxTarget(server, "closing")
@@ -215,8 +200,8 @@ async def test_nginx_that_closes_after_each_answer_gets_everything(ledger: Ledge
     assert row.is_whole and row.sent_twice == 0 and ran.summary.connections == 102, row
 
 
-async def test_a_body_is_not_sent_to_its_end_when_it_is_refused_before(ledger: Ledger, tmp_path: Path) -> None:
-    """503 as soon as the head is there, and the connection closed with the body unread: sent again, whole."""
+async def test_a_large_body_that_is_refused_before_its_end_is_sent_again_whole(ledger: Ledger, tmp_path: Path) -> None:
+    """The server answers 503 after the head and closes the connection without reading the body."""
     tree = make_tree(tmp_path / "tree", 4, 4_000_000)
     refused = 0
 

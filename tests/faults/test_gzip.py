@@ -1,7 +1,7 @@
-"""Compressed objects and what goes wrong: the store has one version of the file, unpacked whole, or nothing of it.
+"""Faults while files are compressed: the object unpacks to one whole version of its file, or it is not stored.
 
-A file whose stream is too large to be held is read twice: for its MD5, and while it is sent. It may change before the
-first pass ends, between the two, and in the second.
+A file whose compressed stream does not fit into memory is read twice: first for the MD5 of the stream, then to send it.
+The tests change it during the first pass, between the two, and during the second.
 """
 
 import asyncio
@@ -25,8 +25,7 @@ from bulkput.devserver import DevServer, Handler
 from bulkput.errors import IntegrityError, SourceError
 from bulkput.options import BodyOptions, GzipOptions, RetryOptions, UploadOptions, WireOptions
 from tests.faults.sources import ONE, calling_before, stored
-from tests.faults.target import EAGER, Ran, SwiftTarget, upload
-from tests.faults.test_run import faulty
+from tests.faults.target import EAGER, Ran, SwiftTarget, faulty, upload
 from tests.faults.test_sources import become_another_file, overwrite, shrink, vanish
 from tests.servers.devserver import devserver_process
 from tests.servers.faultproxy import Cut, FaultProxy, Flip, Plan, always
@@ -46,26 +45,26 @@ def at(server: DevServer) -> SwiftTarget:
 
 
 def noise(size: int) -> bytes:
-    """What gzip cannot make smaller."""
+    """Gives random bytes, which gzip cannot make smaller."""
     return Random(size).randbytes(size)
 
 
 def tree_with(root: Path, victim: bytes) -> Path:
-    """Between two others, which shall arrive whatever becomes of it. The victim's path."""
+    """Creates `victim` between two other files, which every test expects to be stored; gives the victim's path."""
     for name, content in (("a", b"a"), ("victim", victim), ("z", b"z")):
         (root / name).write_bytes(content)
     return root / "victim"
 
 
 def failures(ran: Ran) -> dict[str, str]:
-    """The problem of each file that failed, by the last part of its path."""
+    """Gives the problem of each failed file, by the last part of its path."""
     errors = {event.path: event.error for event in ran.events if isinstance(event, ev.Failed)}
     assert all(isinstance(error, SourceError) for error in errors.values())
     return {os.path.basename(os.fsdecode(path)): getattr(error, "problem", "") for path, error in errors.items()}
 
 
 def unpacked(server: DevServer) -> dict[str, bytes]:
-    """What the store's objects unpack to; each says of its source what is true of that."""
+    """Unpacks each object of the store, and checks its metadata about the source against the unpacked bytes."""
     found = {name: gzip.decompress(content) for name, content in stored(server).items()}
     for name, content in found.items():
         said = {field.lower(): value for field, value in server.store.containers["c"].objects[name].headers}
@@ -75,7 +74,7 @@ def unpacked(server: DevServer) -> dict[str, bytes]:
 
 
 class Passes:
-    """Events that tell how far the passes over one file have come, to be awaited."""
+    """Receives events and sets its own when the first pass over a file is over and when the second has begun."""
 
     def __init__(self, victim: Path) -> None:
         self._victim = victim
@@ -95,8 +94,10 @@ class Passes:
 
 
 @pytest.mark.parametrize("change", [shrink, overwrite, become_another_file, vanish])
-async def test_a_file_that_changes_between_its_two_passes_is_sent_as_it_is_then(tmp_path: Path, change: Change) -> None:
-    """The first pass is through, and others have all the slots: what the head would have said is said anew."""
+async def test_a_file_that_changes_between_its_two_passes_is_sent_in_its_new_version(
+    tmp_path: Path, change: Change
+) -> None:
+    """It waits for a slot after its first pass; after the change, the first pass is made again."""
     victim = tree_with(tmp_path, noise(3_000_000))
     before = {f"_{n}": b"%d" % n for n in range(SLOTS - 1)}  # and `a`: five workers, four slots
     for name, content in before.items():
@@ -119,10 +120,10 @@ async def test_a_file_that_changes_between_its_two_passes_is_sent_as_it_is_then(
 
 
 @pytest.mark.parametrize("times", [1, 100], ids=["once", "always"])
-async def test_a_file_that_shrinks_in_its_first_pass_is_sent_as_it_is_then_or_fails_alone(
+async def test_a_file_that_shrinks_in_its_first_pass_is_sent_in_its_new_version_or_fails_alone(
     tmp_path: Path, times: int
 ) -> None:
-    """Read once more; if it has not settled by then, it is left out. Nothing of it was sent."""
+    """Shrinks once: read again and sent. Shrinks at each read: fails before any byte of it is sent."""
     victim = tree_with(tmp_path, noise(size := 3_000_000))
     left, now = times, size
 
@@ -143,10 +144,10 @@ async def test_a_file_that_shrinks_in_its_first_pass_is_sent_as_it_is_then_or_fa
 
 @pytest.mark.parametrize("times", [1, 100], ids=["once", "always"])
 @pytest.mark.parametrize("change", [shrink, overwrite])
-async def test_a_file_that_changes_in_its_second_pass_is_sent_as_it_is_then_or_fails_alone(
+async def test_a_file_that_changes_in_its_second_pass_is_sent_in_its_new_version_or_fails_alone(
     tmp_path: Path, change: Change, times: int
 ) -> None:
-    """The request is broken off before the last piece, so that the store keeps nothing of it."""
+    """The client breaks the request off before the last piece, so the store keeps no part of the object."""
     victim = tree_with(tmp_path, noise(LARGE))
     passes = Passes(victim)
     left = times
@@ -188,7 +189,7 @@ async def test_other_bytes_in_the_second_pass_count_as_a_change_despite_equal_si
 
 
 def overwrite_unseen(path: Path, byte: int) -> None:
-    """At its end, which has not been read yet; the mtime is put back."""
+    """Overwrites the last 1000 bytes, which are not read yet, and restores the mtime."""
     mtime_ns = path.stat().st_mtime_ns
     with path.open("r+b") as file:
         file.seek(-1000, os.SEEK_END)
@@ -209,8 +210,8 @@ sys.exit(summary.exit_code)
 
 @pytest.mark.skipif(shutil.which("strace") is None, reason="strace gives the errors, and is not installed")
 @pytest.mark.parametrize("read", [2, 9], ids=["first pass", "second pass"])
-def test_a_disk_that_fails_while_a_large_file_is_compressed_costs_that_file(tmp_path: Path, read: int) -> None:
-    """One of its reads is answered by EIO; six of them make a pass, in one thread: strace counts each thread's own."""
+def test_a_disk_error_while_a_file_is_compressed_fails_only_that_file(tmp_path: Path, read: int) -> None:
+    """strace answers one read with EIO. Six reads make a pass; one reader, as strace counts reads per thread."""
     victim = tree_with(tmp_path, noise(5 * CHUNK + 1))
     inject = ("strace", "-f", "--seccomp-bpf", "-qq", "-o", os.devnull, "-e", "trace=read", "-P", victim)
     with devserver_process() as server:
@@ -229,7 +230,7 @@ def test_a_disk_that_fails_while_a_large_file_is_compressed_costs_that_file(tmp_
 async def test_a_stream_is_sent_from_its_start_after_a_refusal(
     tmp_path: Path, transport: Literal["wire", "aiohttp"]
 ) -> None:
-    """503 once for each object, before its body has been read."""
+    """The store answers 503 once for each object, before it reads the body."""
     victim = tree_with(tmp_path, noise(3_000_000))
     refused: set[str] = set()
 
@@ -250,7 +251,7 @@ async def test_a_stream_is_sent_from_its_start_after_a_refusal(
 async def test_a_stream_is_sent_from_its_start_after_a_reset(
     tmp_path: Path, transport: Literal["wire", "aiohttp"]
 ) -> None:
-    """In the middle of a chunked body: one more PUT, and what is counted as sent is one stream."""
+    """The connection resets in a chunked body: one more PUT follows, and `bytes_sent` counts one stream."""
     (tmp_path / "victim").write_bytes(content := noise(3_000_000))
     async with DevServer() as server:
         plan = always(Cut("in the request", after=2_000_000), skip=1, at_most=1)
@@ -262,8 +263,8 @@ async def test_a_stream_is_sent_from_its_start_after_a_reset(
 
 
 @pytest.mark.parametrize("size", [5000, 3_000_000], ids=["held", "streamed"])
-async def test_a_damaged_stream_is_noticed_and_sent_again(tmp_path: Path, size: int) -> None:
-    """One that is held is refused by the ETag in its head, 422; of a streamed one the ETag of the answer tells."""
+async def test_a_damaged_stream_is_detected_and_sent_again(tmp_path: Path, size: int) -> None:
+    """The store refuses a stream with an ETag in its head (422); the answer's ETag reveals the other."""
     (tmp_path / "victim").write_bytes(content := noise(size))
     async with DevServer() as server:
         ran, struck = await behind(always(Flip(size - 1000), skip=1, at_most=1), server, tmp_path, wire=ONE)
@@ -289,7 +290,7 @@ async def test_a_stream_that_is_damaged_at_every_attempt_fails(tmp_path: Path, s
 async def behind(
     plan: Plan, server: DevServer, tree: Path, *, wire: WireOptions, options: UploadOptions = ALWAYS
 ) -> tuple[Ran, int]:
-    """The run through a proxy that does harm, and how often it did."""
+    """Uploads through a proxy that follows `plan`; gives the run and the number of faults."""
     async with FaultProxy("127.0.0.1", server.port, plan) as proxy:
         ran = await upload(tree, at(server), proxy.port, wire=wire, options=options)
     return ran, sum(proxy.count.faults.values())

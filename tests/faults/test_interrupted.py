@@ -1,4 +1,4 @@
-"""An interrupted run ends in time, whatever it waits for, and accounts for everything that it had found."""
+"""An interrupted run ends in time, whatever it waits for, and accounts for every entry that it has found."""
 
 import asyncio
 import json
@@ -38,7 +38,7 @@ WIRE = WireOptions(concurrency=4, timeout_s=0.25)  # so that an interrupted run 
 
 
 class Silence:
-    """A devserver that does not answer requests of a kind: METHOD, and what the path has."""
+    """A devserver that leaves requests unanswered if they have this method and `part` in their path."""
 
     def __init__(self, method: str, part: str, *, after: int = 0) -> None:
         """The first `after` requests of the kind are answered."""
@@ -63,12 +63,12 @@ class Silence:
         return await handler(request)
 
     async def interrupted(self, run: Callable[[Stop], Coroutine[None, None, Changes]]) -> Changes:
-        """What a run comes to that is interrupted once it waits for such an answer."""
+        """Starts `run`, interrupts it once it waits for such an answer, and gives its result."""
         stop = Stop()
         running = asyncio.create_task(run(stop))
         await self.met.wait()
         stop.interrupt()
-        async with asyncio.timeout(10):  # a request alone would have it: 90 s
+        async with asyncio.timeout(10):  # far below the 90 s that one request may take
             return await running
 
 
@@ -79,8 +79,7 @@ class Silence:
 async def test_an_interrupted_upload_to_a_silent_store_reports_each_entry_once(
     tmp_path: Path, method: str, part: str, transport: str
 ) -> None:
-    """No answer to the login, the container, the objects, the listing: what was in flight and what was queued is
-    skipped, the journal is written to its end, and the exit code is 130."""
+    """Login, container, object or listing is unanswered: the rest is skipped, the journal whole, the exit code 130."""
     silence, stop, seen = Silence(method, part, after=2 if part == "/c/00" else 0), Stop(), list[ev.Event]()
     (tmp_path / "tree").mkdir()
     files(tmp_path / "tree", 100)

@@ -1,4 +1,4 @@
-"""kill -9 at random moments, then resume to the end: nothing is lost, and little is sent twice."""
+"""SIGKILL at random moments, then a resumed run: every object is stored, and few are sent twice."""
 
 import random
 import re
@@ -18,7 +18,7 @@ from tests.servers.nginx import nginx_dav
 
 CONCURRENCY = 32
 BEHIND_S = 0.5
-"""What the journal may be behind of the store, by its own promise."""
+"""The journal promises to be at most this far behind the store, in seconds."""
 LOGGED = """
 location /k/ {
     root {{root}};
@@ -83,9 +83,9 @@ def make(root: Path, files: int, chance: random.Random) -> dict[str, bytes]:
 
 
 def killed_midway(command: list[str], after: int) -> int:
-    """Run until `after` objects are uploaded, then SIGKILL; how many objects may have to be sent again.
+    """Runs until `after` objects are uploaded, sends SIGKILL, and gives how many objects may be sent again.
 
-    What was in flight, and as many as were uploaded in the busiest half second.
+    That is the objects in flight and the number uploaded in the busiest half second.
     """
     arrived: list[float] = []
     with subprocess.Popen(
@@ -100,6 +100,6 @@ def killed_midway(command: list[str], after: int) -> int:
                 arrived.append(time.monotonic())
             if len(arrived) == after:
                 run.send_signal(signal.SIGKILL)
-        assert run.wait() in (-signal.SIGKILL, 0)  # it may have been through already
+        assert run.wait() in (-signal.SIGKILL, 0)  # 0: it had finished before the signal
     busiest = max((bisect(arrived, began_s + BEHIND_S) - number for number, began_s in enumerate(arrived)), default=0)
     return CONCURRENCY + CONCURRENCY // 4 + busiest

@@ -1,4 +1,4 @@
-"""Faults of the network, in front of a real nginx and a real Swift: every byte arrives, and the exit code is 0."""
+"""A proxy breaks the network in front of a real nginx and a real Swift: every object is stored, the exit code is 0."""
 
 import asyncio
 import os
@@ -22,12 +22,12 @@ from tests.servers.swift import RealSwift
 
 FILE_SIZE = 6000
 QUICK_TIMEOUT_S = {"nginx": 0.5, "swift": 2.0}
-"""A healthy Swift needs a tenth of that on two busy cores."""
+"""Request timeout per server. A healthy Swift answers in a tenth of it on two busy cores."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """A target, a tree that it takes in a second or less, and how many requests are in flight."""
+    """A target, a tree that it stores within about a second, and the number of requests in flight."""
 
     target: Target
     tree: Path
@@ -38,7 +38,7 @@ class Ground:
         return WireOptions(concurrency=self.concurrency)
 
     def some(self, fault: Fault) -> Plan:
-        """`fault` for connections that have carried a request, and then for new ones."""
+        """Plans `fault` first for connections that have carried a request, then for new ones."""
         return always(fault, skip=self.target.prepares + self.concurrency, at_most=self.concurrency + 8)
 
     @asynccontextmanager
@@ -50,7 +50,7 @@ class Ground:
 
 @pytest.fixture
 def ground(request: pytest.FixtureRequest, tmp_path: Path) -> Ground:
-    """By the server's name. The real Swift stores some 70 objects/s on two cores, nginx thousands."""
+    """Chosen by the server's name. Swift gets fewer files: it stores 70 objects/s on two cores, nginx thousands."""
     server = request.getfixturevalue(request.param)
     if request.param == "nginx":
         return Ground(NginxTarget(server, new_place()), make_tree(tmp_path / "tree", 120, FILE_SIZE), 16)
@@ -58,7 +58,7 @@ def ground(request: pytest.FixtureRequest, tmp_path: Path) -> Ground:
 
 
 def on_each(name: str, *, nginx: Sequence[object], swift: Sequence[object]) -> pytest.MarkDecorator:
-    """Each server with faults of its own: Swift, which is slow, meets those that nginx cannot stand for."""
+    """Runs a test with each server and its own faults. Swift is slow and gets only those that differ from nginx."""
     cases = [pytest.param("nginx", one, marks=pytest.mark.nginx, id=f"nginx-{one}") for one in nginx]
     cases += [pytest.param("swift", one, marks=pytest.mark.swift, id=f"swift-{one}") for one in swift]
     return pytest.mark.parametrize(("ground", name), cases, indirect=["ground"])
@@ -68,10 +68,8 @@ BREAKS = [Cut("before the request"), Cut("in the request", after=3000), Cut("bef
 
 
 @on_each("fault", nginx=[*BREAKS, Cut("in the answer", "FIN"), Delay(0.1), Pieces(1)], swift=[*BREAKS[1:], Pieces(1)])
-async def test_a_connection_that_breaks_or_dawdles_costs_no_object(
-    ground: Ground, ledger: Ledger, fault: Fault
-) -> None:
-    """At each moment of a request: what was not answered, or by half, is sent again; what comes late is waited for."""
+async def test_a_broken_or_slow_connection_loses_no_object(ground: Ground, ledger: Ledger, fault: Fault) -> None:
+    """At each moment of a request: bulkput resends an unanswered request and waits for a slow answer."""
     async with ground.behind(ground.some(fault)) as proxy:
         ran = await upload(ground.tree, ground.target, proxy.port, wire=ground.wire)
     row = await judged(ledger, str(fault), ground.tree, ground.target, ran)
@@ -80,8 +78,8 @@ async def test_a_connection_that_breaks_or_dawdles_costs_no_object(
 
 
 @on_each("by", nginx=["RST", "FIN"], swift=["FIN"])
-async def test_stale_connections_cost_no_object(ground: Ground, ledger: Ledger, by: str) -> None:
-    """No connection carries a second request: the server has given it up without a word."""
+async def test_stale_connections_lose_no_object(ground: Ground, ledger: Ledger, by: str) -> None:
+    """The server silently closes each kept-alive connection before its second request."""
     fault = Cut("before the request", "RST" if by == "RST" else "FIN")
     async with ground.behind(always(fault, from_request=2)) as proxy:
         ran = await upload(ground.tree, ground.target, proxy.port, wire=ground.wire)
@@ -92,7 +90,7 @@ async def test_stale_connections_cost_no_object(ground: Ground, ledger: Ledger, 
 
 @pytest.mark.nginx
 async def test_stale_connections_cost_no_attempt(nginx: NginxDav) -> None:
-    """Nothing may fail where every new connection works, even without retries."""
+    """Without any retries, no PUT fails as long as new connections work."""
     target = NginxTarget(nginx, new_place())
     wire, once = WireOptions(concurrency=8), RetryOptions(retries=0)
     async with FaultProxy(*target.address, always(Cut("before the request"), from_request=2)) as proxy:
@@ -103,8 +101,8 @@ async def test_stale_connections_cost_no_attempt(nginx: NginxDav) -> None:
 
 
 @on_each("fault", nginx=[Mute(), Trickle()], swift=[Mute()])
-async def test_a_server_that_hangs_costs_no_object(ground: Ground, ledger: Ledger, fault: Mute | Trickle) -> None:
-    """Its requests are given up at their deadline, and made again."""
+async def test_a_hanging_server_loses_no_object(ground: Ground, ledger: Ledger, fault: Mute | Trickle) -> None:
+    """Each hanging request meets its deadline and is sent again."""
     timeout_s = QUICK_TIMEOUT_S[ground.target.name]
     wire = WireOptions(concurrency=ground.concurrency, timeout_s=timeout_s, min_rate=1024 * 1024)
     async with ground.behind(always(fault, skip=ground.target.prepares, at_most=6)) as proxy:
@@ -115,8 +113,8 @@ async def test_a_server_that_hangs_costs_no_object(ground: Ground, ledger: Ledge
 
 
 @on_each("when", nginx=["from the start", "in the middle"], swift=["in the middle"])
-async def test_connections_refused_for_a_while_cost_no_object(ground: Ground, ledger: Ledger, when: str) -> None:
-    """Nobody listens until the client has tried a few times in vain."""
+async def test_connections_refused_for_a_while_lose_no_object(ground: Ground, ledger: Ledger, when: str) -> None:
+    """No server listens until the client has tried three times."""
     at = {"from the start": 0, "in the middle": 10}[when]
     refused: list[str] = []
     uploaded = 0
@@ -147,11 +145,10 @@ HALF = Cut("in the request", after=2_000_000)
 
 
 @on_each("fault", nginx=[EARLY, HALF, replace(HALF, by="FIN")], swift=[EARLY, HALF])
-async def test_a_large_body_that_is_not_taken_is_sent_again_whole(
+async def test_a_large_body_that_is_cut_off_or_unread_is_sent_again_whole(
     ground: Ground, ledger: Ledger, tmp_path: Path, fault: Say | Cut
 ) -> None:
-    """The connection breaks in the middle of it, or a server says 201 at its first bytes, reads no more, and stores
-    nothing."""
+    """The connection breaks in the body, or the server answers 201 at its first bytes and stores nothing."""
     tree = make_tree(tmp_path / "large", 3, 8_000_000)
     plan = always(fault, skip=ground.target.prepares, at_most=5)
     async with ground.behind(plan, receive_buffer=64 * 1024) as proxy:
@@ -163,11 +160,10 @@ async def test_a_large_body_that_is_not_taken_is_sent_again_whole(
 
 @pytest.mark.swift
 @pytest.mark.parametrize(("count", "size"), [(20, FILE_SIZE), (3, 3_000_000)], ids=["small", "streamed"])
-async def test_bytes_that_arrive_damaged_are_sent_again(
+async def test_damaged_bytes_are_sent_again(
     swift: RealSwift, ledger: Ledger, tmp_path: Path, count: int, size: int
 ) -> None:
-    """Swift refuses a small object by its ETag (422); of a streamed one the answer's ETag tells. Plain HTTP has no
-    such proof."""
+    """Swift refuses a small object by its ETag (422); the answer's ETag reveals a damaged streamed one."""
     ground = Ground(SwiftTarget(swift, new_place()), make_tree(tmp_path / "tree", count, size), 8)
     async with ground.behind(always(Flip(4000), skip=1, at_most=6)) as proxy:
         ran = await upload(ground.tree, ground.target, proxy.port, wire=ground.wire)
@@ -180,7 +176,7 @@ async def test_bytes_that_arrive_damaged_are_sent_again(
 async def test_a_streamed_object_that_failed_as_damaged_is_not_in_the_store(
     swift: RealSwift, ledger: Ledger, tmp_path: Path
 ) -> None:
-    """A streamed body has no ETag in its head, so Swift stores it whatever arrives."""
+    """A streamed PUT carries no ETag, so Swift stores any bytes; bulkput removes them again."""
     ground = Ground(SwiftTarget(swift, new_place()), make_tree(tmp_path / "tree", 2, 3_000_000), 8)
     options = UploadOptions(retry=RetryOptions(retries=1, base_s=0.01))
     async with ground.behind(always(Flip(4000), skip=1)) as proxy:
@@ -192,8 +188,8 @@ async def test_a_streamed_object_that_failed_as_damaged_is_not_in_the_store(
 
 
 @on_each("transport", nginx=["wire", "aiohttp"], swift=["wire"])
-async def test_a_bad_network_costs_no_object(ground: Ground, ledger: Ledger, transport: str) -> None:
-    """Resets at any moment and delays, drawn for each request; rclone finds no difference."""
+async def test_a_bad_network_loses_no_object(ground: Ground, ledger: Ledger, transport: str) -> None:
+    """Each request draws a reset, a delay or neither; `rclone check` finds no difference afterwards."""
     wire = WireOptions(transport="wire" if transport == "wire" else "aiohttp")
     async with ground.behind(mix(p_reset=0.15, p_delay=0.15, delay_s=0.05, seed=1, per="request")) as proxy:
         ran = await upload(ground.tree, ground.target, proxy.port, wire=wire)

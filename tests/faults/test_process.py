@@ -1,4 +1,4 @@
-"""Processes that die, disks that are full, names that lead nowhere: the real command, or a run beside a real death."""
+"""Processes are killed, disks are full, host names do not resolve: bulkput reports what is stored and what is not."""
 
 import asyncio
 import json
@@ -34,10 +34,10 @@ from tests.servers.swift import RealSwift
         pytest.param("swift", 20, 8, marks=pytest.mark.swift),
     ],
 )
-async def test_a_balancer_that_is_killed_and_comes_back_costs_no_object(
+async def test_a_balancer_that_is_killed_and_restarted_loses_no_object(
     request: pytest.FixtureRequest, ledger: Ledger, tmp_path: Path, server: str, count: int, concurrency: int
 ) -> None:
-    """The proxy gets SIGKILL in the middle of the run, and is started again on its port when it has been missed."""
+    """The proxy gets SIGKILL midway; it restarts on its port after three refused connections."""
     real = request.getfixturevalue(server)
     target: Target = NginxTarget(real, new_place()) if server == "nginx" else SwiftTarget(real, new_place())
     tree = make_tree(tmp_path / "tree", count, 6000)
@@ -74,7 +74,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     place.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=1m,mode=755", "none", str(place)]
     if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode != 0:
-        pytest.skip("only who may mount has a disk small enough to be filled")
+        pytest.skip("mounting a small file system to fill needs root")
     try:
         yield place
     finally:
@@ -85,10 +85,10 @@ FULL = RetryOptions(retries=2, base_s=0.001)
 
 
 @pytest.mark.nginx
-async def test_what_a_full_disk_does_not_take_is_said_to_have_failed(
+async def test_each_file_that_a_full_disk_refuses_is_reported_as_failed(
     small_disk: Path, ledger: Ledger, tmp_path: Path
 ) -> None:
-    """nginx answers 500: what was uploaded is there whole, the rest is named, exit 1."""
+    """nginx answers 500: each uploaded object is whole, each other file is a failure, and the exit code is 1."""
     tree = make_tree(tmp_path / "tree", 100, 20_000)
     with nginx_dav(small_disk / "files") as server:
         target = NginxTarget(server, "full")
@@ -101,10 +101,10 @@ async def test_what_a_full_disk_does_not_take_is_said_to_have_failed(
 
 
 @pytest.mark.nginx
-async def test_a_disk_that_is_full_for_a_while_costs_no_object(
+async def test_a_disk_that_is_full_for_a_while_loses_no_object(
     small_disk: Path, ledger: Ledger, tmp_path: Path
 ) -> None:
-    """Somebody makes room while the run goes on."""
+    """The disk gets free space after ten failed attempts."""
     tree = make_tree(tmp_path / "tree", 30, 20_000)
     ballast = small_disk / "ballast"
     ballast.write_bytes(bytes(800_000))
@@ -125,7 +125,7 @@ async def test_a_disk_that_is_full_for_a_while_costs_no_object(
 
 
 def noted(ledger: Ledger, fault: str, tree: Path, target: Target, rows: list[dict[str, Any]], code: int) -> Row:
-    """The store against what `--json` said; a run that was killed has no count of its requests."""
+    """Compares the store with the rows of `--json`. A killed run reports no requests, so these count as 0."""
     uploaded = [row["key"] for row in rows if row["event"] == "uploaded"]
     source, stored = contents(tree), target.stored()
     return ledger.note(
@@ -136,8 +136,10 @@ def noted(ledger: Ledger, fault: str, tree: Path, target: Target, rows: list[dic
 async def killed(
     command: list[str], environ: Mapping[str, str], signals: list[int], *, after: int
 ) -> tuple[int, list[Any]]:
-    """Exit code and rows of a run that gets its signals once so much was uploaded, the second when it has said
-    something about the first."""
+    """Starts a run and sends it `signals[0]` after `after` uploads; gives its exit code and rows.
+
+    Each later signal follows the message that the run prints about the one before.
+    """
     rows: list[Any] = []
     run = await asyncio.create_subprocess_exec(*command, env={**os.environ, **environ}, stdout=PIPE, stderr=PIPE)
     assert run.stdout is not None and run.stderr is not None
@@ -157,11 +159,10 @@ async def killed(
     ("fault", "signals", "exit_code"),
     [("SIGINT twice", [signal.SIGINT, signal.SIGINT], 130), ("SIGKILL", [signal.SIGKILL], -signal.SIGKILL)],
 )
-async def test_a_run_that_leaves_at_once_has_said_nothing_untrue(
+async def test_a_run_that_is_killed_has_reported_no_false_success(
     devserver: DevServer, ledger: Ledger, tmp_path: Path, fault: str, signals: list[int], exit_code: int
 ) -> None:
-    """bulkput upload --json, ended while all its requests hang: each object is whole or not there, and a second run
-    brings the rest."""
+    """bulkput upload --json, killed while its requests hang: no object is partial; a second run stores the rest."""
     tree = make_tree(tmp_path / "tree", 60, 1000)
     account = RealSwift(devserver.auth_url, devserver.options.user, devserver.options.key)
     target = SwiftTarget(account, "c", "devserver")
@@ -178,8 +179,8 @@ async def test_a_run_that_leaves_at_once_has_said_nothing_untrue(
     assert await asyncio.to_thread(target.stored) == contents(tree)
 
 
-def test_a_host_that_has_no_address_stops_a_swift_run(tmp_path: Path) -> None:
-    """bulkput upload, ST_AUTH at a name that does not resolve: exit 3 and one line that names it."""
+def test_a_login_host_that_does_not_resolve_stops_a_swift_run(tmp_path: Path) -> None:
+    """bulkput upload with an unresolvable ST_AUTH: exit code 3 and one line that names the host."""
     tree = make_tree(tmp_path / "tree", 5, 10)
     environ = {"ST_AUTH": "http://nowhere.invalid/auth/v1.0", "ST_USER": "a:b", "ST_KEY": "c"}
     ran = bulkput("upload", tree, "swift://c", "--retries", "0", "--summary", "-", environ=environ)
@@ -189,10 +190,10 @@ def test_a_host_that_has_no_address_stops_a_swift_run(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("count", "exit_code"), [(5, 1), (200, 3)])
-async def test_a_host_that_has_no_address_fails_each_object_of_a_plain_http_run(
+async def test_a_plain_http_host_that_does_not_resolve_fails_each_object(
     tmp_path: Path, count: int, exit_code: int
 ) -> None:
-    """Every object is named with the reason; 128 in a row are a store that is gone."""
+    """Each failure names the host; 128 failures in a row mean that the store is gone and stop the run."""
     tree = make_tree(tmp_path / "tree", count, 10)
     options = UploadOptions(retry=RetryOptions(retries=0))
     summary = await upload_to([tree], "http://nowhere.invalid/", options=options, environ={})
@@ -202,10 +203,8 @@ async def test_a_host_that_has_no_address_fails_each_object_of_a_plain_http_run(
 
 
 @pytest.mark.nginx
-async def test_a_certificate_of_another_host_stops_the_run_before_a_byte_is_stored(
-    ledger: Ledger, tmp_path: Path
-) -> None:
-    """Exit 3 although retries are left: no token and no body goes to a stranger."""
+async def test_a_certificate_of_another_host_stops_the_run_before_any_request(ledger: Ledger, tmp_path: Path) -> None:
+    """The exit code is 3 although retries are left: no token and no body reaches the wrong host."""
     tree = make_tree(tmp_path / "tree", 100, 1000)
     (tmp_path / "authority").mkdir()
     certificate = make_authority(tmp_path / "authority").issue("other.example")

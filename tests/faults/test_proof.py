@@ -1,4 +1,4 @@
-"""Answers to a PUT that do not prove it: what is right counts as stored, what is wrong goes, and nothing else does."""
+"""Answers that do not prove a PUT: right bytes count as stored, damaged ones are removed, other objects are kept."""
 
 import asyncio
 from collections import Counter
@@ -24,11 +24,11 @@ from tests.servers.swift import RealSwift
 
 QUICK = UploadOptions(retry=RetryOptions(retries=3, base_s=0.001))
 LARGE = b"streamed" * 400_000
-"""No ETag goes with such a PUT, so that the store takes damaged bytes."""
+"""Large enough to be streamed: the PUT carries no ETag, so the store accepts damaged bytes."""
 
 
 class Way:
-    """A devserver whose answers about objects are `lie`'s, while it lies; counts the requests for them."""
+    """A devserver whose object requests go through `lie` while `is_lying`; counts these requests by method."""
 
     def __init__(self) -> None:
         self.asked: Counter[str] = Counter()
@@ -36,7 +36,7 @@ class Way:
         self.server: DevServer
 
     async def stored(self) -> dict[str, bytes]:
-        """What is there, past all lies."""
+        """Ends the lying and reads what the container holds, by name."""
         self.is_lying = False
         return await asyncio.to_thread(self.target.stored)
 
@@ -48,7 +48,7 @@ class Way:
 
 @asynccontextmanager
 async def lying(lie: Intercept, **before: bytes) -> AsyncIterator[Way]:
-    """`before` is what the container holds."""
+    """Runs a devserver whose container holds the objects `before`."""
     way = Way()
 
     async def intercept(request: web.BaseRequest, handler: Handler) -> web.StreamResponse:
@@ -67,7 +67,7 @@ async def lying(lie: Intercept, **before: bytes) -> AsyncIterator[Way]:
 
 
 def with_etag(change: Callable[[str], str | None], *methods: str) -> Intercept:
-    """A proxy that rewrites the ETags of answers to these methods, or takes them away."""
+    """Rewrites the ETags of answers to these methods, as a proxy does, or removes them if `change` gives None."""
 
     async def lie(request: web.BaseRequest, handler: Handler) -> web.StreamResponse:
         answer = await handler(request)
@@ -81,7 +81,7 @@ def with_etag(change: Callable[[str], str | None], *methods: str) -> Intercept:
 
 
 def spoilt(etag: str) -> str:
-    """Another MD5, always the same."""
+    """Gives a wrong MD5, always the same one for the same ETag."""
     return etag[::-1]
 
 
@@ -105,8 +105,8 @@ def only_error(ran: Ran) -> str:
 
 
 @pytest.mark.parametrize("spelt", ['W/"{}"', '"{}-gzip"', '"{}--gzip"', '"{};gzip"', '"{}"', "upper"])
-async def test_an_etag_that_a_proxy_has_rewritten_proves_the_bytes(tmp_path: Path, spelt: str) -> None:
-    """One request per object, as without the proxy."""
+async def test_an_etag_in_any_spelling_of_a_proxy_proves_the_bytes(tmp_path: Path, spelt: str) -> None:
+    """The upload takes one request per object, as without the proxy."""
     (tmp_path / "a").write_bytes(b"a")
     rewrite = str.upper if spelt == "upper" else spelt.format
     async with lying(with_etag(rewrite, "PUT", "HEAD")) as way:
@@ -115,8 +115,8 @@ async def test_an_etag_that_a_proxy_has_rewritten_proves_the_bytes(tmp_path: Pat
 
 
 @pytest.mark.parametrize("answered", [None, '"5f3-2a"'])
-async def test_where_the_answer_has_no_md5_one_head_decides(tmp_path: Path, answered: str | None) -> None:
-    """At once, and nothing is sent again."""
+async def test_one_head_proves_an_object_if_its_put_answer_has_no_md5(tmp_path: Path, answered: str | None) -> None:
+    """The HEAD follows at once, and nothing is sent again."""
     (tmp_path / "a").write_bytes(b"a")
     (tmp_path / "large").write_bytes(LARGE)
     async with lying(with_etag(lambda _: answered, "PUT")) as way:
@@ -124,8 +124,8 @@ async def test_where_the_answer_has_no_md5_one_head_decides(tmp_path: Path, answ
         assert (ran.summary.uploaded, ran.summary.retries, dict(way.asked)) == (2, 0, {"PUT": 2, "HEAD": 2})
 
 
-async def test_where_nothing_has_an_etag_the_object_fails_and_is_kept(tmp_path: Path) -> None:
-    """Sending it again would prove no more; removing it would be worse."""
+async def test_an_object_without_any_etag_fails_and_is_kept(tmp_path: Path) -> None:
+    """Neither PUT nor HEAD has an ETag: a second PUT would prove no more, and a removal could lose good bytes."""
     (tmp_path / "a").write_bytes(b"new")
     async with lying(with_etag(lambda _: None, "PUT", "HEAD"), a=b"old") as way:
         ran = await sent(way, tmp_path)
@@ -135,8 +135,8 @@ async def test_where_nothing_has_an_etag_the_object_fails_and_is_kept(tmp_path: 
 
 
 @pytest.mark.parametrize("status", [200, 204])
-async def test_a_maintenance_page_removes_nothing(tmp_path: Path, status: int) -> None:
-    """A balancer answers the PUTs: nothing has reached the store, and the old version stays."""
+async def test_a_maintenance_page_fails_the_file_and_removes_nothing(tmp_path: Path, status: int) -> None:
+    """A balancer answers the PUTs and the store receives none: the old version stays."""
     (tmp_path / "a").write_bytes(b"new")
 
     async def maintain(request: web.BaseRequest, handler: Handler) -> web.StreamResponse:
@@ -153,8 +153,8 @@ async def test_a_maintenance_page_removes_nothing(tmp_path: Path, status: int) -
 
 
 @pytest.mark.parametrize("etag", ["0" * 32, None])
-async def test_a_201_of_someone_who_stores_nothing_removes_nothing(tmp_path: Path, etag: str | None) -> None:
-    """With a wrong ETag or none: the HEAD shows another version, which is none of ours."""
+async def test_a_201_from_a_server_that_stores_nothing_removes_nothing(tmp_path: Path, etag: str | None) -> None:
+    """Its ETag is wrong or missing, and the HEAD shows an older version that this run did not send."""
     (tmp_path / "a").write_bytes(b"new")
 
     async def pretend(request: web.BaseRequest, handler: Handler) -> web.StreamResponse:
@@ -170,8 +170,8 @@ async def test_a_201_of_someone_who_stores_nothing_removes_nothing(tmp_path: Pat
         assert await way.stored() == {"a": b"old"}
 
 
-async def test_what_turns_out_to_be_right_is_stored(tmp_path: Path) -> None:
-    """Only the answers to PUTs are spoilt: a HEAD shows the MD5 that was sent."""
+async def test_an_object_with_a_wrong_put_etag_counts_as_stored_if_a_head_proves_it(tmp_path: Path) -> None:
+    """Only the answers to PUTs have a wrong ETag; the HEAD shows the MD5 that was sent."""
     (tmp_path / "a").write_bytes(b"new")
     async with lying(with_etag(spoilt, "PUT"), a=b"old") as way:
         ran = await sent(way, tmp_path)
@@ -180,8 +180,8 @@ async def test_what_turns_out_to_be_right_is_stored(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"new", LARGE], ids=["small", "streamed"])
-async def test_a_proxy_that_spoils_every_etag_alike_makes_us_remove_nothing(tmp_path: Path, content: bytes) -> None:
-    """HEAD and 201 agree that it is damaged; read back, its bytes are right."""
+async def test_a_proxy_that_changes_every_etag_alike_causes_no_removal(tmp_path: Path, content: bytes) -> None:
+    """HEAD and PUT agree on a wrong MD5, but the GET reads back the right bytes."""
     (tmp_path / "a").write_bytes(content)
     async with lying(with_etag(spoilt, "PUT", "HEAD", "GET"), a=b"old") as way:
         ran = await sent(way, tmp_path)
@@ -191,7 +191,7 @@ async def test_a_proxy_that_spoils_every_etag_alike_makes_us_remove_nothing(tmp_
 
 
 def then(answers: Callable[[web.BaseRequest], web.StreamResponse]) -> Intercept:
-    """The first PUT goes through, and all later ones are answered so."""
+    """Lets the first PUT through and answers all later ones with `answers`."""
     puts = 0
 
     async def lie(request: web.BaseRequest, handler: Handler) -> web.StreamResponse:
@@ -203,8 +203,8 @@ def then(answers: Callable[[web.BaseRequest], web.StreamResponse]) -> Intercept:
 
 
 @pytest.mark.parametrize("status", [503, 409, 200])
-async def test_a_damaged_object_goes_also_when_later_attempts_end_otherwise(tmp_path: Path, status: int) -> None:
-    """Attempt 1 stores flipped bytes, all later ones are refused."""
+async def test_a_damaged_object_is_removed_if_later_attempts_are_refused(tmp_path: Path, status: int) -> None:
+    """Attempt 1 stores flipped bytes; the store refuses all later ones."""
     (tmp_path / "a").write_bytes(LARGE)
     async with lying(then(lambda _: web.Response(status=status)), a=b"old") as way:
         async with FaultProxy("127.0.0.1", way.server.port, always(Flip(4000), skip=1, at_most=1)) as proxy:
@@ -214,8 +214,8 @@ async def test_a_damaged_object_goes_also_when_later_attempts_end_otherwise(tmp_
         assert await way.stored() == {}
 
 
-async def test_a_damaged_object_goes_whatever_the_clock_shows_between_two_looks(tmp_path: Path) -> None:
-    """The second HEAD is answered seconds after the first: the object is older then, and the same."""
+async def test_a_damaged_object_is_removed_although_the_two_heads_differ_in_date(tmp_path: Path) -> None:
+    """The Date of the second HEAD is two seconds later; it is still the same object."""
     (tmp_path / "a").write_bytes(LARGE)
     refuse, heads = then(lambda _: web.Response(status=503)), 0
 
@@ -234,8 +234,8 @@ async def test_a_damaged_object_goes_whatever_the_clock_shows_between_two_looks(
         assert await way.stored() == {}
 
 
-async def test_what_is_stored_while_a_damaged_object_is_read_back_is_kept(tmp_path: Path) -> None:
-    """By somebody else: a last HEAD shows it."""
+async def test_an_object_of_another_writer_is_kept_while_a_damaged_one_is_read_back(tmp_path: Path) -> None:
+    """Another client overwrites the damaged object during the GET; a last HEAD shows it."""
     (tmp_path / "a").write_bytes(LARGE)
     refuse, is_meddling = then(lambda _: web.Response(status=503)), False
 
@@ -259,12 +259,12 @@ async def test_what_is_stored_while_a_damaged_object_is_read_back_is_kept(tmp_pa
 
 
 async def straight(request: web.BaseRequest, handler: Handler) -> web.StreamResponse:
-    """No lie at all."""
+    """Passes each request on unchanged."""
     return await handler(request)
 
 
-async def test_a_damaged_object_goes_also_when_the_source_fails(tmp_path: Path) -> None:
-    """The file changes before the second attempt: what is there of it is removed, then the new version is sent."""
+async def test_a_damaged_object_is_removed_if_its_file_changes(tmp_path: Path) -> None:
+    """The file changes before attempt 2: the damaged object is removed, then the new version is stored."""
     (tmp_path / "a").write_bytes(LARGE)
 
     async def change(request: web.BaseRequest, handler: Handler) -> web.StreamResponse:
@@ -280,8 +280,8 @@ async def test_a_damaged_object_goes_also_when_the_source_fails(tmp_path: Path) 
         assert await way.stored() == {"a": b"new"}
 
 
-async def test_a_damaged_object_goes_also_when_the_run_is_stopped(tmp_path: Path) -> None:
-    """Ctrl-C while the second attempt is waited for: no further attempt, and what is damaged does not stay."""
+async def test_a_damaged_object_is_removed_if_the_run_is_interrupted(tmp_path: Path) -> None:
+    """Ctrl-C during the pause before attempt 2: no attempt follows, and the damaged object is removed."""
     (tmp_path / "a").write_bytes(LARGE)
     stop = Stop()
 
@@ -298,8 +298,8 @@ async def test_a_damaged_object_goes_also_when_the_run_is_stopped(tmp_path: Path
         assert await way.stored() == {}
 
 
-async def test_what_cannot_be_looked_at_is_kept_and_said(tmp_path: Path) -> None:
-    """HEADs fail: nothing is proven, so nothing is removed, and the error says what may be there."""
+async def test_an_object_whose_head_fails_is_kept_and_reported(tmp_path: Path) -> None:
+    """No proof, no removal: the error says that a damaged object may be there."""
     (tmp_path / "a").write_bytes(LARGE)
 
     async def blind(request: web.BaseRequest, handler: Handler) -> web.StreamResponse:
@@ -312,8 +312,8 @@ async def test_what_cannot_be_looked_at_is_kept_and_said(tmp_path: Path) -> None
         assert "a damaged object may be there: stat a: 503" in only_error(ran)
 
 
-async def test_a_run_whose_answers_never_prove_anything_stops(tmp_path: Path) -> None:
-    """Behind a proxy that spoils each ETag: exit 3 and the reason, instead of hours of tries; nothing is removed."""
+async def test_a_run_stops_if_no_answer_ever_proves_an_object(tmp_path: Path) -> None:
+    """A proxy changes each ETag: exit code 3 with the reason after 10 objects, and nothing is removed."""
     for n in range(60):
         (tmp_path / f"{n:02}").write_bytes(b"%d" % n)
     options = UploadOptions(retry=RetryOptions(base_s=0.001), stop=StopRules(in_vain_after=40))

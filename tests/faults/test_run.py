@@ -1,11 +1,10 @@
-"""What goes wrong during a run against a Swift: the run survives it or stops, and says the truth either way."""
+"""Faults during a run against a Swift store: the run recovers or stops, and its summary is true either way."""
 
 import asyncio
 import os
 import threading
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,7 @@ from aiohttp import ClientSession, web
 
 import bulkput
 from bulkput import events as ev
-from bulkput.devserver import DevServer, Handler, Intercept, ResourceKind, parse_target
+from bulkput.devserver import DevServer, Handler, ResourceKind, parse_target
 from bulkput.engine.open_store import connected
 from bulkput.engine.stop import Stop
 from bulkput.engine.tuner import Tuner
@@ -27,21 +26,9 @@ from bulkput.policy.gzip_names import NOT_COMPRESSED
 from bulkput.recorder import Recorder
 from bulkput.sources.scan import Scan
 from tests.conftest import environ_of
+from tests.faults.target import faulty
 
 QUICK = RetryOptions(retries=3, base_s=0.001)
-
-
-@asynccontextmanager
-async def faulty(intercept: Intercept) -> AsyncIterator[DevServer]:
-    """A devserver with `intercept` around its object PUTs; all else goes its way."""
-
-    async def only_puts(request: web.BaseRequest, handler: Handler) -> web.StreamResponse:
-        if request.method == "PUT" and parse_target(request.raw_path).kind is ResourceKind.OBJECT:
-            return await intercept(request, handler)
-        return await handler(request)
-
-    async with DevServer(intercept=only_puts) as server:
-        yield server
 
 
 def files(root: Path, count: int) -> Path:
@@ -65,7 +52,7 @@ def errors(seen: list[ev.Event]) -> list[BaseException]:
 
 
 async def test_a_token_that_expires_under_64_workers_is_renewed_once(tmp_path: Path) -> None:
-    """Every request from the 200th on is refused until there is a new token; bodies are sent again."""
+    """The 200th request revokes the token; the refused bodies are sent again with the new one."""
     count = 0
 
     async def expire(request: web.BaseRequest, handler: Handler) -> web.StreamResponse:
@@ -81,8 +68,8 @@ async def test_a_token_that_expires_under_64_workers_is_renewed_once(tmp_path: P
         assert server.traffic.requests["GET", ResourceKind.AUTH] == 2
 
 
-async def test_403_is_answered_by_one_new_login_and_then_the_run_stops(tmp_path: Path) -> None:
-    """radosgw says 403 for an expired token, so it is tried once; a second 403 is meant."""
+async def test_a_403_causes_one_new_login_and_a_second_403_stops_the_run(tmp_path: Path) -> None:
+    """radosgw answers 403 to an expired token, so one login is tried; a second 403 is final."""
 
     async def deny(_request: web.BaseRequest, _handler: Handler) -> web.StreamResponse:
         return web.Response(status=403)
@@ -98,8 +85,8 @@ async def test_403_is_answered_by_one_new_login_and_then_the_run_stops(tmp_path:
 
 
 @pytest.mark.parametrize("status", [408, 429, 498, 499, 500, 502, 503, 504, 507])
-async def test_an_answer_that_passes_is_retried(tmp_path: Path, status: int) -> None:
-    """Each object is refused once, then taken."""
+async def test_a_temporary_error_status_is_retried(tmp_path: Path, status: int) -> None:
+    """The store refuses each object once, then accepts it."""
     refused: set[str] = set()
 
     async def once(request: web.BaseRequest, handler: Handler) -> web.StreamResponse:
@@ -115,8 +102,8 @@ async def test_an_answer_that_passes_is_retried(tmp_path: Path, status: int) -> 
 
 
 @pytest.mark.parametrize("status", [400, 405, 409, 411, 414])
-async def test_an_answer_that_stays_is_not_retried(tmp_path: Path, status: int) -> None:
-    """That object fails, at its first attempt, and no other."""
+async def test_a_permanent_error_status_fails_one_object_without_a_retry(tmp_path: Path, status: int) -> None:
+    """Only that object fails, at its first attempt."""
 
     async def refuse(request: web.BaseRequest, handler: Handler) -> web.StreamResponse:
         return web.Response(status=status) if request.raw_path.endswith("0007") else await handler(request)
@@ -127,8 +114,8 @@ async def test_an_answer_that_stays_is_not_retried(tmp_path: Path, status: int) 
     assert summary.failures[0].key == "0007" and f": {status} " in summary.failures[0].error
 
 
-async def test_a_container_that_vanishes_is_made_again_once(tmp_path: Path) -> None:
-    """Deleted in the middle of a run: one more container PUT, and all that follows is stored."""
+async def test_a_container_that_vanishes_is_created_again_once(tmp_path: Path) -> None:
+    """The container is deleted midway: one more container PUT, and every object is counted as uploaded."""
     puts = 0
 
     async def delete_midway(request: web.BaseRequest, handler: Handler) -> web.StreamResponse:
@@ -151,10 +138,10 @@ async def test_a_container_that_vanishes_is_made_again_once(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(("status", "logins"), [(401, 1), (503, 4)])
-async def test_a_login_that_fails_in_the_middle_stops_the_run_and_is_not_repeated_by_every_worker(
+async def test_a_failing_login_stops_the_run_and_is_not_repeated_by_every_worker(
     tmp_path: Path, status: int, logins: int
 ) -> None:
-    """80 workers find the token refused; one login is tried (and retried where that can help), then the run stops."""
+    """Many workers find the token revoked; one logs in (with retries if the error is temporary), then the run stops."""
     count = 0
     login_attempts = 0
 
@@ -177,8 +164,8 @@ async def test_a_login_that_fails_in_the_middle_stops_the_run_and_is_not_repeate
     assert login_attempts == logins
 
 
-async def test_a_stopped_run_sends_nothing_new(tmp_path: Path) -> None:
-    """Workers that wait for a slot when the run is stopped give their file back."""
+async def test_a_stopped_run_starts_no_further_put(tmp_path: Path) -> None:
+    """Workers that wait for a slot when the run is stopped do not send their file."""
     stop = Stop()
     arrived = 0
     go_on = asyncio.Event()
@@ -202,7 +189,7 @@ async def test_a_stopped_run_sends_nothing_new(tmp_path: Path) -> None:
 
 
 async def test_a_full_quota_stops_the_run(tmp_path: Path) -> None:
-    """Exit 3: all that follows would fail as well."""
+    """Exit code 3, because every later PUT would fail as well."""
 
     async def full(_request: web.BaseRequest, _handler: Handler) -> web.StreamResponse:
         return web.Response(status=413, text="Upload exceeds quota.")
@@ -222,10 +209,10 @@ async def test_a_full_quota_stops_the_run(tmp_path: Path) -> None:
         (202, {}, Conflict),
     ],
 )
-async def test_an_answer_that_proves_nothing_is_no_success(
+async def test_an_answer_without_proof_is_a_failure(
     tmp_path: Path, status: int, headers: dict[str, str], kind: type[Exception]
 ) -> None:
-    """A wrong ETag, none, another 2xx than 201, a newer version: the object failed."""
+    """A wrong ETag, no ETag, a 2xx other than 201, or 202 (the store has a newer version)."""
 
     async def lie(_request: web.BaseRequest, _handler: Handler) -> web.StreamResponse:
         await _request.read()
@@ -238,7 +225,7 @@ async def test_an_answer_that_proves_nothing_is_no_success(
 
 
 async def test_a_store_that_goes_away_stops_the_run(tmp_path: Path) -> None:
-    """So many failures in a row, each out of retries: exit 3, and all found files are accounted for."""
+    """20 objects in a row fail after all retries: exit code 3, and every found file is accounted for."""
 
     async def hang_up(request: web.BaseRequest, _handler: Handler) -> web.StreamResponse:
         assert request.transport is not None
@@ -256,7 +243,7 @@ async def test_a_store_that_goes_away_stops_the_run(tmp_path: Path) -> None:
 async def test_a_file_that_changes_while_it_is_sent_is_sent_once_more(
     tmp_path: Path, changes: int, uploaded: int
 ) -> None:
-    """Changed once: the new version is stored. Changed twice: `failed: changed`, and nothing of it is stored."""
+    """Changed once: the new version is stored. Changed twice: the file fails, and no version of it is stored."""
     path = tmp_path / "growing"
     path.write_bytes(b"a" * 5_000_000)
     puts = 0
@@ -286,7 +273,7 @@ async def _listed(server: DevServer) -> AsyncIterator[str]:
 
 
 async def test_a_vanished_file_fails_alone(tmp_path: Path) -> None:
-    """It was there when the tree was scanned, and is not when its turn comes."""
+    """The file is deleted after the scan and before its turn."""
     files(tmp_path, 10)
 
     async def remove_last(request: web.BaseRequest, handler: Handler) -> web.StreamResponse:
@@ -301,14 +288,14 @@ async def test_a_vanished_file_fails_alone(tmp_path: Path) -> None:
     assert isinstance(error, SourceError) and error.problem == "vanished"
 
 
-async def test_the_first_put_leaves_before_the_scan_ends(tmp_path: Path) -> None:
-    """The source gives one file, and its end only once the store has seen that one."""
+async def test_the_first_put_is_sent_before_the_scan_ends(tmp_path: Path) -> None:
+    """The scan gives its second file only after the store has received a PUT."""
     path = os.fsencode(files(tmp_path, 1) / "0000")
     arrived = threading.Event()
 
     def source() -> Iterator[Found]:
         yield SourceFile(path, b"first", 9, 0)
-        assert arrived.wait(20), "the PUT waits for the end of the scan"
+        assert arrived.wait(20), "no PUT arrived before the end of the scan"
         yield SourceFile(path, b"second", 9, 0)
 
     async def note(request: web.BaseRequest, handler: Handler) -> web.StreamResponse:
@@ -335,8 +322,8 @@ async def test_the_first_put_leaves_before_the_scan_ends(tmp_path: Path) -> None
     assert recorder.uploaded == 2
 
 
-async def test_no_more_connections_than_concurrency_and_one_request_per_object(tmp_path: Path) -> None:
-    """300 objects over at most 16 connections, and one for login and container: 302 requests."""
+async def test_a_run_sends_one_put_per_object_over_at_most_concurrency_connections(tmp_path: Path) -> None:
+    """300 objects: 302 requests in all, over at most 16 connections and one more for login and container."""
     async with DevServer() as server:
         summary, _ = await run(server, files(tmp_path, 300), wire=WireOptions(concurrency=16))
         assert summary.requests == {"GET": 1, "PUT": 301}
@@ -345,7 +332,7 @@ async def test_no_more_connections_than_concurrency_and_one_request_per_object(t
 
 
 async def test_a_stopped_run_reports_each_entry_exactly_once(tmp_path: Path) -> None:
-    """A run stopped midway reports each path once, as uploaded or skipped."""
+    """The run is stopped midway and reports each path once, as uploaded, skipped or failed."""
     stop = Stop()
     ends: Counter[bytes] = Counter()
     found: list[bytes] = []
@@ -372,7 +359,7 @@ async def test_a_stopped_run_reports_each_entry_exactly_once(tmp_path: Path) -> 
 
 
 async def test_a_stopped_run_does_not_wait_for_its_retries(tmp_path: Path) -> None:
-    """A worker that waits an hour for its next attempt gives up when the run is interrupted."""
+    """An interrupt ends a pause of up to two hours before the next attempt."""
     stop = Stop()
 
     async def busy(_request: web.BaseRequest, _handler: Handler) -> web.StreamResponse:

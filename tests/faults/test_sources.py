@@ -1,7 +1,7 @@
-"""Sources that lie: what is found is not what is there when its turn comes.
+"""Files that change between the scan and the end of their upload.
 
-Each test says what becomes of the one that lies. Of all of them holds: the rest arrives, the numbers add up, and the
-store has nothing that was in no version of a file.
+Each test states the outcome for the changed file. In all tests the other files are stored, the numbers add up, and
+each object equals one version of its file.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ from tests.servers.judge import SwiftJudge
 
 Change = Callable[[Path], None]
 SMALL, LARGE = 100, 15_000_000
-"""Read whole; streamed, and more than the sockets' buffers hold: its end is read when the server has begun."""
+"""Bytes. SMALL is read whole. LARGE is streamed and exceeds the socket buffers: its end is read after the PUT came."""
 
 
 def grow(path: Path) -> None:
@@ -44,7 +44,7 @@ def empty(path: Path) -> None:
 
 
 def overwrite(path: Path) -> None:
-    """As long as before, in the same file."""
+    """Overwrites bytes in place; the size stays."""
     with path.open("r+b") as file:
         file.write(os.urandom(9))
 
@@ -66,7 +66,7 @@ def become_a_directory(path: Path) -> None:
 
 
 def become_a_link(path: Path) -> None:
-    """To what is nobody's business."""
+    """Replaces the file by a symlink to a file outside the tree."""
     path.unlink()
     path.symlink_to("/etc/passwd")
 
@@ -82,7 +82,7 @@ def become_a_fifo(path: Path) -> None:
 
 
 def become_a_device(path: Path) -> None:
-    """One that never ends."""
+    """Replaces the file by a symlink to a device that never ends."""
     path.unlink()
     path.symlink_to("/dev/zero")
 
@@ -172,7 +172,7 @@ async def test_a_file_that_changes_during_its_upload_is_stored_in_one_version_or
 @pytest.mark.xfail(reason="only the last part of a path is guarded against links", strict=True)
 @pytest.mark.parametrize("size", [SMALL, 3_000_000], ids=["small", "large"])
 async def test_a_directory_replaced_by_a_symlink_does_not_lead_out_of_the_tree(tmp_path: Path, size: int) -> None:
-    """Replaced between scan and read: nothing behind the symlink is uploaded."""
+    """The directory is replaced between scan and read: nothing behind the symlink is uploaded."""
     tree, outside = tmp_path / "tree", tmp_path / "outside"
     for place in (tree / "d", outside):
         place.mkdir(parents=True)
@@ -197,7 +197,7 @@ async def test_a_directory_replaced_by_a_symlink_does_not_lead_out_of_the_tree(t
 
 @pytest.fixture
 def open_place() -> Iterator[Path]:
-    """A directory that everybody may enter; pytest's own is its user's only."""
+    """A directory that every user may enter; pytest's own directories are private."""
     place = Path(tempfile.mkdtemp())
     place.chmod(0o755)
     yield place
@@ -207,7 +207,7 @@ def open_place() -> Iterator[Path]:
 
 @pytest.mark.parametrize("size", [SMALL, 3_000_000], ids=["small", "large"])
 async def test_a_file_that_becomes_unreadable_after_the_scan_fails_alone(open_place: Path, size: int) -> None:
-    """Made unreadable by chmod; the uploader is not root."""
+    """chmod makes it unreadable; the uploader is not root."""
     victim = open_place / "victim"
     victim.write_bytes(os.urandom(size))
     for name in ("a", "z"):
@@ -215,7 +215,7 @@ async def test_a_file_that_becomes_unreadable_after_the_scan_fails_alone(open_pl
 
     def close() -> None:
         victim.chmod(0)
-        if os.geteuid() == 0:  # to whom permissions mean nothing
+        if os.geteuid() == 0:  # root ignores permissions
             os.seteuid(65534)
 
     scanned = asyncio.Event()
@@ -226,7 +226,7 @@ async def test_a_file_that_becomes_unreadable_after_the_scan_fails_alone(open_pl
 
 
 async def test_a_file_with_a_read_error_or_a_wrong_size_fails_alone(tmp_path: Path) -> None:
-    """Regular files by their status: one gives EIO, one more than its size of 0, one less than its 4096 bytes."""
+    """Files in /proc and /sys: one read fails with EIO, one gives more than its size of 0, one less than 4096."""
     lying = {"eio": "/proc/self/mem", "more": "/proc/self/status", "less": "/sys/kernel/fscaps"}
     for name, path in lying.items():
         if not os.path.isfile(path):
@@ -244,9 +244,20 @@ async def test_a_file_with_a_read_error_or_a_wrong_size_fails_alone(tmp_path: Pa
     assert failed["less"] == f"unreadable: it has size 4096 but less content: {kernel}"
 
 
+ONE_READER = """
+import asyncio, sys, bulkput
+from bulkput.options import BodyOptions, UploadOptions
+
+options = UploadOptions(body=BodyOptions(readers=1))
+summary = asyncio.run(bulkput.upload(sys.argv[1], "swift://c", options=options))
+print(summary.uploaded, *(failure.error for failure in summary.failures))
+sys.exit(summary.exit_code)
+"""
+
+
 @pytest.mark.skipif(shutil.which("strace") is None, reason="strace gives the errors, and is not installed")
-def test_a_disk_that_fails_in_the_middle_of_a_large_file_costs_that_file(tmp_path: Path) -> None:
-    """bulkput upload, with the second read of one file answered by EIO (strace: the system call's own answer)."""
+def test_a_disk_error_in_the_middle_of_a_large_file_fails_only_that_file(tmp_path: Path) -> None:
+    """strace answers its second read and all later ones with EIO. One reader, as strace counts reads per thread."""
     victim = tmp_path / "tree" / "victim"
     victim.parent.mkdir()
     victim.write_bytes(os.urandom(3_000_000))
@@ -254,12 +265,11 @@ def test_a_disk_that_fails_in_the_middle_of_a_large_file_costs_that_file(tmp_pat
     inject = ("strace", "-f", "-qq", "-o", tmp_path / "calls", "-e", "trace=read", "-P", victim)
     with devserver_process() as server:
         done = subprocess.run(
-            [*inject, "-e", "inject=read:error=EIO:when=2+", sys.executable, "-m", "bulkput", "upload",
-             victim.parent, "swift://c"],
+            [*inject, "-e", "inject=read:error=EIO:when=2+", sys.executable, "-c", ONE_READER, victim.parent],
             env={**os.environ, **server.environment}, capture_output=True, text=True, check=False, timeout=60,
         )  # fmt: skip
         if "ptrace" in done.stderr:
             pytest.skip(f"no tracing here: {done.stderr.splitlines()[0]}")
         names = SwiftJudge(server.auth_url, server.user, server.key).names("c")
-    assert "victim: unreadable: Input/output error" in done.stderr and "1 uploaded, 0 skipped, 1 failed" in done.stderr
+    assert done.stdout == f"1 read {victim}: unreadable: Input/output error\n", done.stderr
     assert (done.returncode, names) == (1, ["z"])

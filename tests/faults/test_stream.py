@@ -1,4 +1,4 @@
-"""Uploads in somebody else's event loop: their events as an iterator, cancellation, several at once, no loop at all."""
+"""Uploads in the caller's event loop: events as an iterator, cancellation, two at once; and `bulkput.sync`."""
 
 import asyncio
 import threading
@@ -24,7 +24,7 @@ def tree(directory: Path, count: int) -> Path:
 
 
 async def test_the_iterator_gives_every_event_once_and_then_the_result(tmp_path: Path, devserver: DevServer) -> None:
-    """The same numbers as a recorder has that sees the events."""
+    """A recorder that receives the iterated events ends with the same summary as the result."""
     recorder = bulkput.Recorder()
     arguments = (bulkput.upload, tree(tmp_path, 20), "swift://c")
     async with bulkput.stream(*arguments, environ=environ_of(devserver)) as run:
@@ -35,17 +35,15 @@ async def test_the_iterator_gives_every_event_once_and_then_the_result(tmp_path:
     assert run.result.requests["PUT"] == 21
 
 
-async def test_a_consumer_that_is_slow_holds_the_upload_back_and_loses_nothing(
-    tmp_path: Path, devserver: DevServer
-) -> None:
-    """3 000 files: while nobody takes events, the scan stops; in the end all are there."""
+async def test_a_slow_consumer_holds_the_upload_back_and_loses_no_event(tmp_path: Path, devserver: DevServer) -> None:
+    """3 000 files: the scan pauses while the test takes no events; in the end it gets an event for each file."""
     tree(tmp_path, 3_000)
     recorder = bulkput.Recorder()
     async with bulkput.stream(
         bulkput.upload, tmp_path, "swift://c", recorder=recorder, environ=environ_of(devserver)
     ) as run:
         before = -1
-        while before != recorder.done or not recorder.done:  # until it stands still
+        while before != recorder.done or not recorder.done:  # until nothing moves
             before = recorder.done
             await asyncio.sleep(0.3)
         assert 0 < recorder.found < 3_000 and not recorder.is_scan_done
@@ -54,7 +52,7 @@ async def test_a_consumer_that_is_slow_holds_the_upload_back_and_loses_nothing(
 
 
 async def test_a_slow_consumer_holds_the_removals_of_a_mirror_back(tmp_path: Path, devserver: DevServer) -> None:
-    """2 500 extra objects: while nobody takes events, most stay; in the end all are removed."""
+    """2 500 extra objects: most stay while the test takes no events; in the end all are removed."""
     environ = environ_of(devserver)
     for name in ("kept", "extra"):
         (tmp_path / name).mkdir()
@@ -66,7 +64,7 @@ async def test_a_slow_consumer_holds_the_removals_of_a_mirror_back(tmp_path: Pat
         bulkput.upload, tmp_path / "kept", "swift://c", options=options, recorder=recorder, environ=environ
     ) as run:
         before = -1
-        while before != recorder.removed or not recorder.removed:  # until it stands still
+        while before != recorder.removed or not recorder.removed:  # until nothing moves
             before = recorder.removed
             await asyncio.sleep(0.3)
         assert 0 < recorder.removed < 2_500
@@ -75,7 +73,7 @@ async def test_a_slow_consumer_holds_the_removals_of_a_mirror_back(tmp_path: Pat
 
 
 async def test_leaving_the_block_early_cancels_the_upload(tmp_path: Path) -> None:
-    """No task and no thread of it is left, though its requests were not answered."""
+    """No task and no thread of the upload is left, although its request was not answered."""
     met = asyncio.Event()
 
     async def silent(request: web.BaseRequest, handler: Handler) -> web.StreamResponse:
@@ -97,7 +95,7 @@ async def test_leaving_the_block_early_cancels_the_upload(tmp_path: Path) -> Non
 
 
 async def test_an_error_of_the_verb_is_raised_by_the_iteration(devserver: DevServer) -> None:
-    """After its last event; `result` raises it again."""
+    """The iteration raises it after the last event; `result` raises it again."""
     async with bulkput.stream(bulkput.upload, "/not/there", "swift://c", environ=environ_of(devserver)) as run:
         with pytest.raises(bulkput.UsageError, match="No such file"):
             [event async for event in run]
@@ -105,15 +103,15 @@ async def test_an_error_of_the_verb_is_raised_by_the_iteration(devserver: DevSer
         run.result  # noqa: B018
 
 
-async def test_a_stream_refuses_an_on_event_and_a_result_before_the_end() -> None:
-    """It is the receiver itself."""
+async def test_a_stream_refuses_an_on_event_and_gives_no_result_before_its_end() -> None:
+    """The stream itself receives the events."""
     with pytest.raises(TypeError, match="on_event"):
         bulkput.stream(bulkput.remove, "swift://c/x", on_event=print)
     with pytest.raises(RuntimeError, match="no result"):
         bulkput.stream(bulkput.remove, "swift://c/x").result  # noqa: B018
 
 
-async def test_other_verbs_stream_their_findings_and_changes(tmp_path: Path, devserver: DevServer) -> None:
+async def test_verify_copy_and_remove_stream_their_findings_and_changes(tmp_path: Path, devserver: DevServer) -> None:
     """verify, copy and remove."""
     environ = environ_of(devserver)
     await bulkput.upload(tree(tmp_path, 3), "swift://c", environ=environ)
@@ -129,8 +127,8 @@ async def test_other_verbs_stream_their_findings_and_changes(tmp_path: Path, dev
     assert removed.done == 3
 
 
-async def test_two_uploads_share_a_loop(tmp_path: Path, devserver: DevServer) -> None:
-    """Each counts its own."""
+async def test_two_uploads_in_one_event_loop_count_separately(tmp_path: Path, devserver: DevServer) -> None:
+    """Each summary counts only its own files."""
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
     environ = environ_of(devserver)
@@ -142,8 +140,10 @@ async def test_two_uploads_share_a_loop(tmp_path: Path, devserver: DevServer) ->
 
 
 @pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, uvloop.new_event_loop])
-def test_an_upload_works_in_either_loop(tmp_path: Path, new_loop: Callable[[], asyncio.AbstractEventLoop]) -> None:
-    """The standard library's and uvloop's."""
+def test_an_upload_works_in_asyncio_and_uvloop_event_loops(
+    tmp_path: Path, new_loop: Callable[[], asyncio.AbstractEventLoop]
+) -> None:
+    """One event loop is the standard library's, the other uvloop's."""
 
     async def main() -> bulkput.Summary:
         async with DevServer() as server:
@@ -153,8 +153,8 @@ def test_an_upload_works_in_either_loop(tmp_path: Path, new_loop: Callable[[], a
         assert runner.run(main()).uploaded == 5
 
 
-async def test_scripts_need_no_loop(tmp_path: Path, devserver: DevServer) -> None:
-    """bulkput.sync, in a thread that has none: all verbs."""
+async def test_bulkput_sync_runs_every_verb_without_an_event_loop(tmp_path: Path, devserver: DevServer) -> None:
+    """It runs in a thread without a loop, and raises RuntimeError inside a running one."""
     environ = environ_of(devserver)
     tree(tmp_path, 3)
 

@@ -1,4 +1,4 @@
-"""Trees that lie: directories that go, that never end, that lead in circles. All the rest arrives."""
+"""Trees with directories that vanish, are too deep, or link in circles: all other files are stored."""
 
 import asyncio
 import os
@@ -18,8 +18,8 @@ from tests.conftest import environ_of
 from tests.faults.sources import ONE, calling_before, stored, upload
 
 
-async def test_what_is_deleted_during_the_walk_is_one_failure_each(tmp_path: Path) -> None:
-    """A directory before it is entered, a file before it is looked at: the scan is some 1100 files ahead at most."""
+async def test_each_file_or_directory_deleted_during_the_walk_is_one_failure(tmp_path: Path) -> None:
+    """A directory is deleted before it is entered and a file before its stat; the scan is at most 1100 files ahead."""
     for name in ("a", "y"):
         (tmp_path / name).mkdir()
     for number in range(1500):
@@ -40,8 +40,8 @@ async def test_what_is_deleted_during_the_walk_is_one_failure_each(tmp_path: Pat
     assert set(failed) == {"1499", "y"} and all(why.startswith("vanished") for why in failed.values())
 
 
-async def test_20_000_entries_in_one_directory_need_no_more_names_in_memory_than_allowed(tmp_path: Path) -> None:
-    """Sorted on disk, 100 at a time; the first object is stored before the scan ends."""
+async def test_20_000_entries_in_one_directory_upload_with_100_names_in_memory(tmp_path: Path) -> None:
+    """The names are sorted on disk, 100 at a time; the first object is stored before the scan ends."""
     for number in range(20_000):
         os.close(os.open(tmp_path / f"{number:05d}", os.O_CREAT | os.O_WRONLY))
     seen: list[type[ev.Event]] = []
@@ -62,7 +62,7 @@ async def test_20_000_entries_in_one_directory_need_no_more_names_in_memory_than
 
 @pytest.fixture
 def abyss(tmp_path: Path) -> Iterator[Path]:
-    """3100 directories in each other, a file in every thousandth: deeper than a path can say (PATH_MAX is 4096)."""
+    """3100 nested directories with a file in every thousandth: deeper than a path can be (PATH_MAX is 4096)."""
     tree = tmp_path / "tree"
     tree.mkdir()
     at = os.open(tree, os.O_RDONLY)
@@ -79,21 +79,21 @@ def abyss(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["rm", "-rf", tree], check=True)  # shutil.rmtree calls itself for each level
 
 
-async def test_a_tree_deeper_than_a_path_can_be_loses_what_is_below_and_no_more(abyss: Path) -> None:
-    """One failure for the whole subtree, which says why; no recursion, no descriptor left behind."""
+async def test_a_tree_deeper_than_path_max_fails_only_below_that_depth(abyss: Path) -> None:
+    """The subtree below is one failure that names the cause; no descriptor stays open."""
     options = DevServerOptions(limits=SwiftConstraints(max_object_name_length=7000))
     async with DevServer(options) as server:
         before = len(os.listdir("/proc/self/fd"))
         summary, failed = await upload(server, abyss, UploadOptions())
         assert sorted(stored(server)) == sorted(["z", *("d/" * level + "file" for level in (0, 1000, 2000))])
         while len(os.listdir("/proc/self/fd")) > before:
-            await asyncio.sleep(0.01)  # the server's ends of connections that were closed
+            await asyncio.sleep(0.01)  # the server closes its ends of the connections later
     assert (summary.uploaded, failed) == (4, {"d": "unreadable: File name too long"})
 
 
 @pytest.mark.parametrize("follow", [False, True])
-async def test_links_in_circles_end_and_are_counted(tmp_path: Path, follow: bool) -> None:
-    """To itself, upwards, into each other, a chain that is longer than the system follows."""
+async def test_symlink_loops_end_and_are_counted(tmp_path: Path, follow: bool) -> None:
+    """Links to themselves, upwards and to each other, and a chain longer than the system follows."""
     tree = tmp_path / "tree"
     for name in ("a", "b"):
         (tree / name).mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""What a run says when nothing moves: from whichever place it is that it waits in."""
+"""A run in which nothing moves reports what it waits for: a request, a retry, a read, the scan or the event loop."""
 
 import asyncio
 import os
@@ -27,10 +27,10 @@ PATIENCE_S = 20.0
 
 
 class Watch:
-    """Sees events; when a stall is told that `tells` something, it lets the run go on."""
+    """Records events. Lets the run go on when a `Stalled` event has a row whose text contains `tells`."""
 
     def __init__(self, tells: str, stop: Stop | None = None, *, of: str = "") -> None:
-        """`of` is the key of the file that it is told of; any, when it is empty."""
+        """`of` is the beginning of the key of the row; empty matches any key."""
         self._tells = tells
         self._of = of
         self._stop = stop
@@ -80,8 +80,8 @@ async def test_a_server_that_never_answers_is_reported_with_the_file_and_its_con
         assert row.connection is not None and row.connection.endswith(url.removeprefix("http://"))
 
 
-async def test_a_server_that_takes_nothing_of_a_body_is_told(tmp_path: Path) -> None:
-    """The file is being sent, and nothing leaves."""
+async def test_a_server_that_reads_no_body_is_reported_as_stalled(tmp_path: Path) -> None:
+    """The client is sending the file, and the server reads none of it."""
     (tmp_path / "large").write_bytes(bytes(8_000_000))
     watch = Watch("sending")
 
@@ -97,8 +97,8 @@ async def test_a_server_that_takes_nothing_of_a_body_is_told(tmp_path: Path) -> 
     assert summary.uploaded == 1 and watch.row is not None and watch.row.key == "large"
 
 
-async def test_a_pause_between_two_tries_is_told_with_the_attempt(tmp_path: Path) -> None:
-    """The first attempt failed; the second is an hour away, or until somebody stops the run."""
+async def test_a_pause_before_a_retry_is_reported_with_the_attempt(tmp_path: Path) -> None:
+    """The first attempt failed. The second is up to two hours away, so the test interrupts the run."""
     (tmp_path / "a").write_bytes(b"abc")
     stop = Stop()
     watch = Watch("before attempt 2", stop)
@@ -115,8 +115,8 @@ async def test_a_pause_between_two_tries_is_told_with_the_attempt(tmp_path: Path
     assert watch.row.what.startswith("pausing ") and watch.row.attempt == 1
 
 
-async def test_a_second_attempt_is_told_as_such(tmp_path: Path) -> None:
-    """The first one was refused, the second is not answered."""
+async def test_a_stalled_second_attempt_is_reported_as_attempt_2(tmp_path: Path) -> None:
+    """The server refuses the first attempt and does not answer the second."""
     (tmp_path / "a").write_bytes(b"abc")
     watch = Watch("waiting for the answer")
 
@@ -135,8 +135,8 @@ async def test_a_second_attempt_is_told_as_such(tmp_path: Path) -> None:
     assert (watch.row.what, watch.row.attempt, watch.row.key) == ("waiting for the answer", 2, "a")
 
 
-async def test_two_runs_in_one_process_tell_each_its_own_files(tmp_path: Path) -> None:
-    """In the same event loop, to the same server."""
+async def test_two_runs_in_one_process_each_report_only_their_own_files(tmp_path: Path) -> None:
+    """Both runs share an event loop and a server."""
     watches = {name: Watch("waiting for the answer") for name in ("one", "two")}
     for name in watches:
         (tmp_path / name).mkdir()
@@ -159,8 +159,8 @@ async def test_two_runs_in_one_process_tell_each_its_own_files(tmp_path: Path) -
         assert {row.key for stalled in stalls for row in stalled.in_flight} == {f"{name}.txt"}
 
 
-async def test_a_file_that_waits_for_its_turn_is_told(tmp_path: Path) -> None:
-    """Four requests may be in flight; a fifth worker has read its file already."""
+async def test_a_file_that_waits_for_a_request_slot_is_reported(tmp_path: Path) -> None:
+    """Four requests may be in flight; a fifth worker has already read its file."""
     for number in range(5):
         (tmp_path / str(number)).write_bytes(b"abc")
     watch = Watch("waiting for its turn")
@@ -186,7 +186,7 @@ async def test_a_file_that_waits_for_its_turn_is_told(tmp_path: Path) -> None:
     ("kind", "tells"), [(ResourceKind.AUTH, "logging in: "), (ResourceKind.CONTAINER, "preparing the store: ")]
 )
 async def test_a_hanging_login_or_container_request_is_reported(tmp_path: Path, kind: ResourceKind, tells: str) -> None:
-    """Neither belongs to a file."""
+    """The row has no path and no key, because neither request belongs to a file."""
     (tmp_path / "a").write_bytes(b"abc")
     watch = Watch(tells)
 
@@ -204,8 +204,8 @@ async def test_a_hanging_login_or_container_request_is_reported(tmp_path: Path, 
     assert (watch.row.path, watch.row.key) == (b"", "")
 
 
-async def test_a_removal_that_hangs_is_told(tmp_path: Path) -> None:
-    """--delete-extra: what is removed at the end belongs to no file."""
+async def test_a_hanging_removal_is_reported(tmp_path: Path) -> None:
+    """--delete-extra: the row has no path and no key, because a removal belongs to no file."""
     (tmp_path / "a").write_bytes(b"abc")
     watch = Watch("waiting for the answer")
     removals = 0
@@ -228,7 +228,7 @@ async def test_a_removal_that_hangs_is_told(tmp_path: Path) -> None:
 
 
 async def test_a_run_with_progress_is_not_reported_as_stalled(tmp_path: Path) -> None:
-    """However long the run takes."""
+    """A run that sends its files emits neither `Stalled` nor `Moving`."""
     for number in range(3):
         (tmp_path / str(number)).write_bytes(b"abc")
     seen: list[ev.Event] = []
@@ -237,8 +237,8 @@ async def test_a_run_with_progress_is_not_reported_as_stalled(tmp_path: Path) ->
     assert not [event for event in seen if isinstance(event, ev.Stalled | ev.Moving)]
 
 
-async def test_a_scan_that_hangs_is_told_with_the_directory_that_it_reads() -> None:
-    """And when it goes on, that is told as well."""
+async def test_a_hanging_scan_is_reported_with_the_directory_that_it_reads() -> None:
+    """A `Moving` event follows when the scan goes on."""
     told, moved, go_on = asyncio.Event(), asyncio.Event(), threading.Event()
     stalls: list[ev.Stalled] = []
 
@@ -271,8 +271,8 @@ async def test_a_scan_that_hangs_is_told_with_the_directory_that_it_reads() -> N
     assert stalls[0].scanning == b"/data/dead" and not stalls[0].in_flight
 
 
-async def test_an_event_loop_that_stands_is_told_from_another_thread(tmp_path: Path) -> None:
-    """With the place where it stands; here in the caller's own `on_event`."""
+async def test_a_blocked_event_loop_is_reported_from_another_thread(tmp_path: Path) -> None:
+    """The event names the line that blocks the loop; here it is in the caller's own `on_event`."""
     (tmp_path / "a").write_bytes(b"abc")
     loop_at: list[str] = []
     threads: set[int] = set()
@@ -294,8 +294,8 @@ async def test_an_event_loop_that_stands_is_told_from_another_thread(tmp_path: P
     assert loop_at[-1].startswith("test_watchdog.py:") and loop_at[-1].endswith(" stand_still")
 
 
-async def test_an_event_loop_that_stands_is_told_with_what_is_in_flight(tmp_path: Path) -> None:
-    """Read from another thread, while nothing in the loop's own can move."""
+async def test_a_blocked_event_loop_is_reported_with_the_requests_in_flight(tmp_path: Path) -> None:
+    """Another thread reads the requests in flight while the loop is blocked."""
     (tmp_path / "a").write_bytes(b"abc")
     watch = Watch("waiting for the answer")
     thread = 0
@@ -321,15 +321,15 @@ async def test_an_event_loop_that_stands_is_told_with_what_is_in_flight(tmp_path
     assert watch.row.connection is not None and watch.row.connection.endswith(url.removeprefix("http://"))
 
 
-async def test_a_read_that_hangs_is_told_and_costs_its_file_only(
+async def test_a_hanging_read_is_reported_and_fails_only_its_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One file is on a dead server; the others are sent, and that one fails when its time is over."""
+    """One of three files is on a dead server: it fails at its read timeout, and the other two are stored."""
     for name in ("a", "dead", "z"):
         (tmp_path / name).write_bytes(bytes(100_000))
     go_on = threading.Event()
     hang_at(b"dead", go_on, monkeypatch)
-    watch = Watch("reading", of="dead")  # on a busy machine the others may stand for a moment, too
+    watch = Watch("reading", of="dead")  # on a busy machine the other files may stall for a moment, too
     options = stalling(body=BodyOptions(read_timeout_s=1.0))
     async with asyncio.timeout(PATIENCE_S), DevServer() as server:
         summary = await bulkput.upload(
@@ -341,10 +341,10 @@ async def test_a_read_that_hangs_is_told_and_costs_its_file_only(
     assert watch.row is not None and watch.row.key == "dead"
 
 
-async def test_a_piece_of_a_large_file_that_hangs_costs_its_file_only(
+async def test_a_hanging_read_of_a_streamed_file_fails_only_its_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The request is broken off, so that the store keeps nothing of it."""
+    """The client breaks the request off, so the store keeps no part of the object."""
     (tmp_path / "a").write_bytes(bytes(100))
     (tmp_path / "dead").write_bytes(bytes(100_000))
     go_on = threading.Event()
@@ -362,7 +362,7 @@ async def test_a_piece_of_a_large_file_that_hangs_costs_its_file_only(
 
 
 async def test_a_file_system_that_hangs_stops_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As many reads hang as may: exit code 3, and what was queued is accounted for."""
+    """The run stops with exit code 3 when `max_stuck` reads hang, and it accounts for every queued file."""
     for number in range(30):
         (tmp_path / f"dead{number}").write_bytes(bytes(100_000))
     go_on = threading.Event()
@@ -377,7 +377,7 @@ async def test_a_file_system_that_hangs_stops_the_run(tmp_path: Path, monkeypatc
 
 
 def hang_at(name: bytes, go_on: threading.Event, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The operating system gives nothing of a file of this name until `go_on`; ours are the threads that wait."""
+    """Makes `os.read` of files whose name contains `name` block until `go_on` is set."""
     read = os.read
 
     def hanging(fd: int, size: int) -> bytes:
@@ -389,7 +389,7 @@ def hang_at(name: bytes, go_on: threading.Event, monkeypatch: pytest.MonkeyPatch
 
 
 def hang_when_opened(name: bytes, go_on: threading.Event, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same for what is opened a second time, to be streamed."""
+    """Makes the second `os.open` of a path with `name`, which opens it to be streamed, block until `go_on` is set."""
     opened, opens = os.open, 0
 
     def hanging(path: bytes, flags: int, *arguments: int, **more: int) -> int:
