@@ -1,7 +1,7 @@
-"""What every store promises, as one suite. A store is done when a ten-line test file of it passes this.
+"""One suite for all stores: what each promises. A store is done when a ten-line test file passes it.
 
-A subclass gives a `target` fixture, and says by class attributes which powers the store has and what its server cannot
-do, so that what is not tested can be read in its file.
+A subclass gives a `target` fixture. Its class attributes state the powers of the store and what its server cannot do,
+so its file shows what is not tested.
 """
 
 import asyncio
@@ -46,7 +46,7 @@ HOSTILE_NAMES = (
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A store to test: its URL, the variables that lead to it, and a way to look at it that is not ours."""
+    """A store to test: its URL, its environment variables, and a function that reads objects without bulkput."""
 
     url: str
     environ: Mapping[str, str]
@@ -55,7 +55,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Pieces:
-    """A body that streams the given pieces; says its size unless told not to, and raises at the end if told to."""
+    """A body that streams the given pieces; `failure` is raised in place of the last one."""
 
     pieces: tuple[bytes, ...]
     knows_size: bool = True
@@ -83,7 +83,7 @@ class Pieces:
 
 
 def whole(content: bytes, *, md5: str | None = None) -> Pieces:
-    """A small body: held as bytes, its MD5 known."""
+    """Gives a small body that is held in memory, with its MD5."""
     return Pieces((content,), claimed_md5=md5 or hashlib.md5(content).hexdigest(), data=content)
 
 
@@ -95,7 +95,7 @@ T = TypeVar("T")
 
 
 def power(of_store: T | None) -> T:
-    """The power, if the store has it; otherwise skips the test (the class states this in `StoreContract.powers`)."""
+    """Gives the power, or skips the test if the store lacks it (the class states this in `StoreContract.powers`)."""
     if of_store is None:
         pytest.skip("this store has no such power")
     return of_store
@@ -107,7 +107,7 @@ def powers_of(store: Store) -> frozenset[str]:
 
 @asynccontextmanager
 async def bare_store(target: Target) -> AsyncIterator[Store]:
-    """The store with nothing wrapped around it."""
+    """Opens the store without any wrapper."""
     wire, tries = WireOptions(), Tries(ONCE, lambda _event: None, NoBrake())
     async with aclosing(open_transport(wire, user_agent="contract")) as transport:
         context = StoreContext(environ=target.environ, wire=wire, transport=transport, again=tries)
@@ -116,7 +116,7 @@ async def bare_store(target: Target) -> AsyncIterator[Store]:
 
 
 async def answer_of(call: Callable[[], Awaitable[object]]) -> object:
-    """What it returns, or the kind of error that it raises."""
+    """Gives the result of `call`, or the type of the StoreError that it raises."""
     try:
         return await call()
     except StoreError as error:
@@ -126,26 +126,26 @@ async def answer_of(call: Callable[[], Awaitable[object]]) -> object:
 class StoreContract:
     lists = True
     proves_bytes = True
-    """False: the store gives no ETag that proves what it holds (plain HTTP)."""
+    """False: the store gives no ETag that proves the stored bytes (plain HTTP)."""
     powers = frozenset(each.name for each in fields(Powers)) - {"make_directory", "check_removable"}
     """The fields of `Store.powers` that are not None."""
     copies = True
-    """False: the store has the power to copy, and this server refuses it."""
+    """False: the store has the power to copy, but this server refuses COPY."""
     removes_many = True
-    """False: the store has the power to remove many at once, and this server refuses it."""
+    """False: the store has the power to bulk-delete, but this server refuses it."""
     takes_encoding = True
-    """False: Content-Encoding is refused."""
+    """False: the server refuses Content-Encoding."""
     requests_per_object = 1
     takes_any_name = True
-    """False: names with empty, `.` or `..` parts mean other paths, and are refused before they are sent."""
+    """False: names with empty, `.` or `..` parts mean other paths, so the store refuses them before any request."""
 
     @pytest.fixture
     def target(self) -> Target:
         raise AssertionError("a subclass says which store")
 
     @pytest.mark.parametrize("size", [0, 1, 16 * 1024, 1024 * 1024])
-    async def test_a_small_object_reads_back_as_it_was_sent(self, target: Target, size: int) -> None:
-        """Bytes, type and receipt of a body that goes in one write."""
+    async def test_a_small_object_reads_back_unchanged(self, target: Target, size: int) -> None:
+        """The body goes in one write; the receipt has its key, size and ETag."""
         content = bytes(range(256)) * (size // 256) + b"x" * (size % 256)
         async with connected(target.url, retry=ONCE, environ=target.environ) as (store, _):
             await store.prepare()
@@ -157,8 +157,8 @@ class StoreContract:
         assert seen is not None and seen.content == content
 
     @pytest.mark.parametrize("knows_size", [True, False])
-    async def test_a_streamed_object_reads_back_as_it_was_sent(self, target: Target, knows_size: bool) -> None:
-        """With Content-Length, and chunked when the size is not known."""
+    async def test_a_streamed_object_reads_back_unchanged(self, target: Target, knows_size: bool) -> None:
+        """It is sent with Content-Length, or chunked if its size is unknown."""
         body = Pieces(tuple(bytes([n]) * 100_000 for n in range(50)), knows_size=knows_size)
         async with connected(target.url, retry=ONCE, environ=target.environ) as (store, _):
             await store.prepare()
@@ -169,8 +169,8 @@ class StoreContract:
         seen = await asyncio.to_thread(target.see, "streamed")
         assert seen is not None and seen.content == content
 
-    async def test_a_body_that_expects_to_be_refused_waits_for_100_continue_and_arrives(self, target: Target) -> None:
-        """`Expect: 100-continue` above its threshold changes nothing about the result."""
+    async def test_a_body_sent_with_expect_100_continue_reads_back_unchanged(self, target: Target) -> None:
+        """A body above `expect_above` is sent with `Expect: 100-continue`."""
         body = Pieces((b"a" * 70_000, b"b" * 70_000))
         wire = WireOptions(expect_above=100_000)
         async with connected(target.url, wire=wire, retry=ONCE, environ=target.environ) as (store, _):
@@ -200,7 +200,7 @@ class StoreContract:
             assert count.connections - opened <= 20 * self.requests_per_object
 
     async def test_damaged_bytes_are_never_stored(self, target: Target) -> None:
-        """A body whose MD5 is not what it claims is refused by the store itself."""
+        """The store itself refuses a body that does not match its MD5."""
         if not self.proves_bytes:
             pytest.skip("this store proves no bytes")
         async with connected(target.url, retry=ONCE, environ=target.environ) as (store, _):
@@ -209,8 +209,8 @@ class StoreContract:
                 await store.put("damaged", whole(b"something else", md5="0" * 32), HEADERS)
         assert await asyncio.to_thread(target.see, "damaged") is None
 
-    async def test_a_source_that_fails_midway_leaves_nothing(self, target: Target) -> None:
-        """Its own error comes out, and no part of the object is stored."""
+    async def test_a_source_that_fails_midway_leaves_no_object(self, target: Target) -> None:
+        """`put` raises the error of the source, and no part of the object is stored."""
         failure = SourceError(b"/some/file", "changed", "while it was read")
         body = Pieces((b"a" * 200_000, b"b" * 200_000), failure=failure)
         async with connected(target.url, retry=ONCE, environ=target.environ) as (store, _):
@@ -221,8 +221,10 @@ class StoreContract:
         assert await asyncio.to_thread(target.see, "half") is None
 
     @pytest.mark.parametrize("name", HOSTILE_NAMES, ids=range(len(HOSTILE_NAMES)))
-    async def test_a_hostile_name_arrives_as_it_is_or_is_refused_unsent(self, target: Target, name: str) -> None:
-        """No name is changed on the way, none reaches another path or injects a header."""
+    async def test_a_hostile_name_is_stored_unchanged_or_refused_before_any_request(
+        self, target: Target, name: str
+    ) -> None:
+        """No name changes, reaches another path or injects a header."""
         async with connected(target.url, retry=ONCE, environ=target.environ) as (store, count):
             await store.prepare()
             if not self.takes_any_name and (len(name) > 255 or any(p in ("", ".", "..") for p in name.split("/"))):
@@ -240,8 +242,8 @@ class StoreContract:
         seen = await asyncio.to_thread(target.see, name)
         assert seen is not None and seen.content == name.encode()
 
-    async def test_a_container_that_was_there_before_or_is_not_empty_stays(self, target: Target) -> None:
-        """undo_prepare takes away nothing but what prepare made, and no object with it."""
+    async def test_undo_prepare_keeps_a_container_that_existed_or_is_not_empty(self, target: Target) -> None:
+        """`undo_prepare` deletes only the container that `prepare` created, and only if it is empty."""
         async with (
             connected(target.url, retry=ONCE, environ=target.environ) as (first, _),
             connected(target.url, retry=ONCE, environ=target.environ) as (second, _),
@@ -253,8 +255,8 @@ class StoreContract:
             await first.undo_prepare()
             assert await first.stat("kept") is not None
 
-    async def test_an_empty_container_that_prepare_made_goes_again(self, target: Target) -> None:
-        """Twice is no error, and what was undone can be prepared once more."""
+    async def test_undo_prepare_deletes_the_empty_container_that_prepare_created(self, target: Target) -> None:
+        """A second `undo_prepare` raises no error, and `prepare` works again afterwards."""
         if not self.lists:
             pytest.skip("this store makes no containers")
         async with connected(target.url + "-undone", retry=ONCE, environ=target.environ) as (store, _):
@@ -277,8 +279,8 @@ class StoreContract:
             await store.delete(["present"])
             assert await store.stat("present") is None
 
-    async def test_a_listing_is_bytewise_sorted_and_can_start_anywhere(self, target: Target) -> None:
-        """Also in virtual directories, also behind a given name."""
+    async def test_a_listing_is_sorted_by_bytes_and_starts_after_a_given_name(self, target: Target) -> None:
+        """It also lists one level of virtual directories."""
         names = ["d/a", "d/a-b", "d/a/1", "d/a/2", "d/b", "d/é", "d/🚀", "e"]
         async with connected(target.url, retry=ONCE, environ=target.environ) as (store, _):
             await store.prepare()
@@ -303,7 +305,7 @@ class StoreContract:
             ]
 
     async def test_stat_gives_the_stored_metadata_and_encoding(self, target: Target) -> None:
-        """A plain object is not a large one, and has no segments."""
+        """A plain object is no large object and has no segments."""
         if not self.lists:
             pytest.skip("this store keeps no metadata")
         headers = ObjectHeaders(meta=(("Source-Md5", "abc"),), extra=(("Content-Encoding", "gzip"),))
@@ -318,15 +320,15 @@ class StoreContract:
                 with pytest.raises(StoreError):
                     await store.powers.segments("packed")
 
-    async def test_ask_limits_gives_usable_numbers(self, target: Target) -> None:
-        """ask_limits gives numbers a plan can use."""
+    async def test_ask_limits_allows_names_of_255_bytes_and_objects_over_1_gib(self, target: Target) -> None:
+        """Every store gives at least these limits."""
         async with connected(target.url, retry=ONCE, environ=target.environ) as (store, _):
             limits = await store.ask_limits()
         assert limits.max_name_bytes >= 255 and limits.max_object_bytes > 1024**3
 
     @pytest.mark.parametrize("size", [0, 16 * 1024, 3 * 1024 * 1024])
-    async def test_an_object_is_given_back_as_it_was_stored(self, target: Target, size: int) -> None:
-        """In pieces, and as compressed as it was stored; who stops in the middle leaves nothing behind."""
+    async def test_get_gives_the_stored_bytes_even_after_an_abandoned_read(self, target: Target, size: int) -> None:
+        """A gzip-encoded object comes as it is stored; a read that ends early disturbs no later one."""
         content = bytes(range(256)) * (size // 256)
         headers = ObjectHeaders(extra=(("Content-Encoding", "gzip"),) if self.takes_encoding else ())
         async with connected(target.url, retry=ONCE, environ=target.environ) as (store, _):
@@ -341,8 +343,8 @@ class StoreContract:
                 with pytest.raises(NotFound):
                     await anext(get("absent"))
 
-    async def test_what_stands_beside_an_object_can_be_stored_again(self, target: Target) -> None:
-        """Type, metadata and the other fields as `put` takes them; None for what is not there."""
+    async def test_describe_gives_headers_that_put_stores_again(self, target: Target) -> None:
+        """Type, metadata and other fields; None for a missing object."""
         meta = (("Color", "red"),) if self.lists else ()
         extra = (("Content-Disposition", "inline"),) if self.lists else ()
         headers = ObjectHeaders(content_type="text/x-contract", meta=meta, extra=extra)
@@ -359,8 +361,8 @@ class StoreContract:
             if self.lists:
                 assert (again[1].content_type, again[1].meta, again[1].extra) == ("text/x-contract", meta, extra)
 
-    async def test_a_copy_has_all_that_the_object_has(self, target: Target) -> None:
-        """But for what is given; its receipt proves it. What is not there is NotFound, and makes nothing."""
+    async def test_a_copy_keeps_all_metadata_that_is_not_replaced(self, target: Target) -> None:
+        """The receipt proves the copy; a missing object or container is NotFound and creates nothing."""
         name = HOSTILE_NAMES[1]
         container = Destination.parse(target.url).root
         headers = ObjectHeaders(content_type="text/x-contract", meta=(("Color", "red"), ("Old", "1")))
@@ -385,8 +387,8 @@ class StoreContract:
         seen = await asyncio.to_thread(target.see, name + "2")
         assert seen is not None and seen.content == b"copied"
 
-    async def test_many_are_removed_at_once_whatever_their_names_are(self, target: Target) -> None:
-        """Nothing is left where all were there, what was not may be told as left, and what was not named stays."""
+    async def test_delete_many_removes_exactly_the_named_objects_in_one_request(self, target: Target) -> None:
+        """It gives the names that remain: none of the existing ones, perhaps a missing one."""
         names = tuple(name for name in HOSTILE_NAMES if len(name) < 512)
         async with connected(target.url, retry=ONCE, environ=target.environ) as (store, count):
             delete_many = power(store.powers.delete_many)
@@ -403,8 +405,8 @@ class StoreContract:
             assert set(await delete_many(("absent",))) <= {"absent"}
             assert [item.name async for item in store.list("")] == ["stays"]
 
-    async def test_a_store_has_the_powers_it_is_said_to_have_wrapped_or_not(self, target: Target) -> None:
-        """What it lacks is None in both."""
+    async def test_a_store_has_exactly_its_declared_powers_wrapped_or_not(self, target: Target) -> None:
+        """A power that the store lacks is None in both."""
         async with (
             bare_store(target) as bare,
             connected(target.url, retry=ONCE, environ=target.environ) as (store, _),
@@ -414,8 +416,8 @@ class StoreContract:
             assert (one in self.powers) == (other in self.powers)
 
     @pytest.mark.parametrize("key", ["there", "absent"])
-    async def test_a_power_to_look_answers_the_same_wrapped_or_not(self, target: Target, key: str) -> None:
-        """The same rows, and the same errors for what is not there."""
+    async def test_a_read_power_answers_the_same_wrapped_or_not(self, target: Target, key: str) -> None:
+        """The rows are equal, and so are the errors for missing objects."""
         container = Destination.parse(target.url).root
         answers = []
         async with (
@@ -445,8 +447,8 @@ class StoreContract:
             described = answers[0]["describe"]
             assert (described[0] if isinstance(described, tuple) else None) == row
 
-    async def test_a_look_at_an_object_itself_shows_a_plain_object_as_any_look_does(self, target: Target) -> None:
-        """By its name, as a segment, and in another container."""
+    async def test_stat_itself_and_stat_part_agree_with_stat_for_a_plain_object(self, target: Target) -> None:
+        """By its name, as a segment, and for missing objects and containers."""
         container = Destination.parse(target.url).root
         async with connected(target.url, retry=ONCE, environ=target.environ) as (store, _):
             stat_itself, stat_part = power(store.powers.stat_itself), power(store.powers.stat_part)
@@ -459,8 +461,8 @@ class StoreContract:
             assert await stat_itself("absent") is await stat_itself("plain", container + "-absent") is None
             assert await stat_part(f"{container}/absent") is None
 
-    async def test_a_second_look_at_a_put_proves_it_or_keeps_what_it_cannot_prove(self, target: Target) -> None:
-        """A receipt for the bytes that were sent; the object of somebody else is kept; nothing, where nothing is."""
+    async def test_settle_proves_a_put_or_keeps_the_unproven_object(self, target: Target) -> None:
+        """It gives a receipt if the bytes match, keeps an object that does not match, and finds none if none exists."""
         content, other = b"what was sent", b"something else"
         async with connected(target.url, retry=ONCE, environ=target.environ) as (store, _):
             settle = power(store.powers.settle)
@@ -477,14 +479,14 @@ class StoreContract:
             assert (await settle("absent", [sent], within_s=60)).stored is None
             assert await store.stat("sent") is not None
 
-    async def test_a_directory_can_be_made_and_is_never_removable(self, target: Target) -> None:
-        """Twice is no error; an object in it is removable, and one that is not there raises nothing."""
+    async def test_make_directory_creates_a_directory_that_check_removable_refuses(self, target: Target) -> None:
+        """A second call is no error; an object in it is removable, and a missing one raises nothing."""
         async with connected(target.url, retry=ONCE, environ=target.environ) as (store, _):
             make, check = power(store.powers.make_directory), power(store.powers.check_removable)
             await store.prepare()
             try:
                 await make("made/deep")
-            except NotFound:  # the server makes none
+            except NotFound:  # the server has no MKCOL
                 return
             assert (await make("made/deep")).key == "made/deep"
             await store.put("made/deep/object", whole(b"x"), HEADERS)

@@ -1,4 +1,4 @@
-"""Plain HTTP PUT and WebDAV, looked at as files on the servers' disks."""
+"""Plain HTTP PUT and WebDAV; the tests read the objects as files on the servers' disks."""
 
 import uuid
 from collections.abc import Callable, Iterator
@@ -45,10 +45,10 @@ class TestNginxThatMakesNoParents(PlainHttp):
 class TestWsgiDav(PlainHttp):
     takes_encoding = False
     requests_per_object = 2
-    """To a name of its own, and from there to the object's: it writes in place."""
+    """A PUT to a temporary name and a MOVE, because WsgiDAV writes in place."""
 
     @pytest.fixture
     def target(self, webdav: WsgiDav) -> Target:
-        """A directory of its own, which is not there yet."""
+        """A directory for each test, which does not exist yet."""
         place = uuid.uuid4().hex
         return Target(f"{webdav.url}/{place}/", {}, partial(see, webdav.root / place))

@@ -1,4 +1,4 @@
-"""Response bodies that are read as they arrive: whole, in pieces, broken off, or never sent."""
+"""Response bodies that are read while they arrive: whole, in pieces, cut off, or never sent."""
 
 import asyncio
 import time
@@ -24,7 +24,7 @@ FRAMES = {
 
 @pytest.fixture(params=["wire", "aiohttp"])
 async def transport(request: pytest.FixtureRequest) -> AsyncIterator[Transport]:
-    """Both of them, with patience for tests."""
+    """Both transports, with timeouts of 0.3 s."""
     options = WireOptions(transport=request.param, timeout_s=0.3, connect_timeout_s=0.3)
     async with aclosing(open_transport(options, user_agent="test")) as opened:
         yield opened
@@ -46,8 +46,8 @@ def saying(answer: bytes, *, holds: bool = False) -> Behave:
 
 @pytest.mark.parametrize("delivery", ["whole", "byte by byte", "random"])
 @pytest.mark.parametrize("frame", FRAMES)
-async def test_a_response_body_arrives_as_it_was_sent(transport: Transport, frame: str, delivery: Delivery) -> None:
-    """With any framing and in any pieces; the request is counted."""
+async def test_a_response_body_arrives_unchanged(transport: Transport, frame: str, delivery: Delivery) -> None:
+    """With any framing and in any pieces; the transport counts the request."""
     async with raw_server(saying(FRAMES[frame]), delivery=delivery) as url:
         for _ in range(2):
             async with transport.incoming(f"{url}/a%20b", {"X-Own": "1"}) as answer:
@@ -57,8 +57,8 @@ async def test_a_response_body_arrives_as_it_was_sent(transport: Transport, fram
 
 
 @pytest.mark.parametrize("frame", ["length", "chunked"])
-async def test_a_body_that_breaks_off_is_an_error(transport: Transport, frame: str) -> None:
-    """Never a short body that looks whole."""
+async def test_a_response_body_that_is_cut_off_is_an_error(transport: Transport, frame: str) -> None:
+    """A short body never counts as complete."""
     async with raw_server(saying(FRAMES[frame][:-100])) as url:
         with pytest.raises(TransportError):
             async with transport.incoming(f"{url}/", {}) as answer:
@@ -68,7 +68,7 @@ async def test_a_body_that_breaks_off_is_an_error(transport: Transport, frame: s
 
 @pytest.mark.parametrize("answer", [b"", FRAMES["length"][:-100]])
 async def test_a_server_that_falls_silent_is_an_error_within_the_timeout(transport: Transport, answer: bytes) -> None:
-    """Before the head, or in the middle of the body."""
+    """The server stops before the head or in the middle of the body."""
     started = time.monotonic()
     async with raw_server(saying(answer, holds=True)) as url:
         with pytest.raises(TransportError):

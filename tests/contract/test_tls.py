@@ -69,7 +69,7 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 
 @pytest.fixture(scope="session")
 def certificate(authority: Authority) -> Certificate:
-    """One that is good."""
+    """A certificate that is valid for the test servers."""
     return authority.issue("localhost", "127.0.0.1")
 
 
@@ -81,8 +81,8 @@ def tls_nginx(certificate: Certificate) -> Iterator[NginxDav]:
 
 @pytest.mark.nginx
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
-def test_what_is_sent_over_tls_is_stored(run: Run, store_at: StoreAt, tls_nginx: NginxDav, host: str) -> None:
-    """Empty, small, streamed, of unknown size, and 20 MiB: the files on nginx's disk are the bytes that were sent."""
+def test_bodies_sent_over_tls_are_stored_unchanged(run: Run, store_at: StoreAt, tls_nginx: NginxDav, host: str) -> None:
+    """Empty, small, streamed, of unknown size, and 20 MiB: the files on nginx's disk have the same bytes."""
     pieces = tuple(os.urandom(256 * 1024) for _ in range(80))
     bodies = {
         "empty": whole(b""),
@@ -107,16 +107,16 @@ def test_what_is_sent_over_tls_is_stored(run: Run, store_at: StoreAt, tls_nginx:
 
 @pytest.mark.parametrize(
     ("problem", "says"),
-    [("nobody's", "unable to get local issuer"), ("another host's", "ostname mismatch"), ("old", "has expired")],
+    [("unknown authority", "unable to get local issuer"), ("another host", "ostname mismatch"), ("old", "has expired")],
 )
-def test_an_untrusted_certificate_stops_the_run_at_once(
+def test_an_untrusted_certificate_is_denied_without_a_retry(
     run: Run, store_at: StoreAt, authority: Authority, tmp_path: Path, problem: str, says: str
 ) -> None:
-    """Denied, with the host's name, after one connection, whatever the number of retries; --insecure accepts it."""
+    """The error names the host after one connection although retries are left; `verify_tls=False` accepts it."""
     match problem:
-        case "nobody's":
+        case "unknown authority":
             shown = make_authority(tmp_path).issue("localhost")
-        case "another host's":
+        case "another host":
             shown = authority.issue("other.example")
         case _:
             shown = authority.issue("localhost", days=-1)
@@ -134,15 +134,15 @@ def test_an_untrusted_certificate_stops_the_run_at_once(
 
 
 def open_with_aiohttp(request: pytest.FixtureRequest, options: WireOptions, why: str, *, strict: bool = True) -> None:
-    """The wire transport keeps the promise, the other does not yet; `strict`: the day it does, this line goes."""
+    """Expects the test to fail with aiohttp only. With `strict`, a pass is an error, so that the mark gets removed."""
     if options.transport == "aiohttp":
         request.applymarker(pytest.mark.xfail(reason=why, strict=strict))
 
 
-def test_plain_http_where_tls_should_be_gets_one_sentence(
+def test_a_plain_http_server_behind_an_https_url_gets_one_sentence(
     run: Run, store_at: StoreAt, options: WireOptions, request: pytest.FixtureRequest
 ) -> None:
-    """Not OpenSSL's words, nor an errno's that is none."""
+    """The error contains neither OpenSSL's message nor a wrong errno."""
 
     def behave(connection: socket.socket) -> None:
         connection.recv(65_536)
@@ -159,10 +159,10 @@ def test_plain_http_where_tls_should_be_gets_one_sentence(
     run(main())
 
 
-def test_a_server_that_ends_the_handshake_gets_one_sentence(
+def test_a_server_that_closes_during_the_handshake_gets_one_sentence(
     run: Run, store_at: StoreAt, options: WireOptions, request: pytest.FixtureRequest
 ) -> None:
-    """With a reason in it, though the event loop names none."""
+    """The error gives a reason, although the event loop names none."""
 
     def ends(connection: socket.socket) -> None:
         connection.recv(65_536)
@@ -176,8 +176,8 @@ def test_a_server_that_ends_the_handshake_gets_one_sentence(
     run(main())
 
 
-def test_a_server_that_hangs_in_the_handshake_meets_the_time_for_connecting(run: Run, certificate: Certificate) -> None:
-    """It does not have the time of a whole request."""
+def test_a_handshake_that_hangs_ends_at_the_connect_timeout(run: Run, certificate: Certificate) -> None:
+    """It does not take the timeout of a whole request."""
     wire = replace(WIRE, ca_file=str(certificate.authority), connect_timeout_s=0.3)
 
     async def main() -> None:
@@ -191,10 +191,10 @@ def test_a_server_that_hangs_in_the_handshake_meets_the_time_for_connecting(run:
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
-def test_the_next_connection_takes_up_the_session_of_the_first(
+def test_later_connections_resume_the_tls_session_of_the_first(
     run: Run, certificate: Certificate, version: ssl.TLSVersion
 ) -> None:
-    """Seen at the server's side; without it each connection costs the certificates and their proof again."""
+    """The server observes it; without resumption each connection costs a full handshake with certificates."""
 
     def once(connection: socket.socket) -> None:
         read_request(connection)
@@ -213,7 +213,7 @@ def test_the_next_connection_takes_up_the_session_of_the_first(
 
 @dataclass(slots=True)
 class Counted:
-    """A body of random pieces that notes how many were asked for."""
+    """A body that counts how many of its pieces were read."""
 
     pieces: tuple[bytes, ...]
     asked: int = 0
@@ -234,8 +234,8 @@ class Counted:
             yield piece
 
 
-def test_a_body_waits_for_a_server_that_reads_slowly(run: Run, store_at: StoreAt, certificate: Certificate) -> None:
-    """What is read ahead is bounded (the kernel takes up to 4 MiB of it), and the bytes arrive all the same."""
+def test_a_slow_server_holds_the_reading_of_a_body_back(run: Run, store_at: StoreAt, certificate: Certificate) -> None:
+    """At most 8 MiB are read ahead (the kernel buffers up to 4 MiB), and all bytes arrive."""
     body = Counted(tuple(os.urandom(256 * 1024) for _ in range(80)))
     may_read = threading.Event()
     arrived: list[bytes] = []
@@ -271,7 +271,7 @@ AT_ONCE = whole(bytes(12 * MIB))
 
 @pytest.mark.parametrize("body", [IN_PIECES, AT_ONCE], ids=["in pieces", "at once"])
 @pytest.mark.parametrize("then", [until_closed, lambda _: None], ids=["and waits", "and closes"])
-def test_success_before_the_body_was_sent_is_no_success(
+def test_a_201_before_the_end_of_a_body_over_tls_is_a_failure(
     run: Run,
     store_at: StoreAt,
     options: WireOptions,
@@ -280,7 +280,7 @@ def test_success_before_the_body_was_sent_is_no_success(
     then: Behave,
     request: pytest.FixtureRequest,
 ) -> None:
-    """What has left the TLS layer but not the process has not been sent; nor has what was lost with the connection."""
+    """Bytes that have left the TLS layer but not the process are unsent, and so are those lost with the connection."""
     if body is AT_ONCE:
         why = "its count of bytes written is the TLS layer's, which has passed them on to the socket's transport"
         open_with_aiohttp(request, options, why, strict=False)
@@ -299,10 +299,10 @@ def test_success_before_the_body_was_sent_is_no_success(
     run(main())
 
 
-def test_a_connection_that_ends_without_close_notify_costs_nothing_after_an_answer(
+def test_a_missing_close_notify_after_a_complete_answer_is_no_error(
     run: Run, store_at: StoreAt, certificate: Certificate
 ) -> None:
-    """Many servers close so; the answer was complete by its own count."""
+    """Many servers close in this way; Content-Length shows that the answer is complete."""
 
     def once(connection: socket.socket) -> None:
         read_request(connection)
@@ -322,7 +322,7 @@ def test_a_connection_that_ends_without_close_notify_costs_nothing_after_an_answ
 def test_a_connection_that_ends_in_the_middle_of_an_answer_is_an_error(
     run: Run, store_at: StoreAt, certificate: Certificate, says_goodbye: bool
 ) -> None:
-    """With close_notify and without."""
+    """The server closes with close_notify or without."""
 
     def half(connection: socket.socket) -> None:
         read_request(connection)
@@ -340,10 +340,10 @@ def test_a_connection_that_ends_in_the_middle_of_an_answer_is_an_error(
 
 
 @pytest.mark.nginx
-def test_the_command_says_what_is_wrong_in_one_line(
+def test_tls_errors_of_the_command_are_one_line(
     tls_nginx: NginxDav, nginx: NginxDav, certificate: Certificate, tmp_path: Path
 ) -> None:
-    """OS_CACERT is trusted; without it, and where there is no TLS, a sentence and no traceback."""
+    """bulkput upload: OS_CACERT is trusted; an unknown authority or a server without TLS is one sentence."""
     (tmp_path / "tree").mkdir()
     (tmp_path / "tree" / "file").write_bytes(b"content")
     trusting = {"OS_CACERT": str(certificate.authority)}
@@ -358,8 +358,8 @@ def test_the_command_says_what_is_wrong_in_one_line(
         assert ran.exit_code == exit_code and says in ran.err and "Traceback" not in ran.err
 
 
-def test_an_address_that_never_speaks_tls_is_left_for_another(run: Run, certificate: Certificate) -> None:
-    """It takes the connection and no more: once, for its share of the time; then the living address comes first."""
+def test_a_client_prefers_the_address_that_completes_the_tls_handshake(run: Run, certificate: Certificate) -> None:
+    """The other address accepts connections but never answers: it is tried once, for its share of the time."""
     options = replace(WIRE, ca_file=str(certificate.authority), connect_timeout_s=2.0)
     served: list[bytes] = []
 
@@ -382,6 +382,6 @@ def test_an_address_that_never_speaks_tls_is_left_for_another(run: Run, certific
         run(put(seen.url))
         mute.setblocking(False)
         mute.accept()[0].close()
-        with pytest.raises(BlockingIOError):  # nobody came a second time
+        with pytest.raises(BlockingIOError):  # no second connection came
             mute.accept()
     assert served == [b"x"] * 4

@@ -1,7 +1,7 @@
-"""What every transport promises, whatever servers and connections do: one suite for both of them.
+"""One suite for both transports: what each promises, whatever servers and connections do.
 
-Answers arrive whole, byte by byte, and in random pieces. Where a transport is looked at through a store, that is the
-plain HTTP one, which adds nothing but the mapping of errors.
+Answers arrive whole, byte by byte, and in random pieces. Most tests use a transport through the plain HTTP store, which
+adds only the mapping of errors.
 """
 
 import asyncio
@@ -63,10 +63,10 @@ def raw_server(request: pytest.FixtureRequest) -> RawServer:
 LARGE = Pieces(tuple(bytes([n]) * 262_144 for n in range(64)))
 
 
-async def test_a_stale_connection_is_resent_at_once_and_costs_no_attempt(
+async def test_a_request_on_a_stale_connection_is_resent_without_costing_an_attempt(
     store_at: StoreAt, raw_server: RawServer
 ) -> None:
-    """The server drops each connection at its second request, unanswered; with no retries left all is stored."""
+    """The server drops each connection at its second request; without retries, every object is stored."""
     arrived: list[bytes] = []
 
     async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, _: int) -> None:
@@ -88,12 +88,14 @@ async def test_a_stale_connection_is_resent_at_once_and_costs_no_attempt(
     assert [event.error for event in events if isinstance(event, Requested)] == [None] * 6
 
 
-async def test_a_new_connection_that_dies_costs_an_attempt(store_at: StoreAt, raw_server: RawServer) -> None:
-    """Nothing was idle there: it is a failure, and retried as one."""
+async def test_a_new_connection_that_closes_unanswered_costs_an_attempt(
+    store_at: StoreAt, raw_server: RawServer
+) -> None:
+    """The connection was not idle before, so the PUT fails and is retried if retries are left."""
 
     async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int) -> None:
         await read_request(reader)
-        if number >= 2:  # aiohttp itself sends once more
+        if number >= 2:  # aiohttp resends once by itself
             writer.write(CREATED)
             await reader.read()
 
@@ -105,7 +107,7 @@ async def test_a_new_connection_that_dies_costs_an_attempt(store_at: StoreAt, ra
             await store.put("x", whole(b"x"), HEADERS)
 
 
-async def test_success_before_the_body_was_sent_is_no_success(store_at: StoreAt, raw_server: RawServer) -> None:
+async def test_a_201_before_the_end_of_the_body_is_a_failure(store_at: StoreAt, raw_server: RawServer) -> None:
     """A 201 in answer to the head alone proves nothing."""
 
     async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, _: int) -> None:
@@ -118,8 +120,8 @@ async def test_success_before_the_body_was_sent_is_no_success(store_at: StoreAt,
             await store.put("large", LARGE, HEADERS)
 
 
-async def test_a_refusal_before_the_body_was_sent_ends_the_sending(store_at: StoreAt, raw_server: RawServer) -> None:
-    """413 at once: the error comes out though the server reads no further, so the rest was not sent."""
+async def test_a_refusal_before_the_end_of_the_body_stops_the_sending(store_at: StoreAt, raw_server: RawServer) -> None:
+    """The server answers 413 at once and reads no body; the error is raised although most of the body is unsent."""
 
     async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, _: int) -> None:
         await reader.readuntil(b"\r\n\r\n")
@@ -131,8 +133,8 @@ async def test_a_refusal_before_the_body_was_sent_ends_the_sending(store_at: Sto
             await store.put("large", LARGE, HEADERS)
 
 
-async def test_a_server_that_never_answers_meets_the_deadline(store_at: StoreAt, raw_server: RawServer) -> None:
-    """--timeout bounds each request."""
+async def test_a_request_without_an_answer_ends_at_its_deadline(store_at: StoreAt, raw_server: RawServer) -> None:
+    """`timeout_s` bounds each request."""
 
     async def behave(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter, _: int) -> None:
         await read_request(reader)
@@ -153,8 +155,10 @@ async def test_a_server_that_never_answers_meets_the_deadline(store_at: StoreAt,
         b"HTTP/1.1 201 Created\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
     ],
 )
-async def test_half_an_answer_or_garbage_is_no_answer(store_at: StoreAt, raw_server: RawServer, answer: bytes) -> None:
-    """Whatever cannot be read to its end is a failed attempt, never a success; the deadline sees to it if need be."""
+async def test_an_incomplete_or_invalid_answer_is_a_failure(
+    store_at: StoreAt, raw_server: RawServer, answer: bytes
+) -> None:
+    """An answer that cannot be read to its end fails the attempt; the deadline ends one that never ends."""
 
     async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, _: int) -> None:
         await read_request(reader)
@@ -165,10 +169,8 @@ async def test_half_an_answer_or_garbage_is_no_answer(store_at: StoreAt, raw_ser
             await store.put("x", whole(b"x"), HEADERS)
 
 
-async def test_an_answer_without_end_is_cut_and_its_connection_dropped(
-    store_at: StoreAt, raw_server: RawServer
-) -> None:
-    """A megabyte of error page: the status counts, the next request gets a new connection."""
+async def test_an_endless_answer_is_cut_and_its_connection_closed(store_at: StoreAt, raw_server: RawServer) -> None:
+    """A megabyte of error page: its status counts, and the next request opens a connection."""
     connections = 0
 
     async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int) -> None:
@@ -186,7 +188,7 @@ async def test_an_answer_without_end_is_cut_and_its_connection_dropped(
 
 
 async def test_a_redirect_is_an_error_that_names_the_new_url(store_at: StoreAt, raw_server: RawServer) -> None:
-    """Credentials never follow a Location."""
+    """The client sends no request, and so no credentials, to the new URL."""
 
     async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, _: int) -> None:
         await read_request(reader)
@@ -199,7 +201,7 @@ async def test_a_redirect_is_an_error_that_names_the_new_url(store_at: StoreAt, 
     assert count.requests.total() == 1
 
 
-async def test_head_and_small_body_leave_in_one_segment(store_at: StoreAt, raw_server: RawServer) -> None:
+async def test_head_and_small_body_are_sent_in_one_segment(store_at: StoreAt, raw_server: RawServer) -> None:
     """Two writes would meet Nagle and delayed ACK: 40 ms per object instead of 0.1 (riak-python-client, issue 279)."""
     reads: list[bytes] = []
 
@@ -214,8 +216,8 @@ async def test_head_and_small_body_leave_in_one_segment(store_at: StoreAt, raw_s
     assert [data.rpartition(b"\r\n\r\n")[2] for data in reads] == [b"body0", b"body1", b"body2"]
 
 
-async def test_connections_are_spread_over_all_addresses_of_the_host(options: WireOptions) -> None:
-    """A name with several addresses gets all of them used."""
+async def test_connections_are_spread_over_all_addresses_of_a_host(options: WireOptions) -> None:
+    """The host name has two addresses; both get connections."""
     hits: list[str] = []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -240,7 +242,7 @@ async def test_connections_are_spread_over_all_addresses_of_the_host(options: Wi
 
 @contextmanager
 def black_hole(address: str, port: int) -> Iterator[None]:
-    """Nobody answers a connection there, neither yes nor no: the queue of those that wait is full."""
+    """Connections to this address are neither accepted nor refused: the listener's queue is full."""
     with socket.socket() as listener, socket.socket() as waits:
         listener.bind((address, port))
         listener.listen(0)
@@ -248,8 +250,8 @@ def black_hole(address: str, port: int) -> Iterator[None]:
         yield
 
 
-async def test_a_dead_address_among_living_ones_costs_a_moment(options: WireOptions, raw_server: RawServer) -> None:
-    """Not the time that a connection may take, which is longer than this test; whichever address comes first."""
+async def test_a_dead_address_delays_a_connection_only_briefly(options: WireOptions, raw_server: RawServer) -> None:
+    """The delay is far below `connect_timeout_s` (600 s here), even if the dead address comes first."""
     served: list[bytes] = []
 
     async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, _: int) -> None:
@@ -270,8 +272,8 @@ async def test_a_dead_address_among_living_ones_costs_a_moment(options: WireOpti
     assert len(served) == 4
 
 
-async def test_addresses_that_all_refuse_are_one_sentence(options: WireOptions) -> None:
-    """And not a list of what each of them said."""
+async def test_refusals_from_all_addresses_are_one_sentence(options: WireOptions) -> None:
+    """The error does not list the answer of each address."""
     with socket.create_server(("127.0.0.1", 0)) as unused:
         port = unused.getsockname()[1]
 
@@ -284,8 +286,8 @@ async def test_addresses_that_all_refuse_are_one_sentence(options: WireOptions) 
             await transport.request("PUT", f"http://many.example:{port}/x", {}, whole(b"x"))
 
 
-async def test_a_host_with_other_letters_goes_by_its_a_label(options: WireOptions, raw_server: RawServer) -> None:
-    """To the resolver and in `Host:`, as curl has it; over TLS in SNI, which is the same name."""
+async def test_a_host_name_outside_ascii_is_sent_as_its_a_label(options: WireOptions, raw_server: RawServer) -> None:
+    """The resolver and `Host:` get the A-label, as with curl; over TLS, SNI has the same name."""
     heads: list[bytes] = []
     names: list[str] = []
 
@@ -322,10 +324,10 @@ async def test_an_invalid_host_is_a_usage_error(options: WireOptions) -> None:
         (409, "<html><head><title>409 Conflict</title></head><p>no parent</p></html>", "409 Conflict: no parent"),
     ],
 )
-async def test_a_refusal_comes_with_the_servers_reason(
+async def test_an_error_contains_the_servers_reason(
     store_at: StoreAt, raw_server: RawServer, status: int, body: str, says: str
 ) -> None:
-    """Of a PUT and of a GET."""
+    """The test reads the errors of a PUT and of a GET."""
 
     async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, _: int) -> None:
         while True:
@@ -342,10 +344,10 @@ async def test_a_refusal_comes_with_the_servers_reason(
 
 
 @pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 417 Expectation Failed\r\nContent-Length: 0\r\n\r\n"])
-async def test_a_server_that_does_not_know_expect_gets_its_body_all_the_same(
+async def test_a_server_without_expect_support_still_receives_the_body(
     store_at: StoreAt, raw_server: RawServer, answer: bytes
 ) -> None:
-    """Silent or with 417: after a short wait the body goes without asking, and from then on at once."""
+    """It is silent or answers 417: after a short wait the client sends this body, and later ones at once."""
     heads: list[bool] = []
 
     async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, _: int) -> None:
@@ -354,7 +356,7 @@ async def test_a_server_that_does_not_know_expect_gets_its_body_all_the_same(
             heads.append(b"Expect: 100-continue" in head)
             if heads[-1]:
                 writer.write(answer)
-                await reader.read(1)  # nothing comes: the client waits, then turns to a new connection
+                await reader.read(1)  # no body comes: the client waits, then opens a new connection
                 return
             await reader.readexactly(140_000)
             writer.write(CREATED)
@@ -366,8 +368,8 @@ async def test_a_server_that_does_not_know_expect_gets_its_body_all_the_same(
     assert heads == [True, False, False]
 
 
-async def test_success_before_a_body_in_memory_was_sent_is_no_success(store_at: StoreAt, raw_server: RawServer) -> None:
-    """Also where the body is one piece, most of which is still in the process."""
+async def test_a_201_before_the_end_of_an_in_memory_body_is_a_failure(store_at: StoreAt, raw_server: RawServer) -> None:
+    """The body is one piece, and most of it is still in the process."""
 
     async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, _: int) -> None:
         await reader.readuntil(b"\r\n\r\n")
@@ -382,10 +384,8 @@ async def test_success_before_a_body_in_memory_was_sent_is_no_success(store_at: 
             await store.put("large", whole(bytes(8 * 1024 * 1024)), HEADERS)
 
 
-async def test_an_object_that_kills_connections_is_not_sent_over_and_over(
-    store_at: StoreAt, raw_server: RawServer
-) -> None:
-    """The resend of a stale connection is for connections that died idle: on a new one the failure counts."""
+async def test_an_object_that_breaks_connections_is_resent_only_once(store_at: StoreAt, raw_server: RawServer) -> None:
+    """Only a connection that was idle is resent; the failure on the new connection counts."""
     sent = 0
 
     async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, _: int) -> None:
@@ -408,7 +408,7 @@ async def test_an_object_that_kills_connections_is_not_sent_over_and_over(
 async def test_a_file_is_closed_when_its_upload_breaks_off(
     store_at: StoreAt, raw_server: RawServer, tmp_path: Path
 ) -> None:
-    """By a thread, which a busy machine may keep waiting a little; not when the garbage collector comes by."""
+    """A thread closes it soon, without the garbage collector."""
     path = tmp_path / "large"
     path.write_bytes(bytes(8_000_000))
     os.utime(path, (0, 0))
@@ -446,7 +446,7 @@ def _open_files() -> set[str]:
 
 @dataclass(frozen=True, slots=True)
 class Lying:
-    """A body whose pieces are not what its size says."""
+    """A body whose pieces do not add up to its size."""
 
     size: int | None
     pieces: tuple[bytes, ...]
@@ -460,7 +460,7 @@ class Lying:
 
 
 class Hanging:
-    """A body whose second piece never comes: a dead network file system."""
+    """A body whose second piece never comes, as from a dead network file system."""
 
     size = length_hint = 1_000
     md5 = None
@@ -475,8 +475,8 @@ class Hanging:
             self.is_closed = True
 
 
-async def test_a_body_shorter_than_it_said_is_an_error(store_at: StoreAt, raw_server: RawServer) -> None:
-    """Though the server has answered 201 by then."""
+async def test_a_body_shorter_than_its_declared_size_is_an_error(store_at: StoreAt, raw_server: RawServer) -> None:
+    """It is an error although the server has already answered 201."""
 
     async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, _: int) -> None:
         await reader.readuntil(b"\r\n\r\n")
@@ -489,7 +489,7 @@ async def test_a_body_shorter_than_it_said_is_an_error(store_at: StoreAt, raw_se
 
 
 async def test_surplus_bytes_of_a_body_never_become_another_request(store_at: StoreAt, raw_server: RawServer) -> None:
-    """A growing file would otherwise smuggle a request."""
+    """Otherwise a growing file could smuggle a request."""
     heads: list[bytes] = []
 
     async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, _: int) -> None:
@@ -506,7 +506,7 @@ async def test_surplus_bytes_of_a_body_never_become_another_request(store_at: St
 
 
 async def test_an_empty_piece_does_not_end_a_chunked_body(store_at: StoreAt, raw_server: RawServer) -> None:
-    """Its length of zero would mean the end."""
+    """A chunk of length zero would end the body."""
     bodies: list[bytes] = []
 
     async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, _: int) -> None:
@@ -520,8 +520,8 @@ async def test_an_empty_piece_does_not_end_a_chunked_body(store_at: StoreAt, raw
     assert bodies == [b"5\r\nhello\r\n5\r\nworld\r\n0\r\n\r\n"]
 
 
-async def test_a_source_that_hangs_meets_the_deadline(store_at: StoreAt, raw_server: RawServer) -> None:
-    """And is closed."""
+async def test_a_hanging_source_meets_the_deadline_of_the_request(store_at: StoreAt, raw_server: RawServer) -> None:
+    """The client closes the body."""
 
     async def behave(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter, _: int) -> None:
         await reader.read()
@@ -534,8 +534,8 @@ async def test_a_source_that_hangs_meets_the_deadline(store_at: StoreAt, raw_ser
         assert body.is_closed
 
 
-async def test_a_refusal_does_not_wait_for_a_source_that_hangs(raw_server: RawServer) -> None:
-    """The answer is there: nobody needs the next piece any more."""
+async def test_a_refusal_does_not_wait_for_a_hanging_source(raw_server: RawServer) -> None:
+    """The server has answered, so the client needs no further piece."""
 
     async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, _: int) -> None:
         await reader.readuntil(b"\r\n\r\n")
@@ -550,10 +550,10 @@ async def test_a_refusal_does_not_wait_for_a_source_that_hangs(raw_server: RawSe
         assert body.is_closed
 
 
-async def test_a_server_that_half_closes_while_a_body_is_sent_fails_that_request_only(
+async def test_a_server_that_half_closes_during_a_body_fails_only_that_request(
     store_at: StoreAt, raw_server: RawServer
 ) -> None:
-    """As nginx does after a refusal: it says no more, and goes on reading for a while."""
+    """nginx does so after a refusal: it ends its side and reads on for a while."""
 
     async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, _: int) -> None:
         await reader.readuntil(b"\r\n\r\n")
@@ -571,14 +571,14 @@ async def test_a_server_that_half_closes_while_a_body_is_sent_fails_that_request
 
 @pytest.mark.parametrize("url", ["http://a..b/", f"http://{'a' * 64}.example/"])
 async def test_an_invalid_host_name_fails_the_request(store_at: StoreAt, url: str) -> None:
-    """With an error and no traceback."""
+    """The PUT raises Unavailable."""
     async with store_at(url.rstrip("/")) as (store, _):
         with pytest.raises(Unavailable):
             await store.put("x", whole(b"x"), HEADERS)
 
 
 class LastLook(Lying):
-    """A body that looks at its source once more after its last piece."""
+    """A body that checks its source for 0.2 s after its last piece."""
 
     async def chunks(self) -> AsyncGenerator[bytes, None]:
         for piece in self.pieces:
@@ -586,10 +586,10 @@ class LastLook(Lying):
         await asyncio.sleep(0.2)
 
 
-async def test_an_answer_during_the_last_check_of_the_source_is_not_early(
+async def test_an_answer_during_the_last_check_of_the_source_is_a_success(
     store_at: StoreAt, raw_server: RawServer
 ) -> None:
-    """The body was sent with its last byte."""
+    """The whole body has been sent by then."""
 
     async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, _: int) -> None:
         while True:

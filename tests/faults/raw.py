@@ -19,7 +19,7 @@ CREATED = b"HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n"
 async def raw_server(
     behave: Behave, *, receive_buffer: int | None = None, delivery: Delivery = "whole"
 ) -> AsyncIterator[str]:
-    """Runs a server whose `behave(reader, writer, n)` serves the n-th connection, counted from 0, and closes it when it returns.
+    """Runs a server: `behave(reader, writer, n)` serves the n-th connection, from 0, which is closed when it returns.
 
     With a small `receive_buffer` (bytes) unread bytes stay in the client. `delivery` cuts the written bytes into
     pieces; the kernel usually sends each in its own segment.

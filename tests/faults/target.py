@@ -74,7 +74,7 @@ class NginxTarget:
 
 @dataclass(frozen=True, slots=True)
 class SwiftTarget:
-    """A container, read with the standard library's HTTP client. Storage requests go through the proxy, logins do not."""
+    """A container, read with the standard library's HTTP client. Only storage requests go through the proxy."""
 
     server: RealSwift
     place: str

@@ -1,4 +1,4 @@
-"""`upload --journal --gzip`: what was sent compressed is known under the name it got, and under no other."""
+"""`upload --journal --gzip`: the journal records each compressed file under its object name."""
 
 import gzip
 import sqlite3
@@ -19,7 +19,7 @@ MIXED = {"a": TEXT, "d/a": TEXT, "d/b.png": TEXT, "d/note": b"short", "empty": b
 
 @pytest.fixture
 def mixed(tmp_path: Path) -> Path:
-    """Of which auto compresses half."""
+    """Six files, of which `--gzip auto` compresses half."""
     root = tmp_path / "mixed"
     (root / "d").mkdir(parents=True)
     for name, content in MIXED.items():
@@ -40,10 +40,10 @@ def stored(judge: SwiftJudge, container: str) -> dict[str, bytes]:
         ("auto", "encoding", set(MIXED)),
     ],
 )
-def test_a_second_run_makes_no_request(
+def test_a_second_run_of_a_compressed_tree_makes_no_request(
     run: Runs, mixed: Path, judge: SwiftJudge, container: str, mode: str, store_as: str, names: set[str]
 ) -> None:
-    """However objects are named; one file that was written to since is sent again, under the name that it had."""
+    """A file that changes afterwards is sent again, under the same object name."""
     flags = ("--gzip", mode, "--gzip-as", store_as)
     assert run(mixed, *flags).summary["uploaded"] == len(MIXED)
     again = run(mixed, *flags)
@@ -56,8 +56,8 @@ def test_a_second_run_makes_no_request(
     assert gzip.decompress(held["d/a.gz" if store_as == "suffix" else "d/a"]) == TEXT * 2
 
 
-def test_another_way_of_compressing_is_refused(run: Runs, mixed: Path, judge: SwiftJudge, container: str) -> None:
-    """Mode, level, name: one sentence that says what differs, exit code 2, and nothing is sent."""
+def test_a_journal_refuses_other_gzip_options(run: Runs, mixed: Path, judge: SwiftJudge, container: str) -> None:
+    """Another mode, level or exclusion: one sentence that names it, exit code 2, and nothing is sent."""
     begun = ("--gzip", "auto", "--gzip-level", "3")
     assert run(mixed, *begun).exit_code == 0
     before = stored(judge, container)
@@ -69,10 +69,10 @@ def test_another_way_of_compressing_is_refused(run: Runs, mixed: Path, judge: Sw
     assert stored(judge, container) == before
 
 
-def test_excluded_files_are_known_under_their_own_names(
+def test_the_journal_knows_excluded_files_by_their_own_names(
     run: Runs, mixed: Path, judge: SwiftJudge, container: str, tmp_path: Path
 ) -> None:
-    """Directories, lists, several sources, markers: the second run sends nothing; other exclusions are refused."""
+    """Directories, two sources, markers: the second run sends nothing; other exclusions are refused."""
     flags = (*ALL, "--gzip-except", "*.png")
     for more in ((mixed,), (mixed, "--dir-markers"), (mixed, "--encode-names", "percent"), (mixed, tmp_path / "lone")):
         (tmp_path / "lone").write_bytes(TEXT)
@@ -90,18 +90,18 @@ def test_excluded_files_are_known_under_their_own_names(
     assert (ran.exit_code, "--gzip-except" in ran.err) == (2, True)
 
 
-def test_a_list_with_exclusions_is_known(run: Runs, mixed: Path, tmp_path: Path) -> None:
-    """In any order; the second run sends nothing."""
+def test_the_journal_knows_the_files_of_a_list_with_exclusions(run: Runs, mixed: Path, tmp_path: Path) -> None:
+    """The list is unsorted; the second run sends nothing."""
     (tmp_path / "list").write_text("z.txt\nd/b.png\na\n")
     flags = (*EXCEPT, "--files-from", tmp_path / "list", "--base", mixed)
     assert run(*flags).summary["uploaded"] == 3
     assert run(*flags).summary["requests"] == {}
 
 
-def test_a_file_for_the_object_name_of_a_known_one_fails(
+def test_a_file_whose_object_name_another_file_holds_fails(
     run: Runs, mixed: Path, judge: SwiftJudge, container: str
 ) -> None:
-    """`a` was sent as a.gz; then there is a file a.gz: exit 1 until one of the two is gone or left out."""
+    """`a` was sent as a.gz, then a file a.gz appears: exit 1 until one of the two is gone."""
     assert run(mixed, *EXCEPT).exit_code == 0
     (mixed / "a.gz").write_bytes(ANOTHER)
     for _ in range(2):
@@ -118,10 +118,10 @@ def test_a_file_for_the_object_name_of_a_known_one_fails(
     assert (held["a.gz"], gzip.decompress(held["b.gz"])) == (ANOTHER, TEXT)
 
 
-def test_a_file_that_comes_back_is_sent_again_when_its_name_was_used_meanwhile(
+def test_a_file_is_sent_again_after_another_file_used_its_object_name(
     run: Runs, mixed: Path, judge: SwiftJudge, container: str
 ) -> None:
-    """`a` was sent as a.gz, and left out of a run that sent the file a.gz: the journal has forgotten it since."""
+    """`a` was sent as a.gz; a later run excludes it and sends the file a.gz: the journal drops `a`."""
     assert run(mixed, *EXCEPT).exit_code == 0
     (mixed / "a.gz").write_bytes(ANOTHER)
     assert run(mixed, *EXCEPT, "--include", "*.gz").summary["uploaded"] == 1
@@ -131,8 +131,8 @@ def test_a_file_that_comes_back_is_sent_again_when_its_name_was_used_meanwhile(
     assert gzip.decompress(stored(judge, container)["a.gz"]) == TEXT
 
 
-def test_a_journal_of_names_that_depended_on_the_content_is_refused(run: Runs, mixed: Path) -> None:
-    """Of --gzip auto --gzip-as suffix: one sentence that says what to do, from upload and from verify."""
+def test_a_journal_of_gzip_auto_with_suffix_names_is_refused(run: Runs, mixed: Path) -> None:
+    """upload and verify: one sentence that says what to do."""
     assert run(mixed, *ALL).exit_code == 0
     with sqlite3.connect(run.journal) as journal:
         changed = journal.execute("UPDATE settings SET value = 'suffix (auto)' WHERE value = 'suffix (always)'")
@@ -143,10 +143,10 @@ def test_a_journal_of_names_that_depended_on_the_content_is_refused(run: Runs, m
         assert "name another journal, and upload with --gzip always and --gzip-as suffix" in refused.err
 
 
-def test_a_lone_file_is_known_under_the_name_that_its_destination_gave_it(
+def test_a_single_file_is_known_with_and_without_gz_in_the_destination(
     run: Runs, mixed: Path, judge: SwiftJudge, container: str
 ) -> None:
-    """With and without .gz in the destination, it is one and the same object."""
+    """Both destinations name the same object."""
     flags = ("--gzip", "always", "--gzip-as", "suffix")
     named = f"swift://{container}/dump.sql"
     assert run(mixed / "a", *flags, to=f"{named}.gz").summary["uploaded"] == 1
@@ -155,14 +155,14 @@ def test_a_lone_file_is_known_under_the_name_that_its_destination_gave_it(
     assert judge.names(container) == ["dump.sql.gz"]
 
 
-def test_what_failed_is_named_as_it_was_sent(run: Runs, mixed: Path) -> None:
-    """In the journal and in the summary: the object that the store refused, after as many attempts as there were."""
+def test_a_failure_has_the_object_name_of_the_compressed_file(run: Runs, mixed: Path) -> None:
+    """The summary names the object that the store refused."""
     failed = run(mixed / "a", *ALL, "--meta", "X:" + "x" * 9_000, "--retries", "0", to=f"{run.destination}/")
     assert failed.exit_code == 1
     assert [failure["key"] for failure in failed.summary["failures"]] == ["p/a.gz"]
 
 
-def test_verifying_under_other_names_is_refused_and_strikes_nothing(run: Runs, mixed: Path) -> None:
+def test_a_verify_with_other_gzip_names_is_refused_and_keeps_the_journal(run: Runs, mixed: Path) -> None:
     """bulkput verify --journal without the --gzip-as of the upload: every object would be missing."""
     assert run(mixed, *ALL).exit_code == 0
     refused = bulkput("verify", "--journal", run.journal, mixed, run.destination, environ=run.environ)
@@ -170,10 +170,10 @@ def test_verifying_under_other_names_is_refused_and_strikes_nothing(run: Runs, m
     assert run(mixed, *ALL).summary["requests"] == {}
 
 
-def test_an_object_that_is_somebody_elses_is_struck_and_sent_again(
+def test_verify_drops_a_foreign_object_from_the_journal_and_upload_replaces_it(
     run: Runs, mixed: Path, judge: SwiftJudge, container: str
 ) -> None:
-    """bulkput verify --journal: a .gz that does not say of what is not ours."""
+    """bulkput verify --journal: a .gz without metadata about its source was not sent by bulkput."""
     assert run(mixed, *ALL).exit_code == 0
     lone = mixed.parent / "lone"
     lone.write_bytes(ANOTHER)
@@ -184,8 +184,8 @@ def test_an_object_that_is_somebody_elses_is_struck_and_sent_again(
     assert gzip.decompress(stored(judge, container)["a.gz"]) == TEXT
 
 
-def test_a_journal_of_a_version_without_compression_goes_on(run: Runs, mixed: Path) -> None:
-    """It has no such setting, which is the same as not to compress."""
+def test_a_journal_of_a_version_without_gzip_continues(run: Runs, mixed: Path) -> None:
+    """It has no gzip settings, which means `--gzip never`."""
     assert run(mixed).exit_code == 0
     with sqlite3.connect(run.journal) as journal:
         assert journal.execute("DELETE FROM settings WHERE name LIKE 'gzip.%'").rowcount == 4

@@ -1,4 +1,4 @@
-"""Where a journal could be wrong about a store, and must not be."""
+"""Cases in which a journal could be wrong about a store."""
 
 import json
 import os
@@ -18,8 +18,8 @@ from tests.resume.conftest import KNOWN, Runs
 from tests.servers.judge import SwiftJudge
 
 
-def test_another_source_is_refused_also_behind_the_same_link(run: Runs, tmp_path: Path) -> None:
-    """Releases behind one link: going back to the first would send nothing, and the store would keep the second."""
+def test_another_source_behind_the_same_symlink_is_refused(run: Runs, tmp_path: Path) -> None:
+    """A return to the first release would send nothing, and the store would keep the second."""
     for name in ("r1", "r2"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "index.html").write_text(name)
@@ -32,10 +32,10 @@ def test_another_source_is_refused_also_behind_the_same_link(run: Runs, tmp_path
     assert refused.exit_code == 2 and "r1" in refused.err and "r2" in refused.err
 
 
-def test_a_name_that_another_source_took_over_is_sent_again(
+def test_a_name_that_another_source_used_in_between_is_sent_again(
     run: Runs, tmp_path: Path, judge: SwiftJudge, container: str
 ) -> None:
-    """The first source's file goes, the second's is sent under that name, the first's comes back."""
+    """The first source's file goes, the second's is sent under the name, then the first's returns."""
     one, two = tmp_path / "one", tmp_path / "two"
     for root in (one, two):
         root.mkdir()
@@ -49,8 +49,8 @@ def test_a_name_that_another_source_took_over_is_sent_again(
     assert found is not None and found.content == b"one"
 
 
-def test_status_is_done_only_when_a_run_has_seen_everything(run: Runs, tmp_path: Path) -> None:
-    """Interrupted in the middle: --retry-failed finds nothing to do, and still nobody may believe that all is there."""
+def test_status_is_complete_only_after_a_complete_scan(run: Runs, tmp_path: Path) -> None:
+    """A run is interrupted: --retry-failed finds nothing to do, but the rest of the tree is not uploaded."""
     root = tmp_path / "many"
     root.mkdir()
     for number in range(3000):
@@ -70,10 +70,10 @@ def test_status_is_done_only_when_a_run_has_seen_everything(run: Runs, tmp_path:
     assert bulkput("status", run.journal).exit_code == 0
 
 
-def test_a_time_that_sqlite_cannot_hold_is_no_obstacle(
+def test_an_mtime_beyond_64_bits_is_stored_and_known_again(
     run: Runs, judge: SwiftJudge, container: str, tree: Path, wide: Path
 ) -> None:
-    """Before 1677 and after 2262, with a fraction and without: stored as it is, and not sent again."""
+    """Before 1677 and after 2262, with a fraction and without."""
     times = (-(2**63) - 1, -(2**63), -12_219_292_800 * 10**9, 2**63, 10_413_792_000_123_456_789, 2**62 * 10**9)
     for number, mtime_ns in enumerate(times):
         (wide / f"w{number}").write_text(str(number))
@@ -89,40 +89,40 @@ def test_a_time_that_sqlite_cannot_hold_is_no_obstacle(
 
 @pytest.fixture
 def wide(tmp_path: Path) -> Iterator[Path]:
-    """A directory on a file system that keeps any time, where there is one; else on an ordinary one."""
-    memory = Path("/dev/shm")  # tmpfs has 64 bits for the seconds alone
+    """A directory on tmpfs, which keeps any time, if there is one; else on the ordinary file system."""
+    memory = Path("/dev/shm")  # tmpfs has 64 bits for the seconds
     parent = memory if memory.is_dir() and os.access(memory, os.W_OK) else tmp_path
     with tempfile.TemporaryDirectory(dir=parent) as made:
         yield Path(made)
 
 
-def test_a_whole_second_in_the_future_is_a_time_like_another(run: Runs, tree: Path) -> None:
-    """Years ahead, as a wrong clock or `touch -d 2038-01-19` leaves it: no write of today leaves the same again."""
+def test_an_mtime_far_in_the_future_is_known_again(run: Runs, tree: Path) -> None:
+    """A wrong clock or `touch -d 2038-01-19` sets it: no write of today gives the same mtime."""
     os.utime(tree / "f01", (2**31, 2**31))
     os.utime(tree / "f02", (0, int(time.time()) + 3 * 86_400))
     assert run(tree).summary["uploaded"] == 40
     assert run(tree).summary["skipped_by_reason"] == {KNOWN: 40}
 
 
-def test_a_write_that_left_the_same_second_is_not_overlooked(run: Runs, tree: Path) -> None:
-    """On a file system that tells whole seconds, a file of this very second may be written to again."""
-    second = int(time.time()) + 3600  # not over before the upload, however slow the machine
+def test_a_file_with_a_whole_second_mtime_of_now_is_sent_again(run: Runs, tree: Path) -> None:
+    """If mtimes have whole seconds, a later write within this second would not change the mtime."""
+    second = int(time.time()) + 3600  # it lies ahead of the upload even on a slow machine
     os.utime(tree / "f01", (second, second))
     run(tree)
     assert run(tree).summary["uploaded"] == 1
 
 
-def test_a_dry_run_asks_the_store_for_nothing(run: Runs, tree: Path) -> None:
-    """Also when there is something to send, and a journal."""
+def test_a_dry_run_with_a_journal_makes_no_request(run: Runs, tree: Path) -> None:
+    """There is a journal, and one file is new."""
     run(tree)
     (tree / "new").write_text("new")
     assert run(tree, "--dry-run").summary["requests"] == {}
 
 
-def test_a_container_that_is_gone_stops_the_run_that_relies_on_it(
+def test_a_missing_container_stops_a_run_with_a_journal(
     run: Runs, tree: Path, judge: SwiftJudge, container: str
 ) -> None:
-    """What the journal says is in it is not; and what it said was a promise."""
+    """The journal says that the container holds 40 objects."""
     run(tree)
     for name in judge.names(container):
         judge.delete(container, name)
@@ -132,23 +132,23 @@ def test_a_container_that_is_gone_stops_the_run_that_relies_on_it(
     assert again.exit_code == 3 and "the container was not there any more" in again.err
 
 
-def test_objects_that_expire_are_sent_again(run: Runs, tree: Path) -> None:
-    """The journal knows since when they are gone."""
+def test_expired_objects_are_sent_again(run: Runs, tree: Path) -> None:
+    """The journal has the time of expiry."""
     assert run(tree, "--expires-in", "1").exit_code == 0
     time.sleep(2.1)  # the store's clock has whole seconds
     assert run(tree, "--expires-in", "1").summary["uploaded"] == 40
 
 
-def test_other_filters_do_not_forget_what_failed(run: Runs, tree: Path) -> None:
-    """What they leave out was not looked at."""
+def test_a_run_with_other_filters_keeps_earlier_failures_in_the_journal(run: Runs, tree: Path) -> None:
+    """The filters leave the failed file out, so the run does not look at it."""
     Path(os.fsdecode(os.fsencode(tree) + b"/\xff")).write_text("x")
     assert run(tree).exit_code == 1
     assert run(tree, "--include", "f*").exit_code == 0
     assert "1 failed" in bulkput("status", run.journal).out
 
 
-def test_retry_failed_wants_a_journal_that_is_there(run: Runs, tree: Path) -> None:
-    """A mistyped name is a mistake, not a run with nothing to do."""
+def test_retry_failed_refuses_a_missing_journal(run: Runs, tree: Path) -> None:
+    """A mistyped name is a usage error, and no journal is created."""
     refused = run(tree, "--retry-failed")
     assert refused.exit_code == 2 and "No such file" in refused.err and not run.journal.exists()
 
@@ -159,16 +159,16 @@ def test_a_refused_first_run_does_not_bind_the_journal_to_its_user(run: Runs, tr
     assert run(tree).exit_code == 0
 
 
-def test_a_link_to_the_journal_is_not_uploaded_either(run: Runs, tree: Path) -> None:
-    """Reading it would drop SQLite's locks on it, besides."""
+def test_a_symlink_to_the_journal_is_not_uploaded(run: Runs, tree: Path) -> None:
+    """Reading the journal would also drop SQLite's locks on it."""
     run.journal = tree / "up.db"
     (tree / "link").symlink_to("up.db")
     first = run(tree)
     assert first.summary["uploaded"] == 40 and first.summary["skipped_by_reason"]["the run's own output"] >= 2
 
 
-def test_a_journal_that_is_removed_while_it_is_written_stops_the_run(run: Runs, tmp_path: Path) -> None:
-    """Nobody would find it again."""
+def test_a_journal_that_is_removed_during_the_run_stops_it(run: Runs, tmp_path: Path) -> None:
+    """No later run could find that journal."""
     root = tmp_path / "many"
     root.mkdir()
     for number in range(4000):
@@ -185,10 +185,10 @@ def test_a_journal_that_is_removed_while_it_is_written_stops_the_run(run: Runs, 
     assert robbed.returncode == 3 and "removed or replaced" in said
 
 
-def test_verify_strikes_from_the_journal_what_is_not_there(
+def test_verify_drops_missing_and_different_objects_from_the_journal(
     run: Runs, tree: Path, judge: SwiftJudge, container: str
 ) -> None:
-    """Missing and different: the next upload sends these two, and nothing else."""
+    """The next upload sends these two objects and no others."""
     run.journal = tree / "up.db"
     run(tree)
     judge.delete(container, "p/f01")
@@ -201,8 +201,8 @@ def test_verify_strikes_from_the_journal_what_is_not_there(
 
 
 @pytest.mark.parametrize("make", [os.mkfifo, os.mkdir], ids=["FIFO", "directory"])
-def test_status_rejects_a_file_that_is_no_journal_at_once(tmp_path: Path, make: "object") -> None:
-    """The file is neither waited for nor read."""
+def test_status_rejects_a_fifo_or_directory_at_once(tmp_path: Path, make: "object") -> None:
+    """The path is neither opened nor read."""
     make(tmp_path / "j")  # type: ignore[operator]
     refused = bulkput("status", tmp_path / "j")
     assert refused.exit_code == 2 and "not a regular file" in refused.err
@@ -215,8 +215,8 @@ def test_status_creates_no_sqlite_files(run: Runs, tree: Path) -> None:
     assert [path.name for path in run.journal.parent.iterdir() if path.name.startswith("up.db")] == ["up.db"]
 
 
-def test_a_source_that_could_not_be_listed_is_tried_again(run: Runs, tree: Path) -> None:
-    """--retry-failed: the source itself has failed, so all of it is looked at."""
+def test_retry_failed_scans_a_source_that_could_not_be_listed(run: Runs, tree: Path) -> None:
+    """--retry-failed: the source itself has failed, so the run looks at all of its files."""
     run(tree)
     rows = json.loads(bulkput("status", run.journal, "--json").out.splitlines()[0])
     assert rows["path"].startswith(str(tree))

@@ -1,4 +1,4 @@
-"""A journal that an earlier version wrote, whose settings are called after flags: `journal_1.sql`."""
+"""A journal of schema 1, whose settings have the names of flags: `journal_1.sql`."""
 
 import fcntl
 import json
@@ -17,7 +17,7 @@ from tests.resume.conftest import KNOWN
 
 DUMP = Path(__file__).with_name("journal_1.sql")
 MADE_OF, MADE_AT = "/srv/tree", "test:tester at http://127.0.0.1:8080/auth/v1.0"
-"""The source and the account of the upload that made it."""
+"""The source and the account of the upload that wrote the journal."""
 MADE_WITH = (
     "--gzip", "always", "--gzip-level", "6", "--gzip-as", "suffix", "--encode-names", "percent",
     "--mtime-format", "swiftclient", "--meta", "Color:blue",
@@ -28,7 +28,7 @@ FILES = {"a": ("one", 789), "b": ("three", 790), "sub/c": ("seven, and more", 79
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
-    """What the journal says is uploaded."""
+    """The files that the journal has as uploaded."""
     root = tmp_path / "tree"
     (root / "sub").mkdir(parents=True)
     for name, (content, last) in FILES.items():
@@ -39,7 +39,7 @@ def tree(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def journal(tmp_path: Path, tree: Path, environ: dict[str, str]) -> Path:
-    """The dump as a file, for this tree and this account."""
+    """The dump as a SQLite file, with this tree and this account."""
     path = tmp_path / "up.db"
     dump = DUMP.read_text().replace(MADE_OF, str(tree)).replace(MADE_OF.encode().hex().upper(), bytes(tree).hex())
     dump = dump.replace(MADE_AT, f"{environ['ST_USER']} at {environ['ST_AUTH']}")
@@ -62,8 +62,8 @@ def schema_of(journal: Path) -> int:
     return int(version)
 
 
-def test_a_run_goes_on_with_a_journal_of_the_version_before(journal: Path, tree: Path, environ: dict[str, str]) -> None:
-    """No request; from then on its settings are called after options, and it still goes on."""
+def test_a_run_continues_with_a_journal_of_schema_1(journal: Path, tree: Path, environ: dict[str, str]) -> None:
+    """It makes no request and renames the settings after options; the next run continues as well."""
     for _ in range(2):
         again = upload(journal, tree, environ)
         assert (again.exit_code, again.summary["skipped_by_reason"]) == (0, {KNOWN: 3}), again.err
@@ -94,18 +94,18 @@ def test_a_run_goes_on_with_a_journal_of_the_version_before(journal: Path, tree:
         (("--meta", "Color:red"), "with another value of --header, --meta, --content-type,"),
     ],
 )
-def test_other_settings_than_those_of_the_version_before_are_refused(
+def test_a_run_with_other_settings_than_a_journal_of_schema_1_is_refused(
     journal: Path, tree: Path, environ: dict[str, str], how: tuple[str, ...], given: tuple[str, ...], says: str
 ) -> None:
-    """By the name of the flag that differs, in a dry run as well."""
+    """The message names the flag that differs, in a dry run as well."""
     refused = upload(journal, tree, environ, *MADE_WITH, *given, *how)
     assert (refused.exit_code, refused.out) == (2, "") and says in refused.err, refused.err
 
 
-def test_what_only_reads_a_journal_of_the_version_before_leaves_it_as_it_is(
+def test_status_and_a_dry_run_do_not_change_a_journal_of_schema_1(
     journal: Path, tree: Path, environ: dict[str, str]
 ) -> None:
-    """`bulkput status`, which makes no file beside it either, and a dry run."""
+    """`bulkput status` creates no file next to it."""
     before = journal.read_bytes()
     told = bulkput("status", journal)
     assert told.exit_code == 0 and told.out.startswith(f"{tree} -> swift://archive/p/ ("), told.out
@@ -116,10 +116,10 @@ def test_what_only_reads_a_journal_of_the_version_before_leaves_it_as_it_is(
     assert journal.read_bytes() == before
 
 
-def test_a_verification_strikes_from_a_journal_of_the_version_before(
+def test_verify_drops_missing_objects_from_a_journal_of_schema_1(
     journal: Path, tree: Path, environ: dict[str, str]
 ) -> None:
-    """Its objects are not in this store: all three are missing, and sent by the next run."""
+    """All three objects are missing in this store; the next run sends them."""
     naming = ("--encode-names", "percent", "--gzip", "always", "--gzip-as", "suffix")
     found = bulkput("verify", "--journal", journal, *naming, tree, "swift://archive/p", environ=environ)
     assert found.exit_code == 1 and found.out.count("missing p/") == 3, (found.out, found.err)
@@ -128,7 +128,7 @@ def test_a_verification_strikes_from_a_journal_of_the_version_before(
 
 
 def test_a_journal_in_use_is_not_migrated(journal: Path) -> None:
-    """The run that has it locked may be of the version before, which would not know its settings again."""
+    """The run that holds its lock may be of the older version, which does not know the new names."""
     with open(journal, "rb") as other:
         fcntl.flock(other, fcntl.LOCK_EX)
         with pytest.raises(UsageError, match="another run is using it"):
@@ -138,8 +138,8 @@ def test_a_journal_in_use_is_not_migrated(journal: Path) -> None:
     assert schema_of(journal) == 2
 
 
-def test_who_reads_the_journal_while_it_is_migrated_goes_on_reading(journal: Path) -> None:
-    """Opened before and after: the same settings by the same names, and the rows."""
+def test_a_reader_sees_the_same_rows_and_settings_during_a_migration(journal: Path) -> None:
+    """Readers opened before and after it see the same names and values."""
     with closing(connect_to_read(os.fsencode(journal))) as before:
         open_journal(os.fsencode(journal)).close()
         with closing(connect_to_read(os.fsencode(journal))) as after:
@@ -149,8 +149,8 @@ def test_who_reads_the_journal_while_it_is_migrated_goes_on_reading(journal: Pat
     assert rows[0] == rows[1] and len(rows[0]) == 3
 
 
-def test_a_journal_that_was_only_read_may_be_migrated_afterwards(journal: Path) -> None:
-    """What a reader renames is in its own memory."""
+def test_a_reader_does_not_migrate_a_journal_of_schema_1(journal: Path) -> None:
+    """It renames the settings only in its own memory."""
     reader = open_to_read(os.fsencode(journal))
     reader.check({"gzip.level": "6", "encode_names": "percent"})
     reader.close()

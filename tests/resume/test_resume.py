@@ -1,4 +1,4 @@
-"""`upload --journal`: a second run sends what is missing, failed or changed, and asks the store for nothing else."""
+"""`upload --journal`: a second run sends new, failed and changed files, and makes no other request."""
 
 import json
 import os
@@ -16,7 +16,7 @@ from tests.servers.judge import SwiftJudge
 
 
 def test_a_second_run_makes_no_request(run: Runs, tree: Path) -> None:
-    """Not even a login: every file is looked at, none is sent."""
+    """It makes no login either: it looks at each file and sends none."""
     assert run(tree).summary["uploaded"] == 40
     again = run(tree)
     assert again.exit_code == 0
@@ -24,8 +24,8 @@ def test_a_second_run_makes_no_request(run: Runs, tree: Path) -> None:
     assert again.summary["found"] == 40
 
 
-def test_only_what_is_new_or_changed_is_sent(run: Runs, tree: Path, judge: SwiftJudge, container: str) -> None:
-    """Another size, another mtime at the same size, a new file; one that is gone stays in the store."""
+def test_only_new_and_changed_files_are_sent(run: Runs, tree: Path, judge: SwiftJudge, container: str) -> None:
+    """Another size, another mtime at the same size, a new file; the object of a deleted file stays."""
     run(tree)
     (tree / "f01").write_text("longer than before")
     (tree / "f02").write_text("CONTENT 2")
@@ -39,16 +39,16 @@ def test_only_what_is_new_or_changed_is_sent(run: Runs, tree: Path, judge: Swift
     assert "p/f03" in judge.names(container)
 
 
-def test_a_run_from_another_directory_or_by_another_path_is_the_same(run: Runs, tree: Path, tmp_path: Path) -> None:
-    """Absolute, relative, through a link: the files are the same."""
+def test_a_source_is_known_by_any_path_to_it(run: Runs, tree: Path, tmp_path: Path) -> None:
+    """Absolute, relative, through a symlink: the second run makes no request."""
     run(tree)
     (tmp_path / "link").symlink_to(tree)
     for source in (str(tree) + "/", tmp_path / "link", os.path.relpath(tree)):
         assert run(source).summary["requests"] == {}
 
 
-def test_what_failed_is_sent_again_and_retry_failed_looks_at_nothing_else(run: Runs, tree: Path) -> None:
-    """Names that cannot be, then can: --retry-failed sends those, and forgets the one that is gone."""
+def test_retry_failed_looks_only_at_failed_files(run: Runs, tree: Path) -> None:
+    """Three files fail for their names; later one is gone, which the journal forgets, and two are renamed."""
     bad = [os.fsencode(tree) + b"/sub/" + name for name in (b"\xff", b"\xfe", b"\xfd")]
     for path in bad:
         Path(os.fsdecode(path)).write_text("x")
@@ -69,8 +69,8 @@ def test_what_failed_is_sent_again_and_retry_failed_looks_at_nothing_else(run: R
     assert "0 failed" in bulkput("status", run.journal).out
 
 
-def test_another_destination_account_or_way_of_naming_is_refused(run: Runs, tree: Path, tmp_path: Path) -> None:
-    """One sentence that says what differs, exit code 2, and nothing is sent."""
+def test_another_destination_account_naming_or_header_is_refused(run: Runs, tree: Path, tmp_path: Path) -> None:
+    """One sentence that names the difference, exit code 2, and nothing is sent."""
     run(tree)
     for refused, says in (
         (run(tree, to=run.destination + "/other"), "/other/"),
@@ -83,8 +83,8 @@ def test_another_destination_account_or_way_of_naming_is_refused(run: Runs, tree
     assert b"letmein" not in run.journal.read_bytes()
 
 
-def test_two_sources_are_resumed_and_still_collide(run: Runs, tree: Path, tmp_path: Path) -> None:
-    """A name that both have fails for the second in each run; nothing of the first is overwritten."""
+def test_two_sources_are_resumed_and_their_collisions_fail_again(run: Runs, tree: Path, tmp_path: Path) -> None:
+    """A name that both have fails for the second source in each run; the first's object stays."""
     other = tmp_path / "other"
     other.mkdir()
     (other / "f01").write_text("not this one")
@@ -99,8 +99,8 @@ def test_two_sources_are_resumed_and_still_collide(run: Runs, tree: Path, tmp_pa
     assert run(tree, tree / "sub").exit_code == 2
 
 
-def test_the_journal_may_lie_in_the_source(run: Runs, tree: Path) -> None:
-    """It is not uploaded: it changes with every object."""
+def test_a_journal_in_the_source_is_not_uploaded(run: Runs, tree: Path) -> None:
+    """It changes with every object."""
     run.journal = tree / "sub" / "up.db"
     first = run(tree)
     assert (first.exit_code, first.summary["uploaded"]) == (0, 40)
@@ -108,8 +108,8 @@ def test_the_journal_may_lie_in_the_source(run: Runs, tree: Path) -> None:
     assert run(tree).summary["requests"] == {}
 
 
-def test_a_dry_run_reads_the_journal_and_leaves_it_alone(run: Runs, tree: Path) -> None:
-    """It says what a run would send; it makes no journal."""
+def test_a_dry_run_reads_the_journal_and_does_not_change_it(run: Runs, tree: Path) -> None:
+    """It prints what a run would send; it creates no journal."""
     assert run(tree, "--dry-run").summary["skipped_by_reason"] == {"dry run": 40}
     assert not run.journal.exists()
     run(tree)
@@ -131,13 +131,15 @@ def test_a_second_run_with_a_journal_in_use_is_refused(run: Runs, tree: Path, en
         refused = run(tree)
         assert refused.exit_code == 2 and "another run is using it" in refused.err
         looked_at = bulkput("status", run.journal)
-        assert looked_at.exit_code == 1 and "40 uploaded" in looked_at.out, "it may be looked at, but is not done"
+        assert looked_at.exit_code == 1 and "40 uploaded" in looked_at.out, (
+            "status reads it but does not call it complete"
+        )
         other.communicate("\n")
     assert run(tree).exit_code == 0
 
 
-def test_a_full_disk_under_the_journal_stops_the_run_and_keeps_what_it_knew(run: Runs, tmp_path: Path) -> None:
-    """Exit code 3, a sentence, the summary; the next run goes on from what is written, and all is there in the end."""
+def test_a_full_disk_under_the_journal_stops_the_run_and_keeps_its_rows(run: Runs, tmp_path: Path) -> None:
+    """Exit code 3, a sentence, the summary; the next run continues from the written rows and completes the upload."""
     root = tmp_path / "many"
     root.mkdir()
     for number in range(4000):
@@ -162,8 +164,8 @@ def test_a_full_disk_under_the_journal_stops_the_run_and_keeps_what_it_knew(run:
     assert (again.exit_code, again.summary["uploaded"]) == (0, 4000 - written)
 
 
-def test_status_tells_each_object_as_json(run: Runs, tree: Path) -> None:
-    """With what the store proved."""
+def test_status_json_prints_each_object_with_its_etag(run: Runs, tree: Path) -> None:
+    """Each row has the outcome, the ETag and the number of attempts."""
     run(tree)
     rows = bulkput("status", run.journal, "--json").rows
     assert [row["path"] for row in rows] == sorted(str(path) for path in tree.rglob("*") if path.is_file())
@@ -174,6 +176,6 @@ def test_status_tells_each_object_as_json(run: Runs, tree: Path) -> None:
     "arguments", [("status", "not-there"), ("status", os.devnull), ("upload", "--retry-failed", ".", "swift://c")]
 )
 def test_wrong_journal_arguments_get_one_sentence(arguments: tuple[str, ...], environ: dict[str, str]) -> None:
-    """No file, no journal, no --journal."""
+    """The file is missing or no journal, or --journal is missing."""
     ran = bulkput(*arguments, environ=environ)
     assert ran.exit_code == 2 and ran.err.count("\n") == 1 and "Traceback" not in ran.err

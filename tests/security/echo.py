@@ -1,4 +1,4 @@
-"""A server that tells everything it was told, and the search for what must be told nowhere."""
+"""A server that repeats every request in its answers, and a search for secrets in texts and files."""
 
 import base64
 import html
@@ -19,22 +19,22 @@ from tests.faults.raw import CREATED
 from tests.servers.threads import read_head, tcp_server
 
 ISSUED = "AUTH_tk-issued-" + secrets.token_hex(8)
-"""The token that the server gives to whoever logs in."""
+"""The token that the server gives at each login."""
 OF_REQUESTS = re.compile(r"(?im)^(?:x-auth-token|x-auth-key|(?:proxy-)?authorization): (.*?)\r?$")
 
 
 def secret(name: str) -> str:
-    """Told apart from all others, with characters that are written otherwise in URLs and in JSON."""
+    """Gives a unique secret with characters that URLs and JSON escape."""
     return f"{name}/+&{secrets.token_hex(8)}"
 
 
 def leaks(hidden: dict[str, str], text: str) -> list[str]:
-    """Which of the secrets are in a text: as they are, percent-encoded, in JSON, in Base64, in Python's quotes."""
+    """Gives the names of secrets in a text: plain, percent-encoded, JSON-escaped, in Base64, or as a Python repr."""
     return [name for name, value in hidden.items() if any(form in text for form in _forms(value))]
 
 
 def leaks_below(hidden: dict[str, str], directory: Path) -> list[str]:
-    """The same of every file that is there, whatever it is called, and of the names."""
+    """Gives the same for the names and contents of all files below a directory."""
     files = [path for path in directory.rglob("*") if path.is_file()]
     return [
         f"{name} in {path.relative_to(directory)}"
@@ -63,10 +63,10 @@ class Echo:
 
 @contextmanager
 def echo_server(*statuses: int, login: int = 200, is_garbage: bool = False) -> Iterator[Echo]:
-    """Answers with one of `statuses` after the other, a login with `login`; all but a 200 repeat the request.
+    """Answers logins with `login`, other requests with `statuses` in turn; every answer but a 200 repeats the request.
 
-    In the reason, in Location, in the ETag and in the request id; in the body the whole head, secrets first. Garbage
-    is an answer that is none.
+    The secrets are in the reason, Location, ETag and request id; the body has them first and then the whole head. With
+    `is_garbage` the answer is no valid HTTP.
     """
     echo = Echo()
     turns = itertools.cycle(statuses)
@@ -102,7 +102,7 @@ def _answer(status: int, head: str, url: str, *, is_garbage: bool) -> bytes:
     if is_garbage:
         return f"{told} is what you sent\r\n\r\n".encode()
     text = f"you sent {told}\n{head}"
-    # A page, JSON and plain text, in turn: each writes some characters in its own way.
+    # HTML, JSON and plain text, in turn: each escapes other characters.
     forms = (
         f"<html><title>{html.escape(text)}</title></html>",
         json.dumps({"message": text}).replace("/", "\\/").replace("+", "\\u002B"),

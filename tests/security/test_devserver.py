@@ -1,4 +1,4 @@
-"""The local store: for this machine only, and no file of it is read or written, whatever a request asks for."""
+"""The devserver listens on loopback only, and no request makes it read or write a file."""
 
 import asyncio
 import os
@@ -20,8 +20,8 @@ PATHS = [
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "localhost.example.org", "127.0.0.1.example.org", ""])
-def test_a_bind_that_others_could_reach_takes_a_flag(host: str) -> None:
-    """bulkput serve --host HOST: exit 2, nothing listens."""
+def test_a_bind_address_outside_loopback_is_refused(host: str) -> None:
+    """bulkput serve --host HOST: exit 2, and nothing listens."""
     ran = bulkput("serve", "--host", host, "--port", "0") if host == "0.0.0.0" else None
     if ran is not None:
         assert ran.exit_code == 2 and "loopback" in ran.err and ran.out == ""
@@ -30,7 +30,7 @@ def test_a_bind_that_others_could_reach_takes_a_flag(host: str) -> None:
 
 
 def ask(server: DevServer, method: str, target: str, body: bytes = b"") -> tuple[int, bytes]:
-    """A request with its target as it is: no client's idea of a path in between."""
+    """Sends a request whose target is not normalized by any client; gives status and answer."""
     token = server.tokens.log_in("test:tester", "testing")
     assert token is not None
     head = f"{method} {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX-Auth-Token: {token.text}\r\n"
@@ -41,7 +41,7 @@ def ask(server: DevServer, method: str, target: str, body: bytes = b"") -> tuple
 
 
 async def test_no_request_reads_or_writes_a_file(tmp_path: Path) -> None:
-    """Dots, encoded or not, once or twice, absolute paths, other forms of a target: names of objects, or refused."""
+    """Dots, plain or encoded once or twice, absolute paths and absolute URLs are object names or are refused."""
     outside = tmp_path / "outside"
     outside.write_text("not for the store")
     async with DevServer() as server:

@@ -1,4 +1,4 @@
-"""The files of --summary and --trace: their owner's only, and never through a link that somebody put there."""
+"""The files of --summary and --trace are private and are never written through a symlink."""
 
 import json
 import os
@@ -36,7 +36,7 @@ BOTH = pytest.mark.parametrize("write", [write_summary, write_trace])
 
 @pytest.fixture(autouse=True)
 def open_to_all() -> Iterator[None]:
-    """The umask hides nothing."""
+    """Sets the umask to 0, so that the tests see the modes that bulkput asks for."""
     before = os.umask(0)
     yield
     os.umask(before)
@@ -47,16 +47,16 @@ def mode(path: Path) -> int:
 
 
 @BOTH
-def test_a_new_file_is_its_owner_s_only(tmp_path: Path, write: Write) -> None:
-    """Names of files and what servers say are nobody else's business."""
+def test_a_new_output_file_is_private(tmp_path: Path, write: Write) -> None:
+    """It holds names of files and messages of servers."""
     write(tmp_path / "file")
     assert mode(tmp_path / "file") == 0o600
     assert os.listdir(tmp_path) == ["file"]
 
 
 @BOTH
-def test_a_link_to_a_file_is_refused_and_what_it_leads_to_stays(tmp_path: Path, write: Write) -> None:
-    """To a file, to another link, to nothing, to itself: one sentence, and nothing is made."""
+def test_a_symlink_as_output_file_is_refused_and_its_target_is_untouched(tmp_path: Path, write: Write) -> None:
+    """The symlink leads to a file, a symlink, nothing or itself: one sentence, and no file is created."""
     victim = tmp_path / "victim"
     victim.write_text("years of work")
     links = {"to-file": "victim", "to-link": "to-file", "to-nothing": "new", "to-itself": "to-itself"}
@@ -69,8 +69,8 @@ def test_a_link_to_a_file_is_refused_and_what_it_leads_to_stays(tmp_path: Path, 
     assert sorted(os.listdir(tmp_path)) == sorted(["victim", *links])
 
 
-def test_a_link_that_comes_during_the_run_is_replaced_by_the_summary(tmp_path: Path) -> None:
-    """What it leads to stays as it is."""
+def test_a_symlink_created_during_the_run_is_replaced_by_the_summary(tmp_path: Path) -> None:
+    """The target of the symlink is untouched."""
     victim, path = tmp_path / "victim", tmp_path / "file"
     victim.write_text("years of work")
     file = SummaryFile(str(path))
@@ -81,8 +81,8 @@ def test_a_link_that_comes_during_the_run_is_replaced_by_the_summary(tmp_path: P
     assert not path.is_symlink() and json.loads(path.read_text()) == SUMMARY and mode(path) == 0o600
 
 
-def test_a_summary_takes_the_place_of_a_file_and_a_trace_keeps_it(tmp_path: Path) -> None:
-    """The one is new, private, and no other name of the old file sees it; the other is written where it is."""
+def test_a_summary_replaces_an_existing_file_and_a_trace_overwrites_it_in_place(tmp_path: Path) -> None:
+    """The summary is a new private file; other links to the old file keep its content. The trace keeps the inode."""
     for name in ("summary", "trace"):
         (tmp_path / name).write_text("old")
         (tmp_path / name).chmod(0o644)
@@ -96,7 +96,7 @@ def test_a_summary_takes_the_place_of_a_file_and_a_trace_keeps_it(tmp_path: Path
 
 @BOTH
 def test_a_fifo_with_a_reader_gets_the_whole_output(tmp_path: Path, write: Write) -> None:
-    """Without a reader it is a usage error at once."""
+    """A FIFO without a reader is a usage error at once."""
     path = tmp_path / "fifo"
     os.mkfifo(path)
     with pytest.raises(UsageError, match="No such device or address"):
@@ -108,8 +108,8 @@ def test_a_fifo_with_a_reader_gets_the_whole_output(tmp_path: Path, write: Write
 
 
 @BOTH
-def test_devices_and_links_to_them_are_written_to(tmp_path: Path, write: Write) -> None:
-    """/dev/null, and a link that leads there; it stays."""
+def test_devices_and_symlinks_to_devices_are_written_to(tmp_path: Path, write: Write) -> None:
+    """/dev/null, and a symlink to it, which stays."""
     (tmp_path / "nowhere").symlink_to("/dev/null")
     write(tmp_path / "nowhere")
     write(Path(os.devnull))
@@ -118,15 +118,15 @@ def test_devices_and_links_to_them_are_written_to(tmp_path: Path, write: Write) 
 
 @BOTH
 @pytest.mark.parametrize("path", ["{}", "{}/none/file", "{}/file/below"])
-def test_a_path_where_no_file_can_be_made_is_a_usage_error(tmp_path: Path, write: Write, path: str) -> None:
+def test_a_path_where_no_file_can_be_created_is_a_usage_error(tmp_path: Path, write: Write, path: str) -> None:
     """A directory, a file in a missing directory, a path below a file."""
     (tmp_path / "file").touch()
     with pytest.raises(UsageError, match=r"^--(summary|trace) "):
         write(Path(path.format(tmp_path)))
 
 
-def test_standard_streams_by_their_names_are_what_the_shell_made_them(tmp_path: Path) -> None:
-    """bulkput upload --json --summary /dev/stdout --trace /dev/fd/N >out: behind what is there, and /dev stays /dev."""
+def test_dev_stdout_and_dev_stderr_are_appended_to(tmp_path: Path) -> None:
+    """bulkput upload --json --summary /dev/stdout --trace /dev/stderr: output follows, and /dev is unchanged."""
     (tmp_path / "tree").mkdir()
     (tmp_path / "tree" / "a").write_text("a")
     before = sorted(os.listdir("/dev"))
@@ -141,8 +141,8 @@ def test_standard_streams_by_their_names_are_what_the_shell_made_them(tmp_path: 
     assert sorted(os.listdir("/dev")) == before
 
 
-def test_a_stream_that_is_a_file_is_written_behind_what_is_there(tmp_path: Path) -> None:
-    """/dev/fd/N is the open file itself: not emptied, not replaced."""
+def test_an_open_file_named_by_its_descriptor_is_appended_to(tmp_path: Path) -> None:
+    """/dev/fd/N is the open file itself: it is neither truncated nor replaced."""
     with open(tmp_path / "file", "w+b", buffering=0) as file:
         file.write(b"before\n")
         write_summary(Path(f"/dev/fd/{file.fileno()}"))

@@ -1,4 +1,4 @@
-"""No name, flag or variable can end a line on the wire, begin another or reach another path: the bytes that arrive."""
+"""No name, flag or variable breaks a line on the wire or reaches another path; the tests read the bytes that arrive."""
 
 import asyncio
 import os
@@ -31,7 +31,7 @@ TRANSPORTS = [WireOptions(), WireOptions(transport="aiohttp")]
 
 
 class Recorder:
-    """A server that takes everything and keeps the heads of what it got."""
+    """A server that accepts every request and records the heads."""
 
     def __init__(self) -> None:
         self.heads: list[bytes] = []
@@ -50,7 +50,7 @@ class Recorder:
             writer.write(answer.replace(b"201", b"200") if is_login else answer)
 
     def checked(self) -> list[str]:
-        """The request lines. Every head is one request line and fields that are ours, each in its own line."""
+        """Gives the request lines. Asserts that each head is one request line and known fields, one on each line."""
         starts = []
         for head in self.heads:
             start, *fields = head[:-4].split(b"\r\n")
@@ -63,8 +63,10 @@ class Recorder:
 
 @pytest.mark.parametrize("wire", TRANSPORTS, ids=lambda options: options.transport)
 @pytest.mark.parametrize("scheme", ["swift", "http"])
-async def test_a_name_is_only_ever_a_part_of_the_path(tmp_path: Path, scheme: str, wire: WireOptions) -> None:
-    """Line ends, blanks, controls, `?`, `#`, `%`: all in the request line, percent-encoded, below the destination."""
+async def test_a_file_name_is_percent_encoded_below_the_destination(
+    tmp_path: Path, scheme: str, wire: WireOptions
+) -> None:
+    """Line ends, blanks, control characters, `?`, `#` and `%` stay in the path of the request line."""
     for name in NAMES:
         path = os.path.join(os.fsencode(tmp_path), name)
         os.makedirs(os.path.dirname(path), exist_ok=True)
@@ -86,8 +88,8 @@ async def test_a_name_is_only_ever_a_part_of_the_path(tmp_path: Path, scheme: st
 
 
 @pytest.mark.parametrize("wire", TRANSPORTS, ids=lambda options: options.transport)
-async def test_a_caller_s_option_that_breaks_a_line_is_never_sent(wire: WireOptions) -> None:
-    """Library callers pass by the checks of the command line; the transport is the last to look."""
+async def test_a_header_with_a_line_break_from_a_library_caller_is_never_sent(wire: WireOptions) -> None:
+    """Library callers bypass the checks of the command line, so the transport checks as well."""
     recorder = Recorder()
     async with raw_server(recorder.behave) as url:
         environ = {"ST_AUTH": f"{url}/auth/v1.0", "ST_USER": "a:b", "ST_KEY": "key"}
@@ -108,8 +110,8 @@ async def test_a_caller_s_option_that_breaks_a_line_is_never_sent(wire: WireOpti
 
 
 @pytest.mark.parametrize("wire", TRANSPORTS, ids=lambda options: options.transport)
-async def test_a_value_outside_latin_1_goes_out_as_utf_8(tmp_path: Path, wire: WireOptions) -> None:
-    """As Swift keeps it; no byte of it is a control."""
+async def test_a_header_value_outside_latin_1_is_sent_as_utf_8(tmp_path: Path, wire: WireOptions) -> None:
+    """Swift stores it so; none of its bytes is a control character."""
     (tmp_path / "a").write_text("x")
     recorder = Recorder()
     async with raw_server(recorder.behave) as url:
@@ -125,8 +127,8 @@ async def test_a_value_outside_latin_1_goes_out_as_utf_8(tmp_path: Path, wire: W
     ["swift://c\r\nX-Injected: yes", "swift://c/p\r\nX-Injected: yes/", "{url}/d\r\nX-Injected: yes/", "{url}/\0/"],
     ids=range(4),
 )
-async def test_a_destination_is_only_ever_a_part_of_the_path(tmp_path: Path, destination: str) -> None:
-    """Percent-encoded, or refused."""
+async def test_a_line_break_in_a_destination_is_percent_encoded_or_refused(tmp_path: Path, destination: str) -> None:
+    """No request line contains a raw control character."""
     (tmp_path / "a").write_text("x")
     recorder = Recorder()
     async with raw_server(recorder.behave) as url:
@@ -137,8 +139,8 @@ async def test_a_destination_is_only_ever_a_part_of_the_path(tmp_path: Path, des
 
 
 @pytest.mark.parametrize("name", ["ST_USER", "ST_KEY", "OS_AUTH_TOKEN", "BULKPUT_HTTP_TOKEN", "ST_AUTH"])
-async def test_a_variable_that_breaks_a_line_is_refused_before_any_request(tmp_path: Path, name: str) -> None:
-    """By its name; controls that break no line too."""
+async def test_a_variable_with_a_control_character_is_refused_before_any_request(tmp_path: Path, name: str) -> None:
+    """The message names the variable; control characters other than line ends are refused as well."""
     recorder = Recorder()
     async with raw_server(recorder.behave) as url:
         environ = {"ST_AUTH": f"{url}/auth/v1.0", "ST_USER": "a:b", "ST_KEY": "key"}
@@ -152,8 +154,8 @@ async def test_a_variable_that_breaks_a_line_is_refused_before_any_request(tmp_p
     assert recorder.checked() == []
 
 
-async def test_a_storage_policy_that_breaks_a_line_is_never_sent(tmp_path: Path) -> None:
-    """The run stops at the container, which is not made."""
+async def test_a_storage_policy_with_a_control_character_is_never_sent(tmp_path: Path) -> None:
+    """The run stops with exit code 3 and creates no container."""
     (tmp_path / "a").write_text("x")
     recorder = Recorder()
     async with raw_server(recorder.behave) as url:
@@ -167,8 +169,8 @@ async def test_a_storage_policy_that_breaks_a_line_is_never_sent(tmp_path: Path)
 
 @pytest.mark.parametrize("flag", ["--header", "--meta", "--content-type", "--cache-control"])
 @pytest.mark.parametrize("value", ["a\r\nX-Injected: yes", "a\nb", "a\rb", "a\x0bb", "a\x7fb", "a\udcffb"])
-def test_a_flag_that_breaks_a_line_is_a_usage_error(flag: str, value: str) -> None:
-    """In the value and, where there is one, in the name: one sentence before anything else happens."""
+def test_a_header_flag_with_a_control_character_is_a_usage_error(flag: str, value: str) -> None:
+    """The name or the value contains it: one sentence before any other step."""
     for given in (value, f"X-Given: {value}", f"{value}: b"):
         if flag in ("--content-type", "--cache-control") or given != value:
             with pytest.raises(UsageError):

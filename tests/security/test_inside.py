@@ -1,4 +1,4 @@
-"""No object of a run tells a secret: reprs, events, and the errors in them with their tracebacks."""
+"""No object of a run shows a secret: reprs, events, and the tracebacks of their errors."""
 
 import traceback
 from collections.abc import Callable
@@ -30,8 +30,8 @@ BASIC = {"BULKPUT_HTTP_USER": "user", "BULKPUT_HTTP_PASSWORD": HIDDEN["password"
     ("environ", "url"),
     [(V1, "swift://c"), (GIVEN, "swift://c"), (BEARER, "http://127.0.0.1:1/"), (BASIC, "http://127.0.0.1:1/")],
 )
-async def test_no_repr_tells_a_secret(environ: dict[str, str], url: str) -> None:
-    """Stores, wrapped and bare, with all that they hold; logins, requests, tokens, accounts, options."""
+async def test_no_repr_contains_a_secret(environ: dict[str, str], url: str) -> None:
+    """Stores, wrapped and bare; transports, logins, requests, tokens, accounts, options."""
     transport = open_transport(WireOptions(), user_agent="x")
     tries = Tries(ONCE, lambda _event: None, NoBrake())
     context = StoreContext(environ=environ, wire=WireOptions(), transport=transport, again=tries)
@@ -49,8 +49,8 @@ async def test_no_repr_tells_a_secret(environ: dict[str, str], url: str) -> None
     assert leaks(HIDDEN, "\n".join(map(repr, shown))) == []
 
 
-async def test_what_a_store_is_made_from_is_shown_without_the_environment() -> None:
-    """Third parties' factories get one, and may print it."""
+async def test_the_repr_of_a_store_context_omits_the_environment() -> None:
+    """Third-party factories receive a context and may print it."""
     transport = open_transport(WireOptions(), user_agent="x")
     tries = Tries(ONCE, lambda _event: None, NoBrake())
     context = StoreContext(environ=BEARER, wire=WireOptions(), transport=transport, again=tries)
@@ -58,8 +58,8 @@ async def test_what_a_store_is_made_from_is_shown_without_the_environment() -> N
     assert leaks(HIDDEN, repr(context)) == []
 
 
-async def test_the_devserver_s_own_objects_tell_no_secret() -> None:
-    """The server, its options, its tokens."""
+async def test_no_repr_of_the_devserver_contains_a_secret() -> None:
+    """The server, its options and its tokens."""
     async with DevServer(DevServerOptions(key=HIDDEN["key"])) as server:
         token = server.tokens.log_in("test:tester", HIDDEN["key"])
         assert token is not None
@@ -68,7 +68,7 @@ async def test_the_devserver_s_own_objects_tell_no_secret() -> None:
 
 
 def told(event: ev.Event) -> str:
-    """An event, and what a debugger would show of the error in it: the tracebacks with all variables."""
+    """Gives the repr of an event, and its error with the traceback and all local variables."""
     lines = [repr(event)]
     error = getattr(event, "error", None)
     if isinstance(error, BaseException):
@@ -100,10 +100,10 @@ def bearer(_echo: Echo) -> dict[str, str]:
 @pytest.mark.parametrize("transport", ["wire", "aiohttp"])
 @pytest.mark.parametrize("is_garbage", [False, True], ids=["refusal", "garbage"])
 @pytest.mark.parametrize("variables", [v1, bearer])
-async def test_no_event_tells_a_secret_that_a_server_repeats(
+async def test_no_event_contains_a_secret_that_a_server_repeats(
     tmp_path: Path, variables: Callable[[Echo], dict[str, str]], transport: str, is_garbage: bool
 ) -> None:
-    """Nor the errors in it, with the variables of all frames that their tracebacks lead to."""
+    """The tracebacks of its errors and their local variables contain none either."""
     for number in range(6):
         (tmp_path / f"{number}").write_text("x")
     with echo_server(400, 301, 409, 413, 503, 422, is_garbage=is_garbage) as echo:
@@ -115,8 +115,10 @@ async def test_no_event_tells_a_secret_that_a_server_repeats(
 
 @pytest.mark.parametrize("login", [400, 403, 404, 301, 503])
 @pytest.mark.parametrize("is_garbage", [False, True], ids=["refusal", "garbage"])
-async def test_no_event_tells_a_key_that_a_server_repeats(tmp_path: Path, login: int, is_garbage: bool) -> None:
-    """At the login, which stops the run; or a UsageError, with what of it is told to people."""
+async def test_no_event_or_error_contains_a_key_that_a_server_repeats(
+    tmp_path: Path, login: int, is_garbage: bool
+) -> None:
+    """The login fails: the run stops, or raises a UsageError whose message and traceback have no key."""
     (tmp_path / "a").write_text("x")
     with echo_server(login=login, is_garbage=is_garbage) as echo:
         try:
@@ -144,8 +146,8 @@ async def test_no_event_tells_a_key_that_a_server_repeats(tmp_path: Path, login:
         ("Authorization", "Basic dXNlcjpwYXNz", "a pass b"),
     ],
 )
-def test_a_secret_is_found_in_whatever_form_it_is_repeated(name: str, value: str, text: str) -> None:
-    """As it is, percent-encoded, escaped, in other letters, in Latin-1; of Basic the password alone."""
+def test_a_repeated_secret_is_masked_in_any_encoding(name: str, value: str, text: str) -> None:
+    """Plain, percent-encoded, escaped, in another case, in Latin-1; of Basic credentials also the password alone."""
     assert text_without_secrets(text, {name: value}) == "a *** b"
 
 
@@ -153,6 +155,6 @@ def test_a_secret_is_found_in_whatever_form_it_is_repeated(name: str, value: str
     "sent",
     [{}, {"X-Auth-User": "test"}, {"X-Auth-Key": "a"}, {"X-Auth-Key": ""}, {"Authorization": "Basic %%%"}],
 )
-def test_text_that_is_no_secret_is_not_masked(sent: dict[str, str]) -> None:
-    """No secret, one too short to count, an invalid credential: the message stays readable."""
+def test_text_without_a_secret_is_not_masked(sent: dict[str, str]) -> None:
+    """There is no secret, it is too short, or the credential is invalid."""
     assert text_without_secrets("a test", sent) == "a test"

@@ -1,4 +1,4 @@
-"""A redirect is an error that names its target; nobody who is named by one gets a byte, let alone a token."""
+"""A redirect is an error that names its target; the client sends nothing to that target."""
 
 import asyncio
 import os
@@ -44,7 +44,7 @@ OPERATIONS: list[tuple[str, Callable[[Store], Awaitable[None]]]] = [
 
 
 def redirecting(which: str, status: int, to: str, seen: list[str]) -> Callable[..., Awaitable[None]]:
-    """Serves a Swift; the request that begins with `which` is sent on to `to`, or below itself if that is empty."""
+    """Acts as a Swift that redirects requests beginning with `which` to `to`, or to its own host if that is empty."""
 
     async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, _: int) -> None:
         while True:
@@ -68,10 +68,10 @@ def redirecting(which: str, status: int, to: str, seen: list[str]) -> Callable[.
 @pytest.mark.parametrize("status", STATUSES)
 @pytest.mark.parametrize("is_elsewhere", [True, False], ids=["elsewhere", "same-host"])
 @pytest.mark.parametrize(("which", "operate"), OPERATIONS, ids=[which.strip() for which, _ in OPERATIONS])
-async def test_no_operation_follows_a_redirect(
+async def test_no_store_operation_follows_a_redirect(
     which: str, operate: Callable[[Store], Awaitable[None]], is_elsewhere: bool, status: int
 ) -> None:
-    """Login, container, listing, look and deletion: one request, an error with the new URL, nothing at its host."""
+    """Login, container, listing, HEAD, DELETE: one request, an error with the new URL, no connection to its host."""
     seen: list[str] = []
     with tcp_server(until_closed) as other:
         behave = redirecting(which, status, other.url if is_elsewhere else "", seen)
@@ -90,8 +90,10 @@ async def test_no_operation_follows_a_redirect(
 @pytest.mark.parametrize("status", STATUSES)
 @pytest.mark.parametrize("wire", TRANSPORTS, ids=lambda options: options.transport)
 @pytest.mark.parametrize("is_elsewhere", [True, False], ids=["elsewhere", "same-host"])
-async def test_no_object_follows_a_redirect(tmp_path: Path, wire: WireOptions, is_elsewhere: bool, status: int) -> None:
-    """Small and large, with a Bearer token: each fails alone and says the URL; the token stays at home."""
+async def test_no_upload_of_an_object_follows_a_redirect(
+    tmp_path: Path, wire: WireOptions, is_elsewhere: bool, status: int
+) -> None:
+    """A small and a large object fail with the new URL in the error; the Bearer token reaches no other host."""
     (tmp_path / "small").write_text("x")
     (tmp_path / "large").write_bytes(os.urandom(1_200_000))
     seen: list[str] = []

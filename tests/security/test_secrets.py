@@ -1,4 +1,4 @@
-"""No output of a run that fails tells a secret: real commands, against a server that repeats all it is told."""
+"""No output of a failing run contains a secret: real commands, against a server that repeats each request."""
 
 import os
 import socket
@@ -35,7 +35,7 @@ def open_store(destination, context):
 
 @dataclass(slots=True)
 class Place:
-    """A working directory in which a run writes whatever it writes, and a tree that it uploads."""
+    """A working directory that receives all files of a run, and a tree to upload."""
 
     root: Path
     netrc: Path
@@ -45,7 +45,7 @@ class Place:
 
     @property
     def environ(self) -> dict[str, str]:
-        """All places where programs leave files are in the working directory; no setting of ours is off."""
+        """All places where programs write files lie in the working directory; debugging of Python is on."""
         homes = dict.fromkeys(("HOME", "TMPDIR", "XDG_STATE_HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME"), str(self.root))
         debug = {"PYTHONASYNCIODEBUG": "1", "PYTHONFAULTHANDLER": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
         kept = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
@@ -58,14 +58,14 @@ class Place:
         )
 
     def fail(self, destination: str, *arguments: str) -> str:
-        """Run to its end, which is none of success; nothing that it printed or wrote is a secret. What it printed."""
+        """Runs to a failing end; asserts that neither output nor files contain a secret; gives the output."""
         with self.start(destination, *arguments) as run:
             out, err = run.communicate(timeout=60)
         return self._checked(run.returncode, out + err)
 
     def fail_here(self, destination: str, *arguments: str, exit_code: int | None = None) -> str:
-        """The same by the command's own function, in this process: much quicker."""
-        for journal in self.root.glob("journal*"):  # which is another destination's
+        """Does the same in this process, which is much faster."""
+        for journal in self.root.glob("journal*"):  # it belongs to another destination
             journal.unlink()
         with pytest.MonkeyPatch.context() as patch:
             patch.chdir(self.root)
@@ -90,7 +90,7 @@ class Place:
 
 @pytest.fixture
 def blockbuster() -> None:
-    """Off: the command runs on a loop of its own here, with this process's many places to import from."""
+    """Disables the check for blocking calls: the command runs its own event loop in this process."""
 
 
 @pytest.fixture
@@ -129,48 +129,48 @@ ANSWERS = (400, 301, 409, 413, 503, 429, 418)
 
 
 @pytest.mark.parametrize("login", [400, 301])
-def test_a_login_that_is_answered_with_itself_tells_no_key(place: Place, login: int) -> None:
-    """The key in the reason, the body, Location and the request id of the answer."""
+def test_an_error_of_a_login_that_repeats_its_request_contains_no_key(place: Place, login: int) -> None:
+    """The reason, body, Location and request id of the answer have the key."""
     with echo_server(login=login) as echo:
         place.variables = v1(echo)
         place.fail("swift://c")
-        assert HIDDEN["ST_KEY"] in echo.heads[0], "it was sent, or there is nothing to find"
+        assert HIDDEN["ST_KEY"] in echo.heads[0], "the key was sent"
 
 
-def test_a_login_that_is_answered_with_garbage_tells_no_key(place: Place) -> None:
-    """What is no HTTP is quoted in messages about it."""
+def test_an_error_of_a_login_answered_with_garbage_contains_no_key(place: Place) -> None:
+    """Messages quote an answer that is no HTTP."""
     with echo_server(login=400, is_garbage=True) as echo:
         place.variables = v1(echo)
         place.fail_here("swift://c")
 
 
 @pytest.mark.parametrize("variables", [v1, given, bearer, basic, from_netrc])
-def test_an_object_that_is_answered_with_its_request_tells_no_token(
+def test_an_error_of_an_object_that_repeats_its_request_contains_no_token(
     place: Place, variables: Callable[[Echo], dict[str, str]]
 ) -> None:
-    """Issued or given token, Bearer, Basic, the password in netrc; each file gets another refusal."""
+    """Issued or given token, Bearer, Basic, the password in netrc; each file gets another error status."""
     with echo_server(*ANSWERS) as echo:
         place.variables = variables(echo)
         place.fail_here("swift://c" if variables in (v1, given) else f"{echo.url}/d/")
         assert sum(head.startswith("PUT ") for head in echo.heads) >= len(ANSWERS)
 
 
-def test_an_object_that_is_denied_with_its_request_tells_no_token(place: Place) -> None:
-    """403, of a plain HTTP server that of this object."""
+def test_a_403_that_repeats_its_request_prints_no_token(place: Place) -> None:
+    """A plain HTTP server answers 403 to each object."""
     with echo_server(403) as echo:
         place.variables = bearer(echo)
         assert "failed" in place.fail_here(f"{echo.url}/d/")
 
 
-def test_an_object_that_is_answered_with_garbage_tells_no_token(place: Place) -> None:
-    """By the transport of object PUTs, which quotes nothing of it."""
+def test_an_error_of_an_object_answered_with_garbage_contains_no_token(place: Place) -> None:
+    """The wire transport quotes nothing of an answer that is no HTTP."""
     with echo_server(400, is_garbage=True) as echo:
         place.variables = given(echo)
         place.fail_here("swift://c")
 
 
-def test_a_wrong_key_and_a_wrong_token_are_not_repeated(place: Place) -> None:
-    """401 by a store that behaves."""
+def test_an_error_about_a_wrong_key_or_token_does_not_contain_it(place: Place) -> None:
+    """A devserver answers 401."""
     with devserver_process() as server:
         place.variables = {**server.environment, "ST_KEY": HIDDEN["ST_KEY"]}
         assert "check ST_USER and ST_KEY" in place.fail_here("swift://c")
@@ -180,7 +180,7 @@ def test_a_wrong_key_and_a_wrong_token_are_not_repeated(place: Place) -> None:
 
 
 def test_a_refused_connection_prints_no_secret(place: Place) -> None:
-    """All variables are set."""
+    """All secret variables are set."""
     with socket.create_server(("127.0.0.1", 0)) as unused:
         url = f"http://127.0.0.1:{unused.getsockname()[1]}"
     place.variables = {**HIDDEN, "ST_AUTH": f"{url}/auth/v1.0", "ST_USER": "a:b", "NETRC": str(place.netrc)}
@@ -188,7 +188,7 @@ def test_a_refused_connection_prints_no_secret(place: Place) -> None:
 
 
 def test_a_server_with_an_untrusted_certificate_receives_no_byte_of_http(place: Place, tmp_path: Path) -> None:
-    """For a login as for an object; with --insecure it does."""
+    """A login and an object send no HTTP; with --insecure the login does."""
     (tmp_path / "authority").mkdir()
     got = []
 
@@ -205,8 +205,8 @@ def test_a_server_with_an_untrusted_certificate_receives_no_byte_of_http(place: 
     assert got, "--insecure asks for it"
 
 
-def test_a_bug_in_a_store_tells_no_variable(place: Place, tmp_path: Path) -> None:
-    """A third party's store raises what it should not: a traceback, and no secret in it."""
+def test_the_traceback_of_a_bug_in_a_store_contains_no_secret(place: Place, tmp_path: Path) -> None:
+    """A third-party store raises RuntimeError: a traceback without any secret."""
     plugin = tmp_path / "plugin"
     (plugin / "broken_store-1.dist-info").mkdir(parents=True)
     (plugin / "broken_store-1.dist-info" / "METADATA").write_text(
@@ -222,14 +222,14 @@ def test_a_bug_in_a_store_tells_no_variable(place: Place, tmp_path: Path) -> Non
 
 
 def behind(echo: Echo) -> dict[str, str]:
-    """All goes by a proxy that takes a user and a password."""
+    """Sends all requests through a proxy that needs a user and a password."""
     url = f"http://user:{quote(HIDDEN['PROXY'], safe='')}@{echo.url.removeprefix('http://')}"
     return {**bearer(echo), "http_proxy": url, "https_proxy": url}
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
-def test_a_proxy_that_denies_stops_the_run_at_once_without_its_password(place: Place, scheme: str) -> None:
-    """407, to a request and to CONNECT: exit 3 and one try; its password and what it was to pass on are not told."""
+def test_a_407_of_a_proxy_stops_the_run_and_prints_no_password(place: Place, scheme: str) -> None:
+    """407 to a request or to CONNECT: exit 3 after one attempt, without the password of proxy or server."""
     with echo_server(407) as echo:
         place.variables = behind(echo)
         told = place.fail_here(f"{scheme}://store.example/d/", "--concurrency", "1", exit_code=3)
@@ -240,8 +240,8 @@ def test_a_proxy_that_denies_stops_the_run_at_once_without_its_password(place: P
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
-def test_a_proxy_that_repeats_its_request_tells_no_password(place: Place, scheme: str) -> None:
-    """Errors of all kinds, and garbage."""
+def test_an_error_of_a_proxy_that_repeats_its_request_contains_no_password(place: Place, scheme: str) -> None:
+    """The proxy answers with errors of all kinds and with garbage."""
     for is_garbage in (False, True):
         with echo_server(*ANSWERS, is_garbage=is_garbage) as echo:
             place.variables = behind(echo)
@@ -252,29 +252,29 @@ def test_a_proxy_that_repeats_its_request_tells_no_password(place: Place, scheme
 @pytest.mark.parametrize(
     "value", ["http://build:{}#x@127.0.0.1:1", "http://build:{}@127.0.0.1:99999", "http://{}@[", "socks5://u:{}@a:1"]
 )
-def test_a_proxy_that_cannot_be_used_is_refused_without_its_password(place: Place, value: str) -> None:
-    """Exit 2 before anything is sent; the variable is named."""
+def test_an_unusable_proxy_url_is_refused_without_printing_its_password(place: Place, value: str) -> None:
+    """Exit 2 before any request; the message names the variable."""
     hidden = HIDDEN["PROXY"] if "#" in value else quote(HIDDEN["PROXY"], safe="")
     place.variables = {"http_proxy": value.format(hidden)}
     assert "http_proxy is" in place.fail_here("http://127.0.0.1:1/d/", exit_code=2)
 
 
-def test_a_netrc_that_cannot_be_understood_tells_no_password(place: Place) -> None:
-    """A password with a blank in it: about where it is, is said."""
+def test_an_error_about_an_invalid_netrc_contains_no_password(place: Place) -> None:
+    """The password contains a blank; the message names the file."""
     place.netrc.write_text(f"machine a login b password x {HIDDEN['NETRC']}\n")
     assert "is not as a netrc file has it" in place.fail_here("http://127.0.0.1:1/d/", exit_code=2)
 
 
 @pytest.mark.parametrize("name", ["ST_AUTH", "OS_STORAGE_URL"])
-def test_a_password_in_a_url_is_refused_and_not_repeated(place: Place, name: str) -> None:
-    """It would be in every message that names the URL."""
+def test_a_password_in_a_url_is_refused_and_not_printed(place: Place, name: str) -> None:
+    """Otherwise every message that names the URL would contain it."""
     url = f"http://user:{quote(HIDDEN['ST_KEY'], safe='')}@127.0.0.1:1/auth/v1.0"
     place.variables = {"ST_AUTH": "http://127.0.0.1:1/", "ST_USER": "a:b", "ST_KEY": "key", name: url}
     assert f"{name} has a user or password before its host" in place.fail_here("swift://c")
 
 
-def test_a_secret_that_cannot_be_sent_is_not_repeated(place: Place) -> None:
-    """A line end in each of them: the variable is named, not its value."""
+def test_a_secret_with_a_control_character_is_refused_and_not_printed(place: Place) -> None:
+    """The message names the variable, not its value."""
     for variables, destination in (
         ({"ST_AUTH": "http://127.0.0.1:1/", "ST_USER": "a:b", "ST_KEY": HIDDEN["ST_KEY"] + "\n"}, "swift://c"),
         ({"BULKPUT_HTTP_TOKEN": HIDDEN["BULKPUT_HTTP_TOKEN"] + "\r\nX-A: b"}, "http://127.0.0.1:1/"),
@@ -285,7 +285,7 @@ def test_a_secret_that_cannot_be_sent_is_not_repeated(place: Place) -> None:
 
 
 def test_the_process_list_shows_no_secret(place: Place) -> None:
-    """Of a run that waits for its first answer."""
+    """The run waits for its first answer."""
     with echo_server(400) as echo:
         place.variables = {**bearer(echo), **HIDDEN, "NETRC": str(place.netrc)}
         with place.start(f"{echo.url}/d/") as run:
