@@ -11,6 +11,7 @@ from hypothesis import settings
 
 from bulkput.devserver import DevServer
 from tests.ledger import Ledger, write_table
+from tests.servers.devserver import devserver_process
 from tests.servers.nginx import NginxDav, nginx_dav
 from tests.servers.swift import RealSwift, real_swift
 from tests.servers.wsgidav import WsgiDav, wsgidav
@@ -70,6 +71,19 @@ async def devserver() -> AsyncIterator[DevServer]:
     """The local store, in the test's own loop, empty."""
     async with DevServer() as server:
         yield server
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[RealSwift]:
+    """A devserver in a process of its own, for all tests of one file."""
+    with devserver_process() as running:
+        yield running
+
+
+@pytest.fixture
+def environ(server: RealSwift) -> dict[str, str]:
+    """The environment variables that point bulkput at `server`."""
+    return server.environment
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""An HTTP relay in front of a real Swift: a test sees each request, and may answer it itself or change it.
+"""An HTTP relay in front of a real Swift: a test sees each request and can change or answer it.
 
 bulkput ──> Relay: meddle(asked, pass_on) ──> Swift
 """
@@ -20,7 +20,7 @@ _OF_A_CONNECTION = ("transfer-encoding", "connection", "keep-alive", "content-le
 
 @dataclass(slots=True)
 class Asked:
-    """A request; its header names are in small letters."""
+    """A request; its header names are in lower case."""
 
     method: str
     path: str
@@ -30,7 +30,7 @@ class Asked:
 
 @dataclass(slots=True)
 class Said:
-    """An answer; status 0 is none, and the end of the connection."""
+    """An answer; status 0 closes the connection without an answer."""
 
     status: int
     body: bytes = b""
@@ -43,7 +43,7 @@ Meddle = Callable[[Asked, PassOn], Said]
 
 @dataclass(slots=True)
 class Relay:
-    """Where it listens, and what it was asked."""
+    """The login URL of the relay, and the requests that it received."""
 
     auth_url: str
     asked: list[Asked] = field(default_factory=list)
@@ -54,7 +54,7 @@ class Relay:
 
 @contextmanager
 def relay(auth_url: str, meddle: Meddle) -> Iterator[Relay]:
-    """Start a relay in front of the Swift at `auth_url`. Logins return the account's URL with the requested host."""
+    """Runs a relay in front of the Swift at `auth_url`. Logins return the account's URL with the requested host."""
     parts = urlsplit(auth_url)
 
     class Handler(_Handler):

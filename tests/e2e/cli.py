@@ -1,4 +1,4 @@
-"""Runs the real command."""
+"""Runs the real command, in a forked process or in this one."""
 
 import json
 import os
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import Any
+from typing import Any, Protocol
 
 from tests.e2e.forks import run
 
@@ -31,8 +31,14 @@ class Ran:
         return [json.loads(line) for line in self.out.splitlines()]
 
 
+class Bulkput(Protocol):
+    """What the fixture `bulkput` gives: a function that runs the command in this process."""
+
+    def __call__(self, *arguments: str | Path) -> Ran: ...
+
+
 def bulkput(*arguments: str | bytes | Path, environ: Mapping[str, str] | None = None, cwd: Path | None = None) -> Ran:
-    """Run `bulkput ARGUMENTS` to its end, without a terminal and without input."""
+    """Runs `bulkput ARGUMENTS` to its end in a forked process, without a terminal and without input."""
     words = [os.fsdecode(argument) for argument in arguments]
     with open(os.devnull, "rb") as nothing, TemporaryFile() as out, TemporaryFile() as err:
         streams = nothing.fileno(), out.fileno(), err.fileno()

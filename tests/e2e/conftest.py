@@ -1,20 +1,25 @@
-"""A devserver for the tests of one file."""
+"""The command line in the process of the tests."""
 
-from collections.abc import Iterator, Mapping
+import sys
+from pathlib import Path
 
 import pytest
 
-from tests.servers.devserver import devserver_process
-from tests.servers.swift import RealSwift
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[RealSwift]:
-    with devserver_process() as running:
-        yield running
+from bulkput.cli.main import main
+from tests.e2e.cli import Bulkput, Ran
 
 
 @pytest.fixture
-def environ(server: RealSwift) -> Mapping[str, str]:
-    """The environment variables that point bulkput at the devserver."""
-    return server.environment
+def bulkput(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Bulkput:
+    """Runs `bulkput ARGUMENTS` to its end in this process: a new process takes a second to start."""
+
+    def run(*arguments: str | Path) -> Ran:
+        monkeypatch.setattr(sys, "argv", ["bulkput", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        code = ended.value.code
+        assert isinstance(code, int)
+        said = capsys.readouterr()
+        return Ran(code, said.out, said.err)
+
+    return run

@@ -1,8 +1,8 @@
-"""Processes that run commands without each importing everything anew, which takes ten times as long as most commands.
+"""Runs commands in forked processes; importing everything anew takes ten times as long as most commands.
 
-One process imports bulkput, without starting anything. For each command it forks a process, which gets the command's
-arguments, variables, directory and streams, runs `bulkput.__main__`, and ends as an interpreter does: its streams,
-signals, exit code and memory are its own.
+One server process imports bulkput without starting anything. For each command it forks a process, which gets the
+command's arguments, variables, directory and streams, runs `bulkput.__main__`, and ends as an interpreter does. Its
+streams, signals, exit code and memory are its own.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from importlib import import_module
 from pathlib import Path
 
 _LIMIT_S = 120
-_LARGEST = 1024 * 1024  # of arguments and variables; more than the socket takes at once
+_LARGEST = 1024 * 1024  # bytes of arguments and variables; more than one datagram of the socket holds
 _THIRD_PARTY = ("rich.console", "rich.progress", "rich.table", "sqlite3", "encodings.idna")  # what bulkput imports late
 
 
 def run(arguments: Sequence[str], environ: Mapping[str, str], cwd: Path, streams: tuple[int, int, int]) -> int:
-    """Run `bulkput ARGUMENTS` on these descriptors: its exit code, negative for a signal, as subprocess has it."""
+    """Runs `bulkput ARGUMENTS` on these descriptors; gives its exit code, negative for a signal as in subprocess."""
     order = json.dumps([arguments, dict(environ), str(cwd), _umask()])
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with ours, theirs:
@@ -53,7 +53,7 @@ def _umask() -> int:
 
 @cache
 def _server() -> socket.socket:
-    """Leads to the process that forks. It ends with this one, in whichever way that ends."""
+    """Gives the socket of the forking process, which ends when this process ends for any reason."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with theirs:
         process = subprocess.Popen(
@@ -62,7 +62,7 @@ def _server() -> socket.socket:
             stdout=subprocess.DEVNULL,
             cwd=Path(__file__).parents[2],
             pass_fds=[theirs.fileno()],
-            start_new_session=True,  # Ctrl-C is for the tests, which then end what they have started
+            start_new_session=True,  # keeps Ctrl-C away: the tests end their processes themselves
         )
 
     def end() -> None:
@@ -74,15 +74,15 @@ def _server() -> socket.socket:
 
 
 def serve(descriptor: int) -> None:
-    """The forking process's main loop. Returns when the other end closes; in a fork, when its command has ended."""
+    """Runs the loop of the forking process. Returns when the other end closes; in a fork, when its command ends."""
     for module in pkgutil.walk_packages(import_module("bulkput").__path__, "bulkput."):
         if not module.name.endswith("__main__"):
-            with suppress(ModuleNotFoundError):  # numpy, an extra
+            with suppress(ModuleNotFoundError):  # numpy is an optional dependency
                 import_module(module.name)
     for name in _THIRD_PARTY:
         import_module(name)
-    gc.freeze()  # or a fork looks at all of it when it ends, which takes as long as importing half of it
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for those that wait
+    gc.freeze()  # else each fork collects it all at its end: half an import
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # no one reaps the waiting processes
     with socket.socket(fileno=descriptor) as orders:
         while True:
             order, descriptors, _, _ = socket.recv_fds(orders, _LARGEST, 4)
@@ -102,7 +102,7 @@ def serve(descriptor: int) -> None:
 
 
 def _wait(process: int, told: int) -> None:
-    with socket.socket(fileno=told) as answers, suppress(OSError):  # nobody listens: the tests are gone
+    with socket.socket(fileno=told) as answers, suppress(OSError):  # the tests have ended
         answers.send(b"%d" % process)
         _, status = os.waitpid(process, 0)
         answers.send(b"%d" % os.waitstatus_to_exitcode(status))
@@ -110,14 +110,14 @@ def _wait(process: int, told: int) -> None:
 
 
 def _become(order: bytes, streams: Sequence[int]) -> None:
-    """Take over what the order names: arguments, variables, directory and streams."""
+    """Takes over arguments, variables, directory and streams from the order."""
     arguments, environ, cwd, umask = json.loads(order)
     for number, stream in enumerate(streams):
         os.dup2(stream, number)
         os.close(stream)
     os.environ.clear()
     os.environ.update(environ)
-    if encoding := os.environ.get("PYTHONIOENCODING"):  # an interpreter looks at it when it starts
+    if encoding := os.environ.get("PYTHONIOENCODING"):  # an interpreter reads it at its start
         for text in (sys.stdout, sys.stderr):
             text.reconfigure(encoding=encoding)  # type: ignore[union-attr]
     time.tzset()

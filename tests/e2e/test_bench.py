@@ -1,4 +1,4 @@
-"""The benchmark itself, on forty files."""
+"""The benchmark of forty files."""
 
 import subprocess
 import sys
@@ -24,7 +24,7 @@ def test_a_round_measures_every_contender_and_writes_every_report(tmp_path: Path
     subprocess.run(command, cwd=REPOSITORY, check=True, capture_output=True)
     result = Result.load(tmp_path / "result.json")
     measured = {run.contender: run for run in result.runs}
-    # Other people's programs may fail, and are then void; these are ours.
+    # Rows of third-party programs may be void; these four may not.
     for name in ("bindings of 2009", "REST of 2009", "bulkput", "plain aiohttp"):
         run = measured[name]
         assert run.void is None and run.stored_objects == 40 and run.cpu_s > 0 and run.peak_kib > 1000
@@ -45,14 +45,14 @@ def elsewhere(address: Address, tree: Path) -> Command:
 
 
 def in_part(address: Address, tree: Path) -> Command:
-    """Exits with code 0 and leaves a file out."""
+    """Exits with code 0 but leaves a file out."""
     return Command(
         (sys.executable, "-m", "bulkput", "upload", "-q", "--exclude", "000007*", str(tree), address.http), {}
     )
 
 
-def test_a_contender_that_does_not_store_everything_is_void() -> None:
-    """The objects in the container decide, not the contender's exit code."""
+def test_a_contender_that_loses_objects_is_void() -> None:
+    """benchmarks.run.measure: the objects in the container decide, not the contender's exit code."""
     contenders = [
         Contender(name="elsewhere", version=lambda: "1", command=elsewhere),
         Contender(name="in part", version=lambda: "1", command=in_part),
@@ -64,7 +64,7 @@ def test_a_contender_that_does_not_store_everything_is_void() -> None:
 
 
 def test_a_server_that_drops_every_50th_object_voids_the_row(tmp_path: Path) -> None:
-    """The server answers 201 without an ETag: only counting the stored objects finds the loss."""
+    """benchmarks.run.measure: the server answers 201 without an ETag, so only counting the objects finds the loss."""
     hundred = replace(SCENARIOS["smoke"], count=100)
     bulkput = [contender for contender in CONTENDERS if contender.name == "bulkput"]
     (row,) = rows(measure("forgetful", hundred, bulkput, 1).runs)

@@ -1,4 +1,4 @@
-"""Two revisions, or two results, held against each other by the real command."""
+"""`benchmarks.compare` of two revisions or two results."""
 
 import json
 import os
@@ -27,14 +27,14 @@ def compare(temporary: Path, *arguments: str | Path) -> subprocess.CompletedProc
 
 
 def nothing_is_left(temporary: Path) -> bool:
-    """Git knows no worktree, and no file remains."""
+    """True if git has no worktree in `temporary` and no file remains there."""
     known = subprocess.run(["git", "worktree", "list"], cwd=REPOSITORY, capture_output=True, text=True, check=True)
     return str(temporary) not in known.stdout and list(temporary.iterdir()) == []
 
 
 @pytest.fixture
 def temporary(tmp_path: Path) -> Path:
-    """Where the command makes its worktrees."""
+    """The directory in which the command creates its worktrees."""
     (tmp_path / "t").mkdir()
     return tmp_path / "t"
 
@@ -42,7 +42,7 @@ def temporary(tmp_path: Path) -> Path:
 @pytest.mark.nginx
 @pytest.mark.timeout(120)
 def test_comparing_a_revision_with_itself_gives_no_verdict_and_leaves_no_files(temporary: Path, tmp_path: Path) -> None:
-    """Two rounds are too few for a verdict, and the command says so; compare.json has all runs, warm-ups as round 0."""
+    """benchmarks.compare HEAD HEAD --rounds 2: too few rounds; compare.json has all runs, warm-ups as round 0."""
     arguments = ("HEAD", "HEAD", "--rounds", "2", "--only", "nginx/smoke", "--to", tmp_path / "to")
     done = compare(temporary, *arguments)
     assert done.returncode == 0, done.stderr
@@ -60,7 +60,7 @@ def test_comparing_a_revision_with_itself_gives_no_verdict_and_leaves_no_files(t
 @pytest.mark.nginx
 @pytest.mark.timeout(120)
 def test_an_interrupted_comparison_leaves_no_worktree_and_no_server(temporary: Path) -> None:
-    """Ctrl-C during a run: no worktree, no upload, no server and no traceback remain."""
+    """benchmarks.compare HEAD . and Ctrl-C: no worktree, no upload, no server and no traceback remain."""
     arguments = ("HEAD", ".", "--only", "nginx/smoke")
     with subprocess.Popen(
         [*COMPARE, *arguments], cwd=REPOSITORY, env=environ(temporary), stderr=subprocess.PIPE, text=True
@@ -88,21 +88,21 @@ def test_an_interrupted_comparison_leaves_no_worktree_and_no_server(temporary: P
     ],
 )
 def test_wrong_arguments_are_one_sentence_and_exit_2(temporary: Path, arguments: tuple[str, ...], said: str) -> None:
-    """Nothing has been checked out or started by then."""
+    """benchmarks.compare with wrong arguments: nothing is checked out or started."""
     done = compare(temporary, *arguments)
     assert (done.returncode, done.stdout, done.stderr) == (2, "", said)
     assert nothing_is_left(temporary)
 
 
 def test_an_unknown_server_is_one_sentence_and_exit_2(temporary: Path) -> None:
-    """The sentence lists the known servers."""
+    """benchmarks.compare HEAD HEAD --only ngin/small: the sentence lists the known servers."""
     done = compare(temporary, "HEAD", "HEAD", "--only", "ngin/small")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.count("\n") == 1 and "no such server; there are nginx, " in done.stderr
 
 
 def saved(path: Path, contender: str, *, wall_s: float, processor: str, runs: int = 6) -> Path:
-    """A result.json with one contender."""
+    """Writes a result.json with one contender."""
     made = [
         Run(
             server="nginx", scenario="small", contender=contender, round=number, objects=100, bytes=1000,
@@ -119,7 +119,7 @@ def saved(path: Path, contender: str, *, wall_s: float, processor: str, runs: in
 
 
 def test_a_comparison_of_results_names_the_differences_between_their_machines(temporary: Path, tmp_path: Path) -> None:
-    """It prints verdict, caveat and machines; a verdict changes the exit code only with --fail-if-slower."""
+    """benchmarks.compare OLD NEW: verdict, caveat, machines; only --fail-if-slower changes the exit code."""
     old = saved(tmp_path / "old.json", "bulkput", wall_s=1.0, processor="2 x a")
     new = saved(tmp_path / "new.json", "bulkput", wall_s=1.2, processor="4 x b")
     done = compare(temporary, old, new)
@@ -132,7 +132,7 @@ def test_a_comparison_of_results_names_the_differences_between_their_machines(te
 
 
 def test_results_without_a_common_contender_list_their_contenders(temporary: Path, tmp_path: Path) -> None:
-    """Nothing can be compared; --fail-if-slower does not take that for success."""
+    """benchmarks.compare OLD NEW: nothing is compared; with --fail-if-slower it exits with 2."""
     old = saved(tmp_path / "old.json", "rclone", wall_s=1.0, processor="2 x a")
     new = saved(tmp_path / "new.json", "bulkput", wall_s=1.0, processor="2 x a")
     done = compare(temporary, old, new)

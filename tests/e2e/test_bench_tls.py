@@ -1,4 +1,4 @@
-"""The benchmark's server behind TLS."""
+"""The benchmark with a server that speaks TLS."""
 
 import pytest
 
@@ -10,8 +10,8 @@ pytestmark = [pytest.mark.nginx, pytest.mark.timeout(120)]
 
 
 @pytest.mark.parametrize("name", ["bulkput", "obstore", "curl -Z", "s5cmd"])
-def test_contenders_trust_the_server_that_speaks_tls(name: str) -> None:
-    """nginx-tls/smoke: forty files are stored, over verified TLS."""
+def test_contenders_store_objects_over_verified_tls(name: str) -> None:
+    """nginx-tls/smoke: forty files are stored."""
     (contender,) = (contender for contender in CONTENDERS if contender.name == name)
     if contender.version() is None:
         pytest.skip(f"{name} is not installed")

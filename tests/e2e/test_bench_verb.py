@@ -1,4 +1,4 @@
-"""`bulkput bench`, run as a command, on stores whose limit is known."""
+"""`bulkput bench` as a command, on stores whose limit is known."""
 
 import json
 import os
@@ -23,7 +23,7 @@ QUICK = ("--seconds", "0.2", "--sizes", "4K")
 
 @pytest.fixture
 def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where generated files go."""
+    """The TMPDIR of the command."""
     place = tmp_path / "tmp"
     place.mkdir()
     monkeypatch.setenv("TMPDIR", str(place))
@@ -32,13 +32,13 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(scope="module")
 def far() -> Iterator[RealSwift]:
-    """100 ms for a put."""
+    """A devserver with a latency of 100 ms for a PUT."""
     with devserver_process("--latency", "put=0.1") as server:
         yield server
 
 
 def names(server: RealSwift, container: str) -> list[str] | None:
-    """Names of the objects in the container; None if there is no container."""
+    """Gives the names of the objects in the container; None if it does not exist."""
     judge = SwiftJudge(server.auth_url, server.user, server.key)
     status, _, content = judge._request("GET", f"/{container}?format=json")
     return None if status == 404 else [row["name"] for row in json.loads(content)]
@@ -59,7 +59,7 @@ def test_bench_finds_a_far_store_limited_by_latency_and_deletes_its_objects(far:
 
 
 def test_bench_json_prints_one_object_and_keeps_an_existing_container(far: RealSwift, tmp_path: Path) -> None:
-    """bulkput bench --json, with a tree as the source: the container keeps the object that it had before"""
+    """bulkput bench --to swift://old/p --from TREE --json: the container keeps its earlier object"""
     for number in range(400):
         (tmp_path / f"own {number}").write_bytes(b"x" * number)
     (tmp_path / "own 1").rename(tmp_path / "only")
@@ -80,7 +80,7 @@ def test_bench_json_prints_one_object_and_keeps_an_existing_container(far: RealS
 
 @pytest.mark.nginx
 def test_bench_deletes_its_objects_from_plain_http_by_name(nginx: NginxDav, temporary: Path) -> None:
-    """Plain HTTP has no listing: files are deleted, directories remain."""
+    """bulkput bench --to URL: plain HTTP has no listing; files are deleted, directories stay"""
     ran = bulkput("bench", "--to", f"{nginx.url}/bench/", *QUICK)
     assert ran.exit_code == 0, ran.err
     assert "With --concurrency 64 the limit is " in ran.out
@@ -90,7 +90,7 @@ def test_bench_deletes_its_objects_from_plain_http_by_name(nginx: NginxDav, temp
 
 @pytest.mark.nginx
 def test_bench_gives_no_verdict_on_a_store_that_refuses_everything() -> None:
-    """Exit code 1 if the store refuses each object, 3 if there is no store; the sentence says which."""
+    """bulkput bench --to URL: exit code 1 if each object is refused, 3 without a server, with the reason"""
     with nginx_dav(locations="location /no/ { root {{root}}; }") as server:
         refused = bulkput("bench", "--to", f"{server.url}/no/", *QUICK)
     assert (refused.exit_code, refused.out) == (1, "")
@@ -101,7 +101,7 @@ def test_bench_gives_no_verdict_on_a_store_that_refuses_everything() -> None:
 
 
 def test_bench_cleans_up_after_one_ctrl_c(far: RealSwift, temporary: Path) -> None:
-    """Exit code 130; nothing remains in the store or in TMPDIR."""
+    """bulkput bench --to swift://c, then Ctrl-C: exit code 130; nothing stays in the store or in TMPDIR"""
     with subprocess.Popen(
         [sys.executable, "-m", "bulkput", "bench", "--to", "swift://interrupted", "--sizes", "4K", "--seconds", "0.5"],
         env={**os.environ, **far.environment},
@@ -129,7 +129,7 @@ def test_bench_cleans_up_after_one_ctrl_c(far: RealSwift, temporary: Path) -> No
     ],
 )
 def test_bench_answers_wrong_arguments_with_one_sentence(arguments: list[str], sentence: str) -> None:
-    """Exit code 2."""
+    """bulkput bench with wrong arguments: exit code 2"""
     ran = bulkput("bench", *arguments)
     assert (ran.exit_code, ran.out) == (2, "")
     assert sentence in ran.err and "Traceback" not in ran.err

@@ -1,26 +1,22 @@
-"""`bulkput cp`, `mv` and `rm` on a real Swift. Each test is headed by the command that it covers.
+"""`bulkput cp`, `mv` and `rm` on a real Swift. Each docstring begins with the command that the test covers.
 
-But for the first, commands run in this process: a new one takes a second to begin.
+The first test runs its command in a process of its own; the others run theirs in this process.
 """
 
 import asyncio
 import json
-import sys
 import uuid
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Protocol
 from urllib.parse import quote
 from urllib.request import Request, urlopen
 
 import pytest
 
-from bulkput.cli.main import main
 from bulkput.engine.open_store import connected
 from bulkput.model import ObjectHeaders
 from bulkput.payload.in_memory import BytesBody
 from tests.contract.suite import HOSTILE_NAMES
-from tests.e2e.cli import Ran
+from tests.e2e.cli import Bulkput
 from tests.e2e.cli import bulkput as in_a_process
 from tests.servers.judge import SwiftJudge
 from tests.servers.nginx import NginxDav
@@ -44,7 +40,7 @@ def container(swift: RealSwift) -> str:
 
 @pytest.fixture(scope="module")
 def untouched(swift: RealSwift) -> str:
-    """A container that all tests share which change nothing."""
+    """A container that the tests share which change nothing."""
     return filled(swift)
 
 
@@ -61,26 +57,11 @@ def filled(swift: RealSwift) -> str:
     return name
 
 
-class Bulkput(Protocol):
-    def __call__(self, *arguments: str | Path) -> Ran: ...
-
-
-@pytest.fixture
-def bulkput(swift: RealSwift, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Bulkput:
-    """Run `bulkput ARGUMENTS` to its end, without a terminal; variables are those of the environment."""
+@pytest.fixture(autouse=True)
+def credentials(swift: RealSwift, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sets the environment variables that point bulkput at the Swift."""
     for name, value in swift.environment.items():
         monkeypatch.setenv(name, value)
-
-    def run(*arguments: str | Path) -> Ran:
-        monkeypatch.setattr(sys, "argv", ["bulkput", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        code = ended.value.code
-        assert isinstance(code, int)
-        said = capsys.readouterr()
-        return Ran(code, said.out, said.err)
-
-    return run
 
 
 def contents(judge: SwiftJudge, container: str) -> dict[str, str]:
@@ -96,7 +77,7 @@ def described(judge: SwiftJudge, container: str, name: str) -> dict[str, str]:
 
 
 def test_cp_copies_a_directory_within_the_store(swift: RealSwift, container: str, judge: SwiftJudge) -> None:
-    """bulkput cp -r swift://c/a swift://new/x: makes the container, one COPY for each object, keeps neighbours"""
+    """bulkput cp -r swift://c/a swift://new/x: creates the container, sends one COPY for each object"""
     ran = in_a_process(
         "cp", "-r", "--json", f"swift://{container}/a", f"swift://{container}-new/x", environ=swift.environment
     )
@@ -140,7 +121,7 @@ def test_mv_renames_a_directory(bulkput: Bulkput, container: str, judge: SwiftJu
 
 
 def test_mv_copies_a_manifest_as_a_manifest(bulkput: Bulkput, container: str, judge: SwiftJudge) -> None:
-    """bulkput mv of a static large object: its segments stay in place"""
+    """bulkput mv of a static large object: its segments stay"""
     parts = [{"path": f"/{container}/a/one"}, {"path": f"/{container}/a/b/two"}]
     where = f"{judge.storage_url}/{container}/{quote('big one')}?multipart-manifest=put"
     put = Request(where, json.dumps(parts).encode(), {"X-Auth-Token": judge._token}, method="PUT")
@@ -179,7 +160,7 @@ def test_mv_refuses_to_move_segments_away_from_their_manifest(
 
 
 def test_mv_moves_a_symlink_and_not_its_target(bulkput: Bulkput, container: str, judge: SwiftJudge) -> None:
-    """bulkput mv of a symlink, also of a dangling one"""
+    """bulkput mv of a symlink, valid or dangling"""
     account = judge.storage_url
     for name, target in (("link", "a/one"), ("dangling", "nothing")):
         fields = {"X-Auth-Token": judge._token, "X-Symlink-Target": f"{container}/{target}"}
@@ -220,7 +201,7 @@ def test_a_dry_run_of_mv_or_rm_changes_nothing(bulkput: Bulkput, untouched: str,
 def test_an_impossible_change_is_one_sentence_and_changes_nothing(
     bulkput: Bulkput, untouched: str, judge: SwiftJudge, arguments: tuple[str, ...], code: int, says: str
 ) -> None:
-    """bulkput cp / mv / rm that cannot be done: the store is as before"""
+    """bulkput cp, mv or rm that is refused or fails: the store is unchanged"""
     ran = bulkput(*(each.format(untouched) for each in arguments))
     assert (ran.exit_code, ran.err.count("\n")) == (code, 1), ran.err
     assert says in ran.err
@@ -240,7 +221,7 @@ def test_rm_removes_a_directory_and_an_object(bulkput: Bulkput, container: str, 
 def test_a_copy_between_two_kinds_of_stores_passes_through_this_machine(
     bulkput: Bulkput, container: str, judge: SwiftJudge, nginx: NginxDav
 ) -> None:
-    """bulkput cp swift://c/x http://..., and mv: a message says so; mv refuses objects that would lose metadata"""
+    """bulkput cp and mv swift://c/x http://...: a message says so; mv refuses objects that would lose metadata"""
     url = f"{nginx.url}/{container}/"
     ran = bulkput("cp", f"swift://{container}/a/one", url)
     assert (ran.exit_code, "pass through this machine" in ran.err) == (0, True), ran.err
@@ -284,7 +265,7 @@ def test_mv_keeps_odd_objects_with_odd_names_as_they_are(bulkput: Bulkput, judge
 def test_mv_of_a_directory_marker_to_the_top_of_a_container_fails(
     bulkput: Bulkput, container: str, judge: SwiftJudge
 ) -> None:
-    """bulkput mv -r swift://c/d swift://new, with a marker d/: the marker fails, and stays"""
+    """bulkput mv -r swift://c/d swift://new, with a marker d/: the marker has no name there and stays"""
     for name in ("d/", "d/x"):
         put(judge, f"{container}/{name}", b"")
     ran = bulkput("mv", "-r", f"swift://{container}/d", f"swift://{container}-top")
@@ -309,7 +290,7 @@ def put(judge: SwiftJudge, path: str, content: bytes = b"", fields: Mapping[str,
 
 
 def listed(judge: SwiftJudge, container: str, prefix: str) -> dict[str, tuple[str, str]]:
-    """MD5 and content type of each object, by its name behind the prefix."""
+    """Gives MD5 and content type of each object, by its name after the prefix."""
     return {row["name"].removeprefix(prefix): (row["hash"], row["content_type"]) for row in judge.rows(container)}
 
 

@@ -12,14 +12,12 @@ import threading
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from typing import Protocol
 from urllib.request import Request, urlopen
 
 import pytest
 
-from bulkput.cli.main import main
 from tests.e2e.changes_relay import Asked, Meddle, PassOn, Relay, Said, relay
-from tests.e2e.cli import Ran
+from tests.e2e.cli import Bulkput
 from tests.servers.judge import SwiftJudge
 from tests.servers.nginx import NginxDav
 from tests.servers.swift import RealSwift
@@ -30,10 +28,6 @@ NAMES = [f"a/{n}" for n in range(COUNT)]
 KEPT = {"X-Object-Meta-Color": "red", "Content-Disposition": "inline", "X-Delete-At": "4000000000"}
 
 
-class Bulkput(Protocol):
-    def __call__(self, *arguments: str) -> Ran: ...
-
-
 @pytest.fixture
 def judge(swift: RealSwift) -> SwiftJudge:
     return SwiftJudge(swift.auth_url, swift.user, swift.key)
@@ -41,7 +35,7 @@ def judge(swift: RealSwift) -> SwiftJudge:
 
 @pytest.fixture
 def container(judge: SwiftJudge) -> str:
-    """A container with an object for each of NAMES; each has its name as its content, and the fields KEPT."""
+    """A container with an object for each of NAMES; its content is its name, and it has the fields KEPT."""
     name = f"f{uuid.uuid4().hex[:8]}"
     make(judge, name)
     for key in NAMES:
@@ -63,22 +57,6 @@ def through(swift: RealSwift, monkeypatch: pytest.MonkeyPatch) -> Iterator[Calla
         yield begin
 
 
-@pytest.fixture
-def bulkput(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Bulkput:
-    """Run `bulkput ARGUMENTS` in this process."""
-
-    def run(*arguments: str) -> Ran:
-        monkeypatch.setattr(sys, "argv", ["bulkput", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        code = ended.value.code
-        assert isinstance(code, int)
-        said = capsys.readouterr()
-        return Ran(code, said.out, said.err)
-
-    return run
-
-
 def make(judge: SwiftJudge, path: str, content: bytes = b"", fields: dict[str, str] | None = None) -> None:
     url, headers = f"{judge.storage_url}/{path}", {"X-Auth-Token": judge._token, **(fields or {})}
     with urlopen(Request(url, content, headers, method="PUT")) as answered:
@@ -86,7 +64,7 @@ def make(judge: SwiftJudge, path: str, content: bytes = b"", fields: dict[str, s
 
 
 def fields_of(judge: SwiftJudge, container: str, name: str) -> tuple[str, dict[str, str]]:
-    """Content, type and KEPT."""
+    """Gives the content, and the values of Content-Type and KEPT."""
     seen = judge.get(container, name)
     assert seen is not None
     return seen.content.decode(), {field: seen.headers[field] for field in (*KEPT, "Content-Type")}
@@ -99,7 +77,7 @@ def is_bulk(asked: Asked) -> bool:
 def test_a_token_that_expires_during_a_bulk_delete_is_renewed(
     bulkput: Bulkput, through: Callable[[Meddle], Relay], container: str, judge: SwiftJudge
 ) -> None:
-    """bulkput mv -r: the answer is 200 with a 401 in its body; no object is deleted singly because of it"""
+    """bulkput mv -r: the answer is 200 with a 401 in its body; no object is deleted singly"""
     lock, refused = threading.Lock(), []
 
     def meddle(asked: Asked, pass_on: PassOn) -> Said:
@@ -125,7 +103,7 @@ def test_a_token_that_expires_during_a_bulk_delete_is_renewed(
 def test_a_store_without_copy_gets_x_copy_from_or_a_download_and_upload(
     bulkput: Bulkput, through: Callable[[Meddle], Relay], container: str, judge: SwiftJudge, *, knows_copy_from: bool
 ) -> None:
-    """bulkput cp -r: metadata is copied either way; the object of the probe is deleted"""
+    """bulkput cp -r: metadata is copied in both ways; the probe object is deleted"""
 
     def meddle(asked: Asked, pass_on: PassOn) -> Said:
         if asked.method == "COPY":
@@ -203,7 +181,7 @@ def test_a_listing_that_fails_midway_stops_mv(
     def meddle(asked: Asked, pass_on: PassOn) -> Said:
         if "limit=10000" in asked.path:
             asked.path = asked.path.replace("limit=10000", "limit=2")
-            if next(pages) == 6:  # four when it looks for large objects, the last of them empty
+            if next(pages) == 6:  # the check for large objects takes four, the last one empty
                 return Said(503)
         return pass_on(asked)
 
@@ -237,10 +215,10 @@ def test_an_object_that_a_bulk_delete_refuses_is_removed_singly(
     assert (seen.count("POST"), seen.count("DELETE")) == (3, 1)
 
 
-def test_a_container_that_vanishes_before_its_first_copy_is_made_again(
+def test_a_container_that_vanishes_before_its_first_copy_is_created_again(
     bulkput: Bulkput, through: Callable[[Meddle], Relay], container: str, judge: SwiftJudge
 ) -> None:
-    """bulkput cp -r while another client deletes the new container: it is made once more, however many copies failed"""
+    """bulkput cp -r while another client deletes the new container: it is created once more, for all copies"""
     lock, copies = threading.Lock(), iter(range(1, 100))
 
     def meddle(asked: Asked, pass_on: PassOn) -> Said:
@@ -287,7 +265,7 @@ def test_mv_keeps_a_source_that_was_overwritten_after_its_copy(
 def test_mv_refuses_to_move_an_object_onto_another_spelling_of_its_url(
     bulkput: Bulkput, nginx: NginxDav, other: str, code: int, says: str
 ) -> None:
-    """bulkput mv http://... http://..., both the same object: the object remains"""
+    """bulkput mv http://... http://..., two spellings of one object: the object stays"""
     (nginx.root / "x").write_text("x")
     ran = bulkput("mv", f"{nginx.url}/x", other.format(nginx.url.rpartition(":")[2]))
     assert (ran.exit_code, says in ran.err) == (code, True), ran.err
@@ -303,7 +281,7 @@ MANY = {f"a/{n:03}": f"content {n}" for n in range(150)}
 def test_a_repeatedly_killed_mv_ends_with_each_object_once(
     bulkput: Bulkput, through: Callable[[Meddle], Relay], judge: SwiftJudge
 ) -> None:
-    """bulkput mv -r, kill -9 at ten random requests, half of them bulk-deletes; then one run to its end"""
+    """bulkput mv -r, SIGKILL at ten random requests, half of them bulk-deletes; then one complete run"""
     container, chance, lock = f"k{uuid.uuid4().hex[:8]}", random.Random(7), threading.Lock()
     make(judge, container)
     for name, content in MANY.items():

@@ -1,4 +1,4 @@
-"""Charts in a real browser: Debian's chromium, which opens only the file."""
+"""Chart pages in a real browser, Debian's chromium, which opens only a local file."""
 
 import html
 import json
@@ -54,7 +54,7 @@ LINES = Figure(
     ),
 )  # fmt: skip
 
-# Asks the browser itself where things are. Texts beside each other may touch by their boxes' empty edges: 1 px.
+# Asks the browser for the boxes of all texts. Adjacent texts may touch with the empty edges of their boxes: 1 px.
 PROBE = """<script>
 const found = {clipped: [], overlapping: [], texts: 0};
 for (const svg of document.querySelectorAll("svg")) {
@@ -77,7 +77,7 @@ document.body.append(output);
 
 
 def browse(path: Path, profile: Path, *arguments: str) -> tuple[str, list[str]]:
-    """The page's DOM after its scripts, and what it said on the console."""
+    """Gives the page's DOM after its scripts have run, and its messages on the console."""
     chromium = shutil.which("chromium")
     assert chromium, "this test needs a browser: apt install chromium (or deselect it: -m 'not browser')"
     done = subprocess.run(
@@ -98,8 +98,8 @@ def probed(dom: str) -> dict[str, Any]:
     return result
 
 
-def test_a_page_of_charts_is_readable_in_a_browser(tmp_path: Path) -> None:
-    """No console error, no clipped text, no overlapping text."""
+def test_a_page_of_charts_has_no_clipped_or_overlapping_text(tmp_path: Path) -> None:
+    """The console has no error."""
     path = tmp_path / "page.html"
     path.write_text(page("Benchmarks", [*map(drawing, (FIGURE, GROUPS, LINES)), PROBE]), "utf-8")
     dom, said = browse(path, tmp_path / "profile")

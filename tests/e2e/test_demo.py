@@ -45,7 +45,7 @@ def test_each_baseline_runs_as_a_program(tmp_path: Path, way: str, requests: str
 
 @pytest.mark.timeout(180)
 def test_the_wheel_works_without_the_source_tree(tmp_path: Path) -> None:
-    """pip wheel, installed elsewhere with only its dependencies: `bulkput demo` and `bulkput version` work"""
+    """bulkput demo, from a wheel that is installed elsewhere with only its dependencies."""
     wheels, target = tmp_path / "wheels", tmp_path / "site"
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "-q"]
     subprocess.run([*pip, "wheel", "--no-deps", "-w", str(wheels), str(REPOSITORY)], check=True, capture_output=True)

@@ -1,8 +1,8 @@
 """The commands and programs in README.md and docs/, as a reader pastes them.
 
-A comment above a block is for this test:
+A comment above a block controls this test:
 
-    <!-- before: COMMAND -->       what the block needs to be there
+    <!-- before: COMMAND -->       runs first, because the block needs it
     <!-- not run: REASON -->       the block is not run
 """
 
@@ -26,7 +26,7 @@ PAGES = ["README.md", *sorted(f"docs/{page.name}" for page in (ROOT / "docs").gl
 BLOCK = re.compile(r"^((?:<!-- .*? -->\n)*)```(.*)\n((?:.*\n)*?)```$", re.MULTILINE)
 NOTE = re.compile(r"<!-- (before|not run): (.*?) -->")
 NEEDS_SHELL = re.compile(r"^(?!bulkput |#)\S|^\S[^#']*[|*$]", re.MULTILINE)
-"""Other programs, pipes, globs, variables. A block without these runs without a shell, in a forked process, because a
+"""Matches other programs, pipes, globs and variables. A block without them runs without a shell in a forked process: a
 new interpreter takes several times as long as the command."""
 LOG = '192.0.2.{n} - - [14/Feb/2010:04:0{n}:00 +0000] "GET /v1/A/horror/poe.txt HTTP/1.1" 200 {n}00 "-" "curl/7.{n}"\n'
 
@@ -52,7 +52,7 @@ def blocks(page: str) -> list[Block]:
 
 @pytest.fixture
 def place(tmp_path: Path) -> Path:
-    """A directory with everything that the pages speak of, under version control."""
+    """A git repository with all files that the pages mention."""
     for tree in ("dist", "site", "archive"):
         (tmp_path / tree / "sub").mkdir(parents=True)
         for name in ("index.html", "a.txt", "sub/b.css"):
@@ -71,8 +71,10 @@ def place(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if any(not b.why_not for b in blocks(page))])
-def test_what_a_page_says_to_type_works(page: str, place: Path, swift: RealSwift, nginx: NginxDav) -> None:
-    """Every block of sh and Python, one after the other in one directory, ends with 0."""
+def test_every_command_and_program_of_a_page_succeeds(
+    page: str, place: Path, swift: RealSwift, nginx: NginxDav
+) -> None:
+    """All blocks of sh and Python of a page run one after the other in one directory and exit with 0."""
     programs = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     environ = {**os.environ, **swift.environment, "PATH": programs, "TMPDIR": str(place.parent)}
     for block in blocks(page):
@@ -92,8 +94,8 @@ def test_what_a_page_says_to_type_works(page: str, place: Path, swift: RealSwift
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_a_block_is_run_or_says_why_not(page: str) -> None:
-    """Each has a language, and few have a reason."""
+def test_every_block_of_a_page_runs_or_has_a_reason_not_to(page: str) -> None:
+    """Each block has a language, and at most three of a page have a reason."""
     found = blocks(page)
     assert len(found) == (ROOT / page).read_text().count("\n```") / 2
     assert {block.language for block in found} <= {"sh", "python", "json", "text"}

@@ -1,4 +1,4 @@
-"""tests/e2e/forks.py runs commands as a new interpreter would."""
+"""tests/e2e/forks.py runs commands in the same way as a new interpreter."""
 
 import os
 import subprocess
@@ -20,7 +20,7 @@ from tests.e2e.cli import bulkput
     ids=lambda arguments: arguments[0],
 )
 def test_a_forked_command_behaves_like_a_new_interpreter(tmp_path: Path, arguments: tuple[str | bytes, ...]) -> None:
-    """Same exit code, streams, directory, variables, non-UTF-8 bytes and mode of a new file."""
+    """bulkput upload, ls and status: same exit code, streams, directory, variables, names and mode of a new file."""
     for name in (b"a", b"b", b"\xff"):
         (tmp_path / os.fsdecode(name)).write_bytes(name)
     environ = {"ST_AUTH": "http://127.0.0.1:1/auth/v1.0", "ST_USER": "u", "ST_KEY": "k"}

@@ -1,4 +1,4 @@
-"""`bulkput upload --gzip`, judged by tools that are not ours: the swift client, zcat, curl."""
+"""`bulkput upload --gzip`, checked with other tools: the swift client, zcat, curl."""
 
 import json
 import os
@@ -75,13 +75,13 @@ def zcat(stream: bytes) -> bytes:
 
 
 def curl(url: str) -> bytes:
-    """A GET as a browser sends it: accepts gzip and unpacks the answer if it is compressed."""
+    """Sends a GET like a browser: accepts gzip and unpacks the answer if it is compressed."""
     command = ["curl", "-sS", "--fail", "--compressed", url]
     return subprocess.run(command, capture_output=True, check=True).stdout
 
 
 def events_and_summary(out: str) -> tuple[dict[str, dict[str, Any]], dict[str, Any]]:
-    """From `--json --summary -`: the row of each uploaded file, by the last part of its path, and the summary."""
+    """Splits the output of `--json --summary -` into the rows of uploaded files, by file name, and the summary."""
     *rows, summary = map(json.loads, out.splitlines())
     return {os.path.basename(row["path"]): row for row in rows if row["event"] == "uploaded"}, summary
 
@@ -122,7 +122,7 @@ def test_every_compressed_object_unpacks_to_its_file(
 def test_a_compressed_object_has_md5_size_and_mtime_of_its_file(
     swift: RealSwift, container: str, tmp_path: Path, store_as: str
 ) -> None:
-    """bulkput upload --gzip always --meta: as metadata; the content type is that of the stored form"""
+    """bulkput upload --gzip always --meta: they are metadata; the content type is that of the stored form"""
     tree = written(tmp_path / "tree", {"small.html": b"<p>" * 5000, "large.html": _log(3_000_000)})
     ran = bulkput(
         *("upload", tree, f"swift://{container}", "--gzip", "always", "--gzip-as", store_as, "--meta", "Build:42"),
@@ -197,7 +197,7 @@ def test_gzip_as_suffix_gives_each_file_its_own_object_name(
     swift: RealSwift, container: str, tmp_path: Path, are_apart: bool
 ) -> None:
     """bulkput upload --gzip always --gzip-as suffix, of `a` and `a.gz`: a.gz and a.gz.gz"""
-    first, second, packed = beside_each_other(tmp_path, are_apart=are_apart)
+    first, second, packed = colliding_sources(tmp_path, are_apart=are_apart)
     ran = bulkput(
         *("upload", *sorted({first, second}), f"swift://{container}", "--gzip", "always", "--gzip-as", "suffix"),
         *("--summary", "-"),
@@ -216,8 +216,8 @@ def test_gzip_as_suffix_gives_each_file_its_own_object_name(
 def test_a_second_file_for_one_object_name_fails(
     swift: RealSwift, container: str, tmp_path: Path, are_apart: bool
 ) -> None:
-    """bulkput upload --gzip-except '*.gz', of `a` and `a.gz`: upload and verify name both; exit 1"""
-    first, second, packed = beside_each_other(tmp_path, are_apart=are_apart)
+    """bulkput upload --gzip-except '*.gz' of `a` and `a.gz`: upload and verify name both files, exit 1"""
+    first, second, packed = colliding_sources(tmp_path, are_apart=are_apart)
     flags = ("--gzip", "always", "--gzip-as", "suffix", "--gzip-except", "*.gz")
     arguments = (*sorted({first, second}), f"swift://{container}", *flags)
     ran = bulkput("upload", *arguments, "--summary", "-", environ=swift.environment)
@@ -234,9 +234,11 @@ def test_a_second_file_for_one_object_name_fails(
     assert stored_in(swift, container)["d/a.gz"] == packed
 
 
-def beside_each_other(tmp_path: Path, *, are_apart: bool) -> tuple[Path, Path, bytes]:
-    """Directories, the same or two, with the files d/a and d/b in the one and d/a.gz, whose content is the third, in
-    the other."""
+def colliding_sources(tmp_path: Path, *, are_apart: bool) -> tuple[Path, Path, bytes]:
+    """Creates d/a and d/b in one directory and d/a.gz in another, or in the same one.
+
+    Gives both directories and the content of d/a.gz.
+    """
     first, second = tmp_path / "one", tmp_path / ("two" if are_apart else "one")
     written(first, {"d/a": TEXT, "d/b": TEXT})
     packed = subprocess.run(["gzip", "-c"], input=b"of another file " * 1000, capture_output=True, check=True).stdout
@@ -321,7 +323,7 @@ def test_a_file_that_is_newly_excluded_from_gzip_is_sent_again_uncompressed(
 def test_a_single_excluded_file_gets_exactly_the_destination_name(
     swift: RealSwift, container: str, tmp_path: Path
 ) -> None:
-    """bulkput upload dump.gz swift://c/x.gz --gzip-as suffix --gzip-except '*.gz': no .gz is added or taken away"""
+    """bulkput upload dump.gz swift://c/x.gz --gzip-as suffix --gzip-except '*.gz': no .gz is added or removed"""
     written(tmp_path, {"dump.gz": TEXT})
     flags = ("--gzip", "always", "--gzip-as", "suffix", "--gzip-except", "*.gz")
     for name in ("x.gz", "y", "z/"):
@@ -331,7 +333,7 @@ def test_a_single_excluded_file_gets_exactly_the_destination_name(
 
 
 def test_a_gzip_except_pattern_that_matches_nothing_is_reported(environ: Mapping[str, str], tmp_path: Path) -> None:
-    """bulkput upload --gzip-except '*.GZ': only if object names depend on it; also if all files are skipped"""
+    """bulkput upload --gzip-except '*.GZ': if object names depend on the pattern, even if all files are skipped"""
     tree = written(tmp_path / "tree", {"a.gz": TEXT, "b": TEXT})
     flags = ("--gzip", "always", "--gzip-as", "suffix", "--gzip-except", "*.gz", "--gzip-except", "*.GZ")
     for more in (("--dry-run",), (), ("--skip", "identical")):
@@ -364,7 +366,7 @@ def test_a_gz_suffix_in_the_destination_is_not_added_twice(
 
 @pytest.mark.nginx
 def test_plain_http_refuses_gzip_as_an_encoding(nginx: NginxDav, container: str, tree: Path) -> None:
-    """bulkput upload --gzip always, without --gzip-as suffix: nginx would serve the stream as the file; exit 2"""
+    """bulkput upload --gzip always without --gzip-as suffix: nginx would serve the compressed bytes; exit 2"""
     ran = bulkput("upload", tree, f"{nginx.url}/{container}/", "--gzip", "always")
     assert ran.exit_code == 2 and ran.err.count("\n") == 1
     assert "plain HTTP keeps no Content-Encoding: use --gzip-as suffix, or swift://" in ran.err
@@ -374,7 +376,7 @@ def test_plain_http_refuses_gzip_as_an_encoding(nginx: NginxDav, container: str,
 @pytest.mark.nginx
 @pytest.mark.parametrize("transport", ["wire", "aiohttp"])
 def test_plain_http_stores_gzip_files(nginx: NginxDav, container: str, tree: Path, transport: str) -> None:
-    """bulkput upload --gzip always --gzip-as suffix: counts the bytes sent, also if the size was unknown"""
+    """bulkput upload --gzip always --gzip-as suffix: counts the bytes sent, even if the size is unknown before"""
     url = f"{nginx.url}/{container}"
     ran = bulkput(
         *("upload", tree, f"{url}/", "--gzip", "always", "--gzip-as", "suffix", "--transport", transport),

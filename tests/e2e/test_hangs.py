@@ -9,7 +9,7 @@ from tests.servers.swift import RealSwift
 
 PATIENCE_S = 60
 
-# What the operating system never gives back: reads of a file, or the first look at a source. Ours is all the rest.
+# Replaces only system calls, by ones that never return: reads of a file `dead`, and the stat of a source /dead.
 DEAD = """
 import asyncio, os, sys, threading
 import bulkput
@@ -56,7 +56,7 @@ def process(server: RealSwift, program: str, *arguments: Path | str) -> "subproc
 
 
 def test_a_process_with_a_hanging_read_ends_by_itself(server: RealSwift, tmp_path: Path) -> None:
-    """One file fails, the other is stored; the hanging thread does not delay the exit."""
+    """bulkput.upload of two files: one fails, the other is stored; the hanging thread does not delay the exit"""
     for name in ("a", "dead"):
         (tmp_path / name).write_bytes(bytes(100_000))
     with process(server, UPLOAD, tmp_path) as running:
@@ -66,7 +66,7 @@ def test_a_process_with_a_hanging_read_ends_by_itself(server: RealSwift, tmp_pat
 
 
 def test_a_process_whose_file_system_hangs_ends_by_itself_with_exit_3(server: RealSwift, tmp_path: Path) -> None:
-    """Every read hangs."""
+    """bulkput.upload of 12 files whose reads all hang"""
     for number in range(12):
         (tmp_path / f"dead{number}").write_bytes(bytes(100_000))
     with process(server, UPLOAD, tmp_path) as running:

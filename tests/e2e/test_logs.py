@@ -1,4 +1,4 @@
-"""`bulkput logs`, run as a command."""
+"""`bulkput logs` as a command."""
 
 import csv
 import gzip
@@ -84,7 +84,7 @@ def test_text_output_lists_the_distinct_values_of_each_object(log: Path) -> None
     assert ran.err == "6 lines of 1 log, 3 groups\n"
 
 
-def test_a_directory_is_read_with_its_gzip_files_and_the_summary_counts_what_is_not_shown(log: Path) -> None:
+def test_a_directory_is_read_with_its_gzip_files_and_the_summary_counts_hidden_groups(log: Path) -> None:
     """bulkput logs DIR --by container --json --top 1 --distinct 1"""
     (log.parent / "older").mkdir()
     (log.parent / "older" / "access.log.gz").write_bytes(gzip.compress(LOG.encode() + b"garbage\n"))
@@ -117,13 +117,13 @@ def test_csv_values_that_begin_like_formulas_are_quoted(log: Path) -> None:
     ],
 )
 def test_wrong_arguments_fail_before_any_log_is_read(arguments: list[str], says: str) -> None:
-    """Exit code 2, and the message says why."""
+    """bulkput logs with wrong arguments: exit code 2 with the reason"""
     ran = bulkput("logs", *arguments)
     assert ran.exit_code == 2 and says in ran.err and not ran.out
 
 
 def test_a_damaged_log_fails_the_run_but_the_other_logs_are_read(log: Path) -> None:
-    """Exit code 1; the lines before the damage count."""
+    """bulkput logs LOG DAMAGED DAMAGED: exit code 1; lines before the damage count"""
     (log.parent / "cut.gz").write_bytes(gzip.compress((LOG * 500).encode())[:-4])
     (log.parent / "torn.gz").write_bytes(b"\x1f\x8b\x08 and nothing else")
     ran = bulkput("logs", log, log.parent / "cut.gz", log.parent / "torn.gz", "--by", "method", "--json")
@@ -152,7 +152,7 @@ def test_chart_png_writes_a_png_file(log: Path) -> None:
 
 
 def test_lines_and_bytes_of_each_object_equal_those_of_awk(tmp_path: Path) -> None:
-    """3 000 lines, half of them in gzip files."""
+    """bulkput logs DIR --json: 3 000 lines, half of them in a gzip file"""
     log, packed = tmp_path / "log", tmp_path / "logs" / "log.gz"
     write_log(log, 3_000)
     half = log.read_bytes().find(b"\n", log.stat().st_size // 2) + 1
@@ -171,7 +171,7 @@ def test_lines_and_bytes_of_each_object_equal_those_of_awk(tmp_path: Path) -> No
 
 
 async def test_the_logs_of_an_account_are_read_from_its_container(devserver: DevServer, tmp_path: Path) -> None:
-    """bulkput upload LOGS swift://.CDN_ACCESS_LOGS; bulkput logs"""
+    """bulkput upload LOGS swift://.CDN_ACCESS_LOGS, then bulkput logs without a source"""
     import asyncio  # noqa: PLC0415
 
     environ = environ_of(devserver)

@@ -1,4 +1,4 @@
-"""`upload --delete-extra` on a real Swift: what a GET could read before can be read afterwards, or was asked to go."""
+"""`upload --delete-extra` on a real Swift: every object that a GET could read stays readable or was to be removed."""
 
 import asyncio
 import json
@@ -25,7 +25,7 @@ MODES: tuple[SkipMode, ...] = tuple(mode for mode in get_args(SkipMode) if mode 
 
 
 class World:
-    """A container, a tree that is mirrored below `p/` in it, and another container beside it."""
+    """A container, a tree that is mirrored below its prefix `p/`, and a second container."""
 
     def __init__(self, swift: RealSwift, tree: Path) -> None:
         self.judge = SwiftJudge(swift.auth_url, swift.user, swift.key)
@@ -208,7 +208,7 @@ WORLDS: dict[str, tuple[Callable[[World], None], int]] = {
 def test_a_mirror_keeps_objects_that_a_remaining_object_reads(
     world: World, made: Callable[[World], None], spared: int
 ) -> None:
-    """bulkput upload --skip existing --delete-extra: p/x is a remaining object's target and stays; p/gone is removed"""
+    """bulkput upload --skip existing --delete-extra: a remaining object reads p/x, which stays; p/gone is removed"""
     world.put("p/x", b"target")
     world.put("p/gone", b"gone")
     made(world)
@@ -226,7 +226,7 @@ def test_a_mirror_keeps_objects_that_a_remaining_object_reads(
 
 @pytest.mark.parametrize("mode", MODES)
 def test_a_skipped_symlink_keeps_its_target(world: World, mode: SkipMode) -> None:
-    """bulkput upload --skip MODE --delete-extra: l is skipped, since a GET of it gives the file"""
+    """bulkput upload --skip MODE --delete-extra: l is skipped, because a GET of it gives the bytes of the file"""
     world.file("l", b"target")
     world.put("p/target", b"target")
     world.link("p/l", "p/target")
@@ -257,7 +257,7 @@ def _read_by_a_dynamic(world: World) -> None:
 def test_a_file_whose_object_reads_an_object_of_this_run_is_sent(
     world: World, made: Callable[[World], None], mode: SkipMode
 ) -> None:
-    """bulkput upload --skip MODE: l reads t, and this run overwrites t: both are sent"""
+    """bulkput upload --skip MODE: the object l reads t, and this run overwrites t, so both are sent"""
     world.put("p/t", b"hello")
     made(world)
     world.file("l", b"hello")
@@ -271,8 +271,8 @@ def test_a_file_whose_object_reads_an_object_of_this_run_is_sent(
 
 
 @pytest.mark.parametrize("made", [_read_by_a_link, _read_by_a_static])
-def test_a_file_stored_as_a_large_object_is_skipped(world: World, made: Callable[[World], None]) -> None:
-    """bulkput upload --skip identical: a file above the store's limit, with its segments beside the manifest"""
+def test_a_file_stored_as_a_symlink_or_large_object_is_skipped(world: World, made: Callable[[World], None]) -> None:
+    """bulkput upload --skip identical: the object that it reads lies below the destination"""
     world.put("p/t", b"hello")
     made(world)
     world.file("l", b"hello")
@@ -281,7 +281,7 @@ def test_a_file_stored_as_a_large_object_is_skipped(world: World, made: Callable
 
 
 def test_an_empty_file_is_sent_over_a_large_object_that_is_listed_as_empty(world: World) -> None:
-    """bulkput upload --skip unchanged: a GET gives the segments"""
+    """bulkput upload --skip unchanged: a GET of the dynamic large object gives its segments"""
     world.put("other:t", b"hello")
     world.dynamic("p/l", "other:t")
     world.file("l")
@@ -291,7 +291,7 @@ def test_an_empty_file_is_sent_over_a_large_object_that_is_listed_as_empty(world
 
 
 def test_a_mirror_keeps_everything_if_a_manifest_cannot_be_read(world: World) -> None:
-    """bulkput upload --delete-extra: its GET is answered 404, so its segments are unknown"""
+    """bulkput upload --delete-extra: the GET of a manifest is answered 404, so its segments are unknown"""
     world.put("p/x", b"x")
     world.static("p/static", "p/x")
     world.file("static", b"x")
@@ -305,7 +305,7 @@ def test_a_mirror_keeps_everything_if_a_manifest_cannot_be_read(world: World) ->
 
 
 def test_a_mirror_removes_extra_symlinks_and_manifests_with_their_targets(world: World) -> None:
-    """bulkput upload --delete-extra: no remaining object reads them; also dangling symlinks"""
+    """bulkput upload --delete-extra: no remaining object reads the targets; dangling symlinks go as well"""
     world.put("p/x", b"x")
     world.put("p/y", b"y")
     world.link("p/link", "p/x")
@@ -318,11 +318,11 @@ def test_a_mirror_removes_extra_symlinks_and_manifests_with_their_targets(world:
         time.sleep(0.1)
     done = world.mirror()
     assert (done.removed, done.kept, done.exit_code) == (7, 0, 0)
-    assert world.judge.names(world.name) == ["p/a", "p/expired"]  # the store lists it until its expirer comes by
+    assert world.judge.names(world.name) == ["p/a", "p/expired"]  # the store lists it until its expirer has run
 
 
 def test_a_mirror_keeps_an_extra_that_was_overwritten_since_the_listing(world: World) -> None:
-    """bulkput upload --delete-extra: another client rewrites one with the same bytes, and removes another"""
+    """bulkput upload --delete-extra: another client rewrites one extra with the same bytes and deletes another"""
     for name in ("p/x", "p/y", "p/z"):
         world.put(name, b"x")
     listings = []
@@ -383,13 +383,13 @@ def test_a_mirror_keeps_everything_in_a_container_too_large_to_inspect(world: Wo
 
 @pytest.mark.parametrize("container", ["c_segments", "c+segments"])
 def test_a_mirror_into_a_container_of_segments_is_refused(world: World, container: str) -> None:
-    """--delete-extra swift://c_segments: usage, exit 2, no request"""
+    """bulkput upload --delete-extra swift://c_segments: exit 2 before any request"""
     ran = bulkput("upload", "--delete-extra", world.tree, f"swift://{container}/p", environ=world.environ)
     assert (ran.exit_code, "holds segments of large objects" in ran.err) == (2, True), ran.err
 
 
-def test_a_mirror_names_each_spared_object_and_its_reader(world: World) -> None:
-    """bulkput upload --delete-extra --json: one line for each"""
+def test_a_mirror_names_each_kept_object_and_its_reader(world: World) -> None:
+    """bulkput upload --delete-extra --json: one row and one line for each"""
     world.file("l", b"target")
     world.put("p/x", b"target")
     world.link("p/l", "p/x")
@@ -404,7 +404,7 @@ def test_a_mirror_names_each_spared_object_and_its_reader(world: World) -> None:
 
 @pytest.mark.parametrize("mode", MODES)
 def test_a_file_whose_listed_object_has_expired_is_sent(world: World, mode: SkipMode) -> None:
-    """bulkput upload --skip MODE --check-expiry: a HEAD for each object; without the option the listing is trusted"""
+    """bulkput upload --skip MODE --check-expiry: a HEAD for each object; without it, the listing decides"""
     (world.tree / "b").write_bytes(b"b")
     world.put("p/a", b"a", X_Delete_After="1")
     world.put("p/b", b"b")
@@ -445,7 +445,7 @@ def test_a_file_whose_object_expires_too_soon_is_sent_again(world: World) -> Non
 
 @pytest.mark.parametrize("mode", ["none", "identical"])
 def test_overwriting_a_large_object_reports_its_orphaned_segments(world: World, mode: SkipMode) -> None:
-    """bulkput upload --skip identical, and --delete-extra alone: one line, one event, and in the summary"""
+    """bulkput upload --skip identical, and --delete-extra alone: a line, an event, and a field of the summary"""
     for number in range(5):
         world.put(f"other:s/{number}", b"s")
     world.static("p/static", *(f"other:s/{number}" for number in range(5)))
@@ -455,7 +455,7 @@ def test_overwriting_a_large_object_reports_its_orphaned_segments(world: World, 
     for name in ("static", "dynamic", "link"):
         world.file(name, b"now a file")
     paths = [f"{world.other}/s/{number}" for number in range(5)]
-    is_seen = mode == "identical"  # of the dynamic one: a HEAD is made for it
+    is_seen = mode == "identical"  # only then a HEAD shows that it is a dynamic one
     flags = ("--skip", mode, "--delete-extra", "--json", "--summary", f"{world.tree}.json")
     ran = bulkput("upload", *flags, world.tree, f"swift://{world.name}/p", environ=world.environ)
     assert ran.exit_code == 0, ran.err

@@ -1,4 +1,4 @@
-"""What is written, and where: names that a stream cannot carry, colours, and output that lies inside the source."""
+"""Output: names outside the encoding of a stream, and output files that lie inside the source."""
 
 import json
 import os
@@ -24,7 +24,7 @@ def container() -> str:
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
-    """A name that ASCII has, one that it has not, and one that is not UTF-8."""
+    """A tree with an ASCII name, a name outside ASCII, and a name that is not UTF-8."""
     root = tmp_path / "tree"
     root.mkdir()
     for name in NAMES:
@@ -35,7 +35,7 @@ def tree(tmp_path: Path) -> Path:
 
 
 def test_a_name_outside_the_stream_encoding_is_escaped(environ: Mapping[str, str], container: str, tree: Path) -> None:
-    """PYTHONIOENCODING=ascii bulkput VERB: the exit code is that of any other name"""
+    """PYTHONIOENCODING=ascii bulkput VERB: the exit code is the same as for any other name"""
     url, log = f"swift://{container}", tree.parent / "日.log"
     log.write_text('1.2.3.4 - - [10/Oct/2000:13:55:36 -0700] "GET /v1/A/c/%FFé日 HTTP/1.0" 200 23\n')
 
@@ -86,10 +86,11 @@ def test_status_prints_names_outside_the_stream_encoding(
 OWN = "the run's own output"
 
 
-def test_what_a_run_writes_is_not_uploaded(environ: Mapping[str, str], container: str, tmp_path: Path) -> None:
+def test_the_output_files_of_a_run_are_not_uploaded(environ: Mapping[str, str], container: str, tmp_path: Path) -> None:
     """bulkput upload --json --summary s.json --trace t.jsonl --journal j.db . swift://c >out.json 2>err.txt
 
-    Twice: what an earlier run has written is not uploaded either, where it is replaced. Nor is it by way of a link."""
+    A second run does not upload the files of the first one either, and a symlink to one is not uploaded.
+    """
     tree = tmp_path / "tree"
     tree.mkdir()
     (tree / "file").write_text("a file")
@@ -114,7 +115,7 @@ def _listed(environ: Mapping[str, str], container: str) -> list[str]:
 def test_a_mirror_keeps_an_object_named_like_its_own_output_file(
     environ: Mapping[str, str], container: str, tmp_path: Path
 ) -> None:
-    """bulkput upload --delete-extra --summary DIR/s.json DIR swift://c, where s.json was uploaded once"""
+    """bulkput upload --delete-extra --summary DIR/s.json DIR swift://c, after an upload of s.json"""
     (tmp_path / "file").write_text("a file")
     (tmp_path / "s.json").write_text("uploaded by another command")
     (tmp_path / "gone").write_text("removed here")

@@ -1,4 +1,4 @@
-"""From Python, in somebody else's event loop."""
+"""The library in the caller's event loop, and from a script."""
 
 import asyncio
 import threading
@@ -17,7 +17,7 @@ from tests.conftest import environ_of
 def test_a_cancelled_upload_leaves_no_task_and_no_thread(
     tmp_path: Path, new_loop: Callable[[], asyncio.AbstractEventLoop]
 ) -> None:
-    """While objects are in flight: CancelledError, and then nothing of it is left."""
+    """bulkput.upload, cancelled while objects are in flight, raises CancelledError."""
     for number in range(300):
         (tmp_path / f"{number:03}").write_text(str(number))
 
@@ -44,8 +44,8 @@ def test_a_cancelled_upload_leaves_no_task_and_no_thread(
         runner.run(main())
 
 
-async def test_a_script_lists_more_than_comes_at_once(devserver: DevServer) -> None:
-    """All names in their order, and a consumer may leave early."""
+async def test_sync_list_objects_gives_all_names_and_may_be_left_early(devserver: DevServer) -> None:
+    """bulkput.sync.list_objects: 2 001 names in their order."""
     environ = environ_of(devserver)
     names = [f"{number:04}" for number in range(2_001)]
     async with bulkput.open_store("swift://c", environ=environ) as store:

@@ -1,4 +1,4 @@
-"""A real tree into a real Swift, judged by tools that are not ours."""
+"""Uploads to a real Swift, checked with rclone and the swift client."""
 
 import gzip
 import os
@@ -19,7 +19,7 @@ FOLDERS = ("concurrent", "json")
 
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Some of this Python's library, and one file larger than the buffer."""
+    """A part of Python's standard library, and a file larger than the buffer."""
     root = tmp_path_factory.mktemp("lib")
     for folder in FOLDERS:
         (root / folder).symlink_to(STDLIB / folder)
@@ -35,7 +35,7 @@ def rclone(swift: RealSwift, *arguments: str) -> subprocess.CompletedProcess[str
     )
 
 
-def test_a_tree_arrives_whole_in_one_request_per_file(swift: RealSwift, tree: Path, tmp_path: Path) -> None:
+def test_a_tree_is_stored_completely_with_one_put_per_file(swift: RealSwift, tree: Path, tmp_path: Path) -> None:
     """bulkput upload TREE swift://c/p, then rclone check, and swift download + diff -r"""
     files = [path for folder in FOLDERS for path in (STDLIB / folder).rglob("*") if path.is_file()]
     ran = bulkput(*("upload", tree, "swift://lib/p", "--follow-symlinks", "--summary", "-"), environ=swift.environment)
@@ -56,7 +56,7 @@ def test_a_tree_arrives_whole_in_one_request_per_file(swift: RealSwift, tree: Pa
 
 @pytest.fixture
 def dated(tmp_path: Path) -> Path:
-    """Files with times of all kinds: with nanoseconds, without a fraction, before 1970, far ahead."""
+    """Files with mtimes with nanoseconds, without a fraction, before 1970 and far ahead."""
     for n in range(20):
         (tmp_path / f"{n}").write_text(str(n))
     for n, mtime_ns in enumerate((1_500_000_000_123_456_789, 1_500_000_000_000_000_000, -1, -1_750_000_001, 2**62)):
@@ -65,8 +65,8 @@ def dated(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("verb", ["copy", "sync"])
-def test_rclone_finds_nothing_to_do(swift: RealSwift, dated: Path, verb: str) -> None:
-    """rclone copy|sync TREE :swift:c after bulkput upload: it sends nothing and leaves every header as it is."""
+def test_rclone_copy_and_sync_transfer_nothing_after_an_upload(swift: RealSwift, dated: Path, verb: str) -> None:
+    """bulkput upload, then rclone copy or sync TREE :swift:c: it changes no header either"""
     expiring = ("--cache-control", "max-age=60", "--expires-in", "7d", "--meta", "Color: red")
     assert bulkput("upload", dated, f"swift://{verb}", *expiring, environ=swift.environment).exit_code == 0
     before = _heads(swift, verb, dated)
@@ -78,8 +78,8 @@ def test_rclone_finds_nothing_to_do(swift: RealSwift, dated: Path, verb: str) ->
     assert rclone(swift, "check", str(dated), f":swift:{verb}").returncode == 0
 
 
-def test_rclone_gets_a_compressed_object_only_as_it_is(swift: RealSwift, tmp_path: Path) -> None:
-    """rclone copy :swift:c DIR: without `Accept-Encoding: identity` it unpacks the stream and calls it corrupted."""
+def test_rclone_downloads_compressed_objects_only_with_identity(swift: RealSwift, tmp_path: Path) -> None:
+    """bulkput upload --gzip always, then rclone copy: by default it unpacks the stream and calls it corrupted"""
     (tmp_path / "a.txt").write_text("abc" * 1000)
     asked = ("--gzip", "always")
     assert bulkput("upload", tmp_path / "a.txt", "swift://zipped/", *asked, environ=swift.environment).exit_code == 0
@@ -91,7 +91,7 @@ def test_rclone_gets_a_compressed_object_only_as_it_is(swift: RealSwift, tmp_pat
 
 
 def _heads(swift: RealSwift, container: str, tree: Path) -> list[dict[str, str]]:
-    """What each object has stored beside its bytes."""
+    """Gives the header fields of each object."""
     changing = ("date", "x-trans-id", "x-openstack-request-id", "accept-ranges", "connection")
     judge, found = _judge(swift), []
     for path in sorted(tree.iterdir()):
@@ -101,8 +101,8 @@ def _heads(swift: RealSwift, container: str, tree: Path) -> list[dict[str, str]]
     return found
 
 
-def test_swiftclient_finds_nothing_changed(swift: RealSwift, dated: Path) -> None:
-    """bulkput upload --mtime-format swiftclient, then swift upload --changed: it sends nothing."""
+def test_swift_upload_changed_sends_nothing_after_an_upload(swift: RealSwift, dated: Path) -> None:
+    """bulkput upload --mtime-format swiftclient, then swift upload --changed"""
     asked = ("--mtime-format", "swiftclient")
     assert bulkput("upload", dated, "swift://changed", *asked, environ=swift.environment).exit_code == 0
     before = {row["name"]: row["last_modified"] for row in _judge(swift).rows("changed")}
@@ -117,7 +117,7 @@ def test_swiftclient_finds_nothing_changed(swift: RealSwift, dated: Path) -> Non
     assert {row["name"]: row["last_modified"] for row in _judge(swift).rows("changed")} == before
 
 
-def test_an_unknown_storage_policy_is_answered_with_the_known_ones(swift: RealSwift, tmp_path: Path) -> None:
+def test_an_unknown_storage_policy_is_refused_with_the_known_ones(swift: RealSwift, tmp_path: Path) -> None:
     """bulkput upload --storage-policy gold: exit 2"""
     (tmp_path / "x").touch()
     ran = bulkput("upload", tmp_path, "swift://gold", "--storage-policy", "gold", environ=swift.environment)
@@ -125,8 +125,8 @@ def test_an_unknown_storage_policy_is_answered_with_the_known_ones(swift: RealSw
     assert "the cluster has no storage policy 'gold'; choose from: Policy-0" in ran.err
 
 
-def test_a_listing_is_as_the_store_orders_it(swift: RealSwift, tmp_path: Path) -> None:
-    """bulkput ls -r: the walk's order and Swift's are the same, byte by byte of UTF-8"""
+def test_ls_prints_names_in_the_order_of_the_upload(swift: RealSwift, tmp_path: Path) -> None:
+    """bulkput ls -r: the walk and Swift sort by the bytes of UTF-8"""
     for name in ("a", "a-b", "b/c", "b-d", "é", "🚀", "Z", "b.e"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(name)

@@ -1,4 +1,4 @@
-"""scripts/swift: what a person or a CI job may rely on, whatever happens to it or to what it runs."""
+"""scripts/swift: what people and CI jobs may rely on, even if it or its command is killed."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ sys.exit(7)
 
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where every Swift of this test lives: its processes can be told by it, and nothing may be left in it."""
+    """The directory of the Swift: identifies its processes, and must be empty afterwards."""
     monkeypatch.setenv("SWIFT_DIR", str(tmp_path))
     return tmp_path
 
 
-def test_run_stores_objects_passes_the_exit_status_on_and_leaves_nothing(place: Path) -> None:
-    """A PUT and a GET inside `run` agree, CMD's status comes out, no process and no file stays."""
+def test_run_gives_its_command_a_swift_and_leaves_no_process_or_file(place: Path) -> None:
+    """scripts/swift run CMD: CMD stores and reads an object; its exit status is that of the script."""
     done = subprocess.run(
         [SCRIPT, "run", sys.executable, "-c", ROUND_TRIP], capture_output=True, text=True, check=False
     )
@@ -50,8 +50,8 @@ def test_run_stores_objects_passes_the_exit_status_on_and_leaves_nothing(place: 
     assert list(place.iterdir()) == []
 
 
-def test_sigterm_reaches_the_command_and_leaves_nothing(place: Path) -> None:
-    """CMD gets the signal, may have the last word, and the servers are gone when the script is."""
+def test_sigterm_reaches_the_command_and_leaves_no_process_or_file(place: Path) -> None:
+    """scripts/swift run CMD, SIGTERM: CMD handles the signal and still prints; then the servers end."""
     with running(["sh", "-c", 'trap "echo last word; exit 9" TERM; echo ready; while :; do read line; done']) as script:
         assert len(processes_of(place)) >= SERVERS
         script.send_signal(signal.SIGTERM)
@@ -62,8 +62,10 @@ def test_sigterm_reaches_the_command_and_leaves_nothing(place: Path) -> None:
 
 
 def test_servers_and_command_end_even_when_the_script_is_killed(place: Path) -> None:
-    """SIGKILL leaves the script no time for anything: the kernel ends its children."""
-    with running(["sh", "-c", "echo ready; read -r line"]) as script:  # no other program while we look
+    """scripts/swift run CMD, SIGKILL: the kernel ends its children."""
+    with running(
+        ["sh", "-c", "echo ready; read -r line"]
+    ) as script:  # `read` is built into the shell: no process comes or goes
         processes = processes_of(place)
         assert len(processes) > SERVERS
         handles = [os.pidfd_open(pid) for pid in processes]
@@ -73,22 +75,22 @@ def test_servers_and_command_end_even_when_the_script_is_killed(place: Path) -> 
             os.close(handle)
 
 
-def test_a_signal_during_the_start_leaves_nothing(place: Path) -> None:
-    """Whoever loses patience while the servers come up need not clean up after them."""
+def test_a_signal_during_the_start_leaves_no_process_or_file(place: Path) -> None:
+    """scripts/swift run true, SIGTERM before all servers are up."""
     with subprocess.Popen([SCRIPT, "run", "true"]) as script:
         while not processes_of(place):
             assert script.poll() is None
-            time.sleep(0.01)  # no event tells that the first server was started
+            time.sleep(0.01)  # no event signals the start of the first server
         script.send_signal(signal.SIGTERM)
     assert script.returncode == 128 + signal.SIGTERM
     assert processes_of(place) == []
     assert list(place.iterdir()) == []
 
 
-def test_a_server_that_does_not_start_is_named_with_its_last_words(
+def test_a_server_that_does_not_start_is_named_with_its_last_output(
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A broken memcached fails the script at once, its message on standard error, the other servers ended."""
+    """scripts/swift run true with a broken memcached: fails at once, and the other servers end."""
     programs = place / "programs"
     programs.mkdir()
     (programs / "memcached").write_text("#!/bin/sh\necho it is broken\nexit 3\n")
@@ -101,7 +103,7 @@ def test_a_server_that_does_not_start_is_named_with_its_last_words(
 
 
 def test_up_and_down_may_be_repeated(place: Path) -> None:
-    """A second `up` finds the first and prints the same lines; a second `down` has nothing to do."""
+    """scripts/swift up; up; env; down; down: the second `up` prints the same lines, the second `down` does nothing."""
     assert (swift("env").returncode, swift("down").returncode) == (1, 0)
     first, second, env = swift("up"), swift("up"), swift("env")
     assert len(processes_of(place)) >= SERVERS
@@ -119,8 +121,8 @@ def test_up_and_down_may_be_repeated(place: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "status"), [(["--help"], 0), ([], 2), (["run"], 2), (["run", "no-such-program"], 127)]
 )
-def test_mistakes_are_answered_before_anything_starts(place: Path, arguments: list[str], status: int) -> None:
-    """Usage errors exit 2, a missing CMD exits 127 as in a shell; neither starts a server."""
+def test_wrong_arguments_start_no_server(place: Path, arguments: list[str], status: int) -> None:
+    """scripts/swift with wrong arguments exits with 2; a missing CMD with 127, as in a shell."""
     assert swift(*arguments).returncode == status
     assert list(place.iterdir()) == []
 
@@ -131,7 +133,7 @@ def swift(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 @contextmanager
 def running(command: list[str]) -> Iterator[subprocess.Popen[str]]:
-    """`scripts/swift run COMMAND`, from the moment COMMAND said `ready`."""
+    """Runs `scripts/swift run COMMAND` and yields once COMMAND has printed `ready`."""
     arguments = [SCRIPT, "run", *command]
     with subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as script:
         assert script.stdout is not None
@@ -140,14 +142,14 @@ def running(command: list[str]) -> Iterator[subprocess.Popen[str]]:
 
 
 def processes_of(place: Path) -> list[int]:
-    """The servers and the command of a Swift below `place`: each has a path in it in its environment."""
+    """Gives the process IDs of a Swift below `place`, found by paths in their environments."""
     marks = f"MEMCACHED_PORT_FILENAME={place}/".encode(), f":{place}/bulkput-swift-".encode()
     found = []
     for directory in Path("/proc").glob("[0-9]*"):
         try:
             environment = (directory / "environ").read_bytes()
         except OSError:
-            continue  # ended meanwhile, or another user's
+            continue  # it has ended, or belongs to another user
         if any(mark in environment for mark in marks):
             found.append(int(directory.name))
     return found

@@ -1,4 +1,4 @@
-"""`upload --skip`, `--delete-extra` and `--dir-markers` against the devserver; each test is headed by its command."""
+"""`upload --skip`, `--delete-extra` and `--dir-markers` against the devserver; docstrings begin with the command."""
 
 import asyncio
 import hashlib
@@ -32,7 +32,7 @@ def url() -> str:
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
-    """Seven files, one of them empty, one larger than the buffer, two that sort around `/`; and an empty directory."""
+    """Seven files (one empty, one larger than the buffer, two that sort around `/`) and an empty directory."""
     root = tmp_path / "tree"
     (root / "a" / "b").mkdir(parents=True)
     (root / "none").mkdir()
@@ -69,7 +69,7 @@ def lines(ran: Ran) -> set[str]:
 def test_a_second_run_sends_nothing(
     environ: Mapping[str, str], url: str, tree: Path, mode: SkipMode, heads: int
 ) -> None:
-    """--skip MODE: a login, one page of the listing; a HEAD for the empty file; and then what was changed"""
+    """bulkput upload --skip MODE: a login, one page, a HEAD for the empty file; a third run sends changed files"""
     assert upload(tree, url, environ, skip(mode)).uploaded == 7
     again = upload(tree, url, environ, skip(mode))
     assert (again.uploaded, again.skipped, again.exit_code) == (0, 7, 0)
@@ -86,7 +86,7 @@ def test_a_second_run_sends_nothing(
 def test_skip_unchanged_compares_mtimes_and_skip_identical_compares_bytes(
     environ: Mapping[str, str], url: str, tree: Path
 ) -> None:
-    """--skip unchanged sends what was touched; --skip identical sends what has the same size and an old time"""
+    """bulkput upload --skip unchanged sends touched files; --skip identical sends an old file of equal size"""
     assert upload(tree, url, environ, skip("none")).uploaded == 7
     for path in (tree / "z", tree / "a0"):
         os.utime(path, (4_000_000_000, 4_000_000_000))
@@ -101,7 +101,7 @@ def test_skip_unchanged_compares_mtimes_and_skip_identical_compares_bytes(
 def test_compressed_objects_are_known_by_their_metadata(
     environ: Mapping[str, str], url: str, tree: Path, mode: str, store_as: str
 ) -> None:
-    """--gzip --skip: a HEAD tells what an object was made from, and the file's MD5 whether that is the same"""
+    """bulkput upload --gzip --skip: a HEAD gives the source's MD5 and size, which are compared with the file"""
     gzip = GzipOptions(mode=mode, store_as=store_as, min_size=1, least_saving=0)  # type: ignore[arg-type]
     (tree / "text").write_text("all work and no play " * 100)
     (tree / "other").write_text("makes Jack a dull boy " * 100)
@@ -121,14 +121,14 @@ def test_a_file_stored_compressed_is_sent_if_gzip_is_off(environ: Mapping[str, s
     assert upload(tree, url, environ, skip("identical")).uploaded == 1
 
 
-def test_a_missing_container_has_nothing(environ: Mapping[str, str], url: str, tree: Path) -> None:
-    """--skip existing into a container that is to be made: one request for each object, a login, a listing"""
+def test_a_missing_container_counts_as_empty(environ: Mapping[str, str], url: str, tree: Path) -> None:
+    """bulkput upload --skip existing to a new container: a login, a listing, and one PUT for each object"""
     first = upload(tree, url, environ, skip("existing"))
     assert (first.uploaded, first.requests) == (7, {"GET": 2, "PUT": 8})
 
 
-def test_names_on_disk_that_sort_otherwise_are_found(environ: Mapping[str, str], url: str, tree: Path) -> None:
-    """--encode-names percent --skip: the escaped names come in another order"""
+def test_escaped_names_in_another_order_are_skipped(environ: Mapping[str, str], url: str, tree: Path) -> None:
+    """bulkput upload --encode-names percent --skip identical"""
     for name in (b"\xff", b"a%b", b"\xc3\xa9"):
         Path(os.fsdecode(os.fsencode(tree) + b"/" + name)).write_bytes(name)
     assert upload(tree, url, environ, skip("identical", encode_names="percent")).uploaded == 10
@@ -136,7 +136,7 @@ def test_names_on_disk_that_sort_otherwise_are_found(environ: Mapping[str, str],
 
 
 def test_single_files_are_looked_up_by_name(environ: Mapping[str, str], url: str, tree: Path) -> None:
-    """--skip identical FILE FILE, and FILE DEST"""
+    """bulkput upload --skip identical FILE FILE DEST/, and FILE DEST"""
     files = [tree / "z", tree / "one.txt"]
     for sources, to, count in ((files, f"{url}/", 2), (files[:1], f"{url}/other", 1)):
         for sent in (count, 0):
@@ -157,8 +157,8 @@ def test_a_dry_run_prints_exactly_what_would_be_sent_and_removed(
     assert asyncio.run(library.verify(tree, url, environ=environ)).different == 1
 
 
-def test_a_run_that_is_interrupted_says_so(environ: Mapping[str, str], url: str, tree: Path) -> None:
-    """--skip identical --delete-extra, Ctrl-C when the first file is found: exit 130, and nothing is removed"""
+def test_an_interrupted_mirror_removes_nothing(environ: Mapping[str, str], url: str, tree: Path) -> None:
+    """bulkput upload --skip identical --delete-extra, Ctrl-C at the first file: exit 130"""
     assert upload(tree, url, environ, skip("none")).uploaded == 7
     (tree / "z").unlink()
 
@@ -206,7 +206,7 @@ def test_an_incomplete_mirror_removes_nothing(environ: Mapping[str, str], url: s
         summary = upload(tree, url, environ, UploadOptions(skip=few, dry_run=is_dry))
         assert (summary.exit_code, summary.kept, summary.removed, summary.would_remove) == (1, 1, 0, is_dry)
     nothing = UploadOptions(skip=SkipOptions(delete_extra=True), walk=WalkOptions(include=("*.none",)))
-    assert upload(tree, url, environ, nothing).kept == 0  # nothing that it claims is there
+    assert upload(tree, url, environ, nothing).kept == 0  # no object is below its filters
     for path in sorted(tree.rglob("*"), reverse=True):
         path.unlink() if path.is_file() else path.rmdir()
     (tree / "left").mkdir()
@@ -235,13 +235,13 @@ def test_wrong_skip_and_mirror_arguments_are_refused(
     assert (ran.exit_code, says in ran.err) == (2, True), ran.err
 
 
-def test_plain_http_is_asked_file_by_file(nginx: NginxDav, tree: Path) -> None:
-    """--skip existing https://: a HEAD for each file; --skip identical proves nothing, and sends; no mirror there"""
+def test_plain_http_is_checked_with_a_head_for_each_file(nginx: NginxDav, tree: Path) -> None:
+    """bulkput upload --skip existing: --skip identical proves nothing and sends; --delete-extra is refused"""
     to = f"{nginx.url}/{uuid.uuid4().hex[:8]}/"
     assert upload(tree, to, {}, skip("existing")).requests == {"OPTIONS": 1, "HEAD": 8, "PUT": 7}
     assert upload(tree, to, {}, skip("existing")).requests == {"HEAD": 7}
     for path in tree.rglob("*"):
-        os.utime(path, (1, 1))  # nginx tells when it has stored them to the second
+        os.utime(path, (1, 1))  # nginx gives mtimes of objects in whole seconds
     assert upload(tree, to, {}, skip("unchanged")).requests == {"HEAD": 7}
     assert upload(tree, to, {}, skip("identical")).uploaded == 7
     ran = bulkput("upload", "--delete-extra", tree, to)
@@ -249,7 +249,7 @@ def test_plain_http_is_asked_file_by_file(nginx: NginxDav, tree: Path) -> None:
 
 
 def test_each_directory_gets_one_marker(environ: Mapping[str, str], url: str, tree: Path) -> None:
-    """--dir-markers: an empty one as well, once each; ls, verify, --skip and --delete-extra know them"""
+    """bulkput upload --dir-markers: an empty one too; ls, verify, --skip and --delete-extra know markers"""
     markers = UploadOptions(dir_markers=True)
     other = tree.parent / "other"
     (other / "a" / "c").mkdir(parents=True)
@@ -279,7 +279,7 @@ def test_each_directory_gets_one_marker(environ: Mapping[str, str], url: str, tr
 
 
 def test_a_journal_knows_markers(environ: Mapping[str, str], url: str, tree: Path) -> None:
-    """--dir-markers --journal: nothing is sent twice"""
+    """bulkput upload --dir-markers --journal: a second run makes no request"""
     options = UploadOptions(dir_markers=True, journal=str(tree.parent / "j.db"))
     assert upload(tree, url, environ, options).uploaded == 10
     assert upload(tree, url, environ, options).requests == {}
@@ -287,8 +287,10 @@ def test_a_journal_knows_markers(environ: Mapping[str, str], url: str, tree: Pat
 
 @pytest.mark.parametrize("encode", ["strict", "percent"])
 @pytest.mark.parametrize("gzip", ["never", "always"])
-def test_markers_keep_their_names(environ: Mapping[str, str], url: str, tree: Path, encode: str, gzip: str) -> None:
-    """--dir-markers with names that sort otherwise, and with .gz behind those of files"""
+def test_directory_markers_keep_their_names_with_gzip_and_percent(
+    environ: Mapping[str, str], url: str, tree: Path, encode: str, gzip: str
+) -> None:
+    """bulkput upload --dir-markers --gzip-as suffix --encode-names percent: markers get no .gz"""
     gzipping = GzipOptions(mode=gzip, store_as="suffix")  # type: ignore[arg-type]
     options = skip("identical", dir_markers=True, encode_names=encode, gzip=gzipping)
     assert upload(tree, url, environ, options).uploaded == 10
@@ -297,8 +299,8 @@ def test_markers_keep_their_names(environ: Mapping[str, str], url: str, tree: Pa
     assert asyncio.run(library.verify(tree, url, options=options, environ=environ)).is_identical
 
 
-def test_a_marker_never_takes_a_files_name(environ: Mapping[str, str], url: str, tree: Path) -> None:
-    """--gzip always --gzip-as suffix --dir-markers: file z beside directory z.gz, which gets none"""
+def test_a_directory_marker_never_takes_the_name_of_a_file(environ: Mapping[str, str], url: str, tree: Path) -> None:
+    """bulkput upload --gzip-as suffix --dir-markers: next to file z, directory z.gz gets no marker"""
     (tree / "z.gz").mkdir()
     options = skip("identical", dir_markers=True, gzip=GzipOptions(mode="always", store_as="suffix"))
     assert upload(tree, url, environ, options).uploaded == 10
@@ -307,7 +309,7 @@ def test_a_marker_never_takes_a_files_name(environ: Mapping[str, str], url: str,
 
 
 def test_a_directory_without_a_marker_does_not_stop_a_mirror(environ: Mapping[str, str], url: str, tree: Path) -> None:
-    """--gzip always --gzip-as suffix --delete-extra: file z beside directory z.gz, and an extra object"""
+    """bulkput upload --gzip always --gzip-as suffix --delete-extra: file z next to directory z.gz"""
     (tree / "z.gz").mkdir()
     (tree / "z.gz" / "x").touch()
     (tree / "extra").touch()
@@ -321,7 +323,7 @@ def test_a_directory_without_a_marker_does_not_stop_a_mirror(environ: Mapping[st
 
 
 def test_a_journal_knows_the_markers_of_a_compressed_tree(environ: Mapping[str, str], url: str, tree: Path) -> None:
-    """--dir-markers --journal --gzip always --gzip-as suffix: no request the second time"""
+    """bulkput upload --dir-markers --journal --gzip always --gzip-as suffix: a second run makes no request"""
     gzip = GzipOptions(mode="always", store_as="suffix")
     options = UploadOptions(dir_markers=True, gzip=gzip, journal=str(tree.parent / "j.db"))
     assert upload(tree, url, environ, options).uploaded == 10
@@ -354,8 +356,10 @@ def test_a_mirror_keeps_objects_of_entries_that_are_not_regular_files(
     assert len(names(url, environ)) == 12
 
 
-def test_a_mirror_removes_what_has_become_a_directory(environ: Mapping[str, str], url: str, tree: Path) -> None:
-    """--delete-extra: the object of the file that was there before"""
+def test_a_mirror_removes_the_object_of_a_file_that_became_a_directory(
+    environ: Mapping[str, str], url: str, tree: Path
+) -> None:
+    """bulkput upload --skip identical --delete-extra"""
     assert upload(tree, url, environ, skip("none")).uploaded == 7
     (tree / "z").unlink()
     (tree / "z").mkdir()
@@ -364,8 +368,8 @@ def test_a_mirror_removes_what_has_become_a_directory(environ: Mapping[str, str]
     assert (done.uploaded, done.removed, "z" in names(url, environ)) == (1, 1, False)
 
 
-def test_a_source_without_a_file_keeps_everything(environ: Mapping[str, str], url: str, tree: Path) -> None:
-    """--delete-extra A B: B has a directory left, and no file"""
+def test_a_source_without_files_stops_all_removals(environ: Mapping[str, str], url: str, tree: Path) -> None:
+    """bulkput upload --delete-extra A B: B has a directory left but no file; exit 1"""
     other = tree.parent / "other"
     (other / "left").mkdir(parents=True)
     (other / "left" / "file").touch()
@@ -378,7 +382,7 @@ def test_a_source_without_a_file_keeps_everything(environ: Mapping[str, str], ur
 
 
 async def test_list_objects_with_a_delimiter_gives_virtual_directories(devserver: DevServer, tmp_path: Path) -> None:
-    """list_objects(url, delimiter="/"): containers horror and comics, with poe/, larson/ and watterson/ in them"""
+    """bulkput.list_objects(url, delimiter="/"): containers horror and comics with virtual directories"""
     shelves = {
         "horror": ["poe/the_raven", "poe/the_tell-tale_heart", "dracula"],
         "comics": ["larson/the_far_side_gallery", "watterson/calvin_and_hobbes", "watterson/the_days_are_just_packed"],
@@ -403,7 +407,7 @@ async def test_list_objects_with_a_delimiter_gives_virtual_directories(devserver
 
 
 async def filled(devserver: DevServer, count: int) -> None:
-    """A container with so many objects of one byte."""
+    """Creates a container with `count` objects of one byte."""
     pieces, etag = (b"x",), hashlib.md5(b"x").hexdigest()
     devserver.store.create("c", ())
     container = devserver.store.containers["c"]
@@ -412,7 +416,7 @@ async def filled(devserver: DevServer, count: int) -> None:
 
 
 async def test_a_listing_takes_a_request_for_ten_thousand_objects(devserver: DevServer, tmp_path: Path) -> None:
-    """--skip MODE over 30 000 objects, 3 000 of them files here: a login and three pages, all three times"""
+    """bulkput upload --skip MODE of 3 000 files to 30 000 objects: a login and three pages"""
     await filled(devserver, 30_000)
     (tmp_path / "x").write_bytes(b"x")
     for n in range(0, 30_000, 10):
@@ -425,7 +429,7 @@ async def test_a_listing_takes_a_request_for_ten_thousand_objects(devserver: Dev
 
 
 async def test_a_few_files_do_not_list_the_whole_container(devserver: DevServer, tmp_path: Path) -> None:
-    """--skip MODE of 6 files that lie far apart among 60 000 objects: one page, a HEAD for each that is not in it"""
+    """bulkput upload --skip MODE of 6 files among 60 000 objects: one page, a HEAD for each file beyond it"""
     await filled(devserver, 60_000)
     for n in (5, 10_500, 20_500, 35_000, 59_999):
         path = tmp_path / f"{n // 1000:04d}" / f"{n:06d}"
@@ -441,7 +445,7 @@ async def test_a_few_files_do_not_list_the_whole_container(devserver: DevServer,
 
 
 def test_a_directory_is_moved_with_its_marker(environ: Mapping[str, str], url: str, tree: Path) -> None:
-    """mv -r of a directory, and of one that is only a marker: nothing is left behind"""
+    """bulkput mv -r of a directory, and of a lone marker: no object stays behind"""
     assert upload(tree, url, environ, UploadOptions(dir_markers=True)).uploaded == 10
     for name in ("a", "none"):
         ran = bulkput("mv", "-r", f"{url}/{name}", f"{url}/moved-{name}", environ=environ)

@@ -1,4 +1,4 @@
-"""`upload --skip` of files that a real Swift has as links and large objects."""
+"""`upload --skip` of files whose objects in a real Swift are symlinks or large objects."""
 
 import asyncio
 import json
@@ -22,7 +22,7 @@ from tests.servers.swift import RealSwift
 pytestmark = [pytest.mark.swift, pytest.mark.timeout(180)]
 _SEGMENT = 6 * 1024 * 1024
 _SEGMENTS = 1_000
-"""As many as Swift takes: 6 291 456 000 bytes, which is more than it takes in one object."""
+"""The largest number of segments in Swift: 6 291 456 000 bytes, more than one object may have."""
 
 
 @pytest.fixture
@@ -31,14 +31,14 @@ def world(swift: RealSwift, tmp_path: Path) -> World:
 
 
 class Said(NamedTuple):
-    """What an upload ended with, and why files failed."""
+    """The summary of an upload and the errors of its failed files."""
 
     summary: Summary
     why: list[str]
 
 
 def upload(world: World, mode: SkipMode, source: Path | None, to: str, *, dry: bool = False) -> Said:
-    """Without a source, what the list beside the tree names."""
+    """Uploads `source`, or without one the files of the list next to the tree."""
     files = None if source else FileListOptions(path=str(world.tree.parent / "list"), base=str(world.tree))
     options = UploadOptions(skip=SkipOptions(mode=mode), files=files, dry_run=dry)
     failures: list[str] = []
@@ -57,8 +57,8 @@ def _old(world: World, name: str) -> None:
     os.utime(world.tree / name, (1, 1))
 
 
-def test_a_file_over_the_stores_limit_is_skipped_and_else_refused(world: World) -> None:
-    """--skip unchanged: stored as a large object it is no reason to fail; written to since, it cannot be sent"""
+def test_a_file_over_the_stores_limit_is_skipped_if_unchanged_and_refused_otherwise(world: World) -> None:
+    """bulkput upload --skip unchanged: its large object matches; a later write makes it too large to send"""
     world.put("other:segment", b"\0" * _SEGMENT)
     manifest = [{"path": f"/{world.other}/segment"}] * _SEGMENTS
     world.judge.put(world.name, "p/large", json.dumps(manifest).encode(), query="?multipart-manifest=put")
@@ -86,10 +86,10 @@ def _dynamic(world: World) -> None:
 
 @pytest.mark.parametrize("source", ["a directory", "a single file", "a list"])
 @pytest.mark.parametrize(("made", "mode"), [(_static, "unchanged"), (_static, "identical"), (_dynamic, "unchanged")])
-def test_what_reads_nothing_that_has_a_file_here_is_skipped(
+def test_a_large_object_whose_segments_have_no_files_here_is_skipped(
     world: World, made: Callable[[World], None], mode: SkipMode, source: str
 ) -> None:
-    """--skip MODE: the segments lie below the destination, and the sources have none of them"""
+    """bulkput upload --skip MODE: the segments lie below the destination, but no source has them"""
     for name in ("1", "2"):
         world.put(f"p/l/{name}", b"hello")
     made(world)
@@ -103,8 +103,8 @@ def test_what_reads_nothing_that_has_a_file_here_is_skipped(
     assert (done.uploaded, done.failed, done.skipped) == (0, 0, 2 if source == "a directory" else 1)
 
 
-def test_a_dynamic_large_object_whose_prefix_begins_a_file_here_is_sent(world: World) -> None:
-    """--skip unchanged: l is all that begins with p/seg, and seg3 is new"""
+def test_a_dynamic_large_object_that_would_gain_a_new_segment_is_sent(world: World) -> None:
+    """bulkput upload --skip unchanged: l reads all objects p/seg*, and the file seg3 is new"""
     for name in ("1", "2"):
         world.put(f"p/seg{name}", b"hello")
     world.dynamic("p/l", "p/seg")
@@ -116,8 +116,8 @@ def test_a_dynamic_large_object_whose_prefix_begins_a_file_here_is_sent(world: W
 
 
 @pytest.mark.parametrize("segment", ["other:s", "s"])
-def test_segments_that_are_links_to_what_this_run_writes_are_seen(world: World, segment: str) -> None:
-    """--skip identical: the segment s of l is a link to t, which is sent once the bytes of l are proven"""
+def test_a_large_object_whose_segment_links_to_an_overwritten_object_is_sent(world: World, segment: str) -> None:
+    """bulkput upload --skip identical: segment s of l is a symlink to t, which this run overwrites"""
     world.put("p/t", b"hello")
     world.link(segment, "p/t")
     world.static("p/l", segment)
@@ -139,8 +139,8 @@ def test_segments_that_are_links_to_what_this_run_writes_are_seen(world: World, 
 
 
 @pytest.mark.parametrize("mode", ["unchanged", "identical"])
-def test_a_link_that_a_head_has_followed_is_seen(world: World, mode: SkipMode) -> None:
-    """--skip MODE of single files: their names are asked for one by one, and a HEAD tells where a link has led"""
+def test_a_symlink_chain_to_an_overwritten_object_is_sent(world: World, mode: SkipMode) -> None:
+    """bulkput upload --skip MODE of a symlink p/l -> other -> p/t, where this run overwrites p/t"""
     world.put("p/t", b"hello")
     world.link("other:through", "p/t")
     world.link("p/l", "other:through")

@@ -1,4 +1,4 @@
-"""Which entries of the sources are taken, and what is reported of the others, against the devserver."""
+"""Which entries of the sources are uploaded and what is reported about the others, against the devserver."""
 
 import asyncio
 import gzip
@@ -36,7 +36,7 @@ def tree(tmp_path: Path) -> Path:
 
 
 def fed(text: bytes, *arguments: str | Path, environ: Mapping[str, str], cwd: Path) -> Ran:
-    """The command with this on its stdin, which is a pipe."""
+    """Runs the command with `text` on its stdin, which is a pipe."""
     reading, writing = os.pipe()
     os.write(writing, text)
     os.close(writing)
@@ -52,8 +52,8 @@ def names(url: str, environ: Mapping[str, str]) -> list[str]:
     return bulkput("ls", "-r", url, environ=environ).out.split()
 
 
-def test_a_list_on_stdin_names_the_files(environ: Mapping[str, str], url: str, tree: Path) -> None:
-    """find -print0 | bulkput upload --files-from - --null --journal J: no request the second time"""
+def test_files_are_read_from_a_list_on_stdin(environ: Mapping[str, str], url: str, tree: Path) -> None:
+    """find -print0 | bulkput upload --files-from - --null --journal J: the same list makes no request again"""
     arguments = ("upload", "--files-from", "-", "--null", "--journal", tree.parent / "j", url, "--summary", "-")
     text = b"./e\0./d/b\0./d/b\0"
     first = fed(text, *arguments, environ=environ, cwd=tree)
@@ -65,7 +65,7 @@ def test_a_list_on_stdin_names_the_files(environ: Mapping[str, str], url: str, t
 
 
 def test_a_listed_file_that_cannot_be_read_fails_alone(environ: Mapping[str, str], url: str, tree: Path) -> None:
-    """bulkput upload --files-from LIST --base TREE: exit 1, each by its name; the others are there"""
+    """bulkput upload --files-from LIST --base TREE: exit 1 with each name; the other files are stored"""
     (tree.parent / "list").write_text("none.txt\ne\n../list\n\na\nd\n")
     ran = bulkput("upload", "--files-from", tree.parent / "list", "--base", tree, url, environ=environ)
     assert (ran.exit_code, names(url, environ)) == (1, ["p/a", "p/e"])
@@ -74,8 +74,8 @@ def test_a_listed_file_that_cannot_be_read_fails_alone(environ: Mapping[str, str
     assert "2 uploaded, 1 skipped, 2 failed of 5 found" in ran.err
 
 
-def test_a_list_takes_part_in_skip_gzip_dry_run_and_verify(environ: Mapping[str, str], url: str, tree: Path) -> None:
-    """What else lies in the tree, or at the destination, is not looked at"""
+def test_a_file_list_works_with_skip_gzip_dry_run_and_verify(environ: Mapping[str, str], url: str, tree: Path) -> None:
+    """bulkput upload and verify --files-from LIST: other files and objects are not looked at"""
     (tree / "e").write_text("e" * 5000)
     (tree.parent / "list").write_text("e\nd/b\n")
     listed = ("--files-from", tree.parent / "list", "--base", tree)
@@ -116,7 +116,7 @@ def test_options_that_conflict_with_a_file_list_are_refused(
 
 
 async def test_the_first_object_is_stored_before_the_list_ends(devserver: DevServer, tree: Path) -> None:
-    """As with a walk: whoever writes the list may take hours"""
+    """bulkput.upload with a list that is a FIFO: its writer may take hours"""
     os.mkfifo(tree.parent / "fifo")
     writing = await asyncio.to_thread(os.open, tree.parent / "fifo", os.O_RDWR)
     os.write(writing, b"a\n")
@@ -136,7 +136,7 @@ async def test_the_first_object_is_stored_before_the_list_ends(devserver: DevSer
     assert (await running).uploaded == 2
 
 
-def test_patterns_can_stand_in_files(environ: Mapping[str, str], url: str, tree: Path) -> None:
+def test_patterns_are_read_from_files(environ: Mapping[str, str], url: str, tree: Path) -> None:
     """bulkput upload --exclude-from .gitignore --include-from FILE TREE DEST"""
     (tree / ".gitignore").write_text("# what is made\n\n/d/c\n*.tmp\n.gitignore\n")
     (tree.parent / "wanted").write_text("d/\na\n")
@@ -147,7 +147,7 @@ def test_patterns_can_stand_in_files(environ: Mapping[str, str], url: str, tree:
     assert "what is made" not in ran.err
 
 
-def test_an_exclude_that_matches_nothing_is_told(environ: Mapping[str, str], url: str, tree: Path) -> None:
+def test_an_exclude_that_matches_nothing_is_a_warning(environ: Mapping[str, str], url: str, tree: Path) -> None:
     """bulkput upload --exclude './d/*' --exclude /abs/tree/e --exclude '#*' --exclude x.*"""
     excludes = ("--exclude", "./d/*", "--exclude", f"{tree}/e", "--exclude", "#*", "--exclude", "x.*")
     ran = bulkput("upload", *excludes, tree, url, environ=environ)
@@ -163,10 +163,10 @@ def test_an_exclude_that_matches_nothing_is_told(environ: Mapping[str, str], url
 
 
 @pytest.mark.parametrize("verb", ["upload", "verify"])
-def test_a_pattern_is_for_a_file_that_is_a_source_as_well(
+def test_a_pattern_also_excludes_a_file_that_is_a_source(
     environ: Mapping[str, str], url: str, tree: Path, verb: str
 ) -> None:
-    """bulkput upload --exclude e *: the shell has named them"""
+    """bulkput VERB FILE FILE --exclude e: a shell may have expanded `*` to these files"""
     assert bulkput("upload", tree / "a", tree / "e", url, "--exclude", "e", environ=environ).exit_code == 0
     assert names(url, environ) == ["p/a"]
     ran = bulkput(verb, tree / "a", tree / "e", url, "--exclude", "e", environ=environ)
@@ -174,7 +174,7 @@ def test_a_pattern_is_for_a_file_that_is_a_source_as_well(
 
 
 @pytest.mark.parametrize("flags", [["--include", "*.whl"], ["--min-age", "1h"], ["--min-size", "1G"]])
-def test_nothing_found_is_a_warning_and_a_failure_if_asked(
+def test_finding_no_file_is_a_warning_and_with_fail_if_empty_a_failure(
     environ: Mapping[str, str], url: str, tree: Path, flags: list[str]
 ) -> None:
     """bulkput upload --fail-if-empty: exit 1 with a sentence"""
@@ -187,8 +187,8 @@ def test_nothing_found_is_a_warning_and_a_failure_if_asked(
     assert bulkput("verify", *flags, tree, url, environ=environ).exit_code == 0
 
 
-def test_a_run_that_has_nothing_to_send_has_found_something(environ: Mapping[str, str], url: str, tree: Path) -> None:
-    """bulkput upload --fail-if-empty --journal J, and --skip existing: exit 0 again and again"""
+def test_a_run_that_skips_every_file_is_not_empty(environ: Mapping[str, str], url: str, tree: Path) -> None:
+    """bulkput upload --fail-if-empty --journal J, and --skip existing: exit 0 each time"""
     for more in (("--journal", tree.parent / "j"), ("--journal", tree.parent / "j"), ("--skip", "existing")):
         ran = bulkput("upload", "--fail-if-empty", *more, tree, url, environ=environ)
         assert (ran.exit_code, "no file was found" in ran.err) == (0, False)
@@ -213,7 +213,7 @@ def test_a_mirror_counts_files_left_out_by_size_and_keeps_their_objects(
 def test_a_mirror_of_recent_files_keeps_the_objects_of_old_ones(
     environ: Mapping[str, str], url: str, tree: Path
 ) -> None:
-    """bulkput upload --max-age 1d --delete-extra --gzip always --gzip-as suffix: under whatever name"""
+    """bulkput upload --max-age 1d --delete-extra --gzip always --gzip-as suffix"""
     compressed = ("--gzip", "always", "--gzip-as", "suffix")
     assert bulkput("upload", *compressed, tree, url, environ=environ).exit_code == 0
     os.utime(tree / "d" / "c", (0, 0))
@@ -223,11 +223,13 @@ def test_a_mirror_of_recent_files_keeps_the_objects_of_old_ones(
     assert ran.summary["skipped_by_reason"]["older than --max-age"] == 1
 
 
-def test_a_mirror_keeps_what_lies_on_another_file_system(environ: Mapping[str, str], url: str, tree: Path) -> None:
+def test_a_mirror_keeps_objects_of_files_on_another_file_system(
+    environ: Mapping[str, str], url: str, tree: Path
+) -> None:
     """bulkput upload --one-file-system --follow-symlinks --delete-extra"""
     other = Path("/dev/shm")
     if not other.is_dir() or other.stat().st_dev == tree.stat().st_dev:
-        pytest.skip("no other file system to be found")
+        pytest.skip("there is no other file system")
     mounted = other / f"bulkput-{uuid.uuid4().hex[:8]}"
     mounted.mkdir()
     try:
@@ -245,10 +247,8 @@ def test_a_mirror_keeps_what_lies_on_another_file_system(environ: Mapping[str, s
         mounted.rmdir()
 
 
-def test_empty_directories_are_counted_where_they_get_no_marker(
-    environ: Mapping[str, str], url: str, tree: Path
-) -> None:
-    """A line each with -v only; none of them is left out with --dir-markers"""
+def test_empty_directories_without_a_marker_are_counted(environ: Mapping[str, str], url: str, tree: Path) -> None:
+    """bulkput upload: -v prints a line for each; with --dir-markers none is left out"""
     ran = bulkput("upload", tree, url, "--summary", "-", environ=environ)
     assert (ran.exit_code, ran.summary["found"], ran.summary["empty_directories"]) == (0, 4, 2)
     assert "  left out 2 empty directories (--dir-markers makes an object for each directory)" in ran.err
@@ -263,7 +263,7 @@ def test_empty_directories_are_counted_where_they_get_no_marker(
 
 @pytest.mark.parametrize("rest", ["/x", "../x", "./x", "x//y"])
 def test_a_suspicious_destination_is_refused_without_literal(environ: Mapping[str, str], tree: Path, rest: str) -> None:
-    """bulkput upload to a new, odd name: exit 2; with --literal the objects can be made, listed and removed"""
+    """bulkput upload to a new, odd name: exit 2; with --literal its objects can be stored, listed and removed"""
     container = f"swift://c-{uuid.uuid4().hex[:8]}"
     odd = f"{container}/{rest}"
     for command in (("upload", tree, odd), ("verify", tree, odd), ("cp", f"{container}/a", odd), ("mv", odd, odd)):
@@ -279,10 +279,10 @@ def test_a_suspicious_destination_is_refused_without_literal(environ: Mapping[st
 
 
 @pytest.mark.parametrize("mode", ["never", "always"])
-async def test_a_log_that_grows_while_it_is_sent_is_stored_as_it_was(
+async def test_a_growing_log_is_stored_at_its_first_size_with_changing_snapshot(
     devserver: DevServer, tmp_path: Path, mode: str
 ) -> None:
-    """--changing snapshot --journal J, with and without --gzip: stored as it was, counted, and sent again next time"""
+    """bulkput upload --changing snapshot --journal J [--gzip]: counted as a snapshot, and sent again next time"""
     log = tmp_path / "log"
     log.write_bytes(before := os.urandom(3_000_000))
     grew = 0
@@ -311,7 +311,7 @@ async def test_a_log_that_grows_while_it_is_sent_is_stored_as_it_was(
     assert (await library.upload(log, "swift://c/log", options=options, environ=environ)).requests == {}
 
 
-def test_limits_reach_the_library_as_options(environ: Mapping[str, str], url: str, tree: Path) -> None:
+def test_the_library_takes_size_limits_as_options(environ: Mapping[str, str], url: str, tree: Path) -> None:
     """bulkput.upload(options=UploadOptions(walk=WalkOptions(max_size=2), skip=...))"""
     options = UploadOptions(walk=WalkOptions(max_size=2), skip=SkipOptions(mode="existing"))
     summary = asyncio.run(library.upload(tree, url, options=options, environ=environ))

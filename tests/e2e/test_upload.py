@@ -1,4 +1,4 @@
-"""The command line against a devserver in another process. Each test is headed by the command that it covers."""
+"""`bulkput upload` and `ls` against a devserver. Each docstring begins with the command that the test covers."""
 
 import json
 import os
@@ -43,7 +43,7 @@ def tree(tmp_path: Path) -> Path:
     return root
 
 
-def test_a_directory_contributes_its_contents_below_the_prefix(
+def test_the_contents_of_a_directory_are_stored_below_the_prefix(
     environ: Mapping[str, str], judge: SwiftJudge, container: str, tree: Path
 ) -> None:
     """bulkput upload TREE swift://c/p --summary -"""
@@ -72,7 +72,7 @@ def test_a_directory_contributes_its_contents_below_the_prefix(
         ("/a/b?c#d", "a/b?c#d"),
     ],
 )
-def test_a_single_file_goes_to_the_destination_or_below_it(
+def test_a_single_file_is_stored_as_or_below_the_destination(
     environ: Mapping[str, str], judge: SwiftJudge, container: str, tree: Path, destination: str, name: str
 ) -> None:
     """bulkput upload FILE swift://c[/[NAME|PREFIX/]]"""
@@ -146,8 +146,10 @@ def test_json_has_one_row_for_each_entry(environ: Mapping[str, str], container: 
     assert kinds[-1] == "finished"
 
 
-def test_one_bad_file_fails_alone(environ: Mapping[str, str], judge: SwiftJudge, container: str, tree: Path) -> None:
-    """bulkput upload TREE, with a name that is not UTF-8 in it: exit 1, all others are there"""
+def test_a_name_that_is_not_utf_8_fails_alone(
+    environ: Mapping[str, str], judge: SwiftJudge, container: str, tree: Path
+) -> None:
+    """bulkput upload TREE: exit 1, all other files are stored; --encode-names percent stores it as well"""
     with open(os.fsencode(tree) + b"/bad-\xff-name", "w") as file:
         file.write("bad")
     ran = bulkput("upload", tree, f"swift://{container}", "--summary", "-", environ=environ)
@@ -159,12 +161,12 @@ def test_one_bad_file_fails_alone(environ: Mapping[str, str], judge: SwiftJudge,
     assert ran.exit_code == 0 and "bad-%FF-name" in judge.names(container)
 
 
-def test_a_name_over_the_limit_fails_before_any_request(environ: Mapping[str, str], container: str, tree: Path) -> None:
-    """bulkput upload swift://c/LONG/: one GET of /info to be sure, no PUT of the object"""
+def test_a_name_over_the_limit_fails_without_a_put(environ: Mapping[str, str], container: str, tree: Path) -> None:
+    """bulkput upload swift://c/LONG/: one GET of /info asks for the limit"""
     prefix = "x" * 1020
     ran = bulkput("upload", tree, f"swift://{container}/{prefix}/", "--summary", "-", environ=environ)
     assert ran.exit_code == 1
-    assert (ran.summary["uploaded"], ran.summary["failed"]) == (1, 4), "only `a-b` makes 1024 bytes"
+    assert (ran.summary["uploaded"], ran.summary["failed"]) == (1, 4), "only `a-b` has a name of 1024 bytes"
     assert ran.summary["requests"] == {"GET": 2, "PUT": 2}
     assert "the object name has 1026 bytes, the store takes 1024" in ran.err
 
@@ -212,8 +214,8 @@ def test_upload_answers_bad_arguments_with_one_sentence(
     assert "secret" not in ran.err and "wrong" not in ran.err.replace("--", "")
 
 
-def test_a_store_that_is_not_there_stops_the_run(environ: Mapping[str, str], tree: Path) -> None:
-    """bulkput upload --retries 1, nobody listening: exit 3"""
+def test_a_store_that_refuses_connections_stops_the_run(environ: Mapping[str, str], tree: Path) -> None:
+    """bulkput upload --retries 1: exit 3"""
     with socket.create_server(("127.0.0.1", 0)) as unused:
         port = unused.getsockname()[1]
     ran = bulkput(
@@ -225,7 +227,7 @@ def test_a_store_that_is_not_there_stops_the_run(environ: Mapping[str, str], tre
     assert ran.summary["found"] == 0 and "cannot connect" in ran.summary["stopped"]
 
 
-def test_an_empty_directory_is_a_success_with_nothing_in_it(
+def test_an_empty_directory_is_uploaded_with_success(
     environ: Mapping[str, str], container: str, tmp_path: Path
 ) -> None:
     """bulkput upload EMPTY swift://c"""
@@ -234,10 +236,10 @@ def test_an_empty_directory_is_a_success_with_nothing_in_it(
 
 
 @pytest.mark.parametrize(("flags", "uploaded"), [(["--fail-fast"], 0), (["--max-errors", "1"], 0), ([], 5)])
-def test_failures_stop_the_run_only_when_asked_to(
+def test_failures_stop_the_run_only_with_fail_fast_or_max_errors(
     environ: Mapping[str, str], container: str, tree: Path, flags: list[str], uploaded: int
 ) -> None:
-    """bulkput upload --fail-fast: everything found is accounted for, sent or not"""
+    """bulkput upload --fail-fast: every found file is accounted for, sent or not"""
     with open(os.fsencode(tree) + b"/\x01\xff", "w") as file:  # sorts first, and fails at once
         file.write("bad")
     ran = bulkput("upload", tree, f"swift://{container}", "--summary", "-", *flags, environ=environ)
@@ -248,8 +250,8 @@ def test_failures_stop_the_run_only_when_asked_to(
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_finishes_what_is_in_flight_and_accounts_for_the_rest(tmp_path: Path, number: int) -> None:
-    """bulkput upload, then Ctrl-C: exit 130, a summary that adds up, nothing half done"""
+def test_a_signal_lets_requests_in_flight_finish_and_accounts_for_the_rest(tmp_path: Path, number: int) -> None:
+    """bulkput upload, then Ctrl-C: exit 130, a summary that adds up, no partial object"""
     for n in range(300):
         (tmp_path / f"{n:03d}").write_text(str(n))
     with devserver_process("--latency", "put=0.5") as server:
@@ -279,7 +281,9 @@ def test_a_signal_finishes_what_is_in_flight_and_accounts_for_the_rest(tmp_path:
     assert summary["failed"] == 0 and len(names) == summary["uploaded"] < 300
 
 
-def test_a_reader_that_leaves_stops_the_run_quietly(environ: Mapping[str, str], container: str, tmp_path: Path) -> None:
+def test_a_closed_pipe_stops_the_run_without_a_traceback(
+    environ: Mapping[str, str], container: str, tmp_path: Path
+) -> None:
     """bulkput upload --json | head -1"""
     for n in range(2000):
         (tmp_path / f"{n:04d}").touch()
@@ -295,7 +299,7 @@ def test_a_reader_that_leaves_stops_the_run_quietly(environ: Mapping[str, str], 
     assert "Traceback" not in err and "BrokenPipe" not in err
 
 
-def test_ls_lists_one_level_or_everything(environ: Mapping[str, str], container: str, tree: Path) -> None:
+def test_ls_lists_one_level_or_with_r_every_object(environ: Mapping[str, str], container: str, tree: Path) -> None:
     """bulkput ls [-r] [-l] [--json] URL"""
     bulkput("upload", tree, f"swift://{container}/p", environ=environ)
     url = f"swift://{container}/p"
@@ -312,16 +316,16 @@ def test_ls_lists_one_level_or_everything(environ: Mapping[str, str], container:
 @pytest.mark.parametrize(
     ("url", "exit_code"), [("swift://{}/absent", 1), ("swift://{}", 1), ("http://localhost/{}", 2)]
 )
-def test_ls_of_what_is_not_there_or_cannot_be_listed_fails(
+def test_ls_of_a_missing_object_or_of_plain_http_fails(
     environ: Mapping[str, str], container: str, url: str, exit_code: int
 ) -> None:
-    """bulkput ls URL: one line, nothing on stdout"""
+    """bulkput ls URL: one line on stderr, nothing on stdout"""
     ran = bulkput("ls", url.format(container), environ=environ)
     assert (ran.exit_code, ran.out, len(ran.err.splitlines())) == (exit_code, "", 1)
 
 
 def shell(command: str, environ: Mapping[str, str], **words: object) -> subprocess.CompletedProcess[str]:
-    """Run in bash, with `bulkput` for this one."""
+    """Runs a command in bash; `{bulkput}` stands for the bulkput under test."""
     line = command.format(bulkput=f"{sys.executable} -m bulkput", **words)
     return subprocess.run(
         ["bash", "-c", line], env={**os.environ, **environ}, capture_output=True, text=True, check=False, timeout=60
@@ -341,10 +345,10 @@ def shell(command: str, environ: Mapping[str, str], **words: object) -> subproce
         ("{bulkput} upload {tree} swift://{container} --trace /dev/full", 3),
     ],
 )
-def test_output_that_cannot_be_written_never_costs_an_object(
+def test_output_that_cannot_be_written_never_loses_an_object(
     environ: Mapping[str, str], judge: SwiftJudge, container: str, tree: Path, command: str, exit_code: int
 ) -> None:
-    """bulkput upload with streams closed, full or without a reader: lost messages are nothing, lost data is exit 3"""
+    """bulkput upload with streams closed, full or without a reader: lost messages are ignored, lost data is exit 3"""
     ran = shell(command, environ, tree=tree, container=container)
     assert ran.returncode == exit_code, ran.stderr
     assert "Traceback" not in ran.stderr
@@ -352,10 +356,10 @@ def test_output_that_cannot_be_written_never_costs_an_object(
 
 
 @pytest.mark.parametrize(("where", "exit_codes"), [(">/dev/full", (3,)), ("| true; exit ${{PIPESTATUS[0]}}", (0, 130))])
-def test_events_that_cannot_be_written_end_the_run_in_order(
+def test_events_that_cannot_be_written_end_the_run_with_a_correct_summary(
     environ: Mapping[str, str], judge: SwiftJudge, container: str, tree: Path, where: str, exit_codes: tuple[int, ...]
 ) -> None:
-    """bulkput upload --json into a full disk or a closed pipe: what was uploaded is counted, never a traceback"""
+    """bulkput upload --json to a full disk or a closed pipe: no traceback"""
     file = tree.parent / "summary.json"
     command = "{bulkput} upload {tree} swift://{container} --json --summary {file} " + where
     ran = shell(command, environ, tree=tree, container=container, file=file)
@@ -366,17 +370,17 @@ def test_events_that_cannot_be_written_end_the_run_in_order(
 
 
 @pytest.mark.parametrize("command", ["ls -r swift://{container} >/dev/full", "--help >/dev/full", "ls swift://c >&-"])
-def test_other_verbs_report_that_their_output_cannot_be_written(
+def test_ls_and_help_survive_output_that_cannot_be_written(
     environ: Mapping[str, str], container: str, tree: Path, command: str
 ) -> None:
-    """bulkput ls, --help: no traceback, no abort"""
+    """bulkput ls, --help: no traceback"""
     bulkput("upload", tree, f"swift://{container}", environ=environ)
     ran = shell("{bulkput} " + command, environ, container=container)
     assert ran.returncode in (0, 1, 3) and "Traceback" not in ran.stderr
 
 
 def test_a_summary_file_is_complete_or_untouched(environ: Mapping[str, str], container: str, tree: Path) -> None:
-    """bulkput upload --summary FILE: readable by its owner only, no trace of it when the run cannot begin"""
+    """bulkput upload --summary FILE: its mode is 0600; a run that cannot start leaves no file behind"""
     file = tree.parent / "summary.json"
     assert bulkput("upload", tree, f"swift://{container}", "--summary", file, environ=environ).exit_code == 0
     before = file.read_text()
@@ -388,7 +392,7 @@ def test_a_summary_file_is_complete_or_untouched(environ: Mapping[str, str], con
 
 
 def test_a_trace_has_a_row_for_each_request(environ: Mapping[str, str], container: str, tree: Path) -> None:
-    """bulkput upload --trace FILE: what was asked, when, for how long, how many bytes"""
+    """bulkput upload --trace FILE: operation, key, start, duration and bytes"""
     file = tree.parent / "trace.jsonl"
     assert bulkput("upload", tree, f"swift://{container}", "--trace", file, environ=environ).exit_code == 0
     head, *rows = map(json.loads, file.read_text().splitlines())
@@ -403,7 +407,7 @@ def test_a_trace_has_a_row_for_each_request(environ: Mapping[str, str], containe
 def test_few_descriptors_mean_fewer_connections_and_no_failed_file(
     environ: Mapping[str, str], judge: SwiftJudge, container: str, tmp_path: Path
 ) -> None:
-    """ulimit -n 64; bulkput upload: says so, and uploads everything"""
+    """ulimit -n 64; bulkput upload: a message says so, and every file is stored"""
     for n in range(200):
         (tmp_path / f"{n}").touch()
     command = "ulimit -n 64; {bulkput} upload {tree} swift://{container}"
@@ -420,8 +424,8 @@ def test_a_run_with_too_few_descriptors_to_start_gets_one_sentence(environ: Mapp
     assert "may open only 12 files" in ran.stderr and "Traceback" not in ran.stderr
 
 
-def test_help_is_quick_and_complete() -> None:
-    """bulkput --help, bulkput VERB --help: every verb answers, and nothing heavy is imported for it"""
+def test_help_answers_for_every_verb_without_heavy_imports() -> None:
+    """bulkput --help, bulkput VERB --help: aiohttp, rich, asyncio and pathspec are not imported"""
     verbs = re.findall(r"^  ([a-z]+)  ", bulkput("--help").out, re.MULTILINE)
     assert {"upload", "verify", "ls", "serve", "demo"} <= set(verbs)
     for verb in verbs:

@@ -1,4 +1,4 @@
-"""`bulkput verify` against the devserver. Each test is headed by the command that it covers."""
+"""`bulkput verify` against the devserver. Each docstring begins with the command that the test covers."""
 
 import asyncio
 import gzip
@@ -57,8 +57,8 @@ def test_verify_finds_uploaded_files_identical(environ: Mapping[str, str], url: 
     assert (finished["event"], finished["identical"], finished["requests"]) == ("finished", 6, {"GET": 3, "HEAD": 1})
 
 
-def test_each_difference_is_a_line(environ: Mapping[str, str], url: str, tree: Path) -> None:
-    """bulkput verify TREE swift://c/p: exit 1; by --quick what has the same size is the same"""
+def test_verify_prints_a_line_for_each_difference(environ: Mapping[str, str], url: str, tree: Path) -> None:
+    """bulkput verify TREE swift://c/p: exit 1; with --quick, files of equal size count as identical"""
     assert bulkput("upload", tree, f"{url}/p", environ=environ).exit_code == 0
     (tree / "a0").unlink()
     (tree / "new\nline").write_text("new")
@@ -77,8 +77,8 @@ def test_each_difference_is_a_line(environ: Mapping[str, str], url: str, tree: P
     assert (quick.exit_code, set(quick.out.splitlines())) == (1, by_size)
 
 
-def test_json_has_what_a_program_wants_to_know(environ: Mapping[str, str], url: str, tree: Path) -> None:
-    """bulkput verify --json: both sizes, both hashes, the numbers last"""
+def test_json_rows_have_sizes_and_hashes_of_both_sides(environ: Mapping[str, str], url: str, tree: Path) -> None:
+    """bulkput verify --json: the last row has the totals"""
     assert bulkput("upload", tree, url, environ=environ).exit_code == 0
     (tree / "one.txt").write_text("ONE.TXT")
     (tree / "a0").unlink()
@@ -98,8 +98,8 @@ def test_json_has_what_a_program_wants_to_know(environ: Mapping[str, str], url: 
     assert (finished["identical"], finished["different"], finished["extra"], finished["stopped"]) == (4, 1, 1, None)
 
 
-def test_filters_keep_excluded_objects_from_being_extra(environ: Mapping[str, str], url: str, tree: Path) -> None:
-    """bulkput verify --exclude --include: on both sides"""
+def test_objects_of_excluded_names_are_not_extra(environ: Mapping[str, str], url: str, tree: Path) -> None:
+    """bulkput verify --exclude --include: filters apply to files and objects"""
     assert bulkput("upload", tree, url, environ=environ).exit_code == 0
     shutil.rmtree(tree / "a")
     assert bulkput("verify", tree, url, environ=environ).out.splitlines() == ["extra a/b/three.bin", "extra a/two.html"]
@@ -108,8 +108,8 @@ def test_filters_keep_excluded_objects_from_being_extra(environ: Mapping[str, st
         assert (ran.exit_code, ran.out) == (0, ""), flags
 
 
-def test_names_that_are_not_utf8(environ: Mapping[str, str], url: str, tree: Path) -> None:
-    """bulkput verify --encode-names: as it was uploaded; escapes sort otherwise than what they stand for"""
+def test_percent_encoded_names_are_compared(environ: Mapping[str, str], url: str, tree: Path) -> None:
+    """bulkput verify --encode-names percent: escaped names sort in another order than the files"""
     for name in (b"\xff", b"%", b"a%b", b"\xc3\xa9", b"a\xfe/x", b"~"):
         path = os.fsencode(tree) + b"/" + name
         os.makedirs(os.path.dirname(path), exist_ok=True)
@@ -128,10 +128,10 @@ def test_names_that_are_not_utf8(environ: Mapping[str, str], url: str, tree: Pat
 
 
 @pytest.mark.parametrize(("destination", "other"), [("/p/", 0), ("/p", 1), ("", 0), ("/one.txt", 1)])
-def test_lone_files_are_compared_without_what_lies_beside_them(
+def test_single_files_are_compared_without_neighbouring_objects(
     environ: Mapping[str, str], url: str, tree: Path, destination: str, other: int
 ) -> None:
-    """bulkput verify FILE swift://c[/[NAME|PREFIX/]]: a destination that names an object is that object"""
+    """bulkput verify FILE swift://c[/[NAME|PREFIX/]]: a destination may name the object itself"""
     for arguments in ((tree, url), (tree, f"{url}/p"), (tree / "one.txt", f"{url}{destination}")):
         assert bulkput("upload", *arguments, environ=environ).exit_code == 0
     ran = bulkput("verify", tree / "one.txt", f"{url}{destination}", environ=environ)
@@ -139,23 +139,25 @@ def test_lone_files_are_compared_without_what_lies_beside_them(
     assert bulkput("verify", tree / "a-b", f"{url}{destination}", environ=environ).exit_code == other
 
 
-def test_two_files_below_a_prefix(environ: Mapping[str, str], url: str, tree: Path) -> None:
-    """bulkput verify FILE FILE swift://c: what is between them is not extra, what is missing is"""
+def test_objects_between_two_source_files_are_not_extra(environ: Mapping[str, str], url: str, tree: Path) -> None:
+    """bulkput verify FILE FILE swift://c: a missing one is reported"""
     assert bulkput("upload", tree, url, environ=environ).exit_code == 0
     (tree / "two").write_text("two")
     ran = bulkput("verify", tree / "two", tree / "a-b", url, environ=environ)
     assert (ran.exit_code, ran.out) == (1, "missing two\n")
 
 
-def test_a_container_that_is_not_there_lacks_everything(environ: Mapping[str, str], url: str, tree: Path) -> None:
-    """bulkput verify TREE swift://nope: says so, exit 1, like rclone check"""
+def test_every_file_is_missing_in_a_container_that_does_not_exist(
+    environ: Mapping[str, str], url: str, tree: Path
+) -> None:
+    """bulkput verify TREE swift://nope: a message says so; exit 1, like rclone check"""
     ran = bulkput("verify", tree, url, environ=environ)
     assert (ran.exit_code, len(ran.out.splitlines())) == (1, 6)
     assert f"the container of {url} is not there" in ran.err
 
 
 def test_verify_answers_wrong_arguments_with_one_sentence(environ: Mapping[str, str], url: str, tree: Path) -> None:
-    """bulkput verify to plain HTTP, without DEST, without a source: exit 2"""
+    """bulkput verify to plain HTTP, without DEST, or without a source: exit 2"""
     for arguments, why in (
         ((tree, "http://127.0.0.1:1/x/"), "cannot verify http://127.0.0.1:1/x/: plain HTTP has no listing"),
         ((tree / "one.txt", "http://127.0.0.1:1/x/"), "cannot verify http://127.0.0.1:1/x/: plain HTTP has no listing"),
@@ -167,8 +169,8 @@ def test_verify_answers_wrong_arguments_with_one_sentence(environ: Mapping[str, 
         assert why in ran.err
 
 
-def test_a_store_that_refuses_is_exit_3(environ: Mapping[str, str], url: str, tree: Path) -> None:
-    """bulkput verify with a token that is not accepted"""
+def test_a_refused_token_is_exit_code_3(environ: Mapping[str, str], url: str, tree: Path) -> None:
+    """bulkput verify --json with a stale token"""
     token = {"OS_STORAGE_URL": environ["ST_AUTH"].replace("auth/v1.0", "v1/AUTH_test"), "OS_AUTH_TOKEN": "stale"}
     ran = bulkput("verify", "--json", tree, url, environ=token)
     assert ran.exit_code == 3
@@ -178,10 +180,10 @@ def test_a_store_that_refuses_is_exit_3(environ: Mapping[str, str], url: str, tr
     assert "OS_AUTH_TOKEN" in finished["stopped"]
 
 
-def test_compressed_objects_are_compared_by_what_they_say_of_their_source(
+def test_compressed_objects_are_compared_by_their_source_metadata(
     environ: Mapping[str, str], url: str, tree: Path
 ) -> None:
-    """bulkput verify: Content-Encoding gzip with Source-Md5 and Source-Size; without them nothing is proven"""
+    """bulkput verify: Source-Md5 and Source-Size of a gzip object; without them it is not comparable"""
     for name in ("one.txt", "a-b", "a0"):
         content = (tree / name).read_bytes()
         (packed := tree.parent / "packed").write_bytes(gzip.compress(content))
@@ -234,7 +236,7 @@ def test_an_interrupted_verify_reports_nothing_about_unchecked_files(tmp_path: P
 
 
 async def test_12_000_objects_take_three_listing_requests(devserver: DevServer, tmp_path: Path) -> None:
-    """bulkput verify TREE swift://c: two pages, the empty one after them, the login; not one HEAD"""
+    """bulkput verify TREE swift://c: a login, two pages, the empty page after them, and no HEAD"""
     names = [f"{n // 1000:02d}/{n:05d}" for n in range(12_000)]
     devserver.store.create("many", ())
     container = devserver.store.containers["many"]
@@ -243,7 +245,7 @@ async def test_12_000_objects_take_three_listing_requests(devserver: DevServer, 
         container.enter(StoredObject(name, 1, etag, "text/plain", 1e9, (), pieces))
 
     def verified() -> Ran:
-        """In a thread, since the store is in this one."""
+        """Runs in a thread, because the store runs in this one."""
         (tmp_path / "x").write_bytes(b"x")
         for n in range(12):
             (tmp_path / "tree" / f"{n:02d}").mkdir(parents=True)
@@ -262,7 +264,7 @@ async def test_a_file_that_vanishes_during_verify_is_unreadable(tmp_path: Path) 
         (tmp_path / name).write_text(name)
 
     async def intercept(request: web.BaseRequest, handler: Handler) -> web.StreamResponse:
-        # The walk has read the directory by then: it gave the first file before anything was asked for.
+        # The walk has read the directory by now: it gave its first file before the first request.
         if "prefix=" in request.raw_path:
             (tmp_path / "b").unlink(missing_ok=True)
         return await handler(request)
@@ -307,7 +309,7 @@ async def test_an_object_whose_head_fails_is_not_comparable(tmp_path: Path) -> N
 
 @pytest.fixture
 def texts(tmp_path: Path) -> Path:
-    """What auto compresses, what it does not, and names that sort otherwise with .gz than without."""
+    """Files that auto compresses and others, with names that sort in another order if .gz is added."""
     root = tmp_path / "texts"
     (root / "a").mkdir(parents=True)
     for name in ("a.txt", "a.txt-b", "a/c.txt", "taken"):
@@ -322,7 +324,7 @@ def texts(tmp_path: Path) -> Path:
 def test_verify_finds_compressed_uploads_identical(
     environ: Mapping[str, str], url: str, texts: Path, mode: str, store_as: str
 ) -> None:
-    """bulkput verify --gzip MODE --gzip-as HOW: one listing, a HEAD for each compressed object, nothing extra"""
+    """bulkput verify --gzip MODE --gzip-as HOW: one listing, a HEAD for each compressed object, no extra object"""
     flags = ("--gzip", mode, "--gzip-as", store_as)
     uploaded = bulkput("upload", *flags, texts, url, "--summary", "-", environ=environ)
     assert uploaded.exit_code == 0, uploaded.err
@@ -333,8 +335,10 @@ def test_verify_finds_compressed_uploads_identical(
     assert (ran.exit_code, finished["identical"], finished["requests"]["HEAD"]) == (0, 7, compressed), ran.err
 
 
-def test_each_difference_of_gzip_files_is_told(environ: Mapping[str, str], url: str, texts: Path) -> None:
-    """bulkput verify --gzip always --gzip-as suffix: changed, missing and extra, by the names in the store"""
+def test_differences_of_gzip_files_are_reported_by_object_name(
+    environ: Mapping[str, str], url: str, texts: Path
+) -> None:
+    """bulkput verify --gzip always --gzip-as suffix: changed, missing and extra"""
     flags = ("--gzip", "always", "--gzip-as", "suffix")
     assert bulkput("upload", *flags, texts, url, environ=environ).exit_code == 0
     (texts / "a.txt").write_text("changed " * 2_000)
@@ -346,8 +350,10 @@ def test_each_difference_of_gzip_files_is_told(environ: Mapping[str, str], url: 
     assert ran.exit_code == 1
 
 
-def test_a_lone_file_claims_the_object_called_after_it(environ: Mapping[str, str], url: str, texts: Path) -> None:
-    """And nothing else that begins so."""
+def test_a_single_file_with_suffix_claims_only_its_own_object(
+    environ: Mapping[str, str], url: str, texts: Path
+) -> None:
+    """bulkput verify --gzip always --gzip-as suffix FILE swift://c/: other names with this beginning are not extra"""
     flags = ("--gzip", "always", "--gzip-as", "suffix")
     assert bulkput("upload", *flags, texts, url, environ=environ).exit_code == 0
     ran = bulkput("verify", *flags, texts / "a.txt", f"{url}/", environ=environ)
@@ -355,8 +361,8 @@ def test_a_lone_file_claims_the_object_called_after_it(environ: Mapping[str, str
     assert ran.err.startswith("1 identical; ")
 
 
-def test_filters_see_the_names_of_the_files(environ: Mapping[str, str], url: str, texts: Path) -> None:
-    """bulkput verify --include / --exclude with --gzip-as suffix: not those of the objects"""
+def test_filters_match_file_names_and_not_names_with_gz(environ: Mapping[str, str], url: str, texts: Path) -> None:
+    """bulkput verify --include / --exclude with --gzip-as suffix"""
     flags = ("--gzip", "always", "--gzip-as", "suffix")
     assert bulkput("upload", *flags, texts, url, environ=environ).exit_code == 0
     ran = bulkput("verify", *flags, "--exclude", "*.txt", texts, url, environ=environ)

@@ -1,4 +1,4 @@
-"""`bulkput verify` against a real Swift: the same as rclone says, and what is true of large objects."""
+"""`bulkput verify` against a real Swift: compared with rclone, and for large objects and symlinks."""
 
 import hashlib
 import http.client
@@ -30,7 +30,7 @@ def container() -> str:
 
 @pytest.fixture
 def put(swift: RealSwift, container: str) -> Put:
-    """`put(name, body, query, **headers)`: one PUT of nobody's client, into `container` or below it."""
+    """`put(name, body, query, fields)` sends a PUT of an object, or without a name of the container."""
     _, headers, _ = _ask("GET", swift.auth_url, {"X-Auth-User": swift.user, "X-Auth-Key": swift.key})
 
     def put(name: str, body: bytes = b"", query: str = "", fields: Mapping[str, str] | None = None) -> None:
@@ -54,14 +54,14 @@ def _ask(method: str, url: str, headers: Mapping[str, str], body: bytes = b"") -
 
 
 def verified(swift: RealSwift, tree: Path, url: str, *flags: str) -> tuple[int, dict[str, str], dict[str, Any]]:
-    """Exit code, verdict by name, numbers."""
+    """Runs `bulkput verify --json`; gives the exit code, the verdicts by name, and the last row."""
     ran = bulkput("verify", "--json", *flags, tree, url, environ=swift.environment)
     *findings, finished = ran.rows
     return ran.exit_code, {row["name"]: row["event"] for row in findings}, finished
 
 
-def test_verdicts_are_those_of_rclone(swift: RealSwift, container: str, tmp_path: Path) -> None:
-    """bulkput verify TREE swift://c/p, and rclone check --combined: changed, removed, added here and there"""
+def test_verdicts_equal_those_of_rclone_check(swift: RealSwift, container: str, tmp_path: Path) -> None:
+    """bulkput verify TREE swift://c/p, and rclone check --combined: changed, removed and added on both sides"""
     tree = tmp_path / "tree"
     (tree / "sub").mkdir(parents=True)
     for n in range(12):
@@ -96,8 +96,10 @@ def test_verdicts_are_those_of_rclone(swift: RealSwift, container: str, tmp_path
     assert finished["requests"] == {"GET": 3, "HEAD": 2}  # login, a page, the empty one; two that differ
 
 
-def test_a_mirror_spares_the_segments_of_what_it_leaves(swift: RealSwift, container: str, tmp_path: Path) -> None:
-    """upload --skip MODE --delete-extra beside static and dynamic large objects whose segments lie below DEST"""
+def test_a_mirror_keeps_the_segments_of_remaining_large_objects(
+    swift: RealSwift, container: str, tmp_path: Path
+) -> None:
+    """bulkput upload --skip MODE --delete-extra: static and dynamic, with segments below DEST"""
     tree, url = tmp_path / "tree", f"swift://{container}"
     tree.mkdir()
     (tree / "plain").touch()
@@ -116,8 +118,10 @@ def test_a_mirror_spares_the_segments_of_what_it_leaves(swift: RealSwift, contai
         (tree / name).unlink()
 
 
-def test_large_objects_of_swiftclient(swift: RealSwift, container: str, tmp_path: Path) -> None:
-    """swift upload -S, static and dynamic: the static one is proven by its segments, the dynamic one by nothing"""
+def test_verify_proves_static_large_objects_and_not_dynamic_ones(
+    swift: RealSwift, container: str, tmp_path: Path
+) -> None:
+    """bulkput verify after swift upload -S: segments prove a static one; a dynamic one is not comparable"""
     for name in ("static", "dynamic", "cut"):
         (tmp_path / name).write_bytes(os.urandom(2_500_000))
     for flag, name in (("--use-slo", "static"), ("--use-dlo", "dynamic"), ("--use-dlo", "cut")):
@@ -133,7 +137,7 @@ def test_large_objects_of_swiftclient(swift: RealSwift, container: str, tmp_path
         file.seek(1_999_999)
         file.write(b"\0\1\2\3")
     (tmp_path / "dynamic").write_bytes(b"short")
-    (tmp_path / "cut").write_bytes(b"")  # as empty as a dynamic large object is in a listing
+    (tmp_path / "cut").write_bytes(b"")  # a listing has a dynamic large object as empty, too
     code, findings, _ = verified(swift, tmp_path, url)
     assert (code, findings) == (1, {"static": "different", "dynamic": "different", "cut": "different"})
 
@@ -141,7 +145,7 @@ def test_large_objects_of_swiftclient(swift: RealSwift, container: str, tmp_path
 def test_a_large_object_without_whole_plain_segments_is_not_comparable(
     swift: RealSwift, container: str, tmp_path: Path, put: Put
 ) -> None:
-    """bulkput verify: a range, a nested large object, or bytes in the manifest; whole segments beside them count"""
+    """bulkput verify: a range, a nested large object or inline bytes in the manifest; whole segments are proven"""
     put("segment", b"0123456789")
     whole, half = {"path": f"/{container}/segment"}, {"path": f"/{container}/segment", "range": "0-4"}
     manifests = {
@@ -164,10 +168,10 @@ def test_a_large_object_without_whole_plain_segments_is_not_comparable(
     assert findings == dict.fromkeys(manifests, "different")
 
 
-def test_links_and_compressed_objects_are_what_a_get_of_them_gives(
+def test_symlinks_and_compressed_objects_are_compared_by_their_get(
     swift: RealSwift, container: str, tmp_path: Path, put: Put
 ) -> None:
-    """A symlink is listed as empty; its HEAD is that of its target. Compressed ones say what they were."""
+    """bulkput verify: the HEAD of a symlink is its target's; a gzip object has the MD5 of its source"""
     md5 = "781e5e245d69b566979b86e28d23f2c7"  # of 0123456789
     put("target", b"0123456789")
     put("link", b"", fields={"X-Symlink-Target": f"{container}/target", "Content-Type": "application/symlink"})
@@ -187,7 +191,7 @@ def test_links_and_compressed_objects_are_what_a_get_of_them_gives(
 def test_a_large_object_with_a_missing_segment_is_different(
     swift: RealSwift, container: str, tmp_path: Path, put: Put, harm: str
 ) -> None:
-    """bulkput verify, and upload --skip identical, which sends it again: a GET of it breaks off"""
+    """bulkput verify, and upload --skip identical, which sends the file again: a GET of the object breaks off"""
     judge = SwiftJudge(swift.auth_url, swift.user, swift.key)
     for number in (1, 2, 3):
         put(f"s/{number}", b"%d" % number * 4)
@@ -220,7 +224,7 @@ def test_a_large_object_with_a_missing_segment_is_different(
 def test_an_empty_file_is_sent_over_a_broken_symlink(
     swift: RealSwift, container: str, tmp_path: Path, put: Put, mode: str
 ) -> None:
-    """bulkput upload --skip MODE: symlinks that are dangling, circular, or lead to a changed object"""
+    """bulkput upload --skip MODE: dangling and circular symlinks, and a static one whose target has changed"""
     judge = SwiftJudge(swift.auth_url, swift.user, swift.key)
     put("target", b"1")
     put("p/nowhere", fields={"X-Symlink-Target": f"{container}/none"})

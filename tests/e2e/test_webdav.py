@@ -1,4 +1,4 @@
-"""WebDAV and nginx as they are found in the field: directories that are missing, uploads that break off."""
+"""Uploads to WebDAV and nginx servers: missing directories, and uploads that break off."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def tree(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def place(webdav: WsgiDav) -> tuple[str, Path]:
-    """A URL on WsgiDAV that is not there yet, and where its files will be."""
+    """A URL on WsgiDAV that does not exist yet, and the directory of its files."""
     name = uuid.uuid4().hex
     return f"{webdav.url}/deep/{name}/", webdav.root / "deep" / name
 
@@ -57,8 +57,8 @@ def upload(tree: Path, url: str, **options: object) -> Summary:
     return asyncio.run(bulkput.upload([tree], url, options=chosen, environ={}))
 
 
-def test_a_tree_gets_its_directories_on_webdav(tree: Path, place: tuple[str, Path]) -> None:
-    """Each is made once for all workers; when they are there, no request is made for them."""
+def test_upload_creates_missing_directories_on_webdav(tree: Path, place: tuple[str, Path]) -> None:
+    """bulkput upload TREE URL: creates each directory once; a second run makes no request for directories"""
     url, root = place
     first = upload(tree, url)
     assert (first.exit_code, first.uploaded, files(root)) == (0, 60, files(tree))
@@ -69,8 +69,8 @@ def test_a_tree_gets_its_directories_on_webdav(tree: Path, place: tuple[str, Pat
 
 
 @pytest.mark.nginx
-def test_a_tree_gets_its_directories_on_nginx(tree: Path, bare_nginx: NginxDav) -> None:
-    """dav_methods PUT MKCOL, create_full_put_path off: a PUT is answered by 500."""
+def test_upload_creates_missing_directories_on_nginx(tree: Path, bare_nginx: NginxDav) -> None:
+    """bulkput upload TREE URL, with create_full_put_path off: nginx answers such a PUT with 500"""
     name = uuid.uuid4().hex
     first = upload(tree, f"{bare_nginx.url}/{name}/x/")
     assert (first.exit_code, files(bare_nginx.root / name / "x")) == (0, files(tree))
@@ -80,7 +80,7 @@ def test_a_tree_gets_its_directories_on_nginx(tree: Path, bare_nginx: NginxDav) 
 
 @pytest.mark.nginx
 def test_a_server_without_mkcol_fails_files_in_missing_directories(tree: Path, nginx: NginxDav) -> None:
-    """dav_methods PUT alone: one sentence with the directory and the setting; other files are stored."""
+    """bulkput upload TREE URL, with dav_methods PUT alone: one sentence names the directory and the setting"""
     with nginx_dav(makes_parents=False) as server:
         ran = command("upload", tree, f"{server.url}/", "--retries", "0")
         assert ran.exit_code == 1 and files(server.root) == {f"f{n}": str(n).encode() for n in range(12)}
@@ -88,8 +88,8 @@ def test_a_server_without_mkcol_fails_files_in_missing_directories(tree: Path, n
     assert "create_full_put_path on" in ran.err
 
 
-def test_empty_directories_are_made_on_webdav(tree: Path, place: tuple[str, Path]) -> None:
-    """--dir-markers: directories themselves, no objects that stand for them; --skip knows them."""
+def test_dir_markers_creates_empty_directories_on_webdav(tree: Path, place: tuple[str, Path]) -> None:
+    """bulkput upload --dir-markers: creates directories instead of marker objects; --skip knows them"""
     url, root = place
     summary = upload(tree, url, dir_markers=True)
     assert summary.exit_code == 0 and (root / "empty" / "inside").is_dir()
@@ -99,8 +99,8 @@ def test_empty_directories_are_made_on_webdav(tree: Path, place: tuple[str, Path
 
 
 @pytest.mark.nginx
-def test_empty_directories_are_made_on_nginx(tree: Path, bare_nginx: NginxDav) -> None:
-    """--dir-markers with MKCOL; a HEAD of a directory is answered by a redirect."""
+def test_dir_markers_creates_empty_directories_on_nginx(tree: Path, bare_nginx: NginxDav) -> None:
+    """bulkput upload --dir-markers --skip MODE, with MKCOL: nginx redirects a HEAD of a directory"""
     name = uuid.uuid4().hex
     for mode in ("none", "existing", "identical"):
         options = SkipOptions(mode=mode)  # type: ignore[arg-type]
@@ -112,10 +112,10 @@ GOOD = b"the good one" * 1000
 
 
 @pytest.mark.parametrize("knows_size", [True, False])
-async def test_an_upload_that_breaks_off_leaves_the_good_object_as_it_was(
+async def test_a_source_that_fails_during_a_put_leaves_the_old_object_unchanged(
     place: tuple[str, Path], knows_size: bool
 ) -> None:
-    """The source fails in the middle of a PUT; nothing of ours is left behind."""
+    """store.put on WsgiDAV: no temporary object remains either"""
     url, root = place
     failure = SourceError(b"/some/file", "changed", "while it was read")
     body = Pieces((b"a" * 200_000, b"b" * 200_000), knows_size=knows_size, failure=failure)
@@ -126,8 +126,8 @@ async def test_an_upload_that_breaks_off_leaves_the_good_object_as_it_was(
     assert await asyncio.to_thread(files, root) == {"x": GOOD}
 
 
-async def test_the_server_is_recognised_although_the_destination_is_missing(webdav: WsgiDav) -> None:
-    """OPTIONS of a directory in a missing directory is answered by 404: the directory above is asked instead."""
+async def test_webdav_is_recognised_although_the_destination_does_not_exist(webdav: WsgiDav) -> None:
+    """store.put: OPTIONS of a missing directory is answered 404, so bulkput asks the directory above"""
     name = uuid.uuid4().hex
     body = Pieces((b"a" * 200_000,), failure=SourceError(b"/some/file", "changed", "while it was read"))
     async with connected(f"{webdav.url}/{name}/a/b/", retry=ONCE, environ={}) as (store, count):
@@ -138,10 +138,10 @@ async def test_the_server_is_recognised_although_the_destination_is_missing(webd
     assert await asyncio.to_thread(files, webdav.root / name / "a" / "b") == {"x": GOOD}
 
 
-def test_a_run_that_is_killed_in_the_middle_of_a_put_leaves_the_good_object(
+def test_connections_cut_in_the_middle_of_puts_leave_the_old_objects_unchanged(
     place: tuple[str, Path], tmp_path: Path
 ) -> None:
-    """The connection is cut after half of each body, small or large, for as long as it is tried."""
+    """bulkput.upload of a small and a large file, cut after 50 000 bytes at each attempt"""
     url, root = place
     tree = tmp_path / "tree"
     tree.mkdir()
@@ -161,7 +161,7 @@ def test_a_run_that_is_killed_in_the_middle_of_a_put_leaves_the_good_object(
 
 
 async def _cut(tree: Path, url: str) -> Summary:
-    """Upload past a relay that lets 50 000 bytes of each connection pass."""
+    """Uploads through a relay that closes each connection after 50 000 bytes."""
     host, _, path = url.removeprefix("http://").partition("/")
     port = int(host.rpartition(":")[2])
 
@@ -190,7 +190,7 @@ async def _cut(tree: Path, url: str) -> Summary:
 
 
 async def test_a_directory_with_an_objects_name_is_never_replaced(place: tuple[str, Path]) -> None:
-    """MOVE with Overwrite: T would remove everything in it."""
+    """store.put and remove: MOVE with Overwrite: T would delete the whole directory"""
     url, root = place
     async with connected(url, retry=ONCE, environ={}) as (store, _):
         await store.put("d/inside", whole(GOOD), HEADERS)
@@ -207,8 +207,8 @@ async def test_a_directory_with_an_objects_name_is_never_replaced(place: tuple[s
 
 @pytest.mark.nginx
 @pytest.mark.parametrize("mode", ["existing", "unchanged"])
-def test_a_truncated_object_is_no_reason_to_skip_a_file(nginx: NginxDav, tmp_path: Path, mode: str) -> None:
-    """Where nothing proves an object's bytes its size has to be the file's, also for --skip existing."""
+def test_a_file_is_not_skipped_if_its_object_has_another_size(nginx: NginxDav, tmp_path: Path, mode: str) -> None:
+    """bulkput upload --skip MODE to plain HTTP: the size counts as well, even with --skip existing"""
     name = uuid.uuid4().hex
     (tmp_path / "x").write_bytes(b"whole")
     (nginx.root / name).mkdir()

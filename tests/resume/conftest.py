@@ -1,27 +1,14 @@
-"""Uploading the same tree again and again, with a journal: fixtures for tests that import them."""
+"""Fixtures for repeated uploads of one tree with a journal."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.e2e.cli import Ran, bulkput
-from tests.servers.devserver import devserver_process
 from tests.servers.judge import SwiftJudge
 from tests.servers.swift import RealSwift
 
 KNOWN = "uploaded before, says the journal"
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[RealSwift]:
-    with devserver_process() as running:
-        yield running
-
-
-@pytest.fixture
-def environ(server: RealSwift) -> dict[str, str]:
-    return server.environment
 
 
 @pytest.fixture
@@ -45,7 +32,7 @@ def tree(tmp_path: Path) -> Path:
 
 
 class Runs:
-    """`upload` again and again, with the same journal."""
+    """Runs `bulkput upload` with the same journal at each call."""
 
     def __init__(self, tmp_path: Path, container: str, environ: dict[str, str]) -> None:
         self.journal = tmp_path / "up.db"
