@@ -1,4 +1,4 @@
-"""A directory without end. Minutes long: scripts/test --scale."""
+"""A directory with a million entries. Takes minutes: scripts/test --scale."""
 
 import os
 import subprocess
@@ -33,14 +33,14 @@ print(found, summary.uploaded, at_first, resource.getrusage(resource.RUSAGE_SELF
 
 
 def upload(tree: Path, url: str) -> list[int]:
-    """Entries found, objects uploaded, entries found when the first object was stored, peak memory in KiB."""
+    """Gives entries found, objects uploaded, entries found at the first stored object, and peak memory in KiB."""
     done = subprocess.run([sys.executable, "-c", PROGRAM, str(tree), url], capture_output=True, text=True, check=True)
     return list(map(int, done.stdout.split()))
 
 
 @pytest.mark.timeout(1800)
 def test_a_million_entries_in_one_directory_take_the_memory_of_20_000(tmp_path: Path) -> None:
-    """Every hundredth is sent, and the first one when few of them have been found; peak memory within 10 %."""
+    """Every hundredth entry is sent, the first before 20 000 are found; peak memory is within 10 %."""
     peaks = {}
     for count in (20_000, 1_000_000):
         tree = tmp_path / f"{count}"

@@ -1,4 +1,4 @@
-"""Memory does not grow with the number of files. Minutes long: scripts/test --scale."""
+"""Memory does not grow with the number of files. Takes minutes: scripts/test --scale."""
 
 import os
 import subprocess
@@ -20,7 +20,7 @@ print(summary.uploaded, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 
 
 def peak_kib(tree: Path, url: str, expected: int) -> int:
-    """Peak memory of one whole upload, in KiB."""
+    """Gives the peak memory of one complete upload, in KiB."""
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, str(tree), url], capture_output=True, text=True, check=True, env=os.environ
     )
@@ -32,7 +32,7 @@ def peak_kib(tree: Path, url: str, expected: int) -> int:
 @pytest.mark.parametrize("per_directory", [1000, 1_000_000], ids=["many-directories", "one-directory"])
 @pytest.mark.timeout(1800)
 def test_ten_times_the_files_take_the_same_memory(tmp_path: Path, per_directory: int) -> None:
-    """200 000 tiny files against 20 000: peak memory within 10 %, in a deep tree and in one flat directory."""
+    """200 000 tiny files against 20 000, in many directories and in one: peak memory is within 10 %."""
     peaks = {}
     for count in (20_000, 200_000):
         tree = tmp_path / f"{count}"

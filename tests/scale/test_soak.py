@@ -45,7 +45,7 @@ FAULTS = Plan(
 
 @dataclass(frozen=True)
 class Look:
-    """What the process holds at one moment."""
+    """Memory, descriptors and tasks of the process at one moment."""
 
     memory_kib: int
     descriptors: int
@@ -60,7 +60,7 @@ class Look:
 
 
 def endless(tree: Path, until_s: float) -> Iterator[Found]:
-    """The files of `tree` again and again, small and large ones."""
+    """Yields the small and large files of `tree` again and again until the clock shows `until_s`."""
     found = [(os.fsencode(path), path.stat()) for path in sorted(tree.iterdir())]
     while time.monotonic() < until_s:
         for path, status in found:
@@ -68,8 +68,8 @@ def endless(tree: Path, until_s: float) -> Iterator[Found]:
 
 
 @pytest.mark.timeout(int(SOAK_S) + 300)
-async def test_ten_minutes_of_faults_leave_nothing_behind(tmp_path: Path) -> None:
-    """Memory, descriptors and tasks in the last third are what they were in the second; every object is right."""
+async def test_ten_minutes_of_faults_leak_no_memory_descriptors_or_tasks(tmp_path: Path) -> None:
+    """The last third of the run holds no more than the second, and every object has the bytes of its file."""
     tree = tmp_path / "tree"
     tree.mkdir()
     for number in range(FILES):

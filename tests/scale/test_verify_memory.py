@@ -1,4 +1,4 @@
-"""Verifying takes no more memory for more files and objects. Minutes long: scripts/test --scale."""
+"""The memory of verify does not grow with files and objects. Takes minutes: scripts/test --scale."""
 
 import asyncio
 import hashlib
@@ -16,7 +16,7 @@ from tests.conftest import environ_of
 
 pytestmark = pytest.mark.scale
 
-# VmHWM and not ru_maxrss: that begins with what the parent had, which holds the store here.
+# VmHWM and not ru_maxrss, which starts at the peak of the parent: here the parent holds the store.
 PROGRAM = """
 import json, re, sys, bulkput, uvloop
 from bulkput import UploadOptions
@@ -31,7 +31,7 @@ print(json.dumps([comparison.identical, comparison.extra, peak]))
 async def test_ten_times_the_objects_take_the_same_memory(
     devserver: DevServer, tmp_path: Path, encode_names: str
 ) -> None:
-    """300 000 objects against 30 000, half of them extra: peak memory within 10 %, sorted on disk or not."""
+    """300 000 objects against 30 000, half of them extra: peak memory is within 10 %, sorted on disk or not."""
     pieces, etag = (b"x",), hashlib.md5(b"x").hexdigest()
     peaks = {}
     for count in (30_000, 300_000):
@@ -49,7 +49,7 @@ async def test_ten_times_the_objects_take_the_same_memory(
 
 
 def _make_every_second(tree: Path, count: int) -> None:
-    """Links, which take a tenth of the time of new files; a file has 65 000 of them at most (ext4)."""
+    """Creates hard links, ten times as fast as new files; ext4 allows 65 000 for a file."""
     for n in range(1, count, 2):
         folder, file = tree / f"{n // 1000:04d}", tree.with_name(f"{tree.name}-{n // 50_000}")
         if n % 1000 == 1:
@@ -60,7 +60,7 @@ def _make_every_second(tree: Path, count: int) -> None:
 
 
 async def _run(command: list[str], environ: dict[str, str]) -> bytes:
-    """In a thread, since the store is in this one."""
+    """Runs the command in a thread, because the store runs in this one."""
     done = await asyncio.to_thread(
         subprocess.run, command, env={**os.environ, **environ}, stdout=subprocess.PIPE, check=True
     )

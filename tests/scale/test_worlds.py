@@ -1,4 +1,4 @@
-"""Random worlds on a real Swift: what could be read before a command, and was not to be removed, can be read after it.
+"""Random worlds on a real Swift: a command keeps every object readable that it was not told to remove or replace.
 
 scripts/test --scale tests/scale/test_worlds.py
 WORLDS=1 WORLDS_SEED=17 scripts/test --scale tests/scale/test_worlds.py     # one of them again
@@ -19,16 +19,17 @@ from tests.servers.swift import RealSwift
 WORLDS = int(os.environ.get("WORLDS", "300"))
 FIRST = int(os.environ.get("WORLDS_SEED", "1"))
 _AT_ONCE = int(os.environ.get("WORLDS_AT_ONCE", "4"))
-"""Worlds at a time: what waits between two tries leaves the processors to others."""
+"""Number of worlds at a time. More than the processors, because worlds wait between retries."""
 _BEYOND = ("lost elsewhere", "lost behind a body")
-"""What no mirror and no move can see, as docs/sync.md and docs/objects.md say: who reads through an object from another
-container, and a dynamic large object with bytes of its own, which is listed as a plain one. Shown, but no failure."""
+"""Findings that are printed and do not fail the test, because no mirror and no move can see their cause (docs/sync.md,
+docs/objects.md): an object in another container that reads through a removed one, and a dynamic large object with
+bytes of its own, which is listed as a plain object."""
 pytestmark = [pytest.mark.scale, pytest.mark.swift, pytest.mark.timeout(7200)]
 
 
 def test_random_commands_lose_no_readable_object_and_report_no_false_success(swift: RealSwift) -> None:
-    """WORLDS worlds from the seed WORLDS_SEED on: a random store, tree and command, some through a proxy that lies."""
-    forks._server()  # before the threads
+    """WORLDS worlds from seed WORLDS_SEED: a random store, tree and command, some behind a proxy with wrong answers."""
+    forks._server()  # starts the forking process before the threads
     seeds = range(FIRST, FIRST + WORLDS)
     count: Counter[str] = Counter()
     failed: list[Result] = []

@@ -1,1 +1,1 @@
-"""Real servers for tests, each a context manager that ends what it started."""
+"""Real servers for tests, each a context manager that ends the processes it started."""

@@ -1,4 +1,4 @@
-"""Certificates to throw away: an authority that nobody trusts, and what it signs for servers on this machine."""
+"""Temporary certificates: an authority that no client trusts by default, and certificates for local servers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _DAYS = 2
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """PEM files: what a server shows, its key, and the authority that a client has to trust."""
+    """PEM files: the certificate of a server, its key, and the authority that a client has to trust."""
 
     file: Path
     key: Path
@@ -23,7 +23,7 @@ class Certificate:
 
 @dataclass(frozen=True, slots=True)
 class Authority:
-    """Its files, and below them those of its certificates, are in `directory`."""
+    """An authority; `directory` has its files and those of its certificates."""
 
     directory: Path
 
@@ -32,7 +32,7 @@ class Authority:
         return self.directory / "authority.pem"
 
     def issue(self, *hosts: str, days: int = _DAYS) -> Certificate:
-        """A new one for these names and addresses; with `days` below 0 it has expired."""
+        """Issues a certificate for these names and addresses; with negative `days` it has already expired."""
         place = Path(tempfile.mkdtemp(dir=self.directory))
         made = Certificate(place / "certificate.pem", place / "key.pem", self.file)
         request, more = place / "request.pem", place / "extensions"
@@ -44,7 +44,7 @@ class Authority:
 
 
 def make_authority(directory: Path) -> Authority:
-    """A new one, in a directory that is there."""
+    """Creates an authority in an existing directory."""
     authority = Authority(directory)
     names = ("-keyout", directory / "authority.key", "-out", authority.file, "-subj", "/CN=to be thrown away")
     _openssl("req", "-x509", *_KEY, *names, "-days", str(_DAYS), "-addext", "keyUsage=critical,keyCertSign")

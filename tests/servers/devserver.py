@@ -11,7 +11,7 @@ from tests.servers.swift import RealSwift
 
 @contextmanager
 def devserver_process(*arguments: str) -> Iterator[RealSwift]:
-    """Runs while the block does, and never longer than this process; speaks Swift's v1 auth like the real one."""
+    """Runs a devserver until the block or this process ends; it speaks Swift's v1 auth like the real one."""
     command = [sys.executable, "-m", "bulkput.devserver", "--until-stdin-closes", *arguments]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None

@@ -1,4 +1,4 @@
-"""The fault proxy in a process of its own: to be killed, or so that its work is not the client's."""
+"""The fault proxy in its own process: a test can kill it, and its work does not slow the client."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from tests.servers.faultproxy import Count, FaultProxy, Plan, keep_port
 
 
 class ProxyProcess:
-    """A FaultProxy in a process of its own, which can be killed and started again on the same port.
+    """A FaultProxy in its own process, which can be killed and restarted on the same port.
 
-    It ends with the block, or with this process. Blocking: from async tests, start it in a thread.
+    It ends with the block or with this process. Blocks: start it in a thread from async tests.
     """
 
     def __init__(self, host: str, port: int, plan: Plan | None = None) -> None:
@@ -34,7 +34,7 @@ class ProxyProcess:
         self._keeper.close()
 
     def start(self) -> None:
-        """Returns when it listens."""
+        """Starts the process; returns when it listens."""
         command = [sys.executable, "-c", "from tests.servers.faultprocess import serve; serve()"]
         root = Path(__file__).parents[2]
         self._process = process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=root)
@@ -44,14 +44,14 @@ class ProxyProcess:
         assert process.stdout.readline() == b"ready\n", "the proxy did not start"
 
     def kill(self) -> None:
-        """SIGKILL; returns when it is gone, and with it what it counted."""
+        """Sends SIGKILL; returns when the process is gone. Its counts are lost."""
         assert self._process is not None
         self._process.kill()
         self._process.communicate()
         self._process = None
 
     def stop(self) -> Count:
-        """End it in order: what it counted since its last start."""
+        """Ends the process; gives its counts since its last start."""
         if self._process is None:
             return Count()
         said, _ = self._process.communicate()
@@ -62,7 +62,7 @@ class ProxyProcess:
 
 
 def serve() -> None:
-    """What runs in the process: the order comes by stdin, whose end is the end; then the count goes to stdout."""
+    """Runs in the process: reads its order from stdin, serves until stdin ends, then writes the counts to stdout."""
     (length,) = struct.unpack("I", sys.stdin.buffer.read(4))
     host, port, plan, listen_on = pickle.loads(sys.stdin.buffer.read(length))
 

@@ -1,10 +1,10 @@
-"""A TCP proxy that does harm, in front of any real server: faults of connections and bytes, drawn from a seed.
+"""A TCP proxy in front of any real server that injects faults of connections and bytes, drawn from a seed.
 
     client ──> FaultProxy ──> server
 
-Of HTTP it knows this only: bytes of a client that follow bytes of the server begin its next request. A `Plan` draws
-for each request (or once for each connection) which fault it meets; what really happened is counted, so that a test
-can prove that it tested something. In a process of its own it is `faultprocess.py:ProxyProcess`.
+It knows one fact about HTTP: a client's bytes that follow bytes of the server begin the next request. A `Plan` draws a
+fault for each request, or once for each connection. The proxy counts the faults that really happened, so a test can
+prove that they did. `faultprocess.py:ProxyProcess` runs it in its own process.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from random import Random
 from typing import Literal, Self
 
 _PIECE = 64 * 1024
-_RESET = struct.pack("ii", 1, 0)  # SO_LINGER of no seconds: close() sends RST and forgets what was to be sent
+_RESET = struct.pack("ii", 1, 0)  # SO_LINGER of 0 s: close() sends RST and drops unsent bytes
 When = Literal["before the request", "in the request", "before the answer", "in the answer"]
 
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """The connection ends: before a byte of the request is passed on, after its first `after` bytes, when all of it has
-    been passed on and the answer begins to come, or after half of that."""
+    """Ends the connection: before a byte of the request is passed on, after its first `after` bytes, when the answer
+    begins to arrive, or after half of the answer."""
 
     when: When
     by: Literal["RST", "FIN"] = "RST"
@@ -38,7 +38,7 @@ class Cut:
 
 @dataclass(frozen=True, slots=True)
 class Mute:
-    """The request is taken, never passed on, and never answered."""
+    """Reads the request, but neither passes it on nor answers it."""
 
     def __str__(self) -> str:
         return "never answers"
@@ -46,7 +46,7 @@ class Mute:
 
 @dataclass(frozen=True, slots=True)
 class Trickle:
-    """The request is read byte by byte, with so many seconds between them."""
+    """Reads the request byte by byte, with `pause_s` seconds between two bytes."""
 
     pause_s: float = 1.0
 
@@ -56,7 +56,7 @@ class Trickle:
 
 @dataclass(frozen=True, slots=True)
 class Delay:
-    """The answer is passed on so much later."""
+    """Passes the answer on `seconds` later."""
 
     seconds: float
 
@@ -66,7 +66,7 @@ class Delay:
 
 @dataclass(frozen=True, slots=True)
 class Pieces:
-    """The answer is passed on in pieces of so many bytes."""
+    """Passes the answer on in pieces of `size` bytes."""
 
     size: int = 1
 
@@ -76,7 +76,7 @@ class Pieces:
 
 @dataclass(frozen=True, slots=True)
 class Say:
-    """As soon as the request begins, this is its answer; nothing more is read, and nothing is passed on."""
+    """Sends `answer` as soon as the request begins; reads no further and passes nothing on."""
 
     answer: bytes
 
@@ -86,7 +86,7 @@ class Say:
 
 @dataclass(frozen=True, slots=True)
 class Flip:
-    """One bit of the request's byte `at` (counted from 0) arrives as another: what TCP's checksum lets through."""
+    """Flips one bit of byte `at` (from 0) of the request, as damage that TCP's checksum does not detect."""
 
     at: int
 
@@ -99,13 +99,13 @@ Fault = Cut | Mute | Trickle | Delay | Pieces | Say | Flip
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """Who meets what: nobody of the first `skip` requests, nor of a connection's requests before its `from_request`-th;
-    and `at_most` so many (some get past it: a short request is over before it could be cut at its 5000th byte)."""
+    """Which requests meet a fault: none of the first `skip`, none before the `from_request`-th of a connection, and at
+    most `at_most`. Some are not hit: a short request is over before a cut at its 5000th byte."""
 
     chances: tuple[tuple[float, Fault], ...] = ()
     """Faults and their probabilities, at most 1 in sum."""
     per: Literal["request", "connection"] = "request"
-    """What a draw is made for. A connection's fault strikes each of its requests."""
+    """The unit of a draw. A fault of a connection hits each of its requests."""
     skip: int = 0
     from_request: int = 1
     at_most: int | None = None
@@ -121,14 +121,14 @@ class Plan:
 
 
 def always(fault: Fault, *, at_most: int | None = None, skip: int = 0, from_request: int = 1) -> Plan:
-    """Every request that may meet something meets this."""
+    """Plans `fault` for every request that may meet one."""
     return Plan(chances=((1.0, fault),), at_most=at_most, skip=skip, from_request=from_request)
 
 
 def mix(
     *, p_reset: float, p_delay: float, delay_s: float, seed: int, per: Literal["request", "connection"] = "connection"
 ) -> Plan:
-    """Resets at any of the four moments, and delays."""
+    """Plans resets at any of the four moments, and delays."""
     moments: tuple[When, ...] = ("before the request", "in the request", "before the answer", "in the answer")
     resets = tuple((p_reset / len(moments), Cut(when, after=600)) for when in moments)
     return Plan(chances=(*resets, (p_delay, Delay(delay_s))), per=per, seed=seed)
@@ -136,7 +136,7 @@ def mix(
 
 @dataclass(slots=True)
 class Count:
-    """What happened so far. `faults` are those that really struck, by their text."""
+    """Counts so far. `faults` has only faults that really happened, by their text."""
 
     connections: int = 0
     requests: int = 0
@@ -144,7 +144,7 @@ class Count:
 
 
 class _EndError(Exception):
-    """This connection ends, by RST or by FIN."""
+    """Ends this connection with RST or FIN."""
 
     def __init__(self, by: Literal["RST", "FIN"]) -> None:
         super().__init__(by)
@@ -153,7 +153,7 @@ class _EndError(Exception):
 
 @dataclass(slots=True)
 class _Link:
-    """A client, its server, and what its present request meets."""
+    """A client, its server, and the fault of the current request."""
 
     client: socket.socket
     server: socket.socket
@@ -162,13 +162,13 @@ class _Link:
     is_answered: bool = True
     requests: int = 0
     passed: int = 0
-    """Bytes of the present request."""
+    """Bytes of the current request that were passed on."""
 
 
 class FaultProxy:
     """`async with FaultProxy(host, port, plan) as proxy:` listens on 127.0.0.1:`proxy.port` until the block ends.
 
-    With a small `receive_buffer` (bytes) a client keeps what is not read.
+    With a small `receive_buffer` (bytes) unread bytes stay in the client.
     """
 
     def __init__(
@@ -198,7 +198,7 @@ class FaultProxy:
             await asyncio.wait(links)
 
     def listen(self) -> None:
-        """Accept connections (again)."""
+        """Accepts connections, also after `refuse`."""
         if self._listener is None:
             self._listener = listener = socket.create_server(("127.0.0.1", self.port), backlog=511, reuse_port=True)
             if self._receive_buffer is not None:
@@ -207,7 +207,7 @@ class FaultProxy:
             self._loop.add_reader(listener, self._accept, listener)
 
     def refuse(self) -> None:
-        """As a server that has died: connections are reset, and new ones refused until `listen`."""
+        """Acts like a dead server: resets connections, and refuses new ones until `listen`."""
         if self._listener is not None:
             self._loop.remove_reader(self._listener)
             self._listener.close()
@@ -258,7 +258,7 @@ class FaultProxy:
         link.server.shutdown(socket.SHUT_WR)
 
     def _begin(self, link: _Link) -> None:
-        """Another request of this connection."""
+        """Begins another request of this connection."""
         plan = self._plan
         self.count.requests += 1
         link.requests += 1
@@ -277,7 +277,7 @@ class FaultProxy:
             self.count.faults[str(link.fault)] += 1
 
     async def _pass_on(self, link: _Link, data: bytes) -> None:
-        """Bytes of a request, as far as its fault lets them through."""
+        """Passes bytes of a request on, as far as its fault lets them through."""
         send, begins, end = self._loop.sock_sendall, link.passed, link.passed + len(data)
         link.passed = end
         match link.fault:
@@ -293,7 +293,7 @@ class FaultProxy:
             case Say(answer):
                 self._strike(link)
                 await send(link.client, answer)
-                await asyncio.Event().wait()  # until the proxy ends: who closes would tell the client
+                await asyncio.Event().wait()  # until the proxy ends: a close would tell the client
             case Trickle(pause_s):
                 self._strike(link)
                 await send(link.server, data)
@@ -332,8 +332,10 @@ class FaultProxy:
 
 
 def keep_port(port: int = 0) -> socket.socket:
-    """A socket that never listens, and so keeps its port from all others while nobody else does: who connects meanwhile
-    is refused. Who does listen there says SO_REUSEPORT."""
+    """Gives a socket that never listens and so reserves its port: connections are refused meanwhile.
+
+    A listener on the same port has to set SO_REUSEPORT.
+    """
     keeper = socket.socket()
     keeper.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     keeper.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)

@@ -1,4 +1,4 @@
-"""Looking at a store with nothing of bulkput: the standard library's HTTP client."""
+"""Reads a Swift account with the standard library's HTTP client, without any code of bulkput."""
 
 import http.client
 import json
@@ -10,7 +10,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """An object as the store gives it out."""
+    """An object as a GET gives it."""
 
     content: bytes
     headers: Mapping[str, str]
@@ -18,7 +18,7 @@ class Seen:
 
 @dataclass(slots=True)
 class SwiftJudge:
-    """Reads one Swift account. Blocking: from async tests, call it in a thread."""
+    """Reads one Swift account. Blocks: call it in a thread from async tests."""
 
     auth_url: str
     user: str
@@ -27,7 +27,7 @@ class SwiftJudge:
     _token: str = ""
 
     def get(self, container: str, name: str) -> Seen | None:
-        """None when there is no such object."""
+        """Gives an object; None if it does not exist."""
         status, headers, content = self._request("GET", f"/{quote(container)}/{quote(name)}")
         if status == 404:
             return None
@@ -38,7 +38,7 @@ class SwiftJudge:
         return [row["name"] for row in self.rows(container)]
 
     def rows(self, container: str) -> list[dict[str, Any]]:
-        """The whole listing, by pages."""
+        """Gives all rows of the listing, page by page."""
         rows: list[dict[str, Any]] = []
         while True:
             query = urlencode({"format": "json", "marker": rows[-1]["name"] if rows else ""})
@@ -52,7 +52,7 @@ class SwiftJudge:
 
     @property
     def storage_url(self) -> str:
-        """The account, as a login answers it."""
+        """The URL of the account from the answer to a login."""
         if not self._token:
             _, headers, _ = _ask("GET", self.auth_url, {"X-Auth-User": self.user, "X-Auth-Key": self.key})
             self._storage, self._token = headers["X-Storage-Url"], headers["X-Auth-Token"]
@@ -61,13 +61,13 @@ class SwiftJudge:
     def put(
         self, container: str, name: str, content: bytes, *, query: str = "", fields: Mapping[str, str] | None = None
     ) -> None:
-        """Behind the back of whoever is tested; without a name, the container."""
+        """Stores an object without bulkput; with an empty name, creates the container."""
         path = f"/{quote(container)}" + (f"/{quote(name)}" if name else "")
         status, _, text = self._request("PUT", path + query, content, fields)
         assert status in (201, 202), (status, name, text)
 
     def delete(self, container: str, name: str | None = None) -> None:
-        """An object, or the empty container."""
+        """Deletes an object, or without a name the empty container."""
         path = f"/{quote(container)}" + (f"/{quote(name)}" if name is not None else "")
         status, _, _ = self._request("DELETE", path)
         assert status == 204, (status, path)

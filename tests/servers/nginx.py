@@ -17,7 +17,7 @@ from pathlib import Path
 
 from tests.servers.certificates import Certificate
 
-# Bodies wait in a directory beside `root`, so that a PUT ends in a rename and not in a copy.
+# Bodies are buffered on the file system of `root`, so that a PUT ends in a rename and not in a copy.
 CONFIG = """
 {user}
 daemon off;
@@ -54,7 +54,7 @@ _TLS = " ssl; ssl_certificate {file}; ssl_certificate_key {key}; ssl_protocols T
 
 @dataclass(frozen=True, slots=True)
 class NginxDav:
-    """`url` has no slash at its end; what is PUT to `url/a/b` is the file `root/a/b`."""
+    """`url` has no trailing slash; a PUT to `url/a/b` writes the file `root/a/b`."""
 
     url: str
     root: Path
@@ -69,14 +69,14 @@ def nginx_dav(
     methods: str = "PUT DELETE",
     makes_parents: bool = True,
 ) -> Iterator[NginxDav]:
-    """An nginx that stores below `root` (default: a directory that goes with the block) while the block runs.
+    """Runs an nginx that stores below `root` (default: a directory that is deleted after the block).
 
-    `methods` are those of WebDAV that it knows; without `makes_parents` it stores only into directories that are there.
-    `locations` is more of its configuration, in which `{{root}}` stands for the directory. With a `certificate` it
-    speaks TLS 1.3, else plain HTTP.
+    `methods` are its WebDAV methods; without `makes_parents` it stores only into existing directories. `locations` is
+    further configuration, in which `{{root}}` stands for the directory. With a `certificate` it speaks TLS 1.3, else
+    plain HTTP.
 
-    It gets its listening socket from us, as on an upgrade of its binary (variable NGINX): the port is never free
-    between our choosing it and its binding it, and connections wait in the socket until nginx takes them.
+    nginx inherits its listening socket, as in an upgrade of its binary (variable NGINX): no other process can take the
+    port in between, and connections wait in the socket until nginx accepts them.
     """
     with (
         tempfile.TemporaryDirectory(prefix="bulkput-nginx-", dir=root and root.parent) as directory,
@@ -104,7 +104,7 @@ def nginx_dav(
 
 
 def _config(state: Path, root: Path, port: int, locations: str, certificate: Certificate | None) -> str:
-    # Started by root, workers would become another user and could not write here.
+    # If root starts nginx, its workers would switch to another user, which cannot write here.
     user = f"user {pwd.getpwuid(os.getuid()).pw_name};" if os.getuid() == 0 else ""
     more = locations.replace("{{root}}", str(root))
     tls = _TLS.format(file=certificate.file, key=certificate.key) if certificate else ""
@@ -116,7 +116,7 @@ def start(state: Path, listener: socket.socket) -> subprocess.Popen[bytes]:
     if program is None:
         raise RuntimeError("nginx is not installed; scripts/tools installs it")
     command = [program, "-p", str(state), "-e", str(state / "error.log"), "-c", str(state / "nginx.conf")]
-    if shutil.which("setpriv"):  # then the kernel ends it even when the tests are killed
+    if shutil.which("setpriv"):  # the kernel ends nginx even if the tests are killed
         command = ["setpriv", "--pdeathsig", "TERM", *command]
     return subprocess.Popen(
         command,
@@ -124,13 +124,13 @@ def start(state: Path, listener: socket.socket) -> subprocess.Popen[bytes]:
         pass_fds=[listener.fileno()],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,  # the same lines are in error.log
+        stderr=subprocess.DEVNULL,  # error.log has the same lines
         start_new_session=True,
     )
 
 
 def wait_until_answering(server: subprocess.Popen[bytes], port: int, log: Path, *, is_tls: bool = False) -> None:
-    """One request: it waits in the listening socket for nginx, and fails when nginx ends instead."""
+    """Sends one request: it waits in the listening socket until nginx is up, and fails if nginx ends."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     if is_tls:
         unverified = ssl._create_unverified_context()

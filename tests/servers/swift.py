@@ -14,7 +14,7 @@ SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "swift"
 
 @dataclass(frozen=True, slots=True)
 class RealSwift:
-    """Where to log in, and as whom. The account speaks S3 too: access key `user`, secret `key`."""
+    """Login URL and credentials. The account also speaks S3: access key `user`, secret `key`."""
 
     auth_url: str
     user: str
@@ -22,16 +22,16 @@ class RealSwift:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The variables that bulkput and python-swiftclient read."""
+        """The environment variables that bulkput and python-swiftclient read."""
         return {"ST_AUTH": self.auth_url, "ST_USER": self.user, "ST_KEY": self.key}
 
 
 @contextmanager
 def real_swift() -> Iterator[RealSwift]:
-    """The Swift that BULKPUT_TEST_SWIFT_AUTH, _USER and _KEY name, else a new one that ends with the block.
+    """Gives the Swift of BULKPUT_TEST_SWIFT_AUTH, _USER and _KEY, else a new one that ends with the block.
 
-    The new one runs beside a `cat` that reads from us: when we end, in whichever way, `cat` reads the end of its
-    input, and the script takes the servers down. Its own session keeps Ctrl-C away until the tests are done with it.
+    The script of the new one runs `cat` with our pipe as its input: when this process ends for any reason, `cat` reads
+    the end of its input and the script stops the servers. A session of its own keeps Ctrl-C away from it.
     """
     if auth_url := os.environ.get("BULKPUT_TEST_SWIFT_AUTH"):
         user, key = os.environ["BULKPUT_TEST_SWIFT_USER"], os.environ["BULKPUT_TEST_SWIFT_KEY"]

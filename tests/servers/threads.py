@@ -1,4 +1,4 @@
-"""Servers in threads, on blocking sockets of the standard library: what they see owes nothing to an event loop."""
+"""Servers in threads on blocking sockets of the standard library, independent of any event loop."""
 
 import re
 import select
@@ -17,7 +17,7 @@ Behave = Callable[[socket.socket], None]
 
 @dataclass(slots=True)
 class Seen:
-    """What a server has seen: `connections` were accepted, `resumed` is what it says of each handshake that ended."""
+    """What a server has seen: `connections` were accepted; `resumed` has an entry for each completed handshake."""
 
     url: str
     connections: int = 0
@@ -28,9 +28,9 @@ class Seen:
 def tls_server(
     certificate: Certificate, behave: Behave, *, version: ssl.TLSVersion = ssl.TLSVersion.TLSv1_3
 ) -> Iterator[Seen]:
-    """`behave` serves each connection in a thread of its own; then the socket is closed, without close_notify.
+    """Runs a TLS server: `behave` serves each connection in its own thread; then it closes without close_notify.
 
-    Its receive buffer is small, so that a client keeps what the server does not read.
+    The receive buffer is small, so unread bytes stay in the client.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate.file, certificate.key)
@@ -48,7 +48,7 @@ def tls_server(
 
 @contextmanager
 def tcp_server(behave: Behave) -> Iterator[Seen]:
-    """The same below TLS. A connection that is still served when the block ends is shut down."""
+    """Runs the same server without TLS. The end of the block shuts down connections that are still served."""
     accepted: list[socket.socket] = []
     serving: list[threading.Thread] = []
 
@@ -83,7 +83,7 @@ def tcp_server(behave: Behave) -> Iterator[Seen]:
 
 
 def read_head(connection: socket.socket) -> bytes:
-    """Of one request; what comes behind it is left where it is."""
+    """Reads the head of one request and no byte after it."""
     head = b""
     while not head.endswith(b"\r\n\r\n"):
         if not (byte := connection.recv(1)):
@@ -93,7 +93,7 @@ def read_head(connection: socket.socket) -> bytes:
 
 
 def read_request(connection: socket.socket) -> bytes:
-    """Its body, by Content-Length."""
+    """Reads one request with Content-Length; gives its body."""
     length = re.search(rb"(?i)content-length: (\d+)", read_head(connection))
     body = b""
     while length is not None and len(body) < int(length[1]):
@@ -104,14 +104,14 @@ def read_request(connection: socket.socket) -> bytes:
 
 
 def store(connection: socket.socket) -> None:
-    """What a server should do."""
+    """Behaves like a correct server."""
     while True:
         read_request(connection)
         connection.sendall(CREATED)
 
 
 def until_closed(connection: socket.socket) -> None:
-    """Wait without reading what has come."""
+    """Waits for the end of the connection without reading."""
     poll = select.poll()
     poll.register(connection, select.POLLRDHUP)
     poll.poll()

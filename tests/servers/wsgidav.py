@@ -1,4 +1,4 @@
-"""WsgiDAV as a store for tests: a real WebDAV server, which makes no parents by itself and writes in place."""
+"""WsgiDAV as a store for tests: a real WebDAV server, which creates no parents and writes in place."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class WsgiDav:
-    """`url` has no slash at its end; what is PUT to `url/a/b` is the file `root/a/b`."""
+    """`url` has no trailing slash; a PUT to `url/a/b` writes the file `root/a/b`."""
 
     url: str
     root: Path
@@ -22,9 +22,9 @@ class WsgiDav:
 
 @contextmanager
 def wsgidav() -> Iterator[WsgiDav]:
-    """Runs in a process of its own while the block does, and never longer than this process.
+    """Runs a server in its own process until the block or this process ends.
 
-    It gets its listening socket from us, so that connections wait in it until the server is up.
+    It inherits its listening socket, so connections wait there until the server is up.
     """
     with (
         tempfile.TemporaryDirectory(prefix="bulkput-wsgidav-") as root,
@@ -42,7 +42,7 @@ def wsgidav() -> Iterator[WsgiDav]:
 
 
 def serve(root: str, listener: int) -> None:
-    """Until standard input ends."""
+    """Serves until standard input ends."""
     import threading  # noqa: PLC0415
 
     from cheroot import wsgi  # noqa: PLC0415
@@ -51,7 +51,7 @@ def serve(root: str, listener: int) -> None:
     app = WsgiDAVApp(
         {
             "provider_mapping": {"/": root},
-            "simple_dc": {"user_mapping": {"*": True}},  # nobody has to log in
+            "simple_dc": {"user_mapping": {"*": True}},  # no login
             "logging": {"enable": False},
             "verbose": 0,
         }

@@ -1,7 +1,8 @@
-"""Random worlds: a store, a tree of files and a command, drawn from a seed, and what the command must leave behind.
+"""Random worlds: a store, a tree of files and a command, drawn from a seed, and a check of what the command leaves.
 
-    draw(seed) -> World ──build──> a real Swift and a directory ──command──> judge: what could be read, and still can
+    draw(seed) -> World ──build──> a real Swift and a directory ──command──> judge: findings
 
-`world` has the records, `draw` makes them (pure), `build` puts them into a store and onto a disk, `disk` says which
-files an upload takes, `swift` looks at the store (nothing of bulkput), `liar` is the proxy between, `judge` decides.
+`world` has the records, `draw` makes them without I/O, `build` puts them into a store and onto a disk, `disk` computes
+which files an upload takes, `swift` reads the store without bulkput, `liar` is a proxy that gives wrong answers, and
+`judge` compares the store before and after the command.
 """

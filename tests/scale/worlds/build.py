@@ -1,4 +1,4 @@
-"""A world becomes real: objects in a store, and files on a disk."""
+"""Creates the objects of a world in a store and its files on a disk."""
 
 from __future__ import annotations
 
@@ -33,8 +33,10 @@ _SOON_S = 1
 
 
 def fill(account: Account, world: World) -> None:
-    """Make the world's objects, and wait until those have expired that are to. What Swift refuses (a static link to
-    nothing, say) is left out: judged is what is there."""
+    """Creates the world's objects, and waits until those that should expire have expired.
+
+    Objects that Swift refuses (a static symlink to nothing, for example) are missing; the judge reads the real store.
+    """
     for box in account.boxes:
         account.make(box)
     expired_s = 0.0
@@ -80,7 +82,7 @@ def _make(account: Account, thing: Thing) -> None:
 
 
 def plant(world: World, tree: bytes, outside: bytes) -> None:
-    """Make the world's files below `tree`, an existing directory."""
+    """Creates the world's files below `tree`, an existing directory."""
     os.mkdir(outside)
     with open(outside + b"/out.txt", "wb") as file:
         file.write(content(OUT))

@@ -1,4 +1,4 @@
-"""What is known of one command, and what can be asked of it."""
+"""The record of one command with the store before and after it, and questions about it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.scale.worlds.world import Key, World
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """`kind` is a word for what is wrong."""
+    """A fault that the judge found; `kind` is a short name for it."""
 
     kind: str
     text: str
@@ -26,7 +26,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """All that is known of one command. `damaged` are the keys whose bytes were spoiled on their way."""
+    """One command and the store before and after it. `damaged` are the keys whose bytes the proxy changed."""
 
     world: World
     before: Seen
@@ -36,9 +36,9 @@ class Case:
     damaged: Set[Key]
     is_lied_to: bool
     wrong_rows: Set[Key] = frozenset()
-    """What the listing leaves out, or has though it is gone."""
+    """Objects that the listing omits, or has although they do not exist."""
     rewritten: Set[Key] = frozenset()
-    """What someone else has written to meanwhile: `before` has it as that."""
+    """Objects that another client wrote during the command; `before` has their new state."""
 
     def was(self, key: Key) -> Snap:
         return self.before.get(key, ABSENT)
@@ -59,12 +59,12 @@ def differs(old: Snap, now: Snap) -> bool:
 
 
 def has_own_body(old: Snap, now: Snap) -> bool:
-    """A dynamic large object with bytes of its own, which is listed as if it were plain."""
+    """Whether it is a dynamic large object with bytes of its own, which is listed as a plain object."""
     return old.kind == now.kind == "dynamic" and old.own > 0
 
 
 def reads_through(case: Case, key: Key, changed: Set[Key]) -> bool:
-    """Whether a GET of it reads one of `changed`, directly or through others, before or after."""
+    """Whether a GET of `key` reads one of `changed`, directly or through other objects, before or after the command."""
     seen: set[Key] = set()
     waiting = [key]
     while waiting:
@@ -85,7 +85,7 @@ def holds(snap: Snap, data: bytes) -> bool:
 
 
 def unzipped(snap: Snap) -> bytes | None:
-    """Its bytes, unpacked where they are a gzip stream."""
+    """Gives the content, unpacked if it is a gzip stream."""
     if snap.content is None or snap.content[:2] != b"\x1f\x8b":
         return snap.content
     try:

@@ -1,4 +1,4 @@
-"""What `cp`, `mv` and `rm` must leave behind: the table is in `judge`."""
+"""Judges `cp`, `mv` and `rm` by the table in `judge`."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def _goal(key: Key, command: Change) -> Key:
 
 
 def _copied(case: Case, goal: Key, sources: list[Key], touched: Set[Key]) -> Iterator[Finding]:
-    """What copies went to has its old bytes or a source's."""
+    """Checks that the destination of copies has its old bytes or those of a source."""
     now, old = case.now(goal), case.was(goal)
     if not now.is_there:
         if old.is_there and not (goal in case.before and goal in _sources_of_move(case)):
@@ -97,7 +97,7 @@ def _moved(case: Case, key: Key, goal: Key, touched: Set[Key]) -> Iterator[Findi
         if not reads_through(case, key, touched):
             yield lost(case, key, "it was not moved, and is not as before")
         return
-    # Moved together with what it reads through: then that is no excuse.
+    # If it was moved together with the objects that it reads through, their move does not excuse other bytes.
     if not _has_arrived(case, old, case.now(goal), set(), key) and not _is_excused(case, key):
         kind = "lost behind a body" if has_own_body(old, case.now(goal)) else "lost"
         yield Finding(
@@ -106,7 +106,7 @@ def _moved(case: Case, key: Key, goal: Key, touched: Set[Key]) -> Iterator[Findi
 
 
 def _is_excused(case: Case, key: Key) -> bool:
-    """One object alone was moved, or another's copy replaced what it reads through."""
+    """Whether the goal exists and a copy of the same command replaced an object that `key` reads through."""
     command = case.world.command
     assert isinstance(command, Change)
     replaced = {_goal(each, command) for each in _sources_of_move(case)}

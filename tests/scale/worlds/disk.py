@@ -1,4 +1,4 @@
-"""Which files of a tree an upload should take, and under which names: said again, without the product's own code."""
+"""Computes which files of a tree an upload should take, and their object names, without any code of bulkput."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.scale.worlds.world import Key, Upload
 
 @dataclass(slots=True)
 class Taken:
-    """Names are relative to the source. `unknown` are there and no files; `failing`, that some file cannot be sent."""
+    """Names relative to the source. `unknown` entries are no regular files; `failing` ones have no object name."""
 
     files: dict[bytes, bytes] = field(default_factory=dict)
     directories: set[bytes] = field(default_factory=set)
@@ -20,7 +20,7 @@ class Taken:
 
 
 def taken(tree: bytes, command: Upload) -> Taken:
-    """By a walk. One source file is called by its own name."""
+    """Walks the tree. A single source file has its base name."""
     found = Taken()
     if command.source:
         with open(tree + b"/" + command.source, "rb") as file:
@@ -59,14 +59,14 @@ def _walk(root: bytes, below: bytes, command: Upload, found: Taken, above: tuple
 
 
 def is_sent(name: bytes, command: Upload) -> bool:
-    """Whether the filters take a file of this name."""
+    """Whether the filters let a file of this name through."""
     if is_ignored(name, command.exclude, is_directory=False):
         return False
     return not command.include or is_ignored(name, command.include, is_directory=False)
 
 
 def is_ignored(name: bytes, patterns: tuple[str, ...], *, is_directory: bool) -> bool:
-    """gitignore's rule for patterns without a slash, or with one at the end: they match at any level."""
+    """Applies gitignore's rule for patterns without a slash, or with one only at the end: they match at any level."""
     parts = name.split(b"/")
     return any(_matches(parts, pattern.encode(), is_directory) for pattern in patterns)
 
@@ -78,7 +78,7 @@ def _matches(parts: list[bytes], pattern: bytes, is_directory: bool) -> bool:
 
 
 def key_of(name: bytes, command: Upload, *, is_directory: bool = False) -> Key:
-    """The key that a file gets, or a directory's marker."""
+    """Gives the key of a file's object, or of a directory's marker."""
     dest = command.dest
     if command.source and dest.name and not dest.name.endswith("/"):
         plain = dest.name
@@ -89,20 +89,20 @@ def key_of(name: bytes, command: Upload, *, is_directory: bool = False) -> Key:
 
 
 def gets_gz(name: bytes, command: Upload) -> bool:
-    """With `--gzip-as suffix`, each file that `--gzip-except` does not match."""
+    """Whether .gz is added: with `--gzip-as suffix`, unless `--gzip-except` matches the file."""
     is_asked_for = command.gzip != "never" and command.gzip_as == "suffix"
     return is_asked_for and not is_ignored(name, command.gzip_except, is_directory=False)
 
 
 def files_of(name: bytes, command: Upload) -> list[bytes]:
-    """The names that a file may have whose object has this one, behind the destination; its own, if there is none."""
+    """Gives the possible names of the file whose object has this name below the destination."""
     could = [name.removesuffix(b".gz")] if name.endswith(b".gz") else []
     could = [each for each in could if each.rpartition(b"/")[2] and gets_gz(each, command)]
     return could + [name] * (not could or not gets_gz(name, command))
 
 
 def _has_gz(plain: str, command: Upload) -> bool:
-    """One file to an object that is called so already."""
+    """Whether a single file goes to an object whose name already ends with .gz."""
     return bool(command.source) and plain.endswith(".gz") and plain == command.dest.name
 
 

@@ -1,6 +1,6 @@
-"""A world from a seed, by `random.Random(seed)` and nothing else.
+"""Draws a world from a seed, with `random.Random` as the only source of chance.
 
-Names and contents come from small pools, so that files, objects, segments and targets meet often.
+Names and contents come from small pools, so that files, objects, segments and targets often coincide.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ _RELEVANT: dict[str, tuple[About, ...]] = {
 
 
 def draw(seed: int) -> World:
-    """The same world for the same seed."""
+    """Gives the same world for the same seed."""
     chance = Random(seed)
     prefix = chance.choice(PREFIXES)
     things = _Things(chance, prefix).draw()
@@ -74,7 +74,7 @@ def draw(seed: int) -> World:
     if kind == "upload":
         tree = _tree(chance, things, below(prefix))
         command = _upload(chance, prefix, tree)
-        # Drawn apart: worlds from before that option stay what they were.
+        # A separate generator: seeds from before this option give the same worlds as then.
         if command.skip != "none" and Random(f"expiry {seed}").random() < 0.5:
             command = replace(command, check_expiry=True)
     else:
@@ -86,7 +86,7 @@ def draw(seed: int) -> World:
 
 
 def _meanwhile(seed: int, command: Command, things: Sequence[Thing]) -> tuple[Lie, ...]:
-    """Someone writes to an object that a mirror has just seen listed. Drawn apart from all else."""
+    """Lets another client write to an object that a mirror has just listed. Has a generator of its own."""
     chance = Random(f"meanwhile {seed}")
     if not isinstance(command, Upload) or not command.delete_extra or chance.random() >= 0.15:
         return ()
@@ -104,7 +104,7 @@ def _text(path: bytes) -> str:
 
 
 class _Things:
-    """What is in the store: mostly below the prefix, some beside it and in the other container."""
+    """Draws the objects: most below the prefix, some outside it and in the other container."""
 
     def __init__(self, chance: Random, prefix: str) -> None:
         self._chance = chance
@@ -135,7 +135,7 @@ class _Things:
         return thing.key
 
     def _key(self, names: Sequence[str] = NAMES) -> Key:
-        """One that nothing has, if that is found soon; what is made twice is replaced."""
+        """Tries five times for an unused key; an object that is created twice is replaced."""
         key = Key("c", "")
         for _ in range(5):
             place = self._chance.random()
@@ -155,7 +155,7 @@ class _Things:
         return self._put(Plain(self._key(names), spec, None, expires, spec != "" and chance.random() < 0.1))
 
     def _some(self) -> Key:
-        """Something to read through: there already, or made now, or nothing at all."""
+        """Gives a target to read through: an existing object, a new one, or a missing one."""
         point = self._chance.random()
         if point < 0.5 and self._keys:
             return self._chance.choice(sorted(self._keys))
@@ -190,7 +190,7 @@ class _Things:
 
 
 def spec_of(key: Key, things: Sequence[Thing], depth: int = 0) -> str | None:
-    """What a GET of it should give, as far as that is easily said."""
+    """Gives the expected content of a GET, as a spec; None if it is not easily known."""
     thing = next((thing for thing in reversed(things) if thing.key == key), None)
     if depth > 4:
         return None
@@ -211,7 +211,7 @@ def spec_of(key: Key, things: Sequence[Thing], depth: int = 0) -> str | None:
 
 
 def _tree(chance: Random, things: Sequence[Thing], prefix: str) -> tuple[Entry, ...]:
-    """Files where there are objects, with their bytes or others, and some of their own."""
+    """Draws files for existing objects, with the same bytes or others, and some files without an object."""
     entries: list[Entry] = []
     for thing in things:
         name = thing.key.name.removeprefix(prefix)
@@ -242,7 +242,7 @@ def _tree(chance: Random, things: Sequence[Thing], prefix: str) -> tuple[Entry, 
 
 
 def _odd(chance: Random, path: bytes) -> Entry:
-    """What is there, and no file that is simply sent."""
+    """Draws a FIFO or a symlink."""
     up = b"../" * path.count(b"/")
     to = chance.choice((b"nowhere", up + b"a", up + b"d", up or b".", OUTSIDE, OUTSIDE + b"/out.txt", b""))
     if not to:
@@ -251,7 +251,7 @@ def _odd(chance: Random, path: bytes) -> Entry:
 
 
 def _fitting(entries: Sequence[Entry]) -> tuple[Entry, ...]:
-    """Without those whose name another has, or needs as a directory: the first stays."""
+    """Drops entries whose name an earlier entry has or needs as a directory."""
     kept: dict[bytes, Entry] = {}
     needed: set[bytes] = set()
     for entry in entries:
@@ -321,7 +321,7 @@ def _change(chance: Random, verb: str, prefix: str, things: Sequence[Thing]) -> 
 
 
 def _lies(chance: Random, kind: str, keys: Sequence[Key], sent: Sequence[Key]) -> tuple[Lie, ...]:
-    """Of one request or of all; in some worlds an answer is wrong, and then none comes any more."""
+    """Draws wrong answers to one request or to all; in some worlds all requests fail after a wrong one."""
     lies: list[Lie] = []
     for _ in range(chance.randint(1, 2)):
         about = chance.choice(_RELEVANT[kind])

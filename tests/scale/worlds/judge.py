@@ -1,17 +1,17 @@
-"""What a command must leave behind, said from the two looks at the store, before and after it, and nothing else.
+"""Judges a command by the store before and after it, and by its output and exit code.
 
-| an object that was there before                       | afterwards                                                   |
+| an object that existed before                         | afterwards                                                   |
 |-------------------------------------------------------|--------------------------------------------------------------|
-| the command names it not, nor maps anything to it     | is there, and gives the same bytes                           |
-| the same, and reads through what is replaced, or what | is there                                                     |
-| `rm` or `mv` name                                     |                                                              |
-| a file or a copy is for it                            | gives its old bytes or the new ones                          |
-| the same, and its bytes were spoiled on their way     | is gone, or gives its old bytes or the new ones              |
-| no file is for it, and --delete-extra                 | is gone, or gives the same bytes                             |
-| `mv` names it                                         | is there, or what it was moved to is, and gives its bytes    |
-| `rm` names it                                         | is gone, or there                                            |
+| the command neither names it nor maps a file to it    | exists with the same bytes                                   |
+| the same, but it reads through a replaced object or   | exists                                                       |
+| one that `rm` or `mv` names                           |                                                              |
+| a file or a copy is mapped to it                      | has its old bytes or the new ones                            |
+| the same, but its bytes were damaged in transit       | is gone, or has its old bytes or the new ones                |
+| no file is mapped to it, with --delete-extra          | is gone, or has the same bytes                               |
+| `mv` names it                                         | it or its copy exists with its bytes                         |
+| `rm` names it                                         | is gone or exists                                            |
 
-Exit code 0 says that all is done: each file, copy and removal. Nothing changes with --dry-run and with exit code 2.
+Exit code 0 means that each file, copy and removal is done. With --dry-run or exit code 2 nothing changes.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _DAMAGED = "a damaged object may be there"
 
 
 def judge(case: Case) -> list[Finding]:
-    """All that is wrong."""
+    """Gives all findings about one command."""
     found = list(_ended_well(case))
     command = case.world.command
     if case.ran.exit_code == 2 or command.is_dry:
@@ -81,7 +81,7 @@ def _upload(case: Case, command: Upload) -> Iterator[Finding]:
 
 
 def _news(case: Case, command: Upload) -> dict[Key, list[bytes]]:
-    """What each key may be given."""
+    """Gives the contents that each key may receive: those of its files, or nothing for a marker."""
     news: dict[Key, list[bytes]] = {}
     for name, data in case.taken.files.items():
         news.setdefault(key_of(name, command), []).append(data)
@@ -116,11 +116,11 @@ def _is_extra(case: Case, command: Upload, key: Key, news: Mapping[Key, object])
 
 
 def _replaced(case: Case, key: Key, news: list[bytes]) -> Iterator[Finding]:
-    """A file is for it."""
+    """Checks an object to which a file is mapped."""
     old, now = case.was(key), case.now(key)
     if any(holds(now, data) for data in news) or _is_named_damaged(case, key):
         return
-    # Not replaced, but what it reads through was: then exit code 0 is what would be wrong.
+    # The object was not replaced, but one that it reads through was: only exit code 0 would be wrong then.
     is_excused = old.kind == now.kind and _reads(case, key)
     if now.content is not None:
         if now.content != old.content and not is_excused:
@@ -139,14 +139,14 @@ def _replaced(case: Case, key: Key, news: list[bytes]) -> Iterator[Finding]:
 
 
 def _is_named_damaged(case: Case, key: Key) -> bool:
-    """What arrived damaged, and could not be removed since no DELETE came through: then the command says so."""
+    """Whether it was damaged in transit and the command reports that it could not remove it."""
     return (
         key in case.damaged and case.ran.exit_code != 0 and f"{key.name}: " in case.ran.err and _DAMAGED in case.ran.err
     )
 
 
 def _reads(case: Case, key: Key) -> bool:
-    """Whether what it reads through was replaced as asked."""
+    """Whether this command or another client replaced an object that `key` reads through."""
     command = case.world.command
     assert isinstance(command, Upload)
     news = _news(case, command)
@@ -154,8 +154,10 @@ def _reads(case: Case, key: Key) -> bool:
 
 
 def _extra(case: Case, key: Key, written: Set[Key]) -> Iterator[Finding]:
-    """Gone, or as it was. Where a removal failed, what it read through may be gone before it; so where a HEAD was
-    answered that it is gone itself: it was to go."""
+    """Checks that an extra object is gone or unchanged.
+
+    After a failed removal, or a HEAD that wrongly says 404, objects that it read through may be gone before it.
+    """
     if is_same(case, key) or not case.now(key).is_there or case.ran.exit_code != 0:
         return
     if any(lie.about == "head" and lie.how == "404" and lie.key in (None, key) for lie in case.world.lies):
@@ -167,7 +169,7 @@ def _extra(case: Case, key: Key, written: Set[Key]) -> Iterator[Finding]:
 def _said(
     case: Case, rows: list[dict[str, Any]], news: Mapping[Key, list[bytes]], extra: Set[Key]
 ) -> Iterator[Finding]:
-    """What the command told against what happened."""
+    """Compares the events and the summary of the command with the store."""
     command = case.world.command
     events: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
@@ -189,7 +191,7 @@ def _said(
     removed = {Key(box, row["key"]) for row in events.get("removed", [])}
     for key in removed - extra:
         if case.was(key).is_there:
-            yield Finding("false", f"removed, and nobody asked for that: {key}")
+            yield Finding("false", f"removed, although the command does not ask for it: {key}")
     gone = {key for key in extra if case.was(key).is_there and not case.now(key).is_there}
     if not case.is_lied_to:
         for key in sorted(gone - removed):
@@ -202,7 +204,7 @@ def _said(
 
 
 def _all_there(case: Case, command: Upload) -> Iterator[Finding]:
-    """Exit code 0."""
+    """Checks for exit code 0 that every file is stored or was rightly skipped."""
     if case.taken.failing:
         yield Finding("false", f"exit code 0, and these have no name: {sorted(case.taken.failing)}")
     skipped = {row["key"] for row in case.ran.rows if row.get("event") == "skipped"}
@@ -219,9 +221,11 @@ def _all_there(case: Case, command: Upload) -> Iterator[Finding]:
 
 
 def _may_be_believed(case: Case, key: Key, mode: str, size: int, *, check_expiry: bool) -> bool:
-    """As docs/sync.md has it: `existing` believes in whatever is there, `unchanged` in its size, both in what a
-    manifest says. All believe the listing: also about an object that has expired, without --check-expiry, and when
-    the listing lags."""
+    """Whether a skipped file is allowed by docs/sync.md.
+
+    `existing` trusts any object and `unchanged` its size; both trust a manifest. All modes trust the listing, even if
+    it lags, and without --check-expiry also about an expired object.
+    """
     old, now = case.was(key), case.now(key)
     if mode != "none" and (key in case.rewritten or key in case.wrong_rows):
         return True
@@ -236,12 +240,12 @@ def _may_be_believed(case: Case, key: Key, mode: str, size: int, *, check_expiry
 
 
 def _is_renewed(snap: Snap) -> bool:
-    """For seven days, of which a tenth may be over. What never expires is kept alive as well."""
+    """Whether more than six of the seven days of `--expires-in 7d` are left, or the object never expires."""
     return snap.expires_s is None or snap.expires_s > time.time() + 6 * 86_400
 
 
 def _where(key: Key, old: Snap, command: Upload) -> str:
-    """Below the destination, beside it in its container, or in another one: how far a client would have to look."""
+    """Gives the kind of a loss: below the destination, elsewhere in its container, or in another container."""
     if key.box != command.dest.box:
         return "lost elsewhere"
     if old.kind == "dynamic" and old.own:

@@ -1,4 +1,4 @@
-"""The proxy that lies, as a world says: to the n-th request about an object, whatever else is in flight."""
+"""A proxy that gives wrong answers as a world says: to the n-th request about an object, whatever else is in flight."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from tests.scale.worlds.world import REWRITTEN, About, Key, Lie
 
 PAGE = b"<html><body><h1>Down for maintenance</h1></body></html>"
 CUT = Said(0)
-"""The connection ends."""
+"""Closes the connection without an answer."""
 
 
 class Liar:
-    """Its `meddle` is for `changes_relay.relay`. `struck` counts what it did."""
+    """Gives wrong answers: pass `meddle` to `changes_relay.relay`. `struck` counts them."""
 
     def __init__(self, lies: Sequence[Lie], boxes: Mapping[str, str]) -> None:
         self._lies = lies
@@ -107,8 +107,10 @@ class Liar:
         return said
 
     def _page(self, body: bytes, lie: Lie, asked: Asked) -> bytes:
-        """Of another moment: without a plain object that is there, or with one that is gone. What leads elsewhere stays
-        listed: of that no listing could be wrong and a mirror right."""
+        """Gives an outdated page of a listing: without a plain object that exists, or with an object that does not.
+
+        Symlinks and manifests stay listed: a mirror could not be right if the listing omits them.
+        """
         rows, name = json.loads(body), lie.key.name if lie.key is not None else ""
         prefix = parse_qs(urlsplit(asked.path).query).get("prefix", [""])[0]
         if lie.how == "stale":

@@ -1,4 +1,4 @@
-"""One world from its seed to its judgement."""
+"""Runs one world: builds it, runs its command, and judges the result."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _REWRITTEN = Snap(200, REWRITTEN, True, "plain", "text/plain", "")
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """`command` is what was run, `struck` how many lies were told."""
+    """The command line, its output and the findings; `struck` is the number of wrong answers."""
 
     world: World
     command: str
@@ -36,7 +36,7 @@ class Result:
     struck: int
 
     def __str__(self) -> str:
-        """All that is needed to see it again."""
+        """Gives all facts that are needed to reproduce it."""
         found = "\n".join(f"  - {finding}" for finding in self.findings)
         return (
             f"world {self.world.seed}: WORLDS=1 WORLDS_SEED={self.world.seed} scripts/test --scale"
@@ -46,7 +46,7 @@ class Result:
 
 
 def run(world: World, swift: RealSwift) -> Result:
-    """Blocking; the objects stay in the store."""
+    """Runs one world. Blocks; the objects stay in the store."""
     own = uuid.uuid4().hex[:8]
     boxes = {box: f"w{world.seed}-{own}-{box}" for box in ("c", "o")}
     with ExitStack() as stack:
@@ -91,11 +91,14 @@ def run(world: World, swift: RealSwift) -> Result:
 
 
 def _runs(command: Upload | Change, auth: str, swift: RealSwift) -> list[Mapping[str, str]]:
-    """The variables of each run. An upload with a journal is made twice; so is one behind a liar, then without it: what
-    the lies have left is believed by nobody."""
+    """Gives the environment of each run.
+
+    An upload with a journal runs twice. An upload behind the proxy runs again without it: the second run must not trust
+    wrong objects that the first one left.
+    """
     first, straight = replace(swift, auth_url=auth).environment, swift.environment
     if isinstance(command, Upload) and command.journal:
-        return [first, first]  # a journal belongs to the address that it was made for
+        return [first, first]  # a journal is bound to the address of its first run
     return [first, straight] if isinstance(command, Upload) and first != straight else [first]
 
 
@@ -105,7 +108,7 @@ def _command(words: list[str], environ: Mapping[str, str]) -> Ran:
 
 
 def arguments(command: Upload | Change, boxes: Mapping[str, str], folder: Path, *, is_lied_to: bool) -> list[str]:
-    """Few retries behind a liar, since each takes a second on average."""
+    """Gives the words of the command line, with few retries behind the proxy: each takes a second on average."""
 
     def url(key: Key) -> str:
         return f"swift://{boxes[key.box]}" + (f"/{key.name}" if key.name else "")

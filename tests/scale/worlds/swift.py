@@ -1,4 +1,4 @@
-"""A Swift account as a plain HTTP client sees it: nothing of bulkput."""
+"""Reads a Swift account with a plain HTTP client, without any code of bulkput."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.scale.worlds.world import Key
 from tests.servers.swift import RealSwift
 
 RAW = "?symlink=get&multipart-manifest=get"
-"""The object itself, and not what it leads to."""
+"""Query for the symlink or manifest itself instead of its target or segments."""
 _TRIES = 6
 Answer = tuple[int, http.client.HTTPMessage, bytes]
 """Status, header fields, body."""
@@ -22,11 +22,11 @@ Answer = tuple[int, http.client.HTTPMessage, bytes]
 
 @dataclass(frozen=True, slots=True)
 class Snap:
-    """An object at one moment; one that has expired may still be listed.
+    """An object at one moment; an expired one may still be listed.
 
-    `content` is what a GET gives, None where that is no success. `is_there`: whether there is an object of that name
-    itself, readable or not. `reads` are the objects that a GET of it leads to, and `begins` is what the names of those
-    begin with that a dynamic large object reads.
+    `content` is the body of a GET, None if the GET fails. `is_there` is True if an object of that name exists, readable
+    or not. `reads` are the objects that a GET of it reads; `begins` is the prefix of the segments of a dynamic large
+    object.
     """
 
     status: int
@@ -38,7 +38,7 @@ class Snap:
     reads: tuple[Key, ...] = ()
     begins: Key | None = None
     own: int = 0
-    """Bytes of its own body, which of a large object no GET gives."""
+    """Length of its own body, which a GET of a large object does not give."""
     expires_s: int | None = None
     """X-Delete-At: seconds since 1970."""
 
@@ -52,7 +52,7 @@ Seen = Mapping[Key, Snap]
 
 
 class Account:
-    """One connection, used by one thread. `boxes` gives the real names of containers."""
+    """One connection for one thread. `boxes` maps the names in a world to the real names of containers."""
 
     def __init__(self, swift: RealSwift, boxes: Mapping[str, str]) -> None:
         self.boxes = boxes
@@ -66,7 +66,7 @@ class Account:
         self._connection.close()
 
     def path(self, key: Key) -> str:
-        """CONTAINER/OBJECT, quoted."""
+        """Gives CONTAINER/OBJECT, percent-encoded."""
         return quote(self.boxes[key.box], safe="") + "/" + quote(key.name)
 
     def ask(
@@ -79,7 +79,7 @@ class Account:
         assert status in (201, 202), status
 
     def look(self, also: Iterable[Key] = ()) -> dict[Key, Snap]:
-        """All that is listed, and `also`."""
+        """Reads all listed objects, and those of `also`."""
         listed = [Key(box, row["name"]) for box in self.boxes for row in self.rows(box)]
         seen = {key: self.snap(key) for key in dict.fromkeys([*listed, *also])}
         return seen | {key: replace(seen[key], kind="expired") for key in listed if not seen[key].is_there}
@@ -134,8 +134,10 @@ class Account:
         return tuple(Key(names[pair[0]], pair[1]) for pair in pairs if len(pair) == 2 and pair[0] in names)
 
     def _ask(self, method: str, path: str, headers: Mapping[str, str], body: bytes = b"") -> Answer:
-        """Again, where a busy Swift failed (500 is also what it says of a large object in one whose segment is gone).
-        Status 0: an answer that breaks off, as that of a large object does whose second segment is gone."""
+        """Sends a request, again if a busy Swift fails; a 500 only once more, as it can also mean a missing segment.
+
+        Gives status 0 for an answer that breaks off, as for a large object whose second segment is missing.
+        """
         fields = {**headers, "X-Auth-Token": self._token} if self._token else dict(headers)
         for attempt in range(1, _TRIES + 1):
             try:

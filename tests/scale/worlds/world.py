@@ -1,4 +1,4 @@
-"""What a world consists of. Plain records, whose `repr` makes them again."""
+"""The records of a world. The `repr` of each is a literal that creates it again."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from typing import Literal, NamedTuple
 
 
 class Key(NamedTuple):
-    """An object: `box` is its container, `c` or `o`, which get names of their own in the store."""
+    """An object: `box` is its container, `c` or `o`; each run gives these unique names in the store."""
 
     box: str
     name: str
 
 
 def content(spec: str) -> bytes:
-    """The bytes that `one*3+two` means: oneoneonetwo. Nothing at all means none."""
+    """Gives the bytes of a spec: `one*3+two` is oneoneonetwo, and the empty spec is no bytes."""
     parts = (part.rpartition("*") for part in spec.split("+") if part)
     return b"".join(word.encode() * int(times) for word, _, times in parts)
 
 
 @dataclass(frozen=True, slots=True)
 class Plain:
-    """`expires`: far in the future, or so soon that it has when the command runs, though it is still listed. `zipped`:
-    as `bulkput upload --gzip` writes it."""
+    """A plain object. `expires` is `past` if it has expired when the command runs but is still listed; `later` is a
+    day ahead. `zipped` objects are stored as `bulkput upload --gzip` does."""
 
     key: Key
     data: str
@@ -42,7 +42,7 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Static:
-    """A static large object. Each part is an object and a range of it (all, where that is empty)."""
+    """A static large object. Each part is an object and a range of it; an empty range is the whole object."""
 
     key: Key
     parts: tuple[tuple[Key, str], ...]
@@ -50,7 +50,7 @@ class Static:
 
 @dataclass(frozen=True, slots=True)
 class Dynamic:
-    """A dynamic large object, of all that begins with `prefix`; `body` is its own, which no GET shows."""
+    """A dynamic large object of all objects that begin with `prefix`; a GET does not give its own `body`."""
 
     key: Key
     prefix: Key
@@ -59,7 +59,7 @@ class Dynamic:
 
 @dataclass(frozen=True, slots=True)
 class Gone:
-    """What was there while the others were made, and no longer is."""
+    """An object that existed while the others were created, and is deleted afterwards."""
 
     key: Key
 
@@ -69,7 +69,7 @@ Thing = Plain | Link | Static | Dynamic | Gone
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A regular file; `is_new`: its time lies in the future."""
+    """A regular file; with `is_new` its mtime lies in the future."""
 
     path: bytes
     data: str
@@ -83,7 +83,7 @@ class Folder:
 
 @dataclass(frozen=True, slots=True)
 class Symlink:
-    """On disk. `to` is relative to where it lies, or absolute; OUTSIDE stands for a directory beside the tree."""
+    """A symlink on disk. `to` is relative to its directory, or absolute; OUTSIDE is a directory next to the tree."""
 
     path: bytes
     to: bytes
@@ -98,13 +98,13 @@ Entry = File | Folder | Symlink | Fifo
 OUTSIDE = b"OUTSIDE"
 """In a Symlink's `to`: a directory outside the tree, with a file `out.txt`."""
 OUT = "outside*1"
-"""What that file holds."""
+"""The content of that file."""
 REWRITTEN = b"written by someone else meanwhile"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upload:
-    """`bulkput upload TREE swift://BOX/PREFIX`; of `source`, where that is not empty, only that file."""
+    """`bulkput upload TREE swift://BOX/PREFIX`; if `source` is not empty, of that file alone."""
 
     dest: Key
     source: bytes = b""
@@ -150,15 +150,15 @@ How = Literal[
     "cut",  # the connection ends instead of the request being passed on
     "cut after",  # ... instead of the answer
     "damage",  # the body's bytes are changed on their way, and a request's ETag is taken out
-    "stale",  # a page of the listing without this object
+    "stale",  # a page of the listing omits this object
     "phantom",  # a page of the listing with an object that is gone
-    "rewrite",  # a page of the listing; just then someone else writes to this object
+    "rewrite",  # a page of the listing; at this moment another client writes to this object
 ]
 
 
 @dataclass(frozen=True, slots=True)
 class Lie:
-    """What the proxy does to the `first` to `last` request of a kind that is about `key` (None: any)."""
+    """What the proxy does to the `first` to the `last` request of a kind about `key` (None: any key)."""
 
     about: About
     how: How
@@ -173,7 +173,7 @@ class Lie:
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """Its `things` are made in their order."""
+    """A store, a tree and a command. The `things` are created in their order."""
 
     seed: int
     things: tuple[Thing, ...]
@@ -182,7 +182,7 @@ class World:
     lies: tuple[Lie, ...] = ()
 
     def __str__(self) -> str:
-        """A literal that makes it again, one thing a line."""
+        """Gives a literal that creates it again, with one thing on each line."""
 
         def lines(name: str, items: tuple[object, ...]) -> str:
             return f"    {name}=(\n" + "".join(f"        {item!r},\n" for item in items) + "    ),\n"
