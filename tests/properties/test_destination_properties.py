@@ -13,16 +13,16 @@ roots = st.text(min_size=1).filter(lambda text: "/" not in text)
 
 
 @given(st.sampled_from(["swift", "s3", "other"]), roots, st.text())
-def test_a_container_and_a_prefix_come_back_as_they_were(scheme: str, root: str, prefix: str) -> None:
-    """Nothing in them is decoded, trimmed or interpreted."""
+def test_parsing_keeps_container_and_prefix_unchanged(scheme: str, root: str, prefix: str) -> None:
+    """`Destination.parse` does not decode, trim or interpret them."""
     destination = Destination.parse(f"{scheme}://{root}/{prefix}")
     assert destination == Destination(scheme, root, prefix)
     assert Destination.parse(str(destination)) == destination
 
 
 @given(st.text().filter(lambda text: "/" not in text and text not in (".", "..")))
-def test_an_http_path_of_any_text_can_be_written(prefix: str) -> None:
-    """Escaped on the way out, the same on the way in."""
+def test_an_http_prefix_of_any_text_survives_escaping(prefix: str) -> None:
+    """`str` escapes the prefix, and `parse` decodes it to the same text."""
     destination = Destination("http", "http://h/", prefix)
     assert Destination.parse(str(destination)) == destination
     assert str(destination).isascii()
@@ -30,7 +30,7 @@ def test_an_http_path_of_any_text_can_be_written(prefix: str) -> None:
 
 @given(odd)
 def test_any_text_is_a_destination_or_a_usage_error(url: str) -> None:
-    """Never a traceback; what is accepted can be encoded and written again."""
+    """A rejected URL raises no other error; an accepted one can be encoded and parsed again."""
     try:
         destination = Destination.parse(f"swift://{url}")
     except UsageError:
@@ -40,7 +40,7 @@ def test_any_text_is_a_destination_or_a_usage_error(url: str) -> None:
 
 
 @given(st.text().filter(lambda text: "://" not in text))
-def test_a_text_without_a_scheme_is_no_destination(text: str) -> None:
+def test_a_destination_without_a_scheme_is_a_usage_error(text: str) -> None:
     """A path is not mistaken for a URL."""
     with pytest.raises(UsageError):
         Destination.parse(text)

@@ -25,7 +25,7 @@ class Pieces:
 @settings(max_examples=50)
 @given(st.lists(st.binary(max_size=5000), max_size=8))
 def test_any_chunking_gives_the_md5_of_the_whole(pieces: list[bytes]) -> None:
-    """hashlib's own, at every replay."""
+    """The MD5 equals that of hashlib in every replay."""
     body = DigestingBody(Pieces(pieces))
 
     async def send() -> tuple[bytes, str]:

@@ -32,14 +32,14 @@ def entries(root: bytes, files: set[bytes], directories: set[bytes]) -> Iterator
 
 
 @given(st.sets(names), st.sets(names), st.sets(names), patterns, st.sampled_from(["strict", "percent"]))
-def test_object_names_are_injective_or_a_collision_is_told(
+def test_two_files_never_get_one_object_name_without_a_collision_error(
     one: set[bytes],
     other: set[bytes],
     directories: set[bytes],
     exclude: list[str],
     encode: Literal["strict", "percent"],
 ) -> None:
-    """Of two sources; nothing is lost: each file passes or fails, and fails only where its object name is taken."""
+    """Each file of two sources passes or fails; a file fails only if its object name is taken."""
     gzip = gzip_of(exclude)
     if encode == "strict":
         one, other, directories = ({n for n in each if b"\xff" not in n} for each in (one, other, directories))
@@ -58,8 +58,8 @@ def test_object_names_are_injective_or_a_collision_is_told(
 
 
 @given(names, names, patterns)
-def test_the_files_of_an_object_are_those_whose_object_it_is(name: bytes, other: bytes, exclude: list[str]) -> None:
-    """`files_of` is the inverse of `suffix`."""
+def test_files_of_is_the_inverse_of_suffix(name: bytes, other: bytes, exclude: list[str]) -> None:
+    """A file is among `files_of(object)` exactly if its name plus its suffix is that object's name."""
     gzip = gzip_of(exclude)
     stored = name + gzip.suffix(name).encode()
     assert name in gzip.files_of(stored)

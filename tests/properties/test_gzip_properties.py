@@ -52,7 +52,7 @@ def cut(data: bytes, sizes: list[int]) -> list[bytes]:
 @settings(max_examples=60)
 @given(DATA, CUTS, LEVELS)
 def test_the_stream_is_the_same_however_its_source_is_cut(data: bytes, cuts: list[int], level: int) -> None:
-    """From the core, and the standard library reads it back."""
+    """`Compressor` gives the same bytes for all chunkings, and the standard library decompresses them."""
     compressor = Compressor(level)
     stream = b"".join([compressor.compress(piece) for piece in cut(data, cuts)]) + compressor.finish()
     assert gzip.decompress(stream) == data
@@ -62,10 +62,10 @@ def test_the_stream_is_the_same_however_its_source_is_cut(data: bytes, cuts: lis
 
 @settings(max_examples=60)
 @given(DATA, CUTS, st.lists(st.one_of(st.integers(0, 30), st.integers(0, 2 * BLOCK_SIZE)), max_size=20), LEVELS)
-def test_any_reads_of_any_file_give_the_same_stream(
+def test_reads_of_any_size_give_the_same_stream(
     data: bytes, given_sizes: list[int], sizes: list[int], level: int
 ) -> None:
-    """Exactly as many bytes as asked for until the end, none only after it; then it stays at the end."""
+    """`read` returns exactly the requested size before the end, and nothing after it."""
     reader = GzipReader(ShortReads(data, given_sizes), level=level, chunk_size=BLOCK_SIZE // 3)
     stream = whole(data, level)
     at = 0
@@ -80,7 +80,7 @@ def test_any_reads_of_any_file_give_the_same_stream(
 @settings(max_examples=60)
 @given(DATA, CUTS, st.lists(st.one_of(st.integers(1, 30), st.integers(1, BLOCK_SIZE)), max_size=20))
 def test_each_way_to_read_gives_the_same_stream(data: bytes, given_sizes: list[int], sizes: list[int]) -> None:
-    """read1, readinto and iteration in turns: never nothing before the end."""
+    """read1, readinto and iteration return nothing only at the end of the stream."""
     reader = GzipReader(ShortReads(data, given_sizes))
     expected = whole(data)
     stream = bytearray()
@@ -96,8 +96,8 @@ def test_each_way_to_read_gives_the_same_stream(data: bytes, given_sizes: list[i
 
 @settings(max_examples=40, deadline=None)
 @given(DATA, CUTS, LEVELS)
-def test_the_face_for_the_event_loop_gives_the_same_stream(data: bytes, cuts: list[int], level: int) -> None:
-    """In pieces of which none is empty."""
+def test_gzipped_gives_the_same_stream_on_the_event_loop(data: bytes, cuts: list[int], level: int) -> None:
+    """It yields no empty pieces."""
 
     async def chunks() -> AsyncGenerator[bytes, None]:
         for piece in cut(data, cuts):
@@ -118,7 +118,7 @@ def test_the_face_for_the_event_loop_gives_the_same_stream(data: bytes, cuts: li
 
 @pytest.mark.parametrize("level", range(1, 10))
 def test_equal_input_gives_equal_output_at_every_level(level: int) -> None:
-    """Also at those whose library cuts its output as its input was cut, with bytes that tell."""
+    """This also holds for levels whose library cuts its output according to the chunks of its input."""
     text = b"".join(b"line %d of many, %d\n" % (n, n * n % 977) for n in range(60_000))
     expected = whole(text, level)
     for size in (1_000, 65_536, BLOCK_SIZE, 1_000_000):

@@ -12,10 +12,10 @@ HEADS = Heads("host:80", "bulkput/1")
 
 
 @given(st.dictionaries(NASTY, NASTY, max_size=4), NASTY, st.sampled_from(["", "Content-Length: 5\r\n"]), st.booleans())
-def test_a_head_has_the_fields_it_was_given_and_no_others(
+def test_a_request_head_has_exactly_the_given_fields(
     fields: dict[str, str], path: str, framing: str, expects: bool
 ) -> None:
-    """Or there is none: what could end a line early, begin another or hide a part is refused."""
+    """Text that could end a line early or add a field raises UsageError."""
     try:
         head = HEADS.head("PUT", "/" + path, fields, framing, expects=expects)
     except UsageError:
@@ -44,14 +44,14 @@ def test_a_head_has_the_fields_it_was_given_and_no_others(
         ("Transfer-Encoding", "chunked"),
     ],
 )
-def test_an_injection_is_refused(name: str, value: str) -> None:
-    """In a value or in a name, with whatever line end."""
+def test_a_header_injection_is_refused(name: str, value: str) -> None:
+    """Line ends in a field's name or value raise UsageError."""
     with pytest.raises(UsageError):
         HEADS.head("PUT", "/x", {name: value})
 
 
 @pytest.mark.parametrize("path", ["/a b", "/a\r\nX: y", "/ä", "/a\0"])
-def test_a_path_that_is_not_encoded_is_refused(path: str) -> None:
-    """It would be another request, or none."""
+def test_an_unencoded_request_path_is_refused(path: str) -> None:
+    """Such a path would change the request or make it invalid."""
     with pytest.raises(UsageError):
         HEADS.head("PUT", path, {})

@@ -21,7 +21,7 @@ lines = st.lists(
 
 @given(lines)
 def test_no_accepted_field_can_end_a_line(given_lines: list[str]) -> None:
-    """Names are tokens; values hold no CR, LF, NUL or other control but tab, and can be encoded."""
+    """Names are tokens; values hold no control character except tab and can be encoded as UTF-8."""
     try:
         fields = parse_fields(given_lines, what="--header")
     except UsageError:
@@ -34,5 +34,5 @@ def test_no_accepted_field_can_end_a_line(given_lines: list[str]) -> None:
 
 @given(st.dictionaries(st.from_regex(r"X-[a-z]{1,8}", fullmatch=True), st.from_regex(r"[!-~]{0,20}", fullmatch=True)))
 def test_plain_fields_are_all_accepted_in_order(fields: dict[str, str]) -> None:
-    """What is well formed passes unchanged."""
+    """Well-formed fields pass unchanged."""
     assert parse_fields([f"{name}: {value}" for name, value in fields.items()], what="-H") == tuple(fields.items())

@@ -44,14 +44,14 @@ events: st.SearchStrategy[ev.Event] = (
 
 @given(events, st.booleans())
 def test_an_event_is_one_printable_line(event: ev.Event, verbose: bool) -> None:
-    """No file name and no answer of a store can write to the terminal."""
+    """Neither file names nor answers of a store can send control characters to the terminal."""
     line = event_line(event, verbose=verbose)
     assert line is None or (line and line.isprintable())
 
 
 @given(st.lists(rows, max_size=25))
-def test_what_is_in_flight_is_one_printable_line_each(rows: list[ev.InFlight]) -> None:
-    """In aligned columns, of which the first four have one width in all lines."""
+def test_each_request_in_flight_is_one_printable_line(rows: list[ev.InFlight]) -> None:
+    """The columns before the file name have the same width in all lines."""
     lines = in_flight_lines(rows)
     assert all(line.isprintable() for line in lines)
     assert len(lines) == (min(len(rows), 20) + 1 + (len(rows) > 20) if rows else 0)
@@ -63,7 +63,7 @@ def test_what_is_in_flight_is_one_printable_line_each(rows: list[ev.InFlight]) -
 
 @given(events)
 def test_an_event_is_one_line_of_json(event: ev.Event) -> None:
-    """It comes back as it went out, in ASCII: undecodable names survive the way through any terminal or file."""
+    """The line is ASCII, and parsing it gives the same object, also for undecodable names."""
     row = event_json(event)
     if row is not None:
         line = json.dumps(row)
@@ -74,15 +74,15 @@ def test_an_event_is_one_line_of_json(event: ev.Event) -> None:
 
 
 @given(st.floats(0, 1024**5) | st.integers(0, 1024**5))
-def test_a_size_in_words_is_the_size(size: float) -> None:
-    """Within its rounding: half a byte, or a twentieth of the unit."""
+def test_size_text_is_the_size_within_rounding(size: float) -> None:
+    """The error is at most half a byte, or a twentieth of the unit."""
     number, unit = size_text(size).split()
     assert re.fullmatch(r"\d+(\.\d)?", number)
     assert abs(float(number) * UNITS[unit] - size) <= UNITS[unit] * (0.5 if unit == "B" else 0.0501)
 
 
 @given(st.integers(0, 10**15))
-def test_a_count_in_words_is_the_count(count: int) -> None:
-    """Groups of three."""
+def test_count_text_groups_digits_by_three(count: int) -> None:
+    """Without the spaces, the text is the number."""
     assert int(count_text(count).replace(" ", "")) == count
     assert re.fullmatch(r"\d{1,3}( \d{3})*", count_text(count))

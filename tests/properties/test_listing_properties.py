@@ -36,7 +36,7 @@ class Listing:
 async def test_a_lookup_equals_a_dictionary(
     wanted: set[str], there: set[str], page: int, few: int, many: int, may_leave: bool
 ) -> None:
-    """Whatever the size of a page; where it may, it leaves names out, and never says anything wrong of them."""
+    """This holds for every page size; a name that the lookup leaves out is never reported as missing."""
     listing = Listing(there)
     lookup = Lookup(cast(Store, listing), "", may_leave=may_leave, page=page, few=few, many=many)
     left = 0
@@ -54,7 +54,7 @@ async def test_a_lookup_equals_a_dictionary(
 
 @given(st.sets(st.text(st.sampled_from("ab/-0"), min_size=1, max_size=5)), st.data())
 async def test_each_directory_is_listed_once(there: set[str], data: st.DataObject) -> None:
-    """Whether it has a marker, something in it, or both; what is no directory comes as it is."""
+    """A directory appears once, with a marker, with objects below it, or with both."""
     plain = {name for name in there if not name.endswith("/")}
     markers = data.draw(st.sets(st.sampled_from(sorted(plain)))) if plain else set()
     items: dict[str, RemoteObject | Prefix] = {}
@@ -75,7 +75,7 @@ async def test_each_directory_is_listed_once(there: set[str], data: st.DataObjec
     assert sorted(shown) == sorted(directories | {name for name in items if name in plain - markers})
 
 
-async def test_a_listing_out_of_order_is_an_error() -> None:
-    """It could not be followed; see test_verify for a store that gives one."""
+async def test_in_order_gives_a_listing_in_bytewise_order() -> None:
+    """The keys are the UTF-8 bytes of the names; test_verify has a store with an unordered listing."""
     rows = [row.key async for row in in_order(cast(Store, Listing({"b", "a", "é"})), "")]
     assert rows == [b"a", b"b", "é".encode()]

@@ -72,13 +72,13 @@ def expected_of(block: bytes, fields: W3cFields | None) -> tuple[Counter[Record]
 
 @given(blocks)
 def test_a_block_gives_the_records_of_its_lines(block: bytes) -> None:
-    """Regular, odd and bad lines in any order."""
+    """Regular, odd and bad lines come in any order."""
     assert together(block) == expected_of(block, None)
 
 
 @given(w3c_blocks)
 def test_a_w3c_block_gives_the_records_of_its_lines(block: bytes) -> None:
-    """With spaces and with tabs."""
+    """The fields are separated by spaces or by tabs."""
     directive = f"#Fields: {' '.join(FIELDS)}\n".encode()
     assert together(directive + block) == expected_of(block, W3cFields(FIELDS))
 
@@ -107,7 +107,7 @@ text_logs = st.lists(text_lines, max_size=20).map(b"".join)
 
 @given(text_logs)
 def test_values_of_any_length_give_the_records_of_their_lines(block: bytes) -> None:
-    """Around the widths at which the code takes another branch."""
+    """The lengths lie around the widths at which the parser changes its method."""
     assert together(block) == expected_of(block, None)
 
 
@@ -131,10 +131,10 @@ def grouped(logs: list[bytes], read: Callable[[bytes], Iterable[Any]], by: list[
     waiting=st.integers(1, 20),
     unused=st.integers(0, 10),
 )
-def test_groups_of_blocks_are_those_of_single_lines(
+def test_grouping_blocks_equals_grouping_single_lines(
     multiplier: int, logs: list[bytes], by: list[str], distinct: int, waiting: int, unused: int
 ) -> None:
-    """Whenever lines are grouped and values forgotten. With multiplier 0, nearly all hashes collide."""
+    """It holds for any time of grouping and forgetting; with multiplier 0 nearly all hashes collide."""
     pytest.importorskip("numpy")
     from bulkput.logs import column_groups, dictionary  # noqa: PLC0415 - numpy
 

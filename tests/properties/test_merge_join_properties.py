@@ -37,7 +37,7 @@ async def join(here: Iterable[ScannedEntry], there: Iterable[bytes]) -> list[Pai
 
 @given(st.sets(names), st.sets(names))
 async def test_a_merge_join_equals_comparing_dictionaries(here: set[bytes], there: set[bytes]) -> None:
-    """Each name once, in order, with its file and its object."""
+    """Each name comes once, in order, with its file and its object."""
     pairs = await join([ScannedEntry(name, file(name)) for name in sorted(here)], there)
     assert pairs == [
         Pair(name, file(name) if name in here else None, row(name) if name in there else None)
@@ -46,10 +46,10 @@ async def test_a_merge_join_equals_comparing_dictionaries(here: set[bytes], ther
 
 
 @given(st.sets(names), st.sets(names), st.data())
-async def test_nothing_is_extra_where_the_source_could_not_be_read(
+async def test_no_object_below_an_unreadable_path_is_extra(
     here: set[bytes], there: set[bytes], data: st.DataObject
 ) -> None:
-    """The name itself and all below it as a directory are unknown; everything else is as if it had not been there."""
+    """An unreadable name and all names below it are unknown; all other names are compared."""
     unknown = data.draw(st.sets(st.sampled_from(sorted(here)))) if here else set()
     error = SourceError(b"/", "unreadable", "no")
     items = [ScannedEntry(name, error if name in unknown else file(name)) for name in sorted(here)]
@@ -63,8 +63,8 @@ async def test_nothing_is_extra_where_the_source_could_not_be_read(
 
 
 @given(st.lists(names, unique=True))
-def test_sorting_by_key_is_sorting(found: list[bytes]) -> None:
-    """Files and errors come back as they were, by their escaped names; what is skipped comes at once."""
+def test_sorting_by_key_equals_sorted(found: list[bytes]) -> None:
+    """Files and errors come back unchanged in order; skipped entries come at once."""
 
     def key(item: Found) -> bytes | None:
         return order(item) if isinstance(item, SourceFile | SourceError | Skip) and item is not skip else None

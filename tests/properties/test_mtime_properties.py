@@ -12,8 +12,8 @@ from bulkput.stores.swift.wire_format import mtime_text, swiftclient_mtime
 
 
 @given(st.integers(min_value=0, max_value=2**33 * 10**9))
-def test_the_mtime_is_what_swiftclient_makes_of_the_same_file(mtime_ns: int) -> None:
-    """Text for text: `"%f" % os.path.getmtime(path)`."""
+def test_the_mtime_header_equals_that_of_swiftclient(mtime_ns: int) -> None:
+    """The text equals `"%f" % os.path.getmtime(path)`."""
     with tempfile.NamedTemporaryFile() as file:
         os.utime(file.name, ns=(mtime_ns, mtime_ns))
         assert swiftclient_mtime(os.stat(file.name).st_mtime_ns) == "%f" % os.path.getmtime(file.name)  # noqa: UP031
@@ -21,7 +21,7 @@ def test_the_mtime_is_what_swiftclient_makes_of_the_same_file(mtime_ns: int) -> 
 
 @given(st.integers())
 def test_the_mtime_is_exact_to_the_nanosecond(mtime_ns: int) -> None:
-    """A decimal number of seconds with nine digits behind the point, also before 1970 and beyond 64 bits."""
+    """The text has nine decimals, also for times before 1970 and beyond 64 bits."""
     text = mtime_text(mtime_ns)
     assert re.fullmatch(r"-?(0|[1-9][0-9]*)[.][0-9]{9}", text)
     assert Fraction(text) * 10**9 == mtime_ns

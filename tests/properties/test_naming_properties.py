@@ -25,22 +25,22 @@ def is_utf8(name: bytes) -> bool:
 
 
 @given(tricky, tricky, st.text())
-def test_two_files_never_become_one_object_percent(one: bytes, other: bytes, prefix: str) -> None:
-    """Injective for all bytes."""
+def test_percent_never_maps_two_files_to_one_object(one: bytes, other: bytes, prefix: str) -> None:
+    """`encode="percent"` is injective for all bytes."""
     keys = [object_name(name, prefix=prefix, encode="percent") for name in (one, other)]
     assert (keys[0] == keys[1]) == (one == other)
 
 
 @given(tricky.filter(is_utf8), tricky.filter(is_utf8), st.text())
-def test_two_files_never_become_one_object_strict(one: bytes, other: bytes, prefix: str) -> None:
-    """Injective for what strict takes."""
+def test_strict_never_maps_two_files_to_one_object(one: bytes, other: bytes, prefix: str) -> None:
+    """`encode="strict"` is injective for all names that it accepts."""
     keys = [object_name(name, prefix=prefix, encode="strict") for name in (one, other)]
     assert (keys[0] == keys[1]) == (one == other)
 
 
 @given(tricky)
-def test_strict_takes_exactly_what_is_utf8(name: bytes) -> None:
-    """It passes a name unchanged or refuses it; it never guesses."""
+def test_strict_accepts_exactly_utf8_names(name: bytes) -> None:
+    """It passes a name unchanged or raises SourceError."""
     if is_utf8(name):
         assert object_name(name, prefix="", encode="strict").encode() == name
     else:
@@ -49,8 +49,8 @@ def test_strict_takes_exactly_what_is_utf8(name: bytes) -> None:
 
 
 @given(tricky)
-def test_the_percent_form_gives_the_bytes_back(name: bytes) -> None:
-    """unquote_to_bytes is its inverse."""
+def test_unquoting_a_percent_name_gives_the_bytes_back(name: bytes) -> None:
+    """`unquote_to_bytes` is the inverse of `encode="percent"`."""
     assert unquote_to_bytes(object_name(name, prefix="", encode="percent")) == name
 
 
@@ -58,7 +58,7 @@ def test_the_percent_form_gives_the_bytes_back(name: bytes) -> None:
 def test_an_object_name_is_valid_utf8_below_its_prefix(
     name: bytes, prefix: str, encode: Literal["strict", "percent"]
 ) -> None:
-    """What reaches the store can be encoded, whatever is on disk."""
+    """Every object name can be encoded, whatever bytes the file name has."""
     assume(encode == "percent" or is_utf8(name))
     key = object_name(name, prefix=prefix, encode=encode)
     assert key.startswith(prefix)
@@ -66,7 +66,7 @@ def test_an_object_name_is_valid_utf8_below_its_prefix(
 
 
 @given(st.text().map(str.encode), st.text().map(str.encode))
-def test_strict_keeps_the_order_of_the_names(one: bytes, other: bytes) -> None:
-    """Files in bytewise order are objects in bytewise order: a listing can be merged with a walk."""
+def test_strict_keeps_the_bytewise_order_of_names(one: bytes, other: bytes) -> None:
+    """Objects sort like their files, so a listing can be merged with a walk."""
     keys = [object_name(name, prefix="p/", encode="strict").encode() for name in (one, other)]
     assert (keys[0] < keys[1]) == (one < other)

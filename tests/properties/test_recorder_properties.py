@@ -48,7 +48,7 @@ def record(events: list[ev.Event]) -> Recorder:
 
 @given(runs)
 def test_a_run_adds_up_exactly_when_each_found_entry_has_one_outcome(events: list[ev.Event]) -> None:
-    """Under any events in any order; lost count is exit 3 or an interruption, never success."""
+    """This holds for any events in any order; a run that does not add up never exits with 0."""
     kinds = Counter(type(event) for event in events)
     known = sum(event.count for event in events if isinstance(event, ev.Known))
     ended = kinds[ev.Uploaded] + kinds[ev.Skipped] + kinds[ev.Failed] + known
@@ -63,7 +63,7 @@ def test_a_run_adds_up_exactly_when_each_found_entry_has_one_outcome(events: lis
 
 @given(st.lists(outcomes, max_size=20), st.randoms())
 def test_the_order_of_events_does_not_change_the_numbers(events: list[ev.Event], random: Random) -> None:
-    """Workers report as they finish."""
+    """Workers report in the order in which they finish."""
     shuffled = list(events)
     random.shuffle(shuffled)
     one, other = record(events).summary().as_json(), record(shuffled).summary().as_json()
@@ -73,6 +73,6 @@ def test_the_order_of_events_does_not_change_the_numbers(events: list[ev.Event],
 
 @given(runs)
 def test_any_summary_can_be_written_as_json(events: list[ev.Event]) -> None:
-    """Names of any bytes, keys of any text, any stop."""
+    """Names hold any bytes, keys hold any text, and the run may stop for any reason."""
     row = record(events).summary().as_json()
     assert json.loads(json.dumps(row)) == row

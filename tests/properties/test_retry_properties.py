@@ -24,11 +24,10 @@ errors = st.builds(
 
 
 @given(errors, attempts, seconds, options, random)
-def test_a_wait_is_never_beyond_its_bounds(
+def test_a_retry_delay_stays_within_its_bounds(
     error: StoreError, attempt: int, elapsed_s: float, given_options: RetryOptions, jitter: float
 ) -> None:
-    """Between Retry-After (cut to its bound) and that plus the cap; None exactly when tries or time are used up, which
-    no first attempt does."""
+    """The delay is at least the bounded Retry-After and at most the cap more; it is None once tries are used up."""
     delay = next_delay_s(error, attempt=attempt, elapsed_s=elapsed_s, options=given_options, random=lambda: jitter)
     if attempt > given_options.retries or (attempt > 1 and elapsed_s >= given_options.total_s):
         assert delay is None
@@ -40,8 +39,10 @@ def test_a_wait_is_never_beyond_its_bounds(
 
 
 @given(attempts, options, random)
-def test_more_luck_is_never_a_longer_wait(attempt: int, given_options: RetryOptions, jitter: float) -> None:
-    """Full jitter: the delay grows with the random number, and 0 gives 0."""
+def test_a_larger_random_number_never_shortens_the_delay(
+    attempt: int, given_options: RetryOptions, jitter: float
+) -> None:
+    """Full jitter grows with the random number, and 0 gives a delay of 0."""
     error = Unavailable("put", "a", "reset")
     low = next_delay_s(error, attempt=attempt, elapsed_s=0, options=given_options, random=lambda: jitter / 2)
     high = next_delay_s(error, attempt=attempt, elapsed_s=0, options=given_options, random=lambda: jitter)
@@ -53,7 +54,7 @@ def test_more_luck_is_never_a_longer_wait(attempt: int, given_options: RetryOpti
 
 
 @given(attempts, options, random)
-def test_what_cannot_be_retried_is_never_retried(attempt: int, given_options: RetryOptions, jitter: float) -> None:
-    """Whatever the options say."""
+def test_a_permanent_error_is_never_retried(attempt: int, given_options: RetryOptions, jitter: float) -> None:
+    """Denied is not retried under any options."""
     error = Denied("put", "a", "no")
     assert next_delay_s(error, attempt=attempt, elapsed_s=0, options=given_options, random=lambda: jitter) is None

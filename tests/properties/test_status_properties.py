@@ -19,8 +19,8 @@ dates = st.text(st.sampled_from("SunMoFri, 0123456789:-+GMTNovESC\u0661"), max_s
         st.sampled_from(["X-Trans-Id", "Retry-After", "ETag", "Location", "X-Amz-Request-Id"]), st.text() | dates
     ),
 )
-def test_any_answer_becomes_an_error(status: int, reason: str, body: bytes, headers: dict[str, str]) -> None:
-    """Also a status that no standard knows, a body that is no text, headers that make no sense."""
+def test_any_answer_becomes_a_store_error(status: int, reason: str, body: bytes, headers: dict[str, str]) -> None:
+    """This includes unknown statuses, binary bodies and invalid headers."""
     answer = Answer(status, reason, CIMultiDictProxy(CIMultiDict(headers)), body)
     error = error_from_response("put", "a", answer)
     assert isinstance(error, StoreError)
@@ -29,13 +29,13 @@ def test_any_answer_becomes_an_error(status: int, reason: str, body: bytes, head
 
 
 @given(st.text() | dates | st.integers().map(str), st.floats(0, 4e9))
-def test_retry_after_is_a_time_or_nothing(value: str, now: float) -> None:
-    """Never negative, never an exception."""
+def test_retry_after_is_never_negative(value: str, now: float) -> None:
+    """An invalid value gives None and raises nothing."""
     seconds = parse_retry_after(value, now=now)
     assert seconds is None or seconds >= 0
 
 
 @given(st.integers(0, 10**9), st.floats(0, 4e9))
-def test_seconds_do_not_depend_on_the_clock(seconds: int, now: float) -> None:
-    """Only the date form is compared with now."""
+def test_retry_after_in_seconds_does_not_depend_on_the_clock(seconds: int, now: float) -> None:
+    """Only a date is compared with the current time."""
     assert parse_retry_after(str(seconds), now=now) == seconds

@@ -57,7 +57,7 @@ def full_names(tree: Tree, above: bytes = b"") -> Iterator[bytes]:
 @settings(max_examples=60)
 @given(trees, st.sampled_from([1, 2, 3, 1000]))
 def test_a_walk_gives_every_file_once_in_bytewise_order(tree: Tree, in_memory: int) -> None:
-    """Depth first, bounded memory: the order in which a store lists the objects."""
+    """The walk is depth-first and bounded in memory; its order is that of a store's listing."""
     with on_disk(tree) as root:
         found = list(walk([root], WalkOptions(entries_in_memory=in_memory)))
         assert [file.name for file in found if isinstance(file, SourceFile)] == sorted(full_names(tree))
@@ -67,7 +67,7 @@ def test_a_walk_gives_every_file_once_in_bytewise_order(tree: Tree, in_memory: i
 @settings(max_examples=40)
 @given(trees, st.randoms(use_true_random=False), st.sampled_from([b"", b"./", b".//x/../"]))
 def test_a_list_of_all_files_finds_what_a_walk_finds(tree: Tree, random: Random, spelling: bytes) -> None:
-    """In whatever order and spelling the names come, once or twice: the same files, in the same order."""
+    """Names in any order and spelling, once or twice, give the same files in the same order."""
     with on_disk(tree) as root, tempfile.NamedTemporaryFile() as file:
         names = [*full_names(tree), *(spelling + name for name in full_names(tree))]
         random.shuffle(names)
@@ -85,7 +85,7 @@ def test_a_list_of_all_files_finds_what_a_walk_finds(tree: Tree, random: Random,
 @settings(max_examples=40)
 @given(trees, trees)
 def test_two_sources_are_one_stream_in_order(one: Tree, other: Tree) -> None:
-    """Each name is sent once; what both have is said to collide."""
+    """Each name gives one file; the same name in the other source is a collision error."""
     with on_disk(one) as first, on_disk(other) as second:
         found = list(walk([first, second], WalkOptions()))
     both = sorted([*full_names(one), *full_names(other)])
@@ -96,6 +96,6 @@ def test_two_sources_are_one_stream_in_order(one: Tree, other: Tree) -> None:
 @settings(max_examples=40)
 @given(st.sets(names, max_size=12), st.integers(1, 13))
 def test_sorting_on_disk_equals_sorting_in_memory(found: set[bytes], in_memory: int) -> None:
-    """For any names and any bound."""
+    """This holds for all names and for every limit of entries in memory."""
     with on_disk(dict.fromkeys(found)) as root:
         assert [name for name, _ in entries(root, in_memory=in_memory)] == sorted(found)

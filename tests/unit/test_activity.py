@@ -16,8 +16,8 @@ class Request:
         self.ends = ends
 
 
-def test_steps_are_told_from_the_outside_in() -> None:
-    """Each for as long as its block goes on; an exchange says itself how far it is, at the moment of the question."""
+def test_steps_are_described_from_the_outermost_inwards() -> None:
+    """Each step lasts as long as its block; a request describes its state at the time of the question."""
     request = Request("sending", "10.0.0.1:1 > 10.0.0.2:80")
     with noted_in(Activity()) as mine:
         with doing("logging in"), doing(request):
@@ -28,20 +28,20 @@ def test_steps_are_told_from_the_outside_in() -> None:
         assert mine.describe() == ((), 1, None)
 
 
-def test_a_step_that_wrappers_of_one_another_take_is_told_once() -> None:
-    """A store that is wrapped three times is prepared once."""
+def test_a_repeated_step_is_described_once() -> None:
+    """A store that is wrapped several times is prepared once."""
     with noted_in(Activity()) as mine, doing("preparing the store"), doing("preparing the store"):
         assert mine.describe().words == ("preparing the store",)
 
 
-def test_the_attempt_is_the_outermost_one() -> None:
-    """That of the object, and not that of a login on the way."""
+def test_the_described_attempt_is_the_outermost_one() -> None:
+    """It is the attempt of the object, not that of a login within it."""
     with noted_in(Activity()) as mine, doing(Attempt(3)), doing("logging in"), doing(Attempt(2)):
         assert mine.describe() == (("logging in",), 3, None)
 
 
 def test_a_step_ends_with_an_error() -> None:
-    """Nothing of it is told afterwards."""
+    """After the error, the step is no longer described."""
     with noted_in(Activity()) as mine:
         with pytest.raises(OSError, match="broken"), doing("reading"):
             raise OSError("broken")
@@ -49,7 +49,7 @@ def test_a_step_ends_with_an_error() -> None:
 
 
 async def test_a_step_ends_with_the_cancellation_of_its_task() -> None:
-    """Nothing of it is told afterwards."""
+    """After the cancellation, the step is no longer described."""
     mine = Activity()
 
     async def wait() -> None:
@@ -65,7 +65,7 @@ async def test_a_step_ends_with_the_cancellation_of_its_task() -> None:
 
 
 async def test_steps_of_tasks_that_share_an_activity_end_in_any_order() -> None:
-    """A task that has none of its own notes in that of the task that started it."""
+    """A task without its own activity uses that of the task that started it."""
     first, second = asyncio.Event(), asyncio.Event()
 
     async def wait(words: str, until: asyncio.Event) -> None:
@@ -85,8 +85,8 @@ async def test_steps_of_tasks_that_share_an_activity_end_in_any_order() -> None:
         assert mine.describe().words == ()
 
 
-def test_an_activity_is_one_of_the_run_for_as_long_as_its_block() -> None:
-    """Afterwards the task notes where it did before."""
+def test_an_activity_belongs_to_the_run_only_within_its_block() -> None:
+    """After the block, the task uses its earlier activity again."""
     run: set[Activity] = set()
     before = current()
     with noted_in(Activity(), run) as mine:
@@ -96,7 +96,7 @@ def test_an_activity_is_one_of_the_run_for_as_long_as_its_block() -> None:
 
 
 def test_another_thread_reads_while_steps_come_and_go() -> None:
-    """It sees them in their order, whatever moment it meets."""
+    """The other thread sees the steps in their order at any moment."""
     is_over, seen = threading.Event(), set[tuple[str, ...]]()
     mine = Activity()
 

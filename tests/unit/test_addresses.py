@@ -25,14 +25,14 @@ class Resolver:
 
 
 async def test_addresses_take_turns() -> None:
-    """Each is the first in its turn, and the others follow in case it cannot be reached."""
+    """Each address is first once per round; the others follow as fallbacks."""
     addresses = Addresses("many", 80, Resolver(["a", "b", "c"]))
     turns = [await addresses.in_turn() for _ in range(4)]
     assert turns == [["a", "b", "c"], ["b", "c", "a"], ["c", "a", "b"], ["a", "b", "c"]]
 
 
-async def test_an_address_that_did_not_answer_comes_last() -> None:
-    """The others share its turns; it is left out of none of them."""
+async def test_an_unreachable_address_comes_last() -> None:
+    """The other addresses take its turns, and it stays in every list."""
     addresses = Addresses("many", 80, Resolver(["a", "b", "c"]))
     assert await addresses.in_turn() == ["a", "b", "c"]
     addresses.avoid(["b"])
@@ -40,15 +40,15 @@ async def test_an_address_that_did_not_answer_comes_last() -> None:
     assert turns == [["c", "a", "b"], ["a", "c", "b"], ["c", "a", "b"]]
 
 
-async def test_where_no_address_answered_all_take_turns_again() -> None:
-    """A store that was away as a whole is not sought at one address only."""
+async def test_addresses_take_turns_again_after_all_were_unreachable() -> None:
+    """The store recovers on both addresses, not on one alone."""
     addresses = Addresses("many", 80, Resolver(["a", "b"]))
     addresses.avoid(["a", "b"])
     assert [await addresses.in_turn() for _ in range(2)] == [["a", "b"], ["b", "a"]]
 
 
-async def test_an_address_that_did_not_answer_gets_its_turn_back() -> None:
-    """After a while, without being asked in between."""
+async def test_an_unreachable_address_gets_its_turn_back_after_a_while() -> None:
+    """No request is needed in between."""
     addresses = Addresses("many", 80, Resolver(["a", "b"]), kept_s=0.0)
     addresses.avoid(["b"])
     assert [await addresses.in_turn() for _ in range(2)] == [["a", "b"], ["b", "a"]]
@@ -56,7 +56,7 @@ async def test_an_address_that_did_not_answer_gets_its_turn_back() -> None:
 
 @pytest.mark.parametrize("found", [["a"], [], OSError(), UnicodeError()])
 async def test_concurrent_lookups_share_one_request(found: list[str] | Exception) -> None:
-    """They share its outcome, a failure included."""
+    """All waiting callers get the same addresses or the same failure."""
     resolver = Resolver(found)
     resolver.gate.clear()
     addresses = Addresses("many", 80, resolver)
@@ -77,7 +77,7 @@ async def test_a_failed_lookup_is_not_cached() -> None:
     assert await addresses.in_turn() == ["a"]
 
 
-async def test_known_addresses_serve_on_while_the_resolver_fails() -> None:
+async def test_known_addresses_are_used_while_the_resolver_fails() -> None:
     """An outage of the resolver does not stop an upload to a known address."""
     resolver = Resolver(["a"])
     addresses = Addresses("many", 80, resolver, kept_s=0.0)
@@ -87,8 +87,8 @@ async def test_known_addresses_serve_on_while_the_resolver_fails() -> None:
     assert resolver.asked == 2
 
 
-async def test_a_cancelled_lookup_is_made_again_by_another() -> None:
-    """Whoever asked first may go; who waits with it does not fail for that."""
+async def test_a_cancelled_lookup_is_repeated_for_the_waiting_callers() -> None:
+    """Callers that share a lookup do not fail if its first caller is cancelled."""
     resolver = Resolver(["a"])
     resolver.gate.clear()
     addresses = Addresses("many", 80, resolver)

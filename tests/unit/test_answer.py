@@ -61,7 +61,7 @@ def comparable(outcome: Outcome) -> object:
     ],
 )
 def test_an_answer_is_read_to_its_end(data: bytes, status: int, body: bytes, keeps_alive: bool) -> None:
-    """Status, body, and whether the connection may carry another request."""
+    """The reader gives status and body, and says if the connection can be reused."""
     outcome = read([data])
     assert isinstance(outcome, tuple)
     assert (outcome[0].status, outcome[0].body, outcome[1]) == (status, body, keeps_alive)
@@ -83,8 +83,8 @@ def test_an_answer_is_read_to_its_end(data: bytes, status: int, body: bytes, kee
         (b"HTTP/1.1 200 C\nETag: e\nTransfer-Encoding: chunked\n\n2\r\nok\r\n0\r\n\r\n", 200, b"ok"),
     ],
 )
-def test_an_odd_answer_is_taken_where_it_means_one_thing(data: bytes, status: int, body: bytes) -> None:
-    """As curl takes it; the connection carries no further request."""
+def test_an_unambiguous_malformed_answer_is_accepted(data: bytes, status: int, body: bytes) -> None:
+    """Like curl, the reader accepts the answer; the connection is not reused."""
     outcome = read([data], is_ended=True)
     assert isinstance(outcome, tuple), outcome
     answer, keeps_alive = outcome
@@ -111,8 +111,8 @@ def test_an_odd_answer_is_taken_where_it_means_one_thing(data: bytes, status: in
         b"HTTP/1.1 200 C\nTransfer-Encoding: chunked\n\nzz\n",
     ],
 )
-def test_an_odd_answer_that_may_mean_two_things_is_garbage(data: bytes) -> None:
-    """Two lengths, a value that was made to end its line, and what no odd reading mends."""
+def test_an_ambiguous_malformed_answer_is_refused(data: bytes) -> None:
+    """Examples are two lengths and values with embedded line ends."""
     assert isinstance(read([data], is_ended=True), str)
 
 
@@ -120,7 +120,7 @@ def test_an_odd_answer_that_may_mean_two_things_is_garbage(data: bytes) -> None:
     "head", [b"HTTP/1.0 201 Created\r\n\r\n", b"HTTP/1.1 201 Created\r\nTransfer-Encoding: gzip\r\n\r\n"]
 )
 def test_an_answer_without_framing_ends_with_its_connection(head: bytes) -> None:
-    """RFC 9112, 6.3, case 8: not before."""
+    """RFC 9112, section 6.3, case 8: the body ends only when the connection is closed."""
     assert read([head, b"some", b"thing"]) is None
     outcome = read([head, b"some", b"thing"], is_ended=True)
     assert isinstance(outcome, tuple) and outcome[0].body == b"something" and not outcome[1]
@@ -136,7 +136,7 @@ def test_an_answer_without_framing_ends_with_its_connection(head: bytes) -> None
     ],
 )
 def test_an_incomplete_answer_is_not_returned(data: bytes) -> None:
-    """Also when the connection ends there."""
+    """This holds even if the connection is closed."""
     assert read([data] if data else [], is_ended=True) is None
 
 
@@ -153,12 +153,12 @@ def test_an_incomplete_answer_is_not_returned(data: bytes) -> None:
     ],
 )
 def test_garbage_is_refused(data: bytes) -> None:
-    """A head or a trailer without end is garbage too."""
+    """A head or a trailer without an end is refused too."""
     assert isinstance(read([data[i : i + 9_000] for i in range(0, len(data), 9_000)]), str)
 
 
 def test_a_body_beyond_the_bound_is_cut() -> None:
-    """The answer stands, and the rest is not waited for."""
+    """The answer is returned without waiting for the rest of the body."""
     head = b"HTTP/1.1 500 Oops\r\nContent-Length: 1000000\r\n\r\n"
     outcome = read([head, b"x" * 60, b"y" * 60], room=100)
     assert isinstance(outcome, tuple)
@@ -166,7 +166,7 @@ def test_a_body_beyond_the_bound_is_cut() -> None:
 
 
 def test_an_answer_to_a_head_has_no_body() -> None:
-    """Its Content-Length is that of a GET; the next answer of the connection is read as ever."""
+    """Its Content-Length is that of a GET; the next answer on the connection is read normally."""
     reader = AnswerReader()
     for _ in range(2):
         reader.begin(-1)
@@ -180,8 +180,8 @@ def test_an_answer_to_a_head_has_no_body() -> None:
     assert reader.is_done and reader.answer().body == b"ok"
 
 
-def test_fields_are_found_in_whatever_letters() -> None:
-    """And those given twice are a list."""
+def test_header_names_are_case_insensitive() -> None:
+    """Repeated fields are joined by commas."""
     outcome = read([b"HTTP/1.1 201 C\r\nETaG: a\r\nX-Name: \xc3\xa9\r\nVia: 1\r\nVia: 2\r\nContent-Length: 0\r\n\r\n"])
     assert isinstance(outcome, tuple)
     headers = outcome[0].headers
@@ -189,8 +189,8 @@ def test_fields_are_found_in_whatever_letters() -> None:
     assert list(headers) == ["etag", "x-name", "via", "content-length"]
 
 
-def test_one_reader_serves_a_connection_for_its_life() -> None:
-    """Nothing of an answer is left in the next."""
+def test_a_reader_reads_all_answers_of_a_connection() -> None:
+    """No field or body of one answer appears in the next."""
     reader = AnswerReader()
     for number in range(3):
         reader.begin(100)
@@ -253,16 +253,16 @@ def cut(data: bytes, places: list[int]) -> list[bytes]:
 
 
 @given(answers(), st.lists(st.integers(0, 200)), st.booleans(), st.sampled_from([10, 65_536]))
-def test_the_pieces_make_no_difference(data: bytes, places: list[int], is_ended: bool, room: int) -> None:
-    """Whole, byte by byte, or cut anywhere: every answer is read the same."""
+def test_an_answer_is_read_the_same_in_any_chunks(data: bytes, places: list[int], is_ended: bool, room: int) -> None:
+    """Whole, byte by byte or cut anywhere, the result is the same."""
     whole = comparable(read([data], room=room, is_ended=is_ended))
     assert comparable(read(cut(data, places), room=room, is_ended=is_ended)) == whole
     assert comparable(read([data[i : i + 1] for i in range(len(data))], room=room, is_ended=is_ended)) == whole
 
 
 @given(st.lists(st.binary(min_size=1, max_size=60), max_size=6), st.booleans())
-def test_no_bytes_whatever_raise_anything_else(pieces: list[bytes], is_ended: bool) -> None:
-    """An answer, garbage, or nothing yet."""
+def test_no_input_makes_the_answer_reader_raise_an_unexpected_error(pieces: list[bytes], is_ended: bool) -> None:
+    """Any bytes give an answer, a refusal or a wait for more."""
     read(pieces, is_ended=is_ended)
     read([b"HTTP/1.1 200 OK\r\n", *pieces], is_ended=is_ended)
     read([b"HTTP/1.1 200 OK\n", *pieces], is_ended=is_ended)

@@ -73,14 +73,14 @@ def verdicts(judged: Sequence[Judged]) -> dict[str, Verdict]:
         (Change(1 / 1.031, 1 / 1.04, 1 / 1.01), Verdict.LESS, "faster by 3.0 % (1.0 to 3.8 %)"),
     ],
 )
-def test_a_difference_is_sure_and_large(change: Change | None, expected: Verdict, said: str) -> None:
-    """The interval excludes no change, and the estimate is beyond the least effect."""
+def test_a_verdict_needs_a_sure_and_large_difference(change: Change | None, expected: Verdict, said: str) -> None:
+    """The interval excludes "no change", and the estimate exceeds the least effect."""
     assert verdict(change) is expected
     assert say(change, CPU) == said
 
 
-def test_memory_is_more_or_less_and_never_slow() -> None:
-    """Each quantity has its words."""
+def test_a_memory_difference_is_described_as_more_or_less() -> None:
+    """It is never described as slower or faster."""
     assert say(Change(1.5, 1.4, 1.6), MEMORY) == "more by 50.0 % (40.0 to 60.0 %)"
     assert say(Change(0.5, 0.4, 0.6), MEMORY) == "less by 50.0 % (40.0 to 60.0 %)"
 
@@ -88,14 +88,14 @@ def test_memory_is_more_or_less_and_never_slow() -> None:
 @few_examples
 @given(samples)
 def test_identical_rounds_are_no_difference(values: list[float]) -> None:
-    """Ratio 1, and an interval without width."""
+    """The ratio is 1, and the interval has no width."""
     assert paired(values, values) == Change(1, 1, 1)
 
 
 @few_examples
 @given(samples)
 def test_a_fifth_more_in_every_round_is_slower_by_a_fifth(values: list[float]) -> None:
-    """However much the rounds differ among themselves: that is what pairing is for."""
+    """Pairing cancels the differences between the rounds."""
     change = paired(values, [value * 1.2 for value in values])
     assert verdict(change) is Verdict.MORE
     assert say(change, WALL) == "slower by 20.0 % (20.0 to 20.0 %)"
@@ -104,7 +104,7 @@ def test_a_fifth_more_in_every_round_is_slower_by_a_fifth(values: list[float]) -
 @few_examples
 @given(pairs)
 def test_swapping_old_and_new_mirrors_a_paired_change(values: list[tuple[float, float]]) -> None:
-    """What is slower one way is faster the other way, by as much."""
+    """A change that is slower one way is faster by the same ratio the other way."""
     old, new = zip(*values, strict=True)
     mirrored(paired(old, new), paired(new, old))
 
@@ -112,7 +112,7 @@ def test_swapping_old_and_new_mirrors_a_paired_change(values: list[tuple[float, 
 @few_examples
 @given(samples, samples)
 def test_swapping_old_and_new_mirrors_an_unpaired_change(old: list[float], new: list[float]) -> None:
-    """Also where the sides have different numbers of rounds."""
+    """This also holds if the sides have different numbers of rounds."""
     assume(old != new)
     mirrored(unpaired(old, new), unpaired(new, old))
 
@@ -126,16 +126,16 @@ def mirrored(change: Change | None, back: Change | None) -> None:
 
 @few_examples
 @given(samples, samples)
-def test_the_same_runs_give_the_same_interval_every_time(old: list[float], new: list[float]) -> None:
-    """Chance has a fixed seed; and the estimate is within its interval."""
+def test_the_same_runs_always_give_the_same_interval(old: list[float], new: list[float]) -> None:
+    """The random numbers have a fixed seed, and the estimate lies within the interval."""
     first = unpaired(old, new)
     assert first == unpaired(old, new)
     assert first is not None and first.low <= first.ratio <= first.high
 
 
 @pytest.mark.parametrize(("rounds", "is_known"), [(0, False), (4, False), (5, True)])
-def test_fewer_than_five_rounds_say_nothing(rounds: int, is_known: bool) -> None:
-    """However large the difference looks."""
+def test_fewer_than_five_rounds_give_no_result(rounds: int, is_known: bool) -> None:
+    """This holds for any size of the difference."""
     old, new = [1.0] * rounds, [9.0] * rounds
     assert (paired(old, new) is not None) == is_known
     assert (unpaired(old, new) is not None) == is_known
@@ -143,7 +143,7 @@ def test_fewer_than_five_rounds_say_nothing(rounds: int, is_known: bool) -> None
 
 
 def test_one_disturbed_round_of_ten_changes_no_verdict() -> None:
-    """Another program that takes half the machine for one round is not the new build's fault."""
+    """Another program that takes half the machine for one round does not make the new build slower."""
     assert verdict(paired([1.0] * 10, [1.0] * 9 + [2.0])) is Verdict.SAME
     assert verdict(paired([1.0] * 10, [1.1] * 9 + [0.5])) is Verdict.MORE
 
@@ -164,14 +164,14 @@ def noisy(chance: random.Random, *, slower: float) -> tuple[list[float], list[fl
     ("slower", "expected", "least"), [(1.0, Verdict.SAME, 0.9), (1.1, Verdict.MORE, 0.6), (1.2, Verdict.MORE, 0.9)]
 )
 def test_verdicts_of_a_busy_machine_are_mostly_right(slower: float, expected: Verdict, least: float) -> None:
-    """The share of right verdicts: few false alarms, and a fifth is found even there."""
+    """There are few false alarms, and a slowdown by a fifth is found even there."""
     chance = random.Random(1)
     found = [verdict(paired(*noisy(chance, slower=slower))) for _ in range(100)]
     assert found.count(expected) / 100 >= least
 
 
-def test_unpaired_rounds_are_as_unsure_as_they_scatter() -> None:
-    """A drift that pairing would cancel stays in the interval."""
+def test_unpaired_rounds_keep_a_common_drift_in_the_interval() -> None:
+    """Pairing would cancel the drift."""
     old = [1.0, 1.1, 1.2, 1.3, 1.4, 1.5]
     new = [value * 1.05 for value in old]
     assert verdict(paired(old, new)) is Verdict.MORE
@@ -179,7 +179,7 @@ def test_unpaired_rounds_are_as_unsure_as_they_scatter() -> None:
 
 
 def test_rounds_are_paired_by_their_number() -> None:
-    """Whatever the order in which they were run."""
+    """The order of the runs does not matter."""
     old = [run(number, wall_s=float(number)) for number in (1, 2, 3, 4, 5)]
     new = [run(number, wall_s=number * 1.1) for number in (3, 1, 2, 5, 4)]
     judged, left_out = judge(old, new, same_rounds=True)
@@ -192,15 +192,15 @@ def test_rounds_are_paired_by_their_number() -> None:
 
 
 def test_more_memory_is_not_slower() -> None:
-    """It has a verdict, and fails nothing."""
+    """More memory has its own verdict and does not fail the comparison."""
     judged, _ = judge([run(n) for n in range(5)], [run(n, peak_kib=4096) for n in range(5)], same_rounds=True)
     assert verdicts(judged)["peak memory"] is Verdict.MORE
     assert not any(each.is_slower for each in judged)
 
 
 @pytest.mark.parametrize(("slowest_s", "expected"), [(1.0, 0), (1.2, 0), (1.3, 1)])
-def test_a_machine_that_was_not_quiet_is_told(slowest_s: float, expected: int) -> None:
-    """One build has one speed; where it has several, something else was running."""
+def test_rounds_disturbed_by_other_programs_are_reported(slowest_s: float, expected: int) -> None:
+    """One build has one speed; several speeds mean that another program was running."""
     old = [run(number) for number in range(1, 7)]
     judged, _ = judge(old, [*old[:5], run(6, wall_s=slowest_s)], same_rounds=True)
     assert len(disturbed(judged)) == expected
@@ -223,13 +223,13 @@ def test_a_machine_that_was_not_quiet_is_told(slowest_s: float, expected: int) -
         ),
     ],
 )
-def test_what_cannot_be_compared_is_named(old: list[Run], new: list[Run], reason: str) -> None:
-    """With its reason, never silently dropped."""
+def test_runs_that_cannot_be_compared_are_listed_with_a_reason(old: list[Run], new: list[Run], reason: str) -> None:
+    """They are never dropped silently."""
     assert judge(old, new, same_rounds=False) == ([], [reason])
 
 
-def test_a_row_that_becomes_void_is_worse_than_slow() -> None:
-    """One that was void before has not become worse."""
+def test_a_newly_void_row_is_a_failure() -> None:
+    """A row that was void before is not a new failure."""
     void = run(1, void="exit code 1: no")
     assert newly_void([run(1)], [void])
     assert not newly_void([void], [void])
@@ -237,14 +237,14 @@ def test_a_row_that_becomes_void_is_worse_than_slow() -> None:
 
 
 def test_both_sides_go_first_equally_often() -> None:
-    """A warm-up of both, then AB, BA, AB."""
+    """The schedule is a warm-up of both, then AB, BA, AB."""
     order = [(turn.side, turn.round) for turn in schedule(3)]
     assert order == [("new", 0), ("old", 0), ("old", 1), ("new", 1), ("new", 2), ("old", 2), ("old", 3), ("new", 3)]
     assert sum(turn == Turn("old", turn.round) for turn in schedule(10)[2::2]) == 5
 
 
 @pytest.mark.parametrize("place", ["", "nginx", "nginx/", "ngin/small", "nginx/smal", "nginx/small/"])
-def test_an_unknown_place_is_refused_with_what_there_is(place: str) -> None:
+def test_an_unknown_server_or_scenario_error_names_the_known_ones(place: str) -> None:
     """A sentence that names the servers or the scenarios."""
     with pytest.raises(Refused, match="as in nginx/small"):
         known_place(place)

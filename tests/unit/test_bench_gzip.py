@@ -38,32 +38,32 @@ def section(title: str) -> Section:
 
 
 def test_libraries_are_compared_within_a_round() -> None:
-    """The machine's speed drifts between rounds, and must not show."""
+    """The speed of the machine drifts between rounds, so ratios across rounds would be wrong."""
     line = section("whole processes").lines[1]
     assert line[:3] == (ISAL, "1", "50 (50 to 50)")
     assert line[6:8] == ("4.00", "7.50 (5.00 to 10.00)")
 
 
-def test_what_a_second_processor_adds_is_also_told_for_the_quiet_rounds() -> None:
-    """Others had the second one in round 2."""
+def test_the_gain_of_a_second_processor_is_shown_for_quiet_rounds_too() -> None:
+    """In round 2, other programs used the second processor."""
     lines = section("two processors").lines
     assert ("nginx", ISAL, "1.50 (1.00 to 2.00)", "2.00 (2.00 to 2.00)", "1 of 2") in lines
 
 
-def test_a_face_is_compared_with_zlib_and_with_one_worker() -> None:
-    """Which zlib was not measured with is left empty."""
+def test_an_interface_is_compared_with_zlib_and_with_one_worker() -> None:
+    """The cell for zlib is empty if it was not measured."""
     one, two = section("face").lines[1:]
     assert (one[5], one[6]) == ("8.00 (8.00 to 8.00)", "1.00 (1.00 to 1.00)")
     assert (two[5], two[6]) == ("", "2.00 (2.00 to 2.00)")
 
 
-def test_the_rest_is_what_no_step_accounts_for() -> None:
-    """Of the whole process on the fewest processors."""
+def test_the_rest_of_the_cpu_time_belongs_to_no_measured_step() -> None:
+    """The whole process is measured on the fewest processors."""
     assert [line[1] for line in section("client's CPU").lines] == ["0.50 (0.50 to 0.50)", "1.50", "2.00 (2.00 to 2.00)"]
 
 
-def test_a_record_is_kept_and_shown_in_the_results(tmp_path: Path) -> None:
-    """Where there is none, the results are without it."""
+def test_a_gzip_record_is_saved_and_shown_in_the_results(tmp_path: Path) -> None:
+    """Without a record, the results have no section on compression."""
     assert Record.load(tmp_path) is None
     record().save(tmp_path)
     assert Record.load(tmp_path) == record()
@@ -72,14 +72,14 @@ def test_a_record_is_kept_and_shown_in_the_results(tmp_path: Path) -> None:
     assert f"| {ISAL} | 1 | 50 (50 to 50) |" in text and "`scripts/bench gzip` made these, on 2 x a." in text
 
 
-def test_nothing_to_compare_leaves_no_section() -> None:
-    """A part alone: --only nginx on one processor."""
+def test_a_comparison_without_counterparts_leaves_no_section() -> None:
+    """An example is a run with `--only nginx` on one processor."""
     alone = Record(command="", machine={}, source="", uploads=[upload(NOTHING, 1, 1.0)], faces=[], steps=[])
     assert [one.title for one in sections(alone)] == ["Compression, whole processes to nginx: "]
 
 
-def test_others_have_what_is_neither_ours_nor_our_servers() -> None:
-    """Stolen time counts as theirs; clocks of different grain never make it negative."""
+def test_cpu_time_of_other_programs_excludes_our_processes() -> None:
+    """Stolen time counts as theirs; the difference of clocks with different grain is never negative."""
     before = Usage(busy_s=1.0, stolen_s=1.0, own_s=1.0, servers_s=1.0)
     assert Usage(busy_s=6.0, stolen_s=1.5, own_s=3.0, servers_s=2.0).since(before).others_s == 2.5
     assert Usage(busy_s=1.5, stolen_s=1.0, own_s=1.6, servers_s=1.0).since(before).others_s == 0.0

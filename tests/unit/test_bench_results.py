@@ -40,8 +40,8 @@ TRACES = [
 ]  # fmt: skip
 
 
-def test_a_row_has_medians_and_extremes() -> None:
-    """Over the rounds, per object."""
+def test_a_row_has_the_median_and_the_extremes_of_its_rounds() -> None:
+    """The figures are per object."""
     bulkput = rows(RUNS)[0]
     assert bulkput.objects_per_s == Spread(75.0, 50.0, 100.0)
     assert bulkput.cpu_us_per_object == Spread(5000.0, 5000.0, 5000.0)
@@ -49,12 +49,12 @@ def test_a_row_has_medians_and_extremes() -> None:
 
 
 def test_contenders_are_compared_within_a_round() -> None:
-    """The machine's speed drifts between rounds, and must not show."""
+    """The speed of the machine drifts between rounds, so ratios across rounds would be wrong."""
     assert rows(RUNS)[1].times_slower == Spread(3.5, 3.0, 4.0)
 
 
 def test_one_void_round_voids_the_row() -> None:
-    """An upload that loses files is not fast."""
+    """An upload that loses files gets no rate."""
     liar = rows(RUNS)[2]
     assert liar.void == "1 of 2 rounds: stored 98 of 100 objects"
     assert (liar.objects_per_s, liar.cpu_us_per_object, liar.times_slower) == (None, None, None)
@@ -76,33 +76,33 @@ def table_of_nginx() -> list[tuple[str, ...]]:
     ],
 )
 def test_a_run_counts_only_when_everything_is_stored(different: dict[str, object], reason: str | None) -> None:
-    """Exit code, objects, bytes."""
+    """The exit code, the number of objects and the bytes must match."""
     assert why_void(run("x", 1, 1.0, **different), said="first\nthe last line") == reason
 
 
-def test_a_result_is_read_as_it_was_written(tmp_path: Path) -> None:
-    """JSON and back."""
+def test_saving_and_loading_a_result_gives_it_back(tmp_path: Path) -> None:
+    """The file is JSON."""
     result().save(tmp_path / "r.json")
     assert Result.load(tmp_path / "r.json") == result()
 
 
-def test_missing_contenders_and_the_command_are_in_every_report() -> None:
-    """Nothing is silently dropped, and a reader can repeat it."""
+def test_every_report_has_the_missing_contenders_and_the_command() -> None:
+    """A reader sees what was left out and can repeat the run."""
     for text in (markdown(result(), rows(RUNS), TRACES), html(result(), rows(RUNS), TRACES)):
         assert "s5cmd" in text and "python -m benchmarks.run" in text and "1 of 2 rounds: stored 98" in text
         assert "left out" in text and "an ETag" in text
     assert "<b>HEAD" not in html(result(), rows(RUNS), TRACES)
 
 
-def test_there_is_a_picture_of_each_server_and_one_over_time() -> None:
-    """The first server's is the one that README shows."""
+def test_each_server_gets_a_chart_and_all_share_one_over_time() -> None:
+    """The README shows the chart of the first server."""
     further = [run("bulkput", 1, 1.0, server="swift"), *RUNS]
     assert list(pictures(rows(further), TRACES, result())) == ["results", "results-2", "results-time"]
     assert list(pictures(rows(RUNS), [], result())) == ["results"]
 
 
-def test_percentiles_are_values_that_were_measured() -> None:
-    """Nearest rank, of what was stored, in milliseconds."""
+def test_a_latency_percentile_is_a_measured_value() -> None:
+    """Percentiles use the nearest rank of the stored requests, in milliseconds."""
     requests = [Request(0, number / 1000, is_stored=True) for number in range(1, 201)]
     assert latency([*requests, Request(0, 9.0, is_stored=False)]) == Latency(100.0, 180.0, 198.0, 200.0)
     assert latency(requests[:1]) == Latency(1.0, 1.0, 1.0, 1.0)
@@ -110,22 +110,22 @@ def test_percentiles_are_values_that_were_measured() -> None:
         latency([])
 
 
-def test_throughput_counts_what_was_stored_in_each_bin() -> None:
-    """A bin that the run's end cuts short is left out: it would look like a fall."""
+def test_throughput_counts_stored_objects_per_bin() -> None:
+    """A bin that the end of the run cuts short is left out, since it would look like a drop."""
     assert bin_width_s(TRACES) == 0.5
     points = throughput(TRACES[0].requests, 0.5)
     assert points[:2] == [(0.25, 10.0), (0.75, 8.0)] and len(points) == 19
 
 
-def test_traces_are_read_as_they_were_written(tmp_path: Path) -> None:
-    """Packed and back; a directory without any has none."""
+def test_saving_and_loading_traces_gives_them_back(tmp_path: Path) -> None:
+    """A directory without traces gives an empty list."""
     assert load_traces(tmp_path) == []
     save_traces(TRACES, tmp_path)
     assert load_traces(tmp_path) == TRACES
 
 
 def test_the_readme_shows_the_committed_results() -> None:
-    """Its table is made from benchmarks/result.json, never typed."""
+    """The table is generated from benchmarks/result.json."""
     readme = (HERE.parent / "README.md").read_text()
     committed = Result.load(HERE / "result.json")
     assert with_results(readme, readme_part(committed, rows(committed.runs))) == readme
@@ -135,7 +135,7 @@ def test_the_readme_shows_the_committed_results() -> None:
 
 @pytest.mark.parametrize("name", ["smoke", "mixed"])
 def test_a_scenario_makes_the_same_tree_every_time(tmp_path: Path, name: str) -> None:
-    """Count, sizes and bytes follow from its seed."""
+    """Its seed determines the number, sizes and bytes of the files."""
     scenario = SCENARIOS[name]
     assert list(sizes(scenario)) == list(sizes(scenario))
     if name == "smoke":

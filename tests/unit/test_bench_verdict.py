@@ -60,8 +60,8 @@ FLAT = (800, 1000, 1000, 1000)
         pytest.param(sweep(40, 160, 640, 2500, throttled=1), 4, False, Limit.LATENCY, id="one refusal is none"),
     ],
 )
-def test_the_limit(trials: list[Trial], setting: int, reads_disk: bool, limit: Limit) -> None:
-    """The truth table of `bench/verdict.py`."""
+def test_the_limit_follows_its_truth_table(trials: list[Trial], setting: int, reads_disk: bool, limit: Limit) -> None:
+    """The docstring of `bench/verdict.py` has the truth table."""
     verdict = decided(trials, setting=setting, reads_disk=reads_disk)
     assert verdict.limit is limit, verdict.evidence
 
@@ -82,13 +82,13 @@ def test_the_limit(trials: list[Trial], setting: int, reads_disk: bool, limit: L
 def test_the_smallest_concurrency_that_is_as_fast_is_recommended(
     trials: list[Trial], setting: int, recommended: int, gain: float
 ) -> None:
-    """At least 95 % of the best rate, over sizes the mean."""
+    """It reaches at least 95 % of the best rate, as a mean over all sizes."""
     verdict = decided(trials, setting=setting)
     assert (verdict.recommended, round(verdict.gain, 3)) == (recommended, gain)
 
 
 def test_a_trial_with_too_few_puts_decides_nothing() -> None:
-    """At the setting: no verdict, with the number. Elsewhere: not compared with."""
+    """At the setting, it gives no verdict but its number; at any other concurrency, it is ignored."""
     few = trial(64, 5, puts=15)
     undecided = judge([*sweep(1, 2, 3, 100)[:2], few], setting=64, reads_disk=False)
     assert undecided == Undecided(
@@ -109,14 +109,14 @@ def test_a_trial_with_too_few_puts_decides_nothing() -> None:
         ({4 * KIB: 100}, "the store"),
     ],
 )
-def test_bytes_that_are_as_fast_at_every_size_may_be_the_wire(sizes: dict[int, float], where: str) -> None:
-    """A wire limits bytes/s, a store objects/s."""
+def test_equal_byte_rates_at_every_size_point_to_the_network(sizes: dict[int, float], where: str) -> None:
+    """A network limits bytes per second, a store limits objects per second."""
     trials = [trial(c, rate, size=size) for size, rate in sizes.items() for c in (4, 16, 64, 256)]
     assert decided(trials).where == where
 
 
 def test_the_evidence_has_the_numbers_of_the_trials() -> None:
-    """One sentence each."""
+    """Each finding is one sentence."""
     assert decided(sweep(40, 160, 640, 2500), setting=4).evidence == (
         "one put takes 100 ms, so 4 in flight are 40 objects/s; 256 in flight are 2500 objects/s, at 102 ms each"
     )
@@ -131,7 +131,7 @@ def test_the_evidence_has_the_numbers_of_the_trials() -> None:
 
 
 def test_the_trials_include_a_concurrency_above_the_setting() -> None:
-    """As far as the system allows."""
+    """The limit is the number of descriptors that the system allows."""
     assert concurrencies(64, 10_000) == [4, 16, 64, 256]
     assert concurrencies(10, 10_000) == [4, 10, 16, 64, 256]
     assert concurrencies(256, 10_000) == [4, 16, 64, 256, 1024]
@@ -149,16 +149,16 @@ def waves(slots: int, *, latency_s: float, until_s: float) -> list[PutSample]:
 
 
 @pytest.mark.parametrize("until_s", [1.0, 1.05, 1.09])
-def test_a_rate_does_not_depend_on_where_the_clock_stopped(until_s: float) -> None:
-    """Little's law holds in the window, though answers come in waves."""
+def test_a_rate_does_not_depend_on_the_end_of_its_window(until_s: float) -> None:
+    """Little's law holds in the window, even if answers come in waves."""
     measured = measure(waves(8, latency_s=0.1, until_s=until_s), [], size=1000, concurrency=8)
     assert measured.rate == pytest.approx(8 / 0.1)
     assert (measured.median_s, measured.cpu) == (pytest.approx(0.1), pytest.approx(0.25))
     assert measured.unsent == pytest.approx(0)
 
 
-def test_slots_without_anything_to_send_are_seen() -> None:
-    """Gaps between requests, and waits for the pieces of a large file within one."""
+def test_idle_slots_are_measured() -> None:
+    """Gaps between requests count, and so do waits for the pieces of a large file within a request."""
     gaps = [PutSample(n / 10, n / 10 + 0.02, 1, Outcome.STORED, 0.0, 0.0) for n in range(50)]
     assert measure(gaps, [], size=None, concurrency=1).unsent == pytest.approx(0.8, abs=0.02)
     streamed = waves(1, latency_s=0.1, until_s=5.0)
@@ -166,8 +166,8 @@ def test_slots_without_anything_to_send_are_seen() -> None:
     assert measure(streamed, file_waits, size=None, concurrency=1).unsent == pytest.approx(0.6, abs=0.02)
 
 
-def test_refusals_are_counted_and_store_nothing() -> None:
-    """Nor do they have a latency."""
+def test_refused_requests_are_counted_apart_from_stored_ones() -> None:
+    """They add neither to the rate nor to the latency."""
     refused = [PutSample(n / 10, n / 10 + 0.05, 1, Outcome.THROTTLED, 0.0, 0.0) for n in range(50)]
     measured = measure([*waves(2, latency_s=0.1, until_s=5.0), *refused], [], size=1, concurrency=2)
     assert (measured.throttled, measured.failed, measured.attempts) == (50, 0, 150)
@@ -177,14 +177,14 @@ def test_refusals_are_counted_and_store_nothing() -> None:
 @pytest.mark.parametrize(
     "samples", [[], waves(8, latency_s=0.1, until_s=0.1)[:7], waves(8, latency_s=0.1, until_s=0.1)]
 )
-def test_without_a_window_there_is_no_rate(samples: list[PutSample]) -> None:
+def test_a_recording_shorter_than_one_round_has_no_rate(samples: list[PutSample]) -> None:
     """Not even one round of answers."""
     measured = measure(samples, [], size=1, concurrency=8)
     assert (measured.rate, measured.puts, measured.is_enough) == (0.0, 0, False)
 
 
-def test_percentiles_are_values_that_occurred() -> None:
-    """Nearest rank."""
+def test_a_percentile_is_a_measured_value() -> None:
+    """Percentiles use the nearest rank."""
     assert [percentile([1, 2, 3, 4], share) for share in (0.5, 0.99, 1.0)] == [2, 4, 4]
     assert percentile([7.0], 0.5) == 7.0
     assert percentile([], 0.5) == 0.0
@@ -192,7 +192,7 @@ def test_percentiles_are_values_that_occurred() -> None:
 
 @pytest.mark.parametrize("sizes", ["4X", "", "4K,,1M", "0", "-1", "1.5M"])
 def test_an_invalid_size_is_refused_in_one_sentence(sizes: str) -> None:
-    """bulkput bench --sizes ..."""
+    """The command is `bulkput bench --sizes SIZES`."""
     done = CliRunner().invoke(bench, ["--to", "swift://c", "--sizes", sizes])
     assert done.exit_code == 2
     assert "is no size: write bytes, or 64K, 32M, 1G" in done.output

@@ -57,8 +57,8 @@ async def read(body: FileBody) -> list[bytes]:
 
 
 @pytest.mark.parametrize("size", [0, 1, BUFFER - 1, BUFFER])
-async def test_a_file_up_to_the_buffer_is_held_whole(tmp_path: Path, opener: BodyOpener, size: int) -> None:
-    """With its bytes and their MD5, known before anything is sent; it replays from memory."""
+async def test_a_file_up_to_the_buffer_size_is_held_in_memory(tmp_path: Path, opener: BodyOpener, size: int) -> None:
+    """Its bytes and MD5 are known before anything is sent; replays come from memory."""
     data = b"x" * size
     (tmp_path / "a").write_bytes(data)
     body = await opener.open(source(tmp_path / "a"))
@@ -69,7 +69,7 @@ async def test_a_file_up_to_the_buffer_is_held_whole(tmp_path: Path, opener: Bod
 
 
 async def test_a_file_one_byte_above_the_buffer_is_streamed(large: Path, opener: BodyOpener) -> None:
-    """In chunks, of a size known beforehand and a digest that is not; each replay starts at the first byte."""
+    """Its size is known before it is sent, its MD5 is not; each replay starts at the first byte."""
     body = await opener.open(source(large))
     assert isinstance(body, StreamedFile)
     assert (body.size, body.md5, body.data) == (11, None, None)
@@ -77,15 +77,15 @@ async def test_a_file_one_byte_above_the_buffer_is_streamed(large: Path, opener:
         assert await read(body) == [b"0123", b"4567", b"89A"]
 
 
-async def test_a_chunk_may_be_the_whole_file(large: Path) -> None:
+async def test_a_chunk_size_above_the_file_size_gives_one_chunk(large: Path) -> None:
     """A chunk size above the file's: one piece."""
     opener = BodyOpener(BodyOptions(buffer_size=1, chunk_size=100), lambda _event: None)
     assert await read(await opener.open(source(large))) == [b"0123456789A"]
     opener.close()
 
 
-async def test_a_replay_does_not_depend_on_the_attempt_before(large: Path, opener: BodyOpener) -> None:
-    """One that broke off in the middle, one that still reads: each has its own place in the file."""
+async def test_a_replay_starts_at_the_first_byte_after_a_broken_attempt(large: Path, opener: BodyOpener) -> None:
+    """Attempts that run at the same time have independent positions in the file."""
     body = await opener.open(source(large))
     broken = body.chunks()
     assert await anext(broken) == b"0123"
@@ -95,8 +95,10 @@ async def test_a_replay_does_not_depend_on_the_attempt_before(large: Path, opene
 
 
 @pytest.mark.parametrize("size", [0, 5, 50])
-async def test_the_file_is_taken_as_it_is_now(tmp_path: Path, opener: BodyOpener, size: int) -> None:
-    """Not as it was when it was found: what the scan saw does not count."""
+async def test_the_size_and_time_of_a_file_are_read_when_it_is_opened(
+    tmp_path: Path, opener: BodyOpener, size: int
+) -> None:
+    """The values from the scan are ignored."""
     (tmp_path / "a").write_bytes(b"x" * size)
     stat = (tmp_path / "a").stat()
     body = await opener.open(SourceFile(os.fsencode(tmp_path / "a"), b"a", 7, 1))
@@ -152,7 +154,7 @@ async def until_error(chunks: AsyncGenerator[bytes]) -> tuple[list[bytes], Sourc
 async def test_a_file_that_changed_before_it_is_sent_is_never_sent_whole(
     large: Path, opener: BodyOpener, change: Callable[[Path], None]
 ) -> None:
-    """The last chunk stays back, so that no store keeps a mixture."""
+    """The last chunk is held back, so that no store keeps a mixture of two versions."""
     body = await opener.open(source(large))
     change(large)
     pieces, error = await until_error(cast("AsyncGenerator[bytes]", body.chunks()))
@@ -165,7 +167,7 @@ async def test_a_file_that_changed_before_it_is_sent_is_never_sent_whole(
 async def test_a_file_that_changes_while_it_is_sent_is_never_sent_whole(
     large: Path, opener: BodyOpener, change: Callable[[Path], None], sent: int
 ) -> None:
-    """After the first chunk, or just before the last."""
+    """The change comes after the first chunk or just before the last."""
     body = await opener.open(source(large))
     chunks = cast("AsyncGenerator[bytes]", body.chunks())
     pieces = [await anext(chunks) for _ in range(sent)]
@@ -176,7 +178,7 @@ async def test_a_file_that_changes_while_it_is_sent_is_never_sent_whole(
 
 
 async def test_a_file_replaced_while_it_is_sent_is_sent_as_it_was_opened(large: Path, opener: BodyOpener) -> None:
-    """One consistent version: the old one, which the open file still is. A second attempt sees the change."""
+    """The open file still is the old version; a second attempt sees the change and fails."""
     body = await opener.open(source(large))
     chunks = body.chunks()
     pieces = [await anext(chunks)]
@@ -186,16 +188,16 @@ async def test_a_file_replaced_while_it_is_sent_is_sent_as_it_was_opened(large: 
     assert error.problem == "changed"
 
 
-async def test_a_file_that_vanished_before_it_is_sent_says_so(large: Path, opener: BodyOpener) -> None:
-    """Nothing of it is sent."""
+async def test_a_file_deleted_before_it_is_sent_fails_as_vanished(large: Path, opener: BodyOpener) -> None:
+    """No byte of it is sent."""
     body = await opener.open(source(large))
     large.unlink()
     pieces, error = await until_error(cast("AsyncGenerator[bytes]", body.chunks()))
     assert (pieces, error.problem) == ([], "vanished")
 
 
-async def test_a_file_that_vanished_before_it_is_opened_says_so(tmp_path: Path, opener: BodyOpener) -> None:
-    """Also where a directory above it became a file."""
+async def test_a_file_deleted_before_it_is_opened_fails_as_vanished(tmp_path: Path, opener: BodyOpener) -> None:
+    """This includes a path whose parent directory has become a file."""
     (tmp_path / "a").write_bytes(b"")
     for path in (tmp_path / "gone", tmp_path / "a" / "gone"):
         with pytest.raises(SourceError) as caught:
@@ -203,8 +205,8 @@ async def test_a_file_that_vanished_before_it_is_opened_says_so(tmp_path: Path, 
         assert (caught.value.problem, caught.value.path) == ("vanished", os.fsencode(path))
 
 
-async def test_a_file_of_the_kernel_fails_with_a_sentence_that_says_so(opener: BodyOpener) -> None:
-    """Its size is never true, so that nobody could tell whether all of it was sent."""
+async def test_a_kernel_file_of_size_0_with_content_is_refused(opener: BodyOpener) -> None:
+    """Its size is wrong, so no check could tell if all of it was sent."""
     with pytest.raises(SourceError, match="size 0 but content: a file of the kernel") as caught:
         await opener.open(source(Path("/proc/self/status")))
     assert caught.value.problem == "unreadable"
@@ -228,10 +230,10 @@ def snapshot(told: list[Event]) -> Iterator[BodyOpener]:
     yield from snapshots(told)
 
 
-async def test_a_snapshot_is_what_was_there_when_the_file_was_opened(
+async def test_a_snapshot_has_the_bytes_that_a_growing_file_had_when_opened(
     large: Path, snapshot: BodyOpener, told: list[Event]
 ) -> None:
-    """A log grows while it is sent, and between two attempts; it is told once."""
+    """The growth is reported once over two attempts."""
     body = await snapshot.open(source(large))
     for _ in range(2):
         pieces = []
@@ -243,8 +245,8 @@ async def test_a_snapshot_is_what_was_there_when_the_file_was_opened(
     assert [event for event in told if isinstance(event, Snapshot)] == [Snapshot(os.fsencode(large), 11)]
 
 
-async def test_a_sample_of_a_file_that_grew_tells_nothing(large: Path, snapshot: BodyOpener, told: list[Event]) -> None:
-    """It is taken in a thread, and events belong to the event loop; those who then read the file are told."""
+async def test_a_sample_of_a_growing_file_emits_no_event(large: Path, snapshot: BodyOpener, told: list[Event]) -> None:
+    """Samples run in a thread, and events belong to the event loop; the read that follows emits the event."""
     body = await snapshot.open(source(large))
     assert isinstance(body, StreamedFile)
     with large.open("ab") as file:
@@ -255,8 +257,8 @@ async def test_a_sample_of_a_file_that_grew_tells_nothing(large: Path, snapshot:
 
 
 @pytest.mark.parametrize("becomes", ["shorter", "another file"])
-async def test_a_snapshot_of_what_shrank_or_was_replaced_fails(large: Path, snapshot: BodyOpener, becomes: str) -> None:
-    """What was there when it was opened is gone."""
+async def test_a_snapshot_of_a_shrunken_or_replaced_file_fails(large: Path, snapshot: BodyOpener, becomes: str) -> None:
+    """Its original bytes are gone."""
     body = await snapshot.open(source(large))
     if becomes == "shorter":
         os.truncate(large, 5)
@@ -268,8 +270,8 @@ async def test_a_snapshot_of_what_shrank_or_was_replaced_fails(large: Path, snap
     assert caught.value.problem == "changed"
 
 
-def test_a_small_file_that_grew_while_it_was_read_gives_its_first_bytes(tmp_path: Path) -> None:
-    """As many as there were; without the option it fails, and with it one that shrank does."""
+def test_a_snapshot_of_a_small_growing_file_has_its_first_bytes(tmp_path: Path) -> None:
+    """Without `changing="snapshot"` the file fails; a file that shrank fails in both modes."""
     path = tmp_path / "a"
     path.write_bytes(b"0123")
     before = Version.of(path.stat())
@@ -283,14 +285,14 @@ def test_a_small_file_that_grew_while_it_was_read_gives_its_first_bytes(tmp_path
         _snapshot(b"a", before, b"01", path.stat(), may_change=True)
 
 
-async def test_a_file_of_the_kernel_is_no_snapshot(snapshot: BodyOpener) -> None:
-    """Its first 0 bytes are nobody's."""
+async def test_a_kernel_file_of_size_0_is_refused_in_snapshot_mode(snapshot: BodyOpener) -> None:
+    """Its first 0 bytes would be an empty object."""
     with pytest.raises(SourceError, match="file of the kernel"):
         await snapshot.open(source(Path("/proc/self/status")))
 
 
-async def test_a_fifo_in_the_file_s_place_does_not_hang_the_open(tmp_path: Path, opener: BodyOpener) -> None:
-    """It is no longer what was found."""
+async def test_a_fifo_in_place_of_a_file_does_not_block_open(tmp_path: Path, opener: BodyOpener) -> None:
+    """The open fails with the problem "changed"."""
     os.mkfifo(tmp_path / "a")
     async with asyncio.timeout(PATIENCE_S):
         with pytest.raises(SourceError, match="no longer a regular file") as caught:
@@ -298,15 +300,15 @@ async def test_a_fifo_in_the_file_s_place_does_not_hang_the_open(tmp_path: Path,
     assert caught.value.problem == "changed"
 
 
-async def test_a_directory_in_the_file_s_place_is_a_change(tmp_path: Path, opener: BodyOpener) -> None:
-    """The same for a directory."""
+async def test_a_directory_in_place_of_a_file_fails_as_changed(tmp_path: Path, opener: BodyOpener) -> None:
+    """The open fails with the problem "changed"."""
     with pytest.raises(SourceError) as caught:
         await opener.open(source(tmp_path))
     assert caught.value.problem == "changed"
 
 
-async def test_a_fifo_in_a_large_file_s_place_does_not_hang_the_sending(large: Path, opener: BodyOpener) -> None:
-    """Swapped in between the open and the first chunk: an error, not a reader that waits for a writer."""
+async def test_a_fifo_in_place_of_a_large_file_does_not_block_sending(large: Path, opener: BodyOpener) -> None:
+    """The FIFO appears between the open and the first chunk; the read fails and waits for no writer."""
     body = await opener.open(source(large))
     large.unlink()
     os.mkfifo(large)
@@ -319,8 +321,8 @@ async def test_a_fifo_in_a_large_file_s_place_does_not_hang_the_sending(large: P
     assert (pieces, error.problem) == ([], "changed")
 
 
-async def test_a_directory_in_a_large_file_s_place_is_an_error(large: Path, opener: BodyOpener) -> None:
-    """Not a traceback."""
+async def test_a_directory_in_place_of_a_large_file_is_a_source_error(large: Path, opener: BodyOpener) -> None:
+    """The read raises no bare OSError."""
     body = await opener.open(source(large))
     large.unlink()
     large.mkdir()
@@ -329,15 +331,15 @@ async def test_a_directory_in_a_large_file_s_place_is_an_error(large: Path, open
     assert error.problem in ("changed", "unreadable")
 
 
-async def test_an_unreadable_file_says_why(tmp_path: Path, opener: BodyOpener) -> None:
-    """The system's own words; a name that is too long fails for every user."""
+async def test_an_unreadable_file_error_has_the_system_s_reason(tmp_path: Path, opener: BodyOpener) -> None:
+    """The example is a name that is too long for any user."""
     with pytest.raises(SourceError, match="File name too long") as caught:
         await opener.open(source(tmp_path / ("x" * 300)))
     assert caught.value.problem == "unreadable"
 
 
-async def test_a_link_that_took_the_file_s_place_is_not_followed(tmp_path: Path, opener: BodyOpener) -> None:
-    """It could lead out of the tree, to what only root may read."""
+async def test_a_link_in_place_of_a_file_is_not_followed(tmp_path: Path, opener: BodyOpener) -> None:
+    """The link could lead out of the tree, to a file that only root may read."""
     (tmp_path / "secret").write_text("secret")
     (tmp_path / "file").symlink_to("secret")
     with pytest.raises(SourceError, match="a link has taken its place") as caught:
@@ -345,8 +347,8 @@ async def test_a_link_that_took_the_file_s_place_is_not_followed(tmp_path: Path,
     assert caught.value.problem == "changed"
 
 
-async def test_a_file_rewritten_within_a_tick_of_the_clock_is_waited_for(tmp_path: Path, opener: BodyOpener) -> None:
-    """Two writes in one tick leave the same mtime: a file this young is read only when a third would show."""
+async def test_a_file_modified_within_a_clock_tick_is_read_after_the_tick(tmp_path: Path, opener: BodyOpener) -> None:
+    """Two writes in one tick leave the same mtime; after the tick, a third write would change it."""
     path = tmp_path / "young"
     path.write_bytes(b"a" * 10)
     body = await opener.open(source(path))
@@ -354,8 +356,8 @@ async def test_a_file_rewritten_within_a_tick_of_the_clock_is_waited_for(tmp_pat
     assert body.data == b"a" * 10
 
 
-async def test_where_reads_may_hang_nothing_is_read_on_the_event_loop(tmp_path: Path) -> None:
-    """Not the smallest file; and it is told, with the file system that is the reason."""
+async def test_no_file_is_read_on_the_event_loop_if_reads_may_hang(tmp_path: Path) -> None:
+    """The event names the file system that is the reason."""
     (tmp_path / "a").write_bytes(b"abc")
     seen: list[Event] = []
     opener = BodyOpener(BodyOptions(), seen.append, may_hang="nfs4")
@@ -365,8 +367,8 @@ async def test_where_reads_may_hang_nothing_is_read_on_the_event_loop(tmp_path: 
     opener.close()
 
 
-async def test_a_read_that_is_given_up_keeps_its_file_until_it_comes_back(large: Path) -> None:
-    """Closed under it, its number would become another file's, and the read would go on in that one."""
+async def test_a_file_is_closed_only_after_its_abandoned_read_returns(large: Path) -> None:
+    """An earlier close would let the read continue in another file with the same descriptor number."""
     go_on, is_closed = threading.Event(), threading.Event()
 
     class Hanging(FileIO):
@@ -390,8 +392,8 @@ async def test_a_read_that_is_given_up_keeps_its_file_until_it_comes_back(large:
     readers.close()
 
 
-async def test_no_descriptor_is_left_open(large: Path, opener: BodyOpener) -> None:
-    """After a whole read, one that broke off, and one that failed."""
+async def test_a_body_leaves_no_descriptor_open(large: Path, opener: BodyOpener) -> None:
+    """This holds after a whole read, a broken one and a failed one."""
     body = await opener.open(source(large))
     before = len(os.listdir("/proc/self/fd"))
     await read(body)

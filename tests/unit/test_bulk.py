@@ -13,8 +13,8 @@ names = st.text(min_size=1, max_size=8).filter(lambda text: text.isprintable() o
 
 
 @given(names, st.lists(names, max_size=5))
-def test_a_path_per_line_whatever_the_names_are(container: str, keys: list[str]) -> None:
-    """A line end in a name is escaped like the rest."""
+def test_each_line_of_a_bulk_delete_is_one_escaped_path(container: str, keys: list[str]) -> None:
+    """Line ends in names are escaped too."""
     lines = request_body(container, keys).decode("ascii").splitlines()
     assert [unquote(line) for line in lines] == [f"{container}/{key}" for key in keys]
 
@@ -24,8 +24,8 @@ def answer(*errors: tuple[str, str], gone: int = 1, missing: int = 0, **others: 
     return b"  \r\n\r\n" + json.dumps(said | others).encode()
 
 
-def test_an_answer_says_what_could_not_be_removed() -> None:
-    """With the names as they were, though the answer quotes them; spaces before it keep the connection alive."""
+def test_a_bulk_delete_answer_names_the_objects_that_remain() -> None:
+    """The answer quotes the names; leading spaces keep the connection alive."""
     said = outcome("c", answer(("/c/a%20b", "403 Forbidden"), ("c/%C3%BC", "503 Busy"), gone=2, missing=3))
     assert said == BulkDeleteResult(2, 3, frozenset({"a b", "ü"}))
 
@@ -44,10 +44,10 @@ def test_an_answer_says_what_could_not_be_removed() -> None:
         (1, 1, {"b"}, ("a", "b", "c")),
     ],
 )
-def test_an_answer_that_does_not_account_for_every_name_is_not_believed(
+def test_names_missing_from_a_bulk_delete_answer_are_deleted_again(
     removed: int, not_found: int, failed: set[str], left: tuple[str, ...]
 ) -> None:
-    """It gave up in the middle, speaks of others, or has not found them: then all are asked for again, one by one."""
+    """The answer may stop early, name other objects or count wrong; then each object is deleted by itself."""
     assert BulkDeleteResult(removed, not_found, frozenset(failed)).left_of(("a", "b", "c")) == left
 
 
@@ -60,8 +60,8 @@ def test_an_answer_that_does_not_account_for_every_name_is_not_believed(
         (answer(), False),
     ],
 )
-def test_a_token_that_is_not_accepted_shows_within_the_answer(body: bytes, *, is_refused: bool) -> None:
-    """By what became of single objects, or of the whole."""
+def test_a_refused_token_is_detected_within_a_bulk_delete_answer(body: bytes, *, is_refused: bool) -> None:
+    """The refusal may be that of single objects or of the whole request."""
     said = outcome("c", body)
     assert said is not None and said.is_refused is is_refused
 
@@ -82,6 +82,6 @@ def test_a_token_that_is_not_accepted_shows_within_the_answer(body: bytes, *, is
         b'{"Errors": []}',
     ],
 )
-def test_an_invalid_answer_to_a_bulk_delete_is_not_believed(body: bytes) -> None:
-    """Without that middleware the same request means something else."""
+def test_an_invalid_answer_to_a_bulk_delete_gives_no_result(body: bytes) -> None:
+    """A server without the middleware gives the request another meaning."""
     assert outcome("c", body) is None

@@ -6,8 +6,8 @@ from bulkput.engine.tuner import Tuner
 from bulkput.options import WireOptions
 
 
-def test_copies_are_to_the_tuner_what_puts_are() -> None:
-    """The limit follows them; removals in between count for nothing, and all events are told as they are."""
+def test_the_tuner_of_a_copy_counts_copies_and_ignores_removals() -> None:
+    """All events are passed on unchanged."""
     told: list[ev.Event] = []
     tuner = Tuner(WireOptions(), operations=_COPIES)
     emit = _told_to(told.append, tuner)

@@ -87,13 +87,13 @@ def with_row(name: str, **more: Any) -> Meddle:
 
 
 async def test_a_listing_that_ignores_the_prefix_removes_nothing(judge: SwiftJudge) -> None:
-    """bulkput rm -r: stopped, exit code 3"""
+    """`bulkput rm -r` stops with exit code 3."""
     changes = await through(judge, without("prefix"), "rm", "swift://c/b", is_recursive=True)
     assert changes.exit_code == 3 and {"a/1", "a/2"} <= set(await names(judge))
 
 
-async def test_a_listing_that_ignores_the_marker_ends(judge: SwiftJudge) -> None:
-    """bulkput cp -r: stopped, exit code 3"""
+async def test_a_copy_stops_if_the_listing_ignores_the_marker(judge: SwiftJudge) -> None:
+    """`bulkput cp -r` stops with exit code 3."""
     changes = await through(judge, without("marker"), "cp", BOTH, "swift://c/z", is_recursive=True)
     assert changes.exit_code == 3 and changes.done <= 2
 
@@ -112,14 +112,14 @@ async def test_a_listing_that_ignores_the_marker_ends(judge: SwiftJudge) -> None
         b'[{"name": "a/\\ud800", "bytes": 1}]',
     ],
 )
-def test_an_invalid_listing_is_not_read_as_a_page(body: bytes) -> None:
+def test_an_invalid_listing_is_refused_by_the_parser(body: bytes) -> None:
     """The parser raises one of the errors that its caller handles."""
     with pytest.raises((ValueError, TypeError, KeyError, AttributeError, RecursionError)):
         page(json.loads(body))
 
 
-async def test_an_invalid_listing_does_not_end_a_listing(judge: SwiftJudge) -> None:
-    """bulkput rm -r: stopped, exit code 3"""
+async def test_an_invalid_listing_stops_a_removal(judge: SwiftJudge) -> None:
+    """`bulkput rm -r` stops with exit code 3 and removes nothing."""
 
     def meddle(asked: Asked, pass_on: PassOn) -> Said:
         return Said(200, b"{}") if is_listing(asked) else pass_on(asked)
@@ -129,8 +129,8 @@ async def test_an_invalid_listing_does_not_end_a_listing(judge: SwiftJudge) -> N
     assert await names(judge) == list(_NAMES)
 
 
-async def test_an_object_not_listed_yet_is_copied_and_removed(judge: SwiftJudge) -> None:
-    """bulkput cp, rm: of single objects the store itself is asked"""
+async def test_an_object_missing_from_the_listing_is_copied_and_removed(judge: SwiftJudge) -> None:
+    """`bulkput cp` and `rm` ask the store itself about single objects."""
 
     def meddle(asked: Asked, pass_on: PassOn) -> Said:
         return Said(200, b"[]") if is_listing(asked) else pass_on(asked)
@@ -140,8 +140,8 @@ async def test_an_object_not_listed_yet_is_copied_and_removed(judge: SwiftJudge)
     assert await names(judge) == ["a/2", "b", "z"]
 
 
-async def test_a_directory_marker_is_removed_alone(judge: SwiftJudge) -> None:
-    """bulkput rm swift://c/d/"""
+async def test_removing_a_directory_marker_keeps_the_objects_below_it(judge: SwiftJudge) -> None:
+    """The command is `bulkput rm swift://c/d/`."""
     await asyncio.to_thread(put, judge, "d/", "d/x")
     assert (await through(judge, honest, "rm", "swift://c/d/")).exit_code == 0
     with pytest.raises(NotFound, match="below it"):
@@ -150,10 +150,10 @@ async def test_a_directory_marker_is_removed_alone(judge: SwiftJudge) -> None:
 
 
 @pytest.mark.parametrize("urls", [(A1, "{}/v1/AUTH_test/c/a/1"), ("{}/v1/AUTH_test/c/a/1", A1)])
-async def test_an_object_is_not_moved_onto_itself_by_another_kind_of_address(
+async def test_a_move_onto_itself_under_another_kind_of_url_is_refused(
     judge: SwiftJudge, urls: tuple[str, str]
 ) -> None:
-    """bulkput mv swift://c/x http://HOST/.../c/x, where HOST serves the same objects, and back"""
+    """The command is `bulkput mv swift://c/x http://HOST/.../c/x`, where HOST serves the same objects."""
 
     def meddle(asked: Asked, pass_on: PassOn) -> Said:
         if not asked.path.startswith("/auth"):
@@ -166,7 +166,7 @@ async def test_an_object_is_not_moved_onto_itself_by_another_kind_of_address(
 
 
 async def test_an_unproven_copy_fails_and_its_source_stays(judge: SwiftJudge) -> None:
-    """bulkput mv: COPY is answered 201, and no answer has an ETag; what is there has the same size"""
+    """The COPY is answered by 201, and no answer has an ETag; the object there has the same size."""
 
     def meddle(asked: Asked, pass_on: PassOn) -> Said:
         said = Said(201) if asked.method == "COPY" else pass_on(asked)
@@ -182,17 +182,17 @@ def no_a1(asked: Asked, pass_on: PassOn) -> Said:
 
 @pytest.mark.parametrize("source", [A1, "swift://missing/x"])
 @pytest.mark.parametrize("is_recursive", [False, True])
-async def test_a_source_that_is_not_there_leaves_no_container(
+async def test_a_copy_of_a_missing_source_creates_no_container(
     judge: SwiftJudge, source: str, *, is_recursive: bool
 ) -> None:
-    """bulkput cp [-r] of an object that is listed only, or of a container that is not there: exit code 1"""
+    """`bulkput cp [-r]` of a listed but missing object, or of a missing container, exits with 1."""
     with pytest.raises(NotFound):
         await through(judge, no_a1, "cp", source, "swift://fresh/", is_recursive=is_recursive)
     assert (await asyncio.to_thread(judge._request, "HEAD", "/fresh"))[0] == 404
 
 
-async def test_a_listed_object_without_content_is_gone_but_a_dangling_link_fails(judge: SwiftJudge) -> None:
-    """bulkput cp -r, by way of this machine: to read the link is to read what is not there"""
+async def test_a_copied_object_that_is_gone_is_counted_but_a_dangling_link_fails(judge: SwiftJudge) -> None:
+    """`bulkput cp -r` sends the objects through this machine."""
     changes = await through(judge, no_a1, "cp", BOTH, "swift://c/y", is_recursive=True)
     assert (changes.exit_code, changes.done, changes.gone) == (0, 1, 1)
     linked = with_row("a/1", symlink_path="/v1/AUTH_test/c/nothing")
@@ -224,14 +224,14 @@ def dynamic(asked: Asked, pass_on: PassOn) -> Said:
     ],
 )
 async def test_a_move_that_would_break_objects_is_refused(judge: SwiftJudge, meddle: Meddle, says: str) -> None:
-    """bulkput mv -r: large objects whose segments may be among what is moved, whatever they look like, and links"""
+    """`bulkput mv -r` refuses links, and large objects whose segments may be among the moved objects."""
     with pytest.raises(UsageError, match=says):
         await through(judge, meddle, "mv", BOTH, "swift://c/z", is_recursive=True)
     assert await names(judge) == list(_NAMES)
 
 
-async def test_a_dry_run_tells_what_would_fail(judge: SwiftJudge) -> None:
-    """bulkput mv -r --dry-run, where the marker of the directory would have no name"""
+async def test_a_dry_run_counts_the_objects_that_would_fail(judge: SwiftJudge) -> None:
+    """`bulkput mv -r --dry-run` fails for a directory's marker that would get an empty name."""
     await asyncio.to_thread(put, judge, "a/")
     changes = await through(judge, honest, "mv -n", BOTH, "swift://new", is_recursive=True)
     assert (changes.exit_code, changes.done, changes.failed) == (1, 2, 1)

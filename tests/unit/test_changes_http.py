@@ -119,7 +119,7 @@ def why(changes: Changes) -> str:
 
 @pytest.mark.parametrize("verb", ["mv", "cp"])
 async def test_a_body_without_a_length_is_not_copied(web: Web, verb: str) -> None:
-    """Neither HEAD nor GET tell its length: half of it would look like all of it."""
+    """Neither HEAD nor GET has a length, so a truncated copy would not be detected."""
     web.files, web.tells_length = {"/x": b"hello"}, False
     assert "length" in why(await run(verb, f"{web.url}/x", f"{web.url}/y"))
     assert web.files == {"/x": b"hello"}
@@ -130,15 +130,15 @@ async def test_a_body_without_a_length_is_not_copied(web: Web, verb: str) -> Non
     [(207, b"<D:resourcetype><D:collection/></D:resourcetype>"), (207, b"<multistatus/>"), (403, b""), (301, b"")],
 )
 async def test_a_possible_webdav_directory_is_not_removed(web: Web, status: int, kind: bytes) -> None:
-    """To remove it would be to remove all that is below it."""
+    """A DELETE of a directory would remove everything below it."""
     web.files, web.propfind = {"/d": b""}, (status, kind)
     assert "delete d: " in why(await run("rm", f"{web.url}/d"))
     assert "DELETE" not in web.asked
 
 
 @pytest.mark.parametrize(("status", "kind"), [(207, b'<resourcetype xmlns="DAV:"/>'), (405, b""), (404, b"")])
-async def test_a_file_is_removed_whatever_the_server_knows_of_webdav(web: Web, status: int, kind: bytes) -> None:
-    """Also where its date is none."""
+async def test_a_file_is_removed_from_servers_with_and_without_webdav(web: Web, status: int, kind: bytes) -> None:
+    """This includes answers with an invalid date."""
     web.files, web.propfind, web.dates = {"/x": b"1"}, (status, kind), iter(["never"] * 9)
     assert (await run("rm", f"{web.url}/x")).exit_code == 0
     assert not web.files
@@ -151,36 +151,36 @@ async def test_a_delete_answered_by_202_fails(web: Web) -> None:
 
 
 async def test_a_file_is_not_moved_onto_a_possible_alias_of_itself(web: Web) -> None:
-    """By another address, though each HEAD tells another date."""
+    """The alias is on another address, and each HEAD has another date."""
     web.files, web.dates = {"/x": b"hello"}, iter([f"Mon, 23 Nov 2026 00:57:{n} GMT" for n in range(10, 40)])
     assert "itself under another address" in why(await run("mv", f"{web.url}/x", f"{web.url}/alias/x"))
     assert web.files == {"/x": b"hello"} and not {"PUT", "DELETE"} & set(web.asked)
 
 
 async def test_a_move_replaces_a_file_of_another_size(web: Web) -> None:
-    """A move by way of this machine."""
+    """The move sends the file through this machine."""
     web.files = {"/x": b"hello", "/y": b"other"[:4]}
     assert (await run("mv", f"{web.url}/x", f"{web.url}/y")).exit_code == 0
     assert web.files == {"/y": b"hello"}
 
 
-async def test_a_copy_that_does_not_read_back_is_no_reason_to_remove_its_source(web: Web) -> None:
-    """As long as what was sent, but damaged."""
+async def test_a_move_keeps_its_source_if_the_copy_reads_back_damaged(web: Web) -> None:
+    """The copy has the right length and wrong bytes."""
     web.files, web.damages = {"/x": b"precious"}, True
     why(await run("mv", f"{web.url}/x", f"{web.url}/y"))
     assert web.files["/x"] == b"precious"
 
 
-async def test_a_source_that_changes_meanwhile_is_not_removed(web: Web) -> None:
-    """It may be what was written just now, seen through a cache that did not know it before."""
+async def test_a_move_keeps_a_source_that_changed_during_the_copy(web: Web) -> None:
+    """The source may be the new copy, seen through a cache."""
     web.files, web.changes_when_written = {"/x": b"hello"}, True
     assert "meanwhile" in why(await run("mv", f"{web.url}/x", f"{web.url}/y"))
     assert web.files == {"/x": b"hello", "/y": b"hello"}
 
 
 @pytest.mark.parametrize("now", [b"hello, world", b"hell"])
-async def test_a_source_of_another_length_than_it_said_is_not_read_again(web: Web, now: bytes) -> None:
-    """It was written to meanwhile."""
+async def test_a_source_with_another_length_than_announced_is_not_read_again(web: Web, now: bytes) -> None:
+    """The file was written to during the read."""
     web.files, web.writes_when_read = {"/x": b"hello"}, now
     assert "another length" in why(await run("cp", f"{web.url}/x", f"{web.url}/y"))
     assert web.asked.count("GET") == 1 and "/y" not in web.files
