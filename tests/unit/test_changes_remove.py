@@ -64,8 +64,8 @@ def remover(store: ScriptedStore, *, workers: int = 8) -> tuple[Remover, ChangeT
     return Remover(store, tally, workers=workers), tally, told  # type: ignore[arg-type]
 
 
-async def test_what_a_bulk_delete_leaves_is_removed_many_at_once() -> None:
-    """Within the bound, and each object is told once."""
+async def test_objects_left_by_a_bulk_delete_are_removed_in_parallel() -> None:
+    """At most 8 removals run at once, and each object is reported once."""
     store = ScriptedStore(refused=(row.name for row in rows(40)))
     made, tally, told = remover(store)
     await made.prepare()
@@ -74,8 +74,8 @@ async def test_what_a_bulk_delete_leaves_is_removed_many_at_once() -> None:
     assert sorted(change.name for change in told) == [row.name for row in rows(100)]
 
 
-async def test_a_refused_object_changes_nothing_for_later_batches() -> None:
-    """They go by bulk-delete as before."""
+async def test_a_refused_object_does_not_end_bulk_delete_for_later_batches() -> None:
+    """Later batches use bulk-delete as before."""
     store = ScriptedStore(refused=["000"])
     made, tally, _ = remover(store)
     await made.prepare()
@@ -85,8 +85,8 @@ async def test_a_refused_object_changes_nothing_for_later_batches() -> None:
     assert (tally.done, len(store.bulks), store.singles) == (300, 3, ["000"])
 
 
-async def test_a_store_without_bulk_delete_is_asked_for_it_once() -> None:
-    """From then on a batch is one object."""
+async def test_a_store_without_bulk_delete_gets_one_bulk_request() -> None:
+    """After that request, a batch is one object."""
     store = ScriptedStore(knows_bulk=False)
     made, tally, _ = remover(store)
     await made.prepare()
@@ -95,7 +95,7 @@ async def test_a_store_without_bulk_delete_is_asked_for_it_once() -> None:
 
 
 async def test_an_object_that_cannot_be_removed_fails_alone() -> None:
-    """The others are gone."""
+    """All other objects are removed."""
     store = ScriptedStore(refused=["000", "001"])
     store.failures["001"] = Unavailable("delete", "001", "busy", status=503)
     made, tally, told = remover(store)
@@ -107,7 +107,7 @@ async def test_an_object_that_cannot_be_removed_fails_alone() -> None:
 
 @pytest.mark.parametrize("workers", [1, 4])
 async def test_a_denied_removal_ends_the_run(workers: int) -> None:
-    """What had not been asked for then is not asked for."""
+    """No further object is requested."""
     store = ScriptedStore(refused=(row.name for row in rows(40)))
     store.failures = {row.name: Denied("delete", row.name, "no", status=403) for row in rows(40)}
     made, tally, _ = remover(store, workers=workers)
@@ -116,7 +116,7 @@ async def test_a_denied_removal_ends_the_run(workers: int) -> None:
     assert tally.stop.is_pulled and tally.failed == len(store.singles) <= workers
 
 
-async def test_a_bulk_delete_that_is_refused_as_a_whole_is_done_one_by_one() -> None:
+async def test_a_bulk_delete_refused_as_a_whole_falls_back_to_single_deletes() -> None:
     """For example, the store answers the POST with 204."""
     store = ScriptedStore()
     store.bulk_failure = StoreError("delete", "000", "No Content", status=204)
@@ -126,8 +126,8 @@ async def test_a_bulk_delete_that_is_refused_as_a_whole_is_done_one_by_one() -> 
     assert (tally.done, tally.failed, len(store.singles)) == (10, 0, 10)
 
 
-async def test_a_bulk_delete_that_is_denied_fails_one_and_leaves_the_rest_of_a_move() -> None:
-    """Copied and not removed is what they are."""
+async def test_a_denied_bulk_delete_of_a_move_leaves_the_other_objects_copied() -> None:
+    """One object fails; the others are copied and not removed."""
     store = ScriptedStore()
     store.bulk_failure = Denied("delete", "another", "no", status=401)
     told: list[Change] = []
@@ -139,7 +139,7 @@ async def test_a_bulk_delete_that_is_denied_fails_one_and_leaves_the_rest_of_a_m
     assert str(told[0].error) == "delete 000: 401 no; it is copied, and not removed"
 
 
-async def test_a_bulk_delete_that_fails_for_good_names_each_object() -> None:
+async def test_each_object_of_a_failed_bulk_delete_is_named_in_its_own_error() -> None:
     """Each by its own name, not by that of the first."""
     store = ScriptedStore()
     store.bulk_failure = Unavailable("delete", "000", "busy", status=503)

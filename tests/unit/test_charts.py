@@ -85,21 +85,21 @@ def whiskers_of(root: Xml.Element) -> list[tuple[float, float]]:
     return [(low, high) for low, high in spans(root, f"stroke: {INK}") if high - low > 0.01]
 
 
-def test_a_bar_says_its_value_and_a_missing_one_says_why() -> None:
-    """The label of the row, the number at the end of the bar, the reason where there is no number."""
+def test_a_chart_shows_labels_values_and_reasons_for_missing_values() -> None:
+    """The value is at the end of its bar; the reason takes its place if there is no value."""
     assert {"103", "52", "lost objects", "missing", *RATE.panels[0].labels} <= set(texts(parsed(RATE)))  # type: ignore[union-attr]
 
 
-def test_a_bar_is_as_long_as_its_value_says() -> None:
-    """From zero, linearly."""
+def test_the_length_of_a_bar_is_proportional_to_its_value() -> None:
+    """The scale is linear and begins at zero."""
     root = parsed(figure(12, 48, 33))
     lengths = [high - low for low, high in bars_of(root)]
     assert [length / lengths[1] for length in lengths] == pytest.approx([12 / 48, 1, 33 / 48], abs=0.001)
     assert {low for low, _ in bars_of(root)} == {place_of(root, "0")}
 
 
-def test_a_whisker_reaches_from_the_smallest_to_the_largest() -> None:
-    """On the same scale as the bar."""
+def test_a_whisker_reaches_from_the_smallest_to_the_largest_value() -> None:
+    """It has the same scale as the bar."""
     root = parsed(RATE)
     ((low, high),) = whiskers_of(root)
     zero, end = bars_of(root)[0]
@@ -107,8 +107,8 @@ def test_a_whisker_reaches_from_the_smallest_to_the_largest() -> None:
     assert (low, high) == pytest.approx((zero + 80 * per_unit, zero + 130 * per_unit), abs=0.05)
 
 
-def test_a_value_stands_beyond_its_bar_and_whisker() -> None:
-    """It is never written over either of them."""
+def test_a_value_is_drawn_beyond_its_bar_and_whisker() -> None:
+    """The number never covers either of them."""
     root = parsed(RATE)
     ((_, whisker_end),) = whiskers_of(root)
     assert place_of(root, "103") > whisker_end
@@ -116,7 +116,7 @@ def test_a_value_stands_beyond_its_bar_and_whisker() -> None:
 
 
 def test_series_differ_by_more_than_their_colour() -> None:
-    """Bars of the second series are hatched, lines of the second are dashed."""
+    """Bars of the second series are hatched, and lines of the second series are dashed."""
     fills = re.findall(r"fill: (url\(#h|#[0-9a-f]{6})", svg(SIZES))
     assert PALETTE[0].lower() in fills and "url(#h" in fills
     dashed = [f"stroke: {colour.lower()}" for colour in PALETTE[:2]]
@@ -125,15 +125,15 @@ def test_series_differ_by_more_than_their_colour() -> None:
     assert "stroke-dasharray" not in one and "stroke-dasharray" in two
 
 
-def test_panels_of_the_same_labels_and_series_name_them_once() -> None:
-    """One column of labels, one legend."""
+def test_panels_with_equal_labels_and_series_share_labels_and_legend() -> None:
+    """There are one column of labels and one legend."""
     said = texts(parsed(SIZES))
     assert [said.count(text) for text in ("a", "b", "4 KB", "32 MB", "Rate", "CPU")] == [1] * 6
 
 
 @pytest.mark.parametrize("drawn", ALL, ids=lambda drawn: drawn.title)
-def test_a_picture_has_a_title_and_a_description_for_those_who_do_not_see_it(drawn: Figure) -> None:
-    """What is measured, in which unit, and under which conditions."""
+def test_a_chart_has_an_accessible_title_and_description(drawn: Figure) -> None:
+    """They name the measured quantity, its unit and the conditions."""
     root = parsed(drawn)
     assert root.get("role") == "img"
     assert [root[0].tag, root[1].tag] == [f"{SVG}title", f"{SVG}desc"]
@@ -142,15 +142,15 @@ def test_a_picture_has_a_title_and_a_description_for_those_who_do_not_see_it(dra
         assert root[0].text == "Uploading. Rate, objects/s"
 
 
-def test_all_points_of_a_line_are_in_a_table() -> None:
-    """A row for each x; no value is an empty cell, not a zero."""
+def test_all_points_of_a_line_chart_are_in_a_table() -> None:
+    """The table has a row for each x; a missing value is an empty cell, not a zero."""
     root = Xml.fromstring(line_tables(TIME))
     assert [cell.text for cell in root.iter("th")] == ["s", "one", "two", "0", "1", "3"]
     assert [cell.text for cell in root.iter("td")] == ["0", "1", "5", None, "4", "2"]
 
 
-def test_several_values_in_a_cell_are_folded_unless_they_are_short() -> None:
-    """Two status codes are read at once, twenty user agents are not."""
+def test_a_cell_with_several_long_values_is_folded() -> None:
+    """Short values, such as two status codes, stay unfolded."""
     text = html_table(["k", "v", "w"], [["a", ("200", "404"), ("x" * 20, "y" * 20)]])
     assert "<td>200, 404</td>" in text
     assert f"<summary>2</summary><ul><li>{'x' * 20}</li><li>{'y' * 20}</li></ul>" in text
@@ -173,7 +173,7 @@ WRONG: list[tuple[Callable[[], object], str]] = [
 
 @pytest.mark.parametrize(("make", "message"), WRONG, ids=[message for _, message in WRONG])
 def test_an_undrawable_chart_is_refused_with_a_reason(make: Callable[[], object], message: str) -> None:
-    """When the chart is made, not when somebody looks at it."""
+    """The error is raised when the chart is made, not when it is drawn."""
     with pytest.raises(UsageError, match=re.escape(message)):
         make()
 
@@ -183,13 +183,13 @@ def test_an_undrawable_chart_is_refused_with_a_reason(make: Callable[[], object]
     [(0, "0"), (0.01234, "0.0123"), (12.34, "12.3"), (999.4, "999"), (999.6, "1 000"), (17342.4, "17 342"),
      (1.23e20, "1.23e+20"), (1e-7, "1e-07")],
 )  # fmt: skip
-def test_numbers_have_three_digits_or_all_of_an_integer(value: float, text: str) -> None:
-    """Short enough for the end of a bar."""
+def test_chart_numbers_have_three_digits_or_all_of_an_integer(value: float, text: str) -> None:
+    """They are short enough for the end of a bar."""
     assert number_text(value) == text
 
 
-def test_a_label_too_long_keeps_both_ends() -> None:
-    """They tell contenders and object names apart."""
+def test_a_long_label_keeps_both_ends() -> None:
+    """The ends tell contenders and object names apart."""
     said = texts(parsed(figure(1, labels=("/container/" + "x" * 500 + "/end.jpg",))))
     (label,) = (text for text in said if "…" in text)
     assert label.startswith("/container/") and label.endswith("/end.jpg") and len(label) < 50
@@ -206,8 +206,8 @@ bars = st.one_of(
 
 @settings(max_examples=25, deadline=None)  # matplotlib takes a tenth of a second for each
 @given(labels, labels, st.lists(st.tuples(labels, bars), min_size=1, max_size=5))
-def test_no_label_and_no_number_breaks_the_page(title: str, name: str, rows: list[tuple[str, Bar]]) -> None:
-    """Whatever a chart is made of, its page is well-formed, and no bar begins outside the paper."""
+def test_any_label_and_number_gives_a_well_formed_page(title: str, name: str, rows: list[tuple[str, Bar]]) -> None:
+    """No bar begins outside the image."""
     names, values = zip(*rows, strict=True)
     drawn = figure(*values, labels=names, name=name, note=title)
     Xml.fromstring(page(title, [drawing(drawn), html_table([name], [[title]])]).removeprefix("<!DOCTYPE html>"))
@@ -219,16 +219,16 @@ def test_no_label_and_no_number_breaks_the_page(title: str, name: str, rows: lis
 
 @settings(max_examples=15, deadline=None)
 @given(labels, st.lists(st.tuples(numbers, numbers), max_size=5, unique_by=lambda point: point[0]))
-def test_no_point_breaks_a_line(name: str, points: list[tuple[float, float]]) -> None:
-    """Also a line without a point."""
+def test_any_points_give_a_well_formed_line_chart(name: str, points: list[tuple[float, float]]) -> None:
+    """A line may have no points."""
     line = Line(name=name, points=(*sorted(points),))
     drawn = Figure(title=name, panels=(Lines(x_axis=name, series=(line, Line(name="", points=((0.0, 1.0),)))),))
     parsed(drawn)
     Xml.fromstring(line_tables(drawn))
 
 
-def test_a_page_loads_nothing_and_its_ids_are_its_own() -> None:
-    """No script, no style sheet, no font, no picture from anywhere; what refers to an id finds one."""
+def test_a_page_loads_no_external_resource() -> None:
+    """It has no script, style sheet, font or image from elsewhere, and each reference has its id."""
     text = page("T", [drawing(drawn) for drawn in ALL])
     assert '<meta charset="utf-8"/>' in text
     assert not re.search(r"<script|<link|<img|\bsrc=|@import", text)
@@ -240,8 +240,8 @@ def test_a_page_loads_nothing_and_its_ids_are_its_own() -> None:
     }
 
 
-def test_the_same_chart_is_the_same_picture(tmp_path: Path) -> None:
-    """Byte by byte, with no date in it, whatever the reader's settings are and without changing them."""
+def test_drawing_a_chart_twice_gives_equal_bytes(tmp_path: Path) -> None:
+    """The image has no date, ignores the user's matplotlib settings and leaves them unchanged."""
     import matplotlib  # noqa: PLC0415
 
     with matplotlib.rc_context({"font.family": "monospace", "hatch.color": "red"}):
@@ -255,8 +255,8 @@ def test_the_same_chart_is_the_same_picture(tmp_path: Path) -> None:
     assert (tmp_path / "chart.SVG").read_text() == first
 
 
-def test_a_png_is_a_png(tmp_path: Path) -> None:
-    """By the suffix, at two pixels for a point: sharp on today's screens."""
+def test_saving_with_the_suffix_png_writes_a_png(tmp_path: Path) -> None:
+    """The image has two pixels for a point, for screens of high resolution."""
     save(SIZES, tmp_path / "chart.png")
     content = (tmp_path / "chart.png").read_bytes()
     assert content.startswith(b"\x89PNG\r\n\x1a\n")
@@ -265,15 +265,15 @@ def test_a_png_is_a_png(tmp_path: Path) -> None:
     )
 
 
-def test_odd_labels_are_texts() -> None:
-    """No formula, no broken XML, no warning for a letter the font lacks."""
+def test_special_characters_in_labels_are_drawn_as_text() -> None:
+    """Labels never become formulas or broken XML, and missing glyphs raise no warning."""
     drawn = figure(1, Bar(why=ODD), labels=(ODD, "漢字 \N{PILE OF POO}"), note=ODD)
     assert any("$x^2$" in text for text in texts(parsed(drawn)))
     assert picture(drawn, "png")
 
 
-def test_without_matplotlib_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pages need it as pictures do."""
+def test_without_matplotlib_a_chart_error_names_the_extra_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    """This holds for images and for pages."""
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     for draw in (lambda: picture(RATE, "png"), lambda: drawing(RATE)):
         with pytest.raises(UsageError, match=re.escape("charts need matplotlib: pip install 'bulkput[charts]'")):
@@ -281,7 +281,7 @@ def test_without_matplotlib_the_error_says_what_to_install(monkeypatch: pytest.M
 
 
 def test_importing_charts_imports_no_matplotlib() -> None:
-    """It takes long, and few runs draw; a picture never needs pyplot and its global figures."""
+    """The import is slow, few runs draw, and drawing never loads pyplot."""
     code = (
         "import sys; from bulkput.report.page import drawing; from bulkput.report.charts import *\n"
         "assert 'matplotlib' not in sys.modules\n"

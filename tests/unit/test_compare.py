@@ -40,17 +40,17 @@ def verdict(evidence: Evidence, *, is_quick: bool = False) -> Verdict | Need:
         (replace(ROW, link="c/x"), MD5, Need.HEAD, Need.HEAD),
     ],
 )
-def test_a_row_decides_what_it_proves_and_no_more(
+def test_a_listing_row_decides_only_if_it_is_proof(
     row: RemoteObject, md5: str | None, expected: object, quick: object
 ) -> None:
-    """Size and MD5 are the same: identical. All else takes a HEAD; by sizes alone only another size does."""
+    """Equal size and MD5 are identical; all else takes a HEAD. With `is_quick`, another size is different."""
     evidence = Evidence(10, row, md5)
     assert verdict(evidence) is expected
     assert verdict(evidence, is_quick=True) is quick
 
 
 def test_an_empty_row_proves_nothing() -> None:
-    """A link and the head of a dynamic large object are listed as empty objects, with the MD5 of nothing."""
+    """A link and the head of a dynamic large object are listed as empty objects with the MD5 of no bytes."""
     row = replace(ROW, bytes=0, hash=EMPTY)
     assert verdict(Evidence(0, row)) is Need.HEAD
     assert verdict(Evidence(0, row), is_quick=True) is Need.HEAD
@@ -59,8 +59,8 @@ def test_an_empty_row_proves_nothing() -> None:
     assert verdict(Evidence(0, row, EMPTY, head=replace(row, bytes=10, large="dynamic"))) is Verdict.DIFFERENT
 
 
-def test_a_gzip_file_called_after_the_file_is_compared_by_what_it_was_made_from() -> None:
-    """The listing's row says nothing of that, not even where sizes are the same; without it nothing is proven."""
+def test_a_gzip_object_is_compared_by_the_recorded_source_in_its_metadata() -> None:
+    """The listing row has no such record, and without the record nothing is proven."""
     head = replace(GZIP, encoding=None)
     assert verdict(Evidence(10, ROW, is_suffixed=True), is_quick=True) is Need.HEAD
     assert verdict(Evidence(10, ROW, head=head, is_suffixed=True)) is Need.MD5
@@ -70,8 +70,8 @@ def test_a_gzip_file_called_after_the_file_is_compared_by_what_it_was_made_from(
     assert verdict(Evidence(10, ROW, MD5, head=ROW, is_suffixed=True)) is Verdict.NOT_COMPARABLE
 
 
-def test_what_is_listed_and_gone_is_missing() -> None:
-    """Listings lag behind; the HEAD knows better."""
+def test_an_object_that_is_listed_but_gone_is_missing() -> None:
+    """A listing may lag behind, so the HEAD decides."""
     assert verdict(Evidence(10, ROW, OTHER, is_gone=True)) is Verdict.MISSING
 
 
@@ -107,9 +107,10 @@ def test_what_is_listed_and_gone_is_missing() -> None:
         (replace(STATIC, encoding="gzip"), None, Verdict.NOT_COMPARABLE, Verdict.IDENTICAL),
     ],
 )
-def test_a_head_decides_the_rest(head: RemoteObject, md5: str | None, expected: object, quick: object) -> None:
-    """Compressed, composed, or plain, with every way in which one of them proves nothing. `quick` follows another size
-    in the row, or it would not be here."""
+def test_a_head_decides_if_the_listing_row_does_not(
+    head: RemoteObject, md5: str | None, expected: object, quick: object
+) -> None:
+    """The object may be compressed, composed or plain; `quick` is the verdict after another size in the row."""
     assert verdict(Evidence(10, replace(ROW, hash=OTHER), md5, head)) is expected
     assert verdict(Evidence(10, replace(ROW, bytes=9), md5, head), is_quick=True) is quick
 
@@ -128,7 +129,7 @@ def test_a_head_decides_the_rest(head: RemoteObject, md5: str | None, expected: 
 def test_a_static_large_object_is_compared_by_its_segments(
     segments: tuple[Segment, ...], pieces: tuple[str, ...] | None, expected: object
 ) -> None:
-    """Each of them, or it is not proven."""
+    """Without the MD5 of each segment, the object is not proven identical."""
     assert verdict(Evidence(10, STATIC, head=STATIC, segments=segments, parts=PARTS, pieces=pieces)) is expected
 
 
@@ -142,18 +143,18 @@ def test_a_static_large_object_is_compared_by_its_segments(
         ((PARTS[0], replace(PARTS[1], hash=None)), "segment 2 of 2 is not what the manifest has: s/2"),
     ],
 )
-def test_a_static_large_object_is_only_as_good_as_its_segments(
+def test_a_static_large_object_without_verified_segments_is_not_proven(
     parts: tuple[RemoteObject | None, ...] | None, why: object
 ) -> None:
-    """Whatever its manifest says: also of one that says from which file it was compressed."""
+    """This also holds for a manifest that records the source of a compressed object."""
     for head in (STATIC, replace(GZIP, large="static")):
         evidence = Evidence(10, STATIC, MD5, head=head, segments=SEGMENTS, parts=parts, pieces=(MD5, OTHER))
         assert judge(evidence) == (why if isinstance(why, Need) else Judgement(Verdict.DIFFERENT, str(why)))
         assert verdict(replace(evidence, parts=PARTS)) is Verdict.IDENTICAL
 
 
-def test_why_is_said_in_figures() -> None:
-    """What is here, what is there."""
+def test_the_reason_for_a_difference_has_both_figures() -> None:
+    """The text has the local and the stored value."""
     step = judge(Evidence(1, ROW, head=ROW))
     assert step == Judgement(Verdict.DIFFERENT, "1 byte here, 10 in the store")
     step = judge(Evidence(10, STATIC, head=STATIC, segments=SEGMENTS, parts=PARTS, pieces=(MD5, MD5)))
@@ -192,6 +193,6 @@ COMPARISON = Comparison(
     ],
 )
 def test_only_everything_identical_is_success(comparison: Comparison, code: int) -> None:
-    """What was not compared to its end is no success either."""
+    """An incomplete comparison is no success."""
     assert comparison.exit_code == code
     assert comparison.is_identical is (code == 0)

@@ -48,22 +48,22 @@ ALWAYS = GzipOptions(mode="always")
         ("", 1024, AUTO, None),
     ],
 )
-def test_the_name_and_the_size_decide_first(
+def test_the_name_and_the_size_are_checked_first(
     name: str, size: int, options: GzipOptions, decision: Compression | None
 ) -> None:
-    """always says all; with auto an empty file stays empty; the suffix of the last part counts, in any case."""
+    """`always` compresses everything; `auto` leaves empty files and files with a compressed format's suffix alone."""
     assert decide_by_name(name, size, options) == decision
 
 
 @pytest.mark.parametrize("options", [AUTO, ALWAYS])
 @pytest.mark.parametrize("size", [0, 10, 10_000])
 def test_an_excluded_file_is_never_compressed(options: GzipOptions, size: int) -> None:
-    """Whatever its size, and also with always."""
+    """This holds for any size and for `always`."""
     assert decide_by_name("a.txt", size, options, is_excluded=True) == Compression(False, Why.EXCLUDED)
 
 
-def test_suffixes_are_as_the_table_looks_them_up() -> None:
-    """Lower case, without a dot; and no suffix of a text is among them."""
+def test_the_suffix_table_is_lower_case_and_has_no_text_formats() -> None:
+    """Suffixes are looked up in lower case and without a dot."""
     assert all(suffix == suffix.lower() and suffix.isalnum() for suffix in COMPRESSED_SUFFIXES)
     assert not COMPRESSED_SUFFIXES & {
         "ts",
@@ -121,8 +121,8 @@ def zipped(method: int) -> bytes:
         b"\xff\x06\x00\x00sNaPpY",
     ],
 )
-def test_magic_numbers_of_what_is_compressed_are_known(first: bytes) -> None:
-    """Whatever the name says; made by the standard library where it can make them."""
+def test_a_compressed_format_is_recognised_by_its_magic_number(first: bytes) -> None:
+    """The name does not matter; the standard library makes the examples where it can."""
     assert decide_by_magic(first[:MAGIC_SIZE]) == Compression(False, Why.MAGIC)
     assert decide_by_magic(first + bytes(100)) == Compression(False, Why.MAGIC)
 
@@ -148,8 +148,8 @@ def test_magic_numbers_of_what_is_compressed_are_known(first: bytes) -> None:
         zipped(zipfile.ZIP_STORED),
     ],
 )
-def test_other_first_bytes_decide_nothing(first: bytes) -> None:
-    """Texts that begin alike, formats that may be plain inside, an archive whose first entry is just stored."""
+def test_ambiguous_first_bytes_leave_the_decision_open(first: bytes) -> None:
+    """Texts may begin alike, and some formats may hold uncompressed data."""
     assert decide_by_magic(first) is None
 
 
@@ -164,8 +164,8 @@ def test_other_first_bytes_decide_nothing(first: bytes) -> None:
         (1000, 500, 0.5, True),
     ],
 )
-def test_the_saving_decides_last(size: int, compressed: int, least_saving: float, is_worth_it: bool) -> None:
-    """The same share for a file that was compressed and for a sample; the words differ."""
+def test_the_saving_is_checked_last(size: int, compressed: int, least_saving: float, is_worth_it: bool) -> None:
+    """Files and samples have the same threshold; only the reasons differ."""
     options = GzipOptions(mode="auto", least_saving=least_saving)
     by_result, by_sample = decide_by_result(size, compressed, options), decide_by_sample(size, compressed, options)
     assert (by_result.is_compressed, by_sample.is_compressed) == (is_worth_it, is_worth_it)
@@ -184,13 +184,13 @@ def test_the_saving_decides_last(size: int, compressed: int, least_saving: float
         (10 * 1024**4, ((0, SAMPLE_SIZE), (5 * 1024**4, SAMPLE_SIZE))),
     ],
 )
-def test_a_sample_is_the_start_and_the_middle(size: int, ranges: tuple[tuple[int, int], ...]) -> None:
-    """Within the file and without overlap; all of a file that is no larger than that."""
+def test_a_sample_is_taken_from_the_start_and_the_middle(size: int, ranges: tuple[tuple[int, int], ...]) -> None:
+    """The ranges lie within the file and do not overlap; a small file is sampled as a whole."""
     assert sample_ranges(size) == ranges
     for (offset, length), (following, _) in zip(ranges, (*ranges[1:], (size, 0)), strict=True):
         assert offset + length <= following
 
 
-def test_every_reason_is_words() -> None:
-    """They are printed as they are."""
+def test_every_compression_reason_is_a_lower_case_phrase() -> None:
+    """The reasons are printed unchanged."""
     assert all(why.value and why.value[0].islower() and not why.value.endswith(".") for why in Why)

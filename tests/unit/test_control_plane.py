@@ -57,8 +57,8 @@ async def prepare(environ: Mapping[str, str] = ENVIRON, *, policy: str | None = 
 
 @pytest.mark.parametrize("status", [200, 204])
 @pytest.mark.parametrize("made", [201, 202])
-async def test_one_login_and_one_put_make_the_container(wire: aioresponses, status: int, made: int) -> None:
-    """201 is new, 202 was there already."""
+async def test_prepare_logs_in_once_and_puts_the_container(wire: aioresponses, status: int, made: int) -> None:
+    """201 means created, and 202 means that the container exists."""
     answer(wire, "GET", AUTH, status, headers=TOKEN)
     answer(wire, "PUT", f"{STORAGE}/c", made)
     await prepare()
@@ -68,8 +68,8 @@ async def test_one_login_and_one_put_make_the_container(wire: aioresponses, stat
     assert put["X-Auth-Token"] == "tk1" and put["Content-Length"] == "0" and "X-Auth-Key" not in put
 
 
-async def test_x_storage_token_is_preferred(wire: aioresponses) -> None:
-    """As swiftclient has it, for servers that send both."""
+async def test_x_storage_token_is_preferred_to_x_auth_token(wire: aioresponses) -> None:
+    """Servers may send both; swiftclient has the same preference."""
     answer(wire, "GET", AUTH, 200, headers={**TOKEN, "X-Storage-Token": "tk2"})
     answer(wire, "PUT", f"{STORAGE}/c", 201)
     await prepare()
@@ -89,8 +89,8 @@ async def test_x_storage_token_is_preferred(wire: aioresponses) -> None:
         (200, UsageError),
     ],
 )
-async def test_a_login_that_fails_says_what_it_is(wire: aioresponses, status: int, kind: type[BulkputError]) -> None:
-    """Each status its error; a 200 without a token is the wrong URL. The key is in no text."""
+async def test_each_login_failure_has_its_own_error(wire: aioresponses, status: int, kind: type[BulkputError]) -> None:
+    """A 200 without a token means a wrong URL; no text contains the key."""
     answer(wire, "GET", AUTH, status)
     with pytest.raises(kind) as raised:
         await prepare()
@@ -109,10 +109,10 @@ async def test_a_login_that_fails_says_what_it_is(wire: aioresponses, status: in
         (507, "", Unavailable),
     ],
 )
-async def test_a_container_that_cannot_be_made_is_an_error(
+async def test_a_container_that_cannot_be_created_is_an_error(
     wire: aioresponses, status: int, body: str, kind: type[BulkputError]
 ) -> None:
-    """It names the operation and the container."""
+    """The error names the operation and the container."""
     answer(wire, "GET", AUTH, 200, headers=TOKEN)
     answer(wire, "PUT", f"{STORAGE}/c", status, body=body)
     with pytest.raises(kind) as raised:
@@ -121,10 +121,8 @@ async def test_a_container_that_cannot_be_made_is_an_error(
 
 
 @pytest.mark.parametrize("status", [401, 403])
-async def test_a_container_that_may_not_be_made_leaves_the_decision_to_the_objects(
-    wire: aioresponses, status: int
-) -> None:
-    """ACLs may allow objects and not containers: refused twice, with a new login between, and no error."""
+async def test_a_container_that_may_not_be_created_does_not_fail_prepare(wire: aioresponses, status: int) -> None:
+    """ACLs may allow objects but no containers; the login is repeated once."""
     answer(wire, "GET", AUTH, 200, headers=TOKEN, repeat=True)
     answer(wire, "PUT", f"{STORAGE}/c", status, repeat=True)
     await prepare()
@@ -132,8 +130,8 @@ async def test_a_container_that_may_not_be_made_leaves_the_decision_to_the_objec
     assert len(wire.requests[("PUT", URL(f"{STORAGE}/c"))]) == 2
 
 
-async def test_an_unknown_policy_is_answered_with_the_known_ones(wire: aioresponses) -> None:
-    """The cluster's /info knows them."""
+async def test_an_unknown_policy_error_lists_the_policies_of_the_cluster(wire: aioresponses) -> None:
+    """They come from the cluster's /info."""
     answer(wire, "GET", AUTH, 200, headers=TOKEN)
     answer(wire, "PUT", f"{STORAGE}/c", 400, body="Invalid X-Storage-Policy 'gold'")
     info = {"swift": {"policies": [{"name": "standard", "default": True}, {"name": "ec"}]}}
@@ -142,8 +140,8 @@ async def test_an_unknown_policy_is_answered_with_the_known_ones(wire: aiorespon
         await prepare(policy="gold")
 
 
-async def test_another_policy_than_the_containers_own_is_a_mistake(wire: aioresponses) -> None:
-    """409: a container keeps the policy it was made with."""
+async def test_a_policy_other_than_that_of_the_container_is_a_usage_error(wire: aioresponses) -> None:
+    """The store answers 409, since a container keeps its first policy."""
     answer(wire, "GET", AUTH, 200, headers=TOKEN)
     answer(wire, "PUT", f"{STORAGE}/c", 409)
     with pytest.raises(UsageError, match="exists with another storage policy than 'gold'"):
@@ -151,15 +149,15 @@ async def test_another_policy_than_the_containers_own_is_a_mistake(wire: aioresp
 
 
 async def test_a_given_token_needs_no_login(wire: aioresponses) -> None:
-    """OS_STORAGE_URL and OS_AUTH_TOKEN: the first request is the container's."""
+    """With OS_STORAGE_URL and OS_AUTH_TOKEN, the first request is the PUT of the container."""
     answer(wire, "PUT", f"{STORAGE}/c", 201)
     await prepare({"OS_STORAGE_URL": STORAGE + "/", "OS_AUTH_TOKEN": "given"})
     assert wire.requests[("PUT", URL(f"{STORAGE}/c"))][0].kwargs["headers"]["X-Auth-Token"] == "given"
     assert len(wire.requests) == 1
 
 
-async def test_a_given_storage_url_replaces_the_servers(wire: aioresponses) -> None:
-    """For clusters that name an address which is not reachable from here."""
+async def test_a_given_storage_url_replaces_that_of_the_login(wire: aioresponses) -> None:
+    """Some clusters answer with an address that the client cannot reach."""
     answer(wire, "GET", AUTH, 200, headers=TOKEN)
     answer(wire, "PUT", "https://public.example/v1/AUTH_test/c", 201)
     await prepare({**ENVIRON, "OS_STORAGE_URL": "https://public.example/v1/AUTH_test"})
@@ -175,10 +173,10 @@ async def test_a_given_storage_url_replaces_the_servers(wire: aioresponses) -> N
         (401, {}, Limits()),
     ],
 )
-async def test_limits_are_the_clusters_or_the_defaults(
+async def test_limits_come_from_info_or_are_the_defaults(
     wire: aioresponses, status: int, payload: dict[str, Any], expected: Limits
 ) -> None:
-    """/info may be hidden; it is asked once."""
+    """/info may be hidden; it is requested once."""
     answer(wire, "GET", AUTH, 200, headers=TOKEN)
     answer(wire, "GET", "http://store.example/info", status, payload=payload)
     async with connected("swift://c", retry=ONCE, environ=ENVIRON) as (store, _):
@@ -186,8 +184,8 @@ async def test_limits_are_the_clusters_or_the_defaults(
         assert await store.ask_limits() == expected
 
 
-async def test_a_listing_goes_on_after_a_short_page_and_ends_with_an_empty_one(wire: aioresponses) -> None:
-    """A short page is no end: some clones give them in the middle."""
+async def test_a_listing_continues_after_a_short_page_and_ends_with_an_empty_one(wire: aioresponses) -> None:
+    """Some clones give short pages in the middle of a listing."""
     pages = [
         [{"name": "a", "bytes": 1, "hash": "h"}, {"subdir": "b/"}],
         [{"name": "c", "bytes": 2, "hash": "h"}],
@@ -208,7 +206,7 @@ async def test_a_listing_goes_on_after_a_short_page_and_ends_with_an_empty_one(w
 
 
 @pytest.mark.parametrize("body", ["", "not json", "[{"])
-async def test_a_listing_that_is_not_json_is_an_error(wire: aioresponses, body: str) -> None:
+async def test_a_listing_that_is_not_json_is_a_store_error(wire: aioresponses, body: str) -> None:
     """And no traceback of the parser."""
     answer(wire, "GET", AUTH, 200, headers=TOKEN)
     answer(wire, "GET", f"{STORAGE}/c?format=json&limit=10000&prefix=", 200, body=body)

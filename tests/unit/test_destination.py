@@ -36,8 +36,8 @@ from bulkput.transport.base import MAX_ANSWER, Answer, WireCount
         ("http://h/a+b", ("http", "http://h/", "a+b")),
     ],
 )
-def test_a_url_is_taken_apart(url: str, parts: tuple[str, str, str]) -> None:
-    """Container and object name as they are; of an http path only what follows the last slash is decoded."""
+def test_a_url_is_split_into_scheme_root_and_prefix(url: str, parts: tuple[str, str, str]) -> None:
+    """Container and object name stay undecoded; in an http path, only the part after the last slash is decoded."""
     destination = Destination.parse(url)
     assert (destination.scheme, destination.root, destination.prefix) == parts
 
@@ -71,14 +71,14 @@ def test_a_url_is_taken_apart(url: str, parts: tuple[str, str, str]) -> None:
     ],
 )
 def test_an_invalid_destination_is_a_usage_error(url: str, message: str) -> None:
-    """Said before anything is read or sent, and how to write it."""
+    """The message has the valid form, before anything is read or sent."""
     with pytest.raises(UsageError, match=message):
         Destination.parse(url)
 
 
 @pytest.mark.parametrize("url", ["https://user:s3cret@h/p", "http://s3cret@h/"])
 def test_a_password_in_a_url_is_refused_and_not_repeated(url: str) -> None:
-    """The message goes to a log."""
+    """The message may end up in a log."""
     with pytest.raises(UsageError, match="netrc") as caught:
         Destination.parse(url)
     assert "s3cret" not in str(caught.value)
@@ -95,7 +95,7 @@ def test_a_password_in_a_url_is_refused_and_not_repeated(url: str) -> None:
     ],
 )
 def test_a_destination_is_written_as_a_url(url: str, text: str) -> None:
-    """And the URL means the same destination."""
+    """Parsing the URL gives the same destination."""
     destination = Destination.parse(url)
     assert str(destination) == text
     assert Destination.parse(text) == destination
@@ -136,21 +136,21 @@ def context() -> StoreContext:
 
 
 @pytest.mark.parametrize("url", ["swift://c/p", "http://h/p", "https://h/p"])
-def test_the_built_in_stores_open_without_a_request(url: str, context: StoreContext) -> None:
-    """Each has limits to plan with."""
+def test_a_built_in_store_opens_without_a_request(url: str, context: StoreContext) -> None:
+    """Each store has limits to plan with."""
     assert open_destination(Destination.parse(url), context).limits.max_object_bytes > 0
 
 
-def test_an_unknown_scheme_says_what_is_known(context: StoreContext) -> None:
+def test_an_unknown_scheme_error_lists_the_known_ones(context: StoreContext) -> None:
     """A typing error is seen at once."""
     with pytest.raises(UsageError, match=r"no store for swft:// .*swift://"):
         open_destination(Destination.parse("swft://c/p"), context)
 
 
-def test_a_store_of_a_third_party_is_found(
+def test_a_third_party_store_is_found_by_its_entry_point(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, context: StoreContext
 ) -> None:
-    """By the entry point of an installed package; it gets the destination and the context."""
+    """Its function gets the destination and the context."""
     (tmp_path / "bulkput_pigeon.py").write_text(
         "def open_store(destination, context):\n    return ('pigeon', destination, context)\n"
     )
@@ -164,10 +164,10 @@ def test_a_store_of_a_third_party_is_found(
     assert found == ("pigeon", destination, context)
 
 
-def test_a_third_party_does_not_replace_a_built_in_store(
+def test_a_third_party_cannot_replace_a_built_in_store(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, context: StoreContext
 ) -> None:
-    """Credentials for Swift go to bulkput's own code only."""
+    """Swift credentials go only to bulkput's own code."""
     info = tmp_path / "evil-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: evil\nVersion: 1.0\n")

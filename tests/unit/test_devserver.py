@@ -86,8 +86,8 @@ async def raw(server: DevServer, *parts: bytes, pause: float = 0.0) -> bytes:
 # --- login
 
 
-async def test_a_login_gives_token_and_storage_url(swift: Swift) -> None:
-    """The three headers every v1 client reads, and the token's remaining life."""
+async def test_a_login_gives_token_storage_url_and_expiry(swift: Swift) -> None:
+    """These are the headers that v1 clients read."""
     got = await swift.ask("GET", "/auth/v1.0", **LOGIN)
     assert got.status == 200
     assert got.headers["X-Storage-Url"] == swift.server.storage_url
@@ -95,26 +95,26 @@ async def test_a_login_gives_token_and_storage_url(swift: Swift) -> None:
     assert 86_000 < int(got.headers["X-Auth-Token-Expires"]) <= 86_400
 
 
-async def test_a_living_token_is_given_again(swift: Swift) -> None:
-    """TempAuth hands out the same token during its life, so nobody gets a longer one early."""
+async def test_a_login_repeats_the_token_while_it_is_valid(swift: Swift) -> None:
+    """TempAuth also gives the same token until it expires."""
     assert (await swift.ask("GET", "/auth/v1.0", **LOGIN)).headers["X-Auth-Token"] == swift.token
 
 
 @pytest.mark.parametrize("key", ["wrong", "", "schlüssel"])
 async def test_a_wrong_key_is_401(swift: Swift, key: str) -> None:
-    """With the realm header a 401 must carry (RFC 9110 section 11.6.1)."""
+    """The answer has the realm header that RFC 9110, section 11.6.1, requires."""
     got = await swift.ask("GET", "/auth/v1.0", X_Auth_User="test:tester", X_Auth_Key=key)
     assert (got.status, "X-Auth-Token" in got.headers) == (401, False)
     assert got.headers["Www-Authenticate"].startswith("Swift realm=")
 
 
-async def test_logging_in_is_a_get(swift: Swift) -> None:
+async def test_a_login_by_another_verb_than_get_is_405(swift: Swift) -> None:
     """Any other verb is 405."""
     assert (await swift.ask("POST", "/auth/v1.0", **LOGIN)).status == 405
 
 
-async def test_without_a_living_token_all_is_401(swift: Swift) -> None:
-    """A missing, an unknown and a revoked token, on every kind of resource."""
+async def test_every_request_without_a_valid_token_is_401(swift: Swift) -> None:
+    """Tokens are missing, unknown or revoked, on every kind of resource."""
     for token in ("", "AUTH_tkunknown", swift.token):
         swift.server.tokens.revoke()
         swift.token = token
@@ -122,8 +122,8 @@ async def test_without_a_living_token_all_is_401(swift: Swift) -> None:
             assert (await swift.on("GET", path)).status == 401
 
 
-async def test_an_expired_token_is_401_and_a_new_login_helps() -> None:
-    """The life of a token is an option, so that a test need not wait a day."""
+async def test_an_expired_token_is_401_until_a_new_login() -> None:
+    """The life of a token is an option, so that a test can be short."""
     async with DevServer(DevServerOptions(token_life=0.05)) as server, aiohttp.ClientSession() as session:
         swift = Swift(server, session)
         first = swift.token = (await swift.ask("GET", "/auth/v1.0", **LOGIN)).headers["X-Auth-Token"]
@@ -134,15 +134,15 @@ async def test_an_expired_token_is_401_and_a_new_login_helps() -> None:
 
 
 async def test_another_account_is_403(swift: Swift) -> None:
-    """A token opens its own account only."""
+    """A token is valid only for its own account."""
     assert (await swift.ask("GET", "/v1/AUTH_other")).status == 403
 
 
 # --- service and account
 
 
-async def test_info_tells_the_limits_and_claims_no_middleware(swift: Swift) -> None:
-    """No token needed; what is not built is not claimed."""
+async def test_info_has_the_limits_and_lists_no_middleware(swift: Swift) -> None:
+    """It needs no token."""
     swift.token = ""
     got = json.loads((await swift.ask("GET", "/info")).body)
     assert set(got) == {"swift"}
@@ -151,14 +151,14 @@ async def test_info_tells_the_limits_and_claims_no_middleware(swift: Swift) -> N
     assert got["swift"]["max_file_size"] == 5_368_709_122
 
 
-async def test_healthcheck_says_ok(swift: Swift) -> None:
-    """For whoever waits for the server to be up."""
+async def test_healthcheck_answers_ok(swift: Swift) -> None:
+    """Scripts use it to wait for the server."""
     got = await swift.ask("GET", "/healthcheck")
     assert (got.status, got.body) == (200, b"OK")
 
 
-async def test_the_account_lists_its_containers_with_totals(swift: Swift) -> None:
-    """As text, as JSON, and by HEAD."""
+async def test_the_account_lists_its_containers_and_totals(swift: Swift) -> None:
+    """The list comes as text and as JSON; HEAD gives the totals."""
     await swift.on("PUT", "/b")
     await swift.on("PUT", "/c/o", data=b"12345")
     head = await swift.on("HEAD")
@@ -169,8 +169,8 @@ async def test_the_account_lists_its_containers_with_totals(swift: Swift) -> Non
     assert [(row["name"], row["count"], row["bytes"]) for row in rows] == [("c", 1, 5)]
 
 
-async def test_every_answer_carries_a_transaction_id_of_its_own(swift: Swift) -> None:
-    """Good ones and bad ones; the caller's suffix is at the end."""
+async def test_every_answer_has_its_own_transaction_id(swift: Swift) -> None:
+    """This includes errors; the client's suffix is at the end of the id."""
     seen = set()
     for verb, path in (("GET", ""), ("PUT", "/c/o"), ("GET", "/none/o"), ("PATCH", "/c"), ("GET", "/%ff")):
         got = await swift.on(verb, path, X_Trans_Id_Extra="run 7")
@@ -181,21 +181,21 @@ async def test_every_answer_carries_a_transaction_id_of_its_own(swift: Swift) ->
 
 
 @pytest.mark.parametrize(("path", "status"), [("/v1", 404), ("/v2/AUTH_test", 404), ("/", 404), ("/v1//c/o", 404)])
-async def test_what_is_no_resource_is_refused(swift: Swift, path: str, status: int) -> None:
-    """And the connection goes on."""
+async def test_an_invalid_resource_path_is_refused(swift: Swift, path: str, status: int) -> None:
+    """The connection stays open."""
     assert (await swift.ask("GET", path)).status == status
 
 
 # --- containers
 
 
-async def test_a_container_is_created_once(swift: Swift) -> None:
+async def test_creating_a_container_is_201_and_repeating_it_202(swift: Swift) -> None:
     """201, then 202 for as long as it is there."""
     assert [(await swift.on("PUT", "/new")).status for _ in range(3)] == [201, 202, 202]
 
 
-async def test_a_container_goes_only_when_empty(swift: Swift) -> None:
-    """409 with an object in it, 204 without, 404 afterwards; a new one of the same name starts empty."""
+async def test_only_an_empty_container_can_be_deleted(swift: Swift) -> None:
+    """DELETE is 409 with objects, 204 without, then 404; a new container of that name is empty."""
     await swift.on("PUT", "/c/o", data=b"x")
     assert (await swift.on("DELETE", "/c")).status == 409
     await swift.on("DELETE", "/c/o")
@@ -206,8 +206,8 @@ async def test_a_container_goes_only_when_empty(swift: Swift) -> None:
     assert (await swift.on("GET", "/c")).status == 204
 
 
-async def test_container_metadata_is_merged(swift: Swift) -> None:
-    """POST adds to what PUT said, and an empty value removes."""
+async def test_posted_container_metadata_is_merged(swift: Swift) -> None:
+    """POST adds to the metadata of the PUT, and an empty value removes a field."""
     await swift.on("PUT", "/c", X_Container_Meta_A="1", X_Container_Meta_B="2")
     assert (await swift.on("POST", "/c", X_Container_Meta_A="", X_Container_Read=".r:*")).status == 204
     headers = (await swift.on("HEAD", "/c")).headers
@@ -216,13 +216,13 @@ async def test_container_metadata_is_merged(swift: Swift) -> None:
 
 
 async def test_a_container_name_has_256_bytes_at_most(swift: Swift) -> None:
-    """Bytes, not letters."""
+    """The limit counts bytes, not characters."""
     assert (await swift.on("PUT", "/" + "n" * 256)).status == 201
     assert (await swift.on("PUT", "/" + quote("é") * 129)).status == 400
 
 
 async def test_an_empty_listing_is_204_as_text_and_200_as_json(swift: Swift) -> None:
-    """As the listing_formats middleware has it."""
+    """This is the behaviour of Swift's listing_formats middleware."""
     text, rows = await swift.on("GET", "/c"), await swift.on("GET", "/c?format=json")
     assert (text.status, text.body) == (204, b"")
     assert (rows.status, rows.body) == (200, b"[]")
@@ -231,7 +231,7 @@ async def test_an_empty_listing_is_204_as_text_and_200_as_json(swift: Swift) -> 
 
 
 async def test_a_json_row_has_name_hash_bytes_type_and_time(swift: Swift) -> None:
-    """The five fields a client verifies an upload with, without one HEAD."""
+    """With these five fields, a client verifies an upload without a HEAD."""
     await swift.on("PUT", "/c/a.txt", data=b"abc")
     (row,) = json.loads((await swift.on("GET", "/c", Accept="application/json")).body)
     assert row.pop("last_modified")[:4] == time.strftime("%Y", time.gmtime())
@@ -243,8 +243,8 @@ async def test_a_json_row_has_name_hash_bytes_type_and_time(swift: Swift) -> Non
     }
 
 
-async def test_a_listing_is_paged_by_marker_and_cut_by_delimiter(swift: Swift) -> None:
-    """The query reaches the listing decoded: `%2F`, `+`, UTF-8."""
+async def test_a_listing_is_paged_by_marker_and_grouped_by_delimiter(swift: Swift) -> None:
+    """The query values are decoded: `%2F`, `+` and UTF-8."""
     for name in ("a", "d/1", "d/2", "e f", "é"):
         await swift.on("PUT", "/c/" + quote(name), data=b"")
     assert (await swift.on("GET", "/c?limit=2&marker=a")).body == b"d/1\nd/2\n"
@@ -257,8 +257,8 @@ async def test_a_listing_is_paged_by_marker_and_cut_by_delimiter(swift: Swift) -
     assert (await swift.on("GET", "/c?prefix=%ff")).status == 400
 
 
-async def test_a_limit_beyond_the_servers_is_412(swift: Swift) -> None:
-    """Not silently lowered: the client would take a short page for the last."""
+async def test_a_listing_limit_above_that_of_the_server_is_412(swift: Swift) -> None:
+    """A lowered limit would make the client take a short page for the last."""
     assert (await swift.on("GET", "/c?limit=10000")).status == 204
     got = await swift.on("GET", "/c?limit=10001")
     assert (got.status, got.body) == (412, b"Maximum limit is 10000")
@@ -267,8 +267,8 @@ async def test_a_limit_beyond_the_servers_is_412(swift: Swift) -> None:
 # --- objects
 
 
-async def test_a_put_is_stored_whole_and_answers_its_md5(swift: Swift) -> None:
-    """In one piece and in many, empty and beyond the pieces a shelf works in."""
+async def test_a_put_stores_the_body_and_answers_its_md5(swift: Swift) -> None:
+    """Bodies have a length or are chunked, from none to several megabytes."""
     for size in (0, 1, 70_000, 3_000_001):
         data = bytes(range(256)) * (size // 256 + 1)
         data = data[:size]
@@ -290,7 +290,7 @@ async def _chunks(data: bytes) -> AsyncIterator[bytes]:
 
 
 async def test_a_wrong_etag_is_422_and_stores_nothing(swift: Swift) -> None:
-    """The older object stays as it was."""
+    """An older object of that name stays unchanged."""
     await swift.on("PUT", "/c/o", data=b"old")
     assert (await swift.on("PUT", "/c/o", data=b"new", ETag="0" * 32)).status == 422
     assert (await swift.on("PUT", "/c/p", data=b"new", ETag="0" * 32)).status == 422
@@ -298,21 +298,21 @@ async def test_a_wrong_etag_is_422_and_stores_nothing(swift: Swift) -> None:
     assert (await swift.on("GET", "/c")).body == b"o\n"
 
 
-async def test_a_missing_container_is_404_for_every_verb(swift: Swift) -> None:
-    """Nothing is created by the way."""
+async def test_every_object_request_to_a_missing_container_is_404(swift: Swift) -> None:
+    """No request creates the container."""
     for verb in ("PUT", "GET", "HEAD", "POST", "DELETE"):
         assert (await swift.on(verb, "/none/o")).status == 404
     assert (await swift.on("GET")).body == b"c\n"
 
 
 async def test_a_put_without_a_length_is_411(swift: Swift) -> None:
-    """Neither Content-Length nor chunks (RFC 9110 section 15.5.12)."""
+    """The request has neither Content-Length nor chunks (RFC 9110, section 15.5.12)."""
     head = f"PUT /v1/AUTH_test/c/o HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX-Auth-Token: {swift.token}\r\n\r\n"
     assert (await raw(swift.server, head.encode())).startswith(b"HTTP/1.1 411 ")
 
 
-async def test_if_none_match_stores_only_what_is_new(swift: Swift) -> None:
-    """`*` is 412 where an object is, an empty one too; any other value is 400."""
+async def test_if_none_match_star_is_412_for_an_existing_object(swift: Swift) -> None:
+    """This includes empty objects; any other value is 400."""
     assert (await swift.on("PUT", "/c/o", data=b"", If_None_Match="*")).status == 201
     assert (await swift.on("PUT", "/c/o", data=b"x", If_None_Match="*")).status == 412
     assert (await swift.on("PUT", "/c/o", data=b"x", If_None_Match="abc")).status == 400
@@ -320,7 +320,7 @@ async def test_if_none_match_stores_only_what_is_new(swift: Swift) -> None:
 
 
 async def test_the_content_type_is_guessed_from_the_name(swift: Swift) -> None:
-    """When none is given, or when X-Detect-Content-Type asks for it."""
+    """It is guessed if none is given, or if X-Detect-Content-Type asks for it."""
     for name, sent, expected in (
         ("a.html", {}, "text/html"),
         ("a", {}, "application/octet-stream"),
@@ -331,8 +331,8 @@ async def test_the_content_type_is_guessed_from_the_name(swift: Swift) -> None:
         assert (await swift.on("HEAD", "/c/" + name)).headers["Content-Type"] == expected
 
 
-async def test_stored_headers_come_back(swift: Swift) -> None:
-    """Metadata and the few headers Swift keeps; a gzip body stays as it was sent, and others are dropped."""
+async def test_metadata_and_stored_headers_come_back(swift: Swift) -> None:
+    """A gzip body stays as it was sent, and other headers are dropped."""
     await swift.on(
         "PUT", "/c/o", data=b"not gzip at all", Content_Encoding="gzip", X_Object_Meta_Mtime="1.5", X_Other="no"
     )
@@ -342,8 +342,8 @@ async def test_stored_headers_come_back(swift: Swift) -> None:
     assert (head["Content-Length"], "X-Other" in head) == ("15", False)
 
 
-async def test_put_replaces_all_metadata_and_so_does_post(swift: Swift) -> None:
-    """POST leaves the bytes, the ETag and, unless given, the Content-Type."""
+async def test_put_and_post_replace_all_metadata(swift: Swift) -> None:
+    """POST keeps the bytes, the ETag and, unless a new one is given, the Content-Type."""
     await swift.on("PUT", "/c/o", data=b"x", Content_Type="x/y", X_Object_Meta_A="1")
     assert (await swift.on("POST", "/c/o", X_Object_Meta_B="2")).status == 202
     got = await swift.on("GET", "/c/o")
@@ -369,13 +369,13 @@ async def test_put_replaces_all_metadata_and_so_does_post(swift: Swift) -> None:
     ],
 )
 async def test_headers_beyond_the_limits_are_400(swift: Swift, headers: dict[str, str]) -> None:
-    """And nothing is stored."""
+    """Nothing is stored."""
     assert (await swift.on("PUT", "/c/o", data=b"x", **headers)).status == 400
     assert (await swift.on("GET", "/c")).status == 204
 
 
-async def test_an_object_past_its_time_is_404(swift: Swift) -> None:
-    """It may be listed until it is deleted or replaced; nothing else finds it."""
+async def test_an_expired_object_is_404(swift: Swift) -> None:
+    """It may stay in listings until it is deleted or replaced."""
     assert (await swift.on("PUT", "/c/o", data=b"x", X_Delete_After="1")).status == 201
     assert int((await swift.on("HEAD", "/c/o")).headers["X-Delete-At"]) <= time.time() + 1
     await asyncio.sleep(1.05)
@@ -384,8 +384,8 @@ async def test_an_object_past_its_time_is_404(swift: Swift) -> None:
     assert (await swift.on("PUT", "/c/o", data=b"x", If_None_Match="*")).status == 201
 
 
-async def test_delete_is_204_then_404(swift: Swift) -> None:
-    """A deleted object is out of the listing and the totals."""
+async def test_deleting_an_object_is_204_and_repeating_it_404(swift: Swift) -> None:
+    """A deleted object is neither in the listing nor in the totals."""
     await swift.on("PUT", "/c/o", data=b"x")
     assert [(await swift.on("DELETE", "/c/o")).status for _ in range(2)] == [204, 404]
     head = await swift.on("HEAD", "/c")
@@ -404,16 +404,16 @@ async def test_delete_is_204_then_404(swift: Swift) -> None:
         ("lines=1-2", 200, b"0123456789"),
     ],
 )
-async def test_one_range_is_served(swift: Swift, span: str, status: int, body: bytes | None) -> None:
-    """RFC 9110 section 14; several ranges are ignored, as it allows."""
+async def test_a_single_range_is_served(swift: Swift, span: str, status: int, body: bytes | None) -> None:
+    """Several ranges are ignored, as RFC 9110, section 14, allows."""
     await swift.on("PUT", "/c/o", data=b"0123456789")
     got = await swift.on("GET", "/c/o", Range=span)
     assert got.status == status
     assert body is None or got.body == body
 
 
-async def test_a_known_etag_is_304(swift: Swift) -> None:
-    """If-None-Match on GET, quoted or bare."""
+async def test_a_get_with_a_matching_if_none_match_is_304(swift: Swift) -> None:
+    """The ETag may be quoted or bare."""
     etag = (await swift.on("PUT", "/c/o", data=b"x")).headers["Etag"]
     assert (await swift.on("GET", "/c/o", If_None_Match=f'"{etag}"')).status == 304
     assert (await swift.on("GET", "/c/o", If_None_Match="other")).status == 200
@@ -429,8 +429,8 @@ NAMES = [
 
 
 @pytest.mark.parametrize("name", NAMES)
-async def test_a_name_is_kept_verbatim(swift: Swift, name: str) -> None:
-    """Decoded once, normalised never; whatever it says, it names one object in this container."""
+async def test_an_object_name_is_kept_verbatim(swift: Swift, name: str) -> None:
+    """The path is decoded once and never normalised."""
     path = "/c/" + quote(name, safe="/")
     assert (await swift.on("PUT", path, data=name.encode())).status == 201
     assert (await swift.on("GET", path)).body == name.encode()
@@ -439,14 +439,14 @@ async def test_a_name_is_kept_verbatim(swift: Swift, name: str) -> None:
 
 
 @pytest.mark.parametrize(("path", "status"), [("/c/%ff", 412), ("/c/a%00b", 412), ("/c/" + "n" * 1025, 400)])
-async def test_an_impossible_name_is_refused(swift: Swift, path: str, status: int) -> None:
-    """No UTF-8 or a NUL: 412. Over 1024 bytes: 400."""
+async def test_an_invalid_object_name_is_refused(swift: Swift, path: str, status: int) -> None:
+    """A name with a NUL or invalid UTF-8 is 412; one over 1024 bytes is 400."""
     assert (await swift.on("PUT", path, data=b"x")).status == status
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1))
 def test_a_quoted_name_is_parsed_back(name: str) -> None:
-    """Any text but NUL, with the slashes quoted or not."""
+    """This holds for all names without NUL, with quoted or plain slashes."""
     for safe in ("/", ""):
         target = parse_target("/v1/AUTH_test/c/" + quote(name, safe=safe) + "?q=1")
         assert (target.kind, target.container, target.name, target.query) == (ResourceKind.OBJECT, "c", name, "q=1")
@@ -462,20 +462,20 @@ class TestLimits:
     def options(self) -> DevServerOptions:
         return DevServerOptions(limits=SwiftConstraints(max_file_size=1000, max_object_name_length=10))
 
-    async def test_a_body_beyond_the_limit_is_413(self, swift: Swift) -> None:
-        """From its announced length at once, from chunks when it gets there."""
+    async def test_a_body_above_the_size_limit_is_413(self, swift: Swift) -> None:
+        """A body with a length is refused at once, a chunked one when it reaches the limit."""
         assert (await swift.on("PUT", "/c/o", data=b"x" * 1000)).status == 201
         assert (await swift.on("PUT", "/c/p", data=b"x" * 1001)).status == 413
         assert (await swift.on("PUT", "/c/p", data=_chunks(b"x" * 1001))).status == 413
         assert (await swift.on("GET", "/c")).body == b"o\n"
 
-    async def test_info_tells_the_limits_in_force(self, swift: Swift) -> None:
-        """A client reads them there."""
+    async def test_info_has_the_configured_limits(self, swift: Swift) -> None:
+        """Clients read their limits there."""
         assert json.loads((await swift.ask("GET", "/info")).body)["swift"]["max_file_size"] == 1000
 
 
-async def test_a_body_that_breaks_off_stores_nothing(swift: Swift) -> None:
-    """By length and by chunks, early and late; counted as 499."""
+async def test_an_incomplete_body_stores_nothing(swift: Swift) -> None:
+    """The body has a length or chunks and ends early or late; the request is counted as 499."""
     head = f"PUT /v1/AUTH_test/c/o HTTP/1.1\r\nHost: x\r\nX-Auth-Token: {swift.token}\r\n"
     for rest in (
         b"Content-Length: 10\r\n\r\n12345",
@@ -494,15 +494,15 @@ async def test_a_body_that_breaks_off_stores_nothing(swift: Swift) -> None:
     assert (await swift.on("GET", "/c")).status == 204
 
 
-async def test_bad_chunks_store_nothing(swift: Swift) -> None:
-    """A broken coding is no end of body."""
+async def test_malformed_chunks_store_nothing(swift: Swift) -> None:
+    """A malformed chunk is not taken for the end of the body."""
     head = f"PUT /v1/AUTH_test/c/o HTTP/1.1\r\nHost: x\r\nX-Auth-Token: {swift.token}\r\n"
     await raw(swift.server, head.encode() + b"Transfer-Encoding: chunked\r\n\r\n5\r\n12345\r\nzz\r\n", pause=0.02)
     assert (await swift.on("GET", "/c")).status == 204
 
 
-async def test_after_an_early_answer_the_connection_goes_on(swift: Swift) -> None:
-    """The unwanted body is read and dropped, and the next request is understood."""
+async def test_a_connection_stays_usable_after_an_early_answer(swift: Swift) -> None:
+    """The server reads and drops the rest of the refused body."""
     token = f"Host: x\r\nX-Auth-Token: {swift.token}\r\n"
     refused = f"PUT /v1/AUTH_test/none/o HTTP/1.1\r\n{token}Content-Length: 300000\r\n\r\n".encode() + b"GET " * 75_000
     fine = f"PUT /v1/AUTH_test/c/o HTTP/1.1\r\n{token}Connection: close\r\nContent-Length: 2\r\n\r\nok".encode()
@@ -512,8 +512,8 @@ async def test_after_an_early_answer_the_connection_goes_on(swift: Swift) -> Non
     assert b"HTTP/1.1 201 " in answers
 
 
-async def test_a_continue_comes_after_the_checks(swift: Swift) -> None:
-    """`Expect: 100-continue`: a refusal instead of the 100, and then the connection closes."""
+async def test_a_100_continue_is_sent_only_after_the_checks(swift: Swift) -> None:
+    """A refused request gets its final answer instead, and the connection closes."""
     for path, expected in (("/none/o", b"HTTP/1.1 404 "), ("/c/o", b"HTTP/1.1 100 Continue\r\n\r\n")):
         reader, writer = await asyncio.open_connection("127.0.0.1", swift.server.port)
         head = f"PUT /v1/AUTH_test{path} HTTP/1.1\r\nHost: x\r\nX-Auth-Token: {swift.token}\r\n"
@@ -529,8 +529,8 @@ async def test_a_continue_comes_after_the_checks(swift: Swift) -> None:
         await writer.wait_closed()
 
 
-async def test_the_later_request_wins_even_if_it_ends_first(swift: Swift) -> None:
-    """Swift orders writes by the time they arrived, not by the time they were done."""
+async def test_the_later_put_wins_even_if_it_ends_first(swift: Swift) -> None:
+    """Swift orders writes by the time at which they arrived."""
     head = f"PUT /v1/AUTH_test/c/o HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX-Auth-Token: {swift.token}\r\n"
     slow = asyncio.create_task(raw(swift.server, head.encode() + b"Content-Length: 4\r\n\r\nsl", b"ow", pause=0.1))
     await asyncio.sleep(0.05)
@@ -539,8 +539,8 @@ async def test_the_later_request_wins_even_if_it_ends_first(swift: Swift) -> Non
     assert (await swift.on("GET", "/c/o")).body == b"quick"
 
 
-async def test_writes_of_one_object_at_once_leave_one_of_them(swift: Swift) -> None:
-    """Whole, with its own ETag, once in the listing."""
+async def test_concurrent_puts_of_one_object_leave_exactly_one(swift: Swift) -> None:
+    """The object is whole, has its own ETag and is listed once."""
     bodies = [bytes([number]) * 100_000 for number in range(16)]
     answers = await asyncio.gather(*(swift.on("PUT", "/c/o", data=body) for body in bodies))
     assert {answer.status for answer in answers} == {201}
@@ -553,8 +553,8 @@ async def test_writes_of_one_object_at_once_leave_one_of_them(swift: Swift) -> N
 # --- what tests and the demo need
 
 
-async def test_latency_is_waited_per_verb() -> None:
-    """Object requests wait, others do not; the object is there while its PUT still waits."""
+async def test_the_latency_of_each_verb_is_applied() -> None:
+    """Only object requests wait; an object is stored while its PUT still waits."""
     async with (
         DevServer(DevServerOptions(latency=Latency(put=0.2))) as server,
         aiohttp.ClientSession() as session,
@@ -572,8 +572,8 @@ async def test_latency_is_waited_per_verb() -> None:
         assert server.traffic.peak_in_flight >= 10
 
 
-async def test_traffic_is_counted(swift: Swift) -> None:
-    """By verb and kind, with statuses, connections and bytes."""
+async def test_the_server_counts_requests_connections_and_bytes(swift: Swift) -> None:
+    """Requests are counted by verb, kind and status."""
     traffic = swift.server.traffic
     for number in range(5):
         await swift.on("PUT", f"/c/{number}", data=b"abc")
@@ -585,7 +585,7 @@ async def test_traffic_is_counted(swift: Swift) -> None:
     assert traffic.connections == 1
 
 
-async def test_a_layer_may_stand_around_the_handler() -> None:
+async def test_an_intercepting_layer_can_answer_or_change_answers() -> None:
     """It answers itself, or changes what was answered."""
 
     async def layer(request: aiohttp.web.BaseRequest, handler: Handler) -> aiohttp.web.StreamResponse:
@@ -603,8 +603,8 @@ async def test_a_layer_may_stand_around_the_handler() -> None:
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "example.org"])
-def test_a_bind_others_can_reach_is_refused(host: str) -> None:
-    """Unless it is asked for."""
+def test_a_bind_address_beyond_loopback_is_refused(host: str) -> None:
+    """`allow_remote` permits it."""
     with pytest.raises(ValueError, match="loopback"):
         DevServerOptions(host=host)
     assert DevServerOptions(host=host, allow_remote=True).host == host

@@ -59,8 +59,8 @@ def rows_of(names: list[str], query: ListQuery) -> list[tuple[str, bool]]:
 
 @given(st.sets(NAMES, max_size=30), QUERIES)
 @example({"//", "//a"}, ListQuery(limit=1, path="/", reverse=True))
-def test_a_page_is_what_the_model_says(names: set[str], query: ListQuery) -> None:
-    """Markers, prefix, delimiter, path, limit and reverse, in every combination."""
+def test_a_listing_page_equals_that_of_the_model(names: set[str], query: ListQuery) -> None:
+    """Markers, prefix, delimiter, path, limit and reverse are combined in every way."""
     assert rows_of(sorted(names), query) == Model(names).page(query)
 
 
@@ -68,7 +68,7 @@ def test_a_page_is_what_the_model_says(names: set[str], query: ListQuery) -> Non
 def test_following_the_marker_gives_the_whole_listing(
     names: set[str], limit: int, delimiter: str, reverse: bool
 ) -> None:
-    """Page after page from the last row of the page before: nothing twice, nothing left out."""
+    """Each page starts after the last row of the page before; no row comes twice or is left out."""
     rows, marker = [], ""
     while page := rows_of(sorted(names), ListQuery(limit=limit, marker=marker, delimiter=delimiter, reverse=reverse)):
         rows += page
@@ -77,15 +77,15 @@ def test_following_the_marker_gives_the_whole_listing(
     assert rows == Model(names).page(ListQuery(limit=10_000, delimiter=delimiter, reverse=reverse))
 
 
-def test_order_is_that_of_utf8_bytes() -> None:
-    """U+E000 sorts before U+1F600, as its bytes do; UTF-16 would have it the other way round."""
+def test_names_are_ordered_by_their_utf8_bytes() -> None:
+    """U+E000 sorts before U+1F600; in UTF-16 the order would be reversed."""
     index = NameIndex(["\U0001f600", "\ue000", "z", "é"])
     assert list(index.in_order()) == ["z", "é", "\ue000", "\U0001f600"]
 
 
 @given(st.lists(st.tuples(st.booleans(), NAMES), max_size=300), st.integers(1, 100))
-def test_an_index_is_a_sorted_set(changes: list[tuple[bool, str]], every: int) -> None:
-    """Whatever is added and removed between two looks, few changes or many."""
+def test_a_name_index_is_a_sorted_set(changes: list[tuple[bool, str]], every: int) -> None:
+    """Names are added and removed between two reads, few or many."""
     index, model = NameIndex(), set[str]()
     for number, (adding, name) in enumerate(changes):
         if adding and name not in model:
@@ -99,8 +99,8 @@ def test_an_index_is_a_sorted_set(changes: list[tuple[bool, str]], every: int) -
     assert list(index.in_order()) == sorted(model)
 
 
-def test_a_page_of_a_large_container_costs_little() -> None:
-    """100 000 names in 1 000 subdirs: the subdirs come by binary search, not by reading every name."""
+def test_a_page_of_subdirs_is_found_by_binary_search() -> None:
+    """The container has 100 000 names in 1 000 subdirs, and only a few names are read."""
     names = sorted(f"{n % 1000:03d}/{n:06d}" for n in range(100_000))
     looked = 0
 

@@ -47,24 +47,24 @@ def log_in(line: dict[str, object]) -> str:
         return answer.headers["X-Storage-Url"]
 
 
-def test_one_json_line_says_where_it_listens(process: subprocess.Popen[str]) -> None:
-    """And by then it does: the login works at once."""
+def test_the_ready_line_has_the_url_of_a_listening_server(process: subprocess.Popen[str]) -> None:
+    """A login works as soon as the JSON line is printed."""
     line = ready_line(process)
     assert log_in(line) == line["storage_url"]
     assert str(line["port"]) in str(line["auth_url"])
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_it_cleanly(process: subprocess.Popen[str], number: signal.Signals) -> None:
-    """Exit code 0 and nothing on stderr."""
+def test_a_signal_ends_the_server_with_exit_code_0(process: subprocess.Popen[str], number: signal.Signals) -> None:
+    """Nothing is printed on stderr."""
     ready_line(process)
     process.send_signal(number)
     assert process.stderr is not None
     assert (process.wait(10), process.stderr.read()) == (0, "")
 
 
-def test_it_ends_with_its_parent(process: subprocess.Popen[str]) -> None:
-    """A killed parent closes the pipe, and no orphan keeps the port."""
+def test_the_server_ends_with_its_parent(process: subprocess.Popen[str]) -> None:
+    """A killed parent closes the pipe, so no orphan keeps the port."""
     ready_line(process)
     assert process.stdin is not None
     process.stdin.close()
@@ -72,8 +72,8 @@ def test_it_ends_with_its_parent(process: subprocess.Popen[str]) -> None:
 
 
 @pytest.mark.parametrize("arguments", [["--host", "0.0.0.0"], ["--latency", "brew=1"], ["--latency", "put=-1"]])
-def test_a_bad_option_is_one_sentence_and_exit_2(arguments: list[str]) -> None:
-    """No traceback."""
+def test_an_invalid_option_is_one_sentence_and_exit_code_2(arguments: list[str]) -> None:
+    """There is no traceback."""
     with start(*arguments) as process:
         assert process.wait(20) == 2
         assert process.stderr is not None
@@ -81,16 +81,16 @@ def test_a_bad_option_is_one_sentence_and_exit_2(arguments: list[str]) -> None:
     assert ("error: " in text, "Traceback" in text) == (True, False)
 
 
-def test_latency_is_written_verb_by_verb() -> None:
-    """In one word or in several; the last one counts."""
+def test_latencies_are_parsed_per_verb() -> None:
+    """They come in one argument or in several; the last value of a verb counts."""
     assert parse_latency(["put=0.27,head=0.03", "PUT=1"]) == Latency(put=1.0, head=0.03)
     for wrong in ("put", "put=x", "brew=1", ""):
         with pytest.raises(ValueError):
             parse_latency([wrong])
 
 
-async def test_serve_tells_when_it_is_ready_and_ends_at_a_signal() -> None:
-    """What `bulkput serve` calls; the handlers are gone afterwards."""
+async def test_serve_reports_readiness_and_ends_at_a_signal() -> None:
+    """`bulkput serve` calls it; the signal handlers are restored at the end."""
     ports: list[int] = []
 
     def ready(server: DevServer) -> None:
@@ -102,22 +102,22 @@ async def test_serve_tells_when_it_is_ready_and_ends_at_a_signal() -> None:
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
 
-async def test_a_taken_port_is_an_error_that_says_so() -> None:
-    """And the first server goes on."""
+async def test_a_port_in_use_is_an_os_error() -> None:
+    """The first server keeps running."""
     async with DevServer() as first:
         with pytest.raises(OSError, match="address already in use"):
             async with DevServer(DevServerOptions(port=first.port)):
                 pass
 
 
-async def test_an_unstarted_server_says_so() -> None:
-    """Instead of an attribute that is not there."""
+async def test_using_an_unstarted_server_raises_runtime_error() -> None:
+    """The message names `async with`."""
     with pytest.raises(RuntimeError, match="async with"):
         _ = DevServer().traffic
 
 
-def test_it_shares_no_code_with_the_client() -> None:
-    """Only its own folder, the standard library, aiohttp, and uvloop where there is one."""
+def test_the_devserver_imports_no_client_code() -> None:
+    """It uses only its own folder, the standard library, aiohttp and, if installed, uvloop."""
     roots: set[str] = set()
     for path in Path(bulkput.devserver.__file__).parent.glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):

@@ -8,8 +8,8 @@ def stored(timestamp: float, *pieces: bytes) -> StoredObject:
     return StoredObject("o", sum(map(len, pieces)), "", "x/y", timestamp, (), pieces)
 
 
-def test_a_write_to_a_deleted_container_is_not_kept() -> None:
-    """It was deleted while the body came, and perhaps made anew: the caller answers 404."""
+def test_a_put_to_a_deleted_container_is_not_kept() -> None:
+    """The container was deleted, and perhaps created again, during the body; the caller answers 404."""
     store = ContainerStore()
     store.create("c", ())
     container = store.containers["c"]
@@ -20,8 +20,8 @@ def test_a_write_to_a_deleted_container_is_not_kept() -> None:
     assert store.containers["c"].objects == {}
 
 
-def test_of_two_writes_the_one_that_began_later_wins() -> None:
-    """Also when it ends first; totals count the winner alone."""
+def test_the_write_that_began_later_wins() -> None:
+    """This holds even if it ends first; the totals count only the winner."""
     store = ContainerStore()
     store.create("c", ())
     container = store.containers["c"]
@@ -32,8 +32,8 @@ def test_of_two_writes_the_one_that_began_later_wins() -> None:
     assert (container.objects, container.bytes_used, store.drop(container)) == ({}, 0, True)
 
 
-def test_pieces_are_cut_where_a_range_says() -> None:
-    """Every range of a body in three pieces."""
+def test_a_stored_body_reads_every_range() -> None:
+    """The body is stored in three pieces."""
     one = stored(1, b"abc", b"d", b"efgh")
     for start in range(9):
         for stop in range(start, 9):

@@ -31,16 +31,16 @@ def md5(data: bytes) -> str:
 
 
 @pytest.mark.parametrize("pieces", [[], [b""], [b"abc"], [b"a", b"", b"bc"], [b"x" * 300_000, b"y" * 300_000, b"z"]])
-async def test_it_hashes_and_counts_what_passes_through(pieces: list[bytes]) -> None:
-    """The pieces come out as they went in."""
+async def test_a_digesting_body_hashes_and_counts_its_chunks(pieces: list[bytes]) -> None:
+    """The chunks pass unchanged."""
     body = DigestingBody(Pieces(pieces))
     assert [chunk async for chunk in body.chunks()] == pieces
     whole = b"".join(pieces)
     assert (await body.sent_md5(), body.sent_bytes) == (md5(whole), len(whole))
 
 
-async def test_a_replay_starts_again() -> None:
-    """Also after an attempt that broke off in the middle."""
+async def test_a_replay_starts_the_digest_again() -> None:
+    """This includes a replay after a broken attempt."""
     body = DigestingBody(Pieces([b"abc", b"def"]))
     broken = body.chunks()
     assert await anext(broken) == b"abc"
@@ -51,15 +51,15 @@ async def test_a_replay_starts_again() -> None:
         assert (await body.sent_md5(), body.sent_bytes) == (md5(b"abcdef"), 6)
 
 
-async def test_a_digest_known_beforehand_is_the_one_that_counts() -> None:
-    """A small body is sent without passing through: its digest and size stand from the start."""
+async def test_a_digest_known_before_sending_is_used() -> None:
+    """A small body is not hashed again; its digest and size are known from the start."""
     body = DigestingBody(Pieces([b"abc"], data=b"abc", md5=md5(b"abc"), size=3))
     assert (body.md5, body.data, body.size) == (md5(b"abc"), b"abc", 3)
     assert (await body.sent_md5(), body.sent_bytes) == (md5(b"abc"), 3)
 
 
-async def test_an_answer_before_the_end_of_the_iteration_finds_the_whole_digest() -> None:
-    """A transport that knows the size need not ask for a piece after the last; the last one is hashed all the same."""
+async def test_the_digest_covers_the_last_chunk_if_iteration_stops_early() -> None:
+    """A transport that knows the size does not ask for a chunk after the last."""
     last = b"x" * 5_000_000
     body = DigestingBody(Pieces([b"abc", last], size=3 + len(last)))
     chunks = body.chunks()
@@ -68,14 +68,14 @@ async def test_an_answer_before_the_end_of_the_iteration_finds_the_whole_digest(
     assert await body.sent_md5() == md5(b"abc" + last)
 
 
-async def test_what_the_inner_body_does_not_know_stays_unknown() -> None:
-    """Before the end there is no MD5 and no size to promise."""
+async def test_unknown_md5_data_and_size_of_the_inner_body_stay_unknown() -> None:
+    """Before the end, the body has no MD5 and no size."""
     body = DigestingBody(Pieces([b"abc"]))
     assert (body.md5, body.data, body.size) == (None, None, None)
 
 
-async def test_a_body_that_is_broken_off_while_it_hashes_still_tells_its_md5() -> None:
-    """Whoever sends it may be cancelled; who asks afterwards is not."""
+async def test_a_cancelled_body_still_gives_its_md5() -> None:
+    """The digest of the hashed chunks is available after the sender was cancelled."""
     body = DigestingBody(Pieces([b"x" * 50_000_000, b"y"]))
     chunks = body.chunks()
     await anext(chunks)
@@ -87,8 +87,8 @@ async def test_a_body_that_is_broken_off_while_it_hashes_still_tells_its_md5() -
     assert await body.sent_md5() == md5(b"x" * 50_000_000)
 
 
-async def test_a_counting_body_counts_what_is_sent() -> None:
-    """Of the last passage; a body that knows its size says it."""
+async def test_a_counting_body_counts_the_bytes_of_its_last_pass() -> None:
+    """A body that knows its size passes it on."""
     body = CountingBody(Pieces([b"abc", b"", b"de"]))
     for _ in range(2):
         assert b"".join([chunk async for chunk in body.chunks()]) == b"abcde"

@@ -25,15 +25,15 @@ def make_files(path: Path, found: list[bytes]) -> None:
 
 
 @pytest.mark.parametrize("in_memory", [1, 2, 3, len(TRICKY) - 1, len(TRICKY), len(TRICKY) + 1, ENOUGH])
-def test_names_come_in_bytewise_order_whatever_is_held_in_memory(tmp_path: Path, in_memory: int) -> None:
-    """Newlines, spaces, high bytes, undecodable ones: sorted() of the bytes, sorted on disk or not."""
+def test_names_come_in_bytewise_order_at_any_memory_limit(tmp_path: Path, in_memory: int) -> None:
+    """Newlines, high bytes and undecodable names sort by their bytes, in memory or on disk."""
     make_files(tmp_path, TRICKY)
     assert names(tmp_path, in_memory=in_memory) == sorted(TRICKY)
 
 
 @pytest.mark.parametrize("in_memory", [1, 2, ENOUGH])
 def test_a_directory_sorts_as_if_it_ended_in_a_slash(tmp_path: Path, in_memory: int) -> None:
-    """So that full paths come out sorted: `a-` and `a.b`... `a-x` before `a/b` before `a0`."""
+    """Full paths then come sorted: `a-x` before `a/b` before `a0`."""
     make_files(tmp_path, [b"a-", b"a-x", b"a.b", b"a0", b"b"])
     (tmp_path / "a").mkdir()
     (tmp_path / "b-").mkdir()
@@ -41,8 +41,8 @@ def test_a_directory_sorts_as_if_it_ended_in_a_slash(tmp_path: Path, in_memory: 
 
 
 @pytest.mark.parametrize("in_memory", [1, ENOUGH])
-def test_each_entry_says_what_it_is(tmp_path: Path, in_memory: int) -> None:
-    """As the directory tells it: a link is a link, wherever it leads."""
+def test_each_entry_has_its_kind(tmp_path: Path, in_memory: int) -> None:
+    """A link is a link, whatever its target is."""
     (tmp_path / "d").mkdir()
     (tmp_path / "f").touch()
     (tmp_path / "to-d").symlink_to("d")
@@ -61,27 +61,27 @@ def test_each_entry_says_what_it_is(tmp_path: Path, in_memory: int) -> None:
 
 
 def test_an_empty_directory_has_no_entries(tmp_path: Path) -> None:
-    """None, sorted either way."""
+    """This holds in memory and on disk."""
     assert names(tmp_path, in_memory=1) == names(tmp_path, in_memory=ENOUGH) == []
 
 
-def test_a_missing_directory_is_an_os_error(tmp_path: Path) -> None:
-    """Said when it is read."""
+def test_a_missing_directory_raises_file_not_found_error(tmp_path: Path) -> None:
+    """The error is raised by the first read."""
     with pytest.raises(FileNotFoundError):
         names(tmp_path / "gone", in_memory=ENOUGH)
 
 
 @pytest.mark.parametrize("length", [50, 96, 110, 125])
-def test_names_are_put_together_again_where_a_block_cuts_them(tmp_path: Path, length: int) -> None:
-    """A run longer than the 32 KiB read at once: cut within a name, before and after its kind, between two records."""
+def test_a_sorted_run_longer_than_a_block_keeps_its_names(tmp_path: Path, length: int) -> None:
+    """Blocks of 32 KiB cut a run within names, around the kind and between records."""
     wanted = [b"%0*d" % (length, number) for number in range(700)]
     make_files(tmp_path, wanted)
     assert names(tmp_path, in_memory=699) == wanted
 
 
 @pytest.mark.parametrize("taken", [1, 5])
-def test_no_temporary_file_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, taken: int) -> None:
-    """Neither after the end nor after a consumer that left early."""
+def test_sorting_leaves_no_temporary_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, taken: int) -> None:
+    """This holds after the end and after a consumer that leaves early."""
     spool, tree = tmp_path / "spool", tmp_path / "tree"
     spool.mkdir()
     tree.mkdir()
@@ -94,14 +94,14 @@ def test_no_temporary_file_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert os.listdir(spool) == []
 
 
-def test_a_bound_below_one_loses_nothing(tmp_path: Path) -> None:
+def test_a_memory_limit_below_one_entry_loses_no_name(tmp_path: Path) -> None:
     """However little memory is allowed: a directory never looks empty that is not."""
     make_files(tmp_path, [b"a", b"b"])
     assert names(tmp_path, in_memory=0) == [b"a", b"b"]
 
 
-def test_more_runs_than_are_merged_at_once_are_merged_in_passes(tmp_path: Path) -> None:
-    """300 names held one at a time: 300 runs, of which 64 are open together."""
+def test_many_sorted_runs_are_merged_in_passes(tmp_path: Path) -> None:
+    """300 names held one at a time give 300 runs, of which 64 are open together."""
     expected = [b"%03d" % n for n in range(300)]
     make_files(tmp_path, expected)
     assert names(tmp_path, in_memory=1) == expected
