@@ -56,33 +56,31 @@ def below(kind: type[BulkputError]) -> Iterator[type[BulkputError]]:
 
 
 @pytest.mark.parametrize(("kind", "flags"), TREE.items())
-def test_each_error_says_whether_to_retry_and_whether_to_stop(
-    kind: type[BulkputError], flags: tuple[bool, bool]
-) -> None:
-    """The drawn tree, as a table."""
+def test_each_error_has_its_retry_and_stop_flags(kind: type[BulkputError], flags: tuple[bool, bool]) -> None:
+    """The table has the flags of every error class."""
     assert (kind.is_retryable, kind.stops_run) == flags
 
 
-def test_the_table_above_has_every_error_there_is() -> None:
-    """A new error has to decide about retry and stop."""
+def test_the_table_of_errors_is_complete() -> None:
+    """A new error class needs its retry and stop flags here."""
     defined = {kind for kind in below(BulkputError) if kind.__module__ == errors.__name__}
     assert defined == set(TREE)
 
 
-def test_the_drawing_names_every_error_there_is() -> None:
+def test_the_error_tree_in_the_docstring_is_complete() -> None:
     """The tree in the module's docstring is complete."""
     assert all(kind.__name__ in (errors.__doc__ or "") for kind in TREE)
 
 
 @pytest.mark.parametrize("kind", [k for k in TREE if issubclass(k, StoreError)])
-def test_what_a_store_fails_at_is_one_family(kind: type[BulkputError]) -> None:
-    """Whoever catches StoreError catches what a store can answer, and nothing of it is a usage or source error."""
+def test_every_error_of_a_store_is_a_store_error(kind: type[BulkputError]) -> None:
+    """None of them is a usage error or a source error."""
     assert issubclass(kind, StoreError)
     assert not issubclass(kind, (UsageError, SourceError))
 
 
-def test_a_store_error_reads_as_the_command_that_failed() -> None:
-    """Operation, key, status, detail, tries, time, request id: the form of the docstring."""
+def test_a_store_error_text_names_operation_key_status_and_attempts() -> None:
+    """The docstring of the class has the form."""
     error = Unavailable("put", "photos/a.jpg", "Service Unavailable", status=503, request_id="tx4a1")
     error.attempts, error.elapsed_s = 4, 7.249
     assert str(error) == "put photos/a.jpg: 503 Service Unavailable after 4 attempts in 7.2 s (tx4a1)"
@@ -98,20 +96,20 @@ def test_a_store_error_reads_as_the_command_that_failed() -> None:
         (503, "", "put a: 503 reset"),
     ],
 )
-def test_a_first_attempt_is_not_counted_in_the_text(status: int | None, request_id: str | None, text: str) -> None:
-    """What is not known is left out."""
+def test_a_store_error_text_leaves_out_unknown_values(status: int | None, request_id: str | None, text: str) -> None:
+    """A first attempt is not counted in the text."""
     assert str(StoreError("put", "a", "reset", status=status, request_id=request_id)) == text
 
 
-def test_an_integrity_error_names_both_digests() -> None:
-    """What was sent and what the store answered, also as fields."""
+def test_an_integrity_error_has_both_digests() -> None:
+    """They are the sent MD5 and the answered ETag, in the text and as fields."""
     error = IntegrityError("put", "a", expected="e1", actual=None, status=201, request_id="tx1")
     assert str(error) == "put a: 201 sent bytes with MD5 e1, the store answered ETag None (tx1)"
     assert (error.expected, error.actual, error.status, error.request_id) == ("e1", None, 201, "tx1")
 
 
-def test_a_throttled_error_carries_what_the_store_asked_for() -> None:
-    """`retry_after_s` is the store's own figure; None where it named none."""
+def test_a_throttled_error_has_the_retry_after_of_the_store() -> None:
+    """`retry_after_s` is None if the answer has none."""
     assert Throttled("put", "a", "Slow down", status=498, retry_after_s=3.0).retry_after_s == 3.0
     assert Throttled("put", "a", "Slow down").retry_after_s is None
 
@@ -127,7 +125,7 @@ def test_a_throttled_error_carries_what_the_store_asked_for() -> None:
     ],
 )
 def test_a_source_error_names_the_file_on_one_line(path: bytes, text: str) -> None:
-    """Whatever bytes a name holds, the terminal sees printable text."""
+    """Names of any bytes are printed as printable text."""
     error = SourceError(path, "changed", "it grew")
     assert str(error) == text
     assert (error.path, error.problem, error.detail) == (path, "changed", "it grew")
@@ -147,13 +145,13 @@ def test_a_source_error_names_the_file_on_one_line(path: bytes, text: str) -> No
         ("back\\slash", "back\\slash"),
     ],
 )
-def test_printable_escapes_what_a_terminal_would_obey(name: str | bytes, text: str) -> None:
-    """Controls, direction marks and undecodable bytes become escapes; all else stays."""
+def test_printable_escapes_controls_direction_marks_and_undecodable_bytes(name: str | bytes, text: str) -> None:
+    """All other text stays unchanged."""
     assert printable(name) == text
 
 
-def test_an_error_of_a_request_for_many_objects_can_be_told_of_each() -> None:
-    """Its type and all that is known stay; the text names the one object. The first error is as it was."""
+def test_about_gives_the_same_error_for_another_object() -> None:
+    """The new error keeps type and fields and names the object; the first error is unchanged."""
     error = IntegrityError("delete", "a", expected="1", actual="2", status=201, request_id="tx1")
     error.attempts, error.elapsed_s = 3, 2.0
     told = error.about("b", "; it is copied")
@@ -173,7 +171,7 @@ def test_an_error_of_a_request_for_many_objects_can_be_told_of_each() -> None:
         UsageError("no such flag"),
     ],
 )
-def test_an_error_passes_from_process_to_process(error: BulkputError) -> None:
-    """Pickled and unpickled it says the same."""
+def test_an_error_survives_pickling(error: BulkputError) -> None:
+    """Type, text and fields are equal afterwards."""
     other = pickle.loads(pickle.dumps(error))
     assert (type(other), str(other), vars(other)) == (type(error), str(error), vars(error))

@@ -27,21 +27,21 @@ MD5 = "900150983cd24fb0d6963f7d28e17f72"
         f"{MD5}-gzip",
     ],
 )
-def test_what_proxies_put_around_an_md5_is_taken_off(etag: str) -> None:
-    """Quotes, weakness and the names of codings."""
+def test_md5_of_removes_quotes_weakness_and_codings(etag: str) -> None:
+    """Proxies add them to an ETag."""
     assert md5_of(etag) == MD5
 
 
 @pytest.mark.parametrize(
     "etag", [None, "", '""', "W/", f"{MD5}-3", f'"{MD5}-12"', MD5[:-1], MD5 + "0", f"{MD5}-x", "5f3-2a", f"{MD5} {MD5}"]
 )
-def test_what_is_no_md5_says_nothing(etag: str | None) -> None:
-    """An object of several parts in S3, nginx's own ETags, a suffix that nobody knows."""
+def test_an_etag_that_is_no_md5_gives_none(etag: str | None) -> None:
+    """Examples are multipart objects in S3, ETags of nginx and unknown suffixes."""
     assert md5_of(etag) is None
 
 
 @given(st.text(max_size=50) | st.from_regex(r'(W/)?"?[0-9a-fA-F]{30,34}[-;a-z0-9]{0,8}"?', fullmatch=True))
-def test_an_md5_is_read_only_where_its_digits_stand_together(text: str) -> None:
-    """Whatever an ETag is, no digit is made up or left out."""
+def test_md5_of_finds_only_32_consecutive_hex_digits(text: str) -> None:
+    """This holds for any text."""
     found = md5_of(text)
     assert found is None or (len(found) == 32 and found in text.lower() and md5_of(found) == found)

@@ -24,8 +24,8 @@ HEAD = RemoteObject("k", 10, "a" * 32, "text/plain", None)
         (1_000, 100, True),
     ],
 )
-def test_nine_tenths_of_what_is_wanted_are_enough(left_s: int | None, wanted_s: int | None, is_enough: bool) -> None:
-    """What does not expire lives longer than any of these."""
+def test_nine_tenths_of_the_wanted_life_are_enough(left_s: int | None, wanted_s: int | None, is_enough: bool) -> None:
+    """An object without an expiry lives long enough."""
     head = replace(HEAD, expires_at=NOW + left_s if left_s is not None else None)
     assert lives_long_enough(head, wanted_s, NOW) is is_enough
 
@@ -46,6 +46,6 @@ def test_a_missing_object_does_not_live_long_enough(wanted_s: int | None) -> Non
         (HeaderOptions(extra=(("X-Delete-At", "tomorrow"),)), None),
     ],
 )
-def test_the_wish_is_in_the_headers(headers: HeaderOptions, wanted_s: float | None) -> None:
-    """By --expires-in, or by the store's own fields."""
+def test_the_wanted_life_comes_from_the_headers(headers: HeaderOptions, wanted_s: float | None) -> None:
+    """It is set by `expires_in_s` or by the store's own header fields."""
     assert wanted_life_s(headers, NOW) == wanted_s

@@ -27,19 +27,19 @@ def names(extras: Extras, *, is_spared: bool) -> list[str]:
 
 
 def test_an_empty_list_of_extras_has_no_rows(extras: Extras) -> None:
-    """No database is made for a mirror that finds nothing."""
+    """A mirror without extras opens no database."""
     assert (extras.readers(9), extras.count(is_spared=False), names(extras, is_spared=False)) == ([], 0, [])
 
 
-def test_rows_come_back_as_they_were(extras: Extras) -> None:
-    """In order, by batches."""
+def test_extras_come_back_unchanged_in_order(extras: Extras) -> None:
+    """They are read in batches."""
     rows = [row(name) for name in ("a", "b", "ü", "\U0010ffff")]
     extras.add(rows, [])
     assert [found for batch in extras.batches(3, is_spared=False) for found, _ in batch] == rows
 
 
 def test_referenced_objects_are_spared_and_possible_readers_are_returned(extras: Extras) -> None:
-    """A name, and a prefix; each reader is given out once."""
+    """References name an object or a prefix; each reader is returned once."""
     extras.add([row("a"), row("b"), row("p/1"), row("p/2", 0), row("p0")], ["c/reader"])
     assert extras.readers(9) == ["c/reader"]
     extras.spare(
@@ -53,8 +53,8 @@ def test_referenced_objects_are_spared_and_possible_readers_are_returned(extras:
     assert extras.readers(9) == []
 
 
-def test_the_first_reader_is_the_one_that_is_named(extras: Extras) -> None:
-    """Also of an extra that several read."""
+def test_a_spared_extra_is_attributed_to_its_first_reader(extras: Extras) -> None:
+    """Later readers of the same extra are ignored."""
     extras.add([row("a")], [])
     for by in ("one", "two"):
         extras.spare([Reference("c/a")], by)
@@ -62,8 +62,8 @@ def test_the_first_reader_is_the_one_that_is_named(extras: Extras) -> None:
 
 
 @given(st.sets(st.text("ab\x7fü\U0010ffff", min_size=1, max_size=3)), st.text("ab\x7fü\U0010ffff", max_size=2))
-def test_a_prefix_spares_exactly_what_begins_so(found: set[str], prefix: str) -> None:
-    """Whatever the characters; the empty one spares all."""
+def test_a_prefix_reference_spares_exactly_the_names_with_that_prefix(found: set[str], prefix: str) -> None:
+    """This holds for any characters; the empty prefix spares every object."""
     extras = Extras("c")
     extras.add([row(name) for name in found], [])
     extras.spare([Reference(f"c/{prefix}", is_prefix=True)], "reader")

@@ -54,8 +54,8 @@ def _told(base: Path, found: Found) -> tuple[str, str]:
     raise AssertionError(found)
 
 
-def test_each_name_is_one_finding_in_the_order_of_the_list(base: Path) -> None:
-    """A missing one fails alone; empty lines and the base itself are nothing; the last line needs no end."""
+def test_each_listed_name_gives_one_result_in_list_order(base: Path) -> None:
+    """A missing file fails alone; empty lines and the base itself are ignored."""
     assert told(base, b"d/b\n\nnone\n.\na/none\nd\na") == [
         ("d/b", "file"),
         ("none", "vanished"),
@@ -66,20 +66,20 @@ def test_each_name_is_one_finding_in_the_order_of_the_list(base: Path) -> None:
 
 
 @pytest.mark.parametrize("is_sorted", [False, True])
-def test_a_name_that_comes_twice_is_found_once(base: Path, is_sorted: bool) -> None:
-    """However it is spelt."""
+def test_a_repeated_name_is_found_once(base: Path, is_sorted: bool) -> None:
+    """The repetitions may be spelled differently."""
     text = f"a\n./a\n{base}/a\nd/../a\na\nd/b\n".encode()
     assert told(base, text, is_sorted=is_sorted) == [("a", "file"), ("d/b", "file")]
 
 
-def test_names_can_be_had_in_bytewise_order(base: Path) -> None:
-    """As a store lists them, and a journal keeps them: what leads out of the base has its place as well."""
+def test_a_sorted_list_comes_in_bytewise_order(base: Path) -> None:
+    """Names outside the base have their place in the order too."""
     text = b"in/b\nd/b\n/etc/x\na\n../x\n"
     assert [name for name, _ in told(base, text, is_sorted=True)] == ["../x", "/etc/x", "a", "d/b", "in/b"]
 
 
 def test_nothing_leads_out_of_the_base(base: Path) -> None:
-    """Neither a name nor a link above the file; a link inside the base does not."""
+    """Names and links to the outside are refused; a link inside the base is followed."""
     (base.parent / "secret").write_text("s")
     assert told(base, b"../secret\n/etc/passwd\nout/passwd\nin/b\nto-b\nout\nd/../../secret\n") == [
         ("../secret", "name"),
@@ -91,8 +91,8 @@ def test_nothing_leads_out_of_the_base(base: Path) -> None:
     ]
 
 
-def test_links_are_followed_where_that_is_asked_for(base: Path) -> None:
-    """Out of the base as well; a directory behind a link is a directory."""
+def test_links_in_a_list_are_followed_with_follow_symlinks(base: Path) -> None:
+    """They may lead out of the base; a link to a directory is a directory."""
     options = WalkOptions(follow_symlinks=True)
     text = b"out/passwd\nin\nin/b\nnowhere\n"
     assert told(base, text, options) == [
@@ -103,48 +103,48 @@ def test_links_are_followed_where_that_is_asked_for(base: Path) -> None:
     ]
 
 
-def test_what_is_no_file_is_skipped(base: Path) -> None:
-    """As in a walk."""
+def test_an_entry_of_a_list_that_is_no_regular_file_is_skipped(base: Path) -> None:
+    """A walk skips it with the same reason."""
     assert told(base, b"fifo\nnowhere\n") == [("fifo", "not_a_file"), ("nowhere", "link_dangling")]
 
 
-def test_filters_see_listed_names_as_they_see_those_of_a_walk(base: Path) -> None:
-    """A directory that is excluded is not entered, whatever the list says; limits of size hold."""
+def test_filters_apply_to_listed_names_as_in_a_walk(base: Path) -> None:
+    """A file below an excluded directory is excluded, and limits of size hold."""
     assert told(base, b"a\nd/b\n", WalkOptions(exclude=("d/",))) == [("a", "file"), ("d/b", "excluded")]
     assert told(base, b"a\nd/b\n", WalkOptions(include=("b",))) == [("a", "excluded"), ("d/b", "file")]
     assert told(base, b"a\nd/b\n", WalkOptions(min_size=2)) == [("a", "too_small"), ("d/b", "file")]
 
 
-def test_names_that_end_in_nul_may_have_line_ends_in_them(base: Path) -> None:
-    """What `find -print0` is for; without --null such a list fails by a sentence."""
+def test_nul_terminated_names_may_contain_line_ends(base: Path) -> None:
+    """`find -print0` writes such lists; without `is_null` such a list gives errors."""
     (base / "two\nlines").write_text("")
     assert told(base, b"two\nlines\0a\0", is_null=True) == [("two\nlines", "file"), ("a", "file")]
     assert [problem for _, problem in told(base, b"a\0d/b\0")] == ["name"]
 
 
-def test_a_line_that_is_longer_than_any_name_fails_alone(base: Path) -> None:
-    """And is not held: a list of another kind may be one line of gigabytes."""
+def test_an_overlong_line_fails_alone(base: Path) -> None:
+    """The line is not held in memory."""
     endless = b"x" * 1_000_000
     found = told(base, b"a\n" + endless + b"\nd/b\n")
     assert [problem for _, problem in found] == ["file", "unreadable", "file"]
 
 
 @pytest.mark.parametrize("path", ["none", "base"])
-def test_a_list_that_cannot_be_read_is_a_usage_error(base: Path, path: str) -> None:
-    """Before anything is sent."""
+def test_an_unreadable_list_is_a_usage_error(base: Path, path: str) -> None:
+    """The error is raised before anything is sent."""
     files = FileListOptions(path=str(base.parent / path), base=str(base))
     with pytest.raises(UsageError, match=r"`files.path` .*: (No such file|Is a directory)"):
         file_list(files, os.fsencode(base), WalkOptions(), is_sorted=False)
 
 
 def test_a_base_that_is_no_directory_is_a_usage_error(base: Path) -> None:
-    """The same."""
+    """The error is raised before anything is sent."""
     with pytest.raises(UsageError, match="not a directory"):
         file_list(FileListOptions(path="/dev/null"), os.fsencode(base / "a"), WalkOptions(), is_sorted=False)
 
 
-def test_directories_have_their_markers_where_these_are_wanted(base: Path) -> None:
-    """Those that the list names."""
+def test_a_list_gives_markers_for_the_directories_that_it_names(base: Path) -> None:
+    """Markers are given only with `with_directories`."""
     (base.parent / "list").write_text("d\nd/b\n")
     files = FileListOptions(path=str(base.parent / "list"), base=str(base))
     found = list(file_list(files, os.fsencode(base), WalkOptions(), is_sorted=False, with_directories=True))
@@ -156,7 +156,7 @@ def test_directories_have_their_markers_where_these_are_wanted(base: Path) -> No
 
 @pytest.mark.parametrize("is_sorted", [False, True])
 def test_memory_does_not_depend_on_the_length_of_the_list(base: Path, is_sorted: bool) -> None:
-    """Fifty thousand names, none of them there, in no order."""
+    """The list has fifty thousand names of missing files in random order."""
     numbers = list(range(50_000))
     random.Random(1).shuffle(numbers)
     path = base.parent / "list"
@@ -173,8 +173,8 @@ def test_memory_does_not_depend_on_the_length_of_the_list(base: Path, is_sorted:
         tracemalloc.stop()
 
 
-def test_what_is_looked_at_is_in_hand(base: Path) -> None:
-    """The list while more of it is waited for, and else the file that it names."""
+def test_the_activity_names_the_list_or_the_file_being_read(base: Path) -> None:
+    """It is the list while the scan waits for more names."""
     path = base.parent / "pipe"
     os.mkfifo(path)
     writing = os.open(path, os.O_RDWR)

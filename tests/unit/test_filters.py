@@ -39,10 +39,10 @@ def filters(*, include: tuple[str, ...] = (), exclude: tuple[str, ...] = ()) -> 
         ((), ("?.txt",), b"ab.txt", True),
     ],
 )
-def test_a_file_is_taken_when_included_and_not_excluded(
+def test_a_file_is_taken_if_included_and_not_excluded(
     include: tuple[str, ...], exclude: tuple[str, ...], name: bytes, taken: bool
 ) -> None:
-    """Gitignore's syntax; exclude wins."""
+    """Patterns have gitignore syntax, and exclude wins."""
     assert filters(include=include, exclude=exclude).takes_file(name) is taken
 
 
@@ -60,28 +60,28 @@ def test_a_file_is_taken_when_included_and_not_excluded(
     ],
 )
 def test_an_excluded_directory_is_not_entered(exclude: tuple[str, ...], name: bytes, entered: bool) -> None:
-    """That is what makes excluding a big tree cheap."""
+    """Its content is never read."""
     assert filters(exclude=exclude).enters_directory(name) is entered
 
 
-def test_an_include_keeps_no_directory_from_being_entered() -> None:
-    """What is wanted may lie below it."""
+def test_an_include_pattern_excludes_no_directory() -> None:
+    """Files below the directory may match."""
     assert filters(include=("*.txt",)).enters_directory(b"d")
 
 
 def test_a_directory_pattern_does_not_exclude_a_file_of_that_name() -> None:
-    """`build/` means the directory."""
+    """`build/` matches only a directory."""
     assert filters(exclude=("build/",)).takes_file(b"build")
 
 
 @pytest.mark.parametrize("name", [b"two\nlines/secret.key", b"secret\n.key", b"d\n/e\n/secret.key"])
-def test_a_newline_in_a_name_does_not_hide_it_from_a_pattern(name: bytes) -> None:
-    """A newline is a character like others in a name: `*` matches it, and what is excluded stays excluded."""
+def test_a_name_with_a_newline_matches_patterns(name: bytes) -> None:
+    """`*` also matches a newline."""
     assert not filters(exclude=("*.key",)).takes_file(name)
 
 
-def test_a_newline_in_a_directory_does_not_hide_what_is_below() -> None:
-    """The same for directories."""
+def test_a_directory_with_a_newline_matches_patterns() -> None:
+    """`*` also matches a newline."""
     assert not filters(exclude=("cache/",)).enters_directory(b"two\nlines/cache")
 
 
@@ -92,7 +92,7 @@ def test_a_trailing_newline_is_part_of_the_name() -> None:
 
 @pytest.mark.parametrize("pattern", ["!", "\\"])
 def test_an_invalid_pattern_is_a_usage_error(pattern: str) -> None:
-    """Said before the run, in include and in exclude."""
+    """The error is raised before the run, for include and for exclude."""
     with pytest.raises(UsageError, match="not a gitignore pattern"):
         filters(include=(pattern,))
     with pytest.raises(UsageError, match="not a gitignore pattern"):
@@ -126,12 +126,12 @@ HERE = ("/home/me/site", "/mnt/site")
         ("", ""),
     ],
 )
-def test_patterns_as_shells_have_them_are_read_as_they_are_meant(pattern: str, meant: str) -> None:
-    """Relative to the working directory, or absolute below the source; all else is gitignore's."""
+def test_path_patterns_are_made_relative_to_the_source(pattern: str, meant: str) -> None:
+    """They may be relative to the working directory or absolute; other patterns stay unchanged."""
     assert as_meant(pattern, HERE) == meant
 
 
-def test_the_root_as_a_source_makes_no_difference_to_a_pattern() -> None:
+def test_an_absolute_pattern_stays_unchanged_for_the_root_as_source() -> None:
     """There, an absolute path is one from the source already."""
     assert as_meant("/bin/x", ("/",)) == "/bin/x"
 
@@ -149,26 +149,26 @@ def test_the_root_as_a_source_makes_no_difference_to_a_pattern() -> None:
         (("", "a"), [b"a"], []),
     ],
 )
-def test_a_pattern_that_has_matched_nothing_is_told(
+def test_a_pattern_without_a_match_is_reported(
     exclude: tuple[str, ...], names: list[bytes], useless: list[str]
 ) -> None:
-    """Nothing at all: not even together with others."""
+    """It matched no name, whatever other patterns matched."""
     made = filters(exclude=exclude)
     for name in names:
         made.takes_file(name)
     assert made.useless() == [f"`walk.exclude` {each}" for each in useless]
 
 
-def test_a_pattern_that_kept_a_directory_from_being_entered_was_of_use() -> None:
-    """And an include that took a file."""
+def test_a_pattern_that_excluded_a_directory_is_not_reported() -> None:
+    """An include pattern that took a file is not reported either."""
     made = filters(include=("*.txt", "*.jpg"), exclude=("cache/",))
     made.enters_directory(b"cache")
     made.takes_file(b"a.txt")
     assert made.useless() == ["`walk.include` '*.jpg' matched nothing"]
 
 
-def test_many_useless_patterns_are_told_in_few_lines() -> None:
-    """A .gitignore of the whole company."""
+def test_many_patterns_without_a_match_are_reported_in_few_lines() -> None:
+    """The first ten are named, and the others are counted."""
     lines = filters(exclude=tuple(f"*.{number}" for number in range(100))).useless()
     assert (len(lines), lines[-1]) == (11, "90 more patterns matched nothing")
 
@@ -192,10 +192,8 @@ DAY_S, NOW_S = 86_400, 1_000_000_000
         (WalkOptions(max_size=10), 11, 0, Reason.TOO_LARGE),
     ],
 )
-def test_ages_and_sizes_are_limits_that_are_taken_themselves(
-    options: WalkOptions, size: int, age_s: int, why: Reason | None
-) -> None:
-    """As rclone has them; a file from the future is as new as can be."""
+def test_limits_of_age_and_size_are_inclusive(options: WalkOptions, size: int, age_s: int, why: Reason | None) -> None:
+    """They work as in rclone; a file with a time in the future is new."""
     made = Filters(options, now_ns=NOW_S * 10**9)
     assert made.left_out(size, (NOW_S - age_s) * 10**9) is why
     assert made.have_limits is (options != WalkOptions())
@@ -206,8 +204,8 @@ NAMES = [b"a", b"x.b", b"c/a", b"c/x", b"y", b"d/a"]
 
 
 @given(st.lists(st.sampled_from(GIVEN), min_size=1, max_size=5, unique=True), st.lists(st.sampled_from(NAMES)))
-def test_a_pattern_is_useless_when_it_matches_no_name_by_itself(patterns: list[str], names: list[bytes]) -> None:
-    """Whatever stands beside it, and whatever that decides."""
+def test_a_pattern_is_reported_exactly_if_it_matches_no_name_alone(patterns: list[str], names: list[bytes]) -> None:
+    """Other patterns do not matter."""
     made = filters(exclude=tuple(patterns))
     for name in names:
         made.takes_file(name)

@@ -81,27 +81,27 @@ def flags_of(*verbs: click.Command) -> set[str]:
 
 
 @pytest.mark.parametrize("shape", [FLAG, VERB, METAVAR], ids=["flag", "verb", "metavar"])
-def test_nothing_below_the_command_line_speaks_of_flags(shape: re.Pattern[str]) -> None:
-    """No `--flag`, `-r`, `bulkput rm` or SOURCE in any string that is no docstring."""
+def test_texts_below_the_command_line_name_no_flag(shape: re.Pattern[str]) -> None:
+    """No string contains `--flag`, `-r`, `bulkput rm` or SOURCE; docstrings may."""
     assert [(where, text) for where, text in texts() if shape.search(text)] == []
 
 
-def test_every_option_that_a_text_names_has_a_flag() -> None:
-    """Or is known to have none."""
+def test_every_option_named_in_a_text_has_a_flag() -> None:
+    """Some options are known to have none."""
     named = {match[1]: where for where, text in texts() for match in NAMED_OPTION.finditer(text)}
     assert {option: where for option, where in named.items() if option not in FLAGS | dict.fromkeys(PYTHON_ONLY)} == {}
     assert {"skip.delete_extra", "gzip.store_as", "stop.max_errors", "walk.min_age_s"} <= set(named), "texts are read"
 
 
-def test_every_option_with_a_flag_is_an_option() -> None:
+def test_every_option_in_the_flag_table_exists() -> None:
     """A field that is renamed is renamed in the table."""
     options = UploadOptions(files=FileListOptions(path="-"))
     unknown = [option for option in FLAGS if not has_field(options, option)]
     assert set(unknown) == PARAMETERS | CALLS
 
 
-def test_every_flag_of_the_table_is_declared_and_every_declared_one_is_in_it() -> None:
-    """Those of upload and verify; -r is that of cp, mv and rm."""
+def test_the_flag_table_and_the_declared_flags_are_equal() -> None:
+    """It covers upload and verify; -r belongs to cp, mv and rm."""
     told = {flag for words in FLAGS.values() for flag in re.findall(r"(?<!\S)--?[\w-]+", words)}
     assert told <= flags_of(upload.upload, cp.cp)
     long = {flag for flag in flags_of(upload.upload, verify.verify) if flag.startswith("--")}
@@ -109,7 +109,7 @@ def test_every_flag_of_the_table_is_declared_and_every_declared_one_is_in_it() -
 
 
 def test_every_setting_of_a_journal_is_an_option() -> None:
-    """So that the difference between two runs is told in flags."""
+    """A difference between two runs can then be printed as flags."""
     settings = identity([], Destination("swift", "c", ""), "", NamingOptions(), GzipOptions())
     settings |= header_identity(HeaderOptions()) | gzip_identity(GzipOptions(mode="auto"))
     assert set(settings) <= set(FLAGS)
@@ -131,13 +131,13 @@ def test_every_setting_of_a_journal_is_an_option() -> None:
         ("`x.y=1` is no option, and `two words` too", "`x.y=1` is no option, and `two words` too"),
     ],
 )
-def test_the_command_line_puts_its_flags_into_a_text(library: str, command_line: str) -> None:
-    """The table of the module, by examples."""
+def test_option_names_in_a_text_become_flags(library: str, command_line: str) -> None:
+    """The examples are those of the module's table."""
     assert in_flags(library) == command_line
 
 
-def test_names_in_json_are_no_texts() -> None:
-    """A file may be called `journal`, with the backquotes; sentences and reasons get flags."""
+def test_names_in_json_are_not_changed_to_flags() -> None:
+    """A file may be called `journal`; only sentences and reasons get flags."""
     failure = {"path": "`journal`", "key": "`journal`", "error": "see `journal`"}
     row = {"skipped_by_reason": {"newer than `walk.min_age_s`": 1}, "failures": [failure], "names": ["`journal`"]}
     assert row_in_flags(row | {"stopped": None, "why": "`dry_run`", "found": 1}) == {
@@ -150,8 +150,8 @@ def test_names_in_json_are_no_texts() -> None:
     }
 
 
-def test_a_trace_of_the_command_line_has_its_flags(tmp_path: Path) -> None:
-    """--trace FILE: the errors of requests."""
+def test_errors_in_a_trace_of_the_command_line_name_flags(tmp_path: Path) -> None:
+    """`--trace FILE` writes the errors of requests."""
     trace = TraceFile(str(tmp_path / "t"))
     error = SourceError(b"a", "changed", "it grew (`body.changing='snapshot'` takes it)")
     trace(ev.Requested("put", "`journal`", 0.0, 0.1, 1, error))
@@ -160,8 +160,8 @@ def test_a_trace_of_the_command_line_has_its_flags(tmp_path: Path) -> None:
     assert (row["error"], row["key"]) == ("read a: changed: it grew (--changing snapshot takes it)", "`journal`")
 
 
-def test_a_usage_error_tells_which_options_it_is_about() -> None:
-    """As fields of the call's options, in the order of its text, each once."""
+def test_a_usage_error_lists_the_options_that_it_names() -> None:
+    """`options` has each field of the call once, in the order of the text."""
     options = UploadOptions(files=FileListOptions(path="list"), skip=SkipOptions(delete_extra=True))
     with pytest.raises(UsageError) as caught:
         check_upload(options)

@@ -50,7 +50,7 @@ async def pieces_of(data: bytes, size: int) -> AsyncGenerator[bytes, None]:
 
 @pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize("data", [b"", b"x", TEXT, NOISE, bytes(3_000_000)], ids=["empty", "x", "text", "noise", "0"])
-def test_the_real_gzip_takes_the_stream(level: int, data: bytes) -> None:
+def test_gzip_decompresses_the_stream(level: int, data: bytes) -> None:
     """`gzip -t` checks CRC32 and ISIZE; `gzip -dc` gives the bytes back."""
     stream = GzipReader(io.BytesIO(data), level=level).read()
     subprocess.run(["gzip", "-t"], input=stream, check=True)
@@ -58,19 +58,19 @@ def test_the_real_gzip_takes_the_stream(level: int, data: bytes) -> None:
 
 
 @pytest.mark.parametrize(("level", "extra_flags"), [(1, 4), (2, 0), (8, 0), (9, 2)])
-def test_the_header_says_nothing_of_the_file_or_the_moment(level: int, extra_flags: int) -> None:
-    """RFC 1952, section 2.3.1: no flags, so no name; MTIME 0; XFL by the level; OS 255, unknown."""
+def test_the_gzip_header_has_no_name_and_no_time(level: int, extra_flags: int) -> None:
+    """RFC 1952, section 2.3.1: no flags, MTIME 0, XFL by the level, OS 255."""
     assert whole(TEXT, level)[:10] == bytes((0x1F, 0x8B, 8, 0, 0, 0, 0, 0, extra_flags, 255))
 
 
 @pytest.mark.parametrize("level", LEVELS)
 def test_incompressible_data_grows_by_less_than_one_percent(level: int) -> None:
-    """Deflate stores it in blocks of their own: five bytes for each (RFC 1951, section 3.2.4), 18 for gzip."""
+    """Deflate stores it in blocks with five bytes each (RFC 1951, section 3.2.4); gzip adds 18 bytes."""
     assert len(whole(NOISE, level)) < len(NOISE) * 1.01
 
 
 def test_a_higher_level_gives_fewer_bytes() -> None:
-    """Of source text, from each to the next."""
+    """The data is source text."""
     source = b"".join(path.read_bytes() for path in sorted(Path(io.__file__).parent.glob("*.py")))
     sizes = [len(whole(source, level)) for level in LEVELS]
     assert sizes == sorted(sizes, reverse=True)
@@ -78,13 +78,13 @@ def test_a_higher_level_gives_fewer_bytes() -> None:
 
 @pytest.mark.parametrize("level", [-1, 0, 10, 99])
 def test_an_invalid_level_error_names_the_valid_levels(level: int) -> None:
-    """At once, not at the first read."""
+    """The error is raised by the constructor, not by the first read."""
     with pytest.raises(UsageError, match=rf"a number from 1 \(fastest\) to 9 \(smallest\), not {level}"):
         GzipReader(io.BytesIO(), level=level)
 
 
-def test_a_level_says_which_library_compresses() -> None:
-    """isal below, zlib-ng above, and the standard library at the same level where one has no wheel here."""
+def test_the_level_selects_the_compression_library() -> None:
+    """isal has the low levels, zlib-ng the high ones; zlib replaces a missing library."""
     assert str(engine_for(DEFAULT_LEVEL)) == ("isal level 2" if find_spec("isal") else "zlib level 2")
     assert str(engine_for(9)) == ("zlib-ng level 9" if find_spec("zlib_ng") else "zlib level 9")
 
@@ -98,8 +98,8 @@ def test_a_level_says_which_library_compresses() -> None:
     ],
     ids=" ".join,
 )
-def test_without_a_library_the_standard_one_compresses(missing: list[str], engines: str) -> None:
-    """In an interpreter that cannot import it; the stream is as good."""
+def test_zlib_replaces_a_missing_compression_library(missing: list[str], engines: str) -> None:
+    """The stream is valid in an interpreter that cannot import the library."""
     if not (find_spec("isal") and find_spec("zlib_ng")):
         pytest.skip("a library is missing in fact: all the tests here show it")
     program = (
@@ -115,7 +115,7 @@ def test_without_a_library_the_standard_one_compresses(missing: list[str], engin
 
 
 def test_importing_the_reader_loads_no_compression_library() -> None:
-    """Nor does importing GzipReader: `bulkput --help` pays for nothing."""
+    """`bulkput --help` loads none of them."""
     program = (
         "import sys, bulkput; bulkput.GzipReader\n"
         "print([name for name in sys.modules if name.partition('.')[0] in ('isal', 'zlib_ng')])"
@@ -124,8 +124,8 @@ def test_importing_the_reader_loads_no_compression_library() -> None:
     assert said.strip() == "[]"
 
 
-def test_a_finished_stream_takes_no_more() -> None:
-    """Rather than give a stream that is damaged."""
+def test_a_finished_compressor_raises_value_error() -> None:
+    """More data would damage the stream."""
     compressor = Compressor()
     compressor.finish()
     for use in (compressor.finish, partial(compressor.compress, b"x")):
@@ -133,7 +133,7 @@ def test_a_finished_stream_takes_no_more() -> None:
             use()
 
 
-def test_the_reader_is_a_file_to_read_from() -> None:
+def test_a_gzip_reader_is_a_readable_file_without_seek_or_write() -> None:
     """And nothing else: it does not seek, tell or write."""
     reader = GzipReader(io.BytesIO(TEXT))
     assert (reader.readable(), reader.writable(), reader.seekable(), reader.closed) == (True, False, False, False)
@@ -144,8 +144,8 @@ def test_the_reader_is_a_file_to_read_from() -> None:
     assert gzip.decompress(io.BufferedReader(reader).read()) == TEXT  # type: ignore[arg-type]
 
 
-def test_closing_the_reader_leaves_the_file_to_its_owner() -> None:
-    """As gzip.GzipFile does. A closed reader gives nothing more, and says so."""
+def test_closing_a_gzip_reader_keeps_its_file_open() -> None:
+    """gzip.GzipFile does the same; a closed reader raises ValueError."""
     file = io.BytesIO(TEXT)
     with GzipReader(file) as reader:
         reader.read(1)
@@ -156,8 +156,8 @@ def test_closing_the_reader_leaves_the_file_to_its_owner() -> None:
             use()
 
 
-def test_a_reader_starts_where_its_file_stands() -> None:
-    """A second attempt is a new reader after a seek."""
+def test_a_gzip_reader_starts_at_the_position_of_its_file() -> None:
+    """A second attempt seeks and makes a new reader."""
     file = io.BytesIO(TEXT)
     file.seek(1000)
     assert gzip.decompress(GzipReader(file).read()) == TEXT[1000:]
@@ -165,16 +165,16 @@ def test_a_reader_starts_where_its_file_stands() -> None:
     assert gzip.decompress(GzipReader(file).read()) == TEXT
 
 
-def test_the_reader_raises_the_error_of_its_file() -> None:
-    """Here of one that was closed: no short stream that looks whole."""
+def test_a_gzip_reader_raises_the_error_of_its_file() -> None:
+    """The file is closed; the stream does not end early without an error."""
     file = io.BytesIO(TEXT)
     file.close()
     with pytest.raises(ValueError, match="closed file"):
         GzipReader(file).read(1)
 
 
-def test_a_file_that_has_nothing_yet_does_not_end_the_stream() -> None:
-    """A pipe in non-blocking mode: BlockingIOError, and the reader goes on when there is more."""
+def test_a_non_blocking_file_without_data_does_not_end_the_stream() -> None:
+    """The read raises BlockingIOError, and a later read continues."""
     end, start = os.pipe()
     os.set_blocking(end, False)
     with open(end, "rb", buffering=0) as file, open(start, "wb", buffering=0) as feed:
@@ -186,7 +186,7 @@ def test_a_file_that_has_nothing_yet_does_not_end_the_stream() -> None:
         assert gzip.decompress(reader.read()) == b"late"
 
 
-def test_a_chunk_size_of_nothing_is_refused() -> None:
+def test_a_chunk_size_of_zero_is_refused() -> None:
     """It would look like the end of the file."""
     with pytest.raises(ValueError, match="chunk_size"):
         GzipReader(io.BytesIO(), chunk_size=0)
@@ -194,8 +194,8 @@ def test_a_chunk_size_of_nothing_is_refused() -> None:
 
 @pytest.mark.nginx
 @pytest.mark.parametrize("data", [b"", TEXT, NOISE], ids=["empty", "text", "noise"])
-def test_requests_sends_a_reader(nginx: NginxDav, tmp_path: Path, data: bytes) -> None:
-    """As it would send a file, in chunks since the length is not known; nginx stores the stream."""
+def test_requests_uploads_a_gzip_reader(nginx: NginxDav, tmp_path: Path, data: bytes) -> None:
+    """It sends chunks, since the length is unknown; nginx stores the stream."""
     (tmp_path / "source").write_bytes(data)
     with (tmp_path / "source").open("rb") as file, GzipReader(file) as body, requests.Session() as session:
         assert session.put(f"{nginx.url}/gzip/requests", data=body, timeout=30).status_code in (201, 204)
@@ -204,8 +204,8 @@ def test_requests_sends_a_reader(nginx: NginxDav, tmp_path: Path, data: bytes) -
 
 @pytest.mark.nginx
 @pytest.mark.parametrize("data", [b"", TEXT, NOISE], ids=["empty", "text", "noise"])
-def test_urllib3_sends_a_reader(nginx: NginxDav, data: bytes) -> None:
-    """The same one layer below."""
+def test_urllib3_uploads_a_gzip_reader(nginx: NginxDav, data: bytes) -> None:
+    """It sends chunks, and nginx stores the stream."""
     with urllib3.PoolManager() as pool:
         answer = pool.request("PUT", f"{nginx.url}/gzip/urllib3", body=GzipReader(io.BytesIO(data)))
     assert answer.status in (201, 204)
@@ -214,8 +214,8 @@ def test_urllib3_sends_a_reader(nginx: NginxDav, data: bytes) -> None:
 
 @pytest.mark.swift
 @pytest.mark.parametrize("data", [b"", TEXT, NOISE * 12], ids=["empty", "text", "two parts"])
-def test_boto3_sends_a_reader(swift: RealSwift, data: bytes) -> None:
-    """To Swift's S3 interface, in one request or in parts; what comes back is the file."""
+def test_boto3_uploads_a_gzip_reader(swift: RealSwift, data: bytes) -> None:
+    """Swift's S3 API stores it in one request or in parts, and it decompresses to the file."""
     parts = urlsplit(swift.auth_url)
     s3 = boto3.client(
         "s3",
@@ -236,14 +236,14 @@ def test_boto3_sends_a_reader(swift: RealSwift, data: bytes) -> None:
 
 
 @pytest.mark.parametrize("size", [1_000, 100_000, BLOCK_SIZE, 1_000_000])
-async def test_on_the_event_loop_threads_compress(readers: Readers, size: int) -> None:
-    """The stream is that of the other faces, whatever the chunks."""
+async def test_gzipped_compresses_in_threads(readers: Readers, size: int) -> None:
+    """The stream equals that of `GzipReader` for any chunk size."""
     run = partial(readers.run, b"a file")
     assert b"".join([piece async for piece in gzipped(pieces_of(TEXT, size), run=run)]) == whole(TEXT)
 
 
-async def test_small_chunks_share_a_visit_to_a_thread(readers: Readers) -> None:
-    """A hundred for each of a kilobyte would cost more than what they do."""
+async def test_small_chunks_are_compressed_in_one_job(readers: Readers) -> None:
+    """A job for each kilobyte would cost more than its work."""
     visits = 0
 
     def counting(function: Callable[..., bytes], *arguments: Any) -> "asyncio.Future[bytes]":
@@ -280,7 +280,7 @@ async def until(condition: Callable[[], bool]) -> None:
 
 
 async def test_reading_compressing_and_sending_overlap() -> None:
-    """While a chunk is compressed the next is read, and compressed while the first one's piece is sent."""
+    """The next chunk is read and compressed while an earlier piece is sent."""
     later = Later()
     read = 0
 
@@ -301,8 +301,8 @@ async def test_reading_compressing_and_sending_overlap() -> None:
 
 
 @pytest.mark.parametrize("is_running", [True, False])
-async def test_a_stream_that_is_cancelled_closes_its_chunks(is_running: bool) -> None:
-    """A job that has not begun never will; one that runs goes on with what it holds, and nobody is told."""
+async def test_cancelling_gzipped_closes_its_chunks(is_running: bool) -> None:
+    """A queued job never runs, and a running job ends without an error on the event loop."""
     later = Later()
     closed = False
     complaints: list[dict[str, Any]] = []
@@ -338,8 +338,8 @@ async def test_a_stream_that_is_cancelled_closes_its_chunks(is_running: bool) ->
     assert complaints == []
 
 
-async def test_a_stream_that_is_closed_between_two_pieces_ends_its_thread_s_work(readers: Readers) -> None:
-    """With real threads, again and again: no warning, no error, and the threads take the next job."""
+async def test_closing_gzipped_between_two_pieces_leaves_its_threads_usable(readers: Readers) -> None:
+    """There are no warnings and no errors."""
     run = partial(readers.run, b"a file")
     for _ in range(20):
         stream = gzipped(pieces_of(NOISE, BLOCK_SIZE), run=run, level=9)
@@ -349,8 +349,8 @@ async def test_a_stream_that_is_closed_between_two_pieces_ends_its_thread_s_work
     assert await run(whole, TEXT) == whole(TEXT)
 
 
-async def test_the_stream_raises_the_error_of_its_chunks(readers: Readers) -> None:
-    """What was compressed before may be out, but never the end of the stream."""
+async def test_gzipped_raises_the_error_of_its_chunks(readers: Readers) -> None:
+    """Earlier pieces may be sent, but never the end of the stream."""
 
     async def chunks() -> AsyncGenerator[bytes, None]:
         yield NOISE
@@ -365,8 +365,8 @@ async def test_the_stream_raises_the_error_of_its_chunks(readers: Readers) -> No
         gzip.decompress(b"".join(pieces))
 
 
-async def test_two_streams_in_two_threads_do_not_meet(readers: Readers) -> None:
-    """Each has a compressor of its own."""
+async def test_concurrent_gzipped_streams_are_independent(readers: Readers) -> None:
+    """Each has its own compressor."""
     run = partial(readers.run, b"a file")
 
     async def digest(data: bytes) -> str:

@@ -79,10 +79,10 @@ def md5(data: bytes) -> str:
 
 @pytest.mark.parametrize("level", [1, 2, 9])
 @pytest.mark.parametrize("mode", ["always", "auto"])
-async def test_a_small_file_is_sent_as_its_stream_which_is_held(
+async def test_a_small_compressed_file_is_held_in_memory(
     tmp_path: Path, opener: BodyOpener, mode: Literal["always", "auto"], level: int
 ) -> None:
-    """With its exact size and its own MD5, of the level that was asked for; beside it, what it was made from."""
+    """Its size and MD5 are exact for the chosen level; the original's size and MD5 are recorded."""
     data = text(20_000)
     body, compression, original = await packed(
         made(tmp_path / "a.txt", data), opener, GzipOptions(mode=mode, level=level)
@@ -96,8 +96,8 @@ async def test_a_small_file_is_sent_as_its_stream_which_is_held(
 
 
 @pytest.mark.parametrize("data", [b"", b"x", noise(3000)], ids=["empty", "one byte", "noise"])
-async def test_always_compresses_what_only_grows(tmp_path: Path, opener: BodyOpener, data: bytes) -> None:
-    """An empty file as well: its stream is a valid one, and is not empty."""
+async def test_always_compresses_files_that_grow(tmp_path: Path, opener: BodyOpener, data: bytes) -> None:
+    """This includes an empty file, whose gzip stream is not empty."""
     body, compression, original = await packed(made(tmp_path / "a.gz", data), opener)
     assert body.data is not None and gzip.decompress(body.data) == data
     assert len(body.data) > len(data)
@@ -123,10 +123,10 @@ PNG = b"\x89PNG\r\n\x1a\n"
         ("a.bin", text(200_000), None),
     ],
 )
-async def test_auto_sends_the_file_itself_where_its_stream_is_of_no_use(
+async def test_auto_sends_the_file_itself_if_compression_saves_too_little(
     tmp_path: Path, opener: BodyOpener, name: str, data: bytes, why: Why | None
 ) -> None:
-    """The very bytes, and nothing beside them, whatever the name promises; the rest is compressed."""
+    """The uncompressed file has no record of an original; other files are compressed."""
     source = made(tmp_path / name, data)
     body, compression, original = await packed(source, opener, AUTO)
     if why is None:
@@ -141,10 +141,10 @@ async def test_auto_sends_the_file_itself_where_its_stream_is_of_no_use(
     ("make", "size"),
     [(text, BUFFER + 1), (noise, BUFFER + 1), (text, 2 * BLOCK_SIZE), (noise, 5 * BLOCK_SIZE + 7)],
 )
-async def test_a_streamed_file_is_held_if_its_stream_has_no_more_than_hold(
+async def test_a_compressed_stream_is_held_up_to_the_limit(
     tmp_path: Path, opener: BodyOpener, make: Callable[[int], bytes], size: int
 ) -> None:
-    """Exactly so many bytes are held, with size and MD5; one more, and neither is known before the stream is made."""
+    """One byte above it, size and MD5 are unknown before the stream is made."""
     data = make(size)
     stream = whole(data)
     source = made(tmp_path / "a", data)
@@ -157,8 +157,10 @@ async def test_a_streamed_file_is_held_if_its_stream_has_no_more_than_hold(
     assert [await sent(body) for _ in range(2)] == [stream, stream]
 
 
-async def test_a_replay_does_not_depend_on_the_attempt_before(tmp_path: Path, opener: BodyOpener) -> None:
-    """One that broke off in the middle leaves nothing behind, no descriptor either."""
+async def test_a_replay_of_a_compressed_file_is_independent_of_a_broken_attempt(
+    tmp_path: Path, opener: BodyOpener
+) -> None:
+    """The broken attempt leaves no descriptor open."""
     data = noise(5 * BLOCK_SIZE)
     body, _, _ = await packed(made(tmp_path / "a", data), opener)
     before = len(os.listdir("/proc/self/fd"))
@@ -180,10 +182,10 @@ def overwrite(path: Path) -> None:
 
 
 @pytest.mark.parametrize("change", [shrink, overwrite, Path.unlink])
-async def test_a_file_that_changes_before_its_first_pass_is_not_packed(
+async def test_a_file_that_changes_before_its_first_pass_is_not_compressed(
     tmp_path: Path, opener: BodyOpener, change: Callable[[Path], None]
 ) -> None:
-    """By its sample, or by the pass itself."""
+    """The sample or the pass itself detects the change."""
     path = tmp_path / "a"
     for options in (ALWAYS, AUTO):
         source = made(path, text(200_000))
@@ -196,10 +198,10 @@ async def test_a_file_that_changes_before_its_first_pass_is_not_packed(
 
 @pytest.mark.parametrize("change", [shrink, overwrite])
 @pytest.mark.parametrize("has_begun", [False, True])
-async def test_a_file_that_changes_after_its_first_pass_makes_no_whole_stream(
+async def test_a_file_that_changes_after_its_first_pass_gives_no_whole_stream(
     tmp_path: Path, opener: BodyOpener, change: Callable[[Path], None], has_begun: bool
 ) -> None:
-    """Before its stream is made, or in the middle of that: what has left by then is no gzip stream."""
+    """The change comes before or during the stream; the bytes sent so far are no valid gzip stream."""
     source = made(tmp_path / "a", noise(20 * BLOCK_SIZE))
     body, _, _ = await packed(source, opener)
     chunks = body.chunks()
@@ -216,10 +218,10 @@ async def test_a_file_that_changes_after_its_first_pass_makes_no_whole_stream(
 
 @pytest.mark.parametrize("mode", ["auto", "always"])
 @pytest.mark.parametrize("size", [20_000, 200_000])
-async def test_an_excluded_file_is_sent_as_it_is(
+async def test_an_excluded_file_is_sent_uncompressed(
     tmp_path: Path, opener: BodyOpener, size: int, mode: Literal["auto", "always"]
 ) -> None:
-    """Held or streamed, though gzip would make a third of it; another file beside it is compressed."""
+    """It is held or streamed; another file is compressed."""
     options = GzipOptions(mode=mode, exclude=("*.log",))
     body, compression, original = await packed(made(tmp_path / "a.log", data := text(size)), opener, options)
     assert (compression, original) == (Compression(False, Why.EXCLUDED), None)
@@ -227,8 +229,8 @@ async def test_an_excluded_file_is_sent_as_it_is(
     assert (await packed(made(tmp_path / "a.txt", data), opener, options)).compression.is_compressed
 
 
-async def test_a_run_that_stops_need_not_wait_for_a_first_pass(tmp_path: Path, opener: BodyOpener) -> None:
-    """What the check raises comes out, before the next piece is compressed."""
+async def test_a_stop_interrupts_the_first_pass(tmp_path: Path, opener: BodyOpener) -> None:
+    """The error of the check is raised before the next piece is compressed."""
     source = made(tmp_path / "a", text(2 * BUFFER))
     asked = 0
 
@@ -263,7 +265,7 @@ KINDS = st.sampled_from([text, noise, lambda size: noise(size // 2) + text(size 
     hold=st.one_of(st.integers(0, HOLD), st.just(10**9)),
     chunk_size=st.sampled_from([1000, BLOCK_SIZE - 1, BLOCK_SIZE, 10**6]),
 )
-def test_whatever_is_sent_is_the_file(
+def test_the_sent_body_decompresses_to_the_file(
     tmp_path_factory: pytest.TempPathFactory,
     size: int,
     make: Callable[[int], bytes],
@@ -271,7 +273,7 @@ def test_whatever_is_sent_is_the_file(
     hold: int,
     chunk_size: int,
 ) -> None:
-    """Around each bound, unpacked where it is compressed: the same bytes; what is said of both is true."""
+    """This holds around each limit of size; the recorded size and MD5 are right."""
     data = make(size)
     source = made(tmp_path_factory.getbasetemp() / "any.txt", data)
 

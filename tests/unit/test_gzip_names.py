@@ -41,27 +41,27 @@ def except_(*patterns: str, source: Iterable[bytes] = ()) -> GzipNames:
         (("*.gz",), b"a\nb.gz", ""),
     ],
 )
-def test_patterns_are_those_of_the_filters(patterns: tuple[str, ...], name: bytes, suffix: str) -> None:
-    """gitignore syntax, relative to the source, for any name."""
+def test_gzip_exclude_patterns_have_gitignore_syntax(patterns: tuple[str, ...], name: bytes, suffix: str) -> None:
+    """They are relative to the source and match names of any bytes."""
     names = except_(*patterns)
     assert (names.suffix(name), names.excludes(name)) == (suffix, not suffix)
 
 
-def test_a_pattern_may_begin_with_the_path_of_the_only_source() -> None:
-    """As a shell completes it."""
+def test_a_gzip_exclude_pattern_may_begin_with_the_only_source() -> None:
+    """Shells complete paths in this form."""
     assert except_("/srv/site/a", source=[b"/srv/site"]).excludes(b"a")
     assert not except_("/srv/site/a").excludes(b"a")
 
 
-def test_a_pattern_that_is_no_gitignore_syntax_is_refused() -> None:
-    """When the rule is made, before anything is looked at."""
+def test_an_invalid_gzip_exclude_pattern_is_refused() -> None:
+    """The error is raised before any file is looked at."""
     with pytest.raises(UsageError, match="not a gitignore pattern"):
         except_("!")
 
 
 @pytest.mark.parametrize("mode", ["auto", "always"])
-def test_without_the_suffix_all_objects_keep_the_names_of_their_files(mode: str) -> None:
-    """Excluded or not; and nothing is excluded from a run that does not compress."""
+def test_without_the_suffix_option_objects_keep_their_file_names(mode: str) -> None:
+    """Excluded files do too; without compression nothing is excluded."""
     names = GzipNames(GzipOptions(mode=mode, exclude=("*.gz",)))  # type: ignore[arg-type]
     assert names.excludes(b"a.gz") and not names.excludes(b"a")
     assert (names.suffix(b"a"), names.files_of(b"a.gz")) == ("", (b"a.gz",))
@@ -81,13 +81,13 @@ def test_without_the_suffix_all_objects_keep_the_names_of_their_files(mode: str)
         (b"d/.gz", (b"d/.gz",)),
     ],
 )
-def test_an_object_has_at_most_two_files_that_it_may_be_of(name: bytes, files: tuple[bytes, ...]) -> None:
-    """The one that got .gz, and the excluded one that had it."""
+def test_an_object_belongs_to_at_most_two_files(name: bytes, files: tuple[bytes, ...]) -> None:
+    """One file gets the suffix .gz, and the other is excluded and has it already."""
     assert except_("*.gz", "!*.log.gz", "*.png").files_of(name) == files
 
 
-def test_a_pattern_that_matches_nothing_is_told() -> None:
-    """Where every name is asked about: with the suffix. A comment as well."""
+def test_a_gzip_exclude_pattern_without_a_match_is_reported() -> None:
+    """It is reported only with the suffix, where each name is checked; comments are reported too."""
     names = except_("*.gz", "*.JPEG", "#x")
     assert names.excludes(b"a.gz")
     assert [line.split(" matche")[0] for line in names.useless()] == [
@@ -97,8 +97,8 @@ def test_a_pattern_that_matches_nothing_is_told() -> None:
     assert GzipNames(GzipOptions(mode="auto", exclude=("*.JPEG",))).useless() == []
 
 
-def test_the_chain_of_names_is_no_longer_than_the_last_name() -> None:
-    """Bounded memory, and the owner is found at the bottom of the chain too."""
+def test_shared_names_hold_no_more_entries_than_the_last_name_has_bytes() -> None:
+    """Memory is bounded, and the oldest owner is still found."""
     shared = SharedNames(except_("*.gz"))
     for name in (b"a", b"a-", b"a--", b"a---", b"a--0"):
         assert shared.owner(name, is_directory=False) is None
@@ -137,15 +137,15 @@ def told(found: Iterable[Found]) -> list[str]:
 EVERY = ["a", "a+", "a-b/c", "!a.gz", "b.gz", "d/a", "d/a.gz/x"]
 
 
-def test_the_second_file_of_an_object_name_fails(tree: Path) -> None:
-    """One source; without exclusions there are no two."""
+def test_the_second_file_for_an_object_name_fails(tree: Path) -> None:
+    """Without exclusions, no two files of one source share an object name."""
     root = os.fsencode(tree)
     assert told(walk([root], WalkOptions(), gzip=except_("*.gz"))) == EVERY
     assert "!a.gz" not in told(walk([root], WalkOptions(), gzip=ALL))
 
 
-def test_two_sources_and_lone_files_are_looked_at_together(tree: Path, tmp_path: Path) -> None:
-    """The files for one object name lie in two of them."""
+def test_files_of_two_sources_with_one_object_name_collide(tree: Path, tmp_path: Path) -> None:
+    """The sources are a file and a directory."""
     other = tmp_path / "other"
     other.mkdir()
     (other / "x.gz").touch()
@@ -157,21 +157,21 @@ def test_two_sources_and_lone_files_are_looked_at_together(tree: Path, tmp_path:
 
 
 def test_a_directory_gets_no_marker_under_the_name_of_a_files_object(tree: Path) -> None:
-    """It is passed over, since a marker holds nothing; also without exclusions."""
+    """The marker is left out, since it is empty; this also holds without exclusions."""
     found = told(walk([os.fsencode(tree)], WalkOptions(), gzip=ALL, with_directories=True))
     assert found == ["a", "a+", "a-b/", "a-b/c", "a.gz", "b.gz", "d/", "d/a", "d/a.gz/x"]
     found = told(walk([os.fsencode(tree)], WalkOptions(), gzip=except_("d/"), with_directories=True))
     assert found[-4:] == ["d/", "d/a", "d/a.gz/", "d/a.gz/x"]
 
 
-def test_what_a_filter_leaves_out_takes_no_name(tree: Path) -> None:
-    """So that excluding one of two files is the way out."""
+def test_a_filtered_file_takes_no_object_name(tree: Path) -> None:
+    """Excluding one of two files resolves their collision."""
     walk_options = WalkOptions(exclude=("/a",))
     assert told(walk([os.fsencode(tree)], walk_options, gzip=except_("*.gz")))[:3] == ["a+", "a-b/c", "a.gz"]
 
 
-def test_a_list_is_sorted_where_files_may_share_a_name(tree: Path, tmp_path: Path) -> None:
-    """Else it comes in its own order."""
+def test_a_list_is_sorted_if_files_may_share_an_object_name(tree: Path, tmp_path: Path) -> None:
+    """Other lists keep their own order."""
     names = tmp_path / "list"
     names.write_text("b.gz\na.gz\na\n")
     files, root = FileListOptions(path=str(names)), os.fsencode(tree)
@@ -181,8 +181,8 @@ def test_a_list_is_sorted_where_files_may_share_a_name(tree: Path, tmp_path: Pat
 
 
 @pytest.mark.parametrize("is_list", [False, True])
-def test_a_file_that_a_journal_knows_keeps_its_object_name(tree: Path, tmp_path: Path, is_list: bool) -> None:
-    """`a` is counted as known, and its object is not overwritten by what comes later."""
+def test_a_file_in_the_journal_keeps_its_object_name(tree: Path, tmp_path: Path, is_list: bool) -> None:
+    """`a` counts as known, and no later file overwrites its object."""
     root, status = os.fsencode(tree), (tree / "a").stat()
     row = uploaded(os.fsencode(tree / "a"), "a.gz", size=status.st_size, mtime_ns=status.st_mtime_ns)
     write(tmp_path / "j", row)
@@ -202,8 +202,8 @@ def test_a_file_that_a_journal_knows_keeps_its_object_name(tree: Path, tmp_path:
         assert told(walk([root], WalkOptions(), earlier, gzip=gzip)) == ["known 1", *EVERY[1:]]
 
 
-def test_the_name_of_an_object_must_not_depend_on_what_a_file_holds() -> None:
-    """GzipOptions(mode="auto", store_as="suffix") is refused, in one sentence that says what to do."""
+def test_auto_compression_with_suffixes_is_refused() -> None:
+    """An object's name must not depend on the file's content; the error names the alternatives."""
     with pytest.raises(
         UsageError,
         match=r"`gzip.store_as='suffix'` wants `gzip.mode='always'`.*`gzip.exclude` matches keep their names",

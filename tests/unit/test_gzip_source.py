@@ -13,8 +13,8 @@ def head(meta: Fields, encoding: str | None = "gzip") -> RemoteObject:
     return RemoteObject("x", 10, "e" * 32, None, None, encoding=encoding, meta=meta)
 
 
-def test_what_is_written_is_read_back() -> None:
-    """Field names come back in any case, since HTTP has them so."""
+def test_a_recorded_original_is_read_back() -> None:
+    """Field names match in any case, since HTTP header names are case-insensitive."""
     assert original_of(head(ORIGINAL.as_fields())) == ORIGINAL
     shouted = tuple((name.upper(), value.upper()) for name, value in ORIGINAL.as_fields())
     assert original_of(head((("Mtime", "1.0"), *shouted), "GZIP")) == ORIGINAL
@@ -34,17 +34,17 @@ def test_what_is_written_is_read_back() -> None:
     ],
 )
 def test_an_incomplete_record_is_ignored(meta: Fields) -> None:
-    """Both fields, and both well-formed."""
+    """Both fields must be there and well-formed."""
     assert original_of(head(meta)) is None
 
 
-def test_a_gzip_file_called_after_its_source_needs_no_encoding() -> None:
+def test_an_object_with_the_gz_suffix_needs_no_content_encoding() -> None:
     """It is what it is called."""
     assert original_of(head(ORIGINAL.as_fields(), None), is_suffixed=True) == ORIGINAL
     assert original_of(head((), None), is_suffixed=True) is None
 
 
 @pytest.mark.parametrize("encoding", [None, "br", "gzip, gzip", "identity"])
-def test_only_gzip_has_an_original(encoding: str | None) -> None:
-    """Metadata outlives what it was about: an object may have been replaced by hand."""
+def test_a_record_without_gzip_encoding_is_ignored(encoding: str | None) -> None:
+    """The object may have been replaced, and its metadata may be older."""
     assert original_of(head(ORIGINAL.as_fields(), encoding)) is None

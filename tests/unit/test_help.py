@@ -21,14 +21,14 @@ def verb_named(name: str) -> click.Command:
     return verb
 
 
-def test_the_help_of_upload_fits_three_screens() -> None:
-    """Of 50 lines each, at 100 columns."""
+def test_the_help_of_upload_has_150_lines_at_most() -> None:
+    """The width is 100 columns."""
     assert len(help_of("upload").splitlines()) <= 150
 
 
 @pytest.mark.parametrize("name", VERBS)
-def test_help_names_types_in_words_of_the_user(name: str) -> None:
-    """N and SECONDS, not click's INTEGER RANGE and FLOAT RANGE; each option has a help text."""
+def test_help_has_plain_words_for_types(name: str) -> None:
+    """They are N and SECONDS instead of click's INTEGER RANGE; each option has a help text."""
     text = help_of(name)
     assert text.startswith(f"Usage: bulkput {name} ")
     assert "RANGE" not in text
@@ -36,7 +36,7 @@ def test_help_names_types_in_words_of_the_user(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["upload", "verify", "cp", "mv"])
-def test_options_of_a_verb_with_many_stand_under_headings(name: str) -> None:
+def test_long_help_groups_its_options_under_headings(name: str) -> None:
     """The table of headings has each option of these verbs once."""
     text = help_of(name)
     assert isinstance(verb_named(name), Verb)

@@ -41,14 +41,14 @@ NO_NETRC = {"NETRC": "/dev/null"}
         (THERE, "container", None),
     ],
 )
-def test_a_token_goes_to_the_server_that_it_is_meant_for(url: str, destination: str | None, expected: str) -> None:
-    """By the host in its variable's name; without one, to the destination's server alone."""
+def test_a_token_is_sent_only_to_its_server(url: str, destination: str | None, expected: str) -> None:
+    """The variable's name has the host; without a host, the token is for the destination's server."""
     found = authorization_of(url, {**ALL, **NO_NETRC}, destination=destination)
     assert found == (expected and f"Bearer {expected}")
 
 
-def test_a_login_of_one_host_is_not_sent_to_another() -> None:
-    """USER and PASSWORD carry the host's name as TOKEN does, and only together."""
+def test_a_user_and_password_are_sent_only_to_their_host() -> None:
+    """Both variables must be set."""
     environ = {"BULKPUT_HTTP_USER_A_B": "u", "BULKPUT_HTTP_PASSWORD_A_B": "p", **NO_NETRC}
     assert authorization_of("http://a.b/", environ) == "Basic " + base64.b64encode(b"u:p").decode()
     assert authorization_of("http://b.a/", environ) is None
@@ -82,10 +82,10 @@ def listening() -> Iterator[tuple[str, list[str | None]]]:
 
 
 @pytest.mark.parametrize("is_move", [False, True])
-async def test_a_copy_tells_its_source_nothing_that_is_the_destination_s(
+async def test_a_source_server_gets_no_token_of_the_destination(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_move: bool
 ) -> None:
-    """cp and mv between two servers: a token without a host's name is not sent to the one that is read."""
+    """cp and mv read one server and write to another."""
     monkeypatch.setenv("HOME", str(tmp_path))
     with listening() as (source, told), listening() as (target, _):
         for name in ("", "_127_0_0_1"):
@@ -103,8 +103,8 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("text", BROKEN.values(), ids=BROKEN)
-def test_a_netrc_that_does_not_parse_is_named_and_not_quoted(tmp_path: Path, text: str) -> None:
-    """The parser's own message has the word that it did not understand: a piece of a password."""
+def test_a_netrc_parse_error_names_the_file_and_quotes_nothing(tmp_path: Path, text: str) -> None:
+    """The parser's own message could contain part of a password."""
     hidden, path = secret("hidden"), tmp_path / "netrc"
     path.write_text(text.format(hidden))
     with pytest.raises(UsageError) as raised:
@@ -126,7 +126,7 @@ def _file(home: Path) -> None:
 def test_a_missing_netrc_is_an_error_only_if_the_variable_names_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make: Callable[[Path], None]
 ) -> None:
-    """A HOME without one, or where it cannot be read; NETRC names one that has to be there."""
+    """A netrc that HOME has not, or that cannot be read, is ignored."""
     make(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path))
     assert authorization_of(HERE, {}) is None
@@ -135,7 +135,7 @@ def test_a_missing_netrc_is_an_error_only_if_the_variable_names_it(
             authorization_of(HERE, {"NETRC": str(path)})
 
 
-def test_a_netrc_that_is_no_text_is_not_quoted(tmp_path: Path) -> None:
+def test_a_binary_netrc_is_refused_without_quoting_it(tmp_path: Path) -> None:
     """Bytes that are no UTF-8."""
     path = tmp_path / "netrc"
     path.write_bytes(b"machine \xff\xfe\x81 login \x81")
