@@ -111,8 +111,8 @@ async def upload(tree: Path, repository: Repository, count: int = 3) -> Summary:
     return await bulkput.upload([tree], f"{repository.url}/r/", options=options, environ={})
 
 
-async def test_the_first_object_of_a_run_is_looked_at_and_no_other(tmp_path: Path, repository: Repository) -> None:
-    """One OPTIONS before the first PUT, one HEAD after it, and one PUT for each object."""
+async def test_only_the_first_object_of_a_run_is_checked_by_head(tmp_path: Path, repository: Repository) -> None:
+    """There are one OPTIONS before the first PUT, one HEAD after it, and one PUT for each object."""
     summary = await upload(tmp_path, repository)
     assert (summary.exit_code, summary.requests) == (0, {"OPTIONS": 1, "PUT": 3, "HEAD": 1})
     first = next(one for one in repository.asked if one.startswith("PUT")).split()[1]
@@ -120,10 +120,10 @@ async def test_the_first_object_of_a_run_is_looked_at_and_no_other(tmp_path: Pat
 
 
 @pytest.mark.parametrize("answered", [(200, PAGE), (502, b"")])
-async def test_a_move_that_is_not_proven_is_no_success(
+async def test_an_unproven_move_fails_its_object(
     tmp_path: Path, repository: Repository, answered: tuple[int, bytes]
 ) -> None:
-    """A page, or a gateway's 502: that object fails; the others still go by way of another name."""
+    """The answer is a page or a gateway's 502; the other objects are stored."""
     repository.moves = [(201, b""), answered, *([answered] if answered[0] == 502 else [])]
     summary = await upload(tmp_path, repository)
     assert (summary.exit_code, summary.uploaded, summary.failed) == (1, 2, 1)
@@ -132,8 +132,8 @@ async def test_a_move_that_is_not_proven_is_no_success(
 
 
 @pytest.mark.parametrize("keeps", [False, True])
-async def test_a_login_page_is_no_success(tmp_path: Path, repository: Repository, keeps: bool) -> None:
-    """200 with HTML: the run stops at the first object, exit 3."""
+async def test_a_login_page_stops_the_run(tmp_path: Path, repository: Repository, keeps: bool) -> None:
+    """The PUT is answered by 200 with HTML, and the exit code is 3."""
     repository.put, repository.keeps = (200, PAGE), keeps
     summary = await upload(tmp_path, repository)
     assert (summary.exit_code, summary.uploaded, summary.requests["PUT"]) == (3, 0, 1)
@@ -141,35 +141,31 @@ async def test_a_login_page_is_no_success(tmp_path: Path, repository: Repository
 
 
 @pytest.mark.parametrize("status", [200, 201, 204])
-async def test_an_object_that_is_not_there_afterwards_stops_the_run(
-    tmp_path: Path, repository: Repository, status: int
-) -> None:
-    """Whatever the PUT was answered, exit 3."""
+async def test_a_missing_first_object_stops_the_run(tmp_path: Path, repository: Repository, status: int) -> None:
+    """The exit code is 3, whatever the status of the PUT."""
     repository.put, repository.keeps = (status, b""), False
     summary = await upload(tmp_path, repository)
     assert (summary.exit_code, summary.uploaded, summary.requests["PUT"]) == (3, 0, 1)
     assert f"answered {status} to the PUT, but the object is not there" in str(summary.stopping)
 
 
-async def test_an_object_of_other_bytes_stops_the_run(tmp_path: Path, repository: Repository) -> None:
-    """As long as what was sent, with another checksum."""
+async def test_a_first_object_with_other_bytes_stops_the_run(tmp_path: Path, repository: Repository) -> None:
+    """It has the right length and another checksum."""
     repository.head = lambda _path: (200, {"Content-Length": "5", "X-Checksum-Md5": "0" * 32})
     summary = await upload(tmp_path, repository)
     assert summary.exit_code == 3 and "has the MD5 0000" in str(summary.stopping)
 
 
-async def test_a_server_that_may_not_be_read_is_believed_when_it_says_created(
-    tmp_path: Path, repository: Repository
-) -> None:
-    """An upload area: 201 to the PUT, 403 to the HEAD."""
+async def test_a_201_is_accepted_if_the_head_is_forbidden(tmp_path: Path, repository: Repository) -> None:
+    """A write-only upload area answers 201 to the PUT and 403 to the HEAD."""
     repository.head = lambda _path: (403, {})
     assert (await upload(tmp_path, repository)).exit_code == 0
     repository.put = (200, b"")
     assert (await upload(tmp_path, repository)).exit_code == 3
 
 
-async def test_a_page_in_the_middle_of_a_run_is_tried_again(tmp_path: Path, repository: Repository) -> None:
-    """A balancer's maintenance page: that object fails if it does not pass; what was stored counts."""
+async def test_a_page_in_the_middle_of_a_run_is_retried(tmp_path: Path, repository: Repository) -> None:
+    """A maintenance page fails its object if it stays; stored objects count."""
 
     def head(_path: str) -> tuple[int, dict[str, str]]:
         repository.put = (200, PAGE)
@@ -187,7 +183,7 @@ FOLDER = {"/r/d/a": b"1", "/r/d/e/b": b"2", "/r/x": b"3"}
 @pytest.mark.parametrize("verb", ["rm", "mv"])
 @pytest.mark.parametrize("key", ["d", "d/e"])
 async def test_a_folder_behind_a_method_filter_is_kept(repository: Repository, verb: str, key: str) -> None:
-    """PROPFIND answered by 405 proves nothing: no DELETE, no copy of the folder's page, exit 1."""
+    """A 405 to PROPFIND proves nothing: there is no DELETE and no copy, and the exit code is 1."""
     repository.files = dict(FOLDER)
     source = f"{repository.url}/r/{key}"
     if verb == "rm":
@@ -204,7 +200,7 @@ async def test_a_folder_behind_a_method_filter_is_kept(repository: Repository, v
 async def test_a_file_behind_a_method_filter_is_removed(
     repository: Repository, key: str, hides_checksums: bool
 ) -> None:
-    """Its checksum proves it, or that there is nothing under its name with a slash."""
+    """Its checksum, or a missing path with a slash, proves that it is a file."""
     repository.files, repository.hides_checksums = dict(FOLDER), hides_checksums
     changes = await remove(f"{repository.url}/r/{key}", options=RemoveOptions(retry=ONCE), environ={})
     assert changes.exit_code == 0 and repository.files.keys() == FOLDER.keys() - {f"/r/{key}"}

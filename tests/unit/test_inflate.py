@@ -28,8 +28,8 @@ def unpacked(data: bytes, step: int) -> bytes:
 
 @pytest.mark.parametrize("step", [1, 7, 4_096, 10_000_000])
 @pytest.mark.parametrize("plain", [b"", b"\x1f", b"a", TEXT, random.Random(1).randbytes(3_000)])
-def test_files_come_out_as_they_went_in(plain: bytes, step: int) -> None:
-    """Plain, one member, two members, padded as tapes pad."""
+def test_gzip_files_are_unpacked_unchanged(plain: bytes, step: int) -> None:
+    """They are plain, have one or two members, or are padded with zeros."""
     assert unpacked(plain, step) == plain
     packed = gzip.compress(plain, mtime=0)
     assert unpacked(packed, step) == plain
@@ -53,6 +53,6 @@ def test_highly_compressed_data_is_unpacked_in_bounded_pieces() -> None:
         b"\x1f\x8bgarbage and more garbage",
     ],
 )
-def test_damage_is_an_error(bad: bytes, step: int) -> None:
+def test_damaged_gzip_data_is_an_error(bad: bytes, step: int) -> None:
     with pytest.raises(DamagedGzip):
         unpacked(bad, step)

@@ -52,7 +52,7 @@ def outcomes(path: Path) -> list[tuple[bytes, str, int]]:
 
 
 def test_each_outcome_is_a_row_with_its_attempts(tmp_path: Path) -> None:
-    """Uploaded at once, uploaded at the third attempt, failed."""
+    """One file is uploaded at once, one at the third attempt, and one fails."""
     again = [ev.Retrying(Unavailable("put", "b", "503"), attempt, 0.1) for attempt in (1, 2)]
     failed = ev.Failed(b"/c\n\xff", "c", SourceError(b"/c\n\xff", "vanished", "gone"))
     write(tmp_path / "j", uploaded(b"/a", "a", size=3, mtime_ns=7), *again, uploaded(b"/b", "b"), failed)
@@ -84,8 +84,8 @@ def test_the_journal_thread_writes_events_while_the_journal_is_open(tmp_path: Pa
     assert count() == 1200
 
 
-def test_only_its_owner_can_read_a_journal_and_it_is_one_file_when_closed(tmp_path: Path) -> None:
-    """Mode 0600, and no log beside it that one could forget to copy."""
+def test_a_journal_is_one_file_that_only_its_owner_can_read(tmp_path: Path) -> None:
+    """Its mode is 0600, and no write-ahead log remains after it is closed."""
     write(tmp_path / "j", uploaded(b"/a"))
     assert stat.S_IMODE((tmp_path / "j").stat().st_mode) == 0o600
     assert [path.name for path in tmp_path.iterdir()] == ["j"]
@@ -121,7 +121,7 @@ def make_newer(path: Path) -> None:
 def test_a_foreign_file_is_refused_as_a_journal_and_left_unchanged(
     tmp_path: Path, make: Callable[[Path], None], says: str
 ) -> None:
-    """One sentence, exit code 2; nothing that people keep there is written to."""
+    """The error is one sentence, with exit code 2."""
     make(tmp_path / "j")
     before = (tmp_path / "j").read_bytes() if (tmp_path / "j").is_file() else None
     with pytest.raises(UsageError, match=says):
@@ -129,15 +129,15 @@ def test_a_foreign_file_is_refused_as_a_journal_and_left_unchanged(
     assert before is None or (tmp_path / "j").read_bytes() == before
 
 
-def test_a_second_run_on_one_journal_is_refused(tmp_path: Path) -> None:
-    """And may have it as soon as the first is through."""
+def test_a_second_run_on_an_open_journal_is_refused(tmp_path: Path) -> None:
+    """It may use the journal as soon as the first run has ended."""
     with opened(tmp_path / "j"), pytest.raises(UsageError, match="another run is using it"):
         open_journal(os.fsencode(tmp_path / "j"))
     write(tmp_path / "j", uploaded(b"/a"))
 
 
-def test_other_settings_are_refused_by_name_and_digests_are_not_shown(tmp_path: Path) -> None:
-    """What is recorded once must stay the same, from the first row on."""
+def test_changed_settings_are_refused_by_name_without_their_digests(tmp_path: Path) -> None:
+    """Settings are fixed from the first row on."""
     with opened(tmp_path / "j") as journal:
         journal.check({"destination": "swift://z", "headers": "sha256:0"})
         journal.check({"destination": "swift://a", "headers": "sha256:1"})
@@ -150,8 +150,8 @@ def test_other_settings_are_refused_by_name_and_digests_are_not_shown(tmp_path: 
             journal.check({"destination": "swift://a", "headers": "sha256:2"})
 
 
-def test_a_journal_of_an_older_schema_is_brought_up_to_date(tmp_path: Path) -> None:
-    """Its rows stay; a migration that fails changes nothing."""
+def test_a_journal_of_an_older_schema_is_migrated(tmp_path: Path) -> None:
+    """Its rows stay; a failed migration changes nothing."""
     path = os.fsencode(tmp_path / "j")
     write(tmp_path / "j", uploaded(b"/a"))
     with closing(connect(path, is_read_only=False)) as connection:
@@ -164,8 +164,8 @@ def test_a_journal_of_an_older_schema_is_brought_up_to_date(tmp_path: Path) -> N
         assert connection.execute("PRAGMA user_version").fetchone() == (len(MIGRATIONS) + 1,)
 
 
-def test_a_damaged_journal_is_an_error_of_the_journal(tmp_path: Path) -> None:
-    """Pages overwritten: JournalError, which stops a run with exit code 3."""
+def test_a_damaged_journal_raises_journal_error(tmp_path: Path) -> None:
+    """Some pages are overwritten; the error stops a run with exit code 3."""
     write(tmp_path / "j", *(uploaded(b"/%05d" % number) for number in range(2000)))
     with open(tmp_path / "j", "r+b") as file:
         file.seek(8192)
@@ -174,8 +174,8 @@ def test_a_damaged_journal_is_an_error_of_the_journal(tmp_path: Path) -> None:
         list(rows(os.fsencode(tmp_path / "j")))
 
 
-def test_failures_that_a_whole_run_did_not_meet_again_are_forgotten(tmp_path: Path) -> None:
-    """Below the roots that were looked at, and nowhere else; what was uploaded stays."""
+def test_a_whole_run_forgets_failures_that_did_not_recur(tmp_path: Path) -> None:
+    """It forgets those below its sources; uploaded rows stay."""
     failures = [
         ev.Failed(path, "k", SourceError(path, "vanished", "gone")) for path in (b"/r", b"/r/a", b"/r/b", b"/r0")
     ]
@@ -190,8 +190,8 @@ def test_failures_that_a_whole_run_did_not_meet_again_are_forgotten(tmp_path: Pa
     assert [path for path, *_ in outcomes(tmp_path / "j")] == [b"/r/c", b"/r0"]
 
 
-def test_status_counts_what_is_there(tmp_path: Path) -> None:
-    """Over two runs, of which the second sent one file again."""
+def test_journal_status_counts_uploaded_and_failed_files(tmp_path: Path) -> None:
+    """The second of two runs sent one file again."""
     failed = ev.Failed(b"/z", None, SourceError(b"/z", "name", "not UTF-8"))
     write(tmp_path / "j", uploaded(b"/a", size=10), uploaded(b"/b", size=1), failed)
     write(tmp_path / "j", uploaded(b"/b", size=2))
@@ -205,8 +205,10 @@ paths = st.binary(min_size=1, max_size=3).map(lambda name: b"/" + name.replace(b
 
 
 @given(st.sets(paths, max_size=30), st.lists(paths, max_size=40), st.integers(1, 7))
-def test_known_says_the_same_in_any_order_of_questions(done: set[bytes], asked: list[bytes], rows_ahead: int) -> None:
-    """As a set of the uploaded paths would, for any paths, in order or not; and not for another version or name."""
+def test_journalled_uploads_are_known_in_any_order_of_questions(
+    done: set[bytes], asked: list[bytes], rows_ahead: int
+) -> None:
+    """The answers equal those of a set; another version or object name is unknown."""
     with scratch() as directory:
         journal = directory / "j"
         write(journal, *(uploaded(path, "k", size=1, mtime_ns=5) for path in done))
@@ -223,8 +225,8 @@ def named(name: bytes, *, is_directory: bool) -> bytes | None:
     return None if name.startswith(b"-") else b"p/" + name + (b"" if is_directory else b".gz")
 
 
-def test_a_file_is_known_under_the_object_name_that_it_would_get_now(tmp_path: Path) -> None:
-    """Not another version of it, not under another name, and not a file that has no object name."""
+def test_a_file_is_known_only_under_its_current_object_name(tmp_path: Path) -> None:
+    """Another version, another object name and a file without an object name are unknown."""
     write(tmp_path / "j", uploaded(b"/a", "p/a.gz"), uploaded(b"/b", "p/b"), uploaded(b"/-c", "p/-c.gz"))
     known = JournalledUploads(os.fsencode(tmp_path / "j"), named)
     assert known.has(b"/a", b"a", 1, 5)

@@ -27,8 +27,8 @@ from bulkput.report.lines import count_text, event_json, event_line, in_flight_l
         (12.7, "13 B"),
     ],
 )
-def test_sizes_are_binary(size: float, text: str) -> None:
-    """One decimal above bytes."""
+def test_sizes_have_binary_units(size: float, text: str) -> None:
+    """They have one decimal, except for bytes."""
     assert size_text(size) == text
 
 
@@ -87,7 +87,7 @@ EVENTS: list[ev.Event] = [
 ]  # fmt: skip
 
 
-def test_the_events_here_are_all_there_are() -> None:
+def test_the_tested_events_include_every_kind() -> None:
     """A new kind of event needs its line and its row."""
     assert {type(event) for event in EVENTS} == set(get_args(ev.Event))
 
@@ -145,8 +145,8 @@ def test_the_events_here_are_all_there_are() -> None:
         ),
     ],
 )
-def test_what_a_person_reads_of_an_event(event: ev.Event, quiet: str | None, verbose: str | None) -> None:
-    """Failures, stops and retries always; the rest when asked for. One printable line each."""
+def test_an_event_has_its_expected_printable_line(event: ev.Event, quiet: str | None, verbose: str | None) -> None:
+    """Failures, stops and retries are always printed, the rest only with `verbose`."""
     assert event_line(event, verbose=False) == quiet
     assert event_line(event, verbose=True) == verbose
 
@@ -247,8 +247,8 @@ def test_what_a_person_reads_of_an_event(event: ev.Event, quiet: str | None, ver
         (KEPT, {"event": "kept", "count": 1200, "why": "3 failed"}),
     ],
 )  # fmt: skip
-def test_what_a_program_reads_of_an_event(event: ev.Event, row: dict[str, object] | None) -> None:
-    """One object, writable as one line of JSON whatever the names, or nothing for what merely counts."""
+def test_an_event_has_its_expected_json_row(event: ev.Event, row: dict[str, object] | None) -> None:
+    """The row is one line of JSON for any names; events that only count have none."""
     assert event_json(event) == row
     if row is not None:
         line = json.dumps(event_json(event))
@@ -256,15 +256,15 @@ def test_what_a_program_reads_of_an_event(event: ev.Event, row: dict[str, object
         assert json.loads(line) == row
 
 
-def test_a_failed_digest_is_named_by_its_kind() -> None:
-    """Programs tell errors apart by `kind`, never by text."""
+def test_a_json_failure_has_the_kind_of_its_error() -> None:
+    """Programs tell errors apart by `kind`, not by text."""
     row = event_json(ev.Failed(b"a", "a", IntegrityError("put", "a", expected="x", actual="y", status=201)))
     assert row is not None
     assert (row["kind"], row["status"]) == ("IntegrityError", 201)
 
 
-def test_what_is_in_flight_is_a_table() -> None:
-    """Aligned; names come last, on their line whatever is in them."""
+def test_requests_in_flight_are_printed_as_a_table() -> None:
+    """Columns are aligned, and names are last."""
     assert in_flight_lines(STALLED.in_flight) == [
         "  age   attempt  doing                   connection                    file",
         r"  75 s  2        waiting for the answer  10.0.0.2:40512 > 10.0.0.1:80  /src/a\n",
@@ -275,7 +275,7 @@ def test_what_is_in_flight_is_a_table() -> None:
 
 @pytest.mark.parametrize(("count", "lines"), [(1, 2), (20, 21), (21, 22), (2000, 22)])
 def test_a_table_has_twenty_rows_at_most(count: int, lines: int) -> None:
-    """The first ones, which are the oldest; the rest is counted."""
+    """They are the oldest ones, and the others are counted."""
     table = in_flight_lines([PUT] * count)
     assert len(table) == lines
     assert (table[-1] == f"  and {count_text(count - 20)} more") == (count > 20)
@@ -288,7 +288,7 @@ def recorded(*events: ev.Event) -> Recorder:
     return recorder
 
 
-def test_the_end_of_a_run_in_words() -> None:
+def test_the_summary_has_outcomes_rates_and_requests() -> None:
     """What became of what was found, how fast, and with how many requests."""
     found = ev.Discovered(FILE)
     finished = ev.Finished(2.0, {"PUT": 3}, 4)
@@ -300,8 +300,8 @@ def test_the_end_of_a_run_in_words() -> None:
     ]
 
 
-def test_the_end_of_a_run_that_compressed_says_what_that_saved() -> None:
-    """Bytes of the files and bytes that were sent, and how many files for which reason."""
+def test_the_summary_of_a_compressed_run_has_ratio_and_reasons() -> None:
+    """It has the bytes of the files, the sent bytes and the number of files for each reason."""
     found = ev.Discovered(FILE)
     finished = ev.Finished(2.0, {"PUT": 3}, 4)
     lines = summary_lines(recorded(found, PACKED, found, PACKED, found, ALONE, finished).summary())
@@ -312,14 +312,14 @@ def test_the_end_of_a_run_that_compressed_says_what_that_saved() -> None:
     ]
 
 
-def test_a_run_that_compressed_nothing_claims_no_ratio() -> None:
-    """But tells why."""
+def test_a_run_that_compressed_nothing_prints_no_ratio() -> None:
+    """The reasons are printed."""
     lines = summary_lines(recorded(ev.Discovered(FILE), ALONE, FINISHED).summary())
     assert lines[1].startswith("10 B in ")
     assert lines[2:] == ["  not compressed 1: excluded from compression"]
 
 
-def test_a_run_that_lost_count_says_so() -> None:
+def test_a_summary_that_does_not_add_up_has_a_warning() -> None:
     """Its numbers are not to be trusted."""
     assert "do not add up" in summary_lines(recorded(ev.Discovered(FILE)).summary())[-1]
     assert not any("add up" in line for line in summary_lines(recorded().summary()))

@@ -37,8 +37,8 @@ BASES = (b"/srv/", b"/mnt/srv/")
         (b"a\xff", b"a\xff"),
     ],
 )
-def test_a_name_below_the_base_is_relative_to_it(line: bytes, name: bytes) -> None:
-    """However it is spelt; a line is a name, byte for byte."""
+def test_a_listed_name_is_made_relative_to_the_base(line: bytes, name: bytes) -> None:
+    """Any spelling of the path gives the same name, byte for byte."""
     assert relative_name(line, BASES) == name
     assert is_below(name)
 
@@ -56,8 +56,8 @@ def test_a_name_below_the_base_is_relative_to_it(line: bytes, name: bytes) -> No
         (b"/../..", b"/"),
     ],
 )
-def test_a_name_that_leads_out_of_the_base_stays_recognisable(line: bytes, name: bytes) -> None:
-    """Nothing that a list says reaches a file elsewhere."""
+def test_a_listed_name_outside_the_base_is_not_below_it(line: bytes, name: bytes) -> None:
+    """Its relative name still shows the outside path."""
     assert relative_name(line, BASES) == name
     assert not is_below(name)
 
@@ -66,8 +66,8 @@ PARTS = st.lists(st.sampled_from([b"a", b"b.", b".", b"..", b"", b".c", b"srv"])
 
 
 @given(PARTS, st.booleans())
-def test_a_line_means_what_it_means_to_the_system(parts: list[bytes], is_absolute: bool) -> None:
-    """As Python's own normalisation has it, for a directory without links."""
+def test_a_listed_path_is_normalised_like_normpath(parts: list[bytes], is_absolute: bool) -> None:
+    """This holds for directories without links."""
     line = (b"/" if is_absolute else b"") + b"/".join(parts)
     name = relative_name(line, (b"/srv/",))
     path = os.path.normpath(os.path.join(b"/srv", line)).replace(b"//", b"/")
@@ -98,7 +98,7 @@ def test_options_that_conflict_with_a_file_list_are_refused(
         check_upload(options)
 
 
-def test_a_list_goes_with_the_rest() -> None:
+def test_a_file_list_works_with_journal_skip_and_dry_run() -> None:
     """Journal, skip, dry run."""
     skip = SkipOptions(mode="identical")
     options = UploadOptions(files=LIST, skip=skip, journal="j", dry_run=True)

@@ -32,8 +32,8 @@ ONE_LEVEL = ["a", "b/", "c", "d/", "e"]
         (b"", None),
     ],
 )
-def test_a_refusal_may_name_the_limit(text: bytes, limit: int | None) -> None:
-    """Swift's words, and others that are near them."""
+def test_the_limit_is_read_from_the_text_of_a_refusal(text: bytes, limit: int | None) -> None:
+    """The texts are those of Swift and similar ones."""
     assert named_limit(text) == limit
 
 
@@ -64,10 +64,10 @@ def clone_rows_of(names: Sequence[str], marker: str | None, delimiter: str, limi
     st.none() | st.text("ab/0", min_size=1, max_size=4),
     st.sampled_from([rows_of, clone_rows_of]),
 )
-def test_pages_of_whatever_size_are_the_whole_listing(
+def test_pages_of_any_size_give_the_whole_listing(
     there: set[str], delimiter: str, limit: int, start_after: str | None, pages: Callable[..., list[object]]
 ) -> None:
-    """By a Swift, and by a clone that repeats the Prefix that the marker is: each row once, none left out."""
+    """Each row comes once, also from a clone that repeats the prefix that is the marker."""
     names = sorted(there)
     reading, found = ListingCursor(start_after), []
     while page := pages(names, reading.marker, delimiter, limit):
@@ -83,7 +83,7 @@ def test_pages_of_whatever_size_are_the_whole_listing(
 def test_a_listing_that_ignores_the_marker_is_an_error(
     names: list[str], delimiter: str, start_after: str | None
 ) -> None:
-    """The third page, at the latest, raises NotFurtherError, even if the listing has no order."""
+    """The third page, at the latest, raises NotFurtherError, even if the listing is unordered."""
     page = clone_rows_of(names, None, delimiter, 100)
     reading = ListingCursor(start_after)
     with pytest.raises(NotFurtherError):
@@ -131,25 +131,25 @@ async def listed(server: DevServer, delimiter: str | None) -> list[str]:
 
 @pytest.mark.parametrize(("delimiter", "expected"), [(None, NAMES), ("/", ONE_LEVEL)])
 @pytest.mark.parametrize("answer", [says_204, hides_the_limit, takes_no_limit, lambda _request, _response: None])
-async def test_a_cluster_with_small_pages_is_listed_to_its_end(
+async def test_a_cluster_with_small_pages_is_listed_completely(
     answer: Callable[[web.BaseRequest, web.StreamResponse], web.StreamResponse | None],
     delimiter: str | None,
     expected: list[str],
 ) -> None:
-    """By the limit of its 412, of its /info, or without one; an empty page may be a 204."""
+    """The limit comes from its 412 or its /info, or is unknown; an empty page may be a 204."""
     async with DevServer(SMALL, intercept=listings(answer)) as server:
         assert await listed(server, delimiter) == expected
 
 
-async def test_a_412_to_whatever_limit_is_an_error() -> None:
-    """And not asked over and over."""
+async def test_a_412_at_every_limit_is_an_error() -> None:
+    """The request is not repeated endlessly."""
     async with DevServer(SMALL, intercept=listings(refuses)) as server:
         with pytest.raises(Conflict):
             await listed(server, None)
 
 
 @pytest.mark.parametrize("delimiter", [None, "/"])
-async def test_a_cache_that_ignores_the_marker_makes_no_listing_endless(delimiter: str | None) -> None:
+async def test_a_cache_that_ignores_the_marker_ends_the_listing_with_an_error(delimiter: str | None) -> None:
     """One sentence says why the listing ends."""
 
     async def intercept(request: web.BaseRequest, handler: Handler) -> web.StreamResponse:

@@ -20,7 +20,7 @@ def lines(count: int = 1, **changed: str | int) -> list[Record]:
 
 
 def test_a_group_counts_lines_and_bytes_and_lists_distinct_values() -> None:
-    """Here by object, over two containers."""
+    """The lines are grouped by object over two containers."""
     groups = Groups(by=("object",))
     groups.add(lines(2))
     groups.add(lines(ip="10.0.0.2", path="/comics/raven", size=5))

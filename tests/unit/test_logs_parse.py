@@ -32,7 +32,7 @@ def test_a_combined_line_has_all_fields() -> None:
 
 
 def test_a_common_line_has_no_referrer_and_no_agent() -> None:
-    """They are -."""
+    """Both fields are `-`."""
     common = COMBINED.partition(b' "http')[0]
     expected = RECORD._replace(referrer="-", agent="-")
     assert parse_line(text(common)) == expected
@@ -56,8 +56,10 @@ def test_a_common_line_has_no_referrer_and_no_agent() -> None:
         (b"\n", b"\r\n", {}),
     ],
 )  # fmt: skip
-def test_an_odd_line_is_read_alone_and_among_others(old: bytes, new: bytes, changed: dict[str, str | int]) -> None:
-    """The same record either way; the lines around it are not affected."""
+def test_an_unusual_line_gives_the_same_record_alone_and_in_a_block(
+    old: bytes, new: bytes, changed: dict[str, str | int]
+) -> None:
+    """The lines around it are not affected."""
     line = COMBINED.replace(old, new)
     expected = RECORD._replace(**changed)
     assert read(line) == ([expected], [])

@@ -46,8 +46,8 @@ from bulkput.policy.media import DEFAULT, content_type
         ("a\n.html", "text/html"),
     ],
 )
-def test_the_suffix_says_the_type(name: str, kind: str) -> None:
-    """A compressed file is what it is; a dotfile has no suffix; a directory's suffix does not count."""
+def test_the_suffix_decides_the_content_type(name: str, kind: str) -> None:
+    """A compressed file has its own type; dotfiles and suffixes of directories do not count."""
     assert content_type(name) == kind
 
 
@@ -113,13 +113,13 @@ def test_the_suffix_says_the_type(name: str, kind: str) -> None:
         ("tsx rst Dockerfile", DEFAULT),
     ],
 )
-def test_the_table(suffixes: str, kind: str) -> None:
-    """What people upload, and where several types claim a suffix. Never with a charset."""
+def test_common_suffixes_have_their_expected_content_types(suffixes: str, kind: str) -> None:
+    """No type has a charset."""
     assert {content_type(f"a.{suffix}") for suffix in suffixes.split()} == {kind}
 
 
-def test_the_table_is_made_from_mime_db(tmp_path: Path) -> None:
-    """scripts/media_types.py gives a suffix to the type for which most is to be said, and says where it is from."""
+def test_the_content_type_table_is_generated_from_mime_db(tmp_path: Path) -> None:
+    """scripts/media_types.py chooses between types that claim one suffix, and names its source."""
     db = {
         "application/mp4": {"source": "iana", "extensions": ["mp4", "m4p"]},
         "video/mp4": {"source": "iana", "charset": "UTF-8", "extensions": ["mp4"]},
@@ -144,8 +144,8 @@ def test_the_table_is_made_from_mime_db(tmp_path: Path) -> None:
     ]
 
 
-def test_the_table_in_use_is_made_so() -> None:
-    """From a released mime-db, whose digest and licence stand beside it; each suffix once, each type a media type."""
+def test_the_content_type_table_names_its_source_and_is_valid() -> None:
+    """It has the digest and the licence of a released mime-db; each suffix is listed once."""
     assert "mime-db 1." in (media_table.__doc__ or "") and "SHA-256" in media_table.__doc__
     assert "Permission is hereby granted" in media_table.__doc__
     suffixes = [suffix for word in media_table.TABLE.split() if ":" in word for suffix in word.split(":")[1].split(",")]
@@ -154,14 +154,14 @@ def test_the_table_in_use_is_made_so() -> None:
     assert all(re.fullmatch(r"[a-z-]+/[a-z0-9][a-z0-9.+-]*", kind) for kind in kinds)
 
 
-def test_python_s_table_is_not_asked() -> None:
-    """It differs between its versions, and reads /etc/mime.types; nor is the time taken to import it."""
+def test_mimetypes_is_not_imported() -> None:
+    """Its table differs between Python versions and depends on /etc/mime.types."""
     program = "import sys; from bulkput.policy import media, plan; sys.exit('mimetypes' in sys.modules)"
     subprocess.run([sys.executable, "-c", program], check=True)
 
 
-def test_the_machine_s_own_tables_do_not_count(tmp_path: Path) -> None:
-    """The same tree gets the same types everywhere, whatever /etc/mime.types says."""
+def test_content_types_do_not_depend_on_the_machine(tmp_path: Path) -> None:
+    """/etc/mime.types has no effect."""
     table = tmp_path / "mime.types"
     table.write_text("application/x-local html unheardof\n")
     program = (

@@ -41,8 +41,8 @@ HOST = rb"""21 26 0:20 / /sys rw,nosuid shared:7 - sysfs sysfs rw
         (b"/proc/1/fd", "proc"),
     ],
 )
-def test_a_path_is_on_what_is_mounted_above_it(path: bytes, kind: str) -> None:
-    """The nearest mount whose whole name begins the path, escapes and bind mounts included."""
+def test_a_path_belongs_to_its_nearest_mount_point(path: bytes, kind: str) -> None:
+    """Escaped names and bind mounts are included."""
     assert parse(HOST).kind(path) == kind
 
 
@@ -55,13 +55,13 @@ def test_a_path_is_on_what_is_mounted_above_it(path: bytes, kind: str) -> None:
         (b"/mnt", {"ext4", "fuse.s3fs", "fuseblk"}),
     ],
 )
-def test_mounts_below_a_source_count(path: bytes, kinds: set[str]) -> None:
-    """A tree may reach into several file systems."""
+def test_mounts_below_a_source_are_included(path: bytes, kinds: set[str]) -> None:
+    """A tree may span several file systems."""
     assert parse(HOST).kinds(path) == kinds
 
 
-def test_a_mount_hides_what_was_mounted_below_its_place() -> None:
-    """The longest mount point would be the wrong one: /a/b of before is under the NFS of now."""
+def test_a_mount_hides_earlier_mounts_below_it() -> None:
+    """The longest mount point would be wrong: the earlier /a/b lies hidden below the new NFS."""
     mounts = parse(
         b"1 0 8:1 / / rw - ext4 /dev/a rw\n"
         b"2 1 8:2 / /a rw - xfs /dev/b rw\n"
@@ -72,29 +72,29 @@ def test_a_mount_hides_what_was_mounted_below_its_place() -> None:
     assert mounts.kinds(b"/a") == {"nfs"}
 
 
-def test_the_order_of_the_lines_means_nothing() -> None:
-    """A root that was moved to its place comes behind what lies upon it."""
+def test_the_order_of_the_mount_table_does_not_matter() -> None:
+    """A moved root is listed after the mounts upon it."""
     lines = HOST.splitlines(keepends=True)
     for path in (b"/home/ann/nfs share/local/x", b"/srv", b"/etc"):
         assert parse(b"".join(reversed(lines))).kind(path) == parse(HOST).kind(path)
 
 
 @pytest.mark.parametrize("table", [b"", b"\n", b"garbage\n", b"1 0 8:1 / /elsewhere rw - ext4 /dev/a rw\n"])
-def test_a_table_without_a_root_tells_nothing(table: bytes) -> None:
-    """As in a chroot whose root is no mount."""
+def test_a_mount_table_without_a_root_gives_no_kind(table: bytes) -> None:
+    """This happens in a chroot whose root is no mount."""
     assert parse(table).kind(b"/a") == ""
 
 
 @given(st.binary(min_size=1, max_size=12).filter(lambda name: b"/" not in name and b"\0" not in name))
-def test_any_name_of_a_mount_point_is_found(name: bytes) -> None:
-    """As the kernel writes it."""
+def test_a_mount_point_of_any_name_is_found(name: bytes) -> None:
+    """The kernel escapes spaces, tabs, newlines and backslashes."""
     escaped = b"".join(b"\\%03o" % byte if byte in b" \t\n\\" else bytes((byte,)) for byte in name)
     table = b"1 0 8:1 / / rw - ext4 a rw\n2 1 0:2 / /" + escaped + b" rw - nfs b rw\n"
     assert parse(table).kind(b"/" + name) == "nfs"
 
 
-def test_local_file_systems_do_not_hang(tmp_path: Path) -> None:
-    """Tests are run on disks and in containers, and their links lead nowhere else."""
+def test_a_local_file_system_does_not_hang(tmp_path: Path) -> None:
+    """Tests run on local disks or in containers."""
     assert may_hang([os.fsencode(tmp_path)], False) is None
 
 

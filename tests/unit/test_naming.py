@@ -20,14 +20,14 @@ from bulkput.policy.naming import joined_prefix, meant_by, object_name
         (b"a\nb?c#d\\", "p/a\nb?c#d\\"),
     ],
 )
-def test_a_utf8_name_is_taken_as_it_is(name: bytes, key: str) -> None:
-    """Strict changes nothing: no escaping, no normalization."""
+def test_strict_keeps_a_utf8_name_unchanged(name: bytes, key: str) -> None:
+    """There is no escaping and no normalization."""
     assert object_name(name, prefix="p/", encode="strict") == key
 
 
 @pytest.mark.parametrize("name", [b"\xff", b"a/\xe9t\xe9", b"\xed\xb2\x80", b"\xc0\xaf", b"a\xf0\x9f\x98"])
-def test_a_name_that_is_not_utf8_is_refused_by_name(name: bytes) -> None:
-    """Latin-1, encoded surrogates, overlong forms, a cut character: each fails and points to the flag that helps."""
+def test_a_name_that_is_not_utf8_is_refused_with_a_hint(name: bytes) -> None:
+    """Latin-1, encoded surrogates, overlong forms and cut characters fail; the error names the option."""
     with pytest.raises(SourceError, match="`encode_names='percent'`") as caught:
         object_name(name, prefix="", encode="strict")
     assert (caught.value.path, caught.value.problem) == (name, "name")
@@ -45,28 +45,28 @@ def test_a_name_that_is_not_utf8_is_refused_by_name(name: bytes) -> None:
     ],
 )
 def test_percent_escapes_only_percent_and_undecodable_bytes(name: bytes, key: str) -> None:
-    """What is UTF-8 stays readable."""
+    """Valid UTF-8 stays readable."""
     assert object_name(name, prefix="p/", encode="percent") == key
 
 
 def test_the_prefix_is_not_escaped() -> None:
-    """It is what the caller wrote, in both modes."""
+    """This holds in both modes."""
     assert object_name(b"%", prefix="50%/", encode="percent") == "50%/%25"
 
 
 def test_composed_and_decomposed_letters_stay_two_names() -> None:
-    """They are two files on disk; normalizing would make them one object."""
+    """They are two files on disk, and normalization would merge them."""
     composed, decomposed = "é".encode(), "e\u0301".encode()
     assert object_name(composed, prefix="", encode="strict") != object_name(decomposed, prefix="", encode="strict")
 
 
 @pytest.mark.parametrize(("prefix", "joined"), [("", ""), ("a", "a/"), ("a/", "a/"), ("a/b", "a/b/"), ("a//", "a//")])
-def test_a_prefix_is_joined_by_one_slash(prefix: str, joined: str) -> None:
-    """None where there is no prefix, none added where one stands already."""
+def test_a_prefix_ends_in_one_slash(prefix: str, joined: str) -> None:
+    """An empty prefix stays empty, and no second slash is added."""
     assert joined_prefix(prefix) == joined
 
 
-def test_the_percent_form_can_be_undone() -> None:
+def test_percent_names_can_be_decoded() -> None:
     """The bytes on disk come back."""
     assert unquote_to_bytes("é%E9%2520") == "é".encode() + b"\xe9%20"
 
@@ -95,8 +95,8 @@ def test_the_percent_form_can_be_undone() -> None:
         ("dist", None),
     ],
 )
-def test_a_destination_with_odd_parts_is_refused_with_the_one_that_was_meant(url: str, meant: str | None) -> None:
-    """An object `/x` is nearly always a mistake, and hard to get rid of by other tools."""
+def test_an_odd_destination_is_refused_with_a_suggestion(url: str, meant: str | None) -> None:
+    """An object `/x` is nearly always a mistake and hard to remove with other tools."""
     assert meant_by(url) == meant
     if meant is None:
         refuse_odd(url)

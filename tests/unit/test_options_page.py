@@ -10,13 +10,13 @@ from bulkput.cli.main import bulkput
 from scripts import options_page
 
 
-def test_the_page_of_options_is_current() -> None:
-    """scripts/options_page.py writes it anew."""
+def test_the_options_page_is_current() -> None:
+    """scripts/options_page.py generates it."""
     assert options_page.PAGE.read_text() == options_page.page()
 
 
-def test_every_field_says_what_it_does_and_every_one_is_on_the_page() -> None:
-    """Below the field, in bulkput/options.py; a flag on the page names the field."""
+def test_every_option_field_is_documented_on_the_page() -> None:
+    """Its documentation is below the field in bulkput/options.py."""
     page = options_page.page()
     for prefix, group in {**options_page.GROUPS, "": options.UploadOptions}.items():
         for field in dataclasses.fields(group):
@@ -25,7 +25,7 @@ def test_every_field_says_what_it_does_and_every_one_is_on_the_page() -> None:
 
 
 def test_every_flag_of_every_verb_is_on_the_page() -> None:
-    """By its long name."""
+    """Flags are found by their long names."""
     page = options_page.page()
     for verb in bulkput.list_commands(click.Context(bulkput)):
         for option in options_page.options_of(verb):

@@ -60,8 +60,8 @@ async def paired(store: Listing, *found: Found, is_mirror: bool = True, sees_all
     return [*told, *([] if pairing.is_in_order else ["out of order"])]
 
 
-async def test_a_file_that_comes_late_is_noticed() -> None:
-    """Its object came before it, as one without a file."""
+async def test_a_file_out_of_order_is_detected() -> None:
+    """Its object came earlier, without a file."""
     assert await paired(Listing("m-1"), file(b"m/x"), file(b"m-1")) == [
         "m-1:there",
         "m/x:here",
@@ -76,7 +76,7 @@ async def test_a_file_that_comes_late_is_noticed() -> None:
     ids=["unreadable", "a link that leads nowhere"],
 )
 async def test_nothing_is_extra_below_an_unreadable_path(unknown: Found) -> None:
-    """And its place in the order is kept."""
+    """The path keeps its place in the order."""
     store = Listing("a", "d", "d-", "d/x", "e")
     assert await paired(store, unknown, file(b"e")) == [
         "a:there",
@@ -88,14 +88,14 @@ async def test_nothing_is_extra_below_an_unreadable_path(unknown: Found) -> None
     ]
 
 
-async def test_a_skipped_link_is_nothing_to_verify() -> None:
-    """An upload would not have put an object there."""
+async def test_a_skipped_link_is_not_compared() -> None:
+    """An upload stores no object for it."""
     link = Skip(b"/t/d", b"d", Reason.LINK_DANGLING)
     assert await paired(Listing("d"), link, is_mirror=False) == ["nameless", "d:there"]
 
 
-async def test_a_listing_is_not_read_further_than_the_last_file() -> None:
-    """Unless objects without files matter."""
+async def test_a_listing_is_read_only_up_to_the_last_file() -> None:
+    """It is read to its end only if objects without files matter."""
     store = Listing("a", "a.gz", "b", *(f"c{n}" for n in range(100)))
     assert await paired(store, file(b"a"), sees_all=False) == ["a:both"]
     assert store.listed == 1

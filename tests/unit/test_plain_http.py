@@ -26,8 +26,8 @@ OTHER = "0" * 32
         ({}, b"OK", False),
     ],
 )
-def test_a_page_is_told_from_an_answer(headers: dict[str, str], body: bytes, expected: bool) -> None:
-    """By its type or its first bytes; without a body there is none."""
+def test_a_page_is_detected_by_type_or_first_bytes(headers: dict[str, str], body: bytes, expected: bool) -> None:
+    """An empty body is no page."""
     assert is_page(headers, body) is expected
 
 
@@ -53,10 +53,10 @@ def test_a_page_is_told_from_an_answer(headers: dict[str, str], body: bytes, exp
         (201, 200, {"Content-MD5": base64.b64encode(bytes(16)).decode()}, "has the MD5 " + OTHER),
     ],
 )
-def test_the_first_object_is_there_or_the_reason_is_told(
+def test_the_first_object_is_stored_or_a_reason_is_given(
     put_status: int, status: int, headers: dict[str, str], why: str | None
 ) -> None:
-    """An ETag decides nothing: servers make it of what they like, also in the form of an MD5."""
+    """An ETag decides nothing, even in the form of an MD5, since servers choose it freely."""
     found = why_not_stored(put_status, status, headers, size=5, md5=MD5)
     assert found == why or (found is not None and why is not None and why in found)
 
@@ -85,10 +85,10 @@ def test_the_first_object_is_there_or_the_reason_is_told(
         (200, FILE, 500, "with a slash is there"),
     ],
 )
-def test_only_what_is_proven_to_be_a_file_is_removed(
+def test_only_a_proven_file_is_removed(
     status: int, headers: dict[str, str], slash: int | None, expected: PathKind | str
 ) -> None:
-    """nginx, Apache, Artifactory and Nexus show it; in doubt a text says why it stays."""
+    """nginx, Apache, Artifactory and Nexus prove it; otherwise a text gives the reason."""
     found = path_kind_of(status, headers, slash_status=slash)
     assert found is expected or (isinstance(found, str) and isinstance(expected, str) and expected in found)
 
@@ -107,5 +107,5 @@ def test_only_what_is_proven_to_be_a_file_is_removed(
     ],
 )
 def test_webdav_servers_may_write_in_place(status: int, headers: dict[str, str], expected: bool) -> None:
-    """But for those that are known to put whole objects into place."""
+    """Some are known to put only whole objects into place."""
     assert writes_in_place(status, headers) is expected

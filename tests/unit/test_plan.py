@@ -25,33 +25,33 @@ LIMITS = Limits(max_name_bytes=16, max_object_bytes=100)
         SourceError(b"/src/y", "vanished", "gone"),
     ],
 )
-def test_a_decision_of_the_source_is_passed_on(found: Found, dry_run: bool) -> None:
+def test_a_decision_of_the_source_is_passed_on_unchanged(found: Found, dry_run: bool) -> None:
     """The very same record: no second opinion."""
     assert decide(found, naming=NAMING, headers=HEADERS, limits=LIMITS, dry_run=dry_run) is found
 
 
-def test_a_file_becomes_an_upload() -> None:
+def test_a_file_becomes_an_upload_with_key_type_and_time() -> None:
     """Under the prefix, with its type and its time."""
     decision = decide(FILE, naming=NAMING, headers=HEADERS, limits=LIMITS)
     assert decision == Upload(FILE, "p/d/a.txt", ObjectHeaders(content_type="text/plain", mtime_ns=FILE.mtime_ns))
 
 
-def test_a_dry_run_says_what_it_would_have_sent() -> None:
+def test_a_dry_run_skips_a_file_with_its_key_and_size() -> None:
     """A skip with the key and the size."""
     decision = decide(FILE, naming=NAMING, headers=HEADERS, limits=LIMITS, dry_run=True)
     assert decision == Skip(FILE.path, FILE.name, Reason.DRY_RUN, "p/d/a.txt", 10)
 
 
 @pytest.mark.parametrize("dry_run", [False, True])
-def test_a_name_that_makes_no_object_name_fails_before_any_request(dry_run: bool) -> None:
-    """The error names the path on disk, not only the name below the source."""
+def test_a_name_without_an_object_name_fails_before_any_request(dry_run: bool) -> None:
+    """The error has the whole path."""
     file = replace(FILE, name=b"d/\xff", path=b"/src/d/\xff")
     decision = decide(file, naming=NAMING, headers=HEADERS, limits=LIMITS, dry_run=dry_run)
     assert isinstance(decision, SourceError)
     assert (decision.path, decision.problem) == (b"/src/d/\xff", "name")
 
 
-def test_percent_makes_an_object_name_of_any_name() -> None:
+def test_percent_encoding_gives_every_file_an_object_name() -> None:
     """The same file, escaped."""
     file = replace(FILE, name=b"d/\xff")
     naming = replace(NAMING, encode="percent")
@@ -61,7 +61,7 @@ def test_percent_makes_an_object_name_of_any_name() -> None:
 
 
 def test_an_empty_object_name_is_refused() -> None:
-    """A PUT to it would be a PUT to the container."""
+    """A PUT to it would address the container."""
     decision = decide(replace(FILE, name=b""), naming=NamingOptions(), headers=HEADERS, limits=LIMITS)
     assert isinstance(decision, SourceError)
     assert decision.problem == "name"
@@ -79,15 +79,15 @@ def test_an_empty_object_name_is_refused() -> None:
     ],
 )
 def test_limits_count_bytes_with_the_prefix(name: bytes, size: int, fits: bool, dry_run: bool) -> None:
-    """16 bytes of name, 100 of content: exactly so much is taken, one more is not, and a dry run says so too."""
+    """Names up to 16 bytes and files up to 100 bytes pass; a dry run has the same limits."""
     file = replace(FILE, name=name, size=size)
     decision = decide(file, naming=NAMING, headers=HEADERS, limits=LIMITS, dry_run=dry_run)
     assert isinstance(decision, TooLarge) is not fits
 
 
 @pytest.mark.parametrize("dry_run", [False, True])
-def test_a_file_that_is_compared_first_may_have_any_size(dry_run: bool) -> None:
-    """As a large object it may be there already; its name counts all the same."""
+def test_a_file_to_be_compared_may_exceed_the_size_limit(dry_run: bool) -> None:
+    """It may exist as a large object; its name is still checked."""
     file = replace(FILE, size=101, listed=Listed(None))
     assert isinstance(decide(file, naming=NAMING, headers=HEADERS, limits=LIMITS, dry_run=dry_run), Upload)
     file = replace(file, name=b"n" * 15)
@@ -104,8 +104,8 @@ OTHERS = [
 
 
 @pytest.mark.parametrize(("gzip", "key"), [(ALL, "p/d/a.txt.gz"), *((gzip, "p/d/a.txt") for gzip in OTHERS)])
-def test_an_object_gets_the_suffix_by_the_name_of_its_file(gzip: GzipOptions, key: str) -> None:
-    """A dry run says the same. An excluded file keeps its name."""
+def test_the_gzip_suffix_depends_on_the_file_name(gzip: GzipOptions, key: str) -> None:
+    """A dry run gives the same key, and an excluded file keeps its name."""
     names = GzipNames(gzip)
     planned = decide(FILE, naming=NAMING, headers=HEADERS, gzip=names, limits=LIMITS)
     assert isinstance(planned, Upload) and planned.key == key
@@ -114,8 +114,8 @@ def test_an_object_gets_the_suffix_by_the_name_of_its_file(gzip: GzipOptions, ke
 
 
 @pytest.mark.parametrize(("gzip", "longest"), [(ALL, 11), *((gzip, 14) for gzip in OTHERS)])
-def test_the_suffix_counts_against_the_longest_name(gzip: GzipOptions, longest: int) -> None:
-    """16 bytes with prefix and .gz."""
+def test_the_gzip_suffix_counts_towards_the_name_limit(gzip: GzipOptions, longest: int) -> None:
+    """The limit is 16 bytes with prefix and .gz."""
     for length in (longest, longest + 1):
         file = replace(FILE, name=b"n" * length)
         decision = decide(file, naming=NAMING, headers=HEADERS, gzip=GzipNames(gzip), limits=LIMITS)
@@ -123,7 +123,7 @@ def test_the_suffix_counts_against_the_longest_name(gzip: GzipOptions, longest: 
 
 
 def test_an_exact_destination_is_the_whole_object_name() -> None:
-    """The file's own name does not count, not even where it is not UTF-8; the type is that of the object's name."""
+    """The file's own name may be invalid UTF-8; the object's name decides the type."""
     file = replace(FILE, name=b"\xff.txt")
     naming = NamingOptions(prefix="p/new.html", is_exact=True)
     decision = decide(file, naming=naming, headers=HEADERS, limits=LIMITS)
@@ -131,8 +131,8 @@ def test_an_exact_destination_is_the_whole_object_name() -> None:
     assert (decision.key, decision.headers.content_type) == ("p/new.html", "text/html")
 
 
-def test_options_are_stored_beside_every_object() -> None:
-    """A content type that is given wins over the suffix."""
+def test_header_options_apply_to_every_object() -> None:
+    """A given content type wins over the suffix."""
     options = HeaderOptions(
         content_type="x/y", cache_control="no-store", expires_in_s=60, meta=(("a", "1"),), extra=(("X-B", "2"),)
     )
@@ -148,8 +148,8 @@ def test_options_are_stored_beside_every_object() -> None:
     )
 
 
-def test_the_excess_is_said_in_figures() -> None:
-    """What it has, and what the store takes."""
+def test_a_limit_error_has_both_figures() -> None:
+    """They are the actual value and the limit of the store."""
     assert over_limits(100, "n" * 16, LIMITS) is None
     assert "17 bytes, the store takes 16" in str(over_limits(0, "n" * 17, LIMITS))
     assert "101 bytes, the store takes 100" in str(over_limits(101, "n", LIMITS))
