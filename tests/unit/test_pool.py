@@ -16,7 +16,7 @@ def worker_tasks() -> list[str]:
 
 @pytest.mark.parametrize(("workers", "backlog", "count"), [(1, 1, 5), (3, 1, 100), (8, 256, 1000), (4, 4, 0)])
 async def test_every_item_is_handled_once(workers: int, backlog: int, count: int) -> None:
-    """Leaving the block waits for all of them."""
+    """Leaving the block waits for all items."""
     handled: Counter[int] = Counter()
 
     async def handle(item: int) -> None:
@@ -30,8 +30,8 @@ async def test_every_item_is_handled_once(workers: int, backlog: int, count: int
     assert worker_tasks() == []
 
 
-async def test_items_are_handled_side_by_side() -> None:
-    """As many as there are workers: each waits here for all the others."""
+async def test_items_are_handled_in_parallel() -> None:
+    """Each of five workers waits for the other four."""
     together = asyncio.Barrier(5)
 
     async def handle(_item: int) -> None:
@@ -43,7 +43,7 @@ async def test_items_are_handled_side_by_side() -> None:
 
 
 async def test_submit_waits_while_the_backlog_is_full() -> None:
-    """One item in hand, two that wait: the next waits for a place, so the scan waits for the store."""
+    """With one item in hand and two in the backlog, the next submit waits, so the scan waits for the store."""
     begun, go_on = asyncio.Event(), asyncio.Event()
     handled: list[int] = []
 
@@ -89,8 +89,8 @@ class Busy:
             raise
 
 
-async def test_an_error_of_a_handler_ends_all_workers_and_comes_out() -> None:
-    """As itself, whether the block is still submitting or already waiting for the end."""
+async def test_a_handler_error_ends_all_workers_and_is_raised() -> None:
+    """The block may still submit or already wait for the end."""
     busy = Busy(others=2)
     with pytest.raises(ValueError, match="a bug in a handler"):
         async with pool(busy, workers=3, backlog=5) as made:
@@ -100,8 +100,8 @@ async def test_an_error_of_a_handler_ends_all_workers_and_comes_out() -> None:
     assert worker_tasks() == []
 
 
-async def test_a_submit_that_waits_is_released_by_an_error_of_a_handler() -> None:
-    """With no worker left, nobody would ever take the item."""
+async def test_a_handler_error_releases_a_waiting_submit() -> None:
+    """Without a worker, the item would never be taken."""
     submitting = asyncio.Event()
 
     async def handle(_item: int) -> None:
@@ -117,8 +117,8 @@ async def test_a_submit_that_waits_is_released_by_an_error_of_a_handler() -> Non
             await made.submit(3)
 
 
-async def test_an_error_of_the_block_ends_all_workers_and_comes_out() -> None:
-    """As itself: whoever calls the pipeline catches what the source raised, not a group around it."""
+async def test_an_error_in_the_block_ends_all_workers_and_is_raised() -> None:
+    """The caller gets the error itself, not an exception group."""
     busy = Busy(others=2)
     with pytest.raises(ValueError, match="a bug in a source"):
         async with pool(busy, workers=2, backlog=5) as made:
@@ -131,8 +131,8 @@ async def test_an_error_of_the_block_ends_all_workers_and_comes_out() -> None:
 
 
 @pytest.mark.parametrize("is_leaving", [False, True])
-async def test_unhandled_items_are_reported_when_the_caller_is_cancelled(is_leaving: bool) -> None:
-    """Each item that was submitted is either handed to a worker or told, also one whose submission still waits."""
+async def test_unhandled_items_are_reported_if_the_caller_is_cancelled(is_leaving: bool) -> None:
+    """Each submitted item is handled or reported, also one whose submit still waits."""
     busy, abandoned = Busy(others=2), list[int]()
 
     async def run() -> None:
@@ -153,8 +153,8 @@ async def test_unhandled_items_are_reported_when_the_caller_is_cancelled(is_leav
 
 
 @pytest.mark.parametrize("is_leaving", [False, True])
-async def test_a_cancelled_caller_takes_its_workers_along(is_leaving: bool) -> None:
-    """Inside the block and while it waits for the end; CancelledError goes on."""
+async def test_cancelling_the_caller_cancels_its_workers(is_leaving: bool) -> None:
+    """It may be inside the block or wait for the end; CancelledError is raised."""
     busy = Busy(others=2)
 
     async def run() -> None:
@@ -176,7 +176,7 @@ async def test_a_cancelled_caller_takes_its_workers_along(is_leaving: bool) -> N
 
 @pytest.mark.parametrize("seed", range(10))
 async def test_resizing_loses_no_item_and_handles_none_twice(seed: int) -> None:
-    """More workers and fewer, at any moment, down to one."""
+    """The number of workers grows and shrinks at any moment, down to one."""
     chance = random.Random(seed)
     handled: Counter[int] = Counter()
     most = 0
@@ -197,8 +197,8 @@ async def test_resizing_loses_no_item_and_handles_none_twice(seed: int) -> None:
     assert most > 5 and worker_tasks() == []
 
 
-async def test_fewer_workers_than_there_are_end_when_their_item_is_handled() -> None:
-    """Nobody is interrupted."""
+async def test_surplus_workers_end_after_their_current_item() -> None:
+    """No item is interrupted."""
     gate = asyncio.Event()
 
     async def handle(_item: int) -> None:
@@ -215,8 +215,8 @@ async def test_fewer_workers_than_there_are_end_when_their_item_is_handled() -> 
         await made.submit(12)
 
 
-async def test_the_item_of_each_worker_can_be_seen() -> None:
-    """Each with its item for as long as that is handled; a worker that waits for one has none."""
+async def test_the_activity_of_each_worker_has_its_item() -> None:
+    """A worker that waits for an item has none."""
     gate, in_flight = asyncio.Event(), set[Activity]()
 
     async def handle(item: int) -> None:
@@ -240,8 +240,8 @@ async def test_the_item_of_each_worker_can_be_seen() -> None:
     assert not in_flight
 
 
-async def test_ended_workers_are_not_shown() -> None:
-    """Those too many, and those that an error or a cancellation ends."""
+async def test_ended_workers_have_no_activity() -> None:
+    """They ended by a resize, an error or a cancellation."""
     gate, in_flight = asyncio.Event(), set[Activity]()
 
     async def handle(item: int) -> None:
@@ -261,8 +261,8 @@ async def test_ended_workers_are_not_shown() -> None:
     assert not in_flight
 
 
-async def test_workers_that_nobody_looks_at_note_for_their_caller() -> None:
-    """A pool within a worker: what it waits for is what the worker waits for."""
+async def test_workers_without_in_flight_use_the_activity_of_their_caller() -> None:
+    """A worker that uses an inner pool shows the steps of that pool."""
     gate = asyncio.Event()
 
     async def handle(_item: int) -> None:

@@ -25,21 +25,21 @@ def recorded(*events: ev.Event) -> Recorder:
     return recorder
 
 
-def test_before_the_scan_is_done_there_is_no_estimate() -> None:
-    """Nobody knows the total yet, and the line says so by a plus."""
+def test_progress_has_no_estimate_before_the_scan_is_done() -> None:
+    """The total is unknown, so the number found has a plus."""
     text = progress_text(recorded(FOUND, FOUND, FOUND, UPLOADED, SKIPPED), 12.0, 2048.0)
     assert text == "found 3+  queued 1  done 2  failed 0  12 objects/s  2.0 KiB/s"
 
 
-def test_after_the_scan_the_time_left_is_estimated() -> None:
-    """From what is left and the rate of the last seconds."""
+def test_progress_has_an_estimate_after_the_scan() -> None:
+    """It is computed from the remaining objects and the current rate."""
     text = progress_text(recorded(*[FOUND] * 250, *[UPLOADED] * 10, ev.ScanDone()), 2.0, 0.0)
     assert text == "found 250  queued 240  done 10  failed 0  2 objects/s  0 B/s  scan complete  ETA 2:00"
 
 
 @pytest.mark.parametrize(("done", "rate"), [(0, 0.0), (2, 5.0)])
-def test_without_a_rate_or_with_nothing_left_there_is_no_estimate(done: int, rate: float) -> None:
-    """No division by zero, no `ETA 0:00`."""
+def test_progress_without_a_rate_or_remaining_objects_has_no_estimate(done: int, rate: float) -> None:
+    """There is no division by zero and no `ETA 0:00`."""
     text = progress_text(recorded(FOUND, FOUND, *[UPLOADED] * done, ev.ScanDone()), rate, 0.0)
     assert "ETA" not in text
     assert "scan complete" in text
@@ -53,7 +53,7 @@ class Clock:
         return self.now
 
 
-def test_rates_are_those_since_the_start_at_first() -> None:
+def test_rates_start_at_the_first_look() -> None:
     """From the first look on."""
     clock = Clock()
     rates = Rates(clock)
@@ -61,8 +61,8 @@ def test_rates_are_those_since_the_start_at_first() -> None:
     assert rates.look(10, 2000) == (5.0, 1000.0)
 
 
-def test_rates_are_those_of_the_last_ten_seconds() -> None:
-    """What was long ago does not count: a stall shows within the window."""
+def test_rates_cover_the_last_ten_seconds() -> None:
+    """A stall gives zero within that window."""
     clock = Clock()
     rates = Rates(clock)
     for second in range(1, 31):
@@ -74,8 +74,8 @@ def test_rates_are_those_of_the_last_ten_seconds() -> None:
     assert stalled == (0.0, 0.0)
 
 
-def test_a_look_after_a_long_sleep_counts_from_the_look_before() -> None:
-    """A laptop that slept an hour: there is always something to compare with."""
+def test_a_rate_after_a_long_sleep_covers_the_sleep() -> None:
+    """A laptop that slept for an hour still has an earlier look to compare with."""
     clock = Clock()
     rates = Rates(clock)
     clock.now += 1
@@ -84,15 +84,15 @@ def test_a_look_after_a_long_sleep_counts_from_the_look_before() -> None:
     assert rates.look(3610, 10) == (1.0, 0.0)
 
 
-def test_a_look_in_the_same_instant_divides_by_no_zero() -> None:
+def test_a_rate_over_no_time_is_zero() -> None:
     """The clock may be coarse."""
     assert Rates(Clock()).look(0, 0) == (0.0, 0.0)
 
 
 @pytest.mark.parametrize("kind", ["auto", "bar", "plain", "none"])
 @pytest.mark.parametrize("is_terminal", [False, True])
-def test_every_view_says_a_line_as_it_is(kind: str, is_terminal: bool) -> None:
-    """Brackets are no markup, long lines are not broken; off a terminal nothing else is written."""
+def test_every_progress_view_prints_a_line_unchanged(kind: str, is_terminal: bool) -> None:
+    """Brackets are no markup and long lines are not wrapped; without a terminal nothing else is written."""
     out = io.StringIO()
     console = Console(file=out, force_terminal=is_terminal, width=40, color_system=None)
     line = "failed: put [red]a[/red]/" + "x" * 100
@@ -105,8 +105,8 @@ def test_every_view_says_a_line_as_it_is(kind: str, is_terminal: bool) -> None:
 
 
 @pytest.mark.parametrize("error", [BrokenPipeError(32, "Broken pipe"), OSError(28, "No space left on device")])
-def test_a_screen_that_nobody_can_read_falls_silent(error: OSError) -> None:
-    """Messages are no reason to end an upload."""
+def test_a_broken_screen_is_not_written_to_again(error: OSError) -> None:
+    """A failed write never ends an upload."""
 
     class Broken(io.StringIO):
         writes = 0
@@ -142,10 +142,10 @@ ESCAPE = "\x1b["
         (False, {"FORCE_COLOR": "1", "NO_COLOR": "1"}, False, False),
     ],
 )
-def test_colours_may_be_forced_and_a_moving_line_may_not(
+def test_force_color_enables_colours_but_no_moving_line(
     monkeypatch: pytest.MonkeyPatch, is_terminal: bool, environ: dict[str, str], has_colours: bool, moves: bool
 ) -> None:
-    """FORCE_COLOR is about colours, NO_COLOR wins, and only a terminal can have a line that is drawn over."""
+    """NO_COLOR wins, and only a terminal has a moving line."""
     for name in ("NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE", "COLORTERM"):
         monkeypatch.delenv(name, raising=False)
     for name, value in ({"TERM": "xterm-256color"} | environ).items():

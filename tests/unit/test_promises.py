@@ -13,7 +13,7 @@ NAMED = re.compile(r"`((?:contract|e2e|faults|properties|resume|scale|security|u
 
 
 @pytest.mark.parametrize("page", ["docs/promises.md", "SECURITY.md"])
-def test_each_test_that_is_named_as_a_proof_exists(page: str) -> None:
+def test_every_test_named_as_a_proof_exists(page: str) -> None:
     """A test that was renamed or removed would leave a promise without proof."""
     named = NAMED.findall((ROOT / page).read_text())
     assert len(named) > 10
@@ -24,8 +24,8 @@ def test_each_test_that_is_named_as_a_proof_exists(page: str) -> None:
 
 
 @pytest.mark.parametrize("page", sorted(path.relative_to(ROOT).as_posix() for path in PAGES))
-def test_each_link_of_a_page_leads_somewhere(page: str) -> None:
-    """To a file of the repository, and to a heading of it."""
+def test_every_link_of_a_page_has_a_target(page: str) -> None:
+    """The file exists, and so does its heading."""
     for target in LINK.findall((ROOT / page).read_text()):
         file, _, anchor = target.partition("#")
         path = (ROOT / page).parent / file if file else ROOT / page

@@ -39,23 +39,23 @@ LOOK = FreshHead(md5=WRONG, size=7, modified=THEN, age_s=2.0)
         (replace(LOOK, is_plain=False), Fate.KEPT),
     ],
 )
-def test_a_fresh_look_decides(look: FreshHead | None, fate: Fate) -> None:
-    """Only the very object that our PUT made, with the wrong MD5 that its answer told, is damaged."""
+def test_a_fresh_head_decides_if_an_object_is_damaged(look: FreshHead | None, fate: Fate) -> None:
+    """It is damaged only if our PUT made it with the wrong MD5 of its answer."""
     proof = prove([UNPROVEN], look, within_s=3.0)
     assert proof.fate is fate
     assert bool(proof.why) is (fate is Fate.KEPT)
 
 
-def test_any_of_several_attempts_may_have_left_it() -> None:
-    """The last answer need not be about the object that is there."""
+def test_any_of_several_attempts_may_have_stored_the_object() -> None:
+    """The last answer may belong to another version."""
     later = replace(UNPROVEN, etag=OTHER, modified="Thu, 26 Nov 2026 14:43:50 GMT")
     assert prove([UNPROVEN, later], LOOK, within_s=20.0).fate is Fate.DAMAGED
     mixed = replace(LOOK, modified=later.modified)
     assert prove([UNPROVEN, later], mixed, within_s=20.0).fate is Fate.KEPT
 
 
-def test_an_answer_without_an_etag_condemns_nothing() -> None:
-    """Whatever is there: nothing says that it is what this PUT made."""
+def test_an_object_is_kept_if_the_answer_has_no_etag() -> None:
+    """Nothing proves that this PUT made the object."""
     for md5 in (WRONG, None):
         proof = prove([replace(UNPROVEN, etag=None)], replace(LOOK, md5=md5), within_s=3.0)
         assert proof.fate is Fate.KEPT
@@ -72,10 +72,10 @@ puts = st.builds(UnprovenPut, md5=st.just(SENT), size=st.just(7), etag=st.sample
 
 
 @given(st.lists(puts, min_size=1, max_size=3), looks, st.none() | st.floats(0, 1e3))
-def test_an_object_is_called_damaged_only_if_nothing_else_explains_it(
+def test_an_object_is_damaged_only_with_complete_proof(
     several: list[UnprovenPut], look: FreshHead, within_s: float | None
 ) -> None:
-    """Each part of the proof is there: plain, fresh, recent, and the MD5 and the time that one same answer told."""
+    """It is plain, fresh and recent, and its MD5 and time come from one answer."""
     if prove(several, look, within_s=within_s).fate is Fate.DAMAGED:
         assert look.is_plain and not look.is_cached and look.md5 not in (None, SENT)
         assert within_s is not None and look.age_s is not None and look.age_s <= within_s + 5

@@ -38,8 +38,8 @@ def basic(login: str) -> str:
         ("socks5h://user:secret@proxy:1080", "socks5h://proxy:1080", "user:secret"),
     ],
 )
-def test_a_proxy_is_read_as_curl_reads_it(value: str, url: str, login: str | None) -> None:
-    """Without a scheme it is http; credentials are percent-decoded, and in no URL and no repr."""
+def test_a_proxy_url_is_parsed_as_by_curl(value: str, url: str, login: str | None) -> None:
+    """The default scheme is http; credentials are percent-decoded and appear in no URL and no repr."""
     proxy = parse_proxy("http_proxy", value)
     assert proxy.url == url
     assert proxy.fields == ({"Proxy-Authorization": basic(login)} if login else {})
@@ -72,7 +72,7 @@ UNUSABLE = [
 @pytest.mark.parametrize("value", [*UNUSABLE[:-1], "#{}", "/{}", "?{}"])
 @pytest.mark.parametrize("name", ["http_proxy", "HTTPS_PROXY", "all_proxy"])
 def test_an_invalid_proxy_is_refused_at_the_start_without_its_value(name: str, value: str) -> None:
-    """The variable is named, and what to do."""
+    """The error names the variable and the valid form."""
     with pytest.raises(UsageError) as raised:
         Proxies({name: value.format("Sup3rSecret")})
     assert str(raised.value).startswith(f"{name} ") and "USER:PASSWORD@HOST:PORT" in str(raised.value)
@@ -80,8 +80,8 @@ def test_an_invalid_proxy_is_refused_at_the_start_without_its_value(name: str, v
 
 
 @given(st.text("ab:/@[]#?%. \nü0", max_size=20).map("Sup3r{}".format) | st.text(max_size=20))
-def test_any_value_is_a_proxy_or_refused(value: str) -> None:
-    """Never another error, never a port or a host that cannot be."""
+def test_any_value_is_a_valid_proxy_or_a_usage_error(value: str) -> None:
+    """An accepted proxy has an ASCII host and a valid port."""
     try:
         proxy = parse_proxy("http_proxy", value)
     except UsageError as error:
@@ -109,15 +109,17 @@ def test_any_value_is_a_proxy_or_refused(value: str) -> None:
         ({"ftp_proxy": "http://a:b#c@d"}, None, None),
     ],
 )
-def test_the_variables_have_an_order(environ: dict[str, str], http: str | None, https: str | None) -> None:
-    """Small letters before capitals, a scheme's own before ALL_PROXY; a CGI script's HTTP_PROXY is a stranger's."""
+def test_proxy_variables_have_an_order_of_precedence(
+    environ: dict[str, str], http: str | None, https: str | None
+) -> None:
+    """Lower case wins over upper case, a scheme over ALL_PROXY; HTTP_PROXY is ignored in CGI scripts."""
     proxies = Proxies(environ)
     found = [proxies.of(f"{scheme}://store.example/a") for scheme in ("http", "https")]
     assert [proxy and proxy.url for proxy in found] == [http, https]
 
 
-def test_a_proxy_that_is_not_spoken_to_is_refused_where_it_is_needed() -> None:
-    """Other programs may need it; a host in NO_PROXY does not."""
+def test_an_unsupported_proxy_is_refused_only_if_it_is_needed() -> None:
+    """A host in NO_PROXY does not need it."""
     proxies = Proxies({"ALL_PROXY": "socks5://user:secret@a:1", "http_proxy": "b:1", "no_proxy": "near.example"})
     assert proxies.of("http://store.example/") and proxies.of("https://near.example/") is None
     with pytest.raises(UsageError, match=r"ALL_PROXY is socks5://\.\.\.: only http:// and https://") as raised:
@@ -166,18 +168,18 @@ def test_a_proxy_that_is_not_spoken_to_is_refused_where_it_is_needed() -> None:
     ],
 )
 def test_no_proxy_exempts_names_addresses_and_networks(no_proxy: str, host: str, port: int, expected: bool) -> None:
-    """Names by suffix, addresses by value, networks by CIDR, each for a port or for all; nothing is resolved."""
+    """Names match by suffix, addresses by value, networks by CIDR; nothing is resolved by DNS."""
     assert is_exempt(no_proxy, host, port) is expected
 
 
 @given(st.text("*.,:[]/0123456789af ", max_size=20) | st.text(max_size=20), st.text("a.:0123456789f", max_size=15))
-def test_no_proxy_is_read_whatever_it_is(no_proxy: str, host: str) -> None:
+def test_invalid_no_proxy_entries_raise_no_error(no_proxy: str, host: str) -> None:
     """Nonsense exempts nobody and is no error."""
     assert is_exempt(no_proxy, host, 80) in (True, False)
 
 
 def test_a_plain_put_imports_no_proxy_code() -> None:
-    """Neither aiohttp nor the modules that understand names and networks are imported for a plain PUT."""
+    """It imports neither aiohttp nor the modules for host names and networks."""
     code = """
 import asyncio, sys
 from bulkput.options import WireOptions

@@ -46,7 +46,7 @@ names: list[str] = [item.name for item in bulkput.sync.list_objects("swift://c")
 """
 
 
-def test_every_public_name_is_there_and_is_what_the_stub_says() -> None:
+def test_the_public_names_equal_those_of_the_stub() -> None:
     """`from bulkput import *` and `dir` give the same names as the stub."""
     names = {
         alias.name: node.module
@@ -61,20 +61,20 @@ def test_every_public_name_is_there_and_is_what_the_stub_says() -> None:
         assert home == "bulkput" or getattr(sys.modules[home or ""], name) is found
 
 
-def test_a_name_that_is_not_public_is_an_attribute_error() -> None:
+def test_an_unknown_attribute_of_bulkput_is_an_attribute_error() -> None:
     """As for any module."""
     with pytest.raises(AttributeError, match="module 'bulkput' has no attribute 'uplaod'"):
         bulkput.uplaod  # noqa: B018
 
 
 def test_importing_bulkput_imports_none_of_its_modules() -> None:
-    """They come with the first use of a name."""
+    """The first use of a name imports its module."""
     program = "import sys, bulkput; print([name for name in sys.modules if name.startswith('bulkput.')])"
     assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout == "[]\n"
 
 
-def test_a_type_checker_sees_every_verb_and_group(tmp_path: Path) -> None:
-    """mypy --strict finds nothing wrong with a program that uses them, and something with a wrong one."""
+def test_a_type_checker_knows_every_verb_and_group(tmp_path: Path) -> None:
+    """mypy --strict accepts a correct program and reports an error in a wrong one."""
     (tmp_path / "right.py").write_text(SNIPPET)
     (tmp_path / "wrong.py").write_text("import bulkput\nbulkput.sync.upload('a', 'b', options=bulkput.CopyOptions())\n")
     check = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(tmp_path / "cache")]
@@ -83,7 +83,7 @@ def test_a_type_checker_sees_every_verb_and_group(tmp_path: Path) -> None:
     assert len(lines) == 1 and lines[0].startswith('wrong.py:2: error: Argument "options"')
 
 
-def test_all_errors_and_all_options_are_public() -> None:
+def test_all_errors_and_option_groups_are_public() -> None:
     """The whole error tree, and every group that another group or a verb has."""
     from bulkput import errors, options, verb_options  # noqa: PLC0415
 
@@ -95,7 +95,7 @@ def test_all_errors_and_all_options_are_public() -> None:
 
 
 def test_every_verb_has_the_same_four_keywords() -> None:
-    """options, on_event, stop, environ; an upload takes a recorder too, and listing and opening need no brake."""
+    """They are options, on_event, stop and environ; an upload also takes a recorder."""
     for verb in (bulkput.upload, bulkput.verify, bulkput.copy, bulkput.move, bulkput.remove):
         keywords = [each.name for each in inspect.signature(verb).parameters.values() if each.kind is each.KEYWORD_ONLY]
         assert [name for name in keywords if name != "recorder"] == ["options", "on_event", "stop", "environ"]
@@ -105,13 +105,13 @@ def test_every_verb_has_the_same_four_keywords() -> None:
 
 
 def test_every_event_is_public() -> None:
-    """In `bulkput.events`, under its own name."""
+    """It has its own name in `bulkput.events`."""
     for kind in get_args(bulkput.Event):
         assert getattr(bulkput.events, kind.__name__) is kind
 
 
-def test_what_is_documented_is_public_and_the_reverse() -> None:
-    """`bulkput.NAME` in the README and in docs/python.md; every public name is on the latter."""
+def test_the_documentation_and_the_public_names_agree() -> None:
+    """Each `bulkput.NAME` of the pages is public, and docs/python.md has every public name."""
     found = {
         name for page in PAGES if page.exists() for name in re.findall(r"bulkput\.([a-zA-Z]\w*)", page.read_text())
     }
@@ -122,7 +122,7 @@ def test_what_is_documented_is_public_and_the_reverse() -> None:
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if page.exists()], ids=lambda page: page.name)
-def test_blocks_of_python_in_the_pages_are_correct(page: Path, tmp_path: Path) -> None:
+def test_python_blocks_in_the_documentation_pass_mypy(page: Path, tmp_path: Path) -> None:
     """A type checker takes each of them."""
     blocks = re.findall(r"```python\n(.*?)```", page.read_text(), re.S)
     assert blocks

@@ -26,8 +26,8 @@ def readers(count: int = 1, *, patience_s: float = SHORT_S, most_stuck: int = 2)
     return Readers(count, patience_s=patience_s, most_stuck=most_stuck)
 
 
-async def test_a_job_gives_what_its_function_gives() -> None:
-    """A value, or what it raises; in a thread."""
+async def test_a_job_returns_or_raises_like_its_function() -> None:
+    """The function runs in a thread."""
     made = readers()
     assert await made.run(b"a", lambda x: x + 1, 41) == 42
     assert await made.run(b"a", threading.get_ident) != threading.get_ident()
@@ -36,8 +36,8 @@ async def test_a_job_gives_what_its_function_gives() -> None:
     made.close()
 
 
-async def test_no_more_threads_than_asked_for() -> None:
-    """And no more than there are jobs."""
+async def test_readers_use_at_most_the_configured_threads() -> None:
+    """They start no more threads than there are jobs."""
     made = readers(3, patience_s=LONG_S)
     together = threading.Barrier(3, timeout=LONG_S)
     waiting = [made.run(b"a", together.wait) for _ in range(3)]
@@ -47,15 +47,15 @@ async def test_no_more_threads_than_asked_for() -> None:
     made.close()
 
 
-async def test_threads_do_not_keep_the_program() -> None:
-    """They are daemons: the interpreter does not wait for them."""
+async def test_reader_threads_are_daemons() -> None:
+    """The interpreter does not wait for them at exit."""
     made = readers()
     assert await made.run(b"a", lambda: threading.current_thread().daemon)
     made.close()
 
 
-async def test_a_job_that_hangs_fails_and_the_next_one_is_done(hanging: threading.Event) -> None:
-    """The only thread is left behind, and another takes its place."""
+async def test_a_job_that_hangs_fails_and_the_next_one_runs(hanging: threading.Event) -> None:
+    """Another thread replaces the hanging one."""
     made = readers()
     stuck = made.run(b"/dead", hanging.wait)
     after = made.run(b"/good", lambda: "read")
@@ -66,8 +66,8 @@ async def test_a_job_that_hangs_fails_and_the_next_one_is_done(hanging: threadin
     made.close()
 
 
-async def test_one_too_many_that_hang_say_to_stop_the_run(hanging: threading.Event) -> None:
-    """Then no thread is left: what waits for one, and what comes later, is not read any more."""
+async def test_too_many_hanging_reads_stop_the_run(hanging: threading.Event) -> None:
+    """No thread is left, so waiting and later jobs fail."""
     made = readers(1, most_stuck=2)
     stuck = [made.run(b"/dead", hanging.wait) for _ in range(2)]
     queued = made.run(b"/good", lambda: "read")
@@ -82,8 +82,8 @@ async def test_one_too_many_that_hang_say_to_stop_the_run(hanging: threading.Eve
     made.close()
 
 
-async def test_threads_that_do_not_hang_go_on_when_too_many_others_do(hanging: threading.Event) -> None:
-    """What is being sent from a disk that works is sent to its end."""
+async def test_healthy_threads_continue_if_too_many_others_hang(hanging: threading.Event) -> None:
+    """Files on a working disk are sent to their end."""
     made = readers(2, most_stuck=1, patience_s=0.5)
     stuck = made.run(b"/dead", hanging.wait)
     assert await made.run(b"/good", lambda: "read") == "read"
@@ -93,8 +93,8 @@ async def test_threads_that_do_not_hang_go_on_when_too_many_others_do(hanging: t
     made.close()
 
 
-async def test_a_thread_that_comes_back_makes_room_for_another(hanging: threading.Event) -> None:
-    """A server that is there again."""
+async def test_a_thread_that_returns_replaces_a_hanging_one(hanging: threading.Event) -> None:
+    """The server of the file system is back."""
     made = readers(1, most_stuck=1)
     with pytest.raises(SourceGone):
         await made.run(b"/dead", hanging.wait)
@@ -110,7 +110,7 @@ async def test_a_thread_that_comes_back_makes_room_for_another(hanging: threadin
 
 
 async def test_a_file_that_is_opened_too_late_is_closed(tmp_path: Path, hanging: threading.Event) -> None:
-    """Nobody waits for it any more."""
+    """Its job has failed already."""
     (tmp_path / "a").write_bytes(b"abc")
     opened: list[FileIO] = []
     is_back = threading.Event()
@@ -134,7 +134,7 @@ async def test_a_file_that_is_opened_too_late_is_closed(tmp_path: Path, hanging:
     made.close()
 
 
-async def test_a_job_that_is_cancelled_before_its_turn_is_not_done() -> None:
+async def test_a_cancelled_queued_job_does_not_run() -> None:
     """The worker that waited for it is gone."""
     made = readers(patience_s=LONG_S)
     go_on = threading.Event()
@@ -150,7 +150,7 @@ async def test_a_job_that_is_cancelled_before_its_turn_is_not_done() -> None:
     made.close()
 
 
-async def test_queued_jobs_are_done_after_close() -> None:
+async def test_queued_jobs_run_after_close() -> None:
     """A queued job may close a file."""
     made = readers(patience_s=LONG_S)
     go_on = threading.Event()

@@ -18,13 +18,13 @@ def read(reading: ReadPlacement, elapsed_s: float, count: int) -> int:
     return on_loop
 
 
-def test_what_is_in_the_page_cache_is_read_on_the_loop() -> None:
+def test_cached_files_are_read_on_the_event_loop() -> None:
     """Every file of it."""
     assert read(ReadPlacement(), CACHED_S, 1000) == 1000
 
 
-def test_a_slow_disk_is_left_to_threads_after_a_few_files() -> None:
-    """And tried again more and more seldom."""
+def test_a_slow_disk_is_read_in_threads_after_a_few_files() -> None:
+    """The event loop is tried again at growing intervals."""
     reading = ReadPlacement()
     assert read(reading, COLD_S, 1) == 1
     assert read(reading, COLD_S, 10) <= 3
@@ -32,8 +32,8 @@ def test_a_slow_disk_is_left_to_threads_after_a_few_files() -> None:
     assert read(reading, COLD_S, 100_000) <= 20
 
 
-def test_a_disk_that_becomes_quick_is_noticed() -> None:
-    """By the next file that is read on the loop."""
+def test_a_disk_that_becomes_fast_is_read_on_the_loop_again() -> None:
+    """The next file that is tried on the loop shows it."""
     reading = ReadPlacement()
     read(reading, COLD_S, 500)
     assert not reading.is_on_loop
@@ -42,7 +42,7 @@ def test_a_disk_that_becomes_quick_is_noticed() -> None:
 
 
 def test_one_slow_file_among_many_changes_nothing() -> None:
-    """It is the average that counts."""
+    """The average decides."""
     reading = ReadPlacement()
     for _ in range(50):
         reading.took(COLD_S)
@@ -50,20 +50,20 @@ def test_one_slow_file_among_many_changes_nothing() -> None:
         assert read(reading, CACHED_S, 100) == 100
 
 
-def test_large_files_go_to_threads_always() -> None:
-    """To read and hash them would hold the loop."""
+def test_large_files_are_always_read_in_threads() -> None:
+    """Reading and hashing them would block the event loop."""
     assert ReadPlacement().takes(LOOP_MAX_SIZE)
     assert not ReadPlacement().takes(LOOP_MAX_SIZE + 1)
 
 
-def test_where_reads_may_hang_no_file_is_tried_on_the_loop() -> None:
-    """However many there are, and however quick they would be."""
+def test_no_file_is_tried_on_the_loop_if_reads_may_hang() -> None:
+    """This holds for any number and speed of files."""
     assert read(ReadPlacement(may_hold_loop=False), CACHED_S, 100_000) == 0
 
 
 @given(st.lists(st.floats(0, 10), max_size=200))
-def test_the_change_is_told_when_it_happens_and_only_then(times: list[float]) -> None:
-    """Besides once, when the average begins to say something."""
+def test_a_change_of_placement_is_reported_once(times: list[float]) -> None:
+    """The first report comes when the average becomes meaningful."""
     reading = ReadPlacement()
     reads = 0
     for elapsed_s in times:

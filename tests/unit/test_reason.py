@@ -158,13 +158,13 @@ TOMCAT = (
         (999, "", b"", ""),
     ],
 )
-def test_the_reason_is_one_line_and_said_once(status: int, reason: str, body: bytes, expected: str) -> None:
-    """Of answers as these servers give them."""
+def test_a_reason_is_one_line_without_repetition(status: int, reason: str, body: bytes, expected: str) -> None:
+    """The answers come from known servers."""
     assert why(status, reason, body) == expected
 
 
-def test_a_reason_has_a_bound() -> None:
-    """Of whatever form."""
+def test_a_reason_has_200_characters_at_most() -> None:
+    """This holds for text, JSON and HTML."""
     for body in (b"x" * 10_000, b'{"message": "%s"}' % (b"x" * 9000), b"<p>%s</p>" % (b"x" * 9000)):
         assert len(said(500, "", body)) == 200
 
@@ -174,8 +174,8 @@ def test_a_reason_has_a_bound() -> None:
     st.text(max_size=10),
     st.binary(max_size=60) | st.text("<>p/&;{[\"':, msgae", max_size=60).map(str.encode),
 )
-def test_any_body_is_understood_somehow(status: int, reason: str, body: bytes) -> None:
-    """On one line, within the bound, and never an error."""
+def test_any_body_gives_a_printable_bounded_reason(status: int, reason: str, body: bytes) -> None:
+    """No body raises an error."""
     text = why(status, reason, body)
     assert text.isprintable() and len(text) <= 200 + len(reason) + 2
 
@@ -184,6 +184,6 @@ def test_any_body_is_understood_somehow(status: int, reason: str, body: bytes) -
     "body",
     [b"[" * 100_000, b"<" * 100_000, b"<a " * 30_000, b"<!--" * 30_000, b"<script>" * 12_000, b'{"message":' * 9000],
 )
-def test_a_body_made_to_be_slow_is_read_all_the_same(body: bytes) -> None:
-    """Within the bound of a test; the texts are cut before they are searched."""
+def test_a_body_made_to_be_slow_is_parsed_in_time(body: bytes) -> None:
+    """Texts are cut before they are searched."""
     said(500, "", body)

@@ -26,8 +26,8 @@ def summary(*events: ev.Event) -> Summary:
     return recorder.summary()
 
 
-def test_nothing_recorded_is_an_empty_run_that_adds_up() -> None:
-    """Zero of everything, exit 0."""
+def test_a_recorder_without_events_has_an_empty_summary_that_adds_up() -> None:
+    """All numbers are 0, and so is the exit code."""
     empty = summary()
     assert (empty.found, empty.uploaded, empty.skipped, empty.failed) == (0, 0, 0, 0)
     assert empty.adds_up
@@ -35,7 +35,7 @@ def test_nothing_recorded_is_an_empty_run_that_adds_up() -> None:
     assert empty.objects_per_s == 0.0
 
 
-def test_a_run_in_numbers() -> None:
+def test_the_summary_counts_every_event() -> None:
     """Each event counts where it belongs."""
     retrying = ev.Retrying(Unavailable("put", "a", "reset"), 1, 0.5)
     requested = ev.Requested("put", "a", 1.0, 0.1, 7, None)
@@ -53,8 +53,8 @@ def test_a_run_in_numbers() -> None:
     assert run.adds_up
 
 
-def test_the_summary_has_the_fields_that_are_documented() -> None:
-    """The documented ones, plus what explains them; all of it can be written as JSON."""
+def test_the_summary_has_the_documented_fields() -> None:
+    """All of it can be written as JSON."""
     row = summary(
         FOUND,
         UPLOADED,
@@ -76,8 +76,8 @@ def test_the_summary_has_the_fields_that_are_documented() -> None:
     assert (read["elapsed_s"], read["objects_per_s"], read["stopped"]) == (1.21, 0.8, None)
 
 
-def test_segments_that_are_left_are_counted_and_the_first_of_them_named() -> None:
-    """As many as failures are; a run that overwrites no large object has no such field."""
+def test_left_segments_are_counted_and_the_first_are_named() -> None:
+    """As many are named as failures; a run that overwrites no large object has no such field."""
     many = ev.SegmentsLeft("a", tuple(f"s/{number}" for number in range(999)))
     run = summary(many, replace(many, key="b"), ev.SegmentsLeft("c", below="s/c/"), ev.SegmentsLeft("d"))
     left = run.as_json()["segments_left"]
@@ -102,8 +102,8 @@ COMPRESSED = [
 LEFT_ALONE = sent_as(Compression(False, Why.MAGIC), size=280, sent=280)
 
 
-def test_what_was_compressed_is_counted_by_its_reason() -> None:
-    """And what was not; the ratio is that of the whole run."""
+def test_compressed_and_uncompressed_files_are_counted_by_reason() -> None:
+    """The ratio is that of the whole run."""
     run = summary(*(event for sent in (*COMPRESSED, LEFT_ALONE) for event in (FOUND, sent)))
     assert (run.bytes_read, run.bytes_sent, run.ratio) == (1780, 500, 3.56)
     assert run.compressed_by_reason == {"saves enough": 2, "asked for": 1}
@@ -118,21 +118,21 @@ def test_what_was_compressed_is_counted_by_its_reason() -> None:
 
 
 @pytest.mark.parametrize("sent", [[], [LEFT_ALONE], COMPRESSED])
-def test_the_summary_speaks_of_gzip_where_a_file_was_sent_under_it(sent: list[ev.Uploaded]) -> None:
-    """Also when it left all of them alone; a run without it has no such field."""
+def test_the_summary_has_gzip_fields_only_for_a_run_with_compression(sent: list[ev.Uploaded]) -> None:
+    """The run may have compressed no file."""
     events = sent or [UPLOADED]
     assert ("gzip" in summary(*events).as_json()) is bool(sent)
 
 
-def test_a_ratio_wants_bytes() -> None:
-    """Empty files, sent as they are."""
+def test_a_run_without_bytes_has_no_ratio() -> None:
+    """The files are empty and sent uncompressed."""
     run = summary(FOUND, sent_as(Compression(False, Why.EMPTY), size=0, sent=0))
     assert run.ratio is None
     assert run.as_json()["gzip"]["ratio"] is None
 
 
-def test_failures_are_bounded_and_all_counted() -> None:
-    """Memory does not grow when everything fails, and the summary says how many it leaves out."""
+def test_kept_failures_are_bounded_and_all_are_counted() -> None:
+    """The summary has the number of omitted failures."""
     run = summary(*(FOUND, FAILED) * (MAX_FAILURES_KEPT + 5))
     assert run.failed == MAX_FAILURES_KEPT + 5
     assert len(run.failures) == MAX_FAILURES_KEPT
@@ -158,20 +158,20 @@ def test_failures_are_bounded_and_all_counted() -> None:
         ([FOUND, FAILED, FOUND, ev.Stopping("1 failed", StopCause.ERRORS)], 3),
     ],
 )
-def test_the_exit_code_says_whether_all_is_there(events: list[ev.Event], code: int) -> None:
-    """0 all there, 1 some failed, 3 stopped or lost count, 130 interrupted."""
+def test_the_exit_code_shows_if_everything_is_stored(events: list[ev.Event], code: int) -> None:
+    """0: stored, 1: some failed, 3: stopped or numbers do not add up, 130: interrupted."""
     assert summary(*events).exit_code == code
 
 
-def test_the_first_order_to_stop_is_the_one_reported() -> None:
-    """Later ones follow from it."""
+def test_the_first_stop_order_is_reported() -> None:
+    """Later orders are consequences of it."""
     run = summary(ev.Stopping("denied", StopCause.STORE), ev.Stopping("interrupted", StopCause.INTERRUPTED))
     assert run.stopping == ev.Stopping("denied", StopCause.STORE)
     assert run.as_json()["stopped"] == "denied"
 
 
-def test_a_summary_taken_in_the_middle_does_not_change() -> None:
-    """It is a value; the recorder goes on."""
+def test_an_earlier_summary_does_not_change() -> None:
+    """The recorder goes on counting."""
     recorder = Recorder()
     recorder(FOUND)
     recorder(SKIPPED)
@@ -182,7 +182,7 @@ def test_a_summary_taken_in_the_middle_does_not_change() -> None:
     assert recorder.summary().found == 2
 
 
-def test_the_end_of_the_scan_is_known() -> None:
+def test_the_recorder_knows_the_end_of_the_scan() -> None:
     """From then on the total is."""
     recorder = Recorder()
     assert not recorder.is_scan_done
@@ -190,8 +190,8 @@ def test_the_end_of_the_scan_is_known() -> None:
     assert recorder.is_scan_done
 
 
-def test_no_file_is_a_failure_where_that_was_asked_for() -> None:
-    """Without any failed file; the summary says so."""
+def test_finding_no_file_is_a_failure_if_configured() -> None:
+    """The summary has a field for it."""
     for is_failure in (False, True):
         run = summary(FOUND, SKIPPED, ev.NothingFound("src", is_failure))
         assert (run.exit_code, "nothing_found" in run.as_json()) == (int(is_failure), is_failure)
@@ -201,16 +201,16 @@ def test_no_file_is_a_failure_where_that_was_asked_for() -> None:
     ("reason", "files"),
     [(Reason.EXCLUDED, 0), (Reason.TOO_OLD, 0), (Reason.LINK_OUTSIDE, 0), (Reason.IDENTICAL, 1), (Reason.DRY_RUN, 1)],
 )
-def test_what_was_left_out_is_no_file_that_was_found(reason: Reason, files: int) -> None:
-    """What is there already is one."""
+def test_filtered_files_do_not_count_as_found_files(reason: Reason, files: int) -> None:
+    """A file whose object exists already counts."""
     recorder = Recorder()
     for event in (FOUND, ev.Skipped(Skip(b"/src/l", b"l", reason))):
         recorder(event)
     assert recorder.found_files == files
 
 
-def test_snapshots_and_empty_directories_are_counted_beside_the_files() -> None:
-    """A field each, where there are any; what is found still adds up."""
+def test_snapshots_and_empty_directories_are_counted_apart() -> None:
+    """Each has its own field if there are any, and the files still add up."""
     run = summary(FOUND, ev.Snapshot(b"/src/a", 10), UPLOADED, ev.EmptyDirectory(b"/src/d"))
     assert (run.adds_up, run.as_json()["snapshots"], run.as_json()["empty_directories"]) == (True, 1, 1)
     assert not {"snapshots", "empty_directories"} & set(summary(FOUND, UPLOADED).as_json())

@@ -43,8 +43,8 @@ def test_what_a_get_reads(itself: RemoteObject, segments: tuple[Segment, ...], r
         (Reference("c/"), False),
     ],
 )
-def test_what_is_read_may_lie_among_the_objects_of_a_destination(read: Reference, is_among: bool) -> None:
-    """A prefix that begins the destination's may read what is in it."""
+def test_a_reference_overlaps_a_prefix_that_shares_its_names(read: Reference, is_among: bool) -> None:
+    """A shorter prefix may read objects below the destination's."""
     assert overlaps(read, "c/p/") is is_among
 
 
@@ -58,7 +58,7 @@ def test_what_is_read_may_lie_among_the_objects_of_a_destination(read: Reference
         (replace(ROW, large="static"), True),
     ],
 )
-def test_what_a_row_may_stand_for(row: RemoteObject, may_read: bool) -> None:
+def test_a_listing_row_may_stand_for_a_reader_of_other_objects(row: RemoteObject, may_read: bool) -> None:
     """A dynamic large object is listed as empty."""
     assert may_read_others(row) is may_read
 
@@ -76,13 +76,13 @@ def test_what_a_row_may_stand_for(row: RemoteObject, may_read: bool) -> None:
         (replace(ROW, hash=None, last_modified=None, bytes=None), False),
     ],
 )
-def test_an_object_is_as_listed_as_far_as_both_tell(now: RemoteObject, is_same: bool) -> None:
-    """ETag, size and time; where nothing can be compared, nothing is proven."""
+def test_an_object_is_as_listed_if_all_known_fields_agree(now: RemoteObject, is_same: bool) -> None:
+    """The fields are ETag, size and time; without any of them, nothing is proven."""
     assert is_as_listed(ROW, now) is is_same
 
 
-def test_a_manifest_has_another_size_than_its_object() -> None:
-    """The listing has the whole's size, the object itself the manifest's."""
+def test_a_manifest_may_differ_from_its_listed_size() -> None:
+    """The listing has the size of the whole object."""
     assert is_as_listed(replace(ROW, large="static"), replace(ROW, bytes=507))
 
 
@@ -96,12 +96,12 @@ def test_a_manifest_has_another_size_than_its_object() -> None:
         ("2026-01-02T03:04:05.678+00:00", "2026-01-02T03:04:05.678900", True),
     ],
 )
-def test_times_are_compared_to_the_last_digit_that_is_listed(listed: str, now: str, is_same: bool) -> None:
-    """Ceph lists milliseconds; its HEAD tells more."""
+def test_times_are_compared_at_the_precision_of_the_listing(listed: str, now: str, is_same: bool) -> None:
+    """Ceph lists milliseconds, and its HEAD has more digits."""
     assert is_as_listed(replace(ROW, last_modified=listed), replace(ROW, last_modified=now)) is is_same
 
 
-def test_containers_of_segments_have_names_that_say_so() -> None:
-    """Those of python-swiftclient, rclone and Swift's S3 API."""
+def test_segment_containers_are_recognised_by_their_names() -> None:
+    """python-swiftclient, rclone and Swift's S3 API name them."""
     assert all(map(holds_segments, ("c_segments", "c+segments")))
     assert not any(map(holds_segments, ("segments", "c_segments_old", "c")))

@@ -23,8 +23,10 @@ from bulkput.stores.base import Destination
         ("a", "ab", True, "a/a/x", "ab/a/x"),
     ],
 )
-def test_names_go_where_the_table_says(source: str, target: str, is_recursive: bool, key: str, becomes: str) -> None:
-    """From one container to another."""
+def test_a_renamed_object_has_the_name_from_the_table(
+    source: str, target: str, is_recursive: bool, key: str, becomes: str
+) -> None:
+    """Source and destination are two containers."""
     rename = rename_of(source, target, is_recursive=is_recursive, is_same_container=False)
     assert rename.of(key) == becomes
 
@@ -41,15 +43,15 @@ def test_names_go_where_the_table_says(source: str, target: str, is_recursive: b
         ("a/b", "a", True),
     ],
 )
-def test_a_copy_onto_itself_or_into_itself_is_refused(source: str, target: str, is_recursive: bool) -> None:
-    """In one container; in another it is just a copy."""
+def test_a_copy_onto_or_into_itself_is_refused(source: str, target: str, is_recursive: bool) -> None:
+    """It is allowed between two containers."""
     with pytest.raises(UsageError):
         rename_of(source, target, is_recursive=is_recursive, is_same_container=True)
     assert rename_of(source, target, is_recursive=is_recursive, is_same_container=False)
 
 
 @pytest.mark.parametrize("source", ["", "a/"])
-def test_objects_below_a_name_need_the_recursive_option(source: str) -> None:
+def test_copying_a_prefix_needs_the_recursive_option(source: str) -> None:
     """One object has a name of its own."""
     with pytest.raises(UsageError, match="`is_recursive=True`"):
         rename_of(source, "b", is_recursive=False, is_same_container=False)
@@ -59,8 +61,8 @@ parts = st.text(st.sampled_from("ab/"), max_size=4)
 
 
 @given(parts, parts, st.sets(parts, max_size=6))
-def test_two_objects_never_become_one(source: str, target: str, names: set[str]) -> None:
-    """And none becomes one that is still to be copied."""
+def test_a_rename_never_maps_two_objects_to_one_name(source: str, target: str, names: set[str]) -> None:
+    """No new name is one that is still to be copied."""
     try:
         rename = rename_of(source, target, is_recursive=True, is_same_container=True)
     except UsageError:
@@ -84,8 +86,8 @@ def spelled(url: str) -> str:
         "https://example.com:443/%64/%78",
     ],
 )
-def test_one_place_has_one_spelling(url: str) -> None:
-    """Whatever letters, ports and escapes it is written with."""
+def test_equivalent_urls_have_one_spelling(url: str) -> None:
+    """They differ in case, default port and escapes."""
     assert spelled(url) == spelled("http://example.com/d/x")
 
 
@@ -101,17 +103,17 @@ def test_one_place_has_one_spelling(url: str) -> None:
         ("swift://c/x", "s3://c/x"),
     ],
 )
-def test_two_places_have_two_spellings(one: str, other: str) -> None:
-    """Containers are names, and no part of a URL."""
+def test_different_objects_have_different_spellings(one: str, other: str) -> None:
+    """Container names are compared exactly."""
     assert spelled(one) != spelled(other)
 
 
-def test_a_host_is_the_same_in_unicode() -> None:
+def test_unicode_and_punycode_hosts_have_one_spelling() -> None:
     """As DNS has it."""
     assert spelled("http://b\u00fccher.example/x") == spelled("http://xn--bcher-kva.example/x")
 
 
-def test_a_directorys_marker_becomes_that_of_the_new_one() -> None:
-    """It lies beside what is below the directory, and has no slash."""
+def test_the_marker_of_a_directory_is_renamed_with_it() -> None:
+    """The marker has no slash at its end."""
     rename = rename_of("p/a", "q/b", is_recursive=True, is_same_container=False)
     assert (rename.of("p/a"), rename.of("p/a/x")) == ("q/b", "q/b/x")

@@ -29,14 +29,14 @@ def delay(error: StoreError, *, attempt: int = 1, elapsed_s: float = 0.0, jitter
 
 
 @pytest.mark.parametrize(("attempt", "bound"), [(1, 1.0), (2, 2.0), (3, 4.0), (4, 8.0), (5, 16.0)])
-def test_the_bound_doubles_with_each_attempt(attempt: int, bound: float) -> None:
-    """base x 2^n, jitter between 0 and it."""
+def test_the_retry_bound_doubles_with_each_attempt(attempt: int, bound: float) -> None:
+    """The delay is random between 0 and base x 2^n."""
     assert delay(GONE, attempt=attempt) == bound
     assert delay(GONE, attempt=attempt, jitter=0.5) == bound / 2
     assert delay(GONE, attempt=attempt, jitter=0.0) == 0.0
 
 
-def test_the_bound_is_capped() -> None:
+def test_the_retry_bound_is_capped() -> None:
     """From some attempt on all waits have the same bound."""
     options = RetryOptions(retries=50, cap_s=30.0)
     assert next_delay_s(GONE, attempt=6, elapsed_s=0.0, options=options, random=lambda: 1.0) == 30.0
@@ -47,13 +47,12 @@ def test_the_bound_is_capped() -> None:
     ("attempt", "elapsed_s", "goes_on"),
     [(5, 299.9, True), (6, 0.0, False), (2, 300.0, False), (2, 299.9, True), (1, 300.0, True), (1, 1e6, True)],
 )
-def test_tries_and_time_are_limited(attempt: int, elapsed_s: float, goes_on: bool) -> None:
-    """Five retries after the first attempt, within 300 s; the second attempt is made however long the first one
-    took."""
+def test_retries_are_limited_by_number_and_time(attempt: int, elapsed_s: float, goes_on: bool) -> None:
+    """There are five retries within 300 s; the second attempt is made after any time."""
     assert (delay(GONE, attempt=attempt, elapsed_s=elapsed_s) is not None) is goes_on
 
 
-def test_no_retries_means_one_attempt() -> None:
+def test_zero_retries_allow_one_attempt() -> None:
     """--retries 0."""
     assert next_delay_s(GONE, attempt=1, elapsed_s=0.0, options=RetryOptions(retries=0), random=lambda: 0.5) is None
 
@@ -71,8 +70,8 @@ def test_no_retries_means_one_attempt() -> None:
         (StoreError("put", "a", "no"), False),
     ],
 )
-def test_the_error_says_whether_it_is_retried(error: StoreError, is_retried: bool) -> None:
-    """Nobody matches on types."""
+def test_only_a_retryable_error_is_retried(error: StoreError, is_retried: bool) -> None:
+    """The flag of the error decides."""
     assert (delay(error) is not None) is is_retried
 
 
@@ -80,12 +79,12 @@ def test_the_error_says_whether_it_is_retried(error: StoreError, is_retried: boo
     ("retry_after_s", "jitter", "expected"),
     [(3.0, 0.0, 3.0), (2.0, 1.0, 2.5), (60.0, 1.0, 61.0), (86400, 0.0, 120)],
 )
-def test_retry_after_is_a_floor_up_to_its_own_bound(retry_after_s: float, jitter: float, expected: float) -> None:
-    """A quarter of it comes on top at most, and no more than the first pause; a day is cut to two minutes."""
+def test_retry_after_is_a_minimum_up_to_its_bound(retry_after_s: float, jitter: float, expected: float) -> None:
+    """Up to a quarter of it is added, but no more than the first pause; a day is cut to two minutes."""
     assert delay(Throttled("put", "a", "slow", retry_after_s=retry_after_s), jitter=jitter) == expected
 
 
-def test_throttled_without_a_time_waits_like_any_other() -> None:
+def test_throttled_without_retry_after_has_the_normal_delay() -> None:
     """The exponential form."""
     assert delay(Throttled("put", "a", "slow"), attempt=3) == 4.0
 
@@ -104,10 +103,10 @@ def test_throttled_without_a_time_waits_like_any_other() -> None:
         ([BAD, BAD, NotFound("put", "a", "no")], None, None),
     ],
 )
-def test_a_run_stops_when_going_on_is_pointless(
+def test_a_run_stops_on_a_store_wide_error(
     outcomes: list[BulkputError | str], stops_at: int | None, cause: StopCause | None
 ) -> None:
-    """Denied or full: at once. Unreachable three times in a row: the store is gone. Bad files stop nothing."""
+    """Denied or a full quota stops at once, three unreachable requests in a row later; bad files never do."""
     failure_policy = FailurePolicy(StopRules(store_gone_after=3))
     assert first_order(failure_policy, outcomes) == (stops_at, cause)
 
@@ -121,10 +120,10 @@ def test_a_run_stops_when_going_on_is_pointless(
         (3, [BAD, "ok", BAD], None),
     ],
 )
-def test_max_errors_counts_every_failure(
+def test_max_errors_counts_all_failures(
     max_errors: int | None, outcomes: list[BulkputError | str], stops_at: int | None
 ) -> None:
-    """Also those with successes between them."""
+    """Successes between them do not matter."""
     failure_policy = FailurePolicy(StopRules(max_errors=max_errors))
     assert first_order(failure_policy, outcomes) == (stops_at, stops_at and StopCause.ERRORS)
 
@@ -155,14 +154,15 @@ def damaged(key: str) -> StoreError:
         ([StoreError("put", "a", "no", status=status) for status in range(400, 409)], None),
     ],
 )
-def test_a_run_in_which_nothing_ever_works_stops(outcomes: list[BulkputError | str], stops_at: int | None) -> None:
-    """As soon as four requests in a row failed for one cause. One success ends the rule; the sources do not count, nor
-    what was never asked of the store."""
+def test_a_run_stops_if_its_first_requests_fail_for_one_cause(
+    outcomes: list[BulkputError | str], stops_at: int | None
+) -> None:
+    """Four failures suffice; a success ends the rule, and failures of the source do not count."""
     assert first_order(FailurePolicy(StopRules(in_vain_after=4)), outcomes) == (stops_at, stops_at and StopCause.STORE)
 
 
-def test_the_reason_names_the_cause_and_what_to_do() -> None:
-    """One sentence, with the last error in it."""
+def test_a_stop_reason_names_the_cause_and_the_remedy() -> None:
+    """It is one sentence with the last error."""
     order = FailurePolicy(StopRules(in_vain_after=1)).failed(refused("a"))
     assert order is not None
     assert order.why == (
@@ -186,10 +186,8 @@ def test_the_reason_names_the_cause_and_what_to_do() -> None:
         (damaged("a"), IntegrityError("put", "b", expected="x", actual=None, status=200), False),
     ],
 )
-def test_a_cause_is_what_does_not_differ_from_object_to_object(
-    one: StoreError, other: StoreError, is_same: bool
-) -> None:
-    """Keys, numbers and MD5s do."""
+def test_causes_ignore_keys_numbers_and_digests(one: StoreError, other: StoreError, is_same: bool) -> None:
+    """Such parts differ between objects."""
     assert (cause_of(one) == cause_of(other)) is is_same
 
 
@@ -203,16 +201,16 @@ def test_a_cause_is_what_does_not_differ_from_object_to_object(
         (damaged("a"), False, False, 3),
     ],
 )
-def test_while_nothing_has_worked_some_failures_have_fewer_tries(
+def test_some_failures_have_fewer_retries_before_the_first_success(
     error: StoreError, is_login: bool, has_worked: bool, retries: int
 ) -> None:
-    """Not a store that cannot be reached: a balancer that restarts costs no object."""
+    """An unreachable store keeps all retries, since a balancer may restart."""
     assert retries_of(error, OPTIONS, is_login=is_login, has_worked=has_worked) == retries
     assert retries_of(error, RetryOptions(retries=1), is_login=is_login, has_worked=has_worked) == 1
 
 
-def test_the_store_being_denied_outranks_the_count_of_errors() -> None:
-    """The exit code says 3, not 1."""
+def test_a_denied_request_outranks_max_errors() -> None:
+    """The exit code is 3, not 1."""
     order = FailurePolicy(StopRules(max_errors=1)).failed(Denied("put", "a", "no", status=403))
     assert order is not None
     assert (order.cause, order.why) == (StopCause.STORE, "put a: 403 no")
