@@ -89,7 +89,7 @@ def imports(tree: ast.Module) -> Iterator[tuple[int, str]]:
 
 
 @pytest.mark.parametrize(("layer", "path", "tree"), list(modules()), ids=lambda value: getattr(value, "stem", None))
-def test_imports_go_downwards(layer: str, path: Path, tree: ast.Module) -> None:
+def test_no_module_imports_from_a_higher_or_sibling_layer(layer: str, path: Path, tree: ast.Module) -> None:
     """No module imports from a layer above its own, nor from a sibling beside it."""
     for line, name in imports(tree):
         top, _, rest = name.partition(".")
@@ -100,8 +100,8 @@ def test_imports_go_downwards(layer: str, path: Path, tree: ast.Module) -> None:
 
 
 @pytest.mark.parametrize(("layer", "path", "tree"), list(modules()), ids=lambda value: getattr(value, "stem", None))
-def test_outside_libraries_have_one_home(layer: str, path: Path, tree: ast.Module) -> None:
-    """An HTTP client only in transport, drawing only in report and cli, decisions without clocks and sockets."""
+def test_each_external_library_is_imported_by_its_layers_only(layer: str, path: Path, tree: ast.Module) -> None:
+    """HTTP clients belong to transport, drawing to report and cli; decisions use no clock and no socket."""
     for line, name in imports(tree):
         top = name.partition(".")[0]
         assert layer.partition(".")[0] in HOMES.get(top, {layer.partition(".")[0]}), (
@@ -111,12 +111,12 @@ def test_outside_libraries_have_one_home(layer: str, path: Path, tree: ast.Modul
 
 
 def test_every_module_has_a_layer() -> None:
-    """A new folder is a decision: it gets its rank and its reason here."""
+    """A new folder needs its rank and its reason here."""
     assert {layer for layer, _, _ in modules()} == set(RANK)
 
 
-def test_the_devserver_imports_nothing_of_the_client() -> None:
-    """What both sides would misread alike, no test would find."""
+def test_the_devserver_imports_no_client_code() -> None:
+    """With shared code, an error on both sides would stay unnoticed."""
     for layer, path, tree in modules():
         if layer == "devserver":
             assert not [name for _, name in imports(tree) if name.startswith("bulkput")], path
@@ -144,8 +144,8 @@ def floor_of(box: str, boxes: dict[str, set[str]], above: tuple[str, ...] = ()) 
     return 1 + max((floor_of(each, boxes, (*above, box)) for each in boxes[box]), default=0)
 
 
-def test_the_engine_can_be_drawn_on_a_page() -> None:
-    """Few boxes and few floors, no circle: more is a reason for another room."""
+def test_the_engine_has_few_modules_in_few_levels() -> None:
+    """Its imports have no cycle."""
     boxes = boxes_of("engine")
     assert len(boxes) <= 12
     assert max(floor_of(box, boxes) for box in boxes) <= 4

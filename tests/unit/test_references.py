@@ -25,8 +25,10 @@ ROW = RemoteObject("k", 10, MD5, "text/plain", "2026-01-02T03:04:05.678900")
     ],
     ids=["plain", "link", "dynamic", "static"],
 )
-def test_what_a_get_reads(itself: RemoteObject, segments: tuple[Segment, ...], reads: list[Reference]) -> None:
-    """Bytes in the manifest are nowhere else."""
+def test_references_list_the_objects_that_a_get_reads(
+    itself: RemoteObject, segments: tuple[Segment, ...], reads: list[Reference]
+) -> None:
+    """Inline data of a manifest is no reference."""
     assert list(references_in(itself, segments)) == reads
 
 

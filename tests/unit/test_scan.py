@@ -21,13 +21,13 @@ def file(number: int) -> SourceFile:
 
 @pytest.mark.parametrize("count", [0, 1, 511, 512, 513, 2000])
 async def test_every_item_is_delivered_in_order(count: int) -> None:
-    """Whatever the number of batches."""
+    """This holds for any number of batches."""
     source = map(file, range(count))
     assert [found async for found in Scan(source)] == list(map(file, range(count)))
 
 
-async def test_items_come_before_the_source_is_exhausted() -> None:
-    """The source goes on only once the consumer has something: uploads start while a large tree is walked."""
+async def test_items_are_delivered_before_the_source_is_exhausted() -> None:
+    """Uploads start while a large tree is walked."""
     received = threading.Event()
     in_time: list[bool] = []
 
@@ -44,8 +44,8 @@ async def test_items_come_before_the_source_is_exhausted() -> None:
     assert delivered == list(map(file, range(1001)))
 
 
-async def test_the_first_item_leaves_at_once() -> None:
-    """A source that finds one file and then waits, for a disk or for a pipe, does not keep what it has found."""
+async def test_the_first_item_is_delivered_at_once() -> None:
+    """A source that waits for a disk or a pipe holds no item back."""
     received = threading.Event()
     in_time: list[bool] = []
 
@@ -62,8 +62,8 @@ async def test_the_first_item_leaves_at_once() -> None:
     assert in_time == [True]
 
 
-async def test_the_path_that_a_source_has_in_hand_is_known() -> None:
-    """The innermost, while it is read; none before, while the scan waits for the loop, and after."""
+async def test_the_path_that_a_source_reads_is_known() -> None:
+    """It is None before the scan, after it, and while the scan waits for the consumer."""
     reading, go_on = asyncio.Event(), threading.Event()
     loop = asyncio.get_running_loop()
 
@@ -88,8 +88,8 @@ async def test_the_path_that_a_source_has_in_hand_is_known() -> None:
     assert scan.at() is None
 
 
-async def test_a_source_that_waits_for_the_consumer_has_no_path_in_hand() -> None:
-    """It is not the path that takes long. When there is room again, it has the same one as before."""
+async def test_a_source_that_waits_for_the_consumer_has_no_current_path() -> None:
+    """The path returns as soon as there is room again."""
     go_on, seen = threading.Event(), list[bytes | None]()
 
     def source() -> Iterator[Found]:
@@ -109,8 +109,8 @@ async def test_a_source_that_waits_for_the_consumer_has_no_path_in_hand() -> Non
     assert seen == [b"/top"]
 
 
-async def test_a_source_is_read_in_a_thread_of_its_own() -> None:
-    """Always the same one: a source may keep state that belongs to a thread."""
+async def test_a_source_is_read_in_one_thread_of_its_own() -> None:
+    """A source may keep state that belongs to a thread."""
     threads: set[str] = set()
 
     def source() -> Iterator[Found]:
@@ -123,8 +123,8 @@ async def test_a_source_is_read_in_a_thread_of_its_own() -> None:
     assert threads.pop().startswith("bulkput-scan")
 
 
-async def test_nothing_is_read_far_ahead_of_the_consumer() -> None:
-    """Memory is bounded, however long the source and however slow the consumer: a batch in hand, one that waits."""
+async def test_a_scan_reads_at_most_two_batches_ahead() -> None:
+    """Memory is bounded for any source and any consumer."""
     delivered = 0
     ahead = 0
 
@@ -141,7 +141,7 @@ async def test_nothing_is_read_far_ahead_of_the_consumer() -> None:
     assert ahead <= 2 * 512 + 1
 
 
-async def test_an_exception_of_the_source_reaches_the_consumer() -> None:
+async def test_an_exception_of_the_source_is_raised_after_its_items() -> None:
     """As itself, after everything that was found before it."""
 
     def source() -> Iterator[Found]:
@@ -155,8 +155,8 @@ async def test_an_exception_of_the_source_reaches_the_consumer() -> None:
     assert delivered == list(map(file, range(700)))
 
 
-async def test_a_scan_that_hangs_does_not_hold_the_consumer() -> None:
-    """A stat call in a dead file system never returns: whoever stops the run gets its prompt back all the same."""
+async def test_a_hanging_scan_can_be_cancelled() -> None:
+    """A stat call on a dead file system never returns, but the run can be stopped."""
     hanging, released = threading.Event(), threading.Event()
 
     def source() -> Iterator[Found]:
@@ -176,8 +176,8 @@ async def test_a_scan_that_hangs_does_not_hold_the_consumer() -> None:
     released.set()
 
 
-async def test_a_consumer_that_leaves_early_leaves_no_thread() -> None:
-    """The scan's thread ends, though the source never would."""
+async def test_a_consumer_that_leaves_early_ends_the_scan_thread() -> None:
+    """The source itself is endless."""
     thread: list[threading.Thread] = []
 
     def endless() -> Iterator[Found]:
@@ -194,7 +194,7 @@ async def test_a_consumer_that_leaves_early_leaves_no_thread() -> None:
     assert not thread[0].is_alive()
 
 
-async def test_a_closed_scan_ends_at_once_though_its_source_hangs() -> None:
+async def test_closing_a_scan_does_not_wait_for_a_hanging_source() -> None:
     """Whoever stops a run waits for no directory."""
     hanging, released = threading.Event(), threading.Event()
 
@@ -220,8 +220,8 @@ async def test_a_closed_scan_ends_at_once_though_its_source_hangs() -> None:
     released.set()
 
 
-async def test_a_scan_closed_beforehand_finds_nothing() -> None:
-    """Its source is not even asked."""
+async def test_a_scan_closed_before_it_starts_finds_nothing() -> None:
+    """Its source is not read."""
     scan = Scan(map(file, range(10)))
     scan.close()
     assert [found async for found in scan] == []

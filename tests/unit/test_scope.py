@@ -17,8 +17,8 @@ def scope(*roots: Root, prefix: str = "p/", walk: WalkOptions = WalkOptions(), e
     return scope_of(roots, naming, walk)
 
 
-def test_a_directory_claims_everything_below_the_prefix() -> None:
-    """Also beside a lone file."""
+def test_a_directory_claims_all_objects_below_the_prefix() -> None:
+    """A lone file as a second source changes nothing."""
     made = scope(TREE, Root(b"a.txt", b"a.txt"))
     assert (made.is_whole, made.listing_prefix) == (True, "p/")
 
@@ -27,14 +27,14 @@ def test_a_directory_claims_everything_below_the_prefix() -> None:
     ("names", "listed"),
     [([b"a.txt"], "p/a.txt"), ([b"ab", b"ac", b"abc"], "p/a"), ([b"x", b"y"], "p/"), ([b"x", b"\xff"], "p/")],
 )
-def test_lone_files_claim_their_own_names(names: list[bytes], listed: str) -> None:
-    """The listing begins with what they have in common."""
+def test_lone_files_claim_only_their_own_names(names: list[bytes], listed: str) -> None:
+    """The listing starts with their common prefix."""
     made = scope(*(Root(b"d/" + name, name) for name in names))
     assert (made.is_whole, made.listing_prefix) == (False, listed)
 
 
-def test_a_file_with_the_destinations_own_name_claims_just_that() -> None:
-    """Whatever it is called here."""
+def test_a_file_with_an_exact_destination_claims_only_that_object() -> None:
+    """Its local name does not matter."""
     made = scope_of([Root(b"a", b"a")], NamingOptions(prefix="p/b", is_exact=True), WalkOptions())
     assert (made.key(b"a"), made.listing_prefix, made.is_whole) == ("p/b", "p/b", False)
 
@@ -50,16 +50,16 @@ def test_a_file_with_the_destinations_own_name_claims_just_that() -> None:
         (WalkOptions(include=("*.txt",), exclude=("d",)), ["p/a.txt"], ["p/d/a.txt", "p/a"]),
     ],
 )
-def test_filters_apply_to_names_in_the_store_as_to_files(
+def test_filters_apply_to_object_names_as_to_files(
     walk: WalkOptions, claimed: list[str], not_claimed: list[str]
 ) -> None:
-    """Relative to the prefix; nothing below an excluded directory is included again."""
+    """Names are relative to the prefix; nothing below an excluded directory is included again."""
     made = scope(TREE, walk=walk)
     assert [key for key in (*claimed, *not_claimed) if made.claims(key)] == claimed
 
 
-def test_filters_see_escaped_names_as_they_were() -> None:
-    """A pattern is about files, not about their escapes."""
+def test_filters_match_decoded_object_names() -> None:
+    """Patterns apply to names of files, not to their escaped form."""
     made = scope(TREE, walk=WalkOptions(exclude=("100%",)), encode="percent")
     assert not made.claims("p/100%25") and made.claims("p/100%26")
 
@@ -76,12 +76,12 @@ def test_filters_see_escaped_names_as_they_were() -> None:
     ],
 )
 def test_an_unreadable_path_has_an_object_prefix(path: bytes, place: bytes) -> None:
-    """A source as a whole stands for the prefix; of nested sources the inner one counts."""
+    """A whole source has the destination's prefix; the innermost of nested sources counts."""
     assert scope(TREE, Root(b"src/sub/"), Root(b"f/one", b"one")).place(path) == place
 
 
-def test_with_a_suffix_filters_see_the_names_of_the_files() -> None:
-    """The objects' names without it; what could not be read has a place without it too, since it may be a directory."""
+def test_filters_match_file_names_without_the_gzip_suffix() -> None:
+    """An unreadable path may be a directory, so its place has no suffix."""
     scope = scope_of([Root(b"/s")], NamingOptions(prefix="p/"), WalkOptions(include=("*.txt",)), gzip=GZIP)
     assert scope.key(b"a.txt") == "p/a.txt.gz"
     assert scope.claims("p/a.txt.gz") and not scope.claims("p/a.md.gz")
@@ -101,22 +101,24 @@ def test_with_a_suffix_filters_see_the_names_of_the_files() -> None:
         (("*.log",), "p/b", True),
     ],
 )
-def test_filters_see_each_file_that_an_object_may_be_of(exclude: tuple[str, ...], key: str, is_claimed: bool) -> None:
-    """With GzipOptions.exclude: both the file that gets .gz and the excluded one that has it must be taken."""
+def test_filters_must_take_every_file_that_an_object_may_belong_to(
+    exclude: tuple[str, ...], key: str, is_claimed: bool
+) -> None:
+    """With `gzip.exclude`, a file without .gz and an excluded one with it may share a name."""
     gzip = GzipNames(GzipOptions(mode="always", store_as="suffix", exclude=("*.gz", "!*.log.gz")))
     scope = scope_of([TREE], NamingOptions(prefix="p/"), WalkOptions(exclude=(*exclude, "nothing")), gzip=gzip)
     assert (scope.key(b"a"), scope.key(b"a.gz"), scope.key(b"a.log.gz")) == ("p/a.gz", "p/a.gz", "p/a.log.gz.gz")
     assert scope.claims(key) is is_claimed
 
 
-def test_a_name_that_makes_no_object_name_is_an_error() -> None:
-    """As it is to an upload."""
+def test_a_name_without_an_object_name_is_a_source_error() -> None:
+    """An upload has the same error."""
     with pytest.raises(SourceError):
         scope(TREE).key(b"\xff")
 
 
-def test_a_pattern_that_spares_an_object_has_matched_something() -> None:
-    """`--delete-extra --exclude keep/`, where keep/ is in the store only: walk and scope share their filters."""
+def test_a_pattern_that_spares_an_object_counts_as_matched() -> None:
+    """Walk and scope share their filters, so `keep/` may match in the store only."""
     walk = WalkOptions(exclude=("keep/", "*.tmp"))
     filters = Filters(walk)
     made = scope_of([TREE], NamingOptions(prefix="p/"), walk, filters=filters)
@@ -124,8 +126,8 @@ def test_a_pattern_that_spares_an_object_has_matched_something() -> None:
     assert filters.useless() == ["`walk.exclude` '*.tmp' matched nothing"]
 
 
-def test_a_list_claims_nothing_but_the_files_that_it_names() -> None:
-    """They lie anywhere below the prefix; nothing else there is extra."""
+def test_a_list_claims_only_the_files_that_it_names() -> None:
+    """No other object below the prefix is extra."""
     made = scope_of([TREE], NamingOptions(prefix="p/"), WalkOptions(), is_list=True)
     assert (made.is_whole, made.listing_prefix, made.key(b"d/x")) == (False, "p/", "p/d/x")
 
@@ -147,8 +149,8 @@ def test_a_list_claims_nothing_but_the_files_that_it_names() -> None:
         (scope_of([TREE], NamingOptions(prefix="p/"), WalkOptions(), is_list=True), "p/a", [b"src/a"]),
     ],
 )
-def test_where_the_file_of_an_object_would_be(made: Scope, key: str, paths: list[bytes] | None) -> None:
-    """In each source; None where the name alone does not tell."""
+def test_sources_of_gives_the_possible_paths_of_an_object(made: Scope, key: str, paths: list[bytes] | None) -> None:
+    """There is one for each source, or None if the name alone does not decide."""
     found = made.sources_of(key)
     assert (None if found is None else sorted(found)) == paths
 
@@ -165,8 +167,6 @@ def test_where_the_file_of_an_object_would_be(made: Scope, key: str, paths: list
         (scope(Root(b"y/b", b"b")), "", [b"y/b"]),
     ],
 )
-def test_where_the_files_of_the_objects_below_a_prefix_would_be(
-    made: Scope, prefix: str, paths: list[bytes] | None
-) -> None:
-    """What their paths begin with; a prefix of the destination's own means all of it."""
+def test_sources_of_a_prefix_gives_the_path_prefixes(made: Scope, prefix: str, paths: list[bytes] | None) -> None:
+    """A prefix that contains the destination's gives the whole source."""
     assert made.sources_of(prefix, is_prefix=True) == paths

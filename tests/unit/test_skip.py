@@ -30,34 +30,34 @@ def decided(
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_a_directory_is_no_file(mode: SkipMode) -> None:
-    """Its marker has the name of the file, and nothing of it."""
+def test_a_directory_marker_is_not_the_object_of_a_file(mode: SkipMode) -> None:
+    """The file is sent."""
     assert decided(mode, MARKER) is decided(mode, MARKER, size=0) is SkipDecision.SEND
 
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("size", [0, 10])
-def test_a_link_is_followed(mode: SkipMode, size: int) -> None:
-    """It may lead nowhere: then there is nothing of that name to read."""
+def test_a_symlink_object_needs_a_head(mode: SkipMode, size: int) -> None:
+    """If its target is missing, the file is sent."""
     link = replace(ROW, bytes=0, link="c/x")
     assert decided(mode, link, size=size) is Need.HEAD
     assert decided(mode, link, size=size, is_gone=True) is SkipDecision.SEND
     assert decided(mode, link, head=ROW, md5=MD5) is SkipDecision.SKIP
 
 
-def test_without_a_mode_everything_is_sent() -> None:
-    """Also what is identical."""
+def test_without_a_skip_mode_every_file_is_sent() -> None:
+    """This includes identical files."""
     assert decided("none", ROW, md5=MD5) is SkipDecision.SEND
 
 
-def test_existing_asks_for_nothing_more() -> None:
-    """Whatever it is."""
+def test_existing_skips_every_listed_object_without_a_request() -> None:
+    """Size, time and kind of the object do not matter."""
     for row in (ROW, replace(ROW, bytes=0), replace(ROW, large="static"), replace(ROW, large="static", hash=None)):
         assert decided("existing", row, size=3, mtime_ns=2**62) is SkipDecision.SKIP
 
 
-def test_existing_believes_no_half_of_an_object() -> None:
-    """A store that gives no hash may keep what an upload that broke off has left: then the size decides."""
+def test_existing_compares_sizes_if_the_store_has_no_hash() -> None:
+    """Such a store may keep a truncated upload."""
     row = replace(ROW, hash=None)
     assert decided("existing", row, size=3) is SkipDecision.SEND
     assert decided("existing", replace(row, bytes=None), size=3) is SkipDecision.SEND
@@ -73,19 +73,19 @@ def test_existing_believes_no_half_of_an_object() -> None:
         (0, 11, SkipDecision.SEND),
     ],
 )
-def test_unchanged_is_of_the_same_size_and_stored_since(mtime_ns: int, size: int, then: SkipDecision) -> None:
-    """To the nanosecond that the file system tells."""
+def test_unchanged_compares_size_and_time(mtime_ns: int, size: int, then: SkipDecision) -> None:
+    """The precision is a nanosecond."""
     assert decided("unchanged", ROW, size=size, mtime_ns=mtime_ns) is then
 
 
 @pytest.mark.parametrize("last_modified", [None, "", "yesterday"])
-def test_unchanged_needs_a_time(last_modified: str | None) -> None:
+def test_unchanged_sends_a_file_if_the_object_has_no_time(last_modified: str | None) -> None:
     """In doubt it is sent."""
     assert decided("unchanged", replace(ROW, last_modified=last_modified)) is SkipDecision.SEND
 
 
 def test_identical_compares_md5() -> None:
-    """The file's, which has to be read for that, with the listing's."""
+    """The file is read to compute its MD5."""
     assert decided("identical", ROW) is Need.MD5
     assert decided("identical", ROW, md5=MD5) is SkipDecision.SKIP
     assert decided("identical", ROW, md5=OTHER) is SkipDecision.SEND
@@ -102,7 +102,7 @@ def test_identical_compares_md5() -> None:
     ],
     ids=["empty", "empty, the file not", "large", "no MD5"],
 )
-def test_a_row_that_may_stand_for_a_larger_object_is_looked_at(row: RemoteObject, size: int) -> None:
+def test_an_empty_row_or_one_of_a_large_object_needs_a_head(row: RemoteObject, size: int) -> None:
     """A link and a dynamic large object are listed as empty."""
     assert decided("identical", row, size=size) is Need.HEAD
     if not row.bytes:
@@ -110,8 +110,8 @@ def test_a_row_that_may_stand_for_a_larger_object_is_looked_at(row: RemoteObject
 
 
 @pytest.mark.parametrize("mode", COMPARING)
-def test_while_files_are_compressed_other_sizes_are_looked_at(mode: SkipMode) -> None:
-    """The object may have been made from the very file: its metadata says so."""
+def test_with_compression_an_object_of_another_size_needs_a_head(mode: SkipMode) -> None:
+    """Its metadata may record this file as its source."""
     listed = replace(GZIPPED, encoding=None, meta=())
     assert decided(mode, listed) is SkipDecision.SEND
     assert decided(mode, listed, gzip=True) is Need.HEAD
@@ -122,20 +122,20 @@ def test_while_files_are_compressed_other_sizes_are_looked_at(mode: SkipMode) ->
 
 
 @pytest.mark.parametrize("mode", COMPARING)
-def test_an_object_called_after_the_file_is_always_looked_at(mode: SkipMode) -> None:
+def test_an_object_with_the_gz_suffix_always_needs_a_head(mode: SkipMode) -> None:
     """It may be any gzip file."""
     assert decided(mode, ROW, is_suffixed=True) is Need.HEAD
     assert decided(mode, ROW, is_suffixed=True, head=ROW) is SkipDecision.SEND
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_an_object_that_is_gone_is_sent(mode: SkipMode) -> None:
+def test_a_listed_object_that_is_gone_is_sent(mode: SkipMode) -> None:
     """It was listed."""
     assert decided(mode, ROW, is_gone=True) is SkipDecision.SEND
 
 
-def test_times_are_utc_whether_they_say_so_or_not() -> None:
-    """Swift does not, others do."""
+def test_listed_times_are_utc_with_and_without_a_zone() -> None:
+    """Swift lists times without a zone, others with one."""
     for text in (STORED, STORED + "+00:00", STORED + "Z", "2026-01-02T04:04:05.678900+01:00"):
         assert stored_ns(replace(ROW, last_modified=text)) == STORED_NS
 
@@ -143,8 +143,8 @@ def test_times_are_utc_whether_they_say_so_or_not() -> None:
 @pytest.mark.parametrize("is_stopped", [False, True])
 @pytest.mark.parametrize("failed", [0, 2])
 @pytest.mark.parametrize("doubt", [None, "a large object"])
-def test_an_incomplete_mirror_takes_nothing_away(is_stopped: bool, failed: int, doubt: str | None) -> None:
-    """Nor one that would take more away than was agreed to."""
+def test_an_incomplete_mirror_removes_nothing(is_stopped: bool, failed: int, doubt: str | None) -> None:
+    """A mirror with more extras than allowed removes nothing either."""
     for most, extras in itertools.product((None, 3), (3, 4)):
         why = why_kept(extras, most, doubt=doubt, failed=failed, is_stopped=is_stopped)
         is_fine = not is_stopped and not failed and doubt is None and (most is None or extras <= most)

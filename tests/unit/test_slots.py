@@ -41,7 +41,7 @@ async def end(workers: list[Worker]) -> None:
         await asyncio.gather(*(worker.task for worker in workers))
 
 
-async def test_waiters_get_slots_in_order() -> None:
+async def test_slots_are_given_in_the_order_of_waiting() -> None:
     """The first waiter gets the first free slot."""
     slots = Slots(1)
     workers = [Worker(slots) for _ in range(3)]
@@ -52,7 +52,7 @@ async def test_waiters_get_slots_in_order() -> None:
     await end(workers)
 
 
-async def test_a_larger_limit_lets_the_waiting_in() -> None:
+async def test_a_larger_limit_admits_waiting_workers_at_once() -> None:
     """At once."""
     slots = Slots(1)
     workers = [Worker(slots) for _ in range(4)]
@@ -62,8 +62,8 @@ async def test_a_larger_limit_lets_the_waiting_in() -> None:
     await end(workers)
 
 
-async def test_a_smaller_limit_is_reached_as_slots_are_left() -> None:
-    """Nobody is thrown out."""
+async def test_a_smaller_limit_takes_effect_as_slots_are_released() -> None:
+    """No running worker is interrupted."""
     slots = Slots(3)
     workers = [Worker(slots) for _ in range(4)]
     await settle()
@@ -78,7 +78,7 @@ async def test_a_smaller_limit_is_reached_as_slots_are_left() -> None:
 
 
 async def test_a_cancelled_wait_loses_no_slot() -> None:
-    """Neither before its turn nor in the very moment of it."""
+    """The cancellation comes before or at the moment in which the slot is given."""
     slots = Slots(1)
     workers = [Worker(slots) for _ in range(3)]
     await settle()
@@ -97,7 +97,7 @@ async def test_a_cancelled_wait_loses_no_slot() -> None:
 
 
 async def test_a_free_slot_is_taken_without_waiting() -> None:
-    """And says so: nothing waits, so more slots would stay empty."""
+    """`had_to_wait` stays False, so the limit need not grow."""
     slots = Slots(2)
     assert slots.take_at_once() and slots.take_at_once() and not slots.had_to_wait
     assert not slots.take_at_once()

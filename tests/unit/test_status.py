@@ -54,8 +54,8 @@ def error(status: int, *, body: bytes = b"", reason: str = "Reason", **headers: 
 
 
 @pytest.mark.parametrize("status", range(100, 600))
-def test_every_status_is_an_error_of_the_table(status: int) -> None:
-    """No answer is without a meaning, and each meaning decides about retry and stop."""
+def test_every_status_gives_its_expected_error(status: int) -> None:
+    """The error decides about retry and stop."""
     expected = NAMED.get(status, Unavailable if status >= 500 else StoreError)
     found = error(status)
     assert type(found) is expected
@@ -68,15 +68,15 @@ def test_every_status_is_an_error_of_the_table(status: int) -> None:
 @pytest.mark.parametrize(
     "body", [b"Upload exceeds quota.", b"<html><h1>Request Entity Too Large</h1>Upload exceeds QUOTA.</html>"]
 )
-def test_a_full_account_is_told_from_a_large_object_by_the_text(body: bytes) -> None:
-    """Swift answers 413 to both; over quota stops the run."""
+def test_a_413_is_a_full_account_if_its_text_says_so(body: bytes) -> None:
+    """Swift also answers 413 to a large object; only a full account stops the run."""
     found = error(413, body=body)
     assert type(found) is QuotaExceeded
     assert found.stops_run
     assert found.detail == ("Reason" if body.startswith(b"<") else body.decode()), "a page for browsers is no message"
 
 
-def test_a_large_object_concerns_itself_only() -> None:
+def test_a_413_for_a_large_object_does_not_stop_the_run() -> None:
     """413 without the word."""
     found = error(413, body=b"Your request is too large.")
     assert (type(found), found.stops_run, found.is_retryable) == (TooLarge, False, False)
@@ -94,15 +94,15 @@ def test_a_large_object_concerns_itself_only() -> None:
         (507, b"", {}, Unavailable),
     ],
 )
-def test_a_503_that_asks_for_less_is_throttling(
+def test_a_503_that_asks_to_slow_down_is_throttling(
     status: int, body: bytes, headers: dict[str, str], kind: type[BulkputError]
 ) -> None:
-    """By its text or by Retry-After; any other is a store in trouble."""
+    """Its text or Retry-After shows it; any other 503 is Unavailable."""
     assert type(error(status, body=body, **headers)) is kind
 
 
-def test_throttling_carries_the_time_the_store_named() -> None:
-    """In seconds; None where it named none."""
+def test_throttling_has_the_retry_after_of_the_store() -> None:
+    """It is in seconds, or None if the answer has none."""
     for status in (429, 498, 503):
         found = error(status, retry_after="7")
         assert isinstance(found, Throttled)
@@ -112,22 +112,22 @@ def test_throttling_carries_the_time_the_store_named() -> None:
     assert found.retry_after_s is None
 
 
-def test_the_request_id_is_the_store_s_own() -> None:
-    """Swift's name for it, then S3's."""
+def test_the_request_id_comes_from_the_answer() -> None:
+    """Swift's header wins over that of S3."""
     assert error(500, X_Trans_Id="tx1", X_Amz_Request_Id="r2").request_id == "tx1"
     assert error(500, X_Amz_Request_Id="r2").request_id == "r2"
     assert error(500).request_id is None
 
 
-def test_a_refused_digest_names_what_was_sent() -> None:
-    """422 is worth another try: the bytes were damaged on the way."""
+def test_a_422_has_the_sent_and_the_answered_digest() -> None:
+    """It is retried, since the bytes were damaged on the way."""
     found = error_from_response("put", "a", answer(422, ETag="e2"), sent_md5="e1")
     assert isinstance(found, IntegrityError)
     assert (found.expected, found.actual) == ("e1", "e2")
 
 
-def test_a_refusal_says_why() -> None:
-    """Of a 422 too, whose digests say more where there are some."""
+def test_a_refusal_has_the_reason_of_its_body() -> None:
+    """For a 422 with digests, the digests are the reason."""
     assert error(409, reason="Conflict", body=b"not a directory").detail == "Conflict: not a directory"
     assert error(422, reason="Bad", body=b'{"message": "no checksum"}').detail == "Bad: no checksum"
     found = error_from_response(
@@ -136,27 +136,27 @@ def test_a_refusal_says_why() -> None:
     assert found.detail == "sent bytes with MD5 e1, the store answered ETag None: Damaged"
 
 
-def test_a_redirect_says_where_to() -> None:
-    """It is not followed; the person decides."""
+def test_a_redirect_error_has_its_target() -> None:
+    """The redirect is not followed."""
     found = error(301, Location="https://other/v1/c/a")
     assert "https://other/v1/c/a" in found.detail
     assert not found.is_retryable
 
 
-def test_a_bad_request_says_what_is_bad() -> None:
+def test_a_400_has_the_first_line_of_its_body() -> None:
     """Its reason is always the same, its text is not."""
     assert error(400, reason="Bad Request", body=b"Invalid X-Delete-At\nmore").detail == (
         "Bad Request: Invalid X-Delete-At"
     )
 
 
-def test_a_bad_request_without_a_text_ends_after_its_reason() -> None:
+def test_a_400_without_a_body_has_only_its_reason() -> None:
     """No colon that nothing follows."""
     assert str(error(400, reason="Bad Request")) == "put a: 400 Bad Request"
 
 
-def test_an_answer_without_a_reason_is_described_by_its_text() -> None:
-    """HTTP/1.1 allows an empty reason; the first line stands in, cut to a bound."""
+def test_an_answer_without_a_reason_has_the_first_line_of_its_body() -> None:
+    """HTTP/1.1 allows an empty reason; the line is cut to 200 characters."""
     assert error(500, reason="", body=b"\nout of disks\nmore").detail == "out of disks"
     assert len(error(500, reason="", body=b"x" * 10_000).detail) == 200
     assert error(500, reason="", body=b"\xff\xfe").detail == "\ufffd\ufffd"
@@ -181,8 +181,8 @@ def test_an_answer_without_a_reason_is_described_by_its_text() -> None:
         ("Sun, 99 Nov 1994 08:49:37 GMT", None),
     ],
 )
-def test_retry_after_in_both_forms(value: str | None, seconds: float | None) -> None:
-    """Seconds, or a date in any form of RFC 9110, 5.6.7; never negative; garbage is no time."""
+def test_retry_after_is_parsed_as_seconds_or_date(value: str | None, seconds: float | None) -> None:
+    """Dates have any form of RFC 9110, section 5.6.7; the result is never negative."""
     assert parse_retry_after(value, now=784111767.0) == seconds
 
 
@@ -197,6 +197,6 @@ def in_tokyo(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.mark.usefixtures("in_tokyo")
 @pytest.mark.parametrize("value", ["Sun, 06 Nov 1994 08:49:37 GMT", "Sun Nov  6 08:49:37 1994"])
-def test_an_http_date_is_utc_wherever_the_client_is(value: str) -> None:
-    """Also asctime's form, which does not say so (RFC 9110, 5.6.7)."""
+def test_an_http_date_is_utc_in_every_time_zone(value: str) -> None:
+    """asctime's form names no zone (RFC 9110, section 5.6.7)."""
     assert parse_retry_after(value, now=784111767.0) == 10.0

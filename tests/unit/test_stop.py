@@ -11,15 +11,15 @@ from bulkput.events import StopCause, Stopping
 DENIED = Stopping("denied", StopCause.STORE)
 
 
-def test_a_new_brake_is_not_pulled() -> None:
-    """And has no order."""
+def test_a_new_stop_is_not_pulled() -> None:
+    """It has no order."""
     stop = Stop()
     assert not stop.is_pulled
     assert stop.order is None
 
 
-def test_the_first_order_stands() -> None:
-    """Later ones change nothing, and are not emitted."""
+def test_the_first_stop_order_stays() -> None:
+    """Later orders are ignored and emit no event."""
     stop, events = Stop(), list[ev.Event]()
     stop.report_to(events.append)
     stop.pull(DENIED)
@@ -29,15 +29,15 @@ def test_the_first_order_stands() -> None:
     assert events == [DENIED]
 
 
-def test_an_interruption_is_an_order_of_its_own_kind() -> None:
-    """The exit code will be 130."""
+def test_an_interrupt_is_an_order_with_its_own_cause() -> None:
+    """The exit code is 130."""
     stop = Stop()
     stop.interrupt()
     assert stop.order is not None
     assert stop.order.cause is StopCause.INTERRUPTED
 
 
-def test_an_order_from_before_the_run_is_reported_when_it_begins() -> None:
+def test_an_order_from_before_the_run_is_reported_at_its_start() -> None:
     """Pulled while nobody listened yet."""
     stop, events = Stop(), list[ev.Event]()
     stop.pull(DENIED)
@@ -46,13 +46,13 @@ def test_an_order_from_before_the_run_is_reported_when_it_begins() -> None:
 
 
 @pytest.mark.parametrize("delay_s", [0.0, 0.001])
-async def test_a_pause_runs_to_its_end_without_a_stop(delay_s: float) -> None:
-    """True: go on."""
+async def test_a_pause_without_a_stop_returns_true(delay_s: float) -> None:
+    """The caller continues."""
     assert await Stop().pause(delay_s) is True
 
 
-async def test_a_pause_ends_when_the_brake_is_pulled() -> None:
-    """At once, however long it was to be; False: no further attempt."""
+async def test_a_stop_ends_a_pause_at_once() -> None:
+    """The pause returns False, so there is no further attempt."""
     stop = Stop()
     pausing = [asyncio.create_task(stop.pause(3600)) for _ in range(3)]
     await asyncio.sleep(0)
@@ -62,7 +62,7 @@ async def test_a_pause_ends_when_the_brake_is_pulled() -> None:
 
 
 @pytest.mark.parametrize("delay_s", [0.0, 3600.0])
-async def test_a_pause_after_the_brake_does_not_begin(delay_s: float) -> None:
+async def test_a_pause_after_a_stop_returns_false_at_once(delay_s: float) -> None:
     """Not even one of no length goes on."""
     stop = Stop()
     stop.interrupt()
@@ -70,7 +70,7 @@ async def test_a_pause_after_the_brake_does_not_begin(delay_s: float) -> None:
         assert await stop.pause(delay_s) is False
 
 
-async def test_a_cancelled_pause_is_cancelled() -> None:
+async def test_a_cancelled_pause_raises_cancelled_error() -> None:
     """CancelledError is not taken for a stop of the run."""
     pausing = asyncio.create_task(Stop().pause(3600))
     await asyncio.sleep(0)
@@ -79,8 +79,8 @@ async def test_a_cancelled_pause_is_cancelled() -> None:
         await pausing
 
 
-async def test_a_bounded_block_is_not_cut_short_without_an_interrupt() -> None:
-    """Nor is it cut short by an order: what is in flight ends, with the deadlines that it has."""
+async def test_a_bounded_block_is_cut_short_only_by_an_interrupt() -> None:
+    """After a stop order, requests in flight end by their own deadlines."""
     stop = Stop()
     async with stop.bounded(0.001):
         stop.pull(Stopping("nobody reads stdout", StopCause.INTERRUPTED))
@@ -91,9 +91,8 @@ async def test_a_bounded_block_is_not_cut_short_without_an_interrupt() -> None:
 
 @pytest.mark.parametrize("is_earlier", [False, True])
 @pytest.mark.parametrize("order", [None, DENIED])
-async def test_an_interrupted_block_ends_by_itself(is_earlier: bool, order: Stopping | None) -> None:
-    """After 80 % of the timeout what it awaits is cancelled; whether it was interrupted before it began or within, and
-    whether the run was being stopped already."""
+async def test_an_interrupted_block_is_cancelled_after_its_timeout(is_earlier: bool, order: Stopping | None) -> None:
+    """The interrupt comes before or within the block, before or after another stop order."""
     stop, was_cancelled = Stop(), False
     if order is not None:
         stop.pull(order)
@@ -111,8 +110,8 @@ async def test_an_interrupted_block_ends_by_itself(is_earlier: bool, order: Stop
     assert was_cancelled
 
 
-async def test_a_bounded_block_lets_errors_and_cancellations_pass() -> None:
-    """A TimeoutError of something within, and the cancellation of the caller."""
+async def test_a_bounded_block_passes_errors_and_cancellations_on() -> None:
+    """They are a TimeoutError from within and the cancellation of the caller."""
     with pytest.raises(TimeoutError, match="of another"):
         async with Stop().bounded(10):
             raise TimeoutError("of another")

@@ -79,39 +79,39 @@ def run(store: Store, limit: int = 64, highest: int = 256) -> Run:
     return Run(store, start(limit, highest=highest))
 
 
-def test_a_latency_bound_store_gets_all_that_is_allowed_within_five_samples() -> None:
+def test_a_latency_bound_store_gets_the_highest_limit_within_five_samples() -> None:
     """Nothing else helps there."""
     tuner = run(latency_bound(0.05))
     assert 256 in tuner.go(5)
     assert set(tuner.go(100)) == {256}
 
 
-def test_a_server_that_is_full_gets_no_more_than_it_needs() -> None:
-    """Knee at 16 in flight: from 64 down to about there, and no slower."""
+def test_a_saturated_server_gets_about_the_concurrency_that_it_needs() -> None:
+    """Its knee is at 16 in flight; the limit falls from 64 without loss of speed."""
     tuner = run(with_knee(0.05, 320))
     tuner.go(60)
     assert 12 <= tuner.state.base <= 32
     assert tuner.rate() >= 0.9 * 320
 
 
-def test_a_knee_above_the_start_is_found_too() -> None:
-    """128 in flight are needed: up to it, and not much beyond."""
+def test_a_knee_above_the_start_is_found() -> None:
+    """The store needs 128 requests in flight."""
     tuner = run(with_knee(0.1, 1280))
     tuner.go(60)
     assert 96 <= tuner.state.base <= 192
     assert tuner.rate() >= 0.9 * 1280
 
 
-def test_a_silent_rate_limit_is_not_met_with_more_requests() -> None:
-    """10 objects per second whatever is in flight: a few requests are as fast as many, and wait less."""
+def test_a_silent_rate_limit_lowers_the_concurrency() -> None:
+    """At 10 objects per second, few requests are as fast as many."""
     tuner = run(with_knee(0.02, 10))
     tuner.go(60)
     assert tuner.state.base == 8
     assert tuner.rate() >= 0.9 * 10
 
 
-def test_a_store_that_asks_to_slow_down_gets_half() -> None:
-    """At once, and it is not asked for more before a rest."""
+def test_a_throttling_store_gets_half_the_concurrency() -> None:
+    """The limit falls at once and rises only after a rest."""
     tuner = run(throttling(0.05, 20))
     assert tuner.go(2) == [32, 16]
     assert tuner.state.reason is LimitReason.THROTTLED
@@ -120,8 +120,8 @@ def test_a_store_that_asks_to_slow_down_gets_half() -> None:
     assert max(tried) <= 32 and tuner.rate() >= 0.6 * 20 / 0.05
 
 
-def test_a_store_that_is_slow_for_a_minute_is_used_as_before_afterwards() -> None:
-    """Neither given up nor flooded meanwhile."""
+def test_a_store_that_was_slow_for_a_minute_gets_its_limit_back() -> None:
+    """The limit stays within bounds in the slow minute."""
     tuner = run(slow_for_a_minute(with_knee(0.05, 640), begin_s=40, factor=5))
     tuner.go(40)
     before = tuner.rate()
@@ -135,8 +135,8 @@ def test_a_store_that_is_slow_for_a_minute_is_used_as_before_afterwards() -> Non
 @pytest.mark.parametrize(
     "store", [latency_bound(0.05), with_knee(0.05, 320), with_knee(0.1, 1280), with_knee(0.3, 100)], ids=range(4)
 )
-def test_noise_does_not_lead_it_astray(store: Store, seed: int) -> None:
-    """With rates off by up to 5 %, what is stored in the long run is within a tenth of the best fixed limit."""
+def test_noise_costs_at_most_a_tenth_of_the_rate(store: Store, seed: int) -> None:
+    """Rates are off by up to 5 %; the best fixed limit is the reference."""
     tuner = run(noisy(store, 0.05, seed))
     tuner.go(20)
     used = tuner.go(200)
@@ -147,8 +147,8 @@ def test_noise_does_not_lead_it_astray(store: Store, seed: int) -> None:
 @pytest.mark.parametrize(
     "store", [latency_bound(0.05), with_knee(0.05, 320), with_knee(0.1, 1280), with_knee(0.02, 10)], ids=range(4)
 )
-def test_once_settled_it_moves_by_one_step_at_most(store: Store) -> None:
-    """And stands still most of the time."""
+def test_a_settled_limit_moves_by_one_step_at_most(store: Store) -> None:
+    """It stays unchanged most of the time."""
     tuner = run(store)
     tuner.go(100)
     base = tuner.state.base
@@ -158,28 +158,28 @@ def test_once_settled_it_moves_by_one_step_at_most(store: Store) -> None:
     assert limits.count(base) > 0.8 * len(limits)
 
 
-def test_a_limit_that_is_not_used_up_is_not_raised() -> None:
-    """A slow disk: more slots would stay empty."""
+def test_an_unused_limit_is_not_raised() -> None:
+    """The disk is slow, so further slots would stay empty."""
     tuner = run(lambda limit, _: Sample(rate=50, is_full=False))
     assert set(tuner.go(50)) == {64}
     assert tuner.state.reason is LimitReason.IDLE
 
 
-def test_a_store_that_fails_everything_gets_no_more() -> None:
+def test_a_store_that_fails_every_request_keeps_its_limit() -> None:
     """Nothing stored is no rate to compare with."""
     tuner = run(lambda _limit, _now: Sample(rate=0))
     assert set(tuner.go(50)) == {64}
 
 
-def test_a_store_that_fails_for_a_while_is_not_flooded() -> None:
-    """In the middle of a trial, too."""
+def test_a_store_that_fails_for_a_while_gets_a_bounded_limit() -> None:
+    """The failures begin in the middle of a trial."""
     tuner = run(lambda limit, now_s: Sample(rate=0 if 1 <= now_s < 30 else min(limit, 64) / 0.05))
     assert max(tuner.go(30)) <= 128
     tuner.go(30)
     assert 32 <= tuner.state.base <= 96
 
 
-def test_the_descriptor_limit_is_never_passed() -> None:
+def test_the_descriptor_limit_is_never_exceeded() -> None:
     """Whatever would be faster."""
     tuner = run(latency_bound(0.05), highest=100)
     assert max(tuner.go(100)) == 100

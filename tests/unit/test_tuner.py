@@ -31,8 +31,8 @@ def tuned(options: WireOptions) -> tuple[Tuner, Answers, list[ev.Event]]:
     return tuner, Answers(tuner), events
 
 
-def test_a_number_that_was_asked_for_is_never_changed() -> None:
-    """Whatever the store does; it is reported once."""
+def test_a_configured_concurrency_is_never_changed() -> None:
+    """It is reported once."""
     tuner, answers, events = tuned(WireOptions(concurrency=7))
     answers.come(5_000, per_s=100)
     answers.come(100, per_s=100, error=Throttled("put", "k", "slow down"))
@@ -40,7 +40,7 @@ def test_a_number_that_was_asked_for_is_never_changed() -> None:
     assert events == [ev.Tuned(7, "as asked for")]
 
 
-def test_the_limit_is_moved_and_every_move_is_reported() -> None:
+def test_every_change_of_the_limit_is_reported() -> None:
     """A store that takes whatever comes."""
     tuner, answers, events = tuned(WireOptions())
     for _ in range(30):
@@ -50,7 +50,7 @@ def test_the_limit_is_moved_and_every_move_is_reported() -> None:
     assert limits[0] == 64 and limits[-1] == 256 and limits == sorted(limits)
 
 
-def test_answers_to_requests_of_the_limit_before_are_not_counted() -> None:
+def test_answers_to_requests_of_the_earlier_limit_are_ignored() -> None:
     """As many as were in flight then: they would say nothing of the new limit."""
     tuner, answers, _ = tuned(WireOptions())
     while tuner.slots.limit == 64:
@@ -62,8 +62,8 @@ def test_answers_to_requests_of_the_limit_before_are_not_counted() -> None:
     assert tuner.slots.limit == 256
 
 
-def test_a_throttling_store_gets_half_once_for_a_whole_wave_of_refusals() -> None:
-    """The 64 that were in flight together are refused together."""
+def test_a_wave_of_refusals_halves_the_limit_once() -> None:
+    """64 requests in flight are refused together."""
     tuner, answers, _ = tuned(WireOptions())
     answers.come(10, per_s=1_000)
     answers.come(64, per_s=1_000, error=Throttled("put", "k", "slow down"))
@@ -72,8 +72,8 @@ def test_a_throttling_store_gets_half_once_for_a_whole_wave_of_refusals() -> Non
     assert tuner.slots.limit == 16
 
 
-def test_a_few_refusals_among_many_answers_change_nothing() -> None:
-    """They are what it costs to use up a limit per second: fewer in flight would store fewer objects."""
+def test_a_few_refusals_do_not_lower_the_limit() -> None:
+    """A store with a limit per second refuses some requests at full use."""
     tuner, answers, _ = tuned(WireOptions())
     before = tuner.slots.limit
     for _ in range(20):
@@ -82,22 +82,22 @@ def test_a_few_refusals_among_many_answers_change_nothing() -> None:
     assert tuner.slots.limit >= before
 
 
-def test_a_store_that_fails_everything_divides_by_nothing() -> None:
+def test_a_store_without_successes_causes_no_division_by_zero() -> None:
     """No objects per second is a rate too."""
     tuner, answers, _ = tuned(WireOptions())
     answers.come(5_000, per_s=50, error=Unavailable("put", "k", "reset"))
     assert 1 <= tuner.slots.limit <= 256
 
 
-def test_only_uploads_are_counted() -> None:
-    """Deletions, listings and logins do not move the limit."""
+def test_a_tuner_counts_only_uploads() -> None:
+    """Deletions, listings and logins do not change the limit."""
     tuner, answers, _ = tuned(WireOptions())
     answers.come(10_000, per_s=1_000, operation="delete")
     assert tuner.slots.limit == 64
 
 
-async def test_the_workers_follow_the_limit() -> None:
-    """A quarter more than requests in flight: their files are read while they wait for a slot."""
+async def test_the_number_of_workers_follows_the_limit() -> None:
+    """It is a quarter higher, so files are read while they wait for a slot."""
     tuner, answers, _ = tuned(WireOptions())
     gate = asyncio.Event()
 
@@ -118,8 +118,8 @@ async def test_the_workers_follow_the_limit() -> None:
     assert tuner.slots.limit < 256
 
 
-def test_the_limit_follows_the_operations_that_it_is_for() -> None:
-    """Copies for `cp`, which its store makes; removals in between say nothing."""
+def test_the_limit_follows_the_chosen_operations() -> None:
+    """They are copies for `cp`; removals between them are ignored."""
     tuner = Tuner(WireOptions(), operations=frozenset(("copy", "put")))
     answers = Answers(tuner)
     for operation, limit in (("delete", 64), ("copy", 256)):

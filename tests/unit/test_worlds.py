@@ -8,8 +8,8 @@ from tests.scale.worlds.world import content
 
 
 @pytest.mark.parametrize("seed", range(0, 200, 10))
-def test_a_seed_always_gives_the_same_world_and_its_text_makes_it_again(seed: int) -> None:
-    """So that what a failing run prints is enough."""
+def test_a_seed_gives_one_world_whose_text_recreates_it(seed: int) -> None:
+    """The output of a failing run suffices to repeat it."""
     world = draw(seed)
     assert draw(seed) == world
     assert eval(str(world), vars(records)) == world
@@ -18,6 +18,6 @@ def test_a_seed_always_gives_the_same_world_and_its_text_makes_it_again(seed: in
 @pytest.mark.parametrize(
     ("spec", "bytes_"), [("", b""), ("one*1", b"one"), ("one*2+two*1", b"oneonetwo"), ("a \n*2", b"a \na \n")]
 )
-def test_contents_are_written_as_words_and_times(spec: str, bytes_: bytes) -> None:
+def test_content_specs_give_their_bytes(spec: str, bytes_: bytes) -> None:
     """Short enough for a world on a page."""
     assert content(spec) == bytes_
