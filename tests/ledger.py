@@ -8,29 +8,29 @@ import pytest
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What one fault did to one upload. Everything but the exit code is counted at the store or on the wire."""
+    """The effect of one fault on one upload. All numbers except the exit code are counted at the store or on the wire."""
 
     fault: str
     server: str
     objects: int
     uploaded: int
-    """Of them, as bulkput says."""
+    """Objects that bulkput reports as uploaded."""
     lost: int
-    """Said to be uploaded, and not in the store."""
+    """Objects that are reported as uploaded but are not in the store."""
     wrong: int
-    """In the store, but not with the bytes of the file."""
+    """Objects in the store whose bytes differ from the file."""
     sent_twice: int
-    """Object PUTs beyond one for each object that was tried."""
+    """PUTs of objects beyond one for each object that was tried."""
     exit_code: int
 
     @property
     def is_whole(self) -> bool:
-        """All of it is there, and bulkput says so."""
+        """True if every object is stored and bulkput reports success."""
         return (self.uploaded, self.lost, self.wrong, self.exit_code) == (self.objects, 0, 0, 0)
 
     @property
     def is_honest(self) -> bool:
-        """Whatever is missing, nothing is said that is not so."""
+        """True if every object reported as uploaded is stored with the right bytes."""
         return (self.lost, self.wrong) == (0, 0)
 
 
@@ -53,7 +53,7 @@ class Ledger:
         puts: int,
         exit_code: int,
     ) -> Row:
-        """`source` and `stored` are contents by name; `tried` is how many objects were, by `puts` requests."""
+        """Adds a row. `source` and `stored` map names to contents; `puts` requests tried `tried` objects."""
         row = Row(
             fault,
             server,
@@ -72,19 +72,19 @@ _PROPERTY = "fault"
 
 
 def write_table(terminal: pytest.TerminalReporter) -> None:
-    """The table of all reports, where there is something to show."""
+    """Writes the table of all reports if there are any rows."""
     reports = [report for outcome in ("passed", "failed") for report in terminal.getreports(outcome)]
-    told = [
+    rows = [
         value
         for report in reports
         if report.when == "call"
         for name, value in report.user_properties
         if name == _PROPERTY
     ]
-    if not told:
+    if not rows:
         return
     head = ("fault", "server", "objects", "uploaded", "lost", "wrong", "sent twice", "exit code")
-    table = [head, *(tuple(map(str, row)) for row in told)]
+    table = [head, *(tuple(map(str, row)) for row in rows)]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     terminal.section("what faults cost")
     for words in table:

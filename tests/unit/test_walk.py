@@ -60,23 +60,23 @@ def tell(entry: Found) -> tuple[str, str]:
             return os.path.basename(os.fsdecode(entry.path)), entry.problem
 
 
-def test_a_tree_gives_its_files_in_bytewise_order_of_full_names(tmp_path: Path) -> None:
-    """Depth first: `a-` before `a/b` before `a0`."""
+def test_a_walk_gives_files_in_bytewise_order_of_full_names(tmp_path: Path) -> None:
+    """The order is depth-first: `a-` before `a/b` before `a0`."""
     make(tmp_path, {"a": {"b": "", "c": {"d": ""}}, "a-": "", "a.b": {"x": ""}, "a0": "", "B": "", "e": {}})
     names = [name for name, _ in told(tmp_path)]
     assert names == ["B", "a-", "a.b/x", "a/b", "a/c/d", "a0"]
     assert names == sorted(names)
 
 
-def test_a_file_comes_with_its_path_size_and_time(tmp_path: Path) -> None:
-    """As it is now, to the nanosecond."""
+def test_a_file_has_its_path_size_and_mtime(tmp_path: Path) -> None:
+    """The precision of the time is a nanosecond."""
     make(tmp_path, {"d": {"a": "12345"}})
     path = tmp_path / "d" / "a"
     os.utime(path, ns=(0, 1_700_000_000_123_456_789))
     assert found(tmp_path) == [SourceFile(os.fsencode(path), b"d/a", 5, 1_700_000_000_123_456_789)]
 
 
-def test_an_empty_tree_gives_nothing(tmp_path: Path) -> None:
+def test_an_empty_tree_gives_no_entry(tmp_path: Path) -> None:
     """No entry, no error."""
     assert told(make(tmp_path / "t", {"d": {"e": {}}})) == []
 
@@ -97,8 +97,8 @@ LINKS: Tree = {
 }
 
 
-def test_a_tree_is_what_is_in_it(tmp_path: Path) -> None:
-    """A link to a file inside is taken, also by a chain; all others are skipped, each with its reason."""
+def test_only_links_to_files_inside_the_tree_are_taken(tmp_path: Path) -> None:
+    """Chains of such links are taken too; other links are skipped with a reason."""
     make(tmp_path, {"tree": LINKS, "other": "elsewhere"})
     assert dict(told(tmp_path / "tree")) == {
         "a": "file",
@@ -116,8 +116,8 @@ def test_a_tree_is_what_is_in_it(tmp_path: Path) -> None:
     }
 
 
-def test_with_follow_symlinks_every_link_is_followed(tmp_path: Path) -> None:
-    """Out of the tree and into directories too; what leads nowhere or back above itself is skipped."""
+def test_follow_symlinks_follows_links_out_of_the_tree(tmp_path: Path) -> None:
+    """Directories are followed too; dangling links and loops are skipped."""
     make(tmp_path, {"tree": LINKS, "other": "elsewhere"})
     assert dict(told(tmp_path / "tree", options=FOLLOW)) == {
         "a": "file",
@@ -135,8 +135,8 @@ def test_with_follow_symlinks_every_link_is_followed(tmp_path: Path) -> None:
     }
 
 
-def test_a_link_is_opened_where_it_led_when_it_was_checked(tmp_path: Path) -> None:
-    """Reported as the link, opened at its target: a link that is turned later leads nobody out of the tree."""
+def test_a_link_is_opened_at_its_checked_target(tmp_path: Path) -> None:
+    """A link that is changed later cannot lead out of the tree."""
     make(tmp_path, {"a": "12345", "link": Link("a")})
     link = found(tmp_path)[1]
     assert isinstance(link, SourceFile)
@@ -144,13 +144,13 @@ def test_a_link_is_opened_where_it_led_when_it_was_checked(tmp_path: Path) -> No
     assert link.target == os.fsencode((tmp_path / "a").resolve())
 
 
-def test_a_sibling_whose_name_begins_alike_is_outside(tmp_path: Path) -> None:
+def test_a_sibling_directory_with_the_same_prefix_is_outside(tmp_path: Path) -> None:
     """`/x/tree-2` is not below `/x/tree`."""
     make(tmp_path, {"tree": {"l": Link("../tree-2/a")}, "tree-2": {"a": ""}})
     assert told(tmp_path / "tree") == [("l", "LINK_OUTSIDE")]
 
 
-def test_two_links_that_lead_into_each_other_end(tmp_path: Path) -> None:
+def test_a_loop_of_two_links_ends(tmp_path: Path) -> None:
     """Each directory is entered at most once on one path."""
     make(tmp_path, {"a": {"to-b": Link("../b"), "f": ""}, "b": {"to-a": Link("../a"), "g": ""}})
     assert told(tmp_path, options=FOLLOW) == [
@@ -171,7 +171,7 @@ def test_a_followed_link_to_a_directory_sorts_like_a_directory(tmp_path: Path) -
 
 
 def test_a_collision_below_a_followed_link_is_found(tmp_path: Path) -> None:
-    """Two sources with the same name are noticed, link or not: one would silently replace the other."""
+    """Two files of one name, in two sources, would overwrite each other."""
     make(tmp_path / "one", {"d": {"x": ""}, "l": Link("d"), "l-": ""})
     make(tmp_path / "two", {"l": {"x": ""}, "l-": ""})
     outcomes = told(tmp_path / "one", tmp_path / "two", options=FOLLOW)
@@ -181,8 +181,8 @@ def test_a_collision_below_a_followed_link_is_found(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("options", [WalkOptions(), FOLLOW])
-def test_the_source_itself_may_be_a_link(tmp_path: Path, options: WalkOptions) -> None:
-    """And its links inside are inside."""
+def test_a_source_may_be_a_link(tmp_path: Path, options: WalkOptions) -> None:
+    """Links within it are inside the tree."""
     make(tmp_path, {"tree": {"a": "", "l": Link("a")}, "source": Link("tree")})
     assert told(tmp_path / "source", options=options) == [("a", "file"), ("l", "file")]
 
@@ -222,8 +222,8 @@ def open_place() -> Iterator[Path]:
     shutil.rmtree(place)
 
 
-def test_a_directory_that_cannot_be_read_is_one_error(open_place: Path) -> None:
-    """Named, and what lies beside it is still sent."""
+def test_an_unreadable_directory_is_one_error(open_place: Path) -> None:
+    """The error names the directory, and the files next to it are found."""
     make(open_place, {"a": "", "closed": {"x": ""}, "z": ""})
     (open_place / "closed").chmod(0)
     with as_nobody():
@@ -233,24 +233,24 @@ def test_a_directory_that_cannot_be_read_is_one_error(open_place: Path) -> None:
     assert outcomes[1].path == os.fsencode(open_place / "closed")
 
 
-def test_files_in_a_directory_that_cannot_be_entered_are_errors(open_place: Path) -> None:
-    """Readable but not searchable: each name is known, none can be looked at."""
+def test_files_in_an_unsearchable_directory_are_errors(open_place: Path) -> None:
+    """Their names can be read, but not their status."""
     make(open_place, {"half": {"x": "", "y": ""}})
     (open_place / "half").chmod(0o444)
     with as_nobody():
         assert told(open_place) == [("x", "unreadable"), ("y", "unreadable")]
 
 
-def test_a_source_that_cannot_be_read_is_one_error(open_place: Path) -> None:
-    """The run has something to report: it does not look like an empty tree."""
+def test_an_unreadable_source_is_one_error(open_place: Path) -> None:
+    """It does not look like an empty tree."""
     make(open_place, {"closed": {"x": ""}})
     (open_place / "closed").chmod(0)
     with as_nobody():
         assert told(open_place / "closed") == [("closed", "unreadable")]
 
 
-def test_a_path_longer_than_the_system_takes_is_an_error(tmp_path: Path) -> None:
-    """A tree that is deeper than PATH_MAX ends in errors that name it, not in a crash."""
+def test_a_path_above_path_max_is_an_error(tmp_path: Path) -> None:
+    """The error names the path, and the walk continues."""
     at = os.open(tmp_path, os.O_RDONLY)
     for _ in range(25):
         os.mkdir("d" * 200, dir_fd=at)
@@ -262,8 +262,8 @@ def test_a_path_longer_than_the_system_takes_is_an_error(tmp_path: Path) -> None
     assert told(tmp_path) == [("d" * 200, "unreadable"), ("z", "file")]
 
 
-def test_a_file_that_vanishes_before_it_is_looked_at_is_an_error(tmp_path: Path) -> None:
-    """Listed, then gone: it says so, the rest goes on."""
+def test_a_file_deleted_after_it_was_listed_is_an_error(tmp_path: Path) -> None:
+    """The walk continues."""
     make(tmp_path, {"a": "", "b": "", "c": ""})
     walking = walk([os.fsencode(tmp_path)], WalkOptions())
     assert tell(next(walking)) == ("a", "file")
@@ -271,8 +271,8 @@ def test_a_file_that_vanishes_before_it_is_looked_at_is_an_error(tmp_path: Path)
     assert [tell(entry) for entry in walking] == [("b", "vanished"), ("c", "file")]
 
 
-def test_a_directory_that_vanishes_before_it_is_entered_is_an_error(tmp_path: Path) -> None:
-    """The same for a whole tree below."""
+def test_a_directory_deleted_before_it_is_entered_is_an_error(tmp_path: Path) -> None:
+    """The walk continues."""
     make(tmp_path, {"a": "", "d": {"x": ""}, "z": ""})
     walking = walk([os.fsencode(tmp_path)], WalkOptions())
     assert tell(next(walking)) == ("a", "file")
@@ -280,7 +280,7 @@ def test_a_directory_that_vanishes_before_it_is_entered_is_an_error(tmp_path: Pa
     assert [tell(entry) for entry in walking] == [("d", "vanished"), ("z", "file")]
 
 
-def test_a_source_that_vanishes_after_the_start_is_an_error(tmp_path: Path) -> None:
+def test_a_source_deleted_after_the_start_is_an_error(tmp_path: Path) -> None:
     """It was there when the run began."""
     tree = make(tmp_path / "tree", {"a": ""})
     walking = walk([os.fsencode(tree)], WalkOptions())
@@ -289,7 +289,7 @@ def test_a_source_that_vanishes_after_the_start_is_an_error(tmp_path: Path) -> N
 
 
 def test_an_excluded_directory_is_reported_once_and_not_entered(tmp_path: Path) -> None:
-    """One entry for the whole tree below, which is never read."""
+    """It gives one entry for the whole tree below."""
     make(tmp_path, {"cache": {"x": "", "y": {}}, "a": {"cache": {"z": ""}, "b.tmp": "", "b": ""}})
     outcomes = told(tmp_path, options=WalkOptions(exclude=("cache/", "*.tmp")))
     assert outcomes == [
@@ -301,15 +301,15 @@ def test_an_excluded_directory_is_reported_once_and_not_entered(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("options", [WalkOptions(exclude=("l*",)), FOLLOW])
-def test_filters_see_a_link_s_own_name(tmp_path: Path, options: WalkOptions) -> None:
-    """Excluded by its name, whatever it leads to; included by it too."""
+def test_filters_match_the_name_of_a_link(tmp_path: Path, options: WalkOptions) -> None:
+    """The name of its target does not matter."""
     make(tmp_path, {"a": "", "link": Link("a")})
     expected = "file" if options.follow_symlinks else "EXCLUDED"
     assert told(tmp_path, options=options) == [("a", "file"), ("link", expected)]
 
 
-def test_a_directory_that_holds_nothing_is_told_where_that_is_asked_for(tmp_path: Path) -> None:
-    """Nothing at all: not one whose files are left out, nor one of empty directories, nor the source itself."""
+def test_empty_directories_are_reported_on_request(tmp_path: Path) -> None:
+    """Directories with only excluded files, only empty directories, or the source itself are not."""
     make(tmp_path, {"a": {}, "b": {"c": {}}, "d": {"x.tmp": ""}, "e": ""})
     options = WalkOptions(exclude=("*.tmp",))
     told = list(walk([os.fsencode(tmp_path)], options, tells_empty=True))
@@ -320,7 +320,7 @@ def test_a_directory_that_holds_nothing_is_told_where_that_is_asked_for(tmp_path
 
 
 def test_limits_of_age_and_size_hold_for_links_and_lone_files(tmp_path: Path) -> None:
-    """A link is as large and as old as what it leads to."""
+    """A link has the size and the time of its target."""
     make(tmp_path, {"d": {"big": "12", "small": "1", "link": Link("big")}, "lone": "12"})
     options = WalkOptions(max_size=1)
     assert told(tmp_path / "d", tmp_path / "lone", options=options) == [
@@ -334,27 +334,27 @@ def test_limits_of_age_and_size_hold_for_links_and_lone_files(tmp_path: Path) ->
 
 
 def test_another_file_system_is_not_entered(tmp_path: Path) -> None:
-    """Description by the device of the directory, as in `find -xdev`."""
+    """The device of the directory decides, as in `find -xdev`."""
     make(tmp_path, {"a": "", "proc": Link("/proc/self")})
     options = WalkOptions(one_file_system=True, follow_symlinks=True)
     assert told(tmp_path, options=options) == [("a", "file"), ("proc/", "OTHER_FILE_SYSTEM")]
 
 
-def test_an_include_takes_only_what_matches(tmp_path: Path) -> None:
-    """At any depth; the rest is counted as excluded, not forgotten."""
+def test_an_include_takes_only_matching_files(tmp_path: Path) -> None:
+    """It matches at any depth, and other files count as excluded."""
     make(tmp_path, {"d": {"a.txt": "", "b.jpg": ""}, "c.txt": ""})
     outcomes = told(tmp_path, options=WalkOptions(include=("*.txt",)))
     assert outcomes == [("c.txt", "file"), ("d/a.txt", "file"), ("d/b.jpg", "EXCLUDED")]
 
 
-def test_a_wrong_pattern_is_a_usage_error_at_once(tmp_path: Path) -> None:
-    """Before anything is read."""
+def test_an_invalid_pattern_is_a_usage_error_at_once(tmp_path: Path) -> None:
+    """The error is raised before anything is read."""
     with pytest.raises(UsageError):
         walk([os.fsencode(tmp_path)], WalkOptions(exclude=("!",)))
 
 
-def test_several_sources_are_one_stream_in_order(tmp_path: Path) -> None:
-    """Directories give their contents, files their own name."""
+def test_several_sources_are_merged_in_order(tmp_path: Path) -> None:
+    """Directories give their contents, and files give themselves."""
     make(tmp_path, {"one": {"b": "", "d": {"x": ""}}, "two": {"a": "", "d": {"y": ""}}, "c": ""})
     assert told(tmp_path / "one", tmp_path / "two", tmp_path / "c") == [
         (name, "file") for name in ("a", "b", "c", "d/x", "d/y")
@@ -362,7 +362,7 @@ def test_several_sources_are_one_stream_in_order(tmp_path: Path) -> None:
 
 
 def test_a_name_from_two_sources_is_sent_once(tmp_path: Path) -> None:
-    """The first source's; the other is an error that names its path, since the store could keep one only."""
+    """The first source wins; each other file is an error with its path."""
     make(tmp_path, {"one": {"a": "1", "b": ""}, "two": {"a": "22"}, "a": "333"})
     outcomes = found(tmp_path / "one", tmp_path / "two", tmp_path / "a")
     assert [tell(entry) for entry in outcomes] == [
@@ -373,14 +373,14 @@ def test_a_name_from_two_sources_is_sent_once(tmp_path: Path) -> None:
     ]
 
 
-def test_a_skipped_entry_collides_with_nothing(tmp_path: Path) -> None:
+def test_a_skipped_entry_causes_no_collision(tmp_path: Path) -> None:
     """It is not sent."""
     make(tmp_path, {"one": {"a": Link("nowhere")}, "two": {"a": ""}})
     assert told(tmp_path / "one", tmp_path / "two") == [("a", "LINK_DANGLING"), ("a", "file")]
 
 
-def test_an_error_in_one_source_does_not_disturb_the_others(tmp_path: Path) -> None:
-    """What has no name stays where it came; names go on in order."""
+def test_an_error_in_one_source_does_not_affect_the_others(tmp_path: Path) -> None:
+    """Errors without a name keep their place, and names stay in order."""
     one = make(tmp_path / "one", {"a": "", "c": "", "e": ""})
     two = make(tmp_path / "two", {"b": "", "d": ""})
     walking = walk([os.fsencode(one), os.fsencode(two)], WalkOptions())
@@ -391,8 +391,8 @@ def test_an_error_in_one_source_does_not_disturb_the_others(tmp_path: Path) -> N
     assert [name for name, what in outcomes if what == "vanished"] == ["e"]
 
 
-def test_a_file_as_a_source_goes_by_its_own_name(tmp_path: Path) -> None:
-    """Not by the path that led to it; a link to a file counts as the file."""
+def test_a_file_source_has_its_own_name(tmp_path: Path) -> None:
+    """The directories of its path do not count; a link to a file counts as the file."""
     make(tmp_path, {"d": {"a": "12"}, "l": Link("d/a")})
     assert told(tmp_path / "d" / "a") == [("a", "file")]
     assert told(tmp_path / "l") == [("l", "file")]
@@ -400,15 +400,15 @@ def test_a_file_as_a_source_goes_by_its_own_name(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["gone", "a/x", "pipe", "dangling"])
 def test_a_source_that_is_neither_file_nor_directory_is_a_usage_error(tmp_path: Path, name: str) -> None:
-    """At once, before anything is sent, and by its name."""
+    """The error names the source before anything is sent."""
     make(tmp_path, {"a": "", "dangling": Link("nowhere")})
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(UsageError, match=f"source .*{name}: "):
         walk([os.fsencode(tmp_path / "a"), os.fsencode(tmp_path / name)], WalkOptions())
 
 
-def test_only_one_file_may_take_the_destination_s_own_name(tmp_path: Path) -> None:
-    """Not a directory, not two files, not nothing."""
+def test_only_a_single_file_may_have_an_exact_destination(tmp_path: Path) -> None:
+    """Directories, several files and missing files may not."""
     make(tmp_path, {"a": "", "b": "", "l": Link("a")})
     a, b, link, here, gone = (os.fsencode(tmp_path / name) for name in ("a", "b", "l", ".", "gone"))
     assert is_single_file([a])
@@ -416,8 +416,8 @@ def test_only_one_file_may_take_the_destination_s_own_name(tmp_path: Path) -> No
     assert not any(map(is_single_file, ([a, b], [here], [gone], [])))
 
 
-def test_whatever_the_system_is_asked_about_is_in_hand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A directory while it is read, a file while its status is asked for: should that hang, it can be told."""
+def test_the_activity_names_the_path_that_the_walk_waits_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is a directory while it is read, and a file while its status is read."""
     root = make(tmp_path / "tree", {"a": "x", "d": {"b": "x", "e": {}}, "z": "x"})
     asked: list[tuple[str, bytes, object]] = []
     with noted_in(Activity()) as mine:

@@ -147,8 +147,8 @@ def wrapped(store: Store, *, emit: ev.Emit = lambda _event: None, brake: Brake |
     return wrap(store, tries=Tries(RETRY, emit, brake), slots=Slots(1), emit=emit, brake=brake)
 
 
-async def test_a_failed_attempt_is_made_again_until_it_succeeds() -> None:
-    """With the whole body each time, and one Retrying event per wait."""
+async def test_a_failed_attempt_is_repeated_until_it_succeeds() -> None:
+    """Each attempt sends the whole body, and each wait emits one Retrying event."""
     bare, pauses, body = ScriptedStore(gone(), gone()), Pauses(), Bytes()
     events: list[ev.Event] = []
     stored = await retrying(bare, pauses, events).put("a", body, HEADERS)
@@ -158,8 +158,8 @@ async def test_a_failed_attempt_is_made_again_until_it_succeeds() -> None:
     assert all(0 <= delay <= bound for delay, bound in zip(pauses.delays, (1, 2), strict=True))
 
 
-async def test_out_of_retries_the_last_error_says_how_often_it_was_tried() -> None:
-    """One attempt and three more, then the store's own error with tries and time filled in."""
+async def test_the_last_error_has_the_number_of_attempts() -> None:
+    """It is the store's own error, after one attempt and three retries."""
     last = gone()
     bare, pauses = ScriptedStore(gone(), gone(), gone(), last), Pauses()
     with pytest.raises(Unavailable) as caught:
@@ -170,8 +170,8 @@ async def test_out_of_retries_the_last_error_says_how_often_it_was_tried() -> No
     assert "after 4 attempts in" in str(last)
 
 
-async def test_the_wait_for_a_slot_is_no_part_of_the_time_that_tries_may_take(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An object that waits long for its slots, and whose attempts are short, has all its tries."""
+async def test_the_wait_for_a_slot_does_not_count_as_retry_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An object that waits long for its slots has all its attempts."""
     clock = Clock()
     monkeypatch.setattr(time, "monotonic", clock)
     slots = Slots(1)
@@ -194,10 +194,10 @@ async def test_the_wait_for_a_slot_is_no_part_of_the_time_that_tries_may_take(mo
 
 
 @pytest.mark.parametrize(("attempt_s", "attempts"), [(90.0, 4), (160.0, 2), (1_000.0, 2)])
-async def test_a_second_attempt_is_made_however_long_the_first_one_took(
+async def test_a_second_attempt_is_made_after_a_first_of_any_length(
     monkeypatch: pytest.MonkeyPatch, attempt_s: float, attempts: int
 ) -> None:
-    """A further one only within 300 s of attempts and pauses."""
+    """Further attempts are made only within 300 s of attempts and pauses."""
     clock = Clock()
     monkeypatch.setattr(time, "monotonic", clock)
 
@@ -225,8 +225,8 @@ class Clock:
 @pytest.mark.parametrize(
     "error", [Denied("put", "a", "no", status=403), StoreError("put", "a", "no"), SourceError(b"a", "changed", "grew")]
 )
-async def test_an_error_that_is_not_retryable_is_not_retried(error: Exception) -> None:
-    """Once, without a wait; an error of the source is none of the store's business."""
+async def test_a_permanent_error_is_not_retried(error: Exception) -> None:
+    """Errors of the source are not retried either."""
     bare, pauses = ScriptedStore(error), Pauses()
     with pytest.raises(type(error)) as caught:
         await retrying(bare, pauses).put("a", Bytes(), HEADERS)
@@ -234,8 +234,8 @@ async def test_an_error_that_is_not_retryable_is_not_retried(error: Exception) -
     assert (len(bare.calls), pauses.delays) == (1, [])
 
 
-async def test_a_stop_during_the_wait_ends_the_tries() -> None:
-    """A pause that says so: no further attempt, the error of the last one."""
+async def test_a_stop_in_a_pause_ends_the_retries() -> None:
+    """The error of the last attempt is raised."""
     error = gone()
     bare, pauses = ScriptedStore(error), Pauses(goes_on=False)
     with pytest.raises(Unavailable) as caught:
@@ -244,7 +244,7 @@ async def test_a_stop_during_the_wait_ends_the_tries() -> None:
     assert (len(bare.calls), len(pauses.delays), error.attempts) == (1, 1, 1)
 
 
-async def test_the_store_s_own_time_is_waited_for() -> None:
+async def test_retry_after_is_the_minimum_delay() -> None:
     """Retry-After is a floor."""
     pauses = Pauses()
     await retrying(ScriptedStore(Throttled("put", "a", "slow", retry_after_s=9.0)), pauses).put("a", Bytes(), HEADERS)
@@ -252,7 +252,7 @@ async def test_the_store_s_own_time_is_waited_for() -> None:
 
 
 async def test_every_operation_is_retried() -> None:
-    """Not only puts; keys that come from an iterator are there at the second attempt too."""
+    """Keys from an iterator are kept for the second attempt."""
     bare = ScriptedStore()
     store = retrying(bare, Pauses())
     for call in (
@@ -273,8 +273,8 @@ async def listed(store: Store) -> list[str]:
     return [item.name async for item in store.list("")]
 
 
-async def test_a_listing_resumes_behind_the_last_name() -> None:
-    """Nothing twice, nothing left out, wherever it breaks off."""
+async def test_a_broken_listing_resumes_after_its_last_name() -> None:
+    """No name comes twice or is left out."""
     bare = ScriptedStore()
     bare.objects = dict.fromkeys("abcde", b"")
     bare.breaks_after = [0, 2, 1, 0]
@@ -282,8 +282,8 @@ async def test_a_listing_resumes_behind_the_last_name() -> None:
     assert bare.calls == [("list", after) for after in (None, None, "b", "c", "c")]
 
 
-async def test_a_listing_that_goes_on_never_runs_out_of_tries() -> None:
-    """Each name given renews them: a listing of millions may break many times."""
+async def test_progress_of_a_listing_renews_its_retries() -> None:
+    """A listing of millions of names may break many times."""
     bare = ScriptedStore()
     names = [f"{number:02}" for number in range(20)]
     bare.objects = dict.fromkeys(names, b"")
@@ -291,8 +291,8 @@ async def test_a_listing_that_goes_on_never_runs_out_of_tries() -> None:
     assert await listed(retrying(bare, Pauses())) == names
 
 
-async def test_a_listing_that_does_not_go_on_gives_up() -> None:
-    """After as many tries as any request, with the count in the error."""
+async def test_a_listing_without_progress_fails_after_its_retries() -> None:
+    """The error has the number of attempts."""
     bare, pauses = ScriptedStore(), Pauses()
     bare.objects = dict.fromkeys("abc", b"")
     bare.breaks_after = [1, 0, 0, 0, 0, 0]
@@ -318,8 +318,8 @@ class Gate:
 
 
 @pytest.mark.parametrize("concurrency", [1, 3])
-async def test_no_more_operations_run_than_the_limit(concurrency: int) -> None:
-    """One that ends lets the next one in, first come first served."""
+async def test_concurrent_operations_never_exceed_the_limit(concurrency: int) -> None:
+    """Waiting operations start in the order in which they came."""
     bare, gate = ScriptedStore(), Gate()
     bare.gate = gate
     store = LimitedStore(bare, Slots(concurrency), NoBrake())
@@ -338,16 +338,16 @@ async def test_no_more_operations_run_than_the_limit(concurrency: int) -> None:
 
 
 @pytest.mark.parametrize("error", [gone(), SourceError(b"a", "changed", "grew"), RuntimeError("a bug")])
-async def test_a_failed_operation_gives_its_slot_back(error: Exception) -> None:
-    """Whatever it failed with."""
+async def test_a_failed_operation_releases_its_slot(error: Exception) -> None:
+    """This holds for every error."""
     store = LimitedStore(ScriptedStore(error), Slots(1), NoBrake())
     with pytest.raises(type(error)):
         await store.put("a", Bytes(), HEADERS)
     assert (await store.put("b", Bytes(), HEADERS)).key == "b"
 
 
-async def test_a_cancelled_operation_gives_its_slot_back() -> None:
-    """Inside the store and while it waits for its slot."""
+async def test_a_cancelled_operation_releases_its_slot() -> None:
+    """It was inside the store or waited for its slot."""
     bare, gate = ScriptedStore(), Gate()
     bare.gate = gate
     store = LimitedStore(bare, Slots(1), NoBrake())
@@ -363,7 +363,7 @@ async def test_a_cancelled_operation_gives_its_slot_back() -> None:
 
 
 async def test_a_waiting_retry_holds_no_slot() -> None:
-    """With one slot: while one object waits for its second attempt, another is sent."""
+    """Another object is sent through the only slot."""
     waiting, go_on = asyncio.Event(), asyncio.Event()
 
     class WaitsForUs(NoBrake):
@@ -385,7 +385,7 @@ async def test_a_waiting_retry_holds_no_slot() -> None:
 
 
 async def test_a_listing_holds_no_slot() -> None:
-    """A consumer that dawdles over a listing keeps nobody from sending."""
+    """A slow consumer of a listing does not block uploads."""
     bare = ScriptedStore()
     bare.objects = {"a": b"", "b": b""}
     store = wrapped(bare)
@@ -396,8 +396,8 @@ async def test_a_listing_holds_no_slot() -> None:
     await listing.aclose()
 
 
-async def test_each_attempt_is_observed() -> None:
-    """One Requested per attempt, with its error or without, in order with the retries."""
+async def test_each_attempt_emits_one_requested_event() -> None:
+    """It has the error of the attempt, in order with the retries."""
     events: list[ev.Event] = []
     first, second = gone(), gone()
     store = wrapped(ScriptedStore(first, second), emit=events.append, brake=Pauses())
@@ -412,7 +412,7 @@ async def test_each_attempt_is_observed() -> None:
     assert [r.started_s for r in requested] == sorted(r.started_s for r in requested)
 
 
-async def test_an_error_of_the_source_is_observed_too() -> None:
+async def test_an_attempt_with_a_source_error_emits_requested_too() -> None:
     """The attempt was made; that it failed here does not hide it."""
     events: list[ev.Event] = []
     error = SourceError(b"a", "changed", "grew")
@@ -421,8 +421,8 @@ async def test_an_error_of_the_source_is_observed_too() -> None:
     assert [event.error for event in events if isinstance(event, ev.Requested)] == [error]
 
 
-async def test_the_wait_for_a_slot_is_no_part_of_an_attempt() -> None:
-    """Requested comes from inside the limit: nothing is reported of an operation that has not begun."""
+async def test_requested_excludes_the_wait_for_a_slot() -> None:
+    """An operation that has not begun is not reported."""
     events: list[ev.Event] = []
     bare, gate = ScriptedStore(), Gate()
     bare.gate = gate
@@ -436,7 +436,7 @@ async def test_the_wait_for_a_slot_is_no_part_of_an_attempt() -> None:
     await asyncio.gather(*tasks)
 
 
-async def test_the_stack_passes_the_rest_through() -> None:
+async def test_the_wrappers_pass_limits_and_close_on() -> None:
     """Limits as the bare store has them, its own when asked, and its end."""
     bare = ScriptedStore()
     store = wrapped(bare)
@@ -446,8 +446,8 @@ async def test_the_stack_passes_the_rest_through() -> None:
     assert bare.is_closed
 
 
-async def test_nothing_new_is_sent_once_the_run_is_being_stopped() -> None:
-    """Also not what had waited for its slot since before."""
+async def test_no_operation_starts_after_a_stop() -> None:
+    """This includes operations that waited for their slot."""
 
     class Pulled(NoBrake):
         def check(self) -> None:
@@ -459,8 +459,8 @@ async def test_nothing_new_is_sent_once_the_run_is_being_stopped() -> None:
     assert bare.calls == []
 
 
-async def test_a_first_call_has_fewer_tries() -> None:
-    """As long as nothing has worked, a wrong address is likelier than a restart."""
+async def test_the_first_call_has_fewer_retries() -> None:
+    """Before the first success, a wrong address is likelier than a restart."""
     pauses = Pauses()
     attempts = 0
 
@@ -474,13 +474,13 @@ async def test_a_first_call_has_fewer_tries() -> None:
     assert (attempts, len(pauses.delays)) == (3, 2)
 
 
-def test_a_wrapped_store_has_no_power_that_the_store_lacks() -> None:
+def test_a_wrapped_store_has_only_the_powers_of_its_store() -> None:
     """Nor one that is None in the one and there in the other."""
     assert wrapped(ScriptedStore()).powers == Powers()  # type: ignore[arg-type]
 
 
-async def test_a_power_is_retried_and_each_attempt_told_by_the_key_it_is_about() -> None:
-    """The key of a copy is that of the new object, and the first of many stands for all."""
+async def test_optional_operations_are_retried_and_report_their_key() -> None:
+    """The key of a copy is that of the new object; a bulk operation reports its first key."""
     bare, events, pauses = ScriptedStore(gone(), gone()), list[ev.Event](), Pauses()
     bare.powers = Powers(copy=bare.copy, delete_many=bare.delete_many)
     powers = wrapped(bare, emit=events.append, brake=pauses).powers  # type: ignore[arg-type]
@@ -492,7 +492,7 @@ async def test_a_power_is_retried_and_each_attempt_told_by_the_key_it_is_about()
     assert len(pauses.delays) == 2
 
 
-async def test_an_object_is_read_again_until_something_has_come_and_once_where_the_caller_wants_that() -> None:
+async def test_get_is_retried_before_the_first_piece_and_get_once_never() -> None:
     """`get` has retries, `get_once` has none."""
     bare, pauses = ScriptedStore(gone(), gone()), Pauses()
     bare.powers = Powers(get=bare.get, get_once=bare.get)
