@@ -8,7 +8,7 @@ import pytest
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """The effect of one fault on one upload. All numbers except the exit code are counted at the store or on the wire."""
+    """The effect of one fault on one upload. Its numbers are counted at the store or on the wire."""
 
     fault: str
     server: str

@@ -66,7 +66,7 @@ def test_a_walk_gives_every_file_once_in_bytewise_order(tree: Tree, in_memory: i
 
 @settings(max_examples=40)
 @given(trees, st.randoms(use_true_random=False), st.sampled_from([b"", b"./", b".//x/../"]))
-def test_a_list_of_all_files_finds_what_a_walk_finds(tree: Tree, random: Random, spelling: bytes) -> None:
+def test_a_list_of_all_files_gives_the_same_files_as_a_walk(tree: Tree, random: Random, spelling: bytes) -> None:
     """Names in any order and spelling, once or twice, give the same files in the same order."""
     with on_disk(tree) as root, tempfile.NamedTemporaryFile() as file:
         names = [*full_names(tree), *(spelling + name for name in full_names(tree))]

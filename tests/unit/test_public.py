@@ -62,7 +62,7 @@ def test_the_public_names_equal_those_of_the_stub() -> None:
 
 
 def test_an_unknown_attribute_of_bulkput_is_an_attribute_error() -> None:
-    """As for any module."""
+    """The message is that of any other module."""
     with pytest.raises(AttributeError, match="module 'bulkput' has no attribute 'uplaod'"):
         bulkput.uplaod  # noqa: B018
 
@@ -84,7 +84,7 @@ def test_a_type_checker_knows_every_verb_and_group(tmp_path: Path) -> None:
 
 
 def test_all_errors_and_option_groups_are_public() -> None:
-    """The whole error tree, and every group that another group or a verb has."""
+    """They are the whole error tree and every group of options."""
     from bulkput import errors, options, verb_options  # noqa: PLC0415
 
     for module, base in ((errors, errors.BulkputError), (options, object), (verb_options, object)):
@@ -123,7 +123,7 @@ def test_the_documentation_and_the_public_names_agree() -> None:
 
 @pytest.mark.parametrize("page", [page for page in PAGES if page.exists()], ids=lambda page: page.name)
 def test_python_blocks_in_the_documentation_pass_mypy(page: Path, tmp_path: Path) -> None:
-    """A type checker takes each of them."""
+    """mypy checks each block of the pages."""
     blocks = re.findall(r"```python\n(.*?)```", page.read_text(), re.S)
     assert blocks
     for number, block in enumerate(blocks):

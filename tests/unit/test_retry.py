@@ -37,7 +37,7 @@ def test_the_retry_bound_doubles_with_each_attempt(attempt: int, bound: float) -
 
 
 def test_the_retry_bound_is_capped() -> None:
-    """From some attempt on all waits have the same bound."""
+    """From some attempt on, all delays have the same bound."""
     options = RetryOptions(retries=50, cap_s=30.0)
     assert next_delay_s(GONE, attempt=6, elapsed_s=0.0, options=options, random=lambda: 1.0) == 30.0
     assert next_delay_s(GONE, attempt=50, elapsed_s=0.0, options=options, random=lambda: 1.0) == 30.0
@@ -53,7 +53,7 @@ def test_retries_are_limited_by_number_and_time(attempt: int, elapsed_s: float, 
 
 
 def test_zero_retries_allow_one_attempt() -> None:
-    """--retries 0."""
+    """The flag is `--retries 0`."""
     assert next_delay_s(GONE, attempt=1, elapsed_s=0.0, options=RetryOptions(retries=0), random=lambda: 0.5) is None
 
 
@@ -85,7 +85,7 @@ def test_retry_after_is_a_minimum_up_to_its_bound(retry_after_s: float, jitter: 
 
 
 def test_throttled_without_retry_after_has_the_normal_delay() -> None:
-    """The exponential form."""
+    """The delay has the exponential form."""
     assert delay(Throttled("put", "a", "slow"), attempt=3) == 4.0
 
 

@@ -142,7 +142,7 @@ async def test_a_scan_reads_at_most_two_batches_ahead() -> None:
 
 
 async def test_an_exception_of_the_source_is_raised_after_its_items() -> None:
-    """As itself, after everything that was found before it."""
+    """All items found before the error are delivered first."""
 
     def source() -> Iterator[Found]:
         yield from map(file, range(700))
@@ -195,7 +195,7 @@ async def test_a_consumer_that_leaves_early_ends_the_scan_thread() -> None:
 
 
 async def test_closing_a_scan_does_not_wait_for_a_hanging_source() -> None:
-    """Whoever stops a run waits for no directory."""
+    """The person who stops a run waits for no directory."""
     hanging, released = threading.Event(), threading.Event()
 
     def source() -> Iterator[Found]:

@@ -38,7 +38,7 @@ def test_an_interrupt_is_an_order_with_its_own_cause() -> None:
 
 
 def test_an_order_from_before_the_run_is_reported_at_its_start() -> None:
-    """Pulled while nobody listened yet."""
+    """The stop was pulled before any listener was there."""
     stop, events = Stop(), list[ev.Event]()
     stop.pull(DENIED)
     stop.report_to(events.append)
@@ -63,7 +63,7 @@ async def test_a_stop_ends_a_pause_at_once() -> None:
 
 @pytest.mark.parametrize("delay_s", [0.0, 3600.0])
 async def test_a_pause_after_a_stop_returns_false_at_once(delay_s: float) -> None:
-    """Not even one of no length goes on."""
+    """This includes a pause of length zero."""
     stop = Stop()
     stop.interrupt()
     async with asyncio.timeout(5):

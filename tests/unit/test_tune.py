@@ -80,7 +80,7 @@ def run(store: Store, limit: int = 64, highest: int = 256) -> Run:
 
 
 def test_a_latency_bound_store_gets_the_highest_limit_within_five_samples() -> None:
-    """Nothing else helps there."""
+    """Only more requests in flight make such a store faster."""
     tuner = run(latency_bound(0.05))
     assert 256 in tuner.go(5)
     assert set(tuner.go(100)) == {256}
@@ -166,7 +166,7 @@ def test_an_unused_limit_is_not_raised() -> None:
 
 
 def test_a_store_that_fails_every_request_keeps_its_limit() -> None:
-    """Nothing stored is no rate to compare with."""
+    """Without stored objects there is no rate to compare."""
     tuner = run(lambda _limit, _now: Sample(rate=0))
     assert set(tuner.go(50)) == {64}
 
@@ -180,7 +180,7 @@ def test_a_store_that_fails_for_a_while_gets_a_bounded_limit() -> None:
 
 
 def test_the_descriptor_limit_is_never_exceeded() -> None:
-    """Whatever would be faster."""
+    """This holds even if more requests would be faster."""
     tuner = run(latency_bound(0.05), highest=100)
     assert max(tuner.go(100)) == 100
     assert run(latency_bound(0.05), limit=64, highest=40).state.limit == 40

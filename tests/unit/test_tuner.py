@@ -41,7 +41,7 @@ def test_a_configured_concurrency_is_never_changed() -> None:
 
 
 def test_every_change_of_the_limit_is_reported() -> None:
-    """A store that takes whatever comes."""
+    """The store accepts any number of requests."""
     tuner, answers, events = tuned(WireOptions())
     for _ in range(30):
         answers.come(200, per_s=tuner.slots.limit / 0.05)
@@ -51,7 +51,7 @@ def test_every_change_of_the_limit_is_reported() -> None:
 
 
 def test_answers_to_requests_of_the_earlier_limit_are_ignored() -> None:
-    """As many as were in flight then: they would say nothing of the new limit."""
+    """As many answers are ignored as requests were in flight at the change."""
     tuner, answers, _ = tuned(WireOptions())
     while tuner.slots.limit == 64:
         answers.come(1, per_s=1_000)
@@ -83,7 +83,7 @@ def test_a_few_refusals_do_not_lower_the_limit() -> None:
 
 
 def test_a_store_without_successes_causes_no_division_by_zero() -> None:
-    """No objects per second is a rate too."""
+    """Zero objects per second is a valid rate."""
     tuner, answers, _ = tuned(WireOptions())
     answers.come(5_000, per_s=50, error=Unavailable("put", "k", "reset"))
     assert 1 <= tuner.slots.limit <= 256

@@ -77,7 +77,7 @@ def test_a_file_has_its_path_size_and_mtime(tmp_path: Path) -> None:
 
 
 def test_an_empty_tree_gives_no_entry(tmp_path: Path) -> None:
-    """No entry, no error."""
+    """It has neither entries nor errors."""
     assert told(make(tmp_path / "t", {"d": {"e": {}}})) == []
 
 
