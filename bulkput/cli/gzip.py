@@ -64,7 +64,7 @@ def _options(
     exclude: tuple[str, ...],
 ) -> GzipOptions:
     if mode == "never" and (level is not None or store_as is not None or exclude):
-        raise UsageError("--gzip-level, --gzip-as and --gzip-except want --gzip auto or always")
+        raise UsageError("--gzip-level, --gzip-as and --gzip-except need --gzip auto or always")
     return GzipOptions(
         mode=mode, level=level or _DEFAULT.level, store_as=store_as or _DEFAULT.store_as, exclude=exclude
     )

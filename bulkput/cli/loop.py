@@ -48,7 +48,7 @@ def run_stoppable(main: Callable[[Stop], Coroutine[Any, Any, T]], *, at_exit: Ca
                         sys.stderr.write("\x1b[?25h\n")  # the progress line hides the cursor
                         sys.stderr.flush()
                 os._exit(INTERRUPTED)
-            say("stopping: what is in flight has up to 10 s to end; once more leaves now")
+            say("stopping: requests in flight have up to 10 s to end; interrupt again to leave now")
             stop.interrupt()
 
         loop = asyncio.get_running_loop()

@@ -205,7 +205,7 @@ class TraceFile:
         """Raises UsageError when the file cannot be made there."""
         self._path = path
         if path == "-":
-            raise UsageError("--trace wants a file: stdout is for --json and --summary")
+            raise UsageError("--trace needs a file: stdout is for --json and --summary")
         try:
             self._file = open(  # noqa: SIM115 - closed by `close`
                 path, "w", encoding="utf-8", buffering=_TRACE_BUFFER, opener=_open_trace

@@ -39,7 +39,7 @@ def rm(
     """
     if is_recursive and not (yes or dry_run):
         if not sys.stdin.isatty():
-            raise UsageError("rm -r wants --yes where no terminal is there to ask on; --dry-run shows what it would do")
+            raise UsageError("rm -r needs --yes if there is no terminal to ask on; --dry-run shows what it would do")
         is_name = "/" in url.partition("://")[2] and not url.endswith("/")
         itself = ", and the object of exactly that name" if is_name else ""
         if not click.confirm(f"Remove everything below {printable(url)}{itself}?", err=True):

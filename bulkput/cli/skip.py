@@ -45,9 +45,9 @@ def skip_options(verb: Callable[..., int]) -> Callable[..., int]:
         **others: Any,
     ) -> int:
         if is_sure and not delete_extra:
-            raise UsageError("--yes is for --delete-extra")
+            raise UsageError("--yes needs --delete-extra")
         if check_expiry and mode == "none":
-            raise UsageError("--check-expiry is for --skip")
+            raise UsageError("--check-expiry needs --skip")
         skip = SkipOptions(mode=mode, delete_extra=delete_extra, check_expiry=check_expiry)
         return verb(skip=replace(skip, max_deleted=None) if is_sure else skip, **others)
 

@@ -24,7 +24,7 @@ class Duration(click.ParamType[int]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         match = _DURATION.fullmatch(str(value).strip().lower())
         if match is None or int(match[1]) == 0:
-            self.fail(f"{value!r} is no duration: write seconds, or 30m, 12h, 7d", param, ctx)
+            self.fail(f"{value!r} is not a duration: write seconds, or 30m, 12h, 7d", param, ctx)
         return int(match[1]) * _SECONDS[match[2]]
 
 
@@ -36,7 +36,7 @@ class Size(click.ParamType[int]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         match = _SIZE.fullmatch(str(value).strip().lower())
         if match is None or int(match[1]) == 0:
-            self.fail(f"{value!r} is no size: write bytes, or 64K, 32M, 1G", param, ctx)
+            self.fail(f"{value!r} is not a size: write bytes, or 64K, 32M, 1G", param, ctx)
         return int(match[1]) * _BYTES[match[2]]
 
 
@@ -68,7 +68,7 @@ class Seconds(click.ParamType[float]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         seconds = float(self._range.convert(value, param, ctx))
         if math.isnan(seconds):
-            self.fail(f"{value!r} is no number of seconds", param, ctx)
+            self.fail(f"{value!r} is not a number of seconds", param, ctx)
         return seconds
 
 

@@ -111,7 +111,7 @@ def _say_outcome(comparison: Comparison, destination: str, *, is_quiet: bool) ->
     if not comparison.is_container_there:
         say(f"bulkput: the container of {printable(destination)} is not there")
     if comparison.is_empty:
-        say("bulkput: nothing was compared: there is no file and no object of these names")
+        say("bulkput: nothing was compared: there are no files and no objects with these names")
     for line in [] if is_quiet else _summary_lines(comparison):
         say(line)
 

@@ -90,7 +90,7 @@ def _list_options(verb: Callable[..., int]) -> Callable[..., int]:
     @wraps(verb)
     def with_list(*, files_from: str | None, is_null: bool, base: str | None, **others: Any) -> int:
         if files_from is None and (is_null or base is not None):
-            raise UsageError("--null and --base are for --files-from")
+            raise UsageError("--null and --base need --files-from")
         files = FileListOptions(path=files_from, base=base or ".", is_null=is_null) if files_from is not None else None
         return verb(files=files, **others)
 

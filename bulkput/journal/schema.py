@@ -232,4 +232,4 @@ def check_version(connection: sqlite3.Connection, path: bytes, migrations: tuple
 
 
 def _no_journal(path: bytes) -> UsageError:
-    return UsageError(f"{printable(path)} is no journal of bulkput: name another file")
+    return UsageError(f"{printable(path)} is not a journal of bulkput: name another file")

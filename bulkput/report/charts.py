@@ -78,7 +78,7 @@ class Bars:
 
     def __post_init__(self) -> None:
         if any(len(series.bars) != len(self.labels) for series in self.series):
-            raise UsageError(f"chart {printable(self.title)}: not one bar for each of its {len(self.labels)} labels")
+            raise UsageError(f"chart {printable(self.title)}: one bar is needed for each of {len(self.labels)} labels")
         if not self.labels or not 1 <= len(self.series) <= len(PALETTE):
             raise UsageError(f"chart {printable(self.title)}: it takes bars, and at most {len(PALETTE)} series")
 

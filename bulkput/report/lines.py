@@ -60,7 +60,7 @@ def event_line(event: ev.Event, *, verbose: bool) -> str | None:  # noqa: C901, 
         case ev.Stalled():
             return _stalled_line(event)
         case ev.Moving():
-            return f"it moves again, after {_seconds(event.idle_s)} s"
+            return f"moving again, after {_seconds(event.idle_s)} s"
         case ev.ReadingChosen(may_hang=str(kind)) if verbose:
             return f"reading files in threads: {printable(kind)} may hang"
         case ev.ReadingChosen() if verbose:

@@ -96,10 +96,10 @@ class _FileList(Walk):
         current().in_hand = path = self._base + name
         if not is_below(name):
             outside = name if name.startswith(b"/") else path
-            yield SourceError(outside, "name", f"it does not lie below the base {printable(self._root)}")
+            yield SourceError(outside, "name", f"it is not below the base {printable(self._root)}")
         elif b"\0" in name:
             yield SourceError(
-                path, "name", "it has a NUL in it: a list in which names end in NUL wants `files.is_null=True`"
+                path, "name", "it has a NUL in it: if names in the list end in NUL, set `files.is_null=True`"
             )
         elif self._filters.are_there and not all(map(self._enters, _above(name))):
             yield Skip(path, name, Reason.EXCLUDED)
@@ -109,7 +109,7 @@ class _FileList(Walk):
             except OSError as error:
                 found = source_error(path, error)
                 is_gone = found.problem == "vanished"
-                yield SourceError(path, "vanished", "the list names it, and it is not there") if is_gone else found
+                yield SourceError(path, "vanished", "the list names it, but it does not exist") if is_gone else found
 
     def _there(self, path: bytes, name: bytes) -> Iterator[Found]:
         """Raises OSError."""

@@ -75,7 +75,7 @@ def parse_proxy(variable: str, value: str) -> Proxy:
     try:
         host = found["ipv6"] or a_label(found["host"])
     except UsageError:
-        raise UsageError(f"{variable} names a host that cannot be one: {_HOW}") from None
+        raise UsageError(f"{variable} names an impossible host: {_HOW}") from None
     authorization = None
     if found["login"]:
         user, _, password = found["login"].partition(":")

@@ -209,7 +209,7 @@ class _Origin:
         try:
             port = parts.port
         except ValueError:
-            raise UsageError(f"{base} has no port that is one") from None
+            raise UsageError(f"{base} has an impossible port") from None
         self.is_tls = parts.scheme == "https"
         self.addresses = Addresses(parts.hostname or "", port or (443 if self.is_tls else 80), resolve)
         self.heads = Heads(parts.netloc.rpartition("@")[2], user_agent)

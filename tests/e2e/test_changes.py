@@ -269,7 +269,7 @@ def test_mv_of_a_directory_marker_to_the_top_of_a_container_fails(
     for name in ("d/", "d/x"):
         put(judge, f"{container}/{name}", b"")
     ran = bulkput("mv", "-r", f"swift://{container}/d", f"swift://{container}-top")
-    assert (ran.exit_code, "d/: it would have no name there" in ran.err) == (1, True), ran.err
+    assert (ran.exit_code, "d/: it would have no name at the destination" in ran.err) == (1, True), ran.err
     assert judge.names(f"{container}-top") == ["x"] and "d/" in judge.names(container)
 
 

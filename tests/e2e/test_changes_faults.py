@@ -249,7 +249,7 @@ def test_mv_keeps_a_source_that_was_overwritten_after_its_copy(
     through(meddle)
     ran = bulkput("mv", "-r", f"swift://{container}/a", f"swift://{container}-to/a")
     assert (ran.exit_code, judge.names(container)) == (1, ["a/3"]), ran.err
-    assert "a/3: it was written to since it was listed; it is copied, and not removed" in ran.err
+    assert "a/3: it was overwritten after it was listed; it is copied, and not removed" in ran.err
     seen = judge.get(container, "a/3")
     assert seen is not None and seen.content == b"newer"
 

@@ -401,9 +401,9 @@ def test_plain_http_stores_gzip_files(nginx: NginxDav, container: str, tree: Pat
     [
         (("--gzip", "auto", "--gzip-level", "0"), "--gzip-level"),
         (("--gzip", "auto", "--gzip-level", "10"), "--gzip-level"),
-        (("--gzip-level", "6"), "--gzip-level, --gzip-as and --gzip-except want --gzip auto or always"),
-        (("--gzip-as", "suffix"), "--gzip-level, --gzip-as and --gzip-except want --gzip auto or always"),
-        (("--gzip-except", "*.gz"), "--gzip-level, --gzip-as and --gzip-except want --gzip auto or always"),
+        (("--gzip-level", "6"), "--gzip-level, --gzip-as and --gzip-except need --gzip auto or always"),
+        (("--gzip-as", "suffix"), "--gzip-level, --gzip-as and --gzip-except need --gzip auto or always"),
+        (("--gzip-except", "*.gz"), "--gzip-level, --gzip-as and --gzip-except need --gzip auto or always"),
         (("--gzip", "auto", "--gzip-as", "suffix"), "--gzip-as suffix wants --gzip always: "),
         (("--gzip", "always", "--gzip-except", "!"), "not a gitignore pattern"),
         (("--gzip", "auto", "--header", "Content-Encoding: x"), "--header Content-Encoding and --gzip exclude"),

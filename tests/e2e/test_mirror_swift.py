@@ -301,7 +301,7 @@ def test_a_mirror_keeps_everything_if_a_manifest_cannot_be_read(world: World) ->
 
     done = world.mirror(meddle=meddle)
     assert (done.removed, done.kept, done.exit_code) == (0, 1, 1)
-    assert "it is there by a HEAD, and not by a GET" in world.kept[0].why
+    assert "a HEAD finds it, and a GET does not" in world.kept[0].why
 
 
 def test_a_mirror_removes_extra_symlinks_and_manifests_with_their_targets(world: World) -> None:
@@ -337,7 +337,7 @@ def test_a_mirror_keeps_an_extra_that_was_overwritten_since_the_listing(world: W
 
     done = world.mirror(meddle=meddle)
     assert (done.removed, done.kept, done.exit_code) == (1, 1, 1)
-    assert [(event.key, event.why) for event in world.kept] == [("p/x", "p/x was written to since it was listed")]
+    assert [(event.key, event.why) for event in world.kept] == [("p/x", "p/x was overwritten after it was listed")]
     assert world.read("p/x", "p/y", "p/z") == [b"x", None, None]
 
 

@@ -219,7 +219,7 @@ def test_an_incomplete_mirror_removes_nothing(environ: Mapping[str, str], url: s
     ("flags", "says"),
     [
         (("--delete-extra", "--journal", "j.db"), "exclude each other"),
-        (("--yes",), "--yes is for --delete-extra"),
+        (("--yes",), "--yes needs --delete-extra"),
         (("--skip", "some"), "Invalid value for '--skip'"),
         (("--delete-extra", "{tree}/z"), "wants a directory"),
         (("--delete-extra", "{tree}/none"), "is empty"),

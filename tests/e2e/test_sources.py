@@ -69,8 +69,8 @@ def test_a_listed_file_that_cannot_be_read_fails_alone(environ: Mapping[str, str
     (tree.parent / "list").write_text("none.txt\ne\n../list\n\na\nd\n")
     ran = bulkput("upload", "--files-from", tree.parent / "list", "--base", tree, url, environ=environ)
     assert (ran.exit_code, names(url, environ)) == (1, ["p/a", "p/e"])
-    assert f"read {tree}/none.txt: vanished: the list names it, and it is not there" in ran.err
-    assert f"read {tree}/../list: name: it does not lie below the base {tree}" in ran.err
+    assert f"read {tree}/none.txt: vanished: the list names it, but it does not exist" in ran.err
+    assert f"read {tree}/../list: name: it is not below the base {tree}" in ran.err
     assert "2 uploaded, 1 skipped, 2 failed of 5 found" in ran.err
 
 

@@ -262,7 +262,7 @@ def test_an_unusable_proxy_url_is_refused_without_printing_its_password(place: P
 def test_an_error_about_an_invalid_netrc_contains_no_password(place: Place) -> None:
     """The password contains a blank; the message names the file."""
     place.netrc.write_text(f"machine a login b password x {HIDDEN['NETRC']}\n")
-    assert "is not as a netrc file has it" in place.fail_here("http://127.0.0.1:1/d/", exit_code=2)
+    assert "is not in netrc format" in place.fail_here("http://127.0.0.1:1/d/", exit_code=2)
 
 
 @pytest.mark.parametrize("name", ["ST_AUTH", "OS_STORAGE_URL"])

@@ -107,7 +107,7 @@ def test_the_tested_events_include_every_kind() -> None:
         (HANGING, None, "reading files in threads: nfs4 may hang"),
         (STALLED, *[r"nothing has moved for 60 s: 2 in flight, the scan is at /src/\xff"] * 2),
         (STANDING, *["nothing has moved for 61 s: 0 in flight, the event loop stands at run.py:7 f > body.py:9 g"] * 2),
-        (MOVING, *["it moves again, after 75 s"] * 2),
+        (MOVING, *["moving again, after 75 s"] * 2),
         (TUNED, None, "requests in flight: 96: more in flight store more"),
         (UPLOADED, None, r"uploaded: /src/a\xff\n -> k\n"),
         (

@@ -80,7 +80,7 @@ async def segments_of(store: Store, key: str, container: str | None = None) -> t
     """The segments of a static large object. Raises StoreError; Unsupported if the store cannot list segments."""
     segments = store.powers.segments
     if segments is None:
-        raise Unsupported("manifest", key, "this store tells no segments")
+        raise Unsupported("manifest", key, "this store does not list segments")
     return await segments(key, container)
 
 
@@ -90,7 +90,7 @@ async def itself_of(store: Store, key: str, container: str | None = None) -> Rem
     if stat_itself is not None:
         return await stat_itself(key, container)
     if container is not None:
-        raise Unsupported("stat", key, f"this store does not look into {container}")
+        raise Unsupported("stat", key, f"this store cannot look into {container}")
     return await store.stat(key)
 
 
@@ -112,7 +112,7 @@ async def references_of(store: Store, path: str, own: str) -> tuple[Reference, .
         except NotFound:
             if await itself_of(store, key, elsewhere) is None:  # deleted between the two requests
                 return ()
-            raise StoreError("manifest", key, "it is there by a HEAD, and not by a GET") from None
+            raise StoreError("manifest", key, "a HEAD finds it, and a GET does not") from None
     return tuple(references_in(itself, segments))
 
 

@@ -42,7 +42,7 @@ async def in_order(store: Store, prefix: str, start_after: str | None = None) ->
                 raise StoreError("list", row.name, f"the store lists it, though it does not begin with {prefix}")
             key = _encoded(row.name)
             if key <= last:
-                raise StoreError("list", row.name, "the store lists in another order than that of the names")
+                raise StoreError("list", row.name, "the store does not list in order of the names")
             last = key
             yield ListedObject(key, row)
 

@@ -209,7 +209,7 @@ class _Copier:
     async def _by_the_store(self, container: str, row: RemoteObject) -> None:
         copy_in_store = self.old.powers.copy
         if copy_in_store is None:
-            raise Unsupported("copy", row.name, "this store copies nothing by itself")
+            raise Unsupported("copy", row.name, "this store cannot copy on the server")
         stored = await copy_in_store(row.name, container, self.name(row), self._headers, row.bytes or 0)
         if stored.etag is not None and stored.etag == md5_of(row.hash):
             return
@@ -310,7 +310,7 @@ class _Transfer:
         try:
             tally.stop.check()
             if not to:  # the marker of the directory whose contents are copied to the container's top
-                raise StoreError("copy", row.name, "it would have no name there")
+                raise StoreError("copy", row.name, "it would have no name at the destination")
             if self._is_dry:
                 tally.add(Change(Done.WOULD, row.name, to, row.bytes))
                 return
@@ -330,7 +330,7 @@ class _Transfer:
             await self._remove_later(self._mover, row)
 
     def _nothing_there(self) -> NotFound:
-        return NotFound("copy", self._rename.old, "there is nothing of that name")
+        return NotFound("copy", self._rename.old, "there is no object of that name")
 
     async def _remove_later(self, mover: Remover, row: RemoteObject) -> None:
         now_s = time.monotonic()

@@ -43,7 +43,7 @@ class Relay:
             self._emit(Relaying())
         found = await _described(self._old, key)
         if found is None:
-            raise NotFound("copy", key, "it was listed, and is gone")
+            raise NotFound("copy", key, "it was listed, but no longer exists")
         head, kept = found
         if not self._new.keeps_metadata:
             kept = _without_metadata(kept, key, is_move=is_move)
@@ -82,7 +82,7 @@ class Relay:
         if check_removable is not None:  # a page that a server shows for a directory is no object
             await check_removable(head.name)
         if head.bytes is None:
-            raise Unsupported("move", head.name, "its length is not known, so nobody could tell whether all of it came")
+            raise Unsupported("move", head.name, "its length is unknown, so a complete copy cannot be proven")
         there = None if self._is_one_account else await self._new.stat(to)
         if there is not None and there.bytes in (None, head.bytes):
             raise Conflict(
@@ -97,13 +97,13 @@ class Relay:
         now = await self._old.stat(head.name)
         then = (head.bytes, head.hash, head.last_modified)
         if now is None or (now.bytes, now.hash, now.last_modified) != then:
-            raise Conflict("move", head.name, "it was written to meanwhile: it is copied, and not removed")
+            raise Conflict("move", head.name, "it was overwritten after the copy, so it is not removed")
 
     async def _read_back(self, key: str) -> str:
         """The MD5, in hex, of the object as the store gives it back."""
         get = self._new.powers.get
         if get is None:
-            raise Unsupported("move", key, "its copy cannot be read back, and nothing else proves it: not removed")
+            raise Unsupported("move", key, "nothing proves its copy, which cannot be read back: not removed")
         md5 = hashlib.md5(usedforsecurity=False)
         async with aclosing(get(key)) as chunks:
             async for chunk in chunks:
@@ -133,7 +133,7 @@ class _Remote:
     async def chunks(self) -> AsyncGenerator[bytes, None]:
         """The object's bytes. Raises StoreError; Conflict if its length has changed."""
         if self._get is None:
-            raise Unsupported("get", self._key, "this store gives no objects back")
+            raise Unsupported("get", self._key, "this store cannot read objects")
         self._sent, sent = hashlib.md5(usedforsecurity=False), 0
         async with aclosing(self._get(self._key)) as chunks:
             async for chunk in chunks:
@@ -145,7 +145,7 @@ class _Remote:
 
     def _refuse_other(self, sent: int, *, is_whole: bool) -> None:
         if self.size is not None and (sent > self.size or (is_whole and sent < self.size)):
-            raise Conflict("get", self._key, "it was written to meanwhile: it has another length")
+            raise Conflict("get", self._key, "it was overwritten while it was copied: its length changed")
 
 
 async def _described(store: Store, key: str) -> tuple[RemoteObject, ObjectHeaders] | None:

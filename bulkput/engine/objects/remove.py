@@ -49,13 +49,13 @@ async def remove(
     For a static large object only the manifest is removed; its segments are objects of their own. `on_event` gets a
     Change for each object.
 
-    Raises UsageError for a wrong URL and missing credentials; NotFound if there is nothing of that name.
+    Raises UsageError for a wrong URL and missing credentials; NotFound if there is no object of that name.
     """
     options, stop, emit = options or RemoveOptions(), stop or Stop(), on_event or _ignore
     stop.report_to(emit)
     target = Destination.parse(url)
     if not options.is_recursive and not target.prefix:
-        raise UsageError(f"{url} names no object but what lies below it: remove that with `is_recursive=True`")
+        raise UsageError(f"{url} names a directory, not an object: remove its contents with `is_recursive=True`")
     tally = ChangeTally(emit, stop, FailurePolicy(options.stop))
     started = time.monotonic()
     requests: Mapping[str, int] = Counter()
@@ -136,7 +136,7 @@ class Remover:
                 if is_recursive or not prefix.endswith("/")
                 else ", but perhaps below it: remove that with `is_recursive=True`"
             )
-            raise NotFound("remove", prefix, "there is nothing of that name" + hint)
+            raise NotFound("remove", prefix, "there is no object of that name" + hint)
 
     async def remove(self, batch: Batch) -> None:
         """Remove the objects, and add a change for each to the tally. Many calls may run concurrently."""
@@ -178,7 +178,7 @@ class Remover:
             if now is None or is_as_listed(row, now):
                 proven.append(row)
             else:
-                self._fail(row, Conflict("remove", row.name, "it was written to since it was listed"))
+                self._fail(row, Conflict("remove", row.name, "it was overwritten after it was listed"))
         if proven:
             await self.remove(tuple(proven))
 

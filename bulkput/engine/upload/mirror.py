@@ -50,7 +50,7 @@ def check_mirror(roots: list[bytes], target: Destination, options: UploadOptions
         )
     if not scope.is_whole:
         raise UsageError(
-            "`skip.delete_extra` wants a directory as source: what lies beside a single file is not its own"
+            "`skip.delete_extra` needs a directory as source: objects beside a single file belong to others"
         )
     for root in filter(os.path.isdir, roots):
         with os.scandir(root) as entries:
@@ -281,7 +281,7 @@ class _Removal:
                 continue
             self._set_aside += 1
             if now is not None:
-                self._emit(ev.Kept(1, f"{printable(row.name)} was written to since it was listed", row.name))
+                self._emit(ev.Kept(1, f"{printable(row.name)} was overwritten after it was listed", row.name))
         return proven
 
     def _told(self, change: Change) -> None:

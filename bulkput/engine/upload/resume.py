@@ -35,7 +35,7 @@ class Resume:
     def __init__(self, options: UploadOptions, stop: Stop) -> None:
         """Raises UsageError for `retry_failed` without `journal`."""
         if options.retry_failed and options.journal is None:
-            raise UsageError("`retry_failed` wants the `journal` of the run that failed")
+            raise UsageError("`retry_failed` needs the `journal` of the run that failed")
         self._options = options
         self._stop = stop
         self._journal: Journal | None = None
@@ -135,7 +135,9 @@ class Resume:
         if options.retry_failed and len(roots) != 1:
             # A file may have failed because another source has its name: it must fail again, but a retry of failed
             # files alone cannot see that.
-            raise UsageError("`retry_failed` wants one source; without it, what failed is sent as well")
+            raise UsageError(
+                "`retry_failed` needs a single source; without `retry_failed`, failed files are sent as well"
+            )
         if options.retry_failed and gzip.can_be_shared(with_directories=options.dir_markers) and not naming.is_exact:
             raise UsageError(
                 "`retry_failed` does not look at files that are stored, and what failed may get the object name of one"

@@ -75,7 +75,7 @@ class Sync:
                     elif (found := await self._take_file(pair, pair.file)) is not None:
                         yield found
         except Unsupported as error:
-            raise UsageError(f"what is there already cannot be seen: {error.detail}") from None
+            raise UsageError(f"the store cannot be compared: {error.detail}") from None
         except Stopped:
             return
         except StoreError as error:  # the listing failed

@@ -156,7 +156,7 @@ async def _is_still_ready(store: Store, stop: Stop) -> bool:
         return False
     if store.was_made:
         gone = "what the journal says is stored there is gone: name another journal to send everything again"
-        stop.pull(ev.Stopping(f"the container was not there any more; {gone}", ev.StopCause.STORE))
+        stop.pull(ev.Stopping(f"the container no longer exists; {gone}", ev.StopCause.STORE))
     return not store.was_made
 
 

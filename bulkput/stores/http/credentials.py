@@ -70,7 +70,7 @@ def _netrc(environ: Mapping[str, str]) -> dict[str, tuple[str, str]]:
         hosts = netrc.netrc(path).hosts
     except netrc.NetrcParseError as error:
         # The parser's message may quote the file, and so a password: only the line number is shown.
-        raise UsageError(f"cannot read {path}: line {error.lineno} is not as a netrc file has it") from None
+        raise UsageError(f"cannot read {path}: line {error.lineno} is not in netrc format") from None
     except ValueError:
         raise UsageError(f"cannot read {path}: it is not text") from None
     except OSError as error:

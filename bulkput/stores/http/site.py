@@ -25,7 +25,7 @@ class Site:
     def url(self, operation: str, key: str) -> str:
         """The URL of the object `key`. Raises StoreError if a server would resolve the name to another path."""
         if _ODD_PART.search(key):
-            raise StoreError(operation, key, "a name with an empty, '.' or '..' part means another path in a URL")
+            raise StoreError(operation, key, "a URL cannot have an empty, '.' or '..' part in a name")
         return self.base_url + quote(key)
 
     async def ask(
@@ -55,7 +55,7 @@ class Site:
                     raise error_from_response("get", key, without_secrets(await refusal(answer), self._auth))
                 is_chunked = "chunked" in answer.headers.get("Transfer-Encoding", "").lower()
                 if not is_chunked and "Content-Length" not in answer.headers:
-                    raise Unsupported("get", key, "without its length nobody can tell whether all of it has come")
+                    raise Unsupported("get", key, "the answer has no length, so a complete read cannot be proven")
                 async for chunk in answer.chunks:
                     yield chunk
         except TransportError as error:

@@ -47,7 +47,7 @@ async def move(site: Site, part: str, url: str, key: str) -> Answer | None:
     answer = await _move(site, part, url, key, overwrite="F")
     if answer.status == 412:
         if await kind_of(site, url, operation="put", key=key) is not Kind.FILE:
-            raise Conflict("put", key, "a directory of that name is there, or may be", status=412)
+            raise Conflict("put", key, "there is, or may be, a directory of that name", status=412)
         answer = await _move(site, part, url, key, overwrite="T")
     # Not 502, which is temporary: after None, all later objects are written in place.
     if answer.status in (*_NO_MOVE, 400):

@@ -169,7 +169,7 @@ class HttpStore:
         self, prefix: str, *, delimiter: str | None = None, start_after: str | None = None
     ) -> AsyncGenerator[RemoteObject | Prefix, None]:
         where = self._site.base_url + prefix
-        raise Unsupported("list", where, "plain HTTP has no listing; use swift:// where you need one")
+        raise Unsupported("list", where, "plain HTTP has no listing; use swift:// if you need one")
 
     async def delete(self, keys: Iterable[str]) -> None:
         """Remove objects. Raises StoreError for a possible directory: its DELETE would remove everything below it."""
@@ -180,7 +180,7 @@ class HttpStore:
             # Depth 0: if it has become a directory since, most servers refuse the DELETE (RFC 4918, 9.6.1).
             answer = await self._site.ask("DELETE", url, {"Depth": "0"}, operation="delete", key=key)
             if answer.status == 202:
-                raise StoreError("delete", key, "the server will perhaps remove it later", status=202)
+                raise StoreError("delete", key, "the server may remove it later", status=202)
             if answer.status not in (*STORED, 404):
                 raise error_from_response("delete", key, answer)
             if answer.status == 200 and is_page(answer.headers, answer.body):
@@ -197,7 +197,7 @@ class HttpStore:
             if kind is Kind.FILE:
                 return True
             if kind is Kind.DIRECTORY:
-                raise StoreError("delete", key, "it is a directory, or may be one: all below it would be removed")
+                raise StoreError("delete", key, "it is, or may be, a directory: everything below it would be removed")
             self._knows_webdav = kind is not Kind.NO_WEBDAV
         look = await self._site.ask("HEAD", url, {}, operation="delete", key=key)
         path_kind = path_kind_of(look.status, look.headers)
@@ -205,7 +205,7 @@ class HttpStore:
             slash = await self._site.ask("HEAD", url + "/", {}, operation="delete", key=key)
             path_kind = path_kind_of(look.status, look.headers, slash_status=slash.status)
         if isinstance(path_kind, str):
-            raise StoreError("delete", key, f"{path_kind}; all below it would be removed")
+            raise StoreError("delete", key, f"{path_kind}; everything below it would be removed")
         return path_kind is PathKind.FILE
 
     async def stat(self, key: str) -> RemoteObject | None:
@@ -246,7 +246,7 @@ def _directory(key: str) -> tuple[RemoteObject, ObjectHeaders]:
 def open_store(destination: Destination, context: StoreContext) -> HttpStore:
     """Open a store with the credentials of `credentials.py`. Raises UsageError for options that plain HTTP lacks."""
     if context.storage_policy is not None:
-        raise UsageError("`storage_policy` is a matter of Swift; an http(s) destination has none")
+        raise UsageError("`storage_policy` is for Swift only; an http(s) destination has no storage policy")
     if context.headers.meta or context.headers.expires_in_s is not None:
         raise UsageError(
             "plain HTTP keeps no user metadata and no expiry: `headers.meta` and `headers.expires_in_s` need swift://"

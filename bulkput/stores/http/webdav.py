@@ -30,7 +30,7 @@ async def kind_of(site: Site, url: str, *, operation: str, key: str) -> Kind:
     if answer.status in _NOTHING:
         return Kind.NOTHING
     if answer.status == 403:
-        raise StoreError(operation, key, "the server does not let us see whether it is a directory", status=403)
+        raise StoreError(operation, key, "the server does not say whether it is a directory", status=403)
     if answer.status != 207:
         raise error_from_response(operation, key, answer)
     is_file = b"resourcetype" in answer.body and not _COLLECTION.search(answer.body)

@@ -141,7 +141,7 @@ def login_from(environ: Mapping[str, str]) -> Login:
         if len(missing) < len(given):
             raise UsageError(f"{' and '.join(missing)} not set: {_HOW}")
         if environ.get("OS_AUTH_URL"):
-            raise UsageError(f"Keystone (OS_AUTH_URL) is not spoken here: {_HOW}")
+            raise UsageError(f"Keystone (OS_AUTH_URL) is not supported: {_HOW}")
         raise UsageError(f"no credentials for swift://: {_HOW}")
     return V1Login(
         _checked("ST_AUTH", given["ST_AUTH"]),

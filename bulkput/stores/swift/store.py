@@ -190,7 +190,7 @@ class SwiftStore:
             raise error_from_response("delete", keys[0], answer)
         said = bulk.outcome(self._container, answer.body)
         if said is None:
-            raise Unsupported("delete", keys[0], "the answer is not that of a bulk-delete", status=answer.status)
+            raise Unsupported("delete", keys[0], "the server did not answer as bulk-delete does", status=answer.status)
         return said.left_of(keys)
 
     def _refuses_to_delete(self, answer: Answer) -> bool:
@@ -220,7 +220,7 @@ class SwiftStore:
         if answer.status != 201:
             raise error_from_response("copy", source, answer)
         if request.method == "PUT" and "X-Copied-From" not in answer.headers:
-            raise Unsupported("copy", source, "X-Copy-From made an object that is no copy", status=answer.status)
+            raise Unsupported("copy", source, "X-Copy-From made an object that is not a copy", status=answer.status)
         return Stored(key, size, md5_of(answer.headers.get("ETag")), answer.headers.get("X-Trans-Id"))
 
     async def _choose_how_to_copy(self, container: str) -> None:
