@@ -190,11 +190,11 @@ def test_a_dry_run_of_mv_or_rm_changes_nothing(bulkput: Bulkput, untouched: str,
 @pytest.mark.parametrize(
     ("arguments", "code", "says"),
     [
-        (("cp", "swift://{}/no", "swift://{}/x"), 1, "nothing of that name"),
+        (("cp", "swift://{}/no", "swift://{}/x"), 1, "no object of that name"),
         (("mv", "-r", "swift://{}/a", "swift://{}/a/b"), 2, "within the source"),
         (("rm", "-r", "swift://{}/a"), 2, "--yes"),
         (("cp", "--header", "Destination:x", "swift://{}/a/one", "swift://{}/x"), 2, "--header Destination: where"),
-        (("rm", "swift://{}/no"), 1, "nothing of that name"),
+        (("rm", "swift://{}/no"), 1, "no object of that name"),
         (("rm", "-r", "--yes", "swift://{}-no"), 1, "404"),
     ],
 )

@@ -221,7 +221,7 @@ def test_an_incomplete_mirror_removes_nothing(environ: Mapping[str, str], url: s
         (("--delete-extra", "--journal", "j.db"), "exclude each other"),
         (("--yes",), "--yes needs --delete-extra"),
         (("--skip", "some"), "Invalid value for '--skip'"),
-        (("--delete-extra", "{tree}/z"), "wants a directory"),
+        (("--delete-extra", "{tree}/z"), "needs a directory"),
         (("--delete-extra", "{tree}/none"), "is empty"),
     ],
 )

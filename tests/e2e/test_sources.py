@@ -100,7 +100,7 @@ def test_a_file_list_works_with_skip_gzip_dry_run_and_verify(environ: Mapping[st
         (("--files-from", "-", "tree", "URL"), "--base instead"),
         (("--files-from", "-", "--delete-extra", "URL"), "exclude each other"),
         (("--files-from", "-"), "wants a DEST"),
-        (("--base", "tree", "tree", "URL"), "are for --files-from"),
+        (("--base", "tree", "tree", "URL"), "need --files-from"),
         (("--files-from", "none", "URL"), "--files-from none: No such file"),
         (("--exclude-from", "none", "tree", "URL"), "--exclude-from none: No such file"),
     ],

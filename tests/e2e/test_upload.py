@@ -194,7 +194,7 @@ def test_a_name_over_the_limit_fails_without_a_put(environ: Mapping[str, str], c
         (["{tree}", "swift://c"], {"ST_AUTH": "http://localhost:99999/auth"}, 2, "is not a URL"),
         (["{tree}", "swift://c", "--timeout", "inf"], {}, 2, "--timeout"),
         (["{tree}", "swift://c", "--timeout", "nan"], {}, 2, "is not a number of seconds"),
-        (["{tree}", "swift://c", "--trace", "-"], {}, 2, "--trace wants a file"),
+        (["{tree}", "swift://c", "--trace", "-"], {}, 2, "--trace needs a file"),
         (["{tree}", "swift://c", "--meta", "mtime:now"], {}, 2, "--meta Mtime"),
         (["{tree}", "http://127.0.0.1:1/", "--meta", "a:b"], {}, 2, "--meta and --expires-in need swift://"),
         (["{tree}", "http://127.0.0.1:1/", "--expires-in", "7d"], {}, 2, "--meta and --expires-in need swift://"),

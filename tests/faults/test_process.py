@@ -147,7 +147,7 @@ async def killed(
         rows.append(json.loads(await run.stdout.readline()))
     run.send_signal(signals[0])
     for number in signals[1:]:
-        assert b"once more leaves now" in await run.stderr.readline()
+        assert b"interrupt again to leave now" in await run.stderr.readline()
         run.send_signal(number)
     out, err = await run.communicate()
     assert b"Traceback" not in err

@@ -129,7 +129,7 @@ def test_a_missing_container_stops_a_run_with_a_journal(
     judge.delete(container)
     (tree / "new").write_text("new")
     again = run(tree)
-    assert again.exit_code == 3 and "the container was not there any more" in again.err
+    assert again.exit_code == 3 and "the container no longer exists" in again.err
 
 
 def test_expired_objects_are_sent_again(run: Runs, tree: Path) -> None:

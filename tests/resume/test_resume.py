@@ -95,7 +95,7 @@ def test_two_sources_are_resumed_and_their_collisions_fail_again(run: Runs, tree
     assert (again.exit_code, again.summary["uploaded"], again.summary["failed"]) == (1, 0, 1)
     assert again.summary["skipped_by_reason"] == {KNOWN: 41} and again.summary["requests"] == {}
     refused = run(tree, other, "--retry-failed")
-    assert refused.exit_code == 2 and "one source" in refused.err
+    assert refused.exit_code == 2 and "a single source" in refused.err
     assert run(tree, tree / "sub").exit_code == 2
 
 

@@ -160,7 +160,7 @@ WRONG: list[tuple[Callable[[], object], str]] = [
     (lambda: Bars(title="T", labels=(), series=(Series(name="", bars=()),)), "chart T: it takes bars"),
     (lambda: Bars(title="T", labels=("a",), series=()), "chart T: it takes bars"),
     (lambda: Bars(title="T", labels=("a",), series=(Series(name="", bars=(Bar(),)),) * 9), "at most 8 series"),
-    (lambda: Bars(title="T", labels=("a", "b"), series=(Series(name="", bars=(Bar(),)),)), "not one bar for each"),
+    (lambda: Bars(title="T", labels=("a", "b"), series=(Series(name="", bars=(Bar(),)),)), "bar is needed for each"),
     (lambda: Bar(value=float("inf")), "zero or a positive number"),
     (lambda: Bar(value=float("nan")), "zero or a positive number"),
     (lambda: Bar(value=-1), "zero or a positive number"),

@@ -111,8 +111,8 @@ def make_newer(path: Path) -> None:
     ("make", "says"),
     [
         (make_link, "it is a link"),
-        (lambda path: path.write_text("a file of mine, long enough to be taken for a header" * 9), "is no journal"),
-        (make_other_database, "is no journal"),
+        (lambda path: path.write_text("a file of mine, long enough to be taken for a header" * 9), "is not a journal"),
+        (make_other_database, "is not a journal"),
         (make_newer, "newer bulkput"),
         (lambda path: path.mkdir(), "directory"),
         (os.mkfifo, "not a regular file"),
