@@ -10,6 +10,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from .options import DevServerOptions, Latency
 from .server import DevServer, serve
@@ -31,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         )
     except ValueError as error:
         parser.error(str(error))
-    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+    with suppress(KeyboardInterrupt), asyncio.Runner(loop_factory=loop_factory()) as runner:  # Windows: Ctrl-C
         try:
             runner.run(serve(options, ready=_announce, until_stdin_closes=given.until_stdin_closes))
         except (OSError, ValueError) as error:

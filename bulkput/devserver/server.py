@@ -127,14 +127,15 @@ async def serve(
 ) -> None:
     """Run a server until SIGINT or SIGTERM, or `until_stdin_closes`; call `ready` once it listens.
 
-    Returns normally after a signal. While it runs, it replaces the handlers of both signals.
+    Returns normally after a signal; on Windows Ctrl-C raises KeyboardInterrupt instead. While it runs, it replaces the
+    handlers of both signals.
     """
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     handled: list[signal.Signals] = []
     try:
         for number in (signal.SIGINT, signal.SIGTERM):
-            with contextlib.suppress(NotImplementedError):  # Windows: there Ctrl-C raises KeyboardInterrupt
+            with contextlib.suppress(NotImplementedError):  # Windows: see the docstring
                 loop.add_signal_handler(number, stop.set)
                 handled.append(number)
         async with DevServer(options) as server:

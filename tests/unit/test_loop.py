@@ -1,0 +1,61 @@
+"""Ctrl-C where the event loop takes no signal handlers, as on Windows."""
+
+import asyncio
+import signal
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+import bulkput.cli.loop
+import bulkput.devserver.__main__
+from bulkput.cli.loop import INTERRUPTED, run_stoppable
+from bulkput.engine.stop import Stop
+
+
+class WithoutSignals(asyncio.SelectorEventLoop):
+    """Refuses signal handlers as the loops of Windows do."""
+
+    def add_signal_handler(self, sig: int, callback: Callable[..., object], *args: Any) -> None:
+        raise NotImplementedError
+
+
+@pytest.fixture(autouse=True)
+def no_signals(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (bulkput.cli.loop, bulkput.devserver.__main__):
+        monkeypatch.setattr(module, "loop_factory", lambda: WithoutSignals)
+
+
+async def interrupted(stop: Stop) -> None:
+    signal.raise_signal(signal.SIGINT)
+    await asyncio.Event().wait()
+
+
+async def finished(stop: Stop) -> str:
+    return "done"
+
+
+def test_without_signal_handlers_a_run_ends_by_itself() -> None:
+    assert run_stoppable(finished, at_exit=lambda: None) == "done"
+
+
+def test_without_signal_handlers_ctrl_c_ends_a_run_with_130() -> None:
+    with pytest.raises(SystemExit) as ended:
+        run_stoppable(interrupted, at_exit=lambda: None)
+    assert ended.value.code == INTERRUPTED
+
+
+def test_without_signal_handlers_ctrl_c_ends_the_devserver_without_a_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    announce = bulkput.devserver.__main__._announce
+    listening: list[str] = []
+
+    def announce_then_interrupt(server: Any) -> None:
+        announce(server)
+        listening.append(server.storage_url)
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(bulkput.devserver.__main__, "_announce", announce_then_interrupt)
+    bulkput.devserver.__main__.main([])
+    assert listening and listening[0] in capsys.readouterr().out
