@@ -240,7 +240,7 @@ class Stalled:
 
 @dataclass(frozen=True, slots=True)
 class Moving:
-    """The run moves again after a stall of `idle_s`."""
+    """The run makes progress again after a stall of `idle_s`."""
 
     idle_s: float
 

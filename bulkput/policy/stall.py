@@ -12,7 +12,7 @@ class StallBegan:
 
 @dataclass(frozen=True, slots=True)
 class StallEnded:
-    """The run moves again. The stall, which was reported, lasted `idle_s`."""
+    """The run makes progress again. The stall, which was reported, lasted `idle_s`."""
 
     idle_s: float
 
