@@ -121,7 +121,9 @@ class Journal:
         for name, value in settings.items():
             before = recorded.get(name, "")
             if before in _RETIRED:
-                raise UsageError(f"journal {printable(self.path)} is of a run with {name} {before}, {_RETIRED[before]}")
+                raise UsageError(
+                    f"journal {printable(self.path)} is of a run with `{name}` {before}, {_RETIRED[before]}"
+                )
             if before != value:
                 raise UsageError(
                     f"journal {printable(self.path)} is of a run {printable(_difference(name, before, value))}:"

@@ -140,6 +140,7 @@ def test_a_journal_of_gzip_auto_with_suffix_names_is_refused(run: Runs, mixed: P
     verify = ("verify", "--journal", run.journal, *ALL, mixed, run.destination)
     for refused in (run(mixed, *ALL), bulkput(*verify, environ=run.environ)):
         assert (refused.exit_code, refused.err.count("\n")) == (2, 1)
+        assert "of a run with --gzip-as suffix (auto)" in refused.err
         assert "name another journal, and upload with --gzip always and --gzip-as suffix" in refused.err
 
 
@@ -168,6 +169,15 @@ def test_a_verify_with_other_gzip_names_is_refused_and_keeps_the_journal(run: Ru
     refused = bulkput("verify", "--journal", run.journal, mixed, run.destination, environ=run.environ)
     assert refused.exit_code == 2 and "--gzip-as" in refused.err
     assert run(mixed, *ALL).summary["requests"] == {}
+
+
+@pytest.mark.parametrize("store_as", ["encoding", "suffix"])
+def test_verify_takes_the_journal_of_an_upload_with_exclusions(run: Runs, mixed: Path, store_as: str) -> None:
+    """bulkput verify --journal with the flags of the upload: everything is identical."""
+    flags = ("--gzip", "always", "--gzip-as", store_as, "--gzip-except", "*.png")
+    assert run(mixed, *flags).exit_code == 0
+    verified = bulkput("verify", "--journal", run.journal, *flags, mixed, run.destination, environ=run.environ)
+    assert (verified.exit_code, verified.out) == (0, ""), verified.err
 
 
 def test_verify_drops_a_foreign_object_from_the_journal_and_upload_replaces_it(

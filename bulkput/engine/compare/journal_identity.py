@@ -36,7 +36,7 @@ def identity(
         "destination": f"{destination} ({place})" if place else destination,
         "encode_names": naming.encode,
         "gzip.store_as": f"suffix ({gzip.mode})" if gzip.adds_suffix else "",
-        "gzip.exclude": _excluded(gzip) if gzip.adds_suffix else "",
+        **({"gzip.exclude": _excluded(gzip)} if gzip.adds_suffix else {}),
     }
 
 
