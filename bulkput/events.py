@@ -3,7 +3,7 @@
 Sizes are in bytes, times in seconds.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol, runtime_checkable
@@ -379,7 +379,13 @@ class PacedEmit(Protocol):
         """Returns as soon as the receiver can take more events."""
 
 
-async def room_of(emit: Emit | None) -> None:
-    """Wait for room in `emit`, if it is a PacedEmit."""
-    if isinstance(emit, PacedEmit):
-        await emit.room()
+def room_of(emit: Emit | None) -> Callable[[], Awaitable[None]]:
+    """How to wait for room in `emit`: its own `room` if it is a PacedEmit, else no wait.
+
+    Ask once for a run: isinstance with a Protocol takes 16 us, and verbs wait for room before each object.
+    """
+    return emit.room if isinstance(emit, PacedEmit) else _always_room
+
+
+async def _always_room() -> None:
+    """There is always room."""

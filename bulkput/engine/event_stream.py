@@ -14,7 +14,7 @@ R = TypeVar("R")
 
 _MOST_WAITING = 1_000
 """Waiting events at which the verb stops taking files or objects. More may follow: files that are queued or in flight
-emit a few events each (a thousand at most with the defaults)."""
+emit a few events each, and each request of a bulk-delete in flight up to a thousand."""
 
 
 class EventStream(Generic[R]):

@@ -72,6 +72,42 @@ async def test_a_slow_consumer_holds_the_removals_of_a_mirror_back(tmp_path: Pat
     assert kinds.count(ev.Removed) == run.result.removed == 2_500
 
 
+class Held:
+    """A receiver that has room for one finding until `opened`."""
+
+    def __init__(self) -> None:
+        self.findings = 0
+        self.is_awaited = asyncio.Event()
+        self.opened = asyncio.Event()
+
+    def __call__(self, event: ev.Event, /) -> None:
+        self.findings += isinstance(event, bulkput.Finding)
+
+    async def room(self) -> None:
+        if self.findings:
+            self.is_awaited.set()
+            await self.opened.wait()
+
+
+async def test_a_slow_consumer_holds_a_verification_back_after_its_scan_has_ended(
+    tmp_path: Path, devserver: DevServer
+) -> None:
+    """One file and 1 500 objects without files: the listing pauses at the first of them until there is room again."""
+    environ = environ_of(devserver)
+    for name in ("all", "one"):
+        (tmp_path / name).mkdir()
+    await bulkput.upload(tree(tmp_path / "all", 1_500), "swift://c", environ=environ)
+    held = Held()
+    verifying = asyncio.create_task(
+        bulkput.verify(tree(tmp_path / "one", 1), "swift://c", on_event=held, environ=environ)
+    )
+    waiting = asyncio.create_task(held.is_awaited.wait())
+    await asyncio.wait((verifying, waiting), return_when=asyncio.FIRST_COMPLETED)
+    assert (waiting.done(), held.findings) == (True, 1)
+    held.opened.set()
+    assert (await verifying).extra == held.findings == 1_499
+
+
 async def test_leaving_the_block_early_cancels_the_upload(tmp_path: Path) -> None:
     """No task and no thread of the upload is left, although its request was not answered."""
     met = asyncio.Event()

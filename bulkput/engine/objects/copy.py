@@ -122,7 +122,7 @@ async def _copy(
             async with stop.bounded(wire.timeout_s):
                 if is_move and options.is_recursive:
                     await refuse_to_part(old, there, rename, tuner, stop)
-                room = partial(ev.room_of, on_event)
+                room = ev.room_of(on_event)
                 await _Transfer(copier, mover, tally, tuner, rename, room=room, is_dry=options.dry_run).run()
         except Stopped:
             pass

@@ -11,7 +11,6 @@ import time
 from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing, suppress
-from functools import partial
 
 from bulkput import events as ev
 from bulkput.engine.compare.evidence import itself_of
@@ -65,7 +64,7 @@ async def remove(
         try:
             remover = Remover(store, tally, workers=wire.start, is_dry=options.dry_run)
             async with stop.bounded(wire.timeout_s):
-                room = partial(ev.room_of, on_event)
+                room = ev.room_of(on_event)
                 await remover.run(target.prefix, is_recursive=options.is_recursive, room=room)
         except Stopped:
             pass

@@ -87,7 +87,15 @@ class Mirror:
     """Notes the objects without files, decides if they may be removed, and removes them. Close it at the end."""
 
     def __init__(
-        self, store: Store, options: UploadOptions, stop: Stop, roots: list[bytes], *, container: str, prefix: str
+        self,
+        store: Store,
+        options: UploadOptions,
+        stop: Stop,
+        roots: list[bytes],
+        *,
+        room: Callable[[], Awaitable[None]],
+        container: str,
+        prefix: str,
     ) -> None:
         """The names of all objects of the destination begin with `prefix`."""
         self._store = store
@@ -103,7 +111,7 @@ class Mirror:
         self._rows: list[RemoteObject] = []
         self._readers: list[str] = []
         self._count = 0
-        self._room: Callable[[], Awaitable[None]] | None = None
+        self._room = room
         """Awaited before each batch of extras: the receiver of the events may have fallen behind."""
 
     def note_file(self, file: SourceFile) -> None:
@@ -128,11 +136,10 @@ class Mirror:
             self._readers.append(f"{self._container}/{row.name}")
             await self._write_some()
 
-    async def remove(self, failed: int, emit: ev.Emit, room: Callable[[], Awaitable[None]]) -> None:
+    async def remove(self, failed: int, emit: ev.Emit) -> None:
         """Remove the extras that may be removed, and emit Kept with a reason for the others. `failed`: failed files."""
         if not self._count:
             return
-        self._room = room
         if self._unseen:  # the source's disk may be gone
             self.keep_all(f"source {printable(self._unseen[0])} has no file")
         await self._write()
@@ -211,8 +218,7 @@ class Mirror:
     ) -> AsyncGenerator[list[tuple[RemoteObject, str]], None]:
         batches = self._extras.batches(size, is_spared=is_spared)
         while (batch := await self._on_disk(lambda: next(batches, None))) is not None:
-            if self._room is not None:
-                await self._room()
+            await self._room()
             yield batch
 
     async def _write_some(self) -> None:

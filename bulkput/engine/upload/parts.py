@@ -101,6 +101,7 @@ def _sync(context: Context, store: Store, survey: Survey, opener: BodyOpener, co
         options=context.options,
         stop=context.stop,
         emit=context.emit,
+        room=context.room,
         roots=survey.roots,
         container=container,
     )

@@ -36,12 +36,15 @@ class Sync:
         options: UploadOptions,
         stop: Stop,
         emit: ev.Emit,
+        room: Callable[[], Awaitable[None]],
         roots: list[bytes],
         container: str,
     ) -> None:
         self._mirror: Mirror | None = None
         if options.skip.delete_extra:
-            self._mirror = Mirror(store, options, stop, roots, container=container, prefix=scope.listing_prefix)
+            self._mirror = Mirror(
+                store, options, stop, roots, room=room, container=container, prefix=scope.listing_prefix
+            )
         indirect = IndirectReads(store, scope, container, opener)
         on_kept = self._mirror.note_kept if self._mirror else None
         self.skipper = Skipper(store, opener, options, emit, gzip=scope.gzip, indirect=indirect, on_kept=on_kept)
@@ -122,13 +125,13 @@ class Sync:
         if self._mirror is not None:
             await self._mirror.note_kept(row)
 
-    async def remove_extra(self, failed: int, room: Callable[[], Awaitable[None]]) -> None:
+    async def remove_extra(self, failed: int) -> None:
         """With `skip.delete_extra`, remove objects without files. Call it after all files are sent. Nothing is removed
         if any files `failed`."""
         if self._mirror is not None:
             if not self._pairing.is_in_order:
                 self._mirror.keep_all("a directory was changed while it was read")
-            await self._mirror.remove(failed, self._emit, room)
+            await self._mirror.remove(failed, self._emit)
 
     def close(self) -> None:
         if self._mirror is not None:

@@ -3,7 +3,6 @@
 import time
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import aclosing, closing
-from functools import partial
 
 from bulkput import events as ev
 from bulkput.engine.compare.destination import Pathlike, sources_of
@@ -53,7 +52,7 @@ async def upload(
     tuner = Tuner(options.wire)
     resume = Resume(options, stop)
     emit = _told_to(recorder, resume, on_event or _ignore, tuner)
-    room = partial(ev.room_of, on_event)
+    room = ev.room_of(on_event)
     context = Context(options=options, stop=stop, recorder=recorder, tuner=tuner, resume=resume, emit=emit, room=room)
     async with (
         resume,
@@ -117,7 +116,7 @@ async def _pipe(context: Context, parts: UploadParts) -> None:
         with closing(sync):
             async with aclosing(sync.found(scan)) as found:
                 await pipeline.run(found if is_dry else _when_needed(found, lambda: prepare(store, stop)))
-            await sync.remove_extra(context.recorder.failed, context.room)
+            await sync.remove_extra(context.recorder.failed)
     elif is_dry:
         await pipeline.run(scan)
     elif context.resume.has_uploads:

@@ -10,7 +10,7 @@ listing and the file's MD5 decide; `policy/compare.py` says which need a request
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from functools import partial
@@ -113,7 +113,7 @@ class _VerifyParts:
         hanging = await check(may_hang, roots, options.walk.follow_symlinks)
         await check(correction.open, roots, target, self.store.place, scope.naming, options.gzip)
         correction.begin()
-        scan = Scan(found, partial(ev.room_of, self.emit))
+        scan = Scan(found)
         opener = BodyOpener(options.body, _ignore, may_hang=hanging)
         comparer = _Comparer(
             store=self.store,
@@ -122,6 +122,7 @@ class _VerifyParts:
             options=options,
             stop=stop,
             tally=self.tally,
+            room=ev.room_of(self.emit),
         )
         try:
             with stop.waking(scan.close):
@@ -168,6 +169,8 @@ class _Comparer:
     options: VerifyOptions
     stop: Stop
     tally: Tally
+    room: Callable[[], Awaitable[None]]
+    """Awaited before each pair: objects without files are findings too, long after the scan has ended."""
     _failure_policy: FailurePolicy = field(init=False)
 
     def __post_init__(self) -> None:
@@ -184,6 +187,7 @@ class _Comparer:
                 async for pair in pairs:
                     if self.stop.is_pulled:
                         break
+                    await self.room()
                     await self._take(pair, workers)
         except Unsupported:
             raise
