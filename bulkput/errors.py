@@ -50,7 +50,8 @@ class UsageError(BulkputError):
 
     @property
     def options(self) -> tuple[str, ...]:
-        """The options that the text names, such as `skip.delete_extra`, in the order of the text."""
+        """The options that the text names, such as `skip.delete_extra`, and functions such as `bulkput.remove`; in the
+        order of the text."""
         return tuple(dict.fromkeys(match[1] for match in NAMED_OPTION.finditer(str(self))))
 
 
@@ -126,7 +127,8 @@ class StoreError(BulkputError):
         self.took_s: float | None = None
 
     def about(self, key: str, more: str = "") -> Self:
-        """A copy of this error for `key`, one of the objects of a bulk request. Its `detail` has `more` appended."""
+        """A copy of this error for `key`, one of the objects of a request or call that many share. Its `detail` has
+        `more` appended."""
         told = copy(self)
         told.key, told.detail = key, self.detail + more
         told.args = (told.operation, told.key, told.detail)

@@ -16,11 +16,11 @@ MAX_FAILURES_KEPT = 1_000
 """Failures that a result lists, to bound memory if everything fails. The counters count all of them."""
 
 
-def _exit_code_of(stopping: ev.Stopping | None) -> int | None:
-    """130: interrupted. 3: stopped by the store, the sources or the journal. None: the counters decide."""
+def _exit_code(stopping: ev.Stopping | None, by_counters: int) -> int:
+    """130: interrupted. 3: stopped by the store, the sources or the journal. Else `by_counters`."""
     match stopping:
         case None | ev.Stopping(cause=ev.StopCause.ERRORS):
-            return None
+            return by_counters
         case ev.Stopping(cause=ev.StopCause.INTERRUPTED):
             return 130
     return 3
@@ -96,11 +96,9 @@ class Summary:
         """0: all files are stored. 1: a file failed, a mirror kept an object, or no file was found despite
         `fail_if_empty`. 3: the store, the sources or the journal stopped the run, or it lost count.
         130: interrupted."""
-        if (code := _exit_code_of(self.stopping)) is not None:
-            return code
         if not self.adds_up or (self.stopping is None and self.skipped_by_reason.get(Reason.STOPPED.value)):
-            return 3
-        return 1 if self.failed or self.kept or self.is_empty else 0
+            return _exit_code(self.stopping, 3)
+        return _exit_code(self.stopping, 1 if self.failed or self.kept or self.is_empty else 0)
 
     def as_json(self) -> dict[str, Any]:
         """The summary file of the command line. `schema` is raised when a field changes its meaning."""
@@ -195,9 +193,7 @@ class Comparison:
     def exit_code(self) -> int:
         """0: everything is identical. 1: something is not. 3: the store, the sources or the journal stopped the run.
         130: interrupted."""
-        if (code := _exit_code_of(self.stopping)) is not None:
-            return code
-        return 0 if self.is_identical else 1
+        return _exit_code(self.stopping, 0 if self.is_identical else 1)
 
     def as_json(self) -> dict[str, Any]:
         """The last line of the command line's JSON output."""
@@ -235,9 +231,7 @@ class Changes:
     @property
     def exit_code(self) -> int:
         """0: all done. 1: an object failed. 3: the store stopped the run. 130: interrupted."""
-        if (code := _exit_code_of(self.stopping)) is not None:
-            return code
-        return 1 if self.failed else 0
+        return _exit_code(self.stopping, 1 if self.failed else 0)
 
     def as_json(self) -> dict[str, Any]:
         """The last line of the command line's JSON output."""

@@ -4,7 +4,7 @@
     summary = bulkput.sync.upload("./dist", "swift://artifacts/build-42")
 
 They take the arguments of the verbs of the same name in `bulkput`, and return and raise the same. Inside a running
-event loop they raise RuntimeError: await `bulkput.upload` there.
+event loop they raise RuntimeError (`list_objects` when it is iterated): await `bulkput.upload` there.
 """
 
 import asyncio

@@ -71,8 +71,7 @@ class ColumnGroups:
             pairs.merge()
         texts = {name: self._values(name).texts() for name in (*self._noted, *self._by)}
         groups = np.flatnonzero(self._sums[0])
-        for group, *sums in zip(groups.tolist(), *self._sums[:, groups].tolist(), strict=True):
-            count, low, high = sums
+        for group, count, low, high in zip(groups.tolist(), *self._sums[:, groups].tolist(), strict=True):
             key = self._key(group, texts)
             yield Group(key, count, low + (high << 32), GroupValues(group, self._by, key, self._seen, texts))
 

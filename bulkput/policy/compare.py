@@ -31,9 +31,9 @@ Then the HEAD decides. The first line that fits:
 | does not report its size                          | not comparable                                              |
 | has another size                                  | different                                                   |
 | has the file's size, and `is_quick`               | identical                                                   |
-| is static large; its segments have another size   | different                                                   |
 | is static large; a segment is no whole plain      | not comparable                                              |
 | object                                            |                                                             |
+| is static large; its segments have another size   | different                                                   |
 | is static large; a segment is gone, or differs    | different: a GET of it breaks off                           |
 | from the manifest                                 |                                                             |
 | is static large                                   | identical if each segment has the MD5 of the file's range   |

@@ -79,8 +79,13 @@ class Filters:
     def useless(self) -> list[str]:
         """A sentence for each pattern that has matched nothing so far. Any thread may call this."""
         every = [line for patterns in (self._include, self._exclude) if patterns for line in patterns.useless()]
-        more = len(every) - _MOST_TOLD
-        return [*every[:_MOST_TOLD], f"{more} more patterns matched nothing"] if more > 0 else every
+        return shortened(every)
+
+
+def shortened(useless: list[str]) -> list[str]:
+    """The first ten of the sentences on useless patterns, and one that counts the others."""
+    more = len(useless) - _MOST_TOLD
+    return [*useless[:_MOST_TOLD], f"{more} more patterns matched nothing"] if more > 0 else useless
 
 
 def as_meant(pattern: str, source: Iterable[str]) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from bulkput.errors import name_text
 from bulkput.options import GzipOptions
-from bulkput.policy.filters import Patterns
+from bulkput.policy.filters import Patterns, shortened
 from bulkput.policy.naming import SUFFIX
 
 _SUFFIX = SUFFIX.encode()
@@ -49,11 +49,11 @@ class GzipNames:
         return self.adds_suffix and (self._excluded is not None or with_directories)
 
     def useless(self) -> list[str]:
-        """A sentence for each pattern that has matched nothing. Any thread may call this.
+        """A sentence for each pattern that has matched nothing, as `Filters.useless`. Any thread may call this.
 
         Empty unless `adds_suffix`: else not every name is tried.
         """
-        return list(self._excluded.useless()) if self._excluded is not None and self.adds_suffix else []
+        return shortened(list(self._excluded.useless())) if self._excluded is not None and self.adds_suffix else []
 
 
 NOT_COMPRESSED = GzipNames(GzipOptions())

@@ -1,4 +1,5 @@
 """Decides which name each object of a copy gets.
+
 | source             | destination      | `a/x` goes to            |
 |--------------------|------------------|--------------------------|
 | `c/a/x`            | `d/b`            | `b`                      |

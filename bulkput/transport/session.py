@@ -66,7 +66,7 @@ class SessionTransport:
         self._proxies = proxies or Proxies({})
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
-                limit=0,  # `stores/wrappers.py:Limited` limits the requests in flight
+                limit=0,  # `stores/wrappers.py:LimitedStore` limits the requests in flight
                 keepalive_timeout=options.idle_timeout_s,
                 ssl=tls_context(options),
                 resolver=_Resolver(resolve) if resolve is not None else None,

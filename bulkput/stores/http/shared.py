@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from copy import copy
 
 from bulkput.errors import StoreError
 
@@ -21,9 +20,7 @@ class SharedCall:
             if flight.cancelled():  # its caller was cancelled, so another caller makes the call
                 continue
             if (error := flight.result()) is not None:
-                told = copy(error)
-                told.key = key
-                raise told
+                raise error.about(key)
             return
         flight = self._flight = asyncio.get_running_loop().create_future()
         try:
