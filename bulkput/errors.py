@@ -29,8 +29,9 @@ The command line replaces these names by its flags (`cli/flags.py`). No text bel
 
 import re
 from copy import copy
-from dataclasses import dataclass
 from typing import ClassVar, Literal, Self
+
+from bulkput.record import frozen
 
 NAMED_OPTION = re.compile(r"`([a-z_]+(?:\.[a-z_]+)*)(?:=([^`]+))?`")
 """Finds an option in a text. Group 1 is its name, group 2 the value to set, if the text has one."""
@@ -141,7 +142,7 @@ class StoreError(BulkputError):
         return f"{self.operation} {printable(self.key)}: {status}{printable(self.detail)}{tries}{request}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class UnprovenPut:
     """What a PUT sent, and what the store's 201 said of the object without proving its bytes.
 

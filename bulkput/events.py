@@ -4,13 +4,12 @@ Sizes are in bytes, times in seconds.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol, runtime_checkable
 
 from bulkput.errors import BulkputError, StoreError, name_text
 from bulkput.model import Compression, Entry, Skip, Stored, Upload
-from bulkput.record import record
+from bulkput.record import frozen, record
 
 
 @record
@@ -20,7 +19,7 @@ class Discovered:
     found: Entry
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Known:
     """`count` files of `size` bytes in all were found and are not sent, because an earlier run uploaded them."""
 
@@ -28,12 +27,12 @@ class Known:
     size: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ScanDone:
     """The sources are exhausted, or the run stopped reading them. From now on the total is known."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Streaming:
     """The present attempt has sent `sent` bytes of a large file. Reading took `read_s` so far."""
 
@@ -58,14 +57,14 @@ class Uploaded:
     compression: Compression | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Skipped:
     """An entry was not sent, for the reason in `skip`."""
 
     skip: Skip
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Failed:
     """An entry failed, and is not tried again in this run. `key` is None if the entry has no object name."""
 
@@ -74,7 +73,7 @@ class Failed:
     error: BulkputError
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Removed:
     """A mirror removed an object that has no file. In a dry run (`is_dry`), it would have."""
 
@@ -83,7 +82,7 @@ class Removed:
     is_dry: bool
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Kept:
     """A mirror did not remove `count` objects that have no file. `key` is the object's name if `why` is about one."""
 
@@ -92,21 +91,21 @@ class Kept:
     key: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class EmptyDirectory:
     """A directory is empty, so it leaves no object in the store."""
 
     path: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Warned:
     """Something is no failure, but probably not what the user meant. `why` is a sentence."""
 
     why: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NothingFound:
     """The sources (`where`) have no file to send. `is_failure` is True if `fail_if_empty` is set."""
 
@@ -114,7 +113,7 @@ class NothingFound:
     is_failure: bool
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Snapshot:
     """A file was written to while it was read. The object has its first `size` bytes: the length it had when it was
     opened."""
@@ -123,7 +122,7 @@ class Snapshot:
     size: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SegmentsLeft:
     """The large object `key` was overwritten. Its segments are not removed.
 
@@ -153,7 +152,7 @@ class Requested:
     error: BulkputError | None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Retrying:
     """Attempt number `attempt`, counted from 1, failed. The next one follows after `delay_s`, unless the run is
     stopped meanwhile."""
@@ -163,7 +162,7 @@ class Retrying:
     delay_s: float
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ReadingChosen:
     """From now on small files are read on the event loop (`is_on_loop`) or in threads. A read takes `average_s`.
 
@@ -175,7 +174,7 @@ class ReadingChosen:
     may_hang: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Tuned:
     """From now on up to `limit` requests may be in flight. `why` is a text for users."""
 
@@ -198,7 +197,7 @@ class StopCause(StrEnum):
     """`stop.max_errors` entries failed: exit code 1."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Stopping:
     """The run takes no more work. Requests in flight may end; the rest is reported as skipped."""
 
@@ -206,7 +205,7 @@ class Stopping:
     cause: StopCause
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class InFlight:
     """One item that a worker handles, and what it waits for (`what`). The worker took it `age_s` ago, earlier attempts
     included.
@@ -223,7 +222,7 @@ class InFlight:
     age_s: float
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Stalled:
     """Nothing was found, done, retried or moved for `idle_s`. `in_flight` is sorted by age, the oldest first.
 
@@ -238,7 +237,7 @@ class Stalled:
     loop_at: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Moving:
     """The run makes progress again after a stall of `idle_s`."""
 
@@ -260,7 +259,7 @@ class Verdict(StrEnum):
     """The file could not be read, or changed while it was read."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Finding:
     """A verification found a name that is not identical on both sides. MD5 is in hex.
 
@@ -306,7 +305,7 @@ class Done(StrEnum):
     """Not done, because this is a dry run."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Change:
     """A copy, move or removal finished one object. `name` is its name before, `to` its name after.
 
@@ -325,12 +324,12 @@ class Change:
         return row if self.error is None else row | {"error": str(self.error)}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Relaying:
     """Neither store can copy between source and destination, so the bytes pass through this machine. Emitted once."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Finished:
     """The last event of an upload. `requests` are counted on the wire by method, resends included."""
 

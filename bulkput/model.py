@@ -5,12 +5,11 @@ A name is bytes on disk and UTF-8 text in the store. Only `policy/naming.py` tur
 """
 
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal, Protocol
 
 from bulkput.errors import SourceError, TooLarge
-from bulkput.record import record
+from bulkput.record import frozen, record
 
 Fields = tuple[tuple[str, str], ...]
 """Header fields or metadata, as pairs of name and value."""
@@ -65,7 +64,7 @@ LEFT_OUT = frozenset((Reason.TOO_NEW, Reason.TOO_OLD, Reason.TOO_SMALL, Reason.T
 """Reasons for which a run leaves an existing file out. A mirror keeps the objects of such files."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Skip:
     """The decision not to send the file `name`, which is relative to its source, in bytes."""
 
@@ -102,7 +101,7 @@ class Upload:
     headers: ObjectHeaders
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class KnownFiles:
     """`count` files of `size` bytes in all that an earlier run uploaded: thousands of Skips (KNOWN) in one record."""
 
@@ -110,7 +109,7 @@ class KnownFiles:
     size: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class EmptyDirectoryFound:
     """An empty directory, which leaves no object in the store. It is counted, but is no Entry."""
 
@@ -166,7 +165,7 @@ class Why(StrEnum):
     SAMPLE_SAVES_LITTLE = "a sample of it would save too little"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Compression:
     """Whether a file is sent compressed, and why."""
 
@@ -184,7 +183,7 @@ class Stored:
     request_id: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RemoteObject:
     """One object, as a row of a listing or as a HEAD shows it.
 
@@ -221,7 +220,7 @@ class Listed:
     is_suffixed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Segment:
     """One segment of a static large object, as the manifest describes it.
 
@@ -234,14 +233,14 @@ class Segment:
     path: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Prefix:
     """A virtual directory in a listing with a delimiter. `name` ends in the delimiter."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Limits:
     """What a store accepts; sizes in bytes. The defaults are Swift's; a cluster's `/info` has its own."""
 

@@ -6,17 +6,17 @@ Below each field: the first sentence says what it does, the rest why the default
 What these options mean for the memory of a run: docs/tuning.md.
 """
 
-from dataclasses import dataclass
 from typing import Literal, get_args
 
 from bulkput.errors import UsageError
 from bulkput.model import Fields
+from bulkput.record import frozen
 
 KIB = 1024
 MIB = 1024 * KIB
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class WalkOptions:
     """Which files of a directory tree are taken. Patterns are in gitignore syntax, relative to the source."""
 
@@ -50,7 +50,7 @@ class WalkOptions:
         return bool(self.include or self.exclude or self.one_file_system or any(each is not None for each in limits))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class FileListOptions:
     """A list of files, instead of sources that are walked."""
 
@@ -63,7 +63,7 @@ class FileListOptions:
     may contain a line end."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class NamingOptions:
     """How names on disk become object names."""
 
@@ -76,7 +76,7 @@ class NamingOptions:
     silently; percent escapes it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class HeaderOptions:
     """What is stored with every object."""
 
@@ -96,7 +96,7 @@ class HeaderOptions:
     microseconds, rounded as `swift upload --changed` rounds them, because that compares the field as text."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class BodyOptions:
     """How files are read and become request bodies."""
 
@@ -120,7 +120,7 @@ class BodyOptions:
     wrong for files that are rewritten in place."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class GzipOptions:
     """Which files are sent compressed, and how they are stored."""
 
@@ -173,7 +173,7 @@ SkipMode = Literal["none", "existing", "unchanged", "identical"]
 """The modes of `--skip`; `policy/skip.py` has their rules."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class SkipOptions:
     """What the store has already, by one listing: which files are not sent again, and which objects are removed."""
 
@@ -203,7 +203,7 @@ class SkipOptions:
         return self.mode != "none" or self.delete_extra
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class RetryOptions:
     """When and how often a failed request is made again. Pauses have full jitter: random(0, min(cap, base x 2^n))."""
 
@@ -225,7 +225,7 @@ class RetryOptions:
     slot do not count. A second attempt is always made, because a large file may take longer by itself."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class WireOptions:
     """Connections and deadlines."""
 
@@ -277,7 +277,7 @@ class WireOptions:
         return self.concurrency if self.concurrency is not None else self.max_concurrency
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class StopRules:
     """When a run gives up."""
 
@@ -293,7 +293,7 @@ class StopRules:
     minute, others at once."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class SharedOptions:
     """The options that an upload and a verification of it share: which files are taken, how their objects are named,
     how files are read, and how the store is reached."""
@@ -320,7 +320,7 @@ class SharedOptions:
     between two batches."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class UploadOptions(SharedOptions):
     """All options of `upload`."""
 

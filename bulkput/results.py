@@ -5,12 +5,12 @@ Each has `requests` (counted on the wire, by method), `elapsed_s`, `stopping` (w
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from bulkput import events as ev
 from bulkput.errors import name_text
 from bulkput.model import Reason
+from bulkput.record import frozen
 
 MAX_FAILURES_KEPT = 1_000
 """Failures that a result lists, to bound memory if everything fails. The counters count all of them."""
@@ -26,7 +26,7 @@ def _exit_code(stopping: ev.Stopping | None, by_counters: int) -> int:
     return 3
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Failure:
     """One failed entry: its path, its object name (None if it has none) and the error text."""
 
@@ -35,7 +35,7 @@ class Failure:
     error: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Summary:
     """The numbers of an upload. Sizes are in bytes, times in seconds.
 
@@ -156,7 +156,7 @@ class Summary:
         }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Comparison:
     """The numbers of a verification.
 
@@ -213,7 +213,7 @@ class Comparison:
         }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Changes:
     """The numbers of a copy, move or removal. `bytes` is the size of the objects that were `done`."""
 

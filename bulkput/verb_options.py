@@ -3,13 +3,14 @@
 They have a file of their own, because making each of these classes takes a millisecond that an upload need not spend.
 """
 
-from dataclasses import dataclass, field, fields
+from dataclasses import field, fields
 from typing import Any
 
 from bulkput.options import HeaderOptions, RetryOptions, SharedOptions, StopRules, WireOptions
+from bulkput.record import frozen
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class VerifyOptions(SharedOptions):
     """All options of `verify`. With `journal`, what is not identical is struck from it, so that it is sent again."""
 
@@ -23,7 +24,7 @@ class VerifyOptions(SharedOptions):
         return cls(is_quick=is_quick, **shared)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class CopyOptions:
     """All options of `copy` and `move`."""
 
@@ -38,7 +39,7 @@ class CopyOptions:
     """Report what would be done, and change nothing."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class RemoveOptions:
     """All options of `remove`."""
 
@@ -51,7 +52,7 @@ class RemoveOptions:
     """Report what would be removed, and remove nothing."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class ListOptions:
     """All options of `list_objects`."""
 
@@ -61,7 +62,7 @@ class ListOptions:
     wire: WireOptions = field(default_factory=WireOptions)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class StoreOptions:
     """All options of `open_store`."""
 

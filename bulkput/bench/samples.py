@@ -11,8 +11,9 @@ and the rate does not depend on the moment at which the clock stopped.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import Enum
+
+from bulkput.record import frozen
 
 _FEWEST = 20
 """Puts that a window should have at least: the standard error of a count of twenty is about a quarter."""
@@ -24,7 +25,7 @@ class Outcome(Enum):
     FAILED = "failed"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PutSample:
     """One attempt at a put, on one clock. `cpu_s` and `waited_s` are totals of the process when it ended:
     processor time used, and time for which the event loop wanted a processor that others had."""
@@ -37,7 +38,7 @@ class PutSample:
     waited_s: float
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FileWait:
     """A put in flight waited `read_s` seconds for its file, as reported at `at_s`."""
 
@@ -45,7 +46,7 @@ class FileWait:
     read_s: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Trial:
     """One size at one concurrency, in its window. `size` is None for the user's own files, whose sizes are mixed.
 

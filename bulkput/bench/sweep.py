@@ -17,6 +17,7 @@ from bulkput.engine.stop import Stop
 from bulkput.errors import Stopped, StoreError
 from bulkput.options import UploadOptions
 from bulkput.policy.naming import joined_prefix
+from bulkput.record import frozen
 from bulkput.stores.base import Destination, Store
 from bulkput.stores.tries import Brake, NoBrake
 
@@ -26,7 +27,7 @@ _PLAIN_GAIN = 3.0
 """A smaller gain is measured twice: another load on the machine may have come or gone between two trials."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Choices:
     """What to measure. `options.wire.start` is the concurrency in question, `most` the largest possible one.
 

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from bulkput import events as ev
 from bulkput.bench.cpu import CpuClock
@@ -14,6 +14,7 @@ from bulkput.engine.upload.upload import upload
 from bulkput.errors import BulkputError, StoreError, Throttled, Unavailable
 from bulkput.model import Skip
 from bulkput.options import StopRules, UploadOptions
+from bulkput.record import frozen
 
 _LONGEST = 5.0
 """A trial with too few answers is extended, up to this multiple of its time: slow stores answer rarely."""
@@ -21,7 +22,7 @@ _MAX_ERRORS = 100
 """Failed objects that end a trial: a store that refuses everything answers very fast."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Plan:
     """The source, destination and options of a trial."""
 
@@ -35,7 +36,7 @@ class Plan:
     environ: Mapping[str, str] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TrialFailure:
     """Why nothing can be measured, as a sentence, and the exit code that goes with it."""
 
@@ -43,7 +44,7 @@ class TrialFailure:
     exit_code: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Ran:
     """A trial's numbers and remains: the store may hold an object for each of `keys`, and confirmed `stored` of them.
 

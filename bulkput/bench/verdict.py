@@ -20,10 +20,10 @@ limit, however long it waits: the server on the same machine then takes the proc
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 
 from bulkput.bench.samples import Trial
+from bulkput.record import frozen
 from bulkput.report.lines import size_text
 
 _GAIN = 1.2
@@ -51,7 +51,7 @@ class Limit(StrEnum):
     DISK = "the disk"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Diagnosis:
     """`where` names the limit for people, `evidence` is one sentence with numbers; `recommended` was tried, and stores
     `gain` x the objects per second of the setting that was asked about."""
@@ -65,7 +65,7 @@ class Diagnosis:
     is_setting_good: bool
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Undecided:
     """No verdict; `why` is the reason, as a sentence."""
 

@@ -10,7 +10,7 @@ import click
 from bulkput.cli.connection import connection_options
 from bulkput.cli.gzip import gzip_options
 from bulkput.cli.help import Verb
-from bulkput.cli.output import CannotWriteError, SummaryFile, TraceFile, flush, own_output
+from bulkput.cli.output import CannotWriteError, flush, own_output
 from bulkput.cli.skip import skip_options
 from bulkput.cli.values import Count, Duration, Seconds, refuse_odd
 from bulkput.cli.walk import split, walk_options
@@ -30,6 +30,7 @@ from bulkput.options import (
 from bulkput.policy.headers import check_value, parse_fields
 
 if TYPE_CHECKING:
+    from bulkput.cli.files import SummaryFile, TraceFile
     from bulkput.engine.stop import Stop
     from bulkput.results import Summary
 
@@ -155,18 +156,27 @@ def upload(
     from bulkput.engine.descriptors import fitting_concurrency  # noqa: PLC0415
 
     options, advice = fitting_concurrency(options)  # before the event loop, which needs some descriptors itself
-    tracing = TraceFile(trace) if trace is not None else None
+    file, tracing = _written_files(summary, trace)
     view = UploadView(verbose=verbose, quiet=quiet, as_json=as_json, progress=progress, trace=tracing)
     if advice is not None:
         view.say(advice)
-    file = SummaryFile(summary) if summary is not None else None
     options = replace(options, walk=replace(options.walk, own_output=own_output(tracing, file)))
     _run(lambda stop: view.run(sources, destination, options, stop), file, tracing)
     return view.exit_code
 
 
+def _written_files(summary: str | None, trace: str | None) -> tuple["SummaryFile | None", "TraceFile | None"]:
+    """Raises UsageError if one cannot be made."""
+    if summary is None and trace is None:
+        return None, None
+    from bulkput.cli.files import SummaryFile, TraceFile  # noqa: PLC0415 - tempfile and json: 5 ms
+
+    tracing = TraceFile(trace) if trace is not None else None
+    return SummaryFile(summary) if summary is not None else None, tracing
+
+
 def _run(
-    send: Callable[["Stop"], Coroutine[Any, Any, "Summary"]], file: SummaryFile | None, tracing: TraceFile | None
+    send: Callable[["Stop"], Coroutine[Any, Any, "Summary"]], file: "SummaryFile | None", tracing: "TraceFile | None"
 ) -> None:
     """Run the upload, then write the summary and close the trace.
 

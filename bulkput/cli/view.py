@@ -1,11 +1,11 @@
 """What an upload shows while it goes on: data on stdout; lines and progress on stderr, as long as anyone reads them."""
 
 import time
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from bulkput import events as ev
 from bulkput.cli.flags import in_flags
-from bulkput.cli.output import CannotWriteError, TraceFile, write_line, write_row
+from bulkput.cli.output import CannotWriteError, write_line, write_row
 from bulkput.engine.stop import Stop
 from bulkput.engine.upload.upload import upload
 from bulkput.model import Reason
@@ -14,6 +14,9 @@ from bulkput.recorder import Recorder
 from bulkput.report.lines import event_json, event_line, in_flight_lines, planned_line, summary_lines
 from bulkput.report.progress import Screen, progress
 from bulkput.results import Summary
+
+if TYPE_CHECKING:
+    from bulkput.cli.files import TraceFile
 
 _RETRY_LINE_EVERY_S = 5.0
 _USUAL = (ev.Discovered, ev.Requested, ev.Uploaded)
@@ -30,7 +33,7 @@ class UploadView:
         quiet: bool,
         as_json: bool,
         progress: Literal["auto", "bar", "plain", "none"],
-        trace: TraceFile | None,
+        trace: "TraceFile | None",
     ) -> None:
         self._verbose = verbose
         self._quiet = quiet

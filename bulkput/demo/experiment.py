@@ -13,20 +13,20 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from urllib.parse import quote
 from urllib.request import Request, urlopen
 
 from bulkput.demo import baselines
 from bulkput.engine.event_loop import loop_factory
 from bulkput.engine.upload.upload import upload
+from bulkput.record import frozen
 from bulkput.results import Summary
 
 HEAD_S, PUT_S = 0.030, 0.270
 FILE_SIZE = 16 * 1024
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Result:
     """One way's numbers. `wrong` counts objects that were missing or different when read back."""
 
@@ -42,7 +42,7 @@ class Result:
         return self.files / self.seconds
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LocalStore:
     """A running devserver."""
 

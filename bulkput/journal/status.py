@@ -3,16 +3,16 @@
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 
 from bulkput.journal.journal import COMPLETE
 from bulkput.journal.schema import as_journal_error, connect_to_read, is_in_use
+from bulkput.record import frozen
 
 _FAILURES_SHOWN = 10
 _PAGE = 1_000
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class JournalRow:
     """One file: `path` and `size` of the source, `name` and `etag` of the object, `at_s` in seconds since 1970."""
 
@@ -28,7 +28,7 @@ class JournalRow:
     at_s: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class JournalRun:
     """A run and its rows. Times in seconds since 1970; `last_s` is the time of its last outcome.
 
@@ -54,7 +54,7 @@ class JournalRun:
         return self.uploaded / self.elapsed_s
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Status:
     """A whole journal. `bytes` counts the bytes of uploaded source files."""
 

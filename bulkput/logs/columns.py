@@ -13,7 +13,6 @@ Why not DuckDB or Polars: `benchmarks/logs_duckdb.py` has the figures and reprod
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
@@ -21,6 +20,7 @@ from numpy.typing import NDArray
 
 from bulkput.logs.combined import date_and_hour, method_and_path
 from bulkput.logs.record import Record
+from bulkput.record import frozen
 
 Bytes = NDArray[np.uint8]
 Ints = NDArray[np.int64]
@@ -60,7 +60,7 @@ _DIGIT_SUMS = tuple(
 """Eight digits become a number in three steps: pairs of digits, of two-digit numbers, of four-digit numbers."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Column:
     """One field of many lines: where each value is in the text of the block."""
 
@@ -81,7 +81,7 @@ class Column:
         return rows(np.frombuffer(self.text, np.uint8), self.starts, width)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Columns:
     """The regular lines of a block. Iterating over it gives a Record per line."""
 

@@ -1,9 +1,9 @@
 """The keys that lines can be grouped by, and the fields whose values each group lists."""
 
 from collections.abc import Iterable, Mapping, Set
-from dataclasses import dataclass
 
 from bulkput.errors import UsageError, printable
+from bulkput.record import frozen
 
 KEYS = ("object", "container", "date", "hour", "user-agent", "status", "referrer", "ip", "method")
 """All keys; `hour` is the hour of the day, so `date,hour` gives the hours of a timeline."""
@@ -13,7 +13,7 @@ NOTED = ("user-agent", "status", "referrer", "ip", "date", "container", "object"
 GroupKey = tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Group:
     """The lines with the same `key`."""
 

@@ -19,6 +19,7 @@ from bulkput.model import Found, RemoteObject, SourceFile
 from bulkput.options import WalkOptions
 from bulkput.payload.body import source_error
 from bulkput.payload.inflate import DamagedGzip, Inflate
+from bulkput.record import frozen
 from bulkput.sources.walk import Walk
 from bulkput.stores.base import Store
 from bulkput.stores.powers import Get
@@ -72,7 +73,7 @@ def file_blocks(path: str | bytes | os.PathLike[str]) -> Iterator[bytes]:
         raise SourceError(name, "unreadable", str(error)) from None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FileLog:
     """A file on disk."""
 
@@ -88,7 +89,7 @@ class FileLog:
                 yield block
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StoredLog:
     """An object in a store."""
 

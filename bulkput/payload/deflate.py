@@ -23,12 +23,12 @@ machines; `policy/gzip_source.py` says what to compare.
 """
 
 import zlib
-from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from bulkput.errors import UsageError
 from bulkput.options import GzipOptions
 from bulkput.payload.accelerators import isal, zlib_ng
+from bulkput.record import frozen
 
 DEFAULT_LEVEL = GzipOptions().level
 
@@ -42,7 +42,7 @@ class Deflate(Protocol):
     def flush(self) -> bytes: ...
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Engine:
     """A compression library, and the level by its own scale."""
 

@@ -44,14 +44,13 @@ If the condition after "identical if" does not hold, the verdict is different, u
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import Enum
 
 from bulkput.events import Verdict
 from bulkput.model import RemoteObject, Segment
 from bulkput.policy.etag import md5_of
 from bulkput.policy.gzip_source import Original, original_of
-from bulkput.record import record
+from bulkput.record import frozen, record
 
 
 class Need(Enum):
@@ -85,7 +84,7 @@ class Evidence:
     is_suffixed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Judgement:
     """A verdict, with the reason in a few words. An identical object has no reason."""
 

@@ -4,10 +4,9 @@ The store's own size and MD5 are those of the compressed bytes, and compressing 
 an upload that compresses stores the file's size and MD5 as metadata, and a comparison reads them here.
 """
 
-from dataclasses import dataclass
-
 from bulkput.model import Fields, RemoteObject
 from bulkput.policy.etag import md5_of
+from bulkput.record import frozen
 
 ENCODING = "gzip"
 """The Content-Encoding of an object that is stored compressed under its file's name."""
@@ -19,7 +18,7 @@ SIZE_FIELD = "Source-Size"
 """User metadata, in Swift `X-Object-Meta-Source-Size`: the file's size in bytes, decimal."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Original:
     """The file before it was compressed: `size` in bytes, `md5` in hex."""
 

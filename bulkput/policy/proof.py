@@ -20,10 +20,10 @@ the HEAD agrees with the 201, and only the bytes show that the object is right.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import Enum, auto
 
 from bulkput.errors import UnprovenPut
+from bulkput.record import frozen
 
 _SLACK_S = 5.0
 """Seconds by which the clocks of a store's machines may differ, rounding of `Date` and `Last-Modified` included."""
@@ -38,7 +38,7 @@ class Fate(Enum):
     KEPT = auto()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class FreshHead:
     """An object as a HEAD shows it.
 
@@ -55,7 +55,7 @@ class FreshHead:
     is_cached: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Proof:
     """A fate; for KEPT with the reason in a few words."""
 

@@ -15,14 +15,14 @@ itself, an object `a`, becomes the marker `b`.
 """
 
 from contextlib import suppress
-from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
 from bulkput.errors import UsageError
 from bulkput.policy.naming import joined_prefix
+from bulkput.record import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Rename:
     """Replaces `old` by `new`: at the start of every name if `is_recursive`, else as the whole name of one object."""
 

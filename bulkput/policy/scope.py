@@ -8,7 +8,6 @@
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import unquote_to_bytes
 
@@ -17,12 +16,13 @@ from bulkput.options import NamingOptions, WalkOptions
 from bulkput.policy.filters import Filters
 from bulkput.policy.gzip_names import NOT_COMPRESSED, GzipNames
 from bulkput.policy.naming import object_name
+from bulkput.record import frozen
 
 _DIRECTORIES_KEPT = 4_096
 """Directories whose exclusion is cached. Objects come in order, so the directories above the last one are enough."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Root:
     """A source. `name` is the name of a single file, or empty for a directory."""
 
@@ -30,7 +30,7 @@ class Root:
     name: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Scope:
     """The names that the sources claim; `scope_of` makes it.
 

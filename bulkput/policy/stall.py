@@ -1,16 +1,16 @@
 """Decides whether a run is stalled, from its counters at regular intervals."""
 
-from dataclasses import dataclass
+from bulkput.record import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StallBegan:
     """Nothing has moved for `idle_s`, and it is time to report that."""
 
     idle_s: float
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StallEnded:
     """The run makes progress again. The stall, which was reported, lasted `idle_s`."""
 

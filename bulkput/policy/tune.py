@@ -25,8 +25,10 @@ helps with stores that limit rates silently: Swift's ratelimit middleware holds 
 answer, so more requests in flight only wait.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
+
+from bulkput.record import frozen
 
 LADDER = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024)
 _GAIN = 1 / 3
@@ -55,7 +57,7 @@ class LimitReason(StrEnum):
     IDLE = "there is too little work for more"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Sample:
     """A stretch of the run at one limit.
 
@@ -68,7 +70,7 @@ class Sample:
     is_full: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Tuning:
     """The state of the tuner. `limit` is the number of requests that may be in flight now, `reason` says why."""
 

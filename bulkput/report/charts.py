@@ -11,11 +11,11 @@ import os
 import re
 import textwrap
 import warnings
-from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Literal
 
 from bulkput.errors import UsageError, printable
+from bulkput.record import frozen
 from bulkput.report.lines import count_text
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ DIGIT = 5.8  # points: the width of a digit of this size, and of most letters
 BAR = 13.0  # points: the height of one bar and the gap to the next; its value has to fit
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Bar:
     """A value with the minimum and maximum of its repetitions; or no value, and the reason in `why`."""
 
@@ -59,7 +59,7 @@ class Bar:
         return (0 if self.low is None else value - self.low, 0 if self.high is None else self.high - value)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Series:
     """Bars of one colour, one for each label of the panel."""
 
@@ -67,7 +67,7 @@ class Series:
     bars: tuple[Bar, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Bars:
     """A panel with a group of horizontal bars for each label: one bar of each series."""
 
@@ -83,7 +83,7 @@ class Bars:
             raise UsageError(f"chart {printable(self.title)}: it takes bars, and at most {len(PALETTE)} series")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Line:
     """Points (x, y) in ascending x."""
 
@@ -91,7 +91,7 @@ class Line:
     points: tuple[tuple[float, float], ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Lines:
     """A panel with values over time, or over anything else that ascends."""
 
@@ -101,7 +101,7 @@ class Lines:
     series: tuple[Line, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Figure:
     """Panels side by side, with one legend: they have the same series in the same order. Bars have the same labels."""
 

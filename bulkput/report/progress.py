@@ -8,10 +8,10 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TextIO
 
 from bulkput.recorder import Recorder
 from bulkput.report.lines import count_text, size_text
@@ -25,55 +25,89 @@ _WINDOW_S = 10.0
 
 
 class Screen:
-    """Lines on a console. When the console fails, lines are dropped: a message must not end a run.
+    """Lines on a stream. When it cannot be written, lines are dropped: a message must not end a run.
 
-    The console is made, and rich imported, at the first line: that saves a quiet run 50 ms.
+    Only a moving line needs a console: importing rich takes 50 ms, as long as uploading 500 small files.
     """
 
-    def __init__(self, make: "Callable[[], Console] | None" = None, *, worded: Callable[[str], str] = str) -> None:
-        """`make` makes the console; None is one on stderr. `worded` translates a line, such as options into flags."""
-        self._make = make or _on_stderr
+    def __init__(self, stream: TextIO | None = None, *, worded: Callable[[str], str] = str) -> None:
+        """`stream` None is stderr. `worded` translates a line, such as options into flags."""
+        self._stream = stream or sys.stderr
         self._worded = worded
+        self._is_lost = False
+        self._has_moving_line = False
+
+    @property
+    def can_move(self) -> bool:
+        """Whether a line can be redrawn in place."""
+        if not self._stream.isatty():
+            return False
+        from bulkput.report.console import can_move  # noqa: PLC0415 - rich
+
+        return can_move(self._console)
 
     @cached_property
-    def console(self) -> "Console":
-        console = self._make()
+    def _console(self) -> "Console":
+        from bulkput.report.console import console  # noqa: PLC0415 - rich
+
+        made = console(self._stream)
         # By default rich ends the program on a broken pipe.
-        console.on_broken_pipe = self._mute  # type: ignore[method-assign]
-        return console
+        made.on_broken_pipe = self._mute  # type: ignore[method-assign]
+        return made
 
     def say(self, line: str) -> None:
-        """One line, above the progress if there is any."""
-        from rich.text import Text  # noqa: PLC0415 - see above
-
+        """One line, above the moving line if there is one."""
+        if self._is_lost:
+            return
         try:
-            self.console.print(Text(self._worded(line)), soft_wrap=True)
+            if self._has_moving_line:
+                from rich.text import Text  # noqa: PLC0415 - imported by the moving line already
+
+                self._console.print(Text(self._worded(line)), soft_wrap=True)
+            else:
+                self._stream.write(self._worded(line) + "\n")
+                self._stream.flush()
         except OSError:
             self._mute()
 
+    @contextmanager
+    def moving_line(self, text: Callable[[], str]) -> Iterator[None]:
+        """Redraw `text()` in place, four times a second."""
+        from rich.live import Live  # noqa: PLC0415 - rich
+        from rich.text import Text  # noqa: PLC0415
+
+        def draw() -> "Text":
+            return Text(text(), no_wrap=True, overflow="ellipsis")
+
+        with Live(get_renderable=draw, console=self._console, refresh_per_second=4, transient=True):
+            self._has_moving_line = True
+            try:
+                yield
+            finally:
+                self._has_moving_line = False
+
     def _mute(self) -> None:
-        self.console.quiet = True
-
-
-def _on_stderr() -> "Console":
-    from bulkput.report.console import console  # noqa: PLC0415 - see Screen
-
-    return console(sys.stderr)
+        self._is_lost = True
+        if self._has_moving_line:
+            self._console.quiet = True
 
 
 def progress(
     kind: Literal["auto", "bar", "plain", "none"], recorder: Recorder, screen: Screen
 ) -> AbstractContextManager[object]:
     """The view for `kind`; auto and bar draw on a terminal, and print plain lines elsewhere."""
-    if kind in ("auto", "bar"):
-        from bulkput.report.console import can_move  # noqa: PLC0415 - see Screen
+    rates = Rates()
 
-        kind = "bar" if can_move(screen.console) else "plain"
+    def text() -> str:
+        return progress_text(recorder, *rates.look(recorder.done, recorder.bytes_moved))
+
+    if kind in ("auto", "bar"):
+        kind = "bar" if screen.can_move else "plain"
     match kind:
         case "bar":
-            return _Bar(recorder, screen)
+            return screen.moving_line(text)
         case "plain":
-            return _Plain(recorder, screen)
+            return _Plain(screen, text)
         case _:
             return nullcontext()
 
@@ -118,30 +152,10 @@ def progress_text(recorder: Recorder, objects_per_s: float, bytes_per_s: float) 
     return "  ".join(parts)
 
 
-class _Bar:
-    def __init__(self, recorder: Recorder, screen: Screen) -> None:
-        from rich.live import Live  # noqa: PLC0415 - see Screen
-        from rich.text import Text  # noqa: PLC0415
-
-        rates = Rates()
-
-        def draw() -> "Text":
-            text = progress_text(recorder, *rates.look(recorder.done, recorder.bytes_moved))
-            return Text(text, no_wrap=True, overflow="ellipsis")
-
-        self._live = Live(get_renderable=draw, console=screen.console, refresh_per_second=4, transient=True)
-
-    def __enter__(self) -> None:
-        self._live.start()
-
-    def __exit__(self, *exc: object) -> None:
-        self._live.stop()
-
-
 class _Plain:
-    def __init__(self, recorder: Recorder, screen: Screen) -> None:
+    def __init__(self, screen: Screen, text: Callable[[], str]) -> None:
         self._screen = screen
-        self._recorder = recorder
+        self._text = text
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._tick, name="bulkput-progress", daemon=True)
 
@@ -153,7 +167,5 @@ class _Plain:
         self._thread.join()
 
     def _tick(self) -> None:
-        rates = Rates()
-        recorder = self._recorder
         while not self._ended.wait(PLAIN_EVERY_S):
-            self._screen.say(progress_text(recorder, *rates.look(recorder.done, recorder.bytes_moved)))
+            self._screen.say(self._text())

@@ -10,11 +10,11 @@ import heapq
 import itertools
 import os
 import stat
-import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
 from typing import IO
+
+from bulkput.record import frozen
 
 _BLOCK = 32 * 1024
 """Bytes read at once from each sorted run on disk. As records in memory they take about three times as much."""
@@ -93,7 +93,7 @@ def _take(records: Iterator[bytes], count: int) -> list[bytes]:
     return sorted(itertools.islice(records, count))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _SortedRun:
     """A sorted run on disk: `key NUL kind NUL key NUL kind NUL ...` from `start` to `end` of a file."""
 
@@ -104,6 +104,8 @@ class _SortedRun:
 
 def _written(runs: Iterable[Iterable[bytes]], spills: ExitStack) -> list[_SortedRun]:
     """Write the runs, one after the other, to a new temporary file that lives as long as `spills`."""
+    import tempfile  # noqa: PLC0415 - 5 ms, for directories that do not fit in memory
+
     file = spills.enter_context(tempfile.TemporaryFile(prefix="bulkput-sort-"))  # noqa: SIM115 - `spills` closes it
     written = []
     start = 0

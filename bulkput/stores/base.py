@@ -10,7 +10,7 @@ says what the store can do beyond the protocol in `powers.py`'s terms, and prove
 """
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from importlib import import_module
 from typing import Protocol, TypeVar, cast
 from urllib.parse import quote, unquote
@@ -19,6 +19,7 @@ from bulkput.errors import UsageError
 from bulkput.model import Body, Limits, ObjectHeaders, Prefix, RemoteObject, Stored
 from bulkput.options import HeaderOptions, WireOptions
 from bulkput.policy.naming import is_http_url
+from bulkput.record import frozen
 from bulkput.stores.powers import Powers
 from bulkput.transport.base import Transport
 
@@ -89,7 +90,7 @@ class Store(Protocol):
     async def aclose(self) -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Destination:
     """A destination URL taken apart: `root` names the container or the base URL, `prefix` begins the keys.
 
@@ -162,7 +163,7 @@ class RetryCall(Protocol):
     async def __call__(self, call: Callable[[], Awaitable[T]], *, is_first_login: bool = False) -> T: ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class StoreContext:
     """Everything a store is made from, except its destination."""
 

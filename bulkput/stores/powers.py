@@ -1,11 +1,11 @@
 """Optional operations of stores, which only some stores have: `Store.powers`."""
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 from bulkput.errors import UnprovenPut
 from bulkput.model import ObjectHeaders, RemoteObject, Segment, Stored
+from bulkput.record import frozen
 
 Get = Callable[[str], AsyncGenerator[bytes, None]]
 
@@ -22,7 +22,7 @@ class Copy(Protocol):
     async def __call__(self, source: str, container: str, key: str, headers: ObjectHeaders, size: int) -> Stored: ...
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Settled:
     """The result of a second look at a PUT: the receipt if the object is proven to be what was sent; else None, and
     `words` say what happened to the object."""
@@ -35,7 +35,7 @@ class Settle(Protocol):
     async def __call__(self, key: str, puts: Sequence[UnprovenPut], *, within_s: float) -> Settled: ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Powers:
     """One field for each power; None: the store lacks it. Powers raise StoreError, as all operations of a store do.
 

@@ -10,7 +10,6 @@
 "Says more" is: more than the status and the reason phrase, which every message has already.
 """
 
-import json
 import re
 from collections.abc import Iterator
 
@@ -57,6 +56,8 @@ def said(status: int, reason: str, body: bytes) -> str:
 def _candidates(text: str, *, is_told: bool) -> Iterator[str]:
     """`is_told`: the reason phrase is none of the usual ones. Then a page is only its decoration (Nexus)."""
     if text.startswith(("{", "[")):
+        import json  # noqa: PLC0415 - 2 ms, when a server refuses
+
         try:
             yield from _of_json(json.loads(text), _DEEPEST)
         except (ValueError, RecursionError):

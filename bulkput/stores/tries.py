@@ -6,7 +6,6 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from random import random
 from typing import Protocol, TypeVar
 
 from bulkput import events as ev
@@ -80,6 +79,8 @@ class Tries:
 
         `spent_s` is the time of all attempts and pauses so far; the result adds this pause to it.
         """
+        from random import random  # noqa: PLC0415 - 2 ms, at the first retry
+
         options = self._options
         error.attempts, error.elapsed_s = attempt, spent_s
         retries = retries_of(error, options, is_login=is_first_login, has_worked=self.has_worked)

@@ -42,7 +42,7 @@ class AnswerFields(Mapping[str, str]):
         return default if value is None else value.decode("utf-8", "surrogateescape")
 
     def __iter__(self) -> Iterator[str]:
-        return (name.decode("latin-1") for name in self._raw)
+        return (name.decode("latin-1").title() for name in self._raw)  # as Swift spells them
 
     def __len__(self) -> int:
         return len(self._raw)

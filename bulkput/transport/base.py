@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from bulkput.model import Body
-from bulkput.record import record
+from bulkput.record import frozen, record
 
 MAX_ANSWER = 64 * 1024
 """Bytes of an answer's body that a transport keeps, unless the caller expects more: enough for any error text."""
@@ -33,7 +33,7 @@ class Answer:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Incoming:
     """An answer whose body is still arriving. `chunks` yields it once, and raises TransportError if it breaks off."""
 

@@ -9,11 +9,12 @@ import base64
 import re
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from ipaddress import IPv6Address, ip_address, ip_network
 from urllib.parse import unquote, urlsplit
 
 from bulkput.errors import UsageError
+from bulkput.record import frozen
 from bulkput.transport.hosts import a_label
 
 _ASKS_SYSTEM = sys.platform in ("darwin", "win32")
@@ -30,7 +31,7 @@ _PORTS = {"http": 80, "https": 443}
 _HOW = "write http://HOST:PORT or http://USER:PASSWORD@HOST:PORT, with %23 for #, %2F for /, %3F for ? in the password"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Proxy:
     """One proxy. Its credentials appear neither in its repr nor in its URL."""
 

@@ -21,6 +21,7 @@ from bulkput.activity import doing
 from bulkput.errors import BulkputError
 from bulkput.model import Body
 from bulkput.options import WireOptions
+from bulkput.record import frozen
 from bulkput.transport.addresses import Resolve
 from bulkput.transport.base import (
     CONTINUE_S,
@@ -211,7 +212,7 @@ class SessionTransport:
         return trace
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _ProxiedUrl:
     """Where a request goes, and through which proxy.
 

@@ -1,4 +1,4 @@
-"""The lean transport: HTTP/1.1 on an asyncio.Protocol, for many small PUTs to one host.
+"""The lean transport: HTTP/1.1 on an asyncio.Protocol, for very many requests to one host.
 
 A connection (`connection.py`) carries one request at a time. Idle connections wait on a stack: the last one used is the
 next one taken, so surplus connections grow old and are closed. There is no timer per request: one sweep checks the
@@ -24,6 +24,8 @@ from bulkput.transport.head import Heads
 from bulkput.transport.hosts import ascii_url
 from bulkput.transport.tls import tls_context, why_not_connected
 
+_WITHOUT_CONTENT = ("GET", "HEAD", "OPTIONS")
+"""Methods whose requests have no content: without a body, no Content-Length is expected of them (RFC 9110, 8.6)."""
 _SWEEPS = 8
 """Sweeps within the shortest deadline: a request may outlive its own deadline by an eighth of that."""
 
@@ -63,7 +65,10 @@ class WireTransport:
         origin = self._origins.get(base) or self._new_origin(base)
         max_answer = max_answer if method != "HEAD" else -1
         framing, timeout_s = "", self._options.timeout_s + moves / self._options.min_rate
-        if body is not None:
+        if body is None:
+            # RFC 9110, 8.6: servers may wait for a body, or answer 411, where a PUT or POST has no Content-Length.
+            framing = "" if method in _WITHOUT_CONTENT else "Content-Length: 0\r\n"
+        else:
             framing = "Transfer-Encoding: chunked\r\n" if body.size is None else f"Content-Length: {body.size}\r\n"
             timeout_s += length_of(body) / self._options.min_rate
         for turn in range(RESENDS + 1):

@@ -165,7 +165,12 @@ async def _cut(tree: Path, url: str) -> Summary:
     host, _, path = url.removeprefix("http://").partition("/")
     port = int(host.rpartition(":")[2])
 
+    relaying: set[asyncio.Task[None]] = set()
+
     async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        relaying.add(task)
         there_reader, there = await asyncio.open_connection("127.0.0.1", port)
 
         async def back() -> None:
@@ -174,19 +179,25 @@ async def _cut(tree: Path, url: str) -> Summary:
 
         answers = asyncio.create_task(back())
         room = 50_000
-        while room > 0 and (piece := await reader.read(min(room, 65_536))):
-            room -= len(piece)
-            there.write(piece)
-            await there.drain()
-        there.transport.abort() if room <= 0 else there.close()
-        writer.transport.abort()
-        answers.cancel()
+        try:
+            while room > 0 and (piece := await reader.read(min(room, 65_536))):
+                room -= len(piece)
+                there.write(piece)
+                await there.drain()
+        finally:
+            there.transport.abort()
+            writer.transport.abort()
+            answers.cancel()
+            relaying.discard(task)
 
     server = await asyncio.start_server(relay, "127.0.0.1", 0)
     async with server:
         passing = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/{path}"
         options = UploadOptions(retry=RetryOptions(retries=1, base_s=0.01), wire=WireOptions(concurrency=2))
-        return await bulkput.upload([tree], passing, options=options, environ={})
+        summary = await bulkput.upload([tree], passing, options=options, environ={})
+        while relaying:
+            await asyncio.wait(tuple(relaying))
+        return summary
 
 
 async def test_a_directory_with_an_objects_name_is_never_replaced(place: tuple[str, Path]) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bulkput import events as ev
-from bulkput.cli.output import SummaryFile, TraceFile
+from bulkput.cli.files import SummaryFile, TraceFile
 from bulkput.errors import UsageError
 from tests.e2e.cli import bulkput
 from tests.servers.devserver import devserver_process

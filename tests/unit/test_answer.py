@@ -186,7 +186,7 @@ def test_header_names_are_case_insensitive() -> None:
     assert isinstance(outcome, tuple)
     headers = outcome[0].headers
     assert (headers["etag"], headers["X-NAME"], headers["Via"], headers.get("X-Other")) == ("a", "é", "1, 2", None)
-    assert list(headers) == ["etag", "x-name", "via", "content-length"]
+    assert list(headers) == ["Etag", "X-Name", "Via", "Content-Length"]
 
 
 def test_a_reader_reads_all_answers_of_a_connection() -> None:

@@ -1,4 +1,8 @@
-"""Logging in and making the container: every answer a server may give, by aioresponses."""
+"""Logging in and making the container: every answer a server may give, by aioresponses.
+
+aioresponses answers in aiohttp's place, so these requests take that transport; `tests/contract/test_transports.py`
+proves that the lean one understands answers alike.
+"""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -20,13 +24,14 @@ from bulkput.errors import (
     UsageError,
 )
 from bulkput.model import Limits
-from bulkput.options import RetryOptions
+from bulkput.options import RetryOptions, WireOptions
 
 AUTH = "http://auth.example/auth/v1.0"
 STORAGE = "http://store.example/v1/AUTH_test"
 ENVIRON = {"ST_AUTH": AUTH, "ST_USER": "test:tester", "ST_KEY": "sesame"}
 TOKEN = {"X-Auth-Token": "tk1", "X-Storage-Url": STORAGE}
 ONCE = RetryOptions(retries=0)
+AIOHTTP = WireOptions(transport="aiohttp")
 
 
 class _Writer:
@@ -51,7 +56,7 @@ def answer(wire: aioresponses, method: str, url: str, status: int, **more: Any) 
 
 
 async def prepare(environ: Mapping[str, str] = ENVIRON, *, policy: str | None = None) -> None:
-    async with connected("swift://c", retry=ONCE, storage_policy=policy, environ=environ) as (store, _):
+    async with connected("swift://c", wire=AIOHTTP, retry=ONCE, storage_policy=policy, environ=environ) as (store, _):
         await store.prepare()
 
 
@@ -65,7 +70,7 @@ async def test_prepare_logs_in_once_and_puts_the_container(wire: aioresponses, s
     login = wire.requests[("GET", URL(AUTH))][0].kwargs["headers"]
     put = wire.requests[("PUT", URL(f"{STORAGE}/c"))][0].kwargs["headers"]
     assert (login["X-Auth-User"], login["X-Auth-Key"]) == ("test:tester", "sesame")
-    assert put["X-Auth-Token"] == "tk1" and put["Content-Length"] == "0" and "X-Auth-Key" not in put
+    assert put["X-Auth-Token"] == "tk1" and "X-Auth-Key" not in put
 
 
 async def test_x_storage_token_is_preferred_to_x_auth_token(wire: aioresponses) -> None:
@@ -179,7 +184,7 @@ async def test_limits_come_from_info_or_are_the_defaults(
     """/info may be hidden; it is requested once."""
     answer(wire, "GET", AUTH, 200, headers=TOKEN)
     answer(wire, "GET", "http://store.example/info", status, payload=payload)
-    async with connected("swift://c", retry=ONCE, environ=ENVIRON) as (store, _):
+    async with connected("swift://c", wire=AIOHTTP, retry=ONCE, environ=ENVIRON) as (store, _):
         assert await store.ask_limits() == expected
         assert await store.ask_limits() == expected
 
@@ -200,7 +205,7 @@ async def test_a_listing_continues_after_a_short_page_and_ends_with_an_empty_one
     answer(wire, "GET", AUTH, 200, headers=TOKEN)
     for marker in ("", "&marker=b%2F", "&marker=c"):
         wire.get(URL(f"{STORAGE}/c?format=json&limit=10000&prefix={marker}", encoded=True), callback=page)
-    async with connected("swift://c", retry=ONCE, environ=ENVIRON) as (store, _):
+    async with connected("swift://c", wire=AIOHTTP, retry=ONCE, environ=ENVIRON) as (store, _):
         assert [item.name async for item in store.list("")] == ["a", "b/", "c"]
     assert markers == [None, "b/", "c"]
 
@@ -210,6 +215,6 @@ async def test_a_listing_that_is_not_json_is_a_store_error(wire: aioresponses, b
     """And no traceback of the parser."""
     answer(wire, "GET", AUTH, 200, headers=TOKEN)
     answer(wire, "GET", f"{STORAGE}/c?format=json&limit=10000&prefix=", 200, body=body)
-    async with connected("swift://c", retry=ONCE, environ=ENVIRON) as (store, _):
+    async with connected("swift://c", wire=AIOHTTP, retry=ONCE, environ=ENVIRON) as (store, _):
         with pytest.raises(StoreError, match="not a JSON listing"):
             _ = [item async for item in store.list("")]

@@ -11,8 +11,8 @@ import pytest
 
 from bulkput import events as ev
 from bulkput.cli import cp, main, upload, verify
+from bulkput.cli.files import TraceFile
 from bulkput.cli.flags import FLAGS, in_flags, row_in_flags
-from bulkput.cli.output import TraceFile
 from bulkput.engine.compare.journal_identity import gzip_identity, header_identity, identity
 from bulkput.errors import NAMED_OPTION, SourceError, UsageError
 from bulkput.journal.schema import MIGRATIONS

@@ -6,7 +6,6 @@
 """
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bulkput import events as ev
@@ -19,6 +18,7 @@ from bulkput.engine.upload.survey import Survey
 from bulkput.engine.upload.watchdog import Watchdog
 from bulkput.options import UploadOptions
 from bulkput.payload.body import BodyOpener
+from bulkput.record import frozen
 from bulkput.recorder import Recorder
 from bulkput.sources.scan import Scan
 from bulkput.stores.base import Store
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from bulkput.payload.gzip_body import Packer
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Context:
     """What a run has from its start, before the store is open. All its parts share it."""
 
@@ -42,7 +42,7 @@ class Context:
     """Waits until the receiver of the events has caught up."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class UploadParts:
     """The parts of one upload, built but not started."""
 

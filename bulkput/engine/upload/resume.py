@@ -5,25 +5,25 @@ import os
 import time
 from collections.abc import Iterator
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from bulkput import events as ev
 from bulkput.activity import doing
-from bulkput.engine.compare.journal_identity import absolute, gzip_identity, header_identity, identity
 from bulkput.engine.stop import Stop
 from bulkput.errors import JournalError, SourceError, UsageError
-from bulkput.journal.journal import COMPLETE, Journal, open_journal, open_to_read
-from bulkput.journal.known import JournalledUploads, ObjectName
 from bulkput.journal.uninterrupted import uninterrupted
 from bulkput.model import Found, SourceFile
 from bulkput.options import NamingOptions, UploadOptions
 from bulkput.policy.filters import Filters
 from bulkput.policy.gzip_names import NOT_COMPRESSED, GzipNames
 from bulkput.policy.naming import object_name
-from bulkput.sources.file_list import file_list
 from bulkput.sources.paths import is_at_or_below
 from bulkput.sources.walk import OpenEarlier, walk, walk_again
 from bulkput.stores.base import Destination
+
+if TYPE_CHECKING:
+    from bulkput.journal.journal import Journal
+    from bulkput.journal.known import JournalledUploads, ObjectName
 
 
 class Resume:
@@ -53,6 +53,8 @@ class Resume:
 
     async def __aenter__(self) -> Self:
         """Raises UsageError if the journal is in use or no journal; JournalError if it cannot be read or written."""
+        if not self.is_wanted:
+            return self
         opening = asyncio.get_running_loop().run_in_executor(None, self._opened)
         try:
             self._journal = await asyncio.shield(opening)
@@ -62,10 +64,10 @@ class Resume:
             raise
         return self
 
-    def _opened(self) -> Journal | None:
-        options, path = self._options, self._options.journal
-        if path is None:
-            return None
+    def _opened(self) -> "Journal | None":
+        from bulkput.journal.journal import open_journal, open_to_read  # noqa: PLC0415 - sqlite3: 4 ms
+
+        options, path = self._options, self._options.journal or ""
         if not options.dry_run:
             return open_journal(os.fsencode(path), must_exist=options.retry_failed)
         is_there = options.retry_failed or (os.path.exists(path) and os.path.getsize(path) > 0)
@@ -130,6 +132,13 @@ class Resume:
         self._gzip = gzip
         if journal is None:
             return self._walk(roots, None, filters)
+        from bulkput.engine.compare.journal_identity import (  # noqa: PLC0415 - json
+            absolute,
+            gzip_identity,
+            header_identity,
+            identity,
+        )
+
         self._roots = roots = [absolute(root) for root in roots]
         _refuse_overlap(roots)
         if options.retry_failed and len(roots) != 1:
@@ -149,7 +158,9 @@ class Resume:
         name_of, life_s = _name_of(naming, gzip), options.headers.expires_in_s
         since_s = time.time() - life_s if life_s is not None else 0.0
 
-        def earlier() -> JournalledUploads:
+        def earlier() -> "JournalledUploads":
+            from bulkput.journal.known import JournalledUploads  # noqa: PLC0415 - sqlite3
+
             return JournalledUploads(journal.path, name_of, journal.own_files, since_s=since_s)
 
         if options.retry_failed and os.path.isdir(roots[0]) and not journal.has_failed(roots[0]):
@@ -174,6 +185,8 @@ class Resume:
                 with_directories=with_directories,
                 tells_empty=not options.dir_markers,
             )
+        from bulkput.sources.file_list import file_list  # noqa: PLC0415 - sqlite3, which may sort it
+
         return file_list(
             options.files,
             roots[0],
@@ -201,6 +214,8 @@ class Resume:
         """
         if self._journal is None or not self._is_writing:
             return
+        from bulkput.journal.journal import COMPLETE  # noqa: PLC0415 - imported since the journal was opened
+
         order, options = self._stop.order, self._options
         ending = order.why if order is not None else COMPLETE if is_complete else "broke off"
         is_whole = ending == COMPLETE and self._has_found and not options.walk.leaves_out and options.files is None
@@ -225,7 +240,7 @@ def _close_unwanted(opening: "asyncio.Future[Journal | None]") -> None:
         journal.close()
 
 
-def _name_of(naming: NamingOptions, gzip: GzipNames) -> ObjectName:
+def _name_of(naming: NamingOptions, gzip: GzipNames) -> "ObjectName":
     """A function from a file's name to its object name in bytes; None if the file has no object name."""
     prefix = naming.prefix.encode()
 

@@ -1,7 +1,6 @@
 """Looks at the sources once before an upload begins: do they exist, what is taken of them, and under which names."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bulkput.engine.compare.destination import placement
@@ -10,6 +9,7 @@ from bulkput.model import Found
 from bulkput.options import NamingOptions, UploadOptions
 from bulkput.policy.filters import Filters
 from bulkput.policy.gzip_names import GzipNames
+from bulkput.record import frozen
 from bulkput.sources.mounts import may_hang
 from bulkput.sources.walk import make_filters, make_gzip_names
 from bulkput.stores.base import Destination
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from bulkput.policy.scope import Scope
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Survey:
     """What is known of the sources before the walk begins."""
 

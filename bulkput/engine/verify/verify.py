@@ -37,6 +37,7 @@ from bulkput.policy.directories import is_marker, is_others_marker
 from bulkput.policy.filters import Filters
 from bulkput.policy.retry import FailurePolicy
 from bulkput.policy.scope import Scope
+from bulkput.record import frozen
 from bulkput.results import Comparison
 from bulkput.sources.file_list import file_list
 from bulkput.sources.mounts import may_hang
@@ -90,7 +91,7 @@ async def verify(
     return tally.comparison(requests, time.monotonic() - started, stop)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _VerifyParts:
     """Everything that a verification needs before it looks at its sources."""
 

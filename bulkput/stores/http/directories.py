@@ -70,7 +70,7 @@ class Directories:
         self._there.add(url)
 
     async def _mkcol(self, url: str, key: str) -> Answer:
-        return await self._site.ask("MKCOL", url, {"Content-Length": "0"}, operation="put", key=key)
+        return await self._site.ask("MKCOL", url, {}, operation="put", key=key)
 
     async def _is_there(self, url: str, key: str) -> bool:
         return (await self._site.ask("HEAD", url, {}, operation="put", key=key)).status not in _GONE

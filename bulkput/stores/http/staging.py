@@ -70,7 +70,7 @@ async def _move(site: Site, part: str, url: str, key: str, *, overwrite: str) ->
 
 
 def _fields(destination: str, overwrite: str) -> dict[str, str]:
-    return {"Destination": destination, "Overwrite": overwrite, "Content-Length": "0"}
+    return {"Destination": destination, "Overwrite": overwrite}
 
 
 async def discard(site: Site, part: str, error: BulkputError) -> None:

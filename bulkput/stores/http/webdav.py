@@ -23,8 +23,7 @@ class Kind(Enum):
 
 async def kind_of(site: Site, url: str, *, operation: str, key: str) -> Kind:
     """Ask by PROPFIND (9.1). Raises StoreError if the server does not say."""
-    fields = {"Depth": "0", "Content-Length": "0"}
-    answer = await site.ask("PROPFIND", url, fields, operation=operation, key=key)
+    answer = await site.ask("PROPFIND", url, {"Depth": "0"}, operation=operation, key=key)
     if answer.status in _NO_WEBDAV:
         return Kind.NO_WEBDAV
     if answer.status in _NOTHING:

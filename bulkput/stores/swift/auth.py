@@ -7,13 +7,14 @@ and lets exactly one of them fetch a new one. Nothing here opens a connection by
 import asyncio
 from collections.abc import Mapping
 from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Protocol
 
 from bulkput.activity import doing
 from bulkput.errors import BulkputError, Denied, StoreError, StoreGone, Throttled, Unavailable, UsageError
 from bulkput.policy.headers import check_value
 from bulkput.policy.naming import is_http_url
+from bulkput.record import frozen
 from bulkput.stores.base import StoreContext
 from bulkput.stores.status import error_from_response, error_from_transport
 from bulkput.transport.base import Answer, TransportError
@@ -24,7 +25,7 @@ _HOW = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Token:
     """The account's URL and the token for it. The token itself is in no repr."""
 
@@ -37,7 +38,7 @@ class Token:
         return {"X-Auth-Token": self.value}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LoginRequest:
     method: str
     url: str
@@ -63,7 +64,7 @@ class Login(Protocol):
         """A token that was given beforehand."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class V1Login:
     """TempAuth and its kin: `GET auth_url` with user and key (swift/common/middleware/tempauth.py)."""
 
@@ -105,7 +106,7 @@ class V1Login:
         return None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class GivenToken:
     """A token made elsewhere. When it has expired, only its giver can make another."""
 

@@ -4,16 +4,17 @@ The answer's status is always 200. The outcome is in the body, after spaces that
 works.
 """
 
-import json
 from collections.abc import Iterable
-from dataclasses import dataclass
 from urllib.parse import quote, unquote
+
+from bulkput.record import frozen
+from bulkput.stores.swift.wire_format import from_json
 
 QUERY = "?bulk-delete"
 HEADERS = {"Content-Type": "text/plain", "Accept": "application/json"}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class BulkDeleteResult:
     """What a bulk-delete says: how many it has removed and not found, and the names that it could not remove."""
 
@@ -43,7 +44,7 @@ def request_body(container: str, keys: Iterable[str]) -> bytes:
 def outcome(container: str, body: bytes) -> BulkDeleteResult | None:
     """Parse the answer's body. None if it is no answer to a bulk-delete: the cluster lacks the middleware."""
     try:
-        said = json.loads(body)
+        said = from_json(body)
         failed = frozenset(_key(container, path) for path, _ in said["Errors"])
         statuses = (said.get("Response Status"), *(status for _, status in said["Errors"]))
         is_refused = any(str(status).startswith("401") for status in statuses)

@@ -1,19 +1,19 @@
 """Sends requests to one Swift account, with the token that all workers share."""
 
 import hashlib
-import json
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 from urllib.parse import quote, urlsplit
 
 from bulkput.errors import Denied, IntegrityError
 from bulkput.model import Body
 from bulkput.policy.etag import md5_of
+from bulkput.record import frozen
 from bulkput.stores.status import error_from_response, error_from_transport, refusal
 from bulkput.stores.swift.auth import Account, Token
-from bulkput.stores.swift.wire_format import large
+from bulkput.stores.swift.wire_format import from_json, large
 from bulkput.transport.base import MAX_ANSWER, Answer, Incoming, Transport, TransportError
 from bulkput.transport.secrets import without_secrets
 
@@ -22,7 +22,7 @@ def is_refused(answer: Answer) -> bool:
     return answer.status in (401, 403)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Request:
     """A request to the container (or another one), to the object `key` in it, or to the account."""
 
@@ -120,7 +120,7 @@ class ContainerRequests:
         host = urlsplit((await self._account.token()).storage_url)
         try:
             answer = await self._transport.request("GET", f"{host.scheme}://{host.netloc}/info", {})
-            found = json.loads(answer.body) if answer.status == 200 else {}
+            found = from_json(answer.body) if answer.status == 200 else {}
         except (TransportError, ValueError, RecursionError):
             return {}
         return found if isinstance(found, dict) else {}

@@ -1,8 +1,7 @@
 """One Swift container as a Store: exactly one PUT per object, proven by its MD5."""
 
 import asyncio
-import json
-import uuid
+import os
 from collections.abc import AsyncGenerator, Iterable, Mapping
 from typing import Literal
 from urllib.parse import quote, urlencode
@@ -13,6 +12,7 @@ from bulkput.model import Body, Limits, ObjectHeaders, Prefix, RemoteObject, Seg
 from bulkput.payload.digest import DigestingBody
 from bulkput.payload.in_memory import BytesBody
 from bulkput.policy.etag import md5_of
+from bulkput.policy.headers import check_value
 from bulkput.stores.base import Destination, StoreContext
 from bulkput.stores.powers import Powers
 from bulkput.stores.status import error_from_response
@@ -24,6 +24,7 @@ from bulkput.stores.swift.second_look import SecondLook
 from bulkput.stores.swift.wire_format import (
     MTIME_TEXTS,
     described,
+    from_json,
     kept,
     large,
     page,
@@ -91,7 +92,7 @@ class SwiftStore:
 
     async def prepare(self) -> None:
         """PUT the container: 201 new, 202 already there (Swift API, "Create container")."""
-        headers = {"Content-Length": "0"} | ({"X-Storage-Policy": self._policy} if self._policy else {})
+        headers = {"X-Storage-Policy": self._policy} if self._policy else {}
         answer = await self._ask("make container", Request("PUT", headers=headers))
         if answer.status in (201, 202):
             self._made += 1
@@ -211,7 +212,7 @@ class SwiftStore:
                 await self._choose_how_to_copy(container)
         if self._copies_by is None:
             raise Unsupported("copy", source, "this store knows neither COPY nor X-Copy-From")
-        fields |= {"X-Copy-From": quote(self._container, safe="") + "/" + quote(source), "Content-Length": "0"}
+        fields["X-Copy-From"] = quote(self._container, safe="") + "/" + quote(source)
         request = Request("PUT", key, fields, _COPY_QUERY, moves=size, container=container)
         return await self._copied(source, key, size, request)
 
@@ -229,8 +230,8 @@ class SwiftStore:
         async with self._choosing:
             if self._copies_by != "COPY":
                 return
-            name = f".bulkput-{uuid.uuid4().hex}"
-            fields = {"X-Copy-From": f"{quote(self._container, safe='')}/{name}-is-not-there", "Content-Length": "0"}
+            name = f".bulkput-{os.urandom(16).hex()}"
+            fields = {"X-Copy-From": f"{quote(self._container, safe='')}/{name}-is-not-there"}
             answer = await self._ask("copy", Request("PUT", name, fields, container=container))
             if 200 <= answer.status < 300:
                 await self._ask("delete", Request("DELETE", name, container=container))
@@ -272,7 +273,7 @@ class SwiftStore:
             raise error_from_response("manifest", key, answer)
         try:
             if large(answer.headers) == "static":
-                return tuple(map(segment, json.loads(answer.body)))
+                return tuple(map(segment, from_json(answer.body)))
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             pass
         raise StoreError("manifest", key, "the answer is not the manifest of a large object", status=answer.status)
@@ -308,7 +309,7 @@ class SwiftStore:
         if answer.status != 200:
             raise error_from_response("list", prefix or self._container, answer)
         try:
-            return page(json.loads(answer.body))
+            return page(from_json(answer.body))
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             raise StoreError("list", prefix, "the answer is not a JSON listing", status=answer.status) from None
 
@@ -330,12 +331,15 @@ class SwiftStore:
 
 
 def open_store(destination: Destination, context: StoreContext) -> SwiftStore:
-    """Credentials by `swift/auth.py:login_from`. Raises UsageError: missing variables, an impossible container."""
+    """Credentials by `swift/auth.py:login_from`. Raises UsageError: missing variables, an impossible container or
+    policy."""
     length = len(destination.root.encode())
     if length > 256:
         raise UsageError(f"the container name has {length} bytes, Swift takes 256")
     if any(name.lower() == "mtime" for name, _ in context.headers.meta):
         raise UsageError("`headers.meta` Mtime is the file's own modification time, which bulkput sets itself")
+    if context.storage_policy:
+        check_value(context.storage_policy, what="`storage_policy`")
     return SwiftStore(destination.root, Account(login_from(context.environ), context), context)
 
 
