@@ -29,12 +29,18 @@ class Scan:
         self._activity = Activity()
         self._is_closed = False
 
-    async def __aiter__(self) -> AsyncGenerator[Found, None]:
-        if self._is_closed:
+    def begin(self) -> None:
+        """Start scanning now, up to the bound: the store can be prepared meanwhile. Needs the running event loop."""
+        if self._is_closed or self._handover is not None:
             return
-        self._handover = handover = _Handover(self._source, asyncio.get_running_loop(), self._activity)
+        self._handover = _Handover(self._source, asyncio.get_running_loop(), self._activity)
         # A daemon: a scan that hangs in a dead file system must not keep the program from ending.
-        threading.Thread(target=handover.fill, name="bulkput-scan", daemon=True).start()
+        threading.Thread(target=self._handover.fill, name="bulkput-scan", daemon=True).start()
+
+    async def __aiter__(self) -> AsyncGenerator[Found, None]:
+        self.begin()
+        if (handover := self._handover) is None:
+            return
         try:
             while (batch := await handover.taken()) is not None:
                 if self._room is not None:

@@ -26,6 +26,32 @@ async def test_every_item_is_delivered_in_order(count: int) -> None:
     assert [found async for found in Scan(source)] == list(map(file, range(count)))
 
 
+async def test_a_scan_that_has_begun_goes_on_before_anyone_takes_its_items() -> None:
+    """An upload logs in meanwhile. The scan does not begin a second time."""
+    has_begun, starts = asyncio.Event(), 0
+    loop = asyncio.get_running_loop()
+
+    def source() -> Iterator[Found]:
+        nonlocal starts
+        starts += 1
+        loop.call_soon_threadsafe(has_begun.set)
+        yield from map(file, range(3))
+
+    scan = Scan(source())
+    scan.begin()
+    async with asyncio.timeout(PATIENCE_S):
+        await has_begun.wait()
+    assert [found async for found in scan] == list(map(file, range(3))) and starts == 1
+
+
+async def test_a_scan_that_was_closed_before_anyone_took_its_items_yields_none() -> None:
+    """The login has failed."""
+    scan = Scan(map(file, range(3)))
+    scan.begin()
+    scan.close()
+    assert [found async for found in scan] == []
+
+
 async def test_items_are_delivered_before_the_source_is_exhausted() -> None:
     """Uploads start while a large tree is walked."""
     received = threading.Event()

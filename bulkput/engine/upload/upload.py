@@ -106,11 +106,12 @@ async def _run(context: Context, parts: UploadParts, started: float, wire_count:
 async def _pipe(context: Context, parts: UploadParts) -> None:
     """Connect scan, comparison and pipeline, and prepare the store (log in, make the container) before it is needed.
 
-    A run without comparison prepares the store at once, unless its journal has uploads already: then there may be
-    nothing to send. A dry run never does.
+    The scan begins at once, beside the login. A run without comparison prepares the store at once, unless its journal
+    has uploads already: then there may be nothing to send. A dry run never does.
     """
     store, stop, pipeline, scan, sync = parts.store, context.stop, parts.pipeline, parts.scan, parts.sync
     is_dry = context.options.dry_run
+    scan.begin()
     prepare = _is_still_ready if context.resume.has_uploads else _is_ready
     if sync is not None:
         with closing(sync):
