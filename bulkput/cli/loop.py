@@ -1,6 +1,7 @@
 """Running a coroutine for a verb: uvloop where there is one, and signals as people expect them."""
 
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -14,10 +15,14 @@ from bulkput.engine.stop import Stop
 
 T = TypeVar("T")
 INTERRUPTED = 130
+_COLLECTIONS = (700, 10, 10)
+"""Python's own thresholds, which `__main__.py` has raised for the time of the imports."""
 
 
 def run(main: Coroutine[Any, Any, T]) -> T:
     """Run to the end; Ctrl-C ends it at once with exit code 130."""
+    gc.freeze()  # what is imported stays, so collections need not look at it again
+    gc.set_threshold(*_COLLECTIONS)
     try:
         with asyncio.Runner(loop_factory=loop_factory()) as runner:
             return runner.run(main)

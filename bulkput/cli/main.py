@@ -71,8 +71,8 @@ def bulkput() -> None:
     """
 
 
-def main() -> None:
-    """The console script."""
+def main() -> NoReturn:
+    """Run the command of `sys.argv`. Raises SystemExit with its exit code, always."""
     open_missing_streams()
     escape_what_does_not_fit()
     try:
