@@ -215,12 +215,17 @@ class Comparison:
 
 @frozen(kw_only=True)
 class Changes:
-    """The numbers of a copy, move or removal. `bytes` is the size of the objects that were `done`."""
+    """The numbers of a copy, move or removal. `bytes` is the size of the objects that were `done`.
+
+    A move has `kept` sources whose copies exist. `uncertain` objects may be removed: an interrupted run requested their
+    removal, and ended before the store answered. They are not `done`; those of a move are `kept`.
+    """
 
     done: int
     kept: int
     gone: int
     failed: int
+    uncertain: int
     bytes: int
     is_dry: bool
     requests: Mapping[str, int]
@@ -241,6 +246,7 @@ class Changes:
             "kept": self.kept,
             "gone": self.gone,
             "failed": self.failed,
+            "uncertain": self.uncertain,
             "bytes": self.bytes,
             "dry_run": self.is_dry,
             "requests": dict(self.requests),

@@ -69,11 +69,14 @@ class ChangesView:
             write_row(changes.as_json())
         flush()
         done = f"would be {what}" if changes.is_dry else what
-        failed = f", {count_text(changes.kept)} copied and not removed" if changes.kept else ""
-        failed += f", {count_text(changes.gone)} were gone already" if changes.gone else ""
-        failed += f", {count_text(changes.failed)} failed" if changes.failed else ""
+        rest = f", {count_text(changes.kept)} copied and not removed" if changes.kept else ""
+        if changes.uncertain:
+            of_them = "of them" if changes.kept else "more"
+            rest += f", up to {count_text(changes.uncertain)} {of_them} may be removed (the store has not answered)"
+        rest += f", {count_text(changes.gone)} were gone already" if changes.gone else ""
+        rest += f", {count_text(changes.failed)} failed" if changes.failed else ""
         say(
-            f"{count_text(changes.done)} {done}{failed}, {size_text(changes.bytes)}; "
+            f"{count_text(changes.done)} {done}{rest}, {size_text(changes.bytes)}; "
             f"{count_text(sum(changes.requests.values()))} requests in {changes.elapsed_s:.1f} s"
         )
         return changes.exit_code

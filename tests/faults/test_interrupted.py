@@ -151,6 +151,7 @@ async def test_an_interrupted_mv_on_a_silent_store_reports_its_copies(tmp_path: 
             )
         )
     assert changes.exit_code == 130 and changes.failed == changes.done == 0
+    assert 1 <= changes.uncertain <= changes.kept
     assert changes.kept == len(told) == len({change.name for change in told}) >= 1
     assert {change.done for change in told} == {Done.KEPT}
 
@@ -167,7 +168,64 @@ async def test_an_interrupted_rm_on_a_silent_store_ends(tmp_path: Path) -> None:
                 "swift://c", options=RemoveOptions(is_recursive=True, wire=WIRE), stop=stop, environ=environ
             )
         )
-    assert changes.exit_code == 130 and changes.done == 0
+    assert changes.exit_code == 130 and changes.done == 0 and changes.uncertain == 4  # requests in flight
+
+
+class SilentBulkDelete(Silence):
+    """A devserver with a bulk-delete that removes the first object and never answers."""
+
+    def __init__(self) -> None:
+        super().__init__("POST", "bulk-delete")
+
+    async def _answer(self, request: web.BaseRequest, handler: Handler) -> web.StreamResponse:
+        if request.raw_path == "/info":
+            return web.json_response({"bulk_delete": {"max_deletes_per_request": 1_000}})
+        if request.method == self._method and self._part in request.raw_path:
+            first, _, _ = (await request.read()).partition(b"\n")
+            container, _, name = first.decode().partition("/")
+            self._store.containers[container].delete(name)
+        return await super()._answer(request, handler)
+
+    @asynccontextmanager
+    async def server(self) -> AsyncIterator[DevServer]:
+        async with super().server() as server:
+            self._store = server.store
+            yield server
+
+
+@pytest.mark.parametrize(
+    ("command", "says"),
+    [
+        (("rm", "-r", "--yes", "swift://c/a"), "0 removed, up to 10 more may be removed (the store has not answered)"),
+        (
+            ("mv", "-r", "swift://c/a", "swift://c/b"),
+            "0 moved, 10 copied and not removed, up to 10 of them may be removed (the store has not answered)",
+        ),
+    ],
+)
+async def test_an_interrupted_removal_says_how_many_objects_may_be_removed(
+    tmp_path: Path, command: tuple[str, ...], says: str
+) -> None:
+    """bulkput rm -r and mv -r, then Ctrl-C, while a bulk-delete is unanswered that has removed an object."""
+    silence = SilentBulkDelete()
+    files(tmp_path, 10)
+    async with silence.server() as server:
+        environ = environ_of(server)
+        await bulkput.upload([tmp_path], "swift://c/a", environ=environ)
+        run = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "bulkput", *command, "--json", "--timeout", "1"),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            env={**os.environ, **environ},
+        )
+        await silence.met.wait()
+        run.send_signal(signal.SIGTERM)
+        out, err = await run.communicate()
+        left = [name for name in server.store.containers["c"].objects if name.startswith("a/")]
+    assert run.returncode == 130 and len(left) == 9
+    assert says in err.decode()
+    numbers = json.loads(out.splitlines()[-1])
+    assert (numbers["done"], numbers["uncertain"]) == (0, 10)
 
 
 async def test_an_interrupted_verify_on_a_silent_store_ends(tmp_path: Path) -> None:

@@ -21,6 +21,8 @@ class ChangeTally:
     kept: int = 0
     gone: int = 0
     failed: int = 0
+    uncertain: int = 0
+    """Objects whose removal was requested and not answered when an interrupted run ran out of time."""
     bytes: int = 0
     failures: list[Change] = field(default_factory=list)
 
@@ -52,6 +54,7 @@ class ChangeTally:
             kept=self.kept,
             gone=self.gone,
             failed=self.failed,
+            uncertain=self.uncertain,
             bytes=self.bytes,
             is_dry=is_dry,
             requests=dict(requests),

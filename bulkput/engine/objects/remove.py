@@ -221,6 +221,9 @@ class Remover:
         if len(batch) > 1 and delete_many is not None:
             try:
                 return frozenset(await delete_many(names))
+            except asyncio.CancelledError:
+                self._tally.uncertain += len(names)
+                raise
             except Unsupported:
                 self.batch = 1
             except StoreError as error:
@@ -235,6 +238,7 @@ class Remover:
         except Stopped:
             self.leave((row,))
         except asyncio.CancelledError:
+            self._tally.uncertain += 1
             self.leave((row,))
             raise
         except StoreError as error:
@@ -249,7 +253,7 @@ class Remover:
 
     def leave(self, batch: Batch) -> None:
         """Give up the objects, since the run is being stopped. For a move, add a KEPT change for each: its copy exists
-        and its source was not removed. (A cancelled request may have removed it all the same.)"""
+        and its source was not removed. (A cancelled request may have removed it: `ChangeTally.uncertain`.)"""
         if self._moved_to is not None:
             for row in batch:
                 self._tally.add(Change(Done.KEPT, row.name, self._moved_to(row), row.bytes))

@@ -276,7 +276,8 @@ class _Removal:
     def _say_what_is_left(self, count: int) -> None:
         tally = self._tally
         if (left := count - tally.done - tally.failed - self._set_aside) > 0:
-            self._emit(ev.Kept(left, "the run was stopped"))
+            doubt = f"; up to {tally.uncertain} of them may be removed" if tally.uncertain else ""
+            self._emit(ev.Kept(left, "the run was stopped" + doubt))
 
     async def _proven(self, remover: Remover, rows: tuple[RemoteObject, ...]) -> list[RemoteObject]:
         """The rows that a HEAD now shows unchanged. Emits Kept for those that changed."""
