@@ -84,7 +84,7 @@ async def connected(
             encodes=encodes,
             destination=Destination.parse(read_for).root if read_for is not None else None,
         )
-        bare = open_destination(Destination.parse(destination), context)
+        bare = await open_destination(Destination.parse(destination), context)
         store = wrap(bare, tries=tries, slots=slots or Slots(wire.start), emit=emit, brake=brake)
         async with aclosing(store):
             yield store, transport.count

@@ -9,6 +9,7 @@ says what the store can do beyond the protocol in `powers.py`'s terms, and prove
 `tests/contract/`.
 """
 
+import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import field
 from importlib import import_module
@@ -191,18 +192,29 @@ _BUILT_IN = {
 }
 
 
-def open_destination(destination: Destination, context: StoreContext) -> Store:
+async def open_destination(destination: Destination, context: StoreContext) -> Store:
     """Open the unwrapped store of a destination; sends no request.
 
-    Raises UsageError if the scheme is unknown or environment variables are missing.
+    Raises UsageError if the scheme is unknown, its package cannot be imported or environment variables are missing.
     """
     if (built_in := _BUILT_IN.get(destination.scheme)) is not None:
         module, name = built_in
-        return cast(StoreFactory, getattr(import_module(module), name))(destination, context)
+        factory = cast(StoreFactory, getattr(import_module(module), name))
+    else:
+        factory = await asyncio.to_thread(_installed, destination.scheme)
+    return factory(destination, context)
+
+
+def _installed(scheme: str) -> StoreFactory:
+    """The factory of another package for `scheme`. Blocks: it reads the metadata of all installed packages."""
     from importlib.metadata import entry_points  # noqa: PLC0415 - 40 ms that the built-in stores have no use for
 
-    for entry in entry_points(group="bulkput.stores", name=destination.scheme):
-        return cast(StoreFactory, entry.load())(destination, context)
+    for entry in entry_points(group="bulkput.stores", name=scheme):
+        try:
+            return cast(StoreFactory, entry.load())
+        except (ImportError, AttributeError) as error:
+            detail = f"the store for {scheme}:// is installed as {entry.value} and cannot be loaded: {error}"
+            raise UsageError(detail) from error
     installed = {entry.name for entry in entry_points(group="bulkput.stores")}
     known = ", ".join(f"{scheme}://" for scheme in (*_BUILT_IN, *sorted(installed)))
-    raise UsageError(f"no store for {destination.scheme}:// is installed; known are {known}")
+    raise UsageError(f"no store for {scheme}:// is installed; known are {known}")

@@ -111,7 +111,7 @@ async def bare_store(target: Target) -> AsyncIterator[Store]:
     wire, tries = WireOptions(), Tries(ONCE, lambda _event: None, NoBrake())
     async with aclosing(open_transport(wire, user_agent="contract")) as transport:
         context = StoreContext(environ=target.environ, wire=wire, transport=transport, again=tries)
-        async with aclosing(open_destination(Destination.parse(target.url), context)) as store:
+        async with aclosing(await open_destination(Destination.parse(target.url), context)) as store:
             yield store
 
 

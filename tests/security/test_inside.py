@@ -35,7 +35,7 @@ async def test_no_repr_contains_a_secret(environ: dict[str, str], url: str) -> N
     transport = open_transport(WireOptions(), user_agent="x")
     tries = Tries(ONCE, lambda _event: None, NoBrake())
     context = StoreContext(environ=environ, wire=WireOptions(), transport=transport, again=tries)
-    bare = open_destination(Destination.parse(url), context)
+    bare = await open_destination(Destination.parse(url), context)
     shown = [bare, transport, tries, UploadOptions(), DevServerOptions(key=HIDDEN["key"])]
     async with connected(url, environ=environ) as (store, count):
         shown += [store, count]

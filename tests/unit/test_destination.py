@@ -1,6 +1,6 @@
 """Destinations as people write them, and the store that is found for one."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -136,42 +136,61 @@ def context() -> StoreContext:
 
 
 @pytest.mark.parametrize("url", ["swift://c/p", "http://h/p", "https://h/p"])
-def test_a_built_in_store_opens_without_a_request(url: str, context: StoreContext) -> None:
+async def test_a_built_in_store_opens_without_a_request(url: str, context: StoreContext) -> None:
     """Each store has limits to plan with."""
-    assert open_destination(Destination.parse(url), context).limits.max_object_bytes > 0
+    assert (await open_destination(Destination.parse(url), context)).limits.max_object_bytes > 0
 
 
-def test_an_unknown_scheme_error_lists_the_known_ones(context: StoreContext) -> None:
+async def test_an_unknown_scheme_error_lists_the_known_ones(context: StoreContext) -> None:
     """A typing error is seen at once."""
     with pytest.raises(UsageError, match=r"no store for swft:// .*swift://"):
-        open_destination(Destination.parse("swft://c/p"), context)
+        await open_destination(Destination.parse("swft://c/p"), context)
 
 
-def test_a_third_party_store_is_found_by_its_entry_point(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, context: StoreContext
+@pytest.fixture
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Installs a package whose entry point in `bulkput.stores` is the given line; it has the module bulkput_pigeon."""
+
+    def installed(entry_point: str) -> None:
+        (tmp_path / "bulkput_pigeon.py").write_text(
+            "def open_store(destination, context):\n    return ('pigeon', destination, context)\n"
+        )
+        info = tmp_path / "bulkput_pigeon-1.0.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text("Metadata-Version: 2.1\nName: bulkput-pigeon\nVersion: 1.0\n")
+        (info / "entry_points.txt").write_text(f"[bulkput.stores]\n{entry_point}\n")
+        monkeypatch.syspath_prepend(str(tmp_path))
+
+    return installed
+
+
+async def test_a_third_party_store_is_found_by_its_entry_point_off_the_event_loop(
+    install: Callable[[str], None], context: StoreContext
 ) -> None:
-    """Its function gets the destination and the context."""
-    (tmp_path / "bulkput_pigeon.py").write_text(
-        "def open_store(destination, context):\n    return ('pigeon', destination, context)\n"
-    )
-    info = tmp_path / "bulkput_pigeon-1.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: bulkput-pigeon\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text("[bulkput.stores]\npigeon = bulkput_pigeon:open_store\n")
-    monkeypatch.syspath_prepend(str(tmp_path))
+    """Its function gets the destination and the context. A read of package metadata on the loop would be an error."""
+    install("pigeon = bulkput_pigeon:open_store")
     destination = Destination.parse("pigeon://loft/p")
-    found: object = open_destination(destination, context)
+    found: object = await open_destination(destination, context)
     assert found == ("pigeon", destination, context)
 
 
-def test_a_third_party_cannot_replace_a_built_in_store(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, context: StoreContext
+@pytest.mark.parametrize(
+    ("entry_point", "says"),
+    [("dove = bulkput_dove:open_store", "No module named 'bulkput_dove'"), ("dove = bulkput_pigeon:absent", "absent")],
+)
+async def test_a_third_party_store_that_cannot_be_loaded_is_a_usage_error(
+    install: Callable[[str], None], context: StoreContext, entry_point: str, says: str
+) -> None:
+    """The error names the entry point and the reason."""
+    install(entry_point)
+    with pytest.raises(UsageError, match=rf"store for dove:// is installed as bulkput_.*cannot be loaded: .*{says}"):
+        await open_destination(Destination.parse("dove://loft/p"), context)
+
+
+async def test_a_third_party_cannot_replace_a_built_in_store(
+    install: Callable[[str], None], context: StoreContext
 ) -> None:
     """Swift credentials go only to bulkput's own code."""
-    info = tmp_path / "evil-1.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: evil\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text("[bulkput.stores]\nswift = evil:open_store\n")
-    monkeypatch.syspath_prepend(str(tmp_path))
-    store = open_destination(Destination.parse("swift://c"), context)
+    install("swift = bulkput_pigeon:open_store")
+    store = await open_destination(Destination.parse("swift://c"), context)
     assert type(store).__module__ == "bulkput.stores.swift.store"
