@@ -3,8 +3,8 @@
 It shares no code with the client: if both sides misread Swift in the same way, no test would find it. It imports only
 the standard library and `aiohttp.web`, and nothing of bulkput outside this folder.
 
-Reading path: `server` (what you run) > `app` (one request) > `objects`, `containers`, `accounts` (the verbs) > `store`
-(the containers and their objects) > `record` (one object).
+Reading path: `server` (what you run) > `app` (one request) > `objects`, `copying`, `containers`, `accounts` (the verbs)
+> `store` (the containers and their objects) > `record` (one object).
 """
 
 from .app import App, Handler, Intercept

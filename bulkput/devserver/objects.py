@@ -1,4 +1,4 @@
-"""The verbs of an object: PUT, GET, HEAD, POST, DELETE (swift/proxy/controllers/obj.py, swift/obj/server.py)."""
+"""The verbs of an object (swift/proxy/controllers/obj.py, swift/obj/server.py); `copying` has its copies."""
 
 import mimetypes
 import re
@@ -6,6 +6,7 @@ import re
 from aiohttp import web
 
 from .call import Call, http_date
+from .copying import serve_copy
 from .options import SwiftConstraints
 from .record import Draft, StoredObject
 from .rules import Refused, bare_etag, check_put, delete_time, stored_headers
@@ -17,12 +18,14 @@ _RANGE = re.compile(r"bytes=(\d*)-(\d*)", re.ASCII)
 async def serve_object(call: Call, store: ContainerStore, limits: SwiftConstraints) -> web.StreamResponse:
     """Answer a request for an object. Raises Refused."""
     verb, target = call.request.method, call.target
+    if verb == "COPY" or (verb == "PUT" and call.headers.get("X-Copy-From")):
+        return serve_copy(call, store, limits)
     if verb == "PUT":
         # As in Swift, this check comes before the container is looked up.
         if "If-None-Match" in call.headers and call.headers["If-None-Match"].strip() not in ("*", '"*"'):
             raise Refused(400, "If-None-Match only supports *")
     elif verb not in ("GET", "HEAD", "POST", "DELETE"):
-        allow = (("Allow", "DELETE, GET, HEAD, POST, PUT"),)
+        allow = (("Allow", "COPY, DELETE, GET, HEAD, POST, PUT"),)
         raise Refused(405, "The method is not allowed for an object.", allow)
     container = store.containers.get(target.container)
     if container is None:

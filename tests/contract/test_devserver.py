@@ -9,7 +9,6 @@ from tests.servers.judge import SwiftJudge
 
 
 class TestDevServer(StoreContract):
-    copies = False
     removes_many = False
 
     @pytest.fixture

@@ -419,6 +419,51 @@ async def test_a_get_with_a_matching_if_none_match_is_304(swift: Swift) -> None:
     assert (await swift.on("GET", "/c/o", If_None_Match="other")).status == 200
 
 
+@pytest.mark.parametrize("verb", ["COPY", "PUT"])
+@pytest.mark.parametrize("fresh", ["false", "true"])
+async def test_a_copy_keeps_what_is_stored_unless_the_request_replaces_it(swift: Swift, verb: str, fresh: str) -> None:
+    """By COPY and by X-Copy-From. X-Fresh-Metadata keeps the type only."""
+    kept = {"Content_Type": "a/b", "Content_Disposition": "inline", "X_Object_Meta_A": "1", "X_Object_Meta_B": "2"}
+    await swift.on("PUT", "/c/o%20o", data=b"bytes", **kept)
+    there = {"COPY": {"Destination": "/c/new"}, "PUT": {"X_Copy_From": "c/o%20o"}}[verb]
+    replaced = {"X_Object_Meta_b": "3", "X_Fresh_Metadata": fresh}
+    got = await swift.on(verb, "/c/o%20o" if verb == "COPY" else "/c/new", **there, **replaced)
+    assert (got.status, got.headers["X-Copied-From"]) == (201, "c/o%20o")
+    copied = await swift.on("GET", "/c/new")
+    assert (copied.body, copied.headers["Etag"]) == (b"bytes", got.headers["Etag"])
+    assert (copied.headers["Content-Type"], copied.headers["X-Object-Meta-B"]) == ("a/b", "3")
+    others = copied.headers.get("X-Object-Meta-A"), copied.headers.get("Content-Disposition")
+    assert others == ((None, None) if fresh == "true" else ("1", "inline"))
+
+
+@pytest.mark.parametrize(
+    ("verb", "path", "headers", "status"),
+    [
+        ("COPY", "/c/o", {}, 412),
+        ("COPY", "/c/o", {"Destination": "c"}, 412),
+        ("COPY", "/c/o", {"Destination": "absent/o"}, 404),
+        ("COPY", "/c/absent", {"Destination": "c/new"}, 404),
+        ("COPY", "/absent/o", {"Destination": "c/new"}, 404),
+        ("COPY", "/c/o", {"Destination": "c/" + "n" * 1025}, 400),
+        ("PUT", "/c/new", {"X_Copy_From": "o"}, 412),
+        ("PUT", "/c/new", {"X_Copy_From": "c/absent"}, 404),
+    ],
+)
+async def test_an_impossible_copy_is_refused_and_makes_nothing(
+    swift: Swift, verb: str, path: str, headers: dict[str, str], status: int
+) -> None:
+    """With the statuses of Swift's copy middleware."""
+    await swift.on("PUT", "/c/o", data=b"x")
+    assert (await swift.on(verb, path, **headers)).status == status
+    assert (await swift.on("GET", "/c")).body == b"o\n"
+
+
+async def test_a_copy_by_put_with_a_body_is_400(swift: Swift) -> None:
+    """The body would be lost."""
+    await swift.on("PUT", "/c/o", data=b"x")
+    assert (await swift.on("PUT", "/c/new", data=b"y", X_Copy_From="c/o")).status == 400
+
+
 # --- names
 
 
