@@ -35,6 +35,7 @@ LAYERS: list[set[str]] = [
     {"sync"},  # the verbs for scripts
     {"demo", "bench"},  # an experiment with engine and devserver; uploads that are measured, to a user's own store
     {"cli"},  # one file per verb, on top of everything
+    {"testing"},  # tests for the authors of stores: nothing of the product imports them
 ]
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 
@@ -50,6 +51,7 @@ HOMES = {
     "numpy": {"logs"},  # an extra: what needs it is imported where it is known to be there
     "click": {"cli"},
     "pathspec": {"policy"},
+    "pytest": {"testing"},  # which users do not have
     "isal": {"payload"},  # one place knows that they may be missing
     "zlib_ng": {"payload"},
     "sqlite3": {"journal", "sources"},  # what is done; names sorted in bounded memory

@@ -5,8 +5,8 @@ A third party adds a store by installing a package with an entry point in the gr
     [project.entry-points."bulkput.stores"]
     ftp = "bulkput_ftp:open_store"      # a StoreFactory; the name is the URL's scheme
 
-says what the store can do beyond the protocol in `powers.py`'s terms, and proves it with the contract suite,
-`tests/contract/`.
+What the store can do beyond the protocol stands in its `powers` (`powers.py`). The suite `bulkput.testing.contract`
+proves the store; `docs/stores.md` has an example.
 """
 
 import asyncio
@@ -39,7 +39,10 @@ class Store(Protocol):
     @property
     def place(self) -> str:
         """The account or server that the URL does not name, without secrets. Stores with the same URL but different
-        places hold different objects."""
+        places hold different objects: a journal belongs to one place.
+
+        `""`: the URL names the place itself (plain HTTP), or it is unknown. Then no two stores are taken for the same
+        account: a move between them looks for the source under the destination's name before it removes anything."""
 
     @property
     def keeps_metadata(self) -> bool:
@@ -62,8 +65,10 @@ class Store(Protocol):
     async def put(self, key: str, body: Body, headers: ObjectHeaders) -> Stored:
         """Store one object in exactly one request, replacing what was there.
 
-        Sends every field of `headers`. A store that cannot keep a field refuses it when it is opened (`StoreContext`):
-        without its Content-Encoding, a compressed object is garbage to its readers.
+        Sends every field of `headers`, except that a store without metadata drops `mtime_ns` in silence (plain HTTP has
+        no field for it). A store that cannot keep metadata, an expiry or the Content-Encoding refuses them when it is
+        opened (`StoreContext`): without its encoding, a compressed object is garbage to its readers. Whether a plain
+        HTTP server keeps the type and other fields that it is sent is its own affair.
 
         Returns only if the store's answer proves the object: a 2xx after the whole body and, if the store gives MD5
         ETags, the ETag of the bytes. Raises SourceError from the body.

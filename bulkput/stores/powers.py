@@ -73,5 +73,6 @@ class Powers:
     """Raises the StoreError that `delete` would raise if the key may be a directory."""
     copy: Copy | None = None
     """Copies the object `source`, of `size` bytes, to `key` in `container` of the same account, on the server. Fields
-    of `headers` replace the object's own; other fields are kept. Manifests and links are copied as such. Raises
+    of `headers` replace the object's own; other fields are kept. `headers.meta` is merged name by name: a given name
+    replaces the object's value, its other names stay. Manifests and links are copied as such. Raises
     NotFound if the source or the container does not exist, Unsupported if the server has no copy request."""

@@ -3,8 +3,8 @@
 import pytest
 
 from bulkput.devserver import DevServer
+from bulkput.testing.contract import StoreContract, Target
 from tests.conftest import environ_of
-from tests.contract.suite import StoreContract, Target
 from tests.servers.judge import SwiftJudge
 
 
@@ -14,4 +14,4 @@ class TestDevServer(StoreContract):
     @pytest.fixture
     def target(self, devserver: DevServer) -> Target:
         judge = SwiftJudge(devserver.auth_url, devserver.options.user, devserver.options.key)
-        return Target("swift://contract", environ_of(devserver), lambda name: judge.get("contract", name))
+        return Target("swift://contract", environ_of(devserver), lambda name: judge.content("contract", name))

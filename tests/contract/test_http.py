@@ -8,19 +8,21 @@ from pathlib import Path
 
 import pytest
 
-from tests.contract.suite import StoreContract, Target
-from tests.servers.judge import Seen
+from bulkput.testing.contract import StoreContract, Target
 from tests.servers.nginx import NginxDav, nginx_dav
 from tests.servers.wsgidav import WsgiDav
 
 
-def see(root: Path, name: str) -> Seen | None:
+def see(root: Path, name: str) -> bytes | None:
     path = root / name
-    return Seen(path.read_bytes(), {}) if path.is_file() else None
+    return path.read_bytes() if path.is_file() else None
 
 
 class PlainHttp(StoreContract):
     lists = False
+    makes_container = False
+    keeps_metadata = False
+    expires = False
     proves_bytes = False
     takes_any_name = False
     powers = frozenset({"get", "get_once", "describe", "make_directory", "check_removable"})

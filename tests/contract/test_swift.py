@@ -4,7 +4,7 @@ import uuid
 
 import pytest
 
-from tests.contract.suite import StoreContract, Target
+from bulkput.testing.contract import StoreContract, Target
 from tests.servers.judge import SwiftJudge
 from tests.servers.swift import RealSwift
 
@@ -15,4 +15,4 @@ class TestSwift(StoreContract):
     def target(self, swift: RealSwift) -> Target:
         container = f"contract-{uuid.uuid4().hex[:8]}"
         judge = SwiftJudge(swift.auth_url, swift.user, swift.key)
-        return Target(f"swift://{container}", swift.environment, lambda name: judge.get(container, name))
+        return Target(f"swift://{container}", swift.environment, lambda name: judge.content(container, name))

@@ -19,9 +19,9 @@ from bulkput.engine.open_store import connected
 from bulkput.errors import Denied, Unavailable
 from bulkput.options import RetryOptions, WireOptions
 from bulkput.stores.base import Store
+from bulkput.testing.given import HEADERS, ONCE, Pieces, whole
 from bulkput.transport.base import WireCount
 from bulkput.transport.wire import WireTransport
-from tests.contract.suite import HEADERS, ONCE, Pieces, whole
 from tests.e2e.cli import bulkput
 from tests.faults.raw import CREATED
 from tests.servers.certificates import Authority, Certificate, make_authority

@@ -25,10 +25,10 @@ from bulkput.model import SourceFile
 from bulkput.options import BodyOptions, RetryOptions, WireOptions
 from bulkput.payload.body import BodyOpener
 from bulkput.stores.base import Store
+from bulkput.testing.given import HEADERS, ONCE, Pieces, whole
 from bulkput.transport.base import TransportError, WireCount
 from bulkput.transport.session import SessionTransport
 from bulkput.transport.wire import WireTransport
-from tests.contract.suite import HEADERS, ONCE, Pieces, whole
 from tests.faults import raw
 from tests.faults.raw import CREATED, read_request
 

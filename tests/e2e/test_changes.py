@@ -15,7 +15,7 @@ import pytest
 from bulkput.engine.open_store import connected
 from bulkput.model import ObjectHeaders
 from bulkput.payload.in_memory import BytesBody
-from tests.contract.suite import HOSTILE_NAMES
+from bulkput.testing.given import HOSTILE_NAMES
 from tests.e2e.cli import Bulkput
 from tests.e2e.cli import bulkput as in_a_process
 from tests.servers.judge import SwiftJudge

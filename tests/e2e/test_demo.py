@@ -65,3 +65,4 @@ def test_the_wheel_works_without_the_source_tree(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(str(target)), "the source tree was used"
     assert (target / "bulkput" / "py.typed").exists()
+    assert (target / "bulkput" / "testing" / "contract.py").exists(), "authors of stores need it"

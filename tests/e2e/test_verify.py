@@ -22,8 +22,8 @@ from bulkput.engine.open_store import connected
 from bulkput.events import Event, Finding, Verdict
 from bulkput.model import ObjectHeaders
 from bulkput.options import UploadOptions, WireOptions
+from bulkput.testing.given import whole
 from tests.conftest import environ_of
-from tests.contract.suite import whole
 from tests.e2e.cli import Ran, bulkput
 from tests.servers.devserver import devserver_process
 

@@ -15,7 +15,7 @@ from bulkput.engine.open_store import connected
 from bulkput.errors import Conflict, NotFound, SourceError
 from bulkput.options import RetryOptions, SkipOptions, UploadOptions, WireOptions
 from bulkput.results import Summary
-from tests.contract.suite import HEADERS, ONCE, Pieces, whole
+from bulkput.testing.given import HEADERS, ONCE, Pieces, whole
 from tests.e2e.cli import bulkput as command
 from tests.servers.nginx import NginxDav, nginx_dav
 from tests.servers.wsgidav import WsgiDav

@@ -13,7 +13,7 @@ import pytest
 from bulkput import events as ev
 from bulkput.engine.open_store import connected
 from bulkput.options import RetryOptions, UploadOptions, WireOptions
-from tests.contract.suite import HEADERS, whole
+from bulkput.testing.given import HEADERS, whole
 from tests.faults.target import NginxTarget, SwiftTarget, Target, judged, make_tree, new_place, upload
 from tests.ledger import Ledger
 from tests.servers.faultproxy import Cut, Delay, Fault, FaultProxy, Flip, Mute, Pieces, Plan, Say, Trickle, always, mix

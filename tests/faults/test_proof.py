@@ -16,8 +16,8 @@ from bulkput.devserver import DevServer, Handler, Intercept, ResourceKind, parse
 from bulkput.engine.open_store import connected
 from bulkput.engine.stop import Stop
 from bulkput.options import RetryOptions, StopRules, UploadOptions, WireOptions
+from bulkput.testing.given import HEADERS, whole
 from tests.conftest import environ_of
-from tests.contract.suite import HEADERS, whole
 from tests.faults.target import Ran, SwiftTarget, upload
 from tests.servers.faultproxy import FaultProxy, Flip, always
 from tests.servers.swift import RealSwift

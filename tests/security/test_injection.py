@@ -14,7 +14,7 @@ from bulkput.engine.open_store import connected
 from bulkput.errors import BulkputError, UsageError
 from bulkput.model import ObjectHeaders
 from bulkput.options import HeaderOptions, RetryOptions, UploadOptions, WireOptions
-from tests.contract.suite import whole
+from bulkput.testing.given import whole
 from tests.faults.raw import CREATED, raw_server, read_request
 
 ONCE = RetryOptions(retries=0, first_retries=0)

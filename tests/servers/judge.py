@@ -34,6 +34,11 @@ class SwiftJudge:
         assert status == 200, (status, name)
         return Seen(content, headers)
 
+    def content(self, container: str, name: str) -> bytes | None:
+        """Gives an object's bytes; None if it does not exist."""
+        seen = self.get(container, name)
+        return seen.content if seen is not None else None
+
     def names(self, container: str) -> list[str]:
         return [row["name"] for row in self.rows(container)]
 

@@ -15,8 +15,8 @@ from bulkput.errors import Conflict, StoreError
 from bulkput.model import Prefix, RemoteObject
 from bulkput.options import RetryOptions
 from bulkput.stores.swift.listing import ListingCursor, NotFurtherError, named_limit
+from bulkput.testing.given import HEADERS, whole
 from tests.conftest import environ_of
-from tests.contract.suite import HEADERS, whole
 
 NAMES = ["a", "b/1", "b/2", "c", "d/1", "d/2/3", "e"]
 ONE_LEVEL = ["a", "b/", "c", "d/", "e"]

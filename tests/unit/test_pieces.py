@@ -11,7 +11,7 @@ from bulkput.model import SourceFile
 from bulkput.options import BodyOptions
 from bulkput.payload.body import BodyOpener
 from bulkput.payload.pieces import md5_of_pieces
-from tests.contract.suite import Pieces
+from bulkput.testing.given import Pieces
 
 CONTENT = bytes(range(256)) * 4
 

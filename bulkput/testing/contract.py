@@ -1,0 +1,16 @@
+"""One suite for all stores: what each promises. A store is done when a ten-line test file passes it.
+
+A subclass gives a `target` fixture. Its class attributes (`given.py:StoreTests`) state the powers of the store and what
+its server cannot do, so its file shows what is not tested. `docs/stores.md` has an example.
+"""
+
+from bulkput.testing.given import Target
+from bulkput.testing.listings import ListingTests
+from bulkput.testing.objects import ObjectTests
+from bulkput.testing.powers import PowerTests
+
+__all__ = ["StoreContract", "Target"]
+
+
+class StoreContract(ObjectTests, ListingTests, PowerTests):
+    """The whole suite."""

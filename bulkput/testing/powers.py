@@ -1,0 +1,208 @@
+"""Powers: what some stores can do and others cannot (`bulkput/stores/powers.py`)."""
+
+import asyncio
+import hashlib
+from collections.abc import Awaitable, Callable
+from contextlib import aclosing
+from dataclasses import replace
+from functools import partial
+
+import pytest
+
+from bulkput.engine.open_store import connected
+from bulkput.errors import NotFound, StoreError, UnprovenPut, Unsupported
+from bulkput.model import ObjectHeaders
+from bulkput.stores.base import Destination
+from bulkput.testing.given import (
+    HEADERS,
+    HOSTILE_NAMES,
+    ONCE,
+    StoreTests,
+    Target,
+    answer_of,
+    bare_store,
+    power,
+    powers_of,
+    whole,
+)
+
+
+class PowerTests(StoreTests):
+    async def test_a_store_has_exactly_its_declared_powers_wrapped_or_not(self, target: Target) -> None:
+        """A power that the store lacks is None in both."""
+        async with (
+            bare_store(target) as bare,
+            connected(target.url, retry=ONCE, environ=target.environ) as (store, _),
+        ):
+            assert powers_of(bare) == powers_of(store) == self.powers
+            assert bare.keeps_metadata == store.keeps_metadata == self.keeps_metadata
+            assert bare.place == store.place
+        for one, other in (("get", "get_once"), ("segments", "stat_part")):
+            assert (one in self.powers) == (other in self.powers)
+
+    @pytest.mark.parametrize("size", [0, 16 * 1024, 3 * 1024 * 1024])
+    async def test_get_gives_the_stored_bytes_even_after_an_abandoned_read(self, target: Target, size: int) -> None:
+        """A gzip-encoded object comes as it is stored; a read that ends early disturbs no later one."""
+        content = bytes(range(256)) * (size // 256)
+        headers = ObjectHeaders(extra=(("Content-Encoding", "gzip"),) if self.takes_encoding else ())
+        async with connected(target.url, retry=ONCE, environ=target.environ) as (store, _):
+            await store.prepare()
+            await store.put("given", whole(content), headers)
+            for get in (power(store.powers.get), power(store.powers.get_once)):
+                assert b"".join([chunk async for chunk in get("given")]) == content
+                async with aclosing(get("given")) as chunks:
+                    async for _ in chunks:
+                        break
+                assert b"".join([chunk async for chunk in get("given")]) == content
+                with pytest.raises(NotFound):
+                    await anext(get("absent"))
+
+    async def test_describe_gives_headers_that_put_stores_again(self, target: Target) -> None:
+        """Type, metadata and other fields; None for a missing object."""
+        headers = ObjectHeaders(content_type="text/x-contract")
+        if self.keeps_metadata:
+            extra = (("Content-Disposition", "inline"),)
+            headers = replace(headers, encoding="gzip", cache_control="no-cache", meta=(("Color", "red"),), extra=extra)
+        async with connected(target.url, retry=ONCE, environ=target.environ) as (store, _):
+            describe = power(store.powers.describe)
+            await store.prepare()
+            await store.put("first", whole(b"x"), headers)
+            assert await describe("absent") is None
+            found = await describe("first")
+            assert found is not None
+            await store.put("second", whole(b"x"), found[1])
+            again = await describe("second")
+            assert again is not None and again[1] == found[1]
+            if self.keeps_metadata:
+                assert again[1] == headers
+
+    async def test_a_copy_keeps_all_metadata_that_is_not_replaced(self, target: Target) -> None:
+        """Given metadata replaces that of the same name. The receipt proves the copy; a missing object or container is
+        NotFound and creates nothing."""
+        name = HOSTILE_NAMES[1]
+        container = Destination.parse(target.url).root
+        meta = (("Color", "red"), ("Old", "1"))
+        headers = ObjectHeaders(content_type="text/x-contract", encoding="gzip", meta=meta)
+        async with connected(target.url, retry=ONCE, environ=target.environ) as (store, _):
+            copy = power(store.powers.copy)
+            await store.prepare()
+            await store.put(name, whole(b"copied"), headers)
+            if not self.copies:
+                with pytest.raises(Unsupported):
+                    await copy(name, container, "copy", ObjectHeaders(), 6)
+                return
+            stored = await copy(name, container, name + "2", ObjectHeaders(meta=(("Color", "blue"),)), 6)
+            assert (stored.key, stored.etag) == (name + "2", hashlib.md5(b"copied").hexdigest())
+            row = await store.stat(name + "2")
+            self.assert_plain(row, name + "2", b"copied")
+            assert row is not None and (row.content_type, row.encoding) == ("text/x-contract", "gzip")
+            assert {field.lower(): value for field, value in row.meta} == {"color": "blue", "old": "1"}
+            await copy(name, container, "typed", ObjectHeaders(content_type="text/x-other"), 6)
+            row = await store.stat("typed")
+            assert row is not None and (row.content_type, row.encoding) == ("text/x-other", "gzip")
+            with pytest.raises(NotFound):
+                await copy("absent", container, "made", ObjectHeaders(), 0)
+            with pytest.raises(NotFound):
+                await copy(name, container + ".absent", "made", ObjectHeaders(), 0)
+            assert await store.stat("made") is None
+        seen = await asyncio.to_thread(target.see, name + "2")
+        assert seen == b"copied"
+
+    async def test_delete_many_removes_exactly_the_named_objects_in_one_request(self, target: Target) -> None:
+        """It gives the names that remain: none of the existing ones, perhaps a missing one."""
+        names = tuple(name for name in HOSTILE_NAMES if len(name) < 512)
+        async with connected(target.url, retry=ONCE, environ=target.environ) as (store, count):
+            delete_many = power(store.powers.delete_many)
+            await store.prepare()
+            if not self.removes_many:
+                with pytest.raises(Unsupported):
+                    await delete_many(("a", "b"))
+                return
+            for name in (*names, "stays"):
+                await store.put(name, whole(b"x"), HEADERS)
+            before = count.requests["POST"]
+            assert await delete_many(names) == ()
+            assert count.requests["POST"] - before == 1
+            assert set(await delete_many(("absent",))) <= {"absent"}
+            assert [item.name async for item in store.list("")] == ["stays"]
+
+    @pytest.mark.parametrize("key", ["there", "absent"])
+    async def test_a_read_power_answers_the_same_wrapped_or_not(self, target: Target, key: str) -> None:
+        """The rows are equal, and so are the errors for missing objects."""
+        container = Destination.parse(target.url).root
+        answers = []
+        async with (
+            bare_store(target) as bare,
+            connected(target.url, retry=ONCE, environ=target.environ) as (store, _),
+        ):
+            await store.prepare()
+            await store.put("there", whole(b"looked at"), HEADERS)
+            for powers in (bare.powers, store.powers):
+                looks: dict[str, tuple[Callable[[str], Awaitable[object]] | None, str]] = {
+                    "stat_itself": (powers.stat_itself, key),
+                    "segments": (powers.segments, key),
+                    "stat_part": (powers.stat_part, f"{container}/{key}"),
+                    "describe": (powers.describe, key),
+                    "check_removable": (powers.check_removable, key),
+                }
+                answers.append(
+                    {
+                        name: await answer_of(partial(look, what))
+                        for name, (look, what) in looks.items()
+                        if look is not None
+                    }
+                )
+            row = await store.stat(key)
+        assert answers[0] == answers[1] and answers[0].keys() == self.powers & looks.keys()
+        if "describe" in answers[0]:
+            described = answers[0]["describe"]
+            assert (described[0] if isinstance(described, tuple) else None) == row
+
+    async def test_stat_itself_and_stat_part_agree_with_stat_for_a_plain_object(self, target: Target) -> None:
+        """By its name, as a segment, and for missing objects and containers."""
+        container = Destination.parse(target.url).root
+        async with connected(target.url, retry=ONCE, environ=target.environ) as (store, _):
+            stat_itself, stat_part = power(store.powers.stat_itself), power(store.powers.stat_part)
+            await store.prepare()
+            await store.put("plain", whole(b"plain"), HEADERS)
+            row = await store.stat("plain")
+            self.assert_plain(row, "plain", b"plain")
+            assert await stat_itself("plain") == await stat_itself("plain", container) == row
+            assert await stat_part(f"{container}/plain") == row
+            assert await stat_itself("absent") is await stat_itself("plain", container + ".absent") is None
+            assert await stat_part(f"{container}/absent") is None
+
+    async def test_settle_proves_a_put_or_keeps_the_unproven_object(self, target: Target) -> None:
+        """It gives a receipt if the bytes match, keeps an object that does not match, and finds none if none exists."""
+        content, other = b"what was sent", b"something else"
+        async with connected(target.url, retry=ONCE, environ=target.environ) as (store, _):
+            settle = power(store.powers.settle)
+            await store.prepare()
+            await store.put("sent", whole(content), HEADERS)
+            sent, never = (
+                UnprovenPut(md5=hashlib.md5(each).hexdigest(), size=len(each), etag=None, modified=None)
+                for each in (content, other)
+            )
+            proven = await settle("sent", [sent], within_s=60)
+            assert proven.stored is not None and (proven.stored.etag, proven.stored.size) == (sent.md5, len(content))
+            unproven = await settle("sent", [never], within_s=60)
+            assert unproven.stored is None and "kept" in unproven.words
+            assert (await settle("absent", [sent], within_s=60)).stored is None
+            assert await store.stat("sent") is not None
+
+    async def test_make_directory_creates_a_directory_that_check_removable_refuses(self, target: Target) -> None:
+        """A second call is no error; an object in it is removable, and a missing one raises nothing."""
+        async with connected(target.url, retry=ONCE, environ=target.environ) as (store, _):
+            make, check = power(store.powers.make_directory), power(store.powers.check_removable)
+            await store.prepare()
+            try:
+                await make("made/deep")
+            except NotFound:  # the server has no MKCOL
+                return
+            assert (await make("made/deep")).key == "made/deep"
+            await store.put("made/deep/object", whole(b"x"), HEADERS)
+            await check("made/deep/object")
+            await check("made/deep/absent")
+            with pytest.raises(StoreError):
+                await check("made/deep")
+            assert await store.stat("made/deep/object") is not None
