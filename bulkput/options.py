@@ -10,6 +10,7 @@ from typing import Literal, get_args
 
 from bulkput.errors import UsageError
 from bulkput.model import Fields
+from bulkput.option_types import check_fields
 from bulkput.record import frozen
 
 KIB = 1024
@@ -146,6 +147,7 @@ class GzipOptions:
 
     def __post_init__(self) -> None:
         """Raises UsageError: a misspelt word would store what nobody asked for."""
+        check_fields(self, "gzip.")
         if self.mode not in ("auto", "always", "never") or self.store_as not in ("encoding", "suffix"):
             raise UsageError("gzip: mode is auto, always or never, and store_as is encoding or suffix")
         if not isinstance(self.level, int) or not 1 <= self.level <= 9:

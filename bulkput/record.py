@@ -39,6 +39,18 @@ def frozen(cls: type[T] | None = None, /, *, kw_only: bool = False) -> type[T] |
     return lambda cls: _record(cls, kw_only=kw_only, is_frozen=True)
 
 
+def is_record(value: object) -> bool:
+    return hasattr(type(value), "__record__")
+
+
+def annotations_of(made: Any) -> dict[str, Any]:
+    """The fields of a record with their annotations, inherited ones first."""
+    found: dict[str, Any] = {}
+    for base in reversed(made.__mro__):
+        found |= vars(base).get("__annotations__", {}) if hasattr(base, "__record__") else {}
+    return found
+
+
 def _record(cls: type[T], *, kw_only: bool, is_frozen: bool) -> type[T]:
     """The class made again, because slots can only be given to a new class."""
     own = vars(cls).get("__annotations__", {})
@@ -100,16 +112,8 @@ def _compiled_init(made: Any, *, kw_only: bool, is_frozen: bool) -> Callable[...
     exec(f"def __init__({', '.join(parameters)}):\n " + "\n ".join(lines or ["pass"]), names)  # noqa: S102 - as dataclass
     init = cast(Callable[..., None], names["__init__"])
     init.__qualname__, init.__module__ = f"{made.__qualname__}.__init__", made.__module__
-    init.__annotations__ = _annotations(made)
+    init.__annotations__ = annotations_of(made)
     return init
-
-
-def _annotations(made: Any) -> dict[str, Any]:
-    """By field, inherited ones first."""
-    found: dict[str, Any] = {}
-    for base in reversed(made.__mro__):
-        found |= vars(base).get("__annotations__", {}) if hasattr(base, "__record__") else {}
-    return found
 
 
 class _WhenAsked:
@@ -124,7 +128,7 @@ class _WhenAsked:
 
 def _dataclass_fields(made: Any, *, kw_only: bool) -> Any:
     """The fields as `dataclasses` describes them, taken from a dataclass with the same annotations and defaults."""
-    members = {"__annotations__": _annotations(made), "__module__": made.__module__}
+    members = {"__annotations__": annotations_of(made), "__module__": made.__module__}
     twin: Any = type(made.__name__, (), {**made.__record__, **members})
     return dataclass(init=False, repr=False, eq=False, kw_only=kw_only)(twin).__dataclass_fields__
 

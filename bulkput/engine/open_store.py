@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from bulkput import __version__
 from bulkput import events as ev
 from bulkput.model import Prefix, RemoteObject
+from bulkput.option_types import checked
 from bulkput.options import HeaderOptions, RetryOptions, WireOptions
 from bulkput.policy.directories import one_level
 from bulkput.stores.base import Destination, Store, StoreContext, open_destination
@@ -38,7 +39,7 @@ async def open_store(
     """
     from bulkput.verb_options import StoreOptions  # noqa: PLC0415 - an upload does not need it
 
-    options = options or StoreOptions()
+    options = checked(options, StoreOptions)
     async with connected(
         url,
         wire=options.wire,
@@ -106,7 +107,7 @@ async def list_objects(
     """
     from bulkput.verb_options import ListOptions  # noqa: PLC0415 - an upload does not need it
 
-    options = options or ListOptions()
+    options = checked(options, ListOptions)
     prefix, delimiter = Destination.parse(url).prefix, options.delimiter
     async with (
         connected(url, wire=options.wire, retry=options.retry, emit=on_event, environ=environ) as (store, _),

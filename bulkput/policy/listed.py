@@ -56,11 +56,13 @@ def is_below(name: bytes) -> bool:
 
 
 def check_list(options: SharedOptions, *, has_sources: bool) -> None:
-    """Raises UsageError if both a list and sources are given."""
+    """Raises UsageError if a list and sources are given, or neither."""
     if options.files is not None and has_sources:
         raise UsageError(
             "`files` takes the place of `sources`: name the directory of its files with `files.base` instead"
         )
+    if options.files is None and not has_sources:
+        raise UsageError("`sources` is empty: name at least one file or directory")
 
 
 def check_upload(options: UploadOptions) -> None:

@@ -18,6 +18,7 @@ from urllib.parse import quote, unquote
 
 from bulkput.errors import UsageError
 from bulkput.model import Body, Limits, ObjectHeaders, Prefix, RemoteObject, Stored
+from bulkput.option_types import require
 from bulkput.options import HeaderOptions, WireOptions
 from bulkput.policy.naming import is_http_url
 from bulkput.record import frozen
@@ -112,6 +113,7 @@ class Destination:
     @classmethod
     def parse(cls, url: str) -> "Destination":
         """Parse a destination URL. Raises UsageError, which says what is wrong and how to write the URL."""
+        require(url, str, "destination")
         try:
             url.encode()
         except UnicodeEncodeError:

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterable
 
+from bulkput.errors import UsageError
 from bulkput.options import NamingOptions, SharedOptions
 from bulkput.policy.gzip_names import GzipNames
 from bulkput.policy.listed import check_list
@@ -14,19 +15,23 @@ Pathlike = str | bytes | os.PathLike[str] | os.PathLike[bytes]
 
 
 def sources_of(sources: Pathlike | Iterable[Pathlike], options: SharedOptions) -> list[bytes]:
-    """The paths to read. With `options.files`, the only one is `files.base`. Raises UsageError if both are given."""
+    """The paths to read. With `options.files`, the only one is `files.base`. Raises UsageError for both or
+    neither."""
     roots = roots_of(sources)
     check_list(options, has_sources=bool(roots))
     return roots if options.files is None else [os.fsencode(options.files.base)]
 
 
 def roots_of(sources: Pathlike | Iterable[Pathlike]) -> list[bytes]:
-    """The sources as bytes.
+    """The sources as bytes. Raises UsageError for what is no path.
 
     A single path is one source, although a string can be iterated: "./" would become the sources "." and "/".
     """
     several = (sources,) if isinstance(sources, str | bytes | os.PathLike) else sources
-    return [os.fsencode(source) for source in several]
+    try:
+        return [os.fsencode(source) for source in several]
+    except TypeError as error:
+        raise UsageError(f"`sources` is a path (str, bytes or os.PathLike), or several: {error}") from None
 
 
 def placement(roots: list[bytes], destination: Destination, options: SharedOptions, gzip: GzipNames) -> NamingOptions:

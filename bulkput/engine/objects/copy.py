@@ -26,6 +26,7 @@ from bulkput.engine.tuner import Tuner
 from bulkput.errors import BulkputError, IntegrityError, NotFound, Stopped, StoreError, Unsupported, UsageError
 from bulkput.events import Change, Done
 from bulkput.model import ObjectHeaders, RemoteObject
+from bulkput.option_types import checked
 from bulkput.options import HeaderOptions
 from bulkput.policy.directories import is_marker
 from bulkput.policy.etag import md5_of
@@ -63,7 +64,7 @@ async def copy(
     Raises UsageError for a wrong URL, missing credentials, and a copy onto itself; NotFound if there is no source.
     """
     return await _copy(
-        source, destination, options or CopyOptions(), on_event, stop=stop, environ=environ, is_move=False
+        source, destination, checked(options, CopyOptions), on_event, stop=stop, environ=environ, is_move=False
     )
 
 
@@ -81,7 +82,7 @@ async def move(
     Raises like `copy`, and UsageError if large objects or links would be parted from the objects that they read.
     """
     return await _copy(
-        source, destination, options or CopyOptions(), on_event, stop=stop, environ=environ, is_move=True
+        source, destination, checked(options, CopyOptions), on_event, stop=stop, environ=environ, is_move=True
     )
 
 

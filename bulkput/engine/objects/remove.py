@@ -21,6 +21,7 @@ from bulkput.engine.stop import Stop
 from bulkput.errors import Conflict, NotFound, Stopped, StoreError, Unsupported, UsageError
 from bulkput.events import Change, Done
 from bulkput.model import RemoteObject
+from bulkput.option_types import checked
 from bulkput.options import WireOptions
 from bulkput.policy.naming import joined_prefix
 from bulkput.policy.references import is_as_listed
@@ -50,7 +51,7 @@ async def remove(
 
     Raises UsageError for a wrong URL and missing credentials; NotFound if there is no object of that name.
     """
-    options, stop, emit = options or RemoveOptions(), stop or Stop(), on_event or _ignore
+    options, stop, emit = checked(options, RemoveOptions), stop or Stop(), on_event or _ignore
     stop.report_to(emit)
     target = Destination.parse(url)
     if not options.is_recursive and not target.prefix:

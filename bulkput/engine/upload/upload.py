@@ -15,6 +15,7 @@ from bulkput.engine.upload.resume import Resume
 from bulkput.engine.upload.survey import Survey, survey
 from bulkput.errors import Stopped, StoreError, printable
 from bulkput.model import Found, SourceFile
+from bulkput.option_types import checked
 from bulkput.options import UploadOptions
 from bulkput.policy.headers import check_compressible
 from bulkput.policy.listed import check_upload
@@ -45,7 +46,7 @@ async def upload(
     Raises UsageError, before anything is sent, for a wrong URL, a missing source or missing credentials, and SourceGone
     for a source on a file system that does not answer.
     """
-    options, stop, recorder = options or UploadOptions(), stop or Stop(), recorder or Recorder()
+    options, stop, recorder = checked(options, UploadOptions), stop or Stop(), recorder or Recorder()
     roots = sources_of(sources, options)
     check_upload(options)
     check_compressible(options.headers, options.gzip)

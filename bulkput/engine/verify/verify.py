@@ -30,6 +30,7 @@ from bulkput.engine.verify.tally import Tally, finding, unreadable
 from bulkput.errors import BulkputError, SourceError, Stopped, StoreError, Unsupported, UsageError
 from bulkput.events import Finding, Verdict
 from bulkput.model import Found, Reason, RemoteObject, Skip, SourceFile
+from bulkput.option_types import checked
 from bulkput.options import SharedOptions
 from bulkput.payload.body import BodyOpener
 from bulkput.policy.compare import Evidence, Judgement, judge
@@ -68,8 +69,8 @@ async def verify(
     Raises UsageError for a wrong URL, a missing source, missing credentials, or a store that cannot list, and
     SourceGone for a source on a file system that does not answer.
     """
-    if not isinstance(options, VerifyOptions):
-        options = VerifyOptions.of(options or SharedOptions())
+    shared = checked(options, SharedOptions)
+    options = shared if isinstance(shared, VerifyOptions) else VerifyOptions.of(shared)
     stop, emit = stop or Stop(), on_event or _ignore
     stop.report_to(emit)
     roots = sources_of(sources, options)

@@ -1,0 +1,83 @@
+"""Checks what a caller passes against the annotations: a wrong type becomes one sentence that says what is expected.
+
+A type checker finds the same mistakes. Callers without one would meet an AttributeError deep inside a run, or patterns
+taken letter by letter.
+"""
+
+from types import NoneType, UnionType
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin
+
+from bulkput.errors import UsageError
+from bulkput.record import annotations_of, is_record
+
+T = TypeVar("T")
+
+_WORDS: dict[Any, str] = {
+    NoneType: "None",
+    bool: "True or False",
+    int: "a whole number",
+    float: "a number",
+    str: "a str",
+    tuple[str, ...]: "a tuple of str",
+    tuple[tuple[str, str], ...]: "a tuple of pairs of str",
+}
+
+
+def checked(options: T | None, kind: type[T]) -> T:
+    """The options of a verb, by default those of an empty `kind()`.
+
+    Raises UsageError if they are no `kind`, or a field of theirs, in whatever group, does not have its type.
+    """
+    if options is None:
+        return kind()
+    require(options, kind, "options")
+    check_fields(options)
+    return options
+
+
+def check_fields(options: Any, path: str = "") -> None:
+    """Raises UsageError for the first field of a wrong type. `path` names the group of options, with a dot."""
+    for name, kind in annotations_of(type(options)).items():
+        value = getattr(options, name)
+        require(value, kind, path + name)
+        if is_record(value):
+            check_fields(value, f"{path}{name}.")
+
+
+def require(value: object, kind: Any, name: str) -> None:
+    """Raises UsageError if `value` is no `kind`: a class, or one of the annotations that options have."""
+    if _fits(value, kind):
+        return
+    if kind == tuple[str, ...] and isinstance(value, str):
+        raise UsageError(f"`{name}` is a tuple of str: write ({value!r},), not {value!r}")
+    shown = repr(value) if isinstance(value, str) and _is_choice(kind) else type(value).__name__
+    raise UsageError(f"`{name}` is {_words(kind)}, not {shown}")
+
+
+def _fits(value: object, kind: Any) -> bool:
+    origin, parts = get_origin(kind), get_args(kind)
+    if origin in (Union, UnionType):
+        return any(_fits(value, part) for part in parts)
+    if origin is Literal:
+        return value in parts
+    if origin is tuple:
+        if not isinstance(value, tuple | list):
+            return False
+        if parts[-1] is Ellipsis:
+            return all(_fits(each, parts[0]) for each in value)
+        return len(value) == len(parts) and all(map(_fits, value, parts))
+    if kind in (int, float):  # a bool is an int to Python
+        return not isinstance(value, bool) and isinstance(value, int | kind)
+    return isinstance(value, origin or kind)
+
+
+def _is_choice(kind: Any) -> bool:
+    return get_origin(kind) is Literal
+
+
+def _words(kind: Any) -> str:
+    if get_origin(kind) in (Union, UnionType):
+        return " or ".join(map(_words, get_args(kind)))
+    if _is_choice(kind):
+        return "one of " + ", ".join(map(str, get_args(kind)))
+    return _WORDS.get(kind) or str(getattr(kind, "__name__", kind))
