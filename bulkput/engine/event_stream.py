@@ -67,7 +67,7 @@ class EventStream(Generic[R]):
             raise RuntimeError("iterate over the events within `async with`")
         while not self._waiting:
             if self._task.done():
-                self._task.result()
+                _ = self.result
                 raise StopAsyncIteration
             self._arrived.clear()
             await self._arrived.wait()
@@ -80,9 +80,18 @@ class EventStream(Generic[R]):
 
     @property
     def result(self) -> R:
-        """The verb's return value. Raises the verb's error if it raised one, and RuntimeError before it has ended."""
+        """The verb's return value. Raises the verb's error if it raised one.
+
+        Raises RuntimeError if there is none: before the verb has ended, and after it was cancelled.
+        """
         if self._task is None or not self._task.done():
             raise RuntimeError("there is no result before the events have ended")
+        # Not `self._task.result()`: its CancelledError would look as if the reader of the result were cancelled.
+        if self._task.cancelled():
+            raise RuntimeError(
+                "there is no result: the verb was cancelled, because the block was left before its last event"
+                " (to end it in order, give the verb a Stop, interrupt that, and iterate to the end)"
+            )
         return self._task.result()
 
     def __call__(self, event: ev.Event) -> None:
