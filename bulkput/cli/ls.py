@@ -9,11 +9,14 @@ from contextlib import aclosing
 import click
 
 from bulkput.cli.output import say, write_line
+from bulkput.cli.values import Seconds
 from bulkput.errors import NotFound, Unsupported, UsageError, printable
 from bulkput.model import Prefix, RemoteObject
 from bulkput.options import WireOptions
 from bulkput.policy.directories import is_marker, one_level
 from bulkput.policy.naming import joined_prefix
+
+_TIMEOUT_S = WireOptions().timeout_s
 
 
 @click.command()
@@ -28,9 +31,12 @@ from bulkput.policy.naming import joined_prefix
     is_flag=True,
     help="Print one JSON object per line: name bytes hash content_type last_modified.",
 )
+@click.option(
+    "--timeout", type=Seconds(0.1, 86_400), default=_TIMEOUT_S, show_default=True, help="Time limit of a request."
+)
 @click.option("--insecure", is_flag=True, help="Do not check TLS certificates.")
-def ls(url: str, is_long: bool, recursive: bool, as_json: bool, insecure: bool) -> int:
-    """List the objects below URL: swift://CONTAINER[/PREFIX].
+def ls(url: str, *, is_long: bool, recursive: bool, as_json: bool, timeout: float, insecure: bool) -> int:
+    """List the objects below URL, such as swift://CONTAINER/PREFIX. Plain HTTP has no listing.
 
     Names are printed in full, ready to paste after swift://CONTAINER/. A directory is listed once, also if it has a
     marker (an empty object of type application/directory); -r lists the marker itself.
@@ -43,7 +49,8 @@ def ls(url: str, is_long: bool, recursive: bool, as_json: bool, insecure: bool) 
         write_line(_json_row(item) if as_json else _text_row(item, is_long=is_long))
 
     try:
-        found = run(_list(url, recursive, insecure, show))
+        wire = WireOptions(timeout_s=timeout, verify_tls=not insecure, ca_file=os.environ.get("OS_CACERT"))
+        found = run(_list(url, recursive, wire, show))
     except NotFound:  # not even the container
         found = False
     except Unsupported as error:
@@ -53,14 +60,13 @@ def ls(url: str, is_long: bool, recursive: bool, as_json: bool, insecure: bool) 
     return 0 if found else 1
 
 
-async def _list(url: str, recursive: bool, insecure: bool, show: Callable[[RemoteObject | Prefix], None]) -> bool:
+async def _list(url: str, recursive: bool, wire: WireOptions, show: Callable[[RemoteObject | Prefix], None]) -> bool:
     """Show what lies below the URL, or else the object of exactly that name. Returns whether either exists."""
     from bulkput.engine.open_store import connected  # noqa: PLC0415 - brings aiohttp
     from bulkput.stores.base import Destination  # noqa: PLC0415
 
     prefix = Destination.parse(url).prefix
     shown = 0
-    wire = WireOptions(verify_tls=not insecure, ca_file=os.environ.get("OS_CACERT"))
     async with connected(url, wire=wire) as (store, _):
         below = store.list(joined_prefix(prefix), delimiter=None if recursive else "/")
         async with aclosing(below), aclosing(below if recursive else one_level(below)) as listing:

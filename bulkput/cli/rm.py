@@ -26,7 +26,7 @@ def rm(
     wire: WireOptions,
     retry: RetryOptions,
 ) -> int:
-    """Remove the object URL: swift://CONTAINER/NAME. With -r, remove everything below URL as a directory.
+    """Remove the object URL, such as swift://CONTAINER/NAME. With -r, remove everything below URL as a directory.
 
     \b
     bulkput rm swift://artifacts/build-41/report.html

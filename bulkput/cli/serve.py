@@ -29,8 +29,14 @@ def serve(host: str, port: int, latency: tuple[str, ...], allow_remote: bool) ->
     from bulkput.devserver import DevServerOptions  # noqa: PLC0415 - aiohttp
     from bulkput.devserver import serve as run_server  # noqa: PLC0415
     from bulkput.devserver.__main__ import parse_latency  # noqa: PLC0415
-    from bulkput.errors import UsageError  # noqa: PLC0415
+    from bulkput.devserver.options import is_loopback  # noqa: PLC0415
+    from bulkput.errors import UsageError, printable  # noqa: PLC0415
 
+    if not allow_remote and not is_loopback(host):
+        raise UsageError(
+            f"serve: other machines may reach {printable(host)}, and the key of this store is published:"
+            " bind a loopback address, or allow it with --allow-remote"
+        )
     try:
         options = DevServerOptions(
             host=host,

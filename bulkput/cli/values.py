@@ -23,8 +23,10 @@ class Duration(click.ParamType[int]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         match = _DURATION.fullmatch(str(value).strip().lower())
-        if match is None or int(match[1]) == 0:
+        if match is None:
             self.fail(f"{value!r} is not a duration: write seconds, or 30m, 12h, 7d", param, ctx)
+        if int(match[1]) == 0:
+            self.fail(f"{value!r} is too short: the shortest duration is 1, one second", param, ctx)
         return int(match[1]) * _SECONDS[match[2]]
 
 
@@ -35,8 +37,10 @@ class Size(click.ParamType[int]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         match = _SIZE.fullmatch(str(value).strip().lower())
-        if match is None or int(match[1]) == 0:
+        if match is None:
             self.fail(f"{value!r} is not a size: write bytes, or 64K, 32M, 1G", param, ctx)
+        if int(match[1]) == 0:
+            self.fail(f"{value!r} is too small: the smallest size is 1, one byte", param, ctx)
         return int(match[1]) * _BYTES[match[2]]
 
 

@@ -66,8 +66,9 @@ def verify(
 ) -> int:
     """Compare files and directories with the objects at DEST.
 
-    SOURCE, DEST and the options about names mean what they mean in upload. DEST must be swift://. It is listed, one
-    request per 10 000 objects, and each file is read and its MD5 compared. Each name that is not identical is a line:
+    SOURCE, DEST and the options about names mean what they mean in upload. DEST is listed (plain HTTP has
+    no listing), in Swift by one request per 10 000 objects. Each file is read and its MD5 compared. Each name that is
+    not identical is a line:
 
     \b
     missing NAME               not in the store

@@ -73,7 +73,7 @@ class DevServerOptions:
             raise ValueError(f"the user is written ACCOUNT:USER, not {self.user!r}")
         if not self.allow_remote and not is_loopback(self.host):
             raise ValueError(
-                f"the development store binds loopback addresses only, not {self.host!r}, unless allow_remote is given"
+                f"the development store binds loopback addresses only, not {self.host!r}, unless allow_remote=True"
             )
 
     @property

@@ -126,7 +126,9 @@ async def stored_logs(store: Store, prefix: str) -> AsyncGenerator[Log, None]:
     """Yield all objects whose names begin with `prefix`, but empty ones. Raises UsageError, StoreError."""
     get = store.powers.get
     if get is None:
-        raise UsageError("logs are read from files, directories and swift:// URLs: this store cannot read objects")
+        raise UsageError(
+            "logs are read from files, directories, and stores that can read objects, which this one cannot"
+        )
     async with aclosing(store.list(prefix)) as listing:
         async for item in listing:
             if isinstance(item, RemoteObject) and item.bytes != 0:

@@ -50,7 +50,7 @@ def test_a_name_outside_the_stream_encoding_is_escaped(environ: Mapping[str, str
     assert "bad-\\xff" in run(1, "upload", "-q", tree, url).err
     assert run(1, "upload", "--json", tree, url).out.count("\\u65e5") == 2
     assert run(1, "upload", "--summary", "-", "-q", tree, url).summary["failures"][0]["path"].endswith("bad-\udcff")
-    assert run(0, "ls", url).out.splitlines() == [ESCAPED, "plain"]
+    assert run(0, "ls", "--timeout", "60", url).out.splitlines() == [ESCAPED, "plain"]
     assert run(0, "ls", "-l", "-r", url).out.splitlines()[0].endswith(ESCAPED)
     assert [row["name"] for row in run(0, "ls", "--json", url).rows] == ["naïve-日", "plain"]
     assert "e9" in run(1, "ls", f"{url}/{EXTRA}").err

@@ -187,6 +187,8 @@ def test_a_name_over_the_limit_fails_without_a_put(environ: Mapping[str, str], c
         (["{tree}", "swift://c", "--header", "ETag: 1"], {}, 2, "set by bulkput itself"),
         (["{tree}", "swift://c", "--concurrency", "0"], {}, 2, "--concurrency"),
         (["{tree}", "swift://c", "--expires-in", "soon"], {}, 2, "30m, 12h, 7d"),
+        (["{tree}", "swift://c", "--expires-in", "0d"], {}, 2, "'0d' is too short: the shortest duration is 1"),
+        (["{tree}", "swift://c", "--max-size", "0"], {}, 2, "'0' is too small: the smallest size is 1"),
         (["{tree}", "swift://c", "--summary", "/nowhere/s.json"], {}, 2, "/nowhere/s.json"),
         (["{tree}", "swift://c", "--trace", "/nowhere/t.jsonl"], {}, 2, "--trace /nowhere/t.jsonl"),
         (["{tree}"], {}, 2, "one SOURCE or more, and a DEST"),

@@ -174,7 +174,7 @@ def test_a_refused_token_is_exit_code_3(environ: Mapping[str, str], url: str, tr
     token = {"OS_STORAGE_URL": environ["ST_AUTH"].replace("auth/v1.0", "v1/AUTH_test"), "OS_AUTH_TOKEN": "stale"}
     ran = bulkput("verify", "--json", tree, url, environ=token)
     assert ran.exit_code == 3
-    assert "stopped: " in ran.err and "OS_AUTH_TOKEN is not accepted any more" in ran.err
+    assert "stopped: " in ran.err and "the store refuses OS_AUTH_TOKEN: it has expired" in ran.err
     (finished,) = ran.rows
     assert (finished["identical"], finished["missing"]) == (0, 0)
     assert "OS_AUTH_TOKEN" in finished["stopped"]

@@ -24,7 +24,7 @@ def test_a_bind_address_outside_loopback_is_refused(host: str) -> None:
     """bulkput serve --host HOST: exit 2, and nothing listens."""
     ran = bulkput("serve", "--host", host, "--port", "0") if host == "0.0.0.0" else None
     if ran is not None:
-        assert ran.exit_code == 2 and "loopback" in ran.err and ran.out == ""
+        assert ran.exit_code == 2 and "loopback" in ran.err and "--allow-remote" in ran.err and ran.out == ""
     with pytest.raises(ValueError, match="loopback"):
         DevServerOptions(host=host)
 

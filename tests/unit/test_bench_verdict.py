@@ -190,7 +190,7 @@ def test_a_percentile_is_a_measured_value() -> None:
     assert percentile([], 0.5) == 0.0
 
 
-@pytest.mark.parametrize("sizes", ["4X", "", "4K,,1M", "0", "-1", "1.5M"])
+@pytest.mark.parametrize("sizes", ["4X", "", "4K,,1M", "-1", "1.5M"])
 def test_an_invalid_size_is_refused_in_one_sentence(sizes: str) -> None:
     """The command is `bulkput bench --sizes SIZES`."""
     done = CliRunner().invoke(bench, ["--to", "swift://c", "--sizes", sizes])

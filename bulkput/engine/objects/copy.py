@@ -18,7 +18,7 @@ from bulkput import events as ev
 from bulkput.engine.objects.changes import ChangeTally
 from bulkput.engine.objects.move_check import refuse_to_part
 from bulkput.engine.objects.relay import Relay
-from bulkput.engine.objects.remove import Remover, listed, row_of, row_of_itself
+from bulkput.engine.objects.remove import Remover, hint_below, listed, row_of, row_of_itself
 from bulkput.engine.open_store import connected
 from bulkput.engine.pool import pool
 from bulkput.engine.stop import Stop
@@ -286,7 +286,7 @@ class _Transfer:
                 found += 1
                 await copiers.submit(row)
         if not found and not self._tally.stop.is_pulled:
-            raise self._nothing_there()
+            raise await self._nothing_there()
         if self._mover is not None and self._copied:
             batch, self._copied = tuple(self._copied), []
             await self._mover.remove_if_unchanged(batch)
@@ -322,7 +322,7 @@ class _Transfer:
             tally.fail(Change(Done.FAILED, row.name, to, row.bytes, error), error)
             return
         if not is_there and not self._rename.is_recursive:
-            raise self._nothing_there()  # the single source was deleted after it was listed
+            raise await self._nothing_there()  # the single source was deleted after it was listed
         if not is_there:
             tally.add(Change(Done.GONE, row.name, None, row.bytes))
         elif self._mover is None:
@@ -330,8 +330,10 @@ class _Transfer:
         else:
             await self._remove_later(self._mover, row)
 
-    def _nothing_there(self) -> NotFound:
-        return NotFound("copy", self._rename.old, "there is no object of that name")
+    async def _nothing_there(self) -> NotFound:
+        rename = self._rename
+        hint = "" if rename.is_recursive else await hint_below(self._copier.old, rename.old)
+        return NotFound("copy", rename.old, "there is no object of that name" + hint)
 
     async def _remove_later(self, mover: Remover, row: RemoteObject) -> None:
         now_s = time.monotonic()

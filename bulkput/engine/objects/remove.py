@@ -131,11 +131,7 @@ class Remover:
             if batch:
                 await removers.submit(tuple(batch))
         if not found and not tally.stop.is_pulled:
-            hint = (
-                ""
-                if is_recursive or not prefix.endswith("/")
-                else ", but perhaps below it: remove that with `is_recursive=True`"
-            )
+            hint = "" if is_recursive else await hint_below(self._store, prefix)
             raise NotFound("remove", prefix, "there is no object of that name" + hint)
 
     async def remove(self, batch: Batch) -> None:
@@ -317,6 +313,16 @@ async def row_of_itself(store: Store, key: str) -> RemoteObject | None:
         return await store.stat(key)
     except NotFound:
         return None
+
+
+async def hint_below(store: Store, key: str) -> str:
+    """For an error about the missing object `key`: whether it is a directory of objects. Empty if it is not."""
+    if key.rstrip("/"):
+        with suppress(StoreError):
+            async with aclosing(store.list(key.rstrip("/") + "/")) as listing:
+                async for _ in listing:
+                    return ", but a directory with objects below it: `is_recursive=True` takes them"
+    return ""
 
 
 def _ignore(_told: object) -> None:

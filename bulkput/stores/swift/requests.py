@@ -59,7 +59,10 @@ class ContainerRequests:
             if renewed is not None:
                 answer = await self._send(operation, request, renewed, body)
             elif answer.status != 403:
-                hint = "OS_AUTH_TOKEN is not accepted any more: get a new one (`openstack token issue`, say)"
+                hint = (
+                    "the store refuses OS_AUTH_TOKEN: it has expired, or is not for the account of OS_STORAGE_URL."
+                    " Set it to a new one, which `openstack token issue` prints"
+                )
                 raise Denied(operation, request.key or self._container, hint, status=401)
         return answer
 
