@@ -2,12 +2,12 @@
 
     python -m benchmarks.compare OLD NEW [--rounds 10] [--only SERVER/SCENARIO ...] [--to DIRECTORY] [--fail-if-slower]
 
-OLD and NEW are both git revisions ("." is the working tree as it is now), or both files named result.json. Revisions
-are uploads of the same files to the same server within the same minutes: each round runs both, and its ratio is what
-counts. Results of different days can only be held against each other, with the machine's drift between them.
+OLD and NEW are both git revisions ("." is the working tree), or both files named result.json. Revisions upload the same
+files to the same server within the same minutes: each round runs both, and the ratio of a round is the result. Result
+files of different days also show how the machine has changed between them.
 
-The exit code is 0 whatever the verdict. 1: a run was void, so nothing was compared; or --fail-if-slower, and more CPU
-or time per object. 2: what was asked for cannot be compared.
+Exit codes: 0 for every verdict. 1: a run was void, so nothing was compared; or, with --fail-if-slower, NEW takes more
+CPU or time per object. 2: the two cannot be compared.
 """
 
 import argparse
@@ -49,7 +49,7 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """The command line. None: an option of revisions that was not given."""
+    """The command line. Options for revisions are None if they were not given."""
 
     old: str
     new: str
@@ -97,14 +97,14 @@ def _asked(arguments: Sequence[str] | None) -> Asked:
 
 
 def _end(number: int, _frame: FrameType | None) -> NoReturn:
-    """Leave in order, so that worktrees and servers go; a second signal must not interrupt that."""
+    """End in order, so that worktrees and servers are removed. A second signal must not interrupt that."""
     for each in (signal.SIGINT, signal.SIGTERM):
         signal.signal(each, signal.SIG_IGN)
     raise SystemExit(128 + number)
 
 
 def _of_revisions(asked: Asked) -> Comparison:
-    """Measure both."""
+    """Measure both revisions."""
     rounds = ROUNDS if asked.rounds is None else asked.rounds
     if rounds < 1:
         raise Refused(f"--rounds {rounds}: there must be one at least, and {LEAST_ROUNDS} for a verdict")
@@ -130,14 +130,14 @@ def _of_revisions(asked: Asked) -> Comparison:
 
 
 def _dependencies() -> list[str]:
-    """What bulkput needs, each with its installed version."""
+    """The packages that bulkput needs, each with its installed version."""
     needed = [text for text in importlib.metadata.requires("bulkput") or [] if "extra ==" not in text]
     names = [re.split(r"[^\w.-]", text, maxsplit=1)[0] for text in needed]
     return [f"{name} {importlib.metadata.version(name)}" for name in names]
 
 
 def _of_results(asked: Asked) -> Comparison:
-    """Read both."""
+    """Read both result files."""
     if asked.rounds is not None or asked.only is not None:
         raise Refused("--rounds and --only are for git revisions: result files have been measured already")
     old, new = _loaded(asked.old), _loaded(asked.new)
@@ -195,7 +195,7 @@ def _told(comparison: Comparison, asked: Asked) -> int:
 
 
 def _print(comparison: Comparison, judged: Sequence[Judged], left_out: Sequence[str]) -> None:
-    """A table for each place, then a line for each verdict, then what a reader must know."""
+    """Print a table for each server and scenario, a line for each verdict, and the notes."""
     console = Console(width=120, highlight=False)
     for place in dict.fromkeys((each.server, each.scenario) for each in judged):
         console.print(_table(comparison, place, [each for each in judged if (each.server, each.scenario) == place]))

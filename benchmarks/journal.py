@@ -2,10 +2,10 @@
 
     scripts/bench journal [--rows 10000000] [--files 1000000]
 
-Fills a journal with `--rows` rows through the journal's own writer, opens it, asks it for every file in order, asks for
-its status. Then makes a tree of `--files` empty files of which a journal knows all, and runs `bulkput upload` on it:
-there is no store at all, so a single request would fail the run. What the journal adds to an upload's CPU is another
-measurement: scripts/bench --only nginx/many --contenders bulkput "bulkput with a journal"
+It fills a journal with `--rows` rows through the journal's own writer, opens it, asks it for every file in order, and
+asks for its status. Then it makes a tree of `--files` empty files, which are all in a journal, and runs bulkput's
+upload on it. There is no store, so a single request would fail the run. Another measurement shows what the journal adds
+to an upload's CPU: scripts/bench --only nginx/many --contenders bulkput "bulkput with a journal"
 """
 
 import argparse
@@ -29,7 +29,7 @@ from bulkput.model import ObjectHeaders, SourceFile, Stored, Upload
 T = TypeVar("T")
 _PER_DIRECTORY = 1_000
 _AT_ONCE = 500
-"""As a run writes them."""
+"""Rows per transaction, as in a run."""
 _ETAG = "d41d8cd98f00b204e9800998ecf8427e"
 
 
@@ -77,7 +77,7 @@ def _resume(directory: Path, count: int) -> None:
     journal, summary = directory / "resume.db", directory / "summary.json"
     command = (sys.executable, "-m", "bulkput", "upload", "-q", "--journal", str(journal), "--summary", str(summary))
     nobody = {"OS_STORAGE_URL": "http://127.0.0.1:9/v1/nobody", "OS_AUTH_TOKEN": "none"}
-    # A run without a store: its journal then names the source and destination, and no file.
+    # A run without a store makes a journal that names source and destination and has no file.
     process.run((*command, "--retries", "0", str(tree), "swift://nowhere"), nobody)
     with closing(open_journal(os.fsencode(journal))) as opened:
         _fill(opened, _stats(os.fsencode(os.path.realpath(tree))))
@@ -108,7 +108,7 @@ def _event(file: tuple[bytes, bytes, int, int]) -> Uploaded:
 
 
 def _fill(journal: Journal, files: Iterable[tuple[bytes, bytes, int, int]]) -> int:
-    """By the journal's own way, as from the events of a run; the number of rows."""
+    """Write the files as a run does, from events. Returns the number of rows."""
     count = 0
     for file in files:
         journal(_event(file))
@@ -120,7 +120,7 @@ def _fill(journal: Journal, files: Iterable[tuple[bytes, bytes, int, int]]) -> i
 
 
 def _timed(what: str, count: int, run: Callable[[], T]) -> tuple[T, float]:
-    """What it gives, and microseconds of CPU each."""
+    """The result of `run`, and the microseconds of CPU per item."""
     began_s, cpu_s = time.perf_counter(), time.process_time()
     result = run()
     wall_s, cpu_s = time.perf_counter() - began_s, time.process_time() - cpu_s

@@ -2,8 +2,9 @@
 
     .venv/bin/python scripts/options_page.py
 
-What a flag does is its help text in `bulkput/cli/`; headings and order are those of `bulkput upload --help`. The reason
-is what follows the first sentence of the docstring below its field in `bulkput/options.py` or `verb_options.py`.
+The help text in `bulkput/cli/` says what a flag does. Headings and order are those of `bulkput upload --help`. The
+reason is the rest of the docstring below the field in `bulkput/options.py` or `verb_options.py`, after its first
+sentence.
 `FLAGS` in `bulkput/cli/flags.py` says which field a flag sets.
 """
 
@@ -43,7 +44,7 @@ OTHERS = (
     verb_options.ListOptions,
     verb_options.StoreOptions,
 )
-"""The options of the other functions. Only what an upload does not have is told of them."""
+"""The options of the other functions. The page shows only fields that `UploadOptions` does not have."""
 BYTES = ("_size", "_rate", "_above")
 HEAD = """\
 # Options
@@ -62,7 +63,7 @@ These fields have no flag. This sets one:
 
 
 def page() -> str:
-    """The whole text."""
+    """The text of the page."""
     told: set[str] = set()
     parts = [HEAD, "## `bulkput upload`\n", *_sections("upload", told)]
     for verb in bulkput.list_commands(click.Context(bulkput)):
@@ -88,7 +89,7 @@ def _sections(verb: str, told: set[str]) -> list[str]:
 
 
 def _items(verb: str, told: set[str]) -> list[str]:
-    """The options of a verb that no verb before has with the same text."""
+    """A line for each option of a verb, except those that an earlier verb has with the same text."""
     return [_item(option, told) for option in options_of(verb) if f"{option.opts[-1]} {option.help}" not in told]
 
 
@@ -100,7 +101,7 @@ def options_of(verb: str) -> list[click.Option]:
 
 
 def _item(option: click.Option, told: set[str], *, is_upload: bool = False) -> str:
-    """A line of the list. Fields and reasons are those of an upload."""
+    """The line of one option. Only options of an upload get a field and a reason."""
     told.add(f"{option.opts[-1]} {option.help}")
     flag = option.opts[-1]
     metavar = "" if option.is_flag else f" {option.make_metavar(click.Context(click.Command('x')))}"
@@ -113,12 +114,12 @@ def _item(option: click.Option, told: set[str], *, is_upload: bool = False) -> s
 
 
 def _plain(text: str | None) -> str:
-    """A help text without the default, which stands before it."""
+    """The help text without its default, which the line has already."""
     return FLAG.sub(r"`\1`", (text or "").partition(" Default: ")[0])
 
 
 def _field(flag: str) -> str:
-    """The field that a flag sets; the most precise one where several are told as that flag."""
+    """The field that a flag sets. If several fields have that flag, the most precise one."""
     return max((field for field, name in FLAGS.items() if name == flag and field in _docs()), default="")
 
 

@@ -1,12 +1,12 @@
 """Start, watch and end a whole OpenStack Swift: memcached, three storage servers and a proxy.
 
-`scripts/swift` runs this file with the Python that Swift is installed in. The process that runs it is the only
-owner of the five servers, and ends them by their pids. Four facts make sure that none is left behind:
+`scripts/swift` runs this file with the Python that Swift is installed in. This process alone starts the five servers,
+and ends them by their pids. Four rules ensure that no server is left behind:
 
-- Signals are blocked and taken one by one with `sigtimedwait`: none can arrive in the middle of a clean-up.
-- Every child asks the kernel for SIGTERM when its parent dies (PR_SET_PDEATHSIG): SIGKILL here ends them too.
-- Each server leads a session of its own: Ctrl-C reaches CMD, not the store that CMD is still talking to.
-- Whoever is `up` holds a lock as long as it lives: there is no stale pid file, and no stranger's pid to hit.
+- Signals are blocked and taken one by one with `sigtimedwait`, so none interrupts a clean-up.
+- Every child asks the kernel for SIGTERM when its parent dies (PR_SET_PDEATHSIG). So SIGKILL here ends them too.
+- Each server leads its own session, so Ctrl-C reaches CMD and not the store that CMD is still using.
+- The process of `up` holds a lock as long as it lives, so no stale pid file can name another process.
 """
 # ruff: noqa: S603, T201, PLW1509 - a program that starts programs and prints, and that has no threads
 
@@ -72,12 +72,12 @@ def main(argv: list[str]) -> int:
 
 
 def run(command: Sequence[str]) -> int:
-    """Run CMD with a Swift of its own. The answer is CMD's exit status."""
+    """Run CMD with its own Swift. Returns CMD's exit status."""
     if shutil.which(command[0]) is None and command[0] != "swift":
         print(f"scripts/swift: {command[0]}: command not found", file=sys.stderr)
         return 127
     with fresh_directory() as root, running(root) as cluster:
-        # Without OS_*, ST_*: a client that is tried out here must not find its way to somebody's real cloud.
+        # Without OS_* and ST_*: a client that is tried out here must not reach a real cloud.
         settings = {name: value for name, value in os.environ.items() if not name.startswith(("OS_", "ST_"))}
         settings |= cluster.credentials
         settings["PATH"] = f"{settings.get('PATH', os.defpath)}:{cluster.commands}"
@@ -85,13 +85,13 @@ def run(command: Sequence[str]) -> int:
 
 
 def up() -> int:
-    """Start a Swift in the background, unless there is one; print its environment."""
+    """Start a Swift in the background if there is none. Print its environment."""
     STATE.mkdir(parents=True, exist_ok=True)
     while (lock := acquire_lock()) is None:
         if (STATE / "env").exists():
             print("scripts/swift: already up", file=sys.stderr)
             return env()
-        time.sleep(0.1)  # another `up` is about to write it
+        time.sleep(0.1)  # another `up` will write it soon
     with lock, (STATE / "supervisor.log").open("w+") as log:
         lock.truncate(0)
         (STATE / "env").unlink(missing_ok=True)
@@ -101,7 +101,7 @@ def up() -> int:
             stdout=subprocess.PIPE,
             stderr=log,
             text=True,
-            pass_fds=[lock.fileno()],  # the lock lives on in the supervisor
+            pass_fds=[lock.fileno()],  # the supervisor keeps the lock
             start_new_session=True,
             preexec_fn=end_with_parent(),
         )
@@ -114,7 +114,7 @@ def up() -> int:
 
 
 def serve() -> int:
-    """The supervisor that `up` leaves in the background."""
+    """Run the servers. `up` starts this in the background."""
     root = STATE / "cluster"
     shutil.rmtree(root, ignore_errors=True)
     root.mkdir()
@@ -123,7 +123,7 @@ def serve() -> int:
             (STATE / "env").write_text(
                 "".join(f"export {name}={value}\n" for name, value in cluster.credentials.items())
             )
-            set_parent_death_signal(0)  # from here on it outlives `up`; had that died already, the next line fails
+            set_parent_death_signal(0)  # from here on it outlives `up`; if `up` has died already, the next line fails
             os.write(sys.stdout.fileno(), b"ready\n")
             os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
             return watch(cluster, None)
@@ -133,7 +133,7 @@ def serve() -> int:
 
 
 def env() -> int:
-    """Print the environment of the Swift that is up, for a shell to evaluate."""
+    """Print the environment of the running Swift, for a shell to evaluate."""
     if is_up():
         with contextlib.suppress(FileNotFoundError):
             print((STATE / "env").read_text(), end="")
@@ -150,13 +150,13 @@ def down() -> int:
     deadline = time.monotonic() + 2 * STOP_SECONDS
     asked = False
     while is_up():
-        pid = int((STATE / "lock").read_text() or 0)  # nothing yet: `up` has just begun
+        pid = int((STATE / "lock").read_text() or 0)  # empty: `up` has just begun
         with contextlib.suppress(ProcessLookupError):
             if pid and not asked:
                 os.kill(pid, signal.SIGTERM)
                 asked = True
             elif pid and time.monotonic() > deadline:
-                os.kill(pid, signal.SIGKILL)  # its servers follow: the kernel tells them
+                os.kill(pid, signal.SIGKILL)  # the kernel then ends its servers
         time.sleep(0.02)
     return 0
 
@@ -165,11 +165,11 @@ def down() -> int:
 
 
 class Cluster:
-    """The servers of one Swift below `root`, as processes."""
+    """The processes of one Swift, with its files below `root`."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.commands = root / "bin"  # for PATH: the `swift` command and nothing else of that environment
+        self.commands = root / "bin"  # for PATH: it has only the `swift` command of that environment
         self.servers: dict[str, subprocess.Popen[bytes]] = {}
         self.sockets = {kind: reserve_port() for kind in (*swift_config.STORAGE, "proxy")}
         self.ports: dict[str, int] = {kind: sock.getsockname()[1] for kind, sock in self.sockets.items()}
@@ -177,7 +177,7 @@ class Cluster:
         self.credentials = {"ST_AUTH": auth, "ST_USER": swift_config.USER, "ST_KEY": swift_config.KEY}
 
     def start(self) -> None:
-        """Start every server; return when a login works. Raises StartError, or Stopped on a signal."""
+        """Start every server, and return when a login works. Raises StartError, and Stopped after a signal."""
         check_extended_attributes(self.root)
         environment = Path(sys.prefix) / "bin"
         self.commands.mkdir()
@@ -194,7 +194,7 @@ class Cluster:
         self.wait_until(self.has_login)
 
     def start_memcached(self) -> None:
-        """memcached holds TempAuth's tokens. It takes a free port by itself and writes it to a file."""
+        """Start memcached, which holds TempAuth's tokens. It takes a free port and writes it to a file."""
         program = shutil.which("memcached", path=f"{os.environ.get('PATH', '')}:/usr/bin:/usr/local/bin")
         if program is None:
             raise StartError("memcached is not installed; scripts/tools installs it")
@@ -210,7 +210,7 @@ class Cluster:
             self.servers[name] = spawn_server(command, os.environ | paths, log)
 
     def wait_until(self, is_true: Callable[[], bool]) -> None:
-        """Poll, with an eye on signals and on servers that end."""
+        """Poll until `is_true`. Raises Stopped after a signal, and StartError if a server ends or time is up."""
         deadline = time.monotonic() + START_SECONDS
         while not is_true():
             for name in self.dead():
@@ -238,7 +238,7 @@ class Cluster:
         return "\n".join(lines[-15:])
 
     def stop(self) -> None:
-        """End every server that was started, its workers included: a server is a process group of its own."""
+        """End every started server with its workers: each server is a process group."""
         for server in self.servers.values():
             signal_group(server, signal.SIGTERM)
         for server in self.servers.values():
@@ -253,8 +253,8 @@ class Cluster:
 
 @contextlib.contextmanager
 def running(root: Path) -> Iterator[Cluster]:
-    """A Swift that answers. It ends with the block, however the block ends."""
-    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)  # for good: from here on `sigtimedwait` is how they arrive
+    """A Swift that answers. It ends when the block ends, also by an error."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)  # for good: from here on only `sigtimedwait` takes them
     cluster = Cluster(root)
     try:
         cluster.start()
@@ -264,7 +264,7 @@ def running(root: Path) -> Iterator[Cluster]:
 
 
 def watch(cluster: Cluster, command: subprocess.Popen[bytes] | None) -> int:
-    """Pass signals on to `command` until it ends; without a command, until a signal says so."""
+    """Pass signals on to `command` until it ends. Without a command, wait for a signal."""
     reported: set[str] = set()
     patience: float | None = None
     while command is None or command.poll() is None:
@@ -279,7 +279,7 @@ def watch(cluster: Cluster, command: subprocess.Popen[bytes] | None) -> int:
         elif command is None:
             return 0
         else:
-            if info.si_code != SI_KERNEL:  # else a terminal sent it, and to CMD too: twice would mean "leave now"
+            if info.si_code != SI_KERNEL:  # a terminal sends it to CMD too, and a second one would mean "leave now"
                 command.send_signal(info.si_signo)
             if info.si_signo != signal.SIGINT:
                 patience = STOP_SECONDS
@@ -290,12 +290,12 @@ def watch(cluster: Cluster, command: subprocess.Popen[bytes] | None) -> int:
 
 
 def spawn(command: Sequence[str], env: Mapping[str, str]) -> subprocess.Popen[bytes]:
-    """Start CMD: it shares our terminal, and our standard input and output."""
+    """Start CMD with this process's terminal, standard input and output."""
     return subprocess.Popen(command, env=env, preexec_fn=end_with_parent())
 
 
 def spawn_server(command: Sequence[str], env: Mapping[str, str], log: IO[bytes]) -> subprocess.Popen[bytes]:
-    """Start a server: it has a session of its own, and writes to its log only."""
+    """Start a server in its own session. It writes only to its log."""
     return subprocess.Popen(
         command,
         env=env,
@@ -308,13 +308,13 @@ def spawn_server(command: Sequence[str], env: Mapping[str, str], log: IO[bytes])
 
 
 def end_with_parent() -> Callable[[], None]:
-    """What a child runs between fork and exec: take signals again, and end when this process does."""
+    """A function for a child, between fork and exec: it unblocks signals and makes the child end with this process."""
     parent = os.getpid()
 
     def prepare() -> None:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
         set_parent_death_signal(signal.SIGTERM)
-        if os.getppid() != parent:  # it ended before the kernel knew whom to tell
+        if os.getppid() != parent:  # the parent ended before the request to the kernel
             os._exit(1)
 
     return prepare
@@ -331,10 +331,11 @@ def signal_group(server: subprocess.Popen[bytes], signum: int) -> None:
 
 
 def reserve_port() -> socket.socket:
-    """A free port that stays ours: bound, not listening.
+    """Reserve a free port: bind it without listening.
 
-    Swift binds with SO_REUSEPORT, hence may bind it beside us; nobody else gets it in the meantime. Released
-    instead, it could go to a second Swift that starts just now, and the two would share it without an error.
+    Swift binds with SO_REUSEPORT, so it may bind the port beside this process, and no other program gets it meanwhile.
+    If the port were released instead, a second Swift that starts now could get it, and both would share it without an
+    error.
     """
     sock = socket.socket()
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
@@ -369,7 +370,7 @@ def fresh_directory() -> Iterator[Path]:
 
 
 def acquire_lock() -> TextIO | None:
-    """The lock that whoever is up holds, or None when somebody holds it. Its file has the holder's pid."""
+    """Take the lock of `up`. None if another process holds it. The file contains the holder's pid."""
     lock = (STATE / "lock").open("a+")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

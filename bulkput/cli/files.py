@@ -16,16 +16,16 @@ from bulkput.errors import UsageError
 from bulkput.report.trace import Trace
 
 _TRACE_BUFFER = 1024 * 1024
-"""Written some ten thousand requests at a time: a line each would cost a system call per object."""
+"""Bytes: some ten thousand requests per system call. Without the buffer, each object would cost one."""
 _STREAM = re.compile(r"/dev/(?:stdout|stderr|fd/\d{1,9})|/proc/self/fd/\d{1,9}")
-"""The system's names of streams that this process has open already. They are links to the redirected files."""
+"""The system's names of streams that this process has already open. They are links to the redirected files."""
 
 
 def _open_special(path: str, flag: str) -> int | None:
-    """A descriptor for what is written to as it is: a stream of ours by its name, a device, a FIFO; None for a file.
+    """A descriptor for a path that is no file: a stream of this process, a device, a FIFO. None for a file.
 
-    Raises OSError, and UsageError for a link to a file: whoever may write to the directory could have put it there,
-    to have us overwrite what only we may.
+    Raises OSError, and UsageError for a link to a file: another user who may write to the directory could have made the
+    link, so that this process overwrites a file that only its own user may write.
     """
     if _STREAM.fullmatch(path):
         return os.dup({"/dev/stdout": 1, "/dev/stderr": 2}.get(path) or int(path.rpartition("/")[2]))
@@ -34,9 +34,9 @@ def _open_special(path: str, flag: str) -> int | None:
     except OSError:  # nothing is there, or a link that leads to nothing
         is_file = True
     if not is_file:
-        # O_NONBLOCK: a FIFO that nobody reads is an error, at once.
+        # With O_NONBLOCK, a FIFO without a reader is an error at once.
         fd = os.open(path, os.O_WRONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0))
-        if not stat.S_ISREG(os.fstat(fd).st_mode):  # it was looked at before it was opened
+        if not stat.S_ISREG(os.fstat(fd).st_mode):  # it may have changed between stat and open
             os.set_blocking(fd, True)
             return fd
         os.close(fd)
@@ -46,13 +46,13 @@ def _open_special(path: str, flag: str) -> int | None:
 
 
 class SummaryFile:
-    """The file of `--summary`: complete or untouched. Made at once, so that a wrong path is known before the run.
+    """The file of `--summary`, complete or untouched. It is made at once: a wrong path is an error before the run.
 
-    It is a new file, readable by its owner only, which takes the place of whatever is there when it is complete.
+    It is a new file, readable by its owner only. When it is complete, it replaces the file at the path.
     """
 
     def __init__(self, path: str) -> None:
-        """Raises UsageError when the file cannot be made there."""
+        """Raises UsageError if the file cannot be made there."""
         self._path = path
         self._temporary: str | None = None
         self._special: int | None = None
@@ -69,7 +69,7 @@ class SummaryFile:
 
     @property
     def identities(self) -> set[tuple[int, int]]:
-        """Of the new file, and of what it will replace."""
+        """Device and inode of the new file, and of the file that it will replace."""
         candidates = (self._special, self._temporary, self._path)
         found = (identity(file) for file in candidates if file is not None and file != "-")
         return {each for each in found if each is not None}
@@ -94,7 +94,7 @@ class SummaryFile:
             raise CannotWriteError(self._path, error) from error
 
     def close(self) -> None:
-        """Forget an unwritten file; what was at the path before is still there."""
+        """Remove an unwritten file. The file that was at the path before is unchanged."""
         if self._special is not None:
             os.close(self._special)
             self._special = None
@@ -109,13 +109,13 @@ def _open_trace(path: str, flags: int) -> int:
 
 
 class TraceFile:
-    """The file of `--trace`: a view of events that turns what goes wrong with the file into CannotWriteErrors.
+    """The file of `--trace`: a view of events. Errors of the file become CannotWriteErrors.
 
-    A new file is its owner's only; one that is there is emptied and stays as open to others as it was made.
+    A new file is readable by its owner only. An existing file is emptied and keeps its permissions.
     """
 
     def __init__(self, path: str) -> None:
-        """Raises UsageError when the file cannot be made there."""
+        """Raises UsageError if the file cannot be made there."""
         self._path = path
         if path == "-":
             raise UsageError("--trace needs a file: stdout is for --json and --summary")

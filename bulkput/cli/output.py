@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 
 class CannotWriteError(Exception):
-    """stdout or the summary's file takes no more. The text is one sentence; a reader that left is no fault."""
+    """stdout or the summary's file cannot be written. The text is one sentence. `is_reader_gone`: only the reader has
+    ended, which is no fault."""
 
     def __init__(self, where: str, error: OSError) -> None:
         self.is_reader_gone = isinstance(error, BrokenPipeError)
@@ -28,7 +29,7 @@ class CannotWriteError(Exception):
 
 
 def open_missing_streams() -> None:
-    """Put /dev/null where stdin, stdout or stderr is closed (`<&-`), or sockets would get their numbers."""
+    """Open /dev/null for stdin, stdout and stderr if they are closed (`<&-`): sockets would get their numbers."""
     for fd, flags, name in ((0, os.O_RDONLY, "stdin"), (1, os.O_WRONLY, "stdout"), (2, os.O_WRONLY, "stderr")):
         try:
             os.fstat(fd)
@@ -39,8 +40,8 @@ def open_missing_streams() -> None:
 
 
 def escape_what_does_not_fit() -> None:
-    r"""Whatever a stream's encoding does not have (LC_ALL=C, lone surrogates) is written as `\xe9`, `\u20ac`, `\udcff`:
-    no name ends a command."""
+    r"""Write characters that a stream's encoding lacks (LC_ALL=C, lone surrogates) as `\xe9`, `\u20ac`, `\udcff`: no
+    name makes a command fail."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
@@ -54,7 +55,7 @@ def say(line: str) -> None:
 
 
 def write_line(line: str) -> None:
-    """A line of data on stdout. Raises CannotWriteError, once; what follows goes nowhere."""
+    """Write a line of data to stdout. Raises CannotWriteError once; later lines are dropped."""
     try:
         sys.stdout.write(line + "\n")
     except OSError as error:
@@ -62,7 +63,7 @@ def write_line(line: str) -> None:
 
 
 def write_row(row: Mapping[str, Any]) -> None:
-    """An object of JSON on stdout. Raises CannotWriteError."""
+    """Write a JSON object to stdout. Raises CannotWriteError."""
     import json  # noqa: PLC0415 - 2 ms, which only a verb that writes JSON has to pay
 
     write_line(json.dumps(row_in_flags(row)))

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 @click.argument("file", metavar="FILE")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per file, in the order of the paths.")
 def status(file: str, as_json: bool) -> int:
-    """Print what FILE, the --journal of an upload, holds: also while the upload runs.
+    """Print the contents of FILE, the --journal of an upload. The upload may still be running.
 
-    Exit codes: 0 everything in the sources is uploaded, 1 it is not, or that is unknown (a file failed, the last run
-    did not end or still runs), 2 there is no journal, 3 it cannot be read.
+    Exit codes: 0 everything in the sources is uploaded, 1 something is not, or it is unknown (a file failed, the last
+    run did not end or still runs), 2 FILE is no journal, 3 FILE cannot be read.
     """
     from bulkput.journal.status import rows  # noqa: PLC0415 - sqlite3
     from bulkput.journal.status import status as read  # noqa: PLC0415
@@ -63,7 +63,7 @@ def _lines(found: "Status") -> list[str]:
         f"{count_text(found.uploaded)} uploaded ({size_text(found.bytes)}), {count_text(found.failed)} failed",
     ]
     if (last := found.last) is not None:
-        how = printable(last.ending or ("it goes on" if found.is_running else "it was killed"))
+        how = printable(last.ending or ("it still runs" if found.is_running else "it was killed"))
         lines.append(
             f"run {count_text(found.runs)} began {_time(last.began_s)}: uploaded {count_text(last.uploaded)}"
             f" ({size_text(last.bytes)}) in {last.elapsed_s:.1f} s, {last.objects_per_s:.0f} objects/s; {how}"

@@ -1,9 +1,9 @@
 """Tells a walk, file by file, which files earlier runs uploaded.
 
-A walk asks in the order of the journal's key, so rows are read ahead in pages and a lookup compares with the next row.
-Each page is a short transaction: a long one would keep SQLite from shortening its WAL. Lookups in another order give
-the same answers, but slower. Measured by `scripts/bench journal` with 10 000 000 rows: 6.3 us per file. A resumed run
-takes 14.3 us per file, this included.
+A walk asks in the order of the journal's key. So rows are read ahead in pages, and a lookup compares with the next row.
+Lookups in another order give the same answers, but are slower. Each page is a short transaction: a long one would keep
+SQLite from shortening its WAL. A lookup takes 6.3 us, and a resumed run 14.3 us per file (`scripts/bench journal` with
+10 000 000 rows).
 """
 
 from bisect import bisect_left
@@ -27,12 +27,13 @@ class ObjectName(Protocol):
     """How a run names objects."""
 
     def __call__(self, name: bytes, /, *, is_directory: bool) -> bytes | None:
-        """The name, as UTF-8, that the object of this file, or the marker of this directory, would have in the store.
-        None, or a name that no journal holds: it can have no object."""
+        """The UTF-8 name that the object of this file, or the marker of this directory, would have in the store. If it
+        can have no object, the result is None or a name that no journal holds."""
 
 
 class JournalledUploads:
-    """See `EarlierUploads`. It keeps no connection: the last one to be closed writes SQLite's log into its file."""
+    """Implements `EarlierUploads`. It keeps no connection open: SQLite writes its log into the file when the last one
+    closes."""
 
     def __init__(
         self,
@@ -51,7 +52,7 @@ class JournalledUploads:
         self._rows_ahead = rows_ahead
         self._page: list[_KnownRow] = []
         self._from = b""
-        """The page has all rows from this path up to that of its last row."""
+        """The page holds all rows from this path to that of its last row."""
         self._is_last = False
         """Whether the page reaches the journal's last row."""
         self._next = 0

@@ -1,7 +1,8 @@
-"""The file of a journal: how it is made, recognised, brought up to date and locked.
+"""Creates, recognises, migrates and locks the file of a journal.
 
-A SQLite database in WAL mode, so that `bulkput status` reads while a run writes. `application_id` says that it is ours,
-`user_version` which schema it has. Whoever finds it may read it with the `sqlite3` program: names are plain.
+The file is a SQLite database in WAL mode, so that `bulkput status` can read it while a run writes. `application_id`
+marks it as a journal of bulkput, `user_version` is the version of its schema. Its names are plain, so that people can
+read it with the `sqlite3` program.
 """
 
 import errno
@@ -34,7 +35,7 @@ _OPTIONS_BY_NAME = """
         ELSE name
     END;
 """
-"""Settings were called after flags of the command line, and the gzip level was a part of another setting's value."""
+"""Schema 1 named settings after flags of the command line, and the gzip level was a part of another setting's value."""
 
 MIGRATIONS = (
     """
@@ -68,20 +69,21 @@ MIGRATIONS = (
     """,
     _OPTIONS_BY_NAME,
 )
-"""Each brings the schema before it to the next version; a new file gets them all. Never edit one that was released."""
+"""Each item migrates the schema to the next version. A new file gets all of them. Never edit a released one."""
 
 
 def connect(path: bytes, *, is_read_only: bool) -> sqlite3.Connection:
-    """A connection outside any transaction, for one thread at a time. Raises sqlite3.Error."""
+    """Open a connection outside any transaction, for one thread at a time. Raises sqlite3.Error."""
     uri = f"file://{quote(os.path.abspath(path))}?mode={'ro' if is_read_only else 'rw'}"
     return sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
 
 
 def connect_to_read(path: bytes) -> sqlite3.Connection:
-    """To look at a journal that may be in use. Raises UsageError: not there, empty, no journal. Raises JournalError.
+    """Open a journal that may be in use, to read it. Raises JournalError, and UsageError if the file is missing, empty
+    or no journal.
 
-    With no log beside it nobody is writing, and SQLite is told so: it then makes no files of its own, which it could
-    not remove again, nor on a read-only file system.
+    If it has no log file, no process writes to it. SQLite then opens it as immutable and makes no files of its own: on
+    a read-only file system it could not make them, and elsewhere it could not remove them again.
     """
     try:
         kind = os.stat(path).st_mode
@@ -109,8 +111,10 @@ def connect_to_read(path: bytes) -> sqlite3.Connection:
 
 
 def _rename_settings_in_memory(connection: sqlite3.Connection) -> None:
-    """What the next run migrates in the file, for a connection that may not write to it: its own copy of the few rows,
-    which stands before the file's table of that name. Closes the connection if that fails. Raises sqlite3.Error."""
+    """Rename the settings of a schema-1 journal for a connection that may not write to the file.
+
+    The connection gets a temporary table `settings`, which hides the table of the file. Closes the connection if that
+    fails. Raises sqlite3.Error."""
     try:
         connection.execute("PRAGMA temp_store = MEMORY")
         connection.execute("CREATE TEMP TABLE settings AS SELECT name, value FROM main.settings")
@@ -121,13 +125,13 @@ def _rename_settings_in_memory(connection: sqlite3.Connection) -> None:
 
 
 def stored_mtime(mtime_ns: int) -> int:
-    """As SQLite can hold it, in 64 bits: a time before 1677 or after 2262 wraps round, and is compared as such."""
+    """The time in SQLite's 64 bits. A time before 1677 or after 2262 wraps round; comparisons use the wrapped value."""
     return mtime_ns if -(2**63) <= mtime_ns < 2**63 else (mtime_ns + 2**63) % 2**64 - 2**63
 
 
 @contextmanager
 def as_journal_error(path: bytes) -> Iterator[None]:
-    """SQLite's errors as JournalErrors."""
+    """Turns SQLite's errors into JournalErrors."""
     try:
         yield
     except sqlite3.Error as error:
@@ -135,10 +139,12 @@ def as_journal_error(path: bytes) -> Iterator[None]:
 
 
 def create_or_lock(path: bytes, *, must_exist: bool = False) -> int:
-    """A descriptor of the file at `path`, made with mode 0600 if there was none, and locked for one run.
+    """Open the file at `path`, create it with mode 0600 if it is missing, and lock it for one run. Returns the
+    descriptor.
 
-    Keep it open until every connection is closed: POSIX drops a process's locks on a file, SQLite's own among them,
-    with the first descriptor that is closed. Raises UsageError: a link, no regular file, no permission, in use.
+    Keep the descriptor open until every connection is closed: when a process closes any descriptor of a file, POSIX
+    drops all its locks on that file, SQLite's included. Raises UsageError for a link, a file that is not regular,
+    missing permission, and a journal in use.
     """
     try:
         import fcntl  # noqa: PLC0415 - not on Windows
@@ -166,7 +172,7 @@ def create_or_lock(path: bytes, *, must_exist: bool = False) -> int:
 
 
 def check_same_file(path: bytes, lock: int) -> None:
-    """SQLite opens by name, and a file may be removed or replaced while it is open. Raises JournalError."""
+    """Raises JournalError if `path` no longer names the locked file: SQLite opens by name, and it may be replaced."""
     try:
         is_same = os.path.samestat(os.lstat(path), os.fstat(lock))
     except OSError:
@@ -176,7 +182,7 @@ def check_same_file(path: bytes, lock: int) -> None:
 
 
 def is_in_use(path: bytes) -> bool:
-    """Whether a run has it locked. Not for a process that has the journal open itself. Raises OSError."""
+    """Whether a run has locked the journal. Do not call it in a process that has it open itself. Raises OSError."""
     import fcntl  # noqa: PLC0415 - not on Windows, where there are no journals
 
     fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -190,10 +196,10 @@ def is_in_use(path: bytes) -> bool:
 
 
 def bring_up_to_date(connection: sqlite3.Connection, path: bytes, migrations: tuple[str, ...] = MIGRATIONS) -> None:
-    """The newest schema in a new file or one of an older version. Raises UsageError: no journal, or of a newer one.
+    """Give a new or older file the newest schema. Raises UsageError for a file of something else or of a newer bulkput.
 
-    Commits do not wait for the disk (`synchronous = NORMAL`): a process that is killed loses nothing of what it has
-    committed; when the power fails, the last commits may be missing, and their files are sent again.
+    Commits do not wait for the disk (`synchronous = NORMAL`). A process that is killed loses no commit. A power failure
+    may lose the last ones; their files are sent again.
     """
     version = check_version(connection, path, migrations)
     connection.execute("PRAGMA synchronous = NORMAL")
@@ -205,29 +211,29 @@ def bring_up_to_date(connection: sqlite3.Connection, path: bytes, migrations: tu
 
 def _migrate(connection: sqlite3.Connection, version: int, migrations: tuple[str, ...]) -> None:
     for number in range(version, len(migrations)):
-        # One transaction each: a crash leaves a version that is whole.
+        # Each in one transaction: after a crash the file has one version or the next.
         connection.executescript(
             f"BEGIN IMMEDIATE; {migrations[number]}"
             f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {number + 1}; COMMIT;"
         )
-    # Into the file itself: a copy without its log is then known for what it is.
+    # Write the log into the file: a copy without its log is then still recognised as a journal.
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 def check_version(connection: sqlite3.Connection, path: bytes, migrations: tuple[str, ...] = MIGRATIONS) -> int:
-    """The version of the schema, 0 in an empty file. Raises UsageError where the file is something else."""
+    """The version of the schema; 0 for an empty file. Raises UsageError if the file is something else."""
     try:
         (application,) = connection.execute("PRAGMA application_id").fetchone()
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     except sqlite3.DatabaseError as error:
-        if isinstance(error, sqlite3.OperationalError):  # locked, unreadable, full: a journal it may well be
+        if isinstance(error, sqlite3.OperationalError):  # locked, unreadable, full: it may be a journal
             raise
         raise _no_journal(path) from None
     if application != APPLICATION_ID and (application or version or tables):
         raise _no_journal(path)
     if version > len(migrations):
-        raise UsageError(f"journal {printable(path)} is of a newer bulkput (schema {version}): use that one")
+        raise UsageError(f"journal {printable(path)} is of a newer bulkput (schema {version}): use that version")
     return int(version)
 
 

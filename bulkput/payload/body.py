@@ -1,16 +1,16 @@
 """A source file as a Body.
 
-A small file (up to `buffer_size`) is opened, read whole, hashed and closed at once, on the event loop or in one visit
-to a thread (`policy/reading.py` decides), and kept as bytes. A large file is streamed: a thread reads the next piece
-while one is sent; each attempt opens the file again.
+A small file (up to `buffer_size`) is opened, read whole, hashed and closed at once, and kept as bytes. This happens on
+the event loop or in one visit to a thread (`policy/reading.py` decides). A large file is streamed: a thread reads the
+next piece while one is sent. Each attempt opens the file again.
 
 A file may change while it is read. Either one consistent version is sent or nothing: size, mtime and inode are compared
-before and after reading, and the last piece of a streamed file leaves only after that check. So the request for a
+before and after reading, and the last piece of a streamed file is sent only after that check. So the request for a
 changed file breaks off, and the store keeps nothing of it.
 
-With `changing="snapshot"` a file may grow meanwhile: its first bytes are sent, as many as it had when it was opened.
-For a file that only grows, such as a log, that is one version. A file rewritten in place may be stored as a mixture of
-two versions, which nothing can detect. A file that shrank, or was replaced by another, fails in either mode.
+With `changing="snapshot"` a file may grow while it is read. The bytes that it had when it was opened are sent. For a
+file that only grows, such as a log, that is one version. A file rewritten in place may be stored as a mixture of two
+versions, which nothing can detect. A file that shrank or was replaced fails in either mode.
 """
 
 import asyncio
@@ -95,9 +95,9 @@ class StreamedFile:
         sent: Callable[[int, float], None],
         grew: Callable[[int], None] | None = None,
     ) -> None:
-        """`sent(bytes, seconds)` is called after each piece: the bytes handed over in this attempt so far, and the
-        seconds it has waited for the disk. `grew(bytes)` is called once if the file grows meanwhile: the bytes that are
-        sent of it. Without `grew` a growing file fails."""
+        """`sent(bytes, seconds)` is called after each piece, with the bytes handed over in this attempt so far and the
+        seconds that it has waited for the disk. `grew(bytes)` is called once if the file grows, with the number of its
+        bytes that are sent. Without `grew`, a growing file fails."""
         self.version = version
         self.size = self.length_hint = version.size
         self._path = path
@@ -132,8 +132,8 @@ class StreamedFile:
 
     @asynccontextmanager
     async def _opened(self) -> AsyncIterator[ReadAhead]:
-        """The open file; leaving the block closes it. If the caller is cancelled while the file is opened or closed, it
-        is closed all the same, and not left to the garbage collector."""
+        """Open the file, and close it when the block ends. It is also closed, and not left to the garbage collector, if
+        the caller is cancelled while the file is opened or closed."""
         opening = self._readers.run(self._path, _open_file, self._path)
         try:
             with doing("reading"):
@@ -196,7 +196,7 @@ FileBody = WholeFile | StreamedFile
 
 
 class BodyOpener:
-    """Makes bodies out of files, in threads of its own; `close()` ends these."""
+    """Makes bodies out of files, in its own threads. `close()` ends them."""
 
     def __init__(self, options: BodyOptions, emit: Emit, *, may_hang: str | None = None) -> None:
         """`may_hang` is the type of a file system that may stop answering; then nothing is read on the event loop."""
@@ -209,7 +209,7 @@ class BodyOpener:
             emit(ReadingChosen(is_on_loop=False, average_s=0.0, may_hang=may_hang))
 
     def open_at_once(self, source: SourceFile) -> FileBody | None:
-        """The file as it is now, read on the event loop, if that is quick; None: use `open`.
+        """Read the file on the event loop, as it is now. None if that may be slow: use `open` then.
 
         Raises SourceError like `open`.
         """
@@ -224,7 +224,7 @@ class BodyOpener:
         return read if isinstance(read, WholeFile) else None
 
     async def open(self, source: SourceFile) -> FileBody:
-        """The file as it is now, not as the scan found it, read in a thread.
+        """Read the file in a thread, as it is now and not as the scan found it.
 
         Raises SourceError if it vanished, is unreadable, or changed while it was read; SourceGone if too many reads
         hang.
@@ -252,7 +252,7 @@ class BodyOpener:
             self._emit(Snapshot(source.path, read.size))
 
     def run(self, source: SourceFile, function: Callable[..., T], *arguments: Any) -> "asyncio.Future[T]":
-        """Call `function(*arguments)` in one of the threads, on behalf of the file."""
+        """Call `function(*arguments)` in one of the threads. Errors name the file."""
         return self._readers.run(source.path, function, *arguments)
 
     def close(self) -> None:
@@ -261,7 +261,7 @@ class BodyOpener:
 
 
 def _read(path: bytes, limit: int, *, may_wait: bool = True, may_change: bool = False) -> WholeFile | Version | None:
-    """The whole file; its version alone if it is larger than `limit`; None if that would mean to wait."""
+    """The whole file. Only its version if it is larger than `limit`; None if the call would have to wait."""
     try:
         fd = os.open(path, _OPEN_FLAGS)
     except OSError as error:
@@ -283,7 +283,7 @@ def _read(path: bytes, limit: int, *, may_wait: bool = True, may_change: bool = 
 
 
 def _snapshot(path: bytes, version: Version, data: bytes, now: os.stat_result, *, may_change: bool) -> WholeFile:
-    """The snapshot of a file that was read with another length than its size said, or whose state changed to `now`.
+    """The snapshot of a file whose length differs from its size, or whose state changed to `now` while it was read.
 
     Raises SourceError if there is no consistent snapshot, or none is allowed.
     """
@@ -328,7 +328,7 @@ def _close_unwanted(opening: "asyncio.Future[FileIO]") -> None:
 
 
 def _open_regular(path: bytes | str, _flags: int = 0) -> int:
-    """A descriptor of a regular file. Anything else in its place is neither waited for nor read: SourceError."""
+    """Open a regular file. Raises SourceError for anything else in its place, without waiting for it or reading it."""
     fd = os.open(path, _OPEN_FLAGS)
     try:
         _check_regular(os.fsencode(path), os.fstat(fd))
@@ -354,7 +354,7 @@ def _read_up_to(fd: int, data: bytes, size: int) -> bytes:
 
 
 def source_error(path: bytes, error: OSError) -> SourceError:
-    """The one mapping of an operating system's error about a source file."""
+    """The SourceError for an error of the operating system. Nothing else maps such errors."""
     if error.errno == errno.ELOOP:
         return SourceError(path, "changed", "a link has taken its place")
     if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ESTALE):

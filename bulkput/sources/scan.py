@@ -1,7 +1,7 @@
 """Runs a source's blocking iterator in its own thread, and hands its items to the event loop.
 
-Each item is handed over at once, so a source that hangs in a stat call holds back nothing it has found. While the loop
-is busy, items gather up to a bound: a fast scan costs one wake-up per batch instead of one per file.
+Each item is handed over at once, so a source that hangs in a stat call holds back no item. While the loop is busy,
+items collect up to a limit: a fast scan costs one wake-up of the loop per batch, not one per file.
 """
 
 import asyncio
@@ -12,17 +12,17 @@ from bulkput.activity import Activity, noted_in
 from bulkput.model import Found
 
 _AHEAD = 512
-"""Items that may wait for the loop; then the scan pauses (back-pressure)."""
+"""Items that may wait for the loop. The scan pauses when there are more (back-pressure)."""
 
 
 class Scan:
-    """`async for found in Scan(source)`: the items of `source`, in order; what it raises comes out here.
+    """`async for found in Scan(source)` yields the items of `source` in order, and raises the error that it raises.
 
-    `close` ends the iteration at once, also when the source hangs; from the loop's own thread, any number of times.
+    `close` ends the iteration at once, even if the source hangs. Call it in the loop's thread, once or more often.
     """
 
     def __init__(self, source: Iterator[Found], room: Callable[[], Awaitable[None]] | None = None) -> None:
-        """`room` is awaited before each batch of findings is handed out: back-pressure by others than the consumer."""
+        """`room` is awaited before each batch: it lets others than the consumer slow the scan down (back-pressure)."""
         self._source = source
         self._room = room
         self._handover: _Handover | None = None
@@ -34,7 +34,7 @@ class Scan:
         if self._is_closed or self._handover is not None:
             return
         self._handover = _Handover(self._source, asyncio.get_running_loop(), self._activity)
-        # A daemon: a scan that hangs in a dead file system must not keep the program from ending.
+        # A daemon thread, because a scan that hangs in a dead file system must not keep the program from ending.
         threading.Thread(target=self._handover.fill, name="bulkput-scan", daemon=True).start()
 
     async def __aiter__(self) -> AsyncGenerator[Found, None]:
@@ -53,7 +53,7 @@ class Scan:
             handover.close()
 
     def at(self) -> bytes | None:
-        """The path that the source has in hand; None while it waits for the loop, or has ended. From any thread.
+        """The path that the source works on, or None if it waits for the loop or has ended. Call it in any thread.
 
         The source notes it in its activity.
         """
@@ -67,7 +67,7 @@ class Scan:
 
 
 class _Handover:
-    """A bounded buffer between a thread that fills it and an event loop that takes all there is."""
+    """A bounded buffer. A thread fills it, and the event loop takes all items at once."""
 
     def __init__(self, source: Iterator[Found], loop: asyncio.AbstractEventLoop, activity: Activity) -> None:
         self._source = source
@@ -81,7 +81,7 @@ class _Handover:
         self._waiting: asyncio.Future[None] | None = None
 
     def fill(self) -> None:
-        """In the thread: until the source ends or `close` is called."""
+        """Fill the buffer until the source ends or `close` is called. Runs in the thread."""
         try:
             with noted_in(self._activity):
                 for found in self._source:
@@ -92,7 +92,7 @@ class _Handover:
                             return
                         self._found.append(found)
                         self._wake()
-        except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to the consumer
+        except Exception as error:  # noqa: BLE001 - the consumer gets every error
             self._error = error
         with self._change:
             self._is_done = True
@@ -106,7 +106,7 @@ class _Handover:
         self._activity.in_hand = in_hand
 
     async def taken(self) -> list[Found] | None:
-        """In the loop: what has been found since the last time; None at the end."""
+        """The items found since the last call, or None at the end. Runs in the loop."""
         while True:
             with self._change:
                 if self._found:
@@ -130,7 +130,7 @@ class _Handover:
                 self._waiting = None
 
     def _wake(self) -> None:
-        # Only with the lock held, and never after `close`: the loop may be gone by then.
+        # Call it only with the lock held, and never after `close`: the loop may be closed by then.
         if self._waiting is not None:
             waiting, self._waiting = self._waiting, None
             self._loop.call_soon_threadsafe(_settle, waiting)

@@ -7,19 +7,19 @@
 | a page for browsers    | its title, else a heading or a paragraph: the first that says more        |
 | plain text             | its first line                                                            |
 
-"Says more" is: more than the status and the reason phrase, which every message has already.
+"Says more" means: more than the status and the reason phrase, which every error message has already.
 """
 
 import re
 from collections.abc import Iterator
 
 _MOST = 200
-"""Characters of a reason. What a message needs; a page of a stack trace is for the server's own log."""
+"""Most characters of a reason. An error message needs no more; a stack trace belongs into the server's own log."""
 _SEARCHED = 4 * 1024
-"""Characters of a page or a text that are looked at: what comes later is no summary, and a search must stay quick."""
+"""Characters of a page or a text that are searched. Text after them is no summary, and the search stays quick."""
 _DEEPEST = 4
 _KEYS = ("message", "detail", "error_description", "description", "reason", "title", "error", "errors", "fault", "code")
-"""In JSON and XML, from what says most to what says least."""
+"""Keys of JSON. The most informative come first."""
 _TAGS = ("message", "responsedescription", "detail", "description", "reason", "title", "code")
 _UNSEEN = re.compile(r"(?is)<(script|style)\b.*?</\1\s*>|<!--.*?-->")
 _TAG = re.compile(r"</?[A-Za-z!?][^<>]*>")
@@ -28,11 +28,11 @@ _LABEL = re.compile(r"(?i)<b>(?:message|description)</b>")
 _CONDITION = re.compile(r"(?is)<(?:[\w.-]+:)?error\b[^<>]*>\s*<(?:[\w.-]+:)?([\w.-]+)")
 """RFC 4918, 16: a precondition is an element in `<D:error>`, which may have no text."""
 _SIGNATURE = re.compile(r"(?i)[\w.-]+/[\d.]+\b.*|type (?:status|exception) report|https?://\S*")
-"""What pages have besides: the server's name and version, Tomcat's kind of report, an address."""
+"""Blocks of a page that give no reason: the server's name and version, Tomcat's kind of report, an address."""
 
 
 def why(status: int, reason: str, body: bytes) -> str:
-    """The reason phrase, and what the body adds to it; empty when there is neither."""
+    """The reason phrase, and the text that the body adds to it. Empty if there is neither."""
     phrase, more = _clean(reason), said(status, reason, body)
     if not phrase or not more or _bare(more).startswith(_bare(phrase)):
         return more or phrase
@@ -40,7 +40,7 @@ def why(status: int, reason: str, body: bytes) -> str:
 
 
 def said(status: int, reason: str, body: bytes) -> str:
-    """What the body says besides status and reason phrase, on one line, without markup; empty when that is nothing."""
+    """The body's reason on one line, without markup. Empty if it says no more than status and reason phrase."""
     usual = _bare(_phrase(status))
     known = {"error", _bare(reason), usual} - {""}
     for text in _candidates(
@@ -54,7 +54,8 @@ def said(status: int, reason: str, body: bytes) -> str:
 
 
 def _candidates(text: str, *, is_told: bool) -> Iterator[str]:
-    """`is_told`: the reason phrase is none of the usual ones. Then a page is only its decoration (Nexus)."""
+    """Texts that may be the reason, the best first. `is_told`: the reason phrase is not the usual one, so it tells the
+    reason, and an HTML page adds nothing (Nexus)."""
     if text.startswith(("{", "[")):
         import json  # noqa: PLC0415 - 2 ms, when a server refuses
 
@@ -75,7 +76,7 @@ def _candidates(text: str, *, is_told: bool) -> Iterator[str]:
 
 
 def _of_json(value: object, depth: int) -> Iterator[str]:
-    """Texts, those of the best keys first."""
+    """All texts of a JSON value; those of the best keys come first."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, list) and depth:
@@ -102,19 +103,19 @@ def _of_page(text: str) -> Iterator[str]:
 
 
 def _clean(text: str) -> str:
-    """One line, without markup and without characters that a terminal would obey."""
+    """The text on one line, without markup and without control characters of terminals."""
     text = _TAG.sub(" ", text)
     return " ".join("".join(character if character.isprintable() else " " for character in text).split())
 
 
 def _unescaped(text: str) -> str:
-    import html  # noqa: PLC0415 - two milliseconds that a run without refusals does not pay
+    import html  # noqa: PLC0415 - 2 ms, which only runs with refusals need
 
     return html.unescape(text)
 
 
 def _phrase(status: int) -> str:
-    from http import HTTPStatus  # noqa: PLC0415 - a millisecond, as above
+    from http import HTTPStatus  # noqa: PLC0415 - 1 ms, as above
 
     try:
         return HTTPStatus(status).phrase
@@ -123,5 +124,5 @@ def _phrase(status: int) -> str:
 
 
 def _bare(text: str) -> str:
-    """For comparison: letters and digits."""
+    """Only the letters and digits, in one case, for comparisons."""
     return "".join(filter(str.isalnum, text.casefold()))

@@ -1,18 +1,18 @@
-"""One function maps an HTTP answer to an error; a test walks it through every status code.
+"""Maps HTTP answers to errors. A test covers every status code.
 
 | status                       | error                         | why                                                  |
 |------------------------------|-------------------------------|------------------------------------------------------|
 | 401, 403, 497                | Denied                        | after the store has tried a new login; 497: banned   |
-| 407                          | Denied                        | a proxy on the way that nobody told us of            |
+| 407                          | Denied                        | a proxy on the way, which no variable names          |
 | 404, 410                     | NotFound                      |                                                      |
 | 405, 501                     | Unsupported                   |                                                      |
 | 409, 412, 202 to a PUT       | Conflict                      | 202: Swift has a newer version of the object         |
 | 413                          | QuotaExceeded or TooLarge     | Swift says "quota" in the text                       |
 | 422                          | IntegrityError                | the bytes that arrived do not have the ETag we sent  |
 | 429, 498; 503 "slow down"    | Throttled                     | 498: Swift's ratelimit; Retry-After on a 503 as well |
-| 408, 499, other 5xx          | Unavailable                   | passes; 507 too: another disk may have room          |
-| 3xx                          | StoreError                    | redirects are never followed: a token stays at home  |
-| any other                    | StoreError                    | that object only                                     |
+| 408, 499, other 5xx          | Unavailable                   | temporary; 507 too: another disk may have room       |
+| 3xx                          | StoreError                    | never followed: another host must not get the token  |
+| any other                    | StoreError                    | it fails that object only                            |
 """
 
 import asyncio
@@ -57,7 +57,7 @@ _REST_S = 5.0
 
 
 def error_from_response(operation: str, key: str, answer: Answer, *, sent_md5: str | None = None) -> StoreError:
-    """The StoreError for an answer. Call it only with answers that are no success."""
+    """The StoreError for an answer, which must not be a success."""
     status = answer.status
     request_id = answer.headers.get("X-Trans-Id") or answer.headers.get("X-Amz-Request-Id")
     text = answer.body.decode("utf-8", "replace").lower()

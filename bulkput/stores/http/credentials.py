@@ -6,7 +6,7 @@
 | BULKPUT_HTTP_TOKEN, or BULKPUT_HTTP_USER and _PASSWORD   | the server of the command's destination |
 | netrc                                                    | the hosts that it names                 |
 
-<HOST> is the host's name in capitals, with `_` for whatever is no letter and no digit; the port may follow it:
+<HOST> is the host's name in capitals, with `_` for each character that is no letter and no digit. The port may follow:
 BULKPUT_HTTP_TOKEN_FILES_EXAMPLE_ORG, BULKPUT_HTTP_TOKEN_FILES_EXAMPLE_ORG_8443.
 """
 

@@ -1,5 +1,5 @@
-"""Checks an object after a PUT that Swift answered with 201 without proving the bytes. `policy/proof.py` decides; this
-module sends the requests."""
+"""Checks an object after a PUT whose 201 did not prove the bytes. `policy/proof.py` decides, this module sends the
+requests."""
 
 import hashlib
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
@@ -16,7 +16,7 @@ from bulkput.transport.base import Answer
 
 
 class SecondLook:
-    """Checks objects of one container, through three of the store's requests."""
+    """Checks objects of one container. It gets the store's functions for a HEAD, a GET and a DELETE."""
 
     def __init__(
         self,

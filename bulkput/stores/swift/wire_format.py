@@ -1,4 +1,4 @@
-"""What Swift calls things: header fields of a PUT, rows of a listing, the answer to a HEAD, manifests, /info."""
+"""Swift's formats: header fields of a PUT, rows of a listing, the answer to a HEAD, manifests, /info."""
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -15,9 +15,9 @@ META = "X-Object-Meta-"
 
 
 def mtime_text(mtime_ns: int) -> str:
-    """Seconds with nine digits behind the point: the file's time to the nanosecond, which is what rclone compares.
+    """Seconds with nine decimal places. rclone compares times to the nanosecond.
 
-    rclone rewrites the metadata of an object whose time differs by one nanosecond, and drops what it does not know of.
+    If the time differs by one nanosecond, rclone rewrites the object's metadata and drops the fields it does not know.
     """
     if mtime_ns < 0:
         return "-" + mtime_text(-mtime_ns)
@@ -28,18 +28,19 @@ def mtime_text(mtime_ns: int) -> str:
 def swiftclient_mtime(mtime_ns: int) -> str:
     """swiftclient's form, `"%f" % os.path.getmtime(path)`, which `swift upload --changed` compares as text.
 
-    Computed as Python computes st_mtime, in floats: `mtime_ns / 1e9` rounds otherwise once in some hundred files.
+    It is computed in floats, as Python computes st_mtime. `mtime_ns / 1e9` gives another text for one file in some
+    hundred.
     """
     seconds, nanoseconds = divmod(mtime_ns, 1_000_000_000)
     return f"{seconds + 1e-9 * nanoseconds:f}"
 
 
 MTIME_TEXTS = {"nanoseconds": mtime_text, "swiftclient": swiftclient_mtime}
-"""By `HeaderOptions.mtime_format`."""
+"""The function for each `HeaderOptions.mtime_format`."""
 
 
 def render(headers: ObjectHeaders, *, mtime: Callable[[int], str] = mtime_text) -> dict[str, str]:
-    """Swift's header names; `mtime` makes the text of the modification time."""
+    """The headers under Swift's names. `mtime` makes the text of the modification time."""
     rendered = {META + name: value for name, value in headers.meta}
     if headers.mtime_ns is not None:
         rendered["X-Object-Meta-Mtime"] = mtime(headers.mtime_ns)
@@ -71,7 +72,7 @@ def positive(value: object, otherwise: int) -> int:
 
 
 def page(rows: object) -> list[RemoteObject | Prefix]:
-    """Of a listing. Raises ValueError, TypeError, KeyError for what is none."""
+    """The items of a listing page. Raises ValueError, TypeError or KeyError if `rows` is no such page."""
     if not isinstance(rows, list):
         raise TypeError("no list")
     return [_listed(row) for row in rows]
@@ -94,7 +95,7 @@ def _listed(row: Mapping[str, Any]) -> RemoteObject | Prefix:
 
 
 def _name(value: Any) -> str:
-    """Raises TypeError, ValueError: no name is empty, and all are UTF-8."""
+    """The name. Raises TypeError if it is no text or empty, ValueError if it is not UTF-8."""
     if not isinstance(value, str) or not value:
         raise TypeError("no name")
     value.encode()
@@ -102,13 +103,14 @@ def _name(value: Any) -> str:
 
 
 def length(headers: Mapping[str, str]) -> int | None:
-    """Content-Length, where that is a number."""
+    """Content-Length, or None if it is missing or no number."""
     text = headers.get("Content-Length", "")
     return int(text) if text.isascii() and text.isdigit() else None
 
 
 def described(key: str, headers: Mapping[str, str]) -> RemoteObject:
-    """The answer to a HEAD. For a large object Content-Length is the whole's, and its ETag is no MD5 of bytes."""
+    """The object of a HEAD's answer. For a large object, Content-Length is that of all segments, and the ETag is no MD5
+    of the bytes."""
     etag = headers.get("ETag")
     return RemoteObject(
         name=key,
@@ -132,7 +134,7 @@ def _path(quoted: str | None) -> str | None:
 
 
 def _located(quoted: str | None) -> str | None:
-    """/v1/ACCOUNT/CONTAINER/OBJECT: where a link has led a HEAD that follows links."""
+    """CONTAINER/OBJECT from /v1/ACCOUNT/CONTAINER/OBJECT: the target of a link that a HEAD has followed."""
     return unquote(quoted.split("/", 3)[-1]) if quoted is not None and quoted.count("/") > 3 else None
 
 
@@ -141,11 +143,12 @@ def _seconds(text: str | None) -> int | None:
 
 
 _KEPT = ("Content-Disposition", "Content-Language", "Expires", "X-Robots-Tag", "X-Delete-At")
-"""What Swift stores beside metadata (allowed_headers of the object server), and `ObjectHeaders` has no name for."""
+"""Fields that Swift stores besides metadata (allowed_headers of the object server) and that `ObjectHeaders` has no
+field for."""
 
 
 def kept(headers: Mapping[str, str], meta: Fields) -> ObjectHeaders:
-    """The answer to a HEAD as a PUT takes it."""
+    """The headers for a PUT that stores what a HEAD has shown."""
     return ObjectHeaders(
         content_type=headers.get("Content-Type"),
         encoding=headers.get("Content-Encoding"),
@@ -156,12 +159,12 @@ def kept(headers: Mapping[str, str], meta: Fields) -> ObjectHeaders:
 
 
 def unproven_put(headers: Mapping[str, str], md5: str, size: int) -> UnprovenPut:
-    """A 201 that does not have the MD5 that was sent."""
+    """The record of a PUT whose 201 does not have the MD5 that was sent."""
     return UnprovenPut(md5=md5, size=size, etag=md5_of(headers.get("ETag")), modified=headers.get("Last-Modified"))
 
 
 def fresh_head(headers: Mapping[str, str]) -> FreshHead:
-    """The answer to a HEAD with `symlink=get`, as `policy/proof.py` wants it."""
+    """The answer to a HEAD with `symlink=get`, for `policy/proof.py`."""
     is_link = "X-Symlink-Target" in headers or "Content-Location" in headers
     return FreshHead(
         md5=md5_of(headers.get("ETag")),
@@ -183,7 +186,7 @@ def _age_s(headers: Mapping[str, str]) -> float | None:
 
 
 def _stored(headers: Mapping[str, str]) -> str | None:
-    """As a listing has it, from X-Timestamp: Last-Modified is rounded up to a second."""
+    """The time in the format of a listing, from X-Timestamp, because Last-Modified is rounded up to a second."""
     try:
         moment = datetime.fromtimestamp(float(headers["X-Timestamp"]), UTC)
     except (KeyError, ValueError, OverflowError, OSError):
@@ -198,7 +201,7 @@ def large(headers: Mapping[str, str]) -> Literal["static", "dynamic"] | None:
 
 
 def segment(row: Mapping[str, Any]) -> Segment:
-    """A row of a manifest: `range`, `sub_slo` and `data` mark those that are not one whole plain object."""
+    """A segment from a row of a manifest. `range`, `sub_slo` and `data` mark rows that are no whole plain object."""
     if "data" in row:
         return Segment(row.get("bytes", 0), None)
     path = row["name"].removeprefix("/")
