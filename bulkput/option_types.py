@@ -37,8 +37,11 @@ def checked(options: T | None, kind: type[T]) -> T:
 
 def check_fields(options: Any, path: str = "") -> None:
     """Raises UsageError for the first field of a wrong type. `path` names the group of options, with a dot."""
-    for name, kind in annotations_of(type(options)).items():
+    kinds, known = annotations_of(type(options)), options.__record__
+    for name, kind in kinds.items():
         value = getattr(options, name)
+        if value is known[name].default:  # a test proves the defaults; without this, each run would check them all
+            continue
         require(value, kind, path + name)
         if is_record(value):
             check_fields(value, f"{path}{name}.")

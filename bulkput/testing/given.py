@@ -11,6 +11,7 @@ import pytest
 
 from bulkput.errors import SourceError, StoreError
 from bulkput.model import ObjectHeaders, RemoteObject
+from bulkput.record import frozen
 from bulkput.options import RetryOptions, WireOptions
 from bulkput.policy.skip import stored_ns
 from bulkput.stores.base import Destination, Store, StoreContext, open_destination
@@ -38,7 +39,7 @@ HOSTILE_NAMES = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Target:
     """A store to test, which is empty: its URL, its environment variables, and `see`, a function that reads an object
     without bulkput. `see` runs in a thread and gives the stored bytes, or None if there is no object of that name."""
@@ -48,7 +49,7 @@ class Target:
     see: Callable[[str], bytes | None]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Pieces:
     """A body that streams the given pieces; `failure` is raised in place of the last one."""
 

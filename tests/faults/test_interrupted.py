@@ -228,6 +228,27 @@ async def test_an_interrupted_removal_says_how_many_objects_may_be_removed(
     assert (numbers["done"], numbers["uncertain"]) == (0, 10)
 
 
+async def test_an_interrupted_mirror_says_how_many_extras_may_be_removed(tmp_path: Path) -> None:
+    """upload --delete-extra, then Ctrl-C, while the bulk-delete of five extras is unanswered."""
+    silence, stop, seen = SilentBulkDelete(), Stop(), list[ev.Event]()
+    files(tmp_path, 10)
+    options = UploadOptions(skip=SkipOptions(delete_extra=True), wire=WireOptions(concurrency=4, timeout_s=2.0))
+    async with silence.server() as server:
+        environ = environ_of(server)
+        await bulkput.upload([tmp_path], "swift://c", environ=environ)
+        for path in sorted(tmp_path.iterdir())[5:]:
+            path.unlink()
+        running = asyncio.create_task(
+            bulkput.upload([tmp_path], "swift://c", options=options, on_event=seen.append, stop=stop, environ=environ)
+        )
+        await silence.met.wait()
+        stop.interrupt()
+        summary = await running
+    assert (summary.exit_code, summary.removed, summary.kept) == (130, 0, 5)
+    kept = [event for event in seen if isinstance(event, ev.Kept)]
+    assert kept == [ev.Kept(5, "the run was stopped; up to 5 of them may be removed")]
+
+
 async def test_an_interrupted_verify_on_a_silent_store_ends(tmp_path: Path) -> None:
     """verify, then Ctrl-C, while the listing is not answered."""
     silence, stop = Silence("GET", "format=json"), Stop()
