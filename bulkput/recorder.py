@@ -53,8 +53,6 @@ class Recorder:
 
     def __call__(self, event: ev.Event) -> None:  # noqa: C901, PLR0912 - one arm for each kind of event
         match event:  # `match` tries the arms in order, so the most frequent events come first
-            case ev.Requested():
-                pass
             case ev.Discovered():
                 self.found += 1
             case ev.Uploaded():

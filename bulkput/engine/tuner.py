@@ -53,9 +53,9 @@ class Tuner:
         self._emit = emit
         emit(ev.Tuned(self.slots.limit, "as asked for" if self._is_fixed else self._state.reason.value))
 
-    def __call__(self, event: ev.Event) -> None:
-        """Take an event of the run; all but Requested are ignored."""
-        if self._is_fixed or not isinstance(event, ev.Requested) or event.operation not in self._operations:
+    def __call__(self, event: ev.Requested) -> None:
+        """Take the outcome of an attempt."""
+        if self._is_fixed or event.operation not in self._operations:
             return
         if self._began_s < 0:
             self._begin(event.started_s)  # the run's first request: no request of an older limit is in flight

@@ -25,6 +25,9 @@ class CountingBody:
                 yield chunk
 
 
+_EMPTY = hashlib.md5(usedforsecurity=False)
+
+
 class DigestingBody:
     """A Body that hashes what passes through `chunks()`; `sent_bytes` counts it.
 
@@ -34,25 +37,22 @@ class DigestingBody:
 
     def __init__(self, body: Body) -> None:
         self._body = body
-        self._md5 = hashlib.md5(usedforsecurity=False)
+        self._md5 = _EMPTY
         self._hashing: asyncio.Future[None] | None = None
-        self.sent_bytes = body.size or 0
-        self.size = body.size
-        self.length_hint = body.length_hint
         self.data = body.data
-
-    @property
-    def md5(self) -> str | None:
+        self.md5 = body.md5
         """The inner body's MD5, if that is known before sending."""
-        return self._body.md5
+        self.size = size = body.size
+        self.length_hint = body.length_hint
+        self.sent_bytes = size or 0
 
     async def sent_md5(self) -> str:
         """MD5 in hex of what `chunks()` has yielded, or of the whole body if that is known.
 
         The answer may arrive before the transport asks for the piece after the last one, so this waits for the hashing.
         """
-        if self._body.md5 is not None:
-            return self._body.md5
+        if self.md5 is not None:
+            return self.md5
         if self._hashing is not None:
             await asyncio.shield(self._hashing)
         return self._md5.hexdigest()

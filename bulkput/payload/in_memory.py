@@ -6,14 +6,13 @@ from typing import NamedTuple
 
 
 class InMemory:
-    """What a body in memory can do, for named tuples that have the fields `data` and `md5` (hex).
+    """What a body in memory can do, for named tuples that have `data` and `md5` (hex).
 
     Named tuples, since a frozen dataclass takes four times as long to make, and each file makes one or two of these.
     """
 
     __slots__ = ()
     data: bytes
-    md5: str
 
     @property
     def size(self) -> int:

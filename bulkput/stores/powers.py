@@ -37,11 +37,13 @@ class Settle(Protocol):
 
 @frozen(kw_only=True)
 class Powers:
-    """One field for each power; None: the store lacks it. Powers raise StoreError, as all operations of a store do.
+    """One field for each power; None or False: the store lacks it. Powers raise StoreError, as all operations do.
 
     A store that has a power may still raise Unsupported when it is used: some powers depend on the server.
     """
 
+    checks_md5: bool = True
+    """The store proves an object by its MD5. If it does not, small files are not hashed before they are sent."""
     stat_itself: StatItself | None = None
     """The row of a link or manifest itself, not of the link's target or the composed object; None if it does not exist.
     ETag and times are those of the listing. `container` names another container of the account."""

@@ -45,6 +45,7 @@ class _Wrapper(ABC):
         self._store = store
         has = store.powers
         self.powers = Powers(
+            checks_md5=has.checks_md5,
             stat_itself=self._power("stat", has.stat_itself),
             segments=self._power("manifest", has.segments),
             stat_part=self._power("stat", has.stat_part),

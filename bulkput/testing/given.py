@@ -4,16 +4,16 @@ import hashlib
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import TypeVar
 
 import pytest
 
 from bulkput.errors import SourceError, StoreError
 from bulkput.model import ObjectHeaders, RemoteObject
-from bulkput.record import frozen
 from bulkput.options import RetryOptions, WireOptions
 from bulkput.policy.skip import stored_ns
+from bulkput.record import frozen
 from bulkput.stores.base import Destination, Store, StoreContext, open_destination
 from bulkput.stores.powers import Powers
 from bulkput.stores.tries import NoBrake, Tries
@@ -144,7 +144,7 @@ def power(of_store: T | None) -> T:
 
 
 def powers_of(store: Store) -> frozenset[str]:
-    return frozenset(each.name for each in fields(Powers) if getattr(store.powers, each.name) is not None)
+    return frozenset(each.name for each in fields(Powers) if getattr(store.powers, each.name))
 
 
 @asynccontextmanager

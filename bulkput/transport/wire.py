@@ -64,15 +64,20 @@ class WireTransport:
         base, path = (url[:slash], url[slash:]) if slash > 0 else (url, "/")
         origin = self._origins.get(base) or self._new_origin(base)
         max_answer = max_answer if method != "HEAD" else -1
-        framing, timeout_s = "", self._options.timeout_s + moves / self._options.min_rate
+        options = self._options
+        expects, timeout_s = False, options.timeout_s + moves / options.min_rate
         if body is None:
             # RFC 9110, 8.6: servers may wait for a body, or answer 411, where a PUT or POST has no Content-Length.
             framing = "" if method in _WITHOUT_CONTENT else "Content-Length: 0\r\n"
+        elif (data := body.data) is not None:  # nearly always: this arm costs 1.4 us less than the next
+            framing = f"Content-Length: {len(data)}\r\n"
+            timeout_s += len(data) / options.min_rate
         else:
             framing = "Transfer-Encoding: chunked\r\n" if body.size is None else f"Content-Length: {body.size}\r\n"
-            timeout_s += length_of(body) / self._options.min_rate
+            timeout_s += length_of(body) / options.min_rate
+            expects = length_of(body) > options.expect_above
         for turn in range(RESENDS + 1):
-            expects = self._expects(body)
+            expects = expects and self._may_expect
             head = origin.heads.head(method, path, headers, framing, expects=expects)
             # The last try takes a new connection: if the server restarted, every idle one is dead.
             connection = self._idle(origin) if turn < RESENDS else None
@@ -102,11 +107,6 @@ class WireTransport:
         for connection in tuple(self._connections):
             connection.abort()
         await asyncio.sleep(0)  # `connection_lost` runs in the loop's next turn
-
-    def _expects(self, body: Body | None) -> bool:
-        return (
-            self._may_expect and body is not None and body.data is None and length_of(body) > self._options.expect_above
-        )
 
     def _new_origin(self, base: str) -> "_Origin":
         origin = self._origins[base] = _Origin(base, self._resolve, self._user_agent)

@@ -359,11 +359,12 @@ def _replacing(headers: HeaderOptions) -> ObjectHeaders:
 
 
 def _told_to(tell: ev.Emit, tuner: Tuner) -> ev.Emit:
-    """One receiver for all events: passes each to `tell`, then to the tuner."""
+    """One receiver for all events: passes each to `tell`, then those of requests to the tuner."""
 
     def emit(event: ev.Event) -> None:
         tell(event)
-        tuner(event)
+        if isinstance(event, ev.Requested):
+            tuner(event)
 
     return emit
 

@@ -60,7 +60,8 @@ def build(context: Context, store: Store, survey: Survey, container: str) -> Upl
     """Build the parts of an upload of what `survey` has found into `container` of `store`. No I/O."""
     options, stop, emit = context.options, context.stop, context.emit
     scan = Scan(survey.found, _room(context))
-    opener = BodyOpener(options.body, emit, may_hang=survey.may_hang)
+    hashes = store.powers.checks_md5 or options.gzip.mode != "never" or options.skip.is_wanted
+    opener = BodyOpener(options.body, emit, may_hang=survey.may_hang, hashes=hashes)
     sync = _sync(context, store, survey, opener, container)
     skipper = sync.skipper if sync is not None else None
     pipeline = Pipeline(

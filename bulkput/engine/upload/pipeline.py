@@ -50,7 +50,12 @@ class Pipeline:
         options = self.options
         self._failure_policy = FailurePolicy(options.stop)
         self._decide = partial(
-            decide, naming=self.naming, headers=options.headers, gzip=self.gzip, dry_run=options.dry_run
+            decide,
+            naming=self.naming,
+            headers=options.headers,
+            gzip=self.gzip,
+            limits=self.store.limits,
+            dry_run=options.dry_run,
         )
 
     async def run(self, source: AsyncIterable[Found]) -> None:
@@ -73,7 +78,9 @@ class Pipeline:
                 if isinstance(found, EmptyDirectoryFound):
                     self.emit(ev.EmptyDirectory(found.path))
                     continue
-                decision = await self._decided(found)
+                decision = self._decide(found)
+                if isinstance(decision, TooLarge) and not self.options.dry_run:
+                    decision = await self._decided_by_own_limits(found, decision)
                 # No await from here until the entry is queued or reported: a cancellation between would lose it.
                 self.emit(ev.Discovered(found))
                 match decision:
@@ -108,16 +115,13 @@ class Pipeline:
             elapsed_s = time.monotonic() - started
             self.emit(ev.Uploaded(sent.upload, sent.stored, sent.size, sent.mtime_ns, elapsed_s, sent.compression))
 
-    async def _decided(self, found: Entry) -> Decision:
-        """The plan's decision. It uses the store's assumed limits; only if these refuse the file is the store asked for
-        its own (one request)."""
-        decision = self._decide(found, limits=self.store.limits)
-        if isinstance(decision, TooLarge) and not self.options.dry_run:
-            try:
-                return self._decide(found, limits=await self.store.ask_limits())
-            except (StoreError, Stopped):  # without the store's own limits the assumed ones hold
-                return decision
-        return decision
+    async def _decided_by_own_limits(self, found: Entry, refused: TooLarge) -> Decision:
+        """The decision about a file that the store's assumed limits refuse: the store is asked for its own (one
+        request). Without an answer, the assumed limits hold."""
+        try:
+            return self._decide(found, limits=await self.store.ask_limits())
+        except (StoreError, Stopped):
+            return refused
 
     def _not_sent(self, upload: Upload) -> None:
         self.emit(ev.Skipped(Skip(upload.source.path, upload.source.name, Reason.STOPPED, upload.key)))

@@ -174,15 +174,21 @@ def _warn(context: Context, survey: Survey) -> None:
 
 
 def _told_to(recorder: Recorder, resume: Resume, on_event: ev.Emit, tuner: Tuner) -> ev.Emit:
-    """One receiver for all events: counts each, writes it to the journal, shows it, then lets the tuner act."""
+    """One receiver for all events: counts each, writes it to the journal, and shows it.
+
+    A third of all events are Requested. Only the tuner acts on those, after they are shown, and on no others.
+    """
     write_down = resume if resume.is_wanted else None
 
     def emit(event: ev.Event) -> None:
+        if isinstance(event, ev.Requested):
+            on_event(event)
+            tuner(event)
+            return
         recorder(event)
         if write_down is not None:
             write_down(event)
         on_event(event)
-        tuner(event)
 
     return emit
 

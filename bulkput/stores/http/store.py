@@ -64,6 +64,7 @@ class HttpStore:
     @property
     def powers(self) -> Powers:
         return Powers(
+            checks_md5=False,
             get=self.get,
             get_once=self.get,
             describe=self.describe,
