@@ -40,6 +40,7 @@ from bulkput.events import Verdict as Verdict
 from bulkput.model import Body as Body
 from bulkput.model import Limits as Limits
 from bulkput.model import ObjectHeaders as ObjectHeaders
+from bulkput.model import Pacing as Pacing
 from bulkput.model import Prefix as Prefix
 from bulkput.model import Reason as Reason
 from bulkput.model import RemoteObject as RemoteObject

@@ -105,7 +105,8 @@ class StoreError(BulkputError):
     `status` is the HTTP status, or None if no answer came. `request_id` is the store's own name for the request
     (`X-Trans-Id` in Swift), which its operator can look up. `stores/tries.py` sets `attempts` and `elapsed_s` after
     each failed attempt: `elapsed_s` is the time of all attempts and of the pauses between them, without waits for a
-    slot. `took_s` is the time of this attempt, or None if `ObservedStore` did not measure it.
+    slot or a rate. `took_s` is the time of this attempt, or None if `ObservedStore` did not measure it. `paced_s` is
+    the part of it in which the body waited for the rate that the user asked for.
     """
 
     def __init__(
@@ -126,6 +127,12 @@ class StoreError(BulkputError):
         self.attempts = 1
         self.elapsed_s = 0.0
         self.took_s: float | None = None
+        self.paced_s = 0.0
+
+    @property
+    def own_s(self) -> float | None:
+        """The time of this attempt without its waits for a rate; None if it was not measured."""
+        return self.took_s - self.paced_s if self.took_s is not None else None
 
     def about(self, key: str, more: str = "") -> Self:
         """A copy of this error for `key`, one of the objects of a request or call that many share. Its `detail` has

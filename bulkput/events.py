@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any, Protocol, runtime_checkable
 
 from bulkput.errors import BulkputError, StoreError, name_text
-from bulkput.model import Compression, Entry, Skip, Stored, Upload
+from bulkput.model import Compression, Entry, Pacing, Skip, Stored, Upload
 from bulkput.record import frozen, record
 
 
@@ -180,6 +180,13 @@ class Tuned:
 
     limit: int
     why: str
+
+
+@record
+class Paced:
+    """The rates that were asked for, and what they have let pass. Told when such a run begins, and when it ends."""
+
+    pacing: Pacing
 
 
 class StopCause(StrEnum):
@@ -357,6 +364,7 @@ Event = (
     | Retrying
     | ReadingChosen
     | Tuned
+    | Paced
     | Stalled
     | Moving
     | Stopping

@@ -248,3 +248,33 @@ class Limits:
     max_object_bytes: int = 5 * 1024**3 + 2
     max_deletes: int = 1
     """Number of objects that one request can remove."""
+
+
+@record
+class Pacing:
+    """The rates that the user asked for, and what they let pass: `requests` and `sent` bytes in `over_s` seconds,
+    retries included.
+
+    `objects_per_s` and `bytes_per_s` were asked for; None: no limit. In `waited_s` of the seconds at least one request
+    waited for a rate.
+    """
+
+    objects_per_s: float | None
+    bytes_per_s: float | None
+    requests: int
+    sent: int
+    over_s: float
+    waited_s: float
+
+    @property
+    def reached_objects_per_s(self) -> float:
+        return self.requests / self.over_s if self.over_s > 0 else 0.0
+
+    @property
+    def reached_bytes_per_s(self) -> float:
+        return self.sent / self.over_s if self.over_s > 0 else 0.0
+
+    @property
+    def waited_share(self) -> float:
+        """Share of the time in which a rate held requests back: near 1, the rate was the limit of the run."""
+        return self.waited_s / self.over_s if self.over_s > 0 else 0.0

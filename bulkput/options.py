@@ -6,6 +6,7 @@ Below each field: the first sentence says what it does, the rest why the default
 What these options mean for the memory of a run: docs/tuning.md.
 """
 
+import math
 from typing import Literal, get_args
 
 from bulkput.errors import UsageError
@@ -267,6 +268,23 @@ class WireOptions:
     token."""
     ca_file: str | None = None
     """A file of certificate authorities to trust. By default those of the system; the command line takes OS_CACERT."""
+
+    objects_per_s: float | None = None
+    """Send this many requests for objects per second at most. By default as many as the store answers, which is right
+    for a run that is alone on its store, and wrong where others share it. Every request for an object counts, as for
+    rclone's tpslimit: PUT, HEAD, COPY and DELETE, retries too; a bulk-delete counts once for each of its objects.
+    Listings, logins and requests for the container do not count: they are few."""
+    bytes_per_s: float | None = None
+    """Send this many bytes of objects per second at most. By default as many as the network takes. Bytes count as they
+    are sent, as for rclone's bwlimit: after compression, and again for each retry. Request heads do not count, and a
+    copy by the store itself sends no bytes from here."""
+
+    def __post_init__(self) -> None:
+        """Raises UsageError for a rate that would send nothing."""
+        for name in ("objects_per_s", "bytes_per_s"):
+            rate = getattr(self, name)
+            if rate is not None and not (rate > 0 and math.isfinite(rate)):
+                raise UsageError(f"`wire.{name}` is a number above 0, or None for no limit, not {rate!r}")
 
     @property
     def start(self) -> int:

@@ -3,7 +3,7 @@
 from collections import Counter
 
 from bulkput import events as ev
-from bulkput.model import LEFT_OUT, Reason
+from bulkput.model import LEFT_OUT, Pacing, Reason
 from bulkput.results import MAX_FAILURES_KEPT, Failure, Summary
 
 _NO_FILE = LEFT_OUT | {
@@ -45,6 +45,7 @@ class Recorder:
         self._left_below: list[str] = []
         self.concurrency = 0
         self.most_concurrency = 0
+        self.pacing: Pacing | None = None
         self.is_scan_done = False
         self.stopping: ev.Stopping | None = None
         self.finished: ev.Finished | None = None
@@ -100,6 +101,8 @@ class Recorder:
             case ev.Tuned():
                 self.concurrency = event.limit
                 self.most_concurrency = max(self.most_concurrency, event.limit)
+            case ev.Paced():
+                self.pacing = event.pacing
 
     @property
     def bytes_moved(self) -> int:
@@ -154,6 +157,7 @@ class Recorder:
             elapsed_s=finished.elapsed_s,
             concurrency=self.concurrency,
             most_concurrency=self.most_concurrency,
+            pacing=self.pacing,
             failures=tuple(self._failures),
             stopping=self.stopping,
         )

@@ -9,7 +9,7 @@ from typing import Any
 
 from bulkput import events as ev
 from bulkput.errors import name_text
-from bulkput.model import Reason
+from bulkput.model import Pacing, Reason
 from bulkput.record import frozen
 
 MAX_FAILURES_KEPT = 1_000
@@ -45,6 +45,7 @@ class Summary:
     `fail_if_empty` is set. `large_overwritten` large objects were overwritten, and their `segments_left` segments stay
     in the store. `left_paths` has the first segments' names, `left_below` the prefixes of dynamic large objects'
     segments. `concurrency` is the limit of requests in flight at the end, `most_concurrency` its highest value.
+    `pacing` has the rates that were asked for and what was reached, or is None if there were none.
     """
 
     found: int
@@ -73,6 +74,7 @@ class Summary:
     elapsed_s: float
     concurrency: int
     most_concurrency: int
+    pacing: Pacing | None
     failures: tuple[Failure, ...]
     stopping: ev.Stopping | None
 
@@ -123,10 +125,22 @@ class Summary:
             "elapsed_s": round(self.elapsed_s, 3),
             "objects_per_s": round(self.objects_per_s, 1),
             "concurrency": {"final": self.concurrency, "peak": self.most_concurrency},
+            **self._pacing_json(),
             "failures": [{"path": name_text(f.path), "key": f.key, "error": f.error} for f in self.failures],
             "failures_omitted": self.failed - len(self.failures),
             "stopped": self.stopping.why if self.stopping else None,
         }
+
+    def _pacing_json(self) -> dict[str, Any]:
+        """Empty if no rate was asked for."""
+        if (pacing := self.pacing) is None:
+            return {}
+        rates: dict[str, Any] = {"waited_share": round(pacing.waited_share, 3)}
+        if (asked := pacing.objects_per_s) is not None:
+            rates["objects_per_s"] = {"asked": asked, "reached": round(pacing.reached_objects_per_s, 3)}
+        if (asked := pacing.bytes_per_s) is not None:
+            rates["bytes_per_s"] = {"asked": asked, "reached": round(pacing.reached_bytes_per_s, 3)}
+        return {"rates": rates}
 
     def _left_json(self) -> dict[str, Any]:
         """Empty if no large object was overwritten."""

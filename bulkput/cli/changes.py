@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from bulkput.cli.connection import connection_options
+from bulkput.cli.connection import connection_options, rate_options
 from bulkput.cli.output import flush, say, write_line, write_row
 from bulkput.engine.stop import Stop
 from bulkput.errors import NotFound, Unsupported, UsageError, printable
@@ -26,6 +26,8 @@ _VERBS = {
 
 _START = WireOptions().first_concurrency
 _CONCURRENCY = f"Requests in flight. auto starts with {_START} and adapts (rm: always {_START})."
+_RATE = "Requests for objects per second at most: 500/s, 30/m. A bulk-delete counts each of its objects."
+_BANDWIDTH = "Bytes per second at most that pass through this machine: 512K/s, 100M/s."
 
 
 class ChangesView:
@@ -82,20 +84,27 @@ class ChangesView:
         return changes.exit_code
 
 
-def change_options(verb: Callable[..., int]) -> Callable[..., int]:
-    """Adds the shared flags. The flags of the connection arrive as `wire` and `retry`."""
+def change_options(*, sends_bodies: bool) -> Callable[[Callable[..., int]], Callable[..., int]]:
+    """Adds the shared flags. The flags of the connection arrive as `wire` and `retry`.
 
-    @click.option("--dry-run", is_flag=True, help="Print on stdout what would be done. Change nothing.")
-    @click.option("-v", "--verbose", "is_verbose", is_flag=True, help="Print a line on stdout for each object.")
-    @click.option(
-        "--json", "as_json", is_flag=True, help="Print one JSON object per object on stdout, the numbers last."
-    )
-    @connection_options(_CONCURRENCY)
-    @wraps(verb)
-    def with_options(**options: Any) -> int:
-        return verb(**options)
+    `sends_bodies`: objects may pass through this machine, so there is a --bandwidth.
+    """
 
-    return with_options
+    def decorate(verb: Callable[..., int]) -> Callable[..., int]:
+        @click.option("--dry-run", is_flag=True, help="Print on stdout what would be done. Change nothing.")
+        @click.option("-v", "--verbose", "is_verbose", is_flag=True, help="Print a line on stdout for each object.")
+        @click.option(
+            "--json", "as_json", is_flag=True, help="Print one JSON object per object on stdout, the numbers last."
+        )
+        @connection_options(_CONCURRENCY)
+        @rate_options(_RATE, _BANDWIDTH if sends_bodies else None)
+        @wraps(verb)
+        def with_options(**options: Any) -> int:
+            return verb(**options)
+
+        return with_options
+
+    return decorate
 
 
 def _names(change: Change) -> str:

@@ -2,13 +2,30 @@
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from functools import wraps
 from typing import Any
 
 import click
 
-from bulkput.cli.values import Concurrency, Count, Seconds
+from bulkput.cli.values import Bandwidth, Concurrency, Count, Rate, Seconds
 from bulkput.options import RetryOptions, WireOptions
+
+
+def rate_options(rate: str, bandwidth: str | None = None) -> Callable[[Callable[..., int]], Callable[..., int]]:
+    """Give a verb --rate, and --bandwidth if it sends bodies. Below `connection_options`: both go into its `wire`."""
+
+    def decorate(verb: Callable[..., int]) -> Callable[..., int]:
+        @click.option("--rate", type=Rate(), help=rate)
+        @wraps(verb)
+        def with_rates(*, wire: WireOptions, rate: float | None, bandwidth: float | None = None, **others: Any) -> int:
+            return verb(wire=replace(wire, objects_per_s=rate, bytes_per_s=bandwidth), **others)
+
+        if bandwidth is None:
+            return with_rates
+        return click.option("--bandwidth", type=Bandwidth(), help=bandwidth)(with_rates)
+
+    return decorate
 
 
 def connection_options(

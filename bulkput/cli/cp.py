@@ -39,7 +39,7 @@ def copy_options(verb: Callable[..., int]) -> Callable[..., int]:
 @click.argument("source")
 @click.argument("dest")
 @copy_options
-@change_options
+@change_options(sends_bodies=True)
 def cp(source: str, dest: str, **options: Any) -> int:
     """Copy objects within the store. Their bytes do not pass through this machine.
 

@@ -52,6 +52,8 @@ FLAGS = {
     "retry.retries": "--retries",
     "wire.transport": "--transport",
     "wire.concurrency": "--concurrency",
+    "wire.objects_per_s": "--rate",
+    "wire.bytes_per_s": "--bandwidth",
     "wire.timeout_s": "--timeout",
     "wire.verify_tls": "--insecure",
     "stop.max_errors": "--max-errors",

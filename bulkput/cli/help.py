@@ -20,8 +20,8 @@ SECTIONS = {
     "What the store has already": ("--skip", "--check-expiry", "--delete-extra", "--yes", "--quick"),
     "Journal": ("--journal", "--retry-failed"),
     "Connections and limits": (
-        "--concurrency", "--transport", "--retries", "--timeout", "--stalled-after", "--max-errors", "--fail-fast",
-        "--insecure",
+        "--concurrency", "--rate", "--bandwidth", "--transport", "--retries", "--timeout", "--stalled-after",
+        "--max-errors", "--fail-fast", "--insecure",
     ),
     "Output": (
         "--dry-run", "--progress", "--json", "--summary", "--trace", "--verbose", "--quiet", "--help",

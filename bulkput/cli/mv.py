@@ -13,7 +13,7 @@ from bulkput.cli.help import Verb
 @click.argument("source")
 @click.argument("dest")
 @copy_options
-@change_options
+@change_options(sends_bodies=True)
 def mv(source: str, dest: str, **options: Any) -> int:
     """Move or rename objects: copy each, prove the copy, then remove its source.
 

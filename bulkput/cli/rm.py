@@ -14,7 +14,7 @@ from bulkput.verb_options import RemoveOptions
 @click.argument("url")
 @click.option("-r", "--recursive", "is_recursive", is_flag=True, help="Everything below URL, and URL itself.")
 @click.option("--yes", is_flag=True, help="Do not ask. Needed with -r where there is no terminal.")
-@change_options
+@change_options(sends_bodies=False)
 def rm(
     url: str,
     *,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from bulkput.cli.connection import connection_options
+from bulkput.cli.connection import connection_options, rate_options
 from bulkput.cli.gzip import gzip_options
 from bulkput.cli.help import Verb
 from bulkput.cli.output import CannotWriteError, flush, own_output
@@ -81,6 +81,10 @@ if TYPE_CHECKING:
     "Requests in flight. auto starts with 64 and adapts between 8 and 256; -v says why.",
     retries="Retries per object, after random pauses that grow.",
     timeout="Time limit of a request, plus the time its body takes at 64 KiB/s.",
+)
+@rate_options(
+    "Requests for objects per second at most: 500/s, 30/m. PUT, HEAD and DELETE count, and retries.",
+    "Bytes of objects per second at most: 512K/s, 100M/s. As sent: compressed, and retries.",
 )
 @click.option(
     "--stalled-after",

@@ -11,6 +11,8 @@ from bulkput.policy.naming import meant_by
 
 _DURATION = re.compile(r"(\d+)([smhdw]?)")
 _SIZE = re.compile(r"(\d+)([kmgt]?)(i?b)?")
+_RATE = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,12})?)(?:/([smh]))?")
+_BANDWIDTH = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,12})?)([kmgt]?)(?:i?b)?(?:/s)?")
 _BYTES = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3, "t": 1024**4}
 _MOST = 10_000
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
@@ -42,6 +44,33 @@ class Size(click.ParamType[int]):
         if int(match[1]) == 0:
             self.fail(f"{value!r} is too small: the smallest size is 1, one byte", param, ctx)
         return int(match[1]) * _BYTES[match[2]]
+
+
+class Rate(click.ParamType[float]):
+    """Objects per second, written `500`, `500/s`, `30/m` or `1000/h`."""
+
+    name = "rate"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        match = _RATE.fullmatch(str(value).strip().lower())
+        if match is None or float(match[1]) == 0:
+            self.fail(f"{value!r} is not a rate above 0: write 500/s, 30/m or 1000/h", param, ctx)
+        return float(match[1]) / _SECONDS[match[2] or "s"]
+
+
+class Bandwidth(click.ParamType[float]):
+    """Bytes per second, in powers of 1024 as for `Size`: `100M/s`, `1.5G/s`, `512K`."""
+
+    name = "bytes/s"
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
+        return "SIZE/s"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        match = _BANDWIDTH.fullmatch(str(value).strip().lower())
+        if match is None or float(match[1]) == 0:
+            self.fail(f"{value!r} is not a bandwidth above 0: write 512K/s, 100M/s or 1.5G/s", param, ctx)
+        return float(match[1]) * _BYTES[match[2]]
 
 
 class Concurrency(click.ParamType[int | None]):

@@ -19,6 +19,7 @@ from bulkput.transport.base import WireCount
 from bulkput.transport.route import open_transport
 
 if TYPE_CHECKING:
+    from bulkput.stores.pace import Pace
     from bulkput.verb_options import ListOptions, StoreOptions
 
 
@@ -63,13 +64,15 @@ async def connected(
     encodes: bool = False,
     read_for: str | None = None,
     slots: Slots | None = None,
+    pace: "Pace | None" = None,
     emit: ev.Emit | None = None,
     brake: Brake | None = None,
     environ: Mapping[str, str] | None = None,
 ) -> AsyncIterator[tuple[Store, WireCount]]:
     """Open the store of a URL for the engine; yields the wrapped store and the count of its requests.
 
-    `slots` limits the requests in flight; None means `wire.start` of them. `read_for` is the URL that a copy writes
+    `slots` limits the requests in flight; None means `wire.start` of them. `pace` keeps the rates of `wire`; None means
+    that this store has a pace of its own if `wire` has a rate. `read_for` is the URL that a copy writes
     to, if this store is its source. Raises like `open_store`.
     """
     wire, emit, brake = wire or WireOptions(), emit or _ignore, brake or NoBrake()
@@ -86,9 +89,19 @@ async def connected(
             destination=Destination.parse(read_for).root if read_for is not None else None,
         )
         bare = await open_destination(Destination.parse(destination), context)
-        store = wrap(bare, tries=tries, slots=slots or Slots(wire.start), emit=emit, brake=brake)
+        pace = pace or pace_of(wire, brake)
+        store = wrap(bare, tries=tries, slots=slots or Slots(wire.start), emit=emit, brake=brake, pace=pace)
         async with aclosing(store):
             yield store, transport.count
+
+
+def pace_of(wire: WireOptions, brake: Brake) -> "Pace | None":
+    """The pace of a run; None if no rate was asked for: then nothing of it is in a request's way."""
+    if wire.objects_per_s is None and wire.bytes_per_s is None:
+        return None
+    from bulkput.stores.pace import Pace  # noqa: PLC0415 - see above
+
+    return Pace(wire, brake)
 
 
 async def list_objects(

@@ -5,7 +5,7 @@ first lets as many requests be answered as the old limit allowed in flight, so t
 ends after a quarter of a second if it has enough objects, and after three seconds in any case.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bulkput import events as ev
 from bulkput.engine.pool import Pool
@@ -14,10 +14,16 @@ from bulkput.options import WireOptions
 from bulkput.policy.tune import Sample, start, tune
 from bulkput.stores.slots import Slots
 
+if TYPE_CHECKING:
+    from bulkput.stores.pace import Pace
+
 _SHORTEST_S, _LONGEST_S = 0.25, 3.0
 """Length of a sample."""
 _ENOUGH = 100
 """Objects in a sample. If the limit is larger, a sample needs as many objects as the limit: answers come in waves."""
+
+_MOSTLY = 0.5
+"""Share of a sample in which requests waited for the user's own rate, from which on that rate is the limit."""
 
 _MANY_REFUSED = 8
 """Refused requests in a sample that lower the limit, if they are also at least an eighth of the stored objects."""
@@ -26,9 +32,14 @@ _MANY_REFUSED = 8
 class Tuner:
     """The limit on a run's requests in flight: fixed by the options, or tuned during the run. Events say why."""
 
-    def __init__(self, options: WireOptions, *, operations: frozenset[str] = frozenset(("put",))) -> None:
-        """`operations` are the requests whose rate the tuner raises; it ignores all others."""
+    def __init__(
+        self, options: WireOptions, *, operations: frozenset[str] = frozenset(("put",)), pace: "Pace | None" = None
+    ) -> None:
+        """`operations` are the requests whose rate the tuner raises; it ignores all others. `pace` is that of the run:
+        what it holds back says nothing about the store."""
         self._operations = operations
+        self._pace = pace
+        self._waited_s = 0.0
         self.slots = Slots(options.start)
         self._is_fixed = options.concurrency is not None
         self._state = start(options.start, highest=options.highest)
@@ -72,6 +83,7 @@ class Tuner:
     def _begin(self, now_s: float) -> None:
         self._began_s = now_s
         self._stored = self._refused = 0
+        self._waited_s = self._pace.waited_s if self._pace is not None else 0.0
         self.slots.had_to_wait = False
 
     def _count_refusal(self) -> None:
@@ -93,7 +105,8 @@ class Tuner:
         if self._refused:
             return
         if self._stored >= max(_ENOUGH, self.slots.limit) or passed_s >= _LONGEST_S:
-            self._decide(Sample(rate=self._stored / passed_s, is_full=self.slots.had_to_wait))
+            is_paced = self._pace is not None and self._pace.waited_s - self._waited_s >= _MOSTLY * passed_s
+            self._decide(Sample(rate=self._stored / passed_s, is_full=self.slots.had_to_wait, is_paced=is_paced))
 
     def _decide(self, sample: Sample) -> None:
         before = self._state

@@ -27,10 +27,16 @@ class StallTimer:
         self._moved_s = now_s
         self._next_s = stall_s
 
-    def look(self, now_s: float, counters: tuple[int, ...]) -> StallBegan | StallEnded | None:
-        """Compare the counters; any change is a move. Returns what to report, or None."""
+    def look(
+        self, now_s: float, counters: tuple[int, ...], *, is_paced: bool = False
+    ) -> StallBegan | StallEnded | None:
+        """Compare the counters; any change is a move. Returns what to report, or None.
+
+        `is_paced`: a request waits for the rate that the user asked for. Then the run does as it was told, however long
+        that takes: this counts as a move.
+        """
         idle_s = now_s - self._moved_s
-        if counters != self._counters:
+        if counters != self._counters or is_paced:
             was_told = self._next_s > self._stall_s
             self._counters, self._moved_s, self._next_s = counters, now_s, self._stall_s
             return StallEnded(idle_s) if was_told else None

@@ -6,6 +6,8 @@ there is a base, a limit whose rate is known, and perhaps a trial of another lim
 | there is                | and the sample says                              | then                                    |
 |-------------------------|--------------------------------------------------|-----------------------------------------|
 | anything                | the store throttled many requests                | half the limit, then rest               |
+| anything                | the user's own rate held requests back           | this limit is the base: it reaches the  |
+|                         |                                                  | rate, so more or fewer prove nothing    |
 | no trial, but a rest    | anything                                         | update the base's rate; the rest ends   |
 |                         |                                                  | after its number of samples             |
 | no trial                | the last trial that failed was one of more       | try fewer                               |
@@ -55,6 +57,7 @@ class LimitReason(StrEnum):
     SLOWER = "slower with fewer in flight"
     SETTLED = "neither more nor fewer store more"
     IDLE = "there is too little work for more"
+    PACED = "the rate that was asked for is reached"
 
 
 @frozen(kw_only=True)
@@ -63,11 +66,13 @@ class Sample:
 
     `rate` is objects stored per second, `throttled` the number of requests that the store refused, 0 if they were too
     few to matter. `is_full`: a request had to wait for a slot. A request then takes `limit / rate` s (Little's law).
+    `is_paced`: for most of the time requests waited for the rate that the user asked for.
     """
 
     rate: float
     throttled: int = 0
     is_full: bool = True
+    is_paced: bool = False
 
 
 @frozen(kw_only=True)
@@ -104,6 +109,11 @@ def tune(state: Tuning, sample: Sample) -> Tuning:
         return replace(
             state, limit=half, base=half, base_rate=0.0, reason=LimitReason.THROTTLED,
             rest=state.next_rest, next_rest=_longer(state), stride=1, tried_more=True,
+        )  # fmt: skip
+    if sample.is_paced:
+        return replace(
+            state, base=state.limit, base_rate=sample.rate, reason=LimitReason.PACED,
+            rest=1, next_rest=_FIRST_REST, stride=1, tried_more=False,
         )  # fmt: skip
     if state.limit > state.base:
         return _after_more(state, sample)

@@ -5,7 +5,7 @@ from typing import Any
 
 from bulkput import events as ev
 from bulkput.errors import BulkputError, SourceError, StoreError, name_text, printable
-from bulkput.model import Compression, Reason
+from bulkput.model import Compression, Pacing, Reason
 from bulkput.results import Summary
 
 _HINTS = {
@@ -29,6 +29,13 @@ def size_text(size: float) -> str:
 def count_text(count: int) -> str:
     """`1234567` -> `1 234 567`, readable in every country."""
     return f"{count:,}".replace(",", " ")
+
+
+def rate_text(per_s: float) -> str:
+    """`200.0` -> `200/s`, `0.5` -> `30/min`."""
+    if per_s < 1:
+        return f"{per_s * 60:.3g}/min"
+    return f"{per_s:.1f}/s" if per_s < 10 and per_s % 1 else f"{per_s:.0f}/s"
 
 
 def event_line(event: ev.Event, *, verbose: bool) -> str | None:  # noqa: C901, PLR0912 - one arm for each kind of event
@@ -164,6 +171,8 @@ def summary_lines(summary: Summary) -> list[str]:
         f"{count_text(requests)} requests{per_object} over {summary.connections} connections, "
         f"{count_text(summary.retries)} retries",
     ]
+    if summary.pacing is not None:
+        lines.append(_pacing_text(summary.pacing))
     for reason, count in summary.compressed_by_reason.items():
         lines.append(f"  compressed {count_text(count)}: {reason}")
     for reason, count in summary.left_alone_by_reason.items():
@@ -189,6 +198,16 @@ def _empty_directories(summary: Summary) -> list[str]:
     count = summary.empty_directories
     directories = "1 empty directory" if count == 1 else f"{count_text(count)} empty directories"
     return [f"  left out {directories} (`dir_markers=True` makes an object for each directory)"] if count else []
+
+
+def _pacing_text(pacing: Pacing) -> str:
+    """What was asked for, what was reached, and whether that was the limit of the run."""
+    parts = []
+    if (asked := pacing.objects_per_s) is not None:
+        parts.append(f"{rate_text(pacing.reached_objects_per_s)} of {rate_text(asked)} requests")
+    if (asked := pacing.bytes_per_s) is not None:
+        parts.append(f"{size_text(pacing.reached_bytes_per_s)}/s of {size_text(asked)}/s")
+    return f"  rates: {', '.join(parts)}; requests waited for them {pacing.waited_share:.0%} of the time"
 
 
 def _bytes_text(summary: Summary) -> str:
@@ -241,6 +260,8 @@ def event_json(event: ev.Event) -> dict[str, Any] | None:  # noqa: C901, PLR0912
             }
         case ev.Tuned():
             return {"event": "tuned", "concurrency": event.limit, "why": event.why}
+        case ev.Paced():
+            return _paced_json(event.pacing)
         case ev.Known():
             return {"event": "known", "files": event.count, "bytes": event.size}
         case ev.ScanDone():
@@ -278,6 +299,18 @@ def _compression_json(event: ev.Uploaded, compression: Compression) -> dict[str,
         "bytes_read": event.bytes_read,
         "is_compressed": compression.is_compressed,
         "why": compression.why.name.lower(),
+    }
+
+
+def _paced_json(pacing: Pacing) -> dict[str, Any]:
+    return {
+        "event": "paced",
+        "objects_per_s": pacing.objects_per_s,
+        "bytes_per_s": pacing.bytes_per_s,
+        "requests": pacing.requests,
+        "bytes": pacing.sent,
+        "over_s": round(pacing.over_s, 3),
+        "waited_s": round(pacing.waited_s, 3),
     }
 
 

@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Literal, TextIO
 
 from bulkput.recorder import Recorder
-from bulkput.report.lines import count_text, size_text
+from bulkput.report.lines import count_text, rate_text, size_text
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -131,16 +131,20 @@ class Rates:
 
 
 def progress_text(recorder: Recorder, objects_per_s: float, bytes_per_s: float) -> str:
-    """One line: found, queued, done, failed, rates, and the time left once the scan is complete."""
+    """One line: found, queued, done, failed, rates (with those that were asked for), and the time left once the scan is
+    complete."""
     left = recorder.found - recorder.done
+    pacing = recorder.pacing
+    objects_asked = pacing.objects_per_s if pacing is not None else None
+    bytes_asked = pacing.bytes_per_s if pacing is not None else None
     parts = [
         f"found {count_text(recorder.found)}" + ("" if recorder.is_scan_done else "+"),
         f"queued {count_text(left)}",
         f"done {count_text(recorder.done)}",
         f"failed {count_text(recorder.failed)}",
         *([f"removed {count_text(recorder.removed)}"] if recorder.removed else []),
-        f"{objects_per_s:.0f} objects/s",
-        f"{size_text(bytes_per_s)}/s",
+        f"{objects_per_s:.0f} objects/s" + (f" of {rate_text(objects_asked)}" if objects_asked is not None else ""),
+        f"{size_text(bytes_per_s)}/s" + (f" of {size_text(bytes_asked)}/s" if bytes_asked is not None else ""),
     ]
     if recorder.stopping is not None:
         parts.append("stopping")

@@ -102,5 +102,5 @@ class Tries:
 
 
 def _took_s(error: StoreError, began_s: float) -> float:
-    """How long a failed attempt took, without its wait for a slot if that is known."""
-    return error.took_s if error.took_s is not None else time.monotonic() - began_s
+    """How long a failed attempt took, without its waits for a slot and for its rate if that is known."""
+    return error.own_s if error.own_s is not None else time.monotonic() - began_s

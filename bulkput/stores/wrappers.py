@@ -1,8 +1,10 @@
 """The wrappers around every store: RetryingStore(LimitedStore(ObservedStore(store))), stacked in `wrap`.
 
 RetryingStore is outermost: a request that waits before a retry holds its worker, but no slot, so the slot serves
-another object. LimitedStore is the only limit on requests in flight. ObservedStore is innermost: it times each attempt
-without the wait for a slot. Only a login is made, and retried, inside a slot: the request that needs its token waits.
+another object. If the user asked for a rate, a PacedStore stands between RetryingStore and LimitedStore: a request that
+waits for its rate holds no slot either, and each retry pays again. LimitedStore is the only limit on requests in
+flight. ObservedStore is innermost: it times each attempt without the wait for a slot. Only a login is made, and
+retried, inside a slot: the request that needs its token waits.
 """
 
 import asyncio
@@ -11,7 +13,7 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable
 from contextlib import aclosing
 from dataclasses import replace
-from typing import ParamSpec, TypeVar
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from bulkput import events as ev
 from bulkput.activity import doing
@@ -23,6 +25,9 @@ from bulkput.stores.powers import Get, Powers, Settle
 from bulkput.stores.slots import Slots
 from bulkput.stores.tries import Brake, Tries
 
+if TYPE_CHECKING:
+    from bulkput.stores.pace import Pace
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -30,12 +35,17 @@ _SETTLE_S = 30.0
 """Seconds for the second look at a PUT, in addition to reading the object back: a HEAD and a DELETE, with retries."""
 
 
-def wrap(store: Store, *, tries: Tries, slots: Slots, emit: Emit, brake: Brake) -> Store:
-    """Wrap `store` in all three wrappers."""
-    return RetryingStore(LimitedStore(ObservedStore(store, emit), slots, brake), tries)
+def wrap(store: Store, *, tries: Tries, slots: Slots, emit: Emit, brake: Brake, pace: "Pace | None" = None) -> Store:
+    """Wrap `store` in all wrappers; in PacedStore only if there is a pace to keep."""
+    limited: Store = LimitedStore(ObservedStore(store, emit), slots, brake)
+    if pace is not None:
+        from bulkput.stores.pace import PacedStore  # noqa: PLC0415 - only a run with a rate pays for it
+
+        limited = PacedStore(limited, pace)
+    return RetryingStore(limited, tries)
 
 
-class _Wrapper(ABC):
+class Wrapper(ABC):
     """Passes every operation through `_around`, which each wrapper implements.
 
     Listings and downloads bypass it: a slow consumer must not hold a slot.
@@ -127,7 +137,7 @@ class _Wrapper(ABC):
         await self._store.aclose()
 
 
-class RetryingStore(_Wrapper):
+class RetryingStore(Wrapper):
     """Retries failed operations. Bodies are replayed from their first byte."""
 
     def __init__(self, store: Store, tries: Tries) -> None:
@@ -168,7 +178,7 @@ class RetryingStore(_Wrapper):
 
         note(first)
         try:
-            spent_s = await self._tries.wait_or_give_up(first, 1, first.took_s or 0.0)
+            spent_s = await self._tries.wait_or_give_up(first, 1, first.own_s or 0.0)
             return await self._tries(once, attempt=2, spent_s=spent_s)
         except (StoreError, SourceError, Stopped) as error:
             settle = self._store.powers.settle
@@ -192,7 +202,7 @@ class RetryingStore(_Wrapper):
         being stopped, in bounded time: reading the object back is assumed to take as long as sending it.
         """
         puts = [error.unproven_put for error in left if error.unproven_put is not None]
-        patience_s = _SETTLE_S + max(error.took_s or 0.0 for error in left)
+        patience_s = _SETTLE_S + max(error.own_s or 0.0 for error in left)
         try:
             async with asyncio.timeout(patience_s):
                 with doing("looking at what an attempt has left in the store"):
@@ -253,7 +263,7 @@ class RetryingStore(_Wrapper):
             attempt += 1
 
 
-class LimitedStore(_Wrapper):
+class LimitedStore(Wrapper):
     """Runs as many operations at once as there are slots; the others wait, first come first served.
 
     Raises Stopped if an operation gets its slot while the run is being stopped: nothing new is sent then.
@@ -284,7 +294,7 @@ class LimitedStore(_Wrapper):
             self._slots.leave()
 
 
-class ObservedStore(_Wrapper):
+class ObservedStore(Wrapper):
     """Reports each attempt and how long it took."""
 
     def __init__(self, store: Store, emit: Emit) -> None:

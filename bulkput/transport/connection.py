@@ -17,6 +17,7 @@ from bulkput.activity import current
 from bulkput.model import Body
 from bulkput.transport.answer import AnswerReader, GarbageError
 from bulkput.transport.base import CONTINUE_S, Answer, TransportError
+from bulkput.transport.pacing import putting_off
 
 _HIGH_WATER = 512 * 1024
 """Bytes of a streamed body that may wait in the write buffer: one piece, so that reading and sending overlap."""
@@ -58,6 +59,8 @@ class Connection(asyncio.Protocol):
         self.exchanges = 0
         self.is_lost = False
         self.deadline_s = NEVER
+        self._end_s = NEVER
+        """The deadline of the whole exchange, while a streamed body is sent."""
         self.idle_since_s = NEVER
 
     @property
@@ -143,21 +146,26 @@ class Connection(asyncio.Protocol):
 
     async def _send(self, head: bytes, body: Body, *, expects: bool) -> None:
         """Send a body piece by piece, until its end, an answer, or a failure."""
-        end_s = self.deadline_s
+        self._end_s = self.deadline_s
         self._transport.write(head)
         if expects and not await self._is_asked_on():
             return
         try:
             async with asyncio.timeout(None) as self._sending:
-                await self._send_pieces(body, end_s)
+                with putting_off(self._put_off):
+                    await self._send_pieces(body)
         except TimeoutError:
             if not self._is_over:
                 raise
         finally:
             self._sending = None
-            self.deadline_s = end_s
+            self.deadline_s = self._end_s
 
-    async def _send_pieces(self, body: Body, end_s: float) -> None:
+    def _put_off(self, seconds: float) -> None:
+        self._end_s += seconds
+        self.deadline_s = self._end_s
+
+    async def _send_pieces(self, body: Body) -> None:
         """Raises TransportError for a body that is longer or shorter than its size says: bytes beyond the
         Content-Length would be read as the next request. A body counts as sent with its last byte, before its iterator
         ends."""
@@ -173,10 +181,10 @@ class Connection(asyncio.Protocol):
                     self._transport.writelines((chunk,) if size is not None else _chunk(chunk))
                 self._is_sent = sent == size
                 # A server that takes nothing is given up long before the deadline of a large body.
-                self.deadline_s = min(end_s, self._loop.time() + self._patience_s)
+                self.deadline_s = min(self._end_s, self._loop.time() + self._patience_s)
                 while self._is_paused and not self._is_over:
                     await self._change()
-                self.deadline_s = end_s  # while the source is read: reads have a deadline of their own
+                self.deadline_s = self._end_s  # while the source is read: reads have a deadline of their own
         if size is None and not self._is_over:
             self._transport.write(b"0\r\n\r\n")
             self._is_sent = True

@@ -34,6 +34,7 @@ from bulkput.transport.base import (
     length_of,
 )
 from bulkput.transport.hosts import ascii_url
+from bulkput.transport.pacing import deadline, sends_again
 from bulkput.transport.proxies import Proxies, Proxy
 from bulkput.transport.secrets import text_without_secrets, without_secrets
 from bulkput.transport.tls import tls_context, why_not_connected
@@ -92,7 +93,7 @@ class SessionTransport:
     ) -> Answer:
         way = self._way(url)
         for resend in range(RESENDS + 1):
-            attempt = _Transmission(body, may_expect=self._may_expect)
+            attempt = _Transmission(body, may_expect=self._may_expect, sends=resend)
             try:
                 with doing(attempt):
                     return await self._once(method, way, headers, attempt, max_answer=max_answer, moves=moves)
@@ -115,11 +116,11 @@ class SessionTransport:
         max_answer: int,
         moves: int,
     ) -> Answer:
-        size = length_of(attempt.body) + moves
-        expects = attempt.expects(self._options.expect_above)
+        size, expects = length_of(attempt.body) + moves, attempt.expects(self._options.expect_above)
         try:
             async with (
                 asyncio.timeout(CONTINUE_S if expects else None) as attempt.patience,
+                deadline(self._options.timeout_s + size / self._options.min_rate),
                 self._session.request(
                     method,
                     way.url,
@@ -130,7 +131,6 @@ class SessionTransport:
                     proxy=way.proxy_url,
                     proxy_headers=way.proxy_fields,
                     timeout=aiohttp.ClientTimeout(
-                        total=self._options.timeout_s + size / self._options.min_rate,
                         sock_connect=self._options.connect_timeout_s,
                         sock_read=self._options.timeout_s + moves / self._options.min_rate,
                     ),
@@ -203,8 +203,9 @@ class SessionTransport:
         async def reused(_session: Any, context: SimpleNamespace, _params: Any) -> None:
             context.trace_request_ctx.was_kept_alive = True
 
-        async def sent(_session: Any, _context: SimpleNamespace, params: Any) -> None:
+        async def sent(_session: Any, context: SimpleNamespace, params: Any) -> None:
             self.count.requests[params.method] += 1
+            context.trace_request_ctx.sends = sends_again(context.trace_request_ctx.sends)
 
         trace.on_connection_create_end.append(opened)
         trace.on_connection_reuseconn.append(reused)
@@ -273,6 +274,7 @@ class _Transmission:
 
     body: Body | None
     may_expect: bool
+    sends: int = 0
     was_kept_alive: bool = False
     source_error: BulkputError | None = None
     patience: asyncio.Timeout = field(default_factory=lambda: asyncio.timeout(None))
@@ -282,8 +284,7 @@ class _Transmission:
     is_pumped_out: bool = False
 
     def expects(self, above: int) -> bool:
-        body = self.body
-        return self.may_expect and body is not None and body.data is None and length_of(body) > above
+        return self.may_expect and self.body is not None and self.body.data is None and length_of(self.body) > above
 
     def framed(self, headers: Mapping[str, str]) -> dict[str, str]:
         if self.body is None or self.body.size is None:

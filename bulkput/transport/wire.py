@@ -22,6 +22,7 @@ from bulkput.transport.base import MAX_ANSWER, RESENDS, Answer, TransportError, 
 from bulkput.transport.connection import Connection, NoContinueError, StaleError
 from bulkput.transport.head import Heads
 from bulkput.transport.hosts import ascii_url
+from bulkput.transport.pacing import sends_again
 from bulkput.transport.tls import tls_context, why_not_connected
 
 _WITHOUT_CONTENT = ("GET", "HEAD", "OPTIONS")
@@ -85,6 +86,8 @@ class WireTransport:
                 with doing("connecting"):
                     connection = await self._connect(origin)
             self.count.requests[method] += 1
+            if turn:
+                sends_again()
             try:
                 answer = await connection.exchange(head, body, timeout_s, max_answer, expects=expects)
             except StaleError:

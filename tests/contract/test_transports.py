@@ -27,6 +27,7 @@ from bulkput.payload.body import BodyOpener
 from bulkput.stores.base import Store
 from bulkput.testing.given import HEADERS, ONCE, Pieces, whole
 from bulkput.transport.base import TransportError, WireCount
+from bulkput.transport.pacing import body_waits, paying_again
 from bulkput.transport.session import SessionTransport
 from bulkput.transport.wire import WireTransport
 from tests.faults import raw
@@ -86,6 +87,23 @@ async def test_a_request_on_a_stale_connection_is_resent_without_costing_an_atte
     assert arrived == [b"/0", b"/1", b"/2", b"/3", b"/4", b"/large"]
     assert count.requests["PUT"] == 6 + 5, "resends are counted on the wire"
     assert [event.error for event in events if isinstance(event, Requested)] == [None] * 6
+
+
+async def test_a_request_that_the_transport_sends_again_is_paid_again(store_at: StoreAt, raw_server: RawServer) -> None:
+    """The server drops each connection at its second request, without an answer."""
+    paid: list[str] = []
+
+    async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, _: int) -> None:
+        await read_request(reader)
+        writer.write(CREATED)
+        await reader.readuntil(b"\r\n\r\n")
+
+    async with raw_server(behave) as url, store_at(url) as (store, count):
+        for n in range(5):
+            with paying_again(lambda n=n: paid.append(f"{n}")):  # type: ignore[misc]
+                await store.put(f"{n}", whole(b"x"), HEADERS)
+    assert paid == ["1", "2", "3", "4"]
+    assert count.requests["PUT"] == 5 + 4
 
 
 async def test_a_new_connection_that_closes_unanswered_costs_an_attempt(
@@ -532,6 +550,42 @@ async def test_a_hanging_source_meets_the_deadline_of_the_request(store_at: Stor
         with pytest.raises(Unavailable):
             await store.put("x", body, HEADERS)
         assert body.is_closed
+
+
+class Patient:
+    """A body that waits between its pieces because the user asked for a rate, and says how long that will take."""
+
+    size = length_hint = 2
+    md5 = None
+    data = None
+
+    def __init__(self) -> None:
+        self.goes_on = asyncio.Event()
+
+    async def chunks(self) -> AsyncGenerator[bytes, None]:
+        yield b"a"
+        body_waits(3_600)
+        await self.goes_on.wait()
+        yield b"b"
+
+
+async def test_a_body_that_waits_for_a_rate_outlives_the_deadline_of_its_request(
+    store_at: StoreAt, raw_server: RawServer
+) -> None:
+    """It goes on after a request that began later has met its own deadline."""
+
+    async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, _: int) -> None:
+        await read_request(reader)
+        writer.write(CREATED)
+        await reader.read()
+
+    body = Patient()
+    async with asyncio.timeout(20), raw_server(behave) as url, store_at(url, timeout_s=0.5) as (store, _):
+        paced = asyncio.create_task(store.put("x", body, HEADERS))
+        with pytest.raises(Unavailable):
+            await store.put("y", Hanging(), HEADERS)
+        body.goes_on.set()
+        assert (await paced).size == 2
 
 
 async def test_a_refusal_does_not_wait_for_a_hanging_source(raw_server: RawServer) -> None:

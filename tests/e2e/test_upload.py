@@ -442,3 +442,27 @@ def test_help_answers_for_every_verb_without_heavy_imports() -> None:
         """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize("option", [("--rate", "0"), ("--bandwidth", "0M/s"), ("--rate", "5/d")])
+def test_a_rate_that_would_send_nothing_is_a_usage_error(
+    environ: Mapping[str, str], tree: Path, option: tuple[str, str]
+) -> None:
+    """bulkput upload --rate 0 TREE swift://c"""
+    ran = bulkput("upload", *option, tree, "swift://c", environ=environ)
+    assert ran.exit_code == 2 and ran.out == ""
+    assert re.search(rf"'{option[0]}': '{option[1]}' is not a (rate|bandwidth) above 0: write ", ran.err)
+
+
+def test_a_run_with_rates_says_what_was_asked_and_reached(
+    environ: Mapping[str, str], judge: SwiftJudge, container: str, tree: Path
+) -> None:
+    """bulkput upload --rate 1000/s --bandwidth 100M/s TREE swift://c --summary -"""
+    options = ("--rate", "1000/s", "--bandwidth", "100M/s", "--summary", "-")
+    ran = bulkput("upload", *options, tree, f"swift://{container}", environ=environ)
+    assert ran.exit_code == 0, ran.err
+    rates = ran.summary["rates"]
+    assert (rates["objects_per_s"]["asked"], rates["bytes_per_s"]["asked"]) == (1_000, 100 * 1024**2)
+    assert 0 < rates["objects_per_s"]["reached"] <= 1_000
+    assert re.search(r"  rates: .+ of 1000/s requests, .+ of 100.0 MiB/s; requests waited for them \d+% of", ran.err)
+    assert len(judge.names(container)) == 5

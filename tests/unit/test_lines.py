@@ -7,9 +7,17 @@ import pytest
 
 from bulkput import events as ev
 from bulkput.errors import IntegrityError, SourceError, StoreError, Unavailable
-from bulkput.model import Compression, ObjectHeaders, Reason, Skip, SourceFile, Stored, Upload, Why
+from bulkput.model import Compression, ObjectHeaders, Pacing, Reason, Skip, SourceFile, Stored, Upload, Why
 from bulkput.recorder import Recorder
-from bulkput.report.lines import count_text, event_json, event_line, in_flight_lines, size_text, summary_lines
+from bulkput.report.lines import (
+    count_text,
+    event_json,
+    event_line,
+    in_flight_lines,
+    rate_text,
+    size_text,
+    summary_lines,
+)
 
 
 @pytest.mark.parametrize(
@@ -57,6 +65,7 @@ REQUESTED = ev.Requested("put", "a", 1.0, 0.1, 7, None)
 READING = ev.ReadingChosen(is_on_loop=False, average_s=0.0042)
 HANGING = ev.ReadingChosen(is_on_loop=False, average_s=0.0, may_hang="nfs4")
 TUNED = ev.Tuned(96, "more in flight store more")
+PACED = ev.Paced(Pacing(200.0, 5 * 1024**2, 1_000, 2 * 1024**2, 5.0, 4.85))
 PUT = ev.InFlight(b"/src/a\n", "p/a", "waiting for the answer", 2, "10.0.0.2:40512 > 10.0.0.1:80", 75.04)
 LOGGING_IN = ev.InFlight(b"", "", "logging in: connecting", 1, None, 61.5)
 STALLED = ev.Stalled(60.0, (PUT, LOGGING_IN), b"/src/\xff")
@@ -79,7 +88,7 @@ CHANGE = ev.Change(ev.Done.FAILED, "a\n", "b", 7, StoreError("copy", "a\n", "no"
 EVENTS: list[ev.Event] = [
     FINDING, CHANGE, ev.Relaying(),
     ev.Known(1000, 5),
-    READING, TUNED, STALLED, STANDING, MOVING,
+    READING, TUNED, PACED, STALLED, STANDING, MOVING,
     ev.Discovered(FILE), ev.ScanDone(), STREAMING, UPLOADED, PACKED, ALONE,
     SKIPPED, DRY, FAILED, REFUSED, REQUESTED, RETRYING, LOGIN, STOPPING,
     FINISHED, REMOVED, TO_REMOVE, KEPT, WARNED, NOTHING, NO_FILE, SNAPSHOT, HOLLOW,
@@ -158,6 +167,11 @@ def test_an_event_has_its_expected_printable_line(event: ev.Event, quiet: str | 
         (REQUESTED, None),
         (READING, None),
         (TUNED, {"event": "tuned", "concurrency": 96, "why": "more in flight store more"}),
+        (
+            PACED,
+            {"event": "paced", "objects_per_s": 200.0, "bytes_per_s": 5 * 1024**2, "requests": 1_000,
+             "bytes": 2 * 1024**2, "over_s": 5.0, "waited_s": 4.85},
+        ),
         (ev.ScanDone(), {"event": "scan_done"}),
         (
             STALLED,
@@ -317,6 +331,34 @@ def test_a_run_that_compressed_nothing_prints_no_ratio() -> None:
     lines = summary_lines(recorded(ev.Discovered(FILE), ALONE, FINISHED).summary())
     assert lines[1].startswith("10 B in ")
     assert lines[2:] == ["  not compressed 1: excluded from compression"]
+
+
+def test_the_summary_of_a_run_with_rates_has_what_was_asked_and_reached() -> None:
+    """And for how much of the time a rate was the limit."""
+    summary = recorded(ev.Discovered(FILE), UPLOADED, PACED, FINISHED).summary()
+    assert summary_lines(summary)[2:] == [
+        "  rates: 200/s of 200/s requests, 409.6 KiB/s of 5.0 MiB/s; requests waited for them 97% of the time"
+    ]
+    assert summary.as_json()["rates"] == {
+        "waited_share": 0.97,
+        "objects_per_s": {"asked": 200.0, "reached": 200.0},
+        "bytes_per_s": {"asked": 5 * 1024**2, "reached": 419_430.4},
+    }
+    assert "rates" not in recorded(ev.Discovered(FILE), UPLOADED, FINISHED).summary().as_json()
+
+
+def test_a_run_with_a_rate_that_sent_nothing_has_reached_nothing() -> None:
+    """There is no division by zero."""
+    lines = summary_lines(recorded(ev.Paced(Pacing(0.5, None, 0, 0, 0.0, 0.0)), FINISHED).summary())
+    assert lines[2:] == ["  rates: 0/min of 30/min requests; requests waited for them 0% of the time"]
+
+
+@pytest.mark.parametrize(
+    ("per_s", "text"), [(500.0, "500/s"), (1.0, "1/s"), (2.5, "2.5/s"), (0.5, "30/min"), (1 / 3_600, "0.0167/min")]
+)
+def test_rates_below_one_per_second_are_per_minute(per_s: float, text: str) -> None:
+    """As people ask for them."""
+    assert rate_text(per_s) == text
 
 
 def test_a_summary_that_does_not_add_up_has_a_warning() -> None:

@@ -6,7 +6,7 @@ import os
 import pytest
 
 from bulkput import events as ev
-from bulkput.model import ObjectHeaders, Reason, Skip, SourceFile, Stored, Upload
+from bulkput.model import ObjectHeaders, Pacing, Reason, Skip, SourceFile, Stored, Upload
 from bulkput.recorder import Recorder
 from bulkput.report.console import console
 from bulkput.report.progress import Rates, Screen, progress, progress_text
@@ -34,6 +34,19 @@ def test_progress_has_an_estimate_after_the_scan() -> None:
     """It is computed from the remaining objects and the current rate."""
     text = progress_text(recorded(*[FOUND] * 250, *[UPLOADED] * 10, ev.ScanDone()), 2.0, 0.0)
     assert text == "found 250  queued 240  done 10  failed 0  2 objects/s  0 B/s  scan complete  ETA 2:00"
+
+
+@pytest.mark.parametrize(
+    ("pacing", "shown"),
+    [
+        (Pacing(200.0, None, 0, 0, 0.0, 0.0), "198 objects/s of 200/s  2.0 KiB/s"),
+        (Pacing(None, 4096.0, 0, 0, 0.0, 0.0), "198 objects/s  2.0 KiB/s of 4.0 KiB/s"),
+    ],
+    ids=["objects", "bytes"],
+)
+def test_progress_has_the_rate_that_was_asked_for(pacing: Pacing, shown: str) -> None:
+    """Beside what is reached, so that the limit of the run can be seen."""
+    assert progress_text(recorded(FOUND, ev.Paced(pacing)), 198.0, 2048.0).endswith(shown)
 
 
 @pytest.mark.parametrize(("done", "rate"), [(0, 0.0), (2, 5.0)])

@@ -50,3 +50,11 @@ def test_the_end_of_a_stall_is_reported_only_after_its_beginning(steps: list[tup
     for found in filter(None, reports(looks, stall_s=30.0)):
         assert isinstance(found, StallBegan) or was_told
         was_told = isinstance(found, StallBegan)
+
+
+def test_a_wait_for_the_rate_of_the_user_is_no_stall() -> None:
+    """However long it takes; the stall is timed from the last look at such a wait."""
+    timer = StallTimer(60.0, 0.0, (0,))
+    assert [timer.look(float(now_s), (0,), is_paced=True) for now_s in range(5, 1_000, 5)] == [None] * 199
+    assert timer.look(1_050.0, (0,)) is None
+    assert timer.look(1_055.0, (0,)) == StallBegan(60.0)

@@ -184,3 +184,59 @@ def test_the_descriptor_limit_is_never_exceeded() -> None:
     tuner = run(latency_bound(0.05), highest=100)
     assert max(tuner.go(100)) == 100
     assert run(latency_bound(0.05), limit=64, highest=40).state.limit == 40
+
+
+def paced(store: Store, per_s: float) -> Store:
+    """The user's own rate lies before the store: requests wait for it outside of the slots, if the store is faster."""
+
+    def slowed(limit: int, now_s: float) -> Sample:
+        sample = store(limit, now_s)
+        if sample.rate <= per_s:
+            return sample
+        return Sample(rate=per_s, is_full=False, is_paced=True)
+
+    return slowed
+
+
+@pytest.mark.parametrize("per_s", [5, 50, 500, 1_250])
+@pytest.mark.parametrize(
+    "store", [latency_bound(0.05), with_knee(0.05, 320), with_knee(0.1, 1280), with_knee(0.02, 10)], ids=range(4)
+)
+def test_a_rate_of_the_user_settles_the_limit(store: Store, per_s: float) -> None:
+    """The rate is no limit of the store: the concurrency neither climbs nor swings, and the rate is used."""
+    tuner = run(paced(store, per_s))
+    tuner.go(60)
+    limits = tuner.go(400)
+    if tuner.state.reason is LimitReason.PACED:
+        assert len(set(limits)) == 1
+    near = {LADDER.index(limit) - LADDER.index(tuner.state.base) for limit in limits}
+    assert near <= {-1, 0, 1}
+    best = max(store(limit, 0).rate for limit in LADDER if 8 <= limit <= 256)
+    assert tuner.rate() >= 0.9 * min(per_s, best)
+
+
+def test_a_limit_that_reaches_the_rate_of_the_user_is_not_raised() -> None:
+    """The store needs 64 in flight for it, and could do more with more."""
+    tuner = run(paced(latency_bound(0.05), 1_200))
+    assert set(tuner.go(400)) == {64}
+    assert tuner.state.reason is LimitReason.PACED
+
+
+def test_streams_that_share_a_bandwidth_keep_their_number() -> None:
+    """Large files: slots are full because their bodies wait, and files end so seldom that samples tell little."""
+    chance = random.Random(1)
+    tuner = run(lambda _limit, _now: Sample(rate=chance.choice((0, 0.3, 1)), is_full=True, is_paced=True))
+    assert set(tuner.go(400)) == {64}
+
+
+def test_a_store_that_throttles_below_the_rate_of_the_user_is_obeyed() -> None:
+    """What the store asks for comes first."""
+    tuner = run(lambda _limit, _now: Sample(rate=10, throttled=20, is_paced=True))
+    assert tuner.go(3) == [32, 16, 8]
+
+
+def test_the_tuner_goes_on_where_the_rate_of_the_user_is_no_longer_the_limit() -> None:
+    """At first small files, then files that keep the store busy."""
+    tuner = run(lambda limit, now_s: Sample(rate=50, is_paced=True) if now_s < 100 else Sample(rate=limit / 0.05))
+    assert set(tuner.go(100)) == {64}
+    assert 256 in tuner.go(20)

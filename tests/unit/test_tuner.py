@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from bulkput import events as ev
 from bulkput.engine.pool import pool
 from bulkput.engine.tuner import Tuner
@@ -126,3 +128,26 @@ def test_the_limit_follows_the_chosen_operations() -> None:
         for _ in range(30):
             answers.come(200, per_s=tuner.slots.limit / 0.05, operation=operation)
         assert tuner.slots.limit == limit
+
+
+class Waits:
+    """A pace that has held requests back for a share of the time."""
+
+    def __init__(self, answers: list["Answers"], share: float) -> None:
+        self._answers = answers
+        self._share = share
+
+    @property
+    def waited_s(self) -> float:
+        return self._answers[0].now_s * self._share
+
+
+@pytest.mark.parametrize(("share", "limit"), [(0.9, 64), (0.2, 256)])
+def test_a_rate_that_the_user_asked_for_is_not_taken_for_the_store(share: float, limit: int) -> None:
+    """If it holds requests back most of the time, the limit stays; if now and then, the store decides."""
+    feed: list[Answers] = []
+    tuner = Tuner(WireOptions(), pace=Waits(feed, share))  # type: ignore[arg-type]
+    feed.append(Answers(tuner))
+    for _ in range(30):
+        feed[0].come(200, per_s=tuner.slots.limit / 0.05)
+    assert tuner.slots.limit == limit

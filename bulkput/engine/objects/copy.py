@@ -19,7 +19,7 @@ from bulkput.engine.objects.changes import ChangeTally
 from bulkput.engine.objects.move_check import refuse_to_part
 from bulkput.engine.objects.relay import Relay
 from bulkput.engine.objects.remove import Remover, hint_below, listed, row_of, row_of_itself
-from bulkput.engine.open_store import connected
+from bulkput.engine.open_store import connected, pace_of
 from bulkput.engine.pool import pool
 from bulkput.engine.stop import Stop
 from bulkput.engine.tuner import Tuner
@@ -97,7 +97,8 @@ async def _copy(
     is_move: bool,
 ) -> Changes:
     stop, wire = stop or Stop(), options.wire
-    tuner = Tuner(wire, operations=_COPIES)
+    pace = pace_of(wire, stop)  # one for both stores
+    tuner = Tuner(wire, operations=_COPIES, pace=pace)
     emit = _told_to(on_event or _ignore, tuner)
     stop.report_to(emit)
     there, here = Destination.parse(source), Destination.parse(destination)
@@ -107,7 +108,7 @@ async def _copy(
     started = time.monotonic()
     requests: Counter[str] = Counter()
     opened = partial(
-        connected, wire=wire, retry=options.retry, slots=tuner.slots, emit=emit, brake=stop, environ=environ
+        connected, wire=wire, retry=options.retry, slots=tuner.slots, pace=pace, emit=emit, brake=stop, environ=environ
     )
     async with (
         opened(source, read_for=destination) as (old, counted),

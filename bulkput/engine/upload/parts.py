@@ -26,6 +26,7 @@ from bulkput.stores.base import Store
 if TYPE_CHECKING:
     from bulkput.engine.upload.sync import Sync
     from bulkput.payload.gzip_body import Packer
+    from bulkput.stores.pace import Pace
 
 
 @frozen(kw_only=True)
@@ -36,6 +37,8 @@ class Context:
     stop: Stop
     recorder: Recorder
     tuner: Tuner
+    pace: "Pace | None"
+    """None if no rate was asked for."""
     resume: Resume
     emit: ev.Emit
     room: Callable[[], Awaitable[None]]
@@ -74,7 +77,15 @@ def build(context: Context, store: Store, survey: Survey, container: str) -> Upl
         emit=emit,
         stop=stop,
     )
-    watchdog = Watchdog(context.recorder, emit, stall_s=options.stall_s, scanned=scan.at, in_flight=pipeline.in_flight)
+    pace = context.pace
+    watchdog = Watchdog(
+        context.recorder,
+        emit,
+        stall_s=options.stall_s,
+        scanned=scan.at,
+        in_flight=pipeline.in_flight,
+        is_paced=lambda: pace is not None and pace.is_waiting,
+    )
     return UploadParts(
         store=store, survey=survey, scan=scan, opener=opener, sync=sync, pipeline=pipeline, watchdog=watchdog
     )

@@ -6,7 +6,7 @@ from contextlib import aclosing, closing
 
 from bulkput import events as ev
 from bulkput.engine.compare.destination import Pathlike, sources_of
-from bulkput.engine.open_store import connected
+from bulkput.engine.open_store import connected, pace_of
 from bulkput.engine.source_check import SourceCheck
 from bulkput.engine.stop import Stop
 from bulkput.engine.tuner import Tuner
@@ -50,11 +50,14 @@ async def upload(
     roots = sources_of(sources, options)
     check_upload(options)
     check_compressible(options.headers, options.gzip)
-    tuner = Tuner(options.wire)
+    pace = pace_of(options.wire, stop)
+    tuner = Tuner(options.wire, pace=pace)
     resume = Resume(options, stop)
     emit = _told_to(recorder, resume, on_event or _ignore, tuner)
     room = ev.room_of(on_event)
-    context = Context(options=options, stop=stop, recorder=recorder, tuner=tuner, resume=resume, emit=emit, room=room)
+    context = Context(
+        options=options, stop=stop, recorder=recorder, tuner=tuner, pace=pace, resume=resume, emit=emit, room=room
+    )
     async with (
         resume,
         connected(
@@ -65,6 +68,7 @@ async def upload(
             headers=options.headers,
             encodes=options.gzip.encodes,
             slots=tuner.slots,
+            pace=pace,
             emit=emit,
             brake=stop,
             environ=environ,
@@ -88,6 +92,7 @@ async def _run(context: Context, parts: UploadParts, started: float, wire_count:
     stop, emit = context.stop, context.emit
     context.tuner.report_to(emit)
     stop.report_to(emit)
+    _tell_pace(context)
     context.resume.begin(emit)
     is_complete = False
     try:
@@ -101,6 +106,7 @@ async def _run(context: Context, parts: UploadParts, started: float, wire_count:
         await context.resume.end(is_complete=is_complete)
         if is_complete:
             _warn(context, parts.survey)
+        _tell_pace(context)
         emit(_finished(started, wire_count))
 
 
@@ -171,6 +177,11 @@ def _warn(context: Context, survey: Survey) -> None:
     if not found.found_files:
         where = "the list" if options.files is not None else printable(roots[0]) if len(roots) == 1 else "the sources"
         emit(ev.NothingFound(where, options.fail_if_empty))
+
+
+def _tell_pace(context: Context) -> None:
+    if context.pace is not None:
+        context.emit(ev.Paced(context.pace.so_far()))
 
 
 def _told_to(recorder: Recorder, resume: Resume, on_event: ev.Emit, tuner: Tuner) -> ev.Emit:

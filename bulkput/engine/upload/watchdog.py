@@ -15,6 +15,7 @@ waits for has a deadline of its own, except the scan, or depends on something th
 | a server that takes nothing of a body | 90 s without progress |
 | 100 Continue | 2 s, then the body is sent without it |
 | a pause before a retry | 30 s, or the store's Retry-After up to 120 s; a stopped run ends it |
+| a rate that the user asked for | the rate itself: no stall, no part of a request's deadline; a stopped run ends it |
 | a login, a container made again | requests like the others; workers that wait for one login share its outcome |
 | a slot, room in the queue | the worker that holds it waits for one of the above |
 """
@@ -57,13 +58,16 @@ class Watchdog:
         stall_s: float,
         scanned: Callable[[], bytes | None],
         in_flight: set[Activity],
+        is_paced: Callable[[], bool] = lambda: False,
     ) -> None:
-        """`scanned` returns the path that the scan is reading; `in_flight` holds what each worker does. `emit` is
-        called in the event loop's thread, unless that hangs."""
+        """`scanned` returns the path that the scan is reading; `in_flight` holds what each worker does. `is_paced`
+        returns whether a request waits for the rate that was asked for. `emit` is called in the event loop's thread,
+        unless that hangs."""
         self._recorder = recorder
         self._emit = emit
         self._scanned = scanned
         self._in_flight = in_flight
+        self._is_paced = is_paced
         self._every_s = min(_EVERY_S, stall_s / 4)
         self._loop = asyncio.get_running_loop()
         self._loop_thread = threading.get_ident()
@@ -83,7 +87,7 @@ class Watchdog:
 
     def _watch(self) -> None:
         while not self._ended.wait(self._every_s):
-            found = self._stall_timer.look(time.monotonic(), self._counters())
+            found = self._stall_timer.look(time.monotonic(), self._counters(), is_paced=self._is_paced())
             if found is not None:
                 self._tell(found)
 

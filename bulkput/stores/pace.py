@@ -1,0 +1,199 @@
+"""The rates that the user asked for: requests wait here for their turn. `policy/pace.py` decides when that is.
+
+New requests pass one at a time, in their order, through one gate for both rates. Pieces of bodies that are being sent
+do not queue at the gate, since their connections are in use: a piece waits for at most one new request and one piece of
+each other body.
+
+A run without a rate imports nothing of this.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from contextlib import aclosing
+from dataclasses import replace
+from typing import TypeVar
+
+from bulkput.activity import doing
+from bulkput.errors import Stopped, StoreError
+from bulkput.model import Body, ObjectHeaders, Pacing, Stored
+from bulkput.options import WireOptions
+from bulkput.policy.pace import Bucket, bytes_bucket, piece_size, requests_bucket
+from bulkput.stores.base import Store
+from bulkput.stores.tries import Brake
+from bulkput.stores.wrappers import Wrapper
+from bulkput.transport.pacing import body_waits, paying_again
+
+T = TypeVar("T")
+_WAITING = "waiting for the rate that was asked for"
+
+
+class Pace:
+    """The buckets of a run. All stores of the run share it."""
+
+    def __init__(self, wire: WireOptions, brake: Brake, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self.objects_per_s, self.bytes_per_s = wire.objects_per_s, wire.bytes_per_s
+        self._requests = requests_bucket(wire.objects_per_s) if wire.objects_per_s is not None else None
+        self._bytes = bytes_bucket(wire.bytes_per_s) if wire.bytes_per_s is not None else None
+        self._brake = brake
+        self._clock = clock
+        self._gate = asyncio.Lock()
+        self._waiting = 0
+        self._since_s = 0.0
+        self._waited_s = 0.0
+        self._began_s: float | None = None
+        self._passed_requests = self._passed_bytes = 0
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether something waits for a rate now. Any thread may ask."""
+        return self._waiting > 0
+
+    @property
+    def waited_s(self) -> float:
+        """Seconds so far in which at least one request or piece waited."""
+        return self._waited_s + (self._clock() - self._since_s if self._waiting else 0.0)
+
+    def so_far(self) -> Pacing:
+        """The rates, and what they have let pass so far."""
+        over_s = self._clock() - self._began_s if self._began_s is not None else 0.0
+        passed = (self._passed_requests, self._passed_bytes)
+        return Pacing(self.objects_per_s, self.bytes_per_s, *passed, over_s, self.waited_s)
+
+    async def admit(self, *, requests: int = 1, size: int = 0) -> None:
+        """Return when a request for `requests` objects with `size` bytes in memory may be sent. Raises Stopped."""
+        async with self._gate:
+            self._brake.check()
+            await self._pass(requests, size)
+
+    async def admit_piece(self, size: int) -> float:
+        """Return when the next `size` bytes of a body may be sent: the seconds that this took. Raises Stopped."""
+        began_s = self._clock()
+        await self._pass(0, size)
+        return self._clock() - began_s
+
+    def charge(self, *, size: int) -> None:
+        """Pay for a request with `size` bytes in memory that the transport has sent again: those that follow wait."""
+        now_s = self._clock()
+        self._requests, _ = _taken(self._requests, 1, now_s)
+        self._bytes, _ = _taken(self._bytes, size, now_s)
+        self._passed_requests += 1
+        self._passed_bytes += size
+
+    async def _pass(self, requests: int, size: int) -> None:
+        now_s = self._clock()
+        if self._began_s is None:
+            self._began_s = now_s
+        self._requests, requests_due_s = _taken(self._requests, requests, now_s)
+        self._bytes, bytes_due_s = _taken(self._bytes, size, now_s)
+        try:
+            await self._wait(max(requests_due_s, bytes_due_s) - now_s)
+        except BaseException:  # stopped or cancelled: nothing is sent
+            self._requests = self._requests and self._requests.give_back(requests)
+            self._bytes = self._bytes and self._bytes.give_back(size)
+            raise
+        self._passed_requests += requests
+        self._passed_bytes += size
+
+    async def _wait(self, delay_s: float) -> None:
+        if delay_s <= 0:
+            return
+        began_s = self._clock()
+        if not self._waiting:
+            self._since_s = began_s
+        self._waiting += 1
+        body_waits(delay_s)
+        try:
+            with doing(_WAITING):
+                goes_on = await self._brake.pause(delay_s)
+        finally:
+            ended_s = self._clock()
+            body_waits(ended_s - began_s - delay_s)  # a timer comes late, and a stop early
+            if self._waiting == 1:
+                self._waited_s += ended_s - self._since_s
+            self._waiting -= 1
+        if not goes_on:
+            raise Stopped
+
+
+def _taken(bucket: Bucket | None, amount: int, now_s: float) -> tuple[Bucket | None, float]:
+    """The bucket without `amount`, and when that may be sent."""
+    if bucket is None or not amount:
+        return bucket, now_s
+    taken = bucket.take(amount, now_s)
+    return taken, taken.due_s
+
+
+class PacedBody:
+    """A streamed body whose pieces wait for the rate of bytes. Each attempt pays for its own bytes."""
+
+    data = None
+
+    def __init__(self, body: Body, pace: Pace, bytes_per_s: float) -> None:
+        self.size, self.length_hint, self.md5 = body.size, body.length_hint, body.md5
+        self._body = body
+        self._pace = pace
+        self._piece = piece_size(bytes_per_s)
+        self.waited_s = 0.0
+        """Seconds that pieces have waited."""
+
+    async def chunks(self) -> AsyncGenerator[bytes, None]:
+        """Raises Stopped when the run is being stopped and a piece would have to wait; else like the body."""
+        piece = self._piece
+        async with aclosing(self._body.chunks()) as chunks:
+            async for chunk in chunks:
+                for start in range(0, len(chunk), piece):
+                    part = chunk[start : start + piece]
+                    self.waited_s += await self._pace.admit_piece(len(part))
+                    yield part
+
+
+_UNPACED = frozenset(("prepare", "undo_prepare", "info", "settle"))
+"""A run makes few of the first three. Settling completes a PUT that was begun, in bounded time."""
+
+
+class PacedStore(Wrapper):
+    """Keeps the rates that the user asked for. Each request costs one object, a removal of several costs as many.
+
+    A body in memory is paid for before its request, since it leaves in one write. Other bodies are paid for piece by
+    piece while they are sent, and keep their slot meanwhile: their connection is in use. A request that has paid may
+    still wait for a slot, if the store is slower than the rate; after such a stall the waiting workers, a quarter of
+    the limit, may start together.
+    """
+
+    def __init__(self, store: Store, pace: Pace) -> None:
+        super().__init__(store)
+        self._pace = pace
+        if (delete_many := store.powers.delete_many) is not None:
+            self.powers = replace(self.powers, delete_many=self._counted(delete_many))
+
+    async def put(self, key: str, body: Body, headers: ObjectHeaders) -> Stored:
+        pace, bytes_per_s = self._pace, self._pace.bytes_per_s
+        size = len(body.data) if body.data is not None else 0
+        await pace.admit(size=size)
+        paced = PacedBody(body, pace, bytes_per_s) if body.data is None and bytes_per_s is not None else None
+        try:
+            with paying_again(lambda: pace.charge(size=size)):
+                return await self._store.put(key, paced or body, headers)
+        except StoreError as error:
+            error.paced_s = paced.waited_s if paced is not None else 0.0
+            raise
+
+    async def delete(self, keys: Iterable[str]) -> None:
+        every = tuple(keys)
+        await self._pace.admit(requests=len(every))
+        await self._store.delete(every)
+
+    def _counted(
+        self, delete_many: Callable[[tuple[str, ...]], Awaitable[tuple[str, ...]]]
+    ) -> Callable[[tuple[str, ...]], Awaitable[tuple[str, ...]]]:
+        async def counted(keys: tuple[str, ...]) -> tuple[str, ...]:
+            await self._pace.admit(requests=len(keys))
+            return await delete_many(keys)
+
+        return counted
+
+    async def _around(self, operation: str, key: str, call: Callable[[], Awaitable[T]]) -> T:
+        if operation not in _UNPACED:
+            await self._pace.admit()
+        return await call()
