@@ -44,6 +44,7 @@ RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 HOMES = {
     "aiohttp": {"transport", "devserver"},  # one HTTP client, one place to tune it; the server is aiohttp.web
     "yarl": {"transport"},
+    "aiofiles": {"payload"},  # one place opens files with it
     "httptools": {"transport"},
     "idna": {"transport"},
     "aiohappyeyeballs": {"transport"},

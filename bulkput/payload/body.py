@@ -1,8 +1,8 @@
 """A source file as a Body.
 
 A small file (up to `buffer_size`) is opened, read whole, hashed and closed at once, and kept as bytes. This happens on
-the event loop or in one visit to a thread (`policy/reading.py` decides). A large file is streamed: a thread reads the
-next piece while one is sent. Each attempt opens the file again.
+the event loop or in one visit to a thread (`policy/reading.py` decides). A large file is streamed, through
+aiofiles (`opened.py`): a thread reads the next piece while one is sent. Each attempt opens the file again.
 
 A file may change while it is read. Either one consistent version is sent or nothing: size, mtime and inode are compared
 before and after reading, and the last piece of a streamed file is sent only after that check. So the request for a
@@ -19,10 +19,8 @@ import hashlib
 import os
 import stat
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Callable, Sequence
 from functools import partial
-from io import FileIO
 from typing import Any, NamedTuple, TypeVar
 
 from bulkput.activity import doing
@@ -30,8 +28,8 @@ from bulkput.errors import SourceError
 from bulkput.events import Emit, ReadingChosen, Snapshot, Streaming
 from bulkput.model import SourceFile
 from bulkput.options import BodyOptions
-from bulkput.payload.ahead import CLOSE_S, ReadAhead, forget
 from bulkput.payload.in_memory import InMemory
+from bulkput.payload.opened import load, opened
 from bulkput.payload.readers import Readers
 from bulkput.policy.reading import LOOP_MAX_SIZE, ReadPlacement
 
@@ -123,7 +121,7 @@ class StreamedFile:
     async def chunks(self) -> AsyncGenerator[bytes, None]:
         """Raises SourceError if the file vanished, is unreadable, or changed since this body was made."""
         try:
-            async with self._opened() as file:
+            async with opened(self._path, _open_regular, self._readers) as file:
                 self._look(os.fstat(file.fileno()))
                 remaining, read_s = self.size, 0.0
                 file.begin(min(self._chunk_size, remaining))
@@ -143,44 +141,12 @@ class StreamedFile:
         except OSError as error:
             raise source_error(self._path, error) from error
 
-    @asynccontextmanager
-    async def _opened(self) -> AsyncIterator[ReadAhead]:
-        """Open the file, and close it when the block ends. It is also closed, and not left to the garbage collector, if
-        the caller is cancelled while the file is opened or closed."""
-        opening = self._readers.run(self._path, _open_file, self._path)
-        try:
-            with doing("reading"):
-                opened = await asyncio.shield(opening)
-        except asyncio.CancelledError:
-            opening.add_done_callback(_close_unwanted)
-            await asyncio.wait((opening,), timeout=CLOSE_S)
-            raise
-        file = ReadAhead(self._path, opened, self._readers)
-        try:
-            yield file
-        finally:
-            with doing("reading"):
-                try:
-                    await file.settled()
-                finally:  # `settled` may be cancelled too
-                    closing = self._readers.run(self._path, file.close)
-                    closing.add_done_callback(forget)
-                    await asyncio.wait((closing,), timeout=CLOSE_S)
-
     async def sample(self, ranges: Sequence[tuple[int, int]]) -> bytes:
         """The bytes of `ranges` (offset, length), joined. Raises SourceError like `chunks`."""
-        with doing("reading"):
-            return await self._readers.run(self._path, self._sampled, ranges)
-
-    def _sampled(self, ranges: Sequence[tuple[int, int]]) -> bytes:
         try:
-            with _open_file(self._path) as file:
+            async with opened(self._path, _open_regular, self._readers) as file:
                 self._check(os.fstat(file.fileno()))
-                pieces = []
-                for offset, length in ranges:
-                    file.seek(offset)
-                    pieces.append(file.read(length))
-                return b"".join(pieces)
+                return b"".join([await file.range(offset, length) for offset, length in ranges])
         except OSError as error:
             raise source_error(self._path, error) from error
 
@@ -189,7 +155,7 @@ class StreamedFile:
         return _changed(self._path, detail)
 
     def _check(self, status: os.stat_result) -> Version:
-        """Raises SourceError if the bytes of this version no longer exist. Safe in any thread."""
+        """Raises SourceError if the bytes of this version no longer exist."""
         version = Version.of(status)
         if version != self.version:
             if self._grew is None:
@@ -199,7 +165,7 @@ class StreamedFile:
         return version
 
     def _look(self, status: os.stat_result) -> None:
-        """`_check` on the event loop; reports once that the file has grown."""
+        """`_check`; reports once that the file has grown."""
         if self._check(status) != self.version and self._grew is not None and not self._has_grown:
             self._has_grown = True
             self._grew(self.size)
@@ -254,14 +220,14 @@ class BodyOpener:
         hang.
         """
         path = source.target or source.path
-        read = partial(_read, path, self._options.buffer_size, hashes=self._hashes, may_change=self._may_change)
+        read = partial(
+            _read_in_thread, path, self._options.buffer_size, hashes=self._hashes, may_change=self._may_change
+        )
         with doing("reading"):
             whole = await self._readers.run(path, read)
         if isinstance(whole, WholeFile):
             self._tell(source, whole)
             return whole
-        if whole is None:
-            raise AssertionError("a read that may wait is never put off")
         return StreamedFile(
             path,
             whole,
@@ -282,6 +248,16 @@ class BodyOpener:
     def close(self) -> None:
         """End the threads when the queue is empty: a queued job may be the closing of a file."""
         self._readers.close()
+
+
+def _read_in_thread(path: bytes, limit: int, *, hashes: bool, may_change: bool) -> WholeFile | Version:
+    """The whole file, or the version of a file larger than `limit`, which will be streamed."""
+    read = _read(path, limit, hashes=hashes, may_change=may_change)
+    if read is None:
+        raise AssertionError("a read that may wait is never put off")
+    if not isinstance(read, WholeFile):
+        load()
+    return read
 
 
 def _read(
@@ -346,15 +322,6 @@ def _settled(path: bytes, fd: int, *, may_wait: bool) -> Version | None:
         time.sleep(_TICK_S - age_s)
         status = os.fstat(fd)
     return Version.of(status)
-
-
-def _open_file(path: bytes) -> FileIO:
-    return FileIO(path, "rb", opener=_open_regular)
-
-
-def _close_unwanted(opening: "asyncio.Future[FileIO]") -> None:
-    if not opening.cancelled() and opening.exception() is None:
-        opening.result().close()
 
 
 def _open_regular(path: bytes | str, _flags: int = 0) -> int:

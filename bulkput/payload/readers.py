@@ -10,13 +10,15 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Executor, Future
+from functools import partial
 from io import IOBase
 from queue import Empty, SimpleQueue
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 from bulkput.errors import SourceError, SourceGone
 
+P = ParamSpec("P")
 T = TypeVar("T")
 _SWEEPS = 8
 """Sweeps within the deadline: a job may outlive its deadline by an eighth of it."""
@@ -151,3 +153,41 @@ class Readers:
                 job.outcome.set_exception(
                     SourceGone(job.path, "unreadable", "too many reads hang: none is left to read it")
                 )
+
+
+class OneFile(Executor):
+    """The reader threads as the executor of one file, such as aiofiles wants.
+
+    A call that comes while an earlier one still runs is left to the thread of the earlier one, and returns None at
+    once. That is the closing of a file whose read hangs, since there is at most one read under way. Closing it at once
+    would free the descriptor, and the read would go on in the next file that gets the same number.
+    """
+
+    def __init__(self, path: bytes, readers: Readers) -> None:
+        self._path = path
+        self._readers = readers
+        self._lock = threading.Lock()
+        self._is_running = False
+        self._left: Callable[[], Any] | None = None
+        self.last: Future[Any] | None = None
+        """The last call. A caller that is cancelled does not end it once it runs."""
+
+    def submit(self, function: Callable[P, T], /, *arguments: P.args, **named: P.kwargs) -> "Future[T]":
+        call = self._readers.submit(self._path, self._run, partial(function, *arguments, **named))
+        self.last = call
+        return call
+
+    def _run(self, function: Callable[[], Any]) -> Any:
+        with self._lock:
+            if self._is_running:
+                self._left = function
+                return None
+            self._is_running = True
+        try:
+            return function()
+        finally:
+            with self._lock:
+                self._is_running = False
+                left, self._left = self._left, None
+            if left is not None:
+                left()

@@ -5,13 +5,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.servers.swift import RealSwift
 
 PATIENCE_S = 60
 
 # Replaces only system calls, by ones that never return: reads of a file `dead`, and the stat of a source /dead.
 DEAD = """
-import asyncio, os, sys, threading
+import asyncio, builtins, io, os, sys, threading
 import bulkput
 from bulkput.options import BodyOptions, UploadOptions
 
@@ -29,7 +31,17 @@ def stat(path, **how):
         for_ever.wait()
     return real_stat(path, **how)
 
-os.read, os.stat = read, stat
+class DeadFile(io.FileIO):
+    def read(self, size=-1):
+        for_ever.wait()
+
+def open(path, mode="r", buffering=-1, *how, opener=None, **more):
+    if buffering == 0 and b"dead" in os.fsencode(path):
+        return DeadFile(path, mode, opener=opener)
+    return real_open(path, mode, buffering, *how, opener=opener, **more)
+
+real_open = builtins.open
+os.read, os.stat, builtins.open = read, stat, open
 """
 UPLOAD = """
 options = UploadOptions(body=BodyOptions(readers=2, max_stuck=4, read_timeout_s=0.5))
@@ -55,10 +67,11 @@ def process(server: RealSwift, program: str, *arguments: Path | str) -> "subproc
     )
 
 
-def test_a_process_with_a_hanging_read_ends_by_itself(server: RealSwift, tmp_path: Path) -> None:
+@pytest.mark.parametrize("size", [100_000, 3_000_000], ids=["in-memory", "streamed"])
+def test_a_process_with_a_hanging_read_ends_by_itself(server: RealSwift, tmp_path: Path, size: int) -> None:
     """bulkput.upload of two files: one fails, the other is stored; the hanging thread does not delay the exit"""
     for name in ("a", "dead"):
-        (tmp_path / name).write_bytes(bytes(100_000))
+        (tmp_path / name).write_bytes(bytes(size))
     with process(server, UPLOAD, tmp_path) as running:
         out, err = running.communicate(timeout=PATIENCE_S)
     assert running.returncode == 1, err

@@ -3,10 +3,8 @@
 import asyncio
 import hashlib
 import os
-import threading
 import time
 from collections.abc import AsyncGenerator, Callable, Iterator
-from io import FileIO
 from pathlib import Path
 from typing import cast
 
@@ -16,7 +14,6 @@ from bulkput.errors import SourceError
 from bulkput.events import Event, ReadingChosen, Snapshot
 from bulkput.model import SourceFile
 from bulkput.options import BodyOptions
-from bulkput.payload.ahead import ReadAhead
 from bulkput.payload.body import (
     BodyOpener,
     FileBody,
@@ -26,7 +23,6 @@ from bulkput.payload.body import (
     WholeSnapshot,
     _snapshot,
 )
-from bulkput.payload.readers import Readers
 
 BUFFER = 10
 CHUNK = 4
@@ -246,7 +242,7 @@ async def test_a_snapshot_has_the_bytes_that_a_growing_file_had_when_opened(
 
 
 async def test_a_sample_of_a_growing_file_emits_no_event(large: Path, snapshot: BodyOpener, told: list[Event]) -> None:
-    """Samples run in a thread, and events belong to the event loop; the read that follows emits the event."""
+    """The read that follows emits the event."""
     body = await snapshot.open(source(large))
     assert isinstance(body, StreamedFile)
     with large.open("ab") as file:
@@ -365,31 +361,6 @@ async def test_no_file_is_read_on_the_event_loop_if_reads_may_hang(tmp_path: Pat
     assert opener.open_at_once(source(tmp_path / "a")) is None
     assert (await opener.open(source(tmp_path / "a"))).data == b"abc"
     opener.close()
-
-
-async def test_a_file_is_closed_only_after_its_abandoned_read_returns(large: Path) -> None:
-    """An earlier close would let the read continue in another file with the same descriptor number."""
-    go_on, is_closed = threading.Event(), threading.Event()
-
-    class Hanging(FileIO):
-        def read(self, size: int | None = -1, /) -> bytes | None:
-            go_on.wait(PATIENCE_S)
-            return super().read(size)
-
-        def close(self) -> None:
-            super().close()
-            is_closed.set()
-
-    readers = Readers(2, patience_s=0.05, most_stuck=2)
-    file = ReadAhead(b"large", opened := Hanging(large), readers)
-    file.begin(4)
-    with pytest.raises(SourceError, match="gave nothing"):
-        await file.begun()
-    await readers.run(b"large", file.close)
-    assert not opened.closed
-    go_on.set()
-    assert await asyncio.get_running_loop().run_in_executor(None, is_closed.wait, PATIENCE_S)
-    readers.close()
 
 
 async def test_a_body_leaves_no_descriptor_open(large: Path, opener: BodyOpener) -> None:
