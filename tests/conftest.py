@@ -13,6 +13,7 @@ from bulkput.devserver import DevServer
 from tests.ledger import Ledger, write_table
 from tests.servers.devserver import devserver_process
 from tests.servers.nginx import NginxDav, nginx_dav
+from tests.servers.rgw import real_rgw, why_missing
 from tests.servers.swift import RealSwift, real_swift
 from tests.servers.wsgidav import WsgiDav, wsgidav
 
@@ -49,6 +50,15 @@ def no_credentials_of_the_developer(monkeypatch: pytest.MonkeyPatch) -> None:
 def swift() -> Iterator[RealSwift]:
     """A real OpenStack Swift, the same for the whole session: use a container of your own."""
     with real_swift() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def rgw() -> Iterator[RealSwift]:
+    """A real Ceph RGW, the same for the whole session: use a container of your own, of three letters at least."""
+    if reason := why_missing():
+        pytest.skip(reason)
+    with real_rgw() as running:
         yield running
 
 

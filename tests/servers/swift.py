@@ -28,26 +28,33 @@ class RealSwift:
 
 @contextmanager
 def real_swift() -> Iterator[RealSwift]:
-    """Gives the Swift of BULKPUT_TEST_SWIFT_AUTH, _USER and _KEY, else a new one that ends with the block.
-
-    The script of the new one runs `cat` with our pipe as its input: when this process ends for any reason, `cat` reads
-    the end of its input and the script stops the servers. A session of its own keeps Ctrl-C away from it.
-    """
+    """Gives the Swift of BULKPUT_TEST_SWIFT_AUTH, _USER and _KEY, else a new one that ends with the block."""
     if auth_url := os.environ.get("BULKPUT_TEST_SWIFT_AUTH"):
         user, key = os.environ["BULKPUT_TEST_SWIFT_USER"], os.environ["BULKPUT_TEST_SWIFT_KEY"]
         yield RealSwift(auth_url, user, key)
         return
-    command = [str(SCRIPT), "run", "sh", "-c", 'echo "$ST_AUTH $ST_USER $ST_KEY" && exec cat']
+    with started(SCRIPT) as server:
+        yield server
+
+
+@contextmanager
+def started(script: Path) -> Iterator[RealSwift]:
+    """Runs a new server by `scripts/swift` or a script like it; it ends with the block.
+
+    The script runs `cat` with our pipe as its input: when this process ends for any reason, `cat` reads the end of its
+    input and the script stops the servers. A session of its own keeps Ctrl-C away from it.
+    """
+    command = [str(script), "run", "sh", "-c", 'echo "$ST_AUTH $ST_USER $ST_KEY" && exec cat']
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
-    ) as script:
-        assert script.stdin is not None
-        assert script.stdout is not None
-        answer = script.stdout.readline().split()
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        answer = process.stdout.readline().split()
         if len(answer) != 3:
-            raise RuntimeError(f"{SCRIPT} run: exit status {script.wait()}; the reason is on standard error")
+            raise RuntimeError(f"{script} run: exit status {process.wait()}; the reason is on standard error")
         try:
             yield RealSwift(*answer)
         finally:
-            script.stdin.close()
-            script.wait()
+            process.stdin.close()
+            process.wait()
