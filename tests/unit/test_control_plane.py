@@ -4,6 +4,7 @@ aioresponses answers in aiohttp's place, so these requests take that transport; 
 proves that the lean one understands answers alike.
 """
 
+import hashlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -23,8 +24,9 @@ from bulkput.errors import (
     Unavailable,
     UsageError,
 )
-from bulkput.model import Limits
+from bulkput.model import Limits, RemoteObject
 from bulkput.options import RetryOptions, WireOptions
+from bulkput.stores.swift.wire_format import info_url, large, page
 
 AUTH = "http://auth.example/auth/v1.0"
 STORAGE = "http://store.example/v1/AUTH_test"
@@ -173,6 +175,8 @@ async def test_a_given_storage_url_replaces_that_of_the_login(wire: aioresponses
     ("status", "payload", "expected"),
     [
         (200, {"swift": {"max_object_name_length": 512, "max_file_size": 1000}}, Limits(512, 1000)),
+        (200, {"swift": {"max_object_name_size": 512}, "bulk_delete": {}}, Limits(512, max_deletes=1000)),  # Ceph's
+        (200, {"bulk_delete": {"max_deletes_per_request": 50}}, Limits(max_deletes=50)),
         (200, {"other": {}}, Limits()),
         (404, {}, Limits()),
         (401, {}, Limits()),
@@ -187,6 +191,33 @@ async def test_limits_come_from_info_or_are_the_defaults(
     async with connected("swift://c", wire=AIOHTTP, retry=ONCE, environ=ENVIRON) as (store, _):
         assert await store.ask_limits() == expected
         assert await store.ask_limits() == expected
+
+
+@pytest.mark.parametrize(
+    ("storage_url", "url"),
+    [
+        ("https://store.example:8443/v1/AUTH_a", "https://store.example:8443/info"),
+        ("https://store.example/swift/v1/AUTH_a", "https://store.example/swift/info"),
+        ("https://store.example/swift/v1", "https://store.example/swift/info"),
+        ("https://store.example/object/swift/v1/v1", "https://store.example/object/swift/info"),
+        ("https://store.example/v1beta/AUTH_a", "https://store.example/info"),
+        ("https://store.example", "https://store.example/info"),
+    ],
+)
+def test_info_lies_beside_the_api(storage_url: str, url: str) -> None:
+    """Swift's API begins at the root of its host, that of Ceph's gateway does not."""
+    assert info_url(storage_url) == url
+
+
+def test_a_static_large_object_is_recognised_in_the_listing_and_the_head_of_ceph() -> None:
+    """It lists the size of the manifest beside the MD5 of nothing, and has only a metadata field in the HEAD."""
+    nothing = hashlib.md5(b"").hexdigest()
+    rows = [
+        {"name": "a", "bytes": size, "hash": nothing, "last_modified": "2026-01-02T03:04:05.678Z"} for size in (0, 9)
+    ]
+    assert [row.large for row in page(rows) if isinstance(row, RemoteObject)] == [None, "static"]
+    assert [row.last_modified for row in page(rows) if isinstance(row, RemoteObject)] == ["2026-01-02T03:04:05.678"] * 2
+    assert large({"X-Object-Meta-Static-Large-Object": "True"}) == "static"
 
 
 async def test_a_listing_continues_after_a_short_page_and_ends_with_an_empty_one(wire: aioresponses) -> None:

@@ -28,8 +28,11 @@ async def refuse_to_part(store: Store, source: Destination, rename: Rename, tune
                     " nothing was moved; use cp, or move it apart"
                 )
             return
-        segments = store.powers.segments
-        if row.large == "static" and segments is not None:
+        segments, large = store.powers.segments, row.large
+        if large is None:
+            head = await row_of_itself(store, row.name)
+            large = head.large if head is not None else None
+        if large == "static" and segments is not None:
             parts: tuple[Segment, ...] = ()
             with suppress(NotFound):  # deleted since it was listed
                 parts = await segments(row.name)
@@ -39,9 +42,7 @@ async def refuse_to_part(store: Store, source: Destination, rename: Rename, tune
                     f"{printable(row.name)} is a large object whose segments, or theirs, lie below {source} or may:"
                     " its manifest would lose them. Nothing was moved; use cp"
                 )
-            return
-        head = await row_of_itself(store, row.name)
-        if head is not None and head.large == "dynamic":
+        elif large == "dynamic":
             raise UsageError(
                 f"{printable(row.name)} is a dynamic large object, whose segments may be among what is moved:"
                 " nothing was moved; use cp, or move its segments apart from it"
@@ -52,6 +53,7 @@ async def refuse_to_part(store: Store, source: Destination, rename: Rename, tune
         aclosing(listed(store, rename.old, stop)) as rows,
     ):
         async for row in rows:
-            # The listing shows a dynamic large object with its manifest's own size, which is nearly always 0.
+            # The listing shows a dynamic large object with its manifest's own size, which is nearly always 0. Ceph's
+            # gateway lists the copy of a static one so.
             if row.large == "static" or row.link is not None or not row.bytes:
                 await lookers.submit(row)

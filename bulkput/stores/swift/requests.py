@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import field
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from bulkput.errors import Denied, IntegrityError
 from bulkput.model import Body
@@ -13,7 +13,7 @@ from bulkput.policy.etag import md5_of
 from bulkput.record import frozen
 from bulkput.stores.status import error_from_response, error_from_transport, refusal
 from bulkput.stores.swift.auth import Account, Token
-from bulkput.stores.swift.wire_format import from_json, large
+from bulkput.stores.swift.wire_format import from_json, info_url, large
 from bulkput.transport.base import MAX_ANSWER, Answer, Incoming, Transport, TransportError
 from bulkput.transport.secrets import without_secrets
 
@@ -120,9 +120,9 @@ class ContainerRequests:
 
     async def info(self) -> Mapping[str, Any]:
         """The sections of `GET /info`; empty if the request fails or the answer is not a JSON object."""
-        host = urlsplit((await self._account.token()).storage_url)
+        url = info_url((await self._account.token()).storage_url)
         try:
-            answer = await self._transport.request("GET", f"{host.scheme}://{host.netloc}/info", {})
+            answer = await self._transport.request("GET", url, {})
             found = from_json(answer.body) if answer.status == 200 else {}
         except (TransportError, ValueError, RecursionError):
             return {}

@@ -27,6 +27,7 @@ from bulkput.stores.swift.wire_format import (
     from_json,
     kept,
     large,
+    limits,
     page,
     positive,
     render,
@@ -279,15 +280,9 @@ class SwiftStore:
         raise StoreError("manifest", key, "the answer is not the manifest of a large object", status=answer.status)
 
     async def ask_limits(self) -> Limits:
-        """The limits of `GET /info`, requested once. Defaults replace missing or invalid values."""
+        """The limits of `GET /info`, requested once."""
         if self._asked is None:
-            info = await self._requests.info()
-            swift, deletes = section(info, "swift"), section(info, "bulk_delete")
-            self._asked = Limits(
-                max_name_bytes=positive(swift.get("max_object_name_length"), self.limits.max_name_bytes),
-                max_object_bytes=positive(swift.get("max_file_size"), self.limits.max_object_bytes),
-                max_deletes=positive(deletes.get("max_deletes_per_request"), self.limits.max_deletes),
-            )
+            self._asked = limits(await self._requests.info())
         return self._asked
 
     async def aclose(self) -> None:

@@ -1,17 +1,24 @@
 """Swift's formats: header fields of a PUT, rows of a listing, the answer to a HEAD, manifests, /info."""
 
+import hashlib
+import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Literal
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 from bulkput.errors import UnprovenPut
-from bulkput.model import Fields, ObjectHeaders, Prefix, RemoteObject, Segment
+from bulkput.model import Fields, Limits, ObjectHeaders, Prefix, RemoteObject, Segment
 from bulkput.policy.etag import md5_of
 from bulkput.policy.headers import overlaid
 from bulkput.policy.proof import FreshHead
 
 META = "X-Object-Meta-"
+_MD5_OF_NOTHING = hashlib.md5(usedforsecurity=False).hexdigest()
+"""Ceph's gateway lists a static large object with its manifest's size and this MD5; no other object has both."""
+_VERSION = re.compile(r"/v1(?=/|$)")
+_DELETES = 1000
+"""A tenth of what Swift takes by default."""
 
 
 def mtime_text(mtime_ns: int) -> str:
@@ -62,6 +69,27 @@ def from_json(body: bytes) -> Any:
     return json.loads(body)
 
 
+def info_url(storage_url: str) -> str:
+    """Swift has `/info` at the root of its host (https://docs.openstack.org/api-ref/object-store/, "Discoverability").
+    Ceph's gateway has it beside the API, which is at `/swift/v1` by default: `/swift/info`."""
+    parts = urlsplit(storage_url)
+    before = _VERSION.split(parts.path, maxsplit=1)[0] if _VERSION.search(parts.path) else ""
+    return f"{parts.scheme}://{parts.netloc}{before}/info"
+
+
+def limits(info: Mapping[str, Any]) -> Limits:
+    """What `/info` says; Swift's defaults replace missing or invalid values."""
+    swift, default = section(info, "swift"), Limits()
+    length = swift.get("max_object_name_length", swift.get("max_object_name_size"))  # the second is Ceph's
+    deletes = section(info, "bulk_delete")
+    return Limits(
+        max_name_bytes=positive(length, default.max_name_bytes),
+        max_object_bytes=positive(swift.get("max_file_size"), default.max_object_bytes),
+        # Ceph takes bulk-deletes without naming a limit.
+        max_deletes=positive(deletes.get("max_deletes_per_request"), _DELETES if "bulk_delete" in info else 1),
+    )
+
+
 def section(info: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     found = info.get(name)
     return found if isinstance(found, dict) else {}
@@ -84,12 +112,15 @@ def _listed(row: Mapping[str, Any]) -> RemoteObject | Prefix:
     size, texts = row["bytes"], (row.get("hash"), row.get("content_type"), row.get("last_modified"))
     if not isinstance(size, int) or size < 0 or not all(text is None or isinstance(text, str) for text in texts):
         raise TypeError("no row")
+    etag, content_type, moment = texts
     link = row.get("symlink_path")  # /v1/ACCOUNT/CONTAINER/OBJECT, quoted
     return RemoteObject(
         _name(row["name"]),
         size,
-        *texts,
-        "static" if "slo_etag" in row else None,
+        etag,
+        content_type,
+        moment.removesuffix("Z") if moment else moment,  # Ceph's gateway names the zone, Swift does not
+        "static" if "slo_etag" in row or (size and etag == _MD5_OF_NOTHING) else None,
         link=unquote(link.split("/", 3)[-1]) if link is not None else None,
     )
 
@@ -195,7 +226,8 @@ def _stored(headers: Mapping[str, str]) -> str | None:
 
 
 def large(headers: Mapping[str, str]) -> Literal["static", "dynamic"] | None:
-    if headers.get("X-Static-Large-Object", "").lower() == "true":
+    """Ceph's gateway has only the metadata field in its answer to a HEAD of the manifest itself."""
+    if any(headers.get(name, "").lower() == "true" for name in ("X-Static-Large-Object", f"{META}Static-Large-Object")):
         return "static"
     return "dynamic" if "X-Object-Manifest" in headers else None
 
