@@ -17,6 +17,7 @@ from benchmarks.servers import Address
 
 HERE = Path(__file__).parent
 IN_FLIGHT = "64"
+RCLONE_TRANSFERS = "32"
 _NO_HTTP = "plain HTTP only, the server wants a token"
 _VENV = Path(sys.executable).parent
 _SWIFT_VENV = Path(os.environ.get("SWIFT_VENV", HERE.parent / ".tools" / "swift-venv")) / "bin"
@@ -97,11 +98,20 @@ def _plain_aiohttp(address: Address, tree: Path) -> Command:
 
 
 def _obstore(address: Address, tree: Path) -> Command | str:
-    return Command(_python("obstore_put", str(tree), address.http), address.trust) if address.http else _NO_HTTP
+    if address.http:
+        return Command(_python("obstore_put", str(tree), address.http), address.trust)
+    if address.s3:
+        return Command(_python("obstore_put", str(tree), address.s3, address.container), s3_keys(address))
+    return "speaks plain HTTP and S3, the server neither"
 
 
 def _curl(address: Address, tree: Path) -> Command | str:
     return Command(_python("curl_put", str(tree), address.http), address.trust) if address.http else _NO_HTTP
+
+
+def _curl_and_md5sum(address: Address, tree: Path) -> Command | str:
+    command = _python("curl_put", str(tree), address.http, "md5sum")
+    return Command(command, address.trust) if address.http else _NO_HTTP
 
 
 def _swiftclient(address: Address, tree: Path) -> Command:
@@ -113,23 +123,30 @@ def _swiftclient(address: Address, tree: Path) -> Command:
 def _rclone(address: Address, tree: Path) -> Command | str:
     if not address.proves_bytes:
         return "its Swift library wants an ETag in the answers, and no flag talks it out of that"
-    environ = {
+    rclone = ("rclone", "copy", "--transfers", RCLONE_TRANSFERS, "--no-check-dest")
+    return Command((*rclone, str(tree), f":swift:{address.container}"), rclone_environ(address))
+
+
+def rclone_environ(address: Address) -> dict[str, str]:
+    return {
         "RCLONE_CONFIG": os.devnull,
         "RCLONE_SWIFT_AUTH": address.swift["ST_AUTH"],
         "RCLONE_SWIFT_USER": address.swift["ST_USER"],
         "RCLONE_SWIFT_KEY": address.swift["ST_KEY"],
     }
-    rclone = ("rclone", "copy", "--transfers", IN_FLIGHT, "--no-check-dest")
-    return Command((*rclone, str(tree), f":swift:{address.container}"), environ)
 
 
 def _s5cmd(address: Address, tree: Path) -> Command | str:
     if not address.s3:
         return "speaks S3 only, the server does not"
-    user, key = address.swift["ST_USER"], address.swift["ST_KEY"]
-    environ = {"AWS_ACCESS_KEY_ID": user, "AWS_SECRET_ACCESS_KEY": key, "AWS_REGION": "us-east-1", **address.trust}
     s5cmd = (str(_VENV / "s5cmd"), "--endpoint-url", address.s3, "--numworkers", IN_FLIGHT)
-    return Command((*s5cmd, "cp", f"{tree}/", f"s3://{address.container}/"), environ)
+    return Command((*s5cmd, "cp", f"{tree}/", f"s3://{address.container}/"), s3_keys(address))
+
+
+def s3_keys(address: Address) -> dict[str, str]:
+    """The user and key of Swift are those of S3 as well."""
+    user, key = address.swift["ST_USER"], address.swift["ST_KEY"]
+    return {"AWS_ACCESS_KEY_ID": user, "AWS_SECRET_ACCESS_KEY": key, "AWS_REGION": "us-east-1", **address.trust}
 
 
 CONTENDERS = (
@@ -171,10 +188,21 @@ CONTENDERS = (
         command=_swiftclient,
         note="HEAD and PUT per object",
     ),
-    Contender(name="rclone", version=_program("rclone", "version"), command=_rclone, note="HEAD and PUT per object"),
+    Contender(
+        name="rclone",
+        version=_program("rclone", "version"),
+        command=_rclone,
+        note=f"HEAD and PUT per object; {RCLONE_TRANSFERS} transfers",
+    ),
     Contender(
         name="s5cmd", version=_program(str(_VENV / "s5cmd"), "version"), command=_s5cmd, note="S3; SHA-256 signed"
     ),
-    Contender(name="obstore", version=_package("obstore"), command=_obstore, note="Rust; plain HTTP, no MD5"),
+    Contender(name="obstore", version=_package("obstore"), command=_obstore, note="Rust; plain HTTP or S3, no MD5"),
     Contender(name="curl -Z", version=_program("curl", "--version"), command=_curl, note="plain HTTP, no MD5"),
+    Contender(
+        name="curl -Z and md5sum",
+        version=_program("curl", "--version"),
+        command=_curl_and_md5sum,
+        note="curl -Z as above, and md5sum of the same files at the same time: two processes; MD5s are not compared",
+    ),
 )

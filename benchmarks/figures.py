@@ -30,6 +30,7 @@ def bars(server: str, table: Sequence[Row], result: Result) -> Figure:
                 title=title,
                 axis=axis,
                 labels=contenders,
+                marked=frozenset(contender for contender in contenders if contender.startswith("bulkput")),
                 series=tuple(
                     Series(
                         name=result.scenarios[scenario],

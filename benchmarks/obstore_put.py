@@ -1,20 +1,26 @@
-"""obstore (Rust, object_store) putting a tree over plain HTTP, 64 at a time.
+"""obstore (Rust, object_store) putting a tree over plain HTTP or S3, 64 at a time.
 
 python -m benchmarks.obstore_put DIRECTORY URL
+python -m benchmarks.obstore_put DIRECTORY ENDPOINT BUCKET      S3, with AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY
 """
 
 import asyncio
 import os
 import sys
+from typing import TYPE_CHECKING
 
 import obstore
-from obstore.store import HTTPStore
+from obstore.store import HTTPStore, S3Store
+
+if TYPE_CHECKING:
+    from obstore.store import ClientConfig
 
 IN_FLIGHT = 64
 
 
-async def put_all(directory: str, url: str) -> None:
-    store = HTTPStore(url, client_options={"allow_http": True})
+async def put_all(directory: str, url: str, bucket: str | None = None) -> None:
+    options: ClientConfig = {"allow_http": True}
+    store = S3Store(bucket, endpoint=url, client_options=options) if bucket else HTTPStore(url, client_options=options)
     paths = iter([os.path.join(folder, name) for folder, _, names in os.walk(directory) for name in names])
 
     async def work() -> None:

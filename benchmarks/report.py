@@ -33,6 +33,9 @@ COMPRESSION_NOTE = (
     "Ratios are of the same round. Others' seconds are what neither client nor server used of the processors meanwhile,"
     " with what the hypervisor gave to other machines; a round is quiet when they are below a tenth of the time."
 )
+FIRST = ("Ceph RGW", "swift")
+"""Servers that users have. README shows the first of them that was measured: nginx stores faster than any, but not what
+users of Swift wait for."""
 BEGIN, END = "<!-- results: made by scripts/bench -->", "<!-- /results -->"
 
 
@@ -68,14 +71,15 @@ def write_texts(directory: Path) -> None:
 
 
 def places(table: Sequence[Row]) -> list[tuple[str, str]]:
-    """Servers and scenarios, in the order in which they were measured."""
-    return list(dict.fromkeys((row.server, row.scenario) for row in table))
+    """Servers and scenarios: first the servers that users have, then the order in which they were measured."""
+    measured = dict.fromkeys((row.server, row.scenario) for row in table)
+    return sorted(measured, key=lambda place: FIRST.index(place[0]) if place[0] in FIRST else len(FIRST))
 
 
 def pictures(table: Sequence[Row], traces: Sequence[Trace], result: Result) -> dict[str, Figure]:
     """By file name: the first server's bars are `results`, what follows is numbered."""
     figures = {}
-    for number, server in enumerate(dict.fromkeys(row.server for row in table), 1):
+    for number, server in enumerate(dict.fromkeys(server for server, _ in places(table)), 1):
         figures["results" if number == 1 else f"results-{number}"] = bars(server, table, result)
     if (timeline := over_time(traces, result)) is not None:
         figures["results-time"] = timeline

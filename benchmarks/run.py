@@ -5,7 +5,7 @@
 Each round runs every contender once, one after the other (interleaved, so that a slow minute of the machine meets all
 of them), in four steps: prepare (a fresh container), gate (nothing else is running, the files are in the page cache),
 run (the whole process, start-up included), clean up (count what is stored, then drop it). Where there are two
-processors the client has one and nginx the other; a Swift is five processes and has both, like the client.
+processors the client has one and nginx the other; Swift and Ceph are several processes and have both, like the client.
 """
 
 import argparse
@@ -23,10 +23,10 @@ from benchmarks.contenders import CONTENDERS, Command, Contender, bulkput
 from benchmarks.report import write_report
 from benchmarks.results import LeftOut, Result, Run, why_void
 from benchmarks.scenarios import SCENARIOS, Scenario, Tree, make_tree
-from benchmarks.servers import SERVERS, Held, Server
+from benchmarks.servers import SERVERS, Held, Server, why_absent
 from benchmarks.traces import Trace, puts, save_traces
 
-PLAN = ("nginx/small", "nginx/mixed", "swift/few", "far/few")
+PLAN = ("rgw/small", "swift/few", "nginx/small", "nginx/mixed", "far/few")
 CLIENT_CPU, SERVER_CPU = "0", 1
 
 
@@ -52,9 +52,13 @@ def main() -> int:
     named = given.contenders or [contender.name for contender in CONTENDERS if not contender.is_asked_for]
     wanted = [contender for contender in CONTENDERS if contender.name in named]
     present = [contender for contender in wanted if contender.version() is not None]
-    measured = Measured()
+    measured, missing = Measured(), [contender.name for contender in wanted if contender not in present]
     for place in given.only:
         server, _, scenario = place.partition("/")
+        if (why := why_absent(server)) is not None:
+            print(f"{place} is left out: {why}", file=sys.stderr)
+            missing.append(f"{place} ({why})")
+            continue
         one = measure(server, SCENARIOS[scenario], present, given.rounds, is_traced=not given.no_traces)
         measured.runs.extend(one.runs)
         measured.left_out.extend(one.left_out)
@@ -66,7 +70,7 @@ def main() -> int:
         machine=machine(),
         versions={contender.name: contender.version() or "" for contender in present},
         notes={contender.name: contender.note for contender in present},
-        missing=[contender.name for contender in wanted if contender not in present],
+        missing=missing,
         scenarios={run.scenario: str(SCENARIOS[run.scenario]) for run in measured.runs},
         left_out=measured.left_out,
         runs=measured.runs,

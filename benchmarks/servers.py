@@ -1,4 +1,4 @@
-"""Where uploads go: an nginx that stores real bytes, a real Swift, the devserver with latency.
+"""Where uploads go: a real Ceph RGW, a real Swift, an nginx that stores real bytes, the devserver with latency.
 
 Each server says how a contender reaches a fresh container. Afterwards it counts the objects itself, without the code of
 any contender.
@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlsplit
 
-from benchmarks.baselines import Account
 from tests.servers.certificates import make_authority
 from tests.servers.devserver import devserver_process
+from tests.servers.judge import SwiftJudge
 from tests.servers.nginx import nginx_dav
+from tests.servers.rgw import real_rgw, why_missing
 from tests.servers.swift import RealSwift, real_swift
 
 
@@ -119,14 +120,14 @@ class Nginx:
 
 @dataclass(frozen=True, slots=True)
 class Swift:
-    """A server that speaks Swift: the real one, or the devserver."""
+    """A server that speaks Swift: the real one, Ceph's gateway, or the devserver."""
 
     name: str
     account: RealSwift
     has_s3: bool
 
     def make(self, container: str) -> Address:
-        self._logged_in().request("PUT", container)
+        self._judge().put(container, "", b"")
         parts = urlsplit(self.account.auth_url)
         s3 = f"{parts.scheme}://{parts.netloc}" if self.has_s3 else ""
         return Address(container=container, swift=self.account.environment, s3=s3)
@@ -134,10 +135,7 @@ class Swift:
     def held(self, container: str, *, expected: int) -> Held:
         until = time.monotonic() + 15
         while True:
-            headers = self._logged_in().request("HEAD", container).headers
-            held = Held(
-                int(headers.get("X-Container-Object-Count", "0")), int(headers.get("X-Container-Bytes-Used", "0"))
-            )
+            held = Held(*self._judge().totals(container))
             if held.objects >= expected or time.monotonic() > until:
                 return held
             time.sleep(0.2)
@@ -145,8 +143,8 @@ class Swift:
     def drop(self, container: str) -> None:
         """Left where it is: the server goes with its run, and deleting would cost as much as uploading."""
 
-    def _logged_in(self) -> Account:
-        return Account(self.account.auth_url, self.account.user, self.account.key)
+    def _judge(self) -> SwiftJudge:
+        return SwiftJudge(self.account.auth_url, self.account.user, self.account.key)
 
 
 @contextmanager
@@ -190,6 +188,13 @@ def swift() -> Iterator[Server]:
 
 
 @contextmanager
+def rgw() -> Iterator[Server]:
+    """Ceph's gateway, with its data in memory: fast enough that clients differ. Some GiB while a bench runs."""
+    with real_rgw() as account:
+        yield Swift("Ceph RGW", account, has_s3=True)
+
+
+@contextmanager
 def far() -> Iterator[Server]:
     """The devserver, 50 ms away from each PUT."""
     with devserver_process("--latency", "put=0.05,head=0.01") as account:
@@ -197,11 +202,17 @@ def far() -> Iterator[Server]:
 
 
 SERVERS = {
+    "rgw": (rgw, False),
+    "swift": (swift, False),
     "nginx": (nginx, True),
     "nginx-tls": (nginx_tls, True),
-    "swift": (swift, False),
     "far": (far, True),
     "forgetful": (forgetful, True),
 }
-"""How to start each, and whether it gets a processor of its own. The real Swift is five processes: on one processor
-that would be all that is measured."""
+"""How to start each, and whether it gets a processor of its own. The real Swift and Ceph are several processes: on one
+processor that would be all that is measured."""
+
+
+def why_absent(name: str) -> str | None:
+    """Why a server of SERVERS cannot run on this machine; None if it can."""
+    return why_missing() if name == "rgw" else None

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#E69F00", "#CC79A7", "#56B4E9", "#000000", "#F0E442")
 HATCHES = ("", "///", "...", "\\\\\\", "xxx", "---", "ooo", "+++")  # one for each colour
 DASHES = ("-", (0, (6, 2)), (0, (2, 2)), (0, (8, 2, 2, 2)))  # offset, then points on and off
+MARKED = PALETTE[1]  # of bars that the picture is about; then no series has it
 INK, PALE, GRID = "#222222", "#595959", "#dddddd"  # on white, PALE has a contrast of 7:1 (WCAG AAA)
 
 PANEL = 290.0  # points: the width of one panel, labels not included. Three and their labels fill a laptop's screen
@@ -75,12 +76,14 @@ class Bars:
     axis: str = ""  # what the values are, and their unit: "more is better (objects/s)"
     labels: tuple[str, ...]
     series: tuple[Series, ...]
+    marked: frozenset[str] = frozenset()
+    """Labels that the picture is about: bold, and their bars in a colour of their own (hatches tell series apart)."""
 
     def __post_init__(self) -> None:
         if any(len(series.bars) != len(self.labels) for series in self.series):
             raise UsageError(f"chart {printable(self.title)}: one bar is needed for each of {len(self.labels)} labels")
-        if not self.labels or not 1 <= len(self.series) <= len(PALETTE):
-            raise UsageError(f"chart {printable(self.title)}: it takes bars, and at most {len(PALETTE)} series")
+        if not self.labels or not 1 <= len(self.series) <= len(_colours(self)):
+            raise UsageError(f"chart {printable(self.title)}: it takes bars, and at most {len(_colours(self))} series")
 
 
 @frozen(kw_only=True)
@@ -189,6 +192,12 @@ def _write_around(paper: "Paper", axes: "Axes", figure: Figure) -> None:
     """The title, a legend of more than one series, the note."""
     width, height = (72 * inches for inches in paper.get_size_inches())
     handles, names = axes.get_legend_handles_labels()
+    panel = figure.panels[0]
+    if isinstance(panel, Bars):  # matplotlib's sample of a series is its first bar, which may be a marked one
+        from matplotlib.patches import Patch  # noqa: PLC0415 - see `picture`
+
+        looks = zip(_colours(panel), HATCHES, panel.series, strict=False)
+        handles = [Patch(facecolor=colour, hatch=hatch, edgecolor="white", lw=0) for colour, hatch, _ in looks]
     title = _wrapped(figure.title, width / 9)
     rows = 0
     if len(names) > 1:
@@ -233,7 +242,7 @@ def _draw_bars(axes: "Axes", panel: Bars) -> None:
             height=0.9 * thick,
             xerr=whiskers if any(map(any, whiskers)) else None,
             label=_shortened(series.name),
-            color=PALETTE[number],
+            color=_colours(panel)[number],
             hatch=HATCHES[number],
             edgecolor="white",
             linewidth=0,
@@ -242,7 +251,12 @@ def _draw_bars(axes: "Axes", panel: Bars) -> None:
         texts = axes.bar_label(drawn, list(map(bar_text, series.bars)), padding=4)  # beyond bar and whisker
         for bar, text in zip(series.bars, texts, strict=True):
             text.set_fontstyle("normal" if bar.value is not None else "italic")
+        for bar, label in zip(drawn, panel.labels, strict=True):
+            if label in panel.marked:
+                bar.set_facecolor(MARKED)
     axes.set_yticks(range(len(panel.labels)), list(map(_shortened, panel.labels)))
+    for tick, label in zip(axes.get_yticklabels(), panel.labels, strict=False):  # only the first panel has them
+        tick.set_fontweight("bold" if label in panel.marked else "normal")
     axes.set_ylim(len(panel.labels) - 0.5, -0.5)  # the first label on top
     most = max(((bar.value or 0) + bar.whisker[1] for bar in bars), default=0)
     axes.set_xlim(0, most / (1 - min(0.5, room / PANEL)) or 1)
@@ -250,6 +264,11 @@ def _draw_bars(axes: "Axes", panel: Bars) -> None:
     axes.locator_params(axis="x", nbins=min(4, int(PANEL / room)))
     axes.grid(axis="x", color=GRID)
     axes.axvline(0, color=PALE, linewidth=1)
+
+
+def _colours(panel: Bars) -> list[str]:
+    """The colours of series, in order."""
+    return [colour for colour in PALETTE if not panel.marked or colour != MARKED]
 
 
 def _draw_lines(axes: "Axes", panel: Lines) -> None:

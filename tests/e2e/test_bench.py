@@ -11,13 +11,14 @@ from benchmarks.contenders import CONTENDERS, Command, Contender
 from benchmarks.results import Result, rows
 from benchmarks.run import measure
 from benchmarks.scenarios import SCENARIOS
-from benchmarks.servers import Address
+from benchmarks.servers import Address, why_absent
 from benchmarks.traces import load_traces
 
 REPOSITORY = Path(__file__).parents[2]
-pytestmark = [pytest.mark.nginx, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.timeout(120)
 
 
+@pytest.mark.nginx
 def test_a_round_measures_every_contender_and_writes_every_report(tmp_path: Path) -> None:
     """python -m benchmarks.run --rounds 1 --only nginx/smoke --to DIRECTORY"""
     command = [sys.executable, "-m", "benchmarks.run", "--rounds", "1", "--only", "nginx/smoke", "--to", str(tmp_path)]
@@ -28,7 +29,7 @@ def test_a_round_measures_every_contender_and_writes_every_report(tmp_path: Path
     for name in ("bindings of 2009", "REST of 2009", "bulkput", "plain aiohttp"):
         run = measured[name]
         assert run.void is None and run.stored_objects == 40 and run.cpu_s > 0 and run.peak_kib > 1000
-    assert "curl -Z" in measured
+    assert measured["curl -Z"].void is None and measured["curl -Z and md5sum"].void is None
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "RESULTS.md", "requests.jsonl.gz", "result.json", "results-time.png", "results-time.svg", "results.html",
         "results.png", "results.svg",
@@ -36,6 +37,17 @@ def test_a_round_measures_every_contender_and_writes_every_report(tmp_path: Path
     (trace,) = load_traces(tmp_path)
     assert len(trace.requests) == 40 and all(request.is_stored for request in trace.requests)
     assert {one.contender for one in result.left_out} >= {"rclone"} - set(result.missing)
+
+
+@pytest.mark.rgw
+def test_contenders_store_objects_in_ceph_by_swift_and_by_s3() -> None:
+    """benchmarks.run.measure: bulkput, swiftclient and rclone speak Swift; s5cmd and obstore speak S3"""
+    if reason := why_absent("rgw"):
+        pytest.skip(reason)
+    names = ("bulkput", "python-swiftclient", "rclone", "s5cmd", "obstore")
+    contenders = [each for each in CONTENDERS if each.name in names and each.version() is not None]
+    for run in measure("rgw", SCENARIOS["smoke"], contenders, 1).runs:
+        assert run.void is None and run.stored_objects == 40, run
 
 
 def elsewhere(address: Address, tree: Path) -> Command:
@@ -51,6 +63,7 @@ def in_part(address: Address, tree: Path) -> Command:
     )
 
 
+@pytest.mark.nginx
 def test_a_contender_that_loses_objects_is_void() -> None:
     """benchmarks.run.measure: the objects in the container decide, not the contender's exit code."""
     contenders = [
@@ -63,6 +76,7 @@ def test_a_contender_that_loses_objects_is_void() -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.nginx
 def test_a_server_that_drops_every_50th_object_voids_the_row(tmp_path: Path) -> None:
     """benchmarks.run.measure: the server answers 201 without an ETag, so only counting the objects finds the loss."""
     hundred = replace(SCENARIOS["smoke"], count=100)

@@ -39,6 +39,11 @@ class SwiftJudge:
         seen = self.get(container, name)
         return seen.content if seen is not None else None
 
+    def totals(self, container: str) -> tuple[int, int]:
+        """Gives the number of objects and their bytes, as a HEAD of the container has them; some stores count late."""
+        _, headers, _ = self._request("HEAD", f"/{quote(container)}")
+        return int(headers.get("X-Container-Object-Count", "0")), int(headers.get("X-Container-Bytes-Used", "0"))
+
     def names(self, container: str) -> list[str]:
         return [row["name"] for row in self.rows(container)]
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.report import HERE, cells, html, markdown, pictures, readme_part, with_results
+from benchmarks.report import HERE, cells, html, markdown, pictures, places, readme_part, with_results
 from benchmarks.results import LeftOut, Result, Run, Spread, rows, why_void
 from benchmarks.scenarios import SCENARIOS, make_tree, sizes
 from benchmarks.traces import Latency, Request, Trace, bin_width_s, latency, load_traces, save_traces, throughput
@@ -96,9 +96,18 @@ def test_every_report_has_the_missing_contenders_and_the_command() -> None:
 
 def test_each_server_gets_a_chart_and_all_share_one_over_time() -> None:
     """The README shows the chart of the first server."""
-    further = [run("bulkput", 1, 1.0, server="swift"), *RUNS]
+    further = [run("bulkput", 1, 1.0, server="further"), *RUNS]
     assert list(pictures(rows(further), TRACES, result())) == ["results", "results-2", "results-time"]
     assert list(pictures(rows(RUNS), [], result())) == ["results"]
+
+
+def test_servers_that_users_have_come_first() -> None:
+    """The README shows Ceph RGW, or the real Swift where that was not measured, and nginx only if neither was."""
+    swift, rgw = run("bulkput", 1, 1.0, server="swift"), run("bulkput", 1, 1.0, server="Ceph RGW")
+    assert places(rows([*RUNS, swift, rgw])) == [("Ceph RGW", "small"), ("swift", "small"), ("nginx", "small")]
+    for runs, server in (([*RUNS, swift, rgw], "Ceph RGW"), ([*RUNS, swift], "swift"), (RUNS, "nginx")):
+        assert f"![Uploading to {server}]" in readme_part(result(), rows(runs))
+        assert pictures(rows(runs), [], result())["results"].title == f"Uploading to {server}"
 
 
 def test_a_latency_percentile_is_a_measured_value() -> None:

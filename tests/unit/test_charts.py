@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree as Xml
 
@@ -12,7 +13,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bulkput.errors import UsageError
-from bulkput.report.charts import INK, PALETTE, Bar, Bars, Figure, Line, Lines, Series, number_text, picture, save, svg
+from bulkput.report.charts import (
+    INK,
+    MARKED,
+    PALETTE,
+    Bar,
+    Bars,
+    Figure,
+    Line,
+    Lines,
+    Series,
+    number_text,
+    picture,
+    save,
+    svg,
+)
 from bulkput.report.page import drawing, html_table, line_tables, page
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -123,6 +138,19 @@ def test_series_differ_by_more_than_their_colour() -> None:
     styles = [path.get("style", "") for path in parsed(TIME).iter(f"{SVG}path")]
     one, two = (next(style for style in styles if look in style) for look in dashed)
     assert "stroke-dasharray" not in one and "stroke-dasharray" in two
+
+
+@pytest.mark.parametrize("marked", ["a", "b"])
+def test_marked_bars_have_a_colour_of_their_own_and_the_legend_keeps_those_of_the_series(marked: str) -> None:
+    """No series has that colour, also if the first bar of each is a marked one; marked labels are bold."""
+    panel = SIZES.panels[0]
+    assert isinstance(panel, Bars)
+    drawn = svg(Figure(title="T", panels=(replace(panel, marked=frozenset({marked})),)))
+    fills = re.findall(r"fill: (#[0-9a-f]{6}|url)", drawn)
+    colours = [colour.lower() for colour in (MARKED, PALETTE[0])]
+    bars_and_legend = [fill for fill in fills if fill in colours]
+    assert sorted(bars_and_legend) == sorted([MARKED.lower(), PALETTE[0].lower(), PALETTE[0].lower()])
+    assert re.search(f"font-weight: 700[^>]*>{marked}<", drawn)
 
 
 def test_panels_with_equal_labels_and_series_share_labels_and_legend() -> None:
