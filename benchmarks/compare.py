@@ -26,9 +26,9 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.difference import LEAST_EFFECT, LEAST_ROUNDS, Judged, Verdict, disturbed, judge, newly_void
+from benchmarks.measure import machine
 from benchmarks.results import Result, Run, Spread
 from benchmarks.revisions import SIDES, WARM_UP, Refused, checked_out, known_place, measured, resolve
-from benchmarks.run import machine
 
 ROUNDS = 10
 PLAN = ("nginx/small",)

@@ -18,9 +18,9 @@ from benchmarks.servers import Address
 HERE = Path(__file__).parent
 IN_FLIGHT = "64"
 RCLONE_TRANSFERS = "32"
-_NO_HTTP = "plain HTTP only, the server wants a token"
-_VENV = Path(sys.executable).parent
-_SWIFT_VENV = Path(os.environ.get("SWIFT_VENV", HERE.parent / ".tools" / "swift-venv")) / "bin"
+NO_HTTP = "plain HTTP only, the server wants a token"
+VENV = Path(sys.executable).parent
+SWIFT_VENV = Path(os.environ.get("SWIFT_VENV", HERE.parent / ".tools" / "swift-venv")) / "bin"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ def _package(name: str) -> Callable[[], str | None]:
     return version
 
 
-def _program(path: str, *arguments: str) -> Callable[[], str | None]:
+def program(path: str, *arguments: str) -> Callable[[], str | None]:
     def version() -> str | None:
         program = shutil.which(path)
         if program is None:
@@ -78,7 +78,7 @@ def _baseline(way: str) -> Callable[[Address, Path], Command | str]:
 
 def bulkput(address: Address, tree: Path, *more: str, in_flight: str = IN_FLIGHT) -> Command:
     to = address.http or f"swift://{address.container}"
-    program = (str(_VENV / "bulkput"), "upload", str(tree), to, "-q", "--concurrency", in_flight)
+    program = (str(VENV / "bulkput"), "upload", str(tree), to, "-q", "--concurrency", in_flight)
     return Command((*program, *more), address.environ)
 
 
@@ -106,17 +106,17 @@ def _obstore(address: Address, tree: Path) -> Command | str:
 
 
 def _curl(address: Address, tree: Path) -> Command | str:
-    return Command(_python("curl_put", str(tree), address.http), address.trust) if address.http else _NO_HTTP
+    return Command(_python("curl_put", str(tree), address.http), address.trust) if address.http else NO_HTTP
 
 
 def _curl_and_md5sum(address: Address, tree: Path) -> Command | str:
     command = _python("curl_put", str(tree), address.http, "md5sum")
-    return Command(command, address.trust) if address.http else _NO_HTTP
+    return Command(command, address.trust) if address.http else NO_HTTP
 
 
 def _swiftclient(address: Address, tree: Path) -> Command:
     unchecked = () if address.proves_bytes else ("--ignore-checksum",)
-    swift = (str(_SWIFT_VENV / "swift"), "-q", "upload", *unchecked, "--object-threads", IN_FLIGHT)
+    swift = (str(SWIFT_VENV / "swift"), "-q", "upload", *unchecked, "--object-threads", IN_FLIGHT)
     return Command((*swift, address.container, str(tree)), address.environ)
 
 
@@ -139,7 +139,7 @@ def rclone_environ(address: Address) -> dict[str, str]:
 def _s5cmd(address: Address, tree: Path) -> Command | str:
     if not address.s3:
         return "speaks S3 only, the server does not"
-    s5cmd = (str(_VENV / "s5cmd"), "--endpoint-url", address.s3, "--numworkers", IN_FLIGHT)
+    s5cmd = (str(VENV / "s5cmd"), "--endpoint-url", address.s3, "--numworkers", IN_FLIGHT)
     return Command((*s5cmd, "cp", f"{tree}/", f"s3://{address.container}/"), s3_keys(address))
 
 
@@ -184,24 +184,22 @@ CONTENDERS = (
     ),
     Contender(
         name="python-swiftclient",
-        version=_program(str(_SWIFT_VENV / "swift"), "--version"),
+        version=program(str(SWIFT_VENV / "swift"), "--version"),
         command=_swiftclient,
         note="HEAD and PUT per object",
     ),
     Contender(
         name="rclone",
-        version=_program("rclone", "version"),
+        version=program("rclone", "version"),
         command=_rclone,
         note=f"HEAD and PUT per object; {RCLONE_TRANSFERS} transfers",
     ),
-    Contender(
-        name="s5cmd", version=_program(str(_VENV / "s5cmd"), "version"), command=_s5cmd, note="S3; SHA-256 signed"
-    ),
+    Contender(name="s5cmd", version=program(str(VENV / "s5cmd"), "version"), command=_s5cmd, note="S3; SHA-256 signed"),
     Contender(name="obstore", version=_package("obstore"), command=_obstore, note="Rust; plain HTTP or S3, no MD5"),
-    Contender(name="curl -Z", version=_program("curl", "--version"), command=_curl, note="plain HTTP, no MD5"),
+    Contender(name="curl -Z", version=program("curl", "--version"), command=_curl, note="plain HTTP, no MD5"),
     Contender(
         name="curl -Z and md5sum",
-        version=_program("curl", "--version"),
+        version=program("curl", "--version"),
         command=_curl_and_md5sum,
         note="curl -Z as above, and md5sum of the same files at the same time: two processes; MD5s are not compared",
     ),

@@ -19,8 +19,8 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.contenders import bulkput
+from benchmarks.measure import once, started
 from benchmarks.process import Ran
-from benchmarks.run import once, started
 from benchmarks.scenarios import SCENARIOS, Scenario, Tree, make_tree
 from benchmarks.servers import Server
 from tests.servers.faultprocess import ProxyProcess

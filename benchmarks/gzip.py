@@ -35,8 +35,8 @@ from rich.table import Table
 from benchmarks.compression import BASE, Record, Step, Upload, sections
 from benchmarks.gzip_parts import measure_faces, measure_steps
 from benchmarks.gzip_upload import FILES, check_engines, make_files, measure_uploads
+from benchmarks.measure import machine
 from benchmarks.report import write_texts
-from benchmarks.run import machine
 from bulkput.payload.deflate import DEFAULT_LEVEL, engine_for
 from bulkput.payload.gzip import whole
 

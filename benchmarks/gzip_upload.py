@@ -17,7 +17,7 @@ from benchmarks.baselines import Account
 from benchmarks.compression import BASE, NOTHING, Step, Upload
 from benchmarks.contenders import bulkput
 from benchmarks.cores import Usage
-from benchmarks.run import started
+from benchmarks.measure import started
 from benchmarks.servers import Address, Server
 from bulkput.payload.deflate import DEFAULT_LEVEL, engine_for
 

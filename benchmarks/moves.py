@@ -32,7 +32,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.contenders import IN_FLIGHT
-from benchmarks.run import started
+from benchmarks.measure import started
 from benchmarks.scenarios import Scenario, make_tree
 from tests.servers.judge import SwiftJudge
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks import starts
 from benchmarks.compression import Record, sections
 from benchmarks.figures import bars, over_time
 from benchmarks.results import Result, Row, Spread, rows
@@ -65,9 +66,9 @@ def write_texts(directory: Path) -> None:
     if not (directory / "result.json").exists():
         return
     result, traces, compression = Result.load(directory / "result.json"), load_traces(directory), Record.load(directory)
-    table = rows(result.runs)
-    (directory / "RESULTS.md").write_text(markdown(result, table, traces, compression))
-    (directory / "results.html").write_text(html(result, table, traces, compression))
+    table, start = rows(result.runs), starts.load(directory)
+    (directory / "RESULTS.md").write_text(markdown(result, table, traces, compression, start))
+    (directory / "results.html").write_text(html(result, table, traces, compression, start))
 
 
 def places(table: Sequence[Row]) -> list[tuple[str, str]]:
@@ -132,7 +133,13 @@ def _rich(title: str, columns: Sequence[str], lines: Sequence[Sequence[str]]) ->
     return table
 
 
-def markdown(result: Result, table: Sequence[Row], traces: Sequence[Trace], compression: Record | None = None) -> str:
+def markdown(
+    result: Result,
+    table: Sequence[Row],
+    traces: Sequence[Trace],
+    compression: Record | None = None,
+    start: Result | None = None,
+) -> str:
     """RESULTS.md: caveats, pictures, tables, the machine and the command."""
     lines = ["# Results", "", "Made by the command at the end; not edited.", ""]
     lines += [f"* {caveat}" for caveat in CAVEATS]
@@ -145,12 +152,21 @@ def markdown(result: Result, table: Sequence[Row], traces: Sequence[Trace], comp
         lines += _md(COLUMNS, cells(server, scenario, table, result))
     if traces:
         lines += ["## How long a PUT takes", "", *_md(LATENCIES, latencies(traces, result))]
+    if start is not None:
+        lines += _start(start)
     if compression is not None:
         lines += _compression(compression)
     lines += ["## Where", ""]
     lines += [f"* {name}: {value}" for name, value in {**result.machine, **result.versions}.items()]
     lines += ["", "```", result.command, "```", ""]
     return "\n".join(lines)
+
+
+def _start(record: Result) -> list[str]:
+    lines = []
+    for title, columns, body in starts.sections(record):
+        lines += [f"## {title}", "", *_md(columns, body)]
+    return [*lines, f"`{record.command}` made these, on {record.machine['processor']}.", starts.NOTE, ""]
 
 
 def _compression(record: Record) -> list[str]:
@@ -196,7 +212,13 @@ def _md_row(row: Sequence[str]) -> str:
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |"
 
 
-def html(result: Result, table: Sequence[Row], traces: Sequence[Trace], compression: Record | None = None) -> str:
+def html(
+    result: Result,
+    table: Sequence[Row],
+    traces: Sequence[Trace],
+    compression: Record | None = None,
+    start: Result | None = None,
+) -> str:
     """One page: the caveats first, the machine, versions and the command last."""
     body = ["<h2>Read this first</h2>", _list(CAVEATS)]
     if result.missing:
@@ -210,6 +232,9 @@ def html(result: Result, table: Sequence[Row], traces: Sequence[Trace], compress
         body.append(_html(title, COLUMNS, cells(server, scenario, table, result)))
     if traces:
         body.append(_html("How long a PUT takes", LATENCIES, latencies(traces, result)))
+    if start is not None:
+        body += [_html(*section) for section in starts.sections(start)]
+        body.append(f"<p>{safe(starts.NOTE)}</p><pre>{safe(start.command)}</pre>")
     if compression is not None:
         body += [_html(*section) for section in sections(compression)]
         body.append(f"<p>{safe(COMPRESSION_NOTE)}</p><pre>{safe(compression.command)}</pre>")

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmarks.contenders import IN_FLIGHT, Command, Contender
+from benchmarks.measure import measure
 from benchmarks.results import Run
-from benchmarks.run import measure
 from benchmarks.scenarios import SCENARIOS
 from benchmarks.servers import SERVERS, Address
 

@@ -28,7 +28,8 @@ class Scenario:
     def __str__(self) -> str:
         size = f"{self.size // KIB} KiB" if self.size % KIB == 0 else f"{self.size} B"
         around = " around" if self.distribution == "lognormal" else ""
-        return f"{self.count:,} files of{around} {size}".replace(",", " ")
+        files = "file" if self.count == 1 else "files"
+        return f"{self.count:,} {files} of{around} {size}".replace(",", " ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,9 @@ SCENARIOS = {
         Scenario(name="large", count=8, size=64 * KIB * KIB),
         # The real Swift on two cores stores some hundred objects a second: enough to tell contenders apart.
         Scenario(name="few", count=400, size=16 * KIB),
+        # What a start costs: see `start`.
+        Scenario(name="one", count=1, size=16 * KIB),
+        Scenario(name="hundred", count=100, size=16 * KIB),
         Scenario(name="smoke", count=40, size=2_000, distribution="lognormal", compressible=0.5),
     )
 }

@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.contenders import bulkput
-from benchmarks.run import once, started
+from benchmarks.measure import once, started
 from benchmarks.scenarios import SCENARIOS, Scenario, Tree, make_tree
 from benchmarks.servers import SERVERS, Server
 from benchmarks.traces import Request, puts

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from benchmarks.contenders import CONTENDERS, Command, Contender
+from benchmarks.measure import measure
 from benchmarks.results import Result, rows
-from benchmarks.run import measure
 from benchmarks.scenarios import SCENARIOS
 from benchmarks.servers import Address, why_absent
+from benchmarks.starts import load
 from benchmarks.traces import load_traces
 
 REPOSITORY = Path(__file__).parents[2]
@@ -48,6 +49,20 @@ def test_contenders_store_objects_in_ceph_by_swift_and_by_s3() -> None:
     contenders = [each for each in CONTENDERS if each.name in names and each.version() is not None]
     for run in measure("rgw", SCENARIOS["smoke"], contenders, 1).runs:
         assert run.void is None and run.stored_objects == 40, run
+
+
+@pytest.mark.nginx
+def test_starts_are_measured_with_one_file_and_with_a_hundred(tmp_path: Path) -> None:
+    """python -m benchmarks.start --rounds 1 --only nginx --to DIRECTORY"""
+    command = [sys.executable, "-m", "benchmarks.start", "--rounds", "1", "--only", "nginx", "--to", str(tmp_path)]
+    subprocess.run(command, cwd=REPOSITORY, check=True, capture_output=True)
+    record = load(tmp_path)
+    assert record is not None and [run for run in record.runs if run.void] == []
+    stored = {(run.contender, run.scenario): run.stored_objects for run in record.runs}
+    for contender in {"bulkput", "curl"} - set(record.missing):
+        assert (stored[contender, "one"], stored[contender, "hundred"]) == (1, 100)
+    assert {("python -c pass", "alone"), ("bulkput --help", "alone")} <= stored.keys()
+    assert all(run.wall_s > 0 and run.cpu_s > 0 for run in record.runs)
 
 
 def elsewhere(address: Address, tree: Path) -> Command:

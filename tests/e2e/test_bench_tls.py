@@ -3,7 +3,7 @@
 import pytest
 
 from benchmarks.contenders import CONTENDERS
-from benchmarks.run import measure
+from benchmarks.measure import measure
 from benchmarks.scenarios import SCENARIOS
 
 pytestmark = [pytest.mark.nginx, pytest.mark.timeout(120)]
