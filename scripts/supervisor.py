@@ -55,8 +55,8 @@ class Cluster:
     name: ClassVar[str]
     """Of the script: messages, directories and variables (SWIFT_DIR) have it."""
     hidden: ClassVar[tuple[str, ...]]
-    """Beginnings of variables that CMD does not inherit: a client that is tried out here must not find its way to
-    somebody's real cloud."""
+    """Beginnings of variables that CMD and the servers do not inherit: a client that is tried out here must not find
+    its way to somebody's real cloud."""
     ends_by: ClassVar[signal.Signals] = signal.SIGTERM
     """What ends its processes, also when this one dies."""
     brings: ClassVar[tuple[str, ...]] = ()
@@ -78,6 +78,10 @@ class Cluster:
     def mark(self) -> dict[str, str]:
         """A variable in the environment of every process: it says to which store the process belongs."""
         return {f"{self.name.upper()}_ROOT": f"{self.root}/"}
+
+    def visible(self) -> dict[str, str]:
+        """The environment without `hidden`."""
+        return {name: value for name, value in os.environ.items() if not name.startswith(self.hidden)}
 
     def reserve_port(self) -> int:
         """A free port that stays ours: bound, not listening.
@@ -117,7 +121,7 @@ class Cluster:
         """Start a server: it has a session of its own, and writes to its log only."""
         return subprocess.Popen(
             command,
-            env={**os.environ, **self.mark, **environ},
+            env={**self.visible(), **self.mark, **environ},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -212,8 +216,7 @@ class Script:
             self.say(f"{command[0]}: command not found")
             return 127
         with self.fresh_directory() as root, running(self.cluster(root)) as cluster:
-            settings = {name: value for name, value in os.environ.items() if not name.startswith(cluster.hidden)}
-            settings |= {**cluster.credentials, **cluster.mark}
+            settings = {**cluster.visible(), **cluster.credentials, **cluster.mark}
             settings["PATH"] = f"{settings.get('PATH', os.defpath)}:{cluster.commands}"
             return self.watch(cluster, spawn(command, settings))
 

@@ -179,7 +179,9 @@ def test_up_and_down_may_be_repeated(each: Place) -> None:
 
 @pytest.mark.rgw
 def test_a_second_store_runs_beside_the_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """scripts/rgw run scripts/rgw run CMD: the second has its own ports, and ends alone."""
+    """scripts/rgw run scripts/rgw run CMD: the second has its own ports, and ends alone. Variables of another Ceph that
+    the user works with do not reach it."""
+    monkeypatch.setenv("CEPH_ARGS", "--mon-host 127.0.0.1:1")
     place = place_of(rgw.SCRIPT, tmp_path, monkeypatch)
     inner = f"{place.script} run sh -c 'echo $ST_AUTH'; echo $ST_AUTH; exec curl -sf $AWS_ENDPOINT_URL/swift/info"
     done = place.call("run", "sh", "-c", inner)
