@@ -45,8 +45,9 @@ class _Reader:
 class Readers:
     """Up to `count` threads, started when needed. For use from an event loop. `close` ends those that do not hang."""
 
-    def __init__(self, count: int, *, patience_s: float, most_stuck: int) -> None:
-        """A job that takes longer than `patience_s` is abandoned; at most `most_stuck` threads may hang at once."""
+    def __init__(self, count: int, *, patience_s: float | None, most_stuck: int) -> None:
+        """A job that takes longer than `patience_s` is abandoned (None: never); at most `most_stuck` threads may hang
+        at once."""
         self._count = count
         self._patience_s = patience_s
         self._most_stuck = most_stuck
@@ -115,11 +116,11 @@ class Readers:
             del job, result, error  # a waiting thread must not keep the last file's bytes alive
 
     def _watch(self) -> None:
-        if self._sweeper is None:
-            self._sweeper = asyncio.get_running_loop().call_later(self._patience_s / _SWEEPS, self._sweep)
+        if self._sweeper is None and (patience_s := self._patience_s) is not None:
+            self._sweeper = asyncio.get_running_loop().call_later(patience_s / _SWEEPS, self._sweep, patience_s)
 
-    def _sweep(self) -> None:
-        late_s = time.monotonic() - self._patience_s
+    def _sweep(self, patience_s: float) -> None:
+        late_s = time.monotonic() - patience_s
         for reader in tuple(self._readers):
             if reader.job is not None and reader.began_s < late_s:
                 self._give_up(reader, late_s)

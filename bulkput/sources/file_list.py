@@ -21,6 +21,7 @@ from bulkput.activity import current
 from bulkput.errors import SourceError, UsageError, printable
 from bulkput.model import Found, Reason, Skip
 from bulkput.options import FileListOptions, WalkOptions
+from bulkput.payload.blocks import Blocks
 from bulkput.payload.body import source_error
 from bulkput.policy.filters import Filters
 from bulkput.policy.gzip_names import NOT_COMPRESSED, GzipNames
@@ -160,17 +161,18 @@ class _ListedNames:
     def __iter__(self) -> Iterator[bytes]:
         rest, is_cut = b"", False
         try:
-            while block := self._block():
-                *whole, rest = (rest + block).split(self._separator)
-                for line in whole:
-                    if line and not is_cut:
-                        yield line
-                    is_cut = False
-                if is_cut:
-                    rest = b""
-                elif len(rest) > _LONGEST:
-                    yield rest
-                    rest, is_cut = b"", True  # drop the rest of this line
+            with Blocks(self._path, self._fd, _BLOCK) as blocks:
+                while block := self._next(blocks):
+                    *whole, rest = (rest + block).split(self._separator)
+                    for line in whole:
+                        if line and not is_cut:
+                            yield line
+                        is_cut = False
+                    if is_cut:
+                        rest = b""
+                    elif len(rest) > _LONGEST:
+                        yield rest
+                        rest, is_cut = b"", True  # drop the rest of this line
             if rest:
                 yield rest
         except OSError as error:
@@ -179,10 +181,10 @@ class _ListedNames:
             if not self._is_stdin:
                 os.close(self._fd)
 
-    def _block(self) -> bytes:
+    def _next(self, blocks: Blocks) -> bytes:
         """More of the list. Whoever writes it may take long: then the scan is here."""
         current().in_hand = self._path
-        return os.read(self._fd, _BLOCK)
+        return blocks.next()
 
 
 def _above(name: bytes) -> Iterator[bytes]:

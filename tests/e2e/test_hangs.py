@@ -36,7 +36,7 @@ class DeadFile(io.FileIO):
         for_ever.wait()
 
 def open(path, mode="r", buffering=-1, *how, opener=None, **more):
-    if buffering == 0 and b"dead" in os.fsencode(path):
+    if buffering == 0 and isinstance(path, bytes) and b"dead" in path:
         return DeadFile(path, mode, opener=opener)
     return real_open(path, mode, buffering, *how, opener=opener, **more)
 
@@ -61,6 +61,7 @@ def process(server: RealSwift, program: str, *arguments: Path | str) -> "subproc
     return subprocess.Popen(
         [sys.executable, "-c", DEAD + program, *map(str, arguments)],
         env={**server.environment},
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -97,6 +98,16 @@ def test_one_ctrl_c_ends_a_process_whose_first_stat_hangs(server: RealSwift) -> 
         running.send_signal(signal.SIGINT)
         _, err = running.communicate(timeout=PATIENCE_S)
     assert running.returncode == 130, err
+
+
+def test_one_ctrl_c_ends_a_process_that_waits_for_its_list(server: RealSwift, tmp_path: Path) -> None:
+    """bulkput upload --stalled-after 0.2 --files-from - --base DIR swift://c: nothing writes to its stdin"""
+    arguments = ("--stalled-after", "0.2", "--progress", "none", "--files-from", "-", "--base", tmp_path)
+    with process(server, COMMAND, *arguments) as running:
+        assert running.stderr is not None
+        next(line for line in running.stderr if "the list on stdin" in line)
+        running.send_signal(signal.SIGINT)
+        assert running.wait(PATIENCE_S) == 130
 
 
 def test_a_stalled_upload_prints_the_requests_in_flight(server: RealSwift, tmp_path: Path) -> None:

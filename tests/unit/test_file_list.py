@@ -1,11 +1,12 @@
 """Files that a list names."""
 
+import asyncio
 import os
 import random
 import threading
 import time
 import tracemalloc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -190,6 +191,23 @@ def test_the_activity_names_the_list_or_the_file_being_read(base: Path) -> None:
         ended.start()
         assert list(found) == []
         ended.join()
+
+
+async def test_a_list_that_was_begun_can_be_closed_on_the_event_loop(base: Path) -> None:
+    """The scan's thread began it; whoever holds its iterator when a run ends early closes it. No descriptor is left."""
+    before = len(os.listdir("/proc/self/fd"))
+    (base.parent / "list").write_text("a\nd/b\n")
+    files = FileListOptions(path=str(base.parent / "list"), base=str(base))
+
+    def begun() -> Iterator[Found]:
+        found = file_list(files, os.fsencode(base), WalkOptions(), is_sorted=False)
+        next(found)
+        return found
+
+    found = await asyncio.get_running_loop().run_in_executor(None, begun)
+    assert isinstance(found, Generator)
+    found.close()
+    assert len(os.listdir("/proc/self/fd")) == before
 
 
 def end_when(is_time: Callable[[], bool], writing: int) -> None:
