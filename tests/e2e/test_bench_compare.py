@@ -98,7 +98,7 @@ def test_an_unknown_server_is_one_sentence_and_exit_2(temporary: Path) -> None:
     """benchmarks.compare HEAD HEAD --only ngin/small: the sentence lists the known servers."""
     done = compare(temporary, "HEAD", "HEAD", "--only", "ngin/small")
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.count("\n") == 1 and "no such server; there are nginx, " in done.stderr
+    assert done.stderr.count("\n") == 1 and "no such server; there are rgw, " in done.stderr
 
 
 def saved(path: Path, contender: str, *, wall_s: float, processor: str, runs: int = 6) -> Path:
