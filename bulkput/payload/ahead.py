@@ -29,7 +29,8 @@ class Started(Generic[T]):
         """What the call awaits: the future of its executor."""
 
     def __await__(self) -> Generator[Any, None, T]:
-        yield self.future
+        if not self.future.done():  # a turn of the event loop here would let a cancellation drop the result
+            yield self.future
         return (yield from self._call.__await__())
 
 

@@ -19,6 +19,9 @@ from bulkput.stores.powers import Powers
 from bulkput.stores.tries import NoBrake, Tries
 from bulkput.transport.route import open_transport
 
+POWERS = tuple(each.name for each in fields(Powers) if each.default is None)
+"""The names of all powers."""
+
 HOSTILE_NAMES = (
     "with spaces in it.txt",
     "hash#and?query&and=more;semicolon+plus%percent%2fescaped",
@@ -104,7 +107,7 @@ class StoreTests:
     """False: the store has no expiry. It then refuses `headers.expires_in_s` when it is opened."""
     proves_bytes = True
     """False: the store gives no ETag that proves the stored bytes (plain HTTP)."""
-    powers = frozenset(each.name for each in fields(Powers)) - {"make_directory", "check_removable"}
+    powers = frozenset(POWERS) - {"make_directory", "check_removable"}
     """The fields of `Store.powers` that are not None."""
     copies = True
     """False: the store has the power to copy, but this server refuses COPY."""
@@ -144,7 +147,7 @@ def power(of_store: T | None) -> T:
 
 
 def powers_of(store: Store) -> frozenset[str]:
-    return frozenset(each.name for each in fields(Powers) if getattr(store.powers, each.name))
+    return frozenset(name for name in POWERS if getattr(store.powers, name) is not None)
 
 
 @asynccontextmanager

@@ -4,7 +4,7 @@ import uuid
 
 import pytest
 
-from tests.contract.suite import StoreContract, Target
+from bulkput.testing.contract import StoreContract, Target
 from tests.servers.judge import SwiftJudge
 from tests.servers.swift import RealSwift
 
@@ -15,4 +15,4 @@ class TestRgw(StoreContract):
     def target(self, rgw: RealSwift) -> Target:
         container = f"contract-{uuid.uuid4().hex[:8]}"
         judge = SwiftJudge(rgw.auth_url, rgw.user, rgw.key)
-        return Target(f"swift://{container}", rgw.environment, lambda name: judge.get(container, name))
+        return Target(f"swift://{container}", rgw.environment, lambda name: judge.content(container, name))

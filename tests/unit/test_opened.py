@@ -142,6 +142,30 @@ async def test_a_file_is_closed_only_after_its_cancelled_read_returns(fifo: Fifo
     readers.close()
 
 
+@pytest.mark.parametrize("turns", range(8))
+async def test_a_file_is_closed_if_its_opening_is_cancelled_in_any_turn_of_the_loop(tmp_path: Path, turns: int) -> None:
+    """Also between the turn in which it was opened and the one in which its task goes on."""
+    path = tmp_path / "a"
+    path.write_bytes(b"0123456789")
+    readers = Readers(1, patience_s=LONG_S, most_stuck=2)
+
+    async def read() -> None:
+        async with opened(os.fsencode(path), plain, readers):
+            await asyncio.Event().wait()
+
+    task = asyncio.create_task(read())
+    await asyncio.sleep(0)  # the task has asked for the file
+    readers.submit(b"", lambda: None).result(LONG_S)  # the only thread has opened it; the loop does not know yet
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await readers.run(b"", lambda: None)  # the closing was asked for before
+    assert str(path) not in {os.path.realpath(f"/proc/self/fd/{number}") for number in os.listdir("/proc/self/fd")}
+    readers.close()
+
+
 @pytest.mark.parametrize("patience_s", [SHORT_S, LONG_S], ids=["abandoned", "cancelled"])
 async def test_a_file_that_is_opened_too_late_is_closed(fifo: Fifo, patience_s: float) -> None:
     """Its task has ended by the deadline, or was cancelled."""
