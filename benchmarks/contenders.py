@@ -162,7 +162,12 @@ CONTENDERS = (
         command=_baseline("rest"),
         note="naive baseline; no MD5",
     ),
-    Contender(name="bulkput", version=_package("bulkput"), command=bulkput, note="MD5, one request per object"),
+    Contender(
+        name="bulkput",
+        version=_package("bulkput"),
+        command=bulkput,
+        note="one request per object; MD5 where the store checks one: not on nginx",
+    ),
     Contender(
         name="bulkput on aiohttp",
         version=_package("aiohttp"),

@@ -28,7 +28,7 @@ def main() -> int:
     parser.add_argument("--only", nargs="+", default=PLAN, metavar="SERVER/SCENARIO", help=f"default: {' '.join(PLAN)}")
     parser.add_argument("--contenders", nargs="+", metavar="NAME", help="only these; bulkput is the reference")
     parser.add_argument("--no-traces", action="store_true", help="without a run for the raw records of requests")
-    parser.add_argument("--to", type=Path, default=Path(), help="directory for the results")
+    parser.add_argument("--to", type=Path, default=Path("benchmarks"), help="directory for the results")
     given = parser.parse_args()
     if complaint := _complaint(given):
         parser.error(complaint)
