@@ -251,13 +251,9 @@ def event_json(event: ev.Event) -> dict[str, Any] | None:  # noqa: C901, PLR0912
             paths = list(event.paths)
             return {"event": "segments_left", "key": event.key, "segments": paths, "below": event.below}
         case ev.Retrying():
-            return {
-                "event": "retrying",
-                "key": event.error.key,
-                "attempt": event.attempt,
-                "delay_s": round(event.delay_s, 3),
-                **_error_json(event.error),
-            }
+            delay_s = round(event.delay_s, 3)
+            told = {"event": "retrying", "key": event.error.key, "attempt": event.attempt, "delay_s": delay_s}
+            return told | _error_json(event.error)
         case ev.Tuned():
             return {"event": "tuned", "concurrency": event.limit, "why": event.why}
         case ev.Paced():
