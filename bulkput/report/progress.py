@@ -27,7 +27,7 @@ _WINDOW_S = 10.0
 class Screen:
     """Lines on a stream. When it cannot be written, lines are dropped: a message must not end a run.
 
-    Only a moving line needs a console: importing rich takes 50 ms, as long as uploading 500 small files.
+    Only a moving line needs a console, and so rich, whose import takes 50 ms.
     """
 
     def __init__(self, stream: TextIO | None = None, *, worded: Callable[[str], str] = str) -> None:

@@ -70,7 +70,7 @@ class WireTransport:
         if body is None:
             # RFC 9110, 8.6: servers may wait for a body, or answer 411, where a PUT or POST has no Content-Length.
             framing = "" if method in _WITHOUT_CONTENT else "Content-Length: 0\r\n"
-        elif (data := body.data) is not None:  # nearly always: this arm costs 1.4 us less than the next
+        elif (data := body.data) is not None:  # nearly always, and cheaper than the next arm
             framing = f"Content-Length: {len(data)}\r\n"
             timeout_s += len(data) / options.min_rate
         else:

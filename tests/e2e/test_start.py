@@ -42,7 +42,7 @@ NOT_FOR_A_PLAIN_UPLOAD = (
     "yarl",
     "zlib_ng",
 )
-"""Each takes between one and 200 ms, and an upload of a few files takes 100 ms in all."""
+"""Each takes between one and 200 ms: publishing a few files takes little more in all."""
 
 PROGRAM = """
 import atexit, sys, threading, time
