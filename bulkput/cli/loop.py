@@ -16,7 +16,7 @@ from bulkput.engine.stop import Stop
 T = TypeVar("T")
 INTERRUPTED = 130
 _COLLECTIONS = (700, 10, 10)
-"""Python's own thresholds, which `__main__.py` has raised for the time of the imports."""
+"""The thresholds of Python 3.11. `__main__.py` has raised them for the time of the imports."""
 
 
 def run(main: Coroutine[Any, Any, T]) -> T:

@@ -27,7 +27,7 @@ def open_transport(options: WireOptions, *, user_agent: str) -> Transport:
 class RoutedTransport:
     """Requests take the lean transport. What goes through a proxy, and downloads, take aiohttp.
 
-    aiohttp is imported when the first request needs it: that takes 0.2 s, a third of a small upload.
+    aiohttp is imported when the first request needs it: the import takes 0.2 s.
     """
 
     def __init__(self, options: WireOptions, *, user_agent: str, proxies: Proxies) -> None:
