@@ -73,7 +73,7 @@ def test_no_time_has_more_than_the_rate_and_the_burst(
         bucket = taken.give_back(amount) if is_cancelled else taken
         if not is_cancelled:
             sent.append((max(taken.due_s, now_s), amount))
-    sent.sort()
+    sent.sort(key=lambda each: each[0])  # stable: of one moment, in the order of the takes
     most = max(burst, first)
     for start in range(len(sent)):
         total = 0.0
