@@ -93,6 +93,10 @@ def _bulkput_with_a_journal(address: Address, tree: Path) -> Command:
     return Command((*fresh, *run.arguments), run.environ)
 
 
+def _bulkput_with_md5(address: Address, tree: Path) -> Command:
+    return bulkput(address, tree, "--gzip", "always", "--gzip-as", "suffix", "--gzip-except", "*.bin")
+
+
 def _plain_aiohttp(address: Address, tree: Path) -> Command:
     return Command(_python("plain_aiohttp", str(tree), address.http or address.container), address.environ)
 
@@ -173,6 +177,13 @@ CONTENDERS = (
         version=_package("aiohttp"),
         command=_bulkput_on_aiohttp,
         note="the same with --transport aiohttp",
+    ),
+    Contender(
+        name="bulkput with MD5",
+        version=_package("bulkput"),
+        command=_bulkput_with_md5,
+        note="the same with an MD5 of each file: --gzip for files that are all excepted from it",
+        is_asked_for=True,
     ),
     Contender(
         name="bulkput with a journal",
