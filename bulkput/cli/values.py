@@ -9,10 +9,10 @@ import click
 from bulkput.errors import UsageError, printable
 from bulkput.policy.naming import meant_by
 
-_DURATION = re.compile(r"(\d+)([smhdw]?)")
-_SIZE = re.compile(r"(\d+)([kmgt]?)(i?b)?")
-_RATE = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,12})?)(?:/([smh]))?")
-_BANDWIDTH = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,12})?)([kmgt]?)(?:i?b)?(?:/s)?")
+_DURATION = r"(\d+)([smhdw]?)"
+_SIZE = r"(\d+)([kmgt]?)(i?b)?"
+_RATE = r"([0-9]{1,12}(?:\.[0-9]{1,12})?)(?:/([smh]))?"
+_BANDWIDTH = r"([0-9]{1,12}(?:\.[0-9]{1,12})?)([kmgt]?)(?:i?b)?(?:/s)?"
 _BYTES = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3, "t": 1024**4}
 _MOST = 10_000
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
@@ -24,7 +24,7 @@ class Duration(click.ParamType[int]):
     name = "duration"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        match = _DURATION.fullmatch(str(value).strip().lower())
+        match = re.fullmatch(_DURATION, str(value).strip().lower())
         if match is None:
             self.fail(f"{value!r} is not a duration: write seconds, or 30m, 12h, 7d", param, ctx)
         if int(match[1]) == 0:
@@ -38,7 +38,7 @@ class Size(click.ParamType[int]):
     name = "size"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        match = _SIZE.fullmatch(str(value).strip().lower())
+        match = re.fullmatch(_SIZE, str(value).strip().lower())
         if match is None:
             self.fail(f"{value!r} is not a size: write bytes, or 64K, 32M, 1G", param, ctx)
         if int(match[1]) == 0:
@@ -52,7 +52,7 @@ class Rate(click.ParamType[float]):
     name = "rate"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        match = _RATE.fullmatch(str(value).strip().lower())
+        match = re.fullmatch(_RATE, str(value).strip().lower())
         if match is None or float(match[1]) == 0:
             self.fail(f"{value!r} is not a rate above 0: write 500/s, 30/m or 1000/h", param, ctx)
         return float(match[1]) / _SECONDS[match[2] or "s"]
@@ -67,7 +67,7 @@ class Bandwidth(click.ParamType[float]):
         return "SIZE/s"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        match = _BANDWIDTH.fullmatch(str(value).strip().lower())
+        match = re.fullmatch(_BANDWIDTH, str(value).strip().lower())
         if match is None or float(match[1]) == 0:
             self.fail(f"{value!r} is not a bandwidth above 0: write 512K/s, 100M/s or 1.5G/s", param, ctx)
         return float(match[1]) * _BYTES[match[2]]

@@ -44,14 +44,20 @@ class Pool(Generic[T]):
     async def submit(self, item: T) -> None:
         """Queue an item, then wait until at most `backlog` items are queued (back-pressure)."""
         self._items.append(item)  # before the wait: if the wait is cancelled, `abandoned` still gets the item
-        _wake(self._hungry, 1)
+        if not _wake(self._hungry, 1):
+            self._start(1)
         while len(self._items) > self._backlog:
             await self._turn(self._full)
 
     def resize(self, workers: int) -> None:
-        """Set the number of workers. New ones start at once; a surplus worker ends after the item it is handling."""
+        """Set the highest number of workers. They start when items wait for them: one file needs one worker. A surplus
+        worker ends after the item it is handling."""
         self._wanted = workers
-        while self._alive < workers and not self._is_ended:
+        if not self._is_ended:
+            self._start(len(self._items))
+
+    def _start(self, most: int) -> None:
+        for _ in range(min(most, self._wanted - self._alive)):
             self._alive += 1
             self._born += 1
             self._tasks.create_task(self._work(), name=f"bulkput-worker-{self._born}")
@@ -88,12 +94,14 @@ class Pool(Generic[T]):
         await turn
 
 
-def _wake(waiting: deque[asyncio.Future[None]], count: int) -> None:
+def _wake(waiting: deque[asyncio.Future[None]], count: int) -> bool:
+    """Whether `count` were waiting, and are woken now."""
     while waiting and count:
         turn = waiting.popleft()
         if not turn.done():  # a cancelled waiter would waste the wake-up
             turn.set_result(None)
             count -= 1
+    return count == 0
 
 
 def _forget(_item: object) -> None:

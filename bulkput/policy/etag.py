@@ -22,12 +22,12 @@ large object looks like an MD5, but is computed from its manifest: check `Remote
 import re
 
 _CODINGS = "gzip|x-gzip|br|zstd|deflate"
-_ETAG = re.compile(rf'(?:W/)?"?([0-9a-f]{{32}})(?:(?:--?|;)(?:{_CODINGS}))?"?(?:;(?:{_CODINGS}))?', re.IGNORECASE)
+_ETAG = rf'(?i)(?:W/)?"?([0-9a-f]{{32}})(?:(?:--?|;)(?:{_CODINGS}))?"?(?:;(?:{_CODINGS}))?'
 
 
 def md5_of(etag: str | None) -> str | None:
     """The MD5 in lower-case hex, or None if the ETag holds none."""
     if etag is None:
         return None
-    found = _ETAG.fullmatch(etag.strip())
+    found = re.fullmatch(_ETAG, etag.strip())
     return found[1].lower() if found is not None else None

@@ -70,10 +70,10 @@ def cause_of(error: StoreError) -> Cause:
     words = error.detail
     for name in (error.key, quote(error.key, errors="replace")):
         words = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", "", words) if name else words
-    return type(error), error.status, _VARIABLE.sub("", words)
+    return type(error), error.status, re.sub(_VARIABLE, "", words)
 
 
-_VARIABLE = re.compile(r"\b[0-9a-f]{8,}\b|\btx\w+|[0-9]+")
+_VARIABLE = r"\b[0-9a-f]{8,}\b|\btx\w+|[0-9]+"
 
 
 class FailurePolicy:

@@ -22,7 +22,7 @@ _LOCAL = frozenset(
 _KERNELS_OWN = (b"/dev/", b"/proc/", b"/sys/")
 """Mounts below these do not count: they hold nothing to upload, and every machine has an autofs there."""
 _TABLE = "/proc/self/mountinfo"
-_ESCAPE = re.compile(rb"\\([0-7]{3})")
+_ESCAPE = rb"\\([0-7]{3})"
 
 
 class Mount(NamedTuple):
@@ -99,7 +99,7 @@ def _mounts(table: bytes) -> Iterator[Mount]:
 
 def _unescaped(field: bytes) -> bytes:
     r"""mountinfo writes space, tab, line end and backslash as `\040`, `\011`, `\012` and `\134`."""
-    return _ESCAPE.sub(lambda match: bytes((int(match[1], 8),)), field)
+    return re.sub(_ESCAPE, lambda match: bytes((int(match[1], 8),)), field) if b"\\" in field else field
 
 
 def _upwards(path: bytes) -> Iterator[bytes]:

@@ -21,13 +21,13 @@ _DEEPEST = 4
 _KEYS = ("message", "detail", "error_description", "description", "reason", "title", "error", "errors", "fault", "code")
 """Keys of JSON. The most informative come first."""
 _TAGS = ("message", "responsedescription", "detail", "description", "reason", "title", "code")
-_UNSEEN = re.compile(r"(?is)<(script|style)\b.*?</\1\s*>|<!--.*?-->")
-_TAG = re.compile(r"</?[A-Za-z!?][^<>]*>")
-_BLOCK = re.compile(r"(?i)</?(?:title|h[1-6]|p|div|br|hr|td|tr|li|pre|center|body|head|html)\b[^<>]*>")
-_LABEL = re.compile(r"(?i)<b>(?:message|description)</b>")
-_CONDITION = re.compile(r"(?is)<(?:[\w.-]+:)?error\b[^<>]*>\s*<(?:[\w.-]+:)?([\w.-]+)")
+_UNSEEN = r"(?is)<(script|style)\b.*?</\1\s*>|<!--.*?-->"
+_TAG = r"</?[A-Za-z!?][^<>]*>"
+_BLOCK = r"(?i)</?(?:title|h[1-6]|p|div|br|hr|td|tr|li|pre|center|body|head|html)\b[^<>]*>"
+_LABEL = r"(?i)<b>(?:message|description)</b>"
+_CONDITION = r"(?is)<(?:[\w.-]+:)?error\b[^<>]*>\s*<(?:[\w.-]+:)?([\w.-]+)"
 """RFC 4918, 16: a precondition is an element in `<D:error>`, which may have no text."""
-_SIGNATURE = re.compile(r"(?i)[\w.-]+/[\d.]+\b.*|type (?:status|exception) report|https?://\S*")
+_SIGNATURE = r"(?i)[\w.-]+/[\d.]+\b.*|type (?:status|exception) report|https?://\S*"
 """Blocks of a page that give no reason: the server's name and version, Tomcat's kind of report, an address."""
 
 
@@ -48,7 +48,7 @@ def said(status: int, reason: str, body: bytes) -> str:
     ):
         line = _clean(text)
         line = re.sub(rf"^(?:HTTP Status |Error |HTTP/1\.[01] )?{status}\b[\s:.,|–—-]*", "", line, flags=re.IGNORECASE)
-        if line and _bare(line) not in known and not _SIGNATURE.fullmatch(line):
+        if line and _bare(line) not in known and not re.fullmatch(_SIGNATURE, line):
             return line if len(line) <= _MOST else line[: _MOST - 3] + "..."
     return ""
 
@@ -92,19 +92,19 @@ def _of_xml(text: str) -> Iterator[str]:
     for tag in _TAGS:
         for found in re.finditer(rf"(?is)<(?:[\w.-]+:)?{tag}\b[^<>]*>([^<]*)<", text):
             yield _unescaped(found[1])
-    if (condition := _CONDITION.search(text)) is not None:
+    if (condition := re.search(_CONDITION, text)) is not None:
         yield condition[1]
     yield from _of_page(text)
 
 
 def _of_page(text: str) -> Iterator[str]:
-    for block in _BLOCK.split(_UNSEEN.sub(" ", text)):
-        yield _unescaped(_TAG.sub(" ", _LABEL.sub(" ", block)))
+    for block in re.split(_BLOCK, re.sub(_UNSEEN, " ", text)):
+        yield _unescaped(re.sub(_TAG, " ", re.sub(_LABEL, " ", block)))
 
 
 def _clean(text: str) -> str:
     """The text on one line, without markup and without control characters of terminals."""
-    text = _TAG.sub(" ", text)
+    text = re.sub(_TAG, " ", text)
     return " ".join("".join(character if character.isprintable() else " " for character in text).split())
 
 

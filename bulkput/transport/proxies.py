@@ -19,13 +19,13 @@ from bulkput.transport.hosts import a_label
 
 _ASKS_SYSTEM = sys.platform in ("darwin", "win32")
 """On these systems the system's settings apply if the environment names no proxy."""
-_URL = re.compile(
+_URL = (
     r"(?:(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://)?"
     r"(?:(?P<login>[^/?#]*)@)?"
     r"(?:\[(?P<ipv6>[0-9A-Fa-f:.]+)\]|(?P<host>[^/?#@\[\]:\s\\]+))"
     r"(?::(?P<port>[0-9]{1,5})?)?/?"
 )
-_WITH_PORT = re.compile(r"(?P<entry>\[[^\]]*\]|[^:]*):(?P<port>[0-9]{1,5})")
+_WITH_PORT = r"(?P<entry>\[[^\]]*\]|[^:]*):(?P<port>[0-9]{1,5})"
 """HOST:PORT. A bare IPv6 address has more colons and does not match."""
 _PORTS = {"http": 80, "https": 443}
 _HOW = "write http://HOST:PORT or http://USER:PASSWORD@HOST:PORT, with %23 for #, %2F for /, %3F for ? in the password"
@@ -68,7 +68,7 @@ class Proxy:
 
 def parse_proxy(variable: str, value: str) -> Proxy:
     """Raises UsageError. Its text never quotes `value`, which may hold a password."""
-    found = _URL.fullmatch(value.strip())
+    found = re.fullmatch(_URL, value.strip())
     scheme = ((found["scheme"] or "http") if found is not None else "").lower()  # http is curl's default too
     port = int(found["port"] or _PORTS.get(scheme, 1080)) if found is not None else 0
     if found is None or not 0 < port < 65_536:
@@ -158,7 +158,7 @@ def is_exempt(no_proxy: str, host: str, port: int) -> bool:
 
 
 def _covers(entry: str, host: str, port: int) -> bool:
-    if (found := _WITH_PORT.fullmatch(entry)) is not None:
+    if (found := re.fullmatch(_WITH_PORT, entry)) is not None:
         entry = found["entry"]
         if int(found["port"]) != port:
             return False

@@ -230,14 +230,33 @@ async def test_the_activity_of_each_worker_has_its_item() -> None:
         await made.submit(1)
         await made.submit(2)
         await asyncio.sleep(0)
-        assert seen() == [(1, ("handling 1",)), (2, ("handling 2",))] and len(in_flight) == 3
+        assert seen() == [(1, ("handling 1",)), (2, ("handling 2",))] and len(in_flight) == 2
         gate.set()
         while seen():
             await asyncio.sleep(0)
-        made.resize(5)
+        await made.submit(3)
         await asyncio.sleep(0)
-        assert len(in_flight) == 5
+        assert len(in_flight) == 2
     assert not in_flight
+
+
+async def test_a_worker_starts_when_an_item_waits_and_no_worker_does() -> None:
+    gate, began = asyncio.Event(), list[int]()
+
+    async def handle(item: int) -> None:
+        began.append(item)
+        await gate.wait()
+
+    async with asyncio.timeout(20), pool(handle, workers=2, backlog=5) as made:
+        for item in range(4):
+            await made.submit(item)
+        await asyncio.sleep(0)
+        assert began == [0, 1]
+        made.resize(3)
+        await asyncio.sleep(0)
+        assert began == [0, 1, 2]
+        gate.set()
+    assert began == [0, 1, 2, 3]
 
 
 async def test_ended_workers_have_no_activity() -> None:

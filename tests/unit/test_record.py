@@ -93,6 +93,34 @@ def test_wrong_arguments_raise_what_a_dataclass_raises(given_: tuple[Any, ...], 
     assert str(raised.value).removeprefix("Login.") == str(expected.value).removeprefix("LoginTwin.")
 
 
+@given(st.lists(st.sampled_from(("", "user", "key", "roles", "other"))), st.integers(0, 4))
+def test_the_first_instances_take_the_arguments_that_later_ones_take(names: list[str], positional: int) -> None:
+    """The first are made without an `__init__` of their class's own. What they refuse, a dataclass refuses likewise."""
+
+    class Fresh:
+        user: str
+        key: str = field(repr=False)
+        roles: list[str] = field(default_factory=list)
+
+    made, twin = frozen(Fresh), dataclass(frozen=True)(Fresh)
+    args, kwargs = ("a",) * positional, dict.fromkeys(filter(None, names), "b")
+    expected = _outcome(twin, args, kwargs)
+    assert [_outcome(made, args, kwargs) for _ in range(10)] == [expected] * 10
+
+
+def _outcome(cls: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    try:
+        return dataclasses.asdict(cls(*args, **kwargs))
+    except TypeError as error:
+        return str(error)
+
+
+def test_fields_are_described_to_dataclasses_once() -> None:
+    assert dataclasses.fields(Derived)[0] is dataclasses.fields(Derived)[0]
+    assert [each.name for each in dataclasses.fields(Derived)] == ["size", "name", "depth"]
+    assert [each.name for each in dataclasses.fields(Base)] == ["size", "name"]
+
+
 def test_each_instance_gets_a_default_of_its_own_from_the_factory() -> None:
     one, other = Login("u", "k"), Login("u", "k")
     one.roles.append("admin")

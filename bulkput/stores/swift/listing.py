@@ -13,7 +13,7 @@ MAX_PAGE_BYTES = 64 * 1024 * 1024
 """10 000 rows, each with a name of up to 1024 bytes (six characters each when escaped in JSON) and its metadata."""
 _LAST = "\U0010ffff"
 """Put behind a Prefix: sorts after the names below it (but those that go on with that very character)."""
-_LIMIT = re.compile(rb"(?i)limit\D{0,20}?(\d{1,9})")
+_LIMIT = rb"(?i)limit\D{0,20}?(\d{1,9})"
 
 
 class NotFurtherError(Exception):
@@ -22,7 +22,7 @@ class NotFurtherError(Exception):
 
 def named_limit(text: bytes) -> int | None:
     """The most rows of a page, by a 412's text: `Maximum limit is 1000`."""
-    found = _LIMIT.search(text)
+    found = re.search(_LIMIT, text)
     return int(found[1]) if found is not None else None
 
 
