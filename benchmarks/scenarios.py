@@ -46,8 +46,8 @@ SCENARIOS = {
     for scenario in (
         Scenario(name="small", count=5_000, size=16 * KIB),
         Scenario(name="many", count=20_000, size=16 * KIB),
-        Scenario(name="fifty-thousand", count=50_000, size=100),
-        Scenario(name="million", count=1_000_000, size=100),
+        Scenario(name="fifty-thousand", count=50_000, size=KIB),
+        Scenario(name="million", count=1_000_000, size=KIB),
         Scenario(name="tiny", count=5_000, size=100),
         Scenario(name="mixed", count=2_000, size=8 * KIB, distribution="lognormal", compressible=0.5),
         Scenario(name="large", count=8, size=64 * KIB * KIB),

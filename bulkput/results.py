@@ -125,22 +125,11 @@ class Summary:
             "elapsed_s": round(self.elapsed_s, 3),
             "objects_per_s": round(self.objects_per_s, 1),
             "concurrency": {"final": self.concurrency, "peak": self.most_concurrency},
-            **self._pacing_json(),
+            **_rates_json(self.pacing),
             "failures": [{"path": name_text(f.path), "key": f.key, "error": f.error} for f in self.failures],
             "failures_omitted": self.failed - len(self.failures),
             "stopped": self.stopping.why if self.stopping else None,
         }
-
-    def _pacing_json(self) -> dict[str, Any]:
-        """Empty if no rate was asked for."""
-        if (pacing := self.pacing) is None:
-            return {}
-        rates: dict[str, Any] = {"waited_share": round(pacing.waited_share, 3)}
-        if (asked := pacing.objects_per_s) is not None:
-            rates["objects_per_s"] = {"asked": asked, "reached": round(pacing.reached_objects_per_s, 3)}
-        if (asked := pacing.bytes_per_s) is not None:
-            rates["bytes_per_s"] = {"asked": asked, "reached": round(pacing.reached_bytes_per_s, 3)}
-        return {"rates": rates}
 
     def _left_json(self) -> dict[str, Any]:
         """Empty if no large object was overwritten."""
@@ -232,7 +221,8 @@ class Changes:
     """The numbers of a copy, move or removal. `bytes` is the size of the objects that were `done`.
 
     A move has `kept` sources whose copies exist. `uncertain` objects may be removed: an interrupted run requested their
-    removal, and ended before the store answered. They are not `done`; those of a move are `kept`.
+    removal, and ended before the store answered. They are not `done`; those of a move are `kept`. `pacing` is that of
+    Summary.
     """
 
     done: int
@@ -246,6 +236,7 @@ class Changes:
     elapsed_s: float
     failures: tuple[ev.Change, ...]
     stopping: ev.Stopping | None
+    pacing: Pacing | None
 
     @property
     def exit_code(self) -> int:
@@ -265,5 +256,18 @@ class Changes:
             "dry_run": self.is_dry,
             "requests": dict(self.requests),
             "elapsed_s": round(self.elapsed_s, 3),
+            **_rates_json(self.pacing),
             "stopped": self.stopping.why if self.stopping else None,
         }
+
+
+def _rates_json(pacing: Pacing | None) -> dict[str, Any]:
+    """Empty if no rate was asked for."""
+    if pacing is None:
+        return {}
+    rates: dict[str, Any] = {"waited_share": round(pacing.waited_share, 3)}
+    if (asked := pacing.objects_per_s) is not None:
+        rates["objects_per_s"] = {"asked": asked, "reached": round(pacing.reached_objects_per_s, 3)}
+    if (asked := pacing.bytes_per_s) is not None:
+        rates["bytes_per_s"] = {"asked": asked, "reached": round(pacing.reached_bytes_per_s, 3)}
+    return {"rates": rates}

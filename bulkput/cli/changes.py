@@ -12,7 +12,7 @@ from bulkput.engine.stop import Stop
 from bulkput.errors import NotFound, Unsupported, UsageError, printable
 from bulkput.events import Change, Done, Event
 from bulkput.options import WireOptions
-from bulkput.report.lines import count_text, event_line, size_text
+from bulkput.report.lines import count_text, event_line, pacing_text, size_text
 from bulkput.results import Changes
 
 _VERBS = {
@@ -81,6 +81,8 @@ class ChangesView:
             f"{count_text(changes.done)} {done}{rest}, {size_text(changes.bytes)}; "
             f"{count_text(sum(changes.requests.values()))} requests in {changes.elapsed_s:.1f} s"
         )
+        if changes.pacing is not None:
+            say(pacing_text(changes.pacing))
         return changes.exit_code
 
 

@@ -172,7 +172,7 @@ def summary_lines(summary: Summary) -> list[str]:
         f"{count_text(summary.retries)} retries",
     ]
     if summary.pacing is not None:
-        lines.append(_pacing_text(summary.pacing))
+        lines.append(pacing_text(summary.pacing))
     for reason, count in summary.compressed_by_reason.items():
         lines.append(f"  compressed {count_text(count)}: {reason}")
     for reason, count in summary.left_alone_by_reason.items():
@@ -200,7 +200,7 @@ def _empty_directories(summary: Summary) -> list[str]:
     return [f"  left out {directories} (`dir_markers=True` makes an object for each directory)"] if count else []
 
 
-def _pacing_text(pacing: Pacing) -> str:
+def pacing_text(pacing: Pacing) -> str:
     """What was asked for, what was reached, and whether that was the limit of the run."""
     parts = []
     if (asked := pacing.objects_per_s) is not None:

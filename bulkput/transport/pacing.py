@@ -1,9 +1,9 @@
 """What a transport and the wrapper that keeps the user's rates (`stores/pace.py`) tell each other.
 
-| who tells     | what                                         | what the other does                       |
-|---------------|----------------------------------------------|-------------------------------------------|
-| a paced body  | how long it will wait before its next piece  | the transport puts the deadline off by it |
-| the transport | it sends a request again, by itself, at once | the rate is charged for that              |
+| who tells              | what                                         | what the other does                       |
+|------------------------|----------------------------------------------|-------------------------------------------|
+| a paced body           | how long it will wait before its next piece  | the transport puts the deadline off by it |
+| a transport or a store | it sends a request again, by itself, at once | the rate is charged for that              |
 
 Between them lies a store, which wraps bodies and makes requests of its own. So each leaves what is to be called in a
 context variable.

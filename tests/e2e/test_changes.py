@@ -91,6 +91,19 @@ def test_cp_copies_a_directory_within_the_store(swift: RealSwift, container: str
     assert len(contents(judge, container)) == len(NAMES)
 
 
+def test_cp_mv_and_rm_say_what_came_of_a_rate(bulkput: Bulkput, container: str) -> None:
+    """bulkput cp|mv|rm -r --rate 1000/s: a line for people, "rates" in the numbers for programs"""
+    where, there, then = (f"swift://{container}{rest}" for rest in ("/a", "/y", "/z"))
+    copied = bulkput("cp", "-r", "--rate", "1000/s", where, there)
+    assert (copied.exit_code, "of 1000/s requests; requests waited for them" in copied.err) == (0, True), copied.err
+    for verb in (("mv", there, then), ("rm", "--yes", then)):
+        ran = bulkput(verb[0], "-r", "--json", "--rate", "1000/s", *verb[1:])
+        assert ran.exit_code == 0, ran.err
+        reached = ran.rows[-1]["rates"]["objects_per_s"]
+        assert reached["asked"] == 1000 and reached["reached"] > 0
+    assert "rates" not in bulkput("cp", "-r", "--json", where, there).rows[-1]
+
+
 def test_cp_replaces_only_the_given_metadata(bulkput: Bulkput, container: str, judge: SwiftJudge) -> None:
     """bulkput cp --meta --content-type --header: all other metadata is copied"""
     given = (

@@ -50,6 +50,23 @@ async def test_retries_pay_for_their_requests_and_their_bytes(tmp_path: Path, tr
     assert summary.pacing.sent == 2 * summary.bytes_sent
 
 
+async def test_a_put_that_is_sent_again_with_a_new_token_pays_again(tmp_path: Path) -> None:
+    """One worker; the first PUT of the third object is refused by 401."""
+    puts: list[str] = []
+
+    async def refuse(request: web.BaseRequest, handler: Handler) -> web.StreamResponse:
+        if request.method == "PUT" and parse_target(request.raw_path).kind is ResourceKind.OBJECT:
+            puts.append(request.raw_path)
+            if len(puts) == 3:
+                return web.Response(status=401)
+        return await handler(request)
+
+    async with faulty(refuse) as server:
+        summary, _ = await run(server, files(tmp_path, 5), wire=WireOptions(concurrency=1, objects_per_s=HIGH))
+    assert (summary.uploaded, summary.retries, len(puts)) == (5, 0, 6)
+    assert summary.pacing is not None and summary.pacing.requests == 6
+
+
 async def test_heads_and_removals_of_a_mirror_pay_too(tmp_path: Path, devserver: DevServer) -> None:
     """Listings, logins and the container do not."""
     await run(devserver, files(tmp_path, 6))

@@ -111,6 +111,8 @@ async def test_the_number_of_workers_follows_the_limit() -> None:
 
     async with pool(handle, workers=tuner.workers, backlog=1_000) as made:
         tuner.resizes(made)
+        for item in range(400):
+            await made.submit(item)
         assert workers() == 80
         for _ in range(30):
             answers.come(200, per_s=tuner.slots.limit / 0.05)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from bulkput.engine.stop import Stop
 from bulkput.errors import BulkputError
 from bulkput.events import Change, Done
+from bulkput.model import Pacing
 from bulkput.policy.retry import FailurePolicy
 from bulkput.results import MAX_FAILURES_KEPT, Changes
 
@@ -48,7 +49,7 @@ class ChangeTally:
         if (order := self.failure_policy.failed(error)) is not None:
             self.stop.pull(order)
 
-    def changes(self, requests: Mapping[str, int], elapsed_s: float, *, is_dry: bool) -> Changes:
+    def changes(self, requests: Mapping[str, int], elapsed_s: float, *, is_dry: bool, pacing: Pacing | None) -> Changes:
         return Changes(
             done=self.done,
             kept=self.kept,
@@ -61,4 +62,5 @@ class ChangeTally:
             elapsed_s=elapsed_s,
             failures=tuple(self.failures),
             stopping=self.stop.order,
+            pacing=pacing,
         )

@@ -134,7 +134,8 @@ async def _copy(
             stop.pull(ev.Stopping(str(error), ev.StopCause.STORE))
         requests.update(counted.requests)
         requests.update(count.requests)
-    return tally.changes(requests, time.monotonic() - started, is_dry=options.dry_run)
+    pacing = pace.so_far() if pace is not None else None
+    return tally.changes(requests, time.monotonic() - started, is_dry=options.dry_run, pacing=pacing)
 
 
 class _Copier:

@@ -15,7 +15,7 @@ from contextlib import aclosing, suppress
 from bulkput import events as ev
 from bulkput.engine.compare.evidence import itself_of
 from bulkput.engine.objects.changes import ChangeTally
-from bulkput.engine.open_store import connected
+from bulkput.engine.open_store import connected, pace_of
 from bulkput.engine.pool import pool
 from bulkput.engine.stop import Stop
 from bulkput.errors import Conflict, NotFound, Stopped, StoreError, Unsupported, UsageError
@@ -60,7 +60,9 @@ async def remove(
     started = time.monotonic()
     requests: Mapping[str, int] = Counter()
     wire, retry = options.wire, options.retry
-    async with connected(url, wire=wire, retry=retry, emit=emit, brake=stop, environ=environ) as (store, count):
+    pace = pace_of(wire, stop)
+    async with connected(url, wire=wire, retry=retry, pace=pace, emit=emit, brake=stop, environ=environ) as opened:
+        store, count = opened
         requests = count.requests
         try:
             remover = Remover(store, tally, workers=wire.start, is_dry=options.dry_run)
@@ -73,7 +75,8 @@ async def remove(
             raise
         except StoreError as error:  # the look at a single object failed, or the request for the store's limits
             stop.pull(ev.Stopping(str(error), ev.StopCause.STORE))
-    return tally.changes(requests, time.monotonic() - started, is_dry=options.dry_run)
+    pacing = pace.so_far() if pace is not None else None
+    return tally.changes(requests, time.monotonic() - started, is_dry=options.dry_run, pacing=pacing)
 
 
 class Remover:

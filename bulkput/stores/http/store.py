@@ -24,6 +24,7 @@ from bulkput.stores.powers import Powers
 from bulkput.stores.reason import why as reason_of
 from bulkput.stores.status import error_from_response
 from bulkput.transport.base import Answer, Transport, length_of
+from bulkput.transport.pacing import sends_again
 
 _NO_LIMIT = 2**63
 _KEPT = ("Content-Disposition", "Content-Language", "Expires")
@@ -118,6 +119,7 @@ class HttpStore:
             parent = parent_of(url) or url
             if not self._directories.is_known(parent) or made != self._directories.made:
                 await self._make_for(parent, key, answer)
+                sends_again()
                 answer = await self._site.ask("PUT", url, fields, body, operation="put", key=key)
         if answer.status == 403:  # no Denied: it is about this path only; repositories forbid replacing a release
             raise StoreError("put", key, reason_of(403, answer.reason, answer.body) or "forbidden", status=403)

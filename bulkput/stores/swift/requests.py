@@ -15,6 +15,7 @@ from bulkput.stores.status import error_from_response, error_from_transport, ref
 from bulkput.stores.swift.auth import Account, Token
 from bulkput.stores.swift.wire_format import from_json, info_url, large
 from bulkput.transport.base import MAX_ANSWER, Answer, Incoming, Transport, TransportError
+from bulkput.transport.pacing import sends_again
 from bulkput.transport.secrets import without_secrets
 
 
@@ -57,6 +58,7 @@ class ContainerRequests:
         if request.is_refused(answer):
             renewed = await self._account.renewed(token)
             if renewed is not None:
+                sends_again()
                 answer = await self._send(operation, request, renewed, body)
             elif answer.status != 403:
                 hint = (
