@@ -89,6 +89,13 @@ def pictures(table: Sequence[Row], traces: Sequence[Trace], result: Result) -> d
 
 def cells(server: str, scenario: str, table: Sequence[Row], result: Result) -> list[tuple[str, ...]]:
     """A place's table as text; void contenders and those left out say why."""
+    left_out = (one for one in result.left_out if (one.server, one.scenario) == (server, scenario))
+    without = [(one.contender, "left out", "", "", "", one.why) for one in left_out]
+    return [*measured_cells(server, scenario, table, result), *without]
+
+
+def measured_cells(server: str, scenario: str, table: Sequence[Row], result: Result) -> list[tuple[str, ...]]:
+    """The lines of the contenders that ran."""
     lines = []
     for row in table:
         if (row.server, row.scenario) != (server, scenario):
@@ -99,9 +106,6 @@ def cells(server: str, scenario: str, table: Sequence[Row], result: Result) -> l
         figures = (_text(spread) for spread in (row.objects_per_s, row.cpu_us_per_object, row.peak_mib))
         note = result.notes.get(row.contender, "")
         lines.append((row.contender, *figures, _text(row.times_slower, digits=2), note))
-    for one in result.left_out:
-        if (one.server, one.scenario) == (server, scenario):
-            lines.append((one.contender, "left out", "", "", "", one.why))
     return lines
 
 
@@ -187,7 +191,7 @@ def readme_part(result: Result, table: Sequence[Row]) -> str:
         f"{server}, {result.scenarios[scenario]}:",
         "",
     ]
-    lines += _md(COLUMNS, cells(server, scenario, table, result))
+    lines += _md(COLUMNS, measured_cells(server, scenario, table, result))
     lines += [
         f"`{result.command}` made it, on {result.machine['processor']}. [All results](benchmarks/RESULTS.md)",
         END,
