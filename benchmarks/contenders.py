@@ -184,7 +184,7 @@ CONTENDERS = (
         name="bulkput with MD5",
         version=_package("bulkput"),
         command=_bulkput_with_md5,
-        note="the same with an MD5 of each file, as --gzip has it; all files are excepted from compression",
+        note="the same with --gzip, which needs an MD5 of each file, and all files excepted from compression",
     ),
     Contender(
         name="bulkput with a journal",

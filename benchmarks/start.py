@@ -4,7 +4,7 @@
 
 bulkput, rclone and python-swiftclient, in turns, to the real Swift, to nginx (there with curl, and without rclone) and
 to the devserver that is 50 ms away; beside them `bulkput --help` and, as the floor, a Python that does nothing. With
---to, the runs are kept there as start.json, and RESULTS.md and results.html show them.
+--to, the runs are kept there as start.json; beside a result.json, RESULTS.md and results.html show them.
 """
 
 import argparse
@@ -112,7 +112,8 @@ def measured(rounds: int = ROUNDS, servers: Sequence[str] = SERVERS) -> Result:
             runs += _listings(server, [name for name in LISTERS if name in names], rounds)
     runs += _in_turns(NO_SERVER, "alone", ALONE, rounds, cpus=None)
     return Result(
-        command=f"scripts/bench start --rounds {rounds}",
+        command=f"scripts/bench start --rounds {rounds}"
+        + (f" --only {' '.join(servers)}" if servers != SERVERS else ""),
         machine=machine(),
         versions={contender.name: contender.version() or "" for contender in present},
         notes={},

@@ -1,9 +1,10 @@
 """Checks what a caller passes against the annotations: a wrong type becomes one sentence that says what is expected.
 
 A type checker finds the same mistakes. Callers without one would meet an AttributeError deep inside a run, or patterns
-taken letter by letter.
+taken letter by letter. Numbers are checked too: a run with 0 requests in flight would wait for ever.
 """
 
+import math
 from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
@@ -21,6 +22,22 @@ _WORDS: dict[Any, str] = {
     tuple[str, ...]: "a tuple of str",
     tuple[tuple[str, str], ...]: "a tuple of pairs of str",
 }
+
+
+_AT_LEAST_1 = frozenset(
+    (
+        "walk.entries_in_memory", "body.chunk_size", "body.readers", "body.max_stuck", "wire.concurrency",
+        "wire.first_concurrency", "wire.max_concurrency", "wire.min_rate", "stop.max_errors", "stop.store_gone_after",
+        "stop.in_vain_after", "headers.expires_in_s",
+    )
+)  # fmt: skip
+_ABOVE_0 = frozenset(
+    (
+        "wire.timeout_s", "wire.connect_timeout_s", "wire.idle_timeout_s", "wire.objects_per_s", "wire.bytes_per_s",
+        "body.read_timeout_s", "stall_s",
+    )
+)  # fmt: skip
+"""No other number is below 0."""
 
 
 def checked(options: T | None, kind: type[T]) -> T:
@@ -43,8 +60,17 @@ def check_fields(options: Any, path: str = "") -> None:
         if value is known[name].default:  # a test proves the defaults; without this, each run would check them all
             continue
         require(value, kind, path + name)
+        if isinstance(value, int | float) and path != "gzip.":  # those have bounds of their own
+            _check_number(value, path + name)
         if is_record(value):
             check_fields(value, f"{path}{name}.")
+
+
+def _check_number(value: float, name: str) -> None:
+    least = 1 if name in _AT_LEAST_1 else 0
+    if math.isnan(value) or value < least or (value == 0 and name in _ABOVE_0):
+        wanted = "a number above 0" if name in _ABOVE_0 else f"{least} or more"
+        raise UsageError(f"`{name}` is {wanted}, not {value!r}")
 
 
 def require(value: object, kind: Any, name: str) -> None:

@@ -233,8 +233,8 @@ class WireOptions:
     """Connections and deadlines."""
 
     transport: Literal["wire", "aiohttp"] = "wire"
-    """The HTTP client of the object PUTs: our own (wire), or aiohttp, which serves all other requests anyway, and all
-    PUTs behind a proxy. wire takes a fraction of the CPU of aiohttp."""
+    """The HTTP client of all requests: our own (wire), or aiohttp, which serves downloads and whatever goes through a
+    proxy in any case. wire takes a fraction of the CPU of aiohttp."""
     concurrency: int | None = None
     """Requests in flight, and so connections. By default the run finds the number itself (`policy/tune.py`), because
     the best one depends on the store, the network and the files."""
@@ -281,6 +281,7 @@ class WireOptions:
 
     def __post_init__(self) -> None:
         """Raises UsageError for a rate that would send nothing."""
+        check_fields(self, "wire.")
         for name in ("objects_per_s", "bytes_per_s"):
             rate = getattr(self, name)
             if rate is not None and not (rate > 0 and math.isfinite(rate)):

@@ -10,11 +10,12 @@ take records too.
 | `record`  | the type checker                          | what is made for each file: a fifth of the time each   |
 | `frozen`  | the type checker and `__setattr__`        | everything else                                        |
 
-A class whose fields change is a `dataclass(slots=True)`.
+A class whose fields change is a `dataclass(slots=True)`. So is one that needs what records lack: fields that are left
+out of `__init__` or of comparisons, ClassVar, subclasses that are no records.
 """
 
 from collections.abc import Callable
-from dataclasses import MISSING, Field, FrozenInstanceError, dataclass, field
+from dataclasses import MISSING, Field, FrozenInstanceError, dataclass, field, replace
 from functools import partial
 from operator import attrgetter
 from typing import Any, TypeVar, cast, dataclass_transform, overload
@@ -52,20 +53,21 @@ def annotations_of(made: Any) -> dict[str, Any]:
     """The fields of a record with their annotations, inherited ones first."""
     found: dict[str, Any] = {}
     for base in reversed(made.__mro__):
-        found |= vars(base).get("__annotations__", {}) if hasattr(base, "__record__") else {}
+        found |= base.__annotations__ if "__record__" in vars(base) else {}
     return found
 
 
 def _record(cls: type[T], *, kw_only: bool, is_frozen: bool) -> type[T]:
     """The class made again, because slots can only be given to a new class."""
-    own = vars(cls).get("__annotations__", {})
+    own = cls.__annotations__
     inherited: dict[str, Field[Any]] = getattr(cls, "__record__", {})
     known = inherited | {name: _field(cls.__dict__.get(name, MISSING)) for name in own}
+    _check(known, kw_only=kw_only)
 
     first = iter(range(_FEW))
 
     def init(self: Any, *args: Any, **kwargs: Any) -> None:
-        if next(first, None) is None or not _set_fields(self, known, () if kw_only else tuple(known), args, kwargs):
+        if next(first, None) is None or not _set_fields(made, self, kw_only=kw_only, args=args, kwargs=kwargs):
             made.__init__ = _compiled_init(made, kw_only=kw_only, is_frozen=is_frozen)
             made.__init__(self, *args, **kwargs)
 
@@ -85,29 +87,41 @@ def _record(cls: type[T], *, kw_only: bool, is_frozen: bool) -> type[T]:
             "__slots__": tuple(name for name in own if name not in inherited),
             "__match_args__": () if kw_only else tuple(known),
             "__record__": known,
+            "__replace__": replace,
             "__dataclass_fields__": _WhenAsked(partial(_dataclass_fields, kw_only=kw_only)),
             "__signature__": _WhenAsked(partial(_signature, kw_only=kw_only, is_frozen=is_frozen)),
-            "_all": staticmethod(attrgetter(*known) if known else _nothing),
+            "_all": staticmethod(attrgetter(*known) if len(known) > 1 else _values),
         },
     )
     made.__qualname__ = cls.__qualname__
     return cast(type[T], made)
 
 
+def _check(fields: "dict[str, Field[Any]]", *, kw_only: bool) -> None:
+    """Raises what `dataclass` raises for such fields, and TypeError for those that only a dataclass can have."""
+    has_default = False
+    for name, spec in fields.items():
+        if not (spec.init and spec.compare) or spec.hash is not None:
+            raise TypeError(f"{name}: a record takes all its fields when it is made, and compares all of them")
+        if spec.default.__class__.__hash__ is None:
+            raise ValueError(
+                f"mutable default {type(spec.default)} for field {name} is not allowed: use default_factory"
+            )
+        is_given = spec.default is not MISSING or spec.default_factory is not MISSING
+        if has_default and not is_given and not kw_only:
+            raise TypeError(f"non-default argument {name!r} follows default argument")
+        has_default = has_default or is_given
+
+
 def _field(default: Any) -> "Field[Any]":
     return default if isinstance(default, Field) else cast("Field[Any]", field(default=default))
 
 
-def _set_fields(
-    self: Any,
-    fields: "dict[str, Field[Any]]",
-    positional: tuple[str, ...],
-    args: tuple[Any, ...],
-    kwargs: dict[str, Any],
-) -> bool:
+def _set_fields(made: Any, self: Any, *, kw_only: bool, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
     """Do what a compiled `__init__` does, by looking at each field. False if the arguments do not fit: the compiled one
     says what is wrong with them."""
-    given = dict(zip(positional, args, strict=False)) | kwargs
+    fields: dict[str, Field[Any]] = made.__record__
+    given = dict(zip(() if kw_only else fields, args, strict=False)) | kwargs
     if len(given) < len(args) + len(kwargs) or not given.keys() <= fields.keys():
         return False
     values = {name: given[name] if name in given else _default(spec) for name, spec in fields.items()}
@@ -115,7 +129,7 @@ def _set_fields(
         return False
     for name, value in values.items():
         object.__setattr__(self, name, value)
-    if hasattr(self, "__post_init__"):
+    if hasattr(made, "__post_init__"):
         self.__post_init__()
     return True
 
@@ -194,18 +208,14 @@ def _repr(self: Any) -> str:
     return f"{self.__class__.__qualname__}({', '.join(shown)})"
 
 
-def _values(self: Any) -> list[Any]:
-    return [getattr(self, name) for name in self.__record__]
+def _values(self: Any) -> tuple[Any, ...]:
+    return tuple(getattr(self, name) for name in self.__record__)
 
 
-def _set_values(self: Any, values: list[Any]) -> None:
+def _set_values(self: Any, values: tuple[Any, ...]) -> None:
     for name, value in zip(self.__record__, values, strict=True):
         object.__setattr__(self, name, value)
 
 
 def _refuse(self: Any, name: str, *_value: Any) -> None:
     raise FrozenInstanceError(f"cannot assign to field {name!r}")
-
-
-def _nothing(_self: Any) -> tuple[()]:
-    return ()

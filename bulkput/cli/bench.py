@@ -89,7 +89,7 @@ def bench(
 
     from bulkput.bench.sweep import Choices  # noqa: PLC0415 - asyncio, aiohttp
     from bulkput.bench.sweep import bench as measure  # noqa: PLC0415
-    from bulkput.cli.loop import run_stoppable  # noqa: PLC0415
+    from bulkput.cli.loop import run_stoppable, take_interrupts  # noqa: PLC0415
     from bulkput.engine.descriptors import fitting_concurrency  # noqa: PLC0415
     from bulkput.report.progress import Screen  # noqa: PLC0415
     from bulkput.stores.base import Destination  # noqa: PLC0415
@@ -106,6 +106,7 @@ def bench(
     def tell(trial: "Trial", number: int, total: int) -> None:
         screen.say(f"[{number}/{total}] {_line(trial)}")
 
+    take_interrupts()
     directory = tempfile.mkdtemp(prefix="bulkput-bench-")
     try:
         report = run_stoppable(

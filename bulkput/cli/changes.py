@@ -31,7 +31,7 @@ _BANDWIDTH = "Bytes per second at most that pass through this machine: 512K/s, 1
 
 
 class ChangesView:
-    """Prints successful changes on stdout, failures and notices on stderr."""
+    """Prints successful changes on stdout; failures, notices, and what a move has left in two places on stderr."""
 
     def __init__(self, verb: str, *, is_verbose: bool, as_json: bool) -> None:
         """A dry run prints "would VERB"."""
@@ -53,6 +53,8 @@ class ChangesView:
             write_line(f"would {self._verb}: {_names(change)}")
         elif change.done is Done.FAILED:
             say(f"failed: {change.error}")
+        elif change.done is Done.KEPT:
+            say(f"{_VERBS[change.done]}: {_names(change)}")
         elif self._is_verbose:
             write_line(f"{_VERBS[change.done]}: {_names(change)}")
 

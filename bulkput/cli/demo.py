@@ -32,8 +32,10 @@ def demo(full: bool, files: int, scale: float) -> int:
     The ways: through the language bindings of that time (HEAD, HEAD, PUT, one file after the other), by direct REST
     over one connection, and with bulkput. Every object is read back and compared; exit code 1 when one differs.
     """
+    from bulkput.cli.loop import take_interrupts  # noqa: PLC0415 - asyncio
     from bulkput.demo.experiment import HEAD_S, PUT_S, run_all  # noqa: PLC0415 - asyncio, aiohttp
 
+    take_interrupts()
     factor = 1.0 if full else scale
     write_line(
         f"{files} files of 16 KB to a local store: HEAD {HEAD_S * factor * 1000:.4g} ms, "

@@ -1,4 +1,5 @@
-"""The files that `--summary` and `--trace` name: made before the run, complete or untouched after it."""
+"""The files that `--summary` and `--trace` name. They are opened before the run, so a wrong path is an error at once; a
+file that is there keeps its content until there is something to write."""
 
 import json
 import os
@@ -46,7 +47,8 @@ def _open_special(path: str, flag: str) -> int | None:
 
 
 class SummaryFile:
-    """The file of `--summary`, complete or untouched. It is made at once: a wrong path is an error before the run.
+    """The file of `--summary`, complete or untouched. One is made and removed at once, so that a wrong path is an error
+    before the run, and a run that is killed leaves none.
 
     It is a new file, readable by its owner only. When it is complete, it replaces the file at the path.
     """
@@ -54,24 +56,25 @@ class SummaryFile:
     def __init__(self, path: str) -> None:
         """Raises UsageError if the file cannot be made there."""
         self._path = path
-        self._temporary: str | None = None
         self._special: int | None = None
         if path == "-":
             return
         try:
             self._special = _open_special(path, "--summary")
             if self._special is None:
-                directory = os.path.dirname(path) or "."
-                handle, self._temporary = tempfile.mkstemp(prefix=".bulkput-summary-", dir=directory)
+                handle, made = self._new()
+                os.unlink(made)
                 os.close(handle)
         except OSError as error:
             raise UsageError(f"--summary {path}: {error.strerror}") from None
 
+    def _new(self) -> tuple[int, str]:
+        return tempfile.mkstemp(prefix=".bulkput-summary-", dir=os.path.dirname(self._path) or ".")
+
     @property
     def identities(self) -> set[tuple[int, int]]:
-        """Device and inode of the new file, and of the file that it will replace."""
-        candidates = (self._special, self._temporary, self._path)
-        found = (identity(file) for file in candidates if file is not None and file != "-")
+        """Device and inode of the stream, and of the file that will be replaced."""
+        found = (identity(file) for file in (self._special, self._path) if file is not None and file != "-")
         return {each for each in found if each is not None}
 
     def write(self, summary: Mapping[str, Any]) -> None:
@@ -85,33 +88,35 @@ class SummaryFile:
                 flush()  # it may be stdout by another name
                 with open(self._special, "w", encoding="utf-8", closefd=False) as file:
                     file.write(text + "\n")
-            elif self._temporary is not None:
-                with open(self._temporary, "w", encoding="utf-8") as file:
-                    file.write(text + "\n")
-                os.replace(self._temporary, self._path)
-                self._temporary = None
+            else:
+                handle, made = self._new()
+                try:
+                    with open(handle, "w", encoding="utf-8") as file:
+                        file.write(text + "\n")
+                    os.replace(made, self._path)
+                except BaseException:
+                    with suppress(OSError):
+                        os.unlink(made)
+                    raise
         except OSError as error:
             raise CannotWriteError(self._path, error) from error
 
     def close(self) -> None:
-        """Remove an unwritten file. The file that was at the path before is unchanged."""
         if self._special is not None:
             os.close(self._special)
             self._special = None
-        if self._temporary is not None:
-            with suppress(OSError):
-                os.unlink(self._temporary)
 
 
 def _open_trace(path: str, flags: int) -> int:
     special = _open_special(path, "--trace")
-    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0), 0o600) if special is None else special
+    flags = flags & ~os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0)
+    return os.open(path, flags, 0o600) if special is None else special
 
 
 class TraceFile:
     """The file of `--trace`: a view of events. Errors of the file become CannotWriteErrors.
 
-    A new file is readable by its owner only. An existing file is emptied and keeps its permissions.
+    A new file is readable by its owner only. An existing file is emptied by the first event, and keeps its permissions.
     """
 
     def __init__(self, path: str) -> None:
@@ -125,7 +130,7 @@ class TraceFile:
             )
         except OSError as error:
             raise UsageError(f"--trace {path}: {error.strerror}") from None
-        self._trace = Trace(self._file, worded=in_flags)
+        self._trace: Trace | None = None
 
     @property
     def identities(self) -> set[tuple[int, int]]:
@@ -134,6 +139,10 @@ class TraceFile:
 
     def __call__(self, event: ev.Event) -> None:
         try:
+            if self._trace is None:
+                if stat.S_ISREG(os.fstat(self._file.fileno()).st_mode):
+                    self._file.truncate()
+                self._trace = Trace(self._file, worded=in_flags)
             self._trace(event)
         except OSError as error:
             raise CannotWriteError(self._path, error) from error

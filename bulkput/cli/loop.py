@@ -19,8 +19,15 @@ _COLLECTIONS = (700, 10, 10)
 """The thresholds of Python 3.11. `__main__.py` has raised them for the time of the imports."""
 
 
+def take_interrupts() -> None:
+    """From now on Ctrl-C raises KeyboardInterrupt, as usual in Python: `__main__.py` has let it end the process."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def run(main: Coroutine[Any, Any, T]) -> T:
     """Run to the end; Ctrl-C ends it at once with exit code 130."""
+    take_interrupts()
     gc.freeze()  # what is imported stays, so collections need not look at it again
     gc.set_threshold(*_COLLECTIONS)
     try:

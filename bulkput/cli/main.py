@@ -83,10 +83,11 @@ def main() -> NoReturn:
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
+    except SystemExit as ending:  # 1 is click's: the reader of its own output has gone
+        _end(141 if ending.code == 1 else int(ending.code or 0), None)
     except CannotWriteError as error:
-        if error.is_reader_gone:  # `| head` has what it wanted; the exit code is a shell's for any program there
-            _end(141, None)
-        _end(3, str(error))
+        # `| head` has what it wanted; the exit code is a shell's for any program there
+        _end(*((141, None) if error.is_reader_gone else (3, str(error))))
     except UsageError as error:
         _end(2, str(error))
     except BulkputError as error:

@@ -98,7 +98,7 @@ if TYPE_CHECKING:
     type=click.Choice(["wire", "aiohttp"]),
     default=WireOptions().transport,
     show_default=True,
-    help="HTTP client of the PUTs. wire needs least CPU; a proxy always uses aiohttp.",
+    help="HTTP client. wire needs least CPU; a proxy always uses aiohttp.",
 )
 @click.option("--max-errors", type=Count(1), metavar="N", help="Stop after N failed files. Default: never.")
 @click.option("--fail-fast", is_flag=True, help="Stop after the first failed file: --max-errors 1.")
@@ -156,7 +156,7 @@ def upload(
     if quiet and verbose:
         raise UsageError("--quiet and --verbose exclude each other")
     options = _options(**flags)
-    from bulkput.cli.view import UploadView  # noqa: PLC0415 - rich
+    from bulkput.cli.view import UploadView  # noqa: PLC0415 - asyncio
     from bulkput.engine.descriptors import fitting_concurrency  # noqa: PLC0415
 
     options, advice = fitting_concurrency(options)  # before the event loop, which needs some descriptors itself

@@ -9,8 +9,8 @@ import click
 from bulkput.errors import UsageError, printable
 from bulkput.policy.naming import meant_by
 
-_DURATION = r"(\d+)([smhdw]?)"
-_SIZE = r"(\d+)([kmgt]?)(i?b)?"
+_DURATION = r"([0-9]{1,12})([smhdw]?)"
+_SIZE = r"([0-9]{1,12})([kmgt]?)(i?b)?"
 _RATE = r"([0-9]{1,12}(?:\.[0-9]{1,12})?)(?:/([smh]))?"
 _BANDWIDTH = r"([0-9]{1,12}(?:\.[0-9]{1,12})?)([kmgt]?)(?:i?b)?(?:/s)?"
 _BYTES = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3, "t": 1024**4}

@@ -11,6 +11,7 @@ from bulkput.model import Prefix, RemoteObject
 from bulkput.option_types import checked
 from bulkput.options import HeaderOptions, RetryOptions, WireOptions
 from bulkput.policy.directories import one_level
+from bulkput.policy.headers import check_headers
 from bulkput.stores.base import Destination, Store, StoreContext, open_destination
 from bulkput.stores.slots import Slots
 from bulkput.stores.tries import Brake, NoBrake, Tries
@@ -76,6 +77,8 @@ async def connected(
     to, if this store is its source. Raises like `open_store`.
     """
     wire, emit, brake = wire or WireOptions(), emit or _ignore, brake or NoBrake()
+    headers = headers or HeaderOptions()
+    check_headers(headers)
     tries = Tries(retry or RetryOptions(), emit, brake)
     async with aclosing(open_transport(wire, user_agent=f"bulkput/{__version__}")) as transport:
         context = StoreContext(
@@ -84,7 +87,7 @@ async def connected(
             transport=transport,
             again=tries,
             storage_policy=storage_policy,
-            headers=headers or HeaderOptions(),
+            headers=headers,
             encodes=encodes,
             destination=Destination.parse(read_for).root if read_for is not None else None,
         )

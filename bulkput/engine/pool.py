@@ -50,13 +50,15 @@ class Pool(Generic[T]):
             await self._turn(self._full)
 
     def resize(self, workers: int) -> None:
-        """Set the highest number of workers. They start when items wait for them: one file needs one worker. A surplus
-        worker ends after the item it is handling."""
+        """Set the highest number of workers. They start when items wait for them: one file needs one worker. Surplus
+        workers end, those that handle an item after it."""
         self._wanted = workers
-        if not self._is_ended:
-            self._start(len(self._items))
+        self._start(len(self._items))
+        _wake(self._hungry, self._alive - workers)
 
     def _start(self, most: int) -> None:
+        if self._is_ended:
+            return
         for _ in range(min(most, self._wanted - self._alive)):
             self._alive += 1
             self._born += 1
@@ -72,6 +74,11 @@ class Pool(Generic[T]):
         with noted_in(mine, self._in_flight) if self._in_flight is not None else nullcontext():
             # The loop stands in the task's outermost coroutine: each resumption passes through every coroutine above.
             while self._items or not self._is_ended:
+                if self._alive > self._wanted and not self._is_ended:
+                    self._alive -= 1
+                    # This worker may have been woken for an item that it now leaves: another worker has to take it.
+                    _wake(self._hungry, 1)
+                    return
                 if not self._items:
                     mine.in_hand = None
                     await self._turn(self._hungry)
@@ -81,12 +88,14 @@ class Pool(Generic[T]):
                     _wake(self._full, len(self._full))
                 mine.began_s = time.monotonic()
                 mine.in_hand = item
-                await self._handle(item)
-                if self._alive > self._wanted and not self._is_ended:
-                    self._alive -= 1
-                    # This worker may have been woken for an item that it now leaves: another worker has to take it.
-                    _wake(self._hungry, 1)
-                    return
+                try:
+                    await self._handle(item)
+                except BaseException as error:
+                    self._is_ended = True  # the other workers are cancelled, and none can start
+                    if isinstance(error, asyncio.CancelledError) and not _is_cancelled():
+                        # Otherwise the task group would take it for the end of this worker alone.
+                        raise RuntimeError(f"handling {item!r} was cancelled from within") from error
+                    raise
 
     async def _turn(self, waiting: deque[asyncio.Future[None]]) -> None:
         turn = asyncio.get_running_loop().create_future()
@@ -94,14 +103,20 @@ class Pool(Generic[T]):
         await turn
 
 
+def _is_cancelled() -> bool:
+    """Whether the running task itself was cancelled."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
 def _wake(waiting: deque[asyncio.Future[None]], count: int) -> bool:
     """Whether `count` were waiting, and are woken now."""
-    while waiting and count:
+    while waiting and count > 0:
         turn = waiting.popleft()
         if not turn.done():  # a cancelled waiter would waste the wake-up
             turn.set_result(None)
             count -= 1
-    return count == 0
+    return count <= 0
 
 
 def _forget(_item: object) -> None:

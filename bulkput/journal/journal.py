@@ -12,7 +12,8 @@ import sqlite3
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Literal
 
 from bulkput import events as ev
@@ -32,6 +33,8 @@ _ROWS = 500
 """Outcomes written in one transaction; fewer if _EVERY_S ends first. A killed process loses no more rows than that."""
 _PATIENCE_S = 60.0
 """Seconds to wait for the last rows at the end of a run."""
+_LOOK_S = 5.0
+"""Seconds that `close` waits for a look that is under way in another thread."""
 _BEHIND = 1_000
 """Rows to be written from which on the scan waits for the disk."""
 _AT_ONCE = 100
@@ -83,6 +86,10 @@ class Journal:
         self.path = path
         self._lock = lock
         self._connection = connection
+        self._look = threading.Lock()
+        """Held while the connection is used before the run, and by `close`: if the run is stopped while its thread
+        still looks at the sources, nobody waits for that thread, and SQLite crashes if it is closed in use."""
+        self._is_closed = False
         self._uploaded: deque[_UploadedRow] = deque()
         self._others: deque[_Other] = deque()
         self._forgotten: deque[_Forgotten] = deque()
@@ -97,11 +104,17 @@ class Journal:
     @property
     def has_uploads(self) -> bool:
         """Whether an earlier run has uploaded anything."""
-        with as_journal_error(self.path):
-            return (
-                self._connection.execute("SELECT 1 FROM files WHERE outcome = 'uploaded' LIMIT 1").fetchone()
-                is not None
-            )
+        with self._looking() as connection:
+            found = connection.execute("SELECT 1 FROM files WHERE outcome = 'uploaded' LIMIT 1")
+            return found.fetchone() is not None
+
+    @contextmanager
+    def _looking(self) -> Iterator[sqlite3.Connection]:
+        """The connection, for a look before the run. Raises JournalError if the journal is closed meanwhile."""
+        with self._look, as_journal_error(self.path):
+            if self._is_closed:
+                raise JournalError(self.path, "it is closed")
+            yield self._connection
 
     def check(self, settings: Mapping[str, str]) -> None:
         """Store the settings of the first run; those of a later run must be equal. Raises UsageError.
@@ -109,14 +122,14 @@ class Journal:
         An empty value equals a missing one. A run counts as the first as long as the journal has no row, so a run that
         the store refused does not fix the settings.
         """
-        with as_journal_error(self.path):
-            recorded = dict(self._connection.execute("SELECT name, value FROM settings"))
-            if self._connection.execute("SELECT 1 FROM files LIMIT 1").fetchone() is None:
+        with self._looking() as connection:
+            recorded = dict(connection.execute("SELECT name, value FROM settings"))
+            if connection.execute("SELECT 1 FROM files LIMIT 1").fetchone() is None:
                 if self._lock is None:
                     return
-                self._connection.execute("BEGIN")
-                self._connection.executemany("INSERT OR REPLACE INTO settings VALUES (?, ?)", settings.items())
-                self._connection.execute("COMMIT")
+                connection.execute("BEGIN")
+                connection.executemany("INSERT OR REPLACE INTO settings VALUES (?, ?)", settings.items())
+                connection.execute("COMMIT")
                 return
         for name, value in settings.items():
             before = recorded.get(name, "")
@@ -136,16 +149,16 @@ class Journal:
         return frozenset(self.path + suffix for suffix in (b"", b"-wal", b"-shm"))
 
     def has_failed(self, path: bytes) -> bool:
-        with as_journal_error(self.path):
+        with self._looking() as connection:
             row = "SELECT 1 FROM files WHERE outcome = 'failed' AND path = ?"
-            return self._connection.execute(row, (path,)).fetchone() is not None
+            return connection.execute(row, (path,)).fetchone() is not None
 
     def failed_below(self, root: bytes) -> list[bytes]:
         """Names of the failed files below the directory `root`, relative to it, in bytewise order."""
         base = os.path.join(root, b"")
         rows = "SELECT substr(path, ?) FROM files WHERE outcome = 'failed' AND path >= ? AND path < ? ORDER BY path"
-        with as_journal_error(self.path):
-            return [name for (name,) in self._connection.execute(rows, (len(base) + 1, base, _end_of(base)))]
+        with self._looking() as connection:
+            return [name for (name,) in connection.execute(rows, (len(base) + 1, base, _end_of(base)))]
 
     # These are called on the event loop.
 
@@ -290,9 +303,13 @@ class Journal:
         """Close the file and release its lock. Rows that `end` has not written are lost."""
         if self._thread is not None and self._thread.is_alive():
             return  # the thread hangs in the connection, which must not be closed under it
+        if not self._look.acquire(timeout=_LOOK_S):
+            return  # likewise
         try:
+            self._is_closed = True
             self._connection.close()
         finally:
+            self._look.release()
             if self._lock is not None:
                 os.close(self._lock)
 

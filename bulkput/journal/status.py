@@ -46,8 +46,8 @@ class JournalRun:
 
     @property
     def elapsed_s(self) -> float:
-        """Until its end, or until its last outcome if it has not ended."""
-        return max((self.ended_s or self.last_s) - self.began_s, 0.001)
+        """Until its end, or until the end of the second of its last outcome if it has not ended."""
+        return max((self.ended_s or self.last_s + 1) - self.began_s, 0.001)
 
     @property
     def objects_per_s(self) -> float:

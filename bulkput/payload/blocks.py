@@ -25,7 +25,11 @@ class Blocks:
         self._loop = asyncio.new_event_loop()
 
     def __enter__(self) -> Self:
-        self._file = self._loop.run_until_complete(self._open())
+        try:
+            self._file = self._loop.run_until_complete(self._open())
+        except BaseException:
+            self._close()
+            raise
         return self
 
     async def _open(self) -> "AsyncFileIO":
@@ -40,5 +44,8 @@ class Blocks:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._close()
+
+    def _close(self) -> None:
         self._readers.close()
         self._loop.close()

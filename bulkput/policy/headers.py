@@ -63,6 +63,15 @@ def check_compressible(headers: HeaderOptions, gzip: GzipOptions) -> None:
             raise UsageError(f"{option} {name} is what bulkput itself stores with a file that it compresses")
 
 
+def check_headers(headers: HeaderOptions) -> None:
+    """Raises UsageError for a name or a value that cannot be sent: otherwise each object would fail by it."""
+    for option, value in (("content_type", headers.content_type), ("cache_control", headers.cache_control)):
+        check_value(value or "", what=f"`headers.{option}`")
+    for option, fields in (("meta", headers.meta), ("extra", headers.extra)):
+        for name, value in fields:
+            check_value(value, what=f"`headers.{option}` {check_name(name, what=f'`headers.{option}`')}")
+
+
 def is_token(name: str) -> bool:
     """Whether `name` may be a field's name (RFC 9110, 5.6.2)."""
     return _TOKEN.fullmatch(name) is not None

@@ -20,6 +20,7 @@ from bulkput.model import Body, ObjectHeaders, Pacing, Stored
 from bulkput.options import WireOptions
 from bulkput.policy.pace import Bucket, bytes_bucket, piece_size, requests_bucket
 from bulkput.stores.base import Store
+from bulkput.stores.powers import Get
 from bulkput.stores.tries import Brake
 from bulkput.stores.wrappers import Wrapper
 from bulkput.transport.pacing import body_waits, paying_again
@@ -42,6 +43,8 @@ class Pace:
         self._since_s = 0.0
         self._waited_s = 0.0
         self._began_s: float | None = None
+        self._paid_until_s = 0.0
+        """When the next request could be sent: the time of the last one is part of the time that they took."""
         self._passed_requests = self._passed_bytes = 0
 
     @property
@@ -56,7 +59,7 @@ class Pace:
 
     def so_far(self) -> Pacing:
         """The rates, and what they have let pass so far."""
-        over_s = self._clock() - self._began_s if self._began_s is not None else 0.0
+        over_s = max(self._clock(), self._paid_until_s) - self._began_s if self._began_s is not None else 0.0
         passed = (self._passed_requests, self._passed_bytes)
         return Pacing(self.objects_per_s, self.bytes_per_s, *passed, over_s, self.waited_s)
 
@@ -72,13 +75,13 @@ class Pace:
         await self._pass(0, size)
         return self._clock() - began_s
 
-    def charge(self, *, size: int) -> None:
-        """Pay for a request with `size` bytes in memory that the transport has sent again: those that follow wait."""
+    def charge(self, *, requests: int = 1, size: int = 0) -> None:
+        """Pay for a request for `requests` objects with `size` bytes in memory that was sent again at once: those that
+        follow wait."""
         now_s = self._clock()
-        self._requests, _ = _taken(self._requests, 1, now_s)
+        self._requests, due_s = _taken(self._requests, requests, now_s)
         self._bytes, _ = _taken(self._bytes, size, now_s)
-        self._passed_requests += 1
-        self._passed_bytes += size
+        self._count(requests, size, due_s)
 
     async def _pass(self, requests: int, size: int) -> None:
         now_s = self._clock()
@@ -92,8 +95,13 @@ class Pace:
             self._requests = self._requests and self._requests.give_back(requests)
             self._bytes = self._bytes and self._bytes.give_back(size)
             raise
+        self._count(requests, size, self._clock())
+
+    def _count(self, requests: int, size: int, passed_s: float) -> None:
         self._passed_requests += requests
         self._passed_bytes += size
+        if requests and self.objects_per_s is not None:
+            self._paid_until_s = passed_s + 1 / self.objects_per_s
 
     async def _wait(self, delay_s: float) -> None:
         if delay_s <= 0:
@@ -150,6 +158,8 @@ class PacedBody:
 
 _UNPACED = frozenset(("prepare", "undo_prepare", "info", "settle"))
 """A run makes few of the first three. Settling completes a PUT that was begun, in bounded time."""
+_LOGINS = frozenset(("GET", "POST"))
+"""Methods of logins, which an operation may have to make: they do not pay."""
 
 
 class PacedStore(Wrapper):
@@ -164,8 +174,13 @@ class PacedStore(Wrapper):
     def __init__(self, store: Store, pace: Pace) -> None:
         super().__init__(store)
         self._pace = pace
-        if (delete_many := store.powers.delete_many) is not None:
-            self.powers = replace(self.powers, delete_many=self._counted(delete_many))
+        get, get_once, delete_many = store.powers.get, store.powers.get_once, store.powers.delete_many
+        self.powers = replace(
+            self.powers,
+            get=self._read(get, pays_bytes=True) if get is not None else None,
+            get_once=self._read(get_once, pays_bytes=False) if get_once is not None else None,
+            delete_many=self._counted(delete_many) if delete_many is not None else None,
+        )
 
     async def put(self, key: str, body: Body, headers: ObjectHeaders) -> Stored:
         pace, bytes_per_s = self._pace, self._pace.bytes_per_s
@@ -173,7 +188,7 @@ class PacedStore(Wrapper):
         await pace.admit(size=size)
         paced = PacedBody(body, pace, bytes_per_s) if body.data is None and bytes_per_s is not None else None
         try:
-            with paying_again(lambda: pace.charge(size=size)):
+            with paying_again(lambda method: pace.charge(size=size) if method == "PUT" else None):
                 return await self._store.put(key, paced or body, headers)
         except StoreError as error:
             error.paced_s = paced.waited_s if paced is not None else 0.0
@@ -182,18 +197,39 @@ class PacedStore(Wrapper):
     async def delete(self, keys: Iterable[str]) -> None:
         every = tuple(keys)
         await self._pace.admit(requests=len(every))
-        await self._store.delete(every)
+        with paying_again(self._again):
+            await self._store.delete(every)
 
     def _counted(
         self, delete_many: Callable[[tuple[str, ...]], Awaitable[tuple[str, ...]]]
     ) -> Callable[[tuple[str, ...]], Awaitable[tuple[str, ...]]]:
         async def counted(keys: tuple[str, ...]) -> tuple[str, ...]:
             await self._pace.admit(requests=len(keys))
-            return await delete_many(keys)
+            with paying_again(lambda method: self._pace.charge(requests=len(keys)) if method == "POST" else None):
+                return await delete_many(keys)
 
         return counted
 
-    async def _around(self, operation: str, key: str, call: Callable[[], Awaitable[T]]) -> T:
-        if operation not in _UNPACED:
+    def _read(self, get: Get, *, pays_bytes: bool) -> Get:
+        """`get_once` feeds a PUT, which pays for the bytes; others read an object back."""
+
+        async def read(key: str) -> AsyncGenerator[bytes, None]:
             await self._pace.admit()
-        return await call()
+            async with aclosing(get(key)) as chunks:
+                async for chunk in chunks:
+                    if pays_bytes:
+                        await self._pace.admit_piece(len(chunk))
+                    yield chunk
+
+        return read
+
+    async def _around(self, operation: str, key: str, call: Callable[[], Awaitable[T]]) -> T:
+        if operation in _UNPACED:
+            return await call()
+        await self._pace.admit()
+        with paying_again(self._again):
+            return await call()
+
+    def _again(self, method: str) -> None:
+        if method not in _LOGINS:
+            self._pace.charge()

@@ -17,12 +17,12 @@ from contextvars import ContextVar
 PutOff = Callable[[float], None]
 
 
-def _nothing(*_: object) -> None:
+def _nothing(_: object) -> None:
     """Outside of a request there is no deadline, and without a rate nothing to pay."""
 
 
 _put_off: ContextVar[PutOff] = ContextVar("bulkput.put_off", default=_nothing)
-_pay_again: ContextVar[Callable[[], None]] = ContextVar("bulkput.pay_again", default=_nothing)
+_pay_again: ContextVar[Callable[[str], None]] = ContextVar("bulkput.pay_again", default=_nothing)
 
 
 @contextmanager
@@ -54,8 +54,8 @@ def body_waits(seconds: float) -> None:
 
 
 @contextmanager
-def paying_again(pay: Callable[[], None]) -> Iterator[None]:
-    """Within the block, `sends_again` calls `pay`."""
+def paying_again(pay: Callable[[str], None]) -> Iterator[None]:
+    """Within the block, `sends_again` calls `pay` with the method of the request."""
     token = _pay_again.set(pay)
     try:
         yield
@@ -63,8 +63,8 @@ def paying_again(pay: Callable[[], None]) -> Iterator[None]:
         _pay_again.reset(token)
 
 
-def sends_again(sends: int = 1) -> int:
+def sends_again(method: str, sends: int = 1) -> int:
     """A request is sent that was sent `sends` times before. Returns how often it was sent by now."""
     if sends:
-        _pay_again.get()()
+        _pay_again.get()(method)
     return sends + 1

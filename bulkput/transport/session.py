@@ -205,7 +205,7 @@ class SessionTransport:
 
         async def sent(_session: Any, context: SimpleNamespace, params: Any) -> None:
             self.count.requests[params.method] += 1
-            context.trace_request_ctx.sends = sends_again(context.trace_request_ctx.sends)
+            context.trace_request_ctx.sends = sends_again(params.method, context.trace_request_ctx.sends)
 
         trace.on_connection_create_end.append(opened)
         trace.on_connection_reuseconn.append(reused)

@@ -87,7 +87,7 @@ class WireTransport:
                     connection = await self._connect(origin)
             self.count.requests[method] += 1
             if turn:
-                sends_again()
+                sends_again(method)
             try:
                 answer = await connection.exchange(head, body, timeout_s, max_answer, expects=expects)
             except StaleError:

@@ -1,9 +1,11 @@
 """How a command starts and ends: which modules it imports, and what still happens after its last line."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 
@@ -146,3 +148,23 @@ def test_a_profiler_gets_its_report(environ: dict[str, str]) -> None:
     program += 'runpy.run_module("bulkput", run_name="__main__")\')'
     ran = process("--version", program=program, **environ)
     assert "function calls" in ran.stdout
+
+
+def test_an_interrupt_while_modules_are_imported_ends_in_silence(tmp_path: Path) -> None:
+    """bulkput upload, and Ctrl-C at once: a traceback, or "this is a bug in bulkput", would say something else"""
+    program = """
+        import os, signal, sys
+
+        class Interrupting:
+            def find_spec(self, name, path=None, target=None):
+                if name == "bulkput.options":
+                    os.kill(os.getpid(), signal.SIGINT)
+
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        sys.meta_path.insert(0, Interrupting())
+        sys.argv = ["bulkput", "upload", ".", "swift://c"]
+        from bulkput.__main__ import main
+        main()
+    """
+    ran = subprocess.run([sys.executable, "-c", dedent(program)], cwd=tmp_path, capture_output=True, check=False)
+    assert (ran.returncode, ran.stdout, ran.stderr) == (-signal.SIGINT, b"", b"")

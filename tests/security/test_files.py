@@ -150,3 +150,15 @@ def test_an_open_file_named_by_its_descriptor_is_appended_to(tmp_path: Path) -> 
         assert not file.closed and os.fstat(file.fileno()).st_nlink == 1
     lines = (tmp_path / "file").read_text().splitlines()
     assert lines[0] == "before" and json.loads(lines[1]) == SUMMARY and len(lines) == 4
+
+
+def test_what_was_in_the_files_stays_until_there_is_something_to_write(tmp_path: Path) -> None:
+    """A refused command loses nothing, and a run that is killed leaves no other file."""
+    old = {"summary": "{}", "trace": "old"}
+    for name, text in old.items():
+        (tmp_path / name).write_text(text)
+    SummaryFile(str(tmp_path / "summary")).close()
+    TraceFile(str(tmp_path / "trace")).close()
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == old
+    write_trace(tmp_path / "trace")
+    assert "old" not in (tmp_path / "trace").read_text()

@@ -4,6 +4,7 @@ import asyncio
 import os
 import sqlite3
 import stat
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -241,3 +242,16 @@ def scratch() -> Iterator[Path]:
 
     with tempfile.TemporaryDirectory() as directory:
         yield Path(directory)
+
+
+def test_a_journal_is_not_closed_in_the_middle_of_a_look_and_gives_none_afterwards(tmp_path: Path) -> None:
+    """A stopped run does not wait for the thread that looks at its sources. SQLite crashes if it is closed in use."""
+    journal = open_journal(os.fsencode(tmp_path / "j.db"))
+    closing = threading.Thread(target=journal.close)
+    with journal._looking() as connection:
+        closing.start()
+        assert connection.execute("SELECT count(*) FROM files").fetchone() == (0,)
+        assert closing.is_alive()
+    closing.join(10)
+    with pytest.raises(JournalError, match="it is closed"):
+        journal.check({})

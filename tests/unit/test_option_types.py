@@ -26,13 +26,24 @@ from bulkput.verb_options import CopyOptions, ListOptions, RemoveOptions, StoreO
         ("wire", "concurrency", True, "`wire.concurrency` is a whole number or None, not bool"),
         ("wire", "timeout_s", "90", "`wire.timeout_s` is a number, not str"),
         ("skip", "delete_extra", "yes", "`skip.delete_extra` is True or False, not str"),
+        ("wire", "objects_per_s", "50/s", "`wire.objects_per_s` is a number or None, not str"),
+        ("wire", "objects_per_s", 0, "`wire.objects_per_s` is a number above 0, not 0"),
+        ("wire", "concurrency", 0, "`wire.concurrency` is 1 or more, not 0"),
+        ("wire", "concurrency", -1, "`wire.concurrency` is 1 or more, not -1"),
+        ("wire", "min_rate", 0, "`wire.min_rate` is 1 or more, not 0"),
+        ("wire", "timeout_s", 0, "`wire.timeout_s` is a number above 0, not 0"),
+        ("wire", "timeout_s", float("nan"), "`wire.timeout_s` is a number above 0, not nan"),
+        ("body", "chunk_size", 0, "`body.chunk_size` is 1 or more, not 0"),
+        ("body", "readers", 0, "`body.readers` is 1 or more, not 0"),
+        ("retry", "retries", -1, "`retry.retries` is 0 or more, not -1"),
+        ("stop", "max_errors", 0, "`stop.max_errors` is 1 or more, not 0"),
     ],
 )
 def test_an_option_of_a_wrong_type_is_a_usage_error(group: str, name: str, value: object, says: str) -> None:
     """The sentence names the option and what it takes. It shows no value that may be a secret."""
     options: Any = UploadOptions()
-    made = dataclasses.replace(getattr(options, group), **{name: value})
     with pytest.raises(UsageError, match=f"^{says}$"):
+        made = dataclasses.replace(getattr(options, group), **{name: value})
         checked(dataclasses.replace(options, **{group: made}), UploadOptions)
 
 
@@ -100,3 +111,20 @@ async def test_sources_and_destination_of_a_wrong_type_are_usage_errors(
     for verb in (bulkput.upload, bulkput.verify):
         with pytest.raises(UsageError, match=says):
             await verb(sources, destination, environ={"OS_STORAGE_URL": "http://127.0.0.1:1/", "OS_AUTH_TOKEN": "t"})
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        bulkput.HeaderOptions(meta=(("Color", "red\r\nX-Evil: 1"),)),
+        bulkput.HeaderOptions(extra=(("X-Evil\r\n", "1"),)),
+        bulkput.HeaderOptions(cache_control="no-store\n"),
+    ],
+    ids=["meta", "extra", "cache_control"],
+)
+async def test_a_header_that_cannot_be_sent_is_refused_before_the_run(
+    headers: bulkput.HeaderOptions, tmp_path: Path
+) -> None:
+    (tmp_path / "a").touch()
+    with pytest.raises(UsageError, match=r"^`headers\.(meta|extra|cache_control)`"):
+        await bulkput.upload(tmp_path, "http://127.0.0.1:1/", options=UploadOptions(headers=headers), environ={})

@@ -168,7 +168,8 @@ async def test_what_the_transport_sends_again_is_charged_to_those_that_follow() 
     pace = pace_of(clock, objects_per_s=1, bytes_per_s=1_000)
 
     async def resend(_key: str) -> None:
-        sends_again()
+        sends_again("GET")  # a login does not count
+        sends_again("PUT")
 
     bare.gate = resend
     store = wrapped(bare, pace, Slots(1), clock)
@@ -178,6 +179,35 @@ async def test_what_the_transport_sends_again_is_charged_to_those_that_follow() 
     assert clock.now_s == pytest.approx(102.0)
     told = pace.so_far()
     assert (told.requests, told.sent) == (4, 400)
+
+
+async def test_whatever_is_sent_again_is_charged() -> None:
+    """HEAD, DELETE and bulk-delete: the last one for each of its objects."""
+    clock, bare = Clock(), ScriptedStore()
+    pace = pace_of(clock, objects_per_s=1, bytes_per_s=None)
+    methods = iter(("HEAD", "DELETE"))
+
+    async def resend(_key: str) -> None:
+        sends_again(next(methods))
+
+    bare.gate = resend
+    store = wrapped(bare, pace, Slots(1), clock)
+    await store.stat("a")
+    await store.delete(("a",))
+    assert pace.so_far().requests == 4
+
+
+@pytest.mark.parametrize("puts", [1, 2, 5])
+async def test_what_is_reached_is_never_shown_as_more_than_the_rate(puts: int) -> None:
+    """The first request costs no time by itself."""
+    clock = Clock()
+    pace = pace_of(clock, objects_per_s=1 / 60, bytes_per_s=None)
+    store = wrapped(ScriptedStore(), pace, Slots(1), clock)
+    for number in range(puts):
+        await store.put(str(number), BytesBody.of(b""), HEADERS)
+    assert pace.so_far().reached_objects_per_s == pytest.approx(1 / 60)
+    clock.now_s += 600
+    assert pace.so_far().reached_objects_per_s < 1 / 60
 
 
 async def test_a_request_that_waits_for_its_rate_holds_no_slot() -> None:

@@ -295,3 +295,46 @@ async def test_workers_without_in_flight_use_the_activity_of_their_caller() -> N
             await asyncio.sleep(0)
             assert (mine.in_hand, mine.describe().words) == ("a file", ("looking",))
             gate.set()
+
+
+async def test_idle_workers_end_when_the_limit_falls() -> None:
+    gate, at_once, most = asyncio.Event(), 0, 0
+
+    async def handle(_item: int) -> None:
+        nonlocal at_once, most
+        at_once += 1
+        most = max(most, at_once)
+        await gate.wait()
+        at_once -= 1
+
+    async with asyncio.timeout(20), pool(handle, workers=10, backlog=20) as made:
+        gate.set()
+        for item in range(10):
+            await made.submit(item)
+        while at_once or made._items:
+            await asyncio.sleep(0)
+        gate.clear()
+        most = 0
+        made.resize(2)
+        for item in range(10):
+            await made.submit(item)
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert most == 2
+        gate.set()
+
+
+async def test_an_item_whose_handling_is_cancelled_from_within_fails_the_run() -> None:
+    """A task group takes a cancelled task for one that has ended; the items behind it would wait for ever."""
+
+    async def handle(_item: int) -> None:
+        inner = asyncio.get_running_loop().create_future()
+        inner.cancel()
+        await inner
+
+    abandoned: list[int] = []
+    with pytest.raises(RuntimeError, match="handling 0 was cancelled from within"):
+        async with asyncio.timeout(20), pool(handle, workers=1, backlog=5, abandoned=abandoned.append) as made:
+            for item in range(3):
+                await made.submit(item)
+    assert abandoned == [1, 2]

@@ -108,10 +108,53 @@ def test_the_first_instances_take_the_arguments_that_later_ones_take(names: list
     assert [_outcome(made, args, kwargs) for _ in range(10)] == [expected] * 10
 
 
+@given(st.dictionaries(st.sampled_from(("size", "name", "depth", "other")), st.integers(-1, 1)))
+def test_the_first_instances_of_an_inherited_record_are_made_and_checked_like_later_ones(kwargs: Any) -> None:
+    """Keywords only, a default of the base class, and a check in its `__post_init__`."""
+
+    class Fresh(Base):
+        depth: int
+        name: str = "y"
+
+    made = frozen(kw_only=True)(Fresh)
+    outcomes = [_outcome(made, (), kwargs) for _ in range(10)]
+    assert outcomes == [outcomes[-1]] * 10
+    assert isinstance(outcomes[0], dict) is ("depth" in kwargs and "other" not in kwargs and kwargs.get("size", 1) >= 0)
+
+
+@pytest.mark.parametrize(
+    ("annotations", "members", "kind"),
+    [
+        ({"x": int, "y": int}, {"x": 1}, TypeError),
+        ({"x": list}, {"x": []}, ValueError),
+    ],
+    ids=["order of defaults", "mutable default"],
+)
+def test_what_a_dataclass_refuses_is_refused_when_the_record_is_defined(
+    annotations: Any, members: Any, kind: type[Exception]
+) -> None:
+    for decorate in (frozen, record, dataclass):
+        with pytest.raises(kind):
+            decorate(type("Refused", (), {**members, "__annotations__": annotations}))  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("lacking", [{"init": False}, {"compare": False}, {"hash": False}], ids=str)
+def test_a_field_that_only_a_dataclass_can_have_is_refused(lacking: Any) -> None:
+    with pytest.raises(TypeError, match="a record takes all its fields"):
+        frozen(type("Refused", (), {"x": field(default=1, **lacking), "__annotations__": {"x": int}}))
+
+
+def test_one_field_that_is_not_equal_to_itself_leaves_a_record_equal_to_itself() -> None:
+    """As in a dataclass, which compares tuples, and tuples look at identity first."""
+    nan = float("nan")
+    one = frozen(type("One", (), {"__annotations__": {"x": float}}))
+    assert one(nan) == one(nan)
+
+
 def _outcome(cls: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     try:
         return dataclasses.asdict(cls(*args, **kwargs))
-    except TypeError as error:
+    except (TypeError, ValueError) as error:
         return str(error)
 
 

@@ -119,7 +119,7 @@ class HttpStore:
             parent = parent_of(url) or url
             if not self._directories.is_known(parent) or made != self._directories.made:
                 await self._make_for(parent, key, answer)
-                sends_again()
+                sends_again("PUT")
                 answer = await self._site.ask("PUT", url, fields, body, operation="put", key=key)
         if answer.status == 403:  # no Denied: it is about this path only; repositories forbid replacing a release
             raise StoreError("put", key, reason_of(403, answer.reason, answer.body) or "forbidden", status=403)
@@ -155,6 +155,7 @@ class HttpStore:
         if moved is not None:
             return moved
         self._is_staging = False
+        sends_again("PUT")
         return await self._put_at(url, key, body, fields)
 
     async def _prove(self, url: str, key: str, status: int, size: int, md5: str | None) -> None:

@@ -58,7 +58,7 @@ class ContainerRequests:
         if request.is_refused(answer):
             renewed = await self._account.renewed(token)
             if renewed is not None:
-                sends_again()
+                sends_again(request.method)
                 answer = await self._send(operation, request, renewed, body)
             elif answer.status != 403:
                 hint = (
