@@ -100,7 +100,7 @@ async def test_a_request_that_the_transport_sends_again_is_paid_again(store_at: 
 
     async with raw_server(behave) as url, store_at(url) as (store, count):
         for n in range(5):
-            with paying_again(lambda n=n: paid.append(f"{n}")):  # type: ignore[misc]
+            with paying_again(lambda _method, n=n: paid.append(f"{n}")):  # type: ignore[misc]
                 await store.put(f"{n}", whole(b"x"), HEADERS)
     assert paid == ["1", "2", "3", "4"]
     assert count.requests["PUT"] == 5 + 4
