@@ -166,7 +166,8 @@ def picture(figure: Figure, kind: Literal["svg", "png"]) -> bytes:
         mpl.rcdefaults()  # ignore the user's matplotlibrc: the same figure gives the same bytes
         mpl.rcParams.update(
             {"svg.hashsalt": f"bulkput {figure.text}", "svg.fonttype": "none", "text.parse_math": False,
-             "hatch.linewidth": 0.8, "font.size": TEXT, "text.color": INK, "xtick.color": PALE, "axes.labelcolor": PALE, "ytick.color": INK}
+             "hatch.linewidth": 0.8, "font.size": TEXT, "text.color": INK, "xtick.color": PALE, "axes.labelcolor": PALE,
+             "ytick.color": INK}
         )  # fmt: skip
         width, height = _size(figure.panels[0], len(figure.panels))
         paper = Paper(figsize=(width / 72, height / 72), layout="constrained")
