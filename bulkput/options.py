@@ -280,11 +280,11 @@ class WireOptions:
     copy by the store itself sends no bytes from here."""
 
     def __post_init__(self) -> None:
-        """Raises UsageError for a rate that would send nothing."""
+        """Raises UsageError for a wrong type, and for a number that would send nothing or mean nothing."""
         check_fields(self, "wire.")
         for name in ("objects_per_s", "bytes_per_s"):
             rate = getattr(self, name)
-            if rate is not None and not (rate > 0 and math.isfinite(rate)):
+            if rate is not None and not math.isfinite(rate):
                 raise UsageError(f"`wire.{name}` is a number above 0, or None for no limit, not {rate!r}")
 
     @property
