@@ -9,7 +9,7 @@ from aiohttp import web
 
 from .call import Call
 from .listing import ListQuery
-from .options import SwiftConstraints
+from .options import DevServerOptions, SwiftConstraints
 from .rules import Refused
 from .store import Container, ContainerStore
 from .tokens import Tokens
@@ -40,19 +40,19 @@ def log_in(call: Call, tokens: Tokens, account: str, local_host: str) -> web.Res
     )
 
 
-def tell_limits(call: Call, limits: SwiftConstraints) -> web.Response:
-    """`GET /info`: the limits in force. It lists no middleware, because there is none."""
+def tell_limits(call: Call, options: DevServerOptions) -> web.Response:
+    """`GET /info`: the limits in force, and the one middleware there is. Swift does not list dlo there."""
     swift = {
-        **dataclasses.asdict(limits),
+        **dataclasses.asdict(options.limits),
         "version": "bulkput-devserver",
         "strict_cors_mode": True,
         "policies": [{"name": "Policy-0", "default": True, "aliases": "Policy-0"}],
         "allow_account_management": False,
         "account_autocreate": True,
     }
-    return call.answer(
-        200, ("Content-Type", "application/json; charset=UTF-8"), body=json.dumps({"swift": swift}).encode()
-    )
+    slo = {**dataclasses.asdict(options.slo), "min_segment_size": 1, "allow_async_delete": False}
+    body = json.dumps({"swift": swift, "slo": slo}).encode()
+    return call.answer(200, ("Content-Type", "application/json; charset=UTF-8"), body=body)
 
 
 def serve_account(call: Call, store: ContainerStore, limits: SwiftConstraints) -> web.Response:

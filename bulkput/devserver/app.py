@@ -14,6 +14,7 @@ from .call import Call
 from .containers import serve_container
 from .objects import serve_object
 from .options import DevServerOptions
+from .reports import Heartbeat
 from .rules import Refused
 from .store import ContainerStore
 from .target import ResourceKind, parse_target
@@ -60,19 +61,19 @@ class App:
         except Refused as refused:
             response = call.refusal(refused.status, refused.text, refused.headers)
         if wait and verb == "PUT":
-            await asyncio.sleep(wait)
+            await (response.beat(wait) if isinstance(response, Heartbeat) else asyncio.sleep(wait))
         return response
 
     async def _serve(self, call: Call) -> web.StreamResponse:
         target, options = call.target, self.options
         if target.kind is ResourceKind.OBJECT:
             self._admit(call)
-            return await serve_object(call, self.store, options.limits)
+            return await serve_object(call, self.store, options)
         match target.kind:
             case ResourceKind.AUTH:
                 return log_in(call, self.tokens, options.account, self.local_host)
             case ResourceKind.INFO:
-                return tell_limits(call, options.limits)
+                return tell_limits(call, options)
             case ResourceKind.HEALTH:
                 return call.answer(200, PLAIN, body=b"OK")
             case ResourceKind.OTHER:

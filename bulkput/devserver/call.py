@@ -39,7 +39,9 @@ class Call:
         """The request's headers; names match in any case."""
         return self.request.headers
 
-    async def read_body(self, write: Callable[[bytes], None], most: int) -> None:
+    async def read_body(
+        self, write: Callable[[bytes], None], most: int, too_large: str = "Your request is too large."
+    ) -> None:
         """Pass the body to `write` as it arrives. Raises Refused: 413 beyond `most` bytes, 499 if it breaks off.
 
         `100 Continue` goes out here, after every check that needs no body (RFC 9110 section 10.1.1).
@@ -54,7 +56,7 @@ class Call:
             size += len(piece)
             self._traffic.bytes_received += len(piece)
             if size > most:
-                raise Refused(413, "Your request is too large.")
+                raise Refused(413, too_large)
             write(piece)
 
     async def _next_piece(self) -> bytes:

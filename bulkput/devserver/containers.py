@@ -64,19 +64,21 @@ async def _tell(call: Call, container: Container, limits: SwiftConstraints) -> w
 
 def _render(rows: list[tuple[ListingRow, StoredObject | None]]) -> bytes:
     return json.dumps(
-        [
-            {"subdir": row.name}
-            if row.is_subdir or stored is None
-            else {
-                "name": stored.name,
-                "hash": stored.etag,
-                "bytes": stored.size,
-                "content_type": stored.content_type,
-                "last_modified": iso_time(stored.timestamp),
-            }
-            for row, stored in rows
-        ]
+        [{"subdir": row.name} if row.is_subdir or stored is None else _object_row(stored) for row, stored in rows]
     ).encode()
+
+
+def _object_row(stored: StoredObject) -> dict[str, str | int]:
+    row: dict[str, str | int] = {
+        "name": stored.name,
+        "hash": stored.etag,
+        "bytes": stored.listed_size,
+        "content_type": stored.content_type,
+        "last_modified": iso_time(stored.timestamp),
+    }
+    if stored.slo is not None:
+        row["slo_etag"] = f'"{stored.slo.etag}"'
+    return row
 
 
 def _existing(store: ContainerStore, name: str) -> Container:

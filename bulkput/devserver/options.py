@@ -55,6 +55,18 @@ class SwiftConstraints:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SloConstraints:
+    """Limits of static large objects; the defaults are those of swift/common/middleware/slo.py.
+
+    `GET /info` shows them.
+    """
+
+    max_manifest_segments: int = 1000  # that name objects; inline data does not count
+    max_manifest_size: int = 8_388_608  # bytes of JSON
+    yield_frequency: float = 10  # seconds between two spaces of a heartbeat
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DevServerOptions:
     """How to run a local store. Raises ValueError for an address that is not loopback, unless `allow_remote`."""
 
@@ -65,6 +77,7 @@ class DevServerOptions:
     token_life: float = 86_400.0  # seconds; TempAuth's default
     latency: Latency = Latency()
     limits: SwiftConstraints = SwiftConstraints()
+    slo: SloConstraints = SloConstraints()
     allow_remote: bool = False  # the default key is published, so on a public address anyone could store
 
     def __post_init__(self) -> None:

@@ -4,6 +4,8 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from .slo import StaticLargeObject
+
 Headers = tuple[tuple[str, str], ...]
 """Stored headers, with names spelled as they are sent back."""
 
@@ -12,7 +14,8 @@ Headers = tuple[tuple[str, str], ...]
 class StoredObject:
     """One object: `size` in bytes, `etag` the bare hex MD5, `timestamp` and `delete_at` in seconds since the epoch.
 
-    `pieces` are its bytes as they came from the socket: to join a large body would block the loop.
+    `pieces` are its bytes as they came from the socket: to join a large body would block the loop. Those of a static
+    large object are its manifest, and so are `size` and `etag`.
     """
 
     name: str
@@ -23,6 +26,17 @@ class StoredObject:
     headers: Headers
     pieces: tuple[bytes, ...] = field(repr=False)
     delete_at: int | None = None
+    slo: StaticLargeObject | None = None
+
+    @property
+    def listed_size(self) -> int:
+        """Bytes in a listing: of a static large object, those of its segments. A container's total has `size`."""
+        return self.size if self.slo is None else self.slo.size
+
+    @property
+    def listed_hash(self) -> str:
+        """The hash in Swift's own listings, before slo.py divides it for clients (handle_container_listing)."""
+        return self.etag if self.slo is None else f"{self.etag}; slo_etag={self.slo.etag}"
 
     def read(self, start: int, stop: int) -> Iterator[bytes]:
         """The bytes from `start` to before `stop`."""

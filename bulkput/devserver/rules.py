@@ -4,10 +4,11 @@ Order and statuses are those of swift/common/constraints.py (check_metadata, che
 check_delete_headers) and swift/proxy/controllers/obj.py (PUT).
 """
 
+import mimetypes
 from collections.abc import Mapping
 
 from .options import SwiftConstraints
-from .record import Headers
+from .record import Headers, StoredObject
 
 STORED_HEADERS = (
     "Content-Disposition",
@@ -32,11 +33,22 @@ class Refused(Exception):
         self.headers = headers
 
 
-def check_put(headers: Mapping[str, str], name: str, limits: SwiftConstraints) -> int | None:
-    """The body's length, None for a chunked one. Raises Refused as `check_object_creation` would."""
-    length = _body_length(headers)
-    if length is None and headers.get("Transfer-Encoding", "").lower() != "chunked":
-        raise Refused(411, "Missing Content-Length header.")
+def blank_object(
+    headers: Mapping[str, str], length: int | None, place: tuple[str, str], timestamp: float, limits: SwiftConstraints
+) -> StoredObject:
+    """The object CONTAINER, NAME that a PUT with this head makes, still without its bytes. Raises Refused.
+
+    `length` is that of its body, None if it is not known.
+    """
+    _check_put(headers, length, place[1], limits)
+    delete_at = delete_time(headers, timestamp)
+    kept = stored_headers(headers, delete_at, limits)
+    return StoredObject(place[1], 0, "", content_type_of(headers, place), timestamp, kept, (), delete_at)
+
+
+def _check_put(headers: Mapping[str, str], length: int | None, name: str, limits: SwiftConstraints) -> None:
+    """Raises Refused as `check_object_creation` would."""
+    _check_manifest(headers.get("X-Object-Manifest"))
     if length is not None and length > limits.max_file_size:
         raise Refused(413, "Your request is too large.")
     size = len(name.encode())
@@ -44,7 +56,6 @@ def check_put(headers: Mapping[str, str], name: str, limits: SwiftConstraints) -
         raise Refused(400, f"Object name length of {size} longer than {limits.max_object_name_length}")
     if any(part.strip().startswith("swift_") for part in headers.get("Content-Type", "").split(";")[1:]):
         raise Refused(400, "Invalid Content-Type, swift_* is not a valid parameter name.")
-    return length
 
 
 def check_container_name(name: str, limits: SwiftConstraints) -> None:
@@ -109,20 +120,54 @@ def delete_time(headers: Mapping[str, str], now: float) -> int | None:
     return moment
 
 
+def check_if_none_match(headers: Mapping[str, str]) -> None:
+    """Raises Refused for a PUT with an If-None-Match other than `*`."""
+    if "If-None-Match" in headers and headers["If-None-Match"].strip() not in ("*", '"*"'):
+        raise Refused(400, "If-None-Match only supports *")
+
+
+def content_type_of(headers: Mapping[str, str], place: tuple[str, str]) -> str:
+    """The client's Content-Type, else a guess. It takes a whole path, so `data:x` in a name is no URL scheme."""
+    given = headers.get("Content-Type")
+    if given and not is_true(headers.get("X-Detect-Content-Type", "")):
+        return given
+    return mimetypes.guess_type("/" + "/".join(place))[0] or "application/octet-stream"
+
+
+def unquoted_etag(text: str) -> str:
+    """An ETag without its quotes (swift/common/swob.py, normalize_etag)."""
+    return text[1:-1] if len(text) > 1 and text.startswith('"') and text.endswith('"') else text
+
+
 def bare_etag(text: str) -> str:
-    """An ETag without its quotes, in lower case (swift/common/swob.py, normalize_etag)."""
-    if len(text) > 1 and text.startswith('"') and text.endswith('"'):
-        text = text[1:-1]
-    return text.lower()
+    """An ETag without its quotes, in lower case."""
+    return unquoted_etag(text).lower()
 
 
-def _body_length(headers: Mapping[str, str]) -> int | None:
+def is_true(text: str) -> bool:
+    """Whether a header or a parameter says yes (swift/common/utils/config.py, config_true_value)."""
+    return text.lower() in ("true", "1", "yes", "on", "t", "y")
+
+
+def body_length(headers: Mapping[str, str]) -> int | None:
+    """The body's length, None for a chunked one. Raises Refused(411) if it is neither."""
     text = headers.get("Content-Length")
     if text is None:
+        if headers.get("Transfer-Encoding", "").lower() != "chunked":
+            raise Refused(411, "Missing Content-Length header.")
         return None
     if not (text.isascii() and text.isdigit()):
         raise Refused(400, "Invalid Content-Length")
     return int(text)
+
+
+def _check_manifest(value: str | None) -> None:
+    """Raises Refused for an X-Object-Manifest that names no prefix (swift/common/middleware/dlo.py)."""
+    if value is None:
+        return
+    container, _, prefix = value.partition("/")
+    if not (container and prefix) or prefix.startswith("/") or "?" in value or "&" in value:
+        raise Refused(400, "X-Object-Manifest must be in the format container/prefix")
 
 
 def _integer(header: str, text: str) -> int:

@@ -70,6 +70,16 @@ class ContainerStore:
         self._ticks = max(int(time.time() * 100_000), self._ticks + 1)
         return self._ticks / 100_000
 
+    def find(self, path: str) -> StoredObject | None:
+        """The object at /CONTAINER/OBJECT, unless it or its container is absent, or it has expired."""
+        container, _, name = path.removeprefix("/").partition("/")
+        return self.containers[container].find(name) if container in self.containers else None
+
+    def delete(self, path: str) -> bool:
+        """Delete the object at /CONTAINER/OBJECT. False if it was absent, or had expired."""
+        container, _, name = path.removeprefix("/").partition("/")
+        return container in self.containers and self.containers[container].delete(name)
+
     def page(self, query: ListQuery) -> list[ListingRow]:
         """One page of the account's containers."""
         return list_page(self._names.in_order(), query)

@@ -141,11 +141,12 @@ async def test_another_account_is_403(swift: Swift) -> None:
 # --- service and account
 
 
-async def test_info_has_the_limits_and_lists_no_middleware(swift: Swift) -> None:
+async def test_info_has_the_limits_and_lists_one_middleware(swift: Swift) -> None:
     """It needs no token."""
     swift.token = ""
     got = json.loads((await swift.ask("GET", "/info")).body)
-    assert set(got) == {"swift"}
+    assert set(got) == {"swift", "slo"}
+    assert (got["slo"]["min_segment_size"], got["slo"]["allow_async_delete"]) == (1, False)
     assert got["swift"]["max_object_name_length"] == 1024
     assert got["swift"]["container_listing_limit"] == 10_000
     assert got["swift"]["max_file_size"] == 5_368_709_122
@@ -398,7 +399,8 @@ async def test_deleting_an_object_is_204_and_repeating_it_404(swift: Swift) -> N
         ("bytes=2-4", 206, b"234"),
         ("bytes=7-", 206, b"789"),
         ("bytes=-3", 206, b"789"),
-        ("bytes=0-99", 200, b"0123456789"),
+        ("bytes=0-99", 206, b"0123456789"),
+        ("bytes=-0", 416, None),
         ("bytes=10-", 416, None),
         ("bytes=1-2,4-5", 200, b"0123456789"),
         ("lines=1-2", 200, b"0123456789"),
@@ -410,6 +412,8 @@ async def test_a_single_range_is_served(swift: Swift, span: str, status: int, bo
     got = await swift.on("GET", "/c/o", Range=span)
     assert got.status == status
     assert body is None or got.body == body
+    head = await swift.on("HEAD", "/c/o", Range=span)
+    assert (head.status, head.headers["Content-Length"]) == (200, "10")
 
 
 async def test_a_get_with_a_matching_if_none_match_is_304(swift: Swift) -> None:
