@@ -9,6 +9,7 @@ from bulkput.engine.event_stream import stream as stream
 from bulkput.engine.objects.copy import copy as copy
 from bulkput.engine.objects.copy import move as move
 from bulkput.engine.objects.remove import remove as remove
+from bulkput.engine.objects.segments import segments as segments
 from bulkput.engine.open_store import list_objects as list_objects
 from bulkput.engine.open_store import open_store as open_store
 from bulkput.engine.stop import Stop as Stop
@@ -20,6 +21,7 @@ from bulkput.errors import Denied as Denied
 from bulkput.errors import IntegrityError as IntegrityError
 from bulkput.errors import JournalError as JournalError
 from bulkput.errors import NotFound as NotFound
+from bulkput.errors import PartsRefused as PartsRefused
 from bulkput.errors import QuotaExceeded as QuotaExceeded
 from bulkput.errors import SourceError as SourceError
 from bulkput.errors import SourceGone as SourceGone
@@ -50,6 +52,7 @@ from bulkput.options import BodyOptions as BodyOptions
 from bulkput.options import FileListOptions as FileListOptions
 from bulkput.options import GzipOptions as GzipOptions
 from bulkput.options import HeaderOptions as HeaderOptions
+from bulkput.options import LargeOptions as LargeOptions
 from bulkput.options import RetryOptions as RetryOptions
 from bulkput.options import SharedOptions as SharedOptions
 from bulkput.options import SkipOptions as SkipOptions
@@ -64,11 +67,13 @@ from bulkput.results import Changes as Changes
 from bulkput.results import Comparison as Comparison
 from bulkput.results import Failure as Failure
 from bulkput.results import Summary as Summary
+from bulkput.results import UnreadSegments as UnreadSegments
 from bulkput.stores.base import Destination as Destination
 from bulkput.stores.base import Store as Store
 from bulkput.verb_options import CopyOptions as CopyOptions
 from bulkput.verb_options import ListOptions as ListOptions
 from bulkput.verb_options import RemoveOptions as RemoveOptions
+from bulkput.verb_options import SegmentOptions as SegmentOptions
 from bulkput.verb_options import StoreOptions as StoreOptions
 from bulkput.verb_options import VerifyOptions as VerifyOptions
 

@@ -11,6 +11,7 @@
         ├── Unavailable       5xx, reset, timeout, connection refused              retried
         ├── Throttled         429, 498, "slow down"                                retried after retry_after_s
         ├── NotFound · Conflict · TooLarge · Unsupported
+        ├── PartsRefused      parts of a large object are gone or changed          sent again
         ├── StoreGone         no login, or the server stores nothing               stops the run, exit 3
         ├── Denied            401 after a new login, 403                           stops the run, exit 3
         └── QuotaExceeded     413 by quota                                         stops the run, exit 3
@@ -33,10 +34,10 @@ from typing import ClassVar, Literal, Self
 
 from bulkput.record import frozen
 
-NAMED_OPTION = re.compile(r"`([a-z_]+(?:\.[a-z_]+)*)(?:=([^`]+))?`")
+NAMED_OPTION = re.compile(r"`([a-z_][a-z_0-9]*(?:\.[a-z_][a-z_0-9]*)*)(?:=([^`]+))?`")
 """Finds an option in a text. Group 1 is its name, group 2 the value to set, if the text has one."""
 
-SourceProblem = Literal["vanished", "changed", "unreadable", "name", "collision"]
+SourceProblem = Literal["vanished", "changed", "unreadable", "name", "collision", "unexpected"]
 
 
 class BulkputError(Exception):
@@ -233,6 +234,15 @@ class TooLarge(StoreError):
 
 class Unsupported(StoreError):
     """The store does not offer this operation."""
+
+
+class PartsRefused(StoreError):
+    """The store cannot compose a large object: some of its parts are not, or not any more, what was sent. `numbers`
+    are the parts to send again."""
+
+    def __init__(self, operation: str, key: str, detail: str, *, numbers: tuple[int, ...], status: int | None) -> None:
+        super().__init__(operation, key, detail, status=status)
+        self.numbers = numbers
 
 
 class Denied(StoreError):

@@ -5,11 +5,18 @@ Sizes are in bytes, times in seconds.
 
 from collections.abc import Awaitable, Callable, Mapping
 from enum import StrEnum
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
-from bulkput.errors import BulkputError, StoreError, name_text
-from bulkput.model import Compression, Entry, Pacing, Skip, Stored, Upload
+from bulkput.errors import BulkputError, StoreError
+from bulkput.model import Compression, Entry, LargeUpload, Pacing, Skip, Stored, StoredPart, Upload
 from bulkput.record import frozen, record
+from bulkput.verb_events import Change as Change
+from bulkput.verb_events import Done as Done
+from bulkput.verb_events import Finding as Finding
+from bulkput.verb_events import Relaying as Relaying
+from bulkput.verb_events import SegmentsFound as SegmentsFound
+from bulkput.verb_events import SegmentsKept as SegmentsKept
+from bulkput.verb_events import Verdict as Verdict
 
 
 @record
@@ -34,11 +41,14 @@ class ScanDone:
 
 @frozen
 class Streaming:
-    """The present attempt has sent `sent` bytes of a large file. Reading took `read_s` so far."""
+    """Of a large file `sent` bytes are sent: by the present attempt, or in all its parts. Reading took `read_s` so far.
+
+    `size` is how many there are; None if that is not known."""
 
     path: bytes
     sent: int
     read_s: float = 0.0
+    size: int | None = None
 
 
 @record
@@ -46,7 +56,8 @@ class Uploaded:
     """The store holds the object, and its answer proved it. `bytes_read` bytes came from disk, `stored.size` were sent.
 
     `mtime_ns` belongs to the version that was sent, which may be newer than the version that was found. `upload` has
-    the headers that were sent, gzip's included. `compression` is None if gzip is off, and for a directory.
+    the headers that were sent, gzip's included. `compression` is None if gzip is off, and for a directory. A large
+    object was sent in `parts`, and the store had `found_bytes` of them already; `parts` is 0 for a plain object.
     """
 
     upload: Upload
@@ -55,6 +66,37 @@ class Uploaded:
     mtime_ns: int
     elapsed_s: float
     compression: Compression | None = None
+    parts: int = 0
+    found_bytes: int = 0
+
+
+@record
+class PartStored:
+    """The store holds a part of the large object that is made of the file `path`, and its MD5 is proven. If not
+    `is_new`, an earlier run has sent it; that is told when the object is complete. `state` tells the file's state from
+    others with the same size and mtime; it is empty if nothing does."""
+
+    path: bytes
+    state: str
+    upload: LargeUpload
+    part: StoredPart
+    is_new: bool
+
+
+@frozen
+class PartsLeft:
+    """`count` parts of the large object `key`, of `size` bytes in all, stay in the store, and nothing reads them.
+
+    If `is_resumed`, the object could not be completed, and the next run sends only the other parts. Else no run will
+    use them: they are of a pipe, or of another version of the file. `below` is what the store knows them by; in Swift
+    the CONTAINER/PREFIX of their names.
+    """
+
+    key: str
+    count: int
+    size: int
+    below: str
+    is_resumed: bool
 
 
 @frozen
@@ -124,21 +166,23 @@ class Snapshot:
 
 @frozen
 class SegmentsLeft:
-    """The large object `key` was overwritten. Its segments are not removed.
+    """The large object `key` was overwritten or removed. Its segments are not removed.
 
     `paths` are the segments of a static one, as CONTAINER/OBJECT. `below` is the CONTAINER/PREFIX of a dynamic one's
-    segments. If both are empty, the store did not tell the segments.
+    segments. If both are empty, the store did not tell the segments. `why` is set if they were to be removed, and
+    stay: then `paths` are those that stay, and `key` is empty if they belong to several objects.
     """
 
     key: str
     paths: tuple[str, ...] = ()
     below: str | None = None
+    why: str = ""
 
 
 @record
 class Requested:
-    """One attempt at one operation ended. `operation` is prepare, put, delete, stat, copy, manifest, settle, info or
-    undo_prepare.
+    """One attempt at one operation ended. `operation` is prepare, put, delete, stat, copy, manifest, settle, info, list
+    (of an account's containers), undo_prepare; or, for a large object, begin, list parts, part, complete or abort.
 
     `started_s` is a time of `time.monotonic`. `size` is the length of the body, or None if there is no body or its
     length is unknown.
@@ -251,91 +295,6 @@ class Moving:
     idle_s: float
 
 
-class Verdict(StrEnum):
-    """The result of comparing a file with its object. The value is the event's name in JSON."""
-
-    IDENTICAL = "identical"
-    DIFFERENT = "different"
-    MISSING = "missing"
-    """Not in the store."""
-    EXTRA = "extra"
-    """Only in the store."""
-    NOT_COMPARABLE = "not_comparable"
-    """In the store, but nothing proves that its bytes are the file's."""
-    UNREADABLE = "unreadable"
-    """The file could not be read, or changed while it was read."""
-
-
-@frozen(kw_only=True)
-class Finding:
-    """A verification found a name that is not identical on both sides. MD5 is in hex.
-
-    `name` is the object's name, `path` the file's path. `md5` is None if the file was not read. `remote_hash` is the
-    ETag in the store's form.
-    """
-
-    verdict: Verdict
-    name: str | None = None
-    path: bytes | None = None
-    why: str = ""
-    size: int | None = None
-    remote_size: int | None = None
-    md5: str | None = None
-    remote_hash: str | None = None
-
-    def as_json(self) -> dict[str, Any]:
-        """One line of the command line's JSON output."""
-        return {
-            "event": self.verdict.value,
-            "name": self.name,
-            "path": None if self.path is None else name_text(self.path),
-            "why": self.why or None,
-            "size": self.size,
-            "remote_size": self.remote_size,
-            "md5": self.md5,
-            "remote_hash": self.remote_hash,
-        }
-
-
-class Done(StrEnum):
-    """The outcome of one object of a copy, move or removal. The value is the event's name in JSON."""
-
-    COPIED = "copied"
-    MOVED = "moved"
-    KEPT = "kept"
-    """A move copied the object, and stopped before it removed the source."""
-    REMOVED = "removed"
-    GONE = "gone"
-    """The listing has the object, but it does not exist. An expired object stays listed for a while."""
-    FAILED = "failed"
-    WOULD = "would"
-    """Not done, because this is a dry run."""
-
-
-@frozen
-class Change:
-    """A copy, move or removal finished one object. `name` is its name before, `to` its name after.
-
-    `size` is None if the listing does not have it.
-    """
-
-    done: Done
-    name: str
-    to: str | None = None
-    size: int | None = None
-    error: BulkputError | None = None
-
-    def as_json(self) -> dict[str, Any]:
-        """One line of the command line's JSON output."""
-        row = {"event": self.done.value, "name": self.name, "to": self.to, "bytes": self.size}
-        return row if self.error is None else row | {"error": str(self.error)}
-
-
-@frozen
-class Relaying:
-    """Neither store can copy between source and destination, so the bytes pass through this machine. Emitted once."""
-
-
 @frozen
 class Finished:
     """The last event of an upload. `requests` are counted on the wire by method, resends included."""
@@ -351,6 +310,8 @@ Event = (
     | ScanDone
     | Streaming
     | Uploaded
+    | PartStored
+    | PartsLeft
     | Skipped
     | Failed
     | Removed
@@ -360,6 +321,8 @@ Event = (
     | NothingFound
     | Snapshot
     | SegmentsLeft
+    | SegmentsFound
+    | SegmentsKept
     | Requested
     | Retrying
     | ReadingChosen

@@ -21,7 +21,8 @@ class SourceFile:
 
     `path` is a symbolic link if `target` is set: `target` is the path that was checked and that is opened, even if the
     link is changed afterwards. If `is_directory`, the entry stands for the directory of this name: it is empty and is
-    never opened. `listed` is the object that a listing shows for this file, or None if the worker need not look at it.
+    never opened. If `is_pipe`, it is read once, to its end; size and mtime say nothing. `listed` is the object that a
+    listing shows for this file, or None if the worker need not look at it.
     """
 
     path: bytes
@@ -31,6 +32,7 @@ class SourceFile:
     target: bytes | None = None
     is_directory: bool = False
     listed: "Listed | None" = None
+    is_pipe: bool = False
 
 
 class Reason(StrEnum):
@@ -66,13 +68,15 @@ LEFT_OUT = frozenset((Reason.TOO_NEW, Reason.TOO_OLD, Reason.TOO_SMALL, Reason.T
 
 @frozen
 class Skip:
-    """The decision not to send the file `name`, which is relative to its source, in bytes."""
+    """The decision not to send the file `name`, which is relative to its source, in bytes. `parts` are the number and
+    the size of the parts in which a dry run would send it."""
 
     path: bytes
     name: bytes
     reason: Reason
     key: str | None = None
     size: int | None = None
+    parts: tuple[int, int] | None = None
 
 
 @record
@@ -183,11 +187,33 @@ class Stored:
     request_id: str | None
 
 
+@record
+class LargeUpload:
+    """The sending of one large object, in parts. `id` is what the store knows it by: in Swift the CONTAINER/PREFIX of
+    its segments."""
+
+    key: str
+    id: str
+
+    def __str__(self) -> str:
+        return self.key
+
+
+@record
+class StoredPart:
+    """One part of a large object in the store. Parts are numbered from 1; `md5` is in hex."""
+
+    number: int
+    size: int
+    md5: str
+
+
 @frozen
 class RemoteObject:
     """One object, as a row of a listing or as a HEAD shows it.
 
-    `bytes` is None if the store does not report the size (Swift: a dynamic large object of very many segments). `hash`
+    `bytes` is None if the store does not report the size (Swift: a dynamic large object of very many segments; Ceph's
+    gateway: a static large object, in a listing). `hash`
     is the ETag as listed. `last_modified` is ISO 8601 in UTC. `large` says how a large object names its segments: a
     static one by a manifest, a dynamic one by a prefix. `meta` has names without the store's prefix.
 
@@ -222,10 +248,11 @@ class Listed:
 
 @frozen
 class Segment:
-    """One segment of a static large object, as the manifest describes it.
+    """One segment of a large object: as its manifest describes it (static), or as the listing of its prefix does
+    (dynamic).
 
-    `md5` is None if the segment is no whole plain object: a range of one, a large object itself, or bytes inside the
-    manifest. `path` is CONTAINER/OBJECT, or None if the segment is no object.
+    `md5` is None if the segment is no whole plain object: a range of one, a large object itself, a link, or bytes
+    inside the manifest. `path` is CONTAINER/OBJECT, or None if the segment is no object.
     """
 
     bytes: int
@@ -246,8 +273,18 @@ class Limits:
 
     max_name_bytes: int = 1024
     max_object_bytes: int = 5 * 1024**3 + 2
+    """Of one request: of a whole object, or of one part of a large one."""
     max_deletes: int = 1
     """Number of objects that one request can remove."""
+    max_parts: int = 1
+    """Number of parts of one large object. 1: the store takes no large objects."""
+    min_part_bytes: int = 1
+    """Of every part of a large object except its last."""
+
+    @property
+    def max_total_bytes(self) -> int:
+        """The size of the largest object that the store can hold, in however many parts."""
+        return self.max_parts * self.max_object_bytes
 
 
 @record

@@ -30,6 +30,14 @@ class Recorder:
         self.bytes_planned = 0
         self.bytes_read = 0
         self.bytes_sent = 0
+        self.bytes_stored = 0
+        self.large_sent = 0
+        self.parts_sent = 0
+        self.parts_found = 0
+        self.large_unfinished = 0
+        self.parts_left = 0
+        self.parts_left_bytes = 0
+        self.parts_abandoned = 0
         self.compressed: Counter[str] = Counter()
         self.left_alone: Counter[str] = Counter()
         self.retries = 0
@@ -41,6 +49,8 @@ class Recorder:
         self.is_empty = False
         self.large_overwritten = 0
         self.segments_left = 0
+        self.segments_removed = 0
+        self.segments_in_doubt = 0
         self._left_paths: list[str] = []
         self._left_below: list[str] = []
         self.concurrency = 0
@@ -50,16 +60,18 @@ class Recorder:
         self.stopping: ev.Stopping | None = None
         self.finished: ev.Finished | None = None
         self._failures: list[Failure] = []
-        self._streaming: dict[bytes, int] = {}
+        self._streaming: dict[bytes, ev.Streaming] = {}
 
-    def __call__(self, event: ev.Event) -> None:  # noqa: C901, PLR0912 - one arm for each kind of event
+    def __call__(self, event: ev.Event) -> None:  # noqa: C901, PLR0912, PLR0915 - one arm for each kind of event
         match event:  # `match` tries the arms in order, so the most frequent events come first
             case ev.Discovered():
                 self.found += 1
             case ev.Uploaded():
                 self.uploaded += 1
                 self.bytes_read += event.bytes_read
-                self.bytes_sent += event.stored.size
+                self.bytes_stored += event.stored.size
+                self.bytes_sent += event.stored.size if not event.parts else 0  # its parts are counted already
+                self.large_sent += event.parts > 0
                 if (compression := event.compression) is not None:
                     (self.compressed if compression.is_compressed else self.left_alone)[compression.why.value] += 1
                 self._streaming.pop(event.upload.source.path, None)
@@ -71,7 +83,13 @@ class Recorder:
                 self.found += event.count
                 self.skipped[Reason.KNOWN.value] += event.count
             case ev.Streaming():
-                self._streaming[event.path] = event.sent
+                self._streaming[event.path] = event
+            case ev.PartStored():
+                self.parts_sent += event.is_new
+                self.parts_found += not event.is_new
+                self.bytes_sent += event.part.size * event.is_new
+            case ev.PartsLeft():
+                self._note_parts(event)
             case ev.Failed():
                 self.failed += 1
                 self._streaming.pop(event.path, None)
@@ -90,6 +108,12 @@ class Recorder:
                 self.is_empty = event.is_failure
             case ev.SegmentsLeft():
                 self._note_left(event)
+            case ev.SegmentsKept():
+                self.segments_in_doubt += event.count * event.is_in_doubt
+            case ev.Change(done=ev.Done.REMOVED):
+                self.segments_removed += 1
+            case ev.Change(done=ev.Done.FAILED):
+                self.segments_in_doubt += 1
             case ev.Retrying():
                 self.retries += 1
             case ev.ScanDone():
@@ -108,7 +132,13 @@ class Recorder:
     def bytes_moved(self) -> int:
         """Bytes read for uploaded files, plus the bytes already sent of large files in progress."""
         # Copied first: the watchdog reads this from its own thread.
-        return self.bytes_read + sum(tuple(self._streaming.values()))
+        return self.bytes_read + sum(event.sent for event in tuple(self._streaming.values()))
+
+    @property
+    def large_in_flight(self) -> tuple[int, int, int]:
+        """Large files that are being sent and whose size is known: their number, the bytes that are sent, all bytes."""
+        known = [event for event in tuple(self._streaming.values()) if event.size is not None]
+        return len(known), sum(event.sent for event in known), sum(event.size or 0 for event in known)
 
     @property
     def found_files(self) -> int:
@@ -120,9 +150,18 @@ class Recorder:
         """Entries with a final outcome."""
         return self.uploaded + self.skipped.total() + self.failed
 
+    def _note_parts(self, event: ev.PartsLeft) -> None:
+        if not event.is_resumed:
+            self.parts_abandoned += event.count
+            return
+        self.large_unfinished += 1
+        self.parts_left += event.count
+        self.parts_left_bytes += event.size
+
     def _note_left(self, event: ev.SegmentsLeft) -> None:
         self.large_overwritten += 1
         self.segments_left += len(event.paths)
+        self.segments_in_doubt += max(1, len(event.paths)) if event.why else 0
         self._left_paths += event.paths[: MAX_FAILURES_KEPT - len(self._left_paths)]
         if event.below is not None and len(self._left_below) < MAX_FAILURES_KEPT:
             self._left_below.append(event.below)
@@ -139,6 +178,14 @@ class Recorder:
             bytes_planned=self.bytes_planned,
             bytes_read=self.bytes_read,
             bytes_sent=self.bytes_sent,
+            bytes_stored=self.bytes_stored,
+            large_sent=self.large_sent,
+            parts_sent=self.parts_sent,
+            parts_found=self.parts_found,
+            large_unfinished=self.large_unfinished,
+            parts_left=self.parts_left,
+            parts_left_bytes=self.parts_left_bytes,
+            parts_abandoned=self.parts_abandoned,
             compressed_by_reason=dict(self.compressed),
             left_alone_by_reason=dict(self.left_alone),
             requests=finished.requests,
@@ -152,6 +199,8 @@ class Recorder:
             is_empty=self.is_empty,
             large_overwritten=self.large_overwritten,
             segments_left=self.segments_left,
+            segments_removed=self.segments_removed,
+            segments_in_doubt=self.segments_in_doubt,
             left_paths=tuple(self._left_paths),
             left_below=tuple(self._left_below),
             elapsed_s=finished.elapsed_s,

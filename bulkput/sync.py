@@ -17,12 +17,13 @@ from bulkput.engine import open_store
 from bulkput.engine.event_loop import loop_factory
 from bulkput.engine.objects import copy as copying
 from bulkput.engine.objects import remove as removing
+from bulkput.engine.objects import segments as looking
 from bulkput.engine.upload import upload as uploading
 from bulkput.engine.verify import verify as verifying
 from bulkput.model import Prefix, RemoteObject
 from bulkput.verb_options import ListOptions
 
-__all__ = ["copy", "list_objects", "move", "remove", "upload", "verify"]
+__all__ = ["copy", "list_objects", "move", "remove", "segments", "upload", "verify"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -46,6 +47,7 @@ verify = _to_its_end(verifying.verify)
 copy = _to_its_end(copying.copy)
 move = _to_its_end(copying.move)
 remove = _to_its_end(removing.remove)
+segments = _to_its_end(looking.segments)
 
 
 def list_objects(

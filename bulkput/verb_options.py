@@ -32,6 +32,9 @@ class CopyOptions:
     """Copy all objects below the source as a directory. Off by default: a prefix typed by mistake copies nothing."""
     headers: HeaderOptions = field(default_factory=HeaderOptions)
     """Replaces these headers and metadata of each object. Everything else comes along."""
+    with_segments: bool = False
+    """Copy or move the segments of large objects, too, to the container for segments of the destination. Off by
+    default: a copy shares the segments with its source, and costs no space; a moved one reads them where they are."""
     retry: RetryOptions = field(default_factory=RetryOptions)
     wire: WireOptions = field(default_factory=WireOptions)
     stop: StopRules = field(default_factory=StopRules)
@@ -45,11 +48,32 @@ class RemoveOptions:
 
     is_recursive: bool = False
     """Remove the object and all objects below it as a directory. Off by default: only that object."""
+    with_segments: bool = False
+    """Remove the segments of large objects, too. Off by default: other large objects may read the same segments, and to
+    find that out, every object of the account that may read others is looked at."""
     retry: RetryOptions = field(default_factory=RetryOptions)
     wire: WireOptions = field(default_factory=WireOptions)
     stop: StopRules = field(default_factory=StopRules)
     dry_run: bool = False
     """Report what would be removed, and remove nothing."""
+
+
+@frozen(kw_only=True)
+class SegmentOptions:
+    """All options of `segments`."""
+
+    reap: bool = False
+    """Remove the segments that nothing reads. Off by default: they are only listed."""
+    older_than_s: int = 7 * 86_400
+    """Remove no segments of an upload whose youngest segment is younger, in seconds. The segments of a running upload
+    have no manifest yet, so nothing reads them. A week is longer than uploads take, and than listings lag behind."""
+    segment_container: str | None = None
+    """The container that holds the segments. By default Swift's CONTAINER_segments."""
+    retry: RetryOptions = field(default_factory=RetryOptions)
+    wire: WireOptions = field(default_factory=WireOptions)
+    stop: StopRules = field(default_factory=StopRules)
+    dry_run: bool = False
+    """With `reap`: look at everything, report what would be removed, and remove nothing."""
 
 
 @frozen(kw_only=True)

@@ -34,6 +34,7 @@ GROUPS = {
     "wire": options.WireOptions,
     "stop": options.StopRules,
     "skip": options.SkipOptions,
+    "large": options.LargeOptions,
 }
 """The groups of an upload, by the field of `UploadOptions` that holds them."""
 FLAG = re.compile(r"(?<![\w`-])(--[a-z][a-z-]+)")
@@ -41,11 +42,12 @@ OTHERS = (
     verb_options.VerifyOptions,
     verb_options.CopyOptions,
     verb_options.RemoveOptions,
+    verb_options.SegmentOptions,
     verb_options.ListOptions,
     verb_options.StoreOptions,
 )
 """The options of the other functions. The page shows only fields that `UploadOptions` does not have."""
-BYTES = ("_size", "_rate", "_above")
+BYTES = ("_size", "_rate", "above", "held")
 HEAD = """\
 # Options
 

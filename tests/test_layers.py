@@ -16,6 +16,7 @@ LAYERS: list[set[str]] = [
     {"record", "activity"},  # every layer uses these, so they import none
     {"errors"},  # what can go wrong, said once
     {"model"},  # the nouns
+    {"verb_events"},  # what happens in verbs other than upload; `events` has all
     {"option_types"},  # what fits an annotation, for options
     {"options", "events"},  # choices and occurrences, in terms of the nouns
     {"verb_options"},  # the options of the verbs other than upload, made of the same groups

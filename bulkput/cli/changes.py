@@ -1,4 +1,4 @@
-"""The flags that cp, mv and rm share, and the view of their progress."""
+"""The flags that cp, mv, rm and segments share, and the view of their progress."""
 
 from collections.abc import Callable, Coroutine
 from functools import wraps
@@ -10,10 +10,10 @@ from bulkput.cli.connection import connection_options, rate_options
 from bulkput.cli.output import flush, say, write_line, write_row
 from bulkput.engine.stop import Stop
 from bulkput.errors import NotFound, Unsupported, UsageError, printable
-from bulkput.events import Change, Done, Event
+from bulkput.events import Change, Done, Event, SegmentsKept, SegmentsLeft
 from bulkput.options import WireOptions
-from bulkput.report.lines import count_text, event_line, pacing_text, size_text
-from bulkput.results import Changes
+from bulkput.report.lines import count_text, event_json, event_line, pacing_text, size_text
+from bulkput.results import Changes, SegmentCounts
 
 _VERBS = {
     Done.COPIED: "copied",
@@ -25,7 +25,7 @@ _VERBS = {
 
 
 _START = WireOptions().first_concurrency
-_CONCURRENCY = f"Requests in flight. auto starts with {_START} and adapts (rm: always {_START})."
+_CONCURRENCY = f"Requests in flight. auto starts with {_START} and adapts (rm and segments: always {_START})."
 _RATE = "Requests for objects per second at most: 500/s, 30/m. A bulk-delete counts each of its objects."
 _BANDWIDTH = "Bytes per second at most that pass through this machine: 512K/s, 100M/s."
 
@@ -43,6 +43,10 @@ class ChangesView:
         match event:
             case Change():
                 self._change(event)
+            case SegmentsLeft() | SegmentsKept() if self._as_json:
+                write_row(event_json(event) or {})
+            case SegmentsLeft(why=""):
+                pass  # the last line has the numbers
             case _ if (line := event_line(event, verbose=False)) is not None:
                 say(line)
 
@@ -83,6 +87,8 @@ class ChangesView:
             f"{count_text(changes.done)} {done}{rest}, {size_text(changes.bytes)}; "
             f"{count_text(sum(changes.requests.values()))} requests in {changes.elapsed_s:.1f} s"
         )
+        for line in _segment_lines(changes.segments):
+            say(line)
         if changes.pacing is not None:
             say(pacing_text(changes.pacing))
         return changes.exit_code
@@ -109,6 +115,19 @@ def change_options(*, sends_bodies: bool) -> Callable[[Callable[..., int]], Call
         return with_options
 
     return decorate
+
+
+def _segment_lines(counts: SegmentCounts) -> list[str]:
+    lines = []
+    if counts.removed:
+        lines.append(f"  segments removed: {count_text(counts.removed)}, {size_text(counts.removed_bytes)}")
+    if counts.large:
+        objects = "1 large object" if counts.large == 1 else f"{count_text(counts.large)} large objects"
+        many = f"{count_text(counts.left)} segments ({size_text(counts.left_bytes)})" if counts.left else "the segments"
+        lines.append(f"  left {many} of {objects}: bulkput segments finds those that nothing reads")
+    if counts.in_doubt:
+        lines.append(f"  segments not removed: {count_text(counts.in_doubt)} (named above)")
+    return lines
 
 
 def _names(change: Change) -> str:

@@ -18,6 +18,7 @@ def copy_options(verb: Callable[..., int]) -> Callable[..., int]:
     """Adds the flags of cp and mv. The flags that replace headers of the objects arrive as `headers`."""
 
     @click.option("-r", "--recursive", "is_recursive", is_flag=True, help="Everything below SOURCE.")
+    @click.option("--with-segments", is_flag=True, help="Also the segments of large objects.")
     @click.option("--header", multiple=True, metavar="NAME:VALUE", help="Replace the objects' headers. Repeatable.")
     @click.option("--meta", multiple=True, metavar="NAME:VALUE", help="Replace the objects' metadata. Repeatable.")
     @click.option("--content-type", metavar="TYPE", help="Replace the objects' type.")
@@ -47,10 +48,13 @@ def cp(source: str, dest: str, **options: Any) -> int:
     bulkput cp swift://a/report.html swift://b/2026/          # becomes 2026/report.html in b
     bulkput cp -r swift://artifacts/build-42 swift://releases/4.2
 
-    The copy keeps type and metadata, except what --header, --meta and --content-type replace. Of a static large
-    object the manifest is copied and its segments stay where they are. The container of DEST is made if it does not
-    exist. Where the store cannot copy (plain HTTP, or from one kind of store to another), the bytes pass through this
-    machine, and a line says so.
+    The copy keeps type and metadata, except what --header, --meta and --content-type replace. The container of DEST
+    is made if it does not exist. Where the store cannot copy (plain HTTP, or from one kind of store to another), the
+    bytes pass through this machine, and a line says so.
+
+    Of a large object the manifest is copied: source and copy share the segments. --with-segments copies the segments,
+    to the container DEST_segments. It refuses large objects that would not be the same then, and copies nothing of
+    them.
 
     Exit codes: 0 copied, 1 an object failed or does not exist, 2 usage, 3 the store failed, 130 interrupted.
     """
@@ -64,6 +68,7 @@ def run_copy(
     is_move: bool,
     literal: bool,
     is_recursive: bool,
+    with_segments: bool,
     headers: HeaderOptions,
     dry_run: bool,
     is_verbose: bool,
@@ -77,7 +82,14 @@ def run_copy(
     view = ChangesView("move" if is_move else "copy", is_verbose=is_verbose, as_json=as_json)
     from bulkput.engine.objects.copy import copy, move  # noqa: PLC0415 - brings aiohttp
 
-    options = CopyOptions(is_recursive=is_recursive, headers=headers, retry=retry, wire=wire, dry_run=dry_run)
+    options = CopyOptions(
+        is_recursive=is_recursive,
+        with_segments=with_segments,
+        headers=headers,
+        retry=retry,
+        wire=wire,
+        dry_run=dry_run,
+    )
     verb = move if is_move else copy
     return view.run(
         lambda stop: verb(source, dest, options=options, on_event=view.show, stop=stop),

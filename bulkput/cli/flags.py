@@ -23,6 +23,7 @@ FLAGS = {
     "sources": "SOURCE",
     "destination": "DEST",
     "is_recursive": "-r",
+    "with_segments": "--with-segments",
     "walk.include": "--include",
     "walk.exclude": "--exclude",
     "walk.min_age_s": "--min-age",
@@ -61,6 +62,13 @@ FLAGS = {
     "skip.delete_extra": "--delete-extra",
     "skip.check_expiry": "--check-expiry",
     "skip.max_deleted": "--yes",
+    "large.mode": "--large",
+    "large.above": "--segment-above",
+    "large.part_size": "--segment-size",
+    "large.container": "--segment-container",
+    "large.reap": "--reap-segments",
+    "large.expect_size": "--expect-size",
+    "large.expect_md5": "--expect-md5",
     "dir_markers": "--dir-markers",
     "storage_policy": "--storage-policy",
     "dry_run": "--dry-run",
@@ -68,6 +76,7 @@ FLAGS = {
     "retry_failed": "--retry-failed",
     "stall_s": "--stalled-after",
     "bulkput.remove": "bulkput rm -r",
+    "bulkput.segments": "bulkput segments",
 }
 """Parameters, and fields of `UploadOptions`. An option that is not here has no flag, and keeps its name."""
 

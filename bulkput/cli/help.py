@@ -7,9 +7,9 @@ import click
 
 SECTIONS = {
     "What is taken": (
-        "--recursive", "--include", "--exclude", "--include-from", "--exclude-from", "--min-age", "--max-age",
-        "--min-size", "--max-size", "--one-file-system", "--follow-symlinks", "--files-from", "--null", "--base",
-        "--fail-if-empty", "--changing",
+        "--recursive", "--with-segments", "--include", "--exclude", "--include-from", "--exclude-from",
+        "--min-age", "--max-age", "--min-size", "--max-size", "--one-file-system", "--follow-symlinks",
+        "--files-from", "--null", "--base", "--fail-if-empty", "--changing",
     ),
     "Object names": ("--literal", "--encode-names", "--dir-markers"),
     "What is stored with each object": (
@@ -17,6 +17,10 @@ SECTIONS = {
         "--storage-policy",
     ),
     "Compression": ("--gzip", "--gzip-level", "--gzip-as", "--gzip-except"),
+    "Large files and pipes": (
+        "--segment-size", "--segment-above", "--segment-container", "--large", "--reap-segments", "--expect-size",
+        "--expect-md5",
+    ),
     "What the store has already": ("--skip", "--check-expiry", "--delete-extra", "--yes", "--quick"),
     "Journal": ("--journal", "--retry-failed"),
     "Connections and limits": (

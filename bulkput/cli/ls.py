@@ -1,10 +1,14 @@
 """`bulkput ls URL`"""
 
+import asyncio
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import click
 
@@ -16,7 +20,12 @@ from bulkput.options import WireOptions
 from bulkput.policy.directories import is_marker, one_level
 from bulkput.policy.naming import joined_prefix
 
+if TYPE_CHECKING:
+    from bulkput.stores.base import Store
+
 _TIMEOUT_S = WireOptions().timeout_s
+_LOOKED_AT = 32
+"""Rows of the listing that wait for the HEAD of the first one, so that many are in flight."""
 
 
 @click.command()
@@ -29,7 +38,7 @@ _TIMEOUT_S = WireOptions().timeout_s
     "--json",
     "as_json",
     is_flag=True,
-    help="Print one JSON object per line: name bytes hash content_type last_modified.",
+    help="Print one JSON object per line: name bytes hash content_type last_modified, and large if it is.",
 )
 @click.option(
     "--timeout", type=Seconds(0.1, 86_400), default=_TIMEOUT_S, show_default=True, help="Time limit of a request."
@@ -41,6 +50,10 @@ def ls(url: str, *, is_long: bool, recursive: bool, as_json: bool, timeout: floa
     Names are printed in full, ready to paste after swift://CONTAINER/. A directory is listed once, also if it has a
     marker (an empty object of type application/directory); -r lists the marker itself.
 
+    The size of a large object is that of what it is composed of. With -l the words "static" or "dynamic" take the
+    place of its ETag, which is no MD5 of its bytes. Some are listed as empty: with -l and --json, a HEAD of each empty
+    object finds them.
+
     Exit codes: 0 found, or the container or directory is empty, 1 nothing has that name.
     """
     from bulkput.cli.loop import run  # noqa: PLC0415 - asyncio
@@ -50,7 +63,7 @@ def ls(url: str, *, is_long: bool, recursive: bool, as_json: bool, timeout: floa
 
     try:
         wire = WireOptions(timeout_s=timeout, verify_tls=not insecure, ca_file=os.environ.get("OS_CACERT"))
-        found = run(_list(url, recursive, wire, show))
+        found = run(_list(url, recursive, wire, show, with_sizes=is_long or as_json))
     except NotFound:  # not even the container
         found = False
     except Unsupported as error:
@@ -60,7 +73,14 @@ def ls(url: str, *, is_long: bool, recursive: bool, as_json: bool, timeout: floa
     return 0 if found else 1
 
 
-async def _list(url: str, recursive: bool, wire: WireOptions, show: Callable[[RemoteObject | Prefix], None]) -> bool:
+async def _list(
+    url: str,
+    recursive: bool,
+    wire: WireOptions,
+    show: Callable[[RemoteObject | Prefix], None],
+    *,
+    with_sizes: bool,
+) -> bool:
     """Show what lies below the URL, or else the object of exactly that name. Returns whether either exists."""
     from bulkput.engine.open_store import connected  # noqa: PLC0415 - brings aiohttp
     from bulkput.stores.base import Destination  # noqa: PLC0415
@@ -69,7 +89,8 @@ async def _list(url: str, recursive: bool, wire: WireOptions, show: Callable[[Re
     shown = 0
     async with connected(url, wire=wire) as (store, _):
         below = store.list(joined_prefix(prefix), delimiter=None if recursive else "/")
-        async with aclosing(below), aclosing(below if recursive else one_level(below)) as listing:
+        rows = below if recursive else one_level(below)
+        async with aclosing(below), aclosing(rows), aclosing(_sized(store, rows) if with_sizes else rows) as listing:
             async for item in listing:
                 show(item)
                 shown += 1
@@ -83,18 +104,45 @@ async def _list(url: str, recursive: bool, wire: WireOptions, show: Callable[[Re
     return is_directory
 
 
+async def _sized(
+    store: "Store", rows: AsyncIterator[RemoteObject | Prefix]
+) -> AsyncGenerator[RemoteObject | Prefix, None]:
+    """The rows, in their order, with the sizes of large objects that the listing has as empty or without a size."""
+    waiting: deque[RemoteObject | Prefix | asyncio.Task[RemoteObject]] = deque()
+    try:
+        async for row in rows:
+            if isinstance(row, Prefix) or row.bytes or row.link is not None or is_marker(row):
+                waiting.append(row)
+            else:
+                waiting.append(asyncio.create_task(_with_size(store, row)))
+            while waiting and (len(waiting) >= _LOOKED_AT or not isinstance(waiting[0], asyncio.Task)):
+                first = waiting.popleft()
+                yield await first if isinstance(first, asyncio.Task) else first
+        for left in tuple(waiting):
+            yield await left if isinstance(left, asyncio.Task) else left
+    finally:
+        tasks = [left for left in waiting if isinstance(left, asyncio.Task)]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _with_size(store: "Store", row: RemoteObject) -> RemoteObject:
+    head = await store.stat(row.name)
+    return row if head is None or head.large is None else replace(row, bytes=head.bytes, large=head.large)
+
+
 def _json_row(item: RemoteObject | Prefix) -> str:
     if isinstance(item, Prefix):
         return json.dumps({"prefix": item.name})
-    return json.dumps(
-        {
-            "name": item.name,
-            "bytes": item.bytes,
-            "hash": item.hash,
-            "content_type": item.content_type,
-            "last_modified": item.last_modified,
-        }
-    )
+    row = {
+        "name": item.name,
+        "bytes": item.bytes,
+        "hash": item.hash,
+        "content_type": item.content_type,
+        "last_modified": item.last_modified,
+    }
+    return json.dumps(row if item.large is None else {**row, "large": item.large})
 
 
 def _text_row(item: RemoteObject | Prefix, *, is_long: bool) -> str:
@@ -108,7 +156,7 @@ def _text_row(item: RemoteObject | Prefix, *, is_long: bool) -> str:
     size, time, etag, kind = (
         "-" if item.bytes is None else item.bytes,
         f"{item.last_modified}Z" if item.last_modified else "-",
-        item.hash or "-",
+        item.large or item.hash or "-",
         item.content_type or "-",
     )
     return f"{size:>12}  {time:26}  {etag:32}  {kind:24}  {name}"

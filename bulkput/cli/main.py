@@ -30,6 +30,7 @@ _VERBS = {
     "cp": "Copy objects within the store.",
     "mv": "Move or rename objects within the store.",
     "rm": "Remove objects.",
+    "segments": "List or remove segments that no large object reads.",
     "logs": "Count the requests in access logs.",
     "bench": "Measure your own store: what limits an upload?",
     "serve": "Run a small local Swift, for trying things out.",

@@ -26,6 +26,9 @@ def mv(source: str, dest: str, **options: Any) -> int:
     -r refuses large objects and links that the move would break (exit code 2). An object whose bytes pass through
     this machine stays if it has no length, changes meanwhile, or finds an object of its own size at DEST (1).
 
+    The segments of a large object stay where they are, and the moved one reads them there. --with-segments copies
+    them, and removes them after the source, if nothing else reads them.
+
     Exit codes: 0 moved, 1 an object failed or does not exist, 2 usage, 3 the store failed, 130 interrupted.
     """
     return run_copy(source, dest, is_move=True, **options)

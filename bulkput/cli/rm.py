@@ -13,12 +13,16 @@ from bulkput.verb_options import RemoveOptions
 @click.command()
 @click.argument("url")
 @click.option("-r", "--recursive", "is_recursive", is_flag=True, help="Everything below URL, and URL itself.")
+@click.option(
+    "--with-segments", is_flag=True, help="Remove the segments of large objects, too, if nothing else reads them."
+)
 @click.option("--yes", is_flag=True, help="Do not ask. Needed with -r where there is no terminal.")
 @change_options(sends_bodies=False)
 def rm(
     url: str,
     *,
     is_recursive: bool,
+    with_segments: bool,
     yes: bool,
     dry_run: bool,
     is_verbose: bool,
@@ -33,7 +37,9 @@ def rm(
     bulkput rm -r --yes swift://artifacts/build-41
 
     One request removes a thousand objects if the store has bulk-delete. The container stays. Of a large object the
-    manifest is removed; its segments are objects of their own. A directory of a WebDAV server is not removed.
+    manifest is removed. A line says how many segments stay; --with-segments removes them after the manifest. To find
+    out that nothing else reads them, it looks at every object of the account that may. A directory of a WebDAV server
+    is not removed.
 
     Exit codes: 0 removed, 1 an object failed or does not exist, 2 usage, 3 the store failed, 130 interrupted.
     """
@@ -47,7 +53,9 @@ def rm(
     view = ChangesView("remove", is_verbose=is_verbose, as_json=as_json)
     from bulkput.engine.objects.remove import remove  # noqa: PLC0415 - brings aiohttp
 
-    options = RemoveOptions(is_recursive=is_recursive, retry=retry, wire=wire, dry_run=dry_run)
+    options = RemoveOptions(
+        is_recursive=is_recursive, with_segments=with_segments, retry=retry, wire=wire, dry_run=dry_run
+    )
     return view.run(
         lambda stop: remove(url, options=options, on_event=view.show, stop=stop),
         what="removed",

@@ -68,6 +68,9 @@ def _lines(found: "Status") -> list[str]:
             f"run {count_text(found.runs)} began {_time(last.began_s)}: uploaded {count_text(last.uploaded)}"
             f" ({size_text(last.bytes)}) in {last.elapsed_s:.1f} s, {last.objects_per_s:.0f} objects/s; {how}"
         )
+    if found.unfinished:
+        parts = f"{count_text(found.parts)} parts ({size_text(found.parts_bytes)})"
+        lines.append(f"{count_text(found.unfinished)} large files are unfinished: {parts} of them are in the store")
     if not found.is_covered:
         lines.append("no run has looked at all of the source since: there may be more to upload")
     lines += [f"failed: {printable(row.error or name_text(row.path))}" for row in found.failures]

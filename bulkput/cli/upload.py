@@ -10,6 +10,7 @@ import click
 from bulkput.cli.connection import connection_options, rate_options
 from bulkput.cli.gzip import gzip_options
 from bulkput.cli.help import Verb
+from bulkput.cli.large import large_options
 from bulkput.cli.output import CannotWriteError, flush, own_output
 from bulkput.cli.skip import skip_options
 from bulkput.cli.values import Count, Duration, Seconds, refuse_odd
@@ -20,6 +21,7 @@ from bulkput.options import (
     FileListOptions,
     GzipOptions,
     HeaderOptions,
+    LargeOptions,
     RetryOptions,
     SkipOptions,
     StopRules,
@@ -70,6 +72,7 @@ if TYPE_CHECKING:
 )
 @gzip_options("Compress. auto: only files that become smaller by an eighth or more.")
 @skip_options
+@large_options
 @click.option(
     "--dir-markers", is_flag=True, help="Make an empty object of type application/directory for each directory."
 )
@@ -224,6 +227,7 @@ def _options(
     mtime_format: Literal["nanoseconds", "swiftclient"],
     gzip: GzipOptions,
     skip: SkipOptions,
+    large: LargeOptions,
     dir_markers: bool,
     expires_in: int | None,
     storage_policy: str | None,
@@ -253,6 +257,7 @@ def _options(
         ),
         gzip=gzip,
         skip=skip,
+        large=large,
         dir_markers=dir_markers,
         retry=retry,
         wire=replace(wire, transport=transport),

@@ -37,11 +37,14 @@ class Size(click.ParamType[int]):
 
     name = "size"
 
+    def __init__(self, *, may_be_zero: bool = False) -> None:
+        self._may_be_zero = may_be_zero
+
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         match = re.fullmatch(_SIZE, str(value).strip().lower())
         if match is None:
-            self.fail(f"{value!r} is not a size: write bytes, or 64K, 32M, 1G", param, ctx)
-        if int(match[1]) == 0:
+            self.fail(f"{value!r} is not a size: write whole bytes, or 64K, 32M, 1G", param, ctx)
+        if int(match[1]) == 0 and not self._may_be_zero:
             self.fail(f"{value!r} is too small: the smallest size is 1, one byte", param, ctx)
         return int(match[1]) * _BYTES[match[2]]
 

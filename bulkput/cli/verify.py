@@ -78,7 +78,7 @@ def verify(
     unreadable PATH: why       the file could not be read, or changed while it was read
 
     Where the listing does not decide, a HEAD does: compressed objects are compared by the source's MD5 in their
-    metadata, static large objects by the MD5s of their segments. Dynamic large objects are not comparable.
+    metadata, large objects by the MD5s of their segments.
 
     Filters apply to objects too: what they leave out is neither compared nor extra. A directory claims everything
     below DEST, a single file only its own name.

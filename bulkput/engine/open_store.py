@@ -9,7 +9,7 @@ from bulkput import __version__
 from bulkput import events as ev
 from bulkput.model import Prefix, RemoteObject
 from bulkput.option_types import checked
-from bulkput.options import HeaderOptions, RetryOptions, WireOptions
+from bulkput.options import HeaderOptions, LargeOptions, RetryOptions, WireOptions
 from bulkput.policy.directories import one_level
 from bulkput.policy.headers import check_headers
 from bulkput.stores.base import Destination, Store, StoreContext, open_destination
@@ -63,6 +63,7 @@ async def connected(
     storage_policy: str | None = None,
     headers: HeaderOptions | None = None,
     encodes: bool = False,
+    large: LargeOptions | None = None,
     read_for: str | None = None,
     slots: Slots | None = None,
     pace: "Pace | None" = None,
@@ -89,6 +90,7 @@ async def connected(
             storage_policy=storage_policy,
             headers=headers,
             encodes=encodes,
+            large=large or LargeOptions(),
             destination=Destination.parse(read_for).root if read_for is not None else None,
         )
         bare = await open_destination(Destination.parse(destination), context)

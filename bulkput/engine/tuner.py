@@ -35,8 +35,9 @@ class Tuner:
     def __init__(
         self, options: WireOptions, *, operations: frozenset[str] = frozenset(("put",)), pace: "Pace | None" = None
     ) -> None:
-        """`operations` are the requests whose rate the tuner raises; it ignores all others. `pace` is that of the run:
-        what it holds back says nothing about the store."""
+        """`operations` are the requests whose rate the tuner raises. Of parts of large objects, which are of any size,
+        it takes only refusals; it ignores all others. `pace` is that of the run: what it holds back says nothing about
+        the store."""
         self._operations = operations
         self._pace = pace
         self._waited_s = 0.0
@@ -66,7 +67,8 @@ class Tuner:
 
     def __call__(self, event: ev.Requested) -> None:
         """Take the outcome of an attempt."""
-        if self._is_fixed or event.operation not in self._operations:
+        is_refused_part = event.operation == "part" and isinstance(event.error, Throttled)
+        if self._is_fixed or (event.operation not in self._operations and not is_refused_part):
             return
         if self._began_s < 0:
             self._begin(event.started_s)  # the run's first request: no request of an older limit is in flight

@@ -13,7 +13,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any, Literal
 
 from bulkput import events as ev
@@ -50,6 +50,10 @@ _STRUCK = """
     UPDATE runs SET ending = 'verify has struck objects since, upload again'
     WHERE id = (SELECT max(id) FROM runs WHERE what = 'all')
 """
+_PART = "INSERT OR REPLACE INTO parts VALUES (?, ?, ?, ?, ?, ?)"
+_PARTS_OF = "SELECT number, etag FROM parts WHERE path = ? AND upload = ? AND state = ?"
+_COMPLETED = "DELETE FROM parts WHERE path = ?"
+_Part = tuple[bytes, str, int, str, int, str]
 _Forgotten = tuple[bytes, str | None]
 _STALE = """
     DELETE FROM files WHERE outcome = 'failed' AND run < ? AND
@@ -93,6 +97,9 @@ class Journal:
         self._uploaded: deque[_UploadedRow] = deque()
         self._others: deque[_Other] = deque()
         self._forgotten: deque[_Forgotten] = deque()
+        self._parts: deque[_Part] = deque()
+        self._completed: deque[tuple[bytes]] = deque()
+        """Paths of files whose parts are of no interest any more."""
         self._attempts: dict[str, int] = {}
         """Object name -> failed requests, until its outcome is known."""
         self._run = 0
@@ -160,6 +167,12 @@ class Journal:
         with self._looking() as connection:
             return [name for (name,) in connection.execute(rows, (len(base) + 1, base, _end_of(base)))]
 
+    def parts_of(self, path: bytes, state: str, upload: str) -> dict[int, str]:
+        """The MD5s (hex) of the parts that runs have sent of a large file in this state, by their numbers. Also during
+        a run; rows of the last moments may be missing. Blocking. Raises JournalError."""
+        with as_journal_error(self.path), closing(connect(self.path, is_read_only=True)) as connection:
+            return dict(connection.execute(_PARTS_OF, (path, upload, state)))
+
     # These are called on the event loop.
 
     def begin(self, failed: Callable[[JournalError], None], what: Literal["all", "failed"] | None) -> None:
@@ -193,6 +206,12 @@ class Journal:
                     self._others.append((*row, "uploaded", failures + 1, None))
                 else:
                     self._uploaded.append(row)
+                if event.parts:
+                    self._completed.append((event.upload.source.path,))
+            case ev.PartStored():
+                part = event.part
+                if event.state:
+                    self._parts.append((event.path, event.upload.id, part.number, part.md5, part.size, event.state))
             case ev.Retrying():
                 self._attempts[event.error.key] = event.attempt
                 return
@@ -236,23 +255,34 @@ class Journal:
         """Write all queued rows in one transaction. Raises JournalError; the rows are then kept for another try."""
         uploaded = [self._uploaded.popleft() for _ in range(len(self._uploaded))]
         others = [self._others.popleft() for _ in range(len(self._others))]
+        completed = [self._completed.popleft() for _ in range(len(self._completed))]
+        parts = [self._parts.popleft() for _ in range(len(self._parts))]  # after `completed`: all parts of those
         # Taken last: `forget` precedes the row of the file that took the name, so it must be in this transaction too.
         forgotten = [self._forgotten.popleft() for _ in range(len(self._forgotten))]
-        if not (uploaded or others or forgotten):
+        if not (uploaded or others or forgotten or parts):
             return
         try:
             with as_journal_error(self.path):
                 if self._lock is not None:
                     check_same_file(self.path, self._lock)
-                self._transact(uploaded, others, forgotten)
+                self._transact(uploaded, others, forgotten, parts, completed)
         except JournalError as error:
             self._uploaded.extendleft(reversed(uploaded))
             self._others.extendleft(reversed(others))
             self._forgotten.extendleft(reversed(forgotten))
+            self._parts.extendleft(reversed(parts))
+            self._completed.extendleft(reversed(completed))
             lost = "what it holds is good, what it could not take is sent again by the next run"
             raise JournalError(self.path, f"{error.detail}: {lost}") from error
 
-    def _transact(self, uploaded: list[_UploadedRow], others: list[_Other], forgotten: list[_Forgotten]) -> None:
+    def _transact(
+        self,
+        uploaded: list[_UploadedRow],
+        others: list[_Other],
+        forgotten: list[_Forgotten],
+        parts: list[_Part],
+        completed: list[tuple[bytes]],
+    ) -> None:
         connection, said = self._connection, (self._run, int(time.time()))
         connection.execute("BEGIN IMMEDIATE")
         try:
@@ -264,6 +294,8 @@ class Journal:
                 connection.execute(_UPLOADED.format(",".join(["(?,?,?,?,?)"] * len(rows))), values)
             connection.executemany(_OTHER, [(*row, *said) for row in others])
             connection.executemany(_FORGET, forgotten)
+            connection.executemany(_PART, parts)
+            connection.executemany(_COMPLETED, completed)
             if forgotten and not self._run:  # this is a verification
                 connection.execute(_STRUCK)
             connection.execute("COMMIT")

@@ -68,6 +68,17 @@ MIGRATIONS = (
     CREATE INDEX failed ON files (path) WHERE outcome = 'failed';
     """,
     _OPTIONS_BY_NAME,
+    """
+    CREATE TABLE parts (            -- of large files that are not uploaded yet
+        path BLOB NOT NULL,         -- of the file
+        upload TEXT NOT NULL,       -- what the store knows its parts by; in Swift CONTAINER/PREFIX
+        number INTEGER NOT NULL,    -- from 1
+        etag TEXT NOT NULL,         -- the part's MD5, as the store proved it
+        size INTEGER NOT NULL,      -- of the part, in bytes
+        state TEXT NOT NULL,        -- of the file when the part was sent: device, inode and ctime_ns
+        PRIMARY KEY (path, upload, number)
+    ) WITHOUT ROWID;
+    """,
 )
 """Each item migrates the schema to the next version. A new file gets all of them. Never edit a released one."""
 

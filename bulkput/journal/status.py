@@ -67,6 +67,11 @@ class Status:
     is_covered: bool
     """Whether the last run over all files looked at all of them."""
     is_running: bool
+    unfinished: int
+    """Large files of which parts are stored, and not all."""
+    parts: int
+    parts_bytes: int
+    """Those parts, and their bytes."""
     failures: tuple[JournalRow, ...]
     """The first failures in the order of their paths."""
 
@@ -83,6 +88,7 @@ _TOTALS = """
     FROM files
 """
 """One pass over the table: all rows have to be read anyway, but sorting 10 000 000 of them by run takes longer."""
+_UNFINISHED = "SELECT count(DISTINCT path), count(*), total(size) FROM parts"
 _LAST = "SELECT id, what, began_s, ended_s, ending FROM runs ORDER BY id DESC LIMIT 1"
 _LAST_WHOLE = "SELECT ending FROM runs WHERE what = 'all' ORDER BY id DESC LIMIT 1"
 
@@ -93,6 +99,7 @@ def status(path: bytes) -> Status:
         last = connection.execute(_LAST).fetchone()
         totals = connection.execute(_TOTALS, (last[0] if last else 0,)).fetchone()
         uploaded, size, failed, last_s, last_uploaded, last_size = map(int, totals)
+        unfinished, parts, parts_bytes = _unfinished(connection)
         return Status(
             settings=dict(connection.execute("SELECT name, value FROM settings")),
             uploaded=uploaded,
@@ -102,8 +109,18 @@ def status(path: bytes) -> Status:
             last=None if last is None else _run(last, last_s, last_uploaded, last_size),
             is_covered=connection.execute(_LAST_WHOLE).fetchone() == (COMPLETE,),
             is_running=is_in_use(path),
+            unfinished=unfinished,
+            parts=parts,
+            parts_bytes=parts_bytes,
             failures=tuple(_rows(connection, "outcome = 'failed'", _FAILURES_SHOWN)),
         )
+
+
+def _unfinished(connection: sqlite3.Connection) -> tuple[int, int, int]:
+    """Large files that are not complete, their parts, and the bytes of these. An older journal has none."""
+    if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'parts'").fetchone():
+        return 0, 0, 0
+    return tuple(map(int, connection.execute(_UNFINISHED).fetchone()))  # type: ignore[return-value]
 
 
 def _run(row: tuple[int, str, float, float | None, str | None], last_s: int, uploaded: int, size: int) -> JournalRun:

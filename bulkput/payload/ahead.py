@@ -1,7 +1,7 @@
 """Read-ahead: a thread reads the next piece of a file while the present piece is sent."""
 
 import asyncio
-from collections.abc import Coroutine, Generator
+from collections.abc import Callable, Coroutine, Generator
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from bulkput.activity import doing
@@ -44,6 +44,10 @@ class ReadAhead:
         self._executor = executor
         self._reading: Started[bytes] | None = None
 
+    def give_to(self, take: Callable[[bytes], None] | None) -> None:
+        """From now on, call `take` with each piece, in the thread that has read it."""
+        self._executor.take = take
+
     def begin(self, size: int) -> None:
         """Start to read up to `size` bytes."""
         self._reading = Started(self._file.read(size))
@@ -55,10 +59,15 @@ class ReadAhead:
         with doing("reading"):
             return await self._reading
 
-    async def range(self, offset: int, size: int) -> bytes:
-        """Up to `size` bytes from `offset` on."""
+    async def seek(self, offset: int) -> None:
+        """The next `begin` reads from `offset` on."""
         with doing("reading"):
             await self._file.seek(offset)
+
+    async def range(self, offset: int, size: int) -> bytes:
+        """Up to `size` bytes from `offset` on."""
+        await self.seek(offset)
+        with doing("reading"):
             return await self._file.read(size)
 
     async def close(self) -> None:

@@ -49,15 +49,26 @@ class Version(NamedTuple):
     inode: int
     size: int
     mtime_ns: int
+    changed_ns: int
+    """The ctime. Programs can put an old mtime back (touch -r), and change this by it."""
+    links: int
 
     @classmethod
     def of(cls, status: os.stat_result) -> "Version":
-        return cls(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+        times = (status.st_mtime_ns, status.st_ctime_ns)
+        return cls(status.st_dev, status.st_ino, status.st_size, *times, status.st_nlink)
+
+    @property
+    def state(self) -> str:
+        """Tells this state of the file from others that have the same size and mtime."""
+        return f"{self.device}-{self.inode}-{self.changed_ns}"
 
     def holds(self, status: os.stat_result) -> bool:
         """Whether that is still the file's state: cheaper than `of` and a comparison, for every small file."""
         return (
             status.st_mtime_ns == self.mtime_ns
+            # A new or a removed link changes the ctime, too: another file may have taken the place of this one.
+            and (status.st_ctime_ns == self.changed_ns or status.st_nlink != self.links)
             and status.st_size == self.size
             and status.st_ino == self.inode
             and status.st_dev == self.device
@@ -111,6 +122,7 @@ class StreamedFile:
         bytes that are sent. Without `grew`, a growing file fails."""
         self.version = version
         self.size = self.length_hint = version.size
+        self._offset = 0
         self._path = path
         self._chunk_size = chunk_size
         self._readers = readers
@@ -118,11 +130,21 @@ class StreamedFile:
         self._grew = grew
         self._has_grown = False
 
-    async def chunks(self) -> AsyncGenerator[bytes, None]:
+    def chunks(self) -> AsyncGenerator[bytes, None]:
         """Raises SourceError if the file vanished, is unreadable, or changed since this body was made."""
+        return self.chunks_into(None)
+
+    async def chunks_into(self, take: Callable[[bytes], None] | None) -> AsyncGenerator[bytes, None]:
+        """`chunks`, of which `take` gets each piece when it is read, in the thread that has read it: a piece ahead.
+
+        To hash a piece there costs less than another visit to a thread, whose processor would have to fetch it again.
+        """
         try:
             async with opened(self._path, _open_regular, self._readers) as file:
                 self._look(os.fstat(file.fileno()))
+                if self._offset:
+                    await file.seek(self._offset)
+                file.give_to(take)
                 remaining, read_s = self.size, 0.0
                 file.begin(min(self._chunk_size, remaining))
                 while remaining:
@@ -141,6 +163,20 @@ class StreamedFile:
         except OSError as error:
             raise source_error(self._path, error) from error
 
+    def part(self, offset: int, size: int, sent: Callable[[int, float], None]) -> "StreamedFile":
+        """The bytes `offset` to `offset + size` as a body of their own. It fails like the whole file if that changes,
+        wherever in the file."""
+        part = StreamedFile(
+            self._path,
+            self.version,
+            chunk_size=self._chunk_size,
+            readers=self._readers,
+            sent=sent,
+            grew=self._tell_growth if self._grew is not None else None,
+        )
+        part._offset, part.size, part.length_hint = offset, size, size
+        return part
+
     async def sample(self, ranges: Sequence[tuple[int, int]]) -> bytes:
         """The bytes of `ranges` (offset, length), joined. Raises SourceError like `chunks`."""
         try:
@@ -154,21 +190,25 @@ class StreamedFile:
         """The error for a file whose bytes are not those of one version."""
         return _changed(self._path, detail)
 
-    def _check(self, status: os.stat_result) -> Version:
+    def _check(self, status: os.stat_result) -> None:
         """Raises SourceError if the bytes of this version no longer exist."""
-        version = Version.of(status)
-        if version != self.version:
-            if self._grew is None:
-                raise self.changed(f"it was written to before it was sent to its end {_SNAPSHOT}")
-            if not self.version.begins(version):
-                raise self.changed("it shrank, or another file has taken its place")
-        return version
+        if self.version.holds(status):
+            return
+        if self._grew is None:
+            raise self.changed(f"it was written to before it was sent to its end {_SNAPSHOT}")
+        if not self.version.begins(Version.of(status)):
+            raise self.changed("it shrank, or another file has taken its place")
 
     def _look(self, status: os.stat_result) -> None:
         """`_check`; reports once that the file has grown."""
-        if self._check(status) != self.version and self._grew is not None and not self._has_grown:
+        self._check(status)
+        if not self.version.holds(status):
+            self._tell_growth(self.size)
+
+    def _tell_growth(self, size: int) -> None:
+        if self._grew is not None and not self._has_grown:
             self._has_grown = True
-            self._grew(self.size)
+            self._grew(size)
 
 
 FileBody = WholeFile | StreamedFile
@@ -186,6 +226,7 @@ class BodyOpener:
         self._options = options
         self._emit = emit
         self._hashes = hashes
+        self._loop_max = min(LOOP_MAX_SIZE, options.buffer_size)
         self._may_change = options.changing == "snapshot"
         self._readers = Readers(options.readers, patience_s=options.read_timeout_s, most_stuck=options.max_stuck)
         self._reading = ReadPlacement(may_hold_loop=may_hang is None)
@@ -197,12 +238,12 @@ class BodyOpener:
 
         Raises SourceError like `open`.
         """
-        if not self._reading.takes(source.size):
+        if source.size > self._loop_max or not self._reading.takes(source.size):
             return None
         started_s = time.perf_counter()
         read = _read(
             source.target or source.path,
-            LOOP_MAX_SIZE,
+            self._loop_max,
             hashes=self._hashes,
             may_wait=False,
             may_change=self._may_change,
@@ -233,7 +274,7 @@ class BodyOpener:
             whole,
             chunk_size=self._options.chunk_size,
             readers=self._readers,
-            sent=lambda count, read_s: self._emit(Streaming(source.path, count, read_s)),
+            sent=lambda count, read_s: self._emit(Streaming(source.path, count, read_s, whole.size)),
             grew=(lambda size: self._emit(Snapshot(source.path, size))) if self._may_change else None,
         )
 

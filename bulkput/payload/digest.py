@@ -2,8 +2,9 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
+from typing import Protocol, runtime_checkable
 
 from bulkput.model import Body
 
@@ -28,11 +29,19 @@ class CountingBody:
 _EMPTY = hashlib.md5(usedforsecurity=False)
 
 
+@runtime_checkable
+class ReadAndHashed(Protocol):
+    """A body that gives its pieces to a function, too, in the thread that reads them (`body.py:StreamedFile`)."""
+
+    def chunks_into(self, take: Callable[[bytes], None]) -> AsyncGenerator[bytes, None]: ...
+
+
 class DigestingBody:
     """A Body that hashes what passes through `chunks()`; `sent_bytes` counts it.
 
-    A thread hashes each piece (hashlib releases the interpreter lock) while the event loop sends the same piece, so
-    hashing and sending overlap and the loop is never held. At most one piece is hashed at a time.
+    A piece of a file is hashed by the thread that has read it. Any other piece is hashed by a thread while the event
+    loop sends it (hashlib releases the interpreter lock). So hashing and sending overlap and the loop is never held. At
+    most one piece is hashed at a time.
     """
 
     def __init__(self, body: Body) -> None:
@@ -62,8 +71,17 @@ class DigestingBody:
         self._md5 = hashlib.md5(usedforsecurity=False)
         self._hashing = None
         self.sent_bytes = 0
-        async with aclosing(self._body.chunks()) as chunks:
+        is_hashed = self.md5 is not None
+        if not is_hashed and isinstance(self._body, ReadAndHashed):
+            source, is_hashed = self._body.chunks_into(self._md5.update), True
+        else:
+            source = self._body.chunks()
+        async with aclosing(source) as chunks:
             async for chunk in chunks:
+                if is_hashed:
+                    self.sent_bytes += len(chunk)
+                    yield chunk
+                    continue
                 if self._hashing is not None:
                     await asyncio.shield(self._hashing)  # a cancelled sender must not cancel it: `sent_md5` awaits it
                 self._hashing = loop.run_in_executor(None, self._md5.update, chunk)

@@ -16,10 +16,10 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import replace
 from functools import partial
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from bulkput.activity import doing
-from bulkput.model import Body, Compression, Upload
+from bulkput.model import Body, Compression, Upload, Why
 from bulkput.options import GzipOptions
 from bulkput.payload.body import BodyOpener, FileBody, StreamedFile, WholeFile
 from bulkput.payload.deflate import engine_for
@@ -35,10 +35,53 @@ from bulkput.policy.compress import (
 from bulkput.policy.gzip_names import GzipNames
 from bulkput.policy.gzip_source import ENCODING, SUFFIX_TYPE, Original
 
+if TYPE_CHECKING:
+    from bulkput.payload.pipe import Pipe
+
 _QUICK_SIZE = 16 * 1024
 """Bytes that isal compresses on the event loop: that takes about as long as a switch to a thread and back."""
 _FAR = 2
 """Factor by which the rest of a file may compress better than its beginning before the first pass gives up on it."""
+
+
+class PackedStream:
+    """The gzip stream of a large file or a pipe (`engine/upload/large.py:Stream`).
+
+    It needs no first pass: the object's headers are sent when the stream has ended.
+    """
+
+    def __init__(
+        self,
+        source: "StreamedFile | Pipe",
+        compression: Compression,
+        level: int,
+        run: RunInThread,
+        finished: Callable[[Original], Upload],
+    ) -> None:
+        """`finished` makes the upload with the headers for the source's size and MD5."""
+        self.compression = compression
+        self.comes_again = isinstance(source, StreamedFile)
+        name = f"{source.version.mtime_ns}-{source.size}" if isinstance(source, StreamedFile) else source.version
+        self.version = f"{name}-gzip{level}"
+        self._source = source
+        self._level = level
+        self._run = run
+        self._finished = finished
+        self._md5 = hashlib.md5(usedforsecurity=False)
+
+    def chunks(self) -> AsyncGenerator[bytes, None]:
+        """Raises SourceError like the file."""
+        self._md5 = hashlib.md5(usedforsecurity=False)
+        return gzipped(self._hashed(), run=self._run, level=self._level)
+
+    async def _hashed(self) -> AsyncGenerator[bytes, None]:
+        async with aclosing(self._source.chunks()) as chunks:
+            async for chunk in chunks:
+                await self._run(self._md5.update, chunk)
+                yield chunk
+
+    def finish(self) -> Upload:
+        return self._finished(Original(self._source.size, self._md5.hexdigest()))
 
 
 class Packed(NamedTuple):
@@ -74,20 +117,42 @@ class Packer:
 
     async def packed(self, upload: Upload, file: FileBody) -> Packed:
         """Raises SourceError like the file."""
-        source, is_excluded = upload.source, self._names.excludes(upload.source.name)
-        name = source.name.decode("utf-8", "replace")
-        decided = decide_by_name(name, file.size, self._options, is_excluded=is_excluded)
-        run = partial(self._opener.run, source)
+        decided = self._by_name(upload, file)
+        run = partial(self._opener.run, upload.source)
         with doing("compressing"):
             if isinstance(file, WholeFile):
                 return await self._small(file, decided or decide_by_magic(file.data), run)
             return await self._large(file, decided or await self._sampled(file, run), run)
 
+    async def streamed(self, upload: Upload, file: StreamedFile) -> Packed | PackedStream:
+        """For a file that is sent in parts: its gzip stream, or the file itself. Raises SourceError like the file."""
+        run = partial(self._opener.run, upload.source)
+        with doing("compressing"):
+            decided = self._by_name(upload, file) or await self._sampled(file, run)
+        if not decided.is_compressed:
+            return Packed(file, decided)
+        return PackedStream(file, decided, self._options.level, run, partial(self._upload_of, upload))
+
+    def piped(self, upload: Upload, pipe: "Pipe") -> PackedStream | None:
+        """The gzip stream of a pipe; None if it is sent as it is. Its bytes cannot be looked at beforehand, so `auto`
+        compresses none."""
+        if self._options.mode != "always" or self._names.excludes(upload.source.name):
+            return None
+        run = partial(self._opener.run, upload.source)
+        compression = Compression(is_compressed=True, why=Why.ASKED)
+        return PackedStream(pipe, compression, self._options.level, run, partial(self._upload_of, upload))
+
+    def _by_name(self, upload: Upload, file: FileBody) -> Compression | None:
+        is_excluded = self._names.excludes(upload.source.name)
+        name = upload.source.name.decode("utf-8", "replace")
+        return decide_by_name(name, file.size, self._options, is_excluded=is_excluded)
+
     def upload_of(self, upload: Upload, packed: Packed) -> Upload:
         """The upload with the headers that fit its body. The plan has given it its name."""
-        if packed.original is None:
-            return upload
-        headers = replace(upload.headers, meta=(*upload.headers.meta, *packed.original.as_fields()))
+        return upload if packed.original is None else self._upload_of(upload, packed.original)
+
+    def _upload_of(self, upload: Upload, original: Original) -> Upload:
+        headers = replace(upload.headers, meta=(*upload.headers.meta, *original.as_fields()))
         if self._options.store_as == "encoding":
             return replace(upload, headers=replace(headers, encoding=ENCODING))
         return replace(upload, headers=replace(headers, content_type=SUFFIX_TYPE))

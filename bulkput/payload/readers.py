@@ -20,6 +20,8 @@ from bulkput.errors import SourceError, SourceGone
 
 P = ParamSpec("P")
 T = TypeVar("T")
+STDIN = b"-"
+"""The source that is standard input."""
 _SWEEPS = 8
 """Sweeps within the deadline: a job may outlive its deadline by an eighth of it."""
 
@@ -170,6 +172,8 @@ class OneFile(Executor):
         self._lock = threading.Lock()
         self._is_running = False
         self._left: Callable[[], Any] | None = None
+        self.take: Callable[[bytes], None] | None = None
+        """Gets what a call has read, in its thread."""
         self.last: Future[Any] | None = None
         """The last call. A caller that is cancelled does not end it once it runs."""
 
@@ -185,7 +189,10 @@ class OneFile(Executor):
                 return None
             self._is_running = True
         try:
-            return function()
+            result = function()
+            if self.take is not None and isinstance(result, bytes):
+                self.take(result)
+            return result
         finally:
             with self._lock:
                 self._is_running = False

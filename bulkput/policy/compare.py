@@ -23,22 +23,27 @@ Then the HEAD decides. The first line that fits:
 |---------------------------------------------------|-------------------------------------------------------------|
 | is gone                                           | missing                                                     |
 | is gzip, with its source's size and MD5           | identical if both are the file's (`is_quick`: the size); a  |
-|                                                   | static large object must be whole, too (the lines below); a |
-|                                                   | dynamic one is not comparable                               |
+|                                                   | large object must be whole, too (the lines below), and a    |
+|                                                   | dynamic one must have the ETag that it was sent with: not   |
+|                                                   | comparable if that is not recorded                          |
 | is a gzip file named after the file, without them | not comparable                                              |
 | has another Content-Encoding, or lacks them       | identical if it has the file's size and MD5 (`is_quick`:    |
 |                                                   | the size), else not comparable                              |
 | does not report its size                          | not comparable                                              |
 | has another size                                  | different                                                   |
 | has the file's size, and `is_quick`               | identical                                                   |
-| is static large; a segment is no whole plain      | not comparable                                              |
-| object                                            |                                                             |
-| is static large; its segments have another size   | different                                                   |
-| is static large; a segment is gone, or differs    | different: a GET of it breaks off                           |
-| from the manifest                                 |                                                             |
-| is static large                                   | identical if each segment has the MD5 of the file's range   |
-| is dynamic large, or its ETag is no MD5           | not comparable                                              |
+| is large; the store does not show its segments    | not comparable                                              |
+| is large; a segment is no whole plain object      | not comparable                                              |
+| is large; its segments have another size          | different                                                   |
+| is large; a segment is gone, or differs from the  | different: a GET of it breaks off, or gives other bytes     |
+| manifest (static) or the listing (dynamic)        |                                                             |
+| is large                                          | identical if each segment has the MD5 of the file's range   |
+| has an ETag that is no MD5                        | not comparable                                              |
 | is plain                                          | identical if its MD5 is the file's                          |
+
+The segments of a dynamic large object are the objects below its prefix: a GET reads those that the listing has. They
+prove what it gives now, as a GET itself would. They do not prove what the object was made of: one that has lost its
+last segment reads as a shorter object. A file has another size then, but a compressed object does not show it.
 
 If the condition after "identical if" does not hold, the verdict is different, unless the line names another one.
 """
@@ -48,7 +53,7 @@ from enum import Enum
 
 from bulkput.events import Verdict
 from bulkput.model import RemoteObject, Segment
-from bulkput.policy.etag import md5_of
+from bulkput.policy.etag import large_etag, md5_of
 from bulkput.policy.gzip_source import Original, original_of
 from bulkput.record import frozen, record
 
@@ -58,7 +63,7 @@ class Need(Enum):
 
     HEAD = "a HEAD of the object"
     MD5 = "the file's MD5"
-    SEGMENTS = "the manifest's segments"
+    SEGMENTS = "the segments that the manifest names (static), or those below the prefix (dynamic)"
     PARTS = "a HEAD of each segment"
     PIECES = "the MD5 of each range of the file that a segment stands for"
 
@@ -82,6 +87,8 @@ class Evidence:
     parts: tuple[RemoteObject | None, ...] | None = None
     pieces: tuple[str, ...] | None = None
     is_suffixed: bool = False
+    is_hidden: bool = False
+    """The store was asked for the segments, and does not show them."""
 
 
 @frozen
@@ -132,14 +139,16 @@ def _by_original(evidence: Evidence, head: RemoteObject, original: Original, *, 
         return Need.MD5
     if evidence.md5 != original.md5:
         return Judgement(Verdict.DIFFERENT, "compressed from another MD5")
-    match head.large:
-        case "static":
-            # The MD5 in the metadata says nothing about the segments, which may be lost since.
-            return _why_not_whole(evidence) or _IDENTICAL
-        case "dynamic":
-            return Judgement(
-                Verdict.NOT_COMPARABLE, "a dynamic large object: nothing proves that its segments are there"
-            )
+    if head.large is None:
+        return _IDENTICAL
+    # The MD5 in the metadata says nothing about the segments, which may be lost since.
+    if head.large == "dynamic" and original.etag is None:
+        return Judgement(Verdict.NOT_COMPARABLE, "a compressed dynamic large object: it may have lost segments")
+    if (unproven := _why_not_whole(evidence, head)) is not None:
+        return unproven
+    etag = large_etag(segment.md5 or "" for segment in evidence.segments or ())
+    if original.etag not in (None, etag):
+        return Judgement(Verdict.DIFFERENT, "its segments are not those that were sent")
     return _IDENTICAL
 
 
@@ -163,11 +172,8 @@ def _by_head(evidence: Evidence, head: RemoteObject, *, is_quick: bool) -> Judge
         return Judgement(Verdict.DIFFERENT, f"{_size_text(evidence.size)} here, {head.bytes} in the store")
     if is_quick:
         return _IDENTICAL
-    match head.large:
-        case "static":
-            return _by_segments(evidence)
-        case "dynamic":
-            return Judgement(Verdict.NOT_COMPARABLE, "a dynamic large object of the same size: no MD5 proves its bytes")
+    if head.large is not None:
+        return _by_segments(evidence, head)
     if md5_of(head.hash) is None:
         return Judgement(Verdict.NOT_COMPARABLE, f"of the same size, but its ETag {head.hash or '(none)'} is no MD5")
     if evidence.md5 is None:
@@ -175,14 +181,14 @@ def _by_head(evidence: Evidence, head: RemoteObject, *, is_quick: bool) -> Judge
     return _IDENTICAL if _is_same(evidence.md5, head.hash) else Judgement(Verdict.DIFFERENT, "another MD5")
 
 
-def _by_segments(evidence: Evidence) -> Judgement | Need:
+def _by_segments(evidence: Evidence, head: RemoteObject) -> Judgement | Need:
     segments, pieces = evidence.segments, evidence.pieces
     if segments is None:
-        return Need.SEGMENTS
+        return _HIDDEN if evidence.is_hidden else Need.SEGMENTS
     total = sum(segment.bytes for segment in segments)
     if total != evidence.size and _are_plain(segments):
         return Judgement(Verdict.DIFFERENT, f"{_size_text(evidence.size)} here, {total} in the object's segments")
-    if (why := _why_not_whole(evidence)) is not None:
+    if (why := _why_not_whole(evidence, head)) is not None:
         return why
     if pieces is None:
         return Need.PIECES
@@ -192,22 +198,33 @@ def _by_segments(evidence: Evidence) -> Judgement | Need:
     return _IDENTICAL
 
 
-def _why_not_whole(evidence: Evidence) -> Judgement | Need | None:
-    """None if every segment exists with the size and MD5 that the manifest has."""
+def _why_not_whole(evidence: Evidence, head: RemoteObject) -> Judgement | Need | None:
+    """None if every segment is a plain object that exists with the size and MD5 that the manifest or listing has."""
     segments, parts = evidence.segments, evidence.parts
     if segments is None:
-        return Need.SEGMENTS
+        return _HIDDEN if evidence.is_hidden else Need.SEGMENTS
     if not _are_plain(segments):
-        return Judgement(Verdict.NOT_COMPARABLE, "a static large object with segments that are not whole objects")
+        return _not_plain(head)
     if parts is None:
         return Need.PARTS
+    source = "manifest" if head.large == "static" else "listing"
     for number, (segment, part) in enumerate(zip(segments, parts, strict=True), 1):
         if part is None:
             return Judgement(Verdict.DIFFERENT, f"segment {number} of {len(segments)} is gone: {segment.path}")
+        # A GET of a static large object follows a link, as the HEAD has done; one of a dynamic one may skip it.
+        if part.large is not None or (part.link is not None and head.large == "dynamic"):
+            return _not_plain(head)
         if part.bytes != segment.bytes or not _is_same((segment.md5 or "").lower(), part.hash):
-            why = f"segment {number} of {len(segments)} is not what the manifest has: {segment.path}"
+            why = f"segment {number} of {len(segments)} is not what the {source} has: {segment.path}"
             return Judgement(Verdict.DIFFERENT, why)
     return None
+
+
+_HIDDEN = Judgement(Verdict.NOT_COMPARABLE, "a large object whose segments the store does not show")
+
+
+def _not_plain(head: RemoteObject) -> Judgement:
+    return Judgement(Verdict.NOT_COMPARABLE, f"a {head.large} large object with segments that are not whole objects")
 
 
 def _are_plain(segments: Sequence[Segment]) -> bool:

@@ -19,7 +19,9 @@ caller that wants to remove the object must look closer.
 large object looks like an MD5, but is computed from its manifest: check `RemoteObject.large` first.
 """
 
+import hashlib
 import re
+from collections.abc import Iterable
 
 _CODINGS = "gzip|x-gzip|br|zstd|deflate"
 _ETAG = rf'(?i)(?:W/)?"?([0-9a-f]{{32}})(?:(?:--?|;)(?:{_CODINGS}))?"?(?:;(?:{_CODINGS}))?'
@@ -31,3 +33,8 @@ def md5_of(etag: str | None) -> str | None:
         return None
     found = re.fullmatch(_ETAG, etag.strip())
     return found[1].lower() if found is not None else None
+
+
+def large_etag(md5s: Iterable[str]) -> str:
+    """The ETag of a large object, static or dynamic, of whole plain segments with these MD5s (hex)."""
+    return hashlib.md5("".join(md5s).encode("ascii"), usedforsecurity=False).hexdigest()

@@ -13,6 +13,8 @@ The tenth is a tolerance. A run that is repeated after a failure does not send e
 from bulkput.model import RemoteObject
 from bulkput.options import HeaderOptions
 
+LIFE_MARGIN_S = 7 * 86_400
+"""Segments of a large object that expires live this much longer than it: they are stored before it."""
 _ENOUGH = 0.9
 """Share of the wanted lifetime that must be left."""
 

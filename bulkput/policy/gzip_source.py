@@ -17,17 +17,26 @@ MD5_FIELD = "Source-Md5"
 SIZE_FIELD = "Source-Size"
 """User metadata, in Swift `X-Object-Meta-Source-Size`: the file's size in bytes, decimal."""
 
+ETAG_FIELD = "Segments-Etag"
+"""User metadata of a dynamic large object, in Swift `X-Object-Meta-Segments-Etag`: its ETag when it was sent."""
+
 
 @frozen
 class Original:
-    """The file before it was compressed: `size` in bytes, `md5` in hex."""
+    """The file before it was compressed: `size` in bytes, `md5` in hex.
+
+    `etag` is the ETag of the large object that was made of it (`policy/etag.py:large_etag`); None if it is not
+    recorded. Without it nobody knows if a dynamic large object has lost a segment.
+    """
 
     size: int
     md5: str
+    etag: str | None = None
 
     def as_fields(self) -> Fields:
         """The metadata fields that record it."""
-        return ((MD5_FIELD, self.md5), (SIZE_FIELD, str(self.size)))
+        fields = ((MD5_FIELD, self.md5), (SIZE_FIELD, str(self.size)))
+        return fields if self.etag is None else (*fields, (ETAG_FIELD, self.etag))
 
 
 def original_of(head: RemoteObject, *, is_suffixed: bool = False) -> Original | None:
@@ -42,4 +51,4 @@ def original_of(head: RemoteObject, *, is_suffixed: bool = False) -> Original | 
     size = meta.get(SIZE_FIELD.lower(), "")
     if md5 is None or not (size.isascii() and size.isdigit()):
         return None
-    return Original(int(size), md5)
+    return Original(int(size), md5, md5_of(meta.get(ETAG_FIELD.lower())))

@@ -17,11 +17,14 @@ from dataclasses import replace
 
 from bulkput.errors import SourceError, TooLarge
 from bulkput.model import Decision, Entry, Limits, ObjectHeaders, Reason, Skip, SourceFile, Upload
-from bulkput.options import HeaderOptions, NamingOptions
+from bulkput.options import HeaderOptions, LargeOptions, NamingOptions
 from bulkput.policy.directories import MARKER_TYPE
 from bulkput.policy.gzip_names import NOT_COMPRESSED, GzipNames
 from bulkput.policy.media import content_type
 from bulkput.policy.naming import object_name
+from bulkput.policy.parts import cut, is_large
+
+_USUAL = LargeOptions()
 
 
 def decide(
@@ -31,6 +34,7 @@ def decide(
     headers: HeaderOptions,
     gzip: GzipNames = NOT_COMPRESSED,
     limits: Limits,
+    large: LargeOptions = _USUAL,
     dry_run: bool = False,
 ) -> Decision:
     """Apply the table above."""
@@ -50,8 +54,17 @@ def decide(
     if (excess := over_limits(size, key, limits)) is not None:
         return excess
     if dry_run and found.listed is None:
-        return Skip(found.path, found.name, Reason.DRY_RUN, key, found.size)
+        length = None if found.is_pipe else found.size
+        return Skip(found.path, found.name, Reason.DRY_RUN, key, length, _parts(found.size, large, limits))
     return Upload(found, key, _headers(key, found.mtime_ns, headers))
+
+
+def _parts(size: int, options: LargeOptions, limits: Limits) -> tuple[int, int] | None:
+    """The number of parts and the size of each, if a file of `size` bytes would be sent in parts."""
+    if not is_large(size, options, limits):
+        return None
+    parts = cut(size, options, limits)
+    return parts.count, parts.part_size
 
 
 def _marked(
@@ -71,8 +84,8 @@ def over_limits(size: int, key: str, limits: Limits) -> TooLarge | None:
     if 4 * len(key) > limits.max_name_bytes and (length := len(key.encode())) > limits.max_name_bytes:
         detail = f"the object name has {length} bytes, the store takes {limits.max_name_bytes}"
         return TooLarge("put", key, detail)
-    if size > limits.max_object_bytes:
-        return TooLarge("put", key, f"{size} bytes, the store takes {limits.max_object_bytes} in one object")
+    if size > limits.max_total_bytes:
+        return TooLarge("put", key, f"{size} bytes, the store takes {limits.max_total_bytes} in one object")
     return None
 
 

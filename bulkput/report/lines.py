@@ -60,8 +60,15 @@ def event_line(event: ev.Event, *, verbose: bool) -> str | None:  # noqa: C901, 
             return f"{'failed' if event.is_failure else 'warning'}: no file was found in {printable(event.where)}"
         case ev.Snapshot() if verbose:
             return f"snapshot: {printable(event.path)}: it is being written to; its first {event.size} bytes are taken"
+        case ev.SegmentsLeft(why=str(why)) if why:
+            of = f" of {printable(event.key)}" if event.key else ""
+            return f"not removed: segments{of}: {printable(why)}: {_names_text(event.paths)}"
         case ev.SegmentsLeft():
             return f"overwritten: {printable(event.key)} was a large object: {_left_text(event)}"
+        case ev.SegmentsKept():
+            segments = "1 segment" if event.count == 1 else f"{count_text(event.count)} segments"
+            where = f"{printable(event.path)}: " if event.path else ""
+            return f"not removed: {where}{segments}: {printable(event.why)}"
         case ev.Retrying():
             return f"retrying in {event.delay_s:.1f} s: {event.error}"
         case ev.Stalled():
@@ -79,10 +86,19 @@ def event_line(event: ev.Event, *, verbose: bool) -> str | None:  # noqa: C901, 
             return f"requests in flight: {event.limit}: {event.why}"
         case ev.Uploaded() if verbose:
             line = f"uploaded: {printable(event.upload.source.path)} -> {printable(event.stored.key)}"
-            return line + _compression_text(event)
+            return line + _parts_text(event) + _compression_text(event)
+        case ev.PartStored(part=part) if verbose:
+            how = "sent" if event.is_new else "is there"
+            return f"part {part.number} {how}: {printable(event.upload.key)} ({size_text(part.size)})"
+        case ev.PartsLeft():
+            parts = f"{count_text(event.count)} parts ({size_text(event.size)})"
+            if event.is_resumed:
+                return f"unfinished: {printable(event.key)}: {parts} stay, and the next run sends only the others"
+            return f"of no use: {printable(event.key)}: {parts} stay below {printable(event.below)}; {_REAP}"
     return None
 
 
+_REAP = "`bulkput.segments` lists and removes them"
 _MOST_NAMES = 3
 """Segments that a line names; events and summaries name all."""
 
@@ -93,11 +109,12 @@ def _left_text(event: ev.SegmentsLeft) -> str:
         return f"its segments stay, below {printable(event.below)}"
     if not event.paths:
         return "its segments stay, and could not be asked for"
-    names = ", ".join(map(printable, event.paths[:_MOST_NAMES]))
-    more = len(event.paths) - _MOST_NAMES
-    return f"{count_text(len(event.paths))} segments stay: {names}" + (
-        f" and {count_text(more)} more" if more > 0 else ""
-    )
+    return f"{count_text(len(event.paths))} segments stay: {_names_text(event.paths)}"
+
+
+def _names_text(paths: Sequence[str]) -> str:
+    names, more = ", ".join(map(printable, paths[:_MOST_NAMES])), len(paths) - _MOST_NAMES
+    return names + (f" and {count_text(more)} more" if more > 0 else "")
 
 
 def _kept_text(event: ev.Kept) -> str:
@@ -107,6 +124,13 @@ def _kept_text(event: ev.Kept) -> str:
     return (
         "1 object that has no file: " if event.count == 1 else f"{count_text(event.count)} objects that have no file: "
     )
+
+
+def _parts_text(event: ev.Uploaded) -> str:
+    if not event.parts:
+        return ""
+    found = f", {size_text(event.found_bytes)} of them were there" if event.found_bytes else ""
+    return f" (in {count_text(event.parts)} parts{found})"
 
 
 def _compression_text(event: ev.Uploaded) -> str:
@@ -148,7 +172,11 @@ def planned_line(event: ev.Event) -> str | None:
     """The line that a dry run prints for a file or an object; None for other events."""
     match event:
         case ev.Skipped(skip=skip) if skip.reason is Reason.DRY_RUN:
-            return f"would upload: {printable(skip.path)} -> {printable(skip.key or '')} ({size_text(skip.size or 0)})"
+            size = size_text(skip.size) if skip.size is not None else "of unknown length"
+            if skip.parts is not None:
+                count, each = skip.parts
+                size += f", in {count_text(count)} parts of {size_text(each)}"
+            return f"would upload: {printable(skip.path)} -> {printable(skip.key or '')} ({size})"
         case ev.Removed(is_dry=True):
             return f"would remove: {printable(event.key)}"
     return None
@@ -163,7 +191,8 @@ def summary_lines(summary: Summary) -> list[str]:
         line = f"dry run: would upload {count_text(planned)} files, {size_text(summary.bytes_planned)}{others}"
         return [line, *_empty_directories(summary)]
     requests = sum(summary.requests.values())
-    per_object = f" ({requests / summary.uploaded:.2f} per object)" if summary.uploaded else ""
+    sent = summary.uploaded + summary.parts_sent
+    per_object = f" ({requests / sent:.2f} per object{' and part' if summary.parts_sent else ''})" if sent else ""
     lines = [
         f"{count_text(summary.uploaded)} uploaded, {count_text(summary.skipped)} skipped, "
         f"{count_text(summary.failed)} failed of {count_text(summary.found)} found",
@@ -184,13 +213,33 @@ def summary_lines(summary: Summary) -> list[str]:
         lines.append(f"  snapshots {count_text(summary.snapshots)}: written to while they were read")
     if summary.removed:
         lines.append(f"  removed {count_text(summary.removed)}: no file for it")
+    lines += _large_lines(summary)
+    if not summary.adds_up:
+        lines.append("these numbers do not add up: a bug in bulkput, do not trust this run; please report it")
+    return lines
+
+
+def _large_lines(summary: Summary) -> list[str]:
+    """What was sent in parts, and what was left of it."""
+    lines = []
+    if summary.large_sent:
+        found = f", {count_text(summary.parts_found)} were there" if summary.parts_found else ""
+        lines.append(f"  large {count_text(summary.large_sent)}: {count_text(summary.parts_sent)} parts sent{found}")
+    if summary.large_unfinished:
+        parts = f"{count_text(summary.parts_left)} parts ({size_text(summary.parts_left_bytes)})"
+        lines.append(f"  unfinished {count_text(summary.large_unfinished)}: {parts} stay, for the same command again")
+    if summary.parts_abandoned:
+        parts = f"{count_text(summary.parts_abandoned)} parts of no use stay"
+        lines.append(f"  {parts}, of pipes or of files that have changed; {_REAP}")
     if summary.large_overwritten:
         lines.append(
             f"  overwritten {count_text(summary.large_overwritten)}: large objects before, whose segments stay"
-            " (named above, and in the summary)"
+            f" (named above, and in the summary); {_REAP}"
         )
-    if not summary.adds_up:
-        lines.append("these numbers do not add up: a bug in bulkput, do not trust this run; please report it")
+    if summary.segments_removed:
+        lines.append(f"  removed {count_text(summary.segments_removed)} segments of overwritten large objects")
+    if summary.segments_in_doubt:
+        lines.append(f"  kept {count_text(summary.segments_in_doubt)} segments that were to be removed (see above)")
     return lines
 
 
@@ -211,11 +260,11 @@ def pacing_text(pacing: Pacing) -> str:
 
 
 def _bytes_text(summary: Summary) -> str:
-    """Bytes sent; if files were compressed, also the bytes read and the ratio."""
+    """Bytes sent; if files were compressed, the bytes read and stored, and the ratio."""
     sent = size_text(summary.bytes_sent)
     if not summary.compressed_by_reason or summary.ratio is None:
         return sent
-    return f"{size_text(summary.bytes_read)} sent as {sent} (ratio {summary.ratio:.2f})"
+    return f"{size_text(summary.bytes_read)} stored as {size_text(summary.bytes_stored)} (ratio {summary.ratio:.2f})"
 
 
 def event_json(event: ev.Event) -> dict[str, Any] | None:  # noqa: C901, PLR0912 - one arm for each kind of event
@@ -231,6 +280,8 @@ def event_json(event: ev.Event) -> dict[str, Any] | None:  # noqa: C901, PLR0912
                 "key": skip.key,
                 "reason": skip.reason.name.lower(),
             }
+            if skip.parts is not None:
+                row |= {"parts": skip.parts[0], "part_bytes": skip.parts[1]}
             return row if skip.size is None else {**row, "bytes": skip.size}
         case ev.Failed():
             return {"event": "failed", "path": name_text(event.path), "key": event.key, **_error_json(event.error)}
@@ -249,7 +300,14 @@ def event_json(event: ev.Event) -> dict[str, Any] | None:  # noqa: C901, PLR0912
             return {"event": "snapshot", "path": name_text(event.path), "bytes": event.size}
         case ev.SegmentsLeft():
             paths = list(event.paths)
-            return {"event": "segments_left", "key": event.key, "segments": paths, "below": event.below}
+            row = {"event": "segments_left", "key": event.key, "segments": paths, "below": event.below}
+            return {**row, "why": event.why} if event.why else row
+        case ev.PartStored(part=part):
+            told = {"event": "part", "key": event.upload.key, "number": part.number, "bytes": part.size}
+            return told | {"etag": part.md5, "is_new": event.is_new}
+        case ev.PartsLeft():
+            told = {"event": "parts_left", "key": event.key, "parts": event.count, "bytes": event.size}
+            return told | {"below": event.below, "is_resumed": event.is_resumed}
         case ev.Retrying():
             delay_s = round(event.delay_s, 3)
             told = {"event": "retrying", "key": event.error.key, "attempt": event.attempt, "delay_s": delay_s}
@@ -268,7 +326,7 @@ def event_json(event: ev.Event) -> dict[str, Any] | None:  # noqa: C901, PLR0912
             return {"event": "moving", "idle_s": round(event.idle_s, 3)}
         case ev.Stopping():
             return {"event": "stopping", "cause": event.cause.value, "why": event.why}
-        case ev.Finding() | ev.Change():
+        case ev.Finding() | ev.Change() | ev.SegmentsFound() | ev.SegmentsKept():
             return event.as_json()
         case ev.Relaying():
             return {"event": "relaying"}
@@ -287,6 +345,8 @@ def _uploaded_json(event: ev.Uploaded) -> dict[str, Any]:
         "request_id": event.stored.request_id,
         "elapsed_s": round(event.elapsed_s, 6),
     }
+    if event.parts:
+        row |= {"parts": event.parts, "bytes_found": event.found_bytes}
     return row if event.compression is None else row | _compression_json(event, event.compression)
 
 

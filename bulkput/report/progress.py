@@ -146,12 +146,19 @@ def progress_text(recorder: Recorder, objects_per_s: float, bytes_per_s: float) 
         f"{objects_per_s:.0f} objects/s" + (f" of {rate_text(objects_asked)}" if objects_asked is not None else ""),
         f"{size_text(bytes_per_s)}/s" + (f" of {size_text(bytes_asked)}/s" if bytes_asked is not None else ""),
     ]
+    large, sent, size = recorder.large_in_flight
+    if large:
+        parts.append(f"large {size_text(sent)} of {size_text(size)}")
     if recorder.stopping is not None:
         parts.append("stopping")
     elif recorder.is_scan_done:
         parts.append("scan complete")
-        if objects_per_s > 0 and left:
-            minutes, seconds = divmod(round(left / objects_per_s), 60)
+        left_s = max(
+            left / objects_per_s if objects_per_s > 0 and left > large else 0.0,
+            (size - sent) / bytes_per_s if bytes_per_s > 0 else 0.0,
+        )
+        if left_s:
+            minutes, seconds = divmod(round(left_s), 60)
             parts.append(f"ETA {minutes}:{seconds:02d}")
     return "  ".join(parts)
 

@@ -6,17 +6,17 @@ and each must end before the next begins.
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 
-from bulkput.errors import UsageError
 from bulkput.model import RemoteObject
 from bulkput.policy.references import Reference, may_read_others
+from bulkput.sources.on_disk import as_blob, as_text, end_of, room_for, temporary_database
 
 _TABLES = """
 CREATE TABLE extra (name BLOB PRIMARY KEY, bytes INT, hash TEXT, modified TEXT, large TEXT, link TEXT, may_read INT,
     spared_by TEXT) WITHOUT ROWID;
 CREATE TABLE reader (path BLOB PRIMARY KEY, is_looked_at INT DEFAULT 0) WITHOUT ROWID;
 """
+_WHAT = "the names of objects without files"
 
 
 class Extras:
@@ -29,58 +29,64 @@ class Extras:
 
     def add(self, extras: Sequence[RemoteObject], readers: Iterable[str]) -> None:
         """Note extras and readers. Raises UsageError if TMPDIR is full, as every other call does."""
-        with _room():
+        with room_for(_WHAT):
             if self._database is None:
-                # `close` may come from another thread.
-                self._database = sqlite3.connect("", check_same_thread=False)
-                self._database.executescript("PRAGMA journal_mode = OFF;" + _TABLES)
+                self._database = temporary_database(_TABLES)
             self._database.executemany(
                 "INSERT OR REPLACE INTO extra VALUES (?, ?, ?, ?, ?, ?, ?, NULL)",
                 (
-                    (_blob(row.name), row.bytes, row.hash, row.last_modified, row.large, row.link, may_read_others(row))
+                    (
+                        as_blob(row.name),
+                        row.bytes,
+                        row.hash,
+                        row.last_modified,
+                        row.large,
+                        row.link,
+                        may_read_others(row),
+                    )
                     for row in extras
                 ),
             )
-            self._database.executemany(_ADD_READER, ((_blob(path),) for path in readers))
+            self._database.executemany(_ADD_READER, ((as_blob(path),) for path in readers))
 
     def readers(self, most: int) -> list[str]:
         """Up to `most` readers that have not been looked at yet; they count as looked at from now on."""
         if self._database is None:
             return []
-        with _room():
+        with room_for(_WHAT):
             taken = self._database.execute("SELECT path FROM reader WHERE is_looked_at = 0 LIMIT ?", (most,)).fetchall()
             self._database.executemany("UPDATE reader SET is_looked_at = 1 WHERE path = ?", taken)
-        return [_text(path) for (path,) in taken]
+        return [as_text(path) for (path,) in taken]
 
     def spare(self, reads: Iterable[Reference], by: str) -> None:
         """Note that the reader `by` reads these objects: extras among them stay, and those that may read others become
         readers."""
         if self._database is None:
             return
-        with _room():
+        with room_for(_WHAT):
             for read in reads:
                 if read.path.startswith(self._own):
                     self._spare(self._database, read, by)
                 if read.may_read:
-                    self._database.execute(_ADD_READER, (_blob(read.path),))
+                    self._database.execute(_ADD_READER, (as_blob(read.path),))
 
     def _spare(self, database: sqlite3.Connection, read: Reference, by: str) -> None:
-        first = _blob(read.path.removeprefix(self._own))
-        names = first, _end(first) if read.is_prefix else first + b"\0"
+        first = as_blob(read.path.removeprefix(self._own))
+        names = first, end_of(first) if read.is_prefix else first + b"\0"
         database.execute(
             "UPDATE extra SET spared_by = ? WHERE spared_by IS NULL AND name >= ? AND name < ?", (by, *names)
         )
         database.execute(
             "INSERT OR IGNORE INTO reader (path) SELECT CAST(? || name AS BLOB) FROM extra"
             " WHERE may_read AND name >= ? AND name < ?",
-            (_blob(self._own), *names),
+            (as_blob(self._own), *names),
         )
 
     def count(self, *, is_spared: bool) -> int:
         """How many extras stay because a reader reads them; or, with `is_spared` False, how many do not."""
         if self._database is None:
             return 0
-        with _room():
+        with room_for(_WHAT):
             found = self._database.execute("SELECT COUNT(*) FROM extra WHERE (spared_by IS NOT NULL) = ?", (is_spared,))
             return int(found.fetchone()[0])
 
@@ -92,13 +98,13 @@ class Extras:
             " WHERE name > ? AND (spared_by IS NOT NULL) = ? ORDER BY name LIMIT ?"
         )
         while self._database is not None:
-            with _room():
+            with room_for(_WHAT):
                 rows = self._database.execute(query, (last, is_spared, size)).fetchall()
             if not rows:
                 return
             last = rows[-1][0]
             yield [
-                (RemoteObject(_text(name), count, md5, None, modified, large=large, link=link), by)
+                (RemoteObject(as_text(name), count, md5, None, modified, large=large, link=link), by)
                 for name, count, md5, modified, large, link, by in rows
             ]
 
@@ -108,25 +114,3 @@ class Extras:
 
 
 _ADD_READER = "INSERT OR IGNORE INTO reader (path) VALUES (?)"
-
-
-def _end(prefix: bytes) -> bytes:
-    """The first name after all that begin with `prefix`. UTF-8 has no byte 0xFF, so the last byte has a successor."""
-    return prefix[:-1] + bytes((prefix[-1] + 1,)) if prefix else b"\xff"
-
-
-def _blob(text: str) -> bytes:
-    return text.encode("utf-8", "surrogatepass")
-
-
-def _text(blob: bytes) -> str:
-    return blob.decode("utf-8", "surrogatepass")
-
-
-@contextmanager
-def _room() -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.Error as error:
-        why = f"the names of objects without files cannot be kept on disk: {error}: set TMPDIR to where there is room"
-        raise UsageError(why) from None

@@ -25,7 +25,7 @@ from bulkput.policy.filters import Filters
 from bulkput.policy.gzip_names import NOT_COMPRESSED, GzipNames
 from bulkput.sources.directory import DIRECTORY, FILE, LINK, MARK, DirectoryEntry, entries, kind_of
 from bulkput.sources.merged import EarlierUploads, named, without_collisions
-from bulkput.sources.paths import is_at_or_below
+from bulkput.sources.paths import is_at_or_below, is_pipe
 
 _TELL_EVERY = 5_000
 """Known files per KnownFiles finding: often enough for a progress line, seldom enough to cost nothing."""
@@ -349,12 +349,14 @@ def check_directory(root: bytes) -> None:
 def is_single_file(roots: Iterable[bytes]) -> bool:
     """Whether the only source is a file; it may then get the destination's own name."""
     only = list(roots)
-    return len(only) == 1 and os.path.isfile(only[0])
+    return len(only) == 1 and (os.path.isfile(only[0]) or is_pipe(only[0]))
 
 
 def _source(
     root: bytes, options: WalkOptions, filters: Filters, earlier: EarlierUploads | None, make_walk: Callable[..., Walk]
 ) -> Iterator[Found]:
+    if is_pipe(root):
+        return iter((SourceFile(root, root, 0, time.time_ns(), is_pipe=True),))
     if _status(root, stat.S_ISDIR) is not None:
         return iter(make_walk(root, earlier=earlier))
     if (status := _status(root, stat.S_ISREG)) is not None:

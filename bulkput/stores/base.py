@@ -19,7 +19,7 @@ from urllib.parse import quote, unquote
 from bulkput.errors import UsageError
 from bulkput.model import Body, Limits, ObjectHeaders, Prefix, RemoteObject, Stored
 from bulkput.option_types import require
-from bulkput.options import HeaderOptions, WireOptions
+from bulkput.options import HeaderOptions, LargeOptions, WireOptions
 from bulkput.policy.naming import is_http_url
 from bulkput.record import frozen
 from bulkput.stores.powers import Powers
@@ -183,6 +183,8 @@ class StoreContext:
     storage_policy: str | None = None
     headers: HeaderOptions = field(default_factory=HeaderOptions)
     """The headers of every object. A store that cannot keep them refuses them before the run."""
+    large: LargeOptions = LargeOptions()
+    """How large objects are sent."""
     encodes: bool = False
     """Whether objects will have a Content-Encoding. A store that cannot keep it refuses it before the run."""
     destination: str | None = None

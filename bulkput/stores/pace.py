@@ -16,11 +16,11 @@ from typing import TypeVar
 
 from bulkput.activity import doing
 from bulkput.errors import Stopped, StoreError
-from bulkput.model import Body, ObjectHeaders, Pacing, Stored
+from bulkput.model import Body, LargeUpload, ObjectHeaders, Pacing, Stored, StoredPart
 from bulkput.options import WireOptions
 from bulkput.policy.pace import Bucket, bytes_bucket, piece_size, requests_bucket
 from bulkput.stores.base import Store
-from bulkput.stores.powers import Get
+from bulkput.stores.powers import Get, SendPart
 from bulkput.stores.tries import Brake
 from bulkput.stores.wrappers import Wrapper
 from bulkput.transport.pacing import body_waits, paying_again
@@ -156,8 +156,8 @@ class PacedBody:
                     yield part
 
 
-_UNPACED = frozenset(("prepare", "undo_prepare", "info", "settle"))
-"""A run makes few of the first three. Settling completes a PUT that was begun, in bounded time."""
+_UNPACED = frozenset(("prepare", "undo_prepare", "info", "settle", "abort"))
+"""A run makes few of the first three. The others complete what was begun, in bounded time."""
 _LOGINS = frozenset(("GET", "POST"))
 """Methods of logins, which an operation may have to make: they do not pay."""
 
@@ -182,14 +182,27 @@ class PacedStore(Wrapper):
             delete_many=self._counted(delete_many) if delete_many is not None else None,
         )
 
+    def _around_another(self, store: Store) -> Store:
+        return PacedStore(store, self._pace)
+
     async def put(self, key: str, body: Body, headers: ObjectHeaders) -> Stored:
+        return await self._sent(body, lambda paced: self._store.put(key, paced, headers))
+
+    def _sending(self, send_part: SendPart) -> SendPart:
+        async def sent(upload: LargeUpload, number: int, body: Body) -> StoredPart:
+            return await self._sent(body, lambda paced: send_part(upload, number, paced))
+
+        return sent
+
+    async def _sent(self, body: Body, send: Callable[[Body], Awaitable[T]]) -> T:
+        """Call `send` with the body, which is paid for."""
         pace, bytes_per_s = self._pace, self._pace.bytes_per_s
         size = len(body.data) if body.data is not None else 0
         await pace.admit(size=size)
         paced = PacedBody(body, pace, bytes_per_s) if body.data is None and bytes_per_s is not None else None
         try:
             with paying_again(lambda method: pace.charge(size=size) if method == "PUT" else None):
-                return await self._store.put(key, paced or body, headers)
+                return await send(paced or body)
         except StoreError as error:
             error.paced_s = paced.waited_s if paced is not None else 0.0
             raise

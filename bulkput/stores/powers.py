@@ -1,11 +1,14 @@
 """Optional operations of stores, which only some stores have: `Store.powers`."""
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from bulkput.errors import UnprovenPut
-from bulkput.model import ObjectHeaders, RemoteObject, Segment, Stored
+from bulkput.model import Body, LargeUpload, ObjectHeaders, RemoteObject, Segment, Stored, StoredPart
 from bulkput.record import frozen
+
+if TYPE_CHECKING:
+    from bulkput.stores.base import Store
 
 Get = Callable[[str], AsyncGenerator[bytes, None]]
 
@@ -35,6 +38,92 @@ class Settle(Protocol):
     async def __call__(self, key: str, puts: Sequence[UnprovenPut], *, within_s: float) -> Settled: ...
 
 
+SendPart = Callable[[LargeUpload, int, Body], Awaitable[StoredPart]]
+
+
+@frozen(kw_only=True)
+class LargeObjects:
+    """Sends an object in parts: `begin`, then `send_part` for each, in any order and many at once, then `complete`.
+
+    Until it is complete, readers see what was there before. An upload that is neither completed nor aborted leaves its
+    parts in the store, for a later run with the same version.
+    """
+
+    begin: Callable[[str, str], Awaitable[LargeUpload]]
+    """`begin(key, version)` prepares the sending of an object. `version` names the bytes that will be sent: the same
+    key and version give the parts of an earlier upload again, and another version none of them."""
+    list_parts: Callable[[LargeUpload], Awaitable[tuple[StoredPart, ...]]]
+    """The parts that the store has, in the order of their numbers. What proves that their bytes are right is the
+    caller's affair."""
+    send_part: SendPart
+    """`send_part(upload, number, body)` stores one part, proven by its MD5, in one request. It replaces a part of the
+    same number."""
+    complete: Callable[[LargeUpload, Sequence[StoredPart], ObjectHeaders], Awaitable[Stored]]
+    """`complete(upload, parts, headers)` makes the object of all its parts, in their order. Returns only if the store
+    has checked each part's MD5 and size, and proven the whole. Raises PartsRefused if parts have to be sent again."""
+    abort: Callable[[LargeUpload], Awaitable[None]]
+    """Removes all parts of the upload."""
+
+
+class Compose(Protocol):
+    async def __call__(
+        self, key: str, segments: Sequence[Segment], headers: ObjectHeaders, *, below: str | None = None
+    ) -> Stored: ...
+
+
+class RenameSegment(Protocol):
+    def __call__(self, name: str, old: str, new: str, *, max_bytes: int) -> str: ...
+
+
+@frozen
+class Composing:
+    """How a store makes large objects of segments that it holds.
+
+    `container` is where it keeps the segments of the objects of its own container. `rename` gives the name there of a
+    segment `name` of the object `old`, if the object `new` gets a copy of it; a name as long as `max_bytes` is cut.
+
+    `prepare` makes that container, if it is missing, with the policy of the store's own, and readable for the same
+    people.
+
+    `compose` stores a large object of whole plain segments: a static one, or with `below` (CONTAINER/PREFIX) a dynamic
+    one. Its receipt proves the manifest of a static one. Only some stores compare the segments with it: prove them
+    beforehand. Raises NotFound if the container does not exist, StoreError with a segment that the store refuses.
+    """
+
+    container: str
+    rename: RenameSegment
+    compose: Compose
+    prepare: Callable[[], Awaitable[None]]
+
+
+@frozen
+class ContainerFacts:
+    """What a look at a container shows.
+
+    `keeps_versions`: it keeps old versions of its objects, or has kept some, and no listing shows them. `now_ns` is the
+    server's clock, in nanoseconds since 1970; None if it did not tell.
+    """
+
+    keeps_versions: bool
+    now_ns: int | None
+
+
+@frozen
+class SegmentNames:
+    """How a store names the segments of large objects, if they are objects of their own in another container.
+
+    `container` holds the segments of the store's own container. `group_of` gives the start of the names of all segments
+    that belong together, up to a slash, and whether the name is one of bulkput's; None for a name that no segment has.
+    `keys_of` gives every name that the large object of a group may have. If bulkput has cut that name, because it was
+    too long, `cut_key` gives its beginning, and None otherwise.
+    """
+
+    container: str
+    group_of: Callable[[str], tuple[str, bool] | None]
+    keys_of: Callable[[str], tuple[str, ...]]
+    cut_key: Callable[[str], str | None]
+
+
 @frozen(kw_only=True)
 class Powers:
     """One field for each power; None or False: the store lacks it. Powers raise StoreError, as all operations do.
@@ -50,6 +139,10 @@ class Powers:
     segments: Segments | None = None
     """The segments of a static large object, in their order. Raises NotFound, and StoreError for an object that is
     composed of no segments."""
+    segments_below: Callable[[str], Awaitable[tuple[Segment, ...]]] | None = None
+    """The objects whose names begin with CONTAINER/PREFIX, in the order in which a GET of a dynamic large object with
+    that prefix reads them. A store with `segments` has this too. Raises StoreError if they are more than any store
+    adds up for a HEAD."""
     stat_part: Callable[[str], Awaitable[RemoteObject | None]] | None = None
     """The present row of the segment CONTAINER/OBJECT, or None if it does not exist. A store with `segments` has this
     too."""
@@ -78,3 +171,17 @@ class Powers:
     of `headers` replace the object's own; other fields are kept. `headers.meta` is merged name by name: a given name
     replaces the object's value, its other names stay. Manifests and links are copied as such. Raises
     NotFound if the source or the container does not exist, Unsupported if the server has no copy request."""
+    large: LargeObjects | None = None
+    """Objects that are sent in parts. A store that has this sets `Limits.max_parts`."""
+    beside: "Callable[[str], Store] | None" = None
+    """The store of another container of the account, with the same login. It need not be closed."""
+    composing: Composing | None = None
+    """None also if segments are no objects. A store that has it has `beside`, too."""
+    containers: Callable[[str], Awaitable[tuple[str, ...]]] | None = None
+    """Some names of the account's containers, in order, that come after the given name (first `""`). Empty at the end.
+    """
+    look_at_container: Callable[[str], Awaitable[ContainerFacts]] | None = None
+    """Raises NotFound if there is no container of that name."""
+    segment_names: SegmentNames | None = None
+    """None also if segments are no objects. Unfinished uploads to S3 are not: it lists and aborts them by requests of
+    their own, without a proof that nothing reads them. A store for S3 gets other powers for that."""

@@ -13,15 +13,16 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable
 from contextlib import aclosing
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from bulkput import events as ev
 from bulkput.activity import doing
-from bulkput.errors import BulkputError, IntegrityError, SourceError, Stopped, StoreError
+from bulkput.errors import BulkputError, IntegrityError, SourceError, Stopped, StoreError, Unsupported
 from bulkput.events import Emit
-from bulkput.model import Body, Limits, ObjectHeaders, Prefix, RemoteObject, Stored
+from bulkput.model import Body, LargeUpload, Limits, ObjectHeaders, Prefix, RemoteObject, Stored, StoredPart
 from bulkput.stores.base import Store
-from bulkput.stores.powers import Get, Powers, Settle
+from bulkput.stores.powers import Composing, Get, LargeObjects, Powers, SendPart, Settle
 from bulkput.stores.slots import Slots
 from bulkput.stores.tries import Brake, Tries
 
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 T = TypeVar("T")
 
+_ENDING = frozenset(("settle", "abort"))
+"""These complete what was begun, also while the run is being stopped."""
 _SETTLE_S = 30.0
 """Seconds for the second look at a PUT, in addition to reading the object back: a HEAD and a DELETE, with retries."""
 
@@ -58,6 +61,7 @@ class Wrapper(ABC):
             checks_md5=has.checks_md5,
             stat_itself=self._power("stat", has.stat_itself),
             segments=self._power("manifest", has.segments),
+            segments_below=self._power("list", has.segments_below),
             stat_part=self._power("stat", has.stat_part),
             settle=self._power("settle", has.settle),
             get=has.get,
@@ -67,15 +71,37 @@ class Wrapper(ABC):
             make_directory=self._power("put", has.make_directory),
             check_removable=self._power("delete", has.check_removable),
             copy=self._power("copy", has.copy, key_at=2),
+            large=self._large(has.large) if has.large is not None else None,
+            beside=self._beside if has.beside is not None else None,
+            composing=self._composing(has.composing),
+            containers=self._power("list", has.containers),
+            look_at_container=self._power("stat", has.look_at_container),
+            segment_names=has.segment_names,
         )
+
+    def _large(self, has: LargeObjects) -> LargeObjects:
+        return LargeObjects(
+            begin=self._passed("begin", has.begin),
+            list_parts=self._passed("list parts", has.list_parts),
+            send_part=self._sending(has.send_part),
+            complete=self._passed("complete", has.complete),
+            abort=self._passed("abort", has.abort),
+        )
+
+    def _sending(self, send_part: SendPart) -> SendPart:
+        return self._passed("part", send_part)
 
     def _power(
         self, operation: str, power: Callable[P, Awaitable[T]] | None, *, key_at: int = 0
     ) -> Callable[P, Coroutine[None, None, T]] | None:
-        """`power`, called through `_around`; None if the wrapped store lacks it. Argument number `key_at` is the key,
-        or a tuple of keys, of which the first is reported."""
-        if power is None:
-            return None
+        """`power`, called through `_around`; None if the wrapped store lacks it."""
+        return self._passed(operation, power, key_at=key_at) if power is not None else None
+
+    def _passed(
+        self, operation: str, power: Callable[P, Awaitable[T]], *, key_at: int = 0
+    ) -> Callable[P, Coroutine[None, None, T]]:
+        """`power`, called through `_around`. Argument number `key_at` is the key, or a tuple of keys, of which the
+        first is reported."""
 
         async def wrapped(*args: P.args, **kwargs: P.kwargs) -> T:
             key = args[key_at]
@@ -84,6 +110,21 @@ class Wrapper(ABC):
             )
 
         return wrapped
+
+    def _beside(self, container: str) -> Store:
+        beside = self._store.powers.beside
+        if beside is None:
+            raise Unsupported("open", container, "this store has one container")
+        return self._around_another(beside(container))
+
+    @abstractmethod
+    def _around_another(self, store: Store) -> Store:
+        """A wrapper of this kind around another store of the same run, which shares its limits."""
+
+    def _composing(self, has: Composing | None) -> Composing | None:
+        if has is None or (compose := self._power("put", has.compose)) is None:
+            return None
+        return replace(has, compose=compose, prepare=partial(self._around, "prepare", "", has.prepare))
 
     @property
     def limits(self) -> Limits:
@@ -145,6 +186,9 @@ class RetryingStore(Wrapper):
         self._tries = tries
         if store.powers.get is not None:
             self.powers = replace(self.powers, get=self._retried(store.powers.get))
+
+    def _around_another(self, store: Store) -> Store:
+        return RetryingStore(store, self._tries)
 
     async def put(self, key: str, body: Body, headers: ObjectHeaders) -> Stored:
         # The first attempt is made without `Tries`: nearly always it is the only one, and this saves a coroutine.
@@ -219,6 +263,14 @@ class RetryingStore(Wrapper):
         failed.detail += f"; {words}"
         raise failed
 
+    def _sending(self, send_part: SendPart) -> SendPart:
+        async def sent(upload: LargeUpload, number: int, body: Body) -> StoredPart:
+            part = await self._tries(lambda: send_part(upload, number, body))
+            self._tries.has_worked = True
+            return part
+
+        return sent
+
     async def _around(self, operation: str, key: str, call: Callable[[], Awaitable[T]]) -> T:
         return await self._tries(call)
 
@@ -274,6 +326,9 @@ class LimitedStore(Wrapper):
         self._slots = slots
         self._brake = brake
 
+    def _around_another(self, store: Store) -> Store:
+        return LimitedStore(store, self._slots, self._brake)
+
     async def put(self, key: str, body: Body, headers: ObjectHeaders) -> Stored:
         if not self._slots.take_at_once():
             await self._slots.take()
@@ -287,7 +342,7 @@ class LimitedStore(Wrapper):
         if not self._slots.take_at_once():
             await self._slots.take()
         try:
-            if operation != "settle":  # settling completes a PUT that was begun, also during a stop
+            if operation not in _ENDING:
                 self._brake.check()
             return await call()
         finally:
@@ -301,6 +356,9 @@ class ObservedStore(Wrapper):
         super().__init__(store)
         self._emit = emit
 
+    def _around_another(self, store: Store) -> Store:
+        return ObservedStore(store, self._emit)
+
     async def put(self, key: str, body: Body, headers: ObjectHeaders) -> Stored:
         started_s = time.monotonic()
         try:
@@ -311,14 +369,23 @@ class ObservedStore(Wrapper):
         self._emit(ev.Requested("put", key, started_s, time.monotonic() - started_s, stored.size, None))
         return stored
 
+    def _sending(self, send_part: SendPart) -> SendPart:
+        async def observed(upload: LargeUpload, number: int, body: Body) -> StoredPart:
+            return await self._timed("part", upload.key, body.size, lambda: send_part(upload, number, body))
+
+        return observed
+
     async def _around(self, operation: str, key: str, call: Callable[[], Awaitable[T]]) -> T:
+        return await self._timed(operation, key, None, call)
+
+    async def _timed(self, operation: str, key: str, size: int | None, call: Callable[[], Awaitable[T]]) -> T:
         started_s = time.monotonic()
         try:
             result = await call()
         except BulkputError as error:
-            self._failed(operation, key, started_s, None, error)
+            self._failed(operation, key, started_s, size, error)
             raise
-        self._emit(ev.Requested(operation, key, started_s, time.monotonic() - started_s, None, None))
+        self._emit(ev.Requested(operation, key, started_s, time.monotonic() - started_s, size, None))
         return result
 
     def _failed(self, operation: str, key: str, started_s: float, size: int | None, error: BulkputError) -> None:

@@ -5,6 +5,7 @@ its server cannot do, so its file shows what is not tested. `docs/stores.md` has
 """
 
 from bulkput.testing.given import Target
+from bulkput.testing.large import LargeTests
 from bulkput.testing.listings import ListingTests
 from bulkput.testing.objects import ObjectTests
 from bulkput.testing.powers import PowerTests
@@ -12,5 +13,5 @@ from bulkput.testing.powers import PowerTests
 __all__ = ["StoreContract", "Target"]
 
 
-class StoreContract(ObjectTests, ListingTests, PowerTests):
+class StoreContract(ObjectTests, ListingTests, PowerTests, LargeTests):
     """The whole suite."""

@@ -89,7 +89,7 @@ def whole(content: bytes, *, md5: str | None = None) -> Pieces:
 HEADERS = ObjectHeaders(content_type="text/x-contract", mtime_ns=1_600_000_000_123_456_789)
 ONCE = RetryOptions(retries=0)
 
-_CLOCKS_NS = 600 * 1_000_000_000
+CLOCKS_NS = 600 * 1_000_000_000
 """Most that the clocks of the store and of this machine may differ."""
 
 
@@ -133,7 +133,7 @@ class StoreTests:
         if row.last_modified is not None:
             stored = stored_ns(row)
             assert stored is not None, "the time is ISO 8601"
-            assert abs(stored - time.time_ns()) < _CLOCKS_NS, "the time is that of the upload, in UTC"
+            assert abs(stored - time.time_ns()) < CLOCKS_NS, "the time is that of the upload, in UTC"
 
 
 T = TypeVar("T")

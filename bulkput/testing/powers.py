@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import replace
@@ -14,6 +15,7 @@ from bulkput.errors import NotFound, StoreError, UnprovenPut, Unsupported
 from bulkput.model import ObjectHeaders
 from bulkput.stores.base import Destination
 from bulkput.testing.given import (
+    CLOCKS_NS,
     HEADERS,
     HOSTILE_NAMES,
     ONCE,
@@ -37,7 +39,7 @@ class PowerTests(StoreTests):
             assert powers_of(bare) == powers_of(store) == self.powers
             assert bare.keeps_metadata == store.keeps_metadata == self.keeps_metadata
             assert bare.place == store.place
-        for one, other in (("get", "get_once"), ("segments", "stat_part")):
+        for one, other in (("get", "get_once"), ("segments", "stat_part"), ("segments", "segments_below")):
             assert (one in self.powers) == (other in self.powers)
 
     @pytest.mark.parametrize("size", [0, 16 * 1024, 3 * 1024 * 1024])
@@ -141,6 +143,7 @@ class PowerTests(StoreTests):
                 looks: dict[str, tuple[Callable[[str], Awaitable[object]] | None, str]] = {
                     "stat_itself": (powers.stat_itself, key),
                     "segments": (powers.segments, key),
+                    "segments_below": (powers.segments_below, f"{container}/{key}"),
                     "stat_part": (powers.stat_part, f"{container}/{key}"),
                     "describe": (powers.describe, key),
                     "check_removable": (powers.check_removable, key),
@@ -171,6 +174,54 @@ class PowerTests(StoreTests):
             assert await stat_part(f"{container}/plain") == row
             assert await stat_itself("absent") is await stat_itself("plain", container + ".absent") is None
             assert await stat_part(f"{container}/absent") is None
+
+    async def test_containers_of_the_account_are_listed_and_looked_at(self, target: Target) -> None:
+        """In order and without repetition; a missing one is NotFound. A clock is that of now, if the store has one."""
+        own = Destination.parse(target.url).root
+        async with connected(target.url, retry=ONCE, environ=target.environ) as (store, _):
+            containers, look = power(store.powers.containers), power(store.powers.look_at_container)
+            await store.prepare()
+            found: list[str] = []
+            while names := await containers(found[-1] if found else ""):
+                found += names
+            assert own in found
+            assert found == sorted(set(found), key=str.encode)
+            facts = await look(own)
+            assert not facts.keeps_versions
+            assert facts.now_ns is None or abs(facts.now_ns - time.time_ns()) < CLOCKS_NS
+            with pytest.raises(NotFound):
+                await look(own + ".absent")
+
+    async def test_a_store_beside_holds_the_objects_of_the_other_container(self, target: Target) -> None:
+        """It has the same powers, and no login of its own. Objects of the same name stay apart."""
+        own = Destination.parse(target.url).root
+        async with connected(target.url, retry=ONCE, environ=target.environ) as (store, count):
+            other = power(store.powers.beside)(own + ".beside")
+            assert powers_of(other) == powers_of(store)
+            await store.prepare()
+            before = count.requests["GET"]
+            await other.prepare()
+            assert count.requests["GET"] == before
+            await store.put("same", whole(b"here"), HEADERS)
+            await other.put("same", whole(b"there"), HEADERS)
+            row = await power(store.powers.stat_itself)("same", own + ".beside")
+            assert row is not None and row == await other.stat("same")
+            assert row.bytes == len(b"there")
+            assert [item.name async for item in other.list("")] == ["same"]
+            await other.delete(("same",))
+            assert await store.stat("same") is not None
+            await other.undo_prepare()
+
+    async def test_segment_names_are_apart_from_the_container(self, target: Target) -> None:
+        """A segment's name shows its group, and the group the object's name."""
+        async with connected(target.url, retry=ONCE, environ=target.environ) as (store, _):
+            names = power(store.powers.segment_names)
+            assert names.container != Destination.parse(target.url).root
+            found = names.group_of("a/b/parts/1")
+            assert found == ("a/b/parts/", False)
+            assert "a/b" in names.keys_of("a/b/parts/")
+            assert names.group_of("plain") is None
+            assert names.cut_key("a/b/parts/") is None
 
     async def test_settle_proves_a_put_or_keeps_the_unproven_object(self, target: Target) -> None:
         """It gives a receipt if the bytes match, keeps an object that does not match, and finds none if none exists."""

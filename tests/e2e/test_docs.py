@@ -63,6 +63,7 @@ def place(tmp_path: Path) -> Path:
     for name in ("access.log", "access.log.1", "logs/syslog"):
         (tmp_path / name).write_text("".join(LOG.format(n=n) for n in range(1, 6)))
     (tmp_path / "report.pdf").write_bytes(b"%PDF-" * 1000)
+    (tmp_path / "disk.img").write_bytes(os.urandom(3 * 1024 * 1024))
     (tmp_path / "list").write_text("index.html\nsub/b.css\n")
     (tmp_path / ".gitignore").write_text("# rubbish\n*.tmp\nup.db*\n")
     (tmp_path / "a.tmp").touch()

@@ -5,11 +5,14 @@ import json
 import os
 import re
 import subprocess
+import time
 import uuid
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
+from tests.e2e.changes_relay import Asked, PassOn, Said, relay
 from tests.e2e.cli import bulkput
 from tests.servers.judge import SwiftJudge
 from tests.servers.swift import RealSwift
@@ -118,6 +121,36 @@ def test_a_mirror_keeps_the_segments_of_a_large_object_that_stays(
     assert seen is not None and seen.content == b"helloworld"
 
 
+def test_ls_gives_large_objects_the_size_of_what_they_are_composed_of(
+    rgw: RealSwift, container: str, judge: SwiftJudge
+) -> None:
+    """bulkput ls --json: RGW lists a manifest with its own size, and its copy as empty"""
+    store_static(judge, container, "p/static", {f"q/{name}": content for name, content in SEGMENTS.items()})
+    url = f"swift://{container}/p"
+    assert bulkput("cp", f"{url}/static", f"{url}/copy", environ=rgw.environment).exit_code == 0
+    judge.put(container, "p/dynamic", b"", fields={"X-Object-Manifest": f"{container}/q/"})
+    rows = bulkput("ls", "--json", url, environ=rgw.environment).rows
+    assert [(row["name"], row["bytes"], row["large"]) for row in rows] == [
+        ("p/copy", 10, "static"), ("p/dynamic", 10, "dynamic"), ("p/static", 10, "static"),
+    ]  # fmt: skip
+
+
+def test_cp_with_segments_copies_dynamic_large_objects_and_refuses_static_ones(
+    rgw: RealSwift, container: str, judge: SwiftJudge
+) -> None:
+    """bulkput cp -r --with-segments: RGW shows no manifest, so of a static one nothing is copied"""
+    store_static(judge, container, "p/static", {f"q/{name}": content for name, content in SEGMENTS.items()})
+    judge.put(container, "p/dynamic", b"", fields={"X-Object-Manifest": f"{container}/q/p/segments/"})
+    url = f"swift://{container}"
+    ran = bulkput("cp", "-r", "--with-segments", f"{url}/p", f"{url}-b/p", environ=rgw.environment)
+    assert (ran.exit_code, ran.err.count("failed: manifest p/static: 200 ")) == (1, 1), ran.err
+    assert judge.names(f"{container}-b") == ["p/dynamic"]
+    for name in SEGMENTS:
+        judge.delete(container, f"q/{name}")
+    seen = judge.get(f"{container}-b", "p/dynamic")
+    assert seen is not None and seen.content == b"helloworld"
+
+
 def test_mv_of_a_directory_refuses_to_part_a_large_object_from_its_segments(
     rgw: RealSwift, container: str, judge: SwiftJudge
 ) -> None:
@@ -141,6 +174,77 @@ def test_mv_of_a_large_object_keeps_it_readable(rgw: RealSwift, container: str, 
     assert bulkput("mv", f"{url}p/large", f"{url}q/large", environ=rgw.environment).exit_code == 0
     seen = judge.get(container, "q/large")
     assert seen is not None and seen.content == b"helloworld"
+
+
+@pytest.mark.parametrize("mode", ["unchanged", "identical"])
+def test_a_file_is_sent_over_a_large_object_that_shows_no_segments(
+    rgw: RealSwift, container: str, tmp_path: Path, judge: SwiftJudge, mode: str
+) -> None:
+    """bulkput upload --skip MODE: in doubt the file is sent"""
+    (tmp_path / "large").write_bytes(b"helloworld")
+    os.utime(tmp_path / "large", (0, 0))
+    store_static(judge, container, "p/large", {f"q/{name}": content for name, content in SEGMENTS.items()})
+    flags = ("--skip", mode, "--summary", "-", "-q")
+    ran = bulkput("upload", *flags, tmp_path, f"swift://{container}/p", environ=rgw.environment)
+    assert (ran.exit_code, ran.summary["uploaded"]) == (0, 1), ran.err
+    seen = judge.get(container, "p/large")
+    assert seen is not None and seen.content == b"helloworld" and "X-Static-Large-Object" not in seen.headers
+
+
+def test_a_dynamic_large_object_is_verified(rgw: RealSwift, container: str, tmp_path: Path, judge: SwiftJudge) -> None:
+    """bulkput verify, before and after a segment is written to"""
+    (tmp_path / "large").write_bytes(b"helloworld")
+    judge.put(container, "", b"")
+    for name, content in SEGMENTS.items():
+        judge.put(container, f"q/{name}", content)
+    judge.put(container, "p/large", b"", fields={"X-Object-Manifest": f"{container}/q/p/segments/"})
+    verify = ("verify", tmp_path, f"swift://{container}/p")
+    ran = bulkput(*verify, environ=rgw.environment)
+    assert ran.exit_code == 0, ran.out
+    judge.put(container, "q/p/segments/2", b"WORLD")
+    ran = bulkput(*verify, environ=rgw.environment)
+    assert (ran.exit_code, ran.out) == (1, "different p/large (another MD5 in segment 2 of 2)\n")
+
+
+@pytest.mark.parametrize("kind", ["dynamic", "static", "a copy"])
+def test_segments_that_nothing_reads_are_removed_unless_a_manifest_cannot_be_seen(
+    rgw: RealSwift, container: str, judge: SwiftJudge, kind: str
+) -> None:
+    """bulkput segments --reap: RGW 16 shows the segments of dynamic large objects only, so others keep everything"""
+    of_segments = f"{container}_segments"
+    for name in ("k/bulkput/v1/00000001", "k/bulkput/v1/00000002", "gone/bulkput/v1/00000001"):
+        judge.put(of_segments, "", b"")
+        judge.put(of_segments, name, name[-1].encode())
+    judge.put(container, "", b"")
+    if kind == "dynamic":
+        judge.put(container, "k", b"", fields={"X-Object-Manifest": f"{of_segments}/k/bulkput/v1/"})
+    else:
+        store_static(judge, of_segments, "k", {f"k/bulkput/v1/0000000{n}": str(n).encode() for n in (1, 2)})
+    if kind == "a copy":
+        assert (
+            bulkput("cp", f"swift://{of_segments}/k", f"swift://{container}/k", environ=rgw.environment).exit_code == 0
+        )
+        judge.delete(of_segments, "k")
+
+    def alone(asked: Asked, pass_on: PassOn) -> Said:
+        """Leaves the containers of other tests out of the account's listing."""
+        said = pass_on(asked)
+        if asked.method == "GET" and urlsplit(asked.path).path.rpartition("/")[2].startswith("AUTH_"):
+            said.body = json.dumps([row for row in json.loads(said.body) if row["name"].startswith(container)]).encode()
+        return said
+
+    time.sleep(2.1)
+    with relay(rgw.auth_url, alone) as relayed:
+        environ = {**rgw.environment, "ST_AUTH": relayed.auth_url}
+        ran = bulkput("segments", f"swift://{container}", "--reap", "--older-than", "1", "--json", environ=environ)
+        assert any("format=json" in asked.path and asked.path.count("/") == 3 for asked in relayed.asked), ran.err
+    numbers = ran.rows[-1]
+    if kind == "dynamic":
+        assert (ran.exit_code, numbers["removed"], numbers["read"]) == (0, 1, 2), ran.err
+    else:
+        assert (ran.exit_code, numbers["removed"], numbers["proven"]) == (1, 0, False), ran.err
+    seen = judge.get(of_segments if kind == "static" else container, "k")
+    assert seen is not None and seen.content == b"12"
 
 
 @pytest.mark.xfail(strict=True, reason="RGW 16 answers ?multipart-manifest=get with nothing: no segment can be proven")

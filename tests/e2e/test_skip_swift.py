@@ -12,7 +12,7 @@ import pytest
 
 import bulkput as library
 from bulkput import events as ev
-from bulkput.options import FileListOptions, SkipMode, SkipOptions, UploadOptions
+from bulkput.options import FileListOptions, LargeOptions, SkipMode, SkipOptions, UploadOptions
 from bulkput.results import Summary
 from tests.e2e.changes_relay import Asked, PassOn
 from tests.e2e.changes_relay import Said as Answer
@@ -40,7 +40,7 @@ class Said(NamedTuple):
 def upload(world: World, mode: SkipMode, source: Path | None, to: str, *, dry: bool = False) -> Said:
     """Uploads `source`, or without one the files of the list next to the tree."""
     files = None if source else FileListOptions(path=str(world.tree.parent / "list"), base=str(world.tree))
-    options = UploadOptions(skip=SkipOptions(mode=mode), files=files, dry_run=dry)
+    options = UploadOptions(skip=SkipOptions(mode=mode), files=files, dry_run=dry, large=LargeOptions(mode="never"))
     failures: list[str] = []
 
     def on_event(event: ev.Event) -> None:
@@ -58,7 +58,7 @@ def _old(world: World, name: str) -> None:
 
 
 def test_a_file_over_the_stores_limit_is_skipped_if_unchanged_and_refused_otherwise(world: World) -> None:
-    """bulkput upload --skip unchanged: its large object matches; a later write makes it too large to send"""
+    """bulkput upload --skip unchanged --large never: its large object matches; a later write makes it too large"""
     world.put("other:segment", b"\0" * _SEGMENT)
     manifest = [{"path": f"/{world.other}/segment"}] * _SEGMENTS
     world.judge.put(world.name, "p/large", json.dumps(manifest).encode(), query="?multipart-manifest=put")

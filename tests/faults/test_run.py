@@ -6,6 +6,7 @@ import threading
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from aiohttp import ClientSession, web
@@ -20,7 +21,7 @@ from bulkput.engine.upload.pipeline import Pipeline
 from bulkput.engine.upload.put import Putter
 from bulkput.errors import Conflict, IntegrityError, SourceError
 from bulkput.model import Found, SourceFile
-from bulkput.options import NamingOptions, RetryOptions, StopRules, UploadOptions, WireOptions
+from bulkput.options import MIB, NamingOptions, RetryOptions, StopRules, UploadOptions, WireOptions
 from bulkput.payload.body import BodyOpener
 from bulkput.policy.gzip_names import NOT_COMPRESSED
 from bulkput.recorder import Recorder
@@ -302,6 +303,9 @@ async def test_the_first_put_is_sent_before_the_scan_ends(tmp_path: Path) -> Non
         arrived.set()
         return await handler(request)
 
+    def never(*_arguments: object) -> NoReturn:
+        raise AssertionError("neither large files nor pipes")
+
     recorder = Recorder()
     options = UploadOptions()
     async with faulty(note) as server, connected("swift://c", environ=environ_of(server)) as (store, _):
@@ -309,7 +313,7 @@ async def test_the_first_put_is_sent_before_the_scan_ends(tmp_path: Path) -> Non
         opener = BodyOpener(options.body, recorder)
         pipeline = Pipeline(
             store=store,
-            putter=Putter(store, opener, None),
+            putter=Putter(store, opener, None, emit=recorder, large_above=MIB, open_large=never, open_pipe=never),
             naming=NamingOptions(),
             gzip=NOT_COMPRESSED,
             options=options,

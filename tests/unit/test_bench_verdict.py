@@ -195,4 +195,4 @@ def test_an_invalid_size_is_refused_in_one_sentence(sizes: str) -> None:
     """The command is `bulkput bench --sizes SIZES`."""
     done = CliRunner().invoke(bench, ["--to", "swift://c", "--sizes", sizes])
     assert done.exit_code == 2
-    assert "is not a size: write bytes, or 64K, 32M, 1G" in done.output
+    assert "is not a size: write whole bytes, or 64K, 32M, 1G" in done.output

@@ -171,15 +171,26 @@ async def test_a_given_storage_url_replaces_that_of_the_login(wire: aioresponses
     assert ("PUT", URL("https://public.example/v1/AUTH_test/c")) in wire.requests
 
 
+GIB5 = Limits().max_object_bytes
+SLO = {"max_manifest_size": 8 * 1024 * 1024}
+
+
 @pytest.mark.parametrize(
     ("status", "payload", "expected"),
     [
-        (200, {"swift": {"max_object_name_length": 512, "max_file_size": 1000}}, Limits(512, 1000)),
-        (200, {"swift": {"max_object_name_size": 512}, "bulk_delete": {}}, Limits(512, max_deletes=1000)),  # Ceph's
-        (200, {"bulk_delete": {"max_deletes_per_request": 50}}, Limits(max_deletes=50)),
-        (200, {"other": {}}, Limits()),
-        (404, {}, Limits()),
-        (401, {}, Limits()),
+        (200, {"slo": SLO, "swift": {"max_object_name_length": 512, "max_file_size": 99}}, Limits(512, 99, 1, 1000)),
+        (200, {"slo": SLO, "swift": {"max_object_name_size": 512}, "bulk_delete": {}}, Limits(512, GIB5, 1000, 1000)),
+        (200, {"slo": {"max_manifest_segments": 9}}, Limits(max_parts=9_999)),  # Ceph's
+        (200, {"slo": SLO, "bulk_delete": {"max_deletes_per_request": 50}}, Limits(1024, GIB5, 50, 1000)),
+        (200, {"slo": {**SLO, "max_manifest_segments": 20, "min_segment_size": 7}}, Limits(1024, GIB5, 1, 20, 7)),
+        (
+            200,
+            {"slo": {**SLO, "max_manifest_segments": 9_999}},
+            Limits(1024, GIB5, 1, 1024),
+        ),  # their manifest would not fit
+        (200, {"other": {}}, Limits(max_parts=9_999)),  # a store without static large objects
+        (404, {}, Limits(max_parts=1000)),
+        (401, {}, Limits(max_parts=1000)),
     ],
 )
 async def test_limits_come_from_info_or_are_the_defaults(

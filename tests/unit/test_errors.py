@@ -13,6 +13,7 @@ from bulkput.errors import (
     IntegrityError,
     JournalError,
     NotFound,
+    PartsRefused,
     QuotaExceeded,
     SourceError,
     SourceGone,
@@ -45,6 +46,7 @@ TREE: dict[type[BulkputError], tuple[bool, bool]] = {
     Unsupported: (False, False),
     Denied: (False, True),
     QuotaExceeded: (False, True),
+    PartsRefused: (False, False),
 }
 """Each error: is it worth another try, does it stop the run."""
 

@@ -23,8 +23,8 @@ from bulkput.stores.base import Destination
 PACKAGE = Path(__file__).parents[2] / "bulkput"
 OWN_COMMAND_LINES = {"devserver/__main__.py", "demo/experiment.py"}
 """`python -m bulkput.devserver` has flags of its own, and the demo starts it."""
-PARAMETERS = {"sources", "destination", "is_recursive"}
-CALLS = {"bulkput.remove"}
+PARAMETERS = {"sources", "destination", "is_recursive", "with_segments"}
+CALLS = {"bulkput.remove", "bulkput.segments"}
 PYTHON_ONLY: set[str] = set()
 """Options that some text names although no flag sets them."""
 VERBS_OWN = {

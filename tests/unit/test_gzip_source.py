@@ -20,6 +20,13 @@ def test_a_recorded_original_is_read_back() -> None:
     assert original_of(head((("Mtime", "1.0"), *shouted), "GZIP")) == ORIGINAL
 
 
+def test_the_etag_of_a_large_object_is_recorded_if_it_is_known() -> None:
+    """One that is no MD5 is ignored."""
+    sent = Original(1234, MD5, "e" * 32)
+    assert original_of(head(sent.as_fields())) == sent
+    assert original_of(head((*ORIGINAL.as_fields(), ("Segments-Etag", "x")))) == ORIGINAL
+
+
 @pytest.mark.parametrize(
     "meta",
     [

@@ -1,13 +1,26 @@
 """Events and summaries as text and as JSON."""
 
 import json
+from dataclasses import replace
 from typing import get_args
 
 import pytest
 
 from bulkput import events as ev
 from bulkput.errors import IntegrityError, SourceError, StoreError, Unavailable
-from bulkput.model import Compression, ObjectHeaders, Pacing, Reason, Skip, SourceFile, Stored, Upload, Why
+from bulkput.model import (
+    Compression,
+    LargeUpload,
+    ObjectHeaders,
+    Pacing,
+    Reason,
+    Skip,
+    SourceFile,
+    Stored,
+    StoredPart,
+    Upload,
+    Why,
+)
 from bulkput.recorder import Recorder
 from bulkput.report.lines import (
     count_text,
@@ -74,12 +87,22 @@ REMOVED = ev.Removed("p/a\n", 7, is_dry=False)
 TO_REMOVE = ev.Removed("p/a", 7, is_dry=True)
 KEPT = ev.Kept(1200, "3 failed")
 LEFT = ev.SegmentsLeft("p/a", tuple(f"s/{number}" for number in range(1_003)))
+LEFT_IN_DOUBT = ev.SegmentsLeft("", ("s/1", "s/2"), why="the run was stopped")
 LEFT_BELOW = ev.SegmentsLeft("p/a", below="s/a/\n")
+SEGMENTS_FOUND = ev.SegmentsFound("c_segments/a\n/", 3, 9, 86_400.6, is_ours=True)
+SEGMENTS_KEPT = ev.SegmentsKept("c_segments/a\n/", 1_003, "o/b reads them", is_in_doubt=False)
+ALL_KEPT = ev.SegmentsKept("", 1, "it is not known what is read", is_in_doubt=True)
 MOVING = ev.Moving(75.25)
 WARNED = ev.Warned("`walk.exclude` '*.tmp' matched nothing")
 NOTHING = ev.NothingFound("./a\n", is_failure=False)
 NO_FILE = ev.NothingFound("the list", is_failure=True)
 HOLLOW = ev.EmptyDirectory(b"/src/\xff")
+LARGE = replace(UPLOADED, parts=3, found_bytes=4)
+PART = ev.PartStored(b"/src/a", "", LargeUpload("k\n", "s/k/"), StoredPart(2, 1536, "m"), is_new=True)
+PART_THERE = replace(PART, is_new=False)
+PARTS_LEFT = ev.PartsLeft("k\n", 2, 3 * 1024**2, "s/k/v/", is_resumed=True)
+PARTS_IN_VAIN = replace(PARTS_LEFT, is_resumed=False)
+DRY_LARGE = ev.Skipped(Skip(b"/src/a", b"a", Reason.DRY_RUN, "p/a", 10, (3, 4)))
 SNAPSHOT = ev.Snapshot(b"/log\xff", 7)
 FINDING = ev.Finding(
     verdict=ev.Verdict.DIFFERENT, name="a\n", path=b"/src/a\n", why="another MD5", size=1, remote_size=1
@@ -93,6 +116,8 @@ EVENTS: list[ev.Event] = [
     SKIPPED, DRY, FAILED, REFUSED, REQUESTED, RETRYING, LOGIN, STOPPING,
     FINISHED, REMOVED, TO_REMOVE, KEPT, WARNED, NOTHING, NO_FILE, SNAPSHOT, HOLLOW,
     FINISHED, REMOVED, TO_REMOVE, KEPT, LEFT, LEFT_BELOW,
+    LARGE, PART, PART_THERE, PARTS_LEFT, DRY_LARGE,
+    SEGMENTS_FOUND, SEGMENTS_KEPT, ALL_KEPT,
 ]  # fmt: skip
 
 
@@ -144,9 +169,25 @@ def test_the_tested_events_include_every_kind() -> None:
         (NOTHING, *[r"warning: no file was found in ./a\n"] * 2),
         (NO_FILE, *["failed: no file was found in the list"] * 2),
         (SNAPSHOT, None, r"snapshot: /log\xff: it is being written to; its first 7 bytes are taken"),
+        (LARGE, None, r"uploaded: /src/a\xff\n -> k\n (in 3 parts, 4 B of them were there)"),
+        (PART, None, r"part 2 sent: k\n (1.5 KiB)"),
+        (PART_THERE, None, r"part 2 is there: k\n (1.5 KiB)"),
+        (
+            PARTS_LEFT,
+            *[r"unfinished: k\n: 2 parts (3.0 MiB) stay, and the next run sends only the others"] * 2,
+        ),
+        (
+            PARTS_IN_VAIN,
+            *[r"of no use: k\n: 2 parts (3.0 MiB) stay below s/k/v/; `bulkput.segments` lists and removes them"] * 2,
+        ),
         (ev.Kept(1, "403"), *["not removed: 1 object that has no file: 403"] * 2),
         (ev.Kept(1, "p/a: 403", "p/a"), *["not removed: p/a: 403"] * 2),
         (LEFT, *["overwritten: p/a was a large object: 1 003 segments stay: s/0, s/1, s/2 and 1 000 more"] * 2),
+        (LEFT_IN_DOUBT, *["not removed: segments: the run was stopped: s/1, s/2"] * 2),
+        (ev.SegmentsLeft("p\n", ("s/1", "s/2"), why="gone"), *[r"not removed: segments of p\n: gone: s/1, s/2"] * 2),
+        (SEGMENTS_FOUND, None, None),
+        (SEGMENTS_KEPT, *[r"not removed: c_segments/a\n/: 1 003 segments: o/b reads them"] * 2),
+        (ALL_KEPT, *["not removed: 1 segment: it is not known what is read"] * 2),
         (LEFT_BELOW, *[r"overwritten: p/a was a large object: its segments stay, below s/a/\n"] * 2),
         (
             ev.SegmentsLeft("p/a"),
@@ -259,6 +300,28 @@ def test_an_event_has_its_expected_printable_line(event: ev.Event, quiet: str | 
         (REMOVED, {"event": "removed", "key": "p/a\n", "bytes": 7}),
         (TO_REMOVE, {"event": "would_remove", "key": "p/a", "bytes": 7}),
         (KEPT, {"event": "kept", "count": 1200, "why": "3 failed"}),
+        (
+            LARGE,
+            {
+                "event": "uploaded", "path": "/src/a\udcff\n", "key": "k\n", "bytes": 10, "etag": "e1",
+                "request_id": "tx1", "elapsed_s": 0.123457, "parts": 3, "bytes_found": 4,
+            },
+        ),
+        (PART, {"event": "part", "key": "k\n", "number": 2, "bytes": 1536, "etag": "m", "is_new": True}),
+        (
+            PARTS_LEFT,
+            {
+                "event": "parts_left", "key": "k\n", "parts": 2, "bytes": 3 * 1024**2, "below": "s/k/v/",
+                "is_resumed": True,
+            },
+        ),
+        (
+            DRY_LARGE,
+            {
+                "event": "skipped", "path": "/src/a", "key": "p/a", "reason": "dry_run", "bytes": 10, "parts": 3,
+                "part_bytes": 4,
+            },
+        ),
     ],
 )  # fmt: skip
 def test_an_event_has_its_expected_json_row(event: ev.Event, row: dict[str, object] | None) -> None:
@@ -319,7 +382,7 @@ def test_the_summary_of_a_compressed_run_has_ratio_and_reasons() -> None:
     found = ev.Discovered(FILE)
     finished = ev.Finished(2.0, {"PUT": 3}, 4)
     lines = summary_lines(recorded(found, PACKED, found, PACKED, found, ALONE, finished).summary())
-    assert lines[1].startswith("8.0 KiB sent as 2.0 KiB (ratio 3.99) in 2.0 s, ")
+    assert lines[1].startswith("8.0 KiB stored as 2.0 KiB (ratio 3.99) in 2.0 s, ")
     assert lines[2:] == [
         "  compressed 2: a sample of it saves enough",
         "  not compressed 1: excluded from compression",

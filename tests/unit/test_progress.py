@@ -36,6 +36,17 @@ def test_progress_has_an_estimate_after_the_scan() -> None:
     assert text == "found 250  queued 240  done 10  failed 0  2 objects/s  0 B/s  scan complete  ETA 2:00"
 
 
+def test_a_large_file_has_an_estimate_by_its_bytes() -> None:
+    """Of the last file, no object is done for a long time; with more files the longer estimate counts."""
+    streaming = ev.Streaming(b"/a", 1024**2, 0.0, 3 * 1024**2)
+    text = progress_text(recorded(FOUND, streaming, ev.ScanDone()), 0.0, 1024.0 * 512)
+    assert text.endswith("512.0 KiB/s  large 1.0 MiB of 3.0 MiB  scan complete  ETA 0:04")
+    text = progress_text(recorded(*[FOUND] * 100, streaming, ev.ScanDone()), 2.0, 1024.0 * 512)
+    assert text.endswith("ETA 0:50")
+    piped = ev.Streaming(b"-", 1024**2)
+    assert "large" not in progress_text(recorded(FOUND, piped, ev.ScanDone()), 0.0, 1024.0)
+
+
 @pytest.mark.parametrize(
     ("pacing", "shown"),
     [

@@ -398,11 +398,12 @@ def test_a_file_source_has_its_own_name(tmp_path: Path) -> None:
     assert told(tmp_path / "l") == [("l", "file")]
 
 
-@pytest.mark.parametrize("name", ["gone", "a/x", "pipe", "dangling"])
+@pytest.mark.parametrize("name", ["gone", "a/x", "sock", "dangling"])
 def test_a_source_that_is_neither_file_nor_directory_is_a_usage_error(tmp_path: Path, name: str) -> None:
     """The error names the source before anything is sent."""
     make(tmp_path, {"a": "", "dangling": Link("nowhere")})
-    os.mkfifo(tmp_path / "pipe")
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.bind(str(tmp_path / "sock"))
     with pytest.raises(UsageError, match=f"source .*{name}: "):
         walk([os.fsencode(tmp_path / "a"), os.fsencode(tmp_path / name)], WalkOptions())
 

@@ -46,10 +46,7 @@ async def _learnt(store: Store, need: Need, evidence: Evidence, read: ReadDigest
             size, (md5,) = await read(None)
             return replace(evidence, size=size, md5=md5)
         case Need.SEGMENTS:
-            try:
-                return replace(evidence, segments=await segments_of(store, key))
-            except NotFound:
-                return replace(evidence, is_gone=True)
+            return await _with_segments(store, evidence)
         case Need.PARTS:
             paths = [segment.path for segment in evidence.segments or ()]
             return replace(evidence, parts=await _parts(store, paths))
@@ -57,6 +54,21 @@ async def _learnt(store: Store, need: Need, evidence: Evidence, read: ReadDigest
             sizes = [segment.bytes for segment in evidence.segments or ()]
             size, pieces = await read(sizes)
             return replace(evidence, size=size, pieces=pieces)
+
+
+async def _with_segments(store: Store, evidence: Evidence) -> Evidence:
+    """The evidence with the segments of its `head`, a large object."""
+    key, head = evidence.row.name, evidence.head
+    if head is not None and head.large == "dynamic" and head.below is not None:
+        return replace(evidence, segments=await segments_below(store, key, head.below))
+    try:
+        return replace(evidence, segments=await segments_of(store, key))
+    except NotFound:
+        return replace(evidence, is_gone=True)
+    except StoreError as error:
+        if not hides_manifest(error):
+            raise
+        return replace(evidence, is_hidden=True)
 
 
 async def _parts(store: Store, paths: Sequence[str | None]) -> tuple[RemoteObject | None, ...]:
@@ -70,7 +82,7 @@ async def _parts(store: Store, paths: Sequence[str | None]) -> tuple[RemoteObjec
         found[path] = await stat_part(path)
 
     distinct = {path for path in paths if path is not None}
-    async with pool(look, workers=min(_LOOKERS, len(distinct)), backlog=len(distinct)) as lookers:
+    async with pool(look, workers=min(_LOOKERS, len(distinct) or 1), backlog=len(distinct) or 1) as lookers:
         for path in distinct:
             await lookers.submit(path)
     return tuple(found[path] if path is not None else None for path in paths)
@@ -82,6 +94,23 @@ async def segments_of(store: Store, key: str, container: str | None = None) -> t
     if segments is None:
         raise Unsupported("manifest", key, "this store does not list segments")
     return await segments(key, container)
+
+
+def hides_manifest(error: StoreError) -> bool:
+    """Whether the store has answered to `segments_of`, but not with a manifest: Ceph's gateway 16 shows none."""
+    return error.operation == "manifest" and error.status == 200
+
+
+async def segments_below(store: Store, key: str, below: str) -> tuple[Segment, ...]:
+    """The segments of the dynamic large object `key`: the objects whose CONTAINER/OBJECT begins with `below`. None, if
+    the container does not exist. Raises StoreError."""
+    power = store.powers.segments_below
+    if power is None:
+        raise Unsupported("list", key, "this store does not list segments")
+    try:
+        return await power(below)
+    except NotFound:
+        return ()
 
 
 async def itself_of(store: Store, key: str, container: str | None = None) -> RemoteObject | None:

@@ -7,15 +7,18 @@ same command continues with the rest. If the store cannot copy (plain HTTP, or t
 through this machine (`relay.py`). A source that is not proven to be another object than its copy is not removed.
 """
 
-import asyncio
 import time
 from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
+from dataclasses import replace
 from functools import partial
 
 from bulkput import events as ev
 from bulkput.engine.objects.changes import ChangeTally
+from bulkput.engine.objects.copier import Copier
+from bulkput.engine.objects.copy_segments import SegmentCopier
+from bulkput.engine.objects.leftovers import Leftovers, reap_of
 from bulkput.engine.objects.move_check import refuse_to_part
 from bulkput.engine.objects.relay import Relay
 from bulkput.engine.objects.remove import Remover, hint_below, listed, row_of, row_of_itself
@@ -23,13 +26,12 @@ from bulkput.engine.open_store import connected, pace_of
 from bulkput.engine.pool import pool
 from bulkput.engine.stop import Stop
 from bulkput.engine.tuner import Tuner
-from bulkput.errors import BulkputError, IntegrityError, NotFound, Stopped, StoreError, Unsupported, UsageError
+from bulkput.errors import BulkputError, NotFound, Stopped, StoreError, Unsupported, UsageError
 from bulkput.events import Change, Done
 from bulkput.model import ObjectHeaders, RemoteObject
 from bulkput.option_types import checked
 from bulkput.options import HeaderOptions
 from bulkput.policy.directories import is_marker
-from bulkput.policy.etag import md5_of
 from bulkput.policy.rename import Rename, one_spelling, rename_of
 from bulkput.policy.retry import FailurePolicy
 from bulkput.results import Changes
@@ -58,7 +60,8 @@ async def copy(
     """Copy the object `source`, or recursively all objects below it, to `destination`; both are URLs.
 
     Copies keep the type, metadata and other fields of their objects, unless `options.headers` replaces them. The
-    destination's container is made if it does not exist. `on_event` gets a Change for each object, and Relaying if the
+    destination's container is made if it does not exist. With `with_segments` the segments of large objects are copied,
+    too; without it, a copy of a large object shares them. `on_event` gets a Change for each object, and Relaying if the
     bytes pass through this machine. `wire.concurrency` limits the copies in flight; if it is None, the tuner does.
 
     Raises UsageError for a wrong URL, missing credentials, and a copy onto itself; NotFound if there is no source.
@@ -118,14 +121,20 @@ async def _copy(
         given = _replacing(options.headers)
         is_one_account = container is not None and old.place == new.place != ""
         relay = Relay(old, new, given, emit, is_one_account=is_one_account)
-        copier = _Copier(old, new, container=container, rename=rename, headers=given, relay=relay)
-        mover = Remover(old, tally, workers=wire.start, moved_to=copier.name) if is_move else None
+        copier = Copier(old, new, container=container, rename=rename, headers=given, relay=relay)
+        leftovers = None
+        if options.with_segments:
+            copier.segments = SegmentCopier(old, new, given)
+            leftovers = _leftovers(old, there.root, stop, emit, options) if is_move else None
+        mover = Remover(old, tally, workers=wire.start, moved_to=copier.name, leftovers=leftovers) if is_move else None
         try:
             async with stop.bounded(wire.timeout_s):
                 if is_move and options.is_recursive:
-                    await refuse_to_part(old, there, rename, tuner, stop)
+                    await refuse_to_part(old, there, rename, tuner, stop, with_segments=options.with_segments)
                 room = ev.room_of(on_event)
                 await _Transfer(copier, mover, tally, tuner, rename, room=room, is_dry=options.dry_run).run()
+                if leftovers is not None:
+                    await leftovers.finish()
         except Stopped:
             pass
         except (NotFound, Unsupported):
@@ -135,102 +144,20 @@ async def _copy(
         requests.update(counted.requests)
         requests.update(count.requests)
     pacing = pace.so_far() if pace is not None else None
-    return tally.changes(requests, time.monotonic() - started, is_dry=options.dry_run, pacing=pacing)
+    changes = tally.changes(requests, time.monotonic() - started, is_dry=options.dry_run, pacing=pacing)
+    if copier.is_sharing:
+        emit(ev.Warned(_STAYING if is_move else _SHARED))
+    return changes if leftovers is None else replace(changes, segments=leftovers.close())
 
 
-class _Copier:
-    """Copies single objects from the store `old` to the store `new`."""
+_SHARED = "copies of large objects share the segments of their sources: `with_segments=True` copies these, too"
+_STAYING = "the segments of large objects stay where they were: `with_segments=True` moves these, too"
 
-    def __init__(
-        self,
-        old: Store,
-        new: Store,
-        *,
-        container: str | None,
-        rename: Rename,
-        headers: ObjectHeaders,
-        relay: Relay,
-    ) -> None:
-        """`container` is that of `new`, as `old` names it. None if the two are different kinds of stores: then `relay`
-        makes all copies."""
-        self.old = old
-        self.new = new
-        self._container = container
-        self._rename = rename
-        self._headers = headers
-        self._relay = relay
-        self._made = 0
-        """Number of times that the container was made again."""
-        self._making = asyncio.Lock()
 
-    def name(self, row: RemoteObject) -> str:
-        """The name of the object's copy."""
-        return self._rename.of(row.name)
-
-    async def copy(self, row: RemoteObject, *, is_move: bool) -> bool:
-        """True if the copy is made and proven, False if the source no longer exists.
-
-        Raises StoreError, Stopped.
-        """
-        made = self._made
-        try:
-            await self._copy(row, is_move=is_move)
-        except NotFound:
-            is_there = await row_of_itself(self.old, row.name) is not None
-            # For a link the HEAD is of its target: the link may exist although its target does not.
-            if not is_there and row.link is None:
-                return False
-        else:
-            return True
-        # The source exists, so the 404 may be of the destination's container: make it again, and try once more.
-        await self._make_again(made)
-        try:
-            await self._copy(row, is_move=is_move)
-        except NotFound:
-            if is_there or await row_of(self.old, row.name) is not None:
-                raise
-            return False
-        return True
-
-    async def _make_again(self, made: int) -> None:
-        """Make the container again, if another client has deleted it; once, even if many workers got the 404."""
-        async with self._making:
-            if self._made == made:
-                await self.new.prepare()
-                self._made += 1
-
-    async def _copy(self, row: RemoteObject, *, is_move: bool) -> None:
-        if self._container is not None:
-            try:
-                await self._by_the_store(self._container, row)
-            except Unsupported:
-                self._container = None
-            else:
-                return
-        await self._relay.copy(row.name, self.name(row), is_move=is_move)
-
-    async def _by_the_store(self, container: str, row: RemoteObject) -> None:
-        copy_in_store = self.old.powers.copy
-        if copy_in_store is None:
-            raise Unsupported("copy", row.name, "this store cannot copy on the server")
-        stored = await copy_in_store(row.name, container, self.name(row), self._headers, row.bytes or 0)
-        if stored.etag is not None and stored.etag == md5_of(row.hash):
-            return
-        # The ETag differs from the listing's hash: for a manifest that is the MD5 of its text, for a link that of no
-        # bytes; or the object was written to since. HEADs of source and copy decide.
-        head = await self.old.stat(row.name)
-        copied = await self.new.stat(self.name(row))
-        # A HEAD of a link without a target finds nothing: compare where source and copy lead to.
-        if head is None and copied is None and row.link is not None:
-            there = await row_of(self.new, self.name(row))
-            is_same = there is not None and there.link == row.link
-        elif head is None or copied is None or head.hash is None:
-            is_same = False
-        else:
-            is_same = (head.hash, head.bytes) == (copied.hash, copied.bytes)
-        if not is_same:
-            expected = head.hash if head is not None else None
-            raise IntegrityError("copy", stored.key, expected=expected, actual=stored.etag, status=201)
+def _leftovers(store: Store, own: str, stop: Stop, emit: ev.Emit, options: CopyOptions) -> Leftovers:
+    workers = options.wire.start
+    reap = reap_of(store, own, emit, stop, options.stop, workers=workers)
+    return Leftovers(store, stop, emit, workers=workers, reap=reap, is_thorough=True)
 
 
 class _Transfer:
@@ -238,7 +165,7 @@ class _Transfer:
 
     def __init__(
         self,
-        copier: _Copier,
+        copier: Copier,
         mover: Remover | None,
         tally: ChangeTally,
         tuner: Tuner,

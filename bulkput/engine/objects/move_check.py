@@ -8,15 +8,19 @@ from bulkput.engine.stop import Stop
 from bulkput.engine.tuner import Tuner
 from bulkput.errors import NotFound, UsageError, printable
 from bulkput.model import RemoteObject, Segment
+from bulkput.policy.references import Reference, overlaps
 from bulkput.policy.rename import Rename
 from bulkput.stores.base import Destination, Store
 
 
-async def refuse_to_part(store: Store, source: Destination, rename: Rename, tuner: Tuner, stop: Stop) -> None:
+async def refuse_to_part(
+    store: Store, source: Destination, rename: Rename, tuner: Tuner, stop: Stop, *, with_segments: bool = False
+) -> None:
     """Before a move, check all its objects: manifests and links name other objects by their present names.
 
     Raises UsageError for a large object whose segments would, or might, be moved, and for a link to an object that
-    would be moved.
+    would be moved. `with_segments`: large objects get segments of their own, so a dynamic one is moved if its segments
+    lie elsewhere.
     """
     below = f"{source.root}/{rename.old}"
 
@@ -28,10 +32,11 @@ async def refuse_to_part(store: Store, source: Destination, rename: Rename, tune
                     " nothing was moved; use cp, or move it apart"
                 )
             return
-        segments, large = store.powers.segments, row.large
+        segments, large, are_apart = store.powers.segments, row.large, False
         if large is None:
             head = await row_of_itself(store, row.name)
             large = head.large if head is not None else None
+            are_apart = with_segments and head is not None and _lie_elsewhere(head, below)
         if large == "static" and segments is not None:
             parts: tuple[Segment, ...] = ()
             with suppress(NotFound):  # deleted since it was listed
@@ -42,7 +47,7 @@ async def refuse_to_part(store: Store, source: Destination, rename: Rename, tune
                     f"{printable(row.name)} is a large object whose segments, or theirs, lie below {source} or may:"
                     " its manifest would lose them. Nothing was moved; use cp"
                 )
-        elif large == "dynamic":
+        elif large == "dynamic" and not are_apart:
             raise UsageError(
                 f"{printable(row.name)} is a dynamic large object, whose segments may be among what is moved:"
                 " nothing was moved; use cp, or move its segments apart from it"
@@ -57,3 +62,8 @@ async def refuse_to_part(store: Store, source: Destination, rename: Rename, tune
             # gateway lists the copy of a static one so.
             if row.large == "static" or row.link is not None or not row.bytes:
                 await lookers.submit(row)
+
+
+def _lie_elsewhere(dynamic: RemoteObject, below: str) -> bool:
+    """Whether no segment of a dynamic large object is among the objects whose CONTAINER/OBJECT begins with `below`."""
+    return dynamic.below is not None and not overlaps(Reference(dynamic.below, is_prefix=True), below)

@@ -49,16 +49,8 @@ class Relay:
             kept = _without_metadata(kept, key, is_move=is_move)
         if is_move:
             await self._refuse_unsafe(head, to)
-        headers = replace(
-            self._headers,
-            content_type=self._headers.content_type or kept.content_type,
-            encoding=kept.encoding,
-            cache_control=self._headers.cache_control or kept.cache_control,
-            meta=_overlaid(kept.meta, self._headers.meta),
-            extra=_overlaid(kept.extra, self._headers.extra),
-        )
         body = _Remote(self._old, head)
-        stored = await self._new.put(to, body, headers)
+        stored = await self._new.put(to, body, with_given(kept, self._headers))
         # A server that knows the length may answer before `chunks` has checked the end: so it is checked here.
         if body.md5 not in (None, body.sent_md5):
             raise IntegrityError("copy", stored.key, expected=body.md5, actual=body.sent_md5, status=201)
@@ -156,6 +148,18 @@ async def _described(store: Store, key: str) -> tuple[RemoteObject, ObjectHeader
     if row is None:
         return None
     return row, ObjectHeaders(content_type=row.content_type, encoding=row.encoding, meta=row.meta)
+
+
+def with_given(kept: ObjectHeaders, given: ObjectHeaders) -> ObjectHeaders:
+    """The headers of a copy: those of its source, replaced by what is given."""
+    return replace(
+        given,
+        content_type=given.content_type or kept.content_type,
+        encoding=kept.encoding,
+        cache_control=given.cache_control or kept.cache_control,
+        meta=_overlaid(kept.meta, given.meta),
+        extra=_overlaid(kept.extra, given.extra),
+    )
 
 
 def _without_metadata(kept: ObjectHeaders, key: str, *, is_move: bool) -> ObjectHeaders:

@@ -11,10 +11,12 @@ import time
 from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing, suppress
+from dataclasses import replace
 
 from bulkput import events as ev
 from bulkput.engine.compare.evidence import itself_of
 from bulkput.engine.objects.changes import ChangeTally
+from bulkput.engine.objects.leftovers import Leftovers, reap_of
 from bulkput.engine.open_store import connected, pace_of
 from bulkput.engine.pool import pool
 from bulkput.engine.stop import Stop
@@ -46,8 +48,9 @@ async def remove(
 ) -> Changes:
     """Remove the object `url`; with `is_recursive`, also all objects below it as a directory. The container stays.
 
-    For a static large object only the manifest is removed; its segments are objects of their own. `on_event` gets a
-    Change for each object.
+    Of a large object the manifest is removed. With `with_segments` its segments are removed after that, if they are
+    what the manifest named and nothing else in the account reads them. Without it they stay: `on_event` gets a
+    SegmentsLeft for each large object that the listing shows. It gets a Change for each object.
 
     Raises UsageError for a wrong URL and missing credentials; NotFound if there is no object of that name.
     """
@@ -64,11 +67,22 @@ async def remove(
     async with connected(url, wire=wire, retry=retry, pace=pace, emit=emit, brake=stop, environ=environ) as opened:
         store, count = opened
         requests = count.requests
+        leftovers = Leftovers(
+            store,
+            stop,
+            emit,
+            workers=wire.start,
+            reap=reap_of(store, target.root, emit, stop, options.stop, workers=wire.start)
+            if options.with_segments
+            else None,
+            is_thorough=options.with_segments or not options.is_recursive,
+        )
+        remover = Remover(store, tally, workers=wire.start, is_dry=options.dry_run, leftovers=leftovers)
         try:
-            remover = Remover(store, tally, workers=wire.start, is_dry=options.dry_run)
             async with stop.bounded(wire.timeout_s):
                 room = ev.room_of(on_event)
                 await remover.run(target.prefix, is_recursive=options.is_recursive, room=room)
+                await leftovers.finish()
         except Stopped:
             pass
         except (NotFound, Unsupported):
@@ -76,7 +90,8 @@ async def remove(
         except StoreError as error:  # the look at a single object failed, or the request for the store's limits
             stop.pull(ev.Stopping(str(error), ev.StopCause.STORE))
     pacing = pace.so_far() if pace is not None else None
-    return tally.changes(requests, time.monotonic() - started, is_dry=options.dry_run, pacing=pacing)
+    changes = tally.changes(requests, time.monotonic() - started, is_dry=options.dry_run, pacing=pacing)
+    return replace(changes, segments=leftovers.close())
 
 
 class Remover:
@@ -90,14 +105,19 @@ class Remover:
         workers: int = WireOptions().first_concurrency,
         is_dry: bool = False,
         moved_to: Callable[[RemoteObject], str] | None = None,
+        leftovers: Leftovers | None = None,
+        within: str = "",
     ) -> None:
         """`workers` send single DELETEs in parallel. `moved_to` gives the new name of an object, if this is the second
-        half of a move."""
+        half of a move. `leftovers` notes the segments of removed large objects; call its `finish` at the end. Changes
+        have `within` before the names."""
         self._store = store
         self._tally = tally
         self._workers = workers
         self._is_dry = is_dry
         self._moved_to = moved_to
+        self._leftovers = leftovers if not is_dry else None
+        self._within = within
         self.batch = 1
         """Objects for one call of `remove`."""
 
@@ -141,6 +161,7 @@ class Remover:
         """Remove the objects, and add a change for each to the tally. Many calls may run concurrently."""
         try:
             self._tally.stop.check()
+            batch = await self._noted(batch)
             left = frozenset() if self._is_dry else await self._left(batch)
         except Stopped:
             self.leave(batch)
@@ -210,6 +231,16 @@ class Remover:
             raise
         return found
 
+    async def _noted(self, batch: Batch) -> Batch:
+        """The objects that may be removed, after their segments are noted. Raises Stopped."""
+        if self._leftovers is None:
+            return batch
+        unseen = await self._leftovers.look(batch)
+        for row in batch:
+            if (error := unseen.get(row.name)) is not None:
+                self._fail(row, error)
+        return tuple(row for row in batch if row.name not in unseen)
+
     async def _left(self, batch: Batch) -> frozenset[str]:
         """Try a bulk-delete. Returns the names that it did not remove: all of them if the store refuses the request.
 
@@ -249,7 +280,9 @@ class Remover:
     def _told(self, row: RemoteObject) -> None:
         to = self._moved_to(row) if self._moved_to is not None else None
         done = Done.WOULD if self._is_dry else Done.REMOVED if to is None else Done.MOVED
-        self._tally.add(Change(done, row.name, to, row.bytes))
+        self._tally.add(Change(done, self._within + row.name, to, row.bytes))
+        if self._leftovers is not None:
+            self._leftovers.removed(row.name)
 
     def leave(self, batch: Batch) -> None:
         """Give up the objects, since the run is being stopped. For a move, add a KEPT change for each: its copy exists
@@ -263,8 +296,9 @@ class Remover:
 
     def _fail(self, row: RemoteObject, error: StoreError) -> None:
         to = self._moved_to(row) if self._moved_to is not None else None
-        error = error.about(row.name, "" if to is None else "; it is copied, and not removed")
-        self._tally.fail(Change(Done.FAILED, row.name, to, row.bytes, error), error)
+        name = self._within + row.name
+        error = error.about(name, "" if to is None else "; it is copied, and not removed")
+        self._tally.fail(Change(Done.FAILED, name, to, row.bytes, error), error)
 
 
 async def listed(store: Store, prefix: str, stop: Stop) -> AsyncGenerator[RemoteObject, None]:

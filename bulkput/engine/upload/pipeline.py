@@ -55,6 +55,7 @@ class Pipeline:
             headers=options.headers,
             gzip=self.gzip,
             limits=self.store.limits,
+            large=options.large,
             dry_run=options.dry_run,
         )
 
@@ -113,7 +114,7 @@ class Pipeline:
                 self.emit(ev.Skipped(sent))
                 return
             elapsed_s = time.monotonic() - started
-            self.emit(ev.Uploaded(sent.upload, sent.stored, sent.size, sent.mtime_ns, elapsed_s, sent.compression))
+            self.emit(ev.Uploaded(sent.upload, sent.stored, sent.size, sent.mtime_ns, elapsed_s, *sent[4:]))
 
     async def _decided_by_own_limits(self, found: Entry, refused: TooLarge) -> Decision:
         """The decision about a file that the store's assumed limits refuse: the store is asked for its own (one

@@ -1,20 +1,31 @@
 """Sends one file as one object."""
 
+from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
 
-from bulkput.errors import SourceError
+from bulkput.errors import SourceError, Stopped
+from bulkput.events import Emit, SegmentsLeft
 from bulkput.model import Body, Compression, Skip, Stored, Upload
-from bulkput.payload.body import BodyOpener, FileBody
+from bulkput.payload.body import BodyOpener, FileBody, StreamedFile
 from bulkput.payload.in_memory import BytesBody
 from bulkput.stores.base import Store
 
 if TYPE_CHECKING:
+    from bulkput.engine.upload.large import LargeSender, LargeSent
     from bulkput.engine.upload.skip import Skipper
-    from bulkput.events import SegmentsLeft
     from bulkput.payload.gzip_body import Packer
+    from bulkput.payload.pipe import Pipe
 
+S = TypeVar("S")
+W_contra = TypeVar("W_contra", contravariant=True)
 _EMPTY = BytesBody.of(b"")
+
+
+class Send(Protocol[W_contra]):
+    """A method of LargeSender."""
+
+    async def __call__(self, upload: Upload, what: W_contra, /, *, below: str | None) -> "LargeSent": ...
 
 
 class Sent(NamedTuple):
@@ -25,15 +36,31 @@ class Sent(NamedTuple):
     size: int
     mtime_ns: int
     compression: Compression | None
+    parts: int = 0
+    found_bytes: int = 0
 
 
 class Putter:
     """Sends files, each as it is when it is opened, not as it was when the scan found it."""
 
     def __init__(
-        self, store: Store, opener: BodyOpener, packer: "Packer | None", skipper: "Skipper | None" = None
+        self,
+        store: Store,
+        opener: BodyOpener,
+        packer: "Packer | None",
+        skipper: "Skipper | None" = None,
+        *,
+        emit: Emit,
+        large_above: int,
+        open_large: "Callable[[], LargeSender]",
+        open_pipe: "Callable[[Upload], Pipe]",
     ) -> None:
-        """Without a packer files are sent uncompressed; without a skipper every file is sent."""
+        """Without a packer files are sent uncompressed; without a skipper every file is sent. Files of more than
+        `large_above` bytes may be for the LargeSender."""
+        self._emit = emit
+        self._large_above = large_above
+        self._open_large = open_large
+        self._open_pipe = open_pipe
         self._store = store
         self._opener = opener
         self._packer = packer
@@ -46,6 +73,8 @@ class Putter:
         a mixture of two versions: see `payload/body.py`.
         """
         opener, packer, source = self._opener, self._packer, upload.source
+        if source.is_pipe:
+            return await self._put_pipe(upload)
         for is_last in (False, True):
             try:
                 file: FileBody | None = None
@@ -58,6 +87,8 @@ class Putter:
                     return Sent(upload, await self._put_directory(upload), 0, 0, None)
                 file = file or (None if is_last else opener.open_at_once(source)) or await opener.open(source)
                 sent = _with_mtime_of(upload, file)
+                if file.size > self._large_above and (done := await self._put_large(sent, file)) is not None:
+                    return done
                 body: Body = file
                 compression = None
                 size, mtime_ns = file.size, file.version.mtime_ns
@@ -66,13 +97,50 @@ class Putter:
                     sent, body, compression = packer.upload_of(sent, packed), packed.body, packed.compression
                 del file  # frees the content of a small file, if its compressed stream is sent instead
                 stored = await self._store.put(sent.key, body, sent.headers)
-                if left is not None and self._skipper is not None:
-                    self._skipper.overwrote(left)
+                if left is not None:
+                    self._emit(left)
                 return Sent(sent, stored, size, mtime_ns, compression)
             except SourceError as error:
                 if is_last or error.problem != "changed":
                     raise
         raise AssertionError("the last attempt returns or raises")
+
+    async def _put_large(self, upload: Upload, file: FileBody) -> Sent | None:
+        """Send the file in parts; None if it is not for that."""
+        large = self._open_large()
+        if not isinstance(file, StreamedFile) or not await large.takes(file.size):
+            return None
+        packed = await self._packer.streamed(upload, file) if self._packer is not None else None
+        if packed is None or isinstance(packed, tuple):
+            done = await self._overwriting(upload.key, large.send_file, upload, file)
+        else:
+            done = await self._overwriting(upload.key, large.send_stream, upload, packed)
+        compression = packed.compression if packed is not None else None
+        mtime_ns = file.version.mtime_ns
+        return Sent(done.upload, done.stored, file.size, mtime_ns, compression, done.parts, done.found_bytes)
+
+    async def _put_pipe(self, upload: Upload) -> Sent:
+        """Send what comes out of a pipe, once. Raises SourceError if it is not what is expected."""
+        pipe = self._open_pipe(upload)
+        packed = self._packer.piped(upload, pipe) if self._packer is not None else None
+        done = await self._overwriting(upload.key, self._open_large().send_stream, upload, packed or pipe)
+        compression = packed.compression if packed is not None else None
+        return Sent(done.upload, done.stored, pipe.size, upload.source.mtime_ns, compression, done.parts)
+
+    async def _overwriting(self, key: str, send: "Send[S]", upload: Upload, what: S) -> "LargeSent":
+        """Await `send(upload, what)`, and emit which segments are left of a large object that it overwrites."""
+        from bulkput.engine.upload.overwritten import segments_before, without_its_own  # noqa: PLC0415
+
+        left = await segments_before(self._store, key)
+        done = await send(upload, what, below=left.below if left is not None else None)
+        if left is not None:
+            try:
+                left = await without_its_own(self._store, left)
+            except Stopped:  # the object is stored, and may use some of them
+                left = SegmentsLeft(key)
+        if left is not None:
+            self._emit(left)
+        return done
 
     async def _put_directory(self, upload: Upload) -> Stored:
         """Make the directory if the store has directories (WebDAV), else put an empty object as its marker."""

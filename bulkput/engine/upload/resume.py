@@ -3,7 +3,8 @@
 import asyncio
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -12,7 +13,7 @@ from bulkput.activity import doing
 from bulkput.engine.stop import Stop
 from bulkput.errors import JournalError, SourceError, UsageError
 from bulkput.journal.uninterrupted import uninterrupted
-from bulkput.model import Found, SourceFile
+from bulkput.model import Found, LargeUpload, SourceFile
 from bulkput.options import NamingOptions, UploadOptions
 from bulkput.policy.filters import Filters
 from bulkput.policy.gzip_names import NOT_COMPRESSED, GzipNames
@@ -105,6 +106,15 @@ class Resume:
                 for path in (root, os.path.join(root, name)):
                     if path != source.path and path.endswith(b"/" + name):
                         yield path
+
+    async def known_parts(self, path: bytes, state: str, upload: LargeUpload) -> Mapping[int, str]:
+        """The MD5s of the parts that earlier runs have sent of a large file in this state, by their numbers. A journal
+        that cannot be read knows none: then the file is read."""
+        if self._journal is None:
+            return {}
+        with suppress(JournalError):
+            return await asyncio.to_thread(self._journal.parts_of, path, state, upload.id)
+        return {}
 
     async def room(self) -> None:
         """Wait until the journal's thread has caught up, or the run is stopped. The scan waits here (back-pressure)."""

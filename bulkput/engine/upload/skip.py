@@ -7,9 +7,10 @@ from functools import partial
 from typing import NamedTuple
 
 from bulkput import events as ev
-from bulkput.engine.compare.evidence import digests, examined, itself_of, segments_of
+from bulkput.engine.compare.evidence import digests, examined
 from bulkput.engine.upload.indirect import IndirectReads
-from bulkput.errors import Conflict, NotFound, StoreError
+from bulkput.engine.upload.overwritten import segments_before
+from bulkput.errors import Conflict
 from bulkput.model import Listed, Reason, RemoteObject, Skip, SourceFile
 from bulkput.options import UploadOptions
 from bulkput.payload.body import BodyOpener, FileBody
@@ -92,11 +93,9 @@ class Skipper:
         if skip is None and self._is_dry:
             skip = Skip(file.path, file.name, Reason.DRY_RUN, key, file.size)
         is_large = skip is None and there is not None and there.large is not None
-        return Examination(skip, read.file, await self._left_of(there.name) if is_large and there is not None else None)
-
-    def overwrote(self, left: ev.SegmentsLeft) -> None:
-        """Report the segments that stay, after the file was sent."""
-        self._emit(left)
+        return Examination(
+            skip, read.file, await segments_before(self._store, there.name) if is_large and there is not None else None
+        )
 
     async def _compared(
         self, file: SourceFile, key: str, read: "_FileDigests"
@@ -129,21 +128,6 @@ class Skipper:
             limits = await self._store.ask_limits()
         if (excess := over_limits(file.size, key, limits)) is not None:
             raise excess
-
-    async def _left_of(self, key: str) -> ev.SegmentsLeft | None:
-        """The segments that stay when the object `key` is overwritten. Raises Stopped."""
-        try:
-            itself = await itself_of(self._store, key)
-            if itself is None or itself.large is None:  # a link, for example: its target is not overwritten
-                return None
-            if itself.below is not None:
-                return ev.SegmentsLeft(key, below=itself.below)
-            segments = await segments_of(self._store, key)
-            return ev.SegmentsLeft(key, tuple(each.path for each in segments if each.path is not None))
-        except NotFound:
-            return None
-        except StoreError:  # the file is sent all the same; which segments stay is unknown
-            return ev.SegmentsLeft(key)
 
     async def _lives(self, row: RemoteObject, head: RemoteObject | None) -> bool:
         """Whether the object lives as long as the options want; True if expiry does not matter. Raises StoreError."""

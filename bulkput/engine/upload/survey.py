@@ -1,16 +1,20 @@
 """Looks at the sources once before an upload begins: do they exist, what is taken of them, and under which names."""
 
+import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from bulkput.engine.compare.destination import placement
 from bulkput.engine.upload.resume import Resume
+from bulkput.errors import UsageError, printable
 from bulkput.model import Found
 from bulkput.options import NamingOptions, UploadOptions
+from bulkput.payload.readers import STDIN
 from bulkput.policy.filters import Filters
 from bulkput.policy.gzip_names import GzipNames
 from bulkput.record import frozen
 from bulkput.sources.mounts import may_hang
+from bulkput.sources.paths import is_pipe
 from bulkput.sources.walk import make_filters, make_gzip_names
 from bulkput.stores.base import Destination
 
@@ -40,6 +44,7 @@ def survey(roots: list[bytes], target: Destination, place: str, options: UploadO
     Raises UsageError if a source is missing, options contradict each other, or the journal belongs to another run.
     Raises JournalError.
     """
+    _check_pipes(roots, target, options)
     filters = make_filters(roots, options.walk)
     gzip = make_gzip_names(roots, options.gzip)
     naming = placement(roots, target, options, gzip)
@@ -54,6 +59,30 @@ def survey(roots: list[bytes], target: Destination, place: str, options: UploadO
         found=_in_order(found, scope, options),
         may_hang=may_hang(roots, options.walk.follow_symlinks),
     )
+
+
+def _check_pipes(roots: list[bytes], target: Destination, options: UploadOptions) -> None:
+    """Raises UsageError if a pipe is asked for what it cannot have."""
+    pipes = [root for root in roots if is_pipe(root)]
+    if not pipes:
+        if options.large.expect_size is not None or options.large.expect_md5 is not None:
+            raise UsageError("`large.expect_size` and `large.expect_md5` are for a pipe: no source is one")
+        return
+    name = printable(pipes[0])
+    if pipes[0] == STDIN and sys.stdin is None:
+        raise UsageError("standard input is closed: there is nothing to read from -")
+    if len(roots) > 1 or options.files is not None:
+        raise UsageError(f"{name} is a pipe: it has to be the only source")
+    if not target.prefix or target.prefix.endswith("/"):
+        raise UsageError(f"{name} is a pipe and has no name: give the object's, as in {target}{_slash(target)}NAME")
+    if options.journal is not None or options.skip.is_wanted:
+        raise UsageError(
+            f"{name} is a pipe: `journal`, `skip.mode` and `skip.delete_extra` need files, which can be read again"
+        )
+
+
+def _slash(target: Destination) -> str:
+    return "" if str(target).endswith("/") else "/"
 
 
 def _scope(

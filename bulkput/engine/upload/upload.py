@@ -1,8 +1,9 @@
-"""A whole upload: opens the journal and the store, looks at the sources, runs the parts, closes them, adds up."""
+"""A whole upload: opens the journal and the store, looks at the sources, runs, closes everything, adds up."""
 
 import time
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import aclosing, closing
+from typing import TYPE_CHECKING
 
 from bulkput import events as ev
 from bulkput.engine.compare.destination import Pathlike, sources_of
@@ -10,7 +11,7 @@ from bulkput.engine.open_store import connected, pace_of
 from bulkput.engine.source_check import SourceCheck
 from bulkput.engine.stop import Stop
 from bulkput.engine.tuner import Tuner
-from bulkput.engine.upload.parts import Context, UploadParts, build
+from bulkput.engine.upload.assembly import Assembly, Context, build
 from bulkput.engine.upload.resume import Resume
 from bulkput.engine.upload.survey import Survey, survey
 from bulkput.errors import Stopped, StoreError, printable
@@ -23,6 +24,9 @@ from bulkput.recorder import Recorder
 from bulkput.results import Summary
 from bulkput.stores.base import Destination, Store
 from bulkput.transport.base import WireCount
+
+if TYPE_CHECKING:
+    from bulkput.engine.upload.reaping import Reaping
 
 
 async def upload(
@@ -54,9 +58,19 @@ async def upload(
     tuner = Tuner(options.wire, pace=pace)
     resume = Resume(options, stop)
     emit = _told_to(recorder, resume, on_event or _ignore, tuner)
+    reaping = _reaping(options, stop, emit)
+    emit = reaping.receiver(emit) if reaping is not None else emit
     room = ev.room_of(on_event)
     context = Context(
-        options=options, stop=stop, recorder=recorder, tuner=tuner, pace=pace, resume=resume, emit=emit, room=room
+        options=options,
+        stop=stop,
+        recorder=recorder,
+        tuner=tuner,
+        pace=pace,
+        resume=resume,
+        reaping=reaping,
+        emit=emit,
+        room=room,
     )
     async with (
         resume,
@@ -67,6 +81,7 @@ async def upload(
             storage_policy=options.storage_policy,
             headers=options.headers,
             encodes=options.gzip.encodes,
+            large=options.large,
             slots=tuner.slots,
             pace=pace,
             emit=emit,
@@ -83,11 +98,11 @@ async def upload(
             stop.report_to(emit)
             emit(_finished(started, wire_count))
         else:
-            await _run(context, build(context, store, surveyed, target.root), started, wire_count)
+            await _run(context, build(context, store, surveyed, target.root), target.root, started, wire_count)
     return recorder.summary()
 
 
-async def _run(context: Context, parts: UploadParts, started: float, wire_count: WireCount) -> None:
+async def _run(context: Context, built: Assembly, container: str, started: float, wire_count: WireCount) -> None:
     """Send the files of the sources. The last event is Finished. Raises like `upload`."""
     stop, emit = context.stop, context.emit
     context.tuner.report_to(emit)
@@ -96,27 +111,29 @@ async def _run(context: Context, parts: UploadParts, started: float, wire_count:
     context.resume.begin(emit)
     is_complete = False
     try:
-        with parts.watchdog, stop.waking(parts.scan.close):
+        with built.watchdog, stop.waking(built.scan.close):
             async with stop.bounded(context.options.wire.timeout_s):
-                await _pipe(context, parts)
+                await _pipe(context, built)
+                if context.reaping is not None:
+                    await context.reaping.run(built.store, container)
         is_complete = True
     finally:
-        parts.scan.close()
-        parts.opener.close()
+        built.scan.close()
+        built.opener.close()
         await context.resume.end(is_complete=is_complete)
         if is_complete:
-            _warn(context, parts.survey)
+            _warn(context, built.survey)
         _tell_pace(context)
         emit(_finished(started, wire_count))
 
 
-async def _pipe(context: Context, parts: UploadParts) -> None:
+async def _pipe(context: Context, built: Assembly) -> None:
     """Connect scan, comparison and pipeline, and prepare the store (log in, make the container) before it is needed.
 
     The scan begins at once, beside the login. A run without comparison prepares the store at once, unless its journal
     has uploads already: then there may be nothing to send. A dry run never does.
     """
-    store, stop, pipeline, scan, sync = parts.store, context.stop, parts.pipeline, parts.scan, parts.sync
+    store, stop, pipeline, scan, sync = built.store, context.stop, built.pipeline, built.scan, built.sync
     is_dry = context.options.dry_run
     scan.begin()
     prepare = _is_still_ready if context.resume.has_uploads else _is_ready
@@ -202,6 +219,14 @@ def _told_to(recorder: Recorder, resume: Resume, on_event: ev.Emit, tuner: Tuner
         on_event(event)
 
     return emit
+
+
+def _reaping(options: UploadOptions, stop: Stop, emit: ev.Emit) -> "Reaping | None":
+    if not options.large.reap or options.dry_run:
+        return None
+    from bulkput.engine.upload.reaping import Reaping  # noqa: PLC0415 - only a run that reaps pays for it
+
+    return Reaping(options, stop, emit)
 
 
 def _finished(started: float, count: WireCount) -> ev.Finished:

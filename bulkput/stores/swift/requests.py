@@ -46,6 +46,7 @@ class ContainerRequests:
         self._container = container
         self._account = account
         self._transport = transport
+        self._info: Mapping[str, Any] | None = None
 
     async def ask(self, operation: str, request: Request, body: Body | None = None) -> Answer:
         """Send a request with the shared token. If the token is refused, send it once more with a new one (radosgw
@@ -121,7 +122,13 @@ class ContainerRequests:
             raise error_from_transport("get", key, error, sent=token.fields) from None
 
     async def info(self) -> Mapping[str, Any]:
-        """The sections of `GET /info`; empty if the request fails or the answer is not a JSON object."""
+        """The sections of `GET /info`, requested once; empty if the request fails or the answer is not a JSON
+        object."""
+        if self._info is None:
+            self._info = await self._asked_info()
+        return self._info
+
+    async def _asked_info(self) -> Mapping[str, Any]:
         url = info_url((await self._account.token()).storage_url)
         try:
             answer = await self._transport.request("GET", url, {})

@@ -3,12 +3,14 @@
 import asyncio
 import os
 from collections.abc import AsyncGenerator, Iterable, Mapping
+from contextlib import aclosing
+from dataclasses import replace
 from typing import Literal
 from urllib.parse import quote, urlencode
 
 from bulkput.activity import doing
 from bulkput.errors import IntegrityError, StoreError, Unavailable, Unsupported, UsageError
-from bulkput.model import Body, Limits, ObjectHeaders, Prefix, RemoteObject, Segment, Stored
+from bulkput.model import Body, Limits, ObjectHeaders, Prefix, RemoteObject, Stored
 from bulkput.payload.digest import DigestingBody
 from bulkput.payload.in_memory import BytesBody
 from bulkput.policy.etag import md5_of
@@ -21,18 +23,17 @@ from bulkput.stores.swift.auth import Account, login_from
 from bulkput.stores.swift.listing import MAX_PAGE_BYTES, PAGE, ListingCursor, NotFurtherError, Rows, named_limit
 from bulkput.stores.swift.requests import ContainerRequests, Request, is_refused
 from bulkput.stores.swift.second_look import SecondLook
+from bulkput.stores.swift.seldom import SeldomUsed
 from bulkput.stores.swift.wire_format import (
     MTIME_TEXTS,
     described,
     from_json,
     kept,
-    large,
     limits,
     page,
     positive,
     render,
     section,
-    segment,
     unproven_put,
 )
 from bulkput.transport.base import Answer
@@ -43,28 +44,32 @@ _COPY_QUERY = "?multipart-manifest=get&symlink=get"
 """Manifests and links are copied as such."""
 _ITSELF_QUERY = "?symlink=get&multipart-manifest=get"
 """The link and not its target, the manifest and not what it composes: then ETag and X-Timestamp are the listing's."""
-_MAX_MANIFEST_BYTES = 32 * 1024 * 1024
-"""Four times the manifest size that Swift accepts (max_manifest_size): its answer has more fields per segment."""
 
 
 class SwiftStore:
     """Objects of one container, which is made by `prepare` if it is not there."""
 
-    def __init__(self, container: str, account: Account, context: StoreContext) -> None:
-        self.limits = Limits()
+    def __init__(
+        self, container: str, account: Account, context: StoreContext, *, made_with: Mapping[str, str] | None = None
+    ) -> None:
+        """`made_with` are header fields of the request that makes the container."""
+        self.context = context
+        self.limits = limits({}, context.large.mode)
         self._container = container
         self._account = account
+        self._made_with = made_with or {}
         self._requests = ContainerRequests(container, account, context.transport)
         self._ask = self._requests.ask
         self._policy = context.storage_policy
         self._mtime = MTIME_TEXTS[context.headers.mtime_format]
-        self._asked: Limits | None = None
-        self._made = 0
+        self.made = 0
+        """How often the container was made."""
         self._page_rows: int | None = PAGE
         """The `limit` of a listing page; lowered after a 412. None: the server decides."""
         self.was_made = False
         self.keeps_metadata = True
         self._making = asyncio.Lock()
+        self._seldom = SeldomUsed(self, container, self._requests, self._rows)
         self._second_look = SecondLook(self._fresh_head, self.get, self.delete)
         self._copies_by: Literal["COPY", "PUT"] | None = "COPY"
         """The method of a copy request; changed if the server refuses it. None: the server has no copy."""
@@ -81,7 +86,8 @@ class SwiftStore:
     def powers(self) -> Powers:
         return Powers(
             stat_itself=self.stat_itself,
-            segments=self.segments,
+            segments=self._seldom.segments,
+            segments_below=self._seldom.segments_below,
             stat_part=self.stat_part,
             settle=self._second_look.settle,
             get=self.get,
@@ -89,14 +95,31 @@ class SwiftStore:
             describe=self.describe,
             delete_many=self.delete_many,
             copy=self.copy,
+            large=self._seldom.large if self.limits.max_parts > 1 else None,
+            beside=self.beside,
+            composing=self._seldom.composing,
+            containers=self._seldom.containers,
+            look_at_container=self._seldom.look_at_container,
+            segment_names=self._seldom.names,
         )
+
+    def beside(
+        self, container: str, policy: str | None = None, made_with: Mapping[str, str] | None = None
+    ) -> "SwiftStore":
+        """Another container of the account. If it has to be made, then with this policy and these header fields."""
+        context = replace(self.context, storage_policy=policy) if policy is not None else self.context
+        return SwiftStore(container, self._account, context, made_with=made_with)
+
+    def rendered(self, headers: ObjectHeaders) -> dict[str, str]:
+        """The header fields of a PUT of an object."""
+        return render(headers, mtime=self._mtime)
 
     async def prepare(self) -> None:
         """PUT the container: 201 new, 202 already there (Swift API, "Create container")."""
         headers = {"X-Storage-Policy": self._policy} if self._policy else {}
-        answer = await self._ask("make container", Request("PUT", headers=headers))
+        answer = await self._ask("make container", Request("PUT", headers={**headers, **self._made_with}))
         if answer.status in (201, 202):
-            self._made += 1
+            self.made += 1
             self.was_made = self.was_made or answer.status == 201
             return
         if answer.status in (401, 403):
@@ -115,24 +138,26 @@ class SwiftStore:
             raise error_from_response("remove container", self._container, answer)
         self.was_made = answer.status == 409
 
-    async def _make_again(self, made: int) -> None:
-        """Make the container again after a 404: it was deleted, or a proxy has cached its absence. If several workers
-        get the 404, only the first makes the container: `made` is the count that they saw before."""
+    async def made_again(self, key: str, made: int) -> Unavailable:
+        """Make the container again after a 404: it was deleted, or a proxy has cached its absence. Returns the error of
+        the request for the object `key`, which can be repeated.
+
+        If several workers get the 404, only the first makes the container: `made` is the count that they saw before."""
         with doing("making the container again"):
             async with self._making:
-                if self._made == made:
+                if self.made == made:
                     await self.prepare()
+        return Unavailable("put", key, "the container was not there, and is made again", status=404)
 
     async def put(self, key: str, body: Body, headers: ObjectHeaders) -> Stored:
         digesting = DigestingBody(body)
         fields = render(headers, mtime=self._mtime)
         if body.md5 is not None:
             fields["ETag"] = body.md5
-        made = self._made
+        made = self.made
         answer = await self._ask("put", Request("PUT", key, fields), digesting)
         if answer.status == 404:
-            await self._make_again(made)
-            raise Unavailable("put", key, "the container was not there, and is made again", status=404)
+            raise await self.made_again(key, made)
         request_id = answer.headers.get("X-Trans-Id")
         sent_md5 = await digesting.sent_md5()
         if answer.status != 201:
@@ -160,13 +185,20 @@ class SwiftStore:
         query = {"format": "json", "prefix": prefix}
         if delimiter is not None:
             query["delimiter"] = delimiter
+        async with aclosing(self._rows(self._container, query, start_after)) as rows:
+            async for row in rows:
+                yield row
+
+    async def _rows(
+        self, container: str, query: Mapping[str, str], start_after: str | None = None
+    ) -> AsyncGenerator[RemoteObject | Prefix, None]:
         cursor = ListingCursor(start_after)
-        while rows := await self._page(prefix, query, cursor.marker):
+        while rows := await self._page(container, query, cursor.marker):
             try:
                 new = cursor.new_of(rows)
             except NotFurtherError:
                 detail = "a page repeats what the one before it had: the server or a cache before it ignores the marker"
-                raise StoreError("list", prefix or self._container, detail) from None
+                raise StoreError("list", query["prefix"] or container, detail) from None
             for row in new:
                 yield row
 
@@ -265,36 +297,20 @@ class SwiftStore:
     def get(self, key: str) -> AsyncGenerator[bytes, None]:
         return self._requests.read(key)
 
-    async def segments(self, key: str, container: str | None = None) -> tuple[Segment, ...]:
-        """The manifest as it was written. A segment may have changed since: see `stat_part`."""
-        query = "?multipart-manifest=get"
-        request = Request("GET", key, query=query, max_answer=_MAX_MANIFEST_BYTES, container=container)
-        answer = await self._ask("manifest", request)
-        if answer.status != 200:
-            raise error_from_response("manifest", key, answer)
-        try:
-            if large(answer.headers) == "static":
-                return tuple(map(segment, from_json(answer.body)))
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-            pass
-        raise StoreError("manifest", key, "the answer is not the manifest of a large object", status=answer.status)
-
     async def ask_limits(self) -> Limits:
         """The limits of `GET /info`, requested once."""
-        if self._asked is None:
-            self._asked = limits(await self._requests.info())
-        return self._asked
+        return limits(await self._requests.info(), self.context.large.mode)
 
     async def aclose(self) -> None:
         """Does nothing: the caller owns the transport."""
 
-    async def _page(self, prefix: str, query: Mapping[str, str], marker: str | None) -> Rows:
+    async def _page(self, container: str, query: Mapping[str, str], marker: str | None) -> Rows:
         if marker is not None:
             query = {**query, "marker": marker}
         while True:
             asked = self._page_rows
             limited = query if asked is None else {**query, "limit": str(asked)}
-            request = Request("GET", query="?" + urlencode(limited), max_answer=MAX_PAGE_BYTES)
+            request = Request("GET", query="?" + urlencode(limited), max_answer=MAX_PAGE_BYTES, container=container)
             answer = await self._ask("list", request)
             if answer.status != 412 or asked is None:
                 break
@@ -302,11 +318,12 @@ class SwiftStore:
         if answer.status == 204:  # as some clones say that there is nothing (more)
             return []
         if answer.status != 200:
-            raise error_from_response("list", prefix or self._container, answer)
+            raise error_from_response("list", query["prefix"] or container, answer)
         try:
             return page(from_json(answer.body))
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-            raise StoreError("list", prefix, "the answer is not a JSON listing", status=answer.status) from None
+            detail = "the answer is not a JSON listing"
+            raise StoreError("list", query["prefix"], detail, status=answer.status) from None
 
     async def _ask_for_less(self, asked: int, answer: Answer) -> None:
         """After a 412 to a page of `asked` rows: as many as it says, else as /info says, else as the server likes."""

@@ -9,16 +9,26 @@ from urllib.parse import unquote, urlsplit
 
 from bulkput.errors import UnprovenPut
 from bulkput.model import Fields, Limits, ObjectHeaders, Prefix, RemoteObject, Segment
+from bulkput.options import LargeMode
 from bulkput.policy.etag import md5_of
 from bulkput.policy.headers import overlaid
 from bulkput.policy.proof import FreshHead
 
 META = "X-Object-Meta-"
+SEGMENTS = "_segments"
+"""Behind a container's name, that of the container of its segments, as python-swiftclient and rclone have it."""
 _MD5_OF_NOTHING = hashlib.md5(usedforsecurity=False).hexdigest()
 """Ceph's gateway lists a static large object with its manifest's size and this MD5; no other object has both."""
 _VERSION = re.compile(r"/v1(?=/|$)")
 _DELETES = 1000
 """A tenth of what Swift takes by default."""
+_SEGMENTS, _MANIFEST_BYTES = 1000, 8 * 1024 * 1024
+"""Swift's defaults for static large objects."""
+_ROW_BYTES = 8 * 1024
+"""Bytes of a row of a manifest at most: a name of 1024 bytes in a container of 256, each byte of it escaped as JSON."""
+_DYNAMIC_SEGMENTS = 9_999
+"""No store limits the segments of a dynamic large object. With 10 000, the HEAD of one has no size and no ETag in Swift
+(container_listing_limit), and nothing would prove it."""
 
 
 def mtime_text(mtime_ns: int) -> str:
@@ -77,9 +87,15 @@ def info_url(storage_url: str) -> str:
     return f"{parts.scheme}://{parts.netloc}{before}/info"
 
 
-def limits(info: Mapping[str, Any]) -> Limits:
-    """What `/info` says; Swift's defaults replace missing or invalid values."""
-    swift, default = section(info, "swift"), Limits()
+def limits(info: Mapping[str, Any], large: LargeMode = "auto") -> Limits:
+    """What `/info` says; Swift's defaults replace missing or invalid values. `large` says how large objects are
+    composed, which decides of how many parts."""
+    swift, slo, default = section(info, "swift"), section(info, "slo"), Limits()
+    is_static = large == "slo" or (large == "auto" and has_slo(info))
+    most = min(
+        positive(slo.get("max_manifest_segments"), _SEGMENTS),
+        positive(slo.get("max_manifest_size"), _MANIFEST_BYTES) // _ROW_BYTES,
+    )
     length = swift.get("max_object_name_length", swift.get("max_object_name_size"))  # the second is Ceph's
     deletes = section(info, "bulk_delete")
     return Limits(
@@ -87,7 +103,19 @@ def limits(info: Mapping[str, Any]) -> Limits:
         max_object_bytes=positive(swift.get("max_file_size"), default.max_object_bytes),
         # Ceph takes bulk-deletes without naming a limit.
         max_deletes=positive(deletes.get("max_deletes_per_request"), _DELETES if "bulk_delete" in info else 1),
+        max_parts=1 if large == "never" else max(2, most) if is_static else _DYNAMIC_SEGMENTS,
+        min_part_bytes=positive(slo.get("min_segment_size"), 1) if is_static else 1,
     )
+
+
+def has_slo(info: Mapping[str, Any]) -> bool:
+    """Whether the store has static large objects that it checks. One that shows no `/info` is taken to have them.
+
+    Ceph's gateway has some, and names no `max_manifest_size`: it takes any MD5 in a manifest for true, lists the object
+    with the manifest's size, which makes rclone see another file, and (version 16) does not show the manifest. There
+    dynamic large objects are better: their segments can be listed and compared.
+    """
+    return "max_manifest_size" in section(info, "slo") or not info
 
 
 def section(info: Mapping[str, Any], name: str) -> Mapping[str, Any]:
@@ -113,14 +141,15 @@ def _listed(row: Mapping[str, Any]) -> RemoteObject | Prefix:
     if not isinstance(size, int) or size < 0 or not all(text is None or isinstance(text, str) for text in texts):
         raise TypeError("no row")
     etag, content_type, moment = texts
+    is_cephs_static = bool(size) and etag == _MD5_OF_NOTHING
     link = row.get("symlink_path")  # /v1/ACCOUNT/CONTAINER/OBJECT, quoted
     return RemoteObject(
         _name(row["name"]),
-        size,
+        size if not is_cephs_static else None,  # it is that of the manifest
         etag,
         content_type,
         moment.removesuffix("Z") if moment else moment,  # Ceph's gateway names the zone, Swift does not
-        "static" if "slo_etag" in row or (size and etag == _MD5_OF_NOTHING) else None,
+        "static" if "slo_etag" in row or is_cephs_static else None,
         link=unquote(link.split("/", 3)[-1]) if link is not None else None,
     )
 

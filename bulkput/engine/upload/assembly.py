@@ -1,11 +1,14 @@
-"""Builds the parts of an upload and connects them.
+"""Builds everything that one upload needs, and connects it.
 
-    Context (before the store is open) + Survey (the look at the sources) + Store  ->  UploadParts
+    Context (before the store is open) + Survey (the look at the sources) + Store  ->  Assembly
 
 `upload.py` opens what these need, runs them, and closes them.
 """
 
+import sys
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from bulkput import events as ev
@@ -16,6 +19,7 @@ from bulkput.engine.upload.put import Putter
 from bulkput.engine.upload.resume import Resume
 from bulkput.engine.upload.survey import Survey
 from bulkput.engine.upload.watchdog import Watchdog
+from bulkput.model import Upload
 from bulkput.options import UploadOptions
 from bulkput.payload.body import BodyOpener
 from bulkput.record import frozen
@@ -24,8 +28,11 @@ from bulkput.sources.scan import Scan
 from bulkput.stores.base import Store
 
 if TYPE_CHECKING:
+    from bulkput.engine.upload.large import LargeSender
+    from bulkput.engine.upload.reaping import Reaping
     from bulkput.engine.upload.sync import Sync
     from bulkput.payload.gzip_body import Packer
+    from bulkput.payload.pipe import Pipe
     from bulkput.stores.pace import Pace
 
 
@@ -40,14 +47,16 @@ class Context:
     pace: "Pace | None"
     """None if no rate was asked for."""
     resume: Resume
+    reaping: "Reaping | None"
+    """None if overwritten large objects keep their segments."""
     emit: ev.Emit
     room: Callable[[], Awaitable[None]]
     """Waits until the receiver of the events has caught up."""
 
 
 @frozen(kw_only=True)
-class UploadParts:
-    """The parts of one upload, built but not started."""
+class Assembly:
+    """Everything that one upload needs, built but not started."""
 
     store: Store
     survey: Survey
@@ -59,17 +68,29 @@ class UploadParts:
     watchdog: Watchdog
 
 
-def build(context: Context, store: Store, survey: Survey, container: str) -> UploadParts:
-    """Build the parts of an upload of what `survey` has found into `container` of `store`. No I/O."""
+def build(context: Context, store: Store, survey: Survey, container: str) -> Assembly:
+    """Build the upload of what `survey` has found into `container` of `store`. No I/O."""
     options, stop, emit = context.options, context.stop, context.emit
     scan = Scan(survey.found, _room(context))
     hashes = store.powers.checks_md5 or options.gzip.mode != "never" or options.skip.is_wanted
-    opener = BodyOpener(options.body, emit, may_hang=survey.may_hang, hashes=hashes)
+    large_above = _large_above(options, store)
+    # What is sent in parts is not read whole.
+    body = replace(options.body, buffer_size=min(options.body.buffer_size, large_above))
+    opener = BodyOpener(body, emit, may_hang=survey.may_hang, hashes=hashes)
     sync = _sync(context, store, survey, opener, container)
     skipper = sync.skipper if sync is not None else None
     pipeline = Pipeline(
         store=store,
-        putter=Putter(store, opener, _packer(context, survey, opener), skipper),
+        putter=Putter(
+            store,
+            opener,
+            _packer(context, survey, opener),
+            skipper,
+            emit=emit,
+            large_above=large_above,
+            open_large=cache(lambda: _large(context, store)),
+            open_pipe=partial(_pipe, context),
+        ),
         naming=survey.naming,
         gzip=survey.gzip,
         options=options,
@@ -86,8 +107,38 @@ def build(context: Context, store: Store, survey: Survey, container: str) -> Upl
         in_flight=pipeline.in_flight,
         is_paced=lambda: pace is not None and pace.is_waiting,
     )
-    return UploadParts(
+    return Assembly(
         store=store, survey=survey, scan=scan, opener=opener, sync=sync, pipeline=pipeline, watchdog=watchdog
+    )
+
+
+def _large_above(options: UploadOptions, store: Store) -> int:
+    """The size in bytes above which a file may be sent in parts."""
+    if store.powers.large is None:
+        return sys.maxsize
+    return min(options.large.above, store.limits.max_object_bytes)
+
+
+def _large(context: Context, store: Store) -> "LargeSender":
+    from bulkput.engine.upload.large import LargeSender  # noqa: PLC0415 - only a run with a large file pays for it
+
+    return LargeSender(
+        store, context.options.large, emit=context.emit, stop=context.stop, known=context.resume.known_parts
+    )
+
+
+def _pipe(context: Context, upload: Upload) -> "Pipe":
+    from bulkput.payload.pipe import Pipe  # noqa: PLC0415 - only an upload from a pipe pays for it
+
+    large = context.options.large
+    return Pipe(
+        upload,
+        context.stop,
+        context.emit,
+        chunk_size=context.options.body.chunk_size,
+        expect_size=large.expect_size,
+        expect_md5=large.expect_md5,
+        may_be_empty=not context.options.fail_if_empty,
     )
 
 

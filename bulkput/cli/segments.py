@@ -1,0 +1,135 @@
+"""`bulkput segments URL`"""
+
+import sys
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import click
+
+from bulkput.cli.changes import ChangesView, change_options
+from bulkput.cli.output import flush, say, write_line, write_row
+from bulkput.cli.values import Duration
+from bulkput.engine.stop import Stop
+from bulkput.errors import NotFound, Unsupported, UsageError, printable
+from bulkput.events import Event, SegmentsFound, SegmentsKept
+from bulkput.options import RetryOptions, WireOptions
+from bulkput.policy.leftovers import age_text
+from bulkput.report.lines import count_text, pacing_text, size_text
+from bulkput.results import UnreadSegments
+from bulkput.verb_options import SegmentOptions
+
+
+@click.command()
+@click.argument("url")
+@click.option("--reap", is_flag=True, help="Remove the segments that nothing reads.")
+@click.option(
+    "--older-than",
+    type=Duration(),
+    default="7d",
+    show_default=True,
+    help="With --reap: keep the segments of an upload whose youngest is younger. It may be running.",
+)
+@click.option(
+    "--segment-container",
+    metavar="NAME",
+    help="Container that holds the segments. Default: the container of URL, with _segments.",
+)
+@change_options(sends_bodies=False)
+def segments(
+    url: str,
+    *,
+    reap: bool,
+    older_than: int,
+    segment_container: str | None,
+    dry_run: bool,
+    is_verbose: bool,
+    as_json: bool,
+    wire: WireOptions,
+    retry: RetryOptions,
+) -> int:
+    """List the segments that no large object reads, of the objects in URL, such as swift://CONTAINER or
+    swift://CONTAINER/PREFIX. With --reap, remove them.
+
+    \b
+    bulkput segments swift://artifacts
+    bulkput segments --reap --older-than 2w swift://artifacts
+
+    An upload that fails leaves segments; so does a large object that is overwritten or removed. There is one line for
+    the segments of one upload: their number, their size, the age of the youngest, and where they are.
+
+    bulkput lists all containers of the account, and looks at every object in them that may read others: large objects,
+    links, and empty objects. If one of them cannot be looked at, no segment is removed.
+
+    Exit codes: 0 nothing in doubt, 1 segments are kept in doubt, a removal failed, or there is no such container,
+    2 usage, 3 the store failed, 130 interrupted.
+    """
+    view = _View(is_verbose=is_verbose, as_json=as_json)
+    from bulkput.engine.objects.segments import segments as look  # noqa: PLC0415 - brings the network
+
+    options = SegmentOptions(
+        reap=reap,
+        older_than_s=older_than,
+        segment_container=segment_container,
+        retry=retry,
+        wire=wire,
+        dry_run=dry_run,
+    )
+    return view.run(lambda stop: look(url, options=options, on_event=view.show, stop=stop), is_reaping=reap)
+
+
+class _View:
+    """Prints groups of segments and removals on stdout, and what is kept, or cannot be looked at, on stderr."""
+
+    def __init__(self, *, is_verbose: bool, as_json: bool) -> None:
+        self._as_json = as_json
+        self._changes = ChangesView("remove", is_verbose=is_verbose, as_json=as_json)
+
+    def show(self, event: Event) -> None:
+        if self._as_json and isinstance(event, SegmentsFound | SegmentsKept):
+            write_row(event.as_json())
+        elif isinstance(event, SegmentsFound):
+            write_line(_line(event))
+        else:
+            self._changes.show(event)
+
+    def run(self, main: Callable[[Stop], Coroutine[Any, Any, UnreadSegments]], *, is_reaping: bool) -> int:
+        from bulkput.cli.loop import run_stoppable  # noqa: PLC0415 - asyncio
+
+        try:
+            done = run_stoppable(main, at_exit=lambda: None)
+        except NotFound as error:
+            say(f"bulkput: {printable(str(error))}")
+            return 1
+        except Unsupported as error:
+            raise UsageError(str(error)) from None
+        if self._as_json:
+            write_row(done.as_json())
+        flush()
+        for line in _summary(done, is_reaping=is_reaping):
+            say(line)
+        return done.exit_code
+
+
+def _line(found: SegmentsFound) -> str:
+    # As ls does: a terminal gets escaped names, a pipe the exact ones.
+    path = printable(found.path) if sys.stdout.isatty() else found.path
+    age = age_text(found.age_s) if found.age_s is not None else "-"
+    return f"{count_text(found.count):>7}  {size_text(found.size):>10}  {age:>11}  {path}"
+
+
+def _summary(done: UnreadSegments, *, is_reaping: bool) -> list[str]:
+    is_known = "nothing reads" if done.is_proven else "nothing seems to read"
+    line = f"{count_text(done.found)} segments that {is_known}, {size_text(done.bytes)}, of {done.groups} uploads"
+    if is_reaping:
+        removed = "would be removed" if done.is_dry else "removed"
+        line += f"; {count_text(done.removed)} {removed}, {size_text(done.removed_bytes)}"
+        for count, what in (
+            (done.young, "are too young"),
+            (done.in_doubt, "stay in doubt"),
+            (done.gone, "were gone already"),
+            (done.failed, "failed"),
+            (done.uncertain, "may be removed (the store has not answered)"),
+        ):
+            line += f", {count_text(count)} {what}" if count else ""
+    lines = [f"{line}; {count_text(sum(done.requests.values()))} requests in {done.elapsed_s:.1f} s"]
+    return lines if done.pacing is None else [*lines, pacing_text(done.pacing)]

@@ -1,0 +1,170 @@
+"""Lists the segments of large objects that nothing reads, and removes them if that is asked for.
+
+Uploads that fail leave segments without a manifest; so does a large object that is overwritten or removed.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Mapping
+from contextlib import aclosing
+from functools import partial
+
+from bulkput import events as ev
+from bulkput.engine.objects.fresh_look import beside, names_of
+from bulkput.engine.objects.reap import Reaper, ReapTally
+from bulkput.engine.objects.remove import listed
+from bulkput.engine.open_store import connected, pace_of
+from bulkput.engine.stop import Stop
+from bulkput.errors import NotFound, Stopped, StoreError, Unsupported
+from bulkput.model import RemoteObject
+from bulkput.option_types import checked
+from bulkput.policy.leftovers import why_held
+from bulkput.policy.naming import joined_prefix
+from bulkput.results import UnreadSegments
+from bulkput.sources.segment_notes import SegmentNotes
+from bulkput.stores.base import Destination, Store
+from bulkput.verb_options import SegmentOptions
+
+_BATCH = 1_000
+"""Rows that wait in memory before they are written to disk."""
+
+
+async def segments(
+    url: str,
+    *,
+    options: SegmentOptions | None = None,
+    on_event: ev.Emit | None = None,
+    stop: Stop | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> UnreadSegments:
+    """List the segments that nothing reads, of large objects of the container, or of those at and below `url`. With
+    `reap`, remove them.
+
+    Every object of the account that may read others is looked at. `on_event` gets a SegmentsFound for each group of
+    segments, a Change for each removal, SegmentsKept for what stays although nothing seems to read it, and Warned for
+    what cannot be looked at.
+
+    Raises UsageError for a wrong URL and missing credentials; NotFound if there is no such container; Unsupported if
+    the store keeps no segments.
+    """
+    options, stop, emit = checked(options, SegmentOptions), stop or Stop(), on_event or _ignore
+    stop.report_to(emit)
+    target = Destination.parse(url)
+    tally = ReapTally.of(emit, stop, options.stop)
+    started = time.monotonic()
+    requests: Mapping[str, int] = Counter()
+    wire, retry = options.wire, options.retry
+    pace = pace_of(wire, stop)
+    async with connected(url, wire=wire, retry=retry, pace=pace, emit=emit, brake=stop, environ=environ) as opened:
+        store, count = opened
+        requests = count.requests
+        reaper = Reaper(
+            store,
+            target.root,
+            tally,
+            workers=wire.start,
+            is_dry=options.dry_run,
+            has_whole_groups=True,
+            room=ev.room_of(on_event),
+        )
+        look = _Look(store, target, options, reaper, tally)
+        try:
+            async with stop.bounded(wire.timeout_s):
+                await look.run()
+        except Stopped:
+            pass
+        except (NotFound, Unsupported):
+            raise
+        except StoreError as error:
+            stop.pull(ev.Stopping(str(error), ev.StopCause.STORE))
+        finally:
+            await reaper.aclose()
+    changes, is_proven = tally.changes, look.is_proven and reaper.scan.doubt is None
+    return UnreadSegments(
+        groups=look.groups,
+        found=look.found,
+        bytes=look.bytes,
+        read=look.read,
+        removed=changes.done,
+        removed_bytes=changes.bytes,
+        gone=changes.gone,
+        young=tally.young,
+        in_doubt=tally.in_doubt,
+        failed=changes.failed,
+        uncertain=changes.uncertain,
+        is_proven=is_proven,
+        is_dry=options.dry_run,
+        requests=requests,
+        elapsed_s=time.monotonic() - started,
+        failures=tuple(changes.failures),
+        stopping=stop.order,
+        pacing=pace.so_far() if pace is not None else None,
+    )
+
+
+class _Look:
+    """One look at the segments of a container."""
+
+    def __init__(
+        self, store: Store, target: Destination, options: SegmentOptions, reaper: Reaper, tally: ReapTally
+    ) -> None:
+        self._store = store
+        self._target = target
+        self._options = options
+        self._reaper = reaper
+        self._tally = tally
+        self._stop = tally.changes.stop
+        self.groups = self.found = self.bytes = self.read = 0
+        self.is_proven = False
+        """Whether everything was looked at that may read segments."""
+
+    async def run(self) -> None:
+        """Raises StoreError, Stopped."""
+        now_ns = await self._note_segments()
+        notes = self._reaper.notes
+        if now_ns is None or not any((await notes(SegmentNotes.count, is_read=False))[:2]):
+            self.is_proven = not self._stop.is_pulled
+            return
+        self._stop.check()
+        await self._reaper.scan.run()
+        self.is_proven = True
+        self.groups, self.found, self.bytes = await notes(SegmentNotes.count, is_read=False)
+        _, self.read, _ = await notes(SegmentNotes.count, is_read=True)
+        async with aclosing(self._reaper.groups()) as groups:
+            async for group in groups:
+                age_s = group.age_s(now_ns)
+                self._tally.emit(ev.SegmentsFound(group.path, group.count, group.bytes, age_s, group.is_ours))
+        if self._options.reap:
+            await notes(SegmentNotes.begin_again)  # what the first search has found is no news
+            await self._reaper.remove(partial(why_held, now_ns=now_ns, older_than_s=self._options.older_than_s))
+
+    async def _note_segments(self) -> int | None:
+        """Note all segments. Returns the present time; None if there is no container for segments."""
+        container = self._options.segment_container or names_of(self._store).container
+        look = self._store.powers.look_at_container
+        if look is None:
+            raise Unsupported("list", container, "this store does not look into other containers")
+        await look(self._target.root)  # NotFound: a container that does not exist has no segments to speak of
+        try:
+            facts = await look(container)
+        except NotFound:
+            if self._options.segment_container is None:
+                return None
+            raise
+        # Of two clocks the slower one: if this machine's were days fast, the segments of a running upload would look
+        # old enough.
+        now_ns = time.time_ns() if facts.now_ns is None else min(facts.now_ns, time.time_ns())
+        batch: list[RemoteObject] = []
+        prefix = joined_prefix(self._target.prefix)
+        async with aclosing(listed(beside(self._store, container), prefix, self._stop)) as rows:
+            async for row in rows:
+                batch.append(row)
+                if len(batch) >= _BATCH:
+                    await self._reaper.note_listed(container, batch)
+                    batch = []
+        await self._reaper.note_listed(container, batch)
+        return now_ns
+
+
+def _ignore(_told: object) -> None:
+    """Discards events."""

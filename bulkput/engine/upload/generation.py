@@ -1,0 +1,177 @@
+"""One generation of the parts of a large object: those of one version of its bytes, under one set of names.
+
+A part that the store has already, of an earlier run, is not sent if it is proven in one of these ways:
+
+| the part                           | is proven by                                                              |
+|------------------------------------|---------------------------------------------------------------------------|
+| was sent or proven by this run     | its MD5 in the store's list of parts, which is the one that was sent      |
+| of a file, has a journal's row     | its MD5 in that list, which is the row's: the file has the inode and the  |
+|                                    | ctime that it had when the part was sent, and a ctime not of whole        |
+|                                    | seconds, in which a file that was written twice may look the same         |
+| of a file, otherwise               | the MD5 of the file's range, which is read for that                       |
+| of a stream                        | the MD5 of the bytes that the stream gives again                          |
+"""
+
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import suppress
+from typing import NamedTuple, Protocol
+
+from bulkput import events as ev
+from bulkput.engine.pool import pool
+from bulkput.engine.stop import Stop
+from bulkput.errors import BulkputError, SourceError, Stopped, StoreError
+from bulkput.model import Body, LargeUpload, Stored, StoredPart, Upload
+from bulkput.payload.pieces import md5_of_pieces
+from bulkput.stores.powers import LargeObjects
+
+
+class KnownParts(Protocol):
+    """The parts that earlier runs have sent: MD5s (hex) by their numbers."""
+
+    async def __call__(self, path: bytes, state: str, upload: LargeUpload) -> Mapping[int, str]:
+        """Those of the file `path` in this state (`Version.state`)."""
+
+
+class Item(NamedTuple):
+    """A part to be in the store."""
+
+    number: int
+    body: Body
+    release: Callable[[], None] = lambda: None
+
+
+Parts = Callable[[], AsyncGenerator[Item, None]]
+
+
+class DifferentBytesError(Exception):
+    """The store has a part of this version with other bytes."""
+
+
+class Generation:
+    """One generation of the parts of one object."""
+
+    def __init__(
+        self,
+        large: LargeObjects,
+        begun: LargeUpload,
+        file: tuple[bytes, str],
+        emit: ev.Emit,
+        stop: Stop,
+        *,
+        known: KnownParts | None,
+        refused: int,
+    ) -> None:
+        """`file` is its path, and its state if that tells it from other versions (`Version.state`)."""
+        self._ask_known = known
+        self.refused = refused
+        """How often the store has not found all parts, in this generation and those before it."""
+        self._large = large
+        self._begun = begun
+        self._path, self._state = file
+        self._emit = emit
+        self._stop = stop
+        self._there: dict[int, StoredPart] = {}
+        """The parts that the store had when it was asked last."""
+        self._known: dict[int, str] = {}
+        """MD5s of parts that this run or an earlier one has proven."""
+        self._done: dict[int, StoredPart] = {}
+        self._sent: set[int] = set()
+        self._error: BulkputError | None = None
+        self._may_be_composed = False
+
+    @property
+    def count(self) -> int:
+        return len(self._done)
+
+    @property
+    def found_bytes(self) -> int:
+        return sum(part.size for part in self._done.values() if part.number not in self._sent)
+
+    async def look(self) -> None:
+        """Ask the store which parts it has."""
+        self._there = {part.number: part for part in await self._large.list_parts(self._begun)}
+        if self._there and self._ask_known is not None:
+            self._known = {**await self._ask_known(self._path, self._state, self._begun), **self._known}
+
+    async def send_missing(self, items: AsyncGenerator[Item, None], at_once: int) -> None:
+        """Have each part in the store. After an error no further part is begun, and those in flight end: the next run
+        has the less to send, and what is removed or told afterwards is all that is there. Raises SourceError,
+        StoreError, Stopped, DifferentBytesError."""
+        self._done, self._error = {}, None
+        async with pool(self._take, workers=at_once, backlog=1, abandoned=_release) as workers:
+            try:
+                async for item in items:
+                    await workers.submit(item)
+                    if self._error is not None or self._stop.is_pulled:
+                        break
+            except BulkputError as error:  # of the stream
+                self._error = self._error or error
+        if self._error is not None:
+            raise self._error
+        self._stop.check()
+
+    async def _take(self, item: Item) -> None:
+        try:
+            if self._error is None and not self._stop.is_pulled:
+                await self._have(item)
+        except Stopped:
+            pass  # `send_missing` raises it when the others have ended
+        except (StoreError, SourceError) as error:
+            self._error = self._error or error
+        finally:
+            item.release()
+
+    async def _have(self, item: Item) -> None:
+        number, there = item.number, self._there.get(item.number)
+        if there is None:
+            part = await self._large.send_part(self._begun, number, item.body)
+            self._sent.add(number)
+        elif await self._is_same(item, there):
+            part = there
+        else:
+            raise DifferentBytesError
+        self._known[number], self._done[number] = part.md5, part
+        if number in self._sent:
+            self._emit(ev.PartStored(self._path, self._state, self._begun, part, is_new=True))
+
+    async def _is_same(self, item: Item, there: StoredPart) -> bool:
+        body = item.body
+        if there.size != body.size:
+            return False
+        if body.md5 is not None:
+            return body.md5 == there.md5
+        if self._known.get(item.number) == there.md5:
+            return True
+        (md5,) = await md5_of_pieces(body, (there.size,))
+        return md5 == there.md5
+
+    async def complete(self, upload: Upload) -> Stored:
+        self._may_be_composed = True  # until it is known to have failed, and a lost answer never tells
+        parts = [self._done[number] for number in sorted(self._done)]
+        stored = await self._large.complete(self._begun, parts, upload.headers)
+        for part in parts:
+            if part.number not in self._sent:
+                self._emit(ev.PartStored(self._path, self._state, self._begun, part, is_new=False))
+        return stored
+
+    async def is_aborted(self, error: BaseException) -> bool:
+        """Whether the parts of a stream that failed could be removed: nobody can go on with them. They stay if the
+        store may have composed the object of them, whatever it has answered."""
+        if self._may_be_composed or not isinstance(error, BulkputError):  # cancelled: there is no time for it
+            return False
+        with suppress(StoreError, Stopped):
+            await self._large.abort(self._begun)
+            return True
+        return False
+
+    def tell_what_is_left(self, *, is_resumed: bool) -> None:
+        """Tell which parts stay: all, if the next run goes on with them, or those that this run has sent in vain."""
+        left = {**self._there, **self._done}
+        parts = [part for number, part in left.items() if is_resumed or number in self._sent]
+        if parts:
+            size = sum(part.size for part in parts)
+            self._emit(ev.PartsLeft(self._begun.key, len(parts), size, self._begun.id, is_resumed))
+
+
+def _release(item: Item) -> None:
+    item.release()

@@ -1,0 +1,123 @@
+"""The powers of a Swift store that few runs use: those about large objects, segments and the account.
+
+Their code is imported when one of them is first called. A plain upload would otherwise start 7 ms later.
+"""
+
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from bulkput.model import Body, LargeUpload, ObjectHeaders, Prefix, RemoteObject, Segment, Stored, StoredPart
+from bulkput.stores.powers import Composing, ContainerFacts, LargeObjects, SegmentNames
+from bulkput.stores.swift.requests import ContainerRequests
+from bulkput.stores.swift.wire_format import SEGMENTS
+
+if TYPE_CHECKING:
+    from bulkput.stores.swift.compose import Composer
+    from bulkput.stores.swift.large import SegmentedObjects
+    from bulkput.stores.swift.store import SwiftStore
+
+Rows = Callable[[str, Mapping[str, str]], AsyncGenerator[RemoteObject | Prefix, None]]
+
+
+class SeldomUsed:
+    """Passes each call on to where it is answered."""
+
+    def __init__(self, store: "SwiftStore", container: str, requests: ContainerRequests, rows: Rows) -> None:
+        self._store = store
+        self._container = container
+        self._requests = requests
+        self._rows = rows
+
+    @cached_property
+    def _segmented(self) -> "SegmentedObjects":
+        from bulkput.stores.swift.large import SegmentedObjects  # noqa: PLC0415 - see above
+
+        return SegmentedObjects(self._store, self._container, self._requests)
+
+    @cached_property
+    def _composer(self) -> "Composer":
+        from bulkput.stores.swift.compose import Composer  # noqa: PLC0415 - see above
+
+        return Composer(self._requests.ask, self._rows, self._store.rendered)
+
+    @property
+    def large(self) -> LargeObjects:
+        return LargeObjects(
+            begin=self._begin,
+            list_parts=self._list_parts,
+            send_part=self._send_part,
+            complete=self._complete,
+            abort=self._abort,
+        )
+
+    @property
+    def composing(self) -> Composing:
+        return Composing(self._container + SEGMENTS, _renamed, self._compose, self._prepare)
+
+    @property
+    def names(self) -> SegmentNames:
+        return SegmentNames(self._container + SEGMENTS, _group_of, _keys_of, _cut_key)
+
+    async def segments(self, key: str, container: str | None = None) -> tuple[Segment, ...]:
+        return await self._composer.segments(key, container)
+
+    async def segments_below(self, path: str) -> tuple[Segment, ...]:
+        return await self._composer.segments_below(path)
+
+    async def containers(self, start_after: str) -> tuple[str, ...]:
+        from bulkput.stores.swift import containers  # noqa: PLC0415 - see above
+
+        return await containers.names_after(self._requests.ask, start_after)
+
+    async def look_at_container(self, container: str) -> ContainerFacts:
+        from bulkput.stores.swift import containers  # noqa: PLC0415 - see above
+
+        return await containers.look_at(self._requests.ask, container)
+
+    async def _begin(self, key: str, version: str) -> LargeUpload:
+        return await self._segmented.begin(key, version)
+
+    async def _list_parts(self, upload: LargeUpload) -> tuple[StoredPart, ...]:
+        return await self._segmented.list_parts(upload)
+
+    async def _send_part(self, upload: LargeUpload, number: int, body: Body) -> StoredPart:
+        return await self._segmented.send_part(upload, number, body)
+
+    async def _complete(self, upload: LargeUpload, parts: Sequence[StoredPart], headers: ObjectHeaders) -> Stored:
+        return await self._segmented.complete(upload, parts, headers)
+
+    async def _abort(self, upload: LargeUpload) -> None:
+        await self._segmented.abort(upload)
+
+    async def _prepare(self) -> None:
+        await self._segmented.prepare()
+
+    async def _compose(
+        self, key: str, segments: Sequence[Segment], headers: ObjectHeaders, *, below: str | None = None
+    ) -> Stored:
+        return await self._composer.compose(key, segments, headers, below=below)
+
+
+def _renamed(name: str, old: str, new: str, *, max_bytes: int) -> str:
+    from bulkput.stores.swift.part_names import renamed  # noqa: PLC0415 - see above
+
+    return renamed(name, old, new, max_bytes=max_bytes)
+
+
+def _group_of(name: str) -> tuple[str, bool] | None:
+    from bulkput.stores.swift.part_names import group_of  # noqa: PLC0415 - see above
+
+    return group_of(name)
+
+
+def _keys_of(group: str) -> tuple[str, ...]:
+    from bulkput.stores.swift.part_names import keys_of  # noqa: PLC0415 - see above
+
+    return keys_of(group)
+
+
+def _cut_key(group: str) -> str | None:
+    from bulkput.stores.swift.part_names import cut_key  # noqa: PLC0415 - see above
+
+    return cut_key(group)

@@ -1,0 +1,135 @@
+"""Large objects: sent in parts, and composed by the store."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+import pytest
+
+from bulkput.engine.open_store import connected
+from bulkput.errors import IntegrityError, PartsRefused
+from bulkput.model import LargeUpload, ObjectHeaders, StoredPart
+from bulkput.stores.base import Store
+from bulkput.stores.powers import LargeObjects
+from bulkput.testing.given import HEADERS, HOSTILE_NAMES, ONCE, Pieces, StoreTests, Target, power, whole
+
+_HEADERS = ObjectHeaders(content_type="text/x-contract", meta=(("Color", "red"),))
+
+
+class LargeTests(StoreTests):
+    @pytest.mark.parametrize("contents", [(b"abc",), (b"a", b"b", b"c"), (b"x" * 70_000, b"y" * 70_000, b"z")])
+    async def test_an_object_is_its_parts_in_the_order_of_their_numbers(
+        self, target: Target, contents: tuple[bytes, ...]
+    ) -> None:
+        """However they were sent; it has the headers that it was completed with."""
+        async with _large(target) as (store, large):
+            begun = await large.begin("composed", "v1")
+            parts = [await large.send_part(begun, number, whole(data)) for number, data in _numbered(contents)[::-1]]
+            assert await store.stat("composed") is None
+            stored = await large.complete(begun, parts[::-1], _HEADERS)
+            assert stored.size == len(b"".join(contents))
+            assert await asyncio.to_thread(target.see, "composed") == b"".join(contents)
+            row = await store.stat("composed")
+            assert row is not None
+            assert (row.bytes, row.content_type, row.large is not None) == (stored.size, "text/x-contract", True)
+            assert row.hash == stored.etag
+            assert ("color", "red") in [(name.lower(), value) for name, value in row.meta]
+
+    @pytest.mark.parametrize("key", HOSTILE_NAMES)
+    async def test_any_name_can_be_that_of_a_large_object(self, target: Target, key: str) -> None:
+        """The names of its parts follow from it."""
+        async with _large(target) as (_, large):
+            await _composed(large, key, b"one", b"two")
+            assert await asyncio.to_thread(target.see, key) == b"onetwo"
+
+    async def test_a_version_finds_its_parts_again_and_those_of_no_other(self, target: Target) -> None:
+        """So an upload that broke off goes on, and two versions never mix."""
+        async with _large(target) as (_, large):
+            begun = await large.begin("key", "v1")
+            sent = await large.send_part(begun, 2, Pieces((b"a", b"b")))
+            assert sent == StoredPart(2, 2, "187ef4436122d1cc2f40dc2b92f0eba0")
+            again = await large.begin("key", "v1")
+            assert again == begun
+            assert await large.list_parts(again) == (sent,)
+            assert await large.list_parts(await large.begin("key", "v2")) == ()
+            assert await large.list_parts(await large.begin("key2", "v1")) == ()
+            assert await large.list_parts(await large.begin("ke", "y/v1")) == ()
+
+    async def test_a_part_is_replaced_by_another_of_its_number(self, target: Target) -> None:
+        """An attempt may have stored it before."""
+        async with _large(target) as (_, large):
+            begun = await large.begin("key", "v1")
+            await large.send_part(begun, 1, whole(b"old"))
+            new = await large.send_part(begun, 1, whole(b"newer"))
+            await large.complete(begun, [new], HEADERS)
+            assert await asyncio.to_thread(target.see, "key") == b"newer"
+
+    async def test_an_upload_that_is_aborted_leaves_no_parts(self, target: Target) -> None:
+        """And those of others."""
+        async with _large(target) as (_, large):
+            begun, other = await large.begin("key", "v1"), await large.begin("key", "v2")
+            await large.send_part(begun, 1, whole(b"a"))
+            kept = await large.send_part(other, 1, whole(b"b"))
+            await large.abort(begun)
+            assert await large.list_parts(begun) == ()
+            assert await large.list_parts(other) == (kept,)
+
+    @pytest.mark.parametrize("replacement", [None, b"abd"])
+    async def test_parts_that_are_not_what_was_sent_are_refused(
+        self, target: Target, replacement: bytes | None
+    ) -> None:
+        """One is gone, or somebody has replaced it: the store names it, and what was there before stays."""
+        async with _large(target) as (store, large):
+            await store.put("key", whole(b"before"), HEADERS)
+            begun = await large.begin("key", "v1")
+            parts = [await large.send_part(begun, number, whole(data)) for number, data in _numbered((b"a", b"abc"))]
+            if replacement is None:
+                await large.abort(begun)
+                await large.send_part(begun, 1, whole(b"a"))
+            else:
+                await large.send_part(begun, 2, whole(replacement))
+            with pytest.raises(PartsRefused) as refused:
+                await large.complete(begun, parts, HEADERS)
+            assert refused.value.numbers == (2,)
+            assert await asyncio.to_thread(target.see, "key") == b"before"
+
+    async def test_a_part_whose_bytes_are_not_those_of_its_md5_is_refused(self, target: Target) -> None:
+        """As a whole object is."""
+        async with _large(target) as (_, large):
+            begun = await large.begin("key", "v1")
+            with pytest.raises(IntegrityError):
+                await large.send_part(begun, 1, whole(b"damaged", md5="0" * 32))
+            assert await large.list_parts(begun) == ()
+
+    async def test_an_overwritten_object_is_never_half_of_each(self, target: Target) -> None:
+        """A plain one by a large one, that by a large one, and that by a plain one."""
+        async with _large(target) as (store, large):
+            await store.put("key", whole(b"plain"), HEADERS)
+            await _composed(large, "key", b"large", b"one")
+            assert await asyncio.to_thread(target.see, "key") == b"largeone"
+            begun = await large.begin("key", "v2")
+            part = await large.send_part(begun, 1, whole(b"another"))
+            assert await asyncio.to_thread(target.see, "key") == b"largeone"
+            await large.complete(begun, [part], HEADERS)
+            assert await asyncio.to_thread(target.see, "key") == b"another"
+            await store.put("key", whole(b"plain"), HEADERS)
+            assert await asyncio.to_thread(target.see, "key") == b"plain"
+
+
+@asynccontextmanager
+async def _large(target: Target) -> AsyncIterator[tuple[Store, LargeObjects]]:
+    async with connected(target.url, retry=ONCE, environ=target.environ) as (store, _):
+        large = power(store.powers.large)
+        await store.prepare()
+        yield store, large
+
+
+def _numbered(contents: Sequence[bytes]) -> list[tuple[int, bytes]]:
+    return list(enumerate(contents, 1))
+
+
+async def _composed(large: LargeObjects, key: str, *contents: bytes) -> LargeUpload:
+    begun = await large.begin(key, "v1")
+    parts = [await large.send_part(begun, number, whole(data)) for number, data in _numbered(contents)]
+    await large.complete(begun, parts, HEADERS)
+    return begun
