@@ -187,9 +187,8 @@ class LargeOptions:
     """Send files of more than this many bytes in parts. 1 GiB: below, a failed request costs little, and one object is
     simpler for everybody than several. Files that the store does not take whole go in parts in any case."""
     part_size: int | None = None
-    """The size of a part in bytes. By default 256 MiB of a file: what a failed request costs is a second at 2 Gbit/s.
-    32 MiB of a stream, since its parts are held in memory. More if the store would not take that many parts
-    (`policy/parts.py`)."""
+    """The size of a part in bytes. By default 256 MiB of a file: a failed request costs a second at 2 Gbit/s. 32 MiB of
+    a stream, since its parts are held in memory. More if the store takes fewer parts (`policy/parts.py`)."""
     parts_at_once: int = 8
     """Parts of one file in flight. Enough for the disks of a cluster, and `wire.concurrency` limits them all."""
     held: int = 160 * MIB
@@ -201,8 +200,7 @@ class LargeOptions:
     """After the upload, remove the parts of large objects that it has overwritten, if nothing else reads them. Off by
     default, because it looks at all large objects and links of the account. The summary names the parts that stay."""
     expect_size: int | None = None
-    """Fail a stream that has not this many bytes, and store nothing of it. By default the end of a pipe is its end,
-    although a program that dies closes its pipe as well."""
+    """Fail a stream that has not this many bytes, and store nothing of it. By default whatever a pipe gives is all."""
     expect_md5: str | None = None
     """Fail a stream whose bytes do not have this MD5 (hex), and store nothing of it."""
 

@@ -154,17 +154,16 @@ class Summary:
         """Empty if no file was sent in parts."""
         if not (self.large_sent or self.parts_sent or self.large_unfinished):
             return {}
-        return {
-            "large": {
-                "sent": self.large_sent,
-                "unfinished": self.large_unfinished,
-                "parts_sent": self.parts_sent,
-                "parts_found": self.parts_found,
-                "parts_left": self.parts_left,
-                "bytes_left": self.parts_left_bytes,
-                "parts_abandoned": self.parts_abandoned,
-            }
+        numbers = {
+            "sent": self.large_sent,
+            "unfinished": self.large_unfinished,
+            "parts_sent": self.parts_sent,
+            "parts_found": self.parts_found,
+            "parts_left": self.parts_left,
+            "bytes_left": self.parts_left_bytes,
+            "parts_abandoned": self.parts_abandoned,
         }
+        return {"large": numbers}
 
     def _left_json(self) -> dict[str, Any]:
         """Empty if no large object was overwritten."""

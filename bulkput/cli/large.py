@@ -37,7 +37,7 @@ def large_options(verb: Callable[..., int]) -> Callable[..., int]:
         type=click.Choice(get_args(LargeMode)),
         default=_DEFAULT.mode,
         show_default=True,
-        help="How large objects are composed: slo (static), dlo (dynamic), never. auto: slo if the store has it.",
+        help="How large objects are composed: slo (static), dlo (dynamic), never. auto: slo on Swift, else dlo.",
     )
     @click.option(
         "--reap-segments",
@@ -64,13 +64,11 @@ def large_options(verb: Callable[..., int]) -> Callable[..., int]:
         expect_md5: str | None,
         **others: Any,
     ) -> int:
-        if segment_container is not None and ("/" in segment_container or segment_container in ("", ".", "..")):
-            raise UsageError("--segment-container is the name of a container: without a slash, and not . or ..")
         large = LargeOptions(
             mode=large_mode,
             above=segment_above if segment_above is not None else _DEFAULT.above,
             part_size=segment_size,
-            container=segment_container,
+            container=_container(segment_container),
             reap=reap_segments,
             expect_size=expect_size,
             expect_md5=expect_md5,
@@ -78,3 +76,10 @@ def large_options(verb: Callable[..., int]) -> Callable[..., int]:
         return verb(large=large, **others)
 
     return with_large
+
+
+def _container(name: str | None) -> str | None:
+    """Raises UsageError."""
+    if name is not None and ("/" in name or name in ("", ".", "..")):
+        raise UsageError("--segment-container is the name of a container: without a slash, and not . or ..")
+    return name

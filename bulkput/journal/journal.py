@@ -59,7 +59,6 @@ _STALE = """
     DELETE FROM files WHERE outcome = 'failed' AND run < ? AND
     (path = ? OR (path >= ? AND path < ?))
 """
-
 _ENDED = "UPDATE runs SET ended_s = ?, ending = ? WHERE id = ?"
 COMPLETE = "complete"
 """The ending of a run that has looked at everything it was asked to, with or without failures."""
@@ -98,8 +97,7 @@ class Journal:
         self._others: deque[_Other] = deque()
         self._forgotten: deque[_Forgotten] = deque()
         self._parts: deque[_Part] = deque()
-        self._completed: deque[tuple[bytes]] = deque()
-        """Paths of files whose parts are of no interest any more."""
+        self._completed: deque[tuple[bytes]] = deque()  # paths of files whose parts are of no interest any more
         self._attempts: dict[str, int] = {}
         """Object name -> failed requests, until its outcome is known."""
         self._run = 0

@@ -229,8 +229,7 @@ def _large_lines(summary: Summary) -> list[str]:
         parts = f"{count_text(summary.parts_left)} parts ({size_text(summary.parts_left_bytes)})"
         lines.append(f"  unfinished {count_text(summary.large_unfinished)}: {parts} stay, for the same command again")
     if summary.parts_abandoned:
-        parts = f"{count_text(summary.parts_abandoned)} parts of no use stay"
-        lines.append(f"  {parts}, of pipes or of files that have changed; {_REAP}")
+        lines.append(f"  of no use {count_text(summary.parts_abandoned)}: parts of pipes or changed files; {_REAP}")
     if summary.large_overwritten:
         lines.append(
             f"  overwritten {count_text(summary.large_overwritten)}: large objects before, whose segments stay"

@@ -16,7 +16,7 @@ from bulkput.engine.objects.remove import listed
 from bulkput.engine.open_store import connected, pace_of
 from bulkput.engine.stop import Stop
 from bulkput.errors import NotFound, Stopped, StoreError, Unsupported
-from bulkput.model import RemoteObject
+from bulkput.model import Pacing, RemoteObject
 from bulkput.option_types import checked
 from bulkput.policy.leftovers import why_held
 from bulkput.policy.naming import joined_prefix
@@ -79,27 +79,8 @@ async def segments(
             stop.pull(ev.Stopping(str(error), ev.StopCause.STORE))
         finally:
             await reaper.aclose()
-    changes, is_proven = tally.changes, look.is_proven and reaper.scan.doubt is None
-    return UnreadSegments(
-        groups=look.groups,
-        found=look.found,
-        bytes=look.bytes,
-        read=look.read,
-        removed=changes.done,
-        removed_bytes=changes.bytes,
-        gone=changes.gone,
-        young=tally.young,
-        in_doubt=tally.in_doubt,
-        failed=changes.failed,
-        uncertain=changes.uncertain,
-        is_proven=is_proven,
-        is_dry=options.dry_run,
-        requests=requests,
-        elapsed_s=time.monotonic() - started,
-        failures=tuple(changes.failures),
-        stopping=stop.order,
-        pacing=pace.so_far() if pace is not None else None,
-    )
+    elapsed_s, pacing = time.monotonic() - started, pace.so_far() if pace is not None else None
+    return look.result(stop, requests, elapsed_s, pacing)
 
 
 class _Look:
@@ -164,6 +145,32 @@ class _Look:
                     batch = []
         await self._reaper.note_listed(container, batch)
         return now_ns
+
+    def result(
+        self, stop: Stop, requests: Mapping[str, int], elapsed_s: float, pacing: Pacing | None
+    ) -> UnreadSegments:
+        """The numbers so far."""
+        tally, changes = self._tally, self._tally.changes
+        return UnreadSegments(
+            groups=self.groups,
+            found=self.found,
+            bytes=self.bytes,
+            read=self.read,
+            removed=changes.done,
+            removed_bytes=changes.bytes,
+            gone=changes.gone,
+            young=tally.young,
+            in_doubt=tally.in_doubt,
+            failed=changes.failed,
+            uncertain=changes.uncertain,
+            is_proven=self.is_proven and self._reaper.scan.doubt is None,
+            is_dry=self._options.dry_run,
+            requests=requests,
+            elapsed_s=elapsed_s,
+            failures=tuple(changes.failures),
+            stopping=stop.order,
+            pacing=pacing,
+        )
 
 
 def _ignore(_told: object) -> None:

@@ -54,24 +54,8 @@ async def upload(
     roots = sources_of(sources, options)
     check_upload(options)
     check_compressible(options.headers, options.gzip)
-    pace = pace_of(options.wire, stop)
-    tuner = Tuner(options.wire, pace=pace)
-    resume = Resume(options, stop)
-    emit = _told_to(recorder, resume, on_event or _ignore, tuner)
-    reaping = _reaping(options, stop, emit)
-    emit = reaping.receiver(emit) if reaping is not None else emit
-    room = ev.room_of(on_event)
-    context = Context(
-        options=options,
-        stop=stop,
-        recorder=recorder,
-        tuner=tuner,
-        pace=pace,
-        resume=resume,
-        reaping=reaping,
-        emit=emit,
-        room=room,
-    )
+    context = _context(options, stop, recorder, on_event)
+    tuner, emit, resume = context.tuner, context.emit, context.resume
     async with (
         resume,
         connected(
@@ -83,7 +67,7 @@ async def upload(
             encodes=options.gzip.encodes,
             large=options.large,
             slots=tuner.slots,
-            pace=pace,
+            pace=context.pace,
             emit=emit,
             brake=stop,
             environ=environ,
@@ -100,6 +84,25 @@ async def upload(
         else:
             await _run(context, build(context, store, surveyed, target.root), target.root, started, wire_count)
     return recorder.summary()
+
+
+def _context(options: UploadOptions, stop: Stop, recorder: Recorder, on_event: ev.Emit | None) -> Context:
+    """What the run has before the store is open. Raises UsageError."""
+    pace = pace_of(options.wire, stop)
+    tuner, resume = Tuner(options.wire, pace=pace), Resume(options, stop)
+    emit = _told_to(recorder, resume, on_event or _ignore, tuner)
+    reaping = _reaping(options, stop, emit)
+    return Context(
+        options=options,
+        stop=stop,
+        recorder=recorder,
+        tuner=tuner,
+        pace=pace,
+        resume=resume,
+        reaping=reaping,
+        emit=reaping.receiver(emit) if reaping is not None else emit,
+        room=ev.room_of(on_event),
+    )
 
 
 async def _run(context: Context, built: Assembly, container: str, started: float, wire_count: WireCount) -> None:
