@@ -69,6 +69,11 @@ class SegmentOptions:
     have no manifest yet, so nothing reads them. A week is longer than uploads take, and than listings lag behind."""
     segment_container: str | None = None
     """The container that holds the segments. By default Swift's CONTAINER_segments."""
+    search_again_s: float = 60.0
+    """While segments are removed, search again for what reads them if the last search is this many seconds old. That
+    asks for the listings again and looks only at what is new: a hundred requests for a million objects."""
+    looked_at_once: int = 200
+    """Segments whose HEADs come before one round of removals. Few, so that little time passes between the two."""
     retry: RetryOptions = field(default_factory=RetryOptions)
     wire: WireOptions = field(default_factory=WireOptions)
     stop: StopRules = field(default_factory=StopRules)

@@ -83,6 +83,7 @@ class World:
         container: str | None = None,
         below: str = "",
         dry: bool = False,
+        search_again_s: float = 60.0,
         stop: library.Stop | None = None,
         on_event: Callable[[ev.Event], None] = lambda _event: None,
     ) -> UnreadSegments:
@@ -91,6 +92,7 @@ class World:
             older_than_s=older_than_s,
             segment_container=None if container is None else self.containers.get(container, container),
             dry_run=dry,
+            search_again_s=search_again_s,
             retry=RetryOptions(retries=0),
         )
         self.events = []

@@ -56,13 +56,12 @@ def test_a_manifest_that_is_moved_during_the_search_is_found(world: World) -> No
     assert world.read("c/new") == b"123"
 
 
-def test_a_long_removal_searches_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_long_removal_searches_again(world: World) -> None:
     """bulkput segments --reap: a minute later, a copied manifest reads the segments that would be next"""
-    monkeypatch.setattr("bulkput.engine.objects.reap._FRESH_S", 0.0)
     world.parts("s/a/bulkput/v1/")
     parts = world.parts("s/b/bulkput/v1/")
     # A search asks for two pages of the account: two searches before, one before each group.
-    done = world.look(at(is_of_account, 7, lambda: world.static("o/copy", *parts)))
+    done = world.look(at(is_of_account, 7, lambda: world.static("o/copy", *parts)), search_again_s=0)
     assert (done.exit_code, done.removed, world.left("s/a/")) == (0, 3, [])
     assert (world.kept, world.read("o/copy")) == ([f"{world.containers['o']}/copy reads them"], b"123")
     world.parts("s/c/bulkput/v1/")
@@ -73,7 +72,7 @@ def test_a_long_removal_searches_again(world: World, monkeypatch: pytest.MonkeyP
         seen.append(asked)
         return refused(asked, pass_on) if sum(map(is_of_account, seen)) >= 5 else pass_on(asked)
 
-    done = world.look(meddle)
+    done = world.look(meddle, search_again_s=0)
     assert (done.exit_code, done.removed, done.in_doubt) == (1, 0, 3)
 
 

@@ -215,12 +215,8 @@ async def test_reaping_removes_nothing_of_which_it_is_not_sure(tmp_path: Path, m
         assert before <= {f"c_segments/{name}" for name in there.segments()}
 
 
-async def test_a_manifest_that_comes_up_while_a_long_group_is_removed_keeps_its_segments(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_manifest_that_comes_up_while_a_long_group_is_removed_keeps_its_segments(tmp_path: Path) -> None:
     """segments --reap: after the first two of ten, and a minute, another client stores one that reads the last two."""
-    monkeypatch.setattr("bulkput.engine.objects.reap._FRESH_S", 0.0)
-    monkeypatch.setattr("bulkput.engine.objects.reap._LOOKED_AT_ONCE", 2)
     stored: list[str] = []
 
     async def store_another(request: web.BaseRequest, handler: Handler) -> web.StreamResponse:
@@ -235,7 +231,7 @@ async def test_a_manifest_that_comes_up_while_a_long_group_is_removed_keeps_its_
         environ = environ_of(there.server)
         await run(there, big(tmp_path))
         await bulkput.remove("swift://c/big", environ=environ)
-        options = SegmentOptions(reap=True, older_than_s=0)
+        options = SegmentOptions(reap=True, older_than_s=0, search_again_s=0, looked_at_once=2)
         done = await bulkput.segments("swift://c", options=options, environ=environ)
         assert (done.exit_code, done.removed, sorted(there.segments())) == (0, COUNT - 2, stored)
         assert await there.content("other") == noise()[-PART - 500 :]

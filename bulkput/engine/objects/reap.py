@@ -4,9 +4,10 @@
     HEAD of each segment ──> are there new ones? ──> does their object read them after all? ──> removal
 
 The second search finds manifests that were stored, copied or moved during the first one. It is repeated while removals
-go on: for each `_LOOKED_AT_ONCE` segments, if the last one is `_FRESH_S` old. The last look is at the objects that the
-segments are named after (`fresh_look.py`). Milliseconds lie between that look and the removal; a manifest that is
-stored in them, or since the last search under another name, loses its segments, since a store has no lock.
+go on: for each `looked_at_once` segments, if the last one is `search_again_s` old (`SegmentOptions`). The last look is
+at the objects that the segments are named after (`fresh_look.py`). Milliseconds lie between that look and the removal;
+a manifest that is stored in them, or since the last search under another name, loses its segments, since a store has no
+lock.
 """
 
 import asyncio
@@ -33,16 +34,12 @@ from bulkput.policy.retry import FailurePolicy
 from bulkput.policy.skip import stored_ns
 from bulkput.sources.segment_notes import SegmentNotes, SegmentRow
 from bulkput.stores.base import Store
+from bulkput.verb_options import SegmentOptions
 
 _GROUPS = 1_000
 """Groups that are read from disk at once."""
-_LOOKED_AT_ONCE = 200
-"""Segments whose HEADs come before one round of removals. Few, so that little time passes between HEAD and removal."""
 _GROUPS_AT_ONCE = 8
 """Groups that are worked on at the same time: most have few segments, and each waits for looks of its own."""
-_FRESH_S = 60.0
-"""Seconds after which the search is repeated, before more is removed. It asks for the listings again, and looks only at
-what is new: a hundred requests for a million objects."""
 Held = Callable[[UnreadGroup], Hold | None]
 
 
@@ -114,9 +111,12 @@ class Reaper:
         is_dry: bool = False,
         has_whole_groups: bool = False,
         room: Callable[[], Awaitable[None]] | None = None,
+        options: SegmentOptions | None = None,
     ) -> None:
         """`has_whole_groups`: all segments of each group will be noted, so any other has been stored since. `room` is
-        awaited before each group. Raises Unsupported."""
+        awaited before each group. Of `options` counts how fresh the looks are. Raises Unsupported."""
+        options = options or SegmentOptions()
+        self._fresh_s, self._looked_at_once = options.search_again_s, options.looked_at_once
         self._store = store
         self._tally = tally
         self._workers = workers
@@ -208,7 +208,7 @@ class Reaper:
         """Repeat the search if the last one was some time ago. A reason to keep everything else, if that fails. Raises
         Stopped."""
         async with self._searching:
-            if self.scan.doubt is None and time.monotonic() - self._searched_s > _FRESH_S:
+            if self.scan.doubt is None and time.monotonic() - self._searched_s > self._fresh_s:
                 await self._search_again()
                 await self._tell_newly_read()
         return None if self.scan.doubt is None else _unknown(self.scan.doubt)
@@ -243,7 +243,7 @@ class Reaper:
             if (why := await self._new_doubt()) is not None:
                 self._tally.doubt(group.path, left, why)
                 return
-            rows = await self.notes(SegmentNotes.unread, group.path, last, _LOOKED_AT_ONCE)
+            rows = await self.notes(SegmentNotes.unread, group.path, last, self._looked_at_once)
             if not rows:  # the others are read since
                 return
             proven = await self._unchanged(remover, group, tuple(rows))

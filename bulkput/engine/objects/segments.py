@@ -66,6 +66,7 @@ async def segments(
             is_dry=options.dry_run,
             has_whole_groups=True,
             room=ev.room_of(on_event),
+            options=options,
         )
         look = _Look(store, target, options, reaper, tally)
         try:

@@ -61,6 +61,12 @@ def survey(roots: list[bytes], target: Destination, place: str, options: UploadO
     )
 
 
+def check_stdin(roots: list[bytes], options: UploadOptions) -> None:
+    """Raises UsageError for a journal with stdin: before the journal is made, and without a look at any path."""
+    if STDIN in roots and options.journal is not None:
+        raise UsageError(_UNREPEATABLE.format(name=printable(STDIN)))
+
+
 def _check_pipes(roots: list[bytes], target: Destination, options: UploadOptions) -> None:
     """Raises UsageError if a pipe is asked for what it cannot have."""
     pipes = [root for root in roots if is_pipe(root)]
@@ -76,9 +82,10 @@ def _check_pipes(roots: list[bytes], target: Destination, options: UploadOptions
     if not target.prefix or target.prefix.endswith("/"):
         raise UsageError(f"{name} is a pipe and has no name: give the object's, as in {target}{_slash(target)}NAME")
     if options.journal is not None or options.skip.is_wanted:
-        raise UsageError(
-            f"{name} is a pipe: `journal`, `skip.mode` and `skip.delete_extra` need files, which can be read again"
-        )
+        raise UsageError(_UNREPEATABLE.format(name=name))
+
+
+_UNREPEATABLE = "{name} is a pipe: `journal`, `skip.mode` and `skip.delete_extra` need files, which can be read again"
 
 
 def _slash(target: Destination) -> str:

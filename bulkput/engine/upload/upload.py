@@ -13,7 +13,7 @@ from bulkput.engine.stop import Stop
 from bulkput.engine.tuner import Tuner
 from bulkput.engine.upload.assembly import Assembly, Context, build
 from bulkput.engine.upload.resume import Resume
-from bulkput.engine.upload.survey import Survey, survey
+from bulkput.engine.upload.survey import Survey, check_stdin, survey
 from bulkput.errors import Stopped, StoreError, printable
 from bulkput.model import Found, SourceFile
 from bulkput.option_types import checked
@@ -53,6 +53,7 @@ async def upload(
     options, stop, recorder = checked(options, UploadOptions), stop or Stop(), recorder or Recorder()
     roots = sources_of(sources, options)
     check_upload(options)
+    check_stdin(roots, options)
     check_compressible(options.headers, options.gzip)
     context = _context(options, stop, recorder, on_event)
     tuner, emit, resume = context.tuner, context.emit, context.resume
