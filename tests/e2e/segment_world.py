@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 import uuid
 from collections.abc import Callable
 from urllib.parse import urlsplit
@@ -45,6 +46,7 @@ class World:
     def put(self, path: str, content: bytes = b"", **fields: str) -> None:
         container, name = self.place(path)
         self.judge.put(container, name, content, fields={key.replace("_", "-"): value for key, value in fields.items()})
+        self._wait_for_row(container, name)
 
     def link(self, path: str, to: str) -> None:
         self.put(path, X_Symlink_Target="/".join(self.place(to)))
@@ -57,6 +59,15 @@ class World:
         more = {} if range_ is None else {"range": range_}
         manifest = [{"path": "/" + "/".join(self.place(segment)), **more} for segment in segments]
         self.judge.put(container, name, json.dumps(manifest).encode(), query="?multipart-manifest=put")
+        self._wait_for_row(container, name)
+
+    def _wait_for_row(self, container: str, name: str) -> None:
+        """Under load Swift's listings lag behind, and a test of what a listing shows would find nothing."""
+        for _ in range(1_000):
+            if name in self.judge.names(container):
+                return
+            time.sleep(0.01)
+        raise AssertionError(f"{name} is not listed after ten seconds")
 
     def parts(self, group: str, count: int = 3) -> list[str]:
         """Stores segments below a path that ends in a slash."""
