@@ -29,14 +29,16 @@ class CannotWriteError(Exception):
 
 
 def open_missing_streams() -> None:
-    """Open /dev/null for stdin, stdout and stderr if they are closed (`<&-`): sockets would get their numbers."""
+    """Open /dev/null for stdin, stdout and stderr if they are closed (`<&-`): sockets would get their numbers.
+
+    `sys.stdin` stays None then: nothing must take it for a pipe that has ended."""
     for fd, flags, name in ((0, os.O_RDONLY, "stdin"), (1, os.O_WRONLY, "stdout"), (2, os.O_WRONLY, "stderr")):
         try:
             os.fstat(fd)
         except OSError:
             os.open(os.devnull, flags)  # takes the lowest free number, which is `fd`
-        if getattr(sys, name) is None:
-            setattr(sys, name, open(fd, "r" if flags == os.O_RDONLY else "w", closefd=False))  # noqa: SIM115
+        if fd and getattr(sys, name) is None:
+            setattr(sys, name, open(fd, "w", closefd=False))  # noqa: SIM115
 
 
 def escape_what_does_not_fit() -> None:

@@ -44,7 +44,7 @@ def rm(
     Exit codes: 0 removed, 1 an object failed or does not exist, 2 usage, 3 the store failed, 130 interrupted.
     """
     if is_recursive and not (yes or dry_run):
-        if not sys.stdin.isatty():
+        if sys.stdin is None or not sys.stdin.isatty():
             raise UsageError("rm -r needs --yes if there is no terminal to ask on; --dry-run shows what it would do")
         is_name = "/" in url.partition("://")[2] and not url.endswith("/")
         itself = ", and the object of exactly that name" if is_name else ""

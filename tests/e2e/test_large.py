@@ -268,6 +268,7 @@ def test_a_pipe_that_does_not_give_what_is_expected_leaves_nothing(
         ('bulkput upload - "$1/"', "- is a pipe and has no name: give the object's, as in swift://c/NAME"),
         ('bulkput upload - "$1"', "- is a pipe and has no name: give the object's, as in swift://c/NAME"),
         ('bulkput upload - /etc/hostname "$1/"', "- is a pipe: it has to be the only source"),
+        ('bulkput upload - "$1/x" <&-', "standard input is closed: there is nothing to read from -"),
         ('bulkput upload --journal j.db - "$1/x"', "--journal, --skip and --delete-extra need files"),
         ('bulkput upload --skip existing - "$1/x"', "--journal, --skip and --delete-extra need files"),
         ('bulkput upload --expect-size 5 /etc/hostname "$1/x"', "are for a pipe: no source is one"),
@@ -365,3 +366,39 @@ def test_old_parts_are_made_young_before_they_are_used(
         assert relayed.count("POST") == posts
     assert again.summary["large"]["parts_found"] == 12
     assert downloaded(server, container, "large ünï.bin") == content
+
+
+@pytest.mark.swift
+@pytest.mark.parametrize(("flags", "code"), [((), 0), (("--fail-if-empty",), 1)])
+def test_an_empty_pipe_is_told(
+    swift: RealSwift, container: str, tmp_path: Path, flags: tuple[str, ...], code: int
+) -> None:
+    """: | bulkput upload - swift://c/name: a program that dies at its start gives nothing"""
+    ran = piped(swift, ': | bulkput upload - "$@"', *flags, f"swift://{container}/name")
+    assert ran.exit_code == code, ran.err
+    assert "gave no bytes" in ran.err
+    assert listed(swift, container) == (["name"] if code == 0 else [])
+
+
+@pytest.mark.swift
+def test_a_length_that_no_object_can_have_is_refused_before_the_pipe_is_read(swift: RealSwift, container: str) -> None:
+    """yes | bulkput upload --expect-size 10T -"""
+    ran = piped(swift, 'yes | bulkput upload --expect-size 10T - "$1"', f"swift://{container}/name")
+    assert ran.exit_code == 1
+    assert "--expect-size: the store takes 5368709122000 bytes" in ran.err
+
+
+@pytest.mark.swift
+def test_copied_segments_can_be_read_by_those_who_can_read_the_copy(
+    swift: RealSwift, container: str, tree: Path, content: bytes
+) -> None:
+    """swift post -r .r:* to; bulkput cp --with-segments swift://c/x swift://to/x: a stranger reads the copy"""
+    environ = {**os.environ, **swift.environment}
+    assert bulkput("upload", tree, f"swift://{container}/", *IN_PARTS, environ=swift.environment).exit_code == 0
+    subprocess.run([str(SWIFT_CLIENT), "post", "-r", ".r:*", f"{container}-to"], env=environ, check=True)
+    urls = (f"swift://{container}/large ünï.bin", f"swift://{container}-to/x")
+    assert bulkput("cp", "--with-segments", *urls, environ=swift.environment).exit_code == 0
+    asked = subprocess.run([str(SWIFT_CLIENT), "auth"], env=environ, check=True, capture_output=True, text=True)
+    storage_url = asked.stdout.split("OS_STORAGE_URL=")[1].split()[0]
+    read = subprocess.run(["curl", "-sf", f"{storage_url}/{container}-to/x"], check=True, capture_output=True)
+    assert read.stdout == content

@@ -127,3 +127,24 @@ def test_an_md5_that_is_none_is_refused(md5: str) -> None:
     """A typing error would fail the upload after all its bytes are sent."""
     with pytest.raises(UsageError, match="32 digits"):
         LargeOptions(expect_md5=md5)
+
+
+def test_a_stream_to_a_store_without_parts_is_held_only_as_far_as_was_asked_for() -> None:
+    """However long it is expected to be: it would all be in memory."""
+    limits = Limits()
+    assert stream_part_size(1, LargeOptions(expect_size=5 * GIB), limits) == STREAM_PART
+    assert stream_part_size(1, LargeOptions(expect_size=5 * GIB, part_size=2 * GIB), limits) == 2 * GIB
+
+
+@pytest.mark.parametrize(
+    ("headers", "text"),
+    [
+        (ObjectHeaders(), "v"),
+        (ObjectHeaders(expires_in_s=60), "vx60"),
+        (ObjectHeaders(extra=(("X-Delete-After", "60"),)), "vx60"),
+        (ObjectHeaders(extra=(("x-delete-at", "1800000000"), ("Color", "red"))), "vx1800000000"),
+    ],
+)
+def test_parts_of_an_object_that_expires_are_of_another_version(headers: ObjectHeaders, text: str) -> None:
+    """In whatever way the expiry is given."""
+    assert living("v", headers) == text

@@ -153,3 +153,12 @@ def test_a_rate_that_the_user_asked_for_is_not_taken_for_the_store(share: float,
     for _ in range(30):
         feed[0].come(200, per_s=tuner.slots.limit / 0.05)
     assert tuner.slots.limit == limit
+
+
+def test_only_refusals_of_parts_count() -> None:
+    """Parts of large objects are of any size, so their rate says nothing; a refusal says what it always says."""
+    tuner, answers, _ = tuned(WireOptions())
+    answers.come(2_000, per_s=1_000, operation="part")
+    assert tuner.slots.limit == 64
+    answers.come(64, per_s=1_000, error=Throttled("put", "k", "slow down"), operation="part")
+    assert tuner.slots.limit == 32
