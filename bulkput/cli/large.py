@@ -21,11 +21,7 @@ def large_options(verb: Callable[..., int]) -> Callable[..., int]:
         type=Size(),
         help="Size of the parts of a large file. Default: 256M of a file, 32M of a pipe; more if there were too many.",
     )
-    @click.option(
-        "--segment-above",
-        type=Size(),
-        help="Send files larger than this in parts. Default: 1G, or what the store takes in one request.",
-    )
+    @click.option("--segment-above", type=Size(), help="Send larger files in parts. Default: 1G, or the store's limit.")
     @click.option(
         "--segment-container",
         metavar="NAME",

@@ -63,6 +63,14 @@ def downloaded(server: RealSwift, container: str, name: str) -> bytes:
     ).stdout
 
 
+def read_by_a_stranger(server: RealSwift, path: str) -> bytes:
+    """What curl gets without a token. `path` is CONTAINER/OBJECT, percent-encoded."""
+    environ = {**os.environ, **server.environment}
+    asked = subprocess.run([str(SWIFT_CLIENT), "auth"], env=environ, check=True, capture_output=True, text=True)
+    storage_url = asked.stdout.split("OS_STORAGE_URL=")[1].split()[0]
+    return subprocess.run(["curl", "-sf", f"{storage_url}/{path}"], check=True, capture_output=True).stdout
+
+
 def piped(server: RealSwift, command: str, *arguments: str | Path) -> Ran:
     """Runs COMMAND in bash; there `bulkput` is the command, and "$@" are the arguments."""
     script = f'bulkput() {{ "{sys.executable}" -m bulkput "$@"; }}; {command}'
@@ -304,11 +312,7 @@ def test_segments_can_be_read_by_those_who_can_read_their_object(
     environ = {**os.environ, **swift.environment}
     subprocess.run([str(SWIFT_CLIENT), "post", "-r", ".r:*", container], env=environ, check=True)
     assert bulkput("upload", tree, f"swift://{container}/p", *IN_PARTS, environ=swift.environment).exit_code == 0
-    asked = subprocess.run([str(SWIFT_CLIENT), "auth"], env=environ, check=True, capture_output=True, text=True)
-    storage_url = asked.stdout.split("OS_STORAGE_URL=")[1].split()[0]
-    url = f"{storage_url}/{container}/p/large%20%C3%BCn%C3%AF.bin"
-    read = subprocess.run(["curl", "-sf", url], check=True, capture_output=True)
-    assert read.stdout == content
+    assert read_by_a_stranger(swift, f"{container}/p/large%20%C3%BCn%C3%AF.bin") == content
 
 
 def test_segments_of_an_overwritten_object_are_removed_on_request(
@@ -398,7 +402,4 @@ def test_copied_segments_can_be_read_by_those_who_can_read_the_copy(
     subprocess.run([str(SWIFT_CLIENT), "post", "-r", ".r:*", f"{container}-to"], env=environ, check=True)
     urls = (f"swift://{container}/large ünï.bin", f"swift://{container}-to/x")
     assert bulkput("cp", "--with-segments", *urls, environ=swift.environment).exit_code == 0
-    asked = subprocess.run([str(SWIFT_CLIENT), "auth"], env=environ, check=True, capture_output=True, text=True)
-    storage_url = asked.stdout.split("OS_STORAGE_URL=")[1].split()[0]
-    read = subprocess.run(["curl", "-sf", f"{storage_url}/{container}-to/x"], check=True, capture_output=True)
-    assert read.stdout == content
+    assert read_by_a_stranger(swift, f"{container}-to/x") == content
