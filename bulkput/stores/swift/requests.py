@@ -12,7 +12,8 @@ from bulkput.model import Body
 from bulkput.policy.etag import md5_of
 from bulkput.record import frozen
 from bulkput.stores.status import error_from_response, error_from_transport, refusal
-from bulkput.stores.swift.auth import Account, Token
+from bulkput.stores.swift.account import Account
+from bulkput.stores.swift.login import Token
 from bulkput.stores.swift.wire_format import from_json, info_url, large
 from bulkput.transport.base import MAX_ANSWER, Answer, Incoming, Transport, TransportError
 from bulkput.transport.pacing import sends_again
@@ -49,24 +50,19 @@ class ContainerRequests:
         self._info: Mapping[str, Any] | None = None
 
     async def ask(self, operation: str, request: Request, body: Body | None = None) -> Answer:
-        """Send a request with the shared token. If the token is refused, send it once more with a new one (radosgw
-        answers 403 for an expired token).
+        """Send a request with the shared token. If the token is refused, send it once more with a new one.
 
         Raises StoreError if no answer comes, Denied if a 401 comes and there is no new token; passes on body errors.
         """
         token = await self._account.token()
         answer = await self._send(operation, request, token, body)
         if request.is_refused(answer):
-            renewed = await self._account.renewed(token)
+            renewed = await self._account.renewed(token, answer.status)
             if renewed is not None:
                 sends_again(request.method)
                 answer = await self._send(operation, request, renewed, body)
-            elif answer.status != 403:
-                hint = (
-                    "the store refuses OS_AUTH_TOKEN: it has expired, or is not for the account of OS_STORAGE_URL."
-                    " Set it to a new one, which `openstack token issue` prints"
-                )
-                raise Denied(operation, request.key or self._container, hint, status=401)
+            elif answer.status != 403 and (why := self._account.cannot_renew) is not None:
+                raise Denied(operation, request.key or self._container, why, status=401)
         return answer
 
     def _path(self, key: str | None, container: str | None = None) -> str:
@@ -95,7 +91,11 @@ class ContainerRequests:
         token = await self._account.token()
         for attempt in (1, 2):
             async with self._incoming(key, token) as answer:
-                if answer.status in (401, 403) and attempt == 1 and (renewed := await self._account.renewed(token)):
+                if (
+                    answer.status in (401, 403)
+                    and attempt == 1
+                    and (renewed := await self._account.renewed(token, answer.status))
+                ):
                     token = renewed
                     continue
                 if answer.status != 200:
