@@ -39,11 +39,10 @@ def blockbuster() -> Iterator[BlockBuster]:
 
 @pytest.fixture(autouse=True)
 def no_credentials_of_the_developer(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Removes the developer's credentials from the environment of every test."""
-    for name in ("ST_AUTH", "ST_USER", "ST_KEY", "OS_STORAGE_URL", "OS_AUTH_TOKEN", "OS_AUTH_URL", "OS_CACERT"):
-        monkeypatch.delenv(name, raising=False)
-    for name in ("BULKPUT_HTTP_TOKEN", "BULKPUT_HTTP_USER", "BULKPUT_HTTP_PASSWORD", "NETRC"):
-        monkeypatch.delenv(name, raising=False)
+    """Removes the developer's credentials and settings from the environment of every test."""
+    for name in os.environ:
+        if (name.startswith(("ST_", "OS_", "BULKPUT_")) and not name.startswith("BULKPUT_TEST_")) or name == "NETRC":
+            monkeypatch.delenv(name)
 
 
 @pytest.fixture(scope="session")
