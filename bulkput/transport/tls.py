@@ -71,8 +71,8 @@ def _load_client_certificate(context: ssl.SSLContext, file: str, key: str | None
 
     def no_passphrase() -> str:  # without this, OpenSSL would ask for it on the terminal, and wait
         raise UsageError(
-            f"the key in {key_file} has a passphrase, which bulkput does not ask for: name a key without one;"
-            f" `openssl pkey -in {key_file} -out NEW` writes it"
+            f"the key in {key_file} has a passphrase, which bulkput does not ask for:"
+            " name a key without one (openssl pkey makes it)"
         )
 
     try:
