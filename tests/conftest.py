@@ -12,6 +12,7 @@ from hypothesis import settings
 from bulkput.devserver import DevServer
 from tests.ledger import Ledger, write_table
 from tests.servers.devserver import devserver_process
+from tests.servers.keystone import KeystoneSwift, real_keystone_swift
 from tests.servers.nginx import NginxDav, nginx_dav
 from tests.servers.rgw import real_rgw, why_missing
 from tests.servers.swift import RealSwift, real_swift
@@ -49,6 +50,13 @@ def no_credentials_of_the_developer(monkeypatch: pytest.MonkeyPatch) -> None:
 def swift() -> Iterator[RealSwift]:
     """A real OpenStack Swift, the same for the whole session: use a container of your own."""
     with real_swift() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def keystone() -> Iterator[KeystoneSwift]:
+    """A real Keystone with a Swift, the same for the whole session: use a container of your own."""
+    with real_keystone_swift() as running:
         yield running
 
 
