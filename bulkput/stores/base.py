@@ -201,6 +201,21 @@ _BUILT_IN = {
 }
 
 
+_CONFIGURED_BY = {"swift": ("bulkput.stores.swift.environment", "configured")}
+
+
+async def configured(
+    destination: Destination, environ: Mapping[str, str], wire: WireOptions
+) -> tuple[Mapping[str, str], WireOptions]:
+    """Both with what the files say in which users of this kind of store keep their settings; before the transport is
+    opened, because they may name certificates. Raises UsageError."""
+    if (built_in := _CONFIGURED_BY.get(destination.scheme)) is None:
+        return environ, wire
+    module, name = built_in
+    result: tuple[Mapping[str, str], WireOptions] = await getattr(import_module(module), name)(environ, wire)
+    return result
+
+
 async def open_destination(destination: Destination, context: StoreContext) -> Store:
     """Open the unwrapped store of a destination; sends no request.
 

@@ -13,12 +13,12 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from bulkput.errors import Denied, UsageError
+from bulkput.errors import BulkputError, Denied, UsageError
 from bulkput.policy.naming import is_http_url
 from bulkput.record import frozen
 from bulkput.stores.reason import said
 from bulkput.stores.status import error_from_response
-from bulkput.stores.swift.catalog import Wanted, storage_url
+from bulkput.stores.swift.catalog import Wanted, account_url
 from bulkput.stores.swift.login import Ask, LoginRequest, Token
 from bulkput.transport.base import Answer
 
@@ -76,8 +76,7 @@ class KeystoneLogin:
 
     @property
     def place(self) -> str:
-        where = f"{self.user}{_scope_text(self.credentials.scope)} at {root_of(self.auth_url)}"
-        return self.storage_url or where + (f", region {self.wanted.region}" if self.wanted.region else "")
+        return place_of(self.user, self.credentials.scope, self.auth_url, self.wanted, self.storage_url)
 
     async def token(self, ask: Ask) -> Token:
         root = root_of(self.auth_url)
@@ -87,7 +86,7 @@ class KeystoneLogin:
             if elsewhere is not None and elsewhere != root:
                 answer = await ask(self._request(elsewhere))
         if answer.status != 201:
-            raise self._refusal(answer)
+            raise refusal(answer, self.auth_url, self.user, self.credentials.hint)
         return self._token(answer)
 
     def _request(self, root: str) -> LoginRequest:
@@ -101,31 +100,12 @@ class KeystoneLogin:
         Raises UsageError if that is on another host: credentials go where the user has said, and nowhere else.
         """
         answer = await ask(LoginRequest("GET", self.auth_url, {"Accept": "application/json"}))
+        own = urlsplit(self.auth_url)
         for href in _v3_links(answer):
-            if urlsplit(href)[:2] != urlsplit(self.auth_url)[:2]:
+            if urlsplit(href).netloc != own.netloc:
                 raise UsageError(f"Keystone says that its v3 is at {href}, on another server: set OS_AUTH_URL to that")
-            return root_of(href)
+            return root_of(f"{own.scheme}://{own.netloc}{urlsplit(href).path}")  # http:// in it: TLS ends before it
         return None
-
-    def _refusal(self, answer: Answer) -> Exception:
-        text = said(answer.status, answer.reason, answer.body)
-        match answer.status:
-            case 401 | 403:
-                if "Openstack-Auth-Receipt" in answer.headers:
-                    hint = "Keystone wants a second factor: make an application credential, which needs none"
-                else:
-                    hint = self.credentials.hint
-                return Denied("login", self.user, f"refused by {self.auth_url}: {hint}", status=answer.status)
-            case 400:
-                return UsageError(f"Keystone at {self.auth_url} does not take the OS_* variables: {text}")
-            case 404 | 405:
-                return UsageError(
-                    f"no Keystone v3 at {self.auth_url} ({answer.status}): OS_AUTH_URL is its address,"
-                    " with /v3 behind it or without"
-                )
-            case status if status < 400:
-                return _no_keystone(self.auth_url, answer)
-        return error_from_response("login", self.auth_url, answer)
 
     def _token(self, answer: Answer) -> Token:
         value = answer.headers.get("X-Subject-Token")
@@ -136,7 +116,7 @@ class KeystoneLogin:
             raise _no_keystone(self.auth_url, answer) from None
         if not value:
             raise _no_keystone(self.auth_url, answer)
-        return Token(self.storage_url or storage_url(catalog, self.wanted), value, lives_s)
+        return Token(account_url(self.storage_url, catalog, self.wanted, token.get("project")), value, lives_s)
 
 
 def root_of(auth_url: str) -> str:
@@ -145,6 +125,32 @@ def root_of(auth_url: str) -> str:
     if root.endswith("/v2.0"):
         raise UsageError(f"{auth_url} {_V2}")
     return root.removesuffix("/v3").rstrip("/")
+
+
+def place_of(user: str, scope: Mapping[str, Any] | None, auth_url: str, wanted: Wanted, storage_url: str | None) -> str:
+    if storage_url is not None and "%(" not in storage_url:
+        return storage_url
+    where = f"{user}{_scope_text(scope)} at {root_of(auth_url)}"
+    return where + (f", region {wanted.region}" if wanted.region else "")
+
+
+def refusal(answer: Answer, url: str, user: str, hint: str) -> BulkputError:
+    """The error of an answer from `url` that gives no token. `hint`: what to check if it refuses the credentials."""
+    text = said(answer.status, answer.reason, answer.body)
+    match answer.status:
+        case 401 | 403:
+            if "Openstack-Auth-Receipt" in answer.headers:
+                hint = "Keystone wants a second factor: make an application credential, which needs none"
+            return Denied("login", user, f"refused by {url}: {hint}", status=answer.status)
+        case 400:
+            return UsageError(f"Keystone at {url} does not take the OS_* variables: {text}")
+        case 404 | 405:
+            return UsageError(
+                f"no Keystone v3 at {url} ({answer.status}): OS_AUTH_URL is its address, with /v3 behind it or without"
+            )
+        case status if status < 400:
+            return _no_keystone(url, answer)
+    return error_from_response("login", url, answer)
 
 
 def _no_keystone(auth_url: str, answer: Answer) -> UsageError:
