@@ -47,7 +47,7 @@ def account_url(fixed: str | None, catalog: Any, wanted: Wanted, project: Any) -
     identifier = project.get("id") if isinstance(project, dict) else None
     if not isinstance(identifier, str):
         raise UsageError(f"{fixed} needs a project, and the token is for none: set OS_PROJECT_NAME or OS_PROJECT_ID")
-    return fixed.replace("%(project_id)s", identifier).replace("%(tenant_id)s", identifier)
+    return fixed.replace("%(project_id)s", identifier)
 
 
 def _usable(url: Any, wanted: Wanted) -> str:
