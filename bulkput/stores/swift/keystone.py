@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from bulkput.errors import Denied, UsageError
 from bulkput.policy.naming import is_http_url
 from bulkput.record import frozen
-from bulkput.stores.reason import said
+from bulkput.stores.reason import why
 from bulkput.stores.status import error_from_response
 from bulkput.stores.swift.catalog import Wanted, storage_url
 from bulkput.stores.swift.login import Ask, LoginRequest, Token
@@ -80,44 +80,50 @@ class KeystoneLogin:
         return self.storage_url or where + (f", region {self.wanted.region}" if self.wanted.region else "")
 
     async def token(self, ask: Ask) -> Token:
-        root = root_of(self.auth_url)
-        answer = await ask(self._request(root))
+        answer = await ask(self._request(root_of(self.auth_url)))
         if answer.status == 404:
-            elsewhere = await self._advertised(ask)
-            if elsewhere is not None and elsewhere != root:
-                answer = await ask(self._request(elsewhere))
+            answer = await self._elsewhere(ask, answer)
         if answer.status != 201:
             raise self._refusal(answer)
         return self._token(answer)
+
+    async def _elsewhere(self, ask: Ask, not_found: Answer) -> Answer:
+        """The answer from where Keystone's version document (`GET OS_AUTH_URL`) says that v3 is; else the 404.
+
+        Raises Denied if v3 is where it was looked for: then what it did not find is the token or the credential.
+        UsageError if it is on another host: credentials go where the user has said, and nowhere else.
+        """
+        root = root_of(self.auth_url)
+        document = await ask(LoginRequest("GET", self.auth_url, {"Accept": "application/json"}))
+        for there in map(root_of, _v3_links(document)):
+            if urlsplit(there).path == urlsplit(root).path:
+                raise self._denied(self.credentials.hint, 404)
+            if urlsplit(there)[:2] != urlsplit(root)[:2]:
+                raise UsageError(f"Keystone says that its v3 is at {there}, on another server: set OS_AUTH_URL to that")
+            return await ask(self._request(there))
+        return not_found
 
     def _request(self, root: str) -> LoginRequest:
         headers = {"Content-Type": "application/json", "Accept": "application/json"}
         url = f"{root}/v3/auth/tokens"
         return LoginRequest("POST", url, headers, self.credentials.document(), self.credentials.secret)
 
-    async def _advertised(self, ask: Ask) -> str | None:
-        """Where Keystone's version document says that v3 is (`GET OS_AUTH_URL`), without the /v3; None if it does not.
-
-        Raises UsageError if that is on another host: credentials go where the user has said, and nowhere else.
-        """
-        answer = await ask(LoginRequest("GET", self.auth_url, {"Accept": "application/json"}))
-        for href in _v3_links(answer):
-            if urlsplit(href)[:2] != urlsplit(self.auth_url)[:2]:
-                raise UsageError(f"Keystone says that its v3 is at {href}, on another server: set OS_AUTH_URL to that")
-            return root_of(href)
-        return None
+    def _denied(self, hint: str, status: int) -> Denied:
+        return Denied("login", self.user, f"refused by {self.auth_url}: {hint}", status=status)
 
     def _refusal(self, answer: Answer) -> Exception:
-        text = said(answer.status, answer.reason, answer.body)
         match answer.status:
+            case 401 | 403 if "Openstack-Auth-Receipt" in answer.headers:
+                hint = "Keystone wants a second factor: make an application credential, which needs none"
+                return self._denied(hint, answer.status)
             case 401 | 403:
-                if "Openstack-Auth-Receipt" in answer.headers:
-                    hint = "Keystone wants a second factor: make an application credential, which needs none"
-                else:
-                    hint = self.credentials.hint
-                return Denied("login", self.user, f"refused by {self.auth_url}: {hint}", status=answer.status)
+                return self._denied(self.credentials.hint, answer.status)
             case 400:
-                return UsageError(f"Keystone at {self.auth_url} does not take the OS_* variables: {text}")
+                text = why(answer.status, answer.reason, answer.body)
+                return UsageError(
+                    f"{self.auth_url} does not understand the login (400 {text}):"
+                    f" if OS_AUTH_URL is Keystone, {self.credentials.hint}"
+                )
             case 404 | 405:
                 return UsageError(
                     f"no Keystone v3 at {self.auth_url} ({answer.status}): OS_AUTH_URL is its address,"
