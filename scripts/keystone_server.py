@@ -28,8 +28,8 @@ NOTES = (
     f"{REGION} has public, internal and admin addresses; RegionTwo has an account of its own.",
 )
 
-# sqlite_synchronous: the database lives as long as the process. Without this a slow disk makes its tables for a minute.
-# password_hash_rounds: the least that bcrypt takes, instead of a quarter of a second for each login.
+# sqlite_synchronous: the database lives as long as the process, and has nothing to lose: it need not wait for the disk.
+# password_hash_rounds: the least that bcrypt takes. Its default is slow on purpose, and a login would be mostly that.
 CONFIG = """
 [DEFAULT]
 default_log_levels = alembic=WARNING,keystone.common.password_hashing=ERROR
@@ -61,8 +61,7 @@ def main(root: Path, port: int, swift_port: int, token_s: int) -> None:
     from keystone.server.wsgi import initialize_public_application  # noqa: PLC0415
 
     application = initialize_public_application()
-    cloud = Cloud(application.test_client())
-    cloud.make(root, swift_port)
+    Cloud(application.test_client()).make(root, swift_port)
     Server(("127.0.0.1", port), logged(application)).start()
 
 
@@ -100,10 +99,10 @@ class Cloud:
     def __init__(self, client: Any) -> None:
         self.client = client
         self.token = self.login(ADMIN, ADMIN, ADMIN)
+        self.roles = {role["name"]: role["id"] for role in self.call("GET", "/v3/roles")["roles"]}
 
     def make(self, root: Path, swift_port: int) -> None:
         """Make services, projects and users; write their IDs to keystone.json."""
-        self.roles = {role["name"]: role["id"] for role in self.call("GET", "/v3/roles")["roles"]}
         self.make_object_store(swift_port)
         service = self.project(SERVICE_PROJECT)
         self.grant("service", service, self.user(SERVICE_USER, SERVICE_PASSWORD))
@@ -174,7 +173,8 @@ class Cloud:
     def login(self, user: str, password: str, project: str) -> str:
         """Give a token."""
         answer = self.client.post("/v3/auth/tokens", json=login_request(user, password, project))
-        return checked(answer).headers["X-Subject-Token"]
+        token: str = checked(answer).headers["X-Subject-Token"]
+        return token
 
     def post(self, path: str, kind: str, fields: Mapping[str, str]) -> str:
         """Make one of `kind`; give its ID."""

@@ -107,7 +107,7 @@ class KeystoneSwift(Swift):
         """Whether Swift takes a token of Keystone."""
         who = (keystone_server.USER, keystone_server.PASSWORD, keystone_server.PROJECT)
         body = json.dumps(keystone_server.login_request(*who))
-        headers = {"Content-Type": "application/json"}
+        headers = {"Content-Type": "application/json", "User-Agent": "scripts/swift"}
         login = ask(self.ports["keystone"], "POST", "/v3/auth/tokens", headers, body)
         if login is None or login.status != 201:
             return False
