@@ -150,6 +150,18 @@ async def test_a_403_means_no_to_a_young_token_only(
         assert (await account.renewed(second, 403), login.logins) == (None, 2)
 
 
+@pytest.mark.parametrize(("age_s", "logs_in"), [(9, False), (11, True)])
+async def test_a_second_401_in_a_row_means_no_to_a_young_token_only(age_s: float, logs_in: bool) -> None:
+    """A busy server may look at a request only when the token has expired that was new when it was sent."""
+    first, second, third = tokens(20, 20, 20)
+    login, clock = Scripted(iter((first, second, third))), Clock()
+    account = account_of(login, clock)
+    await account.token()
+    assert await account.renewed(first, 401) is second
+    clock.now_s += age_s
+    assert await account.renewed(second, 401, is_again=True) is (third if logs_in else None)
+
+
 async def test_a_given_token_that_a_login_can_follow_is_old() -> None:
     """OS_AUTH_TOKEN beside OS_PASSWORD: nobody knows how old it is."""
     given, second = tokens(None, 60)

@@ -65,9 +65,9 @@ class Account:
                 await self._by_login()
         return self._token
 
-    async def renewed(self, refused: Token, status: int) -> Token | None:
+    async def renewed(self, refused: Token, status: int, *, is_again: bool = False) -> Token | None:
         """A token other than `refused`: another worker's newer one, or one by a new login. None if a new login would
-        not help: the token was given, or `status` is 403 and the token is young.
+        not help: the token was given, or it is young and `status` is 403 or this request was refused before.
 
         radosgw answers 403 for an expired token. Others mean by it that this user may not, and mean it the second time.
 
@@ -76,7 +76,7 @@ class Account:
         """
         if self._token is not refused:
             return self._token
-        if self._login.cannot_renew is not None or (status == 403 and self._is_young(refused)):
+        if self._login.cannot_renew is not None or ((is_again or status == 403) and self._is_young(refused)):
             return None
         if self._final is not None:
             raise copy(self._final)

@@ -25,7 +25,7 @@ class Wanted:
     """None: the first one of the catalog, as keystoneauth and rclone choose it."""
 
     def __str__(self) -> str:
-        return f"{' or '.join(self.interfaces)} interface" + (f", region {self.region}" if self.region else "")
+        return f"with interface {' or '.join(self.interfaces)}" + (f" in region {self.region}" if self.region else "")
 
 
 def storage_url(catalog: Any, wanted: Wanted) -> str:
@@ -53,7 +53,7 @@ def account_url(fixed: str | None, catalog: Any, wanted: Wanted, project: Any) -
 def _usable(url: Any, wanted: Wanted) -> str:
     if not isinstance(url, str) or not is_http_url(url):
         raise UsageError(
-            f"Keystone's catalog has no usable URL of {SERVICE} ({wanted}): set OS_STORAGE_URL to the account's URL"
+            f"Keystone's catalog has no usable URL of {SERVICE} {wanted}: set OS_STORAGE_URL to the account's URL"
         )
     return url.rstrip("/")
 
@@ -69,7 +69,7 @@ def _what_is_there(catalog: Any, wanted: Wanted) -> str:
         return f"Keystone's catalog has no {SERVICE} for this project, only {', '.join(services)}"
     there = sorted({f"{endpoint.get('interface')} in {_region(endpoint)}" for endpoint in _endpoints(catalog)})
     return (
-        f"Keystone's catalog has no {SERVICE} for {wanted}, only {', '.join(there) or 'one without endpoints'}:"
+        f"Keystone's catalog has no {SERVICE} {wanted}; it has {', '.join(there) or 'no endpoint of it'}:"
         " set OS_REGION_NAME or OS_INTERFACE"
     )
 

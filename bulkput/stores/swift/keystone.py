@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from bulkput.errors import BulkputError, Denied, UsageError
 from bulkput.policy.naming import is_http_url
 from bulkput.record import frozen
-from bulkput.stores.reason import said
+from bulkput.stores.reason import why
 from bulkput.stores.status import error_from_response
 from bulkput.stores.swift.catalog import Wanted, account_url
 from bulkput.stores.swift.login import Ask, LoginRequest, Token
@@ -79,33 +79,34 @@ class KeystoneLogin:
         return place_of(self.user, self.credentials.scope, self.auth_url, self.wanted, self.storage_url)
 
     async def token(self, ask: Ask) -> Token:
-        root = root_of(self.auth_url)
-        answer = await ask(self._request(root))
+        answer = await ask(self._request(root_of(self.auth_url)))
         if answer.status == 404:
-            elsewhere = await self._advertised(ask)
-            if elsewhere is not None and elsewhere != root:
-                answer = await ask(self._request(elsewhere))
+            answer = await self._elsewhere(ask, answer)
         if answer.status != 201:
             raise refusal(answer, self.auth_url, self.user, self.credentials.hint)
         return self._token(answer)
+
+    async def _elsewhere(self, ask: Ask, not_found: Answer) -> Answer:
+        """The answer from where Keystone's version document (`GET OS_AUTH_URL`) says that v3 is; else the 404.
+
+        Raises Denied if v3 is where it was looked for: then what it did not find is the token or the credential.
+        UsageError if it is on another host: credentials go where the user has said, and nowhere else.
+        """
+        root = root_of(self.auth_url)
+        document = await ask(LoginRequest("GET", self.auth_url, {"Accept": "application/json"}))
+        for there in map(root_of, _v3_links(document)):
+            if urlsplit(there).path == urlsplit(root).path:
+                raise denied(self.auth_url, self.user, self.credentials.hint, 404)
+            if urlsplit(there).netloc != urlsplit(root).netloc:
+                raise UsageError(f"Keystone says that its v3 is at {there}, on another server: set OS_AUTH_URL to that")
+            # By the user's scheme: behind a proxy that ends TLS, Keystone may say http://.
+            return await ask(self._request(urlsplit(there)._replace(scheme=urlsplit(root).scheme).geturl()))
+        return not_found
 
     def _request(self, root: str) -> LoginRequest:
         headers = {"Content-Type": "application/json", "Accept": "application/json"}
         url = f"{root}/v3/auth/tokens"
         return LoginRequest("POST", url, headers, self.credentials.document(), self.credentials.secret)
-
-    async def _advertised(self, ask: Ask) -> str | None:
-        """Where Keystone's version document says that v3 is (`GET OS_AUTH_URL`), without the /v3; None if it does not.
-
-        Raises UsageError if that is on another host: credentials go where the user has said, and nowhere else.
-        """
-        answer = await ask(LoginRequest("GET", self.auth_url, {"Accept": "application/json"}))
-        own = urlsplit(self.auth_url)
-        for href in _v3_links(answer):
-            if urlsplit(href).netloc != own.netloc:
-                raise UsageError(f"Keystone says that its v3 is at {href}, on another server: set OS_AUTH_URL to that")
-            return root_of(f"{own.scheme}://{own.netloc}{urlsplit(href).path}")  # http:// in it: TLS ends before it
-        return None
 
     def _token(self, answer: Answer) -> Token:
         value = answer.headers.get("X-Subject-Token")
@@ -134,16 +135,21 @@ def place_of(user: str, scope: Mapping[str, Any] | None, auth_url: str, wanted: 
     return where + (f", region {wanted.region}" if wanted.region else "")
 
 
+def denied(url: str, user: str, hint: str, status: int) -> Denied:
+    return Denied("login", user, f"refused by {url}: {hint}", status=status)
+
+
 def refusal(answer: Answer, url: str, user: str, hint: str) -> BulkputError:
     """The error of an answer from `url` that gives no token. `hint`: what to check if it refuses the credentials."""
-    text = said(answer.status, answer.reason, answer.body)
     match answer.status:
+        case 401 | 403 if "Openstack-Auth-Receipt" in answer.headers:
+            hint = "Keystone wants a second factor: make an application credential, which needs none"
+            return denied(url, user, hint, answer.status)
         case 401 | 403:
-            if "Openstack-Auth-Receipt" in answer.headers:
-                hint = "Keystone wants a second factor: make an application credential, which needs none"
-            return Denied("login", user, f"refused by {url}: {hint}", status=answer.status)
+            return denied(url, user, hint, answer.status)
         case 400:
-            return UsageError(f"Keystone at {url} does not take the OS_* variables: {text}")
+            text = why(answer.status, answer.reason, answer.body)
+            return UsageError(f"{url} does not understand the login (400 {text}): if OS_AUTH_URL is Keystone, {hint}")
         case 404 | 405:
             return UsageError(
                 f"no Keystone v3 at {url} ({answer.status}): OS_AUTH_URL is its address, with /v3 behind it or without"
