@@ -12,7 +12,7 @@ from bulkput.engine.stop import Stop
 from bulkput.errors import NotFound, Unsupported, UsageError, printable
 from bulkput.events import Change, Done, Event, SegmentsKept, SegmentsLeft
 from bulkput.options import WireOptions
-from bulkput.report.lines import count_text, event_json, event_line, pacing_text, size_text
+from bulkput.report.lines import count_text, counted, event_json, event_line, pacing_text, size_text
 from bulkput.results import Changes, SegmentCounts
 
 _VERBS = {
@@ -81,11 +81,11 @@ class ChangesView:
         if changes.uncertain:
             of_them = "of them" if changes.kept else "more"
             rest += f", up to {count_text(changes.uncertain)} {of_them} may be removed (the store has not answered)"
-        rest += f", {count_text(changes.gone)} were gone already" if changes.gone else ""
+        rest += f", {count_text(changes.gone)} gone already" if changes.gone else ""
         rest += f", {count_text(changes.failed)} failed" if changes.failed else ""
         say(
             f"{count_text(changes.done)} {done}{rest}, {size_text(changes.bytes)}; "
-            f"{count_text(sum(changes.requests.values()))} requests in {changes.elapsed_s:.1f} s"
+            f"{counted(sum(changes.requests.values()), 'request')} in {changes.elapsed_s:.1f} s"
         )
         for line in _segment_lines(changes.segments):
             say(line)
@@ -122,9 +122,10 @@ def _segment_lines(counts: SegmentCounts) -> list[str]:
     if counts.removed:
         lines.append(f"  segments removed: {count_text(counts.removed)}, {size_text(counts.removed_bytes)}")
     if counts.large:
-        objects = "1 large object" if counts.large == 1 else f"{count_text(counts.large)} large objects"
-        many = f"{count_text(counts.left)} segments ({size_text(counts.left_bytes)})" if counts.left else "the segments"
-        lines.append(f"  left {many} of {objects}: bulkput segments finds those that nothing reads")
+        many = f"{counted(counts.left, 'segment')} ({size_text(counts.left_bytes)})" if counts.left else "the segments"
+        lines.append(
+            f"  left {many} of {counted(counts.large, 'large object')}: bulkput segments finds those that nothing reads"
+        )
     if counts.in_doubt:
         lines.append(f"  segments not removed: {count_text(counts.in_doubt)} (named above)")
     return lines

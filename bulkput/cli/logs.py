@@ -15,7 +15,7 @@ from bulkput.cli.values import Count
 from bulkput.errors import NotFound, SourceError, StoreError, Unsupported, UsageError, printable
 from bulkput.logs.keys import KEYS, parse_keys
 from bulkput.options import WireOptions
-from bulkput.report.lines import count_text
+from bulkput.report.lines import count_text, counted
 
 if TYPE_CHECKING:
     from bulkput.logs.groups import Group, Groups
@@ -231,16 +231,12 @@ def _print(groups: "list[Group]", by: tuple[str, ...], distinct: int, form: str)
 def _about(totals: "Totals", found: int, shown: int) -> str:
     """Sum up in one line what was read, what is not shown and what failed."""
     parts = [
-        f"{_counted(totals.lines, 'line')} of {_counted(totals.logs, 'log')}, {_counted(found, 'group')}",
+        f"{counted(totals.lines, 'line')} of {counted(totals.logs, 'log')}, {counted(found, 'group')}",
         f"{count_text(found - shown)} of them not shown" if shown < found else "",
-        f"{_counted(totals.bad_lines, 'line')} not understood" if totals.bad_lines else "",
-        f"{_counted(totals.failed, 'log')} not read to the end" if totals.failed else "",
+        f"{counted(totals.bad_lines, 'line')} not understood" if totals.bad_lines else "",
+        f"{counted(totals.failed, 'log')} not read to the end" if totals.failed else "",
     ]
     return "; ".join(filter(None, parts))
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count_text(count)} {noun}" + "s" * (count != 1)
 
 
 def _draw(

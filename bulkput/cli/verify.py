@@ -15,7 +15,7 @@ from bulkput.cli.walk import split, walk_options
 from bulkput.errors import printable
 from bulkput.events import Event, Finding, Verdict
 from bulkput.options import FileListOptions, GzipOptions, RetryOptions, WalkOptions, WireOptions
-from bulkput.report.lines import count_text, event_line
+from bulkput.report.lines import count_text, counted, event_line
 from bulkput.results import Comparison
 from bulkput.verb_options import VerifyOptions
 
@@ -174,10 +174,9 @@ def _summary_lines(comparison: Comparison) -> list[str]:
     requests = sum(comparison.requests.values())
     lines = [
         f"{count_text(comparison.identical)} identical{others}; "
-        f"{count_text(requests)} requests in {comparison.elapsed_s:.1f} s"
+        f"{counted(requests, 'request')} in {comparison.elapsed_s:.1f} s"
     ]
     if comparison.skipped or comparison.ignored:
-        lines.append(
-            f"  not compared: {count_text(comparison.skipped)} entries here, {count_text(comparison.ignored)} objects"
-        )
+        here = counted(comparison.skipped, "entry", "entries")
+        lines.append(f"  not compared: {here} here, {counted(comparison.ignored, 'object')}")
     return lines
