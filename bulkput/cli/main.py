@@ -49,6 +49,15 @@ class _Verbs(click.Group):
             return None
         return cast(click.Command, getattr(import_module(f"bulkput.cli.{cmd_name}"), cmd_name))
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] not in _VERBS and not ctx.resilient_parsing:
+            from bulkput.cli.mistakes import no_such_verb  # noqa: PLC0415 - for mistakes only
+
+            raise no_such_verb(args, _VERBS)
+        return super().resolve_command(ctx, args)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Verbs"):
             formatter.write_dl(list(_VERBS.items()))
@@ -82,7 +91,9 @@ def main() -> NoReturn:
     except click.exceptions.Abort:  # Ctrl-C outside a run
         sys.exit(130)
     except click.ClickException as error:
-        error.show()
+        from bulkput.cli.mistakes import explained  # noqa: PLC0415 - for mistakes only
+
+        explained(error, sys.argv[1:]).show()
         sys.exit(error.exit_code)
     except SystemExit as ending:  # 1 is click's: the reader of its own output has gone
         _end(141 if ending.code == 1 else int(ending.code or 0), None)

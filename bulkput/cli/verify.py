@@ -10,7 +10,7 @@ from bulkput.cli.flags import in_flags
 from bulkput.cli.gzip import gzip_options
 from bulkput.cli.help import Verb
 from bulkput.cli.output import flush, own_output, say, write_line, write_row
-from bulkput.cli.values import refuse_odd
+from bulkput.cli.values import OneOf, refuse_odd
 from bulkput.cli.walk import split, walk_options
 from bulkput.errors import printable
 from bulkput.events import Event, Finding, Verdict
@@ -32,7 +32,7 @@ from bulkput.verb_options import VerifyOptions
 @click.option("--literal", is_flag=True, help="Accept //, . and .. in DEST as parts of object names.")
 @click.option(
     "--encode-names",
-    type=click.Choice(["strict", "percent"]),
+    type=OneOf(["strict", "percent"]),
     default="strict",
     help="As in the upload. percent sorts the names on disk first, in TMPDIR.",
     show_default=True,
