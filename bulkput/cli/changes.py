@@ -2,18 +2,20 @@
 
 from collections.abc import Callable, Coroutine
 from functools import wraps
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from bulkput.cli.connection import connection_options, rate_options
 from bulkput.cli.output import flush, say, write_line, write_row
-from bulkput.engine.stop import Stop
 from bulkput.errors import NotFound, Unsupported, UsageError, printable
 from bulkput.events import Change, Done, Event, SegmentsKept, SegmentsLeft
 from bulkput.options import WireOptions
 from bulkput.report.lines import count_text, counted, event_json, event_line, pacing_text, size_text
 from bulkput.results import Changes, SegmentCounts
+
+if TYPE_CHECKING:
+    from bulkput.engine.stop import Stop
 
 _VERBS = {
     Done.COPIED: "copied",
@@ -62,7 +64,7 @@ class ChangesView:
         elif self._is_verbose:
             write_line(f"{_VERBS[change.done]}: {_names(change)}")
 
-    def run(self, main: Callable[[Stop], Coroutine[Any, Any, Changes]], *, what: str) -> int:
+    def run(self, main: Callable[["Stop"], Coroutine[Any, Any, Changes]], *, what: str) -> int:
         """Run `main`, print the numbers, return the exit code. `what` is the past participle, such as "copied"."""
         from bulkput.cli.loop import run_stoppable  # noqa: PLC0415 - asyncio
 

@@ -38,7 +38,7 @@ class Verb(click.Command):
     """A command whose options are listed under the headings of `SECTIONS`."""
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        options = {option.opts[-1]: option for option in self.get_params(ctx) if isinstance(option, click.Option)}
+        options = {max(each.opts, key=len): each for each in self.get_params(ctx) if isinstance(each, click.Option)}
         for heading, flags in SECTIONS.items():
             found = [options.pop(flag).get_help_record(ctx) for flag in flags if flag in options]
             if records := [record for record in found if record is not None]:

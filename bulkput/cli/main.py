@@ -4,10 +4,11 @@
 """
 
 import errno
+import os
 import sys
 import traceback
 from importlib import import_module
-from typing import NoReturn, cast
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 import click
 
@@ -22,6 +23,9 @@ from bulkput.cli.output import (
 )
 from bulkput.errors import BulkputError, UsageError
 
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
 _VERBS = {
     "upload": "Upload files and directories to an object store.",
     "verify": "Compare files and directories with what is stored.",
@@ -34,6 +38,7 @@ _VERBS = {
     "logs": "Count the requests in access logs.",
     "bench": "Measure your own store: what limits an upload?",
     "serve": "Run a small local Swift, for trying things out.",
+    "completion": "Print the script that completes commands in your shell.",
     "demo": "Upload 1000 files in three ways, and compare.",
 }
 
@@ -47,7 +52,12 @@ class _Verbs(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _VERBS:
             return None
-        return cast(click.Command, getattr(import_module(f"bulkput.cli.{cmd_name}"), cmd_name))
+        verb = cast(click.Command, getattr(import_module(f"bulkput.cli.{cmd_name}"), cmd_name))
+        if not ctx.resilient_parsing:
+            return verb
+        from bulkput.cli.completion import offering  # noqa: PLC0415 - for a TAB only
+
+        return offering(verb)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -57,6 +67,13 @@ class _Verbs(click.Group):
 
             raise no_such_verb(args, _VERBS)
         return super().resolve_command(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> "list[CompletionItem[Any]]":
+        from click.shell_completion import CompletionItem  # noqa: PLC0415 - for a TAB only
+
+        # click's own would import the modules of all verbs.
+        verbs = [CompletionItem(name, help=text) for name, text in _VERBS.items() if name.startswith(incomplete)]
+        return [*verbs, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Verbs"):
@@ -85,6 +102,7 @@ def main() -> NoReturn:
     """Run the command of `sys.argv`. Raises SystemExit with its exit code, always."""
     open_missing_streams()
     escape_what_does_not_fit()
+    _prepare_for_a_tab()
     try:
         code = bulkput(prog_name="bulkput", standalone_mode=False)
         flush()
@@ -116,6 +134,14 @@ def main() -> NoReturn:
         _end(3, "this is a bug in bulkput; please report it with the lines above")
     else:
         sys.exit(code if isinstance(code, int) else 0)
+
+
+def _prepare_for_a_tab() -> None:
+    """If a shell asks what may stand at the cursor, click answers it in our words."""
+    if "_BULKPUT_COMPLETE" in os.environ:
+        from bulkput.cli.completion import answer_shells  # noqa: PLC0415 - for a TAB only
+
+        answer_shells()
 
 
 def _end(code: int, message: str | None) -> NoReturn:

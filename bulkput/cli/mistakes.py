@@ -39,6 +39,7 @@ _WORDS = (
     ("server run", "bulkput serve runs a small local Swift"),
     ("help usage", "bulkput --help lists the verbs, bulkput VERB --help explains one"),
     ("version about", "bulkput --version prints it"),
+    ("complete autocomplete bash_completion", "bulkput completion SHELL prints the completion script"),
 )
 ELSEWHERE = {word: here for words, here in _WORDS for word in words.split()}
 """What other tools call a verb, and what does it here."""

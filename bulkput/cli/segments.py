@@ -2,14 +2,13 @@
 
 import sys
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from bulkput.cli.changes import ChangesView, change_options
 from bulkput.cli.output import flush, say, write_line, write_row
 from bulkput.cli.values import Duration
-from bulkput.engine.stop import Stop
 from bulkput.errors import NotFound, Unsupported, UsageError, printable
 from bulkput.events import Event, SegmentsFound, SegmentsKept
 from bulkput.options import RetryOptions, WireOptions
@@ -17,6 +16,9 @@ from bulkput.policy.leftovers import age_text
 from bulkput.report.lines import count_text, counted, pacing_text, size_text
 from bulkput.results import UnreadSegments
 from bulkput.verb_options import SegmentOptions
+
+if TYPE_CHECKING:
+    from bulkput.engine.stop import Stop
 
 
 @click.command()
@@ -92,7 +94,7 @@ class _View:
         else:
             self._changes.show(event)
 
-    def run(self, main: Callable[[Stop], Coroutine[Any, Any, UnreadSegments]], *, is_reaping: bool) -> int:
+    def run(self, main: Callable[["Stop"], Coroutine[Any, Any, UnreadSegments]], *, is_reaping: bool) -> int:
         from bulkput.cli.loop import run_stoppable  # noqa: PLC0415 - asyncio
 
         try:
