@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, cast
 import click
 
 from bulkput import __version__
+from bulkput.cli.environment import VARIABLES
 from bulkput.cli.output import (
     CannotWriteError,
     discard_stdout,
@@ -79,6 +80,12 @@ class _Verbs(click.Group):
         with formatter.section("Verbs"):
             formatter.write_dl(list(_VERBS.items()))
 
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Environment"):
+            formatter.write_dl(
+                [(names, text.partition(". ")[0].rstrip(".") + ".") for names, text in VARIABLES], col_max=34
+            )
+
 
 @click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="bulkput")
@@ -89,9 +96,7 @@ def bulkput() -> None:
     bulkput upload ./dist swift://artifacts/build-42
     bulkput ls -l swift://artifacts/build-42/
 
-    Destinations: swift://CONTAINER[/PREFIX], http(s)://HOST/PATH/ (plain PUT). Credentials come from the
-    environment: ST_AUTH, ST_USER and ST_KEY, or OS_STORAGE_URL and OS_AUTH_TOKEN; ~/.netrc or BULKPUT_HTTP_* for
-    plain HTTP (BULKPUT_HTTP_TOKEN_<HOST> for one host).
+    Destinations: swift://CONTAINER[/PREFIX], http(s)://HOST/PATH/ (plain PUT). Credentials come from the environment.
 
     Exit codes: 0 all there, 1 some objects failed, 2 usage or configuration, 3 the run stopped (denied, quota,
     store gone, journal full), 130 interrupted.
