@@ -51,7 +51,7 @@ def _script(shell: str) -> str:
 
 
 def places() -> tuple[str, ...]:
-    """What URLs begin with."""
+    """What a URL, or another way to name a place in a store, may begin with."""
     return ("swift://", "http://", "https://")
 
 

@@ -41,3 +41,8 @@ FILES = (
     ("FILE of --journal", "--journal", "SQLite database of what is uploaded. FILE-wal is beside it while a run lasts."),
 )
 """Each row: the file, an option of the verbs that read it, and what is in it."""
+
+
+def in_short() -> list[tuple[str, str]]:
+    """The rows for `--help`."""
+    return [(names, text.partition(". ")[0].rstrip(".") + ".") for names, text in VARIABLES]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, cast
 import click
 
 from bulkput import __version__
-from bulkput.cli.environment import VARIABLES
+from bulkput.cli import environment
 from bulkput.cli.output import (
     CannotWriteError,
     discard_stdout,
@@ -82,9 +82,7 @@ class _Verbs(click.Group):
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Environment"):
-            formatter.write_dl(
-                [(names, text.partition(". ")[0].rstrip(".") + ".") for names, text in VARIABLES], col_max=34
-            )
+            formatter.write_dl(environment.in_short(), col_max=34)
 
 
 @click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

@@ -118,25 +118,26 @@ def explained(error: click.ClickException, words: Sequence[str]) -> click.ClickE
         verb = next((word for word in words if word in ctx.command.list_commands(ctx)), "upload")
         command = ctx.command.get_command(ctx, verb)
         if command is not None and any(flag in each.opts for each in command.params):
-            return click.UsageError(f"{flag} stands behind the verb: bulkput {verb} {flag} ...", ctx)
+            return click.UsageError(f"{flag} goes after the verb: bulkput {verb} {flag} ...", ctx)
     elif ctx.info_name == "upload" and flag in FLAGS_ELSEWHERE:
         return click.UsageError(f"No such option {flag!r}: here it is {FLAGS_ELSEWHERE[flag]}", ctx)
     return error
 
 
-def refuse_swapped(verb: str, paths: Sequence[str]) -> None:
-    """Raises UsageError if DEST stands before the sources."""
-    if "://" in paths[0] and "://" not in paths[-1]:
-        swapped = " ".join(map(_shown, (*paths[1:], paths[0])))
-        raise UsageError(f"DEST comes last: bulkput {verb} {swapped}")
+def dest_comes_last(verb: str, paths: Sequence[str]) -> UsageError:
+    """The error for a DEST before the sources."""
+    return UsageError(f"DEST comes last: bulkput {verb} {' '.join(map(_shown, (*paths[1:], paths[0])))}")
 
 
 def refuse_local(verb: str, source: str, dest: str) -> None:
-    """Raises UsageError if a copy within the store is given a file of this machine."""
-    if "://" in source and "://" in dest:
-        return
-    if "://" in dest:
+    """Raises UsageError if a copy within the store is given a path of this machine."""
+    if _is_local(source):
+        raise UsageError(f"{printable(source)} is a file here, and {verb} takes objects: bulkput upload sends files")
+    if _is_local(dest):
         raise UsageError(
-            f"{printable(source)} is no URL, and {verb} takes objects: bulkput upload sends files from here"
+            f"{printable(dest)} is a path here, and {verb} stays within the store: bulkput does not download"
         )
-    raise UsageError(f"{printable(dest)} is no URL, and {verb} stays within the store: bulkput does not download")
+
+
+def _is_local(name: str) -> bool:
+    return "://" not in name and (name.startswith(("/", "./", "../")) or os.path.exists(name))

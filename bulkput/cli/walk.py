@@ -6,7 +6,6 @@ from typing import Any
 
 import click
 
-from bulkput.cli.mistakes import refuse_swapped
 from bulkput.cli.values import Duration, Size
 from bulkput.errors import UsageError
 from bulkput.options import FileListOptions, WalkOptions
@@ -101,7 +100,10 @@ def _list_options(verb: Callable[..., int]) -> Callable[..., int]:
 def split(paths: tuple[str, ...], files: FileListOptions | None, *, verb: str) -> tuple[tuple[str, ...], str]:
     """The sources and the destination. Raises UsageError when one of them is missing, or when DEST comes first."""
     if len(paths) >= (2 if files is None else 1):
-        refuse_swapped(verb, paths)
+        if "://" in paths[0] and "://" not in paths[-1]:
+            from bulkput.cli.mistakes import dest_comes_last  # noqa: PLC0415 - for mistakes only
+
+            raise dest_comes_last(verb, paths)
         return paths[:-1], paths[-1]
     if files is not None:
         raise UsageError(

@@ -54,8 +54,10 @@ def flags_of(verb: click.Command) -> set[str]:
         ("upload swift://c ./dist", "DEST comes last: bulkput upload ./dist swift://c"),
         ("verify swift://c a b", "DEST comes last: bulkput verify a b swift://c"),
         ("upload 'https://h/?sig=secret' x", "DEST comes last: bulkput upload x https://..."),
-        ("cp ./x swift://c", "./x is no URL, and cp takes objects: bulkput upload sends files from here"),
-        ("mv swift://c/x .", ". is no URL, and mv stays within the store: bulkput does not download"),
+        ("cp ./x swift://c", "./x is a file here, and cp takes objects: bulkput upload sends files"),
+        ("cp here swift://c", "here is a file here, and cp takes objects: bulkput upload sends files"),
+        ("mv swift://c/x .", ". is a path here, and mv stays within the store: bulkput does not download"),
+        ("cp swift:c/x swift://d", "destination 'swift:c/x' is no URL: did you mean swift://c/x?"),
     ],
 )
 def test_a_mistake_gets_one_line_that_says_what_to_write(
@@ -79,8 +81,8 @@ def test_a_mistake_gets_one_line_that_says_what_to_write(
         ("upload -r x swift://c", "No such option '-r': here it is a directory as SOURCE"),
         ("upload --delete x swift://c", "No such option '--delete'. Did you mean '--delete-extra'?"),
         ("rm --transfers 5 swift://c", "No such option '--transfers'."),
-        ("--gzip auto x swift://c", "--gzip stands behind the verb: bulkput upload --gzip ..."),
-        ("-r ls swift://c", "-r stands behind the verb: bulkput ls -r ..."),
+        ("--gzip auto x swift://c", "--gzip goes after the verb: bulkput upload --gzip ..."),
+        ("-r ls swift://c", "-r goes after the verb: bulkput ls -r ..."),
         ("--hlep", "No such option '--hlep'. Did you mean '--help'?"),
     ],
 )
