@@ -191,9 +191,9 @@ def test_any_line_gets_an_answer(line: str, monkeypatch: pytest.MonkeyPatch) -> 
     assert all(answer.count("\t") == 2 for answer in answers(line, monkeypatch))
 
 
-def test_each_place_is_a_store_and_each_store_a_place() -> None:
-    """The schemes are not asked of the stores, whose modules take too long to import."""
-    assert {place.removesuffix("://") for place in places()} == set(_BUILT_IN)
+def test_each_scheme_that_is_offered_has_a_store() -> None:
+    """The stores are not asked for their schemes, because their modules take too long to import."""
+    assert {place.removesuffix("://") for place in places()} <= set(_BUILT_IN)
 
 
 def test_each_value_that_is_a_path_is_completed(monkeypatch: pytest.MonkeyPatch) -> None:
