@@ -8,6 +8,7 @@ import click
 
 from bulkput.cli.changes import ChangesView, change_options
 from bulkput.cli.help import Verb
+from bulkput.cli.mistakes import refuse_local
 from bulkput.cli.values import refuse_odd
 from bulkput.options import HeaderOptions, RetryOptions, WireOptions
 from bulkput.policy.headers import parse_fields
@@ -77,6 +78,7 @@ def run_copy(
     retry: RetryOptions,
 ) -> int:
     """Copy, or move if `is_move`; the exit code."""
+    refuse_local("mv" if is_move else "cp", source, dest)
     if not literal:
         refuse_odd(dest)
     view = ChangesView("move" if is_move else "copy", is_verbose=is_verbose, as_json=as_json)

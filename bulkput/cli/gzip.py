@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import click
 
-from bulkput.cli.values import Count
+from bulkput.cli.values import Count, OneOf
 from bulkput.errors import UsageError
 from bulkput.options import GzipOptions
 
@@ -19,7 +19,7 @@ def gzip_options(purpose: str) -> Callable[[Callable[..., int]], Callable[..., i
     def decorate(verb: Callable[..., int]) -> Callable[..., int]:
         @click.option(
             "--gzip",
-            type=click.Choice(["auto", "always", "never"]),
+            type=OneOf(["auto", "always", "never"]),
             default=_DEFAULT.mode,
             show_default=True,
             help=purpose,
@@ -32,7 +32,7 @@ def gzip_options(purpose: str) -> Callable[[Callable[..., int]], Callable[..., i
         )
         @click.option(
             "--gzip-as",
-            type=click.Choice(["encoding", "suffix"]),
+            type=OneOf(["encoding", "suffix"]),
             help="encoding (default): same name, Content-Encoding: gzip. suffix (with always): NAME.gz.",
         )
         @click.option(

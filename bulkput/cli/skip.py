@@ -7,6 +7,7 @@ from typing import Any, get_args
 
 import click
 
+from bulkput.cli.values import OneOf
 from bulkput.errors import UsageError
 from bulkput.options import SkipMode, SkipOptions
 
@@ -19,7 +20,7 @@ def skip_options(verb: Callable[..., int]) -> Callable[..., int]:
     @click.option(
         "--skip",
         "mode",
-        type=click.Choice(get_args(SkipMode)),
+        type=OneOf(get_args(SkipMode)),
         default=_DEFAULT.mode,
         show_default=True,
         help="Do not send files that the store has. existing: same name. unchanged: same size. identical: same MD5.",

@@ -54,7 +54,7 @@ def _json_row(row: "JournalRow") -> dict[str, Any]:
 
 
 def _lines(found: "Status") -> list[str]:
-    from bulkput.report.lines import count_text, size_text  # noqa: PLC0415
+    from bulkput.report.lines import count_text, counted, size_text  # noqa: PLC0415
 
     settings = found.settings
     sources = ", ".join(json.loads(settings.get("sources", "[]")))
@@ -69,8 +69,8 @@ def _lines(found: "Status") -> list[str]:
             f" ({size_text(last.bytes)}) in {last.elapsed_s:.1f} s, {last.objects_per_s:.0f} objects/s; {how}"
         )
     if found.unfinished:
-        parts = f"{count_text(found.parts)} parts ({size_text(found.parts_bytes)})"
-        lines.append(f"{count_text(found.unfinished)} large files are unfinished: {parts} of them are in the store")
+        parts = f"{counted(found.parts, 'part')} ({size_text(found.parts_bytes)})"
+        lines.append(f"unfinished: {counted(found.unfinished, 'large file')}, {parts} of them in the store")
     if not found.is_covered:
         lines.append("no run has looked at all of the source since: there may be more to upload")
     lines += [f"failed: {printable(row.error or name_text(row.path))}" for row in found.failures]

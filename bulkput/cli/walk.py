@@ -98,8 +98,12 @@ def _list_options(verb: Callable[..., int]) -> Callable[..., int]:
 
 
 def split(paths: tuple[str, ...], files: FileListOptions | None, *, verb: str) -> tuple[tuple[str, ...], str]:
-    """The sources and the destination. Raises UsageError when one of them is missing."""
+    """The sources and the destination. Raises UsageError when one of them is missing, or when DEST comes first."""
     if len(paths) >= (2 if files is None else 1):
+        if "://" in paths[0] and "://" not in paths[-1]:
+            from bulkput.cli.mistakes import dest_comes_last  # noqa: PLC0415 - for mistakes only
+
+            raise dest_comes_last(verb, paths)
         return paths[:-1], paths[-1]
     if files is not None:
         raise UsageError(
