@@ -26,7 +26,7 @@ SECTIONS = {
     "What the store has already": ("--skip", "--check-expiry", "--delete-extra", "--yes", "--quick"),
     "Journal": ("--journal", "--retry-failed"),
     "Connections and limits": (
-        "--concurrency", "--rate", "--bandwidth", "--transport", "--retries", "--timeout", "--stalled-after",
+        "--cloud", "--concurrency", "--rate", "--bandwidth", "--transport", "--retries", "--timeout", "--stalled-after",
         "--max-errors", "--fail-fast", "--insecure",
     ),
     "Output": (

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from bulkput.cli.connection import server_options
 from bulkput.cli.output import CannotWriteError, flush, say, write_line
 from bulkput.cli.values import Count, OneOf
 from bulkput.errors import NotFound, SourceError, StoreError, Unsupported, UsageError, printable
@@ -58,7 +59,7 @@ _SUFFIXES = (".svg", ".png", ".html")
 @click.option("--csv", "as_csv", is_flag=True, help="Print one CSV row per group.")
 @click.option("--chart", metavar="FILE", help="Draw the requests of each group: FILE.svg, .png or .html.")
 @click.option("-v", "--verbose", "is_verbose", is_flag=True, help="Print lines that were not understood.")
-@click.option("--insecure", is_flag=True, help="Do not check TLS certificates.")
+@server_options
 def logs(
     *,
     sources: tuple[str, ...],
@@ -71,7 +72,7 @@ def logs(
     as_csv: bool,
     chart: str | None,
     is_verbose: bool,
-    insecure: bool,
+    wire: WireOptions,
 ) -> int:
     """Count the requests in access logs, by object or by another field of their lines.
 
@@ -91,7 +92,6 @@ def logs(
 
     groups = Groups(parse_keys(keys), distinct)
     _check(sources, chart, is_one_format=not (as_json and as_csv))
-    wire = WireOptions(verify_tls=not insecure, ca_file=os.environ.get("OS_CACERT"))
     reading = _LogReading(groups, container, wire, is_verbose=is_verbose)
     gc.disable()  # lines make no reference cycles, and the search for cycles took a tenth of the time
     try:

@@ -210,6 +210,19 @@ _BUILT_IN = {
 
 _NOT_YET = {"s3": ". A Swift that speaks S3 as well has the bucket as a container: swift://BUCKET"}
 """What to do about a scheme that many people try."""
+_CONFIGURED_BY = {"swift": ("bulkput.stores.swift.environment", "configured")}
+
+
+async def configured(
+    destination: Destination, environ: Mapping[str, str], wire: WireOptions
+) -> tuple[Mapping[str, str], WireOptions]:
+    """Both with what the files say in which users of this kind of store keep their settings; before the transport is
+    opened, because they may name certificates. Raises UsageError."""
+    if (built_in := _CONFIGURED_BY.get(destination.scheme)) is None:
+        return environ, wire
+    module, name = built_in
+    result: tuple[Mapping[str, str], WireOptions] = await getattr(import_module(module), name)(environ, wire)
+    return result
 
 
 async def open_destination(destination: Destination, context: StoreContext) -> Store:
