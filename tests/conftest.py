@@ -2,6 +2,7 @@
 
 import gc
 import os
+import re
 import threading
 from collections.abc import AsyncIterator, Iterator
 
@@ -39,11 +40,12 @@ def blockbuster() -> Iterator[BlockBuster]:
 
 @pytest.fixture(autouse=True)
 def no_credentials_of_the_developer(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Removes the developer's credentials from the environment of every test."""
+    """Removes the developer's credentials and settings from the environment of every test."""
     for name in ("ST_AUTH", "ST_USER", "ST_KEY", "OS_STORAGE_URL", "OS_AUTH_TOKEN", "OS_AUTH_URL", "OS_CACERT"):
         monkeypatch.delenv(name, raising=False)
-    for name in ("BULKPUT_HTTP_TOKEN", "BULKPUT_HTTP_USER", "BULKPUT_HTTP_PASSWORD", "NETRC"):
+    for name in ("NETRC", *(name for name in os.environ if re.match("BULKPUT_(?!TEST_|SOAK_)", name))):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("XDG_CONFIG_HOME", "/nonexistent")
 
 
 @pytest.fixture(scope="session")

@@ -7,8 +7,9 @@ from typing import Any
 import click
 
 from bulkput.cli.changes import ChangesView, change_options
+from bulkput.cli.configured import Configured
 from bulkput.cli.output import flush, say, write_line, write_row
-from bulkput.cli.values import Duration
+from bulkput.cli.values import Duration, Url
 from bulkput.engine.stop import Stop
 from bulkput.errors import NotFound, Unsupported, UsageError, printable
 from bulkput.events import Event, SegmentsFound, SegmentsKept
@@ -19,8 +20,8 @@ from bulkput.results import UnreadSegments
 from bulkput.verb_options import SegmentOptions
 
 
-@click.command()
-@click.argument("url")
+@click.command(cls=Configured)
+@click.argument("url", type=Url())
 @click.option("--reap", is_flag=True, help="Remove the segments that nothing reads.")
 @click.option(
     "--older-than",

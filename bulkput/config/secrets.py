@@ -1,0 +1,45 @@
+"""What may be shown of variables and values. A name that is not known is taken for a secret's."""
+
+import re
+from collections.abc import Mapping
+
+from bulkput.config.names import HTTP_PREFIX
+
+MASK = "***"
+_PREFIXES = ("ST_", "OS_", "AWS_", HTTP_PREFIX, "BULKPUT_TEMPURL_")
+_OTHERS = frozenset(("NETRC", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"))
+_PUBLIC = re.compile(
+    r"ST_(?:AUTH|USER|AUTH_VERSION)"
+    r"|OS_(?:AUTH_URL|AUTH_TYPE|STORAGE_URL|IDENTITY_API_VERSION|CLOUD|CLIENT_CONFIG_FILE|CACERT|CERT|REGION_NAME)"
+    r"|OS_(?:INTERFACE|ENDPOINT_TYPE|SERVICE_TYPE|USERNAME|APPLICATION_CREDENTIAL_(?:ID|NAME))"
+    r"|OS_(?:USER|PROJECT|TENANT|DOMAIN|USER_DOMAIN|PROJECT_DOMAIN|DEFAULT_DOMAIN)(?:_ID|_NAME)?"
+    r"|AWS_(?:ENDPOINT_URL|PROFILE|REGION|DEFAULT_REGION|CA_BUNDLE)"
+    rf"|{HTTP_PREFIX}USER\w*|NETRC|\w+_PROXY"
+)
+_SECRET_FIELD = re.compile(r"auth|token|key|secret|passw|cookie|sign", re.IGNORECASE)
+
+
+def login_variables(environ: Mapping[str, str]) -> dict[str, str]:
+    """The variables that choose a login, a server or a proxy, sorted, with their secrets masked."""
+    names = (name for name in environ if name.startswith(_PREFIXES) or name.upper() in _OTHERS)
+    return {name: shown(name, environ[name]) for name in sorted(names)}
+
+
+def shown(name: str, value: str) -> str:
+    """The value of a variable: masked, unless a variable of that name holds no secret.
+
+    >>> shown("ST_KEY", "testing"), shown("OS_AUTH_URL", "https://user:pass@keystone/v3")
+    ('***', 'https://***@keystone/v3')
+    """
+    return without_login(value) if _PUBLIC.fullmatch(name.upper()) else MASK
+
+
+def without_login(text: str) -> str:
+    """A text without the user and the query of the URL in it: the query of a temporary URL is its signature."""
+    return re.sub(r"(?<=://)[^/@\s]*@", f"{MASK}@", re.sub(r"(://[^?\s]*\?)\S+", rf"\1{MASK}", text))
+
+
+def field_shown(line: str) -> str:
+    """A header field `NAME: VALUE`, its value masked if the name sounds like a secret's."""
+    name, colon, _ = line.partition(":")
+    return f"{name}{colon} {MASK}" if _SECRET_FIELD.search(name) else line
