@@ -2,13 +2,13 @@
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import click
 
-from bulkput.cli.chosen import AllKeys, Chosen, check_everything, choose, command_of, configs_of, keys_of, verbs
+from bulkput.cli.chosen import AllKeys, Chosen, check_everything, choose, command_of, configs_of, verbs
 from bulkput.cli.config_view import Alias, Report, Row, as_object, text_lines
-from bulkput.cli.configured import PROFILE
+from bulkput.cli.configured import PROFILE, Configured
 from bulkput.cli.output import write_line, write_row
 from bulkput.config import files, names
 from bulkput.config.aliases import destination_of
@@ -44,20 +44,15 @@ def config(command: tuple[str, ...], profile: str | None, with_defaults: bool, a
     if command and command[0] not in verbs():
         meant = names.did_you_mean(command[0], verbs())
         raise UsageError(f"{printable(command[0])} is no verb that takes options from files{meant}")
+    contexts = [_context(verb) for verb in command[:1] or verbs()]
+    typed = [_typed(ctx, command[1:], profile) for ctx in contexts]
     found = files.paths(os.environ)
-    configs = configs_of(found, {})
+    configs = configs_of(found, typed[0])  # without a verb, nothing is typed
     check_everything(configs)
-
-    rows: list[Row] = []
-    chosen: list[Chosen] = []
-    for verb in command[:1] or verbs():
-        ctx = click.Context(command_of(verb), info_name=verb)
-        typed = _typed(ctx, command[1:], profile)
-        as_json = as_json or typed.get("as_json", False)  # `bulkput config upload --json` means it like this
-        chosen.append(choose(command_of(verb), ctx, typed, configs_of(found, typed)))
-        rows += _rows(ctx, typed, chosen[-1])
+    chosen = [choose(_command(ctx), ctx, words, configs) for ctx, words in zip(contexts, typed, strict=True)]
+    rows = [row for what in zip(contexts, typed, chosen, strict=True) for row in _rows(*what)]
     report = Report(
-        files=_files(found, {config.path for config in configs}),
+        files=_files(found, configs),
         rows=[row for row in rows if with_defaults or command or row.origin.kind != "default"],
         profiles=list(dict.fromkeys(name for each in chosen for name in each.profiles)),
         aliases=tuple(_aliases(configs)),
@@ -65,7 +60,7 @@ def config(command: tuple[str, ...], profile: str | None, with_defaults: bool, a
         variables=login_variables(os.environ),
         unknown=dict(_unknown(os.environ)),
     )
-    if as_json:
+    if as_json or typed[0].get("as_json"):  # `bulkput config upload --json` means it like this
         write_row(as_object(report))
     else:
         for line in text_lines(report, is_one_verb=bool(command)):
@@ -73,10 +68,17 @@ def config(command: tuple[str, ...], profile: str | None, with_defaults: bool, a
     return 0
 
 
+def _context(verb: str) -> click.Context:
+    return click.Context(command_of(verb), info_name=verb, parent=click.get_current_context().parent)
+
+
+def _command(ctx: click.Context) -> Configured:
+    return cast(Configured, ctx.command)
+
+
 def _typed(ctx: click.Context, arguments: Sequence[str], profile: str | None) -> dict[str, Any]:
-    command = command_of(ctx.info_name or "")
-    typed = command.typed(ctx, arguments)
-    if profile is not None and PROFILE in command.options:
+    typed = _command(ctx).typed(ctx, arguments)
+    if profile is not None and PROFILE in _command(ctx).options:
         typed.setdefault(PROFILE, profile)
     return typed
 
@@ -84,8 +86,9 @@ def _typed(ctx: click.Context, arguments: Sequence[str], profile: str | None) ->
 def _rows(ctx: click.Context, typed: Mapping[str, Any], chosen: Chosen) -> list[Row]:
     """All options of one verb, those that are set first."""
     rows = []
-    for key in keys_of(command_of(ctx.info_name or "")):
-        option = chosen.options[key]
+    for key, option in chosen.options.items():
+        if key == PROFILE:  # the report has a place for it
+            continue
         if option.name in typed:
             value, origin = typed[option.name], Origin("flag")
         elif key in chosen.settings:
@@ -110,9 +113,10 @@ def _shown(key: str, value: Any) -> Typed | None:
     return None
 
 
-def _files(found: Mapping[Any, str], read: set[str]) -> dict[str, tuple[str, bool]]:
-    places = {"project": found.get("project"), "user": files.user_path(os.environ)}
-    return {kind: (path, path in read) for kind, path in places.items() if path is not None}
+def _files(found: Mapping[files.FileKind, str], configs: Sequence[Config]) -> dict[str, tuple[str, str]]:
+    without = {} if "project" not in found else {"project": (found["project"], "left out")}
+    without["user"] = (files.user_path(os.environ), "left out" if "user" in found else "not there")
+    return {**without, **{config.kind: (config.path, "read") for config in configs}}
 
 
 def _aliases(configs: Sequence[Config]) -> Iterator[Alias]:

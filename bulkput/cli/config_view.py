@@ -33,8 +33,8 @@ class Alias:
 class Report:
     """What the verb prints, with all secrets masked."""
 
-    files: Mapping[str, tuple[str, bool]]
-    """The path of each kind of file that there is or could be, and whether it was read."""
+    files: Mapping[str, tuple[str, str]]
+    """The path of each kind of file that there is or could be, and whether it is `read`, `left out` or `not there`."""
     rows: Sequence[Row]
     profiles: Sequence[str]
     """Those in use."""
@@ -50,7 +50,7 @@ def as_object(report: Report) -> dict[str, Any]:
     """The object that `--json` prints."""
     return {
         "schema": 1,
-        "files": [{"kind": kind, "path": path, "read": read} for kind, (path, read) in report.files.items()],
+        "files": [{"kind": kind, "path": path, "state": state} for kind, (path, state) in report.files.items()],
         "profiles": list(report.profiles),
         "options": [
             {
@@ -73,7 +73,7 @@ def as_object(report: Report) -> dict[str, Any]:
 def text_lines(report: Report, *, is_one_verb: bool) -> Iterator[str]:
     """One block for each kind of fact; a block without facts is left out."""
     blocks: dict[str, Sequence[tuple[str, ...]]] = {
-        "files": [(kind, path, "" if read else "not read") for kind, (path, read) in report.files.items()],
+        "files": [(kind, path, state) for kind, (path, state) in report.files.items()],
         "profiles in use": [(name,) for name in report.profiles],
         "urls": list(report.urls.items()),
         "options": _option_rows(report.rows, is_one_verb=is_one_verb),

@@ -91,7 +91,8 @@ def check(layer: Layer, keys: Collection[str], every: Collection[str]) -> None:
     for key in layer.values:
         if not (key in keys or (layer.is_for_all and key in every)):
             known = every if layer.is_for_all else keys
-            raise UsageError(f"{layer.origin.of(key)} is no option{did_you_mean(key, known)}")
+            of_what = "" if layer.is_for_all else " of this verb"
+            raise UsageError(f"{layer.origin.of(key)} is no option{of_what}{did_you_mean(key, known)}")
         if (why := refusal(key, is_project=layer.origin.kind == "project")) is not None:
             raise UsageError(f"{layer.origin.of(key)} {why}")
 

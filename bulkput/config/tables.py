@@ -90,11 +90,21 @@ def _profile(where: str, name: str, found: Any, verbs: Collection[str]) -> Profi
         raise UsageError(
             f'{where}: profile.{name}.destination is {said(destination)}: write a URL, "swift://CONTAINER/PREFIX"'
         )
-    if destination is not None and re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", destination) is None:
-        raise UsageError(
-            f'{where}: profile.{name}.destination is no URL: write "swift://CONTAINER[/PREFIX]" or "https://HOST/PATH/"'
-        )
+    if destination is not None and (why := _no_alias(destination)) is not None:
+        raise UsageError(f"{where}: profile.{name}.destination {why}")
     return Profile(destination, _section(where, f"profile.{name}.", table, verbs))
+
+
+def _no_alias(url: str) -> str | None:
+    """Why a profile cannot have this destination; None if it can. The text does not repeat the URL, for its secrets."""
+    scheme = re.match(r"([A-Za-z][A-Za-z0-9+.-]*)://", url)
+    if scheme is None:
+        return 'is no URL: write "swift://CONTAINER[/PREFIX]" or "https://HOST/PATH/"'
+    if scheme[1].lower() not in ("http", "https"):
+        return None
+    if "@" in url.partition("://")[2].partition("/")[0]:
+        return "has a login in it: put that into ~/.netrc, or into BULKPUT_HTTP_USER and BULKPUT_HTTP_PASSWORD"
+    return "has a query or fragment, and names could not follow it" if "?" in url or "#" in url else None
 
 
 def _section(where: str, above: str, table: Mapping[str, Any], verbs: Collection[str]) -> Section:
@@ -106,11 +116,11 @@ def _section(where: str, above: str, table: Mapping[str, Any], verbs: Collection
             if name not in verbs:
                 known = [f"{above}{verb}" for verb in verbs] + ([] if above else ["profile"])
                 meant = did_you_mean(f"{above}{name}", known, shown="[{}]")
-                raise UsageError(f"{where}: [{above}{printable(name)}]: there is no such verb{meant}")
+                raise UsageError(f"{where}: [{above}{printable(name)}] is no table that bulkput knows{meant}")
             single[name] = value
         elif name in verbs:
             raise UsageError(
-                f"{where}: {above}{name} is {said(value)}: {name} is a verb: write [{above}{name}] and its options"
+                f"{where}: {above}{name} is {said(value)}, but {name} is a verb: write [{above}{name}] and its options"
             )
         else:
             general[name] = value

@@ -39,7 +39,7 @@ def from_toml(value: Any, shape: Shape) -> Typed:
         case Shape.LIST, list() if all(isinstance(each, str) for each in value):
             return tuple(value)
         case Shape.LIST, str():
-            raise ValueError('is a string: write a list, also of one, such as ["*.tmp"]')
+            raise ValueError('is a string: write a list, ["..."]')
         case ((Shape.TEXT | Shape.NUMBER), str()):
             return value
         case Shape.NUMBER, int() | float() if not isinstance(value, bool):
