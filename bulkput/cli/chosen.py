@@ -11,7 +11,8 @@ from bulkput.cli.configured import NO_CONFIG, NOT_CONFIGURED, PROFILE, Configure
 from bulkput.cli.values import Url
 from bulkput.config import names
 from bulkput.config.aliases import check_agreement, check_known, destination_of, in_use, joined, split_alias
-from bulkput.config.files import FileKind, read
+from bulkput.config.files import read
+from bulkput.config.places import FileKind
 from bulkput.config.settings import Setting, check, layers, resolve
 from bulkput.config.tables import Config, take_apart
 from bulkput.config.values import Key, Shape, from_variable

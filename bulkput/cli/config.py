@@ -10,7 +10,7 @@ from bulkput.cli.chosen import AllKeys, Chosen, check_everything, choose, comman
 from bulkput.cli.config_view import Alias, Report, Row, as_object, text_lines
 from bulkput.cli.configured import PROFILE, Configured
 from bulkput.cli.output import write_line, write_row
-from bulkput.config import files, names
+from bulkput.config import names, places
 from bulkput.config.aliases import destination_of
 from bulkput.config.secrets import field_shown, login_variables, without_login
 from bulkput.config.settings import Origin
@@ -46,7 +46,7 @@ def config(command: tuple[str, ...], profile: str | None, with_defaults: bool, a
         raise UsageError(f"{printable(command[0])} is no verb that takes options from files{meant}")
     contexts = [_context(verb) for verb in command[:1] or verbs()]
     typed = [_typed(ctx, command[1:], profile) for ctx in contexts]
-    found = files.paths(os.environ)
+    found = places.paths(os.environ)
     configs = configs_of(found, typed[0])  # without a verb, nothing is typed
     check_everything(configs)
     chosen = [choose(_command(ctx), ctx, words, configs) for ctx, words in zip(contexts, typed, strict=True)]
@@ -113,9 +113,9 @@ def _shown(key: str, value: Any) -> Typed | None:
     return None
 
 
-def _files(found: Mapping[files.FileKind, str], configs: Sequence[Config]) -> dict[str, tuple[str, str]]:
+def _files(found: Mapping[places.FileKind, str], configs: Sequence[Config]) -> dict[str, tuple[str, str]]:
     without = {} if "project" not in found else {"project": (found["project"], "left out")}
-    without["user"] = (files.user_path(os.environ), "left out" if "user" in found else "not there")
+    without["user"] = (places.user_path(os.environ), "left out" if "user" in found else "not there")
     return {**without, **{config.kind: (config.path, "read") for config in configs}}
 
 

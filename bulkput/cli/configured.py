@@ -16,7 +16,7 @@ from click.core import ParameterSource
 
 from bulkput.cli.flags import in_flags
 from bulkput.cli.values import Url
-from bulkput.config import files
+from bulkput.config import places
 from bulkput.config.names import HTTP_PREFIX, PREFIX
 from bulkput.errors import UsageError
 
@@ -87,7 +87,7 @@ class Configured(click.Command):
 
     def _chosen(self, ctx: click.Context, args: list[str]) -> "Chosen | None":
         """What is set elsewhere; None if nothing is, or if the command only prints its help."""
-        found = files.paths(os.environ)
+        found = places.paths(os.environ)
         if not (found or _has_variables(os.environ) or any(arg.startswith(f"--{PROFILE}") for arg in args)):
             return None
         typed = self.typed(ctx, args)

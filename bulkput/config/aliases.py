@@ -86,15 +86,15 @@ def check_agreement(
 ) -> None:
     """Raises UsageError if the profiles of one command differ in an option that holds for both of its URLs.
 
-    A profile that is chosen beside an alias may leave such an option open. One alias may not, beside another: its
-    destination would be looked for in the other's account.
+    An alias without the option differs from one with it: its destination would be looked for in the other's account. A
+    profile that is chosen on the command line may give it what it lacks.
     """
     for key in _ONE_LOGIN:
         if key in typed:
             continue
         values = {name: _value(key, verb, name, configs) for name in aliases}
         if chosen is not None and (value := _value(key, verb, chosen, configs)) is not None:
-            values[chosen] = value
+            values = {name: value for name, value in values.items() if value is not None} | {chosen: value}
         if len({repr(value) for value in values.values()}) > 1:
             said = " and ".join(f"{name} has {value or 'none'}" for name, value in values.items())
             raise UsageError(f"these profiles differ in {key}, and one command has one login: {said}")

@@ -1,22 +1,13 @@
-"""Finds and reads the two files: the project's `bulkput.toml`, the user's `config.toml`.
-
-Every command looks for them, so this module imports nothing heavy. Where there is no file, the search costs one stat
-for the user's, and up to two for each directory between the current one and its repository's root.
-"""
+"""Reads a file."""
 
 import os
 import stat
-from collections.abc import Iterator, Mapping
-from typing import Any, Literal
+from collections.abc import Mapping
+from typing import Any
 
+from bulkput.config.places import FileKind
 from bulkput.errors import UsageError, printable
 from bulkput.record import frozen
-
-PROJECT_FILE = "bulkput.toml"
-_ROOT = ".git"
-"""A directory that holds it is a repository's root. In a worktree or a submodule it is a file."""
-
-FileKind = Literal["project", "user"]
 
 
 @frozen
@@ -26,22 +17,6 @@ class ConfigFile:
     kind: FileKind
     path: str
     table: Mapping[str, Any]
-
-
-def paths(environ: Mapping[str, str]) -> dict[FileKind, str]:
-    """The files that exist, the stronger one first."""
-    found: dict[FileKind, str] = {}
-    if (project := _project_path()) is not None:
-        found["project"] = project
-    if os.path.exists(user := user_path(environ)):
-        found["user"] = user
-    return found
-
-
-def user_path(environ: Mapping[str, str]) -> str:
-    """Where the user's file is, or would be. A relative XDG_CONFIG_HOME is ignored, as its specification says."""
-    base = environ.get("XDG_CONFIG_HOME", "")
-    return os.path.join(base if os.path.isabs(base) else os.path.expanduser("~/.config"), "bulkput", "config.toml")
 
 
 def read(kind: FileKind, path: str) -> ConfigFile:
@@ -64,26 +39,6 @@ def read(kind: FileKind, path: str) -> ConfigFile:
         raise UsageError(f"{printable(path)} is not TOML: {printable(str(error))}") from None
     except RecursionError:
         raise UsageError(f"{printable(path)}: its values are nested too deeply") from None
-
-
-def _project_path() -> str | None:
-    try:
-        here = os.getcwd()
-    except OSError:  # it is gone
-        return None
-    found = (os.path.join(directory, PROJECT_FILE) for directory in _upwards(here))
-    return next(filter(os.path.exists, found), None)
-
-
-def _upwards(here: str) -> Iterator[str]:
-    """`here` and the directories above it: up to the root of its repository, or home, or the file system's root."""
-    home = os.path.expanduser("~")
-    while True:
-        yield here
-        above = os.path.dirname(here)
-        if here in (above, home) or os.path.exists(os.path.join(here, _ROOT)):
-            return
-        here = above
 
 
 def _check_owner(path: str, owner: int) -> None:

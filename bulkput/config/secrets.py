@@ -30,12 +30,35 @@ def shown(name: str, value: str) -> str:
     >>> shown("ST_KEY", "testing"), shown("OS_AUTH_URL", "https://user:pass@keystone/v3")
     ('***', 'https://***@keystone/v3')
     """
-    return without_login(value) if _PUBLIC.fullmatch(name.upper()) else MASK
+    if _PUBLIC.fullmatch(name.upper()) is None:
+        return MASK
+    if name.upper().endswith("_PROXY") and "://" not in value:
+        return without_login(f"http://{value}").removeprefix("http://")
+    return without_login(value)
 
 
 def without_login(text: str) -> str:
-    """A text without the user and the query of the URL in it: the query of a temporary URL is its signature."""
-    return re.sub(r"(?<=://)[^/@\s]*@", f"{MASK}@", re.sub(r"(://[^?\s]*\?)\S+", rf"\1{MASK}", text))
+    """A URL without its user and password, and without its query: that of a temporary URL is a signature.
+
+    Any other text stays as it is, and so does a swift:// URL: in it, @ and ? are parts of names.
+    """
+    match = re.fullmatch(r"(?!swift:)([a-z][a-z0-9+.-]*://)(.*)", text, re.IGNORECASE | re.DOTALL)
+    if match is None:
+        return text
+    rest = f"{MASK}@{match[2].rpartition('@')[2]}" if has_login(match[2]) else match[2]
+    address, mark, _ = rest.partition("?")
+    return match[1] + address + (f"?{MASK}" if mark else "")
+
+
+def has_login(rest: str) -> bool:
+    """Whether what follows `https://` begins with a user or a password; also with one that has an unescaped slash.
+
+    >>> has_login("me:pass@host/"), has_login("me:pa/ss@host/"), has_login("host:80/a@b"), has_login("host/a@b")
+    (True, True, False, False)
+    """
+    authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
+    port = re.sub(r"^\[[^\]]*\]", "", authority).partition(":")[2]  # without the address of IPv6
+    return "@" in rest and ("@" in authority or not (port == "" or port.isdigit()))
 
 
 def field_shown(line: str) -> str:

@@ -16,8 +16,10 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from bulkput.config.files import ConfigFile, FileKind
+from bulkput.config.files import ConfigFile
 from bulkput.config.names import did_you_mean
+from bulkput.config.places import FileKind
+from bulkput.config.secrets import has_login
 from bulkput.errors import UsageError, printable
 from bulkput.record import frozen
 
@@ -102,7 +104,7 @@ def _no_alias(url: str) -> str | None:
         return 'is no URL: write "swift://CONTAINER[/PREFIX]" or "https://HOST/PATH/"'
     if scheme[1].lower() not in ("http", "https"):
         return None
-    if "@" in url.partition("://")[2].partition("/")[0]:
+    if has_login(url.partition("://")[2]):
         return "has a login in it: put that into ~/.netrc, or into BULKPUT_HTTP_USER and BULKPUT_HTTP_PASSWORD"
     return "has a query or fragment, and names could not follow it" if "?" in url or "#" in url else None
 

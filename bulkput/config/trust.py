@@ -16,14 +16,16 @@ PROJECT_MAY_SET = frozenset(
         # outside of it, such as his keys.
         "include", "exclude", "include-from", "exclude-from", "min-age", "max-age", "min-size", "max-size",
         "one-file-system", "fail-if-empty", "changing",
-        # Their names, and what is stored with them. Not `segment-container`: the verb of that name removes from it.
+        # Their names, and what is stored with them. Not `header`: X-Copy-From publishes another object. Not
+        # `expires-in`: that removes. Not `segment-container`: `segments` removes from it.
         "literal", "encode-names", "dir-markers",
-        "header", "meta", "content-type", "cache-control", "expires-in", "mtime-format", "storage-policy",
+        "meta", "content-type", "cache-control", "mtime-format", "storage-policy",
         "gzip", "gzip-level", "gzip-as", "gzip-except",
         "segment-size", "segment-above", "large",
         # What need not be sent. Not `delete-extra`, `reap-segments`, `reap`, `older-than`, `recursive` and
-        # `with-segments`, which remove; nor `quick`, `dry-run` and `retry-failed`, with which success means less.
-        "skip", "check-expiry", "journal",
+        # `with-segments`, which remove; nor `quick`, `dry-run` and `retry-failed`, with which success means less, nor
+        # `journal`: a clone may hold one that says that everything is stored.
+        "skip", "check-expiry",
         # How requests are sent. Not `insecure`, nor anything that chooses a login.
         "concurrency", "rate", "bandwidth", "transport", "retries", "timeout", "stalled-after", "max-errors",
         "fail-fast",
