@@ -140,10 +140,10 @@ def _profile(
 
 def _aliases(command: Configured, typed: Mapping[str, Any], configs: Sequence[Config]) -> dict[str, str]:
     """The aliases that are typed, the destination's first, with their URLs. Raises UsageError for one that is none."""
-    found = {}
+    found: dict[str, str] = {}
+    if not any(config.profiles for config in configs):
+        return found
     for text, may_be_path in reversed(list(_urls(command, typed))):
-        if not any(config.profiles for config in configs):
-            continue
         if (parts := split_alias(text)) is None:
             if not may_be_path and destination_of(text, configs, os.environ) is not None:
                 raise UsageError(f"{text} is a profile: its alias is {text}:, and {text}:NAME is below it")

@@ -54,7 +54,7 @@ class Configured(click.Command):
                 # A flag is off then. Of another option, what is set elsewhere is left out: see `is_left_out`.
                 name, const = (option.name, False) if option.is_bool_flag else (_left_out(option), True)
                 parser.add_option(option, [f"--no-{key}"], name, action="store_const", const=const)
-        for option in list(options.values())[:1]:  # the parser wants one, and needs none
+        for option in list(options.values())[:1]:  # click notes the order of options: any one will do
             parser.add_option(option, ["--no-config"], NO_CONFIG, action="store_const", const=True)
         return parser
 
@@ -113,6 +113,7 @@ class Configured(click.Command):
 
 
 def key_of(option: click.Option) -> str:
+    """The option's name in files, such as `max-errors`."""
     return max(option.opts, key=len).lstrip("-")
 
 

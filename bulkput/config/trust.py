@@ -1,19 +1,19 @@
 """What a project's file may set: it comes with a clone, so a stranger may have written it.
 
-Such a file must not be able to send credentials or other files of the user to a place that he has not typed, to remove
-or overwrite what he has not named, or to make a check pass that should not. So it may set only the options below. Those
-that are missing here, and those that are new, need a flag, a variable, or the user's own file.
+Such a file must not send the user's credentials or other files anywhere, remove anything, or make a command succeed
+that has done less. So it may set only the options below. All others, new ones too, need a flag, a variable, or the
+user's own file.
 """
 
 from collections.abc import Mapping
 
-from bulkput.config.names import HTTP_PREFIX, did_you_mean, variable
+from bulkput.config.names import HTTP_PREFIX, variable
 from bulkput.errors import UsageError, printable
 
 PROJECT_MAY_SET = frozenset(
     (
         # Which files of the tree that the user names. Not `follow-symlinks`, `files-from` and `base`: these reach files
-        # outside of it, such as his keys.
+        # outside of it, such as keys.
         "include", "exclude", "include-from", "exclude-from", "min-age", "max-age", "min-size", "max-size",
         "one-file-system", "fail-if-empty", "changing",
         # Their names, and what is stored with them. Not `header`: X-Copy-From publishes another object. Not
@@ -62,11 +62,7 @@ def check_project_destination(profile: str, url: str, file: str, environ: Mappin
     scheme = url.partition("://")[0].lower()
     where = f"{printable(file)}: profile.{profile}.destination"
     if scheme not in _SCHEMES:
-        meant = did_you_mean(scheme, _SCHEMES, shown="{}://")
-        raise UsageError(
-            f"{where}: {printable(scheme)}:// cannot be an alias of a project's file{meant or ''}; "
-            "your own config.toml may have it"
-        )
+        raise UsageError(f"{where} is {printable(scheme)}://: in a project's file, it is swift:// or http(s)://")
     if scheme == "swift" or not any(environ.get(name) for name in _FOR_ANY_HOST):
         return
     from bulkput.stores.http.credentials import authorization_of  # noqa: PLC0415 - netrc, which few need

@@ -129,8 +129,7 @@ def test_the_destination_of_a_profile(
             {"w": {"destination": "ftp://h/"}},
             {},
             {},
-            "/project.toml: profile.w.destination: ftp:// cannot be an alias of a project's file; your own config.toml "
-            "may have it",
+            "/project.toml: profile.w.destination is ftp://: in a project's file, it is swift:// or http(s)://",
         ),
         *(
             (
