@@ -55,7 +55,8 @@ HEAD = """\
 <!-- Made by scripts/options_page.py from bulkput/cli/ and bulkput/options.py. Do not edit. -->
 
 Every option with its default and the reason for it. In brackets: the field of
-`bulkput.UploadOptions` that does the same from Python.
+`bulkput.UploadOptions` that does the same from Python. In a configuration file, the key is the flag
+without the dashes in front: `max-errors = 5` ([config.md](config.md)).
 """
 ENVIRONMENT = """\
 ## Environment

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from bulkput.cli.configured import Configured
 from bulkput.cli.output import say, write_line
 from bulkput.cli.values import Count
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 _BAR = 50
 
 
-@click.command()
+@click.command(cls=Configured)
 @click.option("--full", is_flag=True, help="Use the full latencies of 2009. Takes eleven minutes.")
 @click.option("--files", type=Count(1, 100_000), default=1000, show_default=True, help="Number of files, 16 KB each.")
 @click.option(

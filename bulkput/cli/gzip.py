@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import click
 
+from bulkput.cli.configured import is_typed
 from bulkput.cli.values import Count, OneOf
 from bulkput.errors import UsageError
 from bulkput.options import GzipOptions
@@ -63,8 +64,10 @@ def _options(
     store_as: Literal["encoding", "suffix"] | None,
     exclude: tuple[str, ...],
 ) -> GzipOptions:
-    if mode == "never" and (level is not None or store_as is not None or exclude):
-        raise UsageError("--gzip-level, --gzip-as and --gzip-except need --gzip auto or always")
+    if mode == "never":
+        if (level is not None or store_as is not None or exclude) and is_typed("gzip_level", "gzip_as", "gzip_except"):
+            raise UsageError("--gzip-level, --gzip-as and --gzip-except need --gzip auto or always")
+        return _DEFAULT
     return GzipOptions(
         mode=mode, level=level or _DEFAULT.level, store_as=store_as or _DEFAULT.store_as, exclude=exclude
     )

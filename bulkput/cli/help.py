@@ -7,6 +7,8 @@ from collections.abc import Iterator
 
 import click
 
+from bulkput.cli.configured import Configured
+
 SECTIONS = {
     "What is taken": (
         "--recursive", "--with-segments", "--include", "--exclude", "--include-from", "--exclude-from",
@@ -27,7 +29,7 @@ SECTIONS = {
     "Journal": ("--journal", "--retry-failed"),
     "Connections and limits": (
         "--cloud", "--concurrency", "--rate", "--bandwidth", "--transport", "--retries", "--timeout", "--stalled-after",
-        "--max-errors", "--fail-fast", "--insecure",
+        "--max-errors", "--fail-fast", "--insecure", "--profile",
     ),
     "Output": (
         "--dry-run", "--progress", "--json", "--summary", "--trace", "--verbose", "--quiet", "--help",
@@ -36,7 +38,7 @@ SECTIONS = {
 """Each heading with its options, by their long names. A test says that every option of these verbs is here."""
 
 
-class Verb(click.Command):
+class Verb(Configured):
     """A command whose options are listed under the headings of `SECTIONS`."""
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from bulkput.cli.configured import Configured
 from bulkput.cli.connection import server_options
 from bulkput.cli.output import CannotWriteError, flush, say, write_line
-from bulkput.cli.values import Count, OneOf
+from bulkput.cli.values import Count, OneOf, Url
 from bulkput.errors import NotFound, SourceError, StoreError, Unsupported, UsageError, printable
 from bulkput.logs.keys import KEYS, parse_keys
 from bulkput.options import WireOptions
@@ -31,8 +32,8 @@ _BAD_LINE_LENGTH = 300
 _SUFFIXES = (".svg", ".png", ".html")
 
 
-@click.command()
-@click.argument("sources", metavar="[URL|FILE|DIR]...", nargs=-1)
+@click.command(cls=Configured)
+@click.argument("sources", metavar="[URL|FILE|DIR]...", nargs=-1, type=Url(may_be_path=True))
 @click.option(
     "--by",
     "keys",

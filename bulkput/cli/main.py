@@ -36,6 +36,7 @@ _VERBS = {
     "mv": "Move or rename objects within the store.",
     "rm": "Remove objects.",
     "segments": "List or remove segments that no large object reads.",
+    "config": "Show the values of options, and where they come from.",
     "logs": "Count the requests in access logs.",
     "bench": "Measure your own store: what limits an upload?",
     "serve": "Run a small local Swift, for trying things out.",
@@ -95,6 +96,9 @@ def bulkput() -> None:
     bulkput ls -l swift://artifacts/build-42/
 
     Destinations: swift://CONTAINER[/PREFIX], http(s)://HOST/PATH/ (plain PUT). Credentials come from the environment.
+
+    Options may also come from BULKPUT_<OPTION>, bulkput.toml and ~/.config/bulkput/config.toml; a profile in these
+    makes an alias: work:build-42. bulkput config shows what is set where.
 
     Exit codes: 0 all there, 1 some objects failed, 2 usage or configuration, 3 the run stopped (denied, quota,
     store gone, journal full), 130 interrupted.

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bulkput.cli.changes import ChangesView, change_options
+from bulkput.cli.configured import Configured
 from bulkput.cli.output import flush, say, write_line, write_row
-from bulkput.cli.values import Duration
+from bulkput.cli.values import Duration, Url
+from bulkput.engine.stop import Stop
 from bulkput.errors import NotFound, Unsupported, UsageError, printable
 from bulkput.events import Event, SegmentsFound, SegmentsKept
 from bulkput.options import RetryOptions, WireOptions
@@ -21,8 +23,8 @@ if TYPE_CHECKING:
     from bulkput.engine.stop import Stop
 
 
-@click.command()
-@click.argument("url")
+@click.command(cls=Configured)
+@click.argument("url", type=Url())
 @click.option("--reap", is_flag=True, help="Remove the segments that nothing reads.")
 @click.option(
     "--older-than",

@@ -7,6 +7,7 @@ from typing import Any, get_args
 
 import click
 
+from bulkput.cli.configured import is_typed
 from bulkput.cli.values import OneOf
 from bulkput.errors import UsageError
 from bulkput.options import SkipMode, SkipOptions
@@ -47,7 +48,7 @@ def skip_options(verb: Callable[..., int]) -> Callable[..., int]:
     ) -> int:
         if is_sure and not delete_extra:
             raise UsageError("--yes needs --delete-extra")
-        if check_expiry and mode == "none":
+        if check_expiry and mode == "none" and is_typed("check_expiry"):
             raise UsageError("--check-expiry needs --skip")
         skip = SkipOptions(mode=mode, delete_extra=delete_extra, check_expiry=check_expiry)
         return verb(skip=replace(skip, max_deleted=None) if is_sure else skip, **others)

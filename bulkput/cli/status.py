@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from bulkput.cli.configured import Configured
 from bulkput.cli.flags import in_flags
 from bulkput.cli.output import write_line, write_row
 from bulkput.errors import name_text, printable
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from bulkput.journal.status import JournalRow, Status
 
 
-@click.command()
+@click.command(cls=Configured)
 @click.argument("file", metavar="FILE")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per file, in the order of the paths.")
 def status(file: str, as_json: bool) -> int:

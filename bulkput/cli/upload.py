@@ -13,7 +13,7 @@ from bulkput.cli.help import Verb
 from bulkput.cli.large import large_options
 from bulkput.cli.output import CannotWriteError, flush, own_output
 from bulkput.cli.skip import skip_options
-from bulkput.cli.values import Count, Duration, OneOf, Seconds, refuse_odd
+from bulkput.cli.values import Count, Duration, OneOf, Seconds, Url, refuse_odd
 from bulkput.cli.walk import split, walk_options
 from bulkput.errors import UsageError
 from bulkput.options import (
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 
 @click.command(cls=Verb)
-@click.argument("paths", metavar="SOURCE... DEST", nargs=-1)
+@click.argument("paths", metavar="SOURCE... DEST", nargs=-1, type=Url(is_last=True))
 @walk_options
 @click.option(
     "--changing",

@@ -140,6 +140,19 @@ class OneOf(click.Choice[str]):
         return told.rstrip(".") + near if near else told
 
 
+class Url(click.ParamType[str]):
+    """A URL, or the alias of one: `cli/configured.py` puts the URL in its place.
+
+    `is_last`: of several values only the last is a URL, the others are paths. `may_be_path`: each may be a path, too.
+    """
+
+    name = "url"
+
+    def __init__(self, *, is_last: bool = False, may_be_path: bool = False) -> None:
+        self.is_last = is_last
+        self.may_be_path = may_be_path
+
+
 def refuse_odd(url: str) -> None:
     """Raises UsageError for a destination like swift://c//x, and names the one that was probably meant.
 

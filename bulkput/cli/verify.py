@@ -10,7 +10,7 @@ from bulkput.cli.flags import in_flags
 from bulkput.cli.gzip import gzip_options
 from bulkput.cli.help import Verb
 from bulkput.cli.output import flush, own_output, say, write_line, write_row
-from bulkput.cli.values import OneOf, refuse_odd
+from bulkput.cli.values import OneOf, Url, refuse_odd
 from bulkput.cli.walk import split, walk_options
 from bulkput.errors import printable
 from bulkput.events import Event, Finding, Verdict
@@ -21,7 +21,7 @@ from bulkput.verb_options import VerifyOptions
 
 
 @click.command(cls=Verb)
-@click.argument("paths", metavar="SOURCE... DEST", nargs=-1)
+@click.argument("paths", metavar="SOURCE... DEST", nargs=-1, type=Url(is_last=True))
 @click.option(
     "--journal",
     metavar="FILE",

@@ -99,6 +99,6 @@ def test_every_block_of_a_page_runs_or_has_a_reason_not_to(page: str) -> None:
     """Each block has a language, and at most three of a page have a reason."""
     found = blocks(page)
     assert len(found) == (ROOT / page).read_text().count("\n```") / 2
-    assert {block.language for block in found} <= {"sh", "python", "json", "text"}
+    assert {block.language for block in found} <= {"sh", "python", "json", "text", "toml"}
     assert sum(bool(block.why_not) for block in found) <= 3
     assert all(len(block.why_not.split()) >= 3 for block in found if block.why_not)
