@@ -38,6 +38,7 @@ _VERBS = {
     "segments": "List or remove segments that no large object reads.",
     "config": "Show the values of options, and where they come from.",
     "logs": "Count the requests in access logs.",
+    "doctor": "Look at each step to a store: what is wrong, and what to do?",
     "bench": "Measure your own store: what limits an upload?",
     "serve": "Run a small local Swift, for trying things out.",
     "completion": "Print the script that completes commands in your shell.",

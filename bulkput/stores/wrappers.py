@@ -77,6 +77,7 @@ class Wrapper(ABC):
             containers=self._power("list", has.containers),
             look_at_container=self._power("stat", has.look_at_container),
             segment_names=has.segment_names,
+            access=has.access,
         )
 
     def _large(self, has: LargeObjects) -> LargeObjects:

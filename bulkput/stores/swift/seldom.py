@@ -5,10 +5,11 @@ Their code is imported when one of them is first called. A plain upload would ot
 
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bulkput.model import Body, LargeUpload, ObjectHeaders, Prefix, RemoteObject, Segment, Stored, StoredPart
-from bulkput.stores.powers import Composing, ContainerFacts, LargeObjects, SegmentNames
+from bulkput.stores.powers import Access, Composing, ContainerFacts, LargeObjects, LoggedIn, SegmentNames, Space
+from bulkput.stores.swift.account import Account
 from bulkput.stores.swift.requests import ContainerRequests
 from bulkput.stores.swift.wire_format import SEGMENTS
 
@@ -23,9 +24,12 @@ Rows = Callable[[str, Mapping[str, str]], AsyncGenerator[RemoteObject | Prefix, 
 class SeldomUsed:
     """Passes each call on to where it is answered."""
 
-    def __init__(self, store: "SwiftStore", container: str, requests: ContainerRequests, rows: Rows) -> None:
+    def __init__(
+        self, store: "SwiftStore", container: str, account: Account, requests: ContainerRequests, rows: Rows
+    ) -> None:
         self._store = store
         self._container = container
+        self._account = account
         self._requests = requests
         self._rows = rows
 
@@ -59,6 +63,17 @@ class SeldomUsed:
     def names(self) -> SegmentNames:
         return SegmentNames(self._container + SEGMENTS, _group_of, _keys_of, _cut_key)
 
+    @property
+    def access(self) -> Access:
+        return Access(
+            url=self._account.entry_url,
+            user=self._account.user,
+            log_in=self._log_in,
+            info=self._info,
+            look=self._look,
+            look_at_account=self._look_at_account,
+        )
+
     async def segments(self, key: str, container: str | None = None) -> tuple[Segment, ...]:
         return await self._composer.segments(key, container)
 
@@ -74,6 +89,21 @@ class SeldomUsed:
         from bulkput.stores.swift import containers  # noqa: PLC0415 - see above
 
         return await containers.look_at(self._requests.ask, container)
+
+    async def _log_in(self) -> LoggedIn:
+        token = await self._account.token()
+        return LoggedIn(storage_url=token.storage_url, lives_s=token.lives_s, cannot_renew=self._account.cannot_renew)
+
+    async def _info(self) -> Mapping[str, Any]:
+        return await self._requests.info()
+
+    async def _look(self) -> ContainerFacts:
+        return await self.look_at_container(self._container)
+
+    async def _look_at_account(self, policy: str | None) -> Mapping[str, Space]:
+        from bulkput.stores.swift import containers  # noqa: PLC0415 - see above
+
+        return await containers.look_at_account(self._requests.ask, policy)
 
     async def _begin(self, key: str, version: str) -> LargeUpload:
         return await self._segmented.begin(key, version)

@@ -70,7 +70,7 @@ class SwiftStore:
         self.was_made = False
         self.keeps_metadata = True
         self._making = asyncio.Lock()
-        self._seldom = SeldomUsed(self, container, self._requests, self._rows)
+        self._seldom = SeldomUsed(self, container, account, self._requests, self._rows)
         self._second_look = SecondLook(self._fresh_head, self.get, self.delete)
         self._copies_by: Literal["COPY", "PUT"] | None = "COPY"
         """The method of a copy request; changed if the server refuses it. None: the server has no copy."""
@@ -102,6 +102,7 @@ class SwiftStore:
             containers=self._seldom.containers,
             look_at_container=self._seldom.look_at_container,
             segment_names=self._seldom.names,
+            access=self._seldom.access,
         )
 
     def beside(
