@@ -82,10 +82,18 @@ def commands(report: Report) -> list[str]:
     if report.verdict is Verdict.FAIL or "missing" in report.causes:
         found.append(f"bulkput doctor {url}")
     elif not report.interrupted:
-        dlo = next((each.advice for each in report.findings if each.cause == "large"), "")
-        flags = [word for word in ("dlo", "slo") if f"'{word}'" in dlo]
-        found.append(f"bulkput upload SOURCE {url}" + "".join(f" --large {word}" for word in flags))
+        found.append(f"bulkput upload SOURCE {url}{''.join(_flags(report))}")
     return list(dict.fromkeys(found))
+
+
+def _flags(report: Report) -> Iterator[str]:
+    """The flags with which an upload works here."""
+    for finding in report.findings:
+        match finding.cause:
+            case "unverified":
+                yield " --insecure"
+            case "large" if instead := (finding.facts or {})["instead"]:
+                yield f" --large {instead}"
 
 
 _SHOWN_BY = {

@@ -49,7 +49,8 @@ class Certificate:
 @frozen(kw_only=True)
 class Handshake:
     """One TLS handshake with one address. `why` is empty if it succeeded; `code` is OpenSSL's number for a certificate
-    that it refuses, else None. `chain` begins with the server's own certificate; it is empty if none was seen."""
+    that it refuses, else None. `chain` begins with the server's own certificate; it is empty if none was seen.
+    `is_no_tls`: what came from the server was not TLS."""
 
     address: str
     seconds: float
@@ -57,6 +58,7 @@ class Handshake:
     chain: tuple[Certificate, ...] = ()
     code: int | None = None
     why: str = ""
+    is_no_tls: bool = False
 
 
 def certificate_of(info: Mapping[str, Any]) -> Certificate:
@@ -123,6 +125,8 @@ def no_tls(host: str, *, is_local: bool) -> Finding:
 def _what_is_wrong(host: str, shake: Handshake, trust: Trust) -> tuple[str, str, str]:
     """Cause, text and advice: see the table above."""
     chain, code = shake.chain, shake.code
+    if shake.is_no_tls:
+        return "no-tls", "this port does not speak TLS", "write http:// in the URL or the variables, or another port"
     if code is None:
         return "handshake", shake.why, "compare with another client: does the server ask for a certificate of yours?"
     if code in OF_TIME:

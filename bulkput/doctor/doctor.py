@@ -20,7 +20,7 @@ from bulkput.doctor.trouble import timed
 from bulkput.engine.descriptors import raised_limit, room_in
 from bulkput.engine.open_store import connected
 from bulkput.engine.stop import Stop
-from bulkput.errors import BulkputError
+from bulkput.errors import BulkputError, Denied
 from bulkput.options import BodyOptions, RetryOptions, WireOptions
 from bulkput.policy.naming import joined_prefix
 from bulkput.record import frozen
@@ -139,7 +139,7 @@ class _Look:
             return False
         if isinstance(seen, ContainerFacts):
             return not seen.archives
-        return self.findings.all[-1].cause == "unseen"
+        return isinstance(seen, Denied) and seen.status == 403  # writing may be allowed all the same
 
     async def _try(self) -> None:
         """Write a probe, and do with it what uploads and other verbs do with objects."""

@@ -92,12 +92,13 @@ def large(seen: Large, sent: bytes, seconds: float) -> Finding:
         if seen.takes_static
         else (seen.dynamic, seen.static, "dynamic", "slo")
     )
-    facts = {"static": seen.static == sent, "dynamic": seen.dynamic == sent, "is_checked": seen.is_checked}
     if used == sent:
-        return ok(Step.LARGE, f"{text}; uploads use {name} ones", seconds=seconds, **facts)
-    advice = "upload files only that fit one request"
-    if other == sent:
-        advice = f"set `large.mode='{instead}'`"
+        text = f"{text}; uploads use {name} ones"
+        return ok(Step.LARGE, text, seconds=seconds, static=seen.static == sent, dynamic=seen.dynamic == sent,
+                  is_checked=seen.is_checked)  # fmt: skip
+    works = other == sent
+    advice = f"set `large.mode='{instead}'`" if works else "upload only files that fit one request"
+    facts = {"static": seen.static == sent, "dynamic": seen.dynamic == sent, "instead": instead if works else None}
     return warning(Step.LARGE, "large", text, advice, seconds=seconds, **facts)
 
 
@@ -139,7 +140,7 @@ def cleaned_up(left: tuple[str, ...], *, expires: bool) -> Finding | None:
     """None if nothing is left, and so nothing to tell."""
     if not left:
         return None
-    text = f"the probe may still be there: {', '.join(left)}"
+    text = f"could not be removed: {', '.join(left)}"
     advice = "remove it by hand" + (", or let it expire: the store deletes it after a day" if expires else "")
     return warning(Step.CLEAN_UP, "left", text, advice, left=left)
 

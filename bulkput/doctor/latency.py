@@ -11,6 +11,8 @@ _HANG_S = 1.0
 """A small request that takes this long, and ten times the median, has waited for something: a disk, a retry inside the
 store, a node that does not answer (Swift gives one half a second to connect)."""
 _HANG_TIMES = 10
+_MUCH = 5_000
+"""Objects per second. From there on other limits than latency come first, such as the client's processor."""
 
 
 @frozen(kw_only=True)
@@ -46,7 +48,7 @@ def latency(series: Series, *, in_flight: int) -> Finding:
     # With fewer than a hundred values the 99th percentile is their maximum.
     tail = f"p99 {ms_text(p99)}, " if len(times) >= 100 else ""
     text = f"{count} {series.what}: p50 {ms_text(p50)}, p90 {ms_text(p90)}, {tail}max {ms_text(times[-1])}"
-    if series.what.startswith("PUT"):
+    if series.what.startswith("PUT") and in_flight / p50 < _MUCH:
         text += f"; {in_flight} in flight store {in_flight / p50:.0f}/s at most"
     seconds = sum(times)
     if series.failed:

@@ -24,7 +24,7 @@ from bulkput.transport.base import TransportError
 from bulkput.transport.hosts import ascii_url
 from bulkput.transport.proxies import Proxies, Proxy
 from bulkput.transport.route import open_transport
-from bulkput.transport.tls import tls_context, why_not_connected
+from bulkput.transport.tls import is_no_tls, tls_context, why_not_connected
 
 _PORTS = {"http": 80, "https": 443}
 _HEAD_BYTES = 16 * 1024
@@ -114,7 +114,8 @@ async def _shake(way: Way, address: str, wire: WireOptions) -> Handshake:
     except ssl.SSLCertVerificationError as error:
         return Handshake(address=address, seconds=took_s(), code=error.verify_code, why=error.verify_message)
     except OSError as error:  # TimeoutError and SSLError are OSErrors
-        return Handshake(address=address, seconds=took_s(), why=why_not_connected(error))
+        why = why_not_connected(error)
+        return Handshake(address=address, seconds=took_s(), why=why, is_no_tls=is_no_tls(error))
 
 
 def _chain(tls: Any) -> tuple[Certificate, ...]:

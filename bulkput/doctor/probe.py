@@ -9,7 +9,7 @@ import hashlib
 import os
 import time
 from collections.abc import Awaitable, Callable
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from functools import partial
 
 from bulkput.doctor import holds
@@ -17,7 +17,7 @@ from bulkput.doctor.finding import Finding
 from bulkput.doctor.holds import Large
 from bulkput.doctor.latency import Series
 from bulkput.doctor.trouble import timed
-from bulkput.errors import BulkputError, StoreError, Unsupported
+from bulkput.errors import BulkputError, Denied, StoreError, Unsupported
 from bulkput.model import ObjectHeaders, RemoteObject, Segment
 from bulkput.payload.in_memory import BytesBody
 from bulkput.stores.base import Store
@@ -108,7 +108,7 @@ class Probe:
             static, _ = await timed(compose(self._body.md5))
             if isinstance(static, bytes):
                 wrong, _ = await timed(compose(hashlib.md5(self._body.data + b"x").hexdigest()))
-                is_checked = isinstance(wrong, StoreError)
+                is_checked = _is_refused(wrong)
         dynamic, _ = await timed(self._composed(composing.compose, self._dynamic, self._body.md5, below=path))
         seen = Large(static, dynamic, is_checked=is_checked, takes_static=takes_static)
         return holds.large(seen, self._body.data, time.perf_counter() - began_s)
@@ -139,7 +139,7 @@ class Probe:
 
         async def deleted() -> tuple[str, ...]:
             left = await delete_many(keys)
-            return tuple([key for key in keys if key in left or await self._store.stat(key) is not None])
+            return tuple([key for key in keys if key in left or await self._is_there(key)])
 
         left, seconds = await timed(deleted())
         for key in keys:
@@ -148,14 +148,7 @@ class Probe:
         return holds.bulk_deleted(left, len(keys), seconds)
 
     async def delete(self) -> Finding:
-        async def is_gone() -> bool:
-            if await self._is_ours(self._key):
-                await self._store.delete((self._key,))
-            return await self._store.stat(self._key) is None
-
-        gone, seconds = await timed(is_gone())
-        if gone is True:
-            del self._may_be_there[self._key]
+        gone, seconds = await timed(self._remove(self._key))
         return holds.deleted(gone, seconds)
 
     @property
@@ -165,24 +158,42 @@ class Probe:
 
     async def remove_all(self) -> None:
         """Remove what is still there."""
-        for key, is_uncertain in tuple(self._may_be_there.items()):
-            try:
-                # After a PUT that broke off nothing may be there yet: a DELETE that comes later wins over it in Swift.
-                if is_uncertain or await self._is_ours(key):
-                    await self._store.delete((key,))
-                if await self._store.stat(key) is None:
-                    del self._may_be_there[key]
-            except BulkputError:
-                continue
+        for key in self.left:
+            with suppress(BulkputError):  # it stays in `left`
+                await self._remove(key)
 
-    async def _is_ours(self, key: str) -> bool:
-        """Whether the object is there, and shows our secret. Raises StoreError."""
-        row = await self._store.stat(key)
-        if row is None:
+    async def _remove(self, key: str) -> bool:
+        """Remove the object if it is ours. Returns whether it is gone. Raises StoreError."""
+        is_ours = await self._is_ours(key)
+        # After a PUT that broke off nothing may be there yet: in Swift a DELETE that comes later wins over it.
+        if is_ours or (is_ours is None and self._may_be_there[key]):
+            await self._store.delete((key,))
+        if await self._is_there(key):
             return False
-        if self._store.keeps_metadata:
-            return any(name.lower() == _META.lower() and value == self._secret for name, value in row.meta)
-        return await self._read(key) == self._body.data
+        del self._may_be_there[key]
+        return True
+
+    async def _is_there(self, key: str) -> bool:
+        """False also if that may not be seen: then a DELETE was answered with success. Raises StoreError."""
+        try:
+            return await self._store.stat(key) is not None
+        except Denied:
+            return False
+
+    async def _is_ours(self, key: str) -> bool | None:
+        """Whether the object shows our secret; None if there is none. Raises StoreError.
+
+        True also if we may not look: then the answer to the PUT is the proof, for a name that nobody else knows.
+        """
+        try:
+            row = await self._store.stat(key)
+            if row is None:
+                return None
+            if self._store.keeps_metadata:
+                return any(name.lower() == _META.lower() and value == self._secret for name, value in row.meta)
+            return await self._read(key) == self._body.data
+        except Denied:
+            return not self._may_be_there[key]
 
     async def _read(self, key: str) -> bytes:
         get = self._store.powers.get_once
@@ -192,14 +203,21 @@ class Probe:
             return b"".join([chunk async for chunk in chunks])
 
     async def _sending(self, key: str, sent: Awaitable[object]) -> None:
-        """Await a request that makes the object `key`."""
+        """Await a request that makes the object `key`. Raises StoreError."""
+        was_there = key in self._may_be_there
         self._may_be_there[key] = True
         try:
             await sent
         except StoreError as error:
-            self._may_be_there[key] = error.status is None
+            if _is_refused(error) and not was_there:
+                del self._may_be_there[key]
             raise
         self._may_be_there[key] = False
+
+
+def _is_refused(error: object) -> bool:
+    """Whether the store has answered that it does not take what was sent."""
+    return isinstance(error, StoreError) and error.status is not None and 400 <= error.status < 500
 
 
 async def series(what: str, call: Callable[[], Awaitable[object]], *, at_most: int) -> Series:

@@ -22,10 +22,11 @@ def days_text(seconds: float) -> str:
 
 
 def ms_text(seconds: float) -> str:
-    """`0.0123` -> `12 ms`, `2.5` -> `2.5 s`."""
-    if seconds >= 1:
+    """`0.0123` -> `12 ms`, `2.5` -> `2.5 s`, `0.00004` -> `0.04 ms`."""
+    ms = seconds * 1000
+    if ms >= 1000:
         return f"{seconds:.1f} s"
-    return f"{seconds * 1000:.0f} ms" if seconds >= 0.01 else f"{seconds * 1000:.1f} ms"
+    return f"{ms:.0f} ms" if ms >= 10 else f"{ms:.1f} ms" if ms >= 0.1 else f"{ms:.2f} ms"
 
 
 def date_text(seconds: float) -> str:
