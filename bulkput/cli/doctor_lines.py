@@ -100,10 +100,11 @@ _SHOWN_BY = {
     "getent ahosts {host}": ("unknown-host", "no-resolver", "slow-resolver"),
     "nc -vz {host} {port}": ("silent", "refused", "no-route", "no-connection", "dead-address", "slow-connect"),
     "timedatectl": ("clock",),
-    "ulimit -n 4096": ("descriptors",),
+    "prlimit --pid $$ --nofile=4096:4096    # as root": ("descriptors",),
     "openssl s_client -connect {host}:{port} -servername {host} -showcerts </dev/null": (
         "chain-incomplete", "unknown-authority", "self-signed", "name-mismatch", "certificate", "handshake",
     ),
+    "export OS_CACERT=FILE": ("chain-incomplete", "unknown-authority", "self-signed"),
     "openssl s_client -connect {host}:{port} -servername {host} </dev/null | openssl x509 -noout -dates": (
         "expired", "chain-expired", "expires-soon", "not-yet-valid", "certificates-differ",
     ),

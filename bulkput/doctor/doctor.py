@@ -7,7 +7,6 @@ says about itself > container > room in it > a probe (`probe.py`): written, read
 import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from importlib import import_module
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -146,7 +145,6 @@ class _Look:
         add, wire = self.findings.add, self._choices.wire
         prefix = joined_prefix(self._destination.prefix)
         self._probe = probe = Probe(self._store, self._destination.root, prefix)
-        await asyncio.to_thread(import_module, "bulkput.transport.session")  # 0.2 s that are not the first GET's
         if not add(await probe.put()):
             return
         add(await probe.get())

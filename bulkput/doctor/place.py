@@ -82,11 +82,18 @@ def info(said: Mapping[str, Any], limits: Limits, seconds: float) -> Finding:
     swift = swift if isinstance(swift, dict) else {}
     kind = "Ceph's gateway" if "max_object_name_size" in swift else "Swift"  # the name is Ceph's
     has = ", ".join(name for name in _TOLD if name in said) or "nothing more"
-    text = (
-        f"{kind} {swift.get('version', '')}: {has}; objects up to {size_text(limits.max_object_bytes)},"
-        f" names up to {limits.max_name_bytes} bytes"
-    )
+    text = f"{kind} {swift.get('version', '')}: {has}{_unusual(limits)}"
     return ok(Step.INFO, printable(text), seconds=seconds, info=said)
+
+
+def _unusual(limits: Limits) -> str:
+    """The limits that are not Swift's defaults."""
+    usual, size, length = Limits(), limits.max_object_bytes, limits.max_name_bytes
+    texts = (
+        f"objects up to {size_text(size)}" if size_text(size) != size_text(usual.max_object_bytes) else "",
+        f"names up to {length} bytes" if length != usual.max_name_bytes else "",
+    )
+    return "".join(f"; {text}" for text in texts if text)
 
 
 def place(name: str, seen: ContainerFacts | BulkputError, seconds: float, *, is_directory: bool) -> Finding:

@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from ipaddress import ip_address
+from typing import Any
 
 from bulkput.doctor.finding import Finding, Step, failure, ok, skipped, warning
 from bulkput.doctor.texts import ms_text, place_text, span_text
@@ -100,7 +101,8 @@ def failed_lookup(host: str, error: Exception, seconds: float) -> Lookup:
 
 
 def resolved(look: Lookup) -> Finding:
-    host, facts = look.host, {"host": look.host, "addresses": look.addresses}
+    host = look.host
+    facts: dict[str, Any] = {"host": host, "addresses": look.addresses}
     if look.why:
         cause, advice = (
             ("unknown-host", f"check how {host} is spelt in the URL and in the variables; is a VPN needed?")
@@ -109,7 +111,7 @@ def resolved(look: Lookup) -> Finding:
         )
         return failure(Step.RESOLVE, cause, f"{host}: {look.why}", advice, seconds=look.seconds, **facts)
     if is_address(host):
-        return ok(Step.RESOLVE, f"{host} is an address", seconds=look.seconds, **facts)
+        return ok(Step.RESOLVE, f"{host} is an address", **facts)
     text = f"{host}: {', '.join(look.addresses)}"
     if look.seconds >= _SLOW_S:
         advice = "each new connection may wait that long: does the first resolver in /etc/resolv.conf answer?"
@@ -123,7 +125,10 @@ def connected(host: str, port: int, attempts: Sequence[Attempt]) -> Finding:
     rows = [{"address": each.address, "outcome": each.outcome.value, "seconds": each.seconds} for each in attempts]
     facts = {"host": host, "port": port, "attempts": rows}
     seconds = max(attempt.seconds for attempt in attempts)
-    text = f"{place_text(host, port)}: {', '.join(map(_attempt_text, attempts))}"
+    place = place_text(host, port)
+    text = f"{place}: {', '.join(map(_attempt_text, attempts))}"
+    if [attempt.address for attempt in attempts] == [host]:
+        text = f"{place}: {attempts[0].outcome.value}"
     if not opened:
         outcome = attempts[0].outcome
         cause, advice = _DEAD[outcome]
@@ -183,17 +188,17 @@ def clock(host: str, reading: Reading, *, others: Sequence[float] = ()) -> Findi
     if skew_s is None:
         return skipped(Step.CLOCK, f"{host}: its answers have no Date", seconds=seconds, **facts)
     if abs(skew_s) <= _SKEW_S:
-        text = "shows our time" if abs(skew_s) < 1 else f"is {span_text(skew_s)} {_side(skew_s)} this machine's"
+        text = "agrees with this machine's" if abs(skew_s) < 1 else _apart(skew_s)
         return ok(Step.CLOCK, f"{host}: its clock {text}", seconds=seconds, **facts)
-    text = f"{host}: its clock is {span_text(skew_s)} {_side(skew_s)} this machine's"
+    text = f"{host}: its clock {_apart(skew_s)}"
     whose = "compare both with a third; tokens and temporary URLs end by the server's clock"
     if any(abs(other - skew_s) < _SKEW_S for other in others):
         whose = "two servers agree, so this machine's clock is the wrong one"
     return warning(Step.CLOCK, "clock", text, whose, seconds=seconds, **facts)
 
 
-def _side(skew_s: float) -> str:
-    return "ahead of" if skew_s > 0 else "behind"
+def _apart(skew_s: float) -> str:
+    return f"is {span_text(skew_s)} {'ahead of' if skew_s > 0 else 'behind'} this machine's"
 
 
 def is_address(host: str) -> bool:

@@ -1,7 +1,6 @@
-"""`bulkput doctor URL` against real servers, healthy and broken. Nothing of the probe stays."""
+"""`bulkput doctor swift://...` against real servers, healthy and broken. Nothing of the probe stays."""
 
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -11,27 +10,20 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from email.utils import format_datetime, parsedate_to_datetime
-from pathlib import Path
 
 import pytest
 
 from tests.e2e.changes_relay import Asked, PassOn, Relay, Said, relay
-from tests.e2e.cli import Ran, bulkput
-from tests.servers.certificates import Authority, Certificate, make_authority
+from tests.e2e.cli import bulkput
+from tests.e2e.doctor_lines import ON_THE_WAY, PROBE, bad, commands, steps, told
 from tests.servers.judge import SwiftJudge
-from tests.servers.nginx import NginxDav, nginx_dav
 from tests.servers.swift import RealSwift
 from tests.servers.threads import tcp_server
-from tests.servers.wsgidav import WsgiDav
 
-ON_THE_WAY = ("descriptors", "resolve", "connect", "tls", "clock", "login")
-AT_SWIFT = (
+AT_SWIFT = [
     *ON_THE_WAY, "info", "container", "quota", "put", "get", "list", "copy", "large", "latency", "latency",
     "bulk-delete", "delete",
-)  # fmt: skip
-AT_PLAIN_HTTP = (*ON_THE_WAY, "container", "put", "get", "list", "copy", "large", "latency", "latency", "bulk-delete",
-                 "delete")  # fmt: skip
-PROBE = re.compile(r"bulkput-doctor-[0-9a-f]{32}-object")
+]  # fmt: skip
 
 
 @pytest.fixture
@@ -47,31 +39,6 @@ def container(judge: SwiftJudge) -> str:
     return name
 
 
-@pytest.fixture
-def authority(tmp_path: Path) -> Authority:
-    return make_authority(tmp_path)
-
-
-def steps(ran: Ran) -> list[tuple[str, str]]:
-    """Verdict and step of each line."""
-    return re.findall(r"^(ok|skipped|warn|fail) +([a-z-]+) ", ran.out, re.M)
-
-
-def bad(ran: Ran) -> list[tuple[str, str]]:
-    return [(verdict, step) for verdict, step in steps(ran) if verdict in ("warn", "fail")]
-
-
-def told(ran: Ran, step: str) -> str:
-    """The text of the step's line, and what to do."""
-    found = re.search(rf"^\w+ +{step} .*\n(?: +-> .*\n)?", ran.out, re.M)
-    assert found is not None, ran.out
-    return found[0]
-
-
-def commands(ran: Ran) -> list[str]:
-    return re.findall(r"^  (\S.*)", ran.out, re.M)
-
-
 @pytest.mark.swift
 def test_a_healthy_swift_passes_every_step_and_keeps_nothing(
     swift: RealSwift, container: str, judge: SwiftJudge
@@ -80,7 +47,7 @@ def test_a_healthy_swift_passes_every_step_and_keeps_nothing(
     judge.put(container, "p/own", b"mine")
     ran = bulkput("doctor", f"swift://{container}/p", environ=swift.environment)
     assert (ran.exit_code, ran.err) == (0, ""), ran.out
-    assert [step for _, step in steps(ran)] == list(AT_SWIFT)
+    assert [step for _, step in steps(ran)] == AT_SWIFT
     assert bad(ran) == []
     assert "1 object, 4 B, policy " in told(ran, "container")
     assert "uploads use static ones" in told(ran, "large") and "a wrong MD5 is refused" in told(ran, "large")
@@ -96,7 +63,7 @@ def test_json_has_each_step_with_its_facts(swift: RealSwift, container: str) -> 
     ran = bulkput("doctor", "--json", f"swift://{container}", environ=swift.environment)
     (found,) = ran.rows
     assert (ran.exit_code, found["schema"], found["verdict"], found["left"]) == (0, 1, "ok", [])
-    assert [each["step"] for each in found["findings"]] == list(AT_SWIFT)
+    assert [each["step"] for each in found["findings"]] == AT_SWIFT
     assert found["commands"] == [f"bulkput upload SOURCE swift://{container}"]
     facts = {each["step"]: each["facts"] for each in found["findings"]}
     assert facts["info"]["info"]["slo"]["max_manifest_segments"] == 1000
@@ -111,49 +78,10 @@ def test_cephs_gateway_passes_every_step_and_keeps_nothing(rgw: RealSwift) -> No
     judge.put(container, "", b"")
     ran = bulkput("doctor", f"swift://{container}/p", environ=rgw.environment)
     assert ran.exit_code == 0, ran.out
-    assert ([step for _, step in steps(ran)], bad(ran)) == (list(AT_SWIFT), [])
+    assert ([step for _, step in steps(ran)], bad(ran)) == (AT_SWIFT, [])
     assert "Ceph's gateway" in told(ran, "info")
     assert "any MD5 is taken for true" in told(ran, "large") and "uploads use dynamic ones" in told(ran, "large")
     assert judge.names(container) == []
-
-
-@pytest.mark.nginx
-def test_plain_http_passes_the_steps_that_it_has(nginx: NginxDav) -> None:
-    """bulkput doctor http://.../: no listing, no copy, no large objects"""
-    (nginx.root / "doctor").mkdir()
-    ran = bulkput("doctor", f"{nginx.url}/doctor/")
-    assert ran.exit_code == 0, ran.out
-    assert [step for _, step in steps(ran)] == list(AT_PLAIN_HTTP)
-    assert not list((nginx.root / "doctor").iterdir())
-
-
-def test_webdav_passes_the_steps_that_it_has(webdav: WsgiDav) -> None:
-    """bulkput doctor http://.../: WsgiDAV writes in place, so the probe is moved into its place"""
-    (webdav.root / "doctor").mkdir()
-    ran = bulkput("doctor", f"{webdav.url}/doctor/")
-    assert ran.exit_code == 0, ran.out
-    assert [step for _, step in steps(ran)] == list(AT_PLAIN_HTTP)
-    assert not list((webdav.root / "doctor").iterdir())
-
-
-@pytest.mark.nginx
-def test_a_directory_that_is_not_there_is_not_made(nginx: NginxDav) -> None:
-    """bulkput doctor http://.../not-there/: exit 1, and no step writes"""
-    ran = bulkput("doctor", f"{nginx.url}/not-there/")
-    assert (ran.exit_code, bad(ran)) == (1, [("warn", "container")]), ran.out
-    assert "there is no such directory" in ran.out and "put" not in [step for _, step in steps(ran)]
-    assert not (nginx.root / "not-there").exists()
-
-
-@pytest.mark.nginx
-def test_a_probe_that_cannot_be_removed_is_named() -> None:
-    """bulkput doctor http://.../ where DELETE is refused: exit 1, the name, and the command that removes it"""
-    with nginx_dav(methods="PUT") as server:
-        ran = bulkput("doctor", f"{server.url}/")
-        (left,) = server.root.iterdir()
-    assert (ran.exit_code, bad(ran)) == (1, [("warn", "delete"), ("warn", "clean-up")]), ran.out
-    assert PROBE.fullmatch(left.name) and f"could not be removed: {left.name}" in told(ran, "clean-up")
-    assert f"bulkput rm {server.url}/{left.name}" in commands(ran)
 
 
 @pytest.mark.swift
@@ -165,72 +93,6 @@ def test_a_port_where_nothing_listens_fails_at_connect(swift: RealSwift, contain
     assert (ran.exit_code, steps(ran)[-1]) == (3, ("fail", "connect")), ran.out
     assert "nothing listens on port" in told(ran, "connect")
     assert commands(ran)[-1] == f"bulkput doctor swift://{container}"
-
-
-def test_a_port_of_another_service_fails_at_the_clock() -> None:
-    """bulkput doctor http://...:22/: the greeting of an SSH server is no HTTP"""
-
-    def ssh(connection: "object") -> None:
-        connection.sendall(b"SSH-2.0-OpenSSH_9.2p1\r\n")  # type: ignore[attr-defined]
-        connection.recv(65_536)  # type: ignore[attr-defined]
-
-    with tcp_server(ssh) as server:
-        ran = bulkput("doctor", f"{server.url}/")
-    assert (ran.exit_code, steps(ran)[-1]) == (3, ("fail", "clock")), ran.out
-    assert "no HTTP answer" in told(ran, "clock")
-
-
-@pytest.mark.nginx
-@pytest.mark.parametrize(
-    ("problem", "says", "advises"),
-    [
-        ("expired", r"the certificate expired on \d{4}-\d\d-\d\d, 24 h ago", "renew it"),
-        ("expires soon", r"valid until \d{4}-\d\d-\d\d \(2 days\)", "renew it"),
-        ("another name", "the certificate is for other.example, not for 127.0.0.1", "write one of these names"),
-        ("self-signed", r"the certificate is self-signed \(to be thrown away\)", "set OS_CACERT"),
-        ("no issuer", "sends only its own certificate, and its issuer .to be thrown away. is not trusted", "OS_CACERT"),
-    ],
-)
-def test_each_problem_of_a_certificate_is_told_apart(
-    authority: Authority, problem: str, says: str, advises: str
-) -> None:
-    """bulkput doctor https://.../: exit 3, or 1 if it only expires soon"""
-    shown = authority.issue("127.0.0.1", days={"expired": -1, "expires soon": 3}.get(problem, 90))
-    trusted = {"OS_CACERT": str(authority.file)}
-    match problem:
-        case "another name":
-            shown = authority.issue("other.example", days=90)
-        case "self-signed":
-            shown, trusted = Certificate(authority.file, authority.directory / "authority.key", authority.file), {}
-        case "no issuer":
-            trusted = {}
-    with nginx_dav(certificate=shown) as server:
-        ran = bulkput("doctor", f"{server.url}/", environ=trusted)
-    assert ran.exit_code == (1 if problem == "expires soon" else 3), ran.out
-    assert re.search(says, told(ran, "tls")) and advises in told(ran, "tls"), ran.out
-    assert any(command.startswith("openssl s_client -connect 127.0.0.1:") for command in commands(ran))
-
-
-@pytest.mark.nginx
-def test_a_trusted_certificate_passes_and_an_unchecked_one_is_a_warning(authority: Authority) -> None:
-    """bulkput doctor https://.../, with OS_CACERT: exit 0; with --insecure instead: exit 1"""
-    with nginx_dav(certificate=authority.issue("127.0.0.1", days=90)) as server:
-        ran = bulkput("doctor", f"{server.url}/", environ={"OS_CACERT": str(authority.file)})
-        lax = bulkput("doctor", f"{server.url}/", "--insecure")
-        plain = bulkput("doctor", f"{server.url}/".replace("https:", "http:"))
-        assert not list(server.root.iterdir())
-    assert ran.exit_code == 0 and "TLSv1.3, valid until" in told(ran, "tls"), ran.out
-    assert (lax.exit_code, bad(lax)) == (1, [("warn", "tls")]), lax.out
-    assert "leave --insecure away" in told(lax, "tls") and "--insecure" in commands(lax)[-1]
-    assert (plain.exit_code, "this port speaks TLS" in told(plain, "clock")) == (3, True), plain.out
-
-
-@pytest.mark.nginx
-def test_https_to_a_port_without_tls_is_told(nginx: NginxDav) -> None:
-    """bulkput doctor https://... of a plain HTTP server: exit 3"""
-    ran = bulkput("doctor", f"{nginx.url}/".replace("http:", "https:"))
-    assert (ran.exit_code, steps(ran)[-1]) == (3, ("fail", "tls")), ran.out
-    assert "does not speak TLS" in told(ran, "tls") and "write http://" in told(ran, "tls")
 
 
 def hour_ahead(asked: Asked, pass_on: PassOn) -> Said:
@@ -419,29 +281,3 @@ def test_an_interrupted_look_keeps_nothing(
     assert running.returncode == 130, (out, err)
     assert "Interrupted" in out and "clean-up" not in out
     assert judge.names(container) == []
-
-
-@pytest.mark.nginx
-def test_lines_have_no_colours_outside_of_a_terminal(nginx: NginxDav) -> None:
-    """bulkput doctor | cat; FORCE_COLOR gives colours, and NO_COLOR takes them away again"""
-    url = f"{nginx.url}/"
-    assert "\x1b[" not in bulkput("doctor", "--read-only", url).out
-    assert "\x1b[" in bulkput("doctor", "--read-only", url, environ={"FORCE_COLOR": "1"}).out
-    assert "\x1b[" not in bulkput("doctor", "--read-only", url, environ={"FORCE_COLOR": "1", "NO_COLOR": "1"}).out
-
-
-@pytest.mark.parametrize(
-    ("arguments", "sentence"),
-    [
-        (["swift://"], "names no container"),
-        (["swift://c"], "no credentials for swift://"),
-        (["gopher://c"], "no store for gopher:// is installed"),
-        (["http://127.0.0.1:1/", "--timeout", "0"], "0.1<=x<=600"),
-        ([], "Missing argument 'URL'"),
-    ],
-)
-def test_wrong_arguments_are_answered_with_one_sentence(arguments: list[str], sentence: str) -> None:
-    """bulkput doctor with wrong arguments: exit code 2"""
-    ran = bulkput("doctor", *arguments)
-    assert (ran.exit_code, ran.out) == (2, "")
-    assert sentence in ran.err and "Traceback" not in ran.err
