@@ -130,8 +130,9 @@ def connected(host: str, port: int, attempts: Sequence[Attempt]) -> Finding:
     if [attempt.address for attempt in attempts] == [host]:
         text = f"{place}: {attempts[0].outcome.value}"
     if not opened:
-        outcome = attempts[0].outcome
-        cause, advice = _DEAD[outcome]
+        # An address without a route (IPv6, here) tells less than one that does not answer.
+        outcomes = [attempt.outcome for attempt in attempts]
+        cause, advice = _DEAD[next((each for each in outcomes if each is not Outcome.NO_ROUTE), Outcome.NO_ROUTE)]
         return failure(Step.CONNECT, cause, text, advice.format(port=port), seconds=seconds, **facts)
     families = {_family(attempt.address) for attempt in opened}
     # Without IPv6 here, IPv6 addresses have no route: that is usual, and nobody waits for them.

@@ -3,7 +3,7 @@
 | the error                    | cause         |
 |------------------------------|---------------|
 | Denied, 401                  | unauthorized  |
-| Denied, others               | forbidden     |
+| Denied, other answers        | forbidden     |
 | QuotaExceeded                | quota-full    |
 | NotFound                     | not-found     |
 | Throttled                    | throttled     |
@@ -26,6 +26,7 @@ from bulkput.errors import (
     NotFound,
     QuotaExceeded,
     StoreError,
+    StoreGone,
     Throttled,
     TooLarge,
     Unsupported,
@@ -52,7 +53,7 @@ def cause_of(error: BulkputError) -> str:
     match error:
         case Denied(status=401):
             return "unauthorized"
-        case Denied():
+        case Denied(status=int()):
             return "forbidden"
         case QuotaExceeded():
             return "quota-full"
@@ -66,7 +67,7 @@ def cause_of(error: BulkputError) -> str:
             return "unsupported"
         case IntegrityError():
             return "integrity"
-        case StoreError(status=None):
+        case StoreError(status=None) if error.is_retryable or isinstance(error, StoreGone):
             return "no-answer"
         case StoreError(status=int(status)) if status >= 500:
             return "server-error"
