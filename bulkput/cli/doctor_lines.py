@@ -98,7 +98,9 @@ def _flags(report: Report) -> Iterator[str]:
 
 _SHOWN_BY = {
     "getent ahosts {host}": ("unknown-host", "no-resolver", "slow-resolver"),
-    "nc -vz {host} {port}": ("silent", "refused", "no-route", "no-connection", "dead-address", "slow-connect"),
+    "nc -vz {host} {port}": (
+        "silent", "connection-refused", "no-route", "no-connection", "dead-address", "slow-connect",
+    ),
     "timedatectl": ("clock",),
     "prlimit --pid $$ --nofile=4096:4096    # as root": ("descriptors",),
     "openssl s_client -connect {host}:{port} -servername {host} -showcerts </dev/null": (

@@ -5,7 +5,7 @@ says about itself > container > room in it > a probe (`probe.py`): written, read
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
@@ -27,8 +27,8 @@ from bulkput.stores.base import Destination, Store
 from bulkput.stores.powers import Access, ContainerFacts
 from bulkput.stores.swift.wire_format import has_slo
 
-_CLEAN_UP_S = 15.0
-"""Seconds for removing the probe: a store that is so slow gets its name told, and lets it expire."""
+_CLEAN_UP_S = 8.0
+"""Seconds for removing the probe: as many as an interrupted run has for its requests (`engine/stop.py`)."""
 _LOOKS = 100
 """HEADs of the container, where no probe is written."""
 
@@ -61,7 +61,12 @@ async def examine(
                 raise
         finally:
             left = await look.clean_up()
-        return Report(url=choices.url, findings=tuple(look.findings.all), left=left, interrupted=stop.is_pulled)
+        return Report(
+            url=str(Destination.parse(choices.url)),
+            findings=tuple(look.findings.all),
+            left=left,
+            interrupted=stop.is_pulled,
+        )
 
 
 class _Look:
@@ -73,28 +78,24 @@ class _Look:
         self._store = store
         self._hosts = Hosts(choices.wire, findings, environ)
         self._destination = Destination.parse(choices.url)
-        self._is_plain = self._destination.scheme in ("http", "https")
         self._probe: Probe | None = None
         self._info: Mapping[str, Any] = {}
 
     async def make(self) -> None:
-        add, access = self.findings.add, self._store.powers.access
+        access = self._store.powers.access
         self._look_at_descriptors()
         if access is None:
-            add(skipped(Step.RESOLVE, "this store does not say how it is reached"))
-            await self._try()
+            self.findings.add(skipped(Step.RESOLVE, "this store does not say how it is reached"))
+        elif not (await self._hosts.reach(access.url) and await self._log_in(access)):
             return
-        if not (await self._hosts.reach(access.url) and await self._log_in(access)):
-            return
-        await self._ask_for_info(access)
-        seen = await self._look_at_place(access)
-        if isinstance(seen, ContainerFacts):
-            await self._look_at_quota(access, seen)
-        if self._may_write(seen):
+        else:
+            await self._ask_for_info(access)
+            if access.look is not None and not await self._look(access, access.look):
+                return
+        if (why_not := self._why_not_written()) is not None:
+            self.findings.add(skipped(Step.PUT, why_not))
+        else:
             await self._try()
-        elif isinstance(seen, ContainerFacts):
-            looks = await series("HEADs of the container", access.look, at_most=_LOOKS)
-            add(latency(looks, in_flight=self._choices.wire.start))
 
     def _look_at_descriptors(self) -> None:
         limit, wire = raised_limit(), self._choices.wire
@@ -117,11 +118,19 @@ class _Look:
             self._info = said if not isinstance(said, BulkputError) else {}
             self.findings.add(place.info(self._info, await self._store.ask_limits(), seconds))
 
-    async def _look_at_place(self, access: Access) -> ContainerFacts | BulkputError:
-        seen, seconds = await timed(access.look())
-        name = self._destination.root
-        self.findings.add(place.place(name, seen, seconds, is_directory=self._is_plain))
-        return seen
+    async def _look(self, access: Access, look: Callable[[], Awaitable[ContainerFacts]]) -> bool:
+        """Look at the container and the room in it. Returns whether a probe can be written that leaves nothing behind;
+        if not, only looks are timed."""
+        seen, seconds = await timed(look())
+        is_directory = self._destination.scheme in ("http", "https")
+        self.findings.add(place.place(self._destination.root, seen, seconds, is_directory=is_directory))
+        if isinstance(seen, BulkputError):
+            return isinstance(seen, Denied) and seen.status == 403  # writing may be allowed all the same
+        await self._look_at_quota(access, seen)
+        if seen.archives or not self._choices.writes:
+            looks = await series("HEADs of the container", look, at_most=_LOOKS)
+            self.findings.add(latency(looks, in_flight=self._choices.wire.start))
+        return not seen.archives
 
     async def _look_at_quota(self, access: Access, seen: ContainerFacts) -> None:
         if access.look_at_account is None:
@@ -131,14 +140,14 @@ class _Look:
         account = spaces if not isinstance(spaces, BulkputError) else {}
         self.findings.add(place.quota({"container": seen.space, **account}, unseen, seconds))
 
-    def _may_write(self, seen: ContainerFacts | BulkputError) -> bool:
-        """Whether a probe can be written that leaves nothing behind."""
+    def _why_not_written(self) -> str | None:
         if not self._choices.writes:
-            self.findings.add(skipped(Step.PUT, "nothing is written, as asked for"))
-            return False
-        if isinstance(seen, ContainerFacts):
-            return not seen.archives
-        return isinstance(seen, Denied) and seen.status == 403  # writing may be allowed all the same
+            return "nothing is written, as asked for"
+        if self._store.powers.get_once is None:
+            return (
+                "nothing is written: what this store does not give back could not be told from another's, and removed"
+            )
+        return None
 
     async def _try(self) -> None:
         """Write a probe, and do with it what uploads and other verbs do with objects."""
@@ -150,10 +159,8 @@ class _Look:
         add(await probe.get())
         add(await probe.list())
         add(await probe.copy())
-        if "slo" in self._info or not self._info:
-            add(await probe.large(has_static=True, takes_static=has_slo(self._info)))
-        else:
-            add(await probe.large(has_static=False, takes_static=False))
+        has_static = "slo" in self._info or not self._info
+        add(await probe.large(has_static=has_static, takes_static=has_slo(self._info)))
         add(latency(await probe.heads(), in_flight=wire.start))
         add(latency(await probe.puts(), in_flight=wire.start))
         add(await probe.bulk_delete(is_offered=(await self._store.ask_limits()).max_deletes > 1))

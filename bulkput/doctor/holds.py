@@ -113,15 +113,13 @@ def bulk_deleted(left: tuple[str, ...] | BulkputError, count: int, seconds: floa
     if left:
         text = f"{len(left)} of {count} objects are still there"
         return warning(Step.BULK_DELETE, "delete-wrong", text, without, seconds=seconds)
+    if not count:
+        return skipped(Step.BULK_DELETE, "not tried: no object was made that it could remove", seconds=seconds)
     return ok(Step.BULK_DELETE, f"{count} objects removed by one request", seconds=seconds)
 
 
 def no_bulk_delete() -> Finding:
     return skipped(Step.BULK_DELETE, "not offered: objects are removed one by one")
-
-
-def nothing_to_delete() -> Finding:
-    return skipped(Step.BULK_DELETE, "not tried: no object was made that it could remove")
 
 
 def deleted(gone: bool | BulkputError, seconds: float) -> Finding:

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from ipaddress import ip_address
 
 from bulkput.doctor import network
@@ -34,7 +35,8 @@ class Hosts:
             text = f"requests to {way.host} pass through {way.proxy.url} ({way.proxy.variable})"
             add(ok(Step.PROXY, text, proxy=way.proxy.url, variable=way.proxy.variable))
         host, port = way.first
-        lookup = await network.look_up(host, port, timeout_s=within_s)
+        # The system's resolver asks its second server only after some seconds: that is slow, and no failure.
+        lookup = await network.look_up(host, port, timeout_s=self._wire.timeout_s)
         if not add(resolved(lookup)):
             return False
         attempts = await network.connect(lookup.addresses, port, timeout_s=within_s)
@@ -49,16 +51,12 @@ class Hosts:
             return add(no_tls(way.host, is_local=all(ip_address(each).is_loopback for each in addresses)))
         if way.proxy is not None and way.proxy.scheme == "https":
             return add(skipped(Step.TLS, f"{way.host}: not looked at, the way to the proxy is encrypted itself"))
-        async with asyncio.TaskGroup() as group:
-            tasks = [
-                group.create_task(network.shake_hands(way, address, self._wire))
-                for address in addresses[:_MOST_HANDSHAKES]
-            ]
-        shakes = [task.result() for task in tasks]
+        some = addresses[:_MOST_HANDSHAKES]
+        shakes = await asyncio.gather(*(network.shake_hands(way, address, self._wire) for address in some))
         server_now_s = None
         if any(shake.code in OF_TIME for shake in shakes):
             # Anybody may have sent this Date. It only tells people which of two clocks to look at first.
-            reading = await network.read_clock(url, WireOptions(verify_tls=False, timeout_s=self._wire.timeout_s))
+            reading = await network.read_clock(url, replace(self._wire, verify_tls=False, ca_file=None))
             skew_s = skew_of(reading)
             server_now_s = time.time() + skew_s if skew_s is not None else None
         wire = self._wire
@@ -66,10 +64,11 @@ class Hosts:
         return add(tls(way.host, way.port, shakes, trust))
 
     async def _read_clock(self, way: network.Way, url: str) -> bool:
-        where = place_text(way.host, way.port)
-        reading = await network.read_clock(url, self._wire)
-        if not way.is_tls and way.proxy is None and (reading.why or reading.status == 400):
-            shaken = await network.shake_hands(way, way.host, WireOptions(verify_tls=False))
+        where, wire = place_text(way.host, way.port), self._wire
+        reading = await network.read_clock(url, wire)
+        is_odd = reading.status == 400 or (reading.why and reading.came_s - reading.sent_s < wire.connect_timeout_s)
+        if is_odd and not way.is_tls and way.proxy is None:
+            shaken = await network.shake_hands(way, way.host, replace(wire, verify_tls=False, ca_file=None))
             if not shaken.why:
                 text = f"{where}: this port speaks TLS, and the URL begins with http://"
                 advice = "write https:// in the URL or the variables"

@@ -73,9 +73,7 @@ async def look_up(host: str, port: int, *, timeout_s: float) -> Lookup:
 
 async def connect(addresses: Sequence[str], port: int, *, timeout_s: float) -> tuple[Attempt, ...]:
     """Connect to all addresses at once, and close the connections again."""
-    async with asyncio.TaskGroup() as group:
-        attempts = [group.create_task(_attempt(address, port, timeout_s)) for address in addresses]
-    return tuple(attempt.result() for attempt in attempts)
+    return tuple(await asyncio.gather(*(_attempt(address, port, timeout_s) for address in addresses)))
 
 
 async def _attempt(address: str, port: int, timeout_s: float) -> Attempt:

@@ -147,7 +147,7 @@ def quota(spaces: Mapping[str, Space], unseen: BulkputError | None, seconds: flo
             texts.append(f"{name}: {worded(left)}{unit} left of {worded(most)}")
             shares.append(1.0 if not left else (used or 0) / most)
     hidden = ["the account's is not shown to this user"] if unseen is not None else []
-    text = "; ".join([*(texts or ["no quota is set"]), *hidden])
+    text = "; ".join([*(texts or ["no quota is shown"]), *hidden])
     facts = {name: {"bytes": space.bytes, "most_bytes": space.most_bytes, "objects": space.objects,
                     "most_objects": space.most_objects} for name, space in spaces.items()}  # fmt: skip
     worst = max(shares, default=0.0)

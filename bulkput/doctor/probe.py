@@ -17,7 +17,7 @@ from bulkput.doctor.finding import Finding
 from bulkput.doctor.holds import Large
 from bulkput.doctor.latency import Series
 from bulkput.doctor.trouble import timed
-from bulkput.errors import BulkputError, Denied, StoreError, Unsupported
+from bulkput.errors import BulkputError, Denied, StoreError
 from bulkput.model import ObjectHeaders, RemoteObject, Segment
 from bulkput.payload.in_memory import BytesBody
 from bulkput.stores.base import Store
@@ -135,12 +135,12 @@ class Probe:
         delete_many = self._store.powers.delete_many
         if delete_many is None or not is_offered:
             return holds.no_bulk_delete()
-        keys = tuple([key for key in self._may_be_there if key != self._key and await self._is_ours(key)])
-        if not keys:
-            return holds.nothing_to_delete()
+        keys: tuple[str, ...] = ()
 
         async def deleted() -> tuple[str, ...]:
-            left = await delete_many(keys)
+            nonlocal keys
+            keys = tuple([key for key in self._may_be_there if key != self._key and await self._is_ours(key)])
+            left = await delete_many(keys) if keys else ()
             return tuple([key for key in keys if key in left or await self._is_there(key)])
 
         left, seconds = await timed(deleted())
@@ -200,7 +200,7 @@ class Probe:
     async def _read(self, key: str) -> bytes:
         get = self._store.powers.get_once
         if get is None:
-            raise Unsupported("get", key, "this store gives no objects back")
+            raise AssertionError("a store that gives nothing back gets no probe")
         async with aclosing(get(key)) as chunks:
             return b"".join([chunk async for chunk in chunks])
 

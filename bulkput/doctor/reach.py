@@ -154,7 +154,10 @@ def connected(host: str, port: int, attempts: Sequence[Attempt]) -> Finding:
 
 
 _DEAD = {
-    Outcome.REFUSED: ("refused", "nothing listens on port {port} there: check the port, and whether the server runs"),
+    Outcome.REFUSED: (
+        "connection-refused",
+        "nothing listens on port {port} there: check the port, and whether the server runs",
+    ),
     Outcome.SILENT: (
         "silent",
         "a firewall drops the packets, or the host is down: does port {port} work from elsewhere?",

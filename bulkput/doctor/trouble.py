@@ -45,7 +45,7 @@ _ADVICE = {
     "integrity": "something on the way changes bytes or ETags: compare with a request that passes no proxy or balancer",
     "no-answer": "the server took the connection, and gave no answer: look at its log and its load",
     "server-error": "ask those who run the store, with the number of the request and the time",
-    "refused": "the server's own words say why",
+    "refused": "ask those who run the store, with the number of the request, unless its words say why",
 }
 
 

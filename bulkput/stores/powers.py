@@ -149,7 +149,7 @@ class Access:
     """None: each request carries its credentials itself."""
     info: Callable[[], Awaitable[Mapping[str, Any]]] | None = None
     """What the store says about itself (Swift's `/info`); empty if it says nothing."""
-    look: Callable[[], Awaitable[ContainerFacts]]
+    look: Callable[[], Awaitable[ContainerFacts]] | None = None
     """Looks at the store's own container or directory. Raises NotFound if it is not there."""
     look_at_account: Callable[[str | None], Awaitable[Mapping[str, Space]]] | None = None
     """The account, and its share of the storage policy of that name, each under a name for people."""

@@ -55,7 +55,7 @@ def test_the_conclusion_says_whether_uploads_work(found: Report, says: str) -> N
     [
         (failure(Step.RESOLVE, "unknown-host", "x", "y", host="a"), ["getent ahosts a", "bulkput doctor swift://c/p"]),
         (
-            failure(Step.CONNECT, "refused", "x", "y", host="a", port=80),
+            failure(Step.CONNECT, "connection-refused", "x", "y", host="a", port=80),
             ["nc -vz a 80", "bulkput doctor swift://c/p"],
         ),
         (warning(Step.PLACE, "missing", "x", "y"), ["swift post c", "bulkput doctor swift://c/p"]),

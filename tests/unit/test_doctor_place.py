@@ -117,7 +117,7 @@ def test_a_container_is_judged(seen: ContainerFacts | BulkputError, expected: tu
 @pytest.mark.parametrize(
     ("spaces", "expected", "says"),
     [
-        ({"container": Space(objects=5, bytes=5)}, ("ok", ""), "no quota is set"),
+        ({"container": Space(objects=5, bytes=5)}, ("ok", ""), "no quota is shown"),
         ({"container": Space(objects=5, bytes=5, most_bytes=100)}, ("ok", ""), "container: 95 B left of 100 B"),
         ({"container": Space(bytes=89, most_bytes=100)}, ("ok", ""), "11 B left"),
         ({"container": Space(bytes=90, most_bytes=100)}, ("warn", "quota-nearly-full"), "10 B left"),
@@ -190,6 +190,7 @@ def test_too_few_descriptors_for_the_first_requests_are_a_warning(
         (holds.copied(None, BODY, 0.1), ("warn", "copy-wrong")),
         (holds.copied(Unsupported("copy", "k", "", status=405), BODY, 0.1), ("warn", "unsupported")),
         (holds.bulk_deleted((), 3, 0.1), ("ok", "")),
+        (holds.bulk_deleted((), 0, 0.1), ("skipped", "")),
         (holds.bulk_deleted(("k",), 3, 0.1), ("warn", "delete-wrong")),
         (holds.bulk_deleted(DOWN, 3, 0.1), ("warn", "server-error")),
         (holds.deleted(True, 0.1), ("ok", "")),

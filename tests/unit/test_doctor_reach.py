@@ -89,11 +89,14 @@ def test_an_error_number_becomes_an_outcome(number: int, outcome: Outcome) -> No
         ([(V4, OPEN, 0.1), (V6, REFUSED, 0.0)], ("warn", "dead-address")),
         ([(V4, SILENT, 5.0), (V4_TOO, OPEN, 0.1)], ("warn", "dead-address")),
         ([(V4, OPEN, 1.01)], ("warn", "slow-connect")),
-        ([(V4, REFUSED, 0.0)], ("fail", "refused")),
+        ([(V4, REFUSED, 0.0)], ("fail", "connection-refused")),
         ([(V4, SILENT, 5.0), (V4_TOO, SILENT, 5.0)], ("fail", "silent")),
         ([(V6, NO_ROUTE, 0.0)], ("fail", "no-route")),
         ([(V4, Outcome.BROKEN, 0.0)], ("fail", "no-connection")),
-        ([(V6, NO_ROUTE, 0.0), (V4, REFUSED, 0.0)], ("fail", "refused")),  # the address that has a route tells more
+        (
+            [(V6, NO_ROUTE, 0.0), (V4, REFUSED, 0.0)],
+            ("fail", "connection-refused"),
+        ),  # the address that has a route tells more
     ],
 )
 def test_each_address_counts(attempts: list[tuple[str, Outcome, float]], expected: tuple[str, str]) -> None:
