@@ -2,9 +2,11 @@
 
 import os
 import sys
+from dataclasses import replace
 
 import click
 
+from bulkput.cli.connection import server_options
 from bulkput.cli.output import write_row
 from bulkput.cli.values import Seconds
 from bulkput.options import WireOptions
@@ -17,10 +19,10 @@ _CONNECT_S = 5.0
 @click.argument("url", metavar="URL")
 @click.option("--read-only", is_flag=True, help="Write no probe: only look.")
 @click.option("--timeout", type=Seconds(0.1, 600), default=20.0, show_default=True, help="Time limit of a request.")
-@click.option("--insecure", is_flag=True, help="Do not check TLS certificates.")
+@server_options
 @click.option("-v", "--verbose", is_flag=True, help="Print what each step is judged by, too.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object at the end instead of the lines.")
-def doctor(url: str, *, read_only: bool, timeout: float, insecure: bool, verbose: bool, as_json: bool) -> int:
+def doctor(url: str, *, read_only: bool, timeout: float, verbose: bool, as_json: bool, wire: WireOptions) -> int:
     """Look at each step on the way to a store: what is wrong, and what to type?
 
     \b
@@ -39,13 +41,8 @@ def doctor(url: str, *, read_only: bool, timeout: float, insecure: bool, verbose
     from bulkput.cli.loop import run_stoppable  # noqa: PLC0415 - asyncio
     from bulkput.doctor.doctor import Choices, examine  # noqa: PLC0415
 
-    wire = WireOptions(
-        timeout_s=timeout,
-        connect_timeout_s=min(timeout, _CONNECT_S),
-        verify_tls=not insecure,
-        ca_file=os.environ.get("OS_CACERT"),
-    )
-    view = DoctorView(sys.stdout, verbose=verbose)
+    wire = replace(wire, timeout_s=timeout, connect_timeout_s=min(timeout, _CONNECT_S))
+    view = DoctorView(sys.stdout, verbose=verbose, cloud=os.environ.get("OS_CLOUD"))
     choices = Choices(url=url, wire=wire, writes=not read_only)
     report = run_stoppable(
         lambda stop: examine(
@@ -54,7 +51,7 @@ def doctor(url: str, *, read_only: bool, timeout: float, insecure: bool, verbose
         at_exit=lambda: None,
     )
     if as_json:
-        write_row(as_json_object(report))
+        write_row(as_json_object(report, cloud=os.environ.get("OS_CLOUD")))
     else:
         view.conclude(report)
     return report.exit_code

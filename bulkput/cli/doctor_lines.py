@@ -18,11 +18,13 @@ _STYLES = {Verdict.OK: "green", Verdict.SKIPPED: "dim", Verdict.WARN: "bold yell
 
 
 class DoctorView:
-    """Lines on a stream, each as soon as its step is over. `verbose`: with the facts of each step below it."""
+    """Lines on a stream, each as soon as its step is over. `verbose`: with the facts of each step below it. `cloud`:
+    the one of clouds.yaml that was looked at."""
 
-    def __init__(self, stream: TextIO, *, verbose: bool) -> None:
+    def __init__(self, stream: TextIO, *, verbose: bool, cloud: str | None = None) -> None:
         self._console = console(stream)
         self._verbose = verbose
+        self._cloud = cloud
 
     def show(self, finding: Finding) -> None:
         verdict, *rest = finding_lines(finding, verbose=self._verbose)
@@ -33,7 +35,7 @@ class DoctorView:
     def conclude(self, report: Report) -> None:
         self._print(Text())
         self._print(Text(conclusion(report)))
-        if found := commands(report):
+        if found := commands(report, cloud=self._cloud):
             self._print(Text())
         for command in found:
             self._print(Text(f"  {command}"))
@@ -75,15 +77,19 @@ def conclusion(report: Report) -> str:
     return f"Uploads work; {more}."
 
 
-def commands(report: Report) -> list[str]:
+def commands(report: Report, *, cloud: str | None = None) -> list[str]:
     """What to type: for each cause, then the upload itself, or another look if uploads do not work."""
-    url = shlex.quote(report.url)
     found = [command for finding in report.findings if finding.cause for command in _remedies(report, finding)]
+    url, login = shlex.quote(report.url), f" --cloud {shlex.quote(cloud)}" if cloud and _is_swift(report) else ""
     if report.verdict is Verdict.FAIL or "missing" in report.causes:
-        found.append(f"bulkput doctor {url}")
+        found.append(f"bulkput doctor {url}{login}")
     elif not report.interrupted:
-        found.append(f"bulkput upload SOURCE {url}{''.join(_flags(report))}")
+        found.append(f"bulkput upload SOURCE {url}{login}{''.join(_flags(report))}")
     return list(dict.fromkeys(found))
+
+
+def _is_swift(report: Report) -> bool:
+    return Destination.parse(report.url).scheme == "swift"
 
 
 def _flags(report: Report) -> Iterator[str]:
@@ -119,7 +125,7 @@ def _remedies(report: Report, finding: Finding) -> Iterator[str]:
     facts = {"host": "", "port": "", **(finding.facts or {})}
     yield from (command.format(**facts) for command, causes in _SHOWN_BY.items() if finding.cause in causes)
     destination = Destination.parse(report.url)
-    root, is_swift = shlex.quote(destination.root), destination.scheme == "swift"
+    root, is_swift = shlex.quote(destination.root), _is_swift(report)
     as_owner = "    # as the owner of the container"
     match finding.cause:
         case "missing" if is_swift:
@@ -149,7 +155,7 @@ def _of(destination: Destination, name: str) -> str:
     return str(Destination(destination.scheme, destination.root, name))
 
 
-def as_json_object(report: Report) -> dict[str, Any]:
+def as_json_object(report: Report, *, cloud: str | None = None) -> dict[str, Any]:
     """The object that `--json` prints."""
     return {
         "schema": 1,
@@ -170,5 +176,5 @@ def as_json_object(report: Report) -> dict[str, Any]:
             for each in report.findings
         ],
         "left": list(report.left),
-        "commands": commands(report),
+        "commands": commands(report, cloud=cloud),
     }

@@ -85,7 +85,7 @@ class Trust:
     @property
     def advice(self) -> str:
         if self.ca_file is not None:
-            return f"{self.ca_file} (OS_CACERT) does not have the certificate of its authority"
+            return f"{self.ca_file} does not have the certificate of its authority"
         return "set OS_CACERT to a file with the certificate of its authority"
 
 
@@ -100,7 +100,7 @@ def tls(host: str, port: int, shakes: Sequence[Handshake], trust: Trust) -> Find
         return failure(Step.TLS, cause, f"{where}: {text}", advice, seconds=seconds, **facts)
     text = f"{host}: {_summary(shakes[0], trust.now_s)}"
     if not trust.verifies:
-        advice = "leave `wire.verify_tls=False` away: anybody on the way can read the credentials"
+        advice = "without `wire.verify_tls=False` it is: now anybody on the way can read the credentials"
         return warning(Step.TLS, "unverified", f"{text}; not verified", advice, seconds=seconds, **facts)
     if len({shake.chain[:1] for shake in shakes}) > 1:
         ends = ", ".join(f"{shake.address} {_until(shake)}" for shake in shakes)
@@ -128,7 +128,11 @@ def _what_is_wrong(host: str, shake: Handshake, trust: Trust) -> tuple[str, str,
     if shake.is_no_tls:
         return "no-tls", "this port does not speak TLS", "write http:// in the URL or the variables, or another port"
     if code is None:
-        return "handshake", shake.why, "compare with another client: does the server ask for a certificate of yours?"
+        return (
+            "handshake",
+            shake.why,
+            "compare with another client; if the server asks for a certificate of yours, name it by OS_CERT and OS_KEY",
+        )
     if code in OF_TIME:
         return _wrong_time(shake, trust)
     if code in _WRONG_NAME:

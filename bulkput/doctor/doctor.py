@@ -76,7 +76,9 @@ class _Look:
         self.findings = findings
         self._choices = choices
         self._store = store
-        self._hosts = Hosts(choices.wire, findings, environ)
+        access = store.powers.access
+        wire = access.wire if access is not None and access.wire is not None else choices.wire
+        self._hosts = Hosts(wire, findings, environ)
         self._destination = Destination.parse(choices.url)
         self._probe: Probe | None = None
         self._info: Mapping[str, Any] = {}

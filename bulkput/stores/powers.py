@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from bulkput.errors import UnprovenPut
 from bulkput.model import Body, LargeUpload, ObjectHeaders, RemoteObject, Segment, Stored, StoredPart
+from bulkput.options import WireOptions
 from bulkput.record import frozen
 
 if TYPE_CHECKING:
@@ -145,6 +146,8 @@ class Access:
     """Where the first request goes: to the login, or to the store itself."""
     user: str
     """Who asks, for messages; empty if no credentials are known."""
+    wire: WireOptions | None = None
+    """The connections' options, if they are not only the caller's: clouds.yaml may name certificates."""
     log_in: Callable[[], Awaitable[LoggedIn]] | None = None
     """None: each request carries its credentials itself."""
     info: Callable[[], Awaitable[Mapping[str, Any]]] | None = None

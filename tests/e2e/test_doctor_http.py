@@ -118,7 +118,7 @@ def test_a_trusted_certificate_passes_and_an_unchecked_one_is_a_warning(authorit
         assert not list(server.root.iterdir())
     assert ran.exit_code == 0 and "TLSv1.3, valid until" in told(ran, "tls"), ran.out
     assert (lax.exit_code, bad(lax)) == (1, [("warn", "tls")]), lax.out
-    assert "leave --insecure away" in told(lax, "tls") and "--insecure" in commands(lax)[-1]
+    assert "without --insecure it is" in told(lax, "tls") and "--insecure" in commands(lax)[-1]
     assert (plain.exit_code, "this port speaks TLS" in told(plain, "clock")) == (3, True), plain.out
 
 

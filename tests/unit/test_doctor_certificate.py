@@ -95,7 +95,7 @@ def test_one_bad_address_fails_all() -> None:
 def test_an_own_file_of_authorities_is_named_in_the_advice() -> None:
     """It takes the place of the system's authorities."""
     finding = tls("host", 443, [shake(OWN, MIDDLE, code=20)], replace(TRUST, ca_file="/etc/ours.pem"))
-    assert finding.advice == "/etc/ours.pem (OS_CACERT) does not have the certificate of its authority"
+    assert finding.advice == "/etc/ours.pem does not have the certificate of its authority"
 
 
 def test_what_is_not_verified_is_a_warning() -> None:

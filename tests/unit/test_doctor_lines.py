@@ -73,6 +73,14 @@ def test_causes_have_commands(finding: Finding, expected: list[str]) -> None:
     assert commands(report(finding)) == expected
 
 
+def test_the_cloud_is_part_of_the_commands() -> None:
+    """Only Swift has one."""
+    assert commands(report(PUT), cloud="my cloud") == ["bulkput upload SOURCE swift://c/p --cloud 'my cloud'"]
+    assert commands(report(PUT, url="http://h/d/"), cloud="x") == ["bulkput upload SOURCE http://h/d/"]
+    missing = warning(Step.PLACE, "missing", "x", "y")
+    assert commands(report(missing), cloud="x")[-1] == "bulkput doctor swift://c/p --cloud x"
+
+
 def test_the_owners_commands_name_container_and_user() -> None:
     """A container and a user with blanks stay one word each."""
     login = ok(Step.LOGIN, "x", user="a b")

@@ -68,6 +68,7 @@ class SeldomUsed:
         return Access(
             url=self._account.entry_url,
             user=self._account.user,
+            wire=self._store.context.wire,
             log_in=self._log_in,
             info=self._info,
             look=self._look,
