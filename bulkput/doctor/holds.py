@@ -73,18 +73,19 @@ def no_copy() -> Finding:
 class Large:
     """What large objects of one segment have shown: their bytes, the error, or None if that kind was not tried.
 
-    `is_checked`: a static one with a wrong MD5 was refused. `takes_static`: uploads use that kind.
+    `is_checked`: a static one with a wrong MD5 was refused; None if that was not seen. `takes_static`: uploads use that
+    kind.
     """
 
     static: bytes | BulkputError | None
     dynamic: bytes | BulkputError | None
-    is_checked: bool
+    is_checked: bool | None
     takes_static: bool
 
 
 def large(seen: Large, sent: bytes, seconds: float) -> Finding:
     static = _large_text("static", seen.static, sent)
-    if seen.static == sent:
+    if seen.is_checked is not None:
         static += " (a wrong MD5 is refused)" if seen.is_checked else " (any MD5 is taken for true)"
     text = f"{static}; {_large_text('dynamic', seen.dynamic, sent)}"
     used, other, name, instead = (
@@ -126,10 +127,8 @@ def deleted(gone: bool | BulkputError, seconds: float) -> Finding:
     if isinstance(gone, BulkputError):
         return _warned(Step.DELETE, gone, seconds, "mirrors, moves and removals need the right to delete")
     if not gone:
-        text, advice = (
-            "the probe is still there after a DELETE",
-            "a cache before the store may show what is no longer there",
-        )
+        text = "it is still there"
+        advice = "somebody has overwritten the probe, or a cache shows what is no longer there"
         return warning(Step.DELETE, "delete-wrong", text, advice, seconds=seconds)
     return ok(Step.DELETE, "the probe is gone", seconds=seconds)
 

@@ -104,13 +104,14 @@ class Probe:
         began_s = time.perf_counter()
         path = f"{self._container}/{self._key}"
         static = dynamic = None
-        is_checked = False
+        is_checked = None
         if has_static:
             compose = partial(self._composed, composing.compose, self._static)
             static, _ = await timed(compose(self._body.md5))
             if isinstance(static, bytes):
                 wrong, _ = await timed(compose(hashlib.md5(self._body.data + b"x").hexdigest()))
-                is_checked = _is_refused(wrong)
+                if isinstance(wrong, bytes) or _is_refused(wrong):
+                    is_checked = not isinstance(wrong, bytes)
         dynamic, _ = await timed(self._composed(composing.compose, self._dynamic, self._body.md5, below=path))
         seen = Large(static, dynamic, is_checked=is_checked, takes_static=takes_static)
         return holds.large(seen, self._body.data, time.perf_counter() - began_s)

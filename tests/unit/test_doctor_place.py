@@ -233,6 +233,16 @@ def test_large_objects_are_judged_by_the_kind_that_uploads_use(
         assert f"`large.mode='{instead}'`" in finding.advice
 
 
+@pytest.mark.parametrize(
+    ("is_checked", "says"),
+    [(True, "reads back (a wrong MD5 is refused);"), (False, "(any MD5 is taken for true)"), (None, "reads back;")],
+)
+def test_only_a_refusal_that_was_seen_shows_that_manifests_are_checked(is_checked: bool | None, says: str) -> None:
+    """A 503 to the wrong one shows nothing."""
+    seen = Large(b"probe", b"probe", is_checked=is_checked, takes_static=True)
+    assert says in holds.large(seen, b"probe", 0.1).text
+
+
 def test_the_worst_finding_decides() -> None:
     """0 all well, 1 warnings, 3 failures, 130 interrupted; what is skipped is well."""
     fine, nothing = ok(Step.GET, "x"), skipped(Step.COPY, "x")
