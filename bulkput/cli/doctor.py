@@ -6,19 +6,20 @@ from dataclasses import replace
 
 import click
 
+from bulkput.cli.configured import Configured
 from bulkput.cli.connection import server_options
 from bulkput.cli.output import write_row
-from bulkput.cli.values import Seconds
+from bulkput.cli.values import Seconds, Url
 from bulkput.options import WireOptions
 
 _CONNECT_S = 5.0
 """A server that is there takes a connection much sooner; half a minute of silence at each step helps nobody."""
 
 
-@click.command()
-@click.argument("url", metavar="URL")
+@click.command(cls=Configured)
+@click.argument("url", metavar="URL", type=Url())
 @click.option("--read-only", is_flag=True, help="Write no probe: only look.")
-@click.option("--timeout", type=Seconds(0.1, 600), default=20.0, show_default=True, help="Time limit of a request.")
+@click.option("--timeout", type=Seconds(0.1, 86_400), default=20.0, show_default=True, help="Time limit of a request.")
 @server_options
 @click.option("-v", "--verbose", is_flag=True, help="Print what each step is judged by, too.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object at the end instead of the lines.")
