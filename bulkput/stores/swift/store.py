@@ -20,7 +20,7 @@ from bulkput.stores.powers import Powers
 from bulkput.stores.status import error_from_response
 from bulkput.stores.swift import bulk
 from bulkput.stores.swift.auth import Account, login_from
-from bulkput.stores.swift.listing import MAX_PAGE_BYTES, PAGE, ListingCursor, NotFurtherError, Rows, named_limit
+from bulkput.stores.swift.listing import MAX_PAGE_BYTES, ListingCursor, NotFurtherError, Rows
 from bulkput.stores.swift.requests import ContainerRequests, Request, is_refused
 from bulkput.stores.swift.second_look import SecondLook
 from bulkput.stores.swift.seldom import SeldomUsed
@@ -31,7 +31,6 @@ from bulkput.stores.swift.wire_format import (
     kept,
     limits,
     page,
-    positive,
     render,
     section,
     unproven_put,
@@ -64,8 +63,6 @@ class SwiftStore:
         self._mtime = MTIME_TEXTS[context.headers.mtime_format]
         self.made = 0
         """How often the container was made."""
-        self._page_rows: int | None = PAGE
-        """The `limit` of a listing page; lowered after a 412. None: the server decides."""
         self.was_made = False
         self.keeps_metadata = True
         self._making = asyncio.Lock()
@@ -177,8 +174,9 @@ class SwiftStore:
     async def list(
         self, prefix: str, *, delimiter: str | None = None, start_after: str | None = None
     ) -> AsyncGenerator[RemoteObject | Prefix, None]:
-        """Send one GET per 10 000 names, or per as many as the cluster allows. Only an empty page ends the listing:
-        some clones send short pages before the end.
+        """Send one GET per page. Without a `limit` the server sends as many names as it ever does: 10 000, in Swift and
+        in Ceph's gateway, which sends 1 000 or 5 000 if it is asked for 10 000 (`rgw_max_listing_results`). Only an
+        empty page ends the listing: some clones send short pages before the end.
 
         Raises StoreError if a page does not begin after the one before: a server that ignores `marker` never ends.
         """
@@ -307,14 +305,8 @@ class SwiftStore:
     async def _page(self, container: str, query: Mapping[str, str], marker: str | None) -> Rows:
         if marker is not None:
             query = {**query, "marker": marker}
-        while True:
-            asked = self._page_rows
-            limited = query if asked is None else {**query, "limit": str(asked)}
-            request = Request("GET", query="?" + urlencode(limited), max_answer=MAX_PAGE_BYTES, container=container)
-            answer = await self._ask("list", request)
-            if answer.status != 412 or asked is None:
-                break
-            await self._ask_for_less(asked, answer)
+        request = Request("GET", query="?" + urlencode(query), max_answer=MAX_PAGE_BYTES, container=container)
+        answer = await self._ask("list", request)
         if answer.status == 204:  # as some clones say that there is nothing (more)
             return []
         if answer.status != 200:
@@ -324,14 +316,6 @@ class SwiftStore:
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             detail = "the answer is not a JSON listing"
             raise StoreError("list", query["prefix"], detail, status=answer.status) from None
-
-    async def _ask_for_less(self, asked: int, answer: Answer) -> None:
-        """After a 412 to a page of `asked` rows: as many as it says, else as /info says, else as the server likes."""
-        most = named_limit(answer.body)
-        if most is None:
-            most = positive(section(await self._requests.info(), "swift").get("container_listing_limit"), asked)
-        if self._page_rows == asked:  # or another listing has learned it meanwhile
-            self._page_rows = most if 0 < most < asked else None
 
     async def _policy_hint(self, status: int) -> str:
         if status == 409:
