@@ -13,7 +13,7 @@ from bulkput.policy.etag import md5_of
 from bulkput.record import frozen
 from bulkput.stores.status import error_from_response, error_from_transport, refusal
 from bulkput.stores.swift.auth import Account, Token
-from bulkput.stores.swift.wire_format import from_json, info_url, large
+from bulkput.stores.swift.wire_format import from_json, info_urls, large, section
 from bulkput.transport.base import MAX_ANSWER, Answer, Incoming, Transport, TransportError
 from bulkput.transport.pacing import sends_again
 from bulkput.transport.secrets import without_secrets
@@ -122,17 +122,20 @@ class ContainerRequests:
             raise error_from_transport("get", key, error, sent=token.fields) from None
 
     async def info(self) -> Mapping[str, Any]:
-        """The sections of `GET /info`, requested once; empty if the request fails or the answer is not a JSON
-        object."""
+        """The sections of `GET /info`, looked for once; empty if it is hidden, or a request for it gets no answer."""
         if self._info is None:
-            self._info = await self._asked_info()
+            self._info = await self._found_info()
         return self._info
 
-    async def _asked_info(self) -> Mapping[str, Any]:
-        url = info_url((await self._account.token()).storage_url)
-        try:
-            answer = await self._transport.request("GET", url, {})
-            found = from_json(answer.body) if answer.status == 200 else {}
-        except (TransportError, ValueError, RecursionError):
-            return {}
-        return found if isinstance(found, dict) else {}
+    async def _found_info(self) -> Mapping[str, Any]:
+        for url in info_urls((await self._account.token()).storage_url):
+            try:
+                answer = await self._transport.request("GET", url, {})
+                found = from_json(answer.body) if answer.status == 200 else {}
+            except TransportError:
+                return {}
+            except (ValueError, RecursionError):  # somebody's page
+                continue
+            if isinstance(found, dict) and section(found, "swift"):
+                return found
+        return {}
