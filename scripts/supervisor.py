@@ -61,6 +61,8 @@ class Cluster:
     """What ends its processes, also when this one dies."""
     brings: ClassVar[tuple[str, ...]] = ()
     """Commands that CMD finds in `commands`."""
+    option: ClassVar[str] = ""
+    """What chooses this kind of store, if the script has several: a word after the verb."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -69,6 +71,8 @@ class Cluster:
         self.tools: list[subprocess.Popen[bytes]] = []
         self.sockets: list[socket.socket] = []
         self.credentials: dict[str, str] = {}
+        self.notes: list[str] = []
+        """What `up` and `env` say below the variables, as comments."""
 
     def start(self) -> None:
         """Start every server; return when a login works. Raises StartError, or Stopped on a signal."""
@@ -190,7 +194,7 @@ class Script:
         self.program = program
         self.name = cluster.name
         self.directory = os.environ.get(f"{self.name.upper()}_DIR")
-        self.state = Path(self.directory or REPO / ".run" / self.name).absolute()
+        self.state = Path(self.directory or REPO / ".run" / f"{self.name}{cluster.option[1:]}").absolute()
 
     def main(self, argv: Sequence[str]) -> int:
         verbs = {"up": self.up, "down": self.down, "env": self.env, "serve": self.serve}
@@ -204,7 +208,8 @@ class Script:
             return 1
         except Stopped as stopped:
             return 128 + stopped.signum
-        print(f"usage: scripts/{self.name} up | down | env | install | run CMD...", file=sys.stderr)
+        usage = "up | down | env | install | run CMD..."
+        print(f"usage: scripts/{self.name} {usage} (--help says more)", file=sys.stderr)
         return 2
 
     def say(self, text: str) -> None:
@@ -232,7 +237,7 @@ class Script:
             lock.truncate(0)
             (self.state / "env").unlink(missing_ok=True)
             supervisor = subprocess.Popen(
-                [sys.executable, self.program, "serve"],
+                [sys.executable, self.program, "serve", *self.cluster.option.split()],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=log,
@@ -255,9 +260,9 @@ class Script:
         root.mkdir()
         try:
             with running(self.cluster(root)) as cluster:
-                (self.state / "env").write_text(
-                    "".join(f"export {name}={value}\n" for name, value in cluster.credentials.items())
-                )
+                lines = [f"export {name}={value}" for name, value in cluster.credentials.items()]
+                lines += [f"# {note}" for note in cluster.notes]
+                (self.state / "env").write_text("".join(f"{line}\n" for line in lines))
                 set_parent_death_signal(0)  # from here on it outlives `up`; had that died already, the next line fails
                 os.write(sys.stdout.fileno(), b"ready\n")
                 os.dup2(sys.stderr.fileno(), sys.stdout.fileno())

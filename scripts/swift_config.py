@@ -10,6 +10,7 @@ import os
 import pwd
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 STORAGE = ("account", "container", "object")
@@ -63,8 +64,8 @@ container_update_timeout = 60
 # ratelimit: present for what /info says; as long as no limit is set it lets everything through.
 PROXY_SERVER = """
 [pipeline:main]
-pipeline = catch_errors gatekeeper healthcheck proxy-logging cache listing_formats bulk ratelimit s3api tempauth \
-copy slo dlo versioned_writes symlink proxy-server
+pipeline = catch_errors gatekeeper healthcheck proxy-logging cache listing_formats bulk tempurl ratelimit {filters} \
+copy container-quotas account-quotas slo dlo versioned_writes symlink proxy-server
 [app:proxy-server]
 use = egg:swift#proxy
 account_autocreate = true
@@ -93,15 +94,16 @@ error_suppression_limit = 1000000
 use = egg:swift#listing_formats
 [filter:bulk]
 use = egg:swift#bulk
+[filter:tempurl]
+use = egg:swift#tempurl
 [filter:ratelimit]
 use = egg:swift#ratelimit
-[filter:s3api]
-use = egg:swift#s3api
-[filter:tempauth]
-use = egg:swift#tempauth
-user_test_tester = testing .admin
 [filter:copy]
 use = egg:swift#copy
+[filter:container-quotas]
+use = egg:swift#container_quotas
+[filter:account-quotas]
+use = egg:swift#account_quotas
 [filter:slo]
 use = egg:swift#slo
 rate_limit_after_segment = 1000
@@ -116,6 +118,57 @@ use = egg:swift#symlink
 """
 
 
+@dataclass(frozen=True)
+class Login:
+    """The filters of the proxy that know who asks, and their settings."""
+
+    filters: str
+    settings: str
+
+
+TEMPAUTH = Login(
+    "s3api tempauth",
+    """
+[filter:s3api]
+use = egg:swift#s3api
+[filter:tempauth]
+use = egg:swift#tempauth
+user_test_tester = testing .admin
+""",
+)
+
+
+def by_keystone(port: int, user: str, password: str, project: str) -> Login:
+    """Tokens are those of the Keystone at `port`; Swift logs in there by itself, to ask whose they are.
+
+    cache: Swift's own memcached client holds the answers, as in Swift's sample configuration. reseller_prefix: each
+    project has two accounts, one for each region of the catalog. S3 is left out: it would want EC2 credentials.
+    """
+    return Login(
+        "authtoken keystoneauth",
+        f"""
+[filter:authtoken]
+paste.filter_factory = keystonemiddleware.auth_token:filter_factory
+www_authenticate_uri = http://127.0.0.1:{port}/v3
+auth_url = http://127.0.0.1:{port}
+auth_type = password
+username = {user}
+password = {password}
+project_name = {project}
+user_domain_id = default
+project_domain_id = default
+service_token_roles_required = true
+delay_auth_decision = true
+include_service_catalog = false
+cache = swift.cache
+[filter:keystoneauth]
+use = egg:swift#keystoneauth
+reseller_prefix = AUTH, TWO
+operator_roles = member, admin
+""",
+    )
+
+
 def write_storage(root: Path, ports: Mapping[str, int]) -> None:
     """Write swift.conf, one ring and one configuration per storage server, and make the device."""
     (root / "devices" / "d1").mkdir(parents=True)
@@ -126,10 +179,10 @@ def write_storage(root: Path, ports: Mapping[str, int]) -> None:
         (root / f"{kind}.conf").write_text(common(root, ports[kind], log_level="WARNING") + server)
 
 
-def write_proxy(root: Path, port: int, *, memcached: int) -> None:
+def write_proxy(root: Path, port: int, login: Login, *, memcached: int) -> None:
     """Write the proxy's configuration; its log has one line per request, which is how a test counts them."""
-    server = PROXY_SERVER.format(memcached=memcached)
-    (root / "proxy.conf").write_text(common(root, port, log_level="INFO") + server)
+    server = PROXY_SERVER.format(filters=login.filters, memcached=memcached)
+    (root / "proxy.conf").write_text(common(root, port, log_level="INFO") + server + login.settings)
 
 
 def common(root: Path, port: int, *, log_level: str) -> str:

@@ -12,6 +12,7 @@ from hypothesis import settings
 from bulkput.devserver import DevServer
 from tests.ledger import Ledger, write_table
 from tests.servers.devserver import devserver_process
+from tests.servers.keystone import KeystoneSwift, real_keystone_swift
 from tests.servers.nginx import NginxDav, nginx_dav
 from tests.servers.rgw import real_rgw, why_missing
 from tests.servers.swift import RealSwift, real_swift
@@ -39,17 +40,23 @@ def blockbuster() -> Iterator[BlockBuster]:
 
 @pytest.fixture(autouse=True)
 def no_credentials_of_the_developer(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Removes the developer's credentials from the environment of every test."""
-    for name in ("ST_AUTH", "ST_USER", "ST_KEY", "OS_STORAGE_URL", "OS_AUTH_TOKEN", "OS_AUTH_URL", "OS_CACERT"):
-        monkeypatch.delenv(name, raising=False)
-    for name in ("BULKPUT_HTTP_TOKEN", "BULKPUT_HTTP_USER", "BULKPUT_HTTP_PASSWORD", "NETRC"):
-        monkeypatch.delenv(name, raising=False)
+    """Removes the developer's credentials and settings from the environment of every test."""
+    for name in os.environ:
+        if (name.startswith(("ST_", "OS_", "BULKPUT_")) and not name.startswith("BULKPUT_TEST_")) or name == "NETRC":
+            monkeypatch.delenv(name)
 
 
 @pytest.fixture(scope="session")
 def swift() -> Iterator[RealSwift]:
     """A real OpenStack Swift, the same for the whole session: use a container of your own."""
     with real_swift() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def keystone() -> Iterator[KeystoneSwift]:
+    """A real Keystone with a Swift, the same for the whole session: use a container of your own."""
+    with real_keystone_swift() as running:
         yield running
 
 

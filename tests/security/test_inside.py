@@ -2,6 +2,7 @@
 
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -10,10 +11,14 @@ import bulkput
 from bulkput import events as ev
 from bulkput.devserver import DevServer, DevServerOptions
 from bulkput.engine.open_store import connected
+from bulkput.errors import Denied
 from bulkput.options import HeaderOptions, RetryOptions, UploadOptions, WireOptions
 from bulkput.stores.base import Destination, StoreContext, open_destination
-from bulkput.stores.swift.auth import Account, login_from
+from bulkput.stores.swift.account import Account
+from bulkput.stores.swift.environment import login_from
+from bulkput.stores.swift.login import Login, LoginRequest
 from bulkput.stores.tries import NoBrake, Tries
+from bulkput.transport.base import Answer
 from bulkput.transport.route import open_transport
 from bulkput.transport.secrets import text_without_secrets
 from tests.security.echo import ISSUED, Echo, echo_server, leaks, secret
@@ -22,13 +27,29 @@ HIDDEN = {"key": secret("key"), "token": secret("token"), "password": secret("pa
 ONCE = RetryOptions(retries=0, first_retries=0)
 V1 = {"ST_AUTH": "http://127.0.0.1:1/auth/v1.0", "ST_USER": "a:b", "ST_KEY": HIDDEN["key"]}
 GIVEN = {"OS_STORAGE_URL": "http://127.0.0.1:1/v1/a", "OS_AUTH_TOKEN": HIDDEN["token"]}
+KEYSTONE = {
+    "OS_AUTH_URL": "http://127.0.0.1:1/v3",
+    "OS_USERNAME": "user",
+    "OS_PASSWORD": HIDDEN["password"],
+    "OS_PROJECT_NAME": "project",
+}
+BY_CREDENTIAL = {
+    "OS_AUTH_URL": "http://127.0.0.1:1/v3",
+    "OS_APPLICATION_CREDENTIAL_ID": "x",
+    "OS_APPLICATION_CREDENTIAL_SECRET": HIDDEN["key"],
+}
+BY_TOKEN = {"OS_AUTH_URL": "http://127.0.0.1:1/v3", "OS_TOKEN": HIDDEN["token"]}
 BEARER = {"BULKPUT_HTTP_TOKEN": HIDDEN["token"]}
 BASIC = {"BULKPUT_HTTP_USER": "user", "BULKPUT_HTTP_PASSWORD": HIDDEN["password"]}
 
 
 @pytest.mark.parametrize(
     ("environ", "url"),
-    [(V1, "swift://c"), (GIVEN, "swift://c"), (BEARER, "http://127.0.0.1:1/"), (BASIC, "http://127.0.0.1:1/")],
+    [
+        *((each, "swift://c") for each in (V1, GIVEN, KEYSTONE, BY_CREDENTIAL, BY_TOKEN)),
+        (BEARER, "http://127.0.0.1:1/"),
+        (BASIC, "http://127.0.0.1:1/"),
+    ],
 )
 async def test_no_repr_contains_a_secret(environ: dict[str, str], url: str) -> None:
     """Stores, wrapped and bare; transports, logins, requests, tokens, accounts, options."""
@@ -42,11 +63,24 @@ async def test_no_repr_contains_a_secret(environ: dict[str, str], url: str) -> N
     if url == "swift://c":
         login = login_from(environ)
         account = Account(login, context)
-        shown += [login, login.request(), login.first_token(), account]
-        if login.first_token() is not None:
+        shown += [login, *await requests_of(login), login.given, account]
+        if login.given is not None:
             shown.append(await account.token())
     await transport.aclose()
     assert leaks(HIDDEN, "\n".join(map(repr, shown))) == []
+
+
+async def requests_of(login: Login) -> list[LoginRequest]:
+    """What a login would send."""
+    sent: list[LoginRequest] = []
+
+    async def refuse(request: LoginRequest) -> Answer:
+        sent.append(request)
+        return Answer(401, "Unauthorized", {}, b"")
+
+    with suppress(Denied):
+        await login.token(refuse)
+    return sent
 
 
 async def test_the_repr_of_a_store_context_omits_the_environment() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -39,22 +39,32 @@ def real_swift() -> Iterator[RealSwift]:
 
 @contextmanager
 def started(script: Path) -> Iterator[RealSwift]:
-    """Runs a new server by `scripts/swift` or a script like it; it ends with the block.
+    """Runs a new server by `scripts/swift` or a script like it; it ends with the block."""
+    with script_running(script, variables=("ST_AUTH", "ST_USER", "ST_KEY")) as values:
+        yield RealSwift(*values)
+
+
+@contextmanager
+def script_running(
+    script: Path, *options: str, variables: Sequence[str], environ: Mapping[str, str] | None = None
+) -> Iterator[list[str]]:
+    """Runs a script's servers until the block ends. Gives the values of `variables`, none of which has a space.
 
     The script runs `cat` with our pipe as its input: when this process ends for any reason, `cat` reads the end of its
     input and the script stops the servers. A session of its own keeps Ctrl-C away from it.
     """
-    command = [str(script), "run", "sh", "-c", 'echo "$ST_AUTH $ST_USER $ST_KEY" && exec cat']
+    values = " ".join(f"${name}" for name in variables)
+    command = [str(script), "run", *options, "sh", "-c", f'echo "{values}" && exec cat']
     with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
+        command, env=environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
     ) as process:
         assert process.stdin is not None
         assert process.stdout is not None
         answer = process.stdout.readline().split()
-        if len(answer) != 3:
+        if len(answer) != len(variables):
             raise RuntimeError(f"{script} run: exit status {process.wait()}; the reason is on standard error")
         try:
-            yield RealSwift(*answer)
+            yield answer
         finally:
             process.stdin.close()
             process.wait()

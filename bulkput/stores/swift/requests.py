@@ -12,11 +12,15 @@ from bulkput.model import Body
 from bulkput.policy.etag import md5_of
 from bulkput.record import frozen
 from bulkput.stores.status import error_from_response, error_from_transport, refusal
-from bulkput.stores.swift.auth import Account, Token
+from bulkput.stores.swift.account import Account
+from bulkput.stores.swift.login import Token
 from bulkput.stores.swift.wire_format import from_json, info_urls, large, section
 from bulkput.transport.base import MAX_ANSWER, Answer, Incoming, Transport, TransportError
 from bulkput.transport.pacing import sends_again
 from bulkput.transport.secrets import without_secrets
+
+_RENEWALS = 3
+"""How often one request is sent again with a newer token."""
 
 
 def is_refused(answer: Answer) -> bool:
@@ -49,24 +53,24 @@ class ContainerRequests:
         self._info: Mapping[str, Any] | None = None
 
     async def ask(self, operation: str, request: Request, body: Body | None = None) -> Answer:
-        """Send a request with the shared token. If the token is refused, send it once more with a new one (radosgw
-        answers 403 for an expired token).
+        """Send a request with the shared token. If the token is refused, send it again with a newer one. More than
+        once only if that has expired as well: on a busy server, a request waits for a while before it is looked at.
 
         Raises StoreError if no answer comes, Denied if a 401 comes and there is no new token; passes on body errors.
         """
         token = await self._account.token()
         answer = await self._send(operation, request, token, body)
-        if request.is_refused(answer):
-            renewed = await self._account.renewed(token)
-            if renewed is not None:
-                sends_again(request.method)
-                answer = await self._send(operation, request, renewed, body)
-            elif answer.status != 403:
-                hint = (
-                    "the store refuses OS_AUTH_TOKEN: it has expired, or is not for the account of OS_STORAGE_URL."
-                    " Set it to a new one, which `openstack token issue` prints"
-                )
-                raise Denied(operation, request.key or self._container, hint, status=401)
+        for number in range(_RENEWALS):
+            if not request.is_refused(answer):
+                break
+            renewed = await self._account.renewed(token, answer.status, is_again=number > 0)
+            if renewed is None:
+                if answer.status != 403 and (why := self._account.cannot_renew) is not None:
+                    raise Denied(operation, request.key or self._container, why, status=401)
+                break
+            token = renewed
+            sends_again(request.method)
+            answer = await self._send(operation, request, token, body)
         return answer
 
     def _path(self, key: str | None, container: str | None = None) -> str:
@@ -93,9 +97,13 @@ class ContainerRequests:
     async def read(self, key: str) -> AsyncGenerator[bytes, None]:
         """Yield the object's bytes as they arrive. Raises StoreError: see `Powers.get`."""
         token = await self._account.token()
-        for attempt in (1, 2):
+        for number in range(_RENEWALS + 1):
             async with self._incoming(key, token) as answer:
-                if answer.status in (401, 403) and attempt == 1 and (renewed := await self._account.renewed(token)):
+                if (
+                    answer.status in (401, 403)
+                    and number < _RENEWALS
+                    and (renewed := await self._account.renewed(token, answer.status, is_again=number > 0))
+                ):
                     token = renewed
                     continue
                 if answer.status != 200:

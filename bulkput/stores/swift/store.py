@@ -19,7 +19,8 @@ from bulkput.stores.base import Destination, StoreContext
 from bulkput.stores.powers import Powers
 from bulkput.stores.status import error_from_response
 from bulkput.stores.swift import bulk
-from bulkput.stores.swift.auth import Account, login_from
+from bulkput.stores.swift.account import Account
+from bulkput.stores.swift.environment import login_from
 from bulkput.stores.swift.listing import MAX_PAGE_BYTES, ListingCursor, NotFurtherError, Rows
 from bulkput.stores.swift.requests import ContainerRequests, Request, is_refused
 from bulkput.stores.swift.second_look import SecondLook
@@ -327,7 +328,7 @@ class SwiftStore:
 
 
 def open_store(destination: Destination, context: StoreContext) -> SwiftStore:
-    """Credentials by `swift/auth.py:login_from`. Raises UsageError: missing variables, an impossible container or
+    """Credentials by `environment.py:login_from`. Raises UsageError: missing variables, an impossible container or
     policy."""
     length = len(destination.root.encode())
     if length > 256:

@@ -1,0 +1,151 @@
+"""The account that a run works in: one token for all workers, and one login at a time."""
+
+import asyncio
+import math
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from copy import copy
+
+from bulkput.activity import doing
+from bulkput.errors import BulkputError, Denied, StoreError, StoreGone, Throttled, Unavailable, UsageError
+from bulkput.payload.in_memory import BytesBody
+from bulkput.stores.base import StoreContext
+from bulkput.stores.status import error_from_transport
+from bulkput.stores.swift.login import Login, LoginRequest, Token
+from bulkput.transport.base import Answer, TransportError
+from bulkput.transport.secrets import without_secrets
+
+_AHEAD_S = 60.0
+"""Seconds before its expiry that a token is renewed, or a fifth of its life if that is less. keystoneauth takes 30 s;
+more, because a login under load may wait for its retries."""
+_MAX_ANSWER = 4 * 1024 * 1024
+"""Bytes of a login's answer: Keystone's catalog of a large cloud is longer than other answers."""
+_YOUNG_S = 60.0
+"""A token up to this age, or half its life if that is less, has not expired: a 403 to it is not about the token."""
+
+
+class Account:
+    """The token that all workers share. If several workers find it missing or refused, one login serves them all.
+
+    A token that says how long it lives is renewed before it expires, while the other workers go on with it. A login has
+    retries of its own, so objects do not use up theirs. If they are used up, the login raises StoreGone.
+    """
+
+    def __init__(self, login: Login, context: StoreContext, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._login = login
+        self._transport = context.transport
+        self._again = context.again
+        self._clock = clock
+        self._token = login.given
+        self._born_s = -math.inf
+        """When the token was asked for, by the clock. A given token is old."""
+        self._renew_at_s = math.inf
+        self._has_worked = False
+        self._final: StoreError | None = None
+        """The final login error. Later callers get it without another login."""
+        self._under_way: asyncio.Future[Token] | None = None
+
+    @property
+    def place(self) -> str:
+        return self._login.place
+
+    @property
+    def cannot_renew(self) -> str | None:
+        """Why a refused token cannot be renewed, and what to do; None if a login gives a new one."""
+        return self._login.cannot_renew
+
+    async def token(self) -> Token:
+        """The present token, by a login where there is none yet or the present one expires soon."""
+        if self._token is None:
+            return await self._by_login()
+        if self._clock() >= self._renew_at_s and self._under_way is None:
+            self._renew_at_s = math.inf
+            with suppress(BulkputError):  # the token serves on; a 401 will say that it has expired
+                await self._by_login()
+        return self._token
+
+    async def renewed(self, refused: Token, status: int, *, is_again: bool = False) -> Token | None:
+        """A token other than `refused`: another worker's newer one, or one by a new login. None if a new login would
+        not help: the token was given, or it is young and `status` is 403 or this request was refused before.
+
+        radosgw answers 403 for an expired token. Others mean by it that this user may not, and mean it the second time.
+
+        Raises Denied, which stops the run, if a login that worked before now raises UsageError: the user's variables
+        were right at the start.
+        """
+        if self._token is not refused:
+            return self._token
+        if self._login.cannot_renew is not None or ((is_again or status == 403) and self._is_young(refused)):
+            return None
+        if self._final is not None:
+            raise copy(self._final)
+        try:
+            return await self._by_login()
+        except UsageError as error:
+            self._final = Denied("login", self._login.user, str(error))
+            raise self._final from error
+        except (Denied, StoreGone) as error:
+            self._final = error
+            raise
+
+    def _is_young(self, token: Token) -> bool:
+        young_s = _YOUNG_S if token.lives_s is None else min(_YOUNG_S, token.lives_s / 2)
+        return self._clock() < self._born_s + young_s
+
+    async def _by_login(self) -> Token:
+        with doing("logging in"):
+            return await self._logged_in()
+
+    async def _logged_in(self) -> Token:
+        """The first caller logs in; callers that arrive during the login get its outcome."""
+        if self._under_way is not None:
+            try:
+                return await asyncio.shield(self._under_way)
+            except BulkputError as error:
+                raise copy(error) from error  # a copy each: attempts and traceback are written into it
+        self._under_way = under_way = asyncio.get_running_loop().create_future()
+        try:
+            self._token = await self._log_in()
+        except BulkputError as error:
+            under_way.set_exception(error)
+            raise
+        else:
+            under_way.set_result(self._token)
+            return self._token
+        finally:
+            self._under_way = None
+            if not under_way.done():
+                under_way.set_exception(Unavailable("login", "", "the login was cancelled"))
+            under_way.exception()  # seen, though perhaps nobody waited
+
+    async def _log_in(self) -> Token:
+        began_s = 0.0
+
+        async def once() -> Token:
+            nonlocal began_s
+            began_s = self._clock()
+            return await self._login.token(self._ask)
+
+        try:
+            token = await self._again(once, is_first_login=not self._has_worked)
+        except (Unavailable, Throttled) as error:
+            gone = StoreGone(error.operation, error.key, error.detail, status=error.status, request_id=error.request_id)
+            gone.attempts, gone.elapsed_s = error.attempts, error.elapsed_s
+            raise gone from error
+        self._has_worked = True
+        self._born_s, self._renew_at_s = began_s, math.inf
+        if token.lives_s is not None and self._login.renews_ahead:
+            self._renew_at_s = began_s + token.lives_s - min(_AHEAD_S, token.lives_s / 5)
+        return token
+
+    async def _ask(self, request: LoginRequest) -> Answer:
+        body = BytesBody.of(request.body) if request.body is not None else None
+        try:
+            answer = await self._transport.request(
+                request.method, request.url, request.headers, body, max_answer=_MAX_ANSWER
+            )
+        except TransportError as error:
+            # Not `from error`: the cause holds the request as it was sent, with its secrets.
+            raise error_from_transport("login", request.url, error, sent=request.hidden) from None
+        return without_secrets(answer, request.hidden) if answer.status >= 300 else answer

@@ -1,0 +1,65 @@
+"""The login that the environment describes, by the variables of OpenStack's own clients.
+
+| variables, in order of precedence     | login                                                                     |
+|---------------------------------------|---------------------------------------------------------------------------|
+| OS_CLOUD                              | the cloud of that name in clouds.yaml: see `clouds.py`                    |
+| OS_STORAGE_URL and OS_AUTH_TOKEN      | none; with OS_AUTH_URL and credentials, they give the next token          |
+| ST_AUTH, ST_USER and ST_KEY           | v1 auth (`v1.py`)                                                         |
+| OS_AUTH_URL and credentials           | Keystone v3 (`keystone.py`, by `keystone_variables.py`)                   |
+"""
+
+from collections.abc import Mapping
+
+from bulkput.errors import UsageError
+from bulkput.policy.headers import check_value
+from bulkput.policy.naming import is_http_url
+from bulkput.stores.swift.given_token import GivenToken
+from bulkput.stores.swift.login import Login, Token
+from bulkput.stores.swift.v1 import V1Login
+
+_HOW = (
+    "set OS_CLOUD, or OS_AUTH_URL with OS_USERNAME, OS_PASSWORD and OS_PROJECT_NAME (Keystone),"
+    " or ST_AUTH, ST_USER and ST_KEY (v1 auth), or OS_STORAGE_URL and OS_AUTH_TOKEN"
+)
+
+
+def login_from(environ: Mapping[str, str]) -> Login:
+    """The login of a table's row above, without OS_CLOUD. Raises UsageError: what is missing or wrong."""
+    storage_url, token = environ.get("OS_STORAGE_URL"), environ.get("OS_AUTH_TOKEN")
+    fixed = checked_url("OS_STORAGE_URL", storage_url).rstrip("/") if storage_url else None
+    given = None
+    if fixed and token:
+        check_value(token, what="OS_AUTH_TOKEN", is_secret=True)
+        given = Token(fixed, token)
+    v1 = {name: environ.get(name, "") for name in ("ST_AUTH", "ST_USER", "ST_KEY")}
+    missing = [name for name, value in v1.items() if not value]
+    if given is None and not missing:
+        return V1Login(
+            checked_url("ST_AUTH", v1["ST_AUTH"]),
+            check_value(v1["ST_USER"], what="ST_USER"),
+            check_value(v1["ST_KEY"], what="ST_KEY", is_secret=True),
+            fixed,
+        )
+    if environ.get("OS_AUTH_URL") and (given is None or _has_credentials(environ)):
+        from bulkput.stores.swift.keystone_variables import keystone_login  # noqa: PLC0415 - json, and what follows
+
+        return keystone_login(environ, storage_url=fixed, given=given)
+    if given is not None:
+        return GivenToken(given)
+    if len(missing) < len(v1):
+        raise UsageError(f"{' and '.join(missing)} not set: {_HOW}")
+    raise UsageError(f"no credentials for swift://: {_HOW}")
+
+
+def _has_credentials(environ: Mapping[str, str]) -> bool:
+    """Whether there is something to log in with when a given token is refused."""
+    return bool(environ.get("OS_PASSWORD") or environ.get("OS_APPLICATION_CREDENTIAL_SECRET"))
+
+
+def checked_url(variable: str, url: str) -> str:
+    """Return `url`. Raises UsageError if it is none, or has a password in it."""
+    if "@" in url.partition("://")[2].partition("/")[0]:
+        raise UsageError(f"{variable} has a user or password before its host, which messages would show: {_HOW}")
+    if not is_http_url(url):
+        raise UsageError(f"{variable}={url!r} is not a URL: write http(s)://HOST[:PORT]/PATH")
+    return url

@@ -1,0 +1,52 @@
+"""Logging in by v1 auth: TempAuth and its kin."""
+
+from dataclasses import field
+
+from bulkput.errors import Denied, UsageError
+from bulkput.record import frozen
+from bulkput.stores.status import error_from_response
+from bulkput.stores.swift.login import Ask, LoginRequest, Token
+
+
+@frozen
+class V1Login:
+    """`GET auth_url` with user and key (swift/common/middleware/tempauth.py)."""
+
+    auth_url: str
+    user: str
+    key: str = field(repr=False)
+    storage_url: str | None = None
+    """Replaces the URL that the server names: behind a balancer it may name the wrong scheme or host."""
+    given: None = None
+    cannot_renew: None = None
+    renews_ahead: bool = False
+
+    @property
+    def url(self) -> str:
+        return self.auth_url
+
+    @property
+    def place(self) -> str:
+        return self.storage_url or f"{self.user} at {self.auth_url}"
+
+    async def token(self, ask: Ask) -> Token:
+        answer = await ask(LoginRequest("GET", self.auth_url, {"X-Auth-User": self.user, "X-Auth-Key": self.key}))
+        if answer.status in (401, 403):
+            raise Denied(
+                "login", self.user, f"refused by {self.auth_url}: check ST_USER and ST_KEY", status=answer.status
+            )
+        if answer.status == 404:
+            raise UsageError(f"{self.auth_url} is not there (404): ST_AUTH must name a v1 auth URL (.../auth/v1.0)")
+        if answer.status not in (200, 204):
+            raise error_from_response("login", self.auth_url, answer)
+        value = answer.headers.get("X-Storage-Token") or answer.headers.get("X-Auth-Token")
+        storage_url = self.storage_url or answer.headers.get("X-Storage-Url")
+        if not value or not storage_url:
+            raise UsageError(
+                f"{self.auth_url} answered without a token: ST_AUTH must name a v1 auth URL (.../auth/v1.0)"
+            )
+        return Token(storage_url.rstrip("/"), value, _seconds(answer.headers.get("X-Auth-Token-Expires")))
+
+
+def _seconds(text: str | None) -> float | None:
+    return float(text) if text is not None and text.isascii() and text.isdigit() else None

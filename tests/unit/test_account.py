@@ -1,0 +1,190 @@
+"""The account: one login at a time, a token that is renewed ahead, and what a 403 means."""
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import pytest
+
+from bulkput.errors import BulkputError, Denied, StoreGone, Unavailable
+from bulkput.options import RetryOptions, WireOptions
+from bulkput.stores.base import StoreContext
+from bulkput.stores.swift.account import Account
+from bulkput.stores.swift.login import Ask, Token
+from bulkput.stores.tries import NoBrake, Tries
+from bulkput.transport.route import open_transport
+
+
+@dataclass
+class Scripted:
+    """A login that gives what the test says, and sends nothing."""
+
+    outcomes: Iterator[Token | BulkputError]
+    renews_ahead: bool = True
+    given: Token | None = None
+    cannot_renew: str | None = None
+    user: str = "somebody"
+    url: str | None = None
+    place: str = "here"
+    logins: int = 0
+    gate: asyncio.Event = field(default_factory=asyncio.Event)
+    """A login waits for it."""
+
+    async def token(self, ask: Ask) -> Token:
+        self.logins += 1
+        await self.gate.wait()
+        outcome = next(self.outcomes)
+        if isinstance(outcome, BulkputError):
+            raise outcome
+        return outcome
+
+
+@dataclass
+class Clock:
+    now_s: float = 1000.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+def tokens(*lives_s: float | None) -> list[Token]:
+    return [Token("http://store/v1/a", f"t{number}", each) for number, each in enumerate(lives_s)]
+
+
+def account_of(login: Scripted, clock: Clock | None = None) -> Account:
+    wire = WireOptions()
+    tries = Tries(RetryOptions(retries=0, first_retries=0), lambda _event: None, NoBrake())
+    context = StoreContext(environ={}, wire=wire, transport=open_transport(wire, user_agent="x"), again=tries)
+    login.gate.set()
+    return Account(login, context, clock=clock or Clock())
+
+
+async def test_workers_that_begin_together_share_one_login() -> None:
+    """The first logs in, the others get its token."""
+    login = Scripted(iter(tokens(60)))
+    account = account_of(login)
+    login.gate.clear()
+    workers = [asyncio.create_task(account.token()) for _ in range(64)]
+    await asyncio.sleep(0)
+    login.gate.set()
+    assert len({id(token) for token in await asyncio.gather(*workers)}) == 1
+    assert login.logins == 1
+
+
+@pytest.mark.parametrize(("lives_s", "renewed_at_s"), [(20, 16), (100, 80), (300, 240), (3600, 3540), (86_400, 86_340)])
+async def test_a_token_is_renewed_before_it_expires(lives_s: float, renewed_at_s: float) -> None:
+    """A minute before, or after four fifths of a short life; not earlier."""
+    first, second = tokens(lives_s, lives_s)
+    login, clock = Scripted(iter((first, second))), Clock()
+    account = account_of(login, clock)
+    assert await account.token() is first
+    clock.now_s += renewed_at_s - 0.1
+    assert (await account.token() is first, login.logins) == (True, 1)
+    clock.now_s += 0.2
+    assert (await account.token() is second, login.logins) == (True, 2)
+
+
+async def test_other_workers_go_on_with_the_old_token_while_it_is_renewed() -> None:
+    """Nobody but the one who renews it waits."""
+    first, second = tokens(20, 20)
+    login, clock = Scripted(iter((first, second))), Clock()
+    account = account_of(login, clock)
+    await account.token()
+    clock.now_s += 17
+    login.gate.clear()
+    renewing = asyncio.create_task(account.token())
+    await asyncio.sleep(0)
+    assert (await account.token() is first, login.logins) == (True, 2)
+    login.gate.set()
+    assert await renewing is second
+
+
+async def test_a_renewal_ahead_that_fails_costs_nothing_until_the_token_is_refused() -> None:
+    """The token serves on, the attempt is not repeated at each request, and a 401 logs in again."""
+    first, second = tokens(20, 20)
+    login, clock = Scripted(iter((first, Unavailable("login", "", "down"), second))), Clock()
+    account = account_of(login, clock)
+    await account.token()
+    clock.now_s += 17
+    assert await account.token() is first
+    assert (await account.token() is first, login.logins) == (True, 2)
+    assert (await account.renewed(first, 401) is second, login.logins) == (True, 3)
+
+
+@pytest.mark.parametrize("lives_s", [20.0, None])
+async def test_a_token_that_would_come_again_or_does_not_say_is_not_renewed_ahead(lives_s: float | None) -> None:
+    """TempAuth answers a login with the token that it gave before."""
+    (first,) = tokens(lives_s)
+    login, clock = Scripted(iter((first,)), renews_ahead=lives_s is None), Clock()
+    account = account_of(login, clock)
+    await account.token()
+    clock.now_s += 1_000_000
+    assert (await account.token() is first, login.logins) == (True, 1)
+
+
+@pytest.mark.parametrize(
+    ("lives_s", "age_s", "status", "logs_in"),
+    [
+        (None, 59, 403, False),
+        (None, 61, 403, True),
+        (20, 9, 403, False),
+        (20, 11, 403, True),
+        (86_400, 59, 403, False),
+        (86_400, 61, 403, True),
+        (86_400, 0, 401, True),
+        (86_400, 0, 200, True),
+    ],
+)
+async def test_a_403_means_no_to_a_young_token_only(
+    lives_s: float | None, age_s: float, status: int, logs_in: bool
+) -> None:
+    """radosgw answers 403 to an expired token. What comes with 200 is a bulk-delete that says 401 within."""
+    first, second = tokens(lives_s, lives_s)
+    login, clock = Scripted(iter((first, second))), Clock()
+    account = account_of(login, clock)
+    await account.token()
+    clock.now_s += age_s
+    renewed = await account.renewed(first, status)
+    assert (renewed is second, login.logins) == (logs_in, 2 if logs_in else 1)
+    if logs_in:  # the new token is young: a 403 to it is the last word
+        assert (await account.renewed(second, 403), login.logins) == (None, 2)
+
+
+@pytest.mark.parametrize(("age_s", "logs_in"), [(9, False), (11, True)])
+async def test_a_second_401_in_a_row_means_no_to_a_young_token_only(age_s: float, logs_in: bool) -> None:
+    """A busy server may look at a request only when the token has expired that was new when it was sent."""
+    first, second, third = tokens(20, 20, 20)
+    login, clock = Scripted(iter((first, second, third))), Clock()
+    account = account_of(login, clock)
+    await account.token()
+    assert await account.renewed(first, 401) is second
+    clock.now_s += age_s
+    assert await account.renewed(second, 401, is_again=True) is (third if logs_in else None)
+
+
+async def test_a_given_token_that_a_login_can_follow_is_old() -> None:
+    """OS_AUTH_TOKEN beside OS_PASSWORD: nobody knows how old it is."""
+    given, second = tokens(None, 60)
+    login = Scripted(iter((second,)), given=given)
+    account = account_of(login)
+    assert (await account.token() is given, login.logins) == (True, 0)
+    assert await account.renewed(given, 403) is second
+
+
+async def test_a_login_that_fails_after_a_refusal_is_final() -> None:
+    """Each worker gets the error, and none tries again."""
+    (first,) = tokens(60)
+    login = Scripted(iter((first, Denied("login", "somebody", "refused"))))
+    account = account_of(login)
+    await account.token()
+    for _ in range(2):
+        with pytest.raises(Denied, match="refused"):
+            await account.renewed(first, 401)
+    assert login.logins == 2
+
+
+async def test_a_login_that_nobody_answers_stops_the_run() -> None:
+    login = Scripted(iter((Unavailable("login", "http://keystone", "connection refused"),)))
+    with pytest.raises(StoreGone, match="connection refused") as caught:
+        await account_of(login).token()
+    assert caught.value.stops_run
