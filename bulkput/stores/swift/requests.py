@@ -13,8 +13,9 @@ from bulkput.policy.etag import md5_of
 from bulkput.record import frozen
 from bulkput.stores.status import error_from_response, error_from_transport, refusal
 from bulkput.stores.swift.account import Account
+from bulkput.stores.swift.info import ClusterInfo
 from bulkput.stores.swift.login import Token
-from bulkput.stores.swift.wire_format import from_json, info_urls, large, section
+from bulkput.stores.swift.wire_format import large
 from bulkput.transport.base import MAX_ANSWER, Answer, Incoming, Transport, TransportError
 from bulkput.transport.pacing import sends_again
 from bulkput.transport.secrets import without_secrets
@@ -46,11 +47,11 @@ class Request:
 class ContainerRequests:
     """Requests to one container, unless a request names another."""
 
-    def __init__(self, container: str, account: Account, transport: Transport) -> None:
+    def __init__(self, container: str, account: Account, transport: Transport, cluster: ClusterInfo) -> None:
         self._container = container
         self._account = account
         self._transport = transport
-        self._info: Mapping[str, Any] | None = None
+        self._cluster = cluster
 
     async def ask(self, operation: str, request: Request, body: Body | None = None) -> Answer:
         """Send a request with the shared token. If the token is refused, send it again with a newer one. More than
@@ -130,20 +131,5 @@ class ContainerRequests:
             raise error_from_transport("get", key, error, sent=token.fields) from None
 
     async def info(self) -> Mapping[str, Any]:
-        """The sections of `GET /info`, looked for once; empty if it is hidden, or a request for it gets no answer."""
-        if self._info is None:
-            self._info = await self._found_info()
-        return self._info
-
-    async def _found_info(self) -> Mapping[str, Any]:
-        for url in info_urls((await self._account.token()).storage_url):
-            try:
-                answer = await self._transport.request("GET", url, {})
-                found = from_json(answer.body) if answer.status == 200 else {}
-            except TransportError:
-                return {}
-            except (ValueError, RecursionError):  # somebody's page
-                continue
-            if isinstance(found, dict) and section(found, "swift"):
-                return found
-        return {}
+        """The sections of `GET /info`: see ClusterInfo."""
+        return await self._cluster.sections()

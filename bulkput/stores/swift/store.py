@@ -21,6 +21,7 @@ from bulkput.stores.status import error_from_response
 from bulkput.stores.swift import bulk
 from bulkput.stores.swift.account import Account
 from bulkput.stores.swift.environment import login_from
+from bulkput.stores.swift.info import ClusterInfo
 from bulkput.stores.swift.listing import MAX_PAGE_BYTES, ListingCursor, NotFurtherError, Rows
 from bulkput.stores.swift.requests import ContainerRequests, Request, is_refused
 from bulkput.stores.swift.second_look import SecondLook
@@ -28,6 +29,7 @@ from bulkput.stores.swift.seldom import SeldomUsed
 from bulkput.stores.swift.wire_format import (
     MTIME_TEXTS,
     described,
+    forgets_expiry,
     from_json,
     kept,
     limits,
@@ -42,6 +44,7 @@ _DELETE_WORK = 64 * 1024
 """Bytes that each object of a bulk-delete adds to the deadline: one second, at the rate used for deadlines."""
 _COPY_QUERY = "?multipart-manifest=get&symlink=get"
 """Manifests and links are copied as such."""
+_EXPIRY = frozenset(("x-delete-at", "x-delete-after"))
 _ITSELF_QUERY = "?symlink=get&multipart-manifest=get"
 """The link and not its target, the manifest and not what it composes: then ETag and X-Timestamp are the listing's."""
 
@@ -50,7 +53,13 @@ class SwiftStore:
     """Objects of one container, which is made by `prepare` if it is not there."""
 
     def __init__(
-        self, container: str, account: Account, context: StoreContext, *, made_with: Mapping[str, str] | None = None
+        self,
+        container: str,
+        account: Account,
+        context: StoreContext,
+        *,
+        made_with: Mapping[str, str] | None = None,
+        cluster: ClusterInfo | None = None,
     ) -> None:
         """`made_with` are header fields of the request that makes the container."""
         self.context = context
@@ -58,7 +67,8 @@ class SwiftStore:
         self._container = container
         self._account = account
         self._made_with = made_with or {}
-        self._requests = ContainerRequests(container, account, context.transport)
+        self._cluster = cluster or ClusterInfo(account, context.transport)
+        self._requests = ContainerRequests(container, account, context.transport, self._cluster)
         self._ask = self._requests.ask
         self._policy = context.storage_policy
         self._mtime = MTIME_TEXTS[context.headers.mtime_format]
@@ -106,7 +116,7 @@ class SwiftStore:
     ) -> "SwiftStore":
         """Another container of the account. If it has to be made, then with this policy and these header fields."""
         context = replace(self.context, storage_policy=policy) if policy is not None else self.context
-        return SwiftStore(container, self._account, context, made_with=made_with)
+        return SwiftStore(container, self._account, context, made_with=made_with, cluster=self._cluster)
 
     def rendered(self, headers: ObjectHeaders) -> dict[str, str]:
         """The header fields of a PUT of an object."""
@@ -236,6 +246,8 @@ class SwiftStore:
         """By COPY with a Destination (Swift API, "Copy object"), and where that is refused as a method by PUT with
         X-Copy-From. What is sent replaces what the object has."""
         fields, there = render(headers, mtime=self._mtime), quote(container, safe="") + "/" + quote(key)
+        if not _EXPIRY.intersection(map(str.lower, fields)) and forgets_expiry(await self._requests.info()):
+            fields |= await self._expiry(source)
         if self._copies_by == "COPY":
             request = Request("COPY", source, fields | {"Destination": there}, _COPY_QUERY, moves=size)
             try:
@@ -247,6 +259,11 @@ class SwiftStore:
         fields["X-Copy-From"] = quote(self._container, safe="") + "/" + quote(source)
         request = Request("PUT", key, fields, _COPY_QUERY, moves=size, container=container)
         return await self._copied(source, key, size, request)
+
+    async def _expiry(self, key: str) -> dict[str, str]:
+        """The field that makes a copy of the object expire when it does."""
+        head = await self._head(Request("HEAD", key, query=_ITSELF_QUERY)) or {}
+        return {"X-Delete-At": head["X-Delete-At"]} if "X-Delete-At" in head else {}
 
     async def _copied(self, source: str, key: str, size: int, request: Request) -> Stored:
         answer = await self._ask("copy", request)

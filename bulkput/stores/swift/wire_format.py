@@ -124,6 +124,12 @@ def has_slo(info: Mapping[str, Any]) -> bool:
     return "max_manifest_size" in section(info, "slo") or not info
 
 
+def forgets_expiry(info: Mapping[str, Any]) -> bool:
+    """Whether a copy does not expire unless it is told to: so it is with Ceph's gateway, whose `/info` has a name of
+    its own for a limit (see `limits`)."""
+    return "max_object_name_size" in section(info, "swift")
+
+
 def section(info: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     found = info.get(name)
     return found if isinstance(found, dict) else {}
