@@ -135,7 +135,10 @@ class SwiftStore:
             return
         if self._policy and answer.status in (400, 409):
             raise UsageError(await self._policy_hint(answer.status))
-        raise error_from_response("make container", self._container, answer)
+        error = error_from_response("make container", self._container, answer)
+        if answer.status == 400 and not self._made_with:
+            raise UsageError(f"the store takes no container of the name {self._container!r}: {error.detail}")
+        raise error
 
     async def undo_prepare(self) -> None:
         """DELETE the container that `prepare` got a 201 for; 409 means that it is not empty, and it stays."""
