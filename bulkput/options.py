@@ -307,6 +307,11 @@ class WireOptions:
     token."""
     ca_file: str | None = None
     """A file of certificate authorities to trust. By default those of the system; the command line takes OS_CACERT."""
+    cert_file: str | None = None
+    """A file with a certificate (PEM), and those that lead to its authority, to show to servers that ask for one. By
+    default none is shown; the command line takes OS_CERT."""
+    key_file: str | None = None
+    """The file with the key of `cert_file`. By default the key is in that file, too; the command line takes OS_KEY."""
 
     objects_per_s: float | None = None
     """Send this many requests for objects per second at most. By default as many as the store answers, which is right

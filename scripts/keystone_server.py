@@ -22,14 +22,15 @@ from typing import Any
 USER, PASSWORD, PROJECT, DOMAIN, REGION = "tester", "testing", "test", "Default", "RegionOne"
 SERVICE_USER, SERVICE_PASSWORD, SERVICE_PROJECT = "swift", "swift-service", "service"
 ADMIN = "admin"
+HOUR_S = 3600
 NOTES = (
     f"Other projects of {USER}: readers (Swift denies everything), without-swift (nothing in the catalog).",
     f"Other users, same password: stranger (no role), partner (of the domain Partners, with a role in {PROJECT}).",
     f"{REGION} has public, internal and admin addresses; RegionTwo has an account of its own.",
 )
 
-# sqlite_synchronous: the database lives as long as the process. Without this a slow disk makes its tables for a minute.
-# password_hash_rounds: the least that bcrypt takes, instead of a quarter of a second for each login.
+# sqlite_synchronous: the database lives as long as the process, and has nothing to lose: it need not wait for the disk.
+# password_hash_rounds: the least that bcrypt takes. Its default is slow on purpose, and a login would be mostly that.
 CONFIG = """
 [DEFAULT]
 default_log_levels = alembic=WARNING,keystone.common.password_hashing=ERROR
@@ -51,29 +52,54 @@ key_repository = {root}/fernet-keys
 
 def main(root: Path, port: int, swift_port: int, token_s: int) -> None:
     """Make the cloud, then serve it on `port` of 127.0.0.1 until a signal ends this process."""
-    from cheroot.wsgi import Server  # noqa: PLC0415 - as all of Keystone: found only by the Python it is installed in
-
-    sys.argv[1:] = []  # Keystone takes the command line for its own
-    write_config(root, token_s)
+    make_keys(root)
+    write_config(root, root, token_s)
     manage(root, "db_sync")
     url = f"http://127.0.0.1:{port}/v3"
     manage(root, "bootstrap", *bootstrap_options(ADMIN, ADMIN, REGION, url))
-    from keystone.server.wsgi import initialize_public_application  # noqa: PLC0415
+    application = keystone()
+    Cloud(application.test_client()).make(root, swift_port)
+    serve(application, port)
 
-    application = initialize_public_application()
-    cloud = Cloud(application.test_client())
-    cloud.make(root, swift_port)
+
+def serve_swift(root: Path, port: int) -> None:
+    """Serve the cloud that is there a second time, to Swift alone, with tokens that live as long as usual.
+
+    keystonemiddleware takes a token that lives less than 30 s for one that has expired: of short tokens it would want
+    a new one for each of its questions, and Swift would do little else.
+    """
+    directory = root / "keystone-for-swift"
+    directory.mkdir()
+    write_config(directory, root, HOUR_S)
+    serve(keystone(), port)
+
+
+def keystone() -> Any:
+    """The application, with the configuration that was written last."""
+    from keystone.server.wsgi import initialize_public_application  # noqa: PLC0415 - found only by the Python it is in
+
+    sys.argv[1:] = []  # Keystone takes the command line for its own
+    return initialize_public_application()
+
+
+def serve(application: Any, port: int) -> None:
+    from cheroot.wsgi import Server  # noqa: PLC0415 - as all of Keystone
+
     Server(("127.0.0.1", port), logged(application)).start()
 
 
-def write_config(root: Path, token_s: int) -> None:
-    """Write keystone.conf, and the keys that sign tokens: 1 is used, 0 would be next."""
+def make_keys(root: Path) -> None:
+    """The keys that sign tokens: 1 is used, 0 would be next."""
     keys = root / "fernet-keys"
     keys.mkdir(mode=0o700)
     for name in ("0", "1"):
         (keys / name).write_bytes(base64.urlsafe_b64encode(os.urandom(32)))
-    (root / "keystone.conf").write_text(CONFIG.format(root=root, token_s=token_s))
-    os.environ["OS_KEYSTONE_CONFIG_DIR"] = str(root)
+
+
+def write_config(directory: Path, root: Path, token_s: int) -> None:
+    """Write keystone.conf into `directory`; database and keys are in `root`."""
+    (directory / "keystone.conf").write_text(CONFIG.format(root=root, token_s=token_s))
+    os.environ["OS_KEYSTONE_CONFIG_DIR"] = str(directory)
 
 
 def manage(root: Path, *words: str) -> None:
@@ -100,10 +126,10 @@ class Cloud:
     def __init__(self, client: Any) -> None:
         self.client = client
         self.token = self.login(ADMIN, ADMIN, ADMIN)
+        self.roles = {role["name"]: role["id"] for role in self.call("GET", "/v3/roles")["roles"]}
 
     def make(self, root: Path, swift_port: int) -> None:
         """Make services, projects and users; write their IDs to keystone.json."""
-        self.roles = {role["name"]: role["id"] for role in self.call("GET", "/v3/roles")["roles"]}
         self.make_object_store(swift_port)
         service = self.project(SERVICE_PROJECT)
         self.grant("service", service, self.user(SERVICE_USER, SERVICE_PASSWORD))
@@ -174,7 +200,8 @@ class Cloud:
     def login(self, user: str, password: str, project: str) -> str:
         """Give a token."""
         answer = self.client.post("/v3/auth/tokens", json=login_request(user, password, project))
-        return checked(answer).headers["X-Subject-Token"]
+        token: str = checked(answer).headers["X-Subject-Token"]
+        return token
 
     def post(self, path: str, kind: str, fields: Mapping[str, str]) -> str:
         """Make one of `kind`; give its ID."""
@@ -215,4 +242,6 @@ def logged(application: Callable[..., Any]) -> Callable[..., Any]:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), *map(int, sys.argv[2:5]))
+    directory, *numbers = sys.argv[1:]
+    serving = {3: main, 1: serve_swift}[len(numbers)]
+    serving(Path(directory), *map(int, numbers))

@@ -19,6 +19,9 @@ import keystone_server
 import swift_config
 from supervisor import Cluster, Script, StartError, is_listening
 
+SHORT_S = 60
+"""Tokens that live less than this need a second Keystone for Swift's own (`keystone_server.serve_swift`)."""
+
 
 class Swift(Cluster):
     name = "swift"
@@ -85,10 +88,11 @@ class KeystoneSwift(Swift):
         }
 
     def start(self) -> None:
-        program = str(Path(keystone_server.__file__))
-        arguments = (self.root, self.ports["keystone"], self.ports["proxy"], self.token_s)
-        # Deprecations of its libraries are nobody's business here.
-        self.start_server("keystone", [sys.executable, "-W", "ignore", program, *map(str, arguments)])
+        self.start_keystone("keystone", self.ports["keystone"], self.ports["proxy"], self.token_s)
+        if self.token_s < SHORT_S:
+            self.ports["keystone-for-swift"] = self.reserve_port()
+            self.wait_until(lambda: is_listening(self.ports["keystone"]))
+            self.start_keystone("keystone-for-swift", self.ports["keystone-for-swift"])
         super().start()
         made = json.loads((self.root / "keystone.json").read_text())["application_credential"]
         self.notes = [
@@ -99,15 +103,20 @@ class KeystoneSwift(Swift):
             *keystone_server.NOTES,
         ]
 
+    def start_keystone(self, name: str, *numbers: int) -> None:
+        """-W ignore: deprecations of its libraries are nobody's business here."""
+        program = str(Path(keystone_server.__file__))
+        self.start_server(name, [sys.executable, "-W", "ignore", program, str(self.root), *map(str, numbers)])
+
     def login(self) -> swift_config.Login:
         who = (keystone_server.SERVICE_USER, keystone_server.SERVICE_PASSWORD, keystone_server.SERVICE_PROJECT)
-        return swift_config.by_keystone(self.ports["keystone"], *who)
+        return swift_config.by_keystone(self.ports.get("keystone-for-swift", self.ports["keystone"]), *who)
 
     def has_login(self) -> bool:
         """Whether Swift takes a token of Keystone."""
         who = (keystone_server.USER, keystone_server.PASSWORD, keystone_server.PROJECT)
         body = json.dumps(keystone_server.login_request(*who))
-        headers = {"Content-Type": "application/json"}
+        headers = {"Content-Type": "application/json", "User-Agent": "scripts/swift"}
         login = ask(self.ports["keystone"], "POST", "/v3/auth/tokens", headers, body)
         if login is None or login.status != 201:
             return False

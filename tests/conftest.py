@@ -2,6 +2,7 @@
 
 import gc
 import os
+import re
 import threading
 from collections.abc import AsyncIterator, Iterator
 
@@ -42,8 +43,9 @@ def blockbuster() -> Iterator[BlockBuster]:
 def no_credentials_of_the_developer(monkeypatch: pytest.MonkeyPatch) -> None:
     """Removes the developer's credentials and settings from the environment of every test."""
     for name in os.environ:
-        if (name.startswith(("ST_", "OS_", "BULKPUT_")) and not name.startswith("BULKPUT_TEST_")) or name == "NETRC":
+        if re.match("ST_|OS_|NETRC$|BULKPUT_(?!TEST_|SOAK_)", name):
             monkeypatch.delenv(name)
+    monkeypatch.setenv("XDG_CONFIG_HOME", "/nonexistent")
 
 
 @pytest.fixture(scope="session")

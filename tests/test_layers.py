@@ -36,6 +36,7 @@ LAYERS: list[set[str]] = [
     {"engine.upload"},  # the main job; a mirror removes objects
     {"sync"},  # the verbs for scripts
     {"demo", "bench"},  # an experiment with engine and devserver; uploads that are measured, to a user's own store
+    {"config"},  # options that are not typed: from files, from the environment
     {"cli"},  # one file per verb, on top of everything
     {"testing"},  # tests for the authors of stores: nothing of the product imports them
 ]

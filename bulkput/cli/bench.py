@@ -1,6 +1,5 @@
 """`bulkput bench --to URL`"""
 
-import os
 import shlex
 import shutil
 import sys
@@ -10,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from bulkput.cli.configured import Configured
+from bulkput.cli.connection import server_options
 from bulkput.cli.flags import in_flags
 from bulkput.cli.output import write_line, write_row
-from bulkput.cli.values import Count, Seconds, Size
+from bulkput.cli.values import Count, Seconds, Size, Url
 from bulkput.errors import printable
 from bulkput.options import MIB, UploadOptions, WireOptions
 from bulkput.report.lines import size_text
@@ -42,9 +43,14 @@ class _Sizes(click.ParamType[tuple[int, ...]]):
         return sizes
 
 
-@click.command()
+@click.command(cls=Configured)
 @click.option(
-    "--to", "url", metavar="URL", required=True, help="The store: swift://CONTAINER[/PREFIX] or http(s)://..."
+    "--to",
+    "url",
+    type=Url(),
+    metavar="URL",
+    required=True,
+    help="The store: swift://CONTAINER[/PREFIX] or http(s)://...",
 )
 @click.option(
     "--concurrency",
@@ -64,7 +70,7 @@ class _Sizes(click.ParamType[tuple[int, ...]]):
 @click.option(
     "--seconds", type=Seconds(0.1, 600), default=3.0, show_default=True, help="Measure each trial for this long."
 )
-@click.option("--insecure", is_flag=True, help="Do not check TLS certificates.")
+@server_options
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of the table.")
 def bench(
     *,
@@ -73,7 +79,7 @@ def bench(
     sizes: tuple[int, ...],
     source: str | None,
     seconds: float,
-    insecure: bool,
+    wire: WireOptions,
     as_json: bool,
 ) -> int:
     """Measure your own store: what limits an upload, and which command is better?
@@ -96,7 +102,7 @@ def bench(
 
     Destination.parse(url)
     screen = Screen(worded=in_flags)
-    wire = WireOptions(concurrency=concurrency, verify_tls=not insecure, ca_file=os.environ.get("OS_CACERT"))
+    wire = replace(wire, concurrency=concurrency)
     options, advice = fitting_concurrency(UploadOptions(wire=wire))
     if advice is not None:
         screen.say(advice)

@@ -28,31 +28,54 @@ def rate_options(rate: str, bandwidth: str | None = None) -> Callable[[Callable[
     return decorate
 
 
+def server_options(verb: Callable[..., int]) -> Callable[..., int]:
+    """Give a verb --cloud and --insecure, as its argument `wire`.
+
+    OS_CACERT, OS_CERT and OS_KEY name the certificates of both sides, as for OpenStack's own clients; and --cloud is
+    OS_CLOUD.
+    """
+
+    @click.option("--cloud", metavar="NAME", help="Swift: log in to this cloud of clouds.yaml. Default: OS_CLOUD.")
+    @click.option("--insecure", is_flag=True, help="Do not check TLS certificates.")
+    @wraps(verb)
+    def with_server(*, cloud: str | None, insecure: bool, **others: Any) -> int:
+        if cloud is not None:
+            os.environ["OS_CLOUD"] = cloud
+        cert_file = os.environ.get("OS_CERT") or None
+        wire = WireOptions(
+            verify_tls=not insecure,
+            ca_file=os.environ.get("OS_CACERT") or None,
+            cert_file=cert_file,
+            key_file=(cert_file and os.environ.get("OS_KEY")) or None,
+        )
+        return verb(wire=wire, **others)
+
+    return with_server
+
+
 def connection_options(
     concurrency: str,
     *,
     retries: str = "Retries per request, after random pauses that grow.",
     timeout: str = "Time limit of a request.",
 ) -> Callable[[Callable[..., int]], Callable[..., int]]:
-    """Give a verb --concurrency, --retries, --timeout and --insecure, as its arguments `wire` and `retry`.
+    """Give a verb --concurrency, --retries, --timeout and the `server_options`, as its arguments `wire` and `retry`.
 
-    The texts are the options' help. OS_CACERT names the certificates to trust, as for OpenStack's own clients.
+    The texts are the options' help.
     """
 
     def decorate(verb: Callable[..., int]) -> Callable[..., int]:
-        wire, retry = WireOptions(), RetryOptions()
+        timeout_s, retry = WireOptions().timeout_s, RetryOptions()
 
         @click.option("--concurrency", type=Concurrency(), default="auto", show_default=True, help=concurrency)
         @click.option("--retries", type=Count(0), default=retry.retries, show_default=True, help=retries)
-        @click.option("--timeout", type=Seconds(0.1, 86_400), default=wire.timeout_s, show_default=True, help=timeout)
-        @click.option("--insecure", is_flag=True, help="Do not check TLS certificates.")
+        @click.option("--timeout", type=Seconds(0.1, 86_400), default=timeout_s, show_default=True, help=timeout)
+        @server_options
         @wraps(verb)
         def with_connection(
-            *, concurrency: int | None, retries: int, timeout: float, insecure: bool, **others: Any
+            *, wire: WireOptions, concurrency: int | None, retries: int, timeout: float, **others: Any
         ) -> int:
-            chosen = WireOptions(
-                concurrency=concurrency, timeout_s=timeout, verify_tls=not insecure, ca_file=os.environ.get("OS_CACERT")
-            )
+            chosen = replace(wire, concurrency=concurrency, timeout_s=timeout)
             return verb(wire=chosen, retry=RetryOptions(retries=retries), **others)
 
         return with_connection

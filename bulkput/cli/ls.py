@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import sys
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
@@ -12,8 +11,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from bulkput.cli.configured import Configured
+from bulkput.cli.connection import server_options
 from bulkput.cli.output import say, write_line
-from bulkput.cli.values import Seconds
+from bulkput.cli.values import Seconds, Url
 from bulkput.errors import NotFound, Unsupported, UsageError, printable
 from bulkput.model import Prefix, RemoteObject
 from bulkput.options import WireOptions
@@ -28,8 +29,8 @@ _LOOKED_AT = 32
 """Rows of the listing that wait for the HEAD of the first one, so that many are in flight."""
 
 
-@click.command()
-@click.argument("url", metavar="URL")
+@click.command(cls=Configured)
+@click.argument("url", metavar="URL", type=Url())
 @click.option("-l", "--long", "is_long", is_flag=True, help="Also print size in bytes, time, ETag and content type.")
 @click.option(
     "-r", "--recursive", is_flag=True, help="List everything below URL. Default: one level, directories end in /."
@@ -43,8 +44,8 @@ _LOOKED_AT = 32
 @click.option(
     "--timeout", type=Seconds(0.1, 86_400), default=_TIMEOUT_S, show_default=True, help="Time limit of a request."
 )
-@click.option("--insecure", is_flag=True, help="Do not check TLS certificates.")
-def ls(url: str, *, is_long: bool, recursive: bool, as_json: bool, timeout: float, insecure: bool) -> int:
+@server_options
+def ls(url: str, *, is_long: bool, recursive: bool, as_json: bool, timeout: float, wire: WireOptions) -> int:
     """List the objects below URL, such as swift://CONTAINER/PREFIX. Plain HTTP has no listing.
 
     Names are printed in full, ready to paste after swift://CONTAINER/. A directory is listed once, also if it has a
@@ -62,7 +63,7 @@ def ls(url: str, *, is_long: bool, recursive: bool, as_json: bool, timeout: floa
         write_line(_json_row(item) if as_json else _text_row(item, is_long=is_long))
 
     try:
-        wire = WireOptions(timeout_s=timeout, verify_tls=not insecure, ca_file=os.environ.get("OS_CACERT"))
+        wire = replace(wire, timeout_s=timeout)
         found = run(_list(url, recursive, wire, show, with_sizes=is_long or as_json))
     except NotFound:  # not even the container
         found = False

@@ -5,13 +5,15 @@ import sys
 import click
 
 from bulkput.cli.changes import ChangesView, change_options
+from bulkput.cli.configured import Configured
+from bulkput.cli.values import Url
 from bulkput.errors import UsageError, printable
 from bulkput.options import RetryOptions, WireOptions
 from bulkput.verb_options import RemoveOptions
 
 
-@click.command()
-@click.argument("url")
+@click.command(cls=Configured)
+@click.argument("url", type=Url())
 @click.option("-r", "--recursive", "is_recursive", is_flag=True, help="Everything below URL, and URL itself.")
 @click.option(
     "--with-segments", is_flag=True, help="Remove the segments of large objects, too, if nothing else reads them."

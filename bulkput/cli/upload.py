@@ -13,7 +13,7 @@ from bulkput.cli.help import Verb
 from bulkput.cli.large import large_options
 from bulkput.cli.output import CannotWriteError, flush, own_output
 from bulkput.cli.skip import skip_options
-from bulkput.cli.values import Count, Duration, Seconds, refuse_odd
+from bulkput.cli.values import Count, Duration, OneOf, Seconds, Url, refuse_odd
 from bulkput.cli.walk import split, walk_options
 from bulkput.errors import UsageError
 from bulkput.options import (
@@ -38,11 +38,11 @@ if TYPE_CHECKING:
 
 
 @click.command(cls=Verb)
-@click.argument("paths", metavar="SOURCE... DEST", nargs=-1)
+@click.argument("paths", metavar="SOURCE... DEST", nargs=-1, type=Url(is_last=True))
 @walk_options
 @click.option(
     "--changing",
-    type=click.Choice(["fail", "snapshot"]),
+    type=OneOf(["fail", "snapshot"]),
     default=BodyOptions().changing,
     show_default=True,
     help="A file that changes while it is read: fail it, or send the size it had at the start (logs).",
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 @click.option("--literal", is_flag=True, help="Accept //, . and .. in DEST as parts of object names.")
 @click.option(
     "--encode-names",
-    type=click.Choice(["strict", "percent"]),
+    type=OneOf(["strict", "percent"]),
     default="strict",
     help="File names that are not UTF-8: fail, or escape as %FF (and % as %25).",
     show_default=True,
@@ -65,7 +65,7 @@ if TYPE_CHECKING:
 @click.option("--cache-control", metavar="VALUE", help="Store this Cache-Control with each object.")
 @click.option(
     "--mtime-format",
-    type=click.Choice(["nanoseconds", "swiftclient"]),
+    type=OneOf(["nanoseconds", "swiftclient"]),
     default=HeaderOptions().mtime_format,
     show_default=True,
     help="Swift: form of X-Object-Meta-Mtime. swiftclient suits swift upload --changed.",
@@ -98,7 +98,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--transport",
-    type=click.Choice(["wire", "aiohttp"]),
+    type=OneOf(["wire", "aiohttp"]),
     default=WireOptions().transport,
     show_default=True,
     help="HTTP client. wire needs least CPU; a proxy always uses aiohttp.",
@@ -116,7 +116,7 @@ if TYPE_CHECKING:
 @click.option("--dry-run", is_flag=True, help="Print on stdout what would be uploaded. Send nothing.")
 @click.option(
     "--progress",
-    type=click.Choice(["auto", "bar", "plain", "none"]),
+    type=OneOf(["auto", "bar", "plain", "none"]),
     default="auto",
     show_default=True,
     help="Progress on stderr. auto: a bar on a terminal, else a line every 5 s (plain).",

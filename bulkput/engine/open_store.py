@@ -12,7 +12,7 @@ from bulkput.option_types import checked
 from bulkput.options import HeaderOptions, LargeOptions, RetryOptions, WireOptions
 from bulkput.policy.directories import one_level
 from bulkput.policy.headers import check_headers
-from bulkput.stores.base import Destination, Store, StoreContext, open_destination
+from bulkput.stores.base import Destination, Store, StoreContext, configured, open_destination
 from bulkput.stores.slots import Slots
 from bulkput.stores.tries import Brake, NoBrake, Tries
 from bulkput.stores.wrappers import wrap
@@ -81,9 +81,11 @@ async def connected(
     headers = headers or HeaderOptions()
     check_headers(headers)
     tries = Tries(retry or RetryOptions(), emit, brake)
+    where = Destination.parse(destination)
+    environ, wire = await configured(where, os.environ if environ is None else environ, wire)
     async with aclosing(open_transport(wire, user_agent=f"bulkput/{__version__}")) as transport:
         context = StoreContext(
-            environ=os.environ if environ is None else environ,
+            environ=environ,
             wire=wire,
             transport=transport,
             again=tries,
@@ -93,7 +95,7 @@ async def connected(
             large=large or LargeOptions(),
             destination=Destination.parse(read_for).root if read_for is not None else None,
         )
-        bare = await open_destination(Destination.parse(destination), context)
+        bare = await open_destination(where, context)
         pace = pace or pace_of(wire, brake)
         store = wrap(bare, tries=tries, slots=slots or Slots(wire.start), emit=emit, brake=brake, pace=pace)
         async with aclosing(store):

@@ -16,11 +16,12 @@ from importlib import import_module
 from typing import Protocol, TypeVar, cast
 from urllib.parse import quote, unquote
 
-from bulkput.errors import UsageError
+from bulkput.errors import UsageError, printable
 from bulkput.model import Body, Limits, ObjectHeaders, Prefix, RemoteObject, Stored
 from bulkput.option_types import require
 from bulkput.options import HeaderOptions, LargeOptions, WireOptions
 from bulkput.policy.naming import is_http_url
+from bulkput.policy.nearest import meant_url
 from bulkput.record import frozen
 from bulkput.stores.powers import Powers
 from bulkput.transport.base import Transport
@@ -120,7 +121,13 @@ class Destination:
             raise UsageError(f"destination {url!r} is not UTF-8, as object names have to be") from None
         scheme, separator, rest = url.partition("://")
         if not separator or not scheme:
-            raise UsageError(f"destination {url!r}: write swift://CONTAINER[/PREFIX] or https://HOST/PATH/")
+            meant = meant_url(url, _BUILT_IN)
+            more = (
+                f"did you mean {printable(meant)}?"
+                if meant
+                else "write swift://CONTAINER[/PREFIX] or https://HOST/PATH/"
+            )
+            raise UsageError(f"destination {url.partition('?')[0]!r} is no URL: {more}")
         scheme = scheme.lower()
         if scheme in ("http", "https"):
             return cls(scheme, *_split_http(url, scheme, rest))
@@ -201,6 +208,23 @@ _BUILT_IN = {
 }
 
 
+_NOT_YET = {"s3": ". A Swift that speaks S3 as well has the bucket as a container: swift://BUCKET"}
+"""What to do about a scheme that many people try."""
+_CONFIGURED_BY = {"swift": ("bulkput.stores.swift.environment", "configured")}
+
+
+async def configured(
+    destination: Destination, environ: Mapping[str, str], wire: WireOptions
+) -> tuple[Mapping[str, str], WireOptions]:
+    """Both with what the files say in which users of this kind of store keep their settings; before the transport is
+    opened, because they may name certificates. Raises UsageError."""
+    if (built_in := _CONFIGURED_BY.get(destination.scheme)) is None:
+        return environ, wire
+    module, name = built_in
+    result: tuple[Mapping[str, str], WireOptions] = await getattr(import_module(module), name)(environ, wire)
+    return result
+
+
 async def open_destination(destination: Destination, context: StoreContext) -> Store:
     """Open the unwrapped store of a destination; sends no request.
 
@@ -210,20 +234,23 @@ async def open_destination(destination: Destination, context: StoreContext) -> S
         module, name = built_in
         factory = cast(StoreFactory, getattr(import_module(module), name))
     else:
-        factory = await asyncio.to_thread(_installed, destination.scheme)
+        factory = await asyncio.to_thread(_installed, destination)
     return factory(destination, context)
 
 
-def _installed(scheme: str) -> StoreFactory:
-    """The factory of another package for `scheme`. Blocks: it reads the metadata of all installed packages."""
+def _installed(destination: Destination) -> StoreFactory:
+    """The factory of another package for the scheme. Blocks: it reads the metadata of all installed packages."""
     from importlib.metadata import entry_points  # noqa: PLC0415 - 40 ms that the built-in stores have no use for
 
+    scheme = destination.scheme
     for entry in entry_points(group="bulkput.stores", name=scheme):
         try:
             return cast(StoreFactory, entry.load())
         except (ImportError, AttributeError) as error:
             detail = f"the store for {scheme}:// is installed as {entry.value} and cannot be loaded: {error}"
             raise UsageError(detail) from error
-    installed = {entry.name for entry in entry_points(group="bulkput.stores")}
-    known = ", ".join(f"{scheme}://" for scheme in (*_BUILT_IN, *sorted(installed)))
-    raise UsageError(f"no store for {scheme}:// is installed; known are {known}")
+    schemes = (*_BUILT_IN, *sorted(entry.name for entry in entry_points(group="bulkput.stores")))
+    meant = meant_url(str(destination), schemes)
+    more = f": did you mean {printable(meant)}?" if meant else _NOT_YET.get(scheme, "")
+    known = ", ".join(f"{each}://" for each in schemes)
+    raise UsageError(f"no store for {scheme}:// is installed; known are {known}{more}")

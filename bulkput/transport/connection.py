@@ -58,6 +58,8 @@ class Connection(asyncio.Protocol):
         """Bytes still in the write buffers when the answer arrived."""
         self.exchanges = 0
         self.is_lost = False
+        self.lost_by: Exception | None = None
+        """Why the connection broke, if the system or TLS says so."""
         self.deadline_s = NEVER
         self._end_s = NEVER
         """The deadline of the whole exchange, while a streamed body is sent."""
@@ -271,7 +273,7 @@ class Connection(asyncio.Protocol):
             self._wake()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self.is_lost = True
+        self.is_lost, self.lost_by = True, exc
         self._connections.discard(self)
         if self._reader.has_begun:
             self.fail(TransportError("the connection was lost in the middle of the answer"))

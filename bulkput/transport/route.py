@@ -16,7 +16,7 @@ from bulkput.transport.wire import WireTransport
 def open_transport(options: WireOptions, *, user_agent: str) -> Transport:
     """The transport that `options.transport` asks for.
 
-    Raises UsageError if `options.ca_file` cannot be read, or a proxy variable is not a URL.
+    Raises UsageError if a certificate file of `options` cannot be used, or a proxy variable is not a URL.
     """
     proxies = Proxies(os.environ)
     if options.transport == "wire":

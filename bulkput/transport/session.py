@@ -37,7 +37,7 @@ from bulkput.transport.hosts import ascii_url
 from bulkput.transport.pacing import deadline, sends_again
 from bulkput.transport.proxies import Proxies, Proxy
 from bulkput.transport.secrets import text_without_secrets, without_secrets
-from bulkput.transport.tls import tls_context, why_not_connected
+from bulkput.transport.tls import client_refused, tls_context, why_not_connected
 
 _STALE = (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError, aiohttp.ClientConnectionResetError)
 _NEVER_SENT = frozenset(("Accept", "Accept-Encoding", "Content-Type", "User-Agent"))
@@ -61,7 +61,7 @@ class SessionTransport:
         resolve: Resolve | None = None,
         proxies: Proxies | None = None,
     ) -> None:
-        """`proxies` None: no proxy. Raises UsageError if `options.ca_file` cannot be read."""
+        """`proxies` None: no proxy. Raises UsageError if a certificate file of `options` cannot be used."""
         self.count = count or WireCount()
         self._options = options
         self._may_expect = True
@@ -381,7 +381,7 @@ def _transport_error(error: Exception) -> TransportError:
             detail = str(error) or "no answer in time"
         case _:
             detail = str(error) or type(error).__name__
-    return TransportError(detail)
+    return client_refused(error) or TransportError(detail)
 
 
 class _Resolver(AbstractResolver):

@@ -6,9 +6,25 @@ from typing import Any
 
 from bulkput.errors import UsageError
 from bulkput.options import WireOptions
+from bulkput.transport.base import TransportError
 
 _NOT_TLS = frozenset(("WRONG_VERSION_NUMBER", "PACKET_LENGTH_TOO_LONG", "RECORD_LAYER_FAILURE"))
 """The reasons that OpenSSL versions give if the server's first bytes are not TLS."""
+_WANTS_ONE = "TLSV13_ALERT_CERTIFICATE_REQUIRED"
+_REFUSES = frozenset(
+    f"{version}_ALERT_{problem}"
+    for version, problem in (
+        ("TLSV1", "UNKNOWN_CA"),
+        ("TLSV1", "ACCESS_DENIED"),
+        ("SSLV3", "BAD_CERTIFICATE"),
+        ("SSLV3", "UNSUPPORTED_CERTIFICATE"),
+        ("SSLV3", "CERTIFICATE_REVOKED"),
+        ("SSLV3", "CERTIFICATE_EXPIRED"),
+        ("SSLV3", "CERTIFICATE_UNKNOWN"),
+    )
+)
+"""OpenSSL's names of the alerts by which a server refuses a client's certificate (RFC 8446, 6.2). In TLS 1.3 they come
+after the handshake, instead of an answer (4.4.2.4 and E.1.2 there)."""
 
 
 class ResumingContext(ssl.SSLContext):
@@ -30,10 +46,12 @@ class ResumingContext(ssl.SSLContext):
 
 
 def tls_context(options: WireOptions) -> ResumingContext:
-    """Raises UsageError if `options.ca_file` cannot be read."""
+    """Raises UsageError if a file that `options` names cannot be used."""
     context = ResumingContext(ssl.PROTOCOL_TLS_CLIENT)
     context._sessions = {}
     context.set_alpn_protocols(["http/1.1"])
+    if options.cert_file is not None:
+        _load_client_certificate(context, options.cert_file, options.key_file)
     if not options.verify_tls:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
@@ -46,6 +64,41 @@ def tls_context(options: WireOptions) -> ResumingContext:
     except (OSError, ssl.SSLError) as error:
         raise UsageError(f"cannot read certificates from {options.ca_file}: {error}") from None
     return context
+
+
+def _load_client_certificate(context: ssl.SSLContext, file: str, key: str | None) -> None:
+    key_file = key or file
+
+    def no_passphrase() -> str:  # without this, OpenSSL would ask for it on the terminal, and wait
+        raise UsageError(
+            f"the key in {key_file} has a passphrase, which bulkput does not ask for:"
+            " name a key without one (openssl pkey makes it)"
+        )
+
+    try:
+        context.load_cert_chain(file, key, password=no_passphrase)
+    except ssl.SSLError as error:
+        if error.reason == "KEY_VALUES_MISMATCH":
+            raise UsageError(f"the key in {key_file} is not that of the client certificate in {file}") from None
+        why = (error.reason or "PEM expected").replace("_", " ").lower()
+        raise UsageError(f"no client certificate and key (PEM) in {file} and {key_file}: {why}") from None
+    except OSError as error:
+        raise UsageError(f"cannot read the client certificate {file} and key {key_file}: {error.strerror}") from None
+
+
+def client_refused(error: BaseException | None) -> TransportError | None:
+    """What to say if a connection broke because the server wants another client certificate, or one at all."""
+    while error is not None and not isinstance(error, ssl.SSLError):  # aiohttp's errors carry it, or are caused by it
+        error = getattr(error, "os_error", error.__cause__)
+    match error:
+        case ssl.SSLError(reason=reason) if reason == _WANTS_ONE:
+            detail = "the server wants a client certificate: name one by OS_CERT, and its key by OS_KEY"
+        case ssl.SSLError(reason=str(reason)) if reason in _REFUSES:
+            why = reason.partition("_ALERT_")[2].replace("_", " ").lower()
+            detail = f"the server does not accept the client certificate of OS_CERT: {why}"
+        case _:
+            return None
+    return TransportError(detail, is_permanent=True)
 
 
 def why_not_connected(error: OSError) -> str:

@@ -23,7 +23,7 @@ from bulkput.transport.connection import Connection, NoContinueError, StaleError
 from bulkput.transport.head import Heads
 from bulkput.transport.hosts import ascii_url
 from bulkput.transport.pacing import sends_again
-from bulkput.transport.tls import tls_context, why_not_connected
+from bulkput.transport.tls import client_refused, tls_context, why_not_connected
 
 _WITHOUT_CONTENT = ("GET", "HEAD", "OPTIONS")
 """Methods whose requests have no content: without a body, no Content-Length is expected of them (RFC 9110, 8.6)."""
@@ -37,14 +37,14 @@ class WireTransport:
     def __init__(
         self, options: WireOptions, *, user_agent: str, count: WireCount | None = None, resolve: Resolve = resolve
     ) -> None:
-        """Raises UsageError if `options.ca_file` cannot be read."""
+        """Raises UsageError if a certificate file of `options` cannot be used."""
         self.count = count or WireCount()
         self._options = options
         self._user_agent = user_agent
         self._resolve = resolve
         self._loop = asyncio.get_running_loop()
-        # Loading the system's certificates takes a while, so without `ca_file` that waits for the first https://.
-        self._tls = tls_context(options) if options.ca_file else None
+        # Loading the system's certificates takes a while, so unless files are named that waits for the first https://.
+        self._tls = tls_context(options) if options.ca_file or options.cert_file else None
         self._origins: dict[str, _Origin] = {}
         self._connections: set[Connection] = set()
         self._may_expect = True
@@ -92,7 +92,8 @@ class WireTransport:
                 answer = await connection.exchange(head, body, timeout_s, max_answer, expects=expects)
             except StaleError:
                 if connection.exchanges == 1:
-                    raise TransportError("the server closed the connection without an answer") from None
+                    unanswered = TransportError("the server closed the connection without an answer")
+                    raise client_refused(connection.lost_by) or unanswered from None
             except NoContinueError:
                 self._may_expect = False
             else:
@@ -150,6 +151,8 @@ class WireTransport:
             detail = f"TLS certificate of {where.host} not accepted: {error.verify_message}"
             raise TransportError(detail, is_permanent=True) from error
         except OSError as error:  # TimeoutError and SSLError are OSErrors
+            if (refusal := client_refused(error)) is not None:
+                raise refusal from error
             raise TransportError(f"cannot connect to {where.host}:{where.port}: {why_not_connected(error)}") from error
         self.count.connections += 1
         return connection

@@ -25,9 +25,9 @@ ROOT = Path(__file__).parents[2]
 PAGES = ["README.md", *sorted(f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md"))]
 BLOCK = re.compile(r"^((?:<!-- .*? -->\n)*)```(.*)\n((?:.*\n)*?)```$", re.MULTILINE)
 NOTE = re.compile(r"<!-- (before|not run): (.*?) -->")
-NEEDS_SHELL = re.compile(r"^(?!bulkput |#)\S|^\S[^#']*[|*$]", re.MULTILINE)
-"""Matches other programs, pipes, globs and variables. A block without them runs without a shell in a forked process: a
-new interpreter takes several times as long as the command."""
+NEEDS_SHELL = re.compile(r"^(?!bulkput |#)\S|^\S[^#']*[|*$>]", re.MULTILINE)
+"""Matches other programs, pipes, redirections, globs and variables. A block without them runs without a shell in a
+forked process: a new interpreter takes several times as long as the command."""
 LOG = '192.0.2.{n} - - [14/Feb/2010:04:0{n}:00 +0000] "GET /v1/A/horror/poe.txt HTTP/1.1" 200 {n}00 "-" "curl/7.{n}"\n'
 
 
@@ -99,6 +99,6 @@ def test_every_block_of_a_page_runs_or_has_a_reason_not_to(page: str) -> None:
     """Each block has a language, and at most three of a page have a reason."""
     found = blocks(page)
     assert len(found) == (ROOT / page).read_text().count("\n```") / 2
-    assert {block.language for block in found} <= {"sh", "python", "json", "text"}
+    assert {block.language for block in found} <= {"sh", "python", "json", "text", "toml"}
     assert sum(bool(block.why_not) for block in found) <= 3
     assert all(len(block.why_not.split()) >= 3 for block in found if block.why_not)

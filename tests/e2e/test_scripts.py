@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import select
 import shutil
@@ -9,9 +10,11 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -177,6 +180,37 @@ def test_up_and_down_may_be_repeated(each: Place) -> None:
     assert each.call("env").returncode == 1
 
 
+@pytest.mark.keystone
+def test_the_lines_of_up_with_keystone_are_two_logins_of_one_user(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """scripts/swift up --keystone: its variables, then those of its comment, each with rclone; down --keystone"""
+    monkeypatch.setenv("KEYSTONE_TOKEN_S", "600")
+    monkeypatch.setenv("RCLONE_SWIFT_ENV_AUTH", "true")
+    monkeypatch.setenv("RCLONE_CONFIG", os.devnull)
+    up = place.call("up", "--keystone")
+    assert (up.returncode, up.stderr) == (0, "")
+    assert place.call("env", "--keystone").stdout == up.stdout
+    assert up.stdout.startswith("export OS_AUTH_URL=http://127.0.0.1:") and "ST_" not in up.stdout
+    credential = "\n".join(line[4:] for line in up.stdout.splitlines() if line.startswith("#   "))
+    assert _shell(f"{up.stdout}\nrclone mkdir :swift:box") == ""
+    assert _shell(f"{up.stdout}\n{credential}\nrclone lsf :swift:") == "box/\n"
+    assert _lifetime_s(dict(line.removeprefix("export ").split("=") for line in up.stdout.splitlines()[:8])) == 600
+    assert place.call("down", "--keystone").returncode == 0
+    assert place.processes() == []
+
+
+@pytest.mark.keystone
+@pytest.mark.parametrize("value", ["", "4", "1h", "-20"])
+def test_a_wrong_lifetime_of_tokens_is_refused(place: Place, monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    """KEYSTONE_TOKEN_S=1h scripts/swift run --keystone true: exit 1, and nothing is left"""
+    monkeypatch.setenv("KEYSTONE_TOKEN_S", value)
+    done = place.call("run", "--keystone", "true")
+    said = f"scripts/swift: KEYSTONE_TOKEN_S={value}: give the life of a token in whole seconds, 5 or more\n"
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", said)
+    assert place.is_empty()
+
+
 @pytest.mark.rgw
 def test_a_second_store_runs_beside_the_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """scripts/rgw run scripts/rgw run CMD: the second has its own ports, and ends alone. Variables of another Ceph that
@@ -225,6 +259,23 @@ def test_install_says_what_is_missing_where_it_cannot_install(tmp_path: Path) ->
         "(Debian: sudo apt-get install ceph-common ceph-mon ceph-osd radosgw)\n"
         "scripts/rgw: no RGW here; tests and benchmarks leave it out\n"
     )
+
+
+def _lifetime_s(environ: dict[str, str]) -> float:
+    """Gives the life of a new token."""
+    who = {"name": environ["OS_USERNAME"], "domain": {"id": "default"}, "password": environ["OS_PASSWORD"]}
+    body = {"auth": {"identity": {"methods": ["password"], "password": {"user": who}}}}
+    url, headers = f"{environ['OS_AUTH_URL']}/auth/tokens", {"Content-Type": "application/json"}
+    with urllib.request.urlopen(urllib.request.Request(url, json.dumps(body).encode(), headers)) as answer:
+        token = json.load(answer)["token"]
+    issued, expires = (datetime.fromisoformat(token[name]) for name in ("issued_at", "expires_at"))
+    return (expires - issued).total_seconds()
+
+
+def _shell(script: str) -> str:
+    done = subprocess.run(["sh", "-euc", script], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 @contextmanager

@@ -44,6 +44,12 @@ class SwiftJudge:
         _, headers, _ = self._request("HEAD", f"/{quote(container)}")
         return int(headers.get("X-Container-Object-Count", "0")), int(headers.get("X-Container-Bytes-Used", "0"))
 
+    def containers(self) -> list[str]:
+        """Gives the names of the first containers."""
+        status, _, content = self._request("GET", "?format=json")
+        assert status == 200, status
+        return [row["name"] for row in json.loads(content)]
+
     def names(self, container: str) -> list[str]:
         return [row["name"] for row in self.rows(container)]
 
@@ -69,7 +75,13 @@ class SwiftJudge:
         return self._storage
 
     def put(
-        self, container: str, name: str, content: bytes, *, query: str = "", fields: Mapping[str, str] | None = None
+        self,
+        container: str,
+        name: str,
+        content: bytes = b"",
+        *,
+        query: str = "",
+        fields: Mapping[str, str] | None = None,
     ) -> None:
         """Stores an object without bulkput; with an empty name, creates the container."""
         path = f"/{quote(container)}" + (f"/{quote(name)}" if name else "")

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
 
 from tests.servers.judge import SwiftJudge
 from tests.servers.swift import SCRIPT, script_running
@@ -88,17 +89,20 @@ class KeystoneSwift:
     def login(self, auth: Mapping[str, Any]) -> str:
         """Gives the token that Keystone answers to any `auth`; raises HTTPError if there is none."""
         url, headers = f"{self.password['OS_AUTH_URL']}/auth/tokens", {"Content-Type": "application/json"}
-        with urllib.request.urlopen(
-            urllib.request.Request(url, json.dumps({"auth": auth}).encode(), headers)
-        ) as answer:
-            token: str = answer.headers["X-Subject-Token"]
-            return token
+        request = urllib.request.Request(url, json.dumps({"auth": auth}).encode(), headers)
+        try:
+            with urllib.request.urlopen(request) as answer:
+                token: str = answer.headers["X-Subject-Token"]
+                return token
+        except HTTPError as error:
+            error.close()  # it holds the connection
+            raise
 
     def logins(self) -> list[str]:
-        """Gives the User-Agent of each successful login so far; Swift's own are left out."""
+        """Gives the User-Agent of each successful login so far; Swift's own and the script's are left out."""
         lines = (self.root / "keystone.log").read_text(errors="replace").splitlines()
         agents = [line.partition("201 CREATED ")[2] for line in lines if line.startswith("POST /v3/auth/tokens 201 ")]
-        return [agent for agent in agents if "keystonemiddleware" not in agent]
+        return [agent for agent in agents if not agent.startswith(("keystonemiddleware", "scripts/swift"))]
 
     def storage_url(self, interface: str = "public", region: str = "RegionOne") -> str:
         """Gives the address that the catalog has."""

@@ -50,6 +50,7 @@ http {{
 
 # What goes on behind the port.
 _TLS = " ssl; ssl_certificate {file}; ssl_certificate_key {key}; ssl_protocols TLSv1.3"
+_CLIENTS = "; ssl_client_certificate {authority}; ssl_verify_client on"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,7 @@ def nginx_dav(
     *,
     locations: str = "",
     certificate: Certificate | None = None,
+    demands_client: bool = False,
     methods: str = "PUT DELETE",
     makes_parents: bool = True,
 ) -> Iterator[NginxDav]:
@@ -73,7 +75,7 @@ def nginx_dav(
 
     `methods` are its WebDAV methods; without `makes_parents` it stores only into existing directories. `locations` is
     further configuration, in which `{{root}}` stands for the directory. With a `certificate` it speaks TLS 1.3, else
-    plain HTTP.
+    plain HTTP; with `demands_client` it answers 400 to clients without a certificate of the same authority.
 
     nginx inherits its listening socket, as in an upgrade of its binary (variable NGINX): no other process can take the
     port in between, and connections wait in the socket until nginx accepts them.
@@ -86,7 +88,7 @@ def nginx_dav(
         files = root or state / "files"
         files.mkdir(exist_ok=True)
         port = listener.getsockname()[1]
-        config = _config(state, files.resolve(), port, locations, certificate)
+        config = _config(state, files.resolve(), port, locations, certificate, demands_client=demands_client)
         config = config.replace("{methods}", methods).replace("{makes_parents}", "on" if makes_parents else "off")
         (state / "nginx.conf").write_text(config)
         server = start(state, listener)
@@ -103,11 +105,15 @@ def nginx_dav(
                 server.wait()
 
 
-def _config(state: Path, root: Path, port: int, locations: str, certificate: Certificate | None) -> str:
+def _config(
+    state: Path, root: Path, port: int, locations: str, certificate: Certificate | None, *, demands_client: bool
+) -> str:
     # If root starts nginx, its workers would switch to another user, which cannot write here.
     user = f"user {pwd.getpwuid(os.getuid()).pw_name};" if os.getuid() == 0 else ""
     more = locations.replace("{{root}}", str(root))
     tls = _TLS.format(file=certificate.file, key=certificate.key) if certificate else ""
+    if certificate and demands_client:
+        tls += _CLIENTS.format(authority=certificate.authority)
     return CONFIG.format(state=state, root=root, port=port, tls=tls, user=user, locations=more)
 
 

@@ -26,18 +26,31 @@ class Seen:
 
 @contextmanager
 def tls_server(
-    certificate: Certificate, behave: Behave, *, version: ssl.TLSVersion = ssl.TLSVersion.TLSv1_3
+    certificate: Certificate,
+    behave: Behave,
+    *,
+    version: ssl.TLSVersion = ssl.TLSVersion.TLSv1_3,
+    demands_client: bool = False,
 ) -> Iterator[Seen]:
     """Runs a TLS server: `behave` serves each connection in its own thread; then it closes without close_notify.
 
-    The receive buffer is small, so unread bytes stay in the client.
+    With `demands_client` it refuses clients without a certificate of the same authority, by an alert of TLS. The
+    receive buffer is small, so unread bytes stay in the client.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate.file, certificate.key)
     context.minimum_version = context.maximum_version = version
+    if demands_client:
+        context.verify_mode = ssl.CERT_REQUIRED
+        context.load_verify_locations(certificate.authority)
 
     def serve(accepted: socket.socket) -> None:
-        with context.wrap_socket(accepted, server_side=True) as connection:
+        with context.wrap_socket(accepted, server_side=True, do_handshake_on_connect=False) as connection:
+            try:
+                connection.do_handshake()
+            except ssl.SSLError:
+                until_closed(connection)  # with a request unread, closing would take the alert back (by a RST)
+                raise
             seen.resumed.append(connection.session_reused)
             behave(connection)
 

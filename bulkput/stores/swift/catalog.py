@@ -19,26 +19,43 @@ SERVICE = "object-store"
 class Wanted:
     """Which endpoint of object-store is wanted."""
 
-    interface: str = "public"
+    interfaces: tuple[str, ...] = ("public",)
+    """The first of them that the catalog has, in the region."""
     region: str | None = None
     """None: the first one of the catalog, as keystoneauth and rclone choose it."""
 
     def __str__(self) -> str:
-        return f"with interface {self.interface}" + (f" in region {self.region}" if self.region else "")
+        return f"with interface {' or '.join(self.interfaces)}" + (f" in region {self.region}" if self.region else "")
 
 
 def storage_url(catalog: Any, wanted: Wanted) -> str:
     """The URL of the account, without a slash at its end. Raises UsageError, which names what the catalog has."""
-    for endpoint in _endpoints(catalog):
-        if endpoint.get("interface") == wanted.interface and wanted.region in (None, _region(endpoint)):
-            url = endpoint.get("url")
-            if not isinstance(url, str) or not is_http_url(url):
-                raise UsageError(
-                    f"Keystone's catalog has no usable URL of {SERVICE} {wanted}:"
-                    " set OS_STORAGE_URL to the account's URL"
-                )
-            return url.rstrip("/")
+    for interface in wanted.interfaces:
+        for endpoint in _endpoints(catalog):
+            if endpoint.get("interface") == interface and wanted.region in (None, _region(endpoint)):
+                return _usable(endpoint.get("url"), wanted)
     raise UsageError(_what_is_there(catalog, wanted))
+
+
+def account_url(fixed: str | None, catalog: Any, wanted: Wanted, project: Any) -> str:
+    """The URL of the account: `fixed`, or that of the catalog. `fixed` may have `%(project_id)s`, as an
+    `endpoint_override` of keystoneauth1; `project` is the token's. Raises UsageError."""
+    if fixed is None:
+        return storage_url(catalog, wanted)
+    if "%(" not in fixed:
+        return fixed
+    identifier = project.get("id") if isinstance(project, dict) else None
+    if not isinstance(identifier, str):
+        raise UsageError(f"{fixed} needs a project, and the token is for none: set OS_PROJECT_NAME or OS_PROJECT_ID")
+    return fixed.replace("%(project_id)s", identifier)
+
+
+def _usable(url: Any, wanted: Wanted) -> str:
+    if not isinstance(url, str) or not is_http_url(url):
+        raise UsageError(
+            f"Keystone's catalog has no usable URL of {SERVICE} {wanted}: set OS_STORAGE_URL to the account's URL"
+        )
+    return url.rstrip("/")
 
 
 def _what_is_there(catalog: Any, wanted: Wanted) -> str:

@@ -2,29 +2,56 @@
 
 | variables, in order of precedence     | login                                                                     |
 |---------------------------------------|---------------------------------------------------------------------------|
-| OS_CLOUD                              | the cloud of that name in clouds.yaml: see `clouds.py`                    |
+| OS_CLOUD                              | that of a cloud in clouds.yaml, whose settings `configured` puts in place |
+|                                       | of all other variables below                                              |
 | OS_STORAGE_URL and OS_AUTH_TOKEN      | none; with OS_AUTH_URL and credentials, they give the next token          |
 | ST_AUTH, ST_USER and ST_KEY           | v1 auth (`v1.py`)                                                         |
 | OS_AUTH_URL and credentials           | Keystone v3 (`keystone.py`, by `keystone_variables.py`)                   |
 """
 
+import asyncio
 from collections.abc import Mapping
 
 from bulkput.errors import UsageError
+from bulkput.options import WireOptions
 from bulkput.policy.headers import check_value
 from bulkput.policy.naming import is_http_url
 from bulkput.stores.swift.given_token import GivenToken
 from bulkput.stores.swift.login import Login, Token
 from bulkput.stores.swift.v1 import V1Login
 
+CLOUD_FILE = "OS_CLOUD_FILE"
+"""The file that the cloud is from, in a configured environment."""
 _HOW = (
     "set OS_CLOUD, or OS_AUTH_URL with OS_USERNAME, OS_PASSWORD and OS_PROJECT_NAME (Keystone),"
     " or ST_AUTH, ST_USER and ST_KEY (v1 auth), or OS_STORAGE_URL and OS_AUTH_TOKEN"
 )
 
 
+async def configured(environ: Mapping[str, str], wire: WireOptions) -> tuple[Mapping[str, str], WireOptions]:
+    """Both with what the cloud of OS_CLOUD says instead. Raises UsageError: what is missing or wrong."""
+    if not environ.get("OS_CLOUD"):
+        return environ, wire
+    from bulkput.stores.swift.clouds import of_cloud  # noqa: PLC0415 - openstacksdk
+
+    return await asyncio.to_thread(of_cloud, environ, wire)
+
+
 def login_from(environ: Mapping[str, str]) -> Login:
-    """The login of a table's row above, without OS_CLOUD. Raises UsageError: what is missing or wrong."""
+    """The login of the table above, by an environment that is `configured`. Raises UsageError: what is missing or
+    wrong."""
+    if not environ.get("OS_CLOUD"):
+        return _login_from(environ)
+    from bulkput.stores.swift.cloud_login import CloudLogin, in_settings  # noqa: PLC0415 - few need it
+
+    cloud = f"cloud {environ['OS_CLOUD']} of {environ[CLOUD_FILE]}"
+    try:
+        return CloudLogin(_login_from(environ), cloud)
+    except UsageError as error:
+        raise UsageError(in_settings(str(error), cloud)) from error
+
+
+def _login_from(environ: Mapping[str, str]) -> Login:
     storage_url, token = environ.get("OS_STORAGE_URL"), environ.get("OS_AUTH_TOKEN")
     fixed = checked_url("OS_STORAGE_URL", storage_url).rstrip("/") if storage_url else None
     given = None

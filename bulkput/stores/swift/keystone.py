@@ -13,12 +13,12 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from bulkput.errors import Denied, UsageError
+from bulkput.errors import BulkputError, Denied, UsageError
 from bulkput.policy.naming import is_http_url
 from bulkput.record import frozen
 from bulkput.stores.reason import why
 from bulkput.stores.status import error_from_response
-from bulkput.stores.swift.catalog import Wanted, storage_url
+from bulkput.stores.swift.catalog import Wanted, account_url
 from bulkput.stores.swift.login import Ask, LoginRequest, Token
 from bulkput.transport.base import Answer
 
@@ -76,15 +76,14 @@ class KeystoneLogin:
 
     @property
     def place(self) -> str:
-        where = f"{self.user}{_scope_text(self.credentials.scope)} at {root_of(self.auth_url)}"
-        return self.storage_url or where + (f", region {self.wanted.region}" if self.wanted.region else "")
+        return place_of(self.user, self.credentials.scope, self.auth_url, self.wanted, self.storage_url)
 
     async def token(self, ask: Ask) -> Token:
         answer = await ask(self._request(root_of(self.auth_url)))
         if answer.status == 404:
             answer = await self._elsewhere(ask, answer)
         if answer.status != 201:
-            raise self._refusal(answer)
+            raise refusal(answer, self.auth_url, self.user, self.credentials.hint)
         return self._token(answer)
 
     async def _elsewhere(self, ask: Ask, not_found: Answer) -> Answer:
@@ -97,41 +96,17 @@ class KeystoneLogin:
         document = await ask(LoginRequest("GET", self.auth_url, {"Accept": "application/json"}))
         for there in map(root_of, _v3_links(document)):
             if urlsplit(there).path == urlsplit(root).path:
-                raise self._denied(self.credentials.hint, 404)
-            if urlsplit(there)[:2] != urlsplit(root)[:2]:
+                raise denied(self.auth_url, self.user, self.credentials.hint, 404)
+            if urlsplit(there).netloc != urlsplit(root).netloc:
                 raise UsageError(f"Keystone says that its v3 is at {there}, on another server: set OS_AUTH_URL to that")
-            return await ask(self._request(there))
+            # By the user's scheme: behind a proxy that ends TLS, Keystone may say http://.
+            return await ask(self._request(urlsplit(there)._replace(scheme=urlsplit(root).scheme).geturl()))
         return not_found
 
     def _request(self, root: str) -> LoginRequest:
         headers = {"Content-Type": "application/json", "Accept": "application/json"}
         url = f"{root}/v3/auth/tokens"
         return LoginRequest("POST", url, headers, self.credentials.document(), self.credentials.secret)
-
-    def _denied(self, hint: str, status: int) -> Denied:
-        return Denied("login", self.user, f"refused by {self.auth_url}: {hint}", status=status)
-
-    def _refusal(self, answer: Answer) -> Exception:
-        match answer.status:
-            case 401 | 403 if "Openstack-Auth-Receipt" in answer.headers:
-                hint = "Keystone wants a second factor: make an application credential, which needs none"
-                return self._denied(hint, answer.status)
-            case 401 | 403:
-                return self._denied(self.credentials.hint, answer.status)
-            case 400:
-                text = why(answer.status, answer.reason, answer.body)
-                return UsageError(
-                    f"{self.auth_url} does not understand the login (400 {text}):"
-                    f" if OS_AUTH_URL is Keystone, {self.credentials.hint}"
-                )
-            case 404 | 405:
-                return UsageError(
-                    f"no Keystone v3 at {self.auth_url} ({answer.status}): OS_AUTH_URL is its address,"
-                    " with /v3 behind it or without"
-                )
-            case status if status < 400:
-                return _no_keystone(self.auth_url, answer)
-        return error_from_response("login", self.auth_url, answer)
 
     def _token(self, answer: Answer) -> Token:
         value = answer.headers.get("X-Subject-Token")
@@ -142,7 +117,7 @@ class KeystoneLogin:
             raise _no_keystone(self.auth_url, answer) from None
         if not value:
             raise _no_keystone(self.auth_url, answer)
-        return Token(self.storage_url or storage_url(catalog, self.wanted), value, lives_s)
+        return Token(account_url(self.storage_url, catalog, self.wanted, token.get("project")), value, lives_s)
 
 
 def root_of(auth_url: str) -> str:
@@ -151,6 +126,37 @@ def root_of(auth_url: str) -> str:
     if root.endswith("/v2.0"):
         raise UsageError(f"{auth_url} {_V2}")
     return root.removesuffix("/v3").rstrip("/")
+
+
+def place_of(user: str, scope: Mapping[str, Any] | None, auth_url: str, wanted: Wanted, storage_url: str | None) -> str:
+    if storage_url is not None and "%(" not in storage_url:
+        return storage_url
+    where = f"{user}{_scope_text(scope)} at {root_of(auth_url)}"
+    return where + (f", region {wanted.region}" if wanted.region else "")
+
+
+def denied(url: str, user: str, hint: str, status: int) -> Denied:
+    return Denied("login", user, f"refused by {url}: {hint}", status=status)
+
+
+def refusal(answer: Answer, url: str, user: str, hint: str) -> BulkputError:
+    """The error of an answer from `url` that gives no token. `hint`: what to check if it refuses the credentials."""
+    match answer.status:
+        case 401 | 403 if "Openstack-Auth-Receipt" in answer.headers:
+            hint = "Keystone wants a second factor: make an application credential, which needs none"
+            return denied(url, user, hint, answer.status)
+        case 401 | 403:
+            return denied(url, user, hint, answer.status)
+        case 400:
+            text = why(answer.status, answer.reason, answer.body)
+            return UsageError(f"{url} does not understand the login (400 {text}): if OS_AUTH_URL is Keystone, {hint}")
+        case 404 | 405:
+            return UsageError(
+                f"no Keystone v3 at {url} ({answer.status}): OS_AUTH_URL is its address, with /v3 behind it or without"
+            )
+        case status if status < 400:
+            return _no_keystone(url, answer)
+    return error_from_response("login", url, answer)
 
 
 def _no_keystone(auth_url: str, answer: Answer) -> UsageError:

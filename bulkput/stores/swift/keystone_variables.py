@@ -6,7 +6,7 @@
 | v3applicationcredential          | OS_APPLICATION_CREDENTIAL_ID, or _NAME with the user; _SECRET                     |
 | token, v3token                   | OS_TOKEN or OS_AUTH_TOKEN                                                         |
 | not set                          | the first of: application credential, password, token whose secret is set         |
-| another (v3totp, v3oidc...)      | `keystoneauth.py`                                                                 |
+| another (v3totp, v3oidc...)      | those of keystoneauth1's plugin: see `keystoneauth.py`                            |
 
 A user or project that is named by its name is in the domain OS_USER_DOMAIN_NAME or _ID, OS_PROJECT_DOMAIN_NAME or _ID,
 OS_DEFAULT_DOMAIN, or else `default`, as for python-openstackclient and python-swiftclient.
@@ -20,7 +20,7 @@ from bulkput.policy.headers import check_value
 from bulkput.stores.swift.catalog import Wanted
 from bulkput.stores.swift.environment import checked_url
 from bulkput.stores.swift.keystone import Credentials, KeystoneLogin, root_of
-from bulkput.stores.swift.login import Token
+from bulkput.stores.swift.login import Login, Token
 
 _BY_CREDENTIAL = "OS_APPLICATION_CREDENTIAL_SECRET"
 _KINDS = {
@@ -34,9 +34,7 @@ _KINDS = {
 _INTERFACES = ("public", "internal", "admin")
 
 
-def keystone_login(
-    environ: Mapping[str, str], *, storage_url: str | None = None, given: Token | None = None
-) -> KeystoneLogin:
+def keystone_login(environ: Mapping[str, str], *, storage_url: str | None = None, given: Token | None = None) -> Login:
     """The login by `OS_AUTH_URL`. Raises UsageError: what is missing or wrong."""
     values = {name: check_value(value, what=name, is_secret=_is_secret(name)) for name, value in _ours(environ)}
     auth_url = checked_url("OS_AUTH_URL", values["OS_AUTH_URL"])
@@ -47,27 +45,43 @@ def keystone_login(
             " version 3: unset the variable, or set it to 3"
         )
     root_of(auth_url)
-    return KeystoneLogin(
-        auth_url,
-        credentials(values),
-        Wanted(_interface(values), values.get("OS_REGION_NAME")),
-        storage_url or values.get("OS_OBJECT_STORE_ENDPOINT_OVERRIDE"),
-        given,
-    )
+    wanted = Wanted(_interfaces(values), values.get("OS_REGION_NAME"))
+    override = values.get("OS_OBJECT_STORE_ENDPOINT_OVERRIDE")
+    if storage_url is None and override is not None:
+        storage_url = checked_url("OS_OBJECT_STORE_ENDPOINT_OVERRIDE", override).rstrip("/")
+    auth_type = _auth_type(values)
+    if auth_type in _KINDS:
+        return KeystoneLogin(auth_url, credentials(values), wanted, storage_url, given)
+    from bulkput.stores.swift.keystoneauth import KeystoneauthLogin  # noqa: PLC0415 - few need it
+
+    return KeystoneauthLogin(auth_url, auth_type, _with_domains(values), _scope(values), wanted, storage_url, given)
 
 
-def credentials(values: Mapping[str, str]) -> Credentials:
-    """The credentials that the variables have. Raises UsageError: what is missing."""
+def _with_domains(values: Mapping[str, str]) -> dict[str, str]:
+    """The variables with the domain of each name: the plugins know no default."""
+    found = dict(values)
+    for name, prefix in (("OS_USERNAME", "OS_USER_DOMAIN"), ("OS_PROJECT_NAME", "OS_PROJECT_DOMAIN")):
+        if name in values:
+            found.update({f"{prefix}_{form.upper()}": text for form, text in _domain(values, prefix).items()})
+    return found
+
+
+def _auth_type(values: Mapping[str, str]) -> str:
+    """Raises UsageError if it is not one of Keystone v3."""
     auth_type = values.get("OS_AUTH_TYPE", "").lower()
+    if auth_type == "v1password":
+        raise UsageError("OS_AUTH_TYPE=v1password is v1 auth: set ST_AUTH, ST_USER and ST_KEY")
     if auth_type.startswith("v2"):
         raise UsageError(
             f"OS_AUTH_TYPE={auth_type}: Keystone v2.0 was removed in OpenStack Queens (2018);"
             f" set it to v3{auth_type[2:]}, and OS_AUTH_URL to the address that ends in /v3"
         )
-    kind = _KINDS.get(auth_type)
-    if kind is None:
-        known = ", ".join(name for name in _KINDS if name)
-        raise UsageError(f"OS_AUTH_TYPE={auth_type} is not known here: use one of {known}")
+    return auth_type
+
+
+def credentials(values: Mapping[str, str]) -> Credentials:
+    """The credentials that the variables have. Raises UsageError: what is missing."""
+    kind = _KINDS[_auth_type(values)]
     token = values.get("OS_TOKEN") or values.get("OS_AUTH_TOKEN")
     if kind == "application credential" or (not kind and _BY_CREDENTIAL in values):
         return _application_credential(values)
@@ -169,13 +183,13 @@ def _domain(values: Mapping[str, str], prefix: str) -> dict[str, str]:
     return {"id": values.get("OS_DEFAULT_DOMAIN", "default")}
 
 
-def _interface(values: Mapping[str, str]) -> str:
-    """`public` of both `public` and the older `publicURL`."""
+def _interfaces(values: Mapping[str, str]) -> tuple[str, ...]:
+    """`public` of both `public` and the older `publicURL`. Several are in the order in which they are tried."""
     text = values.get("OS_INTERFACE") or values.get("OS_ENDPOINT_TYPE") or "public"
-    interface = text.removesuffix("URL").lower()
-    if interface not in _INTERFACES:
-        raise UsageError(f"OS_INTERFACE={text}: it is one of {', '.join(_INTERFACES)}")
-    return interface
+    interfaces = tuple(word.strip().removesuffix("URL").lower() for word in text.split(","))
+    if not set(interfaces) <= set(_INTERFACES):
+        raise UsageError(f"OS_INTERFACE={text}: it is one of {', '.join(_INTERFACES)}, or several with commas")
+    return interfaces
 
 
 def _ours(environ: Mapping[str, str]) -> list[tuple[str, str]]:
