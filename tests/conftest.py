@@ -15,7 +15,7 @@ from tests.ledger import Ledger, write_table
 from tests.servers.devserver import devserver_process
 from tests.servers.keystone import KeystoneSwift, real_keystone_swift
 from tests.servers.nginx import NginxDav, nginx_dav
-from tests.servers.rgw import real_rgw, why_missing
+from tests.servers.rgw import RealRgw, real_rgw, why_missing
 from tests.servers.swift import RealSwift, real_swift
 from tests.servers.wsgidav import WsgiDav, wsgidav
 
@@ -63,7 +63,7 @@ def keystone() -> Iterator[KeystoneSwift]:
 
 
 @pytest.fixture(scope="session")
-def rgw() -> Iterator[RealSwift]:
+def rgw() -> Iterator[RealRgw]:
     """A real Ceph RGW, the same for the whole session: use a container of your own, of three letters at least."""
     if reason := why_missing():
         pytest.skip(reason)

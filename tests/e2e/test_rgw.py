@@ -255,7 +255,6 @@ def test_a_large_object_is_verified(rgw: RealSwift, container: str, tmp_path: Pa
     assert bulkput("verify", tmp_path, f"swift://{container}/p", environ=rgw.environment).exit_code == 0
 
 
-@pytest.mark.xfail(strict=True, reason="RGW 16 forgets X-Delete-At when it copies")
 def test_a_copy_keeps_its_expiry(rgw: RealSwift, container: str, tmp_path: Path, judge: SwiftJudge) -> None:
     """bulkput upload --expires-in 7d, then cp"""
     (tmp_path / "a").touch()
