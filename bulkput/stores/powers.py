@@ -8,6 +8,7 @@ from bulkput.model import Body, LargeUpload, ObjectHeaders, RemoteObject, Segmen
 from bulkput.record import frozen
 
 if TYPE_CHECKING:
+    from bulkput.policy.temp_url import Wish
     from bulkput.stores.base import Store
 
 Get = Callable[[str], AsyncGenerator[bytes, None]]
@@ -185,3 +186,6 @@ class Powers:
     segment_names: SegmentNames | None = None
     """None also if segments are no objects. Unfinished uploads to S3 are not: it lists and aborts them by requests of
     their own, without a proof that nothing reads them. A store for S3 gets other powers for that."""
+    temporary_url: "Callable[[str, Wish], Awaitable[str]] | None" = None
+    """Makes a temporary URL for the object of the given name, or for all objects whose names begin with it. The URL is
+    proven by a request, if it can be. Raises UsageError if the store has no key to sign it with, or refuses it."""

@@ -56,7 +56,8 @@ class ContainerRequests:
         """Send a request with the shared token. If the token is refused, send it again with a newer one. More than
         once only if that has expired as well: on a busy server, a request waits for a while before it is looked at.
 
-        Raises StoreError if no answer comes, Denied if a 401 comes and there is no new token; passes on body errors.
+        Raises StoreError if no answer comes, Denied if a 401 comes and there is no new token; passes on body errors. A
+        403 to a temporary URL means no less: radosgw answers so to signatures.
         """
         token = await self._account.token()
         answer = await self._send(operation, request, token, body)
@@ -65,8 +66,8 @@ class ContainerRequests:
                 break
             renewed = await self._account.renewed(token, answer.status, is_again=number > 0)
             if renewed is None:
-                if answer.status != 403 and (why := self._account.cannot_renew) is not None:
-                    raise Denied(operation, request.key or self._container, why, status=401)
+                if (answer.status != 403 or token.query) and (why := self._account.cannot_renew) is not None:
+                    raise Denied(operation, request.key or self._container, why, status=answer.status)
                 break
             token = renewed
             sends_again(request.method)
@@ -79,11 +80,10 @@ class ContainerRequests:
 
     async def _send(self, operation: str, request: Request, token: Token, body: Body | None) -> Answer:
         path = "" if request.is_for_account else self._path(request.key, request.container)
-        url = f"{token.storage_url}{path}{request.query}"
         try:
             answer = await self._transport.request(
                 request.method,
-                url,
+                token.signed(f"{token.storage_url}{path}{request.query}"),
                 {**request.headers, **token.fields},
                 body,
                 max_answer=request.max_answer,
@@ -91,8 +91,8 @@ class ContainerRequests:
             )
         except TransportError as error:
             # Not `from error`: the cause holds the request as it was sent, with its token.
-            raise error_from_transport(operation, request.key or self._container, error, sent=token.fields) from None
-        return answer if answer.status < 300 else without_secrets(answer, token.fields)
+            raise error_from_transport(operation, request.key or self._container, error, sent=token.hidden) from None
+        return answer if answer.status < 300 else without_secrets(answer, token.hidden)
 
     async def read(self, key: str) -> AsyncGenerator[bytes, None]:
         """Yield the object's bytes as they arrive. Raises StoreError: see `Powers.get`."""
@@ -129,6 +129,9 @@ class ContainerRequests:
         except TransportError as error:
             raise error_from_transport("get", key, error, sent=token.fields) from None
 
+    async def storage_url(self) -> str:
+        return (await self._account.token()).storage_url
+
     async def info(self) -> Mapping[str, Any]:
         """The sections of `GET /info`, requested once; empty if the request fails or the answer is not a JSON
         object."""
@@ -137,7 +140,7 @@ class ContainerRequests:
         return self._info
 
     async def _asked_info(self) -> Mapping[str, Any]:
-        url = info_url((await self._account.token()).storage_url)
+        url = info_url(await self.storage_url())
         try:
             answer = await self._transport.request("GET", url, {})
             found = from_json(answer.body) if answer.status == 200 else {}
