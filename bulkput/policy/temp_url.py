@@ -32,7 +32,8 @@ KEY_VARIABLE = "BULKPUT_TEMPURL_KEY"
 _SCHEME = "tempurl://"
 _KNOWN = {SIGNATURE, "temp_url_expires", "temp_url_prefix", "temp_url_ip_range", "filename", "inline"}
 _ISO = "%Y-%m-%dT%H:%M:%SZ"
-_LATEST = datetime(9999, 12, 31, tzinfo=UTC).timestamp()
+_LATEST_S = 253_402_300_799
+"""The last second of the year 9999. No calendar has a later one."""
 _SAFE = "/:-._~"
 
 
@@ -216,7 +217,7 @@ def moment(text: str, *, what: str) -> int:
             seconds = int(datetime.strptime(text, _ISO).replace(tzinfo=UTC).timestamp())
         except ValueError:
             raise UsageError(f"{what} is no time: write a Unix time, or one like 2026-12-24T18:00:00Z") from None
-    if seconds > _LATEST:
+    if seconds > _LATEST_S:
         raise UsageError(f"{what} is no time: it is after the year 9999")
     return seconds
 
@@ -230,9 +231,8 @@ def from_variable(url: str, environ: Mapping[str, str]) -> str:
         return url
     given, below = environ.get(VARIABLE, ""), url[len(_SCHEME) :]
     if SIGNATURE not in given:
-        raise UsageError(
-            f"{_SCHEME} is the temporary URL in {VARIABLE}, which is {'no such URL' if given else 'not set'}"
-        )
+        state = "holds none" if given else "is not set"
+        raise UsageError(f"{_SCHEME} is the temporary URL in {VARIABLE}, which {state}")
     if not below:
         return given
     if any(part in ("", ".", "..") for part in below.removesuffix("/").split("/")):

@@ -9,7 +9,7 @@ from bulkput.engine.open_store import connected
 from bulkput.errors import UsageError
 from bulkput.option_types import checked
 from bulkput.policy.naming import joined_prefix
-from bulkput.policy.temp_url import DIGESTS, KEY_VARIABLE, Wish, place_of, sign
+from bulkput.policy.temp_url import DIGESTS, KEY_VARIABLE, Wish, moment, place_of, sign
 from bulkput.stores.base import Destination
 from bulkput.verb_options import TempUrlOptions
 
@@ -46,6 +46,7 @@ async def temporary_url(
 def _wish(options: TempUrlOptions, now: float) -> Wish:
     """Raises UsageError."""
     expires_s = options.expires_at_s if options.expires_at_s is not None else int(now) + options.expires_in_s
+    moment(str(expires_s), what="`expires_in_s` or `expires_at_s`")
     if expires_s <= now:
         raise UsageError("`expires_in_s` or `expires_at_s`: the temporary URL would have expired already")
     if options.ip_range is not None:
