@@ -1,13 +1,15 @@
 """`bulkput tempurl URL`"""
 
-import os
+from dataclasses import replace
 from typing import Any, get_args
 
 import click
 
+from bulkput.cli.configured import Configured
+from bulkput.cli.connection import server_options
 from bulkput.cli.flags import in_flags
 from bulkput.cli.output import say, write_line
-from bulkput.cli.values import Duration, Moment, Seconds
+from bulkput.cli.values import Duration, Moment, Seconds, Url
 from bulkput.errors import UsageError
 from bulkput.options import WireOptions
 from bulkput.verb_options import SignatureDigest, SignedMethod, TempUrlOptions
@@ -16,8 +18,8 @@ _DEFAULT = TempUrlOptions()
 _TIMEOUT_S = WireOptions().timeout_s
 
 
-@click.command()
-@click.argument("url", metavar="URL")
+@click.command(cls=Configured)
+@click.argument("url", metavar="URL", type=Url())
 @click.option(
     "--method",
     type=click.Choice(get_args(SignedMethod)),
@@ -26,7 +28,14 @@ _TIMEOUT_S = WireOptions().timeout_s
     help="The request that it allows: PUT for uploads, GET for downloads. Both allow HEAD.",
 )
 @click.option("--object", "is_object", is_flag=True, help="For the object URL alone. Default: everything below URL.")
-@click.option("--expires-in", type=Duration(), help="How long it is valid: 90 (seconds), 30m, 12h, 7d. Default: 1h.")
+@click.option(
+    # The second name is its own in files and variables, where expires-in is about objects.
+    "--expires-in",
+    "--url-expires-in",
+    "expires_in",
+    type=Duration(),
+    help="How long it is valid: 90 (seconds), 30m, 12h, 7d. Default: 1h.",
+)
 @click.option("--expires-at", type=Moment(), help="Until when it is valid: 2026-12-24T18:00:00Z, or a Unix time.")
 @click.option("--ip-range", metavar="NETWORK", help="Valid from this address or network only: 192.0.2.0/24.")
 @click.option(
@@ -37,7 +46,7 @@ _TIMEOUT_S = WireOptions().timeout_s
 @click.option(
     "--timeout", type=Seconds(0.1, 86_400), default=_TIMEOUT_S, show_default=True, help="Time limit of a request."
 )
-@click.option("--insecure", is_flag=True, help="Do not check TLS certificates.")
+@server_options
 def tempurl(
     url: str,
     *,
@@ -45,7 +54,7 @@ def tempurl(
     expires_in: int | None,
     expires_at: int | None,
     timeout: float,
-    insecure: bool,
+    wire: WireOptions,
     **wish: Any,
 ) -> int:
     """Print a temporary URL, with which others upload below URL without credentials.
@@ -75,7 +84,7 @@ def tempurl(
         method=method,
         expires_in_s=expires_in if expires_in is not None else _DEFAULT.expires_in_s,
         expires_at_s=expires_at,
-        wire=WireOptions(timeout_s=timeout, verify_tls=not insecure, ca_file=os.environ.get("OS_CACERT")),
+        wire=replace(wire, timeout_s=timeout),
         **wish,
     )
     write_line(run(temporary_url(url, options=options, on_event=warn)))

@@ -135,7 +135,7 @@ class Destination:
                 if meant
                 else "write swift://CONTAINER[/PREFIX] or https://HOST/PATH/"
             )
-            raise UsageError(f"destination {shown!r} is no URL: {more}")
+            raise UsageError(f"destination {url.partition('?')[0]!r} is no URL: {more}")
         scheme = scheme.lower()
         if scheme in ("http", "https"):
             if "temp_url_sig" in rest.partition("?")[2]:
