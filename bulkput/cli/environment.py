@@ -27,6 +27,7 @@ VARIABLES = (
         "Token for one host. <HOST> is its name in capitals, with _ for other characters; _PORT may follow. User and"
         " password may have a host as well.",
     ),
+    ("BULKPUT_TEMPURL", "Temporary URL, which tempurl:// stands for. It replaces a login."),
     ("BULKPUT_TEMPURL_KEY", "Key that `bulkput tempurl` signs with. By default it asks the store for it."),
     ("BULKPUT_<OPTION>", "Value of an option, for every verb that has it. BULKPUT_MAX_ERRORS is --max-errors."),
     ("BULKPUT_PROFILE", "Profile of a configuration file to use."),

@@ -36,6 +36,7 @@ _VERBS = {
     "mv": "Move or rename objects within the store.",
     "rm": "Remove objects.",
     "segments": "List or remove segments that no large object reads.",
+    "tempurl": "Make a temporary URL, with which others upload.",
     "config": "Show the values of options, and where they come from.",
     "logs": "Count the requests in access logs.",
     "doctor": "Look at each step to a store: what is wrong, and what to do?",

@@ -7,7 +7,11 @@ from bulkput.policy.nearest import nearest
 PREFIX = "BULKPUT_"
 NO_CONFIG = "BULKPUT_NO_CONFIG"
 PROFILE = "BULKPUT_PROFILE"
-_OTHERS = frozenset((NO_CONFIG, PROFILE, "BULKPUT_TEMPURL_KEY", "BULKPUT_DEVSERVER_USER", "BULKPUT_DEVSERVER_KEY"))
+_OTHERS = frozenset(
+    (
+        NO_CONFIG, PROFILE, "BULKPUT_TEMPURL", "BULKPUT_TEMPURL_KEY", "BULKPUT_DEVSERVER_USER", "BULKPUT_DEVSERVER_KEY",
+    )
+)  # fmt: skip
 HTTP_PREFIX = "BULKPUT_HTTP_"
 """Credentials, for one host or for that of the destination: `stores/http/credentials.py`."""
 

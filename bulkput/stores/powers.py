@@ -9,6 +9,7 @@ from bulkput.options import WireOptions
 from bulkput.record import frozen
 
 if TYPE_CHECKING:
+    from bulkput.policy.temp_url import Wish
     from bulkput.stores.base import Store
 
 Get = Callable[[str], AsyncGenerator[bytes, None]]
@@ -237,3 +238,6 @@ class Powers:
     their own, without a proof that nothing reads them. A store for S3 gets other powers for that."""
     access: Access | None = None
     """None: the store does not say how it is reached."""
+    temporary_url: "Callable[[str, Wish], Awaitable[str]] | None" = None
+    """Makes a temporary URL for the object of the given name, or for all objects whose names begin with it. The URL is
+    proven by a request, if it can be. Raises UsageError if the store has no key to sign it with, or refuses it."""

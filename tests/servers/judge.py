@@ -88,6 +88,12 @@ class SwiftJudge:
         status, _, text = self._request("PUT", path + query, content, fields)
         assert status in (201, 202), (status, name, text)
 
+    def set_key(self, key: str, container: str = "") -> None:
+        """Sets the key for temporary URLs, of the account or of a container; none if it is empty."""
+        owner, path = ("Container", f"/{quote(container)}") if container else ("Account", "")
+        status, _, text = self._request("POST", path, fields={f"X-{owner}-Meta-Temp-URL-Key": key})
+        assert status in (202, 204), (status, text)
+
     def delete(self, container: str, name: str | None = None) -> None:
         """Deletes an object, or without a name the empty container."""
         path = f"/{quote(container)}" + (f"/{quote(name)}" if name is not None else "")

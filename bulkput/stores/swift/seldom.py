@@ -1,4 +1,5 @@
-"""The powers of a Swift store that few runs use: those about large objects, segments and the account.
+"""The powers of a Swift store that few runs use: those about large objects, segments, the account and
+temporary URLs.
 
 Their code is imported when one of them is first called. A plain upload would otherwise start 7 ms later.
 """
@@ -14,6 +15,7 @@ from bulkput.stores.swift.requests import ContainerRequests
 from bulkput.stores.swift.wire_format import SEGMENTS
 
 if TYPE_CHECKING:
+    from bulkput.policy.temp_url import Wish
     from bulkput.stores.swift.compose import Composer
     from bulkput.stores.swift.large import SegmentedObjects
     from bulkput.stores.swift.store import SwiftStore
@@ -105,6 +107,11 @@ class SeldomUsed:
         from bulkput.stores.swift import containers  # noqa: PLC0415 - see above
 
         return await containers.look_at_account(self._requests.ask, policy)
+
+    async def temporary_url(self, name: str, wish: "Wish") -> str:
+        from bulkput.stores.swift.signing import Signing  # noqa: PLC0415 - see above
+
+        return await Signing(self._container, self._requests, self._store.context).temporary_url(name, wish)
 
     async def _begin(self, key: str, version: str) -> LargeUpload:
         return await self._segmented.begin(key, version)
