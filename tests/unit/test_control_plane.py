@@ -108,7 +108,6 @@ async def test_each_login_failure_has_its_own_error(wire: aioresponses, status: 
 @pytest.mark.parametrize(
     ("status", "body", "kind"),
     [
-        (400, "Container name length of 300 is longer than 256", StoreError),
         (404, "", StoreError),
         (413, "Upload exceeds quota.", QuotaExceeded),
         (498, "Slow down", Throttled),
@@ -125,6 +124,14 @@ async def test_a_container_that_cannot_be_created_is_an_error(
     with pytest.raises(kind) as raised:
         await prepare()
     assert str(raised.value).startswith("make container c: ")
+
+
+async def test_a_name_that_the_store_does_not_take_is_a_usage_error(wire: aioresponses) -> None:
+    """Ceph's gateway takes other names than Swift; the store's reason is told."""
+    answer(wire, "GET", AUTH, 200, headers=TOKEN)
+    answer(wire, "PUT", f"{STORAGE}/c", 400, body="InvalidBucketName")
+    with pytest.raises(UsageError, match=r"takes no container of the name 'c': .*InvalidBucketName"):
+        await prepare()
 
 
 @pytest.mark.parametrize(("status", "logins"), [(401, 2), (403, 1)])
