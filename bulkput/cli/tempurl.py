@@ -9,7 +9,7 @@ from bulkput.cli.configured import Configured
 from bulkput.cli.connection import server_options
 from bulkput.cli.flags import in_flags
 from bulkput.cli.output import say, write_line
-from bulkput.cli.values import Duration, Moment, Seconds, Url
+from bulkput.cli.values import Duration, Moment, OneOf, Seconds, Url
 from bulkput.errors import UsageError
 from bulkput.options import WireOptions
 from bulkput.verb_options import SignatureDigest, SignedMethod, TempUrlOptions
@@ -22,7 +22,7 @@ _TIMEOUT_S = WireOptions().timeout_s
 @click.argument("url", metavar="URL", type=Url())
 @click.option(
     "--method",
-    type=click.Choice(get_args(SignedMethod)),
+    type=OneOf(get_args(SignedMethod)),
     default=_DEFAULT.method,
     show_default=True,
     help="The request that it allows: PUT for uploads, GET for downloads. Both allow HEAD.",
@@ -40,7 +40,7 @@ _TIMEOUT_S = WireOptions().timeout_s
 @click.option("--ip-range", metavar="NETWORK", help="Valid from this address or network only: 192.0.2.0/24.")
 @click.option(
     "--digest",
-    type=click.Choice(get_args(SignatureDigest)),
+    type=OneOf(get_args(SignatureDigest)),
     help="Hash of the signature. Default: the first of these that the store allows.",
 )
 @click.option(

@@ -179,13 +179,13 @@ def _fields(query: str) -> dict[str, str]:
 
 
 def place_of(address: str) -> Place:
-    """What a URL without a query names. Raises UsageError, whose text has the URL."""
+    """What a URL without a query names. Raises UsageError, whose text has the URL if there is a host in it."""
     scheme, _, rest = address.partition("://")
     scheme, (authority, _, path) = scheme.lower(), rest.partition("/")
     if "@" in authority:
         raise UsageError("a temporary URL needs no user and password: take out what is before the @ of its host")
     if not is_http_url(f"{scheme}://{authority}"):
-        raise UsageError(f"{address!r} names no host: write https://HOST/v1/ACCOUNT/CONTAINER/PREFIX")
+        raise UsageError("the URL names no host: write https://HOST/v1/ACCOUNT/CONTAINER/PREFIX")
     try:
         before, found, after = f"/{path}".partition("/v1/")
         account, _, inside = after.partition("/")

@@ -144,7 +144,7 @@ class Destination:
         if "?temp_url_sig=" in rest:  # else it would be the name of an object, and end up in every message
             raise UsageError(f"destination {shown!r} is a temporary URL: it begins with https:// or http://")
         root, _, prefix = rest.partition("/")
-        if not root:
+        if not root and scheme != "tempurl":
             raise UsageError(f"destination {shown!r} names no container: write {scheme}://CONTAINER[/PREFIX]")
         return cls(scheme, root, prefix)
 

@@ -284,10 +284,10 @@ async def test_a_url_that_expires_during_a_run_stops_it_and_another_goes_on(
     """bulkput.upload: a warning first; then Stopping with the time, and no retry; a new URL sends the rest"""
     for number in range(300):
         (tree / f"more-{number}").write_text("more")
-    expires_s = int(time.time()) + 3
+    expires_s = int(time.time()) + 5
     url = await asyncio.to_thread(lambda: world.made("p/", expires_s=expires_s))
     seen: list[ev.Event] = []
-    wire = WireOptions(concurrency=2, objects_per_s=40.0)
+    wire = WireOptions(concurrency=2, objects_per_s=30.0)
     options = UploadOptions(journal=str(tmp_path / "journal"), wire=wire, retry=RetryOptions(retries=5))
     summary = await upload([tree], url, options=options, on_event=seen.append, environ={})
     assert (summary.exit_code, summary.adds_up) == (3, True)

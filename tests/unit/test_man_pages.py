@@ -48,7 +48,7 @@ def test_every_flag_of_a_verb_is_on_its_page(name: str) -> None:
     page = as_read(PAGES[f"bulkput-{name}.1"])
     for option in verb_named(name).params:
         if isinstance(option, click.Option):
-            assert re.search(rf"^(-\w, )?{option.opts[-1]}( |$)", page, re.MULTILINE), option.opts
+            assert re.search(rf"^(-\S+, )?{option.opts[-1]}( |$)", page, re.MULTILINE), option.opts
             assert " ".join((option.help or "").split()) in page, option.opts
 
 

@@ -37,7 +37,7 @@ class Store:
             self.asked.append(f"{method} {what}")
             fields = {"container": self.container, "account": self.account}.get(what, {})
             info = {} if self.tempurl is None else {"tempurl": self.tempurl}
-            body = json.dumps({"swift": {}, **info}) if what == "info" else ""
+            body = json.dumps({"swift": {"version": "2.38"}, **info}) if what == "info" else ""
             lines = [f"HTTP/1.1 {self.statuses.get(what, 404 if what == 'object' else 200)} Answered"]
             lines += [f"{name}: {value}" for name, value in fields.items()]
             writer.write("\r\n".join([*lines, f"Content-Length: {len(body)}", "", body]).encode())

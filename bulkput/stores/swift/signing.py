@@ -88,7 +88,7 @@ class Signing:
 
     async def _prove(self, made: TempUrl, owner: str) -> None:
         """Send a HEAD with the URL. That the object does not exist is no matter."""
-        name = made.place.name if made.prefix is None else f"{made.prefix}bulkput-looks-whether-this-url-works"
+        name = made.place.name if made.prefix is None else f"{made.prefix}bulkput-probe"
         store = TempUrlStore(self._container, Account(SignedRequests(made), self._context), self._context)
         try:
             await store.stat(name)

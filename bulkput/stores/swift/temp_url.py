@@ -94,7 +94,9 @@ def open_store(destination: Destination, context: StoreContext) -> TempUrlStore:
     """Raises UsageError: the URL has expired, or options need what it cannot do."""
     temp_url = destination.temp_url
     if temp_url is None:
-        raise UsageError("give the temporary URL itself, https://HOST/v1/ACCOUNT/CONTAINER/PREFIX?temp_url_sig=...")
+        raise UsageError(
+            "only an upload by the command line takes tempurl://: give the temporary URL itself, https://..."
+        )
     check_place(temp_url.place.container, context)
     if context.storage_policy is not None:
         raise UsageError("`storage_policy` is for a container that is made, and a temporary URL makes none")
