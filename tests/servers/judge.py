@@ -88,6 +88,12 @@ class SwiftJudge:
         status, _, text = self._request("PUT", path + query, content, fields)
         assert status in (201, 202), (status, name, text)
 
+    def post(self, container: str, name: str, fields: Mapping[str, str]) -> None:
+        """Changes the fields of an object; with an empty name, those of the container."""
+        path = f"/{quote(container)}" + (f"/{quote(name)}" if name else "")
+        status, _, text = self._request("POST", path, b"", fields)
+        assert status in (202, 204), (status, name, text)
+
     def delete(self, container: str, name: str | None = None) -> None:
         """Deletes an object, or without a name the empty container."""
         path = f"/{quote(container)}" + (f"/{quote(name)}" if name is not None else "")

@@ -108,7 +108,6 @@ async def test_each_login_failure_has_its_own_error(wire: aioresponses, status: 
 @pytest.mark.parametrize(
     ("status", "body", "kind"),
     [
-        (400, "Container name length of 300 is longer than 256", StoreError),
         (404, "", StoreError),
         (413, "Upload exceeds quota.", QuotaExceeded),
         (498, "Slow down", Throttled),
@@ -125,6 +124,14 @@ async def test_a_container_that_cannot_be_created_is_an_error(
     with pytest.raises(kind) as raised:
         await prepare()
     assert str(raised.value).startswith("make container c: ")
+
+
+async def test_a_container_whose_name_the_store_does_not_take_is_a_usage_error(wire: aioresponses) -> None:
+    """Stores differ in what they take; the reason is the store's."""
+    answer(wire, "GET", AUTH, 200, headers=TOKEN)
+    answer(wire, "PUT", f"{STORAGE}/c", 400, body="InvalidBucketName")
+    with pytest.raises(UsageError, match="takes no container of the name 'c': Bad Request: InvalidBucketName"):
+        await prepare()
 
 
 @pytest.mark.parametrize(("status", "logins"), [(401, 2), (403, 1)])
@@ -153,6 +160,7 @@ async def test_a_policy_other_than_that_of_the_container_is_a_usage_error(wire: 
     """The store answers 409, since a container keeps its first policy."""
     answer(wire, "GET", AUTH, 200, headers=TOKEN)
     answer(wire, "PUT", f"{STORAGE}/c", 409)
+    answer(wire, "HEAD", f"{STORAGE}/c", 204, headers={"X-Storage-Policy": "silver"})
     with pytest.raises(UsageError, match="exists with another storage policy than 'gold'"):
         await prepare(policy="gold")
 
