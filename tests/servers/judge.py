@@ -34,6 +34,12 @@ class SwiftJudge:
         assert status == 200, (status, name)
         return Seen(content, headers)
 
+    def head(self, container: str, name: str) -> Mapping[str, str]:
+        """Gives the fields of an object."""
+        status, headers, _ = self._request("HEAD", f"/{quote(container)}/{quote(name)}")
+        assert status in (200, 204), (status, name)
+        return headers
+
     def content(self, container: str, name: str) -> bytes | None:
         """Gives an object's bytes; None if it does not exist."""
         seen = self.get(container, name)
