@@ -126,11 +126,11 @@ async def test_a_container_that_cannot_be_created_is_an_error(
     assert str(raised.value).startswith("make container c: ")
 
 
-async def test_a_name_that_the_store_does_not_take_is_a_usage_error(wire: aioresponses) -> None:
-    """Ceph's gateway takes other names than Swift; the store's reason is told."""
+async def test_a_container_whose_name_the_store_does_not_take_is_a_usage_error(wire: aioresponses) -> None:
+    """Stores differ in what they take; the reason is the store's."""
     answer(wire, "GET", AUTH, 200, headers=TOKEN)
     answer(wire, "PUT", f"{STORAGE}/c", 400, body="InvalidBucketName")
-    with pytest.raises(UsageError, match=r"takes no container of the name 'c': .*InvalidBucketName"):
+    with pytest.raises(UsageError, match="takes no container of the name 'c': Bad Request: InvalidBucketName"):
         await prepare()
 
 
@@ -160,6 +160,7 @@ async def test_a_policy_other_than_that_of_the_container_is_a_usage_error(wire: 
     """The store answers 409, since a container keeps its first policy."""
     answer(wire, "GET", AUTH, 200, headers=TOKEN)
     answer(wire, "PUT", f"{STORAGE}/c", 409)
+    answer(wire, "HEAD", f"{STORAGE}/c", 204, headers={"X-Storage-Policy": "silver"})
     with pytest.raises(UsageError, match="exists with another storage policy than 'gold'"):
         await prepare(policy="gold")
 

@@ -75,6 +75,8 @@ class SwiftStore:
         self.made = 0
         """How often the container was made."""
         self.was_made = False
+        self._is_taken = False
+        """Whether the PUT of the container was a conflict."""
         self.keeps_metadata = True
         self._making = asyncio.Lock()
         self._seldom = SeldomUsed(self, container, account, self._requests, self._rows)
@@ -135,12 +137,23 @@ class SwiftStore:
         if answer.status in (401, 403):
             # ACLs may allow writing objects but not making containers: the first PUT of an object decides.
             return
+        if answer.status == 409 and await self._is_as_wanted():
+            # Ceph's gateway says so of one with an ACL, and of another account's: they share the names of containers.
+            self._is_taken = True
+            return
         if self._policy and answer.status in (400, 409):
             raise UsageError(await self._policy_hint(answer.status))
         error = error_from_response("make container", self._container, answer)
         if answer.status == 400 and not self._made_with:
             raise UsageError(f"the store takes no container of the name {self._container!r}: {error.detail}")
         raise error
+
+    async def _is_as_wanted(self) -> bool:
+        """Whether the container, which is there, may have the policy that was asked for."""
+        if not self._policy:
+            return True
+        answer = await self._ask("stat", Request("HEAD"))
+        return answer.status in (200, 204) and answer.headers.get("X-Storage-Policy") == self._policy
 
     async def undo_prepare(self) -> None:
         """DELETE the container that `prepare` got a 201 for; 409 means that it is not empty, and it stays."""
@@ -174,7 +187,7 @@ class SwiftStore:
         request_id = answer.headers.get("X-Trans-Id")
         sent_md5 = await digesting.sent_md5()
         if answer.status != 201:
-            raise _put_error(key, answer, sent_md5)
+            raise _put_error(key, answer, sent_md5, is_taken=self._is_taken)
         etag = answer.headers.get("ETag")
         if etag != sent_md5 and md5_of(etag) != sent_md5:
             await self._second_look.prove(
@@ -371,11 +384,13 @@ def _row(key: str, headers: Mapping[str, str] | None) -> RemoteObject | None:
     return described(key, headers) if headers is not None else None
 
 
-def _put_error(key: str, answer: Answer, sent_md5: str) -> StoreError:
+def _put_error(key: str, answer: Answer, sent_md5: str, *, is_taken: bool) -> StoreError:
     if 200 <= answer.status < 300 and answer.status != 202:
         detail = "Swift answers 201 to what it has stored: this answer is of something before it, and proves nothing"
         return IntegrityError("put", key, expected=sent_md5, actual=None, status=answer.status, detail=detail)
     error = error_from_response("put", key, answer, sent_md5=sent_md5)
     if answer.status == 202:
         error.detail = "the store has a newer version of this object"
+    if answer.status == 403 and is_taken:
+        error.detail += "; the container may be another account's: then choose another name"
     return error
