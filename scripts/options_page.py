@@ -18,6 +18,7 @@ from typing import Any
 import click
 
 from bulkput import options, verb_options
+from bulkput.cli.environment import VARIABLES
 from bulkput.cli.flags import FLAGS
 from bulkput.cli.help import SECTIONS
 from bulkput.cli.main import bulkput
@@ -44,6 +45,7 @@ OTHERS = (
     verb_options.RemoveOptions,
     verb_options.SegmentOptions,
     verb_options.ListOptions,
+    verb_options.TempUrlOptions,
     verb_options.StoreOptions,
 )
 """The options of the other functions. The page shows only fields that `UploadOptions` does not have."""
@@ -54,7 +56,13 @@ HEAD = """\
 <!-- Made by scripts/options_page.py from bulkput/cli/ and bulkput/options.py. Do not edit. -->
 
 Every option with its default and the reason for it. In brackets: the field of
-`bulkput.UploadOptions` that does the same from Python.
+`bulkput.UploadOptions` that does the same from Python. In a configuration file, the key is the flag
+without the dashes in front: `max-errors = 5` ([config.md](config.md)).
+"""
+ENVIRONMENT = """\
+## Environment
+
+More on credentials and proxies: [ci.md](ci.md#credentials).
 """
 PYTHON = """\
 ## From Python only
@@ -71,8 +79,14 @@ def page() -> str:
     for verb in bulkput.list_commands(click.Context(bulkput)):
         if verb != "upload" and (items := _items(verb, told)):
             parts += [f"## `bulkput {verb}`\n", *_note(verb), "\n".join(items) + "\n"]
+    parts += [ENVIRONMENT, "\n".join(_variable(names, text) for names, text in VARIABLES) + "\n"]
     parts += [PYTHON, *_without_flag()]
     return "\n".join(parts)
+
+
+def _variable(names: str, text: str) -> str:
+    shown = re.sub(r"<[A-Z]+>", r"`\g<0>`", text)  # else it would be a tag of HTML
+    return _wrapped(f"* **{', '.join(f'`{name}`' for name in names.split(', '))}**: {shown}")
 
 
 def _note(verb: str) -> list[str]:

@@ -78,6 +78,7 @@ class Rgw(Cluster):
             "AWS_ACCESS_KEY_ID": USER,
             "AWS_SECRET_ACCESS_KEY": KEY,
             "AWS_REGION": "us-east-1",
+            "CEPH_CONF": str(self.config),  # `ceph` and `radosgw-admin` read it
         }
 
     def start(self) -> None:

@@ -2,6 +2,7 @@
 
 import gc
 import os
+import re
 import threading
 from collections.abc import AsyncIterator, Iterator
 
@@ -14,7 +15,7 @@ from tests.ledger import Ledger, write_table
 from tests.servers.devserver import devserver_process
 from tests.servers.keystone import KeystoneSwift, real_keystone_swift
 from tests.servers.nginx import NginxDav, nginx_dav
-from tests.servers.rgw import real_rgw, why_missing
+from tests.servers.rgw import RealRgw, real_rgw, why_missing
 from tests.servers.swift import RealSwift, real_swift
 from tests.servers.wsgidav import WsgiDav, wsgidav
 
@@ -42,8 +43,9 @@ def blockbuster() -> Iterator[BlockBuster]:
 def no_credentials_of_the_developer(monkeypatch: pytest.MonkeyPatch) -> None:
     """Removes the developer's credentials and settings from the environment of every test."""
     for name in os.environ:
-        if (name.startswith(("ST_", "OS_", "BULKPUT_")) and not name.startswith("BULKPUT_TEST_")) or name == "NETRC":
+        if re.match("ST_|OS_|NETRC$|BULKPUT_(?!TEST_|SOAK_)", name):
             monkeypatch.delenv(name)
+    monkeypatch.setenv("XDG_CONFIG_HOME", "/nonexistent")
 
 
 @pytest.fixture(scope="session")
@@ -61,7 +63,7 @@ def keystone() -> Iterator[KeystoneSwift]:
 
 
 @pytest.fixture(scope="session")
-def rgw() -> Iterator[RealSwift]:
+def rgw() -> Iterator[RealRgw]:
     """A real Ceph RGW, the same for the whole session: use a container of your own, of three letters at least."""
     if reason := why_missing():
         pytest.skip(reason)

@@ -35,7 +35,10 @@ LAYERS: list[set[str]] = [
     {"engine.verify", "engine.objects"},  # compare files with objects; copy, move and remove objects
     {"engine.upload"},  # the main job; a mirror removes objects
     {"sync"},  # the verbs for scripts
-    {"demo", "bench"},  # an experiment with engine and devserver; uploads that are measured, to a user's own store
+    # an experiment with engine and devserver; uploads that are measured, to a user's own store; a look at each step to
+    # a store, which takes the engine's store and makes network connections of its own
+    {"demo", "bench", "doctor"},
+    {"config"},  # options that are not typed: from files, from the environment
     {"cli"},  # one file per verb, on top of everything
     {"testing"},  # tests for the authors of stores: nothing of the product imports them
 ]

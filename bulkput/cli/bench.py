@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from bulkput.cli.configured import Configured
 from bulkput.cli.connection import server_options
 from bulkput.cli.flags import in_flags
 from bulkput.cli.output import write_line, write_row
-from bulkput.cli.values import Count, Seconds, Size
+from bulkput.cli.values import Count, Seconds, Size, Url
 from bulkput.errors import printable
 from bulkput.options import MIB, UploadOptions, WireOptions
 from bulkput.report.lines import size_text
@@ -42,9 +43,14 @@ class _Sizes(click.ParamType[tuple[int, ...]]):
         return sizes
 
 
-@click.command()
+@click.command(cls=Configured)
 @click.option(
-    "--to", "url", metavar="URL", required=True, help="The store: swift://CONTAINER[/PREFIX] or http(s)://..."
+    "--to",
+    "url",
+    type=Url(),
+    metavar="URL",
+    required=True,
+    help="The store: swift://CONTAINER[/PREFIX] or http(s)://...",
 )
 @click.option(
     "--concurrency",

@@ -2,18 +2,20 @@
 
 from collections.abc import Callable, Coroutine
 from functools import wraps
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from bulkput.cli.connection import connection_options, rate_options
 from bulkput.cli.output import flush, say, write_line, write_row
-from bulkput.engine.stop import Stop
 from bulkput.errors import NotFound, Unsupported, UsageError, printable
 from bulkput.events import Change, Done, Event, SegmentsKept, SegmentsLeft
 from bulkput.options import WireOptions
-from bulkput.report.lines import count_text, event_json, event_line, pacing_text, size_text
+from bulkput.report.lines import count_text, counted, event_json, event_line, pacing_text, size_text
 from bulkput.results import Changes, SegmentCounts
+
+if TYPE_CHECKING:
+    from bulkput.engine.stop import Stop
 
 _VERBS = {
     Done.COPIED: "copied",
@@ -62,7 +64,7 @@ class ChangesView:
         elif self._is_verbose:
             write_line(f"{_VERBS[change.done]}: {_names(change)}")
 
-    def run(self, main: Callable[[Stop], Coroutine[Any, Any, Changes]], *, what: str) -> int:
+    def run(self, main: Callable[["Stop"], Coroutine[Any, Any, Changes]], *, what: str) -> int:
         """Run `main`, print the numbers, return the exit code. `what` is the past participle, such as "copied"."""
         from bulkput.cli.loop import run_stoppable  # noqa: PLC0415 - asyncio
 
@@ -81,11 +83,11 @@ class ChangesView:
         if changes.uncertain:
             of_them = "of them" if changes.kept else "more"
             rest += f", up to {count_text(changes.uncertain)} {of_them} may be removed (the store has not answered)"
-        rest += f", {count_text(changes.gone)} were gone already" if changes.gone else ""
+        rest += f", {count_text(changes.gone)} gone already" if changes.gone else ""
         rest += f", {count_text(changes.failed)} failed" if changes.failed else ""
         say(
             f"{count_text(changes.done)} {done}{rest}, {size_text(changes.bytes)}; "
-            f"{count_text(sum(changes.requests.values()))} requests in {changes.elapsed_s:.1f} s"
+            f"{counted(sum(changes.requests.values()), 'request')} in {changes.elapsed_s:.1f} s"
         )
         for line in _segment_lines(changes.segments):
             say(line)
@@ -122,9 +124,10 @@ def _segment_lines(counts: SegmentCounts) -> list[str]:
     if counts.removed:
         lines.append(f"  segments removed: {count_text(counts.removed)}, {size_text(counts.removed_bytes)}")
     if counts.large:
-        objects = "1 large object" if counts.large == 1 else f"{count_text(counts.large)} large objects"
-        many = f"{count_text(counts.left)} segments ({size_text(counts.left_bytes)})" if counts.left else "the segments"
-        lines.append(f"  left {many} of {objects}: bulkput segments finds those that nothing reads")
+        many = f"{counted(counts.left, 'segment')} ({size_text(counts.left_bytes)})" if counts.left else "the segments"
+        lines.append(
+            f"  left {many} of {counted(counts.large, 'large object')}: bulkput segments finds those that nothing reads"
+        )
     if counts.in_doubt:
         lines.append(f"  segments not removed: {count_text(counts.in_doubt)} (named above)")
     return lines

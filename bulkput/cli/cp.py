@@ -8,7 +8,8 @@ import click
 
 from bulkput.cli.changes import ChangesView, change_options
 from bulkput.cli.help import Verb
-from bulkput.cli.values import refuse_odd
+from bulkput.cli.mistakes import refuse_local
+from bulkput.cli.values import Url, refuse_odd
 from bulkput.options import HeaderOptions, RetryOptions, WireOptions
 from bulkput.policy.headers import parse_fields
 from bulkput.verb_options import CopyOptions
@@ -37,8 +38,8 @@ def copy_options(verb: Callable[..., int]) -> Callable[..., int]:
 
 
 @click.command(cls=Verb)
-@click.argument("source")
-@click.argument("dest")
+@click.argument("source", type=Url())
+@click.argument("dest", type=Url())
 @copy_options
 @change_options(sends_bodies=True)
 def cp(source: str, dest: str, **options: Any) -> int:
@@ -77,6 +78,7 @@ def run_copy(
     retry: RetryOptions,
 ) -> int:
     """Copy, or move if `is_move`; the exit code."""
+    refuse_local("mv" if is_move else "cp", source, dest)
     if not literal:
         refuse_odd(dest)
     view = ChangesView("move" if is_move else "copy", is_verbose=is_verbose, as_json=as_json)

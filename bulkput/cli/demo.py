@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from bulkput.cli.configured import Configured
 from bulkput.cli.output import say, write_line
 from bulkput.cli.values import Count
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 _BAR = 50
 
 
-@click.command()
+@click.command(cls=Configured)
 @click.option("--full", is_flag=True, help="Use the full latencies of 2009. Takes eleven minutes.")
 @click.option("--files", type=Count(1, 100_000), default=1000, show_default=True, help="Number of files, 16 KB each.")
 @click.option(
@@ -34,11 +35,12 @@ def demo(full: bool, files: int, scale: float) -> int:
     """
     from bulkput.cli.loop import take_interrupts  # noqa: PLC0415 - asyncio
     from bulkput.demo.experiment import HEAD_S, PUT_S, run_all  # noqa: PLC0415 - asyncio, aiohttp
+    from bulkput.report.lines import counted  # noqa: PLC0415
 
     take_interrupts()
     factor = 1.0 if full else scale
     write_line(
-        f"{files} files of 16 KB to a local store: HEAD {HEAD_S * factor * 1000:.4g} ms, "
+        f"{counted(files, 'file')} of 16 KB to a local store: HEAD {HEAD_S * factor * 1000:.4g} ms, "
         f"PUT {PUT_S * factor * 1000:.4g} ms"
     )
     with tempfile.TemporaryDirectory(prefix="bulkput-demo-") as directory:
@@ -46,7 +48,7 @@ def demo(full: bool, files: int, scale: float) -> int:
     _draw(results)
     wrong = sum(result.wrong + result.failed for result in results)
     write_line(
-        f"{wrong} objects are missing or differ from their files"
+        f"missing, or different from their files: {counted(wrong, 'object')}"
         if wrong
         else f"read back: all {files * len(results)} objects are byte for byte their files"
     )

@@ -6,7 +6,8 @@ from typing import Any, Literal
 
 import click
 
-from bulkput.cli.values import Count
+from bulkput.cli.configured import is_typed
+from bulkput.cli.values import Count, OneOf
 from bulkput.errors import UsageError
 from bulkput.options import GzipOptions
 
@@ -19,7 +20,7 @@ def gzip_options(purpose: str) -> Callable[[Callable[..., int]], Callable[..., i
     def decorate(verb: Callable[..., int]) -> Callable[..., int]:
         @click.option(
             "--gzip",
-            type=click.Choice(["auto", "always", "never"]),
+            type=OneOf(["auto", "always", "never"]),
             default=_DEFAULT.mode,
             show_default=True,
             help=purpose,
@@ -32,7 +33,7 @@ def gzip_options(purpose: str) -> Callable[[Callable[..., int]], Callable[..., i
         )
         @click.option(
             "--gzip-as",
-            type=click.Choice(["encoding", "suffix"]),
+            type=OneOf(["encoding", "suffix"]),
             help="encoding (default): same name, Content-Encoding: gzip. suffix (with always): NAME.gz.",
         )
         @click.option(
@@ -63,8 +64,10 @@ def _options(
     store_as: Literal["encoding", "suffix"] | None,
     exclude: tuple[str, ...],
 ) -> GzipOptions:
-    if mode == "never" and (level is not None or store_as is not None or exclude):
-        raise UsageError("--gzip-level, --gzip-as and --gzip-except need --gzip auto or always")
+    if mode == "never":
+        if (level is not None or store_as is not None or exclude) and is_typed("gzip_level", "gzip_as", "gzip_except"):
+            raise UsageError("--gzip-level, --gzip-as and --gzip-except need --gzip auto or always")
+        return _DEFAULT
     return GzipOptions(
         mode=mode, level=level or _DEFAULT.level, store_as=store_as or _DEFAULT.store_as, exclude=exclude
     )

@@ -1,9 +1,13 @@
 """`--help` of a verb with many options: under headings, in the order of this table.
 
-docs/options.md has the same headings in the same order.
+docs/options.md and the man pages have the same headings in the same order.
 """
 
+from collections.abc import Iterator
+
 import click
+
+from bulkput.cli.configured import Configured
 
 SECTIONS = {
     "What is taken": (
@@ -25,7 +29,7 @@ SECTIONS = {
     "Journal": ("--journal", "--retry-failed"),
     "Connections and limits": (
         "--cloud", "--concurrency", "--rate", "--bandwidth", "--transport", "--retries", "--timeout", "--stalled-after",
-        "--max-errors", "--fail-fast", "--insecure",
+        "--max-errors", "--fail-fast", "--insecure", "--profile",
     ),
     "Output": (
         "--dry-run", "--progress", "--json", "--summary", "--trace", "--verbose", "--quiet", "--help",
@@ -34,17 +38,21 @@ SECTIONS = {
 """Each heading with its options, by their long names. A test says that every option of these verbs is here."""
 
 
-class Verb(click.Command):
+class Verb(Configured):
     """A command whose options are listed under the headings of `SECTIONS`."""
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        options = {option.opts[-1]: option for option in self.get_params(ctx) if isinstance(option, click.Option)}
+        for heading, records in self.sections(ctx):
+            with formatter.section(heading):
+                formatter.write_dl(records, col_max=34)
+
+    def sections(self, ctx: click.Context) -> Iterator[tuple[str, list[tuple[str, str]]]]:
+        """Each heading with its options: how they are written, and the help text."""
+        options = {max(each.opts, key=len): each for each in self.get_params(ctx) if isinstance(each, click.Option)}
         for heading, flags in SECTIONS.items():
             found = [options.pop(flag).get_help_record(ctx) for flag in flags if flag in options]
             if records := [record for record in found if record is not None]:
-                with formatter.section(heading):
-                    formatter.write_dl(records, col_max=34)
+                yield heading, records
         # An option that the table has forgotten is shown all the same.
         if rest := [record for option in options.values() if (record := option.get_help_record(ctx)) is not None]:
-            with formatter.section("Other options"):
-                formatter.write_dl(rest)
+            yield "Other options", rest

@@ -6,7 +6,7 @@ from typing import Any, get_args
 
 import click
 
-from bulkput.cli.values import Size
+from bulkput.cli.values import OneOf, Size
 from bulkput.errors import UsageError
 from bulkput.options import LargeMode, LargeOptions
 
@@ -30,7 +30,7 @@ def large_options(verb: Callable[..., int]) -> Callable[..., int]:
     @click.option(
         "--large",
         "large_mode",
-        type=click.Choice(get_args(LargeMode)),
+        type=OneOf(get_args(LargeMode)),
         default=_DEFAULT.mode,
         show_default=True,
         help="How large objects are composed: slo (static), dlo (dynamic), never. auto: slo on Swift, else dlo.",

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 
 import click
 
+from bulkput.cli.configured import Configured
 from bulkput.cli.connection import server_options
 from bulkput.cli.output import CannotWriteError, flush, say, write_line
-from bulkput.cli.values import Count
+from bulkput.cli.values import Count, OneOf, Url
 from bulkput.errors import NotFound, SourceError, StoreError, Unsupported, UsageError, printable
 from bulkput.logs.keys import KEYS, parse_keys
 from bulkput.options import WireOptions
-from bulkput.report.lines import count_text
+from bulkput.report.lines import count_text, counted
 
 if TYPE_CHECKING:
     from bulkput.logs.groups import Group, Groups
@@ -31,8 +32,8 @@ _BAD_LINE_LENGTH = 300
 _SUFFIXES = (".svg", ".png", ".html")
 
 
-@click.command()
-@click.argument("sources", metavar="[URL|FILE|DIR]...", nargs=-1)
+@click.command(cls=Configured)
+@click.argument("sources", metavar="[URL|FILE|DIR]...", nargs=-1, type=Url(may_be_path=True))
 @click.option(
     "--by",
     "keys",
@@ -40,10 +41,11 @@ _SUFFIXES = (".svg", ".png", ".html")
     multiple=True,
     default=("object",),
     help="Group by " + ", ".join(KEYS) + ". Default: object.",
+    shell_complete=lambda _ctx, _option, begun: _keys_after(begun),
 )
 @click.option(
     "--sort",
-    type=click.Choice(["count", "bytes", "name"]),
+    type=OneOf(["count", "bytes", "name"]),
     default="count",
     show_default=True,
     help="Order of the groups.",
@@ -109,6 +111,12 @@ def logs(
         say("bulkput: no line was understood: is this an access log? -v shows some lines")
         return 1
     return 1 if totals.failed or reading.has_failed or not totals.logs else 0
+
+
+def _keys_after(begun: str) -> list[str]:
+    """What a shell may complete `date,st` to."""
+    others, comma, _ = begun.rpartition(",")
+    return [value for key in KEYS if (value := others + comma + key).startswith(begun)]
 
 
 def _check(sources: tuple[str, ...], chart: str | None, *, is_one_format: bool) -> None:
@@ -231,16 +239,12 @@ def _print(groups: "list[Group]", by: tuple[str, ...], distinct: int, form: str)
 def _about(totals: "Totals", found: int, shown: int) -> str:
     """Sum up in one line what was read, what is not shown and what failed."""
     parts = [
-        f"{_counted(totals.lines, 'line')} of {_counted(totals.logs, 'log')}, {_counted(found, 'group')}",
+        f"{counted(totals.lines, 'line')} of {counted(totals.logs, 'log')}, {counted(found, 'group')}",
         f"{count_text(found - shown)} of them not shown" if shown < found else "",
-        f"{_counted(totals.bad_lines, 'line')} not understood" if totals.bad_lines else "",
-        f"{_counted(totals.failed, 'log')} not read to the end" if totals.failed else "",
+        f"{counted(totals.bad_lines, 'line')} not understood" if totals.bad_lines else "",
+        f"{counted(totals.failed, 'log')} not read to the end" if totals.failed else "",
     ]
     return "; ".join(filter(None, parts))
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count_text(count)} {noun}" + "s" * (count != 1)
 
 
 def _draw(

@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING
 
 import click
 
+from bulkput.cli.configured import Configured
 from bulkput.cli.connection import server_options
 from bulkput.cli.output import say, write_line
-from bulkput.cli.values import Seconds
+from bulkput.cli.values import Seconds, Url
 from bulkput.errors import NotFound, Unsupported, UsageError, printable
 from bulkput.model import Prefix, RemoteObject
 from bulkput.options import WireOptions
 from bulkput.policy.directories import is_marker, one_level
-from bulkput.policy.naming import joined_prefix
+from bulkput.policy.naming import joined_prefix, without_query
 
 if TYPE_CHECKING:
     from bulkput.stores.base import Store
@@ -28,8 +29,8 @@ _LOOKED_AT = 32
 """Rows of the listing that wait for the HEAD of the first one, so that many are in flight."""
 
 
-@click.command()
-@click.argument("url", metavar="URL")
+@click.command(cls=Configured)
+@click.argument("url", metavar="URL", type=Url())
 @click.option("-l", "--long", "is_long", is_flag=True, help="Also print size in bytes, time, ETag and content type.")
 @click.option(
     "-r", "--recursive", is_flag=True, help="List everything below URL. Default: one level, directories end in /."
@@ -69,7 +70,7 @@ def ls(url: str, *, is_long: bool, recursive: bool, as_json: bool, timeout: floa
     except Unsupported as error:
         raise UsageError(str(error)) from None
     if not found:
-        say(f"bulkput: nothing at {printable(url)}")
+        say(f"bulkput: nothing at {printable(without_query(url))}")
     return 0 if found else 1
 
 

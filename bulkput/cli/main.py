@@ -4,14 +4,16 @@
 """
 
 import errno
+import os
 import sys
 import traceback
 from importlib import import_module
-from typing import NoReturn, cast
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 import click
 
 from bulkput import __version__
+from bulkput.cli import environment
 from bulkput.cli.output import (
     CannotWriteError,
     discard_stdout,
@@ -22,6 +24,9 @@ from bulkput.cli.output import (
 )
 from bulkput.errors import BulkputError, UsageError
 
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
 _VERBS = {
     "upload": "Upload files and directories to an object store.",
     "verify": "Compare files and directories with what is stored.",
@@ -31,9 +36,13 @@ _VERBS = {
     "mv": "Move or rename objects within the store.",
     "rm": "Remove objects.",
     "segments": "List or remove segments that no large object reads.",
+    "tempurl": "Make a temporary URL, with which others upload.",
+    "config": "Show the values of options, and where they come from.",
     "logs": "Count the requests in access logs.",
+    "doctor": "Look at each step to a store: what is wrong, and what to do?",
     "bench": "Measure your own store: what limits an upload?",
     "serve": "Run a small local Swift, for trying things out.",
+    "completion": "Print the script that completes commands in your shell.",
     "demo": "Upload 1000 files in three ways, and compare.",
 }
 
@@ -47,11 +56,36 @@ class _Verbs(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _VERBS:
             return None
-        return cast(click.Command, getattr(import_module(f"bulkput.cli.{cmd_name}"), cmd_name))
+        verb = cast(click.Command, getattr(import_module(f"bulkput.cli.{cmd_name}"), cmd_name))
+        if not ctx.resilient_parsing:
+            return verb
+        from bulkput.cli.completion import offering  # noqa: PLC0415 - for a TAB only
+
+        return offering(verb)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] not in _VERBS and not ctx.resilient_parsing:
+            from bulkput.cli.mistakes import no_such_verb  # noqa: PLC0415 - for mistakes only
+
+            raise no_such_verb(args, _VERBS)
+        return super().resolve_command(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> "list[CompletionItem[Any]]":
+        from click.shell_completion import CompletionItem  # noqa: PLC0415 - for a TAB only
+
+        # click's own would import the modules of all verbs.
+        verbs = [CompletionItem(name, help=text) for name, text in _VERBS.items() if name.startswith(incomplete)]
+        return [*verbs, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Verbs"):
             formatter.write_dl(list(_VERBS.items()))
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Environment"):
+            formatter.write_dl(environment.in_short(), col_max=34)
 
 
 @click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -63,9 +97,10 @@ def bulkput() -> None:
     bulkput upload ./dist swift://artifacts/build-42
     bulkput ls -l swift://artifacts/build-42/
 
-    Destinations: swift://CONTAINER[/PREFIX], http(s)://HOST/PATH/ (plain PUT). Credentials come from the
-    environment: ST_AUTH, ST_USER and ST_KEY, or OS_STORAGE_URL and OS_AUTH_TOKEN; ~/.netrc or BULKPUT_HTTP_* for
-    plain HTTP (BULKPUT_HTTP_TOKEN_<HOST> for one host).
+    Destinations: swift://CONTAINER[/PREFIX], http(s)://HOST/PATH/ (plain PUT). Credentials come from the environment.
+
+    Options may also come from BULKPUT_<OPTION>, bulkput.toml and ~/.config/bulkput/config.toml; a profile in these
+    makes an alias: work:build-42. bulkput config shows what is set where.
 
     Exit codes: 0 all there, 1 some objects failed, 2 usage or configuration, 3 the run stopped (denied, quota,
     store gone, journal full), 130 interrupted.
@@ -76,13 +111,16 @@ def main() -> NoReturn:
     """Run the command of `sys.argv`. Raises SystemExit with its exit code, always."""
     open_missing_streams()
     escape_what_does_not_fit()
+    _prepare_for_a_tab()
     try:
         code = bulkput(prog_name="bulkput", standalone_mode=False)
         flush()
     except click.exceptions.Abort:  # Ctrl-C outside a run
         sys.exit(130)
     except click.ClickException as error:
-        error.show()
+        from bulkput.cli.mistakes import explained  # noqa: PLC0415 - for mistakes only
+
+        explained(error, sys.argv[1:]).show()
         sys.exit(error.exit_code)
     except SystemExit as ending:  # 1 is click's: the reader of its own output has gone
         _end(141 if ending.code == 1 else int(ending.code or 0), None)
@@ -105,6 +143,14 @@ def main() -> NoReturn:
         _end(3, "this is a bug in bulkput; please report it with the lines above")
     else:
         sys.exit(code if isinstance(code, int) else 0)
+
+
+def _prepare_for_a_tab() -> None:
+    """If a shell asks what may stand at the cursor, click answers it in our words."""
+    if "_BULKPUT_COMPLETE" in os.environ:
+        from bulkput.cli.completion import answer_shells  # noqa: PLC0415 - for a TAB only
+
+        answer_shells()
 
 
 def _end(code: int, message: str | None) -> NoReturn:

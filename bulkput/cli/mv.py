@@ -7,11 +7,12 @@ import click
 from bulkput.cli.changes import change_options
 from bulkput.cli.cp import copy_options, run_copy
 from bulkput.cli.help import Verb
+from bulkput.cli.values import Url
 
 
 @click.command(cls=Verb)
-@click.argument("source")
-@click.argument("dest")
+@click.argument("source", type=Url())
+@click.argument("dest", type=Url())
 @copy_options
 @change_options(sends_bodies=True)
 def mv(source: str, dest: str, **options: Any) -> int:

@@ -2,25 +2,28 @@
 
 import sys
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from bulkput.cli.changes import ChangesView, change_options
+from bulkput.cli.configured import Configured
 from bulkput.cli.output import flush, say, write_line, write_row
-from bulkput.cli.values import Duration
-from bulkput.engine.stop import Stop
+from bulkput.cli.values import Duration, Url
 from bulkput.errors import NotFound, Unsupported, UsageError, printable
 from bulkput.events import Event, SegmentsFound, SegmentsKept
 from bulkput.options import RetryOptions, WireOptions
 from bulkput.policy.leftovers import age_text
-from bulkput.report.lines import count_text, pacing_text, size_text
+from bulkput.report.lines import count_text, counted, pacing_text, size_text
 from bulkput.results import UnreadSegments
 from bulkput.verb_options import SegmentOptions
 
+if TYPE_CHECKING:
+    from bulkput.engine.stop import Stop
 
-@click.command()
-@click.argument("url")
+
+@click.command(cls=Configured)
+@click.argument("url", type=Url())
 @click.option("--reap", is_flag=True, help="Remove the segments that nothing reads.")
 @click.option(
     "--older-than",
@@ -92,7 +95,7 @@ class _View:
         else:
             self._changes.show(event)
 
-    def run(self, main: Callable[[Stop], Coroutine[Any, Any, UnreadSegments]], *, is_reaping: bool) -> int:
+    def run(self, main: Callable[["Stop"], Coroutine[Any, Any, UnreadSegments]], *, is_reaping: bool) -> int:
         from bulkput.cli.loop import run_stoppable  # noqa: PLC0415 - asyncio
 
         try:
@@ -119,17 +122,18 @@ def _line(found: SegmentsFound) -> str:
 
 def _summary(done: UnreadSegments, *, is_reaping: bool) -> list[str]:
     is_known = "nothing reads" if done.is_proven else "nothing seems to read"
-    line = f"{count_text(done.found)} segments that {is_known}, {size_text(done.bytes)}, of {done.groups} uploads"
+    found, groups = counted(done.found, "segment"), counted(done.groups, "upload")
+    line = f"{found} that {is_known}, {size_text(done.bytes)}, of {groups}"
     if is_reaping:
         removed = "would be removed" if done.is_dry else "removed"
         line += f"; {count_text(done.removed)} {removed}, {size_text(done.removed_bytes)}"
         for count, what in (
-            (done.young, "are too young"),
-            (done.in_doubt, "stay in doubt"),
-            (done.gone, "were gone already"),
+            (done.young, "too young"),
+            (done.in_doubt, "kept in doubt"),
+            (done.gone, "gone already"),
             (done.failed, "failed"),
             (done.uncertain, "may be removed (the store has not answered)"),
         ):
             line += f", {count_text(count)} {what}" if count else ""
-    lines = [f"{line}; {count_text(sum(done.requests.values()))} requests in {done.elapsed_s:.1f} s"]
+    lines = [f"{line}; {counted(sum(done.requests.values()), 'request')} in {done.elapsed_s:.1f} s"]
     return lines if done.pacing is None else [*lines, pacing_text(done.pacing)]

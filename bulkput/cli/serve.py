@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from bulkput.cli.configured import Configured
 from bulkput.cli.output import say
 from bulkput.cli.values import Count
 
@@ -11,7 +12,7 @@ if TYPE_CHECKING:
     from bulkput.devserver import DevServer
 
 
-@click.command()
+@click.command(cls=Configured)
 @click.option(
     "--host", default="127.0.0.1", show_default=True, help="Address to listen on. Loopback only, unless --allow-remote."
 )

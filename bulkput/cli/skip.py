@@ -7,6 +7,8 @@ from typing import Any, get_args
 
 import click
 
+from bulkput.cli.configured import is_typed
+from bulkput.cli.values import OneOf
 from bulkput.errors import UsageError
 from bulkput.options import SkipMode, SkipOptions
 
@@ -19,7 +21,7 @@ def skip_options(verb: Callable[..., int]) -> Callable[..., int]:
     @click.option(
         "--skip",
         "mode",
-        type=click.Choice(get_args(SkipMode)),
+        type=OneOf(get_args(SkipMode)),
         default=_DEFAULT.mode,
         show_default=True,
         help="Do not send files that the store has. existing: same name. unchanged: same size. identical: same MD5.",
@@ -46,7 +48,7 @@ def skip_options(verb: Callable[..., int]) -> Callable[..., int]:
     ) -> int:
         if is_sure and not delete_extra:
             raise UsageError("--yes needs --delete-extra")
-        if check_expiry and mode == "none":
+        if check_expiry and mode == "none" and is_typed("check_expiry"):
             raise UsageError("--check-expiry needs --skip")
         skip = SkipOptions(mode=mode, delete_extra=delete_extra, check_expiry=check_expiry)
         return verb(skip=replace(skip, max_deleted=None) if is_sure else skip, **others)

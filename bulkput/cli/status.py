@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from bulkput.cli.configured import Configured
 from bulkput.cli.flags import in_flags
 from bulkput.cli.output import write_line, write_row
 from bulkput.errors import name_text, printable
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from bulkput.journal.status import JournalRow, Status
 
 
-@click.command()
+@click.command(cls=Configured)
 @click.argument("file", metavar="FILE")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per file, in the order of the paths.")
 def status(file: str, as_json: bool) -> int:
@@ -54,7 +55,7 @@ def _json_row(row: "JournalRow") -> dict[str, Any]:
 
 
 def _lines(found: "Status") -> list[str]:
-    from bulkput.report.lines import count_text, size_text  # noqa: PLC0415
+    from bulkput.report.lines import count_text, counted, size_text  # noqa: PLC0415
 
     settings = found.settings
     sources = ", ".join(json.loads(settings.get("sources", "[]")))
@@ -69,8 +70,8 @@ def _lines(found: "Status") -> list[str]:
             f" ({size_text(last.bytes)}) in {last.elapsed_s:.1f} s, {last.objects_per_s:.0f} objects/s; {how}"
         )
     if found.unfinished:
-        parts = f"{count_text(found.parts)} parts ({size_text(found.parts_bytes)})"
-        lines.append(f"{count_text(found.unfinished)} large files are unfinished: {parts} of them are in the store")
+        parts = f"{counted(found.parts, 'part')} ({size_text(found.parts_bytes)})"
+        lines.append(f"unfinished: {counted(found.unfinished, 'large file')}, {parts} of them in the store")
     if not found.is_covered:
         lines.append("no run has looked at all of the source since: there may be more to upload")
     lines += [f"failed: {printable(row.error or name_text(row.path))}" for row in found.failures]

@@ -1,5 +1,6 @@
 """`bulkput upload SOURCE... DEST`"""
 
+import os
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import replace
@@ -13,7 +14,7 @@ from bulkput.cli.help import Verb
 from bulkput.cli.large import large_options
 from bulkput.cli.output import CannotWriteError, flush, own_output
 from bulkput.cli.skip import skip_options
-from bulkput.cli.values import Count, Duration, Seconds, refuse_odd
+from bulkput.cli.values import Count, Duration, OneOf, Seconds, Url, refuse_odd
 from bulkput.cli.walk import split, walk_options
 from bulkput.errors import UsageError
 from bulkput.options import (
@@ -38,11 +39,11 @@ if TYPE_CHECKING:
 
 
 @click.command(cls=Verb)
-@click.argument("paths", metavar="SOURCE... DEST", nargs=-1)
+@click.argument("paths", metavar="SOURCE... DEST", nargs=-1, type=Url(is_last=True))
 @walk_options
 @click.option(
     "--changing",
-    type=click.Choice(["fail", "snapshot"]),
+    type=OneOf(["fail", "snapshot"]),
     default=BodyOptions().changing,
     show_default=True,
     help="A file that changes while it is read: fail it, or send the size it had at the start (logs).",
@@ -50,7 +51,7 @@ if TYPE_CHECKING:
 @click.option("--literal", is_flag=True, help="Accept //, . and .. in DEST as parts of object names.")
 @click.option(
     "--encode-names",
-    type=click.Choice(["strict", "percent"]),
+    type=OneOf(["strict", "percent"]),
     default="strict",
     help="File names that are not UTF-8: fail, or escape as %FF (and % as %25).",
     show_default=True,
@@ -65,7 +66,7 @@ if TYPE_CHECKING:
 @click.option("--cache-control", metavar="VALUE", help="Store this Cache-Control with each object.")
 @click.option(
     "--mtime-format",
-    type=click.Choice(["nanoseconds", "swiftclient"]),
+    type=OneOf(["nanoseconds", "swiftclient"]),
     default=HeaderOptions().mtime_format,
     show_default=True,
     help="Swift: form of X-Object-Meta-Mtime. swiftclient suits swift upload --changed.",
@@ -98,7 +99,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--transport",
-    type=click.Choice(["wire", "aiohttp"]),
+    type=OneOf(["wire", "aiohttp"]),
     default=WireOptions().transport,
     show_default=True,
     help="HTTP client. wire needs least CPU; a proxy always uses aiohttp.",
@@ -116,7 +117,7 @@ if TYPE_CHECKING:
 @click.option("--dry-run", is_flag=True, help="Print on stdout what would be uploaded. Send nothing.")
 @click.option(
     "--progress",
-    type=click.Choice(["auto", "bar", "plain", "none"]),
+    type=OneOf(["auto", "bar", "plain", "none"]),
     default="auto",
     show_default=True,
     help="Progress on stderr. auto: a bar on a terminal, else a line every 5 s (plain).",
@@ -150,12 +151,17 @@ def upload(
     bulkput upload --exclude '*.tmp' --exclude .git/ . https://dav.example.org/backup/
     git ls-files -z | bulkput upload --files-from - --null swift://artifacts/source
 
-    DEST is swift://CONTAINER[/PREFIX] or http(s)://HOST/PATH/. The container is made if it does not exist.
+    DEST is swift://CONTAINER[/PREFIX] or http(s)://HOST/PATH/. The container is made if it does not exist. It may be
+    a temporary URL of Swift's, in quotes; tempurl://[PREFIX] is the one in BULKPUT_TEMPURL.
     Options with their reasons: docs/options.md.
     """
     sources, destination = split(paths, flags["files"], verb="upload")
     if not literal:
         refuse_odd(destination)
+    if destination.lower().startswith("tempurl:"):
+        from bulkput.policy.temp_url import from_variable  # noqa: PLC0415 - few destinations are
+
+        destination = from_variable(destination, os.environ)
     if quiet and verbose:
         raise UsageError("--quiet and --verbose exclude each other")
     options = _options(**flags)

@@ -2,12 +2,16 @@
 
 import math
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from bulkput.errors import UsageError, printable
 from bulkput.policy.naming import meant_by
+from bulkput.policy.nearest import did_you_mean
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 _DURATION = r"([0-9]{1,12})([smhdw]?)"
 _SIZE = r"([0-9]{1,12})([kmgt]?)(i?b)?"
@@ -30,6 +34,20 @@ class Duration(click.ParamType[int]):
         if int(match[1]) == 0:
             self.fail(f"{value!r} is too short: the shortest duration is 1, one second", param, ctx)
         return int(match[1]) * _SECONDS[match[2]]
+
+
+class Moment(click.ParamType[int]):
+    """A Unix time, from one or from ISO 8601 in UTC."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        from bulkput.policy.temp_url import moment  # noqa: PLC0415 - few options are times
+
+        try:
+            return moment(str(value).strip(), what=repr(value))
+        except UsageError as error:
+            self.fail(str(error), param, ctx)
 
 
 class Size(click.ParamType[int]):
@@ -84,6 +102,13 @@ class Concurrency(click.ParamType[int | None]):
     def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
         return self.name  # click would write it in capitals
 
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> "list[CompletionItem[Any]]":
+        from click.shell_completion import CompletionItem  # noqa: PLC0415 - for a TAB only
+
+        return [CompletionItem("auto")] if "auto".startswith(incomplete) else []
+
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | None:
         text = str(value).strip().lower()
         if text == "auto":
@@ -118,6 +143,28 @@ class Count(click.ParamType[int]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         return int(self._range.convert(value, param, ctx))
+
+
+class OneOf(click.Choice[str]):
+    """One of these words. The error for another one has the nearest."""
+
+    def get_invalid_choice_message(self, value: Any, ctx: click.Context | None) -> str:
+        near = did_you_mean(str(value), self.choices)
+        told = super().get_invalid_choice_message(value, ctx)
+        return told.rstrip(".") + near if near else told
+
+
+class Url(click.ParamType[str]):
+    """A URL, or the alias of one: `cli/configured.py` puts the URL in its place.
+
+    `is_last`: of several values only the last is a URL, the others are paths. `may_be_path`: each may be a path, too.
+    """
+
+    name = "url"
+
+    def __init__(self, *, is_last: bool = False, may_be_path: bool = False) -> None:
+        self.is_last = is_last
+        self.may_be_path = may_be_path
 
 
 def refuse_odd(url: str) -> None:

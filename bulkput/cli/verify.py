@@ -10,18 +10,18 @@ from bulkput.cli.flags import in_flags
 from bulkput.cli.gzip import gzip_options
 from bulkput.cli.help import Verb
 from bulkput.cli.output import flush, own_output, say, write_line, write_row
-from bulkput.cli.values import refuse_odd
+from bulkput.cli.values import OneOf, Url, refuse_odd
 from bulkput.cli.walk import split, walk_options
 from bulkput.errors import printable
 from bulkput.events import Event, Finding, Verdict
 from bulkput.options import FileListOptions, GzipOptions, RetryOptions, WalkOptions, WireOptions
-from bulkput.report.lines import count_text, event_line
+from bulkput.report.lines import count_text, counted, event_line
 from bulkput.results import Comparison
 from bulkput.verb_options import VerifyOptions
 
 
 @click.command(cls=Verb)
-@click.argument("paths", metavar="SOURCE... DEST", nargs=-1)
+@click.argument("paths", metavar="SOURCE... DEST", nargs=-1, type=Url(is_last=True))
 @click.option(
     "--journal",
     metavar="FILE",
@@ -32,7 +32,7 @@ from bulkput.verb_options import VerifyOptions
 @click.option("--literal", is_flag=True, help="Accept //, . and .. in DEST as parts of object names.")
 @click.option(
     "--encode-names",
-    type=click.Choice(["strict", "percent"]),
+    type=OneOf(["strict", "percent"]),
     default="strict",
     help="As in the upload. percent sorts the names on disk first, in TMPDIR.",
     show_default=True,
@@ -174,10 +174,9 @@ def _summary_lines(comparison: Comparison) -> list[str]:
     requests = sum(comparison.requests.values())
     lines = [
         f"{count_text(comparison.identical)} identical{others}; "
-        f"{count_text(requests)} requests in {comparison.elapsed_s:.1f} s"
+        f"{counted(requests, 'request')} in {comparison.elapsed_s:.1f} s"
     ]
     if comparison.skipped or comparison.ignored:
-        lines.append(
-            f"  not compared: {count_text(comparison.skipped)} entries here, {count_text(comparison.ignored)} objects"
-        )
+        here = counted(comparison.skipped, "entry", "entries")
+        lines.append(f"  not compared: {here} here, {counted(comparison.ignored, 'object')}")
     return lines

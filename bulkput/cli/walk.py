@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from bulkput.cli.configured import is_typed
 from bulkput.cli.values import Duration, Size
 from bulkput.errors import UsageError
 from bulkput.options import FileListOptions, WalkOptions
@@ -89,7 +90,7 @@ def _list_options(verb: Callable[..., int]) -> Callable[..., int]:
     )
     @wraps(verb)
     def with_list(*, files_from: str | None, is_null: bool, base: str | None, **others: Any) -> int:
-        if files_from is None and (is_null or base is not None):
+        if files_from is None and (is_null or base is not None) and is_typed("is_null", "base"):
             raise UsageError("--null and --base need --files-from")
         files = FileListOptions(path=files_from, base=base or ".", is_null=is_null) if files_from is not None else None
         return verb(files=files, **others)
@@ -98,8 +99,12 @@ def _list_options(verb: Callable[..., int]) -> Callable[..., int]:
 
 
 def split(paths: tuple[str, ...], files: FileListOptions | None, *, verb: str) -> tuple[tuple[str, ...], str]:
-    """The sources and the destination. Raises UsageError when one of them is missing."""
+    """The sources and the destination. Raises UsageError when one of them is missing, or when DEST comes first."""
     if len(paths) >= (2 if files is None else 1):
+        if "://" in paths[0] and "://" not in paths[-1]:
+            from bulkput.cli.mistakes import dest_comes_last  # noqa: PLC0415 - for mistakes only
+
+            raise dest_comes_last(verb, paths)
         return paths[:-1], paths[-1]
     if files is not None:
         raise UsageError(

@@ -31,6 +31,11 @@ def count_text(count: int) -> str:
     return f"{count:,}".replace(",", " ")
 
 
+def counted(count: int, noun: str, nouns: str | None = None) -> str:
+    """`1, "part"` -> `1 part`; 2 000 of them are `2 000 parts`. `nouns` is the plural if it is not `noun` and an s."""
+    return f"{count_text(count)} {noun if count == 1 else nouns or noun + 's'}"
+
+
 def rate_text(per_s: float) -> str:
     """`200.0` -> `200/s`, `0.5` -> `30/min`."""
     if per_s < 1:
@@ -59,16 +64,15 @@ def event_line(event: ev.Event, *, verbose: bool) -> str | None:  # noqa: C901, 
         case ev.NothingFound():
             return f"{'failed' if event.is_failure else 'warning'}: no file was found in {printable(event.where)}"
         case ev.Snapshot() if verbose:
-            return f"snapshot: {printable(event.path)}: it is being written to; its first {event.size} bytes are taken"
+            return f"snapshot: {printable(event.path)}: it is being written to; it is taken up to byte {event.size}"
         case ev.SegmentsLeft(why=str(why)) if why:
             of = f" of {printable(event.key)}" if event.key else ""
             return f"not removed: segments{of}: {printable(why)}: {_names_text(event.paths)}"
         case ev.SegmentsLeft():
             return f"overwritten: {printable(event.key)} was a large object: {_left_text(event)}"
         case ev.SegmentsKept():
-            segments = "1 segment" if event.count == 1 else f"{count_text(event.count)} segments"
             where = f"{printable(event.path)}: " if event.path else ""
-            return f"not removed: {where}{segments}: {printable(event.why)}"
+            return f"not removed: {where}{counted(event.count, 'segment')}: {printable(event.why)}"
         case ev.Retrying():
             return f"retrying in {event.delay_s:.1f} s: {event.error}"
         case ev.Stalled():
@@ -91,10 +95,10 @@ def event_line(event: ev.Event, *, verbose: bool) -> str | None:  # noqa: C901, 
             how = "sent" if event.is_new else "is there"
             return f"part {part.number} {how}: {printable(event.upload.key)} ({size_text(part.size)})"
         case ev.PartsLeft():
-            parts = f"{count_text(event.count)} parts ({size_text(event.size)})"
+            parts = f"{counted(event.count, 'part')} ({size_text(event.size)})"
             if event.is_resumed:
-                return f"unfinished: {printable(event.key)}: {parts} stay, and the next run sends only the others"
-            return f"of no use: {printable(event.key)}: {parts} stay below {printable(event.below)}; {_REAP}"
+                return f"unfinished: {printable(event.key)}: {parts} kept; the next run sends only the others"
+            return f"of no use: {printable(event.key)}: {parts} left below {printable(event.below)}; {_REAP}"
     return None
 
 
@@ -109,7 +113,7 @@ def _left_text(event: ev.SegmentsLeft) -> str:
         return f"its segments stay, below {printable(event.below)}"
     if not event.paths:
         return "its segments stay, and could not be asked for"
-    return f"{count_text(len(event.paths))} segments stay: {_names_text(event.paths)}"
+    return f"{counted(len(event.paths), 'segment')} left: {_names_text(event.paths)}"
 
 
 def _names_text(paths: Sequence[str]) -> str:
@@ -119,18 +123,14 @@ def _names_text(paths: Sequence[str]) -> str:
 
 def _kept_text(event: ev.Kept) -> str:
     """The number of kept objects; empty if the event is about one named object."""
-    if event.key is not None:
-        return ""
-    return (
-        "1 object that has no file: " if event.count == 1 else f"{count_text(event.count)} objects that have no file: "
-    )
+    return f"{counted(event.count, 'object')} without a file: " if event.key is None else ""
 
 
 def _parts_text(event: ev.Uploaded) -> str:
     if not event.parts:
         return ""
     found = f", {size_text(event.found_bytes)} of them were there" if event.found_bytes else ""
-    return f" (in {count_text(event.parts)} parts{found})"
+    return f" (in {counted(event.parts, 'part')}{found})"
 
 
 def _compression_text(event: ev.Uploaded) -> str:
@@ -175,7 +175,7 @@ def planned_line(event: ev.Event) -> str | None:
             size = size_text(skip.size) if skip.size is not None else "of unknown length"
             if skip.parts is not None:
                 count, each = skip.parts
-                size += f", in {count_text(count)} parts of {size_text(each)}"
+                size += f", in {counted(count, 'part')} of {size_text(each)}"
             return f"would upload: {printable(skip.path)} -> {printable(skip.key or '')} ({size})"
         case ev.Removed(is_dry=True):
             return f"would remove: {printable(event.key)}"
@@ -186,9 +186,9 @@ def summary_lines(summary: Summary) -> list[str]:
     """The numbers of a finished run, for people."""
     planned = summary.skipped_by_reason.get(Reason.DRY_RUN.value, 0)
     if planned or summary.would_remove:
-        others = f", remove {count_text(summary.would_remove)} objects" if summary.would_remove else ""
+        others = f", remove {counted(summary.would_remove, 'object')}" if summary.would_remove else ""
         others += f"; {count_text(summary.failed)} would fail" if summary.failed else ""
-        line = f"dry run: would upload {count_text(planned)} files, {size_text(summary.bytes_planned)}{others}"
+        line = f"dry run: would upload {counted(planned, 'file')}, {size_text(summary.bytes_planned)}{others}"
         return [line, *_empty_directories(summary)]
     requests = sum(summary.requests.values())
     sent = summary.uploaded + summary.parts_sent
@@ -197,8 +197,8 @@ def summary_lines(summary: Summary) -> list[str]:
         f"{count_text(summary.uploaded)} uploaded, {count_text(summary.skipped)} skipped, "
         f"{count_text(summary.failed)} failed of {count_text(summary.found)} found",
         f"{_bytes_text(summary)} in {summary.elapsed_s:.1f} s, {summary.objects_per_s:.0f} objects/s; "
-        f"{count_text(requests)} requests{per_object} over {summary.connections} connections, "
-        f"{count_text(summary.retries)} retries",
+        f"{counted(requests, 'request')}{per_object} over {counted(summary.connections, 'connection')}, "
+        f"{counted(summary.retries, 'retry', 'retries')}",
     ]
     if summary.pacing is not None:
         lines.append(pacing_text(summary.pacing))
@@ -223,11 +223,11 @@ def _large_lines(summary: Summary) -> list[str]:
     """What was sent in parts, and what was left of it."""
     lines = []
     if summary.large_sent:
-        found = f", {count_text(summary.parts_found)} were there" if summary.parts_found else ""
-        lines.append(f"  large {count_text(summary.large_sent)}: {count_text(summary.parts_sent)} parts sent{found}")
+        found = f", {count_text(summary.parts_found)} there already" if summary.parts_found else ""
+        lines.append(f"  large {count_text(summary.large_sent)}: {counted(summary.parts_sent, 'part')} sent{found}")
     if summary.large_unfinished:
-        parts = f"{count_text(summary.parts_left)} parts ({size_text(summary.parts_left_bytes)})"
-        lines.append(f"  unfinished {count_text(summary.large_unfinished)}: {parts} stay, for the same command again")
+        parts = f"{counted(summary.parts_left, 'part')} ({size_text(summary.parts_left_bytes)})"
+        lines.append(f"  unfinished {count_text(summary.large_unfinished)}: {parts} kept for the same command again")
     if summary.parts_abandoned:
         lines.append(f"  of no use {count_text(summary.parts_abandoned)}: parts of pipes or changed files; {_REAP}")
     if summary.large_overwritten:
@@ -236,15 +236,15 @@ def _large_lines(summary: Summary) -> list[str]:
             f" (named above, and in the summary); {_REAP}"
         )
     if summary.segments_removed:
-        lines.append(f"  removed {count_text(summary.segments_removed)} segments of overwritten large objects")
+        lines.append(f"  removed {counted(summary.segments_removed, 'segment')} of overwritten large objects")
     if summary.segments_in_doubt:
-        lines.append(f"  kept {count_text(summary.segments_in_doubt)} segments that were to be removed (see above)")
+        lines.append(f"  not removed: {counted(summary.segments_in_doubt, 'segment')} (named above)")
     return lines
 
 
 def _empty_directories(summary: Summary) -> list[str]:
     count = summary.empty_directories
-    directories = "1 empty directory" if count == 1 else f"{count_text(count)} empty directories"
+    directories = counted(count, "empty directory", "empty directories")
     return [f"  left out {directories} (`dir_markers=True` makes an object for each directory)"] if count else []
 
 

@@ -13,17 +13,21 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import field
 from importlib import import_module
-from typing import Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Protocol, TypeVar, cast
 from urllib.parse import quote, unquote
 
-from bulkput.errors import UsageError
+from bulkput.errors import UsageError, printable
 from bulkput.model import Body, Limits, ObjectHeaders, Prefix, RemoteObject, Stored
 from bulkput.option_types import require
 from bulkput.options import HeaderOptions, LargeOptions, WireOptions
-from bulkput.policy.naming import is_http_url
+from bulkput.policy.naming import is_http_url, without_query
+from bulkput.policy.nearest import meant_url
 from bulkput.record import frozen
 from bulkput.stores.powers import Powers
 from bulkput.transport.base import Transport
+
+if TYPE_CHECKING:
+    from bulkput.policy.temp_url import TempUrl
 
 
 class Store(Protocol):
@@ -104,33 +108,55 @@ class Destination:
     In swift:// and s3://, the text after the container is an object name: nothing in it is decoded, and `?` and `#`
     are ordinary characters, as in aws-cli and s5cmd. In an http(s) URL, the directory is sent as the user wrote it;
     only the text after the last slash is decoded, because it begins an object name.
+
+    A temporary URL of Swift's (an http(s) URL with a temp_url_sig) has the scheme `tempurl`. Its root is the URL of the
+    container, with a slash at its end. Its text leaves out the signature: it is the same place, whoever signs.
     """
 
     scheme: str
     root: str
     prefix: str
+    temp_url: "TempUrl | None" = field(default=None, repr=False)
 
     @classmethod
     def parse(cls, url: str) -> "Destination":
         """Parse a destination URL. Raises UsageError, which says what is wrong and how to write the URL."""
         require(url, str, "destination")
+        shown = without_query(url)
         try:
             url.encode()
         except UnicodeEncodeError:
-            raise UsageError(f"destination {url!r} is not UTF-8, as object names have to be") from None
+            raise UsageError(f"destination {shown!r} is not UTF-8, as object names have to be") from None
         scheme, separator, rest = url.partition("://")
         if not separator or not scheme:
-            raise UsageError(f"destination {url!r}: write swift://CONTAINER[/PREFIX] or https://HOST/PATH/")
+            meant = meant_url(url, _BUILT_IN)
+            more = (
+                f"did you mean {printable(meant)}?"
+                if meant
+                else "write swift://CONTAINER[/PREFIX] or https://HOST/PATH/"
+            )
+            raise UsageError(f"destination {url.partition('?')[0]!r} is no URL: {more}")
         scheme = scheme.lower()
         if scheme in ("http", "https"):
+            if "temp_url_sig" in rest.partition("?")[2]:
+                return cls._signed(url)
             return cls(scheme, *_split_http(url, scheme, rest))
+        if "?temp_url_sig=" in rest:  # else it would be the name of an object, and end up in every message
+            raise UsageError(f"destination {shown!r} is a temporary URL: it begins with https:// or http://")
         root, _, prefix = rest.partition("/")
-        if not root:
-            raise UsageError(f"destination {url!r} names no container: write {scheme}://CONTAINER[/PREFIX]")
+        if not root and scheme != "tempurl":
+            raise UsageError(f"destination {shown!r} names no container: write {scheme}://CONTAINER[/PREFIX]")
         return cls(scheme, root, prefix)
 
+    @classmethod
+    def _signed(cls, url: str) -> "Destination":
+        from bulkput.policy.temp_url import parse  # noqa: PLC0415 - few destinations are
+
+        temp_url = parse(url)
+        return cls("tempurl", f"{temp_url.place.root}/", temp_url.place.name, temp_url)
+
     def __str__(self) -> str:
-        if self.scheme in ("http", "https"):
+        if "://" in self.root:
             return self.root + quote(self.prefix)
         return f"{self.scheme}://{self.root}" + (f"/{self.prefix}" if self.prefix else "")
 
@@ -144,7 +170,10 @@ def _split_http(url: str, scheme: str, rest: str) -> tuple[str, str]:
             " or set BULKPUT_HTTP_USER and BULKPUT_HTTP_PASSWORD"
         )
     if "?" in rest or "#" in rest:
-        raise UsageError(f"destination {url!r}: a query or fragment cannot be part of it; escape ? as %3F and # as %23")
+        shown = without_query(url)  # what follows may be a signature
+        raise UsageError(
+            f"destination {shown!r}: a query or fragment cannot be part of it; escape ? as %3F and # as %23"
+        )
     if not is_http_url(f"{scheme}://{authority}"):
         raise UsageError(f"destination {url!r} names no host: write {scheme}://HOST[:PORT]/PATH/")
     directory, _, last = rest.removeprefix(authority).removeprefix("/").rpartition("/")
@@ -171,6 +200,10 @@ class RetryCall(Protocol):
     async def __call__(self, call: Callable[[], Awaitable[T]], *, is_first_login: bool = False) -> T: ...
 
 
+def _ignore(_why: str) -> None:
+    """For callers that show no warnings."""
+
+
 @frozen(kw_only=True)
 class StoreContext:
     """Everything a store is made from, except its destination."""
@@ -180,6 +213,8 @@ class StoreContext:
     transport: Transport
     again: RetryCall
     """Retries a call that the store makes before any operation, such as a login."""
+    warn: Callable[[str], None] = _ignore
+    """Takes a sentence about something that is no failure, but probably not what the user meant."""
     storage_policy: str | None = None
     headers: HeaderOptions = field(default_factory=HeaderOptions)
     """The headers of every object. A store that cannot keep them refuses them before the run."""
@@ -198,9 +233,12 @@ _BUILT_IN = {
     "swift": ("bulkput.stores.swift.store", "open_store"),
     "http": ("bulkput.stores.http.store", "open_store"),
     "https": ("bulkput.stores.http.store", "open_store"),
+    "tempurl": ("bulkput.stores.swift.temp_url", "open_store"),
 }
 
 
+_NOT_YET = {"s3": ". A Swift that speaks S3 as well has the bucket as a container: swift://BUCKET"}
+"""What to do about a scheme that many people try."""
 _CONFIGURED_BY = {"swift": ("bulkput.stores.swift.environment", "configured")}
 
 
@@ -225,20 +263,23 @@ async def open_destination(destination: Destination, context: StoreContext) -> S
         module, name = built_in
         factory = cast(StoreFactory, getattr(import_module(module), name))
     else:
-        factory = await asyncio.to_thread(_installed, destination.scheme)
+        factory = await asyncio.to_thread(_installed, destination)
     return factory(destination, context)
 
 
-def _installed(scheme: str) -> StoreFactory:
-    """The factory of another package for `scheme`. Blocks: it reads the metadata of all installed packages."""
+def _installed(destination: Destination) -> StoreFactory:
+    """The factory of another package for the scheme. Blocks: it reads the metadata of all installed packages."""
     from importlib.metadata import entry_points  # noqa: PLC0415 - 40 ms that the built-in stores have no use for
 
+    scheme = destination.scheme
     for entry in entry_points(group="bulkput.stores", name=scheme):
         try:
             return cast(StoreFactory, entry.load())
         except (ImportError, AttributeError) as error:
             detail = f"the store for {scheme}:// is installed as {entry.value} and cannot be loaded: {error}"
             raise UsageError(detail) from error
-    installed = {entry.name for entry in entry_points(group="bulkput.stores")}
-    known = ", ".join(f"{scheme}://" for scheme in (*_BUILT_IN, *sorted(installed)))
-    raise UsageError(f"no store for {scheme}:// is installed; known are {known}")
+    schemes = (*_BUILT_IN, *sorted(entry.name for entry in entry_points(group="bulkput.stores")))
+    meant = meant_url(str(destination), schemes)
+    more = f": did you mean {printable(meant)}?" if meant else _NOT_YET.get(scheme, "")
+    known = ", ".join(f"{each}://" for each in schemes)
+    raise UsageError(f"no store for {scheme}:// is installed; known are {known}{more}")

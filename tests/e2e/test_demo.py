@@ -66,3 +66,8 @@ def test_the_wheel_works_without_the_source_tree(tmp_path: Path) -> None:
     assert done.stdout.startswith(str(target)), "the source tree was used"
     assert (target / "bulkput" / "py.typed").exists()
     assert (target / "bulkput" / "testing" / "contract.py").exists(), "authors of stores need it"
+    shared = target / "share"
+    assert (shared / "man" / "man1" / "bulkput-upload.1").exists()
+    for place in ("bash-completion/completions/bulkput", "zsh/site-functions/_bulkput"):
+        assert (shared / place).read_bytes().startswith(b"#"), "where these shells look for completions"
+    assert (shared / "fish" / "vendor_completions.d" / "bulkput.fish").exists()

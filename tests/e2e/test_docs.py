@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.cli import bulkput
+from tests.servers.judge import SwiftJudge
 from tests.servers.nginx import NginxDav
 from tests.servers.swift import RealSwift
 
@@ -25,9 +26,9 @@ ROOT = Path(__file__).parents[2]
 PAGES = ["README.md", *sorted(f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md"))]
 BLOCK = re.compile(r"^((?:<!-- .*? -->\n)*)```(.*)\n((?:.*\n)*?)```$", re.MULTILINE)
 NOTE = re.compile(r"<!-- (before|not run): (.*?) -->")
-NEEDS_SHELL = re.compile(r"^(?!bulkput |#)\S|^\S[^#']*[|*$]", re.MULTILINE)
-"""Matches other programs, pipes, globs and variables. A block without them runs without a shell in a forked process: a
-new interpreter takes several times as long as the command."""
+NEEDS_SHELL = re.compile(r"^(?!bulkput |#)\S|^\S[^#']*[|*$>]", re.MULTILINE)
+"""Matches other programs, pipes, redirections, globs and variables. A block without them runs without a shell in a
+forked process: a new interpreter takes several times as long as the command."""
 LOG = '192.0.2.{n} - - [14/Feb/2010:04:0{n}:00 +0000] "GET /v1/A/horror/poe.txt HTTP/1.1" 200 {n}00 "-" "curl/7.{n}"\n'
 
 
@@ -76,6 +77,7 @@ def test_every_command_and_program_of_a_page_succeeds(
     page: str, place: Path, swift: RealSwift, nginx: NginxDav
 ) -> None:
     """All blocks of sh and Python of a page run one after the other in one directory and exit with 0."""
+    SwiftJudge(swift.auth_url, swift.user, swift.key).set_key("a key for docs/tempurl.md")
     programs = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     environ = {**os.environ, **swift.environment, "PATH": programs, "TMPDIR": str(place.parent)}
     for block in blocks(page):
@@ -99,6 +101,6 @@ def test_every_block_of_a_page_runs_or_has_a_reason_not_to(page: str) -> None:
     """Each block has a language, and at most three of a page have a reason."""
     found = blocks(page)
     assert len(found) == (ROOT / page).read_text().count("\n```") / 2
-    assert {block.language for block in found} <= {"sh", "python", "json", "text"}
+    assert {block.language for block in found} <= {"sh", "python", "json", "text", "toml"}
     assert sum(bool(block.why_not) for block in found) <= 3
     assert all(len(block.why_not.split()) >= 3 for block in found if block.why_not)

@@ -467,5 +467,5 @@ def test_overwriting_a_large_object_reports_its_orphaned_segments(world: World, 
     expected = {"large_overwritten": 1 + is_seen, "segments": 5, "names": paths, "below": below}
     assert json.loads(Path(f"{world.tree}.json").read_text())["segments_left"] == expected
     three = ", ".join(paths[:3])
-    assert f"overwritten: p/static was a large object: 5 segments stay: {three} and 2 more" in ran.err
+    assert f"overwritten: p/static was a large object: 5 segments left: {three} and 2 more" in ran.err
     assert world.read("p/static", "p/dynamic", "p/link", "other:s/4", "other:large") == [b"now a file"] * 3 + [b"s"] * 2

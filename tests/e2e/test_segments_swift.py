@@ -240,7 +240,7 @@ def test_the_command_line_lists_and_removes_segments(world: World) -> None:
         listed = bulkput("segments", url, environ=environ)
         assert (listed.exit_code, len(listed.out.splitlines())) == (0, 1), listed.err
         assert listed.out.split()[:3] == ["3", "3", "B"] and listed.out.endswith(f" {group}\n")
-        assert "3 segments that nothing reads, 3 B, of 1 uploads; " in listed.err
+        assert "3 segments that nothing reads, 3 B, of 1 upload; " in listed.err
         young = bulkput("segments", "--reap", "--json", "--rate", "500/s", url, environ=environ)
         assert (young.exit_code, young.rows[-1]["young"], "rates" in young.rows[-1]) == (0, 3, True), young.err
         assert young.rows[0] | {"age_s": 0} == {

@@ -153,7 +153,7 @@ def test_a_dry_run_prints_exactly_what_would_be_sent_and_removed(
     (tree / "z").unlink()
     ran = bulkput("upload", "--dry-run", "--skip", "identical", "--delete-extra", tree, url, environ=environ)
     assert lines(ran) == {f"would upload: {tree}/a0 -> p/a0 (2 B)", "would remove: p/z"}
-    assert "dry run: would upload 1 files, 2 B, remove 1 objects" in ran.err
+    assert "dry run: would upload 1 file, 2 B, remove 1 object\n" in ran.err
     assert asyncio.run(library.verify(tree, url, environ=environ)).different == 1
 
 
@@ -199,7 +199,7 @@ def test_an_incomplete_mirror_removes_nothing(environ: Mapping[str, str], url: s
     odd = os.fsencode(tree) + b"/\xff"
     Path(os.fsdecode(odd)).touch()
     ran = bulkput("upload", "--delete-extra", "--skip", "identical", tree, url, environ=environ)
-    assert (ran.exit_code, "not removed: 1 object that has no file: 1 failed" in ran.err) == (1, True)
+    assert (ran.exit_code, "not removed: 1 object without a file: 1 failed" in ran.err) == (1, True)
     os.unlink(odd)
     few = SkipOptions(mode="identical", delete_extra=True, max_deleted=0)
     for is_dry in (True, False):

@@ -1,12 +1,15 @@
 """Tokens that live twenty seconds, during an upload of two minutes: minutes of a real Keystone and Swift."""
 
+import hashlib
+import json
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.cli import bulkput
+from tests.e2e.test_keystone import BY_SDK
 from tests.servers.keystone import real_keystone_swift
 
 pytestmark = [pytest.mark.scale, pytest.mark.keystone]
@@ -17,25 +20,24 @@ PER_S = 60
 
 
 def test_an_upload_outlives_its_tokens_with_one_login_for_each(tmp_path: Path) -> None:
-    """bulkput upload --concurrency 64, then rclone check; Keystone's log has the times of the logins"""
+    """bulkput upload --concurrency 64, then the listing of openstacksdk; Keystone's log has the times of the logins"""
     for number in range(SECONDS * PER_S):
         (tmp_path / f"{number:05}").write_text(str(number))
     with real_keystone_swift(LIFE_S) as cloud:
         rate = ("--concurrency", "64", "--rate", f"{PER_S}/s")
-        ran = bulkput("upload", *rate, tmp_path, "swift://two/p", "--summary", "-", environ=cloud.environment)
-        assert ran.exit_code == 0, ran.err
-        summary = ran.summary
+        command = [sys.executable, "-m", "bulkput", "upload", *rate, str(tmp_path), "swift://two/p", "--summary", "-"]
+        environ = {**os.environ, **cloud.environment}
+        ran = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
+        assert ran.returncode == 0, ran.stderr
+        summary = json.loads(ran.stdout.splitlines()[-1])
         ours = [agent for agent in cloud.logins() if "bulkput" in agent]
-        settings = {"RCLONE_CONFIG": os.devnull, "RCLONE_SWIFT_ENV_AUTH": "true"}
-        judged = subprocess.run(
-            ["rclone", "check", str(tmp_path), ":swift:two/p"],
-            env={**os.environ, **cloud.environment, **settings},
-            capture_output=True,
-            text=True,
-            check=False,
+        by_sdk = subprocess.run(
+            [sys.executable, "-c", BY_SDK, "two"], env=environ, capture_output=True, text=True, check=True
         )
     puts, took_s = summary["requests"]["PUT"], summary["elapsed_s"]
     print(f"{summary['uploaded']} objects, {puts} PUTs, {took_s:.0f} s, {len(ours)} logins")
     assert (summary["uploaded"], summary["failed"], summary["retries"]) == (SECONDS * PER_S, 0, 0)
     assert SECONDS / LIFE_S <= len(ours) <= took_s / (LIFE_S * 0.8) + 1
-    assert judged.returncode == 0, judged.stderr
+    assert json.loads(by_sdk.stdout) == {
+        f"p/{path.name}": hashlib.md5(path.read_bytes()).hexdigest() for path in tmp_path.iterdir()
+    }

@@ -34,6 +34,12 @@ class SwiftJudge:
         assert status == 200, (status, name)
         return Seen(content, headers)
 
+    def head(self, container: str, name: str) -> Mapping[str, str]:
+        """Gives the fields of an object."""
+        status, headers, _ = self._request("HEAD", f"/{quote(container)}/{quote(name)}")
+        assert status in (200, 204), (status, name)
+        return headers
+
     def content(self, container: str, name: str) -> bytes | None:
         """Gives an object's bytes; None if it does not exist."""
         seen = self.get(container, name)
@@ -87,6 +93,16 @@ class SwiftJudge:
         path = f"/{quote(container)}" + (f"/{quote(name)}" if name else "")
         status, _, text = self._request("PUT", path + query, content, fields)
         assert status in (201, 202), (status, name, text)
+
+    def set_key(self, key: str, container: str = "") -> None:
+        """Sets the key for temporary URLs, of the account or of a container; none if it is empty."""
+        self.post(container, "", {f"X-{'Container' if container else 'Account'}-Meta-Temp-URL-Key": key})
+
+    def post(self, container: str, name: str, fields: Mapping[str, str]) -> None:
+        """Changes the fields of an object; of the container if the name is empty, of the account if both are."""
+        path = "/".join(["", *(quote(each) for each in (container, name) if each)])
+        status, _, text = self._request("POST", path if container else "", b"", fields)
+        assert status in (202, 204), (status, name, text)
 
     def delete(self, container: str, name: str | None = None) -> None:
         """Deletes an object, or without a name the empty container."""

@@ -60,7 +60,7 @@ def honest(asked: Asked, pass_on: PassOn) -> Said:
 
 
 def is_listing(asked: Asked) -> bool:
-    return asked.method == "GET" and "limit=" in asked.path
+    return asked.method == "GET" and "format=json" in asked.path
 
 
 def without(parameter: str) -> Meddle:

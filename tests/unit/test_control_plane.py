@@ -26,7 +26,7 @@ from bulkput.errors import (
 )
 from bulkput.model import Limits, RemoteObject
 from bulkput.options import RetryOptions, WireOptions
-from bulkput.stores.swift.wire_format import info_url, large, page
+from bulkput.stores.swift.wire_format import info_urls, large, page
 
 AUTH = "http://auth.example/auth/v1.0"
 STORAGE = "http://store.example/v1/AUTH_test"
@@ -108,7 +108,6 @@ async def test_each_login_failure_has_its_own_error(wire: aioresponses, status: 
 @pytest.mark.parametrize(
     ("status", "body", "kind"),
     [
-        (400, "Container name length of 300 is longer than 256", StoreError),
         (404, "", StoreError),
         (413, "Upload exceeds quota.", QuotaExceeded),
         (498, "Slow down", Throttled),
@@ -125,6 +124,14 @@ async def test_a_container_that_cannot_be_created_is_an_error(
     with pytest.raises(kind) as raised:
         await prepare()
     assert str(raised.value).startswith("make container c: ")
+
+
+async def test_a_container_whose_name_the_store_does_not_take_is_a_usage_error(wire: aioresponses) -> None:
+    """Stores differ in what they take; the reason is the store's."""
+    answer(wire, "GET", AUTH, 200, headers=TOKEN)
+    answer(wire, "PUT", f"{STORAGE}/c", 400, body="InvalidBucketName")
+    with pytest.raises(UsageError, match="takes no container of the name 'c': Bad Request: InvalidBucketName"):
+        await prepare()
 
 
 @pytest.mark.parametrize(("status", "logins"), [(401, 2), (403, 1)])
@@ -153,6 +160,7 @@ async def test_a_policy_other_than_that_of_the_container_is_a_usage_error(wire: 
     """The store answers 409, since a container keeps its first policy."""
     answer(wire, "GET", AUTH, 200, headers=TOKEN)
     answer(wire, "PUT", f"{STORAGE}/c", 409)
+    answer(wire, "HEAD", f"{STORAGE}/c", 204, headers={"X-Storage-Policy": "silver"})
     with pytest.raises(UsageError, match="exists with another storage policy than 'gold'"):
         await prepare(policy="gold")
 
@@ -175,6 +183,7 @@ async def test_a_given_storage_url_replaces_that_of_the_login(wire: aioresponses
 
 GIB5 = Limits().max_object_bytes
 SLO = {"max_manifest_size": 8 * 1024 * 1024}
+SWIFT = {"version": "2.38.1"}
 
 
 @pytest.mark.parametrize(
@@ -182,15 +191,23 @@ SLO = {"max_manifest_size": 8 * 1024 * 1024}
     [
         (200, {"slo": SLO, "swift": {"max_object_name_length": 512, "max_file_size": 99}}, Limits(512, 99, 1, 1000)),
         (200, {"slo": SLO, "swift": {"max_object_name_size": 512}, "bulk_delete": {}}, Limits(512, GIB5, 1000, 1000)),
-        (200, {"slo": {"max_manifest_segments": 9}}, Limits(max_parts=9_999)),  # Ceph's
-        (200, {"slo": SLO, "bulk_delete": {"max_deletes_per_request": 50}}, Limits(1024, GIB5, 50, 1000)),
-        (200, {"slo": {**SLO, "max_manifest_segments": 20, "min_segment_size": 7}}, Limits(1024, GIB5, 1, 20, 7)),
+        (200, {"slo": {"max_manifest_segments": 9}, "swift": SWIFT}, Limits(max_parts=9_999)),  # Ceph's
         (
             200,
-            {"slo": {**SLO, "max_manifest_segments": 9_999}},
+            {"slo": SLO, "bulk_delete": {"max_deletes_per_request": 50}, "swift": SWIFT},
+            Limits(1024, GIB5, 50, 1000),
+        ),
+        (
+            200,
+            {"slo": {**SLO, "max_manifest_segments": 20, "min_segment_size": 7}, "swift": SWIFT},
+            Limits(1024, GIB5, 1, 20, 7),
+        ),
+        (
+            200,
+            {"slo": {**SLO, "max_manifest_segments": 9_999}, "swift": SWIFT},
             Limits(1024, GIB5, 1, 1024),
         ),  # their manifest would not fit
-        (200, {"other": {}}, Limits(max_parts=9_999)),  # a store without static large objects
+        (200, {"swift": SWIFT}, Limits(max_parts=9_999)),  # a store without static large objects
         (404, {}, Limits(max_parts=1000)),
         (401, {}, Limits(max_parts=1000)),
     ],
@@ -207,19 +224,45 @@ async def test_limits_come_from_info_or_are_the_defaults(
 
 
 @pytest.mark.parametrize(
-    ("storage_url", "url"),
+    ("path", "places"),
     [
-        ("https://store.example:8443/v1/AUTH_a", "https://store.example:8443/info"),
-        ("https://store.example/swift/v1/AUTH_a", "https://store.example/swift/info"),
-        ("https://store.example/swift/v1", "https://store.example/swift/info"),
-        ("https://store.example/object/swift/v1/v1", "https://store.example/object/swift/info"),
-        ("https://store.example/v1beta/AUTH_a", "https://store.example/info"),
-        ("https://store.example", "https://store.example/info"),
+        ("/v1/AUTH_a", ["/info", "/swift/info"]),
+        ("/v1.0/AUTH_a", ["/info", "/swift/info"]),
+        ("/swift/v1/AUTH_a", ["/swift/info", "/info"]),
+        ("/swift/v1", ["/swift/info", "/info"]),
+        ("/object/swift/v1/v1", ["/object/swift/info", "/info", "/swift/info"]),
+        ("/v1/proxy/swift/v1/AUTH_a/", ["/v1/proxy/swift/info", "/info", "/swift/info"]),
+        ("/v1beta/AUTH_a", ["/info", "/swift/info"]),
+        ("", ["/info", "/swift/info"]),
     ],
 )
-def test_info_lies_beside_the_api(storage_url: str, url: str) -> None:
-    """Swift's API begins at the root of its host, that of Ceph's gateway does not."""
-    assert info_url(storage_url) == url
+def test_info_is_looked_for_beside_the_api_and_where_swift_and_ceph_have_it(path: str, places: list[str]) -> None:
+    """Swift's API begins at the root of its host, that of Ceph's gateway does not, and a proxy may hide either."""
+    assert info_urls(f"https://store.example:8443{path}") == tuple(f"https://store.example:8443{at}" for at in places)
+
+
+PAGE = "<html>Welcome</html>"
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "found"),
+    [
+        ((404, PAGE), (200, '{"swift": {"max_file_size": 9}}'), 9),
+        ((200, PAGE), (200, '{"swift": {"max_file_size": 9}}'), 9),
+        ((200, '{"status": "ok"}'), (200, '{"swift": {"max_file_size": 9}}'), 9),
+        ((200, '{"swift": {"max_file_size": 8}}'), (500, ""), 8),
+        ((403, ""), (404, ""), GIB5),
+    ],
+)
+async def test_info_is_what_has_a_section_of_swift(
+    wire: aioresponses, first: tuple[int, str], second: tuple[int, str], found: int
+) -> None:
+    """A page or another API at that place is passed over; without any `/info`, Swift's defaults hold."""
+    answer(wire, "GET", AUTH, 200, headers=TOKEN)
+    for place, (status, body) in (("/info", first), ("/swift/info", second)):
+        answer(wire, "GET", f"http://store.example{place}", status, body=body)
+    async with connected("swift://c", wire=AIOHTTP, retry=ONCE, environ=ENVIRON) as (store, _):
+        assert (await store.ask_limits()).max_object_bytes == found
 
 
 def test_a_static_large_object_is_recognised_in_the_listing_and_the_head_of_ceph() -> None:
@@ -248,7 +291,7 @@ async def test_a_listing_continues_after_a_short_page_and_ends_with_an_empty_one
 
     answer(wire, "GET", AUTH, 200, headers=TOKEN)
     for marker in ("", "&marker=b%2F", "&marker=c"):
-        wire.get(URL(f"{STORAGE}/c?format=json&limit=10000&prefix={marker}", encoded=True), callback=page)
+        wire.get(URL(f"{STORAGE}/c?format=json&prefix={marker}", encoded=True), callback=page)
     async with connected("swift://c", wire=AIOHTTP, retry=ONCE, environ=ENVIRON) as (store, _):
         assert [item.name async for item in store.list("")] == ["a", "b/", "c"]
     assert markers == [None, "b/", "c"]
@@ -258,7 +301,7 @@ async def test_a_listing_continues_after_a_short_page_and_ends_with_an_empty_one
 async def test_a_listing_that_is_not_json_is_a_store_error(wire: aioresponses, body: str) -> None:
     """And no traceback of the parser."""
     answer(wire, "GET", AUTH, 200, headers=TOKEN)
-    answer(wire, "GET", f"{STORAGE}/c?format=json&limit=10000&prefix=", 200, body=body)
+    answer(wire, "GET", f"{STORAGE}/c?format=json&prefix=", 200, body=body)
     async with connected("swift://c", wire=AIOHTTP, retry=ONCE, environ=ENVIRON) as (store, _):
         with pytest.raises(StoreError, match="not a JSON listing"):
             _ = [item async for item in store.list("")]

@@ -1,5 +1,6 @@
 """Destinations as people write them, and the store that is found for one."""
 
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -48,7 +49,14 @@ def test_a_url_is_split_into_scheme_root_and_prefix(url: str, parts: tuple[str, 
         ("", "write swift://"),
         ("dist", "write swift://"),
         ("/a/b", "write swift://"),
-        ("swift:c/p", "write swift://"),
+        ("c/p", "write swift://"),
+        ("rclone:c/p", "write swift://"),
+        ("swift:c/p", "did you mean swift://c/p?"),
+        ("swift:/c/p", "did you mean swift://c/p?"),
+        ("swift//c", "did you mean swift://c?"),
+        ("swfit:c", "did you mean swift://c?"),
+        ("https:/h/p/", "did you mean https://h/p/?"),
+        ("https:/h/p?temp_url_sig=1", "'https:/h/p' is no URL: did you mean https://...?"),
         ("://c", "write swift://"),
         ("swift://", "names no container"),
         ("swift:///p", "names no container"),
@@ -72,7 +80,7 @@ def test_a_url_is_split_into_scheme_root_and_prefix(url: str, parts: tuple[str, 
 )
 def test_an_invalid_destination_is_a_usage_error(url: str, message: str) -> None:
     """The message has the valid form, before anything is read or sent."""
-    with pytest.raises(UsageError, match=message):
+    with pytest.raises(UsageError, match=re.escape(message)):
         Destination.parse(url)
 
 
@@ -141,10 +149,22 @@ async def test_a_built_in_store_opens_without_a_request(url: str, context: Store
     assert (await open_destination(Destination.parse(url), context)).limits.max_object_bytes > 0
 
 
-async def test_an_unknown_scheme_error_lists_the_known_ones(context: StoreContext) -> None:
-    """A typing error is seen at once."""
-    with pytest.raises(UsageError, match=r"no store for swft:// .*swift://"):
-        await open_destination(Destination.parse("swft://c/p"), context)
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("swfit://c/p", ": did you mean swift://c/p?"),
+        ("htpps://h/p/", ": did you mean https://h/p/?"),
+        ("s3://b/p", ". A Swift that speaks S3 as well has the bucket as a container: swift://BUCKET"),
+        ("gopher://h/", ""),
+    ],
+)
+async def test_an_unknown_scheme_error_lists_the_known_ones(url: str, message: str, context: StoreContext) -> None:
+    """And has the URL that was probably meant."""
+    with pytest.raises(UsageError) as caught:
+        await open_destination(Destination.parse(url), context)
+    scheme = url.partition(":")[0]
+    known = "swift://, http://, https://, tempurl://"
+    assert str(caught.value) == f"no store for {scheme}:// is installed; known are {known}{message}"
 
 
 @pytest.fixture

@@ -1,7 +1,11 @@
 """Events and summaries as text and as JSON."""
 
+import ast
 import json
+import re
 from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
 from typing import get_args
 
 import pytest
@@ -24,6 +28,7 @@ from bulkput.model import (
 from bulkput.recorder import Recorder
 from bulkput.report.lines import (
     count_text,
+    counted,
     event_json,
     event_line,
     in_flight_lines,
@@ -57,6 +62,31 @@ def test_sizes_have_binary_units(size: float, text: str) -> None:
 def test_counts_are_grouped_by_spaces(count: int, text: str) -> None:
     """Readable in every country."""
     assert count_text(count) == text
+
+
+@pytest.mark.parametrize(
+    ("count", "text"), [(0, "0 retries"), (1, "1 retry"), (2, "2 retries"), (1000, "1 000 retries")]
+)
+def test_one_of_a_thing_is_singular(count: int, text: str) -> None:
+    """The plural is the noun and an s, or is given."""
+    assert counted(count, "retry", "retries") == text
+    assert counted(count, "part") == text.replace("retry", "part").replace("retries", "parts")
+
+
+PLURAL = re.compile(r"^ (?:[a-z]+ )?(objects|files|parts|segments|requests|connections|retries|uploads|entries)\b")
+
+
+@pytest.mark.parametrize("folder", ["cli", "report"])
+def test_no_line_puts_a_plural_behind_a_count_that_may_be_one(folder: str) -> None:
+    """Behind `count_text` there is a participle; a noun is `counted`."""
+    found = []
+    for path in sorted((Path(__file__).parents[2] / "bulkput" / folder).glob("*.py")):
+        texts = [node.values for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.JoinedStr)]
+        for number, text in (pair for parts in texts for pair in pairwise(parts)):
+            if isinstance(number, ast.FormattedValue) and isinstance(text, ast.Constant):
+                is_count = "count_text" in ast.unparse(number)
+                found += [f"{path}:{text.lineno}{text.value}"] if is_count and PLURAL.match(str(text.value)) else []
+    assert found == []
 
 
 FILE = SourceFile(b"/src/a\xff\n", b"a\xff\n", 10, 0)
@@ -163,26 +193,26 @@ def test_the_tested_events_include_every_kind() -> None:
         (REFUSED, *["failed: put p/a: 400 Bad Request (tx1)"] * 2),
         (REMOVED, None, r"removed: p/a\n"),
         (TO_REMOVE, None, None),
-        (KEPT, *["not removed: 1 200 objects that have no file: 3 failed"] * 2),
+        (KEPT, *["not removed: 1 200 objects without a file: 3 failed"] * 2),
         (HOLLOW, None, r"left out: /src/\xff: empty directory"),
         (WARNED, *["warning: `walk.exclude` '*.tmp' matched nothing"] * 2),
         (NOTHING, *[r"warning: no file was found in ./a\n"] * 2),
         (NO_FILE, *["failed: no file was found in the list"] * 2),
-        (SNAPSHOT, None, r"snapshot: /log\xff: it is being written to; its first 7 bytes are taken"),
+        (SNAPSHOT, None, r"snapshot: /log\xff: it is being written to; it is taken up to byte 7"),
         (LARGE, None, r"uploaded: /src/a\xff\n -> k\n (in 3 parts, 4 B of them were there)"),
         (PART, None, r"part 2 sent: k\n (1.5 KiB)"),
         (PART_THERE, None, r"part 2 is there: k\n (1.5 KiB)"),
         (
             PARTS_LEFT,
-            *[r"unfinished: k\n: 2 parts (3.0 MiB) stay, and the next run sends only the others"] * 2,
+            *[r"unfinished: k\n: 2 parts (3.0 MiB) kept; the next run sends only the others"] * 2,
         ),
         (
             PARTS_IN_VAIN,
-            *[r"of no use: k\n: 2 parts (3.0 MiB) stay below s/k/v/; `bulkput.segments` lists and removes them"] * 2,
+            *[r"of no use: k\n: 2 parts (3.0 MiB) left below s/k/v/; `bulkput.segments` lists and removes them"] * 2,
         ),
-        (ev.Kept(1, "403"), *["not removed: 1 object that has no file: 403"] * 2),
+        (ev.Kept(1, "403"), *["not removed: 1 object without a file: 403"] * 2),
         (ev.Kept(1, "p/a: 403", "p/a"), *["not removed: p/a: 403"] * 2),
-        (LEFT, *["overwritten: p/a was a large object: 1 003 segments stay: s/0, s/1, s/2 and 1 000 more"] * 2),
+        (LEFT, *["overwritten: p/a was a large object: 1 003 segments left: s/0, s/1, s/2 and 1 000 more"] * 2),
         (LEFT_IN_DOUBT, *["not removed: segments: the run was stopped: s/1, s/2"] * 2),
         (ev.SegmentsLeft("p\n", ("s/1", "s/2"), why="gone"), *[r"not removed: segments of p\n: gone: s/1, s/2"] * 2),
         (SEGMENTS_FOUND, None, None),
@@ -372,7 +402,7 @@ def test_the_summary_has_outcomes_rates_and_requests() -> None:
     lines = summary_lines(recorded(found, UPLOADED, found, UPLOADED, found, SKIPPED, RETRYING, finished).summary())
     assert lines == [
         "2 uploaded, 1 skipped, 0 failed of 3 found",
-        "20 B in 2.0 s, 1 objects/s; 3 requests (1.50 per object) over 4 connections, 1 retries",
+        "20 B in 2.0 s, 1 objects/s; 3 requests (1.50 per object) over 4 connections, 1 retry",
         "  skipped 1: excluded by a filter",
     ]
 

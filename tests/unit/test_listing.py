@@ -11,30 +11,15 @@ from bulkput.devserver import DevServer, DevServerOptions, SwiftConstraints
 from bulkput.devserver.app import Handler, Intercept
 from bulkput.devserver.listing import ListQuery, list_page
 from bulkput.engine.open_store import connected
-from bulkput.errors import Conflict, StoreError
+from bulkput.errors import StoreError
 from bulkput.model import Prefix, RemoteObject
 from bulkput.options import RetryOptions
-from bulkput.stores.swift.listing import ListingCursor, NotFurtherError, named_limit
+from bulkput.stores.swift.listing import ListingCursor, NotFurtherError
 from bulkput.testing.given import HEADERS, whole
 from tests.conftest import environ_of
 
 NAMES = ["a", "b/1", "b/2", "c", "d/1", "d/2/3", "e"]
 ONE_LEVEL = ["a", "b/", "c", "d/", "e"]
-
-
-@pytest.mark.parametrize(
-    ("text", "limit"),
-    [
-        (b"Maximum limit is 1000", 1000),
-        (b'{"error": "limit must not exceed 500"}', 500),
-        (b"<html><h1>Precondition Failed</h1><p>Maximum limit is 1000</p></html>", 1000),
-        (b"A precondition for this request was not met.", None),
-        (b"", None),
-    ],
-)
-def test_the_limit_is_read_from_the_text_of_a_refusal(text: bytes, limit: int | None) -> None:
-    """The texts are those of Swift and similar ones."""
-    assert named_limit(text) == limit
 
 
 def rows_of(names: Sequence[str], marker: str | None, delimiter: str, limit: int) -> list[RemoteObject | Prefix]:
@@ -106,18 +91,6 @@ def says_204(_: web.BaseRequest, response: web.StreamResponse) -> web.StreamResp
     return web.Response(status=204) if response.body == b"[]" else None
 
 
-def hides_the_limit(_: web.BaseRequest, response: web.StreamResponse) -> web.StreamResponse | None:
-    return web.Response(status=412, text="no") if response.status == 412 else None
-
-
-def takes_no_limit(request: web.BaseRequest, _: web.StreamResponse) -> web.StreamResponse | None:
-    return web.Response(status=412, text="limit 99999?") if "limit" in request.query else None
-
-
-def refuses(_request: web.BaseRequest, _response: web.StreamResponse) -> web.StreamResponse | None:
-    return web.Response(status=412, text="Maximum limit is 10000")
-
-
 SMALL = DevServerOptions(limits=SwiftConstraints(container_listing_limit=2))
 
 
@@ -130,22 +103,15 @@ async def listed(server: DevServer, delimiter: str | None) -> list[str]:
 
 
 @pytest.mark.parametrize(("delimiter", "expected"), [(None, NAMES), ("/", ONE_LEVEL)])
-@pytest.mark.parametrize("answer", [says_204, hides_the_limit, takes_no_limit, lambda _request, _response: None])
+@pytest.mark.parametrize("answer", [says_204, lambda _request, _response: None])
 async def test_a_cluster_with_small_pages_is_listed_completely(
     answer: Callable[[web.BaseRequest, web.StreamResponse], web.StreamResponse | None],
     delimiter: str | None,
     expected: list[str],
 ) -> None:
-    """The limit comes from its 412 or its /info, or is unknown; an empty page may be a 204."""
+    """The cluster decides how many names a page has; an empty page may be a 204."""
     async with DevServer(SMALL, intercept=listings(answer)) as server:
         assert await listed(server, delimiter) == expected
-
-
-async def test_a_412_at_every_limit_is_an_error() -> None:
-    """The request is not repeated endlessly."""
-    async with DevServer(SMALL, intercept=listings(refuses)) as server:
-        with pytest.raises(Conflict):
-            await listed(server, None)
 
 
 @pytest.mark.parametrize("delimiter", [None, "/"])

@@ -51,6 +51,16 @@ class Account:
         return self._login.place
 
     @property
+    def user(self) -> str:
+        return self._login.user
+
+    @property
+    def entry_url(self) -> str:
+        """Where the first request goes: to the login, or to the store if the token was given."""
+        given = self._login.given
+        return self._login.url or (given.storage_url if given is not None else "")
+
+    @property
     def cannot_renew(self) -> str | None:
         """Why a refused token cannot be renewed, and what to do; None if a login gives a new one."""
         return self._login.cannot_renew

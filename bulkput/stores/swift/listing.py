@@ -1,29 +1,19 @@
-"""A container's listing, page by page: how much is asked for, and what is believed of a page."""
+"""A container's listing, page by page: what is believed of a page."""
 
-import re
 from collections.abc import Sequence
 
 from bulkput.model import Prefix, RemoteObject
 
 Rows = Sequence[RemoteObject | Prefix]
 
-PAGE = 10_000
-"""Rows that a page is asked for first: Swift's default of container_listing_limit. A cluster with less answers 412."""
 MAX_PAGE_BYTES = 64 * 1024 * 1024
 """10 000 rows, each with a name of up to 1024 bytes (six characters each when escaped in JSON) and its metadata."""
 _LAST = "\U0010ffff"
 """Put behind a Prefix: sorts after the names below it (but those that go on with that very character)."""
-_LIMIT = rb"(?i)limit\D{0,20}?(\d{1,9})"
 
 
 class NotFurtherError(Exception):
     """A page does not begin behind the one before it: a listing that goes on like that has no end."""
-
-
-def named_limit(text: bytes) -> int | None:
-    """The most rows of a page, by a 412's text: `Maximum limit is 1000`."""
-    found = re.search(_LIMIT, text)
-    return int(found[1]) if found is not None else None
 
 
 class ListingCursor:

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import field
+from dataclasses import field, replace
 from typing import Any
 from urllib.parse import quote
 
@@ -11,14 +11,19 @@ from bulkput.errors import Denied, IntegrityError
 from bulkput.model import Body
 from bulkput.policy.etag import md5_of
 from bulkput.record import frozen
+from bulkput.stores.reason import said
 from bulkput.stores.status import error_from_response, error_from_transport, refusal
 from bulkput.stores.swift.account import Account
+from bulkput.stores.swift.info import ClusterInfo
 from bulkput.stores.swift.login import Token
-from bulkput.stores.swift.wire_format import from_json, info_url, large
+from bulkput.stores.swift.wire_format import large
 from bulkput.transport.base import MAX_ANSWER, Answer, Incoming, Transport, TransportError
 from bulkput.transport.pacing import sends_again
 from bulkput.transport.secrets import without_secrets
 
+_LONG_HEADER = 8_000
+"""Bytes of header fields above which a refusal without a reason is likely to be about them. Ceph's gateway takes 16 384
+bytes in all. Swift takes 8 192 in a field, as many proxies do, and gives a reason."""
 _RENEWALS = 3
 """How often one request is sent again with a newer token."""
 
@@ -46,17 +51,18 @@ class Request:
 class ContainerRequests:
     """Requests to one container, unless a request names another."""
 
-    def __init__(self, container: str, account: Account, transport: Transport) -> None:
+    def __init__(self, container: str, account: Account, transport: Transport, cluster: ClusterInfo) -> None:
         self._container = container
         self._account = account
         self._transport = transport
-        self._info: Mapping[str, Any] | None = None
+        self._cluster = cluster
 
     async def ask(self, operation: str, request: Request, body: Body | None = None) -> Answer:
         """Send a request with the shared token. If the token is refused, send it again with a newer one. More than
         once only if that has expired as well: on a busy server, a request waits for a while before it is looked at.
 
-        Raises StoreError if no answer comes, Denied if a 401 comes and there is no new token; passes on body errors.
+        Raises StoreError if no answer comes, Denied if a 401 comes and there is no new token; passes on body errors. A
+        403 to a temporary URL means no less: radosgw answers so to signatures.
         """
         token = await self._account.token()
         answer = await self._send(operation, request, token, body)
@@ -65,8 +71,8 @@ class ContainerRequests:
                 break
             renewed = await self._account.renewed(token, answer.status, is_again=number > 0)
             if renewed is None:
-                if answer.status != 403 and (why := self._account.cannot_renew) is not None:
-                    raise Denied(operation, request.key or self._container, why, status=401)
+                if (answer.status != 403 or token.query) and (why := self._account.cannot_renew) is not None:
+                    raise Denied(operation, request.key or self._container, why, status=answer.status)
                 break
             token = renewed
             sends_again(request.method)
@@ -79,11 +85,10 @@ class ContainerRequests:
 
     async def _send(self, operation: str, request: Request, token: Token, body: Body | None) -> Answer:
         path = "" if request.is_for_account else self._path(request.key, request.container)
-        url = f"{token.storage_url}{path}{request.query}"
         try:
             answer = await self._transport.request(
                 request.method,
-                url,
+                token.signed(f"{token.storage_url}{path}{request.query}"),
                 {**request.headers, **token.fields},
                 body,
                 max_answer=request.max_answer,
@@ -91,8 +96,8 @@ class ContainerRequests:
             )
         except TransportError as error:
             # Not `from error`: the cause holds the request as it was sent, with its token.
-            raise error_from_transport(operation, request.key or self._container, error, sent=token.fields) from None
-        return answer if answer.status < 300 else without_secrets(answer, token.fields)
+            raise error_from_transport(operation, request.key or self._container, error, sent=token.hidden) from None
+        return answer if answer.status < 300 else _explained(without_secrets(answer, token.hidden), request.headers)
 
     async def read(self, key: str) -> AsyncGenerator[bytes, None]:
         """Yield the object's bytes as they arrive. Raises StoreError: see `Powers.get`."""
@@ -107,14 +112,14 @@ class ContainerRequests:
                     token = renewed
                     continue
                 if answer.status != 200:
-                    raise error_from_response("get", key, without_secrets(await refusal(answer), token.fields))
+                    raise error_from_response("get", key, without_secrets(await refusal(answer), token.hidden))
                 md5 = hashlib.md5(usedforsecurity=False)
                 try:
                     async for chunk in answer.chunks:
                         md5.update(chunk)
                         yield chunk
                 except TransportError as error:
-                    raise error_from_transport("get", key, error, sent=token.fields) from None
+                    raise error_from_transport("get", key, error, sent=token.hidden) from None
                 etag = md5_of(answer.headers.get("ETag"))
                 if etag is not None and large(answer.headers) is None and md5.hexdigest() != etag:
                     raise IntegrityError("get", key, expected=etag, actual=md5.hexdigest(), status=200)
@@ -127,20 +132,20 @@ class ContainerRequests:
             async with self._transport.incoming(url, token.fields) as answer:
                 yield answer
         except TransportError as error:
-            raise error_from_transport("get", key, error, sent=token.fields) from None
+            raise error_from_transport("get", key, error, sent=token.hidden) from None
+
+    async def storage_url(self) -> str:
+        return (await self._account.token()).storage_url
 
     async def info(self) -> Mapping[str, Any]:
-        """The sections of `GET /info`, requested once; empty if the request fails or the answer is not a JSON
-        object."""
-        if self._info is None:
-            self._info = await self._asked_info()
-        return self._info
+        """The sections of `GET /info`: see ClusterInfo."""
+        return await self._cluster.sections()
 
-    async def _asked_info(self) -> Mapping[str, Any]:
-        url = info_url((await self._account.token()).storage_url)
-        try:
-            answer = await self._transport.request("GET", url, {})
-            found = from_json(answer.body) if answer.status == 200 else {}
-        except (TransportError, ValueError, RecursionError):
-            return {}
-        return found if isinstance(found, dict) else {}
+
+def _explained(answer: Answer, fields: Mapping[str, str]) -> Answer:
+    """The answer to a request with these header fields. A refusal that gives no reason gets the likely one."""
+    size = sum(len(name) + len(value.encode()) + 4 for name, value in fields.items())
+    if answer.status not in (400, 431) or size <= _LONG_HEADER or said(answer.status, answer.reason, answer.body):
+        return answer
+    why = f"the request has {size} bytes of header fields, more than this server takes"
+    return replace(answer, body=f"{why}: send less metadata (`headers.meta`)".encode())

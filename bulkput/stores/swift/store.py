@@ -21,18 +21,19 @@ from bulkput.stores.status import error_from_response
 from bulkput.stores.swift import bulk
 from bulkput.stores.swift.account import Account
 from bulkput.stores.swift.environment import login_from
-from bulkput.stores.swift.listing import MAX_PAGE_BYTES, PAGE, ListingCursor, NotFurtherError, Rows, named_limit
+from bulkput.stores.swift.info import ClusterInfo
+from bulkput.stores.swift.listing import MAX_PAGE_BYTES, ListingCursor, NotFurtherError, Rows
 from bulkput.stores.swift.requests import ContainerRequests, Request, is_refused
 from bulkput.stores.swift.second_look import SecondLook
 from bulkput.stores.swift.seldom import SeldomUsed
 from bulkput.stores.swift.wire_format import (
     MTIME_TEXTS,
     described,
+    forgets_expiry,
     from_json,
     kept,
     limits,
     page,
-    positive,
     render,
     section,
     unproven_put,
@@ -43,6 +44,7 @@ _DELETE_WORK = 64 * 1024
 """Bytes that each object of a bulk-delete adds to the deadline: one second, at the rate used for deadlines."""
 _COPY_QUERY = "?multipart-manifest=get&symlink=get"
 """Manifests and links are copied as such."""
+_EXPIRY = frozenset(("x-delete-at", "x-delete-after"))
 _ITSELF_QUERY = "?symlink=get&multipart-manifest=get"
 """The link and not its target, the manifest and not what it composes: then ETag and X-Timestamp are the listing's."""
 
@@ -51,7 +53,13 @@ class SwiftStore:
     """Objects of one container, which is made by `prepare` if it is not there."""
 
     def __init__(
-        self, container: str, account: Account, context: StoreContext, *, made_with: Mapping[str, str] | None = None
+        self,
+        container: str,
+        account: Account,
+        context: StoreContext,
+        *,
+        made_with: Mapping[str, str] | None = None,
+        cluster: ClusterInfo | None = None,
     ) -> None:
         """`made_with` are header fields of the request that makes the container."""
         self.context = context
@@ -59,18 +67,19 @@ class SwiftStore:
         self._container = container
         self._account = account
         self._made_with = made_with or {}
-        self._requests = ContainerRequests(container, account, context.transport)
+        self._cluster = cluster or ClusterInfo(account, context.transport)
+        self._requests = ContainerRequests(container, account, context.transport, self._cluster)
         self._ask = self._requests.ask
         self._policy = context.storage_policy
         self._mtime = MTIME_TEXTS[context.headers.mtime_format]
         self.made = 0
         """How often the container was made."""
-        self._page_rows: int | None = PAGE
-        """The `limit` of a listing page; lowered after a 412. None: the server decides."""
         self.was_made = False
+        self._is_taken = False
+        """Whether the PUT of the container was a conflict."""
         self.keeps_metadata = True
         self._making = asyncio.Lock()
-        self._seldom = SeldomUsed(self, container, self._requests, self._rows)
+        self._seldom = SeldomUsed(self, container, account, self._requests, self._rows)
         self._second_look = SecondLook(self._fresh_head, self.get, self.delete)
         self._copies_by: Literal["COPY", "PUT"] | None = "COPY"
         """The method of a copy request; changed if the server refuses it. None: the server has no copy."""
@@ -102,6 +111,8 @@ class SwiftStore:
             containers=self._seldom.containers,
             look_at_container=self._seldom.look_at_container,
             segment_names=self._seldom.names,
+            access=self._seldom.access,
+            temporary_url=self._seldom.temporary_url,
         )
 
     def beside(
@@ -109,7 +120,7 @@ class SwiftStore:
     ) -> "SwiftStore":
         """Another container of the account. If it has to be made, then with this policy and these header fields."""
         context = replace(self.context, storage_policy=policy) if policy is not None else self.context
-        return SwiftStore(container, self._account, context, made_with=made_with)
+        return SwiftStore(container, self._account, context, made_with=made_with, cluster=self._cluster)
 
     def rendered(self, headers: ObjectHeaders) -> dict[str, str]:
         """The header fields of a PUT of an object."""
@@ -126,9 +137,23 @@ class SwiftStore:
         if answer.status in (401, 403):
             # ACLs may allow writing objects but not making containers: the first PUT of an object decides.
             return
+        if answer.status == 409 and await self._is_as_wanted():
+            # Ceph's gateway says so of one with an ACL, and of another account's: they share the names of containers.
+            self._is_taken = True
+            return
         if self._policy and answer.status in (400, 409):
             raise UsageError(await self._policy_hint(answer.status))
-        raise error_from_response("make container", self._container, answer)
+        error = error_from_response("make container", self._container, answer)
+        if answer.status == 400 and not self._made_with:
+            raise UsageError(f"the store takes no container of the name {self._container!r}: {error.detail}")
+        raise error
+
+    async def _is_as_wanted(self) -> bool:
+        """Whether the container, which is there, may have the policy that was asked for."""
+        if not self._policy:
+            return True
+        answer = await self._ask("stat", Request("HEAD"))
+        return answer.status in (200, 204) and answer.headers.get("X-Storage-Policy") == self._policy
 
     async def undo_prepare(self) -> None:
         """DELETE the container that `prepare` got a 201 for; 409 means that it is not empty, and it stays."""
@@ -139,7 +164,7 @@ class SwiftStore:
             raise error_from_response("remove container", self._container, answer)
         self.was_made = answer.status == 409
 
-    async def made_again(self, key: str, made: int) -> Unavailable:
+    async def made_again(self, key: str, made: int) -> StoreError:
         """Make the container again after a 404: it was deleted, or a proxy has cached its absence. Returns the error of
         the request for the object `key`, which can be repeated.
 
@@ -162,7 +187,7 @@ class SwiftStore:
         request_id = answer.headers.get("X-Trans-Id")
         sent_md5 = await digesting.sent_md5()
         if answer.status != 201:
-            raise _put_error(key, answer, sent_md5)
+            raise _put_error(key, answer, sent_md5, is_taken=self._is_taken)
         etag = answer.headers.get("ETag")
         if etag != sent_md5 and md5_of(etag) != sent_md5:
             await self._second_look.prove(
@@ -178,8 +203,9 @@ class SwiftStore:
     async def list(
         self, prefix: str, *, delimiter: str | None = None, start_after: str | None = None
     ) -> AsyncGenerator[RemoteObject | Prefix, None]:
-        """Send one GET per 10 000 names, or per as many as the cluster allows. Only an empty page ends the listing:
-        some clones send short pages before the end.
+        """Send one GET per page. Without a `limit` the server sends as many names as it ever does: 10 000, in Swift and
+        in Ceph's gateway, which sends 1 000 or 5 000 if it is asked for 10 000 (`rgw_max_listing_results`). Only an
+        empty page ends the listing: some clones send short pages before the end.
 
         Raises StoreError if a page does not begin after the one before: a server that ignores `marker` never ends.
         """
@@ -238,6 +264,8 @@ class SwiftStore:
         """By COPY with a Destination (Swift API, "Copy object"), and where that is refused as a method by PUT with
         X-Copy-From. What is sent replaces what the object has."""
         fields, there = render(headers, mtime=self._mtime), quote(container, safe="") + "/" + quote(key)
+        if not _EXPIRY.intersection(map(str.lower, fields)) and forgets_expiry(await self._requests.info()):
+            fields |= await self._expiry(source)
         if self._copies_by == "COPY":
             request = Request("COPY", source, fields | {"Destination": there}, _COPY_QUERY, moves=size)
             try:
@@ -249,6 +277,11 @@ class SwiftStore:
         fields["X-Copy-From"] = quote(self._container, safe="") + "/" + quote(source)
         request = Request("PUT", key, fields, _COPY_QUERY, moves=size, container=container)
         return await self._copied(source, key, size, request)
+
+    async def _expiry(self, key: str) -> dict[str, str]:
+        """The field that makes a copy of the object expire when it does."""
+        head = await self._head(Request("HEAD", key, query=_ITSELF_QUERY)) or {}
+        return {"X-Delete-At": head["X-Delete-At"]} if "X-Delete-At" in head else {}
 
     async def _copied(self, source: str, key: str, size: int, request: Request) -> Stored:
         answer = await self._ask("copy", request)
@@ -308,14 +341,8 @@ class SwiftStore:
     async def _page(self, container: str, query: Mapping[str, str], marker: str | None) -> Rows:
         if marker is not None:
             query = {**query, "marker": marker}
-        while True:
-            asked = self._page_rows
-            limited = query if asked is None else {**query, "limit": str(asked)}
-            request = Request("GET", query="?" + urlencode(limited), max_answer=MAX_PAGE_BYTES, container=container)
-            answer = await self._ask("list", request)
-            if answer.status != 412 or asked is None:
-                break
-            await self._ask_for_less(asked, answer)
+        request = Request("GET", query="?" + urlencode(query), max_answer=MAX_PAGE_BYTES, container=container)
+        answer = await self._ask("list", request)
         if answer.status == 204:  # as some clones say that there is nothing (more)
             return []
         if answer.status != 200:
@@ -325,14 +352,6 @@ class SwiftStore:
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             detail = "the answer is not a JSON listing"
             raise StoreError("list", query["prefix"], detail, status=answer.status) from None
-
-    async def _ask_for_less(self, asked: int, answer: Answer) -> None:
-        """After a 412 to a page of `asked` rows: as many as it says, else as /info says, else as the server likes."""
-        most = named_limit(answer.body)
-        if most is None:
-            most = positive(section(await self._requests.info(), "swift").get("container_listing_limit"), asked)
-        if self._page_rows == asked:  # or another listing has learned it meanwhile
-            self._page_rows = most if 0 < most < asked else None
 
     async def _policy_hint(self, status: int) -> str:
         if status == 409:
@@ -346,25 +365,32 @@ class SwiftStore:
 def open_store(destination: Destination, context: StoreContext) -> SwiftStore:
     """Credentials by `environment.py:login_from`. Raises UsageError: missing variables, an impossible container or
     policy."""
-    length = len(destination.root.encode())
+    check_place(destination.root, context)
+    if context.storage_policy:
+        check_value(context.storage_policy, what="`storage_policy`")
+    return SwiftStore(destination.root, Account(login_from(context.environ), context), context)
+
+
+def check_place(container: str, context: StoreContext) -> None:
+    """Raises UsageError for an impossible container, and metadata that bulkput sets itself."""
+    length = len(container.encode())
     if length > 256:
         raise UsageError(f"the container name has {length} bytes, Swift takes 256")
     if any(name.lower() == "mtime" for name, _ in context.headers.meta):
         raise UsageError("`headers.meta` Mtime is the file's own modification time, which bulkput sets itself")
-    if context.storage_policy:
-        check_value(context.storage_policy, what="`storage_policy`")
-    return SwiftStore(destination.root, Account(login_from(context.environ), context), context)
 
 
 def _row(key: str, headers: Mapping[str, str] | None) -> RemoteObject | None:
     return described(key, headers) if headers is not None else None
 
 
-def _put_error(key: str, answer: Answer, sent_md5: str) -> StoreError:
+def _put_error(key: str, answer: Answer, sent_md5: str, *, is_taken: bool) -> StoreError:
     if 200 <= answer.status < 300 and answer.status != 202:
         detail = "Swift answers 201 to what it has stored: this answer is of something before it, and proves nothing"
         return IntegrityError("put", key, expected=sent_md5, actual=None, status=answer.status, detail=detail)
     error = error_from_response("put", key, answer, sent_md5=sent_md5)
     if answer.status == 202:
         error.detail = "the store has a newer version of this object"
+    if answer.status == 403 and is_taken:
+        error.detail += "; the container may be another account's: then choose another name"
     return error

@@ -19,7 +19,8 @@ SEGMENTS = "_segments"
 """Behind a container's name, that of the container of its segments, as python-swiftclient and rclone have it."""
 _MD5_OF_NOTHING = hashlib.md5(usedforsecurity=False).hexdigest()
 """Ceph's gateway lists a static large object with its manifest's size and this MD5; no other object has both."""
-_VERSION = re.compile(r"/v1(?=/|$)")
+_API = re.compile(r"(?P<before>.*?)/v1(\.0)?(/[^/]*)?/?")
+"""The path of a storage URL: `/v1/ACCOUNT`, or without the account where the token says whose it is."""
 _DELETES = 1000
 """A tenth of what Swift takes by default."""
 _SEGMENTS, _MANIFEST_BYTES = 1000, 8 * 1024 * 1024
@@ -79,12 +80,17 @@ def from_json(body: bytes) -> Any:
     return json.loads(body)
 
 
-def info_url(storage_url: str) -> str:
-    """Swift has `/info` at the root of its host (https://docs.openstack.org/api-ref/object-store/, "Discoverability").
-    Ceph's gateway has it beside the API, which is at `/swift/v1` by default: `/swift/info`."""
+def info_urls(storage_url: str) -> tuple[str, ...]:
+    """Where `/info` may be, the likeliest place first.
+
+    Swift has it at the root of its host (https://docs.openstack.org/api-ref/object-store/, "Discoverability"), Ceph's
+    gateway beside the API, which is at `/swift/v1` by default: `/swift/info`. A proxy may hide a part of that path, or
+    pass on only the API below another one.
+    """
     parts = urlsplit(storage_url)
-    before = _VERSION.split(parts.path, maxsplit=1)[0] if _VERSION.search(parts.path) else ""
-    return f"{parts.scheme}://{parts.netloc}{before}/info"
+    root, api = f"{parts.scheme}://{parts.netloc}", _API.fullmatch(parts.path)
+    beside = api["before"] if api is not None else ""
+    return tuple(dict.fromkeys(f"{root}{path}/info" for path in (beside, "", "/swift")))
 
 
 def limits(info: Mapping[str, Any], large: LargeMode = "auto") -> Limits:
@@ -116,6 +122,12 @@ def has_slo(info: Mapping[str, Any]) -> bool:
     dynamic large objects are better: their segments can be listed and compared.
     """
     return "max_manifest_size" in section(info, "slo") or not info
+
+
+def forgets_expiry(info: Mapping[str, Any]) -> bool:
+    """Whether a copy does not expire unless it is told to: so it is with Ceph's gateway, whose `/info` has a name of
+    its own for a limit (see `limits`)."""
+    return "max_object_name_size" in section(info, "swift")
 
 
 def section(info: Mapping[str, Any], name: str) -> Mapping[str, Any]:

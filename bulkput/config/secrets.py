@@ -1,0 +1,67 @@
+"""What may be shown of variables and values. A name that is not known is taken for a secret's."""
+
+import re
+from collections.abc import Mapping
+
+from bulkput.config.names import HTTP_PREFIX
+
+MASK = "***"
+_PREFIXES = ("ST_", "OS_", HTTP_PREFIX, "BULKPUT_TEMPURL")
+_OTHERS = frozenset(("NETRC", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"))
+_PUBLIC = re.compile(
+    r"ST_(?:AUTH|USER|AUTH_VERSION)"
+    r"|OS_(?:AUTH_URL|AUTH_TYPE|STORAGE_URL|IDENTITY_API_VERSION|CLOUD|CLIENT_CONFIG_FILE|CACERT|CERT|REGION_NAME)"
+    r"|OS_(?:INTERFACE|ENDPOINT_TYPE|SERVICE_TYPE|USERNAME|APPLICATION_CREDENTIAL_(?:ID|NAME))"
+    r"|OS_(?:USER|PROJECT|TENANT|DOMAIN|USER_DOMAIN|PROJECT_DOMAIN|DEFAULT_DOMAIN)(?:_ID|_NAME)?"
+    rf"|{HTTP_PREFIX}USER\w*|NETRC|\w+_PROXY"
+)
+_SECRET_FIELD = re.compile(r"auth|token|key|secret|passw|cookie|sign", re.IGNORECASE)
+
+
+def login_variables(environ: Mapping[str, str]) -> dict[str, str]:
+    """The variables that choose a login, a server or a proxy, sorted, with their secrets masked."""
+    names = (name for name in environ if name.startswith(_PREFIXES) or name.upper() in _OTHERS)
+    return {name: shown(name, environ[name]) for name in sorted(names)}
+
+
+def shown(name: str, value: str) -> str:
+    """The value of a variable: masked, unless a variable of that name holds no secret.
+
+    >>> shown("ST_KEY", "testing"), shown("OS_AUTH_URL", "https://user:pass@keystone/v3")
+    ('***', 'https://***@keystone/v3')
+    """
+    if _PUBLIC.fullmatch(name.upper()) is None:
+        return MASK
+    if name.upper().endswith("_PROXY") and "://" not in value:
+        return without_login(f"http://{value}").removeprefix("http://")
+    return without_login(value)
+
+
+def without_login(text: str) -> str:
+    """A URL without its user and password, and without its query: that of a temporary URL is a signature.
+
+    Any other text stays as it is, and so does a swift:// URL: in it, @ and ? are parts of names.
+    """
+    match = re.fullmatch(r"(?!swift:)([a-z][a-z0-9+.-]*://)(.*)", text, re.IGNORECASE | re.DOTALL)
+    if match is None:
+        return text
+    rest = f"{MASK}@{match[2].rpartition('@')[2]}" if has_login(match[2]) else match[2]
+    address, mark, _ = rest.partition("?")
+    return match[1] + address + (f"?{MASK}" if mark else "")
+
+
+def has_login(rest: str) -> bool:
+    """Whether what follows `https://` begins with a user or a password; also with one that has an unescaped slash.
+
+    >>> has_login("me:pass@host/"), has_login("me:pa/ss@host/"), has_login("host:80/a@b"), has_login("host/a@b")
+    (True, True, False, False)
+    """
+    authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
+    port = re.sub(r"^\[[^\]]*\]", "", authority).partition(":")[2]  # without the address of IPv6
+    return "@" in rest and ("@" in authority or not (port == "" or port.isdigit()))
+
+
+def field_shown(line: str) -> str:
+    """A header field `NAME: VALUE`, its value masked if the name sounds like a secret's."""
+    name, colon, _ = line.partition(":")
+    return f"{name}{colon} {MASK}" if _SECRET_FIELD.search(name) else line

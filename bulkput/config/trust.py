@@ -1,0 +1,75 @@
+"""What a project's file may set: it comes with a clone, so a stranger may have written it.
+
+Such a file must not send the user's credentials or other files anywhere, remove anything, or make a command succeed
+that has done less. So it may set only the options below. All others, new ones too, need a flag, a variable, or the
+user's own file.
+"""
+
+from collections.abc import Mapping
+
+from bulkput.config.names import HTTP_PREFIX, variable
+from bulkput.errors import UsageError, printable
+
+PROJECT_MAY_SET = frozenset(
+    (
+        # Which files of the tree that the user names. Not `follow-symlinks`, `files-from` and `base`: these reach files
+        # outside of it, such as keys.
+        "include", "exclude", "include-from", "exclude-from", "min-age", "max-age", "min-size", "max-size",
+        "one-file-system", "fail-if-empty", "changing",
+        # Their names, and what is stored with them. Not `header`: X-Copy-From publishes another object. Not
+        # `expires-in`: that removes. Not `segment-container`: `segments` removes from it.
+        "literal", "encode-names", "dir-markers",
+        "meta", "content-type", "cache-control", "mtime-format", "storage-policy",
+        "gzip", "gzip-level", "gzip-as", "gzip-except",
+        "segment-size", "segment-above", "large",
+        # What need not be sent. Not `delete-extra`, `reap-segments`, `reap`, `older-than`, `recursive` and
+        # `with-segments`, which remove; nor `quick`, `dry-run` and `retry-failed`, with which success means less, nor
+        # `journal`: a clone may hold one that says that everything is stored.
+        "skip", "check-expiry",
+        # How requests are sent. Not `insecure`, nor anything that chooses a login.
+        "concurrency", "rate", "bandwidth", "transport", "retries", "timeout", "stalled-after", "max-errors",
+        "fail-fast",
+        # What is printed. Not `summary`, `trace` and `chart`, which write files.
+        "progress", "verbose", "quiet", "by", "sort", "top", "distinct", "sizes", "seconds",
+    )
+)  # fmt: skip
+
+ONLY_TYPED = frozenset(("yes",))
+"""A confirmation that is given once and for all confirms nothing."""
+
+_SCHEMES = ("swift", "http", "https")
+"""URLs whose credentials bulkput knows: Swift's come with the server that they belong to, those of HTTP are below."""
+_FOR_ANY_HOST = tuple(f"{HTTP_PREFIX}{what}" for what in ("TOKEN", "USER", "PASSWORD"))
+
+
+def refusal(key: str, *, is_project: bool) -> str | None:
+    """Why a file must not set this option; None if it may."""
+    if key in ONLY_TYPED:
+        return "is only taken from the command line: it confirms one command"
+    if is_project and key not in PROJECT_MAY_SET:
+        return (
+            "must not be set by a project's file, which may be a stranger's: "
+            f"set it in your own config.toml, or by {variable(key)}"
+        )
+    return None
+
+
+def check_project_destination(profile: str, url: str, file: str, environ: Mapping[str, str]) -> None:
+    """Raises UsageError if a project's alias would get credentials that name no host.
+
+    Those are meant for the server that the user types. An alias hides it.
+    """
+    scheme = url.partition("://")[0].lower()
+    where = f"{printable(file)}: profile.{profile}.destination"
+    if scheme not in _SCHEMES:
+        raise UsageError(f"{where} is {printable(scheme)}://: in a project's file, it is swift:// or http(s)://")
+    if scheme == "swift" or not any(environ.get(name) for name in _FOR_ANY_HOST):
+        return
+    from bulkput.stores.http.credentials import authorization_of  # noqa: PLC0415 - netrc, which few need
+
+    of_host = {name: value for name, value in environ.items() if name not in _FOR_ANY_HOST}
+    if authorization_of(url, environ) != authorization_of(url, of_host):
+        raise UsageError(
+            f"{where} is {printable(url)}, and BULKPUT_HTTP_TOKEN or _USER would be sent there, though only the "
+            "project names that server: set the variable with the host in its name, or type the URL"
+        )
