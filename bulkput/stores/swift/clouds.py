@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from bulkput.errors import StoreGone, UsageError, printable
 from bulkput.options import WireOptions
+from bulkput.policy.nearest import did_you_mean
 from bulkput.record import frozen
 from bulkput.stores.swift.environment import CLOUD_FILE
 from bulkput.transport.secrets import text_without_secrets
@@ -159,13 +160,10 @@ def _clouds_of(file: _File | None) -> Mapping[str, Any]:
 
 
 def _meant(name: str, known: list[str]) -> str:
-    from difflib import get_close_matches  # noqa: PLC0415 - only a mistake needs it
-
     if not known:
         return ", which has none"
-    near = get_close_matches(name, known, n=1)
     others = f", and {len(known) - _MOST} more" if len(known) > _MOST else ""
-    return (f": did you mean {near[0]!r}?" if near else "") + f" It has {', '.join(sorted(known)[:_MOST])}{others}"
+    return f", which has {', '.join(sorted(known)[:_MOST])}{others}{did_you_mean(name, known)}"
 
 
 def _loaded(
