@@ -13,7 +13,7 @@ import pytest
 from bulkput.errors import Denied, StoreGone, UsageError
 from bulkput.options import WireOptions
 from bulkput.stores.swift.clouds import of_cloud
-from bulkput.stores.swift.environment import login_from
+from bulkput.stores.swift.environment import configured, login_from
 from bulkput.stores.swift.login import LoginRequest
 from bulkput.transport.base import Answer
 from tests.servers.threads import read_head, tcp_server
@@ -66,7 +66,7 @@ def test_the_settings_of_a_cloud_become_variables(home: Path) -> None:
             "OS_IDENTITY_API_VERSION": "3",
             "OS_INTERFACE": "public",
             "OS_CLOUD": "mine",
-            "OS_CLOUD_FILE": file,
+            "clouds.yaml": file,
         }.items()
     )
 
@@ -83,6 +83,15 @@ def test_no_variable_beside_os_cloud_reaches_the_cloud(home: Path) -> None:
     assert not environ.keys() & (strays.keys() - {"OS_AUTH_URL"})
     with pytest.raises(UsageError, match=r"^auth_url is set, and password not: .* \(cloud mine of .*clouds.yaml\)$"):
         login_from(environ)
+
+
+async def test_a_cloud_is_read_once(home: Path) -> None:
+    """What has its settings is taken as it is, even if the file has gone."""
+    (home / "gone.yaml").write_text(CLOUD)
+    first = await configured(environ_of(home, OS_CLIENT_CONFIG_FILE=str(home / "gone.yaml")), WireOptions())
+    (home / "gone.yaml").unlink()
+    assert await configured(*first) == first
+    assert await configured({"OS_CLOUD": ""}, WireOptions()) == ({"OS_CLOUD": ""}, WireOptions())
 
 
 def test_region_and_interface_of_the_environment_choose_within_the_cloud(home: Path) -> None:
@@ -175,7 +184,7 @@ def test_files_are_looked_for_where_openstacksdk_does(home: Path) -> None:
             XDG_CONFIG_HOME=str(home / "xdg") if name not in ("site", "home") else "",
             **({"OS_CLIENT_CONFIG_FILE": str(path)} if name == "named" else {}),
         )
-        assert found["OS_AUTH_URL"] == f"https://{name}" and found["OS_CLOUD_FILE"] == str(path)
+        assert found["OS_AUTH_URL"] == f"https://{name}" and found["clouds.yaml"] == str(path)
 
 
 def test_openstacksdk_looks_in_the_same_places(home: Path) -> None:
