@@ -61,6 +61,10 @@ HOMES = {
     "isal": {"payload"},  # one place knows that they may be missing
     "zlib_ng": {"payload"},
     "sqlite3": {"journal", "sources"},  # what is done; names sorted in bounded memory
+    "openstack": {"stores"},  # an extra: reads clouds.yaml
+    "yaml": {"stores"},  # which it brings
+    "keystoneauth1": {"stores"},  # an extra: the ways to log in that are not ours
+    "requests": {"stores"},  # its requests, which our transport sends
 }
 WITHOUT_IO = {"policy": {"asyncio", "socket", "time", "random", "threading", "subprocess"}}
 
