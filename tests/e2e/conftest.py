@@ -1,4 +1,4 @@
-"""The command line in the process of the tests."""
+"""The command line in the process of the tests, and tests that run on two stores."""
 
 import sys
 from pathlib import Path
@@ -7,6 +7,7 @@ import pytest
 
 from bulkput.cli.main import main
 from tests.e2e.cli import Bulkput, Ran
+from tests.servers.swift import RealSwift
 
 
 @pytest.fixture
@@ -23,3 +24,13 @@ def bulkput(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
         return Ran(code, said.out, said.err)
 
     return run
+
+
+@pytest.fixture(
+    params=[pytest.param("swift", marks=pytest.mark.swift), pytest.param("rgw", marks=pytest.mark.rgw)], scope="module"
+)
+def swift_or_rgw(request: pytest.FixtureRequest) -> RealSwift:
+    """A real Swift and a real Ceph RGW in turn."""
+    found = request.getfixturevalue(request.param)
+    assert isinstance(found, RealSwift)
+    return found

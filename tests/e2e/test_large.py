@@ -24,13 +24,9 @@ KIB = 1024
 IN_PARTS = ("--segment-above", "64K", "--segment-size", "256K")
 
 
-@pytest.fixture(
-    params=[pytest.param("swift", marks=pytest.mark.swift), pytest.param("rgw", marks=pytest.mark.rgw)], scope="module"
-)
-def server(request: pytest.FixtureRequest) -> RealSwift:
-    found = request.getfixturevalue(request.param)
-    assert isinstance(found, RealSwift)
-    return found
+@pytest.fixture(scope="module")
+def server(swift_or_rgw: RealSwift) -> RealSwift:
+    return swift_or_rgw
 
 
 @pytest.fixture
