@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from bulkput.errors import BulkputError, Denied, StoreGone, Unavailable
+from bulkput.errors import BulkputError, Denied, StoreGone, Throttled, Unavailable, UsageError
 from bulkput.options import RetryOptions, WireOptions
 from bulkput.stores.base import StoreContext
 from bulkput.stores.swift.account import Account
@@ -51,10 +51,18 @@ def tokens(*lives_s: float | None) -> list[Token]:
     return [Token("http://store/v1/a", f"t{number}", each) for number, each in enumerate(lives_s)]
 
 
-def account_of(login: Scripted, clock: Clock | None = None) -> Account:
+def account_of(
+    login: Scripted, clock: Clock | None = None, *, retries: int = 0, warnings: list[str] | None = None
+) -> Account:
     wire = WireOptions()
-    tries = Tries(RetryOptions(retries=0, first_retries=0), lambda _event: None, NoBrake())
-    context = StoreContext(environ={}, wire=wire, transport=open_transport(wire, user_agent="x"), again=tries)
+    tries = Tries(RetryOptions(retries=retries, base_s=0.001), lambda _event: None, NoBrake())
+    context = StoreContext(
+        environ={},
+        wire=wire,
+        transport=open_transport(wire, user_agent="x"),
+        again=tries,
+        warn=(warnings if warnings is not None else []).append,
+    )
     login.gate.set()
     return Account(login, context, clock=clock or Clock())
 
@@ -99,16 +107,88 @@ async def test_other_workers_go_on_with_the_old_token_while_it_is_renewed() -> N
     assert await renewing is second
 
 
+DOWN = Unavailable("login", "http://keystone", "down")
+
+
 async def test_a_renewal_ahead_that_fails_costs_nothing_until_the_token_is_refused() -> None:
-    """The token serves on, the attempt is not repeated at each request, and a 401 logs in again."""
+    """It is one try without retries; the token serves on, a warning says so, and a 401 logs in again."""
     first, second = tokens(20, 20)
-    login, clock = Scripted(iter((first, Unavailable("login", "", "down"), second))), Clock()
-    account = account_of(login, clock)
+    login, clock, warnings = Scripted(iter((first, DOWN, second))), Clock(), list[str]()
+    account = account_of(login, clock, retries=5, warnings=warnings)
     await account.token()
     clock.now_s += 17
     assert await account.token() is first
     assert (await account.token() is first, login.logins) == (True, 2)
+    assert warnings == ["the token expires in 3 s, and there is no new one yet: login http://keystone: down"]
     assert (await account.renewed(first, 401) is second, login.logins) == (True, 3)
+
+
+@pytest.mark.parametrize(
+    ("error", "again_s"),
+    [
+        (DOWN, 10),
+        (Throttled("login", "", "slow down", retry_after_s=1), 10),
+        (Throttled("login", "", "slow down", retry_after_s=25), 25),
+        (Denied("login", "somebody", "refused"), None),
+    ],
+)
+async def test_a_renewal_ahead_that_fails_is_tried_again_before_the_token_expires(
+    error: BulkputError, again_s: float | None
+) -> None:
+    """Ten seconds later, or when the server wants it. A refusal is not repeated: it may lock the user out."""
+    first, second = tokens(3600, 3600)
+    login, clock = Scripted(iter((first, error, second))), Clock()
+    account = account_of(login, clock)
+    await account.token()
+    clock.now_s += 3541
+    assert (await account.token() is first, login.logins) == (True, 2)
+    clock.now_s += (again_s or 59) - 0.1
+    assert (await account.token() is first, login.logins) == (True, 2)
+    clock.now_s += 0.2
+    assert await account.token() is (second if again_s is not None else first)
+
+
+async def test_workers_whose_token_expires_during_a_renewal_ahead_that_fails_log_in_with_retries() -> None:
+    """They wait for it, and one of them makes the login that serves all."""
+    first, second = tokens(20, 20)
+    login, clock = Scripted(iter((first, DOWN, DOWN, second))), Clock()
+    account = account_of(login, clock, retries=5)
+    await account.token()
+    clock.now_s += 17
+    login.gate.clear()
+    ahead = asyncio.create_task(account.token())
+    await asyncio.sleep(0)
+    refused = [asyncio.create_task(account.renewed(first, 401)) for _ in range(8)]
+    await asyncio.sleep(0)
+    login.gate.set()
+    assert {id(token) for token in await asyncio.gather(*refused)} == {id(second)}
+    assert (await ahead in (first, second), login.logins) == (True, 4)
+
+
+async def test_if_the_worker_that_logs_in_is_cancelled_another_logs_in() -> None:
+    """Workers that wait for it lose no attempt."""
+    (first,) = tokens(20)
+    login = Scripted(iter((first,)))
+    account = account_of(login)
+    login.gate.clear()
+    workers = [asyncio.create_task(account.token()) for _ in range(8)]
+    await asyncio.sleep(0)
+    workers[0].cancel()
+    await asyncio.sleep(0)
+    login.gate.set()
+    assert {id(token) for token in await asyncio.gather(*workers[1:])} == {id(first)}
+    assert (workers[0].cancelled(), login.logins) == (True, 2)
+
+
+async def test_a_login_that_has_worked_before_is_repeated_when_something_else_answers() -> None:
+    """A page of a gateway, for example: the variables were right at the start. At the start it is a wrong URL."""
+    first, second = tokens(20, 20)
+    login = Scripted(iter((first, UsageError("no Keystone there"), second)))
+    account = account_of(login, retries=1)
+    await account.token()
+    assert (await account.renewed(first, 401) is second, login.logins) == (True, 3)
+    with pytest.raises(UsageError, match="no Keystone there"):
+        await account_of(Scripted(iter((UsageError("no Keystone there"),))), retries=1).token()
 
 
 @pytest.mark.parametrize("lives_s", [20.0, None])
