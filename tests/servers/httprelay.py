@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
@@ -16,8 +16,8 @@ from urllib.parse import urlsplit
 from aiohttp import ClientSession, ClientTimeout, DummyCookieJar, TCPConnector, web
 from yarl import URL
 
-PassOn = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
-Intercept = Callable[[web.BaseRequest, PassOn], Awaitable[web.StreamResponse]]
+from bulkput.devserver import Intercept
+
 _OF_A_CONNECTION = frozenset(("connection", "keep-alive", "transfer-encoding", "content-length"))
 
 
@@ -53,6 +53,7 @@ async def relay(server: str, intercept: Intercept | None = None) -> AsyncIterato
             return web.Response(status=answer.status, reason=answer.reason, headers=[*given, *length], body=content)
 
     async def handle(request: web.BaseRequest) -> web.StreamResponse:
+        await request.read()  # also if nobody passes it on
         made.asked.append(f"{request.method} {request.raw_path}")
         return await (intercept(request, pass_on) if intercept is not None else pass_on(request))
 
