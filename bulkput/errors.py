@@ -257,7 +257,7 @@ class Denied(StoreError):
 
 
 class StoreGone(StoreError):
-    """The store cannot be used: a login failed after all its retries, or a plain HTTP server stores nothing."""
+    """The store cannot be used: a login failed for good, or a plain HTTP server stores nothing."""
 
     stops_run = True
 

@@ -1,7 +1,7 @@
 """A real Keystone and a real Swift, each behind a relay, for faults of logins and of tokens."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +13,6 @@ from aiohttp import web
 import bulkput
 from bulkput import events as ev
 from bulkput.devserver import Handler, Intercept, ResourceKind, parse_target
-from bulkput.engine.stop import Stop
 from bulkput.options import UploadOptions
 from tests.faults.target import Ran, new_place, stored_in
 from tests.servers.httprelay import Relay, relay
@@ -23,13 +22,11 @@ LOGIN = "POST /v3/auth/tokens"
 Answering = Callable[[], web.Response]
 
 
-@dataclass(frozen=True, slots=True)
-class Cloud:
-    """Both relays, and a container of one test."""
+@dataclass(frozen=True)
+class Container:
+    """A container of one test."""
 
     servers: KeystoneSwift
-    keystone: Relay
-    swift: Relay
     place: str = field(default_factory=new_place)
     name: str = "keystone, swift"
     prepares: int = 1
@@ -37,6 +34,17 @@ class Cloud:
     @property
     def url(self) -> str:
         return f"swift://{self.place}"
+
+    def stored(self) -> dict[str, bytes]:
+        return stored_in(self.servers.judge(), self.place)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cloud(Container):
+    """The same, and both relays on the way to it."""
+
+    keystone: Relay
+    swift: Relay
 
     @property
     def environ(self) -> dict[str, str]:
@@ -52,32 +60,32 @@ class Cloud:
         """The number of requests for a token, also of those that failed."""
         return self.keystone.count(LOGIN)
 
-    def stored(self) -> dict[str, bytes]:
-        return stored_in(self.servers.judge(), self.place)
-
 
 @asynccontextmanager
 async def relayed(
-    servers: KeystoneSwift, *, keystone: Intercept | None = None, swift: Intercept | None = None
+    servers: KeystoneSwift,
+    *,
+    keystone: Intercept | None = None,
+    swift: Intercept | None = None,
+    rows: int | None = None,
 ) -> AsyncIterator[Cloud]:
-    """Runs the relays, which pass everything on but for what these do."""
+    """Runs the relays, which pass everything on but for what these do. With `rows`, pages of listings have so many."""
     async with (
         relay(servers.environment["OS_AUTH_URL"], keystone) as first,
-        relay(servers.storage_url(), swift) as second,
+        relay(servers.storage_url(), swift, rows=rows) as second,
     ):
-        yield Cloud(servers, first, second)
+        yield Cloud(servers, keystone=first, swift=second)
 
 
 async def upload(
     tree: Path,
-    cloud: Cloud,
+    to: Container,
     options: UploadOptions,
     *,
-    environ: dict[str, str] | None = None,
+    environ: Mapping[str, str],
     on_event: ev.Emit | None = None,
-    stop: Stop | None = None,
 ) -> Ran:
-    """Uploads `tree` through the relays, and asserts that the numbers add up and no object is counted twice."""
+    """Uploads `tree`, and asserts that the numbers add up and no object is counted twice."""
     seen: list[ev.Event] = []
 
     def watch(event: ev.Event) -> None:
@@ -85,9 +93,7 @@ async def upload(
         if on_event is not None:
             on_event(event)
 
-    summary = await bulkput.upload(
-        [tree], cloud.url, options=options, on_event=watch, stop=stop, environ=environ or cloud.environ
-    )
+    summary = await bulkput.upload([tree], to.url, options=options, on_event=watch, environ=environ)
     ran = Ran(summary, seen)
     assert summary.adds_up and len(ran.uploaded) == summary.uploaded
     return ran
@@ -119,6 +125,11 @@ class Faulty:
             request.transport.close()
             return web.Response()
         return self.answer()
+
+
+def token_of(answer: web.StreamResponse) -> str:
+    """The token of Keystone's answer to a login."""
+    return answer.headers["X-Subject-Token"]
 
 
 def is_object_put(request: web.BaseRequest) -> bool:

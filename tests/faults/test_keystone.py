@@ -7,6 +7,7 @@ import signal
 import sys
 from asyncio.subprocess import PIPE
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -19,7 +20,7 @@ from bulkput.devserver import Handler
 from bulkput.engine.open_store import connected
 from bulkput.options import RetryOptions, UploadOptions, WireOptions
 from tests.e2e.cli import bulkput
-from tests.faults.cloud import Answering, Faulty, Revoking, refusal_of, relayed, upload
+from tests.faults.cloud import Answering, Faulty, Revoking, refusal_of, relayed, token_of, upload
 from tests.faults.target import EAGER, judged, make_tree
 from tests.ledger import Ledger
 from tests.servers.faultproxy import Cut, FaultProxy, Mute, Plan, Say, always
@@ -47,7 +48,7 @@ async def test_a_revoked_token_costs_one_login_and_no_object(
 ) -> None:
     """64 requests are in flight when Swift refuses their token."""
     async with relayed(keystone, swift=Revoking(refusal, AFTER)) as cloud:
-        ran = await upload(tree, cloud, OPTIONS)
+        ran = await upload(tree, cloud, OPTIONS, environ=cloud.environ)
         row = await judged(ledger, "token revoked", tree, cloud, ran)
         assert (cloud.logins, ran.summary.retries) == (2, 0)
     assert row.is_whole and 1 <= row.sent_twice <= 64, row
@@ -72,7 +73,7 @@ async def test_a_rate_limited_login_waits_once_for_all_workers(
     """429 with Retry-After, as public clouds say it: to the first login, or to the one that 64 refused requests need"""
     answers = Faulty(limited(1), (number,))
     async with relayed(keystone, keystone=answers, swift=Revoking(refusal, AFTER)) as cloud:
-        ran = await upload(tree, cloud, OPTIONS)
+        ran = await upload(tree, cloud, OPTIONS, environ=cloud.environ)
         row = await judged(ledger, f"429 to login {number}", tree, cloud, ran)
         assert (cloud.logins, ran.summary.retries) == (3, 1)
     (retrying,) = (event for event in ran.events if isinstance(event, ev.Retrying))
@@ -94,7 +95,7 @@ async def test_a_login_in_the_middle_of_a_run_is_tried_again(
     """Also where something else answers for Keystone: at the start of a run, that is a wrong OS_AUTH_URL."""
     answers = Faulty(answer, (2, 3))
     async with relayed(keystone, keystone=answers, swift=Revoking(refusal, AFTER)) as cloud:
-        ran = await upload(tree, cloud, OPTIONS)
+        ran = await upload(tree, cloud, OPTIONS, environ=cloud.environ)
         row = await judged(ledger, f"login: {fault}", tree, cloud, ran)
         # The first close hits a kept-alive connection, and so costs no try.
         assert (cloud.logins, ran.summary.retries) == (4, 1 if answer is None else 2)
@@ -108,9 +109,9 @@ async def test_a_keystone_that_stays_down_stops_the_run_and_a_journal_resumes_it
     options = UploadOptions(wire=WIRE, retry=RetryOptions(retries=4, base_s=0.01), journal=str(tmp_path / "journal"))
     answers, revoking = Faulty(unavailable, range(2, 7)), Revoking(refusal, AFTER)
     async with relayed(keystone, keystone=answers, swift=revoking) as cloud:
-        ran = await upload(tree, cloud, options)
+        ran = await upload(tree, cloud, options, environ=cloud.environ)
         row = await judged(ledger, "Keystone down", tree, cloud, ran)
-        rest = await upload(tree, cloud, options)
+        rest = await upload(tree, cloud, options, environ=cloud.environ)
         whole = await judged(ledger, "Keystone down, resumed", tree, cloud, rest)
         assert cloud.logins == 1 + 5 + 1
     summary = ran.summary
@@ -154,11 +155,35 @@ async def test_tokens_that_are_refused_in_the_middle_of_a_run_stop_it(
     """Swift accepts no token any more, as with a wrong clock: one more login, one failed object, one sentence."""
     revoking = Revoking(refusal, AFTER, is_for_good=True)
     async with relayed(keystone, swift=revoking) as cloud:
-        ran = await upload(tree, cloud, OPTIONS)
+        ran = await upload(tree, cloud, OPTIONS, environ=cloud.environ)
         row = await judged(ledger, "every token refused", tree, cloud, ran)
         assert cloud.logins == 2
     assert row.is_honest and (row.exit_code, ran.summary.failed, ran.summary.retries) == (3, 1, 0), row
     assert ran.summary.stopping is not None and "401 the store refuses even a new token" in ran.summary.stopping.why
+
+
+async def test_tokens_that_expire_before_their_requests_are_looked_at_stop_the_run(
+    keystone: KeystoneSwift, tree: Path, refusal: Answering
+) -> None:
+    """Tokens live 0.4 s, and Swift answers after 0.5 s: no more than three new logins."""
+
+    async def shorten(request: web.BaseRequest, pass_on: Handler) -> web.StreamResponse:
+        answer = await pass_on(request)
+        assert isinstance(answer, web.Response) and isinstance(answer.body, bytes)
+        said = json.loads(answer.body)
+        issued_at = datetime.fromisoformat(said["token"]["issued_at"])
+        said["token"]["expires_at"] = (issued_at + timedelta(seconds=0.4)).isoformat()
+        return web.json_response(said, status=answer.status, headers={"X-Subject-Token": token_of(answer)})
+
+    async def dawdle(_request: web.BaseRequest, _pass_on: Handler) -> web.StreamResponse:
+        await asyncio.sleep(0.5)
+        return refusal()
+
+    async with relayed(keystone, keystone=shorten, swift=dawdle) as cloud:
+        ran = await upload(tree, cloud, OPTIONS, environ=cloud.environ)
+        assert (cloud.logins, ran.summary.exit_code, ran.summary.failed) == (4, 3, 0)
+    assert ran.summary.stopping is not None
+    assert "401 tokens live 0.4 s here, and the store looks at a request only after that" in ran.summary.stopping.why
 
 
 VERBS: Mapping[str, tuple[str, ...]] = {
@@ -265,5 +290,5 @@ async def test_a_login_that_is_cancelled_is_taken_over_by_a_request_that_waits_f
         first.cancel()
         await arrived.get()
         go_on.set()
-        assert set(await asyncio.gather(*others)) == {None}
+        assert set(await asyncio.gather(*others, return_exceptions=True)) == {None}
         assert cloud.logins == 2

@@ -36,14 +36,16 @@ class Relay:
 
 
 @asynccontextmanager
-async def relay(server: str, intercept: Intercept | None = None) -> AsyncIterator[Relay]:
-    """Runs a relay in front of the server at a URL, whose path does not count."""
+async def relay(server: str, intercept: Intercept | None = None, *, rows: int | None = None) -> AsyncIterator[Relay]:
+    """Runs a relay in front of the server at a URL, whose path does not count. With `rows`, pages of listings have so
+    many."""
     parts = urlsplit(server)
 
     async def pass_on(request: web.BaseRequest) -> web.StreamResponse:
         body = await request.read()
         fields = [(name, text) for name, text in request.headers.items() if name.lower() not in _OF_A_CONNECTION]
-        url = URL(f"{parts.scheme}://{parts.netloc}{request.raw_path}", encoded=True)
+        more = f"&limit={rows}" if rows is not None and "format=json" in request.raw_path else ""
+        url = URL(f"{parts.scheme}://{parts.netloc}{request.raw_path}{more}", encoded=True)
         async with client.request(
             request.method, url, headers=fields, data=body or None, allow_redirects=False
         ) as answer:

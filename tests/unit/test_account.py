@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from bulkput.errors import BulkputError, Denied, StoreGone, Throttled, Unavailable, UsageError
+from bulkput.errors import BulkputError, Conflict, Denied, StoreError, StoreGone, Throttled, Unavailable, UsageError
 from bulkput.options import RetryOptions, WireOptions
 from bulkput.stores.base import StoreContext
 from bulkput.stores.swift.account import Account
@@ -248,15 +248,24 @@ async def test_a_given_token_that_a_login_can_follow_is_old() -> None:
     assert await account.renewed(given, 403) is second
 
 
-async def test_a_login_that_fails_after_a_refusal_is_final() -> None:
-    """Each worker gets the error, and none tries again."""
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (Denied("login", "somebody", "refused"), Denied),
+        (DOWN, StoreGone),
+        (Conflict("login", "http://keystone", "refused", status=409), StoreGone),
+    ],
+)
+async def test_a_login_that_fails_after_a_refusal_is_final(error: BulkputError, kind: type[StoreError]) -> None:
+    """Each worker gets an error that stops the run, and none tries again."""
     (first,) = tokens(60)
-    login = Scripted(iter((first, Denied("login", "somebody", "refused"))))
+    login = Scripted(iter((first, error)))
     account = account_of(login)
     await account.token()
     for _ in range(2):
-        with pytest.raises(Denied, match="refused"):
+        with pytest.raises(kind) as caught:
             await account.renewed(first, 401)
+        assert caught.value.stops_run
     assert login.logins == 2
 
 

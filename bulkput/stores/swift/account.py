@@ -126,7 +126,7 @@ class Account:
         if (why := self._login.cannot_renew) is not None:
             return why
         if token.lives_s is not None and self._clock() >= self._born_s + token.lives_s:
-            return f"tokens live {token.lives_s:.0f} s here, and the store looks at a request only after that"
+            return f"tokens live {token.lives_s:g} s here, and the store looks at a request only after that"
         return "the store refuses even a new token: it belongs to another cloud than the login, or its clock is wrong"
 
     def _is_young(self, token: Token) -> bool:
@@ -159,10 +159,13 @@ class Account:
                 under_way.exception()  # seen, though perhaps nobody waited
 
     async def _log_in(self) -> Token:
-        """Log in, with retries. Raises StoreGone if these are used up."""
+        """Log in, with retries. Raises StoreGone if these are used up, and for an answer that no retry can change: each
+        object would get it, after a login of its own."""
         try:
             return await self._again(self._log_in_once, is_first_login=not self._has_worked)
-        except (Unavailable, Throttled) as error:
+        except StoreError as error:
+            if error.stops_run:
+                raise
             gone = StoreGone(error.operation, error.key, error.detail, status=error.status, request_id=error.request_id)
             gone.attempts, gone.elapsed_s = error.attempts, error.elapsed_s
             raise gone from error
@@ -175,7 +178,7 @@ class Account:
             if not self._has_worked:
                 raise
             # The variables were right before: something else answers in the server's place, for a while.
-            raise Unavailable("login", self._login.user, str(error)) from error
+            raise Unavailable("login", self._login.user, f"{error} (it has worked before)") from error
         self._token, self._has_worked, self._born_s = token, True, began_s
         self._renew_at_s = math.inf
         if token.lives_s is not None and self._login.renews_ahead:

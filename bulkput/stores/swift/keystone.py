@@ -115,7 +115,7 @@ class KeystoneLogin:
             catalog, lives_s = token.get("catalog"), _seconds_between(token.get("issued_at"), token.get("expires_at"))
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             raise _no_keystone(self.auth_url, answer) from None
-        if not value:
+        if not value or not value.isascii():
             raise _no_keystone(self.auth_url, answer)
         return Token(account_url(self.storage_url, catalog, self.wanted, token.get("project")), value, lives_s)
 
