@@ -10,6 +10,7 @@ from bulkput.engine.objects.copy import copy as copy
 from bulkput.engine.objects.copy import move as move
 from bulkput.engine.objects.remove import remove as remove
 from bulkput.engine.objects.segments import segments as segments
+from bulkput.engine.objects.temporary_url import temporary_url as temporary_url
 from bulkput.engine.open_store import list_objects as list_objects
 from bulkput.engine.open_store import open_store as open_store
 from bulkput.engine.stop import Stop as Stop
@@ -75,6 +76,7 @@ from bulkput.verb_options import ListOptions as ListOptions
 from bulkput.verb_options import RemoveOptions as RemoveOptions
 from bulkput.verb_options import SegmentOptions as SegmentOptions
 from bulkput.verb_options import StoreOptions as StoreOptions
+from bulkput.verb_options import TempUrlOptions as TempUrlOptions
 from bulkput.verb_options import VerifyOptions as VerifyOptions
 
 __version__: str

@@ -18,12 +18,13 @@ from bulkput.engine.event_loop import loop_factory
 from bulkput.engine.objects import copy as copying
 from bulkput.engine.objects import remove as removing
 from bulkput.engine.objects import segments as looking
+from bulkput.engine.objects import temporary_url as signing
 from bulkput.engine.upload import upload as uploading
 from bulkput.engine.verify import verify as verifying
 from bulkput.model import Prefix, RemoteObject
 from bulkput.verb_options import ListOptions
 
-__all__ = ["copy", "list_objects", "move", "remove", "segments", "upload", "verify"]
+__all__ = ["copy", "list_objects", "move", "remove", "segments", "temporary_url", "upload", "verify"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -48,6 +49,7 @@ copy = _to_its_end(copying.copy)
 move = _to_its_end(copying.move)
 remove = _to_its_end(removing.remove)
 segments = _to_its_end(looking.segments)
+temporary_url = _to_its_end(signing.temporary_url)
 
 
 def list_objects(

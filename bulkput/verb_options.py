@@ -4,10 +4,13 @@ They have a file of their own, because making each of these classes takes a mill
 """
 
 from dataclasses import field, fields
-from typing import Any
+from typing import Any, Literal
 
 from bulkput.options import HeaderOptions, RetryOptions, SharedOptions, StopRules, WireOptions
 from bulkput.record import frozen
+
+SignedMethod = Literal["PUT", "GET", "HEAD", "POST", "DELETE"]
+SignatureDigest = Literal["sha256", "sha512", "sha1"]
 
 
 @frozen(kw_only=True)
@@ -87,6 +90,28 @@ class ListOptions:
 
     delimiter: str | None = None
     """With `/`, list one level, in which each directory comes once, as a Prefix. None lists all objects."""
+    retry: RetryOptions = field(default_factory=RetryOptions)
+    wire: WireOptions = field(default_factory=WireOptions)
+
+
+@frozen(kw_only=True)
+class TempUrlOptions:
+    """All options of `temporary_url`."""
+
+    method: SignedMethod = "PUT"
+    """The request that the URL allows. By default PUT, for uploads. PUT and GET allow HEAD as well."""
+    is_object: bool = False
+    """Sign for the one object that the URL names. By default for all objects below it as a directory."""
+    expires_in_s: int = 3600
+    """Seconds that the URL is valid. By default an hour: long enough for a job of a CI system, and short for a secret
+    that ends up in a log."""
+    expires_at_s: int | None = None
+    """Unix time at which the URL expires, in place of `expires_in_s`."""
+    ip_range: str | None = None
+    """Allow requests from this address or network only, such as 192.0.2.0/24. Ceph's gateway does not know it, and then
+    refuses the URL. By default from everywhere."""
+    digest: SignatureDigest | None = None
+    """The hash of the signature. By default the first of these that the store says it allows."""
     retry: RetryOptions = field(default_factory=RetryOptions)
     wire: WireOptions = field(default_factory=WireOptions)
 

@@ -37,6 +37,8 @@ default_log_levels = alembic=WARNING,keystone.common.password_hashing=ERROR
 [database]
 connection = sqlite:///{root}/keystone.db
 sqlite_synchronous = false
+[auth]
+methods = password,token,application_credential,totp
 [identity]
 password_hash_rounds = 4
 [token]

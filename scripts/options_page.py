@@ -45,6 +45,7 @@ OTHERS = (
     verb_options.RemoveOptions,
     verb_options.SegmentOptions,
     verb_options.ListOptions,
+    verb_options.TempUrlOptions,
     verb_options.StoreOptions,
 )
 """The options of the other functions. The page shows only fields that `UploadOptions` does not have."""

@@ -134,6 +134,8 @@ use = egg:swift#s3api
 [filter:tempauth]
 use = egg:swift#tempauth
 user_test_tester = testing .admin
+user_test_reader = reading
+user_admin_admin = admin .admin .reseller_admin
 """,
 )
 

@@ -35,7 +35,9 @@ LAYERS: list[set[str]] = [
     {"engine.verify", "engine.objects"},  # compare files with objects; copy, move and remove objects
     {"engine.upload"},  # the main job; a mirror removes objects
     {"sync"},  # the verbs for scripts
-    {"demo", "bench"},  # an experiment with engine and devserver; uploads that are measured, to a user's own store
+    # an experiment with engine and devserver; uploads that are measured, to a user's own store; a look at each step to
+    # a store, which takes the engine's store and makes network connections of its own
+    {"demo", "bench", "doctor"},
     {"config"},  # options that are not typed: from files, from the environment
     {"cli"},  # one file per verb, on top of everything
     {"testing"},  # tests for the authors of stores: nothing of the product imports them
@@ -59,6 +61,10 @@ HOMES = {
     "isal": {"payload"},  # one place knows that they may be missing
     "zlib_ng": {"payload"},
     "sqlite3": {"journal", "sources"},  # what is done; names sorted in bounded memory
+    "openstack": {"stores"},  # an extra: reads clouds.yaml
+    "yaml": {"stores"},  # which it brings
+    "keystoneauth1": {"stores"},  # an extra: the ways to log in that are not ours
+    "requests": {"stores"},  # its requests, which our transport sends
 }
 WITHOUT_IO = {"policy": {"asyncio", "socket", "time", "random", "threading", "subprocess"}}
 

@@ -14,7 +14,7 @@ from bulkput.bench.trial import Plan, TrialFailure, run_trial
 from bulkput.bench.verdict import Diagnosis, Undecided, judge
 from bulkput.engine.open_store import connected
 from bulkput.engine.stop import Stop
-from bulkput.errors import Stopped, StoreError
+from bulkput.errors import Stopped, StoreError, UsageError
 from bulkput.options import UploadOptions
 from bulkput.policy.naming import joined_prefix
 from bulkput.record import frozen
@@ -115,6 +115,8 @@ async def bench(choices: Choices, *, directory: str, tell: Tell, stop: Stop) -> 
 def _base(url: str) -> str:
     """A URL below `url` with a random prefix, which no other program uses."""
     destination = Destination.parse(url)
+    if destination.temp_url is not None:
+        raise UsageError("a temporary URL cannot remove what a benchmark stores: use swift:// with credentials")
     prefix = f"{joined_prefix(destination.prefix)}bulkput-bench-{secrets.token_hex(4)}/"
     return str(replace(destination, prefix=prefix))
 

@@ -15,14 +15,20 @@ option needs nothing else to be completed.
 """
 
 import os
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from copy import copy
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 from click.shell_completion import CompletionItem, ShellComplete, add_completion_class, split_arg_string
 
 from bulkput.cli.output import write_line
 from bulkput.cli.values import OneOf
+from bulkput.errors import UsageError
+
+if TYPE_CHECKING:
+    from bulkput.config.places import FileKind
 
 _LINE = "_BULKPUT_LINE"
 _CURSOR = "\0"
@@ -50,9 +56,24 @@ def _script(shell: str) -> str:
     return (files("bulkput.cli") / "shells" / f"bulkput.{shell}").read_text("utf-8")
 
 
+SCHEMES = ("swift://", "http://", "https://")
+
+
 def places() -> tuple[str, ...]:
     """What a URL, or another way to name a place in a store, may begin with."""
-    return ("swift://", "http://", "https://")
+    from bulkput.config.places import paths  # noqa: PLC0415 - the script's reader has no use for it
+
+    found = paths(os.environ)
+    return (*SCHEMES, *_aliases(found)) if found else SCHEMES
+
+
+def _aliases(found: "Mapping[FileKind, str]") -> Iterator[str]:
+    """The aliases in files of options. None if a file is wrong: a command says so, a TAB says nothing."""
+    from bulkput.cli.chosen import configs_of  # noqa: PLC0415 - tomllib, where there is a file
+
+    with suppress(UsageError):
+        for config in configs_of(found, {}):
+            yield from (f"{name}:" for name, profile in config.profiles.items() if profile.destination is not None)
 
 
 class _Offer(click.ParamType[str]):

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 PROFILE = "profile"
 NO_CONFIG = "no config"
 """The name of `--no-config` among what is typed. No parameter can have it."""
-NOT_CONFIGURED = frozenset(("config",))
+NOT_CONFIGURED = frozenset(("completion", "config"))
 """Verbs that take nothing from files."""
 _CHOSEN = "bulkput.chosen"
 

@@ -4,13 +4,21 @@ A test says that every variable that the code asks for is here.
 """
 
 VARIABLES = (
-    ("ST_AUTH, ST_USER, ST_KEY", "Login to Swift by v1 auth. They are its URL, the user and the key."),
+    ("OS_CLOUD", "Swift: name of a cloud in clouds.yaml to log in to."),
+    (
+        "OS_AUTH_URL, OS_<...>",
+        "Swift: login by Keystone v3. OS_USERNAME, OS_PASSWORD and OS_PROJECT_NAME with their domains,"
+        " OS_APPLICATION_CREDENTIAL_ID and _SECRET, or OS_TOKEN; OS_REGION_NAME and OS_INTERFACE. docs/keystone.md has"
+        " all.",
+    ),
+    ("ST_AUTH, ST_USER, ST_KEY", "Swift: login by v1 auth. They are its URL, the user and the key."),
     (
         "OS_STORAGE_URL, OS_AUTH_TOKEN",
-        "A Swift account and a token. They replace a login. Beside ST_*, the URL alone replaces the one that the server"
-        " names.",
+        "A Swift account and a token. They replace a login. Beside a login, the URL alone replaces the one that the"
+        " server names.",
     ),
     ("OS_CACERT", "File of certificates to trust. They replace the system's."),
+    ("OS_CERT, OS_KEY", "Files of a client certificate and its key, for servers that ask for one."),
     ("BULKPUT_HTTP_TOKEN", "Bearer token for http(s)://. It is sent to the server that the command writes to."),
     ("BULKPUT_HTTP_USER", "User for http(s)://. With BULKPUT_HTTP_PASSWORD, instead of a token."),
     ("BULKPUT_HTTP_PASSWORD", "Password for http(s)://."),
@@ -19,6 +27,12 @@ VARIABLES = (
         "Token for one host. <HOST> is its name in capitals, with _ for other characters; _PORT may follow. User and"
         " password may have a host as well.",
     ),
+    ("BULKPUT_TEMPURL", "Temporary URL, which tempurl:// stands for. It replaces a login."),
+    ("BULKPUT_TEMPURL_KEY", "Key that `bulkput tempurl` signs with. By default it asks the store for it."),
+    ("BULKPUT_<OPTION>", "Value of an option, for every verb that has it. BULKPUT_MAX_ERRORS is --max-errors."),
+    ("BULKPUT_PROFILE", "Profile of a configuration file to use."),
+    ("BULKPUT_NO_CONFIG", "1: read no configuration file."),
+    ("XDG_CONFIG_HOME", "Directory of the user's configuration. It replaces ~/.config."),
     ("NETRC", "File of logins for http(s)://. It replaces ~/.netrc."),
     (
         "HTTPS_PROXY, HTTP_PROXY, ALL_PROXY",
@@ -37,6 +51,9 @@ VARIABLES = (
 """Each row: the variables, and what they are for. `--help` has the first sentence only."""
 
 FILES = (
+    ("bulkput.toml", "--profile", "Options of a project, in its directory or one above."),
+    ("~/.config/bulkput/config.toml", "--profile", "Options of a user, and profiles with aliases."),
+    ("clouds.yaml, secure.yaml", "--cloud", "Clouds of OS_CLOUD: here, in ~/.config/openstack or /etc/openstack."),
     ("~/.netrc", "--insecure", "Logins for http(s)://, if no variable has one."),
     ("FILE of --journal", "--journal", "SQLite database of what is uploaded. FILE-wal is beside it while a run lasts."),
 )

@@ -77,6 +77,13 @@ FLAGS = {
     "stall_s": "--stalled-after",
     "bulkput.remove": "bulkput rm -r",
     "bulkput.segments": "bulkput segments",
+    "bulkput.temporary_url": "bulkput tempurl",
+    "method": "--method",
+    "is_object": "--object",
+    "expires_in_s": "--expires-in",
+    "expires_at_s": "--expires-at",
+    "ip_range": "--ip-range",
+    "digest": "--digest",
 }
 """Parameters, and fields of `UploadOptions`. An option that is not here has no flag, and keeps its name."""
 

@@ -19,7 +19,7 @@ from bulkput.errors import NotFound, Unsupported, UsageError, printable
 from bulkput.model import Prefix, RemoteObject
 from bulkput.options import WireOptions
 from bulkput.policy.directories import is_marker, one_level
-from bulkput.policy.naming import joined_prefix
+from bulkput.policy.naming import joined_prefix, without_query
 
 if TYPE_CHECKING:
     from bulkput.stores.base import Store
@@ -70,7 +70,7 @@ def ls(url: str, *, is_long: bool, recursive: bool, as_json: bool, timeout: floa
     except Unsupported as error:
         raise UsageError(str(error)) from None
     if not found:
-        say(f"bulkput: nothing at {printable(url)}")
+        say(f"bulkput: nothing at {printable(without_query(url))}")
     return 0 if found else 1
 
 

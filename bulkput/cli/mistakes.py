@@ -32,6 +32,7 @@ _WORDS = (
     ),
     ("mb mkdir make create mkcontainer post", "bulkput upload makes the container if it does not exist"),
     ("get download fetch pull cat save restore", "bulkput does not download; rclone copy and swift download do"),
+    ("presign signurl sign link", "bulkput tempurl makes a URL, with which others upload or download for a while"),
     ("pipe rcat", "bulkput upload - DEST sends what it reads from stdin"),
     ("resume continue retry", "bulkput upload --journal FILE; the same command again sends only the rest"),
     ("cleanup dedupe", "bulkput segments --reap removes segments that no large object reads"),

@@ -9,6 +9,7 @@ from bulkput.cli.configured import Configured
 from bulkput.cli.values import Url
 from bulkput.errors import UsageError, printable
 from bulkput.options import RetryOptions, WireOptions
+from bulkput.policy.naming import without_query
 from bulkput.verb_options import RemoveOptions
 
 
@@ -50,7 +51,7 @@ def rm(
             raise UsageError("rm -r needs --yes if there is no terminal to ask on; --dry-run shows what it would do")
         is_name = "/" in url.partition("://")[2] and not url.endswith("/")
         itself = ", and the object of exactly that name" if is_name else ""
-        if not click.confirm(f"Remove everything below {printable(url)}{itself}?", err=True):
+        if not click.confirm(f"Remove everything below {printable(without_query(url))}{itself}?", err=True):
             return 1
     view = ChangesView("remove", is_verbose=is_verbose, as_json=as_json)
     from bulkput.engine.objects.remove import remove  # noqa: PLC0415 - brings aiohttp

@@ -10,7 +10,6 @@ from bulkput.cli.changes import ChangesView, change_options
 from bulkput.cli.configured import Configured
 from bulkput.cli.output import flush, say, write_line, write_row
 from bulkput.cli.values import Duration, Url
-from bulkput.engine.stop import Stop
 from bulkput.errors import NotFound, Unsupported, UsageError, printable
 from bulkput.events import Event, SegmentsFound, SegmentsKept
 from bulkput.options import RetryOptions, WireOptions

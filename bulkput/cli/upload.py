@@ -1,5 +1,6 @@
 """`bulkput upload SOURCE... DEST`"""
 
+import os
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import replace
@@ -150,12 +151,17 @@ def upload(
     bulkput upload --exclude '*.tmp' --exclude .git/ . https://dav.example.org/backup/
     git ls-files -z | bulkput upload --files-from - --null swift://artifacts/source
 
-    DEST is swift://CONTAINER[/PREFIX] or http(s)://HOST/PATH/. The container is made if it does not exist.
+    DEST is swift://CONTAINER[/PREFIX] or http(s)://HOST/PATH/. The container is made if it does not exist. It may be
+    a temporary URL of Swift's, in quotes; tempurl://[PREFIX] is the one in BULKPUT_TEMPURL.
     Options with their reasons: docs/options.md.
     """
     sources, destination = split(paths, flags["files"], verb="upload")
     if not literal:
         refuse_odd(destination)
+    if destination.lower().startswith("tempurl:"):
+        from bulkput.policy.temp_url import from_variable  # noqa: PLC0415 - few destinations are
+
+        destination = from_variable(destination, os.environ)
     if quiet and verbose:
         raise UsageError("--quiet and --verbose exclude each other")
     options = _options(**flags)

@@ -36,6 +36,20 @@ class Duration(click.ParamType[int]):
         return int(match[1]) * _SECONDS[match[2]]
 
 
+class Moment(click.ParamType[int]):
+    """A Unix time, from one or from ISO 8601 in UTC."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        from bulkput.policy.temp_url import moment  # noqa: PLC0415 - few options are times
+
+        try:
+            return moment(str(value).strip(), what=repr(value))
+        except UsageError as error:
+            self.fail(str(error), param, ctx)
+
+
 class Size(click.ParamType[int]):
     """Bytes, in powers of 1024: `4096`, `64K`, `32M`, `1G`."""
 

@@ -2,10 +2,16 @@
 
 from collections.abc import Iterable
 
+from bulkput.policy.nearest import nearest
+
 PREFIX = "BULKPUT_"
 NO_CONFIG = "BULKPUT_NO_CONFIG"
 PROFILE = "BULKPUT_PROFILE"
-_OTHERS = frozenset((NO_CONFIG, PROFILE, "BULKPUT_TEMPURL_KEY", "BULKPUT_DEVSERVER_USER", "BULKPUT_DEVSERVER_KEY"))
+_OTHERS = frozenset(
+    (
+        NO_CONFIG, PROFILE, "BULKPUT_TEMPURL", "BULKPUT_TEMPURL_KEY", "BULKPUT_DEVSERVER_USER", "BULKPUT_DEVSERVER_KEY",
+    )
+)  # fmt: skip
 HTTP_PREFIX = "BULKPUT_HTTP_"
 """Credentials, for one host or for that of the destination: `stores/http/credentials.py`."""
 
@@ -20,21 +26,11 @@ def is_other_variable(name: str) -> bool:
     return name in _OTHERS or name.startswith(HTTP_PREFIX)
 
 
-def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The known name that is most like `name`, or None if none is like it. Case, `_` and dashes in front count little.
-
-    >>> nearest("--Max_Errors", ["max-errors", "max-age"])
-    'max-errors'
-    """
-    from difflib import get_close_matches  # noqa: PLC0415 - only a mistake needs it
-
-    meant = name.lower().replace("_", "-").strip("-")
-    candidates = {each.lower().replace("_", "-"): each for each in sorted(known)}
-    found = get_close_matches(meant, candidates, n=1)
-    return candidates[found[0]] if found else None
-
-
 def did_you_mean(name: str, known: Iterable[str], *, shown: str = "{}") -> str:
-    """`: did you mean NAME?`, or nothing."""
-    found = nearest(name, known)
-    return f": did you mean {shown.format(found)}?" if found is not None else ""
+    """`: did you mean NAME?`, or nothing if no known name is like it. `_` and dashes in front count little.
+
+    >>> did_you_mean("--Max_Errors", ["max-errors", "max-age"])
+    ': did you mean max-errors?'
+    """
+    found = nearest(name.replace("_", "-").strip("-"), sorted(known))
+    return f": did you mean {shown.format(found[0])}?" if found else ""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from bulkput.config.names import HTTP_PREFIX
 
 MASK = "***"
-_PREFIXES = ("ST_", "OS_", HTTP_PREFIX, "BULKPUT_TEMPURL_")
+_PREFIXES = ("ST_", "OS_", HTTP_PREFIX, "BULKPUT_TEMPURL")
 _OTHERS = frozenset(("NETRC", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"))
 _PUBLIC = re.compile(
     r"ST_(?:AUTH|USER|AUTH_VERSION)"

@@ -27,14 +27,13 @@ def fitting_concurrency(options: T) -> tuple[T, str | None]:
     First raises the process's soft limit to its hard limit, which needs no privilege. Raises UsageError if the limit
     is below `_LEAST` even then.
     """
-    limit = _raised_limit()
+    limit = raised_limit()
     wire = options.wire
     if limit is None:
         return options, None
     if limit < _LEAST:
         raise UsageError(f"this process may open only {limit} files: raise that to {_LEAST} or more (ulimit -n)")
-    # Two descriptors for each upload: its connection, and its file, which stays open while it is streamed.
-    room = max(1, (limit - _OTHERS - options.body.readers) // 2)
+    room = room_in(limit, readers=options.body.readers)
     if wire.highest <= room:
         return options, None
     advice = f"concurrency is {room}, not {wire.start}: this process may open {limit} files (ulimit -n)"
@@ -44,7 +43,13 @@ def fitting_concurrency(options: T) -> tuple[T, str | None]:
     return replace(options, wire=replace(wire, concurrency=room)), advice
 
 
-def _raised_limit() -> int | None:
+def room_in(limit: int, *, readers: int) -> int:
+    """Requests in flight that `limit` open files leave room for: two descriptors for each upload, its connection, and
+    its file, which stays open while it is streamed."""
+    return max(1, (limit - _OTHERS - readers) // 2)
+
+
+def raised_limit() -> int | None:
     """Raises RLIMIT_NOFILE and returns it. None: the limit is infinite, or the system has none (Windows)."""
     try:
         import resource  # noqa: PLC0415 - not on Windows

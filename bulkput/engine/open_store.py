@@ -89,6 +89,7 @@ async def connected(
             wire=wire,
             transport=transport,
             again=tries,
+            warn=lambda why: emit(ev.Warned(why)),
             storage_policy=storage_policy,
             headers=headers,
             encodes=encodes,

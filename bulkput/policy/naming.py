@@ -71,6 +71,13 @@ def meant_by(url: str) -> str | None:
 _ODD = {"", ".", ".."}
 
 
+def without_query(url: str) -> str:
+    """The URL for a message: what follows the `?` of an http URL may be a signature, and is left out."""
+    address, question_mark, query = url.partition("?")
+    may_sign = url.partition(":")[0].lower() in ("http", "https") or "temp_url_sig" in query
+    return f"{address}?..." if question_mark and may_sign else url
+
+
 def is_http_url(url: str) -> bool:
     """Whether `url` is absolute, http or https, has a host and a valid port (or none), and no control characters."""
     try:

@@ -13,18 +13,21 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import field
 from importlib import import_module
-from typing import Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Protocol, TypeVar, cast
 from urllib.parse import quote, unquote
 
 from bulkput.errors import UsageError, printable
 from bulkput.model import Body, Limits, ObjectHeaders, Prefix, RemoteObject, Stored
 from bulkput.option_types import require
 from bulkput.options import HeaderOptions, LargeOptions, WireOptions
-from bulkput.policy.naming import is_http_url
+from bulkput.policy.naming import is_http_url, without_query
 from bulkput.policy.nearest import meant_url
 from bulkput.record import frozen
 from bulkput.stores.powers import Powers
 from bulkput.transport.base import Transport
+
+if TYPE_CHECKING:
+    from bulkput.policy.temp_url import TempUrl
 
 
 class Store(Protocol):
@@ -105,20 +108,25 @@ class Destination:
     In swift:// and s3://, the text after the container is an object name: nothing in it is decoded, and `?` and `#`
     are ordinary characters, as in aws-cli and s5cmd. In an http(s) URL, the directory is sent as the user wrote it;
     only the text after the last slash is decoded, because it begins an object name.
+
+    A temporary URL of Swift's (an http(s) URL with a temp_url_sig) has the scheme `tempurl`. Its root is the URL of the
+    container, with a slash at its end. Its text leaves out the signature: it is the same place, whoever signs.
     """
 
     scheme: str
     root: str
     prefix: str
+    temp_url: "TempUrl | None" = field(default=None, repr=False)
 
     @classmethod
     def parse(cls, url: str) -> "Destination":
         """Parse a destination URL. Raises UsageError, which says what is wrong and how to write the URL."""
         require(url, str, "destination")
+        shown = without_query(url)
         try:
             url.encode()
         except UnicodeEncodeError:
-            raise UsageError(f"destination {url!r} is not UTF-8, as object names have to be") from None
+            raise UsageError(f"destination {shown!r} is not UTF-8, as object names have to be") from None
         scheme, separator, rest = url.partition("://")
         if not separator or not scheme:
             meant = meant_url(url, _BUILT_IN)
@@ -130,14 +138,25 @@ class Destination:
             raise UsageError(f"destination {url.partition('?')[0]!r} is no URL: {more}")
         scheme = scheme.lower()
         if scheme in ("http", "https"):
+            if "temp_url_sig" in rest.partition("?")[2]:
+                return cls._signed(url)
             return cls(scheme, *_split_http(url, scheme, rest))
+        if "?temp_url_sig=" in rest:  # else it would be the name of an object, and end up in every message
+            raise UsageError(f"destination {shown!r} is a temporary URL: it begins with https:// or http://")
         root, _, prefix = rest.partition("/")
-        if not root:
-            raise UsageError(f"destination {url!r} names no container: write {scheme}://CONTAINER[/PREFIX]")
+        if not root and scheme != "tempurl":
+            raise UsageError(f"destination {shown!r} names no container: write {scheme}://CONTAINER[/PREFIX]")
         return cls(scheme, root, prefix)
 
+    @classmethod
+    def _signed(cls, url: str) -> "Destination":
+        from bulkput.policy.temp_url import parse  # noqa: PLC0415 - few destinations are
+
+        temp_url = parse(url)
+        return cls("tempurl", f"{temp_url.place.root}/", temp_url.place.name, temp_url)
+
     def __str__(self) -> str:
-        if self.scheme in ("http", "https"):
+        if "://" in self.root:
             return self.root + quote(self.prefix)
         return f"{self.scheme}://{self.root}" + (f"/{self.prefix}" if self.prefix else "")
 
@@ -151,7 +170,10 @@ def _split_http(url: str, scheme: str, rest: str) -> tuple[str, str]:
             " or set BULKPUT_HTTP_USER and BULKPUT_HTTP_PASSWORD"
         )
     if "?" in rest or "#" in rest:
-        raise UsageError(f"destination {url!r}: a query or fragment cannot be part of it; escape ? as %3F and # as %23")
+        shown = without_query(url)  # what follows may be a signature
+        raise UsageError(
+            f"destination {shown!r}: a query or fragment cannot be part of it; escape ? as %3F and # as %23"
+        )
     if not is_http_url(f"{scheme}://{authority}"):
         raise UsageError(f"destination {url!r} names no host: write {scheme}://HOST[:PORT]/PATH/")
     directory, _, last = rest.removeprefix(authority).removeprefix("/").rpartition("/")
@@ -178,6 +200,10 @@ class RetryCall(Protocol):
     async def __call__(self, call: Callable[[], Awaitable[T]], *, is_first_login: bool = False) -> T: ...
 
 
+def _ignore(_why: str) -> None:
+    """For callers that show no warnings."""
+
+
 @frozen(kw_only=True)
 class StoreContext:
     """Everything a store is made from, except its destination."""
@@ -187,6 +213,8 @@ class StoreContext:
     transport: Transport
     again: RetryCall
     """Retries a call that the store makes before any operation, such as a login."""
+    warn: Callable[[str], None] = _ignore
+    """Takes a sentence about something that is no failure, but probably not what the user meant."""
     storage_policy: str | None = None
     headers: HeaderOptions = field(default_factory=HeaderOptions)
     """The headers of every object. A store that cannot keep them refuses them before the run."""
@@ -205,6 +233,7 @@ _BUILT_IN = {
     "swift": ("bulkput.stores.swift.store", "open_store"),
     "http": ("bulkput.stores.http.store", "open_store"),
     "https": ("bulkput.stores.http.store", "open_store"),
+    "tempurl": ("bulkput.stores.swift.temp_url", "open_store"),
 }
 
 

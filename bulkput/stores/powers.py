@@ -1,13 +1,15 @@
 """Optional operations of stores, which only some stores have: `Store.powers`."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
 
 from bulkput.errors import UnprovenPut
 from bulkput.model import Body, LargeUpload, ObjectHeaders, RemoteObject, Segment, Stored, StoredPart
+from bulkput.options import WireOptions
 from bulkput.record import frozen
 
 if TYPE_CHECKING:
+    from bulkput.policy.temp_url import Wish
     from bulkput.stores.base import Store
 
 Get = Callable[[str], AsyncGenerator[bytes, None]]
@@ -96,16 +98,65 @@ class Composing:
     prepare: Callable[[], Awaitable[None]]
 
 
+@frozen(kw_only=True)
+class Space:
+    """What an account or a container holds, and the most that it may hold. None: not told, or no quota."""
+
+    objects: int | None = None
+    bytes: int | None = None
+    most_objects: int | None = None
+    most_bytes: int | None = None
+
+
 @frozen
 class ContainerFacts:
     """What a look at a container shows.
 
     `keeps_versions`: it keeps old versions of its objects, or has kept some, and no listing shows them. `now_ns` is the
-    server's clock, in nanoseconds since 1970; None if it did not tell.
+    server's clock, in nanoseconds since 1970; None if it did not tell. `archives`: what is overwritten or deleted now
+    stays somewhere as an old version. `policy` is its storage policy. `readers` and `writers` are its access lists;
+    empty if it has none, or if the store does not show them to this user.
     """
 
     keeps_versions: bool
     now_ns: int | None
+    archives: bool = False
+    policy: str | None = None
+    readers: str = ""
+    writers: str = ""
+    space: Space = Space()
+
+
+@frozen(kw_only=True)
+class LoggedIn:
+    """The outcome of a login, without the token."""
+
+    storage_url: str
+    lives_s: float | None
+    """Seconds that the token lives, counted from the login; None if the server did not say."""
+    cannot_renew: str | None
+    """Why no further token can be had; None if a login gives one."""
+
+
+@frozen(kw_only=True)
+class Access:
+    """The way to a store, for a look at each step of it. Each call sends one request. No wrapper is around them: a step
+    that fails once is what such a look is for."""
+
+    url: str
+    """Where the first request goes: to the login, or to the store itself."""
+    user: str
+    """Who asks, for messages; empty if no credentials are known."""
+    wire: WireOptions | None = None
+    """The connections' options, if they are not only the caller's: clouds.yaml may name certificates."""
+    log_in: Callable[[], Awaitable[LoggedIn]] | None = None
+    """None: each request carries its credentials itself."""
+    info: Callable[[], Awaitable[Mapping[str, Any]]] | None = None
+    """What the store says about itself (Swift's `/info`); empty if it says nothing."""
+    look: Callable[[], Awaitable[ContainerFacts]] | None = None
+    """Looks at the store's own container or directory. Raises NotFound if it is not there."""
+    look_at_account: Callable[[str | None], Awaitable[Mapping[str, Space]]] | None = None
+    """The account, and its share of the storage policy of that name, each under a name for people."""
 
 
 @frozen
@@ -185,3 +236,8 @@ class Powers:
     segment_names: SegmentNames | None = None
     """None also if segments are no objects. Unfinished uploads to S3 are not: it lists and aborts them by requests of
     their own, without a proof that nothing reads them. A store for S3 gets other powers for that."""
+    access: Access | None = None
+    """None: the store does not say how it is reached."""
+    temporary_url: "Callable[[str, Wish], Awaitable[str]] | None" = None
+    """Makes a temporary URL for the object of the given name, or for all objects whose names begin with it. The URL is
+    proven by a request, if it can be. Raises UsageError if the store has no key to sign it with, or refuses it."""

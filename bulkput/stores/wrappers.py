@@ -77,6 +77,8 @@ class Wrapper(ABC):
             containers=self._power("list", has.containers),
             look_at_container=self._power("stat", has.look_at_container),
             segment_names=has.segment_names,
+            access=has.access,
+            temporary_url=self._power("sign", has.temporary_url),
         )
 
     def _large(self, has: LargeObjects) -> LargeObjects:

@@ -195,6 +195,28 @@ class PowerTests(StoreTests):
             with pytest.raises(NotFound):
                 await look(own + ".absent")
 
+    async def test_the_way_to_the_store_is_shown_without_secrets(self, target: Target) -> None:
+        """Where it is, who asks, what is there; a login is made if there is one. A missing place is NotFound."""
+        async with connected(target.url, retry=ONCE, environ=target.environ) as (store, _):
+            access = power(store.powers.access)
+            assert access.url.startswith(("http://", "https://"))
+            if access.log_in is not None:
+                logged_in = await access.log_in()
+                assert logged_in.storage_url and (logged_in.lives_s is None or logged_in.lives_s > 0)
+            if access.info is not None:
+                assert isinstance(await access.info(), dict)
+            await store.prepare()
+            await store.put("seen", whole(b"x"), HEADERS)
+            facts = await power(access.look)()
+            assert not facts.archives
+            if access.look_at_account is not None:
+                spaces = await access.look_at_account(facts.policy)
+                assert spaces["account"].objects is not None
+        if Destination.parse(target.url).scheme not in ("http", "https"):  # those have a directory from the start
+            async with connected(target.url + ".absent", retry=ONCE, environ=target.environ) as (store, _):
+                with pytest.raises(NotFound):
+                    await power(power(store.powers.access).look)()
+
     async def test_a_store_beside_holds_the_objects_of_the_other_container(self, target: Target) -> None:
         """It has the same powers, and no login of its own. Objects of the same name stay apart."""
         own = Destination.parse(target.url).root

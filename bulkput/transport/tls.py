@@ -101,10 +101,15 @@ def client_refused(error: BaseException | None) -> TransportError | None:
     return TransportError(detail, is_permanent=True)
 
 
+def is_no_tls(error: OSError) -> bool:
+    """Whether the server's first bytes were not TLS."""
+    return isinstance(error, ssl.SSLError) and error.reason in _NOT_TLS
+
+
 def why_not_connected(error: OSError) -> str:
     """Why a connection could not be made, as text for people."""
     match error:
-        case ssl.SSLError(reason=reason) if reason in _NOT_TLS:
+        case ssl.SSLError() if is_no_tls(error):
             return "the server does not speak TLS there; should the URL begin with http://?"
         case ssl.SSLError():  # its errno is OpenSSL's, so `strerror` would say something else
             return f"TLS handshake failed: {(error.reason or str(error)).replace('_', ' ').lower()}"

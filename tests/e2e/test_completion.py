@@ -10,7 +10,7 @@ from typing import Literal
 import click
 import pytest
 
-from bulkput.cli.completion import Answers, places
+from bulkput.cli.completion import SCHEMES, Answers
 from bulkput.cli.main import bulkput as group
 from bulkput.stores.base import _BUILT_IN
 from tests.e2e.cli import Bulkput
@@ -101,7 +101,7 @@ def test_paths_and_urls_are_offered_together_where_both_can_be(running: Shell) -
     assert {word.rstrip("/") for word in running.typed("bulkput upload s" + ALL).split()[2:]} == {
         "swift:", "site", "swan",
     }  # fmt: skip
-    assert running.typed("bulkput cp " + ALL).split()[2:] == list(places())
+    assert running.typed("bulkput cp " + ALL).split()[2:] == list(SCHEMES)
 
 
 @pytest.mark.skipif(shutil.which("fish") is None, reason="fish is not installed: scripts/tools installs it")
@@ -119,7 +119,7 @@ def test_paths_and_urls_are_offered_together_where_both_can_be(running: Shell) -
         ("bulkput upload --base=d", ["--base=dist/"]),
         ("bulkput upload dist sw", ["swan/", "swift://"]),
         ("bulkput upload dist swift://d", []),
-        ("bulkput cp ", [*places()]),
+        ("bulkput cp ", [*SCHEMES]),
         ("bulkput upload --rate ", []),
     ],
 )
@@ -193,7 +193,25 @@ def test_any_line_gets_an_answer(line: str, monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_each_scheme_that_is_offered_has_a_store() -> None:
     """The stores are not asked for their schemes, because their modules take too long to import."""
-    assert {place.removesuffix("://") for place in places()} <= set(_BUILT_IN)
+    assert {place.removesuffix("://") for place in SCHEMES} <= set(_BUILT_IN)
+
+
+@pytest.mark.parametrize(
+    ("file", "offered"),
+    [
+        ('[profile.work]\ndestination = "swift://artifacts"\n[profile.settings]\ngzip = "auto"\n', ["work:"]),
+        ("[profile.work", []),
+        ("", []),
+    ],
+)
+def test_the_aliases_of_a_file_are_offered(
+    file: str, offered: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A profile without a destination is none. A file that is wrong offers nothing, in silence."""
+    (tmp_path / "bulkput.toml").write_text(file)
+    monkeypatch.chdir(tmp_path)
+    found = answers("bulkput cp w", monkeypatch)
+    assert [line.split("\t")[1] for line in found if line.startswith("open")] == offered
 
 
 def test_each_value_that_is_a_path_is_completed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -249,7 +249,10 @@ def test_a_misspelt_profile_gets_a_suggestion(place: Place, arguments: str, mess
 
 def test_without_profiles_nothing_is_an_alias(place: Place) -> None:
     """The message is that of a wrong URL, or that there is no file."""
-    assert place.refused("ls", "w:x") == "destination 'w:x': write swift://CONTAINER[/PREFIX] or https://HOST/PATH/"
+    assert (
+        place.refused("ls", "w:x")
+        == "destination 'w:x' is no URL: write swift://CONTAINER[/PREFIX] or https://HOST/PATH/"
+    )
     assert place.refused("ls", "--profile", "w", "swift://c") == "there is no profile w: no file defines one"
 
 
@@ -334,7 +337,7 @@ def test_config_shows_values_with_their_sources(place: Place, shown: Callable[..
 def test_config_without_a_verb_shows_what_is_set(place: Place, shown: Callable[..., dict[str, Any]]) -> None:
     """bulkput config; --all shows the rest, too."""
     place.write(user='timeout = 30\n[profile.w]\ndestination = "swift://a"\nretries = 3\n')
-    verbs = {"upload", "verify", "ls", "cp", "mv", "rm", "segments"}
+    verbs = {"upload", "verify", "ls", "cp", "mv", "rm", "segments", "tempurl"}
     assert {(row["verb"], row["option"], row["value"]) for row in shown()["options"]} == {
         (verb, "timeout", "30") for verb in verbs
     }
@@ -350,7 +353,7 @@ def test_config_as_text_names_verbs_that_share_a_value(place: Place) -> None:
     lines = place.succeed("config", BULKPUT_GZIP_LEVEL="6", BULKPUT_CONCURENCY="3", BULKPUT_YES="1").splitlines()
     rows = [re.split(r"  +", line.strip()) for line in lines]
     user = str(place.user_file)
-    assert ["timeout", "30", user, "upload, verify, ls, cp, mv, rm, segments"] in rows
+    assert ["timeout", "30", user, "upload, verify, ls, cp, mv, rm, segments, tempurl"] in rows
     assert ["gzip-level", "6", "BULKPUT_GZIP_LEVEL", "upload, verify"] in rows
     assert ["user", user, "read"] in rows
     assert ["w:", "swift://a", user] in rows

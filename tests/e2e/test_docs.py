@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.cli import bulkput
+from tests.servers.judge import SwiftJudge
 from tests.servers.nginx import NginxDav
 from tests.servers.swift import RealSwift
 
@@ -76,6 +77,7 @@ def test_every_command_and_program_of_a_page_succeeds(
     page: str, place: Path, swift: RealSwift, nginx: NginxDav
 ) -> None:
     """All blocks of sh and Python of a page run one after the other in one directory and exit with 0."""
+    SwiftJudge(swift.auth_url, swift.user, swift.key).set_key("a key for docs/tempurl.md")
     programs = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     environ = {**os.environ, **swift.environment, "PATH": programs, "TMPDIR": str(place.parent)}
     for block in blocks(page):

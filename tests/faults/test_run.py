@@ -69,8 +69,8 @@ async def test_a_token_that_expires_under_64_workers_is_renewed_once(tmp_path: P
         assert server.traffic.requests["GET", ResourceKind.AUTH] == 2
 
 
-async def test_a_403_to_a_new_token_stops_the_run(tmp_path: Path) -> None:
-    """It cannot mean that the token has expired, so nobody logs in again (`tests/unit/test_account.py`: an old one)."""
+async def test_a_403_causes_one_new_login_and_a_second_403_stops_the_run(tmp_path: Path) -> None:
+    """radosgw answers 403 to an expired token, so one login is tried; a second 403 is final."""
 
     async def deny(_request: web.BaseRequest, _handler: Handler) -> web.StreamResponse:
         return web.Response(status=403)
@@ -79,7 +79,7 @@ async def test_a_403_to_a_new_token_stops_the_run(tmp_path: Path) -> None:
         summary, _ = await run(server, files(tmp_path, 200), wire=WireOptions(concurrency=1))
         assert summary.exit_code == 3 and summary.uploaded == 0
         assert summary.stopping is not None and "403" in summary.stopping.why
-        assert server.traffic.requests["GET", ResourceKind.AUTH] == 1
+        assert server.traffic.requests["GET", ResourceKind.AUTH] == 2
         assert server.traffic.requests["PUT", ResourceKind.OBJECT] == 0, "denied before they reached the handler"
         stopped = summary.skipped_by_reason.get("run stopped before it was sent", 0)
         assert (stopped, summary.failed) == (summary.found - 1, 1)

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from tests.faults.raw import CREATED
 from tests.servers.threads import read_head, tcp_server
@@ -21,6 +21,7 @@ from tests.servers.threads import read_head, tcp_server
 ISSUED = "AUTH_tk-issued-" + secrets.token_hex(8)
 """The token that the server gives at each login."""
 OF_REQUESTS = re.compile(r"(?im)^(?:x-auth-token|x-auth-key|(?:proxy-)?authorization): (.*?)\r?$")
+OF_URLS = re.compile(r"[?&]temp_url_sig=([^& ]*)")
 
 
 def secret(name: str) -> str:
@@ -98,7 +99,7 @@ def _answer(status: int, head: str, url: str, *, is_garbage: bool) -> bytes:
     if status == 200:
         granted = f"X-Auth-Token: {ISSUED}\r\nX-Storage-Url: {url}/v1/AUTH_test"
         return f"HTTP/1.1 200 OK\r\n{granted}\r\nContent-Length: 0\r\n\r\n".encode()
-    told = " ".join(OF_REQUESTS.findall(head))
+    told = " ".join([*OF_REQUESTS.findall(head), *map(unquote, OF_URLS.findall(head))])
     if is_garbage:
         return f"{told} is what you sent\r\n\r\n".encode()
     text = f"you sent {told}\n{head}"

@@ -19,7 +19,7 @@ from tests.servers.threads import tls_server
 
 HIDDEN = {
     name: secret(name.lower())
-    for name in ("ST_KEY", "OS_AUTH_TOKEN", "BULKPUT_HTTP_TOKEN", "BULKPUT_HTTP_PASSWORD", "NETRC", "PROXY")
+    for name in ("ST_KEY", "OS_AUTH_TOKEN", "BULKPUT_HTTP_TOKEN", "BULKPUT_HTTP_PASSWORD", "NETRC", "PROXY", "TEMPURL")
 }
 ALL = {**HIDDEN, "the issued token": ISSUED}
 TOLD = ("-v", "--json", "--retries", "1", "--journal", "journal", "--summary", "summary.json", "--trace", "trace.jsonl")

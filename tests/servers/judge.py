@@ -94,10 +94,14 @@ class SwiftJudge:
         status, _, text = self._request("PUT", path + query, content, fields)
         assert status in (201, 202), (status, name, text)
 
+    def set_key(self, key: str, container: str = "") -> None:
+        """Sets the key for temporary URLs, of the account or of a container; none if it is empty."""
+        self.post(container, "", {f"X-{'Container' if container else 'Account'}-Meta-Temp-URL-Key": key})
+
     def post(self, container: str, name: str, fields: Mapping[str, str]) -> None:
-        """Changes the fields of an object; with an empty name, those of the container."""
-        path = f"/{quote(container)}" + (f"/{quote(name)}" if name else "")
-        status, _, text = self._request("POST", path, b"", fields)
+        """Changes the fields of an object; of the container if the name is empty, of the account if both are."""
+        path = "/".join(["", *(quote(each) for each in (container, name) if each)])
+        status, _, text = self._request("POST", path if container else "", b"", fields)
         assert status in (202, 204), (status, name, text)
 
     def delete(self, container: str, name: str | None = None) -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bulkput.config.files import ConfigFile
-from bulkput.config.names import did_you_mean, is_other_variable, nearest, variable
+from bulkput.config.names import did_you_mean, is_other_variable, variable
 from bulkput.config.tables import Config, Profile, Section, take_apart
 from bulkput.config.values import Shape, from_toml, from_variable, of_project, of_user
 from bulkput.errors import UsageError
@@ -173,7 +173,8 @@ def test_a_path_of_a_project_stays_in_it(tmp_path: Path) -> None:
 )
 def test_the_nearest_name_is_found(name: str, expected: str | None) -> None:
     """Case, underscores and dashes in front count little."""
-    assert nearest(name, ["max-errors", "max-age", "concurrency"]) == expected
+    known = ["max-errors", "max-age", "concurrency"]
+    assert did_you_mean(name, known) == (f": did you mean {expected}?" if expected is not None else "")
 
 
 def test_names_of_variables() -> None:

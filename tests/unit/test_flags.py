@@ -10,7 +10,7 @@ import click
 import pytest
 
 from bulkput import events as ev
-from bulkput.cli import cp, main, upload, verify
+from bulkput.cli import cp, main, tempurl, upload, verify
 from bulkput.cli.files import TraceFile
 from bulkput.cli.flags import FLAGS, in_flags, row_in_flags
 from bulkput.engine.compare.journal_identity import gzip_identity, header_identity, identity
@@ -19,22 +19,25 @@ from bulkput.journal.schema import MIGRATIONS
 from bulkput.options import FileListOptions, GzipOptions, HeaderOptions, NamingOptions, SkipOptions, UploadOptions
 from bulkput.policy.listed import check_upload
 from bulkput.stores.base import Destination
+from bulkput.verb_options import TempUrlOptions
 
 PACKAGE = Path(__file__).parents[2] / "bulkput"
 OWN_COMMAND_LINES = {"devserver/__main__.py", "demo/experiment.py"}
 """`python -m bulkput.devserver` has flags of its own, and the demo starts it."""
 PARAMETERS = {"sources", "destination", "is_recursive", "with_segments"}
-CALLS = {"bulkput.remove", "bulkput.segments"}
+CALLS = {"bulkput.remove", "bulkput.segments", "bulkput.temporary_url"}
+OF_TEMPURL = {"method", "is_object", "expires_in_s", "expires_at_s", "ip_range", "digest"}
+"""Options of `temporary_url` alone."""
 PYTHON_ONLY: set[str] = set()
 """Options that some text names although no flag sets them."""
 VERBS_OWN = {
     "--literal", "--progress", "--json", "--summary", "--trace", "--verbose", "--quiet", "--quick",
-    "--include-from", "--exclude-from", "--fail-fast", "--profile",
+    "--include-from", "--exclude-from", "--fail-fast", "--profile", "--cloud",
 }  # fmt: skip
 """Flags that no option of the library stands behind, or that are another way to write one."""
 OLD_NAMES = MIGRATIONS[1]
 """Has the flags that settings in journals of the first schema are called after."""
-FLAG = re.compile(r"(?<![^\s(\"'`])(?<!ulimit )--?[a-z]")
+FLAG = re.compile(r"(?<![^\s(\"'`])(?<!ulimit )(?<!swift post )--?[a-z]")
 VERB = re.compile(rf"\bbulkput ({'|'.join(main.bulkput.list_commands(click.Context(main.bulkput)))})\b")
 METAVAR = re.compile(r"\b(SOURCE|DEST)\b")
 
@@ -97,13 +100,14 @@ def test_every_option_in_the_flag_table_exists() -> None:
     """A field that is renamed is renamed in the table."""
     options = UploadOptions(files=FileListOptions(path="-"))
     unknown = [option for option in FLAGS if not has_field(options, option)]
-    assert set(unknown) == PARAMETERS | CALLS
+    assert set(unknown) == PARAMETERS | CALLS | OF_TEMPURL
+    assert all(has_field(TempUrlOptions(), option) for option in OF_TEMPURL)
 
 
 def test_the_flag_table_and_the_declared_flags_are_equal() -> None:
     """It covers upload and verify; -r belongs to cp, mv and rm."""
     told = {flag for words in FLAGS.values() for flag in re.findall(r"(?<!\S)--?[\w-]+", words)}
-    assert told <= flags_of(upload.upload, cp.cp)
+    assert told <= flags_of(upload.upload, cp.cp, tempurl.tempurl)
     long = {flag for flag in flags_of(upload.upload, verify.verify) if flag.startswith("--")}
     assert long - told == VERBS_OWN
 

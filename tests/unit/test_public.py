@@ -99,7 +99,7 @@ def test_every_verb_has_the_same_four_keywords() -> None:
     for verb in (bulkput.upload, bulkput.verify, bulkput.copy, bulkput.move, bulkput.remove, bulkput.segments):
         keywords = [each.name for each in inspect.signature(verb).parameters.values() if each.kind is each.KEYWORD_ONLY]
         assert [name for name in keywords if name != "recorder"] == ["options", "on_event", "stop", "environ"]
-    for verb in (bulkput.list_objects, bulkput.open_store):
+    for verb in (bulkput.list_objects, bulkput.open_store, bulkput.temporary_url):
         keywords = [each.name for each in inspect.signature(verb).parameters.values() if each.kind is each.KEYWORD_ONLY]
         assert keywords == ["options", "on_event", "environ"]
 

@@ -38,11 +38,13 @@ def placement(roots: list[bytes], destination: Destination, options: SharedOptio
     """How files are named at `destination`.
 
     The contents of directories go below the prefix. A single file gets the prefix itself as its name, unless the prefix
-    is empty or ends in `/`.
+    is empty or ends in `/`. Raises UsageError for names that the destination's signature does not hold for.
     """
     prefix = destination.prefix
-    if is_single_file(roots) and prefix and not prefix.endswith("/"):
-        # Naming adds the suffix (`.gz`) again: a destination that has it already must not get it twice.
-        prefix = prefix.removesuffix(gzip.suffix(os.path.basename(roots[0])))
-        return NamingOptions(prefix=prefix, is_exact=True, encode=options.encode_names)
-    return NamingOptions(prefix=joined_prefix(prefix), encode=options.encode_names)
+    is_exact = is_single_file(roots) and bool(prefix) and not prefix.endswith("/")
+    suffix = gzip.suffix(os.path.basename(roots[0])) if is_exact else ""
+    # Naming adds the suffix (`.gz`) again: a destination that has it already must not get it twice.
+    prefix = prefix.removesuffix(suffix) if is_exact else joined_prefix(prefix)
+    if destination.temp_url is not None:
+        destination.temp_url.check(prefix + suffix, is_exact=is_exact)
+    return NamingOptions(prefix=prefix, is_exact=is_exact, encode=options.encode_names)

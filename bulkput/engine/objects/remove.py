@@ -58,7 +58,7 @@ async def remove(
     stop.report_to(emit)
     target = Destination.parse(url)
     if not options.is_recursive and not target.prefix:
-        raise UsageError(f"{url} names a directory, not an object: remove its contents with `is_recursive=True`")
+        raise UsageError(f"{target} names a directory, not an object: remove its contents with `is_recursive=True`")
     tally = ChangeTally(emit, stop, FailurePolicy(options.stop))
     started = time.monotonic()
     requests: Mapping[str, int] = Counter()

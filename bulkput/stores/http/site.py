@@ -22,6 +22,11 @@ class Site:
         self._transport = transport
         self._auth = {"Authorization": authorization} if authorization else {}
 
+    @property
+    def credentials(self) -> str:
+        """The kind of credentials that each request carries; empty if none are known."""
+        return self._auth.get("Authorization", "").partition(" ")[0]
+
     def url(self, operation: str, key: str) -> str:
         """The URL of the object `key`. Raises StoreError if a server would resolve the name to another path."""
         if _ODD_PART.search(key):

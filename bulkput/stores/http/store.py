@@ -20,7 +20,7 @@ from bulkput.stores.http.shared import SharedCall
 from bulkput.stores.http.site import Site, parent_of, path_of
 from bulkput.stores.http.staging import can_be_moved_to, discard, move, staged
 from bulkput.stores.http.webdav import Kind, kind_of
-from bulkput.stores.powers import Powers
+from bulkput.stores.powers import Access, ContainerFacts, Powers
 from bulkput.stores.reason import why as reason_of
 from bulkput.stores.status import error_from_response
 from bulkput.transport.base import Answer, Transport, length_of
@@ -71,6 +71,7 @@ class HttpStore:
             describe=self.describe,
             make_directory=self.make_directory,
             check_removable=self.check_removable,
+            access=Access(url=self._site.base_url, user=self._site.credentials, look=self._look),
         )
 
     async def prepare(self) -> None:
@@ -225,6 +226,14 @@ class HttpStore:
         if answer.status != 200:
             raise error_from_response("stat", key, answer)
         return _row(key, answer.headers), _kept(answer.headers)
+
+    async def _look(self) -> ContainerFacts:
+        """By a HEAD of the base URL. Many servers refuse to show a directory (403), or have no method for it (405)."""
+        url = self._site.base_url
+        answer = await self._site.ask("HEAD", url, {}, operation="stat", key=url)
+        if answer.status >= 300 and answer.status not in (403, 405):
+            raise error_from_response("stat", url, answer)
+        return ContainerFacts(keeps_versions=False, now_ns=None)
 
     def get(self, key: str) -> AsyncGenerator[bytes, None]:
         """The object's bytes. Only their number is checked."""

@@ -22,7 +22,7 @@ more, because a login under load may wait for its retries."""
 _MAX_ANSWER = 4 * 1024 * 1024
 """Bytes of a login's answer: Keystone's catalog of a large cloud is longer than other answers."""
 _YOUNG_S = 60.0
-"""A token up to this age, or half its life if that is less, has not expired: a 403 to it is not about the token."""
+"""A token up to this age, or half its life if that is less, has not expired: a refusal of it is not about its age."""
 
 
 class Account:
@@ -42,6 +42,8 @@ class Account:
         """When the token was asked for, by the clock. A given token is old."""
         self._renew_at_s = math.inf
         self._has_worked = False
+        self._forbidden: Token | None = None
+        """The token that got a 403 where the one before it did."""
         self._final: StoreError | None = None
         """The final login error. Later callers get it without another login."""
         self._under_way: asyncio.Future[Token] | None = None
@@ -49,6 +51,16 @@ class Account:
     @property
     def place(self) -> str:
         return self._login.place
+
+    @property
+    def user(self) -> str:
+        return self._login.user
+
+    @property
+    def entry_url(self) -> str:
+        """Where the first request goes: to the login, or to the store if the token was given."""
+        given = self._login.given
+        return self._login.url or (given.storage_url if given is not None else "")
 
     @property
     def cannot_renew(self) -> str | None:
@@ -67,16 +79,20 @@ class Account:
 
     async def renewed(self, refused: Token, status: int, *, is_again: bool = False) -> Token | None:
         """A token other than `refused`: another worker's newer one, or one by a new login. None if a new login would
-        not help: the token was given, or it is young and `status` is 403 or this request was refused before.
+        not help: the token was given, or it is young and this request (`is_again`) was refused before.
 
-        radosgw answers 403 for an expired token. Others mean by it that this user may not, and mean it the second time.
+        A 403 gets a new login as well, because radosgw answers so to an expired token. If the new token gets it, too,
+        it means no, and further ones mean no at once, as long as that token is young.
 
         Raises Denied, which stops the run, if a login that worked before now raises UsageError: the user's variables
         were right at the start.
         """
         if self._token is not refused:
             return self._token
-        if self._login.cannot_renew is not None or ((is_again or status == 403) and self._is_young(refused)):
+        if self._login.cannot_renew is not None:
+            return None
+        if (is_again or (status == 403 and refused is self._forbidden)) and self._is_young(refused):
+            self._forbidden = refused if status == 403 else self._forbidden
             return None
         if self._final is not None:
             raise copy(self._final)

@@ -21,8 +21,9 @@ from contextlib import suppress
 from dataclasses import field, replace
 from typing import TYPE_CHECKING, Any
 
-from bulkput.errors import UsageError, printable
+from bulkput.errors import StoreGone, UsageError, printable
 from bulkput.options import WireOptions
+from bulkput.policy.nearest import did_you_mean
 from bulkput.record import frozen
 from bulkput.stores.swift.environment import CLOUD_FILE
 from bulkput.transport.secrets import text_without_secrets
@@ -44,7 +45,8 @@ def of_cloud(environ: Mapping[str, str], wire: WireOptions) -> tuple[dict[str, s
     """The environment with the settings of its OS_CLOUD in place of other OS_* and ST_*, and `wire` with the cloud's
     certificates where it names none.
 
-    Blocks: it imports, reads files, and may fetch a profile. Raises UsageError: what is missing or wrong, and where.
+    Blocks: it imports, reads files, and may fetch a profile. Raises UsageError: what is missing or wrong, and where;
+    StoreGone if a profile cannot be fetched.
     """
     name, search = environ["OS_CLOUD"], _Search.of(environ)
     config, secure = search.first("clouds"), search.first("secure")
@@ -158,13 +160,10 @@ def _clouds_of(file: _File | None) -> Mapping[str, Any]:
 
 
 def _meant(name: str, known: list[str]) -> str:
-    from difflib import get_close_matches  # noqa: PLC0415 - only a mistake needs it
-
     if not known:
         return ", which has none"
-    near = get_close_matches(name, known, n=1)
     others = f", and {len(known) - _MOST} more" if len(known) > _MOST else ""
-    return (f": did you mean {near[0]!r}?" if near else "") + f" It has {', '.join(sorted(known)[:_MOST])}{others}"
+    return f", which has {', '.join(sorted(known)[:_MOST])}{others}{did_you_mean(name, known)}"
 
 
 def _loaded(
@@ -188,10 +187,13 @@ def _loaded(
         raise
     except Exception as error:  # noqa: BLE001 - it checks little: a setting in a wrong place may be any error
         # No cause: it may hold secrets.
-        why = " ".join(f"{error}".split()) if "Exception" in type(error).__name__ else f"{type(error).__name__} {error}"
+        why = f"{error}" if "Exception" in type(error).__name__ else f"{type(error).__name__} {error}"
         for secret in _secrets_in([config.data, *(file.data for file in others if file is not None)]):
             why = text_without_secrets(why, {"X-Auth-Key": secret})
-        raise UsageError(f"cloud {name} of {config}: openstacksdk does not take it: {printable(why)}") from None
+        why = printable(" ".join(why.split()))
+        if type(error).__module__.startswith("requests."):
+            raise StoreGone("fetch the profile of cloud", name, why) from None
+        raise UsageError(f"cloud {name} of {config}: openstacksdk does not take it: {why}") from None
 
 
 def _secrets_in(data: Any) -> Iterator[str]:
@@ -215,7 +217,8 @@ def _variables(cloud: "CloudRegion") -> Iterator[tuple[str, str]]:
     if settings.get("auth_type") == "password" and not settings.get("password"):
         del settings["auth_type"]  # the loader's default; `keystone_variables.py` sees which secret is there
     for key, value in settings.items():
-        text = ",".join(map(str, value)) if isinstance(value, list) else value
+        are_texts = isinstance(value, list) and all(isinstance(each, str) for each in value)
+        text = ",".join(value) if are_texts else value
         if isinstance(text, str) and text and key not in _ABOUT_A_PROFILE:
             yield f"OS_{key.upper()}", text
         elif key in auth and text is not None and not isinstance(text, str):  # `no`, or a date

@@ -1,10 +1,11 @@
-"""The containers of a Swift account: their names, and what a HEAD of one shows."""
+"""The containers of a Swift account: their names, and what a HEAD of one, or of the account, shows."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from urllib.parse import urlencode
 
 from bulkput.errors import StoreError
-from bulkput.stores.powers import ContainerFacts
+from bulkput.stores.powers import ContainerFacts, Space
 from bulkput.stores.status import error_from_response
 from bulkput.stores.swift.listing import MAX_PAGE_BYTES
 from bulkput.stores.swift.requests import Request
@@ -43,9 +44,51 @@ async def look_at(ask: Ask, container: str) -> ContainerFacts:
     answer = await ask("stat", Request("HEAD", container=container))
     if answer.status not in (200, 204):
         raise error_from_response("stat", container, answer)
-    # Present, with False, where versions were kept once. Versions in another container (X-Versions-Location) are
-    # ordinary objects there.
-    return ContainerFacts("X-Versions-Enabled" in answer.headers, _now_ns(answer.headers))
+    headers = answer.headers
+    return ContainerFacts(
+        # Present, with False, where versions were kept once. Versions in another container (X-Versions-Location) are
+        # ordinary objects there.
+        keeps_versions="X-Versions-Enabled" in headers,
+        now_ns=_now_ns(headers),
+        archives=headers.get("X-Versions-Enabled", "").lower() == "true"
+        or "X-Versions-Location" in headers
+        or "X-History-Location" in headers,
+        policy=headers.get("X-Storage-Policy"),
+        readers=headers.get("X-Container-Read", ""),
+        writers=headers.get("X-Container-Write", ""),
+        space=_space(headers, "X-Container", "X-Container-Meta-Quota"),
+    )
+
+
+async def look_at_account(ask: Ask, policy: str | None) -> dict[str, Space]:
+    """Send a HEAD. Raises StoreError: Denied for users that only some containers let in."""
+    answer = await ask("stat", Request("HEAD", is_for_account=True))
+    if answer.status not in (200, 204):
+        raise error_from_response("stat", _ACCOUNT, answer)
+    headers = answer.headers
+    # X-Account-Meta-Quota is the older name (swift/common/middleware/account_quotas.py), and Ceph's.
+    whole, older = (_space(headers, "X-Account", name) for name in ("X-Account-Quota", "X-Account-Meta-Quota"))
+    most_bytes = older.most_bytes if whole.most_bytes is None else whole.most_bytes
+    most_objects = older.most_objects if whole.most_objects is None else whole.most_objects
+    found = {"account": replace(whole, most_bytes=most_bytes, most_objects=most_objects)}
+    if policy is not None:
+        used = f"X-Account-Storage-Policy-{policy}"
+        found[f"account's policy {policy}"] = _space(headers, used, "X-Account-Quota", f"-Policy-{policy}")
+    return found
+
+
+def _space(headers: Mapping[str, str], used: str, quota: str, of: str = "") -> Space:
+    """`used`, `quota` and `of` are what the names of the header fields begin and end with."""
+    return Space(
+        objects=_number(headers.get(f"{used}-Object-Count")),
+        bytes=_number(headers.get(f"{used}-Bytes-Used")),
+        most_objects=_number(headers.get(f"{quota}-Count{of}")),
+        most_bytes=_number(headers.get(f"{quota}-Bytes{of}")),
+    )
+
+
+def _number(text: str | None) -> int | None:
+    return int(text) if text is not None and text.isascii() and text.isdigit() else None
 
 
 def _now_ns(headers: Mapping[str, str]) -> int | None:

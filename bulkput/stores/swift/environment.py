@@ -20,8 +20,8 @@ from bulkput.stores.swift.given_token import GivenToken
 from bulkput.stores.swift.login import Login, Token
 from bulkput.stores.swift.v1 import V1Login
 
-CLOUD_FILE = "OS_CLOUD_FILE"
-"""The file that the cloud is from, in a configured environment."""
+CLOUD_FILE = "clouds.yaml"
+"""Key of a configured environment: the file that the cloud is from. No shell can set a variable of that name."""
 _HOW = (
     "set OS_CLOUD, or OS_AUTH_URL with OS_USERNAME, OS_PASSWORD and OS_PROJECT_NAME (Keystone),"
     " or ST_AUTH, ST_USER and ST_KEY (v1 auth), or OS_STORAGE_URL and OS_AUTH_TOKEN"
@@ -29,8 +29,11 @@ _HOW = (
 
 
 async def configured(environ: Mapping[str, str], wire: WireOptions) -> tuple[Mapping[str, str], WireOptions]:
-    """Both with what the cloud of OS_CLOUD says instead. Raises UsageError: what is missing or wrong."""
-    if not environ.get("OS_CLOUD"):
+    """Both with what the cloud of OS_CLOUD says instead; as they are if they have it already, or there is none.
+
+    Raises UsageError: what is missing or wrong; StoreGone if a vendor's profile cannot be fetched.
+    """
+    if not environ.get("OS_CLOUD") or CLOUD_FILE in environ:
         return environ, wire
     from bulkput.stores.swift.clouds import of_cloud  # noqa: PLC0415 - openstacksdk
 

@@ -128,22 +128,27 @@ class KeystoneauthLogin:
             loader: Any = loading.get_plugin_loader(self.auth_type)
             if hasattr(loader, "_methods"):  # v3multifactor: then it knows the options of its methods
                 loader._methods = methods
-            plugin = loader.load_from_options_getter(self._option, **({"auth_methods": methods} if methods else {}))
-        except exceptions.NoMatchingPlugin:
+            options = loader.get_options()
+            # Only what is set: an option that is passed as None has no default (access_token_type).
+            given = {option.dest: option.type(text) for option in options if (text := self._text(option)) is not None}
+            # What `openstack` would ask for on the terminal is required, too.
+            missing = [each for each in options if (each.required or each.prompt) and each.dest not in given]
+            if missing:
+                names = ", ".join(_variable(option.name) for option in missing)
+                raise UsageError(f"OS_AUTH_TYPE={self.auth_type} needs {names}")
+            plugin = loader.load_from_options(**given | ({"auth_methods": methods} if methods else {}))
+        except exceptions.NoMatchingPlugin as error:
             known = sorted(name for name in loading.get_available_plugin_names() if name.startswith("v3"))
-            raise UsageError(f"OS_AUTH_TYPE={self.auth_type} is not known; there are {', '.join(known)}") from None
-        except exceptions.MissingRequiredOptions as error:
-            names = ", ".join(_variable(option.name) for option in error.options)
-            raise UsageError(f"OS_AUTH_TYPE={self.auth_type} needs {names}") from None
-        except exceptions.ClientException as error:
+            raise UsageError(f"keystoneauth1 does not know {error.name}; there are {', '.join(known)}") from None
+        except (exceptions.ClientException, TypeError) as error:
             raise self._wrong(str(error)) from None
         if not isinstance(plugin, BaseIdentityPlugin):
             raise UsageError(f"OS_AUTH_TYPE={self.auth_type} gives no token, which Swift needs")
         return plugin
 
-    def _option(self, option: "Opt") -> str | None:
+    def _text(self, option: "Opt") -> str | None:
         names = (option.name, option.dest, *(old.name for old in option.deprecated))
-        return next((self.values[name] for name in map(_variable, names) if name in self.values), option.default)
+        return next((self.values[name] for name in map(_variable, names) if name in self.values), None)
 
     @property
     def _secrets(self) -> dict[str, str]:
@@ -163,10 +168,8 @@ class KeystoneauthLogin:
             detail = f"refused by {request.url}: {hint}" + (f" ({why})" if why else "")
             return Denied("login", self.user, detail, status=answer.status)
         if answer.status in (404, 405):
-            named = [name for name, value in self.values.items() if value in request.url and name != "OS_AUTH_TYPE"]
-            return UsageError(
-                f"{request.url} is not there ({answer.status}): check {', '.join(named) or 'OS_AUTH_URL'}"
-            )
+            named = ", ".join(name for name, text in self.values.items() if _is_part(text, request.url))
+            return UsageError(f"{request.url} is not there ({answer.status}): check {named or 'OS_AUTH_URL'}")
         return error_from_response("login", request.url, answer)
 
     def _wrong(self, why: str) -> UsageError:
@@ -177,6 +180,10 @@ class KeystoneauthLogin:
 
 def _variable(option: str) -> str:
     return f"OS_{option.upper().replace('-', '_')}"
+
+
+def _is_part(text: str, url: str) -> bool:
+    return url.startswith(text) or text in url.split("/")
 
 
 def _carrier(send: Send, secrets: Mapping[str, str]) -> "requests.Session":
@@ -200,25 +207,24 @@ def _carrier(send: Send, secrets: Mapping[str, str]) -> "requests.Session":
 
     session = requests.Session()
     session.trust_env = False
-    session.headers.clear()
     for scheme in ("http://", "https://"):
         session.mount(scheme, Carrier())
     return session
 
 
 async def _in_a_thread(talk: Callable[[Send], T], ask: Ask) -> T:
-    """Run `talk(send)` in a thread, and send its requests from here. If this is cancelled, the thread's next or present
+    """Run `talk(send)` in a thread, and send its requests from here. If this is cancelled, the thread's present or next
     request raises CancelledError there, so that it ends."""
     loop = asyncio.get_running_loop()
     requests: asyncio.Queue[tuple[LoginRequest, Future[Answer]] | None] = asyncio.Queue()
-    is_over = False
-    answer = Future[Answer]()
+    is_over, present = False, Future[Answer]()
 
     def arrived(request: LoginRequest, answer: Future[Answer]) -> None:
+        nonlocal present
+        present = answer  # the thread waits for it, so there is no other
+        requests.put_nowait((request, answer))
         if is_over:
             answer.cancel()
-        else:
-            requests.put_nowait((request, answer))
 
     def send(request: LoginRequest) -> Answer:
         answer = Future[Answer]()
@@ -242,4 +248,4 @@ async def _in_a_thread(talk: Callable[[Send], T], ask: Ask) -> T:
         return talking.result()
     finally:
         is_over = True
-        answer.cancel()
+        present.cancel()  # of no effect on one that is answered

@@ -1,7 +1,7 @@
 """What a login is: a conversation that ends with a token. A login opens no connection: its caller sends its requests.
 
 `v1.py`, `keystone.py` and `given_token.py` have the kinds of logins, `environment.py` chooses one, and `account.py`
-holds the token that all workers share.
+holds the token that all workers share. `temp_url.py` has a signature in place of a token.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -14,17 +14,31 @@ from bulkput.transport.base import Answer
 
 @frozen
 class Token:
-    """The account's URL and the token for it. The token itself is in no repr."""
+    """The account's URL and the token for it, or the signature of a temporary URL. That is in no repr.
+
+    What holds it is built for each call, so that no variable shows it in a traceback.
+    """
 
     storage_url: str
     value: str = field(repr=False)
     lives_s: float | None = None
     """Seconds that the token lives, counted from the login; None if the server did not say."""
+    query: str = field(default="", repr=False)
+    """What is added to the URL of each request, with the signature; empty for a token, which goes into a header."""
 
     @property
     def fields(self) -> dict[str, str]:
-        """The header with the token. Built for each call, so that no variable shows it in a traceback."""
+        """The header with the token."""
+        return {} if self.query else self.hidden
+
+    @property
+    def hidden(self) -> dict[str, str]:
+        """Fields with the secret, to mask in texts."""
         return {"X-Auth-Token": self.value}
+
+    def signed(self, url: str) -> str:
+        """The URL of a request, with the signature if there is one. `url` has a `?` only before a query."""
+        return f"{url}{'&' if '?' in url else '?'}{self.query}" if self.query else url
 
 
 @frozen

@@ -61,7 +61,8 @@ class ContainerRequests:
         """Send a request with the shared token. If the token is refused, send it again with a newer one. More than
         once only if that has expired as well: on a busy server, a request waits for a while before it is looked at.
 
-        Raises StoreError if no answer comes, Denied if a 401 comes and there is no new token; passes on body errors.
+        Raises StoreError if no answer comes, Denied if a 401 comes and there is no new token; passes on body errors. A
+        403 to a temporary URL means no less: radosgw answers so to signatures.
         """
         token = await self._account.token()
         answer = await self._send(operation, request, token, body)
@@ -70,8 +71,8 @@ class ContainerRequests:
                 break
             renewed = await self._account.renewed(token, answer.status, is_again=number > 0)
             if renewed is None:
-                if answer.status != 403 and (why := self._account.cannot_renew) is not None:
-                    raise Denied(operation, request.key or self._container, why, status=401)
+                if (answer.status != 403 or token.query) and (why := self._account.cannot_renew) is not None:
+                    raise Denied(operation, request.key or self._container, why, status=answer.status)
                 break
             token = renewed
             sends_again(request.method)
@@ -84,11 +85,10 @@ class ContainerRequests:
 
     async def _send(self, operation: str, request: Request, token: Token, body: Body | None) -> Answer:
         path = "" if request.is_for_account else self._path(request.key, request.container)
-        url = f"{token.storage_url}{path}{request.query}"
         try:
             answer = await self._transport.request(
                 request.method,
-                url,
+                token.signed(f"{token.storage_url}{path}{request.query}"),
                 {**request.headers, **token.fields},
                 body,
                 max_answer=request.max_answer,
@@ -96,8 +96,8 @@ class ContainerRequests:
             )
         except TransportError as error:
             # Not `from error`: the cause holds the request as it was sent, with its token.
-            raise error_from_transport(operation, request.key or self._container, error, sent=token.fields) from None
-        return answer if answer.status < 300 else _explained(without_secrets(answer, token.fields), request.headers)
+            raise error_from_transport(operation, request.key or self._container, error, sent=token.hidden) from None
+        return answer if answer.status < 300 else _explained(without_secrets(answer, token.hidden), request.headers)
 
     async def read(self, key: str) -> AsyncGenerator[bytes, None]:
         """Yield the object's bytes as they arrive. Raises StoreError: see `Powers.get`."""
@@ -112,14 +112,14 @@ class ContainerRequests:
                     token = renewed
                     continue
                 if answer.status != 200:
-                    raise error_from_response("get", key, without_secrets(await refusal(answer), token.fields))
+                    raise error_from_response("get", key, without_secrets(await refusal(answer), token.hidden))
                 md5 = hashlib.md5(usedforsecurity=False)
                 try:
                     async for chunk in answer.chunks:
                         md5.update(chunk)
                         yield chunk
                 except TransportError as error:
-                    raise error_from_transport("get", key, error, sent=token.fields) from None
+                    raise error_from_transport("get", key, error, sent=token.hidden) from None
                 etag = md5_of(answer.headers.get("ETag"))
                 if etag is not None and large(answer.headers) is None and md5.hexdigest() != etag:
                     raise IntegrityError("get", key, expected=etag, actual=md5.hexdigest(), status=200)
@@ -132,7 +132,10 @@ class ContainerRequests:
             async with self._transport.incoming(url, token.fields) as answer:
                 yield answer
         except TransportError as error:
-            raise error_from_transport("get", key, error, sent=token.fields) from None
+            raise error_from_transport("get", key, error, sent=token.hidden) from None
+
+    async def storage_url(self) -> str:
+        return (await self._account.token()).storage_url
 
     async def info(self) -> Mapping[str, Any]:
         """The sections of `GET /info`: see ClusterInfo."""

@@ -1,18 +1,21 @@
-"""The powers of a Swift store that few runs use: those about large objects, segments and the account.
+"""The powers of a Swift store that few runs use: those about large objects, segments, the account and
+temporary URLs.
 
 Their code is imported when one of them is first called. A plain upload would otherwise start 7 ms later.
 """
 
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bulkput.model import Body, LargeUpload, ObjectHeaders, Prefix, RemoteObject, Segment, Stored, StoredPart
-from bulkput.stores.powers import Composing, ContainerFacts, LargeObjects, SegmentNames
+from bulkput.stores.powers import Access, Composing, ContainerFacts, LargeObjects, LoggedIn, SegmentNames, Space
+from bulkput.stores.swift.account import Account
 from bulkput.stores.swift.requests import ContainerRequests
 from bulkput.stores.swift.wire_format import SEGMENTS
 
 if TYPE_CHECKING:
+    from bulkput.policy.temp_url import Wish
     from bulkput.stores.swift.compose import Composer
     from bulkput.stores.swift.large import SegmentedObjects
     from bulkput.stores.swift.store import SwiftStore
@@ -23,9 +26,12 @@ Rows = Callable[[str, Mapping[str, str]], AsyncGenerator[RemoteObject | Prefix, 
 class SeldomUsed:
     """Passes each call on to where it is answered."""
 
-    def __init__(self, store: "SwiftStore", container: str, requests: ContainerRequests, rows: Rows) -> None:
+    def __init__(
+        self, store: "SwiftStore", container: str, account: Account, requests: ContainerRequests, rows: Rows
+    ) -> None:
         self._store = store
         self._container = container
+        self._account = account
         self._requests = requests
         self._rows = rows
 
@@ -59,6 +65,18 @@ class SeldomUsed:
     def names(self) -> SegmentNames:
         return SegmentNames(self._container + SEGMENTS, _group_of, _keys_of, _cut_key)
 
+    @property
+    def access(self) -> Access:
+        return Access(
+            url=self._account.entry_url,
+            user=self._account.user,
+            wire=self._store.context.wire,
+            log_in=self._log_in,
+            info=self._info,
+            look=self._look,
+            look_at_account=self._look_at_account,
+        )
+
     async def segments(self, key: str, container: str | None = None) -> tuple[Segment, ...]:
         return await self._composer.segments(key, container)
 
@@ -74,6 +92,26 @@ class SeldomUsed:
         from bulkput.stores.swift import containers  # noqa: PLC0415 - see above
 
         return await containers.look_at(self._requests.ask, container)
+
+    async def _log_in(self) -> LoggedIn:
+        token = await self._account.token()
+        return LoggedIn(storage_url=token.storage_url, lives_s=token.lives_s, cannot_renew=self._account.cannot_renew)
+
+    async def _info(self) -> Mapping[str, Any]:
+        return await self._requests.info()
+
+    async def _look(self) -> ContainerFacts:
+        return await self.look_at_container(self._container)
+
+    async def _look_at_account(self, policy: str | None) -> Mapping[str, Space]:
+        from bulkput.stores.swift import containers  # noqa: PLC0415 - see above
+
+        return await containers.look_at_account(self._requests.ask, policy)
+
+    async def temporary_url(self, name: str, wish: "Wish") -> str:
+        from bulkput.stores.swift.signing import Signing  # noqa: PLC0415 - see above
+
+        return await Signing(self._container, self._requests, self._store.context).temporary_url(name, wish)
 
     async def _begin(self, key: str, version: str) -> LargeUpload:
         return await self._segmented.begin(key, version)

@@ -79,7 +79,7 @@ class SwiftStore:
         """Whether the PUT of the container was a conflict."""
         self.keeps_metadata = True
         self._making = asyncio.Lock()
-        self._seldom = SeldomUsed(self, container, self._requests, self._rows)
+        self._seldom = SeldomUsed(self, container, account, self._requests, self._rows)
         self._second_look = SecondLook(self._fresh_head, self.get, self.delete)
         self._copies_by: Literal["COPY", "PUT"] | None = "COPY"
         """The method of a copy request; changed if the server refuses it. None: the server has no copy."""
@@ -111,6 +111,8 @@ class SwiftStore:
             containers=self._seldom.containers,
             look_at_container=self._seldom.look_at_container,
             segment_names=self._seldom.names,
+            access=self._seldom.access,
+            temporary_url=self._seldom.temporary_url,
         )
 
     def beside(
@@ -162,7 +164,7 @@ class SwiftStore:
             raise error_from_response("remove container", self._container, answer)
         self.was_made = answer.status == 409
 
-    async def made_again(self, key: str, made: int) -> Unavailable:
+    async def made_again(self, key: str, made: int) -> StoreError:
         """Make the container again after a 404: it was deleted, or a proxy has cached its absence. Returns the error of
         the request for the object `key`, which can be repeated.
 
@@ -363,14 +365,19 @@ class SwiftStore:
 def open_store(destination: Destination, context: StoreContext) -> SwiftStore:
     """Credentials by `environment.py:login_from`. Raises UsageError: missing variables, an impossible container or
     policy."""
-    length = len(destination.root.encode())
+    check_place(destination.root, context)
+    if context.storage_policy:
+        check_value(context.storage_policy, what="`storage_policy`")
+    return SwiftStore(destination.root, Account(login_from(context.environ), context), context)
+
+
+def check_place(container: str, context: StoreContext) -> None:
+    """Raises UsageError for an impossible container, and metadata that bulkput sets itself."""
+    length = len(container.encode())
     if length > 256:
         raise UsageError(f"the container name has {length} bytes, Swift takes 256")
     if any(name.lower() == "mtime" for name, _ in context.headers.meta):
         raise UsageError("`headers.meta` Mtime is the file's own modification time, which bulkput sets itself")
-    if context.storage_policy:
-        check_value(context.storage_policy, what="`storage_policy`")
-    return SwiftStore(destination.root, Account(login_from(context.environ), context), context)
 
 
 def _row(key: str, headers: Mapping[str, str] | None) -> RemoteObject | None:

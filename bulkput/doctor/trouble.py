@@ -1,0 +1,87 @@
+"""What the error of a step means, and what to do about it.
+
+| the error                    | cause         |
+|------------------------------|---------------|
+| Denied, 401                  | unauthorized  |
+| Denied, other answers        | forbidden     |
+| QuotaExceeded                | quota-full    |
+| NotFound                     | not-found     |
+| Throttled                    | throttled     |
+| TooLarge                     | too-large     |
+| Unsupported                  | unsupported   |
+| IntegrityError               | integrity     |
+| no answer                    | no-answer     |
+| 5xx                          | server-error  |
+| any other                    | refused       |
+"""
+
+import time
+from collections.abc import Awaitable
+from typing import TypeVar
+
+from bulkput.errors import (
+    BulkputError,
+    Denied,
+    IntegrityError,
+    NotFound,
+    QuotaExceeded,
+    StoreError,
+    StoreGone,
+    Throttled,
+    TooLarge,
+    Unsupported,
+)
+
+T = TypeVar("T")
+
+_ADVICE = {
+    "unauthorized": "check user, password and project: the variables name them",
+    "forbidden": "ask the owner for access, or take the credentials of another user",
+    "quota-full": "remove objects, or ask for a higher quota",
+    "not-found": "check the URL, and the account that the login gives",
+    "throttled": "the store asks for fewer requests: set `wire.objects_per_s`",
+    "too-large": "the name or the object is longer than this store takes",
+    "unsupported": "the store, or a proxy before it, does not know this request",
+    "integrity": "something on the way changes bytes or ETags: compare with a request that passes no proxy or balancer",
+    "no-answer": "the server took the connection, and gave no answer: look at its log and its load",
+    "server-error": "ask those who run the store, with the number of the request and the time",
+    "refused": "ask those who run the store, with the number of the request, unless its words say why",
+}
+
+
+def cause_of(error: BulkputError) -> str:
+    match error:
+        case Denied(status=401):
+            return "unauthorized"
+        case Denied(status=int()):
+            return "forbidden"
+        case QuotaExceeded():
+            return "quota-full"
+        case NotFound():
+            return "not-found"
+        case Throttled():
+            return "throttled"
+        case TooLarge():
+            return "too-large"
+        case Unsupported():
+            return "unsupported"
+        case IntegrityError():
+            return "integrity"
+        case StoreError(status=None) if error.is_retryable or isinstance(error, StoreGone):
+            return "no-answer"
+        case StoreError(status=int(status)) if status >= 500:
+            return "server-error"
+    return "refused"
+
+
+def advice_for(cause: str) -> str:
+    return _ADVICE[cause]
+
+
+async def timed(call: Awaitable[T]) -> tuple[T | BulkputError, float]:
+    """The result of a step or its error, and its time in seconds."""
+    began_s = time.perf_counter()
+    try:
+        return await call, time.perf_counter() - began_s
+    except BulkputError as error:
+        return error, time.perf_counter() - began_s

@@ -1,0 +1,101 @@
+"""Makes temporary URLs for one container: finds the key, signs, and proves the URL by a HEAD."""
+
+from typing import TYPE_CHECKING
+
+from bulkput.errors import Denied, UsageError, printable
+from bulkput.policy.temp_url import DIGESTS, KEY_VARIABLE, Place, TempUrl, Wish, sign
+from bulkput.stores.base import StoreContext
+from bulkput.stores.status import error_from_response
+from bulkput.stores.swift.account import Account
+from bulkput.stores.swift.requests import ContainerRequests, Request
+from bulkput.stores.swift.temp_url import SignedRequests, TempUrlStore
+from bulkput.stores.swift.wire_format import section
+
+if TYPE_CHECKING:
+    from bulkput.verb_options import SignatureDigest
+
+_KEYS = ("Temp-Url-Key", "Temp-Url-Key-2")
+_HOW = (
+    f"set one with `swift post -m 'Temp-URL-Key: SECRET'`, or give it in {KEY_VARIABLE}:"
+    " only its owner may see the account's"
+)
+
+
+class Signing:
+    """For one URL: it asks for everything anew."""
+
+    def __init__(self, container: str, requests: ContainerRequests, context: StoreContext) -> None:
+        self._container = container
+        self._requests = requests
+        self._context = context
+
+    async def temporary_url(self, name: str, wish: Wish) -> str:
+        """See `stores/powers.py`."""
+        made, owner = await self._signed(name, wish)
+        # PUT and GET allow HEAD as well. It comes from this machine, which may not be in the range.
+        if wish.ip_range is None and wish.method in ("PUT", "GET", "HEAD"):
+            await self._prove(made, owner)
+        return made.url
+
+    async def _signed(self, name: str, wish: Wish) -> tuple[TempUrl, str]:
+        """The URL, and whose key has signed it."""
+        key, owner = await self._key()
+        place = Place(storage_url=await self._requests.storage_url(), container=self._container, name=name)
+        return sign(place, wish, key, await self._digest(wish)), owner
+
+    async def _key(self) -> tuple[str, str]:
+        """The key, and whose it is. The container's is the last: Ceph's gateway stores one, and ignores it."""
+        given = self._context.environ.get(KEY_VARIABLE)
+        found = await self._look("container")
+        if given:
+            return given, KEY_VARIABLE
+        found = {**found, **await self._look("account")}
+        for owner in ("account", "container"):
+            for name in _KEYS:
+                if key := found.get(f"X-{owner}-Meta-{name}".lower()):
+                    return key, f"the {owner}"
+        raise UsageError(f"neither the account nor the container has a key for temporary URLs: {_HOW}")
+
+    async def _look(self, what: str) -> dict[str, str]:
+        """The header fields of a HEAD, by their names in small letters; none if this user may not see them."""
+        answer = await self._requests.ask("stat", Request("HEAD", is_for_account=what == "account"))
+        if answer.status == 404 and what == "container":
+            raise UsageError(
+                f"there is no container {printable(self._container)}, and a temporary URL makes none: make it first"
+            )
+        if answer.status in (401, 403):
+            return {}
+        if answer.status not in (200, 204):
+            raise error_from_response("stat", f"the {what}", answer)
+        return {name.lower(): value for name, value in answer.headers.items()}
+
+    async def _digest(self, wish: Wish) -> "SignatureDigest":
+        """Raises UsageError if `/info` says that the store takes no such URL."""
+        info = await self._requests.info()
+        said = section(info, "tempurl")
+        methods, digests = said.get("methods"), said.get("allowed_digests")
+        if isinstance(methods, list) and wish.method not in methods:
+            raise UsageError(f"`method`: the store takes temporary URLs for {', '.join(map(str, methods))} only")
+        if not said:
+            return wish.digest or DIGESTS[0]
+        allowed = digests if isinstance(digests, list) else ["sha1"]
+        found = next((digest for digest in DIGESTS if digest in allowed and wish.digest in (None, digest)), None)
+        if found is None:
+            raise UsageError(f"`digest`: the store takes signatures by {', '.join(map(str, allowed))} only")
+        if found == "sha1" != wish.digest:
+            self._context.warn("the store takes signatures by SHA-1 only, as Ceph's gateway and old Swifts do")
+        return found
+
+    async def _prove(self, made: TempUrl, owner: str) -> None:
+        """Send a HEAD with the URL. That the object does not exist is no matter."""
+        name = made.place.name if made.prefix is None else f"{made.prefix}bulkput-probe"
+        store = TempUrlStore(self._container, Account(SignedRequests(made), self._context), self._context)
+        try:
+            await store.stat(name)
+        except Denied as error:
+            why = f"the key of {owner} does not sign for this container"
+            if owner == "the container":
+                why = "Ceph's gateway takes the account's key only"
+            elif not section(await self._requests.info(), "tempurl"):
+                why = "its /info has no tempurl, so it may have no temporary URLs"
+            raise UsageError(f"the store refuses the temporary URL that was made ({error.status}): {why}") from None

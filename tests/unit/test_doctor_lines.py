@@ -1,0 +1,111 @@
+"""What `bulkput doctor` prints: aligned lines, the conclusion, and commands to type."""
+
+import shlex
+from io import StringIO
+from typing import Any
+
+import pytest
+
+from bulkput.cli.doctor_lines import DoctorView, as_json_object, commands, conclusion, finding_lines
+from bulkput.doctor.finding import Finding, Report, Step, failure, ok, warning
+
+URL = "swift://c/p"
+PUT = ok(Step.PUT, "stored")
+
+
+def report(*findings: Finding, url: str = URL, **more: Any) -> Report:
+    return Report(url=url, findings=findings, **more)
+
+
+def test_a_line_has_verdict_step_time_and_text_in_columns() -> None:
+    """What to do stands on a line of its own; options are flags, and no control character passes."""
+    finding = warning(Step.LARGE, "large", "static: odd\x1b[31m", "set `large.mode='dlo'`", seconds=0.0123, size=1)
+    assert finding_lines(finding, verbose=False) == [
+        "warn    ",
+        "large          12 ms  static: odd\\x1b[31m",
+        "                              -> set --large dlo",
+    ]
+    assert finding_lines(finding, verbose=True)[3:] == ["                              size: 1"]
+    out = StringIO()
+    DoctorView(out, verbose=False).show(PUT)
+    assert out.getvalue() == "ok      put                   stored\n"
+
+
+@pytest.mark.parametrize(
+    ("found", "says"),
+    [
+        (report(PUT), "Uploads work; nothing is wrong."),
+        (report(PUT, warning(Step.LIST, "c", "x", "y")), "Uploads work; 1 warning."),
+        (report(PUT, *[warning(Step.LIST, "c", "x", "y")] * 2), "Uploads work; 2 warnings."),
+        (
+            report(warning(Step.PLACE, "missing", "x", "y")),
+            "Nothing was written, so whether uploads work is not proven",
+        ),
+        (report(failure(Step.TLS, "expired", "x", "y"), PUT), "Uploads do not work: mend tls first."),
+        (report(interrupted=True), "Interrupted"),
+    ],
+)
+def test_the_conclusion_says_whether_uploads_work(found: Report, says: str) -> None:
+    """The first failure is what to mend first."""
+    assert conclusion(found).startswith(says)
+
+
+@pytest.mark.parametrize(
+    ("finding", "expected"),
+    [
+        (failure(Step.RESOLVE, "unknown-host", "x", "y", host="a"), ["getent ahosts a", "bulkput doctor swift://c/p"]),
+        (
+            failure(Step.CONNECT, "connection-refused", "x", "y", host="a", port=80),
+            ["nc -vz a 80", "bulkput doctor swift://c/p"],
+        ),
+        (warning(Step.PLACE, "missing", "x", "y"), ["swift post c", "bulkput doctor swift://c/p"]),
+        (warning(Step.CLOCK, "clock", "x", "y"), ["timedatectl", "bulkput upload SOURCE swift://c/p"]),
+        (warning(Step.LARGE, "large", "x", "y", instead="dlo"), ["bulkput upload SOURCE swift://c/p --large dlo"]),
+        (warning(Step.LARGE, "large", "x", "y", instead=None), ["bulkput upload SOURCE swift://c/p"]),
+        (
+            warning(Step.LOGIN, "storage-not-encrypted", "x", "y", storage_url="http://a/v1/A"),
+            ["export OS_STORAGE_URL=https://a/v1/A", "bulkput upload SOURCE swift://c/p"],
+        ),
+    ],
+)
+def test_causes_have_commands(finding: Finding, expected: list[str]) -> None:
+    """Then comes the upload, or another look."""
+    assert commands(report(finding)) == expected
+
+
+def test_the_cloud_is_part_of_the_commands() -> None:
+    """Only Swift has one."""
+    assert commands(report(PUT), cloud="my cloud") == ["bulkput upload SOURCE swift://c/p --cloud 'my cloud'"]
+    assert commands(report(PUT, url="http://h/d/"), cloud="x") == ["bulkput upload SOURCE http://h/d/"]
+    missing = warning(Step.PLACE, "missing", "x", "y")
+    assert commands(report(missing), cloud="x")[-1] == "bulkput doctor swift://c/p --cloud x"
+
+
+def test_the_owners_commands_name_container_and_user() -> None:
+    """A container and a user with blanks stay one word each."""
+    login = ok(Step.LOGIN, "x", user="a b")
+    denied = failure(Step.PUT, "forbidden", "x", "y")
+    first = commands(report(login, denied, url="swift://my c/p"))[0]
+    assert shlex.split(first, comments=True) == ["swift", "post", "my c", "--write-acl", "a b"]
+    full = failure(Step.QUOTA, "quota-full", "x", "y", spaces={"container": {"bytes": 5, "most_bytes": 5}})
+    assert commands(report(full))[0].startswith("swift post c --meta quota-bytes:")
+    full = failure(Step.QUOTA, "quota-full", "x", "y", spaces={"account": {"bytes": 5, "most_bytes": 5}})
+    assert commands(report(full)) == ["bulkput doctor swift://c/p"], "only the account's reseller can raise that"
+
+
+def test_each_object_that_is_left_has_its_command() -> None:
+    """With the URL of the object, of both kinds of stores."""
+    left = warning(Step.CLEAN_UP, "left", "x", "y")
+    assert commands(report(left, left=("p/a b",)))[0] == "bulkput rm 'swift://c/p/a b'"
+    assert commands(report(left, url="http://h/d/", left=("a",)))[0] == "bulkput rm http://h/d/a"
+
+
+def test_json_has_what_the_lines_have() -> None:
+    """With flags in place of options."""
+    found = as_json_object(report(warning(Step.LARGE, "large", "x", "set `large.mode='dlo'`", instead="dlo")))
+    (finding,) = found["findings"]
+    assert finding == {
+        "step": "large", "verdict": "warn", "cause": "large", "text": "x", "advice": "set --large dlo",
+        "seconds": None, "facts": {"instead": "dlo"},
+    }  # fmt: skip
+    assert (found["schema"], found["verdict"], found["commands"][0].endswith("--large dlo")) == (1, "warn", True)
