@@ -62,6 +62,20 @@ def test_an_upload_outlives_its_tokens(cloud: KeystoneSwift, storage_url: str, t
     assert names(cloud, storage_url, "longer") == [f"p/{n:02d}" for n in range(100)]
 
 
+def test_a_public_container_is_written_to_and_read_without_a_token(
+    cloud: KeystoneSwift, storage_url: str, tree: Path
+) -> None:
+    """bulkput upload; RGW answers 409 to the PUT of the container. The project is a tenant, so its address is enough"""
+    judge = SwiftJudge("", "", "", storage_url, cloud.token())
+    judge.put("public", "", b"")
+    judge.post("public", "", {"X-Container-Read": ".r:*"})
+    environ = {**cloud.environment, "OS_STORAGE_URL": storage_url}
+    ran = bulkput("upload", tree, "swift://public", environ=environ)
+    assert ran.exit_code == 0, ran.err
+    with urllib.request.urlopen(f"{storage_url}/public/42") as answer:
+        assert answer.read() == b"42"
+
+
 def test_rgw_answers_401_to_an_expired_token_and_bulkput_logs_in_again(
     cloud: KeystoneSwift, storage_url: str, tree: Path
 ) -> None:
