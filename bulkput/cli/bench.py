@@ -1,5 +1,6 @@
 """`bulkput bench --to URL`"""
 
+import os
 import shlex
 import shutil
 import sys
@@ -201,7 +202,9 @@ def _advice(verdict: "Diagnosis") -> str:
 
 def _command(verdict: "Diagnosis", url: str, source: str | None) -> str:
     given = shlex.quote(source) if source is not None else "SOURCE"
-    return f"bulkput upload {given} {shlex.quote(url)} --concurrency {verdict.recommended}"
+    cloud = os.environ.get("OS_CLOUD") if url.startswith("swift:") else None  # --cloud has set it
+    login = f" --cloud {shlex.quote(cloud)}" if cloud else ""
+    return f"bulkput upload {given} {shlex.quote(url)}{login} --concurrency {verdict.recommended}"
 
 
 def _line(trial: "Trial") -> str:

@@ -123,7 +123,7 @@ def test_bench_cleans_up_after_one_ctrl_c(far: RealSwift, temporary: Path) -> No
     ("arguments", "sentence"),
     [
         (["--to", "swift://"], "names no container"),
-        (["--to", "swift://c"], "set ST_AUTH, ST_USER and ST_KEY"),
+        (["--to", "swift://c"], "ST_AUTH, ST_USER and ST_KEY (v1 auth)"),
         (["--to", "swift://c", "--from", "not/there"], "does not exist"),
         ([], "Missing option '--to'"),
     ],

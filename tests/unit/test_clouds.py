@@ -252,6 +252,15 @@ def test_a_file_that_a_variable_names_has_to_be_there(home: Path, variable: str)
         loaded(home, **{variable: "/nothing/clouds.yaml"})
 
 
+def test_a_file_that_cannot_be_read_is_passed_over_and_told(home: Path) -> None:
+    """As openstacksdk does. Here it is a directory, because root may read every file."""
+    (home / "work" / "clouds.yaml").mkdir()
+    with pytest.raises(UsageError, match=r"looked for .*/work/clouds.yaml \(not readable\), .*/clouds.yaml, "):
+        loaded(home)
+    write(home / ".config" / "openstack" / "clouds.yaml", CLOUD)
+    assert loaded(home)["OS_USERNAME"] == "u"
+
+
 def test_of_many_clouds_a_message_names_some(home: Path) -> None:
     write(home / "work" / "clouds.yaml", "clouds: {" + ", ".join(f"c{number:02}: {{}}" for number in range(40)) + "}")
     with pytest.raises(UsageError, match=r", which has c00, c01, .*c11, and 28 more$"):

@@ -254,15 +254,16 @@ def test_a_code_is_for_one_login(way: str) -> None:
     )
 
 
-async def test_a_user_without_a_domain_is_in_the_default_one() -> None:
-    """As for a password; keystoneauth1 would refuse the name."""
+@pytest.mark.parametrize("project", ["OS_PROJECT_NAME", "OS_TENANT_NAME"])
+async def test_a_user_without_a_domain_is_in_the_default_one(project: str) -> None:
+    """As for a password, with old and new names of the project; keystoneauth1 would refuse the user's."""
     sent: list[LoginRequest] = []
 
     async def ask(request: LoginRequest) -> Answer:
         sent.append(request)
         raise Unavailable("login", "", "enough")
 
-    named = {"OS_USERNAME": "u", "OS_PASSCODE": "1", "OS_PROJECT_NAME": "p"}
+    named = {"OS_USERNAME": "u", "OS_PASSCODE": "1", project: "p"}
     with pytest.raises(Unavailable, match="enough"):
         await login_from({"OS_AUTH_URL": "http://k/v3", "OS_AUTH_TYPE": "v3totp", **named}).token(ask)
     document = json.loads(sent[0].body or b"")["auth"]

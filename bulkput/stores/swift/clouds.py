@@ -103,7 +103,8 @@ class _Search:
 
     def told(self, kind: str) -> str:
         """The places, for a message; one suffix stands for all."""
-        return ", ".join(printable(os.path.join(each, kind + _SUFFIXES[0])) for each in self.directories)
+        paths = [os.path.join(each, kind + _SUFFIXES[0]) for each in self.directories]
+        return ", ".join(printable(path) + " (not readable)" * os.path.exists(path) for path in paths)
 
     def _paths(self, kind: str) -> list[str]:
         if kind in self.named:

@@ -54,14 +54,17 @@ def keystone_login(environ: Mapping[str, str], *, storage_url: str | None = None
         return KeystoneLogin(auth_url, credentials(values), wanted, storage_url, given)
     from bulkput.stores.swift.keystoneauth import KeystoneauthLogin  # noqa: PLC0415 - few need it
 
-    return KeystoneauthLogin(auth_url, auth_type, _with_domains(values), _scope(values), wanted, storage_url, given)
+    return KeystoneauthLogin(auth_url, auth_type, _for_plugins(values), _scope(values), wanted, storage_url, given)
 
 
-def _with_domains(values: Mapping[str, str]) -> dict[str, str]:
-    """The variables with the domain of each name: the plugins know no default."""
+def _for_plugins(values: Mapping[str, str]) -> dict[str, str]:
+    """The variables with what plugins do not know: OS_TENANT_*, and the default domain of names."""
     found = dict(values)
+    for form in ("ID", "NAME"):
+        if tenant := values.get(f"OS_TENANT_{form}"):
+            found.setdefault(f"OS_PROJECT_{form}", tenant)
     for name, prefix in (("OS_USERNAME", "OS_USER_DOMAIN"), ("OS_PROJECT_NAME", "OS_PROJECT_DOMAIN")):
-        if name in values:
+        if name in found:
             found.update({f"{prefix}_{form.upper()}": text for form, text in _domain(values, prefix).items()})
     return found
 
