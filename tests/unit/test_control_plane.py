@@ -92,7 +92,8 @@ async def test_x_storage_token_is_preferred_to_x_auth_token(wire: aioresponses) 
         (429, StoreGone),
         (500, StoreGone),
         (503, StoreGone),
-        (301, StoreError),
+        (409, StoreGone),
+        (301, StoreGone),
         (200, UsageError),
     ],
 )
