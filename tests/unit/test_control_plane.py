@@ -106,6 +106,13 @@ async def test_each_login_failure_has_its_own_error(wire: aioresponses, status: 
     assert AUTH in str(raised.value) and "sesame" not in repr(raised.value) + str(raised.value)
 
 
+async def test_an_account_at_no_usable_url_is_a_usage_error(wire: aioresponses) -> None:
+    """Names that are appended behind a query would be a part of that."""
+    answer(wire, "GET", AUTH, 200, headers={**TOKEN, "X-Storage-Url": f"{STORAGE}?x"})
+    with pytest.raises(UsageError, match="names no usable URL of the account: set OS_STORAGE_URL to it"):
+        await prepare()
+
+
 @pytest.mark.parametrize(
     ("status", "body", "kind"),
     [

@@ -33,6 +33,10 @@ def answer(status: int, body: Any = b"", **headers: str) -> Answer:
     return Answer(status, "", fields, body if isinstance(body, bytes) else json.dumps(body).encode())
 
 
+def without(environ: Mapping[str, str], *names: str) -> dict[str, str]:
+    return {name: value for name, value in environ.items() if name not in names}
+
+
 def success(catalog: Any = CATALOG, **more: Any) -> Answer:
     return answer(201, {"token": {"catalog": catalog, **TIMES, **more}}, **{"X-Subject-Token": "gAAA"})
 
@@ -125,7 +129,12 @@ async def test_after_a_404_the_login_goes_where_the_version_document_says() -> N
     ("document", "kind", "says"),
     [
         (versions("https://other.example/identity/v3"), UsageError, "on another server: set OS_AUTH_URL to that"),
-        (versions(f"{URL}/v3"), Denied, "404 refused by .*: check OS_USERNAME"),
+        (versions(f"{URL}/v3"), Denied, "404 refused by .*: check OS_USERNAME(?!.* OS_AUTH_URL to)"),
+        (
+            versions("http://moved.example:5000/v3"),
+            Denied,
+            "404 refused by .*: check OS_USERNAME.*; if they are right, set OS_AUTH_URL to http://moved.example:5000, ",
+        ),
         (versions(), UsageError, r"no Keystone v3 at .* \(404\)"),
         (answer(200, b"<html>"), UsageError, r"no Keystone v3 at .* \(404\)"),
         (answer(404), UsageError, r"no Keystone v3 at .* \(404\)"),
@@ -157,6 +166,7 @@ async def test_a_password_goes_to_no_server_that_the_user_has_not_named(
         (CATALOG, Wanted(("admin", "internal")), "with interface admin or internal; it has public in east: set OS_REG"),
         ([{"type": "object-store"}], Wanted(), "it has no endpoint of it"),
         ([{"type": "object-store", "endpoints": [{"interface": "public"}]}], Wanted(), "no usable URL"),
+        ([{"type": "object-store", "endpoints": [{**ENDPOINT, "url": f"{SWIFT}?x"}]}], Wanted(), "no usable URL"),
     ],
 )
 def test_a_catalog_without_the_endpoint_is_told_by_what_it_has(catalog: Any, wanted: Wanted, says: str) -> None:
@@ -182,6 +192,8 @@ def test_a_catalog_without_the_endpoint_is_told_by_what_it_has(catalog: Any, wan
         ({"OS_PASSWORD": "geheim\n"}, "OS_PASSWORD: its value has a control character"),
         ({"OS_INTERFACE": "outer"}, "OS_INTERFACE=outer: it is one of public, internal, admin"),
         ({"OS_INTERFACE": "internal,outer"}, "OS_INTERFACE=internal,outer: it is one of"),
+        ({"OS_STORAGE_URL": f"{SWIFT}?x"}, r"^OS_STORAGE_URL has a \? or # in it"),
+        ({"OS_OBJECT_STORE_ENDPOINT_OVERRIDE": f"{SWIFT}#x"}, "^OS_OBJECT_STORE_ENDPOINT_OVERRIDE has a "),
         ({"OS_OBJECT_STORE_ENDPOINT_OVERRIDE": "swift"}, "OS_OBJECT_STORE_ENDPOINT_OVERRIDE='swift' is not a URL"),
         ({"OS_AUTH_TYPE": "v3token"}, "OS_TOKEN not set"),
         (
@@ -268,4 +280,29 @@ def test_another_account_is_another_place(changed: Mapping[str, str]) -> None:
     assert login_from({**PASSWORD, **changed}).place != place
     assert login_from({**PASSWORD, "OS_AUTH_URL": f"{URL}/v3/"}).place == place
     template = {**PASSWORD, "OS_OBJECT_STORE_ENDPOINT_OVERRIDE": "https://swift.example/v1/AUTH_%(project_id)s"}
-    assert login_from(template).place == place, "a template names no account"
+    assert login_from(template).place.startswith(f"{place}, https://"), "a template names a store and no account"
+
+
+NO_PROJECT = without(PASSWORD, "OS_PROJECT_NAME")
+NAMED = {
+    **without(NO_PROJECT, "OS_PASSWORD"),
+    "OS_APPLICATION_CREDENTIAL_NAME": "ci",
+    "OS_APPLICATION_CREDENTIAL_SECRET": "s",
+}
+TOTP = {**NO_PROJECT, "OS_AUTH_TYPE": "v3totp", "OS_PASSCODE": "1"}
+
+
+@pytest.mark.parametrize("environ", [NO_PROJECT, NAMED, TOTP], ids=["password", "credential", "passcode"])
+@pytest.mark.parametrize(
+    "changed", [{"OS_USERNAME": "other"}, {"OS_USER_DOMAIN_NAME": "other"}], ids=["user", "domain"]
+)
+def test_without_a_project_the_account_is_the_users(environ: Mapping[str, str], changed: Mapping[str, str]) -> None:
+    """Users of two domains may have one name, and application credentials of two users, too."""
+    assert login_from({**environ, **changed}).place != login_from(environ).place
+
+
+def test_a_variable_that_no_login_reads_may_be_anything() -> None:
+    """Whether the login is ours or by a plugin of keystoneauth1."""
+    strays = {"OS_NOTES": "a\nb", "OS_BOOT_CODE": "1\x00"}
+    assert login_from({**PASSWORD, **strays}) == login_from(PASSWORD)
+    assert login_from({**TOTP, **strays}).place == login_from(TOTP).place

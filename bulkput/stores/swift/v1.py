@@ -3,6 +3,7 @@
 from dataclasses import field
 
 from bulkput.errors import Denied, UsageError
+from bulkput.policy.naming import is_base_url
 from bulkput.record import frozen
 from bulkput.stores.status import error_from_response
 from bulkput.stores.swift.login import Ask, LoginRequest, Token
@@ -45,6 +46,8 @@ class V1Login:
             raise UsageError(
                 f"{self.auth_url} answered without a token: ST_AUTH must name a v1 auth URL (.../auth/v1.0)"
             )
+        if not is_base_url(storage_url):
+            raise UsageError(f"{self.auth_url} names no usable URL of the account: set OS_STORAGE_URL to it")
         return Token(storage_url.rstrip("/"), value, _seconds(answer.headers.get("X-Auth-Token-Expires")))
 
 
