@@ -127,15 +127,15 @@ class KeystoneLogin:
         return LoginRequest("POST", url, headers, self.credentials.document(), self.credentials.secret)
 
     def _token(self, answer: Answer) -> Token:
-        value = answer.headers.get("X-Subject-Token")
         try:
             token = json.loads(answer.body)["token"]
             catalog, lives_s = token.get("catalog"), _seconds_between(token.get("issued_at"), token.get("expires_at"))
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             raise _no_keystone(self.auth_url, answer) from None
-        if not value:
+        if not answer.headers.get("X-Subject-Token"):
             raise _no_keystone(self.auth_url, answer)
-        return Token(account_url(self.storage_url, catalog, self.wanted, token.get("project")), value, lives_s)
+        url = account_url(self.storage_url, catalog, self.wanted, token.get("project"))
+        return Token(url, answer.headers["X-Subject-Token"], lives_s)
 
 
 def root_of(auth_url: str) -> str:

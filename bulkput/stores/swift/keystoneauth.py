@@ -104,8 +104,8 @@ class KeystoneauthLogin:
 
         try:
             return self._token(plugin.get_access(Session(session=_carrier(noted, self._secrets), redirect=False)))
-        except BulkputError:
-            raise
+        except BulkputError as error:
+            raise error.with_traceback(None) from None  # that of the plugin has variables with secrets
         except exceptions.HttpError:
             raise self._refusal(*last[0]) from None
         except exceptions.ClientException as error:
