@@ -16,6 +16,7 @@ from bulkput.errors import (
     Throttled,
     Unavailable,
     Unsupported,
+    UsageError,
 )
 from bulkput.options import RetryOptions, WireOptions
 from bulkput.stores.base import StoreContext
@@ -213,8 +214,18 @@ async def test_a_second_401_in_a_row_means_no_to_a_young_token_only(age_s: float
     assert await account.renewed(second, 401, is_again=True) is (third if logs_in else None)
 
 
-async def test_a_given_token_that_a_login_can_follow_is_old() -> None:
-    """OS_AUTH_TOKEN beside OS_PASSWORD: nobody knows how old it is."""
+async def test_a_worker_whose_token_is_not_the_present_one_gets_that_without_a_login() -> None:
+    """Another worker's request was refused before."""
+    first, second = tokens(60, 60)
+    login = Scripted(iter((first, second)))
+    account = account_of(login)
+    await account.token()
+    await account.renewed(first, 401)
+    assert (await account.renewed(first, 401) is second, login.logins) == (True, 2)
+
+
+async def test_a_given_token_that_is_refused_is_followed_by_a_login() -> None:
+    """OS_AUTH_TOKEN beside OS_PASSWORD."""
     given, second = tokens(None, 60)
     login = Scripted(iter((second,)), given=given)
     account = account_of(login)
@@ -222,14 +233,16 @@ async def test_a_given_token_that_a_login_can_follow_is_old() -> None:
     assert await account.renewed(given, 403) is second
 
 
-async def test_a_login_that_fails_after_a_refusal_is_final() -> None:
-    """Each worker gets the error, and none tries again."""
+@pytest.mark.parametrize("error", [Denied("login", "somebody", "refused"), UsageError("refused")])
+async def test_a_login_that_fails_after_a_refusal_is_final(error: BulkputError) -> None:
+    """Each worker gets the error, and none tries again. The variables were right at the start, so it is no mistake in
+    them."""
     (first,) = tokens(60)
-    login = Scripted(iter((first, Denied("login", "somebody", "refused"))))
+    login = Scripted(iter((first, error)))
     account = account_of(login)
     await account.token()
     for _ in range(2):
-        with pytest.raises(Denied, match="refused"):
+        with pytest.raises(Denied, match=r"^login somebody: refused$"):
             await account.renewed(first, 401)
     assert login.logins == 2
 
@@ -263,19 +276,26 @@ HTTPS = "https://keystone/v3"
 
 
 @pytest.mark.parametrize(
-    ("url", "place", "is_warned"),
-    [(HTTPS, "somebody", True), (HTTPS, "http://store/v1/a", False), ("http://k/v3", "", False), (None, "", False)],
+    ("url", "store", "place", "is_warned"),
+    [
+        (HTTPS, "http://store", "somebody", True),
+        (HTTPS, "http://store", "http://store", False),
+        (HTTPS, "https://store", "somebody", False),
+        ("http://k/v3", "http://store", "somebody", False),
+        (None, "http://store", "somebody", False),
+    ],
 )
 async def test_a_token_that_came_by_https_and_is_sent_by_http_is_warned_of(
-    url: str | None, place: str, is_warned: bool
+    url: str | None, store: str, place: str, is_warned: bool
 ) -> None:
-    """Once, and not if the user has named that URL, or logs in by http:// himself."""
-    first, second = tokens(60, 60)
+    """Before anything is sent, once, and not if the user has named that URL, or logs in by http:// himself."""
+    first, second = (replace(each, storage_url=store) for each in tokens(60, 60))
     warned: list[str] = []
     account = account_of(Scripted(iter((first, second)), url=url, place=place), warned=warned)
     await account.token()
+    assert ["names http://store for the account" in text for text in warned] == [True] * is_warned
     await account.renewed(first, 401)
-    assert ["http://store/v1/a for the account" in text for text in warned] == [True] * is_warned
+    assert len(warned) == is_warned
 
 
 async def test_a_login_that_nobody_answers_stops_the_run() -> None:
