@@ -1,13 +1,14 @@
 """Keystone's answers, its catalog, the variables that describe a login, and which of them counts first."""
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
 from bulkput.errors import BulkputError, Denied, StoreError, Throttled, Unavailable, UsageError
-from bulkput.stores.swift.catalog import Wanted, storage_url
+from bulkput.stores.swift.catalog import Wanted, account_url, storage_url
 from bulkput.stores.swift.environment import login_from
 from bulkput.stores.swift.given_token import GivenToken
 from bulkput.stores.swift.keystone import KeystoneLogin
@@ -165,6 +166,11 @@ async def test_a_password_goes_to_no_server_that_the_user_has_not_named(
         (CATALOG, Wanted(region="west"), "no object-store with interface public in region west; it has public in east"),
         (CATALOG, Wanted(("admin", "internal")), "with interface admin or internal; it has public in east: set OS_REG"),
         ([{"type": "object-store"}], Wanted(), "it has no endpoint of it"),
+        (
+            [{"type": "object-store", "endpoints": [{"interface": "a", "region": "old"}, {"interface": "b"}]}],
+            Wanted(),
+            "it has a in old, b in no region: set",
+        ),
         ([{"type": "object-store", "endpoints": [{"interface": "public"}]}], Wanted(), "no usable URL"),
         ([{"type": "object-store", "endpoints": [{**ENDPOINT, "url": f"{SWIFT}?x"}]}], Wanted(), "no usable URL"),
     ],
@@ -172,6 +178,27 @@ async def test_a_password_goes_to_no_server_that_the_user_has_not_named(
 def test_a_catalog_without_the_endpoint_is_told_by_what_it_has(catalog: Any, wanted: Wanted, says: str) -> None:
     with pytest.raises(UsageError, match=says):
         storage_url(catalog, wanted)
+
+
+@pytest.mark.parametrize(
+    ("fixed", "project", "url"),
+    [
+        (SWIFT, None, SWIFT),
+        ("https://a/v1/AUTH_%(project_id)s", {"id": "p"}, "https://a/v1/AUTH_p"),
+        ("https://a/v1/AUTH_%(project_id)s", None, "needs a project, and the token is for none"),
+        ("https://a/v1/AUTH_%(project_id)s", {"id": None}, "needs a project, and the token is for none"),
+        ("https://a/v1/AUTH_%(user_id)s", {"id": "p"}, "only %(project_id)s is filled in"),
+        ("https://a/%(x)s/AUTH_%(project_id)s", {"id": "p"}, "only %(project_id)s is filled in"),
+    ],
+)
+def test_a_url_that_replaces_the_catalogs_may_have_the_projects_id_and_no_other(
+    fixed: str, project: Any, url: str
+) -> None:
+    if url.startswith("https://"):
+        assert account_url(fixed, CATALOG, Wanted(), project) == url
+        return
+    with pytest.raises(UsageError, match=re.escape(url)):
+        account_url(fixed, CATALOG, Wanted(), project)
 
 
 @pytest.mark.parametrize(
