@@ -66,6 +66,7 @@ async def test_a_login_is_one_request_that_gives_token_url_and_life() -> None:
     token, (request,) = await logged_in(login, success())
     assert token == Token(SWIFT, "gAAA", 3600.0)
     assert (request.method, request.url) == ("POST", f"{URL}/v3/auth/tokens")
+    assert request.headers["Content-Type"] == "application/json"
     assert b"geheim" in (request.body or b"") and request.secret == "geheim"
     assert "geheim" not in f"{login!r} {request!r}" and "gAAA" not in repr(token)
 
