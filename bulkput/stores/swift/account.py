@@ -164,7 +164,7 @@ class Account:
             self._look_at(token)
         self._has_worked = True
         self._born_s, self._renew_at_s = began_s, math.inf
-        # A token that has expired already, as a server with a wrong clock may say, would be renewed at each request.
+        # A life that has ended already, as some server may say, would have the token renewed at each request.
         if token.lives_s is not None and token.lives_s > 0 and self._login.renews_ahead:
             self._renew_at_s = began_s + token.lives_s - min(_AHEAD_S, token.lives_s / 5)
         if self._token is not None and token.storage_url != self._token.storage_url:
