@@ -6,9 +6,10 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from copy import copy
+from dataclasses import replace
 
 from bulkput.activity import doing
-from bulkput.errors import BulkputError, Denied, StoreError, StoreGone, Throttled, Unavailable, UsageError
+from bulkput.errors import BulkputError, Denied, StoreError, StoreGone, UsageError
 from bulkput.payload.in_memory import BytesBody
 from bulkput.stores.base import StoreContext
 from bulkput.stores.status import error_from_transport
@@ -28,14 +29,19 @@ _YOUNG_S = 60.0
 class Account:
     """The token that all workers share. If several workers find it missing or refused, one login serves them all.
 
-    A token that says how long it lives is renewed before it expires, while the other workers go on with it. A login has
-    retries of its own, so objects do not use up theirs. If they are used up, the login raises StoreGone.
+    A token that says how long it lives is renewed before it expires, while the other workers go on with it. All tokens
+    are used at the URL of the first: a catalog may list another region first at the next login, and the objects of a
+    run belong in one place.
+
+    A login has retries of its own, so objects do not use up theirs. If it fails all the same, it raises Denied,
+    StoreGone or UsageError, and nothing that a caller could take for the answer to its own request.
     """
 
     def __init__(self, login: Login, context: StoreContext, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._login = login
         self._transport = context.transport
         self._again = context.again
+        self._warn = context.warn
         self._clock = clock
         self._token = login.given
         self._born_s = -math.inf
@@ -46,7 +52,8 @@ class Account:
         """The token that got a 403 where the one before it did."""
         self._final: StoreError | None = None
         """The final login error. Later callers get it without another login."""
-        self._under_way: asyncio.Future[Token] | None = None
+        self._under_way: asyncio.Future[Token | None] | None = None
+        """A login; None is its outcome if it was cancelled."""
 
     @property
     def place(self) -> str:
@@ -72,7 +79,6 @@ class Account:
         if self._token is None:
             return await self._by_login()
         if self._clock() >= self._renew_at_s and self._under_way is None:
-            self._renew_at_s = math.inf
             with suppress(BulkputError):  # the token serves on; a 401 will say that it has expired
                 await self._by_login()
         return self._token
@@ -114,17 +120,21 @@ class Account:
             return await self._logged_in()
 
     async def _logged_in(self) -> Token:
-        """The first caller logs in; callers that arrive during the login get its outcome."""
-        if self._under_way is not None:
+        """The first caller logs in; callers that arrive during the login get its outcome. If the first is cancelled,
+        the next of them logs in."""
+        while self._under_way is not None:
             try:
-                return await asyncio.shield(self._under_way)
+                if (token := await asyncio.shield(self._under_way)) is not None:
+                    return token
             except BulkputError as error:
                 raise copy(error) from error  # a copy each: attempts and traceback are written into it
         self._under_way = under_way = asyncio.get_running_loop().create_future()
         try:
             self._token = await self._log_in()
         except BulkputError as error:
+            self._renew_at_s = math.inf
             under_way.set_exception(error)
+            under_way.exception()  # seen, though perhaps nobody waited
             raise
         else:
             under_way.set_result(self._token)
@@ -132,8 +142,7 @@ class Account:
         finally:
             self._under_way = None
             if not under_way.done():
-                under_way.set_exception(Unavailable("login", "", "the login was cancelled"))
-            under_way.exception()  # seen, though perhaps nobody waited
+                under_way.set_result(None)
 
     async def _log_in(self) -> Token:
         began_s = 0.0
@@ -145,21 +154,42 @@ class Account:
 
         try:
             token = await self._again(once, is_first_login=not self._has_worked)
-        except (Unavailable, Throttled) as error:
+        except Denied:
+            raise
+        except StoreError as error:
             gone = StoreGone(error.operation, error.key, error.detail, status=error.status, request_id=error.request_id)
             gone.attempts, gone.elapsed_s = error.attempts, error.elapsed_s
             raise gone from error
+        if not self._has_worked:
+            self._look_at(token)
         self._has_worked = True
         self._born_s, self._renew_at_s = began_s, math.inf
-        if token.lives_s is not None and self._login.renews_ahead:
+        # A life that has ended already, as some server may say, would have the token renewed at each request.
+        if token.lives_s is not None and token.lives_s > 0 and self._login.renews_ahead:
             self._renew_at_s = began_s + token.lives_s - min(_AHEAD_S, token.lives_s / 5)
+        if self._token is not None and token.storage_url != self._token.storage_url:
+            return replace(token, storage_url=self._token.storage_url)
         return token
 
+    def _look_at(self, token: Token) -> None:
+        """Warn of the first token if it is to be sent in the clear."""
+        is_named = token.storage_url == self._login.place  # by the user: then it is meant
+        if not is_named and self.entry_url.startswith("https://") and token.storage_url.startswith("http://"):
+            self._warn(
+                f"the login is by https://, and it names {token.storage_url} for the account: the token and all files"
+                " can be read on the way. Set OS_STORAGE_URL (in clouds.yaml: storage_url) to its https:// URL, or to"
+                " this one if it is meant"
+            )
+
     async def _ask(self, request: LoginRequest) -> Answer:
-        body = BytesBody.of(request.body) if request.body is not None else None
         try:
             answer = await self._transport.request(
-                request.method, request.url, request.headers, body, max_answer=_MAX_ANSWER
+                request.method,
+                request.url,
+                request.headers,
+                # No variable holds it: a traceback may show those.
+                BytesBody.of(request.body) if request.body is not None else None,
+                max_answer=_MAX_ANSWER,
             )
         except TransportError as error:
             # Not `from error`: the cause holds the request as it was sent, with its secrets.

@@ -69,15 +69,22 @@ class ContainerRequests:
         for number in range(_RENEWALS):
             if not request.is_refused(answer):
                 break
-            renewed = await self._account.renewed(token, answer.status, is_again=number > 0)
+            renewed = await self._renewed(operation, request.key, token, answer.status, is_again=number > 0)
             if renewed is None:
-                if (answer.status != 403 or token.query) and (why := self._account.cannot_renew) is not None:
-                    raise Denied(operation, request.key or self._container, why, status=answer.status)
                 break
             token = renewed
             sends_again(request.method)
             answer = await self._send(operation, request, token, body)
         return answer
+
+    async def _renewed(
+        self, operation: str, key: str | None, token: Token, status: int, *, is_again: bool
+    ) -> Token | None:
+        """As `Account.renewed`. Raises Denied if a 401 comes to a token that was given."""
+        renewed = await self._account.renewed(token, status, is_again=is_again)
+        if renewed is None and (status != 403 or token.query) and (why := self._account.cannot_renew) is not None:
+            raise Denied(operation, key or self._container, why, status=status)
+        return renewed
 
     def _path(self, key: str | None, container: str | None = None) -> str:
         path = "/" + quote(container or self._container, safe="")
@@ -107,7 +114,7 @@ class ContainerRequests:
                 if (
                     answer.status in (401, 403)
                     and number < _RENEWALS
-                    and (renewed := await self._account.renewed(token, answer.status, is_again=number > 0))
+                    and (renewed := await self._renewed("get", key, token, answer.status, is_again=number > 0))
                 ):
                     token = renewed
                     continue
