@@ -155,7 +155,7 @@ class _Look:
         """Write a probe, and do with it what uploads and other verbs do with objects."""
         add, wire = self.findings.add, self._choices.wire
         prefix = joined_prefix(self._destination.prefix)
-        self._probe = probe = Probe(self._store, self._destination.root, prefix)
+        self._probe = probe = Probe(self._store, self._destination.root, prefix, within_s=wire.timeout_s)
         if not add(await probe.put()):
             return
         add(await probe.get())

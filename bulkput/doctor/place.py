@@ -9,6 +9,8 @@
 | old versions are kept                               | warn: a probe would stay as one, so none is written          |
 | 90 % of a quota are used                            | warn                                                         |
 | all of a quota is used                              | fail                                                         |
+| the account's quota is denied to this user          | ok: the container's counts, too                              |
+| it gets another error                               | warn                                                         |
 """
 
 from collections.abc import Mapping
@@ -76,13 +78,14 @@ def given_credentials(kind: str) -> Finding:
 
 def info(said: Mapping[str, Any], limits: Limits, seconds: float) -> Finding:
     if not said:
-        text = "the store does not show /info: what it can and its limits are not known, Swift's defaults are assumed"
+        text = "no /info came: what the store can do and its limits are not known, so Swift's defaults are assumed"
         return skipped(Step.INFO, text, seconds=seconds)
     swift = said.get("swift")
     swift = swift if isinstance(swift, dict) else {}
     kind = "Ceph's gateway" if "max_object_name_size" in swift else "Swift"  # the name is Ceph's
     has = ", ".join(name for name in _TOLD if name in said) or "nothing more"
-    text = f"{kind} {swift.get('version', '')}: {has}{_unusual(limits)}"
+    version = f" {swift['version']}" if "version" in swift else ""
+    text = f"{kind}{version}: {has}{_unusual(limits)}"
     return ok(Step.INFO, printable(text), seconds=seconds, info=said)
 
 
@@ -146,7 +149,9 @@ def quota(spaces: Mapping[str, Space], unseen: BulkputError | None, seconds: flo
             left = max(0, most - (used or 0))
             texts.append(f"{name}: {worded(left)}{unit} left of {worded(most)}")
             shares.append(1.0 if not left else (used or 0) / most)
-    hidden = ["the account's is not shown to this user"] if unseen is not None else []
+    hidden = [] if unseen is None else [f"the account's is not known: {unseen}"]
+    if isinstance(unseen, Denied):
+        hidden = ["the account's is not shown to this user"]
     text = "; ".join([*(texts or ["no quota is shown"]), *hidden])
     facts = {name: {"bytes": space.bytes, "most_bytes": space.most_bytes, "objects": space.objects,
                     "most_objects": space.most_objects} for name, space in spaces.items()}  # fmt: skip
@@ -156,6 +161,9 @@ def quota(spaces: Mapping[str, Space], unseen: BulkputError | None, seconds: flo
     if worst >= _NEARLY_FULL:
         advice = "that is less than a tenth: remove objects, or ask for a higher quota, before a large upload"
         return warning(Step.QUOTA, "quota-nearly-full", text, advice, seconds=seconds, spaces=facts)
+    if unseen is not None and not isinstance(unseen, Denied):
+        cause = cause_of(unseen)
+        return warning(Step.QUOTA, cause, text, advice_for(cause), seconds=seconds, spaces=facts)
     return ok(Step.QUOTA, text, seconds=seconds, spaces=facts)
 
 

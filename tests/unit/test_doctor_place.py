@@ -140,7 +140,15 @@ def test_the_fullest_quota_decides(spaces: dict[str, Space], expected: tuple[str
 
 def test_a_hidden_account_is_told() -> None:
     """Users that only a container lets in see no quota of its account."""
-    assert "the account's is not shown" in place.quota({"container": Space()}, DENIED, 0.1).text
+    finding = place.quota({"container": Space()}, DENIED, 0.1)
+    assert judged(finding) == ("ok", "") and "the account's is not shown to this user" in finding.text
+
+
+def test_an_account_that_fails_is_no_hidden_one() -> None:
+    """A 503 is told, and a full container is worse."""
+    finding = place.quota({"container": Space()}, DOWN, 0.1)
+    assert judged(finding) == ("warn", "server-error") and "the account's is not known: " in finding.text
+    assert judged(place.quota({"container": Space(most_bytes=0)}, DOWN, 0.1)) == ("fail", "quota-full")
 
 
 @pytest.mark.parametrize(
@@ -150,10 +158,10 @@ def test_a_hidden_account_is_told() -> None:
         (
             {"swift": {}},
             Limits(max_object_bytes=1024, max_name_bytes=900),
-            "Swift : nothing more; objects up to 1.0 KiB;",
+            "Swift: nothing more; objects up to 1.0 KiB;",
         ),
-        ({"swift": {"max_object_name_size": 1024}, "tempurl": {}}, Limits(), "Ceph's gateway : tempurl"),
-        ({"swift": "odd"}, Limits(), "Swift : nothing more"),
+        ({"swift": {"max_object_name_size": 1024}, "tempurl": {}}, Limits(), "Ceph's gateway: tempurl"),
+        ({"swift": "odd"}, Limits(), "Swift: nothing more"),
     ],
 )
 def test_info_is_told_in_one_line(said: dict[str, object], limits: Limits, text: str) -> None:
