@@ -7,6 +7,8 @@
 | the container is not there                          | warn: an upload makes it; the doctor does not                |
 | it may not be looked at (403)                       | warn: writing may be allowed all the same                    |
 | old versions are kept                               | warn: a probe would stay as one, so none is written          |
+| a temporary URL is refused                          | fail                                                         |
+| it ends within five minutes                         | warn                                                         |
 | 90 % of a quota are used                            | warn                                                         |
 | all of a quota is used                              | fail                                                         |
 | the account's quota is denied to this user          | ok: the container's counts, too                              |
@@ -22,10 +24,13 @@ from bulkput.doctor.texts import span_text
 from bulkput.doctor.trouble import advice_for, cause_of
 from bulkput.errors import BulkputError, Denied, NotFound, UsageError, printable
 from bulkput.model import Limits
+from bulkput.policy.temp_url import TempUrl
 from bulkput.report.lines import count_text, size_text
 from bulkput.stores.powers import ContainerFacts, LoggedIn, Space
 
 _NEARLY_FULL = 0.9
+_SHORT_S = 300
+"""A temporary URL with less life is worth a warning: many uploads take longer."""
 _TOLD = ("slo", "bulk_delete", "symlink", "object_versioning", "versioned_writes", "tempurl", "container_quotas",
          "account_quotas", "ratelimit")  # fmt: skip
 """The sections of `/info` that say what an upload may meet or use."""
@@ -121,6 +126,24 @@ def place(name: str, seen: ContainerFacts | BulkputError, seconds: float, *, is_
         advice = "a probe would stay as an old version, so none is written: look at a container without versions"
         return warning(Step.PLACE, "keeps-versions", f"{text}; it keeps old versions", advice, seconds=seconds, **facts)
     return ok(Step.PLACE, text, seconds=seconds, **facts)
+
+
+def signature(temp_url: TempUrl, seen: ContainerFacts | BulkputError, seconds: float, *, now_s: float) -> Finding:
+    """Of a temporary URL, which shows nothing else of its container."""
+    if isinstance(seen, Denied):
+        advice = "ask for another, which `bulkput.temporary_url` makes"
+        return failure(Step.PLACE, "signature-refused", str(seen), advice, seconds=seconds)
+    if isinstance(seen, BulkputError):
+        cause = cause_of(seen)
+        return failure(Step.PLACE, cause, str(seen), advice_for(cause), seconds=seconds)
+    left_s = temp_url.expires_s - now_s
+    text = (
+        f"{temp_url.place.root}/: the store takes the signature, which ends in {span_text(left_s)}, {temp_url.expiry}"
+    )
+    if left_s < _SHORT_S:
+        advice = "what is not sent by then is refused: ask for one that lives longer"
+        return warning(Step.PLACE, "signature-ends", text, advice, seconds=seconds)
+    return ok(Step.PLACE, text, seconds=seconds)
 
 
 def _unseen(name: str, what: str, error: BulkputError, seconds: float) -> Finding:

@@ -23,6 +23,7 @@ from bulkput.errors import (
 )
 from bulkput.model import Limits, RemoteObject
 from bulkput.payload.in_memory import BytesBody
+from bulkput.policy.temp_url import parse
 from bulkput.stores.powers import ContainerFacts, LoggedIn, Space
 
 BODY = BytesBody.of(b"probe")
@@ -112,6 +113,25 @@ def test_a_container_is_judged(seen: ContainerFacts | BulkputError, expected: tu
     """A missing one is no failure, since an upload makes it."""
     finding = place.place("c", seen, 0.1, is_directory=False)
     assert judged(finding) == expected and says in finding.text
+
+
+@pytest.mark.parametrize(
+    ("seen", "left_s", "expected", "says"),
+    [
+        (ContainerFacts(False, None), 7200, ("ok", ""), "ends in 2 h, 2033-05-18T03:33:20Z"),
+        (ContainerFacts(False, None), 299, ("warn", "signature-ends"), "ends in 4 min 59 s"),
+        (Denied("stat", "p", "the store refuses it", status=403), 7200, ("fail", "signature-refused"), "refuses"),
+        (DOWN, 7200, ("fail", "server-error"), "503"),
+    ],
+)
+def test_a_temporary_url_is_judged(
+    seen: ContainerFacts | BulkputError, left_s: float, expected: tuple[str, str], says: str
+) -> None:
+    """A refusal fails every upload, 403 as well as 401. The signature is not shown."""
+    url = parse("https://h/v1/A/c/p?temp_url_sig=secret&temp_url_expires=2000000000&temp_url_prefix=p")
+    finding = place.signature(url, seen, 0.1, now_s=2_000_000_000 - left_s)
+    assert judged(finding) == expected and says in finding.text
+    assert "secret" not in repr(finding)
 
 
 @pytest.mark.parametrize(
