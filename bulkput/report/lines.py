@@ -46,10 +46,8 @@ def rate_text(per_s: float) -> str:
 def event_line(event: ev.Event, *, verbose: bool) -> str | None:  # noqa: C901, PLR0912 - one arm for each kind of event
     """The line that an event prints; None if a person need not read it."""
     match event:
-        case ev.Failed(error=StoreError(operation="login")):  # it does not say for which file the token was
-            return f"failed: {printable(event.path)}: {event.error}"
         case ev.Failed():
-            return f"failed: {event.error}"
+            return f"failed: {event.what}"
         case ev.Stopping():
             return f"stopped: {printable(event.why)}"
         case ev.Skipped() if verbose:

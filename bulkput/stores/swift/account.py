@@ -59,6 +59,10 @@ class Account:
     def place(self) -> str:
         return self._login.place
 
+    async def found_place(self) -> str:
+        """`place` as the account itself has it, by a login if need be: the same for every way to log in."""
+        return (await self.token()).storage_url if self._login.is_one_of_many else self.place
+
     @property
     def user(self) -> str:
         return self._login.user

@@ -74,6 +74,7 @@ class KeystoneLogin:
     given: Token | None = None
     """A token to begin with; when it is refused, a login gives the next."""
     cannot_renew: None = None
+    is_one_of_many: bool = True
 
     @property
     def url(self) -> str:
