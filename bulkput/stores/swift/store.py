@@ -135,7 +135,7 @@ class SwiftStore:
             self.made += 1
             self.was_made = self.was_made or answer.status == 201
             return
-        if answer.status in (401, 403):
+        if answer.status == 403:
             # ACLs may allow writing objects but not making containers: the first PUT of an object decides.
             return
         if answer.status == 409 and await self._is_as_wanted():
