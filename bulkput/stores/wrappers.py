@@ -77,6 +77,7 @@ class Wrapper(ABC):
             containers=self._power("list", has.containers),
             look_at_container=self._power("stat", has.look_at_container),
             segment_names=has.segment_names,
+            found_place=has.found_place,
             access=has.access,
             temporary_url=self._power("sign", has.temporary_url),
         )

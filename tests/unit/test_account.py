@@ -2,11 +2,22 @@
 
 import asyncio
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
-from bulkput.errors import BulkputError, Conflict, Denied, StoreError, StoreGone, Throttled, Unavailable, UsageError
+from bulkput.errors import (
+    BulkputError,
+    Conflict,
+    Denied,
+    NotFound,
+    StoreError,
+    StoreGone,
+    Throttled,
+    Unavailable,
+    Unsupported,
+    UsageError,
+)
 from bulkput.options import RetryOptions, WireOptions
 from bulkput.stores.base import StoreContext
 from bulkput.stores.swift.account import Account
@@ -79,6 +90,21 @@ async def test_workers_that_begin_together_share_one_login() -> None:
     assert login.logins == 1
 
 
+async def test_if_the_worker_that_logs_in_is_cancelled_the_next_one_does() -> None:
+    """The others wait on, and none of them fails for it."""
+    (only,) = tokens(60)
+    login = Scripted(iter((only,)))
+    account = account_of(login)
+    login.gate.clear()
+    first, *others = [asyncio.create_task(account.token()) for _ in range(8)]
+    await asyncio.sleep(0)
+    first.cancel()
+    await asyncio.wait([first])
+    login.gate.set()
+    assert {id(token) for token in await asyncio.gather(*others)} == {id(only)}
+    assert (first.cancelled(), login.logins) == (True, 2)
+
+
 @pytest.mark.parametrize(("lives_s", "renewed_at_s"), [(20, 16), (100, 80), (300, 240), (3600, 3540), (86_400, 86_340)])
 async def test_a_token_is_renewed_before_it_expires(lives_s: float, renewed_at_s: float) -> None:
     """A minute before, or after four fifths of a short life; not earlier."""
@@ -123,6 +149,34 @@ async def test_a_renewal_ahead_that_fails_costs_nothing_until_the_token_is_refus
     assert (await account.renewed(first, 401) is second, login.logins) == (True, 3)
 
 
+async def test_a_renewal_ahead_that_is_cancelled_is_made_by_the_next_request() -> None:
+    first, second = tokens(20, 20)
+    login, clock = Scripted(iter((first, second))), Clock()
+    account = account_of(login, clock)
+    await account.token()
+    clock.now_s += 17
+    login.gate.clear()
+    renewing = asyncio.create_task(account.token())
+    await asyncio.sleep(0)
+    renewing.cancel()
+    await asyncio.wait([renewing])
+    login.gate.set()
+    assert (await account.token() is second, login.logins) == (True, 3)
+
+
+@pytest.mark.parametrize("lives_s", [-10.0, 0.0])
+async def test_a_token_that_has_expired_when_it_comes_is_not_renewed_at_each_request(lives_s: float) -> None:
+    """The server's clock is wrong, perhaps. The token is used until it is refused."""
+    first, second = tokens(lives_s, lives_s)
+    login, clock = Scripted(iter((first, second))), Clock()
+    account = account_of(login, clock)
+    for _ in range(3):
+        assert await account.token() is first
+        clock.now_s += 1
+    assert login.logins == 1
+    assert await account.renewed(first, 401) is second
+
+
 @pytest.mark.parametrize(
     ("error", "again_s"),
     [
@@ -163,21 +217,6 @@ async def test_workers_whose_token_expires_during_a_renewal_ahead_that_fails_log
     login.gate.set()
     assert {id(token) for token in await asyncio.gather(*refused)} == {id(second)}
     assert (await ahead in (first, second), login.logins) == (True, 4)
-
-
-async def test_if_the_worker_that_logs_in_is_cancelled_another_logs_in() -> None:
-    """Workers that wait for it lose no attempt."""
-    (first,) = tokens(20)
-    login = Scripted(iter((first,)))
-    account = account_of(login)
-    login.gate.clear()
-    workers = [asyncio.create_task(account.token()) for _ in range(8)]
-    await asyncio.sleep(0)
-    workers[0].cancel()
-    await asyncio.sleep(0)
-    login.gate.set()
-    assert {id(token) for token in await asyncio.gather(*workers[1:])} == {id(first)}
-    assert (workers[0].cancelled(), login.logins) == (True, 2)
 
 
 async def test_a_login_that_has_worked_before_is_repeated_when_something_else_answers() -> None:
@@ -239,8 +278,18 @@ async def test_a_second_401_in_a_row_means_no_to_a_young_token_only(age_s: float
     assert await account.renewed(second, 401, is_again=True) is (third if logs_in else None)
 
 
-async def test_a_given_token_that_a_login_can_follow_is_old() -> None:
-    """OS_AUTH_TOKEN beside OS_PASSWORD: nobody knows how old it is."""
+async def test_a_worker_whose_token_is_not_the_present_one_gets_that_without_a_login() -> None:
+    """Another worker's request was refused before."""
+    first, second = tokens(60, 60)
+    login = Scripted(iter((first, second)))
+    account = account_of(login)
+    await account.token()
+    await account.renewed(first, 401)
+    assert (await account.renewed(first, 401) is second, login.logins) == (True, 2)
+
+
+async def test_a_given_token_that_is_refused_is_followed_by_a_login() -> None:
+    """OS_AUTH_TOKEN beside OS_PASSWORD."""
     given, second = tokens(None, 60)
     login = Scripted(iter((second,)), given=given)
     account = account_of(login)
@@ -267,6 +316,57 @@ async def test_a_login_that_fails_after_a_refusal_is_final(error: BulkputError, 
             await account.renewed(first, 401)
         assert caught.value.stops_run
     assert login.logins == 2
+
+
+@pytest.mark.parametrize("error", [StoreError, Unsupported, NotFound, Conflict, Unavailable, Throttled])
+@pytest.mark.parametrize("is_first", [True, False])
+async def test_a_login_that_fails_in_any_way_stops_the_run(error: type[StoreError], is_first: bool) -> None:
+    """Nobody takes its error for the answer to a request of his own: a copy that is not supported, or no object."""
+    (first,) = tokens(60)
+    refused = error("login", "http://keystone", "no", status=418)
+    login = Scripted(iter((refused,) if is_first else (first, refused)))
+    account = account_of(login)
+    if not is_first:
+        await account.token()
+    for _ in range(1 if is_first else 2):
+        with pytest.raises(StoreGone, match=r"^login http://keystone: 418 no$"):
+            await (account.token() if is_first else account.renewed(first, 401))
+    assert login.logins == (1 if is_first else 2)
+
+
+async def test_all_tokens_are_used_at_the_url_of_the_first() -> None:
+    """A catalog of several regions may have another order at the next login."""
+    first, second = tokens(60, 60)
+    elsewhere = replace(second, storage_url="http://other/v1/a")
+    account = account_of(Scripted(iter((first, elsewhere))))
+    await account.token()
+    assert await account.renewed(first, 401) == second == await account.token()
+
+
+HTTPS = "https://keystone/v3"
+
+
+@pytest.mark.parametrize(
+    ("url", "store", "place", "is_warned"),
+    [
+        (HTTPS, "http://store", "somebody", True),
+        (HTTPS, "http://store", "http://store", False),
+        (HTTPS, "https://store", "somebody", False),
+        ("http://k/v3", "http://store", "somebody", False),
+        (None, "http://store", "somebody", False),
+    ],
+)
+async def test_a_token_that_came_by_https_and_is_sent_by_http_is_warned_of(
+    url: str | None, store: str, place: str, is_warned: bool
+) -> None:
+    """Before anything is sent, once, and not if the user has named that URL, or logs in by http:// himself."""
+    first, second = (replace(each, storage_url=store) for each in tokens(60, 60))
+    warned: list[str] = []
+    account = account_of(Scripted(iter((first, second)), url=url, place=place), warnings=warned)
+    await account.token()
+    assert ["names http://store for the account" in text for text in warned] == [True] * is_warned
+    await account.renewed(first, 401)
+    assert len(warned) == is_warned
 
 
 async def test_a_login_that_nobody_answers_stops_the_run() -> None:

@@ -93,6 +93,7 @@ async def test_x_storage_token_is_preferred_to_x_auth_token(wire: aioresponses) 
         (500, StoreGone),
         (503, StoreGone),
         (301, StoreGone),
+        (409, StoreGone),
         (418, StoreGone),
         (200, UsageError),
     ],
@@ -104,6 +105,13 @@ async def test_each_login_failure_has_its_own_error(wire: aioresponses, status: 
         await prepare()
     assert type(raised.value) is kind
     assert AUTH in str(raised.value) and "sesame" not in repr(raised.value) + str(raised.value)
+
+
+async def test_an_account_at_no_usable_url_is_a_usage_error(wire: aioresponses) -> None:
+    """Names that are appended behind a query would be a part of that."""
+    answer(wire, "GET", AUTH, 200, headers={**TOKEN, "X-Storage-Url": f"{STORAGE}?x"})
+    with pytest.raises(UsageError, match="names no usable URL of the account: set OS_STORAGE_URL to it"):
+        await prepare()
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import math
 import time
 from collections.abc import Awaitable, Callable
 from copy import copy
+from dataclasses import replace
 
 from bulkput.activity import doing
 from bulkput.errors import BulkputError, Denied, StoreError, StoreGone, Throttled, Unavailable, UsageError
@@ -30,8 +31,11 @@ class Account:
     """The token that all workers share. If several workers find it missing or refused, one login serves them all.
 
     A token that says how long it lives is renewed before it expires, while the other workers go on with it. That is
-    tried once, and again some seconds later: meanwhile the token serves on. Any other login has retries of its own, so
-    objects do not use up theirs. If they are used up, it raises StoreGone.
+    tried once, and again some seconds later: meanwhile the token serves on. All tokens are used at the URL of the
+    first: a catalog may list another region first at the next login, and the objects of a run belong in one place.
+
+    Any other login has retries of its own, so objects do not use up theirs. If it fails all the same, it raises Denied,
+    StoreGone or UsageError, and nothing that a caller could take for the answer to its own request.
     """
 
     def __init__(self, login: Login, context: StoreContext, *, clock: Callable[[], float] = time.monotonic) -> None:
@@ -55,6 +59,10 @@ class Account:
     @property
     def place(self) -> str:
         return self._login.place
+
+    async def found_place(self) -> str:
+        """`place` as the account itself has it, by a login if need be: the same for every way to log in."""
+        return (await self.token()).storage_url if self._login.is_one_of_many else self.place
 
     @property
     def user(self) -> str:
@@ -82,7 +90,6 @@ class Account:
     async def _renew_ahead(self) -> None:
         """Try once to get the next token. If that fails, a 401 will say when the present one has expired."""
         lives_s, born_s = self._token.lives_s if self._token is not None else None, self._born_s
-        self._renew_at_s = self._clock() + _AHEAD_AGAIN_S
         try:
             await self._by_login(self._log_in_once)
         except BulkputError as error:
@@ -179,17 +186,36 @@ class Account:
                 raise
             # The variables were right before: something else answers in the server's place, for a while.
             raise Unavailable("login", self._login.user, f"{error} (it has worked before)") from error
+        if not self._has_worked:
+            self._look_at(token)
+        if self._token is not None and token.storage_url != self._token.storage_url:
+            token = replace(token, storage_url=self._token.storage_url)
         self._token, self._has_worked, self._born_s = token, True, began_s
         self._renew_at_s = math.inf
-        if token.lives_s is not None and self._login.renews_ahead:
+        # A life that has ended already, as some server may say, would have the token renewed at each request.
+        if token.lives_s is not None and token.lives_s > 0 and self._login.renews_ahead:
             self._renew_at_s = began_s + token.lives_s - min(_AHEAD_S, token.lives_s / 5)
         return token
 
+    def _look_at(self, token: Token) -> None:
+        """Warn of the first token if it is to be sent in the clear."""
+        is_named = token.storage_url == self._login.place  # by the user: then it is meant
+        if not is_named and self.entry_url.startswith("https://") and token.storage_url.startswith("http://"):
+            self._warn(
+                f"the login is by https://, and it names {token.storage_url} for the account: the token and all files"
+                " can be read on the way. Set OS_STORAGE_URL (in clouds.yaml: storage_url) to its https:// URL, or to"
+                " this one if it is meant"
+            )
+
     async def _ask(self, request: LoginRequest) -> Answer:
-        body = BytesBody.of(request.body) if request.body is not None else None
         try:
             answer = await self._transport.request(
-                request.method, request.url, request.headers, body, max_answer=_MAX_ANSWER
+                request.method,
+                request.url,
+                request.headers,
+                # No variable holds it: a traceback may show those.
+                BytesBody.of(request.body) if request.body is not None else None,
+                max_answer=_MAX_ANSWER,
             )
         except TransportError as error:
             # Not `from error`: the cause holds the request as it was sent, with its secrets.

@@ -111,6 +111,7 @@ class SwiftStore:
             containers=self._seldom.containers,
             look_at_container=self._seldom.look_at_container,
             segment_names=self._seldom.names,
+            found_place=self._account.found_place,
             access=self._seldom.access,
             temporary_url=self._seldom.temporary_url,
         )
