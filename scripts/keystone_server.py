@@ -53,14 +53,20 @@ key_repository = {root}/fernet-keys
 
 
 def main(root: Path, port: int, swift_port: int, token_s: int) -> None:
-    """Make the cloud, then serve it on `port` of 127.0.0.1 until a signal ends this process."""
+    """Make the cloud, then serve it on `port` of 127.0.0.1 until a signal ends this process.
+
+    Tokens live `token_s` only after that: making the cloud takes longer than a short one, on a busy machine.
+    """
     make_keys(root)
-    write_config(root, root, token_s)
+    write_config(root, root, HOUR_S)
     manage(root, "db_sync")
     url = f"http://127.0.0.1:{port}/v3"
     manage(root, "bootstrap", *bootstrap_options(ADMIN, ADMIN, REGION, url))
     application = keystone()
     Cloud(application.test_client()).make(root, swift_port)
+    from keystone.conf import CONF  # noqa: PLC0415 - found only by the Python it is in
+
+    CONF.set_override("expiration", token_s, "token")
     serve(application, port)
 
 
