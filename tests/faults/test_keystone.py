@@ -152,12 +152,13 @@ async def test_credentials_that_are_no_longer_valid_stop_the_run(
 async def test_tokens_that_are_refused_in_the_middle_of_a_run_stop_it(
     keystone: KeystoneSwift, ledger: Ledger, tree: Path, refusal: Answering
 ) -> None:
-    """Swift accepts no token any more, as with a wrong clock: one more login, one failed object, one sentence."""
+    """Swift accepts no token any more, as with a wrong clock: a login or two, one failed object, one sentence."""
     revoking = Revoking(refusal, AFTER, is_for_good=True)
     async with relayed(keystone, swift=revoking) as cloud:
         ran = await upload(tree, cloud, OPTIONS, environ=cloud.environ)
         row = await judged(ledger, "every token refused", tree, cloud, ran)
-        assert cloud.logins == 2
+        # A third is for an object that began with the second token, and was refused before any other was again.
+        assert cloud.logins in (2, 3)
     assert row.is_honest and (row.exit_code, ran.summary.failed, ran.summary.retries) == (3, 1, 0), row
     assert ran.summary.stopping is not None and "401 the store refuses even a new token" in ran.summary.stopping.why
 

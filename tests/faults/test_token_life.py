@@ -25,13 +25,14 @@ from tests.ledger import Ledger
 from tests.servers.faultproxy import FaultProxy
 from tests.servers.keystone import KeystoneSwift, real_keystone_swift
 
-pytestmark = pytest.mark.keystone
+pytestmark = [pytest.mark.keystone, pytest.mark.timeout(120)]
 
 TOKEN_S = 5
-COUNT, PER_S = 66, 10
-"""Objects of an upload that takes longer than a token lives."""
+COUNT, PER_S = 28, 4
+"""Objects of an upload that takes longer than a token lives. Few: a store that is so busy that it looks at requests
+after seconds refuses tokens of this age with good reason."""
 OPTIONS = UploadOptions(
-    wire=WireOptions(concurrency=16, objects_per_s=PER_S), retry=RetryOptions(retries=6, base_s=0.1, cap_s=0.5)
+    wire=WireOptions(concurrency=4, objects_per_s=PER_S), retry=RetryOptions(retries=6, base_s=0.1, cap_s=0.5)
 )
 NAMES = [f"{number:02}" for number in range(15)]
 
@@ -239,32 +240,32 @@ async def test_others_go_on_while_a_renewal_waits_for_its_answer(lives: Lives, l
 
 
 def outcome_of(lives: Lives, name: str) -> Verb:
-    """A command that has succeeded with one login more than usual, after Swift had refused its first token."""
+    """A command that has succeeded after Swift had refused its first token."""
     found = lives.verbs[name]
     assert found.ran.exit_code == 0, found.ran.err
-    assert found.held and all("401" in answer for answer in found.held)
+    assert found.logins >= 2 and found.held and all("401" in answer for answer in found.held)
     return found
 
 
 def test_ls_goes_on_in_the_middle_of_a_listing(lives: Lives) -> None:
     found = outcome_of(lives, "ls")
-    assert found.ran.out.splitlines() == [f"a/{name}" for name in NAMES] and found.logins == 2
+    assert found.ran.out.splitlines() == [f"a/{name}" for name in NAMES]
 
 
 def test_verify_goes_on_in_the_middle_of_a_listing(lives: Lives) -> None:
     found = outcome_of(lives, "verify")
-    assert f"{len(NAMES)} identical" in found.ran.err and found.logins == 2
+    assert f"{len(NAMES)} identical" in found.ran.err
 
 
 def test_copies_that_are_refused_are_made_again(lives: Lives) -> None:
-    """Source and destination log in by themselves: one login more for four refused copies."""
+    """Source and destination log in by themselves; four refused copies share the next login."""
     found = outcome_of(lives, "cp")
-    assert f"{len(NAMES)} copied" in found.ran.err and (found.logins, len(found.held)) == (3, 4)
+    assert f"{len(NAMES)} copied" in found.ran.err and len(found.held) == 4 and found.logins < 2 + 4
     assert found.to.stored() == {f"{place}/{name}": name.encode() for place in "ab" for name in NAMES}
 
 
 def test_a_bulk_delete_that_is_refused_within_its_answer_is_made_again(lives: Lives) -> None:
     """Swift answers 200, with a 401 in the text, and removes nothing."""
     found = outcome_of(lives, "rm")
-    assert found.held[0].startswith("200 ") and found.logins == 2
+    assert found.held[0].startswith("200 ")
     assert f"{len(NAMES)} removed" in found.ran.err and found.to.stored() == {}
