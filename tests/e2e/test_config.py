@@ -113,12 +113,13 @@ def test_an_alias_may_stand_for_all_containers(place: Place, container: str) -> 
 
 
 def test_a_source_is_a_path_and_no_alias(place: Place, container: str) -> None:
-    """bulkput upload w:x w:y"""
+    """bulkput upload w:x w:y, or with the same words twice"""
     place.write(user=f'[profile.w]\ndestination = "swift://{container}"\n')
     (place.here / "w:x").write_text("a file")
     place.succeed("upload", "w:x", "w:y")
     assert place.succeed("ls", "w:") == "y\n"
     place.succeed("verify", "w:x", "w:y")
+    place.succeed("upload", "w:x", "w:x")
 
 
 def test_logs_reads_aliases_and_paths(place: Place, container: str) -> None:
@@ -285,6 +286,13 @@ def test_an_option_in_a_file_does_not_contradict_what_is_typed(
     """What excludes it, or what it needs, is typed: it waits for other commands."""
     place.write(user=user)
     place.succeed("upload", *arguments, "dist", f"swift://{container}")
+
+
+def test_a_flag_that_is_typed_off_excludes_nothing(place: Place, shown: Callable[..., dict[str, Any]]) -> None:
+    """max-errors = 3 in a file, and --no-fail-fast"""
+    place.write(user="max-errors = 3")
+    rows = shown("upload", "--no-fail-fast", "dist", "swift://c")["options"]
+    assert [row["value"] for row in rows if row["option"] in ("max-errors", "fail-fast")] == ["3", False]
 
 
 def test_a_number_of_errors_that_is_typed_is_stronger_than_the_first(place: Place, container: str) -> None:

@@ -110,9 +110,7 @@ def test_the_owners_commands_name_container_and_user() -> None:
     full = failure(Step.QUOTA, "quota-full", "x", "y", spaces={"container": {"bytes": 5, "most_bytes": 5}})
     assert commands(report(full), TARGET)[0].startswith("swift post c --meta quota-bytes:")
     full = failure(Step.QUOTA, "quota-full", "x", "y", spaces={"account": {"bytes": 5, "most_bytes": 5}})
-    assert commands(report(full), TARGET) == ["bulkput doctor swift://c/p"], (
-        "only its reseller can raise that"
-    )
+    assert commands(report(full), TARGET) == ["bulkput doctor swift://c/p"], "only its reseller can raise that"
 
 
 def test_each_object_that_is_left_has_its_command() -> None:
