@@ -16,6 +16,7 @@ from bulkput.cli.flags import in_flags, row_in_flags
 
 if TYPE_CHECKING:
     from bulkput.cli.files import SummaryFile, TraceFile
+    from bulkput.events import Event
 
 
 class CannotWriteError(Exception):
@@ -54,6 +55,14 @@ def say(line: str) -> None:
     with suppress(OSError):
         sys.stderr.write(in_flags(line) + "\n")
         sys.stderr.flush()
+
+
+def say_warning(event: "Event") -> None:
+    """Say what a warning says, and nothing of other events: the view of verbs that only print what they found."""
+    from bulkput.events import Warned  # noqa: PLC0415 - a command that fails at once does not need it
+
+    if isinstance(event, Warned):
+        say(f"bulkput: {in_flags(event.why)}")
 
 
 def write_line(line: str) -> None:

@@ -7,8 +7,7 @@ import click
 
 from bulkput.cli.configured import Configured
 from bulkput.cli.connection import server_options
-from bulkput.cli.flags import in_flags
-from bulkput.cli.output import say, write_line
+from bulkput.cli.output import say_warning, write_line
 from bulkput.cli.values import Duration, Moment, OneOf, Seconds, Url
 from bulkput.errors import UsageError
 from bulkput.options import WireOptions
@@ -72,13 +71,8 @@ def tempurl(
     """
     if expires_in is not None and expires_at is not None:
         raise UsageError("--expires-in and --expires-at exclude each other")
-    from bulkput import events as ev  # noqa: PLC0415 - asyncio, and what follows
-    from bulkput.cli.loop import run  # noqa: PLC0415
+    from bulkput.cli.loop import run  # noqa: PLC0415 - asyncio, and what follows
     from bulkput.engine.objects.temporary_url import temporary_url  # noqa: PLC0415
-
-    def warn(event: ev.Event) -> None:
-        if isinstance(event, ev.Warned):
-            say(f"bulkput: {in_flags(event.why)}")
 
     options = TempUrlOptions(
         method=method,
@@ -87,5 +81,5 @@ def tempurl(
         wire=replace(wire, timeout_s=timeout),
         **wish,
     )
-    write_line(run(temporary_url(url, options=options, on_event=warn)))
+    write_line(run(temporary_url(url, options=options, on_event=say_warning)))
     return 0

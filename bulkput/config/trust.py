@@ -1,7 +1,7 @@
 """What a project's file may set: it comes with a clone, so a stranger may have written it.
 
-Such a file must not send the user's credentials or other files anywhere, remove anything, or make a command succeed
-that has done less. So it may set only the options below. All others, new ones too, need a flag, a variable, or the
+Such a file must not send the user's credentials or other files anywhere, or remove anything. It may leave files out, as
+a .gitignore does. So it may set only the options below. All others, new ones too, need a flag, a variable, or the
 user's own file.
 """
 

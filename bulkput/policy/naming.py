@@ -86,3 +86,8 @@ def is_http_url(url: str) -> bool:
     except ValueError:  # a port that is no number, an address without its bracket
         return False
     return parts.scheme in ("http", "https") and bool(parts.hostname) and port != 0 and url.isprintable()
+
+
+def is_base_url(url: str) -> bool:
+    """Whether paths can be appended to `url`: behind a query or a fragment they would be a part of that."""
+    return is_http_url(url) and "?" not in url and "#" not in url

@@ -25,12 +25,13 @@ CONTINUE_S = 2.0
 
 @record
 class Answer:
-    """A complete answer. `headers` is case-insensitive; `body` is cut at the caller's `max_answer`."""
+    """A complete answer. `headers` is case-insensitive; `body` is cut at the caller's `max_answer`. Those of a login
+    have the token, so no repr shows them."""
 
     status: int
     reason: str
-    headers: Mapping[str, str]
-    body: bytes
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
 
 
 @frozen

@@ -162,6 +162,20 @@ def test_certificates_of_a_cloud_reach_keystone_and_swift(
     assert len(_ls(tmp_path, "nameless", OS_CERT=str(client.file), OS_KEY=str(client.key)).out.splitlines()) == 5
 
 
+def test_a_catalog_that_leaves_tls_is_warned_of_unless_that_is_meant(
+    keystone: KeystoneSwift, tree: Path, tmp_path: Path, tls: NginxDav, authority: Authority, client: Certificate
+) -> None:
+    """Keystone by https://, Swift by http://: one warning; with storage_url in clouds.yaml none"""
+    shown = {"cert": str(client.file), "key": str(client.key), "cacert": str(authority.file)}
+    open_ = {"auth": auth_of(keystone) | {"auth_url": f"{tls.url}/v3"}, "region_name": "RegionOne", **shown}
+    write(tmp_path, open=open_, meant=open_ | {"storage_url": keystone.storage_url()})
+    ran = bulkput("upload", "--cloud", "open", tree, "swift://open", cwd=tmp_path)
+    assert (ran.exit_code, ran.err.count("and it names http://127.0.0.1:")) == (0, 1), ran.err
+    meant = bulkput("verify", "--cloud", "meant", tree, "swift://open", cwd=tmp_path)
+    assert (meant.exit_code, meant.err.count("http://")) == (0, 0), meant.err
+    assert bulkput("ls", "--cloud", "open", "swift://open", cwd=tmp_path).err.count("and it names http://") == 1
+
+
 def _ls(cwd: Path, cloud: str, *more: str, **environ: str) -> Ran:
     return bulkput("ls", "--cloud", cloud, *more, "swift://certificates", cwd=cwd, environ=environ)
 

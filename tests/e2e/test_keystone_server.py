@@ -66,7 +66,7 @@ def test_the_catalog_has_each_address_and_swift_answers_there(keystone: Keystone
     keystone.judge().put("here", "")
     boxes = {place: SwiftJudge("", "", "", url, token).containers() for place, url in found.items()}
     assert all("here" in boxes[place] for place in one)
-    assert boxes["public", "RegionTwo"] == []
+    assert "here" not in boxes["public", "RegionTwo"]
 
 
 def test_logins_that_must_fail_do(keystone: KeystoneSwift) -> None:

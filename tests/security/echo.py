@@ -22,6 +22,8 @@ ISSUED = "AUTH_tk-issued-" + secrets.token_hex(8)
 """The token that the server gives at each login."""
 OF_REQUESTS = re.compile(r"(?im)^(?:x-auth-token|x-auth-key|(?:proxy-)?authorization): (.*?)\r?$")
 OF_URLS = re.compile(r"[?&]temp_url_sig=([^& ]*)")
+OF_LOGINS = re.compile(r'"(?:password|secret|id)": ("(?:[^"\\]|\\.)*")')
+"""Of the document that a login sends to Keystone."""
 
 
 def secret(name: str) -> str:
@@ -51,23 +53,29 @@ def _forms(value: str) -> set[str]:
 
 @dataclass(slots=True)
 class Echo:
-    """`heads` are the requests' heads; `reached` is set with the first one."""
+    """`heads` are the requests' heads, `documents` those of logins by Keystone; `reached` is set with the first one."""
 
     url: str = ""
     heads: list[str] = field(default_factory=list)
+    documents: list[str] = field(default_factory=list)
     reached: threading.Event = field(default_factory=threading.Event)
 
     @property
     def environment(self) -> dict[str, str]:
         return {"ST_AUTH": f"{self.url}/auth/v1.0", "ST_USER": "test:tester"}
 
+    @property
+    def keystone(self) -> dict[str, str]:
+        return {"OS_AUTH_URL": f"{self.url}/v3", "OS_USERNAME": "tester", "OS_PROJECT_NAME": "test"}
+
 
 @contextmanager
 def echo_server(*statuses: int, login: int = 200, is_garbage: bool = False) -> Iterator[Echo]:
-    """Answers logins with `login`, other requests with `statuses` in turn; every answer but a 200 repeats the request.
+    """Answers logins with `login`, other requests with `statuses` in turn; every answer but a 200 (for Keystone 201)
+    repeats the request.
 
-    The secrets are in the reason, Location, ETag and request id; the body has them first and then the whole head. With
-    `is_garbage` the answer is no valid HTTP.
+    The secrets are in the reason, Location, ETag and request id; the body has them first and then the whole head, or
+    the document of a login. With `is_garbage` the answer is no valid HTTP.
     """
     echo = Echo()
     turns = itertools.cycle(statuses)
@@ -77,8 +85,17 @@ def echo_server(*statuses: int, login: int = 200, is_garbage: bool = False) -> I
             head = read_head(connection).decode("latin-1")
             echo.heads.append(head)
             echo.reached.set()
+            document = ""
             if length := re.search(r"(?i)content-length: (\d+)", head):
-                _drop(connection, int(length[1]))
+                document = _body(connection, int(length[1])).decode("utf-8", "replace")
+            if head.startswith("POST /v3/auth/tokens"):
+                echo.documents.append(document)
+                connection.sendall(
+                    _of_keystone(echo.url)
+                    if login == 201
+                    else _answer(login, document, echo.url, is_garbage=is_garbage)
+                )
+                continue
             if re.match("PUT /v1/[^/]+/[^/]+ ", head):  # the container
                 connection.sendall(CREATED)
                 continue
@@ -90,19 +107,30 @@ def echo_server(*statuses: int, login: int = 200, is_garbage: bool = False) -> I
         yield echo
 
 
-def _drop(connection: socket.socket, left: int) -> None:
-    while left and (piece := connection.recv(min(left, 65_536))):
-        left -= len(piece)
+def _body(connection: socket.socket, length: int) -> bytes:
+    body = b""
+    while len(body) < length and (piece := connection.recv(min(length - len(body), 65_536))):
+        body += piece
+    return body
 
 
-def _answer(status: int, head: str, url: str, *, is_garbage: bool) -> bytes:
+def _of_keystone(url: str) -> bytes:
+    endpoint = {"interface": "public", "region_id": "east", "url": f"{url}/v1/AUTH_test"}
+    body = json.dumps({"token": {"catalog": [{"type": "object-store", "endpoints": [endpoint]}]}}).encode()
+    head = f"HTTP/1.1 201 Created\r\nX-Subject-Token: {ISSUED}\r\nContent-Length: {len(body)}\r\n\r\n"
+    return head.encode() + body
+
+
+def _answer(status: int, asked: str, url: str, *, is_garbage: bool) -> bytes:
+    """`asked` is the head of a request, or its document."""
     if status == 200:
         granted = f"X-Auth-Token: {ISSUED}\r\nX-Storage-Url: {url}/v1/AUTH_test"
         return f"HTTP/1.1 200 OK\r\n{granted}\r\nContent-Length: 0\r\n\r\n".encode()
-    told = " ".join([*OF_REQUESTS.findall(head), *map(unquote, OF_URLS.findall(head))])
+    of_logins = map(json.loads, OF_LOGINS.findall(asked))
+    told = " ".join([*OF_REQUESTS.findall(asked), *map(unquote, OF_URLS.findall(asked)), *of_logins])
     if is_garbage:
         return f"{told} is what you sent\r\n\r\n".encode()
-    text = f"you sent {told}\n{head}"
+    text = f"you sent {told}\n{asked}"
     # HTML, JSON and plain text, in turn: each escapes other characters.
     forms = (
         f"<html><title>{html.escape(text)}</title></html>",

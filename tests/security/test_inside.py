@@ -101,10 +101,10 @@ async def test_no_repr_of_the_devserver_contains_a_secret() -> None:
         assert leaks({**HIDDEN, "devserver": token.text}, shown) == []
 
 
-def told(event: ev.Event) -> str:
-    """Gives the repr of an event, and its error with the traceback and all local variables."""
+def told(event: ev.Event | BaseException) -> str:
+    """Gives the repr of an event or error, and the traceback of the error with all local variables."""
     lines = [repr(event)]
-    error = getattr(event, "error", None)
+    error = getattr(event, "error", event)
     if isinstance(error, BaseException):
         lines += [str(error), repr(error), repr(vars(error)), repr(error.args)]
         lines += traceback.TracebackException.from_exception(error, capture_locals=True).format()
@@ -161,6 +161,58 @@ async def test_no_event_or_error_contains_a_key_that_a_server_repeats(
             seen, summary = [], "".join(traceback.format_exception(error)) + repr(error)
         assert HIDDEN["key"] in echo.heads[0]
     assert leaks(HIDDEN, "\n".join([summary, *map(told, seen)])) == []
+
+
+def password(echo: Echo) -> dict[str, str]:
+    return {**echo.keystone, "OS_PASSWORD": HIDDEN["password"]}
+
+
+def credential(echo: Echo) -> dict[str, str]:
+    return {**BY_CREDENTIAL, "OS_AUTH_URL": f"{echo.url}/v3"}
+
+
+def token(echo: Echo) -> dict[str, str]:
+    return {**BY_TOKEN, "OS_AUTH_URL": f"{echo.url}/v3", "OS_PROJECT_ID": "p"}
+
+
+def passcode(echo: Echo) -> dict[str, str]:
+    """By a plugin of keystoneauth1."""
+    return {**password(echo), "OS_AUTH_TYPE": "v3multifactor", "OS_AUTH_METHODS": "v3password"}
+
+
+KEYSTONES = [password, credential, token, passcode]
+
+
+@pytest.mark.parametrize("variables", KEYSTONES)
+@pytest.mark.parametrize("login", [200, 300, 400, 401, 405, 418, 503])
+@pytest.mark.parametrize("is_garbage", [False, True], ids=["answer", "garbage"])
+async def test_no_event_or_error_contains_a_secret_that_keystone_repeats(
+    variables: Callable[[Echo], dict[str, str]], login: int, is_garbage: bool
+) -> None:
+    """The whole document of the login comes back. Tracebacks are looked at with their local variables."""
+    with echo_server(login=login, is_garbage=is_garbage) as echo:
+        environ = variables(echo)
+        error = await failed_login(environ)
+        assert leaks(HIDDEN, " ".join(echo.documents)), "a secret was sent"
+    assert leaks(HIDDEN, told(error)) == []
+
+
+@pytest.mark.parametrize("variables", KEYSTONES)
+async def test_no_error_of_a_catalog_contains_the_token(variables: Callable[[Echo], dict[str, str]]) -> None:
+    """The login has worked, and the catalog has no such region."""
+    with echo_server(login=201) as echo:
+        error = await failed_login({**variables(echo), "OS_REGION_NAME": "west"})
+    assert "in region west; it has public in east" in str(error)
+    assert leaks(HIDDEN, told(error)) == []
+
+
+async def failed_login(environ: dict[str, str]) -> bulkput.BulkputError:
+    async with connected("swift://c", retry=ONCE, environ=environ) as (store, _):
+        with pytest.raises(bulkput.BulkputError) as caught:
+            await store.prepare()
+    error, here = caught.value, caught.value.__traceback__
+    assert here is not None
+    return error.with_traceback(here.tb_next)  # without this function, which has the environment
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,14 @@
 """Keystone's answers, its catalog, the variables that describe a login, and which of them counts first."""
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
 from bulkput.errors import BulkputError, Denied, StoreError, Throttled, Unavailable, UsageError
-from bulkput.stores.swift.catalog import Wanted, storage_url
+from bulkput.stores.swift.catalog import Wanted, account_url, storage_url
 from bulkput.stores.swift.environment import login_from
 from bulkput.stores.swift.given_token import GivenToken
 from bulkput.stores.swift.keystone import KeystoneLogin
@@ -31,6 +32,10 @@ TIMES = {"issued_at": "2026-01-01T00:00:00.000000Z", "expires_at": "2026-01-01T0
 def answer(status: int, body: Any = b"", **headers: str) -> Answer:
     fields = {name.replace("_", "-"): text for name, text in headers.items()}
     return Answer(status, "", fields, body if isinstance(body, bytes) else json.dumps(body).encode())
+
+
+def without(environ: Mapping[str, str], *names: str) -> dict[str, str]:
+    return {name: value for name, value in environ.items() if name not in names}
 
 
 def success(catalog: Any = CATALOG, **more: Any) -> Answer:
@@ -61,6 +66,7 @@ async def test_a_login_is_one_request_that_gives_token_url_and_life() -> None:
     token, (request,) = await logged_in(login, success())
     assert token == Token(SWIFT, "gAAA", 3600.0)
     assert (request.method, request.url) == ("POST", f"{URL}/v3/auth/tokens")
+    assert request.headers["Content-Type"] == "application/json"
     assert b"geheim" in (request.body or b"") and request.secret == "geheim"
     assert "geheim" not in f"{login!r} {request!r}" and "gAAA" not in repr(token)
 
@@ -125,7 +131,12 @@ async def test_after_a_404_the_login_goes_where_the_version_document_says() -> N
     ("document", "kind", "says"),
     [
         (versions("https://other.example/identity/v3"), UsageError, "on another server: set OS_AUTH_URL to that"),
-        (versions(f"{URL}/v3"), Denied, "404 refused by .*: check OS_USERNAME"),
+        (versions(f"{URL}/v3"), Denied, "404 refused by .*: check OS_USERNAME(?!.* OS_AUTH_URL to)"),
+        (
+            versions("http://moved.example:5000/v3"),
+            Denied,
+            "404 refused by .*: check OS_USERNAME.*; if they are right, set OS_AUTH_URL to http://moved.example:5000, ",
+        ),
         (versions(), UsageError, r"no Keystone v3 at .* \(404\)"),
         (answer(200, b"<html>"), UsageError, r"no Keystone v3 at .* \(404\)"),
         (answer(404), UsageError, r"no Keystone v3 at .* \(404\)"),
@@ -156,12 +167,39 @@ async def test_a_password_goes_to_no_server_that_the_user_has_not_named(
         (CATALOG, Wanted(region="west"), "no object-store with interface public in region west; it has public in east"),
         (CATALOG, Wanted(("admin", "internal")), "with interface admin or internal; it has public in east: set OS_REG"),
         ([{"type": "object-store"}], Wanted(), "it has no endpoint of it"),
+        (
+            [{"type": "object-store", "endpoints": [{"interface": "a", "region": "old"}, {"interface": "b"}]}],
+            Wanted(),
+            "it has a in old, b in no region: set",
+        ),
         ([{"type": "object-store", "endpoints": [{"interface": "public"}]}], Wanted(), "no usable URL"),
+        ([{"type": "object-store", "endpoints": [{**ENDPOINT, "url": f"{SWIFT}?x"}]}], Wanted(), "no usable URL"),
     ],
 )
 def test_a_catalog_without_the_endpoint_is_told_by_what_it_has(catalog: Any, wanted: Wanted, says: str) -> None:
     with pytest.raises(UsageError, match=says):
         storage_url(catalog, wanted)
+
+
+@pytest.mark.parametrize(
+    ("fixed", "project", "url"),
+    [
+        (SWIFT, None, SWIFT),
+        ("https://a/v1/AUTH_%(project_id)s", {"id": "p"}, "https://a/v1/AUTH_p"),
+        ("https://a/v1/AUTH_%(project_id)s", None, "needs a project, and the token is for none"),
+        ("https://a/v1/AUTH_%(project_id)s", {"id": None}, "needs a project, and the token is for none"),
+        ("https://a/v1/AUTH_%(user_id)s", {"id": "p"}, "only %(project_id)s is filled in"),
+        ("https://a/%(x)s/AUTH_%(project_id)s", {"id": "p"}, "only %(project_id)s is filled in"),
+    ],
+)
+def test_a_url_that_replaces_the_catalogs_may_have_the_projects_id_and_no_other(
+    fixed: str, project: Any, url: str
+) -> None:
+    if url.startswith("https://"):
+        assert account_url(fixed, CATALOG, Wanted(), project) == url
+        return
+    with pytest.raises(UsageError, match=re.escape(url)):
+        account_url(fixed, CATALOG, Wanted(), project)
 
 
 @pytest.mark.parametrize(
@@ -182,6 +220,8 @@ def test_a_catalog_without_the_endpoint_is_told_by_what_it_has(catalog: Any, wan
         ({"OS_PASSWORD": "geheim\n"}, "OS_PASSWORD: its value has a control character"),
         ({"OS_INTERFACE": "outer"}, "OS_INTERFACE=outer: it is one of public, internal, admin"),
         ({"OS_INTERFACE": "internal,outer"}, "OS_INTERFACE=internal,outer: it is one of"),
+        ({"OS_STORAGE_URL": f"{SWIFT}?x"}, r"^OS_STORAGE_URL has a \? or # in it"),
+        ({"OS_OBJECT_STORE_ENDPOINT_OVERRIDE": f"{SWIFT}#x"}, "^OS_OBJECT_STORE_ENDPOINT_OVERRIDE has a "),
         ({"OS_OBJECT_STORE_ENDPOINT_OVERRIDE": "swift"}, "OS_OBJECT_STORE_ENDPOINT_OVERRIDE='swift' is not a URL"),
         ({"OS_AUTH_TYPE": "v3token"}, "OS_TOKEN not set"),
         (
@@ -268,4 +308,29 @@ def test_another_account_is_another_place(changed: Mapping[str, str]) -> None:
     assert login_from({**PASSWORD, **changed}).place != place
     assert login_from({**PASSWORD, "OS_AUTH_URL": f"{URL}/v3/"}).place == place
     template = {**PASSWORD, "OS_OBJECT_STORE_ENDPOINT_OVERRIDE": "https://swift.example/v1/AUTH_%(project_id)s"}
-    assert login_from(template).place == place, "a template names no account"
+    assert login_from(template).place.startswith(f"{place}, https://"), "a template names a store and no account"
+
+
+NO_PROJECT = without(PASSWORD, "OS_PROJECT_NAME")
+NAMED = {
+    **without(NO_PROJECT, "OS_PASSWORD"),
+    "OS_APPLICATION_CREDENTIAL_NAME": "ci",
+    "OS_APPLICATION_CREDENTIAL_SECRET": "s",
+}
+TOTP = {**NO_PROJECT, "OS_AUTH_TYPE": "v3totp", "OS_PASSCODE": "1"}
+
+
+@pytest.mark.parametrize("environ", [NO_PROJECT, NAMED, TOTP], ids=["password", "credential", "passcode"])
+@pytest.mark.parametrize(
+    "changed", [{"OS_USERNAME": "other"}, {"OS_USER_DOMAIN_NAME": "other"}], ids=["user", "domain"]
+)
+def test_without_a_project_the_account_is_the_users(environ: Mapping[str, str], changed: Mapping[str, str]) -> None:
+    """Users of two domains may have one name, and application credentials of two users, too."""
+    assert login_from({**environ, **changed}).place != login_from(environ).place
+
+
+def test_a_variable_that_no_login_reads_may_be_anything() -> None:
+    """Whether the login is ours or by a plugin of keystoneauth1."""
+    strays = {"OS_NOTES": "a\nb", "OS_BOOT_CODE": "1\x00"}
+    assert login_from({**PASSWORD, **strays}) == login_from(PASSWORD)
+    assert login_from({**TOTP, **strays}).place == login_from(TOTP).place

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import os
+import subprocess
 import sys
 import threading
 from base64 import b64decode
@@ -164,6 +166,16 @@ async def test_a_login_sends_what_keystoneauth_sends_by_itself(way: str) -> None
         assert sent[-1].path == "/v3/auth/tokens" or way == "v3oauth2clientcredential"
 
 
+@pytest.mark.parametrize(
+    "times", [{}, {"expires_at": None, "issued_at": None}, {**TIMES, "expires_at": "later"}, {**TIMES, "issued_at": 1}]
+)
+async def test_a_token_without_usable_times_has_no_known_life(times: Mapping[str, Any]) -> None:
+    """keystoneauth1 reads them only when it is asked for them, and raises what it likes."""
+    page: Page = (201, {"token": {"catalog": CATALOG, **times}}, {"X-Subject-Token": "scoped"})
+    with cloud(**{KEYSTONE: page}) as server:
+        assert await token_of(environ_of("v3totp", server)) == Token(f"{server.url}/v1/AUTH_p", "scoped", None)
+
+
 KEYSTONE, DISCOVERY, IDP = "/v3/auth/tokens", "/.well-known/openid-configuration", "/idp/token"
 GRANT = {"error": "invalid_grant"}
 REFUSED: Mapping[str, tuple[dict[str, Page], type[BulkputError], str]] = {
@@ -176,6 +188,11 @@ REFUSED: Mapping[str, tuple[dict[str, Page], type[BulkputError], str]] = {
         "cannot log in by OS_AUTH_",
     ),
     "v3totp, no catalog": ({KEYSTONE: UNSCOPED}, UsageError, "without a catalog"),
+    "v3totp, no token": (
+        {KEYSTONE: (*TOKEN[:2], {"X-Subject-Token": ""})},
+        UsageError,
+        "cannot log in by OS_AUTH_TYPE=v3totp: .* gives no token",
+    ),
     "v3totp, trouble": ({KEYSTONE: (503, {}, {})}, StoreGone, "503"),
     "v3totp, too many": ({KEYSTONE: (429, {}, {})}, StoreGone, "429"),
     "v3oidcpassword, 401": ({IDP: (401, GRANT, {})}, Denied, "/idp/token: check OS_CLIENT_SECRET, OS_PASSWORD .inval"),
@@ -194,6 +211,20 @@ REFUSED: Mapping[str, tuple[dict[str, Page], type[BulkputError], str]] = {
     "v3oidcpassword, no token": ({IDP: (200, {}, {})}, UsageError, "does not answer as it should .KeyError: 'access_t"),
     "v3oidcpassword, trouble": ({IDP: (500, {}, {})}, StoreGone, "500"),
 }
+
+
+def test_keystoneauth1_writes_no_line_of_its_own() -> None:
+    """In a process that takes no log, Python writes warnings to stderr. The error tells the same."""
+    with cloud(**{DISCOVERY: (404, {}, {})}) as server:
+        environ = {**os.environ, **environ_of("v3oidcpassword", server)}
+        ran = subprocess.run(
+            [sys.executable, "-m", "bulkput", "ls", "swift://c"],
+            env=environ,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert (ran.returncode, len(ran.stderr.splitlines())) == (2, 1) and "is not there (404)" in ran.stderr, ran.stderr
 
 
 @pytest.mark.parametrize("case", REFUSED)
@@ -225,6 +256,7 @@ async def test_a_secret_that_the_server_repeats_is_masked() -> None:
         ({"OS_AUTH_TYPE": "v3multifactor"}, "OS_AUTH_TYPE=v3multifactor needs OS_AUTH_METHODS"),
         ({"OS_AUTH_TYPE": "v3multifactor", "OS_AUTH_METHODS": "v3nothing"}, "does not know v3nothing; "),
         ({"OS_AUTH_TYPE": "v3nothing"}, "does not know v3nothing; there are v3applicationcredential, .*v3totp"),
+        ({"OS_AUTH_TYPE": "v3totp", "OS_PASSCODE": "geheim\n"}, "^OS_PASSCODE: its value has a control character"),
         ({"OS_AUTH_TYPE": "v3websso"}, "v3websso is not supported: `openstack token issue` gives a token"),
         ({"OS_AUTH_TYPE": "v3kerberos"}, "v3kerberos is not supported: `openstack token issue`"),
         ({"OS_AUTH_TYPE": "v3tokenlessauth", "OS_PROJECT_ID": "p"}, "v3tokenlessauth gives no token"),

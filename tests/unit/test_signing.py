@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+import traceback
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ import pytest
 
 import bulkput
 from bulkput import events as ev
-from bulkput.errors import StoreError, UsageError
+from bulkput.errors import BulkputError, StoreError, UsageError
 from tests.faults.raw import raw_server, read_request
 
 OPTIONS = bulkput.TempUrlOptions(retry=bulkput.RetryOptions(retries=0, first_retries=0))
@@ -199,3 +200,27 @@ async def test_a_store_that_fails_is_a_store_error() -> None:
     for what in ("container", "account"):
         with pytest.raises(StoreError, match=rf"stat the {what}: 500"):
             await Store(statuses={what: 500}).makes()
+
+
+@pytest.mark.parametrize(
+    "store",
+    [
+        Store(statuses={"object": 401}),
+        Store(tempurl={"methods": ["GET"]}),
+        Store(statuses={"account": 500}),
+        Store(statuses={"info": 401, "object": 403}),
+    ],
+    ids=["refused", "no such method", "trouble", "no info"],
+)
+async def test_no_error_shows_a_key_of_the_store(store: Store) -> None:
+    """Nor do the local variables in its traceback."""
+    fields = {"Temp-Url-Key": "geheim-1", "Temp-Url-Key-2": "geheim-2"}
+    store.account = {f"X-Account-Meta-{name}": key for name, key in fields.items()}
+    store.container = {f"X-Container-Meta-{name}": key for name, key in fields.items()}
+    async with store.environ() as environ:
+        with pytest.raises(BulkputError) as caught:
+            await bulkput.temporary_url("swift://c/p", options=OPTIONS, environ=environ)
+    assert caught.value.__traceback__ is not None
+    error = caught.value.with_traceback(caught.value.__traceback__.tb_next)  # without this function
+    lines = traceback.TracebackException.from_exception(error, capture_locals=True).format()
+    assert "geheim" not in "".join(lines)

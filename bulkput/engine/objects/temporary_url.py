@@ -82,12 +82,11 @@ def _name(prefix: str, wish: Wish) -> str:
 def _by_key_alone(url: str, wish: Wish, environ: Mapping[str, str]) -> str:
     if "?" in url:  # a temporary URL, perhaps: it is not shown
         raise UsageError("the URL to sign has a query already: take out the ? and what follows")
-    key = environ.get(KEY_VARIABLE)
-    if not key:
+    if not environ.get(KEY_VARIABLE):
         raise UsageError(
             f"a temporary URL for an http(s) URL is signed with the key in {KEY_VARIABLE}, which is not set;"
             " swift://CONTAINER/PREFIX takes the account's key"
         )
     place = place_of(url)
     named = place.named(_name(place.name, wish))
-    return sign(named, wish, key, wish.digest or DIGESTS[0]).url
+    return sign(named, wish, environ[KEY_VARIABLE], wish.digest or DIGESTS[0]).url

@@ -5,14 +5,17 @@ The catalog (Identity API v3, "Authentication and token management") is a list o
     [{"type": "object-store", "endpoints": [{"interface": "public", "region_id": "east", "url": "https://..."}]}]
 """
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
 from bulkput.errors import UsageError
-from bulkput.policy.naming import is_http_url
+from bulkput.policy.naming import is_base_url
 from bulkput.record import frozen
 
 SERVICE = "object-store"
+_ENCODED = re.compile(r'[!"$->@-~]+')
+"""A URL that a path can be added to: percent-encoded, without a query."""
 
 
 @frozen
@@ -47,11 +50,14 @@ def account_url(fixed: str | None, catalog: Any, wanted: Wanted, project: Any) -
     identifier = project.get("id") if isinstance(project, dict) else None
     if not isinstance(identifier, str):
         raise UsageError(f"{fixed} needs a project, and the token is for none: set OS_PROJECT_NAME or OS_PROJECT_ID")
-    return fixed.replace("%(project_id)s", identifier)
+    url = fixed.replace("%(project_id)s", identifier)
+    if "%(" in url:
+        raise UsageError(f"{fixed}: only %(project_id)s is filled in: write the rest as it is")
+    return url
 
 
 def _usable(url: Any, wanted: Wanted) -> str:
-    if not isinstance(url, str) or not is_http_url(url):
+    if not isinstance(url, str) or not is_base_url(url) or not _ENCODED.fullmatch(url):
         raise UsageError(
             f"Keystone's catalog has no usable URL of {SERVICE} {wanted}: set OS_STORAGE_URL to the account's URL"
         )

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from bulkput.errors import UsageError
 from bulkput.options import WireOptions
 from bulkput.policy.headers import check_value
-from bulkput.policy.naming import is_http_url
+from bulkput.policy.naming import is_base_url, is_http_url
 from bulkput.stores.swift.given_token import GivenToken
 from bulkput.stores.swift.login import Login, Token
 from bulkput.stores.swift.v1 import V1Login
@@ -56,7 +56,7 @@ def login_from(environ: Mapping[str, str]) -> Login:
 
 def _login_from(environ: Mapping[str, str]) -> Login:
     storage_url, token = environ.get("OS_STORAGE_URL"), environ.get("OS_AUTH_TOKEN")
-    fixed = checked_url("OS_STORAGE_URL", storage_url).rstrip("/") if storage_url else None
+    fixed = base_url("OS_STORAGE_URL", storage_url) if storage_url else None
     given = None
     if fixed and token:
         check_value(token, what="OS_AUTH_TOKEN", is_secret=True)
@@ -84,6 +84,13 @@ def _login_from(environ: Mapping[str, str]) -> Login:
 def _has_credentials(environ: Mapping[str, str]) -> bool:
     """Whether there is something to log in with when a given token is refused."""
     return bool(environ.get("OS_PASSWORD") or environ.get("OS_APPLICATION_CREDENTIAL_SECRET"))
+
+
+def base_url(variable: str, url: str) -> str:
+    """Return `url` without a slash at its end. Raises UsageError if no path can be appended to it, too."""
+    if not is_base_url(checked_url(variable, url)):
+        raise UsageError(f"{variable} has a ? or # in it, and paths are to be appended: take it out with what follows")
+    return url.rstrip("/")
 
 
 def checked_url(variable: str, url: str) -> str:

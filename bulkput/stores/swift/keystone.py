@@ -6,6 +6,7 @@ and takes 0.3 s to import, so the three usual ways are here, and it is the oracl
 """
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import field
@@ -27,6 +28,9 @@ _V2 = (
     " set OS_AUTH_URL to the address that ends in /v3"
 )
 
+_HEADER = re.compile(r"[!-~]+")
+"""A token that can be sent in a header."""
+
 
 @frozen
 class Credentials:
@@ -45,6 +49,19 @@ class Credentials:
     renews_ahead: bool = True
     """Whether a new token lives longer than the present one. A token made from a token does not."""
 
+    @property
+    def owner(self) -> str:
+        """Whose objects the token reaches, at one Keystone: those of the scope, or else of the user's default project.
+        Names are told apart by their domains, and names of application credentials by their users."""
+        match self.identity:
+            case _ if self.scope is not None:
+                return self.user + scope_text(self.scope)
+            case {"password": {"user": user}}:
+                return _named(user)
+            case {"application_credential": {"user": user}}:
+                return f"{self.user} of {_named(user)}"
+        return self.user
+
     def document(self) -> bytes:
         scope = {"scope": self.scope} if self.scope is not None else {}
         return json.dumps({"auth": {"identity": self.identity, **scope}}).encode()
@@ -61,6 +78,7 @@ class KeystoneLogin:
     given: Token | None = None
     """A token to begin with; when it is refused, a login gives the next."""
     cannot_renew: None = None
+    is_one_of_many: bool = True
 
     @property
     def url(self) -> str:
@@ -76,7 +94,7 @@ class KeystoneLogin:
 
     @property
     def place(self) -> str:
-        return place_of(self.user, self.credentials.scope, self.auth_url, self.wanted, self.storage_url)
+        return place_of(self.credentials.owner, self.auth_url, self.wanted, self.storage_url)
 
     async def token(self, ask: Ask) -> Token:
         answer = await ask(self._request(root_of(self.auth_url)))
@@ -89,15 +107,20 @@ class KeystoneLogin:
     async def _elsewhere(self, ask: Ask, not_found: Answer) -> Answer:
         """The answer from where Keystone's version document (`GET OS_AUTH_URL`) says that v3 is; else the 404.
 
-        Raises Denied if v3 is where it was looked for: then what it did not find is the token or the credential.
-        UsageError if it is on another host: credentials go where the user has said, and nowhere else.
+        Raises Denied if v3 is where it was looked for, perhaps under another host's name: then what it did not find is
+        the token or the credential. UsageError if it is on another host: credentials go where the user has said, and
+        nowhere else.
         """
         root = root_of(self.auth_url)
         document = await ask(LoginRequest("GET", self.auth_url, {"Accept": "application/json"}))
         for there in map(root_of, _v3_links(document)):
+            is_elsewhere = urlsplit(there).netloc != urlsplit(root).netloc
             if urlsplit(there).path == urlsplit(root).path:
-                raise denied(self.auth_url, self.user, self.credentials.hint, 404)
-            if urlsplit(there).netloc != urlsplit(root).netloc:
+                hint = self.credentials.hint
+                if is_elsewhere:  # its own name for itself, or where it has moved
+                    hint += f"; if they are right, set OS_AUTH_URL to {there}, where Keystone says that its v3 is"
+                raise denied(self.auth_url, self.user, hint, 404)
+            if is_elsewhere:
                 raise UsageError(f"Keystone says that its v3 is at {there}, on another server: set OS_AUTH_URL to that")
             # By the user's scheme: behind a proxy that ends TLS, Keystone may say http://.
             return await ask(self._request(urlsplit(there)._replace(scheme=urlsplit(root).scheme).geturl()))
@@ -109,15 +132,15 @@ class KeystoneLogin:
         return LoginRequest("POST", url, headers, self.credentials.document(), self.credentials.secret)
 
     def _token(self, answer: Answer) -> Token:
-        value = answer.headers.get("X-Subject-Token")
         try:
             token = json.loads(answer.body)["token"]
             catalog, lives_s = token.get("catalog"), _seconds_between(token.get("issued_at"), token.get("expires_at"))
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             raise _no_keystone(self.auth_url, answer) from None
-        if not value:
+        if not _HEADER.fullmatch(answer.headers.get("X-Subject-Token", "")):
             raise _no_keystone(self.auth_url, answer)
-        return Token(account_url(self.storage_url, catalog, self.wanted, token.get("project")), value, lives_s)
+        url = account_url(self.storage_url, catalog, self.wanted, token.get("project"))
+        return Token(url, answer.headers["X-Subject-Token"], lives_s)
 
 
 def root_of(auth_url: str) -> str:
@@ -128,11 +151,12 @@ def root_of(auth_url: str) -> str:
     return root.removesuffix("/v3").rstrip("/")
 
 
-def place_of(user: str, scope: Mapping[str, Any] | None, auth_url: str, wanted: Wanted, storage_url: str | None) -> str:
+def place_of(owner: str, auth_url: str, wanted: Wanted, storage_url: str | None) -> str:
+    """`place` of a login. `storage_url` replaces the catalog's; it may be a template."""
     if storage_url is not None and "%(" not in storage_url:
         return storage_url
-    where = f"{user}{_scope_text(scope)} at {root_of(auth_url)}"
-    return where + (f", region {wanted.region}" if wanted.region else "")
+    where = f"{owner} at {root_of(auth_url)}" + (f", region {wanted.region}" if wanted.region else "")
+    return f"{where}, {storage_url}" if storage_url is not None else where
 
 
 def denied(url: str, user: str, hint: str, status: int) -> Denied:
@@ -165,14 +189,22 @@ def _no_keystone(auth_url: str, answer: Answer) -> UsageError:
     return UsageError(f"{auth_url} {what}: OS_AUTH_URL must name Keystone, with /v3 behind it or without")
 
 
-def _scope_text(scope: Mapping[str, Any] | None) -> str:
-    """` in project NAME`, for identity and messages; names are told apart by their domains."""
-    for kind, value in (scope or {}).items():
-        name = value.get("id") or value.get("name") if isinstance(value, Mapping) else value
-        domain = value.get("domain", {}) if isinstance(value, Mapping) else {}
-        where = domain.get("id") or domain.get("name")
-        return f" in {kind} {name}" + (f" of {where}" if where else "")
-    return ""
+def scope_text(scope: Mapping[str, Any] | None) -> str:
+    """` in project NAME of DOMAIN`; empty without a scope."""
+    return "".join(f" in {kind} {_named(value)}" for kind, value in (scope or {}).items())
+
+
+def _named(user_or_scope: Mapping[str, Any]) -> str:
+    """Its ID, or its name with that of its domain. A scope without either is all of the system."""
+    name = user_or_scope.get("id") or user_or_scope.get("name") or "all"
+    domain = user_or_scope.get("domain", {})
+    where = domain.get("id") or domain.get("name")
+    return f"{name} of {where}" if where else f"{name}"
+
+
+def is_secret(variable: str) -> bool:
+    """Whether a variable of that name holds what no text may show."""
+    return variable.endswith(("PASSWORD", "SECRET", "TOKEN", "CODE"))
 
 
 def _v3_links(answer: Answer) -> Iterator[str]:

@@ -12,14 +12,14 @@ A user or project that is named by its name is in the domain OS_USER_DOMAIN_NAME
 OS_DEFAULT_DOMAIN, or else `default`, as for python-openstackclient and python-swiftclient.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from bulkput.errors import UsageError
 from bulkput.policy.headers import check_value
 from bulkput.stores.swift.catalog import Wanted
-from bulkput.stores.swift.environment import checked_url
-from bulkput.stores.swift.keystone import Credentials, KeystoneLogin, root_of
+from bulkput.stores.swift.environment import base_url
+from bulkput.stores.swift.keystone import Credentials, KeystoneLogin, is_secret, root_of
 from bulkput.stores.swift.login import Login, Token
 
 _BY_CREDENTIAL = "OS_APPLICATION_CREDENTIAL_SECRET"
@@ -36,8 +36,8 @@ _INTERFACES = ("public", "internal", "admin")
 
 def keystone_login(environ: Mapping[str, str], *, storage_url: str | None = None, given: Token | None = None) -> Login:
     """The login by `OS_AUTH_URL`. Raises UsageError: what is missing or wrong."""
-    values = {name: check_value(value, what=name, is_secret=_is_secret(name)) for name, value in _ours(environ)}
-    auth_url = checked_url("OS_AUTH_URL", values["OS_AUTH_URL"])
+    values = _Variables(environ)
+    auth_url = base_url("OS_AUTH_URL", values["OS_AUTH_URL"])
     version = values.get("OS_IDENTITY_API_VERSION", "3")
     if not version.startswith("3"):
         raise UsageError(
@@ -48,7 +48,7 @@ def keystone_login(environ: Mapping[str, str], *, storage_url: str | None = None
     wanted = Wanted(_interfaces(values), values.get("OS_REGION_NAME"))
     override = values.get("OS_OBJECT_STORE_ENDPOINT_OVERRIDE")
     if storage_url is None and override is not None:
-        storage_url = checked_url("OS_OBJECT_STORE_ENDPOINT_OVERRIDE", override).rstrip("/")
+        storage_url = base_url("OS_OBJECT_STORE_ENDPOINT_OVERRIDE", override)
     auth_type = _auth_type(values)
     if auth_type in _KINDS:
         return KeystoneLogin(auth_url, credentials(values), wanted, storage_url, given)
@@ -57,9 +57,27 @@ def keystone_login(environ: Mapping[str, str], *, storage_url: str | None = None
     return KeystoneauthLogin(auth_url, auth_type, _for_plugins(values), _scope(values), wanted, storage_url, given)
 
 
-def _for_plugins(values: Mapping[str, str]) -> dict[str, str]:
+class _Variables(Mapping[str, str]):
+    """The variables of OpenStack. An empty one counts as not set, as for its clients. Each is checked when it is read:
+    what a login does not read may be anything."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self.unchecked = {name: value for name, value in environ.items() if name.startswith("OS_") and value}
+
+    def __getitem__(self, name: str) -> str:
+        """Raises UsageError if the value cannot be sent."""
+        return check_value(self.unchecked[name], what=name, is_secret=is_secret(name))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.unchecked)
+
+    def __len__(self) -> int:
+        return len(self.unchecked)
+
+
+def _for_plugins(values: _Variables) -> dict[str, str]:
     """The variables with what plugins do not know: OS_TENANT_*, and the default domain of names."""
-    found = dict(values)
+    found = dict(values.unchecked)
     for form in ("ID", "NAME"):
         if tenant := values.get(f"OS_TENANT_{form}"):
             found.setdefault(f"OS_PROJECT_{form}", tenant)
@@ -193,15 +211,6 @@ def _interfaces(values: Mapping[str, str]) -> tuple[str, ...]:
     if not set(interfaces) <= set(_INTERFACES):
         raise UsageError(f"OS_INTERFACE={text}: it is one of {', '.join(_INTERFACES)}, or several with commas")
     return interfaces
-
-
-def _ours(environ: Mapping[str, str]) -> list[tuple[str, str]]:
-    """An empty variable counts as not set, as for OpenStack's clients."""
-    return [(name, value) for name, value in environ.items() if name.startswith("OS_") and value]
-
-
-def _is_secret(name: str) -> bool:
-    return name.endswith(("PASSWORD", "SECRET", "TOKEN"))
 
 
 def _listed(names: list[str]) -> str:

@@ -8,17 +8,20 @@ The options of a plugin are the variables OS_NAME, as for `openstack`.
 """
 
 import asyncio
+import logging
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from bulkput.errors import BulkputError, Denied, UsageError
+from bulkput.policy.headers import check_value
 from bulkput.record import frozen
 from bulkput.stores.reason import said
 from bulkput.stores.status import error_from_response
 from bulkput.stores.swift.catalog import Wanted, account_url
-from bulkput.stores.swift.keystone import place_of, refusal
+from bulkput.stores.swift.keystone import is_secret, place_of, refusal, scope_text
 from bulkput.stores.swift.login import Ask, LoginRequest, Token
 from bulkput.transport.base import Answer
 from bulkput.transport.secrets import text_without_secrets, without_secrets
@@ -65,8 +68,15 @@ class KeystoneauthLogin:
         return next((self.values[name] for name in names if name in self.values), self.auth_type)
 
     @property
+    def is_one_of_many(self) -> bool:
+        return True
+
+    @property
     def place(self) -> str:
-        return place_of(self.user, self.scope, self.auth_url, self.wanted, self.storage_url)
+        names = () if self.scope is not None else ("OS_USER_DOMAIN_ID", "OS_USER_DOMAIN_NAME")
+        domain = next((f" of {self.values[name]}" for name in names if name in self.values), "")
+        owner = f"{self.user}{domain}{scope_text(self.scope)}"
+        return place_of(owner, self.auth_url, self.wanted, self.storage_url)
 
     @property
     def cannot_renew(self) -> str | None:
@@ -82,13 +92,9 @@ class KeystoneauthLogin:
         return self.auth_type not in _FOR_ONE_LOGIN
 
     async def token(self, ask: Ask) -> Token:
-        access = await _in_a_thread(self._access, ask)
-        lives_s = (access.expires - access.issued).total_seconds() if access.expires and access.issued else None
-        catalog, project = access.service_catalog.catalog, {"id": access.project_id}
-        url = account_url(self.storage_url, catalog, self.wanted, project)
-        return Token(url, access.auth_token or "", lives_s)
+        return await _in_a_thread(self._logged_in, ask)
 
-    def _access(self, send: Send) -> "AccessInfo":
+    def _logged_in(self, send: Send) -> Token:
         """Log in by the plugin, which sends its requests by `send`. Blocks."""
         last: list[tuple[LoginRequest, Answer]] = []
 
@@ -101,9 +107,9 @@ class KeystoneauthLogin:
         from keystoneauth1.session import Session  # noqa: PLC0415
 
         try:
-            return plugin.get_access(Session(session=_carrier(noted, self._secrets), redirect=False))
-        except BulkputError:
-            raise
+            return self._token(plugin.get_access(Session(session=_carrier(noted, self._secrets), redirect=False)))
+        except BulkputError as error:
+            raise error.with_traceback(None) from None  # that of the plugin has variables with secrets
         except exceptions.HttpError:
             raise self._refusal(*last[0]) from None
         except exceptions.ClientException as error:
@@ -111,6 +117,14 @@ class KeystoneauthLogin:
         except Exception as error:  # noqa: BLE001 - plugins read answers unchecked: a KeyError is a wrong answer
             url = last[0][0].url if last else self.auth_url
             raise self._wrong(f"{url} does not answer as it should ({type(error).__name__}: {error})") from None
+
+    def _token(self, access: "AccessInfo") -> Token:
+        """Raises UsageError, and what keystoneauth1 raises if it cannot read an answer."""
+        if not access.auth_token:
+            raise self._wrong(f"{self.auth_url} gives no token")
+        catalog, project = access.service_catalog.catalog, {"id": access.project_id}
+        url = account_url(self.storage_url, catalog, self.wanted, project)
+        return Token(url, access.auth_token, _lives_s(access))
 
     def _plugin(self) -> "BaseIdentityPlugin":
         if self.auth_type in _NOT_HERE:
@@ -123,6 +137,9 @@ class KeystoneauthLogin:
                 f"OS_AUTH_TYPE={self.auth_type} needs keystoneauth1, which is not installed:"
                 " pip install 'bulkput[keystone]'"
             ) from None
+        for name in ("keystoneauth", "stevedore"):  # else their warnings go to stderr, where nobody has asked for any
+            if not (logger := logging.getLogger(name)).handlers:
+                logger.addHandler(logging.NullHandler())
         methods = [method.strip() for method in self.values.get("OS_AUTH_METHODS", "").split(",") if method.strip()]
         try:
             loader: Any = loading.get_plugin_loader(self.auth_type)
@@ -148,13 +165,13 @@ class KeystoneauthLogin:
 
     def _text(self, option: "Opt") -> str | None:
         names = (option.name, option.dest, *(old.name for old in option.deprecated))
-        return next((self.values[name] for name in map(_variable, names) if name in self.values), None)
+        name = next((name for name in map(_variable, names) if name in self.values), None)
+        return check_value(self.values[name], what=name, is_secret=is_secret(name)) if name is not None else None
 
     @property
     def _secrets(self) -> dict[str, str]:
         """Of all variables, since plugins use them as they like."""
-        ends = ("PASSWORD", "SECRET", "TOKEN", "PASSCODE", "CODE")
-        return {name: value for name, value in self.values.items() if name.endswith(ends)}
+        return {name: value for name, value in self.values.items() if is_secret(name)}
 
     def _refusal(self, request: LoginRequest, answer: Answer) -> BulkputError:
         """Not every answer is Keystone's: identity providers have their own addresses, and say 400 for 401."""
@@ -176,6 +193,14 @@ class KeystoneauthLogin:
         for secret in self._secrets.values():
             why = text_without_secrets(why, {"X-Auth-Key": secret})
         return UsageError(f"cannot log in by OS_AUTH_TYPE={self.auth_type}: {' '.join(why.split())}")
+
+
+def _lives_s(access: "AccessInfo") -> float | None:
+    """None if Keystone does not say, or not so that keystoneauth1 can read it."""
+    with suppress(KeyError, ValueError, TypeError, AttributeError):
+        expires, issued = access.expires, access.issued
+        return (expires - issued).total_seconds() if expires is not None and issued is not None else None
+    return None
 
 
 def _variable(option: str) -> str:

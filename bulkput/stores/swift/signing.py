@@ -1,9 +1,11 @@
 """Makes temporary URLs for one container: finds the key, signs, and proves the URL by a HEAD."""
 
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from bulkput.errors import Denied, UsageError, printable
 from bulkput.policy.temp_url import DIGESTS, KEY_VARIABLE, Place, TempUrl, Wish, sign
+from bulkput.record import frozen
 from bulkput.stores.base import StoreContext
 from bulkput.stores.status import error_from_response
 from bulkput.stores.swift.requests import ContainerRequests, Request
@@ -18,6 +20,14 @@ _HOW = (
     f"set one with `swift post -m 'Temp-URL-Key: SECRET'`, or give it in {KEY_VARIABLE}:"
     " only its owner may see the account's"
 )
+
+
+@frozen
+class _Key:
+    """A key, and whose it is."""
+
+    owner: str
+    secret: str = field(repr=False)
 
 
 class Signing:
@@ -38,35 +48,33 @@ class Signing:
 
     async def _signed(self, name: str, wish: Wish) -> tuple[TempUrl, str]:
         """The URL, and whose key has signed it."""
-        key, owner = await self._key()
+        key = await self._key()
         place = Place(storage_url=await self._requests.storage_url(), container=self._container, name=name)
-        return sign(place, wish, key, await self._digest(wish)), owner
+        return sign(place, wish, key.secret, await self._digest(wish)), key.owner
 
-    async def _key(self) -> tuple[str, str]:
-        """The key, and whose it is. The container's is the last: Ceph's gateway stores one, and ignores it."""
-        given = self._context.environ.get(KEY_VARIABLE)
-        found = await self._look("container")
-        if given:
-            return given, KEY_VARIABLE
-        found = {**found, **await self._look("account")}
-        for owner in ("account", "container"):
-            for name in _KEYS:
-                if key := found.get(f"X-{owner}-Meta-{name}".lower()):
-                    return key, f"the {owner}"
-        raise UsageError(f"neither the account nor the container has a key for temporary URLs: {_HOW}")
+    async def _key(self) -> _Key:
+        """The key to sign with. The container's is the last: Ceph's gateway stores one, and ignores it."""
+        of_container = await self._keys_of("container")
+        if self._context.environ.get(KEY_VARIABLE):
+            return _Key(KEY_VARIABLE, self._context.environ[KEY_VARIABLE])
+        found = [*await self._keys_of("account"), *of_container]
+        if not found:
+            raise UsageError(f"neither the account nor the container has a key for temporary URLs: {_HOW}")
+        return found[0]
 
-    async def _look(self, what: str) -> dict[str, str]:
-        """The header fields of a HEAD, by their names in small letters; none if this user may not see them."""
+    async def _keys_of(self, what: str) -> list[_Key]:
+        """What a HEAD shows; nothing if this user may not see it."""
         answer = await self._requests.ask("stat", Request("HEAD", is_for_account=what == "account"))
         if answer.status == 404 and what == "container":
             raise UsageError(
                 f"there is no container {printable(self._container)}, and a temporary URL makes none: make it first"
             )
         if answer.status in (401, 403):
-            return {}
+            return []
         if answer.status not in (200, 204):
             raise error_from_response("stat", f"the {what}", answer)
-        return {name.lower(): value for name, value in answer.headers.items()}
+        keys = (answer.headers.get(f"X-{what}-Meta-{name}") for name in _KEYS)
+        return [_Key(f"the {what}", key) for key in keys if key]
 
     async def _digest(self, wish: Wish) -> "SignatureDigest":
         """Raises UsageError if `/info` says that the store takes no such URL."""

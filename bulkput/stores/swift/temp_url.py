@@ -32,6 +32,7 @@ class SignedRequests:
     clock: Callable[[], float] = time.time
     url: None = None
     renews_ahead: bool = False
+    is_one_of_many: bool = False
 
     @property
     def user(self) -> str:

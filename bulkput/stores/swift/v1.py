@@ -3,9 +3,11 @@
 from dataclasses import field
 
 from bulkput.errors import Denied, UsageError
+from bulkput.policy.naming import is_base_url
 from bulkput.record import frozen
 from bulkput.stores.status import error_from_response
 from bulkput.stores.swift.login import Ask, LoginRequest, Token
+from bulkput.transport.base import Answer
 
 
 @frozen
@@ -20,6 +22,7 @@ class V1Login:
     given: None = None
     cannot_renew: None = None
     renews_ahead: bool = False
+    is_one_of_many: bool = False
 
     @property
     def url(self) -> str:
@@ -39,14 +42,20 @@ class V1Login:
             raise UsageError(f"{self.auth_url} is not there (404): ST_AUTH must name a v1 auth URL (.../auth/v1.0)")
         if answer.status not in (200, 204):
             raise error_from_response("login", self.auth_url, answer)
-        value = answer.headers.get("X-Storage-Token") or answer.headers.get("X-Auth-Token")
         storage_url = self.storage_url or answer.headers.get("X-Storage-Url")
-        if not value or not storage_url:
+        if not storage_url or not _token_in(answer):
             raise UsageError(
                 f"{self.auth_url} answered without a token: ST_AUTH must name a v1 auth URL (.../auth/v1.0)"
             )
-        return Token(storage_url.rstrip("/"), value, _seconds(answer.headers.get("X-Auth-Token-Expires")))
+        if not is_base_url(storage_url):
+            raise UsageError(f"{self.auth_url} names no usable URL of the account: set OS_STORAGE_URL to it")
+        lives_s = _seconds(answer.headers.get("X-Auth-Token-Expires"))
+        return Token(storage_url.rstrip("/"), _token_in(answer), lives_s)
+
+
+def _token_in(answer: Answer) -> str:
+    return answer.headers.get("X-Storage-Token") or answer.headers.get("X-Auth-Token") or ""
 
 
 def _seconds(text: str | None) -> float | None:
-    return float(text) if text is not None and text.isascii() and text.isdigit() else None
+    return float(text[:15]) if text is not None and text.isascii() and text.isdigit() else None
