@@ -135,6 +135,11 @@ class StoreError(BulkputError):
         """The time of this attempt without its waits for a rate; None if it was not measured."""
         return self.took_s - self.paced_s if self.took_s is not None else None
 
+    @property
+    def is_of_login(self) -> bool:
+        """Whether a login failed, or what it gave is not accepted: the fault of no object, which all in flight meet."""
+        return self.operation == "login" or self.status == 401
+
     def about(self, key: str, more: str = "") -> Self:
         """A copy of this error for `key`, one of the objects of a request or call that many share. Its `detail` has
         `more` appended."""
@@ -252,7 +257,7 @@ class Denied(StoreError):
 
 
 class StoreGone(StoreError):
-    """The store cannot be used: a login failed after all its retries, or a plain HTTP server stores nothing."""
+    """The store cannot be used: a login failed for good, or a plain HTTP server stores nothing."""
 
     stops_run = True
 

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from enum import StrEnum
 from typing import Protocol, runtime_checkable
 
-from bulkput.errors import BulkputError, StoreError
+from bulkput.errors import BulkputError, StoreError, printable
 from bulkput.model import Compression, Entry, LargeUpload, Pacing, Skip, Stored, StoredPart, Upload
 from bulkput.record import frozen, record
 from bulkput.verb_events import Change as Change
@@ -113,6 +113,12 @@ class Failed:
     path: bytes
     key: str | None
     error: BulkputError
+
+    @property
+    def what(self) -> str:
+        """The error as a sentence. That of a login does not name the file, so this does."""
+        is_of_login = isinstance(self.error, StoreError) and self.error.operation == "login"
+        return f"{printable(self.path)}: {self.error}" if is_of_login else str(self.error)
 
 
 @frozen

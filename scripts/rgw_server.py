@@ -6,11 +6,13 @@ needs neither root nor a disk of its own: the OSD's memstore holds what is store
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import uuid
 from pathlib import Path
 
+import keystone_server
 from supervisor import Cluster, Script, is_listening
 
 USER, KEY = "test:tester", "testing"
@@ -58,6 +60,18 @@ rgw enable usage log = false
 rgw dns name = 127.0.0.1
 """
 
+# implicit tenants: each project has names of containers of its own, as in Swift.
+BY_KEYSTONE = """
+rgw keystone url = {url}
+rgw keystone api version = 3
+rgw keystone admin user = {user}
+rgw keystone admin password = {password}
+rgw keystone admin project = {project}
+rgw keystone admin domain = {domain}
+rgw keystone accepted roles = member,admin
+rgw keystone implicit tenants = true
+"""
+
 
 class Rgw(Cluster):
     name = "rgw"
@@ -83,7 +97,7 @@ class Rgw(Cluster):
 
     def start(self) -> None:
         fsid, osd = str(uuid.uuid4()), str(uuid.uuid4())
-        self.config.write_text(CONFIG.format(root=self.root, fsid=fsid, **self.ports))
+        self.config.write_text(CONFIG.format(root=self.root, fsid=fsid, **self.ports) + by_keystone())
         for directory in ("mon", "osd", "rgw"):
             (self.root / directory).mkdir()
         self.start_monitor(fsid)
@@ -121,6 +135,14 @@ class Rgw(Cluster):
 
     def run_ceph(self, name: str, program: str, *arguments: str) -> None:
         self.run_tool(name, [program, "-c", str(self.config), *arguments])
+
+
+def by_keystone() -> str:
+    """The lines for a Keystone of `scripts/swift --keystone` before the gateway; empty without one."""
+    url = os.environ.get("RGW_KEYSTONE", "").rstrip("/").removesuffix("/v3")
+    who = {"user": keystone_server.SERVICE_USER, "password": keystone_server.SERVICE_PASSWORD}
+    where = {"project": keystone_server.SERVICE_PROJECT, "domain": keystone_server.DOMAIN}
+    return BY_KEYSTONE.format(url=url, **who, **where) if url else ""
 
 
 if __name__ == "__main__":

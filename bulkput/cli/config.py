@@ -18,6 +18,7 @@ from bulkput.config.tables import Config
 from bulkput.config.trust import ONLY_TYPED
 from bulkput.config.values import Typed
 from bulkput.errors import UsageError, printable
+from bulkput.policy.nearest import did_you_mean
 
 _FIELDS = ("header", "meta")
 """Options whose values have names, which may be those of secrets."""
@@ -42,7 +43,7 @@ def config(command: tuple[str, ...], profile: str | None, with_defaults: bool, a
     Exit codes: 0 shown, 2 a file, a variable or the command is wrong.
     """
     if command and command[0] not in verbs():
-        meant = names.did_you_mean(command[0], verbs())
+        meant = did_you_mean(command[0], verbs())
         raise UsageError(f"{printable(command[0])} is no verb that takes options from files{meant}")
     contexts = [_context(verb) for verb in command[:1] or verbs()]
     typed = [_typed(ctx, command[1:], profile) for ctx in contexts]
@@ -141,4 +142,4 @@ def _unknown(environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
         if known.get(name) in ONLY_TYPED:
             yield name, "is not read: only the command line confirms"
         elif name not in known:
-            yield name, f"is not known{names.did_you_mean(name, known)}"
+            yield name, f"is not known{did_you_mean(name, known)}"

@@ -29,6 +29,7 @@ def doctor(url: str, *, read_only: bool, timeout: float, verbose: bool, as_json:
     \b
     bulkput doctor swift://artifacts/build-42
     bulkput doctor https://dav.example.org/backup/
+    bulkput doctor tempurl://                       # the temporary URL in BULKPUT_TEMPURL
 
     One line for each step, with its time: open files, name, connections, TLS, clock, login, what the store says about
     itself, the container and its quotas. Then a probe of 4 KiB, with a name that nobody guesses, is written below URL,
@@ -38,13 +39,15 @@ def doctor(url: str, *, read_only: bool, timeout: float, verbose: bool, as_json:
     Exit codes: 0 all is well; 1 uploads work (or nothing says that they do not), but something is wrong; 2 usage or
     configuration, nothing was looked at; 3 uploads do not work; 130 interrupted.
     """
-    from bulkput.cli.doctor_lines import DoctorView, as_json_object  # noqa: PLC0415 - rich
+    from bulkput.cli.doctor_lines import DoctorView, Target, as_json_object  # noqa: PLC0415 - rich
     from bulkput.cli.loop import run_stoppable  # noqa: PLC0415 - asyncio
     from bulkput.doctor.doctor import Choices, examine  # noqa: PLC0415
+    from bulkput.policy.temp_url import from_variable  # noqa: PLC0415
 
+    target = Target.of(url, os.environ.get("OS_CLOUD"))
     wire = replace(wire, timeout_s=timeout, connect_timeout_s=min(timeout, _CONNECT_S))
-    view = DoctorView(sys.stdout, verbose=verbose, cloud=os.environ.get("OS_CLOUD"))
-    choices = Choices(url=url, wire=wire, writes=not read_only)
+    view = DoctorView(sys.stdout, verbose=verbose)
+    choices = Choices(url=from_variable(url, os.environ), wire=wire, writes=not read_only)
     report = run_stoppable(
         lambda stop: examine(
             choices, tell=(lambda _finding: None) if as_json else view.show, stop=stop, environ=os.environ
@@ -52,7 +55,7 @@ def doctor(url: str, *, read_only: bool, timeout: float, verbose: bool, as_json:
         at_exit=lambda: None,
     )
     if as_json:
-        write_row(as_json_object(report, cloud=os.environ.get("OS_CLOUD")))
+        write_row(as_json_object(report, target))
     else:
-        view.conclude(report)
+        view.conclude(report, target)
     return report.exit_code

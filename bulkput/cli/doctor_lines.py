@@ -11,6 +11,7 @@ from bulkput.cli.flags import in_flags
 from bulkput.doctor.finding import Finding, Report, Step, Verdict
 from bulkput.doctor.texts import ms_text
 from bulkput.errors import printable
+from bulkput.record import frozen
 from bulkput.report.console import console
 from bulkput.stores.base import Destination
 
@@ -18,13 +19,11 @@ _STYLES = {Verdict.OK: "green", Verdict.SKIPPED: "dim", Verdict.WARN: "bold yell
 
 
 class DoctorView:
-    """Lines on a stream, each as soon as its step is over. `verbose`: with the facts of each step below it. `cloud`:
-    the one of clouds.yaml that was looked at."""
+    """Lines on a stream, each as soon as its step is over. `verbose`: with the facts of each step below it."""
 
-    def __init__(self, stream: TextIO, *, verbose: bool, cloud: str | None = None) -> None:
+    def __init__(self, stream: TextIO, *, verbose: bool) -> None:
         self._console = console(stream)
         self._verbose = verbose
-        self._cloud = cloud
 
     def show(self, finding: Finding) -> None:
         verdict, *rest = finding_lines(finding, verbose=self._verbose)
@@ -32,10 +31,10 @@ class DoctorView:
         for line in rest[1:]:
             self._print(Text(line))
 
-    def conclude(self, report: Report) -> None:
+    def conclude(self, report: Report, target: "Target") -> None:
         self._print(Text())
         self._print(Text(conclusion(report)))
-        if found := commands(report, cloud=self._cloud):
+        if found := commands(report, target):
             self._print(Text())
         for command in found:
             self._print(Text(f"  {command}"))
@@ -77,14 +76,33 @@ def conclusion(report: Report) -> str:
     return f"Uploads work; {more}."
 
 
-def commands(report: Report, *, cloud: str | None = None) -> list[str]:
+@frozen
+class Target:
+    """How a command names what was looked at: a URL, quoted, and the flag with the cloud, if it has one."""
+
+    url: str
+    login: str = ""
+
+    @classmethod
+    def of(cls, url: str, cloud: str | None) -> "Target":
+        """`url` is as it was typed; the signature of a temporary one is left out."""
+        where = Destination.parse(url)
+        if where.temp_url is not None:
+            return cls(shlex.quote(f"{where}?temp_url_sig=..."))
+        login = f" --cloud {shlex.quote(cloud)}" if cloud and where.scheme == "swift" else ""
+        return cls(shlex.quote(url), login)
+
+    def __str__(self) -> str:
+        return self.url + self.login
+
+
+def commands(report: Report, target: Target) -> list[str]:
     """What to type: for each cause, then the upload itself, or another look if uploads do not work."""
-    found = [command for finding in report.findings if finding.cause for command in _remedies(report, finding)]
-    url, login = shlex.quote(report.url), f" --cloud {shlex.quote(cloud)}" if cloud and _is_swift(report) else ""
+    found = [command for finding in report.findings if finding.cause for command in _remedies(report, finding, target)]
     if report.verdict is Verdict.FAIL or "missing" in report.causes:
-        found.append(f"bulkput doctor {url}{login}")
+        found.append(f"bulkput doctor {target}")
     elif not report.interrupted:
-        found.append(f"bulkput upload SOURCE {url}{login}{''.join(_flags(report))}")
+        found.append(f"bulkput upload SOURCE {target}{''.join(_flags(report))}")
     return list(dict.fromkeys(found))
 
 
@@ -120,7 +138,7 @@ _SHOWN_BY = {
 """Commands that show more about a cause, or mend it."""
 
 
-def _remedies(report: Report, finding: Finding) -> Iterator[str]:
+def _remedies(report: Report, finding: Finding, target: Target) -> Iterator[str]:
     """The commands for the cause of one finding."""
     facts = {"host": "", "port": "", **(finding.facts or {})}
     yield from (command.format(**facts) for command, causes in _SHOWN_BY.items() if finding.cause in causes)
@@ -133,11 +151,11 @@ def _remedies(report: Report, finding: Finding) -> Iterator[str]:
         case "quota-full" if _is_full(facts, "container"):
             yield f"swift post {root} --meta quota-bytes:BYTES{as_owner}"
         case "forbidden" if is_swift and finding.step is Step.PUT:
-            yield f"swift post {root} --write-acl {shlex.quote(_user(report))}{as_owner}"
+            yield f"swift post {root} --write-acl {_user(report)}{as_owner}; repeat those who are in the list"
         case "storage-not-encrypted":
             yield f"export OS_STORAGE_URL={shlex.quote('https' + str(facts['storage_url']).removeprefix('http'))}"
         case "left":
-            yield from (f"bulkput rm {shlex.quote(_of(destination, name))}" for name in report.left)
+            yield from (f"bulkput rm {shlex.quote(_of(destination, name))}{target.login}" for name in report.left)
 
 
 def _is_full(facts: Mapping[str, Any], name: str) -> bool:
@@ -146,8 +164,9 @@ def _is_full(facts: Mapping[str, Any], name: str) -> bool:
 
 
 def _user(report: Report) -> str:
+    """Of v1 auth: ACCOUNT:USER. A list of Keystone's has ids, and takes a bare name for that of a role."""
     users = [(each.facts or {}).get("user", "") for each in report.findings if each.step is Step.LOGIN]
-    return users[0] if users and users[0] else "PROJECT:USER"
+    return shlex.quote(users[0]) if users and ":" in users[0] else "PROJECT_ID:USER_ID"
 
 
 def _of(destination: Destination, name: str) -> str:
@@ -155,7 +174,7 @@ def _of(destination: Destination, name: str) -> str:
     return str(Destination(destination.scheme, destination.root, name))
 
 
-def as_json_object(report: Report, *, cloud: str | None = None) -> dict[str, Any]:
+def as_json_object(report: Report, target: Target) -> dict[str, Any]:
     """The object that `--json` prints."""
     return {
         "schema": 1,
@@ -176,5 +195,5 @@ def as_json_object(report: Report, *, cloud: str | None = None) -> dict[str, Any
             for each in report.findings
         ],
         "left": list(report.left),
-        "commands": commands(report, cloud=cloud),
+        "commands": commands(report, target),
     }

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, NoReturn, cast
 import click
 
 from bulkput import __version__
-from bulkput.cli import environment
 from bulkput.cli.output import (
     CannotWriteError,
     discard_stdout,
@@ -84,6 +83,8 @@ class _Verbs(click.Group):
             formatter.write_dl(list(_VERBS.items()))
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        from bulkput.cli import environment  # noqa: PLC0415 - for --help only
+
         with formatter.section("Environment"):
             formatter.write_dl(environment.in_short(), col_max=34)
 

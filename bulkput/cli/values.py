@@ -8,7 +8,6 @@ import click
 
 from bulkput.errors import UsageError, printable
 from bulkput.policy.naming import meant_by
-from bulkput.policy.nearest import did_you_mean
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -149,6 +148,8 @@ class OneOf(click.Choice[str]):
     """One of these words. The error for another one has the nearest."""
 
     def get_invalid_choice_message(self, value: Any, ctx: click.Context | None) -> str:
+        from bulkput.policy.nearest import did_you_mean  # noqa: PLC0415 - for mistakes only
+
         near = did_you_mean(str(value), self.choices)
         told = super().get_invalid_choice_message(value, ctx)
         return told.rstrip(".") + near if near else told

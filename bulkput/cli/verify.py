@@ -112,7 +112,8 @@ def _say_outcome(comparison: Comparison, destination: str, *, is_quiet: bool) ->
     if not comparison.is_container_there:
         say(f"bulkput: the container of {printable(destination)} is not there")
     if comparison.is_empty:
-        say("bulkput: nothing was compared: there are no files and no objects with these names")
+        left_out = " but those that are left out" if comparison.skipped or comparison.ignored else ""
+        say(f"bulkput: nothing was compared: there are no files and no objects with these names{left_out}")
     for line in [] if is_quiet else _summary_lines(comparison):
         say(line)
 

@@ -4,11 +4,11 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from bulkput.config.names import did_you_mean
 from bulkput.config.settings import BOUND, layers
 from bulkput.config.tables import PROFILE_NAME, Config
 from bulkput.config.trust import check_project_destination
 from bulkput.errors import UsageError, printable
+from bulkput.policy.nearest import did_you_mean
 
 _ALIAS = re.compile(rf"({PROFILE_NAME}):(?!//)(.*)", re.DOTALL)
 _ONE_LOGIN = (BOUND, "insecure")

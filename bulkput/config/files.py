@@ -24,12 +24,12 @@ def read(kind: FileKind, path: str) -> ConfigFile:
     import tomllib  # noqa: PLC0415 - 2 ms, which only a command with a file has to pay
 
     try:
-        status = os.stat(path)
-        if not stat.S_ISREG(status.st_mode):
-            raise UsageError(f"{printable(path)} is not a file")
-        if kind == "project":
-            _check_owner(path, status.st_uid)
-        with open(path, "rb") as file:
+        with open(path, "rb", opener=_at_once) as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise UsageError(f"{printable(path)} is not a file")
+            if kind == "project":
+                _check_owner(path, status.st_uid)
             return ConfigFile(kind, path, tomllib.load(file))
     except OSError as error:
         raise UsageError(f"cannot read {printable(path)}: {error.strerror}") from None
@@ -39,6 +39,11 @@ def read(kind: FileKind, path: str) -> ConfigFile:
         raise UsageError(f"{printable(path)} is not TOML: {printable(str(error))}") from None
     except RecursionError:
         raise UsageError(f"{printable(path)}: its values are nested too deeply") from None
+
+
+def _at_once(path: str, flags: int) -> int:
+    """Opens a FIFO without waiting for its writer."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def _check_owner(path: str, owner: int) -> None:

@@ -1,8 +1,4 @@
-"""Names of options in files and in the environment, and which known name was probably meant."""
-
-from collections.abc import Iterable
-
-from bulkput.policy.nearest import nearest
+"""Names of options in files and in the environment."""
 
 PREFIX = "BULKPUT_"
 NO_CONFIG = "BULKPUT_NO_CONFIG"
@@ -24,13 +20,3 @@ def variable(key: str) -> str:
 def is_other_variable(name: str) -> bool:
     """Whether it is one of bulkput's that stands for no option."""
     return name in _OTHERS or name.startswith(HTTP_PREFIX)
-
-
-def did_you_mean(name: str, known: Iterable[str], *, shown: str = "{}") -> str:
-    """`: did you mean NAME?`, or nothing if no known name is like it. `_` and dashes in front count little.
-
-    >>> did_you_mean("--Max_Errors", ["max-errors", "max-age"])
-    ': did you mean max-errors?'
-    """
-    found = nearest(name.replace("_", "-").strip("-"), sorted(known))
-    return f": did you mean {shown.format(found[0])}?" if found else ""

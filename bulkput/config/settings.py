@@ -15,11 +15,12 @@ whose account a destination is in, so the environment must not replace it.
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
-from bulkput.config.names import did_you_mean, variable
+from bulkput.config.names import variable
 from bulkput.config.tables import Config, Section
 from bulkput.config.trust import ONLY_TYPED, refusal
 from bulkput.config.values import Key, Typed, from_toml, from_variable, of_project, of_user
 from bulkput.errors import UsageError, printable
+from bulkput.policy.nearest import did_you_mean
 from bulkput.record import frozen
 
 OriginKind = Literal["flag", "environment", "project", "user", "default"]
@@ -28,7 +29,7 @@ BOUND = "cloud"
 """The option that belongs to the destination of a profile."""
 _LOGINS = ("OS_CLOUD", "OS_AUTH_URL", "OS_STORAGE_URL", "ST_AUTH")
 """Variables that say how to log in: `cloud` outside of a profile is weaker than them."""
-_RIVALS = (("quiet", "verbose"), ("fail-fast", "max-errors"), ("json", "csv"))
+_RIVALS = (("quiet", "verbose"), ("fail-fast", "max-errors"), ("json", "csv"), ("url-expires-in", "expires-at"))
 """Options that exclude each other: the one from the stronger source counts."""
 
 

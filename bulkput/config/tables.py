@@ -17,13 +17,15 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from bulkput.config.files import ConfigFile
-from bulkput.config.names import did_you_mean
 from bulkput.config.places import FileKind
 from bulkput.config.secrets import has_login
 from bulkput.errors import UsageError, printable
+from bulkput.policy.nearest import did_you_mean
 from bulkput.record import frozen
 
 PROFILE_NAME = r"[A-Za-z0-9][A-Za-z0-9_-]*"
+_SCHEMES = ("swift", "http", "https", "tempurl")
+"""No names of profiles: `swift:/c`, a slip for `swift://c`, would send files to wherever the alias leads."""
 
 
 @frozen
@@ -86,6 +88,8 @@ def _profile(where: str, name: str, found: Any, verbs: Collection[str]) -> Profi
         raise UsageError(
             f"{where}: {printable(name)!r} cannot name a profile: use letters without accents, digits, _ and -"
         )
+    if name.lower() in _SCHEMES:
+        raise UsageError(f"{where}: {name} cannot name a profile: URLs begin with {name.lower()}://")
     table = dict(found)
     destination = table.pop("destination", None)
     if not (destination is None or isinstance(destination, str)):

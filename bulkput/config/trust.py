@@ -1,11 +1,13 @@
 """What a project's file may set: it comes with a clone, so a stranger may have written it.
 
-Such a file must not send the user's credentials or other files anywhere, remove anything, or make a command succeed
-that has done less. So it may set only the options below. All others, new ones too, need a flag, a variable, or the
+Such a file must not send the user's credentials or other files anywhere, or remove anything. It may leave files out, as
+a .gitignore does. So it may set only the options below. All others, new ones too, need a flag, a variable, or the
 user's own file.
 """
 
 from collections.abc import Mapping
+from ipaddress import ip_address
+from urllib.parse import urlsplit
 
 from bulkput.config.names import HTTP_PREFIX, variable
 from bulkput.errors import UsageError, printable
@@ -39,7 +41,6 @@ ONLY_TYPED = frozenset(("yes",))
 
 _SCHEMES = ("swift", "http", "https")
 """URLs whose credentials bulkput knows: Swift's come with the server that they belong to, those of HTTP are below."""
-_FOR_ANY_HOST = tuple(f"{HTTP_PREFIX}{what}" for what in ("TOKEN", "USER", "PASSWORD"))
 
 
 def refusal(key: str, *, is_project: bool) -> str | None:
@@ -55,21 +56,36 @@ def refusal(key: str, *, is_project: bool) -> str | None:
 
 
 def check_project_destination(profile: str, url: str, file: str, environ: Mapping[str, str]) -> None:
-    """Raises UsageError if a project's alias would get credentials that name no host.
+    """Raises UsageError if a project's alias would get credentials that are not surely meant for its server.
 
-    Those are meant for the server that the user types. An alias hides it.
+    Those of variables are not: BULKPUT_HTTP_TOKEN is for the server that the user types, and an alias hides that one.
+    BULKPUT_HTTP_TOKEN_DAV_EXAMPLE_ORG names dav.example.org, but also dav-example.org, which a stranger may own. netrc
+    has exact names. They are not sent where others can read them: `http://` may be the stranger's choice, too.
     """
     scheme = url.partition("://")[0].lower()
     where = f"{printable(file)}: profile.{profile}.destination"
     if scheme not in _SCHEMES:
         raise UsageError(f"{where} is {printable(scheme)}://: in a project's file, it is swift:// or http(s)://")
-    if scheme == "swift" or not any(environ.get(name) for name in _FOR_ANY_HOST):
+    if scheme == "swift":
         return
     from bulkput.stores.http.credentials import authorization_of  # noqa: PLC0415 - netrc, which few need
 
-    of_host = {name: value for name, value in environ.items() if name not in _FOR_ANY_HOST}
-    if authorization_of(url, environ) != authorization_of(url, of_host):
+    of_netrc = {name: value for name, value in environ.items() if not name.startswith(HTTP_PREFIX)}
+    if authorization_of(url, environ) != (sent := authorization_of(url, of_netrc)):
         raise UsageError(
-            f"{where} is {printable(url)}, and BULKPUT_HTTP_TOKEN or _USER would be sent there, though only the "
-            "project names that server: set the variable with the host in its name, or type the URL"
+            f"{where} is {printable(url)}, and credentials of {HTTP_PREFIX}* would be sent there, though only the"
+            " project names that server: put them into ~/.netrc, or type the URL"
         )
+    if sent is not None and scheme == "http" and not _is_this_machine(url):
+        raise UsageError(
+            f"{where} is {printable(url)}, and your login of netrc would be sent there unencrypted, as only the"
+            " project wants it: let it be https://, or type the URL"
+        )
+
+
+def _is_this_machine(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -5,6 +5,7 @@ says about itself > container > room in it > a probe (`probe.py`): written, read
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from typing import Any
@@ -124,6 +125,8 @@ class _Look:
         """Look at the container and the room in it. Returns whether a probe can be written that leaves nothing behind;
         if not, only looks are timed."""
         seen, seconds = await timed(look())
+        if (temp_url := self._destination.temp_url) is not None:
+            return self.findings.add(place.signature(temp_url, seen, seconds, now_s=time.time()))
         is_directory = self._destination.scheme in ("http", "https")
         self.findings.add(place.place(self._destination.root, seen, seconds, is_directory=is_directory))
         if isinstance(seen, BulkputError):
@@ -146,16 +149,14 @@ class _Look:
         if not self._choices.writes:
             return "nothing is written, as asked for"
         if self._store.powers.get_once is None:
-            return (
-                "nothing is written: what this store does not give back could not be told from another's, and removed"
-            )
+            return "nothing is written: this store does not give it back, so the probe could not be removed safely"
         return None
 
     async def _try(self) -> None:
         """Write a probe, and do with it what uploads and other verbs do with objects."""
         add, wire = self.findings.add, self._choices.wire
         prefix = joined_prefix(self._destination.prefix)
-        self._probe = probe = Probe(self._store, self._destination.root, prefix)
+        self._probe = probe = Probe(self._store, self._destination.root, prefix, within_s=wire.timeout_s)
         if not add(await probe.put()):
             return
         add(await probe.get())

@@ -30,9 +30,10 @@ def put(sent: object, size: int, seconds: float, *, proves: bool) -> Finding:
 
 def get(content: bytes | BulkputError, sent: bytes, seconds: float) -> Finding:
     if isinstance(content, BulkputError):
-        return _warned(Step.GET, content, seconds, "uploads work, and nobody with these credentials reads them")
+        return _warned(Step.GET, content, seconds, "uploads work; reading with these credentials does not")
     if content != sent:
-        text = f"{len(content)} bytes came back that are not the {len(sent)} that were sent"
+        many = f"more than {len(sent)}" if len(content) > len(sent) else str(len(content))
+        text = f"{many} bytes came back that are not the {len(sent)} that were sent"
         return failure(Step.GET, "integrity", text, advice_for("integrity"), seconds=seconds)
     return ok(Step.GET, "the same bytes came back", seconds=seconds)
 

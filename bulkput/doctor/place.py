@@ -7,8 +7,12 @@
 | the container is not there                          | warn: an upload makes it; the doctor does not                |
 | it may not be looked at (403)                       | warn: writing may be allowed all the same                    |
 | old versions are kept                               | warn: a probe would stay as one, so none is written          |
+| a temporary URL is refused                          | fail                                                         |
+| it ends within five minutes                         | warn                                                         |
 | 90 % of a quota are used                            | warn                                                         |
 | all of a quota is used                              | fail                                                         |
+| the account's quota is denied to this user          | ok: the container's counts, too                              |
+| it gets another error                               | warn                                                         |
 """
 
 from collections.abc import Mapping
@@ -20,10 +24,13 @@ from bulkput.doctor.texts import span_text
 from bulkput.doctor.trouble import advice_for, cause_of
 from bulkput.errors import BulkputError, Denied, NotFound, UsageError, printable
 from bulkput.model import Limits
+from bulkput.policy.temp_url import TempUrl
 from bulkput.report.lines import count_text, size_text
 from bulkput.stores.powers import ContainerFacts, LoggedIn, Space
 
 _NEARLY_FULL = 0.9
+_SHORT_S = 300
+"""A temporary URL with less life is worth a warning: many uploads take longer."""
 _TOLD = ("slo", "bulk_delete", "symlink", "object_versioning", "versioned_writes", "tempurl", "container_quotas",
          "account_quotas", "ratelimit")  # fmt: skip
 """The sections of `/info` that say what an upload may meet or use."""
@@ -76,13 +83,14 @@ def given_credentials(kind: str) -> Finding:
 
 def info(said: Mapping[str, Any], limits: Limits, seconds: float) -> Finding:
     if not said:
-        text = "the store does not show /info: what it can and its limits are not known, Swift's defaults are assumed"
+        text = "no /info came: what the store can do and its limits are not known, so Swift's defaults are assumed"
         return skipped(Step.INFO, text, seconds=seconds)
     swift = said.get("swift")
     swift = swift if isinstance(swift, dict) else {}
     kind = "Ceph's gateway" if "max_object_name_size" in swift else "Swift"  # the name is Ceph's
     has = ", ".join(name for name in _TOLD if name in said) or "nothing more"
-    text = f"{kind} {swift.get('version', '')}: {has}{_unusual(limits)}"
+    version = f" {swift['version']}" if "version" in swift else ""
+    text = f"{kind}{version}: {has}{_unusual(limits)}"
     return ok(Step.INFO, printable(text), seconds=seconds, info=said)
 
 
@@ -120,6 +128,24 @@ def place(name: str, seen: ContainerFacts | BulkputError, seconds: float, *, is_
     return ok(Step.PLACE, text, seconds=seconds, **facts)
 
 
+def signature(temp_url: TempUrl, seen: ContainerFacts | BulkputError, seconds: float, *, now_s: float) -> Finding:
+    """Of a temporary URL, which shows nothing else of its container."""
+    if isinstance(seen, Denied):
+        advice = "ask for another, which `bulkput.temporary_url` makes"
+        return failure(Step.PLACE, "signature-refused", str(seen), advice, seconds=seconds)
+    if isinstance(seen, BulkputError):
+        cause = cause_of(seen)
+        return failure(Step.PLACE, cause, str(seen), advice_for(cause), seconds=seconds)
+    left_s = temp_url.expires_s - now_s
+    text = (
+        f"{temp_url.place.root}/: the store takes the signature, which ends in {span_text(left_s)}, {temp_url.expiry}"
+    )
+    if left_s < _SHORT_S:
+        advice = "what is not sent by then is refused: ask for one that lives longer"
+        return warning(Step.PLACE, "signature-ends", text, advice, seconds=seconds)
+    return ok(Step.PLACE, text, seconds=seconds)
+
+
 def _unseen(name: str, what: str, error: BulkputError, seconds: float) -> Finding:
     match error:
         case NotFound():
@@ -146,7 +172,9 @@ def quota(spaces: Mapping[str, Space], unseen: BulkputError | None, seconds: flo
             left = max(0, most - (used or 0))
             texts.append(f"{name}: {worded(left)}{unit} left of {worded(most)}")
             shares.append(1.0 if not left else (used or 0) / most)
-    hidden = ["the account's is not shown to this user"] if unseen is not None else []
+    hidden = [] if unseen is None else [f"the account's is not known: {unseen}"]
+    if isinstance(unseen, Denied):
+        hidden = ["the account's is not shown to this user"]
     text = "; ".join([*(texts or ["no quota is shown"]), *hidden])
     facts = {name: {"bytes": space.bytes, "most_bytes": space.most_bytes, "objects": space.objects,
                     "most_objects": space.most_objects} for name, space in spaces.items()}  # fmt: skip
@@ -156,6 +184,9 @@ def quota(spaces: Mapping[str, Space], unseen: BulkputError | None, seconds: flo
     if worst >= _NEARLY_FULL:
         advice = "that is less than a tenth: remove objects, or ask for a higher quota, before a large upload"
         return warning(Step.QUOTA, "quota-nearly-full", text, advice, seconds=seconds, spaces=facts)
+    if unseen is not None and not isinstance(unseen, Denied):
+        cause = cause_of(unseen)
+        return warning(Step.QUOTA, cause, text, advice_for(cause), seconds=seconds, spaces=facts)
     return ok(Step.QUOTA, text, seconds=seconds, spaces=facts)
 
 

@@ -17,7 +17,7 @@ from bulkput.doctor.finding import Finding
 from bulkput.doctor.holds import Large
 from bulkput.doctor.latency import Series
 from bulkput.doctor.trouble import timed
-from bulkput.errors import BulkputError, Denied, StoreError
+from bulkput.errors import BulkputError, Denied, StoreError, Unavailable
 from bulkput.model import ObjectHeaders, RemoteObject, Segment
 from bulkput.payload.in_memory import BytesBody
 from bulkput.stores.base import Store
@@ -38,8 +38,10 @@ _SERIES_S = 2.0
 class Probe:
     """The objects of one look. `remove_all` has to be called at the end, whatever happens before."""
 
-    def __init__(self, store: Store, container: str, prefix: str) -> None:
+    def __init__(self, store: Store, container: str, prefix: str, *, within_s: float) -> None:
+        """`within_s` is the time limit of a read: a transport has none for a body that keeps coming."""
         self._store = store
+        self._within_s = within_s
         self._container = container
         self._secret = os.urandom(16).hex()
         self._body = BytesBody.of(os.urandom(SIZE))
@@ -202,8 +204,16 @@ class Probe:
         get = self._store.powers.get_once
         if get is None:
             raise AssertionError("a store that gives nothing back gets no probe")
-        async with aclosing(get(key)) as chunks:
-            return b"".join([chunk async for chunk in chunks])
+        content = b""
+        try:
+            async with asyncio.timeout(self._within_s), aclosing(get(key)) as chunks:
+                async for chunk in chunks:
+                    content += chunk
+                    if len(content) > SIZE:  # not what was sent, and perhaps without an end
+                        break
+        except TimeoutError:
+            raise Unavailable("get", key, f"only {len(content)} bytes in {self._within_s:g} s") from None
+        return content
 
     async def _sending(self, key: str, sent: Awaitable[object]) -> None:
         """Await a request that makes the object `key`. Raises StoreError."""

@@ -10,6 +10,7 @@
 | TooLarge                     | too-large     |
 | Unsupported                  | unsupported   |
 | IntegrityError               | integrity     |
+| StoreGone by an upload       | not-stored    |
 | no answer                    | no-answer     |
 | 5xx                          | server-error  |
 | any other                    | refused       |
@@ -35,7 +36,7 @@ from bulkput.errors import (
 T = TypeVar("T")
 
 _ADVICE = {
-    "unauthorized": "check user, password and project: the variables name them",
+    "unauthorized": "check the credentials: are they for this server, and for this account?",
     "forbidden": "ask the owner for access, or take the credentials of another user",
     "quota-full": "remove objects, or ask for a higher quota",
     "not-found": "check the URL, and the account that the login gives",
@@ -43,6 +44,7 @@ _ADVICE = {
     "too-large": "the name or the object is longer than this store takes",
     "unsupported": "the store, or a proxy before it, does not know this request",
     "integrity": "something on the way changes bytes or ETags: compare with a request that passes no proxy or balancer",
+    "not-stored": "check host, port and path: something else than a store answers there",
     "no-answer": "the server took the connection, and gave no answer: look at its log and its load",
     "server-error": "ask those who run the store, with the number of the request and the time",
     "refused": "ask those who run the store, with the number of the request, unless its words say why",
@@ -67,6 +69,8 @@ def cause_of(error: BulkputError) -> str:
             return "unsupported"
         case IntegrityError():
             return "integrity"
+        case StoreGone(operation="put"):
+            return "not-stored"
         case StoreError(status=None) if error.is_retryable or isinstance(error, StoreGone):
             return "no-answer"
         case StoreError(status=int(status)) if status >= 500:

@@ -14,18 +14,25 @@ def nearest(word: str, names: Iterable[str]) -> list[str]:
     """The names that `word` is the beginning of, or else those with the fewest mistakes, in their order.
 
     Empty if all are too far: more than one mistake away, or two in a word of five characters or more. Capitals do not
-    count.
+    count, nor dashes in front, nor `_` in place of `-`.
+
+    >>> nearest("--Max_Errors", ["max-errors", "max-age"])
+    ['max-errors']
     """
-    word, names = word.lower(), list(names)
+    word, names = _plain(word), list(names)
     if not word:
         return []
-    if begun := [name for name in names if name.lower().startswith(word)]:
+    if begun := [name for name in names if _plain(name).startswith(word)]:
         return begun
     if len(word) == 1:  # any other letter would be one mistake away
         return []
-    counted = [(mistakes(word, name.lower()), name) for name in names]
+    counted = [(mistakes(word, _plain(name)), name) for name in names]
     least = min((count for count, _ in counted), default=_LONG)
     return [name for count, name in counted if count == least] if least <= 1 + (len(word) >= _LONG) else []
+
+
+def _plain(word: str) -> str:
+    return word.lower().replace("_", "-").lstrip("-")
 
 
 def mistakes(left: str, right: str) -> int:
@@ -44,9 +51,9 @@ def mistakes(left: str, right: str) -> int:
     return row[-1]
 
 
-def did_you_mean(word: str, names: Iterable[str]) -> str:
-    """`: did you mean upload?`, with up to three names; empty if none is near."""
-    *others, last = nearest(word, names)[:3] or [""]
+def did_you_mean(word: str, names: Iterable[str], *, shown: str = "{}") -> str:
+    """`: did you mean upload?`, with up to three names, each as `shown`; empty if none is near."""
+    *others, last = [shown.format(name) for name in nearest(word, names)[:3]] or [""]
     either = f"{', '.join(others)} or {last}" if others else last
     return f": did you mean {either}?" if last else ""
 

@@ -50,11 +50,11 @@ def next_delay_s(
 def retries_of(error: StoreError, options: RetryOptions, *, is_login: bool = False, has_worked: bool = True) -> int:
     """How often an operation that failed by `error` is retried.
 
-    Fewer retries (`first_retries`) apply to the first login of a run (`is_login`). They also apply to answers that do
-    not prove the bytes while nothing has worked: then a proxy is a likelier cause than chance. An object whose store
-    cannot be reached always gets all retries, so a balancer that restarts costs no object.
+    While nothing has worked, fewer retries (`first_retries`) apply to the first login of a run (`is_login`), and to
+    answers that do not prove the bytes: then a proxy is a likelier cause than chance. An object whose store cannot be
+    reached always gets all retries, so a balancer that restarts costs no object.
     """
-    if is_login or (not has_worked and isinstance(error, IntegrityError)):
+    if not has_worked and (is_login or isinstance(error, IntegrityError)):
         return min(options.retries, options.first_retries)
     return options.retries
 

@@ -229,7 +229,7 @@ def from_variable(url: str, environ: Mapping[str, str]) -> str:
     """
     if url[: len(_SCHEME)].lower() != _SCHEME:
         return url
-    given, below = environ.get(VARIABLE, ""), url[len(_SCHEME) :]
+    given, below = environ.get(VARIABLE, "").strip(), url[len(_SCHEME) :]  # a CI's secret may end with a newline
     if SIGNATURE not in given:
         state = "holds none" if given else "is not set"
         raise UsageError(f"{_SCHEME} is the temporary URL in {VARIABLE}, which {state}")

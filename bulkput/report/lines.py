@@ -47,7 +47,7 @@ def event_line(event: ev.Event, *, verbose: bool) -> str | None:  # noqa: C901, 
     """The line that an event prints; None if a person need not read it."""
     match event:
         case ev.Failed():
-            return f"failed: {event.error}"
+            return f"failed: {event.what}"
         case ev.Stopping():
             return f"stopped: {printable(event.why)}"
         case ev.Skipped() if verbose:

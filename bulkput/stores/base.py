@@ -21,7 +21,6 @@ from bulkput.model import Body, Limits, ObjectHeaders, Prefix, RemoteObject, Sto
 from bulkput.option_types import require
 from bulkput.options import HeaderOptions, LargeOptions, WireOptions
 from bulkput.policy.naming import is_http_url, without_query
-from bulkput.policy.nearest import meant_url
 from bulkput.record import frozen
 from bulkput.stores.powers import Powers
 from bulkput.transport.base import Transport
@@ -129,6 +128,8 @@ class Destination:
             raise UsageError(f"destination {shown!r} is not UTF-8, as object names have to be") from None
         scheme, separator, rest = url.partition("://")
         if not separator or not scheme:
+            from bulkput.policy.nearest import meant_url  # noqa: PLC0415 - for mistakes only
+
             meant = meant_url(url, _BUILT_IN)
             more = (
                 f"did you mean {printable(meant)}?"
@@ -279,6 +280,8 @@ def _installed(destination: Destination) -> StoreFactory:
             detail = f"the store for {scheme}:// is installed as {entry.value} and cannot be loaded: {error}"
             raise UsageError(detail) from error
     schemes = (*_BUILT_IN, *sorted(entry.name for entry in entry_points(group="bulkput.stores")))
+    from bulkput.policy.nearest import meant_url  # noqa: PLC0415 - for mistakes only
+
     meant = meant_url(str(destination), schemes)
     more = f": did you mean {printable(meant)}?" if meant else _NOT_YET.get(scheme, "")
     known = ", ".join(f"{each}://" for each in schemes)

@@ -236,6 +236,9 @@ class Powers:
     segment_names: SegmentNames | None = None
     """None also if segments are no objects. Unfinished uploads to S3 are not: it lists and aborts them by requests of
     their own, without a proof that nothing reads them. A store for S3 gets other powers for that."""
+    found_place: Callable[[], Awaitable[str]] | None = None
+    """The store's `place` as a journal keeps it, by a login if need be: the same for every way to log in to the
+    account. None: `place` is."""
     access: Access | None = None
     """None: the store does not say how it is reached."""
     temporary_url: "Callable[[str, Wish], Awaitable[str]] | None" = None

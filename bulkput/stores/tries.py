@@ -82,7 +82,8 @@ class Tries:
         from random import random  # noqa: PLC0415 - 2 ms, at the first retry
 
         options = self._options
-        error.attempts, error.elapsed_s = attempt, spent_s
+        if attempt >= error.attempts:  # else it is a login's, which has counted its own
+            error.attempts, error.elapsed_s = attempt, spent_s
         retries = retries_of(error, options, is_login=is_first_login, has_worked=self.has_worked)
         delay_s = next_delay_s(
             error, attempt=attempt, elapsed_s=spent_s, options=options, random=random, retries=retries

@@ -77,6 +77,7 @@ class Wrapper(ABC):
             containers=self._power("list", has.containers),
             look_at_container=self._power("stat", has.look_at_container),
             segment_names=has.segment_names,
+            found_place=has.found_place,
             access=has.access,
             temporary_url=self._power("sign", has.temporary_url),
         )
@@ -320,7 +321,8 @@ class RetryingStore(Wrapper):
 class LimitedStore(Wrapper):
     """Runs as many operations at once as there are slots; the others wait, first come first served.
 
-    Raises Stopped if an operation gets its slot while the run is being stopped: nothing new is sent then.
+    Raises Stopped if an operation gets its slot while the run is being stopped: nothing new is sent then. The same if
+    it fails for a login while the run is being stopped: one operation has reported that, or the stop has ended it.
     """
 
     def __init__(self, store: Store, slots: Slots, brake: Brake) -> None:
@@ -337,6 +339,9 @@ class LimitedStore(Wrapper):
         try:
             self._brake.check()
             return await self._store.put(key, body, headers)
+        except StoreError as error:
+            self._stopped_by(error)
+            raise
         finally:
             self._slots.leave()
 
@@ -347,8 +352,15 @@ class LimitedStore(Wrapper):
             if operation not in _ENDING:
                 self._brake.check()
             return await call()
+        except StoreError as error:
+            self._stopped_by(error)
+            raise
         finally:
             self._slots.leave()
+
+    def _stopped_by(self, error: StoreError) -> None:
+        if error.is_of_login:
+            self._brake.check()
 
 
 class ObservedStore(Wrapper):

@@ -84,7 +84,8 @@ class PowerTests(StoreTests):
         name = HOSTILE_NAMES[1]
         container = Destination.parse(target.url).root
         meta = (("Color", "red"), ("Old", "1"))
-        headers = ObjectHeaders(content_type="text/x-contract", encoding="gzip", meta=meta)
+        life_s = 86_400 if self.expires else None
+        headers = ObjectHeaders(content_type="text/x-contract", encoding="gzip", expires_in_s=life_s, meta=meta)
         async with connected(target.url, retry=ONCE, environ=target.environ) as (store, _):
             copy = power(store.powers.copy)
             await store.prepare()
@@ -99,6 +100,8 @@ class PowerTests(StoreTests):
             self.assert_plain(row, name + "2", b"copied")
             assert row is not None and (row.content_type, row.encoding) == ("text/x-contract", "gzip")
             assert {field.lower(): value for field, value in row.meta} == {"color": "blue", "old": "1"}
+            if self.expires:
+                assert row.expires_at is not None and abs(row.expires_at - time.time() - 86_400) < 600
             await copy(name, container, "typed", ObjectHeaders(content_type="text/x-other"), 6)
             row = await store.stat("typed")
             assert row is not None and (row.content_type, row.encoding) == ("text/x-other", "gzip")

@@ -33,9 +33,10 @@ class Account:
 
     def __init__(self, server: RealSwift) -> None:
         self._token = ""
-        login = self._send("GET", server.auth_url, None, {"X-Auth-User": server.user, "X-Auth-Key": server.key})
-        self.url = str(login["X-Storage-Url"])
-        self._token = str(login["X-Auth-Token"])
+        self.timeout_s = 30.0
+        self.login = self._send("GET", server.auth_url, None, {"X-Auth-User": server.user, "X-Auth-Key": server.key})
+        self.url = str(self.login["X-Storage-Url"])
+        self._token = str(self.login["X-Auth-Token"])
         self.c = f"large-{uuid.uuid4().hex[:8]}"
         self.s = self.c + "_segments"
         for name in (self.c, self.s):
@@ -46,12 +47,16 @@ class Account:
         sent = {key.replace("_", "-"): value for key, value in headers.items()}
         return self._send(method, self.url + path, body, sent)
 
+    def at(self, url: str) -> Answer:
+        """GETs a URL."""
+        return self._send("GET", url, None, {})
+
     def info(self) -> Any:
         return self._send("GET", self.url.partition("/v1/")[0] + "/info", None, {}).json
 
     def _send(self, method: str, url: str, body: bytes | str | None, headers: Mapping[str, str]) -> Answer:
         parts = urlsplit(url)
-        connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=30)
+        connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=self.timeout_s)
         try:
             target = url.removeprefix(f"{parts.scheme}://{parts.netloc}")
             connection.request(method, target, body, {"X-Auth-Token": self._token, **headers})

@@ -1,10 +1,12 @@
 """`bulkput doctor swift://...` against real servers, healthy and broken. Nothing of the probe stays."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
 import threading
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,6 +15,7 @@ from email.utils import format_datetime, parsedate_to_datetime
 
 import pytest
 
+from bulkput.policy.temp_url import Place, Wish, sign
 from tests.e2e.changes_relay import Asked, PassOn, Relay, Said, relay
 from tests.e2e.cli import bulkput
 from tests.e2e.doctor_lines import ON_THE_WAY, PROBE, bad, commands, steps, told
@@ -186,6 +189,30 @@ def test_a_wrong_password_fails_at_the_login(swift: RealSwift) -> None:
     ran = bulkput("doctor", "swift://c", environ={**swift.environment, "ST_KEY": "not-this-one"})
     assert (ran.exit_code, steps(ran)[-1]) == (3, ("fail", "login")), ran.out
     assert "check ST_USER and ST_KEY" in told(ran, "login") and "not-this-one" not in ran.out
+
+
+@pytest.mark.swift
+def test_a_temporary_url_is_looked_at_without_credentials(container: str, judge: SwiftJudge) -> None:
+    """bulkput doctor tempurl://, and of the URL itself: exit 0; with another key, exit 3. Nothing is written"""
+    judge.set_key("the key", container)
+    place = Place(storage_url=judge.storage_url, container=container, name="p/")
+    urls = [
+        sign(place, Wish(method="PUT", expires_s=int(time.time()) + 3600), key, "sha256").url
+        for key in ("the key", "another")
+    ]
+    ran = bulkput("doctor", "tempurl://site/", environ={"BULKPUT_TEMPURL": urls[0]})
+    assert (ran.exit_code, bad(ran)) == (0, []), ran.out
+    assert [step for _, step in steps(ran)] == [*ON_THE_WAY, "container", "put"]
+    assert "the store takes the signature, which ends in" in told(ran, "container")
+    assert "whether uploads work is not proven" in ran.out
+    assert commands(ran) == ["bulkput upload SOURCE tempurl://site/"]
+    refused = bulkput("doctor", urls[1])
+    assert (refused.exit_code, bad(refused)) == (3, [("fail", "container")]), refused.out
+    assert "the store refuses the temporary URL" in told(refused, "container")
+    assert commands(refused) == [f"bulkput doctor '{place.root}/p/?temp_url_sig=...'"]
+    for said, url in ((ran, urls[0]), (refused, urls[1])):
+        assert re.findall(r"temp_url_sig=([^&]+)", url)[0] not in said.out
+    assert judge.names(container) == []
 
 
 @contextmanager

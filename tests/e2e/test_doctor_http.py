@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from bulkput.doctor.probe import SIZE
 from tests.e2e.cli import bulkput
 from tests.e2e.doctor_lines import ON_THE_WAY, PROBE, bad, commands, steps, told
 from tests.servers.certificates import Authority, Certificate, make_authority
@@ -18,6 +19,16 @@ from tests.servers.wsgidav import WsgiDav
 AT_PLAIN_HTTP = [
     *ON_THE_WAY, "container", "put", "get", "list", "copy", "large", "latency", "latency", "bulk-delete", "delete",
 ]  # fmt: skip
+
+
+def asked(connection: socket.socket) -> str:
+    """The method of one request, which is read with its body."""
+    head = read_head(connection)
+    length = re.search(rb"(?i)content-length: (\d+)", head)
+    left = int(length[1]) if length is not None else 0
+    while left and (piece := connection.recv(left)):
+        left -= len(piece)
+    return head.split()[0].decode()
 
 
 @pytest.fixture
@@ -62,6 +73,49 @@ def test_a_probe_that_cannot_be_removed_is_named() -> None:
     assert (ran.exit_code, bad(ran)) == (1, [("warn", "delete"), ("warn", "clean-up")]), ran.out
     assert PROBE.fullmatch(left.name) and f"could not be removed: {left.name}" in told(ran, "clean-up")
     assert f"bulkput rm {server.url}/{left.name}" in commands(ran)
+
+
+@pytest.mark.parametrize(
+    ("endless", "says"),
+    [
+        (b"1\r\nx\r\n", "get [^ ]+: only [0-9]+ bytes in 0.5 s"),
+        (b"10000\r\n" + b"x" * 0x10000 + b"\r\n", "more than 4096 bytes came back"),
+    ],
+)
+def test_a_body_without_an_end_is_given_up(endless: bytes, says: str) -> None:
+    """bulkput doctor, while a GET is answered drop by drop, or with more than was sent: the next steps are made"""
+
+    def serve(connection: socket.socket) -> None:
+        with suppress(OSError):
+            while method := asked(connection):
+                if method != "GET":
+                    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % (SIZE * (method == "HEAD")))
+                    continue
+                connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+                while not may_end.wait(0.05 if len(endless) < SIZE else 0):
+                    connection.sendall(endless)
+
+    may_end = threading.Event()
+    with tcp_server(serve) as server:
+        ran = bulkput("doctor", "--timeout", "0.5", f"{server.url}/")
+        may_end.set()
+    assert re.search(says, told(ran, "get")), ran.out
+    assert ("ok", "put") in steps(ran) and {"delete", "clean-up"} <= {step for _, step in steps(ran)}, ran.out
+
+
+def test_a_login_page_is_told() -> None:
+    """bulkput doctor of a server that answers 200 to everything: exit 3, and what to check"""
+
+    def serve(connection: socket.socket) -> None:
+        with suppress(OSError):
+            while asked(connection):
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+    with tcp_server(serve) as server:
+        ran = bulkput("doctor", f"{server.url}/")
+    assert (ran.exit_code, bad(ran)[0]) == (3, ("fail", "put")), ran.out
+    assert "is this a login page or a proxy?" in told(ran, "put")
+    assert "something else than a store answers there" in told(ran, "put")
 
 
 def test_a_port_of_another_service_fails_at_the_clock() -> None:

@@ -132,6 +132,27 @@ def test_a_given_token_is_used_first_and_credentials_give_the_next(
     assert len(keystone.logins()) == before + (0 if token == "valid" else 1)
 
 
+def test_a_journal_goes_on_with_another_way_to_log_in_to_the_account(
+    keystone: KeystoneSwift, tree: Path, tmp_path: Path
+) -> None:
+    """A password, then an application credential, then a token for the account: it is the same one. Not so a region."""
+    journal = str(tmp_path / "up.db")
+    given = {"OS_STORAGE_URL": keystone.storage_url(), "OS_AUTH_TOKEN": keystone.token()}
+    sent = []
+    for environ in (keystone.environment, keystone.application_credential, given):
+        ran = bulkput("upload", "--journal", journal, tree, "swift://ways", "--summary", "-", environ=environ)
+        assert ran.exit_code == 0, ran.err
+        sent.append(ran.summary["uploaded"])
+    assert sent == [5, 0, 0]
+    assert bulkput("verify", "--journal", journal, tree, "swift://ways", environ=keystone.environment).exit_code == 0
+    elsewhere = {**keystone.environment, "OS_REGION_NAME": "RegionTwo"}
+    ran = bulkput("upload", "--journal", journal, tree, "swift://ways", environ=elsewhere)
+    assert (ran.exit_code, "name another journal" in ran.err) == (2, True), ran.err
+    refused = {**keystone.environment, "OS_PASSWORD": "wrong"}
+    ran = bulkput("upload", "--journal", journal, tree, "swift://ways", environ=refused)
+    assert (ran.exit_code, "stopped: login tester: 401 refused" in ran.err) == (3, True), ran.err
+
+
 WRONG: Mapping[str, tuple[Mapping[str, str], int, str]] = {
     "password": ({"OS_PASSWORD": "not-this-one"}, 3, "check OS_USERNAME, OS_PASSWORD, OS_USER_DOMAIN_NAME, "),
     "user": ({"OS_USERNAME": "nobody"}, 3, "login nobody: 401 refused by http"),

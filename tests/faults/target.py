@@ -27,25 +27,29 @@ EAGER = RetryOptions(retries=8, base_s=0.01, cap_s=0.3)
 """The default number of retries, with short pauses."""
 
 
-class Target(Protocol):
-    """Where one test uploads to."""
+class Place(Protocol):
+    """Where objects are stored."""
 
     @property
     def name(self) -> str: ...
 
     @property
-    def address(self) -> tuple[str, int]:
-        """Host and port of the server itself."""
-
-    @property
     def prepares(self) -> int:
         """Number of PUTs of a run that store no object (the container's)."""
 
-    def by(self, port: int) -> tuple[str, Mapping[str, str]]:
-        """Destination and environment for an upload through a proxy on this port of 127.0.0.1."""
-
     def stored(self) -> dict[str, bytes]:
         """The stored bytes, by object name. Blocks."""
+
+
+class Target(Place, Protocol):
+    """Where one test uploads to."""
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port of the server itself."""
+
+    def by(self, port: int) -> tuple[str, Mapping[str, str]]:
+        """Destination and environment for an upload through a proxy on this port of 127.0.0.1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,15 +96,19 @@ class SwiftTarget:
         return f"swift://{self.place}", self.server.environment | there
 
     def stored(self) -> dict[str, bytes]:
-        judge = self._judge
-        with ThreadPoolExecutor(4) as threads:
-            names = judge.names(self.place)
-            found = threads.map(lambda name: judge.get(self.place, name), names)
-            return {name: seen.content for name, seen in zip(names, found, strict=True) if seen is not None}
+        return stored_in(self._judge, self.place)
 
     @property
     def _judge(self) -> SwiftJudge:
         return SwiftJudge(self.server.auth_url, self.server.user, self.server.key)
+
+
+def stored_in(judge: SwiftJudge, container: str) -> dict[str, bytes]:
+    """Gives the bytes of a container's objects, by name."""
+    with ThreadPoolExecutor(4) as threads:
+        names = judge.names(container)
+        found = threads.map(lambda name: judge.get(container, name), names)
+        return {name: seen.content for name, seen in zip(names, found, strict=True) if seen is not None}
 
 
 def new_place() -> str:
@@ -173,7 +181,7 @@ async def faulty(intercept: Intercept) -> AsyncIterator[DevServer]:
         yield server
 
 
-async def judged(ledger: Ledger, fault: str, tree: Path, target: Target, ran: Ran) -> Row:
+async def judged(ledger: Ledger, fault: str, tree: Path, target: Place, ran: Ran) -> Row:
     """Compares the store with the tree; gives the row that it adds to the ledger."""
     summary = ran.summary
     return ledger.note(

@@ -7,7 +7,7 @@ import os
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
@@ -97,6 +97,50 @@ class KeystoneSwift:
         except HTTPError as error:
             error.close()  # it holds the connection
             raise
+
+    def call(self, method: str, path: str, body: Any = None, *, token: str, subject: str = "") -> Any:
+        """Sends a request to Keystone, such as `GET /users`; gives the answer's JSON, if it has any."""
+        headers = {"Content-Type": "application/json", "X-Auth-Token": token}
+        headers |= {"X-Subject-Token": subject} if subject else {}
+        content = json.dumps(body).encode() if body is not None else None
+        asked = urllib.request.Request(f"{self.password['OS_AUTH_URL']}{path}", content, headers, method=method)
+        with urllib.request.urlopen(asked) as answer:
+            text = answer.read()
+        return json.loads(text) if text else None
+
+    def revoke(self, token: str) -> None:
+        """Makes a token invalid, as a logout does. Swift goes on with one that it has seen, for minutes."""
+        self.call("DELETE", "/auth/tokens", token=token, subject=token)
+
+    def revoked_token(self) -> str:
+        """Gives a token that Keystone and Swift refuse."""
+        token = self.token()
+        self.revoke(token)
+        return token
+
+    def another_user(self, name: str) -> KeystoneSwift:
+        """Gives the same cloud to a new user with the same rights, who may be spoilt."""
+        who = {"name": "admin", "domain": {"id": "default"}}
+        identity = {"methods": ["password"], "password": {"user": {**who, "password": "admin"}}}
+        admin = self.login({"identity": identity, "scope": {"project": who}})
+        secret, project = self.password["OS_PASSWORD"], self.project_id
+        made = self.call("POST", "/users", {"user": {"name": name, "password": secret}}, token=admin)["user"]["id"]
+        (role,) = self.call("GET", "/roles?name=member", token=admin)["roles"]
+        self.call("PUT", f"/projects/{project}/users/{made}/roles/{role['id']}", token=admin)
+        user = replace(self, password={**self.password, "OS_USERNAME": name}, user_id=made)
+        given = {"name": "uploads", "secret": f"secret-of-{name}"}
+        path = f"/users/{made}/application_credentials"
+        credential = self.call("POST", path, {"application_credential": given}, token=user.token())
+        return replace(user, credential=Credential(credential["application_credential"]["id"], **given))
+
+    def change_password(self) -> None:
+        old = self.password["OS_PASSWORD"]
+        user = {"original_password": old, "password": f"{old}-changed"}
+        self.call("POST", f"/users/{self.user_id}/password", {"user": user}, token=self.token())
+
+    def delete_credential(self) -> None:
+        path = f"/users/{self.user_id}/application_credentials/{self.credential.id}"
+        self.call("DELETE", path, token=self.token())
 
     def logins(self) -> list[str]:
         """Gives the User-Agent of each successful login so far; Swift's own and the script's are left out."""

@@ -87,5 +87,14 @@ def real_rgw() -> Iterator[RealRgw]:
     if auth_url := os.environ.get("BULKPUT_TEST_RGW_AUTH"):
         yield RealRgw(auth_url, *(os.environ[f"BULKPUT_TEST_RGW_{name}"] for name in ("USER", "KEY", "CONF")))
         return
-    with script_running(SCRIPT, variables=("ST_AUTH", "ST_USER", "ST_KEY", "CEPH_CONF")) as values:
+    with started() as server:
+        yield server
+
+
+@contextmanager
+def started(keystone: str | None = None) -> Iterator[RealRgw]:
+    """Gives a new RGW, which takes the users of the Keystone at this address as well; it ends with the block."""
+    environ = {**os.environ, "RGW_KEYSTONE": keystone} if keystone is not None else None
+    variables = ("ST_AUTH", "ST_USER", "ST_KEY", "CEPH_CONF")
+    with script_running(SCRIPT, variables=variables, environ=environ) as values:
         yield RealRgw(*values)

@@ -62,11 +62,18 @@ def tokens(*lives_s: float | None) -> list[Token]:
     return [Token("http://store/v1/a", f"t{number}", each) for number, each in enumerate(lives_s)]
 
 
-def account_of(login: Scripted, clock: Clock | None = None, *, warned: list[str] | None = None) -> Account:
-    wire, told = WireOptions(), [] if warned is None else warned
-    tries = Tries(RetryOptions(retries=0, first_retries=0), lambda _event: None, NoBrake())
-    transport = open_transport(wire, user_agent="x")
-    context = StoreContext(environ={}, wire=wire, transport=transport, again=tries, warn=told.append)
+def account_of(
+    login: Scripted, clock: Clock | None = None, *, retries: int = 0, warnings: list[str] | None = None
+) -> Account:
+    wire = WireOptions()
+    tries = Tries(RetryOptions(retries=retries, base_s=0.001), lambda _event: None, NoBrake())
+    context = StoreContext(
+        environ={},
+        wire=wire,
+        transport=open_transport(wire, user_agent="x"),
+        again=tries,
+        warn=(warnings if warnings is not None else []).append,
+    )
     login.gate.set()
     return Account(login, context, clock=clock or Clock())
 
@@ -126,15 +133,19 @@ async def test_other_workers_go_on_with_the_old_token_while_it_is_renewed() -> N
     assert await renewing is second
 
 
+DOWN = Unavailable("login", "http://keystone", "down")
+
+
 async def test_a_renewal_ahead_that_fails_costs_nothing_until_the_token_is_refused() -> None:
-    """The token serves on, the attempt is not repeated at each request, and a 401 logs in again."""
+    """It is one try without retries; the token serves on, a warning says so, and a 401 logs in again."""
     first, second = tokens(20, 20)
-    login, clock = Scripted(iter((first, Unavailable("login", "", "down"), second))), Clock()
-    account = account_of(login, clock)
+    login, clock, warnings = Scripted(iter((first, DOWN, second))), Clock(), list[str]()
+    account = account_of(login, clock, retries=5, warnings=warnings)
     await account.token()
     clock.now_s += 17
     assert await account.token() is first
     assert (await account.token() is first, login.logins) == (True, 2)
+    assert warnings == ["the token expires in 3 s, and there is no new one yet: login http://keystone: down"]
     assert (await account.renewed(first, 401) is second, login.logins) == (True, 3)
 
 
@@ -164,6 +175,59 @@ async def test_a_token_that_has_expired_when_it_comes_is_not_renewed_at_each_req
         clock.now_s += 1
     assert login.logins == 1
     assert await account.renewed(first, 401) is second
+
+
+@pytest.mark.parametrize(
+    ("error", "again_s"),
+    [
+        (DOWN, 10),
+        (Throttled("login", "", "slow down", retry_after_s=1), 10),
+        (Throttled("login", "", "slow down", retry_after_s=25), 25),
+        (Denied("login", "somebody", "refused"), None),
+    ],
+)
+async def test_a_renewal_ahead_that_fails_is_tried_again_before_the_token_expires(
+    error: BulkputError, again_s: float | None
+) -> None:
+    """Ten seconds later, or when the server wants it. A refusal is not repeated: it may lock the user out."""
+    first, second = tokens(3600, 3600)
+    login, clock = Scripted(iter((first, error, second))), Clock()
+    account = account_of(login, clock)
+    await account.token()
+    clock.now_s += 3541
+    assert (await account.token() is first, login.logins) == (True, 2)
+    clock.now_s += (again_s or 59) - 0.1
+    assert (await account.token() is first, login.logins) == (True, 2)
+    clock.now_s += 0.2
+    assert await account.token() is (second if again_s is not None else first)
+
+
+async def test_workers_whose_token_expires_during_a_renewal_ahead_that_fails_log_in_with_retries() -> None:
+    """They wait for it, and one of them makes the login that serves all."""
+    first, second = tokens(20, 20)
+    login, clock = Scripted(iter((first, DOWN, DOWN, second))), Clock()
+    account = account_of(login, clock, retries=5)
+    await account.token()
+    clock.now_s += 17
+    login.gate.clear()
+    ahead = asyncio.create_task(account.token())
+    await asyncio.sleep(0)
+    refused = [asyncio.create_task(account.renewed(first, 401)) for _ in range(8)]
+    await asyncio.sleep(0)
+    login.gate.set()
+    assert {id(token) for token in await asyncio.gather(*refused)} == {id(second)}
+    assert (await ahead in (first, second), login.logins) == (True, 4)
+
+
+async def test_a_login_that_has_worked_before_is_repeated_when_something_else_answers() -> None:
+    """A page of a gateway, for example: the variables were right at the start. At the start it is a wrong URL."""
+    first, second = tokens(20, 20)
+    login = Scripted(iter((first, UsageError("no Keystone there"), second)))
+    account = account_of(login, retries=1)
+    await account.token()
+    assert (await account.renewed(first, 401) is second, login.logins) == (True, 3)
+    with pytest.raises(UsageError, match="no Keystone there"):
+        await account_of(Scripted(iter((UsageError("no Keystone there"),))), retries=1).token()
 
 
 @pytest.mark.parametrize("lives_s", [20.0, None])
@@ -233,17 +297,24 @@ async def test_a_given_token_that_is_refused_is_followed_by_a_login() -> None:
     assert await account.renewed(given, 403) is second
 
 
-@pytest.mark.parametrize("error", [Denied("login", "somebody", "refused"), UsageError("refused")])
-async def test_a_login_that_fails_after_a_refusal_is_final(error: BulkputError) -> None:
-    """Each worker gets the error, and none tries again. The variables were right at the start, so it is no mistake in
-    them."""
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (Denied("login", "somebody", "refused"), Denied),
+        (DOWN, StoreGone),
+        (Conflict("login", "http://keystone", "refused", status=409), StoreGone),
+    ],
+)
+async def test_a_login_that_fails_after_a_refusal_is_final(error: BulkputError, kind: type[StoreError]) -> None:
+    """Each worker gets an error that stops the run, and none tries again."""
     (first,) = tokens(60)
     login = Scripted(iter((first, error)))
     account = account_of(login)
     await account.token()
     for _ in range(2):
-        with pytest.raises(Denied, match=r"^login somebody: refused$"):
+        with pytest.raises(kind) as caught:
             await account.renewed(first, 401)
+        assert caught.value.stops_run
     assert login.logins == 2
 
 
@@ -291,7 +362,7 @@ async def test_a_token_that_came_by_https_and_is_sent_by_http_is_warned_of(
     """Before anything is sent, once, and not if the user has named that URL, or logs in by http:// himself."""
     first, second = (replace(each, storage_url=store) for each in tokens(60, 60))
     warned: list[str] = []
-    account = account_of(Scripted(iter((first, second)), url=url, place=place), warned=warned)
+    account = account_of(Scripted(iter((first, second)), url=url, place=place), warnings=warned)
     await account.token()
     assert ["names http://store for the account" in text for text in warned] == [True] * is_warned
     await account.renewed(first, 401)

@@ -124,11 +124,41 @@ def test_settings_of_a_region_and_of_object_store_count_before_general_ones(home
 
 def test_secrets_may_be_in_a_file_of_their_own(home: Path) -> None:
     """secure.yaml, also another one than that beside clouds.yaml."""
-    write(home / "work" / "clouds.yaml", CLOUD.replace("      password: geheim\n", ""))
-    write(home / ".config" / "openstack" / "secure.yaml", "clouds: {mine: {auth: {password: apart}}}")
+    write(home / ".config" / "openstack" / "clouds.yaml", CLOUD.replace("      password: geheim\n", ""))
+    write(home / "site" / "openstack" / "secure.yaml", "clouds: {mine: {auth: {password: apart}}}")
     assert loaded(home)["OS_PASSWORD"] == "apart"
     named = write(home / "named.yaml", "clouds: {mine: {auth: {password: named}}}")
     assert loaded(home, OS_CLIENT_SECURE_FILE=named)["OS_PASSWORD"] == "named"
+
+
+STRANGERS = {
+    "clouds.yaml": CLOUD.replace("      password: geheim\n", "").replace("keystone.example", "evil.example"),
+    "secure.yaml": "clouds: {mine: {auth: {auth_url: 'https://evil.example'}}}",
+    "clouds-public.yaml": "public-clouds: {ours: {auth: {auth_url: 'https://evil.example'}}}",
+}
+
+
+@pytest.mark.parametrize("name", STRANGERS)
+def test_a_file_of_the_working_directory_gets_no_secrets_of_another_place(home: Path, name: str) -> None:
+    """It may be a stranger's clone. Who means it names it, or has all files there."""
+    mine = "clouds: {mine: {profile: ours, auth: {username: u, password: geheim, project_name: p}}}"
+    own = {"secure.yaml": "clouds: {mine: {auth: {password: apart}}}"}
+    own["clouds.yaml"] = mine if name == "clouds-public.yaml" else CLOUD
+    for file, text in own.items():
+        write(home / ".config" / "openstack" / file, text)
+    write(home / "work" / name, STRANGERS[name])
+    with pytest.raises(UsageError, match=rf"work/{name}, in the working directory, and of .*keep both in one place"):
+        loaded(home)
+    for file, text in own.items():
+        if file != name:
+            write(home / "work" / file, text)
+    assert "evil.example" in loaded(home)["OS_AUTH_URL"]
+
+
+def test_a_file_of_the_working_directory_that_is_named_is_trusted(home: Path) -> None:
+    write(home / "work" / "clouds.yaml", CLOUD.replace("      password: geheim\n", ""))
+    write(home / ".config" / "openstack" / "secure.yaml", "clouds: {mine: {auth: {password: apart}}}")
+    assert loaded(home, OS_CLIENT_CONFIG_FILE=str(home / "work" / "clouds.yaml"))["OS_PASSWORD"] == "apart"
 
 
 def test_a_profile_is_from_clouds_public_yaml_or_one_that_openstacksdk_knows(home: Path) -> None:

@@ -1,6 +1,7 @@
 """Aliases and the profiles in use: bulkput/config/aliases.py, and what a project may do there (trust.py)."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -96,13 +97,7 @@ def test_the_profiles_in_use(
         ({"w": {}}, {}, {}, None),
         ({"w": SWIFT}, {"w": SWIFT}, {}, "swift://a"),
         ({"w": HTTP}, {}, {}, HTTP["destination"]),
-        ({"w": HTTP}, {}, {"BULKPUT_HTTP_TOKEN_DAV_EXAMPLE_ORG": "t"}, HTTP["destination"]),
-        (
-            {"w": HTTP},
-            {},
-            {"BULKPUT_HTTP_TOKEN_DAV_EXAMPLE_ORG": "t", "BULKPUT_HTTP_TOKEN": "u"},
-            HTTP["destination"],
-        ),
+        ({"w": HTTP}, {}, {"BULKPUT_HTTP_TOKEN_OTHER_EXAMPLE_ORG": "t"}, HTTP["destination"]),
         ({}, {"w": HTTP}, {"BULKPUT_HTTP_TOKEN": "t"}, HTTP["destination"]),
         ({"w": HTTP}, {"w": HTTP}, {"BULKPUT_HTTP_TOKEN": "t"}, HTTP["destination"]),
     ],
@@ -136,14 +131,15 @@ def test_the_destination_of_a_profile(
                 {"w": HTTP},
                 {},
                 variables,
-                "/project.toml: profile.w.destination is https://dav.example.org/x, and BULKPUT_HTTP_TOKEN or _USER "
-                "would be sent there, though only the project names that server: set the variable with the host in its "
-                "name, or type the URL",
+                "/project.toml: profile.w.destination is https://dav.example.org/x, and credentials of BULKPUT_HTTP_* "
+                "would be sent there, though only the project names that server: put them into ~/.netrc, or type the "
+                "URL",
             )
             for variables in (
                 {"BULKPUT_HTTP_TOKEN": "secret"},
                 {"BULKPUT_HTTP_USER": "me", "BULKPUT_HTTP_PASSWORD": "secret"},
                 {"BULKPUT_HTTP_TOKEN": "secret", "BULKPUT_HTTP_TOKEN_OTHER_EXAMPLE_ORG": "t"},
+                {"BULKPUT_HTTP_TOKEN_DAV_EXAMPLE_ORG": "secret"},  # perhaps meant for dav-example.org
             )
         ),
     ],
@@ -151,10 +147,37 @@ def test_the_destination_of_a_profile(
 def test_a_project_cannot_send_credentials_elsewhere(
     project: Mapping[str, Any], user: Mapping[str, Any], environ: dict[str, str], message: str
 ) -> None:
-    """Neither by a profile of the user's name, nor to a host that no variable names."""
+    """Neither by a profile of the user's name, nor from variables, whose names may mean another host."""
     with pytest.raises(UsageError) as caught:
         destination_of("w", [config("project", **project), config("user", **user)], {"NETRC": "/dev/null", **environ})
     assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    ("url", "is_sent"),
+    [
+        ("https://dav.example.org/x", True),
+        ("https://dav.example.org:8443/x", True),
+        ("http://dav.example.org/x", False),
+        ("HTTP://dav.example.org/x", False),
+        ("http://127.0.0.1:8080/", True),
+        ("http://localhost/", True),
+        ("http://[::1]/", True),
+        ("http://other.example.org/", True),  # netrc has nothing for it
+    ],
+)
+def test_a_project_sends_no_login_of_netrc_unencrypted(tmp_path: Path, url: str, is_sent: bool) -> None:
+    """netrc names hosts, and no schemes."""
+    netrc = tmp_path / "netrc"
+    hosts = ("dav.example.org", "127.0.0.1", "localhost", "::1")
+    netrc.write_text("".join(f"machine {host} login me password secret\n" for host in hosts))
+    configs, environ = [config("project", w={"destination": url})], {"NETRC": str(netrc)}
+    if is_sent:
+        assert destination_of("w", configs, environ) == url
+        return
+    with pytest.raises(UsageError, match="your login of netrc would be sent there unencrypted"):
+        destination_of("w", configs, environ)
+    assert destination_of("w", [config("user", w={"destination": url})], environ) == url
 
 
 @pytest.mark.parametrize(

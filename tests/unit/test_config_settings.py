@@ -24,6 +24,8 @@ KEYS = {
     "verbose": Key(Shape.FLAG),
     "fail-fast": Key(Shape.FLAG),
     "max-errors": Key(Shape.NUMBER),
+    "url-expires-in": Key(Shape.NUMBER),
+    "expires-at": Key(Shape.NUMBER),
     "exclude": Key(Shape.LIST),
     "exclude-from": Key(Shape.LIST, is_path=True),
     "yes": Key(Shape.FLAG),
@@ -105,6 +107,7 @@ def test_tables_of_other_verbs_and_of_other_profiles_do_not_count() -> None:
         ({"fail-fast": True}, {}, {}, ("max-errors",), {}),
         ({"fail-fast": True}, {"max-errors": 3}, {}, (), {"fail-fast": True}),
         ({"max-errors": 3}, {"fail-fast": True}, {}, (), {"max-errors": "3"}),
+        ({}, {"url-expires-in": "2h"}, {}, ("expires-at",), {}),
     ],
 )
 def test_of_options_that_exclude_each_other_the_stronger_counts(

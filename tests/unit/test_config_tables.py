@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bulkput.config.files import ConfigFile
-from bulkput.config.names import did_you_mean, is_other_variable, variable
+from bulkput.config.names import is_other_variable, variable
 from bulkput.config.tables import Config, Profile, Section, take_apart
 from bulkput.config.values import Shape, from_toml, from_variable, of_project, of_user
 from bulkput.errors import UsageError
@@ -46,6 +46,7 @@ def test_a_file_has_options_for_all_verbs_for_single_ones_and_for_profiles() -> 
             {"profile": {"w:x": {}}},
             "'w:x' cannot name a profile: use letters without accents, digits, _ and -",
         ),
+        ({"profile": {"Swift": {}}}, "Swift cannot name a profile: URLs begin with swift://"),
         (
             {"profile": {"w": {"segmnts": {}}}},
             "[profile.w.segmnts] is no table that bulkput knows: did you mean [profile.w.segments]?",
@@ -160,26 +161,8 @@ def test_a_path_of_a_project_stays_in_it(tmp_path: Path) -> None:
     assert of_user("~other/x") == "~other/x" and of_user("-") == "-"
 
 
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [
-        ("max_errors", "max-errors"),
-        ("--Max-Errors", "max-errors"),
-        ("maxerrors", "max-errors"),
-        ("concurency", "concurrency"),
-        ("xyz", None),
-        ("", None),
-    ],
-)
-def test_the_nearest_name_is_found(name: str, expected: str | None) -> None:
-    """Case, underscores and dashes in front count little."""
-    known = ["max-errors", "max-age", "concurrency"]
-    assert did_you_mean(name, known) == (f": did you mean {expected}?" if expected is not None else "")
-
-
 def test_names_of_variables() -> None:
     """BULKPUT_ and the option; some stand for no option."""
     assert variable("max-errors") == "BULKPUT_MAX_ERRORS"
     assert is_other_variable("BULKPUT_HTTP_TOKEN_A_B") and is_other_variable("BULKPUT_PROFILE")
     assert not is_other_variable("BULKPUT_GZIP")
-    assert did_you_mean("BULKPUT_CONCURENCY", ["BULKPUT_CONCURRENCY"]) == ": did you mean BULKPUT_CONCURRENCY?"

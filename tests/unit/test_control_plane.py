@@ -92,8 +92,9 @@ async def test_x_storage_token_is_preferred_to_x_auth_token(wire: aioresponses) 
         (429, StoreGone),
         (500, StoreGone),
         (503, StoreGone),
-        (409, StoreGone),
         (301, StoreGone),
+        (409, StoreGone),
+        (418, StoreGone),
         (200, UsageError),
     ],
 )
@@ -142,14 +143,22 @@ async def test_a_container_whose_name_the_store_does_not_take_is_a_usage_error(w
         await prepare()
 
 
-@pytest.mark.parametrize("status", [401, 403])
-async def test_a_container_that_may_not_be_created_does_not_fail_prepare(wire: aioresponses, status: int) -> None:
+async def test_a_container_that_may_not_be_created_does_not_fail_prepare(wire: aioresponses) -> None:
     """ACLs may allow objects but no containers; the login is repeated once."""
     answer(wire, "GET", AUTH, 200, headers=TOKEN, repeat=True)
-    answer(wire, "PUT", f"{STORAGE}/c", status, repeat=True)
+    answer(wire, "PUT", f"{STORAGE}/c", 403, repeat=True)
     await prepare()
     assert len(wire.requests[("GET", URL(AUTH))]) == 2
     assert len(wire.requests[("PUT", URL(f"{STORAGE}/c"))]) == 2
+
+
+async def test_a_new_token_that_is_not_accepted_fails_prepare(wire: aioresponses) -> None:
+    """A 401 is about the token, not about the container: no object would fare better."""
+    answer(wire, "GET", AUTH, 200, headers=TOKEN, repeat=True)
+    answer(wire, "PUT", f"{STORAGE}/c", 401, repeat=True)
+    with pytest.raises(Denied, match="make container c: 401 the store refuses even a new token"):
+        await prepare()
+    assert len(wire.requests[("GET", URL(AUTH))]) == 2
 
 
 async def test_an_unknown_policy_error_lists_the_policies_of_the_cluster(wire: aioresponses) -> None:

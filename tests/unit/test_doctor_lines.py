@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
-from bulkput.cli.doctor_lines import DoctorView, as_json_object, commands, conclusion, finding_lines
+from bulkput.cli.doctor_lines import DoctorView, Target, as_json_object, commands, conclusion, finding_lines
 from bulkput.doctor.finding import Finding, Report, Step, failure, ok, warning
 
 URL = "swift://c/p"
 PUT = ok(Step.PUT, "stored")
+TARGET = Target.of(URL, None)
 
 
 def report(*findings: Finding, url: str = URL, **more: Any) -> Report:
@@ -70,39 +71,59 @@ def test_the_conclusion_says_whether_uploads_work(found: Report, says: str) -> N
 )
 def test_causes_have_commands(finding: Finding, expected: list[str]) -> None:
     """Then comes the upload, or another look."""
-    assert commands(report(finding)) == expected
+    assert commands(report(finding), TARGET) == expected
 
 
 def test_the_cloud_is_part_of_the_commands() -> None:
     """Only Swift has one."""
-    assert commands(report(PUT), cloud="my cloud") == ["bulkput upload SOURCE swift://c/p --cloud 'my cloud'"]
-    assert commands(report(PUT, url="http://h/d/"), cloud="x") == ["bulkput upload SOURCE http://h/d/"]
+    assert commands(report(PUT), Target.of(URL, "my cloud")) == ["bulkput upload SOURCE swift://c/p --cloud 'my cloud'"]
+    assert commands(report(PUT, url="http://h/d/"), Target.of("http://h/d/", "x")) == [
+        "bulkput upload SOURCE http://h/d/"
+    ]
     missing = warning(Step.PLACE, "missing", "x", "y")
-    assert commands(report(missing), cloud="x")[-1] == "bulkput doctor swift://c/p --cloud x"
+    assert commands(report(missing), Target.of(URL, "x"))[-1] == "bulkput doctor swift://c/p --cloud x"
+
+
+@pytest.mark.parametrize(
+    ("url", "named"),
+    [
+        ("tempurl://docs/", "tempurl://docs/"),
+        (
+            "https://h/v1/A/c/p?temp_url_sig=secret&temp_url_expires=1999999999&temp_url_prefix=p",
+            "'https://h/v1/A/c/p?temp_url_sig=...'",
+        ),
+    ],
+)
+def test_commands_leave_out_the_signature_of_a_temporary_url(url: str, named: str) -> None:
+    """It would end up in a log."""
+    found = commands(report(url="https://h/v1/A/c/p"), Target.of(url, "x"))
+    assert found == [f"bulkput upload SOURCE {named}"]
 
 
 def test_the_owners_commands_name_container_and_user() -> None:
     """A container and a user with blanks stay one word each."""
-    login = ok(Step.LOGIN, "x", user="a b")
     denied = failure(Step.PUT, "forbidden", "x", "y")
-    first = commands(report(login, denied, url="swift://my c/p"))[0]
-    assert shlex.split(first, comments=True) == ["swift", "post", "my c", "--write-acl", "a b"]
+    for user, named in (("a:b c", "a:b c"), ("demo", "PROJECT_ID:USER_ID")):  # Keystone's: a name would be a role's
+        found = report(ok(Step.LOGIN, "x", user=user), denied, url="swift://my c/p")
+        first = commands(found, TARGET)[0]
+        assert shlex.split(first, comments=True) == ["swift", "post", "my c", "--write-acl", named]
     full = failure(Step.QUOTA, "quota-full", "x", "y", spaces={"container": {"bytes": 5, "most_bytes": 5}})
-    assert commands(report(full))[0].startswith("swift post c --meta quota-bytes:")
+    assert commands(report(full), TARGET)[0].startswith("swift post c --meta quota-bytes:")
     full = failure(Step.QUOTA, "quota-full", "x", "y", spaces={"account": {"bytes": 5, "most_bytes": 5}})
-    assert commands(report(full)) == ["bulkput doctor swift://c/p"], "only the account's reseller can raise that"
+    assert commands(report(full), TARGET) == ["bulkput doctor swift://c/p"], "only its reseller can raise that"
 
 
 def test_each_object_that_is_left_has_its_command() -> None:
     """With the URL of the object, of both kinds of stores."""
     left = warning(Step.CLEAN_UP, "left", "x", "y")
-    assert commands(report(left, left=("p/a b",)))[0] == "bulkput rm 'swift://c/p/a b'"
-    assert commands(report(left, url="http://h/d/", left=("a",)))[0] == "bulkput rm http://h/d/a"
+    assert commands(report(left, left=("p/a b",)), TARGET)[0] == "bulkput rm 'swift://c/p/a b'"
+    assert commands(report(left, left=("p/a",)), Target.of(URL, "x"))[0] == "bulkput rm swift://c/p/a --cloud x"
+    assert commands(report(left, url="http://h/d/", left=("a",)), TARGET)[0] == "bulkput rm http://h/d/a"
 
 
 def test_json_has_what_the_lines_have() -> None:
     """With flags in place of options."""
-    found = as_json_object(report(warning(Step.LARGE, "large", "x", "set `large.mode='dlo'`", instead="dlo")))
+    found = as_json_object(report(warning(Step.LARGE, "large", "x", "set `large.mode='dlo'`", instead="dlo")), TARGET)
     (finding,) = found["findings"]
     assert finding == {
         "step": "large", "verdict": "warn", "cause": "large", "text": "x", "advice": "set --large dlo",

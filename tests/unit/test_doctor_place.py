@@ -23,6 +23,7 @@ from bulkput.errors import (
 )
 from bulkput.model import Limits, RemoteObject
 from bulkput.payload.in_memory import BytesBody
+from bulkput.policy.temp_url import parse
 from bulkput.stores.powers import ContainerFacts, LoggedIn, Space
 
 BODY = BytesBody.of(b"probe")
@@ -115,6 +116,25 @@ def test_a_container_is_judged(seen: ContainerFacts | BulkputError, expected: tu
 
 
 @pytest.mark.parametrize(
+    ("seen", "left_s", "expected", "says"),
+    [
+        (ContainerFacts(False, None), 7200, ("ok", ""), "ends in 2 h, 2033-05-18T03:33:20Z"),
+        (ContainerFacts(False, None), 299, ("warn", "signature-ends"), "ends in 4 min 59 s"),
+        (Denied("stat", "p", "the store refuses it", status=403), 7200, ("fail", "signature-refused"), "refuses"),
+        (DOWN, 7200, ("fail", "server-error"), "503"),
+    ],
+)
+def test_a_temporary_url_is_judged(
+    seen: ContainerFacts | BulkputError, left_s: float, expected: tuple[str, str], says: str
+) -> None:
+    """A refusal fails every upload, 403 as well as 401. The signature is not shown."""
+    url = parse("https://h/v1/A/c/p?temp_url_sig=secret&temp_url_expires=2000000000&temp_url_prefix=p")
+    finding = place.signature(url, seen, 0.1, now_s=2_000_000_000 - left_s)
+    assert judged(finding) == expected and says in finding.text
+    assert "secret" not in repr(finding)
+
+
+@pytest.mark.parametrize(
     ("spaces", "expected", "says"),
     [
         ({"container": Space(objects=5, bytes=5)}, ("ok", ""), "no quota is shown"),
@@ -140,7 +160,15 @@ def test_the_fullest_quota_decides(spaces: dict[str, Space], expected: tuple[str
 
 def test_a_hidden_account_is_told() -> None:
     """Users that only a container lets in see no quota of its account."""
-    assert "the account's is not shown" in place.quota({"container": Space()}, DENIED, 0.1).text
+    finding = place.quota({"container": Space()}, DENIED, 0.1)
+    assert judged(finding) == ("ok", "") and "the account's is not shown to this user" in finding.text
+
+
+def test_an_account_that_fails_is_no_hidden_one() -> None:
+    """A 503 is told, and a full container is worse."""
+    finding = place.quota({"container": Space()}, DOWN, 0.1)
+    assert judged(finding) == ("warn", "server-error") and "the account's is not known: " in finding.text
+    assert judged(place.quota({"container": Space(most_bytes=0)}, DOWN, 0.1)) == ("fail", "quota-full")
 
 
 @pytest.mark.parametrize(
@@ -150,10 +178,10 @@ def test_a_hidden_account_is_told() -> None:
         (
             {"swift": {}},
             Limits(max_object_bytes=1024, max_name_bytes=900),
-            "Swift : nothing more; objects up to 1.0 KiB;",
+            "Swift: nothing more; objects up to 1.0 KiB;",
         ),
-        ({"swift": {"max_object_name_size": 1024}, "tempurl": {}}, Limits(), "Ceph's gateway : tempurl"),
-        ({"swift": "odd"}, Limits(), "Swift : nothing more"),
+        ({"swift": {"max_object_name_size": 1024}, "tempurl": {}}, Limits(), "Ceph's gateway: tempurl"),
+        ({"swift": "odd"}, Limits(), "Swift: nothing more"),
     ],
 )
 def test_info_is_told_in_one_line(said: dict[str, object], limits: Limits, text: str) -> None:

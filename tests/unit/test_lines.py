@@ -11,7 +11,7 @@ from typing import get_args
 import pytest
 
 from bulkput import events as ev
-from bulkput.errors import IntegrityError, SourceError, StoreError, Unavailable
+from bulkput.errors import Denied, IntegrityError, SourceError, StoreError, Unavailable
 from bulkput.model import (
     Compression,
     LargeUpload,
@@ -458,3 +458,9 @@ def test_a_summary_that_does_not_add_up_has_a_warning() -> None:
     """Its numbers are not to be trusted."""
     assert "do not add up" in summary_lines(recorded(ev.Discovered(FILE)).summary())[-1]
     assert not any("add up" in line for line in summary_lines(recorded().summary()))
+
+
+def test_a_file_that_failed_for_want_of_a_token_is_named() -> None:
+    """The error is that of the login, and many files may share it."""
+    failed = ev.Failed(b"/src/a", "p/a", Denied("login", "tester", "refused", status=401))
+    assert event_line(failed, verbose=False) == "failed: /src/a: login tester: 401 refused"

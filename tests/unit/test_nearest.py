@@ -59,6 +59,24 @@ def test_one_slip_is_one_mistake(word: str, data: st.DataObject) -> None:
 
 
 @pytest.mark.parametrize(
+    ("word", "names"),
+    [
+        ("max_errors", ["max-errors"]),
+        ("--Max-Errors", ["max-errors"]),
+        ("maxerrors", ["max-errors"]),
+        ("--max", ["max-errors", "max-age"]),
+        ("concurency", ["concurrency"]),
+        ("BULKPUT_MAX_ERORS", ["BULKPUT_MAX_ERRORS"]),
+        ("xyz", []),
+        ("--", []),
+    ],
+)
+def test_dashes_underscores_and_capitals_are_no_mistakes(word: str, names: list[str]) -> None:
+    """Keys of a file are flags without the dashes in front, and variables have underscores."""
+    assert nearest(word, ("max-errors", "max-age", "concurrency", "BULKPUT_MAX_ERRORS")) == names
+
+
+@pytest.mark.parametrize(
     ("word", "said"),
     [
         ("uplaod", ": did you mean upload?"),

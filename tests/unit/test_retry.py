@@ -196,7 +196,8 @@ def test_causes_ignore_keys_numbers_and_digests(one: StoreError, other: StoreErr
     [
         (GONE, False, True, 5),
         (GONE, False, False, 5),
-        (GONE, True, True, 3),
+        (GONE, True, True, 5),
+        (GONE, True, False, 3),
         (damaged("a"), False, True, 5),
         (damaged("a"), False, False, 3),
     ],

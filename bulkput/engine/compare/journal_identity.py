@@ -7,7 +7,7 @@ from dataclasses import fields
 
 from bulkput.errors import name_text
 from bulkput.options import GzipOptions, HeaderOptions, NamingOptions
-from bulkput.stores.base import Destination
+from bulkput.stores.base import Destination, Store
 
 
 def absolute(root: bytes) -> bytes:
@@ -18,6 +18,11 @@ def absolute(root: bytes) -> bytes:
     if os.path.isdir(root):
         return os.path.realpath(root)
     return os.path.join(os.path.realpath(os.path.dirname(root) or b"."), os.path.basename(root))
+
+
+async def place_of(store: Store) -> str:
+    """The account or server of a store, as a journal keeps it. Raises StoreError if the login that tells it fails."""
+    return await store.powers.found_place() if store.powers.found_place is not None else store.place
 
 
 def identity(

@@ -18,6 +18,7 @@ from functools import partial
 from bulkput import events as ev
 from bulkput.engine.compare.destination import Pathlike, placement, sources_of
 from bulkput.engine.compare.evidence import digests, examined
+from bulkput.engine.compare.journal_identity import place_of
 from bulkput.engine.compare.keys import in_key_order, scope_of_upload
 from bulkput.engine.compare.merge_join import Pair
 from bulkput.engine.compare.pairs import Pairing
@@ -113,7 +114,8 @@ class _VerifyParts:
         filters = await check(make_filters, roots, options.walk)
         scope, found = await check(_scope_and_walk, roots, target, options, filters, correction.is_own)
         hanging = await check(may_hang, roots, options.walk.follow_symlinks)
-        await check(correction.open, roots, target, self.store.place, scope.naming, options.gzip)
+        place = await place_of(self.store) if options.journal is not None else self.store.place
+        await check(correction.open, roots, target, place, scope.naming, options.gzip)
         correction.begin()
         scan = Scan(found)
         opener = BodyOpener(options.body, _ignore, may_hang=hanging)

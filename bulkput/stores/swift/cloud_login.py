@@ -40,6 +40,10 @@ class CloudLogin:
         return self.in_settings(why) if why is not None else None
 
     @property
+    def is_one_of_many(self) -> bool:
+        return self.login.is_one_of_many
+
+    @property
     def renews_ahead(self) -> bool:
         return self.login.renews_ahead
 

@@ -54,8 +54,9 @@ def of_cloud(environ: Mapping[str, str], wire: WireOptions) -> tuple[dict[str, s
         raise UsageError(f"OS_CLOUD={name}, and there is no clouds.yaml; looked for {search.told('clouds')}")
     if name not in (known := {**_clouds_of(config), **_clouds_of(secure)}):
         raise UsageError(f"no cloud {name!r} in {config}{_meant(name, [*map(str, known)])}")
-    region = environ.get("OS_REGION_NAME", "")
-    cloud, settings, certificates = _loaded(name, region, config, [secure, search.first("clouds-public")])
+    region, public = environ.get("OS_REGION_NAME", ""), search.first("clouds-public")
+    _check_trust(name, search, config, secure, public)
+    cloud, settings, certificates = _loaded(name, region, config, [secure, public])
     kept = {key: value for key, value in environ.items() if not key.startswith(("OS_", "ST_"))}
     chosen = {key: environ[key] for key in ("OS_REGION_NAME", "OS_INTERFACE") if environ.get(key)}
     variables = {**settings, **chosen, "OS_CLOUD": name, CLOUD_FILE: str(config)}
@@ -65,6 +66,24 @@ def of_cloud(environ: Mapping[str, str], wire: WireOptions) -> tuple[dict[str, s
             f"cloud {name} of {config} has no auth_url" + (f", nor is its profile {profile!r} known" if profile else "")
         )
     return {**kept, **variables}, _with_certificates(wire, *certificates)
+
+
+def _check_trust(name: str, search: "_Search", config: "_File", secure: "_File | None", public: "_File | None") -> None:
+    """Raises UsageError if a file of the working directory, which may be a stranger's clone, would meet the secrets of
+    another place: it could have them sent to an address of its own. openstacksdk puts them together.
+    """
+    mine = _clouds_of(config).get(name)
+    profile = mine.get("profile") or mine.get("cloud") if isinstance(mine, dict) else None
+    vendors = public.data.get("public-clouds") if public is not None and isinstance(public.data, dict) else None
+    with_secrets = [config, *([secure] if secure is not None and name in _clouds_of(secure) else [])]
+    used = [*with_secrets, *([public] if public is not None and profile in (vendors or {}) else [])]
+    here = next((file for file in used if search.is_found_here(file)), None)
+    there = next((file for file in with_secrets if os.path.dirname(os.path.abspath(file.path)) != os.getcwd()), None)
+    if here is not None and there is not None:
+        raise UsageError(
+            f"cloud {name} would be put together of {here}, in the working directory, and of {there}: keep both in one"
+            f" place, or name those that you trust by {' and '.join(_NAMED_BY.values())}"
+        )
 
 
 @frozen
@@ -100,6 +119,10 @@ class _Search:
         if kind in self.named:
             raise UsageError(f"{_NAMED_BY[kind]}={printable(paths[0])}: there is no such file, or it cannot be read")
         return None
+
+    def is_found_here(self, file: _File) -> bool:
+        """Whether it is in the working directory, and nobody has named it."""
+        return os.path.dirname(file.path) == self.directories[0] == os.getcwd() and file.path not in self.named.values()
 
     def told(self, kind: str) -> str:
         """The places, for a message; one suffix stands for all."""

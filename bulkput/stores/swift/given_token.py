@@ -11,6 +11,7 @@ class GivenToken:
     given: Token
     url: None = None
     renews_ahead: bool = False
+    is_one_of_many: bool = False
 
     @property
     def user(self) -> str:

@@ -6,6 +6,7 @@ and takes 0.3 s to import, so the three usual ways are here, and it is the oracl
 """
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import field
@@ -26,6 +27,9 @@ _V2 = (
     "is Keystone v2.0, which OpenStack removed in its release Queens (2018):"
     " set OS_AUTH_URL to the address that ends in /v3"
 )
+
+_HEADER = re.compile(r"[!-~]+")
+"""A token that can be sent in a header."""
 
 
 @frozen
@@ -74,6 +78,7 @@ class KeystoneLogin:
     given: Token | None = None
     """A token to begin with; when it is refused, a login gives the next."""
     cannot_renew: None = None
+    is_one_of_many: bool = True
 
     @property
     def url(self) -> str:
@@ -132,7 +137,7 @@ class KeystoneLogin:
             catalog, lives_s = token.get("catalog"), _seconds_between(token.get("issued_at"), token.get("expires_at"))
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             raise _no_keystone(self.auth_url, answer) from None
-        if not answer.headers.get("X-Subject-Token"):
+        if not _HEADER.fullmatch(answer.headers.get("X-Subject-Token", "")):
             raise _no_keystone(self.auth_url, answer)
         url = account_url(self.storage_url, catalog, self.wanted, token.get("project"))
         return Token(url, answer.headers["X-Subject-Token"], lives_s)

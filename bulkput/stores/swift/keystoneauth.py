@@ -68,6 +68,10 @@ class KeystoneauthLogin:
         return next((self.values[name] for name in names if name in self.values), self.auth_type)
 
     @property
+    def is_one_of_many(self) -> bool:
+        return True
+
+    @property
     def place(self) -> str:
         names = () if self.scope is not None else ("OS_USER_DOMAIN_ID", "OS_USER_DOMAIN_NAME")
         domain = next((f" of {self.values[name]}" for name in names if name in self.values), "")

@@ -74,6 +74,11 @@ class Login(Protocol):
         """Identifies the account: equal texts mean the same account."""
 
     @property
+    def is_one_of_many(self) -> bool:
+        """Whether other logins, whose `place` differs, lead to the same account: by another credential, or as another
+        user of the project. Then only a token says which account it is."""
+
+    @property
     def given(self) -> Token | None:
         """A token that was given beforehand."""
 

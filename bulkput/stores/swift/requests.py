@@ -61,30 +61,28 @@ class ContainerRequests:
         """Send a request with the shared token. If the token is refused, send it again with a newer one. More than
         once only if that has expired as well: on a busy server, a request waits for a while before it is looked at.
 
-        Raises StoreError if no answer comes, Denied if a 401 comes and there is no new token; passes on body errors. A
-        403 to a temporary URL means no less: radosgw answers so to signatures.
+        Raises StoreError if no answer comes, and Denied if a 401 comes and no login helps; passes on body errors. A 403
+        to a temporary URL means no less: radosgw answers so to signatures.
         """
         token = await self._account.token()
         answer = await self._send(operation, request, token, body)
         for number in range(_RENEWALS):
             if not request.is_refused(answer):
-                break
-            renewed = await self._renewed(operation, request.key, token, answer.status, is_again=number > 0)
+                return answer
+            renewed = await self._account.renewed(token, answer.status, is_again=number > 0)
             if renewed is None:
                 break
             token = renewed
             sends_again(request.method)
             answer = await self._send(operation, request, token, body)
+        self._check(operation, request.key, answer, token)
         return answer
 
-    async def _renewed(
-        self, operation: str, key: str | None, token: Token, status: int, *, is_again: bool
-    ) -> Token | None:
-        """As `Account.renewed`. Raises Denied if a 401 comes to a token that was given."""
-        renewed = await self._account.renewed(token, status, is_again=is_again)
-        if renewed is None and (status != 403 or token.query) and (why := self._account.cannot_renew) is not None:
-            raise Denied(operation, key or self._container, why, status=status)
-        return renewed
+    def _check(self, operation: str, key: str | None, answer: Answer, token: Token) -> None:
+        """Raises Denied for the answer to the newest token if that is not accepted."""
+        if answer.status == 401 or (answer.status == 403 and token.query):
+            why, request_id = self._account.why_refused(token), answer.headers.get("X-Trans-Id")
+            raise Denied(operation, key or self._container, why, status=answer.status, request_id=request_id)
 
     def _path(self, key: str | None, container: str | None = None) -> str:
         path = "/" + quote(container or self._container, safe="")
@@ -114,12 +112,14 @@ class ContainerRequests:
                 if (
                     answer.status in (401, 403)
                     and number < _RENEWALS
-                    and (renewed := await self._renewed("get", key, token, answer.status, is_again=number > 0))
+                    and (renewed := await self._account.renewed(token, answer.status, is_again=number > 0))
                 ):
                     token = renewed
                     continue
                 if answer.status != 200:
-                    raise error_from_response("get", key, without_secrets(await refusal(answer), token.hidden))
+                    refused = without_secrets(await refusal(answer), token.hidden)
+                    self._check("get", key, refused, token)
+                    raise error_from_response("get", key, refused)
                 md5 = hashlib.md5(usedforsecurity=False)
                 try:
                     async for chunk in answer.chunks:

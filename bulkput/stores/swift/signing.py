@@ -8,9 +8,8 @@ from bulkput.policy.temp_url import DIGESTS, KEY_VARIABLE, Place, TempUrl, Wish,
 from bulkput.record import frozen
 from bulkput.stores.base import StoreContext
 from bulkput.stores.status import error_from_response
-from bulkput.stores.swift.account import Account
 from bulkput.stores.swift.requests import ContainerRequests, Request
-from bulkput.stores.swift.temp_url import SignedRequests, TempUrlStore
+from bulkput.stores.swift.temp_url import TempUrlStore
 from bulkput.stores.swift.wire_format import section
 
 if TYPE_CHECKING:
@@ -95,11 +94,9 @@ class Signing:
         return found
 
     async def _prove(self, made: TempUrl, owner: str) -> None:
-        """Send a HEAD with the URL. That the object does not exist is no matter."""
-        name = made.place.name if made.prefix is None else f"{made.prefix}bulkput-probe"
-        store = TempUrlStore(self._container, Account(SignedRequests(made), self._context), self._context)
+        """Send a HEAD with the URL."""
         try:
-            await store.stat(name)
+            await TempUrlStore(made, self._context).look()
         except Denied as error:
             why = f"the key of {owner} does not sign for this container"
             if owner == "the container":

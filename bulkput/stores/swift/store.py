@@ -111,6 +111,7 @@ class SwiftStore:
             containers=self._seldom.containers,
             look_at_container=self._seldom.look_at_container,
             segment_names=self._seldom.names,
+            found_place=self._account.found_place,
             access=self._seldom.access,
             temporary_url=self._seldom.temporary_url,
         )
@@ -134,7 +135,7 @@ class SwiftStore:
             self.made += 1
             self.was_made = self.was_made or answer.status == 201
             return
-        if answer.status in (401, 403):
+        if answer.status == 403:
             # ACLs may allow writing objects but not making containers: the first PUT of an object decides.
             return
         if answer.status == 409 and await self._is_as_wanted():

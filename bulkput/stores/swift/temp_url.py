@@ -14,7 +14,7 @@ from bulkput.model import Prefix, RemoteObject
 from bulkput.policy.temp_url import TempUrl
 from bulkput.record import frozen
 from bulkput.stores.base import Destination, StoreContext
-from bulkput.stores.powers import Powers
+from bulkput.stores.powers import Access, ContainerFacts, Powers
 from bulkput.stores.swift.account import Account
 from bulkput.stores.swift.login import Ask, Token
 from bulkput.stores.swift.store import SwiftStore, check_place
@@ -32,6 +32,7 @@ class SignedRequests:
     clock: Callable[[], float] = time.time
     url: None = None
     renews_ahead: bool = False
+    is_one_of_many: bool = False
 
     @property
     def user(self) -> str:
@@ -63,9 +64,24 @@ class SignedRequests:
 class TempUrlStore(SwiftStore):
     """Objects of one container, as far as the signature holds for their names."""
 
+    def __init__(self, temp_url: TempUrl, context: StoreContext) -> None:
+        self._login = SignedRequests(temp_url)
+        super().__init__(temp_url.place.container, Account(self._login, context), context)
+
     @property
     def powers(self) -> Powers:
-        return Powers(settle=self._second_look.settle)
+        temp_url = self._login.temp_url
+        access = Access(url=temp_url.place.storage_url, user=self._login.user, look=self.look)
+        return Powers(settle=self._second_look.settle, access=access)
+
+    async def look(self) -> ContainerFacts:
+        """Send a HEAD that the signature allows: PUT and GET include it. Whether the object exists is no matter.
+
+        Raises StoreError: Denied if the store does not take the signature.
+        """
+        temp_url = self._login.temp_url
+        await self.stat(temp_url.place.name if temp_url.prefix is None else f"{temp_url.prefix}bulkput-probe")
+        return ContainerFacts(keeps_versions=False, now_ns=None)
 
     async def prepare(self) -> None:
         """Does nothing: a temporary URL makes no container."""
@@ -111,4 +127,4 @@ def open_store(destination: Destination, context: StoreContext) -> TempUrlStore:
             f"the temporary URL expires in {left_s:.0f} s, at {temp_url.expiry}: what is not sent then is refused"
         )
     alone = replace(context, large=replace(context.large, mode="never"))
-    return TempUrlStore(temp_url.place.container, Account(login, alone), alone)
+    return TempUrlStore(temp_url, alone)

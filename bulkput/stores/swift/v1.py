@@ -22,6 +22,7 @@ class V1Login:
     given: None = None
     cannot_renew: None = None
     renews_ahead: bool = False
+    is_one_of_many: bool = False
 
     @property
     def url(self) -> str:
