@@ -59,7 +59,9 @@ async def relay(server: str, intercept: Intercept | None = None, *, rows: int | 
         made.asked.append(f"{request.method} {request.raw_path}")
         return await (intercept(request, pass_on) if intercept is not None else pass_on(request))
 
-    runner = web.ServerRunner(web.Server(handle, access_log=None, auto_decompress=False), shutdown_timeout=1)
+    runner = web.ServerRunner(
+        web.Server(handle, access_log=None, auto_decompress=False, handler_cancellation=True), shutdown_timeout=1
+    )
     await runner.setup()
     async with ClientSession(
         connector=TCPConnector(limit=0),

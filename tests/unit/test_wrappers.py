@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 import pytest
 
 from bulkput import events as ev
-from bulkput.errors import Denied, SourceError, Stopped, StoreError, Throttled, Unavailable
+from bulkput.errors import Denied, SourceError, Stopped, StoreError, StoreGone, Throttled, Unavailable
 from bulkput.model import Body, Limits, ObjectHeaders, Prefix, RemoteObject, Stored
 from bulkput.options import RetryOptions
 from bulkput.stores.base import Store
@@ -457,6 +457,42 @@ async def test_no_operation_starts_after_a_stop() -> None:
     with pytest.raises(Stopped):
         await wrapped(bare, brake=Pulled()).put("a", Bytes(), HEADERS)
     assert bare.calls == []
+
+
+@pytest.mark.parametrize(
+    ("error", "is_stopped"),
+    [
+        (StoreGone("login", "http://keystone", "down"), True),
+        (Denied("put", "a", "the token is refused", status=401), True),
+        (Denied("put", "a", "no", status=403), False),
+        (Unavailable("put", "a", "reset"), False),
+    ],
+)
+async def test_a_login_that_fails_during_a_stop_fails_no_object(error: StoreError, is_stopped: bool) -> None:
+    """Another object has reported it, or Ctrl-C has ended its pause. Without a stop, the object reports it."""
+
+    class Pulled(NoBrake):
+        """Is pulled while the request is in flight."""
+
+        def check(self) -> None:
+            if bare.calls:
+                raise Stopped
+
+    for brake, kind in ((Pulled(), Stopped if is_stopped else type(error)), (NoBrake(), type(error))):
+        bare = ScriptedStore(error)
+        with pytest.raises(kind):
+            await LimitedStore(bare, Slots(1), brake).put("a", Bytes(), HEADERS)
+        bare = ScriptedStore(error)
+        with pytest.raises(kind):
+            await LimitedStore(bare, Slots(1), brake).stat("a")
+
+
+async def test_an_error_of_a_login_keeps_the_number_of_its_own_attempts() -> None:
+    """The object's request was made once, the login within it nine times."""
+    error = StoreGone("login", "http://keystone", "down")
+    error.attempts, error.elapsed_s = 9, 60.0
+    with pytest.raises(StoreGone, match=r"down after 9 attempts in 60\.0 s"):
+        await retrying(ScriptedStore(error), Pauses()).put("a", Bytes(), HEADERS)
 
 
 async def test_the_first_call_has_fewer_retries() -> None:
