@@ -90,7 +90,6 @@ class Account:
     async def _renew_ahead(self) -> None:
         """Try once to get the next token. If that fails, a 401 will say when the present one has expired."""
         lives_s, born_s = self._token.lives_s if self._token is not None else None, self._born_s
-        self._renew_at_s = self._clock() + _AHEAD_AGAIN_S
         try:
             await self._by_login(self._log_in_once)
         except BulkputError as error:
