@@ -210,7 +210,7 @@ async def test_an_outage_of_keystone_around_the_end_of_a_token_costs_no_object(
     life = lives.uploads[back]
     row = await judged(ledger, f"Keystone down until {back} the expiry", lives.tree, life.to, life.ran)
     assert row.is_whole, row
-    assert life.logins == 2 and (life.ran.summary.retries > 0) is (back == "after")
+    assert life.logins >= 2 and (life.ran.summary.retries > 0) is (back == "after")
     (warning,) = life.warnings
     assert re.match(r"the token expires in [01] s, and there is no new one yet: login http://127.0.0.1:\d+", warning)
     assert life.ran.events.index(ev.Warned(warning)) > 2
@@ -225,7 +225,7 @@ async def test_a_keystone_that_stays_down_stops_the_run_when_the_token_has_expir
     summary = life.ran.summary
     assert row.is_honest and (row.exit_code, summary.failed, summary.retries) == (3, 1, OPTIONS.retry.retries), row
     assert summary.stopping is not None and "connection refused after 7 attempts" in summary.stopping.why
-    assert summary.uploaded >= PER_S and len(life.warnings) == 1
+    assert summary.uploaded > 1 and len(life.warnings) == 1
     assert life.rest is not None and life.rest.summary.exit_code == 0
     assert life.rest.uploaded.isdisjoint(life.ran.uploaded) and len(life.rest.uploaded | life.ran.uploaded) == COUNT
 

@@ -5,7 +5,6 @@ The catalog (Identity API v3, "Authentication and token management") is a list o
     [{"type": "object-store", "endpoints": [{"interface": "public", "region_id": "east", "url": "https://..."}]}]
 """
 
-import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,8 +13,6 @@ from bulkput.policy.naming import is_base_url
 from bulkput.record import frozen
 
 SERVICE = "object-store"
-_ENCODED = re.compile(r'[!"$->@-~]+')
-"""A URL that a path can be added to: percent-encoded, without a query."""
 
 
 @frozen
@@ -57,7 +54,7 @@ def account_url(fixed: str | None, catalog: Any, wanted: Wanted, project: Any) -
 
 
 def _usable(url: Any, wanted: Wanted) -> str:
-    if not isinstance(url, str) or not is_base_url(url) or not _ENCODED.fullmatch(url):
+    if not isinstance(url, str) or not is_base_url(url) or not url.isascii() or " " in url:
         raise UsageError(
             f"Keystone's catalog has no usable URL of {SERVICE} {wanted}: set OS_STORAGE_URL to the account's URL"
         )
