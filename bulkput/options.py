@@ -258,8 +258,7 @@ class RetryOptions:
     base_s: float = 1.0
     """The longest first pause. It doubles with each retry. One second, so that a short fault costs little."""
     cap_s: float = 30.0
-    """The longest of all pauses, except where the store itself names a time. 30 s, so that a store that comes back is
-    noticed."""
+    """The longest pause, unless the store itself names a time. 30 s, so that a store that comes back is noticed."""
     max_retry_after_s: float = 120.0
     """Cut a longer Retry-After to this. A wrong clock on a server must not stop a run for a day."""
     total_s: float = 300.0
@@ -290,8 +289,7 @@ class WireOptions:
     """Bytes per second. A body adds size / min_rate seconds to the deadline of its request, so that nothing hangs
     forever and slow lines still finish."""
     connect_timeout_s: float = 15.0
-    """A connection has to be made within this many seconds. A server that is there answers much sooner, also after a
-    lost packet or two."""
+    """A connection has to be made within this many seconds. A live server answers sooner, also after a lost packet."""
     idle_timeout_s: float = 30.0
     """Close a kept connection after this many seconds without use. Below Swift's 60 s and the limits of most balancers,
     so that our side closes first."""
@@ -303,16 +301,13 @@ class WireOptions:
     half an object, HEAD whether the first object is really there. False is right for a server that is known to put
     whole objects into place, without a proxy before it."""
     verify_tls: bool = True
-    """Check TLS certificates and host names. Checked by default, because otherwise anybody on the way can read the
-    token."""
+    """Check TLS certificates and host names. Checked by default: else anybody on the way can read the token."""
     ca_file: str | None = None
     """A file of certificate authorities to trust. By default those of the system; the command line takes OS_CACERT."""
     cert_file: str | None = None
-    """A file with a certificate (PEM), and those that lead to its authority, to show to servers that ask for one. By
-    default none is shown; the command line takes OS_CERT."""
+    """A file with a certificate (PEM) for servers that ask for one. By default none; the command line takes OS_CERT."""
     key_file: str | None = None
     """The file with the key of `cert_file`. By default the key is in that file, too; the command line takes OS_KEY."""
-
     objects_per_s: float | None = None
     """Send this many requests for objects per second at most. By default as many as the store answers, which is right
     for a run that is alone on its store, and wrong where others share it. Every request for an object counts, as for

@@ -20,9 +20,6 @@ from bulkput.config.values import Typed
 from bulkput.errors import UsageError, printable
 from bulkput.policy.nearest import did_you_mean
 
-_FIELDS = ("header", "meta")
-"""Options whose values have names, which may be those of secrets."""
-
 
 @click.command(context_settings={"allow_interspersed_args": False})
 @click.argument("command", metavar="[VERB [ARGUMENT]...]", nargs=-1)
@@ -110,8 +107,12 @@ def _shown(key: str, value: Any) -> Typed | None:
         case int() | float():
             return f"{value:g}"
         case [_, *_]:
-            return tuple(field_shown(each) if key in _FIELDS else without_login(each) for each in map(str, value))
+            return tuple(_shown_item(key, str(each)) for each in value)
     return None
+
+
+def _shown_item(key: str, text: str) -> str:
+    return field_shown(text, is_meta=key == "meta") if key in ("header", "meta") else without_login(text)
 
 
 def _files(found: Mapping[places.FileKind, str], configs: Sequence[Config]) -> dict[str, tuple[str, str]]:

@@ -24,14 +24,15 @@ def split_alias(text: str) -> tuple[str, str] | None:
 def joined(destination: str, rest: str) -> str:
     """What an alias means: `rest` below the destination, with one slash between them.
 
-    >>> joined("swift://artifacts/builds", "build-42")
-    'swift://artifacts/builds/build-42'
+    The slash is there without `rest`, too: `bulkput upload report.pdf work:` makes builds/report.pdf, not an object
+    that is called builds.
+
+    >>> joined("swift://artifacts/builds", "build-42"), joined("swift://artifacts/builds", "")
+    ('swift://artifacts/builds/build-42', 'swift://artifacts/builds/')
     >>> joined("swift://", "artifacts/x")
     'swift://artifacts/x'
     """
-    if not rest or destination.endswith("/"):
-        return destination + rest
-    return f"{destination}/{rest}"
+    return destination + ("" if destination.endswith("/") else "/") + rest
 
 
 def destination_of(name: str, configs: Sequence[Config], environ: Mapping[str, str]) -> str | None:

@@ -16,6 +16,8 @@ _PUBLIC = re.compile(
     rf"|{HTTP_PREFIX}USER\w*|NETRC|\w+_PROXY"
 )
 _SECRET_FIELD = re.compile(r"auth|token|key|secret|passw|cookie|sign", re.IGNORECASE)
+_PUBLIC_FIELD = re.compile(r"content-.*|cache-control|expires|x-delete-.*|x-object-meta-.*", re.IGNORECASE)
+"""Fields that describe an object. Others may be for a gateway, which wants a secret under a name of its own."""
 
 
 def login_variables(environ: Mapping[str, str]) -> dict[str, str]:
@@ -61,7 +63,11 @@ def has_login(rest: str) -> bool:
     return "@" in rest and ("@" in authority or not (port == "" or port.isdigit()))
 
 
-def field_shown(line: str) -> str:
-    """A header field `NAME: VALUE`, its value masked if the name sounds like a secret's."""
+def field_shown(line: str, *, is_meta: bool = False) -> str:
+    """`NAME: VALUE` of a header field or of metadata, which whoever reads the object sees. Masked if the name sounds
+    like a secret's, or is that of a field that does not describe an object."""
     name, colon, _ = line.partition(":")
-    return f"{name}{colon} {MASK}" if _SECRET_FIELD.search(name) else line
+    is_public = is_meta or _PUBLIC_FIELD.fullmatch(name.strip()) is not None
+    if is_public and _SECRET_FIELD.search(name) is None:
+        return line
+    return f"{name}: {MASK}" if colon else MASK  # without a colon, all of it may be the value

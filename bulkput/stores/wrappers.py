@@ -334,16 +334,7 @@ class LimitedStore(Wrapper):
         return LimitedStore(store, self._slots, self._brake)
 
     async def put(self, key: str, body: Body, headers: ObjectHeaders) -> Stored:
-        if not self._slots.take_at_once():
-            await self._slots.take()
-        try:
-            self._brake.check()
-            return await self._store.put(key, body, headers)
-        except StoreError as error:
-            self._stopped_by(error)
-            raise
-        finally:
-            self._slots.leave()
+        return await self._around("put", key, lambda: self._store.put(key, body, headers))
 
     async def _around(self, operation: str, key: str, call: Callable[[], Awaitable[T]]) -> T:
         if not self._slots.take_at_once():
@@ -353,14 +344,11 @@ class LimitedStore(Wrapper):
                 self._brake.check()
             return await call()
         except StoreError as error:
-            self._stopped_by(error)
+            if error.is_of_login:
+                self._brake.check()
             raise
         finally:
             self._slots.leave()
-
-    def _stopped_by(self, error: StoreError) -> None:
-        if error.is_of_login:
-            self._brake.check()
 
 
 class ObservedStore(Wrapper):

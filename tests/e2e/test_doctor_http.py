@@ -1,14 +1,20 @@
 """`bulkput doctor http(s)://...`: certificates, proxies, and plain HTTP servers, healthy and broken."""
 
+import asyncio
 import re
 import socket
+import ssl
 import threading
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 
 import pytest
 
+from bulkput.doctor.finding import Finding, Findings
+from bulkput.doctor.hosts import Hosts
+from bulkput.doctor.network import way_to
 from bulkput.doctor.probe import SIZE
+from bulkput.options import WireOptions
 from tests.e2e.cli import bulkput
 from tests.e2e.doctor_lines import ON_THE_WAY, PROBE, bad, commands, steps, told
 from tests.servers.certificates import Authority, Certificate, make_authority
@@ -160,6 +166,27 @@ def test_each_problem_of_a_certificate_is_told_apart(
     assert ran.exit_code == (1 if problem == "expires soon" else 3), ran.out
     assert re.search(says, told(ran, "tls")) and advises in told(ran, "tls"), ran.out
     assert any(command.startswith("openssl s_client -connect 127.0.0.1:") for command in commands(ran))
+
+
+@pytest.fixture
+def certificates(authority: Authority) -> tuple[Certificate, Certificate]:
+    """One that is valid, and one that has expired."""
+    return authority.issue("localhost", days=90), authority.issue("localhost", days=-1)
+
+
+async def test_the_certificate_of_each_address_is_looked_at(certificates: tuple[Certificate, Certificate]) -> None:
+    """A name that stands for two servers, of which one has missed its renewal"""
+    port, found = 0, list[Finding]()
+    async with AsyncExitStack() as servers:
+        for address, certificate in zip(("127.0.0.1", "127.0.0.2"), certificates, strict=True):
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate.file, certificate.key)
+            server = await asyncio.start_server(lambda _reader, writer: writer.close(), address, port, ssl=context)
+            port = (await servers.enter_async_context(server)).sockets[0].getsockname()[1]
+        url, wire = f"https://localhost:{port}/", WireOptions(ca_file=str(certificates[0].authority))
+        await Hosts(wire, Findings(found.append), {})._shake_hands(way_to(url, {}), url, ["127.0.0.1", "127.0.0.2"])
+    assert [(each.verdict, each.cause) for each in found] == [("fail", "expired")]
+    assert found[0].text.startswith("localhost (127.0.0.2): the certificate expired on ")
 
 
 @pytest.mark.nginx

@@ -55,7 +55,7 @@ def test_an_alias_splits_at_its_first_colon(name: str, rest: str) -> None:
     [
         ("swift://artifacts/builds", "build-42", "swift://artifacts/builds/build-42"),
         ("swift://artifacts/builds/", "build-42", "swift://artifacts/builds/build-42"),
-        ("swift://artifacts/builds", "", "swift://artifacts/builds"),
+        ("swift://artifacts/builds", "", "swift://artifacts/builds/"),
         ("swift://artifacts/builds/", "", "swift://artifacts/builds/"),
         ("swift://artifacts", "a/b/", "swift://artifacts/a/b/"),
         ("swift://", "artifacts/x", "swift://artifacts/x"),

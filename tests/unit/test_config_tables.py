@@ -155,6 +155,9 @@ def test_a_path_of_a_project_stays_in_it(tmp_path: Path) -> None:
     file = str(tmp_path / "project" / "bulkput.toml")
     assert of_project("sub/../up.db", file) == str(tmp_path / "project" / "sub/../up.db")
     assert of_project(str(tmp_path / "project" / "up.db"), file) == str(tmp_path / "project" / "up.db")
+    through = str(tmp_path / "link" / "bulkput.toml")
+    (tmp_path / "link").symlink_to("project")
+    assert of_project("up.db", through) == str(tmp_path / "link" / "up.db")
     for path in ("../up.db", "sub/../../up.db", "/etc/passwd", "link/up.db", str(tmp_path / "project-2"), "."):
         with pytest.raises(ValueError, match="leads out of the project"):
             of_project(path, file)

@@ -1,5 +1,7 @@
 """The verbs, as commands with options from files: bulkput/cli/configured.py, chosen.py."""
 
+from pathlib import Path
+
 import click
 import pytest
 from click.testing import CliRunner
@@ -11,6 +13,7 @@ from bulkput.cli.values import Url
 from bulkput.config.names import is_other_variable, variable
 from bulkput.config.trust import ONLY_TYPED, PROJECT_MAY_SET
 from bulkput.config.values import Shape
+from bulkput.errors import UsageError
 
 ALL = bulkput.list_commands(click.Context(bulkput))
 
@@ -61,6 +64,14 @@ def test_what_a_project_may_set_exists() -> None:
     assert set(ONLY_TYPED) <= set(AllKeys())
     dangerous = {"insecure", "delete-extra", "recursive", "summary", "trace", "files-from", "journal"}
     assert dangerous & PROJECT_MAY_SET == set()
+
+
+def test_variables_count_without_any_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """BULKPUT_TIMEOUT=x bulkput ls swift://c"""
+    monkeypatch.chdir(tmp_path)
+    environ = {"BULKPUT_TIMEOUT": "x", "XDG_CONFIG_HOME": str(tmp_path), "HOME": str(tmp_path)}
+    said = CliRunner().invoke(bulkput, ["ls", "swift://c"], env=environ).exception
+    assert isinstance(said, UsageError) and str(said).startswith("BULKPUT_TIMEOUT: 'x' is not a valid float")
 
 
 def test_no_option_has_the_variable_of_something_else() -> None:

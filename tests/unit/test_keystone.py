@@ -71,6 +71,12 @@ async def test_a_login_is_one_request_that_gives_token_url_and_life() -> None:
     assert "geheim" not in f"{login!r} {request!r}" and "gAAA" not in repr(token)
 
 
+async def test_a_url_that_replaces_the_catalogs_gets_the_project_of_the_token() -> None:
+    environ = {**PASSWORD, "OS_OBJECT_STORE_ENDPOINT_OVERRIDE": "https://a/v1/AUTH_%(project_id)s"}
+    token, _ = await logged_in(keystone_login(environ), success(project={"id": "p"}))
+    assert token.storage_url == "https://a/v1/AUTH_p"
+
+
 @pytest.mark.parametrize(
     "times", [{"expires_at": None}, {"expires_at": TIMES["issued_at"]}, {"issued_at": "yesterday"}]
 )
@@ -82,6 +88,7 @@ async def test_a_token_without_usable_times_has_no_known_life(times: Mapping[str
 REFUSALS: Mapping[str, tuple[Answer, type[BulkputError], str]] = {
     "401": (answer(401), Denied, f"^login u: 401 refused by {URL}: check OS_USERNAME, OS_PASSWORD, "),
     "403": (answer(403), Denied, "403 refused by"),
+    "403 with a receipt": (answer(403, Openstack_Auth_Receipt="r"), Denied, "wants a second factor: make an appl"),
     "401 with a receipt": (answer(401, Openstack_Auth_Receipt="r"), Denied, "wants a second factor: make an appl"),
     "400": (answer(400, {"error": {"message": "no"}}), UsageError, r"does not understand the login \(400 no\)"),
     "405": (answer(405), UsageError, r"no Keystone v3 at .* \(405\): OS_AUTH_URL is its address"),
@@ -115,9 +122,12 @@ async def test_a_429_is_throttled_for_as_long_as_it_says() -> None:
 
 
 async def test_after_a_404_the_login_goes_where_the_version_document_says() -> None:
-    """The document has v3 below another path. Of its addresses only the path counts when TLS ends before Keystone."""
-    for there in (f"{URL}/identity/v3/", f"{URL.replace('https', 'http')}/identity/v3"):
-        token, asked = await logged_in(keystone_login(PASSWORD), answer(404), versions(there), success())
+    """The document, of all versions or of one, has v3 below another path. When TLS ends before Keystone, only the path
+    of its addresses counts."""
+    one = {"version": {"id": "v3.14", "links": [{"rel": "self", "href": f"{URL}/identity/v3/"}]}}
+    plain = f"{URL.replace('https', 'http')}/identity/v3"
+    for document in (versions(f"{URL}/identity/v3/"), versions(plain), answer(200, one)):
+        token, asked = await logged_in(keystone_login(PASSWORD), answer(404), document, success())
         assert token.value == "gAAA"
         assert [(request.method, request.url) for request in asked] == [
             ("POST", f"{URL}/v3/auth/tokens"),

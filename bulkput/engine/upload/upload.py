@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from bulkput import events as ev
 from bulkput.engine.compare.destination import Pathlike, sources_of
-from bulkput.engine.compare.journal_identity import place_of
 from bulkput.engine.open_store import connected, pace_of
 from bulkput.engine.source_check import SourceCheck
 from bulkput.engine.stop import Stop
@@ -79,7 +78,11 @@ async def upload(
         target = Destination.parse(destination)
         check = SourceCheck(roots, stop, patience_s=options.body.read_timeout_s)
         try:
-            place = await place_of(store) if options.journal is not None else store.place
+            place = store.place
+            if options.journal is not None:
+                from bulkput.engine.compare.journal_identity import place_of  # noqa: PLC0415 - json
+
+                place = await place_of(store)
             surveyed = await check(survey, roots, target, place, options, resume)
         except (StoreError, Stopped) as error:
             if isinstance(error, StoreError):  # of a login

@@ -134,7 +134,10 @@ class Account:
             return why
         if token.lives_s is not None and self._clock() >= self._born_s + token.lives_s:
             return f"tokens live {token.lives_s:g} s here, and the store looks at a request only after that"
-        return "the store refuses even a new token: it belongs to another cloud than the login, or its clock is wrong"
+        return (
+            "the store refuses even a new token: the user has no role that it accepts, it belongs to another cloud than"
+            " the login, or its clock is wrong"
+        )
 
     def _is_young(self, token: Token) -> bool:
         young_s = _YOUNG_S if token.lives_s is None else min(_YOUNG_S, token.lives_s / 2)
