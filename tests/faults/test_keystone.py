@@ -163,24 +163,54 @@ async def test_tokens_that_are_refused_in_the_middle_of_a_run_stop_it(
     assert ran.summary.stopping is not None and "401 the store refuses even a new token" in ran.summary.stopping.why
 
 
+async def short_lived(request: web.BaseRequest, pass_on: Handler) -> web.StreamResponse:
+    """Tells the client that its token lives 0.4 s."""
+    answer = await pass_on(request)
+    assert isinstance(answer, web.Response) and isinstance(answer.body, bytes)
+    said = json.loads(answer.body)
+    issued_at = datetime.fromisoformat(said["token"]["issued_at"])
+    said["token"]["expires_at"] = (issued_at + timedelta(seconds=0.4)).isoformat()
+    return web.json_response(said, status=answer.status, headers={"X-Subject-Token": token_of(answer)})
+
+
+async def test_others_go_on_while_a_renewal_ahead_waits_for_its_answer(
+    keystone: KeystoneSwift, ledger: Ledger, tree: Path
+) -> None:
+    """The second login gets its answer when ten more objects are stored with the first token."""
+    logins = meanwhile = 0
+    enough = asyncio.Event()
+
+    async def hold(request: web.BaseRequest, pass_on: Handler) -> web.StreamResponse:
+        nonlocal logins
+        logins += 1
+        if logins == 2:
+            await enough.wait()
+        return await (short_lived(request, pass_on) if logins == 1 else pass_on(request))
+
+    def watch(event: ev.Event) -> None:
+        nonlocal meanwhile
+        meanwhile += logins == 2 and isinstance(event, ev.Uploaded)
+        if meanwhile == 10:
+            enough.set()
+
+    options = UploadOptions(wire=WireOptions(concurrency=16, objects_per_s=COUNT), retry=EAGER)
+    async with relayed(keystone, keystone=hold) as cloud:
+        ran = await upload(tree, cloud, options, environ=cloud.environ, on_event=watch)
+        row = await judged(ledger, "slow renewal ahead", tree, cloud, ran)
+    assert enough.is_set() and (ran.summary.retries, row.sent_twice) == (0, 0)
+    assert row.is_whole, row
+
+
 async def test_tokens_that_expire_before_their_requests_are_looked_at_stop_the_run(
     keystone: KeystoneSwift, tree: Path, refusal: Answering
 ) -> None:
     """Tokens live 0.4 s, and Swift answers after 0.5 s: no more than three new logins."""
 
-    async def shorten(request: web.BaseRequest, pass_on: Handler) -> web.StreamResponse:
-        answer = await pass_on(request)
-        assert isinstance(answer, web.Response) and isinstance(answer.body, bytes)
-        said = json.loads(answer.body)
-        issued_at = datetime.fromisoformat(said["token"]["issued_at"])
-        said["token"]["expires_at"] = (issued_at + timedelta(seconds=0.4)).isoformat()
-        return web.json_response(said, status=answer.status, headers={"X-Subject-Token": token_of(answer)})
-
     async def dawdle(_request: web.BaseRequest, _pass_on: Handler) -> web.StreamResponse:
         await asyncio.sleep(0.5)
         return refusal()
 
-    async with relayed(keystone, keystone=shorten, swift=dawdle) as cloud:
+    async with relayed(keystone, keystone=short_lived, swift=dawdle) as cloud:
         ran = await upload(tree, cloud, OPTIONS, environ=cloud.environ)
         assert (cloud.logins, ran.summary.exit_code, ran.summary.failed) == (4, 3, 0)
     assert ran.summary.stopping is not None
