@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,7 +21,7 @@ from keystoneauth1.session import Session
 from bulkput.engine.open_store import connected
 from bulkput.errors import BulkputError, Denied, StoreGone, Unavailable, UsageError
 from bulkput.stores.swift.environment import login_from
-from bulkput.stores.swift.keystoneauth import KeystoneauthLogin
+from bulkput.stores.swift.keystoneauth import KeystoneauthLogin, _in_a_thread
 from bulkput.stores.swift.login import LoginRequest, Token
 from bulkput.testing.given import ONCE
 from bulkput.transport.base import Answer
@@ -257,8 +258,11 @@ async def test_a_secret_that_the_server_repeats_is_masked() -> None:
         ({"OS_AUTH_TYPE": "v3multifactor", "OS_AUTH_METHODS": "v3nothing"}, "does not know v3nothing; "),
         ({"OS_AUTH_TYPE": "v3nothing"}, "does not know v3nothing; there are v3applicationcredential, .*v3totp"),
         ({"OS_AUTH_TYPE": "v3totp", "OS_PASSCODE": "geheim\n"}, "^OS_PASSCODE: its value has a control character"),
-        ({"OS_AUTH_TYPE": "v3websso"}, "v3websso is not supported: `openstack token issue` gives a token"),
-        ({"OS_AUTH_TYPE": "v3kerberos"}, "v3kerberos is not supported: `openstack token issue`"),
+        *(
+            ({"OS_AUTH_TYPE": name}, f"{name} is not supported: `openstack token issue` gives a token")
+            for name in ("v3websso", "v3oidcdeviceauthz", "v3kerberos", "v3fedkerb", "v3adfspassword", "v3samlpassword")
+        ),
+        ({"OS_AUTH_TYPE": "v3oauth1"}, "v3oauth1 is not supported: `openstack token issue` gives a token"),
         ({"OS_AUTH_TYPE": "v3tokenlessauth", "OS_PROJECT_ID": "p"}, "v3tokenlessauth gives no token"),
         ({"OS_AUTH_TYPE": "none"}, "OS_AUTH_TYPE=none gives no token"),
         ({"OS_AUTH_TYPE": "v3totp", "OS_PASSCODE": "1", "OS_PROJECT_ID": "p", "OS_DOMAIN_ID": "d"}, "multiple targets"),
@@ -302,33 +306,62 @@ async def test_a_user_without_a_domain_is_in_the_default_one(project: str) -> No
     assert document["identity"]["totp"]["user"]["domain"] == document["scope"]["project"]["domain"] == {"id": "default"}
 
 
-async def test_client_secrets_go_into_a_field_that_is_masked_in_texts() -> None:
-    """Basic credentials, as OAuth 2.0 has it. Nothing of .netrc or of an environment's proxy is added."""
+async def test_client_secrets_go_into_a_field_that_is_masked_in_texts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Basic credentials, as OAuth 2.0 has it. Nothing of .netrc is added to other requests."""
+    (tmp_path / "netrc").write_text("machine 127.0.0.1 login u password geheim-netrc\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
     with cloud() as server:
+        await token_of(environ_of("v3totp", server))
+        assert "Authorization" not in server.seen[-1].fields
         await token_of(environ_of("v3oidcclientcredentials", server))
         basic = next(each.fields["Authorization"] for each in server.seen if each.path == "/idp/token")
         assert b64decode(basic.removeprefix("Basic ")) == b"bulkput:geheim-client"
 
 
-@pytest.mark.parametrize("ends", ["while it waits for an answer", "between two requests"])
-async def test_a_login_that_is_cancelled_leaves_no_thread(ends: str) -> None:
-    """The thread's request, present or next, raises; so the thread ends."""
+async def test_a_login_that_is_cancelled_leaves_no_thread() -> None:
+    """The thread waits for an answer: that wait raises, so the thread ends."""
     arrived, before = asyncio.Event(), set(threading.enumerate())
 
-    async def ask(request: LoginRequest) -> Answer:
+    async def ask(_request: LoginRequest) -> Answer:
         arrived.set()
         await asyncio.Event().wait()
         raise AssertionError
 
     login = login_from({"OS_AUTH_TYPE": "v3totp", "OS_AUTH_URL": "http://k/v3", "OS_PASSCODE": "1", "OS_USER_ID": "u"})
     task = asyncio.create_task(login.token(ask))
-    if ends.startswith("while"):
-        await arrived.wait()
-    else:
-        await asyncio.sleep(0)
+    await arrived.wait()
+    await ended(task, before)
+
+
+async def test_a_login_that_is_cancelled_between_two_requests_leaves_no_thread() -> None:
+    """The thread computes: its next request raises, and is not sent."""
+    answered, is_over, before = asyncio.Event(), threading.Event(), set(threading.enumerate())
+    request = LoginRequest("GET", "http://k/v3", {})
+
+    async def ask(_request: LoginRequest) -> Answer:
+        assert not answered.is_set()
+        asyncio.get_running_loop().call_soon(answered.set)
+        return Answer(200, "", {}, b"")
+
+    def talk(send: Callable[[LoginRequest], Answer]) -> Answer:
+        send(request)
+        is_over.wait()
+        return send(request)
+
+    task = asyncio.create_task(_in_a_thread(talk, ask))
+    await answered.wait()
+    await ended(task, before, is_over)
+
+
+async def ended(task: asyncio.Task[Any], before: set[threading.Thread], *events: threading.Event) -> None:
+    """Cancels the task, sets the events, and waits for the threads that were not there before."""
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+    for event in events:
+        event.set()
     threads = [each for each in threading.enumerate() if each not in before]
     await asyncio.get_running_loop().shutdown_default_executor()
     assert threads and not any(each.is_alive() for each in threads)
