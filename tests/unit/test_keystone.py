@@ -262,6 +262,7 @@ def test_an_application_credential_by_name_needs_its_user() -> None:
         ({**GIVEN, **V1}, GivenToken, "OS_AUTH_TOKEN"),
         ({**GIVEN, **V1, "OS_AUTH_URL": URL}, GivenToken, "OS_AUTH_TOKEN"),
         ({**GIVEN, **PASSWORD}, KeystoneLogin, "u"),
+        ({**GIVEN, "OS_AUTH_URL": URL, **CREDENTIAL}, KeystoneLogin, "application credential c"),
         ({**V1, **PASSWORD}, V1Login, "u"),
         ({**PASSWORD}, KeystoneLogin, "u"),
         ({**PASSWORD, **CREDENTIAL}, KeystoneLogin, "application credential c"),
