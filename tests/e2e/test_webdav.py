@@ -23,6 +23,9 @@ from tests.servers.wsgidav import WsgiDav
 DIRECTORIES = ["", "a/", "a/b/", "a/b/c/", "ü d/"]
 
 
+pytestmark = pytest.mark.timeout(180)  # WsgiDAV takes its time on a busy machine
+
+
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
     """Twelve files in each of five directories, and an empty one."""
