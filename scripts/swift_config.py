@@ -58,6 +58,7 @@ container_update_timeout = 60
 """
 
 # error_suppression_limit: with a single replica, ten errors would otherwise close the store for a minute.
+# delete_concurrency: of two removals at once of a segment that is named twice, both may find it, and the report varies.
 # slo, dlo: from the tenth small segment on a download gets one segment a second; tests read such objects.
 # cache: tokens live there. Of Swift's own two connections and one second of patience, 100 requests at once run out, and
 # are told that their token is not valid.
@@ -107,6 +108,7 @@ use = egg:swift#account_quotas
 [filter:slo]
 use = egg:swift#slo
 rate_limit_after_segment = 1000
+delete_concurrency = 1
 [filter:dlo]
 use = egg:swift#dlo
 rate_limit_after_segment = 1000

@@ -384,9 +384,12 @@ class StaticLargeObjects:
             "Errors": [],
         }
         got = account.ask("DELETE", f"/{account.c}/o?multipart-manifest=delete", Accept="application/json")
-        assert (got.status, got["Content-Type"], list(got.json)) == (200, "application/json", list(report))
-        # Swift removes two at once: both requests for the segment that is named twice may find it.
-        assert got.json in (report, {**report, "Number Deleted": 4, "Number Not Found": 0})
+        assert (got.status, got["Content-Type"], got.json, list(got.json)) == (
+            200,
+            "application/json",
+            report,
+            list(report),
+        )
         assert (account.names(account.c), account.names(account.s)) == ([], [])
         got = account.ask("DELETE", f"/{account.c}/o?multipart-manifest=delete")
         text = b"Number Deleted: 0\nNumber Not Found: 1\nResponse Body: \nResponse Status: 200 OK\nErrors:\n"

@@ -328,23 +328,17 @@ async def test_a_named_pipe_that_nobody_opens_ends_by_an_interruption(tmp_path: 
         os.close(os.open(tmp_path / "fifo", os.O_RDWR | os.O_NONBLOCK))  # ends the thread that still waits
 
 
-async def test_a_pipe_that_cannot_be_read_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pipe: Writing) -> None:
-    """Its third read gives EIO."""
-    reads, read = 0, os.read
-
-    def broken(fd: int, size: int) -> bytes:
-        nonlocal reads
-        reads += 1
-        if reads == 3:
-            raise OSError(5, "Input/output error")
-        return read(fd, size)
-
-    async with over_an_old_object() as there:
-        monkeypatch.setattr("bulkput.payload.pipe.os.read", broken)
-        ran = await sent(there, pipe, noise(), body=BodyOptions(chunk_size=PART))
-        monkeypatch.undo()
-        assert (ran.summary.exit_code, await there.content(), there.segments()) == (1, b"old", {})
-        assert "Input/output error" in failure(ran)
+async def test_a_pipe_that_cannot_be_read_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A terminal whose other end has gone: after what was written before, a read gives EIO."""
+    ours, other = os.openpty()
+    with open(ours, "rb", buffering=0) as stdin:
+        monkeypatch.setattr(sys, "stdin", stdin)
+        os.write(other, b"x" * (2 * PART + PART // 2))
+        os.close(other)
+        async with over_an_old_object() as there:
+            ran = await run(there, "-", to=TO, body=BodyOptions(chunk_size=PART))
+            assert (ran.summary.exit_code, await there.content(), there.segments()) == (1, b"old", {})
+            assert "Input/output error" in failure(ran)
 
 
 @BOTH

@@ -1,7 +1,10 @@
 """Ctrl-C where the event loop takes no signal handlers, as on Windows."""
 
 import asyncio
+import io
+import json
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -53,17 +56,16 @@ def test_without_signal_handlers_ctrl_c_ends_a_run_with_130() -> None:
     assert ended.value.code == INTERRUPTED
 
 
-def test_without_signal_handlers_ctrl_c_ends_the_devserver_without_a_traceback(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    announce = bulkput.devserver.__main__._announce
-    listening: list[str] = []
+class InterruptingStdout(io.StringIO):
+    """Ctrl-C comes when the first line has been written: then the server listens."""
 
-    def announce_then_interrupt(server: Any) -> None:
-        announce(server)
-        listening.append(server.storage_url)
+    def flush(self) -> None:
+        super().flush()
         signal.raise_signal(signal.SIGINT)
 
-    monkeypatch.setattr(bulkput.devserver.__main__, "_announce", announce_then_interrupt)
+
+def test_without_signal_handlers_ctrl_c_ends_the_devserver_without_a_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    stdout = InterruptingStdout()
+    monkeypatch.setattr(sys, "stdout", stdout)
     bulkput.devserver.__main__.main([])
-    assert listening and listening[0] in capsys.readouterr().out
+    assert json.loads(stdout.getvalue())["storage_url"].startswith("http://127.0.0.1:")
