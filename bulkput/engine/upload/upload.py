@@ -56,9 +56,9 @@ async def upload(
     check_stdin(roots, options)
     check_compressible(options.headers, options.gzip)
     context = _context(options, stop, recorder, on_event)
-    tuner, emit, resume = context.tuner, context.emit, context.resume
+    tuner, emit = context.tuner, context.emit
     async with (
-        resume,
+        context.resume,
         connected(
             destination,
             wire=options.wire,
@@ -76,14 +76,8 @@ async def upload(
     ):
         started = time.monotonic()
         target = Destination.parse(destination)
-        check = SourceCheck(roots, stop, patience_s=options.body.read_timeout_s)
         try:
-            place = store.place
-            if options.journal is not None:
-                from bulkput.engine.compare.journal_identity import place_of  # noqa: PLC0415 - json
-
-                place = await place_of(store)
-            surveyed = await check(survey, roots, target, place, options, resume)
+            surveyed = await _surveyed(roots, target, store, context)
         except (StoreError, Stopped) as error:
             if isinstance(error, StoreError):  # of a login
                 stop.pull(ev.Stopping(str(error), ev.StopCause.STORE))
@@ -92,6 +86,18 @@ async def upload(
         else:
             await _run(context, build(context, store, surveyed, target.root), target.root, started, wire_count)
     return recorder.summary()
+
+
+async def _surveyed(roots: list[bytes], target: Destination, store: Store, context: Context) -> Survey:
+    """Look at the sources, and open the journal. Raises UsageError, SourceGone, Stopped, and StoreError if the login
+    fails that tells the journal which account it is."""
+    options, place = context.options, store.place
+    check = SourceCheck(roots, context.stop, patience_s=options.body.read_timeout_s)
+    if options.journal is not None:
+        from bulkput.engine.compare.journal_identity import place_of  # noqa: PLC0415 - json
+
+        place = await place_of(store)
+    return await check(survey, roots, target, place, options, context.resume)
 
 
 def _context(options: UploadOptions, stop: Stop, recorder: Recorder, on_event: ev.Emit | None) -> Context:
