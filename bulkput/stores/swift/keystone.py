@@ -1,7 +1,7 @@
 """Logging in by Keystone v3: one request, whose answer has the token and the catalog of services.
 
 `POST OS_AUTH_URL/v3/auth/tokens` (Identity API v3, "Authentication and token management"). keystoneauth1 does the same
-and takes 0.3 s to import, so the three usual ways are here, and it is the oracle of their test
+and takes 0.1 s to import (`scripts/bench login`), so the three usual ways are here, and it is the oracle of their test
 (`tests/properties/test_keystone_properties.py`). `keystoneauth.py` has the other ways.
 """
 
