@@ -151,7 +151,7 @@ def _docs() -> dict[str, str]:
     """The text below each field, by the path of the field in `UploadOptions`."""
     found = {}
     names = {group.__name__: f"{name}." for name, group in GROUPS.items()} | {"UploadOptions": "", "SharedOptions": ""}
-    files = (ROOT / "bulkput" / name for name in ("options.py", "verb_options.py"))
+    files = (ROOT / "bulkput" / name for name in ("options.py", "large_options.py", "verb_options.py"))
     for node in (node for file in files for node in ast.parse(file.read_text()).body):
         if not isinstance(node, ast.ClassDef):
             continue
