@@ -11,6 +11,7 @@
         ├── Unavailable       5xx, reset, timeout, connection refused              retried
         ├── Throttled         429, 498, "slow down"                                retried after retry_after_s
         ├── NotFound · Conflict · TooLarge · Unsupported
+        │              └── Exists: the name is taken, and the request must not overwrite
         ├── PartsRefused      parts of a large object are gone or changed          sent again
         ├── StoreGone         no login, or the server stores nothing               stops the run, exit 3
         ├── Denied            401 after a new login, 403                           stops the run, exit 3
@@ -231,6 +232,11 @@ class NotFound(StoreError):
 
 class Conflict(StoreError):
     """The store already holds something newer or different (202 on an object PUT, 409, 412)."""
+
+
+class Exists(Conflict):
+    """An object of this name is there already, and the request was not to overwrite it (412 to `If-None-Match: *`), or
+    the server lets nobody overwrite (Artifactory, Nexus)."""
 
 
 class TooLarge(StoreError):

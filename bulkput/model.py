@@ -54,6 +54,7 @@ class Reason(StrEnum):
     LISTED_DIRECTORY = "a directory in the list: only the files that the list names are taken"
     DRY_RUN = "dry run"
     STOPPED = "run stopped before it was sent"
+    HELD_BACK = "held back by `last`: what comes before it has failed"
     KNOWN = "uploaded before, says the journal"
     GONE = "failed before, and is no longer there"
     OWN_OUTPUT = "the run's own output"
@@ -85,6 +86,7 @@ class ObjectHeaders:
 
     `meta` is user metadata without the store's prefix. `extra` is sent unchanged. `expires_in_s` counts from the moment
     of the upload. `encoding` is the Content-Encoding.
+    If `only_new`, nothing is overwritten: the store raises Exists, if its `Powers.refuses_existing` says so.
     """
 
     content_type: str | None = None
@@ -94,6 +96,7 @@ class ObjectHeaders:
     expires_in_s: int | None = None
     meta: Fields = ()
     extra: Fields = ()
+    only_new: bool = False
 
 
 @record

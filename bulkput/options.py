@@ -343,6 +343,10 @@ class SharedOptions:
     between two batches."""
 
 
+IfExists = Literal["replace", "skip", "fail", "differs"]
+"""The modes of `--if-exists`; `policy/if_exists.py` has their rules."""
+
+
 @frozen(kw_only=True)
 class UploadOptions(SharedOptions):
     """All options of `upload`."""
@@ -354,6 +358,14 @@ class UploadOptions(SharedOptions):
     large: LargeOptions = LargeOptions()
     storage_policy: str | None = None
     """Swift: the storage policy of the container, if this run makes it. By default the cluster decides."""
+    last: tuple[str, ...] = ()
+    """Send files that match these patterns after all others, and only if none of those has failed. Each pattern is a
+    stage of its own, in this order. By default files go in the order in which they are found: where objects link to
+    each other, readers may then see a page before what it links to. Patterns are in gitignore syntax."""
+    if_exists: IfExists = "replace"
+    """What to do with a file whose object exists. replace overwrites it. fail, skip and differs never do, also if
+    another run stores it at the same moment; differs fails only if the object holds something else. replace by
+    default: a second run of the same command repairs what the first one has left."""
     dry_run: bool = False
     """Scan and decide, but send nothing."""
     retry_failed: bool = False

@@ -71,6 +71,8 @@ FLAGS = {
     "large.expect_md5": "--expect-md5",
     "dir_markers": "--dir-markers",
     "storage_policy": "--storage-policy",
+    "last": "--last",
+    "if_exists": "--if-exists",
     "dry_run": "--dry-run",
     "journal": "--journal",
     "retry_failed": "--retry-failed",

@@ -13,6 +13,7 @@ from bulkput.cli.gzip import gzip_options
 from bulkput.cli.help import Verb
 from bulkput.cli.large import large_options
 from bulkput.cli.output import CannotWriteError, flush, own_output
+from bulkput.cli.publish import publish_options
 from bulkput.cli.skip import skip_options
 from bulkput.cli.values import Count, Duration, OneOf, Seconds, Url, refuse_odd
 from bulkput.cli.walk import split, walk_options
@@ -22,6 +23,7 @@ from bulkput.options import (
     FileListOptions,
     GzipOptions,
     HeaderOptions,
+    IfExists,
     LargeOptions,
     RetryOptions,
     SkipOptions,
@@ -74,6 +76,7 @@ if TYPE_CHECKING:
 @gzip_options("Compress. auto: only files that become smaller by an eighth or more.")
 @skip_options
 @large_options
+@publish_options
 @click.option(
     "--dir-markers", is_flag=True, help="Make an empty object of type application/directory for each directory."
 )
@@ -234,6 +237,8 @@ def _options(
     gzip: GzipOptions,
     skip: SkipOptions,
     large: LargeOptions,
+    last: tuple[str, ...],
+    if_exists: IfExists,
     dir_markers: bool,
     expires_in: int | None,
     storage_policy: str | None,
@@ -264,6 +269,8 @@ def _options(
         gzip=gzip,
         skip=skip,
         large=large,
+        last=last,
+        if_exists=if_exists,
         dir_markers=dir_markers,
         retry=retry,
         wire=replace(wire, transport=transport),

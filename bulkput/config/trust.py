@@ -27,7 +27,7 @@ PROJECT_MAY_SET = frozenset(
         # What need not be sent. Not `delete-extra`, `reap-segments`, `reap`, `older-than`, `recursive` and
         # `with-segments`, which remove; nor `quick`, `dry-run` and `retry-failed`, with which success means less, nor
         # `journal`: a clone may hold one that says that everything is stored.
-        "skip", "check-expiry",
+        "skip", "check-expiry", "last", "if-exists",
         # How requests are sent. Not `insecure`, nor anything that chooses a login.
         "concurrency", "rate", "bandwidth", "transport", "retries", "timeout", "stalled-after", "max-errors",
         "fail-fast",

@@ -75,6 +75,19 @@ def why_not_stored(
     return None
 
 
+def refuses_to_replace(status: int, said: str) -> bool:
+    """Whether a repository refuses a PUT because a file of that name is there, by the words that it uses.
+
+    | repository   | its answer                                                              |
+    |--------------|-------------------------------------------------------------------------|
+    | Artifactory  | 403 Not enough permissions to overwrite artifact (needs DELETE)         |
+    | Nexus 2, 3   | 400 Repository does not allow updating artifacts, updating assets       |
+    | others       | 409 that says that it exists already                                    |
+    """
+    words = {400: ("does not allow updating", "cannot be updated"), 403: ("overwrite",), 409: ("already exists",)}
+    return any(each in said.lower() for each in words.get(status, ()))
+
+
 class PathKind(Enum):
     """What a name stands for, or what `path_kind_of` needs next."""
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from urllib.parse import quote
 
-from bulkput.errors import BulkputError, IntegrityError, SourceError, StoreError, Throttled, Unavailable
+from bulkput.errors import BulkputError, Exists, IntegrityError, SourceError, StoreError, Throttled, Unavailable
 from bulkput.events import StopCause, Stopping
 from bulkput.options import RetryOptions, StopRules
 
@@ -97,6 +97,8 @@ class FailurePolicy:
     def failed(self, error: BulkputError) -> Stopping | None:
         """Record a failure. Returns the order to stop, with its reason as one sentence, or None to go on."""
         self._failed += 1
+        if isinstance(error, Exists):  # the store works: it refuses what it was asked to refuse
+            self.succeeded()
         self._unreachable_in_a_row = self._unreachable_in_a_row + 1 if isinstance(error, Unavailable) else 0
         if error.stops_run:
             return Stopping(str(error), StopCause.SOURCE if isinstance(error, SourceError) else StopCause.STORE)

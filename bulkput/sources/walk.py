@@ -12,20 +12,21 @@ import errno
 import os
 import stat
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
 from bulkput.activity import current
 from bulkput.errors import UsageError, printable
 from bulkput.model import EmptyDirectoryFound, Found, KnownFiles, Reason, Skip, SourceFile
-from bulkput.options import GzipOptions, WalkOptions
+from bulkput.options import WalkOptions
 from bulkput.payload.body import source_error
 from bulkput.policy.filters import Filters
 from bulkput.policy.gzip_names import NOT_COMPRESSED, GzipNames
 from bulkput.sources.directory import DIRECTORY, FILE, LINK, MARK, DirectoryEntry, entries, kind_of
 from bulkput.sources.merged import EarlierUploads, named, without_collisions
 from bulkput.sources.paths import is_at_or_below, is_pipe
+from bulkput.sources.patterns import make_filters
 
 _TELL_EVERY = 5_000
 """Known files per KnownFiles finding: often enough for a progress line, seldom enough to cost nothing."""
@@ -278,21 +279,6 @@ class Walk:
         """Whether a walk would find `name`: it would not if a directory above has become a link meanwhile."""
         directory = os.path.dirname(os.path.join(self._real_root, name))
         return os.path.realpath(directory) == directory
-
-
-def make_filters(roots: Sequence[bytes], options: WalkOptions) -> Filters:
-    """The filters of a run. Blocking. Raises UsageError for a pattern that is not gitignore syntax."""
-    return Filters(options, source=_places(roots), now_ns=time.time_ns())
-
-
-def make_gzip_names(roots: Sequence[bytes], options: GzipOptions) -> GzipNames:
-    """Which files of a run stay uncompressed. Blocking. Raises UsageError like `make_filters`."""
-    return GzipNames(options, source=_places(roots))
-
-
-def _places(roots: Sequence[bytes]) -> tuple[bytes, ...]:
-    """The absolute paths by which the only source is known: patterns may begin with them."""
-    return (os.path.abspath(roots[0]), os.path.realpath(roots[0])) if len(roots) == 1 else ()
 
 
 def walk(

@@ -1,6 +1,7 @@
 """Optional operations of stores, which only some stores have: `Store.powers`."""
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from enum import Enum
 from typing import TYPE_CHECKING, Any, Protocol
 
 from bulkput.errors import UnprovenPut
@@ -25,6 +26,14 @@ class Segments(Protocol):
 
 class Copy(Protocol):
     async def __call__(self, source: str, container: str, key: str, headers: ObjectHeaders, size: int) -> Stored: ...
+
+
+class Refusal(Enum):
+    """What a store refuses if `ObjectHeaders.only_new` is set."""
+
+    ALWAYS = "of two requests at once it refuses one"
+    AT_REST = "it refuses if the object is there when the request begins; two requests at once may both be accepted"
+    NEVER = "it may overwrite"
 
 
 @frozen
@@ -222,6 +231,9 @@ class Powers:
     of `headers` replace the object's own; other fields are kept. `headers.meta` is merged name by name: a given name
     replaces the object's value, its other names stay. Manifests and links are copied as such. Raises
     NotFound if the source or the container does not exist, Unsupported if the server has no copy request."""
+    refuses_existing: Callable[[], Awaitable[Refusal]] | None = None
+    """When the store refuses to overwrite an object, if `ObjectHeaders.only_new` is set. None: it ignores that field,
+    and no run may ask for it."""
     large: LargeObjects | None = None
     """Objects that are sent in parts. A store that has this sets `Limits.max_parts`."""
     beside: "Callable[[str], Store] | None" = None

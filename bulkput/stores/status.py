@@ -6,7 +6,8 @@
 | 407                          | Denied                        | a proxy on the way, which no variable names          |
 | 404, 410                     | NotFound                      |                                                      |
 | 405, 501                     | Unsupported                   |                                                      |
-| 409, 412, 202 to a PUT       | Conflict                      | 202: Swift has a newer version of the object         |
+| 409, 202 to a PUT            | Conflict                      | 202: Swift has a newer version of the object         |
+| 412                          | Exists                        | the one condition that we send: If-None-Match: *     |
 | 413                          | QuotaExceeded or TooLarge     | Swift says "quota" in the text                       |
 | 422                          | IntegrityError                | the bytes that arrived do not have the ETag we sent  |
 | 429, 498; 503 "slow down"    | Throttled                     | 498: Swift's ratelimit; Retry-After on a 503 as well |
@@ -24,6 +25,7 @@ from datetime import UTC
 from bulkput.errors import (
     Conflict,
     Denied,
+    Exists,
     IntegrityError,
     NotFound,
     QuotaExceeded,
@@ -47,7 +49,7 @@ _PLAIN: dict[int, type[StoreError]] = {
     408: Unavailable,
     409: Conflict,
     410: NotFound,
-    412: Conflict,
+    412: Exists,
     497: Denied,
     499: Unavailable,
     501: Unsupported,

@@ -3,14 +3,15 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 
 from bulkput.engine.open_store import connected
-from bulkput.errors import IntegrityError, PartsRefused
+from bulkput.errors import Exists, IntegrityError, PartsRefused
 from bulkput.model import LargeUpload, ObjectHeaders, StoredPart
 from bulkput.stores.base import Store
-from bulkput.stores.powers import LargeObjects
+from bulkput.stores.powers import LargeObjects, Refusal
 from bulkput.testing.given import HEADERS, HOSTILE_NAMES, ONCE, Pieces, StoreTests, Target, power, whole
 
 _HEADERS = ObjectHeaders(content_type="text/x-contract", meta=(("Color", "red"),))
@@ -114,6 +115,22 @@ class LargeTests(StoreTests):
             assert await asyncio.to_thread(target.see, "key") == b"another"
             await store.put("key", whole(b"plain"), HEADERS)
             assert await asyncio.to_thread(target.see, "key") == b"plain"
+
+    async def test_only_new_holds_for_a_large_object_too(self, target: Target) -> None:
+        """It appears under a free name, and replaces nothing where the store refuses that."""
+        async with _large(target) as (store, large):
+            refuses = power(store.powers.refuses_existing)
+            new = replace(HEADERS, only_new=True)
+            begun = await large.begin("key", "v1")
+            part = await large.send_part(begun, 1, whole(b"first"))
+            await large.complete(begun, [part], new)
+            other = await large.begin("key", "v2")
+            part = await large.send_part(other, 1, whole(b"second"))
+            if await refuses() is Refusal.NEVER:
+                return
+            with pytest.raises(Exists):
+                await large.complete(other, [part], new)
+            assert await asyncio.to_thread(target.see, "key") == b"first"
 
 
 @asynccontextmanager

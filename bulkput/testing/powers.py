@@ -11,9 +11,10 @@ from functools import partial
 import pytest
 
 from bulkput.engine.open_store import connected
-from bulkput.errors import NotFound, StoreError, UnprovenPut, Unsupported
+from bulkput.errors import Exists, NotFound, StoreError, UnprovenPut, Unsupported
 from bulkput.model import ObjectHeaders
 from bulkput.stores.base import Destination
+from bulkput.stores.powers import Refusal
 from bulkput.testing.given import (
     CLOCKS_NS,
     HEADERS,
@@ -265,6 +266,25 @@ class PowerTests(StoreTests):
             assert unproven.stored is None and "kept" in unproven.words
             assert (await settle("absent", [sent], within_s=60)).stored is None
             assert await store.stat("sent") is not None
+
+    async def test_only_new_is_refused_where_an_object_is_or_the_store_says_that_it_may_overwrite(
+        self, target: Target
+    ) -> None:
+        """A refused PUT is Exists, and leaves the object as it was. A free name is stored in one request."""
+        new = ObjectHeaders(only_new=True)
+        async with connected(target.url, retry=ONCE, environ=target.environ) as (store, count):
+            refuses = power(store.powers.refuses_existing)
+            await store.prepare()
+            promise = await refuses()
+            before = count.requests.get("PUT", 0)
+            assert (await store.put("new", whole(b"first"), new)).size == 5
+            assert self.requests_per_object != 1 or count.requests["PUT"] == before + 1
+            if promise is Refusal.NEVER:
+                return
+            with pytest.raises(Exists):
+                await store.put("new", whole(b"second"), new)
+            assert await asyncio.to_thread(target.see, "new") == b"first"
+            assert (await store.put("new", whole(b"third"), ObjectHeaders())).size == 5
 
     async def test_make_directory_creates_a_directory_that_check_removable_refuses(self, target: Target) -> None:
         """A second call is no error; an object in it is removable, and a missing one raises nothing."""

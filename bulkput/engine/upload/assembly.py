@@ -28,8 +28,10 @@ from bulkput.sources.scan import Scan
 from bulkput.stores.base import Store
 
 if TYPE_CHECKING:
+    from bulkput.engine.upload.if_exists import NewOnly
     from bulkput.engine.upload.large import LargeSender
     from bulkput.engine.upload.reaping import Reaping
+    from bulkput.engine.upload.stages import Stages
     from bulkput.engine.upload.sync import Sync
     from bulkput.payload.gzip_body import Packer
     from bulkput.payload.pipe import Pipe
@@ -65,7 +67,16 @@ class Assembly:
     sync: "Sync | None"
     """None if the run compares nothing with the store."""
     pipeline: Pipeline
+    stages: "Stages | None"
+    """None if the order of the files does not matter."""
     watchdog: Watchdog
+
+    def close(self) -> None:
+        """End the scan, and close what reads files or keeps them waiting."""
+        self.scan.close()
+        self.opener.close()
+        if self.stages is not None:
+            self.stages.close()
 
 
 def build(context: Context, store: Store, survey: Survey, container: str) -> Assembly:
@@ -87,6 +98,7 @@ def build(context: Context, store: Store, survey: Survey, container: str) -> Ass
             _packer(context, survey, opener),
             skipper,
             emit=emit,
+            new_only=_new_only(context, survey, store),
             large_above=large_above,
             open_large=cache(lambda: _large(context, store)),
             open_pipe=partial(_pipe, context),
@@ -108,7 +120,14 @@ def build(context: Context, store: Store, survey: Survey, container: str) -> Ass
         is_paced=lambda: pace is not None and pace.is_waiting,
     )
     return Assembly(
-        store=store, survey=survey, scan=scan, opener=opener, sync=sync, pipeline=pipeline, watchdog=watchdog
+        store=store,
+        survey=survey,
+        scan=scan,
+        opener=opener,
+        sync=sync,
+        pipeline=pipeline,
+        stages=_stages(context, survey, pipeline),
+        watchdog=watchdog,
     )
 
 
@@ -117,6 +136,24 @@ def _large_above(options: UploadOptions, store: Store) -> int:
     if store.powers.large is None:
         return sys.maxsize
     return min(options.large.above, store.limits.max_object_bytes)
+
+
+def _stages(context: Context, survey: Survey, pipeline: Pipeline) -> "Stages | None":
+    if survey.order is None:
+        return None
+    from bulkput.engine.upload.stages import Stages  # noqa: PLC0415 - pickle and tempfile: 6 ms
+
+    return Stages(survey.order, pipeline.run, lambda: context.recorder.failed > 0)
+
+
+def _new_only(context: Context, survey: Survey, store: Store) -> "NewOnly | None":
+    """None if what is there may be overwritten, and in a dry run. Raises UsageError."""
+    mode = context.options.if_exists
+    if mode == "replace" or context.options.dry_run:
+        return None
+    from bulkput.engine.upload.if_exists import NewOnly  # noqa: PLC0415 - only a run that overwrites nothing pays for it
+
+    return NewOnly(store, mode, context.emit, context.stop, adds_suffix=lambda name: bool(survey.gzip.suffix(name)))
 
 
 def _large(context: Context, store: Store) -> "LargeSender":

@@ -59,8 +59,8 @@ class Pipeline:
             dry_run=options.dry_run,
         )
 
-    async def run(self, source: AsyncIterable[Found]) -> None:
-        """Send everything that `source` yields. Failures become events.
+    async def run(self, source: AsyncIterable[Found], *, is_last: bool = True) -> None:
+        """Send everything that `source` yields. Failures become events. `is_last`: nothing more is found after it.
 
         Raises the source's own errors (UsageError of `Sync.found`), CancelledError, and bugs.
         """
@@ -93,7 +93,8 @@ class Pipeline:
                         self._fail(error.path, None, error)
                     case TooLarge() as error:
                         self._fail(found.path, error.key, error)
-            self.emit(ev.ScanDone())
+            if is_last:
+                self.emit(ev.ScanDone())
 
     async def _send(self, upload: Upload) -> None:
         started = time.monotonic()

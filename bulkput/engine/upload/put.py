@@ -1,17 +1,19 @@
 """Sends one file as one object."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
+from bulkput.engine.upload.sent import Sent
 from bulkput.errors import SourceError, Stopped
 from bulkput.events import Emit, SegmentsLeft
-from bulkput.model import Body, Compression, Skip, Stored, Upload
+from bulkput.model import Body, Skip, Upload
 from bulkput.payload.body import BodyOpener, FileBody, StreamedFile
 from bulkput.payload.in_memory import BytesBody
 from bulkput.stores.base import Store
 
 if TYPE_CHECKING:
+    from bulkput.engine.upload.if_exists import NewOnly
     from bulkput.engine.upload.large import LargeSender, LargeSent
     from bulkput.engine.upload.skip import Skipper
     from bulkput.payload.gzip_body import Packer
@@ -28,18 +30,6 @@ class Send(Protocol[W_contra]):
     async def __call__(self, upload: Upload, what: W_contra, /, *, below: str | None) -> "LargeSent": ...
 
 
-class Sent(NamedTuple):
-    """An upload as it was sent, the store's receipt, and size and mtime of the version of the file that was sent."""
-
-    upload: Upload
-    stored: Stored
-    size: int
-    mtime_ns: int
-    compression: Compression | None
-    parts: int = 0
-    found_bytes: int = 0
-
-
 class Putter:
     """Sends files, each as it is when it is opened, not as it was when the scan found it."""
 
@@ -51,12 +41,14 @@ class Putter:
         skipper: "Skipper | None" = None,
         *,
         emit: Emit,
+        new_only: "NewOnly | None" = None,
         large_above: int,
         open_large: "Callable[[], LargeSender]",
         open_pipe: "Callable[[Upload], Pipe]",
     ) -> None:
-        """Without a packer files are sent uncompressed; without a skipper every file is sent. Files of more than
-        `large_above` bytes may be for the LargeSender."""
+        """Without a packer files are sent uncompressed; without a skipper every file is sent; without `new_only` what
+        is there is overwritten. Files of more than `large_above` bytes may be for the LargeSender."""
+        self._new_only = new_only
         self._emit = emit
         self._large_above = large_above
         self._open_large = open_large
@@ -72,38 +64,59 @@ class Putter:
         Returns a Skip if the store has the file already. Raises SourceError, StoreError, Stopped. The store never keeps
         a mixture of two versions: see `payload/body.py`.
         """
-        opener, packer, source = self._opener, self._packer, upload.source
-        if source.is_pipe:
-            return await self._put_pipe(upload)
         for is_last in (False, True):
             try:
-                file: FileBody | None = None
-                left: SegmentsLeft | None = None
-                if source.listed is not None and self._skipper is not None:
-                    skip, file, left = await self._skipper.examine(source, upload.key)
-                    if skip is not None:
-                        return skip
-                if source.is_directory:
-                    return Sent(upload, await self._put_directory(upload), 0, 0, None)
-                file = file or (None if is_last else opener.open_at_once(source)) or await opener.open(source)
-                sent = _with_mtime_of(upload, file)
-                if file.size > self._large_above and (done := await self._put_large(sent, file)) is not None:
-                    return done
-                body: Body = file
-                compression = None
-                size, mtime_ns = file.size, file.version.mtime_ns
-                if packer is not None:
-                    packed = await packer.packed(sent, file)
-                    sent, body, compression = packer.upload_of(sent, packed), packed.body, packed.compression
-                del file  # frees the content of a small file, if its compressed stream is sent instead
-                stored = await self._store.put(sent.key, body, sent.headers)
-                if left is not None:
-                    self._emit(left)
-                return Sent(sent, stored, size, mtime_ns, compression)
+                return await (self._put_pipe(upload) if upload.source.is_pipe else self._put(upload, is_last=is_last))
             except SourceError as error:
-                if is_last or error.problem != "changed":
+                if is_last or error.problem != "changed" or upload.source.is_pipe:
                     raise
         raise AssertionError("the last attempt returns or raises")
+
+    async def _put(self, upload: Upload, *, is_last: bool) -> Sent | Skip:
+        opener, source = self._opener, upload.source
+        file: FileBody | None = None
+        left: SegmentsLeft | None = None
+        if source.listed is not None and self._skipper is not None:
+            skip, file, left = await self._skipper.examine(source, upload.key)
+            if skip is not None:
+                return skip
+        if source.is_directory:
+            return await self._sent(upload, None, self._put_directory)
+        file = file or (None if is_last else opener.open_at_once(source)) or await opener.open(source)
+        upload = _with_mtime_of(upload, file)
+        if self._new_only is not None:
+            opened = file
+            return await self._sent(upload, file, lambda upload: self._put_file(upload, lambda: opened))
+        hand = [file]
+        del file  # `_put_file` alone has it, and frees it
+        sent = await self._put_file(upload, hand.pop)
+        if left is not None:
+            self._emit(left)
+        return sent
+
+    async def _sent(
+        self, upload: Upload, file: FileBody | None, send: Callable[[Upload], Awaitable[Sent]]
+    ) -> Sent | Skip:
+        """Await `send(upload)`, but overwrite nothing if that is not wanted."""
+        if self._new_only is None:
+            return await send(upload)
+        looks_first = upload.source.is_pipe or (file is not None and file.size > self._large_above)
+        return await self._new_only.put(upload, file, send, looks_first=looks_first)
+
+    async def _put_file(self, upload: Upload, take: Callable[[], FileBody]) -> Sent:
+        """Send the file that `take` gives. A small one whose compressed stream is sent is freed before that."""
+        file = take()
+        if file.size > self._large_above and (done := await self._put_large(upload, file)) is not None:
+            return done
+        body: Body = file
+        compression = None
+        size, mtime_ns = file.size, file.version.mtime_ns
+        if self._packer is not None:
+            packed = await self._packer.packed(upload, file)
+            upload, body, compression = self._packer.upload_of(upload, packed), packed.body, packed.compression
+        del file
+        stored = await self._store.put(upload.key, body, upload.headers)
+        return Sent(upload, stored, size, mtime_ns, compression)
 
     async def _put_large(self, upload: Upload, file: FileBody) -> Sent | None:
         """Send the file in parts; None if it is not for that."""
@@ -119,8 +132,11 @@ class Putter:
         mtime_ns = file.version.mtime_ns
         return Sent(done.upload, done.stored, file.size, mtime_ns, compression, done.parts, done.found_bytes)
 
-    async def _put_pipe(self, upload: Upload) -> Sent:
+    async def _put_pipe(self, upload: Upload) -> Sent | Skip:
         """Send what comes out of a pipe, once. Raises SourceError if it is not what is expected."""
+        return await self._sent(upload, None, self._put_stream)
+
+    async def _put_stream(self, upload: Upload) -> Sent:
         pipe = self._open_pipe(upload)
         packed = self._packer.piped(upload, pipe) if self._packer is not None else None
         done = await self._overwriting(upload.key, self._open_large().send_stream, upload, packed or pipe)
@@ -142,11 +158,13 @@ class Putter:
             self._emit(left)
         return done
 
-    async def _put_directory(self, upload: Upload) -> Stored:
+    async def _put_directory(self, upload: Upload) -> Sent:
         """Make the directory if the store has directories (WebDAV), else put an empty object as its marker."""
         if (make_directory := self._store.powers.make_directory) is not None:
-            return await make_directory(upload.key)
-        return await self._store.put(upload.key, _EMPTY, upload.headers)
+            stored = await make_directory(upload.key)
+        else:
+            stored = await self._store.put(upload.key, _EMPTY, upload.headers)
+        return Sent(upload, stored, 0, 0, None)
 
 
 def _with_mtime_of(upload: Upload, file: FileBody) -> Upload:

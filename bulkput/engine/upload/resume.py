@@ -34,9 +34,14 @@ class Resume:
     """
 
     def __init__(self, options: UploadOptions, stop: Stop) -> None:
-        """Raises UsageError for `retry_failed` without `journal`."""
+        """Raises UsageError for `retry_failed` without `journal`, or with `last`."""
         if options.retry_failed and options.journal is None:
             raise UsageError("`retry_failed` needs the `journal` of the run that failed")
+        if options.retry_failed and options.last:
+            raise UsageError(
+                "`retry_failed` sends only what has failed, and what `last` holds back has not: without `retry_failed`,"
+                " both are sent"
+            )
         self._options = options
         self._stop = stop
         self._journal: Journal | None = None

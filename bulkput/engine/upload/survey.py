@@ -15,10 +15,11 @@ from bulkput.policy.gzip_names import GzipNames
 from bulkput.record import frozen
 from bulkput.sources.mounts import may_hang
 from bulkput.sources.paths import is_pipe
-from bulkput.sources.walk import make_filters, make_gzip_names
+from bulkput.sources.patterns import make_filters, make_gzip_names, make_order
 from bulkput.stores.base import Destination
 
 if TYPE_CHECKING:
+    from bulkput.policy.order import Order
     from bulkput.policy.scope import Scope
 
 
@@ -32,10 +33,17 @@ class Survey:
     gzip: GzipNames
     scope: "Scope | None"
     """The object names that the sources claim; None if the run compares nothing with the store."""
+    order: "Order | None"
+    """Which files are sent last; None if the order does not matter."""
     found: Iterator[Found]
     """The walk, not yet begun. It yields counts, not names, for files that a journal knows (KnownFiles)."""
     may_hang: str | None
     """The type of a file system below the sources that may stop answering; None if there is none."""
+
+    def useless(self) -> list[str]:
+        """A sentence for each pattern that has matched nothing."""
+        in_order = self.order.useless() if self.order is not None else []
+        return [*self.filters.useless(), *self.gzip.useless(), *in_order]
 
 
 def survey(roots: list[bytes], target: Destination, place: str, options: UploadOptions, resume: Resume) -> Survey:
@@ -56,6 +64,7 @@ def survey(roots: list[bytes], target: Destination, place: str, options: UploadO
         filters=filters,
         gzip=gzip,
         scope=scope,
+        order=make_order(roots, options.last),
         found=_in_order(found, scope, options),
         may_hang=may_hang(roots, options.walk.follow_symlinks),
     )
@@ -81,6 +90,8 @@ def _check_pipes(roots: list[bytes], target: Destination, options: UploadOptions
         raise UsageError(f"{name} is a pipe: it has to be the only source")
     if not target.prefix or target.prefix.endswith("/"):
         raise UsageError(f"{name} is a pipe and has no name: give the object's, as in {target}{_slash(target)}NAME")
+    if options.if_exists == "differs":
+        raise UsageError(f"{name} is a pipe and cannot be compared: `if_exists` is fail, skip or replace for it")
     if options.journal is not None or options.skip.is_wanted:
         raise UsageError(_UNREPEATABLE.format(name=name))
 

@@ -135,8 +135,7 @@ async def _run(context: Context, built: Assembly, container: str, started: float
                     await context.reaping.run(built.store, container)
         is_complete = True
     finally:
-        built.scan.close()
-        built.opener.close()
+        built.close()
         await context.resume.end(is_complete=is_complete)
         if is_complete:
             _warn(context, built.survey)
@@ -150,21 +149,22 @@ async def _pipe(context: Context, built: Assembly) -> None:
     The scan begins at once, beside the login. A run without comparison prepares the store at once, unless its journal
     has uploads already: then there may be nothing to send. A dry run never does.
     """
-    store, stop, pipeline, scan, sync = built.store, context.stop, built.pipeline, built.scan, built.sync
+    store, stop, scan, sync = built.store, context.stop, built.scan, built.sync
+    run = built.stages.run if built.stages is not None else built.pipeline.run
     is_dry = context.options.dry_run
     scan.begin()
     prepare = _is_still_ready if context.resume.has_uploads else _is_ready
     if sync is not None:
         with closing(sync):
             async with aclosing(sync.found(scan)) as found:
-                await pipeline.run(found if is_dry else _when_needed(found, lambda: prepare(store, stop)))
+                await run(found if is_dry else _when_needed(found, lambda: prepare(store, stop)))
             await sync.remove_extra(context.recorder.failed)
     elif is_dry:
-        await pipeline.run(scan)
+        await run(scan)
     elif context.resume.has_uploads:
-        await pipeline.run(_when_needed(scan, lambda: prepare(store, stop)))
+        await run(_when_needed(scan, lambda: prepare(store, stop)))
     elif await prepare(store, stop):
-        await pipeline.run(scan)
+        await run(scan)
 
 
 async def _when_needed(found: AsyncIterable[Found], prepare: Callable[[], Awaitable[bool]]) -> AsyncIterator[Found]:
@@ -206,7 +206,7 @@ def _warn(context: Context, survey: Survey) -> None:
     options, emit, found, roots = context.options, context.emit, context.recorder, survey.roots
     if context.stop.order is not None or options.retry_failed:
         return
-    for why in (*survey.filters.useless(), *survey.gzip.useless()) if found.found else ():
+    for why in survey.useless() if found.found else ():
         emit(ev.Warned(why))
     if not found.found_files:
         where = "the list" if options.files is not None else printable(roots[0]) if len(roots) == 1 else "the sources"

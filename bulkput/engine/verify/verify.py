@@ -43,8 +43,9 @@ from bulkput.record import frozen
 from bulkput.results import Comparison
 from bulkput.sources.file_list import file_list
 from bulkput.sources.mounts import may_hang
+from bulkput.sources.patterns import make_filters, make_gzip_names
 from bulkput.sources.scan import Scan
-from bulkput.sources.walk import make_filters, make_gzip_names, walk
+from bulkput.sources.walk import walk
 from bulkput.stores.base import Destination, Store
 from bulkput.verb_options import VerifyOptions
 

@@ -7,12 +7,30 @@ servers are no MD5s (nginx makes them from mtime and size), so bytes are not com
 from collections.abc import AsyncGenerator, Iterable, Mapping
 
 from bulkput.activity import doing
-from bulkput.errors import BulkputError, Conflict, NotFound, StoreError, StoreGone, Unavailable, Unsupported, UsageError
+from bulkput.errors import (
+    BulkputError,
+    Conflict,
+    Exists,
+    NotFound,
+    StoreError,
+    StoreGone,
+    Unavailable,
+    Unsupported,
+    UsageError,
+)
 from bulkput.model import Body, Limits, ObjectHeaders, Prefix, RemoteObject, Stored
 from bulkput.payload.digest import CountingBody
 from bulkput.policy.directories import MARKER_TYPE
 from bulkput.policy.headers import check_value, overlaid
-from bulkput.policy.plain_http import STORED, PathKind, is_page, path_kind_of, why_not_stored, writes_in_place
+from bulkput.policy.plain_http import (
+    STORED,
+    PathKind,
+    is_page,
+    path_kind_of,
+    refuses_to_replace,
+    why_not_stored,
+    writes_in_place,
+)
 from bulkput.stores.base import Destination, StoreContext
 from bulkput.stores.http.credentials import authorization_of
 from bulkput.stores.http.directories import PARENT_MISSING, Directories
@@ -20,7 +38,7 @@ from bulkput.stores.http.shared import SharedCall
 from bulkput.stores.http.site import Site, parent_of, path_of
 from bulkput.stores.http.staging import can_be_moved_to, discard, move, staged
 from bulkput.stores.http.webdav import Kind, kind_of
-from bulkput.stores.powers import Access, ContainerFacts, Powers
+from bulkput.stores.powers import Access, ContainerFacts, Powers, Refusal
 from bulkput.stores.reason import why as reason_of
 from bulkput.stores.status import error_from_response
 from bulkput.transport.base import Answer, Transport, length_of
@@ -71,8 +89,13 @@ class HttpStore:
             describe=self.describe,
             make_directory=self.make_directory,
             check_removable=self.check_removable,
+            refuses_existing=self.refuses_existing,
             access=Access(url=self._site.base_url, user=self._site.credentials, look=self._look),
         )
+
+    async def refuses_existing(self) -> Refusal:
+        """Some servers do (Apache, repositories), others overwrite (nginx), and nothing tells which."""
+        return Refusal.NEVER
 
     async def prepare(self) -> None:
         """Does nothing: a directory is made when a PUT needs it."""
@@ -122,8 +145,10 @@ class HttpStore:
                 await self._make_for(parent, key, answer)
                 sends_again("PUT")
                 answer = await self._site.ask("PUT", url, fields, body, operation="put", key=key)
+        if refuses_to_replace(answer.status, said := reason_of(answer.status, answer.reason, answer.body)):
+            raise Exists("put", key, f"the server lets nobody replace it: {said}", status=answer.status)
         if answer.status == 403:  # no Denied: it is about this path only; repositories forbid replacing a release
-            raise StoreError("put", key, reason_of(403, answer.reason, answer.body) or "forbidden", status=403)
+            raise StoreError("put", key, said or "forbidden", status=403)
         if answer.status not in STORED:
             raise error_from_response("put", key, answer)
         if answer.status == 200 and is_page(answer.headers, answer.body):
@@ -278,7 +303,7 @@ def _row(key: str, headers: Mapping[str, str]) -> RemoteObject:
     return RemoteObject(
         name=key,
         bytes=int(length) if length.isascii() and length.isdigit() else None,
-        hash=None,
+        hash=headers.get("X-Checksum-Md5"),  # Artifactory computes it from the bytes
         content_type=headers.get("Content-Type"),
         last_modified=_moment(headers.get("Last-Modified")),
         encoding=headers.get("Content-Encoding"),
@@ -311,4 +336,6 @@ def _render(headers: ObjectHeaders) -> dict[str, str]:
         rendered["Content-Type"] = headers.content_type
     if headers.cache_control:
         rendered["Cache-Control"] = headers.cache_control
+    if headers.only_new:
+        rendered["If-None-Match"] = "*"
     return overlaid(rendered, headers.extra)

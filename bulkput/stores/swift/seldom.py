@@ -9,10 +9,19 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from bulkput.model import Body, LargeUpload, ObjectHeaders, Prefix, RemoteObject, Segment, Stored, StoredPart
-from bulkput.stores.powers import Access, Composing, ContainerFacts, LargeObjects, LoggedIn, SegmentNames, Space
+from bulkput.stores.powers import (
+    Access,
+    Composing,
+    ContainerFacts,
+    LargeObjects,
+    LoggedIn,
+    Refusal,
+    SegmentNames,
+    Space,
+)
 from bulkput.stores.swift.account import Account
 from bulkput.stores.swift.requests import ContainerRequests
-from bulkput.stores.swift.wire_format import SEGMENTS
+from bulkput.stores.swift.wire_format import SEGMENTS, section
 
 if TYPE_CHECKING:
     from bulkput.policy.temp_url import Wish
@@ -96,6 +105,12 @@ class SeldomUsed:
     async def _log_in(self) -> LoggedIn:
         token = await self._account.token()
         return LoggedIn(storage_url=token.storage_url, lives_s=token.lives_s, cannot_renew=self._account.cannot_renew)
+
+    async def refuses_existing(self) -> Refusal:
+        """Swift looks for the object when a PUT begins, and stores what has arrived when it ends (swift/obj/server.py).
+        Ceph's gateway, whose `/info` has another name for this limit, ignores If-None-Match (version 16)."""
+        is_swift = "max_object_name_length" in section(await self._requests.info(), "swift")
+        return Refusal.AT_REST if is_swift else Refusal.NEVER
 
     async def _info(self) -> Mapping[str, Any]:
         return await self._requests.info()

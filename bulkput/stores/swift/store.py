@@ -105,6 +105,7 @@ class SwiftStore:
             describe=self.describe,
             delete_many=self.delete_many,
             copy=self.copy,
+            refuses_existing=self._seldom.refuses_existing,
             large=self._seldom.large if self.limits.max_parts > 1 else None,
             beside=self.beside,
             composing=self._seldom.composing,

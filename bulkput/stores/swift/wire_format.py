@@ -70,6 +70,8 @@ def render(headers: ObjectHeaders, *, mtime: Callable[[int], str] = mtime_text) 
         rendered["Cache-Control"] = headers.cache_control
     if headers.expires_in_s is not None:
         rendered["X-Delete-After"] = str(headers.expires_in_s)
+    if headers.only_new:
+        rendered["If-None-Match"] = "*"
     return overlaid(rendered, headers.extra)
 
 

@@ -1,0 +1,165 @@
+"""Sends a file only if nothing is stored under its name: `if_exists`.
+
+    [HEAD] ──> PUT with If-None-Match: * ──201──> [HEAD] ──> stored
+                        └──refused──> HEAD ──> this run's own, after a lost answer · skipped · failed
+
+The condition is in the PUT itself. What it is worth depends on the store (`stores/powers.py:Refusal`):
+
+| the store refuses   | HEAD before          | HEAD after                                           |
+|---------------------|----------------------|------------------------------------------------------|
+| always              | -                    | -                                                    |
+| at rest (Swift)     | -                    | of two runs at once both may get a 201, and one mark |
+|                     |                      | stands: the other run has failed                     |
+| never               | so that nothing that | the same, if the store keeps metadata, and so a mark |
+|                     | is there is replaced |                                                      |
+
+The HEAD after a PUT waits as long as the PUT took: a request that has begun before this one ended may end later. With
+`if_exists='skip'` it makes no difference who has stored the object, and there is no HEAD after.
+"""
+
+import asyncio
+import os
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from functools import partial
+
+from bulkput import events as ev
+from bulkput.activity import doing
+from bulkput.engine.compare.evidence import digests, examined
+from bulkput.engine.stop import Stop
+from bulkput.engine.upload.sent import Sent
+from bulkput.errors import Exists, Stopped, UsageError, printable
+from bulkput.events import Verdict
+from bulkput.model import ObjectHeaders, RemoteObject, Skip, Stored, Upload
+from bulkput.options import IfExists
+from bulkput.payload.body import FileBody
+from bulkput.policy.compare import Evidence, Judgement, judge
+from bulkput.policy.directories import is_marker
+from bulkput.policy.if_exists import MARK, REASONS, Outcome, decide, has_mark, needs_comparison
+from bulkput.stores.base import Store
+from bulkput.stores.powers import Refusal
+
+Send = Callable[[Upload], Awaitable[Sent]]
+
+
+class NewOnly:
+    """Sends the objects of one run, each only if its name is free."""
+
+    def __init__(
+        self, store: Store, mode: IfExists, emit: ev.Emit, stop: Stop, *, adds_suffix: Callable[[bytes], bool]
+    ) -> None:
+        """`adds_suffix`: whether the object of this file name is a gzip file named after it. Raises UsageError if the
+        store has no such condition."""
+        self._stop = stop
+        if store.powers.refuses_existing is None:
+            raise UsageError("this store cannot tell whether an object is new: `if_exists` needs another one")
+        self._refuses_existing = store.powers.refuses_existing
+        self._store = store
+        self._mode = mode
+        self._emit = emit
+        self._adds_suffix = adds_suffix
+        self._mark = ((MARK, os.urandom(8).hex()),) if store.keeps_metadata else ()
+        self._asking = asyncio.Lock()
+        self._refusal: Refusal | None = None
+        """None if the store was not asked yet."""
+
+    def marked(self, headers: ObjectHeaders) -> ObjectHeaders:
+        """The headers with the condition and this run's mark."""
+        return replace(headers, only_new=True, meta=(*headers.meta, *self._mark))
+
+    async def put(self, upload: Upload, file: FileBody | None, send: Send, *, looks_first: bool = False) -> Sent | Skip:
+        """Send the file by `send`, or decide what becomes of it if its name is taken. `file` is None for a directory
+        and for a pipe. `looks_first`: by a HEAD, since sending takes long.
+
+        Raises Exists if the file fails for the object that is there.
+        """
+        refusal = await self._refusal_of_store()
+        if looks_first or refusal is Refusal.NEVER:
+            there = await self._look(upload.key)
+            if there is not None:
+                return await self._settled(upload, file, there, Exists("put", upload.key, _THERE))
+        began_s = time.monotonic()
+        try:
+            sent = await send(replace(upload, headers=self.marked(upload.headers)))
+        except Exists as error:
+            there = await self._look(upload.key)
+            if there is None:
+                error.detail += "; it cannot be seen now: somebody may have removed it"
+                raise
+            return await self._settled(upload, file, there, error)
+        if refusal is Refusal.ALWAYS or self._mode == "skip" or not self._mark:
+            return sent
+        return await self._confirmed(sent, file, pause_s=time.monotonic() - began_s)
+
+    async def _confirmed(self, sent: Sent, file: FileBody | None, *, pause_s: float) -> Sent | Skip:
+        """`sent` if its object stands, which another run may have replaced in the same moment. Raises Exists."""
+        key = sent.upload.key
+        try:
+            with doing("waiting before a look at what is stored"):
+                await self._stop.pause(pause_s)
+            there = await self._look(key)
+        except Stopped:  # it is stored; an interrupted run does not say that all is well
+            return sent
+        if there is None:
+            raise Exists("put", key, "it was stored, and somebody has removed it in the same moment")
+        if has_mark(there, self._mark):
+            return sent
+        return await self._settled(sent.upload, file, there, Exists("put", key, _THERE))
+
+    async def _refusal_of_store(self) -> Refusal:
+        """The store is asked once."""
+        if self._refusal is None:
+            async with self._asking:
+                if self._refusal is None:
+                    self._refusal = await self._refuses_existing()
+                    if self._refusal is Refusal.NEVER and not self._mark:
+                        self._emit(ev.Warned(_NOT_KEPT_APART))
+        return self._refusal
+
+    async def _look(self, key: str) -> RemoteObject | None:
+        stat_itself = self._store.powers.stat_itself
+        return await (stat_itself(key) if stat_itself is not None else self._store.stat(key))
+
+    async def _settled(self, upload: Upload, file: FileBody | None, there: RemoteObject, error: Exists) -> Sent | Skip:
+        is_ours = has_mark(there, self._mark)
+        is_same = False
+        if needs_comparison(self._mode, is_ours=is_ours or not self._mark):
+            is_same = await self._is_same(upload, file, there)
+        is_ours = is_ours or (not self._mark and is_same and error.attempts > 1)
+        source = upload.source
+        match decide(self._mode, is_ours=is_ours, is_same=is_same):
+            case Outcome.STORED:
+                size, mtime_ns = (file.size, file.version.mtime_ns) if file is not None else (there.bytes or 0, 0)
+                stored = Stored(upload.key, there.bytes or 0, there.hash, None)
+                return Sent(replace(upload, headers=self.marked(upload.headers)), stored, size, mtime_ns, None)
+            case Outcome.SKIPPED:
+                return Skip(source.path, source.name, REASONS[self._mode], upload.key)
+            case Outcome.CHANGED:
+                error.detail = "an earlier attempt of this run has stored another version of the file"
+            case Outcome.FAILED:
+                error.detail = self._why(there)
+        raise error
+
+    def _why(self, there: RemoteObject) -> str:
+        since = f", stored {printable(there.last_modified)}" if there.last_modified else ""
+        other = " and nothing proves that it holds the same" if self._mode == "differs" else ""
+        return f"an object of this name is there already{since}{other}: `if_exists={self._mode!r}` keeps it"
+
+    async def _is_same(self, upload: Upload, file: FileBody | None, there: RemoteObject) -> bool:
+        """Whether the object holds what the file holds. Raises SourceError, StoreError."""
+        source = upload.source
+        if source.is_directory:
+            return is_marker(there)
+        if file is None:  # a pipe cannot be read again; its mark tells
+            return has_mark(there, self._mark)
+        evidence = Evidence(file.size, there, is_suffixed=self._adds_suffix(source.name))
+        judged, _ = await examined(self._store, evidence, judge, partial(digests, file, file.size))
+        return isinstance(judged, Judgement) and judged.verdict is Verdict.IDENTICAL
+
+
+_THERE = "an object of this name is there already"
+_NOT_KEPT_APART = (
+    "`if_exists` looks for each object before it is sent: this server may overwrite what another run stores at the same"
+    " moment, and nothing would show it"
+)
