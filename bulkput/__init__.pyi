@@ -19,6 +19,7 @@ from bulkput.engine.verify.verify import verify as verify
 from bulkput.errors import BulkputError as BulkputError
 from bulkput.errors import Conflict as Conflict
 from bulkput.errors import Denied as Denied
+from bulkput.errors import Exists as Exists
 from bulkput.errors import IntegrityError as IntegrityError
 from bulkput.errors import JournalError as JournalError
 from bulkput.errors import NotFound as NotFound
