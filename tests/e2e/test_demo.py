@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from scripts import release_checks
 from tests.e2e.cli import bulkput
 from tests.servers.devserver import devserver_process
 from tests.servers.judge import SwiftJudge
@@ -50,6 +51,7 @@ def test_the_wheel_works_without_the_source_tree(tmp_path: Path) -> None:
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "-q"]
     subprocess.run([*pip, "wheel", "--no-deps", "-w", str(wheels), str(REPOSITORY)], check=True, capture_output=True)
     (wheel,) = wheels.glob("*.whl")
+    assert release_checks.faults_of_wheel(wheel, REPOSITORY) == []
     subprocess.run([*pip, "install", "--no-deps", "--target", str(target), str(wheel)], check=True, capture_output=True)
     code = (
         "import bulkput.demo.baselines as b, bulkput, sys; print(b.__file__); from bulkput.cli.main import main; main()"

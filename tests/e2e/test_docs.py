@@ -4,6 +4,8 @@ A comment above a block controls this test:
 
     <!-- before: COMMAND -->       runs first, because the block needs it
     <!-- not run: REASON -->       the block is not run
+
+Jobs of CI systems, in YAML and Groovy, are run by test_ci_snippets.py.
 """
 
 import os
@@ -42,6 +44,10 @@ class Block:
     why_not: str
     """The reason why it is not run; empty if it is."""
 
+    @property
+    def is_run(self) -> bool:
+        return self.language in ("sh", "python") and not self.why_not
+
 
 def blocks(page: str) -> list[Block]:
     found = []
@@ -72,7 +78,7 @@ def place(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if any(not b.why_not for b in blocks(page))])
+@pytest.mark.parametrize("page", [page for page in PAGES if any(b.is_run for b in blocks(page))])
 def test_every_command_and_program_of_a_page_succeeds(
     page: str, place: Path, swift: RealSwift, nginx: NginxDav
 ) -> None:
@@ -81,7 +87,7 @@ def test_every_command_and_program_of_a_page_succeeds(
     programs = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     environ = {**os.environ, **swift.environment, "PATH": programs, "TMPDIR": str(place.parent)}
     for block in blocks(page):
-        if block.why_not or block.language not in ("sh", "python"):
+        if not block.is_run:
             continue
         text = block.text.replace("https://dav.example.org", nginx.url)
         if block.language == "sh" and not NEEDS_SHELL.search(text):
@@ -101,6 +107,6 @@ def test_every_block_of_a_page_runs_or_has_a_reason_not_to(page: str) -> None:
     """Each block has a language, and at most three of a page have a reason."""
     found = blocks(page)
     assert len(found) == (ROOT / page).read_text().count("\n```") / 2
-    assert {block.language for block in found} <= {"sh", "python", "json", "text", "toml"}
+    assert {block.language for block in found} <= {"sh", "python", "json", "text", "toml", "yaml", "groovy"}
     assert sum(bool(block.why_not) for block in found) <= 3
     assert all(len(block.why_not.split()) >= 3 for block in found if block.why_not)
