@@ -354,6 +354,9 @@ class UploadOptions(SharedOptions):
     large: LargeOptions = LargeOptions()
     storage_policy: str | None = None
     """Swift: the storage policy of the container, if this run makes it. By default the cluster decides."""
+    manifest: str | None = None
+    """After everything else, put an object of this name below the destination that lists all that was published. By
+    default there is none: it would be one more object, which the sources do not have."""
     dry_run: bool = False
     """Scan and decide, but send nothing."""
     retry_failed: bool = False

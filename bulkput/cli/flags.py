@@ -71,6 +71,7 @@ FLAGS = {
     "large.expect_md5": "--expect-md5",
     "dir_markers": "--dir-markers",
     "storage_policy": "--storage-policy",
+    "manifest": "--write-manifest",
     "dry_run": "--dry-run",
     "journal": "--journal",
     "retry_failed": "--retry-failed",

@@ -29,6 +29,7 @@ from bulkput.stores.base import Store
 
 if TYPE_CHECKING:
     from bulkput.engine.upload.large import LargeSender
+    from bulkput.engine.upload.publish_manifest import Publication
     from bulkput.engine.upload.reaping import Reaping
     from bulkput.engine.upload.sync import Sync
     from bulkput.payload.gzip_body import Packer
@@ -49,6 +50,8 @@ class Context:
     resume: Resume
     reaping: "Reaping | None"
     """None if overwritten large objects keep their segments."""
+    publication: "Publication | None"
+    """None if the run puts no manifest."""
     emit: ev.Emit
     room: Callable[[], Awaitable[None]]
     """Waits until the receiver of the events has caught up."""
@@ -143,10 +146,14 @@ def _pipe(context: Context, upload: Upload) -> "Pipe":
 
 
 def _room(context: Context) -> Callable[[], Awaitable[None]]:
-    """Back-pressure on the scan: it waits for the journal's disk and for the receiver of the events."""
+    """Back-pressure on the scan: it waits for the disk of the journal or of the manifest's notes, and for the receiver
+    of the events."""
+    publication = context.publication
 
     async def room() -> None:
         await context.resume.room()
+        if publication is not None:
+            await publication.room()
         await context.room()
 
     return room
