@@ -26,7 +26,7 @@ SECTIONS = {
         "--expect-md5",
     ),
     "What the store has already": ("--skip", "--check-expiry", "--delete-extra", "--yes", "--quick"),
-    "Manifest of a publish": ("--write-manifest",),
+    "Manifest of a publish": ("--write-manifest", "--manifest"),
     "Journal": ("--journal", "--retry-failed"),
     "Connections and limits": (
         "--cloud", "--concurrency", "--rate", "--bandwidth", "--transport", "--retries", "--timeout", "--stalled-after",
