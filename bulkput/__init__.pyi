@@ -15,6 +15,7 @@ from bulkput.engine.open_store import list_objects as list_objects
 from bulkput.engine.open_store import open_store as open_store
 from bulkput.engine.stop import Stop as Stop
 from bulkput.engine.upload.upload import upload as upload
+from bulkput.engine.verify.manifest import verify_manifest as verify_manifest
 from bulkput.engine.verify.verify import verify as verify
 from bulkput.errors import BulkputError as BulkputError
 from bulkput.errors import Conflict as Conflict
@@ -74,6 +75,7 @@ from bulkput.stores.base import Destination as Destination
 from bulkput.stores.base import Store as Store
 from bulkput.verb_options import CopyOptions as CopyOptions
 from bulkput.verb_options import ListOptions as ListOptions
+from bulkput.verb_options import ManifestOptions as ManifestOptions
 from bulkput.verb_options import RemoveOptions as RemoveOptions
 from bulkput.verb_options import SegmentOptions as SegmentOptions
 from bulkput.verb_options import StoreOptions as StoreOptions

@@ -70,7 +70,7 @@ LEFT_OUT = frozenset((Reason.TOO_NEW, Reason.TOO_OLD, Reason.TOO_SMALL, Reason.T
 @frozen
 class Skip:
     """The decision not to send the file `name`, which is relative to its source, in bytes. `parts` are the number and
-    the size of the parts in which a dry run would send it."""
+    the size of the parts in which a dry run would send it. `there` is the object for which it is not sent."""
 
     path: bytes
     name: bytes
@@ -78,6 +78,7 @@ class Skip:
     key: str | None = None
     size: int | None = None
     parts: tuple[int, int] | None = None
+    there: "RemoteObject | None" = None
 
 
 @record

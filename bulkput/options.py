@@ -366,6 +366,9 @@ class UploadOptions(SharedOptions):
     """What to do with a file whose object exists. replace overwrites it. fail, skip and differs never do, also if
     another run stores it at the same moment; differs fails only if the object holds something else. replace by
     default: a second run of the same command repairs what the first one has left."""
+    manifest: str | None = None
+    """After everything else, put an object of this name below the destination that lists all that was published. By
+    default there is none: it would be one more object, which the sources do not have."""
     dry_run: bool = False
     """Scan and decide, but send nothing."""
     retry_failed: bool = False

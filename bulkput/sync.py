@@ -20,11 +20,22 @@ from bulkput.engine.objects import remove as removing
 from bulkput.engine.objects import segments as looking
 from bulkput.engine.objects import temporary_url as signing
 from bulkput.engine.upload import upload as uploading
+from bulkput.engine.verify import manifest as verifying_manifest
 from bulkput.engine.verify import verify as verifying
 from bulkput.model import Prefix, RemoteObject
 from bulkput.verb_options import ListOptions
 
-__all__ = ["copy", "list_objects", "move", "remove", "segments", "temporary_url", "upload", "verify"]
+__all__ = [
+    "copy",
+    "list_objects",
+    "move",
+    "remove",
+    "segments",
+    "temporary_url",
+    "upload",
+    "verify",
+    "verify_manifest",
+]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -45,6 +56,7 @@ def _to_its_end(verb: Callable[P, Coroutine[Any, Any, R]]) -> Callable[P, R]:
 
 upload = _to_its_end(uploading.upload)
 verify = _to_its_end(verifying.verify)
+verify_manifest = _to_its_end(verifying_manifest.verify_manifest)
 copy = _to_its_end(copying.copy)
 move = _to_its_end(copying.move)
 remove = _to_its_end(removing.remove)

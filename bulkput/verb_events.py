@@ -69,7 +69,8 @@ class Finding:
     """A verification found a name that is not identical on both sides. MD5 is in hex.
 
     `name` is the object's name, `path` the file's path. `md5` is None if the file was not read. `remote_hash` is the
-    ETag in the store's form.
+    ETag in the store's form. If a manifest takes the place of the files, `size` and `md5` are those that it has, and
+    there is no path.
     """
 
     verdict: Verdict

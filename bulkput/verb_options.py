@@ -28,6 +28,15 @@ class VerifyOptions(SharedOptions):
 
 
 @frozen(kw_only=True)
+class ManifestOptions:
+    """All options of `verify_manifest`."""
+
+    retry: RetryOptions = field(default_factory=RetryOptions)
+    wire: WireOptions = field(default_factory=WireOptions)
+    stop: StopRules = field(default_factory=StopRules)
+
+
+@frozen(kw_only=True)
 class CopyOptions:
     """All options of `copy` and `move`."""
 

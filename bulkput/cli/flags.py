@@ -73,6 +73,7 @@ FLAGS = {
     "storage_policy": "--storage-policy",
     "last": "--last",
     "if_exists": "--if-exists",
+    "manifest": "--write-manifest",
     "dry_run": "--dry-run",
     "journal": "--journal",
     "retry_failed": "--retry-failed",

@@ -25,8 +25,8 @@ SECTIONS = {
         "--segment-size", "--segment-above", "--segment-container", "--large", "--reap-segments", "--expect-size",
         "--expect-md5",
     ),
-    "What the store has already": ("--skip", "--if-exists", "--check-expiry", "--delete-extra", "--yes", "--quick"),
-    "Order": ("--last",),
+    "What the store has already": ("--skip", "--check-expiry", "--delete-extra", "--yes", "--quick"),
+    "Publishing": ("--last", "--if-exists", "--write-manifest", "--manifest"),
     "Journal": ("--journal", "--retry-failed"),
     "Connections and limits": (
         "--cloud", "--concurrency", "--rate", "--bandwidth", "--transport", "--retries", "--timeout", "--stalled-after",

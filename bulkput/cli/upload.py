@@ -84,6 +84,11 @@ if TYPE_CHECKING:
     "--expires-in", type=Duration(), help="The store deletes each object after this time: 90 (seconds), 12h, 7d."
 )
 @click.option("--storage-policy", metavar="NAME", help="Swift: storage policy of the container, if this run makes it.")
+@click.option(
+    "--write-manifest",
+    metavar="NAME",
+    help="When all else is there, put an object NAME below DEST that lists what was published.",
+)
 @connection_options(
     "Requests in flight. auto starts with 64 and adapts between 8 and 256; -v says why.",
     retries="Retries per object, after random pauses that grow.",
@@ -242,6 +247,7 @@ def _options(
     dir_markers: bool,
     expires_in: int | None,
     storage_policy: str | None,
+    write_manifest: str | None,
     wire: WireOptions,
     retry: RetryOptions,
     stalled_after: float,
@@ -276,6 +282,7 @@ def _options(
         wire=replace(wire, transport=transport),
         stop=StopRules(max_errors=1 if fail_fast else max_errors),
         storage_policy=check_value(storage_policy, what="--storage-policy") if storage_policy else None,
+        manifest=write_manifest,
         journal=journal,
         retry_failed=retry_failed,
         dry_run=dry_run,

@@ -1,10 +1,12 @@
 """`bulkput verify SOURCE... DEST`"""
 
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from bulkput.cli.configured import is_typed
 from bulkput.cli.connection import connection_options
 from bulkput.cli.flags import in_flags
 from bulkput.cli.gzip import gzip_options
@@ -12,12 +14,15 @@ from bulkput.cli.help import Verb
 from bulkput.cli.output import flush, own_output, say, write_line, write_row
 from bulkput.cli.values import OneOf, Url, refuse_odd
 from bulkput.cli.walk import split, walk_options
-from bulkput.errors import printable
-from bulkput.events import Event, Finding, Verdict
+from bulkput.errors import UsageError, printable
+from bulkput.events import Emit, Event, Finding, Verdict
 from bulkput.options import FileListOptions, GzipOptions, RetryOptions, WalkOptions, WireOptions
 from bulkput.report.lines import count_text, counted, event_line
 from bulkput.results import Comparison
-from bulkput.verb_options import VerifyOptions
+from bulkput.verb_options import ManifestOptions, VerifyOptions
+
+if TYPE_CHECKING:
+    from bulkput.engine.stop import Stop
 
 
 @click.command(cls=Verb)
@@ -26,6 +31,11 @@ from bulkput.verb_options import VerifyOptions
     "--journal",
     metavar="FILE",
     help="Strike what is not identical from the upload's journal: the next upload sends it.",
+)
+@click.option(
+    "--manifest",
+    type=Url(),
+    help="Instead of SOURCE and DEST: compare what the manifest at this URL lists (upload --write-manifest).",
 )
 @click.option("--quick", "is_quick", is_flag=True, help="Compare sizes only. No file is read.")
 @walk_options
@@ -51,6 +61,7 @@ def verify(
     *,
     paths: tuple[str, ...],
     journal: str | None,
+    manifest: str | None,
     is_quick: bool,
     walk: WalkOptions,
     files: FileListOptions | None,
@@ -83,8 +94,16 @@ def verify(
     Filters apply to objects too: what they leave out is neither compared nor extra. A directory claims everything
     below DEST, a single file only its own name.
 
+    With --manifest no file is read: the objects are compared with the sizes, MD5s and types in the manifest. What
+    it does not name is not extra.
+
     Exit codes: 0 everything is identical, 1 something is not, 2 usage, 3 the store failed, 130 interrupted.
     """
+    if manifest is not None:
+        _refuse_others(paths)
+        comparison = _manifest_compared(manifest, ManifestOptions(wire=wire, retry=retry), as_json=as_json)
+        _say_outcome(comparison, manifest, is_quiet=quiet)
+        return comparison.exit_code
     sources, destination = split(paths, files, verb="verify")
     if not literal:
         refuse_odd(destination)
@@ -107,6 +126,20 @@ def verify(
     return comparison.exit_code
 
 
+_FIT_MANIFEST = frozenset(
+    ("manifest", "concurrency", "retries", "timeout", "cloud", "insecure", "profile", "as_json", "quiet")
+)
+
+
+def _refuse_others(paths: tuple[str, ...]) -> None:
+    """Raises UsageError for what is typed beside --manifest and would change nothing."""
+    if paths:
+        raise UsageError("--manifest takes the place of SOURCE and DEST: bulkput verify --manifest swift://c/NAME")
+    for param in click.get_current_context().command.params:
+        if param.name is not None and param.name not in _FIT_MANIFEST and is_typed(param.name):
+            raise UsageError(f"{max(param.opts, key=len)} and --manifest exclude each other: no file is read or named")
+
+
 def _say_outcome(comparison: Comparison, destination: str, *, is_quiet: bool) -> None:
     """Print the outcome and the numbers on stderr."""
     if not comparison.is_container_there:
@@ -118,15 +151,9 @@ def _say_outcome(comparison: Comparison, destination: str, *, is_quiet: bool) ->
         say(line)
 
 
-def _compared(sources: tuple[str, ...], destination: str, options: VerifyOptions, *, as_json: bool) -> Comparison:
+def _shown(compare: "Callable[[Emit, Stop], Coroutine[Any, Any, Comparison]]", *, as_json: bool) -> Comparison:
     """Compare, and print findings on stdout as they come."""
     from bulkput.cli.loop import run_stoppable  # noqa: PLC0415 - asyncio, and what follows
-    from bulkput.engine.descriptors import fitting_concurrency  # noqa: PLC0415
-    from bulkput.engine.verify.verify import verify as compare  # noqa: PLC0415 - brings aiohttp
-
-    options, advice = fitting_concurrency(options)
-    if advice is not None:
-        say(advice)
 
     def show(event: Event) -> None:
         if not isinstance(event, Finding):
@@ -136,14 +163,33 @@ def _compared(sources: tuple[str, ...], destination: str, options: VerifyOptions
         else:
             write_line(_line(event))
 
-    comparison = run_stoppable(
-        lambda stop: compare(sources, destination, options=options, on_event=show, stop=stop),
-        at_exit=_nothing,
-    )
+    comparison = run_stoppable(lambda stop: compare(show, stop), at_exit=_nothing)
     if as_json:
         write_row(comparison.as_json())
     flush()
     return comparison
+
+
+def _manifest_compared(url: str, options: ManifestOptions, *, as_json: bool) -> Comparison:
+    from bulkput.engine.verify.manifest import verify_manifest  # noqa: PLC0415 - brings aiohttp
+
+    return _shown(
+        lambda show, stop: verify_manifest(url, options=options, on_event=show, stop=stop),
+        as_json=as_json,
+    )
+
+
+def _compared(sources: tuple[str, ...], destination: str, options: VerifyOptions, *, as_json: bool) -> Comparison:
+    from bulkput.engine.descriptors import fitting_concurrency  # noqa: PLC0415
+    from bulkput.engine.verify.verify import verify as compare  # noqa: PLC0415 - brings aiohttp
+
+    options, advice = fitting_concurrency(options)
+    if advice is not None:
+        say(advice)
+    return _shown(
+        lambda show, stop: compare(sources, destination, options=options, on_event=show, stop=stop),
+        as_json=as_json,
+    )
 
 
 def _say(event: Event) -> None:

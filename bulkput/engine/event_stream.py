@@ -115,7 +115,8 @@ class EventStream(Generic[R]):
 
 
 def stream(verb: Callable[P, Coroutine[Any, Any, R]], *arguments: P.args, **options: P.kwargs) -> EventStream[R]:
-    """Run `verb(*arguments, **options)` and iterate over its events. Verbs: upload, verify, copy, move and remove.
+    """Run `verb(*arguments, **options)` and iterate over its events. Verbs: upload, verify, verify_manifest, copy,
+    move and remove.
 
         async with bulkput.stream(bulkput.upload, "./dist", "swift://artifacts/build-42") as run:
             async for event in run:

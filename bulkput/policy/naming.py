@@ -39,6 +39,12 @@ def joined_prefix(prefix: str) -> str:
     return prefix if not prefix or prefix.endswith("/") else prefix + "/"
 
 
+def common_prefix(first: str, last: str) -> str:
+    """What both begin with. Of names in order, all names between the two begin with it, too."""
+    same = next((n for n, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), min(len(first), len(last)))
+    return first[:same]
+
+
 def meant_by(url: str) -> str | None:
     """The URL that was probably meant, if its name were read like a path. None if that is the URL itself.
 

@@ -15,7 +15,7 @@ from bulkput.errors import SourceError
 from bulkput.options import NamingOptions, WalkOptions
 from bulkput.policy.filters import Filters
 from bulkput.policy.gzip_names import NOT_COMPRESSED, GzipNames
-from bulkput.policy.naming import object_name
+from bulkput.policy.naming import common_prefix, object_name
 from bulkput.record import frozen
 
 _DIRECTORIES_KEPT = 4_096
@@ -152,6 +152,4 @@ def _common(naming: NamingOptions, names: Sequence[bytes]) -> str:
         keys = [object_name(name, prefix=naming.prefix, encode=naming.encode) for name in names]
     except SourceError:
         return naming.prefix
-    first, last = min(keys), max(keys)
-    same = next((n for n, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), len(first))
-    return first[:same]
+    return common_prefix(min(keys), max(keys))

@@ -20,7 +20,7 @@ def room_for(what: str) -> Iterator[None]:
     """Raises UsageError if `what` does not fit into TMPDIR."""
     try:
         yield
-    except sqlite3.Error as error:
+    except (sqlite3.Error, OSError) as error:
         raise UsageError(f"{what} cannot be kept on disk: {error}: set TMPDIR to where there is room") from None
 
 

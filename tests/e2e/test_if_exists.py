@@ -1,6 +1,7 @@
 """`bulkput upload --if-exists`: nothing is overwritten, two jobs at once are told apart, and no job blames itself."""
 
 import asyncio
+import json
 import os
 import uuid
 from collections import Counter
@@ -334,3 +335,20 @@ def test_the_command_refuses_a_redeployment(swift: RealSwift, tree: Path) -> Non
     lines = [line for line in again.err.splitlines() if line.startswith("failed: put ")]
     assert len(lines) == 3 and all("is there already, stored 20" in line for line in lines)
     assert all("--if-exists fail keeps it" in line for line in lines)
+
+
+async def test_a_manifest_of_a_release_is_replaced_only_by_runs_that_may_add_to_it(
+    there: Container, tree: Path
+) -> None:
+    """`fail` keeps one that is there alone; `skip` lists what was skipped as well."""
+    await asyncio.to_thread(there.put, "m.ndjson")
+    summary, told = await run(tree, there.url, there.environ, "fail", manifest="m.ndjson")
+    assert summary.uploaded == 3 and summary.failed == 1 and "m.ndjson" in errors_of(told)[0]
+    assert await asyncio.to_thread(there.content, "m.ndjson") == THERE
+    (tree / "d").write_bytes(b"file d")
+    summary, _ = await run(tree, there.url, there.environ, "skip", manifest="m.ndjson")
+    assert summary.uploaded == 2 and summary.skipped == 3 and summary.exit_code == 0
+    lines = await asyncio.to_thread(there.content, "m.ndjson")
+    rows = [json.loads(line) for line in (lines or b"").splitlines()]
+    listed = {row["name"]: row["hash"] for row in await asyncio.to_thread(there.judge.rows, there.name)}
+    assert {row["name"]: row["hash"] for row in rows} == {name: listed[name] for name in "abcd"}

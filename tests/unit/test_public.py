@@ -96,7 +96,11 @@ def test_all_errors_and_option_groups_are_public() -> None:
 
 def test_every_verb_has_the_same_four_keywords() -> None:
     """They are options, on_event, stop and environ; an upload also takes a recorder."""
-    for verb in (bulkput.upload, bulkput.verify, bulkput.copy, bulkput.move, bulkput.remove, bulkput.segments):
+    verbs = (
+        bulkput.upload, bulkput.verify, bulkput.verify_manifest, bulkput.copy, bulkput.move, bulkput.remove,
+        bulkput.segments,
+    )  # fmt: skip
+    for verb in verbs:
         keywords = [each.name for each in inspect.signature(verb).parameters.values() if each.kind is each.KEYWORD_ONLY]
         assert [name for name in keywords if name != "recorder"] == ["options", "on_event", "stop", "environ"]
     for verb in (bulkput.list_objects, bulkput.open_store, bulkput.temporary_url):

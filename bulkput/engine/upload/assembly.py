@@ -30,6 +30,7 @@ from bulkput.stores.base import Store
 if TYPE_CHECKING:
     from bulkput.engine.upload.if_exists import NewOnly
     from bulkput.engine.upload.large import LargeSender
+    from bulkput.engine.upload.publish_manifest import Publication
     from bulkput.engine.upload.reaping import Reaping
     from bulkput.engine.upload.stages import Stages
     from bulkput.engine.upload.sync import Sync
@@ -51,6 +52,8 @@ class Context:
     resume: Resume
     reaping: "Reaping | None"
     """None if overwritten large objects keep their segments."""
+    publication: "Publication | None"
+    """None if the run puts no manifest."""
     emit: ev.Emit
     room: Callable[[], Awaitable[None]]
     """Waits until the receiver of the events has caught up."""
@@ -67,6 +70,8 @@ class Assembly:
     sync: "Sync | None"
     """None if the run compares nothing with the store."""
     pipeline: Pipeline
+    new_only: "NewOnly | None"
+    """None if what is there may be overwritten."""
     stages: "Stages | None"
     """None if the order of the files does not matter."""
     watchdog: Watchdog
@@ -90,6 +95,7 @@ def build(context: Context, store: Store, survey: Survey, container: str) -> Ass
     opener = BodyOpener(body, emit, may_hang=survey.may_hang, hashes=hashes)
     sync = _sync(context, store, survey, opener, container)
     skipper = sync.skipper if sync is not None else None
+    new_only = _new_only(context, survey, store)
     pipeline = Pipeline(
         store=store,
         putter=Putter(
@@ -98,7 +104,7 @@ def build(context: Context, store: Store, survey: Survey, container: str) -> Ass
             _packer(context, survey, opener),
             skipper,
             emit=emit,
-            new_only=_new_only(context, survey, store),
+            new_only=new_only,
             large_above=large_above,
             open_large=cache(lambda: _large(context, store)),
             open_pipe=partial(_pipe, context),
@@ -126,6 +132,7 @@ def build(context: Context, store: Store, survey: Survey, container: str) -> Ass
         opener=opener,
         sync=sync,
         pipeline=pipeline,
+        new_only=new_only,
         stages=_stages(context, survey, pipeline),
         watchdog=watchdog,
     )
@@ -180,10 +187,14 @@ def _pipe(context: Context, upload: Upload) -> "Pipe":
 
 
 def _room(context: Context) -> Callable[[], Awaitable[None]]:
-    """Back-pressure on the scan: it waits for the journal's disk and for the receiver of the events."""
+    """Back-pressure on the scan: it waits for the disk of the journal or of the manifest's notes, and for the receiver
+    of the events."""
+    publication = context.publication
 
     async def room() -> None:
         await context.resume.room()
+        if publication is not None:
+            await publication.room()
         await context.room()
 
     return room

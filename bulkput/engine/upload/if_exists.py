@@ -134,7 +134,8 @@ class NewOnly:
                 stored = Stored(upload.key, there.bytes or 0, there.hash, None)
                 return Sent(replace(upload, headers=self.marked(upload.headers)), stored, size, mtime_ns, None)
             case Outcome.SKIPPED:
-                return Skip(source.path, source.name, REASONS[self._mode], upload.key)
+                row = there if there.large is None and there.link is None else await self._store.stat(upload.key)
+                return Skip(source.path, source.name, REASONS[self._mode], upload.key, there=row)
             case Outcome.CHANGED:
                 error.detail = "an earlier attempt of this run has stored another version of the file"
             case Outcome.FAILED:

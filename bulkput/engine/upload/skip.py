@@ -71,12 +71,14 @@ class Skipper:
         if file.is_directory:
             if not self._has_marker(row):
                 return file
-            return self._skip(file, row.name) if not self._checks_expiry else replace(file, listed=Listed(row))
+            return self._skip(file, row) if not self._checks_expiry else replace(file, listed=Listed(row))
         match decide_skip(self._mode, evidence, file.mtime_ns, compresses=self._compresses(file)):
             case SkipDecision.SEND if row.large is None:
                 return file
             case SkipDecision.SKIP if not self._checks_expiry and not self._may_be_written(row):
-                return self._skip(file, row.name)
+                # A dynamic large object is listed as empty: `existing` does not find out what it holds.
+                is_seen = bool(row.bytes) or not file.size
+                return self._skip(file, row if is_seen else replace(row, bytes=None, hash=None))
             case _:  # the worker has to look closer: at evidence, at expiry, or at a large object to be overwritten
                 return replace(file, listed=Listed(row, evidence.is_suffixed))
 
@@ -107,7 +109,7 @@ class Skipper:
         if row is None:
             return None, None
         if file.is_directory:
-            return (self._skip(file, key) if self._has_marker(row) and await self._lives(row, head) else None), None
+            return (self._skip(file, row) if self._has_marker(row) and await self._lives(row, head) else None), None
         decide = partial(decide_skip, self._mode, mtime_ns=file.mtime_ns, compresses=self._compresses(file))
         evidence = Evidence(file.size, row, head=head, is_suffixed=listed.is_suffixed)
         decision, evidence = await examined(self._store, evidence, decide, read)
@@ -118,7 +120,7 @@ class Skipper:
             return None, now
         if self._on_kept is not None:
             await self._on_kept(row)
-        return self._skip(file, row.name), row
+        return self._skip(file, now), row
 
     async def _refuse_too_large(self, file: SourceFile, key: str) -> None:
         """The plan let a file above the limits pass, since the store might have it as a large object. Now it must be
@@ -149,8 +151,8 @@ class Skipper:
         """Whether this object serves as the directory's marker. To modes that do not compare any object does."""
         return self._mode not in COMPARING or is_marker(row)
 
-    def _skip(self, file: SourceFile, key: str) -> Skip:
-        return Skip(file.path, file.name, REASONS[self._mode], key)
+    def _skip(self, file: SourceFile, there: RemoteObject) -> Skip:
+        return Skip(file.path, file.name, REASONS[self._mode], there.name, there=there)
 
 
 def _links(evidence: Evidence) -> set[str]:

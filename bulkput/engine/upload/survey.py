@@ -58,6 +58,10 @@ def survey(roots: list[bytes], target: Destination, place: str, options: UploadO
     naming = placement(roots, target, options, gzip)
     scope = _scope(roots, target, naming, filters=filters, gzip=gzip, options=options)
     found = resume.findings(roots, target, place, naming, filters=filters, gzip=gzip)
+    if options.manifest is not None:
+        from bulkput.engine.upload.publish_manifest import guarded  # noqa: PLC0415 - sqlite3, and what compares
+
+        found = guarded(found, roots, naming, options, filters=filters, gzip=gzip)
     return Survey(
         roots=roots,
         naming=naming,

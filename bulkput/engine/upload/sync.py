@@ -20,6 +20,7 @@ from bulkput.options import UploadOptions
 from bulkput.payload.body import BodyOpener
 from bulkput.policy.compare import Evidence
 from bulkput.policy.directories import is_marker, is_others_marker
+from bulkput.policy.manifest import manifest_key
 from bulkput.policy.scope import Scope
 from bulkput.stores.base import Store
 
@@ -49,6 +50,7 @@ class Sync:
         on_kept = self._mirror.note_kept if self._mirror else None
         self.skipper = Skipper(store, opener, options, emit, gzip=scope.gzip, indirect=indirect, on_kept=on_kept)
         self._scope = scope
+        self._manifest = manifest_key(options.manifest, scope.naming) if options.manifest is not None else None
         self._options = options
         self._stop = stop
         self._emit = emit
@@ -111,11 +113,11 @@ class Sync:
 
     async def _take_object(self, pair: Pair) -> None:
         """Note an object without a file: as extra, or as one that stays if it may have a file, filters left its file
-        out, or it is another program's marker."""
+        out, or it is the manifest or another program's marker."""
         row = pair.row
         if self._mirror is None or row is None:
             return
-        is_ours = not pair.is_unknown and not is_others_marker(row.name, row.bytes)
+        is_ours = not pair.is_unknown and not is_others_marker(row.name, row.bytes) and row.name != self._manifest
         if is_ours and self._scope.claims(row.name, is_directory=is_marker(row)):
             await self._mirror.note_extra(row)
         else:

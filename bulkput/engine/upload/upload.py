@@ -26,6 +26,7 @@ from bulkput.stores.base import Destination, Store
 from bulkput.transport.base import WireCount
 
 if TYPE_CHECKING:
+    from bulkput.engine.upload.publish_manifest import Publication
     from bulkput.engine.upload.reaping import Reaping
 
 
@@ -105,6 +106,9 @@ def _context(options: UploadOptions, stop: Stop, recorder: Recorder, on_event: e
     pace = pace_of(options.wire, stop)
     tuner, resume = Tuner(options.wire, pace=pace), Resume(options, stop)
     emit = _told_to(recorder, resume, on_event or _ignore, tuner)
+    publication = _publication(options, stop)
+    if publication is not None:
+        emit = publication.receiver(emit)
     reaping = _reaping(options, stop, emit)
     return Context(
         options=options,
@@ -114,6 +118,7 @@ def _context(options: UploadOptions, stop: Stop, recorder: Recorder, on_event: e
         pace=pace,
         resume=resume,
         reaping=reaping,
+        publication=publication,
         emit=reaping.receiver(emit) if reaping is not None else emit,
         room=ev.room_of(on_event),
     )
@@ -136,6 +141,8 @@ async def _run(context: Context, built: Assembly, container: str, started: float
         is_complete = True
     finally:
         built.close()
+        if context.publication is not None:
+            await context.publication.aclose()
         await context.resume.end(is_complete=is_complete)
         if is_complete:
             _warn(context, built.survey)
@@ -158,13 +165,29 @@ async def _pipe(context: Context, built: Assembly) -> None:
         with closing(sync):
             async with aclosing(sync.found(scan)) as found:
                 await run(found if is_dry else _when_needed(found, lambda: prepare(store, stop)))
+            await _put_manifest(context, built)
             await sync.remove_extra(context.recorder.failed)
-    elif is_dry:
+        return
+    if is_dry:
         await run(scan)
     elif context.resume.has_uploads:
         await run(_when_needed(scan, lambda: prepare(store, stop)))
     elif await prepare(store, stop):
         await run(scan)
+    await _put_manifest(context, built)
+
+
+async def _put_manifest(context: Context, built: Assembly) -> None:
+    """Call it after all files are sent."""
+    if context.publication is not None:
+        await context.publication.put(
+            built.store,
+            built.opener,
+            built.survey.naming,
+            context.recorder,
+            context.emit,
+            new_only=built.new_only,
+        )
 
 
 async def _when_needed(found: AsyncIterable[Found], prepare: Callable[[], Awaitable[bool]]) -> AsyncIterator[Found]:
@@ -236,6 +259,15 @@ def _told_to(recorder: Recorder, resume: Resume, on_event: ev.Emit, tuner: Tuner
         on_event(event)
 
     return emit
+
+
+def _publication(options: UploadOptions, stop: Stop) -> "Publication | None":
+    """Raises UsageError."""
+    if options.manifest is None:
+        return None
+    from bulkput.engine.upload.publish_manifest import Publication  # noqa: PLC0415 - only a run with a manifest needs it
+
+    return Publication(options, stop)
 
 
 def _reaping(options: UploadOptions, stop: Stop, emit: ev.Emit) -> "Reaping | None":
