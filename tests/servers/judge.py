@@ -80,6 +80,11 @@ class SwiftJudge:
             self._storage, self._token = headers["X-Storage-Url"], headers["X-Auth-Token"]
         return self._storage
 
+    @property
+    def token(self) -> str:
+        """The token of the login."""
+        return self._token if self.storage_url else ""
+
     def put(
         self,
         container: str,
