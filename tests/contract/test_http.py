@@ -25,7 +25,7 @@ class PlainHttp(StoreContract):
     expires = False
     proves_bytes = False
     takes_any_name = False
-    powers = frozenset({"access", "get", "get_once", "describe", "make_directory", "check_removable"})
+    powers = frozenset({"access", "urls", "get", "get_once", "describe", "make_directory", "check_removable"})
     server: Callable[[], AbstractContextManager[NginxDav]]
 
     @pytest.fixture
