@@ -5,7 +5,8 @@ Sizes are in bytes, times in seconds.
 
 from collections.abc import Awaitable, Callable, Mapping
 from enum import StrEnum
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
+from urllib.parse import quote
 
 from bulkput.errors import BulkputError, StoreError, printable
 from bulkput.model import Compression, Entry, LargeUpload, Pacing, Skip, Stored, StoredPart, Upload
@@ -37,6 +38,21 @@ class Known:
 @frozen
 class ScanDone:
     """The sources are exhausted, or the run stopped reading them. From now on the total is known."""
+
+
+@frozen
+class Place:
+    """Objects of this run are below `url`, which ends with a slash and has no secret. `is_public`: everyone may read
+    them there. Told once, before the first object, if `tells_urls` is set and the store knows its URL."""
+
+    url: str
+    is_public: bool
+
+    def url_of(self, key: str) -> str:
+        return self.url + quote(key)
+
+    def as_json(self) -> dict[str, Any]:
+        return {"event": "place", "url": self.url, "is_public": self.is_public}
 
 
 @frozen
@@ -314,6 +330,7 @@ Event = (
     Discovered
     | Known
     | ScanDone
+    | Place
     | Streaming
     | Uploaded
     | PartStored

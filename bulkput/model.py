@@ -66,6 +66,9 @@ class Reason(StrEnum):
 LEFT_OUT = frozenset((Reason.TOO_NEW, Reason.TOO_OLD, Reason.TOO_SMALL, Reason.TOO_LARGE, Reason.OTHER_FILE_SYSTEM))
 """Reasons for which a run leaves an existing file out. A mirror keeps the objects of such files."""
 
+IN_PLACE = frozenset((Reason.EXISTING, Reason.UNCHANGED, Reason.IDENTICAL))
+"""Reasons that say that the store has the object already."""
+
 
 @frozen
 class Skip:

@@ -373,6 +373,16 @@ class UploadOptions(SharedOptions):
     """Scan and decide, but send nothing."""
     retry_failed: bool = False
     """Send only the files that failed, as the journal has it, without a look at the whole source."""
+    tag: str | None = None
+    """A word that names this run, such as build-4711: each request carries it, so that operators find them in their
+    logs. Swift appends it to its transaction ids, which errors show; access logs have it in the User-Agent. By default
+    there is none, because only the caller knows what the run belongs to."""
+    keep_tag: bool = False
+    """Store `tag` as metadata (Swift: X-Object-Meta-Tag) with each object. Off by default: it is kept with what is sent
+    only, and an object that is skipped has the tag of an earlier run."""
+    tells_urls: bool = False
+    """Tell the URL of the destination, and whether everyone may read it, by an event (`Place`) before the first object.
+    Off by default: with Swift it takes a HEAD of the container."""
     stall_s: float = 60.0
     """Report what is in flight when nothing has moved for this many seconds. Less than the time limit of a request, and
     longer than any pause between two attempts that the store did not ask for."""

@@ -59,6 +59,8 @@ class Recorder:
         self.is_scan_done = False
         self.stopping: ev.Stopping | None = None
         self.finished: ev.Finished | None = None
+        self.tag: str | None = None
+        """That of the options, for the summary."""
         self._failures: list[Failure] = []
         self._streaming: dict[bytes, ev.Streaming] = {}
 
@@ -209,4 +211,5 @@ class Recorder:
             pacing=self.pacing,
             failures=tuple(self._failures),
             stopping=self.stopping,
+            tag=self.tag,
         )

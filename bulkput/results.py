@@ -50,7 +50,7 @@ class Summary:
     `large.reap`, `segments_removed` were removed, and `segments_in_doubt` stay although they were to be removed.
     `left_paths` has the first segments' names, `left_below` the prefixes of dynamic large objects' segments.
     `concurrency` is the limit of requests in flight at the end, `most_concurrency` its highest value. `pacing` has the
-    rates that were asked for and what was reached, or is None if there were none.
+    rates that were asked for and what was reached, or is None if there were none. `tag` is that of the options.
     """
 
     found: int
@@ -92,6 +92,7 @@ class Summary:
     pacing: Pacing | None
     failures: tuple[Failure, ...]
     stopping: ev.Stopping | None
+    tag: str | None = None
 
     @property
     def objects_per_s(self) -> float:
@@ -122,6 +123,7 @@ class Summary:
         """The summary file of the command line. `schema` is raised when a field changes its meaning."""
         return {
             "schema": 1,
+            **({"tag": self.tag} if self.tag is not None else {}),
             "found": self.found,
             "uploaded": self.uploaded,
             "skipped": self.skipped,
@@ -154,16 +156,14 @@ class Summary:
         """Empty if no file was sent in parts."""
         if not (self.large_sent or self.parts_sent or self.large_unfinished):
             return {}
-        numbers = {
-            "sent": self.large_sent,
-            "unfinished": self.large_unfinished,
-            "parts_sent": self.parts_sent,
-            "parts_found": self.parts_found,
-            "parts_left": self.parts_left,
-            "bytes_left": self.parts_left_bytes,
-            "parts_abandoned": self.parts_abandoned,
-        }
-        return {"large": numbers}
+        return {
+            "large": {
+                "sent": self.large_sent, "unfinished": self.large_unfinished,
+                "parts_sent": self.parts_sent, "parts_found": self.parts_found,
+                "parts_left": self.parts_left, "bytes_left": self.parts_left_bytes,
+                "parts_abandoned": self.parts_abandoned,
+            }
+        }  # fmt: skip
 
     def _left_json(self) -> dict[str, Any]:
         """Empty if no large object was overwritten."""

@@ -41,9 +41,9 @@ def blockbuster() -> Iterator[BlockBuster]:
 
 @pytest.fixture(autouse=True)
 def no_credentials_of_the_developer(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Removes the developer's credentials and settings from the environment of every test."""
+    """Removes the developer's credentials and settings, and those of a CI, from the environment of every test."""
     for name in os.environ:
-        if re.match("ST_|OS_|NETRC$|BULKPUT_(?!TEST_|SOAK_)", name):
+        if re.match("ST_|OS_|NETRC$|GITHUB_|GITLAB_|BULKPUT_(?!TEST_|SOAK_)", name):
             monkeypatch.delenv(name)
     monkeypatch.setenv("XDG_CONFIG_HOME", "/nonexistent")
 

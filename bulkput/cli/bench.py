@@ -12,8 +12,7 @@ import click
 
 from bulkput.cli.configured import Configured
 from bulkput.cli.connection import server_options
-from bulkput.cli.flags import in_flags
-from bulkput.cli.output import write_line, write_row
+from bulkput.cli.output import worded, write_line, write_row
 from bulkput.cli.values import Count, Seconds, Size, Url
 from bulkput.errors import printable
 from bulkput.options import MIB, UploadOptions, WireOptions
@@ -102,7 +101,7 @@ def bench(
     from bulkput.stores.base import Destination  # noqa: PLC0415
 
     Destination.parse(url)
-    screen = Screen(worded=in_flags)
+    screen = Screen(worded=worded)
     wire = replace(wire, concurrency=concurrency)
     options, advice = fitting_concurrency(UploadOptions(wire=wire))
     if advice is not None:

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 from click.shell_completion import CompletionItem, ShellComplete, add_completion_class, split_arg_string
 
-from bulkput.cli.output import write_line
+from bulkput.cli.output import write_as_it_is
 from bulkput.cli.values import OneOf
 from bulkput.errors import UsageError
 
@@ -47,7 +47,7 @@ def completion(shell: str) -> None:
 
     Containers and objects are not completed: that would need a login for each TAB.
     """
-    write_line(_script(shell).rstrip())
+    write_as_it_is(_script(shell).rstrip())
 
 
 def _script(shell: str) -> str:

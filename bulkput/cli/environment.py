@@ -42,6 +42,14 @@ VARIABLES = (
         "NO_PROXY",
         "Hosts that are reached without a proxy. They are names, addresses and networks, separated by commas.",
     ),
+    (
+        "GITHUB_ACTIONS",
+        "true: the run is one of GitHub Actions. Failures become annotations of its page, and no name becomes a"
+        " command.",
+    ),
+    ("GITHUB_STEP_SUMMARY", "File of the page of a step, for --summary-md auto. GitHub Actions sets it."),
+    ("GITHUB_WORKSPACE", "Directory that the files of annotations are relative to. GitHub Actions sets it."),
+    ("GITLAB_CI", "true: the run is one of GitLab CI/CD. Its lines get a section of the log."),
     ("NO_COLOR, FORCE_COLOR", "Never colours, or always. By default they are used on terminals."),
     (
         "TMPDIR",

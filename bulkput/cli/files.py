@@ -1,5 +1,5 @@
-"""The files that `--summary` and `--trace` name. They are opened before the run, so a wrong path is an error at once; a
-file that is there keeps its content until there is something to write."""
+"""The files that `--summary`, `--summary-md` and `--trace` name. They are opened before the run, so a wrong path is an
+error at once; a file that is there keeps its content until there is something to write."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from typing import Any
 
 from bulkput import events as ev
 from bulkput.cli.flags import in_flags, row_in_flags
-from bulkput.cli.output import CannotWriteError, flush, identity, write_line
+from bulkput.cli.output import CannotWriteError, flush, identity, no_command, write_line
 from bulkput.errors import UsageError
 from bulkput.report.trace import Trace
 
@@ -46,27 +46,27 @@ def _open_special(path: str, flag: str) -> int | None:
     return None
 
 
-class SummaryFile:
-    """The file of `--summary`, complete or untouched. One is made and removed at once, so that a wrong path is an error
-    before the run, and a run that is killed leaves none.
+class WholeFile:
+    """A file that is complete or untouched. One is made and removed at once, so that a wrong path is an error before
+    the run, and a run that is killed leaves none.
 
     It is a new file, readable by its owner only. When it is complete, it replaces the file at the path.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, flag: str) -> None:
         """Raises UsageError if the file cannot be made there."""
         self._path = path
         self._special: int | None = None
         if path == "-":
             return
         try:
-            self._special = _open_special(path, "--summary")
+            self._special = _open_special(path, flag)
             if self._special is None:
                 handle, made = self._new()
                 os.unlink(made)
                 os.close(handle)
         except OSError as error:
-            raise UsageError(f"--summary {path}: {error.strerror}") from None
+            raise UsageError(f"{flag} {path}: {error.strerror}") from None
 
     def _new(self) -> tuple[int, str]:
         return tempfile.mkstemp(prefix=".bulkput-summary-", dir=os.path.dirname(self._path) or ".")
@@ -77,9 +77,8 @@ class SummaryFile:
         found = (identity(file) for file in (self._special, self._path) if file is not None and file != "-")
         return {each for each in found if each is not None}
 
-    def write(self, summary: Mapping[str, Any]) -> None:
+    def write_text(self, text: str) -> None:
         """Raises CannotWriteError."""
-        text = json.dumps(row_in_flags(summary))
         if self._path == "-":
             write_line(text)
             return
@@ -87,7 +86,7 @@ class SummaryFile:
             if self._special is not None:
                 flush()  # it may be stdout by another name
                 with open(self._special, "w", encoding="utf-8", closefd=False) as file:
-                    file.write(text + "\n")
+                    file.write(no_command(text) + "\n")
             else:
                 handle, made = self._new()
                 try:
@@ -105,6 +104,18 @@ class SummaryFile:
         if self._special is not None:
             os.close(self._special)
             self._special = None
+
+
+class SummaryFile(WholeFile):
+    """The file of `--summary`."""
+
+    def __init__(self, path: str) -> None:
+        """Raises UsageError if the file cannot be made there."""
+        super().__init__(path, "--summary")
+
+    def write(self, summary: Mapping[str, Any]) -> None:
+        """Raises CannotWriteError."""
+        self.write_text(json.dumps(row_in_flags(summary)))
 
 
 def _open_trace(path: str, flags: int) -> int:
@@ -142,7 +153,7 @@ class TraceFile:
             if self._trace is None:
                 if stat.S_ISREG(os.fstat(self._file.fileno()).st_mode):
                     self._file.truncate()
-                self._trace = Trace(self._file, worded=in_flags)
+                self._trace = Trace(self._file, worded=in_flags, guarded=no_command)
             self._trace(event)
         except OSError as error:
             raise CannotWriteError(self._path, error) from error

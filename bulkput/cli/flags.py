@@ -78,6 +78,8 @@ FLAGS = {
     "journal": "--journal",
     "retry_failed": "--retry-failed",
     "stall_s": "--stalled-after",
+    "tag": "--tag",
+    "keep_tag": "--keep-tag",
     "bulkput.remove": "bulkput rm -r",
     "bulkput.segments": "bulkput segments",
     "bulkput.temporary_url": "bulkput tempurl",

@@ -33,7 +33,8 @@ SECTIONS = {
         "--max-errors", "--fail-fast", "--insecure", "--profile",
     ),
     "Output": (
-        "--dry-run", "--progress", "--json", "--summary", "--trace", "--verbose", "--quiet", "--help",
+        "--dry-run", "--progress", "--json", "--print-urls", "--summary", "--summary-md", "--trace", "--tag",
+        "--keep-tag", "--verbose", "--quiet", "--help",
     ),
 }  # fmt: skip
 """Each heading with its options, by their long names. A test says that every option of these verbs is here."""

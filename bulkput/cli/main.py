@@ -4,6 +4,7 @@
 """
 
 import errno
+import io
 import os
 import sys
 import traceback
@@ -15,11 +16,15 @@ import click
 from bulkput import __version__
 from bulkput.cli.output import (
     CannotWriteError,
+    annotate_error,
     discard_stdout,
     escape_what_does_not_fit,
     flush,
+    is_in_github,
+    no_command,
     open_missing_streams,
     say,
+    write_to_stderr,
 )
 from bulkput.errors import BulkputError, UsageError
 
@@ -121,7 +126,7 @@ def main() -> NoReturn:
     except click.ClickException as error:
         from bulkput.cli.mistakes import explained  # noqa: PLC0415 - for mistakes only
 
-        explained(error, sys.argv[1:]).show()
+        _show(explained(error, sys.argv[1:]))
         sys.exit(error.exit_code)
     except SystemExit as ending:  # 1 is click's: the reader of its own output has gone
         _end(141 if ending.code == 1 else int(ending.code or 0), None)
@@ -140,7 +145,7 @@ def main() -> NoReturn:
         discard_stdout()
         _end(3, f"cannot write: {error.strerror}")
     except Exception:  # noqa: BLE001 - a bug; but exit code 1 would say "some objects failed"
-        traceback.print_exc()
+        write_to_stderr(no_command(traceback.format_exc().rstrip("\n")))
         _end(3, "this is a bug in bulkput; please report it with the lines above")
     else:
         sys.exit(code if isinstance(code, int) else 0)
@@ -157,4 +162,15 @@ def _prepare_for_a_tab() -> None:
 def _end(code: int, message: str | None) -> NoReturn:
     if message is not None:
         say(f"bulkput: {message}")
+        annotate_error(message)
     sys.exit(code)
+
+
+def _show(error: click.ClickException) -> None:
+    if not is_in_github():
+        error.show()
+        return
+    shown = io.StringIO()
+    error.show(shown)
+    write_to_stderr(no_command(shown.getvalue().rstrip("\n")))
+    annotate_error(error.format_message())

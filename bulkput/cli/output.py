@@ -8,14 +8,15 @@ import io
 import os
 import stat
 import sys
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from bulkput.cli.flags import in_flags, row_in_flags
 
 if TYPE_CHECKING:
     from bulkput.cli.files import SummaryFile, TraceFile
+    from bulkput.cli.job_view import PageFile, StepSummary
     from bulkput.events import Event
 
 
@@ -52,9 +53,41 @@ def escape_what_does_not_fit() -> None:
 
 def say(line: str) -> None:
     """Write a message to stderr; errors are ignored. Not by click, which writes UTF-8 even if stderr is ASCII."""
+    write_to_stderr(worded(line))
+
+
+def worded(line: str) -> str:
+    """A message of the library, as stderr gets it."""
+    return no_command(in_flags(line))
+
+
+def write_to_stderr(line: str) -> None:
+    """Write a line as it is, commands to a CI system too; errors are ignored."""
     with suppress(OSError):
-        sys.stderr.write(in_flags(line) + "\n")
+        sys.stderr.write(line + "\n")
         sys.stderr.flush()
+
+
+def is_in_github() -> bool:
+    """Whether a runner of GitHub Actions reads what this command prints."""
+    return os.environ.get("GITHUB_ACTIONS") == "true"
+
+
+def no_command(text: str) -> str:
+    """The text; in GitHub Actions one in which no name of a file or object is a command to the runner."""
+    if ("::" not in text and "##[" not in text) or not is_in_github():
+        return text
+    from bulkput.report.github import harmless  # noqa: PLC0415 - for odd names in CI only
+
+    return harmless(text)
+
+
+def annotate_error(message: str) -> None:
+    """In GitHub Actions, show the message on the page of the run as well."""
+    if is_in_github():
+        from bulkput.report.github import annotation  # noqa: PLC0415 - for mistakes in CI only
+
+        write_to_stderr(annotation("error", in_flags(message)))
 
 
 def say_warning(event: "Event") -> None:
@@ -67,8 +100,13 @@ def say_warning(event: "Event") -> None:
 
 def write_line(line: str) -> None:
     """Write a line of data to stdout. Raises CannotWriteError once; later lines are dropped."""
+    write_as_it_is(no_command(line))
+
+
+def write_as_it_is(text: str) -> None:
+    """Write text of our own to stdout, which has no names in it. Raises CannotWriteError, as `write_line`."""
     try:
-        sys.stdout.write(line + "\n")
+        sys.stdout.write(text + "\n")
     except OSError as error:
         raise _lost_stdout(error) from error
 
@@ -88,7 +126,27 @@ def flush() -> None:
         raise _lost_stdout(error) from error
 
 
-def own_output(*files: "SummaryFile | TraceFile | None") -> frozenset[tuple[int, int]]:
+@contextmanager
+def writing_on() -> Iterator[Callable[[Callable[[], None]], None]]:
+    """Within the block, each given function writes something, also if one before it could not.
+
+    At the end it raises the first CannotWriteError, but none that says that the reader of stdout has gone.
+    """
+    lost: list[CannotWriteError] = []
+
+    def write(one: Callable[[], None]) -> None:
+        try:
+            one()
+        except CannotWriteError as error:
+            if not error.is_reader_gone:
+                lost.append(error)
+
+    yield write
+    if lost:
+        raise lost[0]
+
+
+def own_output(*files: "SummaryFile | TraceFile | PageFile | StepSummary | None") -> frozenset[tuple[int, int]]:
     """Device and inode of each file that this command writes, so that a source leaves them out."""
     identities = {found for number in (1, 2) if (found := identity(number)) is not None}
     return frozenset(identities.union(*(file.identities for file in files if file is not None)))

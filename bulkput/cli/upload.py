@@ -11,13 +11,14 @@ import click
 from bulkput.cli.connection import connection_options, rate_options
 from bulkput.cli.gzip import gzip_options
 from bulkput.cli.help import Verb
+from bulkput.cli.job import JobFlags, job_options, open_job
 from bulkput.cli.large import large_options
-from bulkput.cli.output import CannotWriteError, flush, own_output
+from bulkput.cli.output import CannotWriteError, flush, own_output, writing_on
 from bulkput.cli.publish import publish_options
 from bulkput.cli.skip import skip_options
 from bulkput.cli.values import Count, Duration, OneOf, Seconds, Url, refuse_odd
 from bulkput.cli.walk import split, walk_options
-from bulkput.errors import UsageError
+from bulkput.errors import BulkputError, UsageError
 from bulkput.options import (
     BodyOptions,
     FileListOptions,
@@ -33,9 +34,12 @@ from bulkput.options import (
     WireOptions,
 )
 from bulkput.policy.headers import check_value, parse_fields
+from bulkput.record import frozen
 
 if TYPE_CHECKING:
     from bulkput.cli.files import SummaryFile, TraceFile
+    from bulkput.cli.job_view import JobView
+    from bulkput.cli.view import UploadView
     from bulkput.engine.stop import Stop
     from bulkput.results import Summary
 
@@ -128,11 +132,12 @@ if TYPE_CHECKING:
     type=OneOf(["auto", "bar", "plain", "none"]),
     default="auto",
     show_default=True,
-    help="Progress on stderr. auto: a bar on a terminal, else a line every 5 s (plain).",
+    help="Progress on stderr. auto: a bar on a terminal, else a line every 10 s (plain).",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per event on stdout.")
 @click.option("--summary", metavar="FILE", help="Write the numbers of the run to FILE as one JSON object. - is stdout.")
 @click.option("--trace", metavar="FILE", help="Write one JSON line per request to FILE: start, duration, bytes, error.")
+@job_options
 @click.option("-v", "--verbose", is_flag=True, help="Print a line for each object and each retry.")
 @click.option("-q", "--quiet", is_flag=True, help="Print only failures, and what a stalled run waits for.")
 def upload(
@@ -143,6 +148,7 @@ def upload(
     as_json: bool,
     summary: str | None,
     trace: str | None,
+    job: JobFlags,
     verbose: bool,
     quiet: bool,
     **flags: Any,
@@ -177,47 +183,66 @@ def upload(
     from bulkput.engine.descriptors import fitting_concurrency  # noqa: PLC0415
 
     options, advice = fitting_concurrency(options)  # before the event loop, which needs some descriptors itself
-    file, tracing = _written_files(summary, trace)
-    view = UploadView(verbose=verbose, quiet=quiet, as_json=as_json, progress=progress, trace=tracing)
+    shown = sources if options.files is None else (f"the list {options.files.path}",)
+    outputs = _outputs(summary, trace, open_job(job, shown, destination))
+    told = outputs.job
+    view = UploadView(verbose=verbose, quiet=quiet, as_json=as_json, progress=progress, trace=outputs.trace, job=told)
     if advice is not None:
         view.say(advice)
-    options = replace(options, walk=replace(options.walk, own_output=own_output(tracing, file)))
-    _run(lambda stop: view.run(sources, destination, options, stop), file, tracing)
+    own = own_output(outputs.trace, outputs.summary, told.file if told is not None else None)
+    options = replace(
+        options, walk=replace(options.walk, own_output=own), tells_urls=told is not None and told.tells_urls
+    )
+    _run(view, lambda stop: view.run(sources, destination, options, stop), outputs)
     return view.exit_code
 
 
-def _written_files(summary: str | None, trace: str | None) -> tuple["SummaryFile | None", "TraceFile | None"]:
+@frozen
+class _Outputs:
+    """What the run writes beside its lines; None for what nobody asked for."""
+
+    summary: "SummaryFile | None"
+    trace: "TraceFile | None"
+    job: "JobView | None"
+
+
+def _outputs(summary: str | None, trace: str | None, job: "JobView | None") -> _Outputs:
     """Raises UsageError if one cannot be made."""
     if summary is None and trace is None:
-        return None, None
+        return _Outputs(None, None, job)
     from bulkput.cli.files import SummaryFile, TraceFile  # noqa: PLC0415 - tempfile and json: 5 ms
 
     tracing = TraceFile(trace) if trace is not None else None
-    return SummaryFile(summary) if summary is not None else None, tracing
+    return _Outputs(SummaryFile(summary) if summary is not None else None, tracing, job)
 
 
-def _run(
-    send: Callable[["Stop"], Coroutine[Any, Any, "Summary"]], file: "SummaryFile | None", tracing: "TraceFile | None"
-) -> None:
-    """Run the upload, then write the summary and close the trace.
+def _run(view: "UploadView", send: Callable[["Stop"], Coroutine[Any, Any, "Summary"]], outputs: _Outputs) -> None:
+    """Run the upload, then write the page and the summary, and close the trace.
 
     Raises CannotWriteError, but not if the reader of stdout has gone.
     """
     from bulkput.cli.loop import run_stoppable  # noqa: PLC0415 - asyncio, and what follows
 
+    file, tracing, job = outputs.summary, outputs.trace, outputs.job
     try:
         result = run_stoppable(send, at_exit=file.close if file else _nothing)
-        if file is not None:
-            file.write(result.as_json())
-        if tracing is not None:
-            tracing.close()
-        flush()
-    except CannotWriteError as error:
-        if not error.is_reader_gone:
-            raise
+        with writing_on() as write:
+            if job is not None:
+                write(lambda: job.write(result))
+            if file is not None:
+                write(lambda: file.write(result.as_json()))
+            if tracing is not None:
+                write(tracing.close)
+            write(flush)
+    except BulkputError as error:
+        if job is not None and not isinstance(error, UsageError):
+            job.write_ended(view.recorder.summary(), error)
+        raise
     finally:
         if file is not None:
             file.close()
+        if job is not None:
+            job.close()
         if tracing is not None:
             with suppress(CannotWriteError):
                 tracing.close()  # not closed yet if the run failed
@@ -256,6 +281,8 @@ def _options(
     fail_fast: bool,
     journal: str | None,
     retry_failed: bool,
+    tag: str | None,
+    keep_tag: bool,
     dry_run: bool,
 ) -> UploadOptions:
     return UploadOptions(
@@ -285,6 +312,8 @@ def _options(
         manifest=write_manifest,
         journal=journal,
         retry_failed=retry_failed,
+        tag=tag,
+        keep_tag=keep_tag,
         dry_run=dry_run,
         stall_s=stalled_after,
     )

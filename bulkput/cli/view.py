@@ -1,24 +1,25 @@
 """What an upload shows while it goes on: data on stdout; lines and progress on stderr, as long as anyone reads them."""
 
 import time
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Literal
 
 from bulkput import events as ev
-from bulkput.cli.flags import in_flags
-from bulkput.cli.output import CannotWriteError, write_line, write_row
+from bulkput.cli.output import CannotWriteError, worded, write_line, write_row
 from bulkput.engine.stop import Stop
 from bulkput.engine.upload.upload import upload
 from bulkput.model import Reason
 from bulkput.options import UploadOptions
 from bulkput.recorder import Recorder
 from bulkput.report.lines import event_json, event_line, in_flight_lines, planned_line, summary_lines
-from bulkput.report.progress import Screen, progress
+from bulkput.report.progress import PLAIN_EVERY_S, Screen, progress
 from bulkput.results import Summary
 
 if TYPE_CHECKING:
     from bulkput.cli.files import TraceFile
+    from bulkput.cli.job_view import JobView
 
-_RETRY_LINE_EVERY_S = 5.0
+_RETRY_LINE_EVERY_S = PLAIN_EVERY_S
 _USUAL = (ev.Discovered, ev.Requested, ev.Uploaded)
 """Nearly all events of a run; without a flag that asks for them there is nothing to show of these."""
 
@@ -34,14 +35,18 @@ class UploadView:
         as_json: bool,
         progress: Literal["auto", "bar", "plain", "none"],
         trace: "TraceFile | None",
+        job: "JobView | None" = None,
     ) -> None:
+        """`job`: what a CI system gets of the run."""
         self._verbose = verbose
         self._quiet = quiet
         self._as_json = as_json
         self._trace = trace
+        self._job = job
         self._progress: Literal["auto", "bar", "plain", "none"] = "none" if quiet else progress
-        self._is_plain = not verbose and not as_json and trace is None
-        self._screen = Screen(worded=in_flags)
+        self._is_plain = not verbose and not as_json and trace is None and not (job is not None and job.tells_urls)
+        self._screen = Screen(worded=worded)
+        self.recorder = Recorder()
         self._next_retry_line = 0.0
         self._lost_output: CannotWriteError | None = None
         self.exit_code = 3
@@ -50,16 +55,21 @@ class UploadView:
         self._screen.say(line)
 
     async def run(self, sources: tuple[str, ...], destination: str, options: UploadOptions, stop: Stop) -> Summary:
-        recorder = Recorder()
-        with progress(self._progress, recorder, self._screen):
+        recorder, job = self.recorder, self._job
+        section = job.section(is_quiet=self._quiet) if job is not None else nullcontext()
+        with section, progress(self._progress, recorder, self._screen):
 
             def show(event: ev.Event) -> None:
                 self._show(event, stop)
 
             summary = await upload(sources, destination, options=options, recorder=recorder, on_event=show, stop=stop)
+        lines = job.after_section(summary, is_quiet=self._quiet) if job is not None else []
         if not self._quiet or not summary.adds_up:
-            for line in summary_lines(summary):
-                self._screen.say(line)
+            lines += summary_lines(summary)
+        for line in lines:
+            self._screen.say(line)
+        if job is not None:
+            job.annotate(summary)
         self.exit_code = summary.exit_code
         if self._lost_output is not None and not self._lost_output.is_reader_gone:
             self.exit_code = 3
@@ -84,11 +94,15 @@ class UploadView:
         """What was asked for as data. Raises CannotWriteError."""
         if self._trace is not None:
             self._trace(event)
+        if self._job is not None:
+            self._job(event)
         if self._as_json:
             if (row := event_json(event)) is not None:
-                write_row(row)
+                write_row(self._job.with_url(row, event) if self._job is not None else row)
         elif not self._quiet and (planned := planned_line(event)) is not None:
             write_line(planned)
+        elif self._job is not None:
+            self._job.print_url(event)
 
     def _is_too_many(self, event: ev.Event) -> bool:
         """Retries come in swarms: unless asked for each, one line now and then tells that there are some."""

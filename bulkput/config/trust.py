@@ -21,7 +21,7 @@ PROJECT_MAY_SET = frozenset(
         # Their names, and what is stored with them. Not `header`: X-Copy-From publishes another object. Not
         # `expires-in`: that removes. Not `segment-container`: `segments` removes from it.
         "literal", "encode-names", "dir-markers",
-        "meta", "content-type", "cache-control", "mtime-format", "storage-policy",
+        "meta", "keep-tag", "content-type", "cache-control", "mtime-format", "storage-policy",
         "gzip", "gzip-level", "gzip-as", "gzip-except",
         "segment-size", "segment-above", "large",
         # What need not be sent. Not `delete-extra`, `reap-segments`, `reap`, `older-than`, `recursive` and
@@ -31,8 +31,8 @@ PROJECT_MAY_SET = frozenset(
         # How requests are sent. Not `insecure`, nor anything that chooses a login.
         "concurrency", "rate", "bandwidth", "transport", "retries", "timeout", "stalled-after", "max-errors",
         "fail-fast",
-        # What is printed. Not `summary`, `trace` and `chart`, which write files.
-        "progress", "verbose", "quiet", "by", "sort", "top", "distinct", "sizes", "seconds",
+        # What is printed, and a word for logs. Not `summary`, `summary-md`, `trace` and `chart`, which write files.
+        "tag", "print-urls", "progress", "verbose", "quiet", "by", "sort", "top", "distinct", "sizes", "seconds",
     )
 )  # fmt: skip
 

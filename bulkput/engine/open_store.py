@@ -64,6 +64,7 @@ async def connected(
     headers: HeaderOptions | None = None,
     encodes: bool = False,
     large: LargeOptions | None = None,
+    tag: str | None = None,
     read_for: str | None = None,
     slots: Slots | None = None,
     pace: "Pace | None" = None,
@@ -74,8 +75,8 @@ async def connected(
     """Open the store of a URL for the engine; yields the wrapped store and the count of its requests.
 
     `slots` limits the requests in flight; None means `wire.start` of them. `pace` keeps the rates of `wire`; None means
-    that this store has a pace of its own if `wire` has a rate. `read_for` is the URL that a copy writes
-    to, if this store is its source. Raises like `open_store`.
+    that this store has a pace of its own if `wire` has a rate. `tag` is that of UploadOptions. `read_for` is the URL
+    that a copy writes to, if this store is its source. Raises like `open_store`.
     """
     wire, emit, brake = wire or WireOptions(), emit or _ignore, brake or NoBrake()
     headers = headers or HeaderOptions()
@@ -83,7 +84,8 @@ async def connected(
     tries = Tries(retry or RetryOptions(), emit, brake)
     where = Destination.parse(destination)
     environ, wire = await configured(where, os.environ if environ is None else environ, wire)
-    async with aclosing(open_transport(wire, user_agent=f"bulkput/{__version__}")) as transport:
+    user_agent = f"bulkput/{__version__}" + (f" ({tag})" if tag is not None else "")
+    async with aclosing(open_transport(wire, user_agent=user_agent)) as transport:
         context = StoreContext(
             environ=environ,
             wire=wire,
@@ -94,6 +96,7 @@ async def connected(
             headers=headers,
             encodes=encodes,
             large=large or LargeOptions(),
+            tag=tag,
             destination=Destination.parse(read_for).root if read_for is not None else None,
         )
         bare = await open_destination(where, context)

@@ -190,12 +190,12 @@ def summary_lines(summary: Summary) -> list[str]:
         others += f"; {count_text(summary.failed)} would fail" if summary.failed else ""
         line = f"dry run: would upload {counted(planned, 'file')}, {size_text(summary.bytes_planned)}{others}"
         return [line, *_empty_directories(summary)]
-    requests = sum(summary.requests.values())
-    sent = summary.uploaded + summary.parts_sent
+    requests, sent = sum(summary.requests.values()), summary.uploaded + summary.parts_sent
+    tag = f"; tag {summary.tag}" if summary.tag else ""
     per_object = f" ({requests / sent:.2f} per object{' and part' if summary.parts_sent else ''})" if sent else ""
     lines = [
         f"{count_text(summary.uploaded)} uploaded, {count_text(summary.skipped)} skipped, "
-        f"{count_text(summary.failed)} failed of {count_text(summary.found)} found",
+        f"{count_text(summary.failed)} failed of {count_text(summary.found)} found{tag}",
         f"{_bytes_text(summary)} in {summary.elapsed_s:.1f} s, {summary.objects_per_s:.0f} objects/s; "
         f"{counted(requests, 'request')}{per_object} over {counted(summary.connections, 'connection')}, "
         f"{counted(summary.retries, 'retry', 'retries')}",
@@ -325,7 +325,7 @@ def event_json(event: ev.Event) -> dict[str, Any] | None:  # noqa: C901, PLR0912
             return {"event": "moving", "idle_s": round(event.idle_s, 3)}
         case ev.Stopping():
             return {"event": "stopping", "cause": event.cause.value, "why": event.why}
-        case ev.Finding() | ev.Change() | ev.SegmentsFound() | ev.SegmentsKept():
+        case ev.Finding() | ev.Change() | ev.SegmentsFound() | ev.SegmentsKept() | ev.Place():
             return event.as_json()
         case ev.Relaying():
             return {"event": "relaying"}

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
-PLAIN_EVERY_S = 5.0
+PLAIN_EVERY_S = 10.0
+"""The log of a CI job keeps every line: six a minute show that a run goes on."""
 _WINDOW_S = 10.0
 
 

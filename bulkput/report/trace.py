@@ -22,10 +22,13 @@ from bulkput.errors import StoreError
 class Trace:
     """Writes the Requested events into `file`, which the caller closes. Raises what `file.write` raises."""
 
-    def __init__(self, file: TextIO, *, worded: Callable[[str], str] = str) -> None:
-        """`worded` translates an error's text, such as options into flags."""
+    def __init__(
+        self, file: TextIO, *, worded: Callable[[str], str] = str, guarded: Callable[[str], str] = str
+    ) -> None:
+        """`worded` translates an error's text, such as options into flags; `guarded` a whole line."""
         self._file = file
         self._worded = worded
+        self._guarded = guarded
         self._began_s = time.monotonic()
         file.write(json.dumps({"trace": 1, "began": datetime.now(UTC).isoformat()}) + "\n")
 
@@ -41,4 +44,4 @@ class Trace:
                     "status": error.status if isinstance(error, StoreError) else None,
                     "error": None if error is None else self._worded(str(error)),
                 }
-                self._file.write(json.dumps(row) + "\n")
+                self._file.write(self._guarded(json.dumps(row)) + "\n")

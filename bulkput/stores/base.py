@@ -223,6 +223,8 @@ class StoreContext:
     """How large objects are sent."""
     encodes: bool = False
     """Whether objects will have a Content-Encoding. A store that cannot keep it refuses it before the run."""
+    tag: str | None = None
+    """A word that names the run, for the logs of the store. The User-Agent has it already."""
     destination: str | None = None
     """The root of the URL that the command writes to, if this store is only read. The destination's credentials are
     not sent to another server. None if this is the command's only store, or its destination."""

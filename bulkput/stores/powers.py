@@ -169,6 +169,16 @@ class Access:
 
 
 @frozen
+class Urls:
+    """Where people and programs read objects: `base` gives the URL of the container or directory, by a login if need
+    be. It ends with a slash, the percent-encoded name of an object follows it, and it has no secret. `is_public` asks
+    whether everyone may read objects there; False if the store does not know. Both raise StoreError."""
+
+    base: Callable[[], Awaitable[str]]
+    is_public: Callable[[], Awaitable[bool]]
+
+
+@frozen
 class SegmentNames:
     """How a store names the segments of large objects, if they are objects of their own in another container.
 
@@ -253,6 +263,8 @@ class Powers:
     account. None: `place` is."""
     access: Access | None = None
     """None: the store does not say how it is reached."""
+    urls: Urls | None = None
+    """None: objects have no URLs of their own."""
     temporary_url: "Callable[[str, Wish], Awaitable[str]] | None" = None
     """Makes a temporary URL for the object of the given name, or for all objects whose names begin with it. The URL is
     proven by a request, if it can be. Raises UsageError if the store has no key to sign it with, or refuses it."""

@@ -80,6 +80,7 @@ class Wrapper(ABC):
             segment_names=has.segment_names,
             found_place=has.found_place,
             access=has.access,
+            urls=has.urls and replace(has.urls, is_public=partial(self._around, "stat", "", has.urls.is_public)),
             temporary_url=self._power("sign", has.temporary_url),
         )
 

@@ -218,6 +218,19 @@ class PowerTests(StoreTests):
                 with pytest.raises(NotFound):
                     await power(power(store.powers.access).look)()
 
+    async def test_the_url_of_an_object_is_known_without_secrets(self, target: Target) -> None:
+        """It ends with the name, percent-encoded, behind a slash. A new container is not for everyone; a directory of
+        plain HTTP may be."""
+        async with connected(target.url, retry=ONCE, environ=target.environ) as (store, _):
+            urls = power(store.powers.urls)
+            base = await urls.base()
+            assert base.startswith(("http://", "https://")) and base.endswith("/") and "?" not in base
+            await store.prepare()
+            is_public = await urls.is_public()
+            assert is_public in (True, False)
+            if self.makes_container:
+                assert not is_public
+
     async def test_a_store_beside_holds_the_objects_of_the_other_container(self, target: Target) -> None:
         """It has the same powers, and no login of its own. Objects of the same name stay apart."""
         own = Destination.parse(target.url).root

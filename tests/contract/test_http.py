@@ -26,7 +26,7 @@ class PlainHttp(StoreContract):
     proves_bytes = False
     takes_any_name = False
     powers = frozenset(
-        ("access", "refuses_existing", "get", "get_once", "describe", "make_directory", "check_removable")
+        ("access", "refuses_existing", "urls", "get", "get_once", "describe", "make_directory", "check_removable")
     )
     server: Callable[[], AbstractContextManager[NginxDav]]
 

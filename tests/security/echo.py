@@ -32,8 +32,10 @@ def secret(name: str) -> str:
 
 
 def leaks(hidden: dict[str, str], text: str) -> list[str]:
-    """Gives the names of secrets in a text: plain, percent-encoded, JSON-escaped, in Base64, or as a Python repr."""
-    return [name for name, value in hidden.items() if any(form in text for form in _forms(value))]
+    """Gives the names of secrets in a text: plain, percent-encoded, JSON-escaped, in Base64, or as a Python repr; also
+    escaped once more, as on a page for browsers or in an annotation."""
+    texts = (text, html.unescape(text).replace("<!-- -->", ""), text.replace("%25", "%"))
+    return [name for name, value in hidden.items() if any(form in each for each in texts for form in _forms(value))]
 
 
 def leaks_below(hidden: dict[str, str], directory: Path) -> list[str]:

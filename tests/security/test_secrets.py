@@ -22,7 +22,10 @@ HIDDEN = {
     for name in ("ST_KEY", "OS_AUTH_TOKEN", "BULKPUT_HTTP_TOKEN", "BULKPUT_HTTP_PASSWORD", "NETRC", "PROXY", "TEMPURL")
 }
 ALL = {**HIDDEN, "the issued token": ISSUED}
-TOLD = ("-v", "--json", "--retries", "1", "--journal", "journal", "--summary", "summary.json", "--trace", "trace.jsonl")
+TOLD = (
+    "-v", "--json", "--retries", "1", "--journal", "journal", "--summary", "summary.json", "--trace", "trace.jsonl",
+    "--summary-md", "page.md", "--print-urls", "--tag", "build-4711",
+)  # fmt: skip
 BUG = """
 from bulkput.stores.http.store import HttpStore
 class Broken(HttpStore):
@@ -45,9 +48,11 @@ class Place:
 
     @property
     def environ(self) -> dict[str, str]:
-        """All places where programs write files lie in the working directory; debugging of Python is on."""
+        """All places where programs write files lie in the working directory; debugging of Python is on. The run is one
+        of GitHub Actions, so errors become annotations as well."""
         homes = dict.fromkeys(("HOME", "TMPDIR", "XDG_STATE_HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME"), str(self.root))
         debug = {"PYTHONASYNCIODEBUG": "1", "PYTHONFAULTHANDLER": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
+        debug["GITHUB_ACTIONS"] = "true"
         kept = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
         return {**kept, **homes, **debug, "NETRC": str(self.netrc), **self.variables}
 
@@ -177,6 +182,16 @@ def test_an_error_about_a_wrong_key_or_token_does_not_contain_it(place: Place) -
         storage_url = server.auth_url.replace("/auth/v1.0", "/v1/AUTH_test")
         place.variables = {"OS_STORAGE_URL": storage_url, "OS_AUTH_TOKEN": HIDDEN["OS_AUTH_TOKEN"]}
         assert "the store refuses OS_AUTH_TOKEN" in place.fail_here("swift://c")
+
+
+def test_the_page_and_the_annotations_of_a_run_contain_no_token(place: Place) -> None:
+    """The server repeats each request in its answer, and both show that."""
+    with echo_server(*ANSWERS) as echo:
+        place.variables = bearer(echo)
+        told = place.fail_here(f"{echo.url}/d/", exit_code=1)
+    page = (place.root / "page.md").read_text()
+    assert page.startswith("## bulkput: failed") and "| reason |" in page
+    assert "::error file=tree/small-" in told
 
 
 def test_a_refused_connection_prints_no_secret(place: Place) -> None:

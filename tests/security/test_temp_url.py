@@ -43,6 +43,15 @@ def test_an_error_that_repeats_the_url_contains_no_signature(place: Place, trans
         assert_was_sent(echo)
 
 
+def test_urls_pages_and_annotations_contain_no_signature(place: Place) -> None:
+    """The URL of an object is that without it, on stdout and on the page."""
+    with echo_server(400) as echo:
+        told = place.fail_here(signed(echo.url), exit_code=1)
+        place_line = f'"url": "{echo.url}/v1/AUTH_a/c/"'
+    assert place_line in told and "::error file=tree/" in told
+    assert "temp&#95;url" not in (place.root / "page.md").read_text().partition("### Failed")[0]
+
+
 @pytest.mark.parametrize("status", [401, 403, 404])
 def test_an_error_that_stops_the_run_contains_no_signature(place: Place, status: int) -> None:
     """A refused signature, and a container that is not there."""

@@ -138,8 +138,9 @@ FINDING = ev.Finding(
     verdict=ev.Verdict.DIFFERENT, name="a\n", path=b"/src/a\n", why="another MD5", size=1, remote_size=1
 )
 CHANGE = ev.Change(ev.Done.FAILED, "a\n", "b", 7, StoreError("copy", "a\n", "no"))
+PLACE = ev.Place("https://store.example.org/v1/AUTH_a/c/", is_public=True)
 EVENTS: list[ev.Event] = [
-    FINDING, CHANGE, ev.Relaying(),
+    PLACE, FINDING, CHANGE, ev.Relaying(),
     ev.Known(1000, 5),
     READING, TUNED, PACED, STALLED, STANDING, MOVING,
     ev.Discovered(FILE), ev.ScanDone(), STREAMING, UPLOADED, PACKED, ALONE,
@@ -163,6 +164,7 @@ def test_the_tested_events_include_every_kind() -> None:
         (ev.ScanDone(), None, None),
         (REQUESTED, None, None),
         (STREAMING, None, None),
+        (PLACE, None, None),
         (FINISHED, None, None),
         (FINDING, None, None),
         (CHANGE, None, None),
@@ -327,6 +329,7 @@ def test_an_event_has_its_expected_printable_line(event: ev.Event, quiet: str | 
         ),
         (CHANGE, {"event": "failed", "name": "a\n", "to": "b", "bytes": 7, "error": r"copy a\n: no"}),
         (ev.Relaying(), {"event": "relaying"}),
+        (PLACE, {"event": "place", "url": "https://store.example.org/v1/AUTH_a/c/", "is_public": True}),
         (REMOVED, {"event": "removed", "key": "p/a\n", "bytes": 7}),
         (TO_REMOVE, {"event": "would_remove", "key": "p/a", "bytes": 7}),
         (KEPT, {"event": "kept", "count": 1200, "why": "3 failed"}),
@@ -452,6 +455,20 @@ def test_a_run_with_a_rate_that_sent_nothing_has_reached_nothing() -> None:
 def test_rates_below_one_per_second_are_per_minute(per_s: float, text: str) -> None:
     """As people ask for them."""
     assert rate_text(per_s) == text
+
+
+def test_the_tag_of_a_run_is_in_its_summary() -> None:
+    """Behind the counts, and in JSON; a run without one has no such field."""
+    recorder = recorded(ev.Discovered(FILE), UPLOADED, FINISHED)
+    assert "tag" not in recorder.summary().as_json()
+    recorder.tag = "build-4711"
+    assert summary_lines(recorder.summary())[0] == "1 uploaded, 0 skipped, 0 failed of 1 found; tag build-4711"
+    assert recorder.summary().as_json()["tag"] == "build-4711"
+
+
+def test_the_url_of_an_object_is_percent_encoded() -> None:
+    """Below that of its container."""
+    assert PLACE.url_of("a b/ü?#%") == "https://store.example.org/v1/AUTH_a/c/a%20b/%C3%BC%3F%23%25"
 
 
 def test_a_summary_that_does_not_add_up_has_a_warning() -> None:

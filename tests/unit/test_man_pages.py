@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = man_pages.pages()
 VERBS = bulkput.list_commands(click.Context(bulkput))
 NAMED = {name for names, _ in VARIABLES for name in names.split(", ")}
-VARIABLE = re.compile(r"(?:ST|OS|BULKPUT)_[A-Z0-9_]+")
+VARIABLE = re.compile(r"(?:ST|OS|BULKPUT|GITHUB|GITLAB)_[A-Z0-9_]+")
 NOT_READ = {"BULKPUT_DEVSERVER_USER", "BULKPUT_DEVSERVER_KEY", "BULKPUT_TEMPURL_", "BULKPUT_HTTP_"}
 """Named only to say that they stand for no option."""
 OF_OTHERS = {"HOME", "SNAP_REAL_HOME", "XDG_CONFIG_DIRS"}

@@ -6,6 +6,7 @@ from contextlib import aclosing, closing
 from typing import TYPE_CHECKING
 
 from bulkput import events as ev
+from bulkput.activity import doing
 from bulkput.engine.compare.destination import Pathlike, sources_of
 from bulkput.engine.open_store import connected, pace_of
 from bulkput.engine.source_check import SourceCheck
@@ -55,9 +56,9 @@ async def upload(
     roots = sources_of(sources, options)
     check_upload(options)
     check_stdin(roots, options)
-    check_compressible(options.headers, options.gzip)
     context = _context(options, stop, recorder, on_event)
-    tuner, emit = context.tuner, context.emit
+    options, tuner, emit = context.options, context.tuner, context.emit
+    check_compressible(options.headers, options.gzip)
     async with (
         context.resume,
         connected(
@@ -68,6 +69,7 @@ async def upload(
             headers=options.headers,
             encodes=options.gzip.encodes,
             large=options.large,
+            tag=options.tag,
             slots=tuner.slots,
             pace=context.pace,
             emit=emit,
@@ -110,8 +112,9 @@ def _context(options: UploadOptions, stop: Stop, recorder: Recorder, on_event: e
     if publication is not None:
         emit = publication.receiver(emit)
     reaping = _reaping(options, stop, emit)
+    recorder.tag = options.tag
     return Context(
-        options=options,
+        options=_tagged(options),
         stop=stop,
         recorder=recorder,
         tuner=tuner,
@@ -160,6 +163,8 @@ async def _pipe(context: Context, built: Assembly) -> None:
     run = built.stages.run if built.stages is not None else built.pipeline.run
     is_dry = context.options.dry_run
     scan.begin()
+    if context.options.tells_urls and not is_dry and not await _has_told_place(context, store):
+        return
     prepare = _is_still_ready if context.resume.has_uploads else _is_ready
     if sync is not None:
         with closing(sync):
@@ -188,6 +193,31 @@ async def _put_manifest(context: Context, built: Assembly) -> None:
             context.emit,
             new_only=built.new_only,
         )
+
+
+async def _has_told_place(context: Context, store: Store) -> bool:
+    """Tell where the objects will be. False if the run is being stopped: the login has failed, and would fail again.
+    Any other look that fails is no failure of the run."""
+    urls = store.powers.urls
+    if urls is None:
+        context.emit(ev.Warned("the URLs of the objects are not known: this kind of store has none"))
+        return True
+    base = None
+    try:
+        with doing("asking where the objects will be"):
+            base = await urls.base()
+            is_public = await urls.is_public()
+    except Stopped:
+        return False
+    except StoreError as error:
+        if error.is_of_login:
+            context.stop.pull(ev.Stopping(str(error), ev.StopCause.STORE))
+            return False
+        context.emit(ev.Warned(f"it is not known who may read the objects: {error}"))
+        is_public = False
+    if base is not None:
+        context.emit(ev.Place(base, is_public))
+    return True
 
 
 async def _when_needed(found: AsyncIterable[Found], prepare: Callable[[], Awaitable[bool]]) -> AsyncIterator[Found]:
@@ -268,6 +298,15 @@ def _publication(options: UploadOptions, stop: Stop) -> "Publication | None":
     from bulkput.engine.upload.publish_manifest import Publication  # noqa: PLC0415 - only a run with a manifest needs it
 
     return Publication(options, stop)
+
+
+def _tagged(options: UploadOptions) -> UploadOptions:
+    """The options with the tag where it is kept. The journal has those without: each run may have another tag."""
+    if options.tag is None and not options.keep_tag:
+        return options
+    from bulkput.policy.tag import tagged  # noqa: PLC0415 - only a run with a tag pays for it
+
+    return tagged(options)
 
 
 def _reaping(options: UploadOptions, stop: Stop, emit: ev.Emit) -> "Reaping | None":

@@ -38,7 +38,7 @@ from bulkput.stores.http.shared import SharedCall
 from bulkput.stores.http.site import Site, parent_of, path_of
 from bulkput.stores.http.staging import can_be_moved_to, discard, move, staged
 from bulkput.stores.http.webdav import Kind, kind_of
-from bulkput.stores.powers import Access, ContainerFacts, Powers, Refusal
+from bulkput.stores.powers import Access, ContainerFacts, Powers, Refusal, Urls
 from bulkput.stores.reason import why as reason_of
 from bulkput.stores.status import error_from_response
 from bulkput.transport.base import Answer, Transport, length_of
@@ -91,11 +91,19 @@ class HttpStore:
             check_removable=self.check_removable,
             refuses_existing=self.refuses_existing,
             access=Access(url=self._site.base_url, user=self._site.credentials, look=self._look),
+            urls=Urls(self._base_url, self._is_public),
         )
 
     async def refuses_existing(self) -> Refusal:
         """Some servers do (Apache, repositories), others overwrite (nginx), and nothing tells which."""
         return Refusal.NEVER
+
+    async def _base_url(self) -> str:
+        return self._site.base_url
+
+    async def _is_public(self) -> bool:
+        """Taken for public: a link costs nothing where it is not."""
+        return True
 
     async def prepare(self) -> None:
         """Does nothing: a directory is made when a PUT needs it."""

@@ -43,6 +43,8 @@ class Account:
         self._transport = context.transport
         self._again = context.again
         self._warn = context.warn
+        self.marks = {"X-Trans-Id-Extra": context.tag} if context.tag is not None else {}
+        """Fields that every request carries: Swift appends the tag to the ids of its transactions."""
         self._clock = clock
         self._token = login.given
         self._born_s = -math.inf
@@ -215,7 +217,7 @@ class Account:
             answer = await self._transport.request(
                 request.method,
                 request.url,
-                request.headers,
+                {**request.headers, **self.marks},
                 # No variable holds it: a traceback may show those.
                 BytesBody.of(request.body) if request.body is not None else None,
                 max_answer=_MAX_ANSWER,

@@ -29,7 +29,7 @@ class ClusterInfo:
     async def _look(self) -> Mapping[str, Any]:
         for url in info_urls((await self._account.token()).storage_url):
             try:
-                answer = await self._transport.request("GET", url, {})
+                answer = await self._transport.request("GET", url, self._account.marks)
                 found = from_json(answer.body) if answer.status == 200 else {}
             except TransportError:
                 return {}

@@ -53,6 +53,7 @@ class ContainerRequests:
 
     def __init__(self, container: str, account: Account, transport: Transport, cluster: ClusterInfo) -> None:
         self._container = container
+        self._marks = account.marks
         self._account = account
         self._transport = transport
         self._cluster = cluster
@@ -94,7 +95,7 @@ class ContainerRequests:
             answer = await self._transport.request(
                 request.method,
                 token.signed(f"{token.storage_url}{path}{request.query}"),
-                {**request.headers, **token.fields},
+                {**request.headers, **self._marks, **token.fields},
                 body,
                 max_answer=request.max_answer,
                 moves=request.moves,
@@ -136,7 +137,7 @@ class ContainerRequests:
     async def _incoming(self, key: str, token: Token) -> AsyncIterator[Incoming]:
         url = f"{token.storage_url}{self._path(key)}"
         try:
-            async with self._transport.incoming(url, token.fields) as answer:
+            async with self._transport.incoming(url, {**self._marks, **token.fields}) as answer:
                 yield answer
         except TransportError as error:
             raise error_from_transport("get", key, error, sent=token.hidden) from None
@@ -147,6 +148,11 @@ class ContainerRequests:
     async def info(self) -> Mapping[str, Any]:
         """The sections of `GET /info`: see ClusterInfo."""
         return await self._cluster.sections()
+
+
+def container_url(storage_url: str, container: str) -> str:
+    """The URL before the names of the objects."""
+    return f"{storage_url}/{quote(container, safe='')}/"
 
 
 def _explained(answer: Answer, fields: Mapping[str, str]) -> Answer:

@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from bulkput.errors import Denied, NotFound
 from bulkput.model import Body, LargeUpload, ObjectHeaders, Prefix, RemoteObject, Segment, Stored, StoredPart
 from bulkput.stores.powers import (
     Access,
@@ -18,9 +19,10 @@ from bulkput.stores.powers import (
     Refusal,
     SegmentNames,
     Space,
+    Urls,
 )
 from bulkput.stores.swift.account import Account
-from bulkput.stores.swift.requests import ContainerRequests
+from bulkput.stores.swift.requests import ContainerRequests, container_url
 from bulkput.stores.swift.wire_format import SEGMENTS, section
 
 if TYPE_CHECKING:
@@ -86,6 +88,10 @@ class SeldomUsed:
             look_at_account=self._look_at_account,
         )
 
+    @property
+    def urls(self) -> Urls:
+        return Urls(self._base_url, self._is_public)
+
     async def segments(self, key: str, container: str | None = None) -> tuple[Segment, ...]:
         return await self._composer.segments(key, container)
 
@@ -117,6 +123,18 @@ class SeldomUsed:
 
     async def _look(self) -> ContainerFacts:
         return await self.look_at_container(self._container)
+
+    async def _base_url(self) -> str:
+        return container_url(await self._requests.storage_url(), self._container)
+
+    async def _is_public(self) -> bool:
+        """Whether the container has the ACL for everyone (swift/common/middleware/acl.py). The ACL is shown to owners
+        only, and some who may write may not even look."""
+        try:
+            facts = await self._look()
+        except (NotFound, Denied):
+            return False
+        return ".r:*" in [part.strip() for part in facts.readers.split(",")]
 
     async def _look_at_account(self, policy: str | None) -> Mapping[str, Space]:
         from bulkput.stores.swift import containers  # noqa: PLC0415 - see above

@@ -114,6 +114,7 @@ class SwiftStore:
             segment_names=self._seldom.names,
             found_place=self._account.found_place,
             access=self._seldom.access,
+            urls=self._seldom.urls,
             temporary_url=self._seldom.temporary_url,
         )
 

@@ -14,9 +14,10 @@ from bulkput.model import Prefix, RemoteObject
 from bulkput.policy.temp_url import TempUrl
 from bulkput.record import frozen
 from bulkput.stores.base import Destination, StoreContext
-from bulkput.stores.powers import Access, ContainerFacts, Powers
+from bulkput.stores.powers import Access, ContainerFacts, Powers, Urls
 from bulkput.stores.swift.account import Account
 from bulkput.stores.swift.login import Ask, Token
+from bulkput.stores.swift.requests import container_url
 from bulkput.stores.swift.store import SwiftStore, check_place
 
 _SHORT_S = 300
@@ -72,7 +73,16 @@ class TempUrlStore(SwiftStore):
     def powers(self) -> Powers:
         temp_url = self._login.temp_url
         access = Access(url=temp_url.place.storage_url, user=self._login.user, look=self.look)
-        return Powers(settle=self._second_look.settle, access=access)
+        return Powers(settle=self._second_look.settle, access=access, urls=Urls(self._base_url, self._is_public))
+
+    async def _base_url(self) -> str:
+        """Without the signature: that is no part of an object's own URL."""
+        place = self._login.temp_url.place
+        return container_url(place.storage_url, place.container)
+
+    async def _is_public(self) -> bool:
+        """Not known: the signature shows objects only, and not their container."""
+        return False
 
     async def look(self) -> ContainerFacts:
         """Send a HEAD that the signature allows: PUT and GET include it. Whether the object exists is no matter.
