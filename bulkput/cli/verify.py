@@ -16,8 +16,8 @@ from bulkput.errors import printable
 from bulkput.events import Event, Finding, Verdict
 from bulkput.options import FileListOptions, GzipOptions, RetryOptions, WalkOptions, WireOptions
 from bulkput.report.lines import count_text, counted, event_line
-from bulkput.results import Comparison
 from bulkput.verb_options import VerifyOptions
+from bulkput.verb_results import Comparison
 
 
 @click.command(cls=Verb)
