@@ -40,7 +40,9 @@ class Summary:
     """The numbers of an upload. Sizes are in bytes, times in seconds.
 
     `bytes_planned` is the size of the files that a dry run would send. A mirror `removed` objects that have no file (in
-    a dry run it `would_remove` them), and `kept` others that it should have removed. `snapshots` files grew while they
+    a dry run it `would_remove` them), and `kept` others that it should have removed. With `skip.keep_for_s` it left
+    `kept_young` objects, and with `skip.expire_extra_s` it let `expiring` ones expire (in a dry run, they
+    `would_expire`); `expiring_already` ones did before. `snapshots` files grew while they
     were read. `large_sent` files were sent in parts: `parts_sent` parts were sent and `parts_found` were there already,
     from an earlier run. `large_unfinished` could not be completed: `parts_left` of their parts, of `parts_left_bytes`
     in all, stay in the store for the next run. `parts_abandoned` others stay, and no run will use them.
@@ -76,6 +78,10 @@ class Summary:
     removed: int
     would_remove: int
     kept: int
+    kept_young: int
+    expiring: int
+    expiring_already: int
+    would_expire: int
     snapshots: int
     empty_directories: int
     is_empty: bool
@@ -91,6 +97,12 @@ class Summary:
     pacing: Pacing | None
     failures: tuple[Failure, ...]
     stopping: ev.Stopping | None
+
+    @property
+    def is_of_mirror(self) -> bool:
+        """Whether a mirror has found objects without a file."""
+        counts = (self.removed, self.would_remove, self.kept_young, self.expiring, self.expiring_already)
+        return any((*counts, self.would_expire, self.kept))
 
     @property
     def objects_per_s(self) -> float:
@@ -129,7 +141,7 @@ class Summary:
             "bytes_read": self.bytes_read,
             "bytes_sent": self.bytes_sent,
             **self._gzip_json(),
-            **({"removed": self.removed, "not_removed": self.kept} if self.removed or self.kept else {}),
+            **self._mirror_json(),
             **({"snapshots": self.snapshots} if self.snapshots else {}),
             **({"empty_directories": self.empty_directories} if self.empty_directories else {}),
             **({"nothing_found": True} if self.is_empty else {}),
@@ -148,6 +160,12 @@ class Summary:
             "failures_omitted": self.failed - len(self.failures),
             "stopped": self.stopping.why if self.stopping else None,
         }
+
+    def _mirror_json(self) -> dict[str, Any]:
+        """Empty if no object without a file was found."""
+        numbers = {"kept_young": self.kept_young, "expiring": self.expiring, "expiring_already": self.expiring_already}
+        told: dict[str, Any] = {name: number for name, number in numbers.items() if number}
+        return {"removed": self.removed, "not_removed": self.kept, **told} if self.removed or self.kept or told else {}
 
     def _large_json(self) -> dict[str, Any]:
         """Empty if no file was sent in parts."""
