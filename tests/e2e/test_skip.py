@@ -253,6 +253,8 @@ def test_plain_http_is_checked_with_a_head_for_each_file(nginx: NginxDav, tree: 
     assert upload(tree, to, {}, skip("identical")).uploaded == 7
     ran = bulkput("upload", "--delete-extra", tree, to)
     assert (ran.exit_code, "plain HTTP has no listing" in ran.err) == (2, True), ran.err
+    ran = bulkput("upload", "--expire-extra", "14d", tree, to)
+    assert (ran.exit_code, "--expire-extra does not work here" in ran.err) == (2, True), ran.err
 
 
 def test_each_directory_gets_one_marker(environ: Mapping[str, str], url: str, tree: Path) -> None:
