@@ -66,11 +66,8 @@ from bulkput.options import WireOptions as WireOptions
 from bulkput.payload.gzip import GzipReader as GzipReader
 from bulkput.payload.in_memory import BytesBody as BytesBody
 from bulkput.recorder import Recorder as Recorder
-from bulkput.results import Changes as Changes
-from bulkput.results import Comparison as Comparison
 from bulkput.results import Failure as Failure
 from bulkput.results import Summary as Summary
-from bulkput.results import UnreadSegments as UnreadSegments
 from bulkput.stores.base import Destination as Destination
 from bulkput.stores.base import Store as Store
 from bulkput.verb_options import CopyOptions as CopyOptions
@@ -81,5 +78,8 @@ from bulkput.verb_options import SegmentOptions as SegmentOptions
 from bulkput.verb_options import StoreOptions as StoreOptions
 from bulkput.verb_options import TempUrlOptions as TempUrlOptions
 from bulkput.verb_options import VerifyOptions as VerifyOptions
+from bulkput.verb_results import Changes as Changes
+from bulkput.verb_results import Comparison as Comparison
+from bulkput.verb_results import UnreadSegments as UnreadSegments
 
 __version__: str

@@ -156,6 +156,27 @@ class Kept:
 
 
 @frozen
+class KeptYoung:
+    """A mirror left an object that has no file because it was stored only `age_s` ago (`skip.keep_for_s`)."""
+
+    key: str
+    size: int | None
+    age_s: float
+
+
+@frozen
+class Expiring:
+    """An object that has no file expires at `at_s`, in seconds since 1970. A mirror has set that (in a dry run,
+    `is_dry`, it would have), or the object had an expiry already, and keeps it (not `is_new`)."""
+
+    key: str
+    size: int | None
+    at_s: int
+    is_dry: bool
+    is_new: bool = True
+
+
+@frozen
 class EmptyDirectory:
     """A directory is empty, so it leaves no object in the store."""
 
@@ -203,8 +224,9 @@ class SegmentsLeft:
 
 @record
 class Requested:
-    """One attempt at one operation ended. `operation` is prepare, put, delete, stat, copy, manifest, settle, info, list
-    (of an account's containers), undo_prepare; or, for a large object, begin, list parts, part, complete or abort.
+    """One attempt at one operation ended. `operation` is prepare, put, delete, stat, copy, manifest, settle, expire,
+    info, list (of an account's containers), undo_prepare; or, for a large object, begin, list parts, part, complete or
+    abort.
 
     `started_s` is a time of `time.monotonic`. `size` is the length of the body, or None if there is no body or its
     length is unknown.
@@ -339,6 +361,8 @@ Event = (
     | Failed
     | Removed
     | Kept
+    | KeptYoung
+    | Expiring
     | EmptyDirectory
     | Warned
     | NothingFound

@@ -28,7 +28,8 @@ _AT_LEAST_1 = frozenset(
     (
         "walk.entries_in_memory", "body.chunk_size", "body.readers", "body.max_stuck", "wire.concurrency",
         "wire.first_concurrency", "wire.max_concurrency", "wire.min_rate", "stop.max_errors", "stop.store_gone_after",
-        "stop.in_vain_after", "headers.expires_in_s", "large.part_size", "large.parts_at_once", "looked_at_once",
+        "stop.in_vain_after", "headers.expires_in_s", "skip.keep_for_s", "skip.expire_extra_s", "large.part_size",
+        "large.parts_at_once", "looked_at_once",
     )
 )  # fmt: skip
 _ABOVE_0 = frozenset(

@@ -187,25 +187,49 @@ class SkipOptions:
     store. `policy/skip.py` has the rules."""
     delete_extra: bool = False
     """After the upload, remove objects below the destination that have no file. Off by default, because it deletes."""
+    keep_for_s: int | None = None
+    """`delete_extra` leaves an object that was stored less than this many seconds ago. None by default: then age does
+    not matter."""
+    expire_extra_s: int | None = None
+    """In place of `delete_extra`: an object without a file expires this many seconds from now. Every object that would
+    be skipped is then asked whether it expires, and sent again if it does. None by default, because it deletes."""
     check_expiry: bool = False
-    """Ask for each object that would be skipped whether it has expired; a run with `expires_in_s` does it anyway. Swift
-    lists an expired object until its expirer comes by. Off by default, because each takes a request."""
+    """Ask for each object that would be skipped whether it has expired; a run with `expires_in_s` or `expire_extra_s`
+    does it anyway. Swift lists an expired object until its expirer comes by. Off by default, because each takes a
+    request."""
     max_outside: int = 100_000
-    """`delete_extra` lists up to this many objects outside the destination, because links and large objects among them
-    may read extras. Ten requests' worth. Where there are more, nothing is removed, unless `max_deleted` is None."""
+    """A mirror lists up to this many objects outside the destination, because links and large objects among them may
+    read extras. Ten requests' worth. Where there are more, nothing is removed, unless `max_deleted` is None."""
     max_deleted: int | None = 1_000
-    """`delete_extra` removes nothing if more objects than this have no file; None removes the bound. A wrong source
-    directory would otherwise empty a container."""
+    """A mirror removes nothing if more objects than this would go; None removes the bound. A wrong source directory
+    would otherwise empty a container. Objects that stay, or expire already, do not count."""
 
     def __post_init__(self) -> None:
         """Raises UsageError."""
         if self.mode not in get_args(SkipMode):
             raise UsageError(f"`skip.mode` is one of {', '.join(get_args(SkipMode))}, not {self.mode!r}")
+        if self.expire_extra_s is not None and (self.delete_extra or self.keep_for_s is not None):
+            raise UsageError(
+                "`skip.expire_extra_s` excludes `skip.delete_extra` and `skip.keep_for_s`: it lets objects without a"
+                " file expire, a time after their files have gone, and the others remove them at once or by their age"
+            )
+        if self.keep_for_s is not None and not self.delete_extra:
+            raise UsageError("`skip.keep_for_s` needs `skip.delete_extra`: it says which objects that leaves")
+
+    @property
+    def is_mirror(self) -> bool:
+        """Whether objects without a file go, at once or later."""
+        return self.delete_extra or self.expire_extra_s is not None
+
+    @property
+    def mirror_option(self) -> str:
+        """The option that makes this a mirror, as messages name it."""
+        return "`skip.delete_extra`" if self.expire_extra_s is None else "`skip.expire_extra_s`"
 
     @property
     def is_wanted(self) -> bool:
         """Whether anything of this has to look at the store."""
-        return self.mode != "none" or self.delete_extra
+        return self.mode != "none" or self.is_mirror
 
 
 @frozen(kw_only=True)

@@ -44,6 +44,10 @@ class Recorder:
         self.removed = 0
         self.would_remove = 0
         self.kept = 0
+        self.kept_young = 0
+        self.expiring = 0
+        self.expiring_already = 0
+        self.would_expire = 0
         self.snapshots = 0
         self.empty_directories = 0
         self.is_empty = False
@@ -102,6 +106,12 @@ class Recorder:
                 self.would_remove += event.is_dry
             case ev.Kept():
                 self.kept += event.count
+            case ev.KeptYoung():
+                self.kept_young += 1
+            case ev.Expiring():
+                self.expiring += event.is_new and not event.is_dry
+                self.would_expire += event.is_new and event.is_dry
+                self.expiring_already += not event.is_new
             case ev.Snapshot():
                 self.snapshots += 1
             case ev.EmptyDirectory():
@@ -196,6 +206,10 @@ class Recorder:
             removed=self.removed,
             would_remove=self.would_remove,
             kept=self.kept,
+            kept_young=self.kept_young,
+            expiring=self.expiring,
+            expiring_already=self.expiring_already,
+            would_expire=self.would_expire,
             snapshots=self.snapshots,
             empty_directories=self.empty_directories,
             is_empty=self.is_empty,

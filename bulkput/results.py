@@ -1,7 +1,6 @@
-"""The results of the verbs: Summary of an upload, Comparison of a verification, Changes of a copy, move or removal,
-UnreadSegments of a look at segments.
+"""The result of an upload, and what it shares with those of the other verbs (`verb_results.py`).
 
-Each has `requests` (counted on the wire, by method), `elapsed_s`, `stopping` (why the run ended early, or None),
+Each result has `requests` (counted on the wire, by method), `elapsed_s`, `stopping` (why the run ended early, or None),
 `exit_code` (the exit code of the command line) and `as_json()`.
 """
 
@@ -17,7 +16,7 @@ MAX_FAILURES_KEPT = 1_000
 """Failures that a result lists, to bound memory if everything fails. The counters count all of them."""
 
 
-def _exit_code(stopping: ev.Stopping | None, by_counters: int) -> int:
+def exit_code_of(stopping: ev.Stopping | None, by_counters: int) -> int:
     """130: interrupted. 3: stopped by the store, the sources or the journal. Else `by_counters`."""
     match stopping:
         case None | ev.Stopping(cause=ev.StopCause.ERRORS):
@@ -41,7 +40,9 @@ class Summary:
     """The numbers of an upload. Sizes are in bytes, times in seconds.
 
     `bytes_planned` is the size of the files that a dry run would send. A mirror `removed` objects that have no file (in
-    a dry run it `would_remove` them), and `kept` others that it should have removed. `snapshots` files grew while they
+    a dry run it `would_remove` them), and `kept` others that it should have removed. With `skip.keep_for_s` it left
+    `kept_young` objects, and with `skip.expire_extra_s` it let `expiring` ones expire (in a dry run, they
+    `would_expire`); `expiring_already` ones did before. `snapshots` files grew while they
     were read. `large_sent` files were sent in parts: `parts_sent` parts were sent and `parts_found` were there already,
     from an earlier run. `large_unfinished` could not be completed: `parts_left` of their parts, of `parts_left_bytes`
     in all, stay in the store for the next run. `parts_abandoned` others stay, and no run will use them.
@@ -77,6 +78,10 @@ class Summary:
     removed: int
     would_remove: int
     kept: int
+    kept_young: int
+    expiring: int
+    expiring_already: int
+    would_expire: int
     snapshots: int
     empty_directories: int
     is_empty: bool
@@ -93,6 +98,12 @@ class Summary:
     failures: tuple[Failure, ...]
     stopping: ev.Stopping | None
     tag: str | None = None
+
+    @property
+    def is_of_mirror(self) -> bool:
+        """Whether a mirror has found objects without a file."""
+        counts = (self.removed, self.would_remove, self.kept_young, self.expiring, self.expiring_already)
+        return any((*counts, self.would_expire, self.kept))
 
     @property
     def objects_per_s(self) -> float:
@@ -115,9 +126,9 @@ class Summary:
         doubt, or no file was found despite `fail_if_empty`. 3: the store, the sources or the journal stopped the run,
         or it lost count. 130: interrupted."""
         if not self.adds_up or (self.stopping is None and self.skipped_by_reason.get(Reason.STOPPED.value)):
-            return _exit_code(self.stopping, 3)
+            return exit_code_of(self.stopping, 3)
         is_wrong = self.failed or self.kept or self.is_empty or self.segments_in_doubt
-        return _exit_code(self.stopping, 1 if is_wrong else 0)
+        return exit_code_of(self.stopping, 1 if is_wrong else 0)
 
     def as_json(self) -> dict[str, Any]:
         """The summary file of the command line. `schema` is raised when a field changes its meaning."""
@@ -132,7 +143,7 @@ class Summary:
             "bytes_read": self.bytes_read,
             "bytes_sent": self.bytes_sent,
             **self._gzip_json(),
-            **({"removed": self.removed, "not_removed": self.kept} if self.removed or self.kept else {}),
+            **self._mirror_json(),
             **({"snapshots": self.snapshots} if self.snapshots else {}),
             **({"empty_directories": self.empty_directories} if self.empty_directories else {}),
             **({"nothing_found": True} if self.is_empty else {}),
@@ -146,11 +157,17 @@ class Summary:
             "elapsed_s": round(self.elapsed_s, 3),
             "objects_per_s": round(self.objects_per_s, 1),
             "concurrency": {"final": self.concurrency, "peak": self.most_concurrency},
-            **_rates_json(self.pacing),
+            **rates_json(self.pacing),
             "failures": [{"path": name_text(f.path), "key": f.key, "error": f.error} for f in self.failures],
             "failures_omitted": self.failed - len(self.failures),
             "stopped": self.stopping.why if self.stopping else None,
         }
+
+    def _mirror_json(self) -> dict[str, Any]:
+        """Empty if no object without a file was found."""
+        numbers = {"kept_young": self.kept_young, "expiring": self.expiring, "expiring_already": self.expiring_already}
+        told: dict[str, Any] = {name: number for name, number in numbers.items() if number}
+        return {"removed": self.removed, "not_removed": self.kept, **told} if self.removed or self.kept or told else {}
 
     def _large_json(self) -> dict[str, Any]:
         """Empty if no file was sent in parts."""
@@ -193,202 +210,7 @@ class Summary:
         }
 
 
-@frozen(kw_only=True)
-class Comparison:
-    """The numbers of a verification.
-
-    `skipped` counts entries of the sources that are not for upload (filters, links). `ignored` counts objects that have
-    no file and are not extra: the sources do not claim their names, filters exclude them, their directory could not be
-    read, or they are directory markers of other programs.
-    """
-
-    identical: int
-    different: int
-    missing: int
-    extra: int
-    not_comparable: int
-    unreadable: int
-    skipped: int
-    ignored: int
-    requests: Mapping[str, int]
-    elapsed_s: float
-    is_container_there: bool
-    stopping: ev.Stopping | None
-
-    @property
-    def is_identical(self) -> bool:
-        """Whether everything was compared and everything is identical."""
-        others = self.different + self.missing + self.extra + self.not_comparable + self.unreadable
-        return self.is_container_there and self.stopping is None and not others
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether both sides were empty, which suggests a mistake in a filter or a path."""
-        return self.is_identical and not self.identical
-
-    @property
-    def exit_code(self) -> int:
-        """0: everything is identical. 1: something is not. 3: the store, the sources or the journal stopped the run.
-        130: interrupted."""
-        return _exit_code(self.stopping, 0 if self.is_identical else 1)
-
-    def as_json(self) -> dict[str, Any]:
-        """The last line of the command line's JSON output."""
-        return {
-            "event": "finished",
-            "identical": self.identical,
-            "different": self.different,
-            "missing": self.missing,
-            "extra": self.extra,
-            "not_comparable": self.not_comparable,
-            "unreadable": self.unreadable,
-            "skipped": self.skipped,
-            "ignored": self.ignored,
-            "requests": dict(self.requests),
-            "elapsed_s": round(self.elapsed_s, 3),
-            "stopped": self.stopping.why if self.stopping else None,
-        }
-
-
-@frozen(kw_only=True)
-class SegmentCounts:
-    """What became of the segments of `large` objects that were removed: `left` ones stay, as nobody asked for their
-    removal; `removed` ones are removed; `in_doubt` ones were to be removed, and stay because nothing proves that they
-    may go."""
-
-    large: int = 0
-    left: int = 0
-    left_bytes: int = 0
-    removed: int = 0
-    removed_bytes: int = 0
-    in_doubt: int = 0
-
-    def as_json(self) -> dict[str, Any]:
-        """Empty if no large object was among the removed ones."""
-        if not (self.large or self.removed or self.in_doubt):
-            return {}
-        return {
-            "segments": {
-                "left": self.left,
-                "left_bytes": self.left_bytes,
-                "removed": self.removed,
-                "removed_bytes": self.removed_bytes,
-                "in_doubt": self.in_doubt,
-            }
-        }
-
-
-_NO_SEGMENTS = SegmentCounts()
-
-
-@frozen(kw_only=True)
-class Changes:
-    """The numbers of a copy, move or removal. `bytes` is the size of the objects that were `done`.
-
-    A move has `kept` sources whose copies exist. `uncertain` objects may be removed: an interrupted run requested their
-    removal, and ended before the store answered. They are not `done`; those of a move are `kept`. `segments` of removed
-    large objects are not among these numbers. `pacing` is that of Summary.
-    """
-
-    done: int
-    kept: int
-    gone: int
-    failed: int
-    uncertain: int
-    bytes: int
-    is_dry: bool
-    requests: Mapping[str, int]
-    elapsed_s: float
-    failures: tuple[ev.Change, ...]
-    stopping: ev.Stopping | None
-    pacing: Pacing | None
-    segments: SegmentCounts = _NO_SEGMENTS
-
-    @property
-    def exit_code(self) -> int:
-        """0: all done. 1: an object failed, or segments stay in doubt. 3: the store stopped the run.
-        130: interrupted."""
-        return _exit_code(self.stopping, 1 if self.failed or self.segments.in_doubt else 0)
-
-    def as_json(self) -> dict[str, Any]:
-        """The last line of the command line's JSON output."""
-        return {
-            "event": "finished",
-            "done": self.done,
-            "kept": self.kept,
-            "gone": self.gone,
-            "failed": self.failed,
-            "uncertain": self.uncertain,
-            "bytes": self.bytes,
-            "dry_run": self.is_dry,
-            **self.segments.as_json(),
-            "requests": dict(self.requests),
-            "elapsed_s": round(self.elapsed_s, 3),
-            **_rates_json(self.pacing),
-            "stopped": self.stopping.why if self.stopping else None,
-        }
-
-
-@frozen(kw_only=True)
-class UnreadSegments:
-    """The numbers of a look at segments: `found` of them, of `bytes` in `groups`, are read by nothing, `read` are read.
-
-    Of those found, `removed` ones (of `removed_bytes`) were removed, or in a dry run would be; `gone` ones were gone
-    already, `young` ones may belong to an upload that is running, and `in_doubt` ones stay because it is not proven
-    that nothing reads them. `uncertain` ones may be removed: an interrupted run ended before the store answered.
-    `is_proven` is False if some object of the account could not be looked at; then all segments stay.
-    """
-
-    groups: int
-    found: int
-    bytes: int
-    read: int
-    removed: int
-    removed_bytes: int
-    gone: int
-    young: int
-    in_doubt: int
-    failed: int
-    uncertain: int
-    is_proven: bool
-    is_dry: bool
-    requests: Mapping[str, int]
-    elapsed_s: float
-    failures: tuple[ev.Change, ...]
-    stopping: ev.Stopping | None
-    pacing: Pacing | None
-
-    @property
-    def exit_code(self) -> int:
-        """0: nothing is in doubt. 1: something is, or a removal failed. 3: the store stopped the run.
-        130: interrupted."""
-        return _exit_code(self.stopping, 1 if self.failed or self.in_doubt or not self.is_proven else 0)
-
-    def as_json(self) -> dict[str, Any]:
-        """The last line of the command line's JSON output."""
-        return {
-            "event": "finished",
-            "groups": self.groups,
-            "segments": self.found,
-            "bytes": self.bytes,
-            "read": self.read,
-            "removed": self.removed,
-            "removed_bytes": self.removed_bytes,
-            "gone": self.gone,
-            "young": self.young,
-            "in_doubt": self.in_doubt,
-            "failed": self.failed,
-            "uncertain": self.uncertain,
-            "proven": self.is_proven,
-            "dry_run": self.is_dry,
-            "requests": dict(self.requests),
-            "elapsed_s": round(self.elapsed_s, 3),
-            **_rates_json(self.pacing),
-            "stopped": self.stopping.why if self.stopping else None,
-        }
-
-
-def _rates_json(pacing: Pacing | None) -> dict[str, Any]:
+def rates_json(pacing: Pacing | None) -> dict[str, Any]:
     """Empty if no rate was asked for."""
     if pacing is None:
         return {}

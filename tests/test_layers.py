@@ -21,7 +21,8 @@ LAYERS: list[set[str]] = [
     {"large_options"},  # a group of the options, in a file of its own
     {"options", "events"},  # choices and occurrences, in terms of the nouns
     {"verb_options"},  # the options of the verbs other than upload, made of the same groups
-    {"results"},  # what the verbs return
+    {"results"},  # what an upload returns, and what all results share
+    {"verb_results"},  # what the other verbs return
     {"recorder"},  # the pure fold of events into an upload's result
     {"policy"},  # decisions without I/O: testable by tables, usable by any engine
     {"transport", "payload"},  # bytes: on sockets, out of files

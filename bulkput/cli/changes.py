@@ -12,7 +12,7 @@ from bulkput.errors import NotFound, Unsupported, UsageError, printable
 from bulkput.events import Change, Done, Event, SegmentsKept, SegmentsLeft
 from bulkput.options import WireOptions
 from bulkput.report.lines import count_text, counted, event_json, event_line, pacing_text, size_text
-from bulkput.results import Changes, SegmentCounts
+from bulkput.verb_results import Changes, SegmentCounts
 
 if TYPE_CHECKING:
     from bulkput.engine.stop import Stop

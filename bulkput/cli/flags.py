@@ -60,6 +60,8 @@ FLAGS = {
     "stop.max_errors": "--max-errors",
     "skip.mode": "--skip",
     "skip.delete_extra": "--delete-extra",
+    "skip.keep_for_s": "--keep-for",
+    "skip.expire_extra_s": "--expire-extra",
     "skip.check_expiry": "--check-expiry",
     "skip.max_deleted": "--yes",
     "large.mode": "--large",

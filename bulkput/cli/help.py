@@ -25,7 +25,9 @@ SECTIONS = {
         "--segment-size", "--segment-above", "--segment-container", "--large", "--reap-segments", "--expect-size",
         "--expect-md5",
     ),
-    "What the store has already": ("--skip", "--check-expiry", "--delete-extra", "--yes", "--quick"),
+    "What the store has already": (
+        "--skip", "--check-expiry", "--delete-extra", "--keep-for", "--expire-extra", "--yes", "--quick",
+    ),
     "Publishing": ("--last", "--if-exists", "--write-manifest", "--manifest"),
     "Journal": ("--journal", "--retry-failed"),
     "Connections and limits": (

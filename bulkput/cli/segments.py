@@ -15,8 +15,8 @@ from bulkput.events import Event, SegmentsFound, SegmentsKept
 from bulkput.options import RetryOptions, WireOptions
 from bulkput.policy.leftovers import age_text
 from bulkput.report.lines import count_text, counted, pacing_text, size_text
-from bulkput.results import UnreadSegments
 from bulkput.verb_options import SegmentOptions
+from bulkput.verb_results import UnreadSegments
 
 if TYPE_CHECKING:
     from bulkput.engine.stop import Stop

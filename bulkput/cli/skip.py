@@ -8,7 +8,7 @@ from typing import Any, get_args
 import click
 
 from bulkput.cli.configured import is_typed
-from bulkput.cli.values import OneOf
+from bulkput.cli.values import Duration, OneOf
 from bulkput.errors import UsageError
 from bulkput.options import SkipMode, SkipOptions
 
@@ -16,7 +16,8 @@ _DEFAULT = SkipOptions()
 
 
 def skip_options(verb: Callable[..., int]) -> Callable[..., int]:
-    """Gives a verb --skip, --check-expiry, --delete-extra and --yes: as one argument, `skip`."""
+    """Gives a verb --skip, --check-expiry, --delete-extra, --keep-for, --expire-extra and --yes: as one argument,
+    `skip`."""
 
     @click.option(
         "--skip",
@@ -29,13 +30,26 @@ def skip_options(verb: Callable[..., int]) -> Callable[..., int]:
     @click.option(
         "--check-expiry",
         is_flag=True,
-        help="With --skip, ask for each object whether it has expired. On with --expires-in.",
+        help="With --skip, ask for each object whether it has expired. On with --expires-in and --expire-extra.",
     )
     @click.option(
         "--delete-extra", is_flag=True, help="After the upload, remove objects below DEST that have no file here."
     )
     @click.option(
-        "--yes", "is_sure", is_flag=True, help=f"Let --delete-extra remove more than {_DEFAULT.max_deleted} objects."
+        "--keep-for",
+        type=Duration(),
+        help="With --delete-extra, leave objects that were stored less than this time ago: 90 (seconds), 12h, 14d.",
+    )
+    @click.option(
+        "--expire-extra",
+        type=Duration(),
+        help="In place of --delete-extra: such objects expire after this time. With --skip, one HEAD for each object.",
+    )
+    @click.option(
+        "--yes",
+        "is_sure",
+        is_flag=True,
+        help=f"Let --delete-extra or --expire-extra take more than {_DEFAULT.max_deleted} objects.",
     )
     @wraps(verb)
     def with_skip(
@@ -43,14 +57,22 @@ def skip_options(verb: Callable[..., int]) -> Callable[..., int]:
         mode: SkipMode,
         check_expiry: bool,
         delete_extra: bool,
+        keep_for: int | None,
+        expire_extra: int | None,
         is_sure: bool,
         **others: Any,
     ) -> int:
-        if is_sure and not delete_extra:
-            raise UsageError("--yes needs --delete-extra")
+        if is_sure and not delete_extra and expire_extra is None:
+            raise UsageError("--yes needs --delete-extra or --expire-extra")
         if check_expiry and mode == "none" and is_typed("check_expiry"):
             raise UsageError("--check-expiry needs --skip")
-        skip = SkipOptions(mode=mode, delete_extra=delete_extra, check_expiry=check_expiry)
+        skip = SkipOptions(
+            mode=mode,
+            delete_extra=delete_extra,
+            keep_for_s=keep_for if delete_extra or is_typed("keep_for") else None,
+            expire_extra_s=expire_extra,
+            check_expiry=check_expiry,
+        )
         return verb(skip=replace(skip, max_deleted=None) if is_sure else skip, **others)
 
     return with_skip

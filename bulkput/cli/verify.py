@@ -18,8 +18,8 @@ from bulkput.errors import UsageError, printable
 from bulkput.events import Emit, Event, Finding, Verdict
 from bulkput.options import FileListOptions, GzipOptions, RetryOptions, WalkOptions, WireOptions
 from bulkput.report.lines import count_text, counted, event_line
-from bulkput.results import Comparison
 from bulkput.verb_options import ManifestOptions, VerifyOptions
+from bulkput.verb_results import Comparison
 
 if TYPE_CHECKING:
     from bulkput.engine.stop import Stop

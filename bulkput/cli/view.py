@@ -11,8 +11,9 @@ from bulkput.engine.upload.upload import upload
 from bulkput.model import Reason
 from bulkput.options import UploadOptions
 from bulkput.recorder import Recorder
-from bulkput.report.lines import event_json, event_line, in_flight_lines, planned_line, summary_lines
+from bulkput.report.lines import event_json, event_line, planned_line, summary_lines
 from bulkput.report.progress import PLAIN_EVERY_S, Screen, progress
+from bulkput.report.stalled_lines import in_flight_lines
 from bulkput.results import Summary
 
 if TYPE_CHECKING:

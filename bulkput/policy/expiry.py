@@ -1,10 +1,13 @@
 """Decides whether an object lives as long as the run wants its objects to live, so that its file may be skipped.
 
-| the object                    | the run sets no expiry | the run sets a lifetime                       |
-|-------------------------------|------------------------|-----------------------------------------------|
-| has expired, but is listed    | send                   | send                                          |
-| expires                       | skip                   | send if less than nine tenths of it are left  |
-| does not expire               | skip                   | skip                                          |
+| the object                 | no expiry is set | the same, and extras expire | the run sets a lifetime            |
+|----------------------------|------------------|-----------------------------|------------------------------------|
+| has expired, but is listed | send             | send                        | send                               |
+| expires                    | skip             | send                        | send if below nine tenths are left |
+| does not expire            | skip             | skip                        | skip                               |
+
+Extras expire with `skip.expire_extra_s`. A file that was away and is here again may have an object that an earlier run
+lets expire. If it were skipped, it would vanish under its readers.
 
 The tenth is a tolerance. A run that is repeated after a failure does not send everything again; a nightly run with
 `headers.expires_in_s` of a week does. Times are compared by this machine's clock.
@@ -31,10 +34,14 @@ def wanted_life_s(headers: HeaderOptions, now_s: float) -> float | None:
     return None
 
 
-def lives_long_enough(head: RemoteObject | None, wanted_s: float | None, now_s: float) -> bool:
+def lives_long_enough(
+    head: RemoteObject | None, wanted_s: float | None, now_s: float, *, extras_expire: bool = False
+) -> bool:
     """Apply the table above. `head` is None if the object does not exist."""
     if head is None:
         return False
-    if head.expires_at is None or wanted_s is None:
+    if head.expires_at is None:
         return True
+    if wanted_s is None:
+        return not extras_expire
     return head.expires_at - now_s >= _ENOUGH * wanted_s

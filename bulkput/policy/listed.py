@@ -71,9 +71,10 @@ def check_upload(options: UploadOptions) -> None:
         raise UsageError("`fail_if_empty` and `retry_failed` exclude each other: there may be no failed files left")
     if options.files is None:
         return
-    if options.skip.delete_extra:
+    if options.skip.is_mirror:
         raise UsageError(
-            "`files` and `skip.delete_extra` exclude each other: a file that the list leaves out may still exist"
+            f"`files` and {options.skip.mirror_option} exclude each other:"
+            " a file that the list leaves out may still exist"
         )
     if options.retry_failed:
         raise UsageError("`retry_failed` knows the failed files: leave out `files`, give its `files.base` as source")

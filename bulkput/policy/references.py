@@ -67,15 +67,27 @@ def is_as_listed(row: RemoteObject, now: RemoteObject) -> bool:
 
     False if nothing can be compared, since nothing is proven then.
     """
+    same = _same_bytes(row, now)
+    then_ns, now_ns = stored_ns(row), stored_ns(now)
+    if then_ns is not None and now_ns is not None:
+        same.append(abs(then_ns - now_ns) < _last_digit_ns(row.last_modified or ""))
+    return bool(same) and all(same)
+
+
+def has_same_bytes(row: RemoteObject, now: RemoteObject) -> bool:
+    """Whether the ETag and the size are the same: the first two rows of the table of `is_as_listed`. False if neither
+    can be compared."""
+    same = _same_bytes(row, now)
+    return bool(same) and all(same)
+
+
+def _same_bytes(row: RemoteObject, now: RemoteObject) -> list[bool]:
     same = []
     if row.hash is not None and now.hash is not None:
         same.append(row.hash.lower() == now.hash.lower())
     if row.bytes is not None and now.bytes is not None and row.large is None:
         same.append(row.bytes == now.bytes)
-    then_ns, now_ns = stored_ns(row), stored_ns(now)
-    if then_ns is not None and now_ns is not None:
-        same.append(abs(then_ns - now_ns) < _last_digit_ns(row.last_modified or ""))
-    return bool(same) and all(same)
+    return same
 
 
 def _last_digit_ns(moment: str) -> int:

@@ -12,8 +12,6 @@ _HINTS = {
     Reason.LINK_OUTSIDE.value: " (`walk.follow_symlinks=True` takes it)",
     Reason.LINK_TO_DIRECTORY.value: " (`walk.follow_symlinks=True` takes it)",
 }
-_MOST_ROWS = 20
-"""Rows of the table of requests in flight, oldest first: as many as fit a terminal."""
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 
 
@@ -53,10 +51,10 @@ def event_line(event: ev.Event, *, verbose: bool) -> str | None:  # noqa: C901, 
         case ev.Skipped() if verbose:
             to = f" -> {printable(event.skip.key)}" if event.skip.key else ""
             return f"skipped: {printable(event.skip.path)}{to}: {event.skip.reason.value}"
-        case ev.Removed() if verbose and not event.is_dry:
-            return f"removed: {printable(event.key)}"
-        case ev.Kept():
-            return f"not removed: {_kept_text(event)}{printable(event.why)}"
+        case ev.Removed() | ev.Kept() | ev.KeptYoung() | ev.Expiring():
+            from bulkput.report.mirror_lines import mirror_line  # noqa: PLC0415 - only mirrors tell this
+
+            return mirror_line(event, verbose=verbose)
         case ev.EmptyDirectory() if verbose:
             return f"left out: {printable(event.path)}: empty directory"
         case ev.Warned():
@@ -76,9 +74,11 @@ def event_line(event: ev.Event, *, verbose: bool) -> str | None:  # noqa: C901, 
         case ev.Retrying():
             return f"retrying in {event.delay_s:.1f} s: {event.error}"
         case ev.Stalled():
-            return _stalled_line(event)
+            from bulkput.report.stalled_lines import stalled_line  # noqa: PLC0415 - it imports this
+
+            return stalled_line(event)
         case ev.Moving():
-            return f"moving again, after {_seconds(event.idle_s)} s"
+            return f"moving again, after {seconds_text(event.idle_s)} s"
         case ev.ReadingChosen(may_hang=str(kind)) if verbose:
             return f"reading files in threads: {printable(kind)} may hang"
         case ev.ReadingChosen() if verbose:
@@ -121,11 +121,6 @@ def _names_text(paths: Sequence[str]) -> str:
     return names + (f" and {count_text(more)} more" if more > 0 else "")
 
 
-def _kept_text(event: ev.Kept) -> str:
-    """The number of kept objects; empty if the event is about one named object."""
-    return f"{counted(event.count, 'object')} without a file: " if event.key is None else ""
-
-
 def _parts_text(event: ev.Uploaded) -> str:
     if not event.parts:
         return ""
@@ -140,32 +135,9 @@ def _compression_text(event: ev.Uploaded) -> str:
     return f" ({sizes if compression.is_compressed else 'not compressed'}: {compression.why.value})"
 
 
-def _seconds(seconds: float) -> str:
+def seconds_text(seconds: float) -> str:
     """Tenths below ten seconds, whole seconds above."""
     return f"{seconds:.1f}" if seconds < 10 else f"{seconds:.0f}"
-
-
-def _stalled_line(event: ev.Stalled) -> str:
-    parts = [f"nothing has moved for {_seconds(event.idle_s)} s: {count_text(len(event.in_flight))} in flight"]
-    if event.scanning is not None:
-        parts.append(f"the scan is at {printable(event.scanning)}")
-    if event.loop_at:
-        parts.append(f"the event loop stands at {printable(' > '.join(event.loop_at))}")
-    return ", ".join(parts)
-
-
-def in_flight_lines(rows: Sequence[ev.InFlight]) -> list[str]:
-    """An aligned table of the first rows; empty without rows. Names vary most in length, so they come last."""
-    if not rows:
-        return []
-    table = [("age", "attempt", "doing", "connection", "file")]
-    for row in rows[:_MOST_ROWS]:
-        age, name = f"{_seconds(row.age_s)} s", printable(row.path or row.key) or "-"
-        table.append((age, str(row.attempt), printable(row.what), printable(row.connection or "-"), name))
-    widths = [max(map(len, column)) for column in list(zip(*table, strict=True))[:-1]]
-    lines = ["  ".join(("", *map(str.ljust, cells, widths), cells[-1])) for cells in table]
-    left = len(rows) - _MOST_ROWS
-    return [*lines, f"  and {count_text(left)} more"] if left > 0 else lines
 
 
 def planned_line(event: ev.Event) -> str | None:
@@ -177,19 +149,21 @@ def planned_line(event: ev.Event) -> str | None:
                 count, each = skip.parts
                 size += f", in {counted(count, 'part')} of {size_text(each)}"
             return f"would upload: {printable(skip.path)} -> {printable(skip.key or '')} ({size})"
-        case ev.Removed(is_dry=True):
-            return f"would remove: {printable(event.key)}"
+        case ev.Removed() | ev.Expiring():
+            from bulkput.report.mirror_lines import mirror_plan  # noqa: PLC0415 - only mirrors tell this
+
+            return mirror_plan(event)
     return None
 
 
 def summary_lines(summary: Summary) -> list[str]:
     """The numbers of a finished run, for people."""
     planned = summary.skipped_by_reason.get(Reason.DRY_RUN.value, 0)
-    if planned or summary.would_remove:
-        others = f", remove {counted(summary.would_remove, 'object')}" if summary.would_remove else ""
-        others += f"; {count_text(summary.failed)} would fail" if summary.failed else ""
+    plans, of_a_mirror = _of_a_mirror(summary)
+    if planned or summary.would_remove or summary.would_expire:
+        others = plans + (f"; {count_text(summary.failed)} would fail" if summary.failed else "")
         line = f"dry run: would upload {counted(planned, 'file')}, {size_text(summary.bytes_planned)}{others}"
-        return [line, *_empty_directories(summary)]
+        return [line, *of_a_mirror, *_empty_directories(summary)]
     requests, sent = sum(summary.requests.values()), summary.uploaded + summary.parts_sent
     tag = f"; tag {summary.tag}" if summary.tag else ""
     per_object = f" ({requests / sent:.2f} per object{' and part' if summary.parts_sent else ''})" if sent else ""
@@ -211,8 +185,7 @@ def summary_lines(summary: Summary) -> list[str]:
     lines += _empty_directories(summary)
     if summary.snapshots:
         lines.append(f"  snapshots {count_text(summary.snapshots)}: written to while they were read")
-    if summary.removed:
-        lines.append(f"  removed {count_text(summary.removed)}: no file for it")
+    lines += of_a_mirror
     lines += _large_lines(summary)
     if not summary.adds_up:
         lines.append("these numbers do not add up: a bug in bulkput, do not trust this run; please report it")
@@ -240,6 +213,14 @@ def _large_lines(summary: Summary) -> list[str]:
     if summary.segments_in_doubt:
         lines.append(f"  not removed: {counted(summary.segments_in_doubt, 'segment')} (named above)")
     return lines
+
+
+def _of_a_mirror(summary: Summary) -> tuple[str, list[str]]:
+    if not summary.is_of_mirror:
+        return "", []
+    from bulkput.report.mirror_lines import mirror_told  # noqa: PLC0415 - only mirrors tell this
+
+    return mirror_told(summary)
 
 
 def _empty_directories(summary: Summary) -> list[str]:
@@ -284,11 +265,10 @@ def event_json(event: ev.Event) -> dict[str, Any] | None:  # noqa: C901, PLR0912
             return row if skip.size is None else {**row, "bytes": skip.size}
         case ev.Failed():
             return {"event": "failed", "path": name_text(event.path), "key": event.key, **_error_json(event.error)}
-        case ev.Removed():
-            return {"event": "would_remove" if event.is_dry else "removed", "key": event.key, "bytes": event.size}
-        case ev.Kept():
-            row = {"event": "kept", "count": event.count, "why": event.why}
-            return row if event.key is None else {**row, "key": event.key}
+        case ev.Removed() | ev.Kept() | ev.KeptYoung() | ev.Expiring():
+            from bulkput.report.mirror_lines import mirror_json  # noqa: PLC0415 - only mirrors tell this
+
+            return mirror_json(event)
         case ev.EmptyDirectory():
             return {"event": "empty_directory", "path": name_text(event.path)}
         case ev.Warned():
@@ -320,7 +300,9 @@ def event_json(event: ev.Event) -> dict[str, Any] | None:  # noqa: C901, PLR0912
         case ev.ScanDone():
             return {"event": "scan_done"}
         case ev.Stalled():
-            return _stalled_json(event)
+            from bulkput.report.stalled_lines import stalled_json  # noqa: PLC0415 - it imports this
+
+            return stalled_json(event)
         case ev.Moving():
             return {"event": "moving", "idle_s": round(event.idle_s, 3)}
         case ev.Stopping():
@@ -366,27 +348,6 @@ def _paced_json(pacing: Pacing) -> dict[str, Any]:
         "bytes": pacing.sent,
         "over_s": round(pacing.over_s, 3),
         "waited_s": round(pacing.waited_s, 3),
-    }
-
-
-def _stalled_json(event: ev.Stalled) -> dict[str, Any]:
-    rows = [
-        {
-            "path": name_text(row.path),
-            "key": row.key,
-            "doing": row.what,
-            "attempt": row.attempt,
-            "connection": row.connection,
-            "age_s": round(row.age_s, 3),
-        }
-        for row in event.in_flight
-    ]
-    return {
-        "event": "stalled",
-        "idle_s": round(event.idle_s, 3),
-        "in_flight": rows,
-        "scanning": name_text(event.scanning) if event.scanning is not None else None,
-        "loop_at": list(event.loop_at),
     }
 
 

@@ -144,6 +144,7 @@ def progress_text(recorder: Recorder, objects_per_s: float, bytes_per_s: float) 
         f"done {count_text(recorder.done)}",
         f"failed {count_text(recorder.failed)}",
         *([f"removed {count_text(recorder.removed)}"] if recorder.removed else []),
+        *([f"expiring {count_text(recorder.expiring)}"] if recorder.expiring else []),
         f"{objects_per_s:.0f} objects/s" + (f" of {rate_text(objects_asked)}" if objects_asked is not None else ""),
         f"{size_text(bytes_per_s)}/s" + (f" of {size_text(bytes_asked)}/s" if bytes_asked is not None else ""),
     ]

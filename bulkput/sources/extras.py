@@ -108,6 +108,13 @@ class Extras:
                 for name, count, md5, modified, large, link, by in rows
             ]
 
+    def forget(self, names: Iterable[str]) -> None:
+        """Drop extras to which nothing has to be done."""
+        if self._database is None:
+            return
+        with room_for(_WHAT):
+            self._database.executemany("DELETE FROM extra WHERE name = ?", ((as_blob(name),) for name in names))
+
     def close(self) -> None:
         if self._database is not None:
             self._database.close()

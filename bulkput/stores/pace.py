@@ -16,11 +16,11 @@ from typing import TypeVar
 
 from bulkput.activity import doing
 from bulkput.errors import Stopped, StoreError
-from bulkput.model import Body, LargeUpload, ObjectHeaders, Pacing, Stored, StoredPart
+from bulkput.model import Body, LargeUpload, ObjectHeaders, Pacing, RemoteObject, Stored, StoredPart
 from bulkput.options import WireOptions
 from bulkput.policy.pace import Bucket, bytes_bucket, piece_size, requests_bucket
 from bulkput.stores.base import Store
-from bulkput.stores.powers import Get, SendPart
+from bulkput.stores.powers import Expire, Get, SendPart
 from bulkput.stores.tries import Brake
 from bulkput.stores.wrappers import Wrapper
 from bulkput.transport.pacing import body_waits, paying_again
@@ -158,6 +158,8 @@ class PacedBody:
 
 _UNPACED = frozenset(("prepare", "undo_prepare", "info", "settle", "abort"))
 """A run makes few of the first three. The others complete what was begun, in bounded time."""
+_EXPIRY_REQUESTS = 3
+"""Two looks at the object, and what is between them."""
 _LOGINS = frozenset(("GET", "POST"))
 """Methods of logins, which an operation may have to make: they do not pay."""
 
@@ -175,11 +177,13 @@ class PacedStore(Wrapper):
         super().__init__(store)
         self._pace = pace
         get, get_once, delete_many = store.powers.get, store.powers.get_once, store.powers.delete_many
+        expire = store.powers.expire
         self.powers = replace(
             self.powers,
             get=self._read(get, pays_bytes=True) if get is not None else None,
             get_once=self._read(get_once, pays_bytes=False) if get_once is not None else None,
             delete_many=self._counted(delete_many) if delete_many is not None else None,
+            expire=self._expiring(expire) if expire is not None else None,
         )
 
     def _around_another(self, store: Store) -> Store:
@@ -222,6 +226,14 @@ class PacedStore(Wrapper):
                 return await delete_many(keys)
 
         return counted
+
+    def _expiring(self, expire: Expire) -> Expire:
+        async def expiring(key: str, at_s: int, listed: RemoteObject) -> int:
+            await self._pace.admit(requests=_EXPIRY_REQUESTS)
+            with paying_again(lambda method: self._pace.charge() if method != "GET" else None):
+                return await expire(key, at_s, listed)
+
+        return expiring
 
     def _read(self, get: Get, *, pays_bytes: bool) -> Get:
         """`get_once` feeds a PUT, which pays for the bytes; others read an object back."""

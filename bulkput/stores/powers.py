@@ -45,6 +45,10 @@ class Settled:
     words: str = ""
 
 
+class Expire(Protocol):
+    async def __call__(self, key: str, at_s: int, listed: RemoteObject) -> int: ...
+
+
 class Settle(Protocol):
     async def __call__(self, key: str, puts: Sequence[UnprovenPut], *, within_s: float) -> Settled: ...
 
@@ -220,6 +224,11 @@ class Powers:
     """Checks by a fresh HEAD the object of a PUT whose answer did not prove it (rules: `policy/proof.py`). Removes the
     object if it is proven to be damaged and made by one of `puts`, the first of which began `within_s` seconds ago. If
     it raises StoreError, nothing is removed."""
+    expire: Expire | None = None
+    """Lets the object `key`, which was listed as `listed`, expire at `at_s`, in seconds since 1970. Nothing else of it
+    changes, except its time. An object that expires already is left alone. A link or a manifest expires itself, and not
+    what it reads. Returns when the object expires. Raises NotFound if it is gone, and Conflict if it is not the one
+    that was listed: then it does not expire by this. May be called again after an answer that was lost."""
     get: Get | None = None
     """Yields an object's bytes as they are stored. Raises NotFound, and IntegrityError at the end if the bytes do not
     have the MD5 of the ETag."""

@@ -64,6 +64,7 @@ class Wrapper(ABC):
             segments_below=self._power("list", has.segments_below),
             stat_part=self._power("stat", has.stat_part),
             settle=self._power("settle", has.settle),
+            expire=self._power("expire", has.expire),
             get=has.get,
             get_once=has.get_once,
             describe=self._power("stat", has.describe),

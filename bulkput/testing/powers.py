@@ -11,8 +11,8 @@ from functools import partial
 import pytest
 
 from bulkput.engine.open_store import connected
-from bulkput.errors import Exists, NotFound, StoreError, UnprovenPut, Unsupported
-from bulkput.model import ObjectHeaders
+from bulkput.errors import Conflict, Exists, NotFound, StoreError, UnprovenPut, Unsupported
+from bulkput.model import ObjectHeaders, RemoteObject
 from bulkput.stores.base import Destination
 from bulkput.stores.powers import Refusal
 from bulkput.testing.given import (
@@ -298,6 +298,56 @@ class PowerTests(StoreTests):
                 await store.put("new", whole(b"second"), new)
             assert await asyncio.to_thread(target.see, "new") == b"first"
             assert (await store.put("new", whole(b"third"), ObjectHeaders())).size == 5
+
+    async def test_an_object_that_is_to_expire_keeps_everything_else(self, target: Target) -> None:
+        """Its bytes, type, metadata and other fields. A later call leaves the end that it has, and a PUT ends it."""
+        headers = ObjectHeaders(
+            content_type="text/x-contract",
+            encoding="gzip",
+            cache_control="no-cache",
+            mtime_ns=HEADERS.mtime_ns,
+            meta=(("Color", "röt"),),
+            extra=(("Content-Disposition", "inline"),),
+        )
+        name, at_s = HOSTILE_NAMES[1], int(time.time()) + 86_400
+        async with connected(target.url, retry=ONCE, environ=target.environ) as (store, _):
+            expire, describe = power(store.powers.expire), power(store.powers.describe)
+            await store.prepare()
+            await store.put(name, whole(b"kept"), headers)
+            (row,) = [item async for item in store.list("") if isinstance(item, RemoteObject)]
+            before = await describe(name)
+            assert await expire(name, at_s, row) == at_s
+            after = await describe(name)
+            assert before is not None and after is not None
+            assert replace(before[0], last_modified="", expires_at=at_s) == replace(after[0], last_modified="")
+            assert set(after[1].extra) - set(before[1].extra) == {("X-Delete-At", str(at_s))}
+            assert replace(after[1], extra=before[1].extra) == before[1]
+            (row,) = [item async for item in store.list("") if isinstance(item, RemoteObject)]
+            assert await expire(name, at_s + 9, row) == at_s
+            await store.put(name, whole(b"kept"), headers)
+            renewed = await store.stat(name)
+            assert renewed is not None and renewed.expires_at is None
+        seen = await asyncio.to_thread(target.see, name)
+        assert seen == b"kept"
+
+    async def test_an_object_that_is_not_the_listed_one_does_not_expire(self, target: Target) -> None:
+        """It was overwritten since, with other bytes or the same; a missing one is NotFound."""
+        async with connected(target.url, retry=ONCE, environ=target.environ) as (store, _):
+            expire = power(store.powers.expire)
+            await store.prepare()
+            for name in ("other", "same", "gone"):
+                await store.put(name, whole(b"before"), HEADERS)
+            rows = {item.name: item async for item in store.list("") if isinstance(item, RemoteObject)}
+            await store.put("other", whole(b"after"), HEADERS)
+            await store.put("same", whole(b"before"), HEADERS)
+            await store.delete(("gone",))
+            at_s = int(time.time()) + 86_400
+            for name, error in (("other", Conflict), ("same", Conflict), ("gone", NotFound)):
+                with pytest.raises(error):
+                    await expire(name, at_s, rows[name])
+            for name in ("other", "same"):
+                row = await store.stat(name)
+                assert row is not None and row.expires_at is None
 
     async def test_make_directory_creates_a_directory_that_check_removable_refuses(self, target: Target) -> None:
         """A second call is no error; an object in it is removable, and a missing one raises nothing."""

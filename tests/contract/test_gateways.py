@@ -102,11 +102,37 @@ def posted_expiry(account: Account) -> str:
     return "yes" if account.ask("HEAD", f"/{account.c}/o")["X-Delete-At"] else "no"
 
 
+def expiry_taken_back(account: Account) -> str:
+    account.ask("PUT", f"/{account.c}/o", HELLO, X_Delete_After="1000")
+    account.ask("POST", f"/{account.c}/o", X_Remove_Delete_At="1")
+    return "no" if account.ask("HEAD", f"/{account.c}/o")["X-Delete-At"] else "yes"
+
+
+def posted_type(account: Account) -> str:
+    account.ask("PUT", f"/{account.c}/o", HELLO, Content_Type="text/x-a")
+    account.ask("POST", f"/{account.c}/o", X_Object_Meta_A="1")
+    return "yes" if account.ask("HEAD", f"/{account.c}/o")["Content-Type"] == "text/x-a" else "no"
+
+
+def posted_encoding(account: Account) -> str:
+    account.ask("PUT", f"/{account.c}/o", HELLO, Content_Encoding="gzip")
+    account.ask("POST", f"/{account.c}/o", X_Object_Meta_A="1")
+    return "yes" if account.ask("HEAD", f"/{account.c}/o")["Content-Encoding"] == "gzip" else "no"
+
+
 def expired_row(account: Account) -> str:
     account.ask("PUT", f"/{account.c}/o", HELLO, X_Delete_After="1")
     while account.ask("HEAD", f"/{account.c}/o").status != 404:
         time.sleep(0.1)
     return "yes" if account.names(account.c) == ["o"] else "no"
+
+
+def posted_link(account: Account) -> str:
+    account.ask("PUT", f"/{account.c}/o", HELLO)
+    account.ask("PUT", f"/{account.c}/link", X_Symlink_Target=f"{account.c}/o")
+    said = account.ask("POST", f"/{account.c}/link", X_Delete_After="1000").status
+    taken = account.ask("HEAD", f"/{account.c}/link?symlink=get")["X-Delete-At"]
+    return f"{said}, and it expires" if taken else str(said)
 
 
 def link(account: Account) -> str:
@@ -143,6 +169,15 @@ def manifest_listed(account: Account) -> str:
     (row,) = account.rows(account.c)
     size = {10: "its own"}.get(row["bytes"], "the manifest's")
     return f"{size}, {'with' if 'slo_etag' in row else 'without'} `slo_etag`"
+
+
+def posted_manifest(account: Account) -> str:
+    account.put("o", two_segments(account))
+    (before,) = account.rows(account.c)
+    account.ask("POST", f"/{account.c}/o", X_Object_Meta_A="1")
+    (after,) = account.rows(account.c)
+    assert account.get("o").body == HELLO + WORLD
+    return "yes" if before["bytes"] == after["bytes"] else "no"
 
 
 def range_of_a_segment(account: Account) -> str:
@@ -196,13 +231,18 @@ PROBES: dict[str, Callable[[Account], str]] = {
     "`If-None-Match: *` where there is an object": if_none_match,
     "a copy expires as its source does": copied_expiry,
     "a POST without `X-Delete-At` leaves the expiry": posted_expiry,
+    "`X-Remove-Delete-At` in a POST ends the expiry": expiry_taken_back,
+    "a POST leaves the type": posted_type,
+    "a POST without `Content-Encoding` leaves that": posted_encoding,
     "an expired object is still listed": expired_row,
     "`X-Symlink-Target` makes": link,
+    "a POST with an expiry to a link": posted_link,
     "a manifest with the MD5 of other bytes": manifest_of_wrong_md5,
     "a manifest of 1001 segments": manifest_of_1001_segments,
     "a manifest with the right `ETag` field": manifest_with_etag,
     "the manifest can be read": manifest_shown,
     "a static large object is listed with the size": manifest_listed,
+    "a POST leaves the listed size of a static large object": posted_manifest,
     "ranges of segments are respected": range_of_a_segment,
     "a GET when the second of two segments is lost": lost_segment,
     "a bulk-delete of 1100 names looks at": bulk_delete_of_1100,

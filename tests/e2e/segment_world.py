@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 import bulkput as library
 from bulkput import events as ev
 from bulkput.options import RetryOptions
-from bulkput.results import UnreadSegments
 from bulkput.verb_options import SegmentOptions
+from bulkput.verb_results import UnreadSegments
 from tests.e2e.changes_relay import Asked, Meddle, PassOn, Said, relay
 from tests.servers.judge import SwiftJudge
 from tests.servers.swift import RealSwift

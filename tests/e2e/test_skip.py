@@ -219,7 +219,14 @@ def test_an_incomplete_mirror_removes_nothing(environ: Mapping[str, str], url: s
     ("flags", "says"),
     [
         (("--delete-extra", "--journal", "j.db"), "exclude each other"),
-        (("--yes",), "--yes needs --delete-extra"),
+        (("--yes",), "--yes needs --delete-extra or --expire-extra"),
+        (("--keep-for", "14d"), "--keep-for needs --delete-extra"),
+        (("--delete-extra", "--expire-extra", "14d"), "--expire-extra excludes --delete-extra and --keep-for"),
+        (("--keep-for", "1d", "--expire-extra", "14d"), "--expire-extra excludes --delete-extra and --keep-for"),
+        (("--expire-extra", "soon"), "is not a duration"),
+        (("--expire-extra", "14d", "--journal", "j.db"), "--expire-extra and --journal exclude each other"),
+        (("--expire-extra", "14d", "{tree}/z"), "--expire-extra needs a directory"),
+        (("--expire-extra", "14d", "{tree}/none"), "is empty: --expire-extra would remove"),
         (("--skip", "some"), "Invalid value for '--skip'"),
         (("--delete-extra", "{tree}/z"), "needs a directory"),
         (("--delete-extra", "{tree}/none"), "is empty"),
@@ -246,6 +253,8 @@ def test_plain_http_is_checked_with_a_head_for_each_file(nginx: NginxDav, tree: 
     assert upload(tree, to, {}, skip("identical")).uploaded == 7
     ran = bulkput("upload", "--delete-extra", tree, to)
     assert (ran.exit_code, "plain HTTP has no listing" in ran.err) == (2, True), ran.err
+    ran = bulkput("upload", "--expire-extra", "14d", tree, to)
+    assert (ran.exit_code, "--expire-extra does not work here" in ran.err) == (2, True), ran.err
 
 
 def test_each_directory_gets_one_marker(environ: Mapping[str, str], url: str, tree: Path) -> None:

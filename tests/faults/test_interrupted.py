@@ -28,8 +28,8 @@ from bulkput.events import Change, Done
 from bulkput.journal.status import status
 from bulkput.model import Reason
 from bulkput.options import SkipOptions, UploadOptions, WireOptions
-from bulkput.results import Changes
 from bulkput.verb_options import CopyOptions, RemoveOptions
+from bulkput.verb_results import Changes
 from tests.conftest import environ_of
 from tests.faults.raw import raw_server, read_request
 from tests.faults.test_run import files

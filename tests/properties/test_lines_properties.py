@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from bulkput import events as ev
 from bulkput.errors import BulkputError, SourceError, Throttled, TooLarge, printable
 from bulkput.model import ObjectHeaders, Reason, Skip, SourceFile, Stored, Upload
-from bulkput.report.lines import count_text, event_json, event_line, in_flight_lines, size_text
+from bulkput.report.lines import count_text, event_json, event_line, size_text
+from bulkput.report.stalled_lines import in_flight_lines
 
 UNITS = {"B": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3, "TiB": 1024**4}
 
@@ -36,6 +37,10 @@ events: st.SearchStrategy[ev.Event] = (
     | st.builds(ev.Stalled, st.floats(0, 1e6), st.lists(rows, max_size=25).map(tuple), st.none() | paths,
                 st.lists(keys, max_size=2).map(tuple))
     | st.builds(ev.Moving, st.floats(0, 1e6))
+    | st.builds(ev.Removed, keys, st.none() | st.integers(0, 9), st.booleans())
+    | st.builds(ev.Kept, st.integers(1, 9), keys, st.none() | keys)
+    | st.builds(ev.KeptYoung, keys, st.none() | st.integers(0, 9), st.floats(-1e9, 1e9))
+    | st.builds(ev.Expiring, keys, st.none() | st.integers(0, 9), st.integers(0, 10**18), st.booleans(), st.booleans())
     | st.builds(ev.Tuned, st.integers(1, 9), st.just("more"))
     | st.builds(ev.Known, st.integers(1, 9), st.integers(0, 9))
     | st.builds(ev.ReadingChosen, st.booleans(), st.floats(0, 9))

@@ -14,9 +14,9 @@ from bulkput.engine.objects.copy import copy, move
 from bulkput.engine.objects.remove import remove
 from bulkput.errors import NotFound, UsageError
 from bulkput.options import RetryOptions
-from bulkput.results import Changes
 from bulkput.stores.swift.wire_format import page
 from bulkput.verb_options import CopyOptions, RemoveOptions
+from bulkput.verb_results import Changes
 from tests.e2e.changes_relay import Asked, Meddle, PassOn, Said, relay
 from tests.servers.judge import SwiftJudge
 

@@ -12,8 +12,8 @@ import pytest
 from bulkput.engine.objects.copy import copy, move
 from bulkput.engine.objects.remove import remove
 from bulkput.options import RetryOptions
-from bulkput.results import Changes
 from bulkput.verb_options import CopyOptions, RemoveOptions
+from bulkput.verb_results import Changes
 
 _SECOND = RetryOptions(retries=1)
 

@@ -10,7 +10,7 @@ from bulkput.events import Verdict
 from bulkput.model import RemoteObject, Segment
 from bulkput.policy.compare import Evidence, Judgement, Need, judge
 from bulkput.policy.etag import large_etag
-from bulkput.results import Comparison
+from bulkput.verb_results import Comparison
 
 MD5, OTHER, EMPTY = "a" * 32, "b" * 32, "d41d8cd98f00b204e9800998ecf8427e"
 ROW = RemoteObject("x", 10, MD5, None, None)

@@ -63,7 +63,17 @@ def test_what_a_project_may_set_exists() -> None:
     """An option that is renamed is renamed in the table."""
     assert set(PROJECT_MAY_SET) <= set(AllKeys())
     assert set(ONLY_TYPED) <= set(AllKeys())
-    dangerous = {"insecure", "delete-extra", "recursive", "summary", "trace", "files-from", "journal"}
+    dangerous = {
+        "insecure",
+        "delete-extra",
+        "keep-for",
+        "expire-extra",
+        "recursive",
+        "summary",
+        "trace",
+        "files-from",
+        "journal",
+    }
     assert dangerous & PROJECT_MAY_SET == set()
 
 

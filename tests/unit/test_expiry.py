@@ -30,10 +30,23 @@ def test_nine_tenths_of_the_wanted_life_are_enough(left_s: int | None, wanted_s:
     assert lives_long_enough(head, wanted_s, NOW) is is_enough
 
 
+@pytest.mark.parametrize(
+    ("left_s", "wanted_s", "is_enough"),
+    [(None, None, True), (None, 100, True), (1, None, False), (10**9, None, False), (89, 100, False), (90, 100, True)],
+)
+def test_where_extras_expire_an_object_that_expires_does_not_live_long_enough(
+    left_s: int | None, wanted_s: int | None, is_enough: bool
+) -> None:
+    """An earlier run has let it expire. A lifetime that this run sets decides by itself."""
+    head = replace(HEAD, expires_at=NOW + left_s if left_s is not None else None)
+    assert lives_long_enough(head, wanted_s, NOW, extras_expire=True) is is_enough
+
+
 @pytest.mark.parametrize("wanted_s", [None, 100])
 def test_a_missing_object_does_not_live_long_enough(wanted_s: int | None) -> None:
     """The object is listed, but HEAD does not find it."""
     assert not lives_long_enough(None, wanted_s, NOW)
+    assert not lives_long_enough(None, wanted_s, NOW, extras_expire=True)
 
 
 @pytest.mark.parametrize(

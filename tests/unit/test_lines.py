@@ -31,11 +31,12 @@ from bulkput.report.lines import (
     counted,
     event_json,
     event_line,
-    in_flight_lines,
+    planned_line,
     rate_text,
     size_text,
     summary_lines,
 )
+from bulkput.report.stalled_lines import in_flight_lines
 
 
 @pytest.mark.parametrize(
@@ -116,6 +117,10 @@ STANDING = ev.Stalled(61.0, (), None, ("run.py:7 f", "body.py:9 g"))
 REMOVED = ev.Removed("p/a\n", 7, is_dry=False)
 TO_REMOVE = ev.Removed("p/a", 7, is_dry=True)
 KEPT = ev.Kept(1200, "3 failed")
+KEPT_YOUNG = ev.KeptYoung("p/a\n", 7, 3.9 * 86_400)
+EXPIRING = ev.Expiring("p/a\n", 7, 1_800_000_000, is_dry=False)
+TO_EXPIRE = replace(EXPIRING, is_dry=True)
+EXPIRING_ALREADY = replace(TO_EXPIRE, is_new=False)
 LEFT = ev.SegmentsLeft("p/a", tuple(f"s/{number}" for number in range(1_003)))
 LEFT_IN_DOUBT = ev.SegmentsLeft("", ("s/1", "s/2"), why="the run was stopped")
 LEFT_BELOW = ev.SegmentsLeft("p/a", below="s/a/\n")
@@ -147,6 +152,7 @@ EVENTS: list[ev.Event] = [
     SKIPPED, DRY, FAILED, REFUSED, REQUESTED, RETRYING, LOGIN, STOPPING,
     FINISHED, REMOVED, TO_REMOVE, KEPT, WARNED, NOTHING, NO_FILE, SNAPSHOT, HOLLOW,
     FINISHED, REMOVED, TO_REMOVE, KEPT, LEFT, LEFT_BELOW,
+    KEPT_YOUNG, EXPIRING, TO_EXPIRE, EXPIRING_ALREADY,
     LARGE, PART, PART_THERE, PARTS_LEFT, DRY_LARGE,
     SEGMENTS_FOUND, SEGMENTS_KEPT, ALL_KEPT,
 ]  # fmt: skip
@@ -214,6 +220,18 @@ def test_the_tested_events_include_every_kind() -> None:
         ),
         (ev.Kept(1, "403"), *["not removed: 1 object without a file: 403"] * 2),
         (ev.Kept(1, "p/a: 403", "p/a"), *["not removed: p/a: 403"] * 2),
+        (KEPT_YOUNG, None, r"kept: p/a\n: stored 3 d ago, too young to be removed"),
+        (replace(KEPT_YOUNG, age_s=59.0), None, r"kept: p/a\n: stored 59 s ago, too young to be removed"),
+        (replace(KEPT_YOUNG, age_s=7_199.0), None, r"kept: p/a\n: stored 1 h ago, too young to be removed"),
+        (
+            replace(KEPT_YOUNG, age_s=-1.0),
+            None,
+            r"kept: p/a\n: stored later than now, by another clock, too young to be removed",
+        ),
+        (EXPIRING, None, r"expires: p/a\n: at 2027-01-15 08:00:00 UTC"),
+        (replace(EXPIRING, at_s=10**15), None, r"expires: p/a\n: at 1000000000000000 s after 1970"),
+        (TO_EXPIRE, None, None),
+        (EXPIRING_ALREADY, None, r"expires already: p/a\n: at 2027-01-15 08:00:00 UTC"),
         (LEFT, *["overwritten: p/a was a large object: 1 003 segments left: s/0, s/1, s/2 and 1 000 more"] * 2),
         (LEFT_IN_DOUBT, *["not removed: segments: the run was stopped: s/1, s/2"] * 2),
         (ev.SegmentsLeft("p\n", ("s/1", "s/2"), why="gone"), *[r"not removed: segments of p\n: gone: s/1, s/2"] * 2),
@@ -333,6 +351,19 @@ def test_an_event_has_its_expected_printable_line(event: ev.Event, quiet: str | 
         (REMOVED, {"event": "removed", "key": "p/a\n", "bytes": 7}),
         (TO_REMOVE, {"event": "would_remove", "key": "p/a", "bytes": 7}),
         (KEPT, {"event": "kept", "count": 1200, "why": "3 failed"}),
+        (KEPT_YOUNG, {"event": "kept_young", "key": "p/a\n", "bytes": 7, "age_s": 336_960}),
+        (
+            EXPIRING,
+            {"event": "expiring", "key": "p/a\n", "bytes": 7, "expires_at": 1_800_000_000, "is_new": True},
+        ),
+        (
+            TO_EXPIRE,
+            {"event": "would_expire", "key": "p/a\n", "bytes": 7, "expires_at": 1_800_000_000, "is_new": True},
+        ),
+        (
+            EXPIRING_ALREADY,
+            {"event": "expiring", "key": "p/a\n", "bytes": 7, "expires_at": 1_800_000_000, "is_new": False},
+        ),
         (
             LARGE,
             {
@@ -408,6 +439,34 @@ def test_the_summary_has_outcomes_rates_and_requests() -> None:
         "20 B in 2.0 s, 1 objects/s; 3 requests (1.50 per object) over 4 connections, 1 retry",
         "  skipped 1: excluded by a filter",
     ]
+
+
+def test_the_summary_of_a_mirror_counts_what_goes_and_what_stays() -> None:
+    """Each kind of object without a file has a line of its own, and a field in JSON."""
+    summary = recorded(REMOVED, KEPT_YOUNG, KEPT_YOUNG, EXPIRING, EXPIRING_ALREADY, FINISHED).summary()
+    assert summary_lines(summary)[2:] == [
+        "  removed 1: no file for it",
+        "  kept 2: no file for it, and younger than `skip.keep_for_s`",
+        "  expiring 1: no file for it",
+        "  expiring already 1: no file for it",
+    ]
+    row = summary.as_json()
+    assert [row[name] for name in ("removed", "not_removed", "kept_young", "expiring", "expiring_already")] == [
+        1, 0, 2, 1, 1,
+    ]  # fmt: skip
+    assert summary.exit_code == 0
+
+
+def test_a_dry_run_of_a_mirror_says_what_would_go() -> None:
+    """Removed at once, or later; a line for each object, and the numbers."""
+    told = recorded(TO_REMOVE, TO_EXPIRE, TO_EXPIRE, EXPIRING_ALREADY, KEPT_YOUNG, FINISHED)
+    assert summary_lines(told.summary()) == [
+        "dry run: would upload 0 files, 0 B, remove 1 object, let 2 objects expire",
+        "  kept 1: no file for it, and younger than `skip.keep_for_s`",
+        "  expiring already 1: no file for it",
+    ]
+    planned = [planned_line(event) for event in (TO_REMOVE, TO_EXPIRE, EXPIRING_ALREADY, REMOVED, EXPIRING)]
+    assert planned == ["would remove: p/a", r"would expire: p/a\n", None, None, None]
 
 
 def test_the_summary_of_a_compressed_run_has_ratio_and_reasons() -> None:

@@ -85,6 +85,7 @@ LIST = FileListOptions(path="list")
     [
         (UploadOptions(files=LIST), True, "`files.base` instead"),
         (UploadOptions(files=LIST, skip=SkipOptions(delete_extra=True)), False, "`skip.delete_extra`"),
+        (UploadOptions(files=LIST, skip=SkipOptions(expire_extra_s=9)), False, "`skip.expire_extra_s`"),
         (UploadOptions(files=LIST, journal="j", retry_failed=True), False, "leave out `files`"),
         (UploadOptions(fail_if_empty=True, journal="j", retry_failed=True), True, "`retry_failed`"),
     ],

@@ -6,10 +6,10 @@ from typing import get_args
 
 import pytest
 
-from bulkput.engine.upload.mirror import why_kept
 from bulkput.model import RemoteObject
 from bulkput.options import SkipMode
 from bulkput.policy.compare import Evidence, Need
+from bulkput.policy.extras import why_kept
 from bulkput.policy.skip import COMPARING, REASONS, SkipDecision, decide_skip, stored_ns
 
 MD5, OTHER = "a" * 32, "b" * 32

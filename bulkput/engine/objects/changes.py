@@ -8,7 +8,8 @@ from bulkput.errors import BulkputError
 from bulkput.events import Change, Done
 from bulkput.model import Pacing
 from bulkput.policy.retry import FailurePolicy
-from bulkput.results import MAX_FAILURES_KEPT, Changes
+from bulkput.results import MAX_FAILURES_KEPT
+from bulkput.verb_results import Changes
 
 
 @dataclass(slots=True)

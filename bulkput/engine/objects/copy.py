@@ -34,9 +34,9 @@ from bulkput.options import HeaderOptions
 from bulkput.policy.directories import is_marker
 from bulkput.policy.rename import Rename, one_spelling, rename_of
 from bulkput.policy.retry import FailurePolicy
-from bulkput.results import Changes
 from bulkput.stores.base import Destination, Store
 from bulkput.verb_options import CopyOptions
+from bulkput.verb_results import Changes
 
 _REMOVED_AT_ONCE = 50
 """Sources of a batch. Few, so that removals keep pace with copies: Swift removes two at a time within a batch."""

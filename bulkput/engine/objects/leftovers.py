@@ -22,8 +22,8 @@ from bulkput.model import RemoteObject, Segment
 from bulkput.options import StopRules
 from bulkput.policy.leftovers import are_of_one_upload, is_for_segments
 from bulkput.record import frozen
-from bulkput.results import SegmentCounts
 from bulkput.stores.base import Store
+from bulkput.verb_results import SegmentCounts
 
 _MOST_HELD = 100_000
 """Segments that are kept in memory until they are removed: about 30 MB."""

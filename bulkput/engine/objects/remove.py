@@ -28,9 +28,9 @@ from bulkput.options import WireOptions
 from bulkput.policy.naming import joined_prefix
 from bulkput.policy.references import is_as_listed
 from bulkput.policy.retry import FailurePolicy
-from bulkput.results import Changes
 from bulkput.stores.base import Destination, Store
 from bulkput.verb_options import RemoveOptions
+from bulkput.verb_results import Changes
 
 Batch = tuple[RemoteObject, ...]
 MOST = 1_000

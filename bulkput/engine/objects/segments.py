@@ -20,10 +20,10 @@ from bulkput.model import Pacing, RemoteObject
 from bulkput.option_types import checked
 from bulkput.policy.leftovers import why_held
 from bulkput.policy.naming import joined_prefix
-from bulkput.results import UnreadSegments
 from bulkput.sources.segment_notes import SegmentNotes
 from bulkput.stores.base import Destination, Store
 from bulkput.verb_options import SegmentOptions
+from bulkput.verb_results import UnreadSegments
 
 _BATCH = 1_000
 """Rows that wait in memory before they are written to disk."""

@@ -4,13 +4,15 @@
     HEAD of each that stays ──> extras that they read are spared ──> HEAD of each other extra ──> bulk-delete
 
 An extra is kept if a link or large object that stays in this container reads it, or if it was written to since it was
-listed. If the mirror is incomplete or anything is in doubt, nothing is removed.
+listed. If the mirror is incomplete or anything is in doubt, nothing is removed. With `skip.keep_for_s`, young extras
+stay as if they had a file. With `skip.expire_extra_s`, extras are not removed but expire (`expirer.py`).
 """
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from contextlib import aclosing
+from functools import partial
 from typing import TypeVar
 
 from bulkput import events as ev
@@ -19,10 +21,13 @@ from bulkput.engine.objects.changes import ChangeTally
 from bulkput.engine.objects.remove import Remover
 from bulkput.engine.pool import pool
 from bulkput.engine.stop import Stop
+from bulkput.engine.upload.expirer import Batches, Expirer
+from bulkput.engine.upload.store_clock import StoreClock
 from bulkput.errors import Stopped, StoreError, UsageError, printable
 from bulkput.events import Change, Done
 from bulkput.model import RemoteObject, SourceFile
 from bulkput.options import UploadOptions
+from bulkput.policy.extras import Stay, age_s_of, stay_of, why_kept
 from bulkput.policy.references import holds_segments, is_as_listed, may_read_others
 from bulkput.policy.retry import FailurePolicy
 from bulkput.policy.scope import Scope
@@ -38,49 +43,24 @@ _LOOKED_AT_ONCE = 200
 
 
 def check_mirror(roots: list[bytes], target: Destination, options: UploadOptions, scope: Scope) -> None:
-    """Blocking. Raises UsageError if `skip.delete_extra` would remove objects that it should not."""
+    """Blocking. Raises UsageError if a mirror would remove objects that it should not, now or later."""
+    mirror = options.skip.mirror_option
     if options.journal is not None:
-        raise UsageError(
-            "`skip.delete_extra` and `journal` exclude each other: what the journal knows is not looked at"
-        )
+        raise UsageError(f"{mirror} and `journal` exclude each other: what the journal knows is not looked at")
     if holds_segments(target.root):
         raise UsageError(
             f"container {printable(target.root)} holds segments of large objects in other containers, by its name:"
-            " `skip.delete_extra` would damage those objects; `bulkput.remove` removes segments on purpose"
+            f" {mirror} would damage those objects; `bulkput.remove` removes segments on purpose"
         )
     if not scope.is_whole:
-        raise UsageError(
-            "`skip.delete_extra` needs a directory as source: objects beside a single file belong to others"
-        )
+        raise UsageError(f"{mirror} needs a directory as source: objects beside a single file belong to others")
     for root in filter(os.path.isdir, roots):
         with os.scandir(root) as entries:
             if next(entries, None) is None:
                 raise UsageError(
-                    f"source {printable(root)} is empty: `skip.delete_extra` would remove all that it once held;"
+                    f"source {printable(root)} is empty: {mirror} would remove all that it once held;"
                     " `bulkput.remove` does that on purpose"
                 )
-
-
-def why_kept(extras: int, most: int | None, *, doubt: str | None, failed: int, is_stopped: bool) -> str | None:
-    """The reason to keep all extra objects; None if they are to be removed.
-
-    | the run                                   | then             |
-    |-------------------------------------------|------------------|
-    | was stopped                               | all are kept     |
-    | has failures                              | all are kept     |
-    | left something in doubt                   | all are kept     |
-    | found more extra objects than are allowed | all are kept     |
-    | anything else                             | they are removed |
-    """
-    if is_stopped:
-        return "the run was stopped"
-    if failed:
-        return f"{failed} failed"
-    if doubt is not None:
-        return doubt
-    if most is not None and extras > most:
-        return f"more than {most}: `skip.max_deleted=None` removes them"
-    return None
 
 
 class Mirror:
@@ -93,16 +73,25 @@ class Mirror:
         stop: Stop,
         roots: list[bytes],
         *,
+        emit: ev.Emit,
         room: Callable[[], Awaitable[None]],
         container: str,
         prefix: str,
     ) -> None:
-        """The names of all objects of the destination begin with `prefix`."""
+        """The names of all objects of the destination begin with `prefix`. Raises UsageError if extras are to expire
+        and the store has no expiry."""
         self._store = store
         self._container = container
         self._prefix = prefix
         self._options = options
         self._stop = stop
+        self._emit = emit
+        self._clock = StoreClock(store, container)
+        self._expirer: Expirer | None = None
+        if (life_s := options.skip.expire_extra_s) is not None:
+            if store.powers.expire is None:
+                raise UsageError("`skip.expire_extra_s` does not work here: the objects of this store do not expire")
+            self._expirer = Expirer(store, options, stop, emit, clock=self._clock, life_s=life_s)
         self._unseen = list(roots)
         """Sources in which the scan has found no file yet."""
         self._doubt: str | None = None
@@ -125,7 +114,10 @@ class Mirror:
         self._doubt = self._doubt or why
 
     async def note_extra(self, row: RemoteObject) -> None:
-        """Note an object without a file. Raises UsageError if TMPDIR is full."""
+        """Note an object without a file. Raises UsageError if TMPDIR is full, and Stopped."""
+        if await self._stays(row):
+            await self.note_kept(row)
+            return
         self._count += 1
         self._rows.append(row)
         await self._write_some()
@@ -136,8 +128,29 @@ class Mirror:
             self._readers.append(f"{self._container}/{row.name}")
             await self._write_some()
 
-    async def remove(self, failed: int, emit: ev.Emit) -> None:
-        """Remove the extras that may be removed, and emit Kept with a reason for the others. `failed`: failed files."""
+    async def _stays(self, row: RemoteObject) -> bool:
+        """Whether the extra stays because of its age. Then an event says so. Raises Stopped."""
+        # If all are kept for another reason, their age does not matter: it is not asked for again after an error.
+        if (keep_for_s := self._options.skip.keep_for_s) is None or self._doubt is not None:
+            return False
+        try:
+            now_ns = await self._clock.now_ns()
+        except StoreError as error:
+            self.keep_all(f"the age of objects cannot be told by the store's clock: {error}")
+            return False
+        stay = stay_of(row, keep_for_s, now_ns)
+        if stay is Stay.NO:
+            return False
+        await self._room()
+        if stay is Stay.YOUNG:
+            self._emit(ev.KeptYoung(row.name, row.bytes, age_s_of(row, now_ns) or 0.0))
+        else:
+            self._emit(ev.Kept(1, f"the store does not tell how old {printable(row.name)} is", row.name))
+        return True
+
+    async def remove(self, failed: int) -> None:
+        """Remove the extras that may be removed, or let them expire, and emit Kept with a reason for the others.
+        `failed`: failed files."""
         if not self._count:
             return
         if self._unseen:  # the source's disk may be gone
@@ -146,17 +159,21 @@ class Mirror:
         # If all are kept anyway, the HEADs are saved. Spared extras do not count against `skip.max_deleted`.
         if self._why_kept(failed, 0) is None:
             await self._look_through()
+        if self._expirer is not None and self._why_kept(failed, 0) is None:
+            await self._settle(self._expirer)
         rest = await self._on_disk(lambda: self._extras.count(is_spared=False))
         why_not = self._why_kept(failed, rest)
         if why_not is not None:
             if self._options.dry_run:
-                await self._tell_all(emit)  # a dry run shows the extras, although they would be kept
-            emit(ev.Kept(self._count, why_not))
+                await self._tell_all()  # a dry run shows the extras, although they would be kept
+            if self._count:
+                self._emit(ev.Kept(self._count, why_not))
             return
         async for batch in self._batches(_BATCH, is_spared=True):
             for row, by in batch:
-                emit(ev.Kept(1, f"{printable(row.name)} is read through {printable(by)}, which stays", row.name))
-        await _Removal(self._store, self._options, self._stop, emit).run(self._batches(_LOOKED_AT_ONCE), rest)
+                self._emit(ev.Kept(1, f"{printable(row.name)} is read through {printable(by)}, which stays", row.name))
+        how = self._expirer or _Removal(self._store, self._options, self._stop, self._emit)
+        await how.run(self._batches(_LOOKED_AT_ONCE), rest)
 
     def _why_kept(self, failed: int, extras: int) -> str | None:
         most, is_stopped = self._options.skip.max_deleted, self._stop.is_pulled
@@ -208,14 +225,32 @@ class Mirror:
             own = self._container + "/"
             await self._on_disk(lambda: self._extras.spare(reads, path.removeprefix(own)))
 
-    async def _tell_all(self, emit: ev.Emit) -> None:
-        async for batch in self._batches(_BATCH):
-            for row, _ in batch:
-                emit(ev.Removed(row.name, row.bytes, is_dry=True))
+    async def _settle(self, expirer: Expirer) -> None:
+        """Forget the extras that expire already: they count no more, and nothing is done to them."""
+        try:
+            async for batch in self._batches(_LOOKED_AT_ONCE):
+                settled = await expirer.settled([row for row, _ in batch])
+                await self._on_disk(partial(self._extras.forget, settled))
+                self._count -= len(settled)
+        except Stopped:
+            pass  # `remove` emits why all are kept
+        except StoreError as error:
+            self.keep_all(f"whether objects expire already cannot be seen: {error}")
 
-    async def _batches(
-        self, size: int, *, is_spared: bool = False
-    ) -> AsyncGenerator[list[tuple[RemoteObject, str]], None]:
+    async def _tell_all(self) -> None:
+        try:
+            async for batch in self._batches(_BATCH):
+                if self._expirer is not None:
+                    await self._expirer.tell([row for row, _ in batch])
+                    continue
+                for row, _ in batch:
+                    self._emit(ev.Removed(row.name, row.bytes, is_dry=True))
+        except Stopped:
+            pass
+        except StoreError as error:  # of the store's clock
+            self._stop.pull(ev.Stopping(str(error), ev.StopCause.STORE))
+
+    async def _batches(self, size: int, *, is_spared: bool = False) -> Batches:
         batches = self._extras.batches(size, is_spared=is_spared)
         while (batch := await self._on_disk(lambda: next(batches, None))) is not None:
             await self._room()
@@ -251,7 +286,7 @@ class _Removal:
         self._set_aside = 0
         """Extras that are gone already, or kept because they changed."""
 
-    async def run(self, batches: AsyncGenerator[list[tuple[RemoteObject, str]], None], count: int) -> None:
+    async def run(self, batches: Batches, count: int) -> None:
         """`batches` hold `count` extras."""
         options, tally = self._options, self._tally
         remover = Remover(self._store, tally, workers=options.wire.start, is_dry=options.dry_run)

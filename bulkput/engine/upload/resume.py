@@ -189,7 +189,7 @@ class Resume:
         """Walk the sources, or the files that the list names. Blocking. Raises UsageError."""
         options = self._options
         # A mirror needs the directories as well: the markers of existing directories are not extra.
-        with_directories = options.dir_markers or options.skip.delete_extra
+        with_directories = options.dir_markers or options.skip.is_mirror
         if options.files is None:
             return walk(
                 roots,

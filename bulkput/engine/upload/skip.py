@@ -7,7 +7,7 @@ from functools import partial
 from typing import NamedTuple
 
 from bulkput import events as ev
-from bulkput.engine.compare.evidence import digests, examined
+from bulkput.engine.compare.evidence import digests, examined, itself_of
 from bulkput.engine.upload.indirect import IndirectReads
 from bulkput.engine.upload.overwritten import segments_before
 from bulkput.errors import Conflict
@@ -62,8 +62,11 @@ class Skipper:
         self._indirect = indirect
         self._on_kept = on_kept
         self._headers = options.headers
-        self._checks_expiry = options.skip.check_expiry or wanted_life_s(options.headers, 0) is not None
-        """Then the listing is not enough, because it may show expired objects."""
+        self._extras_expire = options.skip.expire_extra_s is not None
+        self._checks_expiry = (
+            options.skip.check_expiry or self._extras_expire or wanted_life_s(options.headers, 0) is not None
+        )
+        """Then the listing is not enough, because it does not show which objects expire or have expired."""
 
     def by_listing(self, file: SourceFile, evidence: Evidence) -> Skip | SourceFile:
         """Decide by the row: a Skip, or the file. If the worker must look closer, the file carries the row."""
@@ -136,8 +139,15 @@ class Skipper:
         if not self._checks_expiry:
             return True
         now_s = time.time()
+        wanted_s = wanted_life_s(self._headers, now_s)
         head = head or await self._store.stat(row.name)
-        return lives_long_enough(head, wanted_life_s(self._headers, now_s), now_s)
+        if not lives_long_enough(head, wanted_s, now_s, extras_expire=self._extras_expire):
+            return False
+        if row.link is None or not self._extras_expire:
+            return True
+        # The HEAD is of the link's target. An earlier run may have let the link itself expire.
+        itself = await itself_of(self._store, row.name)
+        return lives_long_enough(itself, wanted_s, now_s, extras_expire=True)
 
     def _may_be_written(self, *rows: RemoteObject) -> bool:
         """Whether the object is a link or large, so that it may read objects that this run writes. That matters

@@ -100,7 +100,10 @@ def _check_pipes(roots: list[bytes], target: Destination, options: UploadOptions
         raise UsageError(_UNREPEATABLE.format(name=name))
 
 
-_UNREPEATABLE = "{name} is a pipe: `journal`, `skip.mode` and `skip.delete_extra` need files, which can be read again"
+_UNREPEATABLE = (
+    "{name} is a pipe: `journal`, `skip.mode`, `skip.delete_extra` and `skip.expire_extra_s` need files, which can be"
+    " read again"
+)
 
 
 def _slash(target: Destination) -> str:
@@ -123,7 +126,7 @@ def _scope(
     from bulkput.engine.upload.mirror import check_mirror  # noqa: PLC0415
 
     scope = scope_of_upload(roots, naming, options, filters, gzip)
-    if options.skip.delete_extra:
+    if options.skip.is_mirror:
         check_mirror(roots, target, options, scope)
     return scope
 
@@ -133,4 +136,4 @@ def _in_order(found: Iterator[Found], scope: "Scope | None", options: UploadOpti
         return found
     from bulkput.engine.compare.keys import in_key_order  # noqa: PLC0415
 
-    return in_key_order(scope, found, is_mirror=options.skip.delete_extra)
+    return in_key_order(scope, found, is_mirror=options.skip.is_mirror)

@@ -42,9 +42,9 @@ class Sync:
         container: str,
     ) -> None:
         self._mirror: Mirror | None = None
-        if options.skip.delete_extra:
+        if options.skip.is_mirror:
             self._mirror = Mirror(
-                store, options, stop, roots, room=room, container=container, prefix=scope.listing_prefix
+                store, options, stop, roots, emit=emit, room=room, container=container, prefix=scope.listing_prefix
             )
         indirect = IndirectReads(store, scope, container, opener)
         on_kept = self._mirror.note_kept if self._mirror else None
@@ -58,9 +58,9 @@ class Sync:
             store=store,
             scope=scope,
             stop=stop,
-            sees_all=options.skip.delete_extra,
+            sees_all=options.skip.is_mirror,
             may_leave=True,
-            is_mirror=options.skip.delete_extra,
+            is_mirror=options.skip.is_mirror,
         )
 
     async def found(self, scan: AsyncIterable[Found]) -> AsyncGenerator[Found, None]:
@@ -128,12 +128,12 @@ class Sync:
             await self._mirror.note_kept(row)
 
     async def remove_extra(self, failed: int) -> None:
-        """With `skip.delete_extra`, remove objects without files. Call it after all files are sent. Nothing is removed
-        if any files `failed`."""
+        """If this is a mirror, remove objects without files, or let them expire. Call it after all files are sent.
+        Nothing is done if any files `failed`."""
         if self._mirror is not None:
             if not self._pairing.is_in_order:
                 self._mirror.keep_all("a directory was changed while it was read")
-            await self._mirror.remove(failed, self._emit)
+            await self._mirror.remove(failed)
 
     def close(self) -> None:
         if self._mirror is not None:

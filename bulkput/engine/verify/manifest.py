@@ -31,10 +31,10 @@ from bulkput.policy.compare import Judgement
 from bulkput.policy.manifest import Published, judge_head, judge_listed
 from bulkput.policy.naming import common_prefix
 from bulkput.policy.retry import FailurePolicy
-from bulkput.results import Comparison
 from bulkput.sources.published import FetchedManifest
 from bulkput.stores.base import Destination, Store
 from bulkput.verb_options import ManifestOptions
+from bulkput.verb_results import Comparison
 
 _BACKLOG = 256
 """Lines that may wait for their HEADs."""

@@ -9,7 +9,7 @@ from bulkput.errors import SourceError
 from bulkput.events import Finding, Verdict
 from bulkput.model import RemoteObject, SourceFile
 from bulkput.policy.compare import Evidence
-from bulkput.results import Comparison
+from bulkput.verb_results import Comparison
 
 OnFinding = Callable[[Finding], None]
 

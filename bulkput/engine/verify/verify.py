@@ -40,7 +40,6 @@ from bulkput.policy.filters import Filters
 from bulkput.policy.retry import FailurePolicy
 from bulkput.policy.scope import Scope
 from bulkput.record import frozen
-from bulkput.results import Comparison
 from bulkput.sources.file_list import file_list
 from bulkput.sources.mounts import may_hang
 from bulkput.sources.patterns import make_filters, make_gzip_names
@@ -48,6 +47,7 @@ from bulkput.sources.scan import Scan
 from bulkput.sources.walk import walk
 from bulkput.stores.base import Destination, Store
 from bulkput.verb_options import VerifyOptions
+from bulkput.verb_results import Comparison
 
 
 async def verify(

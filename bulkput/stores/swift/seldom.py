@@ -108,6 +108,11 @@ class SeldomUsed:
 
         return await containers.look_at(self._requests.ask, container)
 
+    async def expire(self, key: str, at_s: int, listed: RemoteObject) -> int:
+        from bulkput.stores.swift.expiring import Expiring  # noqa: PLC0415 - see above
+
+        return await Expiring(self._requests.ask).expire(key, at_s, listed)
+
     async def _log_in(self) -> LoggedIn:
         token = await self._account.token()
         return LoggedIn(storage_url=token.storage_url, lives_s=token.lives_s, cannot_renew=self._account.cannot_renew)

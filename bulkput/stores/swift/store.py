@@ -100,6 +100,7 @@ class SwiftStore:
             segments_below=self._seldom.segments_below,
             stat_part=self.stat_part,
             settle=self._second_look.settle,
+            expire=self._seldom.expire,
             get=self.get,
             get_once=self.get,
             describe=self.describe,

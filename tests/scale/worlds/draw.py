@@ -74,9 +74,11 @@ def draw(seed: int) -> World:
     if kind == "upload":
         tree = _tree(chance, things, below(prefix))
         command = _upload(chance, prefix, tree)
-        # A separate generator: seeds from before this option give the same worlds as then.
+        # Separate generators: seeds from before these options give the same worlds as then.
         if command.skip != "none" and Random(f"expiry {seed}").random() < 0.5:
             command = replace(command, check_expiry=True)
+        if command.delete_extra and Random(f"expire {seed}").random() < 0.4:
+            command = replace(command, delete_extra=False, expire_extra=True)
     else:
         command = _change(chance, kind, prefix, things)
     keys = [*{thing.key: None for thing in things}]
@@ -88,7 +90,8 @@ def draw(seed: int) -> World:
 def _meanwhile(seed: int, command: Command, things: Sequence[Thing]) -> tuple[Lie, ...]:
     """Lets another client write to an object that a mirror has just listed. Has a generator of its own."""
     chance = Random(f"meanwhile {seed}")
-    if not isinstance(command, Upload) or not command.delete_extra or chance.random() >= 0.15:
+    is_mirror = isinstance(command, Upload) and (command.delete_extra or command.expire_extra)
+    if not is_mirror or chance.random() >= 0.15:
         return ()
     prefix = below(command.dest.name)
     keys = [t.key for t in things if t.key.box == command.dest.box and t.key.name.startswith(prefix)]

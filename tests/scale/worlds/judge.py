@@ -8,6 +8,7 @@
 | a file or a copy is mapped to it                      | has its old bytes or the new ones                            |
 | the same, but its bytes were damaged in transit       | is gone, or has its old bytes or the new ones                |
 | no file is mapped to it, with --delete-extra          | is gone, or has the same bytes                               |
+| the same, with --expire-extra                         | has the same bytes; no other object begins to expire         |
 | `mv` names it                                         | it or its copy exists with its bytes                         |
 | `rm` names it                                         | is gone or exists                                            |
 
@@ -75,9 +76,22 @@ def _upload(case: Case, command: Upload) -> Iterator[Finding]:
     for key in news.keys() - case.before.keys():
         yield from _replaced(case, key, news[key])
     rows = case.ran.rows
+    if command.expire_extra:
+        yield from _none_expires(case, command, news)
     yield from _said(case, rows, news, extra)
     if case.ran.exit_code == 0:
         yield from _all_there(case, command)
+
+
+def _none_expires(case: Case, command: Upload, news: Mapping[Key, list[bytes]]) -> Iterator[Finding]:
+    """Checks that no object begins to expire for which there is a file, or which is not extra."""
+    for key, old in case.before.items():
+        now = case.now(key)
+        begins = now.expires_s is not None and old.expires_s != now.expires_s
+        if not begins or _is_extra(case, command, key, news) or (key in news and command.expires_in):
+            continue
+        if not reads_through(case, key, case.rewritten):
+            yield lost(case, key, "it begins to expire, and is not extra", _where(key, old, command))
 
 
 def _news(case: Case, command: Upload) -> dict[Key, list[bytes]]:
@@ -211,11 +225,14 @@ def _all_there(case: Case, command: Upload) -> Iterator[Finding]:
     for name, data in case.taken.files.items():
         key = key_of(name, command)
         if holds(case.now(key), data):
+            is_short = command.expire_extra and not command.expires_in and case.now(key).expires_s is not None
+            if is_short and not (_reads(case, key) or case.is_lied_to or key in case.rewritten):
+                yield Finding("expiry", f"exit code 0 (--skip {command.skip} --expire-extra), and {name!r} expires")
             if command.expires_in and not _is_renewed(case.now(key)):
                 yield Finding("expiry", f"exit code 0 (--skip {command.skip}), and {name!r} expires sooner")
             continue
         mode = command.skip if key.name in skipped else "none"
-        if not _may_be_believed(case, key, mode, len(data), check_expiry=command.check_expiry):
+        if not _may_be_believed(case, key, mode, len(data), check_expiry=command.check_expiry or command.expire_extra):
             state = f"{key}: {show(case.now(key))}"
             yield Finding(f"believed ({mode})", f"exit code 0, and {name!r} is not there: {state}")
 

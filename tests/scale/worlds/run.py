@@ -124,6 +124,7 @@ def arguments(command: Upload | Change, boxes: Mapping[str, str], folder: Path, 
         return [command.verb, "--json", *flags, *retries, *urls]
     words = ["upload", "--json", "--summary", "-", "--progress", "none", *retries, "--skip", command.skip]
     words += ["--delete-extra", "--yes"] * command.delete_extra
+    words += ["--expire-extra", "14d", "--yes"] * command.expire_extra
     words += [f"--exclude={pattern}" for pattern in command.exclude]
     words += [f"--include={pattern}" for pattern in command.include]
     words += ["--dir-markers"] * command.dir_markers + ["--follow-symlinks"] * command.follow_symlinks

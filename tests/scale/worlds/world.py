@@ -110,6 +110,8 @@ class Upload:
     source: bytes = b""
     skip: Literal["none", "existing", "unchanged", "identical"] = "none"
     delete_extra: bool = False
+    expire_extra: bool = False
+    """In its place: extras expire in 14 days."""
     exclude: tuple[str, ...] = ()
     include: tuple[str, ...] = ()
     dir_markers: bool = False
