@@ -190,10 +190,12 @@ class Stored:
 @record
 class LargeUpload:
     """The sending of one large object, in parts. `id` is what the store knows it by: in Swift the CONTAINER/PREFIX of
-    its segments."""
+    its segments. `headers` are those that the object will have, as far as they are known when it is begun: its parts
+    live as long."""
 
     key: str
     id: str
+    headers: ObjectHeaders = ObjectHeaders()
 
     def __str__(self) -> str:
         return self.key

@@ -10,7 +10,7 @@ The tenth is a tolerance. A run that is repeated after a failure does not send e
 `headers.expires_in_s` of a week does. Times are compared by this machine's clock.
 """
 
-from bulkput.model import RemoteObject
+from bulkput.model import ObjectHeaders, RemoteObject
 from bulkput.options import HeaderOptions
 
 LIFE_MARGIN_S = 7 * 86_400
@@ -19,8 +19,8 @@ _ENOUGH = 0.9
 """Share of the wanted lifetime that must be left."""
 
 
-def wanted_life_s(headers: HeaderOptions, now_s: float) -> float | None:
-    """The lifetime that the run sets, in seconds from `now_s` (seconds since 1970) on. None if it sets none."""
+def wanted_life_s(headers: HeaderOptions | ObjectHeaders, now_s: float) -> float | None:
+    """The lifetime that these headers set, in seconds from `now_s` (seconds since 1970) on. None if they set none."""
     if headers.expires_in_s is not None:
         return headers.expires_in_s
     given = {name.lower(): value.strip() for name, value in headers.extra}

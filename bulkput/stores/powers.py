@@ -51,9 +51,11 @@ class LargeObjects:
     parts in the store, for a later run with the same version.
     """
 
-    begin: Callable[[str, str], Awaitable[LargeUpload]]
-    """`begin(key, version)` prepares the sending of an object. `version` names the bytes that will be sent: the same
-    key and version give the parts of an earlier upload again, and another version none of them."""
+    begin: Callable[[str, str, ObjectHeaders], Awaitable[LargeUpload]]
+    """`begin(key, version, headers)` prepares the sending of an object. `version` names the bytes that will be sent:
+    the same key and version give the parts of an earlier upload again, and another version none of them. `headers` are
+    those of the object, but for what is known only when all its bytes are read. If they have an expiry, its parts live
+    longer than that; if not, they have none."""
     list_parts: Callable[[LargeUpload], Awaitable[tuple[StoredPart, ...]]]
     """The parts that the store has, in the order of their numbers. What proves that their bytes are right is the
     caller's affair."""
