@@ -69,6 +69,7 @@ from bulkput.results import Comparison as Comparison
 from bulkput.results import Failure as Failure
 from bulkput.results import Summary as Summary
 from bulkput.results import UnreadSegments as UnreadSegments
+from bulkput.rule_options import Rule as Rule
 from bulkput.stores.base import Destination as Destination
 from bulkput.stores.base import Store as Store
 from bulkput.verb_options import CopyOptions as CopyOptions

@@ -69,7 +69,7 @@ LEFT_OUT = frozenset((Reason.TOO_NEW, Reason.TOO_OLD, Reason.TOO_SMALL, Reason.T
 @frozen
 class Skip:
     """The decision not to send the file `name`, which is relative to its source, in bytes. `parts` are the number and
-    the size of the parts in which a dry run would send it."""
+    the size of the parts in which a dry run would send it. `planned` is what a dry run with rules would send."""
 
     path: bytes
     name: bytes
@@ -77,6 +77,7 @@ class Skip:
     key: str | None = None
     size: int | None = None
     parts: tuple[int, int] | None = None
+    planned: "Upload | None" = None
 
 
 @record
@@ -84,7 +85,8 @@ class ObjectHeaders:
     """The headers and metadata of one object. Each store translates them into its own header names.
 
     `meta` is user metadata without the store's prefix. `extra` is sent unchanged. `expires_in_s` counts from the moment
-    of the upload. `encoding` is the Content-Encoding.
+    of the upload. `encoding` is the Content-Encoding. Only a store with `powers.storage_classes` gets a
+    `storage_class`.
     """
 
     content_type: str | None = None
@@ -94,15 +96,33 @@ class ObjectHeaders:
     expires_in_s: int | None = None
     meta: Fields = ()
     extra: Fields = ()
+    storage_class: str | None = None
+
+
+GzipMode = Literal["auto", "always", "never"]
+"""Which files are sent compressed: those that become smaller, all, or none."""
+
+
+@frozen
+class Ruling:
+    """What the rules of a run mean for a file, besides its headers.
+
+    `gzip` is the file's mode, whether a rule or an option gives it. `given` has each field that a rule gives, by its
+    name in a rules file (`metadata.NAME` for each metadata), with the number of the rule.
+    """
+
+    gzip: GzipMode
+    given: tuple[tuple[str, int], ...]
 
 
 @record
 class Upload:
-    """The decision to send the file `source` as the object `key`."""
+    """The decision to send the file `source` as the object `key`. `ruling` is None if the run has no rules."""
 
     source: SourceFile
     key: str
     headers: ObjectHeaders
+    ruling: Ruling | None = None
 
 
 @frozen
@@ -167,6 +187,7 @@ class Why(StrEnum):
     SAVES_LITTLE = "would save too little"
     SAMPLE_SAVES = "a sample of it saves enough"
     SAMPLE_SAVES_LITTLE = "a sample of it would save too little"
+    NOT_ASKED = "not asked for"
 
 
 @frozen

@@ -12,9 +12,10 @@ from typing import Literal, get_args
 from bulkput.errors import UsageError
 from bulkput.large_options import LargeMode as LargeMode
 from bulkput.large_options import LargeOptions as LargeOptions
-from bulkput.model import Fields
+from bulkput.model import Fields, GzipMode
 from bulkput.option_types import check_fields
 from bulkput.record import frozen
+from bulkput.rule_options import Rule
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -128,7 +129,7 @@ class BodyOptions:
 class GzipOptions:
     """Which files are sent compressed, and how they are stored."""
 
-    mode: Literal["auto", "always", "never"] = "never"
+    mode: GzipMode = "never"
     """Which files are sent compressed. never by default: an object is the file, byte for byte."""
     level: int = 2
     """The gzip level, from 1 (fastest) to 9 (smallest). 2 is nine to ten times as fast as zlib's 6, for a fifth more
@@ -167,11 +168,6 @@ class GzipOptions:
     def adds_suffix(self) -> bool:
         """Whether objects get .gz behind the names of their files, but for those in `exclude`."""
         return self.mode == "always" and self.store_as == "suffix"
-
-    @property
-    def encodes(self) -> bool:
-        """Whether an object may get a Content-Encoding."""
-        return self.mode != "never" and self.store_as == "encoding"
 
 
 SkipMode = Literal["none", "existing", "unchanged", "identical"]
@@ -350,6 +346,9 @@ class UploadOptions(SharedOptions):
     fail_if_empty: bool = False
     """Fail when no file is found at all. Off by default, because a directory may well be empty."""
     headers: HeaderOptions = HeaderOptions()
+    rules: tuple[Rule, ...] = ()
+    """What is stored with single files, by patterns of their names. For each field the first rule counts that matches
+    the file and has the field. A rule is stronger than the option for all objects. None by default."""
     skip: SkipOptions = SkipOptions()
     large: LargeOptions = LargeOptions()
     storage_policy: str | None = None
@@ -361,3 +360,13 @@ class UploadOptions(SharedOptions):
     stall_s: float = 60.0
     """Report what is in flight when nothing has moved for this many seconds. Less than the time limit of a request, and
     longer than any pause between two attempts that the store did not ask for."""
+
+    @property
+    def compresses(self) -> bool:
+        """Whether a file may be sent compressed."""
+        return self.gzip.mode != "never" or any(rule.gzip not in (None, "never") for rule in self.rules)
+
+    @property
+    def encodes(self) -> bool:
+        """Whether an object may get a Content-Encoding."""
+        return self.compresses and self.gzip.store_as == "encoding"

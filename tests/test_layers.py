@@ -18,7 +18,7 @@ LAYERS: list[set[str]] = [
     {"model"},  # the nouns
     {"verb_events"},  # what happens in verbs other than upload; `events` has all
     {"option_types"},  # what fits an annotation, for options
-    {"large_options"},  # a group of the options, in a file of its own
+    {"large_options", "rule_options"},  # parts of the options, each in a file of its own
     {"options", "events"},  # choices and occurrences, in terms of the nouns
     {"verb_options"},  # the options of the verbs other than upload, made of the same groups
     {"results"},  # what the verbs return

@@ -13,6 +13,7 @@ from bulkput.cli.gzip import gzip_options
 from bulkput.cli.help import Verb
 from bulkput.cli.large import large_options
 from bulkput.cli.output import CannotWriteError, flush, own_output
+from bulkput.cli.rules import rules_option
 from bulkput.cli.skip import skip_options
 from bulkput.cli.values import Count, Duration, OneOf, Seconds, Url, refuse_odd
 from bulkput.cli.walk import split, walk_options
@@ -31,6 +32,7 @@ from bulkput.options import (
     WireOptions,
 )
 from bulkput.policy.headers import check_value, parse_fields
+from bulkput.rule_options import Rule
 
 if TYPE_CHECKING:
     from bulkput.cli.files import SummaryFile, TraceFile
@@ -71,6 +73,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="Swift: form of X-Object-Meta-Mtime. swiftclient suits swift upload --changed.",
 )
+@rules_option
 @gzip_options("Compress. auto: only files that become smaller by an eighth or more.")
 @skip_options
 @large_options
@@ -231,6 +234,7 @@ def _options(
     content_type: str | None,
     cache_control: str | None,
     mtime_format: Literal["nanoseconds", "swiftclient"],
+    rules: tuple[Rule, ...],
     gzip: GzipOptions,
     skip: SkipOptions,
     large: LargeOptions,
@@ -261,6 +265,7 @@ def _options(
             extra=parse_fields(header, what="--header"),
             mtime_format=mtime_format,
         ),
+        rules=rules,
         gzip=gzip,
         skip=skip,
         large=large,

@@ -1,6 +1,8 @@
 """What an upload shows while it goes on: data on stdout; lines and progress on stderr, as long as anyone reads them."""
 
 import time
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from bulkput import events as ev
@@ -11,7 +13,7 @@ from bulkput.engine.upload.upload import upload
 from bulkput.model import Reason
 from bulkput.options import UploadOptions
 from bulkput.recorder import Recorder
-from bulkput.report.lines import event_json, event_line, in_flight_lines, planned_line, summary_lines
+from bulkput.report.lines import event_json, event_line, in_flight_lines, summary_lines
 from bulkput.report.progress import Screen, progress
 from bulkput.results import Summary
 
@@ -44,6 +46,7 @@ class UploadView:
         self._screen = Screen(worded=in_flags)
         self._next_retry_line = 0.0
         self._lost_output: CannotWriteError | None = None
+        self._planned_line: Callable[[ev.Event], str | None] | None = None
         self.exit_code = 3
 
     def say(self, line: str) -> None:
@@ -51,6 +54,10 @@ class UploadView:
 
     async def run(self, sources: tuple[str, ...], destination: str, options: UploadOptions, stop: Stop) -> Summary:
         recorder = Recorder()
+        if options.dry_run and not self._quiet:
+            from bulkput.report.planned import planned_line  # noqa: PLC0415 - for dry runs
+
+            self._planned_line = partial(planned_line, verbose=self._verbose)
         with progress(self._progress, recorder, self._screen):
 
             def show(event: ev.Event) -> None:
@@ -87,7 +94,7 @@ class UploadView:
         if self._as_json:
             if (row := event_json(event)) is not None:
                 write_row(row)
-        elif not self._quiet and (planned := planned_line(event)) is not None:
+        elif self._planned_line is not None and (planned := self._planned_line(event)) is not None:
             write_line(planned)
 
     def _is_too_many(self, event: ev.Event) -> bool:

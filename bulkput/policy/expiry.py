@@ -1,17 +1,17 @@
 """Decides whether an object lives as long as the run wants its objects to live, so that its file may be skipped.
 
-| the object                    | the run sets no expiry | the run sets a lifetime                       |
-|-------------------------------|------------------------|-----------------------------------------------|
-| has expired, but is listed    | send                   | send                                          |
-| expires                       | skip                   | send if less than nine tenths of it are left  |
-| does not expire               | skip                   | skip                                          |
+| the object                    | its file gets no expiry | its file gets a lifetime                      |
+|-------------------------------|-------------------------|-----------------------------------------------|
+| has expired, but is listed    | send                    | send                                          |
+| expires                       | skip                    | send if less than nine tenths of it are left  |
+| does not expire               | skip                    | skip                                          |
 
 The tenth is a tolerance. A run that is repeated after a failure does not send everything again; a nightly run with
 `headers.expires_in_s` of a week does. Times are compared by this machine's clock.
 """
 
 from bulkput.model import ObjectHeaders, RemoteObject
-from bulkput.options import HeaderOptions
+from bulkput.options import HeaderOptions, UploadOptions
 
 LIFE_MARGIN_S = 7 * 86_400
 """Segments of a large object that expires live this much longer than it: they are stored before it."""
@@ -29,6 +29,13 @@ def wanted_life_s(headers: HeaderOptions | ObjectHeaders, now_s: float) -> float
     if (at := given.get("x-delete-at", "")).isdecimal():
         return int(at) - now_s
     return None
+
+
+def shortest_life_s(options: UploadOptions) -> int | None:
+    """The shortest lifetime that an object of the run may get by an option or a rule, in seconds. None if none gets
+    one."""
+    lives = (options.headers.expires_in_s, *(rule.expires_in_s for rule in options.rules))
+    return min((life_s for life_s in lives if life_s is not None), default=None)
 
 
 def lives_long_enough(head: RemoteObject | None, wanted_s: float | None, now_s: float) -> bool:

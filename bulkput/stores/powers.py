@@ -186,6 +186,9 @@ class Powers:
 
     checks_md5: bool = True
     """The store proves an object by its MD5. If it does not, small files are not hashed before they are sent."""
+    storage_classes: bool = False
+    """The store keeps each object in the storage class of `ObjectHeaders.storage_class`. If it has none, a rule with a
+    storage class is refused before the run."""
     stat_itself: StatItself | None = None
     """The row of a link or manifest itself, not of the link's target or the composed object; None if it does not exist.
     ETag and times are those of the listing. `container` names another container of the account."""

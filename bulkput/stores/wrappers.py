@@ -59,6 +59,7 @@ class Wrapper(ABC):
         has = store.powers
         self.powers = Powers(
             checks_md5=has.checks_md5,
+            storage_classes=has.storage_classes,
             stat_itself=self._power("stat", has.stat_itself),
             segments=self._power("manifest", has.segments),
             segments_below=self._power("list", has.segments_below),

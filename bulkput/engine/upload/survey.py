@@ -15,10 +15,11 @@ from bulkput.policy.gzip_names import GzipNames
 from bulkput.record import frozen
 from bulkput.sources.mounts import may_hang
 from bulkput.sources.paths import is_pipe
-from bulkput.sources.walk import make_filters, make_gzip_names
+from bulkput.sources.walk import make_filters, make_gzip_names, places_of
 from bulkput.stores.base import Destination
 
 if TYPE_CHECKING:
+    from bulkput.policy.rules import Rules
     from bulkput.policy.scope import Scope
 
 
@@ -30,6 +31,7 @@ class Survey:
     naming: NamingOptions
     filters: Filters
     gzip: GzipNames
+    rules: "Rules | None"
     scope: "Scope | None"
     """The object names that the sources claim; None if the run compares nothing with the store."""
     found: Iterator[Found]
@@ -46,7 +48,7 @@ def survey(roots: list[bytes], target: Destination, place: str, options: UploadO
     """
     _check_pipes(roots, target, options)
     filters = make_filters(roots, options.walk)
-    gzip = make_gzip_names(roots, options.gzip)
+    gzip = make_gzip_names(roots, options.gzip, compresses=options.compresses)
     naming = placement(roots, target, options, gzip)
     scope = _scope(roots, target, naming, filters=filters, gzip=gzip, options=options)
     found = resume.findings(roots, target, place, naming, filters=filters, gzip=gzip)
@@ -55,6 +57,7 @@ def survey(roots: list[bytes], target: Destination, place: str, options: UploadO
         naming=naming,
         filters=filters,
         gzip=gzip,
+        rules=_rules(roots, options),
         scope=scope,
         found=_in_order(found, scope, options),
         may_hang=may_hang(roots, options.walk.follow_symlinks),
@@ -111,6 +114,15 @@ def _scope(
     if options.skip.delete_extra:
         check_mirror(roots, target, options, scope)
     return scope
+
+
+def _rules(roots: list[bytes], options: UploadOptions) -> "Rules | None":
+    """Raises UsageError for a pattern that is not gitignore syntax."""
+    if not options.rules:
+        return None
+    from bulkput.policy.rules import Rules  # noqa: PLC0415 - only a run with rules pays for it
+
+    return Rules(options, source=places_of(roots))
 
 
 def _in_order(found: Iterator[Found], scope: "Scope | None", options: UploadOptions) -> Iterator[Found]:

@@ -17,7 +17,7 @@ from bulkput.engine.upload.survey import Survey, check_stdin, survey
 from bulkput.errors import Stopped, StoreError, printable
 from bulkput.model import Found, SourceFile
 from bulkput.option_types import checked
-from bulkput.options import UploadOptions
+from bulkput.options import HeaderOptions, UploadOptions
 from bulkput.policy.headers import check_compressible
 from bulkput.policy.listed import check_upload
 from bulkput.recorder import Recorder
@@ -54,7 +54,7 @@ async def upload(
     roots = sources_of(sources, options)
     check_upload(options)
     check_stdin(roots, options)
-    check_compressible(options.headers, options.gzip)
+    headers = _checked_headers(options)
     context = _context(options, stop, recorder, on_event)
     tuner, emit = context.tuner, context.emit
     async with (
@@ -64,8 +64,8 @@ async def upload(
             wire=options.wire,
             retry=options.retry,
             storage_policy=options.storage_policy,
-            headers=options.headers,
-            encodes=options.gzip.encodes,
+            headers=headers,
+            encodes=options.encodes,
             large=options.large,
             slots=tuner.slots,
             pace=context.pace,
@@ -75,6 +75,8 @@ async def upload(
         ) as (store, wire_count),
     ):
         started = time.monotonic()
+        if options.rules:
+            _check_classes(options, store)
         target = Destination.parse(destination)
         try:
             surveyed = await _surveyed(roots, target, store, context)
@@ -86,6 +88,25 @@ async def upload(
         else:
             await _run(context, build(context, store, surveyed, target.root), target.root, started, wire_count)
     return recorder.summary()
+
+
+def _checked_headers(options: UploadOptions) -> HeaderOptions:
+    """The headers that the store has to be able to keep. Raises UsageError for those that cannot be sent."""
+    headers = options.headers
+    if options.rules:
+        from bulkput.policy.rules import check_rules, every_header  # noqa: PLC0415 - only a run with rules needs them
+
+        check_rules(options)
+        headers = every_header(options)
+    check_compressible(options)
+    return headers
+
+
+def _check_classes(options: UploadOptions, store: Store) -> None:
+    """Raises UsageError."""
+    from bulkput.policy.rules import check_storage_classes  # noqa: PLC0415 - see above
+
+    check_storage_classes(options.rules, has_storage_classes=store.powers.storage_classes)
 
 
 async def _surveyed(roots: list[bytes], target: Destination, store: Store, context: Context) -> Survey:
@@ -206,7 +227,10 @@ def _warn(context: Context, survey: Survey) -> None:
     options, emit, found, roots = context.options, context.emit, context.recorder, survey.roots
     if context.stop.order is not None or options.retry_failed:
         return
-    for why in (*survey.filters.useless(), *survey.gzip.useless()) if found.found else ():
+    useless = [*survey.filters.useless(), *survey.gzip.useless()]
+    if survey.rules is not None and not context.resume.has_uploads:  # the rules are not asked about files it knows
+        useless += survey.rules.useless()
+    for why in useless if found.found else ():
         emit(ev.Warned(why))
     if not found.found_files:
         where = "the list" if options.files is not None else printable(roots[0]) if len(roots) == 1 else "the sources"
