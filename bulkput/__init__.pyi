@@ -68,6 +68,7 @@ from bulkput.payload.in_memory import BytesBody as BytesBody
 from bulkput.recorder import Recorder as Recorder
 from bulkput.results import Failure as Failure
 from bulkput.results import Summary as Summary
+from bulkput.rule_options import Rule as Rule
 from bulkput.stores.base import Destination as Destination
 from bulkput.stores.base import Store as Store
 from bulkput.verb_options import CopyOptions as CopyOptions

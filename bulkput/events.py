@@ -9,6 +9,10 @@ from typing import Any, Protocol, runtime_checkable
 from urllib.parse import quote
 
 from bulkput.errors import BulkputError, StoreError, printable
+from bulkput.mirror_events import Expiring as Expiring
+from bulkput.mirror_events import Kept as Kept
+from bulkput.mirror_events import KeptYoung as KeptYoung
+from bulkput.mirror_events import Removed as Removed
 from bulkput.model import Compression, Entry, LargeUpload, Pacing, Skip, Stored, StoredPart, Upload
 from bulkput.record import frozen, record
 from bulkput.verb_events import Change as Change
@@ -135,45 +139,6 @@ class Failed:
         """The error as a sentence. That of a login does not name the file, so this does."""
         is_of_login = isinstance(self.error, StoreError) and self.error.operation == "login"
         return f"{printable(self.path)}: {self.error}" if is_of_login else str(self.error)
-
-
-@frozen
-class Removed:
-    """A mirror removed an object that has no file. In a dry run (`is_dry`), it would have."""
-
-    key: str
-    size: int | None
-    is_dry: bool
-
-
-@frozen
-class Kept:
-    """A mirror did not remove `count` objects that have no file. `key` is the object's name if `why` is about one."""
-
-    count: int
-    why: str
-    key: str | None = None
-
-
-@frozen
-class KeptYoung:
-    """A mirror left an object that has no file because it was stored only `age_s` ago (`skip.keep_for_s`)."""
-
-    key: str
-    size: int | None
-    age_s: float
-
-
-@frozen
-class Expiring:
-    """An object that has no file expires at `at_s`, in seconds since 1970. A mirror has set that (in a dry run,
-    `is_dry`, it would have), or the object had an expiry already, and keeps it (not `is_new`)."""
-
-    key: str
-    size: int | None
-    at_s: int
-    is_dry: bool
-    is_new: bool = True
 
 
 @frozen

@@ -73,7 +73,8 @@ IN_PLACE = frozenset((Reason.EXISTING, Reason.UNCHANGED, Reason.IDENTICAL))
 @frozen
 class Skip:
     """The decision not to send the file `name`, which is relative to its source, in bytes. `parts` are the number and
-    the size of the parts in which a dry run would send it. `there` is the object for which it is not sent."""
+    the size of the parts in which a dry run would send it. `planned` is what a dry run with rules would send. `there`
+    is the object for which it is not sent."""
 
     path: bytes
     name: bytes
@@ -81,6 +82,7 @@ class Skip:
     key: str | None = None
     size: int | None = None
     parts: tuple[int, int] | None = None
+    planned: "Upload | None" = None
     there: "RemoteObject | None" = None
 
 
@@ -89,8 +91,9 @@ class ObjectHeaders:
     """The headers and metadata of one object. Each store translates them into its own header names.
 
     `meta` is user metadata without the store's prefix. `extra` is sent unchanged. `expires_in_s` counts from the moment
-    of the upload. `encoding` is the Content-Encoding.
-    If `only_new`, nothing is overwritten: the store raises Exists, if its `Powers.refuses_existing` says so.
+    of the upload. `encoding` is the Content-Encoding. Only a store with `powers.storage_classes` gets a
+    `storage_class`. If `only_new`, nothing is overwritten: the store raises Exists, if its `Powers.refuses_existing`
+    says so.
     """
 
     content_type: str | None = None
@@ -100,16 +103,34 @@ class ObjectHeaders:
     expires_in_s: int | None = None
     meta: Fields = ()
     extra: Fields = ()
+    storage_class: str | None = None
     only_new: bool = False
+
+
+GzipMode = Literal["auto", "always", "never"]
+"""Which files are sent compressed: those that become smaller, all, or none."""
+
+
+@frozen
+class Ruling:
+    """What the rules of a run mean for a file, besides its headers.
+
+    `gzip` is the file's mode, whether a rule or an option gives it. `given` has each field that a rule gives, by its
+    name in a rules file (`metadata.NAME` for each metadata), with the number of the rule.
+    """
+
+    gzip: GzipMode
+    given: tuple[tuple[str, int], ...]
 
 
 @record
 class Upload:
-    """The decision to send the file `source` as the object `key`."""
+    """The decision to send the file `source` as the object `key`. `ruling` is None if the run has no rules."""
 
     source: SourceFile
     key: str
     headers: ObjectHeaders
+    ruling: Ruling | None = None
 
 
 @frozen
@@ -174,6 +195,7 @@ class Why(StrEnum):
     SAVES_LITTLE = "would save too little"
     SAMPLE_SAVES = "a sample of it saves enough"
     SAMPLE_SAVES_LITTLE = "a sample of it would save too little"
+    NOT_ASKED = "not asked for"
 
 
 @frozen
@@ -197,10 +219,12 @@ class Stored:
 @record
 class LargeUpload:
     """The sending of one large object, in parts. `id` is what the store knows it by: in Swift the CONTAINER/PREFIX of
-    its segments."""
+    its segments. `headers` are those that the object will have, as far as they are known when it is begun: its parts
+    live as long."""
 
     key: str
     id: str
+    headers: ObjectHeaders = ObjectHeaders()
 
     def __str__(self) -> str:
         return self.key

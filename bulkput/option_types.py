@@ -29,7 +29,7 @@ _AT_LEAST_1 = frozenset(
         "walk.entries_in_memory", "body.chunk_size", "body.readers", "body.max_stuck", "wire.concurrency",
         "wire.first_concurrency", "wire.max_concurrency", "wire.min_rate", "stop.max_errors", "stop.store_gone_after",
         "stop.in_vain_after", "headers.expires_in_s", "skip.keep_for_s", "skip.expire_extra_s", "large.part_size",
-        "large.parts_at_once", "looked_at_once",
+        "large.parts_at_once", "looked_at_once", "rules.expires_in_s",
     )
 )  # fmt: skip
 _ABOVE_0 = frozenset(
@@ -110,4 +110,6 @@ def _words(kind: Any) -> str:
         return " or ".join(map(_words, get_args(kind)))
     if _is_choice(kind):
         return "one of " + ", ".join(map(str, get_args(kind)))
+    if get_args(kind)[1:] == (Ellipsis,) and kind not in _WORDS:
+        return f"a tuple of {get_args(kind)[0].__name__}"
     return _WORDS.get(kind) or str(getattr(kind, "__name__", kind))

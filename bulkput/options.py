@@ -6,15 +6,17 @@ Below each field: the first sentence says what it does, the rest why the default
 What these options mean for the memory of a run: docs/tuning.md.
 """
 
-import math
 from typing import Literal, get_args
 
 from bulkput.errors import UsageError
 from bulkput.large_options import LargeMode as LargeMode
 from bulkput.large_options import LargeOptions as LargeOptions
-from bulkput.model import Fields
+from bulkput.model import Fields, GzipMode
 from bulkput.option_types import check_fields
 from bulkput.record import frozen
+from bulkput.rule_options import Rule
+from bulkput.wire_options import RetryOptions as RetryOptions
+from bulkput.wire_options import WireOptions as WireOptions
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -128,7 +130,7 @@ class BodyOptions:
 class GzipOptions:
     """Which files are sent compressed, and how they are stored."""
 
-    mode: Literal["auto", "always", "never"] = "never"
+    mode: GzipMode = "never"
     """Which files are sent compressed. never by default: an object is the file, byte for byte."""
     level: int = 2
     """The gzip level, from 1 (fastest) to 9 (smallest). 2 is nine to ten times as fast as zlib's 6, for a fifth more
@@ -167,11 +169,6 @@ class GzipOptions:
     def adds_suffix(self) -> bool:
         """Whether objects get .gz behind the names of their files, but for those in `exclude`."""
         return self.mode == "always" and self.store_as == "suffix"
-
-    @property
-    def encodes(self) -> bool:
-        """Whether an object may get a Content-Encoding."""
-        return self.mode != "never" and self.store_as == "encoding"
 
 
 SkipMode = Literal["none", "existing", "unchanged", "identical"]
@@ -233,98 +230,6 @@ class SkipOptions:
 
 
 @frozen(kw_only=True)
-class RetryOptions:
-    """When and how often a failed request is made again. Pauses have full jitter: random(0, min(cap, base x 2^n))."""
-
-    retries: int = 8
-    """Retries per object. With pauses from 1 to 30 s, 8 last a minute on average (random, so seldom below twenty
-    seconds), which outlasts the restart of a proxy."""
-    first_retries: int = 3
-    """Retries of the run's first login, and of objects whose answers do not prove their bytes as long as no object is
-    stored. Few, because a wrong address is likelier than a restart, and a proxy likelier than chance."""
-    base_s: float = 1.0
-    """The longest first pause. It doubles with each retry. One second, so that a short fault costs little."""
-    cap_s: float = 30.0
-    """The longest pause, unless the store itself names a time. 30 s, so that a store that comes back is noticed."""
-    max_retry_after_s: float = 120.0
-    """Cut a longer Retry-After to this. A wrong clock on a server must not stop a run for a day."""
-    total_s: float = 300.0
-    """Make no third or further attempt for one object after its attempts and pauses have taken this long. Waits for a
-    slot do not count. A second attempt is always made, because a large file may take longer by itself."""
-
-
-@frozen(kw_only=True)
-class WireOptions:
-    """Connections and deadlines."""
-
-    transport: Literal["wire", "aiohttp"] = "wire"
-    """The HTTP client of all requests: our own (wire), or aiohttp, which serves downloads and whatever goes through a
-    proxy in any case. wire takes a fraction of the CPU of aiohttp."""
-    concurrency: int | None = None
-    """Requests in flight, and so connections. By default the run finds the number itself (`policy/tune.py`), because
-    the best one depends on the store, the network and the files."""
-    first_concurrency: int = 64
-    """The number of requests in flight that the search starts with. Small objects are bound by latency: 64 hides 270 ms
-    down to 4 ms per object. Users of rclone (4) and of aws and swiftclient (10) complain about lower defaults."""
-    max_concurrency: int = 256
-    """The highest number of requests in flight that the search may choose. The memory of a run depends on it
-    (docs/tuning.md). If more pays, ask for a number."""
-    timeout_s: float = 90.0
-    """A request without a body may take this many seconds. More than 60, because Swift's ratelimit middleware may hold
-    a request for up to 60 s before it answers."""
-    min_rate: int = 64 * KIB
-    """Bytes per second. A body adds size / min_rate seconds to the deadline of its request, so that nothing hangs
-    forever and slow lines still finish."""
-    connect_timeout_s: float = 15.0
-    """A connection has to be made within this many seconds. A live server answers sooner, also after a lost packet."""
-    idle_timeout_s: float = 30.0
-    """Close a kept connection after this many seconds without use. Below Swift's 60 s and the limits of most balancers,
-    so that our side closes first."""
-    expect_above: int = 16 * MIB
-    """Send `Expect: 100-continue` only for bodies larger than this. There its round trip is below one percent of the
-    transfer, and a refusal saves sending the body. For small bodies it would double the latency."""
-    examines_http: bool = True
-    """Make two extra requests per run to a plain HTTP server. OPTIONS tells whether a PUT that breaks off may leave
-    half an object, HEAD whether the first object is really there. False is right for a server that is known to put
-    whole objects into place, without a proxy before it."""
-    verify_tls: bool = True
-    """Check TLS certificates and host names. Checked by default: else anybody on the way can read the token."""
-    ca_file: str | None = None
-    """A file of certificate authorities to trust. By default those of the system; the command line takes OS_CACERT."""
-    cert_file: str | None = None
-    """A file with a certificate (PEM) for servers that ask for one. By default none; the command line takes OS_CERT."""
-    key_file: str | None = None
-    """The file with the key of `cert_file`. By default the key is in that file, too; the command line takes OS_KEY."""
-    objects_per_s: float | None = None
-    """Send this many requests for objects per second at most. By default as many as the store answers, which is right
-    for a run that is alone on its store, and wrong where others share it. Every request for an object counts, as for
-    rclone's tpslimit: PUT, HEAD, COPY and DELETE, retries too; a bulk-delete counts once for each of its objects.
-    Listings, logins and requests for the container do not count: they are few."""
-    bytes_per_s: float | None = None
-    """Send this many bytes of objects per second at most. By default as many as the network takes. Bytes count as they
-    are sent, as for rclone's bwlimit: after compression, and again for each retry. Request heads do not count, and a
-    copy by the store itself sends no bytes from here."""
-
-    def __post_init__(self) -> None:
-        """Raises UsageError for a wrong type, and for a number that would send nothing or mean nothing."""
-        check_fields(self, "wire.")
-        for name in ("objects_per_s", "bytes_per_s"):
-            rate = getattr(self, name)
-            if rate is not None and not math.isfinite(rate):
-                raise UsageError(f"`wire.{name}` is a number above 0, or None for no limit, not {rate!r}")
-
-    @property
-    def start(self) -> int:
-        """Requests in flight when a run begins."""
-        return self.concurrency if self.concurrency is not None else min(self.first_concurrency, self.max_concurrency)
-
-    @property
-    def highest(self) -> int:
-        """Requests in flight at most."""
-        return self.concurrency if self.concurrency is not None else self.max_concurrency
-
-
-@frozen(kw_only=True)
 class StopRules:
     """When a run gives up."""
 
@@ -378,6 +283,9 @@ class UploadOptions(SharedOptions):
     fail_if_empty: bool = False
     """Fail when no file is found at all. Off by default, because a directory may well be empty."""
     headers: HeaderOptions = HeaderOptions()
+    rules: tuple[Rule, ...] = ()
+    """What is stored with single files, by patterns of their names. For each field the first rule counts that matches
+    the file and has the field. A rule is stronger than the option for all objects. None by default."""
     skip: SkipOptions = SkipOptions()
     large: LargeOptions = LargeOptions()
     storage_policy: str | None = None
@@ -410,3 +318,13 @@ class UploadOptions(SharedOptions):
     stall_s: float = 60.0
     """Report what is in flight when nothing has moved for this many seconds. Less than the time limit of a request, and
     longer than any pause between two attempts that the store did not ask for."""
+
+    @property
+    def compresses(self) -> bool:
+        """Whether a file may be sent compressed."""
+        return self.gzip.mode != "never" or any(rule.gzip not in (None, "never") for rule in self.rules)
+
+    @property
+    def encodes(self) -> bool:
+        """Whether an object may get a Content-Encoding."""
+        return self.compresses and self.gzip.store_as == "encoding"

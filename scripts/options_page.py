@@ -25,6 +25,8 @@ from bulkput.cli.main import bulkput
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "options.md"
+FILES = ("options", "large_options", "rule_options", "wire_options", "verb_options")
+"""The modules of the package that define options."""
 GROUPS = {
     "walk": options.WalkOptions,
     "files": options.FileListOptions,
@@ -151,7 +153,7 @@ def _docs() -> dict[str, str]:
     """The text below each field, by the path of the field in `UploadOptions`."""
     found = {}
     names = {group.__name__: f"{name}." for name, group in GROUPS.items()} | {"UploadOptions": "", "SharedOptions": ""}
-    files = (ROOT / "bulkput" / name for name in ("options.py", "large_options.py", "verb_options.py"))
+    files = (ROOT / "bulkput" / f"{name}.py" for name in FILES)
     for node in (node for file in files for node in ast.parse(file.read_text()).body):
         if not isinstance(node, ast.ClassDef):
             continue

@@ -51,7 +51,8 @@ def gzip_options(purpose: str) -> Callable[[Callable[..., int]], Callable[..., i
             gzip_except: tuple[str, ...],
             **others: Any,
         ) -> int:
-            return verb(gzip=_options(gzip, gzip_level, gzip_as, gzip_except), **others)
+            ruled = any(rule.gzip not in (None, "never") for rule in others.get("rules", ()))
+            return verb(gzip=_options(gzip, gzip_level, gzip_as, gzip_except, ruled=ruled), **others)
 
         return with_gzip
 
@@ -63,8 +64,11 @@ def _options(
     level: int | None,
     store_as: Literal["encoding", "suffix"] | None,
     exclude: tuple[str, ...],
+    *,
+    ruled: bool,
 ) -> GzipOptions:
-    if mode == "never":
+    """`ruled`: a rule compresses files, whatever the mode is."""
+    if mode == "never" and not ruled:
         if (level is not None or store_as is not None or exclude) and is_typed("gzip_level", "gzip_as", "gzip_except"):
             raise UsageError("--gzip-level, --gzip-as and --gzip-except need --gzip auto or always")
         return _DEFAULT

@@ -17,7 +17,7 @@ SECTIONS = {
     ),
     "Object names": ("--literal", "--encode-names", "--dir-markers"),
     "What is stored with each object": (
-        "--header", "--meta", "--content-type", "--cache-control", "--expires-in", "--mtime-format",
+        "--rules", "--header", "--meta", "--content-type", "--cache-control", "--expires-in", "--mtime-format",
         "--storage-policy",
     ),
     "Compression": ("--gzip", "--gzip-level", "--gzip-as", "--gzip-except"),

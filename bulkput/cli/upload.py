@@ -15,6 +15,7 @@ from bulkput.cli.job import JobFlags, job_options, open_job
 from bulkput.cli.large import large_options
 from bulkput.cli.output import CannotWriteError, flush, own_output, writing_on
 from bulkput.cli.publish import publish_options
+from bulkput.cli.rules import rules_option
 from bulkput.cli.skip import skip_options
 from bulkput.cli.values import Count, Duration, OneOf, Seconds, Url, refuse_odd
 from bulkput.cli.walk import split, walk_options
@@ -35,6 +36,7 @@ from bulkput.options import (
 )
 from bulkput.policy.headers import check_value, parse_fields
 from bulkput.record import frozen
+from bulkput.rule_options import Rule
 
 if TYPE_CHECKING:
     from bulkput.cli.files import SummaryFile, TraceFile
@@ -77,6 +79,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="Swift: form of X-Object-Meta-Mtime. swiftclient suits swift upload --changed.",
 )
+@rules_option
 @gzip_options("Compress. auto: only files that become smaller by an eighth or more.")
 @skip_options
 @large_options
@@ -264,6 +267,7 @@ def _options(
     content_type: str | None,
     cache_control: str | None,
     mtime_format: Literal["nanoseconds", "swiftclient"],
+    rules: tuple[Rule, ...],
     gzip: GzipOptions,
     skip: SkipOptions,
     large: LargeOptions,
@@ -299,6 +303,7 @@ def _options(
             extra=parse_fields(header, what="--header"),
             mtime_format=mtime_format,
         ),
+        rules=rules,
         gzip=gzip,
         skip=skip,
         large=large,

@@ -12,13 +12,12 @@ from bulkput.policy.naming import meant_by
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
-_DURATION = r"([0-9]{1,12})([smhdw]?)"
 _SIZE = r"([0-9]{1,12})([kmgt]?)(i?b)?"
 _RATE = r"([0-9]{1,12}(?:\.[0-9]{1,12})?)(?:/([smh]))?"
 _BANDWIDTH = r"([0-9]{1,12}(?:\.[0-9]{1,12})?)([kmgt]?)(?:i?b)?(?:/s)?"
 _BYTES = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3, "t": 1024**4}
 _MOST = 10_000
-_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+_PER = {"s": 1, "m": 60, "h": 3600}
 
 
 class Duration(click.ParamType[int]):
@@ -27,12 +26,12 @@ class Duration(click.ParamType[int]):
     name = "duration"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        match = re.fullmatch(_DURATION, str(value).strip().lower())
-        if match is None:
-            self.fail(f"{value!r} is not a duration: write seconds, or 30m, 12h, 7d", param, ctx)
-        if int(match[1]) == 0:
-            self.fail(f"{value!r} is too short: the shortest duration is 1, one second", param, ctx)
-        return int(match[1]) * _SECONDS[match[2]]
+        from bulkput.policy.duration import seconds_of  # noqa: PLC0415 - few options are durations
+
+        try:
+            return seconds_of(str(value))
+        except UsageError as error:
+            self.fail(str(error), param, ctx)
 
 
 class Moment(click.ParamType[int]):
@@ -75,7 +74,7 @@ class Rate(click.ParamType[float]):
         match = re.fullmatch(_RATE, str(value).strip().lower())
         if match is None or float(match[1]) == 0:
             self.fail(f"{value!r} is not a rate above 0: write 500/s, 30/m or 1000/h", param, ctx)
-        return float(match[1]) / _SECONDS[match[2] or "s"]
+        return float(match[1]) / _PER[match[2] or "s"]
 
 
 class Bandwidth(click.ParamType[float]):

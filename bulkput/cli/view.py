@@ -1,7 +1,9 @@
 """What an upload shows while it goes on: data on stdout; lines and progress on stderr, as long as anyone reads them."""
 
 import time
+from collections.abc import Callable
 from contextlib import nullcontext
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from bulkput import events as ev
@@ -11,7 +13,7 @@ from bulkput.engine.upload.upload import upload
 from bulkput.model import Reason
 from bulkput.options import UploadOptions
 from bulkput.recorder import Recorder
-from bulkput.report.lines import event_json, event_line, planned_line, summary_lines
+from bulkput.report.lines import event_json, event_line, summary_lines
 from bulkput.report.progress import PLAIN_EVERY_S, Screen, progress
 from bulkput.report.stalled_lines import in_flight_lines
 from bulkput.results import Summary
@@ -50,6 +52,7 @@ class UploadView:
         self.recorder = Recorder()
         self._next_retry_line = 0.0
         self._lost_output: CannotWriteError | None = None
+        self._planned_line: Callable[[ev.Event], str | None] | None = None
         self.exit_code = 3
 
     def say(self, line: str) -> None:
@@ -57,6 +60,10 @@ class UploadView:
 
     async def run(self, sources: tuple[str, ...], destination: str, options: UploadOptions, stop: Stop) -> Summary:
         recorder, job = self.recorder, self._job
+        if options.dry_run and not self._quiet:
+            from bulkput.report.planned import planned_line  # noqa: PLC0415 - for dry runs
+
+            self._planned_line = partial(planned_line, verbose=self._verbose)
         section = job.section(is_quiet=self._quiet) if job is not None else nullcontext()
         with section, progress(self._progress, recorder, self._screen):
 
@@ -100,7 +107,7 @@ class UploadView:
         if self._as_json:
             if (row := event_json(event)) is not None:
                 write_row(self._job.with_url(row, event) if self._job is not None else row)
-        elif not self._quiet and (planned := planned_line(event)) is not None:
+        elif self._planned_line is not None and (planned := self._planned_line(event)) is not None:
             write_line(planned)
         elif self._job is not None:
             self._job.print_url(event)

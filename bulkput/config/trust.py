@@ -19,7 +19,8 @@ PROJECT_MAY_SET = frozenset(
         "include", "exclude", "include-from", "exclude-from", "min-age", "max-age", "min-size", "max-size",
         "one-file-system", "fail-if-empty", "changing",
         # Their names, and what is stored with them. Not `header`: X-Copy-From publishes another object. Not
-        # `expires-in`: that removes. Not `segment-container`: `segments` removes from it.
+        # `expires-in`, nor `rules`, where it may stand: that removes. Not `segment-container`: `segments` removes from
+        # it.
         "literal", "encode-names", "dir-markers",
         "meta", "keep-tag", "content-type", "cache-control", "mtime-format", "storage-policy",
         "gzip", "gzip-level", "gzip-as", "gzip-except",

@@ -110,6 +110,8 @@ class Packer:
         """
         self._is_quick = engine_for(options.level).name == "isal"
         self._options = options
+        """Those of all files. Only the mode may differ from file to file."""
+        self._by_mode = {options.mode: options}
         self._opener = opener
         self._hold = hold
         self._names = names
@@ -117,7 +119,7 @@ class Packer:
 
     async def packed(self, upload: Upload, file: FileBody) -> Packed:
         """Raises SourceError like the file."""
-        decided = self._by_name(upload, file)
+        decided = self._by_name(upload, file.size)
         run = partial(self._opener.run, upload.source)
         with doing("compressing"):
             if isinstance(file, WholeFile):
@@ -128,7 +130,7 @@ class Packer:
         """For a file that is sent in parts: its gzip stream, or the file itself. Raises SourceError like the file."""
         run = partial(self._opener.run, upload.source)
         with doing("compressing"):
-            decided = self._by_name(upload, file) or await self._sampled(file, run)
+            decided = self._by_name(upload, file.size) or await self._sampled(file, run)
         if not decided.is_compressed:
             return Packed(file, decided)
         return PackedStream(file, decided, self._options.level, run, partial(self._upload_of, upload))
@@ -136,16 +138,23 @@ class Packer:
     def piped(self, upload: Upload, pipe: "Pipe") -> PackedStream | None:
         """The gzip stream of a pipe; None if it is sent as it is. Its bytes cannot be looked at beforehand, so `auto`
         compresses none."""
-        if self._options.mode != "always" or self._names.excludes(upload.source.name):
+        if self._options_of(upload).mode != "always" or self._names.excludes(upload.source.name):
             return None
         run = partial(self._opener.run, upload.source)
         compression = Compression(is_compressed=True, why=Why.ASKED)
         return PackedStream(pipe, compression, self._options.level, run, partial(self._upload_of, upload))
 
-    def _by_name(self, upload: Upload, file: FileBody) -> Compression | None:
+    def _by_name(self, upload: Upload, size: int) -> Compression | None:
         is_excluded = self._names.excludes(upload.source.name)
         name = upload.source.name.decode("utf-8", "replace")
-        return decide_by_name(name, file.size, self._options, is_excluded=is_excluded)
+        return decide_by_name(name, size, self._options_of(upload), is_excluded=is_excluded)
+
+    def _options_of(self, upload: Upload) -> GzipOptions:
+        """The options with the mode that the rules give this file, if there are any."""
+        mode = self._options.mode if upload.ruling is None else upload.ruling.gzip
+        if mode not in self._by_mode:
+            self._by_mode[mode] = replace(self._options, mode=mode)
+        return self._by_mode[mode]
 
     def upload_of(self, upload: Upload, packed: Packed) -> Upload:
         """The upload with the headers that fit its body. The plan has given it its name."""

@@ -2,16 +2,16 @@
 
 The first row that is true decides. A function returns None if its step decides nothing; then the next step follows.
 
-| step   | the file                                               | always | auto              |
-|--------|--------------------------------------------------------|--------|-------------------|
-| name   | matches a pattern of `GzipOptions.exclude`             | no     | no                |
-| name   | is any other file                                      | yes    |                   |
-| name   | is empty                                               |        | no                |
-| name   | is smaller than `min_size`                             |        | no                |
-| name   | has the suffix of a compressed format                  |        | no                |
-| magic  | begins with the magic number of a compressed format    |        | no                |
-| result | is held in memory; compressed, it saves `least_saving` |        | yes, otherwise no |
-| sample | is streamed; a compressed sample saves `least_saving`  |        | yes, otherwise no |
+| step   | the file                                               | never | always | auto              |
+|--------|--------------------------------------------------------|-------|--------|-------------------|
+| name   | matches a pattern of `GzipOptions.exclude`             | no    | no     | no                |
+| name   | is any other file                                      | no    | yes    |                   |
+| name   | is empty                                               |       |        | no                |
+| name   | is smaller than `min_size`                             |       |        | no                |
+| name   | has the suffix of a compressed format                  |       |        | no                |
+| magic  | begins with the magic number of a compressed format    |       |        | no                |
+| result | is held in memory; compressed, it saves `least_saving` |       |        | yes, otherwise no |
+| sample | is streamed; a compressed sample saves `least_saving`  |       |        | yes, otherwise no |
 """
 
 import re
@@ -26,9 +26,12 @@ MAGIC_SIZE = 24
 
 
 def decide_by_name(name: str, size: int, options: GzipOptions, *, is_excluded: bool = False) -> Compression | None:
-    """The step "name", before the file is read. `size` is in bytes. Do not call it if the mode is `never`."""
+    """The step "name", before the file is read. `size` is in bytes. The mode is `never` for some files of a run with
+    rules; a run that compresses nothing need not ask."""
     if is_excluded:
         return Compression(False, Why.EXCLUDED)
+    if options.mode == "never":
+        return Compression(False, Why.NOT_ASKED)
     if options.mode == "always":
         return Compression(True, Why.ASKED)
     if size == 0:

@@ -55,13 +55,13 @@ class Filters:
     def takes_file(self, name: bytes) -> bool:
         if not self.are_there:
             return True
-        text = _text(name)
+        text = text_of(name)
         if self._exclude is not None and self._exclude.match(text):
             return False
         return self._include is None or self._include.match(text)
 
     def enters_directory(self, name: bytes) -> bool:
-        return self._exclude is None or not self._exclude.match(_text(name) + "/")
+        return self._exclude is None or not self._exclude.match(text_of(name) + "/")
 
     def left_out(self, size: int, mtime_ns: int) -> Reason | None:
         """The Reason for which a limit leaves out a file of this size and mtime. None if the file is taken."""
@@ -118,7 +118,7 @@ class Patterns:
         self._takes_back = any(pattern.include is False for pattern in self._spec.patterns)
 
     def match_name(self, name: bytes) -> bool:
-        return self.match(_text(name))
+        return self.match(text_of(name))
 
     def match(self, text: str) -> bool:
         if not (self._takes_back and self._waiting):
@@ -154,5 +154,6 @@ def _compile(patterns: tuple[str, ...]) -> "GitIgnoreSpec":
         raise UsageError(f"not a gitignore pattern: {error}") from None
 
 
-def _text(name: bytes) -> str:
+def text_of(name: bytes) -> str:
+    """The name as patterns are matched with it."""
     return name_text(name).replace("\n", _NEWLINE)

@@ -18,10 +18,11 @@ _SUFFIX = SUFFIX.encode()
 class GzipNames:
     """The naming rule of one run. Names are bytes, relative to the source, parts joined by `/`, as in `Filters`."""
 
-    def __init__(self, options: GzipOptions, *, source: Iterable[bytes] = ()) -> None:
-        """`source` has all absolute paths of the only source, and is empty if there are several. Raises UsageError if a
-        pattern is not gitignore syntax."""
-        patterns = options.exclude if options.mode != "never" else ()
+    def __init__(self, options: GzipOptions, *, source: Iterable[bytes] = (), compresses: bool = False) -> None:
+        """`source` has all absolute paths of the only source, and is empty if there are several. `compresses`: files
+        may be sent compressed whatever `options.mode` is, by a rule. Raises UsageError if a pattern is not gitignore
+        syntax."""
+        patterns = options.exclude if options.mode != "never" or compresses else ()
         self._excluded = Patterns("`gzip.exclude`", patterns, map(name_text, source)) if any(patterns) else None
         self.adds_suffix = options.adds_suffix
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from bulkput.errors import UsageError
 from bulkput.model import Fields
-from bulkput.options import GzipOptions, HeaderOptions
+from bulkput.options import HeaderOptions, UploadOptions
 from bulkput.policy.gzip_source import MD5_FIELD, SIZE_FIELD
 
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
@@ -46,10 +46,11 @@ def parse_fields(lines: Iterable[str], *, what: str) -> Fields:
     return tuple(fields.values())
 
 
-def check_compressible(headers: HeaderOptions, gzip: GzipOptions) -> None:
+def check_compressible(options: UploadOptions) -> None:
     """Raises UsageError if compression is on and a given field is one that bulkput sets on compressed objects."""
-    if gzip.mode == "never":
+    if not options.compresses:
         return
+    headers = options.headers
     if any(name.lower() == "content-encoding" for name, _ in headers.extra):
         raise UsageError(
             "`headers.extra` Content-Encoding and `gzip.mode` exclude each other: bulkput sets it on what it compresses"
@@ -58,6 +59,7 @@ def check_compressible(headers: HeaderOptions, gzip: GzipOptions) -> None:
     for option, name in (
         *(("`headers.meta`", name) for name, _ in headers.meta),
         *(("`headers.extra`", name) for name, _ in headers.extra),
+        *((f"rule {number}: metadata", name) for number, rule in enumerate(options.rules, 1) for name, _ in rule.meta),
     ):
         if name.lower().removeprefix("x-object-meta-") in said:
             raise UsageError(f"{option} {name} is what bulkput itself stores with a file that it compresses")

@@ -8,21 +8,26 @@
 | a size over the store's limit, unless the file   | TooLarge, before any request                          |
 | is compared with its object and may be skipped   |                                                       |
 | a file or directory to compare with its object   | Upload: the worker compares, also in a dry run        |
+| any other file, in a dry run with rules          | Skip(DRY_RUN), with the Upload that it would be       |
 | any other, in a dry run                          | Skip(DRY_RUN), with the key that it would have        |
 | any other file                                   | Upload                                                |
 | any other directory                              | Upload of its marker                                  |
 """
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from bulkput.errors import SourceError, TooLarge
-from bulkput.model import Decision, Entry, Limits, ObjectHeaders, Reason, Skip, SourceFile, Upload
+from bulkput.model import Decision, Entry, Limits, ObjectHeaders, Reason, Ruling, Skip, SourceFile, Upload
 from bulkput.options import HeaderOptions, LargeOptions, NamingOptions
 from bulkput.policy.directories import MARKER_TYPE
 from bulkput.policy.gzip_names import NOT_COMPRESSED, GzipNames
 from bulkput.policy.media import content_type
 from bulkput.policy.naming import object_name
 from bulkput.policy.parts import cut, is_large
+
+if TYPE_CHECKING:
+    from bulkput.policy.rules import Rules
 
 _USUAL = LargeOptions()
 
@@ -33,11 +38,12 @@ def decide(
     naming: NamingOptions,
     headers: HeaderOptions,
     gzip: GzipNames = NOT_COMPRESSED,
+    rules: "Rules | None" = None,
     limits: Limits,
     large: LargeOptions = _USUAL,
     dry_run: bool = False,
 ) -> Decision:
-    """Apply the table above."""
+    """Apply the table above. With `rules` they decide about the headers of files; directories have `headers`."""
     if not isinstance(found, SourceFile):
         return found
     try:
@@ -55,8 +61,19 @@ def decide(
         return excess
     if dry_run and found.listed is None:
         length = None if found.is_pipe else found.size
-        return Skip(found.path, found.name, Reason.DRY_RUN, key, length, _parts(found.size, large, limits))
+        planned = _ruled(found, key, rules, gzip) if rules is not None else None
+        return Skip(found.path, found.name, Reason.DRY_RUN, key, length, _parts(found.size, large, limits), planned)
+    if rules is not None:
+        return _ruled(found, key, rules, gzip)
     return Upload(found, key, _headers(key, found.mtime_ns, headers))
+
+
+def _ruled(found: SourceFile, key: str, rules: "Rules", gzip: GzipNames) -> Upload:
+    applied = rules.of(found.name)
+    headers, ruling = _headers(key, found.mtime_ns, applied.headers, applied.storage_class), applied.ruling
+    if ruling.gzip != "never" and gzip.excludes(found.name):  # `gzip.exclude` is stronger than rules
+        ruling = Ruling("never", tuple(each for each in ruling.given if each[0] != "gzip"))
+    return Upload(found, key, headers, ruling)
 
 
 def _parts(size: int, options: LargeOptions, limits: Limits) -> tuple[int, int] | None:
@@ -89,7 +106,7 @@ def over_limits(size: int, key: str, limits: Limits) -> TooLarge | None:
     return None
 
 
-def _headers(key: str, mtime_ns: int, options: HeaderOptions) -> ObjectHeaders:
+def _headers(key: str, mtime_ns: int, options: HeaderOptions, storage_class: str | None = None) -> ObjectHeaders:
     return ObjectHeaders(
         content_type=options.content_type or content_type(key),
         mtime_ns=mtime_ns,
@@ -97,4 +114,5 @@ def _headers(key: str, mtime_ns: int, options: HeaderOptions) -> ObjectHeaders:
         expires_in_s=options.expires_in_s,
         meta=options.meta,
         extra=options.extra,
+        storage_class=storage_class,
     )

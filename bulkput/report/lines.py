@@ -140,22 +140,6 @@ def seconds_text(seconds: float) -> str:
     return f"{seconds:.1f}" if seconds < 10 else f"{seconds:.0f}"
 
 
-def planned_line(event: ev.Event) -> str | None:
-    """The line that a dry run prints for a file or an object; None for other events."""
-    match event:
-        case ev.Skipped(skip=skip) if skip.reason is Reason.DRY_RUN:
-            size = size_text(skip.size) if skip.size is not None else "of unknown length"
-            if skip.parts is not None:
-                count, each = skip.parts
-                size += f", in {counted(count, 'part')} of {size_text(each)}"
-            return f"would upload: {printable(skip.path)} -> {printable(skip.key or '')} ({size})"
-        case ev.Removed() | ev.Expiring():
-            from bulkput.report.mirror_lines import mirror_plan  # noqa: PLC0415 - only mirrors tell this
-
-            return mirror_plan(event)
-    return None
-
-
 def summary_lines(summary: Summary) -> list[str]:
     """The numbers of a finished run, for people."""
     planned = summary.skipped_by_reason.get(Reason.DRY_RUN.value, 0)
@@ -262,6 +246,10 @@ def event_json(event: ev.Event) -> dict[str, Any] | None:  # noqa: C901, PLR0912
             }
             if skip.parts is not None:
                 row |= {"parts": skip.parts[0], "part_bytes": skip.parts[1]}
+            if skip.planned is not None:
+                from bulkput.report.planned import fields_json  # noqa: PLC0415 - for dry runs with rules
+
+                row |= fields_json(skip.planned)
             return row if skip.size is None else {**row, "bytes": skip.size}
         case ev.Failed():
             return {"event": "failed", "path": name_text(event.path), "key": event.key, **_error_json(event.error)}

@@ -15,12 +15,13 @@ if TYPE_CHECKING:
 
 def make_filters(roots: Sequence[bytes], options: WalkOptions) -> Filters:
     """The filters of a run. Blocking. Raises UsageError for a pattern that is not gitignore syntax."""
-    return Filters(options, source=_places(roots), now_ns=time.time_ns())
+    return Filters(options, source=places_of(roots), now_ns=time.time_ns())
 
 
-def make_gzip_names(roots: Sequence[bytes], options: GzipOptions) -> GzipNames:
-    """Which files of a run stay uncompressed. Blocking. Raises UsageError like `make_filters`."""
-    return GzipNames(options, source=_places(roots))
+def make_gzip_names(roots: Sequence[bytes], options: GzipOptions, *, compresses: bool = False) -> GzipNames:
+    """Which files of a run stay uncompressed. Blocking. `compresses` as for GzipNames. Raises UsageError like
+    `make_filters`."""
+    return GzipNames(options, source=places_of(roots), compresses=compresses)
 
 
 def make_order(roots: Sequence[bytes], last: tuple[str, ...]) -> "Order | None":
@@ -29,9 +30,9 @@ def make_order(roots: Sequence[bytes], last: tuple[str, ...]) -> "Order | None":
         return None
     from bulkput.policy.order import Order  # noqa: PLC0415 - few runs have an order
 
-    return Order(last, source=_places(roots))
+    return Order(last, source=places_of(roots))
 
 
-def _places(roots: Sequence[bytes]) -> tuple[bytes, ...]:
+def places_of(roots: Sequence[bytes]) -> tuple[bytes, ...]:
     """The absolute paths by which the only source is known: patterns may begin with them."""
     return (os.path.abspath(roots[0]), os.path.realpath(roots[0])) if len(roots) == 1 else ()

@@ -218,7 +218,8 @@ class StoreContext:
     """Takes a sentence about something that is no failure, but probably not what the user meant."""
     storage_policy: str | None = None
     headers: HeaderOptions = field(default_factory=HeaderOptions)
-    """The headers of every object. A store that cannot keep them refuses them before the run."""
+    """The headers of every object, with the metadata and the shortest life of any rule. A store that cannot keep them
+    refuses them before the run."""
     large: LargeOptions = LargeOptions()
     """How large objects are sent."""
     encodes: bool = False

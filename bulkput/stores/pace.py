@@ -22,7 +22,7 @@ from bulkput.policy.pace import Bucket, bytes_bucket, piece_size, requests_bucke
 from bulkput.stores.base import Store
 from bulkput.stores.powers import Expire, Get, SendPart
 from bulkput.stores.tries import Brake
-from bulkput.stores.wrappers import Wrapper
+from bulkput.stores.wrapper import Wrapper
 from bulkput.transport.pacing import body_waits, paying_again
 
 T = TypeVar("T")

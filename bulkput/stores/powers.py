@@ -64,9 +64,11 @@ class LargeObjects:
     parts in the store, for a later run with the same version.
     """
 
-    begin: Callable[[str, str], Awaitable[LargeUpload]]
-    """`begin(key, version)` prepares the sending of an object. `version` names the bytes that will be sent: the same
-    key and version give the parts of an earlier upload again, and another version none of them."""
+    begin: Callable[[str, str, ObjectHeaders], Awaitable[LargeUpload]]
+    """`begin(key, version, headers)` prepares the sending of an object. `version` names the bytes that will be sent:
+    the same key and version give the parts of an earlier upload again, and another version none of them. `headers` are
+    those of the object, but for what is known only when all its bytes are read. If they have an expiry, its parts live
+    longer than that; if not, they have none."""
     list_parts: Callable[[LargeUpload], Awaitable[tuple[StoredPart, ...]]]
     """The parts that the store has, in the order of their numbers. What proves that their bytes are right is the
     caller's affair."""
@@ -207,6 +209,9 @@ class Powers:
 
     checks_md5: bool = True
     """The store proves an object by its MD5. If it does not, small files are not hashed before they are sent."""
+    storage_classes: bool = False
+    """The store keeps each object in the storage class of `ObjectHeaders.storage_class`. If it has none, a rule with a
+    storage class is refused before the run."""
     stat_itself: StatItself | None = None
     """The row of a link or manifest itself, not of the link's target or the composed object; None if it does not exist.
     ETag and times are those of the listing. `container` names another container of the account."""

@@ -9,7 +9,7 @@ import pytest
 
 from bulkput.engine.open_store import connected
 from bulkput.errors import Exists, IntegrityError, PartsRefused
-from bulkput.model import LargeUpload, ObjectHeaders, StoredPart
+from bulkput.model import LargeUpload, ObjectHeaders, RemoteObject, StoredPart
 from bulkput.stores.base import Store
 from bulkput.stores.powers import LargeObjects, Refusal
 from bulkput.testing.given import HEADERS, HOSTILE_NAMES, ONCE, Pieces, StoreTests, Target, power, whole
@@ -24,7 +24,7 @@ class LargeTests(StoreTests):
     ) -> None:
         """However they were sent; it has the headers that it was completed with."""
         async with _large(target) as (store, large):
-            begun = await large.begin("composed", "v1")
+            begun = await large.begin("composed", "v1", _HEADERS)
             parts = [await large.send_part(begun, number, whole(data)) for number, data in _numbered(contents)[::-1]]
             assert await store.stat("composed") is None
             stored = await large.complete(begun, parts[::-1], _HEADERS)
@@ -46,29 +46,48 @@ class LargeTests(StoreTests):
     async def test_a_version_finds_its_parts_again_and_those_of_no_other(self, target: Target) -> None:
         """So an upload that broke off goes on, and two versions never mix."""
         async with _large(target) as (_, large):
-            begun = await large.begin("key", "v1")
+            begun = await large.begin("key", "v1", _HEADERS)
             sent = await large.send_part(begun, 2, Pieces((b"a", b"b")))
             assert sent == StoredPart(2, 2, "187ef4436122d1cc2f40dc2b92f0eba0")
-            again = await large.begin("key", "v1")
+            again = await large.begin("key", "v1", _HEADERS)
             assert again == begun
             assert await large.list_parts(again) == (sent,)
-            assert await large.list_parts(await large.begin("key", "v2")) == ()
-            assert await large.list_parts(await large.begin("key2", "v1")) == ()
-            assert await large.list_parts(await large.begin("ke", "y/v1")) == ()
+            assert await large.list_parts(await large.begin("key", "v2", _HEADERS)) == ()
+            assert await large.list_parts(await large.begin("key2", "v1", _HEADERS)) == ()
+            assert await large.list_parts(await large.begin("ke", "y/v1", _HEADERS)) == ()
 
     async def test_a_part_is_replaced_by_another_of_its_number(self, target: Target) -> None:
         """An attempt may have stored it before."""
         async with _large(target) as (_, large):
-            begun = await large.begin("key", "v1")
+            begun = await large.begin("key", "v1", _HEADERS)
             await large.send_part(begun, 1, whole(b"old"))
             new = await large.send_part(begun, 1, whole(b"newer"))
             await large.complete(begun, [new], HEADERS)
             assert await asyncio.to_thread(target.see, "key") == b"newer"
 
+    async def test_parts_live_longer_than_their_object(self, target: Target) -> None:
+        """Those of an object without an expiry have none. A store whose parts are no objects has nothing to show."""
+        async with _large(target) as (store, large):
+            if not self.expires:
+                pytest.skip("no expiry")
+            for key, life_s in (("kept", None), ("expires", 86_400)):
+                headers = replace(_HEADERS, expires_in_s=life_s)
+                begun = await large.begin(key, "v1", headers)
+                sent = [await large.send_part(begun, number, whole(data)) for number, data in _numbered((b"a", b"bc"))]
+                await large.complete(begun, sent, headers)
+                row = await store.stat(key)
+                assert row is not None
+                assert (row.expires_at is None) is (life_s is None)
+                for path in await _parts_of(store, row):
+                    part = await power(store.powers.stat_part)(path)
+                    assert part is not None
+                    assert (part.expires_at is None) is (life_s is None)
+                    assert (part.expires_at or 1) > (row.expires_at or 0)
+
     async def test_an_upload_that_is_aborted_leaves_no_parts(self, target: Target) -> None:
         """And those of others."""
         async with _large(target) as (_, large):
-            begun, other = await large.begin("key", "v1"), await large.begin("key", "v2")
+            begun, other = await large.begin("key", "v1", _HEADERS), await large.begin("key", "v2", _HEADERS)
             await large.send_part(begun, 1, whole(b"a"))
             kept = await large.send_part(other, 1, whole(b"b"))
             await large.abort(begun)
@@ -82,7 +101,7 @@ class LargeTests(StoreTests):
         """One is gone, or somebody has replaced it: the store names it, and what was there before stays."""
         async with _large(target) as (store, large):
             await store.put("key", whole(b"before"), HEADERS)
-            begun = await large.begin("key", "v1")
+            begun = await large.begin("key", "v1", _HEADERS)
             parts = [await large.send_part(begun, number, whole(data)) for number, data in _numbered((b"a", b"abc"))]
             if replacement is None:
                 await large.abort(begun)
@@ -97,7 +116,7 @@ class LargeTests(StoreTests):
     async def test_a_part_whose_bytes_are_not_those_of_its_md5_is_refused(self, target: Target) -> None:
         """As a whole object is."""
         async with _large(target) as (_, large):
-            begun = await large.begin("key", "v1")
+            begun = await large.begin("key", "v1", _HEADERS)
             with pytest.raises(IntegrityError):
                 await large.send_part(begun, 1, whole(b"damaged", md5="0" * 32))
             assert await large.list_parts(begun) == ()
@@ -108,7 +127,7 @@ class LargeTests(StoreTests):
             await store.put("key", whole(b"plain"), HEADERS)
             await _composed(large, "key", b"large", b"one")
             assert await asyncio.to_thread(target.see, "key") == b"largeone"
-            begun = await large.begin("key", "v2")
+            begun = await large.begin("key", "v2", _HEADERS)
             part = await large.send_part(begun, 1, whole(b"another"))
             assert await asyncio.to_thread(target.see, "key") == b"largeone"
             await large.complete(begun, [part], HEADERS)
@@ -121,10 +140,10 @@ class LargeTests(StoreTests):
         async with _large(target) as (store, large):
             refuses = power(store.powers.refuses_existing)
             new = replace(HEADERS, only_new=True)
-            begun = await large.begin("key", "v1")
+            begun = await large.begin("key", "v1", new)
             part = await large.send_part(begun, 1, whole(b"first"))
             await large.complete(begun, [part], new)
-            other = await large.begin("key", "v2")
+            other = await large.begin("key", "v2", new)
             part = await large.send_part(other, 1, whole(b"second"))
             if await refuses() is Refusal.NEVER:
                 return
@@ -141,12 +160,21 @@ async def _large(target: Target) -> AsyncIterator[tuple[Store, LargeObjects]]:
         yield store, large
 
 
+async def _parts_of(store: Store, row: RemoteObject) -> list[str]:
+    """The parts of a large object, as CONTAINER/OBJECT; none if they are no objects."""
+    has = store.powers
+    if has.segments is None or has.segments_below is None:
+        return []
+    found = await (has.segments(row.name) if row.below is None else has.segments_below(row.below))
+    return [part.path for part in found if part.path is not None]
+
+
 def _numbered(contents: Sequence[bytes]) -> list[tuple[int, bytes]]:
     return list(enumerate(contents, 1))
 
 
 async def _composed(large: LargeObjects, key: str, *contents: bytes) -> LargeUpload:
-    begun = await large.begin(key, "v1")
+    begun = await large.begin(key, "v1", _HEADERS)
     parts = [await large.send_part(begun, number, whole(data)) for number, data in _numbered(contents)]
     await large.complete(begun, parts, HEADERS)
     return begun

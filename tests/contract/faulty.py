@@ -5,7 +5,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from bulkput.model import Body, ObjectHeaders, Prefix, RemoteObject, Stored
+from bulkput.model import Body, LargeUpload, ObjectHeaders, Prefix, RemoteObject, Stored
 from bulkput.stores.base import Destination, Store, StoreContext
 from bulkput.stores.powers import Powers
 from bulkput.stores.swift import store as swift
@@ -107,6 +107,19 @@ class CopyLosesHeaders(Faultless):
         return await self._store.powers.copy(source, container, key, replace(headers, **self._lost), size)
 
 
+class PartsLiveForEver(Faultless):
+    """Stores the parts of large objects without an expiry."""
+
+    @property
+    def powers(self) -> Powers:
+        assert self._store.powers.large is not None
+        return replace(self._store.powers, large=replace(self._store.powers.large, begin=self.begin))
+
+    async def begin(self, key: str, version: str, headers: ObjectHeaders) -> LargeUpload:
+        assert self._store.powers.large is not None
+        return await self._store.powers.large.begin(key, version, replace(headers, expires_in_s=None))
+
+
 FAULTS: dict[str, Callable[[Store], object]] = {
     "none": Faultless,
     "hash listed": partial(WrongRows, hash="0" * 32),
@@ -128,6 +141,7 @@ FAULTS: dict[str, Callable[[Store], object]] = {
     "cache control": partial(LosesHeaders, lost="cache_control"),
     "type of a copy": partial(CopyLosesHeaders, lost="content_type"),
     "metadata of a copy": partial(CopyLosesHeaders, lost="meta"),
+    "life of parts": PartsLiveForEver,
 }
 
 

@@ -33,6 +33,7 @@ CAUGHT = {
     "cache control": "test_describe_gives_headers_that_put_stores_again",
     "type of a copy": "test_a_copy_keeps_all_metadata_that_is_not_replaced",
     "metadata of a copy": "test_a_copy_keeps_all_metadata_that_is_not_replaced",
+    "life of parts": "test_parts_live_longer_than_their_object",
 }
 
 

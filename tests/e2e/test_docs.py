@@ -11,6 +11,7 @@ Jobs of CI systems, in YAML and Groovy, are run by test_ci_snippets.py.
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -71,6 +72,8 @@ def place(tmp_path: Path) -> Path:
         (tmp_path / name).write_text("".join(LOG.format(n=n) for n in range(1, 6)))
     (tmp_path / "report.pdf").write_bytes(b"%PDF-" * 1000)
     (tmp_path / "disk.img").write_bytes(os.urandom(3 * 1024 * 1024))
+    for example in (ROOT / "docs" / "examples").glob("*.toml"):
+        shutil.copy(example, tmp_path)
     (tmp_path / "list").write_text("index.html\nsub/b.css\n")
     (tmp_path / ".gitignore").write_text("# rubbish\n*.tmp\nup.db*\n")
     (tmp_path / "a.tmp").touch()

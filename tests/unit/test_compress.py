@@ -23,6 +23,7 @@ from bulkput.policy.compress import (
 
 AUTO = GzipOptions(mode="auto")
 ALWAYS = GzipOptions(mode="always")
+NEVER = GzipOptions(mode="never")
 
 
 @pytest.mark.parametrize(
@@ -31,6 +32,8 @@ ALWAYS = GzipOptions(mode="always")
         ("a.txt", 0, ALWAYS, Compression(True, Why.ASKED)),
         ("a.txt", 1, ALWAYS, Compression(True, Why.ASKED)),
         ("a.gz", 10_000, ALWAYS, Compression(True, Why.ASKED)),
+        ("a.txt", 0, NEVER, Compression(False, Why.NOT_ASKED)),
+        ("a.txt", 10_000, NEVER, Compression(False, Why.NOT_ASKED)),
         ("a.txt", 0, AUTO, Compression(False, Why.EMPTY)),
         ("a.gz", 0, AUTO, Compression(False, Why.EMPTY)),
         ("a.txt", 1023, AUTO, Compression(False, Why.SMALL)),

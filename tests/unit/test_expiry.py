@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from bulkput.model import RemoteObject
-from bulkput.options import HeaderOptions
-from bulkput.policy.expiry import lives_long_enough, wanted_life_s
+from bulkput.model import ObjectHeaders, RemoteObject
+from bulkput.options import HeaderOptions, UploadOptions
+from bulkput.policy.expiry import lives_long_enough, shortest_life_s, wanted_life_s
+from bulkput.rule_options import Rule
 
 NOW = 1_000_000
 HEAD = RemoteObject("k", 10, "a" * 32, "text/plain", None)
@@ -60,5 +61,18 @@ def test_a_missing_object_does_not_live_long_enough(wanted_s: int | None) -> Non
     ],
 )
 def test_the_wanted_life_comes_from_the_headers(headers: HeaderOptions, wanted_s: float | None) -> None:
-    """It is set by `expires_in_s` or by the store's own header fields."""
+    """It is set by `expires_in_s` or by the store's own header fields; those of one object are read alike."""
     assert wanted_life_s(headers, NOW) == wanted_s
+    assert wanted_life_s(ObjectHeaders(expires_in_s=headers.expires_in_s, extra=headers.extra), NOW) == wanted_s
+
+
+@pytest.mark.parametrize(
+    ("life_s", "by_rules_s", "shortest_s"),
+    [(None, (), None), (9, (), 9), (None, (None,), None), (None, (8, None, 7), 7), (6, (7,), 6), (9, (7,), 7)],
+)
+def test_the_shortest_life_is_that_of_an_option_or_a_rule(
+    life_s: int | None, by_rules_s: tuple[int | None, ...], shortest_s: int | None
+) -> None:
+    """A journal's rows count no longer than that."""
+    rules = tuple(Rule(match=("*",), expires_in_s=each) for each in by_rules_s)
+    assert shortest_life_s(UploadOptions(headers=HeaderOptions(expires_in_s=life_s), rules=rules)) == shortest_s

@@ -116,9 +116,9 @@ def test_the_flag_table_and_the_declared_flags_are_equal() -> None:
 def test_every_setting_of_a_journal_is_an_option() -> None:
     """A difference between two runs can then be printed as flags."""
     settings = identity([], Destination("swift", "c", ""), "", NamingOptions(), GzipOptions())
-    settings |= header_identity(HeaderOptions()) | gzip_identity(GzipOptions(mode="auto"))
+    settings |= header_identity(HeaderOptions()) | gzip_identity(GzipOptions(mode="auto"), compresses=True)
     assert set(settings) <= set(FLAGS)
-    assert gzip_identity(GzipOptions()).keys() == gzip_identity(GzipOptions(mode="auto")).keys()
+    assert gzip_identity(GzipOptions(), compresses=False).keys() <= set(settings)
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bulkput.errors import SourceError, Stopped, UsageError
-from bulkput.model import Body, Compression, ObjectHeaders, SourceFile, Upload, Why
+from bulkput.model import Body, Compression, GzipMode, ObjectHeaders, Ruling, SourceFile, Upload, Why
 from bulkput.options import BodyOptions, GzipOptions
 from bulkput.payload.body import BodyOpener
 from bulkput.payload.gzip import BLOCK_SIZE, whole
@@ -290,3 +290,24 @@ def test_the_sent_body_decompresses_to_the_file(
     assert body.size in (None, len(out)) and body.md5 in (None, md5(out)) and body.data in (None, out)
     if mode == "auto" and size <= BUFFER:
         assert len(out) <= size
+
+
+@pytest.mark.parametrize(
+    ("mode", "by_rule", "compression"),
+    [
+        ("never", "always", Compression(True, Why.ASKED)),
+        ("never", "auto", Compression(True, Why.SAVES)),
+        ("always", "never", Compression(False, Why.NOT_ASKED)),
+        ("auto", "never", Compression(False, Why.NOT_ASKED)),
+        ("auto", None, Compression(True, Why.SAVES)),
+    ],
+)
+async def test_a_rule_decides_for_a_file_whether_it_is_compressed(
+    tmp_path: Path, opener: BodyOpener, mode: GzipMode, by_rule: GzipMode | None, compression: Compression
+) -> None:
+    """Without a rule the option decides."""
+    source, options = made(tmp_path / "a.txt", text(20_000)), GzipOptions(mode=mode)
+    upload = Upload(source, "a.txt", ObjectHeaders(), Ruling(by_rule, ()) if by_rule is not None else None)
+    done = await packer(options, opener).packed(upload, await opener.open(source))
+    assert done.compression == compression
+    assert (done.original is not None) is compression.is_compressed

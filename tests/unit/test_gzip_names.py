@@ -67,6 +67,7 @@ def test_without_the_suffix_option_objects_keep_their_file_names(mode: str) -> N
     assert (names.suffix(b"a"), names.files_of(b"a.gz")) == ("", (b"a.gz",))
     assert not names.can_be_shared(with_directories=True)
     assert not GzipNames(GzipOptions(exclude=("*.gz",))).excludes(b"a.gz")
+    assert GzipNames(GzipOptions(exclude=("*.gz",)), compresses=True).excludes(b"a.gz"), "a rule compresses"
 
 
 @pytest.mark.parametrize(

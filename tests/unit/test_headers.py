@@ -3,8 +3,9 @@
 import pytest
 
 from bulkput.errors import UsageError
-from bulkput.options import GzipOptions, HeaderOptions
+from bulkput.options import GzipOptions, HeaderOptions, UploadOptions
 from bulkput.policy.headers import check_compressible, check_name, check_value, parse_fields
+from bulkput.rule_options import Rule
 
 
 @pytest.mark.parametrize(
@@ -101,12 +102,20 @@ def test_a_header_that_compressed_objects_carry_is_refused(
 ) -> None:
     """Field names match in any case, and the message names the flag."""
     with pytest.raises(UsageError, match=says):
-        check_compressible(headers, gzip)
+        check_compressible(UploadOptions(headers=headers, gzip=gzip))
 
 
 def test_fields_reserved_for_compression_are_allowed_without_it() -> None:
     """All other fields are allowed with compression too."""
     for headers, _ in TELLING:
-        check_compressible(headers, GzipOptions())
+        check_compressible(UploadOptions(headers=headers))
     others = HeaderOptions(extra=(("Content-Language", "en"),), meta=(("Source", "x"), ("Md5", "y")))
-    check_compressible(others, GzipOptions(mode="always"))
+    check_compressible(UploadOptions(headers=others, gzip=GzipOptions(mode="always")))
+
+
+def test_metadata_of_a_rule_that_compressed_objects_carry_is_refused_by_its_number() -> None:
+    """Also if it is a rule that turns compression on."""
+    rules = (Rule(match=("*",), gzip="auto"), Rule(match=("*.txt",), meta=(("source-md5", "x"),)))
+    with pytest.raises(UsageError, match="rule 2: metadata source-md5 is what bulkput itself stores"):
+        check_compressible(UploadOptions(rules=rules))
+    check_compressible(UploadOptions(rules=rules[1:]))

@@ -6,9 +6,11 @@ import pytest
 
 from bulkput.errors import SourceError, TooLarge
 from bulkput.model import Found, Limits, Listed, ObjectHeaders, Reason, Skip, SourceFile, Upload
-from bulkput.options import GzipOptions, HeaderOptions, NamingOptions
+from bulkput.options import GzipOptions, HeaderOptions, NamingOptions, UploadOptions
 from bulkput.policy.gzip_names import GzipNames
 from bulkput.policy.plan import decide, over_limits
+from bulkput.policy.rules import Rules
+from bulkput.rule_options import Rule
 
 FILE = SourceFile(b"/src/d/a.txt", b"d/a.txt", 10, 1_700_000_000_123_456_789)
 NAMING = NamingOptions(prefix="p/")
@@ -153,3 +155,53 @@ def test_a_limit_error_has_both_figures() -> None:
     assert over_limits(100, "n" * 16, LIMITS) is None
     assert "17 bytes, the store takes 16" in str(over_limits(0, "n" * 17, LIMITS))
     assert "101 bytes, the store takes 100" in str(over_limits(101, "n", LIMITS))
+
+
+RULES = Rules(
+    UploadOptions(
+        headers=HeaderOptions(cache_control="all"),
+        rules=(
+            Rule(match=("*.txt",), cache_control="no-cache", storage_class="COLD", gzip="always"),
+            Rule(match=("*",), content_type="x/y", gzip="auto"),
+        ),
+    )
+)
+RULED = ObjectHeaders(content_type="x/y", mtime_ns=FILE.mtime_ns, cache_control="no-cache", storage_class="COLD")
+
+
+def test_rules_decide_what_a_file_gets() -> None:
+    """The upload says which rule gave which field; a dry run gives the same upload."""
+    decided = decide(FILE, naming=NAMING, headers=HEADERS, rules=RULES, limits=LIMITS)
+    given = (("cache-control", 1), ("storage-class", 1), ("gzip", 1), ("content-type", 2))
+    assert isinstance(decided, Upload)
+    assert (decided.key, decided.headers) == ("p/d/a.txt", RULED)
+    assert decided.ruling is not None and decided.ruling.gzip == "always"
+    assert sorted(decided.ruling.given) == sorted(given)
+    planned = decide(FILE, naming=NAMING, headers=HEADERS, rules=RULES, limits=LIMITS, dry_run=True)
+    assert planned == Skip(FILE.path, FILE.name, Reason.DRY_RUN, "p/d/a.txt", 10, planned=decided)
+
+
+def test_rules_are_about_names_in_the_source_and_not_object_names() -> None:
+    """A single file that gets another name is matched by its own."""
+    naming = NamingOptions(prefix="new.html", is_exact=True)
+    decided = decide(FILE, naming=naming, headers=HEADERS, rules=RULES, limits=LIMITS)
+    assert isinstance(decided, Upload)
+    assert (decided.key, decided.headers.cache_control) == ("new.html", "no-cache")
+
+
+def test_no_rule_is_about_the_marker_of_a_directory() -> None:
+    """It gets what the options say."""
+    directory = replace(FILE, name=b"d.txt", size=0, is_directory=True)
+    decided = decide(directory, naming=NAMING, headers=HEADERS, rules=RULES, limits=LIMITS)
+    assert isinstance(decided, Upload)
+    assert decided.headers == ObjectHeaders(content_type="application/directory")
+    assert decided.ruling is None
+
+
+def test_an_excluded_file_is_not_compressed_whatever_rules_say() -> None:
+    """`gzip.exclude` is stronger; the rest of the rule holds."""
+    gzip = GzipNames(GzipOptions(exclude=("a.txt",)), compresses=True)
+    decided = decide(FILE, naming=NAMING, headers=HEADERS, gzip=gzip, rules=RULES, limits=LIMITS)
+    assert isinstance(decided, Upload) and decided.ruling is not None
+    assert decided.headers == RULED
+    assert (decided.ruling.gzip, "gzip" in dict(decided.ruling.given)) == ("never", False)

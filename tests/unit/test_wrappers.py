@@ -513,6 +513,9 @@ async def test_the_first_call_has_fewer_retries() -> None:
 def test_a_wrapped_store_has_only_the_powers_of_its_store() -> None:
     """Nor one that is None in the one and there in the other."""
     assert wrapped(ScriptedStore()).powers == Powers()  # type: ignore[arg-type]
+    bare = ScriptedStore()
+    bare.powers = Powers(checks_md5=False, storage_classes=True)
+    assert wrapped(bare).powers == bare.powers  # type: ignore[arg-type]
 
 
 async def test_optional_operations_are_retried_and_report_their_key() -> None:

@@ -3,10 +3,13 @@
 import hashlib
 import json
 import os
+from collections.abc import Iterator
 from dataclasses import fields
+from typing import Any
 
 from bulkput.errors import name_text
 from bulkput.options import GzipOptions, HeaderOptions, NamingOptions
+from bulkput.rule_options import Rule
 from bulkput.stores.base import Destination, Store
 
 
@@ -45,26 +48,34 @@ def identity(
     }
 
 
-def header_identity(options: HeaderOptions) -> dict[str, str]:
-    """The header options. Fields may hold secrets, so the journal gets only their digest.
+def header_identity(options: HeaderOptions, rules: tuple[Rule, ...] = ()) -> dict[str, str]:
+    """The header options and the rules. Fields may hold secrets, so the journal gets only their digest.
 
-    The digest covers only options that are set. So a new option in a later version does not change it for runs that
-    do not use that option.
+    The digest covers only what is set. So a new option in a later version does not change it for runs that do not use
+    that option.
     """
-    given = {each.name: getattr(options, each.name) for each in fields(options) if each.name != "mtime_format"}
-    told = json.dumps({name: value for name, value in given.items() if value not in (None, ())}, sort_keys=True)
-    digest = hashlib.sha256(told.encode()).hexdigest()
+    given: dict[str, Any] = {name: value for name, value in _set_fields(options) if name != "mtime_format"}
+    if rules:
+        given["rules"] = [dict(_set_fields(rule)) for rule in rules]
+    digest = hashlib.sha256(json.dumps(given, sort_keys=True).encode()).hexdigest()
     return {
         "headers": f"sha256:{digest}",
         "headers.mtime_format": "" if options.mtime_format == "nanoseconds" else options.mtime_format,
     }
 
 
-def gzip_identity(options: GzipOptions) -> dict[str, str]:
-    """The compression options, which decide what bytes an object holds."""
-    if options.mode == "never":
+def _set_fields(group: HeaderOptions | Rule) -> Iterator[tuple[str, Any]]:
+    for each in fields(group):
+        if (value := getattr(group, each.name)) not in (None, ()):
+            yield each.name, value
+
+
+def gzip_identity(options: GzipOptions, *, compresses: bool) -> dict[str, str]:
+    """The compression options, which decide what bytes an object holds. `compresses`: some file may be compressed."""
+    if not compresses:
         return {"gzip.mode": "", "gzip.level": "", "gzip.exclude": ""}
-    return {"gzip.mode": options.mode, "gzip.level": str(options.level), "gzip.exclude": _excluded(options)}
+    mode = options.mode if options.mode != "never" else ""
+    return {"gzip.mode": mode, "gzip.level": str(options.level), "gzip.exclude": _excluded(options)}
 
 
 def _excluded(options: GzipOptions) -> str:

@@ -88,7 +88,7 @@ def build(context: Context, store: Store, survey: Survey, container: str) -> Ass
     """Build the upload of what `survey` has found into `container` of `store`. No I/O."""
     options, stop, emit = context.options, context.stop, context.emit
     scan = Scan(survey.found, _room(context))
-    hashes = store.powers.checks_md5 or options.gzip.mode != "never" or options.skip.is_wanted
+    hashes = store.powers.checks_md5 or options.compresses or options.skip.is_wanted
     large_above = _large_above(options, store)
     # What is sent in parts is not read whole.
     body = replace(options.body, buffer_size=min(options.body.buffer_size, large_above))
@@ -111,6 +111,7 @@ def build(context: Context, store: Store, survey: Survey, container: str) -> Ass
         ),
         naming=survey.naming,
         gzip=survey.gzip,
+        rules=survey.rules,
         options=options,
         tuner=context.tuner,
         emit=emit,
@@ -214,13 +215,14 @@ def _sync(context: Context, store: Store, survey: Survey, opener: BodyOpener, co
         emit=context.emit,
         room=context.room,
         roots=survey.roots,
+        rules=survey.rules,
         container=container,
     )
 
 
 def _packer(context: Context, survey: Survey, opener: BodyOpener) -> "Packer | None":
     options = context.options
-    if options.gzip.mode == "never":
+    if not options.compresses:
         return None
     from bulkput.payload.gzip_body import Packer  # noqa: PLC0415 - 15 ms, which only a run that compresses has to pay
 

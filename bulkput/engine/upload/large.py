@@ -149,7 +149,8 @@ class LargeSender:
             raise AssertionError("the caller has checked that the store takes parts")
         refused, version = 0, policy.living(version, upload.headers)
         for generation in count():
-            begun = await large.begin(upload.key, version + (f"-{generation}" if generation else ""))
+            named = version + (f"-{generation}" if generation else "")
+            begun = await large.begin(upload.key, named, upload.headers)
             if below is not None and begun.id != below and begun.id.startswith(below):
                 raise StoreError("put", upload.key, _WITHIN.format(below=below))
             sending = Generation(

@@ -13,6 +13,7 @@ import time
 from collections.abc import AsyncIterable, Callable
 from dataclasses import dataclass, field
 from functools import partial
+from typing import TYPE_CHECKING
 
 from bulkput import events as ev
 from bulkput.activity import Activity
@@ -28,6 +29,9 @@ from bulkput.policy.plan import decide
 from bulkput.policy.retry import FailurePolicy
 from bulkput.stores.base import Store
 
+if TYPE_CHECKING:
+    from bulkput.policy.rules import Rules
+
 
 @dataclass(slots=True, kw_only=True)
 class Pipeline:
@@ -37,6 +41,7 @@ class Pipeline:
     putter: Putter
     naming: NamingOptions
     gzip: GzipNames
+    rules: "Rules | None" = None
     options: UploadOptions
     tuner: Tuner
     emit: ev.Emit
@@ -54,6 +59,7 @@ class Pipeline:
             naming=self.naming,
             headers=options.headers,
             gzip=self.gzip,
+            rules=self.rules,
             limits=self.store.limits,
             large=options.large,
             dry_run=options.dry_run,

@@ -77,7 +77,7 @@ class Putter:
         file: FileBody | None = None
         left: SegmentsLeft | None = None
         if source.listed is not None and self._skipper is not None:
-            skip, file, left = await self._skipper.examine(source, upload.key)
+            skip, file, left = await self._skipper.examine(upload)
             if skip is not None:
                 return skip
         if source.is_directory:

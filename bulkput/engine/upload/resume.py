@@ -15,6 +15,7 @@ from bulkput.errors import JournalError, SourceError, UsageError
 from bulkput.journal.uninterrupted import uninterrupted
 from bulkput.model import Found, LargeUpload, SourceFile
 from bulkput.options import NamingOptions, UploadOptions
+from bulkput.policy.expiry import shortest_life_s
 from bulkput.policy.filters import Filters
 from bulkput.policy.gzip_names import NOT_COMPRESSED, GzipNames
 from bulkput.policy.naming import object_name
@@ -168,9 +169,10 @@ class Resume:
                 " by `gzip.exclude` or `dir_markers`: without `retry_failed`, what failed is sent as well"
             )
         settings = identity(roots, target, place, naming, options.gzip)
-        journal.check(settings | header_identity(options.headers) | gzip_identity(options.gzip))
+        settings |= header_identity(options.headers, options.rules)
+        journal.check(settings | gzip_identity(options.gzip, compresses=options.compresses))
         self.has_uploads = journal.has_uploads
-        name_of, life_s = _name_of(naming, gzip), options.headers.expires_in_s
+        name_of, life_s = _name_of(naming, gzip), shortest_life_s(options)
         since_s = time.time() - life_s if life_s is not None else 0.0
 
         def earlier() -> "JournalledUploads":

@@ -4,14 +4,14 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from bulkput import events as ev
 from bulkput.engine.compare.evidence import digests, examined, itself_of
 from bulkput.engine.upload.indirect import IndirectReads
 from bulkput.engine.upload.overwritten import segments_before
 from bulkput.errors import Conflict
-from bulkput.model import Listed, Reason, RemoteObject, Skip, SourceFile
+from bulkput.model import Listed, Reason, RemoteObject, Skip, SourceFile, Upload
 from bulkput.options import UploadOptions
 from bulkput.payload.body import BodyOpener, FileBody
 from bulkput.policy.compare import Evidence
@@ -21,6 +21,9 @@ from bulkput.policy.gzip_names import GzipNames
 from bulkput.policy.plan import over_limits
 from bulkput.policy.skip import COMPARING, REASONS, SkipDecision, decide_skip
 from bulkput.stores.base import Store
+
+if TYPE_CHECKING:
+    from bulkput.policy.rules import Rules
 
 
 class Examination(NamedTuple):
@@ -48,6 +51,7 @@ class Skipper:
         emit: ev.Emit,
         *,
         gzip: GzipNames,
+        rules: "Rules | None",
         indirect: IndirectReads,
         on_kept: OnKept | None = None,
     ) -> None:
@@ -58,15 +62,15 @@ class Skipper:
         self._is_dry = options.dry_run
         self._is_gzipping = options.gzip.mode != "never"
         self._gzip = gzip
+        self._rules = rules
         self._emit = emit
         self._indirect = indirect
         self._on_kept = on_kept
-        self._headers = options.headers
         self._extras_expire = options.skip.expire_extra_s is not None
-        self._checks_expiry = (
-            options.skip.check_expiry or self._extras_expire or wanted_life_s(options.headers, 0) is not None
-        )
+        self._asks_expiry = options.skip.check_expiry or self._extras_expire
         """Then the listing is not enough, because it does not show which objects expire or have expired."""
+        self._lives_shortly = wanted_life_s(options.headers, 0) is not None
+        """Whether a file gets an expiry, unless a rule says something about it."""
 
     def by_listing(self, file: SourceFile, evidence: Evidence) -> Skip | SourceFile:
         """Decide by the row: a Skip, or the file. If the worker must look closer, the file carries the row."""
@@ -74,50 +78,55 @@ class Skipper:
         if file.is_directory:
             if not self._has_marker(row):
                 return file
-            return self._skip(file, row) if not self._checks_expiry else replace(file, listed=Listed(row))
-        match decide_skip(self._mode, evidence, file.mtime_ns, compresses=self._compresses(file)):
+            checks_expiry = self._asks_expiry or self._lives_shortly
+            return self._skip(file, row) if not checks_expiry else replace(file, listed=Listed(row))
+        compresses, lives_shortly = self._settings_of(file)
+        match decide_skip(self._mode, evidence, file.mtime_ns, compresses=compresses):
             case SkipDecision.SEND if row.large is None:
                 return file
-            case SkipDecision.SKIP if not self._checks_expiry and not self._may_be_written(row):
+            case SkipDecision.SKIP if not (self._asks_expiry or lives_shortly or self._may_be_written(row)):
                 # A dynamic large object is listed as empty: `existing` does not find out what it holds.
                 is_seen = bool(row.bytes) or not file.size
                 return self._skip(file, row if is_seen else replace(row, bytes=None, hash=None))
             case _:  # the worker has to look closer: at evidence, at expiry, or at a large object to be overwritten
                 return replace(file, listed=Listed(row, evidence.is_suffixed))
 
-    async def examine(self, file: SourceFile, key: str) -> Examination:
+    async def examine(self, upload: Upload) -> Examination:
         """Look closer at a file that the listing left open. Raises SourceError, Stopped, StoreError; TooLarge if the
         file must be sent but exceeds the store's limits."""
+        file, key = upload.source, upload.key
         read = _FileDigests(self._opener, file)
         try:
-            skip, there = await self._compared(file, key, read)
+            skip, there = await self._compared(upload, read)
         except Conflict:  # a circle of links, or a link whose target changed: unreadable, so the file is sent
             skip, there = None, None
         if skip is None:
             await self._refuse_too_large(file, key)
         if skip is None and self._is_dry:
-            skip = Skip(file.path, file.name, Reason.DRY_RUN, key, file.size)
+            planned = upload if upload.ruling is not None else None
+            skip = Skip(file.path, file.name, Reason.DRY_RUN, key, file.size, planned=planned)
         is_large = skip is None and there is not None and there.large is not None
         return Examination(
             skip, read.file, await segments_before(self._store, there.name) if is_large and there is not None else None
         )
 
-    async def _compared(
-        self, file: SourceFile, key: str, read: "_FileDigests"
-    ) -> tuple[Skip | None, RemoteObject | None]:
+    async def _compared(self, upload: Upload, read: "_FileDigests") -> tuple[Skip | None, RemoteObject | None]:
         """A Skip or None, and the object that is there, if any."""
+        file, key = upload.source, upload.key
         listed = file.listed or Listed(None)
         head = None if listed.row is not None else await self._store.stat(key)
         row = listed.row or head
         if row is None:
             return None, None
         if file.is_directory:
-            return (self._skip(file, row) if self._has_marker(row) and await self._lives(row, head) else None), None
-        decide = partial(decide_skip, self._mode, mtime_ns=file.mtime_ns, compresses=self._compresses(file))
+            is_kept = self._has_marker(row) and await self._lives(upload, row, head)
+            return (self._skip(file, row) if is_kept else None), None
+        compresses, _ = self._settings_of(file)
+        decide = partial(decide_skip, self._mode, mtime_ns=file.mtime_ns, compresses=compresses)
         evidence = Evidence(file.size, row, head=head, is_suffixed=listed.is_suffixed)
         decision, evidence = await examined(self._store, evidence, decide, read)
         now = evidence.head or row
-        if decision is SkipDecision.SEND or not await self._lives(row, evidence.head):
+        if decision is SkipDecision.SEND or not await self._lives(upload, row, evidence.head):
             return None, now
         if self._may_be_written(row, now) and await self._indirect.is_written(file, row.name, _links(evidence)):
             return None, now
@@ -134,12 +143,12 @@ class Skipper:
         if (excess := over_limits(file.size, key, limits)) is not None:
             raise excess
 
-    async def _lives(self, row: RemoteObject, head: RemoteObject | None) -> bool:
-        """Whether the object lives as long as the options want; True if expiry does not matter. Raises StoreError."""
-        if not self._checks_expiry:
-            return True
+    async def _lives(self, upload: Upload, row: RemoteObject, head: RemoteObject | None) -> bool:
+        """Whether the object lives as long as `upload` wants; True if expiry does not matter. Raises StoreError."""
         now_s = time.time()
-        wanted_s = wanted_life_s(self._headers, now_s)
+        wanted_s = wanted_life_s(upload.headers, now_s)
+        if wanted_s is None and not self._asks_expiry:
+            return True
         head = head or await self._store.stat(row.name)
         if not lives_long_enough(head, wanted_s, now_s, extras_expire=self._extras_expire):
             return False
@@ -154,8 +163,14 @@ class Skipper:
         only to modes that compare."""
         return self._mode in COMPARING and any(row.link is not None or row.large is not None for row in rows)
 
-    def _compresses(self, file: SourceFile) -> bool:
-        return self._is_gzipping and not self._gzip.excludes(file.name)
+    def _settings_of(self, file: SourceFile) -> tuple[bool, bool]:
+        """Whether the file may be sent compressed, and whether its object gets an expiry: then the listing is not
+        enough, because it may show expired objects."""
+        compresses, lives_shortly = self._is_gzipping, self._lives_shortly
+        if self._rules is not None:
+            applied = self._rules.of(file.name)
+            compresses, lives_shortly = applied.ruling.gzip != "never", wanted_life_s(applied.headers, 0) is not None
+        return compresses and not self._gzip.excludes(file.name), lives_shortly
 
     def _has_marker(self, row: RemoteObject) -> bool:
         """Whether this object serves as the directory's marker. To modes that do not compare any object does."""

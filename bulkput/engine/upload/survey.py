@@ -15,11 +15,12 @@ from bulkput.policy.gzip_names import GzipNames
 from bulkput.record import frozen
 from bulkput.sources.mounts import may_hang
 from bulkput.sources.paths import is_pipe
-from bulkput.sources.patterns import make_filters, make_gzip_names, make_order
+from bulkput.sources.patterns import make_filters, make_gzip_names, make_order, places_of
 from bulkput.stores.base import Destination
 
 if TYPE_CHECKING:
     from bulkput.policy.order import Order
+    from bulkput.policy.rules import Rules
     from bulkput.policy.scope import Scope
 
 
@@ -31,6 +32,7 @@ class Survey:
     naming: NamingOptions
     filters: Filters
     gzip: GzipNames
+    rules: "Rules | None"
     scope: "Scope | None"
     """The object names that the sources claim; None if the run compares nothing with the store."""
     order: "Order | None"
@@ -40,10 +42,11 @@ class Survey:
     may_hang: str | None
     """The type of a file system below the sources that may stop answering; None if there is none."""
 
-    def useless(self) -> list[str]:
-        """A sentence for each pattern that has matched nothing."""
-        in_order = self.order.useless() if self.order is not None else []
-        return [*self.filters.useless(), *self.gzip.useless(), *in_order]
+    def useless(self, *, with_known: bool) -> list[str]:
+        """A sentence for each pattern that has matched nothing. If the journal may know files (`with_known`), rules and
+        order were not asked about those."""
+        asked = [each for each in (self.rules, self.order) if each is not None] if not with_known else []
+        return [why for each in (self.filters, self.gzip, *asked) for why in each.useless()]
 
 
 def survey(roots: list[bytes], target: Destination, place: str, options: UploadOptions, resume: Resume) -> Survey:
@@ -54,7 +57,7 @@ def survey(roots: list[bytes], target: Destination, place: str, options: UploadO
     """
     _check_pipes(roots, target, options)
     filters = make_filters(roots, options.walk)
-    gzip = make_gzip_names(roots, options.gzip)
+    gzip = make_gzip_names(roots, options.gzip, compresses=options.compresses)
     naming = placement(roots, target, options, gzip)
     scope = _scope(roots, target, naming, filters=filters, gzip=gzip, options=options)
     found = resume.findings(roots, target, place, naming, filters=filters, gzip=gzip)
@@ -67,6 +70,7 @@ def survey(roots: list[bytes], target: Destination, place: str, options: UploadO
         naming=naming,
         filters=filters,
         gzip=gzip,
+        rules=_rules(roots, options),
         scope=scope,
         order=make_order(roots, options.last),
         found=_in_order(found, scope, options),
@@ -129,6 +133,15 @@ def _scope(
     if options.skip.is_mirror:
         check_mirror(roots, target, options, scope)
     return scope
+
+
+def _rules(roots: list[bytes], options: UploadOptions) -> "Rules | None":
+    """Raises UsageError for a pattern that is not gitignore syntax."""
+    if not options.rules:
+        return None
+    from bulkput.policy.rules import Rules  # noqa: PLC0415 - only a run with rules pays for it
+
+    return Rules(options, source=places_of(roots))
 
 
 def _in_order(found: Iterator[Found], scope: "Scope | None", options: UploadOptions) -> Iterator[Found]:

@@ -6,6 +6,7 @@ scan ──> pairs of file and listed object ──> sent · skipped · for the 
 from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from bulkput import events as ev
 from bulkput.engine.compare.merge_join import Pair
@@ -24,6 +25,9 @@ from bulkput.policy.manifest import manifest_key
 from bulkput.policy.scope import Scope
 from bulkput.stores.base import Store
 
+if TYPE_CHECKING:
+    from bulkput.policy.rules import Rules
+
 
 class Sync:
     """Stands between the scan and the pipeline. Close it at the end."""
@@ -39,6 +43,7 @@ class Sync:
         emit: ev.Emit,
         room: Callable[[], Awaitable[None]],
         roots: list[bytes],
+        rules: "Rules | None",
         container: str,
     ) -> None:
         self._mirror: Mirror | None = None
@@ -48,7 +53,9 @@ class Sync:
             )
         indirect = IndirectReads(store, scope, container, opener)
         on_kept = self._mirror.note_kept if self._mirror else None
-        self.skipper = Skipper(store, opener, options, emit, gzip=scope.gzip, indirect=indirect, on_kept=on_kept)
+        self.skipper = Skipper(
+            store, opener, options, emit, gzip=scope.gzip, rules=rules, indirect=indirect, on_kept=on_kept
+        )
         self._scope = scope
         self._manifest = manifest_key(options.manifest, scope.naming) if options.manifest is not None else None
         self._options = options

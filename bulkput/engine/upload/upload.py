@@ -18,7 +18,7 @@ from bulkput.engine.upload.survey import Survey, check_stdin, survey
 from bulkput.errors import Stopped, StoreError, printable
 from bulkput.model import Found, SourceFile
 from bulkput.option_types import checked
-from bulkput.options import UploadOptions
+from bulkput.options import HeaderOptions, UploadOptions
 from bulkput.policy.headers import check_compressible
 from bulkput.policy.listed import check_upload
 from bulkput.recorder import Recorder
@@ -58,7 +58,7 @@ async def upload(
     check_stdin(roots, options)
     context = _context(options, stop, recorder, on_event)
     options, tuner, emit = context.options, context.tuner, context.emit
-    check_compressible(options.headers, options.gzip)
+    headers = _checked_headers(options)
     async with (
         context.resume,
         connected(
@@ -66,8 +66,8 @@ async def upload(
             wire=options.wire,
             retry=options.retry,
             storage_policy=options.storage_policy,
-            headers=options.headers,
-            encodes=options.gzip.encodes,
+            headers=headers,
+            encodes=options.encodes,
             large=options.large,
             tag=options.tag,
             slots=tuner.slots,
@@ -78,6 +78,8 @@ async def upload(
         ) as (store, wire_count),
     ):
         started = time.monotonic()
+        if options.rules:
+            _check_classes(options, store)
         target = Destination.parse(destination)
         try:
             surveyed = await _surveyed(roots, target, store, context)
@@ -89,6 +91,25 @@ async def upload(
         else:
             await _run(context, build(context, store, surveyed, target.root), target.root, started, wire_count)
     return recorder.summary()
+
+
+def _checked_headers(options: UploadOptions) -> HeaderOptions:
+    """The headers that the store has to be able to keep. Raises UsageError for those that cannot be sent."""
+    headers = options.headers
+    if options.rules:
+        from bulkput.policy.rules import check_rules, every_header  # noqa: PLC0415 - only a run with rules needs them
+
+        check_rules(options)
+        headers = every_header(options)
+    check_compressible(options)
+    return headers
+
+
+def _check_classes(options: UploadOptions, store: Store) -> None:
+    """Raises UsageError."""
+    from bulkput.policy.rules import check_storage_classes  # noqa: PLC0415 - see above
+
+    check_storage_classes(options.rules, has_storage_classes=store.powers.storage_classes)
 
 
 async def _surveyed(roots: list[bytes], target: Destination, store: Store, context: Context) -> Survey:
@@ -259,7 +280,7 @@ def _warn(context: Context, survey: Survey) -> None:
     options, emit, found, roots = context.options, context.emit, context.recorder, survey.roots
     if context.stop.order is not None or options.retry_failed:
         return
-    for why in survey.useless() if found.found else ():
+    for why in survey.useless(with_known=context.resume.has_uploads) if found.found else ():
         emit(ev.Warned(why))
     if not found.found_files:
         where = "the list" if options.files is not None else printable(roots[0]) if len(roots) == 1 else "the sources"

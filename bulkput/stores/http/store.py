@@ -294,7 +294,8 @@ def open_store(destination: Destination, context: StoreContext) -> HttpStore:
         raise UsageError("`storage_policy` is for Swift only; an http(s) destination has no storage policy")
     if context.headers.meta or context.headers.expires_in_s is not None:
         raise UsageError(
-            "plain HTTP keeps no user metadata and no expiry: `headers.meta` and `headers.expires_in_s` need swift://"
+            "plain HTTP keeps no user metadata and no expiry: `headers.meta` and `headers.expires_in_s` need swift://,"
+            " also in `rules`"
         )
     if context.encodes:
         raise UsageError("plain HTTP keeps no Content-Encoding: use `gzip.store_as='suffix'`, or swift://")

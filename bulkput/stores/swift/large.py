@@ -54,7 +54,6 @@ class SegmentedObjects:
         self._container = container
         self._segment_container = options.container or container + SEGMENTS
         self._mode = options.mode
-        self._headers = store.context.headers
         self._segments: SwiftStore | None = None
         self._tried: dict[str, set[int]] = {}
         """Numbers of the parts that this process has begun to send, by their uploads."""
@@ -64,31 +63,29 @@ class SegmentedObjects:
         """Make the container of the segments, if it is missing."""
         await self._segment_store()
 
-    async def begin(self, key: str, version: str) -> LargeUpload:
+    async def begin(self, key: str, version: str, headers: ObjectHeaders) -> LargeUpload:
         """The first call makes the container of the segments."""
         await self._segment_store()
-        limits = await self._store.ask_limits()
-        return LargeUpload(
-            key, f"{self._segment_container}/{group_name(key, version, max_bytes=limits.max_name_bytes)}"
-        )
+        group = group_name(key, version, max_bytes=(await self._store.ask_limits()).max_name_bytes)
+        return LargeUpload(key, f"{self._segment_container}/{group}", headers)
 
     async def list_parts(self, upload: LargeUpload) -> tuple[StoredPart, ...]:
         found, _ = await self._listed(upload)
-        await self._make_young(found)
-        return tuple([await self._stored(number, row) for number, row in sorted(found.items())])
+        await self._make_young(upload, found)
+        return tuple([await self._stored(upload, number, row) for number, row in sorted(found.items())])
 
-    async def _stored(self, number: int, row: RemoteObject) -> StoredPart:
+    async def _stored(self, upload: LargeUpload, number: int, row: RemoteObject) -> StoredPart:
         """The part of this row. One that would expire before its object gets no MD5, so that it is not used: it is not
         replaced either, since something may read it."""
         md5, now_s = md5_of(row.hash) or "", time.time()
-        wanted_s = wanted_life_s(self._headers, now_s)
+        wanted_s = wanted_life_s(upload.headers, now_s)
         if wanted_s is not None:
             now = await self._store.stat_part(f"{self._segment_container}/{row.name}")
             if now is None or (now.expires_at is not None and now.expires_at < now_s + wanted_s):
                 md5 = ""
         return StoredPart(number, row.bytes or 0, md5)
 
-    async def _make_young(self, found: Mapping[int, RemoteObject]) -> None:
+    async def _make_young(self, upload: LargeUpload, found: Mapping[int, RemoteObject]) -> None:
         """If all parts are old, write to the first one's metadata, which has nothing but the expiry.
 
         They are about to be read, and a removal of unread segments (`engine/objects/reap.py`) spares those that have a
@@ -96,7 +93,7 @@ class SegmentedObjects:
         if not found or min(map(_age, found.values())) < _YOUNG:
             return
         row = found[min(found)]
-        headers = ObjectHeaders(expires_in_s=self._life_s())
+        headers = ObjectHeaders(expires_in_s=_life_s(upload))
         request = Request("POST", row.name, self._store.rendered(headers), container=self._segment_container)
         answer = await self._ask("list parts", request)
         if answer.status not in (200, 202, 204, 404):
@@ -105,7 +102,7 @@ class SegmentedObjects:
     async def send_part(self, upload: LargeUpload, number: int, body: Body) -> StoredPart:
         store = await self._segment_store()
         self._tried.setdefault(upload.id, set()).add(number)
-        headers = ObjectHeaders(content_type="application/octet-stream", expires_in_s=self._life_s())
+        headers = ObjectHeaders(content_type="application/octet-stream", expires_in_s=_life_s(upload))
         try:
             stored = await store.put(part_name(_group_of(upload), number), body, headers)
         except StoreError as error:
@@ -205,11 +202,6 @@ class SegmentedObjects:
                     others.append(row.name)
         return found, others
 
-    def _life_s(self) -> int | None:
-        """Seconds after which a segment expires."""
-        life_s = wanted_life_s(self._headers, time.time())
-        return None if life_s is None else int(life_s) + LIFE_MARGIN_S
-
     async def _segment_store(self) -> "SwiftStore":
         if self._segments is None:
             async with self._opening:
@@ -250,6 +242,12 @@ def _age(row: RemoteObject) -> float:
     """Seconds since it was stored, by the store's time and our clock; endless if the store does not tell."""
     stored = stored_ns(row)
     return time.time() - stored / 1e9 if stored is not None else math.inf
+
+
+def _life_s(upload: LargeUpload) -> int | None:
+    """Seconds after which a segment expires: later than its object. None if the object does not expire."""
+    life_s = wanted_life_s(upload.headers, time.time())
+    return None if life_s is None else int(life_s) + LIFE_MARGIN_S
 
 
 def _group_of(upload: LargeUpload) -> str:

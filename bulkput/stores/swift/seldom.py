@@ -151,8 +151,8 @@ class SeldomUsed:
 
         return await Signing(self._container, self._requests, self._store.context).temporary_url(name, wish)
 
-    async def _begin(self, key: str, version: str) -> LargeUpload:
-        return await self._segmented.begin(key, version)
+    async def _begin(self, key: str, version: str, headers: ObjectHeaders) -> LargeUpload:
+        return await self._segmented.begin(key, version, headers)
 
     async def _list_parts(self, upload: LargeUpload) -> tuple[StoredPart, ...]:
         return await self._segmented.list_parts(upload)
