@@ -28,15 +28,15 @@ SECTIONS = {
     "What the store has already": (
         "--skip", "--check-expiry", "--delete-extra", "--keep-for", "--expire-extra", "--yes", "--quick",
     ),
-    "Publishing": ("--last", "--if-exists", "--write-manifest", "--manifest"),
+    "Publishing": ("--last", "--if-exists", "--write-manifest", "--manifest", "--tag", "--keep-tag"),
     "Journal": ("--journal", "--retry-failed"),
     "Connections and limits": (
         "--cloud", "--concurrency", "--rate", "--bandwidth", "--transport", "--retries", "--timeout", "--stalled-after",
         "--max-errors", "--fail-fast", "--insecure", "--profile",
     ),
     "Output": (
-        "--dry-run", "--progress", "--json", "--print-urls", "--summary", "--summary-md", "--trace", "--tag",
-        "--keep-tag", "--verbose", "--quiet", "--help",
+        "--dry-run", "--progress", "--json", "--print-urls", "--summary", "--summary-md", "--trace",
+        "--verbose", "--quiet", "--help",
     ),
 }  # fmt: skip
 """Each heading with its options, by their long names. A test says that every option of these verbs is here."""

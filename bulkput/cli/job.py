@@ -37,12 +37,12 @@ def job_options(verb: Callable[..., int]) -> Callable[..., int]:
     @click.option(
         "--print-urls",
         is_flag=True,
-        help="Print on stdout the URL of each object that is in place: uploaded, or skipped as the store has it.",
+        help="Print the URL of each object that is in place on stdout.",
     )
     @click.option(
         "--tag",
         metavar="TEXT",
-        help="Send a word with each request, such as build-4711: ids of errors, and logs of servers, have it.",
+        help="Send a word such as build-4711 with each request, for logs.",
     )
     @click.option("--keep-tag", is_flag=True, help="Store the tag with each object, as its metadata Tag.")
     @wraps(verb)

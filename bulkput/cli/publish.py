@@ -22,5 +22,5 @@ def publish_options(verb: Callable[..., int]) -> Callable[..., int]:
         "--last",
         multiple=True,
         metavar="GLOB",
-        help="Send files that match after all others, if none has failed. Repeatable, in order. Gitignore syntax.",
+        help="Send files that match last, if no other failed. Repeatable.",
     )(verb)

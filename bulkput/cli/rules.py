@@ -14,7 +14,7 @@ def rules_option(verb: Callable[..., int]) -> Callable[..., int]:
         "--rules",
         "rules_file",
         metavar="FILE",
-        help="Type, Cache-Control, metadata, expiry and compression of single files, by patterns: TOML.",
+        help="Type, headers and compression of single files, by patterns.",
     )
     @wraps(verb)
     def with_rules(*, rules_file: str | None, **others: Any) -> int:

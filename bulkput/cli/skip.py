@@ -38,7 +38,7 @@ def skip_options(verb: Callable[..., int]) -> Callable[..., int]:
     @click.option(
         "--keep-for",
         type=Duration(),
-        help="With --delete-extra, leave objects that were stored less than this time ago: 90 (seconds), 12h, 14d.",
+        help="Let --delete-extra leave objects younger than this: 12h, 14d.",
     )
     @click.option(
         "--expire-extra",

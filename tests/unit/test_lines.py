@@ -31,11 +31,11 @@ from bulkput.report.lines import (
     counted,
     event_json,
     event_line,
-    planned_line,
     rate_text,
     size_text,
     summary_lines,
 )
+from bulkput.report.planned import planned_line
 from bulkput.report.stalled_lines import in_flight_lines
 
 
