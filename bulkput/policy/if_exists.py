@@ -18,8 +18,9 @@ from enum import Enum
 from bulkput.model import Fields, Reason, RemoteObject
 from bulkput.options import IfExists
 
-MARK = "Bulkput-Run"
-"""The metadata that names the run that has stored an object. Its value is random."""
+MARK = "Public-Bulkput-Run"
+"""The metadata that names the run that has stored an object. Its value is random. Through a temporary URL Swift shows
+only metadata of such names (swift/common/middleware/tempurl.py, DEFAULT_OUTGOING_ALLOW_HEADERS)."""
 
 
 class Outcome(Enum):

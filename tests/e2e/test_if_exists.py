@@ -116,23 +116,20 @@ async def test_new_objects_take_one_put_each_and_a_look_where_swift_may_have_tak
 
 
 @pytest.mark.timeout(180)
-async def test_of_two_jobs_at_once_exactly_one_stores_each_object(there: Container, tmp_path: Path) -> None:
+@pytest.mark.swift
+async def test_of_two_jobs_at_once_exactly_one_stores_each_object(swift: RealSwift, tmp_path: Path) -> None:
     """Both have other bytes. Each job knows which objects are its own, by what is stored in the end."""
+    there = Container(swift)
     jobs = [make_tree(tmp_path / name, 100, size) for name, size in (("first", 100), ("second", 300))]
     ran = await asyncio.gather(*(run(job, there.url, there.environ) for job in jobs))
     mine = [{event.upload.key for event in told if isinstance(event, ev.Uploaded)} for _, told in ran]
     assert not mine[0] & mine[1]
     assert len(mine[0] | mine[1]) == 100
-    stored = await asyncio.to_thread(SwiftTarget.stored, _target(there))
+    stored = await asyncio.to_thread(SwiftTarget(swift, there.name).stored)
     for job, names, (summary, told) in zip(jobs, mine, ran, strict=True):
         assert all(stored[name] == (job / name).read_bytes() for name in names)
         assert summary.exit_code == (1 if summary.failed else 0) and summary.failed == 100 - len(names)
         assert all("an object of this name is there already" in error for error in errors_of(told))
-
-
-def _target(there: Container) -> SwiftTarget:
-    server = RealSwift(there.judge.auth_url, there.judge.user, there.judge.key)
-    return SwiftTarget(server, there.name)
 
 
 @pytest.mark.swift

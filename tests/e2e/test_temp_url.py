@@ -409,5 +409,20 @@ async def test_no_part_of_a_large_object_is_ever_sent(swift: RealSwift) -> None:
         await store.undo_prepare()
         assert (await store.ask_limits()).max_parts == store.limits.max_parts == 1
         powers = {name for name in type(store.powers).__record__ if getattr(store.powers, name)}  # type: ignore[attr-defined]
-    assert powers == {"access", "checks_md5", "settle"}
+    assert powers == {"access", "checks_md5", "refuses_existing", "settle", "urls"}
     assert count.requests == Counter({"GET": 1})
+
+
+async def test_a_url_overwrites_nothing_if_that_is_wanted(world: World, tmp_path: Path) -> None:
+    """bulkput upload --if-exists fail DIRECTORY TEMPURL, twice: the mark and the look need no other rights."""
+    (tmp_path / "a").write_bytes(b"first")
+    url = world.made("p/")
+    options = UploadOptions(if_exists="fail", retry=RetryOptions(retries=0))
+    summary = await upload(tmp_path, url, options=options)
+    assert (summary.uploaded, summary.exit_code) == (1, 0)
+    (tmp_path / "a").write_bytes(b"second")
+    (tmp_path / "b").write_bytes(b"new")
+    summary = await upload(tmp_path, url, options=options)
+    assert (summary.uploaded, summary.failed, summary.exit_code) == (1, 1, 1)
+    stored = {name: await asyncio.to_thread(world.judge.content, world.container, f"p/{name}") for name in "ab"}
+    assert stored == {"a": b"first", "b": b"new"}

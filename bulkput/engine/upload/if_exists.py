@@ -10,11 +10,11 @@ The condition is in the PUT itself. What it is worth depends on the store (`stor
 | always              | -                    | -                                                    |
 | at rest (Swift)     | -                    | of two runs at once both may get a 201, and one mark |
 |                     |                      | stands: the other run has failed                     |
-| never               | so that nothing that | the same, if the store keeps metadata, and so a mark |
-|                     | is there is replaced |                                                      |
+| never               | so that nothing that | the same, if the store keeps metadata, and so a      |
+|                     | is there is replaced | mark; the other's PUT may still be to come           |
 
-The HEAD after a PUT waits as long as the PUT took: a request that has begun before this one ended may end later. With
-`if_exists='skip'` it makes no difference who has stored the object, and there is no HEAD after.
+The HEAD after a PUT waits twice as long as the PUT took: a request that has begun before this one ended may end later.
+With `if_exists='skip'` it makes no difference who has stored the object, and there is no HEAD after.
 """
 
 import asyncio
@@ -75,11 +75,11 @@ class NewOnly:
         Raises Exists if the file fails for the object that is there.
         """
         refusal = await self._refusal_of_store()
+        began_s = time.monotonic()
         if looks_first or refusal is Refusal.NEVER:
             there = await self._look(upload.key)
             if there is not None:
                 return await self._settled(upload, file, there, Exists("put", upload.key, _THERE))
-        began_s = time.monotonic()
         try:
             sent = await send(replace(upload, headers=self.marked(upload.headers)))
         except Exists as error:
@@ -90,7 +90,7 @@ class NewOnly:
             return await self._settled(upload, file, there, error)
         if refusal is Refusal.ALWAYS or self._mode == "skip" or not self._mark:
             return sent
-        return await self._confirmed(sent, file, pause_s=time.monotonic() - began_s)
+        return await self._confirmed(sent, file, pause_s=_PATIENCE * (time.monotonic() - began_s))
 
     async def _confirmed(self, sent: Sent, file: FileBody | None, *, pause_s: float) -> Sent | Skip:
         """`sent` if its object stands, which another run may have replaced in the same moment. Raises Exists."""
@@ -113,7 +113,7 @@ class NewOnly:
             async with self._asking:
                 if self._refusal is None:
                     self._refusal = await self._refuses_existing()
-                    if self._refusal is Refusal.NEVER and not self._mark:
+                    if self._refusal is Refusal.NEVER:
                         self._emit(ev.Warned(_NOT_KEPT_APART))
         return self._refusal
 
@@ -161,6 +161,8 @@ class NewOnly:
 
 _THERE = "an object of this name is there already"
 _NOT_KEPT_APART = (
-    "`if_exists` looks for each object before it is sent: this server may overwrite what another run stores at the same"
-    " moment, and nothing would show it"
+    "`if_exists` looks for each object before it is sent: this store may overwrite what another run stores at the same"
+    " moment"
 )
+_PATIENCE = 2.0
+"""By how much longer than this run's PUT another run's may take, to be found out."""

@@ -73,7 +73,12 @@ class TempUrlStore(SwiftStore):
     def powers(self) -> Powers:
         temp_url = self._login.temp_url
         access = Access(url=temp_url.place.storage_url, user=self._login.user, look=self.look)
-        return Powers(settle=self._second_look.settle, access=access, urls=Urls(self._base_url, self._is_public))
+        return Powers(
+            settle=self._second_look.settle,
+            refuses_existing=self._seldom.refuses_existing,
+            access=access,
+            urls=Urls(self._base_url, self._is_public),
+        )
 
     async def _base_url(self) -> str:
         """Without the signature: that is no part of an object's own URL."""
