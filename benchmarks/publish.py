@@ -50,7 +50,8 @@ def main() -> int:
 
 
 def _commands(cloud: KeystoneSwift, build: Path) -> Mapping[str, tuple[str, Command]]:
-    """Each with a container of its own. rclone and swift as quick as their options make them."""
+    """Each with a container of its own. rclone is as quick as its options make it. swift has its 10 threads: each logs
+    in, and Keystone does not take 32 of them at once."""
     rclone_environ = {"RCLONE_CONFIG": os.devnull, "RCLONE_SWIFT_ENV_AUTH": "true", **cloud.environment}
     rclone = ("rclone", "copy", "--checksum", "--fast-list", "--transfers", "32", "--checkers", "32")
     swift = (
@@ -72,7 +73,7 @@ def _commands(cloud: KeystoneSwift, build: Path) -> Mapping[str, tuple[str, Comm
             "c",
             Command((*rclone, str(build), ":swift:c"), rclone_environ),
         ),
-        "swift upload --skip-identical, 32 threads": (
+        "swift upload --skip-identical": (
             "d",
             Command((*swift, "d", "."), cloud.environment),
         ),
