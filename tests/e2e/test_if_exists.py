@@ -16,11 +16,13 @@ from aiohttp import web
 import bulkput as library
 from bulkput import events as ev
 from bulkput.devserver import DevServer, Handler
+from bulkput.engine.open_store import connected
 from bulkput.errors import Exists, UsageError
-from bulkput.model import Reason
+from bulkput.model import ObjectHeaders, Reason
 from bulkput.options import GzipOptions, IfExists, LargeOptions, UploadOptions, WireOptions
 from bulkput.policy.if_exists import MARK
 from bulkput.results import Summary
+from bulkput.testing.given import whole
 from tests.conftest import environ_of
 from tests.e2e.cli import bulkput as in_a_process
 from tests.faults.target import EAGER, NginxTarget, SwiftTarget, make_tree, new_place
@@ -28,6 +30,7 @@ from tests.servers.faultproxy import Cut, FaultProxy, always
 from tests.servers.judge import SwiftJudge
 from tests.servers.nginx import NginxDav
 from tests.servers.swift import RealSwift
+from tests.servers.wsgidav import WsgiDav
 
 THERE = b"what is there"
 
@@ -349,3 +352,20 @@ async def test_a_manifest_of_a_release_is_replaced_only_by_runs_that_may_add_to_
     rows = [json.loads(line) for line in (lines or b"").splitlines()]
     listed = {row["name"]: row["hash"] for row in await asyncio.to_thread(there.judge.rows, there.name)}
     assert {row["name"]: row["hash"] for row in rows} == {name: listed[name] for name in "abcd"}
+
+
+async def test_a_server_that_writes_in_place_replaces_nothing_either(webdav: WsgiDav, tree: Path) -> None:
+    """WsgiDAV gets each file under a temporary name. The MOVE into place overwrites nothing, also after the look."""
+    name = uuid.uuid4().hex
+    (webdav.root / name).mkdir()
+    (webdav.root / name / "b").write_bytes(THERE)
+    summary, told = await run(tree, f"{webdav.url}/{name}/", {})
+    assert summary.uploaded == 2 and summary.failed == 1 and "is there already" in errors_of(told)[0]
+    async with connected(f"{webdav.url}/{name}/", environ={}) as (store, _):
+        with pytest.raises(Exists):
+            await store.put("a", whole(b"other"), ObjectHeaders(only_new=True))
+    assert {path.name: path.read_bytes() for path in (webdav.root / name).iterdir()} == {
+        "a": b"file a",
+        "b": THERE,
+        "c": b"file c",
+    }

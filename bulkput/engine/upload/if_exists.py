@@ -13,8 +13,8 @@ The condition is in the PUT itself. What it is worth depends on the store (`stor
 | never               | so that nothing that | the same, if the store keeps metadata, and so a      |
 |                     | is there is replaced | mark; the other's PUT may still be to come           |
 
-The HEAD after a PUT waits twice as long as the PUT took: a request that has begun before this one ended may end later.
-With `if_exists='skip'` it makes no difference who has stored the object, and there is no HEAD after.
+The HEAD after a PUT waits twice as long as the PUT took, 30 s at most: a request that has begun before this one ended
+may end later. With `if_exists='skip'` it makes no difference who has stored the object, and there is no HEAD after.
 """
 
 import asyncio
@@ -90,7 +90,7 @@ class NewOnly:
             return await self._settled(upload, file, there, error)
         if refusal is Refusal.ALWAYS or self._mode == "skip" or not self._mark:
             return sent
-        return await self._confirmed(sent, file, pause_s=_PATIENCE * (time.monotonic() - began_s))
+        return await self._confirmed(sent, file, pause_s=min(_PATIENCE * (time.monotonic() - began_s), _MOST_S))
 
     async def _confirmed(self, sent: Sent, file: FileBody | None, *, pause_s: float) -> Sent | Skip:
         """`sent` if its object stands, which another run may have replaced in the same moment. Raises Exists."""
@@ -166,3 +166,5 @@ _NOT_KEPT_APART = (
 )
 _PATIENCE = 2.0
 """By how much longer than this run's PUT another run's may take, to be found out."""
+_MOST_S = 30.0
+"""Seconds: for a large file the pause would be as long as the upload."""

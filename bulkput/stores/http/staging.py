@@ -12,7 +12,7 @@ import os
 import re
 from urllib.parse import unquote
 
-from bulkput.errors import BulkputError, Conflict, StoreError, Unavailable
+from bulkput.errors import BulkputError, Conflict, Exists, StoreError, Unavailable
 from bulkput.policy.plain_http import STORED, is_page
 from bulkput.stores.http.site import Site, parent_of, path_of
 from bulkput.stores.http.webdav import Kind, kind_of
@@ -39,15 +39,19 @@ def staged(url: str) -> str:
     return f"{parent_of(url)}.bulkput-{os.urandom(8).hex()}.part"
 
 
-async def move(site: Site, part: str, url: str, key: str) -> Answer | None:
-    """Move `part` to `url`, replacing a file. Returns None if the server has no MOVE; `part` is then removed.
+async def move(site: Site, part: str, url: str, key: str, *, only_new: bool = False) -> Answer | None:
+    """Move `part` to `url`, replacing a file unless `only_new`. Returns None if the server has no MOVE; `part` is then
+    removed.
 
-    Raises Conflict if a directory may be at `url`, and StoreError if the server refuses.
+    Raises Exists if `only_new` and a file is there, Conflict if a directory may be at `url`, and StoreError if the
+    server refuses.
     """
     answer = await _move(site, part, url, key, overwrite="F")
     if answer.status == 412:
         if await kind_of(site, url, operation="put", key=key) is not Kind.FILE:
             raise Conflict("put", key, "there is, or may be, a directory of that name", status=412)
+        if only_new:
+            raise Exists("put", key, "a file of that name is there", status=412)
         answer = await _move(site, part, url, key, overwrite="T")
     # Not 502, which is temporary: after None, all later objects are written in place.
     if answer.status in (*_NO_MOVE, 400):

@@ -182,7 +182,7 @@ class HttpStore:
         part = staged(url)
         try:
             await self._put_at(part, key, body, fields)
-            moved = await move(self._site, part, url, key)
+            moved = await move(self._site, part, url, key, only_new="If-None-Match" in fields)
         except BulkputError as error:
             await discard(self._site, part, error)
             raise
