@@ -12,26 +12,19 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from statistics import median
 
 from rich.console import Console
 from rich.table import Table
 
 from benchmarks import process
 from benchmarks.contenders import SWIFT_VENV, VENV, Command
+from benchmarks.turns import Measured, spread, table, turns
 from tests.servers.keystone import KeystoneSwift, real_keystone_swift
 
 BULKPUT = "bulkput, variables"
 _PYTHON = str(VENV / "python")
 _LOGIN_MODULE = "bulkput.stores.swift.keystone_variables"
-
-
-@dataclass(frozen=True, slots=True)
-class _Measured:
-    wall_s: list[float] = field(default_factory=list)
-    cpu_s: list[float] = field(default_factory=list)
 
 
 def main() -> int:
@@ -47,7 +40,7 @@ def main() -> int:
         imports = _in_turns(_imports(), rounds)
         logins = [_login_s(cloud) for _ in range(rounds)]
     console = Console(width=120)
-    console.print(_upload_table(uploads, f"One file to Swift, login by Keystone, {rounds} rounds"))
+    console.print(table(uploads, BULKPUT, f"One file to Swift, login by Keystone, {rounds} rounds"))
     console.print(_part_table(imports, logins))
     return 0
 
@@ -82,19 +75,17 @@ def _imports() -> Mapping[str, Command]:
     }
 
 
-def _in_turns(commands: Mapping[str, Command], rounds: int) -> dict[str, _Measured]:
+def _in_turns(commands: Mapping[str, Command], rounds: int) -> dict[str, Measured]:
     """One round first that does not count: it makes the container and fills the caches."""
-    found = {name: _Measured() for name in commands}
+    found = {name: Measured() for name in commands}
     names = list(commands)
     for number in range(rounds + 1):
-        first = number % len(names)
-        for name in (*names[first:], *names[:first]):
+        for name in turns(names, number):
             ran = process.run(commands[name].arguments, dict(commands[name].environ))
             if ran.exit_code != 0:
                 raise SystemExit(f"{name}: exit code {ran.exit_code}: {ran.said}")
             if number > 0:
-                found[name].wall_s.append(ran.wall_s)
-                found[name].cpu_s.append(ran.cpu_s)
+                found[name].add(ran)
     return found
 
 
@@ -105,27 +96,12 @@ def _login_s(cloud: KeystoneSwift) -> float:
     return time.perf_counter() - began_s
 
 
-def _upload_table(found: Mapping[str, _Measured], title: str) -> Table:
-    table = Table("", "ms", "CPU ms", "takes x the time of bulkput, variables; same round", title=title)
-    ours = found[BULKPUT].wall_s
-    for name, measured in found.items():
-        ratios = [theirs / mine for theirs, mine in zip(measured.wall_s, ours, strict=True)]
-        table.add_row(name, _spread(measured.wall_s), _spread(measured.cpu_s), _spread(ratios, unit=1, digits=2))
-    return table
-
-
-def _part_table(imports: Mapping[str, _Measured], logins: list[float]) -> Table:
-    table = Table("", "ms", title="Parts: a login alone, and whole processes that only import")
-    table.add_row("login by password: one request to this Keystone", _spread(logins))
+def _part_table(imports: Mapping[str, Measured], logins: list[float]) -> Table:
+    parts = Table("", "ms", title="Parts: a login alone, and whole processes that only import")
+    parts.add_row("login by password: one request to this Keystone", spread(logins))
     for name, measured in imports.items():
-        table.add_row(name, _spread(measured.wall_s))
-    return table
-
-
-def _spread(values: list[float], *, unit: int = 1000, digits: int = 0) -> str:
-    """Median, and from the least to the most."""
-    middle, least, most = (each * unit for each in (median(values), min(values), max(values)))
-    return f"{middle:.{digits}f} ({least:.{digits}f} to {most:.{digits}f})"
+        parts.add_row(name, spread(measured.wall_s))
+    return parts
 
 
 if __name__ == "__main__":

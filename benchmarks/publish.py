@@ -13,27 +13,19 @@ import random
 import sys
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from statistics import median
 
 from rich.console import Console
-from rich.table import Table
 
 from benchmarks import process
 from benchmarks.contenders import SWIFT_VENV, VENV, Command
+from benchmarks.turns import Measured, table, turns
 from tests.servers.keystone import KeystoneSwift, real_keystone_swift
 
 FILES, CHANGED = 300, 40
 BULKPUT = "bulkput upload --skip identical"
 _SIZES = (1_000, 4_000, 20_000, 60_000)
 """Bytes of the files, in turn: pages, scripts and small pictures."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Measured:
-    wall_s: list[float] = field(default_factory=list)
-    cpu_s: list[float] = field(default_factory=list)
 
 
 def main() -> int:
@@ -45,7 +37,7 @@ def main() -> int:
     with real_keystone_swift() as cloud, tempfile.TemporaryDirectory(prefix="bulkput-bench-") as directory:
         found = _in_turns(cloud, Path(directory), rounds)
     title = f"{FILES} files, {CHANGED} of them changed, to Swift with a login by Keystone, {rounds} rounds"
-    Console(width=130).print(_table(found, title))
+    Console(width=130).print(table(found, BULKPUT, title))
     return 0
 
 
@@ -80,28 +72,26 @@ def _commands(cloud: KeystoneSwift, build: Path) -> Mapping[str, tuple[str, Comm
     }
 
 
-def _in_turns(cloud: KeystoneSwift, directory: Path, rounds: int) -> dict[str, _Measured]:
+def _in_turns(cloud: KeystoneSwift, directory: Path, rounds: int) -> dict[str, Measured]:
     """The first round sends everything, and does not count."""
     chance = random.Random(300)
     build = directory / "build"
     contents = {_name(number): chance.randbytes(_SIZES[number % len(_SIZES)]) for number in range(FILES)}
     commands = _commands(cloud, build)
-    found = {name: _Measured() for name in commands}
+    found = {name: Measured() for name in commands}
     names = list(commands)
     for number in range(rounds + 1):
         for name in chance.sample(sorted(contents), CHANGED):
             contents[name] = chance.randbytes(len(contents[name]))
         _write(build, contents)
-        first = number % len(names)
-        for name in (*names[first:], *names[:first]):
+        for name in turns(names, number):
             container, command = commands[name]
             ran = process.run(command.arguments, dict(command.environ))
             if ran.exit_code != 0:
                 raise SystemExit(f"{name}: exit code {ran.exit_code}: {ran.said}")
             _prove(cloud, container, contents, name)
             if number > 0:
-                found[name].wall_s.append(ran.wall_s)
-                found[name].cpu_s.append(ran.cpu_s)
+                found[name].add(ran)
     return found
 
 
@@ -120,21 +110,6 @@ def _prove(cloud: KeystoneSwift, container: str, contents: Mapping[str, bytes], 
     listed = {row["name"]: row["hash"] for row in cloud.judge().rows(container)}
     if listed != {name: hashlib.md5(content).hexdigest() for name, content in contents.items()}:
         raise SystemExit(f"{who}: the container does not hold the build")
-
-
-def _table(found: Mapping[str, _Measured], title: str) -> Table:
-    table = Table("", "ms", "CPU ms", f"takes x the time of {BULKPUT}; same round", title=title)
-    ours = found[BULKPUT].wall_s
-    for name, measured in found.items():
-        ratios = [theirs / mine for theirs, mine in zip(measured.wall_s, ours, strict=True)]
-        table.add_row(name, _spread(measured.wall_s), _spread(measured.cpu_s), _spread(ratios, unit=1, digits=2))
-    return table
-
-
-def _spread(values: list[float], *, unit: int = 1000, digits: int = 0) -> str:
-    """Median, and from the least to the most."""
-    middle, least, most = (each * unit for each in (median(values), min(values), max(values)))
-    return f"{middle:.{digits}f} ({least:.{digits}f} to {most:.{digits}f})"
 
 
 if __name__ == "__main__":
