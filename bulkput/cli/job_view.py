@@ -87,6 +87,7 @@ class JobView:
         self._place: ev.Place | None = None
         self._urls: list[str] = []
         self._warnings: list[str] = []
+        self._nothing_found: str | None = None
         self._warned = 0
         self._is_in_gitlab = os.environ.get("GITLAB_CI") == "true"
 
@@ -97,6 +98,8 @@ class JobView:
                 self._place = event
             case ev.Uploaded() if self._place is not None and len(self._urls) < MOST_ROWS and self.file is not None:
                 self._urls.append(self._place.url_of(event.stored.key))
+            case ev.NothingFound(is_failure=True):
+                self._nothing_found = event.where
             case ev.Warned():
                 self._warned += 1
                 if len(self._warnings) < MOST:
@@ -151,16 +154,20 @@ class JobView:
             return
         working = os.fsencode(os.getcwd())
         workspace = os.environ.get("GITHUB_WORKSPACE")
+        empty = [(None, f"no file was found in {self._nothing_found}")] if self._nothing_found is not None else []
         trouble = Trouble(
             stopped=in_flags(printable(summary.stopping.why)) if summary.stopping is not None else None,
             failures=[
-                (
-                    file_of(each.path, working=working, workspace=os.fsencode(workspace) if workspace else None),
-                    in_flags(each.error),
-                )
-                for each in summary.failures[:MOST]
+                *empty,
+                *(
+                    (
+                        file_of(each.path, working=working, workspace=os.fsencode(workspace) if workspace else None),
+                        in_flags(each.error),
+                    )
+                    for each in summary.failures[:MOST]
+                ),
             ],
-            failed=summary.failed,
+            failed=summary.failed + len(empty),
             warnings=[in_flags(printable(why)) for why in self._warnings],
             warned=self._warned,
         )
@@ -178,6 +185,7 @@ class JobView:
             error=error,
             urls=tuple(self._urls),
             is_public=self._place is not None and self._place.is_public,
+            nothing_found=self._nothing_found,
         )
         if page := job_page(job, max_bytes=self.file.room, worded=in_flags):
             self.file.write_text(page)

@@ -36,7 +36,8 @@ def annotation(kind: Literal["error", "warning"], message: str, *, file: str | N
 
 def _data(text: str) -> str:
     """As `escapeData` of actions/toolkit, packages/core/src/command.ts; `_property` as its `escapeProperty`."""
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    shown = text.replace("##[", "##\\u005b")  # another form of a command
+    return shown.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
 def _property(text: str) -> str:

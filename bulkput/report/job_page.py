@@ -40,6 +40,8 @@ class Job:
     error: str | None = None
     urls: tuple[str, ...] = ()
     is_public: bool = False
+    nothing_found: str | None = None
+    """Where no file was found, if that makes the run fail."""
 
 
 def job_page(job: Job, *, max_bytes: int = MAX_BYTES, worded: Callable[[str], str] = str) -> str:
@@ -93,6 +95,9 @@ def _about(job: Job, worded: Callable[[str], str]) -> Iterator[str]:
     if why is not None:
         yield ""
         yield f"Stopped: {code(worded(why))}"
+    if job.nothing_found is not None:
+        yield ""
+        yield f"No file was found in {code(job.nothing_found)}."
 
 
 def _numbers(summary: Summary, worded: Callable[[str], str]) -> Iterator[str]:
@@ -107,6 +112,8 @@ def _numbers(summary: Summary, worded: Callable[[str], str]) -> Iterator[str]:
         ("removed", summary.removed),
         ("would be removed", summary.would_remove),
         ("not removed", summary.kept),
+        ("kept, not old enough", summary.kept_young),
+        ("expiring", summary.expiring),
     ):
         if count:
             yield _row(what, count_text(count))

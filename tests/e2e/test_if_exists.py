@@ -19,7 +19,7 @@ from bulkput.devserver import DevServer, Handler
 from bulkput.engine.open_store import connected
 from bulkput.errors import Exists, UsageError
 from bulkput.model import ObjectHeaders, Reason
-from bulkput.options import GzipOptions, IfExists, LargeOptions, UploadOptions, WireOptions
+from bulkput.options import GzipOptions, IfExists, LargeOptions, SkipOptions, UploadOptions, WireOptions
 from bulkput.policy.if_exists import MARK
 from bulkput.results import Summary
 from bulkput.testing.given import whole
@@ -369,3 +369,24 @@ async def test_a_server_that_writes_in_place_replaces_nothing_either(webdav: Wsg
         "b": THERE,
         "c": b"file c",
     }
+
+
+async def test_a_complete_release_can_be_published_again(there: Container, tree: Path) -> None:
+    """With its manifest: all is skipped, and the exit code is 0. Another manifest of that name stays, and fails."""
+    options: dict[str, Any] = {"skip": SkipOptions(mode="identical"), "manifest": "m.ndjson"}
+    for expected in (0, 4):
+        summary, _ = await run(tree, there.url, there.environ, "fail", **options)
+        assert (summary.exit_code, summary.skipped) == (0, expected)
+    (tree / "d").write_bytes(b"file d")
+    summary, told = await run(tree, there.url, there.environ, "fail", **options)
+    assert (summary.exit_code, summary.uploaded, summary.failed) == (1, 1, 1)
+    assert "m.ndjson" in errors_of(told)[0] and "with other bytes" in errors_of(told)[0]
+
+
+async def test_an_object_that_may_expire_is_not_kept_for_a_file_that_is_back(
+    front: tuple[Front, DevServer], tree: Path
+) -> None:
+    """It would vanish under its readers."""
+    _, server = front
+    with pytest.raises(UsageError, match=r"`skip\.expire_extra_s` and `if_exists`"):
+        await run(tree, "swift://c", environ_of(server), "differs", skip=SkipOptions(expire_extra_s=60))

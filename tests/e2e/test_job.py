@@ -122,6 +122,20 @@ def test_a_usage_error_is_an_annotation_and_has_no_page(
     assert (workspace.parent / "step.md").read_text() == "# Tests\n"
 
 
+def test_a_run_that_finds_nothing_says_so_where_its_job_is_shown(
+    environ: Mapping[str, str], workspace: Path, github: dict[str, str], container: str
+) -> None:
+    """bulkput upload --fail-if-empty --summary-md auto, of a directory without files"""
+    (workspace / "nothing").mkdir()
+    to = ("nothing", f"swift://{container}")
+    ran = bulkput(
+        "upload", "--fail-if-empty", "--summary-md", "auto", *to, environ={**environ, **github}, cwd=workspace
+    )
+    assert ran.exit_code == 1
+    assert commands(ran) == ["::error title=bulkput::no file was found in nothing"]
+    assert "No file was found in <code>nothing</code>." in (workspace.parent / "step.md").read_text()
+
+
 @pytest.mark.parametrize("more", [[], ["--print-urls"], ["--journal", "up.db"]], ids=["plain", "urls", "journal"])
 def test_a_run_that_is_denied_has_a_page_and_one_annotation(
     environ: Mapping[str, str], workspace: Path, container: str, more: list[str]

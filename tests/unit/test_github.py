@@ -105,3 +105,10 @@ def test_the_file_of_an_annotation_is_relative_to_the_repository(
 ) -> None:
     """Or to the working directory, /w/repo/sub here; stdin is no file."""
     assert file_of(path, working=b"/w/repo/sub", workspace=workspace) == file
+
+
+def test_no_text_of_an_annotation_is_another_command() -> None:
+    """The runner reads the old form of a command anywhere in a line."""
+    assert annotation("error", "a ##[add-mask]b", file="##[x]c") == (
+        "::error file=##\\u005bx]c,title=bulkput::a ##\\u005badd-mask]b"
+    )

@@ -19,6 +19,7 @@ from bulkput.engine.upload.put import Putter
 from bulkput.engine.upload.resume import Resume
 from bulkput.engine.upload.survey import Survey
 from bulkput.engine.upload.watchdog import Watchdog
+from bulkput.errors import UsageError
 from bulkput.model import Upload
 from bulkput.options import UploadOptions
 from bulkput.payload.body import BodyOpener
@@ -159,6 +160,11 @@ def _new_only(context: Context, survey: Survey, store: Store) -> "NewOnly | None
     mode = context.options.if_exists
     if mode == "replace" or context.options.dry_run:
         return None
+    if context.options.skip.expire_extra_s is not None:
+        raise UsageError(
+            "`skip.expire_extra_s` and `if_exists` exclude each other: an object that expires and whose file is here"
+            " again has to be overwritten, or it vanishes"
+        )
     from bulkput.engine.upload.if_exists import NewOnly  # noqa: PLC0415 - only a run that overwrites nothing pays for it
 
     return NewOnly(store, mode, context.emit, context.stop, adds_suffix=lambda name: bool(survey.gzip.suffix(name)))

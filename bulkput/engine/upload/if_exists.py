@@ -21,6 +21,7 @@ import asyncio
 import os
 import time
 from collections.abc import Awaitable, Callable
+from copy import copy
 from dataclasses import replace
 from functools import partial
 
@@ -63,6 +64,12 @@ class NewOnly:
         self._asking = asyncio.Lock()
         self._refusal: Refusal | None = None
         """None if the store was not asked yet."""
+
+    def comparing(self) -> "NewOnly":
+        """The same for an object that may be there if it holds the same: the manifest of a release that is complete."""
+        other = copy(self)
+        other._mode = "differs"
+        return other
 
     def marked(self, headers: ObjectHeaders) -> ObjectHeaders:
         """The headers with the condition and this run's mark."""
@@ -123,9 +130,10 @@ class NewOnly:
 
     async def _settled(self, upload: Upload, file: FileBody | None, there: RemoteObject, error: Exists) -> Sent | Skip:
         is_ours = has_mark(there, self._mark)
-        is_same = False
+        found = Verdict.NOT_COMPARABLE
         if needs_comparison(self._mode, is_ours=is_ours or not self._mark):
-            is_same = await self._is_same(upload, file, there)
+            found = await self._compared(upload, file, there)
+        is_same = found is Verdict.IDENTICAL
         is_ours = is_ours or (not self._mark and is_same and error.attempts > 1)
         source = upload.source
         match decide(self._mode, is_ours=is_ours, is_same=is_same):
@@ -139,24 +147,27 @@ class NewOnly:
             case Outcome.CHANGED:
                 error.detail = "an earlier attempt of this run has stored another version of the file"
             case Outcome.FAILED:
-                error.detail = self._why(there)
+                error.detail = self._why(there, found)
         raise error
 
-    def _why(self, there: RemoteObject) -> str:
+    def _why(self, there: RemoteObject, found: Verdict) -> str:
         since = f", stored {printable(there.last_modified)}" if there.last_modified else ""
-        other = " and nothing proves that it holds the same" if self._mode == "differs" else ""
+        other = ""
+        if self._mode == "differs":
+            is_other = found is Verdict.DIFFERENT
+            other = " with other bytes" if is_other else " and nothing proves that it holds the same"
         return f"an object of this name is there already{since}{other}: `if_exists={self._mode!r}` keeps it"
 
-    async def _is_same(self, upload: Upload, file: FileBody | None, there: RemoteObject) -> bool:
+    async def _compared(self, upload: Upload, file: FileBody | None, there: RemoteObject) -> Verdict:
         """Whether the object holds what the file holds. Raises SourceError, StoreError."""
         source = upload.source
         if source.is_directory:
-            return is_marker(there)
+            return Verdict.IDENTICAL if is_marker(there) else Verdict.DIFFERENT
         if file is None:  # a pipe cannot be read again; its mark tells
-            return has_mark(there, self._mark)
+            return Verdict.IDENTICAL if has_mark(there, self._mark) else Verdict.NOT_COMPARABLE
         evidence = Evidence(file.size, there, is_suffixed=self._adds_suffix(source.name))
         judged, _ = await examined(self._store, evidence, judge, partial(digests, file, file.size))
-        return isinstance(judged, Judgement) and judged.verdict is Verdict.IDENTICAL
+        return judged.verdict if isinstance(judged, Judgement) else Verdict.NOT_COMPARABLE
 
 
 _THERE = "an object of this name is there already"
