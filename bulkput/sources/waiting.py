@@ -3,6 +3,7 @@
 import pickle
 import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from itertools import islice
 
 from bulkput.errors import UsageError
@@ -25,6 +26,7 @@ class Waiting:
         try:
             for file in files:
                 pickle.dump(file, self._file)
+            self._file.flush()  # else `batches` would find out that there is no room
         except OSError as error:
             why = f"the files that wait for `last` cannot be kept on disk: {error.strerror}"
             raise UsageError(f"{why}: set TMPDIR to where there is room") from None
@@ -38,4 +40,5 @@ class Waiting:
             yield batch
 
     def close(self) -> None:
-        self._file.close()
+        with suppress(OSError):  # what could not be written is not needed any more
+            self._file.close()
