@@ -296,15 +296,20 @@ async def test_a_plain_server_is_looked_at_before_each_upload(nginx: NginxDav, t
     ],
 )
 @pytest.mark.parametrize("mode", ["fail", "skip", "replace"])
+@pytest.mark.parametrize("name", ["a.jar", "1.0/a.jar"])
 async def test_what_repositories_answer_to_a_second_release_becomes_one_sentence(
-    tmp_path: Path, status: int, reason: str, text: str, mode: IfExists
+    tmp_path: Path, status: int, reason: str, text: str, mode: IfExists, name: str
 ) -> None:
-    """Artifactory, Nexus, others, and a server with conditions: the name is free at the look, and taken at the PUT."""
-    (tmp_path / "a.jar").write_bytes(b"jar")
+    """Artifactory, Nexus, others, and a server with conditions: the name is free at the look, and taken at the PUT.
+
+    A 409 is not taken for a missing directory then."""
+    (tmp_path / "t" / name).parent.mkdir(parents=True)
+    (tmp_path / "t" / name).write_bytes(b"jar")
     looks = iter([404, 200, 200, 200])
 
     async def handle(request: web.BaseRequest) -> web.StreamResponse:
         await request.read()
+        assert request.method != "MKCOL"
         if request.method == "HEAD":
             fields = {"Last-Modified": "Sat, 28 Nov 2026 00:00:00 GMT"}
             return web.Response(status=next(looks) if mode != "replace" else 200, body=b"old jar", headers=fields)
@@ -316,7 +321,7 @@ async def test_what_repositories_answer_to_a_second_release_becomes_one_sentence
         exits.push_async_callback(runner.cleanup)
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         url = f"http://127.0.0.1:{runner.addresses[0][1]}/releases/"
-        summary, told = await run(tmp_path / "a.jar", url, {}, mode)
+        summary, told = await run(tmp_path / "t", url, {}, mode)
     if mode == "skip":
         assert summary.exit_code == 0 and summary.skipped_by_reason == {Reason.EXISTING.value: 1}
         return

@@ -147,13 +147,13 @@ class HttpStore:
         if made or (self._is_staging and body.data is None):
             await self._directories.make(parent_of(url) or url, key)
         answer = await self._site.ask("PUT", url, fields, body, operation="put", key=key)
-        if answer.status in PARENT_MISSING:
+        if answer.status in PARENT_MISSING and not refuses_to_replace(answer.status, _said(answer)):
             parent = parent_of(url) or url
             if not self._directories.is_known(parent) or made != self._directories.made:
                 await self._make_for(parent, key, answer)
                 sends_again("PUT")
                 answer = await self._site.ask("PUT", url, fields, body, operation="put", key=key)
-        if refuses_to_replace(answer.status, said := reason_of(answer.status, answer.reason, answer.body)):
+        if refuses_to_replace(answer.status, said := _said(answer)):
             raise Exists("put", key, f"the server lets nobody replace it: {said}", status=answer.status)
         if answer.status == 403:  # no Denied: it is about this path only; repositories forbid replacing a release
             raise StoreError("put", key, said or "forbidden", status=403)
@@ -277,6 +277,10 @@ class HttpStore:
 
     async def aclose(self) -> None:
         """Does nothing: the caller owns the transport."""
+
+
+def _said(answer: Answer) -> str:
+    return reason_of(answer.status, answer.reason, answer.body)
 
 
 def _leads_to_slash(url: str, location: str) -> bool:
