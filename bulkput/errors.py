@@ -30,6 +30,7 @@ The command line replaces these names by its flags (`cli/flags.py`). No text bel
 """
 
 import re
+from collections.abc import Callable
 from copy import copy
 from typing import ClassVar, Literal, Self
 
@@ -234,9 +235,24 @@ class Conflict(StoreError):
     """The store already holds something newer or different (202 on an object PUT, 409, 412)."""
 
 
+@frozen
+class PartsInVain:
+    """The parts of a large object that the store has refused to compose: how many there are, and their bytes, also of
+    those that were there already. `tell` emits that they are left; if the object is there and has them, they are not.
+    """
+
+    count: int
+    size: int
+    found_bytes: int
+    tell: Callable[[], None]
+
+
 class Exists(Conflict):
     """An object of this name is there already, and the request was not to overwrite it (412 to `If-None-Match: *`), or
     the server lets nobody overwrite (Artifactory, Nexus)."""
+
+    in_vain: PartsInVain | None = None
+    """The parts that the refused object has, if it was sent in parts."""
 
 
 class TooLarge(StoreError):

@@ -208,12 +208,14 @@ class Compression:
 
 @record
 class Stored:
-    """The store's receipt for one object. `etag` is None if the store answers no ETag that proves the bytes."""
+    """The store's receipt for one object. `etag` is None if the store answers no ETag that proves the bytes. `took_s`:
+    the seconds of the request that was answered, if it had the condition `ObjectHeaders.only_new`."""
 
     key: str
     size: int
     etag: str | None
     request_id: str | None
+    took_s: float | None = None
 
 
 @record

@@ -9,7 +9,7 @@ retried, inside a slot: the request that needs its token waits.
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
@@ -20,7 +20,7 @@ from bulkput.errors import BulkputError, IntegrityError, SourceError, Stopped, S
 from bulkput.events import Emit
 from bulkput.model import Body, LargeUpload, ObjectHeaders, Prefix, RemoteObject, Stored, StoredPart
 from bulkput.stores.base import Store
-from bulkput.stores.powers import Get, SendPart, Settle
+from bulkput.stores.powers import Get, LargeObjects, SendPart, Settle
 from bulkput.stores.slots import Slots
 from bulkput.stores.tries import Brake, Tries
 from bulkput.stores.wrapper import Wrapper
@@ -234,8 +234,17 @@ class ObservedStore(Wrapper):
         except BulkputError as error:
             self._failed("put", key, started_s, body.size, error)
             raise
-        self._emit(ev.Requested("put", key, started_s, time.monotonic() - started_s, stored.size, None))
-        return stored
+        took_s = time.monotonic() - started_s
+        self._emit(ev.Requested("put", key, started_s, took_s, stored.size, None))
+        return replace(stored, took_s=took_s) if headers.only_new else stored
+
+    def _large(self, has: LargeObjects) -> LargeObjects:
+        async def complete(upload: LargeUpload, parts: Sequence[StoredPart], headers: ObjectHeaders) -> Stored:
+            started_s = time.monotonic()
+            stored = await self._timed("complete", upload.key, None, lambda: has.complete(upload, parts, headers))
+            return replace(stored, took_s=time.monotonic() - started_s) if headers.only_new else stored
+
+        return replace(super()._large(has), complete=complete)
 
     def _sending(self, send_part: SendPart) -> SendPart:
         async def observed(upload: LargeUpload, number: int, body: Body) -> StoredPart:

@@ -1,5 +1,6 @@
 """Which files are sent last, and in which order."""
 
+import resource
 from collections.abc import AsyncIterable, AsyncIterator
 from contextlib import closing
 
@@ -68,11 +69,16 @@ async def test_more_files_than_a_batch_wait_and_come_in_their_order() -> None:
         for each in (*found[:50], *gone, *found[50:]):
             yield each
 
-    with closing(Stages(Order(("*.html", "*9.html")), run, lambda: False, batch=7)) as stages:
+    async def room() -> None:
+        made_room.append(len(passed))
+
+    made_room: list[int] = []
+    with closing(Stages(Order(("*.html", "*9.html")), run, lambda: False, room, batch=7)) as stages:
         await stages.run(walk())
     nines = [each for each in found if isinstance(each, SourceFile) and each.name.endswith(b"9.html")]
     others = [each for each in found if each not in nines]
     assert passed == [(gone, False), (others, False), (nines, True)]
+    assert made_room == [1] * 13 + [2] * 2, "before each batch of 7"
 
 
 FILES = st.builds(SourceFile, st.binary(min_size=1), st.binary(min_size=1), st.integers(0), st.integers())
@@ -88,3 +94,17 @@ def test_what_waits_comes_back_in_its_order(batches: list[list[SourceFile]], siz
     waiting.close()
     assert [file for batch in given_back for file in batch] == [file for batch in batches for file in batch]
     assert all(len(batch) == size for batch in given_back[:-1])
+
+
+def test_files_that_find_no_room_on_disk_are_a_usage_error_at_once() -> None:
+    """Also if their last bytes still fit into a buffer; closing it afterwards raises nothing."""
+    waiting = Waiting(in_memory=1)
+    waiting.add([SourceFile(b"a", b"a", 1, 1)])
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (200, before[1]))
+    try:
+        with pytest.raises(UsageError, match="set TMPDIR"):
+            waiting.add([SourceFile(b"a", b"a", 1, 1)] * 3)
+        waiting.close()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)

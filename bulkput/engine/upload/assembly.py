@@ -96,7 +96,7 @@ def build(context: Context, store: Store, survey: Survey, container: str) -> Ass
     opener = BodyOpener(body, emit, may_hang=survey.may_hang, hashes=hashes)
     sync = _sync(context, store, survey, opener, container)
     skipper = sync.skipper if sync is not None else None
-    new_only = _new_only(context, survey, store)
+    new_only = _new_only(context, survey, store, sync)
     pipeline = Pipeline(
         store=store,
         putter=Putter(
@@ -152,10 +152,10 @@ def _stages(context: Context, survey: Survey, pipeline: Pipeline) -> "Stages | N
         return None
     from bulkput.engine.upload.stages import Stages  # noqa: PLC0415 - pickle and tempfile: 6 ms
 
-    return Stages(survey.order, pipeline.run, lambda: context.recorder.failed > 0)
+    return Stages(survey.order, pipeline.run, lambda: context.recorder.failed > 0, _room(context))
 
 
-def _new_only(context: Context, survey: Survey, store: Store) -> "NewOnly | None":
+def _new_only(context: Context, survey: Survey, store: Store, sync: "Sync | None") -> "NewOnly | None":
     """None if what is there may be overwritten, and in a dry run. Raises UsageError."""
     mode = context.options.if_exists
     if mode == "replace" or context.options.dry_run:
@@ -167,7 +167,14 @@ def _new_only(context: Context, survey: Survey, store: Store) -> "NewOnly | None
         )
     from bulkput.engine.upload.if_exists import NewOnly  # noqa: PLC0415 - only a run that overwrites nothing pays for it
 
-    return NewOnly(store, mode, context.emit, context.stop, adds_suffix=lambda name: bool(survey.gzip.suffix(name)))
+    return NewOnly(
+        store,
+        mode,
+        context.emit,
+        context.stop,
+        adds_suffix=lambda name: bool(survey.gzip.suffix(name)),
+        on_kept=sync.note_kept if sync is not None else None,
+    )
 
 
 def _large(context: Context, store: Store) -> "LargeSender":
@@ -194,8 +201,8 @@ def _pipe(context: Context, upload: Upload) -> "Pipe":
 
 
 def _room(context: Context) -> Callable[[], Awaitable[None]]:
-    """Back-pressure on the scan: it waits for the disk of the journal or of the manifest's notes, and for the receiver
-    of the events."""
+    """Back-pressure on the scan, and on the files that wait for `last`. They wait for the disk of the journal or of the
+    manifest's notes, and for the receiver of the events."""
     publication = context.publication
 
     async def room() -> None:

@@ -84,6 +84,10 @@ class Generation:
         return len(self._done)
 
     @property
+    def size(self) -> int:
+        return sum(part.size for part in self._done.values())
+
+    @property
     def found_bytes(self) -> int:
         return sum(part.size for part in self._done.values() if part.number not in self._sent)
 

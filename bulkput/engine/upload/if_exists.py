@@ -30,7 +30,7 @@ from bulkput.activity import doing
 from bulkput.engine.compare.evidence import digests, examined
 from bulkput.engine.stop import Stop
 from bulkput.engine.upload.sent import Sent
-from bulkput.errors import Exists, Stopped, UsageError, printable
+from bulkput.errors import Exists, PartsInVain, Stopped, UsageError, printable
 from bulkput.events import Verdict
 from bulkput.model import ObjectHeaders, RemoteObject, Skip, Stored, Upload
 from bulkput.options import IfExists
@@ -42,17 +42,27 @@ from bulkput.stores.base import Store
 from bulkput.stores.powers import Refusal
 
 Send = Callable[[Upload], Awaitable[Sent]]
+OnKept = Callable[[RemoteObject], Awaitable[None]]
 
 
 class NewOnly:
     """Sends the objects of one run, each only if its name is free."""
 
     def __init__(
-        self, store: Store, mode: IfExists, emit: ev.Emit, stop: Stop, *, adds_suffix: Callable[[bytes], bool]
+        self,
+        store: Store,
+        mode: IfExists,
+        emit: ev.Emit,
+        stop: Stop,
+        *,
+        adds_suffix: Callable[[bytes], bool],
+        on_kept: OnKept | None = None,
     ) -> None:
-        """`adds_suffix`: whether the object of this file name is a gzip file named after it. Raises UsageError if the
-        store has no such condition."""
+        """`adds_suffix`: whether the object of this file name is a gzip file named after it. `on_kept` is called with
+        each object that stays in place of a file that is skipped. Raises UsageError if the store has no such
+        condition."""
         self._stop = stop
+        self._on_kept = on_kept
         if store.powers.refuses_existing is None:
             raise UsageError("this store cannot tell whether an object is new: `if_exists` needs another one")
         self._refuses_existing = store.powers.refuses_existing
@@ -90,14 +100,25 @@ class NewOnly:
         try:
             sent = await send(replace(upload, headers=self.marked(upload.headers)))
         except Exists as error:
+            return await self._refused(upload, file, error)
+        if refusal is Refusal.ALWAYS or self._mode == "skip" or not self._mark:
+            return sent
+        took_s = sent.stored.took_s if sent.stored.took_s is not None else time.monotonic() - began_s
+        return await self._confirmed(sent, file, pause_s=min(_PATIENCE * took_s, _MOST_S))
+
+    async def _refused(self, upload: Upload, file: FileBody | None, error: Exists) -> Sent | Skip:
+        is_ours = False
+        try:
             there = await self._look(upload.key)
             if there is None:
                 error.detail += "; it cannot be seen now: somebody may have removed it"
-                raise
-            return await self._settled(upload, file, there, error)
-        if refusal is Refusal.ALWAYS or self._mode == "skip" or not self._mark:
-            return sent
-        return await self._confirmed(sent, file, pause_s=min(_PATIENCE * (time.monotonic() - began_s), _MOST_S))
+                raise error
+            settled = await self._settled(upload, file, there, error)
+            is_ours = isinstance(settled, Sent)
+            return settled
+        finally:
+            if error.in_vain is not None and not is_ours:
+                error.in_vain.tell()
 
     async def _confirmed(self, sent: Sent, file: FileBody | None, *, pause_s: float) -> Sent | Skip:
         """`sent` if its object stands, which another run may have replaced in the same moment. Raises Exists."""
@@ -138,10 +159,10 @@ class NewOnly:
         source = upload.source
         match decide(self._mode, is_ours=is_ours, is_same=is_same):
             case Outcome.STORED:
-                size, mtime_ns = (file.size, file.version.mtime_ns) if file is not None else (there.bytes or 0, 0)
-                stored = Stored(upload.key, there.bytes or 0, there.hash, None)
-                return Sent(replace(upload, headers=self.marked(upload.headers)), stored, size, mtime_ns, None)
+                return self._stored(upload, file, there, error.in_vain)
             case Outcome.SKIPPED:
+                if self._on_kept is not None:
+                    await self._on_kept(there)
                 row = there if there.large is None and there.link is None else await self._store.stat(upload.key)
                 return Skip(source.path, source.name, REASONS[self._mode], upload.key, there=row)
             case Outcome.CHANGED:
@@ -149,6 +170,16 @@ class NewOnly:
             case Outcome.FAILED:
                 error.detail = self._why(there, found)
         raise error
+
+    def _stored(self, upload: Upload, file: FileBody | None, there: RemoteObject, parts: PartsInVain | None) -> Sent:
+        """The receipt for this run's own object. `there` is the manifest alone if it was sent in parts."""
+        stored = Stored(upload.key, there.bytes or 0, there.hash, None)
+        if parts is not None:
+            stored = Stored(upload.key, parts.size, None, None)
+        size, mtime_ns = (file.size, file.version.mtime_ns) if file is not None else (stored.size, 0)
+        count, found_bytes = (parts.count, parts.found_bytes) if parts is not None else (0, 0)
+        upload = replace(upload, headers=self.marked(upload.headers))
+        return Sent(upload, stored, size, mtime_ns, None, count, found_bytes)
 
     def _why(self, there: RemoteObject, found: Verdict) -> str:
         since = f", stored {printable(there.last_modified)}" if there.last_modified else ""
@@ -178,4 +209,4 @@ _NOT_KEPT_APART = (
 _PATIENCE = 2.0
 """By how much longer than this run's PUT another run's may take, to be found out."""
 _MOST_S = 30.0
-"""Seconds: for a large file the pause would be as long as the upload."""
+"""Seconds: a PUT of several GiB takes minutes."""

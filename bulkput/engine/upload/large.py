@@ -18,7 +18,7 @@ from typing import NamedTuple, Protocol
 from bulkput import events as ev
 from bulkput.engine.stop import Stop
 from bulkput.engine.upload.generation import DifferentBytesError, Generation, Item, KnownParts, Parts
-from bulkput.errors import PartsRefused, SourceError, StoreError, TooLarge, Unsupported
+from bulkput.errors import Exists, PartsInVain, PartsRefused, SourceError, StoreError, TooLarge, Unsupported
 from bulkput.model import Stored, Upload
 from bulkput.options import LargeOptions
 from bulkput.payload.body import StreamedFile
@@ -164,6 +164,13 @@ class LargeSender:
                 sending.tell_what_is_left(is_resumed=False)
                 refused = sending.refused
                 progress.begin_again()
+            except Exists as error:
+                tell = partial(sending.tell_what_is_left, is_resumed=comes_again)
+                if not upload.headers.only_new:
+                    tell()
+                else:  # an earlier attempt may have composed the object: then they are not left
+                    error.in_vain = PartsInVain(sending.count, sending.size, sending.found_bytes, tell)
+                raise
             except BaseException as error:
                 is_gone = False
                 try:

@@ -8,7 +8,7 @@ the pages that they had, and these link to nothing that is missing.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterable, Callable
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable
 from contextlib import aclosing
 from typing import Protocol
 
@@ -29,9 +29,19 @@ class Run(Protocol):
 class Stages:
     """Stands between what is found and the pipeline. Close it at the end."""
 
-    def __init__(self, order: Order, run: Run, has_failed: Callable[[], bool], *, batch: int = _BATCH) -> None:
-        """`has_failed`: whether any file has failed so far. `batch` files at most wait in memory, in each stage."""
+    def __init__(
+        self,
+        order: Order,
+        run: Run,
+        has_failed: Callable[[], bool],
+        room: Callable[[], Awaitable[None]],
+        *,
+        batch: int = _BATCH,
+    ) -> None:
+        """`has_failed`: whether any file has failed so far. `room` is awaited before each batch of a later stage
+        (back-pressure), since no scan awaits it there. `batch` files at most wait in memory, in each stage."""
         self._batch = batch
+        self._room = room
         self._order = order
         self._run = run
         self._has_failed = has_failed
@@ -64,6 +74,7 @@ class Stages:
         is_held_back = self._has_failed()
         batches = self._waiting[stage].batches(self._batch)
         while (batch := await asyncio.to_thread(next, batches, None)) is not None:
+            await self._room()
             for file in batch:
                 yield Skip(file.path, file.name, Reason.HELD_BACK) if is_held_back else file
 

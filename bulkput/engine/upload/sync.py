@@ -102,7 +102,7 @@ class Sync:
             if pair.row is not None and not is_marker(pair.row):
                 await self._take_object(pair)
             elif pair.row is not None:
-                await self._note_kept(pair.row)
+                await self.note_kept(pair.row)
             return None
         if pair.row is None and not pair.is_unlisted:
             return file
@@ -115,7 +115,7 @@ class Sync:
             return replace(file, listed=Listed(None, is_suffixed))
         found = self.skipper.by_listing(file, Evidence(file.size, pair.row, is_suffixed=is_suffixed))
         if isinstance(found, Skip):
-            await self._note_kept(pair.row)
+            await self.note_kept(pair.row)
         return found
 
     async def _take_object(self, pair: Pair) -> None:
@@ -130,7 +130,8 @@ class Sync:
         else:
             await self._mirror.note_kept(row)
 
-    async def _note_kept(self, row: RemoteObject) -> None:
+    async def note_kept(self, row: RemoteObject) -> None:
+        """Note the object of a file that stays as it is: a mirror removes nothing that it reads."""
         if self._mirror is not None:
             await self._mirror.note_kept(row)
 
