@@ -42,8 +42,7 @@ def main() -> int:
 
 
 def _commands(cloud: KeystoneSwift, build: Path) -> Mapping[str, tuple[str, Command]]:
-    """Each with a container of its own. rclone is as quick as its options make it. swift has its 10 threads: each logs
-    in, and Keystone does not take 32 of them at once."""
+    """Each with a container of its own. rclone and swift are as quick as their options make them."""
     rclone_environ = {"RCLONE_CONFIG": os.devnull, "RCLONE_SWIFT_ENV_AUTH": "true", **cloud.environment}
     rclone = ("rclone", "copy", "--checksum", "--fast-list", "--transfers", "32", "--checkers", "32")
     swift = (
@@ -65,7 +64,7 @@ def _commands(cloud: KeystoneSwift, build: Path) -> Mapping[str, tuple[str, Comm
             "c",
             Command((*rclone, str(build), ":swift:c"), rclone_environ),
         ),
-        "swift upload --skip-identical": (
+        "swift upload --skip-identical, 32 threads": (
             "d",
             Command((*swift, "d", "."), cloud.environment),
         ),
