@@ -68,7 +68,7 @@ class Recorder:
         self._failures: list[Failure] = []
         self._streaming: dict[bytes, ev.Streaming] = {}
 
-    def __call__(self, event: ev.Event) -> None:  # noqa: C901, PLR0912, PLR0915 - one arm for each kind of event
+    def __call__(self, event: ev.Event) -> None:  # noqa: C901, PLR0912 - one arm for each kind of event
         match event:  # `match` tries the arms in order, so the most frequent events come first
             case ev.Discovered():
                 self.found += 1
@@ -101,6 +101,25 @@ class Recorder:
                 self._streaming.pop(event.path, None)
                 if len(self._failures) < MAX_FAILURES_KEPT:
                     self._failures.append(Failure(event.path, event.key, str(event.error)))
+            case ev.Retrying():
+                self.retries += 1
+            case ev.ScanDone():
+                self.is_scan_done = True
+            case ev.Stopping():
+                self.stopping = self.stopping or event
+            case ev.Finished():
+                self.finished = event
+            case ev.Tuned():
+                self.concurrency = event.limit
+                self.most_concurrency = max(self.most_concurrency, event.limit)
+            case ev.Paced():
+                self.pacing = event.pacing
+            case _:
+                self._note_seldom(event)
+
+    def _note_seldom(self, event: ev.Event) -> None:
+        """What few runs meet: objects without files, segments, odd sources."""
+        match event:
             case ev.Removed():
                 self.removed += not event.is_dry
                 self.would_remove += event.is_dry
@@ -126,19 +145,6 @@ class Recorder:
                 self.segments_removed += 1
             case ev.Change(done=ev.Done.FAILED):
                 self.segments_in_doubt += 1
-            case ev.Retrying():
-                self.retries += 1
-            case ev.ScanDone():
-                self.is_scan_done = True
-            case ev.Stopping():
-                self.stopping = self.stopping or event
-            case ev.Finished():
-                self.finished = event
-            case ev.Tuned():
-                self.concurrency = event.limit
-                self.most_concurrency = max(self.most_concurrency, event.limit)
-            case ev.Paced():
-                self.pacing = event.pacing
 
     @property
     def bytes_moved(self) -> int:

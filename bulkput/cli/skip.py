@@ -62,10 +62,6 @@ def skip_options(verb: Callable[..., int]) -> Callable[..., int]:
         is_sure: bool,
         **others: Any,
     ) -> int:
-        if is_sure and not delete_extra and expire_extra is None:
-            raise UsageError("--yes needs --delete-extra or --expire-extra")
-        if check_expiry and mode == "none" and is_typed("check_expiry"):
-            raise UsageError("--check-expiry needs --skip")
         skip = SkipOptions(
             mode=mode,
             delete_extra=delete_extra,
@@ -73,6 +69,15 @@ def skip_options(verb: Callable[..., int]) -> Callable[..., int]:
             expire_extra_s=expire_extra,
             check_expiry=check_expiry,
         )
-        return verb(skip=replace(skip, max_deleted=None) if is_sure else skip, **others)
+        return verb(skip=_confirmed(skip, is_sure=is_sure), **others)
 
     return with_skip
+
+
+def _confirmed(skip: SkipOptions, *, is_sure: bool) -> SkipOptions:
+    """The options without a bound on what is removed, if that is confirmed. Raises UsageError for flags without use."""
+    if is_sure and not skip.is_mirror:
+        raise UsageError("--yes needs --delete-extra or --expire-extra")
+    if skip.check_expiry and skip.mode == "none" and is_typed("check_expiry"):
+        raise UsageError("--check-expiry needs --skip")
+    return replace(skip, max_deleted=None) if is_sure else skip

@@ -10,6 +10,7 @@ import click
 
 from bulkput.cli.connection import connection_options, rate_options
 from bulkput.cli.gzip import gzip_options
+from bulkput.cli.headers import header_options
 from bulkput.cli.help import Verb
 from bulkput.cli.job import JobFlags, job_options, open_job
 from bulkput.cli.large import large_options
@@ -17,7 +18,7 @@ from bulkput.cli.output import CannotWriteError, flush, own_output, writing_on
 from bulkput.cli.publish import publish_options
 from bulkput.cli.rules import rules_option
 from bulkput.cli.skip import skip_options
-from bulkput.cli.values import Count, Duration, OneOf, Seconds, Url, refuse_odd
+from bulkput.cli.values import Count, OneOf, Seconds, Url, refuse_odd
 from bulkput.cli.walk import split, walk_options
 from bulkput.errors import BulkputError, UsageError
 from bulkput.options import (
@@ -34,7 +35,7 @@ from bulkput.options import (
     WalkOptions,
     WireOptions,
 )
-from bulkput.policy.headers import check_value, parse_fields
+from bulkput.policy.headers import check_value
 from bulkput.record import frozen
 from bulkput.rule_options import Rule
 
@@ -64,21 +65,7 @@ if TYPE_CHECKING:
     help="File names that are not UTF-8: fail, or escape as %FF (and % as %25).",
     show_default=True,
 )
-@click.option(
-    "--header", multiple=True, metavar="NAME:VALUE", help="Store this header with each object, as it is. Repeatable."
-)
-@click.option("--meta", multiple=True, metavar="NAME:VALUE", help="Store this metadata with each object. Repeatable.")
-@click.option(
-    "--content-type", metavar="TYPE", help="Type of all objects except gzip files. Default: from the file name."
-)
-@click.option("--cache-control", metavar="VALUE", help="Store this Cache-Control with each object.")
-@click.option(
-    "--mtime-format",
-    type=OneOf(["nanoseconds", "swiftclient"]),
-    default=HeaderOptions().mtime_format,
-    show_default=True,
-    help="Swift: form of X-Object-Meta-Mtime. swiftclient suits swift upload --changed.",
-)
+@header_options
 @rules_option
 @gzip_options("Compress. auto: only files that become smaller by an eighth or more.")
 @skip_options
@@ -86,9 +73,6 @@ if TYPE_CHECKING:
 @publish_options
 @click.option(
     "--dir-markers", is_flag=True, help="Make an empty object of type application/directory for each directory."
-)
-@click.option(
-    "--expires-in", type=Duration(), help="The store deletes each object after this time: 90 (seconds), 12h, 7d."
 )
 @click.option("--storage-policy", metavar="NAME", help="Swift: storage policy of the container, if this run makes it.")
 @click.option(
@@ -262,11 +246,7 @@ def _options(
     fail_if_empty: bool,
     changing: Literal["fail", "snapshot"],
     encode_names: Literal["strict", "percent"],
-    header: tuple[str, ...],
-    meta: tuple[str, ...],
-    content_type: str | None,
-    cache_control: str | None,
-    mtime_format: Literal["nanoseconds", "swiftclient"],
+    headers: HeaderOptions,
     rules: tuple[Rule, ...],
     gzip: GzipOptions,
     skip: SkipOptions,
@@ -274,7 +254,6 @@ def _options(
     last: tuple[str, ...],
     if_exists: IfExists,
     dir_markers: bool,
-    expires_in: int | None,
     storage_policy: str | None,
     write_manifest: str | None,
     wire: WireOptions,
@@ -295,14 +274,7 @@ def _options(
         fail_if_empty=fail_if_empty,
         body=BodyOptions(changing=changing),
         encode_names=encode_names,
-        headers=HeaderOptions(
-            content_type=_checked(content_type, what="--content-type"),
-            cache_control=_checked(cache_control, what="--cache-control"),
-            expires_in_s=expires_in,
-            meta=parse_fields(meta, what="--meta"),
-            extra=parse_fields(header, what="--header"),
-            mtime_format=mtime_format,
-        ),
+        headers=headers,
         rules=rules,
         gzip=gzip,
         skip=skip,
@@ -322,9 +294,3 @@ def _options(
         dry_run=dry_run,
         stall_s=stalled_after,
     )
-
-
-def _checked(value: str | None, *, what: str) -> str | None:
-    """A header value, stripped; None if absent or blank. Raises UsageError if it is no valid header value."""
-    text = (value or "").strip()
-    return check_value(text, what=what) if text else None

@@ -94,19 +94,15 @@ def verify(
     Filters apply to objects too: what they leave out is neither compared nor extra. A directory claims everything
     below DEST, a single file only its own name.
 
-    With --manifest no file is read: the objects are compared with the sizes, MD5s and types in the manifest. What
-    it does not name is not extra.
+    With --manifest no file is read: sizes, MD5s and types in it are compared. What it does not name is not extra.
 
     Exit codes: 0 everything is identical, 1 something is not, 2 usage, 3 the store failed, 130 interrupted.
     """
     if manifest is not None:
         _refuse_others(paths)
-        comparison = _manifest_compared(manifest, ManifestOptions(wire=wire, retry=retry), as_json=as_json)
-        _say_outcome(comparison, manifest, is_quiet=quiet)
-        return comparison.exit_code
-    sources, destination = split(paths, files, verb="verify")
-    if not literal:
-        refuse_odd(destination)
+        compared = _manifest_compared(manifest, ManifestOptions(wire=wire, retry=retry), as_json=as_json)
+        return _ended(compared, manifest, is_quiet=quiet)
+    sources, destination = _places(paths, files, is_literal=literal)
     options = VerifyOptions(
         is_quick=is_quick,
         walk=replace(walk, own_output=own_output()),
@@ -118,12 +114,16 @@ def verify(
         retry=retry,
         wire=wire,
     )
-    comparison = _compared(sources, destination, options, as_json=as_json)
-    _say_outcome(comparison, destination, is_quiet=quiet)
-    if fail_if_empty and comparison.is_empty:
-        say("failed: no file was found")
-        return 1
-    return comparison.exit_code
+    compared = _compared(sources, destination, options, as_json=as_json)
+    return _ended(compared, destination, is_quiet=quiet, fails_if_empty=fail_if_empty)
+
+
+def _places(paths: tuple[str, ...], files: FileListOptions | None, *, is_literal: bool) -> tuple[tuple[str, ...], str]:
+    """The sources and the destination. Raises UsageError."""
+    sources, destination = split(paths, files, verb="verify")
+    if not is_literal:
+        refuse_odd(destination)
+    return sources, destination
 
 
 _FIT_MANIFEST = frozenset(
@@ -140,8 +140,8 @@ def _refuse_others(paths: tuple[str, ...]) -> None:
             raise UsageError(f"{max(param.opts, key=len)} and --manifest exclude each other: no file is read or named")
 
 
-def _say_outcome(comparison: Comparison, destination: str, *, is_quiet: bool) -> None:
-    """Print the outcome and the numbers on stderr."""
+def _ended(comparison: Comparison, destination: str, *, is_quiet: bool, fails_if_empty: bool = False) -> int:
+    """Print the outcome and the numbers on stderr. Returns the exit code."""
     if not comparison.is_container_there:
         say(f"bulkput: the container of {printable(destination)} is not there")
     if comparison.is_empty:
@@ -149,6 +149,10 @@ def _say_outcome(comparison: Comparison, destination: str, *, is_quiet: bool) ->
         say(f"bulkput: nothing was compared: there are no files and no objects with these names{left_out}")
     for line in [] if is_quiet else _summary_lines(comparison):
         say(line)
+    if fails_if_empty and comparison.is_empty:
+        say("failed: no file was found")
+        return 1
+    return comparison.exit_code
 
 
 def _shown(compare: "Callable[[Emit, Stop], Coroutine[Any, Any, Comparison]]", *, as_json: bool) -> Comparison:

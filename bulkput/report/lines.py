@@ -5,7 +5,7 @@ from typing import Any
 
 from bulkput import events as ev
 from bulkput.errors import BulkputError, SourceError, StoreError, name_text, printable
-from bulkput.model import Compression, Pacing, Reason
+from bulkput.model import Compression, Pacing, Reason, Skip
 from bulkput.results import Summary
 
 _HINTS = {
@@ -231,26 +231,13 @@ def _bytes_text(summary: Summary) -> str:
     return f"{size_text(summary.bytes_read)} stored as {size_text(summary.bytes_stored)} (ratio {summary.ratio:.2f})"
 
 
-def event_json(event: ev.Event) -> dict[str, Any] | None:  # noqa: C901, PLR0912 - one arm for each kind of event
+def event_json(event: ev.Event) -> dict[str, Any] | None:  # noqa: C901 - one arm for each kind of event
     """One object per event, for JSON output; None for events that only count (Discovered, Requested)."""
     match event:
         case ev.Uploaded():
             return _uploaded_json(event)
         case ev.Skipped():
-            skip = event.skip
-            row: dict[str, Any] = {
-                "event": "skipped",
-                "path": name_text(skip.path),
-                "key": skip.key,
-                "reason": skip.reason.name.lower(),
-            }
-            if skip.parts is not None:
-                row |= {"parts": skip.parts[0], "part_bytes": skip.parts[1]}
-            if skip.planned is not None:
-                from bulkput.report.planned import fields_json  # noqa: PLC0415 - for dry runs with rules
-
-                row |= fields_json(skip.planned)
-            return row if skip.size is None else {**row, "bytes": skip.size}
+            return _skipped_json(event.skip)
         case ev.Failed():
             return {"event": "failed", "path": name_text(event.path), "key": event.key, **_error_json(event.error)}
         case ev.Removed() | ev.Kept() | ev.KeptYoung() | ev.Expiring():
@@ -279,6 +266,12 @@ def event_json(event: ev.Event) -> dict[str, Any] | None:  # noqa: C901, PLR0912
             delay_s = round(event.delay_s, 3)
             told = {"event": "retrying", "key": event.error.key, "attempt": event.attempt, "delay_s": delay_s}
             return told | _error_json(event.error)
+    return _of_the_run_json(event)
+
+
+def _of_the_run_json(event: ev.Event) -> dict[str, Any] | None:
+    """Events that are about no single file."""
+    match event:
         case ev.Tuned():
             return {"event": "tuned", "concurrency": event.limit, "why": event.why}
         case ev.Paced():
@@ -302,6 +295,22 @@ def event_json(event: ev.Event) -> dict[str, Any] | None:  # noqa: C901, PLR0912
         case ev.Finished():
             return {"event": "finished", "elapsed_s": round(event.elapsed_s, 3)}
     return None
+
+
+def _skipped_json(skip: Skip) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "event": "skipped",
+        "path": name_text(skip.path),
+        "key": skip.key,
+        "reason": skip.reason.name.lower(),
+    }
+    if skip.parts is not None:
+        row |= {"parts": skip.parts[0], "part_bytes": skip.parts[1]}
+    if skip.planned is not None:
+        from bulkput.report.planned import fields_json  # noqa: PLC0415 - for dry runs with rules
+
+        row |= fields_json(skip.planned)
+    return row if skip.size is None else {**row, "bytes": skip.size}
 
 
 def _uploaded_json(event: ev.Uploaded) -> dict[str, Any]:
