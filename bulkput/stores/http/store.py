@@ -153,12 +153,8 @@ class HttpStore:
                 await self._make_for(parent, key, answer)
                 sends_again("PUT")
                 answer = await self._site.ask("PUT", url, fields, body, operation="put", key=key)
-        if refuses_to_replace(answer.status, said := _said(answer)):
-            raise Exists("put", key, f"the server lets nobody replace it: {said}", status=answer.status)
-        if answer.status == 403:  # no Denied: it is about this path only; repositories forbid replacing a release
-            raise StoreError("put", key, said or "forbidden", status=403)
         if answer.status not in STORED:
-            raise error_from_response("put", key, answer)
+            raise _put_error(key, answer)
         if answer.status == 200 and is_page(answer.headers, answer.body):
             if not self._is_proven:
                 raise StoreGone("put", key, _NOT_STORED.format(200, "with a page"))
@@ -281,6 +277,14 @@ class HttpStore:
 
 def _said(answer: Answer) -> str:
     return reason_of(answer.status, answer.reason, answer.body)
+
+
+def _put_error(key: str, answer: Answer) -> StoreError:
+    if refuses_to_replace(answer.status, said := _said(answer)):
+        return Exists("put", key, f"the server lets nobody replace it: {said}", status=answer.status)
+    if answer.status == 403:  # no Denied: it is about this path only; repositories forbid replacing a release
+        return StoreError("put", key, said or "forbidden", status=403)
+    return error_from_response("put", key, answer)
 
 
 def _leads_to_slash(url: str, location: str) -> bool:
