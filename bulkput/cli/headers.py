@@ -8,7 +8,7 @@ import click
 
 from bulkput.cli.values import Duration, OneOf
 from bulkput.options import HeaderOptions
-from bulkput.policy.headers import check_value, parse_fields
+from bulkput.policy.headers import check_content_type, check_value, parse_fields
 
 
 def header_options(verb: Callable[..., int]) -> Callable[..., int]:
@@ -50,8 +50,8 @@ def header_options(verb: Callable[..., int]) -> Callable[..., int]:
         **others: Any,
     ) -> int:
         headers = HeaderOptions(
-            content_type=_checked(content_type, what="--content-type"),
-            cache_control=_checked(cache_control, what="--cache-control"),
+            content_type=_checked(content_type, check_content_type, what="--content-type"),
+            cache_control=_checked(cache_control, check_value, what="--cache-control"),
             expires_in_s=expires_in,
             meta=parse_fields(meta, what="--meta"),
             extra=parse_fields(header, what="--header"),
@@ -62,7 +62,7 @@ def header_options(verb: Callable[..., int]) -> Callable[..., int]:
     return with_headers
 
 
-def _checked(value: str | None, *, what: str) -> str | None:
-    """A header value, stripped; None if absent or blank. Raises UsageError if it is no valid header value."""
+def _checked(value: str | None, check: Callable[..., str], *, what: str) -> str | None:
+    """A header value, stripped; None if absent or blank. Raises UsageError if `check` does."""
     text = (value or "").strip()
-    return check_value(text, what=what) if text else None
+    return check(text, what=what) if text else None

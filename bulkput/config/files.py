@@ -1,5 +1,6 @@
 """Reads a file."""
 
+import codecs
 import os
 import stat
 from collections.abc import Mapping
@@ -30,7 +31,8 @@ def read(kind: FileKind, path: str) -> ConfigFile:
                 raise UsageError(f"{printable(path)} is not a file")
             if kind == "project":
                 _check_owner(path, status.st_uid)
-            return ConfigFile(kind, path, tomllib.load(file))
+            text = file.read().removeprefix(codecs.BOM_UTF8).decode()  # editors on Windows write the mark
+            return ConfigFile(kind, path, tomllib.loads(text))
     except OSError as error:
         raise UsageError(f"cannot read {printable(path)}: {error.strerror}") from None
     except UnicodeDecodeError:

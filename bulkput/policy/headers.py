@@ -67,8 +67,9 @@ def check_compressible(options: UploadOptions) -> None:
 
 def check_headers(headers: HeaderOptions) -> None:
     """Raises UsageError for a name or a value that cannot be sent: otherwise each object would fail by it."""
-    for option, value in (("content_type", headers.content_type), ("cache_control", headers.cache_control)):
-        check_value(value or "", what=f"`headers.{option}`")
+    if headers.content_type is not None:
+        check_content_type(headers.content_type, what="`headers.content_type`")
+    check_value(headers.cache_control or "", what="`headers.cache_control`")
     for option, fields in (("meta", headers.meta), ("extra", headers.extra)):
         for name, value in fields:
             check_value(value, what=f"`headers.{option}` {check_name(name, what=f'`headers.{option}`')}")
@@ -97,6 +98,14 @@ def check_value(value: str, *, what: str, is_secret: bool = False) -> str:
         value.encode("utf-8")
     except UnicodeEncodeError:
         raise UsageError(f"{what}: {shown} is not UTF-8") from None
+    return value
+
+
+def check_content_type(value: str, *, what: str) -> str:
+    """Return `value`. Raises UsageError unless it begins with `type/subtype` (RFC 9110, 8.3.1)."""
+    kind, slash, subtype = check_value(value, what=what).partition(";")[0].strip().partition("/")
+    if not (slash and is_token(kind) and is_token(subtype)):
+        raise UsageError(f"{what}: {value!r} is no type: write two words with a slash, such as text/html")
     return value
 
 

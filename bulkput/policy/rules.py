@@ -29,7 +29,7 @@ from bulkput.option_types import check_fields
 from bulkput.options import HeaderOptions, UploadOptions
 from bulkput.policy.expiry import shortest_life_s
 from bulkput.policy.filters import Patterns, shortened, text_of
-from bulkput.policy.headers import check_name, check_value
+from bulkput.policy.headers import check_content_type, check_name, check_value
 from bulkput.record import frozen
 from bulkput.rule_options import Rule
 
@@ -155,10 +155,14 @@ def check_rule(rule: Rule) -> None:
     check_fields(rule, "rules.")
     if not any(rule.match):
         raise UsageError("match is missing, which says what files it is about, such as '*.html'")
+    if all(pattern.startswith("!") for pattern in rule.match if pattern):
+        raise UsageError("match has nothing but exceptions, with !: write what they are exceptions of before them: '*'")
     for field, attribute in TEXTS.items():
         text = getattr(rule, attribute)
         if text is not None and not check_value(text, what=field).strip():
             raise UsageError(f"{field} is empty: leave it out")
+    if rule.content_type is not None:
+        check_content_type(rule.content_type, what="content-type")
     names = set[str]()
     for name, value in rule.meta:
         check_value(value, what=f"metadata {check_name(name, what='metadata')}")

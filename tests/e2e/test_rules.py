@@ -197,7 +197,7 @@ def test_a_compared_file_of_a_dry_run_is_told_with_its_rules(run: Run, tree: Pat
     ("rules", "options", "says"),
     [
         ("[[rule]]\nmatch='*'\ncache-contrl='x'", (), "rule 1: 'cache-contrl' is no field of a rule: did you mean"),
-        ("[[rule]]\nmatch='!'\ngzip='auto'", (), "rule 1: not a gitignore pattern"),
+        ("[[rule]]\nmatch=['*', '!']\ngzip='auto'", (), "rule 1: not a gitignore pattern"),
         ("[[rule]]\nmatch='*'\nstorage-class='COLD'", (), "rule 1 has a storage class.*--storage-policy"),
         (
             "[[rule]]\nmatch='*'\ngzip='auto'",

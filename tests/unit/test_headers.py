@@ -4,7 +4,7 @@ import pytest
 
 from bulkput.errors import UsageError
 from bulkput.options import GzipOptions, HeaderOptions, UploadOptions
-from bulkput.policy.headers import check_compressible, check_name, check_value, parse_fields
+from bulkput.policy.headers import check_compressible, check_content_type, check_name, check_value, parse_fields
 from bulkput.rule_options import Rule
 
 
@@ -119,3 +119,15 @@ def test_metadata_of_a_rule_that_compressed_objects_carry_is_refused_by_its_numb
     with pytest.raises(UsageError, match="rule 2: metadata source-md5 is what bulkput itself stores"):
         check_compressible(UploadOptions(rules=rules))
     check_compressible(UploadOptions(rules=rules[1:]))
+
+
+@pytest.mark.parametrize("value", ["text/html", "text/html; charset=utf-8", "application/vnd.x+json ; a=b/c"])
+def test_a_type_is_two_words_with_a_slash(value: str) -> None:
+    assert check_content_type(value, what="--content-type") == value
+
+
+@pytest.mark.parametrize("value", ["html", "", "text/", "/html", "text html", "text/html/x", "te xt/html", "a; b/c"])
+def test_what_is_no_type_is_refused(value: str) -> None:
+    """A browser would guess, or offer a download."""
+    with pytest.raises(UsageError, match=r"--content-type: .* is no type"):
+        check_content_type(value, what="--content-type")

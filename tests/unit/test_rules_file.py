@@ -16,7 +16,7 @@ EXAMPLES = sorted((DOCS / "examples").glob("*.toml"))
 
 
 def read(path: Path, text: str) -> tuple[Rule, ...]:
-    (path / "r.toml").write_text(text)
+    (path / "r.toml").write_text(text, encoding="utf-8")
     return read_rules(str(path / "r.toml"))
 
 
@@ -76,6 +76,8 @@ ONE = '[[rule]]\nmatch = "a"\n'
         (FIRST + ONE + "metadata = {}", "rule 2: it says nothing about its files"),
         (ONE + "content-type = 3", "rule 1: content-type is the number 3: write a string, in quotes"),
         (ONE + "content-type = ' '", "rule 1: content-type is empty: leave it out"),
+        (ONE + "content-type = 'html'", "rule 1: content-type: 'html' is no type: write two words with a slash"),
+        ("[[rule]]\nmatch = ['', '!a']\ngzip = 'auto'", "rule 1: match has nothing but exceptions, with !"),
         (ONE + 'cache-control = "a\\nb"', r"rule 1: cache-control: the value 'a\nb' has a control character"),
         (ONE + "metadata = 'x'", 'rule 1: metadata is a string: write {name = "value"}'),
         (ONE + "metadata = {a = 3}", "rule 1: metadata.a is the number 3: write a string, in quotes"),
@@ -100,6 +102,10 @@ def test_a_mistake_is_one_sentence_with_the_file_and_the_rule(tmp_path: Path, te
     assert said.startswith(f"{tmp_path}/r.toml")
     assert says in said
     assert "\n" not in said
+
+
+def test_a_byte_order_mark_is_no_part_of_a_file_of_rules(tmp_path: Path) -> None:
+    assert read(tmp_path, f"\ufeff{FIRST}") == (Rule(match=("*",), gzip="never"),)
 
 
 def test_a_file_of_rules_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
