@@ -57,6 +57,7 @@ from bulkput.options import GzipOptions as GzipOptions
 from bulkput.options import HeaderOptions as HeaderOptions
 from bulkput.options import LargeOptions as LargeOptions
 from bulkput.options import RetryOptions as RetryOptions
+from bulkput.options import S3Options as S3Options
 from bulkput.options import SharedOptions as SharedOptions
 from bulkput.options import SkipOptions as SkipOptions
 from bulkput.options import StopRules as StopRules

@@ -241,6 +241,16 @@ class StoredPart:
     md5: str
 
 
+@record
+class UnfinishedUpload:
+    """An upload in parts that was neither completed nor aborted. `id` is the store's name for it, `begun` the time at
+    which it was begun, in ISO 8601 and UTC."""
+
+    key: str
+    id: str
+    begun: str
+
+
 @frozen
 class RemoteObject:
     """One object, as a row of a listing or as a HEAD shows it.

@@ -15,6 +15,8 @@ from bulkput.model import Fields, GzipMode
 from bulkput.option_types import check_fields
 from bulkput.record import frozen
 from bulkput.rule_options import Rule
+from bulkput.s3_options import Checksum as Checksum
+from bulkput.s3_options import S3Options as S3Options
 from bulkput.wire_options import RetryOptions as RetryOptions
 from bulkput.wire_options import WireOptions as WireOptions
 
@@ -288,6 +290,7 @@ class UploadOptions(SharedOptions):
     the file and has the field. A rule is stronger than the option for all objects. None by default."""
     skip: SkipOptions = SkipOptions()
     large: LargeOptions = LargeOptions()
+    s3: S3Options = S3Options()
     storage_policy: str | None = None
     """Swift: the storage policy of the container, if this run makes it. By default the cluster decides."""
     last: tuple[str, ...] = ()

@@ -25,7 +25,7 @@ from bulkput.cli.main import bulkput
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "options.md"
-FILES = ("options", "large_options", "rule_options", "wire_options", "verb_options")
+FILES = ("options", "large_options", "rule_options", "s3_options", "wire_options", "verb_options")
 """The modules of the package that define options."""
 GROUPS = {
     "walk": options.WalkOptions,
@@ -38,6 +38,7 @@ GROUPS = {
     "stop": options.StopRules,
     "skip": options.SkipOptions,
     "large": options.LargeOptions,
+    "s3": options.S3Options,
 }
 """The groups of an upload, by the field of `UploadOptions` that holds them."""
 FLAG = re.compile(r"(?<![\w`-])(--[a-z][a-z-]+)")

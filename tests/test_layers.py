@@ -18,7 +18,7 @@ LAYERS: list[set[str]] = [
     {"model"},  # the nouns
     {"verb_events", "mirror_events"},  # what happens in other verbs, and to objects without files; `events` has all
     {"option_types"},  # what fits an annotation, for options
-    {"large_options", "rule_options", "wire_options"},  # parts of the options, each in a file of its own
+    {"large_options", "rule_options", "s3_options", "wire_options"},  # parts of the options, each in a file of its own
     {"options", "events"},  # choices and occurrences, in terms of the nouns
     {"verb_options"},  # the options of the verbs other than upload, made of the same groups
     {"results"},  # what an upload returns, and what all results share

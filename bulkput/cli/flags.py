@@ -72,6 +72,8 @@ FLAGS = {
     "large.reap": "--reap-segments",
     "large.expect_size": "--expect-size",
     "large.expect_md5": "--expect-md5",
+    "s3.checksum": "--checksum",
+    "s3.make_bucket": "--make-bucket",
     "dir_markers": "--dir-markers",
     "storage_policy": "--storage-policy",
     "last": "--last",

@@ -24,13 +24,9 @@ def header_options(verb: Callable[..., int]) -> Callable[..., int]:
     @click.option(
         "--meta", multiple=True, metavar="NAME:VALUE", help="Store this metadata with each object. Repeatable."
     )
-    @click.option(
-        "--content-type", metavar="TYPE", help="Type of all objects except gzip files. Default: from the file name."
-    )
+    @click.option("--content-type", metavar="TYPE", help="Type of all objects. Default: from the file name.")
     @click.option("--cache-control", metavar="VALUE", help="Store this Cache-Control with each object.")
-    @click.option(
-        "--expires-in", type=Duration(), help="The store deletes each object after this time: 90 (seconds), 12h, 7d."
-    )
+    @click.option("--expires-in", type=Duration(), help="The store deletes each object after this time: 90, 12h, 7d.")
     @click.option(
         "--mtime-format",
         type=OneOf(["nanoseconds", "swiftclient"]),

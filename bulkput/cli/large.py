@@ -43,11 +43,9 @@ def large_options(verb: Callable[..., int]) -> Callable[..., int]:
     @click.option(
         "--expect-size",
         type=Size(may_be_zero=True),
-        help="SOURCE is a pipe: fail, and store nothing, unless it gives this many bytes.",
+        help="SOURCE is a pipe: store nothing unless it gives this many bytes.",
     )
-    @click.option(
-        "--expect-md5", metavar="HEX", help="SOURCE is a pipe: fail, and store nothing, unless its bytes have this MD5."
-    )
+    @click.option("--expect-md5", metavar="HEX", help="SOURCE is a pipe: store nothing unless its bytes have this MD5.")
     @wraps(verb)
     def with_large(
         *,

@@ -17,6 +17,7 @@ from bulkput.cli.large import large_options
 from bulkput.cli.output import CannotWriteError, flush, own_output, writing_on
 from bulkput.cli.publish import publish_options
 from bulkput.cli.rules import rules_option
+from bulkput.cli.s3 import s3_options
 from bulkput.cli.skip import skip_options
 from bulkput.cli.values import Count, OneOf, Seconds, Url, refuse_odd
 from bulkput.cli.walk import split, walk_options
@@ -29,6 +30,7 @@ from bulkput.options import (
     IfExists,
     LargeOptions,
     RetryOptions,
+    S3Options,
     SkipOptions,
     StopRules,
     UploadOptions,
@@ -70,11 +72,10 @@ if TYPE_CHECKING:
 @gzip_options("Compress. auto: only files that become smaller by an eighth or more.")
 @skip_options
 @large_options
+@s3_options
 @publish_options
-@click.option(
-    "--dir-markers", is_flag=True, help="Make an empty object of type application/directory for each directory."
-)
-@click.option("--storage-policy", metavar="NAME", help="Swift: storage policy of the container, if this run makes it.")
+@click.option("--dir-markers", is_flag=True, help="Make an empty application/directory object for each directory.")
+@click.option("--storage-policy", metavar="NAME", help="Swift: storage policy of a container that this run makes.")
 @click.option(
     "--write-manifest",
     metavar="NAME",
@@ -251,6 +252,7 @@ def _options(
     gzip: GzipOptions,
     skip: SkipOptions,
     large: LargeOptions,
+    s3: S3Options,
     last: tuple[str, ...],
     if_exists: IfExists,
     dir_markers: bool,
@@ -279,6 +281,7 @@ def _options(
         gzip=gzip,
         skip=skip,
         large=large,
+        s3=s3,
         last=last,
         if_exists=if_exists,
         dir_markers=dir_markers,

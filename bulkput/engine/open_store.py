@@ -12,6 +12,7 @@ from bulkput.option_types import checked
 from bulkput.options import HeaderOptions, LargeOptions, RetryOptions, WireOptions
 from bulkput.policy.directories import one_level
 from bulkput.policy.headers import check_headers
+from bulkput.s3_options import S3Options
 from bulkput.stores.base import Destination, Store, StoreContext, configured, open_destination
 from bulkput.stores.slots import Slots
 from bulkput.stores.tries import Brake, NoBrake, Tries
@@ -64,6 +65,7 @@ async def connected(
     headers: HeaderOptions | None = None,
     encodes: bool = False,
     large: LargeOptions | None = None,
+    s3: S3Options | None = None,
     tag: str | None = None,
     read_for: str | None = None,
     slots: Slots | None = None,
@@ -96,6 +98,7 @@ async def connected(
             headers=headers,
             encodes=encodes,
             large=large or LargeOptions(),
+            s3=s3 or S3Options(),
             tag=tag,
             destination=Destination.parse(read_for).root if read_for is not None else None,
         )

@@ -22,6 +22,7 @@ from bulkput.option_types import require
 from bulkput.options import HeaderOptions, LargeOptions, WireOptions
 from bulkput.policy.naming import is_http_url, without_query
 from bulkput.record import frozen
+from bulkput.s3_options import S3Options
 from bulkput.stores.powers import Powers
 from bulkput.transport.base import Transport
 
@@ -222,6 +223,8 @@ class StoreContext:
     refuses them before the run."""
     large: LargeOptions = LargeOptions()
     """How large objects are sent."""
+    s3: S3Options = S3Options()
+    """For S3 alone."""
     encodes: bool = False
     """Whether objects will have a Content-Encoding. A store that cannot keep it refuses it before the run."""
     tag: str | None = None

@@ -5,7 +5,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, Protocol
 
 from bulkput.errors import UnprovenPut
-from bulkput.model import Body, LargeUpload, ObjectHeaders, RemoteObject, Segment, Stored, StoredPart
+from bulkput.model import Body, LargeUpload, ObjectHeaders, RemoteObject, Segment, Stored, StoredPart, UnfinishedUpload
 from bulkput.options import WireOptions
 from bulkput.record import frozen
 
@@ -80,6 +80,19 @@ class LargeObjects:
     has checked each part's MD5 and size, and proven the whole. Raises PartsRefused if parts have to be sent again."""
     abort: Callable[[LargeUpload], Awaitable[None]]
     """Removes all parts of the upload."""
+
+
+@frozen
+class Unfinished:
+    """Uploads in parts that were neither completed nor aborted, of a store whose parts are no objects (S3).
+
+    `list` yields those of keys below a prefix, in bytewise order of the keys. `parts` asks for the parts of one, and
+    `abort` removes it with its parts: False if it is not there any more, because it was completed or aborted since.
+    """
+
+    list: Callable[[str], AsyncGenerator[UnfinishedUpload, None]]
+    parts: Callable[[UnfinishedUpload], Awaitable[tuple[StoredPart, ...]]]
+    abort: Callable[[UnfinishedUpload], Awaitable[bool]]
 
 
 class Compose(Protocol):
@@ -209,6 +222,8 @@ class Powers:
 
     checks_md5: bool = True
     """The store proves an object by its MD5. If it does not, small files are not hashed before they are sent."""
+    needs_length: bool = False
+    """The store takes no body of unknown length: a compressed file is held in memory, or sent in parts."""
     storage_classes: bool = False
     """The store keeps each object in the storage class of `ObjectHeaders.storage_class`. If it has none, a rule with a
     storage class is refused before the run."""
@@ -270,8 +285,12 @@ class Powers:
     look_at_container: Callable[[str], Awaitable[ContainerFacts]] | None = None
     """Raises NotFound if there is no container of that name."""
     segment_names: SegmentNames | None = None
-    """None also if segments are no objects. Unfinished uploads to S3 are not: it lists and aborts them by requests of
-    their own, without a proof that nothing reads them. A store for S3 gets other powers for that."""
+    """None also if segments are no objects (S3): see `unfinished`."""
+    unfinished: Unfinished | None = None
+    """None if the parts of large objects are objects themselves (Swift): see `segment_names`."""
+    part_sizes: Callable[[str], Awaitable[tuple[int, ...] | None]] | None = None
+    """The sizes of the parts that the object was sent in, in bytes and in their order; None if the store does not tell.
+    For objects whose ETag is made of those of their parts (`policy/etag.py`)."""
     found_place: Callable[[], Awaitable[str]] | None = None
     """The store's `place` as a journal keeps it, by a login if need be: the same for every way to log in to the
     account. None: `place` is."""

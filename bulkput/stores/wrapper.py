@@ -4,16 +4,13 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
 
 from bulkput.activity import doing
 from bulkput.errors import Unsupported
 from bulkput.model import Body, Limits, ObjectHeaders, Prefix, RemoteObject, Stored
 from bulkput.stores.base import Store
-from bulkput.stores.powers import Composing, LargeObjects, Powers, SendPart
-
-if TYPE_CHECKING:
-    pass
+from bulkput.stores.powers import Composing, LargeObjects, Powers, SendPart, Unfinished
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -30,6 +27,7 @@ class Wrapper(ABC):
         has = store.powers
         self.powers = Powers(
             checks_md5=has.checks_md5,
+            needs_length=has.needs_length,
             storage_classes=has.storage_classes,
             stat_itself=self._power("stat", has.stat_itself),
             segments=self._power("manifest", has.segments),
@@ -51,6 +49,8 @@ class Wrapper(ABC):
             containers=self._power("list", has.containers),
             look_at_container=self._power("stat", has.look_at_container),
             segment_names=has.segment_names,
+            unfinished=self._unfinished(has.unfinished),
+            part_sizes=self._power("stat", has.part_sizes),
             found_place=has.found_place,
             access=has.access,
             urls=has.urls and replace(has.urls, is_public=partial(self._around, "stat", "", has.urls.is_public)),
@@ -65,6 +65,11 @@ class Wrapper(ABC):
             complete=self._passed("complete", has.complete),
             abort=self._passed("abort", has.abort),
         )
+
+    def _unfinished(self, has: Unfinished | None) -> Unfinished | None:
+        if has is None:
+            return None
+        return replace(has, parts=self._passed("list parts", has.parts), abort=self._passed("abort", has.abort))
 
     def _sending(self, send_part: SendPart) -> SendPart:
         return self._passed("part", send_part)

@@ -69,6 +69,7 @@ async def upload(
             headers=headers,
             encodes=options.encodes,
             large=options.large,
+            s3=options.s3,
             tag=options.tag,
             slots=tuner.slots,
             pace=context.pace,
