@@ -62,7 +62,7 @@ class Way:
         """How far the store's clock is ahead of ours."""
         self._regions: dict[str, str] = {}
         self._places: dict[str, Place] = {}
-        self._signers: dict[tuple[Keys, str, str], Signer] = {}
+        self._signers: dict[tuple[str, Keys], Signer] = {}
 
     def region(self, bucket: str) -> str:
         return self._regions.get(bucket, self.settings.region)
@@ -76,10 +76,13 @@ class Way:
     def learn_region(self, bucket: str, region: str) -> None:
         self._regions[bucket] = region
         self._places.pop(bucket, None)
+        self._signers.clear()
 
-    def signer(self, keys: Keys, region: str, service: str) -> Signer:
-        key = keys, region, service
-        return self._signers.get(key) or self._signers.setdefault(key, Signer(*key))
+    def signer(self, bucket: str, keys: Keys) -> Signer:
+        found = self._signers.get((bucket, keys))
+        if found is None:
+            found = self._signers[bucket, keys] = Signer(keys, self.region(bucket), self.place(bucket).service)
+        return found
 
 
 class BucketRequests:
@@ -121,9 +124,8 @@ class BucketRequests:
         url = f"{place.origin}{path}?{request.query}" if request.query else place.origin + path
         if keys is None:
             return url, dict(request.headers)
-        signer = way.signer(keys, way.region(bucket), place.service)
         target = request.method, place.host, path, request.query
-        return url, signer.signed(target, request.headers, request.payload, time.time() + way.ahead_s)
+        return url, way.signer(bucket, keys).signed(target, request.headers, request.payload, time.time() + way.ahead_s)
 
     async def _has_learned(self, request: Request, keys: Keys | None, answer: Answer) -> bool:
         """Whether a refusal says something about the way that was not known. Applies the table above."""
