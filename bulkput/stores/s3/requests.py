@@ -10,6 +10,7 @@ What a refusal says about the way is learned once for all of them, and the reque
 """
 
 import hashlib
+import re
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -32,6 +33,8 @@ from bulkput.transport.secrets import without_secrets
 
 _MOST_AGAIN = 4
 """How often one request is sent again, for all three reasons together."""
+_REGION = re.compile(r"[a-z0-9-]{1,63}")
+"""It becomes a part of a host's name."""
 _SKEW_S = 600
 """Seconds by which clocks must differ that a refusal without a text is put down to that. S3 takes 900."""
 
@@ -133,7 +136,7 @@ class BucketRequests:
         if code in MOVED or answer.status in (301, 307) or (answer.status == 400 and not code):
             bucket = self._bucket if request.bucket is None else request.bucket
             region = answer.headers.get("x-amz-bucket-region") or text_of(answer, "Region")
-            if region and region != way.region(bucket):
+            if region and _REGION.fullmatch(region) and region != way.region(bucket):
                 way.learn_region(bucket, region)
                 return True
         if code in SKEWED or (answer.status == 403 and not code):
