@@ -203,7 +203,7 @@ def test_no_answer_makes_the_reading_of_a_listing_fail_otherwise_than_by_its_err
 
 @given(st.text(st.characters(codec="utf-8", exclude_categories=("Cc",), include_characters="\t\x85"), max_size=40))
 def test_metadata_comes_back_as_it_was_sent(value: str) -> None:
-    """White space at the ends too, which HTTP would drop. What a field has on the wire is signed alike by all servers."""
+    """White space at the ends too, which HTTP would drop. All servers sign the field alike."""
     sent = render(ObjectHeaders(meta=(("Title", value),)), str)["x-amz-meta-title"]
     assert sent == sent.strip()
     assert not any(character.isspace() and character != " " for character in sent)

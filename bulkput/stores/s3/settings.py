@@ -19,7 +19,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from bulkput.errors import UsageError
-from bulkput.policy.naming import is_http_url
+from bulkput.policy.naming import is_base_url, without_query
 from bulkput.record import frozen
 
 FIRST_REGION = "us-east-1"
@@ -36,6 +36,7 @@ _DOMAINS = {
 _HOST_LABELS = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*")
 _DIRECTORY = re.compile(r".+--([a-z0-9-]+)--x-s3")
 """A directory bucket (S3 Express One Zone): its zone is in its name."""
+_STYLES = ("auto", "path", "virtual")
 _TRUE = ("true", "1", "yes")
 
 
@@ -113,7 +114,7 @@ def settings_of(environ: Mapping[str, str], profile: Mapping[str, Any], services
     return Settings(
         region=region_of(environ) or str(profile.get("region") or FIRST_REGION),
         endpoint=_endpoint(environ, profile, services),
-        style=str(of_s3.get("addressing_style", "auto")),
+        style=_style(str(of_s3.get("addressing_style") or "auto")),
         is_dual_stack=_is_on(
             environ.get("AWS_USE_DUALSTACK_ENDPOINT"),
             profile.get("use_dualstack_endpoint"),
@@ -127,6 +128,12 @@ def settings_of(environ: Mapping[str, str], profile: Mapping[str, Any], services
 def region_of(environ: Mapping[str, str]) -> str | None:
     """The region that variables name."""
     return environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or None
+
+
+def _style(word: str) -> str:
+    if word not in _STYLES:
+        raise UsageError(f"addressing_style = {word!r} in the profile is not one of {', '.join(_STYLES)}")
+    return word
 
 
 def _fits_host(bucket: str, endpoint: Any) -> bool:
@@ -163,9 +170,9 @@ def _endpoint(environ: Mapping[str, str], profile: Mapping[str, Any], services: 
 
 
 def _checked(name: str, url: str) -> str:
-    parts = urlsplit(url)
-    if not is_http_url(url) or parts.query or parts.fragment or "@" in parts.netloc:
-        raise UsageError(f"{name}={url!r} is no address of an S3: write http(s)://HOST[:PORT]")
+    if not is_base_url(url) or "@" in url or " " in url:
+        shown = f"={without_query(url)!r}" if "@" not in url else ""  # there may be a password in it
+        raise UsageError(f"{name}{shown} is no address of an S3: write http(s)://HOST[:PORT]")
     return url.rstrip("/")
 
 
