@@ -20,7 +20,7 @@ from bulkput.errors import UsageError, printable
 from bulkput.model import Body, Limits, ObjectHeaders, Prefix, RemoteObject, Stored
 from bulkput.option_types import require
 from bulkput.options import HeaderOptions, LargeOptions, WireOptions
-from bulkput.policy.naming import is_http_url, without_query
+from bulkput.policy.naming import is_http_url, is_presigned, without_query
 from bulkput.record import frozen
 from bulkput.s3_options import S3Options
 from bulkput.stores.powers import Powers
@@ -139,6 +139,11 @@ class Destination:
             )
             raise UsageError(f"destination {url.partition('?')[0]!r} is no URL: {more}")
         scheme = scheme.lower()
+        if is_presigned(rest.partition("?")[2]):
+            raise UsageError(
+                f"destination {shown!r} is a presigned URL, which is for one object and one request: write"
+                " s3://BUCKET[/PREFIX], with keys in the environment, or send that file by curl --upload-file"
+            )
         if scheme in ("http", "https"):
             if "temp_url_sig" in rest.partition("?")[2]:
                 return cls._signed(url)
