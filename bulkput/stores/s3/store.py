@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import aclosing
 
-from bulkput.errors import IntegrityError, NotFound, StoreError, StoreGone, Unsupported, UsageError
+from bulkput.errors import Denied, IntegrityError, NotFound, StoreError, StoreGone, Unsupported, UsageError
 from bulkput.model import Body, Limits, ObjectHeaders, Prefix, RemoteObject, Stored
 from bulkput.options import MIB
 from bulkput.payload.digest import DigestingBody
@@ -16,7 +16,7 @@ from bulkput.stores.powers import Powers
 from bulkput.stores.s3.checksums import Checksums, Said
 from bulkput.stores.s3.credentials import Credentials, no_credentials, said_by_variables
 from bulkput.stores.s3.encryption import customer_key
-from bulkput.stores.s3.errors import error_of, request_id_of
+from bulkput.stores.s3.errors import code_of, error_of, request_id_of
 from bulkput.stores.s3.listing import Listing
 from bulkput.stores.s3.requests import BucketRequests, Request, Way
 from bulkput.stores.s3.seldom import SeldomUsed
@@ -66,6 +66,7 @@ class S3Store:
         self._seldom = SeldomUsed(self, way)
         self._second_look = SecondLook(self._fresh_head, self.get, self.delete, shown=fresh_head)
         self._has_told = False
+        self._may_list = True
 
     def __repr__(self) -> str:
         return f"S3Store({self.bucket!r})"
@@ -114,7 +115,7 @@ class S3Store:
         if self.context.s3.make_bucket:
             self.was_made = await self._seldom.make_bucket() or self.was_made
         else:
-            await self._listing.check()
+            self._may_list = await self._listing.check()
 
     async def undo_prepare(self) -> None:
         if self.was_made:
@@ -170,6 +171,9 @@ class S3Store:
             detail = "S3 answers 200 to what it has stored: this answer is of something before it, and proves nothing"
             return IntegrityError("put", key, expected=md5, actual=None, status=answer.status, detail=detail)
         error = error_of("put", key, answer, sent_md5=md5)
+        if not self._may_list and code_of(answer) == "AccessDenied":
+            # As of a login that fails: it is the fault of no object, so one of those in flight tells it.
+            return Denied("login", self.bucket, _NO_ACCESS, status=403, request_id=error.request_id)
         if isinstance(error, NotFound) and answer.status == 404:  # no object has to be there for a PUT
             return StoreGone("put", key, error.detail, status=404, request_id=error.request_id)
         return error
@@ -251,7 +255,10 @@ async def _held(body: Body) -> Body:
 def open_store(destination: Destination, context: StoreContext) -> S3Store:
     """Open a bucket with what `configured` has found. Raises UsageError for options that S3 lacks."""
     if context.storage_policy is not None:
-        raise UsageError("`storage_policy` is for Swift only: S3 has storage classes, in `rules`")
+        raise UsageError(
+            "`storage_policy` is for Swift only: S3 has storage classes, in `rules` or by `headers.extra`"
+            " x-amz-storage-class"
+        )
     if context.headers.expires_in_s is not None:
         raise UsageError(
             "S3 keeps no expiry of an object: `headers.expires_in_s` needs swift://, also in `rules`; in S3 a lifecycle"
@@ -277,6 +284,10 @@ def check_bucket(bucket: str, settings: Settings) -> None:
         )
 
 
+_NO_ACCESS = (
+    "AccessDenied: these keys may neither list the bucket nor write to it: the bucket may be somebody else's, or a"
+    " policy forbids it"
+)
 _CHECKED = (
     "the bucket encrypts objects so that no answer has their MD5: the store has checked the bytes that it got, and"
     " nothing of what it stored comes back to be compared; `s3.checksum='sha256'` makes it return a checksum"
