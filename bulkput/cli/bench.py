@@ -50,7 +50,7 @@ class _Sizes(click.ParamType[tuple[int, ...]]):
     type=Url(),
     metavar="URL",
     required=True,
-    help="The store: swift://CONTAINER[/PREFIX] or http(s)://...",
+    help="The store: swift://CONTAINER[/PREFIX], s3://BUCKET[/PREFIX] or http(s)://...",
 )
 @click.option(
     "--concurrency",

@@ -153,8 +153,9 @@ def upload(
     bulkput upload --exclude '*.tmp' --exclude .git/ . https://dav.example.org/backup/
     git ls-files -z | bulkput upload --files-from - --null swift://artifacts/source
 
-    DEST is swift://CONTAINER[/PREFIX] or http(s)://HOST/PATH/. The container is made if it does not exist. It may be
-    a temporary URL of Swift's, in quotes; tempurl://[PREFIX] is the one in BULKPUT_TEMPURL.
+    DEST is swift://CONTAINER[/PREFIX], s3://BUCKET[/PREFIX] or http(s)://HOST/PATH/. A missing container is made, a
+    bucket with --make-bucket. A temporary URL of Swift's will do, in quotes; tempurl://[PREFIX] is that in
+    BULKPUT_TEMPURL.
     Options with their reasons: docs/options.md.
     """
     sources, destination = split(paths, flags["files"], verb="upload")

@@ -135,14 +135,14 @@ class Destination:
             more = (
                 f"did you mean {printable(meant)}?"
                 if meant
-                else "write swift://CONTAINER[/PREFIX] or https://HOST/PATH/"
+                else "write swift://CONTAINER[/PREFIX], s3://BUCKET[/PREFIX] or https://HOST/PATH/"
             )
             raise UsageError(f"destination {url.partition('?')[0]!r} is no URL: {more}")
         scheme = scheme.lower()
         if is_presigned(rest.partition("?")[2]):
             raise UsageError(
                 f"destination {shown!r} is a presigned URL, which is for one object and one request: write"
-                " s3://BUCKET[/PREFIX], with keys in the environment, or send that file by curl --upload-file"
+                " s3://BUCKET[/PREFIX], with keys in the environment, or send that file by curl"
             )
         if scheme in ("http", "https"):
             if "temp_url_sig" in rest.partition("?")[2]:
@@ -152,7 +152,8 @@ class Destination:
             raise UsageError(f"destination {shown!r} is a temporary URL: it begins with https:// or http://")
         root, _, prefix = rest.partition("/")
         if not root and scheme != "tempurl":
-            raise UsageError(f"destination {shown!r} names no container: write {scheme}://CONTAINER[/PREFIX]")
+            what = "bucket" if scheme == "s3" else "container"
+            raise UsageError(f"destination {shown!r} names no {what}: write {scheme}://{what.upper()}[/PREFIX]")
         return cls(scheme, root, prefix)
 
     @classmethod

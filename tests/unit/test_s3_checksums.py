@@ -200,7 +200,7 @@ def test_a_key_of_the_customer_becomes_the_fields_of_amazon() -> None:
     "given", ["geheim", b64encode(b"x" * 31).decode(), b64encode(b"x" * 33).decode(), "é" * 44, "a" * 44 + "\n"]
 )
 def test_a_wrong_key_of_the_customer_is_a_sentence_without_it(given: str) -> None:
-    """It says how to make one."""
-    with pytest.raises(UsageError, match="openssl rand -base64 32") as raised:
+    """It says what one is."""
+    with pytest.raises(UsageError, match="32 random bytes in Base64") as raised:
         customer_key({VARIABLE: given})
     assert given not in str(raised.value)

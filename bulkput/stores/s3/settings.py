@@ -66,7 +66,7 @@ class Settings:
         if (directory := _DIRECTORY.fullmatch(bucket)) is not None:
             host = f"s3express-{directory[1]}.{region}.{domain}"
             return Place("https", f"{bucket}.{host}", "", "s3express")
-        service = "s3" + ("-fips" if self.is_fips else "") + (".dualstack" if self.is_dual_stack else "")
+        service = ("s3-fips" if self.is_fips else "s3") + (".dualstack" if self.is_dual_stack else "")
         endpoint = urlsplit(f"https://{service}.{region}.{domain}")
         return self._addressed(bucket, endpoint, self.style != "path" and _fits_host(bucket, endpoint))
 
