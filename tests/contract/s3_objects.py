@@ -9,7 +9,7 @@ from tests.contract.s3wire import UNSIGNED, Bucket, By, checksum, content_md5, t
 HELLO, WORLD = b"hello", b"world"
 
 
-def yes(is_so: bool) -> str:  # noqa: FBT001 - the only word of a cell
+def yes(is_so: bool) -> str:
     return "yes" if is_so else "no"
 
 
