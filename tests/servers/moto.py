@@ -1,7 +1,7 @@
-"""moto as an S3 for tests: its own server, in a process of its own.
+"""moto as an S3 for tests: its own server, in a process of its own. It keeps objects in memory, and checks no
+signature.
 
-It keeps objects in memory, and checks no signature. It knows much of S3 that Swift's s3api and an older Ceph do not:
-conditions on PUT, checksums of every kind.
+It knows much of S3 that Swift's s3api and an older Ceph do not: conditions on PUT, checksums of every kind.
 """
 
 from __future__ import annotations

@@ -6,8 +6,8 @@ their MD5s, against the bytes of the file (`engine/upload/generation.py`). What 
 said when that upload was begun, and cannot be seen before it is complete: it is compared afterwards, and corrected by
 a copy onto itself. An upload with fields that cannot be seen at all (an ACL, tags, keys) is begun afresh.
 
-An upload that is gone is begun again in silence: somebody has aborted or completed it, or a rule of the bucket did. Then
-`complete` names the parts that are missing.
+An upload that is gone is begun again in silence: somebody has aborted or completed it, or a rule of the bucket has.
+Then `complete` names the parts that are missing.
 
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html
 """
