@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import urlsplit
 
 from aiohttp import ClientSession, ClientTimeout, DummyCookieJar, TCPConnector, web
@@ -19,6 +20,8 @@ from yarl import URL
 from bulkput.devserver import Intercept
 
 _OF_A_CONNECTION = frozenset(("connection", "keep-alive", "transfer-encoding", "content-length"))
+_MAX_BODY = 64 * 1024 * 1024
+"""Bytes of a request's body: S3 takes no parts below 5 MiB."""
 
 
 @dataclass(slots=True)
@@ -36,10 +39,10 @@ class Relay:
 
 
 @asynccontextmanager
-async def relay(server: str, intercept: Intercept | None = None, *, rows: int | None = None) -> AsyncIterator[Relay]:
+async def relay(to: str, intercept: Intercept | None = None, *, rows: int | None = None) -> AsyncIterator[Relay]:
     """Runs a relay in front of the server at a URL, whose path does not count. With `rows`, pages of listings have so
     many."""
-    parts = urlsplit(server)
+    parts = urlsplit(to)
 
     async def pass_on(request: web.BaseRequest) -> web.StreamResponse:
         body = await request.read()
@@ -59,9 +62,13 @@ async def relay(server: str, intercept: Intercept | None = None, *, rows: int | 
         made.asked.append(f"{request.method} {request.raw_path}")
         return await (intercept(request, pass_on) if intercept is not None else pass_on(request))
 
-    runner = web.ServerRunner(
-        web.Server(handle, access_log=None, auto_decompress=False, handler_cancellation=True), shutdown_timeout=1
+    def made_request(*parts: Any) -> web.BaseRequest:
+        return web.BaseRequest(*parts, asyncio.get_running_loop(), client_max_size=_MAX_BODY)
+
+    server = web.Server(
+        handle, request_factory=made_request, access_log=None, auto_decompress=False, handler_cancellation=True
     )
+    runner = web.ServerRunner(server, shutdown_timeout=1)
     await runner.setup()
     async with ClientSession(
         connector=TCPConnector(limit=0),
