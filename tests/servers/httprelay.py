@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from io import BytesIO
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -50,7 +51,7 @@ async def relay(to: str, intercept: Intercept | None = None, *, rows: int | None
         more = f"&limit={rows}" if rows is not None and "format=json" in request.raw_path else ""
         url = URL(f"{parts.scheme}://{parts.netloc}{request.raw_path}{more}", encoded=True)
         async with client.request(
-            request.method, url, headers=fields, data=body or None, allow_redirects=False
+            request.method, url, headers=fields, data=BytesIO(body) if body else None, allow_redirects=False
         ) as answer:
             content = await answer.read()
             given = [(name, text) for name, text in answer.headers.items() if name.lower() not in _OF_A_CONNECTION]
