@@ -287,7 +287,10 @@ def _installed(destination: Destination) -> StoreFactory:
             raise UsageError(detail) from error
     schemes = (*_BUILT_IN, *sorted(entry.name for entry in entry_points(group="bulkput.stores")))
     from bulkput.policy.nearest import meant_url  # noqa: PLC0415 - for mistakes only
+    from bulkput.policy.schemes import what_to_type  # noqa: PLC0415 - the same
 
+    if (advice := what_to_type(scheme)) is not None:
+        raise UsageError(f"no store for {scheme}:// is installed: {advice}")
     meant = meant_url(str(destination), schemes)
     more = f": did you mean {printable(meant)}?" if meant else _NOT_YET.get(scheme, "")
     known = ", ".join(f"{each}://" for each in schemes)
