@@ -225,6 +225,8 @@ class StoreContext:
     """How large objects are sent."""
     s3: S3Options = S3Options()
     """For S3 alone."""
+    checksum_headers: bool = False
+    """For plain HTTP alone: send the checksums of each object. Other stores are not opened with it."""
     encodes: bool = False
     """Whether objects will have a Content-Encoding. A store that cannot keep it refuses it before the run."""
     tag: str | None = None
@@ -246,6 +248,7 @@ _BUILT_IN = {
 
 _NOT_YET = {"s3": ". A Swift that speaks S3 as well has the bucket as a container: swift://BUCKET"}
 """What to do about a scheme that many people try."""
+_TAKES_CHECKSUMS = ("http", "https")
 _CONFIGURED_BY = {"swift": ("bulkput.stores.swift.environment", "configured")}
 
 
@@ -264,8 +267,13 @@ async def configured(
 async def open_destination(destination: Destination, context: StoreContext) -> Store:
     """Open the unwrapped store of a destination; sends no request.
 
-    Raises UsageError if the scheme is unknown, its package cannot be imported or environment variables are missing.
+    Raises UsageError if the scheme is unknown, its package cannot be imported, environment variables are missing, or an
+    option means nothing to this kind of store.
     """
+    if context.checksum_headers and destination.scheme not in _TAKES_CHECKSUMS:
+        raise UsageError(
+            f"`checksum_headers` is for http:// and https:// only; {destination.scheme}:// has no such fields"
+        )
     if (built_in := _BUILT_IN.get(destination.scheme)) is not None:
         module, name = built_in
         factory = cast(StoreFactory, getattr(import_module(module), name))
