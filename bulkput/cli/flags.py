@@ -76,6 +76,7 @@ FLAGS = {
     "s3.make_bucket": "--make-bucket",
     "dir_markers": "--dir-markers",
     "storage_policy": "--storage-policy",
+    "checksum_headers": "--checksum-headers",
     "last": "--last",
     "if_exists": "--if-exists",
     "manifest": "--write-manifest",
