@@ -171,6 +171,20 @@ def test_lines_and_bytes_of_each_object_equal_those_of_awk(tmp_path: Path) -> No
     assert told == expected
 
 
+def test_logs_of_s3_are_recognised_and_name_their_buckets(log: Path) -> None:
+    """bulkput logs DIR --by container,object --json: an S3 log beside a combined one"""
+    for number, bucket in enumerate(("horror", "comics")):
+        (log.parent / f"2019-02-06-04-05-06-{number}").write_text(
+            f"79a5 {bucket} [06/Feb/2019:04:05:06 +0000] 192.0.2.3 79a5 3E57 REST.GET.OBJECT poe/the%2520raven"
+            f' "GET /poe/the%20raven?x=1 HTTP/1.1" 200 - 1000 5000 70 10 "-" "{CURL}" - s9= SigV4 - - - TLSV1.2 - -\n'
+        )
+    ran = bulkput("logs", log.parent, "--by", "container,object", "--sort", "name", "--json")
+    counts = {tuple(row["key"].values()): (row["count"], row["bytes"]) for row in ran.rows}
+    assert counts["horror", "poe/the raven"] == counts["comics", "poe/the raven"] == (1, 1000)
+    assert counts["horror", "poe/the_raven"] == (3, 2000) and len(counts) == 5
+    assert ran.err == "8 lines of 3 logs, 5 groups\n"
+
+
 async def test_the_logs_of_an_account_are_read_from_its_container(devserver: DevServer, tmp_path: Path) -> None:
     """bulkput upload LOGS swift://.CDN_ACCESS_LOGS, then bulkput logs without a source"""
     import asyncio  # noqa: PLC0415
