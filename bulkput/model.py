@@ -234,11 +234,13 @@ class LargeUpload:
 
 @record
 class StoredPart:
-    """One part of a large object in the store. Parts are numbered from 1; `md5` is in hex."""
+    """One part of a large object in the store. Parts are numbered from 1; `md5` is in hex. `modified` is when it was
+    stored, in ISO 8601 and UTC: `Unfinished.parts` tells it, and others need not."""
 
     number: int
     size: int
     md5: str
+    modified: str | None = None
 
 
 @record

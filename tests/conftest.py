@@ -14,8 +14,10 @@ from bulkput.devserver import DevServer
 from tests.ledger import Ledger, write_table
 from tests.servers.devserver import devserver_process
 from tests.servers.keystone import KeystoneSwift, real_keystone_swift
+from tests.servers.moto import moto_s3
 from tests.servers.nginx import NginxDav, nginx_dav
 from tests.servers.rgw import RealRgw, real_rgw, why_missing
+from tests.servers.s3 import NO_FILES, RealS3, of_rgw, of_swift
 from tests.servers.swift import RealSwift, real_swift
 from tests.servers.wsgidav import WsgiDav, wsgidav
 
@@ -43,8 +45,10 @@ def blockbuster() -> Iterator[BlockBuster]:
 def no_credentials_of_the_developer(monkeypatch: pytest.MonkeyPatch) -> None:
     """Removes the developer's credentials and settings, and those of a CI, from the environment of every test."""
     for name in os.environ:
-        if re.match("ST_|OS_|NETRC$|GITHUB_|GITLAB_|BULKPUT_(?!TEST_|SOAK_)", name):
+        if re.match("ST_|OS_|AWS_|S3_|NETRC$|GITHUB_|GITLAB_|BULKPUT_(?!TEST_|SOAK_)", name):
             monkeypatch.delenv(name)
+    for name, value in NO_FILES.items():
+        monkeypatch.setenv(name, value)
     monkeypatch.setenv("XDG_CONFIG_HOME", "/nonexistent")
 
 
@@ -68,6 +72,25 @@ def rgw() -> Iterator[RealRgw]:
     if reason := why_missing():
         pytest.skip(reason)
     with real_rgw() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def rgw_s3(rgw: RealRgw) -> RealS3:
+    """The S3 of the real Ceph RGW: use a bucket of your own (`make_bucket`)."""
+    return of_rgw(rgw)
+
+
+@pytest.fixture(scope="session")
+def s3api(swift: RealSwift) -> RealS3:
+    """The S3 of the real Swift: use a bucket of your own (`make_bucket`)."""
+    return of_swift(swift)
+
+
+@pytest.fixture(scope="session")
+def moto() -> Iterator[RealS3]:
+    """moto's S3, the same for the whole session: use a bucket of your own (`make_bucket`)."""
+    with moto_s3() as running:
         yield running
 
 

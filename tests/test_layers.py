@@ -66,6 +66,8 @@ HOMES = {
     "openstack": {"stores"},  # an extra: reads clouds.yaml
     "yaml": {"stores"},  # which it brings
     "keystoneauth1": {"stores"},  # an extra: the ways to log in that are not ours
+    "botocore": {"stores"},  # an extra: the AWS command line's credentials and settings
+    "awscrt": {"stores"},  # an extra: checksums
     "requests": {"stores"},  # its requests, which our transport sends
 }
 WITHOUT_IO = {"policy": {"asyncio", "socket", "time", "random", "threading", "subprocess"}}

@@ -85,12 +85,14 @@ async def connected(
     check_headers(headers)
     tries = Tries(retry or RetryOptions(), emit, brake)
     where = Destination.parse(destination)
-    environ, wire = await configured(where, os.environ if environ is None else environ, wire)
+    told = await configured(where, os.environ if environ is None else environ, wire)
+    wire = told.wire
     user_agent = f"bulkput/{__version__}" + (f" ({tag})" if tag is not None else "")
     async with aclosing(open_transport(wire, user_agent=user_agent)) as transport:
         context = StoreContext(
-            environ=environ,
+            environ=told.environ,
             wire=wire,
+            found=told.found,
             transport=transport,
             again=tries,
             warn=lambda why: emit(ev.Warned(why)),

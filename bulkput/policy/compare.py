@@ -1,8 +1,8 @@
 """Decides without I/O whether an object holds the bytes of a file.
 
 `judge` looks at the evidence. It gives a verdict, or names the evidence that it needs next; the caller fetches that and
-asks again. Cheap evidence comes first: the listing's row, the file's MD5, one HEAD of the object, its manifest, one
-HEAD for each segment.
+asks again. Cheap evidence comes first: the listing's row, the file's MD5, one HEAD of the object, its manifest or the
+sizes of its parts, one HEAD for each segment.
 
 Before a HEAD, the listing's row decides. The first line that fits:
 
@@ -27,8 +27,8 @@ Then the HEAD decides. The first line that fits:
 |                                                   | dynamic one must have the ETag that it was sent with: not   |
 |                                                   | comparable if that is not recorded                          |
 | is a gzip file named after the file, without them | not comparable                                              |
-| has another Content-Encoding, or lacks them       | identical if it has the file's size and MD5 (`is_quick`:    |
-|                                                   | the size), else not comparable                              |
+| has another Content-Encoding, or lacks them       | identical if it has the file's size, and MD5 or parts       |
+|                                                   | (`is_quick`: the size), else not comparable                 |
 | does not report its size                          | not comparable                                              |
 | has another size                                  | different                                                   |
 | has the file's size, and `is_quick`               | identical                                                   |
@@ -38,6 +38,10 @@ Then the HEAD decides. The first line that fits:
 | is large; a segment is gone, or differs from the  | different: a GET of it breaks off, or gives other bytes     |
 | manifest (static) or the listing (dynamic)        |                                                             |
 | is large                                          | identical if each segment has the MD5 of the file's range   |
+| has the ETag of N parts; the store tells their    | identical if the file has that ETag, cut into such parts    |
+| sizes                                             |                                                             |
+| has the ETag of N parts                           | identical if the file has that ETag, cut into one of the    |
+|                                                   | guesses of `policy/part_sizes.py`, else not comparable      |
 | has an ETag that is no MD5                        | not comparable                                              |
 | is plain                                          | identical if its MD5 is the file's                          |
 
@@ -53,8 +57,9 @@ from enum import Enum
 
 from bulkput.events import Verdict
 from bulkput.model import RemoteObject, Segment
-from bulkput.policy.etag import large_etag, md5_of
+from bulkput.policy.etag import composite_of, large_etag, md5_of, parts_in
 from bulkput.policy.gzip_source import Original, original_of
+from bulkput.policy.part_sizes import Layouts
 from bulkput.record import frozen, record
 
 
@@ -66,6 +71,8 @@ class Need(Enum):
     SEGMENTS = "the segments that the manifest names (static), or those below the prefix (dynamic)"
     PARTS = "a HEAD of each segment"
     PIECES = "the MD5 of each range of the file that a segment stands for"
+    LAYOUTS = "the sizes of the parts in which the object was sent, as far as the store tells them"
+    COMPOSITE = "the ETag that the file has in the next of the layouts"
 
 
 @record
@@ -76,6 +83,8 @@ class Evidence:
     is that of a HEAD. If `is_suffixed`, the object is a
     gzip file named after the file. `parts` are the objects that now exist under the names of `segments`; an item is
     None if there is none. `pieces` are MD5s (hex) of the file's ranges, one for each segment, of its length.
+    `composites` are the ETags that the file has, cut into the first of the `layouts`, the second, and so on: the
+    likeliest layout is looked at first, since each is a reading of the file.
     """
 
     size: int
@@ -89,6 +98,8 @@ class Evidence:
     is_suffixed: bool = False
     is_hidden: bool = False
     """The store was asked for the segments, and does not show them."""
+    layouts: Layouts | None = None
+    composites: tuple[str, ...] = ()
 
 
 @frozen
@@ -162,6 +173,10 @@ def _encoded(evidence: Evidence, head: RemoteObject, *, is_quick: bool) -> Judge
                 return Need.MD5
             if _is_same(evidence.md5, head.hash):
                 return _IDENTICAL
+        if head.large is None and parts_in(head.hash) is not None:
+            by_parts = _by_parts(evidence, head)
+            if isinstance(by_parts, Need) or by_parts.verdict is Verdict.IDENTICAL:
+                return by_parts
     return Judgement(Verdict.NOT_COMPARABLE, f"stored with Content-Encoding {head.encoding}, without its source's MD5")
 
 
@@ -174,11 +189,28 @@ def _by_head(evidence: Evidence, head: RemoteObject, *, is_quick: bool) -> Judge
         return _IDENTICAL
     if head.large is not None:
         return _by_segments(evidence, head)
+    if parts_in(head.hash) is not None:
+        return _by_parts(evidence, head)
     if md5_of(head.hash) is None:
         return Judgement(Verdict.NOT_COMPARABLE, f"of the same size, but its ETag {head.hash or '(none)'} is no MD5")
     if evidence.md5 is None:
         return Need.MD5
     return _IDENTICAL if _is_same(evidence.md5, head.hash) else Judgement(Verdict.DIFFERENT, "another MD5")
+
+
+def _by_parts(evidence: Evidence, head: RemoteObject) -> Judgement | Need:
+    """The object has the ETag of parts, and the file's size."""
+    layouts, count = evidence.layouts, parts_in(head.hash)
+    if layouts is None:
+        return Need.LAYOUTS
+    if composite_of(head.hash) in evidence.composites:
+        return _IDENTICAL
+    if len(evidence.composites) < len(layouts.each):
+        return Need.COMPOSITE
+    if layouts.are_certain:
+        return Judgement(Verdict.DIFFERENT, f"another MD5 in its {count} parts")
+    sent = "1 part" if count == 1 else f"{count} parts"
+    return Judgement(Verdict.NOT_COMPARABLE, f"of the same size, but sent in {sent} of unknown sizes")
 
 
 def _by_segments(evidence: Evidence, head: RemoteObject) -> Judgement | Need:

@@ -3,12 +3,14 @@
     {"name":"site/index.html","bytes":4211,"hash":"5d41402abc4b2a76b9719d911017c592","content_type":"text/html"}
 
 The fields are those of Swift's own listing in JSON, the lines come in bytewise order of the names. `hash` is the MD5 of
-the stored bytes in hex. What nothing proves is null:
+the stored bytes in hex, or for an object that S3 has in N parts the ETag that it has for them, `<hex>-N`. What nothing
+proves is null:
 
 | published                                      | bytes             | hash    | content_type |
 |------------------------------------------------|-------------------|---------|--------------|
 | a plain object, with an MD5 of the store's     | as stored         | its MD5 | its type     |
 | a plain object on a store that gives no MD5    | as stored         | null    | its type     |
+| an object in parts, with the ETag of parts     | as stored         | that    | its type     |
 | a large object                                 | those of GET      | null    | its type     |
 | the same, there before, with no size listed    | null              | null    | its type     |
 | a link that was there before                   | null              | null    | null         |
@@ -22,7 +24,7 @@ To verify a line, `judge_listed` looks at the row of the container's listing. Th
 | is empty, and no directory's marker            | HEAD: a link or a dynamic large object may be listed so      |
 | has another size or type than the line         | HEAD                                                         |
 | belongs to a line without a hash               | not comparable                                               |
-| has the MD5 of the line, and is not large      | identical                                                    |
+| has the hash of the line, and is not large     | identical                                                    |
 | anything else                                  | HEAD                                                         |
 
 Then `judge_head` looks at the object itself. The first line that fits:
@@ -32,9 +34,11 @@ Then `judge_head` looks at the object itself. The first line that fits:
 | does not exist                                 | missing                                                      |
 | has another size or type than the line         | different                                                    |
 | belongs to a line without a hash               | not comparable                                               |
-| is large, or has an ETag that is no MD5        | not comparable                                               |
-| has the MD5 of the line                        | identical                                                    |
-| anything else                                  | different                                                    |
+| is large, or has an ETag that is no hash       | not comparable                                               |
+| has the hash of the line                       | identical                                                    |
+| has an MD5, and so has the line                | different                                                    |
+| anything else: one of them was sent in parts,  | not comparable                                               |
+| or both, perhaps in others                     |                                                              |
 
 A size or a type that one of the two does not have is not compared; if the object has no size, nothing proves its bytes.
 """
@@ -47,7 +51,7 @@ from bulkput.model import ObjectHeaders, RemoteObject
 from bulkput.options import NamingOptions, UploadOptions
 from bulkput.policy.compare import Judgement, Need
 from bulkput.policy.directories import is_marker
-from bulkput.policy.etag import md5_of
+from bulkput.policy.etag import composite_of, md5_of, parts_in
 from bulkput.record import record
 
 MEDIA_TYPE = "application/x-ndjson"
@@ -104,8 +108,8 @@ def published(event: Event) -> Published | None:
     """The line for what an event tells; None if it tells of nothing that is in the store."""
     match event:
         case Uploaded(upload=upload, stored=stored, parts=parts):
-            md5 = md5_of(stored.etag) if not parts else None
-            return Published(stored.key, stored.size, md5, _sent_type(upload.headers))
+            hash_ = composite_of(stored.etag) if parts else _hash_of(stored.etag)
+            return Published(stored.key, stored.size, hash_, _sent_type(upload.headers))
         case Skipped(skip=skip) if skip.there is not None:
             return _of_row(skip.there)
     return None
@@ -121,7 +125,11 @@ def _sent_type(headers: ObjectHeaders) -> str | None:
 def _of_row(row: RemoteObject) -> Published:
     if row.link is not None:
         return Published(row.name, None, None, None)
-    return Published(row.name, row.bytes, md5_of(row.hash) if row.large is None else None, row.content_type)
+    return Published(row.name, row.bytes, _hash_of(row.hash) if row.large is None else None, row.content_type)
+
+
+def _hash_of(etag: str | None) -> str | None:
+    return md5_of(etag) or composite_of(etag)
 
 
 def line_of(row: Published) -> bytes:
@@ -139,18 +147,18 @@ def row_of(line: bytes) -> Published:
     if not isinstance(found, dict):
         raise ValueError("it is no JSON object") from None  # noqa: TRY004 - as everything else that a line may lack
     try:
-        name, size, md5, content_type = (found[field] for field in ("name", "bytes", "hash", "content_type"))
+        name, size, hash_, content_type = (found[field] for field in ("name", "bytes", "hash", "content_type"))
     except KeyError as missing:
         raise ValueError(f"it has no field {missing.args[0]}") from None
     if not isinstance(name, str) or not name or not _is_utf8(name):
         raise ValueError("its name is no object name")
     if size is not None and (not isinstance(size, int) or isinstance(size, bool) or size < 0):
         raise ValueError("its bytes are no number of bytes")
-    if md5 is not None and (not isinstance(md5, str) or md5_of(md5) != md5):
+    if hash_ is not None and (not isinstance(hash_, str) or _hash_of(hash_) != hash_):
         raise ValueError("its hash is no MD5 in hex")
     if content_type is not None and not isinstance(content_type, str):
         raise ValueError("its content_type is no text")
-    return Published(name, size, md5, content_type)
+    return Published(name, size, hash_, content_type)
 
 
 def judge_listed(line: Published, row: RemoteObject | None) -> Judgement | Need:
@@ -161,7 +169,7 @@ def judge_listed(line: Published, row: RemoteObject | None) -> Judgement | Need:
         return Need.HEAD
     if line.hash is None:
         return _UNPROVEN
-    if row.large is None and row.bytes is not None and md5_of(row.hash) == line.hash:
+    if row.large is None and row.bytes is not None and _hash_of(row.hash) == line.hash:
         return _IDENTICAL
     return Need.HEAD
 
@@ -178,10 +186,15 @@ def judge_head(line: Published, head: RemoteObject | None, *, was_listed: bool) 
         return Judgement(Verdict.NOT_COMPARABLE, "the store does not report its size")
     if head.large is not None:
         return Judgement(Verdict.NOT_COMPARABLE, "of the same size and type, but a large object now")
-    md5 = md5_of(head.hash)
-    if md5 is None:
+    now = _hash_of(head.hash)
+    if now is None:
         return Judgement(Verdict.NOT_COMPARABLE, f"of the same size, but its ETag {head.hash or '(none)'} is no MD5")
-    return _IDENTICAL if md5 == line.hash else Judgement(Verdict.DIFFERENT, "another MD5")
+    if now == line.hash:
+        return _IDENTICAL
+    if parts_in(now) is None and parts_in(line.hash) is None:
+        return Judgement(Verdict.DIFFERENT, "another MD5")
+    why = f"of the same size, but the ETags of parts differ: {line.hash} in the manifest, {now} in the store"
+    return Judgement(Verdict.NOT_COMPARABLE, why)
 
 
 _IDENTICAL = Judgement(Verdict.IDENTICAL)

@@ -63,14 +63,15 @@ def is_as_listed(row: RemoteObject, now: RemoteObject) -> bool:
     |----------|---------------------------------------------------|
     | ETag     | both have one                                     |
     | size     | both have one, and `row` is no large object       |
-    | time     | both have one; to the last digit that is listed   |
+    | time     | both have one; to the last digit that both have   |
 
     False if nothing can be compared, since nothing is proven then.
     """
     same = _same_bytes(row, now)
     then_ns, now_ns = stored_ns(row), stored_ns(now)
     if then_ns is not None and now_ns is not None:
-        same.append(abs(then_ns - now_ns) < _last_digit_ns(row.last_modified or ""))
+        digit_ns = max(_last_digit_ns(each.last_modified or "") for each in (row, now))
+        same.append(abs(then_ns - now_ns) < digit_ns)
     return bool(same) and all(same)
 
 

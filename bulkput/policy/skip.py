@@ -18,8 +18,8 @@ first line that fits:
 | comparing | anything else                                      | send                                           |
 
 The comparing modes are unchanged and identical. An object may be more than its row shows if it is large, a link or
-empty, or if its ETag is no MD5. While files are sent compressed, every object may be: the listing has the size and MD5
-of the compressed bytes.
+empty, or if its ETag is no MD5; but one with the ETag of parts (`<hex>-3`) and another size is different. While files
+are sent compressed, every object may be: the listing has the size and MD5 of the compressed bytes.
 
 In a comparing mode a file is skipped only if the object is *proven* to have its size (unchanged) or its bytes
 (identical); in doubt it is sent. It is also sent if its object reads others to which the same run may write, because
@@ -35,7 +35,7 @@ from bulkput.model import Reason, RemoteObject
 from bulkput.options import SkipMode
 from bulkput.policy.compare import Evidence, Need, judge
 from bulkput.policy.directories import is_marker
-from bulkput.policy.etag import md5_of
+from bulkput.policy.etag import md5_of, parts_in
 
 REASONS: dict[SkipMode, Reason] = {
     "existing": Reason.EXISTING,
@@ -83,7 +83,9 @@ def decide_skip(mode: SkipMode, evidence: Evidence, mtime_ns: int, *, compresses
 
 def _could_be_more(evidence: Evidence) -> bool:
     row = evidence.row
-    return evidence.is_suffixed or row.large is not None or not row.bytes or md5_of(row.hash) is None
+    if evidence.is_suffixed or row.large is not None or not row.bytes:
+        return True
+    return md5_of(row.hash) is None and (parts_in(row.hash) is None or row.bytes == evidence.size)
 
 
 def stored_ns(row: RemoteObject) -> int | None:

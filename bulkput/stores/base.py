@@ -13,7 +13,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import field
 from importlib import import_module
-from typing import TYPE_CHECKING, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 from urllib.parse import quote, unquote
 
 from bulkput.errors import UsageError, printable
@@ -225,6 +225,8 @@ class StoreContext:
     """How large objects are sent."""
     s3: S3Options = S3Options()
     """For S3 alone."""
+    found: Any = field(default=None, repr=False)
+    """What `configured` has found beside variables, in a form that the kind of store knows."""
     encodes: bool = False
     """Whether objects will have a Content-Encoding. A store that cannot keep it refuses it before the run."""
     tag: str | None = None
@@ -234,6 +236,15 @@ class StoreContext:
     not sent to another server. None if this is the command's only store, or its destination."""
 
 
+@frozen
+class Configured:
+    """The environment and the options with what files say. `found` is for the store, as `StoreContext.found`."""
+
+    environ: Mapping[str, str] = field(repr=False)
+    wire: WireOptions
+    found: Any = field(default=None, repr=False)
+
+
 StoreFactory = Callable[[Destination, StoreContext], Store]
 
 _BUILT_IN = {
@@ -241,23 +252,23 @@ _BUILT_IN = {
     "http": ("bulkput.stores.http.store", "open_store"),
     "https": ("bulkput.stores.http.store", "open_store"),
     "tempurl": ("bulkput.stores.swift.temp_url", "open_store"),
+    "s3": ("bulkput.stores.s3.store", "open_store"),
 }
 
 
-_NOT_YET = {"s3": ". A Swift that speaks S3 as well has the bucket as a container: swift://BUCKET"}
-"""What to do about a scheme that many people try."""
-_CONFIGURED_BY = {"swift": ("bulkput.stores.swift.environment", "configured")}
+_CONFIGURED_BY = {
+    "swift": ("bulkput.stores.swift.environment", "configured"),
+    "s3": ("bulkput.stores.s3.credentials", "configured"),
+}
 
 
-async def configured(
-    destination: Destination, environ: Mapping[str, str], wire: WireOptions
-) -> tuple[Mapping[str, str], WireOptions]:
-    """Both with what the files say in which users of this kind of store keep their settings; before the transport is
-    opened, because they may name certificates. Raises UsageError."""
+async def configured(destination: Destination, environ: Mapping[str, str], wire: WireOptions) -> Configured:
+    """What the files say in which users of this kind of store keep their settings; before the transport is opened,
+    because they may name certificates. Raises UsageError."""
     if (built_in := _CONFIGURED_BY.get(destination.scheme)) is None:
-        return environ, wire
+        return Configured(environ, wire)
     module, name = built_in
-    result: tuple[Mapping[str, str], WireOptions] = await getattr(import_module(module), name)(environ, wire)
+    result: Configured = await getattr(import_module(module), name)(environ, wire)
     return result
 
 
@@ -289,6 +300,6 @@ def _installed(destination: Destination) -> StoreFactory:
     from bulkput.policy.nearest import meant_url  # noqa: PLC0415 - for mistakes only
 
     meant = meant_url(str(destination), schemes)
-    more = f": did you mean {printable(meant)}?" if meant else _NOT_YET.get(scheme, "")
+    more = f": did you mean {printable(meant)}?" if meant else ""
     known = ", ".join(f"{each}://" for each in schemes)
     raise UsageError(f"no store for {scheme}:// is installed; known are {known}{more}")

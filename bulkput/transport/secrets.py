@@ -13,7 +13,8 @@ from dataclasses import replace
 from bulkput.transport.base import Answer
 
 _BASIC_OR_BEARER = frozenset(("authorization", "proxy-authorization"))
-_SECRET_FIELDS = frozenset(("x-auth-token", "x-auth-key")) | _BASIC_OR_BEARER
+_OF_S3 = ("x-amz-security-token", "x-amz-server-side-encryption-customer-key")
+_SECRET_FIELDS = frozenset(("x-auth-token", "x-auth-key", *_OF_S3)) | _BASIC_OR_BEARER
 _ENTITIES = {"&": "amp", "<": "lt", ">": "gt", '"': "quot", "'": "apos", "/": "sol", "+": "plus"}
 """Characters that HTML and XML may write as named entities."""
 _SHORTEST_SECRET = 4

@@ -8,7 +8,7 @@ from fractions import Fraction
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulkput.stores.swift.wire_format import mtime_text, swiftclient_mtime
+from bulkput.policy.mtime import mtime_text, swiftclient_mtime
 
 
 @given(st.integers(min_value=0, max_value=2**33 * 10**9))

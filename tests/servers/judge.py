@@ -1,11 +1,13 @@
-"""Reads a Swift account with the standard library's HTTP client, without any code of bulkput."""
+"""Reads a Swift account with the standard library's HTTP client, and an S3 with boto3: without any code of bulkput."""
 
 import http.client
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
+
+from tests.servers.s3 import RealS3
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,3 +135,54 @@ def _ask(
         return answer.status, answer.headers, answer.read()
     finally:
         connection.close()
+
+
+@dataclass(frozen=True, slots=True)
+class S3Judge:
+    """Reads one S3. Blocks: call it in a thread from async tests."""
+
+    server: RealS3
+
+    def get(self, bucket: str, key: str) -> Seen | None:
+        """Gives an object and its header fields; None if it does not exist."""
+        client = self.server.client()
+        try:
+            answer = client.get_object(Bucket=bucket, Key=key)
+        except client.exceptions.NoSuchKey:
+            return None
+        with answer["Body"] as body:
+            return Seen(body.read(), answer["ResponseMetadata"]["HTTPHeaders"])
+
+    def content(self, bucket: str, key: str) -> bytes | None:
+        """Gives an object's bytes; None if it does not exist."""
+        seen = self.get(bucket, key)
+        return seen.content if seen is not None else None
+
+    def head(self, bucket: str, key: str) -> Mapping[str, str]:
+        """Gives the header fields of an object, their names in small letters."""
+        answer = self.server.client().head_object(Bucket=bucket, Key=key)
+        fields: Mapping[str, str] = answer["ResponseMetadata"]["HTTPHeaders"]
+        return fields
+
+    def names(self, bucket: str) -> list[str]:
+        """Gives the names of all objects, in the order of the listing."""
+        return [row["Key"] for row in self.rows(bucket)]
+
+    def rows(self, bucket: str) -> list[dict[str, Any]]:
+        """Gives all rows of the listing, page by page."""
+        pages = self.server.client().get_paginator("list_objects_v2").paginate(Bucket=bucket)
+        return [row for page in pages for row in page.get("Contents", ())]
+
+    def unfinished(self, bucket: str, prefix: str = "") -> list[str]:
+        """Gives the names of uploads in parts that are neither completed nor aborted."""
+        pages = self.server.client().get_paginator("list_multipart_uploads").paginate(Bucket=bucket, Prefix=prefix)
+        return [row["Key"] for page in pages for row in page.get("Uploads", ())]
+
+    def put(self, bucket: str, key: str, content: bytes = b"", **parameters: Any) -> None:
+        """Stores an object without bulkput."""
+        self.server.client().put_object(Bucket=bucket, Key=key, Body=content, **parameters)
+
+    def buckets(self) -> Iterator[str]:
+        """Gives the names of the user's buckets."""
+        for row in self.server.client().list_buckets()["Buckets"]:
+            yield row["Name"]

@@ -9,7 +9,8 @@ from bulkput import events as ev
 from bulkput.events import Verdict
 from bulkput.model import RemoteObject, Segment
 from bulkput.policy.compare import Evidence, Judgement, Need, judge
-from bulkput.policy.etag import large_etag
+from bulkput.policy.etag import composite_etag, large_etag
+from bulkput.policy.part_sizes import Layouts
 from bulkput.verb_results import Comparison
 
 MD5, OTHER, EMPTY = "a" * 32, "b" * 32, "d41d8cd98f00b204e9800998ecf8427e"
@@ -88,7 +89,12 @@ def test_an_object_that_is_listed_but_gone_is_missing() -> None:
         (replace(ROW, bytes=11), MD5, Verdict.DIFFERENT, Verdict.DIFFERENT),
         (replace(ROW, bytes=None, large="dynamic", below="s/"), None, Verdict.NOT_COMPARABLE, Verdict.NOT_COMPARABLE),
         (replace(ROW, hash=None), None, Verdict.NOT_COMPARABLE, Verdict.IDENTICAL),
-        (replace(ROW, hash=f"{MD5}-2"), None, Verdict.NOT_COMPARABLE, Verdict.IDENTICAL),
+        (replace(ROW, hash=f"{MD5}-2"), None, Need.LAYOUTS, Verdict.IDENTICAL),
+        (replace(ROW, hash=f"{MD5}-2-x"), None, Verdict.NOT_COMPARABLE, Verdict.IDENTICAL),
+        (replace(GZIP, hash=f"{OTHER}-2"), MD5, Verdict.IDENTICAL, Verdict.IDENTICAL),
+        (replace(GZIP, hash=f"{OTHER}-2"), OTHER, Verdict.DIFFERENT, Verdict.IDENTICAL),
+        (replace(ROW, hash=f"{MD5}-2", encoding="gzip"), None, Need.LAYOUTS, Verdict.IDENTICAL),
+        (replace(ROW, hash=f"{MD5}-2", encoding="gzip", bytes=9), None, Verdict.NOT_COMPARABLE, Verdict.NOT_COMPARABLE),
         (replace(ROW, hash=f"{MD5}-2", bytes=11), None, Verdict.DIFFERENT, Verdict.DIFFERENT),
         (DYNAMIC, None, Need.SEGMENTS, Verdict.IDENTICAL),
         (replace(DYNAMIC, hash=MD5), MD5, Need.SEGMENTS, Verdict.IDENTICAL),
@@ -120,6 +126,37 @@ def test_a_head_decides_if_the_listing_row_does_not(
     """The object may be compressed, composed or plain; `quick` is the verdict after another size in the row."""
     assert verdict(Evidence(10, replace(ROW, hash=OTHER), md5, head)) is expected
     assert verdict(Evidence(10, replace(ROW, bytes=9), md5, head), is_quick=True) is quick
+
+
+PARTED = replace(ROW, hash=composite_etag((MD5, OTHER)))
+NOT_SO = composite_etag((OTHER, MD5))
+TOLD, GUESSED = Layouts(((6, 4),), are_certain=True), Layouts(((6, 4), (5, 5)))
+
+
+@pytest.mark.parametrize(
+    ("layouts", "composites", "expected"),
+    [
+        (None, (), Need.LAYOUTS),
+        (TOLD, (), Need.COMPOSITE),
+        (TOLD, (PARTED.hash,), Verdict.IDENTICAL),
+        (TOLD, (NOT_SO,), Verdict.DIFFERENT),
+        (GUESSED, (), Need.COMPOSITE),
+        (GUESSED, (PARTED.hash,), Verdict.IDENTICAL),
+        (GUESSED, (NOT_SO,), Need.COMPOSITE),
+        (GUESSED, (NOT_SO, PARTED.hash), Verdict.IDENTICAL),
+        (GUESSED, (NOT_SO, NOT_SO), Verdict.NOT_COMPARABLE),
+        (Layouts(()), (), Verdict.NOT_COMPARABLE),
+    ],
+)
+def test_an_object_that_was_sent_in_parts_is_compared_by_the_etag_of_its_parts(
+    layouts: Layouts | None, composites: tuple[str, ...], expected: object
+) -> None:
+    """If no guess is right, the file may still be the object's, cut in another way."""
+    evidence = Evidence(10, PARTED, head=PARTED, layouts=layouts, composites=composites)
+    assert verdict(evidence) is expected
+    assert verdict(replace(evidence, size=11)) is Verdict.DIFFERENT
+    encoded = replace(evidence, head=replace(PARTED, encoding="br"))
+    assert verdict(encoded) is (Verdict.NOT_COMPARABLE if expected is Verdict.DIFFERENT else expected)
 
 
 @pytest.mark.parametrize("head", LARGE)

@@ -28,13 +28,14 @@ from bulkput.sources.published import FetchedManifest, PublishedNotes
 A, B, NOTHING = "a" * 32, "b" * 32, "d41d8cd98f00b204e9800998ecf8427e"
 TEXT, HTML = "text/plain", "text/html"
 LINE = Published("n", 7, A, TEXT)
+IN_PARTS = Published("n", 7, f"{A}-3", TEXT)
 UNPROVEN = Published("n", 7, None, TEXT)
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
 ROWS = st.builds(
     Published,
     TEXTS.filter(bool),
     st.none() | st.integers(0, 2**63),
-    st.none() | st.text("0123456789abcdef", min_size=32, max_size=32),
+    st.none() | st.from_regex(r"[0-9a-f]{32}(-[1-9][0-9]{0,3})?", fullmatch=True),
     st.none() | TEXTS,
 )
 
@@ -83,6 +84,7 @@ def test_any_other_line_is_refused_with_a_reason(line: bytes) -> None:
         ({"bytes": "7"}, "its bytes are no number of bytes"),
         ({"hash": f'"{A}"'}, "its hash is no MD5 in hex"),
         ({"hash": A.upper()}, "its hash is no MD5 in hex"),
+        ({"hash": f'"{A}-3"'}, "its hash is no MD5 in hex"),
         ({"content_type": 1}, "its content_type is no text"),
     ],
 )
@@ -104,12 +106,15 @@ def test_a_field_of_another_kind_is_refused(change: dict[str, object], why: str)
         (sent(f'"{A}"'), Published("p/n", 7, A, TEXT)),
         (sent(None), Published("p/n", 7, None, TEXT)),
         (sent(A, parts=3), Published("p/n", 7, None, TEXT)),
+        (sent(f"{A}-3", parts=3), Published("p/n", 7, f"{A}-3", TEXT)),
+        (sent(f"{A}-1"), Published("p/n", 7, f"{A}-1", TEXT)),
         (sent(A, extra=(("content-TYPE", HTML),)), Published("p/n", 7, A, HTML)),
         (sent(A, extra=(("X-Detect-Content-Type", "True"),)), Published("p/n", 7, A, None)),
         (skipped(obj()), LINE),
         (skipped(obj(large="static")), UNPROVEN),
         (skipped(obj(None, NOTHING, large="static")), Published("n", None, None, TEXT)),
-        (skipped(obj(md5=f"{A}-3")), UNPROVEN),
+        (skipped(obj(md5=f"{A}-3")), IN_PARTS),
+        (skipped(obj(md5=f"{A}-x")), UNPROVEN),
         (skipped(obj(0, NOTHING, link="c/other")), Published("n", None, None, None)),
         (skipped(None), None),
     ],
@@ -130,6 +135,11 @@ def test_an_event_gives_the_line_of_what_is_stored(event: Event, row: Published 
         (LINE, obj(md5=B), Need.HEAD),
         (LINE, obj(kind=HTML), Need.HEAD),
         (LINE, obj(large="static"), Need.HEAD),
+        (LINE, obj(md5=f"{A}-3"), Need.HEAD),
+        (IN_PARTS, obj(md5=f'"{A}-3"'), Verdict.IDENTICAL),
+        (IN_PARTS, obj(md5=f"{A}-3", large="static"), Need.HEAD),
+        (IN_PARTS, obj(md5=f"{A}-4"), Need.HEAD),
+        (IN_PARTS, obj(), Need.HEAD),
         (LINE, obj(None, NOTHING, large="static"), Need.HEAD),
         (LINE, obj(link="c/other"), Need.HEAD),
         (Published("n", 0, NOTHING, TEXT), obj(0, NOTHING), Need.HEAD),
@@ -164,6 +174,10 @@ def test_the_row_of_a_listing_decides_only_what_it_proves(
         (LINE, obj(kind=HTML), Verdict.DIFFERENT),
         (LINE, obj(md5=None), Verdict.NOT_COMPARABLE),
         (LINE, obj(md5=f"{A}-3"), Verdict.NOT_COMPARABLE),
+        (IN_PARTS, obj(md5=f"{A}-3"), Verdict.IDENTICAL),
+        (IN_PARTS, obj(md5=f"{B}-3"), Verdict.NOT_COMPARABLE),
+        (IN_PARTS, obj(), Verdict.NOT_COMPARABLE),
+        (IN_PARTS, obj(8, f"{A}-3"), Verdict.DIFFERENT),
         (LINE, obj(large="dynamic"), Verdict.NOT_COMPARABLE),
         (LINE, obj(None), Verdict.NOT_COMPARABLE),
         (Published("n", 0, NOTHING, TEXT), obj(9, B, large="dynamic"), Verdict.DIFFERENT),

@@ -109,6 +109,15 @@ def test_an_empty_row_or_one_of_a_large_object_needs_a_head(row: RemoteObject, s
         assert decided("unchanged", row, size=size) is Need.HEAD
 
 
+def test_an_object_in_parts_of_another_size_needs_no_head() -> None:
+    """Its size is that of its bytes. With compression, its metadata may record this file as its source."""
+    row = replace(ROW, hash="c" * 32 + "-3")
+    assert decided("identical", row, size=11) is decided("unchanged", row, size=11) is SkipDecision.SEND
+    assert decided("identical", row, size=11, gzip=True) is Need.HEAD
+    assert decided("identical", row, head=row) is Need.LAYOUTS
+    assert decided("identical", replace(row, hash="c" * 32 + "-x"), size=11) is Need.HEAD
+
+
 @pytest.mark.parametrize("mode", sorted(COMPARING))
 def test_with_compression_an_object_of_another_size_needs_a_head(mode: SkipMode) -> None:
     """Its metadata may record this file as its source."""

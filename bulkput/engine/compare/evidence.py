@@ -12,6 +12,8 @@ from bulkput.errors import NotFound, StoreError, Unsupported
 from bulkput.model import Body, RemoteObject, Segment
 from bulkput.payload.pieces import md5_of_pieces
 from bulkput.policy.compare import Evidence, Need
+from bulkput.policy.etag import composite_etag, parts_in
+from bulkput.policy.part_sizes import layouts
 from bulkput.policy.references import Reference, references_in
 from bulkput.stores.base import Store
 
@@ -54,6 +56,26 @@ async def _learnt(store: Store, need: Need, evidence: Evidence, read: ReadDigest
             sizes = [segment.bytes for segment in evidence.segments or ()]
             size, pieces = await read(sizes)
             return replace(evidence, size=size, pieces=pieces)
+        case Need.LAYOUTS:
+            return await _with_layouts(store, evidence)
+        case Need.COMPOSITE:
+            layout = evidence.layouts.each[len(evidence.composites)] if evidence.layouts is not None else ()
+            size, pieces = await read(layout)
+            return replace(evidence, size=size, composites=(*evidence.composites, composite_etag(pieces)))
+
+
+async def _with_layouts(store: Store, evidence: Evidence) -> Evidence:
+    """The evidence with the parts that its `head`, an object sent in parts, may have been sent in."""
+    told, head, power = None, evidence.head or evidence.row, store.powers.part_sizes
+    count = parts_in(head.hash) or 1
+    try:
+        if power is not None and count > 1:
+            told = await power(head.name)
+    except NotFound:
+        return replace(evidence, is_gone=True)
+    except Unsupported:  # it depends on the server
+        pass
+    return replace(evidence, layouts=layouts(head.bytes or 0, count, told))
 
 
 async def _with_segments(store: Store, evidence: Evidence) -> Evidence:

@@ -13,6 +13,8 @@ async def segments_before(store: Store, key: str) -> SegmentsLeft | None:
 
     Raises Stopped. If the store does not tell the segments, none are named.
     """
+    if store.powers.unfinished is not None:  # the parts of its objects are no objects (S3): they are overwritten, too
+        return None
     try:
         itself = await itself_of(store, key)
         if itself is None or itself.large is None:  # a link, for example: its target is not overwritten

@@ -16,6 +16,7 @@ from bulkput.errors import UsageError
 from bulkput.options import WireOptions
 from bulkput.policy.headers import check_value
 from bulkput.policy.naming import is_base_url, is_http_url
+from bulkput.stores.base import Configured
 from bulkput.stores.swift.given_token import GivenToken
 from bulkput.stores.swift.login import Login, Token
 from bulkput.stores.swift.v1 import V1Login
@@ -28,16 +29,16 @@ _HOW = (
 )
 
 
-async def configured(environ: Mapping[str, str], wire: WireOptions) -> tuple[Mapping[str, str], WireOptions]:
+async def configured(environ: Mapping[str, str], wire: WireOptions) -> Configured:
     """Both with what the cloud of OS_CLOUD says instead; as they are if they have it already, or there is none.
 
     Raises UsageError: what is missing or wrong; StoreGone if a vendor's profile cannot be fetched.
     """
     if not environ.get("OS_CLOUD") or CLOUD_FILE in environ:
-        return environ, wire
+        return Configured(environ, wire)
     from bulkput.stores.swift.clouds import of_cloud  # noqa: PLC0415 - openstacksdk
 
-    return await asyncio.to_thread(of_cloud, environ, wire)
+    return Configured(*await asyncio.to_thread(of_cloud, environ, wire))
 
 
 def login_from(environ: Mapping[str, str]) -> Login:

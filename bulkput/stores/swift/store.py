@@ -15,8 +15,10 @@ from bulkput.payload.digest import DigestingBody
 from bulkput.payload.in_memory import BytesBody
 from bulkput.policy.etag import md5_of
 from bulkput.policy.headers import check_value
+from bulkput.policy.mtime import MTIME_TEXTS
 from bulkput.stores.base import Destination, StoreContext
 from bulkput.stores.powers import Powers
+from bulkput.stores.second_look import SecondLook
 from bulkput.stores.status import error_from_response
 from bulkput.stores.swift import bulk
 from bulkput.stores.swift.account import Account
@@ -24,12 +26,11 @@ from bulkput.stores.swift.environment import login_from
 from bulkput.stores.swift.info import ClusterInfo
 from bulkput.stores.swift.listing import MAX_PAGE_BYTES, ListingCursor, NotFurtherError, Rows
 from bulkput.stores.swift.requests import ContainerRequests, Request, is_refused
-from bulkput.stores.swift.second_look import SecondLook
 from bulkput.stores.swift.seldom import SeldomUsed
 from bulkput.stores.swift.wire_format import (
-    MTIME_TEXTS,
     described,
     forgets_expiry,
+    fresh_head,
     from_json,
     kept,
     limits,
@@ -80,7 +81,7 @@ class SwiftStore:
         self.keeps_metadata = True
         self._making = asyncio.Lock()
         self._seldom = SeldomUsed(self, container, account, self._requests, self._rows)
-        self._second_look = SecondLook(self._fresh_head, self.get, self.delete)
+        self._second_look = SecondLook(self._fresh_head, self.get, self.delete, shown=fresh_head)
         self._copies_by: Literal["COPY", "PUT"] | None = "COPY"
         """The method of a copy request; changed if the server refuses it. None: the server has no copy."""
         self._choosing = asyncio.Lock()
@@ -194,9 +195,8 @@ class SwiftStore:
             raise _put_error(key, answer, sent_md5, is_taken=self._is_taken)
         etag = answer.headers.get("ETag")
         if etag != sent_md5 and md5_of(etag) != sent_md5:
-            await self._second_look.prove(
-                key, unproven_put(answer.headers, sent_md5, digesting.sent_bytes), request_id=request_id
-            )
+            put = unproven_put(answer.headers, sent_md5, digesting.sent_bytes)
+            await self._second_look.prove(key, put, answer, request_id=request_id)
         return Stored(key, digesting.sent_bytes, sent_md5, request_id)
 
     async def _fresh_head(self, key: str) -> Answer:

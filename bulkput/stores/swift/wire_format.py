@@ -12,6 +12,7 @@ from bulkput.model import Fields, Limits, ObjectHeaders, Prefix, RemoteObject, S
 from bulkput.options import LargeMode
 from bulkput.policy.etag import md5_of
 from bulkput.policy.headers import overlaid
+from bulkput.policy.mtime import mtime_text
 from bulkput.policy.proof import FreshHead
 
 META = "X-Object-Meta-"
@@ -30,31 +31,6 @@ _ROW_BYTES = 8 * 1024
 _DYNAMIC_SEGMENTS = 9_999
 """No store limits the segments of a dynamic large object. With 10 000, the HEAD of one has no size and no ETag in Swift
 (container_listing_limit), and nothing would prove it."""
-
-
-def mtime_text(mtime_ns: int) -> str:
-    """Seconds with nine decimal places. rclone compares times to the nanosecond.
-
-    If the time differs by one nanosecond, rclone rewrites the object's metadata and drops the fields it does not know.
-    """
-    if mtime_ns < 0:
-        return "-" + mtime_text(-mtime_ns)
-    seconds, nanoseconds = divmod(mtime_ns, 1_000_000_000)
-    return f"{seconds}.{nanoseconds:09d}"
-
-
-def swiftclient_mtime(mtime_ns: int) -> str:
-    """swiftclient's form, `"%f" % os.path.getmtime(path)`, which `swift upload --changed` compares as text.
-
-    It is computed in floats, as Python computes st_mtime. `mtime_ns / 1e9` gives another text for one file in some
-    hundred.
-    """
-    seconds, nanoseconds = divmod(mtime_ns, 1_000_000_000)
-    return f"{seconds + 1e-9 * nanoseconds:f}"
-
-
-MTIME_TEXTS = {"nanoseconds": mtime_text, "swiftclient": swiftclient_mtime}
-"""The function for each `HeaderOptions.mtime_format`."""
 
 
 def render(headers: ObjectHeaders, *, mtime: Callable[[int], str] = mtime_text) -> dict[str, str]:

@@ -1,8 +1,8 @@
-"""Checks an object after a PUT whose 201 did not prove the bytes. `policy/proof.py` decides, this module sends the
-requests."""
+"""Checks an object after a PUT whose answer is a success, but does not prove the bytes. `policy/proof.py` decides, this
+module sends the requests."""
 
 import hashlib
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 
@@ -11,25 +11,29 @@ from bulkput.model import Stored
 from bulkput.policy.proof import Fate, FreshHead, prove
 from bulkput.stores.powers import Settled
 from bulkput.stores.status import error_from_response
-from bulkput.stores.swift.wire_format import fresh_head
 from bulkput.transport.base import Answer
 
 
 class SecondLook:
-    """Checks objects of one container. It gets the store's functions for a HEAD, a GET and a DELETE."""
+    """Checks objects of one container. It gets the store's functions for a HEAD (past caches, and of a link itself), a
+    GET and a DELETE. `shown` says what the answer to the HEAD shows."""
 
     def __init__(
         self,
         fresh_head: Callable[[str], Awaitable[Answer]],
         get: Callable[[str], AsyncGenerator[bytes, None]],
         delete: Callable[[Iterable[str]], Awaitable[None]],
+        *,
+        shown: Callable[[Mapping[str, str]], FreshHead],
     ) -> None:
+        self._shown = shown
         self._fresh_head = fresh_head
         self._get = get
         self._delete = delete
 
-    async def prove(self, key: str, put: UnprovenPut, *, request_id: str | None) -> None:
-        """Check an object after a 201 whose ETag is not the MD5 that was sent. Returns if the object is right.
+    async def prove(self, key: str, put: UnprovenPut, answer: Answer, *, request_id: str | None) -> None:
+        """Check an object after `answer`, a success whose ETag is not the MD5 that was sent. Returns if the object is
+        right.
 
         If the answer has no MD5, one HEAD decides at once. If it has a wrong MD5, the PUT is retried first; the stored
         object is checked only after the last attempt (`settle`).
@@ -38,14 +42,20 @@ class SecondLook:
         """
         actual = put.etag
         if actual is None:
-            look = await self._look_or_give_up(key, request_id)
+            look = await self._look_or_give_up(key, answer.status, request_id)
             if prove([put], look).fate is Fate.STORED:
                 return
             if look is not None and look.md5 is None:
-                raise _unproven(key, "a HEAD shows none either", request_id)
+                raise _unproven(key, "a HEAD shows none either", answer.status, request_id)
             actual = look.md5 if look is not None else None
         raise IntegrityError(
-            "put", key, expected=put.md5, actual=actual, status=201, request_id=request_id, unproven_put=put
+            "put",
+            key,
+            expected=put.md5,
+            actual=actual,
+            status=answer.status,
+            request_id=request_id,
+            unproven_put=put,
         )
 
     async def settle(self, key: str, puts: Sequence[UnprovenPut], *, within_s: float) -> Settled:
@@ -73,16 +83,16 @@ class SecondLook:
             return None
         if answer.status not in (200, 204):
             raise error_from_response("stat", key, answer)
-        return fresh_head(answer.headers)
+        return self._shown(answer.headers)
 
-    async def _look_or_give_up(self, key: str, request_id: str | None) -> FreshHead | None:
+    async def _look_or_give_up(self, key: str, status: int, request_id: str | None) -> FreshHead | None:
         """None if nothing is stored, or if the HEAD fails temporarily: then the object is sent again."""
         try:
             return await self._look(key)
         except StoreError as error:
             if error.is_retryable:
                 return None
-            raise _unproven(key, f"a HEAD is answered {error.status}", request_id) from None
+            raise _unproven(key, f"a HEAD is answered {error.status}", status, request_id) from None
 
     async def _not_damaged(self, key: str, look: FreshHead, put: UnprovenPut) -> str:
         """Read the object back. Returns why its bytes do not prove damage; empty if they prove it."""
@@ -104,6 +114,8 @@ def _is_one(before: FreshHead | None, now: FreshHead | None) -> bool:
     return before is not None and now is not None and replace(before, age_s=None) == replace(now, age_s=None)
 
 
-def _unproven(key: str, why: str, request_id: str | None) -> StoreError:
-    detail = f"stored and kept, but nothing proves its bytes: the 201 has no ETag, and {why} (let the proxy pass ETag)"
-    return StoreError("put", key, detail, status=201, request_id=request_id)
+def _unproven(key: str, why: str, status: int, request_id: str | None) -> StoreError:
+    detail = (
+        f"stored and kept, but nothing proves its bytes: the answer has no ETag, and {why} (let the proxy pass ETag)"
+    )
+    return StoreError("put", key, detail, status=status, request_id=request_id)

@@ -1,0 +1,1 @@
+"""S3: Amazon's, and the stores that speak as it does."""

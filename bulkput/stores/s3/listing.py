@@ -1,0 +1,53 @@
+"""A bucket's listing, page by page, by ListObjectsV2."""
+
+from collections.abc import AsyncGenerator
+
+from bulkput.errors import StoreError
+from bulkput.model import Prefix, RemoteObject
+from bulkput.stores.s3.errors import error_of
+from bulkput.stores.s3.requests import BucketRequests, Request
+from bulkput.stores.s3.wire_format import page, query_of
+
+MAX_PAGE_BYTES = 16 * 1024 * 1024
+"""1000 rows, each with a name of up to 1024 bytes (three characters each when escaped) and 600 bytes around it."""
+_UNORDERED = (
+    "{} is listed behind {}: the store lists names in another order than that of their bytes, or repeats a page, so"
+    " that nothing can be compared with it"
+)
+
+
+class Listing:
+    """Lists the objects of one bucket."""
+
+    def __init__(self, requests: BucketRequests, bucket: str) -> None:
+        self._ask = requests.ask
+        self._bucket = bucket
+
+    async def rows(
+        self, prefix: str, delimiter: str | None, start_after: str | None
+    ) -> AsyncGenerator[RemoteObject | Prefix, None]:
+        """See `Store.list`. Raises StoreError if a page is not in order, since a listing that goes back never ends."""
+        parameters = {"list_type": "2", "encoding_type": "url", "prefix": prefix}
+        if delimiter is not None:
+            parameters["delimiter"] = delimiter
+        if start_after is not None:
+            parameters["start_after"] = start_after
+        where, last = prefix or self._bucket, b""
+        begin = start_after.encode() if start_after is not None else b""
+        while True:
+            request = Request("GET", query=query_of(**parameters), max_answer=MAX_PAGE_BYTES)
+            answer = await self._ask("list", request)
+            if answer.status != 200:
+                raise error_of("list", where, answer)
+            found = page(answer.body, "list", where)
+            for row in found.rows:
+                name = row.name.encode()
+                if name <= begin:  # a Prefix whose first names are before the start, and others not
+                    continue
+                if name <= last:
+                    raise StoreError("list", where, _UNORDERED.format(row.name, last.decode()))
+                last = name
+                yield row
+            if found.token is None:
+                return
+            parameters["continuation_token"] = found.token

@@ -1,0 +1,123 @@
+"""The powers of a bucket that few runs use: large objects, copies, removals by the thousand, the bucket itself.
+
+Their code is imported when one of them is first called.
+"""
+
+from collections.abc import AsyncGenerator, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from bulkput.model import Body, LargeUpload, ObjectHeaders, Stored, StoredPart, UnfinishedUpload
+from bulkput.stores.powers import Access, ContainerFacts, LargeObjects, Refusal, Unfinished, Urls
+
+if TYPE_CHECKING:
+    from bulkput.stores.s3.bucket import Bucket
+    from bulkput.stores.s3.copies import Copies
+    from bulkput.stores.s3.multipart import Multipart
+    from bulkput.stores.s3.requests import Way
+    from bulkput.stores.s3.store import S3Store
+
+
+class SeldomUsed:
+    """Passes each call on to where it is answered."""
+
+    def __init__(self, store: "S3Store", way: "Way") -> None:
+        self._store = store
+        self._way = way
+
+    @cached_property
+    def _multipart(self) -> "Multipart":
+        from bulkput.stores.s3.multipart import Multipart  # noqa: PLC0415 - see above
+
+        return Multipart(self._store)
+
+    @cached_property
+    def _copies(self) -> "Copies":
+        from bulkput.stores.s3.copies import Copies  # noqa: PLC0415 - see above
+
+        return Copies(self._store, self._multipart)
+
+    @cached_property
+    def _bucket(self) -> "Bucket":
+        from bulkput.stores.s3.bucket import Bucket  # noqa: PLC0415 - see above
+
+        return Bucket(self._store, self._way)
+
+    @property
+    def large(self) -> LargeObjects:
+        return LargeObjects(
+            begin=self._begin,
+            list_parts=self._list_parts,
+            send_part=self._send_part,
+            complete=self._complete,
+            abort=self._abort,
+        )
+
+    @property
+    def unfinished(self) -> Unfinished:
+        return Unfinished(self._list_unfinished, self._parts_of_unfinished, self._abort_unfinished)
+
+    @property
+    def access(self) -> Access:
+        keys = self._way.credentials.keys
+        url = self._way.place(self._store.bucket).url + "/"
+        return Access(url=url, user=keys.access_key if keys is not None else "", look=self.look)
+
+    @property
+    def urls(self) -> Urls:
+        return Urls(self._base_url, self._is_public)
+
+    async def copy(self, source: str, container: str, key: str, headers: ObjectHeaders, size: int) -> Stored:
+        return await self._copies.copy(source, container, key, headers, size)
+
+    async def correct(self, key: str, headers: ObjectHeaders, size: int) -> None:
+        await self._copies.correct(key, headers, size)
+
+    async def delete_many(self, keys: tuple[str, ...]) -> tuple[str, ...]:
+        return await self._bucket.delete_many(keys)
+
+    async def refuses_existing(self) -> Refusal:
+        return await self._bucket.refuses_existing()
+
+    async def part_sizes(self, key: str) -> tuple[int, ...] | None:
+        return await self._multipart.part_sizes(key)
+
+    async def make_bucket(self) -> bool:
+        return await self._bucket.make()
+
+    async def remove_bucket(self) -> bool:
+        return await self._bucket.remove()
+
+    async def look(self) -> ContainerFacts:
+        return await self._bucket.look()
+
+    async def _base_url(self) -> str:
+        return self._way.place(self._store.bucket).url + "/"
+
+    async def _is_public(self) -> bool:
+        return await self._bucket.is_public()
+
+    async def _begin(self, key: str, version: str, headers: ObjectHeaders) -> LargeUpload:
+        return await self._multipart.begin(key, version, headers)
+
+    async def _list_parts(self, upload: LargeUpload) -> tuple[StoredPart, ...]:
+        return await self._multipart.list_parts(upload)
+
+    async def _send_part(self, upload: LargeUpload, number: int, body: Body) -> StoredPart:
+        return await self._multipart.send_part(upload, number, body)
+
+    async def _complete(self, upload: LargeUpload, parts: Sequence[StoredPart], headers: ObjectHeaders) -> Stored:
+        return await self._multipart.complete(upload, parts, headers)
+
+    async def _abort(self, upload: LargeUpload) -> None:
+        await self._multipart.abort(upload)
+
+    async def _list_unfinished(self, prefix: str) -> AsyncGenerator[UnfinishedUpload, None]:
+        async for upload in self._multipart.unfinished(prefix):
+            yield upload
+
+    async def _parts_of_unfinished(self, upload: UnfinishedUpload) -> tuple[StoredPart, ...] | None:
+        return await self._multipart.parts_of(upload.key, upload.id)
+
+    async def _abort_unfinished(self, upload: UnfinishedUpload) -> bool:
+        return await self._multipart.abort_unfinished(upload.key, upload.id)

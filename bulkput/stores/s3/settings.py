@@ -1,0 +1,152 @@
+"""Where S3 is, from the environment alone: a pure reading of variables and of what botocore's files say.
+
+| what            | taken from, the first that is set                                                        |
+|-----------------|------------------------------------------------------------------------------------------|
+| endpoint        | AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL, the profile's services section, the profile's     |
+|                 | endpoint_url; else Amazon's of the region. AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=true: its |
+| region          | AWS_REGION, AWS_DEFAULT_REGION, the profile's region; else us-east-1                     |
+| bucket's place  | in the host name (virtual) if addressing_style says so, or with Amazon if the name fits  |
+|                 | a host and its certificate (no dots with https://); else in the path                     |
+
+https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from bulkput.errors import UsageError
+from bulkput.policy.naming import is_http_url
+from bulkput.record import frozen
+
+FIRST_REGION = "us-east-1"
+"""Every S3 knows it, or ignores it; Amazon answers with the bucket's own if that is another."""
+_DOMAINS = {
+    "cn-": "amazonaws.com.cn",
+    "us-iso-": "c2s.ic.gov",
+    "us-isob-": "sc2s.sgov.gov",
+    "eusc-": "amazonaws.eu",
+}
+"""Domains of the parts of AWS that do not end with amazonaws.com, by the start of their regions."""
+_HOST_LABELS = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*")
+_DIRECTORY = re.compile(r".+--([a-z0-9-]+)--x-s3")
+"""A directory bucket (S3 Express One Zone): its zone is in its name."""
+_TRUE = ("true", "1", "yes")
+
+
+@frozen
+class Settings:
+    """Where requests go, and how they are addressed. `endpoint` is None with Amazon: it follows from the region."""
+
+    region: str
+    endpoint: str | None = None
+    style: str = "auto"
+    is_dual_stack: bool = False
+    is_fips: bool = False
+    ca_file: str | None = None
+
+    @property
+    def account(self) -> str:
+        """What has the names of buckets: a server, or the part of AWS that the region is in."""
+        return self.endpoint or _domain(self.region)
+
+    def place_of(self, bucket: str, region: str) -> "Place":
+        """Where the objects of the bucket are, if it is in this region."""
+        if self.endpoint is not None:
+            return self._addressed(bucket, urlsplit(self.endpoint), self.style == "virtual")
+        domain = _domain(region)
+        if (directory := _DIRECTORY.fullmatch(bucket)) is not None:
+            host = f"s3express-{directory[1]}.{region}.{domain}"
+            return Place("https", f"{bucket}.{host}", "", "s3express")
+        service = "s3" + ("-fips" if self.is_fips else "") + (".dualstack" if self.is_dual_stack else "")
+        fits = self.style != "path" and "." not in bucket and _HOST_LABELS.fullmatch(bucket) is not None
+        return self._addressed(bucket, urlsplit(f"https://{service}.{region}.{domain}"), fits)
+
+    def _addressed(self, bucket: str, endpoint: Any, is_virtual: bool) -> "Place":
+        host, path = _without_default_port(endpoint), endpoint.path.rstrip("/")
+        if not bucket:  # the service itself
+            return Place(endpoint.scheme, host, path)
+        if is_virtual:
+            return Place(endpoint.scheme, f"{bucket}.{host}", path)
+        return Place(endpoint.scheme, host, f"{path}/{quote(bucket, safe='~')}")
+
+
+@frozen
+class Place:
+    """The URL of a bucket, in pieces; `path` has no slash at its end. `service` is what signatures name."""
+
+    scheme: str
+    host: str
+    path: str
+    service: str = "s3"
+
+    @property
+    def is_tls(self) -> bool:
+        return self.scheme == "https"
+
+    @property
+    def origin(self) -> str:
+        return f"{self.scheme}://{self.host}"
+
+    @property
+    def url(self) -> str:
+        return self.origin + self.path
+
+
+def is_directory_bucket(bucket: str) -> bool:
+    """Its listings have no order, and its ETags are no MD5s."""
+    return _DIRECTORY.fullmatch(bucket) is not None
+
+
+def settings_of(environ: Mapping[str, str], profile: Mapping[str, Any], services: Mapping[str, Any]) -> Settings:
+    """Apply the table above. `profile` is the profile of the configuration file, and `services` its section of that
+    name. Raises UsageError."""
+    of_s3 = profile.get("s3", {})
+    of_s3 = of_s3 if isinstance(of_s3, Mapping) else {}
+    region = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or str(profile.get("region") or "")
+    return Settings(
+        region=region or FIRST_REGION,
+        endpoint=_endpoint(environ, profile, services),
+        style=str(of_s3.get("addressing_style", "auto")),
+        is_dual_stack=_is_on(environ.get("AWS_USE_DUALSTACK_ENDPOINT"), profile.get("use_dualstack_endpoint")),
+        is_fips=_is_on(environ.get("AWS_USE_FIPS_ENDPOINT"), profile.get("use_fips_endpoint")),
+        ca_file=environ.get("AWS_CA_BUNDLE") or profile.get("ca_bundle"),
+    )
+
+
+def _domain(region: str) -> str:
+    return next((end for start, end in _DOMAINS.items() if region.startswith(start)), "amazonaws.com")
+
+
+def _endpoint(environ: Mapping[str, str], profile: Mapping[str, Any], services: Mapping[str, Any]) -> str | None:
+    if _is_on(environ.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"), profile.get("ignore_configured_endpoint_urls")):
+        return None
+    of_service = services.get("s3", {})
+    for name, value in (
+        ("AWS_ENDPOINT_URL_S3", environ.get("AWS_ENDPOINT_URL_S3")),
+        ("AWS_ENDPOINT_URL", environ.get("AWS_ENDPOINT_URL")),
+        ("endpoint_url of s3", of_service.get("endpoint_url") if isinstance(of_service, Mapping) else None),
+        ("endpoint_url", profile.get("endpoint_url")),
+    ):
+        if value:
+            return _checked(name, str(value))
+    return None
+
+
+def _checked(name: str, url: str) -> str:
+    parts = urlsplit(url)
+    if not is_http_url(url) or parts.query or parts.fragment or "@" in parts.netloc:
+        raise UsageError(f"{name}={url!r} is no address of an S3: write http(s)://HOST[:PORT]")
+    return url.rstrip("/")
+
+
+def _without_default_port(endpoint: Any) -> str:
+    host = str(endpoint.netloc)
+    usual = ":443" if endpoint.scheme == "https" else ":80"
+    return host.removesuffix(usual)
+
+
+def _is_on(*values: object) -> bool:
+    """Whether the first value that is given is a word for yes."""
+    return next((str(value).lower() in _TRUE for value in values if value not in (None, "")), False)

@@ -1,0 +1,277 @@
+"""One bucket of S3 as a Store: exactly one PUT per object, proven by its MD5 or by the checksum that S3 returns."""
+
+from collections.abc import AsyncGenerator, Iterable, Mapping
+from contextlib import aclosing
+
+from bulkput.errors import IntegrityError, NotFound, StoreError, StoreGone, Unsupported, UsageError
+from bulkput.model import Body, Limits, ObjectHeaders, Prefix, RemoteObject, Stored
+from bulkput.options import MIB
+from bulkput.payload.digest import DigestingBody
+from bulkput.payload.in_memory import BytesBody
+from bulkput.policy.etag import md5_of
+from bulkput.policy.mtime import mtime_text
+from bulkput.policy.s3_proof import Proves, proves
+from bulkput.stores.base import Destination, StoreContext
+from bulkput.stores.powers import Powers
+from bulkput.stores.s3.checksums import Checksums, Said
+from bulkput.stores.s3.credentials import Credentials, no_credentials, said_by_variables
+from bulkput.stores.s3.encryption import customer_key
+from bulkput.stores.s3.errors import error_of, request_id_of
+from bulkput.stores.s3.listing import Listing
+from bulkput.stores.s3.requests import BucketRequests, Request, Way
+from bulkput.stores.s3.seldom import SeldomUsed
+from bulkput.stores.s3.settings import Settings, is_directory_bucket
+from bulkput.stores.s3.wire_format import (
+    described,
+    fresh_head,
+    has_opaque_etag,
+    kept,
+    render,
+    unproven_put,
+)
+from bulkput.stores.second_look import SecondLook
+from bulkput.transport.base import Answer
+
+GIB = 1024 * MIB
+LIMITS = Limits(
+    max_name_bytes=1024,
+    max_object_bytes=5 * GIB,
+    max_deletes=1000,
+    max_parts=10_000,
+    min_part_bytes=5 * MIB,
+)
+"""https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html"""
+
+
+class S3Store:
+    """Objects of one bucket, which is made by `prepare` only if that is asked for."""
+
+    limits = LIMITS
+    keeps_metadata = True
+
+    def __init__(self, bucket: str, way: Way, context: StoreContext) -> None:
+        self.context = context
+        self.bucket = bucket
+        self.was_made = False
+        self.customer_key = customer_key(context.environ)
+        """Fields of requests about objects that are encrypted with the user's own key."""
+        self._way = way
+        self.requests = BucketRequests(bucket, way)
+        self._ask = self.requests.ask
+        self._is_directory = is_directory_bucket(bucket)
+        self.checksums = Checksums(
+            context.s3.checksum, is_tls=way.place(bucket).is_tls, is_directory_bucket=self._is_directory
+        )
+        self._listing = Listing(self.requests, bucket)
+        self._seldom = SeldomUsed(self, way)
+        self._second_look = SecondLook(self._fresh_head, self.get, self.delete, shown=fresh_head)
+        self._has_told = False
+
+    def __repr__(self) -> str:
+        return f"S3Store({self.bucket!r})"
+
+    @property
+    def place(self) -> str:
+        """Amazon's buckets have one name for the whole world (of a partition), others belong to their server."""
+        return self._way.settings.account
+
+    @property
+    def powers(self) -> Powers:
+        return Powers(
+            needs_length=True,
+            storage_classes=True,
+            settle=self._second_look.settle,
+            get=self.get,
+            get_once=self.get,
+            describe=self.describe,
+            delete_many=self.delete_many,
+            copy=self._seldom.copy,
+            refuses_existing=self._seldom.refuses_existing,
+            large=self._seldom.large if self.context.large.mode != "never" else None,
+            beside=self.beside,
+            unfinished=self._seldom.unfinished,
+            part_sizes=self._seldom.part_sizes,
+            access=self._seldom.access,
+            urls=self._seldom.urls,
+        )
+
+    def beside(self, bucket: str) -> "S3Store":
+        """Another bucket, with the same keys."""
+        return S3Store(bucket, self._way, self.context)
+
+    def rendered(self, headers: ObjectHeaders) -> dict[str, str]:
+        """The header fields of an object."""
+        return render(headers, mtime_text) | self.customer_key
+
+    async def prepare(self) -> None:
+        """Make the bucket if that is wanted. Else the first PUT says whether it is there."""
+        if self.context.s3.make_bucket:
+            self.was_made = await self._seldom.make_bucket() or self.was_made
+
+    async def undo_prepare(self) -> None:
+        if self.was_made:
+            self.was_made = not await self._seldom.remove_bucket()
+
+    async def put(self, key: str, body: Body, headers: ObjectHeaders) -> Stored:
+        if body.size is None:
+            body = await _held(body)
+        said = await self.checksums.of(body)
+        digesting = None if said.md5 is not None else DigestingBody(body)
+        fields = {**self.rendered(headers), **said.fields}
+        answer = await self._ask("put", Request("PUT", key, fields, payload=said.payload), digesting or body)
+        request_id = request_id_of(answer.headers)
+        md5 = said.md5 if digesting is None else await digesting.sent_md5()
+        size = body.size or 0
+        if answer.status != 200 or md5 is None or b"<Error" in answer.body:
+            raise self._put_error(key, answer, md5)
+        if md5_of(answer.headers.get("ETag")) != md5:
+            await self._prove(key, answer, md5, size, said)
+        return Stored(key, size, md5, request_id)
+
+    async def _prove(self, key: str, answer: Answer, md5: str, size: int, said: Said) -> None:
+        """Returns if the answer proves the object otherwise than by its MD5 as ETag. Raises StoreError."""
+        name, sent = said.sent or ("", None)
+        match proves(
+            answer.headers.get("ETag"),
+            md5,
+            is_opaque=self.has_opaque_etag(answer.headers),
+            sent=sent,
+            returned=answer.headers.get(name) if name else None,
+            has_content_md5="Content-MD5" in said.fields,
+        ):
+            case Proves.BYTES:
+                return
+            case Proves.CHECKED:
+                if not self._has_told:
+                    self._has_told = True
+                    self.context.warn(_CHECKED)
+            case Proves.NOTHING:
+                raise StoreError("put", key, _NOTHING, status=answer.status, request_id=request_id_of(answer.headers))
+            case Proves.OTHERS:
+                put = unproven_put(answer.headers, md5, size)
+                await self._second_look.prove(key, put, answer, request_id=request_id_of(answer.headers))
+
+    def has_opaque_etag(self, headers: Mapping[str, str]) -> bool:
+        """Whether the ETag in an answer need be no MD5."""
+        return self._is_directory or bool(self.customer_key) or has_opaque_etag(headers)
+
+    def _put_error(self, key: str, answer: Answer, md5: str | None) -> StoreError:
+        if 200 <= answer.status < 300 and b"<Error" not in answer.body:
+            detail = "S3 answers 200 to what it has stored: this answer is of something before it, and proves nothing"
+            return IntegrityError("put", key, expected=md5, actual=None, status=answer.status, detail=detail)
+        error = error_of("put", key, answer, sent_md5=md5)
+        if isinstance(error, NotFound) and answer.status == 404:  # no object has to be there for a PUT
+            return StoreGone("put", key, error.detail, status=404, request_id=error.request_id)
+        return error
+
+    async def _fresh_head(self, key: str) -> Answer:
+        fields = {"Cache-Control": "no-cache", **self.customer_key}
+        return await self._ask("stat", Request("HEAD", key, fields))
+
+    def list(
+        self, prefix: str, *, delimiter: str | None = None, start_after: str | None = None
+    ) -> AsyncGenerator[RemoteObject | Prefix, None]:
+        if self._is_directory:
+            detail = "a directory bucket lists names in no order: nothing can be compared with it"
+            raise Unsupported("list", prefix or self.bucket, detail)
+        return self._listing.rows(prefix, delimiter, start_after)
+
+    async def delete(self, keys: Iterable[str]) -> None:
+        for key in keys:
+            answer = await self._ask("delete", Request("DELETE", key))
+            if answer.status not in (200, 204) and not is_missing_key(answer):
+                raise error_of("delete", key, answer)
+
+    async def delete_many(self, keys: tuple[str, ...]) -> tuple[str, ...]:
+        return await self._seldom.delete_many(keys)
+
+    async def stat(self, key: str) -> RemoteObject | None:
+        head = await self.head(key)
+        return self.row(key, head) if head is not None else None
+
+    def can_be_resumed(self, headers: ObjectHeaders) -> bool:
+        """Whether an upload in parts that was begun for an object with these headers can be told from one with others,
+        when it is complete."""
+        is_plain = headers.storage_class is None and not headers.extra and not self.customer_key
+        return is_plain and self.checksums.algorithm is None
+
+    async def correct(self, key: str, headers: ObjectHeaders, size: int) -> None:
+        """Give an object that was completed these headers, if it has others."""
+        await self._seldom.correct(key, headers, size)
+
+    def row(self, key: str, headers: Mapping[str, str]) -> RemoteObject:
+        return described(key, headers)
+
+    async def describe(self, key: str) -> tuple[RemoteObject, ObjectHeaders] | None:
+        head = await self.head(key)
+        return None if head is None else (self.row(key, head), kept(head))
+
+    async def head(self, key: str, *, bucket: str | None = None, query: str = "") -> Mapping[str, str] | None:
+        """The header fields of a HEAD; None after a 404."""
+        answer = await self._ask("stat", Request("HEAD", key, self.customer_key, query=query, bucket=bucket))
+        if answer.status == 404:
+            return None
+        if answer.status not in (200, 204, 206):
+            raise error_of("stat", key, answer)
+        return answer.headers
+
+    def get(self, key: str) -> AsyncGenerator[bytes, None]:
+        return self.requests.read(key, self.customer_key)
+
+    async def ask_limits(self) -> Limits:
+        """S3 has no request for them."""
+        return self.limits
+
+    async def aclose(self) -> None:
+        """Does nothing: the caller owns the transport."""
+
+
+def is_missing_key(answer: Answer) -> bool:
+    """Whether a 404 says that the object is not there, rather than its bucket."""
+    return answer.status == 404 and b"NoSuchBucket" not in answer.body
+
+
+async def _held(body: Body) -> Body:
+    """A body of unknown length, in memory: S3 takes none without Content-Length. `powers.needs_length` tells callers
+    to send long ones in parts."""
+    async with aclosing(body.chunks()) as chunks:
+        return BytesBody.of(b"".join([chunk async for chunk in chunks]))
+
+
+def open_store(destination: Destination, context: StoreContext) -> S3Store:
+    """Open a bucket with what `configured` has found. Raises UsageError for options that S3 lacks."""
+    if context.storage_policy is not None:
+        raise UsageError("`storage_policy` is for Swift only: S3 has storage classes, in `rules`")
+    if context.headers.expires_in_s is not None:
+        raise UsageError(
+            "S3 keeps no expiry of an object: `headers.expires_in_s` needs swift://, also in `rules`; in S3 a lifecycle"
+            " rule of the bucket removes what is old"
+        )
+    if any(name.lower() == "mtime" for name, _ in context.headers.meta):
+        raise UsageError("`headers.meta` Mtime is the file's own modification time, which bulkput sets itself")
+    settings, credentials = context.found or said_by_variables(context.environ) or (None, None)
+    if not isinstance(settings, Settings) or not isinstance(credentials, Credentials):
+        raise no_credentials()
+    check_bucket(destination.root, settings)
+    return S3Store(destination.root, Way(settings, credentials, context.transport), context)
+
+
+def check_bucket(bucket: str, settings: Settings) -> None:
+    """Raises UsageError for a name that no bucket has."""
+    length = len(bucket.encode())
+    strange = not bucket.isascii() or not bucket.isprintable() or any(character in bucket for character in " \\?#%")
+    if strange or not 3 <= length <= (63 if settings.endpoint is None else 255):
+        raise UsageError(
+            f"{bucket!r} is no name of a bucket: 3 to 63 small letters, digits, hyphens and dots; write"
+            " s3://BUCKET[/PREFIX]"
+        )
+
+
+_CHECKED = (
+    "the bucket encrypts objects so that no answer has their MD5: the store has checked the bytes that it got, and"
+    " nothing of what it stored comes back to be compared; `s3.checksum='sha256'` makes it return a checksum"
+)
+_NOTHING = (
+    "stored and kept, but nothing proves its bytes: the bucket encrypts objects so that no answer has their MD5; use"
+    " `s3.checksum`, such as sha256"
+)
