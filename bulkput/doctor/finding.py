@@ -23,6 +23,7 @@ class Step(StrEnum):
     INFO = "info"
     PLACE = "container"
     QUOTA = "quota"
+    UNFINISHED = "unfinished"
     PUT = "put"
     GET = "get"
     LIST = "list"

@@ -8,6 +8,7 @@
 | list, COPY, DELETE, bulk-delete | anything                                     | warn: uploads work without   |
 | large objects                   | the kind that uploads use does not work      | warn                         |
 | large objects                   | only the other kind does not work            | ok, and the text says so     |
+| large objects, sent in parts    | anything                                     | warn: small files work       |
 """
 
 from bulkput.doctor.finding import Finding, Step, failure, ok, skipped, warning
@@ -102,6 +103,18 @@ def large(seen: Large, sent: bytes, seconds: float) -> Finding:
     advice = f"set `large.mode='{instead}'`" if works else "upload only files that fit one request"
     facts = {"static": seen.static == sent, "dynamic": seen.dynamic == sent, "instead": instead if works else None}
     return warning(Step.LARGE, "large", text, advice, seconds=seconds, **facts)
+
+
+def in_parts(content: bytes | BulkputError, sent: bytes, seconds: float) -> Finding:
+    """Of a store whose parts are no objects."""
+    without = "upload only files that fit one request, and set `large.mode='never'`"
+    if isinstance(content, BulkputError):
+        return _warned(Step.LARGE, content, seconds, without)
+    if content != sent:
+        text = f"{len(content)} bytes came back of an object that was sent in parts, and are not the {len(sent)} sent"
+        return warning(Step.LARGE, "parts-wrong", text, without, seconds=seconds)
+    text = "an object that is sent in parts reads back, and its ETag is that of its parts"
+    return ok(Step.LARGE, text, seconds=seconds)
 
 
 def no_large() -> Finding:

@@ -144,13 +144,16 @@ class ContainerFacts:
 
     `keeps_versions`: it keeps old versions of its objects, or has kept some, and no listing shows them. `now_ns` is the
     server's clock, in nanoseconds since 1970; None if it did not tell. `archives`: what is overwritten or deleted now
-    stays somewhere as an old version. `policy` is its storage policy. `readers` and `writers` are its access lists;
-    empty if it has none, or if the store does not show them to this user.
+    stays somewhere as an old version. `leaves_marks`: what is deleted now leaves a mark in its place, which no listing
+    shows. `region` is where it is; empty if it is where the settings say. `policy` is its storage policy. `readers` and
+    `writers` are its access lists; empty if it has none, or if the store does not show them to this user.
     """
 
     keeps_versions: bool
     now_ns: int | None
     archives: bool = False
+    leaves_marks: bool = False
+    region: str = ""
     policy: str | None = None
     readers: str = ""
     writers: str = ""

@@ -111,7 +111,7 @@ def test_a_login_without_tls_expects_none_of_the_store() -> None:
 )
 def test_a_container_is_judged(seen: ContainerFacts | BulkputError, expected: tuple[str, str], says: str) -> None:
     """A missing one is no failure, since an upload makes it."""
-    finding = place.place("c", seen, 0.1, is_directory=False)
+    finding = place.place("c", seen, 0.1, what="container")
     assert judged(finding) == expected and says in finding.text
 
 

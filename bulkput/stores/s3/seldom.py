@@ -61,7 +61,8 @@ class SeldomUsed:
     def access(self) -> Access:
         keys = self._way.credentials.keys
         url = self._way.place(self._store.bucket).url + "/"
-        return Access(url=url, user=keys.access_key if keys is not None else "", look=self.look)
+        user = keys.access_key if keys is not None else ""
+        return Access(url=url, user=user, wire=self._store.context.wire, look=self.look)
 
     @property
     def urls(self) -> Urls:
