@@ -76,6 +76,10 @@ class S3Store:
         return self._way.settings.account
 
     @property
+    def is_amazons(self) -> bool:
+        return self._way.settings.endpoint is None
+
+    @property
     def powers(self) -> Powers:
         return Powers(
             needs_length=True,
