@@ -32,7 +32,7 @@ from bulkput.stores.swift.wire_format import has_slo
 _CLEAN_UP_S = 8.0
 """Seconds for removing the probe: as many as an interrupted run has for its requests (`engine/stop.py`)."""
 _LOOKS = 100
-"""HEADs of the container, where no probe is written."""
+"""Looks at the container, where no probe is written."""
 _UNFINISHED = 1_000
 """Uploads in parts that are counted: one page of S3's."""
 
@@ -137,7 +137,7 @@ class _Look:
         await self._look_for_unfinished()
         keeps = seen.archives or seen.leaves_marks
         if keeps or not self._choices.writes:
-            looks = await series("HEADs of the container", look, at_most=_LOOKS)
+            looks = await series("looks at the container", look, at_most=_LOOKS)
             self.findings.add(latency(looks, in_flight=self._choices.wire.start))
         return not keeps
 
@@ -195,6 +195,9 @@ class _Look:
         add(await probe.copy())
         has_static = "slo" in self._info or not self._info
         add(await probe.large(has_static=has_static, takes_static=has_slo(self._info)))
+        access = self._store.powers.access
+        if access is not None and access.checks is not None:
+            add(await probe.checksums(access.checks))
         add(latency(await probe.heads(), in_flight=wire.start))
         add(latency(await probe.puts(), in_flight=wire.start))
         add(await probe.bulk_delete(is_offered=(await self._store.ask_limits()).max_deletes > 1))

@@ -29,6 +29,7 @@ class Step(StrEnum):
     LIST = "list"
     COPY = "copy"
     LARGE = "large"
+    CHECKSUM = "checksum"
     LATENCY = "latency"
     DELETE = "delete"
     BULK_DELETE = "bulk-delete"

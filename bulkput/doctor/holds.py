@@ -11,6 +11,8 @@
 | large objects, sent in parts    | anything                                     | warn: small files work       |
 """
 
+from collections.abc import Mapping
+
 from bulkput.doctor.finding import Finding, Step, failure, ok, skipped, warning
 from bulkput.doctor.trouble import advice_for, cause_of
 from bulkput.errors import BulkputError, Unsupported
@@ -19,6 +21,10 @@ from bulkput.payload.in_memory import BytesBody
 from bulkput.policy.etag import md5_of
 from bulkput.record import frozen
 from bulkput.report.lines import size_text
+from bulkput.stores.powers import Checked
+
+_CHECKSUMS = {"auto": "Content-MD5"}
+"""What a value of `s3.checksum` sends, if it is not its own name."""
 
 
 def put(sent: object, size: int, seconds: float, *, proves: bool) -> Finding:
@@ -115,6 +121,18 @@ def in_parts(content: bytes | BulkputError, sent: bytes, seconds: float) -> Find
         return warning(Step.LARGE, "parts-wrong", text, without, seconds=seconds)
     text = "an object that is sent in parts reads back, and its ETag is that of its parts"
     return ok(Step.LARGE, text, seconds=seconds)
+
+
+def checksums(found: Mapping[str, Checked] | BulkputError, seconds: float) -> Finding:
+    """Of a store that knows several kinds, by the values of `s3.checksum`."""
+    if isinstance(found, BulkputError):
+        return _warned(Step.CHECKSUM, found, seconds, "uploads work; `s3.checksum` may not")
+    texts = []
+    for what in Checked:
+        if names := [_CHECKSUMS.get(name, name) for name, seen in found.items() if seen is what]:
+            texts.append(f"{what.value} {', '.join(names)}")
+    facts = {name: what.value for name, what in found.items()}
+    return ok(Step.CHECKSUM, f"the store {'; '.join(texts)}", seconds=seconds, checksums=facts)
 
 
 def no_large() -> Finding:

@@ -8,7 +8,7 @@ import asyncio
 import hashlib
 import os
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import aclosing, suppress
 from functools import partial
 
@@ -21,8 +21,9 @@ from bulkput.errors import BulkputError, Denied, StoreError, Unavailable
 from bulkput.model import ObjectHeaders, RemoteObject, Segment
 from bulkput.payload.in_memory import BytesBody
 from bulkput.stores.base import Store
-from bulkput.stores.powers import Compose, LargeObjects
+from bulkput.stores.powers import Checked, Compose, LargeObjects
 
+Checks = Callable[[str, BytesBody, ObjectHeaders], Awaitable[Mapping[str, Checked]]]
 SIZE = 4096
 """Bytes of the probe: less than most files, and more than a packet."""
 _META = "Bulkput-Doctor"
@@ -141,6 +142,11 @@ class Probe:
         segment = Segment(SIZE, md5, f"{self._container}/{self._key}")
         await self._sending(key, compose(key, (segment,), self._headers, below=below))
         return await self._read(key)
+
+    async def checksums(self, checks: Checks) -> Finding:
+        """Puts the probe again and again."""
+        found, seconds = await timed(checks(self._key, self._body, self._headers))
+        return holds.checksums(found, seconds)
 
     async def heads(self) -> Series:
         async def head() -> None:

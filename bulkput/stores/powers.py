@@ -10,6 +10,7 @@ from bulkput.options import WireOptions
 from bulkput.record import frozen
 
 if TYPE_CHECKING:
+    from bulkput.payload.in_memory import BytesBody
     from bulkput.policy.temp_url import Wish
     from bulkput.stores.base import Store
 
@@ -171,6 +172,14 @@ class LoggedIn:
     """Why no further token can be had; None if a login gives one."""
 
 
+class Checked(Enum):
+    """What a store does with a checksum that comes with an object."""
+
+    YES = "checks"
+    IGNORED = "ignores"
+    REFUSED = "refuses"
+
+
 @frozen(kw_only=True)
 class Access:
     """The way to a store, for a look at each step of it. Each call sends one request. No wrapper is around them: a step
@@ -188,6 +197,9 @@ class Access:
     """What the store says about itself (Swift's `/info`); empty if it says nothing."""
     look: Callable[[], Awaitable[ContainerFacts]] | None = None
     """Looks at the store's own container or directory. Raises NotFound if it is not there."""
+    checks: "Callable[[str, BytesBody, ObjectHeaders], Awaitable[Mapping[str, Checked]]] | None" = None
+    """Puts the object of that name with right and wrong checksums of each kind (`s3.checksum`), and says what the store
+    does with each. Kinds whose libraries are not installed are left out."""
     look_at_account: Callable[[str | None], Awaitable[Mapping[str, Space]]] | None = None
     """The account, and its share of the storage policy of that name, each under a name for people."""
 
