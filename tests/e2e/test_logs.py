@@ -15,6 +15,7 @@ from benchmarks.logs import write_log
 from bulkput.devserver import DevServer
 from tests.conftest import environ_of
 from tests.e2e.cli import bulkput
+from tests.servers.s3 import RealS3
 
 FIREFOX, CURL = "Mozilla/5.0 (X11; U; Linux x86_64) Firefox/3.5", "curl/7.19.5"
 
@@ -213,3 +214,19 @@ def test_logs_fails_if_no_line_can_be_parsed(tmp_path: Path) -> None:
     (tmp_path / "tar").write_bytes(os.urandom(10_000) + b"\n")
     ran = bulkput("logs", tmp_path / "tar")
     assert (ran.exit_code, "no line was understood" in ran.err) == (1, True)
+
+
+@pytest.mark.rgw
+def test_logs_of_s3_are_read_from_the_bucket_that_they_are_delivered_to(rgw_s3: RealS3) -> None:
+    """bulkput logs s3://b/horror/ --json, of one plain and one gzip log; other names are not read"""
+    bucket = rgw_s3.make_bucket()
+    text = (
+        f'79a5 horror [06/Feb/2019:04:05:06 +0000] 192.0.2.3 79a5 3E57 REST.GET.OBJECT raven "GET /raven HTTP/1.1" 200'
+        f' - 1000 5000 70 10 "-" "{CURL}" - s9= SigV4 - - - TLSV1.2 - -\n'
+    ).encode()
+    for name, content in (("horror/2019-a", text), ("horror/2019-b", gzip.compress(text)), ("other/2019", text)):
+        rgw_s3.client().put_object(Bucket=bucket, Key=name, Body=content)
+    ran = bulkput("logs", f"s3://{bucket}/horror/", "--by", "container,object", "--json", environ=rgw_s3.environment)
+    (row,) = ran.rows
+    assert (ran.exit_code, row["key"], row["count"]) == (0, {"container": "horror", "object": "raven"}, 2)
+    assert ran.err == "2 lines of 2 logs, 1 group\n"
