@@ -249,10 +249,10 @@ StoreFactory = Callable[[Destination, StoreContext], Store]
 
 _BUILT_IN = {
     "swift": ("bulkput.stores.swift.store", "open_store"),
+    "s3": ("bulkput.stores.s3.store", "open_store"),
     "http": ("bulkput.stores.http.store", "open_store"),
     "https": ("bulkput.stores.http.store", "open_store"),
     "tempurl": ("bulkput.stores.swift.temp_url", "open_store"),
-    "s3": ("bulkput.stores.s3.store", "open_store"),
 }
 
 

@@ -45,11 +45,13 @@ HOSTILE_NAMES = (
 @frozen
 class Target:
     """A store to test, which is empty: its URL, its environment variables, and `see`, a function that reads an object
-    without bulkput. `see` runs in a thread and gives the stored bytes, or None if there is no object of that name."""
+    without bulkput. `see` runs in a thread and gives the stored bytes, or None if there is no object of that name. So
+    does `make`, which makes a container, for stores whose `prepare` makes none."""
 
     url: str
     environ: Mapping[str, str]
     see: Callable[[str], bytes | None]
+    make: Callable[[str], None] | None = None
 
 
 @frozen
@@ -107,7 +109,7 @@ class StoreTests:
     """False: the store has no expiry. It then refuses `headers.expires_in_s` when it is opened."""
     proves_bytes = True
     """False: the store gives no ETag that proves the stored bytes (plain HTTP)."""
-    powers = frozenset(POWERS) - {"make_directory", "check_removable"}
+    powers = frozenset(POWERS) - {"make_directory", "check_removable", "unfinished", "part_sizes"}
     """The fields of `Store.powers` that are not None."""
     copies = True
     """False: the store has the power to copy, but this server refuses COPY."""
@@ -116,6 +118,12 @@ class StoreTests:
     takes_encoding = True
     """False: the server refuses Content-Encoding."""
     requests_per_object = 1
+    max_large_name_bytes = 1024
+    """The longest name that an object in parts may have in any case; a longer one may be refused."""
+    min_part_bytes = 1
+    """The size of the smallest part of a large object but for its last."""
+    shows_large = True
+    """False: an object that was sent in parts looks like any other, since its parts are no objects."""
     takes_any_name = True
     """False: names with empty, `.` or `..` parts mean other paths, so the store refuses them before any request."""
 

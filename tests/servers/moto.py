@@ -1,4 +1,5 @@
-"""moto as an S3 for tests: its own server, in a process of its own. It keeps objects in memory, and checks no signature.
+"""moto as an S3 for tests: its own server, in a process of its own. It keeps objects in memory, and checks no
+signature.
 
 It knows much of S3 that Swift's s3api and an older Ceph do not: conditions on PUT, checksums of every kind.
 """

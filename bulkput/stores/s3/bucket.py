@@ -40,7 +40,7 @@ class Bucket:
         """Make the bucket in the region of the settings. False if it was there already, and is ours."""
         region = self._way.region(self._name)
         body = b""
-        if self._way.settings.endpoint is None and region != FIRST_REGION:  # others may refuse Amazon's names
+        if self._store.is_amazons and region != FIRST_REGION:  # others may refuse Amazon's names
             body = _IN_REGION.format(region).encode()
         request = Request("PUT", payload=hashlib.sha256(body).hexdigest())
         answer = await self._ask("make bucket", request, BytesBody.of(body) if body else None)
@@ -120,7 +120,7 @@ class Bucket:
         """Amazon refuses one of two requests at once
         (https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html). Of others, an object of a name
         that nobody has is put twice, which tells whether they know the condition."""
-        if self._way.settings.endpoint is None:
+        if self._store.is_amazons:
             return Refusal.ALWAYS
         async with self._asking:
             if self._refusal is None:

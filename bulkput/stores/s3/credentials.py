@@ -81,7 +81,7 @@ async def configured(environ: Mapping[str, str], wire: WireOptions) -> Configure
 
 async def _found(environ: Mapping[str, str]) -> tuple[Settings, Credentials]:
     """From variables and botocore's files. Raises UsageError."""
-    if (said := said_by_variables(environ)) is not None and not _has_files(environ):
+    if (said := said_by_variables(environ)) is not None and not await asyncio.to_thread(_has_files, environ):
         return said
     session = await _in_thread(_session, environ)
     profile, services = await _in_thread(_profile, session)

@@ -8,7 +8,7 @@
 | BadDigest, InvalidDigest, XAmzContentSHA256Mismatch, ...    | IntegrityError | yes                                |
 | PreconditionFailed                                          | Exists         | no                                 |
 | NoSuchKey, NoSuchUpload, NoSuchVersion                      | NotFound       | no                                 |
-| NoSuchBucket                                                | StoreGone      | no: it stops an upload             |
+| NoSuchBucket                                                | NotFound       | no: a PUT makes StoreGone of it    |
 | AccessDenied, InvalidAccessKeyId, SignatureDoesNotMatch, ...| Denied         | no: it stops the run               |
 | ExpiredToken, RequestTimeTooSkewed, PermanentRedirect, ...  | Denied         | the store itself has tried before  |
 | EntityTooLarge, KeyTooLongError                             | TooLarge       | no                                 |
@@ -30,7 +30,6 @@ from bulkput.errors import (
     NotFound,
     QuotaExceeded,
     StoreError,
-    StoreGone,
     Throttled,
     TooLarge,
     Unavailable,
@@ -83,7 +82,7 @@ _KINDS: dict[str, type[StoreError]] = {
         ),
         Unavailable,
     ),
-    **dict.fromkeys(("NoSuchKey", "NoSuchUpload", "NoSuchVersion"), NotFound),
+    **dict.fromkeys(("NoSuchBucket", "NoSuchKey", "NoSuchUpload", "NoSuchVersion"), NotFound),
     **dict.fromkeys(("EntityTooLarge", "KeyTooLongError", "MetadataTooLarge"), TooLarge),
     **dict.fromkeys(
         ("QuotaExceeded", "TooManyBuckets", "InsufficientCapacity", "XMinioStorageFull", "UserSuspended"), QuotaExceeded
@@ -107,7 +106,6 @@ _KINDS: dict[str, type[StoreError]] = {
         Denied,
     ),
     "PreconditionFailed": Exists,
-    "NoSuchBucket": StoreGone,
 }
 _DIGESTS = frozenset(
     (
@@ -129,7 +127,7 @@ _HINTS = {
     "TokenRefreshRequired": "the keys have expired, and there are no newer ones: log in again",
     "InvalidToken": "AWS_SESSION_TOKEN does not belong to the access key: log in again, or unset it",
     "RequestTimeTooSkewed": "this machine's clock differs too much from the store's: set it, as by chrony or ntpd",
-    "NoSuchBucket": "there is no such bucket: `s3.make_bucket` makes it",
+    "NoSuchBucket": "there is no such bucket: make it first, or let an upload do so by `s3.make_bucket`",
     "BucketAlreadyExists": "somebody else has a bucket of this name: choose another",
     "PermanentRedirect": "the bucket is at another endpoint: set AWS_REGION or AWS_ENDPOINT_URL_S3 to it",
     "TemporaryRedirect": "the bucket is at another endpoint for now: try again later",

@@ -2,9 +2,9 @@
 
 from collections.abc import AsyncGenerator
 
-from bulkput.errors import StoreError
+from bulkput.errors import NotFound, StoreError, StoreGone
 from bulkput.model import Prefix, RemoteObject
-from bulkput.stores.s3.errors import error_of
+from bulkput.stores.s3.errors import code_of, error_of
 from bulkput.stores.s3.requests import BucketRequests, Request
 from bulkput.stores.s3.wire_format import page, query_of
 
@@ -22,6 +22,17 @@ class Listing:
     def __init__(self, requests: BucketRequests, bucket: str) -> None:
         self._ask = requests.ask
         self._bucket = bucket
+
+    async def check(self) -> None:
+        """Raises StoreGone if there is no such bucket, and StoreError if nobody can use it by this way and these keys.
+        Keys that may only write are not allowed to look."""
+        answer = await self._ask("prepare", Request("GET", query=query_of(list_type="2", max_keys="1")))
+        if answer.status == 200 or code_of(answer) == "AccessDenied":
+            return
+        error = error_of("prepare", self._bucket, answer)
+        if isinstance(error, NotFound):
+            raise StoreGone("prepare", self._bucket, error.detail, status=404, request_id=error.request_id)
+        raise error
 
     async def rows(
         self, prefix: str, delimiter: str | None, start_after: str | None

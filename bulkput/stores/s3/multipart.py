@@ -6,8 +6,8 @@ their MD5s, against the bytes of the file (`engine/upload/generation.py`). What 
 said when that upload was begun, and cannot be seen before it is complete: it is compared afterwards, and corrected by
 a copy onto itself. An upload with fields that cannot be seen at all (an ACL, tags, keys) is begun afresh.
 
-An upload that is gone is begun again in silence: somebody has aborted or completed it, or a rule of the bucket has. Then
-`complete` names the parts that are missing.
+An upload that is gone is begun again in silence: somebody has aborted or completed it, or a rule of the bucket has.
+Then `complete` names the parts that are missing.
 
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html
 """
@@ -17,7 +17,7 @@ import hashlib
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from bulkput.errors import IntegrityError, PartsRefused, StoreError, Unavailable
+from bulkput.errors import Exists, IntegrityError, PartsRefused, StoreError, Unavailable
 from bulkput.model import Body, LargeUpload, ObjectHeaders, Stored, StoredPart, UnfinishedUpload
 from bulkput.payload.digest import DigestingBody
 from bulkput.payload.in_memory import BytesBody
@@ -149,6 +149,7 @@ class Multipart:
         upload_id = self._ids.get(upload.id)
         if upload_id is None:
             raise _parts_refused(key, ordered, [part.number for part in ordered])
+        await self._check_condition(key, headers)
         named = [(part.number, *self._named(upload_id, part)) for part in ordered]
         expected = composite_etag([part.md5 for part in ordered])
         size = sum(part.size for part in ordered)
@@ -166,6 +167,12 @@ class Multipart:
             await self._store.correct(key, headers, size)
         self._forget(upload)
         return Stored(key, size, expected, request_id)
+
+    async def _check_condition(self, key: str, headers: ObjectHeaders) -> None:
+        """Raises Exists if the object is there, and nothing is to be overwritten. Amazon looks itself; Ceph's gateway
+        knows the condition in a PUT, and ignores it in a completion."""
+        if headers.only_new and not self._store.is_amazons and await self._store.head(key) is not None:
+            raise Exists("put", key, "an object of this name is there already", status=412)
 
     def _named(self, upload_id: str, part: StoredPart) -> tuple[str, str]:
         """The ETag of a part, and its checksum as NAME=VALUE."""

@@ -76,6 +76,10 @@ class S3Store:
         return self._way.settings.account
 
     @property
+    def is_amazons(self) -> bool:
+        return self._way.settings.endpoint is None
+
+    @property
     def powers(self) -> Powers:
         return Powers(
             needs_length=True,
@@ -104,9 +108,12 @@ class S3Store:
         return render(headers, mtime_text) | self.customer_key
 
     async def prepare(self) -> None:
-        """Make the bucket if that is wanted. Else the first PUT says whether it is there."""
+        """Make the bucket if that is wanted. Else look whether it is there: so that one request learns its region and
+        the clock, and one sentence says what is wrong with the way."""
         if self.context.s3.make_bucket:
             self.was_made = await self._seldom.make_bucket() or self.was_made
+        else:
+            await self._listing.check()
 
     async def undo_prepare(self) -> None:
         if self.was_made:
