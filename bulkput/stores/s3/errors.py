@@ -153,7 +153,8 @@ def text_of(answer: Answer, name: str) -> str | None:
 
 
 def request_id_of(headers: Mapping[str, str]) -> str | None:
-    return next((headers[name] for name in REQUEST_IDS if name in headers), None)
+    found = headers.get(REQUEST_IDS[0])  # nearly always
+    return found or next((headers[name] for name in REQUEST_IDS if name in headers), None)
 
 
 def error_of(operation: str, key: str, answer: Answer, *, sent_md5: str | None = None) -> StoreError:

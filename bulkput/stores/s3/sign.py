@@ -15,8 +15,7 @@ import hashlib
 import hmac
 import time
 from collections.abc import Mapping
-
-from bulkput.record import frozen
+from typing import NamedTuple
 
 EMPTY_SHA256 = hashlib.sha256().hexdigest()
 UNSIGNED = "UNSIGNED-PAYLOAD"
@@ -25,13 +24,18 @@ _MOST_ORDERS = 256
 """Sets of field names that are remembered. A run has a few."""
 
 
-@frozen
-class Keys:
-    """An access key with its secret, and the token of one that is temporary. No repr shows what is secret."""
-
+class _KeysFields(NamedTuple):
     access_key: str
     secret: str
     token: str | None = None
+
+
+class Keys(_KeysFields):
+    """An access key with its secret, and the token of one that is temporary. No repr shows what is secret.
+
+    A named tuple, since each request looks up its signer by this."""
+
+    __slots__ = ()
 
     def __repr__(self) -> str:
         return f"Keys({self.access_key!r})"

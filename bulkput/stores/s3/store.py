@@ -105,7 +105,8 @@ class S3Store:
 
     def rendered(self, headers: ObjectHeaders) -> dict[str, str]:
         """The header fields of an object."""
-        return render(headers, mtime_text) | self.customer_key
+        fields = render(headers, mtime_text)
+        return fields | self.customer_key if self.customer_key else fields
 
     async def prepare(self) -> None:
         """Make the bucket if that is wanted. Else look whether it is there: so that one request learns its region and
@@ -124,14 +125,16 @@ class S3Store:
             body = await _held(body)
         said = await self.checksums.of(body)
         digesting = None if said.md5 is not None else DigestingBody(body)
-        fields = {**self.rendered(headers), **said.fields}
+        fields = self.rendered(headers)
+        fields.update(said.fields)
         answer = await self._ask("put", Request("PUT", key, fields, payload=said.payload), digesting or body)
         request_id = request_id_of(answer.headers)
         md5 = said.md5 if digesting is None else await digesting.sent_md5()
         size = body.size or 0
         if answer.status != 200 or md5 is None or b"<Error" in answer.body:
             raise self._put_error(key, answer, md5)
-        if md5_of(answer.headers.get("ETag")) != md5:
+        etag = answer.headers.get("ETag")
+        if etag != f'"{md5}"' and md5_of(etag) != md5:
             await self._prove(key, answer, md5, size, said)
         return Stored(key, size, md5, request_id)
 
