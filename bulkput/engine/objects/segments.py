@@ -48,7 +48,7 @@ async def segments(
     what cannot be looked at.
 
     On S3 it is the unfinished uploads in parts that are listed and removed. `on_event` gets an UnfinishedFound for
-    each, nearly in order of the names, a Change for each removal, and UnfinishedKept for what stays.
+    each, nearly in the order of the store, a Change for each removal, and UnfinishedKept for what stays.
 
     Raises UsageError for a wrong URL and missing credentials; NotFound if there is no such container; Unsupported if
     the store keeps no segments.
