@@ -24,6 +24,7 @@ FLAGS = {
     "destination": "DEST",
     "is_recursive": "-r",
     "with_segments": "--with-segments",
+    "segment_container": "--segment-container",
     "walk.include": "--include",
     "walk.exclude": "--exclude",
     "walk.min_age_s": "--min-age",

@@ -19,6 +19,7 @@ from bulkput.logs.combined import method_and_path
 from bulkput.logs.dictionary import Dictionary
 from bulkput.logs.keys import NOTED, Group, GroupKey
 from bulkput.logs.paths import split_path
+from bulkput.logs.s3_access import request_and_place
 
 _WAITING = 200_000
 """Lines, of some 100 bytes each, that are grouped at a time."""
@@ -42,8 +43,8 @@ class ColumnGroups:
         if "method" in by:
             self._texts["method"] = Texts()
         self._dictionaries = {name: Dictionary() for name in ("ip", "referrer", "user-agent")}
-        self._requests: dict[str | None, Requests] = {}
-        """By the container of the log."""
+        self._requests: dict[tuple[str | None, str | None], Requests] = {}
+        """By the container of the log, and by the bucket that S3's lines name."""
         self._key_pairs = [KeyPairs() for _ in by[1:]]
         self._waiting: list[tuple[Ints, ...]] = []
         """For each block the columns of groups, of sizes, and of each noted field's codes."""
@@ -85,9 +86,10 @@ class ColumnGroups:
     def _codes(self, columns: Columns, container: str | None) -> dict[str, Ints]:
         if sum(map(len, self._requests.values())) > _UNUSED:
             self._requests.clear()
-        if container not in self._requests:
+        place = (container, columns.bucket)
+        if place not in self._requests:
             fields = {name: self._texts[name] for name in _REQUEST_FIELDS if name in self._texts}
-            self._requests[container] = Requests(container, fields)
+            self._requests[place] = Requests(container, columns.bucket, fields)
         dates, hours = (
             np.array([self._texts[name].code(hour[at]) for hour in columns.known_hours], np.int64)[columns.hours]
             for at, name in enumerate(("date", "hour"))
@@ -102,7 +104,7 @@ class ColumnGroups:
             "ip": self._dictionaries["ip"].codes(columns.ips),
             "referrer": self._dictionaries["referrer"].codes(columns.referrers),
             "user-agent": self._dictionaries["user-agent"].codes(columns.agents),
-            **self._requests[container].codes(columns),
+            **self._requests[place].codes(columns),
         }
 
     def _group_waiting(self) -> None:
@@ -214,11 +216,13 @@ class Texts:
 
 
 class Requests:
-    """The distinct requests in the logs of one container, each with its codes for method, container and object."""
+    """The distinct requests in the logs of one container, or of one bucket of S3, each with its codes for method,
+    container and object."""
 
-    def __init__(self, container: str | None, fields: Mapping[str, Texts]) -> None:
+    def __init__(self, container: str | None, bucket: str | None, fields: Mapping[str, Texts]) -> None:
         """`fields` are those of `_REQUEST_FIELDS` that are asked for."""
         self._container = container
+        self._bucket = bucket
         self._fields = fields
         self._requests = Dictionary()
         self._field_codes = np.zeros((len(fields), 0), np.int64)
@@ -237,8 +241,12 @@ class Requests:
         return {name: codes[requests] for name, codes in zip(self._fields, self._field_codes, strict=True)}
 
     def _codes_of(self, request: str) -> list[int]:
-        method, path = method_and_path(request)
-        texts = dict(zip(_REQUEST_FIELDS, (method, *split_path(path, self._container)), strict=True))
+        if self._bucket is None:
+            method, path = method_and_path(request)
+            place = split_path(path, self._container)
+        else:
+            method, _, place = request_and_place(request, self._bucket)
+        texts = dict(zip(_REQUEST_FIELDS, (method, *place), strict=True))
         return [field.code(texts[name]) for name, field in self._fields.items()]
 
 
