@@ -213,7 +213,7 @@ async def test_keys_that_expire_under_64_requests_are_asked_for_once(
     if are_newer:
         assert row.is_whole and ran.summary.retries == 0 and two_pairs.calls == 2, (row, two_pairs.calls)
     else:
-        assert row.exit_code != 0 and 30 < row.uploaded < 40, row
+        assert row.exit_code != 0 and 0 < row.uploaded < 40, row
         (failed, *_) = [event for event in ran.events if isinstance(event, ev.Failed)]
         assert "have expired" in str(failed.error)
 
