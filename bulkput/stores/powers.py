@@ -87,8 +87,8 @@ class LargeObjects:
 class Unfinished:
     """Uploads in parts that were neither completed nor aborted, of a store whose parts are no objects (S3).
 
-    `list` yields those of keys that begin with a prefix, in bytewise order of the keys. Raises NotFound if there is no
-    such container. `parts` gives the parts of one as they are now, with their times (`StoredPart.modified`), and None
+    `list` yields those of keys that begin with a prefix, in the order of the store. Raises NotFound if there is no such
+    container. `parts` gives the parts of one as they are now, with their times (`StoredPart.modified`), and None
     if it is not there any more, because it was completed or aborted since. `abort` removes it with its parts: False if
     it is not there any more. If a first attempt's answer was lost, that may have been by this call.
     """

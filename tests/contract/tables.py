@@ -1,4 +1,6 @@
-"""The tables of docs/rgw.md, which tests compare with what the servers do. Run it to write that of the contract suite:
+"""The tables of docs/rgw.md and docs/s3-servers.md, which tests compare with what the servers do.
+
+Run it to write that of the contract suite:
 
 .venv/bin/python -m tests.contract.tables
 """
@@ -30,9 +32,9 @@ COLUMNS = {
 
 
 @cache
-def table_below(heading: str) -> Mapping[str, Mapping[str, str]]:
+def table_below(heading: str, page: Path = PAGE) -> Mapping[str, Mapping[str, str]]:
     """The first table below the heading: cells by the first cell of their row, then by the name of their column."""
-    lines = PAGE.read_text().partition(f"\n{heading}\n")[2].splitlines()
+    lines = page.read_text().partition(f"\n{heading}\n")[2].splitlines()
     start = next(n for n, line in enumerate(lines) if line.startswith("|"))
     columns, _, *rows = _rows(lines[start:])
     return {row[0]: dict(zip(columns[1:], row[1:], strict=True)) for row in rows}

@@ -59,7 +59,7 @@ class Settings:
         if (directory := _DIRECTORY.fullmatch(bucket)) is not None:
             host = f"s3express-{directory[1]}.{region}.{domain}"
             return Place("https", f"{bucket}.{host}", "", "s3express")
-        service = "s3" + ("-fips" if self.is_fips else "") + (".dualstack" if self.is_dual_stack else "")
+        service = ("s3-fips" if self.is_fips else "s3") + (".dualstack" if self.is_dual_stack else "")
         fits = self.style != "path" and "." not in bucket and _HOST_LABELS.fullmatch(bucket) is not None
         return self._addressed(bucket, urlsplit(f"https://{service}.{region}.{domain}"), fits)
 
