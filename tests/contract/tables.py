@@ -80,7 +80,7 @@ def main() -> None:
     files = sorted({f"{place.partition('.')[0]}.py" for place in COLUMNS})
     with tempfile.TemporaryDirectory() as directory:
         report = Path(directory) / "report.xml"
-        command = [sys.executable, "-m", "pytest", "-q", f"--junitxml={report}"]
+        command = [sys.executable, "-m", "pytest", "-q", "-n", "2", "--dist", "loadfile", f"--junitxml={report}"]
         environ = {**os.environ, UNCHECKED: "1"}
         command += [f"tests/contract/{name}" for name in files]
         subprocess.run(command, cwd=ROOT, env=environ, check=True)
