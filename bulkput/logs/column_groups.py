@@ -25,6 +25,8 @@ _WAITING = 200_000
 """Lines, of some 100 bytes each, that are grouped at a time."""
 _UNUSED = 131_072
 """Values of a field that no group lists, and requests: some 30 MiB at usual lengths."""
+_PLACES = 1_024
+"""Containers whose requests are remembered: some 30 MiB, even if they have one request each."""
 _FREED = 24 * 1024 * 1024
 """Bytes. After one block of this size has been freed, glibc keeps freed memory for the next block of lines. It would
 otherwise return it and ask for new pages, 0.3 us per line (mallopt(3), M_MMAP_THRESHOLD: at most 32 MiB)."""
@@ -84,7 +86,7 @@ class ColumnGroups:
         return tuple(texts[name][code] for name, code in zip(self._by, (group, *reversed(codes)), strict=True))
 
     def _codes(self, columns: Columns, container: str | None) -> dict[str, Ints]:
-        if sum(map(len, self._requests.values())) > _UNUSED:
+        if len(self._requests) > _PLACES or sum(map(len, self._requests.values())) > _UNUSED:
             self._requests.clear()
         place = (container, columns.bucket)
         if place not in self._requests:

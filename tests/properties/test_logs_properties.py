@@ -171,5 +171,6 @@ def test_grouping_blocks_equals_grouping_single_lines(
         patch.setattr(dictionary, "_MULTIPLIER", multiplier)
         patch.setattr(column_groups, "_WAITING", waiting)
         patch.setattr(column_groups, "_UNUSED", unused)
+        patch.setattr(column_groups, "_PLACES", unused)
         found = grouped(logs, Parser(), by, distinct)
     assert found == expected
