@@ -144,7 +144,7 @@ def _has(head: Mapping[str, str], name: str, value: str) -> bool:
     """Whether the answer to a HEAD has the field; one that a HEAD does not show counts as there."""
     shown = {field.lower(): text for field, text in head.items()}
     if name.lower().startswith("x-amz-meta-"):
-        return dict(meta_of(head)).get(name.lower().removeprefix("x-amz-meta-")) == value
+        return meta_of({name: value})[0] in meta_of(head)
     if name in ("Content-Type", "Content-Encoding", "Cache-Control"):
         return shown.get(name.lower()) == value
     return True

@@ -1,6 +1,7 @@
 """S3's formats: header fields of a PUT, the answer to a HEAD, pages of a listing, lists of names to delete."""
 
 import re
+from base64 import b64encode
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -37,7 +38,7 @@ _NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 
 def render(headers: ObjectHeaders, mtime: Callable[[int], str]) -> dict[str, str]:
     """The headers under S3's names."""
-    rendered = {META + name.lower(): value for name, value in headers.meta}
+    rendered = {META + name.lower(): _signable(value) for name, value in headers.meta}
     if headers.mtime_ns is not None:
         rendered[MTIME] = mtime(headers.mtime_ns)
     if headers.content_type:
@@ -51,6 +52,14 @@ def render(headers: ObjectHeaders, mtime: Callable[[int], str]) -> dict[str, str
     if headers.only_new:
         rendered["If-None-Match"] = "*"
     return overlaid(rendered, headers.extra)
+
+
+def _signable(value: str) -> str:
+    """The value of a metadata field, encoded by RFC 2047 if it has white space other than spaces, which servers sign
+    in different ways, or white space at its ends, which HTTP drops."""
+    if value == value.strip() and not any(character.isspace() and character != " " for character in value):
+        return value
+    return f"=?UTF-8?B?{b64encode(value.encode()).decode()}?="
 
 
 def query_of(**parameters: str) -> str:
@@ -144,11 +153,12 @@ def _encoding(headers: Mapping[str, str]) -> str | None:
 def _decoded(value: str) -> str:
     if _ENCODED.match(value) is None:
         return value
+    from email.errors import HeaderParseError  # noqa: PLC0415 - few objects have such metadata
     from email.header import decode_header, make_header  # noqa: PLC0415 - few objects have such metadata
 
     try:
         return str(make_header(decode_header(value)))
-    except (UnicodeDecodeError, LookupError, ValueError):
+    except (HeaderParseError, LookupError, ValueError):
         return value
 
 
