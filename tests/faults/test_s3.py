@@ -140,7 +140,7 @@ async def test_an_answer_that_never_passes_is_told(ledger: Ledger, target: S3Tar
 
 @pytest.fixture
 def two_pairs(rgw: RealRgw, tmp_path: Path) -> "Pairs":
-    """A program that gives keys to botocore (`credential_process`): the first pair, until it is given the second one."""
+    """Gives keys to botocore by a program (`credential_process`): the first pair, until it is given the second one."""
     names = [f"{tmp_path.name[-20:]}-{n}" for n in "ab"]
     for name in names:
         rgw.add_keys(name, f"secret-{name}")
