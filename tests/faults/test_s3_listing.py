@@ -57,6 +57,12 @@ def edited(edit: Callable[[bytes], bytes]) -> Intercept:
     return change
 
 
+def _without_token(body: bytes) -> bytes:
+    """A page that says that there is more, and not where."""
+    body = re.sub(rb"<NextContinuationToken>.*?</NextContinuationToken>", b"", body)
+    return re.sub(rb"<IsTruncated>.*?</IsTruncated>", b"<IsTruncated>true</IsTruncated>", body)
+
+
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
     return make_tree(tmp_path / "tree", COUNT, 500)
@@ -121,6 +127,7 @@ async def test_a_page_that_meets_a_fault_once_is_asked_for_again(
         (says(200), "200 of nothing"),
         (cuts_the_answer, "answer cut"),
         (edited(lambda body: body[: len(body) // 2]), "half a document"),
+        (edited(_without_token), "truncated, without a token"),
         (edited(lambda body: b"<html>a proxy's page</html>"), "a page of a proxy"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",

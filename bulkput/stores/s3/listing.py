@@ -10,6 +10,8 @@ from bulkput.stores.s3.wire_format import page, query_of
 
 MAX_PAGE_BYTES = 16 * 1024 * 1024
 """1000 rows, each with a name of up to 1024 bytes (three characters each when escaped) and 600 bytes around it."""
+_HEAD = 1024
+"""Bytes in which the root of a document begins."""
 _UNORDERED = (
     "{} is listed behind {}: the store lists names in another order than that of their bytes, or repeats a page, so"
     " that nothing can be compared with it"
@@ -48,7 +50,7 @@ class Listing:
         while True:
             request = Request("GET", query=query_of(**parameters), max_answer=MAX_PAGE_BYTES)
             answer = await self._ask("list", request)
-            if answer.status != 200:
+            if answer.status != 200 or b"<Error" in answer.body[:_HEAD]:
                 raise error_of("list", where, answer)
             found = page(answer.body, "list", where)
             for row in found.rows:
