@@ -76,6 +76,7 @@ if TYPE_CHECKING:
 @publish_options
 @click.option("--dir-markers", is_flag=True, help="Make an empty application/directory object for each directory.")
 @click.option("--storage-policy", metavar="NAME", help="Swift: storage policy of a container that this run makes.")
+@click.option("--checksum-headers", is_flag=True, help="HTTP: send X-Checksum-Md5, -Sha1 and -Sha256 (Artifactory).")
 @click.option(
     "--write-manifest",
     metavar="NAME",
@@ -258,6 +259,7 @@ def _options(
     if_exists: IfExists,
     dir_markers: bool,
     storage_policy: str | None,
+    checksum_headers: bool,
     write_manifest: str | None,
     wire: WireOptions,
     retry: RetryOptions,
@@ -290,6 +292,7 @@ def _options(
         wire=replace(wire, transport=transport),
         stop=StopRules(max_errors=1 if fail_fast else max_errors),
         storage_policy=check_value(storage_policy, what="--storage-policy") if storage_policy else None,
+        checksum_headers=checksum_headers,
         manifest=write_manifest,
         journal=journal,
         retry_failed=retry_failed,

@@ -23,6 +23,7 @@ PROJECT_MAY_SET = frozenset(
         # it.
         "literal", "encode-names", "dir-markers",
         "meta", "keep-tag", "content-type", "cache-control", "mtime-format", "storage-policy",
+        "checksum-headers",
         "gzip", "gzip-level", "gzip-as", "gzip-except",
         "segment-size", "segment-above", "large",
         # What need not be sent. Not `delete-extra`, `keep-for`, `expire-extra`, `reap-segments`, `reap`, `older-than`,

@@ -233,6 +233,8 @@ class StoreContext:
     """For S3 alone."""
     found: Any = field(default=None, repr=False)
     """What `configured` has found beside variables, in a form that the kind of store knows."""
+    checksum_headers: bool = False
+    """For plain HTTP alone: send the checksums of each object. Other stores are not opened with it."""
     encodes: bool = False
     """Whether objects will have a Content-Encoding. A store that cannot keep it refuses it before the run."""
     tag: str | None = None
@@ -262,6 +264,7 @@ _BUILT_IN = {
 }
 
 
+_TAKES_CHECKSUMS = ("http", "https")
 _CONFIGURED_BY = {
     "swift": ("bulkput.stores.swift.environment", "configured"),
     "s3": ("bulkput.stores.s3.credentials", "configured"),
@@ -281,8 +284,13 @@ async def configured(destination: Destination, environ: Mapping[str, str], wire:
 async def open_destination(destination: Destination, context: StoreContext) -> Store:
     """Open the unwrapped store of a destination; sends no request.
 
-    Raises UsageError if the scheme is unknown, its package cannot be imported or environment variables are missing.
+    Raises UsageError if the scheme is unknown, its package cannot be imported, environment variables are missing, or an
+    option means nothing to this kind of store.
     """
+    if context.checksum_headers and destination.scheme not in _TAKES_CHECKSUMS:
+        raise UsageError(
+            f"`checksum_headers` is for http:// and https:// only; {destination.scheme}:// has no such fields"
+        )
     if (built_in := _BUILT_IN.get(destination.scheme)) is not None:
         module, name = built_in
         factory = cast(StoreFactory, getattr(import_module(module), name))
@@ -304,7 +312,10 @@ def _installed(destination: Destination) -> StoreFactory:
             raise UsageError(detail) from error
     schemes = (*_BUILT_IN, *sorted(entry.name for entry in entry_points(group="bulkput.stores")))
     from bulkput.policy.nearest import meant_url  # noqa: PLC0415 - for mistakes only
+    from bulkput.policy.schemes import what_to_type  # noqa: PLC0415 - the same
 
+    if (advice := what_to_type(scheme)) is not None:
+        raise UsageError(f"no store for {scheme}:// is installed: {advice}")
     meant = meant_url(str(destination), schemes)
     more = f": did you mean {printable(meant)}?" if meant else ""
     known = ", ".join(f"{each}://" for each in schemes)

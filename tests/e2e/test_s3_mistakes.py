@@ -113,9 +113,9 @@ def test_the_bucket_of_somebody_else_stops_a_run_with_one_sentence(
     rgw: RealRgw, rgw_s3: RealS3, bucket: str, tree: Path
 ) -> None:
     """Of the files in flight one is reported."""
-    name = f"u{uuid.uuid4().hex[:8]}"
-    rgw.add_s3_user(name, f"key-{name}", "secret")
-    environ = {**rgw_s3.environment, "AWS_ACCESS_KEY_ID": f"key-{name}", "AWS_SECRET_ACCESS_KEY": "secret"}
+    key = f"u{uuid.uuid4().hex[:8]}"
+    rgw.add_s3_user(key, "secret")
+    environ = {**rgw_s3.environment, "AWS_ACCESS_KEY_ID": key, "AWS_SECRET_ACCESS_KEY": "secret"}
     ran = bulkput("upload", tree, f"s3://{bucket}", environ=environ)
     said = "these keys may neither list the bucket nor write to it: the bucket may be somebody else's"
     failed, stopped = TOLD.findall(ran.err)

@@ -11,6 +11,8 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from io import BytesIO
+from typing import Any
 from urllib.parse import urlsplit
 
 from aiohttp import ClientSession, ClientTimeout, DummyCookieJar, TCPConnector, web
@@ -19,6 +21,8 @@ from yarl import URL
 from bulkput.devserver import Intercept
 
 _OF_A_CONNECTION = frozenset(("connection", "keep-alive", "transfer-encoding", "content-length"))
+_MAX_BODY = 64 * 1024 * 1024
+"""Bytes of a request's body: S3 takes no parts below 5 MiB."""
 
 
 @dataclass(slots=True)
@@ -36,10 +40,10 @@ class Relay:
 
 
 @asynccontextmanager
-async def relay(server: str, intercept: Intercept | None = None, *, rows: int | None = None) -> AsyncIterator[Relay]:
+async def relay(to: str, intercept: Intercept | None = None, *, rows: int | None = None) -> AsyncIterator[Relay]:
     """Runs a relay in front of the server at a URL, whose path does not count. With `rows`, pages of listings have so
     many."""
-    parts = urlsplit(server)
+    parts = urlsplit(to)
 
     async def pass_on(request: web.BaseRequest) -> web.StreamResponse:
         body = await request.read()
@@ -47,7 +51,7 @@ async def relay(server: str, intercept: Intercept | None = None, *, rows: int | 
         more = f"&limit={rows}" if rows is not None and "format=json" in request.raw_path else ""
         url = URL(f"{parts.scheme}://{parts.netloc}{request.raw_path}{more}", encoded=True)
         async with client.request(
-            request.method, url, headers=fields, data=body or None, allow_redirects=False
+            request.method, url, headers=fields, data=BytesIO(body) if body else None, allow_redirects=False
         ) as answer:
             content = await answer.read()
             given = [(name, text) for name, text in answer.headers.items() if name.lower() not in _OF_A_CONNECTION]
@@ -59,9 +63,13 @@ async def relay(server: str, intercept: Intercept | None = None, *, rows: int | 
         made.asked.append(f"{request.method} {request.raw_path}")
         return await (intercept(request, pass_on) if intercept is not None else pass_on(request))
 
-    runner = web.ServerRunner(
-        web.Server(handle, access_log=None, auto_decompress=False, handler_cancellation=True), shutdown_timeout=1
+    def made_request(*parts: Any) -> web.BaseRequest:
+        return web.BaseRequest(*parts, asyncio.get_running_loop(), client_max_size=_MAX_BODY)
+
+    server = web.Server(
+        handle, request_factory=made_request, access_log=None, auto_decompress=False, handler_cancellation=True
     )
+    runner = web.ServerRunner(server, shutdown_timeout=1)
     await runner.setup()
     async with ClientSession(
         connector=TCPConnector(limit=0),

@@ -159,7 +159,14 @@ def request_id_of(headers: Mapping[str, str]) -> str | None:
 
 def error_of(operation: str, key: str, answer: Answer, *, sent_md5: str | None = None) -> StoreError:
     """The error for an answer that is no success, or that has an error document in a success."""
-    code, request_id = code_of(answer), request_id_of(answer.headers)
+    code = code_of(answer)
+    error = _error_of(operation, key, answer, code, sent_md5)
+    error.code = code
+    return error
+
+
+def _error_of(operation: str, key: str, answer: Answer, code: str, sent_md5: str | None) -> StoreError:
+    request_id = request_id_of(answer.headers)
     detail = _detail(code, answer)
     if code in _THROTTLED or (answer.status == 503 and not code):
         retry_after_s = parse_retry_after(answer.headers.get("Retry-After"), now=time.time())

@@ -16,6 +16,8 @@ _NO_S3 = (
     "the answer is not one of S3's: AWS_ENDPOINT_URL has to be the address of an S3, http(s)://HOST[:PORT]; Swift's"
     " own API has another"
 )
+_HEAD = 1024
+"""Bytes in which the root of a document begins."""
 _UNORDERED = (
     "{} is listed behind {}: the store lists names in another order than that of their bytes, or repeats a page, so"
     " that nothing can be compared with it"
@@ -57,7 +59,7 @@ class Listing:
         while True:
             request = Request("GET", query=query_of(**parameters), max_answer=MAX_PAGE_BYTES)
             answer = await self._ask("list", request)
-            if answer.status != 200:
+            if answer.status != 200 or b"<Error" in answer.body[:_HEAD]:
                 raise error_of("list", where, answer)
             found = page(answer.body, "list", where)
             for row in found.rows:

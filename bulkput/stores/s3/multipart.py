@@ -14,6 +14,7 @@ https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html
 
 import asyncio
 import hashlib
+import re
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 _COMPLETE_WORK = 64 * 1024
 """Bytes that each part adds to the deadline of the completion: a second, at the rate used for deadlines."""
 _MAX_PAGE = 4 * 1024 * 1024
+_ENCODED = r"(?:[A-Za-z0-9._~/*!$'()|-]|%[0-9A-Fa-f]{2})*"
+"""A key as Ceph's gateway encodes it (src/rgw/rgw_common.cc, char_needs_url_encoding)."""
 _REFUSED = ("InvalidPart", "InvalidPartOrder", "NoSuchUpload")
 """The parts are not those that the completion names, or the upload is gone."""
 
@@ -82,7 +85,7 @@ class Multipart:
         while True:
             query = query_of(uploadId=upload_id, part_number_marker=marker)
             answer = await self._ask("list parts", Request("GET", key, query=query, max_answer=_MAX_PAGE))
-            if answer.status == 404 and code_of(answer) == "NoSuchUpload":
+            if answer.status == 404 and code_of(answer) != "NoSuchBucket":  # Ceph's gateway 16 says NoSuchKey
                 return None
             if answer.status != 200:
                 raise error_of("list parts", key, answer)
@@ -261,8 +264,8 @@ class Multipart:
             markers = following
 
     async def part_sizes(self, key: str) -> tuple[int, ...] | None:
-        """By a HEAD of the first part, which tells its size and the number of all; parts are taken to be equal, but for
-        the last. Stores that ignore the number show the whole object."""
+        """By HEADs of the first part, which tells its size and the number of all, and of the last: if that has what is
+        left, all are taken to be equal but for it. Stores that ignore the number show the whole object."""
         head = await self._store.head(key, query="partNumber=1")
         if head is None:
             return None
@@ -271,27 +274,35 @@ class Multipart:
         if not (count.isdigit() and total.isdigit() and first):
             return None
         last = int(total) - first * (int(count) - 1)
-        return (first,) * (int(count) - 1) + (last,) if 0 < last <= first else None
+        if not 0 < last <= first:
+            return None
+        if int(count) > 2:
+            end = await self._store.head(key, query=query_of(partNumber=count))
+            if end is None or length(end) != last:
+                return None
+        return (first,) * (int(count) - 1) + (last,)
 
 
 def _uploads(answer: Answer) -> tuple[list[UnfinishedUpload], dict[str, str] | None]:
-    """The uploads of a page, and where the next one begins."""
+    """The uploads of a page, and where the next one begins.
+
+    Ceph's gateway (seen with 16) encodes the keys as it is asked to, and not the marker, and does not say so. A key
+    that could be an encoded one is taken for that.
+    """
     from urllib.parse import unquote_plus  # noqa: PLC0415
 
     root = parsed(answer.body, "list", "")
     is_encoded = root.findtext("EncodingType") == "url"
-
-    def key_of(text: str) -> str:
-        return unquote_plus(text) if is_encoded else text
-
     rows = []
     for each in root.iter("Upload"):
-        texts = [each.findtext(tag) or "" for tag in ("Key", "UploadId", "Initiated")]
-        rows.append(UnfinishedUpload(key_of(texts[0]), texts[1], _time(texts[2])))
+        key, upload_id, begun = (each.findtext(tag) or "" for tag in ("Key", "UploadId", "Initiated"))
+        key = unquote_plus(key) if is_encoded or re.fullmatch(_ENCODED, key) else key
+        rows.append(UnfinishedUpload(key, upload_id, _time(begun)))
     if root.findtext("IsTruncated") != "true":
         return rows, None
+    marker = root.findtext("NextKeyMarker") or ""
     return rows, {
-        "key_marker": key_of(root.findtext("NextKeyMarker") or ""),
+        "key_marker": unquote_plus(marker) if is_encoded else marker,
         "upload_id_marker": root.findtext("NextUploadIdMarker") or "",
     }
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote_plus
 from xml.sax.saxutils import escape
 
-from bulkput.errors import StoreError, UnprovenPut
+from bulkput.errors import StoreError, Unavailable, UnprovenPut
 from bulkput.model import Fields, ObjectHeaders, Prefix, RemoteObject
 from bulkput.policy.etag import md5_of
 from bulkput.policy.headers import overlaid
@@ -198,7 +198,7 @@ def parsed(body: bytes, operation: str, key: str) -> "Element":
 
 def page(body: bytes, operation: str, key: str) -> Page:
     """A page of ListObjectsV2 with `encoding-type=url`. Objects and prefixes come in lists of their own: this merges
-    them in the order of their names' bytes. Raises StoreError."""
+    them in the order of their names' bytes. Raises StoreError; Unavailable if it breaks off."""
     root = parsed(body, operation, key)
     if root.tag != "ListBucketResult":
         raise StoreError(operation, key, "the answer is not a listing of S3")
@@ -226,7 +226,14 @@ def page(body: bytes, operation: str, key: str) -> Page:
     prefixes = [Prefix(name_of(item, "Prefix")) for item in root.iter("CommonPrefixes")]
     if prefixes:
         rows = sorted([*rows, *prefixes], key=lambda row: row.name.encode())
-    token = root.findtext("NextContinuationToken") if root.findtext("IsTruncated") == "true" else None
+    token = root.findtext("NextContinuationToken") or None
+    match root.findtext("IsTruncated"):
+        case "true" if token is None:
+            raise Unavailable(operation, key, "the listing breaks off: it does not say where it goes on")
+        case "false":
+            token = None
+        case None if token is None:
+            raise Unavailable(operation, key, "the listing does not say whether it is complete")
     return Page(rows, token)
 
 
