@@ -201,6 +201,6 @@ def test_a_key_of_the_customer_becomes_the_fields_of_amazon() -> None:
 )
 def test_a_wrong_key_of_the_customer_is_a_sentence_without_it(given: str) -> None:
     """It says what one is."""
-    with pytest.raises(UsageError, match="32 random bytes in Base64") as raised:
+    with pytest.raises(UsageError, match="32 random bytes, written in Base64") as raised:
         customer_key({VARIABLE: given})
     assert given not in str(raised.value)
