@@ -173,7 +173,9 @@ class S3Store:
         error = error_of("put", key, answer, sent_md5=md5)
         if not self._may_list and code_of(answer) == "AccessDenied":
             # As of a login that fails: it is the fault of no object, so one of those in flight tells it.
-            return Denied("login", self.bucket, _NO_ACCESS, status=403, request_id=error.request_id)
+            denied = Denied("login", self.bucket, _NO_ACCESS, status=403, request_id=error.request_id)
+            denied.code = error.code
+            return denied
         if isinstance(error, NotFound) and answer.status == 404:  # no object has to be there for a PUT
             return StoreGone("put", key, error.detail, status=404, request_id=error.request_id)
         return error
