@@ -11,6 +11,8 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from io import BytesIO
+from typing import Any
 from urllib.parse import urlsplit
 
 from aiohttp import ClientSession, ClientTimeout, DummyCookieJar, TCPConnector, web
@@ -18,7 +20,7 @@ from yarl import URL
 
 from bulkput.devserver import Intercept
 
-_OF_A_CONNECTION = frozenset(("connection", "keep-alive", "transfer-encoding", "content-length"))
+_OF_A_CONNECTION = frozenset(("connection", "keep-alive", "transfer-encoding", "content-length", "expect"))
 
 
 @dataclass(slots=True)
@@ -35,6 +37,11 @@ class Relay:
         return sum(each.startswith(start) for each in self.asked)
 
 
+def _request(*parts: Any) -> web.BaseRequest:
+    """A request that may have a long body: a part of a large object."""
+    return web.BaseRequest(*parts, asyncio.get_running_loop(), client_max_size=1024**3)
+
+
 @asynccontextmanager
 async def relay(server: str, intercept: Intercept | None = None, *, rows: int | None = None) -> AsyncIterator[Relay]:
     """Runs a relay in front of the server at a URL, whose path does not count. With `rows`, pages of listings have so
@@ -47,7 +54,7 @@ async def relay(server: str, intercept: Intercept | None = None, *, rows: int | 
         more = f"&limit={rows}" if rows is not None and "format=json" in request.raw_path else ""
         url = URL(f"{parts.scheme}://{parts.netloc}{request.raw_path}{more}", encoded=True)
         async with client.request(
-            request.method, url, headers=fields, data=body or None, allow_redirects=False
+            request.method, url, headers=fields, data=BytesIO(body) if body else None, allow_redirects=False
         ) as answer:
             content = await answer.read()
             given = [(name, text) for name, text in answer.headers.items() if name.lower() not in _OF_A_CONNECTION]
@@ -60,7 +67,8 @@ async def relay(server: str, intercept: Intercept | None = None, *, rows: int | 
         return await (intercept(request, pass_on) if intercept is not None else pass_on(request))
 
     runner = web.ServerRunner(
-        web.Server(handle, access_log=None, auto_decompress=False, handler_cancellation=True), shutdown_timeout=1
+        web.Server(handle, access_log=None, auto_decompress=False, handler_cancellation=True, request_factory=_request),
+        shutdown_timeout=1,
     )
     await runner.setup()
     async with ClientSession(
