@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import aclosing
 
-from bulkput.errors import IntegrityError, NotFound, StoreError, StoreGone, Unsupported, UsageError
+from bulkput.errors import Denied, IntegrityError, NotFound, StoreError, StoreGone, Unsupported, UsageError
 from bulkput.model import Body, Limits, ObjectHeaders, Prefix, RemoteObject, Stored
 from bulkput.options import MIB
 from bulkput.payload.digest import DigestingBody
@@ -67,7 +67,8 @@ class S3Store:
         self._listing = Listing(self.requests, bucket)
         self._seldom = SeldomUsed(self, way)
         self._second_look = SecondLook(self._fresh_head, self.get, self.delete, shown=fresh_head)
-        self._has_told = False
+        self._told: set[str] = set()
+        self._has_deleted = False
 
     def __repr__(self) -> str:
         return f"S3Store({self.bucket!r})"
@@ -150,14 +151,19 @@ class S3Store:
             returned=answer.headers.get(name) if name else None,
             has_content_md5="Content-MD5" in said.fields,
         )
-        if found is Proves.CHECKED and not self._has_told:
-            self._has_told = True
-            self.context.warn(_CHECKED)
+        if found is Proves.CHECKED:
+            self.tell_once(_CHECKED)
         if found is Proves.NOTHING:
             if self.checksums.hash_first():  # the first of them is sent twice, to learn that
                 raise IntegrityError("put", key, _HASHED_FIRST, status=answer.status, request_id=request_id)
             raise StoreError("put", key, _NOTHING, status=answer.status, request_id=request_id)
         return found
+
+    def tell_once(self, text: str) -> None:
+        """Warn of something that is so for all objects."""
+        if text not in self._told:
+            self._told.add(text)
+            self.context.warn(text)
 
     def has_opaque_etag(self, headers: Mapping[str, str]) -> bool:
         """Whether the ETag in an answer need be no MD5."""
@@ -188,10 +194,20 @@ class S3Store:
         for key in keys:
             answer = await self._ask("delete", Request("DELETE", key))
             if answer.status not in (200, 204) and not is_missing_key(answer):
-                raise error_of("delete", key, answer)
+                error = error_of("delete", key, answer)
+                raise StoreError("delete", key, error.detail, status=403) if self._is_of_one(error) else error
+            self._has_deleted = True
+            if answer.headers.get("x-amz-delete-marker") == "true":
+                self.tell_once(KEEPS_VERSIONS)
+
+    def _is_of_one(self, error: StoreError) -> bool:
+        """Whether a removal is refused for this object alone (a lock, a policy): others were removed."""
+        return isinstance(error, Denied) and error.status == 403 and self._has_deleted
 
     async def delete_many(self, keys: tuple[str, ...]) -> tuple[str, ...]:
-        return await self._seldom.delete_many(keys)
+        left = await self._seldom.delete_many(keys)
+        self._has_deleted = self._has_deleted or len(left) < len(keys)
+        return left
 
     async def stat(self, key: str) -> RemoteObject | None:
         head = await self.head(key)
@@ -276,6 +292,9 @@ def check_bucket(bucket: str, settings: Settings) -> None:
         )
 
 
+KEEPS_VERSIONS = (
+    "the bucket keeps versions: what is removed is not listed any more, and stays as an older version that is paid for"
+)
 _CHECKED = (
     "the bucket encrypts objects so that no answer has their MD5: the store has checked the bytes that it got, and"
     " nothing of what it stored comes back to be compared; `s3.checksum='sha256'` makes it return a checksum"
