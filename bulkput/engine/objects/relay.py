@@ -47,6 +47,8 @@ class Relay:
         head, kept = found
         if not self._new.keeps_metadata:
             kept = _without_metadata(kept, key, is_move=is_move)
+        elif self._new.powers.expire is None:
+            kept = _without_expiry(kept, key, is_move=is_move)
         if is_move:
             await self._refuse_unsafe(head, to)
         body = _Remote(self._old, head)
@@ -176,6 +178,14 @@ def _without_metadata(kept: ObjectHeaders, key: str, *, is_move: bool) -> Object
     if is_move and own:
         raise Unsupported("copy", key, f"it has {own[0]}, which the destination does not keep")
     return replace(kept, meta=(), extra=tuple(field for field in kept.extra if field[0] not in own))
+
+
+def _without_expiry(kept: ObjectHeaders, key: str, *, is_move: bool) -> ObjectHeaders:
+    """The headers that a store without expiry keeps. Raises Unsupported for a move, since the source is removed."""
+    extra = tuple(field for field in kept.extra if field[0].lower() not in ("x-delete-at", "x-delete-after"))
+    if is_move and extra != kept.extra:
+        raise Unsupported("copy", key, "it expires, which the destination does not keep")
+    return replace(kept, extra=extra)
 
 
 def _overlaid(fields: Fields, given: Fields) -> Fields:
