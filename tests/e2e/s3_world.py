@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -64,7 +64,9 @@ class Box:
         """The same behind a relay."""
         return replace(self, server=replace(self.server, endpoint=relayed.url))
 
-    async def run(self, source: Path, *, to: str = "p/", **options: Any) -> Ran:
+    async def run(
+        self, source: Path, *, to: str = "p/", environ: Mapping[str, str] | None = None, **options: Any
+    ) -> Ran:
         """Upload to `p/`, or to `to`. Does not raise for what failed."""
         events: list[ev.Event] = []
         given = {"large": LARGE, "retry": QUICK, "wire": WireOptions(concurrency=8), **options}
@@ -73,7 +75,7 @@ class Box:
             f"s3://{self.name}/{to}",
             options=UploadOptions(**given),
             on_event=events.append,
-            environ=self.server.environment,
+            environ={**self.server.environment, **(environ or {})},
         )
         return Ran(summary, events)
 

@@ -1,16 +1,21 @@
 """Large files and streams in parts, on real servers of S3."""
 
 import asyncio
+import base64
 import hashlib
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiohttp import web
 
 from bulkput.devserver import Handler
+from bulkput.engine.objects.copy import copy
 from bulkput.options import HeaderOptions
 from bulkput.policy.etag import composite_etag
+from bulkput.s3_options import S3Options
+from bulkput.verb_options import CopyOptions
 from tests.e2e.s3_world import LARGE, MIB, PART, Box, after, faulty, loses_answer, noise, says
 from tests.servers.s3 import RealS3
 
@@ -281,3 +286,39 @@ async def test_an_answer_that_is_lost_is_no_object_of_others(box: Box, tmp_path:
         ran = await behind.run(big(tmp_path, content), if_exists="fail")
     assert (ran.summary.exit_code, ran.summary.uploaded) == (0, 1)
     await check(box, content)
+
+
+# --- checksums, and keys of one's own
+
+
+@pytest.mark.parametrize("checksum", ["sha256", "none"])
+async def test_parts_have_the_checksum_that_was_asked_for(box: Box, tmp_path: Path, checksum: Any) -> None:
+    """--checksum: of each part, and in the completion if the store keeps it. Others ignore it."""
+    content = noise(SIZE)
+    async with faulty(box) as (behind, _, relayed):
+        ran = await behind.run(big(tmp_path, content), s3=S3Options(checksum=checksum))
+        assert (ran.summary.exit_code, ran.summary.parts_sent) == (0, 3)
+        assert sum("partNumber=" in each for each in relayed.asked) == 3
+    await check(box, content)
+
+
+@pytest.mark.rgw
+@pytest.mark.parametrize("size", [1000, SIZE], ids=["whole", "in parts"])
+async def test_objects_of_ones_own_key_are_sent_copied_and_read_with_it(
+    ceph: Box, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    """BULKPUT_S3_SSE_C_KEY: upload, cp with other metadata; without the key nobody reads it"""
+    content, key = noise(size), noise(32, 5)
+    environ = {"BULKPUT_S3_SSE_C_KEY": base64.b64encode(key).decode()}
+    ran = await ceph.run(big(tmp_path, content), environ=environ)
+    assert ran.summary.exit_code == 0
+    options = CopyOptions(headers=HeaderOptions(meta=(("New", "2"),)))
+    url = f"s3://{ceph.name}"
+    changes = await copy(f"{url}/{KEY}", f"{url}/copy", options=options, environ=ceph.server.environment | environ)
+    assert (changes.done, changes.failed) == (1, 0), changes.failures
+    with_key = {"SSECustomerAlgorithm": "AES256", "SSECustomerKey": key}
+    for name in (KEY, "copy"):
+        found = await asyncio.to_thread(ceph.client.get_object, Bucket=ceph.name, Key=name, **with_key)
+        assert found["Body"].read() == content
+        with pytest.raises(ceph.client.exceptions.ClientError):
+            ceph.client.head_object(Bucket=ceph.name, Key=name)
