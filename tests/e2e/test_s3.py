@@ -95,6 +95,18 @@ def test_given_headers_replace_those_of_the_source(bulkput: Bulkput, box: Box) -
     assert headers["content-disposition"] == "inline"
 
 
+TAGS = [{"Key": "team", "Value": "a b+c"}]
+
+
+def is_tagged(box: Box, key: str) -> bool:
+    """Gives the object tags, if the server has such a thing: s3api has not."""
+    try:
+        box.client.put_object_tagging(Bucket=box.name, Key=key, Tagging={"TagSet": TAGS})
+    except box.client.exceptions.ClientError:
+        return False
+    return True
+
+
 @pytest.mark.parametrize("flags", [(), ("--meta", "Color: blue")])
 def test_an_object_above_the_limit_is_copied_in_parts(
     bulkput: Bulkput, box: Box, monkeypatch: pytest.MonkeyPatch, flags: tuple[str, ...]
@@ -104,6 +116,7 @@ def test_an_object_above_the_limit_is_copied_in_parts(
     monkeypatch.setattr(copies, "_PART", PART)
     content = noise(2 * PART + 5)
     put_parts(box, "a ü+", content, **GIVEN)
+    has_tags = is_tagged(box, "a ü+")
     url = f"s3://{box.name}"
     ok(bulkput("mv", *flags, f"{url}/a ü+", f"{url}/b"))
     assert box.judge.names(box.name) == ["b"]
@@ -111,6 +124,8 @@ def test_an_object_above_the_limit_is_copied_in_parts(
     headers = box.judge.head(box.name, "b")
     assert meta_of(headers) == {"x-amz-meta-color": "blue" if flags else "red", "x-amz-meta-size": "xl"}
     assert box.unfinished() == []
+    if has_tags:
+        assert box.client.get_object_tagging(Bucket=box.name, Key="b")["TagSet"] == TAGS
 
 
 def test_a_copy_keeps_its_storage_class(bulkput: Bulkput, moto: RealS3, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import replace
 
-from bulkput.errors import Conflict, IntegrityError, NotFound, Unsupported
+from bulkput.errors import Conflict, IntegrityError, NotFound, TooLarge, Unsupported
 from bulkput.events import Emit, Relaying
 from bulkput.model import Fields, ObjectHeaders, RemoteObject
 from bulkput.policy.etag import md5_of
@@ -45,6 +45,9 @@ class Relay:
         if found is None:
             raise NotFound("copy", key, "it was listed, but no longer exists")
         head, kept = found
+        most = self._new.limits.max_object_bytes
+        if head.bytes is not None and head.bytes > most:
+            raise TooLarge("copy", key, _IN_ONE.format(size=head.bytes, most=most))
         if not self._new.keeps_metadata:
             kept = _without_metadata(kept, key, is_move=is_move)
         elif self._new.powers.expire is None:
@@ -140,6 +143,12 @@ class _Remote:
     def _refuse_other(self, sent: int, *, is_whole: bool) -> None:
         if self.size is not None and (sent > self.size or (is_whole and sent < self.size)):
             raise Conflict("get", self._key, "it was overwritten while it was copied: its length changed")
+
+
+_IN_ONE = (
+    "its {size} bytes would pass through this machine in one request, of which the destination takes {most}: download"
+    " it, and upload it in parts"
+)
 
 
 async def _described(store: Store, key: str) -> tuple[RemoteObject, ObjectHeaders] | None:

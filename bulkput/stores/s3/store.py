@@ -267,6 +267,10 @@ def open_store(destination: Destination, context: StoreContext) -> S3Store:
     """Open a bucket with what `configured` has found. Raises UsageError for options that S3 lacks."""
     if context.storage_policy is not None:
         raise UsageError("`storage_policy` is for Swift only: S3 has storage classes, in `rules`")
+    if context.large.container is not None or context.large.mode in ("slo", "dlo"):
+        raise UsageError(
+            "`large.container` and the modes slo and dlo are for Swift only: S3 keeps parts with the object"
+        )
     if context.headers.expires_in_s is not None:
         raise UsageError(
             "S3 keeps no expiry of an object: `headers.expires_in_s` needs swift://, also in `rules`; in S3 a lifecycle"
