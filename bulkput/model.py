@@ -209,13 +209,15 @@ class Compression:
 @record
 class Stored:
     """The store's receipt for one object. `etag` is None if the store answers no ETag that proves the bytes. `took_s`:
-    the seconds of the request that was answered, if it had the condition `ObjectHeaders.only_new`."""
+    the seconds of the request that was answered, if it had the condition `ObjectHeaders.only_new`. `copied`: the ETag
+    of the source of a copy, if the store itself has made the copy under the condition that the source has it."""
 
     key: str
     size: int
     etag: str | None
     request_id: str | None
     took_s: float | None = None
+    copied: str | None = None
 
 
 @record

@@ -21,6 +21,7 @@ USER, KEY = "test:tester", "testing"
 # mon data avail crit: else a disk with less than 5 % free ends the monitor, although it stores nearly nothing.
 # paxos propose interval: by default each of the gateway's pools takes the monitor a second or two.
 # osd crush update on start: an OSD that does not know the fsid yet is refused ("wrong fsid"), and ends. We do it.
+# rgw crypt require ssl: keys of customers (SSE-C) come over plain HTTP as well.
 # rgw swift account in url: the storage URL ends in /v1/AUTH_test, as Swift's do.
 CONFIG = """
 [global]
@@ -58,6 +59,7 @@ rgw frontends = beast endpoint=127.0.0.1:{rgw}
 rgw swift account in url = true
 rgw enable usage log = false
 rgw dns name = 127.0.0.1
+rgw crypt require ssl = false
 """
 
 # implicit tenants: each project has names of containers of its own, as in Swift.

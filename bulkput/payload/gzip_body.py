@@ -6,6 +6,9 @@
 | no                  | yes                  | the same                                                            |
 | no                  | no                   | a stream made while it is sent, chunked, after a first pass for MD5 |
 
+If the store takes no body of unknown length, the last two are a `PackedStream`: parts in memory, in one request if
+there is only one (`engine/upload/large.py`).
+
 The source's MD5 stands in the request's head (`policy/gzip_source.py`), before the first byte of the body, since a
 Swift client cannot send it afterwards. So files of the third kind are read twice. The first pass compresses as well, as
 long as the stream may still fit: which kind a file is shows only then. docs/tuning.md states the memory of all this.
@@ -25,6 +28,7 @@ from bulkput.payload.body import BodyOpener, FileBody, StreamedFile, WholeFile
 from bulkput.payload.deflate import engine_for
 from bulkput.payload.gzip import Compressor, RunInThread, gzipped, whole
 from bulkput.payload.in_memory import BytesBody
+from bulkput.payload.pieces import md5_of_pieces
 from bulkput.policy.compress import (
     decide_by_magic,
     decide_by_name,
@@ -40,6 +44,9 @@ if TYPE_CHECKING:
 
 _QUICK_SIZE = 16 * 1024
 """Bytes that isal compresses on the event loop: that takes about as long as a switch to a thread and back."""
+_FRAME = 64 * 1024
+"""Bytes by which a gzip stream may be longer than its source, beside a quarter of that: more than any library makes of
+bytes that cannot be compressed."""
 _FAR = 2
 """Factor by which the rest of a file may compress better than its beginning before the first pass gives up on it."""
 
@@ -47,7 +54,7 @@ _FAR = 2
 class PackedStream:
     """The gzip stream of a large file or a pipe (`engine/upload/large.py:Stream`).
 
-    It needs no first pass: the object's headers are sent when the stream has ended.
+    It needs no first pass if the object's headers are sent when the stream has ended.
     """
 
     def __init__(
@@ -56,13 +63,16 @@ class PackedStream:
         compression: Compression,
         level: int,
         run: RunInThread,
-        finished: Callable[[Original], Upload],
+        finished: Callable[[Original | None], Upload],
     ) -> None:
-        """`finished` makes the upload with the headers for the source's size and MD5."""
+        """`finished` makes the upload with the headers for the source's size and MD5, or without them."""
+        file = source if isinstance(source, StreamedFile) else None
         self.compression = compression
-        self.comes_again = isinstance(source, StreamedFile)
+        self.comes_again = file is not None
+        self.longest = file.size + file.size // 4 + _FRAME if file is not None else None
         name = f"{source.version.mtime_ns}-{source.size}" if isinstance(source, StreamedFile) else source.version
         self.version = f"{name}-gzip{level}"
+        self._file = file
         self._source = source
         self._level = level
         self._run = run
@@ -80,8 +90,22 @@ class PackedStream:
                 await self._run(self._md5.update, chunk)
                 yield chunk
 
+    async def announced(self) -> Upload:
+        """The upload with all headers that can be known before the stream has ended: those of a file, which is read for
+        them. Raises SourceError."""
+        if self._file is None:
+            return self._finished(None)
+        whole_file = self._file.part(0, self._file.size, _untold)
+        with doing("reading it for its MD5"):
+            (md5,) = await md5_of_pieces(whole_file, (whole_file.size,))
+        return self._finished(Original(whole_file.size, md5))
+
     def finish(self) -> Upload:
         return self._finished(Original(self._source.size, self._md5.hexdigest()))
+
+
+def _untold(_size: int, _seconds: float) -> None:
+    """This reading is no progress of what is sent."""
 
 
 class Packed(NamedTuple):
@@ -127,7 +151,8 @@ class Packer:
             return await self._large(file, decided or await self._sampled(file, run), run)
 
     async def streamed(self, upload: Upload, file: StreamedFile) -> Packed | PackedStream:
-        """For a file that is sent in parts: its gzip stream, or the file itself. Raises SourceError like the file."""
+        """For a file whose compressed length need not be known: its gzip stream, or the file itself. Raises SourceError
+        like the file."""
         run = partial(self._opener.run, upload.source)
         with doing("compressing"):
             decided = self._by_name(upload, file.size) or await self._sampled(file, run)
@@ -160,8 +185,10 @@ class Packer:
         """The upload with the headers that fit its body. The plan has given it its name."""
         return upload if packed.original is None else self._upload_of(upload, packed.original)
 
-    def _upload_of(self, upload: Upload, original: Original) -> Upload:
-        headers = replace(upload.headers, meta=(*upload.headers.meta, *original.as_fields()))
+    def _upload_of(self, upload: Upload, original: Original | None) -> Upload:
+        headers = upload.headers
+        if original is not None:
+            headers = replace(headers, meta=(*headers.meta, *original.as_fields()))
         if self._options.store_as == "encoding":
             return replace(upload, headers=replace(headers, encoding=ENCODING))
         return replace(upload, headers=replace(headers, content_type=SUFFIX_TYPE))

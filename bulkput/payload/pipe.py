@@ -41,6 +41,7 @@ class Pipe:
     """Reads a pipe once (`engine/upload/large.py:Stream`)."""
 
     comes_again = False
+    longest = None
 
     def __init__(
         self,
@@ -89,6 +90,9 @@ class Pipe:
             if fd is not None and self._path != STDIN:
                 readers.submit(self._path, os.close, fd)
             readers.close()
+
+    async def announced(self) -> Upload:
+        return self._upload
 
     def finish(self) -> Upload:
         return self._upload

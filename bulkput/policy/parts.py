@@ -6,8 +6,8 @@
 | has at most `large.above` bytes, and the store takes it whole     | one request                              |
 | is larger                                                         | parts of `large.part_size` bytes, or     |
 |                                                                   | larger ones if there would be too many   |
-| is a stream: a pipe, or a large file that is compressed           | one request if it ends within its first  |
-|                                                                   | part, else parts as they come            |
+| is a stream: a pipe, or a compressed file that is large or whose  | one request if it ends within its first  |
+| store wants its length                                            | part, else parts as they come            |
 
 Only the last part may be smaller than the others of a file, and than the store's minimum. A stream's length is not
 known beforehand, and each of its parts is held in memory. So its parts are small at first, and become larger when half
@@ -49,6 +49,11 @@ class Cut:
     def count(self) -> int:
         return -(-self.size // self.part_size)
 
+    def has(self, number: int, size: int) -> bool:
+        """Whether part `number` is one of these, and has this size."""
+        offset = (number - 1) * self.part_size
+        return 0 <= offset < self.size and size == min(self.part_size, self.size - offset)
+
     def __iter__(self) -> Iterator[Part]:
         for index in range(self.count):
             offset = index * self.part_size
@@ -74,9 +79,12 @@ def _part_size(size: int, asked: int, limits: Limits) -> int:
     return min(max(asked, limits.min_part_bytes), limits.max_object_bytes)
 
 
-def stream_part_size(number: int, options: LargeOptions, limits: Limits) -> int:
-    """Bytes of part `number` of a stream. If `large.expect_size` tells the length, all parts are equal."""
+def stream_part_size(number: int, options: LargeOptions, limits: Limits, longest: int | None = None) -> int:
+    """Bytes of part `number` of a stream. If `large.expect_size` tells the length, all parts are equal. No part is
+    larger than `longest`, the most that the stream has: a part is room in memory."""
     asked = options.part_size or STREAM_PART
+    if longest is not None:
+        asked = min(asked, longest)
     if limits.max_parts <= 1:  # it has to fit one request, and is held in memory: only as much as was asked for
         return min(asked, limits.max_object_bytes)
     if options.expect_size is not None:

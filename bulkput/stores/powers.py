@@ -81,6 +81,11 @@ class LargeObjects:
     has checked each part's MD5 and size, and proven the whole. Raises PartsRefused if parts have to be sent again."""
     abort: Callable[[LargeUpload], Awaitable[None]]
     """Removes all parts of the upload."""
+    fixes_headers: bool = False
+    """The object gets the headers that `begin` gets. If `complete` gets others, the store has to copy the object onto
+    itself: callers find out before they begin what they can know."""
+    abort_spares_object: bool = False
+    """No object loses bytes by an abort, even if the store has composed it of these parts and the answer was lost."""
 
 
 @frozen
@@ -240,7 +245,8 @@ class Powers:
     checks_md5: bool = True
     """The store proves an object by its MD5. If it does not, small files are not hashed before they are sent."""
     needs_length: bool = False
-    """The store takes no body of unknown length: a compressed file is held in memory, or sent in parts."""
+    """The store takes no body of unknown length: a stream is held in memory as long as it fits one part, and sent in
+    parts if it does not."""
     storage_classes: bool = False
     """The store keeps each object in the storage class of `ObjectHeaders.storage_class`. If it has none, a rule with a
     storage class is refused before the run."""

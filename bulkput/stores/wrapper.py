@@ -58,7 +58,8 @@ class Wrapper(ABC):
         )
 
     def _large(self, has: LargeObjects) -> LargeObjects:
-        return LargeObjects(
+        return replace(
+            has,
             begin=self._passed("begin", has.begin),
             list_parts=self._passed("list parts", has.list_parts),
             send_part=self._sending(has.send_part),

@@ -20,9 +20,7 @@ from yarl import URL
 
 from bulkput.devserver import Intercept
 
-_OF_A_CONNECTION = frozenset(("connection", "keep-alive", "transfer-encoding", "content-length"))
-_MAX_BODY = 64 * 1024 * 1024
-"""Bytes of a request's body: S3 takes no parts below 5 MiB."""
+_OF_A_CONNECTION = frozenset(("connection", "keep-alive", "transfer-encoding", "content-length", "expect"))
 
 
 @dataclass(slots=True)
@@ -37,6 +35,11 @@ class Relay:
     def count(self, start: str) -> int:
         """The number of requests that begin so."""
         return sum(each.startswith(start) for each in self.asked)
+
+
+def _request(*parts: Any) -> web.BaseRequest:
+    """A request that may have a long body: a part of a large object."""
+    return web.BaseRequest(*parts, asyncio.get_running_loop(), client_max_size=1024**3)
 
 
 @asynccontextmanager
@@ -63,13 +66,10 @@ async def relay(to: str, intercept: Intercept | None = None, *, rows: int | None
         made.asked.append(f"{request.method} {request.raw_path}")
         return await (intercept(request, pass_on) if intercept is not None else pass_on(request))
 
-    def made_request(*parts: Any) -> web.BaseRequest:
-        return web.BaseRequest(*parts, asyncio.get_running_loop(), client_max_size=_MAX_BODY)
-
-    server = web.Server(
-        handle, request_factory=made_request, access_log=None, auto_decompress=False, handler_cancellation=True
+    runner = web.ServerRunner(
+        web.Server(handle, access_log=None, auto_decompress=False, handler_cancellation=True, request_factory=_request),
+        shutdown_timeout=1,
     )
-    runner = web.ServerRunner(server, shutdown_timeout=1)
     await runner.setup()
     async with ClientSession(
         connector=TCPConnector(limit=0),

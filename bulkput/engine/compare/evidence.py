@@ -135,6 +135,12 @@ async def segments_below(store: Store, key: str, below: str) -> tuple[Segment, .
         return ()
 
 
+def may_hold_readers(store: Store) -> bool:
+    """Whether objects of the store may read others: links, and large objects whose segments are objects."""
+    has = store.powers
+    return has.stat_itself is not None or has.segments is not None or has.segments_below is not None
+
+
 async def itself_of(store: Store, key: str, container: str | None = None) -> RemoteObject | None:
     """The object itself: the link and not its target, the manifest and not what it composes. Raises StoreError."""
     stat_itself = store.powers.stat_itself

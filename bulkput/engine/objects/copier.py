@@ -97,7 +97,7 @@ class Copier:
         if copy_in_store is None:
             raise Unsupported("copy", row.name, "this store cannot copy on the server")
         stored = await copy_in_store(row.name, container, self.name(row), self._headers, row.bytes or 0)
-        if stored.etag is not None and stored.etag == md5_of(row.hash):
+        if stored.copied is not None or (stored.etag is not None and stored.etag == md5_of(row.hash)):
             return
         # The ETag differs from the listing's hash: for a manifest that is the MD5 of its text, for a link that of no
         # bytes; or the object was written to since. HEADs of source and copy decide.

@@ -2,6 +2,7 @@
 
 from contextlib import aclosing, suppress
 
+from bulkput.engine.compare.evidence import may_hold_readers
 from bulkput.engine.objects.remove import listed, row_of_itself
 from bulkput.engine.pool import pool
 from bulkput.engine.stop import Stop
@@ -19,9 +20,11 @@ async def refuse_to_part(
     """Before a move, check all its objects: manifests and links name other objects by their present names.
 
     Raises UsageError for a large object whose segments would, or might, be moved, and for a link to an object that
-    would be moved. `with_segments`: large objects get segments of their own, so a dynamic one is moved if its segments
-    lie elsewhere.
+    would be moved. Sends nothing to a store without such objects. `with_segments`: large objects get segments of their
+    own, so a dynamic one is moved if its segments lie elsewhere.
     """
+    if not may_hold_readers(store):
+        return
     below = f"{source.root}/{rename.old}"
 
     async def look(row: RemoteObject) -> None:

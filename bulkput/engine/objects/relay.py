@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import replace
 
-from bulkput.errors import Conflict, IntegrityError, NotFound, Unsupported
+from bulkput.errors import Conflict, IntegrityError, NotFound, TooLarge, Unsupported
 from bulkput.events import Emit, Relaying
 from bulkput.model import Fields, ObjectHeaders, RemoteObject
 from bulkput.policy.etag import md5_of
@@ -45,8 +45,13 @@ class Relay:
         if found is None:
             raise NotFound("copy", key, "it was listed, but no longer exists")
         head, kept = found
+        most = self._new.limits.max_object_bytes
+        if head.bytes is not None and head.bytes > most:
+            raise TooLarge("copy", key, _IN_ONE.format(size=head.bytes, most=most))
         if not self._new.keeps_metadata:
             kept = _without_metadata(kept, key, is_move=is_move)
+        elif self._new.powers.expire is None:
+            kept = _without_expiry(kept, key, is_move=is_move)
         if is_move:
             await self._refuse_unsafe(head, to)
         body = _Remote(self._old, head)
@@ -140,6 +145,12 @@ class _Remote:
             raise Conflict("get", self._key, "it was overwritten while it was copied: its length changed")
 
 
+_IN_ONE = (
+    "its {size} bytes would pass through this machine in one request, of which the destination takes {most}: download"
+    " it, and upload it in parts"
+)
+
+
 async def _described(store: Store, key: str) -> tuple[RemoteObject, ObjectHeaders] | None:
     """The object and its headers. If the store cannot describe objects, the headers are those that `stat` gives."""
     if (describe := store.powers.describe) is not None:
@@ -176,6 +187,14 @@ def _without_metadata(kept: ObjectHeaders, key: str, *, is_move: bool) -> Object
     if is_move and own:
         raise Unsupported("copy", key, f"it has {own[0]}, which the destination does not keep")
     return replace(kept, meta=(), extra=tuple(field for field in kept.extra if field[0] not in own))
+
+
+def _without_expiry(kept: ObjectHeaders, key: str, *, is_move: bool) -> ObjectHeaders:
+    """The headers that a store without expiry keeps. Raises Unsupported for a move, since the source is removed."""
+    extra = tuple(field for field in kept.extra if field[0].lower() not in ("x-delete-at", "x-delete-after"))
+    if is_move and extra != kept.extra:
+        raise Unsupported("copy", key, "it expires, which the destination does not keep")
+    return replace(kept, extra=extra)
 
 
 def _overlaid(fields: Fields, given: Fields) -> Fields:

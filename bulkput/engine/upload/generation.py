@@ -10,10 +10,13 @@ A part that the store has already, of an earlier run, is not sent if it is prove
 |                                    | seconds, in which a file that was written twice may look the same         |
 | of a file, otherwise               | the MD5 of the file's range, which is read for that                       |
 | of a stream                        | the MD5 of the bytes that the stream gives again                          |
+
+The parts of a file that are there are proven before others are sent: some stores (S3) cannot tell whose parts these
+are, and nothing is to be added to those of another program or of another version.
 """
 
-from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Callable, Container, Mapping
+from contextlib import aclosing, suppress
 from typing import NamedTuple, Protocol
 
 from bulkput import events as ev
@@ -22,6 +25,7 @@ from bulkput.engine.stop import Stop
 from bulkput.errors import BulkputError, SourceError, Stopped, StoreError
 from bulkput.model import Body, LargeUpload, Stored, StoredPart, Upload
 from bulkput.payload.pieces import md5_of_pieces
+from bulkput.policy.parts import Cut
 from bulkput.stores.powers import LargeObjects
 
 
@@ -40,7 +44,10 @@ class Item(NamedTuple):
     release: Callable[[], None] = lambda: None
 
 
-Parts = Callable[[], AsyncGenerator[Item, None]]
+class Parts(Protocol):
+    """All parts of an object in their order, or only those with some numbers."""
+
+    def __call__(self, numbers: Container[int] | None = None) -> AsyncGenerator[Item, None]: ...
 
 
 class DifferentBytesError(Exception):
@@ -96,6 +103,16 @@ class Generation:
         self._there = {part.number: part for part in await self._large.list_parts(self._begun)}
         if self._there and self._ask_known is not None:
             self._known = {**await self._ask_known(self._path, self._state, self._begun), **self._known}
+
+    async def prove(self, parts: Parts, cut: Cut, at_once: int) -> None:
+        """Prove all parts that were there, and send none: those of a file, in any order. Raises like `send_missing`."""
+        strange = [part for part in self._there.values() if not cut.has(part.number, part.size)]
+        # Behind the last part: an object that nobody reads (Swift), or a part of an upload that is not of this file.
+        if any(part.number <= cut.count or self._large.abort_spares_object for part in strange):
+            raise DifferentBytesError
+        if self._there:
+            async with aclosing(parts(self._there)) as items:
+                await self.send_missing(items, at_once)
 
     async def send_missing(self, items: AsyncGenerator[Item, None], at_once: int) -> None:
         """Have each part in the store. After an error no further part is begun, and those in flight end: the next run
@@ -160,8 +177,10 @@ class Generation:
 
     async def is_aborted(self, error: BaseException) -> bool:
         """Whether the parts of a stream that failed could be removed: nobody can go on with them. They stay if the
-        store may have composed the object of them, whatever it has answered."""
-        if self._may_be_composed or not isinstance(error, BulkputError):  # cancelled: there is no time for it
+        store may have composed the object of them, whatever it has answered, and would miss them."""
+        if not isinstance(error, BulkputError):  # cancelled: there is no time for it
+            return False
+        if self._may_be_composed and not self._large.abort_spares_object:
             return False
         with suppress(StoreError, Stopped):
             await self._large.abort(self._begun)

@@ -9,7 +9,7 @@ Parts pass the same slots, retries and rates as everything else. What proves a p
 are sent under names of their own, in the next generation.
 """
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Container
 from contextlib import aclosing
 from functools import partial
 from itertools import count
@@ -42,8 +42,15 @@ class Stream(Protocol):
     def comes_again(self) -> bool:
         """Whether each call of `chunks` gives the same bytes. Else there is one call."""
 
+    @property
+    def longest(self) -> int | None:
+        """It has hardly more bytes than this; None if nothing is known."""
+
     def chunks(self) -> AsyncGenerator[bytes, None]:
         """Raises SourceError."""
+
+    async def announced(self) -> Upload:
+        """The upload, with the headers as far as they can be known before the end. Raises SourceError."""
 
     def finish(self) -> Upload:
         """The upload, with the headers that fit what `chunks` has given to its end. Raises SourceError."""
@@ -85,14 +92,17 @@ class LargeSender:
         cut = policy.cut(file.size, self._options, await self._store.ask_limits())
         progress = _Progress(upload.source.path, self._emit, file.size)
 
-        async def parts() -> AsyncGenerator[Item, None]:
+        async def parts(numbers: Container[int] | None = None) -> AsyncGenerator[Item, None]:
             for part in cut:
-                yield Item(part.number, file.part(part.offset, part.size, progress.of(part.number)))
+                if numbers is None or part.number in numbers:
+                    yield Item(part.number, file.part(part.offset, part.size, progress.of(part.number)))
 
         mtime_ns = file.version.mtime_ns
         version = policy.version(mtime_ns, cut)
         known, state = (self._known, file.version.state) if policy.identifies(file.version.changed_ns) else (None, "")
-        return await self._send(upload, version, parts, lambda: upload, progress, known=known, state=state, below=below)
+        return await self._send(
+            upload, version, parts, lambda: upload, progress, cut=cut, known=known, state=state, below=below
+        )
 
     async def send_stream(self, upload: Upload, stream: Stream, *, below: str | None = None) -> LargeSent:
         """Send what `stream` gives: in one request if it ends within the first part. `below` as for `send_file`.
@@ -105,9 +115,8 @@ class LargeSender:
         progress = _Progress(upload.source.path, self._emit, expected)
 
         def held() -> AsyncGenerator[HeldPart, None]:
-            return held_parts(
-                stream.chunks(), lambda number: policy.stream_part_size(number, self._options, limits), self._room
-            )
+            size_of = partial(policy.stream_part_size, options=self._options, limits=limits, longest=stream.longest)
+            return held_parts(stream.chunks(), size_of, self._room)
 
         rest = held()
         async with aclosing(rest):
@@ -116,11 +125,13 @@ class LargeSender:
                 if first.is_last:
                     whole = stream.finish()
                     return LargeSent(whole, await self._store.put(whole.key, first, whole.headers))
-                if self._store.powers.large is None:
+                if (large := self._store.powers.large) is None:
                     raise Unsupported("put", upload.key, _NO_PARTS.format(size=first.size))
+                if large.fixes_headers:
+                    upload = await stream.announced()
                 begun = [_joined(first, rest)]
 
-                def parts() -> AsyncGenerator[Item, None]:
+                def parts(numbers: Container[int] | None = None) -> AsyncGenerator[Item, None]:
                     return _numbered(begun.pop() if begun else held(), upload.key, limits.max_parts, progress)
 
                 return await self._send(
@@ -138,12 +149,14 @@ class LargeSender:
         progress: "_Progress",
         *,
         below: str | None,
+        cut: policy.Cut | None = None,
         known: KnownParts | None = None,
         state: str = "",
         comes_again: bool = True,
     ) -> LargeSent:
         """Send the parts that the store does not have, and compose the object. `parts` gives all of them, at each call
-        if they come again. Raises StoreError if a dynamic large object of `below` would contain them."""
+        if they come again; `cut` says where they are in a file. Raises StoreError if a dynamic large object of `below`
+        would contain them."""
         large = self._store.powers.large
         if large is None:
             raise AssertionError("the caller has checked that the store takes parts")
@@ -159,12 +172,14 @@ class LargeSender:
             if comes_again:
                 await sending.look()
             try:
-                return await self._rounds(sending, parts, finish, 1 if not comes_again else _ROUNDS)
+                return await self._rounds(sending, parts, finish, cut, rounds=_ROUNDS if comes_again else 1)
             except DifferentBytesError:
                 sending.tell_what_is_left(is_resumed=False)
                 refused = sending.refused
                 progress.begin_again()
             except Exists as error:
+                if not comes_again and await sending.is_aborted(error):
+                    raise
                 tell = partial(sending.tell_what_is_left, is_resumed=comes_again)
                 if not upload.headers.only_new:
                     tell()
@@ -182,10 +197,21 @@ class LargeSender:
                 raise
         raise AssertionError("one of the generations returns or raises")
 
-    async def _rounds(self, sending: Generation, parts: Parts, finish: Callable[[], Upload], rounds: int) -> LargeSent:
+    async def _rounds(
+        self,
+        sending: Generation,
+        parts: Parts,
+        finish: Callable[[], Upload],
+        cut: policy.Cut | None,
+        *,
+        rounds: int,
+    ) -> LargeSent:
+        at_once = self._options.parts_at_once
         while True:
+            if cut is not None:
+                await sending.prove(parts, cut, at_once)
             async with aclosing(parts()) as items:
-                await sending.send_missing(items, self._options.parts_at_once)
+                await sending.send_missing(items, at_once)
             upload = finish()
             try:
                 stored = await sending.complete(upload)

@@ -16,7 +16,7 @@ from functools import partial
 from typing import TypeVar
 
 from bulkput import events as ev
-from bulkput.engine.compare.evidence import references_of
+from bulkput.engine.compare.evidence import may_hold_readers, references_of
 from bulkput.engine.objects.changes import ChangeTally
 from bulkput.engine.objects.remove import Remover
 from bulkput.engine.pool import pool
@@ -181,6 +181,8 @@ class Mirror:
 
     async def _look_through(self) -> None:
         """Spare each extra that an object which stays reads, directly or through other links and manifests."""
+        if not may_hold_readers(self._store):
+            return
         try:
             await self._note_rest_of_container()
             workers = self._options.wire.start

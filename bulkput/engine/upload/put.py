@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from bulkput.engine.upload.if_exists import NewOnly
     from bulkput.engine.upload.large import LargeSender, LargeSent
     from bulkput.engine.upload.skip import Skipper
-    from bulkput.payload.gzip_body import Packer
+    from bulkput.payload.gzip_body import Packed, PackedStream, Packer
     from bulkput.payload.pipe import Pipe
 
 S = TypeVar("S")
@@ -114,31 +114,37 @@ class Putter:
     async def _put_file(self, upload: Upload, take: Callable[[], FileBody]) -> Sent:
         """Send the file that `take` gives. A small one whose compressed stream is sent is freed before that."""
         file = take()
-        if file.size > self._large_above and (done := await self._put_large(upload, file)) is not None:
-            return done
-        body: Body = file
-        compression = None
         size, mtime_ns = file.size, file.version.mtime_ns
-        if self._packer is not None:
-            packed = await self._packer.packed(upload, file)
-            upload, body, compression = self._packer.upload_of(upload, packed), packed.body, packed.compression
-        del file
+        is_large = await self._is_large(file)
+        packed = await self._packed(upload, file, is_large=is_large)
+        compression = packed.compression if packed is not None else None
+        in_parts: LargeSent | None = None
+        if packed is not None and not isinstance(packed, tuple):
+            in_parts = await self._overwriting(upload.key, self._open_large().send_stream, upload, packed)
+        elif is_large and isinstance(file, StreamedFile):
+            in_parts = await self._overwriting(upload.key, self._open_large().send_file, upload, file)
+        if (done := in_parts) is not None:
+            return Sent(done.upload, done.stored, size, mtime_ns, compression, done.parts, done.found_bytes)
+        body: Body = file
+        if self._packer is not None and isinstance(packed, tuple):
+            upload, body = self._packer.upload_of(upload, packed), packed.body
+        del file, packed
         stored = await self._store.put(upload.key, body, upload.headers)
         return Sent(upload, stored, size, mtime_ns, compression)
 
-    async def _put_large(self, upload: Upload, file: FileBody) -> Sent | None:
-        """Send the file in parts; None if it is not for that."""
-        large = self._open_large()
-        if not isinstance(file, StreamedFile) or not await large.takes(file.size):
+    async def _is_large(self, file: FileBody) -> bool:
+        """Whether the file is sent in parts."""
+        may_be = isinstance(file, StreamedFile) and file.size > self._large_above
+        return may_be and await self._open_large().takes(file.size)
+
+    async def _packed(self, upload: Upload, file: FileBody, *, is_large: bool) -> "Packed | PackedStream | None":
+        """What is sent of the file: a stream if its length need not be known beforehand, or must not matter. None: the
+        file itself, as no file is compressed."""
+        if self._packer is None:
             return None
-        packed = await self._packer.streamed(upload, file) if self._packer is not None else None
-        if packed is None or isinstance(packed, tuple):
-            done = await self._overwriting(upload.key, large.send_file, upload, file)
-        else:
-            done = await self._overwriting(upload.key, large.send_stream, upload, packed)
-        compression = packed.compression if packed is not None else None
-        mtime_ns = file.version.mtime_ns
-        return Sent(done.upload, done.stored, file.size, mtime_ns, compression, done.parts, done.found_bytes)
+        if isinstance(file, StreamedFile) and (is_large or self._store.powers.needs_length):
+            return await self._packer.streamed(upload, file)
+        return await self._packer.packed(upload, file)
 
     async def _put_pipe(self, upload: Upload) -> Sent | Skip:
         """Send what comes out of a pipe, once. Raises SourceError if it is not what is expected."""

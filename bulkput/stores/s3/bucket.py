@@ -14,6 +14,7 @@ from bulkput.stores.powers import ContainerFacts, Refusal
 from bulkput.stores.s3.errors import code_of, error_of
 from bulkput.stores.s3.requests import Request, Way
 from bulkput.stores.s3.settings import FIRST_REGION
+from bulkput.stores.s3.store import KEEPS_VERSIONS
 from bulkput.stores.s3.wire_format import can_be_named, delete_request, left_of, parsed, query_of
 from bulkput.transport.base import Answer
 
@@ -37,6 +38,8 @@ class Bucket:
         self._way = way
         self._refusal: Refusal | None = None
         self._asking = asyncio.Lock()
+        self._has_asked = False
+        """Whether the bucket keeps versions."""
 
     async def make(self) -> bool:
         """Make the bucket in the region of the settings. False if it was there already, and is ours."""
@@ -144,7 +147,17 @@ class Bucket:
         left = {key for key, _ in left_of(answer.body, "delete", named[0])}
         if not left <= set(named):
             raise StoreError("delete", named[0], "the answer names objects that were not to be removed")
+        await self._tell_of_versions()
         return tuple(key for key in named if key in left) + unnamed
+
+    async def _tell_of_versions(self) -> None:
+        """Say once if what was removed stays as a version; nothing if this user may not ask for that."""
+        if self._has_asked:
+            return
+        self._has_asked = True
+        answer = await self._ask("stat", Request("GET", query="versioning="))
+        if answer.status == 200 and b">Enabled<" in answer.body:
+            self._store.tell_once(KEEPS_VERSIONS)
 
     async def refuses_existing(self) -> Refusal:
         """Amazon refuses one of two requests at once

@@ -2,7 +2,8 @@
 
 | `s3.checksum` | field                      | of                                                                   |
 |---------------|----------------------------|----------------------------------------------------------------------|
-| auto          | Content-MD5                | a body whose MD5 is known before it is sent: a small file            |
+| auto          | Content-MD5                | a body whose MD5 is known before it is sent: a small file; any body  |
+|               |                            | for a bucket that encrypts, whose ETags prove nothing                |
 |               | x-amz-checksum-sha256      | any body for a directory bucket, whose ETags prove nothing           |
 | none          | -                          |                                                                      |
 | any other     | x-amz-checksum-NAME        | any body; a streamed one is read once before for it                  |
@@ -64,7 +65,15 @@ class Checksums:
         self._name = f"x-amz-checksum-{checksum}" if checksum not in ("auto", "none") else None
         self.algorithm = checksum.upper() if self._name is not None else None
         """The name of the checksum as uploads in parts announce it."""
+        self._hashes_first = False
+        """Whether a streamed body is read once before for Content-MD5."""
         self._make: Callable[[], Sum] | None = _made_by(checksum) if self._name is not None else None
+
+    def hash_first(self) -> bool:
+        """From now on, every body is read for its MD5 before it is sent: ETags prove nothing. False if that is so
+        already, or if something else was asked for."""
+        had, self._hashes_first = self._hashes_first, self._has_md5
+        return self._hashes_first and not had
 
     async def of(self, body: Body) -> Said:
         """What the request with this body says. Raises the body's SourceError."""
@@ -75,7 +84,7 @@ class Checksums:
         sha256 = None if self._is_tls else hashlib.sha256()
         checksum = self._make() if self._make is not None else None
         sums: list[Sum] = [each for each in (sha256, checksum) if each is not None]
-        missing = _md5() if md5 is None and sums else None
+        missing = _md5() if md5 is None and (sums or self._hashes_first) else None
         await _read_through(body, [*sums, missing] if missing is not None else sums)
         md5 = missing.digest().hex() if missing is not None else md5
         fields, sent = self._md5_field(md5), None

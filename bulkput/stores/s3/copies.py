@@ -1,64 +1,126 @@
 """Copies that the store itself makes: in one request, and above 5 GiB in parts.
 
+A copy is made under the condition (`x-amz-copy-source-if-match`) that its source still has the ETag that a HEAD has
+shown, and so the same bytes. The ETag of the copy is another one if the source was sent in other parts, or if the store
+encrypts it with other keys; then its size is compared.
+
 https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html
 """
 
 import asyncio
-from collections.abc import Mapping
+import hashlib
+from base64 import b64encode
+from collections.abc import Awaitable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
+from functools import partial
+from itertools import accumulate
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from bulkput.errors import NotFound, StoreError, Unavailable
+from bulkput.errors import IntegrityError, NotFound, StoreError, Unavailable, Unsupported
 from bulkput.model import Fields, ObjectHeaders, Stored
 from bulkput.options import MIB
-from bulkput.policy.etag import md5_of
-from bulkput.policy.parts import Cut
+from bulkput.payload.in_memory import BytesBody
+from bulkput.policy.parts import Cut, Part
+from bulkput.record import record
 from bulkput.stores.s3.encryption import of_source
 from bulkput.stores.s3.errors import error_of, request_id_of
 from bulkput.stores.s3.requests import Request
-from bulkput.stores.s3.wire_format import etag_of, kept, meta_of, parsed, query_of
+from bulkput.stores.s3.uploads import NamedPart, Uploads
+from bulkput.stores.s3.wire_format import etag_of, has_fields, kept, length, own_encryption, parsed, query_of
+from bulkput.transport.base import Answer
 
 if TYPE_CHECKING:
-    from bulkput.stores.s3.multipart import Multipart
     from bulkput.stores.s3.store import S3Store
 
 _PART = 1024 * MIB
 """Bytes of a part of a copy: the store moves them itself, so large ones cost nothing."""
 _AT_ONCE = 4
+_ABORT_S = 5.0
+"""Seconds that a copy which is cancelled takes at most to remove its parts."""
+_REPLACE = {"x-amz-metadata-directive": "REPLACE"}
+_ACL_OF_OTHERS = b"/groups/global/"
+"""Part of the URIs of the groups to which an ACL can grant something."""
+
+
+@record
+class _Job:
+    """A copy to be made: `etag` is that of the source, and `fields` are the headers of the copy."""
+
+    source: str
+    bucket: str
+    key: str
+    fields: Mapping[str, str]
+    etag: str
 
 
 class Copies:
     """Copies objects of the bucket of `store`."""
 
-    def __init__(self, store: "S3Store", multipart: "Multipart") -> None:
+    def __init__(self, store: "S3Store", uploads: Uploads) -> None:
         self._store = store
-        self._multipart = multipart
+        self._uploads = uploads
         self._ask = store.requests.ask
 
     async def copy(self, source: str, bucket: str, key: str, headers: ObjectHeaders, size: int) -> Stored:
-        """See `Powers.copy`. Fields that are given make a HEAD of the source necessary: S3 keeps all or none."""
+        """See `Powers.copy`. `size` is as listed; that of the HEAD decides."""
+        head = await self._head(source)
+        own, etag = kept(head), etag_of(head) or ""
+        own = replace(own, extra=own.extra + own_encryption(head))
+        size = length(head) or 0
         is_whole = size <= self._store.limits.max_object_bytes
         if is_whole and headers == ObjectHeaders():
-            return await self._in_one(source, bucket, key, {}, size)
-        head = await self._head(source)
-        fields = self._store.rendered(merged(kept(head), headers))
-        if is_whole:
-            return await self._in_one(source, bucket, key, {**fields, "x-amz-metadata-directive": "REPLACE"}, size)
-        return await self._in_parts(source, (bucket, key), fields, size, etag_of(head) or "")
-
-    async def correct(self, key: str, headers: ObjectHeaders, size: int) -> None:
-        """Give the object these headers if it has others: it was sent by an upload that an earlier run has begun."""
-        head = await self._head(key)
-        wanted = self._store.rendered(headers)
-        if all(_has(head, name, value) for name, value in wanted.items()) and len(meta_of(head)) == _count_meta(wanted):
-            return
-        fields = {**wanted, "x-amz-metadata-directive": "REPLACE"}
-        fields.pop("If-None-Match", None)
-        if size <= self._store.limits.max_object_bytes:
-            await self._in_one(key, self._store.bucket, key, fields, size, etag=etag_of(head))
+            # The store copies metadata, type and encoding, and leaves these out.
+            extra = tuple((name, value) for name, value in own.extra if name.startswith("x-amz-"))
+            apart = ObjectHeaders(storage_class=own.storage_class, extra=extra)
+            made = await self._in_one(_Job(source, bucket, key, self._store.rendered(apart), etag), size)
         else:
-            await self._in_parts(key, (self._store.bucket, key), fields, size, etag_of(head) or "")
+            job = _Job(source, bucket, key, self._store.rendered(merged(own, headers)), etag)
+            made = await (self._in_one(job, size, _REPLACE) if is_whole else self._in_parts(job, Cut(size, _PART)))
+            if not is_whole and head.get("x-amz-tagging-count") and "x-amz-tagging" not in job.fields:
+                await self._copy_tags(job)
+        if made.etag != etag:
+            await self._check_size(bucket, key, size)
+        return replace(made, size=size, copied=etag)
+
+    async def correct(self, key: str, headers: ObjectHeaders, sizes: Sequence[int]) -> str | None:
+        """Give the object of parts of these sizes these headers, if it has others: it was sent by an upload that an
+        earlier run has begun, or all was not known then. Gives its new ETag: None if that is still the same, since its
+        copy has the same parts."""
+        head = await self._head(key)
+        wanted = {name: value for name, value in self._store.rendered(headers).items() if name != "If-None-Match"}
+        if has_fields(head, wanted, exactly=True) and not await self._is_for_others(key, headers):
+            return None
+        etag = etag_of(head) or ""
+        job = _Job(key, self._store.bucket, key, wanted, etag)
+        try:
+            made = await self._in_parts(job, _parts_of(sizes))
+        except Unsupported:
+            if sum(sizes) > self._store.limits.max_object_bytes:
+                raise
+            made = await self._in_one(job, sum(sizes), {**_REPLACE, "x-amz-tagging-directive": "REPLACE"})
+        return made.etag if made.etag != etag else None
+
+    async def _is_for_others(self, key: str, headers: ObjectHeaders) -> bool:
+        """Whether the object has an ACL for everyone that nobody has asked for now. A copy has none."""
+        if any(name.lower().startswith(("x-amz-acl", "x-amz-grant-")) for name, _ in headers.extra):
+            return False
+        answer = await self._ask("stat", Request("GET", key, query="acl="))
+        return answer.status == 200 and _ACL_OF_OTHERS in answer.body
+
+    async def _copy_tags(self, job: _Job) -> None:
+        """Give the copy the tags of its source; one in a single request has them by itself. Not when it is begun:
+        Ceph's gateway 16 ignores them there."""
+        tags = await self._ask("stat", Request("GET", job.source, query="tagging="))
+        if tags.status != 200:
+            raise error_of("copy", job.source, tags)
+        fields = {"Content-MD5": b64encode(hashlib.md5(tags.body, usedforsecurity=False).digest()).decode()}
+        payload = hashlib.sha256(tags.body).hexdigest()
+        request = Request("PUT", job.key, fields, "tagging=", payload=payload, bucket=job.bucket)
+        answer = await self._ask("copy", request, BytesBody.of(tags.body))
+        if answer.status not in (200, 204):
+            raise error_of("copy", job.source, answer)
 
     async def _head(self, key: str) -> Mapping[str, str]:
         head = await self._store.head(key)
@@ -66,59 +128,86 @@ class Copies:
             raise NotFound("copy", key, "it is not there", status=404)
         return head
 
-    def _source(self, key: str) -> dict[str, str]:
-        path = quote(f"{self._store.bucket}/{key}", safe="/~")
-        return {"x-amz-copy-source": f"/{path}", **of_source(self._store.customer_key)}
+    async def _check_size(self, bucket: str, key: str, size: int) -> None:
+        head = await self._store.head(key, bucket=bucket)
+        if head is None or length(head) != size:
+            there = f"{length(head)} bytes" if head is not None else "nothing"
+            raise IntegrityError("copy", key, f"a copy of {size} bytes was made, and there is {there}", status=200)
 
-    async def _in_one(
-        self, source: str, bucket: str, key: str, fields: Mapping[str, str], size: int, *, etag: str | None = None
-    ) -> Stored:
-        condition = {"x-amz-copy-source-if-match": f'"{etag}"'} if etag else {}
-        given = {**fields, **self._source(source), **condition, **self._store.customer_key}
-        answer = await self._ask("copy", Request("PUT", key, given, moves=size, bucket=bucket))
-        if answer.status != 200 or b"<Error" in answer.body:
-            raise error_of("copy", source, answer)
-        made = (parsed(answer.body, "copy", source).findtext("ETag") or "").strip('"')
-        if not made:
-            raise Unavailable("copy", source, "the answer does not say that a copy was made", status=200)
-        is_opaque = self._store.has_opaque_etag(answer.headers)
-        return Stored(key, size, None if is_opaque else md5_of(made), request_id_of(answer.headers))
+    def _given(self, job: _Job) -> dict[str, str]:
+        """The fields that say what is copied."""
+        path = quote(f"{self._store.bucket}/{job.source}", safe="/~")
+        key = self._store.customer_key
+        condition = {"x-amz-copy-source-if-match": f'"{job.etag}"'} if job.etag else {}
+        return {"x-amz-copy-source": f"/{path}", **condition, **of_source(key), **key}
 
-    async def _in_parts(
-        self, source: str, to: tuple[str, str], fields: Mapping[str, str], size: int, etag: str
-    ) -> Stored:
-        """`etag` is that of the source: a part of another version is refused."""
-        bucket, key = to
-        multipart = self._multipart
-        fields = {name: value for name, value in fields.items() if name != "x-amz-metadata-directive"}
-        upload_id = await multipart.create(key, fields, bucket=bucket)
-        room = asyncio.Semaphore(_AT_ONCE)
-        given = {**self._source(source), "x-amz-copy-source-if-match": f'"{etag}"', **self._store.customer_key}
+    async def _in_one(self, job: _Job, size: int, directives: Mapping[str, str] | None = None) -> Stored:
+        fields = {**job.fields, **(directives or {}), **self._given(job)}
+        answer = await self._ask("copy", Request("PUT", job.key, fields, moves=size, bucket=job.bucket))
+        return Stored(job.key, size, _made(answer, job.source), request_id_of(answer.headers))
 
-        async def part(number: int, offset: int, length: int) -> tuple[int, str, str]:
-            query = query_of(partNumber=str(number), uploadId=upload_id)
-            ranged = {**given, "x-amz-copy-source-range": f"bytes={offset}-{offset + length - 1}"}
-            async with room:
-                answer = await self._ask("copy", Request("PUT", key, ranged, query, moves=length, bucket=bucket))
-            if answer.status != 200 or b"<Error" in answer.body:
-                raise error_of("copy", source, answer)
-            return number, (parsed(answer.body, "copy", source).findtext("ETag") or "").strip('"'), ""
+    async def _in_parts(self, job: _Job, parts: Iterable[Part]) -> Stored:
+        """Each part is tried again by itself: the others need not be copied once more for it. Raises Unsupported if the
+        store cannot copy parts: GCS has no such request, and Ceph's gateway 16 ends at a name with a percent sign (it
+        decodes the name twice, and asserts that something is left)."""
+        if "%" in job.source and not self._store.is_amazons:
+            raise Unsupported("copy", job.source, "not every store copies parts of an object whose name has a %")
+        uploads = self._uploads
+        upload_id = await uploads.create(job.key, job.fields, bucket=job.bucket)
+        given, rest = self._given(job), iter(parts)
+        named: list[NamedPart] = []
 
-        tasks = [asyncio.create_task(part(each.number, each.offset, each.size)) for each in Cut(size, _PART)]
+        async def copied(part: Part) -> NamedPart:
+            query = query_of(partNumber=str(part.number), uploadId=upload_id)
+            ranged = {**given, "x-amz-copy-source-range": f"bytes={part.offset}-{part.offset + part.size - 1}"}
+            request = Request("PUT", job.key, ranged, query, moves=part.size, bucket=job.bucket)
+            return NamedPart(part.number, _made(await self._ask("copy", request), job.source))
+
+        async def worker() -> None:
+            for part in rest:
+                named.append(await self._store.context.again(partial(copied, part)))
+
         try:
-            parts = await asyncio.gather(*tasks)
-            made, request_id = await multipart.completed(
-                key, upload_id, parts, self._store.customer_key, moves=len(parts), bucket=bucket
-            )
+            await _all_of(worker() for _ in range(_AT_ONCE))
+            named.sort()
+            done = await uploads.complete(job.key, upload_id, named, self._store.customer_key, bucket=job.bucket)
         except BaseException:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-            await asyncio.shield(multipart.abort_unfinished(key, upload_id, bucket=bucket))
+            with suppress(StoreError, TimeoutError):
+                async with asyncio.timeout(_ABORT_S):
+                    await uploads.abort(job.key, upload_id, bucket=job.bucket)
             raise
-        if made is None:
-            raise StoreError("copy", source, "the store does not compose the parts that it has copied")
-        return Stored(key, size, None, request_id)
+        if done is None:
+            await uploads.abort(job.key, upload_id, bucket=job.bucket)
+            raise Unavailable("copy", job.source, "the store does not compose the parts that it has copied")
+        return Stored(job.key, 0, done.etag, done.request_id)
+
+
+async def _all_of(coroutines: Iterable[Awaitable[None]]) -> None:
+    """Await all of them at once. The first error cancels the others, and is raised when they have ended."""
+    tasks = [asyncio.ensure_future(each) for each in coroutines]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _made(answer: Answer, source: str) -> str:
+    """The ETag of the copy. Raises StoreError, also for an error that comes with a 200."""
+    if answer.status == 412:
+        raise Unavailable("copy", source, "it was overwritten while it was copied", status=412)
+    if answer.status != 200 or b"<Error" in answer.body:
+        raise error_of("copy", source, answer)
+    etag = (parsed(answer.body, "copy", source).findtext("ETag") or "").strip('"')
+    if not etag:
+        raise Unavailable("copy", source, "the answer does not say that a copy was made", status=200)
+    return etag
+
+
+def _parts_of(sizes: Sequence[int]) -> Iterator[Part]:
+    for number, (size, end) in enumerate(zip(sizes, accumulate(sizes), strict=True), 1):
+        yield Part(number, end - size, size)
 
 
 def merged(own: ObjectHeaders, given: ObjectHeaders) -> ObjectHeaders:
@@ -138,17 +227,3 @@ def _overlaid(own: Fields, given: Fields, *, is_without: bool = False) -> Fields
     """`is_without`: the time among the own metadata is replaced."""
     names = {name.lower() for name, _ in given} | ({"mtime"} if is_without else set())
     return tuple((name, value) for name, value in own if name.lower() not in names) + given
-
-
-def _has(head: Mapping[str, str], name: str, value: str) -> bool:
-    """Whether the answer to a HEAD has the field; one that a HEAD does not show counts as there."""
-    shown = {field.lower(): text for field, text in head.items()}
-    if name.lower().startswith("x-amz-meta-"):
-        return meta_of({name: value})[0] in meta_of(head)
-    if name in ("Content-Type", "Content-Encoding", "Cache-Control"):
-        return shown.get(name.lower()) == value
-    return True
-
-
-def _count_meta(fields: Mapping[str, str]) -> int:
-    return sum(name.lower().startswith("x-amz-meta-") for name in fields)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from bulkput.stores.s3.multipart import Multipart
     from bulkput.stores.s3.requests import Way
     from bulkput.stores.s3.store import S3Store
+    from bulkput.stores.s3.uploads import Uploads
 
 
 class SeldomUsed:
@@ -27,16 +28,22 @@ class SeldomUsed:
         self._way = way
 
     @cached_property
+    def _uploads(self) -> "Uploads":
+        from bulkput.stores.s3.uploads import Uploads  # noqa: PLC0415 - see above
+
+        return Uploads(self._store.requests, self._store.bucket)
+
+    @cached_property
     def _multipart(self) -> "Multipart":
         from bulkput.stores.s3.multipart import Multipart  # noqa: PLC0415 - see above
 
-        return Multipart(self._store)
+        return Multipart(self._store, self._uploads)
 
     @cached_property
     def _copies(self) -> "Copies":
         from bulkput.stores.s3.copies import Copies  # noqa: PLC0415 - see above
 
-        return Copies(self._store, self._multipart)
+        return Copies(self._store, self._uploads)
 
     @cached_property
     def _bucket(self) -> "Bucket":
@@ -52,6 +59,8 @@ class SeldomUsed:
             send_part=self._send_part,
             complete=self._complete,
             abort=self._abort,
+            fixes_headers=True,
+            abort_spares_object=True,
         )
 
     @property
@@ -72,8 +81,8 @@ class SeldomUsed:
     async def copy(self, source: str, container: str, key: str, headers: ObjectHeaders, size: int) -> Stored:
         return await self._copies.copy(source, container, key, headers, size)
 
-    async def correct(self, key: str, headers: ObjectHeaders, size: int) -> None:
-        await self._copies.correct(key, headers, size)
+    async def correct(self, key: str, headers: ObjectHeaders, sizes: Sequence[int]) -> str | None:
+        return await self._copies.correct(key, headers, sizes)
 
     async def delete_many(self, keys: tuple[str, ...]) -> tuple[str, ...]:
         return await self._bucket.delete_many(keys)
@@ -120,11 +129,16 @@ class SeldomUsed:
         await self._multipart.abort(upload)
 
     async def _list_unfinished(self, prefix: str) -> AsyncGenerator[UnfinishedUpload, None]:
-        async for upload in self._multipart.unfinished(prefix):
+        # Ceph's gateway lists a-b before a: by names in which something follows the key.
+        found = [upload async for upload in self._uploads.unfinished(prefix)]
+        for upload in sorted(found, key=lambda each: (each.key.encode(), each.begun)):
             yield upload
 
     async def _parts_of_unfinished(self, upload: UnfinishedUpload) -> tuple[StoredPart, ...] | None:
-        return await self._multipart.parts_of(upload.key, upload.id)
+        from bulkput.stores.s3.multipart import as_stored  # noqa: PLC0415 - see above
+
+        found = await self._uploads.parts(upload.key, upload.id)
+        return tuple(map(as_stored, found)) if found is not None else None
 
     async def _abort_unfinished(self, upload: UnfinishedUpload) -> bool:
-        return await self._multipart.abort_unfinished(upload.key, upload.id)
+        return await self._uploads.abort(upload.key, upload.id)

@@ -1,6 +1,6 @@
 """One bucket of S3 as a Store: exactly one PUT per object, proven by its MD5 or by the checksum that S3 returns."""
 
-from collections.abc import AsyncGenerator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import aclosing
 
 from bulkput.errors import Denied, IntegrityError, NotFound, StoreError, StoreGone, Unsupported, UsageError
@@ -62,10 +62,13 @@ class S3Store:
         self.checksums = Checksums(
             context.s3.checksum, is_tls=way.place(bucket).is_tls, is_directory_bucket=self._is_directory
         )
+        if self.customer_key:
+            self.checksums.hash_first()
         self._listing = Listing(self.requests, bucket)
         self._seldom = SeldomUsed(self, way)
         self._second_look = SecondLook(self._fresh_head, self.get, self.delete, shown=fresh_head)
-        self._has_told = False
+        self._told: set[str] = set()
+        self._has_deleted = False
         self._may_list = True
 
     def __repr__(self) -> str:
@@ -135,32 +138,36 @@ class S3Store:
         if answer.status != 200 or md5 is None or b"<Error" in answer.body:
             raise self._put_error(key, answer, md5)
         etag = answer.headers.get("ETag")
-        if etag != f'"{md5}"' and md5_of(etag) != md5:
-            await self._prove(key, answer, md5, size, said)
+        if etag != f'"{md5}"' and md5_of(etag) != md5 and self.proof_of(key, answer, md5, said) is Proves.OTHERS:
+            put = unproven_put(answer.headers, md5, size)
+            await self._second_look.prove(key, put, answer, request_id=request_id)
         return Stored(key, size, md5, request_id)
 
-    async def _prove(self, key: str, answer: Answer, md5: str, size: int, said: Said) -> None:
-        """Returns if the answer proves the object otherwise than by its MD5 as ETag. Raises StoreError."""
+    def proof_of(self, key: str, answer: Answer, md5: str, said: Said) -> Proves:
+        """What the answer to a PUT of an object or a part proves. Raises StoreError if it is nothing."""
         name, sent = said.sent or ("", None)
-        match proves(
+        request_id = request_id_of(answer.headers)
+        found = proves(
             answer.headers.get("ETag"),
             md5,
             is_opaque=self.has_opaque_etag(answer.headers),
             sent=sent,
             returned=answer.headers.get(name) if name else None,
             has_content_md5="Content-MD5" in said.fields,
-        ):
-            case Proves.BYTES:
-                return
-            case Proves.CHECKED:
-                if not self._has_told:
-                    self._has_told = True
-                    self.context.warn(_CHECKED)
-            case Proves.NOTHING:
-                raise StoreError("put", key, _NOTHING, status=answer.status, request_id=request_id_of(answer.headers))
-            case Proves.OTHERS:
-                put = unproven_put(answer.headers, md5, size)
-                await self._second_look.prove(key, put, answer, request_id=request_id_of(answer.headers))
+        )
+        if found is Proves.CHECKED:
+            self.tell_once(_CHECKED)
+        if found is Proves.NOTHING:
+            if self.checksums.hash_first():  # the first of them is sent twice, to learn that
+                raise IntegrityError("put", key, _HASHED_FIRST, status=answer.status, request_id=request_id)
+            raise StoreError("put", key, _NOTHING, status=answer.status, request_id=request_id)
+        return found
+
+    def tell_once(self, text: str) -> None:
+        """Warn of something that is so for all objects."""
+        if text not in self._told:
+            self._told.add(text)
+            self.context.warn(text)
 
     def has_opaque_etag(self, headers: Mapping[str, str]) -> bool:
         """Whether the ETag in an answer need be no MD5."""
@@ -196,10 +203,20 @@ class S3Store:
         for key in keys:
             answer = await self._ask("delete", Request("DELETE", key))
             if answer.status not in (200, 204) and not is_missing_key(answer):
-                raise error_of("delete", key, answer)
+                error = error_of("delete", key, answer)
+                raise StoreError("delete", key, error.detail, status=403) if self._is_of_one(error) else error
+            self._has_deleted = True
+            if answer.headers.get("x-amz-delete-marker") == "true":
+                self.tell_once(KEEPS_VERSIONS)
+
+    def _is_of_one(self, error: StoreError) -> bool:
+        """Whether a removal is refused for this object alone (a lock, a policy): others were removed."""
+        return isinstance(error, Denied) and error.status == 403 and self._has_deleted
 
     async def delete_many(self, keys: tuple[str, ...]) -> tuple[str, ...]:
-        return await self._seldom.delete_many(keys)
+        left = await self._seldom.delete_many(keys)
+        self._has_deleted = self._has_deleted or len(left) < len(keys)
+        return left
 
     async def stat(self, key: str) -> RemoteObject | None:
         head = await self.head(key)
@@ -211,9 +228,10 @@ class S3Store:
         is_plain = headers.storage_class is None and not headers.extra and not self.customer_key
         return is_plain and self.checksums.algorithm is None
 
-    async def correct(self, key: str, headers: ObjectHeaders, size: int) -> None:
-        """Give an object that was completed these headers, if it has others."""
-        await self._seldom.correct(key, headers, size)
+    async def correct(self, key: str, headers: ObjectHeaders, sizes: Sequence[int]) -> str | None:
+        """Give an object that was completed, of parts of these sizes, these headers, if it has others. Its new ETag;
+        None if it is the same as before."""
+        return await self._seldom.correct(key, headers, sizes)
 
     def row(self, key: str, headers: Mapping[str, str]) -> RemoteObject:
         return described(key, headers)
@@ -261,6 +279,10 @@ def open_store(destination: Destination, context: StoreContext) -> S3Store:
             "`storage_policy` is for Swift only: S3 has storage classes, in `rules` or by `headers.extra`"
             " x-amz-storage-class"
         )
+    if context.large.container is not None or context.large.mode in ("slo", "dlo"):
+        raise UsageError(
+            "`large.container` and the modes slo and dlo are for Swift only: S3 keeps parts with the object"
+        )
     if context.headers.expires_in_s is not None:
         raise UsageError(
             "S3 keeps no expiry of an object: `headers.expires_in_s` needs swift://, also in `rules`; in S3 a lifecycle"
@@ -290,9 +312,15 @@ _NO_ACCESS = (
     "AccessDenied: these keys may neither list the bucket nor write to it: the bucket may be somebody else's, or a"
     " policy forbids it"
 )
+KEEPS_VERSIONS = (
+    "the bucket keeps versions: what is removed is not listed any more, and stays as an older version that is paid for"
+)
 _CHECKED = (
     "the bucket encrypts objects so that no answer has their MD5: the store has checked the bytes that it got, and"
     " nothing of what it stored comes back to be compared; `s3.checksum='sha256'` makes it return a checksum"
+)
+_HASHED_FIRST = (
+    "the bucket encrypts objects so that no answer has their MD5: each is read for it before it is sent, from now on"
 )
 _NOTHING = (
     "stored and kept, but nothing proves its bytes: the bucket encrypts objects so that no answer has their MD5; use"
