@@ -9,26 +9,19 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks import s3_contenders
+from benchmarks.command import Command
+from benchmarks.s3_contenders import AWS, IN_FLIGHT, RCLONE_TRANSFERS, VENV, aws_2
 from benchmarks.servers import Address
 
 HERE = Path(__file__).parent
-IN_FLIGHT = "64"
-RCLONE_TRANSFERS = "32"
 NO_HTTP = "plain HTTP only, the server wants a token"
-VENV = Path(sys.executable).parent
+NO_SWIFT = "speaks Swift only, the server S3"
 SWIFT_VENV = Path(os.environ.get("SWIFT_VENV", HERE.parent / ".tools" / "swift-venv")) / "bin"
-
-
-@dataclass(frozen=True, slots=True)
-class Command:
-    """What to run, and the variables it needs."""
-
-    arguments: tuple[str, ...]
-    environ: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,12 +64,16 @@ def _python(script: str, *arguments: str) -> tuple[str, ...]:
 
 def _baseline(way: str) -> Callable[[Address, Path], Command | str]:
     def command(address: Address, tree: Path) -> Command | str:
+        if address.is_s3_alone:
+            return NO_SWIFT
         return Command(_python("baselines", way, str(tree), address.container), address.environ)
 
     return command
 
 
 def bulkput(address: Address, tree: Path, *more: str, in_flight: str = IN_FLIGHT) -> Command:
+    if address.is_s3_alone:
+        return s3_contenders.bulkput(address, tree, *more, in_flight=in_flight)
     to = address.http or f"swift://{address.container}"
     program = (str(VENV / "bulkput"), "upload", str(tree), to, "-q", "--concurrency", in_flight)
     return Command((*program, *more), address.environ)
@@ -99,16 +96,10 @@ def _bulkput_with_md5(address: Address, tree: Path) -> Command | str:
     return bulkput(address, tree, "--gzip", "always", "--gzip-as", "suffix", "--gzip-except", "*.bin")
 
 
-def _plain_aiohttp(address: Address, tree: Path) -> Command:
+def _plain_aiohttp(address: Address, tree: Path) -> Command | str:
+    if address.is_s3_alone:
+        return "speaks Swift and plain HTTP, the server S3"
     return Command(_python("plain_aiohttp", str(tree), address.http or address.container), address.environ)
-
-
-def _obstore(address: Address, tree: Path) -> Command | str:
-    if address.http:
-        return Command(_python("obstore_put", str(tree), address.http), address.trust)
-    if address.s3:
-        return Command(_python("obstore_put", str(tree), address.s3, address.container), s3_keys(address))
-    return "speaks plain HTTP and S3, the server neither"
 
 
 def _curl(address: Address, tree: Path) -> Command | str:
@@ -120,13 +111,17 @@ def _curl_and_md5sum(address: Address, tree: Path) -> Command | str:
     return Command(command, address.trust) if address.http else NO_HTTP
 
 
-def _swiftclient(address: Address, tree: Path) -> Command:
+def _swiftclient(address: Address, tree: Path) -> Command | str:
+    if address.is_s3_alone:
+        return NO_SWIFT
     unchecked = () if address.proves_bytes else ("--ignore-checksum",)
     swift = (str(SWIFT_VENV / "swift"), "-q", "upload", *unchecked, "--object-threads", IN_FLIGHT)
     return Command((*swift, address.container, str(tree)), address.environ)
 
 
 def _rclone(address: Address, tree: Path) -> Command | str:
+    if address.is_s3_alone:
+        return s3_contenders.rclone(address, tree)
     if not address.proves_bytes:
         return "its Swift library wants an ETag in the answers, and no flag talks it out of that"
     rclone = ("rclone", "copy", "--transfers", RCLONE_TRANSFERS, "--no-check-dest")
@@ -140,19 +135,6 @@ def rclone_environ(address: Address) -> dict[str, str]:
         "RCLONE_SWIFT_USER": address.swift["ST_USER"],
         "RCLONE_SWIFT_KEY": address.swift["ST_KEY"],
     }
-
-
-def _s5cmd(address: Address, tree: Path) -> Command | str:
-    if not address.s3:
-        return "speaks S3 only, the server does not"
-    s5cmd = (str(VENV / "s5cmd"), "--endpoint-url", address.s3, "--numworkers", IN_FLIGHT)
-    return Command((*s5cmd, "cp", f"{tree}/", f"s3://{address.container}/"), s3_keys(address))
-
-
-def s3_keys(address: Address) -> dict[str, str]:
-    """The user and key of Swift are those of S3 as well."""
-    user, key = address.swift["ST_USER"], address.swift["ST_KEY"]
-    return {"AWS_ACCESS_KEY_ID": user, "AWS_SECRET_ACCESS_KEY": key, "AWS_REGION": "us-east-1", **address.trust}
 
 
 CONTENDERS = (
@@ -172,7 +154,8 @@ CONTENDERS = (
         name="bulkput",
         version=_package("bulkput"),
         command=bulkput,
-        note="one request per object; MD5 where the store checks one: not on nginx",
+        note="one request per object; MD5 where the store checks one: not on nginx, but by S3, which also has SHA-256"
+        " signed",
     ),
     Contender(
         name="bulkput on aiohttp",
@@ -211,8 +194,36 @@ CONTENDERS = (
         command=_rclone,
         note=f"HEAD and PUT per object; {RCLONE_TRANSFERS} transfers",
     ),
-    Contender(name="s5cmd", version=program(str(VENV / "s5cmd"), "version"), command=_s5cmd, note="S3; SHA-256 signed"),
-    Contender(name="obstore", version=_package("obstore"), command=_obstore, note="Rust; plain HTTP or S3, no MD5"),
+    Contender(
+        name="aws-cli",
+        version=program(str(AWS), "--version"),
+        command=s3_contenders.aws,
+        note="S3; its own transfers, 64 at once; a checksum of its own beside the signature",
+    ),
+    Contender(
+        name="aws-cli, CRT",
+        version=lambda: aws_2() and program(str(aws_2()), "--version")(),
+        command=s3_contenders.aws_crt,
+        note="S3; preferred_transfer_client = crt, which decides itself how much is in flight",
+    ),
+    Contender(
+        name="CRT",
+        version=_package("awscrt"),
+        command=s3_contenders.crt,
+        note="S3; the same library alone, which decides itself how much is in flight; no SHA-256 signed",
+    ),
+    Contender(
+        name="s5cmd",
+        version=program(str(VENV / "s5cmd"), "version"),
+        command=s3_contenders.s5cmd,
+        note="S3; SHA-256 signed",
+    ),
+    Contender(
+        name="obstore",
+        version=_package("obstore"),
+        command=s3_contenders.obstore,
+        note="Rust; plain HTTP or S3, no MD5",
+    ),
     Contender(name="curl -Z", version=program("curl", "--version"), command=_curl, note="plain HTTP, no MD5"),
     Contender(
         name="curl -Z and md5sum",

@@ -1,6 +1,7 @@
 """One large file: bulkput in parts, beside rclone and python-swiftclient with and without segments, in turns.
 
     scripts/bench large [--server swift] [--gib 2] [--rounds 5]
+    scripts/bench large --server rgw-s3                             by S3, beside rclone, s5cmd and Amazon's own
 
 The server shares the processors with its clients, so a client that costs less CPU leaves it more.
 """
@@ -17,10 +18,10 @@ from statistics import median
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import process
+from benchmarks import process, s3_contenders
 from benchmarks.contenders import SWIFT_VENV, VENV, Command, rclone_environ
 from benchmarks.measure import started
-from benchmarks.servers import Address
+from benchmarks.servers import Address, RgwS3, Server
 
 MIB = 1024 * 1024
 SEGMENT = 256 * MIB
@@ -36,7 +37,7 @@ class _Measured:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="scripts/bench large", description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--server", choices=("swift", "rgw"), default="swift")
+    parser.add_argument("--server", choices=("swift", "rgw", "rgw-s3"), default="swift")
     parser.add_argument("--gib", type=float, default=2.0)
     parser.add_argument("--rounds", type=int, default=5)
     given = parser.parse_args()
@@ -49,13 +50,14 @@ def main() -> int:
         for number in range(given.rounds):
             container = f"large{os.getpid()}-{number}"
             address = server.make(container)
-            for name, command in _rotated(_contenders(address, file), number):
+            contenders = _by_s3(address, file) if address.is_s3_alone else _contenders(address, file)
+            for name, command in _rotated(contenders, number):
                 ran = process.run(command.arguments, {**command.environ}, cpus=cpus)
                 if ran.exit_code != 0:
                     raise SystemExit(f"{name}: exit code {ran.exit_code}: {ran.said}")
                 found.setdefault(name, []).append(_Measured(ran.wall_s, ran.cpu_s, ran.peak_kib / 1024))
                 print(f"round {number + 1}: {name}: {ran.wall_s:.2f} s", file=sys.stderr)
-            _remove(address)
+            _remove(server, address)
     Console().print(_table(found, size, f"{given.gib:g} GiB to {given.server}, {given.rounds} rounds"))
     return 0
 
@@ -88,13 +90,30 @@ def _contenders(address: Address, file: Path) -> list[tuple[str, Command]]:
     ]
 
 
+def _by_s3(address: Address, file: Path) -> list[tuple[str, Command]]:
+    """The same by S3, those that are there."""
+    given = [
+        (BULKPUT, s3_contenders.bulkput(address, file, name="a")),
+        ("rclone", s3_contenders.rclone(address, file, "b")),
+        ("s5cmd", s3_contenders.s5cmd(address, file, "c")),
+        ("aws-cli", s3_contenders.aws(address, file, "d")),
+        ("CRT", s3_contenders.crt(address, file, "e")),
+    ]
+    if s3_contenders.aws_2() is not None:
+        given.append(("aws-cli, CRT", s3_contenders.aws_crt(address, file, "f")))
+    return [(name, command) for name, command in given if isinstance(command, Command)]
+
+
 def _rotated(contenders: list[tuple[str, Command]], number: int) -> Iterator[tuple[str, Command]]:
     first = number % len(contenders)
     yield from (*contenders[first:], *contenders[:first])
 
 
-def _remove(address: Address) -> None:
+def _remove(server: Server, address: Address) -> None:
     """The container, and the two of segments: Ceph's gateway of the benchmark keeps its data in memory."""
+    if isinstance(server, RgwS3):
+        server.empty(address.container)
+        return
     for container in (address.container, f"{address.container}_segments"):
         process.run((str(SWIFT_VENV / "swift"), "-q", "delete", container), address.environ)
 

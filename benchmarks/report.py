@@ -26,6 +26,7 @@ CAVEATS = (
     "Whole processes are measured, start-up included: over 5 000 files a second of start-up is 200 us per object.",
     "Contenders do not do the same work: what each leaves out stands in its note.",
     "nginx stores bytes on a tmpfs and answers without an ETag; it pretends just enough Swift and S3 to be spoken to.",
+    "As S3, nginx answers as a bucket with encryption does: its ETags prove nothing, and bulkput compares a checksum.",
     "Compare ratios of the same round, not figures of different days: shared machines drift.",
 )
 COLUMNS = ("contender", "objects/s", "CPU us/object", "peak MiB", "time / bulkput's", "note")
@@ -34,7 +35,7 @@ COMPRESSION_NOTE = (
     "Ratios are of the same round. Others' seconds are what neither client nor server used of the processors meanwhile,"
     " with what the hypervisor gave to other machines; a round is quiet when they are below a tenth of the time."
 )
-FIRST = ("Ceph RGW", "swift")
+FIRST = ("Ceph RGW", "Ceph RGW, S3", "swift")
 """Servers that users have. README shows the first of them that was measured: nginx stores faster than any, but not what
 users of Swift wait for."""
 BEGIN, END = "<!-- results: made by scripts/bench -->", "<!-- /results -->"

@@ -19,7 +19,7 @@ from benchmarks.servers import SERVERS, why_absent
 from benchmarks.starts import FILE
 from benchmarks.traces import save_traces
 
-PLAN = ("rgw/small", "swift/few", "nginx/small", "nginx/mixed", "far/few")
+PLAN = ("rgw/small", "rgw-s3/small", "swift/few", "nginx/small", "nginx/mixed", "nginx-s3/small", "far/few")
 
 
 def main() -> int:

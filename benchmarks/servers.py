@@ -1,5 +1,7 @@
 """Where uploads go: a real Ceph RGW, a real Swift, an nginx that stores real bytes, the devserver with latency.
 
+Ceph and nginx are measured by S3 as well: by these, all contenders speak S3.
+
 Each server says how a contender reaches a fresh container. Afterwards it counts the objects itself, without the code of
 any contender.
 """
@@ -13,24 +15,28 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
-from urllib.parse import urlsplit
 
 from tests.servers.certificates import make_authority
 from tests.servers.devserver import devserver_process
-from tests.servers.judge import SwiftJudge
+from tests.servers.judge import S3Judge, SwiftJudge
 from tests.servers.nginx import nginx_dav
-from tests.servers.rgw import real_rgw, why_missing
+from tests.servers.rgw import RealRgw, real_rgw, why_missing
+from tests.servers.s3 import RealS3, of_rgw, of_swift
 from tests.servers.swift import RealSwift, real_swift
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Address:
-    """How to reach one fresh container. `swift` are v1 variables, `http` and `s3` base URLs; empty: not spoken."""
+    """How to reach one fresh container. `swift` are v1 variables, `http` and `s3` base URLs; empty: not spoken.
+
+    If S3 is all that is spoken, all that can speak it do."""
 
     container: str
     swift: Mapping[str, str] = field(default_factory=dict)
     http: str = ""
     s3: str = ""
+    s3_keys: Mapping[str, str] = field(default_factory=dict)
+    """AWS_* variables."""
     proves_bytes: bool = True
     """False: answers carry no ETag, so contenders that compare it need an option against that."""
     trust: Mapping[str, str] = field(default_factory=dict)
@@ -40,6 +46,15 @@ class Address:
     def environ(self) -> dict[str, str]:
         """The variables for contenders that speak Swift."""
         return {**self.swift, **self.trust}
+
+    @property
+    def s3_environ(self) -> dict[str, str]:
+        """The variables for contenders that speak S3."""
+        return {**self.s3_keys, **self.trust}
+
+    @property
+    def is_s3_alone(self) -> bool:
+        return bool(self.s3) and not self.swift and not self.http
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +121,7 @@ class Nginx:
             swift={"ST_AUTH": f"{self.url}/auth/v1.0", "ST_USER": "bench:bench", "ST_KEY": "bench"},
             http=f"{self.url}/{container}/",
             s3=self.url,
+            s3_keys=RealS3(self.url, "bench:bench", "bench").environment,
             proves_bytes=False,
             trust={name: str(self.authority) for name in _TRUST} if self.authority else {},
         )
@@ -128,9 +144,10 @@ class Swift:
 
     def make(self, container: str) -> Address:
         self._judge().put(container, "", b"")
-        parts = urlsplit(self.account.auth_url)
-        s3 = f"{parts.scheme}://{parts.netloc}" if self.has_s3 else ""
-        return Address(container=container, swift=self.account.environment, s3=s3)
+        if not self.has_s3:
+            return Address(container=container, swift=self.account.environment)
+        s3 = of_swift(self.account)
+        return Address(container=container, swift=self.account.environment, s3=s3.endpoint, s3_keys=s3.environment)
 
     def held(self, container: str, *, expected: int) -> Held:
         until = time.monotonic() + 15
@@ -145,6 +162,77 @@ class Swift:
 
     def _judge(self) -> SwiftJudge:
         return SwiftJudge(self.account.auth_url, self.account.user, self.account.key)
+
+
+# An S3 whose bucket encrypts by keys of KMS: ETags are no MD5s there, and a checksum that was sent comes back as proof.
+# DAV answers 201, S3 answers 200: so a copy of the request goes to DAV, with its body, which lies in a file by then.
+_AS_S3 = """
+location ~ ^/[^/]+/. {
+    root {{root}};
+    client_max_body_size 0;
+    client_body_in_file_only clean;
+    mirror /by-dav;
+    error_page 405 =200 @stored;
+}
+location = /by-dav {
+    internal;
+    client_max_body_size 0;
+    alias {{root}}$request_uri;
+    dav_methods PUT;
+    create_full_put_path on;
+    dav_access user:rw;
+}
+location @stored {
+    add_header ETag '"opaque-$request_id"';
+    add_header x-amz-server-side-encryption aws:kms;
+    add_header x-amz-checksum-md5 $http_x_amz_checksum_md5;
+    add_header x-amz-checksum-sha256 $http_x_amz_checksum_sha256;
+    return 200;
+}
+location ~ ^/[^/]+/?$ {
+    default_type application/xml;
+    return 200 '<ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><IsTruncated>false</IsTruncated></ListBucketResult>';
+}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class NginxS3(Nginx):
+    """The same as a bucket of S3. Its answers prove bytes by the checksum that they return."""
+
+    name: str = "nginx, S3"
+
+    def make(self, container: str) -> Address:
+        (self.root / container).mkdir()
+        keys = RealS3(self.url, "bench", "bench").environment
+        return Address(container=container, s3=self.url, s3_keys=keys, proves_bytes=False)
+
+
+@dataclass(frozen=True, slots=True)
+class RgwS3:
+    """Ceph's gateway, spoken to by S3 alone."""
+
+    gateway: RealRgw
+    name: str = "Ceph RGW, S3"
+
+    def make(self, container: str) -> Address:
+        server = of_rgw(self.gateway)
+        server.client().create_bucket(Bucket=container)
+        return Address(container=container, s3=server.endpoint, s3_keys=server.environment)
+
+    def held(self, container: str, *, expected: int) -> Held:
+        rows = S3Judge(of_rgw(self.gateway)).rows(container)
+        return Held(len(rows), sum(row["Size"] for row in rows))
+
+    def drop(self, container: str) -> None:
+        """Left where it is, as by Swift."""
+
+    def empty(self, container: str) -> None:
+        """Removes what large files have left in the gateway's memory."""
+        client = of_rgw(self.gateway).client()
+        for name in S3Judge(of_rgw(self.gateway)).names(container):
+            client.delete_object(Bucket=container, Key=name)
+        self.gateway.collect_garbage()
 
 
 @contextmanager
@@ -195,6 +283,18 @@ def rgw() -> Iterator[Server]:
 
 
 @contextmanager
+def rgw_s3() -> Iterator[Server]:
+    with real_rgw() as account:
+        yield RgwS3(account)
+
+
+@contextmanager
+def nginx_s3() -> Iterator[Server]:
+    with _in_memory() as directory, nginx_dav(directory / "stored", locations=_AS_S3) as server:
+        yield NginxS3(server.url, server.root)
+
+
+@contextmanager
 def far() -> Iterator[Server]:
     """The devserver, 50 ms away from each PUT."""
     with devserver_process("--latency", "put=0.05,head=0.01") as account:
@@ -206,6 +306,8 @@ SERVERS = {
     "swift": (swift, False),
     "nginx": (nginx, True),
     "nginx-tls": (nginx_tls, True),
+    "rgw-s3": (rgw_s3, False),
+    "nginx-s3": (nginx_s3, True),
     "far": (far, True),
     "forgetful": (forgetful, True),
 }
@@ -215,4 +317,4 @@ processor that would be all that is measured."""
 
 def why_absent(name: str) -> str | None:
     """Why a server of SERVERS cannot run on this machine; None if it can."""
-    return why_missing() if name == "rgw" else None
+    return why_missing() if name in ("rgw", "rgw-s3") else None

@@ -106,7 +106,8 @@ class StoreError(BulkputError):
     """A store refused or failed one operation.
 
     `status` is the HTTP status, or None if no answer came. `request_id` is the store's own name for the request
-    (`X-Trans-Id` in Swift), which its operator can look up. `stores/tries.py` sets `attempts` and `elapsed_s` after
+    (`X-Trans-Id` in Swift), which its operator can look up. `code` is its one word for the refusal (`NoSuchBucket` in
+    S3); empty if it has none. `stores/tries.py` sets `attempts` and `elapsed_s` after
     each failed attempt: `elapsed_s` is the time of all attempts and of the pauses between them, without waits for a
     slot or a rate. `took_s` is the time of this attempt, or None if `ObservedStore` did not measure it. `paced_s` is
     the part of it in which the body waited for the rate that the user asked for.
@@ -127,6 +128,7 @@ class StoreError(BulkputError):
         self.detail = detail
         self.status = status
         self.request_id = request_id
+        self.code = ""
         self.attempts = 1
         self.elapsed_s = 0.0
         self.took_s: float | None = None

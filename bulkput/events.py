@@ -21,6 +21,8 @@ from bulkput.verb_events import Finding as Finding
 from bulkput.verb_events import Relaying as Relaying
 from bulkput.verb_events import SegmentsFound as SegmentsFound
 from bulkput.verb_events import SegmentsKept as SegmentsKept
+from bulkput.verb_events import UnfinishedFound as UnfinishedFound
+from bulkput.verb_events import UnfinishedKept as UnfinishedKept
 from bulkput.verb_events import Verdict as Verdict
 
 
@@ -335,6 +337,8 @@ Event = (
     | SegmentsLeft
     | SegmentsFound
     | SegmentsKept
+    | UnfinishedFound
+    | UnfinishedKept
     | Requested
     | Retrying
     | ReadingChosen

@@ -293,6 +293,10 @@ class UploadOptions(SharedOptions):
     s3: S3Options = S3Options()
     storage_policy: str | None = None
     """Swift: the storage policy of the container, if this run makes it. By default the cluster decides."""
+    checksum_headers: bool = False
+    """Plain HTTP: send the MD5, SHA-1 and SHA-256 of each object before its bytes (X-Checksum-Md5, ...). Artifactory
+    then stores no damaged file. Off by default: most servers ignore these fields, each byte is hashed three times, and
+    a file that is not held in memory is read twice."""
     last: tuple[str, ...] = ()
     """Send files that match these patterns after all others, and only if none of those has failed. Each pattern is a
     stage of its own, in this order. By default files go in the order in which they are found: where objects link to

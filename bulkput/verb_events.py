@@ -1,4 +1,5 @@
-"""The events of the verbs other than upload: of a verification, a copy, a move, a removal. `events.py` has all.
+"""The events of the verbs other than upload: of a verification, a copy, a move, a removal, a look at what uploads have
+left. `events.py` has all.
 
 Sizes are in bytes, times in seconds.
 """
@@ -46,6 +47,43 @@ class SegmentsKept:
     def as_json(self) -> dict[str, Any]:
         """One line of the command line's JSON output."""
         row: dict[str, Any] = {"event": "segments_kept", "path": self.path, "segments": self.count, "why": self.why}
+        return row | {"in_doubt": self.is_in_doubt}
+
+
+@frozen
+class UnfinishedFound:
+    """An upload in parts that was neither completed nor aborted, on a store whose parts are no objects (S3).
+
+    `path` is CONTAINER/OBJECT, `id` the store's name for the upload, `size` that of all its `parts`, `age_s` the time
+    since it was begun or got a part; None if the store does not tell.
+    """
+
+    path: str
+    id: str
+    parts: int
+    size: int
+    age_s: float | None
+
+    def as_json(self) -> dict[str, Any]:
+        """One line of the command line's JSON output."""
+        age_s = None if self.age_s is None else round(self.age_s)
+        row: dict[str, Any] = {"event": "unfinished_upload", "path": self.path, "id": self.id, "parts": self.parts}
+        return row | {"bytes": self.size, "age_s": age_s}
+
+
+@frozen
+class UnfinishedKept:
+    """The unfinished upload `id` of the object `path` was not removed, for the reason `why`. `is_in_doubt`: it is not
+    proven that it has to stay."""
+
+    path: str
+    id: str
+    why: str
+    is_in_doubt: bool
+
+    def as_json(self) -> dict[str, Any]:
+        """One line of the command line's JSON output."""
+        row: dict[str, Any] = {"event": "unfinished_upload_kept", "path": self.path, "id": self.id, "why": self.why}
         return row | {"in_doubt": self.is_in_doubt}
 
 

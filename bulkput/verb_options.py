@@ -75,12 +75,14 @@ class SegmentOptions:
     """All options of `segments`."""
 
     reap: bool = False
-    """Remove the segments that nothing reads. Off by default: they are only listed."""
+    """Remove the segments that nothing reads, on S3 the uploads that were not finished. Off by default: they are only
+    listed."""
     older_than_s: int = 7 * 86_400
     """Remove no segments of an upload whose youngest segment is younger, in seconds. The segments of a running upload
-    have no manifest yet, so nothing reads them. A week is longer than uploads take, and than listings lag behind."""
+    have no manifest yet, so nothing reads them. A week is longer than uploads take, and than listings lag behind. On S3
+    an upload stays if it was begun, or got a part, since then."""
     segment_container: str | None = None
-    """The container that holds the segments. By default Swift's CONTAINER_segments."""
+    """The container that holds the segments. By default Swift's CONTAINER_segments. S3 has none."""
     search_again_s: float = 60.0
     """While segments are removed, search again for what reads them if the last search is this many seconds old. That
     asks for the listings again and looks only at what is new: a hundred requests for a million objects."""

@@ -154,6 +154,10 @@ class UnreadSegments:
     already, `young` ones may belong to an upload that is running, and `in_doubt` ones stay because it is not proven
     that nothing reads them. `uncertain` ones may be removed: an interrupted run ended before the store answered.
     `is_proven` is False if some object of the account could not be looked at; then all segments stay.
+
+    On a store whose parts are no objects (S3), `parts` is not None, and all other numbers are of unfinished uploads:
+    `groups` and `found` count them, and they have `parts` of `bytes` in all. `failed` ones could not be looked at, or
+    not removed.
     """
 
     groups: int
@@ -174,6 +178,7 @@ class UnreadSegments:
     failures: tuple[ev.Change, ...]
     stopping: ev.Stopping | None
     pacing: Pacing | None
+    parts: int | None = None
 
     @property
     def exit_code(self) -> int:
@@ -183,10 +188,12 @@ class UnreadSegments:
 
     def as_json(self) -> dict[str, Any]:
         """The last line of the command line's JSON output."""
+        found = {"groups": self.groups, "segments": self.found}
+        if self.parts is not None:
+            found = {"unfinished_uploads": self.found, "parts": self.parts}
         return {
             "event": "finished",
-            "groups": self.groups,
-            "segments": self.found,
+            **found,
             "bytes": self.bytes,
             "read": self.read,
             "removed": self.removed,

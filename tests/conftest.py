@@ -21,6 +21,9 @@ from tests.servers.s3 import NO_FILES, RealS3, of_rgw, of_swift
 from tests.servers.swift import RealSwift, real_swift
 from tests.servers.wsgidav import WsgiDav, wsgidav
 
+collect_ignore = ["plugin_example"]
+"""A package of its own, with its own tests: tests/e2e/test_plugin.py installs it and runs them."""
+
 # Properties are about every value, not about time: no deadline, and few enough examples for every commit.
 settings.register_profile("bulkput", deadline=None, max_examples=100)
 settings.register_profile("fuzz", deadline=None, max_examples=20_000)

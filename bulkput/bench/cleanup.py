@@ -1,4 +1,4 @@
-"""Deletes the objects that the trials stored."""
+"""Deletes the objects that the trials stored, and uploads in parts that they have left unfinished."""
 
 import asyncio
 from collections.abc import Collection
@@ -16,7 +16,8 @@ _LAG_S = 1.0
 
 
 async def remove(store: Store, prefix: str, keys: Collection[str], *, workers: int) -> list[str]:
-    """Delete the objects `keys` and all that the store lists below `prefix`. Returns the names that remain.
+    """Delete the objects `keys` and all that the store lists below `prefix`, unfinished uploads as well. Returns the
+    names that remain.
 
     A key that was never stored does not remain. Deleting stops when the store is gone.
     """
@@ -26,6 +27,7 @@ async def remove(store: Store, prefix: str, keys: Collection[str], *, workers: i
             await asyncio.sleep(_LAG_S)
         if failed := await _delete(store, remaining, workers):
             return failed
+        await _abort(store, prefix)
         if not (listed := await _listed(store, prefix)):
             return []
         remaining = [key for key in listed if await store.stat(key) is not None]
@@ -55,6 +57,20 @@ async def _delete(store: Store, keys: Collection[str], workers: int) -> list[str
         for key in keys:
             await deleting.submit(key)
     return failed
+
+
+async def _abort(store: Store, prefix: str) -> None:
+    """Remove the parts of unfinished uploads below `prefix`, which no other listing shows."""
+    unfinished = store.powers.unfinished
+    if unfinished is None:
+        return
+    try:
+        async with aclosing(unfinished.list(prefix)) as listing:
+            uploads = [upload async for upload in listing]
+        for upload in uploads:
+            await unfinished.abort(upload)
+    except (Unsupported, NotFound):
+        return
 
 
 async def _listed(store: Store, prefix: str) -> list[str]:

@@ -90,7 +90,10 @@ async def bench(choices: Choices, *, directory: str, tell: Tell, stop: Stop) -> 
     options = choices.options
     deletions = min(max(_DELETIONS, options.wire.start), choices.most)
     wire = replace(options.wire, concurrency=deletions)
-    async with connected(base, wire=wire, retry=options.retry, brake=brake, environ=choices.environ) as (store, _):
+    async with connected(base, wire=wire, retry=options.retry, s3=options.s3, brake=brake, environ=choices.environ) as (
+        store,
+        _,
+    ):
         try:
             await store.prepare()
         except (StoreError, Stopped):
@@ -100,6 +103,7 @@ async def bench(choices: Choices, *, directory: str, tell: Tell, stop: Stop) -> 
             return report
         broom = _Broom(store, base, deletions, brake, report)
         try:
+            await _check_versions(store)
             sweep = _Sweep(
                 choices=choices, base=base, directory=directory, tell=tell, stop=stop, report=report, broom=broom
             )
@@ -119,6 +123,19 @@ def _base(url: str) -> str:
         raise UsageError("a temporary URL cannot remove what a benchmark stores: use swift:// with credentials")
     prefix = f"{joined_prefix(destination.prefix)}bulkput-bench-{secrets.token_hex(4)}/"
     return str(replace(destination, prefix=prefix))
+
+
+async def _check_versions(store: Store) -> None:
+    """Raises UsageError if what is stored and deleted there would not be gone."""
+    access = store.powers.access
+    if access is None or access.look is None:
+        return
+    with suppress(StoreError):  # who may not look may write all the same
+        seen = await access.look()
+        if seen.archives or seen.leaves_marks:
+            raise UsageError(
+                "old versions are kept there, so a benchmark would leave what it stores: use another place"
+            )
 
 
 class _PreparationBrake:

@@ -13,9 +13,10 @@ import click
 from bulkput.cli.configured import Configured
 from bulkput.cli.connection import server_options
 from bulkput.cli.output import worded, write_line, write_row
+from bulkput.cli.s3 import s3_options
 from bulkput.cli.values import Count, Seconds, Size, Url
 from bulkput.errors import printable
-from bulkput.options import MIB, UploadOptions, WireOptions
+from bulkput.options import MIB, S3Options, UploadOptions, WireOptions
 from bulkput.report.lines import size_text
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ class _Sizes(click.ParamType[tuple[int, ...]]):
     type=Url(),
     metavar="URL",
     required=True,
-    help="The store: swift://CONTAINER[/PREFIX] or http(s)://...",
+    help="The store: swift://CONTAINER[/PREFIX], s3://BUCKET[/PREFIX] or http(s)://...",
 )
 @click.option(
     "--concurrency",
@@ -71,6 +72,7 @@ class _Sizes(click.ParamType[tuple[int, ...]]):
     "--seconds", type=Seconds(0.1, 600), default=3.0, show_default=True, help="Measure each trial for this long."
 )
 @server_options
+@s3_options
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of the table.")
 def bench(
     *,
@@ -80,17 +82,19 @@ def bench(
     source: str | None,
     seconds: float,
     wire: WireOptions,
+    s3: S3Options,
     as_json: bool,
 ) -> int:
     """Measure your own store: what limits an upload, and which command is better?
 
     \b
     bulkput bench --to swift://artifacts
+    bulkput bench --to s3://artifacts/tmp --checksum crc64nvme
     bulkput bench --to https://dav.example.org/backup/ --from ./dist --concurrency 32
 
     Uploads files for some seconds each with 4, 16, 64, 256 and N requests in flight, below a prefix of its own, and
-    deletes them again. Generated files come from memory, so only --from can show that the disk is the limit. They
-    take up to 256 MiB in TMPDIR.
+    deletes them again. Refuses a place that keeps old versions: they would stay there. Generated files come from
+    memory, so only --from can show that the disk is the limit. They take up to 256 MiB in TMPDIR.
     """
 
     from bulkput.bench.sweep import Choices  # noqa: PLC0415 - asyncio, aiohttp
@@ -103,7 +107,7 @@ def bench(
     Destination.parse(url)
     screen = Screen(worded=worded)
     wire = replace(wire, concurrency=concurrency)
-    options, advice = fitting_concurrency(UploadOptions(wire=wire))
+    options, advice = fitting_concurrency(UploadOptions(wire=wire, s3=s3))
     if advice is not None:
         screen.say(advice)
     highest, _ = fitting_concurrency(replace(options, wire=replace(wire, concurrency=40_000)))
@@ -123,10 +127,10 @@ def bench(
         shutil.rmtree(directory, ignore_errors=True)
     _complain(report, screen)
     if as_json:
-        write_row(_json(report, url, source, choices.options.wire.start))
+        write_row(_json(report, url, source, choices.options))
     elif not report.is_interrupted and report.failure is None:
         _draw(report)
-        _say(report, url, source)
+        _say(report, url, source, choices.options)
     return report.exit_code
 
 
@@ -173,7 +177,7 @@ def _cells(trial: "Trial") -> tuple[str, ...]:
     return (*(numbers if trial.is_enough else ("too few", *"----")), str(trial.throttled), str(trial.failed))
 
 
-def _say(report: "Report", url: str, source: str | None) -> None:
+def _say(report: "Report", url: str, source: str | None, options: UploadOptions) -> None:
     """Print the verdict in sentences."""
     from bulkput.bench.verdict import Diagnosis  # noqa: PLC0415
 
@@ -183,7 +187,7 @@ def _say(report: "Report", url: str, source: str | None) -> None:
         return
     write_line(f"With --concurrency {verdict.setting} the limit is {verdict.where}: {verdict.evidence}.")
     write_line("")
-    write_line(f"  {_command(verdict, url, source)}")
+    write_line(f"  {_command(verdict, url, source, options)}")
     write_line("")
     write_line(_advice(verdict))
 
@@ -199,11 +203,13 @@ def _advice(verdict: "Diagnosis") -> str:
     return f"{verdict.gain:.3g} x the objects per second of --concurrency {verdict.setting} in this run."
 
 
-def _command(verdict: "Diagnosis", url: str, source: str | None) -> str:
+def _command(verdict: "Diagnosis", url: str, source: str | None, options: UploadOptions) -> str:
     given = shlex.quote(source) if source is not None else "SOURCE"
     cloud = os.environ.get("OS_CLOUD") if url.startswith("swift:") else None  # --cloud has set it
     login = f" --cloud {shlex.quote(cloud)}" if cloud else ""
-    return f"bulkput upload {given} {shlex.quote(url)}{login} --concurrency {verdict.recommended}"
+    s3 = options.s3
+    more = " --make-bucket" * s3.make_bucket + f" --checksum {s3.checksum}" * (s3.checksum != S3Options().checksum)
+    return f"bulkput upload {given} {shlex.quote(url)}{login}{more} --concurrency {verdict.recommended}"
 
 
 def _line(trial: "Trial") -> str:
@@ -219,7 +225,7 @@ def _size(size: int | None) -> str:
     return size_text(size) if size is not None else "the given files"
 
 
-def _json(report: "Report", url: str, source: str | None, setting: int) -> dict[str, Any]:
+def _json(report: "Report", url: str, source: str | None, options: UploadOptions) -> dict[str, Any]:
     """The object that `--json` prints."""
     from bulkput.bench.verdict import Diagnosis, Undecided  # noqa: PLC0415
 
@@ -228,7 +234,7 @@ def _json(report: "Report", url: str, source: str | None, setting: int) -> dict[
     return {
         "schema": 1,
         "url": url,
-        "concurrency": setting,
+        "concurrency": options.wire.start,
         "trials": [_trial_json(trial) for trial in report.trials],
         "verdict": {"limit": found.limit.name.lower(), "where": found.where, "evidence": found.evidence}
         if found
@@ -238,7 +244,7 @@ def _json(report: "Report", url: str, source: str | None, setting: int) -> dict[
             "concurrency": found.recommended,
             "times_faster": round(found.gain, 3),
             "is_setting_right": found.is_setting_good,
-            "command": _command(found, url, source),
+            "command": _command(found, url, source, options),
         }
         if found
         else None,

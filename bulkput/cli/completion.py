@@ -56,7 +56,7 @@ def _script(shell: str) -> str:
     return (files("bulkput.cli") / "shells" / f"bulkput.{shell}").read_text("utf-8")
 
 
-SCHEMES = ("swift://", "http://", "https://")
+SCHEMES = ("swift://", "s3://", "http://", "https://")
 
 
 def places() -> tuple[str, ...]:

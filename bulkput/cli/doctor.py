@@ -28,13 +28,15 @@ def doctor(url: str, *, read_only: bool, timeout: float, verbose: bool, as_json:
 
     \b
     bulkput doctor swift://artifacts/build-42
+    bulkput doctor s3://artifacts/build-42
     bulkput doctor https://dav.example.org/backup/
     bulkput doctor tempurl://                       # the temporary URL in BULKPUT_TEMPURL
 
     One line for each step, with its time: open files, name, connections, TLS, clock, login, what the store says about
-    itself, the container and its quotas. Then a probe of 4 KiB, with a name that nobody guesses, is written below URL,
-    read, listed, copied, composed to large objects, timed and removed. Containers and directories that are not there
-    are not made. Nothing is retried, so that what fails once is seen.
+    itself, the container and its quotas, uploads in parts that are unfinished. Then a probe of 4 KiB, with a name that
+    nobody guesses, is written below URL, read, listed, copied, composed to large objects, timed and removed.
+    Containers, buckets and directories that are not there are not made. Nothing is retried, so that what fails once is
+    seen.
 
     Exit codes: 0 all is well; 1 uploads work (or nothing says that they do not), but something is wrong; 2 usage or
     configuration, nothing was looked at; 3 uploads do not work; 130 interrupted.

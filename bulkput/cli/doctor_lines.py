@@ -106,8 +106,8 @@ def commands(report: Report, target: Target) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _is_swift(report: Report) -> bool:
-    return Destination.parse(report.url).scheme == "swift"
+def _is_of(scheme: str, report: Report) -> bool:
+    return Destination.parse(report.url).scheme == scheme
 
 
 def _flags(report: Report) -> Iterator[str]:
@@ -143,8 +143,10 @@ def _remedies(report: Report, finding: Finding, target: Target) -> Iterator[str]
     facts = {"host": "", "port": "", **(finding.facts or {})}
     yield from (command.format(**facts) for command, causes in _SHOWN_BY.items() if finding.cause in causes)
     destination = Destination.parse(report.url)
-    root, is_swift = shlex.quote(destination.root), _is_swift(report)
+    root, is_swift = shlex.quote(destination.root), _is_of("swift", report)
     as_owner = "    # as the owner of the container"
+    if _is_of("s3", report):
+        yield from _of_s3(finding, facts, destination, target)
     match finding.cause:
         case "missing" if is_swift:
             yield f"swift post {root}"
@@ -156,6 +158,28 @@ def _remedies(report: Report, finding: Finding, target: Target) -> Iterator[str]
             yield f"export OS_STORAGE_URL={shlex.quote('https' + str(facts['storage_url']).removeprefix('http'))}"
         case "left":
             yield from (f"bulkput rm {shlex.quote(_of(destination, name))}{target.login}" for name in report.left)
+
+
+def _of_s3(finding: Finding, facts: Mapping[str, Any], destination: Destination, target: Target) -> Iterator[str]:
+    """The commands for the cause of one finding in S3."""
+    bucket = shlex.quote(destination.root)
+    match finding.cause:
+        case "unknown-key" | "wrong-secret":
+            yield "aws configure list    # where the keys come from"
+        case "expired-keys":
+            yield "aws sso login"
+        case "wrong-region" if facts.get("region"):
+            yield f"export AWS_REGION={shlex.quote(facts['region'])}"
+        case "not-stored" if finding.step is Step.PLACE:
+            yield "export AWS_ENDPOINT_URL_S3=https://HOST"
+        case "missing":
+            yield f"bulkput upload SOURCE {target} --make-bucket"
+        case "forbidden" if finding.step is Step.PUT:
+            yield f"aws s3api get-bucket-policy --bucket {bucket}    # as its owner; it has to allow s3:PutObject"
+        case "unknown-host" | "name-mismatch" if str(facts["host"]).startswith(f"{destination.root}."):
+            yield "aws configure set s3.addressing_style path    # the bucket in the path, not in the host"
+        case "unfinished":
+            yield f"bulkput segments {target}"
 
 
 def _is_full(facts: Mapping[str, Any], name: str) -> bool:

@@ -19,6 +19,27 @@ VARIABLES = (
     ),
     ("OS_CACERT", "File of certificates to trust. They replace the system's."),
     ("OS_CERT, OS_KEY", "Files of a client certificate and its key, for servers that ask for one."),
+    (
+        "AWS_ACCESS_KEY_ID, AWS_<...>",
+        "S3: a pair of keys. Beside it AWS_SECRET_ACCESS_KEY, and AWS_SESSION_TOKEN if it is temporary. docs/s3.md has"
+        " all variables.",
+    ),
+    (
+        "AWS_PROFILE",
+        "S3: profile of ~/.aws. It has keys, a role, SSO or a program, region and endpoint. AWS_CONFIG_FILE and"
+        " AWS_SHARED_CREDENTIALS_FILE replace the files.",
+    ),
+    (
+        "AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL",
+        "S3: address of another S3 than Amazon's. AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=true: Amazon's all the same.",
+    ),
+    (
+        "AWS_REGION, AWS_DEFAULT_REGION",
+        "S3: region of the bucket. By default it is us-east-1, and then what Amazon answers.",
+    ),
+    ("AWS_SKIP_SIGNATURE", "true: requests to S3 have no signature, for public buckets."),
+    ("AWS_CA_BUNDLE", "S3: file of certificates to trust. They replace the system's."),
+    ("BULKPUT_S3_SSE_C_KEY", "S3: key that the store encrypts each object with, and keeps not. 32 bytes in Base64."),
     ("BULKPUT_HTTP_TOKEN", "Bearer token for http(s)://. It is sent to the server that the command writes to."),
     ("BULKPUT_HTTP_USER", "User for http(s)://. With BULKPUT_HTTP_PASSWORD, instead of a token."),
     ("BULKPUT_HTTP_PASSWORD", "Password for http(s)://."),
@@ -62,6 +83,7 @@ FILES = (
     ("bulkput.toml", "--profile", "Options of a project, in its directory or one above."),
     ("~/.config/bulkput/config.toml", "--profile", "Options of a user, and profiles with aliases."),
     ("clouds.yaml, secure.yaml", "--cloud", "Clouds of OS_CLOUD: here, in ~/.config/openstack or /etc/openstack."),
+    ("~/.aws/config, ~/.aws/credentials", "--insecure", "Profiles of the AWS command line: keys, region, endpoint."),
     ("~/.netrc", "--insecure", "Logins for http(s)://, if no variable has one."),
     ("FILE of --journal", "--journal", "SQLite database of what is uploaded. FILE-wal is beside it while a run lasts."),
 )

@@ -18,7 +18,7 @@ SECTIONS = {
     "Object names": ("--literal", "--encode-names", "--dir-markers"),
     "What is stored with each object": (
         "--rules", "--header", "--meta", "--content-type", "--cache-control", "--expires-in", "--mtime-format",
-        "--storage-policy", "--make-bucket", "--checksum",
+        "--storage-policy", "--make-bucket", "--checksum", "--checksum-headers",
     ),
     "Compression": ("--gzip", "--gzip-level", "--gzip-as", "--gzip-except"),
     "Large files and pipes": (

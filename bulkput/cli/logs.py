@@ -80,10 +80,11 @@ def logs(
     \b
     bulkput logs --by date,status                              the account's logs: swift://.CDN_ACCESS_LOGS
     bulkput logs swift://.CDN_ACCESS_LOGS/horror --top 10      logs whose names begin with horror
+    bulkput logs s3://logs/horror/ --by user-agent             S3's, from the bucket to which it delivers them
     bulkput logs access.log* /var/log/nginx --by user-agent --chart agents.html
 
-    Reads plain and gzip logs in Apache's common and combined format and in the W3C's extended one (with a #Fields
-    line). Reads directories with all files below them. Dates and hours are in the time zone of the log.
+    Reads plain and gzip logs in Apache's common and combined format, in that of S3, and in the W3C's extended one (with
+    a #Fields line). Reads directories with all files below them. Dates and hours are in the time zone of the log.
 
     Exit codes: 0 success; 1 a log could not be read to its end (the lines before count), no line was in a known format,
     or there was no log; 2 usage; 3 the store failed; 130 interrupted.

@@ -46,7 +46,7 @@ _LOOKED_AT = 32
 )
 @server_options
 def ls(url: str, *, is_long: bool, recursive: bool, as_json: bool, timeout: float, wire: WireOptions) -> int:
-    """List the objects below URL, such as swift://CONTAINER/PREFIX. Plain HTTP has no listing.
+    """List the objects below URL, such as swift://CONTAINER/PREFIX or s3://BUCKET/PREFIX. Plain HTTP has no listing.
 
     Names are printed in full, ready to paste after swift://CONTAINER/. A directory is listed once, also if it has a
     marker (an empty object of type application/directory); -r lists the marker itself.

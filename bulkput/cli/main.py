@@ -103,7 +103,8 @@ def bulkput() -> None:
     bulkput upload ./dist swift://artifacts/build-42
     bulkput ls -l swift://artifacts/build-42/
 
-    Destinations: swift://CONTAINER[/PREFIX], http(s)://HOST/PATH/ (plain PUT). Credentials come from the environment.
+    Destinations: swift://CONTAINER[/PREFIX], s3://BUCKET[/PREFIX], http(s)://HOST/PATH/ (plain PUT). Credentials come
+    from the environment.
 
     Options may also come from BULKPUT_<OPTION>, bulkput.toml and ~/.config/bulkput/config.toml; a profile in these
     makes an alias: work:build-42. bulkput config shows what is set where.

@@ -54,7 +54,6 @@ FLAGS_ELSEWHERE = {
     "--tpslimit": "--rate 50/s",
     "--bwlimit": "--bandwidth 10M/s",
     "--limit-rate": "--bandwidth 10M/s",
-    "--checksum": "--skip identical",
     "--skip-identical": "--skip identical",
     "--changed": "--skip unchanged",
     "--update": "--skip unchanged",

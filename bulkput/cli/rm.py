@@ -33,7 +33,8 @@ def rm(
     wire: WireOptions,
     retry: RetryOptions,
 ) -> int:
-    """Remove the object URL, such as swift://CONTAINER/NAME. With -r, remove everything below URL as a directory.
+    """Remove the object URL, such as swift://CONTAINER/NAME or s3://BUCKET/NAME. With -r, remove everything below
+    URL as a directory.
 
     \b
     bulkput rm swift://artifacts/build-41/report.html

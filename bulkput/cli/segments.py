@@ -11,7 +11,7 @@ from bulkput.cli.configured import Configured
 from bulkput.cli.output import flush, say, write_line, write_row
 from bulkput.cli.values import Duration, Url
 from bulkput.errors import NotFound, Unsupported, UsageError, printable
-from bulkput.events import Event, SegmentsFound, SegmentsKept
+from bulkput.events import Event, SegmentsFound, SegmentsKept, UnfinishedFound, UnfinishedKept
 from bulkput.options import RetryOptions, WireOptions
 from bulkput.policy.leftovers import age_text
 from bulkput.report.lines import count_text, counted, pacing_text, size_text
@@ -24,18 +24,18 @@ if TYPE_CHECKING:
 
 @click.command(cls=Configured)
 @click.argument("url", type=Url())
-@click.option("--reap", is_flag=True, help="Remove the segments that nothing reads.")
+@click.option("--reap", is_flag=True, help="Remove the segments that nothing reads; on S3 the unfinished uploads.")
 @click.option(
     "--older-than",
     type=Duration(),
     default="7d",
     show_default=True,
-    help="With --reap: keep the segments of an upload whose youngest is younger. It may be running.",
+    help="With --reap: keep an upload, or its segments, if its youngest part is younger. It may be running.",
 )
 @click.option(
     "--segment-container",
     metavar="NAME",
-    help="Container that holds the segments. Default: the container of URL, with _segments.",
+    help="Swift: container that holds the segments. Default: the container of URL, with _segments.",
 )
 @change_options(sends_bodies=False)
 def segments(
@@ -63,6 +63,9 @@ def segments(
     bulkput lists all containers of the account, and looks at every object in them that may read others: large objects,
     links, and empty objects. If one of them cannot be looked at, no segment is removed.
 
+    S3 keeps the parts of an upload that fails as an unfinished upload, which costs space and is in no listing. It
+    has a line there. One that was begun, or got a part, since --older-than stays.
+
     Exit codes: 0 nothing in doubt, 1 segments are kept in doubt, a removal failed, or there is no such container,
     2 usage, 3 the store failed, 130 interrupted.
     """
@@ -81,17 +84,20 @@ def segments(
 
 
 class _View:
-    """Prints groups of segments and removals on stdout, and what is kept, or cannot be looked at, on stderr."""
+    """Prints groups of segments, or unfinished uploads, and removals on stdout, and what is kept, or cannot be looked
+    at, on stderr."""
 
     def __init__(self, *, is_verbose: bool, as_json: bool) -> None:
         self._as_json = as_json
         self._changes = ChangesView("remove", is_verbose=is_verbose, as_json=as_json)
 
     def show(self, event: Event) -> None:
-        if self._as_json and isinstance(event, SegmentsFound | SegmentsKept):
+        if self._as_json and isinstance(event, SegmentsFound | SegmentsKept | UnfinishedFound | UnfinishedKept):
             write_row(event.as_json())
         elif isinstance(event, SegmentsFound):
-            write_line(_line(event))
+            write_line(_line(event.count, event))
+        elif isinstance(event, UnfinishedFound):
+            write_line(_line(event.parts, event))
         else:
             self._changes.show(event)
 
@@ -113,17 +119,20 @@ class _View:
         return done.exit_code
 
 
-def _line(found: SegmentsFound) -> str:
+def _line(count: int, found: SegmentsFound | UnfinishedFound) -> str:
     # As ls does: a terminal gets escaped names, a pipe the exact ones.
     path = printable(found.path) if sys.stdout.isatty() else found.path
     age = age_text(found.age_s) if found.age_s is not None else "-"
-    return f"{count_text(found.count):>7}  {size_text(found.size):>10}  {age:>11}  {path}"
+    return f"{count_text(count):>7}  {size_text(found.size):>10}  {age:>11}  {path}"
 
 
 def _summary(done: UnreadSegments, *, is_reaping: bool) -> list[str]:
-    is_known = "nothing reads" if done.is_proven else "nothing seems to read"
-    found, groups = counted(done.found, "segment"), counted(done.groups, "upload")
-    line = f"{found} that {is_known}, {size_text(done.bytes)}, of {groups}"
+    if done.parts is not None:
+        line = f"{counted(done.found, 'unfinished upload')}, {counted(done.parts, 'part')}, {size_text(done.bytes)}"
+    else:
+        is_known = "nothing reads" if done.is_proven else "nothing seems to read"
+        found, groups = counted(done.found, "segment"), counted(done.groups, "upload")
+        line = f"{found} that {is_known}, {size_text(done.bytes)}, of {groups}"
     if is_reaping:
         removed = "would be removed" if done.is_dry else "removed"
         line += f"; {count_text(done.removed)} {removed}, {size_text(done.removed_bytes)}"

@@ -76,6 +76,7 @@ if TYPE_CHECKING:
 @publish_options
 @click.option("--dir-markers", is_flag=True, help="Make an empty application/directory object for each directory.")
 @click.option("--storage-policy", metavar="NAME", help="Swift: storage policy of a container that this run makes.")
+@click.option("--checksum-headers", is_flag=True, help="HTTP: send X-Checksum-Md5, -Sha1 and -Sha256 (Artifactory).")
 @click.option(
     "--write-manifest",
     metavar="NAME",
@@ -153,8 +154,9 @@ def upload(
     bulkput upload --exclude '*.tmp' --exclude .git/ . https://dav.example.org/backup/
     git ls-files -z | bulkput upload --files-from - --null swift://artifacts/source
 
-    DEST is swift://CONTAINER[/PREFIX] or http(s)://HOST/PATH/. The container is made if it does not exist. It may be
-    a temporary URL of Swift's, in quotes; tempurl://[PREFIX] is the one in BULKPUT_TEMPURL.
+    DEST is swift://CONTAINER[/PREFIX], s3://BUCKET[/PREFIX] or http(s)://HOST/PATH/. A missing container is made, a
+    bucket with --make-bucket. A temporary URL of Swift's will do, in quotes; tempurl://[PREFIX] is that in
+    BULKPUT_TEMPURL.
     Options with their reasons: docs/options.md.
     """
     sources, destination = split(paths, flags["files"], verb="upload")
@@ -257,6 +259,7 @@ def _options(
     if_exists: IfExists,
     dir_markers: bool,
     storage_policy: str | None,
+    checksum_headers: bool,
     write_manifest: str | None,
     wire: WireOptions,
     retry: RetryOptions,
@@ -289,6 +292,7 @@ def _options(
         wire=replace(wire, transport=transport),
         stop=StopRules(max_errors=1 if fail_fast else max_errors),
         storage_policy=check_value(storage_policy, what="--storage-policy") if storage_policy else None,
+        checksum_headers=checksum_headers,
         manifest=write_manifest,
         journal=journal,
         retry_failed=retry_failed,

@@ -105,7 +105,7 @@ def _no_alias(url: str) -> str | None:
     """Why a profile cannot have this destination; None if it can. The text does not repeat the URL, for its secrets."""
     scheme = re.match(r"([A-Za-z][A-Za-z0-9+.-]*)://", url)
     if scheme is None:
-        return 'is no URL: write "swift://CONTAINER[/PREFIX]" or "https://HOST/PATH/"'
+        return 'is no URL: write "swift://CONTAINER[/PREFIX]", "s3://BUCKET[/PREFIX]" or "https://HOST/PATH/"'
     if scheme[1].lower() not in ("http", "https"):
         return None
     if has_login(url.partition("://")[2]):

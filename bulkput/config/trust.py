@@ -23,6 +23,7 @@ PROJECT_MAY_SET = frozenset(
         # it.
         "literal", "encode-names", "dir-markers",
         "meta", "keep-tag", "content-type", "cache-control", "mtime-format", "storage-policy",
+        "checksum-headers",
         "gzip", "gzip-level", "gzip-as", "gzip-except",
         "segment-size", "segment-above", "large",
         # What need not be sent. Not `delete-extra`, `keep-for`, `expire-extra`, `reap-segments`, `reap`, `older-than`,
@@ -40,8 +41,9 @@ PROJECT_MAY_SET = frozenset(
 ONLY_TYPED = frozenset(("yes",))
 """A confirmation that is given once and for all confirms nothing."""
 
-_SCHEMES = ("swift", "http", "https")
-"""URLs whose credentials bulkput knows: Swift's come with the server that they belong to, those of HTTP are below."""
+_SCHEMES = ("swift", "s3", "http", "https")
+"""URLs whose credentials bulkput knows: those of Swift and S3 come with the server that they belong to, and of the keys
+of S3 only signatures are sent; those of HTTP are below."""
 
 
 def refusal(key: str, *, is_project: bool) -> str | None:
@@ -66,8 +68,8 @@ def check_project_destination(profile: str, url: str, file: str, environ: Mappin
     scheme = url.partition("://")[0].lower()
     where = f"{printable(file)}: profile.{profile}.destination"
     if scheme not in _SCHEMES:
-        raise UsageError(f"{where} is {printable(scheme)}://: in a project's file, it is swift:// or http(s)://")
-    if scheme == "swift":
+        raise UsageError(f"{where} is {printable(scheme)}://: in a project's file, it is swift://, s3:// or http(s)://")
+    if scheme in ("swift", "s3"):
         return
     from bulkput.stores.http.credentials import authorization_of  # noqa: PLC0415 - netrc, which few need
 

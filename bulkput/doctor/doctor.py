@@ -1,13 +1,14 @@
 """Makes the steps one after the other, as far as they get, and cleans up.
 
 this machine > the host of the login (`hosts.py`) > login > the host of the account, if it is another > what the store
-says about itself > container > room in it > a probe (`probe.py`): written, read, listed, copied, composed, removed
+says about itself > container > room in it > unfinished uploads > a probe (`probe.py`): written, read, listed, copied,
+composed, removed
 """
 
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -31,7 +32,9 @@ from bulkput.stores.swift.wire_format import has_slo
 _CLEAN_UP_S = 8.0
 """Seconds for removing the probe: as many as an interrupted run has for its requests (`engine/stop.py`)."""
 _LOOKS = 100
-"""HEADs of the container, where no probe is written."""
+"""Looks at the container, where no probe is written."""
+_UNFINISHED = 1_000
+"""Uploads in parts that are counted: one page of S3's."""
 
 
 @frozen(kw_only=True)
@@ -127,15 +130,43 @@ class _Look:
         seen, seconds = await timed(look())
         if (temp_url := self._destination.temp_url) is not None:
             return self.findings.add(place.signature(temp_url, seen, seconds, now_s=time.time()))
-        is_directory = self._destination.scheme in ("http", "https")
-        self.findings.add(place.place(self._destination.root, seen, seconds, is_directory=is_directory))
+        goes_on = self.findings.add(place.place(self._destination.root, seen, seconds, what=self._kind))
         if isinstance(seen, BulkputError):
-            return isinstance(seen, Denied) and seen.status == 403  # writing may be allowed all the same
+            return goes_on and isinstance(seen, Denied)  # writing may be allowed all the same
         await self._look_at_quota(access, seen)
-        if seen.archives or not self._choices.writes:
-            looks = await series("HEADs of the container", look, at_most=_LOOKS)
+        await self._look_for_unfinished()
+        keeps = seen.archives or seen.leaves_marks
+        if keeps or not self._choices.writes:
+            looks = await series("looks at the container", look, at_most=_LOOKS)
             self.findings.add(latency(looks, in_flight=self._choices.wire.start))
-        return not seen.archives
+        return not keeps
+
+    @property
+    def _kind(self) -> place.Kind:
+        match self._destination.scheme:
+            case "http" | "https":
+                return "directory"
+            case "s3":
+                return "bucket"
+        return "container"
+
+    async def _look_for_unfinished(self) -> None:
+        """Uploads in parts below the URL that were neither completed nor aborted."""
+        unfinished = self._store.powers.unfinished
+        if unfinished is None:
+            return
+
+        async def begun() -> list[str]:
+            times: list[str] = []
+            async with aclosing(unfinished.list(self._destination.prefix)) as uploads:
+                async for upload in uploads:
+                    times.append(upload.begun)
+                    if len(times) >= _UNFINISHED:
+                        break
+            return times
+
+        found, seconds = await timed(begun())
+        self.findings.add(place.unfinished(found, seconds, most=_UNFINISHED, now_s=time.time()))
 
     async def _look_at_quota(self, access: Access, seen: ContainerFacts) -> None:
         if access.look_at_account is None:
@@ -164,6 +195,9 @@ class _Look:
         add(await probe.copy())
         has_static = "slo" in self._info or not self._info
         add(await probe.large(has_static=has_static, takes_static=has_slo(self._info)))
+        access = self._store.powers.access
+        if access is not None and access.checks is not None:
+            add(await probe.checksums(access.checks))
         add(latency(await probe.heads(), in_flight=wire.start))
         add(latency(await probe.puts(), in_flight=wire.start))
         add(await probe.bulk_delete(is_offered=(await self._store.ask_limits()).max_deletes > 1))
@@ -178,7 +212,7 @@ class _Look:
                 await self._probe.remove_all()
                 await self._store.undo_prepare()
         left = self._probe.left
-        if (finding := holds.cleaned_up(left, expires=self._store.keeps_metadata)) is not None:
+        if (finding := holds.cleaned_up(left, expires=self._probe.expires)) is not None:
             self.findings.add(finding)
         return left
 

@@ -8,7 +8,10 @@
 | list, COPY, DELETE, bulk-delete | anything                                     | warn: uploads work without   |
 | large objects                   | the kind that uploads use does not work      | warn                         |
 | large objects                   | only the other kind does not work            | ok, and the text says so     |
+| large objects, sent in parts    | anything                                     | warn: small files work       |
 """
+
+from collections.abc import Mapping
 
 from bulkput.doctor.finding import Finding, Step, failure, ok, skipped, warning
 from bulkput.doctor.trouble import advice_for, cause_of
@@ -18,6 +21,10 @@ from bulkput.payload.in_memory import BytesBody
 from bulkput.policy.etag import md5_of
 from bulkput.record import frozen
 from bulkput.report.lines import size_text
+from bulkput.stores.powers import Checked
+
+_CHECKSUMS = {"auto": "Content-MD5"}
+"""What a value of `s3.checksum` sends, if it is not its own name."""
 
 
 def put(sent: object, size: int, seconds: float, *, proves: bool) -> Finding:
@@ -102,6 +109,30 @@ def large(seen: Large, sent: bytes, seconds: float) -> Finding:
     advice = f"set `large.mode='{instead}'`" if works else "upload only files that fit one request"
     facts = {"static": seen.static == sent, "dynamic": seen.dynamic == sent, "instead": instead if works else None}
     return warning(Step.LARGE, "large", text, advice, seconds=seconds, **facts)
+
+
+def in_parts(content: bytes | BulkputError, sent: bytes, seconds: float) -> Finding:
+    """Of a store whose parts are no objects."""
+    without = "upload only files that fit one request, and set `large.mode='never'`"
+    if isinstance(content, BulkputError):
+        return _warned(Step.LARGE, content, seconds, without)
+    if content != sent:
+        text = f"{len(content)} bytes came back of an object that was sent in parts, and are not the {len(sent)} sent"
+        return warning(Step.LARGE, "parts-wrong", text, without, seconds=seconds)
+    text = "an object that is sent in parts reads back, and its ETag is that of its parts"
+    return ok(Step.LARGE, text, seconds=seconds)
+
+
+def checksums(found: Mapping[str, Checked] | BulkputError, seconds: float) -> Finding:
+    """Of a store that knows several kinds, by the values of `s3.checksum`."""
+    if isinstance(found, BulkputError):
+        return _warned(Step.CHECKSUM, found, seconds, "uploads work; `s3.checksum` may not")
+    texts = []
+    for what in Checked:
+        if names := [_CHECKSUMS.get(name, name) for name, seen in found.items() if seen is what]:
+            texts.append(f"{what.value} {', '.join(names)}")
+    facts = {name: what.value for name, what in found.items()}
+    return ok(Step.CHECKSUM, f"the store {'; '.join(texts)}", seconds=seconds, checksums=facts)
 
 
 def no_large() -> Finding:

@@ -5,8 +5,13 @@
 | the login is by https://, the store by http://      | warn: the token and all bytes can be read on the way         |
 | no `/info`                                          | skipped: some operators hide it, and Swift's defaults serve  |
 | the container is not there                          | warn: an upload makes it; the doctor does not                |
+| the bucket is not there                             | fail: an upload makes it only if that is asked for           |
 | it may not be looked at (403)                       | warn: writing may be allowed all the same                    |
 | old versions are kept                               | warn: a probe would stay as one, so none is written          |
+| what is deleted leaves a mark (S3)                  | warn: so would a probe                                       |
+| the bucket is in another region than the settings'  | warn: each run needs another request to learn it             |
+| uploads in parts are unfinished since a week        | warn: they cost as much as objects, and are in no listing    |
+| who asks may not see them                           | skipped                                                      |
 | a temporary URL is refused                          | fail                                                         |
 | it ends within five minutes                         | warn                                                         |
 | 90 % of a quota are used                            | warn                                                         |
@@ -15,14 +20,15 @@
 | it gets another error                               | warn                                                         |
 """
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from bulkput.doctor.finding import Finding, Step, failure, ok, skipped, warning
 from bulkput.doctor.texts import span_text
 from bulkput.doctor.trouble import advice_for, cause_of
-from bulkput.errors import BulkputError, Denied, NotFound, UsageError, printable
+from bulkput.errors import BulkputError, Denied, NotFound, Unsupported, UsageError, printable
 from bulkput.model import Limits
 from bulkput.policy.temp_url import TempUrl
 from bulkput.report.lines import count_text, size_text
@@ -31,6 +37,13 @@ from bulkput.stores.powers import ContainerFacts, LoggedIn, Space
 _NEARLY_FULL = 0.9
 _SHORT_S = 300
 """A temporary URL with less life is worth a warning: many uploads take longer."""
+_LEFT_S = 7 * 86_400
+"""Nothing uploads one object for a week: as `bulkput segments` has it."""
+_MARKS = (
+    "removals and mirrors leave a delete marker there, and old versions stay until a lifecycle rule removes them."
+    " A probe would leave both, so none is written: look at a bucket without versions"
+)
+Kind = Literal["container", "bucket", "directory"]
 _TOLD = ("slo", "bulk_delete", "symlink", "object_versioning", "versioned_writes", "tempurl", "container_quotas",
          "account_quotas", "ratelimit")  # fmt: skip
 """The sections of `/info` that say what an upload may meet or use."""
@@ -104,12 +117,12 @@ def _unusual(limits: Limits) -> str:
     return "".join(f"; {text}" for text in texts if text)
 
 
-def place(name: str, seen: ContainerFacts | BulkputError, seconds: float, *, is_directory: bool) -> Finding:
-    """`name` is the container, or the URL of a plain HTTP server's directory."""
-    name, what = printable(name), "directory" if is_directory else "container"
+def place(name: str, seen: ContainerFacts | BulkputError, seconds: float, *, what: Kind) -> Finding:
+    """`name` is the container or bucket, or the URL of a plain HTTP server's directory."""
+    name = printable(name)
     if isinstance(seen, BulkputError):
         return _unseen(name, what, seen, seconds)
-    if is_directory:
+    if what == "directory":
         return ok(Step.PLACE, f"{name}: the server answers for it", seconds=seconds)
     policy = f", policy {printable(seen.policy)}" if seen.policy else ""
     readers = f"; readers {printable(seen.readers)}" if seen.readers else ""
@@ -121,10 +134,17 @@ def place(name: str, seen: ContainerFacts | BulkputError, seconds: float, *, is_
         "writers": seen.writers,
         "archives": seen.archives,
     }
-    facts |= {"objects": seen.space.objects, "bytes": seen.space.bytes}
+    facts |= {"objects": seen.space.objects, "bytes": seen.space.bytes, "region": seen.region}
+    if seen.leaves_marks:
+        has = "keeps old versions" if seen.archives else "has kept old versions, and does not now"
+        return warning(Step.PLACE, "keeps-versions", f"{text}; it {has}", _MARKS, seconds=seconds, **facts)
     if seen.archives:
         advice = "a probe would stay as an old version, so none is written: look at a container without versions"
         return warning(Step.PLACE, "keeps-versions", f"{text}; it keeps old versions", advice, seconds=seconds, **facts)
+    if seen.region:
+        text += f"; it is in the region {printable(seen.region)}, and the settings name another"
+        advice = "set AWS_REGION, or the region of the profile: without it each run asks once more"
+        return warning(Step.PLACE, "wrong-region", text, advice, seconds=seconds, **facts)
     return ok(Step.PLACE, text, seconds=seconds, **facts)
 
 
@@ -146,17 +166,46 @@ def signature(temp_url: TempUrl, seen: ContainerFacts | BulkputError, seconds: f
     return ok(Step.PLACE, text, seconds=seconds)
 
 
-def _unseen(name: str, what: str, error: BulkputError, seconds: float) -> Finding:
+def _unseen(name: str, what: Kind, error: BulkputError, seconds: float) -> Finding:
     match error:
+        case NotFound() if what == "bucket":
+            text = f"{name}: there is no such bucket"
+            return failure(Step.PLACE, "missing", text, "`s3.make_bucket` makes it with an upload", seconds=seconds)
         case NotFound():
             text = f"{name}: there is no such {what}"
             advice = "an upload makes it, and nothing was written now. Make it first, to have writing tried"
             return warning(Step.PLACE, "missing", text, advice, seconds=seconds)
-        case Denied(status=403):
+        case Denied(status=403) if cause_of(error) == "forbidden":
             advice = "writing may be allowed all the same, and is tried; else ask its owner for access"
+            if what == "bucket":
+                advice += ". Is it yours? All users of S3 share the names of buckets"
             return warning(Step.PLACE, "unseen", str(error), advice, seconds=seconds)
     cause = cause_of(error)
     return failure(Step.PLACE, cause, str(error), advice_for(cause), seconds=seconds)
+
+
+def unfinished(begun: Sequence[str] | BulkputError, seconds: float, *, most: int, now_s: float) -> Finding:
+    """`begun` has the times at which unfinished uploads in parts were begun, in UTC, of `most` of them at most."""
+    match begun:
+        case Denied() | Unsupported():
+            text = f"unfinished uploads in parts are not shown: {begun}"
+            return skipped(Step.UNFINISHED, text, seconds=seconds)
+        case BulkputError():
+            cause = cause_of(begun)
+            return warning(Step.UNFINISHED, cause, str(begun), advice_for(cause), seconds=seconds)
+    ages_s = [now_s - datetime.fromisoformat(each).replace(tzinfo=UTC).timestamp() for each in begun if each]
+    oldest_s = max(ages_s, default=0.0)
+    count = f"{count_text(most)} or more" if len(begun) >= most else count_text(len(begun))
+    facts = {"count": len(begun), "oldest_s": oldest_s}
+    if not begun:
+        return ok(Step.UNFINISHED, "no upload in parts is unfinished", seconds=seconds, **facts)
+    text = f"{count} uploads in parts unfinished, the oldest begun {span_text(oldest_s)} ago"
+    if len(begun) == 1:
+        text = f"1 upload in parts unfinished, begun {span_text(oldest_s)} ago"
+    if oldest_s < _LEFT_S:
+        return ok(Step.UNFINISHED, text, seconds=seconds, **facts)
+    advice = "their parts are in no listing, and cost as objects do: remove them, or have a lifecycle rule abort them"
+    return warning(Step.UNFINISHED, "unfinished", text, advice, seconds=seconds, **facts)
 
 
 def quota(spaces: Mapping[str, Space], unseen: BulkputError | None, seconds: float) -> Finding:

@@ -8,7 +8,7 @@ import asyncio
 import hashlib
 import os
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import aclosing, suppress
 from functools import partial
 
@@ -21,8 +21,9 @@ from bulkput.errors import BulkputError, Denied, StoreError, Unavailable
 from bulkput.model import ObjectHeaders, RemoteObject, Segment
 from bulkput.payload.in_memory import BytesBody
 from bulkput.stores.base import Store
-from bulkput.stores.powers import Compose
+from bulkput.stores.powers import Checked, Compose, LargeObjects
 
+Checks = Callable[[str, BytesBody, ObjectHeaders], Awaitable[Mapping[str, Checked]]]
 SIZE = 4096
 """Bytes of the probe: less than most files, and more than a packet."""
 _META = "Bulkput-Doctor"
@@ -48,13 +49,16 @@ class Probe:
         base = f"{prefix}bulkput-doctor-{self._secret}"
         self._key = f"{base}-object"
         self._copy, self._static, self._dynamic = (f"{base}-{name}" for name in ("copy", "static", "dynamic"))
+        self._parts = f"{base}-parts"
+        self._has_begun = False
+        """Whether parts of that one may be there, of which no listing tells."""
         self._may_be_there: dict[str, bool] = {}
         """The names that were sent; True if it is not known whether the store has taken them."""
-        is_kept = store.keeps_metadata
+        self.expires = store.powers.expire is not None
         self._headers = ObjectHeaders(
             content_type="application/octet-stream",
-            expires_in_s=_LIFE_S if is_kept else None,
-            meta=((_META, self._secret),) if is_kept else (),
+            expires_in_s=_LIFE_S if self.expires else None,
+            meta=((_META, self._secret),) if store.keeps_metadata else (),
         )
 
     async def put(self) -> Finding:
@@ -100,9 +104,10 @@ class Probe:
 
     async def large(self, *, has_static: bool, takes_static: bool) -> Finding:
         """`has_static`: the store says that it has static large objects. `takes_static`: uploads use them there."""
-        composing = self._store.powers.composing
+        powers = self._store.powers
+        composing = powers.composing
         if composing is None:
-            return holds.no_large()
+            return await self._in_parts(powers.large) if powers.large is not None else holds.no_large()
         began_s = time.perf_counter()
         path = f"{self._container}/{self._key}"
         static = dynamic = None
@@ -118,11 +123,30 @@ class Probe:
         seen = Large(static, dynamic, is_checked=is_checked, takes_static=takes_static)
         return holds.large(seen, self._body.data, time.perf_counter() - began_s)
 
+    async def _in_parts(self, large: LargeObjects) -> Finding:
+        """An object of one part, the last one, which may be as small as the probe."""
+
+        async def sent() -> bytes:
+            self._has_begun = True
+            upload = await large.begin(self._parts, self._secret, self._headers)
+            part = await large.send_part(upload, 1, self._body)
+            await self._sending(self._parts, large.complete(upload, (part,), self._headers))
+            self._has_begun = False
+            return await self._read(self._parts)
+
+        content, seconds = await timed(sent())
+        return holds.in_parts(content, self._body.data, seconds)
+
     async def _composed(self, compose: Compose, key: str, md5: str, *, below: str | None = None) -> bytes:
         """The bytes of a large object of one segment, the probe."""
         segment = Segment(SIZE, md5, f"{self._container}/{self._key}")
         await self._sending(key, compose(key, (segment,), self._headers, below=below))
         return await self._read(key)
+
+    async def checksums(self, checks: Checks) -> Finding:
+        """Puts the probe again and again."""
+        found, seconds = await timed(checks(self._key, self._body, self._headers))
+        return holds.checksums(found, seconds)
 
     async def heads(self) -> Series:
         async def head() -> None:
@@ -159,11 +183,18 @@ class Probe:
     @property
     def left(self) -> tuple[str, ...]:
         """The names of which it is not known that they are gone."""
-        return tuple(self._may_be_there)
+        return tuple({**self._may_be_there, self._parts: True} if self._has_begun else self._may_be_there)
 
     async def remove_all(self) -> None:
         """Remove what is still there."""
-        for key in self.left:
+        unfinished = self._store.powers.unfinished
+        if self._has_begun and unfinished is not None:
+            with suppress(BulkputError):
+                async with aclosing(unfinished.list(self._parts)) as uploads:
+                    for upload in [each async for each in uploads]:
+                        await unfinished.abort(upload)
+                self._has_begun = False
+        for key in tuple(self._may_be_there):
             with suppress(BulkputError):  # it stays in `left`
                 await self._remove(key)
 

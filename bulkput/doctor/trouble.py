@@ -2,6 +2,7 @@
 
 | the error                    | cause         |
 |------------------------------|---------------|
+| a code of S3's in `_OF_CODES`| what it says  |
 | Denied, 401                  | unauthorized  |
 | Denied, other answers        | forbidden     |
 | QuotaExceeded                | quota-full    |
@@ -10,7 +11,7 @@
 | TooLarge                     | too-large     |
 | Unsupported                  | unsupported   |
 | IntegrityError               | integrity     |
-| StoreGone by an upload       | not-stored    |
+| StoreGone by an upload, look | not-stored    |
 | no answer                    | no-answer     |
 | 5xx                          | server-error  |
 | any other                    | refused       |
@@ -43,6 +44,11 @@ _ADVICE = {
     "throttled": "the store asks for fewer requests: set `wire.objects_per_s`",
     "too-large": "the name or the object is longer than this store takes",
     "unsupported": "the store, or a proxy before it, does not know this request",
+    "unknown-key": "the line of the login has the key that was sent: is it of this store, and not disabled?",
+    "wrong-secret": "copy the secret again, whole; if it is right, a proxy on the way changes the host or the path",
+    "expired-keys": "log in again, as by aws sso login",
+    "clock": "set the clock: S3 takes no signature that is 15 minutes off",
+    "wrong-region": "set AWS_REGION, or the region of the profile",
     "integrity": "something on the way changes bytes or ETags: compare with a request that passes no proxy or balancer",
     "not-stored": "check host, port and path: something else than a store answers there",
     "no-answer": "the server took the connection, and gave no answer: look at its log and its load",
@@ -51,7 +57,29 @@ _ADVICE = {
 }
 
 
+_OF_CODES = {
+    "InvalidAccessKeyId": "unknown-key",
+    "SignatureDoesNotMatch": "wrong-secret",
+    "ExpiredToken": "expired-keys",
+    "ExpiredTokenException": "expired-keys",
+    "TokenRefreshRequired": "expired-keys",
+    "InvalidToken": "expired-keys",
+    "RequestTimeTooSkewed": "clock",
+    "RequestExpired": "clock",
+    "PermanentRedirect": "wrong-region",
+    "TemporaryRedirect": "wrong-region",
+    "AuthorizationHeaderMalformed": "wrong-region",
+    "IllegalLocationConstraintException": "wrong-region",
+}
+
+
 def cause_of(error: BulkputError) -> str:
+    if isinstance(error, StoreError) and error.code in _OF_CODES:
+        return _OF_CODES[error.code]
+    return _of_kind(error)
+
+
+def _of_kind(error: BulkputError) -> str:
     match error:
         case Denied(status=401):
             return "unauthorized"
@@ -69,13 +97,18 @@ def cause_of(error: BulkputError) -> str:
             return "unsupported"
         case IntegrityError():
             return "integrity"
-        case StoreGone(operation="put"):
+        case StoreGone(operation="put" | "stat") if _is_answered(error):
             return "not-stored"
         case StoreError(status=None) if error.is_retryable or isinstance(error, StoreGone):
             return "no-answer"
         case StoreError(status=int(status)) if status >= 500:
             return "server-error"
     return "refused"
+
+
+def _is_answered(error: StoreError) -> bool:
+    """Whether something has answered a look that is no store; an upload shows only that."""
+    return error.operation == "put" or (error.status is not None and error.status < 500)
 
 
 def advice_for(cause: str) -> str:

@@ -66,6 +66,7 @@ async def connected(
     encodes: bool = False,
     large: LargeOptions | None = None,
     s3: S3Options | None = None,
+    checksum_headers: bool = False,
     tag: str | None = None,
     read_for: str | None = None,
     slots: Slots | None = None,
@@ -101,6 +102,7 @@ async def connected(
             encodes=encodes,
             large=large or LargeOptions(),
             s3=s3 or S3Options(),
+            checksum_headers=checksum_headers,
             tag=tag,
             destination=Destination.parse(read_for).root if read_for is not None else None,
         )

@@ -19,11 +19,14 @@ from bulkput.logs.combined import method_and_path
 from bulkput.logs.dictionary import Dictionary
 from bulkput.logs.keys import NOTED, Group, GroupKey
 from bulkput.logs.paths import split_path
+from bulkput.logs.s3_access import request_and_place
 
 _WAITING = 200_000
 """Lines, of some 100 bytes each, that are grouped at a time."""
 _UNUSED = 131_072
 """Values of a field that no group lists, and requests: some 30 MiB at usual lengths."""
+_PLACES = 1_024
+"""Containers whose requests are remembered: some 30 MiB, even if they have one request each."""
 _FREED = 24 * 1024 * 1024
 """Bytes. After one block of this size has been freed, glibc keeps freed memory for the next block of lines. It would
 otherwise return it and ask for new pages, 0.3 us per line (mallopt(3), M_MMAP_THRESHOLD: at most 32 MiB)."""
@@ -42,8 +45,8 @@ class ColumnGroups:
         if "method" in by:
             self._texts["method"] = Texts()
         self._dictionaries = {name: Dictionary() for name in ("ip", "referrer", "user-agent")}
-        self._requests: dict[str | None, Requests] = {}
-        """By the container of the log."""
+        self._requests: dict[tuple[str | None, str | None], Requests] = {}
+        """By the container of the log, and by the bucket that S3's lines name."""
         self._key_pairs = [KeyPairs() for _ in by[1:]]
         self._waiting: list[tuple[Ints, ...]] = []
         """For each block the columns of groups, of sizes, and of each noted field's codes."""
@@ -83,11 +86,12 @@ class ColumnGroups:
         return tuple(texts[name][code] for name, code in zip(self._by, (group, *reversed(codes)), strict=True))
 
     def _codes(self, columns: Columns, container: str | None) -> dict[str, Ints]:
-        if sum(map(len, self._requests.values())) > _UNUSED:
+        if len(self._requests) > _PLACES or sum(map(len, self._requests.values())) > _UNUSED:
             self._requests.clear()
-        if container not in self._requests:
+        place = (container, columns.bucket)
+        if place not in self._requests:
             fields = {name: self._texts[name] for name in _REQUEST_FIELDS if name in self._texts}
-            self._requests[container] = Requests(container, fields)
+            self._requests[place] = Requests(container, columns.bucket, fields)
         dates, hours = (
             np.array([self._texts[name].code(hour[at]) for hour in columns.known_hours], np.int64)[columns.hours]
             for at, name in enumerate(("date", "hour"))
@@ -102,7 +106,7 @@ class ColumnGroups:
             "ip": self._dictionaries["ip"].codes(columns.ips),
             "referrer": self._dictionaries["referrer"].codes(columns.referrers),
             "user-agent": self._dictionaries["user-agent"].codes(columns.agents),
-            **self._requests[container].codes(columns),
+            **self._requests[place].codes(columns),
         }
 
     def _group_waiting(self) -> None:
@@ -214,11 +218,13 @@ class Texts:
 
 
 class Requests:
-    """The distinct requests in the logs of one container, each with its codes for method, container and object."""
+    """The distinct requests in the logs of one container, or of one bucket of S3, each with its codes for method,
+    container and object."""
 
-    def __init__(self, container: str | None, fields: Mapping[str, Texts]) -> None:
+    def __init__(self, container: str | None, bucket: str | None, fields: Mapping[str, Texts]) -> None:
         """`fields` are those of `_REQUEST_FIELDS` that are asked for."""
         self._container = container
+        self._bucket = bucket
         self._fields = fields
         self._requests = Dictionary()
         self._field_codes = np.zeros((len(fields), 0), np.int64)
@@ -237,8 +243,12 @@ class Requests:
         return {name: codes[requests] for name, codes in zip(self._fields, self._field_codes, strict=True)}
 
     def _codes_of(self, request: str) -> list[int]:
-        method, path = method_and_path(request)
-        texts = dict(zip(_REQUEST_FIELDS, (method, *split_path(path, self._container)), strict=True))
+        if self._bucket is None:
+            method, path = method_and_path(request)
+            place = split_path(path, self._container)
+        else:
+            method, _, place = request_and_place(request, self._bucket)
+        texts = dict(zip(_REQUEST_FIELDS, (method, *place), strict=True))
         return [field.code(texts[name]) for name, field in self._fields.items()]
 
 

@@ -12,7 +12,7 @@ parse here, 0.8 us to group in `column_groups`. Without numpy, line by line: 8 u
 Why not DuckDB or Polars: `benchmarks/logs_duckdb.py` has the figures and reproduces them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 
 import numpy as np
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from bulkput.logs.combined import date_and_hour, method_and_path
 from bulkput.logs.record import Record
+from bulkput.logs.s3_access import request_and_place
 from bulkput.record import frozen
 
 Bytes = NDArray[np.uint8]
@@ -29,10 +30,10 @@ Flags = NDArray[np.bool_]
 
 WIDEST = 512
 """Bytes. `Column.words` reads at most this much from the start of a value."""
-_PADDING = WIDEST + 64
+PADDING = WIDEST + 64
 """Bytes after a block, so that a word may be read across its end."""
 _PIECE = 128 * 1024
-"""Bytes. `_marks` searches this much at a time: its intermediate results stay in the processor's cache."""
+"""Bytes. `positions` searches this much at a time: its intermediate results stay in the processor's cache."""
 _END, _SPACE, _QUOTE, _DASH, _BACKSLASH = b'\n "-\\'
 _TIME = len('[14/Feb/2010:04:05:06 +0000] "') - 1
 _HOUR = len("14/Feb/2010:04")
@@ -65,7 +66,7 @@ class Column:
     """One field of many lines: where each value is in the text of the block."""
 
     text: bytes
-    """Followed by `_PADDING` bytes."""
+    """Followed by `PADDING` bytes."""
     starts: Ints
     lengths: Ints
 
@@ -95,23 +96,29 @@ class Columns:
     """Indices into `known_hours`."""
     known_hours: list[tuple[str, str]]
     """Pairs of date and hour."""
+    bucket: str | None = None
+    """The bucket of all lines, if they are S3's. Then `requests` begin with the operation and the key."""
 
     def __len__(self) -> int:
         return len(self.sizes)
 
-    def select(self, lines: Ints) -> "Columns":
+    def select(self, lines: Ints, *, bucket: str | None = None) -> "Columns":
         ips, requests, referrers, agents = (
             column.select(lines) for column in (self.ips, self.requests, self.referrers, self.agents)
         )
         statuses, sizes, hours = self.statuses[lines], self.sizes[lines], self.hours[lines]
-        return Columns(ips, requests, referrers, agents, statuses, sizes, hours, self.known_hours)
+        return Columns(ips, requests, referrers, agents, statuses, sizes, hours, self.known_hours, bucket)
 
     def __iter__(self) -> Iterator[Record]:
         texts = [map(text_of, column.values()) for column in (self.ips, self.requests, self.referrers, self.agents)]
         numbers = zip(self.hours.tolist(), self.statuses.tolist(), self.sizes.tolist(), strict=True)
         for ip, request, referrer, agent, (hour, status, size) in zip(*texts, numbers, strict=True):
+            if self.bucket is None:
+                (method, path), place = method_and_path(request), None
+            else:
+                method, path, place = request_and_place(request, self.bucket)
             date, hour_of_day = self.known_hours[hour]
-            yield Record(ip, date, hour_of_day, *method_and_path(request), f"{status:03}", size, referrer, agent)
+            yield Record(ip, date, hour_of_day, method, path, f"{status:03}", size, referrer, agent, place)
 
 
 def text_of(value: bytes) -> str:
@@ -120,10 +127,10 @@ def text_of(value: bytes) -> str:
 
 def parse_block(block: bytes) -> tuple[Columns, bytes]:
     """Return the regular lines of `block`, which ends with a line end, and the text of the irregular ones."""
-    text = b"".join((block, b"-", bytes(_PADDING)))
+    text = b"".join((block, b"-", bytes(PADDING)))
     dash = len(block)  # common lines have no referrer and no agent: these fields point here
     buffer = np.frombuffer(text, np.uint8)
-    marks = _marks(buffer)
+    marks = positions(buffer, (_END, _QUOTE))
     line_ends = np.flatnonzero(buffer[marks] == _END)  # indices into marks; those between are a line's quotes
     ends = marks[line_ends]
     starts = np.concatenate(([0], ends[:-1] + 1))
@@ -140,9 +147,9 @@ def parse_block(block: bytes) -> tuple[Columns, bytes]:
         q[2:] = [np.where(is_combined, q[n], dash + (1 if n % 2 else -1)) for n in range(2, 6)]
 
     ips = Column(text, start, q[0] - _TIME - len(" - - ") - start)
-    statuses, is_status = _numbers(buffer, q[1] + len('" 200'), np.full(len(start), 3))
-    sizes, is_size = _sizes(buffer, q[1] + len('" 200 '), size_end)
-    hours, known_hours = _hours(Column(text, q[0] - _TIME + 1, np.full(len(start), _HOUR)))
+    statuses, is_status = numbers(buffer, q[1] + len('" 200'), np.full(len(start), 3))
+    sizes, is_size = sizes_of(buffer, q[1] + len('" 200 '), size_end)
+    hours, known_hours = hours_of(Column(text, q[0] - _TIME + 1, np.full(len(start), _HOUR)))
     is_regular = is_status & is_size & (hours >= 0) & _are_ips(ips)
     is_regular &= (buffer[q[1] + 1] == _SPACE) & (buffer[q[1] + len('" 200')] == _SPACE)
     is_regular &= (_words(buffer, ips.starts + ips.lengths) & _FIRST_SIX) == _NO_USER
@@ -167,14 +174,17 @@ def parse_block(block: bytes) -> tuple[Columns, bytes]:
     return columns.select(regular), b"".join(block[a:b] for a, b in rest)
 
 
-def _marks(buffer: Bytes) -> Ints:
-    """The positions of line ends and quotes. Searching in pieces takes 0.24 us per line, searching at once 0.61."""
+def positions(buffer: Bytes, marks: Sequence[int]) -> Ints:
+    """Where these bytes are. Searching in pieces takes 0.24 us per line, searching at once 0.61."""
     found = []
     for start in range(0, len(buffer), _PIECE):
         piece = buffer[start : start + _PIECE]
-        positions = np.flatnonzero((piece == _END) | (piece == _QUOTE))
-        positions += start
-        found.append(positions)
+        is_mark = piece == marks[0]
+        for mark in marks[1:]:
+            is_mark |= piece == mark
+        at = np.flatnonzero(is_mark)
+        at += start
+        found.append(at)
     return np.concatenate(found)
 
 
@@ -190,7 +200,7 @@ def _are_ips(ips: Column) -> Flags:
     return are_ips
 
 
-def _hours(times: Column) -> tuple[Ints, list[tuple[str, str]]]:
+def hours_of(times: Column) -> tuple[Ints, list[tuple[str, str]]]:
     """Return each line's index into the list of dates and hours, -1 where it has none, and that list.
 
     Most lines have the hour of the line before: Python reads only the first of each run.
@@ -212,13 +222,13 @@ def _hours(times: Column) -> tuple[Ints, list[tuple[str, str]]]:
     return np.repeat(np.array(runs, np.int64), np.diff(changes, append=len(words))), list(hours)
 
 
-def _sizes(buffer: Bytes, starts: Ints, ends: Ints) -> tuple[Ints, Flags]:
+def sizes_of(buffer: Bytes, starts: Ints, ends: Ints) -> tuple[Ints, Flags]:
     """Return the values of up to sixteen digits, a dash is 0, and whether each is a size."""
     lengths = ends - starts
-    sizes, are_sizes = _numbers(buffer, ends, lengths)
+    sizes, are_sizes = numbers(buffer, ends, lengths)
     long = np.flatnonzero(lengths > 8)
     if len(long):
-        high, is_number = _numbers(buffer, ends[long] - 8, lengths[long] - 8)
+        high, is_number = numbers(buffer, ends[long] - 8, lengths[long] - 8)
         sizes[long] += high * 10**8
         are_sizes[long] &= is_number & (lengths[long] <= 16)
     is_dash = (lengths == 1) & (buffer[starts] == _DASH)
@@ -226,7 +236,7 @@ def _sizes(buffer: Bytes, starts: Ints, ends: Ints) -> tuple[Ints, Flags]:
     return sizes, is_dash | (are_sizes & (lengths > 0))
 
 
-def _numbers(buffer: Bytes, ends: Ints, lengths: Ints) -> tuple[Ints, Flags]:
+def numbers(buffer: Bytes, ends: Ints, lengths: Ints) -> tuple[Ints, Flags]:
     """Return the value of the last digits before each end, at most eight, and whether all of them are digits."""
     digits = (_words(buffer, ends - 8) ^ _ZEROS) & _LAST_BYTES[np.clip(lengths, 0, 8)]
     are_digits: Flags = (digits | (digits + _TO_HIGH_BIT)) & _HIGH_BITS == 0

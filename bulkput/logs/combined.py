@@ -11,7 +11,10 @@ _MONTHS = {
 }  # fmt: skip
 _WHEN = re.compile(r"\[([0-3]\d)/(\w{3}|[01]\d)/(\d{4}):([^ ]{0,2})", re.S | re.A)
 _QUOTED = r'"([^"\\]*(?:\\.[^"\\]*)*)"'
-_LINE = re.compile(rf'([^ ]+) [^ ]+ [^"]+? (\[[^"]*){_QUOTED} (\d{{3}}) (\d+|-)(?: {_QUOTED} {_QUOTED}(?: .*)?)?', re.A)
+_LINE = re.compile(
+    rf'(?>([^ ]+) [^ ]+ [^"]+? (\[[^"]*)){_QUOTED} (\d{{3}}) (\d+|-)(?: {_QUOTED} {_QUOTED}(?: .*)?)?', re.A
+)
+"""The first bracket counts: to try each of a long line would take quadratic time."""
 _REQUEST = re.compile(r"([A-Za-z_-]+) (.+?)(?: HTTP/\d(?:\.\d)?)?", re.A)
 
 

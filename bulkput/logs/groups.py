@@ -45,7 +45,8 @@ class Groups:
         self.lines = 0
 
     def add(self, lines: "list[Record] | Columns", container: str | None = None) -> None:
-        """`container` is the container whose log the lines are from, if known; see `paths.split_path`."""
+        """`container` is the container whose log the lines are from, if known; see `paths.split_path`. Lines that name
+        their container themselves are in that one."""
         self.lines += len(lines)
         if isinstance(lines, list):
             for record in lines:
@@ -80,7 +81,7 @@ class Groups:
         return Group(one.key, one.count + other.count, one.bytes + other.bytes, seen)
 
     def _add(self, record: Record, container: str | None) -> None:
-        place = self._place(record.path, container)
+        place = record.place or self._place(record.path, container)
         values = (
             record.agent,
             record.status,

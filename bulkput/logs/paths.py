@@ -1,4 +1,5 @@
-"""The container and object that a request asked for: from its path, or the container from the name of the log."""
+"""The container and object that a request asked for: from its path, or the container from the name of the log. Lines of
+S3 say both themselves (`s3_access`)."""
 
 import re
 from typing import NamedTuple
@@ -51,7 +52,7 @@ def split_path(path: str, container: str | None = None) -> ObjectPath:
         if api is None and not slash:
             first, others = "", first
         return ObjectPath(_decoded(first), _decoded(others))
-    if _text(first) == container and (api is not None or slash):
+    if decoded_once(first) == container and (api is not None or slash):
         return ObjectPath(container, _decoded(others))
     first, slash, others = path[1:].partition("/")
     return ObjectPath(container, _decoded(others if slash and _EDGE.fullmatch(first) else path[1:]))
@@ -72,10 +73,10 @@ def without_query(path: str) -> str:
 
 
 def _decoded(name: str) -> str:
-    return _text(name) or NOTHING
+    return decoded_once(name) or NOTHING
 
 
-def _text(name: str) -> str:
+def decoded_once(name: str) -> str:
     """Decode percent-encoding. Bytes that are not UTF-8 become lone surrogates, which `printable` shows."""
     if "%" not in name:
         return name

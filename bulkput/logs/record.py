@@ -2,6 +2,8 @@
 
 from typing import NamedTuple
 
+from bulkput.logs.paths import ObjectPath
+
 MOST_BYTES = 2**63 - 1
 """The most bytes of an answer: a line with a larger size is a bad line."""
 _MOST_DIGITS = len(str(MOST_BYTES))
@@ -9,7 +11,8 @@ _MOST_DIGITS = len(str(MOST_BYTES))
 
 class Record(NamedTuple):
     """A line. `date` is like 2010-02-14 and `hour` like 04, in the log's time zone. `path` has no query. The other
-    fields are as logged, `-` if empty."""
+    fields are as logged, `-` if empty. `place` is None if only the path and the log's name say it, see
+    `paths.split_path`."""
 
     ip: str
     date: str
@@ -20,6 +23,7 @@ class Record(NamedTuple):
     size: int
     referrer: str
     agent: str
+    place: ObjectPath | None = None
 
 
 def size_of(text: str) -> int | None:

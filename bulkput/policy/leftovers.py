@@ -1,4 +1,4 @@
-"""Decides which segments that nothing reads may be removed.
+"""Decides which segments that nothing reads may be removed, and which unfinished uploads.
 
 | the segments of a group                                                       | are     | in doubt |
 |-------------------------------------------------------------------------------|---------|----------|
@@ -10,12 +10,23 @@
 
 What somebody keeps in a container of another name may be anything, so only names that bulkput gives prove that an
 object there is a segment.
+
+An unfinished upload is one in parts that was neither completed nor aborted, of a store whose parts are no objects (S3).
+Nothing else reads its parts.
+
+| an upload                                                                     | is      | in doubt |
+|-------------------------------------------------------------------------------|---------|----------|
+| or one of its parts does not tell when it was begun or stored                 | kept    | yes      |
+| was begun, or has got a part, later than asked for: it may be running, and a  | kept    | no       |
+| slow one runs for days                                                        |         |          |
+| is anything else                                                              | aborted |          |
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 
-from bulkput.model import RemoteObject
+from bulkput.model import RemoteObject, StoredPart, UnfinishedUpload
 from bulkput.policy.references import Reference, holds_segments
+from bulkput.policy.skip import moment_ns
 from bulkput.record import frozen
 
 _NS = 1_000_000_000
@@ -47,7 +58,12 @@ class UnreadGroup:
 
     def age_s(self, now_ns: int) -> float | None:
         """How long ago the youngest segment was stored; 0 if that was in the future."""
-        return None if self.youngest_ns is None else max(0, now_ns - self.youngest_ns) / _NS
+        return age_s(self.youngest_ns, now_ns)
+
+
+def age_s(then_ns: int | None, now_ns: int) -> float | None:
+    """How long ago that was; 0 if it was in the future, None if it is not known when it was."""
+    return None if then_ns is None else max(0, now_ns - then_ns) / _NS
 
 
 @frozen
@@ -69,11 +85,28 @@ def why_held(group: UnreadGroup, *, now_ns: int, older_than_s: float) -> Hold | 
     if not group.is_ours and not holds_segments(group.container):
         why = "nothing proves that these are segments: bulkput has not sent them, and the container's name does not end"
         return Hold(f"{why} in _segments or +segments", is_in_doubt=True)
-    age_s = group.age_s(now_ns)
-    if age_s is None:
+    age = group.age_s(now_ns)
+    if age is None:
         return Hold("the store does not tell how old they are", is_in_doubt=True)
-    if age_s < older_than_s:
-        return Hold(f"the youngest is {age_text(age_s)} old, and may belong to an upload that is running", False)
+    if age < older_than_s:
+        return Hold(f"the youngest is {age_text(age)} old, and may belong to an upload that is running", False)
+    return None
+
+
+def last_sign_ns(upload: UnfinishedUpload, parts: Sequence[StoredPart]) -> int | None:
+    """When an unfinished upload was begun or got a part, whichever was last, in nanoseconds since 1970. None if one of
+    these times is not told."""
+    moments = [moment_ns(upload.begun), *(moment_ns(part.modified) for part in parts)]
+    told = [moment for moment in moments if moment is not None]
+    return max(told) if len(told) == len(moments) else None
+
+
+def why_upload_held(age: float | None, *, older_than_s: float) -> Hold | None:
+    """Apply the second table to an upload whose last sign of life is `age` seconds old. None: it may be aborted."""
+    if age is None:
+        return Hold("the store does not tell how old it is", is_in_doubt=True)
+    if age < older_than_s:
+        return Hold(f"its last sign of life is {age_text(age)} old, and it may be running", is_in_doubt=False)
     return None
 
 

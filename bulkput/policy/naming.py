@@ -80,8 +80,14 @@ _ODD = {"", ".", ".."}
 def without_query(url: str) -> str:
     """The URL for a message: what follows the `?` of an http URL may be a signature, and is left out."""
     address, question_mark, query = url.partition("?")
-    may_sign = url.partition(":")[0].lower() in ("http", "https") or "temp_url_sig" in query
+    may_sign = url.partition(":")[0].lower() in ("http", "https") or "temp_url_sig" in query or is_presigned(query)
     return f"{address}?..." if question_mark and may_sign else url
+
+
+def is_presigned(query: str) -> bool:
+    """Whether the query is that of a presigned URL of S3 (both versions of its signature) or of Google's."""
+    names = {pair.partition("=")[0].lower() for pair in query.split("&")}
+    return bool(names & {"x-amz-signature", "x-goog-signature"}) or {"awsaccesskeyid", "signature"} <= names
 
 
 def is_http_url(url: str) -> bool:

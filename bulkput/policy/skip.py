@@ -90,8 +90,13 @@ def _could_be_more(evidence: Evidence) -> bool:
 
 def stored_ns(row: RemoteObject) -> int | None:
     """When the object was stored, in nanoseconds since 1970, or None if the row does not tell."""
+    return moment_ns(row.last_modified)
+
+
+def moment_ns(text: str | None) -> int | None:
+    """A time in ISO 8601, of UTC if it has no zone, in nanoseconds since 1970; None if the text is none."""
     try:
-        moment = datetime.fromisoformat(row.last_modified or "")
+        moment = datetime.fromisoformat(text or "")
     except ValueError:
         return None
     since = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - _EPOCH

@@ -71,6 +71,8 @@ def event_line(event: ev.Event, *, verbose: bool) -> str | None:  # noqa: C901, 
         case ev.SegmentsKept():
             where = f"{printable(event.path)}: " if event.path else ""
             return f"not removed: {where}{counted(event.count, 'segment')}: {printable(event.why)}"
+        case ev.UnfinishedKept():
+            return f"not removed: unfinished upload of {printable(event.path)}: {printable(event.why)}"
         case ev.Retrying():
             return f"retrying in {event.delay_s:.1f} s: {event.error}"
         case ev.Stalled():
@@ -289,6 +291,8 @@ def _of_the_run_json(event: ev.Event) -> dict[str, Any] | None:
         case ev.Stopping():
             return {"event": "stopping", "cause": event.cause.value, "why": event.why}
         case ev.Finding() | ev.Change() | ev.SegmentsFound() | ev.SegmentsKept() | ev.Place():
+            return event.as_json()
+        case ev.UnfinishedFound() | ev.UnfinishedKept():
             return event.as_json()
         case ev.Relaying():
             return {"event": "relaying"}

@@ -20,7 +20,7 @@ from bulkput.errors import UsageError, printable
 from bulkput.model import Body, Limits, ObjectHeaders, Prefix, RemoteObject, Stored
 from bulkput.option_types import require
 from bulkput.options import HeaderOptions, LargeOptions, WireOptions
-from bulkput.policy.naming import is_http_url, without_query
+from bulkput.policy.naming import is_http_url, is_presigned, without_query
 from bulkput.record import frozen
 from bulkput.s3_options import S3Options
 from bulkput.stores.powers import Powers
@@ -135,10 +135,15 @@ class Destination:
             more = (
                 f"did you mean {printable(meant)}?"
                 if meant
-                else "write swift://CONTAINER[/PREFIX] or https://HOST/PATH/"
+                else "write swift://CONTAINER[/PREFIX], s3://BUCKET[/PREFIX] or https://HOST/PATH/"
             )
             raise UsageError(f"destination {url.partition('?')[0]!r} is no URL: {more}")
         scheme = scheme.lower()
+        if is_presigned(rest.partition("?")[2]):
+            raise UsageError(
+                f"destination {shown!r} is a presigned URL, which is for one object and one request: write"
+                " s3://BUCKET[/PREFIX], with keys in the environment, or send that file by curl"
+            )
         if scheme in ("http", "https"):
             if "temp_url_sig" in rest.partition("?")[2]:
                 return cls._signed(url)
@@ -147,7 +152,8 @@ class Destination:
             raise UsageError(f"destination {shown!r} is a temporary URL: it begins with https:// or http://")
         root, _, prefix = rest.partition("/")
         if not root and scheme != "tempurl":
-            raise UsageError(f"destination {shown!r} names no container: write {scheme}://CONTAINER[/PREFIX]")
+            what = "bucket" if scheme == "s3" else "container"
+            raise UsageError(f"destination {shown!r} names no {what}: write {scheme}://{what.upper()}[/PREFIX]")
         return cls(scheme, root, prefix)
 
     @classmethod
@@ -227,6 +233,8 @@ class StoreContext:
     """For S3 alone."""
     found: Any = field(default=None, repr=False)
     """What `configured` has found beside variables, in a form that the kind of store knows."""
+    checksum_headers: bool = False
+    """For plain HTTP alone: send the checksums of each object. Other stores are not opened with it."""
     encodes: bool = False
     """Whether objects will have a Content-Encoding. A store that cannot keep it refuses it before the run."""
     tag: str | None = None
@@ -256,6 +264,7 @@ _BUILT_IN = {
 }
 
 
+_TAKES_CHECKSUMS = ("http", "https")
 _CONFIGURED_BY = {
     "swift": ("bulkput.stores.swift.environment", "configured"),
     "s3": ("bulkput.stores.s3.credentials", "configured"),
@@ -275,8 +284,13 @@ async def configured(destination: Destination, environ: Mapping[str, str], wire:
 async def open_destination(destination: Destination, context: StoreContext) -> Store:
     """Open the unwrapped store of a destination; sends no request.
 
-    Raises UsageError if the scheme is unknown, its package cannot be imported or environment variables are missing.
+    Raises UsageError if the scheme is unknown, its package cannot be imported, environment variables are missing, or an
+    option means nothing to this kind of store.
     """
+    if context.checksum_headers and destination.scheme not in _TAKES_CHECKSUMS:
+        raise UsageError(
+            f"`checksum_headers` is for http:// and https:// only; {destination.scheme}:// has no such fields"
+        )
     if (built_in := _BUILT_IN.get(destination.scheme)) is not None:
         module, name = built_in
         factory = cast(StoreFactory, getattr(import_module(module), name))
@@ -298,7 +312,10 @@ def _installed(destination: Destination) -> StoreFactory:
             raise UsageError(detail) from error
     schemes = (*_BUILT_IN, *sorted(entry.name for entry in entry_points(group="bulkput.stores")))
     from bulkput.policy.nearest import meant_url  # noqa: PLC0415 - for mistakes only
+    from bulkput.policy.schemes import what_to_type  # noqa: PLC0415 - the same
 
+    if (advice := what_to_type(scheme)) is not None:
+        raise UsageError(f"no store for {scheme}:// is installed: {advice}")
     meant = meant_url(str(destination), schemes)
     more = f": did you mean {printable(meant)}?" if meant else ""
     known = ", ".join(f"{each}://" for each in schemes)

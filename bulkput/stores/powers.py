@@ -10,6 +10,7 @@ from bulkput.options import WireOptions
 from bulkput.record import frozen
 
 if TYPE_CHECKING:
+    from bulkput.payload.in_memory import BytesBody
     from bulkput.policy.temp_url import Wish
     from bulkput.stores.base import Store
 
@@ -91,8 +92,8 @@ class LargeObjects:
 class Unfinished:
     """Uploads in parts that were neither completed nor aborted, of a store whose parts are no objects (S3).
 
-    `list` yields those of keys that begin with a prefix, in bytewise order of the keys. Raises NotFound if there is no
-    such container. `parts` gives the parts of one as they are now, with their times (`StoredPart.modified`), and None
+    `list` yields those of keys that begin with a prefix, in the order of the store. Raises NotFound if there is no such
+    container. `parts` gives the parts of one as they are now, with their times (`StoredPart.modified`), and None
     if it is not there any more, because it was completed or aborted since. `abort` removes it with its parts: False if
     it is not there any more. If a first attempt's answer was lost, that may have been by this call.
     """
@@ -149,13 +150,16 @@ class ContainerFacts:
 
     `keeps_versions`: it keeps old versions of its objects, or has kept some, and no listing shows them. `now_ns` is the
     server's clock, in nanoseconds since 1970; None if it did not tell. `archives`: what is overwritten or deleted now
-    stays somewhere as an old version. `policy` is its storage policy. `readers` and `writers` are its access lists;
-    empty if it has none, or if the store does not show them to this user.
+    stays somewhere as an old version. `leaves_marks`: what is deleted now leaves a mark in its place, which no listing
+    shows. `region` is where it is; empty if it is where the settings say. `policy` is its storage policy. `readers` and
+    `writers` are its access lists; empty if it has none, or if the store does not show them to this user.
     """
 
     keeps_versions: bool
     now_ns: int | None
     archives: bool = False
+    leaves_marks: bool = False
+    region: str = ""
     policy: str | None = None
     readers: str = ""
     writers: str = ""
@@ -171,6 +175,14 @@ class LoggedIn:
     """Seconds that the token lives, counted from the login; None if the server did not say."""
     cannot_renew: str | None
     """Why no further token can be had; None if a login gives one."""
+
+
+class Checked(Enum):
+    """What a store does with a checksum that comes with an object."""
+
+    YES = "checks"
+    IGNORED = "ignores"
+    REFUSED = "refuses"
 
 
 @frozen(kw_only=True)
@@ -190,6 +202,9 @@ class Access:
     """What the store says about itself (Swift's `/info`); empty if it says nothing."""
     look: Callable[[], Awaitable[ContainerFacts]] | None = None
     """Looks at the store's own container or directory. Raises NotFound if it is not there."""
+    checks: "Callable[[str, BytesBody, ObjectHeaders], Awaitable[Mapping[str, Checked]]] | None" = None
+    """Puts the object of that name with right and wrong checksums of each kind (`s3.checksum`), and says what the store
+    does with each. Kinds whose libraries are not installed are left out."""
     look_at_account: Callable[[str | None], Awaitable[Mapping[str, Space]]] | None = None
     """The account, and its share of the storage policy of that name, each under a name for people."""
 

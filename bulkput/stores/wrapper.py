@@ -70,7 +70,7 @@ class Wrapper(ABC):
     def _unfinished(self, has: Unfinished | None) -> Unfinished | None:
         if has is None:
             return None
-        return replace(has, parts=self._passed("list parts", has.parts), abort=self._passed("abort", has.abort))
+        return replace(has, parts=self._passed("list parts", has.parts), abort=self._passed("delete", has.abort))
 
     def _sending(self, send_part: SendPart) -> SendPart:
         return self._passed("part", send_part)

@@ -1,6 +1,8 @@
 """Large objects: sent in parts, and composed by the store."""
 
 import asyncio
+import hashlib
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -10,9 +12,11 @@ import pytest
 from bulkput.engine.open_store import connected
 from bulkput.errors import Exists, IntegrityError, PartsRefused, StoreError
 from bulkput.model import LargeUpload, ObjectHeaders, RemoteObject, StoredPart
+from bulkput.policy.etag import composite_etag, composite_of
+from bulkput.policy.skip import moment_ns
 from bulkput.stores.base import Store
 from bulkput.stores.powers import LargeObjects, Refusal
-from bulkput.testing.given import HEADERS, HOSTILE_NAMES, ONCE, Pieces, StoreTests, Target, power, whole
+from bulkput.testing.given import CLOCKS_NS, HEADERS, HOSTILE_NAMES, ONCE, Pieces, StoreTests, Target, power, whole
 
 _HEADERS = ObjectHeaders(content_type="text/x-contract", meta=(("Color", "red"),))
 
@@ -166,6 +170,56 @@ class LargeTests(StoreTests):
             with pytest.raises(Exists):
                 await large.complete(other, [part], new)
             assert await asyncio.to_thread(target.see, "key") == b"first"
+
+    @pytest.mark.parametrize("key", HOSTILE_NAMES)
+    async def test_an_unfinished_upload_is_listed_with_its_parts_until_it_is_aborted(
+        self, target: Target, key: str
+    ) -> None:
+        """Below what its name begins with, and nowhere else. Once it is gone, it has no parts."""
+        async with _large(target) as (store, large):
+            unfinished = power(store.powers.unfinished)
+            begun = await large.begin(key, "v1", _HEADERS)
+            try:
+                sent = await large.send_part(begun, 1, whole(b"part"))
+            except StoreError:
+                assert len(key.encode()) > self.max_large_name_bytes
+                return
+            assert [each async for each in unfinished.list("no such name")] == []
+            (upload,) = [each async for each in unfinished.list(key[:1]) if each.key == key]
+            assert moment_ns(upload.begun) is not None, "the time is ISO 8601"
+            (part,) = await unfinished.parts(upload) or ()
+            assert _what(part) == _what(sent)
+            modified = moment_ns(part.modified)
+            assert modified is not None, "a part tells when it was stored"
+            assert abs(modified - time.time_ns()) < CLOCKS_NS
+            assert await unfinished.abort(upload)
+            assert await unfinished.parts(upload) is None
+            assert not await unfinished.abort(upload)
+            assert [each async for each in unfinished.list("")] == []
+
+    async def test_uploads_that_are_complete_are_not_unfinished(self, target: Target) -> None:
+        """The others are listed below their prefix, each once."""
+        async with _large(target) as (store, large):
+            unfinished = power(store.powers.unfinished)
+            for key in ("b", "a/b", "c", "a"):
+                begun = await large.begin(key, "v1", _HEADERS)
+                part = await large.send_part(begun, 1, whole(b"part"))
+                if key == "c":
+                    await large.complete(begun, [part], _HEADERS)
+            assert sorted([each.key async for each in unfinished.list("")]) == ["a", "a/b", "b"]
+            assert sorted([each.key async for each in unfinished.list("a")]) == ["a", "a/b"]
+
+    async def test_the_sizes_of_parts_are_told_rightly_or_not_at_all(self, target: Target) -> None:
+        """The ETag is made of theirs: that of the listing, and that of a HEAD."""
+        async with _large(target) as (store, large):
+            part_sizes = power(store.powers.part_sizes)
+            contents = self.padded(b"one", b"two", b"three")
+            await _composed(large, "key", *contents)
+            assert await part_sizes("key") in (None, tuple(map(len, contents)))
+            etag = composite_etag(hashlib.md5(content).hexdigest() for content in contents)
+            rows = [row async for row in store.list("")]
+            head = await store.stat("key")
+            assert [composite_of(row.hash) for row in (*rows, head) if isinstance(row, RemoteObject)] == [etag, etag]
 
 
 @asynccontextmanager

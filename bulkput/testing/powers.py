@@ -243,7 +243,8 @@ class PowerTests(StoreTests):
                 await asyncio.to_thread(target.make, own + ".beside")
             before = count.requests["GET"]
             await other.prepare()
-            assert count.requests["GET"] == before
+            if self.makes_container:  # else `prepare` may look at it, by a GET
+                assert count.requests["GET"] == before
             await store.put("same", whole(b"here"), HEADERS)
             await other.put("same", whole(b"there"), HEADERS)
             row = await power(store.powers.stat_itself)("same", own + ".beside")

@@ -99,7 +99,7 @@ def test_paths_and_urls_are_offered_together_where_both_can_be(running: Shell) -
     offered = running.typed("bulkput upload " + ALL).replace("\\ ", " ")
     assert all(f" {name}" in offered for name in ("dist", "my file", "up.db", "swift://", "https://"))
     assert {word.rstrip("/") for word in running.typed("bulkput upload s" + ALL).split()[2:]} == {
-        "swift:", "site", "swan",
+        "swift:", "s3:", "site", "swan",
     }  # fmt: skip
     assert running.typed("bulkput cp " + ALL).split()[2:] == list(SCHEMES)
 

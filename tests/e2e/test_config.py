@@ -214,7 +214,7 @@ def test_without_profiles_nothing_is_an_alias(place: Place) -> None:
     """The message is that of a wrong URL, or that there is no file."""
     assert (
         place.refused("ls", "w:x")
-        == "destination 'w:x' is no URL: write swift://CONTAINER[/PREFIX] or https://HOST/PATH/"
+        == "destination 'w:x' is no URL: write swift://CONTAINER[/PREFIX], s3://BUCKET[/PREFIX] or https://HOST/PATH/"
     )
     assert place.refused("ls", "--profile", "w", "swift://c") == "there is no profile w: no file defines one"
 

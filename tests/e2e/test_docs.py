@@ -22,6 +22,7 @@ import pytest
 from tests.e2e.cli import bulkput
 from tests.servers.judge import SwiftJudge
 from tests.servers.nginx import NginxDav
+from tests.servers.s3 import of_swift
 from tests.servers.swift import RealSwift
 
 pytestmark = [pytest.mark.swift, pytest.mark.nginx, pytest.mark.timeout(180)]
@@ -88,7 +89,13 @@ def test_every_command_and_program_of_a_page_succeeds(
     """All blocks of sh and Python of a page run one after the other in one directory and exit with 0."""
     SwiftJudge(swift.auth_url, swift.user, swift.key).set_key("a key for docs/tempurl.md")
     programs = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    environ = {**os.environ, **swift.environment, "PATH": programs, "TMPDIR": str(place.parent)}
+    environ = {
+        **os.environ,
+        **swift.environment,
+        **of_swift(swift).environment,
+        "PATH": programs,
+        "TMPDIR": str(place.parent),
+    }
     for block in blocks(page):
         if not block.is_run:
             continue

@@ -15,6 +15,7 @@ from benchmarks.logs import write_log
 from bulkput.devserver import DevServer
 from tests.conftest import environ_of
 from tests.e2e.cli import bulkput
+from tests.servers.s3 import RealS3
 
 FIREFOX, CURL = "Mozilla/5.0 (X11; U; Linux x86_64) Firefox/3.5", "curl/7.19.5"
 
@@ -171,6 +172,20 @@ def test_lines_and_bytes_of_each_object_equal_those_of_awk(tmp_path: Path) -> No
     assert told == expected
 
 
+def test_logs_of_s3_are_recognised_and_name_their_buckets(log: Path) -> None:
+    """bulkput logs DIR --by container,object --json: an S3 log beside a combined one"""
+    for number, bucket in enumerate(("horror", "comics")):
+        (log.parent / f"2019-02-06-04-05-06-{number}").write_text(
+            f"79a5 {bucket} [06/Feb/2019:04:05:06 +0000] 192.0.2.3 79a5 3E57 REST.GET.OBJECT poe/the%2520raven"
+            f' "GET /poe/the%20raven?x=1 HTTP/1.1" 200 - 1000 5000 70 10 "-" "{CURL}" - s9= SigV4 - - - TLSV1.2 - -\n'
+        )
+    ran = bulkput("logs", log.parent, "--by", "container,object", "--sort", "name", "--json")
+    counts = {tuple(row["key"].values()): (row["count"], row["bytes"]) for row in ran.rows}
+    assert counts["horror", "poe/the raven"] == counts["comics", "poe/the raven"] == (1, 1000)
+    assert counts["horror", "poe/the_raven"] == (3, 2000) and len(counts) == 5
+    assert ran.err == "8 lines of 3 logs, 5 groups\n"
+
+
 async def test_the_logs_of_an_account_are_read_from_its_container(devserver: DevServer, tmp_path: Path) -> None:
     """bulkput upload LOGS swift://.CDN_ACCESS_LOGS, then bulkput logs without a source"""
     import asyncio  # noqa: PLC0415
@@ -199,3 +214,19 @@ def test_logs_fails_if_no_line_can_be_parsed(tmp_path: Path) -> None:
     (tmp_path / "tar").write_bytes(os.urandom(10_000) + b"\n")
     ran = bulkput("logs", tmp_path / "tar")
     assert (ran.exit_code, "no line was understood" in ran.err) == (1, True)
+
+
+@pytest.mark.rgw
+def test_logs_of_s3_are_read_from_the_bucket_that_they_are_delivered_to(rgw_s3: RealS3) -> None:
+    """bulkput logs s3://b/horror/ --json, of one plain and one gzip log; other names are not read"""
+    bucket = rgw_s3.make_bucket()
+    text = (
+        f'79a5 horror [06/Feb/2019:04:05:06 +0000] 192.0.2.3 79a5 3E57 REST.GET.OBJECT raven "GET /raven HTTP/1.1" 200'
+        f' - 1000 5000 70 10 "-" "{CURL}" - s9= SigV4 - - - TLSV1.2 - -\n'
+    ).encode()
+    for name, content in (("horror/2019-a", text), ("horror/2019-b", gzip.compress(text)), ("other/2019", text)):
+        rgw_s3.client().put_object(Bucket=bucket, Key=name, Body=content)
+    ran = bulkput("logs", f"s3://{bucket}/horror/", "--by", "container,object", "--json", environ=rgw_s3.environment)
+    (row,) = ran.rows
+    assert (ran.exit_code, row["key"], row["count"]) == (0, {"container": "horror", "object": "raven"}, 2)
+    assert ran.err == "2 lines of 2 logs, 1 group\n"

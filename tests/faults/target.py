@@ -19,7 +19,7 @@ from bulkput.devserver import DevServer, Handler, Intercept, ResourceKind, parse
 from bulkput.engine.stop import Stop
 from bulkput.options import RetryOptions, UploadOptions, WireOptions
 from tests.ledger import Ledger, Row
-from tests.servers.judge import SwiftJudge
+from tests.servers.judge import S3Judge, SwiftJudge
 from tests.servers.nginx import NginxDav
 from tests.servers.swift import RealSwift
 
@@ -103,8 +103,8 @@ class SwiftTarget:
         return SwiftJudge(self.server.auth_url, self.server.user, self.server.key)
 
 
-def stored_in(judge: SwiftJudge, container: str) -> dict[str, bytes]:
-    """Gives the bytes of a container's objects, by name."""
+def stored_in(judge: SwiftJudge | S3Judge, container: str) -> dict[str, bytes]:
+    """Gives the bytes of a container's or bucket's objects, by name."""
     with ThreadPoolExecutor(4) as threads:
         names = judge.names(container)
         found = threads.map(lambda name: judge.get(container, name), names)

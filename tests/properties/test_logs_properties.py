@@ -70,6 +70,34 @@ def expected_of(block: bytes, fields: W3cFields | None) -> tuple[Counter[Record]
     return Counter(record for record in records if record is not None), records.count(None)
 
 
+s3_line = st.tuples(
+    mostly(b"owner", b"test"), mostly(b" "), mostly(b"horror", b"comics", b"b" * 64), mostly(b" "),
+    mostly(b"[14/Feb/2010:04:05:06 +0000]", b"[15/Feb/2010:05:05:06 +0000]"), mostly(b" "),
+    mostly(b"10.0.0.1", b"-"), mostly(b" arn:a "), mostly(b"id"), mostly(b" "),
+    mostly(b"REST.GET.OBJECT", b"S3.EXPIRE.OBJECT"), mostly(b" "), mostly(b"a/b", b"a%2520b", b"-", b"a b"),
+    mostly(b' "'), mostly(b"GET /a HTTP/1.1", b"GET /a%20b HTTP/1.0", b"-", b'PUT /c"?d'), mostly(b'" ', b'" '),
+    mostly(b"200", b"404", b"-"), mostly(b" - "), mostly(b"1", b"-", b"1" * 16, b"1" * 17), mostly(b" 7 8 9 "),
+    mostly(b'"-" "x"', b'"-" "x y"', b'"a" "x"', b"- -", b'"-" x y z', b'"a"b" "x"'),
+    mostly(b" v h SigV4 - AuthHeader host - - -", b"", b" v", b" - - - - - - - - - later"),
+).map(b"".join)  # fmt: skip
+s3_regular = st.sampled_from(
+    [
+        b'o %b [14/Feb/2010:04:05:06 +0000] 1.1.1.1 r id REST.GET.OBJECT a "GET /a HTTP/1.1" 200 - 1 - 2 3 "-" "x" -'
+        % bucket
+        for bucket in (b"horror", b"comics")
+    ]
+)
+s3_blocks = st.lists(st.one_of(s3_line, s3_regular, regular, odd), max_size=12).map(
+    lambda lines: b"".join(one + b"\n" for one in lines)
+)
+
+
+@given(s3_blocks)
+def test_an_s3_block_gives_the_records_of_its_lines(block: bytes) -> None:
+    """Lines of several buckets, of Ceph, and of other formats come in any order."""
+    assert together(block) == expected_of(block, None)
+
+
 @given(blocks)
 def test_a_block_gives_the_records_of_its_lines(block: bytes) -> None:
     """Regular, odd and bad lines come in any order."""
@@ -125,7 +153,7 @@ def grouped(logs: list[bytes], read: Callable[[bytes], Iterable[Any]], by: list[
 
 @pytest.mark.parametrize("multiplier", [0, 0x9E3779B97F4A7C15], ids=["collisions", "none"])
 @given(
-    logs=st.lists(text_logs, max_size=4),
+    logs=st.lists(st.one_of(text_logs, s3_blocks), max_size=4),
     by=st.lists(st.sampled_from(KEYS), min_size=1, max_size=3, unique=True),
     distinct=st.integers(1, 4),
     waiting=st.integers(1, 20),
@@ -143,5 +171,6 @@ def test_grouping_blocks_equals_grouping_single_lines(
         patch.setattr(dictionary, "_MULTIPLIER", multiplier)
         patch.setattr(column_groups, "_WAITING", waiting)
         patch.setattr(column_groups, "_UNUSED", unused)
+        patch.setattr(column_groups, "_PLACES", unused)
         found = grouped(logs, Parser(), by, distinct)
     assert found == expected

@@ -43,10 +43,10 @@ def _request(*parts: Any) -> web.BaseRequest:
 
 
 @asynccontextmanager
-async def relay(server: str, intercept: Intercept | None = None, *, rows: int | None = None) -> AsyncIterator[Relay]:
+async def relay(to: str, intercept: Intercept | None = None, *, rows: int | None = None) -> AsyncIterator[Relay]:
     """Runs a relay in front of the server at a URL, whose path does not count. With `rows`, pages of listings have so
     many."""
-    parts = urlsplit(server)
+    parts = urlsplit(to)
 
     async def pass_on(request: web.BaseRequest) -> web.StreamResponse:
         body = await request.read()

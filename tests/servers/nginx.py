@@ -26,6 +26,7 @@ pid {state}/nginx.pid;
 error_log {state}/error.log;
 events {{ worker_connections 4096; }}
 http {{
+    log_format checksums "$request_method $uri $http_x_checksum_md5 $http_x_checksum_sha1 $http_x_checksum_sha256";
     access_log off;
     default_type application/octet-stream;
     client_body_temp_path {state}/body;

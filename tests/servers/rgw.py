@@ -39,6 +39,21 @@ class RealRgw(RealSwift):
         self._run("radosgw-admin", "user", "create", *user, "--key-type", "swift", "--secret", key)
         return RealSwift(self.auth_url, f"{name}:user", key)
 
+    def add_s3_user(self, access_key: str, secret_key: str) -> None:
+        """Makes another user, who has this pair of keys for S3."""
+        user = ("--uid", access_key, "--display-name", access_key)
+        self._run("radosgw-admin", "user", "create", *user, "--access-key", access_key, "--secret", secret_key)
+
+    def add_keys(self, access_key: str, secret_key: str) -> None:
+        """Gives the user another pair of keys for S3."""
+        pair = ("--access-key", access_key, "--secret", secret_key)
+        user = ("--uid", self.user.partition(":")[0], "--key-type", "s3")
+        self._run("radosgw-admin", "key", "create", *user, *pair)
+
+    def collect_garbage(self) -> None:
+        """Frees the memory of what was removed; by itself the gateway does so after two hours."""
+        self._run("radosgw-admin", "gc", "process", "--include-all")
+
     @contextmanager
     def tokens_living(self, seconds: int) -> Iterator[None]:
         """Tokens given during the block live so long."""

@@ -124,7 +124,7 @@ def test_the_destination_of_a_profile(
             {"w": {"destination": "ftp://h/"}},
             {},
             {},
-            "/project.toml: profile.w.destination is ftp://: in a project's file, it is swift:// or http(s)://",
+            "/project.toml: profile.w.destination is ftp://: in a project's file, it is swift://, s3:// or http(s)://",
         ),
         *(
             (

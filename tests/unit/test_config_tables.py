@@ -61,7 +61,7 @@ def test_a_file_has_options_for_all_verbs_for_single_ones_and_for_profiles() -> 
         ),
         (
             {"profile": {"w": {"destination": "c/p"}}},
-            'profile.w.destination is no URL: write "swift://CONTAINER[/PREFIX]" or "https://HOST/PATH/"',
+            'profile.w.destination is no URL: write "swift://CONTAINER[/PREFIX]", "s3://BUCKET[/PREFIX]" or "https://HOST/PATH/"',
         ),
         (
             {"profile": {"w": {"destination": "https://me:secret@h/"}}},

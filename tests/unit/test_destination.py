@@ -67,6 +67,12 @@ def test_a_url_is_split_into_scheme_root_and_prefix(url: str, parts: tuple[str, 
         ("http://h/p#x", "query or fragment"),
         ("http://h?x=1", "query or fragment"),
         ("http://h#x", "query or fragment"),
+        ("https://h/b/k?X-Amz-Algorithm=x&X-Amz-Signature=geheim", "'https://h/b/k?...' is a presigned URL"),
+        ("https://h/b/k?x-amz-signature=geheim", "'https://h/b/k?...' is a presigned URL"),
+        ("https://h/b/k?AWSAccessKeyId=a&Expires=1&Signature=geheim", "'https://h/b/k?...' is a presigned URL"),
+        ("https://h/b/k?X-Goog-Signature=geheim", "'https://h/b/k?...' is a presigned URL"),
+        ("s3://b/k?X-Amz-Signature=geheim", "'s3://b/k?...' is a presigned URL"),
+        ("https://h/b/k?Signature=x", "query or fragment"),
         ("http://h:99999/p", "names no host"),
         ("http://h/../", "another path"),
         ("http://h/a/..", "another path"),
@@ -164,6 +170,41 @@ async def test_an_unknown_scheme_error_lists_the_known_ones(url: str, message: s
     scheme = url.partition(":")[0]
     known = "swift://, s3://, http://, https://, tempurl://"
     assert str(caught.value) == f"no store for {scheme}:// is installed; known are {known}{message}"
+
+
+@pytest.mark.parametrize(
+    ("url", "advice"),
+    [
+        ("gs://b/p", "Google Cloud Storage speaks S3: write s3://BUCKET[/PREFIX], and set AWS_ENDPOINT_URL=https://"),
+        ("r2://b", "Cloudflare R2 speaks S3: "),
+        ("b2://b", "Backblaze B2 speaks S3: "),
+        ("s3a://b", "S3 is written s3://"),
+        ("ceph://b", "Ceph's gateway speaks Swift and S3: write swift://"),
+        ("abfss://c@account/p", "Azure Blob Storage speaks neither"),
+        ("davs://h/p", "WebDAV is plain HTTP: write https://"),
+        ("file://c/p", "the example of docs/stores.md"),
+        ("sftp://h/p", "rsync"),
+    ],
+)
+async def test_a_scheme_of_another_tool_is_answered_by_what_to_type(
+    url: str, advice: str, context: StoreContext
+) -> None:
+    """One sentence, which does not repeat what follows the scheme: it may hold a secret."""
+    with pytest.raises(UsageError) as caught:
+        await open_destination(Destination.parse(url), context)
+    said = str(caught.value)
+    assert said.startswith(f"no store for {url.partition(':')[0]}:// is installed: ") and advice in said
+    assert "account/p" not in said and "\n" not in said
+
+
+async def test_a_package_may_bring_the_store_of_a_scheme_that_has_advice(
+    install: Callable[[str], None], context: StoreContext
+) -> None:
+    """The advice is for users who have no such package."""
+    install("gs = bulkput_pigeon:open_store")
+    destination = Destination.parse("gs://bucket/p")
+    found: object = await open_destination(destination, context)
+    assert found == ("pigeon", destination, context)
 
 
 @pytest.fixture

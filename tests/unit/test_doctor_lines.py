@@ -74,6 +74,44 @@ def test_causes_have_commands(finding: Finding, expected: list[str]) -> None:
     assert commands(report(finding), TARGET) == expected
 
 
+@pytest.mark.parametrize(
+    ("finding", "expected"),
+    [
+        (failure(Step.PLACE, "unknown-key", "x", "y"), "aws configure list    # where the keys come from"),
+        (failure(Step.PLACE, "expired-keys", "x", "y"), "aws sso login"),
+        (failure(Step.PLACE, "clock", "x", "y"), "timedatectl"),
+        (failure(Step.PLACE, "not-stored", "x", "y"), "export AWS_ENDPOINT_URL_S3=https://HOST"),
+        (failure(Step.PLACE, "missing", "x", "y"), "bulkput upload SOURCE s3://a.b/p --make-bucket"),
+        (warning(Step.PLACE, "wrong-region", "x", "y", region="eu-west-1"), "export AWS_REGION=eu-west-1"),
+        (warning(Step.UNFINISHED, "unfinished", "x", "y"), "bulkput segments s3://a.b/p"),
+        (
+            failure(Step.PUT, "forbidden", "x", "y"),
+            "aws s3api get-bucket-policy --bucket a.b    # as its owner; it has to allow s3:PutObject",
+        ),
+        (
+            failure(Step.RESOLVE, "unknown-host", "x", "y", host="a.b.s3.example.org", port=443),
+            "aws configure set s3.addressing_style path    # the bucket in the path, not in the host",
+        ),
+        (
+            failure(Step.TLS, "name-mismatch", "x", "y", host="a.b.s3.example.org", port=443),
+            "aws configure set s3.addressing_style path    # the bucket in the path, not in the host",
+        ),
+    ],
+)
+def test_causes_in_s3_have_commands_of_their_own(finding: Finding, expected: str) -> None:
+    """None of Swift's is among them."""
+    url = "s3://a.b/p"
+    found = commands(report(finding, url=url), Target.of(url, "cloud"))
+    assert expected in found and not any("swift" in command for command in found)
+
+
+def test_the_path_is_no_remedy_where_the_bucket_is_not_in_the_host() -> None:
+    """A host that is unknown with the bucket in the path is unknown."""
+    finding = failure(Step.RESOLVE, "unknown-host", "x", "y", host="s3.example.org", port=443)
+    found = commands(report(finding, url="s3://a.b/p"), Target.of("s3://a.b/p", None))
+    assert found == ["getent ahosts s3.example.org", "bulkput doctor s3://a.b/p"]
+
+
 def test_the_cloud_is_part_of_the_commands() -> None:
     """Only Swift has one."""
     assert commands(report(PUT), Target.of(URL, "my cloud")) == ["bulkput upload SOURCE swift://c/p --cloud 'my cloud'"]

@@ -24,7 +24,7 @@ from bulkput.errors import (
 from bulkput.model import Limits, RemoteObject
 from bulkput.payload.in_memory import BytesBody
 from bulkput.policy.temp_url import parse
-from bulkput.stores.powers import ContainerFacts, LoggedIn, Space
+from bulkput.stores.powers import Checked, ContainerFacts, LoggedIn, Space
 
 BODY = BytesBody.of(b"probe")
 ROW = RemoteObject("k", 5, BODY.md5, None, None)
@@ -34,6 +34,13 @@ DOWN = Unavailable("get", "k", "Service Unavailable", status=503)
 
 def judged(finding: Finding) -> tuple[str, str]:
     return finding.verdict.value, finding.cause
+
+
+def of_code(code: str) -> Denied:
+    """A refusal of S3."""
+    error = Denied("stat", "b", code, status=403)
+    error.code = code
+    return error
 
 
 @pytest.mark.parametrize(
@@ -55,6 +62,14 @@ def judged(finding: Finding) -> tuple[str, str]:
         (Conflict("put", "k", "", status=409), "refused"),
         (StoreError("put", "k", "", status=400), "refused"),
         (UsageError("x"), "refused"),
+        (StoreGone("stat", "b", "no S3", status=200), "not-stored"),
+        (StoreGone("stat", "b", "", status=502), "server-error"),
+        (of_code("InvalidAccessKeyId"), "unknown-key"),
+        (of_code("SignatureDoesNotMatch"), "wrong-secret"),
+        (of_code("ExpiredToken"), "expired-keys"),
+        (of_code("RequestTimeTooSkewed"), "clock"),
+        (of_code("AuthorizationHeaderMalformed"), "wrong-region"),
+        (of_code("AccessDenied"), "forbidden"),
     ],
 )
 def test_each_error_has_a_cause_with_advice(error: BulkputError, cause: str) -> None:
@@ -111,8 +126,66 @@ def test_a_login_without_tls_expects_none_of_the_store() -> None:
 )
 def test_a_container_is_judged(seen: ContainerFacts | BulkputError, expected: tuple[str, str], says: str) -> None:
     """A missing one is no failure, since an upload makes it."""
-    finding = place.place("c", seen, 0.1, is_directory=False)
+    finding = place.place("c", seen, 0.1, what="container")
     assert judged(finding) == expected and says in finding.text
+
+
+@pytest.mark.parametrize(
+    ("seen", "expected", "says"),
+    [
+        (ContainerFacts(False, None), ("ok", ""), "b: there"),
+        (
+            ContainerFacts(True, None, archives=True, leaves_marks=True),
+            ("warn", "keeps-versions"),
+            "it keeps old versions",
+        ),
+        (ContainerFacts(True, None, leaves_marks=True), ("warn", "keeps-versions"), "has kept old versions"),
+        (ContainerFacts(False, None, region="eu-west-1"), ("warn", "wrong-region"), "in the region eu-west-1"),
+        (NotFound("stat", "b", "", status=404), ("fail", "missing"), "there is no such bucket"),
+        (of_code("AccessDenied"), ("warn", "unseen"), "403"),
+        (of_code("InvalidAccessKeyId"), ("fail", "unknown-key"), "403"),
+        (StoreGone("stat", "b", "no S3", status=200), ("fail", "not-stored"), "no S3"),
+    ],
+)
+def test_a_bucket_is_judged(seen: ContainerFacts | BulkputError, expected: tuple[str, str], says: str) -> None:
+    """A missing one is a failure, since an upload makes it only if that is asked for."""
+    finding = place.place("b", seen, 0.1, what="bucket")
+    assert judged(finding) == expected and says in finding.text
+    assert bool(finding.advice) == (finding.verdict in ("warn", "fail"))
+
+
+NOW_S = 1_800_000_000.0
+"""2027-01-15T08:00:00Z"""
+
+
+@pytest.mark.parametrize(
+    ("begun", "expected", "says"),
+    [
+        ([], ("ok", ""), "no upload in parts is unfinished"),
+        (["2027-01-15T07:59:00.000"], ("ok", ""), "1 upload in parts unfinished, begun 1 min ago"),
+        (["", "2027-01-08T08:00:01"], ("ok", ""), "2 uploads in parts unfinished"),
+        (["2027-01-15T07:59:00", "2027-01-08T07:59:59"], ("warn", "unfinished"), "2 uploads in parts unfinished"),
+        (["2026-01-15T08:00:00"] * 9, ("warn", "unfinished"), "9 or more uploads in parts unfinished"),
+        (DENIED, ("skipped", ""), "not shown: get k: 403"),
+        (Unsupported("list", "b", "", status=501), ("skipped", ""), "not shown"),
+        (DOWN, ("warn", "server-error"), "503"),
+    ],
+)
+def test_uploads_that_nothing_finishes_any_more_are_a_warning(
+    begun: list[str] | BulkputError, expected: tuple[str, str], says: str
+) -> None:
+    """After a week. A younger one may be running."""
+    finding = place.unfinished(begun, 0.1, most=9, now_s=NOW_S)
+    assert judged(finding) == expected and says in finding.text
+
+
+def test_checksums_are_told_by_what_the_store_does_with_them() -> None:
+    """None is worse than another: the ETag proves the object in any case."""
+    found = {"auto": Checked.YES, "md5": Checked.REFUSED, "crc32c": Checked.IGNORED, "sha256": Checked.YES}
+    finding = holds.checksums(found, 0.1)
+    assert finding.verdict == "ok"
+    assert finding.text == "the store checks Content-MD5, sha256; ignores crc32c; refuses md5"
+    assert judged(holds.checksums(DOWN, 0.1)) == ("warn", "server-error")
 
 
 @pytest.mark.parametrize(
@@ -217,6 +290,9 @@ def test_too_few_descriptors_for_the_first_requests_are_a_warning(
         (holds.copied(ROW, BODY, 0.1), ("ok", "")),
         (holds.copied(None, BODY, 0.1), ("warn", "copy-wrong")),
         (holds.copied(Unsupported("copy", "k", "", status=405), BODY, 0.1), ("warn", "unsupported")),
+        (holds.in_parts(b"probe", b"probe", 0.1), ("ok", "")),
+        (holds.in_parts(b"prob", b"probe", 0.1), ("warn", "parts-wrong")),
+        (holds.in_parts(DENIED, b"probe", 0.1), ("warn", "forbidden")),
         (holds.bulk_deleted((), 3, 0.1), ("ok", "")),
         (holds.bulk_deleted((), 0, 0.1), ("skipped", "")),
         (holds.bulk_deleted(("k",), 3, 0.1), ("warn", "delete-wrong")),

@@ -4,8 +4,18 @@ from dataclasses import replace
 
 import pytest
 
-from bulkput.model import RemoteObject
-from bulkput.policy.leftovers import UnreadGroup, age_text, is_segment, reads_any, why_held
+from bulkput.model import RemoteObject, StoredPart, UnfinishedUpload
+from bulkput.policy.leftovers import (
+    Hold,
+    UnreadGroup,
+    age_s,
+    age_text,
+    is_segment,
+    last_sign_ns,
+    reads_any,
+    why_held,
+    why_upload_held,
+)
 from bulkput.policy.references import Reference
 
 NOW_NS = 1_700_000_000_000_000_000
@@ -96,3 +106,37 @@ def test_a_reference_reads_paths_that_it_names_or_begins(read: Reference, expect
 def test_an_age_is_told_in_the_largest_unit_of_which_there_are_two(age_s: float, text: str) -> None:
     """One second is `1 s`."""
     assert age_text(age_s) == text
+
+
+EARLY, LATE = "2023-11-14T22:13:20", "2023-11-14T22:13:20.5Z"
+EARLY_NS, LATE_NS = NOW_NS, NOW_NS + 500_000_000
+
+
+@pytest.mark.parametrize(
+    ("begun", "modified", "last_ns"),
+    [
+        (EARLY, (), EARLY_NS),
+        (EARLY, (LATE, EARLY), LATE_NS),
+        (LATE, (EARLY, EARLY), LATE_NS),
+        (EARLY, (EARLY, None), None),
+        (EARLY, (EARLY, "yesterday"), None),
+        ("", (EARLY,), None),
+    ],
+)
+def test_the_last_sign_of_an_upload_is_its_beginning_or_its_youngest_part(
+    begun: str, modified: tuple[str | None, ...], last_ns: int | None
+) -> None:
+    """If one of these times is not told, it may be the last."""
+    parts = [StoredPart(number, 5, "a" * 32, moment) for number, moment in enumerate(modified, 1)]
+    assert last_sign_ns(UnfinishedUpload("k", "id", begun), parts) == last_ns
+
+
+def test_an_unfinished_upload_is_held_if_it_is_young_or_does_not_tell_its_age() -> None:
+    """One of exactly the age is not young. A clock that is behind makes it younger."""
+    assert why_upload_held(60.0, older_than_s=60) is None
+    assert why_upload_held(59.9, older_than_s=60) == Hold(
+        "its last sign of life is 60 seconds old, and it may be running", is_in_doubt=False
+    )
+    assert why_upload_held(None, older_than_s=0) == Hold("the store does not tell how old it is", is_in_doubt=True)
+    assert age_s(NOW_NS + 1, NOW_NS) == 0
+    assert age_s(None, NOW_NS) is None

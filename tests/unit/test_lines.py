@@ -126,6 +126,8 @@ LEFT_IN_DOUBT = ev.SegmentsLeft("", ("s/1", "s/2"), why="the run was stopped")
 LEFT_BELOW = ev.SegmentsLeft("p/a", below="s/a/\n")
 SEGMENTS_FOUND = ev.SegmentsFound("c_segments/a\n/", 3, 9, 86_400.6, is_ours=True)
 SEGMENTS_KEPT = ev.SegmentsKept("c_segments/a\n/", 1_003, "o/b reads them", is_in_doubt=False)
+UNFINISHED = ev.UnfinishedFound("c/a\n", "2~id", 3, 9, 86_400.6)
+UNFINISHED_KEPT = ev.UnfinishedKept("c/a\n", "2~id", "it may be running", is_in_doubt=False)
 ALL_KEPT = ev.SegmentsKept("", 1, "it is not known what is read", is_in_doubt=True)
 MOVING = ev.Moving(75.25)
 WARNED = ev.Warned("`walk.exclude` '*.tmp' matched nothing")
@@ -154,7 +156,7 @@ EVENTS: list[ev.Event] = [
     FINISHED, REMOVED, TO_REMOVE, KEPT, LEFT, LEFT_BELOW,
     KEPT_YOUNG, EXPIRING, TO_EXPIRE, EXPIRING_ALREADY,
     LARGE, PART, PART_THERE, PARTS_LEFT, DRY_LARGE,
-    SEGMENTS_FOUND, SEGMENTS_KEPT, ALL_KEPT,
+    SEGMENTS_FOUND, SEGMENTS_KEPT, ALL_KEPT, UNFINISHED, UNFINISHED_KEPT,
 ]  # fmt: skip
 
 
@@ -238,6 +240,8 @@ def test_the_tested_events_include_every_kind() -> None:
         (SEGMENTS_FOUND, None, None),
         (SEGMENTS_KEPT, *[r"not removed: c_segments/a\n/: 1 003 segments: o/b reads them"] * 2),
         (ALL_KEPT, *["not removed: 1 segment: it is not known what is read"] * 2),
+        (UNFINISHED, None, None),
+        (UNFINISHED_KEPT, *[r"not removed: unfinished upload of c/a\n: it may be running"] * 2),
         (LEFT_BELOW, *[r"overwritten: p/a was a large object: its segments stay, below s/a/\n"] * 2),
         (
             ev.SegmentsLeft("p/a"),

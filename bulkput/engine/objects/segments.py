@@ -1,21 +1,24 @@
 """Lists the segments of large objects that nothing reads, and removes them if that is asked for.
 
-Uploads that fail leave segments without a manifest; so does a large object that is overwritten or removed.
+Uploads that fail leave segments without a manifest; so does a large object that is overwritten or removed. On a store
+whose parts are no objects, uploads that fail are left themselves (`unfinished.py`).
 """
 
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import aclosing
 from functools import partial
+from typing import Protocol
 
 from bulkput import events as ev
 from bulkput.engine.objects.fresh_look import beside, names_of
 from bulkput.engine.objects.reap import Reaper, ReapTally
 from bulkput.engine.objects.remove import listed
+from bulkput.engine.objects.unfinished import UnfinishedLook
 from bulkput.engine.open_store import connected, pace_of
 from bulkput.engine.stop import Stop
-from bulkput.errors import NotFound, Stopped, StoreError, Unsupported
+from bulkput.errors import NotFound, Stopped, StoreError, Unsupported, UsageError
 from bulkput.model import Pacing, RemoteObject
 from bulkput.option_types import checked
 from bulkput.policy.leftovers import why_held
@@ -44,6 +47,9 @@ async def segments(
     segments, a Change for each removal, SegmentsKept for what stays although nothing seems to read it, and Warned for
     what cannot be looked at.
 
+    On S3 it is the unfinished uploads in parts that are listed and removed. `on_event` gets an UnfinishedFound for
+    each, nearly in the order of the store, a Change for each removal, and UnfinishedKept for what stays.
+
     Raises UsageError for a wrong URL and missing credentials; NotFound if there is no such container; Unsupported if
     the store keeps no segments.
     """
@@ -58,17 +64,7 @@ async def segments(
     async with connected(url, wire=wire, retry=retry, pace=pace, emit=emit, brake=stop, environ=environ) as opened:
         store, count = opened
         requests = count.requests
-        reaper = Reaper(
-            store,
-            target.root,
-            tally,
-            workers=wire.start,
-            is_dry=options.dry_run,
-            has_whole_groups=True,
-            room=ev.room_of(on_event),
-            options=options,
-        )
-        look = _Look(store, target, options, reaper, tally)
+        look = _look(store, target, options, tally, on_event)
         try:
             async with stop.bounded(wire.timeout_s):
                 await look.run()
@@ -79,22 +75,61 @@ async def segments(
         except StoreError as error:
             stop.pull(ev.Stopping(str(error), ev.StopCause.STORE))
         finally:
-            await reaper.aclose()
+            await look.aclose()
     elapsed_s, pacing = time.monotonic() - started, pace.so_far() if pace is not None else None
-    return look.result(stop, requests, elapsed_s, pacing)
+    return look.result(requests, elapsed_s, pacing)
+
+
+class _AnyLook(Protocol):
+    """A look at what uploads have left in a container."""
+
+    async def run(self) -> None:
+        """Raises StoreError, Stopped."""
+
+    def result(self, requests: Mapping[str, int], elapsed_s: float, pacing: Pacing | None) -> UnreadSegments:
+        """The numbers so far."""
+
+    async def aclose(self) -> None: ...
+
+
+def _look(
+    store: Store, target: Destination, options: SegmentOptions, tally: ReapTally, on_event: ev.Emit | None
+) -> _AnyLook:
+    """The look that the store's kind of parts needs. Raises UsageError; Unsupported if it has none."""
+    room = ev.room_of(on_event)
+    if (power := store.powers.unfinished) is None:
+        return _Look(store, target, options, tally, room=room)
+    if options.segment_container is not None:
+        raise UsageError("`segment_container` is of no use here: this store keeps no segments, but unfinished uploads")
+    return UnfinishedLook(store, power, target, options, tally.changes, emit=tally.emit, room=room)
 
 
 class _Look:
     """One look at the segments of a container."""
 
     def __init__(
-        self, store: Store, target: Destination, options: SegmentOptions, reaper: Reaper, tally: ReapTally
+        self,
+        store: Store,
+        target: Destination,
+        options: SegmentOptions,
+        tally: ReapTally,
+        *,
+        room: Callable[[], Awaitable[None]],
     ) -> None:
         self._store = store
         self._target = target
         self._options = options
-        self._reaper = reaper
         self._tally = tally
+        self._reaper = Reaper(
+            store,
+            target.root,
+            tally,
+            workers=options.wire.start,
+            is_dry=options.dry_run,
+            has_whole_groups=True,
+            room=room,
+            options=options,
+        )
         self._stop = tally.changes.stop
         self.groups = self.found = self.bytes = self.read = 0
         self.is_proven = False
@@ -147,9 +182,10 @@ class _Look:
         await self._reaper.note_listed(container, batch)
         return now_ns
 
-    def result(
-        self, stop: Stop, requests: Mapping[str, int], elapsed_s: float, pacing: Pacing | None
-    ) -> UnreadSegments:
+    async def aclose(self) -> None:
+        await self._reaper.aclose()
+
+    def result(self, requests: Mapping[str, int], elapsed_s: float, pacing: Pacing | None) -> UnreadSegments:
         """The numbers so far."""
         tally, changes = self._tally, self._tally.changes
         return UnreadSegments(
@@ -169,7 +205,7 @@ class _Look:
             requests=requests,
             elapsed_s=elapsed_s,
             failures=tuple(changes.failures),
-            stopping=stop.order,
+            stopping=self._stop.order,
             pacing=pacing,
         )
 

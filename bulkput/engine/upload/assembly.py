@@ -157,10 +157,13 @@ def _stages(context: Context, survey: Survey, pipeline: Pipeline) -> "Stages | N
 
 def _new_only(context: Context, survey: Survey, store: Store, sync: "Sync | None") -> "NewOnly | None":
     """None if what is there may be overwritten, and in a dry run. Raises UsageError."""
-    mode = context.options.if_exists
+    mode, skip = context.options.if_exists, context.options.skip
+    is_implied = mode == "replace" and skip.mode == "existing" and skip.expire_extra_s is None
+    if is_implied and store.powers.refuses_existing is not None:
+        mode = "skip"
     if mode == "replace" or context.options.dry_run:
         return None
-    if context.options.skip.expire_extra_s is not None:
+    if skip.expire_extra_s is not None:
         raise UsageError(
             "`skip.expire_extra_s` and `if_exists` exclude each other: an object that expires and whose file is here"
             " again has to be overwritten, or it vanishes"
@@ -174,6 +177,7 @@ def _new_only(context: Context, survey: Survey, store: Store, sync: "Sync | None
         context.stop,
         adds_suffix=lambda name: bool(survey.gzip.suffix(name)),
         on_kept=sync.note_kept if sync is not None else None,
+        is_implied=is_implied,
     )
 
 

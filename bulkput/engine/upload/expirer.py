@@ -14,13 +14,13 @@ from bulkput import events as ev
 from bulkput.engine.compare.evidence import itself_of
 from bulkput.engine.pool import pool
 from bulkput.engine.stop import Stop
-from bulkput.engine.upload.store_clock import StoreClock
 from bulkput.errors import Conflict, NotFound, Stopped, StoreError, Unsupported
 from bulkput.model import RemoteObject
 from bulkput.options import UploadOptions
 from bulkput.policy.references import is_as_listed
 from bulkput.policy.retry import FailurePolicy
 from bulkput.stores.base import Store
+from bulkput.stores.clock import StoreClock
 
 Batches = AsyncGenerator[list[tuple[RemoteObject, str]], None]
 

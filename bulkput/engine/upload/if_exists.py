@@ -13,6 +13,10 @@ The condition is in the PUT itself. What it is worth depends on the store (`stor
 | never               | so that nothing that | the same, if the store keeps metadata, and so a      |
 |                     | is there is replaced | mark; the other's PUT may still be to come           |
 
+With `skip.mode='existing'` and no `if_exists`, the condition is in each PUT of a name that seemed to be free, if the
+store refuses always or at rest: what has appeared since is skipped. That costs nothing else: there is no HEAD before or
+after, no mark, and no warning. If the store never refuses, or does not tell, the PUT has no condition.
+
 The HEAD after a PUT waits twice as long as the PUT took, 30 s at most: a request that has begun before this one ended
 may end later. With `if_exists='skip'` it makes no difference who has stored the object, and there is no HEAD after.
 """
@@ -30,7 +34,7 @@ from bulkput.activity import doing
 from bulkput.engine.compare.evidence import digests, examined
 from bulkput.engine.stop import Stop
 from bulkput.engine.upload.sent import Sent
-from bulkput.errors import Exists, PartsInVain, Stopped, UsageError, printable
+from bulkput.errors import Exists, PartsInVain, Stopped, StoreError, UsageError, printable
 from bulkput.events import Verdict
 from bulkput.model import ObjectHeaders, RemoteObject, Skip, Stored, Upload
 from bulkput.options import IfExists
@@ -57,10 +61,12 @@ class NewOnly:
         *,
         adds_suffix: Callable[[bytes], bool],
         on_kept: OnKept | None = None,
+        is_implied: bool = False,
     ) -> None:
         """`adds_suffix`: whether the object of this file name is a gzip file named after it. `on_kept` is called with
-        each object that stays in place of a file that is skipped. Raises UsageError if the store has no such
-        condition."""
+        each object that stays in place of a file that is skipped. `is_implied`: by `skip.mode`, see above. Raises
+        UsageError if the store has no such condition."""
+        self.is_implied = is_implied
         self._stop = stop
         self._on_kept = on_kept
         if store.powers.refuses_existing is None:
@@ -70,7 +76,7 @@ class NewOnly:
         self._mode = mode
         self._emit = emit
         self._adds_suffix = adds_suffix
-        self._mark = ((MARK, os.urandom(8).hex()),) if store.keeps_metadata else ()
+        self._mark = ((MARK, os.urandom(8).hex()),) if store.keeps_metadata and not is_implied else ()
         self._asking = asyncio.Lock()
         self._refusal: Refusal | None = None
         """None if the store was not asked yet."""
@@ -92,27 +98,31 @@ class NewOnly:
         Raises Exists if the file fails for the object that is there.
         """
         refusal = await self._refusal_of_store()
+        if self.is_implied and refusal is Refusal.NEVER:
+            return await send(upload)
         began_s = time.monotonic()
-        if looks_first or refusal is Refusal.NEVER:
+        if refusal is Refusal.NEVER or (looks_first and not self.is_implied):
             there = await self._look(upload.key)
             if there is not None:
                 return await self._settled(upload, file, there, Exists("put", upload.key, _THERE))
         try:
             sent = await send(replace(upload, headers=self.marked(upload.headers)))
         except Exists as error:
-            return await self._refused(upload, file, error)
+            return await self._refused(upload, file, error, send)
         if refusal is Refusal.ALWAYS or self._mode == "skip" or not self._mark:
             return sent
         took_s = sent.stored.took_s if sent.stored.took_s is not None else time.monotonic() - began_s
         return await self._confirmed(sent, file, pause_s=min(_PATIENCE * took_s, _MOST_S))
 
-    async def _refused(self, upload: Upload, file: FileBody | None, error: Exists) -> Sent | Skip:
+    async def _refused(self, upload: Upload, file: FileBody | None, error: Exists, send: Send) -> Sent | Skip:
         is_ours = False
         try:
             there = await self._look(upload.key)
             if there is None:
                 error.detail += "; it cannot be seen now: somebody may have removed it"
                 raise error
+            if self.is_implied and there.link is not None and await self._store.stat(upload.key) is None:
+                return await send(upload)  # a link that leads nowhere is no object
             settled = await self._settled(upload, file, there, error)
             is_ours = isinstance(settled, Sent)
             return settled
@@ -140,10 +150,17 @@ class NewOnly:
         if self._refusal is None:
             async with self._asking:
                 if self._refusal is None:
-                    self._refusal = await self._refuses_existing()
-                    if self._refusal is Refusal.NEVER:
+                    self._refusal = await (self._told_at_best() if self.is_implied else self._refuses_existing())
+                    if self._refusal is Refusal.NEVER and not self.is_implied:
                         self._emit(ev.Warned(_NOT_KEPT_APART))
         return self._refusal
+
+    async def _told_at_best(self) -> Refusal:
+        """The answer, for a run that can do without."""
+        try:
+            return await self._refuses_existing()
+        except StoreError:
+            return Refusal.NEVER
 
     async def _look(self, key: str) -> RemoteObject | None:
         stat_itself = self._store.powers.stat_itself
@@ -152,7 +169,7 @@ class NewOnly:
     async def _settled(self, upload: Upload, file: FileBody | None, there: RemoteObject, error: Exists) -> Sent | Skip:
         is_ours = has_mark(there, self._mark)
         found = Verdict.NOT_COMPARABLE
-        if needs_comparison(self._mode, is_ours=is_ours or not self._mark):
+        if needs_comparison(self._mode, is_ours=is_ours or (not self._mark and error.attempts > 1)):
             found = await self._compared(upload, file, there)
         is_same = found is Verdict.IDENTICAL
         is_ours = is_ours or (not self._mark and is_same and error.attempts > 1)

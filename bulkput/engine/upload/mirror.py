@@ -22,7 +22,6 @@ from bulkput.engine.objects.remove import Remover
 from bulkput.engine.pool import pool
 from bulkput.engine.stop import Stop
 from bulkput.engine.upload.expirer import Batches, Expirer
-from bulkput.engine.upload.store_clock import StoreClock
 from bulkput.errors import Stopped, StoreError, UsageError, printable
 from bulkput.events import Change, Done
 from bulkput.model import RemoteObject, SourceFile
@@ -34,6 +33,7 @@ from bulkput.policy.scope import Scope
 from bulkput.sources.extras import Extras
 from bulkput.sources.paths import is_at_or_below
 from bulkput.stores.base import Destination, Store
+from bulkput.stores.clock import StoreClock
 
 T = TypeVar("T")
 _BATCH = 1_000

@@ -73,20 +73,24 @@ class Putter:
         raise AssertionError("the last attempt returns or raises")
 
     async def _put(self, upload: Upload, *, is_last: bool) -> Sent | Skip:
-        opener, source = self._opener, upload.source
+        opener, source, new_only = self._opener, upload.source, self._new_only
         file: FileBody | None = None
         left: SegmentsLeft | None = None
         if source.listed is not None and self._skipper is not None:
-            skip, file, left = await self._skipper.examine(upload)
+            skip, file, left, is_free = await self._skipper.examine(upload)
             if skip is not None:
                 return skip
+            if not is_free and new_only is not None and new_only.is_implied:
+                new_only = None
+        if is_last and new_only is not None and new_only.is_implied:
+            new_only = None  # the version that was read first may be there
         if source.is_directory:
-            return await self._sent(upload, None, self._put_directory)
+            return await self._sent(upload, None, self._put_directory, new_only)
         file = file or (None if is_last else opener.open_at_once(source)) or await opener.open(source)
         upload = _with_mtime_of(upload, file)
-        if self._new_only is not None:
+        if new_only is not None:
             opened = file
-            return await self._sent(upload, file, lambda upload: self._put_file(upload, lambda: opened))
+            return await self._sent(upload, file, lambda upload: self._put_file(upload, lambda: opened), new_only)
         hand = [file]
         del file  # `_put_file` alone has it, and frees it
         sent = await self._put_file(upload, hand.pop)
@@ -95,13 +99,17 @@ class Putter:
         return sent
 
     async def _sent(
-        self, upload: Upload, file: FileBody | None, send: Callable[[Upload], Awaitable[Sent]]
+        self,
+        upload: Upload,
+        file: FileBody | None,
+        send: Callable[[Upload], Awaitable[Sent]],
+        new_only: "NewOnly | None",
     ) -> Sent | Skip:
         """Await `send(upload)`, but overwrite nothing if that is not wanted."""
-        if self._new_only is None:
+        if new_only is None:
             return await send(upload)
         looks_first = upload.source.is_pipe or (file is not None and file.size > self._large_above)
-        return await self._new_only.put(upload, file, send, looks_first=looks_first)
+        return await new_only.put(upload, file, send, looks_first=looks_first)
 
     async def _put_file(self, upload: Upload, take: Callable[[], FileBody]) -> Sent:
         """Send the file that `take` gives. A small one whose compressed stream is sent is freed before that."""
@@ -140,7 +148,7 @@ class Putter:
 
     async def _put_pipe(self, upload: Upload) -> Sent | Skip:
         """Send what comes out of a pipe, once. Raises SourceError if it is not what is expected."""
-        return await self._sent(upload, None, self._put_stream)
+        return await self._sent(upload, None, self._put_stream, self._new_only)
 
     async def _put_stream(self, upload: Upload) -> Sent:
         pipe = self._open_pipe(upload)

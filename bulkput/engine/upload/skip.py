@@ -35,6 +35,8 @@ class Examination(NamedTuple):
     """The opened file, if the decision had to read it. Send this one: it is what was compared."""
     left: ev.SegmentsLeft | None
     """The segments that stay if the file overwrites a large object."""
+    is_free: bool
+    """Whether nothing was found under the name. If not, sending the file overwrites it."""
 
 
 OnKept = Callable[[RemoteObject], Awaitable[None]]
@@ -82,13 +84,13 @@ class Skipper:
             return self._skip(file, row) if not checks_expiry else replace(file, listed=Listed(row))
         compresses, lives_shortly = self._settings_of(file)
         match decide_skip(self._mode, evidence, file.mtime_ns, compresses=compresses):
-            case SkipDecision.SEND if row.large is None:
+            case SkipDecision.SEND if row.large is None and (self._mode != "existing" or self._is_dry):
                 return file
             case SkipDecision.SKIP if not (self._asks_expiry or lives_shortly or self._may_be_written(row)):
                 # A dynamic large object is listed as empty: `existing` does not find out what it holds.
                 is_seen = bool(row.bytes) or not file.size
                 return self._skip(file, row if is_seen else replace(row, bytes=None, hash=None))
-            case _:  # the worker has to look closer: at evidence, at expiry, or at a large object to be overwritten
+            case _:  # the worker has to look closer: at evidence, at expiry, or at an object to be overwritten
                 return replace(file, listed=Listed(row, evidence.is_suffixed))
 
     async def examine(self, upload: Upload) -> Examination:
@@ -97,42 +99,41 @@ class Skipper:
         file, key = upload.source, upload.key
         read = _FileDigests(self._opener, file)
         try:
-            skip, there = await self._compared(upload, read)
+            skip, there, is_free = await self._compared(upload, read)
         except Conflict:  # a circle of links, or a link whose target changed: unreadable, so the file is sent
-            skip, there = None, None
+            skip, there, is_free = None, None, False
         if skip is None:
             await self._refuse_too_large(file, key)
         if skip is None and self._is_dry:
             planned = upload if upload.ruling is not None else None
             skip = Skip(file.path, file.name, Reason.DRY_RUN, key, file.size, planned=planned)
         is_large = skip is None and there is not None and there.large is not None
-        return Examination(
-            skip, read.file, await segments_before(self._store, there.name) if is_large and there is not None else None
-        )
+        left = await segments_before(self._store, there.name) if is_large and there is not None else None
+        return Examination(skip, read.file, left, is_free)
 
-    async def _compared(self, upload: Upload, read: "_FileDigests") -> tuple[Skip | None, RemoteObject | None]:
-        """A Skip or None, and the object that is there, if any."""
+    async def _compared(self, upload: Upload, read: "_FileDigests") -> tuple[Skip | None, RemoteObject | None, bool]:
+        """A Skip or None, the object that is there if it may be large, and whether nothing is there."""
         file, key = upload.source, upload.key
         listed = file.listed or Listed(None)
         head = None if listed.row is not None else await self._store.stat(key)
         row = listed.row or head
         if row is None:
-            return None, None
+            return None, None, True
         if file.is_directory:
             is_kept = self._has_marker(row) and await self._lives(upload, row, head)
-            return (self._skip(file, row) if is_kept else None), None
+            return (self._skip(file, row) if is_kept else None), None, False
         compresses, _ = self._settings_of(file)
         decide = partial(decide_skip, self._mode, mtime_ns=file.mtime_ns, compresses=compresses)
         evidence = Evidence(file.size, row, head=head, is_suffixed=listed.is_suffixed)
         decision, evidence = await examined(self._store, evidence, decide, read)
         now = evidence.head or row
         if decision is SkipDecision.SEND or not await self._lives(upload, row, evidence.head):
-            return None, now
+            return None, now, False
         if self._may_be_written(row, now) and await self._indirect.is_written(file, row.name, _links(evidence)):
-            return None, now
+            return None, now, False
         if self._on_kept is not None:
             await self._on_kept(row)
-        return self._skip(file, now), row
+        return self._skip(file, now), row, False
 
     async def _refuse_too_large(self, file: SourceFile, key: str) -> None:
         """The plan let a file above the limits pass, since the store might have it as a large object. Now it must be

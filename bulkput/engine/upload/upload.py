@@ -70,6 +70,7 @@ async def upload(
             encodes=options.encodes,
             large=options.large,
             s3=options.s3,
+            checksum_headers=options.checksum_headers,
             tag=options.tag,
             slots=tuner.slots,
             pace=context.pace,

@@ -11,6 +11,7 @@ from bulkput.errors import (
     BulkputError,
     Conflict,
     Exists,
+    IntegrityError,
     NotFound,
     StoreError,
     StoreGone,
@@ -24,10 +25,14 @@ from bulkput.policy.directories import MARKER_TYPE
 from bulkput.policy.headers import check_value, overlaid
 from bulkput.policy.plain_http import (
     STORED,
+    Checksums,
     PathKind,
+    is_about_checksum,
     is_page,
     path_kind_of,
+    refuses_checksum,
     refuses_to_replace,
+    stored_otherwise,
     why_not_stored,
     writes_in_place,
 )
@@ -60,13 +65,21 @@ class HttpStore:
     keeps_metadata = False
 
     def __init__(
-        self, base_url: str, transport: Transport, authorization: str | None, *, is_known: bool = False
+        self,
+        base_url: str,
+        transport: Transport,
+        authorization: str | None,
+        *,
+        is_known: bool = False,
+        sends_checksums: bool = False,
     ) -> None:
-        """`is_known`: skip the OPTIONS and the HEAD that examine the server, see `WireOptions.examines_http`."""
+        """`is_known`: skip the OPTIONS and the HEAD that examine the server, see `WireOptions.examines_http`.
+        `sends_checksums`: see `UploadOptions.checksum_headers`."""
         self._site = Site(base_url, transport, authorization)
         self._directories = Directories(self._site)
         self._is_staging: bool | None = False if is_known else None
         """Whether objects are first put under a temporary name; None if not known yet."""
+        self._sends_checksums = sends_checksums
         self._knows_webdav = True
         """True until the answer to a PROPFIND says otherwise."""
         self._is_proven = is_known
@@ -118,11 +131,15 @@ class HttpStore:
             with doing("asking whether the server writes in place"):
                 await self._learning.run(lambda: self._learn(key), key)
         put = self._put_staged if self._is_staging and can_be_moved_to(url) else self._put_at
-        answer = await put(url, key, counted or body, _render(headers))
+        sums = await _checksums_of(body) if self._sends_checksums else None
+        answer = await put(url, key, counted or body, _render(headers, sums))
+        if sums is not None and (why := stored_otherwise(answer.body, sums, key)) is not None:
+            raise IntegrityError("put", key, why, expected=sums.md5, status=answer.status)
         size = counted.sent_bytes if counted is not None else length_of(body)
         if not self._is_proven:
+            md5 = sums.md5 if sums is not None else body.md5
             with doing("looking at the first object"):
-                await self._proving.run(lambda: self._prove(url, key, answer.status, size, body.md5), key)
+                await self._proving.run(lambda: self._prove(url, key, answer.status, size, md5), key)
         return Stored(key, size, None, answer.headers.get("X-Request-Id"))
 
     async def make_directory(self, key: str) -> Stored:
@@ -147,7 +164,7 @@ class HttpStore:
         if made or (self._is_staging and body.data is None):
             await self._directories.make(parent_of(url) or url, key)
         answer = await self._site.ask("PUT", url, fields, body, operation="put", key=key)
-        if answer.status in PARENT_MISSING and not refuses_to_replace(answer.status, _said(answer)):
+        if answer.status in PARENT_MISSING and not _is_about_the_file(key, answer):
             parent = parent_of(url) or url
             if not self._directories.is_known(parent) or made != self._directories.made:
                 await self._make_for(parent, key, answer)
@@ -279,8 +296,24 @@ def _said(answer: Answer) -> str:
     return reason_of(answer.status, answer.reason, answer.body)
 
 
+async def _checksums_of(body: Body) -> Checksums:
+    from bulkput.payload.checksums import checksums_of  # noqa: PLC0415 - few runs send checksums
+
+    with doing("hashing"):
+        return await checksums_of(body)
+
+
+def _is_about_the_file(key: str, answer: Answer) -> bool:
+    """Whether a refusal has another cause than a missing directory."""
+    said = _said(answer)
+    return refuses_to_replace(answer.status, said, key) or is_about_checksum(answer.status, said, key)
+
+
 def _put_error(key: str, answer: Answer) -> StoreError:
-    if refuses_to_replace(answer.status, said := _said(answer)):
+    said = _said(answer)
+    if refuses_checksum(answer.status, said, key):
+        return IntegrityError("put", key, said, status=answer.status)
+    if refuses_to_replace(answer.status, said, key):
         return Exists("put", key, f"the server lets nobody replace it: {said}", status=answer.status)
     if answer.status == 403:  # no Denied: it is about this path only; repositories forbid replacing a release
         return StoreError("put", key, said or "forbidden", status=403)
@@ -312,7 +345,13 @@ def open_store(destination: Destination, context: StoreContext) -> HttpStore:
     if authorization is not None:
         check_value(authorization, what="the credentials for plain HTTP", is_secret=True)
     is_known = not context.wire.examines_http
-    return HttpStore(destination.root, context.transport, authorization, is_known=is_known)
+    return HttpStore(
+        destination.root,
+        context.transport,
+        authorization,
+        is_known=is_known,
+        sends_checksums=context.checksum_headers,
+    )
 
 
 def _row(key: str, headers: Mapping[str, str]) -> RemoteObject:
@@ -346,9 +385,9 @@ def _kept(headers: Mapping[str, str]) -> ObjectHeaders:
     )
 
 
-def _render(headers: ObjectHeaders) -> dict[str, str]:
+def _render(headers: ObjectHeaders, sums: Checksums | None) -> dict[str, str]:
     """Header names of plain HTTP, which has no field for the mtime."""
-    rendered = {}
+    rendered = sums.as_fields() if sums is not None else {}
     if headers.content_type:
         rendered["Content-Type"] = headers.content_type
     if headers.cache_control:

@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import os
 from base64 import b64encode
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from bulkput.errors import NotFound, StoreError, StoreGone, Unsupported
@@ -14,7 +15,8 @@ from bulkput.stores.s3.errors import code_of, error_of
 from bulkput.stores.s3.requests import Request, Way
 from bulkput.stores.s3.settings import FIRST_REGION
 from bulkput.stores.s3.store import KEEPS_VERSIONS
-from bulkput.stores.s3.wire_format import can_be_named, delete_request, left_of, parsed
+from bulkput.stores.s3.wire_format import can_be_named, delete_request, left_of, parsed, query_of
+from bulkput.transport.base import Answer
 
 if TYPE_CHECKING:
     from bulkput.stores.s3.store import S3Store
@@ -70,17 +72,45 @@ class Bucket:
         return answer.status != 409
 
     async def look(self) -> ContainerFacts:
-        """Raises NotFound if there is no such bucket."""
+        """Raises NotFound if there is no such bucket, and StoreGone if something else than an S3 answers."""
         answer = await self._ask("stat", Request("HEAD"))
-        if answer.status == 404:
+        if answer.status != 200:  # the answer to a HEAD has no text, which says why
+            answer = await self._ask("stat", Request("GET", query=query_of(list_type="2", max_keys="1")))
+        if code_of(answer) == "NoSuchBucket":
             raise NotFound("stat", self._name, "there is no such bucket", status=404)
         if answer.status != 200:
-            raise error_of("stat", self._name, answer)
+            raise self._refusal_of(answer)
         versions = await self._ask("stat", Request("GET", query="versioning="))
         state = ""
         if versions.status == 200:
-            state = parsed(versions.body, "stat", self._name).findtext("Status") or ""
-        return ContainerFacts(keeps_versions=bool(state), now_ns=None, archives=state == "Enabled")
+            state = self._state_of(versions)
+        elif not code_of(versions):  # who may not ask, or asks a store without versions, is told so by a code
+            raise self._refusal_of(versions)
+        region = self._way.region(self._name)
+        return ContainerFacts(
+            keeps_versions=bool(state),
+            now_ns=None,
+            archives=state == "Enabled",
+            leaves_marks=bool(state),
+            region=region if region != self._way.settings.region else "",
+        )
+
+    def _state_of(self, answer: Answer) -> str:
+        """`Enabled`, `Suspended`, or nothing. Raises StoreGone."""
+        with suppress(StoreError):
+            root = parsed(answer.body, "stat", self._name)
+            if "Versioning" in root.tag:
+                return root.findtext("Status") or ""
+        raise self._no_s3(answer)
+
+    def _refusal_of(self, answer: Answer) -> StoreError:
+        is_of_s3 = code_of(answer) or answer.status >= 500
+        return error_of("stat", self._name, answer) if is_of_s3 else self._no_s3(answer)
+
+    def _no_s3(self, answer: Answer) -> StoreGone:
+        server = answer.headers.get("Server")
+        what = f"what answers ({server}) is no S3" if server else "what answers is no S3"
+        return StoreGone("stat", self._name, f"{what}: its answer is not that of one", status=answer.status)
 
     async def is_public(self) -> bool:
         """Whether everyone may read objects, by the bucket's policy or its ACL; False if this user may not ask."""

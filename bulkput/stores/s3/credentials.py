@@ -4,33 +4,40 @@ botocore finds them, by its own chain: variables, the files of the AWS command l
 identity, the roles of containers and instances. It is asked in a thread, since that may take files, programs and
 requests; and not at all if variables say everything, which saves its import (0.3 s). Its credentials tell when they
 have to be refreshed. If the store says that keys have expired, the whole chain is asked again: a file may have others
-by now.
+by now. Keys in variables are not looked for elsewhere: another identity might be found.
+
+The variables are those of `environ`, which callers from Python choose. Of the process itself are those that botocore
+keeps to itself: of web identity, containers and instances.
 """
 
 import asyncio
 import math
-import os
+import os.path
 import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
-from bulkput.errors import StoreGone, UsageError
+from bulkput.errors import StoreGone, UsageError, printable
 from bulkput.options import WireOptions
 from bulkput.stores.base import Configured
-from bulkput.stores.s3.settings import Settings, settings_of
+from bulkput.stores.s3.settings import Settings, region_of, settings_of
 from bulkput.stores.s3.sign import Keys
 
 _LOOK_S = 1.0
 """Seconds between two looks whether keys that expire have to be refreshed; each costs some microseconds."""
 _AGAIN_S = 5.0
 """Seconds between two questions for other keys than those that were refused: many requests may be, at once."""
+_AFTER_FAILURE_S = 30.0
+"""Seconds until keys that could not be refreshed, and still hold, are tried again. botocore begins 15 minutes before
+they expire."""
 _HOW = (
     "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE to a profile of ~/.aws; AWS_SKIP_SIGNATURE=true"
     " sends requests without a signature, to public buckets"
 )
+_OF_PROGRAMS = (OSError, ValueError, RuntimeError, LookupError, AttributeError, TypeError)
+"""What botocore lets pass of programs that are not there or print something else, and of files that are damaged."""
 _MISSING = "s3:// needs botocore here, to read the files of the AWS command line: pip install 'bulkput[s3]'"
 
 
@@ -41,30 +48,42 @@ class Credentials:
         """`found` are botocore's credentials, if it has found some."""
         self._environ = environ
         self._found = found
-        self._looked_s = 0.0
+        self._look_at_s = -math.inf
         self._asked_s = -math.inf
         self._renewing = asyncio.Lock()
         self.keys = keys
 
     async def fresh(self) -> Keys | None:
         """The keys, refreshed if they expire soon. Raises StoreGone if that fails, and the old ones have expired."""
-        found, now_s = self._found, time.monotonic()
-        if found is None or now_s - self._looked_s < _LOOK_S or not hasattr(found, "refresh_needed"):
+        found = self._found
+        if found is None or time.monotonic() < self._look_at_s or not hasattr(found, "refresh_needed"):
             return self.keys
+        if self._renewing.locked() and not found.refresh_needed(0):
+            return self.keys  # another worker is refreshing them, and until then they hold
         async with self._renewing:
-            if now_s - self._looked_s >= _LOOK_S:
-                self._looked_s = now_s
-                if found.refresh_needed():
-                    self.keys = await _in_thread(_frozen, found)
+            if time.monotonic() >= self._look_at_s:
+                await self._refresh(found)
         return self.keys
+
+    async def _refresh(self, found: Any) -> None:
+        if found.refresh_needed():
+            try:
+                self.keys = await _in_thread(_frozen, found)
+            except StoreGone:
+                if found.refresh_needed(0):
+                    raise
+        has_failed = found.refresh_needed()
+        self._look_at_s = time.monotonic() + (_AFTER_FAILURE_S if has_failed else _LOOK_S)
 
     async def renewed(self, refused: Keys) -> Keys | None:
         """Other keys than those that the store has refused; None if there are no others."""
+        if self._found is None:
+            return None
         async with self._renewing:
             if self.keys == refused and time.monotonic() - self._asked_s > _AGAIN_S:
                 self._asked_s = time.monotonic()
                 found = None
-                with suppress(UsageError):  # botocore is not there, or a file has become wrong
+                with suppress(UsageError):  # a file has become wrong
                     found = await _in_thread(_ask_chain, self._environ)
                 if found is not None:
                     self._found, self.keys = found, await _in_thread(_frozen, found)
@@ -81,13 +100,14 @@ async def configured(environ: Mapping[str, str], wire: WireOptions) -> Configure
 
 async def _found(environ: Mapping[str, str]) -> tuple[Settings, Credentials]:
     """From variables and botocore's files. Raises UsageError."""
-    if (said := said_by_variables(environ)) is not None and not await asyncio.to_thread(_has_files, environ):
+    said = said_by_variables(environ)
+    if said is not None and not await asyncio.to_thread(_has_files, environ):
         return said
     session = await _in_thread(_session, environ)
     profile, services = await _in_thread(_profile, session)
     settings = settings_of(environ, profile, services)
-    if _is_anonymous(environ):
-        return settings, Credentials(environ, None)
+    if said is not None:
+        return settings, said[1]
     credentials = await _in_thread(session.get_credentials)
     if credentials is None:
         raise UsageError(f"no credentials for s3://: {_HOW}")
@@ -95,12 +115,14 @@ async def _found(environ: Mapping[str, str]) -> tuple[Settings, Credentials]:
 
 
 def said_by_variables(environ: Mapping[str, str]) -> tuple[Settings, Credentials] | None:
-    """The same if variables have a pair of keys, or say that there is none."""
+    """The same if variables have a pair of keys, or say that there is none. Raises UsageError for half a pair."""
     key, secret = environ.get("AWS_ACCESS_KEY_ID"), environ.get("AWS_SECRET_ACCESS_KEY")
     if _is_anonymous(environ):
         return settings_of(environ, {}, {}), Credentials(environ, None)
-    if not key or not secret:
+    if not key:
         return None
+    if not secret:
+        raise UsageError("AWS_ACCESS_KEY_ID is set, and AWS_SECRET_ACCESS_KEY is not: set both, or neither")
     token = environ.get("AWS_SESSION_TOKEN") or environ.get("AWS_SECURITY_TOKEN") or None
     return settings_of(environ, {}, {}), Credentials(environ, Keys(key, secret, token))
 
@@ -114,16 +136,26 @@ def _is_anonymous(environ: Mapping[str, str]) -> bool:
 
 
 def _has_files(environ: Mapping[str, str]) -> bool:
-    """Whether there is a configuration file, which may have a region, an endpoint and more for the profile."""
-    return bool(environ.get("AWS_PROFILE")) or _config_file(environ).exists()
+    """Whether there are files, which may have a region, an endpoint and more for the profile."""
+    return bool(_profile_name(environ)) or any(os.path.exists(os.path.expanduser(path)) for path in _files(environ))
 
 
-def _config_file(environ: Mapping[str, str]) -> Path:
-    return Path(environ.get("AWS_CONFIG_FILE") or "~/.aws/config").expanduser()
+def _files(environ: Mapping[str, str]) -> tuple[str, str]:
+    """The paths of the configuration and of the credentials."""
+    return (
+        environ.get("AWS_CONFIG_FILE") or "~/.aws/config",
+        environ.get("AWS_SHARED_CREDENTIALS_FILE") or "~/.aws/credentials",
+    )
+
+
+def _profile_name(environ: Mapping[str, str]) -> str | None:
+    """The profile, by botocore's names in its order."""
+    return environ.get("AWS_DEFAULT_PROFILE") or environ.get("AWS_PROFILE") or None
 
 
 async def _in_thread(function: Any, *arguments: Any) -> Any:
-    """Call what may block. Errors of botocore become sentences: UsageError, or StoreGone for a login that failed."""
+    """Call botocore, which may block. Its errors become sentences: UsageError, or StoreGone for a login that failed.
+    So do those of what it calls: a program that is not there, or that prints no JSON."""
     try:
         return await asyncio.to_thread(function, *arguments)
     except ImportError as error:
@@ -131,9 +163,9 @@ async def _in_thread(function: Any, *arguments: Any) -> Any:
     except UsageError:
         raise
     except Exception as error:
-        if not type(error).__module__.startswith("botocore."):
+        if not (type(error).__module__.startswith("botocore.") or isinstance(error, _OF_PROGRAMS)):
             raise
-        raise _told(error) from None
+        raise _told(error) from None  # a cause may hold what a program has printed: keys
 
 
 def _told(error: Exception) -> UsageError | StoreGone:
@@ -147,21 +179,33 @@ def _told(error: Exception) -> UsageError | StoreGone:
         of_botocore.InvalidConfigError,
         of_botocore.UnknownCredentialError,
     )
+    text = printable(" ".join(str(error).split()))
     if isinstance(error, mistakes):
-        return UsageError(f"credentials for s3://: {error}")
-    return StoreGone("login", "", f"no credentials for s3://: {error}")
+        return UsageError(f"credentials for s3://: {text}")
+    if isinstance(error, of_botocore.SSOTokenLoadError):
+        text += ": run aws sso login"
+    return StoreGone("login", "s3", f"no credentials: {text}")
 
 
 def _session(environ: Mapping[str, str]) -> Any:
     import botocore.session  # noqa: PLC0415 - heavy
 
-    session = botocore.session.Session()
-    if (profile := environ.get("AWS_PROFILE")) and profile != os.environ.get("AWS_PROFILE"):
-        # Only then: a profile that is given by name is stronger than keys in variables.
-        session.set_config_variable("profile", profile)
-    for name, variable in (("config_file", "AWS_CONFIG_FILE"), ("credentials_file", "AWS_SHARED_CREDENTIALS_FILE")):
-        if environ.get(variable):
-            session.set_config_variable(name, environ[variable])
+    config_file, credentials_file = _files(environ)
+    session = botocore.session.Session(
+        session_vars={
+            # Constants, since `environ` need not be the process's. The profile is not set as the session's own: that
+            # would be stronger than keys in variables.
+            "profile": (None, None, _profile_name(environ), None),
+            "config_file": (None, None, config_file, None),
+            "credentials_file": (None, None, credentials_file, None),
+        }
+    )
+    if region := region_of(environ):  # for logins; botocore does not know AWS_REGION
+        session.set_config_variable("region", region)
+    chain = session.get_component("credential_provider")
+    chain.get_provider("env").environ = environ
+    if environ.get("AWS_EC2_METADATA_DISABLED", "").lower() == "true":
+        chain.remove("iam-role")
     return session
 
 
@@ -172,8 +216,10 @@ def _ask_chain(environ: Mapping[str, str]) -> Any:
 def _profile(session: Any) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
     """The profile, and the section of services that it names."""
     profile = session.get_scoped_config()
-    services = session.full_config.get("services", {}).get(profile.get("services"), {})
-    return profile, services
+    sections, name = session.full_config.get("services", {}), profile.get("services")
+    if name is not None and name not in sections:
+        raise UsageError(f"credentials for s3://: the profile has services = {name}, and there is no [services {name}]")
+    return profile, sections.get(name, {})
 
 
 def _frozen(credentials: Any) -> Keys:

@@ -25,9 +25,7 @@ def customer_key(environ: Mapping[str, str]) -> dict[str, str]:
     except (binascii.Error, ValueError):
         key = b""
     if len(key) != 32:
-        raise UsageError(
-            f"{VARIABLE} is no key for SSE-C: it is 32 bytes in Base64, as `openssl rand -base64 32` makes"
-        )
+        raise UsageError(f"{VARIABLE} is no key for SSE-C: it is 32 random bytes, written in Base64")
     md5 = hashlib.md5(key, usedforsecurity=False).digest()
     return {
         f"{_PREFIX}algorithm": "AES256",

@@ -127,7 +127,7 @@ _HINTS = {
     "TokenRefreshRequired": "the keys have expired, and there are no newer ones: log in again",
     "InvalidToken": "AWS_SESSION_TOKEN does not belong to the access key: log in again, or unset it",
     "RequestTimeTooSkewed": "this machine's clock differs too much from the store's: set it, as by chrony or ntpd",
-    "NoSuchBucket": "there is no such bucket: make it first, or let an upload do so by `s3.make_bucket`",
+    "NoSuchBucket": "there is no such bucket; an upload makes it with `s3.make_bucket`",
     "BucketAlreadyExists": "somebody else has a bucket of this name: choose another",
     "PermanentRedirect": "the bucket is at another endpoint: set AWS_REGION or AWS_ENDPOINT_URL_S3 to it",
     "TemporaryRedirect": "the bucket is at another endpoint for now: try again later",
@@ -153,12 +153,20 @@ def text_of(answer: Answer, name: str) -> str | None:
 
 
 def request_id_of(headers: Mapping[str, str]) -> str | None:
-    return next((headers[name] for name in REQUEST_IDS if name in headers), None)
+    found = headers.get(REQUEST_IDS[0])  # nearly always
+    return found or next((headers[name] for name in REQUEST_IDS if name in headers), None)
 
 
 def error_of(operation: str, key: str, answer: Answer, *, sent_md5: str | None = None) -> StoreError:
     """The error for an answer that is no success, or that has an error document in a success."""
-    code, request_id = code_of(answer), request_id_of(answer.headers)
+    code = code_of(answer)
+    error = _error_of(operation, key, answer, code, sent_md5)
+    error.code = code
+    return error
+
+
+def _error_of(operation: str, key: str, answer: Answer, code: str, sent_md5: str | None) -> StoreError:
+    request_id = request_id_of(answer.headers)
     detail = _detail(code, answer)
     if code in _THROTTLED or (answer.status == 503 and not code):
         retry_after_s = parse_retry_after(answer.headers.get("Retry-After"), now=time.time())

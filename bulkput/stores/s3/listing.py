@@ -10,6 +10,14 @@ from bulkput.stores.s3.wire_format import page, query_of
 
 MAX_PAGE_BYTES = 16 * 1024 * 1024
 """1000 rows, each with a name of up to 1024 bytes (three characters each when escaped) and 600 bytes around it."""
+_NOT_OF_S3 = frozenset((200, 400, 401, 403, 404, 405))
+"""Answers that have a code in S3, or a listing. A proxy may give others."""
+_NO_S3 = (
+    "the answer is not one of S3's: AWS_ENDPOINT_URL has to be the address of an S3, http(s)://HOST[:PORT]; Swift's"
+    " own API has another"
+)
+_HEAD = 1024
+"""Bytes in which the root of a document begins."""
 _UNORDERED = (
     "{} is listed behind {}: the store lists names in another order than that of their bytes, or repeats a page, so"
     " that nothing can be compared with it"
@@ -23,12 +31,15 @@ class Listing:
         self._ask = requests.ask
         self._bucket = bucket
 
-    async def check(self) -> None:
-        """Raises StoreGone if there is no such bucket, and StoreError if nobody can use it by this way and these keys.
-        Keys that may only write are not allowed to look."""
+    async def check(self) -> bool:
+        """Whether these keys may list the bucket; some may only write. Raises StoreGone if there is no such bucket or
+        no S3, and StoreError if nobody can use it by this way and these keys."""
         answer = await self._ask("prepare", Request("GET", query=query_of(list_type="2", max_keys="1")))
-        if answer.status == 200 or code_of(answer) == "AccessDenied":
-            return
+        code = code_of(answer)
+        if (answer.status == 200 and b"<ListBucketResult" in answer.body) or code == "AccessDenied":
+            return answer.status == 200
+        if not code and answer.status in _NOT_OF_S3:
+            raise StoreGone("prepare", self._bucket, _NO_S3, status=answer.status)
         error = error_of("prepare", self._bucket, answer)
         if isinstance(error, NotFound):
             raise StoreGone("prepare", self._bucket, error.detail, status=404, request_id=error.request_id)
@@ -48,7 +59,7 @@ class Listing:
         while True:
             request = Request("GET", query=query_of(**parameters), max_answer=MAX_PAGE_BYTES)
             answer = await self._ask("list", request)
-            if answer.status != 200:
+            if answer.status != 200 or b"<Error" in answer.body[:_HEAD]:
                 raise error_of("list", where, answer)
             found = page(answer.body, "list", where)
             for row in found.rows:

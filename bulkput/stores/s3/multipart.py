@@ -238,8 +238,8 @@ class Multipart:
             self._taken.discard(begun.id)
 
     async def part_sizes(self, key: str) -> tuple[int, ...] | None:
-        """By a HEAD of the first part, which tells its size and the number of all; parts are taken to be equal, but for
-        the last. Stores that ignore the number show the whole object."""
+        """By HEADs of the first part, which tells its size and the number of all, and of the last: if that has what is
+        left, all are taken to be equal but for it. Stores that ignore the number show the whole object."""
         head = await self._store.head(key, query="partNumber=1")
         if head is None:
             return None
@@ -248,7 +248,13 @@ class Multipart:
         if not (count.isdigit() and total.isdigit() and first):
             return None
         last = int(total) - first * (int(count) - 1)
-        return (first,) * (int(count) - 1) + (last,) if 0 < last <= first else None
+        if not 0 < last <= first:
+            return None
+        if int(count) > 2:  # else the first one says it all
+            end = await self._store.head(key, query=query_of(partNumber=count))
+            if end is None or length(end) != last:
+                return None
+        return (first,) * (int(count) - 1) + (last,)
 
 
 def as_stored(part: ShownPart) -> StoredPart:

@@ -10,6 +10,7 @@ What a refusal says about the way is learned once for all of them, and the reque
 """
 
 import hashlib
+import re
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -32,6 +33,8 @@ from bulkput.transport.secrets import without_secrets
 
 _MOST_AGAIN = 4
 """How often one request is sent again, for all three reasons together."""
+_REGION = re.compile(r"[a-z0-9-]{1,63}")
+"""It becomes a part of a host's name."""
 _SKEW_S = 600
 """Seconds by which clocks must differ that a refusal without a text is put down to that. S3 takes 900."""
 
@@ -62,7 +65,7 @@ class Way:
         """How far the store's clock is ahead of ours."""
         self._regions: dict[str, str] = {}
         self._places: dict[str, Place] = {}
-        self._signers: dict[tuple[Keys, str, str], Signer] = {}
+        self._signers: dict[tuple[str, Keys], Signer] = {}
 
     def region(self, bucket: str) -> str:
         return self._regions.get(bucket, self.settings.region)
@@ -76,10 +79,13 @@ class Way:
     def learn_region(self, bucket: str, region: str) -> None:
         self._regions[bucket] = region
         self._places.pop(bucket, None)
+        self._signers.clear()
 
-    def signer(self, keys: Keys, region: str, service: str) -> Signer:
-        key = keys, region, service
-        return self._signers.get(key) or self._signers.setdefault(key, Signer(*key))
+    def signer(self, bucket: str, keys: Keys) -> Signer:
+        found = self._signers.get((bucket, keys))
+        if found is None:
+            found = self._signers[bucket, keys] = Signer(keys, self.region(bucket), self.place(bucket).service)
+        return found
 
 
 class BucketRequests:
@@ -121,9 +127,8 @@ class BucketRequests:
         url = f"{place.origin}{path}?{request.query}" if request.query else place.origin + path
         if keys is None:
             return url, dict(request.headers)
-        signer = way.signer(keys, way.region(bucket), place.service)
         target = request.method, place.host, path, request.query
-        return url, signer.signed(target, request.headers, request.payload, time.time() + way.ahead_s)
+        return url, way.signer(bucket, keys).signed(target, request.headers, request.payload, time.time() + way.ahead_s)
 
     async def _has_learned(self, request: Request, keys: Keys | None, answer: Answer) -> bool:
         """Whether a refusal says something about the way that was not known. Applies the table above."""
@@ -131,7 +136,7 @@ class BucketRequests:
         if code in MOVED or answer.status in (301, 307) or (answer.status == 400 and not code):
             bucket = self._bucket if request.bucket is None else request.bucket
             region = answer.headers.get("x-amz-bucket-region") or text_of(answer, "Region")
-            if region and region != way.region(bucket):
+            if region and _REGION.fullmatch(region) and region != way.region(bucket):
                 way.learn_region(bucket, region)
                 return True
         if code in SKEWED or (answer.status == 403 and not code):

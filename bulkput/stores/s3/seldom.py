@@ -3,14 +3,15 @@
 Their code is imported when one of them is first called.
 """
 
-from collections.abc import AsyncGenerator, Container, Sequence
+from collections.abc import AsyncGenerator, Container, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from bulkput.model import Body, LargeUpload, ObjectHeaders, Stored, StoredPart, UnfinishedUpload
-from bulkput.stores.powers import Access, ContainerFacts, LargeObjects, Refusal, Unfinished, Urls
+from bulkput.stores.powers import Access, Checked, ContainerFacts, LargeObjects, Refusal, Unfinished, Urls
 
 if TYPE_CHECKING:
+    from bulkput.payload.in_memory import BytesBody
     from bulkput.stores.s3.bucket import Bucket
     from bulkput.stores.s3.copies import Copies
     from bulkput.stores.s3.multipart import Multipart
@@ -70,7 +71,8 @@ class SeldomUsed:
     def access(self) -> Access:
         keys = self._way.credentials.keys
         url = self._way.place(self._store.bucket).url + "/"
-        return Access(url=url, user=keys.access_key if keys is not None else "", look=self.look)
+        user = keys.access_key if keys is not None else ""
+        return Access(url=url, user=user, wire=self._store.context.wire, look=self.look, checks=self._tried_checksums)
 
     @property
     def urls(self) -> Urls:
@@ -101,6 +103,11 @@ class SeldomUsed:
 
     async def look(self) -> ContainerFacts:
         return await self._bucket.look()
+
+    async def _tried_checksums(self, key: str, body: "BytesBody", headers: ObjectHeaders) -> Mapping[str, Checked]:
+        from bulkput.stores.s3.tried import tried_checksums  # noqa: PLC0415 - see above
+
+        return await tried_checksums(self._store, key, body, headers)
 
     async def _base_url(self) -> str:
         return self._way.place(self._store.bucket).url + "/"

@@ -5,19 +5,21 @@
 | endpoint        | AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL, the profile's services section, the profile's     |
 |                 | endpoint_url; else Amazon's of the region. AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=true: its |
 | region          | AWS_REGION, AWS_DEFAULT_REGION, the profile's region; else us-east-1                     |
-| bucket's place  | in the host name (virtual) if addressing_style says so, or with Amazon if the name fits  |
-|                 | a host and its certificate (no dots with https://); else in the path                     |
+| bucket's place  | in the host name (virtual) with Amazon, or if addressing_style says so; and if the name  |
+|                 | fits a host and its certificate (no dots with https://) that is no address; else, or if  |
+|                 | addressing_style says path: in the path                                                  |
 
 https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html
 """
 
 import re
 from collections.abc import Mapping
+from ipaddress import ip_address
 from typing import Any
 from urllib.parse import quote, urlsplit
 
 from bulkput.errors import UsageError
-from bulkput.policy.naming import is_http_url
+from bulkput.policy.naming import is_base_url, without_query
 from bulkput.record import frozen
 
 FIRST_REGION = "us-east-1"
@@ -26,12 +28,15 @@ _DOMAINS = {
     "cn-": "amazonaws.com.cn",
     "us-iso-": "c2s.ic.gov",
     "us-isob-": "sc2s.sgov.gov",
+    "us-isof-": "csp.hci.ic.gov",
+    "eu-isoe-": "cloud.adc-e.uk",
     "eusc-": "amazonaws.eu",
 }
 """Domains of the parts of AWS that do not end with amazonaws.com, by the start of their regions."""
 _HOST_LABELS = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*")
 _DIRECTORY = re.compile(r".+--([a-z0-9-]+)--x-s3")
 """A directory bucket (S3 Express One Zone): its zone is in its name."""
+_STYLES = ("auto", "path", "virtual")
 _TRUE = ("true", "1", "yes")
 
 
@@ -54,14 +59,16 @@ class Settings:
     def place_of(self, bucket: str, region: str) -> "Place":
         """Where the objects of the bucket are, if it is in this region."""
         if self.endpoint is not None:
-            return self._addressed(bucket, urlsplit(self.endpoint), self.style == "virtual")
+            endpoint = urlsplit(self.endpoint)
+            fits = self.style == "virtual" and _fits_host(bucket, endpoint) and not _is_address(endpoint.hostname or "")
+            return self._addressed(bucket, endpoint, fits)
         domain = _domain(region)
         if (directory := _DIRECTORY.fullmatch(bucket)) is not None:
             host = f"s3express-{directory[1]}.{region}.{domain}"
             return Place("https", f"{bucket}.{host}", "", "s3express")
-        service = "s3" + ("-fips" if self.is_fips else "") + (".dualstack" if self.is_dual_stack else "")
-        fits = self.style != "path" and "." not in bucket and _HOST_LABELS.fullmatch(bucket) is not None
-        return self._addressed(bucket, urlsplit(f"https://{service}.{region}.{domain}"), fits)
+        service = ("s3-fips" if self.is_fips else "s3") + (".dualstack" if self.is_dual_stack else "")
+        endpoint = urlsplit(f"https://{service}.{region}.{domain}")
+        return self._addressed(bucket, endpoint, self.style != "path" and _fits_host(bucket, endpoint))
 
     def _addressed(self, bucket: str, endpoint: Any, is_virtual: bool) -> "Place":
         host, path = _without_default_port(endpoint), endpoint.path.rstrip("/")
@@ -104,15 +111,43 @@ def settings_of(environ: Mapping[str, str], profile: Mapping[str, Any], services
     name. Raises UsageError."""
     of_s3 = profile.get("s3", {})
     of_s3 = of_s3 if isinstance(of_s3, Mapping) else {}
-    region = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or str(profile.get("region") or "")
     return Settings(
-        region=region or FIRST_REGION,
+        region=region_of(environ) or str(profile.get("region") or FIRST_REGION),
         endpoint=_endpoint(environ, profile, services),
-        style=str(of_s3.get("addressing_style", "auto")),
-        is_dual_stack=_is_on(environ.get("AWS_USE_DUALSTACK_ENDPOINT"), profile.get("use_dualstack_endpoint")),
+        style=_style(str(of_s3.get("addressing_style") or "auto")),
+        is_dual_stack=_is_on(
+            environ.get("AWS_USE_DUALSTACK_ENDPOINT"),
+            profile.get("use_dualstack_endpoint"),
+            of_s3.get("use_dualstack_endpoint"),
+        ),
         is_fips=_is_on(environ.get("AWS_USE_FIPS_ENDPOINT"), profile.get("use_fips_endpoint")),
         ca_file=environ.get("AWS_CA_BUNDLE") or profile.get("ca_bundle"),
     )
+
+
+def region_of(environ: Mapping[str, str]) -> str | None:
+    """The region that variables name."""
+    return environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or None
+
+
+def _style(word: str) -> str:
+    if word not in _STYLES:
+        raise UsageError(f"addressing_style = {word!r} in the profile is not one of {', '.join(_STYLES)}")
+    return word
+
+
+def _fits_host(bucket: str, endpoint: Any) -> bool:
+    """Whether the name can begin that of the host. A certificate for `*.HOST` does not cover one with dots."""
+    return _HOST_LABELS.fullmatch(bucket) is not None and ("." not in bucket or endpoint.scheme == "http")
+
+
+def _is_address(host: str) -> bool:
+    """Whether the host is an address, which has no names below it."""
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _domain(region: str) -> str:
@@ -135,9 +170,9 @@ def _endpoint(environ: Mapping[str, str], profile: Mapping[str, Any], services: 
 
 
 def _checked(name: str, url: str) -> str:
-    parts = urlsplit(url)
-    if not is_http_url(url) or parts.query or parts.fragment or "@" in parts.netloc:
-        raise UsageError(f"{name}={url!r} is no address of an S3: write http(s)://HOST[:PORT]")
+    if not is_base_url(url) or "@" in url or " " in url:
+        shown = f"={without_query(url)!r}" if "@" not in url else ""  # there may be a password in it
+        raise UsageError(f"{name}{shown} is no address of an S3: write http(s)://HOST[:PORT]")
     return url.rstrip("/")
 
 

@@ -5,7 +5,9 @@
 
 https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html. All fields that the caller gives are
 signed, `Host` and those of the signature too; the transport adds others (User-Agent, Content-Length, Expect), which are
-not. S3 encodes a path once, as it is sent (other services of AWS do so twice).
+not. S3 encodes a path once, as it is sent (other services of AWS do so twice). Of a field's value, spaces at its ends
+are not signed, and several in a row are signed as one. botocore takes tabs and spaces of other scripts for spaces, too,
+which Ceph's gateway does not: where that matters, `wire_format.py` encodes the value.
 
 This runs for every object, so what does not change is kept: the key of the day, the text of the second, and for each
 set of field names their order. botocore needs several times as long (`scripts/bench sign`).
@@ -15,8 +17,7 @@ import hashlib
 import hmac
 import time
 from collections.abc import Mapping
-
-from bulkput.record import frozen
+from typing import NamedTuple
 
 EMPTY_SHA256 = hashlib.sha256().hexdigest()
 UNSIGNED = "UNSIGNED-PAYLOAD"
@@ -25,13 +26,18 @@ _MOST_ORDERS = 256
 """Sets of field names that are remembered. A run has a few."""
 
 
-@frozen
-class Keys:
-    """An access key with its secret, and the token of one that is temporary. No repr shows what is secret."""
-
+class _KeysFields(NamedTuple):
     access_key: str
     secret: str
     token: str | None = None
+
+
+class Keys(_KeysFields):
+    """An access key with its secret, and the token of one that is temporary. No repr shows what is secret.
+
+    A named tuple, since each request looks up its signer by this."""
+
+    __slots__ = ()
 
     def __repr__(self) -> str:
         return f"Keys({self.access_key!r})"
@@ -69,7 +75,7 @@ class Signer:
             result["X-Amz-Security-Token"] = self.keys.token
         names = tuple(result)
         order, template, signed = self._orders.get(names) or self._ordered(names)
-        lines = template % tuple([" ".join(result[name].split()) for name in order])
+        lines = template % tuple([_trimmed(result[name]) for name in order])
         canonical = f"{method}\n{path}\n{query}\n{lines}\n{signed}\n{payload}"
         digest = hashlib.sha256(canonical.encode()).hexdigest()
         text = f"AWS4-HMAC-SHA256\n{self._time}\n{self._scope}\n{digest}"
@@ -102,3 +108,8 @@ class Signer:
         if len(self._orders) < _MOST_ORDERS:
             self._orders[names] = found
         return found
+
+
+def _trimmed(value: str) -> str:
+    value = value.strip(" \t")
+    return value if "  " not in value else " ".join(filter(None, value.split(" ")))

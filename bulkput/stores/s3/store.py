@@ -16,7 +16,7 @@ from bulkput.stores.powers import Powers
 from bulkput.stores.s3.checksums import Checksums, Said
 from bulkput.stores.s3.credentials import Credentials, no_credentials, said_by_variables
 from bulkput.stores.s3.encryption import customer_key
-from bulkput.stores.s3.errors import error_of, request_id_of
+from bulkput.stores.s3.errors import code_of, error_of, request_id_of
 from bulkput.stores.s3.listing import Listing
 from bulkput.stores.s3.requests import BucketRequests, Request, Way
 from bulkput.stores.s3.seldom import SeldomUsed
@@ -69,6 +69,7 @@ class S3Store:
         self._second_look = SecondLook(self._fresh_head, self.get, self.delete, shown=fresh_head)
         self._told: set[str] = set()
         self._has_deleted = False
+        self._may_list = True
 
     def __repr__(self) -> str:
         return f"S3Store({self.bucket!r})"
@@ -108,7 +109,8 @@ class S3Store:
 
     def rendered(self, headers: ObjectHeaders) -> dict[str, str]:
         """The header fields of an object."""
-        return render(headers, mtime_text) | self.customer_key
+        fields = render(headers, mtime_text)
+        return fields | self.customer_key if self.customer_key else fields
 
     async def prepare(self) -> None:
         """Make the bucket if that is wanted. Else look whether it is there: so that one request learns its region and
@@ -116,7 +118,7 @@ class S3Store:
         if self.context.s3.make_bucket:
             self.was_made = await self._seldom.make_bucket() or self.was_made
         else:
-            await self._listing.check()
+            self._may_list = await self._listing.check()
 
     async def undo_prepare(self) -> None:
         if self.was_made:
@@ -127,14 +129,16 @@ class S3Store:
             body = await _held(body)
         said = await self.checksums.of(body)
         digesting = None if said.md5 is not None else DigestingBody(body)
-        fields = {**self.rendered(headers), **said.fields}
+        fields = self.rendered(headers)
+        fields.update(said.fields)
         answer = await self._ask("put", Request("PUT", key, fields, payload=said.payload), digesting or body)
         request_id = request_id_of(answer.headers)
         md5 = said.md5 if digesting is None else await digesting.sent_md5()
         size = body.size or 0
         if answer.status != 200 or md5 is None or b"<Error" in answer.body:
             raise self._put_error(key, answer, md5)
-        if md5_of(answer.headers.get("ETag")) != md5 and self.proof_of(key, answer, md5, said) is Proves.OTHERS:
+        etag = answer.headers.get("ETag")
+        if etag != f'"{md5}"' and md5_of(etag) != md5 and self.proof_of(key, answer, md5, said) is Proves.OTHERS:
             put = unproven_put(answer.headers, md5, size)
             await self._second_look.prove(key, put, answer, request_id=request_id)
         return Stored(key, size, md5, request_id)
@@ -174,6 +178,11 @@ class S3Store:
             detail = "S3 answers 200 to what it has stored: this answer is of something before it, and proves nothing"
             return IntegrityError("put", key, expected=md5, actual=None, status=answer.status, detail=detail)
         error = error_of("put", key, answer, sent_md5=md5)
+        if not self._may_list and code_of(answer) == "AccessDenied":
+            # As of a login that fails: it is the fault of no object, so one of those in flight tells it.
+            denied = Denied("login", self.bucket, _NO_ACCESS, status=403, request_id=error.request_id)
+            denied.code = error.code
+            return denied
         if isinstance(error, NotFound) and answer.status == 404:  # no object has to be there for a PUT
             return StoreGone("put", key, error.detail, status=404, request_id=error.request_id)
         return error
@@ -268,7 +277,10 @@ async def _held(body: Body) -> Body:
 def open_store(destination: Destination, context: StoreContext) -> S3Store:
     """Open a bucket with what `configured` has found. Raises UsageError for options that S3 lacks."""
     if context.storage_policy is not None:
-        raise UsageError("`storage_policy` is for Swift only: S3 has storage classes, in `rules`")
+        raise UsageError(
+            "`storage_policy` is for Swift only: S3 has storage classes, in `rules` or by `headers.extra`"
+            " x-amz-storage-class"
+        )
     if context.large.container is not None or context.large.mode in ("slo", "dlo"):
         raise UsageError(
             "`large.container` and the modes slo and dlo are for Swift only: S3 keeps parts with the object"
@@ -298,6 +310,10 @@ def check_bucket(bucket: str, settings: Settings) -> None:
         )
 
 
+_NO_ACCESS = (
+    "AccessDenied: these keys may neither list the bucket nor write to it: the bucket may be somebody else's, or a"
+    " policy forbids it"
+)
 KEEPS_VERSIONS = (
     "the bucket keeps versions: what is removed is not listed any more, and stays as an older version that is paid for"
 )

@@ -4,6 +4,7 @@ https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html
 """
 
 import hashlib
+import re
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import NamedTuple
 from urllib.parse import unquote_plus
@@ -20,6 +21,8 @@ from bulkput.transport.base import Answer
 _COMPLETE_WORK = 64 * 1024
 """Bytes that each part adds to the deadline of the completion: a second, at the rate used for deadlines."""
 _MAX_PAGE = 4 * 1024 * 1024
+_ENCODED = r"(?:[A-Za-z0-9._~/*!$'()|-]|%[0-9A-Fa-f]{2})*"
+"""A key as Ceph's gateway encodes it (src/rgw/rgw_common.cc, char_needs_url_encoding)."""
 _REFUSED = ("InvalidPart", "InvalidPartOrder", "NoSuchUpload")
 """The parts are not those that the completion names, or the upload is gone."""
 
@@ -135,25 +138,14 @@ class Uploads:
         return answer.status != 404
 
     async def unfinished(self, prefix: str) -> AsyncGenerator[UnfinishedUpload, None]:
-        """Uploads whose keys begin with the prefix, in the store's order, by ListMultipartUploads.
-
-        Keys that XML cannot have are asked for once more, encoded; not at first, because Ceph's gateway 16 does not say
-        that they are encoded then.
-        """
+        """Uploads whose keys begin with the prefix, in the store's order, by ListMultipartUploads."""
         markers: dict[str, str] = {}
-        encoded: dict[str, str] = {}
         while True:
-            query = query_of(uploads="", prefix=prefix, **encoded, **markers)
+            query = query_of(uploads="", prefix=prefix, encoding_type="url", **markers)
             answer = await self._ask("list", Request("GET", query=query, max_answer=_MAX_PAGE))
             if answer.status != 200:
                 raise error_of("list", prefix or self._bucket, answer)
-            try:
-                rows, following = _page(answer, is_encoded=bool(encoded))
-            except StoreError:
-                if encoded:
-                    raise
-                encoded = {"encoding_type": "url"}
-                continue
+            rows, following = _page(answer)
             for row in rows:
                 yield row
             if following is None or following == markers:
@@ -162,24 +154,27 @@ class Uploads:
 
 
 def is_gone(answer: Answer) -> bool:
-    """Whether the upload that a request was about is not there any more."""
-    return answer.status == 404 and code_of(answer) == "NoSuchUpload"
+    """Whether the upload that a request was about is not there any more. Ceph's gateway 16 says NoSuchKey."""
+    return answer.status == 404 and code_of(answer) != "NoSuchBucket"
 
 
-def _page(answer: Answer, *, is_encoded: bool) -> tuple[list[UnfinishedUpload], dict[str, str] | None]:
-    """The uploads of a page, and where the next one begins. Raises StoreError."""
+def _page(answer: Answer) -> tuple[list[UnfinishedUpload], dict[str, str] | None]:
+    """The uploads of a page, and where the next one begins. Raises StoreError.
+
+    Ceph's gateway (seen with 16) encodes the keys as it is asked to, and not the marker, and does not say so. A key
+    that could be an encoded one is taken for that.
+    """
     root = parsed(answer.body, "list", "")
-
-    def key_of(text: str) -> str:
-        return unquote_plus(text) if is_encoded else text
-
+    is_encoded = root.findtext("EncodingType") == "url"
     rows = []
     for each in root.iter("Upload"):
         key, upload_id, begun = (each.findtext(tag) or "" for tag in ("Key", "UploadId", "Initiated"))
-        rows.append(UnfinishedUpload(key_of(key), upload_id, begun.removesuffix("Z")))
+        key = unquote_plus(key) if is_encoded or re.fullmatch(_ENCODED, key) else key
+        rows.append(UnfinishedUpload(key, upload_id, begun.removesuffix("Z")))
     if root.findtext("IsTruncated") != "true":
         return rows, None
+    marker = root.findtext("NextKeyMarker") or ""
     return rows, {
-        "key_marker": key_of(root.findtext("NextKeyMarker") or ""),
+        "key_marker": unquote_plus(marker) if is_encoded else marker,
         "upload_id_marker": root.findtext("NextUploadIdMarker") or "",
     }

@@ -1,13 +1,14 @@
 """S3's formats: header fields of a PUT, the answer to a HEAD, pages of a listing, lists of names to delete."""
 
 import re
+from base64 import b64encode
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote_plus
 from xml.sax.saxutils import escape
 
-from bulkput.errors import StoreError, UnprovenPut
+from bulkput.errors import StoreError, Unavailable, UnprovenPut
 from bulkput.model import Fields, ObjectHeaders, Prefix, RemoteObject
 from bulkput.policy.etag import md5_of
 from bulkput.policy.headers import overlaid
@@ -42,7 +43,7 @@ _NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 
 def render(headers: ObjectHeaders, mtime: Callable[[int], str]) -> dict[str, str]:
     """The headers under S3's names."""
-    rendered = {META + name.lower(): value for name, value in headers.meta}
+    rendered = {META + name.lower(): _signable(value) for name, value in headers.meta}
     if headers.mtime_ns is not None:
         rendered[MTIME] = mtime(headers.mtime_ns)
     if headers.content_type:
@@ -56,6 +57,14 @@ def render(headers: ObjectHeaders, mtime: Callable[[int], str]) -> dict[str, str
     if headers.only_new:
         rendered["If-None-Match"] = "*"
     return overlaid(rendered, headers.extra)
+
+
+def _signable(value: str) -> str:
+    """The value of a metadata field, encoded by RFC 2047 if it has white space other than spaces, which servers sign
+    in different ways, or white space at its ends, which HTTP drops."""
+    if value == value.strip() and not any(character.isspace() and character != " " for character in value):
+        return value
+    return f"=?UTF-8?B?{b64encode(value.encode()).decode()}?="
 
 
 def query_of(**parameters: str) -> str:
@@ -171,11 +180,12 @@ def _encoding(headers: Mapping[str, str]) -> str | None:
 def _decoded(value: str) -> str:
     if _ENCODED.match(value) is None:
         return value
+    from email.errors import HeaderParseError  # noqa: PLC0415 - few objects have such metadata
     from email.header import decode_header, make_header  # noqa: PLC0415 - few objects have such metadata
 
     try:
         return str(make_header(decode_header(value)))
-    except (UnicodeDecodeError, LookupError, ValueError):
+    except (HeaderParseError, LookupError, ValueError):
         return value
 
 
@@ -215,7 +225,7 @@ def parsed(body: bytes, operation: str, key: str) -> "Element":
 
 def page(body: bytes, operation: str, key: str) -> Page:
     """A page of ListObjectsV2 with `encoding-type=url`. Objects and prefixes come in lists of their own: this merges
-    them in the order of their names' bytes. Raises StoreError."""
+    them in the order of their names' bytes. Raises StoreError; Unavailable if it breaks off."""
     root = parsed(body, operation, key)
     if root.tag != "ListBucketResult":
         raise StoreError(operation, key, "the answer is not a listing of S3")
@@ -243,7 +253,14 @@ def page(body: bytes, operation: str, key: str) -> Page:
     prefixes = [Prefix(name_of(item, "Prefix")) for item in root.iter("CommonPrefixes")]
     if prefixes:
         rows = sorted([*rows, *prefixes], key=lambda row: row.name.encode())
-    token = root.findtext("NextContinuationToken") if root.findtext("IsTruncated") == "true" else None
+    token = root.findtext("NextContinuationToken") or None
+    match root.findtext("IsTruncated"):
+        case "true" if token is None:
+            raise Unavailable(operation, key, "the listing breaks off: it does not say where it goes on")
+        case "false":
+            token = None
+        case None if token is None:
+            raise Unavailable(operation, key, "the listing does not say whether it is complete")
     return Page(rows, token)
 
 
