@@ -10,7 +10,7 @@ https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html
 import asyncio
 import hashlib
 from base64 import b64encode
-from collections.abc import Awaitable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -84,11 +84,15 @@ class Copies:
             await self._check_size(bucket, key, size)
         return replace(made, size=size, copied=etag)
 
-    async def correct(self, key: str, headers: ObjectHeaders, sizes: Sequence[int]) -> str | None:
-        """Give the object of parts of these sizes these headers, if it has others: it was sent by an upload that an
-        earlier run has begun, or all was not known then. Gives its new ETag: None if that is still the same, since its
-        copy has the same parts."""
-        head = await self._head(key)
+    async def correct(
+        self, key: str, headers: ObjectHeaders, etags: Container[str | None], sizes: Sequence[int]
+    ) -> str | None:
+        """Give the object with one of these ETags, of parts of these sizes, these headers, if it has others: it was
+        sent by an upload that an earlier run has begun, or all was not known then. Gives its new ETag: None if that is
+        still the same, since its copy has the same parts, and if somebody has stored another object there."""
+        head = await self._store.head(key)
+        if head is None or etag_of(head) not in etags:
+            return None
         wanted = {name: value for name, value in self._store.rendered(headers).items() if name != "If-None-Match"}
         if has_fields(head, wanted, exactly=True) and not await self._is_for_others(key, headers):
             return None

@@ -160,7 +160,8 @@ class Multipart:
             raise await self._replaced(upload, begun, ordered, done.etag)
         request_id = done.request_id if done is not None else None
         if done is None or begun.is_found or headers != upload.headers:
-            etag = await self._store.correct(key, headers, [part.size for part in ordered]) or etag
+            etags = {done.etag} if done is not None and done.etag else {etag, _etag_of_etags(named)}
+            etag = await self._store.correct(key, headers, etags, [part.size for part in ordered]) or etag
         self._forget(upload, begun)
         return Stored(key, sum(part.size for part in ordered), etag, request_id)
 
@@ -183,8 +184,9 @@ class Multipart:
         return has_size and (etag_of(head) in (expected, own) or self._store.has_opaque_etag(head))
 
     async def _replaced(self, upload: LargeUpload, begun: _Begun, parts: Sequence[StoredPart], etag: str) -> StoreError:
-        """The error for an object that was completed and is another one. Ceph's gateway answers so, without an ETag, if
-        another upload of this key is completed at the same time; it may keep the upload and never complete it."""
+        """The error for an object that was completed and is another one: somebody has completed or put one of this name
+        at the same time. Ceph's gateway 16 names no ETag, and may keep an upload that has met another without ever
+        completing it, so the parts are sent in a new one."""
         with suppress(StoreError):
             await self._uploads.abort(upload.key, begun.id)
         self._forget(upload, begun)

@@ -3,7 +3,7 @@
 Their code is imported when one of them is first called.
 """
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Container, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -81,8 +81,10 @@ class SeldomUsed:
     async def copy(self, source: str, container: str, key: str, headers: ObjectHeaders, size: int) -> Stored:
         return await self._copies.copy(source, container, key, headers, size)
 
-    async def correct(self, key: str, headers: ObjectHeaders, sizes: Sequence[int]) -> str | None:
-        return await self._copies.correct(key, headers, sizes)
+    async def correct(
+        self, key: str, headers: ObjectHeaders, etags: Container[str | None], sizes: Sequence[int]
+    ) -> str | None:
+        return await self._copies.correct(key, headers, etags, sizes)
 
     async def delete_many(self, keys: tuple[str, ...]) -> tuple[str, ...]:
         return await self._bucket.delete_many(keys)

@@ -1,6 +1,6 @@
 """One bucket of S3 as a Store: exactly one PUT per object, proven by its MD5 or by the checksum that S3 returns."""
 
-from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Container, Iterable, Mapping, Sequence
 from contextlib import aclosing
 
 from bulkput.errors import Denied, IntegrityError, NotFound, StoreError, StoreGone, Unsupported, UsageError
@@ -228,10 +228,12 @@ class S3Store:
         is_plain = headers.storage_class is None and not headers.extra and not self.customer_key
         return is_plain and self.checksums.algorithm is None
 
-    async def correct(self, key: str, headers: ObjectHeaders, sizes: Sequence[int]) -> str | None:
-        """Give an object that was completed, of parts of these sizes, these headers, if it has others. Its new ETag;
-        None if it is the same as before."""
-        return await self._seldom.correct(key, headers, sizes)
+    async def correct(
+        self, key: str, headers: ObjectHeaders, etags: Container[str | None], sizes: Sequence[int]
+    ) -> str | None:
+        """Give an object that was completed, with one of these ETags and of parts of these sizes, these headers, if it
+        has others. Its new ETag; None if it is the same as before, or if another object is there by now."""
+        return await self._seldom.correct(key, headers, etags, sizes)
 
     def row(self, key: str, headers: Mapping[str, str]) -> RemoteObject:
         return described(key, headers)
