@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 
 from bulkput import events as ev
+from bulkput.engine.open_store import connected
+from bulkput.model import ObjectHeaders
 from bulkput.options import RetryOptions, UploadOptions, WireOptions
+from bulkput.testing.given import whole
 from tests.faults.bucket import (
     Clock,
     Expiry,
@@ -225,6 +228,20 @@ async def test_the_region_of_a_bucket_is_learned_once(ledger: Ledger, target: S3
     region = Region("eu-west-9", 301 if way == 301 else 400)
     row, ran = await run(ledger, target, tree, region, f"another region, {way}")
     assert region.refused == 1 and ran.summary.retries == 0 and row.is_whole, row
+
+
+@pytest.mark.rgw
+async def test_many_in_flight_are_sent_again_for_what_one_of_them_has_learned(target: S3Target) -> None:
+    """64 PUTs at once, without a look at the bucket before them: each is refused once, and none fails."""
+    region = Region("eu-west-9", 301)
+    async with relayed(target, region) as running:
+        environ = {**target.server.environment, "AWS_ENDPOINT_URL": running.url}
+        wire, url = WireOptions(concurrency=IN_FLIGHT, first_concurrency=IN_FLIGHT), f"s3://{target.place}"
+        async with connected(url, wire=wire, retry=RetryOptions(retries=0), environ=environ) as (store, _):
+            await asyncio.gather(*(store.put(f"n{n}", whole(b"%d" % n), ObjectHeaders()) for n in range(IN_FLIGHT)))
+    assert region.refused > 1
+    stored = await asyncio.to_thread(target.stored)
+    assert stored == {f"n{n}": b"%d" % n for n in range(IN_FLIGHT)}
 
 
 @pytest.mark.parametrize("ahead_s", [3600, -3600], ids=["late", "early"])

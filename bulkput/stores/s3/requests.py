@@ -12,7 +12,7 @@ What a refusal says about the way is learned once for all of them, and the reque
 import hashlib
 import re
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import field
 from urllib.parse import quote
@@ -25,7 +25,6 @@ from bulkput.stores.s3.credentials import Credentials
 from bulkput.stores.s3.errors import EXPIRED, KEYS_REFUSED, MOVED, SKEWED, code_of, error_of, text_of
 from bulkput.stores.s3.settings import Place, Settings
 from bulkput.stores.s3.sign import EMPTY_SHA256, Keys, Signer
-from bulkput.stores.s3.wire_format import has_opaque_etag
 from bulkput.stores.status import error_from_transport, refusal
 from bulkput.transport.base import MAX_ANSWER, Answer, Incoming, Transport, TransportError
 from bulkput.transport.pacing import sends_again
@@ -67,6 +66,10 @@ class Way:
         self._places: dict[str, Place] = {}
         self._signers: dict[tuple[str, Keys], Signer] = {}
 
+    def believed(self, bucket: str) -> tuple[str, float]:
+        """The bucket's region and how far the store's clock is ahead, as they are believed now."""
+        return self.region(bucket), self.ahead_s
+
     def region(self, bucket: str) -> str:
         return self._regions.get(bucket, self.settings.region)
 
@@ -77,6 +80,8 @@ class Way:
         return found
 
     def learn_region(self, bucket: str, region: str) -> None:
+        if self.region(bucket) == region:
+            return
         self._regions[bucket] = region
         self._places.pop(bucket, None)
         self._signers.clear()
@@ -101,8 +106,9 @@ class BucketRequests:
         way = self._way
         for _ in range(_MOST_AGAIN):
             keys = await way.credentials.fresh()
+            believed = way.believed(self._bucket_of(request))
             answer = await self._send(operation, request, keys, body)
-            if answer.status < 300 or not await self._has_learned(request, keys, answer):
+            if answer.status < 300 or not await self._has_learned(request, keys, believed, answer):
                 return answer
             sends_again(request.method)
         return answer
@@ -118,10 +124,12 @@ class BucketRequests:
             raise error_from_transport(operation, request.key or self._bucket, error, sent=fields) from None
         return answer if answer.status < 300 else without_secrets(answer, fields)
 
+    def _bucket_of(self, request: Request) -> str:
+        return self._bucket if request.bucket is None else request.bucket
+
     def _signed(self, request: Request, keys: Keys | None) -> tuple[str, dict[str, str]]:
         """The URL, and all header fields."""
-        way = self._way
-        bucket = self._bucket if request.bucket is None else request.bucket
+        way, bucket = self._way, self._bucket_of(request)
         place = way.place(bucket)
         path = place.path or "/" if request.key is None else f"{place.path}/{quote(request.key, safe='/~')}"
         url = f"{place.origin}{path}?{request.query}" if request.query else place.origin + path
@@ -130,18 +138,20 @@ class BucketRequests:
         target = request.method, place.host, path, request.query
         return url, way.signer(bucket, keys).signed(target, request.headers, request.payload, time.time() + way.ahead_s)
 
-    async def _has_learned(self, request: Request, keys: Keys | None, answer: Answer) -> bool:
-        """Whether a refusal says something about the way that was not known. Applies the table above."""
+    async def _has_learned(
+        self, request: Request, keys: Keys | None, believed: tuple[str, float], answer: Answer
+    ) -> bool:
+        """Whether a refusal says something about the way that was not known when the request was sent: another worker
+        may have learned it since. Applies the table above."""
         way, code = self._way, code_of(answer)
         if code in MOVED or answer.status in (301, 307) or (answer.status == 400 and not code):
-            bucket = self._bucket if request.bucket is None else request.bucket
             region = answer.headers.get("x-amz-bucket-region") or text_of(answer, "Region")
-            if region and _REGION.fullmatch(region) and region != way.region(bucket):
-                way.learn_region(bucket, region)
+            if region and _REGION.fullmatch(region) and region != believed[0]:
+                way.learn_region(self._bucket_of(request), region)
                 return True
         if code in SKEWED or (answer.status == 403 and not code):
             ahead_s = _ahead_s(answer)
-            if ahead_s is not None and abs(ahead_s - way.ahead_s) > _SKEW_S:
+            if ahead_s is not None and abs(ahead_s - believed[1]) > _SKEW_S:
                 way.ahead_s = ahead_s
                 return True
         is_of_keys = code in KEYS_REFUSED or (not code and answer.status in (400, 403))
@@ -149,15 +159,19 @@ class BucketRequests:
             return False
         return code != "AccessDenied" and await way.credentials.renewed(keys) is not None
 
-    async def read(self, key: str, fields: Mapping[str, str]) -> AsyncGenerator[bytes, None]:
-        """Yield the object's bytes as they arrive. Raises StoreError: see `Powers.get`."""
+    async def read(
+        self, key: str, fields: Mapping[str, str], has_opaque_etag: Callable[[Mapping[str, str]], bool]
+    ) -> AsyncGenerator[bytes, None]:
+        """Yield the object's bytes as they arrive. Raises StoreError: see `Powers.get`. `has_opaque_etag` says of an
+        answer's fields whether the ETag need be no MD5."""
         request = Request("GET", key, fields)
         for _ in range(_MOST_AGAIN):
             keys = await self._way.credentials.fresh()
+            believed = self._way.believed(self._bucket)
             async with self._incoming(request, keys) as answer:
                 if answer.status != 200:
                     refused = await refusal(answer)
-                    if await self._has_learned(request, keys, refused):
+                    if await self._has_learned(request, keys, believed, refused):
                         continue
                     raise error_of("get", key, without_secrets(refused, fields))
                 md5 = hashlib.md5(usedforsecurity=False)
@@ -167,7 +181,8 @@ class BucketRequests:
                         yield chunk
                 except TransportError as error:
                     raise error_from_transport("get", key, error) from None
-                _check(key, answer.headers, md5.hexdigest())
+                if not has_opaque_etag(answer.headers):
+                    _check(key, answer.headers, md5.hexdigest())
                 return
         raise Denied("get", key, "the store refuses the request in a new way each time")
 
@@ -184,7 +199,7 @@ class BucketRequests:
 def _check(key: str, headers: Mapping[str, str], md5: str) -> None:
     """Raises IntegrityError if the ETag is an MD5, and that of other bytes."""
     etag = md5_of(headers.get("ETag"))
-    if etag is not None and etag != md5 and not has_opaque_etag(headers):
+    if etag is not None and etag != md5:
         raise IntegrityError("get", key, expected=etag, actual=md5, status=200)
 
 

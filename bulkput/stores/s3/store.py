@@ -252,7 +252,7 @@ class S3Store:
         return answer.headers
 
     def get(self, key: str) -> AsyncGenerator[bytes, None]:
-        return self.requests.read(key, self.customer_key)
+        return self.requests.read(key, self.customer_key, self.has_opaque_etag)
 
     async def ask_limits(self) -> Limits:
         """S3 has no request for them."""
