@@ -12,6 +12,7 @@ import pytest
 
 from bulkput.errors import Denied, StoreGone, UsageError
 from bulkput.options import WireOptions
+from bulkput.stores.base import Configured
 from bulkput.stores.swift.clouds import of_cloud
 from bulkput.stores.swift.environment import configured, login_from
 from bulkput.stores.swift.login import LoginRequest
@@ -90,8 +91,8 @@ async def test_a_cloud_is_read_once(home: Path) -> None:
     (home / "gone.yaml").write_text(CLOUD)
     first = await configured(environ_of(home, OS_CLIENT_CONFIG_FILE=str(home / "gone.yaml")), WireOptions())
     (home / "gone.yaml").unlink()
-    assert await configured(*first) == first
-    assert await configured({"OS_CLOUD": ""}, WireOptions()) == ({"OS_CLOUD": ""}, WireOptions())
+    assert await configured(first.environ, first.wire) == first
+    assert await configured({"OS_CLOUD": ""}, WireOptions()) == Configured({"OS_CLOUD": ""}, WireOptions())
 
 
 def test_region_and_interface_of_the_environment_choose_within_the_cloud(home: Path) -> None:
