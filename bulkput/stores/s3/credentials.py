@@ -137,7 +137,7 @@ def _is_anonymous(environ: Mapping[str, str]) -> bool:
 
 def _has_files(environ: Mapping[str, str]) -> bool:
     """Whether there are files, which may have a region, an endpoint and more for the profile."""
-    return bool(_profile_name(environ)) or any(os.path.exists(os.path.expanduser(path)) for path in _files(environ))
+    return bool(_profile_name(environ)) or any(os.path.isfile(os.path.expanduser(path)) for path in _files(environ))
 
 
 def _files(environ: Mapping[str, str]) -> tuple[str, str]:
