@@ -4,7 +4,8 @@
 |-------------------------------------------------------------------|-------------------------------------------------|
 | has the MD5 that was sent as its ETag                             | the bytes                                       |
 | returns the checksum that was sent, and its ETag need be no MD5   | the bytes                                       |
-| has an ETag that need be no MD5; something was sent to check by   | that the store has checked it                   |
+| has an ETag that need be no MD5; the request had Content-MD5 or a | that the store has checked them                 |
+| signature over its bytes                                          |                                                 |
 | has an ETag that need be no MD5                                   | nothing: the bytes are stored, and unproven     |
 | has another ETag, or none                                         | that they are not, or are not known to be       |
 
@@ -28,7 +29,7 @@ class Proves(Enum):
 
 
 def proves(
-    etag: str | None, md5: str, *, is_opaque: bool, sent: str | None, returned: str | None, has_content_md5: bool
+    etag: str | None, md5: str, *, is_opaque: bool, sent: str | None, returned: str | None, is_checked: bool
 ) -> Proves:
     """Apply the table above. `sent` and `returned` are the checksum in Base64, None if there is none."""
     if md5_of(etag) == md5:
@@ -37,4 +38,4 @@ def proves(
         return Proves.OTHERS
     if sent is not None and returned is not None:
         return Proves.BYTES if sent == returned else Proves.OTHERS
-    return Proves.CHECKED if sent is not None or has_content_md5 else Proves.NOTHING
+    return Proves.CHECKED if is_checked else Proves.NOTHING

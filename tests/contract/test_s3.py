@@ -1,10 +1,13 @@
 """S3, as three others speak it: Ceph's gateway, the real Swift's s3api, moto."""
 
+import asyncio
+
 import pytest
 
-from bulkput.options import MIB
+from bulkput.engine.open_store import connected
+from bulkput.options import MIB, S3Options
 from bulkput.testing.contract import StoreContract, Target
-from bulkput.testing.given import POWERS
+from bulkput.testing.given import ONCE, POWERS
 from tests.servers.judge import S3Judge
 from tests.servers.s3 import RealS3
 
@@ -74,3 +77,23 @@ class TestMoto(S3Contract):
             parameters is not None and any("\n" in str(value) for value in parameters.params.values())
         ):
             pytest.skip("moto knows no names with line ends")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["moto", pytest.param("rgw_s3", marks=pytest.mark.rgw), pytest.param("s3api", marks=pytest.mark.swift)],
+)
+async def test_make_bucket_makes_what_is_missing_and_undoes_only_that(
+    request: pytest.FixtureRequest, name: str
+) -> None:
+    """A bucket that was there stays, though it is empty."""
+    server: RealS3 = request.getfixturevalue(name)
+    there = await asyncio.to_thread(server.make_bucket)
+    for bucket, was_made in ((there, False), (f"{there}-new", True)):
+        options = S3Options(make_bucket=True)
+        async with connected(f"s3://{bucket}", s3=options, retry=ONCE, environ=server.environment) as (store, _):
+            await store.prepare()
+            assert store.was_made is was_made
+            await store.undo_prepare()
+    buckets = [row["Name"] for row in (await asyncio.to_thread(server.client().list_buckets))["Buckets"]]
+    assert there in buckets and f"{there}-new" not in buckets

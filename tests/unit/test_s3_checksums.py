@@ -94,7 +94,7 @@ def test_a_checksum_is_that_of_botocore(
 
 @pytest.mark.parametrize("data", DATA, ids=len)
 @pytest.mark.parametrize("is_tls", [True, False])
-def test_by_itself_a_body_in_memory_has_content_md5(data: bytes, *, is_tls: bool) -> None:
+def test_by_itself_a_body_in_memory_is_checked(data: bytes, *, is_tls: bool) -> None:
     """Every store knows it, and a bucket with object lock wants it."""
     told = said("auto", BytesBody.of(data), is_tls=is_tls)
     md5 = hashlib.md5(data).hexdigest()

@@ -273,14 +273,14 @@ OTHER = "0" * 32
         (OTHER, {"sent": "a", "returned": "a"}, Proves.OTHERS),
         (OTHER, {"is_opaque": True, "sent": "a", "returned": "a"}, Proves.BYTES),
         (OTHER, {"is_opaque": True, "sent": "a", "returned": "b"}, Proves.OTHERS),
-        (OTHER, {"is_opaque": True, "sent": "a"}, Proves.CHECKED),
-        (OTHER, {"is_opaque": True, "has_content_md5": True}, Proves.CHECKED),
-        (None, {"is_opaque": True, "has_content_md5": True}, Proves.CHECKED),
+        (OTHER, {"is_opaque": True, "sent": "a"}, Proves.NOTHING),  # the store does not know it
+        (OTHER, {"is_opaque": True, "is_checked": True}, Proves.CHECKED),
+        (None, {"is_opaque": True, "is_checked": True}, Proves.CHECKED),
         (OTHER, {"is_opaque": True}, Proves.NOTHING),
         (OTHER, {"is_opaque": True, "returned": "a"}, Proves.NOTHING),
     ],
 )
 def test_what_the_answer_to_a_put_proves(etag: str | None, more: dict[str, Any], proven: Proves) -> None:
     """The table of policy/s3_proof.py."""
-    given = {"is_opaque": False, "sent": None, "returned": None, "has_content_md5": False, **more}
+    given = {"is_opaque": False, "sent": None, "returned": None, "is_checked": False, **more}
     assert proves(etag, MD5, **given) is proven

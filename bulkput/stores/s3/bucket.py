@@ -42,7 +42,10 @@ class Bucket:
         """Whether the bucket keeps versions."""
 
     async def make(self) -> bool:
-        """Make the bucket in the region of the settings. False if it was there already, and is ours."""
+        """Make the bucket in the region of the settings. False if it was there already, and is ours: this is asked
+        first, since some stores answer to such a PUT as if they had made it."""
+        if await self._is_ours():
+            return False
         region = self._way.region(self._name)
         body = b""
         if self._store.is_amazons and region != FIRST_REGION:  # others may refuse Amazon's names

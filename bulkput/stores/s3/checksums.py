@@ -70,10 +70,10 @@ class Checksums:
         self._make: Callable[[], Sum] | None = _made_by(checksum) if self._name is not None else None
 
     def hash_first(self) -> bool:
-        """From now on, every body is read for its MD5 before it is sent: ETags prove nothing. False if that is so
-        already, or if something else was asked for."""
-        had, self._hashes_first = self._hashes_first, self._has_md5
-        return self._hashes_first and not had
+        """From now on, every body is read for its MD5 before it is sent: ETags prove nothing. False if something else
+        was asked for."""
+        self._hashes_first = self._has_md5
+        return self._hashes_first
 
     async def of(self, body: Body) -> Said:
         """What the request with this body says. Raises the body's SourceError."""

@@ -12,7 +12,7 @@ import hashlib
 from base64 import b64encode
 from collections.abc import Awaitable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import field, replace
 from functools import partial
 from itertools import accumulate
 from typing import TYPE_CHECKING
@@ -51,8 +51,8 @@ class _Job:
     source: str
     bucket: str
     key: str
-    fields: Mapping[str, str]
-    etag: str
+    fields: Mapping[str, str] = field(repr=False)
+    etag: str = ""
 
 
 class Copies:

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator
 
-from bulkput.errors import NotFound, StoreError, StoreGone
+from bulkput.errors import NotFound, StoreError, StoreGone, Unavailable
 from bulkput.model import Prefix, RemoteObject
 from bulkput.stores.s3.errors import code_of, error_of
 from bulkput.stores.s3.requests import BucketRequests, Request
@@ -72,4 +72,6 @@ class Listing:
                 yield row
             if found.token is None:
                 return
+            if found.token == parameters.get("continuation_token"):
+                raise Unavailable("list", where, "the listing goes on at the same place for ever")
             parameters["continuation_token"] = found.token

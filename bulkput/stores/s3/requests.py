@@ -45,7 +45,7 @@ class Request:
 
     method: str
     key: str | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     query: str = ""
     payload: str = EMPTY_SHA256
     max_answer: int = MAX_ANSWER
@@ -170,10 +170,10 @@ class BucketRequests:
             believed = self._way.believed(self._bucket)
             async with self._incoming(request, keys) as answer:
                 if answer.status != 200:
-                    refused = await refusal(answer)
+                    refused = without_secrets(await refusal(answer), self._signed(request, keys)[1])
                     if await self._has_learned(request, keys, believed, refused):
                         continue
-                    raise error_of("get", key, without_secrets(refused, fields))
+                    raise error_of("get", key, refused)
                 md5 = hashlib.md5(usedforsecurity=False)
                 try:
                     async for chunk in answer.chunks:

@@ -21,6 +21,7 @@ from bulkput.stores.s3.listing import Listing
 from bulkput.stores.s3.requests import BucketRequests, Request, Way
 from bulkput.stores.s3.seldom import SeldomUsed
 from bulkput.stores.s3.settings import Settings, is_directory_bucket
+from bulkput.stores.s3.sign import UNSIGNED
 from bulkput.stores.s3.wire_format import (
     described,
     fresh_head,
@@ -153,12 +154,13 @@ class S3Store:
             is_opaque=self.has_opaque_etag(answer.headers),
             sent=sent,
             returned=answer.headers.get(name) if name else None,
-            has_content_md5="Content-MD5" in said.fields,
+            is_checked="Content-MD5" in said.fields
+            or (said.payload != UNSIGNED and self._way.credentials.keys is not None),
         )
         if found is Proves.CHECKED:
             self.tell_once(_CHECKED)
         if found is Proves.NOTHING:
-            if self.checksums.hash_first():  # the first of them is sent twice, to learn that
+            if self.checksums.hash_first() and said.sent is None:  # what is in flight is sent twice, to learn that
                 raise IntegrityError("put", key, _HASHED_FIRST, status=answer.status, request_id=request_id)
             raise StoreError("put", key, _NOTHING, status=answer.status, request_id=request_id)
         return found
