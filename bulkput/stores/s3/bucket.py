@@ -154,13 +154,15 @@ class Bucket:
         return tuple(key for key in named if key in left) + unnamed
 
     async def _tell_of_versions(self) -> None:
-        """Say once if what was removed stays as a version; nothing if this user may not ask for that."""
+        """Say once if what was removed stays as a version; nothing if this user may not ask for that, or no answer
+        comes: the objects are removed already, and that is what the caller has to know."""
         if self._has_asked:
             return
         self._has_asked = True
-        answer = await self._ask("stat", Request("GET", query="versioning="))
-        if answer.status == 200 and b">Enabled<" in answer.body:
-            self._store.tell_once(KEEPS_VERSIONS)
+        with suppress(StoreError):
+            answer = await self._ask("stat", Request("GET", query="versioning="))
+            if answer.status == 200 and self._state_of(answer):
+                self._store.tell_once(KEEPS_VERSIONS)
 
     async def refuses_existing(self) -> Refusal:
         """Amazon refuses one of two requests at once
