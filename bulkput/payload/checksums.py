@@ -1,11 +1,9 @@
 """The checksums of a whole body, by one reading of it before it is sent."""
 
-import asyncio
 import hashlib
-from contextlib import aclosing
 
 from bulkput.model import Body
-from bulkput.payload.digest import ReadAndHashed
+from bulkput.payload.digest import read_into
 from bulkput.policy.plain_http import Checksums
 
 _QUICK_SIZE = 32 * 1024
@@ -15,25 +13,13 @@ _QUICK_SIZE = 32 * 1024
 async def checksums_of(body: Body) -> Checksums:
     """Read the body to its end. Raises its SourceError.
 
-    A body of unknown size is made as it is when it is sent: a gzip stream comes out the same each time. A piece of a
-    file is hashed by the thread that has read it, any other by a thread of the event loop.
+    A body of unknown size is made as it is when it is sent: a gzip stream comes out the same each time.
     """
     sums = _Sums()
-    loop = asyncio.get_running_loop()
-    if body.data is not None:
-        if len(body.data) <= _QUICK_SIZE:
-            sums.update(body.data)
-        else:
-            await loop.run_in_executor(None, sums.update, body.data)
-        return sums.digests()
-    if isinstance(body, ReadAndHashed):
-        async with aclosing(body.chunks_into(sums.update)) as chunks:
-            async for _ in chunks:
-                pass
-        return sums.digests()
-    async with aclosing(body.chunks()) as chunks:
-        async for chunk in chunks:
-            await loop.run_in_executor(None, sums.update, chunk)
+    if body.data is not None and len(body.data) <= _QUICK_SIZE:
+        sums.update(body.data)
+    else:
+        await read_into(body, sums.update)
     return sums.digests()
 
 

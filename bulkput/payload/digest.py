@@ -36,6 +36,20 @@ class ReadAndHashed(Protocol):
     def chunks_into(self, take: Callable[[bytes], None]) -> AsyncGenerator[bytes, None]: ...
 
 
+async def read_into(body: Body, take: Callable[[bytes], None]) -> None:
+    """Read the body to its end; `take` gets each piece, in a thread: a file's in the thread that has read it. Raises
+    the body's SourceError."""
+    if isinstance(body, ReadAndHashed):
+        async with aclosing(body.chunks_into(take)) as pieces:
+            async for _ in pieces:
+                pass
+        return
+    loop = asyncio.get_running_loop()
+    async with aclosing(body.chunks()) as pieces:
+        async for piece in pieces:
+            await loop.run_in_executor(None, take, piece)
+
+
 class DigestingBody:
     """A Body that hashes what passes through `chunks()`; `sent_bytes` counts it.
 

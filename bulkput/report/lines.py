@@ -63,16 +63,8 @@ def event_line(event: ev.Event, *, verbose: bool) -> str | None:  # noqa: C901, 
             return f"{'failed' if event.is_failure else 'warning'}: no file was found in {printable(event.where)}"
         case ev.Snapshot() if verbose:
             return f"snapshot: {printable(event.path)}: it is being written to; it is taken up to byte {event.size}"
-        case ev.SegmentsLeft(why=str(why)) if why:
-            of = f" of {printable(event.key)}" if event.key else ""
-            return f"not removed: segments{of}: {printable(why)}: {_names_text(event.paths)}"
-        case ev.SegmentsLeft():
-            return f"overwritten: {printable(event.key)} was a large object: {_left_text(event)}"
-        case ev.SegmentsKept():
-            where = f"{printable(event.path)}: " if event.path else ""
-            return f"not removed: {where}{counted(event.count, 'segment')}: {printable(event.why)}"
-        case ev.UnfinishedKept():
-            return f"not removed: unfinished upload of {printable(event.path)}: {printable(event.why)}"
+        case ev.SegmentsLeft() | ev.SegmentsKept() | ev.UnfinishedKept():
+            return _line_of_what_stays(event)
         case ev.Retrying():
             return f"retrying in {event.delay_s:.1f} s: {event.error}"
         case ev.Stalled():
@@ -102,6 +94,19 @@ def event_line(event: ev.Event, *, verbose: bool) -> str | None:  # noqa: C901, 
                 return f"unfinished: {printable(event.key)}: {parts} kept; the next run sends only the others"
             return f"of no use: {printable(event.key)}: {parts} left below {printable(event.below)}; {_REAP}"
     return None
+
+
+def _line_of_what_stays(event: ev.SegmentsLeft | ev.SegmentsKept | ev.UnfinishedKept) -> str:
+    match event:
+        case ev.SegmentsLeft(why=str(why)) if why:
+            of = f" of {printable(event.key)}" if event.key else ""
+            return f"not removed: segments{of}: {printable(why)}: {_names_text(event.paths)}"
+        case ev.SegmentsLeft():
+            return f"overwritten: {printable(event.key)} was a large object: {_left_text(event)}"
+        case ev.SegmentsKept():
+            where = f"{printable(event.path)}: " if event.path else ""
+            return f"not removed: {where}{counted(event.count, 'segment')}: {printable(event.why)}"
+    return f"not removed: unfinished upload of {printable(event.path)}: {printable(event.why)}"
 
 
 _REAP = "`bulkput.segments` lists and removes them"

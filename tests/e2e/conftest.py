@@ -1,12 +1,14 @@
 """The command line in the process of the tests, and tests that run on two stores."""
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from bulkput.cli.main import main
 from tests.e2e.cli import Bulkput, Ran
+from tests.servers.parted import BUCKETS, Bucket, install
 from tests.servers.swift import RealSwift
 
 
@@ -34,3 +36,14 @@ def swift_or_rgw(request: pytest.FixtureRequest) -> RealSwift:
     found = request.getfixturevalue(request.param)
     assert isinstance(found, RealSwift)
     return found
+
+
+@pytest.fixture
+def parted_bucket(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bucket]:
+    """Installs the store of `parted://` (tests/servers/parted.py); gives its bucket `b`, which is empty."""
+    place = tmp_path_factory.mktemp("installed")
+    install(place)
+    monkeypatch.syspath_prepend(str(place))
+    BUCKETS["b"] = Bucket()
+    yield BUCKETS["b"]
+    BUCKETS.clear()

@@ -4,7 +4,6 @@ and manifests, on a store of another package (`tests/servers/parted.py`). Docstr
 import asyncio
 import json
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,7 +16,7 @@ from bulkput.policy.etag import parts_in
 from bulkput.results import Summary
 from bulkput.verb_options import ManifestOptions, VerifyOptions
 from bulkput.verb_results import Comparison
-from tests.servers.parted import BUCKETS, Bucket, install
+from tests.servers.parted import Bucket
 
 URL = "parted://b/p"
 SMALL_PARTS = LargeOptions(above=MIB, part_size=MIB)
@@ -25,13 +24,8 @@ IN_PIECES = BodyOptions(buffer_size=64 * 1024)
 
 
 @pytest.fixture(autouse=True)
-def bucket(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bucket]:
-    place = tmp_path_factory.mktemp("installed")
-    install(place)
-    monkeypatch.syspath_prepend(str(place))
-    BUCKETS["b"] = Bucket()
-    yield BUCKETS["b"]
-    BUCKETS.clear()
+def bucket(parted_bucket: Bucket) -> Bucket:
+    return parted_bucket
 
 
 @pytest.fixture

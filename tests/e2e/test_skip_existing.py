@@ -5,7 +5,7 @@ import asyncio
 import json
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from bulkput.stores.powers import Refusal
 from tests.e2e.changes_relay import Asked, PassOn, Relay, Said, relay
 from tests.e2e.test_if_exists import THERE, Container
 from tests.faults.target import EAGER
-from tests.servers.parted import BUCKETS, Bucket, PartedStore, install
+from tests.servers.parted import Bucket, PartedStore
 from tests.servers.swift import RealSwift
 
 URL = "parted://b/"
@@ -30,13 +30,8 @@ CONDITION = "if-none-match"
 
 
 @pytest.fixture
-def bucket(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bucket]:
-    place = tmp_path_factory.mktemp("installed")
-    install(place)
-    monkeypatch.syspath_prepend(str(place))
-    BUCKETS["b"] = Bucket()
-    yield BUCKETS["b"]
-    BUCKETS.clear()
+def bucket(parted_bucket: Bucket) -> Bucket:
+    return parted_bucket
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 (`tests/servers/parted.py`). Docstrings begin with the command."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,20 +16,14 @@ from bulkput.options import RetryOptions
 from bulkput.verb_options import SegmentOptions
 from bulkput.verb_results import UnreadSegments
 from tests.e2e.cli import Bulkput
-from tests.servers import parted
 from tests.servers.parted import BUCKETS, Bucket, PartedStore, Upload
 
 DAY_S = 86_400.0
 
 
 @pytest.fixture(autouse=True)
-def bucket(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bucket]:
-    place = tmp_path_factory.mktemp("installed")
-    parted.install(place)
-    monkeypatch.syspath_prepend(str(place))
-    BUCKETS["b"] = Bucket()
-    yield BUCKETS["b"]
-    BUCKETS.clear()
+def bucket(parted_bucket: Bucket) -> Bucket:
+    return parted_bucket
 
 
 def look(url: str = "parted://b", *, told: list[ev.Event] | None = None, **options: Any) -> UnreadSegments:

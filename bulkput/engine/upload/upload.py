@@ -79,20 +79,25 @@ async def upload(
             environ=environ,
         ) as (store, wire_count),
     ):
-        started = time.monotonic()
         if options.rules:
             _check_classes(options, store)
-        target = Destination.parse(destination)
-        try:
-            surveyed = await _surveyed(roots, target, store, context)
-        except (StoreError, Stopped) as error:
-            if isinstance(error, StoreError):  # of a login
-                stop.pull(ev.Stopping(str(error), ev.StopCause.STORE))
-            stop.report_to(emit)
-            emit(_finished(started, wire_count))
-        else:
-            await _run(context, build(context, store, surveyed, target.root), target.root, started, wire_count)
+        await _surveyed_and_run(context, store, roots, Destination.parse(destination), wire_count)
     return recorder.summary()
+
+
+async def _surveyed_and_run(
+    context: Context, store: Store, roots: list[bytes], target: Destination, wire_count: WireCount
+) -> None:
+    started, stop, emit = time.monotonic(), context.stop, context.emit
+    try:
+        surveyed = await _surveyed(roots, target, store, context)
+    except (StoreError, Stopped) as error:
+        if isinstance(error, StoreError):  # of a login
+            stop.pull(ev.Stopping(str(error), ev.StopCause.STORE))
+        stop.report_to(emit)
+        emit(_finished(started, wire_count))
+    else:
+        await _run(context, build(context, store, surveyed, target.root), target.root, started, wire_count)
 
 
 def _checked_headers(options: UploadOptions) -> HeaderOptions:

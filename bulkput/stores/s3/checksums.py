@@ -15,17 +15,15 @@ with TLS, which protects the bytes itself, by the word UNSIGNED-PAYLOAD. No chec
 MD5 as x-amz-checksum-md5 is known to S3 since April 2026 (botocore 1.42, pull request 3637).
 """
 
-import asyncio
 import hashlib
 from base64 import b64encode
 from collections.abc import Callable, Mapping
-from contextlib import aclosing
 from functools import partial
 from typing import Protocol
 
 from bulkput.errors import UsageError
 from bulkput.model import Body
-from bulkput.payload.digest import ReadAndHashed
+from bulkput.payload.digest import read_into
 from bulkput.record import record
 from bulkput.s3_options import Checksum
 from bulkput.stores.s3.sign import UNSIGNED
@@ -98,23 +96,14 @@ class Checksums:
 
 
 async def _read_through(body: Body, sums: list[Sum]) -> None:
-    """Read the body once; threads add each piece to the sums."""
-    if not sums:
-        return
+    """Read the body once for all sums."""
 
     def take(piece: bytes) -> None:
         for each in sums:
             each.update(piece)
 
-    if isinstance(body, ReadAndHashed):
-        async with aclosing(body.chunks_into(take)) as pieces:
-            async for _ in pieces:
-                pass
-        return
-    loop = asyncio.get_running_loop()
-    async with aclosing(body.chunks()) as pieces:
-        async for piece in pieces:
-            await loop.run_in_executor(None, take, piece)
+    if sums:
+        await read_into(body, take)
 
 
 class _Crc:
