@@ -21,7 +21,6 @@
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
@@ -30,6 +29,7 @@ from bulkput.doctor.texts import span_text
 from bulkput.doctor.trouble import advice_for, cause_of
 from bulkput.errors import BulkputError, Denied, NotFound, Unsupported, UsageError, printable
 from bulkput.model import Limits
+from bulkput.policy.skip import moment_ns
 from bulkput.policy.temp_url import TempUrl
 from bulkput.report.lines import count_text, size_text
 from bulkput.stores.powers import ContainerFacts, LoggedIn, Space
@@ -193,7 +193,7 @@ def unfinished(begun: Sequence[str] | BulkputError, seconds: float, *, most: int
         case BulkputError():
             cause = cause_of(begun)
             return warning(Step.UNFINISHED, cause, str(begun), advice_for(cause), seconds=seconds)
-    ages_s = [now_s - datetime.fromisoformat(each).replace(tzinfo=UTC).timestamp() for each in begun if each]
+    ages_s = [now_s - told_ns / 1e9 for each in begun if (told_ns := moment_ns(each)) is not None]
     oldest_s = max(ages_s, default=0.0)
     count = f"{count_text(most)} or more" if len(begun) >= most else count_text(len(begun))
     facts = {"count": len(begun), "oldest_s": oldest_s}

@@ -167,7 +167,8 @@ class Bucket:
     async def refuses_existing(self) -> Refusal:
         """Amazon refuses one of two requests at once
         (https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html). Of others, an object of a name
-        that nobody has is put twice, which tells whether they know the condition."""
+        that nobody has is put twice, which tells whether they know the condition. Not where it would stay: if these
+        keys may not remove it, or if the bucket keeps versions."""
         if self._store.is_amazons:
             return Refusal.ALWAYS
         async with self._asking:
@@ -176,15 +177,26 @@ class Bucket:
         return self._refusal
 
     async def _tried(self) -> Refusal:
-        store, name = self._store, f".bulkput-{os.urandom(16).hex()}"
-        fields = {**store.rendered(ObjectHeaders(only_new=True))}
+        name = f".bulkput-{os.urandom(16).hex()}"
+        versions = await self._ask("info", Request("GET", query="versioning="))
+        if (versions.status == 200 and self._state_of(versions)) or not await self._removes(name):
+            return Refusal.NEVER
+        fields = self._store.rendered(ObjectHeaders(only_new=True))
         try:
             for is_first in (True, False):
                 answer = await self._ask("info", Request("PUT", name, fields))
-                if answer.status in (400, 501) or (answer.status == 412 and not is_first):
+                if answer.status in (400, 403, 501) or (answer.status == 412 and not is_first):
                     return Refusal.NEVER if answer.status != 412 else Refusal.AT_REST
                 if answer.status != 200:
                     raise error_of("info", name, answer)
         finally:
-            await store.delete((name,))
+            if not await self._removes(name):
+                self._store.tell_once(f"{name} is left in the bucket {self._name}: remove it")
         return Refusal.NEVER
+
+    async def _removes(self, name: str) -> bool:
+        """Whether an object is removed, or one that is not there could be."""
+        with suppress(StoreError):
+            answer = await self._ask("info", Request("DELETE", name))
+            return answer.status in (200, 204) or code_of(answer) == "NoSuchKey"
+        return False

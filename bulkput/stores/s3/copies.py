@@ -1,8 +1,9 @@
 """Copies that the store itself makes: in one request, and above 5 GiB in parts.
 
 A copy is made under the condition (`x-amz-copy-source-if-match`) that its source still has the ETag that a HEAD has
-shown, and so the same bytes. The ETag of the copy is another one if the source was sent in other parts, or if the store
-encrypts it with other keys; then its size is compared.
+shown, and so the same bytes. Some stores ignore the condition (Ceph's gateway 16, moto), so after a copy in parts the
+source is looked at again. The ETag of the copy is another one if the source was sent in other parts, or if the store
+encrypts it with other keys; then a HEAD has to show the ETag that the copy was answered with, and its size.
 
 https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html
 """
@@ -27,7 +28,7 @@ from bulkput.record import record
 from bulkput.stores.s3.encryption import of_source
 from bulkput.stores.s3.errors import error_of, request_id_of
 from bulkput.stores.s3.requests import Request
-from bulkput.stores.s3.uploads import NamedPart, Uploads
+from bulkput.stores.s3.uploads import NamedPart, Uploads, etag_of_parts
 from bulkput.stores.s3.wire_format import etag_of, has_fields, kept, length, own_encryption, parsed, query_of
 from bulkput.transport.base import Answer
 
@@ -81,7 +82,7 @@ class Copies:
             if not is_whole and head.get("x-amz-tagging-count") and "x-amz-tagging" not in job.fields:
                 await self._copy_tags(job)
         if made.etag != etag:
-            await self._check_size(bucket, key, size)
+            await self._check(bucket, key, made, size)
         return replace(made, size=size, copied=etag)
 
     async def correct(
@@ -107,7 +108,7 @@ class Copies:
         return made.etag if made.etag != etag else None
 
     async def _is_for_others(self, key: str, headers: ObjectHeaders) -> bool:
-        """Whether the object has an ACL for everyone that nobody has asked for now. A copy has none."""
+        """Whether the object has an ACL for everyone that these headers do not ask for. A copy has none."""
         if any(name.lower().startswith(("x-amz-acl", "x-amz-grant-")) for name, _ in headers.extra):
             return False
         answer = await self._ask("stat", Request("GET", key, query="acl="))
@@ -132,11 +133,15 @@ class Copies:
             raise NotFound("copy", key, "it is not there", status=404)
         return head
 
-    async def _check_size(self, bucket: str, key: str, size: int) -> None:
+    async def _check(self, bucket: str, key: str, made: Stored, size: int) -> None:
+        """Raises IntegrityError unless the copy is what is there now: an older object may have its size, too."""
         head = await self._store.head(key, bucket=bucket)
         if head is None or length(head) != size:
             there = f"{length(head)} bytes" if head is not None else "nothing"
             raise IntegrityError("copy", key, f"a copy of {size} bytes was made, and there is {there}", status=200)
+        if etag_of(head) != made.etag:
+            detail = f"a copy with the ETag {made.etag} was made, and there is {etag_of(head)}"
+            raise IntegrityError("copy", key, detail, status=200)
 
     def _given(self, job: _Job) -> dict[str, str]:
         """The fields that say what is copied."""
@@ -174,6 +179,7 @@ class Copies:
         try:
             await _all_of(worker() for _ in range(_AT_ONCE))
             named.sort()
+            await self._check_source(job)
             done = await uploads.complete(job.key, upload_id, named, self._store.customer_key, bucket=job.bucket)
         except BaseException:
             with suppress(StoreError, TimeoutError):
@@ -183,7 +189,14 @@ class Copies:
         if done is None:
             await uploads.abort(job.key, upload_id, bucket=job.bucket)
             raise Unavailable("copy", job.source, "the store does not compose the parts that it has copied")
-        return Stored(job.key, 0, done.etag, done.request_id)
+        # Ceph's gateway 16 names no ETag of what it has composed.
+        return Stored(job.key, 0, done.etag or etag_of_parts(named), done.request_id)
+
+    async def _check_source(self, job: _Job) -> None:
+        """Raises Unavailable if the source is another object by now: its parts may be of two, since some stores ignore
+        the condition."""
+        if job.etag and etag_of(await self._head(job.source)) != job.etag:
+            raise Unavailable("copy", job.source, "it was overwritten while it was copied", status=412)
 
 
 async def _all_of(coroutines: Iterable[Awaitable[None]]) -> None:

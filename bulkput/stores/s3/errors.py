@@ -130,7 +130,7 @@ _HINTS = {
     "NoSuchBucket": "there is no such bucket; an upload makes it with `s3.make_bucket`",
     "BucketAlreadyExists": "somebody else has a bucket of this name: choose another",
     "PermanentRedirect": "the bucket is at another endpoint: set AWS_REGION or AWS_ENDPOINT_URL_S3 to it",
-    "TemporaryRedirect": "the bucket is at another endpoint for now: try again later",
+    "TemporaryRedirect": "the bucket is being moved to another endpoint: try again in some minutes",
     "AuthorizationHeaderMalformed": "the bucket is in another region: set AWS_REGION to it",
     "EntityTooSmall": "a part of a large object is smaller than the store takes: give a larger `large.part_size`",
 }

@@ -32,7 +32,7 @@ from bulkput.policy.etag import composite_etag, md5_of
 from bulkput.policy.s3_proof import Proves
 from bulkput.stores.s3.errors import error_of, request_id_of
 from bulkput.stores.s3.requests import Request
-from bulkput.stores.s3.uploads import Completed, NamedPart, ShownPart, Uploads, is_gone
+from bulkput.stores.s3.uploads import Completed, NamedPart, ShownPart, Uploads, etag_of_parts, is_gone
 from bulkput.stores.s3.wire_format import etag_of, has_fields, length, query_of
 
 if TYPE_CHECKING:
@@ -160,7 +160,7 @@ class Multipart:
             raise await self._replaced(upload, begun, ordered, done.etag)
         request_id = done.request_id if done is not None else None
         if done is None or begun.is_found or headers != upload.headers:
-            etags = {done.etag} if done is not None and done.etag else {etag, _etag_of_etags(named)}
+            etags = {done.etag} if done is not None and done.etag else {etag, etag_of_parts(named)}
             etag = await self._store.correct(key, headers, etags, [part.size for part in ordered]) or etag
         self._forget(upload, begun)
         return Stored(key, sum(part.size for part in ordered), etag, request_id)
@@ -176,7 +176,7 @@ class Multipart:
     ) -> bool:
         """Whether the object that was composed is that of these parts. The store has compared their ETags, so an ETag
         of its own proves no less where it need be no MD5; then the size is compared."""
-        expected, own = composite_etag([part.md5 for part in parts]), _etag_of_etags(named)
+        expected, own = composite_etag([part.md5 for part in parts]), etag_of_parts(named)
         if done.etag == own:
             return True
         head = await self._store.head(key) or {}
@@ -205,7 +205,7 @@ class Multipart:
         # An ETag that proves nothing (KMS) may be that of an older object, which has this size, too.
         if head is None or length(head) != size:
             return False
-        if etag_of(head) not in (composite_etag([part.md5 for part in parts]), _etag_of_etags(named)):
+        if etag_of(head) not in (composite_etag([part.md5 for part in parts]), etag_of_parts(named)):
             return False
         if headers.only_new and not has_fields(head, self._store.rendered(headers)):
             raise _exists(key)
@@ -275,13 +275,6 @@ def _as_sent(parts: Sequence[ShownPart], begun: _Begun) -> tuple[StoredPart, ...
 def _named(part: StoredPart, begun: _Begun) -> NamedPart:
     md5, named = begun.sent.get(part.number, ("", None))
     return named if named is not None and md5 == part.md5 else NamedPart(part.number, part.md5)
-
-
-def _etag_of_etags(parts: Sequence[NamedPart]) -> str | None:
-    """The ETag of an object of parts with these ETags, which are not always MD5s of their bytes (KMS); None if one
-    cannot be one. Objects of other parts do not have it."""
-    md5s = [md5_of(part.etag) for part in parts]
-    return composite_etag([md5 for md5 in md5s if md5 is not None]) if None not in md5s else None
 
 
 def _is(part: StoredPart, there: StoredPart | None) -> bool:

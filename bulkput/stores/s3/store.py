@@ -265,8 +265,8 @@ class S3Store:
 
 
 def is_missing_key(answer: Answer) -> bool:
-    """Whether a 404 says that the object is not there, rather than its bucket."""
-    return answer.status == 404 and b"NoSuchBucket" not in answer.body
+    """Whether a 404 says that the object is not there: not its bucket, and not a proxy's page."""
+    return answer.status == 404 and code_of(answer) in ("NoSuchKey", "NoSuchVersion")
 
 
 async def _held(body: Body) -> Body:

@@ -6,23 +6,28 @@ https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html
 import hashlib
 import re
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote_plus
 
-from bulkput.errors import StoreError
+from bulkput.errors import StoreError, Unavailable
 from bulkput.model import UnfinishedUpload
 from bulkput.payload.in_memory import BytesBody
+from bulkput.policy.etag import composite_etag, md5_of
 from bulkput.record import record
 from bulkput.stores.s3.errors import code_of, error_of, request_id_of
 from bulkput.stores.s3.requests import BucketRequests, Request
 from bulkput.stores.s3.wire_format import complete_request, parsed, query_of
 from bulkput.transport.base import Answer
 
+if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element
+
 _COMPLETE_WORK = 64 * 1024
 """Bytes that each part adds to the deadline of the completion: a second, at the rate used for deadlines."""
 _MAX_PAGE = 4 * 1024 * 1024
 _ENCODED = r"(?:[A-Za-z0-9._~/*!$'()|-]|%[0-9A-Fa-f]{2})*"
 """A key as Ceph's gateway encodes it (src/rgw/rgw_common.cc, char_needs_url_encoding)."""
+_IN_PLACE = "the list goes on at the same place for ever"
 _REFUSED = ("InvalidPart", "InvalidPartOrder", "NoSuchUpload")
 """The parts are not those that the completion names, or the upload is gone."""
 
@@ -89,16 +94,13 @@ class Uploads:
             answer = await self._ask("list parts", Request("GET", key, query=query, max_answer=_MAX_PAGE))
             if is_gone(answer):
                 return None
-            if answer.status != 200:
-                raise error_of("list parts", key, answer)
-            root = parsed(answer.body, "list parts", key)
-            for part in root.iter("Part"):
-                number, size = int(part.findtext("PartNumber") or 0), int(part.findtext("Size") or 0)
-                etag, modified = part.findtext("ETag") or "", part.findtext("LastModified") or ""
-                found.append(ShownPart(number, size, etag.strip('"'), modified.removesuffix("Z")))
-            following = root.findtext("NextPartNumberMarker") or ""
-            if root.findtext("IsTruncated") != "true" or following == marker:
+            root = _page_of(answer, "ListParts", "list parts", key)
+            found += [_shown(part, key) for part in root.iter("Part")]
+            if not _goes_on(root, "list parts", key):
                 return tuple(sorted(found, key=lambda part: part.number))
+            following = root.findtext("NextPartNumberMarker") or ""
+            if following == marker:
+                raise Unavailable("list parts", key, _IN_PLACE)
             marker = following
 
     async def complete(
@@ -133,9 +135,11 @@ class Uploads:
     async def abort(self, key: str, upload_id: str, *, bucket: str | None = None) -> bool:
         """Remove an upload with its parts. False if it is not there."""
         answer = await self._ask("abort", Request("DELETE", key, query=query_of(uploadId=upload_id), bucket=bucket))
-        if answer.status not in (200, 204, 404):
+        if is_gone(answer):
+            return False
+        if answer.status not in (200, 204):
             raise error_of("abort", key, answer)
-        return answer.status != 404
+        return True
 
     async def unfinished(self, prefix: str) -> AsyncGenerator[UnfinishedUpload, None]:
         """Uploads whose keys begin with the prefix, in the store's order, by ListMultipartUploads."""
@@ -143,35 +147,73 @@ class Uploads:
         while True:
             query = query_of(uploads="", prefix=prefix, encoding_type="url", **markers)
             answer = await self._ask("list", Request("GET", query=query, max_answer=_MAX_PAGE))
-            if answer.status != 200:
-                raise error_of("list", prefix or self._bucket, answer)
-            rows, following = _page(answer)
+            rows, following = _page(answer, prefix or self._bucket)
             for row in rows:
                 yield row
-            if following is None or following == markers:
+            if following is None:
                 return
+            if following == markers:
+                raise Unavailable("list", prefix or self._bucket, _IN_PLACE)
             markers = following
+
+
+def etag_of_parts(parts: Sequence[NamedPart]) -> str | None:
+    """The ETag of an object of parts with these ETags, which are not always MD5s of their bytes (KMS); None if one
+    cannot be one. Objects of other parts do not have it."""
+    md5s = [md5_of(part.etag) for part in parts]
+    return composite_etag([md5 for md5 in md5s if md5 is not None]) if None not in md5s else None
 
 
 def is_gone(answer: Answer) -> bool:
     """Whether the upload that a request was about is not there any more. Ceph's gateway 16 says NoSuchKey."""
-    return answer.status == 404 and code_of(answer) != "NoSuchBucket"
+    return answer.status == 404 and code_of(answer) in ("NoSuchUpload", "NoSuchKey")
 
 
-def _page(answer: Answer) -> tuple[list[UnfinishedUpload], dict[str, str] | None]:
+def _page_of(answer: Answer, name: str, operation: str, key: str) -> "Element":
+    """The root of a page of a list, whose name begins with `name`: most say ListPartsResult, moto ListPartsOutput.
+    Raises StoreError for everything else, also if it comes with a 200."""
+    if answer.status != 200 or b"<Error" in answer.body:
+        raise error_of(operation, key, answer)
+    root = parsed(answer.body, operation, key)
+    if not root.tag.startswith(name):
+        raise Unavailable(operation, key, "the answer is not a list of S3", status=200)
+    return root
+
+
+def _goes_on(root: "Element", operation: str, key: str) -> bool:
+    """Whether another page follows. Raises Unavailable if the page does not say: what it does not name might be alive,
+    and taken for dead."""
+    match root.findtext("IsTruncated"):
+        case "true":
+            return True
+        case "false":
+            return False
+    raise Unavailable(operation, key, "the answer does not say whether the list is complete", status=200)
+
+
+def _shown(part: "Element", key: str) -> ShownPart:
+    try:
+        number, size = int(part.findtext("PartNumber") or ""), int(part.findtext("Size") or "")
+    except ValueError:
+        raise Unavailable("list parts", key, "the answer has a part without a number or a size", status=200) from None
+    etag, modified = part.findtext("ETag") or "", part.findtext("LastModified") or ""
+    return ShownPart(number, size, etag.strip('"'), modified.removesuffix("Z"))
+
+
+def _page(answer: Answer, where: str) -> tuple[list[UnfinishedUpload], dict[str, str] | None]:
     """The uploads of a page, and where the next one begins. Raises StoreError.
 
     Ceph's gateway (seen with 16) encodes the keys as it is asked to, and not the marker, and does not say so. A key
     that could be an encoded one is taken for that.
     """
-    root = parsed(answer.body, "list", "")
+    root = _page_of(answer, "ListMultipartUploads", "list", where)
     is_encoded = root.findtext("EncodingType") == "url"
     rows = []
     for each in root.iter("Upload"):
         key, upload_id, begun = (each.findtext(tag) or "" for tag in ("Key", "UploadId", "Initiated"))
         key = unquote_plus(key) if is_encoded or re.fullmatch(_ENCODED, key) else key
         rows.append(UnfinishedUpload(key, upload_id, begun.removesuffix("Z")))
-    if root.findtext("IsTruncated") != "true":
+    if not _goes_on(root, "list", where):
         return rows, None
     marker = root.findtext("NextKeyMarker") or ""
     return rows, {
