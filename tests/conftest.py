@@ -5,9 +5,10 @@ import os
 import re
 import threading
 from collections.abc import AsyncIterator, Iterator
+from functools import cache
 
 import pytest
-from blockbuster import BlockBuster, blockbuster_ctx
+from blockbuster import BlockBuster
 from hypothesis import settings
 
 from bulkput.devserver import DevServer
@@ -35,13 +36,21 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
+@cache
+def _detector() -> BlockBuster:
+    """The same for all tests: to make one takes longer than many a test."""
+    detector = BlockBuster("bulkput")
+    for call in ("os.read", "os.stat"):  # small files, while that is quick: see bulkput/policy/reading.py
+        detector.functions[call].can_block_in("bulkput/payload/body.py", "_read")
+    return detector
+
+
 @pytest.fixture(autouse=True)
-def blockbuster() -> Iterator[BlockBuster]:
+def blockbuster() -> Iterator[None]:
     """A blocking call of bulkput on the event loop raises BlockingError."""
-    with blockbuster_ctx("bulkput") as detector:
-        for call in ("os.read", "os.stat"):  # small files, while that is quick: see bulkput/policy/reading.py
-            detector.functions[call].can_block_in("bulkput/payload/body.py", "_read")
-        yield detector
+    _detector().activate()
+    yield
+    _detector().deactivate()
 
 
 @pytest.fixture(autouse=True)

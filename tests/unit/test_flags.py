@@ -4,6 +4,7 @@ import ast
 import json
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import click
@@ -43,8 +44,13 @@ VERB = re.compile(rf"\bbulkput ({'|'.join(main.bulkput.list_commands(click.Conte
 METAVAR = re.compile(r"\b(SOURCE|DEST)\b")
 
 
-def texts() -> Iterator[tuple[str, str]]:
+@cache
+def texts() -> tuple[tuple[str, str], ...]:
     """Where, and what: each string below the command line that is no docstring; 0 stands for what is filled in."""
+    return tuple(all_texts())
+
+
+def all_texts() -> Iterator[tuple[str, str]]:
     for path in sorted(PACKAGE.rglob("*.py")):
         name = path.relative_to(PACKAGE).as_posix()
         if name.startswith("cli/") or name in OWN_COMMAND_LINES:
