@@ -105,13 +105,27 @@ class PartStored:
     is_new: bool
 
 
+@record
+class UploadBegun:
+    """The store has begun an upload in parts of the file `path`, as the object `key`; `id` is the store's name for it.
+    Only of stores whose parts are no objects (S3)."""
+
+    path: bytes
+    key: str
+    id: str
+
+
 @frozen
 class PartsLeft:
     """`count` parts of the large object `key`, of `size` bytes in all, stay in the store, and nothing reads them.
 
     If `is_resumed`, the object could not be completed, and the next run sends only the other parts. Else no run will
-    use them: they are of a pipe, or of another version of the file. `below` is what the store knows them by; in Swift
-    the CONTAINER/PREFIX of their names.
+    use them: they are of a pipe, or of another version of the file. `below` is where they are: in Swift the
+    CONTAINER/PREFIX of their names, in S3 the URL that the verb `segments` takes.
+
+    `uploads` is how many uploads have them. In S3 one may have none. If `is_strange`, nothing proves that these uploads
+    are of no use: this run has met them under the name of its object, and has not used them. An earlier run has left
+    them, or another program is sending them.
     """
 
     key: str
@@ -119,6 +133,8 @@ class PartsLeft:
     size: int
     below: str
     is_resumed: bool
+    uploads: int = 1
+    is_strange: bool = False
 
 
 @frozen
@@ -324,6 +340,7 @@ Event = (
     | Uploaded
     | PartStored
     | PartsLeft
+    | UploadBegun
     | Skipped
     | Failed
     | Removed

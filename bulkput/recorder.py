@@ -38,6 +38,7 @@ class Recorder:
         self.parts_left = 0
         self.parts_left_bytes = 0
         self.parts_abandoned = 0
+        self.uploads_abandoned = 0
         self.compressed: Counter[str] = Counter()
         self.left_alone: Counter[str] = Counter()
         self.retries = 0
@@ -171,6 +172,7 @@ class Recorder:
     def _note_parts(self, event: ev.PartsLeft) -> None:
         if not event.is_resumed:
             self.parts_abandoned += event.count
+            self.uploads_abandoned += event.uploads
             return
         self.large_unfinished += 1
         self.parts_left += event.count
@@ -204,6 +206,7 @@ class Recorder:
             parts_left=self.parts_left,
             parts_left_bytes=self.parts_left_bytes,
             parts_abandoned=self.parts_abandoned,
+            uploads_abandoned=self.uploads_abandoned,
             compressed_by_reason=dict(self.compressed),
             left_alone_by_reason=dict(self.left_alone),
             requests=finished.requests,

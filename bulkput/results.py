@@ -45,7 +45,8 @@ class Summary:
     `would_expire`); `expiring_already` ones did before. `snapshots` files grew while they
     were read. `large_sent` files were sent in parts: `parts_sent` parts were sent and `parts_found` were there already,
     from an earlier run. `large_unfinished` could not be completed: `parts_left` of their parts, of `parts_left_bytes`
-    in all, stay in the store for the next run. `parts_abandoned` others stay, and no run will use them.
+    in all, stay in the store for the next run. `parts_abandoned` others stay, of `uploads_abandoned` uploads (in S3 one
+    may have no parts): no run will use them, or they were met under the name of an object and not used.
     `empty_directories` left nothing in the store. `is_empty` is True if no file was found although `fail_if_empty` is
     set. `large_overwritten` large objects were overwritten, and their `segments_left` segments stay in the store. With
     `large.reap`, `segments_removed` were removed, and `segments_in_doubt` stay although they were to be removed.
@@ -70,6 +71,7 @@ class Summary:
     parts_left: int
     parts_left_bytes: int
     parts_abandoned: int
+    uploads_abandoned: int
     compressed_by_reason: Mapping[str, int]
     left_alone_by_reason: Mapping[str, int]
     requests: Mapping[str, int]
@@ -171,14 +173,14 @@ class Summary:
 
     def _large_json(self) -> dict[str, Any]:
         """Empty if no file was sent in parts."""
-        if not (self.large_sent or self.parts_sent or self.large_unfinished):
+        if not (self.large_sent or self.parts_sent or self.large_unfinished or self.uploads_abandoned):
             return {}
         return {
             "large": {
                 "sent": self.large_sent, "unfinished": self.large_unfinished,
                 "parts_sent": self.parts_sent, "parts_found": self.parts_found,
                 "parts_left": self.parts_left, "bytes_left": self.parts_left_bytes,
-                "parts_abandoned": self.parts_abandoned,
+                "parts_abandoned": self.parts_abandoned, "uploads_abandoned": self.uploads_abandoned,
             }
         }  # fmt: skip
 

@@ -80,7 +80,7 @@ class SegmentOptions:
     older_than_s: int = 7 * 86_400
     """Remove no segments of an upload whose youngest segment is younger, in seconds. The segments of a running upload
     have no manifest yet, so nothing reads them. A week is longer than uploads take, and than listings lag behind. On S3
-    an upload stays if it was begun, or got a part, since then."""
+    an upload stays if it was begun, or got a part, since then. 0: none stays for its age."""
     segment_container: str | None = None
     """The container that holds the segments. By default Swift's CONTAINER_segments. S3 has none."""
     search_again_s: float = 60.0

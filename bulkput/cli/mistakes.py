@@ -35,7 +35,7 @@ _WORDS = (
     ("presign signurl sign link", "bulkput tempurl makes a URL, with which others upload or download for a while"),
     ("pipe rcat", "bulkput upload - DEST sends what it reads from stdin"),
     ("resume continue retry", "bulkput upload --journal FILE; the same command again sends only the rest"),
-    ("cleanup dedupe", "bulkput segments --reap removes segments that no large object reads"),
+    ("cleanup dedupe", "bulkput segments --reap removes segments that no large object reads, and unfinished uploads"),
     ("benchmark speedtest perf", "bulkput bench measures an upload to your own store"),
     ("server run", "bulkput serve runs a small local Swift"),
     ("help usage", "bulkput --help lists the verbs, bulkput VERB --help explains one"),

@@ -27,10 +27,11 @@ if TYPE_CHECKING:
 @click.option("--reap", is_flag=True, help="Remove the segments that nothing reads; on S3 the unfinished uploads.")
 @click.option(
     "--older-than",
-    type=Duration(),
+    type=Duration(least=0),
     default="7d",
     show_default=True,
-    help="With --reap: keep an upload, or its segments, if its youngest part is younger. It may be running.",
+    help="With --reap: keep an upload, or its segments, if its youngest part is younger. It may be running. 0: remove"
+    " all, whatever their age.",
 )
 @click.option(
     "--segment-container",
@@ -65,6 +66,9 @@ def segments(
 
     S3 keeps the parts of an upload that fails as an unfinished upload, which costs space and is in no listing. It
     has a line there. One that was begun, or got a part, since --older-than stays.
+
+    --reap does not ask. With --older-than 0 it removes all, also what a running upload needs, which then fails or
+    sends its parts again: run it when none runs, first with --dry-run.
 
     Exit codes: 0 nothing in doubt, 1 segments are kept in doubt, a removal failed, or there is no such container,
     2 usage, 3 the store failed, 130 interrupted.

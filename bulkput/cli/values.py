@@ -25,11 +25,15 @@ class Duration(click.ParamType[int]):
 
     name = "duration"
 
+    def __init__(self, *, least: int = 1) -> None:
+        """`least` is 0 or 1."""
+        self._least = least
+
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         from bulkput.policy.duration import seconds_of  # noqa: PLC0415 - few options are durations
 
         try:
-            return seconds_of(str(value))
+            return seconds_of(str(value), least=self._least)
         except UsageError as error:
             self.fail(str(error), param, ctx)
 

@@ -18,6 +18,7 @@ from typing import Any, Literal
 
 from bulkput import events as ev
 from bulkput.errors import JournalError, UsageError, printable
+from bulkput.journal.parts import PartRows, Taken, parts_of
 from bulkput.journal.schema import (
     as_journal_error,
     bring_up_to_date,
@@ -27,6 +28,7 @@ from bulkput.journal.schema import (
     create_or_lock,
     stored_mtime,
 )
+from bulkput.model import UnfinishedUpload
 
 _EVERY_S = 0.25
 _ROWS = 500
@@ -50,10 +52,6 @@ _STRUCK = """
     UPDATE runs SET ending = 'verify has struck objects since, upload again'
     WHERE id = (SELECT max(id) FROM runs WHERE what = 'all')
 """
-_PART = "INSERT OR REPLACE INTO parts VALUES (?, ?, ?, ?, ?, ?)"
-_PARTS_OF = "SELECT number, etag FROM parts WHERE path = ? AND upload = ? AND state = ?"
-_COMPLETED = "DELETE FROM parts WHERE path = ?"
-_Part = tuple[bytes, str, int, str, int, str]
 _Forgotten = tuple[bytes, str | None]
 _STALE = """
     DELETE FROM files WHERE outcome = 'failed' AND run < ? AND
@@ -96,8 +94,7 @@ class Journal:
         self._uploaded: deque[_UploadedRow] = deque()
         self._others: deque[_Other] = deque()
         self._forgotten: deque[_Forgotten] = deque()
-        self._parts: deque[_Part] = deque()
-        self._completed: deque[tuple[bytes]] = deque()  # paths of files whose parts are of no interest any more
+        self._in_parts = PartRows()
         self._attempts: dict[str, int] = {}
         """Object name -> failed requests, until its outcome is known."""
         self._run = 0
@@ -169,7 +166,13 @@ class Journal:
         """The MD5s (hex) of the parts that runs have sent of a large file in this state, by their numbers. Also during
         a run; rows of the last moments may be missing. Blocking. Raises JournalError."""
         with as_journal_error(self.path), closing(connect(self.path, is_read_only=True)) as connection:
-            return dict(connection.execute(_PARTS_OF, (path, upload, state)))
+            return parts_of(connection, path, state, upload)
+
+    def uploads_begun(self) -> dict[bytes, tuple[UnfinishedUpload, ...]]:
+        """The uploads in parts that runs of this journal have begun, of files that are not uploaded yet, by their
+        paths. Those runs have ended, since one run at a time has the journal. Blocking. Raises JournalError."""
+        with self._looking() as connection:
+            return self._in_parts.read_begun(connection)
 
     # These are called on the event loop.
 
@@ -204,12 +207,12 @@ class Journal:
                     self._others.append((*row, "uploaded", failures + 1, None))
                 else:
                     self._uploaded.append(row)
-                if event.parts:
-                    self._completed.append((event.upload.source.path,))
+                self._in_parts.completed(event)
             case ev.PartStored():
-                part = event.part
-                if event.state:
-                    self._parts.append((event.path, event.upload.id, part.number, part.md5, part.size, event.state))
+                self._in_parts.sent(event)
+            case ev.UploadBegun():
+                self._in_parts.begun(event)
+                self._enough.set()  # a run that is killed before its first part leaves the upload, too
             case ev.Retrying():
                 self._attempts[event.error.key] = event.attempt
                 return
@@ -253,23 +256,21 @@ class Journal:
         """Write all queued rows in one transaction. Raises JournalError; the rows are then kept for another try."""
         uploaded = [self._uploaded.popleft() for _ in range(len(self._uploaded))]
         others = [self._others.popleft() for _ in range(len(self._others))]
-        completed = [self._completed.popleft() for _ in range(len(self._completed))]
-        parts = [self._parts.popleft() for _ in range(len(self._parts))]  # after `completed`: all parts of those
+        in_parts = self._in_parts.take()
         # Taken last: `forget` precedes the row of the file that took the name, so it must be in this transaction too.
         forgotten = [self._forgotten.popleft() for _ in range(len(self._forgotten))]
-        if not (uploaded or others or forgotten or parts):
+        if not (uploaded or others or forgotten or in_parts):
             return
         try:
             with as_journal_error(self.path):
                 if self._lock is not None:
                     check_same_file(self.path, self._lock)
-                self._transact(uploaded, others, forgotten, parts, completed)
+                self._transact(uploaded, others, forgotten, in_parts)
         except JournalError as error:
             self._uploaded.extendleft(reversed(uploaded))
             self._others.extendleft(reversed(others))
             self._forgotten.extendleft(reversed(forgotten))
-            self._parts.extendleft(reversed(parts))
-            self._completed.extendleft(reversed(completed))
+            self._in_parts.give_back(in_parts)
             lost = "what it holds is good, what it could not take is sent again by the next run"
             raise JournalError(self.path, f"{error.detail}: {lost}") from error
 
@@ -278,8 +279,7 @@ class Journal:
         uploaded: list[_UploadedRow],
         others: list[_Other],
         forgotten: list[_Forgotten],
-        parts: list[_Part],
-        completed: list[tuple[bytes]],
+        in_parts: Taken,
     ) -> None:
         connection, said = self._connection, (self._run, int(time.time()))
         connection.execute("BEGIN IMMEDIATE")
@@ -292,8 +292,7 @@ class Journal:
                 connection.execute(_UPLOADED.format(",".join(["(?,?,?,?,?)"] * len(rows))), values)
             connection.executemany(_OTHER, [(*row, *said) for row in others])
             connection.executemany(_FORGET, forgotten)
-            connection.executemany(_PART, parts)
-            connection.executemany(_COMPLETED, completed)
+            self._in_parts.write(connection, in_parts)
             if forgotten and not self._run:  # this is a verification
                 connection.execute(_STRUCK)
             connection.execute("COMMIT")

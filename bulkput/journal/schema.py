@@ -79,6 +79,14 @@ MIGRATIONS = (
         PRIMARY KEY (path, upload, number)
     ) WITHOUT ROWID;
     """,
+    """
+    CREATE TABLE uploads (          -- in parts, of large files that are not uploaded yet; of stores that name them (S3)
+        path BLOB NOT NULL,         -- of the file
+        key TEXT NOT NULL,          -- of the object
+        id TEXT NOT NULL,           -- the store's name for the upload, which a run has begun
+        PRIMARY KEY (path, key, id)
+    ) WITHOUT ROWID;
+    """,
 )
 """Each item migrates the schema to the next version. A new file gets all of them. Never edit a released one."""
 

@@ -89,11 +89,20 @@ def event_line(event: ev.Event, *, verbose: bool) -> str | None:  # noqa: C901, 
             how = "sent" if event.is_new else "is there"
             return f"part {part.number} {how}: {printable(event.upload.key)} ({size_text(part.size)})"
         case ev.PartsLeft():
-            parts = f"{counted(event.count, 'part')} ({size_text(event.size)})"
-            if event.is_resumed:
-                return f"unfinished: {printable(event.key)}: {parts} kept; the next run sends only the others"
-            return f"of no use: {printable(event.key)}: {parts} left below {printable(event.below)}; {_REAP}"
+            return _line_of_parts(event)
     return None
+
+
+def _line_of_parts(event: ev.PartsLeft) -> str:
+    key, below = printable(event.key), printable(event.below)
+    parts = f"{counted(event.count, 'part')} ({size_text(event.size)})"
+    if event.is_resumed:
+        return f"unfinished: {key}: {parts} kept; the next run sends only the others"
+    if event.is_strange:
+        uploads = counted(event.uploads, "unfinished upload") + (f" with {parts}" if event.count else "")
+        where = f"`bulkput.segments` {below} lists and removes what is left"
+        return f"not used: {key}: {uploads}, left by an earlier run or still being sent; {where}"
+    return f"of no use: {key}: {parts if event.count else 'an upload without parts'} left below {below}; {_REAP}"
 
 
 def _line_of_what_stays(event: ev.SegmentsLeft | ev.SegmentsKept | ev.UnfinishedKept) -> str:
@@ -192,8 +201,9 @@ def _large_lines(summary: Summary) -> list[str]:
     if summary.large_unfinished:
         parts = f"{counted(summary.parts_left, 'part')} ({size_text(summary.parts_left_bytes)})"
         lines.append(f"  unfinished {count_text(summary.large_unfinished)}: {parts} kept for the same command again")
-    if summary.parts_abandoned:
-        lines.append(f"  of no use {count_text(summary.parts_abandoned)}: parts of pipes or changed files; {_REAP}")
+    if summary.uploads_abandoned:
+        uploads = f"{counted(summary.parts_abandoned, 'part')} of {counted(summary.uploads_abandoned, 'upload')}"
+        lines.append(f"  not used {uploads}: of pipes, changed files or earlier runs; {_REAP}")
     if summary.large_overwritten:
         lines.append(
             f"  overwritten {count_text(summary.large_overwritten)}: large objects before, whose segments stay"
@@ -238,7 +248,7 @@ def _bytes_text(summary: Summary) -> str:
     return f"{size_text(summary.bytes_read)} stored as {size_text(summary.bytes_stored)} (ratio {summary.ratio:.2f})"
 
 
-def event_json(event: ev.Event) -> dict[str, Any] | None:  # noqa: C901 - one arm for each kind of event
+def event_json(event: ev.Event) -> dict[str, Any] | None:
     """One object per event, for JSON output; None for events that only count (Discovered, Requested)."""
     match event:
         case ev.Uploaded():
@@ -263,17 +273,25 @@ def event_json(event: ev.Event) -> dict[str, Any] | None:  # noqa: C901 - one ar
             paths = list(event.paths)
             row = {"event": "segments_left", "key": event.key, "segments": paths, "below": event.below}
             return {**row, "why": event.why} if event.why else row
-        case ev.PartStored(part=part):
-            told = {"event": "part", "key": event.upload.key, "number": part.number, "bytes": part.size}
-            return told | {"etag": part.md5, "is_new": event.is_new}
-        case ev.PartsLeft():
-            told = {"event": "parts_left", "key": event.key, "parts": event.count, "bytes": event.size}
-            return told | {"below": event.below, "is_resumed": event.is_resumed}
+        case ev.PartStored() | ev.PartsLeft() | ev.UploadBegun():
+            return _in_parts_json(event)
         case ev.Retrying():
             delay_s = round(event.delay_s, 3)
             told = {"event": "retrying", "key": event.error.key, "attempt": event.attempt, "delay_s": delay_s}
             return told | _error_json(event.error)
     return _of_the_run_json(event)
+
+
+def _in_parts_json(event: ev.PartStored | ev.PartsLeft | ev.UploadBegun) -> dict[str, Any]:
+    match event:
+        case ev.PartStored(part=part):
+            told = {"event": "part", "key": event.upload.key, "number": part.number, "bytes": part.size}
+            return told | {"etag": part.md5, "is_new": event.is_new}
+        case ev.PartsLeft():
+            told = {"event": "parts_left", "key": event.key, "parts": event.count, "bytes": event.size}
+            told |= {"below": event.below, "is_resumed": event.is_resumed}
+            return told | ({"uploads": event.uploads, "is_strange": True} if event.is_strange else {})
+    return {"event": "upload_begun", "path": name_text(event.path), "key": event.key, "id": event.id}
 
 
 def _of_the_run_json(event: ev.Event) -> dict[str, Any] | None:

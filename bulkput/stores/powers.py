@@ -58,6 +58,21 @@ SendPart = Callable[[LargeUpload, int, Body], Awaitable[StoredPart]]
 
 
 @frozen(kw_only=True)
+class Remains:
+    """What a process knows, without a request, of the unfinished uploads of a key: see `Unfinished`."""
+
+    upload: UnfinishedUpload | None
+    """What the upload is in the store; None if it is not begun there, or was completed or aborted."""
+    is_ours: bool
+    """This process has begun it, and nobody else is known to work on it."""
+    is_resumable: bool
+    """A later process can go on with it."""
+    others: tuple[UnfinishedUpload, ...]
+    """Those of the same key that `list_parts` has met, and those that this process has begun in vain. They may be gone
+    by now."""
+
+
+@frozen(kw_only=True)
 class LargeObjects:
     """Sends an object in parts: `begin`, then `send_part` for each, in any order and many at once, then `complete`.
 
@@ -86,21 +101,28 @@ class LargeObjects:
     itself: callers find out before they begin what they can know."""
     abort_spares_object: bool = False
     """No object loses bytes by an abort, even if the store has composed it of these parts and the answer was lost."""
+    open: Callable[[LargeUpload], Awaitable[None]] | None = None
+    """Begins the upload in the store, unless it is there: then `remains` names it. None: `begin` does. Callers need not
+    use it, since `send_part` does the same."""
+    remains: Callable[[LargeUpload], Remains] | None = None
+    """None if parts are objects of their own (Swift), whose names say whose they are."""
 
 
 @frozen
 class Unfinished:
     """Uploads in parts that were neither completed nor aborted, of a store whose parts are no objects (S3).
 
-    `list` yields those of keys that begin with a prefix, in the order of the store. Raises NotFound if there is no such
-    container. `parts` gives the parts of one as they are now, with their times (`StoredPart.modified`), and None
-    if it is not there any more, because it was completed or aborted since. `abort` removes it with its parts: False if
-    it is not there any more. If a first attempt's answer was lost, that may have been by this call.
+    `list` yields those of keys that begin with a prefix, in any order. Raises NotFound if there is no such container.
+    `parts` gives the parts of one as they are now, with their times (`StoredPart.modified`), and None if it is not
+    there any more, because it was completed or aborted since. `abort` removes it with its parts: False if it is not
+    there any more. If a first attempt's answer was lost, that may have been by this call. `url` is what the verb
+    `segments` takes to find the uploads of a key; None if the store does not know it.
     """
 
     list: Callable[[str], AsyncGenerator[UnfinishedUpload, None]]
     parts: Callable[[UnfinishedUpload], Awaitable[tuple[StoredPart, ...] | None]]
     abort: Callable[[UnfinishedUpload], Awaitable[bool]]
+    url: Callable[[str], str] | None = None
 
 
 class Compose(Protocol):

@@ -65,6 +65,7 @@ class Wrapper(ABC):
             send_part=self._sending(has.send_part),
             complete=self._passed("complete", has.complete),
             abort=self._passed("abort", has.abort),
+            open=self._power("begin", has.open),
         )
 
     def _unfinished(self, has: Unfinished | None) -> Unfinished | None:

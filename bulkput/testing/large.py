@@ -209,6 +209,23 @@ class LargeTests(StoreTests):
             assert sorted([each.key async for each in unfinished.list("")]) == ["a", "a/b", "b"]
             assert sorted([each.key async for each in unfinished.list("a")]) == ["a", "a/b"]
 
+    async def test_what_stays_of_an_upload_is_known_until_it_ends(self, target: Target) -> None:
+        """And which others of its key were met. It is begun once."""
+        async with _large(target) as (store, large):
+            open_, remains, unfinished = power(large.open), power(large.remains), power(store.powers.unfinished)
+            begun, other = await large.begin("key", "v1", _HEADERS), await large.begin("key", "v2", _HEADERS)
+            assert remains(begun).upload is None
+            await open_(begun)
+            upload = remains(begun).upload
+            assert upload is not None
+            assert remains(begun).is_ours
+            await open_(begun)
+            assert [each.id async for each in unfinished.list("key")] == [upload.id]
+            assert await large.list_parts(other) == ()
+            assert [each.id for each in remains(other).others] == [upload.id]
+            await large.abort(begun)
+            assert (remains(begun).upload, remains(other).others) == (None, ())
+
     async def test_the_sizes_of_parts_are_told_rightly_or_not_at_all(self, target: Target) -> None:
         """The ETag is made of theirs: that of the listing, and that of a HEAD."""
         async with _large(target) as (store, large):

@@ -3,7 +3,8 @@
 | who tells              | what                                         | what the other does                       |
 |------------------------|----------------------------------------------|-------------------------------------------|
 | a paced body           | how long it will wait before its next piece  | the transport puts the deadline off by it |
-| a transport or a store | it sends a request again, by itself, at once | the rate is charged for that              |
+| a transport or a store | it sends a request again, by itself, at once | the rate is charged for that; a store     |
+|                        |                                              | looks what the first may have left        |
 
 Between them lies a store, which wraps bodies and makes requests of its own. So each leaves what is to be called in a
 context variable.
@@ -61,6 +62,20 @@ def paying_again(pay: Callable[[str], None]) -> Iterator[None]:
         yield
     finally:
         _pay_again.reset(token)
+
+
+@contextmanager
+def noting_again() -> Iterator[list[str]]:
+    """Gives a list to which `sends_again` adds the method of each request that is sent again within the block."""
+    noted: list[str] = []
+    pay = _pay_again.get()
+
+    def both(method: str) -> None:
+        noted.append(method)
+        pay(method)
+
+    with paying_again(both):
+        yield noted
 
 
 def sends_again(method: str, sends: int = 1) -> int:

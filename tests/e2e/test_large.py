@@ -91,7 +91,7 @@ def test_a_large_file_is_stored_in_parts_and_others_read_it_whole(
     assert sent.exit_code == 0, sent.err
     assert sent.summary["large"] == {
         "sent": 1, "unfinished": 0, "parts_sent": 12, "parts_found": 0, "parts_left": 0, "bytes_left": 0,
-        "parts_abandoned": 0,
+        "parts_abandoned": 0, "uploads_abandoned": 0,
     }  # fmt: skip
     assert sent.summary["bytes_sent"] == len(content) + 5
     assert downloaded(server, container, "p/large ünï.bin") == content

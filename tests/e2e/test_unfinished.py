@@ -80,6 +80,14 @@ def test_the_age_is_an_option(bucket: Bucket, bulkput: Bulkput) -> None:
     assert keys(bucket) == ["less"]
 
 
+def test_all_are_removed_if_their_age_is_not_to_matter(bucket: Bucket, bulkput: Bulkput) -> None:
+    """bulkput segments --reap --older-than 0 parted://b"""
+    bucket.begun("old", 9 * DAY_S, began_s=9 * DAY_S)
+    bucket.begun("new", 0, began_s=0)
+    assert bulkput("segments", "--reap", "--older-than", "0", "parted://b").exit_code == 0
+    assert keys(bucket) == []
+
+
 def test_only_uploads_at_and_below_the_url_are_looked_at(bucket: Bucket) -> None:
     """bulkput segments --reap parted://b/dir: not those of names that only begin so"""
     for key in ("dir", "dir/a", "dir/sub/b", "dir2", "di", "other/dir/a"):

@@ -154,11 +154,13 @@ async def test_a_part_that_always_fails_keeps_the_old_object(ledger: Ledger, tar
 async def test_a_beginning_that_meets_a_fault_once_loses_no_object(
     ledger: Ledger, target: S3Target, tree: Path, fault: str
 ) -> None:
-    """CreateMultipartUpload"""
+    """CreateMultipartUpload. What it may have left is told, and not taken for ours."""
     meets = Meets("begin", PART_FAULTS[fault])
     ran = await run(target, tree, meets)
     row = await noted(ledger, f"beginning: {fault}", target, tree, ran, least=FILES * PARTS)
     assert meets.count == FILES and row.is_whole, row
+    left = await asyncio.to_thread(target.judge.unfinished, target.place)
+    assert ran.summary.uploads_abandoned == len(left) == (FILES if fault == "reset, stored" else 0)
 
 
 async def test_a_whole_upload_that_is_gone_is_sent_again(ledger: Ledger, target: S3Target, tree: Path) -> None:

@@ -139,6 +139,9 @@ PART = ev.PartStored(b"/src/a", "", LargeUpload("k\n", "s/k/"), StoredPart(2, 15
 PART_THERE = replace(PART, is_new=False)
 PARTS_LEFT = ev.PartsLeft("k\n", 2, 3 * 1024**2, "s/k/v/", is_resumed=True)
 PARTS_IN_VAIN = replace(PARTS_LEFT, is_resumed=False)
+NO_PARTS = replace(PARTS_IN_VAIN, count=0, size=0, below="s3://b/k\n")
+STRANGE_PARTS = replace(PARTS_IN_VAIN, below="s3://b/k\n", uploads=2, is_strange=True)
+BEGUN = ev.UploadBegun(b"/src/a\xff", "k\n", "2~id")
 DRY_LARGE = ev.Skipped(Skip(b"/src/a", b"a", Reason.DRY_RUN, "p/a", 10, (3, 4)))
 SNAPSHOT = ev.Snapshot(b"/log\xff", 7)
 FINDING = ev.Finding(
@@ -155,7 +158,7 @@ EVENTS: list[ev.Event] = [
     FINISHED, REMOVED, TO_REMOVE, KEPT, WARNED, NOTHING, NO_FILE, SNAPSHOT, HOLLOW,
     FINISHED, REMOVED, TO_REMOVE, KEPT, LEFT, LEFT_BELOW,
     KEPT_YOUNG, EXPIRING, TO_EXPIRE, EXPIRING_ALREADY,
-    LARGE, PART, PART_THERE, PARTS_LEFT, DRY_LARGE,
+    LARGE, PART, PART_THERE, PARTS_LEFT, NO_PARTS, STRANGE_PARTS, BEGUN, DRY_LARGE,
     SEGMENTS_FOUND, SEGMENTS_KEPT, ALL_KEPT, UNFINISHED, UNFINISHED_KEPT,
 ]  # fmt: skip
 
@@ -220,6 +223,23 @@ def test_the_tested_events_include_every_kind() -> None:
             PARTS_IN_VAIN,
             *[r"of no use: k\n: 2 parts (3.0 MiB) left below s/k/v/; `bulkput.segments` lists and removes them"] * 2,
         ),
+        (
+            NO_PARTS,
+            *[
+                r"of no use: k\n: an upload without parts left below s3://b/k\n; `bulkput.segments` lists and removes"
+                " them"
+            ]
+            * 2,
+        ),
+        (
+            STRANGE_PARTS,
+            *[
+                r"not used: k\n: 2 unfinished uploads with 2 parts (3.0 MiB), left by an earlier run or still being"
+                r" sent; `bulkput.segments` s3://b/k\n lists and removes what is left"
+            ]
+            * 2,
+        ),
+        (BEGUN, None, None),
         (ev.Kept(1, "403"), *["not removed: 1 object without a file: 403"] * 2),
         (ev.Kept(1, "p/a: 403", "p/a"), *["not removed: p/a: 403"] * 2),
         (KEPT_YOUNG, None, r"kept: p/a\n: stored 3 d ago, too young to be removed"),
@@ -383,6 +403,14 @@ def test_an_event_has_its_expected_printable_line(event: ev.Event, quiet: str | 
                 "is_resumed": True,
             },
         ),
+        (
+            STRANGE_PARTS,
+            {
+                "event": "parts_left", "key": "k\n", "parts": 2, "bytes": 3 * 1024**2, "below": "s3://b/k\n",
+                "is_resumed": False, "uploads": 2, "is_strange": True,
+            },
+        ),
+        (BEGUN, {"event": "upload_begun", "path": "/src/a\udcff", "key": "k\n", "id": "2~id"}),
         (
             DRY_LARGE,
             {

@@ -109,6 +109,7 @@ def build(context: Context, store: Store, survey: Survey, container: str) -> Ass
             large_above=large_above,
             open_large=cache(lambda: _large(context, store)),
             open_pipe=partial(_pipe, context),
+            in_parts=context.resume.uploads_begun,
         ),
         naming=survey.naming,
         gzip=survey.gzip,
@@ -185,7 +186,12 @@ def _large(context: Context, store: Store) -> "LargeSender":
     from bulkput.engine.upload.large import LargeSender  # noqa: PLC0415 - only a run with a large file pays for it
 
     return LargeSender(
-        store, context.options.large, emit=context.emit, stop=context.stop, known=context.resume.known_parts
+        store,
+        context.options.large,
+        emit=context.emit,
+        stop=context.stop,
+        known=context.resume.known_parts,
+        begun=context.resume.uploads_begun,
     )
 
 

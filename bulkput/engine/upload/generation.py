@@ -15,6 +15,7 @@ The parts of a file that are there are proven before others are sent: some store
 are, and nothing is to be added to those of another program or of another version.
 """
 
+import asyncio
 from collections.abc import AsyncGenerator, Callable, Container, Mapping
 from contextlib import aclosing, suppress
 from typing import NamedTuple, Protocol
@@ -22,11 +23,12 @@ from typing import NamedTuple, Protocol
 from bulkput import events as ev
 from bulkput.engine.pool import pool
 from bulkput.engine.stop import Stop
+from bulkput.engine.upload.earlier import EarlierUploads
 from bulkput.errors import BulkputError, SourceError, Stopped, StoreError
 from bulkput.model import Body, LargeUpload, Stored, StoredPart, Upload
 from bulkput.payload.pieces import md5_of_pieces
 from bulkput.policy.parts import Cut
-from bulkput.stores.powers import LargeObjects
+from bulkput.stores.powers import LargeObjects, Remains
 
 
 class KnownParts(Protocol):
@@ -67,6 +69,7 @@ class Generation:
         *,
         known: KnownParts | None,
         refused: int,
+        earlier: EarlierUploads,
     ) -> None:
         """`file` is its path, and its state if that tells it from other versions (`Version.state`)."""
         self._ask_known = known
@@ -74,6 +77,10 @@ class Generation:
         """How often the store has not found all parts, in this generation and those before it."""
         self._large = large
         self._begun = begun
+        self._earlier = earlier
+        self._opening = asyncio.Lock()
+        self._named: str | None = None
+        """The store's name for the upload, once it is told."""
         self._path, self._state = file
         self._emit = emit
         self._stop = stop
@@ -101,6 +108,7 @@ class Generation:
     async def look(self) -> None:
         """Ask the store which parts it has."""
         self._there = {part.number: part for part in await self._large.list_parts(self._begun)}
+        self._tell_name()
         if self._there and self._ask_known is not None:
             self._known = {**await self._ask_known(self._path, self._state, self._begun), **self._known}
 
@@ -145,8 +153,12 @@ class Generation:
     async def _have(self, item: Item) -> None:
         number, there = item.number, self._there.get(item.number)
         if there is None:
+            await self._open()
+            if self._error is not None:  # of another part, perhaps that the upload cannot be begun
+                return
             part = await self._large.send_part(self._begun, number, item.body)
             self._sent.add(number)
+            self._tell_name()
         elif await self._is_same(item, there):
             part = there
         else:
@@ -154,6 +166,30 @@ class Generation:
         self._known[number], self._done[number] = part.md5, part
         if number in self._sent:
             self._emit(ev.PartStored(self._path, self._state, self._begun, part, is_new=True))
+
+    async def _open(self) -> None:
+        """Begin the upload in the store before its first part is sent, and tell its name: a part may take minutes, and
+        what a killed run leaves is known to be its own only by the journal."""
+        large = self._large
+        if large.open is None or large.remains is None or self._named is not None:
+            return
+        async with self._opening:
+            if large.remains(self._begun).upload is None:
+                await large.open(self._begun)
+            self._tell_name()
+
+    def _tell_name(self) -> None:
+        """Also of one that was begun in the place of another that somebody has aborted. One that was found may be that
+        of a program that is running, so it is not called ours."""
+        remains = self._remains()
+        if remains is None or remains.upload is None or remains.upload.id == self._named:
+            return
+        self._named = remains.upload.id
+        if remains.is_ours:
+            self._emit(ev.UploadBegun(self._path, self._begun.key, self._named))
+
+    def _remains(self) -> Remains | None:
+        return self._large.remains(self._begun) if self._large.remains is not None else None
 
     async def _is_same(self, item: Item, there: StoredPart) -> bool:
         body = item.body
@@ -175,6 +211,18 @@ class Generation:
                 self._emit(ev.PartStored(self._path, self._state, self._begun, part, is_new=False))
         return stored
 
+    async def settle_others(self) -> None:
+        """The object is there: remove or tell the other uploads of its name."""
+        if (remains := self._remains()) is not None:
+            await self._earlier.settle(self._path, self._begun.key, remains.others, used=self._named)
+
+    def is_of_no_use(self, *, is_resumed: bool) -> bool:
+        """Whether nobody misses the upload: it is ours, and has no part that a later run could use."""
+        remains = self._remains()
+        if remains is None or remains.upload is None or not remains.is_ours:
+            return False
+        return not (is_resumed and remains.is_resumable and (self._there or self._done))
+
     async def is_aborted(self, error: BaseException) -> bool:
         """Whether the parts of a stream that failed could be removed: nobody can go on with them. They stay if the
         store may have composed the object of them, whatever it has answered, and would miss them."""
@@ -189,11 +237,16 @@ class Generation:
 
     def tell_what_is_left(self, *, is_resumed: bool) -> None:
         """Tell which parts stay: all, if the next run goes on with them, or those that this run has sent in vain."""
-        left = {**self._there, **self._done}
+        left, remains, key = {**self._there, **self._done}, self._remains(), self._begun.key
+        if remains is not None:
+            if remains.upload is None:  # gone, or never begun
+                return
+            is_resumed = is_resumed and remains.is_resumable
         parts = [part for number, part in left.items() if is_resumed or number in self._sent]
-        if parts:
-            size = sum(part.size for part in parts)
-            self._emit(ev.PartsLeft(self._begun.key, len(parts), size, self._begun.id, is_resumed))
+        if parts or (remains is not None and remains.is_ours):
+            self._earlier.note_told(remains)
+            size, below = sum(part.size for part in parts), self._earlier.url(key) or self._begun.id
+            self._emit(ev.PartsLeft(key, len(parts), size, below, is_resumed and bool(parts)))
 
 
 def _release(item: Item) -> None:

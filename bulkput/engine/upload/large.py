@@ -9,7 +9,7 @@ Parts pass the same slots, retries and rates as everything else. What proves a p
 are sent under names of their own, in the next generation.
 """
 
-from collections.abc import AsyncGenerator, Callable, Container
+from collections.abc import AsyncGenerator, Callable, Container, Mapping
 from contextlib import aclosing
 from functools import partial
 from itertools import count
@@ -17,9 +17,10 @@ from typing import NamedTuple, Protocol
 
 from bulkput import events as ev
 from bulkput.engine.stop import Stop
+from bulkput.engine.upload.earlier import EarlierUploads
 from bulkput.engine.upload.generation import DifferentBytesError, Generation, Item, KnownParts, Parts
 from bulkput.errors import Exists, PartsInVain, PartsRefused, SourceError, StoreError, TooLarge, Unsupported
-from bulkput.model import Stored, Upload
+from bulkput.model import Stored, UnfinishedUpload, Upload
 from bulkput.options import LargeOptions
 from bulkput.payload.body import StreamedFile
 from bulkput.payload.held import HeldBytes, HeldPart, held_parts
@@ -68,7 +69,18 @@ class LargeSent(NamedTuple):
 class LargeSender:
     """Sends the large files and the streams of one run."""
 
-    def __init__(self, store: Store, options: LargeOptions, *, emit: ev.Emit, stop: Stop, known: KnownParts) -> None:
+    def __init__(
+        self,
+        store: Store,
+        options: LargeOptions,
+        *,
+        emit: ev.Emit,
+        stop: Stop,
+        known: KnownParts,
+        begun: Mapping[bytes, tuple[UnfinishedUpload, ...]],
+    ) -> None:
+        """`known` and `begun` are of earlier runs: parts, and uploads by the paths of their files."""
+        self._earlier = EarlierUploads(store, begun, emit=emit)
         self._store = store
         self._options = options
         self._emit = emit
@@ -83,6 +95,10 @@ class LargeSender:
         if store.powers.large is None or not policy.is_large(size, options, store.limits):
             return False
         return policy.is_large(size, options, await store.ask_limits())
+
+    async def settle(self, upload: Upload) -> None:
+        """Remove what earlier runs have left of a file that is stored whole."""
+        await self._earlier.settle(upload.source.path, upload.key)
 
     async def send_file(self, upload: Upload, file: StreamedFile, *, below: str | None = None) -> LargeSent:
         """Send a file that `takes` has taken. `below` is the prefix of the dynamic large object that is overwritten.
@@ -124,7 +140,9 @@ class LargeSender:
             try:
                 if first.is_last:
                     whole = stream.finish()
-                    return LargeSent(whole, await self._store.put(whole.key, first, whole.headers))
+                    stored = await self._store.put(whole.key, first, whole.headers)
+                    await self.settle(whole)
+                    return LargeSent(whole, stored)
                 if (large := self._store.powers.large) is None:
                     raise Unsupported("put", upload.key, _NO_PARTS.format(size=first.size))
                 if large.fixes_headers:
@@ -167,12 +185,19 @@ class LargeSender:
             if below is not None and begun.id != below and begun.id.startswith(below):
                 raise StoreError("put", upload.key, _WITHIN.format(below=below))
             sending = Generation(
-                large, begun, (upload.source.path, state), self._emit, self._stop, known=known, refused=refused
+                large,
+                begun,
+                (upload.source.path, state),
+                self._emit,
+                self._stop,
+                known=known,
+                refused=refused,
+                earlier=self._earlier,
             )
             if comes_again:
                 await sending.look()
             try:
-                return await self._rounds(sending, parts, finish, cut, rounds=_ROUNDS if comes_again else 1)
+                sent = await self._rounds(sending, parts, finish, cut, rounds=_ROUNDS if comes_again else 1)
             except DifferentBytesError:
                 sending.tell_what_is_left(is_resumed=False)
                 refused = sending.refused
@@ -187,14 +212,11 @@ class LargeSender:
                     error.in_vain = PartsInVain(sending.count, sending.size, sending.found_bytes, tell)
                 raise
             except BaseException as error:
-                is_gone = False
-                try:
-                    is_gone = not comes_again and await sending.is_aborted(error)
-                finally:  # also if there is no time left to remove them
-                    if not is_gone:
-                        has_changed = isinstance(error, SourceError) and error.problem == "changed"
-                        sending.tell_what_is_left(is_resumed=comes_again and not has_changed)
+                await _give_up(sending, error, comes_again=comes_again)
                 raise
+            else:
+                await sending.settle_others()
+                return sent
         raise AssertionError("one of the generations returns or raises")
 
     async def _rounds(
@@ -223,6 +245,19 @@ class LargeSender:
                 await sending.look()
             else:
                 return LargeSent(upload, stored, sending.count, sending.found_bytes)
+
+
+async def _give_up(sending: Generation, error: BaseException, *, comes_again: bool) -> None:
+    """Remove what has been sent in vain, if it can be, and tell what stays."""
+    has_changed = isinstance(error, SourceError) and error.problem == "changed"
+    is_resumed = comes_again and not has_changed
+    is_gone = False
+    try:
+        is_in_vain = not comes_again or sending.is_of_no_use(is_resumed=is_resumed)
+        is_gone = is_in_vain and await sending.is_aborted(error)
+    finally:  # also if there is no time left to remove them
+        if not is_gone:
+            sending.tell_what_is_left(is_resumed=is_resumed)
 
 
 class _Progress:

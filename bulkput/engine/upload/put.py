@@ -1,6 +1,6 @@
 """Sends one file as one object."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Container
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
@@ -45,9 +45,12 @@ class Putter:
         large_above: int,
         open_large: "Callable[[], LargeSender]",
         open_pipe: "Callable[[Upload], Pipe]",
+        in_parts: Container[bytes] = (),
     ) -> None:
         """Without a packer files are sent uncompressed; without a skipper every file is sent; without `new_only` what
-        is there is overwritten. Files of more than `large_above` bytes may be for the LargeSender."""
+        is there is overwritten. Files of more than `large_above` bytes may be for the LargeSender. `in_parts`: the
+        paths of files of which an earlier run may have left an upload in parts."""
+        self._in_parts = in_parts
         self._new_only = new_only
         self._emit = emit
         self._large_above = large_above
@@ -130,6 +133,8 @@ class Putter:
             upload, body = self._packer.upload_of(upload, packed), packed.body
         del file, packed
         stored = await self._store.put(upload.key, body, upload.headers)
+        if upload.source.path in self._in_parts:
+            await self._open_large().settle(upload)
         return Sent(upload, stored, size, mtime_ns, compression)
 
     async def _is_large(self, file: FileBody) -> bool:

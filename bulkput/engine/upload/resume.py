@@ -13,7 +13,7 @@ from bulkput.activity import doing
 from bulkput.engine.stop import Stop
 from bulkput.errors import JournalError, SourceError, UsageError
 from bulkput.journal.uninterrupted import uninterrupted
-from bulkput.model import Found, LargeUpload, SourceFile
+from bulkput.model import Found, LargeUpload, SourceFile, UnfinishedUpload
 from bulkput.options import NamingOptions, UploadOptions
 from bulkput.policy.expiry import shortest_life_s
 from bulkput.policy.filters import Filters
@@ -52,6 +52,8 @@ class Resume:
         self._has_found = False
         self._is_writing = False
         self.has_uploads = False
+        self.uploads_begun: dict[bytes, tuple[UnfinishedUpload, ...]] = {}
+        """The uploads in parts that earlier runs have begun, by the paths of their files, once `findings` is called."""
 
     @property
     def is_wanted(self) -> bool:
@@ -172,6 +174,8 @@ class Resume:
         settings |= header_identity(options.headers, options.rules)
         journal.check(settings | gzip_identity(options.gzip, compresses=options.compresses))
         self.has_uploads = journal.has_uploads
+        if not options.dry_run:
+            self.uploads_begun.update(journal.uploads_begun())
         name_of, life_s = _name_of(naming, gzip), shortest_life_s(options)
         since_s = time.time() - life_s if life_s is not None else 0.0
 

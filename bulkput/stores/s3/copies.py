@@ -19,7 +19,7 @@ from itertools import accumulate
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from bulkput.errors import IntegrityError, NotFound, StoreError, Unavailable, Unsupported
+from bulkput.errors import IntegrityError, NotFound, StoreError, Unavailable, Unsupported, printable
 from bulkput.model import Fields, ObjectHeaders, Stored
 from bulkput.options import MIB
 from bulkput.payload.in_memory import BytesBody
@@ -161,10 +161,9 @@ class Copies:
         decodes the name twice, and asserts that something is left)."""
         if "%" in job.source and not self._store.is_amazons:
             raise Unsupported("copy", job.source, "not every store copies parts of an object whose name has a %")
-        uploads = self._uploads
-        upload_id = await uploads.create(job.key, job.fields, bucket=job.bucket)
-        given, rest = self._given(job), iter(parts)
+        uploads, given, rest = self._uploads, self._given(job), iter(parts)
         named: list[NamedPart] = []
+        upload_id = await self._begun(job)
 
         async def copied(part: Part) -> NamedPart:
             query = query_of(partNumber=str(part.number), uploadId=upload_id)
@@ -182,15 +181,47 @@ class Copies:
             await self._check_source(job)
             done = await uploads.complete(job.key, upload_id, named, self._store.customer_key, bucket=job.bucket)
         except BaseException:
-            with suppress(StoreError, TimeoutError):
-                async with asyncio.timeout(_ABORT_S):
-                    await uploads.abort(job.key, upload_id, bucket=job.bucket)
+            await self._give_up(job, upload_id)
             raise
         if done is None:
-            await uploads.abort(job.key, upload_id, bucket=job.bucket)
+            await self._give_up(job, upload_id)
             raise Unavailable("copy", job.source, "the store does not compose the parts that it has copied")
         # Ceph's gateway 16 names no ETag of what it has composed.
         return Stored(job.key, 0, done.etag or etag_of_parts(named), done.request_id)
+
+    async def _begun(self, job: _Job) -> str:
+        """Begin an upload in parts; gives its id. If this is cancelled meanwhile, what it has begun is removed."""
+        beginning = asyncio.ensure_future(self._uploads.create(job.key, job.fields, bucket=job.bucket))
+        try:
+            return await asyncio.shield(beginning)
+        except asyncio.CancelledError:
+            await asyncio.wait([beginning], timeout=_ABORT_S)
+            if beginning.done() and not beginning.cancelled() and beginning.exception() is None:
+                await self._give_up(job, beginning.result())
+            else:
+                beginning.cancel()
+                self._tell_left(job)
+            raise
+        except StoreError as error:
+            if error.status is None:  # no answer has come: it may be begun, and nobody knows its id
+                self._tell_left(job)
+            raise
+
+    async def _give_up(self, job: _Job, upload_id: str) -> None:
+        """Remove the upload, or tell that it stays."""
+        is_left = True
+        try:
+            with suppress(StoreError, TimeoutError):
+                async with asyncio.timeout(_ABORT_S):
+                    await self._uploads.abort(job.key, upload_id, bucket=job.bucket)
+                is_left = False
+        finally:
+            if is_left:
+                self._tell_left(job)
+
+    def _tell_left(self, job: _Job) -> None:
+        place = f"s3://{job.bucket}/{job.key}"
+        self._store.context.warn(_LEFT.format(key=printable(job.key), place=printable(place)))
 
     async def _check_source(self, job: _Job) -> None:
         """Raises Unavailable if the source is another object by now: its parts may be of two, since some stores ignore
@@ -208,6 +239,12 @@ async def _all_of(coroutines: Iterable[Awaitable[None]]) -> None:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+_LEFT = (
+    "{key}: the upload in parts by which it was to be copied may have stayed, and costs as objects do:"
+    " `bulkput.segments` lists and removes it, at {place}"
+)
 
 
 def _made(answer: Answer, source: str) -> str:

@@ -6,6 +6,9 @@ their MD5s, against the bytes of the file (`engine/upload/generation.py`). What 
 said when that upload was begun, and cannot be seen before it is complete: it is compared afterwards, and corrected by
 a copy onto itself. An upload with fields that cannot be seen at all (an ACL, tags, keys) is begun afresh.
 
+An upload without parts proves nothing, so none is joined: it may be that of a program that has just begun it. What is
+met and not joined, and what this process has begun in vain, is kept in mind for `remains`.
+
 | the upload                                               | then                                                      |
 |----------------------------------------------------------|-----------------------------------------------------------|
 | is gone while parts are sent: somebody has aborted or    | another is begun in silence; `complete` names the parts   |
@@ -20,20 +23,22 @@ a copy onto itself. An upload with fields that cannot be seen at all (an ACL, ta
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
 from bulkput.errors import Exists, IntegrityError, PartsRefused, StoreError, Unavailable
-from bulkput.model import Body, LargeUpload, ObjectHeaders, Stored, StoredPart
+from bulkput.model import Body, LargeUpload, ObjectHeaders, Stored, StoredPart, UnfinishedUpload
 from bulkput.payload.digest import DigestingBody
 from bulkput.policy.etag import composite_etag, md5_of
 from bulkput.policy.s3_proof import Proves
+from bulkput.stores.powers import Remains
 from bulkput.stores.s3.errors import error_of, request_id_of
 from bulkput.stores.s3.requests import Request
 from bulkput.stores.s3.uploads import Completed, NamedPart, ShownPart, Uploads, etag_of_parts, is_gone
 from bulkput.stores.s3.wire_format import etag_of, has_fields, length, query_of
+from bulkput.transport.pacing import noting_again
 
 if TYPE_CHECKING:
     from bulkput.stores.s3.store import S3Store
@@ -63,6 +68,10 @@ class Multipart:
         """By our own ids."""
         self._taken: set[str] = set()
         """The store's ids of all these."""
+        self._seen: dict[str, dict[str, UnfinishedUpload]] = {}
+        """By their keys, then by the store's ids: uploads that are there as far as is known, also those of others."""
+        self._in_doubt: set[str] = set()
+        """Keys of which an upload may have been begun by a request whose answer was lost."""
         self._disputed: set[str] = set()
         """Keys to which somebody else sends other bytes at the same time."""
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
@@ -86,15 +95,18 @@ class Multipart:
                 if there is None:
                     self._forget(upload, begun)
                 return _as_sent(there or (), begun)
-            if not self._store.can_be_resumed(upload.headers) or upload.key in self._disputed:
+            if upload.key in self._disputed:
+                return ()
+            if not self._store.can_be_resumed(upload.headers):
+                with suppress(StoreError):  # only to tell of them
+                    await self._found(upload.key)
                 return ()
             return await self._joined(upload)
 
     async def _joined(self, upload: LargeUpload) -> tuple[StoredPart, ...]:
         """Join the latest upload of this key that has parts, if there is one."""
         try:
-            found = [each async for each in self._uploads.unfinished(upload.key) if each.key == upload.key]
-            for each in sorted(found, key=lambda each: each.begun, reverse=True):
+            for each in sorted(await self._found(upload.key), key=lambda each: each.begun, reverse=True):
                 if each.id not in self._taken and (parts := await self._uploads.parts(each.key, each.id)):
                     begun = self._begun[upload.id] = _Begun(each.id, is_found=True)
                     self._taken.add(each.id)
@@ -103,6 +115,27 @@ class Multipart:
             if error.status not in _NOT_SHOWN:
                 raise
         return ()
+
+    async def _found(self, key: str) -> list[UnfinishedUpload]:
+        """The unfinished uploads of a key. All are kept in mind."""
+        found = []
+        async with aclosing(self._uploads.unfinished(key)) as uploads:
+            async for each in uploads:  # also those of longer keys that begin with it
+                if each.key == key:
+                    found.append(each)
+                    self._seen.setdefault(key, {})[each.id] = each
+        return found
+
+    def remains(self, upload: LargeUpload) -> Remains:
+        """See `stores/powers.py:LargeObjects`."""
+        begun, seen = self._begun.get(upload.id), self._seen.get(upload.key, {})
+        own = begun.id if begun is not None else None
+        return Remains(
+            upload=seen.get(own) if own is not None else None,
+            is_ours=begun is not None and not begun.is_found and upload.key not in self._disputed,
+            is_resumable=self._store.can_be_resumed(upload.headers),
+            others=tuple(each for each in seen.values() if each.id != own),
+        )
 
     async def send_part(self, upload: LargeUpload, number: int, body: Body) -> StoredPart:
         store, key = self._store, upload.key
@@ -136,11 +169,30 @@ class Multipart:
         async with self._alone(upload.key):
             begun = self._begun.get(upload.id)
             if begun is None:
-                fields = self._store.rendered(upload.headers)
-                upload_id = await self._uploads.create(upload.key, fields, algorithm=self._store.checksums.algorithm)
-                begun = self._begun[upload.id] = _Begun(upload_id)
-                self._taken.add(upload_id)
+                begun = self._begun[upload.id] = _Begun(await self._created(upload))
+                self._taken.add(begun.id)
+                self._seen.setdefault(upload.key, {})[begun.id] = UnfinishedUpload(upload.key, begun.id, "")
             return begun
+
+    async def _created(self, upload: LargeUpload) -> str:
+        """Begin an upload; gives its id. If another request may have begun one, too, whose answer was lost, the store
+        is asked for it: nothing proves that it is ours, so it is only kept in mind."""
+        key, fields = upload.key, self._store.rendered(upload.headers)
+        with noting_again() as again:
+            try:
+                made = await self._uploads.create(key, fields, algorithm=self._store.checksums.algorithm)
+            except StoreError as error:
+                if error.status is None:  # no answer has come
+                    self._in_doubt.add(key)
+                raise
+        if again or key in self._in_doubt:
+            self._in_doubt.discard(key)
+            with suppress(StoreError):
+                await self._found(key)
+        return made
+
+    async def open(self, upload: LargeUpload) -> None:
+        await self._begun_of(upload)
 
     async def complete(self, upload: LargeUpload, parts: Sequence[StoredPart], headers: ObjectHeaders) -> Stored:
         key, ordered = upload.key, sorted(parts, key=lambda part: part.number)
@@ -187,9 +239,11 @@ class Multipart:
         """The error for an object that was completed and is another one: somebody has completed or put one of this name
         at the same time. Ceph's gateway 16 names no ETag, and may keep an upload that has met another without ever
         completing it, so the parts are sent in a new one."""
+        is_left = True
         with suppress(StoreError):
             await self._uploads.abort(upload.key, begun.id)
-        self._forget(upload, begun)
+            is_left = False
+        self._forget(upload, begun, is_left=is_left)
         self._disputed.add(upload.key)
         expected = composite_etag([part.md5 for part in parts])
         detail = f"the object composed of parts with the ETag {expected} has another one: {etag or 'none'}"
@@ -231,11 +285,16 @@ class Multipart:
             await self._uploads.abort(upload.key, begun.id)
             self._forget(upload, begun)
 
-    def _forget(self, upload: LargeUpload, begun: _Begun) -> None:
-        """Forget an upload that is no more. Another one may have been begun in its place."""
+    def _forget(self, upload: LargeUpload, begun: _Begun, *, is_left: bool = False) -> None:
+        """Forget an upload that is no more; `is_left`: that is of no use any more. Another one may have been begun in
+        its place."""
         if self._begun.get(upload.id) is begun:
             del self._begun[upload.id]
             self._taken.discard(begun.id)
+        if not is_left and (seen := self._seen.get(upload.key)) is not None:
+            seen.pop(begun.id, None)
+            if not seen:
+                del self._seen[upload.key]
 
     async def part_sizes(self, key: str) -> tuple[int, ...] | None:
         """By HEADs of the first part, which tells its size and the number of all, and of the last: if that has what is

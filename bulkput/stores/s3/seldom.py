@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from bulkput.model import Body, LargeUpload, ObjectHeaders, Stored, StoredPart, UnfinishedUpload
-from bulkput.stores.powers import Access, Checked, ContainerFacts, LargeObjects, Refusal, Unfinished, Urls
+from bulkput.stores.powers import Access, Checked, ContainerFacts, LargeObjects, Refusal, Remains, Unfinished, Urls
 
 if TYPE_CHECKING:
     from bulkput.payload.in_memory import BytesBody
@@ -61,11 +61,13 @@ class SeldomUsed:
             abort=self._abort,
             fixes_headers=True,
             abort_spares_object=True,
+            open=self._open,
+            remains=self._remains,
         )
 
     @property
     def unfinished(self) -> Unfinished:
-        return Unfinished(self._list_unfinished, self._parts_of_unfinished, self._abort_unfinished)
+        return Unfinished(self._list_unfinished, self._parts_of_unfinished, self._abort_unfinished, self._store.url_of)
 
     @property
     def access(self) -> Access:
@@ -130,11 +132,14 @@ class SeldomUsed:
     async def _abort(self, upload: LargeUpload) -> None:
         await self._multipart.abort(upload)
 
-    async def _list_unfinished(self, prefix: str) -> AsyncGenerator[UnfinishedUpload, None]:
-        # Ceph's gateway lists a-b before a: by names in which something follows the key.
-        found = [upload async for upload in self._uploads.unfinished(prefix)]
-        for upload in sorted(found, key=lambda each: (each.key.encode(), each.begun)):
-            yield upload
+    async def _open(self, upload: LargeUpload) -> None:
+        await self._multipart.open(upload)
+
+    def _remains(self, upload: LargeUpload) -> Remains:
+        return self._multipart.remains(upload)
+
+    def _list_unfinished(self, prefix: str) -> AsyncGenerator[UnfinishedUpload, None]:
+        return self._uploads.unfinished(prefix)
 
     async def _parts_of_unfinished(self, upload: UnfinishedUpload) -> tuple[StoredPart, ...] | None:
         from bulkput.stores.s3.multipart import as_stored  # noqa: PLC0415 - see above

@@ -108,6 +108,10 @@ class S3Store:
         """Another bucket, with the same keys."""
         return S3Store(bucket, self._way, self.context)
 
+    def url_of(self, key: str) -> str:
+        """What commands take to name the object."""
+        return f"s3://{self.bucket}/{key}"
+
     def rendered(self, headers: ObjectHeaders) -> dict[str, str]:
         """The header fields of an object."""
         fields = render(headers, mtime_text)

@@ -142,7 +142,9 @@ class Uploads:
         return True
 
     async def unfinished(self, prefix: str) -> AsyncGenerator[UnfinishedUpload, None]:
-        """Uploads whose keys begin with the prefix, in the store's order, by ListMultipartUploads."""
+        """Uploads whose keys begin with the prefix, by ListMultipartUploads, page by page, in the store's order. Amazon
+        sorts by key, and by time within one; Ceph's gateway 16 sorts names in which something follows the key, and so
+        lists a-b before a."""
         markers: dict[str, str] = {}
         while True:
             query = query_of(uploads="", prefix=prefix, encoding_type="url", **markers)

@@ -1,0 +1,89 @@
+"""The journal's rows of large files that are not uploaded yet: the parts that were sent, and the uploads in parts that
+were begun, of stores that name these (S3)."""
+
+import sqlite3
+from collections import deque
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from bulkput import events as ev
+from bulkput.model import UnfinishedUpload
+
+_PART = "INSERT OR REPLACE INTO parts VALUES (?, ?, ?, ?, ?, ?)"
+_PARTS_OF = "SELECT number, etag FROM parts WHERE path = ? AND upload = ? AND state = ?"
+_BEGUN = "INSERT OR REPLACE INTO uploads VALUES (?, ?, ?)"
+_ALL_BEGUN = "SELECT path, key, id FROM uploads ORDER BY path, key, id"
+_COMPLETED = ("DELETE FROM parts WHERE path = ?", "DELETE FROM uploads WHERE path = ?")
+
+_Part = tuple[bytes, str, int, str, int, str]
+_Begun = tuple[bytes, str, str]
+
+
+class Taken(NamedTuple):
+    """Queued rows that are about to be written. `completed` are paths of files whose rows are deleted afterwards."""
+
+    parts: list[_Part]
+    begun: list[_Begun]
+    completed: list[tuple[bytes]]
+
+    def __bool__(self) -> bool:
+        return bool(self.parts or self.begun or self.completed)
+
+
+class PartRows:
+    """Takes events on the event loop, and gives their rows to the journal's thread."""
+
+    def __init__(self) -> None:
+        self._parts: deque[_Part] = deque()
+        self._begun: deque[_Begun] = deque()
+        self._completed: deque[tuple[bytes]] = deque()
+        self._in_parts: set[bytes] = set()
+        """Paths of files of which uploads were begun."""
+
+    def completed(self, event: ev.Uploaded) -> None:
+        """The file is stored: its rows are of no interest any more. It may have been sent whole this time."""
+        path = event.upload.source.path
+        if event.parts or path in self._in_parts:
+            self._completed.append((path,))
+
+    def sent(self, event: ev.PartStored) -> None:
+        part = event.part
+        if event.state:
+            self._parts.append((event.path, event.upload.id, part.number, part.md5, part.size, event.state))
+
+    def begun(self, event: ev.UploadBegun) -> None:
+        self._in_parts.add(event.path)
+        self._begun.append((event.path, event.key, event.id))
+
+    def take(self) -> Taken:
+        """All queued rows. `completed` is taken first: then all parts of these files are among the others."""
+        completed = [self._completed.popleft() for _ in range(len(self._completed))]
+        parts = [self._parts.popleft() for _ in range(len(self._parts))]
+        return Taken(parts, [self._begun.popleft() for _ in range(len(self._begun))], completed)
+
+    def give_back(self, taken: Taken) -> None:
+        self._parts.extendleft(reversed(taken.parts))
+        self._begun.extendleft(reversed(taken.begun))
+        self._completed.extendleft(reversed(taken.completed))
+
+    @staticmethod
+    def write(connection: sqlite3.Connection, taken: Taken) -> None:
+        """Inside a transaction. Raises sqlite3.Error."""
+        connection.executemany(_PART, taken.parts)
+        connection.executemany(_BEGUN, taken.begun)
+        for statement in _COMPLETED:
+            connection.executemany(statement, taken.completed)
+
+    def read_begun(self, connection: sqlite3.Connection) -> dict[bytes, tuple[UnfinishedUpload, ...]]:
+        """The uploads that runs have begun, by the paths of their files. Raises sqlite3.Error."""
+        found: dict[bytes, tuple[UnfinishedUpload, ...]] = {}
+        rows: Iterable[_Begun] = connection.execute(_ALL_BEGUN)
+        for path, key, upload_id in rows:
+            found[path] = (*found.get(path, ()), UnfinishedUpload(key, upload_id, ""))
+        self._in_parts.update(found)
+        return found
+
+
+def parts_of(connection: sqlite3.Connection, path: bytes, state: str, upload: str) -> dict[int, str]:
+    """The MD5s (hex) of the parts of an upload, by their numbers. Raises sqlite3.Error."""
+    return dict(connection.execute(_PARTS_OF, (path, upload, state)))
