@@ -60,9 +60,12 @@ def render(headers: ObjectHeaders, mtime: Callable[[int], str]) -> dict[str, str
 
 
 def _signable(value: str) -> str:
-    """The value of a metadata field, encoded by RFC 2047 if it has white space other than spaces, which servers sign
-    in different ways, or white space at its ends, which HTTP drops."""
-    if value == value.strip() and not any(character.isspace() and character != " " for character in value):
+    """The value of a metadata field, encoded by RFC 2047 if it is not ASCII: S3 decodes it, and encodes it for its
+    readers again (https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingMetadata.html). Other stores keep it as it
+    is sent; of raw UTF-8, readers that take header fields for Latin-1 make other letters (boto3, aws).
+
+    Also encoded are tabs, which servers sign in different ways, and white space at the ends, which HTTP drops."""
+    if value.isascii() and value == value.strip() and not any(each.isspace() and each != " " for each in value):
         return value
     return f"=?UTF-8?B?{b64encode(value.encode()).decode()}?="
 
@@ -163,8 +166,9 @@ def has_fields(head: Mapping[str, str], wanted: Mapping[str, str], *, exactly: b
     shown = {name.lower(): value for name, value in render(own, str).items()}
     for name, value in wanted.items():
         small = name.lower()
-        found = meta.get(small.removeprefix(META)) if small.startswith(META) else shown.get(small)
-        if found != value and (small in _SHOWN or small.startswith(META)):
+        is_meta = small.startswith(META)
+        found = meta.get(small.removeprefix(META)) if is_meta else shown.get(small)
+        if found != (_decoded(value) if is_meta else value) and (small in _SHOWN or is_meta):
             return False
     others = shown.keys() - {name.lower() for name in wanted} - {"content-type"}  # which it has in any case
     return not exactly or not (others or head.get("x-amz-tagging-count"))
