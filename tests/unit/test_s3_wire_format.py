@@ -237,6 +237,13 @@ def test_an_etag_is_no_md5_where_keys_of_kms_or_of_the_customer_encrypt(
     assert fresh_head(headers).md5 == (None if is_opaque else MD5)
 
 
+def test_an_etag_of_a_directory_bucket_is_no_md5() -> None:
+    """Though nothing in the answer says so: its name does."""
+    headers = {"ETag": f'"{MD5}"', "Content-Length": "3"}
+    assert described("key", headers, is_opaque=True) == RemoteObject("key", 3, None, None, None)
+    assert fresh_head(headers, is_opaque=True).md5 is None
+
+
 def test_a_head_is_described() -> None:
     """The date becomes ISO 8601; what is no number or no date is left out."""
     headers = {

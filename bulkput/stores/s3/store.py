@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, Container, Iterable, Mapping, Sequence
 from contextlib import aclosing
+from functools import partial
 
 from bulkput.errors import Denied, IntegrityError, NotFound, StoreError, StoreGone, Unsupported, UsageError
 from bulkput.model import Body, Limits, ObjectHeaders, Prefix, RemoteObject, Stored
@@ -59,15 +60,16 @@ class S3Store:
         self._way = way
         self.requests = BucketRequests(bucket, way)
         self._ask = self.requests.ask
-        self._is_directory = is_directory_bucket(bucket)
+        self.is_directory = is_directory_bucket(bucket)
         self.checksums = Checksums(
-            context.s3.checksum, is_tls=way.place(bucket).is_tls, is_directory_bucket=self._is_directory
+            context.s3.checksum, is_tls=way.place(bucket).is_tls, is_directory_bucket=self.is_directory
         )
         if self.customer_key:
             self.checksums.hash_first()
         self._listing = Listing(self.requests, bucket)
         self._seldom = SeldomUsed(self, way)
-        self._second_look = SecondLook(self._fresh_head, self.get, self.delete, shown=fresh_head)
+        shown = partial(fresh_head, is_opaque=self.is_directory)
+        self._second_look = SecondLook(self._fresh_head, self.get, self.delete, shown=shown)
         self._told: set[str] = set()
         self._has_deleted = False
         self._may_list = True
@@ -87,6 +89,7 @@ class S3Store:
     @property
     def powers(self) -> Powers:
         return Powers(
+            shows_md5=not self.is_directory,
             needs_length=True,
             storage_classes=True,
             settle=self._second_look.settle,
@@ -137,9 +140,10 @@ class S3Store:
         md5 = said.md5 if digesting is None else await digesting.sent_md5()
         size = body.size or 0
         if answer.status != 200 or md5 is None or b"<Error" in answer.body:
-            raise self._put_error(key, answer, md5)
+            raise self._put_error(key, answer, md5, headers)
         etag = answer.headers.get("ETag")
-        if etag != f'"{md5}"' and md5_of(etag) != md5 and self.proof_of(key, answer, md5, said) is Proves.OTHERS:
+        is_plain = said.sent is None and (etag == f'"{md5}"' or md5_of(etag) == md5)  # nearly always
+        if not is_plain and self.proof_of(key, answer, md5, said) is Proves.OTHERS:
             put = unproven_put(answer.headers, md5, size)
             await self._second_look.prove(key, put, answer, request_id=request_id)
         return Stored(key, size, md5, request_id)
@@ -173,9 +177,9 @@ class S3Store:
 
     def has_opaque_etag(self, headers: Mapping[str, str]) -> bool:
         """Whether the ETag in an answer need be no MD5."""
-        return self._is_directory or bool(self.customer_key) or has_opaque_etag(headers)
+        return self.is_directory or bool(self.customer_key) or has_opaque_etag(headers)
 
-    def _put_error(self, key: str, answer: Answer, md5: str | None) -> StoreError:
+    def _put_error(self, key: str, answer: Answer, md5: str | None, headers: ObjectHeaders) -> StoreError:
         if 200 <= answer.status < 300 and b"<Error" not in answer.body:
             detail = "S3 answers 200 to what it has stored: this answer is of something before it, and proves nothing"
             return IntegrityError("put", key, expected=md5, actual=None, status=answer.status, detail=detail)
@@ -196,7 +200,7 @@ class S3Store:
     def list(
         self, prefix: str, *, delimiter: str | None = None, start_after: str | None = None
     ) -> AsyncGenerator[RemoteObject | Prefix, None]:
-        if self._is_directory:
+        if self.is_directory:
             detail = "a directory bucket lists names in no order: nothing can be compared with it"
             raise Unsupported("list", prefix or self.bucket, detail)
         return self._listing.rows(prefix, delimiter, start_after)
@@ -238,7 +242,7 @@ class S3Store:
         return await self._seldom.correct(key, headers, etags, sizes)
 
     def row(self, key: str, headers: Mapping[str, str]) -> RemoteObject:
-        return described(key, headers)
+        return described(key, headers, is_opaque=self.is_directory)
 
     async def describe(self, key: str) -> tuple[RemoteObject, ObjectHeaders] | None:
         head = await self.head(key)

@@ -87,13 +87,13 @@ def length(headers: Mapping[str, str]) -> int | None:
     return int(text) if text.isascii() and text.isdigit() else None
 
 
-def described(key: str, headers: Mapping[str, str]) -> RemoteObject:
+def described(key: str, headers: Mapping[str, str], *, is_opaque: bool = False) -> RemoteObject:
     """The object of a HEAD's answer. Its ETag is left out if the store has encrypted the object so that it is no MD5,
-    though it looks like one."""
+    though it looks like one, and if `is_opaque`: the ETags of this bucket are none."""
     return RemoteObject(
         name=key,
         bytes=length(headers),
-        hash=etag_of(headers) if not has_opaque_etag(headers) else None,
+        hash=etag_of(headers) if not (is_opaque or has_opaque_etag(headers)) else None,
         content_type=headers.get("Content-Type"),
         last_modified=_moment(headers.get("Last-Modified")),
         encoding=_encoding(headers),
@@ -113,10 +113,10 @@ def unproven_put(headers: Mapping[str, str], md5: str, size: int) -> UnprovenPut
     return UnprovenPut(md5=md5, size=size, etag=md5_of(headers.get("ETag")), modified=headers.get("Last-Modified"))
 
 
-def fresh_head(headers: Mapping[str, str]) -> FreshHead:
-    """The answer to a HEAD, for `policy/proof.py`."""
+def fresh_head(headers: Mapping[str, str], *, is_opaque: bool = False) -> FreshHead:
+    """The answer to a HEAD, for `policy/proof.py`. `is_opaque` as in `described`."""
     return FreshHead(
-        md5=md5_of(headers.get("ETag")) if not has_opaque_etag(headers) else None,
+        md5=md5_of(headers.get("ETag")) if not (is_opaque or has_opaque_etag(headers)) else None,
         size=length(headers),
         modified=headers.get("Last-Modified"),
         age_s=_age_s(headers),
