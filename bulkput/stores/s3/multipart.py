@@ -31,7 +31,10 @@ from bulkput.payload.digest import DigestingBody
 from bulkput.policy.etag import composite_etag, md5_of
 from bulkput.policy.s3_proof import Proves
 from bulkput.stores.s3.errors import error_of, request_id_of
+from bulkput.stores.s3.given_fields import blame, given
 from bulkput.stores.s3.requests import Request
+from bulkput.stores.s3.tags import FIELD as TAGS
+from bulkput.stores.s3.tags import document_of, put_tags
 from bulkput.stores.s3.uploads import Completed, NamedPart, ShownPart, Uploads, etag_of_parts, is_gone
 from bulkput.stores.s3.wire_format import etag_of, has_fields, length, query_of
 
@@ -137,7 +140,13 @@ class Multipart:
             begun = self._begun.get(upload.id)
             if begun is None:
                 fields = self._store.rendered(upload.headers)
-                upload_id = await self._uploads.create(upload.key, fields, algorithm=self._store.checksums.algorithm)
+                try:
+                    upload_id = await self._uploads.create(
+                        upload.key, fields, algorithm=self._store.checksums.algorithm
+                    )
+                except StoreError as error:
+                    blame(error, upload.headers)
+                    raise
                 begun = self._begun[upload.id] = _Begun(upload_id)
                 self._taken.add(upload_id)
             return begun
@@ -162,6 +171,9 @@ class Multipart:
         if done is None or begun.is_found or headers != upload.headers:
             etags = {done.etag} if done is not None and done.etag else {etag, etag_of_parts(named)}
             etag = await self._store.correct(key, headers, etags, [part.size for part in ordered]) or etag
+        tags = given(headers.extra, TAGS)
+        if tags and not self._store.is_amazons:
+            await put_tags(self._store.requests, "put", key, document_of(tags))
         self._forget(upload, begun)
         return Stored(key, sum(part.size for part in ordered), etag, request_id)
 

@@ -288,6 +288,14 @@ def left_of(body: bytes, operation: str, key: str) -> tuple[tuple[str, str], ...
     return tuple((item.findtext("Key") or "", item.findtext("Code") or "") for item in root.iter("Error"))
 
 
+def is_owners(acl: bytes) -> bool:
+    """Whether an ACL grants something to the object's owner alone. Raises StoreError. False for one in the form of
+    another protocol: GCS has such."""
+    root = parsed(acl, "stat", "acl")
+    owner = root.findtext("Owner/ID") if root.tag == "AccessControlPolicy" else None
+    return bool(owner) and all(each.findtext("Grantee/ID") == owner for each in root.iter("Grant"))
+
+
 def complete_request(parts: Iterable[tuple[int, str, str]]) -> bytes:
     """The body of CompleteMultipartUpload, of parts in their order: number, ETag and checksum (as NAME=VALUE, may be
     empty). That of 10 000 parts has less than the MiB that Ceph's gateway takes, if they have no checksums."""
