@@ -151,17 +151,20 @@ class S3Store:
     def proof_of(self, key: str, answer: Answer, md5: str, said: Said) -> Proves:
         """What the answer to a PUT of an object or a part proves. Raises StoreError if it is nothing."""
         name, sent = said.sent or ("", None)
+        returned = answer.headers.get(name) if name else None
         request_id = request_id_of(answer.headers)
         found = proves(
             answer.headers.get("ETag"),
             md5,
             is_opaque=self.has_opaque_etag(answer.headers),
             sent=sent,
-            returned=answer.headers.get(name) if name else None,
+            returned=returned,
             is_checked="Content-MD5" in said.fields
             or (said.payload != UNSIGNED and self._way.credentials.keys is not None),
         )
-        if found is Proves.CHECKED:
+        if sent is not None and returned is None and found in _INSTEAD:
+            self.tell_once(_UNCONFIRMED.format(checksum=name.removeprefix("x-amz-checksum-"), proof=_INSTEAD[found]))
+        elif found is Proves.CHECKED:
             self.tell_once(_CHECKED)
         if found is Proves.NOTHING:
             if self.checksums.hash_first() and said.sent is None:  # what is in flight is sent twice, to learn that
@@ -191,6 +194,10 @@ class S3Store:
             return denied
         if isinstance(error, NotFound) and answer.status == 404:  # no object has to be there for a PUT
             return StoreGone("put", key, error.detail, status=404, request_id=error.request_id)
+        if error.code:
+            from bulkput.stores.s3.given_fields import blame  # noqa: PLC0415 - few uploads are refused
+
+            blame(error, headers)
         return error
 
     async def _fresh_head(self, key: str) -> Answer:
@@ -254,7 +261,10 @@ class S3Store:
         if answer.status == 404:
             return None
         if answer.status not in (200, 204, 206):
-            raise error_of("stat", key, answer)
+            error = error_of("stat", key, answer)
+            if answer.status == 400 and not error.code:  # the answer to a HEAD has no text, which says why
+                error.detail += f"; {_OTHER_KEY if self.customer_key else _NO_KEY}"
+            raise error
         return answer.headers
 
     def get(self, key: str) -> AsyncGenerator[bytes, None]:
@@ -302,6 +312,11 @@ def open_store(destination: Destination, context: StoreContext) -> S3Store:
     if not isinstance(settings, Settings) or not isinstance(credentials, Credentials):
         raise no_credentials()
     check_bucket(destination.root, settings)
+    if any(name.lower().startswith("x-amz-") for name, _ in context.headers.extra):
+        from bulkput.stores.s3.given_fields import why_unknown  # noqa: PLC0415 - few runs give such fields
+
+        for sentence in why_unknown(context.headers.extra):
+            context.warn(sentence)
     return S3Store(destination.root, Way(settings, credentials, context.transport), context)
 
 
@@ -326,6 +341,17 @@ KEEPS_VERSIONS = (
 _CHECKED = (
     "the bucket encrypts objects so that no answer has their MD5: the store has checked the bytes that it got, and"
     " nothing of what it stored comes back to be compared; `s3.checksum='sha256'` makes it return a checksum"
+)
+_UNCONFIRMED = "the store does not confirm `s3.checksum={checksum!r}`, and may ignore it: {proof}"
+_INSTEAD = {
+    Proves.BYTES: "what proves each object is its ETag, which is the MD5 of what was sent",
+    Proves.CHECKED: "what the store has checked is the signature over the bytes, and nothing of what it stored comes"
+    " back to be compared",
+}
+"""What an object rests on whose checksum does not come back."""
+_NO_KEY = "the object may be encrypted with a key of its owner (SSE-C): set BULKPUT_S3_SSE_C_KEY to that key"
+_OTHER_KEY = (
+    "the object may be encrypted with another key than that in BULKPUT_S3_SSE_C_KEY, or with none of its owner's"
 )
 _HASHED_FIRST = (
     "the bucket encrypts objects so that no answer has their MD5: each is read for it before it is sent, from now on"
