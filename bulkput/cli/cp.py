@@ -49,9 +49,10 @@ def cp(source: str, dest: str, **options: Any) -> int:
     bulkput cp swift://a/report.html swift://b/2026/          # becomes 2026/report.html in b
     bulkput cp -r swift://artifacts/build-42 swift://releases/4.2
 
-    The copy keeps type and metadata, except what --header, --meta and --content-type replace. The container of DEST
-    is made if it does not exist. Where the store cannot copy (plain HTTP, or from one kind of store to another), the
-    bytes pass through this machine, and a line says so.
+    The copy keeps type and metadata, except what --header, --meta and --content-type replace. In S3 it does not keep
+    the ACL: give one by --header x-amz-acl:NAME. The container of DEST is made if it does not exist. Where the store
+    cannot copy (plain HTTP, or from one kind of store to another), the bytes pass through this machine, and a line
+    says so.
 
     Of a large object the manifest is copied: source and copy share the segments. --with-segments copies the segments,
     to the container DEST_segments. It refuses large objects that would not be the same then, and copies nothing of

@@ -28,7 +28,8 @@ def mv(source: str, dest: str, **options: Any) -> int:
     this machine stays if it has no length, changes meanwhile, or finds an object of its own size at DEST (1).
 
     The segments of a large object stay where they are, and the moved one reads them there. --with-segments copies
-    them, and removes them after the source, if nothing else reads them.
+    them, and removes them after the source, if nothing else reads them. In S3 a moved object does not keep its ACL:
+    give one by --header x-amz-acl:NAME.
 
     Exit codes: 0 moved, 1 an object failed or does not exist, 2 usage, 3 the store failed, 130 interrupted.
     """

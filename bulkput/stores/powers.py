@@ -266,6 +266,9 @@ class Powers:
 
     checks_md5: bool = True
     """The store proves an object by its MD5. If it does not, small files are not hashed before they are sent."""
+    shows_md5: bool = True
+    """What the store shows of objects may have their MD5s. If not, a run that compares contents by what it shows is
+    refused: it would find none the same."""
     needs_length: bool = False
     """The store takes no body of unknown length: a stream is held in memory as long as it fits one part, and sent in
     parts if it does not."""

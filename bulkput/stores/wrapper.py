@@ -27,6 +27,7 @@ class Wrapper(ABC):
         has = store.powers
         self.powers = Powers(
             checks_md5=has.checks_md5,
+            shows_md5=has.shows_md5,
             needs_length=has.needs_length,
             storage_classes=has.storage_classes,
             stat_itself=self._power("stat", has.stat_itself),

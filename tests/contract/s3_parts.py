@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
+from functools import partial
 from urllib.parse import quote
 
 from tests.contract.s3_objects import HELLO, yes
@@ -127,6 +128,19 @@ def with_fields(bucket: Bucket) -> str:
     return yes((head["Content-Type"], head["x-amz-meta-a"], head["Cache-Control"]) == ("text/x-a", "1", "no-cache"))
 
 
+def with_tags(bucket: Bucket) -> str:
+    begun_so = bucket.ask("POST", "o", "uploads", x_amz_tagging="a=1")
+    if begun_so.status != 200:
+        return begun_so.said
+    upload = begun_so.one("UploadId")
+    assert bucket.complete(upload, {1: bucket.part(upload, 1, HELLO)}).status == 200
+    return "200, kept" if is_tagged(bucket, "o") else "200, lost"
+
+
+def is_tagged(bucket: Bucket, key: str) -> bool:
+    return b"<Key>a</Key>" in bucket.ask("GET", key, "tagging").body
+
+
 def copied(bucket: Bucket, **fields: str) -> tuple[str, str | None, str | None]:
     bucket.put("o", **{"Content-Type": "text/x-a", "x-amz-meta-a": "1"})
     fields = {name.replace("_", "-"): value for name, value in fields.items()}
@@ -146,6 +160,15 @@ def copy(bucket: Bucket) -> str:
 def copy_replaced(bucket: Bucket) -> str:
     said, kind, meta = copied(bucket, x_amz_metadata_directive="REPLACE", Content_Type="text/x-b", x_amz_meta_b="2")
     return said or yes((kind, meta) == ("text/x-b", None))
+
+
+def copy_tagged(bucket: Bucket, **fields: str) -> str:
+    put = bucket.ask("PUT", "o", "", HELLO, x_amz_tagging="b=1" if fields else "a=1")
+    if put.status != 200:
+        return put.said
+    source = {"x-amz-copy-source": f"/{bucket.name}/o", "x-amz-metadata-directive": "REPLACE"}
+    answer = bucket.ask("PUT", "copy", "", **source, **fields)
+    return f"{answer.said}, {'kept' if is_tagged(bucket, 'copy') else 'lost'}"
 
 
 def copy_if_match(bucket: Bucket) -> str:
@@ -186,6 +209,7 @@ def copied_part(bucket: Bucket) -> str:
 PROBES: dict[str, Callable[[Bucket], str]] = {
     "the ETag of two parts is the MD5 of their MD5s, and `-2`": etag_of_parts,
     "fields of an upload in parts are those of its beginning": with_fields,
+    "`x-amz-tagging` of an upload in parts": with_tags,
     "completing with a first part of 5 bytes": small_part,
     "completing with a wrong ETag": wrong_etag,
     "completing with a part that was not sent": part_never_sent,
@@ -206,6 +230,10 @@ PROBES: dict[str, Callable[[Bucket], str]] = {
     "GET with `partNumber=1`": lambda bucket: first_part(bucket, "GET"),
     "a copy has the fields of its source": copy,
     "a copy with `REPLACE` has its own": copy_replaced,
+    "a copy with `REPLACE`: the tags of its source": copy_tagged,
+    "a copy with `REPLACE` of tags and all else: its `x-amz-tagging`": partial(
+        copy_tagged, x_amz_tagging="a=1", x_amz_tagging_directive="REPLACE"
+    ),
     "a copy with an `x-amz-copy-source-if-match` that does not match": copy_if_match,
     "a copy with `If-None-Match: *` where there is an object": copy_if_none,
     "a copy of an object that is not there": copy_of_none,

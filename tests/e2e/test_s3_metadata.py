@@ -1,5 +1,6 @@
-"""Metadata whose spaces servers sign in different ways, on two real ones."""
+"""Metadata with letters that are not ASCII, and with spaces that servers sign in different ways, on real servers."""
 
+from email.header import decode_header, make_header
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,27 @@ def server(request: pytest.FixtureRequest) -> RealS3:
     found = request.getfixturevalue(request.param)
     assert isinstance(found, RealS3)
     return found
+
+
+@pytest.mark.parametrize("value", ["é", "naïve  ü", "日本語", "\N{FACE WITH TEARS OF JOY}" * 40])
+@pytest.mark.parametrize(
+    "name", [pytest.param("rgw_s3", marks=pytest.mark.rgw), pytest.param("s3api", marks=pytest.mark.swift), "moto"]
+)
+def test_other_programs_read_the_metadata_as_amazon_shows_it(
+    request: pytest.FixtureRequest, tmp_path: Path, name: str, value: str
+) -> None:
+    """Encoded by RFC 2047, which any library for mail decodes; and bulkput keeps it in a copy with other metadata."""
+    server = request.getfixturevalue(name)
+    bucket, file = server.make_bucket(), tmp_path / "file"
+    file.write_text("text")
+    url = f"s3://{bucket}"
+    ran = bulkput("upload", "--meta", f"Title: {value}", file, f"{url}/a", environ=server.environment)
+    copied = bulkput("cp", "--meta", "Other: x", f"{url}/a", f"{url}/b", environ=server.environment)
+    assert (ran.exit_code, copied.exit_code) == (0, 0), ran.err + copied.err
+    for key in ("a", "b"):
+        shown = server.client().head_object(Bucket=bucket, Key=key)["Metadata"]["title"]
+        assert shown.isascii()
+        assert str(make_header(decode_header(shown))) == value
 
 
 def test_metadata_with_any_white_space_is_stored_and_copied(server: RealS3, tmp_path: Path) -> None:

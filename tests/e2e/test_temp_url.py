@@ -410,7 +410,7 @@ async def test_no_part_of_a_large_object_is_ever_sent(swift: RealSwift) -> None:
         await store.undo_prepare()
         assert (await store.ask_limits()).max_parts == store.limits.max_parts == 1
         powers = {name for name in type(store.powers).__record__ if getattr(store.powers, name)}  # type: ignore[attr-defined]
-    assert powers == {"access", "checks_md5", "refuses_existing", "settle", "urls"}
+    assert powers == {"access", "checks_md5", "refuses_existing", "settle", "shows_md5", "urls"}
     assert count.requests == Counter({"GET": 1})
 
 

@@ -61,6 +61,7 @@ HEAD = {
         ({"x-amz-meta-color": "red", "x-amz-acl": "private"}, True, False),
         ({"Content-Type": "text/plain", "Cache-Control": "no-store", "x-amz-meta-color": "blue"}, False, False),
         ({"x-amz-meta-other": "red"}, False, False),
+        ({"Cache-Control": "no-store", "x-amz-meta-color": "=?UTF-8?B?cmVk?="}, True, True),  # as it is sent
         ({"x-amz-storage-class": "STANDARD_IA"}, False, False),
     ],
 )

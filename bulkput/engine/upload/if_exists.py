@@ -14,8 +14,10 @@ The condition is in the PUT itself. What it is worth depends on the store (`stor
 |                     | is there is replaced | mark; the other's PUT may still be to come           |
 
 With `skip.mode='existing'` and no `if_exists`, the condition is in each PUT of a name that seemed to be free, if the
-store refuses always or at rest: what has appeared since is skipped. That costs nothing else: there is no HEAD before or
-after, no mark, and no warning. If the store never refuses, or does not tell, the PUT has no condition.
+store refuses always or at rest: what has appeared since is skipped. There is no HEAD before or after, no mark, and no
+warning; an object that has appeared costs a HEAD. At S3s other than Amazon's, the run finds out by some requests what
+the store refuses, and the store sends a HEAD of its own before it completes a file in parts. If the store never
+refuses, or does not tell, the PUT has no condition.
 
 The HEAD after a PUT waits twice as long as the PUT took, 30 s at most: a request that has begun before this one ended
 may end later. With `if_exists='skip'` it makes no difference who has stored the object, and there is no HEAD after.

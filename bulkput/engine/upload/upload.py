@@ -15,7 +15,7 @@ from bulkput.engine.tuner import Tuner
 from bulkput.engine.upload.assembly import Assembly, Context, build
 from bulkput.engine.upload.resume import Resume
 from bulkput.engine.upload.survey import Survey, check_stdin, survey
-from bulkput.errors import Stopped, StoreError, printable
+from bulkput.errors import Stopped, StoreError, UsageError, printable
 from bulkput.model import Found, SourceFile
 from bulkput.option_types import checked
 from bulkput.options import HeaderOptions, UploadOptions
@@ -81,6 +81,8 @@ async def upload(
     ):
         if options.rules:
             _check_classes(options, store)
+        if not store.powers.shows_md5:
+            _check_comparable(options)
         await _surveyed_and_run(context, store, roots, Destination.parse(destination), wire_count)
     return recorder.summary()
 
@@ -117,6 +119,20 @@ def _check_classes(options: UploadOptions, store: Store) -> None:
     from bulkput.policy.rules import check_storage_classes  # noqa: PLC0415 - see above
 
     check_storage_classes(options.rules, has_storage_classes=store.powers.storage_classes)
+
+
+def _check_comparable(options: UploadOptions) -> None:
+    """Raises UsageError for a run that needs the MD5s of objects, where the store shows none."""
+    if options.skip.mode == "identical":
+        raise UsageError(
+            "`skip.mode='identical'` compares MD5s, and this store shows none of its objects:"
+            " `skip.mode='unchanged'` compares size and time"
+        )
+    if options.if_exists == "differs":
+        raise UsageError(
+            "`if_exists='differs'` compares MD5s, and this store shows none of its objects: `if_exists='fail'` or"
+            " `if_exists='skip'` needs none"
+        )
 
 
 async def _surveyed(roots: list[bytes], target: Destination, store: Store, context: Context) -> Survey:

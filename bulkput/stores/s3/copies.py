@@ -5,15 +5,17 @@ shown, and so the same bytes. Some stores ignore the condition (Ceph's gateway 1
 source is looked at again. The ETag of the copy is another one if the source was sent in other parts, or if the store
 encrypts it with other keys; then a HEAD has to show the ETag that the copy was answered with, and its size.
 
+No copy has the ACL of its source, as in S3 itself: that would be two requests more for each. A run says so once, if
+something may be lost by it.
+
 https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html
 """
 
 import asyncio
-import hashlib
-from base64 import b64encode
 from collections.abc import Awaitable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import field, replace
+from enum import Enum, auto
 from functools import partial
 from itertools import accumulate
 from typing import TYPE_CHECKING
@@ -22,14 +24,16 @@ from urllib.parse import quote
 from bulkput.errors import IntegrityError, NotFound, StoreError, Unavailable, Unsupported, printable
 from bulkput.model import Fields, ObjectHeaders, Stored
 from bulkput.options import MIB
-from bulkput.payload.in_memory import BytesBody
 from bulkput.policy.parts import Cut, Part
 from bulkput.record import record
 from bulkput.stores.s3.encryption import of_source
 from bulkput.stores.s3.errors import error_of, request_id_of
+from bulkput.stores.s3.given_fields import blame, given, gives_acl
 from bulkput.stores.s3.requests import Request
+from bulkput.stores.s3.tags import FIELD as TAGS
+from bulkput.stores.s3.tags import document_of, put_tags
 from bulkput.stores.s3.uploads import NamedPart, Uploads, etag_of_parts
-from bulkput.stores.s3.wire_format import etag_of, has_fields, kept, length, own_encryption, parsed, query_of
+from bulkput.stores.s3.wire_format import etag_of, has_fields, is_owners, kept, length, own_encryption, parsed, query_of
 from bulkput.transport.base import Answer
 
 if TYPE_CHECKING:
@@ -41,6 +45,11 @@ _AT_ONCE = 4
 _ABORT_S = 5.0
 """Seconds that a copy which is cancelled takes at most to remove its parts."""
 _REPLACE = {"x-amz-metadata-directive": "REPLACE"}
+_REPLACE_TAGS = {"x-amz-tagging-directive": "REPLACE"}
+_NO_ACL = (
+    "copies do not have the ACLs of their sources, but what the store gives to new objects: name another by"
+    " `headers.extra` x-amz-acl"
+)
 _ACL_OF_OTHERS = b"/groups/global/"
 """Part of the URIs of the groups to which an ACL can grant something."""
 
@@ -56,6 +65,15 @@ class _Job:
     etag: str = ""
 
 
+class _Acls(Enum):
+    """What the look at the first copy's source has shown of ACLs."""
+
+    DISABLED = auto()
+    OWNERS = auto()
+    """That object has none but the usual one, which gives everything to its owner. Others may have."""
+    UNKNOWN = auto()
+
+
 class Copies:
     """Copies objects of the bucket of `store`."""
 
@@ -63,9 +81,21 @@ class Copies:
         self._store = store
         self._uploads = uploads
         self._ask = store.requests.ask
+        self._acls: _Acls | None = None
+        """None before the first copy."""
+        self._looking = asyncio.Lock()
 
     async def copy(self, source: str, bucket: str, key: str, headers: ObjectHeaders, size: int) -> Stored:
         """See `Powers.copy`. `size` is as listed; that of the HEAD decides."""
+        try:
+            made = await self._copied(source, bucket, key, headers)
+        except StoreError as error:
+            blame(error, headers)
+            raise
+        await self._tell_of_acls(source, headers)
+        return made
+
+    async def _copied(self, source: str, bucket: str, key: str, headers: ObjectHeaders) -> Stored:
         head = await self._head(source)
         own, etag = kept(head), etag_of(head) or ""
         own = replace(own, extra=own.extra + own_encryption(head))
@@ -78,9 +108,12 @@ class Copies:
             made = await self._in_one(_Job(source, bucket, key, self._store.rendered(apart), etag), size)
         else:
             job = _Job(source, bucket, key, self._store.rendered(merged(own, headers)), etag)
-            made = await (self._in_one(job, size, _REPLACE) if is_whole else self._in_parts(job, Cut(size, _PART)))
-            if not is_whole and head.get("x-amz-tagging-count") and "x-amz-tagging" not in job.fields:
-                await self._copy_tags(job)
+            if is_whole:
+                made = await self._in_one(job, size, _directives(job.fields))
+            else:
+                made = await self._in_parts(job, Cut(size, _PART))
+            if not (is_whole and self._store.is_amazons):
+                await self._give_tags(job, has_tags=bool(head.get("x-amz-tagging-count")))
         if made.etag != etag:
             await self._check(bucket, key, made, size)
         return replace(made, size=size, copied=etag)
@@ -104,28 +137,59 @@ class Copies:
         except Unsupported:
             if sum(sizes) > self._store.limits.max_object_bytes:
                 raise
-            made = await self._in_one(job, sum(sizes), {**_REPLACE, "x-amz-tagging-directive": "REPLACE"})
+            made = await self._in_one(job, sum(sizes), _REPLACE | _REPLACE_TAGS)
         return made.etag if made.etag != etag else None
 
     async def _is_for_others(self, key: str, headers: ObjectHeaders) -> bool:
         """Whether the object has an ACL for everyone that these headers do not ask for. A copy has none."""
-        if any(name.lower().startswith(("x-amz-acl", "x-amz-grant-")) for name, _ in headers.extra):
+        if gives_acl(headers.extra):
             return False
         answer = await self._ask("stat", Request("GET", key, query="acl="))
         return answer.status == 200 and _ACL_OF_OTHERS in answer.body
 
-    async def _copy_tags(self, job: _Job) -> None:
-        """Give the copy the tags of its source; one in a single request has them by itself. Not when it is begun:
-        Ceph's gateway 16 ignores them there."""
-        tags = await self._ask("stat", Request("GET", job.source, query="tagging="))
-        if tags.status != 200:
-            raise error_of("copy", job.source, tags)
-        fields = {"Content-MD5": b64encode(hashlib.md5(tags.body, usedforsecurity=False).digest()).decode()}
-        payload = hashlib.sha256(tags.body).hexdigest()
-        request = Request("PUT", job.key, fields, "tagging=", payload=payload, bucket=job.bucket)
-        answer = await self._ask("copy", request, BytesBody.of(tags.body))
-        if answer.status not in (200, 204):
-            raise error_of("copy", job.source, answer)
+    async def _tell_of_acls(self, source: str, headers: ObjectHeaders) -> None:
+        """Say once that no copy has the ACL of its source, unless the user gives one, or a look at the first copy's
+        shows that nothing is lost."""
+        if gives_acl(headers.extra):
+            return
+        async with self._looking:
+            if self._acls is None:
+                self._acls = await self._looked_at_acl(source)
+                if self._acls is _Acls.OWNERS:  # it may be the only copy
+                    return
+        if self._acls is not _Acls.DISABLED:
+            self._store.tell_once(_NO_ACL)
+
+    async def _looked_at_acl(self, source: str) -> "_Acls":
+        """By one request. Amazon says of a bucket that it has ACLs disabled, and shows some of its own making all the
+        same; other stores that have none refuse to show one."""
+        if self._store.is_directory:
+            return _Acls.DISABLED
+        with suppress(StoreError):
+            if self._store.is_amazons:
+                answer = await self._ask("stat", Request("GET", query="ownershipControls="))
+                is_disabled = answer.status == 200 and b">BucketOwnerEnforced<" in answer.body
+                return _Acls.DISABLED if is_disabled else _Acls.UNKNOWN
+            answer = await self._ask("stat", Request("GET", source, query="acl="))
+            if answer.status in (400, 405, 501):
+                return _Acls.DISABLED
+            if answer.status == 200 and is_owners(answer.body):
+                return _Acls.OWNERS
+        return _Acls.UNKNOWN
+
+    async def _give_tags(self, job: _Job, *, has_tags: bool) -> None:
+        """Give a copy with other fields the tags that were given, else those of its source; `has_tags`: that has some.
+        At Amazon's a copy in one request has both by itself, and one in parts those that were given. Ceph's gateway 16
+        gives it none."""
+        given_tags = given(job.fields, TAGS)
+        if given_tags is not None:
+            if not self._store.is_amazons:
+                await put_tags(self._store.requests, "copy", job.key, document_of(given_tags), bucket=job.bucket)
+        elif has_tags:
+            found = await self._ask("stat", Request("GET", job.source, query="tagging="))
+            if found.status != 200:
+                raise error_of("copy", job.source, found)
+            await put_tags(self._store.requests, "copy", job.key, found.body, bucket=job.bucket)
 
     async def _head(self, key: str) -> Mapping[str, str]:
         head = await self._store.head(key)
@@ -178,7 +242,8 @@ class Copies:
         try:
             await _all_of(worker() for _ in range(_AT_ONCE))
             named.sort()
-            await self._check_source(job)
+            if not self._store.is_amazons:
+                await self._check_source(job)
             done = await uploads.complete(job.key, upload_id, named, self._store.customer_key, bucket=job.bucket)
         except BaseException:
             await self._give_up(job, upload_id)
@@ -225,7 +290,7 @@ class Copies:
 
     async def _check_source(self, job: _Job) -> None:
         """Raises Unavailable if the source is another object by now: its parts may be of two, since some stores ignore
-        the condition."""
+        the condition. Amazon keeps it."""
         if job.etag and etag_of(await self._head(job.source)) != job.etag:
             raise Unavailable("copy", job.source, "it was overwritten while it was copied", status=412)
 
@@ -257,6 +322,12 @@ def _made(answer: Answer, source: str) -> str:
     if not etag:
         raise Unavailable("copy", source, "the answer does not say that a copy was made", status=200)
     return etag
+
+
+def _directives(fields: Mapping[str, str]) -> dict[str, str]:
+    """What says that these fields replace those of the source. Tags are ignored unless it is said of them, too."""
+    wanted = _REPLACE | _REPLACE_TAGS if given(fields, TAGS) is not None else _REPLACE
+    return {name: value for name, value in wanted.items() if given(fields, name) is None}
 
 
 def _parts_of(sizes: Sequence[int]) -> Iterator[Part]:

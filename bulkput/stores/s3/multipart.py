@@ -35,7 +35,10 @@ from bulkput.policy.etag import composite_etag, md5_of
 from bulkput.policy.s3_proof import Proves
 from bulkput.stores.powers import Remains
 from bulkput.stores.s3.errors import error_of, request_id_of
+from bulkput.stores.s3.given_fields import blame, given
 from bulkput.stores.s3.requests import Request
+from bulkput.stores.s3.tags import FIELD as TAGS
+from bulkput.stores.s3.tags import document_of, put_tags
 from bulkput.stores.s3.uploads import Completed, NamedPart, ShownPart, Uploads, etag_of_parts, is_gone
 from bulkput.stores.s3.wire_format import etag_of, has_fields, length, query_of
 from bulkput.transport.pacing import noting_again
@@ -184,6 +187,7 @@ class Multipart:
             except StoreError as error:
                 if error.status is None:  # no answer has come
                     self._in_doubt.add(key)
+                blame(error, upload.headers)
                 raise
         if again or key in self._in_doubt:
             self._in_doubt.discard(key)
@@ -214,6 +218,9 @@ class Multipart:
         if done is None or begun.is_found or headers != upload.headers:
             etags = {done.etag} if done is not None and done.etag else {etag, etag_of_parts(named)}
             etag = await self._store.correct(key, headers, etags, [part.size for part in ordered]) or etag
+        tags = given(headers.extra, TAGS)
+        if tags and not self._store.is_amazons:
+            await put_tags(self._store.requests, "put", key, document_of(tags))
         self._forget(upload, begun)
         return Stored(key, sum(part.size for part in ordered), etag, request_id)
 

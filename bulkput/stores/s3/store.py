@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, Container, Iterable, Mapping, Sequence
 from contextlib import aclosing
+from functools import partial
 
 from bulkput.errors import Denied, IntegrityError, NotFound, StoreError, StoreGone, Unsupported, UsageError
 from bulkput.model import Body, Limits, ObjectHeaders, Prefix, RemoteObject, Stored
@@ -59,15 +60,16 @@ class S3Store:
         self._way = way
         self.requests = BucketRequests(bucket, way)
         self._ask = self.requests.ask
-        self._is_directory = is_directory_bucket(bucket)
+        self.is_directory = is_directory_bucket(bucket)
         self.checksums = Checksums(
-            context.s3.checksum, is_tls=way.place(bucket).is_tls, is_directory_bucket=self._is_directory
+            context.s3.checksum, is_tls=way.place(bucket).is_tls, is_directory_bucket=self.is_directory
         )
         if self.customer_key:
             self.checksums.hash_first()
         self._listing = Listing(self.requests, bucket)
         self._seldom = SeldomUsed(self, way)
-        self._second_look = SecondLook(self._fresh_head, self.get, self.delete, shown=fresh_head)
+        shown = partial(fresh_head, is_opaque=self.is_directory)
+        self._second_look = SecondLook(self._fresh_head, self.get, self.delete, shown=shown)
         self._told: set[str] = set()
         self._has_deleted = False
         self._may_list = True
@@ -87,6 +89,7 @@ class S3Store:
     @property
     def powers(self) -> Powers:
         return Powers(
+            shows_md5=not self.is_directory,
             needs_length=True,
             storage_classes=True,
             settle=self._second_look.settle,
@@ -141,9 +144,10 @@ class S3Store:
         md5 = said.md5 if digesting is None else await digesting.sent_md5()
         size = body.size or 0
         if answer.status != 200 or md5 is None or b"<Error" in answer.body:
-            raise self._put_error(key, answer, md5)
+            raise self._put_error(key, answer, md5, headers)
         etag = answer.headers.get("ETag")
-        if etag != f'"{md5}"' and md5_of(etag) != md5 and self.proof_of(key, answer, md5, said) is Proves.OTHERS:
+        is_plain = said.sent is None and (etag == f'"{md5}"' or md5_of(etag) == md5)  # nearly always
+        if not is_plain and self.proof_of(key, answer, md5, said) is Proves.OTHERS:
             put = unproven_put(answer.headers, md5, size)
             await self._second_look.prove(key, put, answer, request_id=request_id)
         return Stored(key, size, md5, request_id)
@@ -151,17 +155,20 @@ class S3Store:
     def proof_of(self, key: str, answer: Answer, md5: str, said: Said) -> Proves:
         """What the answer to a PUT of an object or a part proves. Raises StoreError if it is nothing."""
         name, sent = said.sent or ("", None)
+        returned = answer.headers.get(name) if name else None
         request_id = request_id_of(answer.headers)
         found = proves(
             answer.headers.get("ETag"),
             md5,
             is_opaque=self.has_opaque_etag(answer.headers),
             sent=sent,
-            returned=answer.headers.get(name) if name else None,
+            returned=returned,
             is_checked="Content-MD5" in said.fields
             or (said.payload != UNSIGNED and self._way.credentials.keys is not None),
         )
-        if found is Proves.CHECKED:
+        if sent is not None and returned is None and found in _INSTEAD:
+            self.tell_once(_UNCONFIRMED.format(checksum=name.removeprefix("x-amz-checksum-"), proof=_INSTEAD[found]))
+        elif found is Proves.CHECKED:
             self.tell_once(_CHECKED)
         if found is Proves.NOTHING:
             if self.checksums.hash_first() and said.sent is None:  # what is in flight is sent twice, to learn that
@@ -177,9 +184,9 @@ class S3Store:
 
     def has_opaque_etag(self, headers: Mapping[str, str]) -> bool:
         """Whether the ETag in an answer need be no MD5."""
-        return self._is_directory or bool(self.customer_key) or has_opaque_etag(headers)
+        return self.is_directory or bool(self.customer_key) or has_opaque_etag(headers)
 
-    def _put_error(self, key: str, answer: Answer, md5: str | None) -> StoreError:
+    def _put_error(self, key: str, answer: Answer, md5: str | None, headers: ObjectHeaders) -> StoreError:
         if 200 <= answer.status < 300 and b"<Error" not in answer.body:
             detail = "S3 answers 200 to what it has stored: this answer is of something before it, and proves nothing"
             return IntegrityError("put", key, expected=md5, actual=None, status=answer.status, detail=detail)
@@ -191,6 +198,10 @@ class S3Store:
             return denied
         if isinstance(error, NotFound) and answer.status == 404:  # no object has to be there for a PUT
             return StoreGone("put", key, error.detail, status=404, request_id=error.request_id)
+        if error.code:
+            from bulkput.stores.s3.given_fields import blame  # noqa: PLC0415 - few uploads are refused
+
+            blame(error, headers)
         return error
 
     async def _fresh_head(self, key: str) -> Answer:
@@ -200,7 +211,7 @@ class S3Store:
     def list(
         self, prefix: str, *, delimiter: str | None = None, start_after: str | None = None
     ) -> AsyncGenerator[RemoteObject | Prefix, None]:
-        if self._is_directory:
+        if self.is_directory:
             detail = "a directory bucket lists names in no order: nothing can be compared with it"
             raise Unsupported("list", prefix or self.bucket, detail)
         return self._listing.rows(prefix, delimiter, start_after)
@@ -242,7 +253,7 @@ class S3Store:
         return await self._seldom.correct(key, headers, etags, sizes)
 
     def row(self, key: str, headers: Mapping[str, str]) -> RemoteObject:
-        return described(key, headers)
+        return described(key, headers, is_opaque=self.is_directory)
 
     async def describe(self, key: str) -> tuple[RemoteObject, ObjectHeaders] | None:
         head = await self.head(key)
@@ -254,7 +265,10 @@ class S3Store:
         if answer.status == 404:
             return None
         if answer.status not in (200, 204, 206):
-            raise error_of("stat", key, answer)
+            error = error_of("stat", key, answer)
+            if answer.status == 400 and not error.code:  # the answer to a HEAD has no text, which says why
+                error.detail += f"; {_OTHER_KEY if self.customer_key else _NO_KEY}"
+            raise error
         return answer.headers
 
     def get(self, key: str) -> AsyncGenerator[bytes, None]:
@@ -302,6 +316,11 @@ def open_store(destination: Destination, context: StoreContext) -> S3Store:
     if not isinstance(settings, Settings) or not isinstance(credentials, Credentials):
         raise no_credentials()
     check_bucket(destination.root, settings)
+    if any(name.lower().startswith("x-amz-") for name, _ in context.headers.extra):
+        from bulkput.stores.s3.given_fields import why_unknown  # noqa: PLC0415 - few runs give such fields
+
+        for sentence in why_unknown(context.headers.extra):
+            context.warn(sentence)
     return S3Store(destination.root, Way(settings, credentials, context.transport), context)
 
 
@@ -326,6 +345,17 @@ KEEPS_VERSIONS = (
 _CHECKED = (
     "the bucket encrypts objects so that no answer has their MD5: the store has checked the bytes that it got, and"
     " nothing of what it stored comes back to be compared; `s3.checksum='sha256'` makes it return a checksum"
+)
+_UNCONFIRMED = "the store does not confirm `s3.checksum={checksum!r}`, and may ignore it: {proof}"
+_INSTEAD = {
+    Proves.BYTES: "what proves each object is its ETag, which is the MD5 of what was sent",
+    Proves.CHECKED: "what the store has checked is the signature over the bytes, and nothing of what it stored comes"
+    " back to be compared",
+}
+"""What an object rests on whose checksum does not come back."""
+_NO_KEY = "the object may be encrypted with a key of its owner (SSE-C): set BULKPUT_S3_SSE_C_KEY to that key"
+_OTHER_KEY = (
+    "the object may be encrypted with another key than that in BULKPUT_S3_SSE_C_KEY, or with none of its owner's"
 )
 _HASHED_FIRST = (
     "the bucket encrypts objects so that no answer has their MD5: each is read for it before it is sent, from now on"

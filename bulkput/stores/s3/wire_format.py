@@ -60,9 +60,12 @@ def render(headers: ObjectHeaders, mtime: Callable[[int], str]) -> dict[str, str
 
 
 def _signable(value: str) -> str:
-    """The value of a metadata field, encoded by RFC 2047 if it has white space other than spaces, which servers sign
-    in different ways, or white space at its ends, which HTTP drops."""
-    if value == value.strip() and not any(character.isspace() and character != " " for character in value):
+    """The value of a metadata field, encoded by RFC 2047 if it is not ASCII: S3 decodes it, and encodes it for its
+    readers again (https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingMetadata.html). Other stores keep it as it
+    is sent; of raw UTF-8, readers that take header fields for Latin-1 make other letters (boto3, aws).
+
+    Also encoded are tabs, which servers sign in different ways, and white space at the ends, which HTTP drops."""
+    if value.isascii() and value == value.strip() and not any(each.isspace() and each != " " for each in value):
         return value
     return f"=?UTF-8?B?{b64encode(value.encode()).decode()}?="
 
@@ -84,13 +87,13 @@ def length(headers: Mapping[str, str]) -> int | None:
     return int(text) if text.isascii() and text.isdigit() else None
 
 
-def described(key: str, headers: Mapping[str, str]) -> RemoteObject:
+def described(key: str, headers: Mapping[str, str], *, is_opaque: bool = False) -> RemoteObject:
     """The object of a HEAD's answer. Its ETag is left out if the store has encrypted the object so that it is no MD5,
-    though it looks like one."""
+    though it looks like one, and if `is_opaque`: the ETags of this bucket are none."""
     return RemoteObject(
         name=key,
         bytes=length(headers),
-        hash=etag_of(headers) if not has_opaque_etag(headers) else None,
+        hash=etag_of(headers) if not (is_opaque or has_opaque_etag(headers)) else None,
         content_type=headers.get("Content-Type"),
         last_modified=_moment(headers.get("Last-Modified")),
         encoding=_encoding(headers),
@@ -110,10 +113,10 @@ def unproven_put(headers: Mapping[str, str], md5: str, size: int) -> UnprovenPut
     return UnprovenPut(md5=md5, size=size, etag=md5_of(headers.get("ETag")), modified=headers.get("Last-Modified"))
 
 
-def fresh_head(headers: Mapping[str, str]) -> FreshHead:
-    """The answer to a HEAD, for `policy/proof.py`."""
+def fresh_head(headers: Mapping[str, str], *, is_opaque: bool = False) -> FreshHead:
+    """The answer to a HEAD, for `policy/proof.py`. `is_opaque` as in `described`."""
     return FreshHead(
-        md5=md5_of(headers.get("ETag")) if not has_opaque_etag(headers) else None,
+        md5=md5_of(headers.get("ETag")) if not (is_opaque or has_opaque_etag(headers)) else None,
         size=length(headers),
         modified=headers.get("Last-Modified"),
         age_s=_age_s(headers),
@@ -163,8 +166,9 @@ def has_fields(head: Mapping[str, str], wanted: Mapping[str, str], *, exactly: b
     shown = {name.lower(): value for name, value in render(own, str).items()}
     for name, value in wanted.items():
         small = name.lower()
-        found = meta.get(small.removeprefix(META)) if small.startswith(META) else shown.get(small)
-        if found != value and (small in _SHOWN or small.startswith(META)):
+        is_meta = small.startswith(META)
+        found = meta.get(small.removeprefix(META)) if is_meta else shown.get(small)
+        if found != (_decoded(value) if is_meta else value) and (small in _SHOWN or is_meta):
             return False
     others = shown.keys() - {name.lower() for name in wanted} - {"content-type"}  # which it has in any case
     return not exactly or not (others or head.get("x-amz-tagging-count"))
@@ -282,6 +286,14 @@ def left_of(body: bytes, operation: str, key: str) -> tuple[tuple[str, str], ...
     if root.tag != "DeleteResult":
         raise StoreError(operation, key, "the answer is not that of DeleteObjects")
     return tuple((item.findtext("Key") or "", item.findtext("Code") or "") for item in root.iter("Error"))
+
+
+def is_owners(acl: bytes) -> bool:
+    """Whether an ACL grants something to the object's owner alone. Raises StoreError. False for one in the form of
+    another protocol: GCS has such."""
+    root = parsed(acl, "stat", "acl")
+    owner = root.findtext("Owner/ID") if root.tag == "AccessControlPolicy" else None
+    return bool(owner) and all(each.findtext("Grantee/ID") == owner for each in root.iter("Grant"))
 
 
 def complete_request(parts: Iterable[tuple[int, str, str]]) -> bytes:
