@@ -98,6 +98,7 @@ class S3Store:
             refuses_existing=self._seldom.refuses_existing,
             large=self._seldom.large if self.context.large.mode != "never" else None,
             beside=self.beside,
+            containers=self._seldom.containers,
             unfinished=self._seldom.unfinished,
             part_sizes=self._seldom.part_sizes,
             access=self._seldom.access,
@@ -297,7 +298,8 @@ def open_store(destination: Destination, context: StoreContext) -> S3Store:
     settings, credentials = context.found or said_by_variables(context.environ) or (None, None)
     if not isinstance(settings, Settings) or not isinstance(credentials, Credentials):
         raise no_credentials()
-    check_bucket(destination.root, settings)
+    if not destination.is_account:
+        check_bucket(destination.root, settings)
     return S3Store(destination.root, Way(settings, credentials, context.transport), context)
 
 
