@@ -71,18 +71,16 @@ def ls(url: str, *, is_long: bool, recursive: bool, as_json: bool, timeout: floa
     def show(item: Row) -> None:
         write_line(_json_row(item) if as_json else _text_row(item, is_long=is_long))
 
-    wire = replace(wire, timeout_s=timeout)
+    if Destination.of_account(url) is not None:
+        if recursive:
+            raise UsageError(f"-r is for the objects of one container: write {url.partition(':')[0]}://NAME")
+        run(_list_account(url, replace(wire, timeout_s=timeout), show))
+        return 0
     try:
-        if Destination.of_account(url) is not None:
-            if recursive:
-                raise UsageError(f"-r is for the objects of one container: write {url.partition(':')[0]}://NAME")
-            run(_list_account(url, wire, show))
-            return 0
+        wire = replace(wire, timeout_s=timeout)
         found = run(_list(url, recursive, wire, show, with_sizes=is_long or as_json))
-    except NotFound:
-        where = Destination.parse(url)
-        say(f"bulkput: there is no {where.noun} {printable(where.root)}")
-        return 1
+    except NotFound:  # not even the container
+        found = False
     except Unsupported as error:
         raise UsageError(str(error)) from None
     if not found:

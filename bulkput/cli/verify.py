@@ -143,9 +143,7 @@ def _refuse_others(paths: tuple[str, ...]) -> None:
 def _ended(comparison: Comparison, destination: str, *, is_quiet: bool, fails_if_empty: bool = False) -> int:
     """Print the outcome and the numbers on stderr. Returns the exit code."""
     if not comparison.is_container_there:
-        from bulkput.stores.base import Destination  # noqa: PLC0415 - it is imported by now
-
-        say(f"bulkput: the {Destination.parse(destination).noun} of {printable(destination)} is not there")
+        say(f"bulkput: the container of {printable(destination)} is not there")
     if comparison.is_empty:
         left_out = " but those that are left out" if comparison.skipped or comparison.ignored else ""
         say(f"bulkput: nothing was compared: there are no files and no objects with these names{left_out}")

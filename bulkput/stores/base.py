@@ -169,11 +169,6 @@ class Destination:
         """Whether it is what `of_account` gives."""
         return not self.root and self.scheme in _LISTS_CONTAINERS
 
-    @property
-    def noun(self) -> str:
-        """What users of the store call its `root`."""
-        return {"s3": "bucket", "http": "directory", "https": "directory"}.get(self.scheme, "container")
-
     @classmethod
     def _signed(cls, url: str) -> "Destination":
         from bulkput.policy.temp_url import parse  # noqa: PLC0415 - few destinations are

@@ -105,7 +105,7 @@ def test_a_missing_bucket_stops_a_run_with_one_sentence(rgw_s3: RealS3, tree: Pa
     name = f"bulkput-{uuid.uuid4().hex[:12]}"
     ran = bulkput("upload", *flags, tree, f"s3://{name}", environ=rgw_s3.environment)
     assert ran.exit_code == 3
-    assert "404 NoSuchBucket: there is no such bucket; correct its name, or make it with --make-bucket" in told(ran)
+    assert "404 NoSuchBucket: there is no such bucket; an upload or a copy makes it with --make-bucket" in told(ran)
     assert name not in [each["Name"] for each in rgw_s3.client().list_buckets()["Buckets"]]
 
 

@@ -23,13 +23,11 @@ def missing() -> str:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("upload", "{tree}", "s3://{missing}"), "bucket; correct its name, or make it with --make-bucket (tx"),
-        (("cp", "-r", "s3://{full}", "s3://{missing}"), "bucket; correct its name, or make it with --make-bucket (tx"),
-        (("ls", "s3://{missing}"), "bulkput: there is no bucket {missing}\n"),
-        (("rm", "-r", "--yes", "s3://{missing}"), "404 NoSuchBucket: there is no such bucket (tx"),
-        (("segments", "s3://{missing}"), "404 NoSuchBucket: there is no such bucket (tx"),
-        (("verify", "{tree}", "s3://{missing}"), "the bucket of s3://{missing} is not there\n"),
-        (("rm", "-r", "--yes", "s3://{empty}"), "remove {empty}: the bucket is empty\n"),
+        (("upload", "{tree}", "s3://{missing}"), "bucket; an upload or a copy makes it with --make-bucket (tx"),
+        (("cp", "-r", "s3://{full}", "s3://{missing}"), "bucket; an upload or a copy makes it with --make-bucket (tx"),
+        (("rm", "-r", "--yes", "s3://{missing}"), "bucket; an upload or a copy makes it with --make-bucket (tx"),
+        (("segments", "s3://{missing}"), "bucket; an upload or a copy makes it with --make-bucket (tx"),
+        (("rm", "-r", "--yes", "s3://{empty}"), "remove {empty}: nothing is stored there\n"),
         (("rm", "-r", "--yes", "s3://{full}/no"), "remove no: no object has that name, or lies below it\n"),
         (("rm", "-r", "--yes", "s3://{full}/no/"), "remove no/: no object lies below it\n"),
         (("cp", "-r", "s3://{full}/no", "s3://{empty}"), "copy no/: no object lies below it\n"),

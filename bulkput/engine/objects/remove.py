@@ -358,7 +358,7 @@ async def nothing_there(operation: str, store: Store, target: Destination, *, is
         hint = await _hint_below(store, target.prefix)
         return NotFound(operation, target.prefix, "there is no object of that name" + hint)
     if not target.prefix:
-        return NotFound(operation, target.root, f"the {target.noun} is empty")
+        return NotFound(operation, target.root, "nothing is stored there")
     is_name = not target.prefix.endswith("/")
     return NotFound(operation, target.prefix, "no object " + "has that name, or " * is_name + "lies below it")
 

@@ -16,7 +16,6 @@ NO_S3 = (
     "the answer is not one of S3's: AWS_ENDPOINT_URL has to be the address of an S3, http(s)://HOST[:PORT]; Swift's"
     " own API has another"
 )
-_MAKE_IT = "; correct its name, or make it with `s3.make_bucket`"
 _LOOK = "look at bucket"
 _HEAD = 1024
 """Bytes in which the root of a document begins."""
@@ -44,8 +43,7 @@ class Listing:
             raise StoreGone(_LOOK, self._bucket, NO_S3, status=answer.status)
         error = error_of(_LOOK, self._bucket, answer)
         if isinstance(error, NotFound):
-            detail = error.detail + _MAKE_IT
-            raise StoreGone(_LOOK, self._bucket, detail, status=404, request_id=error.request_id)
+            raise StoreGone(_LOOK, self._bucket, error.detail, status=404, request_id=error.request_id)
         raise error
 
     async def rows(
