@@ -11,7 +11,8 @@ from bulkput.stores.s3.wire_format import page, query_of
 MAX_PAGE_BYTES = 16 * 1024 * 1024
 """1000 rows, each with a name of up to 1024 bytes (three characters each when escaped) and 600 bytes around it."""
 NOT_OF_S3 = frozenset((200, 400, 401, 403, 404, 405))
-"""Answers that have a code in S3, or a listing. A proxy may give others."""
+"""Statuses that S3 sends with a code or a listing: without either of them, the answer is not from an S3. Other statuses
+may be those of a proxy."""
 NO_S3 = (
     "the answer is not one of S3's: AWS_ENDPOINT_URL has to be the address of an S3, http(s)://HOST[:PORT]; Swift's"
     " own API has another"
@@ -34,7 +35,7 @@ class Listing:
 
     async def check(self) -> bool:
         """Whether these keys may list the bucket; some may only write. Raises StoreGone if there is no such bucket or
-        no S3, and StoreError if nobody can use it by this way and these keys."""
+        no S3, and StoreError if the bucket cannot be used in this way and with these keys."""
         answer = await self._ask(_LOOK, Request("GET", query=query_of(list_type="2", max_keys="1")))
         code = code_of(answer)
         if (answer.status == 200 and b"<ListBucketResult" in answer.body) or code == "AccessDenied":
