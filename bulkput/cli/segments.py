@@ -62,7 +62,7 @@ def segments(
     where they are.
 
     S3: an upload that fails leaves its parts as an unfinished upload, which costs space, and which no listing of
-    objects shows. --reap aborts those that were begun, and got their last part, before --older-than.
+    objects shows. --reap aborts those whose beginning and last part are older than --older-than.
 
     Swift: an upload that fails leaves segments; so does a large object that is overwritten or removed. bulkput lists
     all containers of the account, and looks at every object in them that may read others: large objects, links, and
