@@ -1,7 +1,8 @@
 """The contenders that speak S3: the command of each for a tree, and for one file.
 
-Amazon's command line has two ways to transfer: its own, in Python ("classic"), and the library CRT, in C. Version 1 is
-what scripts/aws installs; CRT needs a version 2, which is not on PyPI: that of AWS2, or the `aws` that is found.
+Amazon's command line transfers by its own Python code ("classic"), or by the library CRT, in C. scripts/aws installs
+its version 1, which has the first. CRT needs version 2, which is not on PyPI: the variable AWS2 names it, else it is
+the `aws` on the path.
 """
 
 import os
@@ -21,13 +22,13 @@ IN_FLIGHT = "64"
 RCLONE_TRANSFERS = "32"
 AWS = Path(os.environ.get("AWS_VENV", HERE.parent / ".tools" / "aws-venv")) / "bin" / "aws"
 CRT_SINCE = (2, 15)
-"""Before, its CRT connects to port 80 whatever the endpoint says (seen with 2.9)."""
+"""Earlier versions connect by CRT to port 80, whatever the endpoint says (seen with 2.9)."""
 NO_S3 = "speaks S3 only, the server does not"
 S3_ELSEWHERE = "speaks S3 only: see the server with S3"
 
 
 def bulkput(address: Address, source: Path, *more: str, name: str = "", in_flight: str = IN_FLIGHT) -> Command:
-    """On nginx with the checksum that it returns as proof."""
+    """On nginx, whose ETags are no MD5s, with a checksum that nginx is set up to return."""
     checked = () if address.proves_bytes else ("--checksum", "md5")
     to = f"s3://{address.container}/{name}" if name else f"s3://{address.container}"
     program = (str(VENV / "bulkput"), "upload", str(source), to, "-q", "--concurrency", in_flight)

@@ -11,6 +11,7 @@ from bulkput.engine.objects.copy import move as move
 from bulkput.engine.objects.remove import remove as remove
 from bulkput.engine.objects.segments import segments as segments
 from bulkput.engine.objects.temporary_url import temporary_url as temporary_url
+from bulkput.engine.open_store import list_containers as list_containers
 from bulkput.engine.open_store import list_objects as list_objects
 from bulkput.engine.open_store import open_store as open_store
 from bulkput.engine.stop import Stop as Stop
@@ -43,6 +44,7 @@ from bulkput.events import Event as Event
 from bulkput.events import Finding as Finding
 from bulkput.events import Verdict as Verdict
 from bulkput.model import Body as Body
+from bulkput.model import Container as Container
 from bulkput.model import Limits as Limits
 from bulkput.model import ObjectHeaders as ObjectHeaders
 from bulkput.model import Pacing as Pacing

@@ -72,7 +72,9 @@ class SourceError(BulkputError):
         self.detail = detail
 
     def __str__(self) -> str:
-        return f"read {printable(self.path)}: {self.problem}: {self.detail}"
+        name = "stdin" if self.path == b"-" else printable(self.path)
+        problem = "" if self.problem == "unexpected" else f"{self.problem}: "  # the detail says what was expected
+        return f"read {name}: {problem}{self.detail}"
 
 
 class SourceGone(SourceError):

@@ -315,6 +315,19 @@ class Prefix:
 
 
 @frozen
+class Container:
+    """A container or bucket, as the listing of its account shows it. None: the store does not tell.
+
+    `last_modified` is as that of an object: Swift's last PUT of the container; in S3 mostly the time when it was made.
+    """
+
+    name: str
+    objects: int | None = None
+    bytes: int | None = None
+    last_modified: str | None = None
+
+
+@frozen
 class Limits:
     """What a store accepts; sizes in bytes. The defaults are Swift's; a cluster's `/info` has its own."""
 

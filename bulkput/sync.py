@@ -4,11 +4,11 @@
     summary = bulkput.sync.upload("./dist", "swift://artifacts/build-42")
 
 They take the arguments of the verbs of the same name in `bulkput`, and return and raise the same. Inside a running
-event loop they raise RuntimeError (`list_objects` when it is iterated): await `bulkput.upload` there.
+event loop they raise RuntimeError (the listings when they are iterated): await `bulkput.upload` there.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterator, Mapping
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
@@ -22,11 +22,12 @@ from bulkput.engine.objects import temporary_url as signing
 from bulkput.engine.upload import upload as uploading
 from bulkput.engine.verify import manifest as verifying_manifest
 from bulkput.engine.verify import verify as verifying
-from bulkput.model import Prefix, RemoteObject
+from bulkput.model import Container, Prefix, RemoteObject
 from bulkput.verb_options import ListOptions
 
 __all__ = [
     "copy",
+    "list_containers",
     "list_objects",
     "move",
     "remove",
@@ -72,9 +73,24 @@ def list_objects(
     environ: Mapping[str, str] | None = None,
 ) -> Iterator[RemoteObject | Prefix]:
     """`for` over what is stored below `url`, as `bulkput.list_objects` has it."""
+    yield from _all(lambda: open_store.list_objects(url, options=options, on_event=on_event, environ=environ))
+
+
+def list_containers(
+    url: str,
+    *,
+    options: ListOptions | None = None,
+    on_event: ev.Emit | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> Iterator[Container]:
+    """`for` over the containers of an account, as `bulkput.list_containers` has it."""
+    yield from _all(lambda: open_store.list_containers(url, options=options, on_event=on_event, environ=environ))
+
+
+def _all(listed: Callable[[], AsyncGenerator[T, None]]) -> Iterator[T]:
     _refuse_running_loop()
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
-        items = open_store.list_objects(url, options=options, on_event=on_event, environ=environ)
+        items = listed()
         try:
             while batch := runner.run(_some(items)):
                 yield from batch

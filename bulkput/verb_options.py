@@ -6,7 +6,7 @@ They have a file of their own, because making each of these classes takes a mill
 from dataclasses import field, fields
 from typing import Any, Literal
 
-from bulkput.options import HeaderOptions, RetryOptions, SharedOptions, StopRules, WireOptions
+from bulkput.options import HeaderOptions, RetryOptions, S3Options, SharedOptions, StopRules, WireOptions
 from bulkput.record import frozen
 
 SignedMethod = Literal["PUT", "GET", "HEAD", "POST", "DELETE"]
@@ -47,6 +47,9 @@ class CopyOptions:
     with_segments: bool = False
     """Copy or move the segments of large objects, too, to the container for segments of the destination. Off by
     default: a copy shares the segments with its source, and costs no space; a moved one reads them where they are."""
+    s3: S3Options = S3Options()
+    """How the destination is used if it is S3: whether its bucket is made if it is missing, and what the store checks
+    those objects by whose bytes pass through this machine."""
     retry: RetryOptions = field(default_factory=RetryOptions)
     wire: WireOptions = field(default_factory=WireOptions)
     stop: StopRules = field(default_factory=StopRules)
@@ -97,10 +100,11 @@ class SegmentOptions:
 
 @frozen(kw_only=True)
 class ListOptions:
-    """All options of `list_objects`."""
+    """All options of `list_objects` and `list_containers`."""
 
     delimiter: str | None = None
-    """With `/`, list one level, in which each directory comes once, as a Prefix. None lists all objects."""
+    """With `/`, list one level, in which each directory comes once, as a Prefix. None lists all objects;
+    `list_containers` takes no other."""
     retry: RetryOptions = field(default_factory=RetryOptions)
     wire: WireOptions = field(default_factory=WireOptions)
 

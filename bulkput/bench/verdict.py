@@ -11,6 +11,9 @@ By Little's law the rate is what is in flight / the time that one takes. Row by 
 | the client takes >= 0.8 of the core that it could have had                 | CLIENT_CPU |
 | otherwise more in flight only makes each request slower                    | STORE      |
 
+What is recommended agrees with that: a setting above N only if the limit is LATENCY, and only one that stores >= 1.2 x
+the objects per second. Any other gain above N may be noise, or comes with more refusals.
+
 Sizes differ in their rates, so a setting is scored by its rate relative to the best one at each size, on average. A
 trial with too few puts has no score. Without another setting to compare with there is no verdict.
 
@@ -81,8 +84,9 @@ def judge(trials: Sequence[Trial], *, setting: int, reads_disk: bool) -> Diagnos
     if isinstance(decided, Undecided):
         return decided
     limit, where, evidence = decided
-    best = max(table.scores.values())
-    recommended = min(c for c, score in table.scores.items() if score >= _GOOD * best)
+    scores = {c: score for c, score in table.scores.items() if c <= setting or _is_worth(table.gain(c), limit)}
+    best = max(scores.values())
+    recommended = min(c for c, score in scores.items() if score >= _GOOD * best)
     return Diagnosis(
         limit=limit,
         where=where,
@@ -92,6 +96,11 @@ def judge(trials: Sequence[Trial], *, setting: int, reads_disk: bool) -> Diagnos
         gain=table.gain(recommended),
         is_setting_good=table.scores[setting] >= _GOOD * best,
     )
+
+
+def _is_worth(gain: float, limit: Limit) -> bool:
+    """Whether a setting above the one that was asked about may be recommended."""
+    return limit is Limit.LATENCY and gain >= _GAIN
 
 
 class _Table:

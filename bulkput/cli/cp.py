@@ -9,8 +9,9 @@ import click
 from bulkput.cli.changes import ChangesView, change_options
 from bulkput.cli.help import Verb
 from bulkput.cli.mistakes import refuse_local
+from bulkput.cli.s3 import make_bucket_option
 from bulkput.cli.values import Url, refuse_odd
-from bulkput.options import HeaderOptions, RetryOptions, WireOptions
+from bulkput.options import HeaderOptions, RetryOptions, S3Options, WireOptions
 from bulkput.policy.headers import parse_fields
 from bulkput.verb_options import CopyOptions
 
@@ -24,6 +25,7 @@ def copy_options(verb: Callable[..., int]) -> Callable[..., int]:
     @click.option("--meta", multiple=True, metavar="NAME:VALUE", help="Replace the objects' metadata. Repeatable.")
     @click.option("--content-type", metavar="TYPE", help="Replace the objects' type.")
     @click.option("--literal", is_flag=True, help="Accept //, . and .. in DEST as parts of object names.")
+    @make_bucket_option
     @wraps(verb)
     def with_options(*, header: tuple[str, ...], meta: tuple[str, ...], content_type: str | None, **others: Any) -> int:
         checked = dict(parse_fields([f"type: {content_type}"] if content_type else [], what="--content-type"))
@@ -48,11 +50,12 @@ def cp(source: str, dest: str, **options: Any) -> int:
     \b
     bulkput cp swift://a/report.html swift://b/2026/          # becomes 2026/report.html in b
     bulkput cp -r swift://artifacts/build-42 swift://releases/4.2
+    bulkput cp -r --make-bucket s3://artifacts/build-42 s3://releases/4.2
 
     The copy keeps type and metadata, except what --header, --meta and --content-type replace. In S3 it does not keep
-    the ACL: give one by --header x-amz-acl:NAME. The container of DEST is made if it does not exist. Where the store
-    cannot copy (plain HTTP, or from one kind of store to another), the bytes pass through this machine, and a line
-    says so.
+    the ACL: give one by --header x-amz-acl:NAME. The container of DEST is made if it does not exist, a bucket with
+    --make-bucket. Where the store cannot copy (plain HTTP, or from one kind of store to another), the bytes pass
+    through this machine, and a line says so.
 
     Of a large object the manifest is copied: source and copy share the segments. --with-segments copies the segments,
     to the container DEST_segments. It refuses large objects that would not be the same then, and copies nothing of
@@ -72,6 +75,7 @@ def run_copy(
     is_recursive: bool,
     with_segments: bool,
     headers: HeaderOptions,
+    make_bucket: bool,
     dry_run: bool,
     is_verbose: bool,
     as_json: bool,
@@ -89,6 +93,7 @@ def run_copy(
         is_recursive=is_recursive,
         with_segments=with_segments,
         headers=headers,
+        s3=S3Options(make_bucket=make_bucket),
         retry=retry,
         wire=wire,
         dry_run=dry_run,

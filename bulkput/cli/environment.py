@@ -39,7 +39,10 @@ VARIABLES = (
     ),
     ("AWS_SKIP_SIGNATURE", "true: requests to S3 have no signature, for public buckets."),
     ("AWS_CA_BUNDLE", "S3: file of certificates to trust. They replace the system's."),
-    ("BULKPUT_S3_SSE_C_KEY", "S3: key that the store encrypts each object with, and keeps not. 32 bytes in Base64."),
+    (
+        "BULKPUT_S3_SSE_C_KEY",
+        "S3: your own key, with which the store encrypts objects. 32 bytes in Base64; the store does not keep it.",
+    ),
     ("BULKPUT_HTTP_TOKEN", "Bearer token for http(s)://. It is sent to the server that the command writes to."),
     ("BULKPUT_HTTP_USER", "User for http(s)://. With BULKPUT_HTTP_PASSWORD, instead of a token."),
     ("BULKPUT_HTTP_PASSWORD", "Password for http(s)://."),

@@ -16,7 +16,7 @@ from bulkput.cli.connection import server_options
 from bulkput.cli.output import say, say_warning, write_line
 from bulkput.cli.values import Seconds, Url
 from bulkput.errors import NotFound, Unsupported, UsageError, printable
-from bulkput.model import Prefix, RemoteObject
+from bulkput.model import Container, Prefix, RemoteObject
 from bulkput.options import WireOptions
 from bulkput.policy.directories import is_marker, one_level
 from bulkput.policy.naming import joined_prefix, without_query
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from bulkput.stores.base import Store
 
 _TIMEOUT_S = WireOptions().timeout_s
+Row = RemoteObject | Prefix | Container
 _LOOKED_AT = 32
 """Rows of the listing that wait for the HEAD of the first one, so that many are in flight."""
 
@@ -39,29 +40,42 @@ _LOOKED_AT = 32
     "--json",
     "as_json",
     is_flag=True,
-    help="Print one JSON object per line: name bytes hash content_type last_modified, and large if it is.",
+    help="Print one JSON object per line: name bytes hash content_type last_modified, and large if it is. Of"
+    " containers: container objects bytes last_modified.",
 )
 @click.option(
     "--timeout", type=Seconds(0.1, 86_400), default=_TIMEOUT_S, show_default=True, help="Time limit of a request."
 )
 @server_options
 def ls(url: str, *, is_long: bool, recursive: bool, as_json: bool, timeout: float, wire: WireOptions) -> int:
-    """List the objects below URL, such as swift://CONTAINER/PREFIX or s3://BUCKET/PREFIX. Plain HTTP has no listing.
+    """List the objects below URL, such as swift://CONTAINER/PREFIX or s3://BUCKET/PREFIX; of swift:// or s3:// alone
+    the containers or buckets. Plain HTTP has no listing.
+
+    \b
+    bulkput ls swift://artifacts/build-42
+    bulkput ls -r -l s3://artifacts/build-42/
+    bulkput ls s3://                                # the buckets that these keys may list
 
     Names are printed in full, ready to paste after swift://CONTAINER/. A directory is listed once, also if it has a
     marker (an empty object of type application/directory); -r lists the marker itself.
 
     The size of a large object is that of what it is composed of. With -l the words "static" or "dynamic" take the
     place of its ETag, which is no MD5 of its bytes. Some are listed as empty: with -l and --json, a HEAD of each empty
-    object finds them.
+    object finds them. S3's listings tell no type of content: -l prints - there.
 
     Exit codes: 0 found, or the container or directory is empty, 1 nothing has that name.
     """
     from bulkput.cli.loop import run  # noqa: PLC0415 - asyncio
+    from bulkput.stores.base import Destination  # noqa: PLC0415 - brings all options
 
-    def show(item: RemoteObject | Prefix) -> None:
+    def show(item: Row) -> None:
         write_line(_json_row(item) if as_json else _text_row(item, is_long=is_long))
 
+    if Destination.of_account(url) is not None:
+        if recursive:
+            raise UsageError(f"-r is for the objects of one container: write {url.partition(':')[0]}://NAME")
+        run(_list_account(url, replace(wire, timeout_s=timeout), show))
+        return 0
     try:
         wire = replace(wire, timeout_s=timeout)
         found = run(_list(url, recursive, wire, show, with_sizes=is_long or as_json))
@@ -74,11 +88,20 @@ def ls(url: str, *, is_long: bool, recursive: bool, as_json: bool, timeout: floa
     return 0 if found else 1
 
 
+async def _list_account(url: str, wire: WireOptions, show: Callable[[Row], None]) -> None:
+    from bulkput.engine.open_store import list_containers  # noqa: PLC0415 - brings aiohttp
+    from bulkput.verb_options import ListOptions  # noqa: PLC0415 - as above
+
+    async with aclosing(list_containers(url, options=ListOptions(wire=wire), on_event=say_warning)) as containers:
+        async for container in containers:
+            show(container)
+
+
 async def _list(
     url: str,
     recursive: bool,
     wire: WireOptions,
-    show: Callable[[RemoteObject | Prefix], None],
+    show: Callable[[Row], None],
     *,
     with_sizes: bool,
 ) -> bool:
@@ -133,9 +156,12 @@ async def _with_size(store: "Store", row: RemoteObject) -> RemoteObject:
     return row if head is None or head.large is None else replace(row, bytes=head.bytes, large=head.large)
 
 
-def _json_row(item: RemoteObject | Prefix) -> str:
+def _json_row(item: Row) -> str:
     if isinstance(item, Prefix):
         return json.dumps({"prefix": item.name})
+    if isinstance(item, Container):
+        told = {"objects": item.objects, "bytes": item.bytes, "last_modified": item.last_modified}
+        return json.dumps({"container": item.name, **told})
     row = {
         "name": item.name,
         "bytes": item.bytes,
@@ -146,7 +172,7 @@ def _json_row(item: RemoteObject | Prefix) -> str:
     return json.dumps(row if item.large is None else {**row, "large": item.large})
 
 
-def _text_row(item: RemoteObject | Prefix, *, is_long: bool) -> str:
+def _text_row(item: Row, *, is_long: bool) -> str:
     # As ls does: a terminal gets escaped names, one line each; a pipe gets the exact names.
     name = printable(item.name) if sys.stdout.isatty() else item.name
     if not is_long:
@@ -154,10 +180,9 @@ def _text_row(item: RemoteObject | Prefix, *, is_long: bool) -> str:
     if isinstance(item, Prefix):
         return f"{'-':>12}  {'-':26}  {'-':32}  {'-':24}  {name}"
     # Swift lists times in UTC without a zone, so the Z is ours.
-    size, time, etag, kind = (
-        "-" if item.bytes is None else item.bytes,
-        f"{item.last_modified}Z" if item.last_modified else "-",
-        item.large or item.hash or "-",
-        item.content_type or "-",
-    )
-    return f"{size:>12}  {time:26}  {etag:32}  {kind:24}  {name}"
+    size = "-" if item.bytes is None else item.bytes
+    time = f"{item.last_modified}Z" if item.last_modified else "-"
+    if isinstance(item, Container):
+        objects = "-" if item.objects is None else item.objects
+        return f"{size:>12}  {time:26}  {objects:>12}  {name}"
+    return f"{size:>12}  {time:26}  {item.large or item.hash or '-':32}  {item.content_type or '-':24}  {name}"

@@ -35,11 +35,11 @@ _VERBS = {
     "upload": "Upload files and directories to an object store.",
     "verify": "Compare files and directories with what is stored.",
     "status": "Print what the journal of an upload holds.",
-    "ls": "List what is stored.",
+    "ls": "List what is stored: objects, containers, buckets.",
     "cp": "Copy objects within the store.",
     "mv": "Move or rename objects within the store.",
     "rm": "Remove objects.",
-    "segments": "List or remove segments that no large object reads.",
+    "segments": "List or remove parts of large objects that nothing reads.",
     "tempurl": "Make a temporary URL, with which others upload.",
     "config": "Show the values of options, and where they come from.",
     "logs": "Count the requests in access logs.",
@@ -101,7 +101,9 @@ def bulkput() -> None:
 
     \b
     bulkput upload ./dist swift://artifacts/build-42
+    bulkput upload ./dist s3://artifacts/build-42
     bulkput ls -l swift://artifacts/build-42/
+    bulkput ls s3://
 
     Destinations: swift://CONTAINER[/PREFIX], s3://BUCKET[/PREFIX], http(s)://HOST/PATH/ (plain PUT). Credentials come
     from the environment.

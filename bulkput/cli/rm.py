@@ -38,12 +38,12 @@ def rm(
 
     \b
     bulkput rm swift://artifacts/build-41/report.html
-    bulkput rm -r --yes swift://artifacts/build-41
+    bulkput rm -r --yes s3://artifacts/build-41
 
-    One request removes a thousand objects if the store has bulk-delete. The container stays. Of a large object the
-    manifest is removed. A line says how many segments stay; --with-segments removes them after the manifest. To find
-    out that nothing else reads them, it looks at every object of the account that may. A directory of a WebDAV server
-    is not removed.
+    One request removes a thousand objects if the store has bulk-delete. The container or bucket stays. Of a large
+    object in Swift the manifest is removed. A line says how many segments stay; --with-segments removes them after the
+    manifest. To find out that nothing else reads them, it looks at every object of the account that may. A directory of
+    a WebDAV server is not removed.
 
     Exit codes: 0 removed, 1 an object failed or does not exist, 2 usage, 3 the store failed, 130 interrupted.
     """

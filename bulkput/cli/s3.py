@@ -18,11 +18,16 @@ def s3_options(verb: Callable[..., int]) -> Callable[..., int]:
         type=OneOf(get_args(Checksum)),
         default=S3Options().checksum,
         show_default=True,
-        help="S3: what it checks the bytes by. auto: Content-MD5.",
+        help="S3: checksum by which the store checks the bytes. auto: Content-MD5.",
     )
-    @click.option("--make-bucket", is_flag=True, help="S3: make the bucket if it is missing.")
+    @make_bucket_option
     @wraps(verb)
     def with_s3(*, checksum: Any, make_bucket: bool, **others: Any) -> int:
         return verb(s3=S3Options(checksum=checksum, make_bucket=make_bucket), **others)
 
     return with_s3
+
+
+def make_bucket_option(verb: Callable[..., int]) -> Callable[..., int]:
+    """Gives a verb --make-bucket, as `make_bucket`."""
+    return click.option("--make-bucket", is_flag=True, help="S3: make the bucket if it is missing.")(verb)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @click.command(cls=Configured)
 @click.argument("url", type=Url())
-@click.option("--reap", is_flag=True, help="Remove the segments that nothing reads; on S3 the unfinished uploads.")
+@click.option("--reap", is_flag=True, help="Remove the segments that nothing reads, or the unfinished uploads of S3.")
 @click.option(
     "--older-than",
     type=Duration(least=0),
@@ -51,27 +51,29 @@ def segments(
     wire: WireOptions,
     retry: RetryOptions,
 ) -> int:
-    """List the segments that no large object reads, of the objects in URL, such as swift://CONTAINER or
-    swift://CONTAINER/PREFIX. With --reap, remove them.
+    """List parts of large objects that nothing reads, of the objects in URL, such as swift://CONTAINER/PREFIX or
+    s3://BUCKET: in Swift segments, in S3 unfinished uploads. With --reap, remove them.
 
     \b
     bulkput segments swift://artifacts
-    bulkput segments --reap --older-than 2w swift://artifacts
+    bulkput segments s3://artifacts
+    bulkput segments --reap --older-than 2w s3://artifacts/build-42
 
-    An upload that fails leaves segments; so does a large object that is overwritten or removed. There is one line for
-    the segments of one upload: their number, their size, the age of the youngest, and where they are.
+    There is one line for each upload: how many segments or parts it has, their size, the age of the youngest, and
+    where they are.
 
-    bulkput lists all containers of the account, and looks at every object in them that may read others: large objects,
-    links, and empty objects. If one of them cannot be looked at, no segment is removed.
+    S3: an upload that fails leaves its parts as an unfinished upload, which costs space, and which no listing of
+    objects shows. --reap aborts those whose beginning and last part are older than --older-than.
 
-    S3 keeps the parts of an upload that fails as an unfinished upload, which costs space and is in no listing. It
-    has a line there. One that was begun, or got a part, since --older-than stays.
+    Swift: an upload that fails leaves segments; so does a large object that is overwritten or removed. bulkput lists
+    all containers of the account, and looks at every object in them that may read others: large objects, links, and
+    empty objects. If one of them cannot be looked at, no segment is removed.
 
     --reap does not ask. With --older-than 0 it removes all, also what a running upload needs, which then fails or
     sends its parts again: run it when none runs, first with --dry-run.
 
-    Exit codes: 0 nothing in doubt, 1 segments are kept in doubt, a removal failed, or there is no such container,
-    2 usage, 3 the store failed, 130 interrupted.
+    Exit codes: 0 nothing in doubt, 1 something is kept in doubt, a removal failed, or there is no such container or
+    bucket, 2 usage, 3 the store failed, 130 interrupted.
     """
     view = _View(is_verbose=is_verbose, as_json=as_json)
     from bulkput.engine.objects.segments import segments as look  # noqa: PLC0415 - brings the network

@@ -148,6 +148,7 @@ def upload(
 
     \b
     bulkput upload ./dist swift://artifacts/build-42
+    bulkput upload --make-bucket ./dist s3://artifacts/build-42
     bulkput upload report.pdf swift://papers/2026/
     bulkput upload --journal up.db /srv/archive swift://archive     # again after a crash: sends the rest
     bulkput upload --skip identical --delete-extra ./site swift://site     # a mirror: sends what changed

@@ -6,15 +6,21 @@ from collections.abc import Mapping
 from bulkput.config.names import HTTP_PREFIX
 
 MASK = "***"
-_PREFIXES = ("ST_", "OS_", HTTP_PREFIX, "BULKPUT_TEMPURL")
+_PREFIXES = ("ST_", "OS_", "AWS_", HTTP_PREFIX, "BULKPUT_TEMPURL", "BULKPUT_S3_SSE_C_KEY")
 _OTHERS = frozenset(("NETRC", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"))
 _PUBLIC = re.compile(
     r"ST_(?:AUTH|USER|AUTH_VERSION)"
     r"|OS_(?:AUTH_URL|AUTH_TYPE|STORAGE_URL|IDENTITY_API_VERSION|CLOUD|CLIENT_CONFIG_FILE|CACERT|CERT|REGION_NAME)"
     r"|OS_(?:INTERFACE|ENDPOINT_TYPE|SERVICE_TYPE|USERNAME|APPLICATION_CREDENTIAL_(?:ID|NAME))"
     r"|OS_(?:USER|PROJECT|TENANT|DOMAIN|USER_DOMAIN|PROJECT_DOMAIN|DEFAULT_DOMAIN)(?:_ID|_NAME)?"
+    r"|AWS_(?:DEFAULT_)?(?:PROFILE|REGION)|AWS_CONFIG_FILE|AWS_SHARED_CREDENTIALS_FILE|AWS_CA_BUNDLE"
+    r"|AWS_(?:IGNORE_CONFIGURED_)?ENDPOINT_URLS?(?:_S3)?|AWS_USE_(?:DUALSTACK|FIPS)_ENDPOINT"
+    r"|AWS_EC2_METADATA_DISABLED|AWS_SKIP_SIGNATURE|AWS_ROLE_ARN|AWS_ROLE_SESSION_NAME|AWS_WEB_IDENTITY_TOKEN_FILE"
     rf"|{HTTP_PREFIX}USER\w*|NETRC|\w+_PROXY"
 )
+_SHORTENED = "AWS_ACCESS_KEY_ID"
+_ENDS_WITH = 4
+"""Characters of a shortened value that are shown: enough to tell one pair of keys from another."""
 _SECRET_FIELD = re.compile(r"auth|token|key|secret|passw|cookie|sign", re.IGNORECASE)
 _PUBLIC_FIELD = re.compile(r"content-.*|cache-control|expires|x-delete-.*|x-object-meta-.*", re.IGNORECASE)
 """Fields that describe an object. Others may be for a gateway, which wants a secret under a name of its own."""
@@ -27,11 +33,16 @@ def login_variables(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def shown(name: str, value: str) -> str:
-    """The value of a variable: masked, unless a variable of that name holds no secret.
+    """The value of a variable: masked, unless a variable of that name holds no secret. Of an access key of S3 the end
+    is shown, as the AWS command line shows it, if it is long enough that the rest is still unknown.
 
     >>> shown("ST_KEY", "testing"), shown("OS_AUTH_URL", "https://user:pass@keystone/v3")
     ('***', 'https://***@keystone/v3')
+    >>> shown("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE"), shown("AWS_SECRET_ACCESS_KEY", "geheim")
+    ('***MPLE', '***')
     """
+    if name == _SHORTENED and len(value) >= 4 * _ENDS_WITH:
+        return MASK + value[-_ENDS_WITH:]
     if _PUBLIC.fullmatch(name.upper()) is None:
         return MASK
     if name.upper().endswith("_PROXY") and "://" not in value:

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 
 from bulkput import __version__
 from bulkput import events as ev
-from bulkput.model import Prefix, RemoteObject
+from bulkput.errors import Unsupported, UsageError
+from bulkput.model import Container, Prefix, RemoteObject
 from bulkput.option_types import checked
 from bulkput.options import HeaderOptions, LargeOptions, RetryOptions, WireOptions
 from bulkput.policy.directories import one_level
 from bulkput.policy.headers import check_headers
+from bulkput.policy.naming import without_query
 from bulkput.s3_options import S3Options
 from bulkput.stores.base import Destination, Store, StoreContext, configured, open_destination
 from bulkput.stores.slots import Slots
@@ -57,7 +59,7 @@ async def open_store(
 
 @asynccontextmanager
 async def connected(
-    destination: str,
+    destination: str | Destination,
     *,
     wire: WireOptions | None = None,
     retry: RetryOptions | None = None,
@@ -85,7 +87,7 @@ async def connected(
     headers = headers or HeaderOptions()
     check_headers(headers)
     tries = Tries(retry or RetryOptions(), emit, brake)
-    where = Destination.parse(destination)
+    where = Destination.parse(destination) if isinstance(destination, str) else destination
     told = await configured(where, os.environ if environ is None else environ, wire)
     wire = told.wire
     user_agent = f"bulkput/{__version__}" + (f" ({tag})" if tag is not None else "")
@@ -147,6 +149,41 @@ async def list_objects(
     ):
         async for item in items:
             yield item
+
+
+async def list_containers(
+    url: str,
+    *,
+    options: "ListOptions | None" = None,
+    on_event: ev.Emit | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> AsyncGenerator[Container, None]:
+    """Iterate with `async for` over the containers or buckets that the credentials may list, in the store's order.
+    `url` is `swift://` or `s3://`, without a container.
+
+    Raises UsageError for another URL or missing credentials, and StoreError.
+    """
+    from bulkput.verb_options import ListOptions  # noqa: PLC0415 - an upload does not need it
+
+    options = checked(options, ListOptions)
+    account = Destination.of_account(url)
+    if account is None:
+        raise UsageError(
+            f"{without_query(url)!r} is no account, whose containers can be listed: write swift:// or s3://"
+        )
+    if options.delimiter is not None:
+        raise UsageError("containers have no levels: their listing takes no delimiter")
+    async with connected(account, wire=options.wire, retry=options.retry, emit=on_event, environ=environ) as (store, _):
+        containers, at = store.powers.containers, ""
+        if containers is None:
+            raise Unsupported("list", url, "this store does not list containers")
+        while True:
+            page = await containers(at)
+            for row in page.rows:
+                yield row
+            if page.next is None:
+                return
+            at = page.next
 
 
 def _ignore(_event: ev.Event) -> None:

@@ -4,9 +4,9 @@
     bytes size total-time turn-around-time "referrer" "agent" version host-id signature cipher authentication host TLS
     access-point ACL ...
 
-`-` stands for every field that is empty, without quotes as well. Amazon may add fields at the end. Nothing escapes a
-quote within quotes, so the request ends at the first quote that a status follows. Ceph does not encode the key, which
-may have spaces then, and does not quote the agent. `s3_columns` reads whole blocks of regular lines, with the same
+`-` stands for every empty field, and then has no quotes. Amazon may add fields at the end. Nothing escapes a quote
+within quotes, so the request ends at the first quote that a status follows. Ceph does not encode the key, which may
+therefore have spaces, and does not quote the agent. `s3_columns` reads whole blocks of regular lines, with the same
 result.
 """
 

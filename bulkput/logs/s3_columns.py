@@ -1,4 +1,4 @@
-"""A block of S3 access log lines as columns, with numpy: as `columns` does it for combined logs.
+"""Turns a block of S3 access log lines into columns, with numpy, as `columns` does for combined logs.
 
 `parse_s3_block` finds the line ends, quotes and spaces of a block in one pass: its marks. In a regular line the first
 nine marks are spaces, then come six quotes, and between the second and the third there are seven spaces. So the marks

@@ -157,6 +157,19 @@ class Destination:
         return cls(scheme, root, prefix)
 
     @classmethod
+    def of_account(cls, url: str) -> "Destination | None":
+        """The account of the credentials, for `swift://` and `s3://` alone, which name no container; None for any other
+        URL. Its store lists containers, and nothing else."""
+        scheme, separator, rest = url.partition("://")
+        is_one = bool(separator) and scheme.lower() in _LISTS_CONTAINERS and rest in ("", "/")
+        return cls(scheme.lower(), "", "") if is_one else None
+
+    @property
+    def is_account(self) -> bool:
+        """Whether it is what `of_account` gives."""
+        return not self.root and self.scheme in _LISTS_CONTAINERS
+
+    @classmethod
     def _signed(cls, url: str) -> "Destination":
         from bulkput.policy.temp_url import parse  # noqa: PLC0415 - few destinations are
 
@@ -265,6 +278,7 @@ _BUILT_IN = {
 
 
 _TAKES_CHECKSUMS = ("http", "https")
+_LISTS_CONTAINERS = ("swift", "s3")
 _CONFIGURED_BY = {
     "swift": ("bulkput.stores.swift.environment", "configured"),
     "s3": ("bulkput.stores.s3.credentials", "configured"),

@@ -5,7 +5,17 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, Protocol
 
 from bulkput.errors import UnprovenPut
-from bulkput.model import Body, LargeUpload, ObjectHeaders, RemoteObject, Segment, Stored, StoredPart, UnfinishedUpload
+from bulkput.model import (
+    Body,
+    Container,
+    LargeUpload,
+    ObjectHeaders,
+    RemoteObject,
+    Segment,
+    Stored,
+    StoredPart,
+    UnfinishedUpload,
+)
 from bulkput.options import WireOptions
 from bulkput.record import frozen
 
@@ -188,6 +198,14 @@ class ContainerFacts:
     space: Space = Space()
 
 
+@frozen
+class ContainerPage:
+    """Some containers of an account. `next` asks for the page after this one; None if this is the last."""
+
+    rows: tuple[Container, ...]
+    next: str | None
+
+
 @frozen(kw_only=True)
 class LoggedIn:
     """The outcome of a login, without the token."""
@@ -327,9 +345,9 @@ class Powers:
     """The store of another container of the account, with the same login. It need not be closed."""
     composing: Composing | None = None
     """None also if segments are no objects. A store that has it has `beside`, too."""
-    containers: Callable[[str], Awaitable[tuple[str, ...]]] | None = None
-    """Some names of the account's containers, in order, that come after the given name (first `""`). Empty at the end.
-    """
+    containers: Callable[[str], Awaitable[ContainerPage]] | None = None
+    """A page of the account's containers, each of which is on one page only: the first page for `""`, and that after
+    another for its `next`."""
     look_at_container: Callable[[str], Awaitable[ContainerFacts]] | None = None
     """Raises NotFound if there is no container of that name."""
     segment_names: SegmentNames | None = None

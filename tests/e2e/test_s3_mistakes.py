@@ -94,7 +94,7 @@ def test_wrong_keys_stop_a_run_with_one_sentence(
     """Before the first file is sent."""
     ran = bulkput("upload", tree, f"s3://{bucket}", environ={**rgw_s3.environment, **environ})
     assert ran.exit_code == 3
-    assert told(ran).startswith(f"stopped: prepare {bucket}: {said}")
+    assert told(ran).startswith(f"stopped: look at bucket {bucket}: {said}")
     assert "geheim" not in ran.err
     assert stored(rgw_s3, bucket) == 0
 
@@ -105,7 +105,7 @@ def test_a_missing_bucket_stops_a_run_with_one_sentence(rgw_s3: RealS3, tree: Pa
     name = f"bulkput-{uuid.uuid4().hex[:12]}"
     ran = bulkput("upload", *flags, tree, f"s3://{name}", environ=rgw_s3.environment)
     assert ran.exit_code == 3
-    assert "404 NoSuchBucket: there is no such bucket; an upload makes it with --make-bucket" in told(ran)
+    assert "404 NoSuchBucket: there is no such bucket; an upload or a copy makes it with --make-bucket" in told(ran)
     assert name not in [each["Name"] for each in rgw_s3.client().list_buckets()["Buckets"]]
 
 
@@ -185,7 +185,7 @@ def test_a_closed_port_is_told(rgw_s3: RealS3, tree: Path) -> None:
     environ = {**rgw_s3.environment, "AWS_ENDPOINT_URL": url}
     ran = bulkput("upload", "--retries", "0", tree, "s3://bucket", environ=environ)
     assert ran.exit_code == 3
-    assert told(ran).startswith(f"stopped: prepare bucket: cannot connect to {url[7:]}: connection refused")
+    assert told(ran).startswith(f"stopped: look at bucket bucket: cannot connect to {url[7:]}: connection refused")
 
 
 def test_tls_at_a_plain_port_is_told(rgw_s3: RealS3, bucket: str, tree: Path) -> None:
@@ -244,7 +244,7 @@ def test_a_bucket_in_capitals_is_not_made_of_small_letters(rgw_s3: RealS3, bucke
     """The store says that there is none."""
     ran = bulkput("upload", tree, f"s3://{bucket.upper()}", environ=rgw_s3.environment)
     assert ran.exit_code == 3
-    assert f"prepare {bucket.upper()}: 404 NoSuchBucket" in told(ran)
+    assert f"look at bucket {bucket.upper()}: 404 NoSuchBucket" in told(ran)
     assert stored(rgw_s3, bucket) == 0
 
 

@@ -87,6 +87,23 @@ def test_the_smallest_concurrency_that_is_as_fast_is_recommended(
     assert (verdict.recommended, round(verdict.gain, 3)) == (recommended, gain)
 
 
+@pytest.mark.parametrize(
+    ("trials", "reads_disk", "limit"),
+    [
+        pytest.param(sweep(500, 900, 1000, 1190), False, Limit.STORE, id="a gain below a fifth"),
+        pytest.param(sweep(500, 900, 1000, 1190, cpu=0.9), False, Limit.CLIENT_CPU, id="a busy client"),
+        pytest.param(sweep(40, 160, 640, 2500, throttled=90), False, Limit.STORE, id="slow down"),
+        pytest.param(sweep(40, 160, 640, 2500, size=None, unsent=0.8), True, Limit.DISK, id="a slow disk"),
+    ],
+)
+def test_more_in_flight_is_recommended_only_if_latency_is_the_limit(
+    trials: list[Trial], reads_disk: bool, limit: Limit
+) -> None:
+    """Else the command would contradict the sentence before it."""
+    verdict = decided(trials, reads_disk=reads_disk)
+    assert (verdict.limit, verdict.recommended, verdict.is_setting_good) == (limit, 64, True)
+
+
 def test_a_trial_with_too_few_puts_decides_nothing() -> None:
     """At the setting, it gives no verdict but its number; at any other concurrency, it is ignored."""
     few = trial(64, 5, puts=15)

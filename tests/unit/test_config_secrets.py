@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from bulkput.config.secrets import field_shown, has_login, login_variables, shown, without_login
 
-NAMES = st.from_regex(r"(ST|OS|BULKPUT_HTTP)_[A-Z_]{1,20}", fullmatch=True)
+NAMES = st.from_regex(r"(ST|OS|AWS|BULKPUT_HTTP)_[A-Z_]{1,20}", fullmatch=True)
 
 
 @pytest.mark.parametrize(
@@ -29,6 +29,18 @@ NAMES = st.from_regex(r"(ST|OS|BULKPUT_HTTP)_[A-Z_]{1,20}", fullmatch=True)
         ("BULKPUT_HTTP_USER_A_B", "me", "me"),
         ("BULKPUT_HTTP_PASSWORD", "x", "***"),
         ("BULKPUT_TEMPURL_KEY", "x", "***"),
+        ("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE", "***MPLE"),
+        ("AWS_ACCESS_KEY_ID", "test:tester", "***"),
+        ("AWS_SECRET_ACCESS_KEY", "x", "***"),
+        ("AWS_SESSION_TOKEN", "x", "***"),
+        ("AWS_CONTAINER_AUTHORIZATION_TOKEN", "x", "***"),
+        ("AWS_PROFILE", "work", "work"),
+        ("AWS_DEFAULT_REGION", "eu-west-1", "eu-west-1"),
+        ("AWS_ENDPOINT_URL_S3", "https://me:secret@h", "https://***@h"),
+        ("AWS_ENDPOINT_URL", "https://h", "https://h"),
+        ("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true", "true"),
+        ("AWS_CA_BUNDLE", "/ca.pem", "/ca.pem"),
+        ("BULKPUT_S3_SSE_C_KEY", "x", "***"),
         ("https_proxy", "http://me:secret@proxy:3128", "http://***@proxy:3128"),
         ("HTTPS_PROXY", "me:secret@proxy:3128", "***@proxy:3128"),
         ("HTTPS_PROXY", "proxy:3128", "proxy:3128"),

@@ -43,6 +43,7 @@ async def main(environ: Mapping[str, str]) -> None:
 
 summary: bulkput.Summary = bulkput.sync.upload("./dist", "swift://c", options=bulkput.UploadOptions())
 names: list[str] = [item.name for item in bulkput.sync.list_objects("swift://c")]
+sizes: list[int | None] = [item.bytes for item in bulkput.sync.list_containers("s3://")]
 """
 
 
@@ -103,7 +104,7 @@ def test_every_verb_has_the_same_four_keywords() -> None:
     for verb in verbs:
         keywords = [each.name for each in inspect.signature(verb).parameters.values() if each.kind is each.KEYWORD_ONLY]
         assert [name for name in keywords if name != "recorder"] == ["options", "on_event", "stop", "environ"]
-    for verb in (bulkput.list_objects, bulkput.open_store, bulkput.temporary_url):
+    for verb in (bulkput.list_containers, bulkput.list_objects, bulkput.open_store, bulkput.temporary_url):
         keywords = [each.name for each in inspect.signature(verb).parameters.values() if each.kind is each.KEYWORD_ONLY]
         assert keywords == ["options", "on_event", "environ"]
 

@@ -21,7 +21,7 @@ from bulkput.engine.objects.copy_segments import SegmentCopier
 from bulkput.engine.objects.leftovers import Leftovers, reap_of
 from bulkput.engine.objects.move_check import refuse_to_part
 from bulkput.engine.objects.relay import Relay
-from bulkput.engine.objects.remove import Remover, hint_below, listed, row_of, row_of_itself
+from bulkput.engine.objects.remove import Remover, listed, nothing_there, row_of, row_of_itself
 from bulkput.engine.open_store import connected, pace_of
 from bulkput.engine.pool import pool
 from bulkput.engine.stop import Stop
@@ -60,9 +60,10 @@ async def copy(
     """Copy the object `source`, or recursively all objects below it, to `destination`; both are URLs.
 
     Copies keep the type, metadata and other fields of their objects, unless `options.headers` replaces them. The
-    destination's container is made if it does not exist. With `with_segments` the segments of large objects are copied,
-    too; without it, a copy of a large object shares them. `on_event` gets a Change for each object, and Relaying if the
-    bytes pass through this machine. `wire.concurrency` limits the copies in flight; if it is None, the tuner does.
+    destination's container is made if it does not exist; a bucket of S3 only if `options.s3` says so. With
+    `with_segments` the segments of large objects are copied, too; without it, a copy of a large object shares them.
+    `on_event` gets a Change for each object, and Relaying if the bytes pass through this machine. `wire.concurrency`
+    limits the copies in flight; if it is None, the tuner does.
 
     Raises UsageError for a wrong URL, missing credentials, and a copy onto itself; NotFound if there is no source.
     """
@@ -115,7 +116,7 @@ async def _copy(
     )
     async with (
         opened(source, read_for=destination) as (old, counted),
-        opened(destination, headers=options.headers) as (new, count),
+        opened(destination, headers=options.headers, s3=options.s3) as (new, count),
     ):
         container = here.root if there.scheme == here.scheme else None
         given = _replacing(options.headers)
@@ -132,7 +133,10 @@ async def _copy(
                 if is_move and options.is_recursive:
                     await refuse_to_part(old, there, rename, tuner, stop, with_segments=options.with_segments)
                 room = ev.room_of(on_event)
-                await _Transfer(copier, mover, tally, tuner, rename, room=room, is_dry=options.dry_run).run()
+                transfer = _Transfer(
+                    copier, mover, tally, tuner, there, rename=rename, room=room, is_dry=options.dry_run
+                )
+                await transfer.run()
                 if leftovers is not None:
                     await leftovers.finish()
         except Stopped:
@@ -169,12 +173,14 @@ class _Transfer:
         mover: Remover | None,
         tally: ChangeTally,
         tuner: Tuner,
-        rename: Rename,
+        source: Destination,
         *,
+        rename: Rename,
         room: Callable[[], Awaitable[None]],
         is_dry: bool,
     ) -> None:
         """`room` is awaited before each object is queued (back-pressure)."""
+        self._source = source
         self._rename = rename
         self._room = room
         self._copier = copier
@@ -261,8 +267,8 @@ class _Transfer:
 
     async def _nothing_there(self) -> NotFound:
         rename = self._rename
-        hint = "" if rename.is_recursive else await hint_below(self._copier.old, rename.old)
-        return NotFound("copy", rename.old, "there is no object of that name" + hint)
+        target = replace(self._source, prefix=rename.old)
+        return await nothing_there("copy", self._copier.old, target, is_recursive=rename.is_recursive)
 
     async def _remove_later(self, mover: Remover, row: RemoteObject) -> None:
         now_s = time.monotonic()

@@ -81,17 +81,20 @@ class ReaderScan:
                     await lookers.submit(path)
 
     async def _note_account(self) -> None:
-        containers, last = self._store.powers.containers, ""
+        containers, at = self._store.powers.containers, ""
         if containers is None:
             raise Unsupported("list", self._own, "this store does not list containers")
-        while not self._is_over and (names := await containers(last)):
-            for name in names:
+        while not self._is_over:
+            page = await containers(at)
+            for row in page.rows:
                 self._stop.check()
                 try:
-                    await self._note_container(name)
+                    await self._note_container(row.name)
                 except StoreError as error:
-                    self._give_up(f"container {printable(name)} cannot be looked at", error)
-            last = names[-1]
+                    self._give_up(f"container {printable(row.name)} cannot be looked at", error)
+            if page.next is None:
+                return
+            at = page.next
 
     async def _note_container(self, name: str) -> None:
         """Note the links and large objects of a container, and what may be one. Raises StoreError, Stopped."""

@@ -81,7 +81,7 @@ async def remove(
         try:
             async with stop.bounded(wire.timeout_s):
                 room = ev.room_of(on_event)
-                await remover.run(target.prefix, is_recursive=options.is_recursive, room=room)
+                await remover.run(target, is_recursive=options.is_recursive, room=room)
                 await leftovers.finish()
         except Stopped:
             pass
@@ -126,12 +126,13 @@ class Remover:
         if not self._is_dry and self._store.powers.delete_many is not None:
             self.batch = min(MOST, (await self._store.ask_limits()).max_deletes)
 
-    async def run(self, prefix: str, *, is_recursive: bool, room: Callable[[], Awaitable[None]]) -> None:
-        """Remove the object `prefix`, or all below it. Awaits `room` before it takes a listed object (back-pressure).
+    async def run(self, target: Destination, *, is_recursive: bool, room: Callable[[], Awaitable[None]]) -> None:
+        """Remove the object that `target` names, or all below it. Awaits `room` before it takes a listed object
+        (back-pressure).
 
         Raises NotFound if there is no object.
         """
-        tally, found = self._tally, 0
+        tally, prefix, found = self._tally, target.prefix, 0
         if is_recursive:
             await self.prepare()
         # The backlog is one batch: a thousand rows are half a megabyte.
@@ -154,8 +155,7 @@ class Remover:
             if batch:
                 await removers.submit(tuple(batch))
         if not found and not tally.stop.is_pulled:
-            hint = "" if is_recursive else await hint_below(self._store, prefix)
-            raise NotFound("remove", prefix, "there is no object of that name" + hint)
+            raise await nothing_there("remove", self._store, target, is_recursive=is_recursive)
 
     async def remove(self, batch: Batch) -> None:
         """Remove the objects, and add a change for each to the tally. Many calls may run concurrently."""
@@ -352,7 +352,18 @@ async def row_of_itself(store: Store, key: str) -> RemoteObject | None:
         return None
 
 
-async def hint_below(store: Store, key: str) -> str:
+async def nothing_there(operation: str, store: Store, target: Destination, *, is_recursive: bool) -> NotFound:
+    """The error if there is no object at `target`."""
+    if not is_recursive:
+        hint = await _hint_below(store, target.prefix)
+        return NotFound(operation, target.prefix, "there is no object of that name" + hint)
+    if not target.prefix:
+        return NotFound(operation, target.root, "nothing is stored there")
+    is_name = not target.prefix.endswith("/")
+    return NotFound(operation, target.prefix, "no object " + "has that name, or " * is_name + "lies below it")
+
+
+async def _hint_below(store: Store, key: str) -> str:
     """For an error about the missing object `key`: whether it is a directory of objects. Empty if it is not."""
     if key.rstrip("/"):
         with suppress(StoreError):

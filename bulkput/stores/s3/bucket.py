@@ -29,7 +29,7 @@ _ALL_USERS = b"http://acs.amazonaws.com/groups/global/AllUsers"
 
 
 class Bucket:
-    """Makes, removes and looks at one bucket, and removes its objects."""
+    """Makes one bucket, removes it and looks at it, and removes its objects."""
 
     def __init__(self, store: "S3Store", way: Way) -> None:
         self._store = store
@@ -39,11 +39,11 @@ class Bucket:
         self._refusal: Refusal | None = None
         self._asking = asyncio.Lock()
         self._has_asked = False
-        """Whether the bucket keeps versions."""
+        """Whether the store was asked if the bucket keeps versions."""
 
     async def make(self) -> bool:
-        """Make the bucket in the region of the settings. False if it was there already, and is ours: this is asked
-        first, since some stores answer to such a PUT as if they had made it."""
+        """Make the bucket in the region of the settings. False if it is there already, and is ours. This asks first,
+        since some stores answer a PUT of one's own bucket as if they had made it."""
         if await self._is_ours():
             return False
         region = self._way.region(self._name)
@@ -63,12 +63,12 @@ class Bucket:
         raise error
 
     async def _is_ours(self) -> bool:
-        """Whether the bucket may be used: some stores say of one's own bucket that it exists."""
+        """Whether these keys may use the bucket: some stores answer BucketAlreadyExists about one's own."""
         answer = await self._ask("stat", Request("HEAD"))
         return answer.status == 200
 
     async def remove(self) -> bool:
-        """Remove the bucket if it is empty. Whether it is gone."""
+        """Remove the bucket if it is empty. Returns whether it is gone."""
         answer = await self._ask("remove bucket", Request("DELETE"))
         if answer.status not in (200, 204, 404, 409):
             raise error_of("remove bucket", self._name, answer)
@@ -87,7 +87,7 @@ class Bucket:
         state = ""
         if versions.status == 200:
             state = self._state_of(versions)
-        elif not code_of(versions):  # who may not ask, or asks a store without versions, is told so by a code
+        elif not code_of(versions):  # a code says that these keys may not ask, or that there are no versions
             raise self._refusal_of(versions)
         region = self._way.region(self._name)
         return ContainerFacts(
@@ -113,7 +113,7 @@ class Bucket:
     def _no_s3(self, answer: Answer) -> StoreGone:
         server = answer.headers.get("Server")
         what = f"what answers ({server}) is no S3" if server else "what answers is no S3"
-        return StoreGone("stat", self._name, f"{what}: its answer is not that of one", status=answer.status)
+        return StoreGone("stat", self._name, f"{what}: no S3 gives such an answer", status=answer.status)
 
     async def is_public(self) -> bool:
         """Whether everyone may read objects, by the bucket's policy or its ACL; False if this user may not ask."""
@@ -154,8 +154,8 @@ class Bucket:
         return tuple(key for key in named if key in left) + unnamed
 
     async def _tell_of_versions(self) -> None:
-        """Say once if what was removed stays as a version; nothing if this user may not ask for that, or no answer
-        comes: the objects are removed already, and that is what the caller has to know."""
+        """Warn once if removed objects stay as versions. Say nothing if these keys may not ask for that, or if no
+        answer comes: the objects are removed in any case."""
         if self._has_asked:
             return
         self._has_asked = True
@@ -166,9 +166,9 @@ class Bucket:
 
     async def refuses_existing(self) -> Refusal:
         """Amazon refuses one of two requests at once
-        (https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html). Of others, an object of a name
-        that nobody has is put twice, which tells whether they know the condition. Not where it would stay: if these
-        keys may not remove it, or if the bucket keeps versions."""
+        (https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html). To another store an object of
+        a name that nobody has is put twice, which shows whether it knows the condition. This is not tried where the
+        object would stay: if these keys may not remove it, or if the bucket keeps versions."""
         if self._store.is_amazons:
             return Refusal.ALWAYS
         async with self._asking:
@@ -195,7 +195,7 @@ class Bucket:
         return Refusal.NEVER
 
     async def _removes(self, name: str) -> bool:
-        """Whether an object is removed, or one that is not there could be."""
+        """Remove an object, which need not be there. Returns whether these keys may do so."""
         with suppress(StoreError):
             answer = await self._ask("info", Request("DELETE", name))
             return answer.status in (200, 204) or code_of(answer) == "NoSuchKey"

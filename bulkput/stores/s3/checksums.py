@@ -6,13 +6,13 @@
 |               |                            | for a bucket that encrypts, whose ETags prove nothing                |
 |               | x-amz-checksum-sha256      | any body for a directory bucket, whose ETags prove nothing           |
 | none          | -                          |                                                                      |
-| any other     | x-amz-checksum-NAME        | any body; a streamed one is read once before for it                  |
+| any other     | x-amz-checksum-NAME        | any body; a streamed one is read once before it is sent              |
 
-The signature covers the body as well: by its SHA-256 over plain HTTP (a streamed body is read once before for it), and
-with TLS, which protects the bytes itself, by the word UNSIGNED-PAYLOAD. No checksum is sent behind the body
+Over plain HTTP the signature covers the body, by its SHA-256: a streamed body is read once before it is sent. TLS
+protects the bytes itself; the signature then has the word UNSIGNED-PAYLOAD. No checksum is sent behind the body
 (`aws-chunked`): Ceph's gateway, R2, GCS and others refuse that.
 
-MD5 as x-amz-checksum-md5 is known to S3 since April 2026 (botocore 1.42, pull request 3637).
+S3 has known x-amz-checksum-md5 since April 2026 (botocore 1.42, pull request 3637).
 """
 
 import hashlib
@@ -64,12 +64,12 @@ class Checksums:
         self.algorithm = checksum.upper() if self._name is not None else None
         """The name of the checksum as uploads in parts announce it."""
         self._hashes_first = False
-        """Whether a streamed body is read once before for Content-MD5."""
+        """Whether a streamed body is read once before it is sent, for Content-MD5."""
         self._make: Callable[[], Sum] | None = _made_by(checksum) if self._name is not None else None
 
     def hash_first(self) -> bool:
-        """From now on, every body is read for its MD5 before it is sent: ETags prove nothing. False if something else
-        was asked for."""
+        """From now on, read every body for its MD5 before it is sent: ETags prove nothing. Returns False, and changes
+        nothing, if the user has asked for another checksum or for none."""
         self._hashes_first = self._has_md5
         return self._hashes_first
 

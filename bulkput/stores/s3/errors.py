@@ -127,7 +127,7 @@ _HINTS = {
     "TokenRefreshRequired": "the keys have expired, and there are no newer ones: log in again",
     "InvalidToken": "AWS_SESSION_TOKEN does not belong to the access key: log in again, or unset it",
     "RequestTimeTooSkewed": "this machine's clock differs too much from the store's: set it, as by chrony or ntpd",
-    "NoSuchBucket": "there is no such bucket; an upload makes it with `s3.make_bucket`",
+    "NoSuchBucket": "there is no such bucket; an upload or a copy makes it with `s3.make_bucket`",
     "BucketAlreadyExists": "somebody else has a bucket of this name: choose another",
     "PermanentRedirect": "the bucket is at another endpoint: set AWS_REGION or AWS_ENDPOINT_URL_S3 to it",
     "TemporaryRedirect": "the bucket is being moved to another endpoint: try again in some minutes",

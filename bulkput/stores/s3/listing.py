@@ -10,12 +10,14 @@ from bulkput.stores.s3.wire_format import page, query_of
 
 MAX_PAGE_BYTES = 16 * 1024 * 1024
 """1000 rows, each with a name of up to 1024 bytes (three characters each when escaped) and 600 bytes around it."""
-_NOT_OF_S3 = frozenset((200, 400, 401, 403, 404, 405))
-"""Answers that have a code in S3, or a listing. A proxy may give others."""
-_NO_S3 = (
+NOT_OF_S3 = frozenset((200, 400, 401, 403, 404, 405))
+"""Statuses that S3 sends with a code or a listing: without either of them, the answer is not from an S3. Other statuses
+may be those of a proxy."""
+NO_S3 = (
     "the answer is not one of S3's: AWS_ENDPOINT_URL has to be the address of an S3, http(s)://HOST[:PORT]; Swift's"
     " own API has another"
 )
+_LOOK = "look at bucket"
 _HEAD = 1024
 """Bytes in which the root of a document begins."""
 _UNORDERED = (
@@ -33,16 +35,16 @@ class Listing:
 
     async def check(self) -> bool:
         """Whether these keys may list the bucket; some may only write. Raises StoreGone if there is no such bucket or
-        no S3, and StoreError if nobody can use it by this way and these keys."""
-        answer = await self._ask("prepare", Request("GET", query=query_of(list_type="2", max_keys="1")))
+        no S3, and StoreError if the bucket cannot be used in this way and with these keys."""
+        answer = await self._ask(_LOOK, Request("GET", query=query_of(list_type="2", max_keys="1")))
         code = code_of(answer)
         if (answer.status == 200 and b"<ListBucketResult" in answer.body) or code == "AccessDenied":
             return answer.status == 200
-        if not code and answer.status in _NOT_OF_S3:
-            raise StoreGone("prepare", self._bucket, _NO_S3, status=answer.status)
-        error = error_of("prepare", self._bucket, answer)
+        if not code and answer.status in NOT_OF_S3:
+            raise StoreGone(_LOOK, self._bucket, NO_S3, status=answer.status)
+        error = error_of(_LOOK, self._bucket, answer)
         if isinstance(error, NotFound):
-            raise StoreGone("prepare", self._bucket, error.detail, status=404, request_id=error.request_id)
+            raise StoreGone(_LOOK, self._bucket, error.detail, status=404, request_id=error.request_id)
         raise error
 
     async def rows(

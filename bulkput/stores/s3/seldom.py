@@ -8,7 +8,17 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from bulkput.model import Body, LargeUpload, ObjectHeaders, Stored, StoredPart, UnfinishedUpload
-from bulkput.stores.powers import Access, Checked, ContainerFacts, LargeObjects, Refusal, Remains, Unfinished, Urls
+from bulkput.stores.powers import (
+    Access,
+    Checked,
+    ContainerFacts,
+    ContainerPage,
+    LargeObjects,
+    Refusal,
+    Remains,
+    Unfinished,
+    Urls,
+)
 
 if TYPE_CHECKING:
     from bulkput.payload.in_memory import BytesBody
@@ -93,6 +103,11 @@ class SeldomUsed:
 
     async def refuses_existing(self) -> Refusal:
         return await self._bucket.refuses_existing()
+
+    async def containers(self, at: str) -> ContainerPage:
+        from bulkput.stores.s3.account import page_of_buckets  # noqa: PLC0415 - see above
+
+        return await page_of_buckets(self._store.requests, at, is_amazons=self._store.is_amazons)
 
     async def part_sizes(self, key: str) -> tuple[int, ...] | None:
         return await self._multipart.part_sizes(key)

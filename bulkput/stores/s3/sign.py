@@ -5,9 +5,9 @@
 
 https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html. All fields that the caller gives are
 signed, `Host` and those of the signature too; the transport adds others (User-Agent, Content-Length, Expect), which are
-not. S3 encodes a path once, as it is sent (other services of AWS do so twice). Of a field's value, spaces at its ends
+not. S3 encodes a path once, as it is sent (other services of AWS do so twice). Spaces at the ends of a field's value
 are not signed, and several in a row are signed as one. botocore takes tabs and spaces of other scripts for spaces, too,
-which Ceph's gateway does not: where that matters, `wire_format.py` encodes the value.
+and Ceph's gateway does not: where that matters, `wire_format.py` encodes the value.
 
 This runs for every object, so what does not change is kept: the key of the day, the text of the second, and for each
 set of field names their order. botocore needs several times as long (`scripts/bench sign`).
@@ -33,9 +33,9 @@ class _KeysFields(NamedTuple):
 
 
 class Keys(_KeysFields):
-    """An access key with its secret, and the token of one that is temporary. No repr shows what is secret.
+    """An access key with its secret, and its token if it is temporary. The repr shows neither.
 
-    A named tuple, since each request looks up its signer by this."""
+    A named tuple, since each request looks up its signer by its keys."""
 
     __slots__ = ()
 

@@ -101,6 +101,7 @@ class S3Store:
             refuses_existing=self._seldom.refuses_existing,
             large=self._seldom.large if self.context.large.mode != "never" else None,
             beside=self.beside,
+            containers=self._seldom.containers,
             unfinished=self._seldom.unfinished,
             part_sizes=self._seldom.part_sizes,
             access=self._seldom.access,
@@ -315,7 +316,8 @@ def open_store(destination: Destination, context: StoreContext) -> S3Store:
     settings, credentials = context.found or said_by_variables(context.environ) or (None, None)
     if not isinstance(settings, Settings) or not isinstance(credentials, Credentials):
         raise no_credentials()
-    check_bucket(destination.root, settings)
+    if not destination.is_account:
+        check_bucket(destination.root, settings)
     if any(name.lower().startswith("x-amz-") for name, _ in context.headers.extra):
         from bulkput.stores.s3.given_fields import why_unknown  # noqa: PLC0415 - few runs give such fields
 

@@ -1,4 +1,4 @@
-"""Which checksums a bucket checks: seen by a wrong one, which it refuses then. For `bulkput doctor`."""
+"""Finds out which checksums a bucket checks: it then refuses an object with a wrong one. For `bulkput doctor`."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, get_args

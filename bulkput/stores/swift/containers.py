@@ -2,10 +2,12 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
+from typing import Any
 from urllib.parse import urlencode
 
 from bulkput.errors import StoreError
-from bulkput.stores.powers import ContainerFacts, Space
+from bulkput.model import Container
+from bulkput.stores.powers import ContainerFacts, ContainerPage, Space
 from bulkput.stores.status import error_from_response
 from bulkput.stores.swift.listing import MAX_PAGE_BYTES
 from bulkput.stores.swift.requests import Request
@@ -16,8 +18,9 @@ Ask = Callable[[str, Request], Awaitable[Answer]]
 _ACCOUNT = "the account"
 
 
-async def names_after(ask: Ask, start_after: str) -> tuple[str, ...]:
-    """One page of the account's listing. Without `limit`, the cluster sends as many names as it allows.
+async def page_after(ask: Ask, start_after: str) -> ContainerPage:
+    """One page of the account's listing. Without `limit`, the cluster sends as many names as it allows. An empty page
+    is the last: a page that is not full is no end, since clones have limits of their own.
 
     Raises StoreError: also if the page does not begin after `start_after`, since then the server ignores the marker.
     """
@@ -25,18 +28,29 @@ async def names_after(ask: Ask, start_after: str) -> tuple[str, ...]:
     request = Request("GET", query="?" + urlencode(query), max_answer=MAX_PAGE_BYTES, is_for_account=True)
     answer = await ask("list", request)
     if answer.status == 204:  # as some clones say that there is nothing (more)
-        return ()
+        return ContainerPage((), None)
     if answer.status != 200:
         raise error_from_response("list", _ACCOUNT, answer)
     try:
-        names = tuple(row["name"] for row in from_json(answer.body))
+        rows = tuple(map(_row, from_json(answer.body)))
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-        names = ("",)
-    if not all(isinstance(name, str) and name for name in names):
-        raise StoreError("list", _ACCOUNT, "the answer is not a JSON listing", status=answer.status)
-    if names and start_after and names[0] <= start_after:
+        raise StoreError("list", _ACCOUNT, "the answer is not a JSON listing", status=answer.status) from None
+    if rows and start_after and rows[0].name <= start_after:
         raise StoreError("list", _ACCOUNT, "a page repeats what the one before it had: the server ignores the marker")
-    return names
+    return ContainerPage(rows, rows[-1].name if rows else None)
+
+
+def _row(row: Mapping[str, Any]) -> Container:
+    """Raises KeyError or ValueError without a name."""
+    name, objects, size, time = row["name"], row.get("count"), row.get("bytes"), row.get("last_modified")
+    if not isinstance(name, str) or not name:
+        raise ValueError(name)
+    return Container(
+        name,
+        objects if isinstance(objects, int) else None,
+        size if isinstance(size, int) else None,
+        time if isinstance(time, str) else None,
+    )
 
 
 async def look_at(ask: Ask, container: str) -> ContainerFacts:

@@ -14,6 +14,7 @@ from bulkput.stores.powers import (
     Access,
     Composing,
     ContainerFacts,
+    ContainerPage,
     LargeObjects,
     LoggedIn,
     Refusal,
@@ -98,10 +99,10 @@ class SeldomUsed:
     async def segments_below(self, path: str) -> tuple[Segment, ...]:
         return await self._composer.segments_below(path)
 
-    async def containers(self, start_after: str) -> tuple[str, ...]:
+    async def containers(self, start_after: str) -> ContainerPage:
         from bulkput.stores.swift import containers  # noqa: PLC0415 - see above
 
-        return await containers.names_after(self._requests.ask, start_after)
+        return await containers.page_after(self._requests.ask, start_after)
 
     async def look_at_container(self, container: str) -> ContainerFacts:
         from bulkput.stores.swift import containers  # noqa: PLC0415 - see above
