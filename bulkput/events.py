@@ -216,6 +216,10 @@ class Retrying:
     attempt: int
     delay_s: float
 
+    @property
+    def line(self) -> str:
+        return f"retrying in {self.delay_s:.1f} s: {self.error}"
+
 
 @frozen
 class ReadingChosen:

@@ -13,7 +13,7 @@ import click
 
 from bulkput.cli.configured import Configured
 from bulkput.cli.connection import server_options
-from bulkput.cli.output import say, say_warning, write_line
+from bulkput.cli.output import say, say_what_delays, write_line
 from bulkput.cli.values import Seconds, Url
 from bulkput.errors import NotFound, Unsupported, UsageError, printable
 from bulkput.model import Prefix, RemoteObject
@@ -88,7 +88,7 @@ async def _list(
 
     prefix = Destination.parse(url).prefix
     shown = 0
-    async with connected(url, wire=wire, emit=say_warning) as (store, _):
+    async with connected(url, wire=wire, emit=say_what_delays()) as (store, _):
         below = store.list(joined_prefix(prefix), delimiter=None if recursive else "/")
         rows = below if recursive else one_level(below)
         async with aclosing(below), aclosing(rows), aclosing(_sized(store, rows) if with_sizes else rows) as listing:

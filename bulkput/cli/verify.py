@@ -127,7 +127,18 @@ def _places(paths: tuple[str, ...], files: FileListOptions | None, *, is_literal
 
 
 _FIT_MANIFEST = frozenset(
-    ("manifest", "concurrency", "retries", "timeout", "cloud", "insecure", "profile", "as_json", "quiet")
+    (
+        "manifest",
+        "concurrency",
+        "retries",
+        "first_retries",
+        "timeout",
+        "cloud",
+        "insecure",
+        "profile",
+        "as_json",
+        "quiet",
+    )
 )
 
 

@@ -46,6 +46,8 @@ class Settings:
 
     region: str
     endpoint: str | None = None
+    endpoint_from: str = "AWS_ENDPOINT_URL"
+    """What has said the endpoint."""
     style: str = "auto"
     is_dual_stack: bool = False
     is_fips: bool = False
@@ -55,6 +57,14 @@ class Settings:
     def account(self) -> str:
         """What has the names of buckets: a server, or the part of AWS that the region is in."""
         return self.endpoint or _domain(self.region)
+
+    def what_names(self, place: "Place") -> str:
+        """What to check if nobody answers at the place, as text for people."""
+        if self.endpoint is None:
+            return "Amazon's host in the region of AWS_REGION or the profile; AWS_ENDPOINT_URL names another S3"
+        if place.host == _without_default_port(urlsplit(self.endpoint)):
+            return f"{self.endpoint_from} names it"
+        return f"{self.endpoint_from} names it, and addressing_style = virtual puts the bucket into its name"
 
     def place_of(self, bucket: str, region: str) -> "Place":
         """Where the objects of the bucket are, if it is in this region."""
