@@ -55,7 +55,7 @@ def ls(url: str, *, is_long: bool, recursive: bool, as_json: bool, timeout: floa
     place of its ETag, which is no MD5 of its bytes. Some are listed as empty: with -l and --json, a HEAD of each empty
     object finds them.
 
-    Exit codes: 0 found, or the container or directory is empty, 1 nothing has that name.
+    Exit codes: 0 found, or the container or directory is empty, 1 nothing has that name, 2 there is no such bucket.
     """
     from bulkput.cli.loop import run  # noqa: PLC0415 - asyncio
 
@@ -65,13 +65,28 @@ def ls(url: str, *, is_long: bool, recursive: bool, as_json: bool, timeout: floa
     try:
         wire = replace(wire, timeout_s=timeout)
         found = run(_list(url, recursive, wire, show, with_sizes=is_long or as_json))
-    except NotFound:  # not even the container
-        found = False
+    except NotFound:
+        return _no_container(url)
     except Unsupported as error:
         raise UsageError(str(error)) from None
     if not found:
         say(f"bulkput: nothing at {printable(without_query(url))}")
     return 0 if found else 1
+
+
+def _no_container(url: str) -> int:
+    """Say that not even the container is there. Returns 1: an upload makes it, so that it is as good as empty. Raises
+    UsageError for a bucket, which no upload makes unasked: its name is probably misspelt."""
+    from bulkput.stores.base import Destination  # noqa: PLC0415 - see below
+
+    where = Destination.parse(url)
+    if where.noun == "bucket":
+        raise UsageError(
+            f"there is no bucket {printable(where.root)}: check its name, AWS_PROFILE and AWS_ENDPOINT_URL; an upload"
+            " makes it with --make-bucket"
+        )
+    say(f"bulkput: nothing at {printable(without_query(url))}: there is no {where.noun} {printable(where.root)}")
+    return 1
 
 
 async def _list(
