@@ -204,9 +204,13 @@ class IntegrityError(StoreError):
 
 
 class Unavailable(StoreError):
-    """The store or the network failed, probably for a short time: 5xx, 408, reset, timeout, connection refused."""
+    """The store or the network failed, probably for a short time: 5xx, 408, reset, timeout, connection refused.
+
+    `is_first_contact`: the server has answered nothing in this run, so its address may be wrong. It is retried seldom.
+    """
 
     is_retryable = True
+    is_first_contact = False
 
 
 class Throttled(StoreError):

@@ -154,9 +154,12 @@ class Failed:
 
     @property
     def what(self) -> str:
-        """The error as a sentence. That of a login does not name the file, so this does."""
+        """The error as a sentence. That of a login does not name the file, so this does. If it stops the run, the order
+        to stop says why, next."""
         is_of_login = isinstance(self.error, StoreError) and self.error.operation == "login"
-        return f"{printable(self.path)}: {self.error}" if is_of_login else str(self.error)
+        if not is_of_login:
+            return str(self.error)
+        return f"{printable(self.path)}: {'not sent: see below' if self.error.stops_run else self.error}"
 
 
 @frozen
@@ -231,6 +234,10 @@ class Retrying:
     error: StoreError
     attempt: int
     delay_s: float
+
+    @property
+    def line(self) -> str:
+        return f"retrying in {self.delay_s:.1f} s: {self.error}"
 
 
 @frozen

@@ -309,7 +309,7 @@ class UploadOptions(SharedOptions):
     """After everything else, put an object of this name below the destination that lists all that was published. By
     default there is none: it would be one more object, which the sources do not have."""
     dry_run: bool = False
-    """Scan and decide, but send nothing."""
+    """Scan and decide, but send nothing. S3 is asked whether the bucket is there, since no upload makes it unasked."""
     retry_failed: bool = False
     """Send only the files that failed, as the journal has it, without a look at the whole source."""
     tag: str | None = None

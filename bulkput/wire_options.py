@@ -19,8 +19,10 @@ class RetryOptions:
     """Retries per object. With pauses from 1 to 30 s, 8 last a minute on average (random, so seldom below twenty
     seconds), which outlasts the restart of a proxy."""
     first_retries: int = 3
-    """Retries of the run's first login, and of objects whose answers do not prove their bytes as long as no object is
-    stored. Few, because a wrong address is likelier than a restart, and a proxy likelier than chance."""
+    """Retries while a server has answered nothing in this run, of the first login, and of objects whose answers do not
+    prove their bytes as long as no object is stored. 3, which end within seconds, because a wrong address is likelier
+    than a restart, and a proxy likelier than chance. More for a run that begins while its server does. Never more than
+    `retries`."""
     base_s: float = 1.0
     """The longest first pause. It doubles with each retry. One second, so that a short fault costs little."""
     cap_s: float = 30.0

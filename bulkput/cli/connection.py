@@ -59,7 +59,8 @@ def connection_options(
     retries: str = "Retries per request, after random pauses that grow.",
     timeout: str = "Time limit of a request.",
 ) -> Callable[[Callable[..., int]], Callable[..., int]]:
-    """Give a verb --concurrency, --retries, --timeout and the `server_options`, as its arguments `wire` and `retry`.
+    """Give a verb --concurrency, --retries, --first-retries, --timeout and the `server_options`, as its arguments
+    `wire` and `retry`.
 
     The texts are the options' help.
     """
@@ -69,14 +70,27 @@ def connection_options(
 
         @click.option("--concurrency", type=Concurrency(), default="auto", show_default=True, help=concurrency)
         @click.option("--retries", type=Count(0), default=retry.retries, show_default=True, help=retries)
+        @click.option(
+            "--first-retries",
+            type=Count(0),
+            default=retry.first_retries,
+            show_default=True,
+            help="Retries until a server has answered once.",
+        )
         @click.option("--timeout", type=Seconds(0.1, 86_400), default=timeout_s, show_default=True, help=timeout)
         @server_options
         @wraps(verb)
         def with_connection(
-            *, wire: WireOptions, concurrency: int | None, retries: int, timeout: float, **others: Any
+            *,
+            wire: WireOptions,
+            concurrency: int | None,
+            retries: int,
+            first_retries: int,
+            timeout: float,
+            **others: Any,
         ) -> int:
             chosen = replace(wire, concurrency=concurrency, timeout_s=timeout)
-            return verb(wire=chosen, retry=RetryOptions(retries=retries), **others)
+            return verb(wire=chosen, retry=RetryOptions(retries=retries, first_retries=first_retries), **others)
 
         return with_connection
 

@@ -53,6 +53,7 @@ FLAGS = {
     "gzip.store_as": "--gzip-as",
     "gzip.exclude": "--gzip-except",
     "retry.retries": "--retries",
+    "retry.first_retries": "--first-retries",
     "wire.transport": "--transport",
     "wire.concurrency": "--concurrency",
     "wire.objects_per_s": "--rate",

@@ -13,7 +13,7 @@ import click
 
 from bulkput.cli.configured import Configured
 from bulkput.cli.connection import server_options
-from bulkput.cli.output import say, say_warning, write_line
+from bulkput.cli.output import say, say_what_delays, write_line
 from bulkput.cli.values import Seconds, Url
 from bulkput.errors import NotFound, Unsupported, UsageError, printable
 from bulkput.model import Container, Prefix, RemoteObject
@@ -63,7 +63,7 @@ def ls(url: str, *, is_long: bool, recursive: bool, as_json: bool, timeout: floa
     place of its ETag, which is no MD5 of its bytes. Some are listed as empty: with -l and --json, a HEAD of each empty
     object finds them. S3's listings tell no type of content: -l prints - there.
 
-    Exit codes: 0 found, or the container or directory is empty, 1 nothing has that name.
+    Exit codes: 0 found, or the container or directory is empty, 1 nothing has that name, 2 there is no such bucket.
     """
     from bulkput.cli.loop import run  # noqa: PLC0415 - asyncio
     from bulkput.stores.base import Destination  # noqa: PLC0415 - brings all options
@@ -79,8 +79,8 @@ def ls(url: str, *, is_long: bool, recursive: bool, as_json: bool, timeout: floa
     try:
         wire = replace(wire, timeout_s=timeout)
         found = run(_list(url, recursive, wire, show, with_sizes=is_long or as_json))
-    except NotFound:  # not even the container
-        found = False
+    except NotFound:
+        return _no_container(url)
     except Unsupported as error:
         raise UsageError(str(error)) from None
     if not found:
@@ -92,9 +92,24 @@ async def _list_account(url: str, wire: WireOptions, show: Callable[[Row], None]
     from bulkput.engine.open_store import list_containers  # noqa: PLC0415 - brings aiohttp
     from bulkput.verb_options import ListOptions  # noqa: PLC0415 - as above
 
-    async with aclosing(list_containers(url, options=ListOptions(wire=wire), on_event=say_warning)) as containers:
+    async with aclosing(list_containers(url, options=ListOptions(wire=wire), on_event=say_what_delays())) as containers:
         async for container in containers:
             show(container)
+
+
+def _no_container(url: str) -> int:
+    """Say that not even the container is there. Returns 1: an upload makes it, so that it is as good as empty. Raises
+    UsageError for a bucket, which no upload makes unasked: its name is probably misspelt."""
+    from bulkput.stores.base import Destination  # noqa: PLC0415 - see below
+
+    where = Destination.parse(url)
+    if where.noun == "bucket":
+        raise UsageError(
+            f"there is no bucket {printable(where.root)}: check its name, AWS_PROFILE and AWS_ENDPOINT_URL; an upload"
+            " makes it with --make-bucket"
+        )
+    say(f"bulkput: nothing at {printable(without_query(url))}: there is no {where.noun} {printable(where.root)}")
+    return 1
 
 
 async def _list(
@@ -111,7 +126,7 @@ async def _list(
 
     prefix = Destination.parse(url).prefix
     shown = 0
-    async with connected(url, wire=wire, emit=say_warning) as (store, _):
+    async with connected(url, wire=wire, emit=say_what_delays()) as (store, _):
         below = store.list(joined_prefix(prefix), delimiter=None if recursive else "/")
         rows = below if recursive else one_level(below)
         async with aclosing(below), aclosing(rows), aclosing(_sized(store, rows) if with_sizes else rows) as listing:

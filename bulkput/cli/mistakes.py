@@ -5,6 +5,7 @@ here exists.
 """
 
 import os
+import re
 import shlex
 from collections.abc import Collection, Sequence
 from itertools import takewhile
@@ -14,6 +15,7 @@ import click
 from bulkput.errors import UsageError, printable
 from bulkput.policy.nearest import did_you_mean
 
+_FLAGS = re.compile(r"(?<![\w-])--?[a-z][a-z-]*")
 _WORDS = (
     ("put push send store copyto add", "bulkput upload sends files and directories"),
     (
@@ -30,7 +32,10 @@ _WORDS = (
         "check diff cmp compare checksum hashsum md5sum cryptcheck",
         "bulkput verify compares files with objects by MD5, bulkput verify --quick by size",
     ),
-    ("mb mkdir make create mkcontainer post", "bulkput upload makes the container if it does not exist"),
+    (
+        "mb mkdir make create mkcontainer post",
+        "bulkput upload makes the container if it does not exist, and with --make-bucket a bucket",
+    ),
     ("get download fetch pull cat save restore", "bulkput does not download; rclone copy and swift download do"),
     ("presign signurl sign link", "bulkput tempurl makes a URL, with which others upload or download for a while"),
     ("pipe rcat", "bulkput upload - DEST sends what it reads from stdin"),
@@ -71,11 +76,32 @@ FLAGS_ELSEWHERE = {
     "--expected-size": "--expect-size SIZE",
     "--no-check-certificate": "--insecure",
     "--use-slo": "--large slo",
+    "--acl": "--header 'x-amz-acl: public-read'",
+    "--storage-class": "--header 'x-amz-storage-class: STANDARD_IA', or --rules FILE",
+    "--sse": "--header 'x-amz-server-side-encryption: AES256', or aws:kms",
+    "--sse-kms-key-id": "--header 'x-amz-server-side-encryption-aws-kms-key-id: KEY'",
+    "--tagging": "--header 'x-amz-tagging: NAME=VALUE'",
+    "--checksum-algorithm": "--checksum sha256",
     "-n": "--dry-run, or --skip existing",
     "-r": "a directory as SOURCE, which is taken with all below it",
     "--recursive": "a directory as SOURCE, which is taken with all below it",
 }
 """What other tools call a flag of upload, and what does it here. If it is only spelt otherwise, click finds it."""
+
+VARIABLES_ELSEWHERE = {
+    "--endpoint-url": "AWS_ENDPOINT_URL=https://HOST",
+    "--endpoint": "AWS_ENDPOINT_URL=https://HOST",
+    "--region": "AWS_REGION=NAME, or OS_REGION_NAME=NAME",
+    "--no-sign-request": "AWS_SKIP_SIGNATURE=true",
+    "--aws-profile": "AWS_PROFILE=NAME",
+    "--credentials-file": "AWS_SHARED_CREDENTIALS_FILE=FILE",
+    "--ca-bundle": "AWS_CA_BUNDLE=FILE, or OS_CACERT=FILE",
+    "--cacert": "OS_CACERT=FILE, or AWS_CA_BUNDLE=FILE",
+    "--sse-c": "BULKPUT_S3_SSE_C_KEY=KEY",
+    "--sse-c-key": "BULKPUT_S3_SSE_C_KEY=KEY",
+    "--sse-customer-key": "BULKPUT_S3_SSE_C_KEY=KEY",
+}
+"""Flags of other tools for any command, in whose place bulkput has a variable of the environment."""
 
 
 def no_such_verb(words: Sequence[str], verbs: Collection[str]) -> UsageError:
@@ -123,9 +149,18 @@ def explained(error: click.ClickException, words: Sequence[str]) -> click.ClickE
         command = ctx.command.get_command(ctx, verb)
         if command is not None and any(flag in each.opts for each in command.params):
             return click.UsageError(f"{flag} goes after the verb: bulkput {verb} {flag} ...", ctx)
-    elif ctx.info_name == "upload" and flag in FLAGS_ELSEWHERE:
-        return click.UsageError(f"No such option {flag!r}: here it is {FLAGS_ELSEWHERE[flag]}", ctx)
+    elif flag in VARIABLES_ELSEWHERE:
+        return click.UsageError(f"No such option {flag!r}: here it is a variable, {VARIABLES_ELSEWHERE[flag]}", ctx)
+    elif (here := FLAGS_ELSEWHERE.get(flag)) is not None and _has(ctx.command, here):
+        return click.UsageError(f"No such option {flag!r}: here it is {here}", ctx)
     return error
+
+
+def _has(command: click.Command, here: str) -> bool:
+    """Whether all that is pointed to is of this verb, too."""
+    flags = {flag for each in command.params for flag in each.opts}
+    takes_sources = command.name in ("upload", "verify")
+    return set(_FLAGS.findall(here)) <= flags and (takes_sources or not ("SOURCE" in here or "DEST" in here))
 
 
 def dest_comes_last(verb: str, paths: Sequence[str]) -> UsageError:

@@ -8,6 +8,7 @@ import io
 import os
 import stat
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,10 @@ from bulkput.cli.flags import in_flags, row_in_flags
 if TYPE_CHECKING:
     from bulkput.cli.files import SummaryFile, TraceFile
     from bulkput.cli.job_view import PageFile, StepSummary
-    from bulkput.events import Event
+    from bulkput.events import Emit, Event
+
+_RETRY_EVERY_S = 3.0
+"""Seconds between two lines about retries: of many requests in flight, each may be tried again."""
 
 
 class CannotWriteError(Exception):
@@ -90,12 +94,21 @@ def annotate_error(message: str) -> None:
         write_to_stderr(annotation("error", in_flags(message)))
 
 
-def say_warning(event: "Event") -> None:
-    """Say what a warning says, and nothing of other events: the view of verbs that only print what they found."""
-    from bulkput.events import Warned  # noqa: PLC0415 - a command that fails at once does not need it
+def say_what_delays() -> "Emit":
+    """The view of verbs that only print what they found: it says warnings, and of retries one every few seconds."""
+    from bulkput.events import Retrying, Warned  # noqa: PLC0415 - a command that fails at once does not need it
 
-    if isinstance(event, Warned):
-        say(f"bulkput: {in_flags(event.why)}")
+    next_s = 0.0
+
+    def show(event: "Event") -> None:
+        nonlocal next_s
+        if isinstance(event, Warned):
+            say(f"bulkput: {event.why}")
+        elif isinstance(event, Retrying) and (now_s := time.monotonic()) >= next_s:
+            next_s = now_s + _RETRY_EVERY_S
+            say(f"bulkput: {event.line}")
+
+    return show
 
 
 def write_line(line: str) -> None:

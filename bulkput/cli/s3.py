@@ -18,7 +18,7 @@ def s3_options(verb: Callable[..., int]) -> Callable[..., int]:
         type=OneOf(get_args(Checksum)),
         default=S3Options().checksum,
         show_default=True,
-        help="S3: checksum by which the store checks the bytes. auto: Content-MD5.",
+        help="S3: checksum by which it checks the bytes.",
     )
     @make_bucket_option
     @wraps(verb)

@@ -7,7 +7,7 @@ import click
 
 from bulkput.cli.configured import Configured
 from bulkput.cli.connection import server_options
-from bulkput.cli.output import say_warning, write_line
+from bulkput.cli.output import say_what_delays, write_line
 from bulkput.cli.values import Duration, Moment, OneOf, Seconds, Url
 from bulkput.errors import UsageError
 from bulkput.options import WireOptions
@@ -81,5 +81,5 @@ def tempurl(
         wire=replace(wire, timeout_s=timeout),
         **wish,
     )
-    write_line(run(temporary_url(url, options=options, on_event=say_warning)))
+    write_line(run(temporary_url(url, options=options, on_event=say_what_delays())))
     return 0

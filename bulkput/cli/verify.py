@@ -127,7 +127,18 @@ def _places(paths: tuple[str, ...], files: FileListOptions | None, *, is_literal
 
 
 _FIT_MANIFEST = frozenset(
-    ("manifest", "concurrency", "retries", "timeout", "cloud", "insecure", "profile", "as_json", "quiet")
+    (
+        "manifest",
+        "concurrency",
+        "retries",
+        "first_retries",
+        "timeout",
+        "cloud",
+        "insecure",
+        "profile",
+        "as_json",
+        "quiet",
+    )
 )
 
 
@@ -142,8 +153,11 @@ def _refuse_others(paths: tuple[str, ...]) -> None:
 
 def _ended(comparison: Comparison, destination: str, *, is_quiet: bool, fails_if_empty: bool = False) -> int:
     """Print the outcome and the numbers on stderr. Returns the exit code."""
+    from bulkput.stores.base import Destination  # noqa: PLC0415 - asyncio, which `_shown` has imported
+
     if not comparison.is_container_there:
-        say(f"bulkput: the container of {printable(destination)} is not there")
+        where = Destination.parse(destination)
+        say(f"bulkput: there is no {where.noun} {printable(where.root)}: nothing is stored at {printable(destination)}")
     if comparison.is_empty:
         left_out = " but those that are left out" if comparison.skipped or comparison.ignored else ""
         say(f"bulkput: nothing was compared: there are no files and no objects with these names{left_out}")

@@ -67,9 +67,14 @@ def check_known(name: str, configs: Sequence[Config], *, is_alias: bool) -> None
     if is_alias and any(name == each for each, _ in profiles):
         raise UsageError(f"the profile {name} has no destination, so {name}: is no alias")
     if not known:
-        raise UsageError(f"there is no profile {printable(name)}: no file defines one")
+        raise UsageError(f"there is no profile {printable(name)}: no file defines one{_of_aws(is_alias=is_alias)}")
     meant = did_you_mean(name, known) or f": known are {', '.join(sorted(known))}"
-    raise UsageError(f"there is no profile {printable(name)}{meant}")
+    raise UsageError(f"there is no profile {printable(name)}{meant}{_of_aws(is_alias=is_alias)}")
+
+
+def _of_aws(*, is_alias: bool) -> str:
+    """For those who come from other tools for S3, where `--profile` is this."""
+    return "" if is_alias else "; AWS_PROFILE chooses one of ~/.aws"
 
 
 def in_use(chosen: str | None, aliases: Sequence[str], variable: str | None) -> list[str]:

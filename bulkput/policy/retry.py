@@ -50,11 +50,17 @@ def next_delay_s(
 def retries_of(error: StoreError, options: RetryOptions, *, is_login: bool = False, has_worked: bool = True) -> int:
     """How often an operation that failed by `error` is retried.
 
-    While nothing has worked, fewer retries (`first_retries`) apply to the first login of a run (`is_login`), and to
-    answers that do not prove the bytes: then a proxy is a likelier cause than chance. An object whose store cannot be
-    reached always gets all retries, so a balancer that restarts costs no object.
+    | what failed                                                | retries         | why                              |
+    |------------------------------------------------------------|-----------------|----------------------------------|
+    | a server does not answer that has answered nothing yet     | `first_retries` | its address is wrong, more often |
+    |                                                            |                 | than it restarts just now        |
+    | the first login of a run (`is_login`), nothing has worked  | `first_retries` | the same                         |
+    | an answer that proves no bytes, nothing has worked         | `first_retries` | a proxy is likelier than chance  |
+    | all else                                                   | `retries`       | a balancer that restarts costs   |
+    |                                                            |                 | no object                        |
     """
-    if not has_worked and (is_login or isinstance(error, IntegrityError)):
+    is_new = isinstance(error, Unavailable) and error.is_first_contact
+    if is_new or (not has_worked and (is_login or isinstance(error, IntegrityError))):
         return min(options.retries, options.first_retries)
     return options.retries
 

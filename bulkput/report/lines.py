@@ -66,7 +66,7 @@ def event_line(event: ev.Event, *, verbose: bool) -> str | None:  # noqa: C901, 
         case ev.SegmentsLeft() | ev.SegmentsKept() | ev.UnfinishedKept():
             return _line_of_what_stays(event)
         case ev.Retrying():
-            return f"retrying in {event.delay_s:.1f} s: {event.error}"
+            return event.line
         case ev.Stalled():
             from bulkput.report.stalled_lines import stalled_line  # noqa: PLC0415 - it imports this
 

@@ -176,6 +176,11 @@ class Destination:
         temp_url = parse(url)
         return cls("tempurl", f"{temp_url.place.root}/", temp_url.place.name, temp_url)
 
+    @property
+    def noun(self) -> str:
+        """What `root` names, in a word."""
+        return "bucket" if self.scheme == "s3" else "container"
+
     def __str__(self) -> str:
         if "://" in self.root:
             return self.root + quote(self.prefix)

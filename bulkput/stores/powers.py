@@ -336,6 +336,9 @@ class Powers:
     of `headers` replace the object's own; other fields are kept. `headers.meta` is merged name by name: a given name
     replaces the object's value, its other names stay. Manifests and links are copied as such. Raises
     NotFound if the source or the container does not exist, Unsupported if the server has no copy request."""
+    rehearse: Callable[[], Awaitable[None]] | None = None
+    """Does of `prepare` what changes nothing, for a dry run. Raises what that would raise, and warns of what it would
+    make. None: what is missing is made, so there is nothing to say of it."""
     refuses_existing: Callable[[], Awaitable[Refusal]] | None = None
     """When the store refuses to overwrite an object, if `ObjectHeaders.only_new` is set. None: it ignores that field,
     and no run may ask for it."""

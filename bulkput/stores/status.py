@@ -105,7 +105,11 @@ def error_from_transport(
     `sent` has the request's header fields. An error text may quote them, so their secrets are removed from it.
     """
     detail = text_without_secrets(str(error), sent or {})
-    return (Denied if error.is_permanent else Unavailable)(operation, key, detail)
+    if error.is_permanent:
+        return Denied(operation, key, detail)
+    unavailable = Unavailable(operation, key, detail)
+    unavailable.is_first_contact = error.is_first_contact
+    return unavailable
 
 
 def parse_retry_after(value: str | None, *, now: float) -> float | None:

@@ -43,6 +43,7 @@ class Wrapper(ABC):
             make_directory=self._power("put", has.make_directory),
             check_removable=self._power("delete", has.check_removable),
             copy=self._power("copy", has.copy, key_at=2),
+            rehearse=partial(self._around, "prepare", "", has.rehearse) if has.rehearse else None,
             refuses_existing=partial(self._around, "info", "", has.refuses_existing) if has.refuses_existing else None,
             large=self._large(has.large) if has.large is not None else None,
             beside=self._beside if has.beside is not None else None,

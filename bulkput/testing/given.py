@@ -109,7 +109,7 @@ class StoreTests:
     """False: the store has no expiry. It then refuses `headers.expires_in_s` when it is opened."""
     proves_bytes = True
     """False: the store gives no ETag that proves the stored bytes (plain HTTP)."""
-    powers = frozenset(POWERS) - {"make_directory", "check_removable", "unfinished", "part_sizes"}
+    powers = frozenset(POWERS) - {"make_directory", "check_removable", "unfinished", "part_sizes", "rehearse"}
     """The fields of `Store.powers` that are not None."""
     copies = True
     """False: the store has the power to copy, but this server refuses COPY."""

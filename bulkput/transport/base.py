@@ -46,21 +46,31 @@ class Incoming:
 
 @dataclass(slots=True)
 class WireCount:
-    """Requests sent so far, by method, and connections opened for them."""
+    """Requests sent so far, by method, and connections opened for them. `answered` has the servers that have answered a
+    request, as `server_of` names them."""
 
     requests: Counter[str] = field(default_factory=Counter)
     connections: int = 0
+    answered: set[str] = field(default_factory=set)
 
 
 class TransportError(Exception):
     """No complete answer came. The store turns this into the error of its operation.
 
     `is_permanent`: a retry cannot help (the certificate is not trusted, the proxy refuses the credentials).
+    `is_first_contact`: the server has answered nothing so far, so a wrong address is likelier than a fault.
     """
 
     def __init__(self, detail: str, *, is_permanent: bool = False) -> None:
         super().__init__(detail)
         self.is_permanent = is_permanent
+        self.is_first_contact = False
+
+
+def server_of(url: str) -> str:
+    """The scheme, host and port of a URL, as they are written."""
+    slash = url.find("/", 8)  # behind https://
+    return url[:slash] if slash > 0 else url
 
 
 def length_of(body: Body | None) -> int:

@@ -18,6 +18,7 @@ from bulkput.model import Body
 from bulkput.transport.answer import AnswerReader, GarbageError
 from bulkput.transport.base import CONTINUE_S, Answer, TransportError
 from bulkput.transport.pacing import putting_off
+from bulkput.transport.tls import SPEAKS_TLS, is_alert
 
 _HIGH_WATER = 512 * 1024
 """Bytes of a streamed body that may wait in the write buffer: one piece, so that reading and sending overlap."""
@@ -261,7 +262,8 @@ class Connection(asyncio.Protocol):
         try:
             self._reader.feed(data)
         except GarbageError as error:
-            self.fail(TransportError(str(error)))
+            speaks_tls = self._transport is self._socket and is_alert(data)
+            self.fail(TransportError(f"the answer is not HTTP {SPEAKS_TLS}" if speaks_tls else str(error)))
             return
         if self._reader.is_done and not self._answered.done():
             self._complete(self._answered)

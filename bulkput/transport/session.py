@@ -6,7 +6,6 @@ does, and spreads new ones over all addresses of the host (aiohttp rotates throu
 """
 
 import asyncio
-import socket
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
@@ -14,7 +13,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import aiohttp
-from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
 from bulkput.activity import doing
@@ -32,10 +30,12 @@ from bulkput.transport.base import (
     TransportError,
     WireCount,
     length_of,
+    server_of,
 )
 from bulkput.transport.hosts import ascii_url
 from bulkput.transport.pacing import deadline, sends_again
 from bulkput.transport.proxies import Proxies, Proxy
+from bulkput.transport.resolver import SessionResolver
 from bulkput.transport.secrets import text_without_secrets, without_secrets
 from bulkput.transport.tls import client_refused, tls_context, why_not_connected
 
@@ -71,7 +71,7 @@ class SessionTransport:
                 limit=0,  # `stores/wrappers.py:LimitedStore` limits the requests in flight
                 keepalive_timeout=options.idle_timeout_s,
                 ssl=tls_context(options),
-                resolver=_Resolver(resolve) if resolve is not None else None,
+                resolver=SessionResolver(resolve) if resolve is not None else None,
             ),
             cookie_jar=aiohttp.DummyCookieJar(),
             headers={"User-Agent": user_agent},
@@ -91,19 +91,22 @@ class SessionTransport:
         max_answer: int = MAX_ANSWER,
         moves: int = 0,
     ) -> Answer:
-        way = self._way(url)
+        way, server = self._way(url), server_of(url)
         for resend in range(RESENDS + 1):
             attempt = _Transmission(body, may_expect=self._may_expect, sends=resend)
             try:
                 with doing(attempt):
-                    return await self._once(method, way, headers, attempt, max_answer=max_answer, moves=moves)
+                    answer = await self._once(method, way, headers, attempt, max_answer=max_answer, moves=moves)
+                self.count.answered.add(server)
             except _ExpectRefusedError:
                 self._may_expect = False
             except (aiohttp.ClientError, OSError, ValueError) as error:  # TimeoutError and SSLError are OSErrors
                 if attempt.source_error is not None:
                     raise attempt.source_error from error
                 if not (isinstance(error, _STALE) and attempt.was_kept_alive and resend < RESENDS):
-                    raise way.error(error) from error
+                    raise self._first_or_later(way.error(error), server) from error
+            else:
+                return answer
         raise TransportError("the server closed one connection after the other")
 
     async def _once(
@@ -175,12 +178,17 @@ class SessionTransport:
                 trace_request_ctx=_Transmission(None, may_expect=False),
             )
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise way.error(error) from error
+            raise self._first_or_later(way.error(error), server_of(url)) from error
         try:
+            self.count.answered.add(server_of(url))
             seen = way.checked(Answer(response.status, response.reason or "", response.headers, b""))
             yield Incoming(seen.status, seen.reason, seen.headers, _pieces(response, way))
         finally:
             response.close()  # a body read to its end has returned the connection to the pool already
+
+    def _first_or_later(self, error: TransportError, server: str) -> TransportError:
+        error.is_first_contact = server not in self.count.answered
+        return error
 
     def check(self, url: str) -> None:
         self._way(url)
@@ -382,19 +390,3 @@ def _transport_error(error: Exception) -> TransportError:
         case _:
             detail = str(error) or type(error).__name__
     return client_refused(error) or TransportError(detail)
-
-
-class _Resolver(AbstractResolver):
-    """Gives aiohttp the addresses of our own resolver."""
-
-    def __init__(self, resolve: Resolve) -> None:
-        self._resolve = resolve
-
-    async def resolve(self, host: str, port: int = 0, family: int = socket.AF_INET) -> list[ResolveResult]:
-        return [
-            ResolveResult(hostname=host, host=address, port=port, family=family, proto=0, flags=0)
-            for address in await self._resolve(host, port)
-        ]
-
-    async def close(self) -> None:
-        """There is nothing to close."""

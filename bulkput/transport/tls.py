@@ -10,6 +10,10 @@ from bulkput.transport.base import TransportError
 
 _NOT_TLS = frozenset(("WRONG_VERSION_NUMBER", "PACKET_LENGTH_TOO_LONG", "RECORD_LAYER_FAILURE"))
 """The reasons that OpenSSL versions give if the server's first bytes are not TLS."""
+SPEAKS_TLS = "(if it speaks TLS there, write https:// in its URL)"
+"""What to say if a server does not answer in clear text."""
+_ALERT = b"\x15\x03"
+"""How a server's TLS alert begins (RFC 8446, 5.1): its answer to a request in clear text."""
 _WANTS_ONE = "TLSV13_ALERT_CERTIFICATE_REQUIRED"
 _REFUSES = frozenset(
     f"{version}_ALERT_{problem}"
@@ -99,6 +103,11 @@ def client_refused(error: BaseException | None) -> TransportError | None:
         case _:
             return None
     return TransportError(detail, is_permanent=True)
+
+
+def is_alert(data: bytes) -> bool:
+    """Whether this, in place of an answer, is an alert of a server that speaks TLS."""
+    return data.startswith(_ALERT)
 
 
 def is_no_tls(error: OSError) -> bool:

@@ -23,7 +23,7 @@ from bulkput.transport.connection import Connection, NoContinueError, StaleError
 from bulkput.transport.head import Heads
 from bulkput.transport.hosts import ascii_url
 from bulkput.transport.pacing import sends_again
-from bulkput.transport.tls import client_refused, tls_context, why_not_connected
+from bulkput.transport.tls import SPEAKS_TLS, client_refused, tls_context, why_not_connected
 
 _WITHOUT_CONTENT = ("GET", "HEAD", "OPTIONS")
 """Methods whose requests have no content: without a body, no Content-Length is expected of them (RFC 9110, 8.6)."""
@@ -77,30 +77,33 @@ class WireTransport:
             framing = "Transfer-Encoding: chunked\r\n" if body.size is None else f"Content-Length: {body.size}\r\n"
             timeout_s += length_of(body) / options.min_rate
             expects = length_of(body) > options.expect_above
-        for turn in range(RESENDS + 1):
-            expects = expects and self._may_expect
-            head = origin.heads.head(method, path, headers, framing, expects=expects)
-            # The last try takes a new connection: if the server restarted, every idle one is dead.
-            connection = self._idle(origin) if turn < RESENDS else None
-            if connection is None:
-                with doing("connecting"):
-                    connection = await self._connect(origin)
-            self.count.requests[method] += 1
-            if turn:
-                sends_again(method)
-            try:
-                answer = await connection.exchange(head, body, timeout_s, max_answer, expects=expects)
-            except StaleError:
-                if connection.exchanges == 1:
-                    unanswered = TransportError("the server closed the connection without an answer")
-                    raise client_refused(connection.lost_by) or unanswered from None
-            except NoContinueError:
-                self._may_expect = False
-            else:
-                self._keep(origin, connection)
-                if not (expects and answer.status == 417):
-                    return answer
-                self._may_expect = False  # the server does not know Expect (RFC 9110, 15.5.18)
+        try:
+            for turn in range(RESENDS + 1):
+                expects = expects and self._may_expect
+                head = origin.heads.head(method, path, headers, framing, expects=expects)
+                # The last try takes a new connection: if the server restarted, every idle one is dead.
+                connection = self._idle(origin) if turn < RESENDS else None
+                if connection is None:
+                    with doing("connecting"):
+                        connection = await self._connect(origin)
+                self.count.requests[method] += 1
+                if turn:
+                    sends_again(method)
+                try:
+                    answer = await connection.exchange(head, body, timeout_s, max_answer, expects=expects)
+                except StaleError:
+                    if connection.exchanges == 1:
+                        raise client_refused(connection.lost_by) or self._unanswered(origin) from None
+                except NoContinueError:
+                    self._may_expect = False
+                else:
+                    self._keep(origin, connection)
+                    if not (expects and answer.status == 417):
+                        return answer
+                    self._may_expect = False  # the server does not know Expect (RFC 9110, 15.5.18)
+        except TransportError as error:
+            error.is_first_contact = base not in self.count.answered
+            raise
         raise TransportError("the server closed one connection after the other")
 
     def check(self, url: str) -> None:
@@ -116,6 +119,12 @@ class WireTransport:
         origin = self._origins[base] = _Origin(base, self._resolve, self._user_agent)
         return origin
 
+    def _unanswered(self, origin: "_Origin") -> TransportError:
+        detail = "the server closed the connection without an answer"
+        if not origin.is_tls and origin.base not in self.count.answered:
+            detail += f" {SPEAKS_TLS}"  # some servers end a connection so that does not begin with a TLS handshake
+        return TransportError(detail)
+
     def _idle(self, origin: "_Origin") -> Connection | None:
         """The connection that was used last, unless the server may have closed it."""
         oldest_s = self._loop.time() - self._options.idle_timeout_s
@@ -127,8 +136,10 @@ class WireTransport:
         return None
 
     def _keep(self, origin: "_Origin", connection: "Connection") -> None:
-        if connection.exchanges == 1 and origin.is_tls and self._tls is not None:
-            self._tls.keep(origin.addresses.host, connection.tls_session)
+        if connection.exchanges == 1:
+            self.count.answered.add(origin.base)
+            if origin.is_tls and self._tls is not None:
+                self._tls.keep(origin.addresses.host, connection.tls_session)
         if not connection.is_reusable:
             connection.abort()
             return
@@ -214,6 +225,7 @@ class _Origin:
     """A scheme, host and port: its request heads, its addresses, its idle connections."""
 
     def __init__(self, base: str, resolve: Resolve, user_agent: str) -> None:
+        self.base = base
         parts = urlsplit(ascii_url(base))
         if parts.scheme not in ("http", "https"):
             raise UsageError(f"{base} is not http:// or https://")

@@ -199,7 +199,7 @@ def test_a_wrong_key_or_value_is_named_with_file_and_key(place: Place, user: str
         ("ls wrok:x", "there is no profile wrok: did you mean work?"),
         ("ls work", "work is a profile: its alias is work:, and work:NAME is below it"),
         ("ls fast:x", "the profile fast has no destination, so fast: is no alias"),
-        ("ls --profile x swift://c", "there is no profile x: known are fast, work"),
+        ("ls --profile x swift://c", "there is no profile x: known are fast, work; AWS_PROFILE chooses one of ~/.aws"),
         ("upload . wrok:x", "there is no profile wrok: did you mean work?"),
         ("config uplod", "uplod is no verb that takes options from files: did you mean upload?"),
     ],
@@ -216,7 +216,8 @@ def test_without_profiles_nothing_is_an_alias(place: Place) -> None:
         place.refused("ls", "w:x")
         == "destination 'w:x' is no URL: write swift://CONTAINER[/PREFIX], s3://BUCKET[/PREFIX] or https://HOST/PATH/"
     )
-    assert place.refused("ls", "--profile", "w", "swift://c") == "there is no profile w: no file defines one"
+    said = "there is no profile w: no file defines one; AWS_PROFILE chooses one of ~/.aws"
+    assert place.refused("ls", "--profile", "w", "swift://c") == said
 
 
 def test_an_error_about_an_option_that_is_not_typed_says_where_it_is_set(place: Place) -> None:

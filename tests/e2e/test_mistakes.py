@@ -7,8 +7,9 @@ from pathlib import Path
 import click
 import pytest
 
+from bulkput.cli.environment import VARIABLES
 from bulkput.cli.main import bulkput as group
-from bulkput.cli.mistakes import ELSEWHERE, FLAGS_ELSEWHERE
+from bulkput.cli.mistakes import ELSEWHERE, FLAGS_ELSEWHERE, VARIABLES_ELSEWHERE
 from bulkput.cli.values import OneOf
 from tests.e2e.cli import Bulkput
 
@@ -79,8 +80,18 @@ def test_a_mistake_gets_one_line_that_says_what_to_write(
         ("upload --gzip zstd x swift://c", "'zstd' is not one of 'auto', 'always', 'never'."),
         ("upload --transfers 5 x swift://c", "No such option '--transfers': here it is --concurrency N"),
         ("upload -r x swift://c", "No such option '-r': here it is a directory as SOURCE"),
+        ("verify --recursive x swift://c", "No such option '--recursive': here it is a directory as SOURCE"),
+        ("upload --acl public-read x s3://c", "'--acl': here it is --header 'x-amz-acl: public-read'"),
+        ("cp --storage-class COLD s3://c/a s3://c/b", "No such option '--storage-class'"),
+        ("upload --storage-class COLD x s3://c", "here it is --header 'x-amz-storage-class: STANDARD_IA', or --rules"),
+        ("upload --sse AES256 x s3://c", "here it is --header 'x-amz-server-side-encryption: AES256', or aws:kms"),
+        ("mv --acl private s3://c/a s3://c/b", "here it is --header 'x-amz-acl: public-read'"),
+        ("ls --endpoint-url http://h s3://c", "'--endpoint-url': here it is a variable, AWS_ENDPOINT_URL=https://HOST"),
+        ("upload --region eu x s3://c", "'--region': here it is a variable, AWS_REGION=NAME"),
+        ("verify --no-sign-request x s3://c", "here it is a variable, AWS_SKIP_SIGNATURE=true"),
+        ("rm --sse-c-key geheim s3://c", "here it is a variable, BULKPUT_S3_SSE_C_KEY=KEY"),
         ("upload --delete x swift://c", "No such option '--delete'. Did you mean '--delete-extra'?"),
-        ("rm --transfers 5 swift://c", "No such option '--transfers'."),
+        ("rm --transfers 5 swift://c", "No such option '--transfers': here it is --concurrency N"),
         ("--gzip auto x swift://c", "--gzip goes after the verb: bulkput upload --gzip ..."),
         ("-r ls swift://c", "-r goes after the verb: bulkput ls -r ..."),
         ("--hlep", "No such option '--hlep'. Did you mean '--help'?"),
@@ -117,6 +128,14 @@ def test_flags_of_other_tools_are_no_flags_of_upload_and_point_to_one() -> None:
     assert not set(FLAGS_ELSEWHERE) & flags
     for here in FLAGS_ELSEWHERE.values():
         assert "SOURCE" in here or "DEST" in here or set(re.findall(r"--[a-z-]+", here)) <= flags, here
+
+
+def test_variables_in_place_of_flags_are_in_the_table_of_variables() -> None:
+    """And no verb has a flag of that name."""
+    known = " ".join(names for names, _ in VARIABLES) + " OS_REGION_NAME AWS_SHARED_CREDENTIALS_FILE"
+    for flag, here in VARIABLES_ELSEWHERE.items():
+        assert not any(flag in flags_of(verb_named(name)) for name in VERBS), flag
+        assert all(name in known for name in re.findall(r"[A-Z0-9_]+(?==)", here)), here
 
 
 def test_every_choice_of_a_flag_names_the_nearest() -> None:

@@ -16,6 +16,7 @@ from tests.e2e.cli import Bulkput, Ran
 from tests.e2e.cli import bulkput as bulkput_apart
 from tests.e2e.s3_world import MIB, PART, Box, noise
 from tests.servers.judge import SwiftJudge
+from tests.servers.nginx import nginx_dav
 from tests.servers.s3 import RealS3
 from tests.servers.swift import RealSwift
 
@@ -265,3 +266,17 @@ def test_rclone_finds_the_files_that_were_sent(rgw_s3: RealS3, tmp_path: Path, m
         )
         assert checked.returncode == 0, checked.stderr
         assert "Skipped" not in checked.stderr, checked.stderr
+
+
+@pytest.mark.nginx
+def test_an_endpoint_with_a_path_is_served(moto: RealS3, tmp_path: Path) -> None:
+    """A gateway that passes on what is below a path, as some services have it. (moto does not check signatures.)"""
+    bucket = moto.make_bucket()
+    (tmp_path / "tree" / "a b").mkdir(parents=True)
+    (tmp_path / "tree" / "a b" / "c").write_text("c")
+    with nginx_dav(locations=f"location /storage/v1/s3/ {{ proxy_pass {moto.endpoint}/; }}") as server:
+        environ = {**moto.environment, "AWS_ENDPOINT_URL": f"{server.url}/storage/v1/s3/"}
+        sent = bulkput_apart("upload", tmp_path / "tree", f"s3://{bucket}", environ=environ)
+        assert sent.exit_code == 0, sent.err
+        assert bulkput_apart("ls", "-r", f"s3://{bucket}", environ=environ).out == "a b/c\n"
+    assert moto.client().get_object(Bucket=bucket, Key="a b/c")["Body"].read() == b"c"

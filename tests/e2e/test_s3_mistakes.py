@@ -3,21 +3,26 @@
 import os
 import re
 import socket
+import ssl
 import sys
 import threading
+import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
 from tests.e2e.cli import Ran, bulkput
-from tests.servers.nginx import NginxDav
+from tests.servers.certificates import Certificate, make_authority
+from tests.servers.nginx import NginxDav, nginx_dav
 from tests.servers.rgw import RealRgw
 from tests.servers.s3 import RealS3
 from tests.servers.swift import RealSwift
+from tests.servers.threads import tcp_server
 
 pytestmark = pytest.mark.rgw
 TOLD = re.compile(r"^(?:stopped|failed|retrying|warning|bulkput)\b.*", re.MULTILINE)
@@ -78,6 +83,26 @@ def answering(status: int, body: bytes) -> Iterator[str]:
             thread.join()
 
 
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
+    """One whose authority nobody trusts."""
+    return make_authority(tmp_path_factory.mktemp("authority")).issue("127.0.0.1", "localhost")
+
+
+@contextmanager
+def speaking_tls(certificate: Certificate) -> Iterator[int]:
+    """The port of a server that ends every connection which does not begin with a handshake, as OpenSSL does."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate.file, certificate.key)
+
+    def behave(connection: socket.socket) -> None:
+        with suppress(ssl.SSLError):
+            context.wrap_socket(connection, server_side=True).close()
+
+    with tcp_server(behave) as seen:
+        yield urlsplit(seen.url).port or 0
+
+
 @pytest.mark.parametrize(
     ("environ", "said"),
     [
@@ -109,6 +134,47 @@ def test_a_missing_bucket_stops_a_run_with_one_sentence(rgw_s3: RealS3, tree: Pa
     assert name not in [each["Name"] for each in rgw_s3.client().list_buckets()["Buckets"]]
 
 
+def test_listing_a_missing_bucket_is_a_mistake_with_one_sentence(rgw_s3: RealS3) -> None:
+    """Not an empty bucket: exit code 2."""
+    name = f"bulkput-{uuid.uuid4().hex[:12]}"
+    ran = bulkput("ls", f"s3://{name}/x/", environ=rgw_s3.environment)
+    assert (ran.exit_code, ran.out) == (2, "")
+    assert told(ran).startswith(f"bulkput: there is no bucket {name}: check its name, AWS_PROFILE and AWS_ENDPOINT_URL")
+
+
+def test_a_verification_of_a_missing_bucket_says_so(rgw_s3: RealS3, tree: Path, tmp_path: Path) -> None:
+    """Also if there is no file that could be missing."""
+    name = f"bulkput-{uuid.uuid4().hex[:12]}"
+    (tmp_path / "empty").mkdir()
+    for source, lines in ((tree, 100), (tmp_path / "empty", 0)):
+        ran = bulkput("verify", source, f"s3://{name}", environ=rgw_s3.environment)
+        assert (ran.exit_code, len(ran.out.splitlines())) == (1, lines)
+        assert told(ran) == f"bulkput: there is no bucket {name}: nothing is stored at s3://{name}"
+
+
+@pytest.mark.parametrize("flags", [(), ("--skip", "identical"), ("--skip", "existing", "--delete-extra")])
+def test_a_dry_run_says_that_the_bucket_is_missing(rgw_s3: RealS3, tree: Path, flags: tuple[str, ...]) -> None:
+    """It ends as the run itself would, unless that would make the bucket."""
+    name = f"bulkput-{uuid.uuid4().hex[:12]}"
+    ran = bulkput("upload", "--dry-run", *flags, tree, f"s3://{name}", environ=rgw_s3.environment)
+    assert (ran.exit_code, ran.out) == (3, "")
+    assert "404 NoSuchBucket: there is no such bucket; an upload or a copy makes it with --make-bucket" in told(ran)
+    makes = bulkput("upload", "--dry-run", "--make-bucket", *flags, tree, f"s3://{name}", environ=rgw_s3.environment)
+    assert (makes.exit_code, len(makes.out.splitlines())) == (0, 100)
+    assert told(makes) == f"warning: there is no bucket {name} yet: the upload makes it"
+    assert name not in [each["Name"] for each in rgw_s3.client().list_buckets()["Buckets"]]
+
+
+def test_a_dry_run_without_an_answer_plans_all_the_same(rgw_s3: RealS3, tree: Path) -> None:
+    """It warns, since it could not ask."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    environ = {**rgw_s3.environment, "AWS_ENDPOINT_URL": url}
+    ran = bulkput("upload", "--dry-run", "--retries", "0", tree, "s3://bucket", environ=environ)
+    assert (ran.exit_code, len(ran.out.splitlines())) == (0, 100)
+    assert told(ran).startswith("warning: it is not known whether the upload would begin: prepare bucket: cannot conn")
+
+
 def test_the_bucket_of_somebody_else_stops_a_run_with_one_sentence(
     rgw: RealRgw, rgw_s3: RealS3, bucket: str, tree: Path
 ) -> None:
@@ -120,9 +186,8 @@ def test_the_bucket_of_somebody_else_stops_a_run_with_one_sentence(
     said = "these keys may neither list the bucket nor write to it: the bucket may be somebody else's"
     failed, stopped = TOLD.findall(ran.err)
     assert ran.exit_code == 3
-    assert failed.startswith("failed: ")
+    assert failed.endswith(": not sent: see below")
     assert stopped.startswith(f"stopped: login {bucket}: 403 AccessDenied: {said}")
-    assert said in failed
     made = bulkput("upload", "--make-bucket", tree, f"s3://{bucket}", environ=environ)
     assert made.exit_code == 3
     assert "BucketAlreadyExists: somebody else has a bucket of this name: choose another" in told(made)
@@ -130,12 +195,18 @@ def test_the_bucket_of_somebody_else_stops_a_run_with_one_sentence(
 
 
 def test_a_run_without_a_signature_is_refused_with_one_sentence(rgw_s3: RealS3, bucket: str, tree: Path) -> None:
-    """The bucket is not public."""
+    """The bucket is not public. There is no word about keys that the user might have."""
     environ = {**rgw_s3.environment, "AWS_SKIP_SIGNATURE": "true"}
     ran = bulkput("upload", tree, f"s3://{bucket}", environ=environ)
+    failed, stopped = TOLD.findall(ran.err)
     assert ran.exit_code == 3
-    assert len(TOLD.findall(ran.err)) == 2
+    assert failed.endswith(": not sent: see below")
+    assert "AccessDenied: the bucket is not for everybody, and AWS_SKIP_SIGNATURE sends no keys: unset it" in stopped
+    assert "these keys" not in ran.err
     assert stored(rgw_s3, bucket) == 0
+    listed = bulkput("ls", f"s3://{bucket}", environ=environ)
+    assert listed.exit_code == 3
+    assert "403 AccessDenied: the key, or a request without one, may not do this here" in told(listed)
 
 
 @pytest.mark.parametrize("path", ["/swift/v1", "/auth/v1.0", "/swift/v1/AUTH_test"])
@@ -176,6 +247,48 @@ def test_a_page_of_html_is_no_answer_of_s3(rgw_s3: RealS3, tree: Path, verb: str
     assert ran.exit_code not in (0, 130)
     said = told(ran)
     assert "not one of S3's" in said or "not XML of S3: is there something else at this address?" in said
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("http://nowhere.invalid", "cannot resolve host name nowhere.invalid (AWS_ENDPOINT_URL or endpoint_url in the"),
+        ("http://127.0.0.1:{closed}", "connection refused (AWS_ENDPOINT_URL or endpoint_url in the profile names it)"),
+        ("https://127.0.0.1:{plain}", "the server does not speak TLS there; should the URL begin with http://?"),
+        ("http://127.0.0.1:{tls}", "without an answer (if it speaks TLS there, write https:// in its URL)"),
+        ("https://127.0.0.1:{tls}", "TLS certificate of 127.0.0.1 not accepted"),
+        ("", "bucket.s3.nowhere-9.amazonaws.com (Amazon's host in the region of AWS_REGION or the profile; AWS_END"),
+    ],
+)
+def test_a_server_that_never_answers_is_given_up_within_seconds(
+    rgw_s3: RealS3, certificate: Certificate, tree: Path, url: str, said: str
+) -> None:
+    """`ls` says meanwhile what it waits for; an upload has its line of progress."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        closed = listener.getsockname()[1]
+    with speaking_tls(certificate) as tls:
+        ports = {"closed": closed, "plain": urlsplit(rgw_s3.endpoint).port, "tls": tls}
+        environ = {**rgw_s3.environment, "AWS_ENDPOINT_URL": url.format(**ports), "AWS_REGION": "nowhere-9"}
+        for words in (("ls", "s3://bucket"), ("upload", str(tree), "s3://bucket")):
+            began_s = time.monotonic()
+            ran = bulkput(*words, environ=environ)
+            took_s = time.monotonic() - began_s
+            assert (ran.exit_code, ran.out) == (3, "")
+            last = [line for line in ran.err.splitlines() if line.startswith(("bulkput: ", "stopped: "))][-1]
+            assert said in last, ran.err
+            assert took_s < 15, ran.err
+            assert ("retrying in " in ran.err) == ("after 4 attempts" in last)
+            assert "Traceback" not in ran.err
+
+
+@pytest.mark.nginx
+def test_a_web_server_that_wants_tls_is_told(rgw_s3: RealS3, certificate: Certificate, tree: Path) -> None:
+    """It answers 400 in clear text."""
+    with nginx_dav(certificate=certificate) as server:
+        url = server.url.replace("https://", "http://")
+        ran = bulkput("upload", tree, "s3://bucket", environ={**rgw_s3.environment, "AWS_ENDPOINT_URL": url})
+    assert ran.exit_code == 3
+    assert "the server wants TLS there: write https:// in AWS_ENDPOINT_URL" in told(ran)
 
 
 def test_a_closed_port_is_told(rgw_s3: RealS3, tree: Path) -> None:
@@ -220,6 +333,15 @@ def test_another_region_than_the_gateways_changes_nothing(rgw_s3: RealS3, tree: 
         ({}, ("--if-exists", "differs"), "s3://b--use1-az4--x-s3", "--if-exists differs compares MD5s, and this store"),
         ({}, (), "s3://ab", "'ab' is no name of a bucket: 3 to 63 small letters, digits, hyphens and dots; write s3://"),
         ({}, (), "s3://a_b c", "'a_b c' is no name of a bucket"),
+        ({}, (), "s3://AKIA:geheim@bucket/x", "a name of a bucket has no @, and a URL no keys: write s3://BUCKET"),
+        ({}, (), "s3://127.0.0.1:9000/x", "'127.0.0.1:9000' is a server and no name of a bucket: write s3://BUCKET"),
+        ({}, (), "s3://192.168.5.4", "'192.168.5.4' is a server and no name of a bucket"),
+        ({}, (), "s3://arn:aws:s3:eu-west-1:1:accesspoint/x", "is the beginning of an ARN"),
+        ({}, (), "s3://abc#d", "'abc#d' is no name of a bucket"),
+        ({"AWS_ENDPOINT_URL": ""}, (), "s3://My_Bucket", "'My_Bucket' is no name of a bucket at Amazon: 3 to 63 small"),
+        ({"AWS_REGION": "us east"}, (), "s3://{}", "AWS_REGION='us east' is no region: letters, digits and hyphens"),
+        ({"AWS_REGION": "", "AWS_DEFAULT_REGION": "", "AWS_ENDPOINT_URL": ""}, (), "s3://{}", "AWS_REGION is set and"),
+        ({"BULKPUT_S3_SSE_C_KEY": "YQ" * 21 + "Y=", "AWS_ENDPOINT_URL": "http://h.org"}, (), "s3://{}", "in clear te"),
         ({}, (), "s3:///x", "names no bucket: write s3://BUCKET[/PREFIX]"),
         ({}, (), "s3:{}/x", "is no URL: did you mean s3://"),
         ({}, (), "https://{}.s3.amazonaws.com/x?" + SIGNED, "amazonaws.com/x?...' is a presigned URL"),
@@ -238,6 +360,40 @@ def test_what_cannot_be_asked_of_s3_is_one_sentence(
     assert said in ran.err
     assert "geheim" not in ran.err
     assert stored(rgw_s3, bucket) == 0
+
+
+def test_a_refused_command_leaves_no_journal_behind(rgw_s3: RealS3, bucket: str, tree: Path, tmp_path: Path) -> None:
+    """Whatever is wrong with it. A journal of an earlier run stays."""
+    journal = tmp_path / "journal"
+    for url, source in (("s3://ab", tree), (f"s3://{bucket}", tmp_path / "absent")):
+        ran = bulkput("upload", "--journal", journal, source, url, environ=rgw_s3.environment)
+        assert ran.exit_code == 2
+        assert [each for each in os.listdir(tmp_path) if each.startswith("journal")] == []
+    name = rgw_s3.make_bucket()
+    assert bulkput("upload", "--journal", journal, tree, f"s3://{name}", environ=rgw_s3.environment).exit_code == 0
+    kept = journal.read_bytes()
+    ran = bulkput("upload", "--journal", journal, tree / "1", f"s3://{name}", environ=rgw_s3.environment)
+    assert (ran.exit_code, journal.read_bytes()) == (2, kept), ran.err
+    assert bulkput("upload", "--journal", journal, tree, "s3://ab", environ=rgw_s3.environment).exit_code == 2
+    assert journal.read_bytes() == kept
+
+
+def test_a_path_in_the_endpoint_is_named_where_the_store_has_none(rgw_s3: RealS3, bucket: str, tree: Path) -> None:
+    """Some stores have one, so it is no mistake by itself."""
+    environ = {**rgw_s3.environment, "AWS_ENDPOINT_URL": rgw_s3.endpoint + "/minio"}
+    for words in (("upload", tree, f"s3://{bucket}"), ("upload", "--dry-run", tree, f"s3://{bucket}")):
+        ran = bulkput(*words, environ=environ)
+        assert ran.exit_code == 3
+        assert "(AWS_ENDPOINT_URL has the path /minio: should it end before that?)" in told(ran)
+
+
+def test_profiles_are_named_if_none_is_chosen_and_none_has_keys(rgw_s3: RealS3, tree: Path, tmp_path: Path) -> None:
+    """In ~/.aws/config, where [default] is not among them."""
+    (tmp_path / "config").write_text("[profile work]\nregion = eu-west-1\n[profile play]\nregion = eu-west-2\n")
+    environ = {**rgw_s3.environment, "AWS_ACCESS_KEY_ID": "", "AWS_CONFIG_FILE": str(tmp_path / "config")}
+    ran = bulkput("upload", tree, "s3://bucket", environ=environ)
+    assert ran.exit_code == 2
+    assert "no credentials for s3://: set AWS_PROFILE to one of your profiles (work, play), or AWS_ACC" in told(ran)
 
 
 def test_a_bucket_in_capitals_is_not_made_of_small_letters(rgw_s3: RealS3, bucket: str, tree: Path) -> None:

@@ -153,7 +153,8 @@ def test_every_file_is_missing_in_a_container_that_does_not_exist(
     """bulkput verify TREE swift://nope: a message says so; exit 1, like rclone check"""
     ran = bulkput("verify", tree, url, environ=environ)
     assert (ran.exit_code, len(ran.out.splitlines())) == (1, 6)
-    assert f"the container of {url} is not there" in ran.err
+    name = url.removeprefix("swift://").partition("/")[0]
+    assert f"there is no container {name}: nothing is stored at {url}" in ran.err
 
 
 def test_verify_answers_wrong_arguments_with_one_sentence(environ: Mapping[str, str], url: str, tree: Path) -> None:

@@ -247,7 +247,7 @@ async def test_a_store_that_accepts_no_token_gets_two_logins_and_one_sentence(
     ("plan", "says"),
     [
         (None, "connection refused after 4 attempts"),
-        (always(Cut("before the answer")), "closed the connection without an answer after 4 attempts"),
+        (always(Cut("before the answer")), "write https:// in its URL) after 4 attempts"),
         (always(Mute()), "no answer in time after 4 attempts"),
         (always(Say(b"HTTP/1.1 503 No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")), "503 No after 4 attempts"),
     ],

@@ -187,7 +187,7 @@ def test_a_project_sends_no_login_of_netrc_unencrypted(tmp_path: Path, url: str,
         ("fast", False, None),
         ("wrok", True, "there is no profile wrok: did you mean work?"),
         ("zzz", True, "there is no profile zzz: known are work"),
-        ("zzz", False, "there is no profile zzz: known are fast, work"),
+        ("zzz", False, "there is no profile zzz: known are fast, work; AWS_PROFILE chooses one of ~/.aws"),
         ("fast", True, "the profile fast has no destination, so fast: is no alias"),
     ],
 )

@@ -21,6 +21,8 @@ from bulkput.policy.retry import FailurePolicy, cause_of, next_delay_s, retries_
 
 OPTIONS = RetryOptions(retries=5, base_s=1.0, cap_s=30.0, max_retry_after_s=120.0, total_s=300.0)
 GONE = Unavailable("put", "a", "reset")
+NEVER_THERE = Unavailable("put", "a", "connection refused")
+NEVER_THERE.is_first_contact = True
 BAD = SourceError(b"a", "vanished", "gone")
 
 
@@ -196,6 +198,8 @@ def test_causes_ignore_keys_numbers_and_digests(one: StoreError, other: StoreErr
     [
         (GONE, False, True, 5),
         (GONE, False, False, 5),
+        (NEVER_THERE, False, False, 3),
+        (NEVER_THERE, False, True, 3),
         (GONE, True, True, 5),
         (GONE, True, False, 3),
         (damaged("a"), False, True, 5),
@@ -205,7 +209,7 @@ def test_causes_ignore_keys_numbers_and_digests(one: StoreError, other: StoreErr
 def test_some_failures_have_fewer_retries_before_the_first_success(
     error: StoreError, is_login: bool, has_worked: bool, retries: int
 ) -> None:
-    """An unreachable store keeps all retries, since a balancer may restart."""
+    """An unreachable store that has answered before keeps all retries, since a balancer may restart."""
     assert retries_of(error, OPTIONS, is_login=is_login, has_worked=has_worked) == retries
     assert retries_of(error, RetryOptions(retries=1), is_login=is_login, has_worked=has_worked) == 1
 

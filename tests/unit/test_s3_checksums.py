@@ -5,7 +5,7 @@ import hashlib
 import os
 import sys
 from base64 import b64encode
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from typing import Any
 
 import pytest
@@ -15,7 +15,7 @@ from bulkput.errors import UsageError
 from bulkput.payload.in_memory import BytesBody
 from bulkput.s3_options import Checksum, S3Options
 from bulkput.stores.s3.checksums import Checksums, Said
-from bulkput.stores.s3.encryption import VARIABLE, customer_key, of_source
+from bulkput.stores.s3.encryption import VARIABLE, customer_key, of_source, refuse_in_clear
 from bulkput.stores.s3.sign import UNSIGNED
 
 
@@ -204,3 +204,33 @@ def test_a_wrong_key_of_the_customer_is_a_sentence_without_it(given: str) -> Non
     with pytest.raises(UsageError, match="32 random bytes, written in Base64") as raised:
         customer_key({VARIABLE: given})
     assert given not in str(raised.value)
+
+
+KEY_FIELDS = customer_key({VARIABLE: b64encode(bytes(32)).decode()})
+
+
+@pytest.mark.parametrize(
+    "url", ["http://example.org", "http://10.0.0.1:9000/b", "http://localhost.org", "http://[fe80::1]"]
+)
+@pytest.mark.parametrize("fields", [KEY_FIELDS, [name.upper() for name in KEY_FIELDS]])
+def test_a_key_of_the_customer_is_not_sent_in_clear_text(url: str, fields: Iterable[str]) -> None:
+    """To another machine, whoever has given it."""
+    with pytest.raises(UsageError, match="in clear text to"):
+        refuse_in_clear(fields, url)
+
+
+@pytest.mark.parametrize(
+    ("fields", "url"),
+    [
+        (KEY_FIELDS, "https://example.org/b"),
+        (KEY_FIELDS, "http://localhost:9000/b"),
+        (KEY_FIELDS, "http://b.s3.localhost"),
+        (KEY_FIELDS, "http://127.1.2.3:9000"),
+        (KEY_FIELDS, "http://[::1]:9000/b"),
+        ((), "http://example.org"),
+        (("x-amz-server-side-encryption",), "http://example.org"),
+    ],
+)
+def test_over_tls_and_within_this_machine_it_is_sent(fields: Iterable[str], url: str) -> None:
+    """And other fields go anywhere."""
+    refuse_in_clear(fields, url)

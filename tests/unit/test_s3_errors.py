@@ -244,3 +244,25 @@ def test_an_element_is_read_without_its_entities() -> None:
     assert text_of(answer, "Region") == "eu-west-1"
     assert text_of(answer, "Endpoint") == "b.s3&x"
     assert text_of(answer, "Bucket") is None
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "when_temporary", "else_"),
+    [
+        ("ExpiredToken", 400, True, True),
+        ("TokenRefreshRequired", 400, True, True),
+        ("InvalidAccessKeyId", 403, True, True),
+        ("SignatureDoesNotMatch", 403, True, False),
+        ("", 403, True, False),
+        ("", 400, True, False),
+        ("", 404, False, False),
+        ("AccessDenied", 403, False, False),
+        ("NoSuchBucket", 404, False, False),
+    ],
+)
+def test_newer_keys_are_asked_for_where_they_may_help(
+    code: str, status: int, when_temporary: bool, else_: bool
+) -> None:
+    """A secret that is wrong and permanent stays wrong."""
+    assert errors.blames_keys(code, status, are_temporary=True) is when_temporary
+    assert errors.blames_keys(code, status, are_temporary=False) is else_

@@ -1,5 +1,6 @@
 """Where S3 is: the tables of settings.py, with botocore's own client as the judge."""
 
+import re
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
@@ -204,12 +205,33 @@ def test_a_directory_bucket_is_known_by_its_name(bucket: str, *, is_one: bool) -
         ({"AWS_REGION": "eu-west-1"}, "eu-west-1"),
         ({"AWS_DEFAULT_REGION": "eu-west-2"}, "eu-west-2"),
         ({"AWS_DEFAULT_REGION": "eu-west-2", "AWS_REGION": "eu-west-1"}, "eu-west-1"),
-        ({"AWS_DEFAULT_REGION": "", "AWS_REGION": ""}, FIRST_REGION),
+        ({"AWS_DEFAULT_REGION": "eu-west-2", "AWS_REGION": ""}, "eu-west-2"),
+        ({"AWS_REGION": "", "AWS_ENDPOINT_URL": "http://localhost:9000"}, FIRST_REGION),
+        ({"AWS_REGION": "RegionOne", "AWS_ENDPOINT_URL": "http://localhost:9000"}, "RegionOne"),
     ],
 )
 def test_the_region_is_that_of_either_variable(variables: Variables, region: str) -> None:
     """The AWS command line knows both names, and prefers AWS_REGION; botocore by itself knows one."""
     assert settings_of(variables, {}, {}).region == region
+
+
+@pytest.mark.parametrize(
+    ("variables", "profile", "said"),
+    [
+        ({"AWS_REGION": "us east"}, {}, "AWS_REGION='us east' is no region: letters, digits and hyphens"),
+        ({"AWS_DEFAULT_REGION": "-a"}, {}, "AWS_DEFAULT_REGION='-a' is no region"),
+        ({"AWS_REGION": "eu.west/1"}, {}, "is no region"),
+        ({"AWS_REGION": "12"}, {}, "is no region"),
+        ({}, {"region": "eu_west"}, "the profile's region='eu_west' is no region"),
+        ({"AWS_REGION": "us east", "AWS_ENDPOINT_URL": "http://localhost:9000"}, {}, "is no region"),
+        ({"AWS_REGION": ""}, {}, "AWS_REGION is set and empty: name the bucket's region, or unset it"),
+        ({"AWS_DEFAULT_REGION": ""}, {}, "AWS_DEFAULT_REGION is set and empty"),
+    ],
+)
+def test_what_is_no_region_is_refused(variables: Variables, profile: Variables, said: str) -> None:
+    """botocore refuses the same words; an empty variable would have a bucket made in another region."""
+    with pytest.raises(UsageError, match=re.escape(said)):
+        settings_of(variables, profile, {})
 
 
 @pytest.mark.parametrize(

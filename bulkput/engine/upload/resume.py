@@ -50,6 +50,8 @@ class Resume:
         self._roots: list[bytes] = []
         self._gzip = NOT_COMPRESSED
         self._has_found = False
+        self._was_there = True
+        """Whether the journal was there before this run."""
         self._is_writing = False
         self.has_uploads = False
         self.uploads_begun: dict[bytes, tuple[UnfinishedUpload, ...]] = {}
@@ -78,6 +80,7 @@ class Resume:
 
         options, path = self._options, self._options.journal or ""
         if not options.dry_run:
+            self._was_there = os.path.lexists(path)
             return open_journal(os.fsencode(path), must_exist=options.retry_failed)
         is_there = options.retry_failed or (os.path.exists(path) and os.path.getsize(path) > 0)
         return open_to_read(os.fsencode(path)) if is_there else None
@@ -85,8 +88,13 @@ class Resume:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._journal is not None:
-            await uninterrupted(self._journal.close)
+        if self._journal is None:
+            return
+        await uninterrupted(self._journal.close)
+        if isinstance(error, UsageError) and not self._was_there:
+            from bulkput.journal.unused import remove_if_unused  # noqa: PLC0415 - for mistakes only
+
+            await uninterrupted(remove_if_unused, self._journal.path)
 
     def __call__(self, event: ev.Event) -> None:
         """Write an event about a file to the journal."""

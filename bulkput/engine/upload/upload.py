@@ -201,13 +201,15 @@ async def _pipe(context: Context, built: Assembly) -> None:
     """Connect scan, comparison and pipeline, and prepare the store (log in, make the container) before it is needed.
 
     The scan begins at once, beside the login. A run without comparison prepares the store at once, unless its journal
-    has uploads already: then there may be nothing to send. A dry run never does.
+    has uploads already: then there may be nothing to send. A dry run never does: it only asks what would come of it.
     """
     store, stop, scan, sync = built.store, context.stop, built.scan, built.sync
     run = built.stages.run if built.stages is not None else built.pipeline.run
     is_dry = context.options.dry_run
     scan.begin()
     if context.options.tells_urls and not is_dry and not await _has_told_place(context, store):
+        return
+    if is_dry and not await _is_rehearsed(context, store):
         return
     prepare = _is_still_ready if context.resume.has_uploads else _is_ready
     if sync is not None:
@@ -261,6 +263,24 @@ async def _has_told_place(context: Context, store: Store) -> bool:
         is_public = False
     if base is not None:
         context.emit(ev.Place(base, is_public))
+    return True
+
+
+async def _is_rehearsed(context: Context, store: Store) -> bool:
+    """Whether the upload would begin, as far as the store can tell. If it would not, the run is being stopped as that
+    would be. A store that does not answer hides nothing of the plan."""
+    if store.powers.rehearse is None:
+        return True
+    try:
+        with doing("asking whether the upload would begin"):
+            await store.powers.rehearse()
+    except Stopped:
+        return False
+    except StoreError as error:
+        if error.stops_run:
+            context.stop.pull(ev.Stopping(str(error), ev.StopCause.STORE))
+            return False
+        context.emit(ev.Warned(f"it is not known whether the upload would begin: {error}"))
     return True
 
 

@@ -14,7 +14,7 @@ import asyncio
 import math
 import os.path
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -36,6 +36,8 @@ _HOW = (
     "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE to a profile of ~/.aws; AWS_SKIP_SIGNATURE=true"
     " sends requests without a signature, to public buckets"
 )
+_MOST_NAMES = 8
+"""Profiles that a message names."""
 _OF_PROGRAMS = (OSError, ValueError, RuntimeError, LookupError, AttributeError, TypeError)
 """What botocore lets pass of programs that are not there or print something else, and of files that are damaged."""
 _MISSING = "s3:// needs botocore here, to read the files of the AWS command line: pip install 'bulkput[s3]'"
@@ -75,6 +77,11 @@ class Credentials:
         has_failed = found.refresh_needed()
         self._look_at_s = time.monotonic() + (_AFTER_FAILURE_S if has_failed else _LOOK_S)
 
+    @property
+    def are_temporary(self) -> bool:
+        """Whether there will be other keys some day: they have a token, or botocore refreshes them."""
+        return (self.keys is not None and self.keys.token is not None) or hasattr(self._found, "refresh_needed")
+
     async def renewed(self, refused: Keys) -> Keys | None:
         """Other keys than those that the store has refused; None if there are no others."""
         if self._found is None:
@@ -110,7 +117,7 @@ async def _found(environ: Mapping[str, str]) -> tuple[Settings, Credentials]:
         return settings, said[1]
     credentials = await _in_thread(session.get_credentials)
     if credentials is None:
-        raise UsageError(f"no credentials for s3://: {_HOW}")
+        raise no_credentials(() if _profile_name(environ) else await _in_thread(lambda: session.available_profiles))
     return settings, Credentials(environ, await _in_thread(_frozen, credentials), credentials)
 
 
@@ -127,8 +134,16 @@ def said_by_variables(environ: Mapping[str, str]) -> tuple[Settings, Credentials
     return settings_of(environ, {}, {}), Credentials(environ, Keys(key, secret, token))
 
 
-def no_credentials() -> UsageError:
-    return UsageError(f"no credentials for s3://: {_HOW}")
+def no_credentials(profiles: Iterable[str] = ()) -> UsageError:
+    """`profiles` are those of the files, if none is chosen."""
+    names = [printable(name) for name in profiles if name != "default"]
+    if not names:
+        return UsageError(f"no credentials for s3://: {_HOW}")
+    shown = ", ".join(names[:_MOST_NAMES]) + (", ..." if len(names) > _MOST_NAMES else "")
+    return UsageError(
+        f"no credentials for s3://: set AWS_PROFILE to one of your profiles ({shown}), or AWS_ACCESS_KEY_ID and"
+        " AWS_SECRET_ACCESS_KEY"
+    )
 
 
 def _is_anonymous(environ: Mapping[str, str]) -> bool:

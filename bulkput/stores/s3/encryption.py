@@ -6,7 +6,10 @@ https://docs.aws.amazon.com/AmazonS3/latest/userguide/ServerSideEncryptionCustom
 import binascii
 import hashlib
 from base64 import b64decode, b64encode
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from ipaddress import ip_address
+from urllib.parse import urlsplit
 
 from bulkput.errors import UsageError
 
@@ -32,6 +35,24 @@ def customer_key(environ: Mapping[str, str]) -> dict[str, str]:
         f"{_PREFIX}key": b64encode(key).decode(),
         f"{_PREFIX}key-MD5": b64encode(md5).decode(),
     }
+
+
+def refuse_in_clear(fields: Iterable[str], url: str) -> None:
+    """Raises UsageError if one of these fields is such a key, and the URL would have it sent in clear text to another
+    machine: who reads it on the way can read every object. botocore refuses http:// altogether."""
+    place = urlsplit(url)
+    if place.scheme == "https" or not any(name.lower() == f"{_PREFIX}key" for name in fields):
+        return
+    host = place.hostname or ""
+    if host == "localhost" or host.endswith(".localhost"):
+        return
+    with suppress(ValueError):
+        if ip_address(host).is_loopback:
+            return
+    raise UsageError(
+        f"the key of {VARIABLE} (SSE-C) would be sent in clear text to {host}, and everybody on the way could read it:"
+        " write https:// in AWS_ENDPOINT_URL"
+    )
 
 
 def of_source(fields: Mapping[str, str]) -> dict[str, str]:

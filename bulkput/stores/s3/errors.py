@@ -45,8 +45,6 @@ MOVED = frozenset(
 )
 """The bucket is in another region."""
 EXPIRED = frozenset(("ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired", "InvalidToken"))
-KEYS_REFUSED = frozenset(("InvalidAccessKeyId", "SignatureDoesNotMatch", "AccessDenied", *EXPIRED))
-"""Other keys may help."""
 
 _THROTTLED = frozenset(
     (
@@ -122,7 +120,8 @@ _HINTS = {
     " endpoint",
     "SignatureDoesNotMatch": "the secret is not that of the access key (or something on the way changes requests):"
     " check AWS_SECRET_ACCESS_KEY or the profile",
-    "AccessDenied": "the key may not do this here: its policy, the bucket's or its owner's forbid it",
+    "AccessDenied": "the key, or a request without one, may not do this here: its policy, the bucket's or its owner's"
+    " forbid it",
     "ExpiredToken": "the keys have expired, and there are no newer ones: log in again",
     "TokenRefreshRequired": "the keys have expired, and there are no newer ones: log in again",
     "InvalidToken": "AWS_SESSION_TOKEN does not belong to the access key: log in again, or unset it",
@@ -144,6 +143,22 @@ def code_of(answer: Answer) -> str:
     """The code of an error document; empty if the answer has none."""
     found = _CODE.search(answer.body) if b"<Error" in answer.body else None
     return found[1].decode("ascii") if found is not None else ""
+
+
+def blames_keys(code: str, status: int, *, are_temporary: bool) -> bool:
+    """Whether a refusal may be the fault of the keys, so that newer ones may help.
+
+    | the refusal                                             | the keys are at fault                                  |
+    |---------------------------------------------------------|--------------------------------------------------------|
+    | ExpiredToken, ..., InvalidAccessKeyId                   | yes: a file may have newer ones                        |
+    | SignatureDoesNotMatch                                   | if they are temporary: some stores say so of old ones; |
+    |                                                         | else the secret is wrong, and stays so                 |
+    | 400 or 403 without a code, as a HEAD gets it            | the same                                               |
+    | AccessDenied, any other code                            | no                                                     |
+    """
+    if code in EXPIRED or code == "InvalidAccessKeyId":
+        return True
+    return are_temporary and (code == "SignatureDoesNotMatch" or (not code and status in (400, 403)))
 
 
 def text_of(answer: Answer, name: str) -> str | None:

@@ -6,7 +6,9 @@ from bulkput.errors import NotFound, StoreError, StoreGone, Unavailable
 from bulkput.model import Prefix, RemoteObject
 from bulkput.stores.s3.errors import code_of, error_of
 from bulkput.stores.s3.requests import BucketRequests, Request
+from bulkput.stores.s3.settings import Settings
 from bulkput.stores.s3.wire_format import page, query_of
+from bulkput.transport.base import Answer
 
 MAX_PAGE_BYTES = 16 * 1024 * 1024
 """1000 rows, each with a name of up to 1024 bytes (three characters each when escaped) and 600 bytes around it."""
@@ -18,6 +20,7 @@ NO_S3 = (
     " own API has another"
 )
 _LOOK = "look at bucket"
+_WANTS_TLS = "the server wants TLS there: write https:// in AWS_ENDPOINT_URL"
 _HEAD = 1024
 """Bytes in which the root of a document begins."""
 _UNORDERED = (
@@ -29,9 +32,10 @@ _UNORDERED = (
 class Listing:
     """Lists the objects of one bucket."""
 
-    def __init__(self, requests: BucketRequests, bucket: str) -> None:
+    def __init__(self, requests: BucketRequests, bucket: str, settings: Settings) -> None:
         self._ask = requests.ask
         self._bucket = bucket
+        self._settings = settings
 
     async def check(self) -> bool:
         """Whether these keys may list the bucket; some may only write. Raises StoreGone if there is no such bucket or
@@ -41,11 +45,23 @@ class Listing:
         if (answer.status == 200 and b"<ListBucketResult" in answer.body) or code == "AccessDenied":
             return answer.status == 200
         if not code and answer.status in NOT_OF_S3:
-            raise StoreGone(_LOOK, self._bucket, NO_S3, status=answer.status)
-        error = error_of(_LOOK, self._bucket, answer)
+            raise StoreGone(_LOOK, self._bucket, self._no_s3(answer), status=answer.status)
+        error = self._error_of(_LOOK, self._bucket, answer)
         if isinstance(error, NotFound):
-            raise StoreGone(_LOOK, self._bucket, error.detail, status=404, request_id=error.request_id)
+            gone = StoreGone(_LOOK, self._bucket, error.detail, status=404, request_id=error.request_id)
+            gone.code = error.code
+            raise gone
         raise error
+
+    def _no_s3(self, answer: Answer) -> str:
+        is_clear = (self._settings.endpoint or "").startswith("http://")
+        return _WANTS_TLS if is_clear and answer.status == 400 and b"https" in answer.body.lower() else NO_S3
+
+    def _error_of(self, operation: str, where: str, answer: Answer) -> StoreError:
+        error = error_of(operation, where, answer)
+        if not error.is_retryable:
+            error.detail += self._settings.path_told
+        return error
 
     async def rows(
         self, prefix: str, delimiter: str | None, start_after: str | None
@@ -62,7 +78,7 @@ class Listing:
             request = Request("GET", query=query_of(**parameters), max_answer=MAX_PAGE_BYTES)
             answer = await self._ask("list", request)
             if answer.status != 200 or b"<Error" in answer.body[:_HEAD]:
-                raise error_of("list", where, answer)
+                raise self._error_of("list", where, answer)
             found = page(answer.body, "list", where)
             for row in found.rows:
                 name = row.name.encode()

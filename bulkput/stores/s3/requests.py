@@ -17,12 +17,12 @@ from contextlib import asynccontextmanager
 from dataclasses import field
 from urllib.parse import quote
 
-from bulkput.errors import Denied, IntegrityError
+from bulkput.errors import Denied, IntegrityError, StoreError
 from bulkput.model import Body
 from bulkput.policy.etag import md5_of
 from bulkput.record import frozen
 from bulkput.stores.s3.credentials import Credentials
-from bulkput.stores.s3.errors import EXPIRED, KEYS_REFUSED, MOVED, SKEWED, code_of, error_of, text_of
+from bulkput.stores.s3.errors import MOVED, SKEWED, blames_keys, code_of, error_of, text_of
 from bulkput.stores.s3.settings import Place, Settings
 from bulkput.stores.s3.sign import EMPTY_SHA256, Keys, Signer
 from bulkput.stores.status import error_from_transport, refusal
@@ -121,8 +121,16 @@ class BucketRequests:
             )
         except TransportError as error:
             # Not `from error`: the cause holds the request as it was sent, with its signature.
-            raise error_from_transport(operation, request.key or self._bucket, error, sent=fields) from None
+            raise self._without_answer(operation, request, error, fields) from None
         return answer if answer.status < 300 else without_secrets(answer, fields)
+
+    def _without_answer(
+        self, operation: str, request: Request, error: TransportError, sent: Mapping[str, str]
+    ) -> StoreError:
+        found = error_from_transport(operation, request.key or self._bucket, error, sent=sent)
+        if error.is_first_contact:
+            found.detail += f" ({self._way.settings.what_names(self._way.place(self._bucket_of(request)))})"
+        return found
 
     def _bucket_of(self, request: Request) -> str:
         return self._bucket if request.bucket is None else request.bucket
@@ -154,10 +162,9 @@ class BucketRequests:
             if ahead_s is not None and abs(ahead_s - believed[1]) > _SKEW_S:
                 way.ahead_s = ahead_s
                 return True
-        is_of_keys = code in KEYS_REFUSED or (not code and answer.status in (400, 403))
-        if keys is None or not is_of_keys or (keys.token is None and code not in EXPIRED | {"InvalidAccessKeyId"}):
+        if keys is None or not blames_keys(code, answer.status, are_temporary=way.credentials.are_temporary):
             return False
-        return code != "AccessDenied" and await way.credentials.renewed(keys) is not None
+        return await way.credentials.renewed(keys) is not None
 
     async def read(
         self, key: str, fields: Mapping[str, str], has_opaque_etag: Callable[[Mapping[str, str]], bool]
@@ -193,7 +200,7 @@ class BucketRequests:
             async with self._way.transport.incoming(url, fields) as answer:
                 yield answer
         except TransportError as error:
-            raise error_from_transport("get", request.key or "", error, sent=fields) from None
+            raise self._without_answer("get", request, error, fields) from None
 
 
 def _check(key: str, headers: Mapping[str, str], md5: str) -> None:

@@ -36,6 +36,9 @@ _DOMAINS = {
 _HOST_LABELS = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*")
 _DIRECTORY = re.compile(r".+--([a-z0-9-]+)--x-s3")
 """A directory bucket (S3 Express One Zone): its zone is in its name."""
+_REGIONS = ("AWS_REGION", "AWS_DEFAULT_REGION")
+_REGION = re.compile(r"(?!-)(?![0-9]+$)[A-Za-z0-9-]{1,63}(?<!-)")
+"""The label of a host's name that botocore takes, also for other stores."""
 _STYLES = ("auto", "path", "virtual")
 _TRUE = ("true", "1", "yes")
 
@@ -55,6 +58,26 @@ class Settings:
     def account(self) -> str:
         """What has the names of buckets: a server, or the part of AWS that the region is in."""
         return self.endpoint or _domain(self.region)
+
+    def what_names(self, place: "Place") -> str:
+        """What to check if nobody answers at the place, as text for people."""
+        if self.endpoint is None:
+            return "Amazon's host in the region of AWS_REGION or the profile; AWS_ENDPOINT_URL names another S3"
+        by = "AWS_ENDPOINT_URL or endpoint_url in the profile names it"
+        if place.host == _without_default_port(urlsplit(self.endpoint)):
+            return by
+        return f"{by}, and addressing_style = virtual puts the bucket into its name"
+
+    @property
+    def is_old_style(self) -> bool:
+        """Whether the user has put buckets into the path at Amazon, as only those with names of old need it."""
+        return self.endpoint is None and self.style == "path"
+
+    @property
+    def path_told(self) -> str:
+        """What to add to a refusal if the endpoint has a path, which few stores have."""
+        path = urlsplit(self.endpoint).path if self.endpoint is not None else ""
+        return f" (AWS_ENDPOINT_URL has the path {path}: should it end before that?)" if path else ""
 
     def place_of(self, bucket: str, region: str) -> "Place":
         """Where the objects of the bucket are, if it is in this region."""
@@ -111,9 +134,10 @@ def settings_of(environ: Mapping[str, str], profile: Mapping[str, Any], services
     name. Raises UsageError."""
     of_s3 = profile.get("s3", {})
     of_s3 = of_s3 if isinstance(of_s3, Mapping) else {}
+    endpoint = _endpoint(environ, profile, services)
     return Settings(
-        region=region_of(environ) or str(profile.get("region") or FIRST_REGION),
-        endpoint=_endpoint(environ, profile, services),
+        region=_region(environ, profile, is_amazons=endpoint is None),
+        endpoint=endpoint,
         style=_style(str(of_s3.get("addressing_style") or "auto")),
         is_dual_stack=_is_on(
             environ.get("AWS_USE_DUALSTACK_ENDPOINT"),
@@ -127,7 +151,22 @@ def settings_of(environ: Mapping[str, str], profile: Mapping[str, Any], services
 
 def region_of(environ: Mapping[str, str]) -> str | None:
     """The region that variables name."""
-    return environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or None
+    return next(filter(None, map(environ.get, _REGIONS)), None)
+
+
+def _region(environ: Mapping[str, str], profile: Mapping[str, Any], *, is_amazons: bool) -> str:
+    """The region, by the table above. Raises UsageError for a word that is none, and for a variable that is set and
+    empty where Amazon would take another region for it: `--make-bucket` would make the bucket there."""
+    given = {**{name: environ.get(name) for name in _REGIONS}, "the profile's region": profile.get("region")}
+    for name, value in given.items():
+        if value and _REGION.fullmatch(str(value)) is None:
+            raise UsageError(f"{name}={str(value)!r} is no region: letters, digits and hyphens, as in eu-central-1")
+        if value:
+            return str(value)
+    empty = next((name for name in _REGIONS if name in environ), None)
+    if empty is not None and is_amazons:
+        raise UsageError(f"{empty} is set and empty: name the bucket's region, or unset it")
+    return FIRST_REGION
 
 
 def _style(word: str) -> str:

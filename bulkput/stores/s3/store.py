@@ -9,6 +9,7 @@ from bulkput.model import Body, Limits, ObjectHeaders, Prefix, RemoteObject, Sto
 from bulkput.options import MIB
 from bulkput.payload.digest import DigestingBody
 from bulkput.payload.in_memory import BytesBody
+from bulkput.policy.bucket_names import Rules, wrong_bucket
 from bulkput.policy.etag import md5_of
 from bulkput.policy.mtime import mtime_text
 from bulkput.policy.s3_proof import Proves, proves
@@ -16,7 +17,7 @@ from bulkput.stores.base import Destination, StoreContext
 from bulkput.stores.powers import Powers
 from bulkput.stores.s3.checksums import Checksums, Said
 from bulkput.stores.s3.credentials import Credentials, no_credentials, said_by_variables
-from bulkput.stores.s3.encryption import customer_key
+from bulkput.stores.s3.encryption import customer_key, refuse_in_clear
 from bulkput.stores.s3.errors import code_of, error_of, request_id_of
 from bulkput.stores.s3.listing import Listing
 from bulkput.stores.s3.requests import BucketRequests, Request, Way
@@ -66,7 +67,7 @@ class S3Store:
         )
         if self.customer_key:
             self.checksums.hash_first()
-        self._listing = Listing(self.requests, bucket)
+        self._listing = Listing(self.requests, bucket, way.settings)
         self._seldom = SeldomUsed(self, way)
         shown = partial(fresh_head, is_opaque=self.is_directory)
         self._second_look = SecondLook(self._fresh_head, self.get, self.delete, shown=shown)
@@ -81,6 +82,10 @@ class S3Store:
     def place(self) -> str:
         """Amazon's buckets have one name for the whole world (of a partition), others belong to their server."""
         return self._way.settings.account
+
+    @property
+    def url(self) -> str:
+        return self._way.place(self.bucket).url
 
     @property
     def is_amazons(self) -> bool:
@@ -98,6 +103,7 @@ class S3Store:
             describe=self.describe,
             delete_many=self.delete_many,
             copy=self._seldom.copy,
+            rehearse=self.rehearse,
             refuses_existing=self._seldom.refuses_existing,
             large=self._seldom.large if self.context.large.mode != "never" else None,
             beside=self.beside,
@@ -128,6 +134,14 @@ class S3Store:
             self.was_made = await self._seldom.make_bucket() or self.was_made
         else:
             self._may_list = await self._listing.check()
+
+    async def rehearse(self) -> None:
+        try:
+            await self._listing.check()
+        except StoreGone as error:
+            if error.code != "NoSuchBucket" or not self.context.s3.make_bucket:
+                raise
+            self.tell_once(f"there is no bucket {self.bucket} yet: the upload makes it")
 
     async def undo_prepare(self) -> None:
         if self.was_made:
@@ -194,7 +208,8 @@ class S3Store:
         error = error_of("put", key, answer, sent_md5=md5)
         if not self._may_list and code_of(answer) == "AccessDenied":
             # As of a login that fails: it is the fault of no object, so one of those in flight tells it.
-            denied = Denied("login", self.bucket, _NO_ACCESS, status=403, request_id=error.request_id)
+            detail = _NO_ACCESS if self._way.credentials.keys is not None else _NO_KEYS
+            denied = Denied("login", self.bucket, detail, status=403, request_id=error.request_id)
             denied.code = error.code
             return denied
         if isinstance(error, NotFound) and answer.status == 404:  # no object has to be there for a PUT
@@ -318,28 +333,31 @@ def open_store(destination: Destination, context: StoreContext) -> S3Store:
         raise no_credentials()
     if not destination.is_account:
         check_bucket(destination.root, settings)
+    store = S3Store(destination.root, Way(settings, credentials, context.transport), context)
+    if not destination.is_account:
+        refuse_in_clear((*store.customer_key, *(name for name, _ in context.headers.extra)), store.url)
     if any(name.lower().startswith("x-amz-") for name, _ in context.headers.extra):
         from bulkput.stores.s3.given_fields import why_unknown  # noqa: PLC0415 - few runs give such fields
 
         for sentence in why_unknown(context.headers.extra):
             context.warn(sentence)
-    return S3Store(destination.root, Way(settings, credentials, context.transport), context)
+    return store
 
 
 def check_bucket(bucket: str, settings: Settings) -> None:
     """Raises UsageError for a name that no bucket has."""
-    length = len(bucket.encode())
-    strange = not bucket.isascii() or not bucket.isprintable() or any(character in bucket for character in " \\?#%")
-    if strange or not 3 <= length <= (63 if settings.endpoint is None else 255):
-        raise UsageError(
-            f"{bucket!r} is no name of a bucket: 3 to 63 small letters, digits, hyphens and dots; write"
-            " s3://BUCKET[/PREFIX]"
-        )
+    rules: Rules = "amazon" if settings.endpoint is None and not settings.is_old_style else "other"
+    if (wrong := wrong_bucket(bucket, rules)) is not None:
+        raise UsageError(wrong)
 
 
 _NO_ACCESS = (
     "AccessDenied: these keys may neither list the bucket nor write to it: the bucket may be somebody else's, or a"
     " policy forbids it"
+)
+_NO_KEYS = (
+    "AccessDenied: the bucket is not for everybody, and AWS_SKIP_SIGNATURE sends no keys: unset it, and set"
+    " AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or AWS_PROFILE"
 )
 KEEPS_VERSIONS = (
     "the bucket keeps versions: what is removed is not listed any more, and stays as an older version that is paid for"
