@@ -87,7 +87,7 @@ async def connected(
     headers = headers or HeaderOptions()
     check_headers(headers)
     tries = Tries(retry or RetryOptions(), emit, brake)
-    where = Destination.parse(destination) if isinstance(destination, str) else destination
+    where = destination if isinstance(destination, Destination) else Destination.parse(destination)
     told = await configured(where, os.environ if environ is None else environ, wire)
     wire = told.wire
     user_agent = f"bulkput/{__version__}" + (f" ({tag})" if tag is not None else "")
