@@ -18,7 +18,7 @@ from typing import Any, Literal
 
 from bulkput import events as ev
 from bulkput.errors import JournalError, UsageError, printable
-from bulkput.journal.parts import PartRows, Taken, parts_of
+from bulkput.journal.parts import PartRows, Taken, parts_of, parts_of_file
 from bulkput.journal.schema import (
     as_journal_error,
     bring_up_to_date,
@@ -26,6 +26,7 @@ from bulkput.journal.schema import (
     connect,
     connect_to_read,
     create_or_lock,
+    has_rows,
     stored_mtime,
 )
 from bulkput.model import UnfinishedUpload
@@ -126,7 +127,7 @@ class Journal:
         """
         with self._looking() as connection:
             recorded = dict(connection.execute("SELECT name, value FROM settings"))
-            if connection.execute("SELECT 1 FROM files LIMIT 1").fetchone() is None:
+            if not has_rows(connection):
                 if self._lock is None:
                     return
                 connection.execute("BEGIN")
@@ -167,6 +168,12 @@ class Journal:
         a run; rows of the last moments may be missing. Blocking. Raises JournalError."""
         with as_journal_error(self.path), closing(connect(self.path, is_read_only=True)) as connection:
             return parts_of(connection, path, state, upload)
+
+    def parts_of_file(self, path: bytes) -> set[tuple[int, str]]:
+        """Number and MD5 (hex) of all parts that runs have sent of a large file, in whichever state it was, until it is
+        uploaded. Blocking. Raises JournalError."""
+        with as_journal_error(self.path), closing(connect(self.path, is_read_only=True)) as connection:
+            return parts_of_file(connection, path)
 
     def uploads_begun(self) -> dict[bytes, tuple[UnfinishedUpload, ...]]:
         """The uploads in parts that runs of this journal have begun, of files that are not uploaded yet, by their
@@ -228,6 +235,10 @@ class Journal:
     def is_behind(self) -> bool:
         """Whether the disk is too slow for the run, so that the scan should pause."""
         return self._error is None and len(self._uploaded) + len(self._others) >= _BEHIND
+
+    def keep(self, path: bytes, upload: UnfinishedUpload) -> None:
+        """Keep the row of an upload in parts, although its file is about to be uploaded."""
+        self._in_parts.keep(path, upload)
 
     def forget(self, path: bytes, key: str | None = None) -> None:
         """Delete the row of a file whose object is not what was uploaded: the next run sends it again.

@@ -11,6 +11,7 @@ from bulkput.model import UnfinishedUpload
 
 _PART = "INSERT OR REPLACE INTO parts VALUES (?, ?, ?, ?, ?, ?)"
 _PARTS_OF = "SELECT number, etag FROM parts WHERE path = ? AND upload = ? AND state = ?"
+_PARTS_OF_FILE = "SELECT number, etag FROM parts WHERE path = ?"
 _BEGUN = "INSERT OR REPLACE INTO uploads VALUES (?, ?, ?)"
 _ALL_BEGUN = "SELECT path, key, id FROM uploads ORDER BY path, key, id"
 _COMPLETED = ("DELETE FROM parts WHERE path = ?", "DELETE FROM uploads WHERE path = ?")
@@ -20,11 +21,13 @@ _Begun = tuple[bytes, str, str]
 
 
 class Taken(NamedTuple):
-    """Queued rows that are about to be written. `completed` are paths of files whose rows are deleted afterwards."""
+    """Queued rows that are about to be written. `completed` are paths of files whose rows are deleted afterwards, but
+    for those of `kept`."""
 
     parts: list[_Part]
     begun: list[_Begun]
     completed: list[tuple[bytes]]
+    kept: list[_Begun]
 
     def __bool__(self) -> bool:
         return bool(self.parts or self.begun or self.completed)
@@ -37,6 +40,8 @@ class PartRows:
         self._parts: deque[_Part] = deque()
         self._begun: deque[_Begun] = deque()
         self._completed: deque[tuple[bytes]] = deque()
+        self._kept: deque[_Begun] = deque()
+        self._keep: dict[bytes, list[UnfinishedUpload]] = {}
         self._in_parts: set[bytes] = set()
         """Paths of files of which uploads were begun."""
 
@@ -44,7 +49,13 @@ class PartRows:
         """The file is stored: its rows are of no interest any more. It may have been sent whole this time."""
         path = event.upload.source.path
         if event.parts or path in self._in_parts:
+            self._in_parts.discard(path)
             self._completed.append((path,))
+            self._kept.extend((path, each.key, each.id) for each in self._keep.pop(path, ()))
+
+    def keep(self, path: bytes, upload: UnfinishedUpload) -> None:
+        """The upload stays in the store when the file is stored: so does its row."""
+        self._keep.setdefault(path, []).append(upload)
 
     def sent(self, event: ev.PartStored) -> None:
         part = event.part
@@ -57,14 +68,16 @@ class PartRows:
 
     def take(self) -> Taken:
         """All queued rows. `completed` is taken first: then all parts of these files are among the others."""
+        kept = [self._kept.popleft() for _ in range(len(self._kept))]
         completed = [self._completed.popleft() for _ in range(len(self._completed))]
         parts = [self._parts.popleft() for _ in range(len(self._parts))]
-        return Taken(parts, [self._begun.popleft() for _ in range(len(self._begun))], completed)
+        return Taken(parts, [self._begun.popleft() for _ in range(len(self._begun))], completed, kept)
 
     def give_back(self, taken: Taken) -> None:
         self._parts.extendleft(reversed(taken.parts))
         self._begun.extendleft(reversed(taken.begun))
         self._completed.extendleft(reversed(taken.completed))
+        self._kept.extendleft(reversed(taken.kept))
 
     @staticmethod
     def write(connection: sqlite3.Connection, taken: Taken) -> None:
@@ -73,6 +86,7 @@ class PartRows:
         connection.executemany(_BEGUN, taken.begun)
         for statement in _COMPLETED:
             connection.executemany(statement, taken.completed)
+        connection.executemany(_BEGUN, taken.kept)
 
     def read_begun(self, connection: sqlite3.Connection) -> dict[bytes, tuple[UnfinishedUpload, ...]]:
         """The uploads that runs have begun, by the paths of their files. Raises sqlite3.Error."""
@@ -82,6 +96,11 @@ class PartRows:
             found[path] = (*found.get(path, ()), UnfinishedUpload(key, upload_id, ""))
         self._in_parts.update(found)
         return found
+
+
+def parts_of_file(connection: sqlite3.Connection, path: bytes) -> set[tuple[int, str]]:
+    """Number and MD5 (hex) of all parts of a file, in whichever state it was. Raises sqlite3.Error."""
+    return set(connection.execute(_PARTS_OF_FILE, (path,)))
 
 
 def parts_of(connection: sqlite3.Connection, path: bytes, state: str, upload: str) -> dict[int, str]:

@@ -91,6 +91,20 @@ MIGRATIONS = (
 """Each item migrates the schema to the next version. A new file gets all of them. Never edit a released one."""
 
 
+_ANY = {
+    "files": "SELECT 1 FROM files LIMIT 1",
+    "parts": "SELECT 1 FROM parts LIMIT 1",
+    "uploads": "SELECT 1 FROM uploads LIMIT 1",
+}
+
+
+def has_rows(connection: sqlite3.Connection) -> bool:
+    """Whether a run has noted anything of a file. Raises sqlite3.Error."""
+    there = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    # A journal that is only read may be of an earlier schema.
+    return any(connection.execute(any_of).fetchone() for table, any_of in _ANY.items() if table in there)
+
+
 def connect(path: bytes, *, is_read_only: bool) -> sqlite3.Connection:
     """Open a connection outside any transaction, for one thread at a time. Raises sqlite3.Error."""
     uri = f"file://{quote(os.path.abspath(path))}?mode={'ro' if is_read_only else 'rw'}"

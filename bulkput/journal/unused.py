@@ -5,11 +5,11 @@ import sqlite3
 from contextlib import closing, suppress
 
 from bulkput.errors import JournalError, UsageError
-from bulkput.journal.schema import check_same_file, connect, create_or_lock
+from bulkput.journal.schema import check_same_file, connect, create_or_lock, has_rows
 
 
 def remove_if_unused(path: bytes) -> None:
-    """Remove the journal at `path` if no file and no part is in it. Blocking. Another run that has it by now keeps it:
+    """Remove the journal at `path` if nothing of a file is in it. Blocking. Another run that has it by now keeps it:
     this takes the lock of a run, and one that waits for it finds that the file is gone (`schema.py:check_same_file`).
     """
     with suppress(UsageError, JournalError, OSError, sqlite3.Error):
@@ -17,8 +17,7 @@ def remove_if_unused(path: bytes) -> None:
         try:
             check_same_file(path, lock)
             with closing(connect(path, is_read_only=False)) as connection:
-                rows = connection.execute("SELECT 1 FROM files UNION ALL SELECT 1 FROM parts LIMIT 1")
-                is_used = rows.fetchone() is not None
+                is_used = has_rows(connection)
             if not is_used:
                 os.unlink(path)
         finally:

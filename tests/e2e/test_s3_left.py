@@ -7,10 +7,10 @@ import signal
 import sqlite3
 import sys
 from asyncio.subprocess import DEVNULL, PIPE
-from contextlib import closing
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 from aiohttp import web
@@ -23,7 +23,7 @@ from bulkput.options import LargeOptions, UploadOptions, WireOptions
 from bulkput.s3_options import S3Options
 from tests.e2e.cli import Ran, bulkput
 from tests.e2e.s3_world import LARGE, PART, QUICK, Box, after, faulty, loses_answer, noise, says
-from tests.servers.httprelay import relay
+from tests.servers.httprelay import Relay, relay
 from tests.servers.s3 import RealS3
 
 SIZE = 2 * PART + 70_001
@@ -190,15 +190,21 @@ async def test_an_upload_whose_beginning_was_not_answered_is_told(box: Box, big:
 # --- after SIGKILL
 
 
-async def killed(box: Box, file: Path, journal: Path | None, *, at: str) -> None:
-    """A run that is killed once a part whose request has `at` is under way. Its upload stays."""
+@asynccontextmanager
+async def killed(
+    box: Box, file: Path, journal: Path | None, *, part: int
+) -> AsyncIterator[tuple[Box, Relay, set[str]]]:
+    """A run that is killed once this part is under way, and all before it are stored and in the journal. Its upload
+    stays. Gives the way that it took, since the journal is of no other, and the methods that are
+    refused there."""
     is_under_way, over = asyncio.Event(), asyncio.Event()
+    refused: set[str] = set()
 
     async def meet(request: web.BaseRequest, pass_on: Handler) -> web.StreamResponse:
-        if request.method == "PUT" and at in request.raw_path:
+        if request.method == "PUT" and f"partNumber={part}&" in request.raw_path:
             is_under_way.set()
             await over.wait()
-        return await pass_on(request)
+        return await (REFUSED(request, pass_on) if request.method in refused else pass_on(request))
 
     async with relay(box.server.endpoint, meet) as relayed:
         words = ["upload", "-q", "--segment-size", "5M", "--segment-above", "5M", "--concurrency", "1"]
@@ -210,21 +216,25 @@ async def killed(box: Box, file: Path, journal: Path | None, *, at: str) -> None
         )  # fmt: skip
         async with asyncio.timeout(30):
             await is_under_way.wait()
-            while journal is not None and not _uploads_in(journal):  # it is written while the part is sent
+            while journal is not None and _rows_in(journal) != (1, part - 1):  # written while the part is sent
                 await asyncio.sleep(0.02)
         running.send_signal(signal.SIGKILL)
         await running.communicate()
         over.set()
-    assert len(await asyncio.to_thread(box.unfinished)) == 1
+        assert len(await asyncio.to_thread(box.unfinished)) == 1
+        relayed.asked.clear()
+        yield box.through(relayed), relayed, refused
 
 
-def _uploads_in(journal: Path) -> list[Any]:
+def _rows_in(journal: Path) -> tuple[int, int]:
+    """Uploads and parts."""
     with closing(sqlite3.connect(f"file:{journal}?mode=ro", uri=True)) as connection:
-        return connection.execute("SELECT id FROM uploads").fetchall()
+        ((uploads, parts),) = connection.execute("SELECT (SELECT count(*) FROM uploads), (SELECT count(*) FROM parts)")
+        return uploads, parts
 
 
 def run(box: Box, file: Path, *flags: str) -> Ran:
-    words = ["upload", "--summary", "-", *flags, file, f"s3://{box.name}/p/"]
+    words = ["upload", "--summary", "-", *flags, str(file), f"s3://{box.name}/p/"]
     return bulkput(*words, environ=box.server.environment)
 
 
@@ -236,21 +246,21 @@ NEXT: dict[str, tuple[str, ...]] = {
 }
 
 
-@pytest.mark.parametrize("at", ["partNumber=1&", "partNumber=2&"], ids=["before the first part", "after it"])
+@pytest.mark.parametrize("part", [1, 2])
 @pytest.mark.parametrize("then", NEXT)
 async def test_what_a_killed_run_has_left_is_removed_by_the_next_with_its_journal(
-    box: Box, big: Path, tmp_path: Path, then: str, at: str
+    box: Box, big: Path, tmp_path: Path, then: str, part: int
 ) -> None:
     """bulkput upload --journal, killed, and once more"""
     journal = tmp_path / "journal"
-    await killed(box, big, journal, at=at)
-    if then == "the file has changed":
-        big.write_bytes(noise(SIZE, 3))
-    others = box.left(KEY, {})
-    ran = await asyncio.to_thread(run, box, big, "--journal", str(journal), *NEXT[then])
+    async with killed(box, big, journal, part=part) as (behind, *_):
+        if then == "the file has changed":
+            big.write_bytes(noise(SIZE, 3))
+        others = box.left(KEY, {})
+        ran = await asyncio.to_thread(run, behind, big, "--journal", str(journal), *NEXT[then])
     assert (ran.exit_code, ran.summary["uploaded"]) == (0, 1), ran.err
     assert await asyncio.to_thread(box.unfinished) == [others]
-    assert await asyncio.to_thread(_uploads_in, journal) == []
+    assert _rows_in(journal) == (0, 0)
     assert await asyncio.to_thread(box.judge.content, box.name, KEY) == big.read_bytes()
 
 
@@ -259,18 +269,52 @@ async def test_what_a_killed_run_has_left_is_gone_on_with_and_never_removed(
 ) -> None:
     """bulkput upload --journal, killed, and once more"""
     journal = tmp_path / "journal"
-    await killed(box, big, journal, at="partNumber=3&")
-    async with faulty(box) as (behind, _, relayed):
+    async with killed(box, big, journal, part=3) as (behind, relayed, _):
         ran = await asyncio.to_thread(run, behind, big, "--journal", str(journal), *CHANGED)
         assert (ran.exit_code, ran.summary["large"]["parts_found"]) == (0, 2), ran.err
-        assert relayed.count("DELETE") == 0
+        assert not [each for each in relayed.asked if each.startswith("DELETE")]
     assert await asyncio.to_thread(box.unfinished) == []
+
+
+@pytest.mark.parametrize("why", ["another program goes on with it", "the store refuses"])
+async def test_an_upload_that_is_not_removed_is_told_and_stays_in_the_journal(
+    box: Box, big: Path, tmp_path: Path, why: str
+) -> None:
+    """bulkput upload --journal, killed; then the file whole; then, when the upload is gone, once more"""
+    journal, client = tmp_path / "journal", box.server.client()
+    async with killed(box, big, journal, part=2) as (behind, _, refused):
+        (upload_id,) = await asyncio.to_thread(box.unfinished)
+        named = {"Bucket": box.name, "Key": KEY, "UploadId": upload_id}
+        if why == "the store refuses":
+            refused.add("DELETE")
+        else:
+            await asyncio.to_thread(client.upload_part, PartNumber=2, Body=noise(PART, 9), **named)
+        ran = await asyncio.to_thread(run, behind, big, "--journal", str(journal))
+        assert (ran.exit_code, ran.summary["large"]["uploads_abandoned"]) == (0, 1), ran.err
+        assert (await asyncio.to_thread(box.unfinished), _rows_in(journal)[0]) == ([upload_id], 1)
+        await asyncio.to_thread(client.abort_multipart_upload, **named)
+        big.write_bytes(noise(SIZE, 3))
+        ran = await asyncio.to_thread(run, behind, big, "--journal", str(journal))
+    assert (ran.exit_code, ran.summary["uploaded"], _rows_in(journal)) == (0, 1, (0, 0)), ran.err
+
+
+async def test_the_journal_of_a_run_that_was_killed_in_its_first_file_is_of_its_destination(
+    box: Box, big: Path, tmp_path: Path
+) -> None:
+    """bulkput upload --journal J, killed; then with J to another prefix: refused, and the upload is not forgotten"""
+    journal = tmp_path / "journal"
+    async with killed(box, big, journal, part=1) as (behind, *_):
+        words = ["upload", "--journal", str(journal), str(big), f"s3://{box.name}/q/"]
+        ran = await asyncio.to_thread(bulkput, *words, environ=behind.server.environment)
+    assert (ran.exit_code, _rows_in(journal)) == (2, (1, 0)), ran.err
+    assert "go on with the same, or name another journal" in ran.err
 
 
 @pytest.mark.parametrize("then", ["the file has changed", "other parts"])
 async def test_without_a_journal_the_next_run_names_the_command_that_removes_it(box: Box, big: Path, then: str) -> None:
     """bulkput upload, killed, and once more; then bulkput segments --reap --older-than 0 URL"""
-    await killed(box, big, None, at="partNumber=2&")
+    async with killed(box, big, None, part=2):
+        pass
     if then == "the file has changed":
         big.write_bytes(noise(SIZE, 3))
     ran = await asyncio.to_thread(run, box, big, *NEXT[then])

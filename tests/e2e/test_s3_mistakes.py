@@ -172,7 +172,7 @@ def test_a_dry_run_without_an_answer_plans_all_the_same(rgw_s3: RealS3, tree: Pa
     environ = {**rgw_s3.environment, "AWS_ENDPOINT_URL": url}
     ran = bulkput("upload", "--dry-run", "--retries", "0", tree, "s3://bucket", environ=environ)
     assert (ran.exit_code, len(ran.out.splitlines())) == (0, 100)
-    assert told(ran).startswith("warning: it is not known whether the upload would begin: look at bucket bucket: cannot ")
+    assert told(ran).startswith("warning: it is not known whether the upload would begin: look at bucket bucket:")
 
 
 def test_the_bucket_of_somebody_else_stops_a_run_with_one_sentence(

@@ -191,7 +191,7 @@ def _large(context: Context, store: Store) -> "LargeSender":
         emit=context.emit,
         stop=context.stop,
         known=context.resume.known_parts,
-        begun=context.resume.uploads_begun,
+        journalled=context.resume,
     )
 
 

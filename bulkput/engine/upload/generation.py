@@ -174,6 +174,8 @@ class Generation:
         if large.open is None or large.remains is None or self._named is not None:
             return
         async with self._opening:
+            if self._error is not None:  # the others would begin it in vain, one after the other
+                return
             if large.remains(self._begun).upload is None:
                 await large.open(self._begun)
             self._tell_name()

@@ -9,7 +9,7 @@ Parts pass the same slots, retries and rates as everything else. What proves a p
 are sent under names of their own, in the next generation.
 """
 
-from collections.abc import AsyncGenerator, Callable, Container, Mapping
+from collections.abc import AsyncGenerator, Callable, Container
 from contextlib import aclosing
 from functools import partial
 from itertools import count
@@ -17,10 +17,10 @@ from typing import NamedTuple, Protocol
 
 from bulkput import events as ev
 from bulkput.engine.stop import Stop
-from bulkput.engine.upload.earlier import EarlierUploads
+from bulkput.engine.upload.earlier import EarlierUploads, UploadsInJournal
 from bulkput.engine.upload.generation import DifferentBytesError, Generation, Item, KnownParts, Parts
 from bulkput.errors import Exists, PartsInVain, PartsRefused, SourceError, StoreError, TooLarge, Unsupported
-from bulkput.model import Stored, UnfinishedUpload, Upload
+from bulkput.model import Stored, Upload
 from bulkput.options import LargeOptions
 from bulkput.payload.body import StreamedFile
 from bulkput.payload.held import HeldBytes, HeldPart, held_parts
@@ -77,10 +77,10 @@ class LargeSender:
         emit: ev.Emit,
         stop: Stop,
         known: KnownParts,
-        begun: Mapping[bytes, tuple[UnfinishedUpload, ...]],
+        journalled: UploadsInJournal,
     ) -> None:
-        """`known` and `begun` are of earlier runs: parts, and uploads by the paths of their files."""
-        self._earlier = EarlierUploads(store, begun, emit=emit)
+        """`known` and `journalled` are what the journal has of earlier runs: parts, and uploads in parts."""
+        self._earlier = EarlierUploads(store, journalled, emit=emit)
         self._store = store
         self._options = options
         self._emit = emit

@@ -132,6 +132,19 @@ class Resume:
             return await asyncio.to_thread(self._journal.parts_of, path, state, upload.id)
         return {}
 
+    async def parts_of_file(self, path: bytes) -> set[tuple[int, str]]:
+        """Number and MD5 of all parts that earlier runs have sent of a file. See `known_parts`."""
+        if self._journal is None:
+            return set()
+        with suppress(JournalError):
+            return await asyncio.to_thread(self._journal.parts_of_file, path)
+        return set()
+
+    def keep_upload(self, path: bytes, upload: UnfinishedUpload) -> None:
+        """An upload in parts stays in the store, although its file is about to be stored: a later run looks again."""
+        if self._journal is not None and self._is_writing:
+            self._journal.keep(path, upload)
+
     async def room(self) -> None:
         """Wait until the journal's thread has caught up, or the run is stopped. The scan waits here (back-pressure)."""
         if self._journal is None or not self._journal.is_behind:

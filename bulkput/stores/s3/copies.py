@@ -113,7 +113,7 @@ class Copies:
             else:
                 made = await self._in_parts(job, Cut(size, _PART))
             if not (is_whole and self._store.is_amazons):
-                await self._give_tags(job, has_tags=bool(head.get("x-amz-tagging-count")))
+                await self._give_tags(job, made, has_tags=bool(head.get("x-amz-tagging-count")))
         if made.etag != etag:
             await self._check(bucket, key, made, size)
         return replace(made, size=size, copied=etag)
@@ -177,19 +177,23 @@ class Copies:
                 return _Acls.OWNERS
         return _Acls.UNKNOWN
 
-    async def _give_tags(self, job: _Job, *, has_tags: bool) -> None:
+    async def _give_tags(self, job: _Job, made: Stored, *, has_tags: bool) -> None:
         """Give a copy with other fields the tags that were given, else those of its source; `has_tags`: that has some.
         At Amazon's a copy in one request has both by itself, and one in parts those that were given. Ceph's gateway 16
         gives it none."""
         given_tags = given(job.fields, TAGS)
         if given_tags is not None:
-            if not self._store.is_amazons:
-                await put_tags(self._store.requests, "copy", job.key, document_of(given_tags), bucket=job.bucket)
+            if self._store.is_amazons:
+                return
+            document = document_of(given_tags)
         elif has_tags:
             found = await self._ask("stat", Request("GET", job.source, query="tagging="))
             if found.status != 200:
                 raise error_of("copy", job.source, found)
-            await put_tags(self._store.requests, "copy", job.key, found.body, bucket=job.bucket)
+            document = found.body
+        else:
+            return
+        await put_tags(self._store, "copy", job.key, document, etags=(made.etag,), bucket=job.bucket)
 
     async def _head(self, key: str) -> Mapping[str, str]:
         head = await self._store.head(key)

@@ -51,6 +51,17 @@ _NOT_SHOWN = (403, 405, 501)
 
 
 @dataclass(slots=True)
+class _Composed:
+    """An object of parts that is stored, and may lack headers or tags. `etags`: one of these is its ETag.
+    `may_differ`: others may have given it other headers."""
+
+    etag: str | None
+    etags: set[str | None]
+    request_id: str | None
+    may_differ: bool
+
+
+@dataclass(slots=True)
 class _Begun:
     """An upload that this process works on. `is_found`: an earlier run has begun it."""
 
@@ -58,6 +69,7 @@ class _Begun:
     is_found: bool = False
     sent: dict[int, tuple[str, NamedPart]] = field(default_factory=dict)
     """The parts that this process has sent, each with its MD5."""
+    composed: _Composed | None = None
 
 
 class Multipart:
@@ -203,26 +215,36 @@ class Multipart:
         begun = self._begun.get(upload.id)
         if begun is None:
             raise _parts_refused(key, ordered, [part.number for part in ordered])
-        await self._check_condition(key, headers)
-        named = [_named(part, begun) for part in ordered]
-        condition = {"If-None-Match": "*"} if headers.only_new else {}
-        done = await self._uploads.complete(key, begun.id, named, self._store.customer_key | condition)
-        etag = composite_etag([part.md5 for part in ordered])
-        if done is None:
-            if not await self._is_there(key, named, ordered, headers):
-                raise await self._refused(upload, begun, ordered)
-            await self._uploads.abort(key, begun.id)  # if another upload of the same parts was completed
-        elif done.etag != etag and not await self._is_composed(key, done, named, ordered):
-            raise await self._replaced(upload, begun, ordered, done.etag)
-        request_id = done.request_id if done is not None else None
-        if done is None or begun.is_found or headers != upload.headers:
-            etags = {done.etag} if done is not None and done.etag else {etag, etag_of_parts(named)}
-            etag = await self._store.correct(key, headers, etags, [part.size for part in ordered]) or etag
+        if begun.composed is None:  # an attempt before may have failed behind this point
+            begun.composed = await self._composed(upload, begun, ordered, headers)
+        composed, sizes = begun.composed, [part.size for part in ordered]
+        if composed.may_differ or headers != upload.headers:
+            composed.etag = await self._store.correct(key, headers, composed.etags, sizes) or composed.etag
         tags = given(headers.extra, TAGS)
         if tags and not self._store.is_amazons:
-            await put_tags(self._store.requests, "put", key, document_of(tags))
+            await put_tags(self._store, "put", key, document_of(tags), etags={*composed.etags, composed.etag})
         self._forget(upload, begun)
-        return Stored(key, sum(part.size for part in ordered), etag, request_id)
+        return Stored(key, sum(sizes), composed.etag, composed.request_id)
+
+    async def _composed(
+        self, upload: LargeUpload, begun: _Begun, parts: Sequence[StoredPart], headers: ObjectHeaders
+    ) -> _Composed:
+        """Compose the object, once. Raises Exists, PartsRefused, StoreError."""
+        key = upload.key
+        await self._check_condition(key, headers)
+        named = [_named(part, begun) for part in parts]
+        condition = {"If-None-Match": "*"} if headers.only_new else {}
+        done = await self._uploads.complete(key, begun.id, named, self._store.customer_key | condition)
+        etag, own = composite_etag([part.md5 for part in parts]), etag_of_parts(named)
+        if done is None:
+            if not await self._is_there(key, named, parts, headers):
+                raise await self._refused(upload, begun, parts)
+            await self._uploads.abort(key, begun.id)  # if another upload of the same parts was completed
+            return _Composed(etag, {etag, own}, None, may_differ=True)
+        if done.etag != etag and not await self._is_composed(key, done, named, parts):
+            raise await self._replaced(upload, begun, parts, done.etag)
+        etags: set[str | None] = {done.etag} if done.etag else {etag, own}
+        return _Composed(etag, etags, done.request_id, may_differ=begun.is_found)
 
     async def _check_condition(self, key: str, headers: ObjectHeaders) -> None:
         """Raises Exists if the object is there, and nothing is to be overwritten. Amazon looks itself; Ceph's gateway

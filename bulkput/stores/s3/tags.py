@@ -8,14 +8,22 @@ https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObjectTagging.html
 
 import hashlib
 from base64 import b64encode
+from collections.abc import Container
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 from xml.sax.saxutils import escape
 
+from bulkput.errors import StoreError
 from bulkput.payload.in_memory import BytesBody
 from bulkput.stores.s3.errors import error_of
-from bulkput.stores.s3.requests import BucketRequests, Request
+from bulkput.stores.s3.requests import Request
+from bulkput.stores.s3.wire_format import etag_of
+
+if TYPE_CHECKING:
+    from bulkput.stores.s3.store import S3Store
 
 FIELD = "x-amz-tagging"
+_NO_TAGS = f"; the object is stored without its tags ({FIELD})"
 _ENTITIES = {"\r": "&#13;", "\n": "&#10;", "\t": "&#9;"}
 
 
@@ -33,14 +41,24 @@ def document_of(field: str) -> bytes:
 
 
 async def put_tags(
-    requests: BucketRequests, operation: str, key: str, document: bytes, *, bucket: str | None = None
+    store: "S3Store",
+    operation: str,
+    key: str,
+    document: bytes,
+    *,
+    etags: Container[str | None],
+    bucket: str | None = None,
 ) -> None:
-    """Give the object these tags in place of its own. Raises StoreError if the store refuses: `operation` has failed
-    then."""
+    """Give the object with one of these ETags these tags in place of its own, if a look just before shows that it is
+    still that. S3 knows no condition for tags: an object that somebody stores in the milliseconds between gets them.
+    Raises StoreError: `operation` has failed then."""
+    head = await store.head(key, bucket=bucket)
+    if head is None or etag_of(head) not in etags:
+        raise StoreError(operation, key, f"another program has stored an object of this name meanwhile{_NO_TAGS}")
     md5 = hashlib.md5(document, usedforsecurity=False).digest()
     fields = {"Content-MD5": b64encode(md5).decode(), "Content-Type": "application/xml"}
     payload = hashlib.sha256(document).hexdigest()
     request = Request("PUT", key, fields, "tagging=", payload=payload, bucket=bucket)
-    answer = await requests.ask(operation, request, BytesBody.of(document))
+    answer = await store.requests.ask(operation, request, BytesBody.of(document))
     if answer.status not in (200, 204):
-        raise error_of(operation, key, answer).about(key, f"; the object is stored without its tags ({FIELD})")
+        raise error_of(operation, key, answer).about(key, _NO_TAGS)
