@@ -99,7 +99,7 @@ async def test_pages_of_buckets_are_followed_to_the_last(moto: RealS3) -> None:
 @pytest.mark.parametrize(
     ("inside", "error", "said"),
     [
-        ("<ContinuationToken>t</ContinuationToken>", Unavailable, "goes on at the same place for ever"),
+        ("<ContinuationToken>t</ContinuationToken>", Unavailable, "comes back to the same page, and has no end"),
         ("<Bucket><CreationDate>1</CreationDate></Bucket>", library.StoreError, "a bucket without a name"),
         ("<Bucket>", library.StoreError, "not XML of S3"),
     ],
@@ -111,6 +111,16 @@ async def test_pages_that_are_wrong_end_the_listing(
     async with relay(moto.endpoint, paged(lambda _token: inside)) as relayed:
         with pytest.raises(error, match=said):
             await listed(moto, relayed.url)
+
+
+async def test_pages_of_buckets_that_lead_to_each_other_end_the_listing(moto: RealS3) -> None:
+    """Two tokens in turn would be asked for without an end."""
+    inside = {"": "t1", "t1": "t2", "t2": "t1"}
+    pages = paged(lambda token: f"<ContinuationToken>{inside[token or '']}</ContinuationToken>")
+    async with relay(moto.endpoint, pages) as relayed:
+        with pytest.raises(Unavailable, match="comes back to the same page"):
+            await listed(moto, relayed.url)
+        assert len(relayed.asked) == 3
 
 
 @pytest.mark.rgw

@@ -128,8 +128,8 @@ class S3Store:
         return fields | self.customer_key if self.customer_key else fields
 
     async def prepare(self) -> None:
-        """Make the bucket if that is wanted. Else look whether it is there: so that one request learns its region and
-        the clock, and one sentence says what is wrong with the way."""
+        """Make the bucket if that is asked for. Else look whether it is there: that request learns the region and the
+        clock, and its error says what is wrong."""
         if self.context.s3.make_bucket:
             self.was_made = await self._seldom.make_bucket() or self.was_made
         else:
@@ -207,7 +207,7 @@ class S3Store:
             return IntegrityError("put", key, expected=md5, actual=None, status=answer.status, detail=detail)
         error = error_of("put", key, answer, sent_md5=md5)
         if not self._may_list and code_of(answer) == "AccessDenied":
-            # As of a login that fails: it is the fault of no object, so one of those in flight tells it.
+            # Like a failed login, this is the fault of no object: one of those in flight reports it.
             detail = _NO_ACCESS if self._way.credentials.keys is not None else _NO_KEYS
             denied = Denied("login", self.bucket, detail, status=403, request_id=error.request_id)
             denied.code = error.code
@@ -332,7 +332,7 @@ def open_store(destination: Destination, context: StoreContext) -> S3Store:
     if not isinstance(settings, Settings) or not isinstance(credentials, Credentials):
         raise no_credentials()
     if not destination.is_account:
-        check_bucket(destination.root, settings)
+        check_bucket(destination.root, settings, destination.prefix)
     store = S3Store(destination.root, Way(settings, credentials, context.transport), context)
     if not destination.is_account:
         refuse_in_clear((*store.customer_key, *(name for name, _ in context.headers.extra)), store.url)
@@ -344,10 +344,10 @@ def open_store(destination: Destination, context: StoreContext) -> S3Store:
     return store
 
 
-def check_bucket(bucket: str, settings: Settings) -> None:
-    """Raises UsageError for a name that no bucket has."""
+def check_bucket(bucket: str, settings: Settings, prefix: str = "") -> None:
+    """Raises UsageError for a name that no bucket has, and for keys in front of it."""
     rules: Rules = "amazon" if settings.endpoint is None and not settings.is_old_style else "other"
-    if (wrong := wrong_bucket(bucket, rules)) is not None:
+    if (wrong := wrong_bucket(bucket, rules, prefix)) is not None:
         raise UsageError(wrong)
 
 
@@ -378,7 +378,8 @@ _OTHER_KEY = (
     "the object may be encrypted with another key than that in BULKPUT_S3_SSE_C_KEY, or with none of its owner's"
 )
 _HASHED_FIRST = (
-    "the bucket encrypts objects so that no answer has their MD5: each is read for it before it is sent, from now on"
+    "the bucket encrypts objects so that no answer has their MD5: from now on each file is read for its MD5 before it"
+    " is sent"
 )
 _NOTHING = (
     "stored and kept, but nothing proves its bytes: the bucket encrypts objects so that no answer has their MD5; use"
