@@ -2,7 +2,7 @@
 
 | the name                                                  | at Amazon            | at another endpoint              |
 |-----------------------------------------------------------|----------------------|----------------------------------|
-| `@`; `:` where the path has an `@`                        | refused: keys do not belong into a URL                  |
+| `@`; `:` where the path has an `@` (`has_keys`)           | refused: keys do not belong into a URL                  |
 | `arn:...`                                                 | refused: an alias does it                               |
 | `HOST:PORT`, an IP address                                | refused: a server belongs into AWS_ENDPOINT_URL         |
 | `TENANT:BUCKET`                                           | refused              | taken: another tenant's at Ceph  |
@@ -36,11 +36,20 @@ _MOST = 255
 _WRITE = "write s3://BUCKET[/PREFIX]"
 
 
-def wrong_bucket(name: str, rules: Rules, path: str = "") -> str | None:
-    """What is wrong with the name, as a sentence that says what to do; None if a store may have it. `path` is what
-    follows it in its URL."""
-    if "@" in name or (":" in name and "@" in path):
-        return f"keys do not belong into a URL, and a name of a bucket has no @: {_WRITE}, and the keys into variables"
+def has_keys(rest: str) -> bool:
+    """Whether what follows `s3://` may begin with an access key and a secret: such text must not be shown.
+
+    >>> has_keys("AKIA:secret@bucket"), has_keys("AKIA:sec/ret@bucket/x"), has_keys("tenant:bucket"), has_keys("b/a@b")
+    (True, True, False, False)
+    """
+    name, _, path = rest.partition("/")
+    return "@" in name or (":" in name and "@" in path)
+
+
+def wrong_bucket(name: str, rules: Rules) -> str | None:
+    """What is wrong with the name, as a sentence that says what to do; None if a store may have it."""
+    if has_keys(name):
+        return KEYS
     if name.startswith("arn:"):
         return f"an ARN is no name of a bucket: {_WRITE}, where the alias of an access point is a name as well"
     if _SERVER.fullmatch(name) or _is_address(name):
@@ -65,6 +74,8 @@ def _is_address(name: str) -> bool:
     return True
 
 
+KEYS = f"keys do not belong into a URL, and a name of a bucket has no @: {_WRITE}, and the keys into variables"
+"""What to say of a URL that `has_keys`."""
 _RULE = "3 to 63 small letters, digits, hyphens and dots"
 _COLON = "a name with a colon, which is not repeated here since it may hold keys, is no name of a bucket"
 _AT_AMAZON = f"{_COLON} at Amazon: {_WRITE}; AWS_ENDPOINT_URL names another S3"

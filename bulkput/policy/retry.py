@@ -31,8 +31,9 @@ def next_delay_s(
     `elapsed_s` is the time of all attempts and pauses so far. It never forbids the second attempt, however long the
     first one took. `retries` replaces `options.retries` if it is given.
 
-    A server that has answered nothing yet (`is_first_contact`) gets equal jitter: at least half of the bound. Without
-    that, few retries might end at once by chance: three of them wait for 3.5 s at least, which a restart may take.
+    A server that has answered nothing yet gets equal jitter, at least half of the bound, unless no restart helps
+    (`is_misdirected`). Without that, few retries might end at once by chance: three of them wait for 3.5 s at least,
+    which a restart may take.
 
     Full jitter (AWS architecture blog: any time between 0 and the exponential bound) spreads workers that failed
     together. A Retry-After is a lower bound, because the store asked for it. At most a quarter of it is added, and at
@@ -48,7 +49,7 @@ def next_delay_s(
         floor_s = min(error.retry_after_s, options.max_retry_after_s)
         return floor_s + random() * min(options.cap_s, options.base_s, _SPREAD * floor_s)
     share = random()
-    if isinstance(error, Unavailable) and error.is_first_contact:
+    if isinstance(error, Unavailable) and error.is_first_contact and not error.is_misdirected:
         share = 0.5 + share / 2
     return share * min(options.cap_s, options.base_s * 2.0 ** min(attempt - 1, 60))
 

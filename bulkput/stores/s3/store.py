@@ -332,7 +332,7 @@ def open_store(destination: Destination, context: StoreContext) -> S3Store:
     if not isinstance(settings, Settings) or not isinstance(credentials, Credentials):
         raise no_credentials()
     if not destination.is_account:
-        check_bucket(destination.root, settings, destination.prefix)
+        check_bucket(destination.root, settings)
     store = S3Store(destination.root, Way(settings, credentials, context.transport), context)
     if not destination.is_account:
         refuse_in_clear((*store.customer_key, *(name for name, _ in context.headers.extra)), store.url)
@@ -344,10 +344,10 @@ def open_store(destination: Destination, context: StoreContext) -> S3Store:
     return store
 
 
-def check_bucket(bucket: str, settings: Settings, prefix: str = "") -> None:
-    """Raises UsageError for a name that no bucket has, and for keys in front of it."""
+def check_bucket(bucket: str, settings: Settings) -> None:
+    """Raises UsageError for a name that no bucket has."""
     rules: Rules = "amazon" if settings.endpoint is None and not settings.is_old_style else "other"
-    if (wrong := wrong_bucket(bucket, rules, prefix)) is not None:
+    if (wrong := wrong_bucket(bucket, rules)) is not None:
         raise UsageError(wrong)
 
 
