@@ -206,11 +206,14 @@ class IntegrityError(StoreError):
 class Unavailable(StoreError):
     """The store or the network failed, probably for a short time: 5xx, 408, reset, timeout, connection refused.
 
-    `is_first_contact`: the server has answered nothing in this run, so its address may be wrong. It is retried seldom.
+    `is_first_contact`: the server has answered nothing in this run, so its address may be wrong.
+    `is_misdirected`: the host's name does not exist, or one side speaks TLS there and the other does not.
+    `policy/retry.py` says how often both are retried.
     """
 
     is_retryable = True
     is_first_contact = False
+    is_misdirected = False
 
 
 class Throttled(StoreError):

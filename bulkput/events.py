@@ -154,12 +154,11 @@ class Failed:
 
     @property
     def what(self) -> str:
-        """The error as a sentence. That of a login does not name the file, so this does. If it stops the run, the order
-        to stop says why, next."""
-        is_of_login = isinstance(self.error, StoreError) and self.error.operation == "login"
-        if not is_of_login:
-            return str(self.error)
-        return f"{printable(self.path)}: {'not sent: see below' if self.error.stops_run else self.error}"
+        """The error as a sentence. That of a login does not name the file, and `Stopping` tells it once for all."""
+        error = self.error
+        if not isinstance(error, StoreError) or error.operation != "login":
+            return str(error)
+        return f"{printable(self.path)}: {'not sent: the login failed' if error.stops_run else error}"
 
 
 @frozen

@@ -19,10 +19,11 @@ class RetryOptions:
     """Retries per object. With pauses from 1 to 30 s, 8 last a minute on average (random, so seldom below twenty
     seconds), which outlasts the restart of a proxy."""
     first_retries: int = 3
-    """Retries while a server has answered nothing in this run, of the first login, and of objects whose answers do not
-    prove their bytes as long as no object is stored. 3, which end within seconds, because a wrong address is likelier
-    than a restart, and a proxy likelier than chance. More for a run that begins while its server does. Never more than
-    `retries`."""
+    """Retries until a server has answered once: of a login, a look at the bucket, a listing, a HEAD. An object's own
+    PUT gets all `retries`, unless the host does not exist, or one side speaks TLS there and the other does not. 3,
+    whose pauses last from 3.5 to 7 s, because a wrong address is likelier than a restart that takes longer. It holds as
+    well for objects whose answers do not prove their bytes, as long as none is stored: a proxy is likelier than chance.
+    More for a run that begins while its server does. Never more than `retries`."""
     base_s: float = 1.0
     """The longest first pause. It doubles with each retry. One second, so that a short fault costs little."""
     cap_s: float = 30.0

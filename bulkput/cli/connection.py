@@ -75,7 +75,7 @@ def connection_options(
             type=Count(0),
             default=retry.first_retries,
             show_default=True,
-            help="Retries until a server has answered once.",
+            help="Retries until a server has answered once; an object's own PUT has --retries.",
         )
         @click.option("--timeout", type=Seconds(0.1, 86_400), default=timeout_s, show_default=True, help=timeout)
         @server_options

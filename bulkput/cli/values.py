@@ -177,6 +177,9 @@ def refuse_odd(url: str) -> None:
     For verbs that make objects. What is stored under such a name can still be listed, copied and removed.
     """
     if (meant := meant_by(url)) is not None:
+        from bulkput.stores.base import Destination  # noqa: PLC0415 - for mistakes only
+
+        Destination.parse(url)  # refuses a URL that must not be shown
         raise UsageError(
             f"destination {printable(url)} would put //, . or .. into the objects' names: did you mean"
             f" {printable(meant)}? --literal takes it as it is"

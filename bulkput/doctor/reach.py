@@ -22,14 +22,13 @@ from typing import Any
 from bulkput.doctor.finding import Finding, Step, failure, ok, skipped, warning
 from bulkput.doctor.texts import ms_text, place_text, span_text
 from bulkput.record import frozen
+from bulkput.transport.addresses import is_no_such_name
 
 _SLOW_S = 1.0
 """glibc asks the next resolver after 5 s, systemd-resolved after less; TCP repeats a lost SYN after 1 s (RFC 6298)."""
 _SKEW_S = 30.0
 """Tokens, temporary URLs and certificates end by a clock; below half a minute no limit of theirs comes into sight. S3
 refuses requests from 15 minutes on."""
-_NO_SUCH_NAME = {getattr(socket, name, None) for name in ("EAI_NONAME", "EAI_NODATA")} - {None}
-"""Not every system has both."""
 
 
 @frozen
@@ -91,7 +90,7 @@ def failed_lookup(host: str, error: Exception, seconds: float) -> Lookup:
     match error:
         case TimeoutError():
             return Lookup(host, (), seconds, "the resolver did not answer in time")
-        case socket.gaierror(errno=number) if number in _NO_SUCH_NAME:
+        case socket.gaierror() if is_no_such_name(error):
             return Lookup(host, (), seconds, "there is no such name", is_unknown=True)
         case socket.gaierror(errno=socket.EAI_AGAIN):
             return Lookup(host, (), seconds, "the resolver does not answer")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from bulkput import __version__
 from bulkput import events as ev
-from bulkput.errors import Unsupported, UsageError
+from bulkput.errors import Unavailable, Unsupported, UsageError
 from bulkput.model import Container, Prefix, RemoteObject
 from bulkput.option_types import checked
 from bulkput.options import HeaderOptions, LargeOptions, RetryOptions, WireOptions
@@ -177,12 +177,16 @@ async def list_containers(
         containers, at = store.powers.containers, ""
         if containers is None:
             raise Unsupported("list", url, "this store does not list containers")
+        begun = {at}
         while True:
             page = await containers(at)
             for row in page.rows:
                 yield row
             if page.next is None:
                 return
+            if page.next in begun:
+                raise Unavailable("list", url, "the listing comes back to the same page, and has no end")
+            begun.add(page.next)
             at = page.next
 
 

@@ -31,6 +31,10 @@ def next_delay_s(
     `elapsed_s` is the time of all attempts and pauses so far. It never forbids the second attempt, however long the
     first one took. `retries` replaces `options.retries` if it is given.
 
+    A server that has answered nothing yet gets equal jitter, at least half of the bound, unless no restart helps
+    (`is_misdirected`). Without that, few retries might end at once by chance: three of them wait for 3.5 s at least,
+    which a restart may take.
+
     Full jitter (AWS architecture blog: any time between 0 and the exponential bound) spreads workers that failed
     together. A Retry-After is a lower bound, because the store asked for it. At most a quarter of it is added, and at
     most `base_s`, however often the object was refused. That is enough to spread programs that were refused together,
@@ -44,25 +48,40 @@ def next_delay_s(
     if isinstance(error, Throttled) and error.retry_after_s is not None:
         floor_s = min(error.retry_after_s, options.max_retry_after_s)
         return floor_s + random() * min(options.cap_s, options.base_s, _SPREAD * floor_s)
-    return random() * min(options.cap_s, options.base_s * 2.0 ** min(attempt - 1, 60))
+    share = random()
+    if isinstance(error, Unavailable) and error.is_first_contact and not error.is_misdirected:
+        share = 0.5 + share / 2
+    return share * min(options.cap_s, options.base_s * 2.0 ** min(attempt - 1, 60))
 
 
-def retries_of(error: StoreError, options: RetryOptions, *, is_login: bool = False, has_worked: bool = True) -> int:
-    """How often an operation that failed by `error` is retried.
+def retries_of(
+    error: StoreError,
+    options: RetryOptions,
+    *,
+    is_login: bool = False,
+    is_transfer: bool = False,
+    has_worked: bool = True,
+) -> int:
+    """How often an operation that failed by `error` is retried. `is_transfer`: it sends an object or a part of one.
 
     | what failed                                                | retries         | why                              |
     |------------------------------------------------------------|-----------------|----------------------------------|
-    | a server does not answer that has answered nothing yet     | `first_retries` | its address is wrong, more often |
-    |                                                            |                 | than it restarts just now        |
+    | of a server that has answered nothing yet:                 |                 |                                  |
+    | - a host's name that does not exist, TLS to a port without | `first_retries` | no restart causes that           |
+    |   it, or the reverse (`is_misdirected`)                    |                 |                                  |
+    | - a transfer: no server listens, or none answers           | `retries`       | a server that is just restarting |
+    |                                                            |                 | costs no object                  |
+    | - what comes before transfers: a look at the bucket, a     | `first_retries` | the address is wrong, more often |
+    |   listing                                                  |                 | than a server is restarting      |
     | the first login of a run (`is_login`), nothing has worked  | `first_retries` | the same                         |
     | an answer that proves no bytes, nothing has worked         | `first_retries` | a proxy is likelier than chance  |
-    | all else                                                   | `retries`       | a balancer that restarts costs   |
-    |                                                            |                 | no object                        |
+    | all else                                                   | `retries`       | a server that is restarting      |
+    |                                                            |                 | costs no object                  |
     """
-    is_new = isinstance(error, Unavailable) and error.is_first_contact
-    if is_new or (not has_worked and (is_login or isinstance(error, IntegrityError))):
-        return min(options.retries, options.first_retries)
-    return options.retries
+    is_few = not has_worked and (is_login or isinstance(error, IntegrityError))
+    if isinstance(error, Unavailable) and error.is_first_contact:
+        is_few = is_few or error.is_misdirected or not is_transfer
+    return min(options.retries, options.first_retries) if is_few else options.retries
 
 
 Cause = tuple[type[StoreError], int | None, str]

@@ -7,7 +7,7 @@
 | has an ETag that need be no MD5; the request had Content-MD5 or a | that the store has checked them                 |
 | signature over its bytes                                          |                                                 |
 | has an ETag that need be no MD5                                   | nothing: the bytes are stored, and unproven     |
-| has another ETag, or none                                         | that they are not, or are not known to be       |
+| has another ETag, or none                                         | that other bytes are stored, or nothing         |
 
 An ETag need be no MD5 where the object is encrypted with keys of KMS or of the customer, and in directory buckets
 (https://docs.aws.amazon.com/AmazonS3/latest/API/API_Object.html). The first line holds there as well: no other bytes

@@ -139,6 +139,11 @@ class Destination:
             )
             raise UsageError(f"destination {url.partition('?')[0]!r} is no URL: {more}")
         scheme = scheme.lower()
+        if scheme == "s3" and "@" in rest:
+            from bulkput.policy.bucket_names import KEYS, has_keys  # noqa: PLC0415 - few names have an @
+
+            if has_keys(rest):
+                raise UsageError(KEYS)
         if is_presigned(rest.partition("?")[2]):
             raise UsageError(
                 f"destination {shown!r} is a presigned URL, which is for one object and one request: write"

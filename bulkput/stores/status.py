@@ -108,7 +108,7 @@ def error_from_transport(
     if error.is_permanent:
         return Denied(operation, key, detail)
     unavailable = Unavailable(operation, key, detail)
-    unavailable.is_first_contact = error.is_first_contact
+    unavailable.is_first_contact, unavailable.is_misdirected = error.is_first_contact, error.is_misdirected
     return unavailable
 
 

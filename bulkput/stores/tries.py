@@ -54,13 +54,14 @@ class Tries:
         call: Callable[[], Awaitable[T]],
         *,
         is_first_login: bool = False,
+        is_transfer: bool = False,
         attempt: int = 1,
         spent_s: float = 0.0,
     ) -> T:
         """Await `call()`, with retries. Raises its last StoreError if there is no further attempt.
 
-        `is_first_login` calls get fewer retries. `attempt` is the number of the next attempt, `spent_s` the seconds
-        that earlier attempts and pauses took.
+        `is_first_login` and `is_transfer`: see `policy/retry.py:retries_of`. `attempt` is the number of the next
+        attempt, `spent_s` the seconds that earlier attempts and pauses took.
         """
         while True:
             began_s = time.monotonic()
@@ -69,22 +70,28 @@ class Tries:
                     return await call()
             except StoreError as error:
                 spent_s += _took_s(error, began_s)
-                spent_s = await self.wait_or_give_up(error, attempt, spent_s, is_first_login=is_first_login)
+                retries = self._retries_of(error, is_login=is_first_login, is_transfer=is_transfer)
+                spent_s = await self._wait(error, attempt, spent_s, retries)
             attempt += 1
 
     async def wait_or_give_up(
-        self, error: StoreError, attempt: int, spent_s: float, *, is_first_login: bool = False
+        self, error: StoreError, attempt: int, spent_s: float, *, is_transfer: bool = False
     ) -> float:
         """Return when attempt `attempt + 1` is due. Raises `error` if there is no further attempt.
 
         `spent_s` is the time of all attempts and pauses so far; the result adds this pause to it.
         """
+        return await self._wait(error, attempt, spent_s, self._retries_of(error, is_transfer=is_transfer))
+
+    def _retries_of(self, error: StoreError, *, is_login: bool = False, is_transfer: bool = False) -> int:
+        return retries_of(error, self._options, is_login=is_login, is_transfer=is_transfer, has_worked=self.has_worked)
+
+    async def _wait(self, error: StoreError, attempt: int, spent_s: float, retries: int) -> float:
         from random import random  # noqa: PLC0415 - 2 ms, at the first retry
 
         options = self._options
         if attempt >= error.attempts:  # else it is a login's, which has counted its own
             error.attempts, error.elapsed_s = attempt, spent_s
-        retries = retries_of(error, options, is_login=is_first_login, has_worked=self.has_worked)
         delay_s = next_delay_s(
             error, attempt=attempt, elapsed_s=spent_s, options=options, random=random, retries=retries
         )

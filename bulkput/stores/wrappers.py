@@ -91,8 +91,8 @@ class RetryingStore(Wrapper):
 
         note(first)
         try:
-            spent_s = await self._tries.wait_or_give_up(first, 1, first.own_s or 0.0)
-            return await self._tries(once, attempt=2, spent_s=spent_s)
+            spent_s = await self._tries.wait_or_give_up(first, 1, first.own_s or 0.0, is_transfer=True)
+            return await self._tries(once, is_transfer=True, attempt=2, spent_s=spent_s)
         except (StoreError, SourceError, Stopped) as error:
             settle = self._store.powers.settle
             if not left or settle is None:
@@ -134,7 +134,7 @@ class RetryingStore(Wrapper):
 
     def _sending(self, send_part: SendPart) -> SendPart:
         async def sent(upload: LargeUpload, number: int, body: Body) -> StoredPart:
-            part = await self._tries(lambda: send_part(upload, number, body))
+            part = await self._tries(lambda: send_part(upload, number, body), is_transfer=True)
             self._tries.has_worked = True
             return part
 

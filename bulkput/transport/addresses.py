@@ -7,8 +7,9 @@ import asyncio
 import itertools
 import socket
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from contextlib import suppress
 
+_NO_SUCH_NAME = {getattr(socket, name, None) for name in ("EAI_NONAME", "EAI_NODATA")} - {None}
+"""Not every system has both. EAI_AGAIN is another: no resolver has answered."""
 Resolve = Callable[[str, int], Awaitable[list[str]]]
 _KEPT_S = 30.0
 """Seconds that the resolver's answer is used: short enough to follow a balancer that changes its addresses. Also the
@@ -24,6 +25,11 @@ async def resolve(host: str, port: int) -> list[str]:
     """
     found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(address[0]) for *_, address in found))
+
+
+def is_no_such_name(error: BaseException | None) -> bool:
+    """Whether a lookup has shown that the name does not exist, or has no address."""
+    return isinstance(error, socket.gaierror) and error.errno in _NO_SUCH_NAME
 
 
 async def connected(addresses: Sequence[str], port: int) -> socket.socket:
@@ -58,6 +64,8 @@ class Addresses:
         self._resolve = resolve
         self._kept_s = kept_s
         self._found: list[str] = []
+        self.has_no_such_host = False
+        """Whether the last lookup has shown that the name does not exist, or is none."""
         self._until_s = 0.0
         self._turn = itertools.count()
         self._avoided: dict[str, float] = {}
@@ -94,10 +102,14 @@ class Addresses:
     async def _look_up(self) -> None:
         loop = asyncio.get_running_loop()
         self._lookup = lookup = loop.create_future()
-        is_ended = False
+        is_ended = self.has_no_such_host = False
         try:
-            with suppress(OSError, ValueError):  # UnicodeError, a ValueError: this is not a host name
+            try:
                 self._found = await self._resolve(self.host, self.port) or self._found
+            except OSError as error:
+                self.has_no_such_host = is_no_such_name(error)
+            except ValueError:  # UnicodeError: this is not a host name
+                self.has_no_such_host = True
             self._until_s = loop.time() + self._kept_s
             is_ended = True
         finally:  # if this lookup was cancelled, one of the waiting callers starts another

@@ -58,12 +58,15 @@ class TransportError(Exception):
     """No complete answer came. The store turns this into the error of its operation.
 
     `is_permanent`: a retry cannot help (the certificate is not trusted, the proxy refuses the credentials).
-    `is_first_contact`: the server has answered nothing so far, so a wrong address is likelier than a fault.
+    `is_first_contact`: the server has answered nothing so far, so its address may be wrong.
+    `is_misdirected`: the host's name does not exist, or one side speaks TLS there and the other does not. No server
+    that restarts causes that.
     """
 
-    def __init__(self, detail: str, *, is_permanent: bool = False) -> None:
+    def __init__(self, detail: str, *, is_permanent: bool = False, is_misdirected: bool = False) -> None:
         super().__init__(detail)
         self.is_permanent = is_permanent
+        self.is_misdirected = is_misdirected
         self.is_first_contact = False
 
 

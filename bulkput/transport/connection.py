@@ -263,7 +263,8 @@ class Connection(asyncio.Protocol):
             self._reader.feed(data)
         except GarbageError as error:
             speaks_tls = self._transport is self._socket and is_alert(data)
-            self.fail(TransportError(f"the answer is not HTTP {SPEAKS_TLS}" if speaks_tls else str(error)))
+            detail = f"the answer is not HTTP {SPEAKS_TLS}" if speaks_tls else str(error)
+            self.fail(TransportError(detail, is_misdirected=speaks_tls))
             return
         if self._reader.is_done and not self._answered.done():
             self._complete(self._answered)

@@ -20,7 +20,7 @@ from bulkput.errors import BulkputError
 from bulkput.model import Body
 from bulkput.options import WireOptions
 from bulkput.record import frozen
-from bulkput.transport.addresses import Resolve
+from bulkput.transport.addresses import Resolve, is_no_such_name
 from bulkput.transport.base import (
     CONTINUE_S,
     MAX_ANSWER,
@@ -37,7 +37,7 @@ from bulkput.transport.pacing import deadline, sends_again
 from bulkput.transport.proxies import Proxies, Proxy
 from bulkput.transport.resolver import SessionResolver
 from bulkput.transport.secrets import text_without_secrets, without_secrets
-from bulkput.transport.tls import client_refused, tls_context, why_not_connected
+from bulkput.transport.tls import client_refused, is_no_tls, tls_context, why_not_connected
 
 _STALE = (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError, aiohttp.ClientConnectionResetError)
 _NEVER_SENT = frozenset(("Accept", "Accept-Encoding", "Content-Type", "User-Agent"))
@@ -372,15 +372,16 @@ async def _read_bounded(response: aiohttp.ClientResponse, limit: int) -> bytes:
 
 def _transport_error(error: Exception) -> TransportError:
     """The error as one line for people. aiohttp's own texts mostly repeat the errno; some are empty."""
+    is_misdirected = False
     match error:
         case aiohttp.ClientConnectorCertificateError():
             detail = f"TLS certificate of {error.host} not accepted: {error.certificate_error}"
             return TransportError(detail, is_permanent=True)
         case aiohttp.ClientConnectorDNSError():
-            detail = f"cannot resolve host name {error.host}"
+            detail, is_misdirected = f"cannot resolve host name {error.host}", is_no_such_name(error.os_error)
         case aiohttp.ClientConnectorError():
-            why = why_not_connected(error.os_error)
-            detail = f"cannot connect to {error.host}:{error.port}: {why}"
+            detail = f"cannot connect to {error.host}:{error.port}: {why_not_connected(error.os_error)}"
+            is_misdirected = is_no_tls(error.os_error)
         case aiohttp.ClientResponseError():  # its own text would repeat the URL
             detail = f"the answer is not HTTP/1.1: {' '.join(error.message.split())}"
         case aiohttp.ServerDisconnectedError():
@@ -389,4 +390,4 @@ def _transport_error(error: Exception) -> TransportError:
             detail = str(error) or "no answer in time"
         case _:
             detail = str(error) or type(error).__name__
-    return client_refused(error) or TransportError(detail)
+    return client_refused(error) or TransportError(detail, is_misdirected=is_misdirected)

@@ -23,7 +23,7 @@ from bulkput.transport.connection import Connection, NoContinueError, StaleError
 from bulkput.transport.head import Heads
 from bulkput.transport.hosts import ascii_url
 from bulkput.transport.pacing import sends_again
-from bulkput.transport.tls import SPEAKS_TLS, client_refused, tls_context, why_not_connected
+from bulkput.transport.tls import SPEAKS_TLS, client_refused, is_no_tls, tls_context, why_not_connected
 
 _WITHOUT_CONTENT = ("GET", "HEAD", "OPTIONS")
 """Methods whose requests have no content: without a body, no Content-Length is expected of them (RFC 9110, 8.6)."""
@@ -154,7 +154,7 @@ class WireTransport:
             async with asyncio.timeout(self._options.connect_timeout_s):
                 found = await where.in_turn()
         if not found:
-            raise TransportError(f"cannot resolve host name {where.host}")
+            raise TransportError(f"cannot resolve host name {where.host}", is_misdirected=where.has_no_such_host)
         try:
             async with asyncio.timeout(self._options.connect_timeout_s):
                 connection = await self._open_one_of(origin, found)
@@ -164,7 +164,8 @@ class WireTransport:
         except OSError as error:  # TimeoutError and SSLError are OSErrors
             if (refusal := client_refused(error)) is not None:
                 raise refusal from error
-            raise TransportError(f"cannot connect to {where.host}:{where.port}: {why_not_connected(error)}") from error
+            detail = f"cannot connect to {where.host}:{where.port}: {why_not_connected(error)}"
+            raise TransportError(detail, is_misdirected=is_no_tls(error)) from error
         self.count.connections += 1
         return connection
 

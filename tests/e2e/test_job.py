@@ -158,7 +158,7 @@ def test_a_journal_that_cannot_be_read_has_a_page(environ: Mapping[str, str], wo
     first = bulkput("upload", "--journal", "up.db", "dist", f"swift://{container}", environ=environ, cwd=workspace)
     assert first.exit_code == 0
     journal = workspace / "up.db"
-    journal.write_bytes(journal.read_bytes()[:4096] + b"\xff" * 20_000)
+    journal.write_bytes(journal.read_bytes()[:8192] + b"\xff" * 20_000)  # two pages have the schema
     arguments = ("upload", "--summary-md", "page.md", "--journal", "up.db", "dist", f"swift://{container}")
     ran = bulkput(*arguments, environ=environ, cwd=workspace)
     assert ran.exit_code == 3, ran.err

@@ -83,3 +83,26 @@ async def test_a_copy_that_is_cancelled_while_it_begins_leaves_no_upload(in_part
             await copying
         assert relayed.count("DELETE") == 1
     assert (await asyncio.to_thread(in_parts.unfinished), warnings(told)) == ([], [])
+
+
+async def test_a_copy_that_is_cancelled_twice_while_it_begins_tells_of_its_upload(in_parts: Box) -> None:
+    """The second time it waits for the answer, which names the upload."""
+    told: list[ev.Event] = []
+    copying: asyncio.Future[Any]
+    is_over = asyncio.Event()
+
+    async def cancels(request: web.BaseRequest, pass_on: Handler) -> web.StreamResponse:
+        answer = await pass_on(request)
+        copying.cancel()
+        asyncio.get_running_loop().call_later(0.2, copying.cancel)
+        await is_over.wait()
+        return answer
+
+    async with faulty(in_parts) as (behind, faults, relayed):
+        faults.at("POST", has="?uploads", meet=cancels)
+        copying = asyncio.ensure_future(copied(behind, told))
+        with pytest.raises(asyncio.CancelledError):
+            await copying
+        is_over.set()
+        assert relayed.count("DELETE") == 0
+    assert [f"s3://{in_parts.name}/b" in why for why in warnings(told)] == [True]

@@ -1,20 +1,23 @@
-"""How long a run waits for a server: seconds until its first answer, and all retries after it."""
+"""How long a run waits for a server that has not answered yet: seconds before its objects, all retries for them."""
 
 import asyncio
 import socket
 from collections.abc import Awaitable
 from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
 
 import pytest
 
 import bulkput
 from bulkput import events as ev
 from bulkput.errors import Denied, Unavailable
-from bulkput.options import RetryOptions, UploadOptions, WireOptions
+from bulkput.options import RetryOptions, StopRules, UploadOptions, WireOptions
 from bulkput.stores.status import error_from_transport
 from bulkput.transport.base import Answer, TransportError
 from bulkput.transport.route import open_transport
 from tests.servers.faultprocess import ProxyProcess
+from tests.servers.nginx import NginxDav
 from tests.servers.s3 import RealS3
 from tests.servers.threads import tcp_server
 
@@ -93,6 +96,98 @@ async def test_a_server_that_starts_after_the_run_gets_as_many_as_are_asked_for(
         assert "after 3 attempts" in str(summary.stopping)
     else:
         assert (summary.uploaded, len(starts)) == (20, 1)
+
+
+async def test_a_server_that_is_back_in_time_is_always_met(rgw_s3: RealS3, tmp_path: Path) -> None:
+    """With the pauses of a user, however short chance makes them: it is back 2.5 s after the first request."""
+    tree, bucket = make_files(tmp_path / "tree", 20), rgw_s3.make_bucket()
+    starts: list[asyncio.Task[None]] = []
+    pauses: list[float] = []
+
+    async def back() -> None:
+        await asyncio.sleep(2.5)
+        await asyncio.to_thread(proxy.start)
+
+    def watch(event: ev.Event) -> None:
+        if isinstance(event, ev.Retrying):
+            pauses.append(event.delay_s)
+            if not starts:
+                starts.append(asyncio.create_task(back()))
+
+    proxy = await asyncio.to_thread(ProxyProcess, *rgw_s3.address)
+    try:
+        summary = await bulkput.upload(tree, f"s3://{bucket}", on_event=watch, environ=through(proxy, rgw_s3))
+        await asyncio.gather(*starts)
+    finally:
+        await asyncio.to_thread(proxy.__exit__)
+    assert (summary.uploaded, summary.failed, len(starts)) == (20, 0, 1)
+    assert all(pause >= bound / 2 for pause, bound in zip(pauses, (1, 2, 4), strict=False))
+
+
+@pytest.mark.parametrize("transport", ["wire", "aiohttp"])
+async def test_a_server_of_plain_http_that_starts_after_the_run_loses_no_object(
+    nginx: NginxDav, tmp_path: Path, transport: Literal["wire", "aiohttp"]
+) -> None:
+    """No request comes before the objects there. It starts when more have failed than a first contact may."""
+    tree = make_files(tmp_path / "tree", 200)
+    retry = RetryOptions(retries=40, first_retries=1, base_s=0.05, cap_s=0.2)
+    options = UploadOptions(retry=retry, wire=WireOptions(transport=transport), stop=StopRules(in_vain_after=9999))
+    starts: list[asyncio.Task[None]] = []
+
+    def watch(event: ev.Event) -> None:
+        if isinstance(event, ev.Retrying) and event.attempt == 4 and not starts:
+            starts.append(asyncio.create_task(asyncio.to_thread(proxy.start)))
+
+    address = urlsplit(nginx.url)
+    proxy = await asyncio.to_thread(ProxyProcess, address.hostname or "", address.port or 80)
+    try:
+        url = f"http://127.0.0.1:{proxy.port}/late/"
+        summary = await bulkput.upload(tree, url, options=options, on_event=watch, environ={})
+        await asyncio.gather(*starts)
+    finally:
+        await asyncio.to_thread(proxy.__exit__)
+    assert (summary.uploaded, summary.failed, summary.exit_code, len(starts)) == (200, 0, 0, 1)
+
+
+@pytest.mark.parametrize(
+    ("transport", "mistake"),
+    [
+        ("wire", "no such host"),
+        ("wire", "no TLS there"),
+        ("wire", "TLS there"),
+        ("aiohttp", "no such host"),
+        ("aiohttp", "no TLS there"),
+    ],
+)
+async def test_what_no_restart_causes_has_few_retries(
+    tmp_path: Path, transport: Literal["wire", "aiohttp"], mistake: str
+) -> None:
+    """Also for objects. Only our own client tells an alert of TLS from other answers that are not HTTP."""
+    tree = make_files(tmp_path / "tree", 1)
+    alert, clear = b"\x15\x03\x01\x00\x02\x02\x46", b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n"
+    answer = alert if mistake == "TLS there" else clear
+
+    def behave(connection: socket.socket) -> None:
+        connection.recv(65_536)
+        connection.sendall(answer)
+
+    attempts: list[int] = []
+
+    def watch(event: ev.Event) -> None:
+        if isinstance(event, ev.Retrying):
+            attempts.append(event.attempt)
+
+    with tcp_server(behave) as seen:
+        url = {
+            "no such host": "http://no-such-host.invalid/",
+            "no TLS there": seen.url.replace("http://", "https://") + "/",
+            "TLS there": seen.url + "/",
+        }[mistake]
+        retry = RetryOptions(retries=9, first_retries=2, base_s=0.01)
+        options = UploadOptions(retry=retry, wire=WireOptions(transport=transport, examines_http=False))
+        summary = await bulkput.upload(tree, url, options=options, on_event=watch, environ={})
+    assert (summary.uploaded, summary.failed) == (0, 1)
+    assert attempts == [1, 2]
 
 
 @pytest.mark.parametrize("transport", ["wire", "aiohttp"])

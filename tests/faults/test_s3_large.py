@@ -193,7 +193,9 @@ async def test_keys_that_expire_under_parts_are_renewed(
     file = tmp_path / "credentials"
 
     def give(name: str) -> None:
-        file.write_text(f"[default]\naws_access_key_id = {name}\naws_secret_access_key = secret-{name}\n")
+        new = tmp_path / "new"
+        new.write_text(f"[default]\naws_access_key_id = {name}\naws_secret_access_key = secret-{name}\n")
+        new.replace(file)  # at once: it is read at any moment
 
     give(first)
     expiry = Expiry(first, "part", after=4)

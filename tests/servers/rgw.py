@@ -39,9 +39,9 @@ class RealRgw(RealSwift):
         self._run("radosgw-admin", "user", "create", *user, "--key-type", "swift", "--secret", key)
         return RealSwift(self.auth_url, f"{name}:user", key)
 
-    def add_s3_user(self, access_key: str, secret_key: str) -> None:
+    def add_s3_user(self, access_key: str, secret_key: str, *, tenant: str = "") -> None:
         """Makes another user, who has this pair of keys for S3."""
-        user = ("--uid", access_key, "--display-name", access_key)
+        user = ("--uid", access_key, "--display-name", access_key, "--tenant", tenant)
         self._run("radosgw-admin", "user", "create", *user, "--access-key", access_key, "--secret", secret_key)
 
     def add_keys(self, access_key: str, secret_key: str) -> None:

@@ -571,4 +571,4 @@ def test_a_summary_that_does_not_add_up_has_a_warning() -> None:
 def test_a_file_that_failed_for_want_of_a_token_is_named() -> None:
     """The error is that of the login, and many files may share it."""
     failed = ev.Failed(b"/src/a", "p/a", Denied("login", "tester", "refused", status=401))
-    assert event_line(failed, verbose=False) == "failed: /src/a: not sent: see below"
+    assert event_line(failed, verbose=False) == "failed: /src/a: not sent: the login failed"

@@ -23,6 +23,10 @@ OPTIONS = RetryOptions(retries=5, base_s=1.0, cap_s=30.0, max_retry_after_s=120.
 GONE = Unavailable("put", "a", "reset")
 NEVER_THERE = Unavailable("put", "a", "connection refused")
 NEVER_THERE.is_first_contact = True
+NO_SUCH_HOST = Unavailable("put", "a", "cannot resolve host name")
+NO_SUCH_HOST.is_first_contact = NO_SUCH_HOST.is_misdirected = True
+LOST_HOST = Unavailable("put", "a", "cannot resolve host name")
+LOST_HOST.is_misdirected = True
 BAD = SourceError(b"a", "vanished", "gone")
 
 
@@ -194,24 +198,39 @@ def test_causes_ignore_keys_numbers_and_digests(one: StoreError, other: StoreErr
 
 
 @pytest.mark.parametrize(
-    ("error", "is_login", "has_worked", "retries"),
+    ("error", "what", "has_worked", "retries"),
     [
-        (GONE, False, True, 5),
-        (GONE, False, False, 5),
-        (NEVER_THERE, False, False, 3),
-        (NEVER_THERE, False, True, 3),
-        (GONE, True, True, 5),
-        (GONE, True, False, 3),
-        (damaged("a"), False, True, 5),
-        (damaged("a"), False, False, 3),
+        (GONE, "other", True, 5),
+        (GONE, "other", False, 5),
+        (GONE, "transfer", False, 5),
+        (NEVER_THERE, "other", False, 3),
+        (NEVER_THERE, "other", True, 3),
+        (NEVER_THERE, "transfer", False, 5),
+        (NEVER_THERE, "transfer", True, 5),
+        (NO_SUCH_HOST, "other", False, 3),
+        (NO_SUCH_HOST, "transfer", False, 3),
+        (LOST_HOST, "other", False, 5),
+        (LOST_HOST, "transfer", False, 5),
+        (GONE, "login", True, 5),
+        (GONE, "login", False, 3),
+        (damaged("a"), "transfer", True, 5),
+        (damaged("a"), "transfer", False, 3),
     ],
 )
 def test_some_failures_have_fewer_retries_before_the_first_success(
-    error: StoreError, is_login: bool, has_worked: bool, retries: int
+    error: StoreError, what: str, has_worked: bool, retries: int
 ) -> None:
-    """An unreachable store that has answered before keeps all retries, since a balancer may restart."""
-    assert retries_of(error, OPTIONS, is_login=is_login, has_worked=has_worked) == retries
-    assert retries_of(error, RetryOptions(retries=1), is_login=is_login, has_worked=has_worked) == 1
+    """The table of `retries_of`: a transfer keeps all retries, since its server may be restarting."""
+    is_login, is_transfer = what == "login", what == "transfer"
+    for options, few in ((OPTIONS, retries), (RetryOptions(retries=1), 1), (RetryOptions(retries=0), 0)):
+        found = retries_of(error, options, is_login=is_login, is_transfer=is_transfer, has_worked=has_worked)
+        assert found == few
+
+
+def test_the_pauses_of_a_first_contact_last_for_seconds_at_least() -> None:
+    """Three retries would else end at once by chance."""
+    assert sum(delay(NEVER_THERE, attempt=attempt, jitter=0.0) or 0.0 for attempt in (1, 2, 3)) == 3.5
+    assert sum(delay(NEVER_THERE, attempt=attempt, jitter=1.0) or 0.0 for attempt in (1, 2, 3)) == 7.0
 
 
 def test_a_denied_request_outranks_max_errors() -> None:

@@ -5,7 +5,7 @@ https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListBuckets.html
 
 from typing import TYPE_CHECKING
 
-from bulkput.errors import StoreError, StoreGone, Unavailable
+from bulkput.errors import StoreError, StoreGone
 from bulkput.model import Container
 from bulkput.stores.powers import ContainerPage
 from bulkput.stores.s3.errors import code_of, error_of
@@ -35,10 +35,7 @@ async def page_of_buckets(requests: BucketRequests, at: str, *, is_amazons: bool
     if answer.status != 200 or code:
         raise error_of("list", _WHAT, answer)
     root = parsed(answer.body, "list", _WHAT)
-    token = root.findtext("ContinuationToken") or None
-    if token is not None and token == at:
-        raise Unavailable("list", _WHAT, "the listing goes on at the same place for ever")
-    return ContainerPage(tuple(map(_row, root.iter("Bucket"))), token)
+    return ContainerPage(tuple(map(_row, root.iter("Bucket"))), root.findtext("ContinuationToken") or None)
 
 
 def _row(bucket: "Element") -> Container:

@@ -198,7 +198,7 @@ class Copies:
     async def _head(self, key: str) -> Mapping[str, str]:
         head = await self._store.head(key)
         if head is None:
-            raise NotFound("copy", key, "it is not there", status=404)
+            raise NotFound("copy", key, "there is no object of that name", status=404)
         return head
 
     async def _check(self, bucket: str, key: str, made: Stored, size: int) -> None:
@@ -228,7 +228,7 @@ class Copies:
         store cannot copy parts: GCS has no such request, and Ceph's gateway 16 ends at a name with a percent sign (it
         decodes the name twice, and asserts that something is left)."""
         if "%" in job.source and not self._store.is_amazons:
-            raise Unsupported("copy", job.source, "not every store copies parts of an object whose name has a %")
+            raise Unsupported("copy", job.source, "this store may not copy parts of an object whose name has a %")
         uploads, given, rest = self._uploads, self._given(job), iter(parts)
         named: list[NamedPart] = []
         upload_id = await self._begun(job)
@@ -264,17 +264,25 @@ class Copies:
         try:
             return await asyncio.shield(beginning)
         except asyncio.CancelledError:
-            await asyncio.wait([beginning], timeout=_ABORT_S)
-            if beginning.done() and not beginning.cancelled() and beginning.exception() is None:
-                await self._give_up(job, beginning.result())
-            else:
-                beginning.cancel()
-                self._tell_left(job)
+            await self._unbegun(job, beginning)
             raise
         except StoreError as error:
             if error.status is None:  # no answer has come: it may be begun, and nobody knows its id
                 self._tell_left(job)
             raise
+
+    async def _unbegun(self, job: _Job, beginning: "asyncio.Future[str]") -> None:
+        """Remove the upload whose beginning is under way, or tell that it may stay: also if this is cancelled again."""
+        is_known = False
+        try:
+            await asyncio.wait([beginning], timeout=_ABORT_S)
+            is_known = beginning.done() and not beginning.cancelled() and beginning.exception() is None
+        finally:
+            if not is_known:
+                beginning.cancel()
+                self._tell_left(job)
+        if is_known:
+            await self._give_up(job, beginning.result())
 
     async def _give_up(self, job: _Job, upload_id: str) -> None:
         """Remove the upload, or tell that it stays."""
@@ -296,7 +304,7 @@ class Copies:
         """Raises Unavailable if the source is another object by now: its parts may be of two, since some stores ignore
         the condition. Amazon keeps it."""
         if job.etag and etag_of(await self._head(job.source)) != job.etag:
-            raise Unavailable("copy", job.source, "it was overwritten while it was copied", status=412)
+            raise Unavailable("copy", job.source, "the source was overwritten while it was copied", status=412)
 
 
 async def _all_of(coroutines: Iterable[Awaitable[None]]) -> None:
@@ -319,7 +327,7 @@ _LEFT = (
 def _made(answer: Answer, source: str) -> str:
     """The ETag of the copy. Raises StoreError, also for an error that comes with a 200."""
     if answer.status == 412:
-        raise Unavailable("copy", source, "it was overwritten while it was copied", status=412)
+        raise Unavailable("copy", source, "the source was overwritten while it was copied", status=412)
     if answer.status != 200 or b"<Error" in answer.body:
         raise error_of("copy", source, answer)
     etag = (parsed(answer.body, "copy", source).findtext("ETag") or "").strip('"')

@@ -39,7 +39,7 @@ _HOW = (
 _MOST_NAMES = 8
 """Profiles that a message names."""
 _OF_PROGRAMS = (OSError, ValueError, RuntimeError, LookupError, AttributeError, TypeError)
-"""What botocore lets pass of programs that are not there or print something else, and of files that are damaged."""
+"""Errors that botocore lets pass: of missing programs, of programs that print something else, of damaged files."""
 _MISSING = "s3:// needs botocore here, to read the files of the AWS command line: pip install 'bulkput[s3]'"
 
 

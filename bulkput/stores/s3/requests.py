@@ -35,7 +35,7 @@ _MOST_AGAIN = 4
 _REGION = re.compile(r"[a-z0-9-]{1,63}")
 """It becomes a part of a host's name."""
 _SKEW_S = 600
-"""Seconds by which clocks must differ that a refusal without a text is put down to that. S3 takes 900."""
+"""A refusal without a text is put down to the clock if the clocks differ by more seconds than this. S3 takes 900."""
 
 
 @frozen

@@ -3,7 +3,8 @@
 | what            | taken from, the first that is set                                                        |
 |-----------------|------------------------------------------------------------------------------------------|
 | endpoint        | AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL, the profile's services section, the profile's     |
-|                 | endpoint_url; else Amazon's of the region. AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=true: its |
+|                 | endpoint_url; else Amazon's of the region. AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=true:     |
+|                 | Amazon's in any case                                                                     |
 | region          | AWS_REGION, AWS_DEFAULT_REGION, the profile's region; else us-east-1                     |
 | bucket's place  | in the host name (virtual) with Amazon, or if addressing_style says so; and if the name  |
 |                 | fits a host and its certificate (no dots with https://) that is no address; else, or if  |
@@ -77,7 +78,7 @@ class Settings:
     def path_told(self) -> str:
         """What to add to a refusal if the endpoint has a path, which few stores have."""
         path = urlsplit(self.endpoint).path if self.endpoint is not None else ""
-        return f" (AWS_ENDPOINT_URL has the path {path}: should it end before that?)" if path else ""
+        return f" (AWS_ENDPOINT_URL has the path {path}: leave it out, unless the store needs it)" if path else ""
 
     def place_of(self, bucket: str, region: str) -> "Place":
         """Where the objects of the bucket are, if it is in this region."""

@@ -128,8 +128,8 @@ class S3Store:
         return fields | self.customer_key if self.customer_key else fields
 
     async def prepare(self) -> None:
-        """Make the bucket if that is wanted. Else look whether it is there: so that one request learns its region and
-        the clock, and one sentence says what is wrong with the way."""
+        """Make the bucket if that is asked for. Else look whether it is there: that request learns the region and the
+        clock, and its error says what is wrong."""
         if self.context.s3.make_bucket:
             self.was_made = await self._seldom.make_bucket() or self.was_made
         else:
@@ -207,7 +207,7 @@ class S3Store:
             return IntegrityError("put", key, expected=md5, actual=None, status=answer.status, detail=detail)
         error = error_of("put", key, answer, sent_md5=md5)
         if not self._may_list and code_of(answer) == "AccessDenied":
-            # As of a login that fails: it is the fault of no object, so one of those in flight tells it.
+            # Like a failed login, this is the fault of no object: one of those in flight reports it.
             detail = _NO_ACCESS if self._way.credentials.keys is not None else _NO_KEYS
             denied = Denied("login", self.bucket, detail, status=403, request_id=error.request_id)
             denied.code = error.code
@@ -378,7 +378,8 @@ _OTHER_KEY = (
     "the object may be encrypted with another key than that in BULKPUT_S3_SSE_C_KEY, or with none of its owner's"
 )
 _HASHED_FIRST = (
-    "the bucket encrypts objects so that no answer has their MD5: each is read for it before it is sent, from now on"
+    "the bucket encrypts objects so that no answer has their MD5: from now on each file is read for its MD5 before it"
+    " is sent"
 )
 _NOTHING = (
     "stored and kept, but nothing proves its bytes: the bucket encrypts objects so that no answer has their MD5; use"
