@@ -9,7 +9,7 @@
 | PreconditionFailed                                          | Exists         | no                                 |
 | NoSuchKey, NoSuchUpload, NoSuchVersion                      | NotFound       | no                                 |
 | NoSuchBucket                                                | NotFound       | no: a PUT makes StoreGone of it    |
-| AccessDenied, InvalidAccessKeyId, SignatureDoesNotMatch, ...| Denied         | no: it stops the run               |
+| AccessDenied, InvalidAccessKeyId, SignatureDoesNotMatch, ...| Denied         | no: it stops the run (`of_one`)    |
 | ExpiredToken, RequestTimeTooSkewed, PermanentRedirect, ...  | Denied         | the store itself has tried before  |
 | EntityTooLarge, KeyTooLongError                             | TooLarge       | no                                 |
 | QuotaExceeded, TooManyBuckets, InsufficientCapacity, ...    | QuotaExceeded  | no: it stops the run               |
@@ -178,6 +178,16 @@ def error_of(operation: str, key: str, answer: Answer, *, sent_md5: str | None =
     error = _error_of(operation, key, answer, code, sent_md5)
     error.code = code
     return error
+
+
+def of_one(error: StoreError, *, has_worked: bool) -> StoreError:
+    """What a refusal means for the run. Once other objects were accepted (`has_worked`), AccessDenied is about one: a
+    policy forbids its prefix, or a lock holds it. It then fails that object only. Else it stops the run, as it is."""
+    if not (has_worked and isinstance(error, Denied) and error.code == "AccessDenied"):
+        return error
+    told = StoreError(error.operation, error.key, error.detail, status=error.status, request_id=error.request_id)
+    told.code = error.code
+    return told
 
 
 def _error_of(operation: str, key: str, answer: Answer, code: str, sent_md5: str | None) -> StoreError:
