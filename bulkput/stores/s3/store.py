@@ -320,10 +320,9 @@ def open_store(destination: Destination, context: StoreContext) -> S3Store:
             "`large.container` and the modes slo and dlo are for Swift only: S3 keeps parts with the object"
         )
     if context.headers.expires_in_s is not None:
-        raise UsageError(
-            "S3 keeps no expiry of an object: `headers.expires_in_s` needs swift://, also in `rules`; in S3 a lifecycle"
-            " rule of the bucket removes what is old"
-        )
+        from bulkput.stores.s3.given_fields import NO_EXPIRY  # noqa: PLC0415 - a mistake ends the run
+
+        raise UsageError(NO_EXPIRY.format(given="`headers.expires_in_s` needs swift://, also in `rules`"))
     if any(name.lower() == "mtime" for name, _ in context.headers.meta):
         raise UsageError("`headers.meta` Mtime is the file's own modification time, which bulkput sets itself")
     settings, credentials = context.found or said_by_variables(context.environ) or (None, None)
@@ -334,12 +333,18 @@ def open_store(destination: Destination, context: StoreContext) -> S3Store:
     store = S3Store(destination.root, Way(settings, credentials, context.transport), context)
     if not destination.is_account:
         refuse_in_clear((*store.customer_key, *(name for name, _ in context.headers.extra)), store.url)
-    if any(name.lower().startswith("x-amz-") for name, _ in context.headers.extra):
-        from bulkput.stores.s3.given_fields import why_unknown  # noqa: PLC0415 - few runs give such fields
-
-        for sentence in why_unknown(context.headers.extra):
-            context.warn(sentence)
+    if context.headers.extra:
+        _look_at(context)
     return store
+
+
+def _look_at(context: StoreContext) -> None:
+    """Warn of fields that S3 takes otherwise than they were meant. Raises UsageError for those that it cannot take."""
+    from bulkput.stores.s3.given_fields import check_given, warnings_of  # noqa: PLC0415 - few runs give fields
+
+    check_given(context.headers.extra)
+    for sentence in warnings_of(context.headers.extra):
+        context.warn(sentence)
 
 
 def check_bucket(bucket: str, settings: Settings) -> None:
