@@ -64,6 +64,15 @@ def test_refusals_of_a_prefix_count_for_max_errors(box: Box, tree: Path) -> None
     assert box.judge.names(box.name) == ["a/0", "a/1"]
 
 
+def test_an_object_that_may_not_be_read_says_what_that_needs(box: Box) -> None:
+    """The answer to a HEAD has no text."""
+    box.judge.put(box.name, "a", b"1")
+    deny(box, "s3:GetObject", "*")
+    ran = bulkput("cp", f"s3://{box.name}/a", f"s3://{box.name}/b")
+    said = "stat a: 403 Forbidden; reading this object needs s3:GetObject (and s3:ListBucket where it may be missing)"
+    assert (ran.exit_code, said in ran.err) == (3, True), ran.err
+
+
 def test_a_run_that_may_write_nothing_stops_at_the_first_file(box: Box, tree: Path) -> None:
     """Nothing has been stored, so the others would be refused as well."""
     deny(box, "s3:PutObject", "*")

@@ -133,6 +133,7 @@ _HINTS = {
     "AuthorizationHeaderMalformed": "the bucket is in another region: set AWS_REGION to it",
     "EntityTooSmall": "a part of a large object is smaller than the store takes: give a larger `large.part_size`",
 }
+_READING = "reading this object needs s3:GetObject (and s3:ListBucket where it may be missing)"
 _SSE_C = "the bucket takes no objects that are encrypted with your own key (SSE-C): its settings have to allow it"
 _CODE = re.compile(rb"<Code>\s*([A-Za-z0-9.]+)\s*</Code>")
 _FIELD = r"<{0}>([^<]*)</{0}>"
@@ -188,6 +189,14 @@ def of_one(error: StoreError, *, has_worked: bool) -> StoreError:
     told = StoreError(error.operation, error.key, error.detail, status=error.status, request_id=error.request_id)
     told.code = error.code
     return told
+
+
+def error_of_reading(operation: str, key: str, answer: Answer) -> StoreError:
+    """The error of a HEAD or a GET of an object: S3 says no more than 403 of what it takes to read one."""
+    error = error_of(operation, key, answer)
+    if answer.status == 403 and error.code in ("", "AccessDenied"):
+        error.detail += f"; {_READING}"
+    return error
 
 
 def _error_of(operation: str, key: str, answer: Answer, code: str, sent_md5: str | None) -> StoreError:

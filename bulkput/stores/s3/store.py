@@ -18,7 +18,7 @@ from bulkput.stores.powers import Powers
 from bulkput.stores.s3.checksums import Checksums, Said
 from bulkput.stores.s3.credentials import Credentials, no_credentials, said_by_variables
 from bulkput.stores.s3.encryption import customer_key, refuse_in_clear
-from bulkput.stores.s3.errors import code_of, error_of, of_one, request_id_of
+from bulkput.stores.s3.errors import code_of, error_of, error_of_reading, of_one, request_id_of
 from bulkput.stores.s3.listing import Listing
 from bulkput.stores.s3.requests import BucketRequests, Request, Way
 from bulkput.stores.s3.seldom import SeldomUsed
@@ -279,7 +279,7 @@ class S3Store:
         if answer.status == 404:
             return None
         if answer.status not in (200, 204, 206):
-            error = error_of("stat", key, answer)
+            error = error_of_reading("stat", key, answer)
             if answer.status == 400 and not error.code:  # the answer to a HEAD has no text, which says why
                 error.detail += f"; {_OTHER_KEY if self.customer_key else _NO_KEY}"
             raise error
