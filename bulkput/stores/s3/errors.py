@@ -184,7 +184,8 @@ def error_of(operation: str, key: str, answer: Answer, *, sent_md5: str | None =
 def of_one(error: StoreError, *, has_worked: bool) -> StoreError:
     """What a refusal means for the run. Once other objects were accepted (`has_worked`), AccessDenied is about one: a
     policy forbids its prefix, or a lock holds it. It then fails that object only. Else it stops the run, as it is."""
-    if not (has_worked and isinstance(error, Denied) and error.code == "AccessDenied"):
+    is_denied = isinstance(error, Denied) and error.status == 403 and error.code == "AccessDenied"
+    if not (has_worked and is_denied):
         return error
     told = StoreError(error.operation, error.key, error.detail, status=error.status, request_id=error.request_id)
     told.code = error.code
