@@ -36,9 +36,21 @@ class ReadAndHashed(Protocol):
     def chunks_into(self, take: Callable[[bytes], None]) -> AsyncGenerator[bytes, None]: ...
 
 
+@runtime_checkable
+class PaidFor(Protocol):
+    """A body whose pieces are paid for when they are sent (`stores/pace.py:PacedBody`)."""
+
+    @property
+    def unpaid(self) -> Body:
+        """The same bytes, for one who reads them and sends none."""
+        ...
+
+
 async def read_into(body: Body, take: Callable[[bytes], None]) -> None:
-    """Read the body to its end; `take` gets each piece, in a thread: a file's in the thread that has read it. Raises
-    the body's SourceError."""
+    """Read the body to its end; `take` gets each piece, in a thread: a file's in the thread that has read it. Nothing
+    is paid for, since nothing is sent. Raises the body's SourceError."""
+    if isinstance(body, PaidFor):
+        body = body.unpaid
     if isinstance(body, ReadAndHashed):
         async with aclosing(body.chunks_into(take)) as pieces:
             async for _ in pieces:

@@ -145,6 +145,11 @@ class PacedBody:
         self.waited_s = 0.0
         """Seconds that pieces have waited."""
 
+    @property
+    def unpaid(self) -> Body:
+        """See `payload/digest.py:PaidFor`: what is only hashed costs nothing."""
+        return self._body
+
     async def chunks(self) -> AsyncGenerator[bytes, None]:
         """Raises Stopped when the run is being stopped and a piece would have to wait; else like the body."""
         piece = self._piece

@@ -207,6 +207,22 @@ def test_a_misspelt_field_is_told_before_the_run(bulkput: Bulkput, box: Box, fil
     assert warned(bulkput("cp", *flags, f"{url}/file", f"{url}/copy")) == said
 
 
+def test_a_field_that_s3_does_not_store_is_told_once(bulkput: Bulkput, box: Box, tmp_path: Path) -> None:
+    """bulkput upload, cp --header: and a file's name that is not ASCII is told how to be written"""
+    for number in range(3):
+        (tmp_path / str(number)).write_text("text")
+    disposition = 'Content-Disposition: attachment; filename="ü.py"'
+    flags = ("--header", "Foo: bar", "--header", disposition)
+    said = (
+        "warning: S3 does not store Foo (--header): a field of your own is metadata, --meta\n"
+        "warning: Content-Disposition (--header) is not ASCII: it is sent as UTF-8, of which some programs make other"
+        " letters; all of them read filename*=UTF-8''%C3%BC.py\n"
+    )
+    url = f"s3://{box.name}"
+    assert warned(apart("upload", *flags, tmp_path, f"{url}/")) == said
+    assert warned(bulkput("cp", *flags, f"{url}/0", f"{url}/copy")) == said
+
+
 @pytest.mark.rgw
 def test_an_object_of_a_customers_key_says_which_variable_it_needs(
     bulkput: Bulkput, ceph: Box, monkeypatch: pytest.MonkeyPatch

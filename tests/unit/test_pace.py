@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+from hashlib import sha256
 from itertools import pairwise
 
 import pytest
@@ -18,6 +19,7 @@ from bulkput.payload.in_memory import BytesBody
 from bulkput.policy.pace import Bucket, bytes_bucket, piece_size, requests_bucket
 from bulkput.stores.pace import Pace, PacedStore
 from bulkput.stores.powers import Powers
+from bulkput.stores.s3.checksums import Checksums
 from bulkput.stores.slots import Slots
 from bulkput.stores.tries import Brake, NoBrake, Tries
 from bulkput.stores.wrappers import LimitedStore, wrap
@@ -267,6 +269,23 @@ async def test_a_streamed_body_is_paid_for_by_its_pieces() -> None:
     assert bare.objects == {"a": content}
     assert clock.now_s == pytest.approx(104.0)
     assert "waiting for the rate that was asked for" in clock.steps
+
+
+async def test_a_body_that_is_read_for_a_checksum_is_paid_for_once() -> None:
+    """S3 reads it before it sends it, for the signature over plain HTTP: only what is sent counts."""
+    clock, content = Clock(), b"x" * 3_000
+    hashed: list[str] = []
+
+    class Signing(ScriptedStore):
+        async def put(self, key: str, body: Body, headers: ObjectHeaders) -> Stored:
+            said = await Checksums("sha256", is_tls=False, is_directory_bucket=False).of(body)
+            hashed.append(said.payload)
+            return await super().put(key, body, headers)
+
+    pace, bare = pace_of(clock, bytes_per_s=1_000), Signing()
+    await wrapped(bare, pace, Slots(1), clock).put("a", Bytes(content), HEADERS)
+    assert (bare.objects, hashed) == ({"a": content}, [sha256(content).hexdigest()])
+    assert (pace.so_far().sent, clock.now_s) == (3_000, pytest.approx(103.0))
 
 
 async def test_the_deadline_of_a_request_is_put_off_by_what_its_body_waits() -> None:

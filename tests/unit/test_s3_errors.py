@@ -17,7 +17,7 @@ from bulkput.errors import (
     Unsupported,
 )
 from bulkput.stores.s3 import errors
-from bulkput.stores.s3.errors import code_of, error_of, request_id_of, text_of
+from bulkput.stores.s3.errors import code_of, error_of, error_of_reading, of_one, request_id_of, text_of
 from bulkput.transport.base import Answer
 
 MD5 = "900150983cd24fb0d6963f7d28e17f72"
@@ -191,6 +191,40 @@ def test_a_text_says_what_to_do(status: int, code: str, said: str) -> None:
     """Instead of the store's own words."""
     assert said in str(refused(status, aws(code, "The store's own words.")))
     assert "own words" not in str(refused(status, aws(code, "The store's own words.")))
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "is_told"),
+    [
+        (403, "", True),
+        (403, "AccessDenied", True),
+        (403, "InvalidObjectState", False),
+        (403, "SignatureDoesNotMatch", False),
+        (400, "", False),
+    ],
+)
+def test_a_refused_read_says_what_it_needs(status: int, code: str, is_told: bool) -> None:
+    """If the cause may be that a policy does not allow it."""
+    answer = Answer(status, "Refused", {}, aws(code) if code else b"")
+    told = str(error_of_reading("get", "key", answer))
+    assert ("reading this object needs s3:GetObject" in told) is is_told
+
+
+@pytest.mark.parametrize(
+    ("code", "has_worked", "stops"),
+    [
+        ("AccessDenied", True, False),
+        ("AccessDenied", False, True),
+        ("InvalidAccessKeyId", True, True),
+        ("ExpiredToken", True, True),
+        ("QuotaExceeded", True, True),
+    ],
+)
+def test_a_refusal_is_of_one_object_only_once_another_was_accepted(code: str, has_worked: bool, stops: bool) -> None:
+    """Not that of keys, or of a quota. Its text stays."""
+    error = refused(403, aws(code))
+    told = of_one(error, has_worked=has_worked)
+    assert (told.stops_run, str(told), told.code) == (stops, str(error), code)
 
 
 def test_a_bucket_that_refuses_the_users_keys_says_so() -> None:

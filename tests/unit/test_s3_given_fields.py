@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulkput.errors import StoreError
+from bulkput.errors import StoreError, UsageError
 from bulkput.model import ObjectHeaders
-from bulkput.stores.s3.given_fields import KNOWN, blame, gives_acl, why_unknown
+from bulkput.stores.s3.given_fields import KNOWN, blame, check_given, gives_acl, warnings_of, why_unknown
 from bulkput.stores.s3.given_fields import given as value_of
 from bulkput.stores.s3.tags import document_of
 from bulkput.stores.s3.wire_format import is_owners
@@ -50,6 +50,63 @@ def test_a_field_that_s3_does_not_know_is_told(name: str, said: str | None) -> N
     found = why_unknown(((name, "value"),))
     assert len(found) == (said is not None)
     assert said is None or said in found[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        (
+            "X-Delete-After",
+            "S3 keeps no expiry of an object: `headers.extra` X-Delete-After needs swift://; in S3 a life",
+        ),
+        ("x-delete-at", "S3 keeps no expiry of an object: `headers.extra` x-delete-at needs swift://"),
+        ("X-Object-Meta-Color", "X-Object-Meta-Color is Swift's: in S3 use `headers.meta` or x-amz-meta-color"),
+        ("Content-MD5", "`headers.extra`: Content-MD5 is set by bulkput itself"),
+        ("authorization", "authorization is set by bulkput itself"),
+        ("X-Amz-Date", "X-Amz-Date is set by bulkput itself"),
+        ("x-amz-content-sha256", "x-amz-content-sha256 is set by bulkput itself"),
+        ("x-amz-security-token", "x-amz-security-token is set by bulkput itself"),
+        ("x-amz-copy-source", "x-amz-copy-source is set by bulkput itself"),
+        ("x-amz-copy-source-range", "x-amz-copy-source-range is set by bulkput itself"),
+    ],
+)
+def test_a_field_that_s3_cannot_be_given_is_refused(name: str, said: str) -> None:
+    """Swift's, and those by which bulkput says what a request is."""
+    with pytest.raises(UsageError) as refused:
+        check_given((("Expires", "x"), (name, "1")))
+    assert said in str(refused.value)
+
+
+@given(st.lists(st.tuples(st.sampled_from(sorted(KNOWN)), st.just("x"))))
+def test_fields_of_a_put_are_neither_refused_nor_warned_of(extra: list[tuple[str, str]]) -> None:
+    """In capitals, too."""
+    fields = (*extra, *((name.upper(), value) for name, value in extra), ("x-amz-meta-a", "b"), ("Cache-Control", "c"))
+    check_given(fields)
+    assert warnings_of(fields) == []
+
+
+def test_fields_that_s3_does_not_store_are_told_in_one_sentence() -> None:
+    """Not those of HTTP that it stores or obeys, and not those of other stores."""
+    taken = ("Content-Disposition", "Expires", "If-None-Match", "User-Agent", "x-goog-acl", "x-rgw-a", "x-amz-acl")
+    assert warnings_of(tuple((name, "x") for name in ("Foo", *taken, "X-Robots-Tag"))) == [
+        "S3 does not store Foo, X-Robots-Tag (`headers.extra`): a field of your own is metadata, `headers.meta`"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ('attachment; filename="ü.py"', "filename*=UTF-8''%C3%BC.py"),
+        ("attachment; FileName = ü/x.py; a=b", "filename*=UTF-8''%C3%BC%2Fx.py"),
+        ("ü", "filename*=UTF-8''..."),
+        ("attachment; filename=\"u.py\"; filename*=UTF-8''%C3%BC.py", None),
+    ],
+)
+def test_a_disposition_that_is_not_ascii_is_told_how_to_be(value: str, said: str | None) -> None:
+    """With the file's name as it has to be written."""
+    told = warnings_of((("content-disposition", value),))
+    assert len(told) == (said is not None)
+    assert said is None or told[0].endswith(f"all of them read {said}")
 
 
 @pytest.mark.parametrize(

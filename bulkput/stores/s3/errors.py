@@ -9,7 +9,7 @@
 | PreconditionFailed                                          | Exists         | no                                 |
 | NoSuchKey, NoSuchUpload, NoSuchVersion                      | NotFound       | no                                 |
 | NoSuchBucket                                                | NotFound       | no: a PUT makes StoreGone of it    |
-| AccessDenied, InvalidAccessKeyId, SignatureDoesNotMatch, ...| Denied         | no: it stops the run               |
+| AccessDenied, InvalidAccessKeyId, SignatureDoesNotMatch, ...| Denied         | no: it stops the run (`of_one`)    |
 | ExpiredToken, RequestTimeTooSkewed, PermanentRedirect, ...  | Denied         | the store itself has tried before  |
 | EntityTooLarge, KeyTooLongError                             | TooLarge       | no                                 |
 | QuotaExceeded, TooManyBuckets, InsufficientCapacity, ...    | QuotaExceeded  | no: it stops the run               |
@@ -133,6 +133,7 @@ _HINTS = {
     "AuthorizationHeaderMalformed": "the bucket is in another region: set AWS_REGION to it",
     "EntityTooSmall": "a part of a large object is smaller than the store takes: give a larger `large.part_size`",
 }
+_READING = "reading this object needs s3:GetObject (and s3:ListBucket where it may be missing)"
 _SSE_C = "the bucket takes no objects that are encrypted with your own key (SSE-C): its settings have to allow it"
 _CODE = re.compile(rb"<Code>\s*([A-Za-z0-9.]+)\s*</Code>")
 _FIELD = r"<{0}>([^<]*)</{0}>"
@@ -177,6 +178,25 @@ def error_of(operation: str, key: str, answer: Answer, *, sent_md5: str | None =
     code = code_of(answer)
     error = _error_of(operation, key, answer, code, sent_md5)
     error.code = code
+    return error
+
+
+def of_one(error: StoreError, *, has_worked: bool) -> StoreError:
+    """What a refusal means for the run. Once other objects were accepted (`has_worked`), AccessDenied is about one: a
+    policy forbids its prefix, or a lock holds it. It then fails that object only. Else it stops the run, as it is."""
+    is_denied = isinstance(error, Denied) and error.status == 403 and error.code == "AccessDenied"
+    if not (has_worked and is_denied):
+        return error
+    told = StoreError(error.operation, error.key, error.detail, status=error.status, request_id=error.request_id)
+    told.code = error.code
+    return told
+
+
+def error_of_reading(operation: str, key: str, answer: Answer) -> StoreError:
+    """The error of a HEAD or a GET of an object: S3 says no more than 403 of what it takes to read one."""
+    error = error_of(operation, key, answer)
+    if answer.status == 403 and error.code in ("", "AccessDenied"):
+        error.detail += f"; {_READING}"
     return error
 
 

@@ -34,7 +34,7 @@ from bulkput.payload.digest import DigestingBody
 from bulkput.policy.etag import composite_etag, md5_of
 from bulkput.policy.s3_proof import Proves
 from bulkput.stores.powers import Remains
-from bulkput.stores.s3.errors import error_of, request_id_of
+from bulkput.stores.s3.errors import error_of, of_one, request_id_of
 from bulkput.stores.s3.given_fields import blame, given
 from bulkput.stores.s3.requests import Request
 from bulkput.stores.s3.tags import FIELD as TAGS
@@ -165,7 +165,8 @@ class Multipart:
             self._forget(upload, begun)
             raise Unavailable("part", key, f"the upload is gone, and begun again (part {number})", status=404)
         if answer.status != 200 or md5 is None or b"<Error" in answer.body:
-            raise error_of("part", key, answer, sent_md5=md5).about(key, f" (part {number})")
+            error = error_of("part", key, answer, sent_md5=md5).about(key, f" (part {number})")
+            raise of_one(error, has_worked=store.has_stored)
         etag = etag_of(answer.headers) or ""
         if store.proof_of(key, answer, md5, said) is Proves.OTHERS:
             raise IntegrityError(
@@ -200,7 +201,7 @@ class Multipart:
                 if error.status is None:  # no answer has come
                     self._in_doubt.add(key)
                 blame(error, upload.headers)
-                raise
+                raise of_one(error, has_worked=self._store.has_stored) from None
         if again or key in self._in_doubt:
             self._in_doubt.discard(key)
             with suppress(StoreError):
@@ -224,6 +225,7 @@ class Multipart:
         if tags and not self._store.is_amazons:
             await put_tags(self._store, "put", key, document_of(tags), etags={*composed.etags, composed.etag})
         self._forget(upload, begun)
+        self._store.has_stored = True
         return Stored(key, sum(sizes), composed.etag, composed.request_id)
 
     async def _composed(

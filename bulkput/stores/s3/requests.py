@@ -22,7 +22,7 @@ from bulkput.model import Body
 from bulkput.policy.etag import md5_of
 from bulkput.record import frozen
 from bulkput.stores.s3.credentials import Credentials
-from bulkput.stores.s3.errors import MOVED, SKEWED, blames_keys, code_of, error_of, text_of
+from bulkput.stores.s3.errors import MOVED, SKEWED, blames_keys, code_of, error_of_reading, text_of
 from bulkput.stores.s3.settings import Place, Settings
 from bulkput.stores.s3.sign import EMPTY_SHA256, Keys, Signer
 from bulkput.stores.status import error_from_transport, refusal
@@ -180,7 +180,7 @@ class BucketRequests:
                     refused = without_secrets(await refusal(answer), self._signed(request, keys)[1])
                     if await self._has_learned(request, keys, believed, refused):
                         continue
-                    raise error_of("get", key, refused)
+                    raise error_of_reading("get", key, refused)
                 md5 = hashlib.md5(usedforsecurity=False)
                 try:
                     async for chunk in answer.chunks:

@@ -18,7 +18,7 @@ from bulkput.stores.powers import Powers
 from bulkput.stores.s3.checksums import Checksums, Said
 from bulkput.stores.s3.credentials import Credentials, no_credentials, said_by_variables
 from bulkput.stores.s3.encryption import customer_key, refuse_in_clear
-from bulkput.stores.s3.errors import code_of, error_of, request_id_of
+from bulkput.stores.s3.errors import code_of, error_of, error_of_reading, of_one, request_id_of
 from bulkput.stores.s3.listing import Listing
 from bulkput.stores.s3.requests import BucketRequests, Request, Way
 from bulkput.stores.s3.seldom import SeldomUsed
@@ -72,6 +72,8 @@ class S3Store:
         shown = partial(fresh_head, is_opaque=self.is_directory)
         self._second_look = SecondLook(self._fresh_head, self.get, self.delete, shown=shown)
         self._told: set[str] = set()
+        self.has_stored = False
+        """Whether these keys have stored an object in this run."""
         self._has_deleted = False
         self._may_list = True
 
@@ -165,6 +167,7 @@ class S3Store:
         if not is_plain and self.proof_of(key, answer, md5, said) is Proves.OTHERS:
             put = unproven_put(answer.headers, md5, size)
             await self._second_look.prove(key, put, answer, request_id=request_id)
+        self.has_stored = True
         return Stored(key, size, md5, request_id)
 
     def proof_of(self, key: str, answer: Answer, md5: str, said: Said) -> Proves:
@@ -206,7 +209,7 @@ class S3Store:
             detail = "S3 answers 200 to what it has stored: this answer is of something before it, and proves nothing"
             return IntegrityError("put", key, expected=md5, actual=None, status=answer.status, detail=detail)
         error = error_of("put", key, answer, sent_md5=md5)
-        if not self._may_list and code_of(answer) == "AccessDenied":
+        if not (self._may_list or self.has_stored) and error.code == "AccessDenied":
             # Like a failed login, this is the fault of no object: one of those in flight reports it.
             detail = _NO_ACCESS if self._way.credentials.keys is not None else _NO_KEYS
             denied = Denied("login", self.bucket, detail, status=403, request_id=error.request_id)
@@ -218,7 +221,7 @@ class S3Store:
             from bulkput.stores.s3.given_fields import blame  # noqa: PLC0415 - few uploads are refused
 
             blame(error, headers)
-        return error
+        return of_one(error, has_worked=self.has_stored)
 
     async def _fresh_head(self, key: str) -> Answer:
         fields = {"Cache-Control": "no-cache", **self.customer_key}
@@ -236,15 +239,10 @@ class S3Store:
         for key in keys:
             answer = await self._ask("delete", Request("DELETE", key))
             if answer.status not in (200, 204) and not is_missing_key(answer):
-                error = error_of("delete", key, answer)
-                raise StoreError("delete", key, error.detail, status=403) if self._is_of_one(error) else error
+                raise of_one(error_of("delete", key, answer), has_worked=self._has_deleted)
             self._has_deleted = True
             if answer.headers.get("x-amz-delete-marker") == "true":
                 self.tell_once(KEEPS_VERSIONS)
-
-    def _is_of_one(self, error: StoreError) -> bool:
-        """Whether a removal is refused for this object alone (a lock, a policy): others were removed."""
-        return isinstance(error, Denied) and error.status == 403 and self._has_deleted
 
     async def delete_many(self, keys: tuple[str, ...]) -> tuple[str, ...]:
         left = await self._seldom.delete_many(keys)
@@ -281,7 +279,7 @@ class S3Store:
         if answer.status == 404:
             return None
         if answer.status not in (200, 204, 206):
-            error = error_of("stat", key, answer)
+            error = error_of_reading("stat", key, answer)
             if answer.status == 400 and not error.code:  # the answer to a HEAD has no text, which says why
                 error.detail += f"; {_OTHER_KEY if self.customer_key else _NO_KEY}"
             raise error
@@ -322,10 +320,9 @@ def open_store(destination: Destination, context: StoreContext) -> S3Store:
             "`large.container` and the modes slo and dlo are for Swift only: S3 keeps parts with the object"
         )
     if context.headers.expires_in_s is not None:
-        raise UsageError(
-            "S3 keeps no expiry of an object: `headers.expires_in_s` needs swift://, also in `rules`; in S3 a lifecycle"
-            " rule of the bucket removes what is old"
-        )
+        from bulkput.stores.s3.given_fields import NO_EXPIRY  # noqa: PLC0415 - a mistake ends the run
+
+        raise UsageError(NO_EXPIRY.format(given="`headers.expires_in_s` needs swift://, also in `rules`"))
     if any(name.lower() == "mtime" for name, _ in context.headers.meta):
         raise UsageError("`headers.meta` Mtime is the file's own modification time, which bulkput sets itself")
     settings, credentials = context.found or said_by_variables(context.environ) or (None, None)
@@ -336,12 +333,18 @@ def open_store(destination: Destination, context: StoreContext) -> S3Store:
     store = S3Store(destination.root, Way(settings, credentials, context.transport), context)
     if not destination.is_account:
         refuse_in_clear((*store.customer_key, *(name for name, _ in context.headers.extra)), store.url)
-    if any(name.lower().startswith("x-amz-") for name, _ in context.headers.extra):
-        from bulkput.stores.s3.given_fields import why_unknown  # noqa: PLC0415 - few runs give such fields
-
-        for sentence in why_unknown(context.headers.extra):
-            context.warn(sentence)
+    if context.headers.extra:
+        _look_at(context)
     return store
+
+
+def _look_at(context: StoreContext) -> None:
+    """Warn of fields that S3 takes otherwise than they were meant. Raises UsageError for those that it cannot take."""
+    from bulkput.stores.s3.given_fields import check_given, warnings_of  # noqa: PLC0415 - few runs give fields
+
+    check_given(context.headers.extra)
+    for sentence in warnings_of(context.headers.extra):
+        context.warn(sentence)
 
 
 def check_bucket(bucket: str, settings: Settings) -> None:
