@@ -180,7 +180,7 @@ def test_an_error_in_a_success_is_an_error(code: str, kind: type[StoreError]) ->
         (400, "ExpiredToken", "log in again"),
         (400, "InvalidToken", "unset it"),
         (403, "RequestTimeTooSkewed", "clock differs too much from the store's: set it"),
-        (404, "NoSuchBucket", "an upload or a copy makes it with `s3.make_bucket`"),
+        (404, "NoSuchBucket", "there is no such bucket: check its name, AWS_PROFILE and AWS_ENDPOINT_URL"),
         (409, "BucketAlreadyExists", "choose another"),
         (301, "PermanentRedirect", "set AWS_REGION or AWS_ENDPOINT_URL_S3"),
         (400, "AuthorizationHeaderMalformed", "set AWS_REGION to it"),

@@ -126,13 +126,14 @@ _HINTS = {
     "TokenRefreshRequired": "the keys have expired, and there are no newer ones: log in again",
     "InvalidToken": "AWS_SESSION_TOKEN does not belong to the access key: log in again, or unset it",
     "RequestTimeTooSkewed": "this machine's clock differs too much from the store's: set it, as by chrony or ntpd",
-    "NoSuchBucket": "there is no such bucket; an upload or a copy makes it with `s3.make_bucket`",
     "BucketAlreadyExists": "somebody else has a bucket of this name: choose another",
     "PermanentRedirect": "the bucket is at another endpoint: set AWS_REGION or AWS_ENDPOINT_URL_S3 to it",
     "TemporaryRedirect": "the bucket is being moved to another endpoint: try again in some minutes",
     "AuthorizationHeaderMalformed": "the bucket is in another region: set AWS_REGION to it",
     "EntityTooSmall": "a part of a large object is smaller than the store takes: give a larger `large.part_size`",
 }
+_LOOK_AT = "check its name, AWS_PROFILE and AWS_ENDPOINT_URL"
+"""Where to look for a bucket that is not there. Only who writes to one is told that it can be made."""
 _SSE_C = "the bucket takes no objects that are encrypted with your own key (SSE-C): its settings have to allow it"
 _CODE = re.compile(rb"<Code>\s*([A-Za-z0-9.]+)\s*</Code>")
 _FIELD = r"<{0}>([^<]*)</{0}>"
@@ -209,5 +210,8 @@ def _detail(code: str, answer: Answer) -> str:
     message = printable(text_of(answer, "Message") or "")
     if code == "AccessDenied" and "SSE-C" in message:
         return f"{code}: {_SSE_C}"
+    if code == "NoSuchBucket":
+        name = text_of(answer, "BucketName")
+        return f"{code}: there is no {f'bucket {printable(name)}' if name else 'such bucket'}: {_LOOK_AT}"
     more = _HINTS.get(code) or message
     return ": ".join(filter(None, (code, more))) or answer.reason or "no reason given"
