@@ -106,7 +106,9 @@ FLAGS_ELSEWHERE = {
     "-r": "a directory as SOURCE, which is taken with all below it",
     "--recursive": "a directory as SOURCE, which is taken with all below it",
 }
-"""What other tools call a flag of upload or segments, and what does it here. If it is only spelt otherwise, click finds it."""
+"""What other tools call a flag of upload or segments, and what does it here.
+
+If it is only spelt otherwise, click finds it."""
 
 VARIABLES_ELSEWHERE = {
     "--endpoint-url": "AWS_ENDPOINT_URL=https://HOST",

@@ -130,10 +130,10 @@ _HINTS = {
     "PermanentRedirect": "the bucket is at another endpoint: set AWS_REGION or AWS_ENDPOINT_URL_S3 to it",
     "TemporaryRedirect": "the bucket is being moved to another endpoint: try again in some minutes",
     "AuthorizationHeaderMalformed": "the bucket is in another region: set AWS_REGION to it",
+    "InvalidBucketName": "the store takes no bucket of this name: 3 to 63 small letters, digits, hyphens and dots, with"
+    " a letter or a digit at both ends, fit every store",
     "EntityTooSmall": "a part of a large object is smaller than the store takes: give a larger `large.part_size`",
 }
-_LOOK_AT = "check its name, AWS_PROFILE and AWS_ENDPOINT_URL"
-"""Where to look for a bucket that is not there. Only who writes to one is told that it can be made."""
 _SSE_C = "the bucket takes no objects that are encrypted with your own key (SSE-C): its settings have to allow it"
 _CODE = re.compile(rb"<Code>\s*([A-Za-z0-9.]+)\s*</Code>")
 _FIELD = r"<{0}>([^<]*)</{0}>"
@@ -205,13 +205,18 @@ def _error_of(operation: str, key: str, answer: Answer, code: str, sent_md5: str
     return kind(operation, key, detail, status=answer.status, request_id=request_id)
 
 
+def no_bucket(name: str | None) -> str:
+    """The text of NoSuchBucket; some stores do not say which. Only who writes to it is told that it can be made."""
+    what = f"bucket {printable(name)}" if name else "such bucket"
+    return f"NoSuchBucket: there is no {what}: check its name, AWS_PROFILE and AWS_ENDPOINT_URL"
+
+
 def _detail(code: str, answer: Answer) -> str:
     """The code with what to do, else with what the store says."""
     message = printable(text_of(answer, "Message") or "")
     if code == "AccessDenied" and "SSE-C" in message:
         return f"{code}: {_SSE_C}"
     if code == "NoSuchBucket":
-        name = text_of(answer, "BucketName")
-        return f"{code}: there is no {f'bucket {printable(name)}' if name else 'such bucket'}: {_LOOK_AT}"
+        return no_bucket(text_of(answer, "BucketName"))
     more = _HINTS.get(code) or message
     return ": ".join(filter(None, (code, more))) or answer.reason or "no reason given"

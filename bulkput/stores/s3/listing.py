@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator
 
 from bulkput.errors import NotFound, StoreError, StoreGone, Unavailable
 from bulkput.model import Prefix, RemoteObject
-from bulkput.stores.s3.errors import code_of, error_of
+from bulkput.stores.s3.errors import code_of, error_of, no_bucket
 from bulkput.stores.s3.requests import BucketRequests, Request
 from bulkput.stores.s3.settings import Settings
 from bulkput.stores.s3.wire_format import page, query_of
@@ -60,6 +60,8 @@ class Listing:
 
     def _error_of(self, operation: str, where: str, answer: Answer) -> StoreError:
         error = error_of(operation, where, answer)
+        if error.code == "NoSuchBucket":
+            error.detail = no_bucket(self._bucket)
         if not error.is_retryable:
             error.detail += self._settings.path_told
         return error
