@@ -23,6 +23,7 @@ FLAGS = {
     "sources": "SOURCE",
     "destination": "DEST",
     "is_recursive": "-r",
+    "reap": "--reap",
     "with_segments": "--with-segments",
     "segment_container": "--segment-container",
     "walk.include": "--include",

@@ -24,7 +24,7 @@ def header_options(verb: Callable[..., int]) -> Callable[..., int]:
     @click.option(
         "--meta", multiple=True, metavar="NAME:VALUE", help="Store this metadata with each object. Repeatable."
     )
-    @click.option("--content-type", metavar="TYPE", help="Type of all objects. Default: from the file name.")
+    @click.option("--content-type", metavar="TYPE", help="Type of all objects. Default: from the object's name.")
     @click.option("--cache-control", metavar="VALUE", help="Store this Cache-Control with each object.")
     @click.option("--expires-in", type=Duration(), help="The store deletes each object after this time: 90, 12h, 7d.")
     @click.option(

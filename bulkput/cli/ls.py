@@ -105,8 +105,7 @@ def _no_container(url: str) -> int:
     where = Destination.parse(url)
     if where.noun == "bucket":
         raise UsageError(
-            f"there is no bucket {printable(where.root)}: check its name, AWS_PROFILE and AWS_ENDPOINT_URL; an upload"
-            " makes it with --make-bucket"
+            f"there is no bucket {printable(where.root)}: check its name, AWS_PROFILE and AWS_ENDPOINT_URL"
         )
     say(f"bulkput: nothing at {printable(without_query(url))}: there is no {where.noun} {printable(where.root)}")
     return 1

@@ -37,10 +37,17 @@ _WORDS = (
         "bulkput upload makes the container if it does not exist, and with --make-bucket a bucket",
     ),
     ("get download fetch pull cat save restore", "bulkput does not download; rclone copy and swift download do"),
-    ("presign signurl sign link", "bulkput tempurl makes a URL, with which others upload or download for a while"),
+    (
+        "presign signurl sign link",
+        "bulkput tempurl makes a URL of Swift's, with which others upload or download for a while; aws s3 presign makes"
+        " one of S3's",
+    ),
     ("pipe rcat", "bulkput upload - DEST sends what it reads from stdin"),
     ("resume continue retry", "bulkput upload --journal FILE; the same command again sends only the rest"),
-    ("cleanup dedupe", "bulkput segments --reap removes segments that no large object reads, and unfinished uploads"),
+    (
+        "cleanup dedupe backend",
+        "bulkput segments --reap removes segments that no large object reads, and unfinished uploads",
+    ),
     ("benchmark speedtest perf", "bulkput bench measures an upload to your own store"),
     ("server run", "bulkput serve runs a small local Swift"),
     ("help usage", "bulkput --help lists the verbs, bulkput VERB --help explains one"),
@@ -52,6 +59,7 @@ ELSEWHERE = {word: here for words, here in _WORDS for word in words.split()}
 
 FLAGS_ELSEWHERE = {
     "--transfers": "--concurrency N",
+    "--checkers": "--concurrency N",
     "--numworkers": "--concurrency N",
     "--object-threads": "--concurrency N",
     "--parallel": "--concurrency N",
@@ -63,30 +71,44 @@ FLAGS_ELSEWHERE = {
     "--changed": "--skip unchanged",
     "--update": "--skip unchanged",
     "--size-only": "--skip unchanged",
+    "--if-size-differ": "--skip unchanged",
     "--ignore-existing": "--skip existing",
     "--no-clobber": "--skip existing",
     "--no-overwrite": "--if-exists skip",
     "--immutable": "--if-exists differs",
+    "--content-encoding": "--header 'Content-Encoding: ...', or --gzip auto, which compresses",
+    "--expires": "--header 'Expires: ...', or --expires-in TIME in Swift, which then deletes the object",
     "--content-disposition": "--header 'Content-Disposition: ...', or --rules FILE",
     "--backup-dir": "--delete-extra --keep-for TIME, or --expire-extra TIME",
+    "--max-delete": "--yes, without which --delete-extra takes 1000 objects at most; no flag sets another number",
     "--object-name": "DEST without a / at its end",
     "--metadata": "--meta NAME:VALUE",
     "--files-from-raw": "--files-from FILE",
     "--files-from0": "--files-from FILE --null",
     "--expected-size": "--expect-size SIZE",
     "--no-check-certificate": "--insecure",
+    "--no-verify-ssl": "--insecure",
+    "--only-show-errors": "-q",
+    "--log-level": "-v for more, or -q for failures alone",
+    "--stats": "--progress plain",
+    "--part-size": "--segment-size SIZE",
+    "--s3-chunk-size": "--segment-size SIZE",
+    "--abort": "--reap",
     "--use-slo": "--large slo",
     "--acl": "--header 'x-amz-acl: public-read'",
     "--storage-class": "--header 'x-amz-storage-class: STANDARD_IA', or --rules FILE",
     "--sse": "--header 'x-amz-server-side-encryption: AES256', or aws:kms",
     "--sse-kms-key-id": "--header 'x-amz-server-side-encryption-aws-kms-key-id: KEY'",
+    "--tags": "--header 'x-amz-tagging: NAME=VALUE'",
     "--tagging": "--header 'x-amz-tagging: NAME=VALUE'",
     "--checksum-algorithm": "--checksum sha256",
     "-n": "--dry-run, or --skip existing",
     "-r": "a directory as SOURCE, which is taken with all below it",
     "--recursive": "a directory as SOURCE, which is taken with all below it",
 }
-"""What other tools call a flag of upload, and what does it here. If it is only spelt otherwise, click finds it."""
+"""What other tools call a flag of upload or segments, and what does it here.
+
+If it is only spelt otherwise, click finds it."""
 
 VARIABLES_ELSEWHERE = {
     "--endpoint-url": "AWS_ENDPOINT_URL=https://HOST",

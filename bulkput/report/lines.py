@@ -94,15 +94,20 @@ def event_line(event: ev.Event, *, verbose: bool) -> str | None:  # noqa: C901, 
 
 
 def _line_of_parts(event: ev.PartsLeft) -> str:
+    from shlex import quote  # noqa: PLC0415 - few runs tell this
+
     key, below = printable(event.key), printable(event.below)
+    # Parts that are objects of their own lie in another container than the URL that the verb takes.
+    lists = f"`bulkput.segments` {quote(below)} lists" if "://" in below else "`bulkput.segments` lists"
     parts = f"{counted(event.count, 'part')} ({size_text(event.size)})"
     if event.is_resumed:
         return f"unfinished: {key}: {parts} kept; the next run sends only the others"
     if event.is_strange:
         uploads = counted(event.uploads, "unfinished upload") + (f" with {parts}" if event.count else "")
-        where = f"`bulkput.segments` {below} lists and removes what is left"
-        return f"not used: {key}: {uploads}, left by an earlier run or still being sent; {where}"
-    return f"of no use: {key}: {parts if event.count else 'an upload without parts'} left below {below}; {_REAP}"
+        them = _REAP if event.uploads > 1 else _REAP_IT
+        return f"not used: {key}: {uploads}, left by an earlier run or still being sent; {lists} {them}"
+    what, them = (parts, _REAP) if event.count else ("an upload without parts", _REAP_IT)
+    return f"of no use: {key}: {what} left below {below}; {lists} {them}"
 
 
 def _line_of_what_stays(event: ev.SegmentsLeft | ev.SegmentsKept | ev.UnfinishedKept) -> str:
@@ -118,7 +123,10 @@ def _line_of_what_stays(event: ev.SegmentsLeft | ev.SegmentsKept | ev.Unfinished
     return f"not removed: unfinished upload of {printable(event.path)}: {printable(event.why)}"
 
 
-_REAP = "`bulkput.segments` lists and removes them"
+_REAP_IT = "it; with `reap` it is removed once nothing has happened in it for a week"
+_REAP = "them; with `reap` they are removed once nothing has happened in them for a week"
+"""What `reap` keeps by default: see `SegmentOptions.older_than_s`."""
+_LISTS = f"`bulkput.segments` lists {_REAP}"
 _MOST_NAMES = 3
 """Segments that a line names; events and summaries name all."""
 
@@ -203,11 +211,11 @@ def _large_lines(summary: Summary) -> list[str]:
         lines.append(f"  unfinished {count_text(summary.large_unfinished)}: {parts} kept for the same command again")
     if summary.uploads_abandoned:
         uploads = f"{counted(summary.parts_abandoned, 'part')} of {counted(summary.uploads_abandoned, 'upload')}"
-        lines.append(f"  not used {uploads}: of pipes, changed files or earlier runs; {_REAP}")
+        lines.append(f"  not used {uploads}: of pipes, changed files or earlier runs; {_LISTS}")
     if summary.large_overwritten:
         lines.append(
             f"  overwritten {count_text(summary.large_overwritten)}: large objects before, whose segments stay"
-            f" (named above, and in the summary); {_REAP}"
+            f" (named above, and in the summary); {_LISTS}"
         )
     if summary.segments_removed:
         lines.append(f"  removed {counted(summary.segments_removed, 'segment')} of overwritten large objects")

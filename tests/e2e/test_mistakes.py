@@ -42,6 +42,11 @@ def flags_of(verb: click.Command) -> set[str]:
         ("./dist swift://c", "the verb is missing: bulkput upload ./dist swift://c"),
         ("/srv/a /srv/b swift://c", "the verb is missing: bulkput upload /srv/a /srv/b swift://c"),
         ("'./my dist' swift://c/", "the verb is missing: bulkput upload './my dist' swift://c/"),
+        (
+            "presign s3://c/x",
+            "no such verb 'presign': bulkput tempurl makes a URL of Swift's, with which others upload or download for a"
+            " while; aws s3 presign makes one of S3's",
+        ),
         ("tree swift://c", "no such verb 'tree': bulkput ls lists one level, bulkput ls -r everything"),
         ("here swift://c", "the verb is missing: bulkput upload here swift://c"),
         ("here", "the verb is missing: bulkput upload here DEST"),
@@ -94,6 +99,22 @@ def test_a_mistake_gets_one_line_that_says_what_to_write(
         ("rm --transfers 5 swift://c", "No such option '--transfers': here it is --concurrency N"),
         ("--gzip auto x swift://c", "--gzip goes after the verb: bulkput upload --gzip ..."),
         ("-r ls swift://c", "-r goes after the verb: bulkput ls -r ..."),
+        ("upload --only-show-errors x s3://c", "'--only-show-errors': here it is -q"),
+        ("upload --no-verify-ssl x s3://c", "'--no-verify-ssl': here it is --insecure"),
+        ("ls --no-verify-ssl s3://c", "'--no-verify-ssl': here it is --insecure"),
+        ("upload --part-size 8 x s3://c", "'--part-size': here it is --segment-size SIZE"),
+        ("upload --s3-chunk-size 8M x s3://c", "'--s3-chunk-size': here it is --segment-size SIZE"),
+        ("upload --tags a=b x s3://c", "'--tags': here it is --header 'x-amz-tagging: NAME=VALUE'"),
+        ("cp --tagging a=b s3://c/a s3://c/b", "'--tagging': here it is --header 'x-amz-tagging: NAME=VALUE'"),
+        ("upload --content-encoding br x s3://c", "here it is --header 'Content-Encoding: ...', or --gzip auto"),
+        ("upload --if-size-differ x s3://c", "'--if-size-differ': here it is --skip unchanged"),
+        ("upload --log-level ERROR x s3://c", "'--log-level': here it is -v for more, or -q for failures alone"),
+        ("upload --max-delete 9 x s3://c", "'--max-delete': here it is --yes, without which --delete-extra takes 1000"),
+        ("upload --expires 2030 x s3://c", "here it is --header 'Expires: ...', or --expires-in TIME in Swift"),
+        ("upload --checkers 9 x s3://c", "'--checkers': here it is --concurrency N"),
+        ("upload --stats 9s x s3://c", "'--stats': here it is --progress plain"),
+        ("segments --abort s3://c", "'--abort': here it is --reap"),
+        ("rm --stats 9s s3://c", "No such option '--stats'"),
         ("--hlep", "No such option '--hlep'. Did you mean '--help'?"),
     ],
 )
@@ -122,9 +143,9 @@ def test_words_of_other_tools_are_no_verbs_and_cover_the_page() -> None:
     assert told <= set(ELSEWHERE) | set(VERBS)
 
 
-def test_flags_of_other_tools_are_no_flags_of_upload_and_point_to_one() -> None:
-    """Or to a form of SOURCE or DEST."""
-    flags = flags_of(verb_named("upload"))
+def test_flags_of_other_tools_are_no_flags_of_ours_and_point_to_one() -> None:
+    """Of upload or segments; or to a form of SOURCE or DEST."""
+    flags = flags_of(verb_named("upload")) | flags_of(verb_named("segments"))
     assert not set(FLAGS_ELSEWHERE) & flags
     for here in FLAGS_ELSEWHERE.values():
         assert "SOURCE" in here or "DEST" in here or set(re.findall(r"--[a-z-]+", here)) <= flags, here

@@ -322,7 +322,8 @@ async def test_without_a_journal_the_next_run_names_the_command_that_removes_it(
     (line,) = (line for line in ran.err.splitlines() if line.startswith("not used: "))
     assert line == (
         f"not used: {KEY}: 1 unfinished upload with 1 part (5.0 MiB), left by an earlier run or still being sent;"
-        f" bulkput segments {url_of(box)} lists and removes what is left"
+        f" bulkput segments {url_of(box)} lists it; with --reap it is removed once nothing has happened in it"
+        " for a week"
     )
     environ = box.server.environment
     young = await asyncio.to_thread(bulkput, "segments", "--reap", url_of(box), environ=environ)

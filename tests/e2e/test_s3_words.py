@@ -12,6 +12,8 @@ from tests.e2e.cli import bulkput
 from tests.servers.s3 import RealS3
 
 pytestmark = pytest.mark.rgw
+_MISSING = "404 NoSuchBucket: there is no bucket {missing}: check its name, AWS_PROFILE and AWS_ENDPOINT_URL"
+LOOKED, MADE = f"{_MISSING} (tx", f"{_MISSING}; --make-bucket makes it (tx"
 
 
 @pytest.fixture
@@ -23,10 +25,17 @@ def missing() -> str:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("upload", "{tree}", "s3://{missing}"), "bucket; an upload or a copy makes it with --make-bucket (tx"),
-        (("cp", "-r", "s3://{full}", "s3://{missing}"), "bucket; an upload or a copy makes it with --make-bucket (tx"),
-        (("rm", "-r", "--yes", "s3://{missing}"), "bucket; an upload or a copy makes it with --make-bucket (tx"),
-        (("segments", "s3://{missing}"), "bucket; an upload or a copy makes it with --make-bucket (tx"),
+        (("upload", "{tree}", "s3://{missing}"), MADE),
+        (("cp", "s3://{full}/a", "s3://{missing}/a"), MADE),
+        (("mv", "-r", "s3://{full}", "s3://{missing}/p"), MADE),
+        (("cp", "s3://{missing}/a", "s3://{empty}"), LOOKED),
+        (("cp", "-r", "s3://{missing}", "s3://{empty}/p"), LOOKED),
+        (("mv", "s3://{missing}/a", "s3://{empty}"), LOOKED),
+        (("mv", "-r", "s3://{missing}/p/", "s3://{empty}"), LOOKED),
+        (("rm", "s3://{missing}/a"), LOOKED),
+        (("rm", "-r", "--yes", "s3://{missing}"), LOOKED),
+        (("segments", "s3://{missing}/a"), LOOKED),
+        (("logs", "s3://{missing}/a"), LOOKED),
         (("rm", "-r", "--yes", "s3://{empty}"), "remove {empty}: nothing is stored there\n"),
         (("rm", "-r", "--yes", "s3://{full}/no"), "remove no: no object has that name, or lies below it\n"),
         (("rm", "-r", "--yes", "s3://{full}/no/"), "remove no/: no object lies below it\n"),

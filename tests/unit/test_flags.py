@@ -11,7 +11,7 @@ import click
 import pytest
 
 from bulkput import events as ev
-from bulkput.cli import cp, main, tempurl, upload, verify
+from bulkput.cli import cp, main, segments, tempurl, upload, verify
 from bulkput.cli.files import TraceFile
 from bulkput.cli.flags import FLAGS, in_flags, row_in_flags
 from bulkput.engine.compare.journal_identity import gzip_identity, header_identity, identity
@@ -20,7 +20,7 @@ from bulkput.journal.schema import MIGRATIONS
 from bulkput.options import FileListOptions, GzipOptions, HeaderOptions, NamingOptions, SkipOptions, UploadOptions
 from bulkput.policy.listed import check_upload
 from bulkput.stores.base import Destination
-from bulkput.verb_options import TempUrlOptions
+from bulkput.verb_options import SegmentOptions, TempUrlOptions
 
 PACKAGE = Path(__file__).parents[2] / "bulkput"
 OWN_COMMAND_LINES = {"devserver/__main__.py", "demo/experiment.py"}
@@ -29,6 +29,8 @@ PARAMETERS = {"sources", "destination", "is_recursive", "with_segments", "segmen
 CALLS = {"bulkput.remove", "bulkput.segments", "bulkput.temporary_url"}
 OF_TEMPURL = {"method", "is_object", "expires_in_s", "expires_at_s", "ip_range", "digest"}
 """Options of `temporary_url` alone."""
+OF_SEGMENTS = {"reap"}
+"""Options of `segments` alone."""
 PYTHON_ONLY: set[str] = set()
 """Options that some text names although no flag sets them."""
 VERBS_OWN = {
@@ -107,14 +109,15 @@ def test_every_option_in_the_flag_table_exists() -> None:
     """A field that is renamed is renamed in the table."""
     options = UploadOptions(files=FileListOptions(path="-"))
     unknown = [option for option in FLAGS if not has_field(options, option)]
-    assert set(unknown) == PARAMETERS | CALLS | OF_TEMPURL
+    assert set(unknown) == PARAMETERS | CALLS | OF_TEMPURL | OF_SEGMENTS
     assert all(has_field(TempUrlOptions(), option) for option in OF_TEMPURL)
+    assert all(has_field(SegmentOptions(), option) for option in OF_SEGMENTS)
 
 
 def test_the_flag_table_and_the_declared_flags_are_equal() -> None:
     """It covers upload and verify; -r belongs to cp, mv and rm."""
     told = {flag for words in FLAGS.values() for flag in re.findall(r"(?<!\S)--?[\w-]+", words)}
-    assert told <= flags_of(upload.upload, cp.cp, tempurl.tempurl)
+    assert told <= flags_of(upload.upload, cp.cp, tempurl.tempurl, segments.segments)
     long = {flag for flag in flags_of(upload.upload, verify.verify) if flag.startswith("--")}
     assert long - told == VERBS_OWN
 

@@ -221,13 +221,17 @@ def test_the_tested_events_include_every_kind() -> None:
         ),
         (
             PARTS_IN_VAIN,
-            *[r"of no use: k\n: 2 parts (3.0 MiB) left below s/k/v/; `bulkput.segments` lists and removes them"] * 2,
+            *[
+                "of no use: k\\n: 2 parts (3.0 MiB) left below s/k/v/; `bulkput.segments` lists them; with `reap` they"
+                " are removed once nothing has happened in them for a week"
+            ]
+            * 2,
         ),
         (
             NO_PARTS,
             *[
-                r"of no use: k\n: an upload without parts left below s3://b/k\n; `bulkput.segments` lists and removes"
-                " them"
+                r"of no use: k\n: an upload without parts left below s3://b/k\n; `bulkput.segments` 's3://b/k\n' lists"
+                " it; with `reap` it is removed once nothing has happened in it for a week"
             ]
             * 2,
         ),
@@ -235,7 +239,8 @@ def test_the_tested_events_include_every_kind() -> None:
             STRANGE_PARTS,
             *[
                 r"not used: k\n: 2 unfinished uploads with 2 parts (3.0 MiB), left by an earlier run or still being"
-                r" sent; `bulkput.segments` s3://b/k\n lists and removes what is left"
+                r" sent; `bulkput.segments` 's3://b/k\n' lists them; with `reap` they are removed once nothing has"
+                " happened in them for a week"
             ]
             * 2,
         ),

@@ -108,6 +108,7 @@ def refused(status: int, body: bytes = b"", **headers: str) -> StoreError:
         (405, "MethodNotAllowed", Unsupported),
         (400, "InvalidArgument", StoreError),
         (400, "InvalidStorageClass", StoreError),
+        (400, "InvalidBucketName", StoreError),
         (400, "EntityTooSmall", StoreError),
     ],
 )  # fmt: skip
@@ -126,7 +127,7 @@ def test_each_code_of_the_maps_is_one_that_the_docs_could_name() -> None:
     assert all(re.fullmatch(r"[A-Za-z0-9]+", code) for each in maps for code in each)
     assert len(set().union(*maps)) == sum(map(len, maps))
     hints = set(errors._HINTS) - set().union(*maps)
-    assert hints == {"BucketAlreadyExists", "EntityTooSmall"}
+    assert hints == {"BucketAlreadyExists", "EntityTooSmall", "InvalidBucketName"}
 
 
 @pytest.mark.parametrize(
@@ -180,10 +181,11 @@ def test_an_error_in_a_success_is_an_error(code: str, kind: type[StoreError]) ->
         (400, "ExpiredToken", "log in again"),
         (400, "InvalidToken", "unset it"),
         (403, "RequestTimeTooSkewed", "clock differs too much from the store's: set it"),
-        (404, "NoSuchBucket", "an upload or a copy makes it with `s3.make_bucket`"),
+        (404, "NoSuchBucket", "there is no such bucket: check its name, AWS_PROFILE and AWS_ENDPOINT_URL"),
         (409, "BucketAlreadyExists", "choose another"),
         (301, "PermanentRedirect", "set AWS_REGION or AWS_ENDPOINT_URL_S3"),
         (400, "AuthorizationHeaderMalformed", "set AWS_REGION to it"),
+        (400, "InvalidBucketName", "3 to 63 small letters, digits, hyphens and dots"),
         (400, "EntityTooSmall", "give a larger `large.part_size`"),
     ],
 )
@@ -225,6 +227,10 @@ def test_a_refusal_is_of_one_object_only_once_another_was_accepted(code: str, ha
     error = refused(403, aws(code))
     told = of_one(error, has_worked=has_worked)
     assert (told.stops_run, str(told), told.code) == (stops, str(error), code)
+
+
+def test_a_missing_bucket_is_named_if_the_store_names_it() -> None:
+    assert "there is no bucket b: check its name" in str(refused(404, ceph("NoSuchBucket")))
 
 
 def test_a_bucket_that_refuses_the_users_keys_says_so() -> None:

@@ -331,7 +331,10 @@ def _refuse_stray(name: str, prefix: str) -> None:
 
 
 async def row_of(store: Store, key: str) -> RemoteObject | None:
-    """The object as the listing has it (a link as itself). If it is not listed, or not yet, as a HEAD shows it."""
+    """The object as the listing has it (a link as itself). If it is not listed, or not yet, as a HEAD shows it.
+
+    Raises NotFound if the store says that the bucket is missing.
+    """
     with suppress(Unsupported):
         try:
             async with aclosing(store.list(key)) as listing:
@@ -339,7 +342,9 @@ async def row_of(store: Store, key: str) -> RemoteObject | None:
                     if isinstance(item, RemoteObject) and item.name == key:
                         return item
                     break
-        except NotFound:
+        except NotFound as error:
+            if error.code:  # the store says in a word of its own what is missing: the bucket
+                raise
             return None
     return await store.stat(key)
 

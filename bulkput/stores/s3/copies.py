@@ -12,6 +12,7 @@ https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html
 """
 
 import asyncio
+import shlex
 from collections.abc import Awaitable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import field, replace
@@ -298,7 +299,7 @@ class Copies:
 
     def _tell_left(self, job: _Job) -> None:
         place = f"s3://{job.bucket}/{job.key}"
-        self._store.context.warn(_LEFT.format(key=printable(job.key), place=printable(place)))
+        self._store.context.warn(_LEFT.format(key=printable(job.key), place=shlex.quote(printable(place))))
 
     async def _check_source(self, job: _Job) -> None:
         """Raises Unavailable if the source is another object by now: its parts may be of two, since some stores ignore
@@ -320,7 +321,7 @@ async def _all_of(coroutines: Iterable[Awaitable[None]]) -> None:
 
 _LEFT = (
     "{key}: the upload in parts by which it was to be copied may have stayed, and costs as objects do:"
-    " `bulkput.segments` lists and removes it, at {place}"
+    " `bulkput.segments` {place} lists it; with `reap` it is removed once nothing has happened in it for a week"
 )
 
 

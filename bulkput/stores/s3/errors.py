@@ -126,11 +126,12 @@ _HINTS = {
     "TokenRefreshRequired": "the keys have expired, and there are no newer ones: log in again",
     "InvalidToken": "AWS_SESSION_TOKEN does not belong to the access key: log in again, or unset it",
     "RequestTimeTooSkewed": "this machine's clock differs too much from the store's: set it, as by chrony or ntpd",
-    "NoSuchBucket": "there is no such bucket; an upload or a copy makes it with `s3.make_bucket`",
     "BucketAlreadyExists": "somebody else has a bucket of this name: choose another",
     "PermanentRedirect": "the bucket is at another endpoint: set AWS_REGION or AWS_ENDPOINT_URL_S3 to it",
     "TemporaryRedirect": "the bucket is being moved to another endpoint: try again in some minutes",
     "AuthorizationHeaderMalformed": "the bucket is in another region: set AWS_REGION to it",
+    "InvalidBucketName": "the store takes no bucket of this name: 3 to 63 small letters, digits, hyphens and dots, with"
+    " a letter or a digit at both ends, fit every store",
     "EntityTooSmall": "a part of a large object is smaller than the store takes: give a larger `large.part_size`",
 }
 _READING = "reading this object needs s3:GetObject (and s3:ListBucket where it may be missing)"
@@ -224,10 +225,18 @@ def _error_of(operation: str, key: str, answer: Answer, code: str, sent_md5: str
     return kind(operation, key, detail, status=answer.status, request_id=request_id)
 
 
+def no_bucket(name: str | None) -> str:
+    """The text of NoSuchBucket; some stores do not say which. Only who writes to it is told that it can be made."""
+    what = f"bucket {printable(name)}" if name else "such bucket"
+    return f"NoSuchBucket: there is no {what}: check its name, AWS_PROFILE and AWS_ENDPOINT_URL"
+
+
 def _detail(code: str, answer: Answer) -> str:
     """The code with what to do, else with what the store says."""
     message = printable(text_of(answer, "Message") or "")
     if code == "AccessDenied" and "SSE-C" in message:
         return f"{code}: {_SSE_C}"
+    if code == "NoSuchBucket":
+        return no_bucket(text_of(answer, "BucketName"))
     more = _HINTS.get(code) or message
     return ": ".join(filter(None, (code, more))) or answer.reason or "no reason given"

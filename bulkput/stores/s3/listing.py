@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator
 
 from bulkput.errors import NotFound, StoreError, StoreGone, Unavailable
 from bulkput.model import Prefix, RemoteObject
-from bulkput.stores.s3.errors import code_of, error_of
+from bulkput.stores.s3.errors import code_of, error_of, no_bucket
 from bulkput.stores.s3.requests import BucketRequests, Request
 from bulkput.stores.s3.settings import Settings
 from bulkput.stores.s3.wire_format import page, query_of
@@ -38,8 +38,8 @@ class Listing:
         self._settings = settings
 
     async def check(self) -> bool:
-        """Whether these keys may list the bucket; some may only write. Raises StoreGone if there is no such bucket or
-        no S3, and StoreError if the bucket cannot be used in this way and with these keys."""
+        """Whether these keys may list the bucket that is to be written to; some may only write. Raises StoreGone if
+        there is no such bucket or no S3, and StoreError if it cannot be used in this way and with these keys."""
         answer = await self._ask(_LOOK, Request("GET", query=query_of(list_type="2", max_keys="1")))
         code = code_of(answer)
         if (answer.status == 200 and b"<ListBucketResult" in answer.body) or code == "AccessDenied":
@@ -48,7 +48,8 @@ class Listing:
             raise StoreGone(_LOOK, self._bucket, self._no_s3(answer), status=answer.status)
         error = self._error_of(_LOOK, self._bucket, answer)
         if isinstance(error, NotFound):
-            gone = StoreGone(_LOOK, self._bucket, error.detail, status=404, request_id=error.request_id)
+            detail = f"{error.detail}; `s3.make_bucket` makes it" if code == "NoSuchBucket" else error.detail
+            gone = StoreGone(_LOOK, self._bucket, detail, status=404, request_id=error.request_id)
             gone.code = error.code
             raise gone
         raise error
@@ -59,6 +60,8 @@ class Listing:
 
     def _error_of(self, operation: str, where: str, answer: Answer) -> StoreError:
         error = error_of(operation, where, answer)
+        if error.code == "NoSuchBucket":
+            error.detail = no_bucket(self._bucket)
         if not error.is_retryable:
             error.detail += self._settings.path_told
         return error
