@@ -21,7 +21,7 @@ from rich.table import Table
 from benchmarks import process, s3_contenders
 from benchmarks.contenders import SWIFT_VENV, VENV, Command, rclone_environ
 from benchmarks.measure import started
-from benchmarks.servers import Address, RgwS3, Server
+from benchmarks.servers import Address, RgwS3
 
 MIB = 1024 * 1024
 SEGMENT = 256 * MIB
@@ -57,7 +57,10 @@ def main() -> int:
                     raise SystemExit(f"{name}: exit code {ran.exit_code}: {ran.said}")
                 found.setdefault(name, []).append(_Measured(ran.wall_s, ran.cpu_s, ran.peak_kib / 1024))
                 print(f"round {number + 1}: {name}: {ran.wall_s:.2f} s", file=sys.stderr)
-            _remove(server, address)
+                if isinstance(server, RgwS3):  # its memory does not hold the files of all
+                    server.empty(address.container)
+            if not isinstance(server, RgwS3):
+                _remove(address)
     Console().print(_table(found, size, f"{given.gib:g} GiB to {given.server}, {given.rounds} rounds"))
     return 0
 
@@ -109,11 +112,8 @@ def _rotated(contenders: list[tuple[str, Command]], number: int) -> Iterator[tup
     yield from (*contenders[first:], *contenders[:first])
 
 
-def _remove(server: Server, address: Address) -> None:
+def _remove(address: Address) -> None:
     """The container, and the two of segments: Ceph's gateway of the benchmark keeps its data in memory."""
-    if isinstance(server, RgwS3):
-        server.empty(address.container)
-        return
     for container in (address.container, f"{address.container}_segments"):
         process.run((str(SWIFT_VENV / "swift"), "-q", "delete", container), address.environ)
 
