@@ -17,8 +17,9 @@ from contextlib import closing, contextmanager
 from typing import Any, Literal
 
 from bulkput import events as ev
-from bulkput.errors import JournalError, UsageError, printable
+from bulkput.errors import JournalError
 from bulkput.journal.parts import PartRows, Taken, parts_of, parts_of_file
+from bulkput.journal.same_run import refuse_other
 from bulkput.journal.schema import (
     as_journal_error,
     bring_up_to_date,
@@ -61,13 +62,6 @@ _STALE = """
 _ENDED = "UPDATE runs SET ended_s = ?, ending = ? WHERE id = ?"
 COMPLETE = "complete"
 """The ending of a run that has looked at everything it was asked to, with or without failures."""
-
-_RETIRED = {
-    "suffix (auto)": "which is no more, since its objects' names depended on what the files held: name another journal,"
-    " and upload with `gzip.mode='always'` and `gzip.store_as='suffix'`, and with `gzip.exclude` for what is compressed"
-    " already",
-}
-"""Settings of earlier versions that no run can have, and what to do with their journals."""
 
 _SECOND_NS = 1_000_000_000
 _WRAPS_NS = 2**63
@@ -134,17 +128,7 @@ class Journal:
                 connection.executemany("INSERT OR REPLACE INTO settings VALUES (?, ?)", settings.items())
                 connection.execute("COMMIT")
                 return
-        for name, value in settings.items():
-            before = recorded.get(name, "")
-            if before in _RETIRED:
-                raise UsageError(
-                    f"journal {printable(self.path)} is of a run with `{name}` {before}, {_RETIRED[before]}"
-                )
-            if before != value:
-                raise UsageError(
-                    f"journal {printable(self.path)} is of a run {printable(_difference(name, before, value))}:"
-                    " go on with the same, or name another journal for this one"
-                )
+        refuse_other(self.path, recorded, settings)
 
     @property
     def own_files(self) -> frozenset[bytes]:
@@ -352,14 +336,6 @@ class Journal:
             self._look.release()
             if self._lock is not None:
                 os.close(self._lock)
-
-
-def _difference(name: str, before: str, now: str) -> str:
-    if "sha256:" in before + now:
-        return f"with another value of `{name}`"
-    if not before:
-        return f"without `{name}`"
-    return f"with `{name}` {before}, " + (f"not {now}" if now else f"and this one has no `{name}`")
 
 
 def _proof(event: ev.Uploaded) -> int | None:

@@ -8,7 +8,9 @@ import pytest
 
 from bulkput.cli.main import main
 from tests.e2e.cli import Bulkput, Ran
+from tests.e2e.s3_world import Box
 from tests.servers.parted import BUCKETS, Bucket, install
+from tests.servers.s3 import RealS3
 from tests.servers.swift import RealSwift
 
 
@@ -47,3 +49,16 @@ def parted_bucket(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.
     BUCKETS["b"] = Bucket()
     yield BUCKETS["b"]
     BUCKETS.clear()
+
+
+@pytest.fixture(
+    params=[
+        pytest.param("rgw_s3", marks=pytest.mark.rgw),
+        pytest.param("s3api", marks=pytest.mark.swift),
+        "moto",
+    ]
+)
+def box(request: pytest.FixtureRequest) -> Box:
+    """A bucket of its own in each S3 in turn: Ceph's gateway, the real Swift's, moto."""
+    server: RealS3 = request.getfixturevalue(request.param)
+    return Box(server, server.make_bucket())

@@ -16,22 +16,9 @@ from bulkput.stores.s3 import copies
 from bulkput.stores.s3.store import S3Store
 from bulkput.verb_options import CopyOptions
 from tests.e2e.s3_world import MIB, PART, Box, faulty, noise, says
-from tests.servers.s3 import RealS3
 
 SIZE = 2 * PART + 70_001
 REFUSED = says(400, "InvalidRequest")
-
-
-@pytest.fixture(
-    params=[
-        pytest.param("rgw_s3", marks=pytest.mark.rgw),
-        pytest.param("s3api", marks=pytest.mark.swift),
-        "moto",
-    ]
-)
-def box(request: pytest.FixtureRequest) -> Box:
-    server: RealS3 = request.getfixturevalue(request.param)
-    return Box(server, server.make_bucket())
 
 
 @pytest.fixture

@@ -23,18 +23,6 @@ SIZE = 2 * PART + 70_001
 KEY = "p/big"
 
 
-@pytest.fixture(
-    params=[
-        pytest.param("rgw_s3", marks=pytest.mark.rgw),
-        pytest.param("s3api", marks=pytest.mark.swift),
-        "moto",
-    ]
-)
-def box(request: pytest.FixtureRequest) -> Box:
-    server: RealS3 = request.getfixturevalue(request.param)
-    return Box(server, server.make_bucket())
-
-
 @pytest.fixture
 def ceph(rgw_s3: RealS3) -> Box:
     return Box(rgw_s3, rgw_s3.make_bucket())

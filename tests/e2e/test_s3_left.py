@@ -24,23 +24,10 @@ from bulkput.s3_options import S3Options
 from tests.e2e.cli import Ran, bulkput
 from tests.e2e.s3_world import LARGE, PART, QUICK, Box, after, faulty, loses_answer, noise, says
 from tests.servers.httprelay import Relay, relay
-from tests.servers.s3 import RealS3
 
 SIZE = 2 * PART + 70_001
 KEY = "p/big"
 REFUSED = says(400, "InvalidRequest")
-
-
-@pytest.fixture(
-    params=[
-        pytest.param("rgw_s3", marks=pytest.mark.rgw),
-        pytest.param("s3api", marks=pytest.mark.swift),
-        "moto",
-    ]
-)
-def box(request: pytest.FixtureRequest) -> Box:
-    server: RealS3 = request.getfixturevalue(request.param)
-    return Box(server, server.make_bucket())
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ through this machine (`relay.py`). A source that is not proven to be another obj
 """
 
 import time
-from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import replace
@@ -110,7 +109,6 @@ async def _copy(
     rename = rename_of(there.prefix, here.prefix, is_recursive=options.is_recursive, is_same_container=is_same)
     tally = ChangeTally(emit, stop, FailurePolicy(options.stop))
     started = time.monotonic()
-    requests: Counter[str] = Counter()
     opened = partial(
         connected, wire=wire, retry=options.retry, slots=tuner.slots, pace=pace, emit=emit, brake=stop, environ=environ
     )
@@ -145,8 +143,7 @@ async def _copy(
             raise
         except StoreError as error:  # making the container failed, or the request for the store's limits
             stop.pull(ev.Stopping(str(error), ev.StopCause.STORE))
-        requests.update(counted.requests)
-        requests.update(count.requests)
+        requests = counted.requests + count.requests
     pacing = pace.so_far() if pace is not None else None
     changes = tally.changes(requests, time.monotonic() - started, is_dry=options.dry_run, pacing=pacing)
     if copier.is_sharing:
