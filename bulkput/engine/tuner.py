@@ -5,10 +5,9 @@ first lets as many requests be answered as the old limit allowed in flight, so t
 ends after a quarter of a second if it has enough objects, and after three seconds in any case.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Protocol
 
 from bulkput import events as ev
-from bulkput.engine.pool import Pool
 from bulkput.errors import Throttled
 from bulkput.options import WireOptions
 from bulkput.policy.tune import Sample, start, tune
@@ -29,6 +28,12 @@ _MANY_REFUSED = 8
 """Refused requests in a sample that lower the limit, if they are also at least an eighth of the stored objects."""
 
 
+class Resizable(Protocol):
+    """`engine/pool.py:Pool`, or what stands for workers elsewhere."""
+
+    def resize(self, workers: int, /) -> None: ...
+
+
 class Tuner:
     """The limit on a run's requests in flight: fixed by the options, or tuned during the run. Events say why."""
 
@@ -44,7 +49,7 @@ class Tuner:
         self.slots = Slots(options.start)
         self._is_fixed = options.concurrency is not None
         self._state = start(options.start, highest=options.highest)
-        self._pool: Pool[Any] | None = None
+        self._pool: Resizable | None = None
         self._emit: ev.Emit | None = None
         self._to_pass = 0
         """Answers still to come that belong to the old limit."""
@@ -56,7 +61,7 @@ class Tuner:
         """1.25 x the limit: the workers beyond the limit read and hash their files while they wait for a slot."""
         return self.slots.limit + self.slots.limit // 4
 
-    def resizes(self, pool: Pool[Any]) -> None:
+    def resizes(self, pool: Resizable) -> None:
         """Resize `pool` whenever the limit changes."""
         self._pool = pool
 

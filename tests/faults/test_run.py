@@ -19,6 +19,7 @@ from bulkput.engine.stop import Stop
 from bulkput.engine.tuner import Tuner
 from bulkput.engine.upload.pipeline import Pipeline
 from bulkput.engine.upload.put import Putter
+from bulkput.engine.upload.sender import Sender
 from bulkput.errors import Conflict, IntegrityError, SourceError
 from bulkput.model import Found, SourceFile
 from bulkput.options import MIB, NamingOptions, RetryOptions, StopRules, UploadOptions, WireOptions
@@ -311,15 +312,17 @@ async def test_the_first_put_is_sent_before_the_scan_ends(tmp_path: Path) -> Non
     async with faulty(note) as server, connected("swift://c", environ=environ_of(server)) as (store, _):
         await store.prepare()
         opener = BodyOpener(options.body, recorder)
+        putter = Putter(store, opener, None, emit=recorder, large_above=MIB, open_large=never, open_pipe=never)
+        stop = Stop()
         pipeline = Pipeline(
             store=store,
-            putter=Putter(store, opener, None, emit=recorder, large_above=MIB, open_large=never, open_pipe=never),
+            sender=Sender(putter, stop),
             naming=NamingOptions(),
             gzip=NOT_COMPRESSED,
             options=options,
             tuner=Tuner(options.wire),
             emit=recorder,
-            stop=Stop(),
+            stop=stop,
         )
         await pipeline.run(Scan(source()))
         opener.close()

@@ -2,10 +2,12 @@
 
 import asyncio
 import os
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 from urllib.parse import urlsplit
 
 import pytest
@@ -15,6 +17,7 @@ from bulkput.engine.stop import Stop
 from bulkput.engine.tuner import Tuner
 from bulkput.engine.upload.pipeline import Pipeline
 from bulkput.engine.upload.put import Putter
+from bulkput.engine.upload.sender import Sender
 from bulkput.model import Found, SourceFile
 from bulkput.options import NamingOptions, RetryOptions, UploadOptions, WireOptions
 from bulkput.payload.body import BodyOpener
@@ -67,6 +70,10 @@ def endless(tree: Path, until_s: float) -> Iterator[Found]:
             yield SourceFile(path, os.path.basename(path), status.st_size, status.st_mtime_ns)
 
 
+def never(*_arguments: object) -> NoReturn:
+    raise AssertionError("neither large files nor pipes")
+
+
 @pytest.mark.timeout(int(SOAK_S) + 300)
 async def test_ten_minutes_of_faults_leak_no_memory_descriptors_or_tasks(tmp_path: Path) -> None:
     """The last third of the run holds no more than the second, and every object has the bytes of its file."""
@@ -85,15 +92,19 @@ async def test_ten_minutes_of_faults_leak_no_memory_descriptors_or_tasks(tmp_pat
             url = f"http://127.0.0.1:{proxy.port}/"
             opener = BodyOpener(options.body, recorder)
             async with connected(url, wire=options.wire, retry=options.retry, emit=recorder) as (store, count):
+                putter = Putter(
+                    store, opener, None, emit=recorder, large_above=sys.maxsize, open_large=never, open_pipe=never
+                )
+                stop = Stop()
                 pipeline = Pipeline(
                     store=store,
-                    putter=Putter(store, opener, None),
+                    sender=Sender(putter, stop),
                     naming=NamingOptions(),
                     gzip=NOT_COMPRESSED,
                     options=options,
                     tuner=Tuner(options.wire),
                     emit=recorder,
-                    stop=Stop(),
+                    stop=stop,
                 )
                 running = asyncio.create_task(pipeline.run(Scan(endless(tree, time.monotonic() + SOAK_S))))
                 while not running.done():

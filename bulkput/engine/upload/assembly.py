@@ -5,22 +5,19 @@
 `upload.py` opens what these need, runs them, and closes them.
 """
 
-import sys
+import os
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
-from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from bulkput import events as ev
 from bulkput.engine.stop import Stop
 from bulkput.engine.tuner import Tuner
 from bulkput.engine.upload.pipeline import Pipeline
-from bulkput.engine.upload.put import Putter
 from bulkput.engine.upload.resume import Resume
+from bulkput.engine.upload.sender import Sender
+from bulkput.engine.upload.sending import Sending, new_only_of, opener_of, putter_of
 from bulkput.engine.upload.survey import Survey
 from bulkput.engine.upload.watchdog import Watchdog
-from bulkput.errors import UsageError
-from bulkput.model import Upload
 from bulkput.options import UploadOptions
 from bulkput.payload.body import BodyOpener
 from bulkput.record import frozen
@@ -30,13 +27,11 @@ from bulkput.stores.base import Store
 
 if TYPE_CHECKING:
     from bulkput.engine.upload.if_exists import NewOnly
-    from bulkput.engine.upload.large import LargeSender
     from bulkput.engine.upload.publish_manifest import Publication
     from bulkput.engine.upload.reaping import Reaping
+    from bulkput.engine.upload.shards import Shards
     from bulkput.engine.upload.stages import Stages
     from bulkput.engine.upload.sync import Sync
-    from bulkput.payload.gzip_body import Packer
-    from bulkput.payload.pipe import Pipe
     from bulkput.stores.pace import Pace
 
 
@@ -76,6 +71,8 @@ class Assembly:
     stages: "Stages | None"
     """None if the order of the files does not matter."""
     watchdog: Watchdog
+    shards: "Shards | None"
+    """None if this process sends the files itself."""
 
     def close(self) -> None:
         """End the scan, and close what reads files or keeps them waiting."""
@@ -85,32 +82,34 @@ class Assembly:
             self.stages.close()
 
 
-def build(context: Context, store: Store, survey: Survey, container: str) -> Assembly:
-    """Build the upload of what `survey` has found into `container` of `store`. No I/O."""
+async def build(
+    context: Context, store: Store, survey: Survey, container: str, shards: "Shards | None" = None
+) -> Assembly:
+    """Build the upload of what `survey` has found into `container` of `store`. No I/O, except that of `shards`."""
     options, stop, emit = context.options, context.stop, context.emit
     scan = Scan(survey.found, _room(context))
-    hashes = store.powers.checks_md5 or options.compresses or options.skip.is_wanted
-    large_above = _large_above(options, store)
-    # What is sent in parts is not read whole.
-    body = replace(options.body, buffer_size=min(options.body.buffer_size, large_above))
-    opener = BodyOpener(body, emit, may_hang=survey.may_hang, hashes=hashes)
-    sync = _sync(context, store, survey, opener, container)
+    sending = Sending(
+        options=options,
+        stop=stop,
+        emit=emit,
+        earlier=context.resume,
+        gzip=survey.gzip,
+        rules=survey.rules,
+        scope=survey.scope,
+        container=container,
+        may_hang=survey.may_hang,
+        mark=os.urandom(8).hex(),
+    )
+    opener = opener_of(sending, store)
+    sync = _sync(context, store, survey, sending, opener)
     skipper = sync.skipper if sync is not None else None
-    new_only = _new_only(context, survey, store, sync)
+    on_kept = sync.note_kept if sync is not None else None
+    new_only = new_only_of(sending, store, on_kept)
+    if shards is not None:
+        await shards.begin(sending, store, context.tuner, on_kept=on_kept)
     pipeline = Pipeline(
         store=store,
-        putter=Putter(
-            store,
-            opener,
-            _packer(context, survey, opener),
-            skipper,
-            emit=emit,
-            new_only=new_only,
-            large_above=large_above,
-            open_large=cache(lambda: _large(context, store)),
-            open_pipe=partial(_pipe, context),
-            in_parts=context.resume.uploads_begun,
-        ),
+        sender=Sender(putter_of(sending, store, opener, skipper=skipper, new_only=new_only), stop),
         naming=survey.naming,
         gzip=survey.gzip,
         rules=survey.rules,
@@ -118,6 +117,7 @@ def build(context: Context, store: Store, survey: Survey, container: str) -> Ass
         tuner=context.tuner,
         emit=emit,
         stop=stop,
+        shards=shards,
     )
     pace = context.pace
     watchdog = Watchdog(
@@ -126,6 +126,7 @@ def build(context: Context, store: Store, survey: Survey, container: str) -> Ass
         stall_s=options.stall_s,
         scanned=scan.at,
         in_flight=pipeline.in_flight,
+        elsewhere=lambda: shards.in_flight if shards is not None else (),
         is_paced=lambda: pace is not None and pace.is_waiting,
     )
     return Assembly(
@@ -138,14 +139,8 @@ def build(context: Context, store: Store, survey: Survey, container: str) -> Ass
         new_only=new_only,
         stages=_stages(context, survey, pipeline),
         watchdog=watchdog,
+        shards=shards,
     )
-
-
-def _large_above(options: UploadOptions, store: Store) -> int:
-    """The size in bytes above which a file may be sent in parts."""
-    if store.powers.large is None:
-        return sys.maxsize
-    return min(options.large.above, store.limits.max_object_bytes)
 
 
 def _stages(context: Context, survey: Survey, pipeline: Pipeline) -> "Stages | None":
@@ -154,60 +149,6 @@ def _stages(context: Context, survey: Survey, pipeline: Pipeline) -> "Stages | N
     from bulkput.engine.upload.stages import Stages  # noqa: PLC0415 - pickle and tempfile: 6 ms
 
     return Stages(survey.order, pipeline.run, lambda: context.recorder.failed > 0, _room(context))
-
-
-def _new_only(context: Context, survey: Survey, store: Store, sync: "Sync | None") -> "NewOnly | None":
-    """None if what is there may be overwritten, and in a dry run. Raises UsageError."""
-    mode, skip = context.options.if_exists, context.options.skip
-    is_implied = mode == "replace" and skip.mode == "existing" and skip.expire_extra_s is None
-    if is_implied and store.powers.refuses_existing is not None:
-        mode = "skip"
-    if mode == "replace" or context.options.dry_run:
-        return None
-    if skip.expire_extra_s is not None:
-        raise UsageError(
-            "`skip.expire_extra_s` and `if_exists` exclude each other: an object that expires and whose file is here"
-            " again has to be overwritten, or it vanishes"
-        )
-    from bulkput.engine.upload.if_exists import NewOnly  # noqa: PLC0415 - only a run that overwrites nothing pays for it
-
-    return NewOnly(
-        store,
-        mode,
-        context.emit,
-        context.stop,
-        adds_suffix=lambda name: bool(survey.gzip.suffix(name)),
-        on_kept=sync.note_kept if sync is not None else None,
-        is_implied=is_implied,
-    )
-
-
-def _large(context: Context, store: Store) -> "LargeSender":
-    from bulkput.engine.upload.large import LargeSender  # noqa: PLC0415 - only a run with a large file pays for it
-
-    return LargeSender(
-        store,
-        context.options.large,
-        emit=context.emit,
-        stop=context.stop,
-        known=context.resume.known_parts,
-        journalled=context.resume,
-    )
-
-
-def _pipe(context: Context, upload: Upload) -> "Pipe":
-    from bulkput.payload.pipe import Pipe  # noqa: PLC0415 - only an upload from a pipe pays for it
-
-    large = context.options.large
-    return Pipe(
-        upload,
-        context.stop,
-        context.emit,
-        chunk_size=context.options.body.chunk_size,
-        expect_size=large.expect_size,
-        expect_md5=large.expect_md5,
-        may_be_empty=not context.options.fail_if_empty,
-    )
 
 
 def _room(context: Context) -> Callable[[], Awaitable[None]]:
@@ -224,35 +165,9 @@ def _room(context: Context) -> Callable[[], Awaitable[None]]:
     return room
 
 
-def _sync(context: Context, store: Store, survey: Survey, opener: BodyOpener, container: str) -> "Sync | None":
+def _sync(context: Context, store: Store, survey: Survey, sending: Sending, opener: BodyOpener) -> "Sync | None":
     if survey.scope is None:
         return None
     from bulkput.engine.upload.sync import Sync  # noqa: PLC0415 - 20 ms, which only a run that compares has to pay
 
-    return Sync(
-        store,
-        survey.scope,
-        opener,
-        options=context.options,
-        stop=context.stop,
-        emit=context.emit,
-        room=context.room,
-        roots=survey.roots,
-        rules=survey.rules,
-        container=container,
-    )
-
-
-def _packer(context: Context, survey: Survey, opener: BodyOpener) -> "Packer | None":
-    options = context.options
-    if not options.compresses:
-        return None
-    from bulkput.payload.gzip_body import Packer  # noqa: PLC0415 - 15 ms, which only a run that compresses has to pay
-
-    return Packer(
-        options.gzip,
-        survey.gzip,
-        opener,
-        hold=options.body.buffer_size,
-        check=context.stop.check,
-    )
+    return Sync(store, survey.scope, opener, sending, room=context.room, roots=survey.roots)

@@ -24,7 +24,6 @@ may end later. With `if_exists='skip'` it makes no difference who has stored the
 """
 
 import asyncio
-import os
 import time
 from collections.abc import Awaitable, Callable
 from copy import copy
@@ -62,10 +61,12 @@ class NewOnly:
         stop: Stop,
         *,
         adds_suffix: Callable[[bytes], bool],
+        mark: str,
         on_kept: OnKept | None = None,
         is_implied: bool = False,
     ) -> None:
-        """`adds_suffix`: whether the object of this file name is a gzip file named after it. `on_kept` is called with
+        """`adds_suffix`: whether the object of this file name is a gzip file named after it. `mark` is the run's own,
+        the same in all its processes: another may have sent the file before it died. `on_kept` is called with
         each object that stays in place of a file that is skipped. `is_implied`: by `skip.mode`, see above. Raises
         UsageError if the store has no such condition."""
         self.is_implied = is_implied
@@ -78,7 +79,7 @@ class NewOnly:
         self._mode = mode
         self._emit = emit
         self._adds_suffix = adds_suffix
-        self._mark = ((MARK, os.urandom(8).hex()),) if store.keeps_metadata and not is_implied else ()
+        self._mark = ((MARK, mark),) if store.keeps_metadata and not is_implied else ()
         self._asking = asyncio.Lock()
         self._refusal: Refusal | None = None
         """None if the store was not asked yet."""

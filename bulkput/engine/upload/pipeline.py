@@ -9,8 +9,8 @@ on the number of files.
 """
 
 import asyncio
-import time
 from collections.abc import AsyncIterable, Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
@@ -20,7 +20,7 @@ from bulkput.activity import Activity
 from bulkput.engine.pool import pool
 from bulkput.engine.stop import Stop
 from bulkput.engine.tuner import Tuner
-from bulkput.engine.upload.put import Putter
+from bulkput.engine.upload.sender import Outcome, Sender, not_sent
 from bulkput.errors import BulkputError, SourceError, Stopped, StoreError, TooLarge
 from bulkput.model import Decision, EmptyDirectoryFound, Entry, Found, KnownFiles, Reason, Skip, Upload
 from bulkput.options import NamingOptions, UploadOptions
@@ -30,6 +30,7 @@ from bulkput.policy.retry import FailurePolicy
 from bulkput.stores.base import Store
 
 if TYPE_CHECKING:
+    from bulkput.engine.upload.shards import Shards, Workers
     from bulkput.policy.rules import Rules
 
 
@@ -38,7 +39,7 @@ class Pipeline:
     """Decides on what a scan finds and sends it. The caller must end the source when `stop` is pulled."""
 
     store: Store
-    putter: Putter
+    sender: Sender
     naming: NamingOptions
     gzip: GzipNames
     rules: "Rules | None" = None
@@ -46,8 +47,10 @@ class Pipeline:
     tuner: Tuner
     emit: ev.Emit
     stop: Stop
+    shards: "Shards | None" = None
+    """Sends the files by other processes; None: this one sends them."""
     in_flight: set[Activity] = field(default_factory=set)
-    """What each worker does now."""
+    """What each worker of this process does now."""
     _failure_policy: FailurePolicy = field(init=False)
     _decide: Callable[..., Decision] = field(init=False)
 
@@ -70,13 +73,7 @@ class Pipeline:
 
         Raises the source's own errors (UsageError of `Sync.found`), CancelledError, and bugs.
         """
-        async with pool(
-            self._send,
-            workers=self.tuner.workers,
-            backlog=self.options.backlog,
-            abandoned=self._not_sent,
-            in_flight=self.in_flight,
-        ) as workers:
+        async with self._workers() as workers:
             self.tuner.resizes(workers)
             async for found in source:
                 if isinstance(found, KnownFiles):
@@ -102,26 +99,37 @@ class Pipeline:
             if is_last:
                 self.emit(ev.ScanDone())
 
+    def _workers(self) -> "AbstractAsyncContextManager[Workers]":
+        """Those that take the files: of this process, or others."""
+        if self.shards is not None:
+            return self.shards.taking(self.report)
+        return pool(
+            self._send,
+            workers=self.tuner.workers,
+            backlog=self.options.backlog,
+            abandoned=lambda upload: self.report(not_sent(upload)),
+            in_flight=self.in_flight,
+        )
+
     async def _send(self, upload: Upload) -> None:
-        started = time.monotonic()
-        source = upload.source
         try:
-            self.stop.check()
-            sent = await self.putter.put(upload)
-        except Stopped:
-            self._not_sent(upload)
+            outcome = await self.sender.send(upload)
         except asyncio.CancelledError:  # an interrupted run is out of time, or the caller cancelled it
-            self._not_sent(upload)
+            self.report(not_sent(upload))
             raise
-        except BulkputError as error:
-            self._fail(source.path, upload.key, error)
-        else:
-            self._failure_policy.succeeded()
-            if isinstance(sent, Skip):
-                self.emit(ev.Skipped(sent))
+        self.report(outcome)
+
+    def report(self, outcome: Outcome) -> None:
+        """Emit the outcome of a file that was submitted. Stop the run if a failure means so."""
+        match outcome:
+            case ev.Failed():
+                self._fail(outcome.path, outcome.key, outcome.error)
                 return
-            elapsed_s = time.monotonic() - started
-            self.emit(ev.Uploaded(sent.upload, sent.stored, sent.size, sent.mtime_ns, elapsed_s, *sent[4:]))
+            case ev.Uploaded():
+                self._failure_policy.succeeded()
+            case ev.Skipped() if outcome.skip.reason is not Reason.STOPPED:
+                self._failure_policy.succeeded()
+        self.emit(outcome)
 
     async def _decided_by_own_limits(self, found: Entry, refused: TooLarge) -> Decision:
         """The decision about a file that the store's assumed limits refuse: the store is asked for its own (one
@@ -130,9 +138,6 @@ class Pipeline:
             return self._decide(found, limits=await self.store.ask_limits())
         except (StoreError, Stopped):
             return refused
-
-    def _not_sent(self, upload: Upload) -> None:
-        self.emit(ev.Skipped(Skip(upload.source.path, upload.source.name, Reason.STOPPED, upload.key)))
 
     def _fail(self, path: bytes, key: str | None, error: BulkputError) -> None:
         self.emit(ev.Failed(path, key, error))

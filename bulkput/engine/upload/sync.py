@@ -6,27 +6,20 @@ scan ──> pairs of file and listed object ──> sent · skipped · for the 
 from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from bulkput import events as ev
 from bulkput.engine.compare.merge_join import Pair
 from bulkput.engine.compare.pairs import Pairing
-from bulkput.engine.stop import Stop
-from bulkput.engine.upload.indirect import IndirectReads
 from bulkput.engine.upload.mirror import Mirror
-from bulkput.engine.upload.skip import Skipper
+from bulkput.engine.upload.sending import Sending, skipper_of
 from bulkput.errors import Stopped, StoreError, Unsupported, UsageError
 from bulkput.model import Found, Listed, RemoteObject, Skip, SourceFile
-from bulkput.options import UploadOptions
 from bulkput.payload.body import BodyOpener
 from bulkput.policy.compare import Evidence
 from bulkput.policy.directories import is_marker, is_others_marker
 from bulkput.policy.manifest import manifest_key
 from bulkput.policy.scope import Scope
 from bulkput.stores.base import Store
-
-if TYPE_CHECKING:
-    from bulkput.policy.rules import Rules
 
 
 class Sync:
@@ -37,25 +30,29 @@ class Sync:
         store: Store,
         scope: Scope,
         opener: BodyOpener,
+        sending: Sending,
         *,
-        options: UploadOptions,
-        stop: Stop,
-        emit: ev.Emit,
         room: Callable[[], Awaitable[None]],
         roots: list[bytes],
-        rules: "Rules | None",
-        container: str,
     ) -> None:
+        """`scope` is that of `sending`, which has one."""
+        options, stop, emit = sending.options, sending.stop, sending.emit
         self._mirror: Mirror | None = None
         if options.skip.is_mirror:
             self._mirror = Mirror(
-                store, options, stop, roots, emit=emit, room=room, container=container, prefix=scope.listing_prefix
+                store,
+                options,
+                stop,
+                roots,
+                emit=emit,
+                room=room,
+                container=sending.container,
+                prefix=scope.listing_prefix,
             )
-        indirect = IndirectReads(store, scope, container, opener)
-        on_kept = self._mirror.note_kept if self._mirror else None
-        self.skipper = Skipper(
-            store, opener, options, emit, gzip=scope.gzip, rules=rules, indirect=indirect, on_kept=on_kept
-        )
+        skipper = skipper_of(sending, store, opener, self._mirror.note_kept if self._mirror else None)
+        if skipper is None:
+            raise AssertionError("a run with a scope compares")
+        self.skipper = skipper
         self._scope = scope
         self._manifest = manifest_key(options.manifest, scope.naming) if options.manifest is not None else None
         self._options = options

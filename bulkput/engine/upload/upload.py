@@ -1,18 +1,19 @@
 """A whole upload: opens the journal and the store, looks at the sources, runs, closes everything, adds up."""
 
 import time
+from collections import Counter
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import aclosing, closing
 from typing import TYPE_CHECKING
 
 from bulkput import events as ev
-from bulkput.activity import doing
 from bulkput.engine.compare.destination import Pathlike, sources_of
 from bulkput.engine.open_store import connected, pace_of
 from bulkput.engine.source_check import SourceCheck
 from bulkput.engine.stop import Stop
 from bulkput.engine.tuner import Tuner
 from bulkput.engine.upload.assembly import Assembly, Context, build
+from bulkput.engine.upload.beforehand import has_told_place, is_rehearsed
 from bulkput.engine.upload.resume import Resume
 from bulkput.engine.upload.survey import Survey, check_stdin, survey
 from bulkput.errors import Stopped, StoreError, UsageError, printable
@@ -29,6 +30,7 @@ from bulkput.transport.base import WireCount
 if TYPE_CHECKING:
     from bulkput.engine.upload.publish_manifest import Publication
     from bulkput.engine.upload.reaping import Reaping
+    from bulkput.engine.upload.shards import Shards
 
 
 async def upload(
@@ -40,6 +42,7 @@ async def upload(
     recorder: Recorder | None = None,
     stop: Stop | None = None,
     environ: Mapping[str, str] | None = None,
+    shards: "Shards | None" = None,
 ) -> Summary:
     """Upload files and directories to `destination`, a URL such as `swift://container/prefix`.
 
@@ -47,7 +50,8 @@ async def upload(
 
     Returns the numbers of the run. Failed files do not raise: check `Summary.exit_code` or `.failed`. `on_event` gets
     every event; it runs on the event loop and must be quick (`Stalled` comes from another thread if the event loop
-    itself hangs). `recorder` holds the numbers during the run; `stop` ends it early.
+    itself hangs). `recorder` holds the numbers during the run; `stop` ends it early. `shards` send the files by other
+    processes (`bulkput.upload_sharded`).
 
     Raises UsageError, before anything is sent, for a wrong URL, a missing source or missing credentials, and SourceGone
     for a source on a file system that does not answer.
@@ -83,12 +87,20 @@ async def upload(
             _check_classes(options, store)
         if not store.powers.shows_md5:
             _check_comparable(options)
-        await _surveyed_and_run(context, store, roots, Destination.parse(destination), wire_count)
+        await _surveyed_and_run(
+            context, store, roots, Destination.parse(destination), wire_count=wire_count, shards=shards
+        )
     return recorder.summary()
 
 
 async def _surveyed_and_run(
-    context: Context, store: Store, roots: list[bytes], target: Destination, wire_count: WireCount
+    context: Context,
+    store: Store,
+    roots: list[bytes],
+    target: Destination,
+    *,
+    wire_count: WireCount,
+    shards: "Shards | None",
 ) -> None:
     started, stop, emit = time.monotonic(), context.stop, context.emit
     try:
@@ -99,7 +111,8 @@ async def _surveyed_and_run(
         stop.report_to(emit)
         emit(_finished(started, wire_count))
     else:
-        await _run(context, build(context, store, surveyed, target.root), target.root, started, wire_count)
+        built = await build(context, store, surveyed, target.root, None if context.options.dry_run else shards)
+        await _run(context, built, target.root, started, wire_count)
 
 
 def _checked_headers(options: UploadOptions) -> HeaderOptions:
@@ -193,8 +206,8 @@ async def _run(context: Context, built: Assembly, container: str, started: float
         await context.resume.end(is_complete=is_complete)
         if is_complete:
             _warn(context, built.survey)
-        _tell_pace(context)
-        emit(_finished(started, wire_count))
+        _tell_pace(context, built.shards)
+        emit(_finished(started, wire_count, built.shards))
 
 
 async def _pipe(context: Context, built: Assembly) -> None:
@@ -207,9 +220,9 @@ async def _pipe(context: Context, built: Assembly) -> None:
     run = built.stages.run if built.stages is not None else built.pipeline.run
     is_dry = context.options.dry_run
     scan.begin()
-    if context.options.tells_urls and not is_dry and not await _has_told_place(context, store):
+    if context.options.tells_urls and not is_dry and not await has_told_place(context, store):
         return
-    if is_dry and not await _is_rehearsed(context, store):
+    if is_dry and not await is_rehearsed(context, store):
         return
     prepare = _is_still_ready if context.resume.has_uploads else _is_ready
     if sync is not None:
@@ -239,49 +252,6 @@ async def _put_manifest(context: Context, built: Assembly) -> None:
             context.emit,
             new_only=built.new_only,
         )
-
-
-async def _has_told_place(context: Context, store: Store) -> bool:
-    """Tell where the objects will be. False if the run is being stopped: the login has failed, and would fail again.
-    Any other look that fails is no failure of the run."""
-    urls = store.powers.urls
-    if urls is None:
-        context.emit(ev.Warned("the URLs of the objects are not known: this kind of store has none"))
-        return True
-    base = None
-    try:
-        with doing("asking where the objects will be"):
-            base = await urls.base()
-            is_public = await urls.is_public()
-    except Stopped:
-        return False
-    except StoreError as error:
-        if error.is_of_login:
-            context.stop.pull(ev.Stopping(str(error), ev.StopCause.STORE))
-            return False
-        context.emit(ev.Warned(f"it is not known who may read the objects: {error}"))
-        is_public = False
-    if base is not None:
-        context.emit(ev.Place(base, is_public))
-    return True
-
-
-async def _is_rehearsed(context: Context, store: Store) -> bool:
-    """Whether the upload would begin, as far as the store can tell. If it would not, the run is being stopped as that
-    would be. A store that does not answer hides nothing of the plan."""
-    if store.powers.rehearse is None:
-        return True
-    try:
-        with doing("asking whether the upload would begin"):
-            await store.powers.rehearse()
-    except Stopped:
-        return False
-    except StoreError as error:
-        if error.stops_run:
-            context.stop.pull(ev.Stopping(str(error), ev.StopCause.STORE))
-            return False
-        context.emit(ev.Warned(f"it is not known whether the upload would begin: {error}"))
-    return True
 
 
 async def _when_needed(found: AsyncIterable[Found], prepare: Callable[[], Awaitable[bool]]) -> AsyncIterator[Found]:
@@ -330,9 +300,15 @@ def _warn(context: Context, survey: Survey) -> None:
         emit(ev.NothingFound(where, options.fail_if_empty))
 
 
-def _tell_pace(context: Context) -> None:
-    if context.pace is not None:
-        context.emit(ev.Paced(context.pace.so_far()))
+def _tell_pace(context: Context, shards: "Shards | None" = None) -> None:
+    if context.pace is None:
+        return
+    pacing = context.pace.so_far()
+    if shards is not None:
+        from bulkput.policy.shards import summed  # noqa: PLC0415 - only a run by several processes needs it
+
+        pacing = summed(pacing, shards.pacings)
+    context.emit(ev.Paced(pacing))
 
 
 def _told_to(recorder: Recorder, resume: Resume, on_event: ev.Emit, tuner: Tuner) -> ev.Emit:
@@ -381,9 +357,12 @@ def _reaping(options: UploadOptions, stop: Stop, emit: ev.Emit) -> "Reaping | No
     return Reaping(options, stop, emit)
 
 
-def _finished(started: float, count: WireCount) -> ev.Finished:
-    elapsed_s = time.monotonic() - started
-    return ev.Finished(elapsed_s, dict(count.requests), count.connections)
+def _finished(started: float, count: WireCount, shards: "Shards | None" = None) -> ev.Finished:
+    elapsed_s, requests, connections = time.monotonic() - started, Counter(count.requests), count.connections
+    if shards is not None:
+        requests.update(shards.requests)
+        connections += shards.connections
+    return ev.Finished(elapsed_s, dict(requests), connections)
 
 
 def _ignore(_event: ev.Event) -> None:

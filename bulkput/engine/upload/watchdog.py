@@ -26,7 +26,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NoAnswerError
 from contextlib import suppress
@@ -58,15 +58,18 @@ class Watchdog:
         stall_s: float,
         scanned: Callable[[], bytes | None],
         in_flight: set[Activity],
+        elsewhere: Callable[[], tuple[ev.InFlight, ...]] = tuple,
         is_paced: Callable[[], bool] = lambda: False,
     ) -> None:
-        """`scanned` returns the path that the scan is reading; `in_flight` holds what each worker does. `is_paced`
+        """`scanned` returns the path that the scan is reading; `in_flight` holds what each worker does,
+        and `elsewhere` returns what other processes do. `is_paced`
         returns whether a request waits for the rate that was asked for. `emit` is called in the event loop's thread,
         unless that hangs."""
         self._recorder = recorder
         self._emit = emit
         self._scanned = scanned
         self._in_flight = in_flight
+        self._elsewhere = elsewhere
         self._is_paced = is_paced
         self._every_s = min(_EVERY_S, stall_s / 4)
         self._loop = asyncio.get_running_loop()
@@ -129,8 +132,18 @@ class Watchdog:
 
     def _rows(self) -> tuple[ev.InFlight, ...]:
         now_s = time.monotonic()
-        rows = (_row(activity, now_s) for activity in tuple(self._in_flight))
-        return tuple(sorted((row for row in rows if row is not None), key=lambda row: -row.age_s))
+        return oldest_first((*in_flight_of(self._in_flight, now_s), *self._elsewhere()))
+
+
+def in_flight_of(activities: Iterable[Activity], now_s: float) -> Iterator[ev.InFlight]:
+    """What is in hand, as rows of Stalled. Any thread may ask."""
+    for activity in tuple(activities):
+        if (row := _row(activity, now_s)) is not None:
+            yield row
+
+
+def oldest_first(rows: Iterable[ev.InFlight]) -> tuple[ev.InFlight, ...]:
+    return tuple(sorted(rows, key=lambda row: -row.age_s))
 
 
 def _row(activity: Activity, now_s: float) -> ev.InFlight | None:
