@@ -277,8 +277,27 @@ class StopCause(StrEnum):
     """A file system hangs: exit code 3."""
     JOURNAL = "journal"
     """The journal cannot be written: exit code 3."""
+    WORKERS = "workers"
+    """The processes that send the files cannot work, or end again and again: exit code 3."""
     ERRORS = "errors"
     """`stop.max_errors` entries failed: exit code 1."""
+
+
+@frozen
+class WorkerLost:
+    """A process that sends files has ended, or its machine is gone. The `files` that it had are sent again."""
+
+    worker: str
+    files: int
+    why: str
+
+
+@frozen
+class WorkerSent:
+    """The process `worker` has told the outcomes of `files` more files. Only of a run by several processes."""
+
+    worker: str
+    files: int
 
 
 @frozen
@@ -369,6 +388,8 @@ Event = (
     | Paced
     | Stalled
     | Moving
+    | WorkerLost
+    | WorkerSent
     | Stopping
     | Finding
     | Change

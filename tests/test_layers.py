@@ -40,6 +40,7 @@ LAYERS: list[set[str]] = [
     # an experiment with engine and devserver; uploads that are measured, to a user's own store; a look at each step to
     # a store, which takes the engine's store and makes network connections of its own
     {"demo", "bench", "doctor"},
+    {"scale"},  # uploads by several processes: calls the verb, which knows nothing of them
     {"config"},  # options that are not typed: from files, from the environment
     {"cli"},  # one file per verb, on top of everything
     {"testing"},  # tests for the authors of stores: nothing of the product imports them

@@ -18,6 +18,7 @@ from bulkput.cli.output import CannotWriteError, flush, own_output, writing_on
 from bulkput.cli.publish import publish_options
 from bulkput.cli.rules import rules_option
 from bulkput.cli.s3 import s3_options
+from bulkput.cli.scale import Scale, scale_options
 from bulkput.cli.skip import skip_options
 from bulkput.cli.values import Count, OneOf, Seconds, Url, refuse_odd
 from bulkput.cli.walk import split, walk_options
@@ -126,6 +127,7 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per event on stdout.")
 @click.option("--summary", metavar="FILE", help="Write the numbers of the run to FILE as one JSON object. - is stdout.")
 @click.option("--trace", metavar="FILE", help="Write one JSON line per request to FILE: start, duration, bytes, error.")
+@scale_options
 @job_options
 @click.option("-v", "--verbose", is_flag=True, help="Print a line for each object and each retry.")
 @click.option("-q", "--quiet", is_flag=True, help="Print only failures, and what a stalled run waits for.")
@@ -138,6 +140,7 @@ def upload(
     summary: str | None,
     trace: str | None,
     job: JobFlags,
+    scale: Scale,
     verbose: bool,
     quiet: bool,
     **flags: Any,
@@ -184,7 +187,8 @@ def upload(
     options = replace(
         options, walk=replace(options.walk, own_output=own), tells_urls=told is not None and told.tells_urls
     )
-    _run(view, lambda stop: view.run(sources, destination, options, stop), outputs)
+    send = scale.upload()
+    _run(view, lambda stop: view.run(sources, destination, options, stop, upload=send), outputs)
     return view.exit_code
 
 

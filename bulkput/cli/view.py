@@ -1,7 +1,7 @@
 """What an upload shows while it goes on: data on stdout; lines and progress on stderr, as long as anyone reads them."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Literal
@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Literal
 from bulkput import events as ev
 from bulkput.cli.output import CannotWriteError, worded, write_line, write_row
 from bulkput.engine.stop import Stop
-from bulkput.engine.upload.upload import upload
 from bulkput.model import Reason
 from bulkput.options import UploadOptions
 from bulkput.recorder import Recorder
@@ -58,7 +57,16 @@ class UploadView:
     def say(self, line: str) -> None:
         self._screen.say(line)
 
-    async def run(self, sources: tuple[str, ...], destination: str, options: UploadOptions, stop: Stop) -> Summary:
+    async def run(
+        self,
+        sources: tuple[str, ...],
+        destination: str,
+        options: UploadOptions,
+        stop: Stop,
+        *,
+        upload: Callable[..., Awaitable[Summary]],
+    ) -> Summary:
+        """`upload` is the verb, with all that is no option of it."""
         recorder, job = self.recorder, self._job
         if options.dry_run and not self._quiet:
             from bulkput.report.planned import planned_line  # noqa: PLC0415 - for dry runs

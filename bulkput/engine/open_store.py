@@ -1,8 +1,9 @@
 """Opens a store by its URL, with retries and limits around it."""
 
 import os
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bulkput import __version__
@@ -14,8 +15,9 @@ from bulkput.options import HeaderOptions, LargeOptions, RetryOptions, WireOptio
 from bulkput.policy.directories import one_level
 from bulkput.policy.headers import check_headers
 from bulkput.policy.naming import without_query
+from bulkput.record import frozen
 from bulkput.s3_options import S3Options
-from bulkput.stores.base import Destination, Store, StoreContext, configured, open_destination
+from bulkput.stores.base import Configured, Destination, Store, StoreContext, configured, open_destination
 from bulkput.stores.slots import Slots
 from bulkput.stores.tries import Brake, NoBrake, Tries
 from bulkput.stores.wrappers import wrap
@@ -76,20 +78,26 @@ async def connected(
     emit: ev.Emit | None = None,
     brake: Brake | None = None,
     environ: Mapping[str, str] | None = None,
+    handed: "Handed | None" = None,
 ) -> AsyncIterator[tuple[Store, WireCount]]:
     """Open the store of a URL for the engine; yields the wrapped store and the count of its requests.
 
     `slots` limits the requests in flight; None means `wire.start` of them. `pace` keeps the rates of `wire`; None means
     that this store has a pace of its own if `wire` has a rate. `tag` is that of UploadOptions. `read_for` is the URL
-    that a copy writes to, if this store is its source. Raises like `open_store`.
+    that a copy writes to, if this store is its source. `handed` is what another process has handed over. Raises like
+    `open_store`.
     """
     wire, emit, brake = wire or WireOptions(), emit or _ignore, brake or NoBrake()
     headers = headers or HeaderOptions()
     check_headers(headers)
     tries = Tries(retry or RetryOptions(), emit, brake)
     where = destination if isinstance(destination, Destination) else Destination.parse(destination)
-    told = await configured(where, os.environ if environ is None else environ, wire)
-    wire = told.wire
+    if handed is None:
+        told = await configured(where, os.environ if environ is None else environ, wire)
+        wire = told.wire
+    else:  # not its rates, of which each process has its share
+        told = handed.told
+        wire = replace(told.wire, objects_per_s=wire.objects_per_s, bytes_per_s=wire.bytes_per_s)
     user_agent = f"bulkput/{__version__}" + (f" ({tag})" if tag is not None else "")
     async with aclosing(open_transport(wire, user_agent=user_agent)) as transport:
         context = StoreContext(
@@ -106,6 +114,7 @@ async def connected(
             s3=s3 or S3Options(),
             checksum_headers=checksum_headers,
             tag=tag,
+            asked_again=handed.asked_again if handed is not None else None,
             destination=Destination.parse(read_for).root if read_for is not None else None,
         )
         bare = await open_destination(where, context)
@@ -113,6 +122,14 @@ async def connected(
         store = wrap(bare, tries=tries, slots=slots or Slots(wire.start), emit=emit, brake=brake, pace=pace)
         async with aclosing(store):
             yield store, transport.count
+
+
+@frozen
+class Handed:
+    """What a process has handed over to this one: how to open a store, and how to ask for another login."""
+
+    told: Configured
+    asked_again: Callable[[Configured], Awaitable[Configured]]
 
 
 def pace_of(wire: WireOptions, brake: Brake) -> "Pace | None":

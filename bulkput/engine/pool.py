@@ -43,11 +43,15 @@ class Pool(Generic[T]):
 
     async def submit(self, item: T) -> None:
         """Queue an item, then wait until at most `backlog` items are queued (back-pressure)."""
-        self._items.append(item)  # before the wait: if the wait is cancelled, `abandoned` still gets the item
-        if not _wake(self._hungry, 1):
-            self._start(1)
+        self.add(item)  # before the wait: if the wait is cancelled, `abandoned` still gets the item
         while len(self._items) > self._backlog:
             await self._turn(self._full)
+
+    def add(self, item: T) -> None:
+        """Queue an item without a wait: for producers that are held back otherwise."""
+        self._items.append(item)
+        if not _wake(self._hungry, 1):
+            self._start(1)
 
     def resize(self, workers: int) -> None:
         """Set the highest number of workers. They start when items wait for them: one file needs one worker. Surplus
@@ -92,7 +96,7 @@ class Pool(Generic[T]):
                     await self._handle(item)
                 except BaseException as error:
                     self._is_ended = True  # the other workers are cancelled, and none can start
-                    if isinstance(error, asyncio.CancelledError) and not _is_cancelled():
+                    if isinstance(error, asyncio.CancelledError) and not is_cancelled():
                         # Otherwise the task group would take it for the end of this worker alone.
                         raise RuntimeError(f"handling {item!r} was cancelled from within") from error
                     raise
@@ -103,7 +107,7 @@ class Pool(Generic[T]):
         await turn
 
 
-def _is_cancelled() -> bool:
+def is_cancelled() -> bool:
     """Whether the running task itself was cancelled."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0

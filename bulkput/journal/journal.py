@@ -18,7 +18,7 @@ from typing import Any, Literal
 
 from bulkput import events as ev
 from bulkput.errors import JournalError
-from bulkput.journal.parts import PartRows, Taken, parts_of, parts_of_file
+from bulkput.journal.parts import PartRows, Taken, noted_parts, parts_of, parts_of_file
 from bulkput.journal.same_run import refuse_other
 from bulkput.journal.schema import (
     as_journal_error,
@@ -158,6 +158,11 @@ class Journal:
         uploaded. Blocking. Raises JournalError."""
         with as_journal_error(self.path), closing(connect(self.path, is_read_only=True)) as connection:
             return parts_of_file(connection, path)
+
+    def noted_parts(self, path: bytes) -> tuple[tuple[str, str, int, str], ...]:
+        """State, upload, number and MD5 (hex) of all parts of a large file. As `parts_of_file`."""
+        with as_journal_error(self.path), closing(connect(self.path, is_read_only=True)) as connection:
+            return noted_parts(connection, path)
 
     def uploads_begun(self) -> dict[bytes, tuple[UnfinishedUpload, ...]]:
         """The uploads in parts that runs of this journal have begun, of files that are not uploaded yet, by their

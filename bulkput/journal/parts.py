@@ -12,6 +12,7 @@ from bulkput.model import UnfinishedUpload
 _PART = "INSERT OR REPLACE INTO parts VALUES (?, ?, ?, ?, ?, ?)"
 _PARTS_OF = "SELECT number, etag FROM parts WHERE path = ? AND upload = ? AND state = ?"
 _PARTS_OF_FILE = "SELECT number, etag FROM parts WHERE path = ?"
+_NOTED_PARTS = "SELECT state, upload, number, etag FROM parts WHERE path = ?"
 _BEGUN = "INSERT OR REPLACE INTO uploads VALUES (?, ?, ?)"
 _ALL_BEGUN = "SELECT path, key, id FROM uploads ORDER BY path, key, id"
 _COMPLETED = ("DELETE FROM parts WHERE path = ?", "DELETE FROM uploads WHERE path = ?")
@@ -96,6 +97,11 @@ class PartRows:
             found[path] = (*found.get(path, ()), UnfinishedUpload(key, upload_id, ""))
         self._in_parts.update(found)
         return found
+
+
+def noted_parts(connection: sqlite3.Connection, path: bytes) -> tuple[tuple[str, str, int, str], ...]:
+    """State, upload, number and MD5 (hex) of all parts of a file. Raises sqlite3.Error."""
+    return tuple(connection.execute(_NOTED_PARTS, (path,)))
 
 
 def parts_of_file(connection: sqlite3.Connection, path: bytes) -> set[tuple[int, str]]:

@@ -262,6 +262,9 @@ class StoreContext:
     """Whether objects will have a Content-Encoding. A store that cannot keep it refuses it before the run."""
     tag: str | None = None
     """A word that names the run, for the logs of the store. The User-Agent has it already."""
+    asked_again: "Callable[[Configured], Awaitable[Configured]] | None" = field(default=None, repr=False)
+    """Set if the store is opened with what another process has handed over: gives another than what the store refused.
+    Raises StoreError."""
     destination: str | None = None
     """The root of the URL that the command writes to, if this store is only read. The destination's credentials are
     not sent to another server. None if this is the command's only store, or its destination."""

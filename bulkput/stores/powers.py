@@ -22,7 +22,7 @@ from bulkput.record import frozen
 if TYPE_CHECKING:
     from bulkput.payload.in_memory import BytesBody
     from bulkput.policy.temp_url import Wish
-    from bulkput.stores.base import Store
+    from bulkput.stores.base import Configured, Store
 
 Get = Callable[[str], AsyncGenerator[bytes, None]]
 
@@ -367,6 +367,10 @@ class Powers:
     """None: the store does not say how it is reached."""
     urls: Urls | None = None
     """None: objects have no URLs of their own."""
+    hand_over: "Callable[[Configured | None], Awaitable[Configured]] | None" = None
+    """What another process opens the same store with, without a login of its own. It has secrets, and is to be kept in
+    memory. Given what the store has refused to that process, another one, by a new login if need be. Raises what a
+    login raises, and Denied if a new one would not help. None: another process opens the store as this one does."""
     temporary_url: "Callable[[str, Wish], Awaitable[str]] | None" = None
     """Makes a temporary URL for the object of the given name, or for all objects whose names begin with it. The URL is
     proven by a request, if it can be. Raises UsageError if the store has no key to sign it with, or refuses it."""

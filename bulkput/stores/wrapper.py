@@ -56,6 +56,7 @@ class Wrapper(ABC):
             found_place=has.found_place,
             access=has.access,
             urls=has.urls and replace(has.urls, is_public=partial(self._around, "stat", "", has.urls.is_public)),
+            hand_over=has.hand_over,
             temporary_url=self._power("sign", has.temporary_url),
         )
 

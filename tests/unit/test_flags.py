@@ -33,7 +33,7 @@ OF_SEGMENTS = {"reap"}
 """Options of `segments` alone."""
 PYTHON_ONLY: set[str] = set()
 """Options that some text names although no flag sets them."""
-VERBS_OWN = {
+VERBS_OWN = {"--processes", "--cluster", 
     "--literal", "--progress", "--json", "--summary", "--trace", "--verbose", "--quiet", "--quick",
     "--include-from", "--exclude-from", "--fail-fast", "--profile", "--cloud", "--summary-md", "--print-urls",
     "--manifest",

@@ -140,6 +140,14 @@ class Resume:
             return await asyncio.to_thread(self._journal.parts_of_file, path)
         return set()
 
+    async def noted_parts(self, path: bytes) -> tuple[tuple[str, str, int, str], ...]:
+        """State, upload, number and MD5 of all parts that earlier runs have sent of a file. See `known_parts`."""
+        if self._journal is None:
+            return ()
+        with suppress(JournalError):
+            return await asyncio.to_thread(self._journal.noted_parts, path)
+        return ()
+
     def keep_upload(self, path: bytes, upload: UnfinishedUpload) -> None:
         """An upload in parts stays in the store, although its file is about to be stored: a later run looks again."""
         if self._journal is not None and self._is_writing:

@@ -46,6 +46,9 @@ class Earlier(Protocol):
     async def parts_of_file(self, path: bytes) -> set[tuple[int, str]]:
         """Number and MD5 of all parts that they have sent of a file."""
 
+    async def noted_parts(self, path: bytes) -> tuple[tuple[str, str, int, str], ...]:
+        """All of these at once, for another process: the file's state, the upload, number and MD5."""
+
     def keep_upload(self, path: bytes, upload: UnfinishedUpload) -> None:
         """The upload stays, also when the file is stored."""
 

@@ -42,7 +42,6 @@ async def upload(
     recorder: Recorder | None = None,
     stop: Stop | None = None,
     environ: Mapping[str, str] | None = None,
-    shards: "Shards | None" = None,
 ) -> Summary:
     """Upload files and directories to `destination`, a URL such as `swift://container/prefix`.
 
@@ -50,12 +49,28 @@ async def upload(
 
     Returns the numbers of the run. Failed files do not raise: check `Summary.exit_code` or `.failed`. `on_event` gets
     every event; it runs on the event loop and must be quick (`Stalled` comes from another thread if the event loop
-    itself hangs). `recorder` holds the numbers during the run; `stop` ends it early. `shards` send the files by other
-    processes (`bulkput.upload_sharded`).
+    itself hangs). `recorder` holds the numbers during the run; `stop` ends it early.
 
     Raises UsageError, before anything is sent, for a wrong URL, a missing source or missing credentials, and SourceGone
     for a source on a file system that does not answer.
     """
+    return await upload_by(
+        None, sources, destination, options=options, on_event=on_event, recorder=recorder, stop=stop, environ=environ
+    )
+
+
+async def upload_by(
+    shards: "Shards | None",
+    sources: Pathlike | Iterable[Pathlike],
+    destination: str,
+    *,
+    options: UploadOptions | None,
+    on_event: ev.Emit | None,
+    recorder: Recorder | None,
+    stop: Stop | None,
+    environ: Mapping[str, str] | None,
+) -> Summary:
+    """`upload`, by this process or, with `shards`, by others."""
     options, stop, recorder = checked(options, UploadOptions), stop or Stop(), recorder or Recorder()
     roots = sources_of(sources, options)
     check_upload(options)

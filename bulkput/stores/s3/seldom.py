@@ -22,6 +22,7 @@ from bulkput.stores.powers import (
 
 if TYPE_CHECKING:
     from bulkput.payload.in_memory import BytesBody
+    from bulkput.stores.base import Configured
     from bulkput.stores.s3.bucket import Bucket
     from bulkput.stores.s3.copies import Copies
     from bulkput.stores.s3.multipart import Multipart
@@ -42,6 +43,11 @@ class SeldomUsed:
         from bulkput.stores.s3.uploads import Uploads  # noqa: PLC0415 - see above
 
         return Uploads(self._store.requests, self._store.bucket)
+
+    async def hand_over(self, refused: "Configured | None") -> "Configured":
+        from bulkput.stores.s3.handed_keys import handed_over  # noqa: PLC0415 - see above
+
+        return await handed_over(self._way.credentials, self._way.settings, refused, self._store.context.wire)
 
     @cached_property
     def _multipart(self) -> "Multipart":

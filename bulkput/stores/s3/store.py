@@ -13,7 +13,7 @@ from bulkput.policy.bucket_names import Rules, wrong_bucket
 from bulkput.policy.etag import md5_of
 from bulkput.policy.mtime import mtime_text
 from bulkput.policy.s3_proof import Proves, proves
-from bulkput.stores.base import Destination, StoreContext
+from bulkput.stores.base import Configured, Destination, StoreContext
 from bulkput.stores.powers import Powers
 from bulkput.stores.s3.checksums import Checksums, Said
 from bulkput.stores.s3.credentials import Credentials, no_credentials, said_by_variables
@@ -107,6 +107,7 @@ class S3Store:
             copy=self._seldom.copy,
             rehearse=self.rehearse,
             refuses_existing=self._seldom.refuses_existing,
+            hand_over=self._seldom.hand_over,
             large=self._seldom.large if self.context.large.mode != "never" else None,
             beside=self.beside,
             containers=self._seldom.containers,
@@ -325,7 +326,7 @@ def open_store(destination: Destination, context: StoreContext) -> S3Store:
         raise UsageError(NO_EXPIRY.format(given="`headers.expires_in_s` needs swift://, also in `rules`"))
     if any(name.lower() == "mtime" for name, _ in context.headers.meta):
         raise UsageError("`headers.meta` Mtime is the file's own modification time, which bulkput sets itself")
-    settings, credentials = context.found or said_by_variables(context.environ) or (None, None)
+    settings, credentials = _found(context)
     if not isinstance(settings, Settings) or not isinstance(credentials, Credentials):
         raise no_credentials()
     if not destination.is_account:
@@ -336,6 +337,14 @@ def open_store(destination: Destination, context: StoreContext) -> S3Store:
     if context.headers.extra:
         _look_at(context)
     return store
+
+
+def _found(context: StoreContext) -> tuple[Settings | None, Credentials | None]:
+    if context.asked_again is None:
+        return context.found or said_by_variables(context.environ) or (None, None)
+    from bulkput.stores.s3.handed_keys import HandedKeys  # noqa: PLC0415 - for processes of a sharded run
+
+    return context.found[0], HandedKeys(Configured(context.environ, context.wire, context.found), context.asked_again)
 
 
 def _look_at(context: StoreContext) -> None:

@@ -89,6 +89,17 @@ class Account:
             await self._renew_ahead()
         return self._token
 
+    async def handed(self, refused: str | None = None) -> Token:
+        """The token for another process, and another than `refused` if that is the present one. Raises what a login
+        raises; Denied if a new token would be refused, too."""
+        token = await self.token()
+        if token.value != refused:
+            return token
+        other = await self.renewed(token, 401, is_again=True)
+        if other is None:
+            raise Denied("login", self.user, self.why_refused(token), status=401)
+        return other
+
     async def _renew_ahead(self) -> None:
         """Try once to get the next token. If that fails, a 401 will say when the present one has expired."""
         lives_s, born_s = self._token.lives_s if self._token is not None else None, self._born_s

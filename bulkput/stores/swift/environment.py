@@ -16,7 +16,7 @@ from bulkput.errors import UsageError
 from bulkput.options import WireOptions
 from bulkput.policy.headers import check_value
 from bulkput.policy.naming import is_base_url, is_http_url
-from bulkput.stores.base import Configured
+from bulkput.stores.base import Configured, StoreContext
 from bulkput.stores.swift.given_token import GivenToken
 from bulkput.stores.swift.login import Login, Token
 from bulkput.stores.swift.v1 import V1Login
@@ -39,6 +39,15 @@ async def configured(environ: Mapping[str, str], wire: WireOptions) -> Configure
     from bulkput.stores.swift.clouds import of_cloud  # noqa: PLC0415 - openstacksdk
 
     return Configured(*await asyncio.to_thread(of_cloud, environ, wire))
+
+
+def login_of(context: StoreContext) -> Login:
+    """The login of a store: by the environment, or by the process that has handed it over. Raises UsageError."""
+    if context.asked_again is None:
+        return login_from(context.environ)
+    from bulkput.stores.swift.handed_token import HandedToken  # noqa: PLC0415 - for processes of a sharded run
+
+    return HandedToken(context)
 
 
 def login_from(environ: Mapping[str, str]) -> Login:

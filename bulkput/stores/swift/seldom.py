@@ -28,6 +28,7 @@ from bulkput.stores.swift.wire_format import SEGMENTS, section
 
 if TYPE_CHECKING:
     from bulkput.policy.temp_url import Wish
+    from bulkput.stores.base import Configured
     from bulkput.stores.swift.compose import Composer
     from bulkput.stores.swift.large import SegmentedObjects
     from bulkput.stores.swift.store import SwiftStore
@@ -76,6 +77,12 @@ class SeldomUsed:
     @property
     def names(self) -> SegmentNames:
         return SegmentNames(self._container + SEGMENTS, _group_of, _keys_of, _cut_key)
+
+    async def hand_over(self, refused: "Configured | None") -> "Configured":
+        from bulkput.stores.swift.handed_token import as_variables, value_of  # noqa: PLC0415 - see above
+
+        token = await self._account.handed(value_of(refused) if refused is not None else None)
+        return as_variables(token, self._store.context.wire)
 
     @property
     def access(self) -> Access:

@@ -22,7 +22,7 @@ from bulkput.stores.second_look import SecondLook
 from bulkput.stores.status import error_from_response
 from bulkput.stores.swift import bulk
 from bulkput.stores.swift.account import Account
-from bulkput.stores.swift.environment import login_from
+from bulkput.stores.swift.environment import login_of
 from bulkput.stores.swift.info import ClusterInfo
 from bulkput.stores.swift.listing import MAX_PAGE_BYTES, ListingCursor, NotFurtherError, Rows
 from bulkput.stores.swift.requests import ContainerRequests, Request, is_refused
@@ -117,6 +117,7 @@ class SwiftStore:
             found_place=self._account.found_place,
             access=self._seldom.access,
             urls=self._seldom.urls,
+            hand_over=self._seldom.hand_over,
             temporary_url=self._seldom.temporary_url,
         )
 
@@ -367,12 +368,11 @@ class SwiftStore:
 
 
 def open_store(destination: Destination, context: StoreContext) -> SwiftStore:
-    """Credentials by `environment.py:login_from`. Raises UsageError: missing variables, an impossible container or
-    policy."""
+    """Credentials by `environment.py:login_of`. Raises UsageError for them, an impossible container or policy."""
     check_place(destination.root, context)
     if context.storage_policy:
         check_value(context.storage_policy, what="`storage_policy`")
-    return SwiftStore(destination.root, Account(login_from(context.environ), context), context)
+    return SwiftStore(destination.root, Account(login_of(context), context), context)
 
 
 def check_place(container: str, context: StoreContext) -> None:

@@ -1,0 +1,1 @@
+"""Uploads by several processes, on this machine or on many."""

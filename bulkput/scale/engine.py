@@ -1,0 +1,48 @@
+"""What a sharded run needs of an engine: executors, each of which leads to processes."""
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Protocol, TypeVar
+
+A = TypeVar("A")
+R = TypeVar("R")
+
+
+class Process(Protocol):
+    """The driver's handle of a process that sends files, or of one of several that it cannot tell apart."""
+
+    @property
+    def name(self) -> str:
+        """For people: where it is."""
+
+    @property
+    def is_always_the_same(self) -> bool:
+        """Whether all calls reach one process. If not, each call has to be complete in itself."""
+
+    def submit(self, function: Callable[[A], R], argument: A) -> "Future[R]":
+        """As `concurrent.futures.Executor.submit`. The Future fails if the process ends."""
+
+    def kill(self) -> None:
+        """End the process at once, with what it does."""
+
+
+class Engine(Protocol):
+    """Where processes come from."""
+
+    @property
+    def lanes(self) -> int:
+        """How many processes send files at the same time."""
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether processes may be on other machines: relative paths, and files of this machine, say nothing there."""
+
+    def begin(self) -> None:
+        """Start what takes long, while the run looks at its sources. Called once, on the event loop."""
+
+    async def process(self, lane: int) -> Process:
+        """A process for the lane, counted from 0; the first, or another if the last has ended. Raises UsageError if
+        there is none to be had."""
+
+    async def aclose(self, run: str) -> None:
+        """End the run's part in all processes, and what this engine has started."""

@@ -1,0 +1,244 @@
+"""Shards the files of a run over the processes of any `concurrent.futures.Executor`.
+
+    pipeline ──submit──> queue ──lane 1──exchange──> process   each lane keeps a window of files in its process
+                              └──lane 2──exchange──> process   and asks again and again what has become of them
+                                    └──outcomes──> report, events: one journal, one summary, one progress
+
+The rules of windows and of processes that die are in `policy/shards.py`. Every file that is submitted gets one outcome.
+If a process dies, its files go to another; what it had stored already is stored again, as the same object.
+
+The driver logs in, and hands the login over; a process whose login is refused asks for another. Rates and the limit on
+requests in flight are shared out, so that they hold for the sum. A stopped run tells all processes with the next call.
+"""
+
+import asyncio
+import os
+import time
+from collections import Counter, deque
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from itertools import count
+
+from bulkput import __version__
+from bulkput import events as ev
+from bulkput.engine.tuner import Tuner
+from bulkput.engine.upload.sender import Outcome, not_sent
+from bulkput.engine.upload.sending import OnKept, Sending
+from bulkput.errors import UsageError
+from bulkput.model import Pacing, Upload
+from bulkput.options import UploadOptions
+from bulkput.policy.rules import every_header
+from bulkput.policy.shards import shares
+from bulkput.scale.engine import Engine
+from bulkput.scale.lane import Lane, Suspect
+from bulkput.scale.task import Setup
+from bulkput.stores.base import Store
+
+_DEATHS_IN_A_ROW = 3
+"""Processes of all lanes that end one after the other without an outcome of any file in between, times the lanes."""
+
+
+class ShardedSending:
+    """Sends the files of one run by the processes of `engine` (`engine/upload/shards.py:Shards`)."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        destination: str,
+        *,
+        sources: Iterable[bytes],
+        environ: Mapping[str, str],
+    ) -> None:
+        """`sources` have to be visible to each process."""
+        self._engine = engine
+        self._destination = destination
+        self._sources = tuple(sources)
+        self._environ = environ
+        self.run = os.urandom(8).hex()
+        self.waiting: deque[Upload] = deque()
+        self.suspects: deque[Suspect] = deque()
+        """Files that were in a process that died."""
+        self._lanes: list[Lane] = []
+        self._idle: deque[asyncio.Future[None]] = deque()
+        self._full: deque[asyncio.Future[None]] = deque()
+        self._is_ended = False
+        self._backlog = 1
+        self.deaths_in_vain = 0
+        self._told_warnings: set[str] = set()
+
+    async def begin(self, sending: Sending, store: Store, tuner: Tuner, *, on_kept: OnKept | None) -> None:
+        """See `Shards.begin`."""
+        self.sending, self.store, self.tuner, self.on_kept = sending, store, tuner, on_kept
+        options = sending.options
+        self._backlog = max(options.backlog, 64 * self._engine.lanes)
+        self._setup = Setup(
+            version=__version__,
+            destination=self._destination,
+            sources=self._sources,
+            options=_share_of(options, self._engine.lanes),
+            headers=every_header(options) if options.rules else options.headers,
+            environ=self._environ,
+            told=None,
+            gzip=sending.gzip,
+            rules=sending.rules,
+            scope=sending.scope,
+            container=sending.container,
+            may_hang=sending.may_hang,
+            mark=sending.mark,
+        )
+        numbers = count()
+        self._lanes = [Lane(self, self._engine, number, numbers) for number in range(self._engine.lanes)]
+        self.share_out()
+
+    async def setup(self) -> Setup:
+        """What a process needs that does not know the run. Raises what a login raises."""
+        if (hand_over := self.store.powers.hand_over) is None:
+            return self._setup
+        return replace(self._setup, told=await hand_over(None))
+
+    @asynccontextmanager
+    async def taking(self, report: Callable[[Outcome], None]) -> AsyncIterator["ShardedSending"]:
+        """See `Shards.taking`."""
+        self.report, self._is_ended = report, False
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for lane in self._lanes:
+                    tasks.create_task(lane.work(), name=f"bulkput-lane-{lane.number}")
+                try:
+                    yield self
+                finally:
+                    self._is_ended = True
+                    self.wake()
+        except BaseExceptionGroup as group:
+            raise group.exceptions[0] from None
+        finally:
+            self.leave_unsent()
+
+    async def submit(self, upload: Upload) -> None:
+        self.waiting.append(upload)
+        if self._idle:
+            self.wake()
+        while len(self.waiting) > self._backlog:
+            turn = asyncio.get_running_loop().create_future()
+            self._full.append(turn)
+            await turn
+
+    def resize(self, workers: int) -> None:
+        """See `Workers.resize`: the tuner has the limit itself."""
+        self.share_out()
+
+    def share_out(self) -> None:
+        for lane, share in zip(self._lanes, shares(self.tuner.slots.limit, len(self._lanes)), strict=True):
+            lane.share = share
+
+    # For the lanes.
+
+    @property
+    def is_over(self) -> bool:
+        """Whether no file is left, and none is to come: also none of a process that may still die."""
+        return self._is_ended and not self.waiting and not self.suspects and not any(lane.held for lane in self._lanes)
+
+    async def news(self) -> None:
+        """Return when there may be something to do for a lane that has nothing."""
+        turn = asyncio.get_running_loop().create_future()
+        self._idle.append(turn)
+        await turn
+
+    def wake(self) -> None:
+        _wake(self._idle)
+
+    def note_taken(self) -> None:
+        """Files have been taken from the queue."""
+        if self._full and len(self.waiting) <= self._backlog // 2:
+            _wake(self._full)
+
+    def leave_unsent(self) -> None:
+        """Report all files that have no outcome as not sent: the run is being stopped."""
+        left = [*self.waiting, *(suspect.upload for suspect in self.suspects)]
+        self.waiting.clear()
+        self.suspects.clear()
+        for lane in self._lanes:
+            left += lane.let_go()
+        for upload in left:
+            self.report(not_sent(upload))
+        _wake(self._full)
+
+    def leave_waiting(self) -> None:
+        """The same for those that no process has."""
+        left = [*self.waiting, *(suspect.upload for suspect in self.suspects)]
+        self.waiting.clear()
+        self.suspects.clear()
+        for upload in left:
+            self.report(not_sent(upload))
+        _wake(self._full)
+
+    def note_death(self, worker: str, files: int, why: str) -> None:
+        self.sending.emit(ev.WorkerLost(worker, files, why))
+        self.deaths_in_vain += 1
+        if self.deaths_in_vain >= _DEATHS_IN_A_ROW * len(self._lanes):
+            told = f"processes that send the files end again and again, the last ({worker}): {why}"
+            self.sending.stop.pull(ev.Stopping(told, ev.StopCause.WORKERS))
+
+    def emit(self, event: ev.Event) -> None:
+        """An event of a process: a warning of several is one."""
+        if isinstance(event, ev.Warned):
+            if event.why in self._told_warnings:
+                return
+            self._told_warnings.add(event.why)
+        self.sending.emit(event)
+
+    # What is added up.
+
+    @property
+    def requests(self) -> Mapping[str, int]:
+        total: Counter[str] = Counter()
+        for lane in self._lanes:
+            total.update(lane.requests)
+        return total
+
+    @property
+    def connections(self) -> int:
+        return sum(lane.connections for lane in self._lanes)
+
+    @property
+    def pacings(self) -> list[Pacing]:
+        return [lane.pacing for lane in self._lanes if lane.pacing is not None]
+
+    @property
+    def in_flight(self) -> tuple[ev.InFlight, ...]:
+        now_s = time.monotonic()
+        return tuple(
+            replace(row, age_s=row.age_s + now_s - lane.rows_at_s, what=f"{lane.name}: {row.what}")
+            for lane in tuple(self._lanes)
+            for row in lane.rows
+        )
+
+    async def aclose(self) -> None:
+        """End all processes; those that still have files at once."""
+        for lane in self._lanes:
+            lane.end()
+        await self._engine.aclose(self.run)
+
+
+def _wake(waiting: "deque[asyncio.Future[None]]") -> None:
+    while waiting:
+        turn = waiting.popleft()
+        if not turn.done():
+            turn.set_result(None)
+
+
+def _share_of(options: UploadOptions, lanes: int) -> UploadOptions:
+    """The options for one of several processes: with its share of the rates, and nothing that is the driver's."""
+    wire = options.wire
+    if wire.objects_per_s is not None:
+        wire = replace(wire, objects_per_s=wire.objects_per_s / lanes)
+    if wire.bytes_per_s is not None:
+        wire = replace(wire, bytes_per_s=wire.bytes_per_s / lanes)
+    return replace(options, wire=wire, journal=None, retry_failed=False, manifest=None)
+
+
+def check_shardable(options: UploadOptions, roots: Iterable[bytes]) -> None:
+    """Raises UsageError if the sources are nothing that another process can read."""
+    if b"-" in roots:
+        raise UsageError("standard input can be read by one process only, which is not to be one of several")

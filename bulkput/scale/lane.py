@@ -1,0 +1,314 @@
+"""The driver's end of one process: keeps a window of files there, and takes their outcomes."""
+
+import asyncio
+import time
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from bulkput import events as ev
+from bulkput.engine.pool import is_cancelled
+from bulkput.errors import BulkputError, SourceError, StoreError, UsageError
+from bulkput.model import Pacing, Reason, Upload
+from bulkput.policy.shards import MOST_BYTES, MOST_DEATHS, suspects_at_once, window
+from bulkput.scale.engine import Engine, Process
+from bulkput.scale.task import Asked, Call, Earlier, Reply, encoded, heard
+from bulkput.scale.worker import exchange
+from bulkput.stores.base import Configured
+
+if TYPE_CHECKING:
+    from bulkput.scale.executor import ShardedSending
+
+_PATIENCE_S = 0.2
+"""A process with few outcomes answers after this time: progress moves, and a stop arrives."""
+_ROWS_EVERY_S = 2.0
+"""How often a process is asked what it does."""
+
+
+class Suspect(NamedTuple):
+    """A file that was in processes that died, and how many those were."""
+
+    upload: Upload
+    deaths: int
+
+
+class Lane:
+    """One process of a run, and the next if it dies."""
+
+    def __init__(self, run: "ShardedSending", engine: Engine, number: int, numbers: Iterator[int]) -> None:
+        """`numbers` gives each file of the run its own."""
+        self._run = run
+        self._engine = engine
+        self.number = number
+        self._numbers = numbers
+        self._process: Process | None = None
+        self.name = f"worker {number + 1}"
+        self.share = 1
+        self.held: dict[int, Upload] = {}
+        """Files in the process, by their numbers."""
+        self._bytes = 0
+        self._deaths: dict[int, int] = {}
+        """Of those that were in a process that died. If there are any, the process has no others."""
+        self._rate: float | None = None
+        self._replied_s = time.monotonic()
+        self._told: Configured | BulkputError | None = None
+        """A login that the process has asked for."""
+        self._before: list[Reply] = []
+        """The last reply of each process that has died: their requests count."""
+        self._last: Reply | None = None
+        self.rows: tuple[ev.InFlight, ...] = ()
+        self.rows_at_s = 0.0
+
+    async def work(self) -> None:
+        """Send files until none is left. Raises CancelledError, what a login raises, and bugs."""
+        run = self._run
+        while True:
+            files = await self._picked()
+            if not self.held:
+                if run.is_over:
+                    run.wake()
+                    return
+                await run.news()
+                continue
+            try:
+                reply = await self._exchange(files)
+            except asyncio.CancelledError as error:
+                if is_cancelled():
+                    raise
+                self._bury(error)  # the executor has cancelled the call
+                continue
+            except UsageError:
+                raise
+            except BulkputError as error:  # of a login, or of a process that cannot open the store
+                run.sending.stop.pull(ev.Stopping(str(error), ev.StopCause.STORE))
+                run.leave_unsent()
+                continue
+            except Exception as error:  # noqa: BLE001 - executors have many ways to say that a process is gone
+                self._bury(error)
+                continue
+            await self._take(reply)
+
+    # To the process.
+
+    async def _picked(self) -> list[tuple[Any, ...]]:
+        """Files for the window, as they are sent."""
+        run = self._run
+        if run.sending.stop.is_pulled:
+            run.leave_waiting()
+            return []
+        if self._deaths and self.held:
+            return []
+        picked: list[tuple[Any, ...]] = []
+        if not self.held and run.suspects:
+            for suspect in self._suspects():
+                picked.append(await self._put(suspect.upload))
+                self._deaths[picked[-1][0]] = suspect.deaths
+            return picked
+        room = window(self.share, self._rate) - len(self.held)
+        while run.waiting and room > 0 and (self._bytes < MOST_BYTES or not self.held):
+            room -= 1
+            picked.append(await self._put(run.waiting.popleft()))
+        run.note_taken()
+        return picked
+
+    def _suspects(self) -> list[Suspect]:
+        suspects = self._run.suspects
+        deaths = suspects[0].deaths
+        taken: list[Suspect] = []
+        while suspects and suspects[0].deaths == deaths and len(taken) < suspects_at_once(deaths):
+            taken.append(suspects.popleft())
+        return taken
+
+    async def _put(self, upload: Upload) -> tuple[Any, ...]:
+        run, number = self._run, next(self._numbers)
+        self.held[number] = upload  # before any wait: it is reported, whatever happens
+        self._bytes += upload.source.size
+        earlier = None
+        if upload.source.size > run.sending.options.large.above and run.sending.options.journal is not None:
+            known, path = run.sending.earlier, upload.source.path
+            earlier = Earlier(await known.noted_parts(path), known.uploads_begun.get(path, ()))
+        return encoded(number, upload, run.sending.options.headers, earlier)
+
+    async def _exchange(self, files: list[tuple[Any, ...]]) -> Reply:
+        run, now_s = self._run, time.monotonic()
+        if self._process is None:
+            self._process = await self._engine.process(self.number)
+            self.name = self._process.name
+            self._replied_s = now_s
+        told, self._told = self._told, None
+        call = Call(
+            run=f"{run.run}-{self.number}",
+            files=files,
+            share=self.share,
+            enough=max(1, len(self.held) // 4),
+            patience_s=_PATIENCE_S if self._process.is_always_the_same else None,
+            stop=run.sending.stop.order,
+            told=told,
+            wants_rows=now_s - self.rows_at_s > _ROWS_EVERY_S,
+        )
+        reply = await self._called(call)
+        if reply.is_unknown:
+            setup = await run.setup()
+            everything = [await self._again(number) for number in self.held]
+            reply = await self._called(replace(call, setup=setup, files=everything))
+        return reply
+
+    async def _again(self, number: int) -> tuple[Any, ...]:
+        upload = self.held[number]
+        return encoded(number, upload, self._run.sending.options.headers, None)
+
+    async def _called(self, call: Call) -> Reply:
+        if self._process is None:
+            raise AssertionError("a call needs a process")
+        future: Future[Reply] = self._process.submit(exchange, call)
+        reply = await asyncio.wrap_future(future)
+        if reply.error is not None:
+            raise reply.error
+        return reply
+
+    # From the process.
+
+    async def _take(self, reply: Reply) -> None:
+        run, now_s = self._run, time.monotonic()
+        self._last = reply
+        if reply.rows:
+            self.rows, self.rows_at_s = reply.rows, now_s
+        run.tuner.slots.had_to_wait |= reply.had_to_wait
+        settled = self._settle(reply, now_s - reply.now_s)
+        for row in reply.kept:
+            if run.on_kept is not None:
+                await run.on_kept(row)
+        for path, upload in reply.uploads_kept:
+            run.sending.earlier.keep_upload(path, upload)
+        if settled:
+            run.deaths_in_vain = 0
+            rate = settled / max(now_s - self._replied_s, 1e-3)
+            self._rate = rate if self._rate is None else (self._rate + rate) / 2
+            self._replied_s = now_s
+            run.sending.emit(ev.WorkerSent(self.name, settled))
+        if not self.held:
+            self._deaths.clear()
+            self._bytes = 0
+            self.rows = ()
+            if run.is_over:
+                run.wake()
+        if reply.refused is not None:
+            await self._renew(reply.refused)
+
+    def _settle(self, reply: Reply, ahead_s: float) -> int:
+        """Report the outcomes, and emit the other events, in their order. Returns how many outcomes there were.
+        `ahead_s`: how far the clock of this machine is ahead of the process's."""
+        run, settled = self._run, 0
+        for item in reply.batch:
+            number = item[0]
+            if number is None:
+                run.emit(_by_own_clock(item[1], ahead_s))
+                continue
+            upload = self.held.pop(number, None)
+            if upload is None:  # of a file that has an outcome already
+                continue
+            deaths = self._deaths.pop(number, 0)
+            self._bytes -= upload.source.size
+            outcome, asked = heard(item, upload)
+            if asked is not None:
+                run.sending.emit(_requested(upload.key, asked, ahead_s))
+            if _is_given_back(outcome) and not run.sending.stop.is_pulled:
+                self._give_back(upload, deaths)
+                continue
+            settled += 1
+            run.report(outcome)
+        return settled
+
+    def _give_back(self, upload: Upload, deaths: int) -> None:
+        if deaths:
+            self._run.suspects.append(Suspect(upload, deaths))
+        else:
+            self._run.waiting.appendleft(upload)
+        self._run.wake()
+
+    async def _renew(self, refused: Configured) -> None:
+        hand_over = self._run.store.powers.hand_over
+        if hand_over is None:
+            raise AssertionError("only a login that was handed over can be refused so")
+        try:
+            self._told = await hand_over(refused)
+        except StoreError as error:
+            self._told = error
+
+    # If it dies.
+
+    def _bury(self, error: BaseException) -> None:
+        """The process is gone: its files are sent again, by whichever lane is free."""
+        run, name = self._run, self.name
+        if self._process is not None:
+            self._process.kill()
+        self._process = None
+        if self._last is not None:
+            self._before.append(self._last)
+            self._last = None
+        files, self.held, self._bytes, self.rows = self.held, {}, 0, ()
+        deaths, self._deaths = self._deaths, {}
+        is_alone = len(files) == 1
+        why = str(error) or type(error).__name__
+        for number, upload in files.items():
+            suffered = deaths.get(number, 0) + 1
+            if suffered >= MOST_DEATHS and is_alone:
+                detail = f"{MOST_DEATHS} processes ended while they sent it, the last one alone with it: {why}"
+                run.report(
+                    ev.Failed(upload.source.path, upload.key, SourceError(upload.source.path, "unreadable", detail))
+                )
+            else:
+                run.suspects.append(Suspect(upload, suffered))
+        run.note_death(name, len(files), why)
+        run.wake()
+
+    def let_go(self) -> list[Upload]:
+        """The files that have no outcome; the process is ended if it has any."""
+        left, self.held = list(self.held.values()), {}
+        if left:
+            self.end()
+        return left
+
+    def end(self) -> None:
+        if self._process is not None and self.held:
+            self._process.kill()
+            self._process = None
+
+    # What is added up.
+
+    @property
+    def _replies(self) -> list[Reply]:
+        return [*self._before, *([self._last] if self._last is not None else [])]
+
+    @property
+    def requests(self) -> Mapping[str, int]:
+        total: dict[str, int] = {}
+        for reply in self._replies:
+            for method, number in reply.requests.items():
+                total[method] = total.get(method, 0) + number
+        return total
+
+    @property
+    def connections(self) -> int:
+        return sum(reply.connections for reply in self._replies)
+
+    @property
+    def pacing(self) -> Pacing | None:
+        return self._last.pacing if self._last is not None else None
+
+
+def _is_given_back(outcome: "ev.Uploaded | ev.Skipped | ev.Failed") -> bool:
+    """Whether the process has not sent the file, although the run goes on."""
+    return isinstance(outcome, ev.Skipped) and outcome.skip.reason is Reason.STOPPED
+
+
+def _requested(key: str, asked: Asked, ahead_s: float) -> ev.Requested:
+    began_s, elapsed_s, size = asked
+    return ev.Requested("put", key, began_s + ahead_s, elapsed_s, size, None)
+
+
+def _by_own_clock(event: ev.Event, ahead_s: float) -> ev.Event:
+    if isinstance(event, ev.Requested):
+        return replace(event, started_s=event.started_s + ahead_s)
+    return event

@@ -1,0 +1,95 @@
+"""Processes of this machine: one ProcessPoolExecutor with one process for each lane.
+
+With an executor of its own, each lane reaches the same process by all its calls, and a process that dies breaks no
+other's executor. Processes are forked by a server that has imported what they need (`forkserver`): the driver itself
+has threads and an event loop, and must not be forked.
+"""
+
+import asyncio
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from typing import TypeVar
+
+from bulkput.scale.worker import exchange
+
+A = TypeVar("A")
+R = TypeVar("R")
+
+
+class OwnProcess:
+    """One process of this machine."""
+
+    is_always_the_same = True
+
+    def __init__(self, number: int, executor: ProcessPoolExecutor) -> None:
+        self._executor = executor
+        self.name = f"worker {number + 1}"
+
+    def submit(self, function: Callable[[A], R], argument: A) -> "Future[R]":
+        return self._executor.submit(function, argument)
+
+    def kill(self) -> None:
+        for process in tuple((self._executor._processes or {}).values()):  # there is no other way before Python 3.14
+            with suppress(OSError, ValueError):
+                process.kill()
+        self._executor.shutdown(wait=False, cancel_futures=True)
+
+    def close(self) -> None:
+        self._executor.shutdown(wait=False, cancel_futures=True)
+
+
+class Processes:
+    """An engine of `lanes` processes."""
+
+    is_elsewhere = False
+
+    def __init__(self, lanes: int) -> None:
+        self.lanes = lanes
+        self._context = multiprocessing.get_context("forkserver")
+        self._context.set_forkserver_preload([exchange.__module__, "bulkput.scale.preload"])
+        self._open: list[OwnProcess] = []
+
+    def begin(self) -> None:
+        from multiprocessing import forkserver  # noqa: PLC0415 - starts nothing when imported, but is for this engine
+
+        forkserver.ensure_running()
+
+    async def process(self, lane: int) -> OwnProcess:
+        executor = ProcessPoolExecutor(1, mp_context=self._context, initializer=_begin)
+        self._open.append(OwnProcess(lane, executor))
+        # The first call starts the process, and waits for the server that forks it.
+        await asyncio.to_thread(lambda: executor.submit(os.getpid).result())
+        return self._open[-1]
+
+    async def aclose(self, run: str) -> None:
+        for process in self._open:
+            process.kill()
+
+
+def _begin() -> None:
+    """In the new process: Ctrl-C is for the driver, and without the driver the process ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+
+    def watch() -> None:
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=watch, name="bulkput-parent", daemon=True).start()
+
+
+def usable_cores() -> int:
+    """The cores that this process may use: by its affinity, and by the limit of its control group."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    with suppress(OSError, ValueError):
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text(encoding="ascii").split()
+        if quota != "max":
+            cores = min(cores, max(1, int(quota) // int(period)))
+    return cores

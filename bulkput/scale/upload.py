@@ -1,0 +1,67 @@
+"""An upload by several processes: the verb `upload`, with an engine."""
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from bulkput import events as ev
+from bulkput.engine.compare.destination import Pathlike, sources_of
+from bulkput.engine.stop import Stop
+from bulkput.engine.upload.upload import upload_by
+from bulkput.option_types import checked
+from bulkput.options import UploadOptions
+from bulkput.recorder import Recorder
+from bulkput.results import Summary
+from bulkput.scale.engine import Engine
+from bulkput.scale.executor import ShardedSending, check_shardable
+
+
+async def upload_sharded(
+    sources: Pathlike | Iterable[Pathlike],
+    destination: str,
+    *,
+    engine: Engine,
+    options: UploadOptions | None = None,
+    on_event: ev.Emit | None = None,
+    recorder: Recorder | None = None,
+    stop: Stop | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> Summary:
+    """Upload as `upload` does, by the processes of `engine`: `Processes(4)` of this machine, for example.
+
+    This process walks, decides and keeps the journal; the others read and send. `engine` is closed at the end. Raises
+    like `upload`, and UsageError if a process cannot see the sources or has another version.
+    """
+    options = checked(options, UploadOptions)
+    roots = sources_of(sources, options)
+    check_shardable(options, roots)
+    if engine.is_elsewhere:
+        roots, options = _absolute(roots, options)
+        sources = roots if options.files is None else ()
+    shards = ShardedSending(
+        engine,
+        destination,
+        sources=roots,
+        environ=dict(os.environ if environ is None else environ),
+    )
+    engine.begin()
+    try:
+        return await upload_by(
+            shards,
+            sources,
+            destination,
+            options=options,
+            on_event=on_event,
+            recorder=recorder,
+            stop=stop,
+            environ=environ,
+        )
+    finally:
+        await shards.aclose()
+
+
+def _absolute(roots: list[bytes], options: UploadOptions) -> tuple[list[bytes], UploadOptions]:
+    """The same with absolute paths: a relative one says nothing on another machine."""
+    if options.files is not None:
+        options = replace(options, files=replace(options.files, base=os.path.abspath(options.files.base)))
+    return [os.path.abspath(root) for root in roots], options
