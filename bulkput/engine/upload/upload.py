@@ -185,6 +185,7 @@ async def _run(context: Context, built: Assembly, container: str, started: float
                 await _pipe(context, built)
                 if context.reaping is not None:
                     await context.reaping.run(built.store, container)
+        _tell_share(context, built.survey)
         is_complete = True
     finally:
         built.close()
@@ -325,9 +326,16 @@ def _warn(context: Context, survey: Survey) -> None:
         return
     for why in survey.useless(with_known=context.resume.has_uploads) if found.found else ():
         emit(ev.Warned(why))
-    if not found.found_files:
+    if not found.found_files and not found.elsewhere:
         where = "the list" if options.files is not None else printable(roots[0]) if len(roots) == 1 else "the sources"
         emit(ev.NothingFound(where, options.fail_if_empty))
+
+
+def _tell_share(context: Context, survey: Survey) -> None:
+    """Tell what belongs to other shards, if the run looked at everything."""
+    share = survey.share
+    if share is not None and context.stop.order is None:
+        context.emit(ev.OtherShards(share.shard, share.of, share.elsewhere, share.split))
 
 
 def _tell_pace(context: Context) -> None:
