@@ -29,7 +29,7 @@ it, all empty files of a list would belong to one shard."""
 
 
 def shard_of(name: bytes, of: int) -> int:
-    """The shard, from 1 to `of`, of the file with this name. 0.6 us."""
+    """The shard, from 1 to `of`, of the file with this name. 1 us."""
     return int.from_bytes(md5(name, usedforsecurity=False).digest()[:4], "big") % of + 1
 
 
