@@ -237,7 +237,8 @@ def _left_out(summary: Summary) -> list[str]:
     directories = counted(count, "empty directory", "empty directories")
     lines = [f"  left out {directories} (`dir_markers=True` makes an object for each directory)"] if count else []
     if summary.shard is not None:
-        lines.append(f"  left out {counted(summary.elsewhere, 'file')} of other shards: this was {summary.shard}")
+        others = f"left out {counted(summary.elsewhere, 'file')} of other shards: " if summary.elsewhere else ""
+        lines.append(f"  {others}this was shard {summary.shard}")
     return lines
 
 

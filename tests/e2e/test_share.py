@@ -2,12 +2,15 @@
 
 import json
 import os
+import re
 import subprocess
+import sys
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.e2e.cli import Ran, bulkput
 from tests.servers.judge import SwiftJudge
@@ -241,6 +244,49 @@ def test_the_shard_may_come_from_a_variable(tree: Path, environ: Mapping[str, st
     (tree / "bulkput.toml").write_text('[upload]\nshard = "2/3"\n')
     refused = bulkput("upload", "--dry-run", ".", url, environ=environ, cwd=tree)
     assert refused.exit_code == 2 and "must not be set by a project's file" in refused.err
+
+
+PAGE = Path(__file__).parents[2] / "docs" / "many-machines.md"
+BLOCK = re.compile(r"^```(?:yaml|text)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def jobs_of_the_page() -> dict[str, list[tuple[str, dict[str, str]]]]:
+    """The upload that each system starts, for each job as often as it does, with the variables that it sets."""
+    github, gitlab, slurm = [text for text in BLOCK.findall(PAGE.read_text()) if "bulkput upload" in text]
+    upload = yaml.safe_load(github)["jobs"]["upload"]
+    (line,) = [step["run"] for step in upload["steps"] if "run" in step]
+    matrix = [line.replace("${{ matrix.shard }}", str(shard)) for shard in upload["strategy"]["matrix"]["shard"]]
+    job = yaml.safe_load(gitlab)["upload"]
+    total = job["parallel"]
+    (count,) = re.findall(r"--array=1-(\d+)", slurm)
+    return {
+        "GitHub": [(line, {}) for line in matrix],
+        "GitLab": [
+            ("\n".join(job["script"]), {"CI_NODE_INDEX": str(index), "CI_NODE_TOTAL": str(total)})
+            for index in range(1, total + 1)
+        ],
+        "SLURM": [
+            (f'srun() {{ "$@"; }}\n{slurm}', {"SLURM_ARRAY_TASK_ID": str(task)}) for task in range(1, int(count) + 1)
+        ],
+    }
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("system", ["GitHub", "GitLab", "SLURM"])
+def test_the_jobs_of_the_page_upload_everything(
+    system: str, tree: Path, environ: Mapping[str, str], container: str, tmp_path: Path
+) -> None:
+    """Their lines as they stand, but for the container and the place of the journal"""
+    tree.rename(tmp_path / "dist")
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    for script, sets in jobs_of_the_page()[system]:
+        text = re.sub(r"swift://\w+", f"swift://{container}", script).replace("/tmp/", f"{tmp_path}/")
+        ran = subprocess.run(["sh", "-euc", text], cwd=tmp_path, env={**environ, **sets, "PATH": path}, check=False,
+                             capture_output=True, text=True)  # fmt: skip
+        assert ran.returncode == 0, ran.stderr
+    assert len(bulkput("ls", "-r", "--json", f"swift://{container}", environ=environ).rows) == 36
+    if every := list(map(str, tmp_path.glob("*.db"))):
+        assert bulkput("status", *every).exit_code == 0
 
 
 def test_a_pipe_has_no_shards(environ: Mapping[str, str], container: str) -> None:

@@ -215,7 +215,8 @@ def test_files_of_other_shards_are_counted_apart() -> None:
     run = summary(FOUND, UPLOADED, ev.OtherShards(2, 4, 7))
     assert (run.adds_up, run.found, run.shard, run.elsewhere) == (True, 1, "2/4", 7)
     assert (run.as_json()["shard"], run.as_json()["elsewhere"]) == ("2/4", 7)
-    assert "  left out 7 files of other shards: this was 2/4" in summary_lines(run)
+    assert "  left out 7 files of other shards: this was shard 2/4" in summary_lines(run)
+    assert "  this was shard 2/4" in summary_lines(summary(FOUND, UPLOADED, ev.OtherShards(2, 4, 0)))
     assert not {"shard", "elsewhere"} & set(summary(FOUND, UPLOADED).as_json())
 
 
