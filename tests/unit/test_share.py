@@ -215,3 +215,18 @@ def test_the_memory_of_a_split_by_bytes_does_not_depend_on_the_list() -> None:
         return most
 
     assert peak(50_000) < peak(5_000) + 100_000
+
+
+def test_a_name_that_two_sources_have_fails_in_the_shard_that_sends_it(tmp_path: Path) -> None:
+    """Equal names belong to one shard, so it sees both."""
+    for place in ("one", "two"):
+        (tmp_path / place).mkdir()
+        for name in ("a", "b"):
+            (tmp_path / place / name).touch()
+    roots = [os.fsencode(tmp_path / place) for place in ("one", "two")]
+    for shard, name in ((1, b"b"), (2, b"a")):
+        share = Share(ShareOptions(shard=shard, of=2), is_of_list=False)
+        sent, failed = share.only(walk(roots, WalkOptions(), share=share), roots)
+        assert isinstance(sent, SourceFile) and sent.name == name
+        assert isinstance(failed, SourceError) and failed.path == os.path.join(roots[1], name)
+        assert share.elsewhere == 2
