@@ -61,6 +61,7 @@ from bulkput.options import LargeOptions as LargeOptions
 from bulkput.options import RetryOptions as RetryOptions
 from bulkput.options import S3Options as S3Options
 from bulkput.options import SharedOptions as SharedOptions
+from bulkput.options import ShareOptions as ShareOptions
 from bulkput.options import SkipOptions as SkipOptions
 from bulkput.options import StopRules as StopRules
 from bulkput.options import UploadOptions as UploadOptions

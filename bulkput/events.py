@@ -15,6 +15,10 @@ from bulkput.mirror_events import KeptYoung as KeptYoung
 from bulkput.mirror_events import Removed as Removed
 from bulkput.model import Compression, Entry, LargeUpload, Pacing, Skip, Stored, StoredPart, Upload
 from bulkput.record import frozen, record
+from bulkput.source_events import EmptyDirectory as EmptyDirectory
+from bulkput.source_events import NothingFound as NothingFound
+from bulkput.source_events import OtherShards as OtherShards
+from bulkput.source_events import Snapshot as Snapshot
 from bulkput.verb_events import Change as Change
 from bulkput.verb_events import Done as Done
 from bulkput.verb_events import Finding as Finding
@@ -162,34 +166,10 @@ class Failed:
 
 
 @frozen
-class EmptyDirectory:
-    """A directory is empty, so it leaves no object in the store."""
-
-    path: bytes
-
-
-@frozen
 class Warned:
     """Something is no failure, but probably not what the user meant. `why` is a sentence."""
 
     why: str
-
-
-@frozen
-class NothingFound:
-    """The sources (`where`) have no file to send. `is_failure` is True if `fail_if_empty` is set."""
-
-    where: str
-    is_failure: bool
-
-
-@frozen
-class Snapshot:
-    """A file was written to while it was read. The object has its first `size` bytes: the length it had when it was
-    opened."""
-
-    path: bytes
-    size: int
 
 
 @frozen
@@ -376,6 +356,7 @@ Event = (
     | Warned
     | NothingFound
     | Snapshot
+    | OtherShards
     | SegmentsLeft
     | SegmentsFound
     | SegmentsKept

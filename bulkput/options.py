@@ -17,6 +17,7 @@ from bulkput.record import frozen
 from bulkput.rule_options import Rule
 from bulkput.s3_options import Checksum as Checksum
 from bulkput.s3_options import S3Options as S3Options
+from bulkput.share_options import ShareOptions as ShareOptions
 from bulkput.wire_options import RetryOptions as RetryOptions
 from bulkput.wire_options import WireOptions as WireOptions
 
@@ -284,6 +285,8 @@ class UploadOptions(SharedOptions):
 
     fail_if_empty: bool = False
     """Fail when no file is found at all. Off by default, because a directory may well be empty."""
+    share: ShareOptions | None = None
+    """Take one share of the sources, so that several machines upload them together. By default a run takes all."""
     headers: HeaderOptions = HeaderOptions()
     rules: tuple[Rule, ...] = ()
     """What is stored with single files, by patterns of their names. For each field the first rule counts that matches

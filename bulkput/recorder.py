@@ -51,6 +51,8 @@ class Recorder:
         self.would_expire = 0
         self.snapshots = 0
         self.empty_directories = 0
+        self.shard: str | None = None
+        self.elsewhere = 0
         self.is_empty = False
         self.large_overwritten = 0
         self.segments_left = 0
@@ -132,12 +134,8 @@ class Recorder:
                 self.expiring += event.is_new and not event.is_dry
                 self.would_expire += event.is_new and event.is_dry
                 self.expiring_already += not event.is_new
-            case ev.Snapshot():
-                self.snapshots += 1
-            case ev.EmptyDirectory():
-                self.empty_directories += 1
-            case ev.NothingFound():
-                self.is_empty = event.is_failure
+            case ev.Snapshot() | ev.EmptyDirectory() | ev.OtherShards() | ev.NothingFound():
+                self._note_source(event)
             case ev.SegmentsLeft():
                 self._note_left(event)
             case ev.SegmentsKept():
@@ -146,6 +144,17 @@ class Recorder:
                 self.segments_removed += 1
             case ev.Change(done=ev.Done.FAILED):
                 self.segments_in_doubt += 1
+
+    def _note_source(self, event: ev.Snapshot | ev.EmptyDirectory | ev.OtherShards | ev.NothingFound) -> None:
+        match event:
+            case ev.Snapshot():
+                self.snapshots += 1
+            case ev.EmptyDirectory():
+                self.empty_directories += 1
+            case ev.OtherShards():
+                self.shard, self.elsewhere = f"{event.shard}/{event.of}", event.count
+            case ev.NothingFound():
+                self.is_empty = event.is_failure
 
     @property
     def bytes_moved(self) -> int:
@@ -235,4 +244,6 @@ class Recorder:
             failures=tuple(self._failures),
             stopping=self.stopping,
             tag=self.tag,
+            shard=self.shard,
+            elsewhere=self.elsewhere,
         )

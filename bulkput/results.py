@@ -53,6 +53,8 @@ class Summary:
     `left_paths` has the first segments' names, `left_below` the prefixes of dynamic large objects' segments.
     `concurrency` is the limit of requests in flight at the end, `most_concurrency` its highest value. `pacing` has the
     rates that were asked for and what was reached, or is None if there were none. `tag` is that of the options.
+    `shard` is the share that the run took, such as 2/4, and `elsewhere` counts the files of other shards; it is None if
+    the run took everything, or has not looked at all of its sources.
     """
 
     found: int
@@ -100,6 +102,8 @@ class Summary:
     failures: tuple[Failure, ...]
     stopping: ev.Stopping | None
     tag: str | None = None
+    shard: str | None = None
+    elsewhere: int = 0
 
     @property
     def is_of_mirror(self) -> bool:
@@ -149,6 +153,7 @@ class Summary:
             **({"snapshots": self.snapshots} if self.snapshots else {}),
             **({"empty_directories": self.empty_directories} if self.empty_directories else {}),
             **({"nothing_found": True} if self.is_empty else {}),
+            **({"shard": self.shard, "elsewhere": self.elsewhere} if self.shard is not None else {}),
             **self._large_json(),
             **self._left_json(),
             **({"segments_removed": self.segments_removed} if self.segments_removed else {}),

@@ -25,7 +25,7 @@ from bulkput.cli.main import bulkput
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "options.md"
-FILES = ("options", "large_options", "rule_options", "s3_options", "wire_options", "verb_options")
+FILES = ("options", "large_options", "rule_options", "s3_options", "share_options", "wire_options", "verb_options")
 """The modules of the package that define options."""
 GROUPS = {
     "walk": options.WalkOptions,
@@ -39,6 +39,7 @@ GROUPS = {
     "skip": options.SkipOptions,
     "large": options.LargeOptions,
     "s3": options.S3Options,
+    "share": options.ShareOptions,
 }
 """The groups of an upload, by the field of `UploadOptions` that holds them."""
 FLAG = re.compile(r"(?<![\w`-])(--[a-z][a-z-]+)")

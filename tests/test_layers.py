@@ -16,9 +16,11 @@ LAYERS: list[set[str]] = [
     {"record", "activity"},  # every layer uses these, so they import none
     {"errors"},  # what can go wrong, said once
     {"model"},  # the nouns
-    {"verb_events", "mirror_events"},  # what happens in other verbs, and to objects without files; `events` has all
+    # what happens in other verbs, to objects without files, and in the sources; `events` has all
+    {"verb_events", "mirror_events", "source_events"},
     {"option_types"},  # what fits an annotation, for options
-    {"large_options", "rule_options", "s3_options", "wire_options"},  # parts of the options, each in a file of its own
+    # parts of the options, each in a file of its own
+    {"large_options", "rule_options", "s3_options", "share_options", "wire_options"},
     {"options", "events"},  # choices and occurrences, in terms of the nouns
     {"verb_options"},  # the options of the verbs other than upload, made of the same groups
     {"results"},  # what an upload returns, and what all results share

@@ -101,6 +101,7 @@ _OFFERS = {
     "DEST": _Offer(has_urls=True),
     "URL": _Offer(has_urls=True),
     "FILE": _Offer(paths="file"),
+    "FILE...": _Offer(paths="file"),
     "DIR": _Offer(paths="dir"),
 }
 """What is offered for an option or an argument with this metavar. For others it is what their type offers."""

@@ -13,7 +13,7 @@ SECTIONS = {
     "What is taken": (
         "--recursive", "--with-segments", "--include", "--exclude", "--include-from", "--exclude-from",
         "--min-age", "--max-age", "--min-size", "--max-size", "--one-file-system", "--follow-symlinks",
-        "--files-from", "--null", "--base", "--fail-if-empty", "--changing",
+        "--files-from", "--null", "--base", "--shard", "--shard-by", "--fail-if-empty", "--changing",
     ),
     "Object names": ("--literal", "--encode-names", "--dir-markers"),
     "What is stored with each object": (

@@ -1,6 +1,5 @@
-"""`bulkput status FILE`"""
+"""`bulkput status FILE...`"""
 
-import json
 import os
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -9,34 +8,51 @@ import click
 
 from bulkput.cli.configured import Configured
 from bulkput.cli.flags import in_flags
-from bulkput.cli.output import write_line, write_row
-from bulkput.errors import name_text, printable
+from bulkput.cli.output import say, write_line, write_row
+from bulkput.errors import UsageError, name_text
 
 if TYPE_CHECKING:
-    from bulkput.journal.status import JournalRow, Status
+    from bulkput.journal.status import JournalRow
 
 
 @click.command(cls=Configured)
-@click.argument("file", metavar="FILE")
+@click.argument("files", metavar="FILE...", nargs=-1, required=True)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per file, in the order of the paths.")
-def status(file: str, as_json: bool) -> int:
+def status(files: tuple[str, ...], as_json: bool) -> int:
     """Print the contents of FILE, the --journal of an upload. The upload may still be running.
 
+    Several are added up. If they are of shards (--shard), it says which shard is missing, or given twice.
+
     Exit codes: 0 everything in the sources is uploaded, 1 something is not, or it is unknown (a file failed, the last
-    run did not end or still runs), 2 FILE is no journal, 3 FILE cannot be read.
+    run did not end or still runs, a shard is missing), 2 FILE is no journal, 3 FILE cannot be read.
     """
+    from bulkput.cli.status_lines import lines_of_all, lines_of_one  # noqa: PLC0415 - json
     from bulkput.journal.status import rows  # noqa: PLC0415 - sqlite3
     from bulkput.journal.status import status as read  # noqa: PLC0415
+    from bulkput.policy.shard_set import ShardJournal, wrong_with  # noqa: PLC0415 - this verb's alone
 
-    path = os.fsencode(file)
+    _refuse_repeated(files)
+    found = [(file, read(os.fsencode(file))) for file in files]  # first of all: one of them may be no journal
+    wrong = wrong_with([ShardJournal(file, each.settings) for file, each in found]) if len(found) > 1 else []
     if as_json:
-        for row in rows(path):
-            write_row(_json_row(row))
-    found = read(path)
-    if not as_json:
-        for line in _lines(found):
+        for file in files:
+            named = {"journal": file} if len(files) > 1 else {}
+            for row in rows(os.fsencode(file)):
+                write_row(named | _json_row(row))
+        for line in wrong:  # stdout is for rows
+            say(line)
+    else:
+        for line in (*(lines_of_one(found[0][1]) if len(found) == 1 else lines_of_all(found)), *wrong):
             write_line(in_flags(line))
-    return 0 if found.is_done else 1
+    return 0 if not wrong and all(each.is_done for _, each in found) else 1
+
+
+def _refuse_repeated(files: tuple[str, ...]) -> None:
+    """Raises UsageError if two of them are one file: its rows would be counted twice."""
+    seen: dict[str, str] = {}
+    for file in files:
+        if (earlier := seen.setdefault(os.path.realpath(file), file)) is not file:
+            raise UsageError(f"{file} is the same journal as {earlier}: name each once")
 
 
 def _json_row(row: "JournalRow") -> dict[str, Any]:
@@ -50,35 +66,5 @@ def _json_row(row: "JournalRow") -> dict[str, Any]:
         "attempts": row.attempts,
         "error": row.error,
         "run": row.run,
-        "at": _time(row.at_s),
+        "at": datetime.fromtimestamp(row.at_s, UTC).isoformat(timespec="seconds"),
     }
-
-
-def _lines(found: "Status") -> list[str]:
-    from bulkput.report.lines import count_text, counted, size_text  # noqa: PLC0415
-
-    settings = found.settings
-    sources = ", ".join(json.loads(settings.get("sources", "[]")))
-    lines = [
-        f"{printable(sources)} -> {printable(settings.get('destination', ''))}",
-        f"{count_text(found.uploaded)} uploaded ({size_text(found.bytes)}), {count_text(found.failed)} failed",
-    ]
-    if (last := found.last) is not None:
-        how = printable(last.ending or ("it still runs" if found.is_running else "it was killed"))
-        lines.append(
-            f"run {count_text(found.runs)} began {_time(last.began_s)}: uploaded {count_text(last.uploaded)}"
-            f" ({size_text(last.bytes)}) in {last.elapsed_s:.1f} s, {last.objects_per_s:.0f} objects/s; {how}"
-        )
-    if found.unfinished:
-        parts = f"{counted(found.parts, 'part')} ({size_text(found.parts_bytes)})"
-        lines.append(f"unfinished: {counted(found.unfinished, 'large file')}, {parts} of them in the store")
-    if not found.is_covered:
-        lines.append("no run has looked at all of the source since: there may be more to upload")
-    lines += [f"failed: {printable(row.error or name_text(row.path))}" for row in found.failures]
-    if (more := found.failed - len(found.failures)) > 0:
-        lines.append(f"and {count_text(more)} more: bulkput status --json names all")
-    return lines
-
-
-def _time(at_s: float) -> str:
-    return datetime.fromtimestamp(at_s, UTC).isoformat(timespec="seconds")

@@ -19,6 +19,7 @@ from bulkput.cli.publish import publish_options
 from bulkput.cli.rules import rules_option
 from bulkput.cli.s3 import s3_options
 from bulkput.cli.scale import Scale, scale_options
+from bulkput.cli.share import share_options
 from bulkput.cli.skip import skip_options
 from bulkput.cli.values import Count, OneOf, Seconds, Url, refuse_odd
 from bulkput.cli.walk import split, walk_options
@@ -32,6 +33,7 @@ from bulkput.options import (
     LargeOptions,
     RetryOptions,
     S3Options,
+    ShareOptions,
     SkipOptions,
     StopRules,
     UploadOptions,
@@ -53,6 +55,7 @@ if TYPE_CHECKING:
 @click.command(cls=Verb)
 @click.argument("paths", metavar="SOURCE... DEST", nargs=-1, type=Url(is_last=True))
 @walk_options
+@share_options
 @click.option(
     "--changing",
     type=OneOf(["fail", "snapshot"]),
@@ -251,6 +254,7 @@ def _options(
     *,
     walk: WalkOptions,
     files: FileListOptions | None,
+    share: ShareOptions | None,
     fail_if_empty: bool,
     changing: Literal["fail", "snapshot"],
     encode_names: Literal["strict", "percent"],
@@ -281,6 +285,7 @@ def _options(
     return UploadOptions(
         walk=walk,
         files=files,
+        share=share,
         fail_if_empty=fail_if_empty,
         body=BodyOptions(changing=changing),
         encode_names=encode_names,

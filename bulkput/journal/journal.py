@@ -62,6 +62,9 @@ _STALE = """
 _ENDED = "UPDATE runs SET ended_s = ?, ending = ? WHERE id = ?"
 COMPLETE = "complete"
 """The ending of a run that has looked at everything it was asked to, with or without failures."""
+SPLIT = "share.split"
+"""The setting for `OtherShards.split` of the last complete run. Runs may differ in it: after a change of the list, the
+same shard has another share of it."""
 
 _SECOND_NS = 1_000_000_000
 _WRAPS_NS = 2**63
@@ -90,6 +93,7 @@ class Journal:
         self._others: deque[_Other] = deque()
         self._forgotten: deque[_Forgotten] = deque()
         self._in_parts = PartRows()
+        self._split: str | None = None
         self._attempts: dict[str, int] = {}
         """Object name -> failed requests, until its outcome is known."""
         self._run = 0
@@ -212,6 +216,9 @@ class Journal:
             case ev.Retrying():
                 self._attempts[event.error.key] = event.attempt
                 return
+            case ev.OtherShards(split=str(split)):
+                self._split = split
+                return
             case ev.Failed():
                 attempts = self._attempts.pop(event.key or "", 0) + 1
                 self._others.append((event.path, None, None, event.key, None, "failed", attempts, str(event.error)))
@@ -322,6 +329,8 @@ class Journal:
                 for root in forget_stale_below:
                     base = os.path.join(root, b"")
                     self._connection.execute(_STALE, (self._run, root, base, _end_of(base)))
+                if self._split is not None:
+                    self._connection.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", (SPLIT, self._split))
                 self._connection.execute(_ENDED, (time.time(), ending, self._run))
         except JournalError as error:
             self._error = error

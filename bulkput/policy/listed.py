@@ -69,6 +69,10 @@ def check_upload(options: UploadOptions) -> None:
     """Raises UsageError for options that contradict each other."""
     if options.fail_if_empty and options.retry_failed:
         raise UsageError("`fail_if_empty` and `retry_failed` exclude each other: there may be no failed files left")
+    if options.share is not None:
+        from bulkput.policy.share import check_share  # noqa: PLC0415 - only a run with a share needs it
+
+        check_share(options)
     if options.files is None:
         return
     if options.skip.is_mirror:

@@ -171,7 +171,7 @@ def summary_lines(summary: Summary) -> list[str]:
     if planned or summary.would_remove or summary.would_expire:
         others = plans + (f"; {count_text(summary.failed)} would fail" if summary.failed else "")
         line = f"dry run: would upload {counted(planned, 'file')}, {size_text(summary.bytes_planned)}{others}"
-        return [line, *of_a_mirror, *_empty_directories(summary)]
+        return [line, *of_a_mirror, *_left_out(summary)]
     requests, sent = sum(summary.requests.values()), summary.uploaded + summary.parts_sent
     tag = f"; tag {summary.tag}" if summary.tag else ""
     per_object = f" ({requests / sent:.2f} per object{' and part' if summary.parts_sent else ''})" if sent else ""
@@ -190,7 +190,7 @@ def summary_lines(summary: Summary) -> list[str]:
         lines.append(f"  not compressed {count_text(count)}: {reason}")
     for reason, count in summary.skipped_by_reason.items():
         lines.append(f"  skipped {count_text(count)}: {reason}{_HINTS.get(reason, '')}")
-    lines += _empty_directories(summary)
+    lines += _left_out(summary)
     if summary.snapshots:
         lines.append(f"  snapshots {count_text(summary.snapshots)}: written to while they were read")
     lines += of_a_mirror
@@ -232,10 +232,14 @@ def _of_a_mirror(summary: Summary) -> tuple[str, list[str]]:
     return mirror_told(summary)
 
 
-def _empty_directories(summary: Summary) -> list[str]:
+def _left_out(summary: Summary) -> list[str]:
     count = summary.empty_directories
     directories = counted(count, "empty directory", "empty directories")
-    return [f"  left out {directories} (`dir_markers=True` makes an object for each directory)"] if count else []
+    lines = [f"  left out {directories} (`dir_markers=True` makes an object for each directory)"] if count else []
+    if summary.shard is not None:
+        others = f"left out {counted(summary.elsewhere, 'file')} of other shards: " if summary.elsewhere else ""
+        lines.append(f"  {others}this was shard {summary.shard}")
+    return lines
 
 
 def pacing_text(pacing: Pacing) -> str:
@@ -321,7 +325,7 @@ def _of_the_run_json(event: ev.Event) -> dict[str, Any] | None:
             return {"event": "moving", "idle_s": round(event.idle_s, 3)}
         case ev.Stopping():
             return {"event": "stopping", "cause": event.cause.value, "why": event.why}
-        case ev.Finding() | ev.Change() | ev.SegmentsFound() | ev.SegmentsKept() | ev.Place():
+        case ev.Finding() | ev.Change() | ev.SegmentsFound() | ev.SegmentsKept() | ev.Place() | ev.OtherShards():
             return event.as_json()
         case ev.UnfinishedFound() | ev.UnfinishedKept():
             return event.as_json()

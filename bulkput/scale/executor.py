@@ -1,10 +1,10 @@
-"""Shards the files of a run over the processes of any `concurrent.futures.Executor`.
+"""Lanes the files of a run over the processes of any `concurrent.futures.Executor`.
 
     pipeline ──submit──> queue ──lane 1──exchange──> process   each lane keeps a window of files in its process
                               └──lane 2──exchange──> process   and asks again and again what has become of them
                                     └──outcomes──> report, events: one journal, one summary, one progress
 
-The rules of windows and of processes that die are in `policy/shards.py`. Every file that is submitted gets one outcome.
+The rules of windows and of processes that die are in `policy/lanes.py`. Every file that is submitted gets one outcome.
 If a process dies, its files go to another; what it had stored already is stored again, as the same object.
 
 The driver logs in, and hands the login over; a process whose login is refused asks for another. Rates and the limit on
@@ -28,8 +28,8 @@ from bulkput.engine.upload.sending import OnKept, Sending
 from bulkput.errors import UsageError
 from bulkput.model import Pacing, Upload
 from bulkput.options import UploadOptions
+from bulkput.policy.lanes import shares
 from bulkput.policy.rules import every_header
-from bulkput.policy.shards import shares
 from bulkput.scale.engine import Engine
 from bulkput.scale.lane import Lane, Suspect
 from bulkput.scale.task import Setup
@@ -40,7 +40,7 @@ _DEATHS_IN_A_ROW = 3
 
 
 class ShardedSending:
-    """Sends the files of one run by the processes of `engine` (`engine/upload/shards.py:Shards`)."""
+    """Sends the files of one run by the processes of `engine` (`engine/upload/lanes.py:Lanes`)."""
 
     def __init__(
         self,
@@ -68,7 +68,7 @@ class ShardedSending:
         self._told_warnings: set[str] = set()
 
     async def begin(self, sending: Sending, store: Store, tuner: Tuner, *, on_kept: OnKept | None) -> None:
-        """See `Shards.begin`."""
+        """See `Lanes.begin`."""
         self.sending, self.store, self.tuner, self.on_kept = sending, store, tuner, on_kept
         options = sending.options
         self._backlog = max(options.backlog, 64 * self._engine.lanes)
@@ -99,7 +99,7 @@ class ShardedSending:
 
     @asynccontextmanager
     async def taking(self, report: Callable[[Outcome], None]) -> AsyncIterator["ShardedSending"]:
-        """See `Shards.taking`."""
+        """See `Lanes.taking`."""
         self.report, self._is_ended = report, False
         try:
             async with asyncio.TaskGroup() as tasks:

@@ -11,7 +11,7 @@ from bulkput import events as ev
 from bulkput.engine.pool import is_cancelled
 from bulkput.errors import BulkputError, SourceError, StoreError, UsageError
 from bulkput.model import Pacing, Reason, Upload
-from bulkput.policy.shards import MOST_BYTES, MOST_DEATHS, suspects_at_once, window
+from bulkput.policy.lanes import MOST_BYTES, MOST_DEATHS, suspects_at_once, window
 from bulkput.scale.engine import Engine, Process
 from bulkput.scale.task import Asked, Call, Earlier, Reply, encoded, heard
 from bulkput.scale.worker import exchange

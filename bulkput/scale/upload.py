@@ -38,7 +38,7 @@ async def upload_sharded(
     if engine.is_elsewhere:
         roots, options = _absolute(roots, options)
         sources = roots if options.files is None else ()
-    shards = ShardedSending(
+    lanes = ShardedSending(
         engine,
         destination,
         sources=roots,
@@ -47,7 +47,7 @@ async def upload_sharded(
     engine.begin()
     try:
         return await upload_by(
-            shards,
+            lanes,
             sources,
             destination,
             options=options,
@@ -57,7 +57,7 @@ async def upload_sharded(
             environ=environ,
         )
     finally:
-        await shards.aclose()
+        await lanes.aclose()
 
 
 def _absolute(roots: list[bytes], options: UploadOptions) -> tuple[list[bytes], UploadOptions]:

@@ -1,4 +1,4 @@
-"""Sorts on disk: findings by object name, and the names of a list.
+"""Sorts on disk: findings by object name, and the names of a list, also by size.
 
 The order of object names differs from that of file names if names are escaped (a byte 0xFF sorts last, its `%FF` does
 not). SQLite keeps the names in a temporary database in TMPDIR (about 200 bytes each) and removes it at the end. Its
@@ -44,6 +44,15 @@ def in_order(names: Iterator[bytes]) -> Iterator[bytes]:
         current().in_hand = None  # what takes long from now on is the sorting, and not the list
         for (name,) in database.execute("SELECT name FROM names GROUP BY name ORDER BY name"):
             yield name
+
+
+def largest_first(files: Iterator[tuple[bytes, int]]) -> Iterator[tuple[bytes, int]]:
+    """Each name once, with its size: from the largest size to the smallest, equal ones in bytewise order of the names,
+    after the last one has arrived. Raises UsageError like `by_key`."""
+    with _database("CREATE TABLE files (name BLOB, size INT)") as database:
+        database.executemany("INSERT INTO files VALUES (?, ?)", files)
+        current().in_hand = None  # what takes long from now on is the sorting, and not the list
+        yield from database.execute("SELECT name, max(size) FROM files GROUP BY name ORDER BY 2 DESC, 1")
 
 
 def each_once(names: Iterator[bytes]) -> Iterator[bytes]:

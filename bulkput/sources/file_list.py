@@ -14,8 +14,10 @@ there if the run needs them in order.
 
 import errno
 import os
+import stat
 from collections.abc import Iterator
 from functools import lru_cache, partial
+from typing import TYPE_CHECKING
 
 from bulkput.activity import current
 from bulkput.errors import SourceError, UsageError, printable
@@ -30,6 +32,9 @@ from bulkput.sources.by_key import each_once, in_order
 from bulkput.sources.directory import DIRECTORY, FILE, LINK, kind_of
 from bulkput.sources.merged import EarlierUploads, named, without_collisions
 from bulkput.sources.walk import Walk, check_directory
+
+if TYPE_CHECKING:
+    from bulkput.sources.share import Share
 
 _BLOCK = 64 * 1024
 _LONGEST = 64 * 1024
@@ -48,9 +53,11 @@ def file_list(
     filters: Filters | None = None,
     gzip: GzipNames = NOT_COMPRESSED,
     with_directories: bool = False,
+    share: "Share | None" = None,
 ) -> Iterator[Found]:
     """What the list names below the directory `base`. `is_sorted`: in bytewise order of the names, which begins when
-    the list has ended; always so where files may share an object name. The rest is as for `walk`. Blocking.
+    the list has ended; always so where files may share an object name, and where a `share` goes by sizes. The
+    rest is as for `walk`. Blocking.
 
     Raises UsageError: the list, or the base, is not there.
     """
@@ -59,7 +66,7 @@ def file_list(
         _FileList, base, options, filters=filters, lines=_ListedNames(files), with_directories=with_directories
     )
     if not gzip.can_be_shared(with_directories=with_directories):
-        return iter(make(earlier=earlier, is_sorted=is_sorted))
+        return iter(make(earlier=earlier, is_sorted=is_sorted, share=share))
     return without_collisions([named(base, iter(make(earlier=None, is_sorted=True)), earlier)], gzip)
 
 
@@ -76,8 +83,10 @@ class _FileList(Walk):
         lines: "_ListedNames",
         is_sorted: bool,
         with_directories: bool,
+        share: "Share | None" = None,
     ) -> None:
         super().__init__(base, options, earlier, filters=filters, with_directories=with_directories)
+        self._share_of_names = share
         self._lines = lines
         self._is_sorted = is_sorted
         self._base = os.path.join(base, b"")
@@ -87,11 +96,28 @@ class _FileList(Walk):
     def __iter__(self) -> Iterator[Found]:
         bases = tuple(os.path.join(place, b"") for place in (os.path.abspath(self._root), self._real_root))
         names = filter(None, (relative_name(line, bases) for line in self._lines))
-        for name in in_order(names) if self._is_sorted else each_once(names):
+        for name in self._taken(names):
             yield from self._named(name)
         yield from self._counted()
         if self._lines.error is not None:
             yield self._lines.error
+
+    def _taken(self, names: Iterator[bytes]) -> Iterator[bytes]:
+        """Each name once, without those of other shards."""
+        share = self._share_of_names
+        if share is not None and share.by == "bytes":
+            return share.dealt(names, self._size)
+        each = in_order(names) if self._is_sorted else each_once(names)
+        return each if share is None else filter(share.takes, each)
+
+    def _size(self, name: bytes) -> int:
+        """The size of the file that `name` leads to. 0 if there is none: the shard that gets the name reports that."""
+        current().in_hand = path = self._base + name
+        try:
+            status = os.stat(path)
+        except (OSError, ValueError):  # ValueError: it has a NUL in it
+            return 0
+        return status.st_size if stat.S_ISREG(status.st_mode) else 0
 
     def _named(self, name: bytes) -> Iterator[Found]:
         current().in_hand = path = self._base + name

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING
 
 from bulkput.activity import current
 from bulkput.errors import UsageError, printable
@@ -27,6 +28,9 @@ from bulkput.sources.directory import DIRECTORY, FILE, LINK, MARK, DirectoryEntr
 from bulkput.sources.merged import EarlierUploads, named, without_collisions
 from bulkput.sources.paths import is_at_or_below, is_pipe
 from bulkput.sources.patterns import make_filters
+
+if TYPE_CHECKING:
+    from bulkput.sources.share import Share
 
 _TELL_EVERY = 5_000
 """Known files per KnownFiles finding: often enough for a progress line, seldom enough to cost nothing."""
@@ -64,10 +68,12 @@ class Walk:
         filters: Filters | None = None,
         with_directories: bool = False,
         tells_empty: bool = False,
+        share: "Share | None" = None,
     ) -> None:
         """`filters` None: made from `options`; pass the run's own, which remember which patterns have matched.
         `with_directories`: yield each directory below as an entry too, also one that filters leave empty.
-        `tells_empty`: yield an EmptyDirectoryFound for each directory without any entry."""
+        `tells_empty`: yield an EmptyDirectoryFound for each directory without any entry. `share`: pass by the files of
+        other shards without a look at them."""
         self._with_directories = with_directories
         self._tells_empty = tells_empty
         self._root = root
@@ -76,6 +82,7 @@ class Walk:
         self._own_output = options.own_output
         self._filters = filters or make_filters([root], options)
         self._earlier = earlier
+        self._share = share
         self._known = 0
         self._known_bytes = 0
         self._levels: list[_Level] = []
@@ -151,9 +158,11 @@ class Walk:
             yield EmptyDirectoryFound(level.path)
 
     def _file(self, path: bytes, name: bytes) -> Found | None:
-        """The finding for a file; None if the journal knows it, which is counted."""
+        """The finding for a file; None if the journal knows it or another shard takes it, which is counted."""
         if self._filters.are_there and not self._filters.takes_file(name):
             return Skip(path, name, Reason.EXCLUDED)
+        if self._share is not None and not self._share.takes(name):
+            return None
         try:
             status = os.lstat(path)
         except OSError as error:
@@ -290,19 +299,28 @@ def walk(
     gzip: GzipNames = NOT_COMPRESSED,
     with_directories: bool = False,
     tells_empty: bool = False,
+    share: "Share | None" = None,
 ) -> Iterator[Found]:
     """All sources as one stream in bytewise order of names. A directory gives its contents, a file its own name.
 
     If two sources have the same name, or two files the same object name by `gzip`, the second is a SourceError, since
     the store can keep only one of them. Files sent earlier are counted in KnownFiles and not yielded. `filters`,
-    `with_directories` and `tells_empty`: see `Walk`.
+    `with_directories` and `tells_empty`: see `Walk`. With a `share`, `Share.only` leaves out what is left of other
+    shards.
 
     Raises UsageError, at once, if a root does not exist or is neither a file nor a directory.
     """
     every = list(roots)
     filters = filters or make_filters(every, options)
+    # Two files with one object name may belong to two shards by their own names: each shard has to look at both.
+    before_looking = share if not gzip.can_be_shared(with_directories=with_directories) else None
     make_walk = partial(
-        Walk, options=options, filters=filters, with_directories=with_directories, tells_empty=tells_empty
+        Walk,
+        options=options,
+        filters=filters,
+        with_directories=with_directories,
+        tells_empty=tells_empty,
+        share=before_looking,
     )
     records = [open_earlier() if open_earlier is not None else None for _ in every]
     if len(every) == 1 and not gzip.can_be_shared(with_directories=with_directories):

@@ -14,10 +14,18 @@ from bulkput import events as ev
 from bulkput.cli import cp, main, segments, tempurl, upload, verify
 from bulkput.cli.files import TraceFile
 from bulkput.cli.flags import FLAGS, in_flags, row_in_flags
-from bulkput.engine.compare.journal_identity import gzip_identity, header_identity, identity
+from bulkput.engine.compare.journal_identity import gzip_identity, header_identity, identity, share_identity
 from bulkput.errors import NAMED_OPTION, SourceError, UsageError
 from bulkput.journal.schema import MIGRATIONS
-from bulkput.options import FileListOptions, GzipOptions, HeaderOptions, NamingOptions, SkipOptions, UploadOptions
+from bulkput.options import (
+    FileListOptions,
+    GzipOptions,
+    HeaderOptions,
+    NamingOptions,
+    ShareOptions,
+    SkipOptions,
+    UploadOptions,
+)
 from bulkput.policy.listed import check_upload
 from bulkput.stores.base import Destination
 from bulkput.verb_options import SegmentOptions, TempUrlOptions
@@ -33,7 +41,7 @@ OF_SEGMENTS = {"reap"}
 """Options of `segments` alone."""
 PYTHON_ONLY: set[str] = set()
 """Options that some text names although no flag sets them."""
-VERBS_OWN = {"--processes", "--cluster", 
+VERBS_OWN = {"--processes", "--cluster",
     "--literal", "--progress", "--json", "--summary", "--trace", "--verbose", "--quiet", "--quick",
     "--include-from", "--exclude-from", "--fail-fast", "--profile", "--cloud", "--summary-md", "--print-urls",
     "--manifest",
@@ -107,7 +115,7 @@ def test_every_option_named_in_a_text_has_a_flag() -> None:
 
 def test_every_option_in_the_flag_table_exists() -> None:
     """A field that is renamed is renamed in the table."""
-    options = UploadOptions(files=FileListOptions(path="-"))
+    options = UploadOptions(files=FileListOptions(path="-"), share=ShareOptions(shard=1, of=2))
     unknown = [option for option in FLAGS if not has_field(options, option)]
     assert set(unknown) == PARAMETERS | CALLS | OF_TEMPURL | OF_SEGMENTS
     assert all(has_field(TempUrlOptions(), option) for option in OF_TEMPURL)
@@ -126,6 +134,7 @@ def test_every_setting_of_a_journal_is_an_option() -> None:
     """A difference between two runs can then be printed as flags."""
     settings = identity([], Destination("swift", "c", ""), "", NamingOptions(), GzipOptions())
     settings |= header_identity(HeaderOptions()) | gzip_identity(GzipOptions(mode="auto"), compresses=True)
+    settings |= share_identity(None)
     assert set(settings) <= set(FLAGS)
     assert gzip_identity(GzipOptions(), compresses=False).keys() <= set(settings)
 

@@ -144,6 +144,8 @@ STRANGE_PARTS = replace(PARTS_IN_VAIN, below="s3://b/k\n", uploads=2, is_strange
 BEGUN = ev.UploadBegun(b"/src/a\xff", "k\n", "2~id")
 DRY_LARGE = ev.Skipped(Skip(b"/src/a", b"a", Reason.DRY_RUN, "p/a", 10, (3, 4)))
 SNAPSHOT = ev.Snapshot(b"/log\xff", 7)
+OTHERS = ev.OtherShards(2, 4, 7_500)
+OTHERS_BY_BYTES = ev.OtherShards(2, 4, 7_500, "0f0f")
 FINDING = ev.Finding(
     verdict=ev.Verdict.DIFFERENT, name="a\n", path=b"/src/a\n", why="another MD5", size=1, remote_size=1
 )
@@ -155,7 +157,7 @@ EVENTS: list[ev.Event] = [
     READING, TUNED, PACED, STALLED, STANDING, MOVING,
     ev.Discovered(FILE), ev.ScanDone(), STREAMING, UPLOADED, PACKED, ALONE,
     SKIPPED, DRY, FAILED, REFUSED, REQUESTED, RETRYING, LOGIN, STOPPING,
-    FINISHED, REMOVED, TO_REMOVE, KEPT, WARNED, NOTHING, NO_FILE, SNAPSHOT, HOLLOW,
+    FINISHED, REMOVED, TO_REMOVE, KEPT, WARNED, NOTHING, NO_FILE, SNAPSHOT, HOLLOW, OTHERS, OTHERS_BY_BYTES,
     FINISHED, REMOVED, TO_REMOVE, KEPT, LEFT, LEFT_BELOW,
     KEPT_YOUNG, EXPIRING, TO_EXPIRE, EXPIRING_ALREADY,
     LARGE, PART, PART_THERE, PARTS_LEFT, NO_PARTS, STRANGE_PARTS, BEGUN, DRY_LARGE,
@@ -211,6 +213,7 @@ def test_the_tested_events_include_every_kind() -> None:
         (WARNED, *["warning: `walk.exclude` '*.tmp' matched nothing"] * 2),
         (NOTHING, *[r"warning: no file was found in ./a\n"] * 2),
         (NO_FILE, *["failed: no file was found in the list"] * 2),
+        (OTHERS, None, None),
         (SNAPSHOT, None, r"snapshot: /log\xff: it is being written to; it is taken up to byte 7"),
         (LARGE, None, r"uploaded: /src/a\xff\n -> k\n (in 3 parts, 4 B of them were there)"),
         (PART, None, r"part 2 sent: k\n (1.5 KiB)"),
@@ -320,6 +323,8 @@ def test_an_event_has_its_expected_printable_line(event: ev.Event, quiet: str | 
         (HOLLOW, {"event": "empty_directory", "path": "/src/\udcff"}),
         (WARNED, {"event": "warning", "why": "`walk.exclude` '*.tmp' matched nothing"}),
         (NO_FILE, {"event": "nothing_found", "where": "the list", "is_failure": True}),
+        (OTHERS, {"event": "other_shards", "shard": "2/4", "files": 7_500}),
+        (OTHERS_BY_BYTES, {"event": "other_shards", "shard": "2/4", "files": 7_500, "split": "0f0f"}),
         (SNAPSHOT, {"event": "snapshot", "path": "/log\udcff", "bytes": 7}),
         (
             UPLOADED,

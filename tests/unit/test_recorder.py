@@ -10,6 +10,7 @@ from bulkput.errors import SourceError, Unavailable
 from bulkput.events import StopCause
 from bulkput.model import Compression, ObjectHeaders, Reason, Skip, SourceFile, Stored, Upload, Why
 from bulkput.recorder import Recorder
+from bulkput.report.lines import summary_lines
 from bulkput.results import MAX_FAILURES_KEPT, Summary
 
 FILE = SourceFile(b"/src/a", b"a", 10, 0)
@@ -207,6 +208,16 @@ def test_filtered_files_do_not_count_as_found_files(reason: Reason, files: int) 
     for event in (FOUND, ev.Skipped(Skip(b"/src/l", b"l", reason))):
         recorder(event)
     assert recorder.found_files == files
+
+
+def test_files_of_other_shards_are_counted_apart() -> None:
+    """They are not found, and the summary has the shard only if there is one."""
+    run = summary(FOUND, UPLOADED, ev.OtherShards(2, 4, 7))
+    assert (run.adds_up, run.found, run.shard, run.elsewhere) == (True, 1, "2/4", 7)
+    assert (run.as_json()["shard"], run.as_json()["elsewhere"]) == ("2/4", 7)
+    assert "  left out 7 files of other shards: this was shard 2/4" in summary_lines(run)
+    assert "  this was shard 2/4" in summary_lines(summary(FOUND, UPLOADED, ev.OtherShards(2, 4, 0)))
+    assert not {"shard", "elsewhere"} & set(summary(FOUND, UPLOADED).as_json())
 
 
 def test_snapshots_and_empty_directories_are_counted_apart() -> None:

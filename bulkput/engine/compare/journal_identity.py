@@ -8,7 +8,7 @@ from dataclasses import fields
 from typing import Any
 
 from bulkput.errors import name_text
-from bulkput.options import GzipOptions, HeaderOptions, NamingOptions
+from bulkput.options import GzipOptions, HeaderOptions, NamingOptions, ShareOptions
 from bulkput.rule_options import Rule
 from bulkput.stores.base import Destination, Store
 
@@ -46,6 +46,11 @@ def identity(
         "gzip.store_as": f"suffix ({gzip.mode})" if gzip.adds_suffix else "",
         **({"gzip.exclude": _excluded(gzip)} if gzip.adds_suffix else {}),
     }
+
+
+def share_identity(share: ShareOptions | None) -> dict[str, str]:
+    """Which shard a run is. The journal of another one would hold none of its files."""
+    return {"share": str(share) if share is not None else "", "share.by": share.by if share is not None else ""}
 
 
 def header_identity(options: HeaderOptions, rules: tuple[Rule, ...] = ()) -> dict[str, str]:

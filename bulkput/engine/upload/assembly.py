@@ -27,9 +27,9 @@ from bulkput.stores.base import Store
 
 if TYPE_CHECKING:
     from bulkput.engine.upload.if_exists import NewOnly
+    from bulkput.engine.upload.lanes import Lanes
     from bulkput.engine.upload.publish_manifest import Publication
     from bulkput.engine.upload.reaping import Reaping
-    from bulkput.engine.upload.shards import Shards
     from bulkput.engine.upload.stages import Stages
     from bulkput.engine.upload.sync import Sync
     from bulkput.stores.pace import Pace
@@ -71,7 +71,7 @@ class Assembly:
     stages: "Stages | None"
     """None if the order of the files does not matter."""
     watchdog: Watchdog
-    shards: "Shards | None"
+    lanes: "Lanes | None"
     """None if this process sends the files itself."""
 
     def close(self) -> None:
@@ -83,9 +83,9 @@ class Assembly:
 
 
 async def build(
-    context: Context, store: Store, survey: Survey, container: str, shards: "Shards | None" = None
+    context: Context, store: Store, survey: Survey, container: str, lanes: "Lanes | None" = None
 ) -> Assembly:
-    """Build the upload of what `survey` has found into `container` of `store`. No I/O, except that of `shards`."""
+    """Build the upload of what `survey` has found into `container` of `store`. No I/O, except that of `lanes`."""
     options, stop, emit = context.options, context.stop, context.emit
     scan = Scan(survey.found, _room(context))
     sending = Sending(
@@ -105,8 +105,8 @@ async def build(
     skipper = sync.skipper if sync is not None else None
     on_kept = sync.note_kept if sync is not None else None
     new_only = new_only_of(sending, store, on_kept)
-    if shards is not None:
-        await shards.begin(sending, store, context.tuner, on_kept=on_kept)
+    if lanes is not None:
+        await lanes.begin(sending, store, context.tuner, on_kept=on_kept)
     pipeline = Pipeline(
         store=store,
         sender=Sender(putter_of(sending, store, opener, skipper=skipper, new_only=new_only), stop),
@@ -117,7 +117,7 @@ async def build(
         tuner=context.tuner,
         emit=emit,
         stop=stop,
-        shards=shards,
+        lanes=lanes,
     )
     pace = context.pace
     watchdog = Watchdog(
@@ -126,7 +126,7 @@ async def build(
         stall_s=options.stall_s,
         scanned=scan.at,
         in_flight=pipeline.in_flight,
-        elsewhere=lambda: shards.in_flight if shards is not None else (),
+        elsewhere=lambda: lanes.in_flight if lanes is not None else (),
         is_paced=lambda: pace is not None and pace.is_waiting,
     )
     return Assembly(
@@ -139,7 +139,7 @@ async def build(
         new_only=new_only,
         stages=_stages(context, survey, pipeline),
         watchdog=watchdog,
-        shards=shards,
+        lanes=lanes,
     )
 
 

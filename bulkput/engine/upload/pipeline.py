@@ -30,7 +30,7 @@ from bulkput.policy.retry import FailurePolicy
 from bulkput.stores.base import Store
 
 if TYPE_CHECKING:
-    from bulkput.engine.upload.shards import Shards, Workers
+    from bulkput.engine.upload.lanes import Lanes, Workers
     from bulkput.policy.rules import Rules
 
 
@@ -47,7 +47,7 @@ class Pipeline:
     tuner: Tuner
     emit: ev.Emit
     stop: Stop
-    shards: "Shards | None" = None
+    lanes: "Lanes | None" = None
     """Sends the files by other processes; None: this one sends them."""
     in_flight: set[Activity] = field(default_factory=set)
     """What each worker of this process does now."""
@@ -101,8 +101,8 @@ class Pipeline:
 
     def _workers(self) -> "AbstractAsyncContextManager[Workers]":
         """Those that take the files: of this process, or others."""
-        if self.shards is not None:
-            return self.shards.taking(self.report)
+        if self.lanes is not None:
+            return self.lanes.taking(self.report)
         return pool(
             self._send,
             workers=self.tuner.workers,

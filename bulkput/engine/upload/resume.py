@@ -26,6 +26,7 @@ from bulkput.stores.base import Destination
 if TYPE_CHECKING:
     from bulkput.journal.journal import Journal
     from bulkput.journal.known import JournalledUploads, ObjectName
+    from bulkput.sources.share import Share
 
 
 class Resume:
@@ -49,6 +50,7 @@ class Resume:
         self._emit: ev.Emit | None = None
         self._roots: list[bytes] = []
         self._gzip = NOT_COMPRESSED
+        self._share: Share | None = None
         self._has_found = False
         self._was_there = True
         """Whether the journal was there before this run."""
@@ -170,13 +172,29 @@ class Resume:
         *,
         filters: Filters,
         gzip: GzipNames,
+        share: "Share | None" = None,
     ) -> Iterator[Found]:
-        """What the scan yields: the sources without files that the journal knows, or only files that failed. Blocking.
+        """What the scan yields: the sources without files that the journal knows, or only files that failed; and only
+        those of the `share`. Blocking.
 
         Raises UsageError if a source is missing or the journal belongs to another run. Raises JournalError.
         """
+        found = self._findings(roots, target, place, naming, filters=filters, gzip=gzip, share=share)
+        return found if share is None else share.only(found, self._roots or roots)
+
+    def _findings(
+        self,
+        roots: list[bytes],
+        target: Destination,
+        place: str,
+        naming: NamingOptions,
+        *,
+        filters: Filters,
+        gzip: GzipNames,
+        share: "Share | None",
+    ) -> Iterator[Found]:
         options, journal = self._options, self._journal
-        self._gzip = gzip
+        self._gzip, self._share = gzip, share
         if journal is None:
             return self._walk(roots, None, filters)
         from bulkput.engine.compare.journal_identity import (  # noqa: PLC0415 - json
@@ -184,6 +202,7 @@ class Resume:
             gzip_identity,
             header_identity,
             identity,
+            share_identity,
         )
 
         self._roots = roots = [absolute(root) for root in roots]
@@ -200,7 +219,7 @@ class Resume:
                 " by `gzip.exclude` or `dir_markers`: without `retry_failed`, what failed is sent as well"
             )
         settings = identity(roots, target, place, naming, options.gzip)
-        settings |= header_identity(options.headers, options.rules)
+        settings |= share_identity(options.share) | header_identity(options.headers, options.rules)
         journal.check(settings | gzip_identity(options.gzip, compresses=options.compresses))
         self.has_uploads = journal.has_uploads
         if not options.dry_run:
@@ -234,6 +253,7 @@ class Resume:
                 gzip=self._gzip,
                 with_directories=with_directories,
                 tells_empty=not options.dir_markers,
+                share=self._share,
             )
         from bulkput.sources.file_list import file_list  # noqa: PLC0415 - sqlite3, which may sort it
 
@@ -246,6 +266,7 @@ class Resume:
             filters=filters,
             gzip=self._gzip,
             with_directories=with_directories,
+            share=self._share,
         )
 
     def begin(self, emit: ev.Emit) -> None:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from bulkput.policy.order import Order
     from bulkput.policy.rules import Rules
     from bulkput.policy.scope import Scope
+    from bulkput.sources.share import Share
 
 
 @frozen
@@ -41,10 +42,14 @@ class Survey:
     """The walk, not yet begun. It yields counts, not names, for files that a journal knows (KnownFiles)."""
     may_hang: str | None
     """The type of a file system below the sources that may stop answering; None if there is none."""
+    share: "Share | None" = None
+    """Which share of the sources the run takes; None if it takes all."""
 
     def useless(self, *, with_known: bool) -> list[str]:
         """A sentence for each pattern that has matched nothing. If the journal may know files (`with_known`), rules and
-        order were not asked about those."""
+        order were not asked about those. With a share, only the filters of a walk are asked about all names."""
+        if self.share is not None:
+            return self.filters.useless() if not self.share.is_of_list else []
         asked = [each for each in (self.rules, self.order) if each is not None] if not with_known else []
         return [why for each in (self.filters, self.gzip, *asked) for why in each.useless()]
 
@@ -60,7 +65,8 @@ def survey(roots: list[bytes], target: Destination, place: str, options: UploadO
     gzip = make_gzip_names(roots, options.gzip, compresses=options.compresses)
     naming = placement(roots, target, options, gzip)
     scope = _scope(roots, target, naming, filters=filters, gzip=gzip, options=options)
-    found = resume.findings(roots, target, place, naming, filters=filters, gzip=gzip)
+    share = _share(options)
+    found = resume.findings(roots, target, place, naming, filters=filters, gzip=gzip, share=share)
     if options.manifest is not None:
         from bulkput.engine.upload.publish_manifest import guarded  # noqa: PLC0415 - sqlite3, and what compares
 
@@ -75,6 +81,7 @@ def survey(roots: list[bytes], target: Destination, place: str, options: UploadO
         order=make_order(roots, options.last),
         found=_in_order(found, scope, options),
         may_hang=may_hang(roots, options.walk.follow_symlinks),
+        share=share,
     )
 
 
@@ -96,6 +103,8 @@ def _check_pipes(roots: list[bytes], target: Destination, options: UploadOptions
         raise UsageError("standard input is closed: there is nothing to read from -")
     if len(roots) > 1 or options.files is not None:
         raise UsageError(f"{name} is a pipe: it has to be the only source")
+    if options.share is not None:
+        raise UsageError(f"{name} is a pipe, which makes one object and has no shards: leave out `share`")
     if not target.prefix or target.prefix.endswith("/"):
         raise UsageError(f"{name} is a pipe and has no name: give the object's, as in {target}{_slash(target)}NAME")
     if options.if_exists == "differs":
@@ -133,6 +142,14 @@ def _scope(
     if options.skip.is_mirror:
         check_mirror(roots, target, options, scope)
     return scope
+
+
+def _share(options: UploadOptions) -> "Share | None":
+    if options.share is None:
+        return None
+    from bulkput.sources.share import Share  # noqa: PLC0415 - sqlite3
+
+    return Share(options.share, is_of_list=options.files is not None)
 
 
 def _rules(roots: list[bytes], options: UploadOptions) -> "Rules | None":

@@ -28,9 +28,9 @@ from bulkput.stores.base import Destination, Store
 from bulkput.transport.base import WireCount
 
 if TYPE_CHECKING:
+    from bulkput.engine.upload.lanes import Lanes
     from bulkput.engine.upload.publish_manifest import Publication
     from bulkput.engine.upload.reaping import Reaping
-    from bulkput.engine.upload.shards import Shards
 
 
 async def upload(
@@ -60,7 +60,7 @@ async def upload(
 
 
 async def upload_by(
-    shards: "Shards | None",
+    lanes: "Lanes | None",
     sources: Pathlike | Iterable[Pathlike],
     destination: str,
     *,
@@ -70,7 +70,7 @@ async def upload_by(
     stop: Stop | None,
     environ: Mapping[str, str] | None,
 ) -> Summary:
-    """`upload`, by this process or, with `shards`, by others."""
+    """`upload`, by this process or, with `lanes`, by others."""
     options, stop, recorder = checked(options, UploadOptions), stop or Stop(), recorder or Recorder()
     roots = sources_of(sources, options)
     check_upload(options)
@@ -103,7 +103,7 @@ async def upload_by(
         if not store.powers.shows_md5:
             _check_comparable(options)
         await _surveyed_and_run(
-            context, store, roots, Destination.parse(destination), wire_count=wire_count, shards=shards
+            context, store, roots, Destination.parse(destination), wire_count=wire_count, lanes=lanes
         )
     return recorder.summary()
 
@@ -115,7 +115,7 @@ async def _surveyed_and_run(
     target: Destination,
     *,
     wire_count: WireCount,
-    shards: "Shards | None",
+    lanes: "Lanes | None",
 ) -> None:
     started, stop, emit = time.monotonic(), context.stop, context.emit
     try:
@@ -126,7 +126,7 @@ async def _surveyed_and_run(
         stop.report_to(emit)
         emit(_finished(started, wire_count))
     else:
-        built = await build(context, store, surveyed, target.root, None if context.options.dry_run else shards)
+        built = await build(context, store, surveyed, target.root, None if context.options.dry_run else lanes)
         await _run(context, built, target.root, started, wire_count)
 
 
@@ -213,6 +213,7 @@ async def _run(context: Context, built: Assembly, container: str, started: float
                 await _pipe(context, built)
                 if context.reaping is not None:
                     await context.reaping.run(built.store, container)
+        _tell_share(context, built.survey)
         is_complete = True
     finally:
         built.close()
@@ -221,8 +222,8 @@ async def _run(context: Context, built: Assembly, container: str, started: float
         await context.resume.end(is_complete=is_complete)
         if is_complete:
             _warn(context, built.survey)
-        _tell_pace(context, built.shards)
-        emit(_finished(started, wire_count, built.shards))
+        _tell_pace(context, built.lanes)
+        emit(_finished(started, wire_count, built.lanes))
 
 
 async def _pipe(context: Context, built: Assembly) -> None:
@@ -310,19 +311,26 @@ def _warn(context: Context, survey: Survey) -> None:
         return
     for why in survey.useless(with_known=context.resume.has_uploads) if found.found else ():
         emit(ev.Warned(why))
-    if not found.found_files:
+    if not found.found_files and not found.elsewhere:
         where = "the list" if options.files is not None else printable(roots[0]) if len(roots) == 1 else "the sources"
         emit(ev.NothingFound(where, options.fail_if_empty))
 
 
-def _tell_pace(context: Context, shards: "Shards | None" = None) -> None:
+def _tell_share(context: Context, survey: Survey) -> None:
+    """Tell what belongs to other shards, if the run looked at everything."""
+    share = survey.share
+    if share is not None and context.stop.order is None:
+        context.emit(ev.OtherShards(share.shard, share.of, share.elsewhere, share.split))
+
+
+def _tell_pace(context: Context, lanes: "Lanes | None" = None) -> None:
     if context.pace is None:
         return
     pacing = context.pace.so_far()
-    if shards is not None:
-        from bulkput.policy.shards import summed  # noqa: PLC0415 - only a run by several processes needs it
+    if lanes is not None:
+        from bulkput.policy.lanes import summed  # noqa: PLC0415 - only a run by several processes needs it
 
-        pacing = summed(pacing, shards.pacings)
+        pacing = summed(pacing, lanes.pacings)
     context.emit(ev.Paced(pacing))
 
 
@@ -372,11 +380,11 @@ def _reaping(options: UploadOptions, stop: Stop, emit: ev.Emit) -> "Reaping | No
     return Reaping(options, stop, emit)
 
 
-def _finished(started: float, count: WireCount, shards: "Shards | None" = None) -> ev.Finished:
+def _finished(started: float, count: WireCount, lanes: "Lanes | None" = None) -> ev.Finished:
     elapsed_s, requests, connections = time.monotonic() - started, Counter(count.requests), count.connections
-    if shards is not None:
-        requests.update(shards.requests)
-        connections += shards.connections
+    if lanes is not None:
+        requests.update(lanes.requests)
+        connections += lanes.connections
     return ev.Finished(elapsed_s, dict(requests), connections)
 
 

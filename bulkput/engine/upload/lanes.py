@@ -22,7 +22,7 @@ class Workers(Protocol):
         """The limit on requests in flight has changed."""
 
 
-class Shards(Protocol):
+class Lanes(Protocol):
     """Sends files by other processes. Each file that is submitted gets one outcome, whatever becomes of a process."""
 
     async def begin(self, sending: Sending, store: Store, tuner: Tuner, *, on_kept: OnKept | None) -> None:
