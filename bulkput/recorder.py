@@ -53,6 +53,8 @@ class Recorder:
         self.empty_directories = 0
         self.shard: str | None = None
         self.elsewhere = 0
+        self.workers: Counter[str] = Counter()
+        self.workers_lost = 0
         self.is_empty = False
         self.large_overwritten = 0
         self.segments_left = 0
@@ -151,6 +153,10 @@ class Recorder:
                 self.snapshots += 1
             case ev.EmptyDirectory():
                 self.empty_directories += 1
+            case ev.WorkerSent():
+                self.workers[event.worker] += event.files
+            case ev.WorkerLost():
+                self.workers_lost += 1
             case ev.OtherShards():
                 self.shard, self.elsewhere = f"{event.shard}/{event.of}", event.count
             case ev.NothingFound():
@@ -246,4 +252,6 @@ class Recorder:
             tag=self.tag,
             shard=self.shard,
             elsewhere=self.elsewhere,
+            workers=dict(self.workers),
+            workers_lost=self.workers_lost,
         )
