@@ -138,6 +138,10 @@ class Recorder:
                 self.expiring_already += not event.is_new
             case ev.Snapshot() | ev.EmptyDirectory() | ev.OtherShards() | ev.NothingFound():
                 self._note_source(event)
+            case ev.WorkerSent():
+                self.workers[event.worker] += event.files
+            case ev.WorkerLost():
+                self.workers_lost += 1
             case ev.SegmentsLeft():
                 self._note_left(event)
             case ev.SegmentsKept():
@@ -153,10 +157,6 @@ class Recorder:
                 self.snapshots += 1
             case ev.EmptyDirectory():
                 self.empty_directories += 1
-            case ev.WorkerSent():
-                self.workers[event.worker] += event.files
-            case ev.WorkerLost():
-                self.workers_lost += 1
             case ev.OtherShards():
                 self.shard, self.elsewhere = f"{event.shard}/{event.of}", event.count
             case ev.NothingFound():
