@@ -12,8 +12,8 @@ that, evenly spread over the slot. One ask gets one lease; a run that does not a
 | and has waited for a second                         | an empty lease: the service lives                        |
 
 Shares are fair in the sense of max-min: no run gets more than it wants; runs that want more than an equal share get the
-same, which is all that the others leave. Where whole requests cannot be divided equally, the run whose last lease is
-oldest comes first.
+same, which is all that the others leave. Where whole requests cannot be divided equally, the run comes first that has
+had such a request least often.
 
 What is given out in a slot and not used is lost, and so is what no run asked for, up to one request: a cap of one per
 minute is not lost between two asks. The slots give out the cap less a twentieth (`MARGIN`). With it no second has more
@@ -102,6 +102,8 @@ class _Run:
     """When it got its last lease that was not empty."""
     wants: Amounts | None = None
     """None: it does not wait for a lease."""
+    favours: int = 0
+    """How often it got a request more than another one that wanted as much."""
     given: deque[tuple[float, Amounts]] = field(default_factory=deque)
     """The leases of the last second."""
     total: Amounts = field(default_factory=Amounts)
@@ -139,6 +141,9 @@ class SharedCap:
         """The lease of a run; None if it has to wait for the next slot."""
         run = self._runs.setdefault(name, _Run(now_s))
         run.asked_s, run.wants = now_s, None
+        # A run that is new, or wanted little for a while, has no claim to what the others had meanwhile.
+        least = min((each.favours for each in self._runs.values() if each.wants is not None), default=0)
+        run.favours = max(run.favours, least - 1)
         wants = Amounts(
             wants.objects if self._objects is not None else 0, wants.bytes if self._bytes is not None else 0
         )
@@ -164,11 +169,13 @@ class SharedCap:
             return leases
         self._start_slot(now_s)
         waiting = [(name, run, run.wants) for name, run in self._runs.items() if run.wants is not None]
-        waiting.sort(key=lambda each: each[1].given_s)
+        waiting.sort(key=lambda each: (each[1].favours, each[1].given_s))
         objects = max_min([wants.objects for _, _, wants in waiting], _whole(self._objects))
+        least = min((n for n, (_, _, wants) in zip(objects, waiting, strict=True) if n < wants.objects), default=None)
         sizes = max_min([wants.bytes for _, _, wants in waiting], _whole(self._bytes))
         for (name, run, _), count, size in zip(waiting, objects, sizes, strict=True):
             lease = self._given(run, Amounts(count, size), now_s)
+            run.favours += least is not None and count > least
             if lease or now_s - run.asked_s >= HOLD_S:
                 run.wants = None
                 leases[name] = lease
