@@ -6,11 +6,13 @@ and is not taken within 30 ms is lost: saved up and sent later, it would exceed 
 
 What a run asks for next, after each lease:
 
-| requests (or bytes) wait that no lease covers | it asks for                                                          |
-|-----------------------------------------------|----------------------------------------------------------------------|
-| some                                          | these, and as many as it has taken since it last asked               |
-| none                                          | as many as it has taken since it last asked: so many will come again |
-| none, and it has taken none                   | nothing                                                              |
+| something waits for what is leased, or for a lease | it asks for                                                     |
+|----------------------------------------------------|-----------------------------------------------------------------|
+| no                                                 | as many as it has taken since it last asked: they will come     |
+|                                                    | again. If it has taken none, it does not ask                    |
+| yes                                                | as many as it has taken and those that no lease covers, or      |
+|                                                    | twice its last lease if that is more: a body that is sent piece |
+|                                                    | by piece never has more than one piece waiting                  |
 """
 
 import math
@@ -24,9 +26,9 @@ GRACE_S = 0.03
 """Seconds in which what has come may be taken: a worker's turn on the event loop, and a file's read."""
 
 
-def wanted(*, uncovered: float, taken: float) -> int:
-    """What to ask for: see above."""
-    return max(0, math.ceil(uncovered + taken))
+def wanted(*, is_short: bool, uncovered: float, taken: float, last: float) -> int:
+    """What to ask for: see above. `last` is the amount of the last lease."""
+    return math.ceil(max(uncovered + taken, 2 * last if is_short else 0, 0))
 
 
 def service_url(url: str) -> str:
@@ -101,6 +103,15 @@ class Leased:
             if position <= each.before + each.amount:
                 return each.when(position - self.unit)
         return -math.inf
+
+    def is_short(self, now_s: float) -> bool:
+        """Whether something that is taken may not be sent yet."""
+        return self.taken - self.unit > self._come_by(now_s)
+
+    @property
+    def last(self) -> float:
+        """The amount of the last lease, if it is not over."""
+        return self.drops[-1].amount if self.drops else 0.0
 
     @property
     def uncovered(self) -> float:

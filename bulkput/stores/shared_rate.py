@@ -165,9 +165,10 @@ class SharedRate:
 
     async def wait(self, delay_s: float) -> None:
         """Wait for `delay_s`, or for the next lease if that comes first. Raises Stopped if the run is being stopped."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(delay_s):
-                await self._changed.wait()
+        if not self._is_stopped and self._bug is None:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(delay_s):
+                    await self._changed.wait()
         if self._bug is not None:
             raise self._bug
         if self._is_stopped:
@@ -200,7 +201,9 @@ class SharedRate:
             try:
                 lease, _ = await service.ask(requests, size)
             except _NoLeaseError as error:
-                self._lost_s = self._lost_s if self._lost_s is not None else self._clock()
+                if self._lost_s is None:
+                    self._lost_s = self._clock()
+                    self._wake()  # they note what they wait for
                 if not is_told and self._clock() - self._lost_s >= _QUIET_S:
                     is_told = True
                     emit(Warned(f"{error}: requests wait until the shared rate is there again"))
@@ -216,13 +219,9 @@ class SharedRate:
 
     def _next(self) -> tuple[int, int]:
         """The requests and the bytes to ask for now."""
-        requests = size = 0
-        if self._requests is not None:
-            uncovered = self._requests.uncovered + self.queued_requests
-            requests = wanted(uncovered=uncovered, taken=self._taken_requests)
-        if self._bytes is not None:
-            uncovered = self._bytes.uncovered + self.queued_bytes
-            size = wanted(uncovered=uncovered, taken=self._taken_bytes)
+        now_s = self._clock()
+        requests = _wanted(self._requests, self.queued_requests, self._taken_requests, now_s)
+        size = _wanted(self._bytes, self.queued_bytes, self._taken_bytes, now_s)
         self._taken_requests = self._taken_bytes = 0
         return requests, size
 
@@ -231,6 +230,10 @@ class SharedRate:
         # A service that was started again may have another cap: None then lets all pass, as it says.
         self._requests = _more(self._requests, lease.objects, lease.for_s, now_s, unit=1)
         self._bytes = _more(self._bytes, lease.bytes, lease.for_s, now_s, unit=0)
+        self._wake()
+
+    def _wake(self) -> None:
+        """Let all that wait look again."""
         changed, self._changed = self._changed, asyncio.Event()
         changed.set()
 
@@ -238,13 +241,20 @@ class SharedRate:
         while await self._brake.pause(_FOREVER_S):
             pass
         self._is_stopped = True
-        self._changed.set()
+        self._wake()
 
     def _note_bug(self, task: asyncio.Task[None]) -> None:
         """A task that ends by an error of ours leaves nobody to ask: those that wait raise it."""
         if not task.cancelled() and (bug := task.exception()) is not None:
             self._bug = bug
-            self._changed.set()
+            self._wake()
+
+
+def _wanted(leased: Leased | None, queued: int, taken: int, now_s: float) -> int:
+    if leased is None:
+        return 0
+    is_short = queued > 0 or leased.is_short(now_s)
+    return wanted(is_short=is_short, uncovered=leased.uncovered + queued, taken=taken, last=leased.last)
 
 
 def _more(leased: Leased | None, amount: int | None, for_s: float, now_s: float, *, unit: float) -> Leased | None:

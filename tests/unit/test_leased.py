@@ -74,10 +74,29 @@ def test_no_more_is_sent_than_is_leased_and_never_faster(given_: list[tuple[int,
         assert sum(begin_s <= each < begin_s + 0.0999 for each in sent) <= 2 * most + 1
 
 
-@pytest.mark.parametrize(("uncovered", "taken", "asked"), [(0, 0, 0), (0, 7, 7), (12, 7, 19), (0.4, 0, 1)], ids=str)
-def test_a_run_asks_for_what_waits_and_for_as_much_as_it_took(uncovered: float, taken: float, asked: int) -> None:
+@pytest.mark.parametrize(
+    ("is_short", "uncovered", "taken", "last", "asked"),
+    [
+        pytest.param(False, 0, 0, 20, 0, id="idle"),
+        pytest.param(False, 0, 7, 20, 7, id="has what it needs"),
+        pytest.param(True, 12, 7, 0, 19, id="waits for its first lease"),
+        pytest.param(True, 0, 7, 7, 14, id="waits for what is leased"),
+        pytest.param(True, 80, 7, 7, 87, id="many wait"),
+        pytest.param(True, 0.4, 0, 0, 1, id="a part of a request"),
+    ],
+)
+def test_a_run_asks_for_what_it_needs_next(
+    is_short: bool, uncovered: float, taken: float, last: float, asked: int
+) -> None:
     """The table of the module."""
-    assert wanted(uncovered=uncovered, taken=taken) == asked
+    assert wanted(is_short=is_short, uncovered=uncovered, taken=taken, last=last) == asked
+
+
+def test_a_request_that_may_be_sent_now_is_not_short_of_anything() -> None:
+    """The second of two has to wait for half of the lease."""
+    leased = REQUESTS.lease(2, 0.1, 100.0).take(1, 100.0)
+    assert not leased.is_short(100.0)
+    assert leased.take(1, 100.0).is_short(100.0) and not leased.take(1, 100.0).is_short(100.06)
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:9321", "https://rates.example.org/one/", "http://[::1]:9321/"])
