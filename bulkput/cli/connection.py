@@ -19,7 +19,7 @@ def rate_options(rate: str, bandwidth: str | None = None) -> Callable[[Callable[
     def decorate(verb: Callable[..., int]) -> Callable[..., int]:
         @click.option("--rate", type=Rate(), help=rate)
         @click.option(
-            "--rate-shared", metavar="URL", help="Share a rate with other runs: the URL that bulkput rate prints."
+            "--rate-shared", metavar="SERVICE", help="Share a rate with other runs: the URL that bulkput rate prints."
         )
         @wraps(verb)
         def with_rates(

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bulkput.cli.configured import Configured
 from bulkput.cli.output import say
 from bulkput.cli.values import Bandwidth, Rate
 from bulkput.errors import UsageError, printable
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
 _PLACE = re.compile(r"(?:(?P<host>\[[0-9A-Fa-f:.]+\]|[^\s:\[\]/]+):)?(?P<port>[0-9]{1,5})")
 
 
-@click.command(cls=Configured)
+@click.command()
 @click.option(
     "--listen",
     default="127.0.0.1:9321",

@@ -32,6 +32,8 @@ SLOT_S = 0.1
 MARGIN = 1.05
 LATE_S = 0.02
 """A slot that begins later than this after the last one's end is not brought forward again: it would have more."""
+_ROUNDED = 1e-6
+"""A whole slot is 0.09999999 s long by its two ends."""
 HOLD_S = 1.0
 """Seconds after which an ask gets an empty lease."""
 _FORGET_S = 10.0
@@ -88,7 +90,7 @@ class Budget:
 
     def rest(self, remaining_s: float) -> int:
         """What may be given out for the last `remaining_s` of the slot."""
-        return math.floor(max(min(self.left, 1.0), self.left * min(1.0, remaining_s / SLOT_S)))
+        return math.floor(max(min(self.left, 1.0), self.left * min(1.0, remaining_s / SLOT_S)) + _ROUNDED)
 
     def without(self, amount: int) -> "Budget":
         return replace(self, left=self.left - amount)
