@@ -195,6 +195,18 @@ async def test_an_interrupted_run_does_not_wait_for_the_service(tmp_path: Path) 
     assert summary.uploaded == len(came) < 300
 
 
+def test_a_copy_within_the_store_pays_for_each_of_its_objects(tmp_path: Path) -> None:
+    """Both of its ends share one run's leases."""
+    with devserver_process() as server, rate_process("--rate", "1000/s") as service:
+        assert run("upload", files(tmp_path, 30), "swift://c", environ=server.environment).exit_code == 0
+        words = ("cp", "-r", "--rate-shared", service.url, "swift://c", "swift://d")
+        ran = run(*words, environ=server.environment)
+        with urlopen(service.url) as answer:
+            (shown,) = json.load(answer)["runs"]
+    assert ran.exit_code == 0 and "30 copied" in ran.err and "(shared with other runs)" in ran.err
+    assert shown["total"]["objects"] >= 30
+
+
 def test_a_removal_pays_for_each_of_its_objects(tmp_path: Path) -> None:
     """One bulk-delete removes thirty."""
     with devserver_process() as server, rate_process("--rate", "1000/s") as service:
