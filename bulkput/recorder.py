@@ -1,10 +1,14 @@
 """Folds the events of an upload into a Summary. It has no clock and no I/O: equal events give equal numbers."""
 
 from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Literal
 
 from bulkput import events as ev
 from bulkput.model import LEFT_OUT, Pacing, Reason
 from bulkput.results import MAX_FAILURES_KEPT, Failure, Summary
+
+Group = Literal["worker", "container"]
 
 _NO_FILE = LEFT_OUT | {
     Reason.EXCLUDED,
@@ -66,6 +70,10 @@ class Recorder:
         self.finished: ev.Finished | None = None
         self.tag: str | None = None
         """That of the options, for the summary."""
+        self.done_by: dict[Group, Counter[str]] = {"worker": Counter(), "container": Counter()}
+        """Entries with an outcome, by process and by container. A run that has several of them counts here."""
+        self.look: Callable[[], Sequence[ev.InFlight]] = tuple
+        """Gives what is in flight now, the oldest first; any thread may call it. The run sets it while it sends."""
         self._failures: list[Failure] = []
         self._streaming: dict[bytes, ev.Streaming] = {}
 
@@ -168,6 +176,10 @@ class Recorder:
     def done(self) -> int:
         """Entries with a final outcome."""
         return self.uploaded + self.skipped.total() + self.failed
+
+    def first_failures(self, most: int) -> tuple[Failure, ...]:
+        """The first failures, in the order in which they came; any thread may call this."""
+        return tuple(self._failures[:most])
 
     def _note_parts(self, event: ev.PartsLeft) -> None:
         if not event.is_resumed:

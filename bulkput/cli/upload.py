@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Coroutine
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -21,6 +21,7 @@ from bulkput.cli.s3 import s3_options
 from bulkput.cli.skip import skip_options
 from bulkput.cli.values import Count, OneOf, Seconds, Url, refuse_odd
 from bulkput.cli.walk import split, walk_options
+from bulkput.cli.watch import WatchFlags, open_watch, watch_options
 from bulkput.errors import BulkputError, UsageError
 from bulkput.options import (
     BodyOptions,
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from bulkput.cli.files import SummaryFile, TraceFile
     from bulkput.cli.job_view import JobView
     from bulkput.cli.view import UploadView
+    from bulkput.cli.watch_view import Watch
     from bulkput.engine.stop import Stop
     from bulkput.results import Summary
 
@@ -127,6 +129,7 @@ if TYPE_CHECKING:
 @click.option("--summary", metavar="FILE", help="Write the numbers of the run to FILE as one JSON object. - is stdout.")
 @click.option("--trace", metavar="FILE", help="Write one JSON line per request to FILE: start, duration, bytes, error.")
 @job_options
+@watch_options
 @click.option("-v", "--verbose", is_flag=True, help="Print a line for each object and each retry.")
 @click.option("-q", "--quiet", is_flag=True, help="Print only failures, and what a stalled run waits for.")
 def upload(
@@ -138,6 +141,7 @@ def upload(
     summary: str | None,
     trace: str | None,
     job: JobFlags,
+    watch: WatchFlags,
     verbose: bool,
     quiet: bool,
     **flags: Any,
@@ -177,15 +181,30 @@ def upload(
     shown = sources if options.files is None else (f"the list {options.files.path}",)
     outputs = _outputs(summary, trace, open_job(job, shown, destination))
     told = outputs.job
-    view = UploadView(verbose=verbose, quiet=quiet, as_json=as_json, progress=progress, trace=outputs.trace, job=told)
+    watched = open_watch(watch, shown, destination, tag=options.tag, is_dry_run=options.dry_run)
+    view = UploadView(
+        verbose=verbose,
+        quiet=quiet,
+        as_json=as_json,
+        progress=progress,
+        trace=outputs.trace,
+        job=told,
+        watch=watched,
+    )
     if advice is not None:
         view.say(advice)
-    own = own_output(outputs.trace, outputs.summary, told.file if told is not None else None)
+    page, report = told.file if told is not None else None, watched.file if watched is not None else None
+    own = own_output(outputs.trace, outputs.summary, page, report)
     options = replace(
         options, walk=replace(options.walk, own_output=own), tells_urls=told is not None and told.tells_urls
     )
-    _run(view, lambda stop: view.run(sources, destination, options, stop), outputs)
+    with _watching(watched, view):
+        _run(view, lambda stop: view.run(sources, destination, options, stop), outputs)
     return view.exit_code
+
+
+def _watching(watch: "Watch | None", view: "UploadView") -> AbstractContextManager[None]:
+    return watch.watching(lambda: view.exit_code) if watch is not None else nullcontext()
 
 
 @frozen
