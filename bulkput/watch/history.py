@@ -17,6 +17,9 @@ from bulkput.record import frozen
 MOST_SPANS = 600
 """More than a chart has pixels on a phone, and two for each on a wide one; as JSON they take some 30 KB."""
 
+_SHORTEST_S = 0.5
+"""A shorter span, as at the end of a run, is added to the one before it: its rate would be noise."""
+
 
 @frozen
 class Span:
@@ -56,10 +59,13 @@ class History:
         self._in_last = 0
         self.spans: list[Span] = []
         self.halvings = 0
-        """How often neighbours became one. Whoever keeps a copy needs all spans again when it has changed."""
+        """How often neighbours became one."""
 
     def add(self, span: Span) -> None:
         """Note what happened since the last look."""
+        if self.spans and span.seconds < _SHORTEST_S:
+            self.spans[-1] += span
+            return
         if 0 < self._in_last < self._looks:
             self.spans[-1] += span
             self._in_last += 1
@@ -70,6 +76,17 @@ class History:
             self.halvings += 1
         self.spans.append(span)
         self._in_last = 1
+
+    @property
+    def seen(self) -> tuple[int, int]:
+        """What a reader has that has all spans; see `first_new`."""
+        return len(self.spans), self.halvings
+
+    def first_new(self, seen: tuple[int, int] | None) -> int:
+        """The number of the first span that is new to a reader with `seen`, or has grown; None has seen nothing."""
+        if seen is None or seen[1] != self.halvings:
+            return 0
+        return max(seen[0] - 1, 0)
 
     def columns(self, since: int = 0) -> list[list[float]]:
         """The spans from number `since` on, as one list for each field, in the order of `Span`."""

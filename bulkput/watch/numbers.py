@@ -17,7 +17,7 @@ from bulkput.recorder import Recorder
 from bulkput.report.progress import Rates, left_s
 from bulkput.watch.history import History, Span
 
-MOST_FAILURES, MOST_ROWS, MOST_GROUPS = 20, 12, 256
+MOST_FAILURES, MOST_ROWS, MOST_GROUPS = 20, 8, 256
 """Failures, rows of what is in flight, and workers or containers that the page shows."""
 MOST_TEXT = 400
 """Characters of one text. A name may have thousands, and the page is sent every second."""
@@ -40,6 +40,16 @@ class About:
     tag: str | None = None
     version: str = __version__
     is_dry_run: bool = False
+
+
+@frozen
+class _NowPerS:
+    """Rates over the last seconds. `done` counts every outcome."""
+
+    uploaded: float = 0.0
+    bytes: float = 0.0
+    done: float = 0.0
+    skipped: float = 0.0
 
 
 class Numbers:
@@ -67,10 +77,9 @@ class Numbers:
         self._last_s = self._began_s
         self._last = Span(0.0)
         self._ended_s: float | None = None
-        self._uploading, self._doing = Rates(clock), Rates(clock)
+        self._uploading, self._doing, self._skipping = Rates(clock), Rates(clock), Rates(clock)
         self._groups = {kind: _Groups(clock) for kind in recorder.done_by}
-        self.rates = (0.0, 0.0, 0.0)
-        """Uploaded objects/s, bytes/s, and entries with an outcome per second, over the last seconds."""
+        self._rates = _NowPerS()
         self.throttled = 0
         self._rows: Sequence[ev.InFlight] = ()
         self.warned = 0
@@ -110,7 +119,10 @@ class Numbers:
             self.history.add(_since(last, total))
             self._last = total
         uploaded_per_s, bytes_per_s = self._uploading.look(total.uploaded, total.moved)
-        self.rates = (uploaded_per_s, bytes_per_s, self._doing.look(total.done, 0)[0])
+        done_per_s, _ = self._doing.look(total.done, 0)
+        self._rates = _NowPerS(
+            uploaded_per_s, bytes_per_s, done_per_s, self._skipping.look(recorder.skipped.total(), 0)[0]
+        )
         for kind, groups in self._groups.items():
             groups.look(dict(recorder.done_by[kind]))
 
@@ -147,8 +159,7 @@ class Numbers:
         nothing moves."""
         if self.state != "running":
             return None
-        _, bytes_per_s, done_per_s = self.rates
-        return left_s(self.recorder, done_per_s, bytes_per_s)
+        return left_s(self.recorder, self._rates.done, self._rates.bytes)
 
     def as_json(self, *, since: tuple[int, int] | None = None) -> dict[str, Any]:
         """All of it; any thread may call this.
@@ -161,10 +172,8 @@ class Numbers:
 
     def _as_json(self, since: tuple[int, int] | None) -> dict[str, Any]:
         recorder, history = self.recorder, self.history
-        is_known = since is not None and since[1] == history.halvings
-        first = max(since[0] - 1, 0) if since is not None and is_known else 0  # the last span may have grown
-        uploaded_per_s, bytes_per_s, done_per_s = self.rates
-        left = self.left_s
+        first = history.first_new(since)
+        rates, left = self._rates, self.left_s
         large, large_sent, large_size = recorder.large_in_flight
         stopping, pacing = recorder.stopping, recorder.pacing
         return {
@@ -184,9 +193,10 @@ class Numbers:
             "expiring": recorder.expiring,
             "bytes_moved": recorder.bytes_moved,
             "bytes_sent": recorder.bytes_sent,
-            "uploaded_per_s": round(uploaded_per_s, 2),
-            "bytes_per_s": round(bytes_per_s, 1),
-            "done_per_s": round(done_per_s, 2),
+            "uploaded_per_s": round(rates.uploaded, 2),
+            "bytes_per_s": round(rates.bytes, 1),
+            "done_per_s": round(rates.done, 2),
+            "skipped_per_s": round(rates.skipped, 2),
             "asked": [pacing.objects_per_s, pacing.bytes_per_s] if pacing is not None else [None, None],
             "retries": recorder.retries,
             "throttled": self.throttled,
@@ -203,7 +213,7 @@ class Numbers:
             "history": {
                 "from": first,
                 "columns": history.columns(first),
-                "seen": [len(history.spans), history.halvings],
+                "seen": list(history.seen),
             },
         }
 

@@ -39,6 +39,14 @@ const Charts = (() => {
     : value >= 1e4 ? `${+(value / 1e3).toFixed(1)} k`
     : `${+value.toFixed(value < 10 ? 2 : value < 100 ? 1 : 0)}`;
 
+  /** Clock times on one line: seconds if the run is short, dates if it takes days. */
+  function clock(seconds, spanned) {
+    const at = new Date(seconds * 1000);
+    if (spanned > 2 * 86400) return at.toLocaleDateString([], {day: "numeric", month: "short"});
+    const shown = {hour: "2-digit", minute: "2-digit", ...(spanned < 600 ? {second: "2-digit"} : {})};
+    return at.toLocaleTimeString([], {...shown, hourCycle: "h23"});
+  }
+
   /** `read` gives the values of each line; `unit` what stands behind a value of the caption. */
   function make(id, caption, colours, read, unit) {
     const place = document.getElementById(id);
@@ -50,12 +58,13 @@ const Charts = (() => {
     const axis = {stroke: () => colour("--pale"), font: "12px system-ui, sans-serif", ticks: {show: false}};
     const plot = new uPlot({
       width: place.clientWidth || 300, height: place.clientHeight || 150,
-      padding: [8, 4, 0, 0], legend: {show: false},
+      padding: [8, 14, 0, 0], legend: {show: false},
       cursor: {sync: {key: "run"}, points: {size: 7}, drag: {x: false, y: false}, y: false},
       scales: {y: {range: (_, low, high) => [0, high > 0 ? high * 1.08 : 1]}},
       series: [{}, ...lines],
       axes: [
-        {...axis, grid: {show: false}, space: 70},
+        {...axis, grid: {show: false}, space: 84, size: 26,
+         values: (plot, ticks) => ticks.map(at => clock(at, plot.scales.x.max - plot.scales.x.min))},
         {...axis, size: 46, space: 34, grid: {stroke: () => colour("--line"), width: 1},
          values: (_, ticks) => ticks.map(short)},
       ],
@@ -64,7 +73,7 @@ const Charts = (() => {
     const say = plot => {
       const at = plot.cursor.idx, isOver = at != null && plot.cursor.left >= 0;
       if (!isOver) { label.textContent = ""; return; }
-      const when = new Date(plot.data[0][at] * 1000).toLocaleTimeString();
+      const when = clock(plot.data[0][at], 0);
       label.textContent = `${plot.data.slice(1).map(line => short(line[at])).join(" · ")} ${unit()} at ${when}`;
     };
     new ResizeObserver(() => {

@@ -3,6 +3,7 @@
 
 (() => {
   const $ = id => document.getElementById(id);
+  const AT_A_GLANCE = 4; // failures; a person unfolds the others
   const NARROW = "\u202f"; // a narrow space that does not break
 
   const put = (id, text) => { const place = $(id); if (place.textContent !== text) place.textContent = text; };
@@ -24,6 +25,9 @@
     return minutes ? `${minutes} min ${whole % 60} s` : `${whole} s`;
   }
 
+  const counted = (value, one, many) => `${count(value)} ${value === 1 ? one : many}`;
+  const moment = seconds => new Date(seconds * 1000).toLocaleString();
+
   /** A big number with a small unit; parts of a duration are such pairs too. */
   function big(id, pairs) {
     const text = pairs.flat().join("|");
@@ -36,6 +40,14 @@
     const made = document.createElement(name);
     if (text !== undefined) made.textContent = text;
     if (kind) made.className = kind;
+    return made;
+  }
+
+  /** A path, without the directory that the header names. */
+  function named(name, run, path) {
+    const [root] = run.about.sources, isBelow = run.about.sources.length === 1 && path.startsWith(`${root}/`);
+    const made = element(name, isBelow ? path.slice(root.length + 1) : path, "name");
+    made.title = path;
     return made;
   }
 
@@ -53,7 +65,7 @@
     }
     if (run.state === "stalled") return ["bad", `Stalled for ${duration(run.stalled_s)}`];
     if (run.state === "stopping") return ["warn", "Stopping"];
-    return ["", run.state === "starting" ? "Starting" : run.is_scan_done ? "Running" : "Running, scan still running"];
+    return ["", run.state === "starting" ? "Starting" : "Running"];
   }
 
   function showState(run) {
@@ -69,7 +81,7 @@
       `${run.about.is_dry_run ? "dry run, " : ""}from ${run.about.sources.join(", ")}${more}`,
       run.about.tag ? `tag ${run.about.tag}` : "",
     ].filter(Boolean).join(" · "));
-    put("footer", `bulkput ${run.about.version} · began ${new Date(run.about.began_at * 1000).toLocaleString()}`);
+    put("footer", `bulkput ${run.about.version} · began ${moment(run.about.began_at)}`);
     const share = percent(run);
     document.title = `${run.ended ? words : share || words} · ${run.about.destination}`;
   }
@@ -85,11 +97,14 @@
   const percent = run => run.is_scan_done && run.found ? `${Math.floor(share(run) * 100)} %` : "";
 
   function showProgress(run) {
-    const isOpen = !run.is_scan_done && !run.ended;
+    const isOpen = !run.is_scan_done;
     put("done", count(run.done));
-    put("of", isOpen ? `done, ${count(run.found)} found so far` : `of ${count(run.found)} done`);
+    const scan = run.ended ? "when the scan was ended" : "so far: scan still running";
+    put("of", isOpen ? `done, ${count(run.found)} found ${scan}` : `of ${count(run.found)} done`);
     put("percent", isOpen ? "" : percent(run));
-    $("fill").style.width = isOpen ? "0" : `${share(run) * 100}%`;
+    const lost = run.failed ? Math.max(0.5, 100 * run.failed / run.found) : 0; // half a percent can still be seen
+    $("fill").style.width = isOpen ? "0" : `${Math.max(0, share(run) * 100 - lost)}%`;
+    $("lost").style.width = isOpen ? "0" : `${lost}%`;
     $("bar").dataset.kind = isOpen ? "open" : run.ended ? look(run)[0] : "";
     if (isOpen) $("bar").removeAttribute("aria-valuenow");
     else $("bar").setAttribute("aria-valuenow", Math.floor(share(run) * 100));
@@ -97,22 +112,23 @@
 
   function showTiles(run) {
     const elapsed = duration(run.elapsed_s);
-    if (run.ended) {
-      big("left", [["0", "s"]]);
-      put("elapsed", `took ${elapsed}`);
+    if (run.left_s !== null) {
+      put("time_title", "Time left");
+      big("time", pairs(duration(run.left_s)));
+      put("time_more", `running for ${elapsed}`);
     } else {
-      big("left", run.left_s === null ? [["–", ""]] : pairs(duration(run.left_s)));
-      const why = run.left_s !== null ? "" : run.is_scan_done ? "not known now, " : "known when the scan ends, ";
-      put("elapsed", `${why}${elapsed} so far`);
+      put("time_title", run.ended ? "Took" : "Running for");
+      big("time", pairs(elapsed));
+      put("time_more", run.ended ? `until ${moment(run.about.began_at + run.elapsed_s)}`
+        : `time left: ${run.is_scan_done ? "not known now" : "known when the scan ends"}`);
     }
     const average = run.elapsed_s ? run.uploaded / run.elapsed_s : 0;
     const [asked, askedBytes] = run.asked;
-    const skipping = run.done_per_s - run.uploaded_per_s;
     big("objects", [[digits(run.ended ? average : run.uploaded_per_s), ""]]);
     put("objects_more", [
       run.ended ? "average" : `average ${digits(average)}`,
       asked ? `at most ${digits(asked)} asked for` : "",
-      !run.ended && skipping >= 1 ? `and ${digits(skipping)}/s skipped` : "",
+      !run.ended && run.skipped_per_s >= 1 ? `and ${digits(run.skipped_per_s)}/s skipped` : "",
     ].filter(Boolean).join(", "));
     const averageBytes = run.elapsed_s ? run.bytes_moved / run.elapsed_s : 0;
     big("bytes", [size(run.ended ? averageBytes : run.bytes_per_s)]);
@@ -123,20 +139,25 @@
     big("failed", [[count(run.failed), ""]]);
     $("failed_tile").dataset.kind = run.failed ? "bad" : "";
     put("failed_more", run.retries
-      ? `${count(run.retries)} retries` + (run.throttled ? `, ${count(run.throttled)} as the store asked for fewer` : "")
+      ? `${counted(run.retries, "retry", "retries")}` + (run.throttled ? `, ${count(run.throttled)} of them throttled` : "")
       : "no retries");
   }
 
   function showFailures(run) {
     show("failures", run.failures.length > 0);
-    if ($("failure_list").childElementCount !== run.failures.length) {
-      $("failure_list").replaceChildren(...run.failures.map(({name, error}) => {
-        const row = element("li");
-        row.append(element("span", name, "name"), element("span", error, "error"));
-        return row;
-      }));
+    const rows = run.failures.map(({name, error}) => {
+      const row = element("li");
+      row.append(named("span", run, name), element("span", error, "error"));
+      return row;
+    });
+    const rest = rows.slice(AT_A_GLANCE);
+    if ($("failure_list").childElementCount + $("rest_list").childElementCount !== rows.length) {
+      $("failure_list").replaceChildren(...rows.slice(0, AT_A_GLANCE));
+      $("rest_list").replaceChildren(...rest);
     }
-    put("more_failures", run.more_failures ? `and ${count(run.more_failures)} more` : "");
+    show("rest", rest.length > 0);
+    put("rest_title", `${count(rest.length)} more`);
+    put("more_failures", run.more_failures ? `${count(run.more_failures)} more are named on stderr, and in the summary` : "");
     put("last_retry", run.last_retry ? `last retry: ${run.last_retry}` : "");
     show("trouble", run.retries + run.failed > 0);
   }
@@ -145,12 +166,12 @@
     show("flight", run.rows.length > 0);
     $("rows").replaceChildren(...run.rows.map(row => {
       const line = element("tr"), doing = row.attempt > 1 ? `attempt ${row.attempt}: ${row.doing}` : row.doing;
-      line.append(element("td", `${row.age_s.toFixed(1)} s`), element("td", row.name || "–"), element("td", doing));
+      line.append(element("td", `${row.age_s.toFixed(1)} s`), named("td", run, row.name || "–"), element("td", doing));
       return line;
     }));
     const more = run.in_flight - run.rows.length;
     put("more_rows", more > 0 ? `and ${count(more)} more` : "");
-    put("why", run.limit === null ? "" : `at most ${count(run.limit)} requests: ${run.why}`);
+    put("why", run.limit === null ? "" : `at most ${count(run.limit)} requests at a time: ${run.why}`);
   }
 
   function showBars(section, list, groups) {
@@ -159,7 +180,7 @@
     $(list).replaceChildren(...groups.map(group => {
       const row = element("div"), bar = element("i");
       bar.style.width = `${100 * group.per_s / most}%`;
-      row.append(element("span", group.name, "name"), element("em", `${digits(group.per_s)}/s, ${count(group.done)} done`),
+      row.append(element("span", group.name, "name"), element("em", `${group.per_s.toFixed(1)}/s, ${count(group.done)} done`),
         bar);
       return row;
     }));
@@ -199,6 +220,7 @@
 
   function listen() {
     const stream = new EventSource("events");
+    document.body.className = "live";
     stream.onmessage = message => {
       const run = JSON.parse(message.data);
       showAll(run);
