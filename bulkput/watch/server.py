@@ -88,6 +88,11 @@ class StatusServer:
         """Stop listening, if the block was never entered."""
         self._socket.close()
 
+    @property
+    def readers(self) -> int:
+        """Streams of numbers that are open."""
+        return len(self._readers)
+
     def publish(self) -> None:
         """The numbers have changed; any thread may call it."""
         self._call(self._tell_readers)

@@ -74,7 +74,7 @@ def test_the_state_follows_the_events(events: list[ev.Event], state: str) -> Non
     ],
 )
 def test_the_time_left_is_told_only_if_it_is_known(events: list[ev.Event], left_s: float | None) -> None:
-    """Not before the scan is complete, nor while nothing moves; five of ten seconds' looks make half an object a second."""
+    """Not before the scan is complete, nor while nothing moves."""
     numbers, _ = watched(events)
     assert numbers.left_s == (pytest.approx(left_s, rel=0.15) if left_s is not None else None)
 
