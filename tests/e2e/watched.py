@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from urllib.parse import urlsplit
 
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
@@ -50,8 +51,12 @@ def chromium() -> Iterator[Browser]:
     """Debian's, without a window. Playwright brings one of its own, which nothing here installs."""
     path = shutil.which("chromium")
     assert path, "this test needs a browser: apt install chromium (or deselect it: -m 'not browser')"
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-quic"])
+    with sync_playwright() as playwright, TemporaryDirectory() as home:
+        browser = playwright.chromium.launch(
+            executable_path=path,
+            args=["--no-sandbox", "--disable-quic"],
+            env=os.environ | {"HOME": home, "XDG_CONFIG_HOME": home, "XDG_CACHE_HOME": home},
+        )
         yield browser
         browser.close()
 

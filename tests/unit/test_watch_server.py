@@ -5,7 +5,7 @@ import socket
 import threading
 import urllib.request
 from collections.abc import Generator, Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPMessage
 from urllib.parse import urlsplit
@@ -176,8 +176,9 @@ def test_a_reader_that_does_not_read_is_dropped(numbers: Numbers, monkeypatch: p
         finally:
             ended.set()
             looking.join()
-        with pytest.raises(ConnectionError):
-            while deaf.recv(65536):
+        deaf.settimeout(10)
+        with suppress(ConnectionError):
+            while deaf.recv(65536):  # what the system has kept for it, then the end
                 pass
         numbers.end(Ended(0))
 
