@@ -1,6 +1,7 @@
 """The status page's server: who may ask what, and that it leaves when it shall."""
 
 import json
+import re
 import socket
 import threading
 import urllib.request
@@ -8,6 +9,7 @@ from collections.abc import Generator, Iterator
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPMessage
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -19,6 +21,7 @@ from bulkput.model import Reason, Skip, SourceFile
 from bulkput.recorder import Recorder
 from bulkput.watch import server as module
 from bulkput.watch.address import Address, parse
+from bulkput.watch.metrics import metrics
 from bulkput.watch.numbers import About, Ended, Numbers
 from bulkput.watch.server import MOST_READERS, StatusServer
 
@@ -112,6 +115,19 @@ def test_metrics_are_what_prometheus_reads(served: StatusServer) -> None:
     info = families["bulkput_run_info"].samples[0].labels
     assert info["destination"] == 'swift://c/"x"' and info["tag"] == "build-1"
     assert {type(family.type) for family in families.values()} == {str}
+
+
+def test_the_metrics_are_those_of_the_documentation(numbers: Numbers) -> None:
+    """docs/watching.md has each, with its type, and no other."""
+    for names in numbers.recorder.done_by.values():
+        names.update(("a", "b"))
+    numbers.recorder(ev.Skipped(Skip(b"c", b"c", Reason.EXCLUDED)))
+    numbers.look()
+    made = {line.split()[2] for line in metrics(numbers).decode().splitlines() if line.startswith("# TYPE")}
+    numbers.end(Ended(0))
+    made |= {line.split()[2] for line in metrics(numbers).decode().splitlines() if line.startswith("# TYPE")}
+    page = (Path(__file__).parents[2] / "docs" / "watching.md").read_text()
+    assert made | {"bulkput_left_seconds"} == set(re.findall(r"^\| `(bulkput_\w+)` \|", page, re.MULTILINE))
 
 
 def test_a_port_that_is_taken_is_a_mistake(served: StatusServer, numbers: Numbers) -> None:
