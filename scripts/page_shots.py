@@ -84,6 +84,22 @@ def main(out: Path) -> None:
         for name, width in (("long", 1280), ("long-phone", 375)):
             with looking(browser, long.as_uri(), width=width) as seen:
                 seen.page.screenshot(path=out / f"{name}.png", full_page=True)
+        few = Path(made) / "few"
+        make_tree(few, 120)
+        for name, put_s, more, words in (
+            ("left", 0.4, ("--concurrency", "2"), "Running"),
+            ("stalled", 90, ("--concurrency", "8", "--stalled-after", "3"), "Stalled"),
+        ):
+            with (
+                moody(put_s=put_s, throttle_each=30, refuse="refused 1") as store,
+                uploading(*more, few, "swift://archive/2026", environ=store.environment) as upload,
+                looking(browser, upload.url) as desk,
+                looking(browser, upload.url, width=375, height=812, dark=True) as phone,
+            ):
+                desk.page.locator("#state", has_text=words).wait_for(timeout=60_000)
+                time.sleep(7)
+                desk.page.screenshot(path=out / f"{name}-desktop.png")
+                phone.page.screenshot(path=out / f"{name}-phone-dark.png")
         (out / "report.html").write_bytes(report.read_bytes())
 
 

@@ -41,8 +41,11 @@ class Watch:
         from bulkput.watch.address import parse  # noqa: PLC0415 - a report needs no server
         from bulkput.watch.server import StatusServer  # noqa: PLC0415 - aiohttp.web and prometheus_client
 
-        address = parse(where)
-        server = StatusServer(self._numbers, address)
+        try:
+            address = parse(where)
+            server = StatusServer(self._numbers, address)
+        except UsageError as error:
+            raise UsageError(f"--status-page {error}") from None
         say(f"status page: {server.url}")
         if not address.is_loopback:
             say("warning: whoever reaches this machine can read the status page: it has no password")

@@ -53,14 +53,12 @@ def parse(text: str) -> Address:
     """`8080`, `0.0.0.0:8080`, `[::1]:8080`, `build7:0`. Raises UsageError."""
     match = _ADDRESS.fullmatch(text.strip())
     if match is None or int(match["port"]) > 65_535:
-        raise UsageError(
-            f"--status-page {printable(text)}: write PORT or HOST:PORT, as 8080 or 0.0.0.0:8080; 0 takes a free one"
-        )
+        raise UsageError(f"{printable(text)}: write PORT or HOST:PORT, as 8080 or 0.0.0.0:8080; 0 takes a free one")
     host = (match["host"] or LOOPBACK).lower()
     if host.startswith("["):
         host = host[1:-1]
         if not _is_ip(host):
-            raise UsageError(f"--status-page {printable(text)}: [{host}] is no IPv6 address")
+            raise UsageError(f"{printable(text)}: [{host}] is no IPv6 address")
     return Address(host, int(match["port"]))
 
 

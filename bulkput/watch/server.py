@@ -201,10 +201,8 @@ def _listening(address: Address) -> socket.socket:
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             raise UsageError(
-                f"--status-page {where}: another program has this port: name another one, or 0 for any that is free"
+                f"{where}: another program has this port: name another one, or 0 for any that is free"
             ) from None
         if error.errno == errno.EACCES:
-            raise UsageError(
-                f"--status-page {where}: only root may listen on this port: name one above 1023, or 0"
-            ) from None
-        raise UsageError(f"--status-page {where}: {error.strerror or error}") from None
+            raise UsageError(f"{where}: only root may listen on this port: name one above 1023, or 0") from None
+        raise UsageError(f"{where}: {error.strerror or error}") from None

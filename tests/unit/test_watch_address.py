@@ -30,8 +30,8 @@ def test_an_address_is_a_port_with_a_host_if_need_be(text: str, host: str, port:
     "text", ["", "x", "65536", "-1", "host:", ":80", "::1:80", "[x]:80", "[1.2]:80", "a/b:80", "http://a:80", "８０"]
 )
 def test_anything_else_is_a_mistake_with_an_example(text: str) -> None:
-    """The sentence names the flag."""
-    with pytest.raises(UsageError, match="--status-page"):
+    """The sentence says how to write it."""
+    with pytest.raises(UsageError, match=r"PORT or HOST:PORT|no IPv6 address"):
         parse(text)
 
 

@@ -58,7 +58,7 @@ const Charts = (() => {
     const axis = {stroke: () => colour("--pale"), font: "12px system-ui, sans-serif", ticks: {show: false}};
     const plot = new uPlot({
       width: place.clientWidth || 300, height: place.clientHeight || 150,
-      padding: [8, 14, 0, 0], legend: {show: false},
+      padding: [8, 30, 0, 0], legend: {show: false},
       cursor: {sync: {key: "run"}, points: {size: 7}, drag: {x: false, y: false}, y: false},
       scales: {y: {range: (_, low, high) => [0, high > 0 ? high * 1.08 : 1]}},
       series: [{}, ...lines],
@@ -88,7 +88,8 @@ const Charts = (() => {
     make("chart_bytes", "at_bytes", ["--main"], () => {
       const found = sized(perSecond("moved"));
       bytesUnit = found.unit;
-      document.getElementById("bytes_title").textContent = `${bytesUnit} per second`;
+      const title = found.values.some(value => value > 0) ? bytesUnit : "Data";
+      document.getElementById("bytes_title").textContent = `${title} per second`;
       return [found.values];
     }, () => `${bytesUnit}/s`);
     make("chart_trouble", "at_trouble", ["--warn", "--bad"], () => [perSecond("retries"), perSecond("failed")],

@@ -72,8 +72,9 @@
     const [kind, words] = look(run);
     put("state", words);
     $("state").dataset.kind = kind;
+    document.querySelector("main").dataset.state = run.state;
     const why = run.ended?.why || (run.stopping ? `stopped: ${run.stopping}` : "");
-    const stalled = run.state === "stalled" ? "Nothing moves. What is in flight is below; nothing is lost." : "";
+    const stalled = run.state === "stalled" ? "Nothing moves. The table says what the files at work wait for." : "";
     notice(why || stalled, kind);
     put("destination", run.about.destination);
     const more = run.about.more_sources ? ` and ${count(run.about.more_sources)} more` : "";
@@ -138,9 +139,9 @@
     ].filter(Boolean).join(", "));
     big("failed", [[count(run.failed), ""]]);
     $("failed_tile").dataset.kind = run.failed ? "bad" : "";
-    put("failed_more", run.retries
-      ? `${counted(run.retries, "retry", "retries")}` + (run.throttled ? `, ${count(run.throttled)} of them throttled` : "")
-      : "no retries");
+    const retries = counted(run.retries, "retry", "retries");
+    put("failed_more", !run.retries ? "no retries" : !run.throttled ? retries
+      : run.throttled === run.retries ? `${retries}, throttled` : `${retries}, ${count(run.throttled)} throttled`);
   }
 
   function showFailures(run) {
