@@ -179,9 +179,9 @@ def upload(
 
     options, advice = fitting_concurrency(options)  # before the event loop, which needs some descriptors itself
     shown = sources if options.files is None else (f"the list {options.files.path}",)
-    outputs = _outputs(summary, trace, open_job(job, shown, destination))
-    told = outputs.job
     watched = open_watch(watch, shown, destination, tag=options.tag, is_dry_run=options.dry_run)
+    outputs = _outputs(summary, trace, lambda: open_job(job, shown, destination), watched)
+    told = outputs.job
     view = UploadView(
         verbose=verbose,
         quiet=quiet,
@@ -193,8 +193,7 @@ def upload(
     )
     if advice is not None:
         view.say(advice)
-    page, report = told.file if told is not None else None, watched.file if watched is not None else None
-    own = own_output(outputs.trace, outputs.summary, page, report)
+    own = own_output(outputs.trace, outputs.summary, *(each.file for each in (told, watched) if each is not None))
     options = replace(
         options, walk=replace(options.walk, own_output=own), tells_urls=told is not None and told.tells_urls
     )
@@ -216,8 +215,19 @@ class _Outputs:
     job: "JobView | None"
 
 
-def _outputs(summary: str | None, trace: str | None, job: "JobView | None") -> _Outputs:
-    """Raises UsageError if one cannot be made."""
+def _outputs(
+    summary: str | None, trace: str | None, open_job: "Callable[[], JobView | None]", watch: "Watch | None"
+) -> _Outputs:
+    """Raises UsageError if one cannot be made; then `watch`, which listens already, is closed."""
+    try:
+        return _opened(summary, trace, open_job())
+    except UsageError:
+        if watch is not None:
+            watch.close()
+        raise
+
+
+def _opened(summary: str | None, trace: str | None, job: "JobView | None") -> _Outputs:
     if summary is None and trace is None:
         return _Outputs(None, None, job)
     from bulkput.cli.files import SummaryFile, TraceFile  # noqa: PLC0415 - tempfile and json: 5 ms

@@ -42,14 +42,9 @@ class Watch:
         from bulkput.watch.server import StatusServer  # noqa: PLC0415 - aiohttp.web and prometheus_client
 
         try:
-            address = parse(where)
-            server = StatusServer(self._numbers, address)
+            return StatusServer(self._numbers, parse(where))
         except UsageError as error:
             raise UsageError(f"--status-page {error}") from None
-        say(f"status page: {server.url}")
-        if not address.is_loopback:
-            say("warning: whoever reaches this machine can read the status page: it has no password")
-        return server
 
     def __call__(self, event: ev.Event) -> None:
         self._numbers(event)
@@ -65,6 +60,7 @@ class Watch:
             stack.callback(self.close)
             if self._server is not None:
                 stack.enter_context(self._server)
+                _announce(self._server)
             try:
                 with Watcher(self._numbers, self._server.publish if self._server is not None else None):
                     yield
@@ -102,6 +98,12 @@ class Watch:
             self._server.close()
         if self.file is not None:
             self.file.close()
+
+
+def _announce(server: "StatusServer") -> None:
+    say(f"status page: {server.url}")
+    if not server.address.is_loopback:
+        say("warning: whoever reaches this machine can read the status page: it has no password")
 
 
 def _ended_by(error: BaseException) -> Ended:

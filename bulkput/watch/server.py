@@ -61,6 +61,7 @@ class StatusServer:
     def __init__(self, numbers: Numbers, address: Address) -> None:
         """Raises UsageError if it cannot listen there."""
         self._numbers = numbers
+        self.address = address
         self._names = () if address.is_loopback else (address.host,)
         if address.is_everywhere:
             self._names = (socket.gethostname(),)
@@ -198,6 +199,8 @@ def _listening(address: Address) -> socket.socket:
             address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
         return socket.create_server(place[:2], family=family, dualstack_ipv6=address.host == "::")
+    except UnicodeError:  # a label of more than 63 letters, or an empty one
+        raise UsageError(f"{where}: this is no name of a host") from None
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             raise UsageError(

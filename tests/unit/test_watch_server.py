@@ -135,7 +135,7 @@ def test_a_port_that_is_taken_is_a_mistake(served: StatusServer, numbers: Number
     taken = urlsplit(served.url).port or 0
     with pytest.raises(UsageError, match="another program has this port: name another one, or 0"):
         StatusServer(numbers, Address("127.0.0.1", taken))
-    for host in ("192.0.2.1", "no-such-host.invalid"):
+    for host in ("192.0.2.1", "no-such-host.invalid", "a" * 64, "a..b"):
         with pytest.raises(UsageError, match=f"^{host}:0: "):
             StatusServer(numbers, Address(host, 0))
 
