@@ -35,7 +35,13 @@ class Watch:
         )
         self._numbers = Numbers(self.recorder, about, worded=in_flags)
         self.file = WholeFile(flags.report, "--report") if flags.report is not None else None
-        self._server = self._served(flags.status_page) if flags.status_page is not None else None
+        self._server: StatusServer | None = None
+        if flags.status_page is not None:
+            try:
+                self._server = self._served(flags.status_page)
+            except UsageError:
+                self.close()
+                raise
 
     def _served(self, where: str) -> "StatusServer":
         from bulkput.watch.address import parse  # noqa: PLC0415 - a report needs no server

@@ -74,7 +74,6 @@ class Numbers:
         self.worded = worded
         self._clock = clock
         self._began_s, self._began_at = clock(), now()
-        self._last_s = self._began_s
         self._last = Span(0.0)
         self._ended_s: float | None = None
         self._uploading, self._doing, self._skipping = Rates(clock), Rates(clock), Rates(clock)

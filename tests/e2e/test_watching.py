@@ -201,6 +201,14 @@ def test_metrics_and_numbers_of_a_run_can_be_asked_for(store: RealSwift, tree: P
             assert json.load(answer)["about"]["tag"] == "b-1"
 
 
+def test_a_page_that_others_can_read_is_warned_of(store: RealSwift, tree: Path, url: str) -> None:
+    """bulkput upload --status-page 0.0.0.0:0: it has no password"""
+    with uploading("--status-page", "0.0.0.0:0", "--concurrency", "64", tree, url, environ=store.environment) as run:
+        assert run.url.startswith("http://localhost:")
+        _, err = run.ended()
+    assert err.startswith("warning: whoever reaches this machine can read the status page: it has no password\n")
+
+
 def test_no_secret_is_on_the_page(store: RealSwift, tree: Path, url: str) -> None:
     """bulkput upload --status-page 0: neither the key, nor the token"""
     with uploading("--concurrency", "4", tree, url, environ=store.environment) as run:

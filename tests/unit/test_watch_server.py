@@ -89,6 +89,15 @@ def test_a_host_that_is_not_this_machine_gets_nothing(served: StatusServer, path
         assert answer.status == 403 and b"dist" not in answer.body and b"swift" not in answer.body
 
 
+def test_a_page_on_every_address_is_also_asked_for_by_the_name_of_the_machine(numbers: Numbers) -> None:
+    """By no other name."""
+    with StatusServer(numbers, parse("0.0.0.0:0")) as running:
+        assert running.url.startswith("http://localhost:")
+        for host, status in ((socket.gethostname(), 200), ("10.0.0.7", 200), ("evil.example", 403)):
+            assert asked(running.url, host=host).status == status
+        numbers.end(Ended(0))
+
+
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "HEAD", "PATCH", "TRACE"])
 def test_only_get_is_answered(served: StatusServer, method: str) -> None:
     """Nothing of a run can be changed."""
