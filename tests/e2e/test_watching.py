@@ -88,7 +88,7 @@ def test_the_numbers_on_the_page_move_until_it_says_how_the_run_ended(
         expect(page.locator("#time_title")).to_have_text("Time left")
         expect(page.locator("#percent")).to_have_text(re.compile(r"^\d+ %$"))
         expect(page.locator("#rows tr").first).to_be_visible()
-        expect(page.locator("#state")).to_have_text("Finished with failures (exit code 1)", timeout=40_000)
+        expect(page.locator("#state")).to_have_text("Finished with failures (exit code 1)")
         assert number_in(page, "#done") == 153 and number_in(page, "#failed") == 3
         assert page.locator("#of").inner_text() == "of 153 done"
         names = page.locator("#failure_list .name").all_inner_texts()
@@ -118,7 +118,7 @@ def test_the_page_fits_a_phone_in_the_light_and_in_the_dark(
         glance = ("#state", "#percent", "#time", "#objects", "#bytes", "#failed")
         tops = [box["y"] + box["height"] for each in glance if (box := seen.page.locator(each).bounding_box())]
         assert len(tops) == len(glance) and max(tops) < 667, "rate, time and trouble are seen without scrolling"
-        expect(seen.page.locator("#state")).to_have_text(re.compile("exit code"), timeout=40_000)
+        expect(seen.page.locator("#state")).to_have_text(re.compile("exit code"))
         assert seen.page.evaluate(OVERFLOW) == 0
         ground = seen.page.evaluate("getComputedStyle(document.body).backgroundColor")
         assert ground == ("rgb(16, 19, 23)" if dark else "rgb(246, 247, 248)")
@@ -297,8 +297,8 @@ def test_a_plain_report_imports_no_server(environ: dict[str, str], tree: Path, u
 
 @pytest.mark.browser
 def test_a_stalled_run_shows_first_what_it_waits_for(browser: Browser, tree: Path, url: str) -> None:
-    """bulkput upload --status-page 0 --stalled-after 1: a store that does not answer for a minute"""
-    flags = ("--stalled-after", "1", "--concurrency", "2")
+    """bulkput upload --status-page 0 --stalled-after 2: a store that does not answer for a minute"""
+    flags = ("--stalled-after", "2", "--concurrency", "2")
     with (
         moody(put_s=60) as slow,
         uploading(*flags, tree, url, environ=slow.environment) as run,

@@ -12,8 +12,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
+_PATIENCE_MS = 30_000
+"""How long a page may take to show something, on a machine that does other things too."""
 ANNOUNCED = re.compile(r"status page: (http://\S+/)")
 
 
@@ -26,8 +28,9 @@ class Upload:
 
     def ended(self) -> tuple[int, str]:
         """Waits for the end; gives the exit code and what it printed on stderr after the URL."""
-        _, err = self.process.communicate(timeout=60)
-        return self.process.returncode, err
+        assert self.process.stderr is not None
+        err = self.process.stderr.read()  # `communicate` would miss the lines that are buffered behind the first
+        return self.process.wait(timeout=60), err
 
 
 @contextmanager
@@ -51,6 +54,7 @@ def chromium() -> Iterator[Browser]:
     """Debian's, without a window. Playwright brings one of its own, which nothing here installs."""
     path = shutil.which("chromium")
     assert path, "this test needs a browser: apt install chromium (or deselect it: -m 'not browser')"
+    expect.set_options(timeout=_PATIENCE_MS)
     with sync_playwright() as playwright, TemporaryDirectory() as home:
         browser = playwright.chromium.launch(
             executable_path=path,
@@ -79,7 +83,7 @@ def looking(browser: Browser, url: str, *, width: int = 1280, height: int = 900,
         device_scale_factor=2 if width < 500 else 1,
         locale="en-GB",
     )
-    context.set_default_timeout(20_000)
+    context.set_default_timeout(_PATIENCE_MS)
     seen = Seen(context.new_page())
     seen.page.on("console", lambda message: seen.said.append(f"{message.type}: {message.text}"))
     seen.page.on("pageerror", lambda error: seen.said.append(f"error: {error}"))
