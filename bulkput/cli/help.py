@@ -37,7 +37,7 @@ SECTIONS = {
     ),
     "Output": (
         "--dry-run", "--progress", "--json", "--print-urls", "--summary", "--summary-md", "--trace",
-        "--verbose", "--quiet", "--help",
+        "--status-page", "--report", "--verbose", "--quiet", "--help",
     ),
 }  # fmt: skip
 """Each heading with its options, by their long names. A test says that every option of these verbs is here."""
