@@ -11,15 +11,27 @@ import click
 from bulkput.cli.values import Bandwidth, Concurrency, Count, Rate, Seconds
 from bulkput.options import RetryOptions, WireOptions
 
+_PER_CONTAINER = "Write at most this many objects per second to each container, such as 50/s."
+
 
 def rate_options(rate: str, bandwidth: str | None = None) -> Callable[[Callable[..., int]], Callable[..., int]]:
-    """Give a verb --rate, and --bandwidth if it sends bodies. Below `connection_options`: both go into its `wire`."""
+    """Give a verb --rate and --rate-per-container, and --bandwidth if it sends bodies. Below `connection_options`: all
+    go into its `wire`."""
 
     def decorate(verb: Callable[..., int]) -> Callable[..., int]:
         @click.option("--rate", type=Rate(), help=rate)
+        @click.option("--rate-per-container", type=Rate(), help=_PER_CONTAINER)
         @wraps(verb)
-        def with_rates(*, wire: WireOptions, rate: float | None, bandwidth: float | None = None, **others: Any) -> int:
-            return verb(wire=replace(wire, objects_per_s=rate, bytes_per_s=bandwidth), **others)
+        def with_rates(
+            *,
+            wire: WireOptions,
+            rate: float | None,
+            rate_per_container: float | None,
+            bandwidth: float | None = None,
+            **others: Any,
+        ) -> int:
+            wire = replace(wire, objects_per_s=rate, container_objects_per_s=rate_per_container)
+            return verb(wire=replace(wire, bytes_per_s=bandwidth), **others)
 
         if bandwidth is None:
             return with_rates

@@ -31,8 +31,8 @@ SECTIONS = {
     "Publishing": ("--last", "--if-exists", "--write-manifest", "--manifest", "--tag", "--keep-tag"),
     "Journal": ("--journal", "--retry-failed"),
     "Connections and limits": (
-        "--cloud", "--concurrency", "--rate", "--bandwidth", "--transport", "--retries", "--first-retries", "--timeout",
-        "--stalled-after", "--max-errors", "--fail-fast", "--insecure", "--profile",
+        "--cloud", "--concurrency", "--rate", "--rate-per-container", "--bandwidth", "--transport", "--retries",
+        "--first-retries", "--timeout", "--stalled-after", "--max-errors", "--fail-fast", "--insecure", "--profile",
     ),
     "Output": (
         "--dry-run", "--progress", "--json", "--print-urls", "--summary", "--summary-md", "--trace",

@@ -31,8 +31,8 @@ PROJECT_MAY_SET = frozenset(
         # means less, nor `journal`: a clone may hold one that says that everything is stored.
         "skip", "check-expiry", "last", "if-exists",
         # How requests are sent. Not `insecure`, nor anything that chooses a login.
-        "concurrency", "rate", "bandwidth", "transport", "retries", "first-retries", "timeout", "stalled-after",
-        "max-errors", "fail-fast",
+        "concurrency", "rate", "rate-per-container", "bandwidth", "transport", "retries", "first-retries", "timeout",
+        "stalled-after", "max-errors", "fail-fast",
         # What is printed, and a word for logs. Not `summary`, `summary-md`, `trace` and `chart`, which write files.
         "tag", "print-urls", "progress", "verbose", "quiet", "by", "sort", "top", "distinct", "sizes", "seconds",
     )

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from bulkput import events as ev
 from bulkput.engine.stop import Stop
-from bulkput.engine.tuner import Tuner
+from bulkput.engine.tuner import Tuner, held_back_by
 from bulkput.engine.upload.pipeline import Pipeline
 from bulkput.engine.upload.put import Putter
 from bulkput.engine.upload.resume import Resume
@@ -26,7 +26,7 @@ from bulkput.payload.body import BodyOpener
 from bulkput.record import frozen
 from bulkput.recorder import Recorder
 from bulkput.sources.scan import Scan
-from bulkput.stores.base import Store
+from bulkput.stores.base import Destination, Store
 
 if TYPE_CHECKING:
     from bulkput.engine.upload.if_exists import NewOnly
@@ -35,9 +35,11 @@ if TYPE_CHECKING:
     from bulkput.engine.upload.reaping import Reaping
     from bulkput.engine.upload.stages import Stages
     from bulkput.engine.upload.sync import Sync
+    from bulkput.engine.upload.turns import Turns
     from bulkput.payload.gzip_body import Packer
     from bulkput.payload.pipe import Pipe
     from bulkput.stores.pace import Pace
+    from bulkput.stores.spread.governor import Governor
 
 
 @frozen(kw_only=True)
@@ -50,6 +52,8 @@ class Context:
     tuner: Tuner
     pace: "Pace | None"
     """None if no rate was asked for."""
+    governor: "Governor | None"
+    """None if containers have no rates."""
     resume: Resume
     reaping: "Reaping | None"
     """None if overwritten large objects keep their segments."""
@@ -85,8 +89,8 @@ class Assembly:
             self.stages.close()
 
 
-def build(context: Context, store: Store, survey: Survey, container: str) -> Assembly:
-    """Build the upload of what `survey` has found into `container` of `store`. No I/O."""
+def build(context: Context, store: Store, survey: Survey, target: Destination) -> Assembly:
+    """Build the upload of what `survey` has found to `target`, which `store` holds. No I/O."""
     options, stop, emit = context.options, context.stop, context.emit
     scan = Scan(survey.found, _room(context))
     hashes = store.powers.checks_md5 or options.compresses or options.skip.is_wanted
@@ -94,7 +98,7 @@ def build(context: Context, store: Store, survey: Survey, container: str) -> Ass
     # What is sent in parts is not read whole.
     body = replace(options.body, buffer_size=min(options.body.buffer_size, large_above))
     opener = BodyOpener(body, emit, may_hang=survey.may_hang, hashes=hashes)
-    sync = _sync(context, store, survey, opener, container)
+    sync = _sync(context, store, survey, opener, target.root)
     skipper = sync.skipper if sync is not None else None
     new_only = _new_only(context, survey, store, sync)
     pipeline = Pipeline(
@@ -118,15 +122,16 @@ def build(context: Context, store: Store, survey: Survey, container: str) -> Ass
         tuner=context.tuner,
         emit=emit,
         stop=stop,
+        turns=_turns(context, target),
     )
-    pace = context.pace
+    held = held_back_by(context.pace, context.governor)
     watchdog = Watchdog(
         context.recorder,
         emit,
         stall_s=options.stall_s,
         scanned=scan.at,
         in_flight=pipeline.in_flight,
-        is_paced=lambda: pace is not None and pace.is_waiting,
+        is_paced=lambda: held is not None and held.is_waiting,
     )
     return Assembly(
         store=store,
@@ -139,6 +144,16 @@ def build(context: Context, store: Store, survey: Survey, container: str) -> Ass
         stages=_stages(context, survey, pipeline),
         watchdog=watchdog,
     )
+
+
+def _turns(context: Context, target: Destination) -> "Callable[[], Turns[Upload]] | None":
+    """Makes the queue of files that wait for their container; None if containers have no rates."""
+    governor = context.governor
+    if governor is None:
+        return None
+    from bulkput.engine.upload.turns import Turns  # noqa: PLC0415 - see `governor`
+
+    return lambda: Turns(governor, lambda upload: upload.key, target, context.stop)
 
 
 def _large_above(options: UploadOptions, store: Store) -> int:

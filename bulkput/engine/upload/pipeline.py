@@ -30,6 +30,7 @@ from bulkput.policy.retry import FailurePolicy
 from bulkput.stores.base import Store
 
 if TYPE_CHECKING:
+    from bulkput.engine.upload.turns import Turns
     from bulkput.policy.rules import Rules
 
 
@@ -46,6 +47,8 @@ class Pipeline:
     tuner: Tuner
     emit: ev.Emit
     stop: Stop
+    turns: "Callable[[], Turns[Upload]] | None" = None
+    """Makes the queue in which files wait for their container; None if containers have no rates."""
     in_flight: set[Activity] = field(default_factory=set)
     """What each worker does now."""
     _failure_policy: FailurePolicy = field(init=False)
@@ -70,12 +73,14 @@ class Pipeline:
 
         Raises the source's own errors (UsageError of `Sync.found`), CancelledError, and bugs.
         """
+        queue = self.turns() if self.turns is not None else None
         async with pool(
-            self._send,
+            self._send if queue is None else queue.handling(self._send),
             workers=self.tuner.workers,
-            backlog=self.options.backlog,
+            backlog=self.options.backlog if queue is None else queue.backlog(self.options.backlog),
             abandoned=self._not_sent,
             in_flight=self.in_flight,
+            queue=queue,
         ) as workers:
             self.tuner.resizes(workers)
             async for found in source:
