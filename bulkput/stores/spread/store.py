@@ -139,7 +139,7 @@ class SpreadStore:
 
     async def undo_prepare(self) -> None:
         """Remove the containers that `prepare` has made and that are empty."""
-        await _each(Store.undo_prepare, [store for store in self._stores.values() if store.was_made])
+        await _each(lambda store: store.undo_prepare(), [store for store in self._stores.values() if store.was_made])
 
     async def ask_limits(self) -> Limits:
         return await self._first.ask_limits()
