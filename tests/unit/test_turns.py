@@ -137,6 +137,19 @@ async def test_files_that_are_not_sent_cost_no_turn() -> None:
     assert seen == 1_000
 
 
+async def test_more_files_in_hand_than_a_container_takes_at_once_end_no_search() -> None:
+    """Ten workers have read files of an idle container, and none has sent one: its next turn moves with the clock."""
+    run = Run(50.0)
+    tickets = [run.governor.ticket("n-0", lambda _container: None) for _ in range(10)]
+    queue = Turns[str](run.governor, lambda key: key, TARGET, run.stop)
+    for key in keys_of("n-0", 3):
+        queue.append(key)
+    assert not queue.is_due()
+    for each in tickets:
+        each.leave()
+    assert queue.popleft() == keys_of("n-0", 1)[0]
+
+
 async def test_abandoned_files_are_all_given_back() -> None:
     """A worker fails; what no worker got is reported."""
     run, abandoned = Run(1.0), list[str]()
@@ -196,7 +209,7 @@ async def test_what_the_cluster_shows_counts_like_what_was_asked_for() -> None:
     await run.governor.admit(("n-0", 1))
     assert run.governor.containers["n-0"] == 80.0
     await run.governor.admit(("n-0", 10))
-    run.governor.due_s("n-0")
+    run.governor.due_s("n-0", run.governor.now_s())
     assert run.governor.containers["n-0"] == 50.0
 
 
@@ -204,12 +217,12 @@ async def test_a_request_that_is_stopped_gives_its_turn_back() -> None:
     """The next one waits no longer for it."""
     run = Run(1.0)
     await run.governor.admit(("n-0", 1))
-    before_s = run.governor.due_s("n-0")
+    before_s = run.governor.due_s("n-0", run.governor.now_s())
     waiting = asyncio.ensure_future(run.governor.admit(("n-0", 5)))
     await asyncio.sleep(0)
     await asyncio.sleep(0)
-    assert run.governor.due_s("n-0") > before_s + 4
+    assert run.governor.due_s("n-0", run.governor.now_s()) > before_s + 4
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await waiting
-    assert run.governor.due_s("n-0") == pytest.approx(before_s, abs=0.01)
+    assert run.governor.due_s("n-0", run.governor.now_s()) == pytest.approx(before_s, abs=0.01)

@@ -88,8 +88,8 @@ class Turns(Generic[T]):
         if not self._count:
             self._governor.note_idle(is_idle=False)
             return False
-        due_s = self._settle_first()
-        early_s = due_s - _AHEAD_S - self._governor.now_s()
+        now_s = self._governor.now_s()
+        early_s = self._settle_first(now_s) - _AHEAD_S - now_s
         is_due = early_s <= 0 or self._stop.is_pulled
         self._governor.note_idle(is_idle=not is_due)
         if not is_due:
@@ -98,7 +98,7 @@ class Turns(Generic[T]):
 
     def popleft(self) -> T:
         """The file whose turn comes first, be it now or not."""
-        self._settle_first()
+        self._settle_first(self._governor.now_s())
         container = heapq.heappop(self._dues)[2]
         waiting = self._waiting[container]
         item = waiting.popleft()
@@ -134,19 +134,20 @@ class Turns(Generic[T]):
     def _enter(self, container: str) -> None:
         self._entries += 1
         self._numbers[container] = self._entries
-        heapq.heappush(self._dues, (self._governor.due_s(container), self._entries, container))
+        heapq.heappush(self._dues, (self._governor.due_s(container, self._governor.now_s()), self._entries, container))
 
-    def _settle_first(self) -> float:
-        """The time at which the first turn comes. Entries were made when less was known: the first is made anew until
-        it stays."""
+    def _settle_first(self, now_s: float) -> float:
+        """The time at which the first turn comes, as of now. Entries were made when less was known: the first is made
+        anew until it stays. As of one time for all, since the turn of a container moves with the clock while workers
+        have more files for it than it takes at once."""
         dues = self._dues
         while True:
             due_s, number, container = dues[0]
             if container not in self._waiting or self._numbers[container] != number:
                 heapq.heappop(dues)
                 continue
-            now_due_s = self._governor.due_s(container)
-            if now_due_s <= due_s or now_due_s <= self._governor.now_s():
+            now_due_s = self._governor.due_s(container, now_s)
+            if now_due_s <= due_s or now_due_s <= now_s:
                 return min(due_s, now_due_s)
             heapq.heapreplace(dues, (now_due_s, number, container))
 

@@ -175,9 +175,9 @@ class Governor:
             lane = self._lane(container)
             lane.steps, lane.objects = steps, count
 
-    def due_s(self, container: str) -> float:
-        """When the next item for the container may be sent, behind those that workers have already: by the clock."""
-        lane, now_s = self._lane(container), self._clock()
+    def due_s(self, container: str, now_s: float) -> float:
+        """When the next item for the container may be sent, behind those that workers have already, as of now."""
+        lane = self._lane(container)
         lane.adapt(self.asked, now_s)
         return now_s if lane.bucket is None else lane.bucket.take(lane.handed + 1, now_s).due_s
 
