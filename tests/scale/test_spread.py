@@ -27,7 +27,11 @@ async def uploaded(server: DevServer, tree: Path, url: str, *flags: str) -> dict
     process = await asyncio.create_subprocess_exec(
         *command, env={**os.environ, **environ_of(server)}, stdout=asyncio.subprocess.PIPE
     )
-    out, _ = await process.communicate()
+    try:
+        out, _ = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
     assert process.returncode == 0
     summary = json.loads(out.splitlines()[-1])
     assert isinstance(summary, dict)
