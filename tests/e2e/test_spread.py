@@ -218,6 +218,23 @@ def test_missing_containers_are_one_sentence(server: RealSwift) -> None:
     assert "there is no container missing-{00..07}" in ran.err
 
 
+def test_a_missing_container_counts_as_empty_with_a_warning(world: World) -> None:
+    """bulkput ls, verify: the objects of the others are there"""
+    world.uploaded()
+    gone = world.containers[3]
+    names = [name for name, container in world.stored().items() if container == gone]
+    for name in names:
+        world.judge.delete(gone, name)
+    world.judge.delete(gone)
+    listed = world("ls", "-r", world.url)
+    assert len(listed.out.splitlines()) == COUNT - len(names)
+    assert f"1 of the 8 containers {world.pattern} do not exist, the first is {gone}" in listed.err
+    verified = world("verify", world.tree, f"{world.url}/p")
+    assert verified.exit_code == 1
+    again = world.uploaded("--skip", "identical")
+    assert (again["uploaded"], again["skipped"]) == (len(names), COUNT - len(names))
+
+
 def test_no_url_is_printed_with_a_warning(server: RealSwift, tmp_path: Path) -> None:
     """bulkput upload --print-urls: the objects are stored"""
     (tmp_path / "a").write_bytes(b"a")

@@ -5,7 +5,6 @@ container of that object. A copy counts at its destination, a part of a large ob
 Looks, listings and downloads do not count.
 """
 
-import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
@@ -16,6 +15,7 @@ from bulkput.errors import StoreError, Throttled
 from bulkput.model import Body, LargeUpload, ObjectHeaders, Stored, StoredPart
 from bulkput.stores.base import Store
 from bulkput.stores.powers import Copy, SendPart
+from bulkput.stores.spread.each import each
 from bulkput.stores.spread.governor import Governor
 from bulkput.stores.wrapper import Wrapper
 from bulkput.transport.pacing import paying_again
@@ -27,7 +27,6 @@ DeleteMany = Callable[[tuple[str, ...]], Awaitable[tuple[str, ...]]]
 _WRITES = frozenset(("put", "complete", "expire", "delete"))
 _PAID_AGAIN = frozenset(("PUT", "DELETE", "POST", "COPY"))
 _SEGMENTS = "_segments"
-_LOOKS_AT_ONCE = 16
 
 
 class GovernedStore(Wrapper):
@@ -71,16 +70,13 @@ class GovernedStore(Wrapper):
         look = self._store.powers.look_at_container
         if look is None or not (steps := (await self._store.ask_limits()).container_rates):
             return
-        room, objects = asyncio.Semaphore(_LOOKS_AT_ONCE), dict[str, int]()
+        objects: dict[str, int] = {}
 
         async def ask(container: str) -> None:
-            async with room:
-                with suppress(StoreError):
-                    objects[container] = (await look(container)).space.objects or 0
+            with suppress(StoreError):
+                objects[container] = (await look(container)).space.objects or 0
 
-        async with asyncio.TaskGroup() as tasks:
-            for container in self._containers:
-                tasks.create_task(ask(container))
+        await each(ask, self._containers)
         self._governor.know(steps, objects)
 
     async def put(self, key: str, body: Body, headers: ObjectHeaders) -> Stored:

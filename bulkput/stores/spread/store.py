@@ -10,9 +10,8 @@ manifest its segments), a path into the right container of the pattern is given 
 paths with the destination, such as a mirror before it removes anything, compare what they always do.
 """
 
-import asyncio
 import heapq
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import replace
 from functools import partial
@@ -33,14 +32,12 @@ from bulkput.model import (
 from bulkput.policy.spread import Spread, container_of
 from bulkput.stores.base import Destination, Store, StoreContext, StoreFactory
 from bulkput.stores.powers import ContainerFacts, LargeObjects, Powers, Settled, Space
+from bulkput.stores.spread.each import each
 
 if TYPE_CHECKING:
     from bulkput.policy.temp_url import Wish
 
 T = TypeVar("T")
-P = TypeVar("P")
-_AT_ONCE = 16
-"""Containers that are made, looked at or first listed at once."""
 _ROWS = 40_000
 """Rows of all containers' pages together: some 20 MB."""
 _FEWEST, _MOST = 100, 1_000
@@ -62,7 +59,7 @@ class SpreadStore:
         self._spread = spread
         self._pattern = pattern
         self._warn = warn
-        self._has_warned = False
+        self._has_warned = self._has_told_missing = False
         self._prepared: set[str] = set()
         """Containers that a `prepare` which has failed need not make again."""
         self.limits = first.limits
@@ -134,12 +131,12 @@ class SpreadStore:
             await self._named(container).prepare()
             self._prepared.add(container)
 
-        await _each(prepare, [name for name in self._spread.names if name not in self._prepared])
+        await each(prepare, [name for name in self._spread.names if name not in self._prepared])
         self._prepared.clear()  # whoever calls again means all of them
 
     async def undo_prepare(self) -> None:
         """Remove the containers that `prepare` has made and that are empty."""
-        await _each(lambda store: store.undo_prepare(), [store for store in self._stores.values() if store.was_made])
+        await each(lambda store: store.undo_prepare(), [store for store in self._stores.values() if store.was_made])
 
     async def ask_limits(self) -> Limits:
         return await self._first.ask_limits()
@@ -152,7 +149,7 @@ class SpreadStore:
         look = _power(self._first.powers.look_at_container)
         if container != self._pattern:
             return await look(container)
-        return _as_one(await _each(look, self._spread.names))
+        return _as_one(await each(look, self._spread.names))
 
     async def list(
         self, prefix: str, *, delimiter: str | None = None, start_after: str | None = None
@@ -160,7 +157,8 @@ class SpreadStore:
         """Merge the listings of all containers. At any time one page of each is in memory.
 
         An object in another container than its name says is left out, with a warning: a GET would not find it, and a
-        removal would remove another. A container that is not there has no objects; raises NotFound if none is there.
+        removal would remove another. A container that is not there counts as empty, with a warning. Raises NotFound if
+        none is there.
         """
         async with AsyncExitStack() as exits:
             rows = [
@@ -169,9 +167,8 @@ class SpreadStore:
                 )
                 for name in self._spread.names
             ]
-            heads = await _each(_next_or_missing, rows)
-            if all(isinstance(head, NotFound) for head in heads):
-                raise NotFound("list", self._pattern, "none of the containers exists", status=404)
+            heads = await each(_next_or_missing, rows)
+            self._note_missing([at for at, head in enumerate(heads) if isinstance(head, NotFound)])
             waiting = [
                 (_order(head), at, head) for at, head in enumerate(heads) if isinstance(head, RemoteObject | Prefix)
             ]
@@ -188,6 +185,17 @@ class SpreadStore:
                     heapq.heappop(waiting)
                 else:
                     heapq.heapreplace(waiting, (_order(following), at, following))
+
+    def _note_missing(self, missing: Sequence[int]) -> None:
+        """Raises NotFound if all are missing."""
+        if len(missing) == self._spread.count:
+            raise NotFound("list", self._pattern, "none of the containers exists", status=404)
+        if missing and not self._has_told_missing:
+            self._has_told_missing = True
+            self._warn(
+                f"{len(missing)} of the {self._spread.count} containers {printable(self._pattern)} do not exist, the"
+                f" first is {printable(self._spread.name(missing[0]))}: they count as empty"
+            )
 
     async def _rows(
         self, container: str, prefix: str, *, delimiter: str | None, start_after: str | None
@@ -236,14 +244,14 @@ class SpreadStore:
             found = await _power(self._of(key).powers.segments)(key)
         else:
             found = await _power(self._first.powers.segments)(key, container)
-        return tuple(replace(each, path=self._virtual(each.path)) for each in found)
+        return tuple(replace(segment, path=self._virtual(segment.path)) for segment in found)
 
     async def _segments_below(self, path: str) -> tuple[Segment, ...]:
         if path.partition("/")[0] == self._pattern:
             why = "its segments are among the objects that are spread over containers, which bulkput does not compose"
             raise StoreError("list", path, why)
         found = await _power(self._first.powers.segments_below)(path)
-        return tuple(replace(each, path=self._virtual(each.path)) for each in found)
+        return tuple(replace(segment, path=self._virtual(segment.path)) for segment in found)
 
     async def _stat_part(self, path: str) -> RemoteObject | None:
         container, _, key = path.partition("/")
@@ -344,22 +352,6 @@ def _by_container(spread: Spread, keys: Iterable[str]) -> dict[str, list[str]]:
     return grouped
 
 
-async def _each(call: Callable[[P], Awaitable[T]], items: Iterable[P]) -> list[T]:
-    """The results of `call` for all items, some at once. Raises the first error, after all calls have ended."""
-    room = asyncio.Semaphore(_AT_ONCE)
-
-    async def one(item: P) -> T:
-        async with room:
-            return await call(item)
-
-    try:
-        async with asyncio.TaskGroup() as tasks:
-            made = [tasks.create_task(one(item)) for item in items]
-    except BaseExceptionGroup as group:
-        raise group.exceptions[0] from None
-    return [task.result() for task in made]
-
-
 async def _next_or_missing(
     rows: AsyncGenerator[RemoteObject | Prefix, None],
 ) -> RemoteObject | Prefix | NotFound | None:
@@ -376,21 +368,21 @@ def _order(row: RemoteObject | Prefix) -> bytes:
 
 def _as_one(facts: Sequence[ContainerFacts]) -> ContainerFacts:
     """What holds for all containers: a mirror that may remove in none of them may not remove."""
-    times = [each.now_ns for each in facts if each.now_ns is not None]
+    times = [one.now_ns for one in facts if one.now_ns is not None]
     first = facts[0]
     return replace(
         first,
-        keeps_versions=any(each.keeps_versions for each in facts),
-        archives=any(each.archives for each in facts),
-        leaves_marks=any(each.leaves_marks for each in facts),
+        keeps_versions=any(one.keeps_versions for one in facts),
+        archives=any(one.archives for one in facts),
+        leaves_marks=any(one.leaves_marks for one in facts),
         now_ns=min(times, default=None),
-        readers=first.readers if all(each.readers == first.readers for each in facts) else "",
-        writers=first.writers if all(each.writers == first.writers for each in facts) else "",
+        readers=first.readers if all(one.readers == first.readers for one in facts) else "",
+        writers=first.writers if all(one.writers == first.writers for one in facts) else "",
         space=Space(
-            objects=_sum(each.space.objects for each in facts),
-            bytes=_sum(each.space.bytes for each in facts),
-            most_objects=_sum(each.space.most_objects for each in facts),
-            most_bytes=_sum(each.space.most_bytes for each in facts),
+            objects=_sum(one.space.objects for one in facts),
+            bytes=_sum(one.space.bytes for one in facts),
+            most_objects=_sum(one.space.most_objects for one in facts),
+            most_bytes=_sum(one.space.most_bytes for one in facts),
         ),
     )
 
@@ -398,4 +390,4 @@ def _as_one(facts: Sequence[ContainerFacts]) -> ContainerFacts:
 def _sum(numbers: Iterable[int | None]) -> int | None:
     """None if any is not known, or has no bound."""
     known = list(numbers)
-    return sum(each for each in known if each is not None) if None not in known else None
+    return sum(one for one in known if one is not None) if None not in known else None
