@@ -265,3 +265,23 @@ def test_another_client_finds_each_object_where_the_hash_says(swift: RealSwift, 
         ["bash", "-c", script, "bash", str(tmp_path), str(tree)], capture_output=True, text=True, check=True
     )
     assert found.stdout.strip() == "500"
+
+
+@pytest.mark.swift
+def test_a_mirror_keeps_what_a_link_in_another_container_reads(swift: RealSwift, tmp_path: Path) -> None:
+    """bulkput upload --skip identical --delete-extra: a link's target has no file, and stays; other extras go"""
+    (tmp_path / "tree").mkdir()
+    (tmp_path / "tree" / "l").write_bytes(b"read by a link")
+    world = World(swift, tmp_path / "tree")
+    world.uploaded()
+    where = {name: container_of(world.pattern, f"p/{name}") for name in ("l", "target-0", "extra")}
+    assert where["l"] != where["target-0"]
+    for name in ("target-0", "extra"):
+        world.judge.put(where[name], f"p/{name}", b"read by a link")
+    link = {"X-Symlink-Target": f"{where['target-0']}/p/target-0"}
+    world.judge.put(where["l"], "p/l", fields=link)
+    ran = world("upload", "--skip", "identical", "--delete-extra", "--yes", world.tree, f"{world.url}/p")
+    assert ran.exit_code == 1, ran.err
+    assert "not removed: p/target-0 is read through p/l, which stays" in ran.err
+    assert world.stored().keys() == {"p/l", "p/target-0"}
+    assert world.judge.content(where["l"], "p/l") == b"read by a link"
