@@ -285,3 +285,14 @@ def test_a_mirror_keeps_what_a_link_in_another_container_reads(swift: RealSwift,
     assert "not removed: p/target-0 is read through p/l, which stays" in ran.err
     assert world.stored().keys() == {"p/l", "p/target-0"}
     assert world.judge.content(where["l"], "p/l") == b"read by a link"
+
+
+def test_parts_keep_the_rate_of_the_container_that_they_go_to(server: RealSwift, tmp_path: Path) -> None:
+    """bulkput upload --rate-per-container --segment-container: one container has the parts of all objects"""
+    for number in range(4):
+        (tmp_path / f"{number}").write_bytes(os.urandom(10_000))
+    flags = ("--segment-above", "1000", "--segment-size", "1000", "--segment-container", "all-parts")
+    rate = ("--rate-per-container", "40/s", "--summary", "-")
+    ran = bulkput("upload", *flags, *rate, tmp_path, "swift://parted-{0..3}", environ=server.environment)
+    assert ran.exit_code == 0, ran.err
+    assert ran.summary["elapsed_s"] >= 0.9, "40 parts, one of which may go at once"

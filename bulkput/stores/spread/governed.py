@@ -26,7 +26,6 @@ Governed = Callable[[Store], Store]
 DeleteMany = Callable[[tuple[str, ...]], Awaitable[tuple[str, ...]]]
 _WRITES = frozenset(("put", "complete", "expire", "delete"))
 _PAID_AGAIN = frozenset(("PUT", "DELETE", "POST", "COPY"))
-_SEGMENTS = "_segments"
 
 
 class GovernedStore(Wrapper):
@@ -87,9 +86,9 @@ class GovernedStore(Wrapper):
 
     def _sending(self, send_part: SendPart) -> SendPart:
         async def sent(upload: LargeUpload, number: int, body: Body) -> StoredPart:
-            container = self._container_of(upload.key)
-            if self._store.powers.segment_names is not None:
-                container += _SEGMENTS
+            # Parts that are objects of their own have their container in the id of the upload.
+            are_objects = self._store.powers.segment_names is not None
+            container = upload.id.partition("/")[0] if are_objects else self._container_of(upload.key)
             return await self._governed(container, lambda: send_part(upload, number, body))
 
         return sent
