@@ -340,6 +340,9 @@ class Limits:
     """Number of parts of one large object. 1: the store takes no large objects."""
     min_part_bytes: int = 1
     """Of every part of a large object except its last."""
+    container_rates: tuple[tuple[int, float], ...] = ()
+    """How many objects per second a container takes that holds so many (`policy/container_rate.py`); empty: not told,
+    or no limit."""
 
     @property
     def max_total_bytes(self) -> int:

@@ -61,6 +61,7 @@ FLAGS = {
     "wire.transport": "--transport",
     "wire.concurrency": "--concurrency",
     "wire.objects_per_s": "--rate",
+    "wire.container_objects_per_s": "--rate-per-container",
     "wire.bytes_per_s": "--bandwidth",
     "wire.rate_shared": "--rate-shared",
     "wire.timeout_s": "--timeout",

@@ -86,6 +86,7 @@ class ShardedSending:
             container=sending.container,
             may_hang=sending.may_hang,
             mark=sending.mark,
+            rate_share=1 / self._engine.lanes,
         )
         numbers = count()
         self._lanes = [Lane(self, self._engine, number, numbers) for number in range(self._engine.lanes)]

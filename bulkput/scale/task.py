@@ -53,6 +53,8 @@ class Setup:
     container: str
     may_hang: str | None
     mark: str
+    rate_share: float
+    """What the process has of the rate of each container."""
 
 
 @frozen(kw_only=True)

@@ -24,7 +24,7 @@ from bulkput import __version__
 from bulkput import events as ev
 from bulkput.activity import Activity
 from bulkput.engine.event_loop import loop_factory
-from bulkput.engine.open_store import Handed, connected, pace_of
+from bulkput.engine.open_store import Handed, connected, governor_of, pace_of
 from bulkput.engine.pool import Pool, pool
 from bulkput.engine.stop import Stop
 from bulkput.engine.upload.sender import Sender, not_sent
@@ -33,7 +33,7 @@ from bulkput.engine.upload.watchdog import in_flight_of, oldest_first
 from bulkput.errors import BulkputError, Stopped, UsageError, printable
 from bulkput.model import LargeUpload, RemoteObject, UnfinishedUpload, Upload
 from bulkput.scale.task import Asked, Call, Earlier, Reply, Setup, decoded, told
-from bulkput.stores.base import Configured
+from bulkput.stores.base import Configured, Destination
 from bulkput.stores.slots import Slots
 from bulkput.transport.base import WireCount
 
@@ -99,6 +99,9 @@ class Worker:
         """Whether an answer needs an outcome for each file, since the next call may reach another process."""
         self._called_s = time.monotonic()
         self._pace = pace_of(setup.options.wire, self._stop)
+        self._governor = governor_of(setup.options.wire, self._stop, Destination.parse(setup.destination))
+        if self._governor is not None:
+            self._governor.share = setup.rate_share
 
     def start(self) -> None:
         self._thread.start()
@@ -153,6 +156,7 @@ class Worker:
             tag=options.tag,
             slots=self._slots,
             pace=self._pace,
+            governor=self._governor,
             emit=self._emit,
             brake=self._stop,
             environ=setup.environ,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from bulkput import events as ev
 from bulkput.engine.stop import Stop
-from bulkput.engine.tuner import Tuner
+from bulkput.engine.tuner import Tuner, held_back_by
 from bulkput.engine.upload.pipeline import Pipeline
 from bulkput.engine.upload.resume import Resume
 from bulkput.engine.upload.sender import Sender
@@ -23,7 +23,7 @@ from bulkput.payload.body import BodyOpener
 from bulkput.record import frozen
 from bulkput.recorder import Recorder
 from bulkput.sources.scan import Scan
-from bulkput.stores.base import Store
+from bulkput.stores.base import Destination, Store
 
 if TYPE_CHECKING:
     from bulkput.engine.upload.if_exists import NewOnly
@@ -32,7 +32,10 @@ if TYPE_CHECKING:
     from bulkput.engine.upload.reaping import Reaping
     from bulkput.engine.upload.stages import Stages
     from bulkput.engine.upload.sync import Sync
+    from bulkput.engine.upload.turns import Turns
+    from bulkput.model import Upload
     from bulkput.stores.pace import Pace
+    from bulkput.stores.spread.governor import Governor
 
 
 @frozen(kw_only=True)
@@ -45,6 +48,8 @@ class Context:
     tuner: Tuner
     pace: "Pace | None"
     """None if no rate was asked for."""
+    governor: "Governor | None"
+    """None if containers have no rates."""
     resume: Resume
     reaping: "Reaping | None"
     """None if overwritten large objects keep their segments."""
@@ -83,9 +88,9 @@ class Assembly:
 
 
 async def build(
-    context: Context, store: Store, survey: Survey, container: str, lanes: "Lanes | None" = None
+    context: Context, store: Store, survey: Survey, target: Destination, lanes: "Lanes | None" = None
 ) -> Assembly:
-    """Build the upload of what `survey` has found into `container` of `store`. No I/O, except that of `lanes`."""
+    """Build the upload of what `survey` has found to `target`, which `store` holds. No I/O, except that of `lanes`."""
     options, stop, emit = context.options, context.stop, context.emit
     scan = Scan(survey.found, _room(context))
     sending = Sending(
@@ -96,7 +101,7 @@ async def build(
         gzip=survey.gzip,
         rules=survey.rules,
         scope=survey.scope,
-        container=container,
+        container=target.root,
         may_hang=survey.may_hang,
         mark=os.urandom(8).hex(),
     )
@@ -118,8 +123,9 @@ async def build(
         emit=emit,
         stop=stop,
         lanes=lanes,
+        turns=_turns(context, target),
     )
-    pace = context.pace
+    held = held_back_by(context.pace, context.governor)
     watchdog = Watchdog(
         context.recorder,
         emit,
@@ -127,7 +133,7 @@ async def build(
         scanned=scan.at,
         in_flight=pipeline.in_flight,
         elsewhere=lambda: lanes.in_flight if lanes is not None else (),
-        is_paced=lambda: pace is not None and pace.is_waiting,
+        is_paced=lambda: held is not None and held.is_waiting,
     )
     return Assembly(
         store=store,
@@ -141,6 +147,16 @@ async def build(
         watchdog=watchdog,
         lanes=lanes,
     )
+
+
+def _turns(context: Context, target: Destination) -> "Callable[[], Turns[Upload]] | None":
+    """Makes the queue of files that wait for their container; None if containers have no rates."""
+    governor = context.governor
+    if governor is None:
+        return None
+    from bulkput.engine.upload.turns import Turns  # noqa: PLC0415 - see `governor`
+
+    return lambda: Turns(governor, lambda upload: upload.key, target, context.stop)
 
 
 def _stages(context: Context, survey: Survey, pipeline: Pipeline) -> "Stages | None":

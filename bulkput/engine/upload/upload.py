@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from bulkput import events as ev
 from bulkput.engine.compare.destination import Pathlike, sources_of
-from bulkput.engine.open_store import connected, pace_of
+from bulkput.engine.open_store import connected, governor_of, pace_of
 from bulkput.engine.source_check import SourceCheck
 from bulkput.engine.stop import Stop
-from bulkput.engine.tuner import Tuner
+from bulkput.engine.tuner import Tuner, tuner_of
 from bulkput.engine.upload.assembly import Assembly, Context, build
 from bulkput.engine.upload.beforehand import has_told_place, is_rehearsed
 from bulkput.engine.upload.resume import Resume
@@ -75,13 +75,14 @@ async def upload_by(
     roots = sources_of(sources, options)
     check_upload(options)
     check_stdin(roots, options)
-    context = _context(options, stop, recorder, on_event)
+    target = Destination.parse(destination)
+    context = _context(options, stop, recorder, on_event, target)
     options, tuner, emit = context.options, context.tuner, context.emit
     headers = _checked_headers(options)
     async with (
         context.resume,
         connected(
-            destination,
+            target,
             wire=options.wire,
             retry=options.retry,
             storage_policy=options.storage_policy,
@@ -93,6 +94,7 @@ async def upload_by(
             tag=options.tag,
             slots=tuner.slots,
             pace=context.pace,
+            governor=context.governor,
             emit=emit,
             brake=stop,
             environ=environ,
@@ -102,9 +104,7 @@ async def upload_by(
             _check_classes(options, store)
         if not store.powers.shows_md5:
             _check_comparable(options)
-        await _surveyed_and_run(
-            context, store, roots, Destination.parse(destination), wire_count=wire_count, lanes=lanes
-        )
+        await _surveyed_and_run(context, store, roots, target, wire_count=wire_count, lanes=lanes)
     return recorder.summary()
 
 
@@ -126,7 +126,7 @@ async def _surveyed_and_run(
         stop.report_to(emit)
         emit(_finished(started, wire_count))
     else:
-        built = await build(context, store, surveyed, target.root, None if context.options.dry_run else lanes)
+        built = await build(context, store, surveyed, target, None if context.options.dry_run else lanes)
         await _run(context, built, target.root, started, wire_count)
 
 
@@ -175,22 +175,29 @@ async def _surveyed(roots: list[bytes], target: Destination, store: Store, conte
     return await check(survey, roots, target, place, options, context.resume)
 
 
-def _context(options: UploadOptions, stop: Stop, recorder: Recorder, on_event: ev.Emit | None) -> Context:
+def _context(
+    options: UploadOptions, stop: Stop, recorder: Recorder, on_event: ev.Emit | None, target: Destination
+) -> Context:
     """What the run has before the store is open. Raises UsageError."""
-    pace = pace_of(options.wire, stop)
-    tuner, resume = Tuner(options.wire, pace=pace), Resume(options, stop)
+    pace, governor = pace_of(options.wire, stop), governor_of(options.wire, stop, target)
+    tuner, resume = tuner_of(options.wire, pace, governor), Resume(options, stop)
     emit = _told_to(recorder, resume, on_event or _ignore, tuner)
     publication = _publication(options, stop)
     if publication is not None:
         emit = publication.receiver(emit)
     reaping = _reaping(options, stop, emit)
     recorder.tag = options.tag
+    if governor is not None:
+        from bulkput.engine.upload.per_container import counting  # noqa: PLC0415 - see `governor_of`
+
+        emit = counting(emit, recorder, target)
     return Context(
         options=_tagged(options),
         stop=stop,
         recorder=recorder,
         tuner=tuner,
         pace=pace,
+        governor=governor,
         resume=resume,
         reaping=reaping,
         publication=publication,

@@ -72,11 +72,11 @@ class SwiftStore:
         self._requests = ContainerRequests(container, account, context.transport, self._cluster)
         self._ask = self._requests.ask
         self._policy = context.storage_policy
+        self._paging = {"limit": str(context.page_rows)} if context.page_rows is not None else {}
         self._mtime = MTIME_TEXTS[context.headers.mtime_format]
         self.made = 0
         """How often the container was made."""
-        self.was_made = False
-        self._is_taken = False
+        self.was_made = self._is_taken = False
         """Whether the PUT of the container was a conflict."""
         self.keeps_metadata = True
         self._making = asyncio.Lock()
@@ -214,7 +214,7 @@ class SwiftStore:
 
         Raises StoreError if a page does not begin after the one before: a server that ignores `marker` never ends.
         """
-        query = {"format": "json", "prefix": prefix}
+        query = {"format": "json", "prefix": prefix, **self._paging}
         if delimiter is not None:
             query["delimiter"] = delimiter
         async with aclosing(self._rows(self._container, query, start_after)) as rows:
