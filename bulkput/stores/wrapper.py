@@ -38,6 +38,8 @@ class Wrapper(ABC):
             expire=self._power("expire", has.expire),
             get=has.get,
             get_once=has.get_once,
+            fetch=self._power("get", has.fetch),
+            read=has.read,
             describe=self._power("stat", has.describe),
             delete_many=self._power("delete", has.delete_many),
             make_directory=self._power("put", has.make_directory),

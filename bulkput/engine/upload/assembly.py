@@ -7,7 +7,6 @@
 
 import sys
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from functools import cache, partial
 from typing import TYPE_CHECKING
 
@@ -23,9 +22,10 @@ from bulkput.errors import UsageError
 from bulkput.model import Upload
 from bulkput.options import UploadOptions
 from bulkput.payload.body import BodyOpener
+from bulkput.payload.source_body import Opener
 from bulkput.record import frozen
 from bulkput.recorder import Recorder
-from bulkput.sources.scan import Scan
+from bulkput.sources.scan import Scanning
 from bulkput.stores.base import Store
 
 if TYPE_CHECKING:
@@ -66,8 +66,8 @@ class Assembly:
 
     store: Store
     survey: Survey
-    scan: Scan
-    opener: BodyOpener
+    scan: Scanning
+    opener: Opener
     sync: "Sync | None"
     """None if the run compares nothing with the store."""
     pipeline: Pipeline
@@ -88,12 +88,9 @@ class Assembly:
 def build(context: Context, store: Store, survey: Survey, container: str) -> Assembly:
     """Build the upload of what `survey` has found into `container` of `store`. No I/O."""
     options, stop, emit = context.options, context.stop, context.emit
-    scan = Scan(survey.found, _room(context))
-    hashes = store.powers.checks_md5 or options.compresses or options.skip.is_wanted
+    scan = survey.scan(stop, _room(context))
     large_above = _large_above(options, store)
-    # What is sent in parts is not read whole.
-    body = replace(options.body, buffer_size=min(options.body.buffer_size, large_above))
-    opener = BodyOpener(body, emit, may_hang=survey.may_hang, hashes=hashes)
+    opener = survey.opener(store, options, emit, large_above=large_above)
     sync = _sync(context, store, survey, opener, container)
     skipper = sync.skipper if sync is not None else None
     new_only = _new_only(context, survey, store, sync)
@@ -224,7 +221,7 @@ def _room(context: Context) -> Callable[[], Awaitable[None]]:
     return room
 
 
-def _sync(context: Context, store: Store, survey: Survey, opener: BodyOpener, container: str) -> "Sync | None":
+def _sync(context: Context, store: Store, survey: Survey, opener: Opener, container: str) -> "Sync | None":
     if survey.scope is None:
         return None
     from bulkput.engine.upload.sync import Sync  # noqa: PLC0415 - 20 ms, which only a run that compares has to pay
@@ -243,9 +240,9 @@ def _sync(context: Context, store: Store, survey: Survey, opener: BodyOpener, co
     )
 
 
-def _packer(context: Context, survey: Survey, opener: BodyOpener) -> "Packer | None":
+def _packer(context: Context, survey: Survey, opener: Opener) -> "Packer | None":
     options = context.options
-    if not options.compresses:
+    if not options.compresses or not isinstance(opener, BodyOpener):
         return None
     from bulkput.payload.gzip_body import Packer  # noqa: PLC0415 - 15 ms, which only a run that compresses has to pay
 

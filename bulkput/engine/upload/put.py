@@ -1,15 +1,15 @@
 """Sends one file as one object."""
 
 from collections.abc import Awaitable, Callable, Container
-from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from bulkput.engine.upload.sent import Sent
 from bulkput.errors import SourceError, Stopped
 from bulkput.events import Emit, SegmentsLeft
 from bulkput.model import Body, Skip, Upload
-from bulkput.payload.body import BodyOpener, FileBody, StreamedFile
+from bulkput.payload.body import StreamedFile, WholeFile
 from bulkput.payload.in_memory import BytesBody
+from bulkput.payload.source_body import Opened, Opener, is_streamed
 from bulkput.stores.base import Store
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class Putter:
     def __init__(
         self,
         store: Store,
-        opener: BodyOpener,
+        opener: Opener,
         packer: "Packer | None",
         skipper: "Skipper | None" = None,
         *,
@@ -77,7 +77,7 @@ class Putter:
 
     async def _put(self, upload: Upload, *, is_last: bool) -> Sent | Skip:
         opener, source, new_only = self._opener, upload.source, self._new_only
-        file: FileBody | None = None
+        file: Opened | None = None
         left: SegmentsLeft | None = None
         if source.listed is not None and self._skipper is not None:
             skip, file, left, is_free = await self._skipper.examine(upload)
@@ -90,7 +90,7 @@ class Putter:
         if source.is_directory:
             return await self._sent(upload, None, self._put_directory, new_only)
         file = file or (None if is_last else opener.open_at_once(source)) or await opener.open(source)
-        upload = _with_mtime_of(upload, file)
+        upload = opener.upload_of(upload, file)
         if new_only is not None:
             opened = file
             return await self._sent(upload, file, lambda upload: self._put_file(upload, lambda: opened), new_only)
@@ -104,7 +104,7 @@ class Putter:
     async def _sent(
         self,
         upload: Upload,
-        file: FileBody | None,
+        file: Opened | None,
         send: Callable[[Upload], Awaitable[Sent]],
         new_only: "NewOnly | None",
     ) -> Sent | Skip:
@@ -114,7 +114,7 @@ class Putter:
         looks_first = upload.source.is_pipe or (file is not None and file.size > self._large_above)
         return await new_only.put(upload, file, send, looks_first=looks_first)
 
-    async def _put_file(self, upload: Upload, take: Callable[[], FileBody]) -> Sent:
+    async def _put_file(self, upload: Upload, take: Callable[[], Opened]) -> Sent:
         """Send the file that `take` gives. A small one whose compressed stream is sent is freed before that."""
         file = take()
         size, mtime_ns = file.size, file.version.mtime_ns
@@ -124,7 +124,7 @@ class Putter:
         in_parts: LargeSent | None = None
         if packed is not None and not isinstance(packed, tuple):
             in_parts = await self._overwriting(upload.key, self._open_large().send_stream, upload, packed)
-        elif is_large and isinstance(file, StreamedFile):
+        elif is_large and is_streamed(file):
             in_parts = await self._overwriting(upload.key, self._open_large().send_file, upload, file)
         if (done := in_parts) is not None:
             return Sent(done.upload, done.stored, size, mtime_ns, compression, done.parts, done.found_bytes)
@@ -137,15 +137,16 @@ class Putter:
             await self._open_large().settle(upload)
         return Sent(upload, stored, size, mtime_ns, compression)
 
-    async def _is_large(self, file: FileBody) -> bool:
+    async def _is_large(self, file: Opened) -> bool:
         """Whether the file is sent in parts."""
-        may_be = isinstance(file, StreamedFile) and file.size > self._large_above
-        return may_be and await self._open_large().takes(file.size)
+        if not is_streamed(file) or (file.size <= self._large_above and file.layout is None):
+            return False
+        return await self._open_large().takes(file.size, file.layout)
 
-    async def _packed(self, upload: Upload, file: FileBody, *, is_large: bool) -> "Packed | PackedStream | None":
+    async def _packed(self, upload: Upload, file: Opened, *, is_large: bool) -> "Packed | PackedStream | None":
         """What is sent of the file: a stream if its length need not be known beforehand, or must not matter. None: the
         file itself, as no file is compressed."""
-        if self._packer is None:
+        if self._packer is None or not isinstance(file, WholeFile | StreamedFile):
             return None
         if isinstance(file, StreamedFile) and (is_large or self._store.powers.needs_length):
             return await self._packer.streamed(upload, file)
@@ -184,9 +185,3 @@ class Putter:
         else:
             stored = await self._store.put(upload.key, _EMPTY, upload.headers)
         return Sent(upload, stored, 0, 0, None)
-
-
-def _with_mtime_of(upload: Upload, file: FileBody) -> Upload:
-    """The upload with the mtime of the version that is sent: the file may have been written to since the scan."""
-    headers, mtime_ns = upload.headers, file.version.mtime_ns
-    return upload if headers.mtime_ns == mtime_ns else replace(upload, headers=replace(headers, mtime_ns=mtime_ns))

@@ -1,22 +1,28 @@
 """Looks at the sources once before an upload begins: do they exist, what is taken of them, and under which names."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bulkput.engine.compare.destination import placement
+from bulkput.engine.stop import Stop
 from bulkput.engine.upload.resume import Resume
 from bulkput.errors import UsageError, printable
+from bulkput.events import Emit
 from bulkput.model import Found
 from bulkput.options import NamingOptions, UploadOptions
+from bulkput.payload.body import BodyOpener
 from bulkput.payload.readers import STDIN
+from bulkput.payload.source_body import Opener
 from bulkput.policy.filters import Filters
 from bulkput.policy.gzip_names import GzipNames
 from bulkput.record import frozen
 from bulkput.sources.mounts import may_hang
 from bulkput.sources.paths import is_pipe
 from bulkput.sources.patterns import make_filters, make_gzip_names, make_order, places_of
-from bulkput.stores.base import Destination
+from bulkput.sources.scan import Scan, Scanning
+from bulkput.stores.base import Destination, Store
 
 if TYPE_CHECKING:
     from bulkput.policy.order import Order
@@ -41,6 +47,18 @@ class Survey:
     """The walk, not yet begun. It yields counts, not names, for files that a journal knows (KnownFiles)."""
     may_hang: str | None
     """The type of a file system below the sources that may stop answering; None if there is none."""
+
+    def scan(self, _stop: Stop, room: Callable[[], Awaitable[None]]) -> Scanning:
+        """The scan, not yet begun. `room` is awaited before each batch."""
+        return Scan(self.found, room)
+
+    def opener(self, store: Store, options: UploadOptions, emit: Emit, *, large_above: int) -> Opener:
+        """What opens the sources for an upload to `store`, which sends what has more than `large_above` bytes in
+        parts."""
+        hashes = store.powers.checks_md5 or options.compresses or options.skip.is_wanted
+        # What is sent in parts is not read whole.
+        body = replace(options.body, buffer_size=min(options.body.buffer_size, large_above))
+        return BodyOpener(body, emit, may_hang=self.may_hang, hashes=hashes)
 
     def useless(self, *, with_known: bool) -> list[str]:
         """A sentence for each pattern that has matched nothing. If the journal may know files (`with_known`), rules and

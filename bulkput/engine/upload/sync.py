@@ -14,12 +14,12 @@ from bulkput.engine.compare.pairs import Pairing
 from bulkput.engine.stop import Stop
 from bulkput.engine.upload.indirect import IndirectReads
 from bulkput.engine.upload.mirror import Mirror
-from bulkput.engine.upload.skip import Skipper
+from bulkput.engine.upload.skip import Skipper, evidence_of
 from bulkput.errors import Stopped, StoreError, Unsupported, UsageError
 from bulkput.model import Found, Listed, RemoteObject, Skip, SourceFile
 from bulkput.options import UploadOptions
 from bulkput.payload.body import BodyOpener
-from bulkput.policy.compare import Evidence
+from bulkput.payload.source_body import Opener
 from bulkput.policy.directories import is_marker, is_others_marker
 from bulkput.policy.manifest import manifest_key
 from bulkput.policy.scope import Scope
@@ -36,7 +36,7 @@ class Sync:
         self,
         store: Store,
         scope: Scope,
-        opener: BodyOpener,
+        opener: Opener,
         *,
         options: UploadOptions,
         stop: Stop,
@@ -51,7 +51,7 @@ class Sync:
             self._mirror = Mirror(
                 store, options, stop, roots, emit=emit, room=room, container=container, prefix=scope.listing_prefix
             )
-        indirect = IndirectReads(store, scope, container, opener)
+        indirect = IndirectReads(store, scope, container, opener if isinstance(opener, BodyOpener) else None)
         on_kept = self._mirror.note_kept if self._mirror else None
         self.skipper = Skipper(
             store, opener, options, emit, gzip=scope.gzip, rules=rules, indirect=indirect, on_kept=on_kept
@@ -113,7 +113,7 @@ class Sync:
         is_suffixed = not file.is_directory and bool(self._scope.gzip.suffix(file.name))
         if pair.row is None:
             return replace(file, listed=Listed(None, is_suffixed))
-        found = self.skipper.by_listing(file, Evidence(file.size, pair.row, is_suffixed=is_suffixed))
+        found = self.skipper.by_listing(file, evidence_of(file, pair.row, is_suffixed=is_suffixed))
         if isinstance(found, Skip):
             await self.note_kept(pair.row)
         return found

@@ -1,7 +1,8 @@
 """A whole upload: opens the journal and the store, looks at the sources, runs, closes everything, adds up."""
 
 import time
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections import Counter
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing, closing
 from typing import TYPE_CHECKING
 
@@ -13,12 +14,14 @@ from bulkput.engine.source_check import SourceCheck
 from bulkput.engine.stop import Stop
 from bulkput.engine.tuner import Tuner
 from bulkput.engine.upload.assembly import Assembly, Context, build
+from bulkput.engine.upload.origin import origin_of, url_of
 from bulkput.engine.upload.resume import Resume
 from bulkput.engine.upload.survey import Survey, check_stdin, survey
 from bulkput.errors import Stopped, StoreError, UsageError, printable
 from bulkput.model import Found, SourceFile
 from bulkput.option_types import checked
 from bulkput.options import HeaderOptions, UploadOptions
+from bulkput.payload.body import BodyOpener
 from bulkput.policy.headers import check_compressible
 from bulkput.policy.listed import check_upload
 from bulkput.recorder import Recorder
@@ -27,6 +30,7 @@ from bulkput.stores.base import Destination, Store
 from bulkput.transport.base import WireCount
 
 if TYPE_CHECKING:
+    from bulkput.engine.open_source import Origin
     from bulkput.engine.upload.publish_manifest import Publication
     from bulkput.engine.upload.reaping import Reaping
 
@@ -45,6 +49,8 @@ async def upload(
 
     With `options.files` a list names the files, and `sources` must be empty.
 
+    A source may be the URL of another store, too: `s3://bucket/prefix/`. Then its objects are copied.
+
     Returns the numbers of the run. Failed files do not raise: check `Summary.exit_code` or `.failed`. `on_event` gets
     every event; it runs on the event loop and must be quick (`Stalled` comes from another thread if the event loop
     itself hangs). `recorder` holds the numbers during the run; `stop` ends it early.
@@ -56,6 +62,7 @@ async def upload(
     roots = sources_of(sources, options)
     check_upload(options)
     check_stdin(roots, options)
+    url = url_of(roots, options)
     context = _context(options, stop, recorder, on_event)
     options, tuner, emit = context.options, context.tuner, context.emit
     headers = _checked_headers(options)
@@ -78,28 +85,31 @@ async def upload(
             brake=stop,
             environ=environ,
         ) as (store, wire_count),
+        origin_of(url, destination, context, environ) as origin,
     ):
         if options.rules:
             _check_classes(options, store)
         if not store.powers.shows_md5:
             _check_comparable(options)
-        await _surveyed_and_run(context, store, roots, Destination.parse(destination), wire_count)
+        target = Destination.parse(destination)
+        counts = (wire_count, origin.count) if origin is not None else (wire_count,)
+        await _surveyed_and_run(context, store, origin or roots, target, counts)
     return recorder.summary()
 
 
 async def _surveyed_and_run(
-    context: Context, store: Store, roots: list[bytes], target: Destination, wire_count: WireCount
+    context: Context, store: Store, sources: "list[bytes] | Origin", target: Destination, counts: Sequence[WireCount]
 ) -> None:
     started, stop, emit = time.monotonic(), context.stop, context.emit
     try:
-        surveyed = await _surveyed(roots, target, store, context)
+        surveyed = await _surveyed(sources, target, store, context)
     except (StoreError, Stopped) as error:
         if isinstance(error, StoreError):  # of a login
             stop.pull(ev.Stopping(str(error), ev.StopCause.STORE))
         stop.report_to(emit)
-        emit(_finished(started, wire_count))
+        emit(_finished(started, counts))
     else:
-        await _run(context, build(context, store, surveyed, target.root), target.root, started, wire_count)
+        await _run(context, build(context, store, surveyed, target.root), target.root, started, counts)
 
 
 def _checked_headers(options: UploadOptions) -> HeaderOptions:
@@ -135,16 +145,20 @@ def _check_comparable(options: UploadOptions) -> None:
         )
 
 
-async def _surveyed(roots: list[bytes], target: Destination, store: Store, context: Context) -> Survey:
+async def _surveyed(sources: "list[bytes] | Origin", target: Destination, store: Store, context: Context) -> Survey:
     """Look at the sources, and open the journal. Raises UsageError, SourceGone, Stopped, and StoreError if the login
     fails that tells the journal which account it is."""
     options, place = context.options, store.place
-    check = SourceCheck(roots, context.stop, patience_s=options.body.read_timeout_s)
     if options.journal is not None:
         from bulkput.engine.compare.journal_identity import place_of  # noqa: PLC0415 - json
 
         place = await place_of(store)
-    return await check(survey, roots, target, place, options, context.resume)
+    if not isinstance(sources, list):
+        from bulkput.engine.upload.survey_objects import survey_objects  # noqa: PLC0415 - for sources that are URLs
+
+        return await survey_objects(sources, target, store, options, context.resume)
+    check = SourceCheck(sources, context.stop, patience_s=options.body.read_timeout_s)
+    return await check(survey, sources, target, place, options, context.resume)
 
 
 def _context(options: UploadOptions, stop: Stop, recorder: Recorder, on_event: ev.Emit | None) -> Context:
@@ -171,7 +185,7 @@ def _context(options: UploadOptions, stop: Stop, recorder: Recorder, on_event: e
     )
 
 
-async def _run(context: Context, built: Assembly, container: str, started: float, wire_count: WireCount) -> None:
+async def _run(context: Context, built: Assembly, container: str, started: float, counts: Sequence[WireCount]) -> None:
     """Send the files of the sources. The last event is Finished. Raises like `upload`."""
     stop, emit = context.stop, context.emit
     context.tuner.report_to(emit)
@@ -194,7 +208,7 @@ async def _run(context: Context, built: Assembly, container: str, started: float
         if is_complete:
             _warn(context, built.survey)
         _tell_pace(context)
-        emit(_finished(started, wire_count))
+        emit(_finished(started, counts))
 
 
 async def _pipe(context: Context, built: Assembly) -> None:
@@ -230,7 +244,7 @@ async def _pipe(context: Context, built: Assembly) -> None:
 
 async def _put_manifest(context: Context, built: Assembly) -> None:
     """Call it after all files are sent."""
-    if context.publication is not None:
+    if context.publication is not None and isinstance(built.opener, BodyOpener):
         await context.publication.put(
             built.store,
             built.opener,
@@ -381,9 +395,11 @@ def _reaping(options: UploadOptions, stop: Stop, emit: ev.Emit) -> "Reaping | No
     return Reaping(options, stop, emit)
 
 
-def _finished(started: float, count: WireCount) -> ev.Finished:
-    elapsed_s = time.monotonic() - started
-    return ev.Finished(elapsed_s, dict(count.requests), count.connections)
+def _finished(started: float, counts: Sequence[WireCount]) -> ev.Finished:
+    elapsed_s, requests = time.monotonic() - started, Counter[str]()
+    for count in counts:
+        requests += count.requests
+    return ev.Finished(elapsed_s, dict(requests), sum(count.connections for count in counts))
 
 
 def _ignore(_event: ev.Event) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator, Container, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from functools import partial
+from typing import TYPE_CHECKING
 
 from bulkput.errors import Denied, IntegrityError, NotFound, StoreError, StoreGone, Unsupported, UsageError
 from bulkput.model import Body, Limits, ObjectHeaders, Prefix, RemoteObject, Stored
@@ -34,6 +35,9 @@ from bulkput.stores.s3.wire_format import (
 )
 from bulkput.stores.second_look import SecondLook
 from bulkput.transport.base import Answer
+
+if TYPE_CHECKING:
+    from bulkput.payload.reading import Span
 
 GIB = 1024 * MIB
 LIMITS = Limits(
@@ -102,6 +106,8 @@ class S3Store:
             settle=self._second_look.settle,
             get=self.get,
             get_once=self.get,
+            fetch=self._seldom.fetch,
+            read=self.read,
             describe=self.describe,
             delete_many=self.delete_many,
             copy=self._seldom.copy,
@@ -286,7 +292,10 @@ class S3Store:
         return answer.headers
 
     def get(self, key: str) -> AsyncGenerator[bytes, None]:
-        return self.requests.read(key, self.customer_key, self.has_opaque_etag)
+        return self.read(key)
+
+    def read(self, key: str, *, version: str | None = None, span: "Span | None" = None) -> AsyncGenerator[bytes, None]:
+        return self.requests.read(key, self.customer_key, self.has_opaque_etag, version=version, span=span)
 
     async def ask_limits(self) -> Limits:
         """S3 has no request for them."""

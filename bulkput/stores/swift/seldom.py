@@ -27,6 +27,7 @@ from bulkput.stores.swift.requests import ContainerRequests, container_url
 from bulkput.stores.swift.wire_format import SEGMENTS, section
 
 if TYPE_CHECKING:
+    from bulkput.payload.reading import Fetched
     from bulkput.policy.temp_url import Wish
     from bulkput.stores.swift.compose import Composer
     from bulkput.stores.swift.large import SegmentedObjects
@@ -92,6 +93,11 @@ class SeldomUsed:
     @property
     def urls(self) -> Urls:
         return Urls(self._base_url, self._is_public)
+
+    async def fetch(self, key: str, most: int) -> "Fetched | None":
+        from bulkput.stores.swift.fetching import fetch  # noqa: PLC0415 - see above
+
+        return await fetch(self._requests.ask, key, most)
 
     async def segments(self, key: str, container: str | None = None) -> tuple[Segment, ...]:
         return await self._composer.segments(key, container)

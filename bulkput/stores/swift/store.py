@@ -104,6 +104,8 @@ class SwiftStore:
             expire=self._seldom.expire,
             get=self.get,
             get_once=self.get,
+            fetch=self._seldom.fetch,
+            read=self._requests.read,
             describe=self.describe,
             delete_many=self.delete_many,
             copy=self.copy,
@@ -213,9 +215,7 @@ class SwiftStore:
 
         Raises StoreError if a page does not begin after the one before: a server that ignores `marker` never ends.
         """
-        query = {"format": "json", "prefix": prefix}
-        if delimiter is not None:
-            query["delimiter"] = delimiter
+        query = {"format": "json", "prefix": prefix, **({"delimiter": delimiter} if delimiter is not None else {})}
         async with aclosing(self._rows(self._container, query, start_after)) as rows:
             async for row in rows:
                 yield row

@@ -1,0 +1,254 @@
+"""`bulkput upload URL DEST` between a real OpenStack Swift, the S3 of a real Ceph RGW, and a real nginx.
+
+Sources are made, and copies read, by other clients: the standard library's and boto3.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+
+from tests.e2e.cli import Ran
+from tests.e2e.cli import bulkput as run
+from tests.servers.judge import S3Judge, SwiftJudge
+from tests.servers.nginx import NginxDav
+from tests.servers.s3 import RealS3
+from tests.servers.swift import RealSwift
+
+KIB = 1024
+MIB = 1024 * KIB
+ODD = ("a b/ü%41?#.txt", "a b/-", "z")
+FIELDS = {
+    "Content-Type": "text/x-own",
+    "Content-Disposition": "inline",
+    "Cache-Control": "no-cache",
+    "X-Object-Meta-Color": "red",
+    "X-Object-Meta-Mtime": "1700000000.123456789",
+}
+
+
+def noise(size: int, seed: int = 0) -> bytes:
+    return random.Random(seed).randbytes(size)
+
+
+class Pair:
+    """A container of Swift and a bucket of S3, and commands that have the credentials of both."""
+
+    def __init__(self, swift: RealSwift, s3: RealS3) -> None:
+        self.judge = SwiftJudge(swift.auth_url, swift.user, swift.key)
+        self.container = f"s2s-{uuid.uuid4().hex[:8]}"
+        self.judge.put(self.container, "")
+        self.s3, self.bucket = s3, s3.make_bucket()
+        self.client = s3.client()
+        self.environ = {**swift.environment, **s3.environment}
+
+    def __call__(self, *arguments: str | Path, environ: Mapping[str, str] | None = None) -> Ran:
+        return run("upload", "--progress", "none", *arguments, environ={**self.environ, **(environ or {})})
+
+    def to_s3(self, *arguments: str | Path, source: str = "x/", to: str = "y/") -> Ran:
+        return self(*arguments, f"swift://{self.container}/{source}", f"s3://{self.bucket}/{to}")
+
+    def to_swift(self, *arguments: str | Path, source: str = "x/", to: str = "y/") -> Ran:
+        return self(*arguments, f"s3://{self.bucket}/{source}", f"swift://{self.container}/{to}")
+
+    def put_static(self, name: str, *segments: bytes) -> None:
+        beside = f"{self.container}_segments"
+        self.judge.put(beside, "")
+        rows = []
+        for number, content in enumerate(segments):
+            self.judge.put(beside, f"{name}/{number:04d}", content)
+            rows.append({"path": f"/{beside}/{name}/{number:04d}"})
+        body = json.dumps(rows).encode()
+        self.judge.put(self.container, name, body, query="?multipart-manifest=put", fields={"Content-Type": "text/x-l"})
+
+    def in_s3(self, key: str) -> bytes:
+        return bytes(self.client.get_object(Bucket=self.bucket, Key=key)["Body"].read())
+
+    def put_s3_in_parts(self, key: str, *parts: bytes) -> str:
+        begun = self.client.create_multipart_upload(Bucket=self.bucket, Key=key)["UploadId"]
+        rows = []
+        for number, content in enumerate(parts, 1):
+            sent = self.client.upload_part(Bucket=self.bucket, Key=key, UploadId=begun, PartNumber=number, Body=content)
+            rows.append({"PartNumber": number, "ETag": sent["ETag"]})
+        self.client.complete_multipart_upload(
+            Bucket=self.bucket, Key=key, UploadId=begun, MultipartUpload={"Parts": rows}
+        )
+        return str(self.client.head_object(Bucket=self.bucket, Key=key)["ETag"]).strip('"')
+
+
+@pytest.fixture
+def pair(swift: RealSwift, rgw_s3: RealS3) -> Pair:
+    return Pair(swift, rgw_s3)
+
+
+def test_objects_of_swift_become_objects_of_s3_with_their_headers(pair: Pair) -> None:
+    """Small ones, larger ones, empty ones; one GET and one PUT for each small one."""
+    contents = {name: noise(100 + number, number) for number, name in enumerate(ODD)}
+    contents["larger"] = noise(3 * MIB)
+    contents["empty"] = b""
+    for name, content in contents.items():
+        pair.judge.put(pair.container, f"x/{name}", content, fields=FIELDS)
+    pair.judge.put(pair.container, "xy", b"not below x/")
+    ran = pair.to_s3("--summary", "-")
+    assert ran.exit_code == 0, ran.err
+    for name, content in contents.items():
+        assert pair.in_s3(f"y/{name}") == content
+        head = pair.client.head_object(Bucket=pair.bucket, Key=f"y/{name}")
+        assert (head["ContentType"], head["ContentDisposition"], head["CacheControl"]) == (
+            "text/x-own",
+            "inline",
+            "no-cache",
+        )
+        assert head["Metadata"] == {"color": "red", "mtime": "1700000000.123456789"}
+    assert len(S3Judge(pair.s3).names(pair.bucket)) == len(contents)
+    requests = ran.summary["requests_by_method"]
+    assert requests["PUT"] == len(contents)
+
+
+def test_objects_of_s3_become_objects_of_swift_with_their_headers(pair: Pair) -> None:
+    contents = {name: noise(100 + number, number) for number, name in enumerate(ODD)}
+    contents["larger"] = noise(3 * MIB)
+    for name, content in contents.items():
+        pair.client.put_object(
+            Bucket=pair.bucket,
+            Key=f"x/{name}",
+            Body=content,
+            ContentType="text/x-own",
+            ContentEncoding="gzip",
+            CacheControl="no-cache",
+            Metadata={"color": "red"},
+        )
+    ran = pair.to_swift()
+    assert ran.exit_code == 0, ran.err
+    for name, content in contents.items():
+        seen = pair.judge.get(pair.container, f"y/{name}")
+        assert seen is not None and seen.content == content
+        assert seen.headers["Content-Type"] == "text/x-own"
+        assert seen.headers["Content-Encoding"] == "gzip"
+        assert seen.headers["Cache-Control"] == "no-cache"
+        assert seen.headers["X-Object-Meta-Color"] == "red"
+        assert float(seen.headers["X-Object-Meta-Mtime"]) > 1_700_000_000, "when it was stored there"
+
+
+def test_a_large_object_stays_one_of_the_same_parts(pair: Pair) -> None:
+    """There and back: static, an upload in parts, static again; each part proven by its MD5."""
+    parts = [noise(5 * MIB, 1), noise(6 * MIB, 2), noise(5 * MIB + 1, 3)]
+    pair.put_static("x/large", *parts)
+    ran = pair.to_s3()
+    assert ran.exit_code == 0, ran.err
+    head = pair.client.head_object(Bucket=pair.bucket, Key="y/large")
+    assert head["ETag"].endswith('-3"') and head["ContentType"] == "text/x-l"
+    assert pair.in_s3("y/large") == b"".join(parts)
+    back = pair.to_swift("--large-above", "1M", source="y/", to="z/")
+    assert back.exit_code == 0, back.err
+    seen = pair.judge.get(pair.container, "z/large")
+    assert seen is not None and seen.content == b"".join(parts)
+    assert seen.headers["X-Static-Large-Object"] == "True"
+    assert seen.headers["Content-Type"] == "text/x-l"
+
+
+def test_a_single_object_takes_the_destinations_name(pair: Pair) -> None:
+    pair.judge.put(pair.container, "x/one.txt", b"one")
+    assert pair.to_s3(source="x/one.txt", to="named").exit_code == 0
+    assert pair.to_s3(source="x/one.txt", to="d/").exit_code == 0
+    assert pair.in_s3("named") == pair.in_s3("d/one.txt") == b"one"
+
+
+@pytest.mark.parametrize("mode", ["existing", "unchanged", "identical"])
+def test_what_is_there_is_skipped(pair: Pair, mode: str) -> None:
+    """By two listings: neither a GET nor a PUT of an object."""
+    for number in range(5):
+        pair.judge.put(pair.container, f"x/{number}", noise(50, number))
+    assert pair.to_s3("--skip", mode).exit_code == 0
+    pair.judge.put(pair.container, "x/2", noise(50, 99))
+    again = pair.to_s3("--skip", mode, "--summary", "-")
+    assert again.exit_code == 0, again.err
+    assert again.summary["uploaded"] == (0 if mode == "existing" else 1)
+    assert pair.in_s3("y/2") == noise(50, 2 if mode == "existing" else 99)
+
+
+def test_a_mirror_removes_objects_that_the_source_has_not(pair: Pair) -> None:
+    for name in ("a", "b"):
+        pair.judge.put(pair.container, f"x/{name}", b"1")
+    pair.client.put_object(Bucket=pair.bucket, Key="y/extra", Body=b"1")
+    pair.client.put_object(Bucket=pair.bucket, Key="beside", Body=b"1")
+    ran = pair.to_s3("--skip", "identical", "--delete-extra")
+    assert ran.exit_code == 0, ran.err
+    assert S3Judge(pair.s3).names(pair.bucket) == ["beside", "y/a", "y/b"]
+
+
+def test_a_journal_knows_the_versions_that_are_copied(pair: Pair, tmp_path: Path) -> None:
+    """An object that is overwritten since is sent again, and no other."""
+    for number in range(5):
+        pair.judge.put(pair.container, f"x/{number}", noise(50, number))
+    pair.put_static("x/large", noise(5 * MIB, 1), noise(100, 2))
+    journal = ("--journal", str(tmp_path / "j.db"))
+    assert pair.to_s3(*journal).exit_code == 0
+    again = pair.to_s3(*journal, "--summary", "-")
+    assert (again.exit_code, again.summary["uploaded"]) == (0, 0), again.err
+    pair.judge.put(pair.container, "x/2", noise(50, 99))
+    third = pair.to_s3(*journal, "--summary", "-")
+    assert (third.exit_code, third.summary["uploaded"]) == (0, 1), third.err
+    assert pair.in_s3("y/2") == noise(50, 99)
+    other = pair.to_s3(*journal, source="z/")
+    assert other.exit_code == 2
+
+
+def test_files_of_a_web_server_become_objects(pair: Pair, nginx: NginxDav) -> None:
+    """Single ones: plain HTTP has no listing. A larger one in parts, each a range of one version."""
+    content = noise(11 * MIB)
+    (nginx.root / "web.bin").write_bytes(content)
+    (nginx.root / "small.txt").write_bytes(b"small")
+    ran = pair("--large-above", "5M", "--part-size", "5M", f"{nginx.url}/web.bin", f"s3://{pair.bucket}/w/")
+    assert ran.exit_code == 0, ran.err
+    assert pair.in_s3("w/web.bin") == content
+    assert pair(f"{nginx.url}/small.txt", f"swift://{pair.container}/w/").exit_code == 0
+    assert pair.judge.content(pair.container, "w/small.txt") == b"small"
+
+
+def test_objects_become_files_of_a_web_server(pair: Pair, nginx: NginxDav) -> None:
+    """What plain HTTP does not keep is told once; an encoding, without which nobody can read it, fails the object."""
+    place = f"s2s-{uuid.uuid4().hex[:8]}"
+    pair.judge.put(pair.container, "x/a b.txt", b"1", fields={"X-Object-Meta-Color": "red"})
+    pair.judge.put(pair.container, "x/larger", noise(3 * MIB), fields={"X-Object-Meta-Color": "red"})
+    ran = pair(f"swift://{pair.container}/x/", f"{nginx.url}/{place}/")
+    assert ran.exit_code == 0, ran.err
+    assert ran.err.count("which the destination does not keep") == 1
+    assert (nginx.root / place / "a b.txt").read_bytes() == b"1"
+    assert (nginx.root / place / "larger").read_bytes() == noise(3 * MIB)
+    pair.judge.put(pair.container, "x/packed", b"1", fields={"Content-Encoding": "gzip"})
+    failed = pair(f"swift://{pair.container}/x/packed", f"{nginx.url}/{place}/")
+    assert failed.exit_code == 1 and "Content-Encoding" in failed.err
+
+
+@pytest.mark.parametrize(
+    ("source", "flags", "said"),
+    [
+        ("swift://{c}/absent", (), "no such object"),
+        ("swift://{c}-absent/x/", (), "no container"),
+        ("swift://{c}/both", (), "others are below it"),
+        ("swift://{c}/x/", ("--gzip", "auto"), "is for files"),
+        ("http://127.0.0.1:9/x/", (), "name a single object"),
+        ("swift://{c}/y/", (), "no such object"),
+    ],
+)
+def test_a_source_that_cannot_be_is_one_sentence(pair: Pair, source: str, flags: tuple[str, ...], said: str) -> None:
+    pair.judge.put(pair.container, "both", b"")
+    pair.judge.put(pair.container, "both", b"1")
+    pair.judge.put(pair.container, "both/below", b"1")
+    ran = pair(*flags, source.format(c=pair.container), f"s3://{pair.bucket}/y/")
+    assert (ran.exit_code, said in ran.err) == (2, True), ran.err
+    assert S3Judge(pair.s3).names(pair.bucket) == []
+
+
+def test_a_copy_into_its_own_source_is_refused(pair: Pair) -> None:
+    pair.judge.put(pair.container, "x/a", b"1")
+    ran = pair(f"swift://{pair.container}/x/", f"swift://{pair.container}/x/y/")
+    assert ran.exit_code == 2 and "would read what it writes" in ran.err
+    assert quote("") == ""
