@@ -55,7 +55,7 @@ def conditions(version: str | None, span: Span | None) -> dict[str, str]:
     """The header fields of a GET. A version is an ETag with its quotes, or a date of Last-Modified."""
     fields: dict[str, str] = {}
     if version is not None:
-        fields["If-Match" if version.startswith('"') else "If-Unmodified-Since"] = version
+        fields["If-Match" if has_etag(version) else "If-Unmodified-Since"] = version
     if span is not None:
         fields["Range"] = f"bytes={span.start}-{span.start + span.size - 1}"
     return fields
@@ -67,6 +67,11 @@ def version_of(headers: Mapping[str, str]) -> str | None:
     if etag and not etag.startswith("W/"):
         return '"' + etag.strip('"') + '"'
     return headers.get("Last-Modified")
+
+
+def has_etag(version: str | None) -> bool:
+    """Whether a version is an ETag: no other version has the same."""
+    return version is not None and version.startswith('"')
 
 
 def check_answer(key: str, status: int, headers: Mapping[str, str], version: str | None, span: Span | None) -> None:

@@ -18,7 +18,7 @@ from bulkput.events import Emit, Streaming
 from bulkput.model import ObjectHeaders, RemoteObject, SourceFile, Upload
 from bulkput.options import BodyOptions
 from bulkput.payload.in_memory import InMemory
-from bulkput.payload.reading import Fetch, Fetched, Read, Span, plain_md5
+from bulkput.payload.reading import Fetch, Fetched, Read, Span, has_etag, plain_md5
 from bulkput.payload.version import Version
 from bulkput.policy.copied import with_given, with_mtime
 from bulkput.policy.layout import Layout
@@ -72,9 +72,9 @@ class StreamedObject:
 
     async def chunks(self) -> AsyncGenerator[bytes, None]:
         """Raises SourceError if the object is gone or was overwritten, StoreError."""
-        seen, given, last = self.seen, 0, b""
+        given, last = 0, b""
         try:
-            reading = self._read(seen.row.name, version=seen.version, span=self._span)
+            reading = self._read(self.seen.row.name, version=self._condition, span=self._span)
             async with aclosing(reading) as chunks:
                 async for chunk in chunks:
                     given += len(chunk)
@@ -89,10 +89,17 @@ class StreamedObject:
         except NotFound:
             raise SourceError(self._path, "vanished", "it was there when it was listed") from None
         if given != self.size:
-            raise self.changed("its length is another one now")
+            raise self.changed("it was overwritten while it was copied: its length changed")
         if last:
             yield last
             self._sent(given, 0.0)
+
+    @property
+    def _condition(self) -> str | None:
+        """The version that a GET asks for. One GET of all bytes gives one version; without an ETag, some servers have
+        another date for each answer."""
+        version = self.seen.version
+        return version if self._span is not None or has_etag(version) else None
 
     def part(self, offset: int, size: int, sent: Callable[[int, float], None]) -> "StreamedObject":
         """The bytes `offset` to `offset + size` of the same version, as a body of their own. Raises SourceError if the
@@ -164,7 +171,7 @@ class RemoteOpener:
         if seen.row.bytes is None:
             raise SourceError(source.path, "unreadable", "its length is not known, so a complete read cannot be proven")
         seen = replace(seen, headers=with_mtime(self._fits(seen.row, seen.headers)))
-        version = _version(seen, listed, seen.headers.mtime_ns)
+        version = version_of(seen, listed, seen.headers.mtime_ns)
         data = b"" if seen.row.bytes == 0 else seen.data
         if data is not None and seen.row.large is None:
             return WholeObject(version, data, hashlib.md5(data, usedforsecurity=False).hexdigest(), seen)
@@ -198,12 +205,12 @@ class RemoteOpener:
         """Does nothing: the source has an owner."""
 
 
-def _version(seen: Fetched, listed: RemoteObject, mtime_ns: int | None) -> Version:
+def version_of(seen: Fetched, listed: RemoteObject, mtime_ns: int | None = None) -> Version:
     """The version as a file's: its number stands in for an inode. A ctime in whole seconds tells no versions apart."""
     row = listed if is_same(listed, seen.row) else seen.row
     if mtime_ns is None:
         mtime_ns = moment_ns(row.last_modified) or 0
-    changed_ns = 1 if seen.version is not None and seen.version.startswith('"') else 0
+    changed_ns = 1 if has_etag(seen.version) else 0
     return Version(0, state_of(row), seen.row.bytes or 0, mtime_ns, changed_ns, 1)
 
 

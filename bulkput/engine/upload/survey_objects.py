@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING
 
 from bulkput import events as ev
 from bulkput.engine.compare.journal_identity import place_of
-from bulkput.engine.open_source import Origin
 from bulkput.engine.stop import Stop
 from bulkput.engine.upload.objects import ObjectScan, Tree
+from bulkput.engine.upload.open_source import Origin
 from bulkput.engine.upload.resume import Resume
 from bulkput.engine.upload.survey import Survey
 from bulkput.errors import NotFound, Unsupported, UsageError, printable

@@ -30,7 +30,7 @@ from bulkput.stores.base import Destination, Store
 from bulkput.transport.base import WireCount
 
 if TYPE_CHECKING:
-    from bulkput.engine.open_source import Origin
+    from bulkput.engine.upload.open_source import Origin
     from bulkput.engine.upload.publish_manifest import Publication
     from bulkput.engine.upload.reaping import Reaping
 

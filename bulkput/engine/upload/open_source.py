@@ -16,6 +16,7 @@ from bulkput.policy.layout import Layout, of_segments
 from bulkput.record import frozen
 from bulkput.sources.base import ObjectSource
 from bulkput.stores.base import Destination, Store
+from bulkput.stores.reading import reads_of
 from bulkput.stores.slots import Slots
 from bulkput.stores.tries import Brake
 from bulkput.transport.base import WireCount
@@ -76,12 +77,11 @@ class StoreSource:
 
     def __init__(self, store: Store, url: str) -> None:
         """Raises UsageError if the store cannot be read."""
-        fetch, read = store.powers.fetch, store.powers.read
-        if fetch is None or read is None:
+        reads = reads_of(store)
+        if reads is None:
             raise UsageError(f"{url} cannot be read: this kind of store only takes uploads")
         self._store = store
-        self._fetch = fetch
-        self._read = read
+        self._fetch, self._read = reads
 
     async def place(self) -> str:
         found_place = self._store.powers.found_place
