@@ -21,6 +21,7 @@ from bulkput.payload.in_memory import InMemory
 from bulkput.payload.reading import Fetch, Fetched, Read, Span, has_etag, plain_md5
 from bulkput.payload.version import Version
 from bulkput.policy.copied import with_given, with_mtime
+from bulkput.policy.etag import composite_of, md5_of
 from bulkput.policy.layout import Layout
 from bulkput.policy.object_state import is_same, state_of
 from bulkput.policy.skip import moment_ns
@@ -210,7 +211,8 @@ def version_of(seen: Fetched, listed: RemoteObject, mtime_ns: int | None = None)
     row = listed if is_same(listed, seen.row) else seen.row
     if mtime_ns is None:
         mtime_ns = moment_ns(row.last_modified) or 0
-    changed_ns = 1 if has_etag(seen.version) else 0
+    # nginx makes its ETags of size and time, in seconds: those do not tell one version from the next.
+    changed_ns = 1 if md5_of(row.hash) is not None or composite_of(row.hash) is not None else 0
     return Version(0, state_of(row), seen.row.bytes or 0, mtime_ns, changed_ns, 1)
 
 

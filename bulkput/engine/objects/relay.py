@@ -153,5 +153,5 @@ def _ignore(_count: int, _read_s: float) -> None:
 
 _IN_ONE = (
     "its {size} bytes would pass through this machine in one request, of which the destination takes {most}:"
-    " `bulkput upload SOURCE DEST` copies it in parts"
+    " `bulkput.upload` copies it in parts"
 )

@@ -132,7 +132,7 @@ async def _tree_of(origin: Origin) -> Tree:
         raise UsageError(f"source {url}: there is no {origin.url.noun} {printable(origin.url.root)}") from None
     if single is not None and has_more:
         raise UsageError(
-            f"source {url} is an object, and others are below it: {url}/ means those; `bulkput.copy` copies the one"
+            f"source {url} is an object, and others are below it: {url}/ means those; `bulkput.copy` takes the one"
         )
     if single is not None:
         return Tree(origin=origin, prefix=key[: key.rfind("/") + 1], single=replace(single, name=key))
