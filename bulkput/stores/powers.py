@@ -57,6 +57,10 @@ class Settled:
     words: str = ""
 
 
+class Link(Protocol):
+    async def __call__(self, key: str, target: str, headers: ObjectHeaders) -> Stored: ...
+
+
 class Expire(Protocol):
     async def __call__(self, key: str, at_s: int, listed: RemoteObject) -> int: ...
 
@@ -326,6 +330,9 @@ class Powers:
     """The object with its headers, and with its bytes if they are few (`payload/reading.py`)."""
     read: "Read | None" = None
     """`get_once` of one version, or of a span of bytes. A store has this if it has `fetch`."""
+    link: Link | None = None
+    """Stores a link to CONTAINER/OBJECT of the same account, which need not be there. Raises Unsupported if the server
+    has no links."""
     describe: Callable[[str], Awaitable[tuple[RemoteObject, ObjectHeaders] | None]] | None = None
     """The object's row, and the headers that make `put` store the same metadata; None if it does not exist."""
     delete_many: Callable[[tuple[str, ...]], Awaitable[tuple[str, ...]]] | None = None

@@ -40,6 +40,7 @@ class Wrapper(ABC):
             get_once=has.get_once,
             fetch=self._power("get", has.fetch),
             read=has.read,
+            link=self._power("put", has.link),
             describe=self._power("stat", has.describe),
             delete_many=self._power("delete", has.delete_many),
             make_directory=self._power("put", has.make_directory),

@@ -81,7 +81,9 @@ class PowerTests(StoreTests):
             assert seen is not None and seen.data == content and seen.row.bytes == len(content)
             assert seen.version is not None
             for most in (0, len(content) - 1):
-                assert replace(await fetch("few", most), data=content) == seen
+                without = await fetch("few", most)
+                assert without is not None and without.data is None
+                assert (without.row, without.headers, without.version) == (seen.row, seen.headers, seen.version)
             empty = await fetch("none", 100)
             assert empty is not None and (empty.data, empty.row.bytes) == (b"", 0)
             assert await fetch("absent", 0) is None and await fetch("absent", 1) is None
@@ -106,6 +108,22 @@ class PowerTests(StoreTests):
                     _ = [chunk async for chunk in read("read", version=seen.version, span=span)]
             with pytest.raises(NotFound):
                 await anext(read("absent", version=seen.version))
+
+    async def test_a_link_leads_to_its_target(self, target: Target) -> None:
+        """Also to one that is stored later. A server without links says so."""
+        container, name = Destination.parse(target.url).root, HOSTILE_NAMES[1]
+        async with connected(target.url, retry=ONCE, environ=target.environ) as (store, _):
+            link = power(store.powers.link)
+            await store.prepare()
+            try:
+                stored = await link("link", f"{container}/{name}", ObjectHeaders(content_type="text/x-link"))
+            except Unsupported:
+                return
+            assert (stored.key, stored.size) == ("link", 0)
+            assert await store.stat("link") is None
+            await store.put(name, whole(b"led to"), ObjectHeaders())
+            row = await store.stat("link")
+            assert row is not None and (row.bytes, row.link) == (6, f"{container}/{name}")
 
     async def test_describe_gives_headers_that_put_stores_again(self, target: Target) -> None:
         """Type, metadata and other fields; None for a missing object."""

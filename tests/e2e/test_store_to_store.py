@@ -252,3 +252,56 @@ def test_a_copy_into_its_own_source_is_refused(pair: Pair) -> None:
     pair.judge.put(pair.container, "x/a", b"1")
     ran = pair(f"swift://{pair.container}/x/", f"swift://{pair.container}/x/y/")
     assert ran.exit_code == 2 and "would read what it writes" in ran.err
+
+
+def test_links_stay_links(pair: Pair) -> None:
+    """To the copies of what they lead to, or to the same object if that is not copied; a second run skips them."""
+    pair.judge.put(pair.container, "x/target", b"content")
+    pair.judge.put(pair.container, "elsewhere", b"other")
+    for name, target in (("x/in", "x/target"), ("x/out", "elsewhere")):
+        pair.judge.put(pair.container, name, fields={"X-Symlink-Target": f"{pair.container}/{target}"})
+    to = f"{pair.container}-copy"
+    source, destination = f"swift://{pair.container}/x/", f"swift://{to}/y/"
+    ran = pair(source, destination)
+    assert ran.exit_code == 0, ran.err
+    links = {row["name"]: row["symlink_path"].split("/", 3)[-1] for row in pair.judge.rows(to) if "symlink_path" in row}
+    assert links == {"y/in": f"{to}/y/target", "y/out": f"{pair.container}/elsewhere"}
+    assert pair.judge.content(to, "y/in") == b"content"
+    again = pair("--skip", "identical", "--summary", "-", source, destination)
+    assert (again.exit_code, again.summary["uploaded"]) == (0, 0), again.err
+
+
+def test_links_become_objects_where_there_are_no_links(pair: Pair) -> None:
+    """A warning says so, once."""
+    pair.judge.put(pair.container, "x/target", noise(2 * MIB))
+    for name in ("x/a", "x/b"):
+        pair.judge.put(pair.container, name, fields={"X-Symlink-Target": f"{pair.container}/x/target"})
+    ran = pair.to_s3()
+    assert ran.exit_code == 0, ran.err
+    assert pair.in_s3("y/a") == pair.in_s3("y/b") == noise(2 * MIB)
+
+
+def test_a_dynamic_large_object_becomes_a_static_one(pair: Pair) -> None:
+    parts = [noise(5 * MIB, 1), noise(100, 2)]
+    for number, content in enumerate(parts):
+        pair.judge.put(pair.container, f"parts/{number}", content)
+    pair.judge.put(pair.container, "x/d", fields={"X-Object-Manifest": f"{pair.container}/parts/"})
+    to = f"{pair.container}-copy"
+    for destination in (f"swift://{to}/y/", f"s3://{pair.bucket}/y/"):
+        ran = pair(f"swift://{pair.container}/x/", destination)
+        assert ran.exit_code == 0, ran.err
+    seen = pair.judge.get(to, "y/d")
+    assert seen is not None and seen.content == pair.in_s3("y/d") == b"".join(parts)
+    assert seen.headers["X-Static-Large-Object"] == "True"
+    assert pair.client.head_object(Bucket=pair.bucket, Key="y/d")["ETag"].endswith('-2"')
+
+
+def test_large_objects_that_are_there_are_skipped_without_being_read(pair: Pair) -> None:
+    """Static ones by the MD5s of both manifests, and by those of the parts that S3 got."""
+    pair.put_static("x/large", noise(5 * MIB, 1), noise(5 * MIB, 2), noise(9, 3))
+    to = f"{pair.container}-copy"
+    for destination in (f"swift://{to}/y/", f"s3://{pair.bucket}/y/"):
+        command = ("--skip", "identical", "--summary", "-", f"swift://{pair.container}/x/", destination)
+        assert pair(*command).summary["uploaded"] == 1
+        again = pair(*command)
+        assert (again.exit_code, again.summary["uploaded"]) == (0, 0), again.err

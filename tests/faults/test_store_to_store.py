@@ -83,7 +83,7 @@ async def test_an_answer_of_the_source_that_is_wrong_is_read_again(world: World,
     """It never becomes an object: the MD5 of the source's ETag is what the destination checks."""
     content = noise(size)
     world.put("a", content)
-    async with faulty(world.box) as (through, faults, relayed):
+    async with faulty(world.box) as (through, faults, _):
         faults.at("GET", has="/x/a", meet=breaking(size // 2, damages=damages))
         summary = await world.run(through)
     assert (summary.uploaded, summary.failed) == (1, 0)

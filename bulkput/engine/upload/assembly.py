@@ -31,6 +31,7 @@ from bulkput.stores.base import Store
 if TYPE_CHECKING:
     from bulkput.engine.upload.if_exists import NewOnly
     from bulkput.engine.upload.large import LargeSender
+    from bulkput.engine.upload.links import Links
     from bulkput.engine.upload.publish_manifest import Publication
     from bulkput.engine.upload.reaping import Reaping
     from bulkput.engine.upload.stages import Stages
@@ -91,7 +92,8 @@ def build(context: Context, store: Store, survey: Survey, container: str) -> Ass
     scan = survey.scan(stop, _room(context))
     large_above = _large_above(options, store)
     opener = survey.opener(store, options, emit, large_above=large_above)
-    sync = _sync(context, store, survey, opener, container)
+    links = survey.links(store, container, emit)
+    sync = _sync(context, store, survey, opener, container=container, links=links)
     skipper = sync.skipper if sync is not None else None
     new_only = _new_only(context, survey, store, sync)
     pipeline = Pipeline(
@@ -107,6 +109,7 @@ def build(context: Context, store: Store, survey: Survey, container: str) -> Ass
             open_large=cache(lambda: _large(context, store)),
             open_pipe=partial(_pipe, context),
             in_parts=context.resume.uploads_begun,
+            links=links,
         ),
         naming=survey.naming,
         gzip=survey.gzip,
@@ -221,7 +224,9 @@ def _room(context: Context) -> Callable[[], Awaitable[None]]:
     return room
 
 
-def _sync(context: Context, store: Store, survey: Survey, opener: Opener, container: str) -> "Sync | None":
+def _sync(
+    context: Context, store: Store, survey: Survey, opener: Opener, *, container: str, links: "Links | None"
+) -> "Sync | None":
     if survey.scope is None:
         return None
     from bulkput.engine.upload.sync import Sync  # noqa: PLC0415 - 20 ms, which only a run that compares has to pay
@@ -237,6 +242,7 @@ def _sync(context: Context, store: Store, survey: Survey, opener: Opener, contai
         roots=survey.roots,
         rules=survey.rules,
         container=container,
+        links=links,
     )
 
 

@@ -113,17 +113,12 @@ class ObjectScan:
         name, path = self._tree.name_of(row), self._tree.origin.path_of(row.name)
         if not name:  # the marker of the directory itself
             return Skip(path, b"", Reason.NOT_A_FILE)
-        if self._filters.are_there and not self._takes(name):
+        if self._filters.are_there and not takes(self._filters, name, self._enters):
             return Skip(path, name, Reason.EXCLUDED)
         size, mtime_ns = row.bytes or 0, moment_ns(row.last_modified) or 0
         if self._filters.have_limits and (why := self._filters.left_out(size, mtime_ns)) is not None:
             return Skip(path, name, why)
         return SourceFile(path, name, size, mtime_ns, remote=row)
-
-    def _takes(self, name: bytes) -> bool:
-        """Whether the patterns take the object. A walk would not enter a directory that they exclude."""
-        above = (name[:end] for end, byte in enumerate(name) if byte == ord("/"))
-        return all(map(self._enters, above)) and self._filters.takes_file(name)
 
     def at(self) -> bytes | None:
         """The source if its listing is waited for, else None. Call it in any thread."""
@@ -131,6 +126,12 @@ class ObjectScan:
 
     def close(self) -> None:
         self._is_closed = True
+
+
+def takes(filters: Filters, name: bytes, enters: Callable[[bytes], bool] | None = None) -> bool:
+    """Whether the patterns take the object. A walk would not enter a directory that they exclude."""
+    above = (name[:end] for end, byte in enumerate(name) if byte == ord("/"))
+    return all(map(enters or filters.enters_directory, above)) and filters.takes_file(name)
 
 
 async def _without_known(batch: list[Found], earlier: "JournalledUploads | None") -> list[Found]:

@@ -15,6 +15,7 @@ from bulkput.stores.base import Store
 if TYPE_CHECKING:
     from bulkput.engine.upload.if_exists import NewOnly
     from bulkput.engine.upload.large import LargeSender, LargeSent
+    from bulkput.engine.upload.links import Links
     from bulkput.engine.upload.skip import Skipper
     from bulkput.payload.gzip_body import Packed, PackedStream, Packer
     from bulkput.payload.pipe import Pipe
@@ -46,10 +47,13 @@ class Putter:
         open_large: "Callable[[], LargeSender]",
         open_pipe: "Callable[[Upload], Pipe]",
         in_parts: Container[bytes] = (),
+        links: "Links | None" = None,
     ) -> None:
         """Without a packer files are sent uncompressed; without a skipper every file is sent; without `new_only` what
         is there is overwritten. Files of more than `large_above` bytes may be for the LargeSender. `in_parts`: the
-        paths of files of which an earlier run may have left an upload in parts."""
+        paths of files of which an earlier run may have left an upload in parts. `links` puts those of a
+        source that has some."""
+        self._links = links
         self._in_parts = in_parts
         self._new_only = new_only
         self._emit = emit
@@ -89,6 +93,8 @@ class Putter:
             new_only = None  # the version that was read first may be there
         if source.is_directory:
             return await self._sent(upload, None, self._put_directory, new_only)
+        if self._links is not None and (linked := await self._links.put(upload)) is not None:
+            return linked
         file = file or (None if is_last else opener.open_at_once(source)) or await opener.open(source)
         upload = opener.upload_of(upload, file)
         if new_only is not None:

@@ -25,6 +25,7 @@ from bulkput.sources.scan import Scan, Scanning
 from bulkput.stores.base import Destination, Store
 
 if TYPE_CHECKING:
+    from bulkput.engine.upload.links import Links
     from bulkput.policy.order import Order
     from bulkput.policy.rules import Rules
     from bulkput.policy.scope import Scope
@@ -59,6 +60,10 @@ class Survey:
         # What is sent in parts is not read whole.
         body = replace(options.body, buffer_size=min(options.body.buffer_size, large_above))
         return BodyOpener(body, emit, may_hang=self.may_hang, hashes=hashes)
+
+    def links(self, _store: Store, _container: str, _emit: Emit) -> "Links | None":
+        """What puts links as links. Those of a disk become files."""
+        return None
 
     def useless(self, *, with_known: bool) -> list[str]:
         """A sentence for each pattern that has matched nothing. If the journal may know files (`with_known`), rules and

@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING
 from bulkput import events as ev
 from bulkput.engine.compare.journal_identity import place_of
 from bulkput.engine.stop import Stop
-from bulkput.engine.upload.objects import ObjectScan, Tree
+from bulkput.engine.upload.links import Links
+from bulkput.engine.upload.objects import ObjectScan, Tree, takes
 from bulkput.engine.upload.open_source import Origin
 from bulkput.engine.upload.resume import Resume
 from bulkput.engine.upload.survey import Survey
@@ -32,6 +33,7 @@ from bulkput.policy.copied import fitted
 from bulkput.policy.directories import is_marker
 from bulkput.policy.filters import Filters
 from bulkput.policy.gzip_names import NOT_COMPRESSED
+from bulkput.policy.link_target import LinkTargets
 from bulkput.policy.naming import joined_prefix
 from bulkput.policy.rename import one_spelling
 from bulkput.record import frozen
@@ -52,6 +54,8 @@ class ObjectSurvey(Survey):
 
     tree: Tree
     earlier: "Callable[[], JournalledUploads] | None"
+    is_one_account: bool
+    """Whether source and destination are in one account."""
 
     def scan(self, stop: Stop, room: "Callable[[], Awaitable[None]]") -> ObjectScan:
         return ObjectScan(self.tree, self.filters, self.earlier, stop, room)
@@ -67,6 +71,22 @@ class ObjectSurvey(Survey):
             layout_of=source.layout,
             large_above=large_above,
         )
+
+    def links(self, store: Store, container: str, emit: ev.Emit) -> Links | None:
+        """None if the destination has no links at all."""
+        if store.powers.link is None:
+            return None
+        here = self.tree.origin.url
+        targets = LinkTargets(
+            below=f"{here.root}/{self.tree.prefix}",
+            to=f"{container}/{self.naming.prefix}",
+            takes=self._takes,
+            is_one_account=self.is_one_account,
+        )
+        return Links(store.powers.link, targets, emit)
+
+    def _takes(self, name: bytes) -> bool:
+        return self.tree.single is None and takes(self.filters, name)
 
 
 async def survey_objects(
@@ -91,6 +111,7 @@ async def survey_objects(
         may_hang=None,
         tree=tree,
         earlier=await asyncio.to_thread(known),
+        is_one_account=origin.url.scheme == target.scheme and places[0] == places[1] != "",
     )
 
 

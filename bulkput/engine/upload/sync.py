@@ -23,9 +23,11 @@ from bulkput.payload.source_body import Opener
 from bulkput.policy.directories import is_marker, is_others_marker
 from bulkput.policy.manifest import manifest_key
 from bulkput.policy.scope import Scope
+from bulkput.policy.skip import REASONS
 from bulkput.stores.base import Store
 
 if TYPE_CHECKING:
+    from bulkput.engine.upload.links import Links
     from bulkput.policy.rules import Rules
 
 
@@ -45,6 +47,7 @@ class Sync:
         roots: list[bytes],
         rules: "Rules | None",
         container: str,
+        links: "Links | None" = None,
     ) -> None:
         self._mirror: Mirror | None = None
         if options.skip.is_mirror:
@@ -56,6 +59,7 @@ class Sync:
         self.skipper = Skipper(
             store, opener, options, emit, gzip=scope.gzip, rules=rules, indirect=indirect, on_kept=on_kept
         )
+        self._links = links
         self._scope = scope
         self._manifest = manifest_key(options.manifest, scope.naming) if options.manifest is not None else None
         self._options = options
@@ -106,6 +110,10 @@ class Sync:
             return None
         if pair.row is None and not pair.is_unlisted:
             return file
+        if self._links is not None and pair.row is not None and self._links.has(file, pair.row):
+            await self.note_kept(pair.row)
+            mode = self._options.skip.mode
+            return Skip(file.path, file.name, REASONS[mode], pair.row.name, there=pair.row) if mode != "none" else file
         if self._options.skip.mode == "none":
             is_large = pair.row is not None and pair.row.large is not None and not file.is_directory
             # With its row, the worker reports the segments that stay when a large object is overwritten.

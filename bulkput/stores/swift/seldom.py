@@ -5,11 +5,14 @@ Their code is imported when one of them is first called. A plain upload would ot
 """
 
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
-from bulkput.errors import Denied, NotFound
+from bulkput.errors import Denied, NotFound, Unsupported
 from bulkput.model import Body, LargeUpload, ObjectHeaders, Prefix, RemoteObject, Segment, Stored, StoredPart
+from bulkput.payload.in_memory import BytesBody
 from bulkput.stores.powers import (
     Access,
     Composing,
@@ -98,6 +101,13 @@ class SeldomUsed:
         from bulkput.stores.swift.fetching import fetch  # noqa: PLC0415 - see above
 
         return await fetch(self._requests.ask, key, most)
+
+    async def link(self, key: str, target: str, headers: ObjectHeaders) -> Stored:
+        """An empty object with X-Symlink-Target (Swift's middleware `symlink`)."""
+        if "symlink" not in await self._requests.info():
+            raise Unsupported("put", key, "this server has no links")
+        extra = (*headers.extra, ("X-Symlink-Target", quote(target)))
+        return await self._store.put(key, BytesBody.of(b""), replace(headers, extra=extra))
 
     async def segments(self, key: str, container: str | None = None) -> tuple[Segment, ...]:
         return await self._composer.segments(key, container)

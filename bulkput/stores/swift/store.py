@@ -106,6 +106,7 @@ class SwiftStore:
             get_once=self.get,
             fetch=self._seldom.fetch,
             read=self._requests.read,
+            link=self._seldom.link,
             describe=self.describe,
             delete_many=self.delete_many,
             copy=self.copy,
@@ -339,8 +340,7 @@ class SwiftStore:
         """The limits of `GET /info`, requested once."""
         return limits(await self._requests.info(), self.context.large.mode)
 
-    async def aclose(self) -> None:
-        """Does nothing: the caller owns the transport."""
+    async def aclose(self) -> None: ...  # the caller owns the transport
 
     async def _page(self, container: str, query: Mapping[str, str], marker: str | None) -> Rows:
         if marker is not None:
