@@ -1,5 +1,6 @@
 """Opens the source of an upload that is no path: a URL whose objects are read."""
 
+import os
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing, asynccontextmanager
@@ -14,11 +15,11 @@ from bulkput.payload.reading import Fetched, Span
 from bulkput.policy.etag import composite_of, parts_in
 from bulkput.policy.layout import Layout, of_segments
 from bulkput.record import frozen
-from bulkput.sources.base import ObjectSource
-from bulkput.stores.base import Destination, Store
+from bulkput.sources.base import ObjectSource, SourceContext, installed_source
+from bulkput.stores.base import Destination, Store, is_built_in
 from bulkput.stores.reading import reads_of
 from bulkput.stores.slots import Slots
-from bulkput.stores.tries import Brake
+from bulkput.stores.tries import Brake, Tries
 from bulkput.transport.base import WireCount
 
 _SHARE = 1.25
@@ -59,6 +60,18 @@ async def opened_source(
 
     Raises UsageError for a wrong URL, missing credentials, and a store that cannot be read.
     """
+    where = Destination.parse(url)
+    if not is_built_in(where.scheme) and (make := await installed_source(where.scheme)) is not None:
+        context = SourceContext(
+            url=url,
+            root=where.root,
+            prefix=where.prefix,
+            environ=os.environ if environ is None else environ,
+            wire=wire,
+        )
+        async with aclosing(make(context)) as made:
+            yield Origin(where, RetriedSource(made, Tries(retry, emit, brake)), WireCount())
+        return
     async with connected(
         url,
         wire=replace(wire, objects_per_s=None, bytes_per_s=None),
@@ -69,7 +82,7 @@ async def opened_source(
         brake=brake,
         environ=environ,
     ) as (store, count):
-        yield Origin(Destination.parse(url), StoreSource(store, url), count)
+        yield Origin(where, StoreSource(store, url), count)
 
 
 class StoreSource:
@@ -119,3 +132,24 @@ class StoreSource:
 
     async def aclose(self) -> None:
         """Does nothing: `opened_source` closes the store."""
+
+
+class RetriedSource:
+    """A source of another package: `fetch` and `layout` are called again if they fail. What is streamed is read again
+    by the PUT that it feeds."""
+
+    def __init__(self, source: ObjectSource, tries: Tries) -> None:
+        self._source = source
+        self._tries = tries
+        self.place = source.place
+        self.list = source.list
+        self.read = source.read
+
+    async def fetch(self, key: str, most: int) -> Fetched | None:
+        return await self._tries(lambda: self._source.fetch(key, most))
+
+    async def layout(self, row: RemoteObject) -> Layout | None:
+        return await self._tries(lambda: self._source.layout(row))
+
+    async def aclose(self) -> None:
+        """Does nothing: `opened_source` closes the source."""
