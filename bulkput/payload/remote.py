@@ -23,7 +23,7 @@ from bulkput.payload.version import Version
 from bulkput.policy.copied import with_given, with_mtime
 from bulkput.policy.etag import composite_of, md5_of
 from bulkput.policy.layout import Layout
-from bulkput.policy.object_state import is_same, state_of
+from bulkput.policy.object_state import is_same, is_unknown, state_of
 from bulkput.policy.skip import moment_ns
 
 LayoutOf = Callable[[RemoteObject], Awaitable[Layout | None]]
@@ -188,7 +188,7 @@ class RemoteOpener:
 
     async def _seen(self, listed: RemoteObject) -> Fetched | None:
         """What one request shows. A row of no bytes may be that of a link or of a large object of any size."""
-        is_small = listed.large is None and 0 < (listed.bytes or 0) <= self._most
+        is_small = listed.large is None and (0 < (listed.bytes or 0) <= self._most or is_unknown(listed))
         seen = await self._fetch(listed.name, self._most if is_small else 0)
         if seen is None or is_small or seen.row.large is not None or not 0 < (seen.row.bytes or 0) <= self._most:
             return seen
@@ -208,7 +208,7 @@ class RemoteOpener:
 
 def version_of(seen: Fetched, listed: RemoteObject, mtime_ns: int | None = None) -> Version:
     """The version as a file's: its number stands in for an inode. A ctime in whole seconds tells no versions apart."""
-    row = listed if is_same(listed, seen.row) else seen.row
+    row = listed if is_same(listed, seen.row) and not is_unknown(listed) else seen.row
     if mtime_ns is None:
         mtime_ns = moment_ns(row.last_modified) or 0
     # nginx makes its ETags of size and time, in seconds: those do not tell one version from the next.

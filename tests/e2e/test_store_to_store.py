@@ -305,3 +305,27 @@ def test_large_objects_that_are_there_are_skipped_without_being_read(pair: Pair)
         assert pair(*command).summary["uploaded"] == 1
         again = pair(*command)
         assert (again.exit_code, again.summary["uploaded"]) == (0, 0), again.err
+
+
+def test_a_list_names_objects_below_a_url(pair: Pair, nginx: NginxDav, tmp_path: Path) -> None:
+    """By names, or by URLs; one request for each small file. What the journal has is not asked for again."""
+    place = f"s2s-{uuid.uuid4().hex[:8]}"
+    contents = {f"d{number}/a b{number}": noise(100, number) for number in range(5)} | {"large": noise(3 * MIB)}
+    for name, content in contents.items():
+        (nginx.root / place / name).parent.mkdir(parents=True, exist_ok=True)
+        (nginx.root / place / name).write_bytes(content)
+    base = f"{nginx.url}/{place}/"
+    lines = ["d0/a b0", "d1/a b1", *(f"{base}d{number}/a%20b{number}" for number in range(1, 5)), "large"]
+    (tmp_path / "list").write_text("\n".join(lines))
+    journal = ("--journal", str(tmp_path / "j.db"), "--summary", "-")
+    command = (*journal, "--files-from", str(tmp_path / "list"), "--base", base, f"s3://{pair.bucket}/y/")
+    ran = pair(*command)
+    assert (ran.exit_code, ran.summary["uploaded"]) == (0, 6), ran.err
+    for name, content in contents.items():
+        assert pair.in_s3(f"y/{name}") == content
+    again = pair(*command)
+    assert (again.exit_code, again.summary["uploaded"]) == (0, 0), again.err
+    (tmp_path / "list").write_text("absent\nhttps://example.org/x\nd0/a b0")
+    failed = pair(*command)
+    assert (failed.exit_code, failed.summary["failed"]) == (1, 2), failed.err
+    assert "vanished" in failed.err and "is not below the base" in failed.err

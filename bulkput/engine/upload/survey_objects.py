@@ -8,6 +8,7 @@
 | is the name of an object, and objects are below NAME/     | refused: NAME/ says that those are meant, `cp` takes one |
 | leads to nothing                                          | refused                                                  |
 | a store without listings (plain HTTP)                     | a single object                                          |
+| the base of a list (`files.base`)                         | what the list names below it                             |
 """
 
 import asyncio
@@ -36,7 +37,9 @@ from bulkput.policy.gzip_names import NOT_COMPRESSED
 from bulkput.policy.link_target import LinkTargets
 from bulkput.policy.naming import joined_prefix
 from bulkput.policy.rename import one_spelling
+from bulkput.policy.skip import COMPARING
 from bulkput.record import frozen
+from bulkput.sources.scan import Scan, Scanning
 from bulkput.stores.base import Destination, Store
 
 if TYPE_CHECKING:
@@ -46,6 +49,7 @@ if TYPE_CHECKING:
     from bulkput.policy.order import Order
     from bulkput.policy.rules import Rules
     from bulkput.policy.scope import Scope
+    from bulkput.sources.listed_objects import ListedObjects
 
 
 @frozen
@@ -54,10 +58,14 @@ class ObjectSurvey(Survey):
 
     tree: Tree
     earlier: "Callable[[], JournalledUploads] | None"
+    listed: "ListedObjects | None"
+    """What a list names; None if a listing finds what there is."""
     is_one_account: bool
     """Whether source and destination are in one account."""
 
-    def scan(self, stop: Stop, room: "Callable[[], Awaitable[None]]") -> ObjectScan:
+    def scan(self, stop: Stop, room: "Callable[[], Awaitable[None]]") -> Scanning:
+        if self.listed is not None:
+            return Scan(iter(self.listed), room)
         return ObjectScan(self.tree, self.filters, self.earlier, stop, room)
 
     def opener(self, store: Store, options: UploadOptions, emit: ev.Emit, *, large_above: int) -> RemoteOpener:
@@ -93,12 +101,16 @@ async def survey_objects(
     origin: Origin, target: Destination, store: Store, options: UploadOptions, resume: Resume
 ) -> ObjectSurvey:
     """Look at the source of an upload to `store`. Raises UsageError if there is nothing, JournalError, StoreError."""
-    tree = await _tree_of(origin)
+    if options.files is None:
+        tree = await _tree_of(origin)
+    else:
+        tree = Tree(origin=origin, prefix=joined_prefix(origin.url.prefix))
     places = await origin.source.place(), await place_of(store)
     _refuse_own(tree, target, places)
     naming = _naming(tree, target)
     filters = Filters(options.walk, now_ns=time.time_ns())
     known = partial(resume.known_objects, tree.root, places[0], target, places[1], naming)
+    earlier = await asyncio.to_thread(known)
     return ObjectSurvey(
         roots=[tree.root],
         naming=naming,
@@ -110,8 +122,27 @@ async def survey_objects(
         found=iter(()),
         may_hang=None,
         tree=tree,
-        earlier=await asyncio.to_thread(known),
+        earlier=earlier,
+        listed=await asyncio.to_thread(_listed, tree, filters, earlier, options),
         is_one_account=origin.url.scheme == target.scheme and places[0] == places[1] != "",
+    )
+
+
+def _listed(
+    tree: Tree, filters: Filters, earlier: "Callable[[], JournalledUploads] | None", options: UploadOptions
+) -> "ListedObjects | None":
+    """Blocking. Raises UsageError if the list is not there."""
+    if options.files is None:
+        return None
+    from bulkput.sources.listed_objects import ListedObjects  # noqa: PLC0415 - sqlite3, which may sort it
+
+    return ListedObjects(
+        options.files,
+        tree.origin.path_of,
+        tree.prefix,
+        takes=partial(takes, filters),
+        open_earlier=earlier,
+        is_sorted=earlier is not None or options.skip.is_wanted,
     )
 
 
@@ -121,7 +152,6 @@ def check_for_objects(roots: list[bytes], options: UploadOptions) -> None:
         raise UsageError("a URL has to be the only source: upload from each in a run of its own")
     walk, url = options.walk, printable(roots[0])
     given = {
-        "files": options.files is not None,
         "gzip.mode": options.compresses,
         "encode_names": options.encode_names != "strict",
         "dir_markers": options.dir_markers,
@@ -133,6 +163,8 @@ def check_for_objects(roots: list[bytes], options: UploadOptions) -> None:
     }
     if wrong := [name for name, is_given in given.items() if is_given]:
         raise UsageError(f"`{wrong[0]}` is for files, and the source {url} has objects: leave it out")
+    if options.files is not None and options.skip.mode in COMPARING:
+        raise UsageError("`skip.mode='existing'` goes with a list below a URL: it has no sizes and times to compare")
 
 
 async def _tree_of(origin: Origin) -> Tree:
@@ -198,7 +230,7 @@ def _scope(
     from bulkput.policy.scope import Root, scope_of  # noqa: PLC0415 - the same
 
     root = Root(tree.root, tree.name_of(tree.single) if tree.single is not None else b"")
-    scope = scope_of([root], naming, options.walk, filters=filters)
+    scope = scope_of([root], naming, options.walk, filters=filters, is_list=options.files is not None)
     if options.skip.is_mirror:
         check_mirror([], target, options, scope)
     return scope
