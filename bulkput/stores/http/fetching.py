@@ -10,7 +10,7 @@ async def fetch(site: Site, key: str, most: int) -> Fetched | None:
     """See `payload/reading.py:Fetch`. A GET of the object, or a HEAD if no bytes are wanted. Bytes without a length are
     not taken: a complete read could not be proven."""
     method, url = "GET" if most else "HEAD", site.url("get", key)
-    answer = await site.ask(method, url, {}, operation="get", key=key, max_answer=most + 1)
+    answer = await site.ask(method, url, {}, operation="get", key=key, max_answer=most)
     if answer.status == 404:
         return None
     if answer.status != 200:

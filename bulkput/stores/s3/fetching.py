@@ -18,7 +18,7 @@ async def fetch(store: "S3Store", key: str, most: int) -> Fetched | None:
     if not most:
         head = await store.head(key)
         return None if head is None else Fetched(store.row(key, head), kept(head), version_of(head), None)
-    request = Request("GET", key, store.customer_key, max_answer=most + 1, moves=most)
+    request = Request("GET", key, store.customer_key, max_answer=most, moves=most)
     answer = await store.requests.ask("get", request)
     if answer.status == 404:
         return None

@@ -15,7 +15,7 @@ Ask = Callable[[str, Request], Awaitable[Answer]]
 
 async def fetch(ask: Ask, key: str, most: int) -> Fetched | None:
     """See `payload/reading.py:Fetch`. A GET of the object, or a HEAD if no bytes are wanted."""
-    answer = await ask("get", Request("GET" if most else "HEAD", key, max_answer=most + 1, moves=most))
+    answer = await ask("get", Request("GET" if most else "HEAD", key, max_answer=most, moves=most))
     if answer.status == 404:
         return None
     if answer.status not in (200, 204):
