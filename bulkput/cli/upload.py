@@ -157,8 +157,8 @@ def upload(
     git ls-files -z | bulkput upload --files-from - --null swift://artifacts/source
 
     DEST is swift://CONTAINER[/PREFIX], s3://BUCKET[/PREFIX] or http(s)://HOST/PATH/. A missing container is made, a
-    bucket with --make-bucket. A SOURCE may be such a URL, too: then its objects are copied. A temporary URL of Swift's will do, in quotes; tempurl://[PREFIX] is that in
-    BULKPUT_TEMPURL.
+    bucket with --make-bucket. A temporary URL of Swift's will do, in quotes; tempurl://[PREFIX] is that in
+    BULKPUT_TEMPURL. A SOURCE may be such a URL, too: then its objects are copied (docs/store-to-store.md).
     Options with their reasons: docs/options.md.
     """
     sources, destination = split(paths, flags["files"], verb="upload")

@@ -1,8 +1,8 @@
 """An object of another store as a body: read while it is sent, or held in memory if it is small.
 
-Either one version is sent or nothing. A GET asks for the version that was seen first, and an answer with another one
-breaks the request off. The last piece of a body is held back until the source has proven all of them, so the store that
-gets them never keeps what arrived damaged. Each attempt of a PUT reads the object again.
+Either one version is sent or nothing. An answer with another version than was seen first breaks the request off. The
+last piece of a body is held back until the source has proven all of them, so the store that gets them never keeps what
+arrived damaged. Each attempt of a PUT reads the object again.
 """
 
 import hashlib
@@ -97,8 +97,8 @@ class StreamedObject:
 
     @property
     def _condition(self) -> str | None:
-        """The version that a GET asks for. One GET of all bytes gives one version; without an ETag, some servers have
-        another date for each answer."""
+        """The version that an answer has to have. One GET of all bytes gives one version; without an ETag, some servers
+        have another date for each answer."""
         version = self.seen.version
         return version if self._span is not None or has_etag(version) else None
 

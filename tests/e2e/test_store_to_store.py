@@ -17,6 +17,7 @@ from tests.e2e.cli import Ran
 from tests.e2e.cli import bulkput as run
 from tests.servers.judge import S3Judge, SwiftJudge
 from tests.servers.nginx import NginxDav
+from tests.servers.rgw import RealRgw
 from tests.servers.s3 import RealS3
 from tests.servers.swift import RealSwift
 
@@ -329,3 +330,54 @@ def test_a_list_names_objects_below_a_url(pair: Pair, nginx: NginxDav, tmp_path:
     failed = pair(*command)
     assert (failed.exit_code, failed.summary["failed"]) == (1, 2), failed.err
     assert "vanished" in failed.err and "is not below the base" in failed.err
+
+
+def test_a_dry_run_reads_listings_only(pair: Pair) -> None:
+    pair.judge.put(pair.container, "x/a", b"1")
+    ran = pair.to_s3("--dry-run")
+    assert (ran.exit_code, "y/a" in ran.out) == (0, True), ran.err
+    assert S3Judge(pair.s3).names(pair.bucket) == []
+
+
+def test_filters_rules_and_the_order_hold_for_objects(pair: Pair, tmp_path: Path) -> None:
+    """An excluded directory is not entered; what a rule gives replaces what the object has; `--last` comes last."""
+    for name in ("index.html", "a.css", "left/b.css", "c.tmp"):
+        pair.judge.put(pair.container, f"x/{name}", b"1", fields={"Cache-Control": "no-cache", "Content-Type": "a/b"})
+    rules = tmp_path / "rules.toml"
+    rules.write_text('[[rule]]\nmatch = "*.css"\ncache-control = "max-age=9"\ncontent-type = "text/x-ruled"\n')
+    filters = ("--exclude", "left/", "--exclude", "*.tmp", "--rules", str(rules), "--last", "*.html")
+    ran = pair.to_s3(*filters, "--json")
+    assert ran.exit_code == 0, ran.err
+    uploaded = [row["key"] for row in ran.rows if row["event"] == "uploaded"]
+    assert uploaded == ["y/a.css", "y/index.html"]
+    heads = [pair.client.head_object(Bucket=pair.bucket, Key=key) for key in uploaded]
+    assert [(head["CacheControl"], head["ContentType"]) for head in heads] == [
+        ("max-age=9", "text/x-ruled"),
+        ("no-cache", "a/b"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("mode", "exit_code", "uploaded"), [("fail", 1, 1), ("skip", 0, 1), ("differs", 1, 1), ("replace", 0, 3)]
+)
+def test_an_object_that_is_there_is_kept_if_that_is_asked_for(
+    pair: Pair, mode: str, exit_code: int, uploaded: int
+) -> None:
+    for name in ("new", "same", "other"):
+        pair.judge.put(pair.container, f"x/{name}", name.encode())
+    for name, content in (("same", b"same"), ("other", b"another")):
+        pair.client.put_object(Bucket=pair.bucket, Key=f"y/{name}", Body=content)
+    ran = pair.to_s3("--if-exists", mode, "--summary", "-")
+    assert (ran.exit_code, ran.summary["uploaded"]) == (exit_code, uploaded), ran.err
+    assert (pair.in_s3("y/other") == b"another") is (mode != "replace")
+
+
+def test_what_cephs_gateway_shows_of_large_objects_is_enough(rgw: RealRgw, rgw_s3: RealS3) -> None:
+    """Its listing has no size of a static one, and no GET shows the manifest: the bytes are copied in parts of ours."""
+    pair = Pair(rgw, rgw_s3)
+    parts = [noise(6 * MIB, 1), noise(100, 2)]
+    pair.put_static("x/static", *parts)
+    pair.judge.put(pair.container, "x/dynamic", fields={"X-Object-Manifest": f"{pair.container}_segments/x/static/"})
+    ran = pair.to_s3("--segment-above", "5M", "--segment-size", "5M")
+    assert ran.exit_code == 0, ran.err
+    assert pair.in_s3("y/static") == pair.in_s3("y/dynamic") == b"".join(parts)

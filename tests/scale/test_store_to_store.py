@@ -85,7 +85,7 @@ def test_there_and_back_every_object_is_the_same_in_bounded_memory(
     rclone_check(swift, rgw_s3, f"sw:{container}/x", f"s3:{bucket}/y")
     rclone_check(swift, rgw_s3, f"sw:{container}/z", f"s3:{bucket}/y")
     judge = SwiftJudge(swift.auth_url, swift.user, swift.key)
-    fields = ("Content-Type", "X-Object-Meta-Mtime", "X-Object-Meta-Color", "X-Static-Large-Object", "Etag")
+    fields = ("Content-Type", "X-Object-Meta-Mtime", "X-Object-Meta-Color", "X-Static-Large-Object")
     for row in judge.rows(container)[:: max(1, OBJECTS // 50)]:
         if row["name"].startswith("x/"):
             before, after = judge.head(container, row["name"]), judge.head(container, "z/" + row["name"][2:])

@@ -67,10 +67,10 @@ class Site:
 
         Raises Unsupported if the answer has no length, and StoreError if the request fails.
         """
-        from bulkput.payload.reading import check_answer, conditions, exactly  # noqa: PLC0415 - few runs read objects
+        from bulkput.payload.reading import asked, check_answer, exactly  # noqa: PLC0415 - few runs read objects
 
         try:
-            async with self._transport.incoming(url, {**conditions(version, span), **self._auth}) as answer:
+            async with self._transport.incoming(url, {**asked(span), **self._auth}) as answer:
                 self._refuse_stranger(answer.status, "get", key)
                 check_answer(key, answer.status, answer.headers, version, span)
                 if answer.status not in (200, 206):

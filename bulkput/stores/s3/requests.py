@@ -181,9 +181,9 @@ class BucketRequests:
     ) -> AsyncGenerator[bytes, None]:
         """Yield the object's bytes as they arrive. Raises StoreError: see `Powers.get`, `payload/reading.py:Read`.
         `has_opaque_etag` says of an answer's fields whether the ETag need be no MD5."""
-        from bulkput.payload.reading import check_answer, conditions, exactly  # noqa: PLC0415 - few runs read objects
+        from bulkput.payload.reading import asked, check_answer, exactly  # noqa: PLC0415 - few runs read objects
 
-        request = Request("GET", key, {**fields, **conditions(version, span)})
+        request = Request("GET", key, {**fields, **asked(span)})
         for _ in range(_MOST_AGAIN):
             keys = await self._way.credentials.fresh()
             believed = self._way.believed(self._bucket)

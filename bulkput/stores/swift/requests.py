@@ -112,9 +112,9 @@ class ContainerRequests:
         self, key: str, *, version: str | None = None, span: "Span | None" = None
     ) -> AsyncGenerator[bytes, None]:
         """Yield the object's bytes as they arrive. Raises StoreError: see `Powers.get`, `payload/reading.py:Read`."""
-        from bulkput.payload.reading import check_answer, conditions, exactly  # noqa: PLC0415 - few runs read objects
+        from bulkput.payload.reading import asked, check_answer, exactly  # noqa: PLC0415 - few runs read objects
 
-        fields = conditions(version, span)
+        fields = asked(span)
         token = await self._account.token()
         for number in range(_RENEWALS + 1):
             async with self._incoming(key, token, fields) as answer:
