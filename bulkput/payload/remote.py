@@ -151,7 +151,7 @@ class RemoteOpener:
         self._large_above = large_above
         self._fetch = fetch
         self._read = read
-        self._most = options.buffer_size
+        self._most = min(options.buffer_size, large_above)
         self._emit = emit
         self._fits = fits
         self._layout_of = layout_of

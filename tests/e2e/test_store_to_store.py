@@ -280,6 +280,7 @@ def test_links_become_objects_where_there_are_no_links(pair: Pair) -> None:
     ran = pair.to_s3()
     assert ran.exit_code == 0, ran.err
     assert pair.in_s3("y/a") == pair.in_s3("y/b") == noise(2 * MIB)
+    assert ran.err.count("links that are not kept by the destination become objects") == 1
 
 
 def test_a_dynamic_large_object_becomes_a_static_one(pair: Pair) -> None:
@@ -381,3 +382,21 @@ def test_what_cephs_gateway_shows_of_large_objects_is_enough(rgw: RealRgw, rgw_s
     ran = pair.to_s3("--segment-above", "5M", "--segment-size", "5M")
     assert ran.exit_code == 0, ran.err
     assert pair.in_s3("y/static") == pair.in_s3("y/dynamic") == b"".join(parts)
+
+
+def test_a_link_does_not_replace_what_is_to_be_kept(pair: Pair) -> None:
+    pair.judge.put(pair.container, "x/target", b"content")
+    pair.judge.put(pair.container, "x/link", fields={"X-Symlink-Target": f"{pair.container}/x/target"})
+    to = f"{pair.container}-copy"
+    pair.judge.put(to, "")
+    pair.judge.put(to, "y/link", b"kept")
+    ran = pair("--if-exists", "skip", "--summary", "-", f"swift://{pair.container}/x/", f"swift://{to}/y/")
+    assert (ran.exit_code, ran.summary["uploaded"]) == (0, 1), ran.err
+    assert pair.judge.content(to, "y/link") == b"kept"
+
+
+def test_a_temporary_url_is_no_source_and_stays_secret(pair: Pair) -> None:
+    url = f"{pair.judge.storage_url}/{pair.container}/a?temp_url_sig=5e c&temp_url_expires=99999999999".replace(" ", "")
+    for flags in ((), ("--gzip", "auto")):
+        ran = pair(*flags, url, f"s3://{pair.bucket}/y/")
+        assert ran.exit_code == 2 and "5ec" not in ran.err + ran.out, ran.err

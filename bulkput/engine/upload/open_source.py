@@ -14,6 +14,7 @@ from bulkput.options import RetryOptions, WireOptions
 from bulkput.payload.reading import Fetched, Span
 from bulkput.policy.etag import composite_of, parts_in
 from bulkput.policy.layout import Layout, of_segments
+from bulkput.policy.naming import without_query
 from bulkput.record import frozen
 from bulkput.sources.base import ObjectSource, SourceContext, installed_source
 from bulkput.stores.base import Destination, Store, is_built_in
@@ -92,7 +93,7 @@ class StoreSource:
         """Raises UsageError if the store cannot be read."""
         reads = reads_of(store)
         if reads is None:
-            raise UsageError(f"{url} cannot be read: this kind of store only takes uploads")
+            raise UsageError(f"{without_query(url)} cannot be read: this kind of store only takes uploads")
         self._store = store
         self._fetch, self._read = reads
 

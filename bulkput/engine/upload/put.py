@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Container
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from bulkput.engine.upload.sent import Sent
-from bulkput.errors import SourceError, Stopped
+from bulkput.errors import SourceError, Stopped, Unsupported
 from bulkput.events import Emit, SegmentsLeft
 from bulkput.model import Body, Skip, Upload
 from bulkput.payload.body import StreamedFile, WholeFile
@@ -93,7 +93,7 @@ class Putter:
             new_only = None  # the version that was read first may be there
         if source.is_directory:
             return await self._sent(upload, None, self._put_directory, new_only)
-        if self._links is not None and (linked := await self._links.put(upload)) is not None:
+        if self._links is not None and (linked := await self._put_link(self._links, upload, new_only)) is not None:
             return linked
         file = file or (None if is_last else opener.open_at_once(source)) or await opener.open(source)
         upload = opener.upload_of(upload, file)
@@ -106,6 +106,15 @@ class Putter:
         if left is not None:
             self._emit(left)
         return sent
+
+    async def _put_link(self, links: "Links", upload: Upload, new_only: "NewOnly | None") -> Sent | Skip | None:
+        """Put the link that the source is. None if it is none, or is to be an object."""
+        while links.takes(upload.source):
+            try:
+                return await self._sent(upload, None, links.put, new_only)
+            except Unsupported:
+                links.give_up()
+        return None
 
     async def _sent(
         self,

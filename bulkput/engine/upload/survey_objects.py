@@ -35,7 +35,7 @@ from bulkput.policy.directories import is_marker
 from bulkput.policy.filters import Filters
 from bulkput.policy.gzip_names import NOT_COMPRESSED
 from bulkput.policy.link_target import LinkTargets
-from bulkput.policy.naming import joined_prefix
+from bulkput.policy.naming import joined_prefix, without_query
 from bulkput.policy.rename import one_spelling
 from bulkput.policy.skip import COMPARING
 from bulkput.record import frozen
@@ -80,10 +80,7 @@ class ObjectSurvey(Survey):
             large_above=large_above,
         )
 
-    def links(self, store: Store, container: str, emit: ev.Emit) -> Links | None:
-        """None if the destination has no links at all."""
-        if store.powers.link is None:
-            return None
+    def links(self, store: Store, container: str, emit: ev.Emit) -> Links:
         here = self.tree.origin.url
         targets = LinkTargets(
             below=f"{here.root}/{self.tree.prefix}",
@@ -150,7 +147,7 @@ def check_for_objects(roots: list[bytes], options: UploadOptions) -> None:
     """Raises UsageError for several sources, and options that hold for files only."""
     if len(roots) > 1:
         raise UsageError("a URL has to be the only source: upload from each in a run of its own")
-    walk, url = options.walk, printable(roots[0])
+    walk, url = options.walk, without_query(printable(roots[0]))
     given = {
         "gzip.mode": options.compresses,
         "encode_names": options.encode_names != "strict",
