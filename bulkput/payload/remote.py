@@ -13,11 +13,12 @@ from itertools import accumulate
 from typing import NamedTuple
 
 from bulkput.activity import doing
-from bulkput.errors import Conflict, NotFound, SourceError, Unsupported
+from bulkput.errors import Conflict, IntegrityError, NotFound, SourceError, Unsupported
 from bulkput.events import Emit, Streaming
 from bulkput.model import ObjectHeaders, RemoteObject, SourceFile, Upload
 from bulkput.options import BodyOptions
 from bulkput.payload.in_memory import InMemory
+from bulkput.payload.pieces import Pieces
 from bulkput.payload.reading import Fetch, Fetched, Read, Span, has_etag, plain_md5
 from bulkput.payload.version import Version
 from bulkput.policy.copied import with_given, with_mtime
@@ -73,7 +74,7 @@ class StreamedObject:
 
     async def chunks(self) -> AsyncGenerator[bytes, None]:
         """Raises SourceError if the object is gone or was overwritten, StoreError."""
-        given, last = 0, b""
+        given, last, pieces = 0, b"", self._pieces()
         try:
             reading = self._read(self.seen.row.name, version=self._condition, span=self._span)
             async with aclosing(reading) as chunks:
@@ -81,6 +82,8 @@ class StreamedObject:
                     given += len(chunk)
                     if given > self.size:
                         break
+                    if pieces is not None:
+                        pieces.update(chunk)
                     if last:
                         yield last
                         self._sent(given - len(chunk), 0.0)
@@ -91,9 +94,20 @@ class StreamedObject:
             raise SourceError(self._path, "vanished", "it was there when it was listed") from None
         if given != self.size:
             raise self.changed("it was overwritten while it was copied: its length changed")
+        if pieces is not None and self.layout is not None and not self.layout.is_of(pieces.digests()):
+            why = "what has arrived is not what its ETag is made of"
+            raise IntegrityError("get", self.seen.row.name, why, expected=self.seen.row.hash)
         if last:
             yield last
             self._sent(given, 0.0)
+
+    def _pieces(self) -> Pieces | None:
+        """What hashes the parts of an object whose ETag is no MD5 of its bytes; None if nothing is known of its parts,
+        or this is one of them."""
+        layout = self.layout
+        if self.md5 is not None or self._span is not None or layout is None:
+            return None
+        return Pieces(layout.sizes) if layout.md5s or layout.etag else None
 
     @property
     def _condition(self) -> str | None:
@@ -147,7 +161,8 @@ class RemoteOpener:
         layout_of: LayoutOf,
         large_above: int,
     ) -> None:
-        """`layout_of` gives the parts of an object that is large, or has more than `large_above` bytes."""
+        """`layout_of` gives the parts of an object that is large, was sent in parts, or has more than `large_above`
+        bytes."""
         self._large_above = large_above
         self._fetch = fetch
         self._read = read
@@ -176,13 +191,14 @@ class RemoteOpener:
         data = b"" if seen.row.bytes == 0 else seen.data
         if data is not None and seen.row.large is None:
             return WholeObject(version, data, hashlib.md5(data, usedforsecurity=False).hexdigest(), seen)
-        size, is_large = version.size, seen.row.large is not None or version.size > self._large_above
+        row, size = seen.row, version.size
+        has_parts = row.large is not None or size > self._large_above or composite_of(row.hash) is not None
         return StreamedObject(
             source.path,
             self._read,
             seen,
             version,
-            layout=await self._layout_of(seen.row) if is_large else None,
+            layout=await self._layout_of(row) if has_parts else None,
             sent=lambda count, read_s: self._emit(Streaming(source.path, count, read_s, size)),
         )
 

@@ -77,6 +77,9 @@ def breaking(at: int, *, damages: bool = False) -> Intercept:
     return meet
 
 
+_DAMAGES = breaking(7 * MIB, damages=True)
+
+
 @pytest.mark.parametrize("size", [1000, 3 * MIB], ids=["small", "streamed"])
 @pytest.mark.parametrize("damages", [False, True], ids=["breaks off", "is damaged"])
 async def test_an_answer_of_the_source_that_is_wrong_is_read_again(world: World, size: int, *, damages: bool) -> None:
@@ -88,6 +91,20 @@ async def test_an_answer_of_the_source_that_is_wrong_is_read_again(world: World,
         summary = await world.run(through)
     assert (summary.uploaded, summary.failed) == (1, 0)
     assert await asyncio.to_thread(world.stored, "a") == content
+
+
+async def test_an_object_sent_in_parts_is_proven_by_the_etag_of_its_parts(swift: RealSwift, s3api: RealS3) -> None:
+    """Its ETag is no MD5 of its bytes. What arrives damaged is read again."""
+    world = World(Box(s3api, s3api.make_bucket()), swift)
+    parts = {1: noise(5 * MIB, 1), 2: noise(5 * MIB, 2), 3: noise(9, 3)}
+    upload_id = world.box.left("x/a", parts)
+    world.box.complete("x/a", upload_id)
+    async with faulty(world.box) as (through, faults, relayed):
+        faults.meets.append((lambda request: request.method == "GET" and request.path.endswith("/x/a"), _DAMAGES, 1))
+        summary = await world.run(through)
+        asked = [each for each in relayed.asked if each.startswith("GET") and "/x/a" in each]
+    assert (summary.uploaded, summary.failed, len(asked)) == (1, 0, 2)
+    assert await asyncio.to_thread(world.stored, "a") == b"".join(parts.values())
 
 
 @pytest.mark.parametrize("large", [LargeOptions(), LargeOptions(above=MIB, part_size=MIB)], ids=["whole", "in parts"])
