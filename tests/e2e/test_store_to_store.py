@@ -20,6 +20,7 @@ from tests.servers.nginx import NginxDav
 from tests.servers.rgw import RealRgw
 from tests.servers.s3 import RealS3
 from tests.servers.swift import RealSwift
+from tests.servers.wsgidav import WsgiDav
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -400,3 +401,13 @@ def test_a_temporary_url_is_no_source_and_stays_secret(pair: Pair) -> None:
     for flags in ((), ("--gzip", "auto")):
         ran = pair(*flags, url, f"s3://{pair.bucket}/y/")
         assert ran.exit_code == 2 and "5ec" not in ran.err + ran.out, ran.err
+
+
+def test_markers_of_directories_become_directories_of_webdav(pair: Pair, webdav: WsgiDav) -> None:
+    """As files they would be in the way of what is below them."""
+    place = f"s2s-{uuid.uuid4().hex[:8]}"
+    pair.judge.put(pair.container, "x/d", fields={"Content-Type": "application/directory"})
+    pair.judge.put(pair.container, "x/d/a", b"1")
+    ran = pair(f"swift://{pair.container}/x/", f"{webdav.url}/{place}/")
+    assert ran.exit_code == 0, ran.err
+    assert (webdav.root / place / "d" / "a").read_bytes() == b"1"

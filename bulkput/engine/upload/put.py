@@ -10,6 +10,7 @@ from bulkput.model import Body, Skip, Upload
 from bulkput.payload.body import StreamedFile, WholeFile
 from bulkput.payload.in_memory import BytesBody
 from bulkput.payload.source_body import Opened, Opener, is_streamed
+from bulkput.policy.directories import MARKER_TYPE
 from bulkput.stores.base import Store
 
 if TYPE_CHECKING:
@@ -97,6 +98,8 @@ class Putter:
             return linked
         file = file or (None if is_last else opener.open_at_once(source)) or await opener.open(source)
         upload = opener.upload_of(upload, file)
+        if source.remote is not None and self._is_marker(upload, file):
+            return await self._sent(upload, None, self._put_directory, new_only)
         if new_only is not None:
             opened = file
             return await self._sent(upload, file, lambda upload: self._put_file(upload, lambda: opened), new_only)
@@ -106,6 +109,11 @@ class Putter:
         if left is not None:
             self._emit(left)
         return sent
+
+    def _is_marker(self, upload: Upload, file: Opened) -> bool:
+        """Whether another store's marker of a directory becomes a directory: as an object it would be in its way."""
+        has_directories = self._store.powers.make_directory is not None
+        return has_directories and file.size == 0 and upload.headers.content_type == MARKER_TYPE
 
     async def _put_link(self, links: "Links", upload: Upload, new_only: "NewOnly | None") -> Sent | Skip | None:
         """Put the link that the source is. None if it is none, or is to be an object."""
