@@ -163,11 +163,12 @@ def upload(
     bulkput upload --journal up.db /srv/archive swift://archive     # again after a crash: sends the rest
     bulkput upload --skip identical --delete-extra ./site swift://site     # a mirror: sends what changed
     bulkput upload --exclude '*.tmp' --exclude .git/ . https://dav.example.org/backup/
+    bulkput upload swift://artifacts/build-42/ s3://copies/build-42/     # from store to store
     git ls-files -z | bulkput upload --files-from - --null swift://artifacts/source
 
     DEST is swift://CONTAINER[/PREFIX], s3://BUCKET[/PREFIX] or http(s)://HOST/PATH/. A missing container is made, a
     bucket with --make-bucket. A temporary URL of Swift's will do, in quotes; tempurl://[PREFIX] is that in
-    BULKPUT_TEMPURL.
+    BULKPUT_TEMPURL. A SOURCE may be such a URL, too: then its objects are copied (docs/store-to-store.md).
     Options with their reasons: docs/options.md.
     """
     sources, destination = split(paths, flags["files"], verb="upload")

@@ -27,8 +27,10 @@ from bulkput.engine.event_loop import loop_factory
 from bulkput.engine.open_store import Handed, connected, governor_of, pace_of
 from bulkput.engine.pool import Pool, pool
 from bulkput.engine.stop import Stop
+from bulkput.engine.upload.open_source import is_url
 from bulkput.engine.upload.sender import Sender, not_sent
-from bulkput.engine.upload.sending import Sending, new_only_of, opener_of, putter_of, skipper_of
+from bulkput.engine.upload.sending import OpenSource, Sending, new_only_of, opener_of, putter_of, skipper_of
+from bulkput.engine.upload.survey import Files
 from bulkput.engine.upload.watchdog import in_flight_of, oldest_first
 from bulkput.errors import BulkputError, Stopped, UsageError, printable
 from bulkput.model import LargeUpload, RemoteObject, UnfinishedUpload, Upload
@@ -80,6 +82,7 @@ class Worker:
         self._activities: set[Activity] = set()
         self._earlier = HandedEarlier()
         self._count = WireCount()
+        self._source: OpenSource = Files(None)
         self._pool: Pool[Upload] | None = None
         self._numbers: dict[int, int] = {}
         """Number of each file in hand, by the id of its Upload."""
@@ -143,25 +146,29 @@ class Worker:
         setup, options = self._setup, self._setup.options
         _check(setup)
         handed = Handed(setup.told, self._ask_again) if setup.told is not None else None
-        async with connected(
-            setup.destination,
-            wire=options.wire,
-            retry=options.retry,
-            storage_policy=options.storage_policy,
-            headers=setup.headers,
-            encodes=options.encodes,
-            large=options.large,
-            s3=options.s3,
-            checksum_headers=options.checksum_headers,
-            tag=options.tag,
-            slots=self._slots,
-            pace=self._pace,
-            governor=self._governor,
-            emit=self._emit,
-            brake=self._stop,
-            environ=setup.environ,
-            handed=handed,
-        ) as (store, self._count):
+        opened = setup.source.opened(setup.destination, options, self._emit, self._stop, setup.environ)
+        async with (
+            opened as self._source,
+            connected(
+                setup.destination,
+                wire=options.wire,
+                retry=options.retry,
+                storage_policy=options.storage_policy,
+                headers=setup.headers,
+                encodes=options.encodes,
+                large=options.large,
+                s3=options.s3,
+                checksum_headers=options.checksum_headers,
+                tag=options.tag,
+                slots=self._slots,
+                pace=self._pace,
+                governor=self._governor,
+                emit=self._emit,
+                brake=self._stop,
+                environ=setup.environ,
+                handed=handed,
+            ) as (store, self._count),
+        ):
             sending = Sending(
                 options=options,
                 stop=self._stop,
@@ -171,13 +178,14 @@ class Worker:
                 rules=setup.rules,
                 scope=setup.scope,
                 container=setup.container,
-                may_hang=setup.may_hang,
+                source=self._source,
                 mark=setup.mark,
             )
             opener = opener_of(sending, store)
             skipper = skipper_of(sending, store, opener, self._note_kept)
             new_only = new_only_of(sending, store, self._note_kept)
-            putter = putter_of(sending, store, opener, skipper=skipper, new_only=new_only)
+            links = self._source.links(store, self._emit)
+            putter = putter_of(sending, store, opener, skipper=skipper, new_only=new_only, links=links)
             self._sender = Sender(putter, self._stop)
             try:
                 async with pool(self._send, workers=self._workers, backlog=0, in_flight=self._activities) as self._pool:
@@ -307,8 +315,8 @@ class Worker:
                 refused=self._refused,
                 had_to_wait=had_to_wait,
                 now_s=time.monotonic(),
-                requests=dict(self._count.requests),
-                connections=self._count.connections,
+                requests=dict(self._count.requests + self._source.count.requests),
+                connections=self._count.connections + self._source.count.connections,
                 pacing=self._pace.so_far() if self._pace is not None else None,
                 rows=self._rows() if self._wants_rows else (),
                 host=socket.gethostname(),
@@ -364,7 +372,7 @@ def _check(setup: Setup) -> None:
             f"the worker on {host} has bulkput {__version__}, and this is {setup.version}: install the same version"
         )
     for source in setup.sources:
-        if not os.path.lexists(source):
+        if not is_url(source) and not os.path.lexists(source):
             raise UsageError(
                 f"the worker on {host} (process {os.getpid()}) does not see {printable(source)}: mount the sources"
                 " there, at the same path"

@@ -346,6 +346,11 @@ async def open_destination(destination: Destination, context: StoreContext) -> S
     return factory(destination, context)
 
 
+def is_built_in(scheme: str) -> bool:
+    """Whether no other package is needed for the scheme."""
+    return scheme in _BUILT_IN
+
+
 def _installed(destination: Destination) -> StoreFactory:
     """The factory of another package for the scheme. Blocks: it reads the metadata of all installed packages."""
     from importlib.metadata import entry_points  # noqa: PLC0415 - 40 ms that the built-in stores have no use for

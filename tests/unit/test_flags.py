@@ -34,7 +34,7 @@ PACKAGE = Path(__file__).parents[2] / "bulkput"
 OWN_COMMAND_LINES = {"devserver/__main__.py", "demo/experiment.py"}
 """`python -m bulkput.devserver` has flags of its own, and the demo starts it."""
 PARAMETERS = {"sources", "destination", "is_recursive", "with_segments", "segment_container"}
-CALLS = {"bulkput.remove", "bulkput.segments", "bulkput.temporary_url"}
+CALLS = {"bulkput.copy", "bulkput.remove", "bulkput.segments", "bulkput.temporary_url", "bulkput.upload"}
 OF_TEMPURL = {"method", "is_object", "expires_in_s", "expires_at_s", "ip_range", "digest"}
 """Options of `temporary_url` alone."""
 OF_SEGMENTS = {"reap"}

@@ -19,15 +19,16 @@ from bulkput.engine.upload.sending import Sending, new_only_of, opener_of, putte
 from bulkput.engine.upload.survey import Survey
 from bulkput.engine.upload.watchdog import Watchdog
 from bulkput.options import UploadOptions
-from bulkput.payload.body import BodyOpener
+from bulkput.payload.source_body import Opener
 from bulkput.record import frozen
 from bulkput.recorder import Recorder
-from bulkput.sources.scan import Scan
+from bulkput.sources.scan import Scanning
 from bulkput.stores.base import Destination, Store
 
 if TYPE_CHECKING:
     from bulkput.engine.upload.if_exists import NewOnly
     from bulkput.engine.upload.lanes import Lanes
+    from bulkput.engine.upload.links import Links
     from bulkput.engine.upload.publish_manifest import Publication
     from bulkput.engine.upload.reaping import Reaping
     from bulkput.engine.upload.stages import Stages
@@ -66,8 +67,8 @@ class Assembly:
 
     store: Store
     survey: Survey
-    scan: Scan
-    opener: BodyOpener
+    scan: Scanning
+    opener: Opener
     sync: "Sync | None"
     """None if the run compares nothing with the store."""
     pipeline: Pipeline
@@ -92,29 +93,31 @@ async def build(
 ) -> Assembly:
     """Build the upload of what `survey` has found to `target`, which `store` holds. No I/O, except that of `lanes`."""
     options, stop, emit = context.options, context.stop, context.emit
-    scan = Scan(survey.found, _room(context))
+    scan = survey.scan(stop, _room(context))
     sending = Sending(
         options=options,
         stop=stop,
         emit=emit,
         earlier=context.resume,
+        source=survey,
         gzip=survey.gzip,
         rules=survey.rules,
         scope=survey.scope,
         container=target.root,
-        may_hang=survey.may_hang,
         mark=os.urandom(8).hex(),
     )
     opener = opener_of(sending, store)
-    sync = _sync(context, store, survey, sending, opener)
+    links = survey.links(store, target.root, emit)
+    sync = _sync(context, store, survey, sending, opener, links=links)
     skipper = sync.skipper if sync is not None else None
     on_kept = sync.note_kept if sync is not None else None
     new_only = new_only_of(sending, store, on_kept)
     if lanes is not None:
-        await lanes.begin(sending, store, context.tuner, on_kept=on_kept)
+        elsewhere = survey.elsewhere(target.root)
+        await lanes.begin(sending, store, context.tuner, source=elsewhere, on_kept=on_kept)
     pipeline = Pipeline(
         store=store,
-        sender=Sender(putter_of(sending, store, opener, skipper=skipper, new_only=new_only), stop),
+        sender=Sender(putter_of(sending, store, opener, skipper=skipper, new_only=new_only, links=links), stop),
         naming=survey.naming,
         gzip=survey.gzip,
         rules=survey.rules,
@@ -181,9 +184,11 @@ def _room(context: Context) -> Callable[[], Awaitable[None]]:
     return room
 
 
-def _sync(context: Context, store: Store, survey: Survey, sending: Sending, opener: BodyOpener) -> "Sync | None":
+def _sync(
+    context: Context, store: Store, survey: Survey, sending: Sending, opener: Opener, *, links: "Links | None"
+) -> "Sync | None":
     if survey.scope is None:
         return None
     from bulkput.engine.upload.sync import Sync  # noqa: PLC0415 - 20 ms, which only a run that compares has to pay
 
-    return Sync(store, survey.scope, opener, sending, room=context.room, roots=survey.roots)
+    return Sync(store, survey.scope, opener, sending, room=context.room, roots=survey.roots, links=links)
