@@ -35,6 +35,8 @@ from bulkput.scale.lane import Lane, Suspect
 from bulkput.scale.task import Setup
 from bulkput.stores.base import Store
 
+_WAITING = 1_024
+"""Files that wait for each lane, so that a call takes many: each call costs the driver half a millisecond."""
 _DEATHS_IN_A_ROW = 3
 """Processes of all lanes that end one after the other without an outcome of any file in between, times the lanes."""
 
@@ -73,7 +75,7 @@ class ShardedSending:
         """See `Lanes.begin`."""
         self.sending, self.store, self.tuner, self.on_kept = sending, store, tuner, on_kept
         options = sending.options
-        self._backlog = max(options.backlog, 64 * self._engine.lanes)
+        self._backlog = max(options.backlog, _WAITING * self._engine.lanes)
         self._setup = Setup(
             version=__version__,
             destination=self._destination,
@@ -136,6 +138,10 @@ class ShardedSending:
             lane.share = share
 
     # For the lanes.
+
+    @property
+    def lanes(self) -> int:
+        return len(self._lanes)
 
     @property
     def is_over(self) -> bool:
