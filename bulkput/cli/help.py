@@ -32,7 +32,7 @@ SECTIONS = {
     "Journal": ("--journal", "--retry-failed"),
     "Connections and limits": (
         "--cloud", "--concurrency", "--rate", "--bandwidth", "--transport", "--retries", "--first-retries", "--timeout",
-        "--processes", "--stalled-after", "--max-errors", "--fail-fast", "--insecure", "--profile",
+        "--processes", "--cluster", "--stalled-after", "--max-errors", "--fail-fast", "--insecure", "--profile",
     ),
     "Output": (
         "--dry-run", "--progress", "--json", "--print-urls", "--summary", "--summary-md", "--trace",

@@ -16,6 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
+from bulkput.scale.engine import Needs
 from bulkput.scale.worker import exchange
 
 A = TypeVar("A")
@@ -59,6 +60,9 @@ class Processes:
         from multiprocessing import forkserver  # noqa: PLC0415 - starts nothing when imported, but is for this engine
 
         forkserver.ensure_running()
+
+    async def ready(self, needs: Needs, warn: Callable[[str], None]) -> None:
+        """They have what this process has."""
 
     async def process(self, lane: int) -> OwnProcess:
         executor = ProcessPoolExecutor(1, mp_context=self._context, initializer=_begin)

@@ -13,6 +13,7 @@ import asyncio
 import gc
 import os
 import socket
+import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -38,8 +39,10 @@ from bulkput.stores.slots import Slots
 from bulkput.transport.base import WireCount
 
 _ABANDONED_S = 600.0
-"""A driver calls again and again, at least every second while it has work; it may have none for long while it compares
-or scans. Then its next call sets the process up again."""
+"""A driver may have no work for long, while it compares or scans. Then its next call sets the process up again."""
+_GONE_S = 30.0
+"""While a process has files, its driver calls at least every second: without a call, it is gone. The same time holds if
+the next call may reach another process: nobody can tell this one that the run has ended."""
 _MOST_ROWS = 20
 
 _runs: dict[str, "Worker"] = {}
@@ -59,10 +62,10 @@ def exchange(call: Call) -> Reply:
 
 
 def end(run: str) -> None:
-    """End the run in this process, and close its connections."""
-    worker = _runs.pop(run, None)
-    if worker is not None:
-        worker.end()
+    """End all parts of the run in this process, and close their connections."""
+    with _making:
+        for name in [each for each in _runs if each.rpartition("-")[0] == run]:
+            _runs.pop(name).end()
 
 
 class Worker:
@@ -109,7 +112,8 @@ class Worker:
         return box.result()
 
     def end(self) -> None:
-        self._loop.call_soon_threadsafe(self._ended.set)
+        with suppress(RuntimeError):  # it has ended, and its loop is closed
+            self._loop.call_soon_threadsafe(self._ended.set)
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
@@ -132,9 +136,16 @@ class Worker:
 
     async def _until_ended(self) -> None:
         """Returns when the driver has ended the run, or has not called for long."""
-        while not self._ended.is_set() and (self._box is not None or time.monotonic() < self._called_s + _ABANDONED_S):
+        while not self._ended.is_set() and not self._is_abandoned:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._ended.wait(), _ABANDONED_S / 10)
+                await asyncio.wait_for(self._ended.wait(), _GONE_S / 6)
+
+    @property
+    def _is_abandoned(self) -> bool:
+        if self._box is not None:
+            return False
+        patience_s = _GONE_S if self._held or self._is_whole else _ABANDONED_S
+        return time.monotonic() > self._called_s + patience_s
 
     async def _open_and_send(self) -> None:
         setup, options = self._setup, self._setup.options
@@ -354,14 +365,23 @@ class HandedEarlier:
 
 def _check(setup: Setup) -> None:
     """Raises UsageError if this process cannot send the files of the run."""
-    host = socket.gethostname()
-    if setup.version != __version__:
-        raise UsageError(
-            f"the worker on {host} has bulkput {__version__}, and this is {setup.version}: install the same version"
-        )
-    for source in setup.sources:
+    if (why := why_unfit((setup.version, python_version(), setup.sources))) is not None:
+        raise UsageError(f"the worker on {socket.gethostname()} (process {os.getpid()}) {why}")
+
+
+def why_unfit(needs: tuple[str, str, tuple[bytes, ...]]) -> str | None:
+    """Why this process cannot send the files of a run that has these `engine.py:Needs`; None if it can."""
+    version, python, sources = needs
+    if version != __version__:
+        return f"has bulkput {__version__}, and this is {version}: install the same version"
+    if python != python_version():
+        return f"has Python {python_version()}, and this is {python}: install the same version"
+    for source in sources:
         if not os.path.lexists(source):
-            raise UsageError(
-                f"the worker on {host} (process {os.getpid()}) does not see {printable(source)}: mount the sources"
-                " there, at the same path"
-            )
+            return f"does not see {printable(source)}: mount the sources there, at the same path"
+    return None
+
+
+def python_version() -> str:
+    """Major and minor version."""
+    return f"{sys.version_info.major}.{sys.version_info.minor}"

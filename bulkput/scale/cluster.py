@@ -1,0 +1,386 @@
+"""Processes on many machines: the workers of a Dask cluster, one for each lane.
+
+    Cluster ──Client──> scheduler ──> worker tcp://10.0.0.4:39123   all calls of a lane go to one worker, by its
+                                 └──> worker tcp://10.0.0.5:40001   address, so they reach one process
+
+A task that is bound to a worker that is gone waits for ever in Dask. So the scheduler's list of workers is looked at
+every second, and the calls of those that have gone from it fail. Their lanes wait for a worker that no lane has: one
+that was restarted, or a new one. Meanwhile the others send the files.
+
+The scheduler unpickles each task and pickles it again. A call is a `Sealed` there: bytes, which are copied. Dask writes
+arguments of tasks that fail to its logs; those of a `Sealed` show nothing.
+"""
+
+import asyncio
+import ipaddress
+import logging
+import pickle
+import re
+import time
+import uuid
+import warnings
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Future, InvalidStateError
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from bulkput.errors import UsageError, printable
+from bulkput.scale.engine import Needs, NoProcess
+from bulkput.scale.worker import end, why_unfit
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+A = TypeVar("A")
+R = TypeVar("R")
+T = TypeVar("T")
+
+_CONNECT_S = 10.0
+_LOOK_EVERY_S = 1.0
+_ANSWER_S = 15.0
+"""A scheduler that is busy with others answers late; one that does not answer for this long may be gone."""
+_PATIENCE_S = 60.0
+"""A worker is back within seconds if its nanny restarts it, and within a minute if a batch system does."""
+_END_S = 3.0
+_ADDRESS = re.compile(r"(?:tcp|tls)://(?:\[[0-9A-Fa-f:.]+\]|[^\s/:\[\]]+):[0-9]+")
+
+
+class Sealed(Generic[T]):
+    """A pickled value, which Dask's logs and pages do not show."""
+
+    __slots__ = ("_pickled",)
+
+    def __init__(self, value: T) -> None:
+        self._pickled = pickle.dumps(value, protocol=pickle.HIGHEST_PROTOCOL)
+
+    def opened(self) -> T:
+        value: T = pickle.loads(self._pickled)  # noqa: S301 - from our own processes, as all that Dask carries
+        return value
+
+    def __repr__(self) -> str:
+        return f"<{len(self._pickled)} bytes>"
+
+
+def bulkput_call(function: Callable[[A], R], argument: Sealed[A]) -> Sealed[R]:
+    """What a Dask worker calls; Dask's pages show its name."""
+    return Sealed(function(argument.opened()))
+
+
+def is_address(text: str) -> bool:
+    """Whether it is an address of a scheduler, as Dask writes them."""
+    return _ADDRESS.fullmatch(text) is not None
+
+
+def is_in_the_open(address: str) -> bool:
+    """Whether what is sent to this address may be read on the way."""
+    scheme, _, rest = address.partition("://")
+    host = rest.rpartition(":")[0].strip("[]")
+    if scheme != "tcp" or host == "localhost":
+        return False
+    try:
+        return not ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return True
+
+
+class Cluster:
+    """An engine of the workers of the Dask scheduler at `address`, such as `tcp://10.0.0.1:8786` or `tls://...`.
+
+    The certificates of `tls://` are those of Dask's own configuration (`distributed.comm.tls`). `lanes`: how many
+    workers send files, at most; those that come during the run are taken too. By default as many as there are when the
+    run begins. `patience_s`: how long to wait for a worker if there is none.
+    """
+
+    is_elsewhere = True
+
+    def __init__(self, address: str, *, lanes: int | None = None, patience_s: float = _PATIENCE_S) -> None:
+        """Raises UsageError."""
+        if not is_address(address):
+            raise UsageError(
+                f"`cluster` is the address of a Dask scheduler, tcp://HOST:PORT or tls://HOST:PORT, and not"
+                f" {printable(address)}"
+            )
+        self.address = address
+        self.lanes = lanes or 0
+        self._patience_s = patience_s
+        self._opening: asyncio.Task[Client] | None = None
+        self._watching: asyncio.Task[None] | None = None
+        self._client: Client | None = None
+        self._needs: Needs | None = None
+        self._warn: Callable[[str], None] = _ignore
+        self._there: tuple[str, ...] = ()
+        """The addresses of the workers that the scheduler has."""
+        self._fit: set[str] = set()
+        self._unfit: set[str] = set()
+        self._processes: dict[int, DaskProcess] = {}
+        """Of each lane, the one that it has."""
+        self._used: set[str] = set()
+        self._alone_since: float | None = None
+        """Since when there is no worker that can send files."""
+        self._gone: str | None = None
+        """Why there will be none."""
+
+    def begin(self) -> None:
+        _check_installed()
+        self._opening = asyncio.create_task(asyncio.to_thread(_connected, self.address))
+
+    async def ready(self, needs: Needs, warn: Callable[[str], None]) -> None:
+        if self._opening is None:
+            raise AssertionError("`begin` comes first")
+        self._needs, self._warn = needs, warn
+        self._client = await self._opening
+        if is_in_the_open(self.address):
+            warn(
+                f"what goes to {self.address} is not encrypted, and logins are among it: use tls://, or a network that"
+                " no one else is on"
+            )
+        await self._first_workers()
+        whys = await asyncio.gather(*(self._why_unfit(address) for address in self._there))
+        if found := [why for why in whys if why is not None]:
+            raise UsageError(found[0])
+        self._fit.update(self._there)
+        self.lanes = self.lanes or len(self._there)
+        self._watching = asyncio.create_task(self._watch(), name="bulkput-cluster")
+
+    async def process(self, lane: int) -> "DaskProcess":
+        if (last := self._processes.pop(lane, None)) is not None:
+            last.lose("it is not used any more")
+            with suppress(Exception):  # the watch says it, if it lasts
+                self._note(await self._addresses(), time.monotonic())  # the last look may be older than its end
+        while True:
+            if self._gone is not None:
+                raise NoProcess(self._gone)
+            taken = {process.address for process in self._processes.values()}
+            for address in self._there:
+                if address in taken or address in self._unfit:
+                    continue
+                process = self._processes[lane] = DaskProcess(self._connection, address)
+                self._used.add(address)
+                if address in self._fit or await self._turns_out_fit(address):
+                    return process
+                del self._processes[lane]
+                break
+            else:
+                await asyncio.sleep(_LOOK_EVERY_S / 4)
+
+    async def aclose(self, run: str) -> None:
+        for task in (self._watching, self._opening):
+            if task is not None:
+                task.cancel()
+                with suppress(asyncio.CancelledError, UsageError):
+                    await task
+        if self._client is None:
+            return
+        ends = [DaskProcess(self._client, address).submit(end, run) for address in self._used & set(self._there)]
+        if ends:
+            await asyncio.wait([asyncio.wrap_future(each) for each in ends], timeout=_END_S)
+        for process in self._processes.values():
+            process.lose("the run has ended")
+        with suppress(Exception):  # a scheduler that is gone: there is nothing left to close
+            await asyncio.to_thread(self._client.close, _END_S)
+
+    @property
+    def _connection(self) -> "Client":
+        if self._client is None:
+            raise AssertionError("`ready` comes first")
+        return self._client
+
+    # Which workers there are.
+
+    async def _first_workers(self) -> None:
+        until = time.monotonic() + self._patience_s
+        while not self._there:
+            try:
+                self._there = await self._addresses()
+            except Exception as error:
+                raise UsageError(f"the Dask scheduler at {self.address} does not answer: {error}") from error
+            if self._there:
+                return
+            if time.monotonic() > until:
+                raise UsageError(
+                    f"the Dask scheduler at {self.address} has no workers: start one by `dask worker {self.address}`"
+                )
+            await asyncio.sleep(_LOOK_EVERY_S / 4)
+
+    async def _watch(self) -> None:
+        failing_since: float | None = None
+        while True:
+            await asyncio.sleep(_LOOK_EVERY_S)
+            now_s = time.monotonic()
+            try:
+                there = await self._addresses()
+            except Exception as error:  # noqa: BLE001 - Dask has many ways to say that a scheduler does not answer
+                failing_since = failing_since or now_s
+                if self._connection.status == "closed" or now_s - failing_since > self._patience_s:
+                    self._give_up(f"the Dask scheduler at {self.address} is gone: {error or type(error).__name__}")
+                continue
+            failing_since = None
+            self._note(there, now_s)
+
+    def _note(self, there: tuple[str, ...], now_s: float) -> None:
+        lost = set(self._there) - set(there)
+        self._there = there
+        self._fit -= lost
+        self._unfit -= lost
+        for process in self._processes.values():
+            if process.address in lost:
+                process.lose("it is gone from the Dask cluster")
+        if set(there) - self._unfit:
+            self._alone_since = None
+            return
+        self._alone_since = self._alone_since or now_s
+        if now_s - self._alone_since > self._patience_s:
+            self._give_up(
+                f"no worker is left at the Dask scheduler {self.address}, and none has come within"
+                f" {self._patience_s:.0f} s"
+            )
+
+    def _give_up(self, why: str) -> None:
+        self._gone = why
+        for process in self._processes.values():
+            process.lose(why)
+
+    async def _addresses(self) -> tuple[str, ...]:
+        client = self._connection
+        if client.status != "running":
+            raise ConnectionError(f"the connection is {client.status}")
+        answer: dict[str, int] = await asyncio.wait_for(_in_loop_of(client, client.scheduler.ncores()), _ANSWER_S)
+        return tuple(answer)
+
+    # Whether a worker can send the files.
+
+    async def _turns_out_fit(self, address: str) -> bool:
+        """Of a worker that has come during the run."""
+        why = await self._why_unfit(address)
+        if why is None:
+            self._fit.add(address)
+            return True
+        self._unfit.add(address)
+        self._warn(f"{why}. The run goes on without it")
+        return False
+
+    async def _why_unfit(self, address: str) -> str | None:
+        if self._needs is None:
+            raise AssertionError("`ready` comes first")
+        process = DaskProcess(self._connection, address)
+        asked = process.submit(why_unfit, self._needs.plain)
+        try:
+            why = await asyncio.wait_for(asyncio.wrap_future(asked), self._patience_s)
+        except TimeoutError:
+            return f"the worker {process.name} does not answer within {self._patience_s:.0f} s"
+        except Exception as error:  # noqa: BLE001 - whatever a foreign Python raises when it unpickles
+            return _told_of_a_stranger(process.name, self.address, error)
+        return f"the worker {process.name} {why}" if why is not None else None
+
+
+class DaskProcess:
+    """One worker of a Dask cluster."""
+
+    is_always_the_same = True
+
+    def __init__(self, client: "Client", address: str) -> None:
+        self.address = address
+        self.name = address.partition("://")[2]
+        self._executor = client.get_executor(pure=False, workers=[address], allow_other_workers=False)
+        self._calls: dict[Future[Any], Future[Any]] = {}
+        """Each call, and Dask's own of it."""
+
+    def submit(self, function: Callable[[A], R], argument: A) -> "Future[R]":
+        call: Future[R] = Future()
+        try:
+            inner = self._executor.submit(bulkput_call, function, Sealed(argument), key=f"bulkput-{uuid.uuid4()}")
+        except Exception as error:  # noqa: BLE001 - of a client that has lost its scheduler
+            call.set_exception(ConnectionError(f"the Dask scheduler takes no call: {error}"))
+            return call
+        self._calls[call] = inner
+        inner.add_done_callback(partial(self._done, call))  # in Dask's thread
+        return call
+
+    def _done(self, call: "Future[Any]", inner: "Future[Any]") -> None:
+        self._calls.pop(call, None)
+        with suppress(InvalidStateError):  # it was lost, or the lane waits no more
+            if inner.cancelled():
+                call.set_exception(ConnectionError("Dask has cancelled the call"))
+            elif (error := inner.exception()) is not None:
+                call.set_exception(error)
+            else:
+                call.set_result(inner.result().opened())
+
+    def lose(self, why: str) -> None:
+        """Fail all calls; call it on the event loop."""
+        calls, self._calls = self._calls, {}
+        for call in calls:
+            with suppress(InvalidStateError):
+                call.set_exception(ConnectionError(why))
+        if calls:  # waits for Dask's thread
+            asyncio.get_running_loop().run_in_executor(None, _cancel, list(calls.values()))
+
+    def kill(self) -> None:
+        """A worker belongs to others too: only the calls end. What `worker.py` has of the run ends with the run."""
+        self.lose("it is not used any more")
+
+
+def _cancel(calls: "list[Future[Any]]") -> None:
+    for call in calls:
+        with suppress(Exception):  # the scheduler may be gone, and the task with it
+            call.cancel()
+
+
+def _in_loop_of(client: "Client", asking: Coroutine[Any, Any, T]) -> "asyncio.Future[T]":
+    """Await in this loop what has to run in Dask's."""
+    return asyncio.wrap_future(asyncio.run_coroutine_threadsafe(asking, client.loop.asyncio_loop))
+
+
+def _check_installed() -> None:
+    from importlib.util import find_spec  # noqa: PLC0415 - only for this engine
+
+    if find_spec("distributed") is None:
+        raise UsageError("`cluster` needs Dask, which is not installed: pip install 'bulkput[cluster]'")
+
+
+def _connected(address: str) -> "Client":
+    """Connect to the scheduler. Blocks, and imports what takes a second. Raises UsageError."""
+    import dask  # noqa: PLC0415 - an extra, and slow
+    from distributed import Client  # noqa: PLC0415 - the same
+    from distributed.versions import VersionMismatchWarning  # noqa: PLC0415 - the same
+
+    if not (dask.config.get("logging", None) or dask.config.get("distributed.logging", None)):
+        # Dask writes a traceback to stderr for each connection that is lost. What matters of it, the run says.
+        for name in ("distributed", "distributed.client", "tornado", "tornado.application"):
+            logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+    warnings.filterwarnings("ignore", category=VersionMismatchWarning)  # of many packages; two matter: `Needs`
+    try:
+        return Client(address, timeout=_CONNECT_S, set_as_default=False, name="bulkput")
+    except (OSError, TimeoutError) as error:
+        raise UsageError(
+            f"no Dask scheduler answers at {address} within {_CONNECT_S:.0f} s: {_last_of(error)}"
+        ) from error
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise UsageError(f"cannot connect to the Dask scheduler at {address}: {error}") from error
+
+
+def _last_of(error: BaseException) -> BaseException:
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return error
+
+
+def _told_of_a_stranger(name: str, scheduler: str, error: BaseException) -> str:
+    """A sentence for what went wrong when a worker was asked for the first time."""
+    seen: list[BaseException] = []
+    each: BaseException | None = error
+    while each is not None and each not in seen:
+        seen.append(each)
+        each = each.__cause__ or each.__context__
+    if any(isinstance(one, ImportError | AttributeError) for one in seen):
+        missing = seen[-1]
+        return (
+            f"the worker {name} cannot import bulkput ({missing}): install the same version there, and with the"
+            f" scheduler {scheduler}"
+        )
+    return f"the worker {name} cannot be used: {type(error).__name__}: {error}"
+
+
+def _ignore(_why: str) -> None:
+    """Takes warnings before there is a run."""
