@@ -28,6 +28,8 @@ from bulkput.verb_events import SegmentsKept as SegmentsKept
 from bulkput.verb_events import UnfinishedFound as UnfinishedFound
 from bulkput.verb_events import UnfinishedKept as UnfinishedKept
 from bulkput.verb_events import Verdict as Verdict
+from bulkput.worker_events import WorkerLost as WorkerLost
+from bulkput.worker_events import WorkerSent as WorkerSent
 
 
 @record
@@ -261,23 +263,6 @@ class StopCause(StrEnum):
     """The processes that send the files cannot work, or end again and again: exit code 3."""
     ERRORS = "errors"
     """`stop.max_errors` entries failed: exit code 1."""
-
-
-@frozen
-class WorkerLost:
-    """A process that sends files has ended, or its machine is gone. The `files` that it had are sent again."""
-
-    worker: str
-    files: int
-    why: str
-
-
-@frozen
-class WorkerSent:
-    """The process `worker` has told the outcomes of `files` more files. Only of a run by several processes."""
-
-    worker: str
-    files: int
 
 
 @frozen

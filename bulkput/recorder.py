@@ -53,6 +53,8 @@ class Recorder:
         self.empty_directories = 0
         self.shard: str | None = None
         self.elsewhere = 0
+        self.workers: Counter[str] = Counter()
+        self.workers_lost = 0
         self.is_empty = False
         self.large_overwritten = 0
         self.segments_left = 0
@@ -136,6 +138,10 @@ class Recorder:
                 self.expiring_already += not event.is_new
             case ev.Snapshot() | ev.EmptyDirectory() | ev.OtherShards() | ev.NothingFound():
                 self._note_source(event)
+            case ev.WorkerSent():
+                self.workers[event.worker] += event.files
+            case ev.WorkerLost():
+                self.workers_lost += 1
             case ev.SegmentsLeft():
                 self._note_left(event)
             case ev.SegmentsKept():
@@ -246,4 +252,6 @@ class Recorder:
             tag=self.tag,
             shard=self.shard,
             elsewhere=self.elsewhere,
+            workers=dict(self.workers),
+            workers_lost=self.workers_lost,
         )

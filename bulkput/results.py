@@ -5,6 +5,7 @@ Each result has `requests` (counted on the wire, by method), `elapsed_s`, `stopp
 """
 
 from collections.abc import Mapping
+from dataclasses import field
 from typing import Any
 
 from bulkput import events as ev
@@ -54,7 +55,8 @@ class Summary:
     `concurrency` is the limit of requests in flight at the end, `most_concurrency` its highest value. `pacing` has the
     rates that were asked for and what was reached, or is None if there were none. `tag` is that of the options.
     `shard` is the share that the run took, such as 2/4, and `elsewhere` counts the files of other shards; it is None if
-    the run took everything, or has not looked at all of its sources.
+    the run took everything, or has not looked at all of its sources. `workers` counts the files of each process, if
+    several have sent them, and `workers_lost` those that ended before the run did.
     """
 
     found: int
@@ -104,6 +106,8 @@ class Summary:
     tag: str | None = None
     shard: str | None = None
     elsewhere: int = 0
+    workers: Mapping[str, int] = field(default_factory=dict)
+    workers_lost: int = 0
 
     @property
     def is_of_mirror(self) -> bool:
@@ -154,6 +158,7 @@ class Summary:
             **({"empty_directories": self.empty_directories} if self.empty_directories else {}),
             **({"nothing_found": True} if self.is_empty else {}),
             **({"shard": self.shard, "elsewhere": self.elsewhere} if self.shard is not None else {}),
+            **({"workers": dict(self.workers), "workers_lost": self.workers_lost} if self.workers else {}),
             **self._large_json(),
             **self._left_json(),
             **({"segments_removed": self.segments_removed} if self.segments_removed else {}),

@@ -17,7 +17,7 @@ LAYERS: list[set[str]] = [
     {"errors"},  # what can go wrong, said once
     {"model"},  # the nouns
     # what happens in other verbs, to objects without files, and in the sources; `events` has all
-    {"verb_events", "mirror_events", "source_events"},
+    {"verb_events", "mirror_events", "worker_events", "source_events"},
     {"option_types"},  # what fits an annotation, for options
     # parts of the options, each in a file of its own
     {"large_options", "rule_options", "s3_options", "share_options", "wire_options"},

@@ -11,7 +11,8 @@ from bulkput.cli.output import flush, say, write_line, write_row
 from bulkput.errors import NotFound, Unsupported, UsageError, printable
 from bulkput.events import Change, Done, Event, SegmentsKept, SegmentsLeft
 from bulkput.options import WireOptions
-from bulkput.report.lines import count_text, counted, event_json, event_line, pacing_text, size_text
+from bulkput.report.lines import count_text, counted, event_line, pacing_text, size_text
+from bulkput.report.rows import event_json
 from bulkput.verb_results import Changes, SegmentCounts
 
 if TYPE_CHECKING:

@@ -12,8 +12,9 @@ from bulkput.engine.stop import Stop
 from bulkput.model import Reason
 from bulkput.options import UploadOptions
 from bulkput.recorder import Recorder
-from bulkput.report.lines import event_json, event_line, summary_lines
+from bulkput.report.lines import event_line, summary_lines
 from bulkput.report.progress import PLAIN_EVERY_S, Screen, progress
+from bulkput.report.rows import event_json
 from bulkput.report.stalled_lines import in_flight_lines
 from bulkput.results import Summary
 

@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import suppress
+from multiprocessing import forkserver
 from pathlib import Path
 from typing import TypeVar
 
@@ -42,7 +43,9 @@ class OwnProcess:
         self._executor.shutdown(wait=False, cancel_futures=True)
 
     def close(self) -> None:
-        self._executor.shutdown(wait=False, cancel_futures=True)
+        """End the process, and wait until it has ended. Blocks."""
+        self.kill()
+        self._executor.shutdown(wait=True)
 
 
 class Processes:
@@ -55,25 +58,31 @@ class Processes:
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload([exchange.__module__, "bulkput.scale.preload"])
         self._open: list[OwnProcess] = []
+        self._begun: asyncio.Future[None] | None = None
 
     def begin(self) -> None:
-        from multiprocessing import forkserver  # noqa: PLC0415 - starts nothing when imported, but is for this engine
-
-        forkserver.ensure_running()
+        self._begun = asyncio.get_running_loop().run_in_executor(None, forkserver.ensure_running)
 
     async def ready(self, needs: Needs, warn: Callable[[str], None]) -> None:
         """They have what this process has."""
 
     async def process(self, lane: int) -> OwnProcess:
-        executor = ProcessPoolExecutor(1, mp_context=self._context, initializer=_begin)
-        self._open.append(OwnProcess(lane, executor))
-        # The first call starts the process, and waits for the server that forks it.
-        await asyncio.to_thread(lambda: executor.submit(os.getpid).result())
+        if self._begun is not None:
+            await self._begun
+        self._open.append(await asyncio.to_thread(self._started, lane))
         return self._open[-1]
 
+    def _started(self, lane: int) -> OwnProcess:
+        executor = ProcessPoolExecutor(1, mp_context=self._context, initializer=_begin)
+        executor.submit(os.getpid).result()  # the first call starts the process, and waits for the server that forks it
+        return OwnProcess(lane, executor)
+
     async def aclose(self, run: str) -> None:
+        await asyncio.to_thread(self._close_all)
+
+    def _close_all(self) -> None:
         for process in self._open:
-            process.kill()
+            process.close()
 
 
 def _begin() -> None:

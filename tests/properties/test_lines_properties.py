@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from bulkput import events as ev
 from bulkput.errors import BulkputError, SourceError, Throttled, TooLarge, printable
 from bulkput.model import ObjectHeaders, Reason, Skip, SourceFile, Stored, Upload
-from bulkput.report.lines import count_text, event_json, event_line, size_text
+from bulkput.report.lines import count_text, event_line, size_text
+from bulkput.report.rows import event_json
 from bulkput.report.stalled_lines import in_flight_lines
 
 UNITS = {"B": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3, "TiB": 1024**4}

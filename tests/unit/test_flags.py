@@ -41,10 +41,10 @@ OF_SEGMENTS = {"reap"}
 """Options of `segments` alone."""
 PYTHON_ONLY: set[str] = set()
 """Options that some text names although no flag sets them."""
-VERBS_OWN = {"--processes", "--cluster",
+VERBS_OWN = {
     "--literal", "--progress", "--json", "--summary", "--trace", "--verbose", "--quiet", "--quick",
     "--include-from", "--exclude-from", "--fail-fast", "--profile", "--cloud", "--summary-md", "--print-urls",
-    "--manifest",
+    "--manifest", "--processes",
 }  # fmt: skip
 """Flags that no option of the library stands behind, or that are another way to write one."""
 OLD_NAMES = MIGRATIONS[1]

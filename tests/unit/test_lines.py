@@ -29,13 +29,13 @@ from bulkput.recorder import Recorder
 from bulkput.report.lines import (
     count_text,
     counted,
-    event_json,
     event_line,
     rate_text,
     size_text,
     summary_lines,
 )
 from bulkput.report.planned import planned_line
+from bulkput.report.rows import event_json
 from bulkput.report.stalled_lines import in_flight_lines
 
 
@@ -150,6 +150,8 @@ FINDING = ev.Finding(
     verdict=ev.Verdict.DIFFERENT, name="a\n", path=b"/src/a\n", why="another MD5", size=1, remote_size=1
 )
 CHANGE = ev.Change(ev.Done.FAILED, "a\n", "b", 7, StoreError("copy", "a\n", "no"))
+LOST = ev.WorkerLost("worker 1\n", 2, "it was killed")
+SENT = ev.WorkerSent("worker 1", 2)
 PLACE = ev.Place("https://store.example.org/v1/AUTH_a/c/", is_public=True)
 EVENTS: list[ev.Event] = [
     PLACE, FINDING, CHANGE, ev.Relaying(),
@@ -161,7 +163,7 @@ EVENTS: list[ev.Event] = [
     FINISHED, REMOVED, TO_REMOVE, KEPT, LEFT, LEFT_BELOW,
     KEPT_YOUNG, EXPIRING, TO_EXPIRE, EXPIRING_ALREADY,
     LARGE, PART, PART_THERE, PARTS_LEFT, NO_PARTS, STRANGE_PARTS, BEGUN, DRY_LARGE,
-    SEGMENTS_FOUND, SEGMENTS_KEPT, ALL_KEPT, UNFINISHED, UNFINISHED_KEPT,
+    SEGMENTS_FOUND, SEGMENTS_KEPT, ALL_KEPT, UNFINISHED, UNFINISHED_KEPT, LOST, SENT,
 ]  # fmt: skip
 
 
@@ -187,6 +189,9 @@ def test_the_tested_events_include_every_kind() -> None:
         (STALLED, *[r"nothing has moved for 60 s: 2 in flight, the scan is at /src/\xff"] * 2),
         (STANDING, *["nothing has moved for 61 s: 0 in flight, the event loop stands at run.py:7 f > body.py:9 g"] * 2),
         (MOVING, *["moving again, after 75 s"] * 2),
+        (LOST, *[r"lost worker 1\n: 2 files of it are sent again: it was killed"] * 2),
+        (replace(LOST, files=0), *[r"lost worker 1\n: it had no file: it was killed"] * 2),
+        (SENT, None, None),
         (TUNED, None, "requests in flight: 96: more in flight store more"),
         (UPLOADED, None, r"uploaded: /src/a\xff\n -> k\n"),
         (

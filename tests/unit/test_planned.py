@@ -4,8 +4,8 @@ import pytest
 
 from bulkput import events as ev
 from bulkput.model import ObjectHeaders, Reason, Ruling, Skip, SourceFile, Upload
-from bulkput.report.lines import event_json
 from bulkput.report.planned import planned_line
+from bulkput.report.rows import event_json
 
 HEADERS = ObjectHeaders(
     content_type="text/html",

@@ -95,7 +95,7 @@ class Account:
         token = await self.token()
         if token.value != refused:
             return token
-        other = await self.renewed(token, 401, is_again=True)
+        other = await self.renewed(token, 401)
         if other is None:
             raise Denied("login", self.user, self.why_refused(token), status=401)
         return other
