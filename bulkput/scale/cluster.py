@@ -16,6 +16,7 @@ import ipaddress
 import logging
 import pickle
 import re
+import socket
 import time
 import uuid
 import warnings
@@ -351,13 +352,21 @@ def _connected(address: str) -> "Client":
             logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     warnings.filterwarnings("ignore", category=VersionMismatchWarning)  # of many packages; two matter: `Needs`
     try:
+        _check_listening(address)
         return Client(address, timeout=_CONNECT_S, set_as_default=False, name="bulkput")
     except (OSError, TimeoutError) as error:
         raise UsageError(
-            f"no Dask scheduler answers at {address} within {_CONNECT_S:.0f} s: {_last_of(error)}"
+            f"no Dask scheduler answers at {address}: {_last_of(error)}"
         ) from error
     except (TypeError, ValueError, RuntimeError) as error:
         raise UsageError(f"cannot connect to the Dask scheduler at {address}: {error}") from error
+
+
+def _check_listening(address: str) -> None:
+    """Raises OSError at once if nothing listens there; Dask would try again and again."""
+    host, _, port = address.partition("://")[2].rpartition(":")
+    with socket.create_connection((host.strip("[]"), int(port)), timeout=_CONNECT_S):
+        pass
 
 
 def _last_of(error: BaseException) -> BaseException:
