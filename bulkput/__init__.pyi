@@ -27,6 +27,7 @@ from bulkput.errors import JournalError as JournalError
 from bulkput.errors import NotFound as NotFound
 from bulkput.errors import PartsRefused as PartsRefused
 from bulkput.errors import QuotaExceeded as QuotaExceeded
+from bulkput.errors import RateGone as RateGone
 from bulkput.errors import SourceError as SourceError
 from bulkput.errors import SourceGone as SourceGone
 from bulkput.errors import Stopped as Stopped

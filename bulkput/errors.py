@@ -5,6 +5,7 @@
     ├── Stopped               the run stopped before this was sent                 no failure
     ├── SourceError           vanished, changed while read, unreadable, bad name   fails that file only
     │   └── SourceGone        too many reads hang                                  stops the run, exit 3
+    ├── RateGone              the service of a shared rate cannot be used          stops the run, exit 3
     ├── JournalError          the journal cannot be read or written                stops the run, exit 3
     └── StoreError            operation, key, status, request_id                   fails that object only
         ├── IntegrityError    the store does not prove that it holds our bytes     retried
@@ -88,6 +89,12 @@ class Stopped(BulkputError):
 
     def __str__(self) -> str:
         return "not sent: the run is being stopped"
+
+
+class RateGone(BulkputError):
+    """There is no service of a shared rate where `wire.rate_shared` says, or it refuses this run. Nothing was sent."""
+
+    stops_run = True
 
 
 class JournalError(BulkputError):

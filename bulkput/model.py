@@ -353,7 +353,7 @@ class Pacing:
     retries included.
 
     `objects_per_s` and `bytes_per_s` were asked for; None: no limit. In `waited_s` of the seconds at least one request
-    waited for a rate.
+    waited for a rate. `is_shared`: other runs share one of the rates, so this run may have got only a part of it.
     """
 
     objects_per_s: float | None
@@ -362,6 +362,7 @@ class Pacing:
     sent: int
     over_s: float
     waited_s: float
+    is_shared: bool = False
 
     @property
     def reached_objects_per_s(self) -> float:

@@ -227,6 +227,8 @@ def rates_json(pacing: Pacing | None) -> dict[str, Any]:
     if pacing is None:
         return {}
     rates: dict[str, Any] = {"waited_share": round(pacing.waited_share, 3)}
+    if pacing.is_shared:
+        rates["is_shared"] = True
     if (asked := pacing.objects_per_s) is not None:
         rates["objects_per_s"] = {"asked": asked, "reached": round(pacing.reached_objects_per_s, 3)}
     if (asked := pacing.bytes_per_s) is not None:

@@ -86,6 +86,11 @@ class WireOptions:
     """Send this many bytes of objects per second at most. By default as many as the network takes. Bytes count as they
     are sent, as for rclone's bwlimit: after compression, and again for each retry. Request heads do not count, and a
     copy by the store itself sends no bytes from here."""
+    rate_shared: str | None = None
+    """The URL of a service (`bulkput rate`) that shares one rate among independent runs. This run sends what the
+    service leases to it, and nothing while the service does not answer. By default none, since a run that is alone
+    needs no service. `objects_per_s` and `bytes_per_s` hold beside it. BULKPUT_RATE_TOKEN has the token, if there is
+    one."""
 
     def __post_init__(self) -> None:
         """Raises UsageError for a wrong type, and for a number that would send nothing or mean nothing."""

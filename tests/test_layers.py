@@ -34,7 +34,8 @@ LAYERS: list[set[str]] = [
         "engine",
         "report",
         "devserver",
-    },  # what every run has; views of runs; the server that shares no code with the client
+        "rates",
+    },  # what every run has; views of runs; the server that shares no code with the client; the service of shared rates
     {"engine.compare"},  # files and objects paired by name: for uploads with --skip, for verify, for removals
     {"engine.verify", "engine.objects"},  # compare files with objects; copy, move and remove objects
     {"engine.upload"},  # the main job; a mirror removes objects
@@ -51,7 +52,7 @@ RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 
 # Who may import what from outside: heavy or dangerous things have one home.
 HOMES = {
-    "aiohttp": {"transport", "devserver"},  # one HTTP client, one place to tune it; the server is aiohttp.web
+    "aiohttp": {"transport", "devserver", "rates"},  # one HTTP client, one place to tune it; servers are aiohttp.web
     "yarl": {"transport"},
     "aiofiles": {"payload"},  # one place opens files with it
     "httptools": {"transport"},

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 PROFILE = "profile"
 NO_CONFIG = "no config"
 """The name of `--no-config` among what is typed. No parameter can have it."""
-NOT_CONFIGURED = frozenset(("completion", "config"))
-"""Verbs that take nothing from files."""
+NOT_CONFIGURED = frozenset(("completion", "config", "rate"))
+"""Verbs that take nothing from files. In a file `rate` is that of each run, not what `bulkput rate` shares."""
 _CHOSEN = "bulkput.chosen"
 
 

@@ -13,13 +13,25 @@ from bulkput.options import RetryOptions, WireOptions
 
 
 def rate_options(rate: str, bandwidth: str | None = None) -> Callable[[Callable[..., int]], Callable[..., int]]:
-    """Give a verb --rate, and --bandwidth if it sends bodies. Below `connection_options`: both go into its `wire`."""
+    """Give a verb --rate, --rate-shared, and --bandwidth if it sends bodies. Below `connection_options`: they go into
+    its `wire`."""
 
     def decorate(verb: Callable[..., int]) -> Callable[..., int]:
         @click.option("--rate", type=Rate(), help=rate)
+        @click.option(
+            "--rate-shared", metavar="SERVICE", help="Share a rate with other runs: the URL that bulkput rate prints."
+        )
         @wraps(verb)
-        def with_rates(*, wire: WireOptions, rate: float | None, bandwidth: float | None = None, **others: Any) -> int:
-            return verb(wire=replace(wire, objects_per_s=rate, bytes_per_s=bandwidth), **others)
+        def with_rates(
+            *,
+            wire: WireOptions,
+            rate: float | None,
+            rate_shared: str | None,
+            bandwidth: float | None = None,
+            **others: Any,
+        ) -> int:
+            chosen = replace(wire, objects_per_s=rate, bytes_per_s=bandwidth, rate_shared=rate_shared)
+            return verb(wire=chosen, **others)
 
         if bandwidth is None:
             return with_rates

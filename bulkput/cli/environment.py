@@ -53,6 +53,7 @@ VARIABLES = (
     ),
     ("BULKPUT_TEMPURL", "Temporary URL, which tempurl:// stands for. It replaces a login."),
     ("BULKPUT_TEMPURL_KEY", "Key that `bulkput tempurl` signs with. By default it asks the store for it."),
+    ("BULKPUT_RATE_TOKEN", "Secret word that `bulkput rate` and the runs with --rate-shared have in common."),
     ("BULKPUT_<OPTION>", "Value of an option, for every verb that has it. BULKPUT_MAX_ERRORS is --max-errors."),
     ("BULKPUT_PROFILE", "Profile of a configuration file to use."),
     ("BULKPUT_NO_CONFIG", "1: read no configuration file."),

@@ -63,6 +63,7 @@ FLAGS = {
     "wire.concurrency": "--concurrency",
     "wire.objects_per_s": "--rate",
     "wire.bytes_per_s": "--bandwidth",
+    "wire.rate_shared": "--rate-shared",
     "wire.timeout_s": "--timeout",
     "wire.verify_tls": "--insecure",
     "stop.max_errors": "--max-errors",

@@ -31,8 +31,9 @@ SECTIONS = {
     "Publishing": ("--last", "--if-exists", "--write-manifest", "--manifest", "--tag", "--keep-tag"),
     "Journal": ("--journal", "--retry-failed"),
     "Connections and limits": (
-        "--cloud", "--concurrency", "--rate", "--bandwidth", "--transport", "--retries", "--first-retries", "--timeout",
-        "--processes", "--cluster", "--stalled-after", "--max-errors", "--fail-fast", "--insecure", "--profile",
+        "--cloud", "--concurrency", "--rate", "--bandwidth", "--rate-shared", "--transport", "--retries",
+        "--first-retries", "--timeout", "--processes", "--cluster", "--stalled-after", "--max-errors", "--fail-fast",
+        "--insecure", "--profile",
     ),
     "Output": (
         "--dry-run", "--progress", "--json", "--print-urls", "--summary", "--summary-md", "--trace",

@@ -45,6 +45,7 @@ _VERBS = {
     "logs": "Count the requests in access logs.",
     "doctor": "Look at each step to a store: what is wrong, and what to do?",
     "bench": "Measure your own store: what limits an upload?",
+    "rate": "Share one rate among independent runs.",
     "serve": "Run a small local Swift, for trying things out.",
     "completion": "Print the script that completes commands in your shell.",
     "demo": "Upload 1000 files in three ways, and compare.",

@@ -67,6 +67,7 @@ FLAGS_ELSEWHERE = {
     "--tpslimit": "--rate 50/s",
     "--bwlimit": "--bandwidth 10M/s",
     "--limit-rate": "--bandwidth 10M/s",
+    "--traffic-control-url": "--rate-shared SERVICE",
     "--skip-identical": "--skip identical",
     "--changed": "--skip unchanged",
     "--update": "--skip unchanged",

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from bulkput.config.names import HTTP_PREFIX
 
 MASK = "***"
-_PREFIXES = ("ST_", "OS_", "AWS_", HTTP_PREFIX, "BULKPUT_TEMPURL", "BULKPUT_S3_SSE_C_KEY")
+_PREFIXES = ("ST_", "OS_", "AWS_", HTTP_PREFIX, "BULKPUT_TEMPURL", "BULKPUT_S3_SSE_C_KEY", "BULKPUT_RATE_TOKEN")
 _OTHERS = frozenset(("NETRC", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"))
 _PUBLIC = re.compile(
     r"ST_(?:AUTH|USER|AUTH_VERSION)"

@@ -30,7 +30,8 @@ PROJECT_MAY_SET = frozenset(
         # `recursive` and `with-segments`, which remove; nor `quick`, `dry-run` and `retry-failed`, with which success
         # means less, nor `journal`: a clone may hold one that says that everything is stored.
         "skip", "check-expiry", "last", "if-exists",
-        # How requests are sent. Not `insecure`, nor anything that chooses a login.
+        # How requests are sent. Not `insecure`, nor anything that chooses a login, nor `rate-shared`,
+        # which gets a token, and may hold back a run for ever.
         "concurrency", "rate", "bandwidth", "transport", "retries", "first-retries", "timeout", "stalled-after",
         "max-errors", "fail-fast",
         # What is printed, and a word for logs. Not `summary`, `summary-md`, `trace` and `chart`, which write files.

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import aclosing, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -84,8 +84,9 @@ async def connected(
 
     `slots` limits the requests in flight; None means `wire.start` of them. `pace` keeps the rates of `wire`; None means
     that this store has a pace of its own if `wire` has a rate. `tag` is that of UploadOptions. `read_for` is the URL
-    that a copy writes to, if this store is its source. `handed` is what another process has handed over. Raises like
-    `open_store`.
+    that a copy writes to, if this store is its source. `handed` is what another process has handed over.
+
+    Raises like `open_store`, and RateGone if a shared rate cannot be had.
     """
     wire, emit, brake = wire or WireOptions(), emit or _ignore, brake or NoBrake()
     headers = headers or HeaderOptions()
@@ -120,7 +121,7 @@ async def connected(
         bare = await open_destination(where, context)
         pace = pace or pace_of(wire, brake)
         store = wrap(bare, tries=tries, slots=slots or Slots(wire.start), emit=emit, brake=brake, pace=pace)
-        async with aclosing(store):
+        async with aclosing(store), _paced(pace, emit, user_agent=user_agent, environ=environ):
             yield store, transport.count
 
 
@@ -134,11 +135,25 @@ class Handed:
 
 def pace_of(wire: WireOptions, brake: Brake) -> "Pace | None":
     """The pace of a run; None if no rate was asked for: then nothing of it is in a request's way."""
-    if wire.objects_per_s is None and wire.bytes_per_s is None:
+    if wire.objects_per_s is None and wire.bytes_per_s is None and wire.rate_shared is None:
         return None
     from bulkput.stores.pace import Pace  # noqa: PLC0415 - see above
 
-    return Pace(wire, brake)
+    if wire.rate_shared is None:
+        return Pace(wire, brake)
+    from bulkput.stores.shared_rate import SharedRate  # noqa: PLC0415 - json, which few runs need
+
+    return Pace(wire, brake, shared=SharedRate(wire, wire.rate_shared, brake))
+
+
+def _paced(
+    pace: "Pace | None", emit: ev.Emit, *, user_agent: str, environ: Mapping[str, str] | None
+) -> AbstractAsyncContextManager[None]:
+    """Keep the pace within the block: a rate that is shared has to be asked for."""
+    if pace is None:
+        return nullcontext()
+    token = (os.environ if environ is None else environ).get("BULKPUT_RATE_TOKEN") or None
+    return pace.opened(emit, user_agent=user_agent, token=token)
 
 
 async def list_objects(

@@ -18,6 +18,7 @@ A file that was in the window of a process that died may have killed it. Such fi
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from bulkput.model import Pacing
 
@@ -50,11 +51,10 @@ def suspects_at_once(deaths: int) -> int:
 def summed(own: Pacing, others: Iterable[Pacing]) -> Pacing:
     """What the rates of several processes have let pass, each of which had its share of the rates of `own`."""
     all_of_them = (own, *others)
-    return Pacing(
-        own.objects_per_s,
-        own.bytes_per_s,
-        sum(each.requests for each in all_of_them),
-        sum(each.sent for each in all_of_them),
-        max(each.over_s for each in all_of_them),
-        max(each.waited_s for each in all_of_them),
+    return replace(
+        own,
+        requests=sum(each.requests for each in all_of_them),
+        sent=sum(each.sent for each in all_of_them),
+        over_s=max(each.over_s for each in all_of_them),
+        waited_s=max(each.waited_s for each in all_of_them),
     )

@@ -254,7 +254,8 @@ def pacing_text(pacing: Pacing) -> str:
         parts.append(f"{rate_text(pacing.reached_objects_per_s)} of {rate_text(asked)} requests")
     if (asked := pacing.bytes_per_s) is not None:
         parts.append(f"{size_text(pacing.reached_bytes_per_s)}/s of {size_text(asked)}/s")
-    return f"  rates: {', '.join(parts)}; requests waited for them {pacing.waited_share:.0%} of the time"
+    shared = " (shared with other runs)" if pacing.is_shared else ""
+    return f"  rates: {', '.join(parts)}{shared}; requests waited for them {pacing.waited_share:.0%} of the time"
 
 
 def _bytes_text(summary: Summary) -> str:

@@ -139,6 +139,7 @@ def _paced_json(pacing: Pacing) -> dict[str, Any]:
         "bytes": pacing.sent,
         "over_s": round(pacing.over_s, 3),
         "waited_s": round(pacing.waited_s, 3),
+        **({"is_shared": True} if pacing.is_shared else {}),
     }
 
 

@@ -37,15 +37,18 @@ class OwnProcess:
         return self._executor.submit(function, argument)
 
     def kill(self) -> None:
+        self._kill()
+        self._executor.shutdown(wait=False, cancel_futures=True)
+
+    def _kill(self) -> None:
         for process in tuple((self._executor._processes or {}).values()):  # there is no other way before Python 3.14
             with suppress(OSError, ValueError):
                 process.kill()
-        self._executor.shutdown(wait=False, cancel_futures=True)
 
     def close(self) -> None:
         """End the process, and wait until it has ended. Blocks."""
-        self.kill()
-        self._executor.shutdown(wait=True)
+        self._kill()
+        self._executor.shutdown(wait=True, cancel_futures=True)
 
 
 class Processes:

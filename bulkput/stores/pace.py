@@ -4,18 +4,21 @@ New requests pass one at a time, in their order, through one gate for both rates
 do not queue at the gate, since their connections are in use: a piece waits for at most one new request and one piece of
 each other body.
 
+A rate that other runs share (`stores/shared_rate.py`) is waited for last: what it leases has to be used at once.
+
 A run without a rate imports nothing of this.
 """
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import replace
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from bulkput.activity import doing
 from bulkput.errors import Stopped, StoreError
+from bulkput.events import Emit
 from bulkput.model import Body, LargeUpload, ObjectHeaders, Pacing, RemoteObject, Stored, StoredPart
 from bulkput.options import WireOptions
 from bulkput.policy.pace import Bucket, bytes_bucket, piece_size, requests_bucket
@@ -25,17 +28,30 @@ from bulkput.stores.tries import Brake
 from bulkput.stores.wrapper import Wrapper
 from bulkput.transport.pacing import body_waits, paying_again
 
+if TYPE_CHECKING:
+    from bulkput.stores.shared_rate import Queued, SharedRate
+
 T = TypeVar("T")
 _WAITING = "waiting for the rate that was asked for"
+_SHARED = "waiting for the shared rate"
 
 
 class Pace:
     """The buckets of a run. All stores of the run share it."""
 
-    def __init__(self, wire: WireOptions, brake: Brake, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        wire: WireOptions,
+        brake: Brake,
+        *,
+        shared: "SharedRate | None" = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`shared` is the rate that this run shares with others, if there is one."""
         self.objects_per_s, self.bytes_per_s = wire.objects_per_s, wire.bytes_per_s
         self._requests = requests_bucket(wire.objects_per_s) if wire.objects_per_s is not None else None
         self._bytes = bytes_bucket(wire.bytes_per_s) if wire.bytes_per_s is not None else None
+        self._shared = shared
         self._brake = brake
         self._clock = clock
         self._gate = asyncio.Lock()
@@ -49,8 +65,9 @@ class Pace:
 
     @property
     def is_waiting(self) -> bool:
-        """Whether something waits for a rate now. Any thread may ask."""
-        return self._waiting > 0
+        """Whether something waits for a rate now, as the user wants it. Any thread may ask. A shared rate whose service
+        does not answer is not meant: the run stands still, and the watchdog has to tell."""
+        return self._waiting > 0 and not (self._shared is not None and self._shared.is_lost)
 
     @property
     def waited_s(self) -> float:
@@ -61,13 +78,36 @@ class Pace:
         """The rates, and what they have let pass so far."""
         over_s = max(self._clock(), self._paid_until_s) - self._began_s if self._began_s is not None else 0.0
         passed = (self._passed_requests, self._passed_bytes)
-        return Pacing(self.objects_per_s, self.bytes_per_s, *passed, over_s, self.waited_s)
+        is_shared = self._shared is not None
+        return Pacing(self.objects_per_s, self.bytes_per_s, *passed, over_s, self.waited_s, is_shared)
+
+    @asynccontextmanager
+    async def opened(self, emit: Emit, *, user_agent: str, token: str | None) -> AsyncIterator[None]:
+        """Within the block, keep the rates. Raises RateGone if the one that is shared cannot be had."""
+        if self._shared is None:
+            yield
+            return
+        async with self._shared.opened(emit, user_agent=user_agent, token=token):
+            self.objects_per_s = _lower(self.objects_per_s, self._shared.objects_per_s)
+            self.bytes_per_s = _lower(self.bytes_per_s, self._shared.bytes_per_s)
+            yield
 
     async def admit(self, *, requests: int = 1, size: int = 0) -> None:
         """Return when a request for `requests` objects with `size` bytes in memory may be sent. Raises Stopped."""
-        async with self._gate:
-            self._brake.check()
-            await self._pass(requests, size)
+        if self._shared is None:
+            async with self._gate:
+                self._brake.check()
+                await self._pass(requests, size)
+            return
+        queued = self._shared.queue(requests, size)
+        try:
+            # The watchdog tells of this wait if the service is away; of that for another rate it does not.
+            with doing(_SHARED):
+                async with self._gate:
+                    self._brake.check()
+                    await self._pass(requests, size, queued)
+        finally:
+            queued.leave()
 
     async def admit_piece(self, size: int) -> float:
         """Return when the next `size` bytes of a body may be sent: the seconds that this took. Raises Stopped."""
@@ -81,9 +121,11 @@ class Pace:
         now_s = self._clock()
         self._requests, due_s = _taken(self._requests, requests, now_s)
         self._bytes, _ = _taken(self._bytes, size, now_s)
+        if self._shared is not None:
+            self._shared.reserve(requests, size)
         self._count(requests, size, due_s)
 
-    async def _pass(self, requests: int, size: int) -> None:
+    async def _pass(self, requests: int, size: int, queued: "Queued | None" = None) -> None:
         now_s = self._clock()
         if self._began_s is None:
             self._began_s = now_s
@@ -91,6 +133,10 @@ class Pace:
         self._bytes, bytes_due_s = _taken(self._bytes, size, now_s)
         try:
             await self._wait(max(requests_due_s, bytes_due_s) - now_s)
+            if self._shared is not None:
+                if queued is not None:
+                    queued.leave()
+                await self._wait_for_share(self._shared, requests, size)
         except BaseException:  # stopped or cancelled: nothing is sent
             self._requests = self._requests and self._requests.give_back(requests)
             self._bytes = self._bytes and self._bytes.give_back(size)
@@ -106,22 +152,41 @@ class Pace:
     async def _wait(self, delay_s: float) -> None:
         if delay_s <= 0:
             return
+        with self._waits(delay_s), doing(_WAITING):
+            goes_on = await self._brake.pause(delay_s)
+        if not goes_on:
+            raise Stopped
+
+    async def _wait_for_share(self, shared: "SharedRate", requests: int, size: int) -> None:
+        turn = shared.reserve(requests, size)
+        try:
+            while (delay_s := shared.wait_s(turn)) > 0:
+                with self._waits(delay_s), doing(_SHARED), doing(shared.waits_for):
+                    await shared.wait(delay_s)
+        except BaseException:  # stopped or cancelled: nothing is sent
+            shared.give_back(requests, size)
+            raise
+
+    @contextmanager
+    def _waits(self, delay_s: float) -> Iterator[None]:
+        """Something waits within the block, for `delay_s` as far as is known."""
         began_s = self._clock()
         if not self._waiting:
             self._since_s = began_s
         self._waiting += 1
         body_waits(delay_s)
         try:
-            with doing(_WAITING):
-                goes_on = await self._brake.pause(delay_s)
+            yield
         finally:
             ended_s = self._clock()
             body_waits(ended_s - began_s - delay_s)  # a timer comes late, and a stop early
             if self._waiting == 1:
                 self._waited_s += ended_s - self._since_s
             self._waiting -= 1
-        if not goes_on:
-            raise Stopped
+
+
+def _lower(own: float | None, shared: float | None) -> float | None:
+    return min((each for each in (own, shared) if each is not None), default=None)
 
 
 def _taken(bucket: Bucket | None, amount: int, now_s: float) -> tuple[Bucket | None, float]:
