@@ -6,7 +6,7 @@ gets a call opens its own connections, and closes them when it has had none for 
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor, Future, InvalidStateError
 from contextlib import suppress
 from typing import TypeVar
 
@@ -40,7 +40,7 @@ class OnExecutor:
 
     async def ready(self, needs: Needs, warn: Callable[[str], None]) -> None:
         """Asks one process: the others are asked by their first call."""
-        why = await asyncio.wrap_future(self._executor.submit(why_unfit, needs.plain))
+        why = await asyncio.wrap_future(_submitted(self._executor, why_unfit, needs.plain))
         if why is not None:
             raise UsageError(f"a worker {why}")
 
@@ -49,9 +49,10 @@ class OnExecutor:
 
     async def aclose(self, run: str) -> None:
         """Ends the run where a call happens to arrive; the others end by themselves."""
-        with suppress(RuntimeError):  # the caller has shut the executor down
-            ends = [self._executor.submit(end, run) for _ in range(2 * self.lanes)]
-            await asyncio.wait([asyncio.wrap_future(each) for each in ends], timeout=_END_S)
+        ends = [_submitted(self._executor, end, run) for _ in range(2 * self.lanes)]
+        done, _ = await asyncio.wait([asyncio.wrap_future(each) for each in ends], timeout=_END_S)
+        for each in done:
+            each.exception()  # of an executor whose processes are gone, or that has been shut down: it does not matter
 
 
 class OneOfThem:
@@ -64,7 +65,30 @@ class OneOfThem:
         self._executor = executor
 
     def submit(self, function: Callable[[A], R], argument: A) -> "Future[R]":
-        return self._executor.submit(function, argument)
+        return _submitted(self._executor, function, argument)
 
     def kill(self) -> None:
         """Others may use it, and only its executor can end it."""
+
+
+def _submitted(executor: Executor, function: Callable[[A], R], argument: A) -> "Future[R]":
+    """Submit it in a thread: some executors start a process then. Errors are the Future's."""
+    call: Future[R] = Future()
+
+    def settle(inner: "Future[R]") -> None:
+        with suppress(InvalidStateError):  # its caller waits no more
+            if inner.cancelled():
+                call.set_exception(ConnectionError("the executor has cancelled the call"))
+            elif (error := inner.exception()) is not None:
+                call.set_exception(error)
+            else:
+                call.set_result(inner.result())
+
+    def submit() -> None:
+        try:
+            executor.submit(function, argument).add_done_callback(settle)
+        except Exception as error:  # noqa: BLE001 - executors have many ways to say that their processes are gone
+            call.set_exception(error)
+
+    asyncio.get_running_loop().run_in_executor(None, submit)
+    return call

@@ -355,9 +355,7 @@ def _connected(address: str) -> "Client":
         _check_listening(address)
         return Client(address, timeout=_CONNECT_S, set_as_default=False, name="bulkput")
     except (OSError, TimeoutError) as error:
-        raise UsageError(
-            f"no Dask scheduler answers at {address}: {_last_of(error)}"
-        ) from error
+        raise UsageError(f"no Dask scheduler answers at {address}: {_last_of(error)}") from error
     except (TypeError, ValueError, RuntimeError) as error:
         raise UsageError(f"cannot connect to the Dask scheduler at {address}: {error}") from error
 

@@ -1,5 +1,6 @@
 """An upload by several processes: the verb `upload`, with an engine."""
 
+import asyncio
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -36,7 +37,7 @@ async def upload_sharded(
     roots = sources_of(sources, options)
     check_shardable(options, roots)
     if engine.is_elsewhere:
-        roots, options = _absolute(roots, options)
+        roots, options = await asyncio.to_thread(_absolute, roots, options)  # asks for the current directory
         sources = roots if options.files is None else ()
     lanes = ShardedSending(
         engine,

@@ -5,15 +5,17 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
+
+T = TypeVar("T")
 
 _LIMIT_S = 60
 _BOUND = re.compile(r"Scheduler at: +(\S+)")
@@ -35,13 +37,13 @@ class RealDask:
         """All that scheduler and workers have written."""
         return "".join(log.read_text() for log in sorted(self.state.glob("*.log")))
 
-    def start_worker(self, *options: str, environ: Mapping[str, str] | None = None) -> str:
+    def start_worker(self, *options: str, environ: Mapping[str, str] | None = None, cwd: Path | None = None) -> str:
         """Starts a worker, waits until the scheduler has it, and gives its address."""
         known = self._there()
         name = f"w{len(self.workers)}"
         words = [self.address, "--no-nanny", "--nthreads", "1", "--no-dashboard", "--local-directory", str(self.state)]
         log = self.state / f"{name}.log"
-        process = _started("dask_worker", [*words, *options], log, {**(self.environ or {}), **(environ or {})})
+        process = _started("dask_worker", [*words, *options], log, {**(self.environ or {}), **(environ or {})}, cwd)
         address = _waited_for(process, log, lambda: next(iter(self._there() - known), None))
         self.workers[address] = process
         return address
@@ -80,7 +82,7 @@ def real_dask(workers: int, *, scheme: str = "tcp", environ: Mapping[str, str] |
 
 
 def _started(
-    program: str, words: list[str], log: Path, environ: Mapping[str, str] | None
+    program: str, words: list[str], log: Path, environ: Mapping[str, str] | None, cwd: Path | None = None
 ) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", f"distributed.cli.{program}", *words]
     if shutil.which("setpriv"):  # the kernel ends it even if the tests are killed
@@ -88,6 +90,7 @@ def _started(
     with log.open("wb") as out:
         return subprocess.Popen(
             command,
+            cwd=cwd,
             env={**os.environ, "PYTHONUNBUFFERED": "1", **(environ or {})},
             stdin=subprocess.DEVNULL,
             stdout=out,
@@ -96,7 +99,7 @@ def _started(
         )
 
 
-def _waited_for(process, log, look):  # type: ignore[no-untyped-def]
+def _waited_for(process: subprocess.Popen[bytes], log: Path, look: Callable[[], T | None]) -> T:
     """Gives what `look` finds in a log. Raises RuntimeError if the process ends before."""
     until = time.monotonic() + _LIMIT_S
     while (found := look()) is None:
