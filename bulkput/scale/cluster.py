@@ -153,7 +153,7 @@ class Cluster:
             if self._gone is not None:
                 raise NoProcess(self._gone)
             taken = {process.address for process in self._processes.values()}
-            for address in self._there:
+            for address in self._there if self._connection.status == "running" else ():
                 if address in taken or address in self._unfit:
                     continue
                 process = self._processes[lane] = DaskProcess(self._connection, address)
@@ -177,7 +177,7 @@ class Cluster:
         if ends:
             await asyncio.wait([asyncio.wrap_future(each) for each in ends], timeout=_END_S)
         for process in self._processes.values():
-            process.lose("the run has ended")
+            process.fail("the run has ended")
         with suppress(Exception):  # a scheduler that is gone: there is nothing left to close
             await asyncio.to_thread(self._client.close, _END_S)
 
@@ -281,6 +281,7 @@ class DaskProcess:
     is_always_the_same = True
 
     def __init__(self, client: "Client", address: str) -> None:
+        self._client = client
         self.address = address
         self.name = address.partition("://")[2]
         self._executor = client.get_executor(pure=False, workers=[address], allow_other_workers=False)
@@ -309,13 +310,18 @@ class DaskProcess:
                 call.set_result(inner.result().opened())
 
     def lose(self, why: str) -> None:
-        """Fail all calls; call it on the event loop."""
+        """Fail all calls, and have Dask forget them; call it on the event loop."""
+        calls = self.fail(why)
+        if calls and self._client.status == "running":  # waits for Dask's thread
+            asyncio.get_running_loop().run_in_executor(None, _cancel, calls)
+
+    def fail(self, why: str) -> "list[Future[Any]]":
+        """Fail all calls, and return Dask's own."""
         calls, self._calls = self._calls, {}
         for call in calls:
             with suppress(InvalidStateError):
                 call.set_exception(ConnectionError(why))
-        if calls:  # waits for Dask's thread
-            asyncio.get_running_loop().run_in_executor(None, _cancel, list(calls.values()))
+        return list(calls.values())
 
     def kill(self) -> None:
         """A worker belongs to others too: only the calls end. What `worker.py` has of the run ends with the run."""

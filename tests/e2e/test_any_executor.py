@@ -13,12 +13,14 @@ from executorlib import SingleNodeExecutor
 
 from bulkput.devserver import DevServer, Handler, ResourceKind
 from bulkput.errors import UsageError
-from bulkput.options import UploadOptions, WireOptions
+from bulkput.events import StopCause
+from bulkput.options import UploadOptions
 from bulkput.results import Summary
 from bulkput.scale.any_executor import OnExecutor
 from bulkput.scale.upload import upload_sharded
 from bulkput.scale.worker import _runs
 from tests.conftest import environ_of
+from tests.faults.peer import kill_peer
 from tests.faults.target import faulty
 from tests.faults.test_run import QUICK, files
 
@@ -80,6 +82,22 @@ async def test_an_expired_token_is_renewed_by_the_driver(executor: Executor, tmp
         summary = await run(executor, server, files(tmp_path, 500))
         assert (summary.uploaded, summary.failed) == (500, 0)
         assert server.traffic.requests["GET", ResourceKind.AUTH] == 2
+
+
+async def test_a_broken_executor_ends_the_run_with_3(tmp_path: Path) -> None:
+    """ProcessPoolExecutor starts no other process in place of one that died."""
+
+    async def kill(request: web.BaseRequest, handler: Handler) -> web.StreamResponse:
+        if request.path.endswith("/0042"):
+            kill_peer(request)
+            raise web.HTTPServiceUnavailable
+        return await handler(request)
+
+    async with faulty(kill) as server:
+        with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as executor:
+            summary = await run(executor, server, files(tmp_path, 500))
+    assert summary.exit_code == 3 and summary.stopping is not None
+    assert summary.stopping.cause is StopCause.WORKERS
 
 
 async def test_the_end_of_a_run_ends_its_part_in_threads(tmp_path: Path, devserver: DevServer) -> None:

@@ -90,7 +90,7 @@ def _started(
     with log.open("wb") as out:
         return subprocess.Popen(
             command,
-            cwd=cwd,
+            cwd=cwd or log.parent,  # away from this repository, where Python would find bulkput first
             env={**os.environ, "PYTHONUNBUFFERED": "1", **(environ or {})},
             stdin=subprocess.DEVNULL,
             stdout=out,
