@@ -39,7 +39,6 @@ FLAGS = {
     "files.base": "--base",
     "files.is_null": "--null",
     "fail_if_empty": "--fail-if-empty",
-    "cluster": "--cluster",
     "share": "--shard",
     "share.shard": "--shard",
     "share.by": "--shard-by",

@@ -31,7 +31,7 @@ class OnExecutor:
     def __init__(self, executor: Executor, *, lanes: int) -> None:
         """Raises UsageError."""
         if lanes < 1:
-            raise UsageError(f"`lanes` is a number of processes, and not {lanes}")
+            raise UsageError(f"an executor has one lane at least, and not {lanes}")
         self._executor = executor
         self.lanes = lanes
 

@@ -6,35 +6,28 @@
 A task that is bound to a worker that is gone waits for ever in Dask. So the scheduler's list of workers is looked at
 every second, and the calls of those that have gone from it fail. Their lanes wait for a worker that no lane has: one
 that was restarted, or a new one. Meanwhile the others send the files.
-
-The scheduler unpickles each task and pickles it again. A call is a `Sealed` there: bytes, which are copied. Dask writes
-arguments of tasks that fail to its logs; those of a `Sealed` show nothing.
 """
 
 import asyncio
 import ipaddress
 import logging
-import pickle
 import re
 import socket
 import time
-import uuid
 import warnings
 from collections.abc import Callable, Coroutine
-from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from bulkput.errors import UsageError, printable
+from bulkput.scale.dask_process import DaskProcess
 from bulkput.scale.engine import Needs, NoProcess
 from bulkput.scale.worker import end, why_unfit
 
 if TYPE_CHECKING:
     from distributed import Client
 
-A = TypeVar("A")
-R = TypeVar("R")
 T = TypeVar("T")
 
 _CONNECT_S = 10.0
@@ -47,25 +40,7 @@ _END_S = 3.0
 _ADDRESS = re.compile(r"(?:tcp|tls)://(?:\[[0-9A-Fa-f:.]+\]|[^\s/:\[\]]+):[0-9]+")
 
 
-class Sealed(Generic[T]):
-    """A pickled value, which Dask's logs and pages do not show."""
-
-    __slots__ = ("_pickled",)
-
-    def __init__(self, value: T) -> None:
-        self._pickled = pickle.dumps(value, protocol=pickle.HIGHEST_PROTOCOL)
-
-    def opened(self) -> T:
-        value: T = pickle.loads(self._pickled)  # noqa: S301 - from our own processes, as all that Dask carries
-        return value
-
-    def __repr__(self) -> str:
-        return f"<{len(self._pickled)} bytes>"
-
-
-def bulkput_call(function: Callable[[A], R], argument: Sealed[A]) -> Sealed[R]:
-    """What a Dask worker calls; Dask's pages show its name."""
-    return Sealed(function(argument.opened()))
+_MISSING = re.compile(r"No module named '[^']*'|cannot import name '[^']*'|has no attribute '[^']*'")
 
 
 def is_address(text: str) -> bool:
@@ -99,8 +74,7 @@ class Cluster:
         """Raises UsageError."""
         if not is_address(address):
             raise UsageError(
-                f"`cluster` is the address of a Dask scheduler, tcp://HOST:PORT or tls://HOST:PORT, and not"
-                f" {printable(address)}"
+                f"the address of a Dask scheduler is tcp://HOST:PORT or tls://HOST:PORT, and not {printable(address)}"
             )
         self.address = address
         self.lanes = lanes or 0
@@ -128,7 +102,7 @@ class Cluster:
 
     async def ready(self, needs: Needs, warn: Callable[[str], None]) -> None:
         if self._opening is None:
-            raise AssertionError("`begin` comes first")
+            raise AssertionError("begin comes first")
         self._needs, self._warn = needs, warn
         self._client = await self._opening
         if is_in_the_open(self.address):
@@ -184,7 +158,7 @@ class Cluster:
     @property
     def _connection(self) -> "Client":
         if self._client is None:
-            raise AssertionError("`ready` comes first")
+            raise AssertionError("ready comes first")
         return self._client
 
     # Which workers there are.
@@ -263,75 +237,26 @@ class Cluster:
 
     async def _why_unfit(self, address: str) -> str | None:
         if self._needs is None:
-            raise AssertionError("`ready` comes first")
-        process = DaskProcess(self._connection, address)
-        asked = process.submit(why_unfit, self._needs.plain)
+            raise AssertionError("ready comes first")
+        client, plain = self._connection, self._needs.plain
+        process = DaskProcess(client, address)
+        # First not by a task: a worker that cannot unpickle one does not say so, and waits for ever.
+        run = partial(client.run, why_unfit, plain, workers=[address], on_error="return")
+        who = f"the worker {process.name}"
         try:
-            why = await asyncio.wait_for(asyncio.wrap_future(asked), self._patience_s)
+            answers: dict[str, Any] = await asyncio.wait_for(asyncio.to_thread(run), self._patience_s)
+            why = answers.get(address, "is gone")
+            if isinstance(why, BaseException):
+                return _told_of_a_stranger(who, why)
+            if why is None:
+                who = f"the scheduler {self.address}"  # it unpickles tasks, too
+                asked = process.submit(why_unfit, plain)
+                why = await asyncio.wait_for(asyncio.wrap_future(asked), self._patience_s)
         except TimeoutError:
             return f"the worker {process.name} does not answer within {self._patience_s:.0f} s"
         except Exception as error:  # noqa: BLE001 - whatever a foreign Python raises when it unpickles
-            return _told_of_a_stranger(process.name, self.address, error)
+            return _told_of_a_stranger(who, error)
         return f"the worker {process.name} {why}" if why is not None else None
-
-
-class DaskProcess:
-    """One worker of a Dask cluster."""
-
-    is_always_the_same = True
-
-    def __init__(self, client: "Client", address: str) -> None:
-        self._client = client
-        self.address = address
-        self.name = address.partition("://")[2]
-        self._executor = client.get_executor(pure=False, workers=[address], allow_other_workers=False)
-        self._calls: dict[Future[Any], Future[Any]] = {}
-        """Each call, and Dask's own of it."""
-
-    def submit(self, function: Callable[[A], R], argument: A) -> "Future[R]":
-        call: Future[R] = Future()
-        try:
-            inner = self._executor.submit(bulkput_call, function, Sealed(argument), key=f"bulkput-{uuid.uuid4()}")
-        except Exception as error:  # noqa: BLE001 - of a client that has lost its scheduler
-            call.set_exception(ConnectionError(f"the Dask scheduler takes no call: {error}"))
-            return call
-        self._calls[call] = inner
-        inner.add_done_callback(partial(self._done, call))  # in Dask's thread
-        return call
-
-    def _done(self, call: "Future[Any]", inner: "Future[Any]") -> None:
-        self._calls.pop(call, None)
-        with suppress(InvalidStateError):  # it was lost, or the lane waits no more
-            if inner.cancelled():
-                call.set_exception(ConnectionError("Dask has cancelled the call"))
-            elif (error := inner.exception()) is not None:
-                call.set_exception(error)
-            else:
-                call.set_result(inner.result().opened())
-
-    def lose(self, why: str) -> None:
-        """Fail all calls, and have Dask forget them; call it on the event loop."""
-        calls = self.fail(why)
-        if calls and self._client.status == "running":  # waits for Dask's thread
-            asyncio.get_running_loop().run_in_executor(None, _cancel, calls)
-
-    def fail(self, why: str) -> "list[Future[Any]]":
-        """Fail all calls, and return Dask's own."""
-        calls, self._calls = self._calls, {}
-        for call in calls:
-            with suppress(InvalidStateError):
-                call.set_exception(ConnectionError(why))
-        return list(calls.values())
-
-    def kill(self) -> None:
-        """A worker belongs to others too: only the calls end. What `worker.py` has of the run ends with the run."""
-        self.lose("it is not used any more")
-
-
-def _cancel(calls: "list[Future[Any]]") -> None:
-    for call in calls:
-        with suppress(Exception):  # the scheduler may be gone, and the task with it
-            call.cancel()
 
 
 def _in_loop_of(client: "Client", asking: Coroutine[Any, Any, T]) -> "asyncio.Future[T]":
@@ -343,7 +268,7 @@ def _check_installed() -> None:
     from importlib.util import find_spec  # noqa: PLC0415 - only for this engine
 
     if find_spec("distributed") is None:
-        raise UsageError("`cluster` needs Dask, which is not installed: pip install 'bulkput[cluster]'")
+        raise UsageError("a cluster needs Dask, which is not installed: pip install 'bulkput[cluster]'")
 
 
 def _connected(address: str) -> "Client":
@@ -379,20 +304,18 @@ def _last_of(error: BaseException) -> BaseException:
     return error
 
 
-def _told_of_a_stranger(name: str, scheduler: str, error: BaseException) -> str:
-    """A sentence for what went wrong when a worker was asked for the first time."""
+def _told_of_a_stranger(who: str, error: BaseException) -> str:
+    """A sentence for what a worker or a scheduler says that is asked for the first time. Dask puts errors into others,
+    also as texts."""
     seen: list[BaseException] = []
     each: BaseException | None = error
     while each is not None and each not in seen:
         seen.append(each)
         each = each.__cause__ or each.__context__
-    if any(isinstance(one, ImportError | AttributeError) for one in seen):
-        missing = seen[-1]
-        return (
-            f"the worker {name} cannot import bulkput ({missing}): install the same version there, and with the"
-            f" scheduler {scheduler}"
-        )
-    return f"the worker {name} cannot be used: {type(error).__name__}: {error}"
+    for one in seen:
+        if missing := _MISSING.search(str(one)):
+            return f"{who} cannot import bulkput ({missing[0]}): install the same version there"
+    return f"{who} cannot be used: {type(error).__name__}: {error}"
 
 
 def _ignore(_why: str) -> None:

@@ -125,5 +125,5 @@ async def test_a_source_that_a_process_does_not_see_is_a_mistake(tmp_path: Path,
 
 def test_lanes_are_one_at_least() -> None:
     """UsageError."""
-    with ThreadPoolExecutor(1) as executor, pytest.raises(UsageError, match="lanes"):
+    with ThreadPoolExecutor(1) as executor, pytest.raises(UsageError, match="one lane at least, and not 0"):
         OnExecutor(executor, lanes=0)
