@@ -44,11 +44,13 @@ def sent_with_deaths(
     journal: Path,
     stored: Callable[[], int],
     count: int,
+    *flags: str,
     environ: Mapping[str, str] | None = None,
 ) -> None:
     """Kill a worker when a quarter is stored, the driver at half; run again to the end. Prints what was sent twice."""
     own = {**os.environ, **(environ or {})}
-    running = begun(dask, tree, url, "--journal", str(journal), when=lambda: stored() > count // 4, environ=own)
+    words = (*flags, "--journal", str(journal))
+    running = begun(dask, tree, url, *words, when=lambda: stored() > count // 4, environ=own)
     dask.kill_worker(next(address for address, each in dask.workers.items() if each.poll() is None))
     while stored() < count // 2 and running.poll() is None:
         time.sleep(0.02)
@@ -56,8 +58,8 @@ def sent_with_deaths(
     running.kill()
     running.communicate()
     before = stored()
-    words = ("upload", "--cluster", dask.address, "--summary", "-", "--journal", journal, tree, url)
-    ran = bulkput(*words, environ=environ)
+    again = ("--summary", "-", "--journal", journal)
+    ran = bulkput("upload", "--cluster", dask.address, *again, tree, url, environ=environ)
     assert ran.exit_code == 0, ran.err
     summary = json.loads(ran.out)
     assert summary["uploaded"] + summary["skipped"] == count and summary["failed"] == 0
@@ -89,9 +91,10 @@ def test_thousands_of_objects_arrive_in_s3_whatever_is_killed(tmp_path: Path, rg
     tree, bucket = made(tmp_path / "tree", OBJECTS), rgw_s3.make_bucket()
     judge, environ = S3Judge(rgw_s3), rgw_s3.environment
     url = f"s3://{bucket}/p"
+    slowly = ("--rate", "150")  # a listing takes so long that the run would end before
     with real_dask(WORKERS) as dask:
         sent_with_deaths(
-            dask, tree, url, tmp_path / "up.db", lambda: len(judge.names(bucket)), OBJECTS, environ=environ
+            dask, tree, url, tmp_path / "up.db", lambda: len(judge.names(bucket)), OBJECTS, *slowly, environ=environ
         )
     verified = bulkput("verify", tree, url, environ=environ)
     assert verified.exit_code == 0, verified.err
