@@ -22,7 +22,8 @@ class SourceFile:
     `path` is a symbolic link if `target` is set: `target` is the path that was checked and that is opened, even if the
     link is changed afterwards. If `is_directory`, the entry stands for the directory of this name: it is empty and is
     never opened. If `is_pipe`, it is read once, to its end; size and mtime say nothing. `listed` is the object that a
-    listing shows for this file, or None if the worker need not look at it.
+    listing shows for this file, or None if the worker need not look at it. `remote` is the row of an object of another
+    store that is the source; its URL is the `path`.
     """
 
     path: bytes
@@ -33,6 +34,7 @@ class SourceFile:
     is_directory: bool = False
     listed: "Listed | None" = None
     is_pipe: bool = False
+    remote: "RemoteObject | None" = None
 
 
 class Reason(StrEnum):
@@ -340,6 +342,9 @@ class Limits:
     """Number of parts of one large object. 1: the store takes no large objects."""
     min_part_bytes: int = 1
     """Of every part of a large object except its last."""
+    container_rates: tuple[tuple[int, float], ...] = ()
+    """How many objects per second a container takes that holds so many (`policy/container_rate.py`); empty: not told,
+    or no limit."""
 
     @property
     def max_total_bytes(self) -> int:

@@ -1,10 +1,14 @@
 """Folds the events of an upload into a Summary. It has no clock and no I/O: equal events give equal numbers."""
 
 from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Literal
 
 from bulkput import events as ev
 from bulkput.model import LEFT_OUT, Pacing, Reason
 from bulkput.results import MAX_FAILURES_KEPT, Failure, Summary
+
+Group = Literal["worker", "container"]
 
 _NO_FILE = LEFT_OUT | {
     Reason.EXCLUDED,
@@ -35,10 +39,8 @@ class Recorder:
         self.parts_sent = 0
         self.parts_found = 0
         self.large_unfinished = 0
-        self.parts_left = 0
-        self.parts_left_bytes = 0
-        self.parts_abandoned = 0
-        self.uploads_abandoned = 0
+        self.parts_left = self.parts_left_bytes = 0
+        self.parts_abandoned = self.uploads_abandoned = 0
         self.compressed: Counter[str] = Counter()
         self.left_alone: Counter[str] = Counter()
         self.retries = 0
@@ -53,7 +55,6 @@ class Recorder:
         self.empty_directories = 0
         self.shard: str | None = None
         self.elsewhere = 0
-        self.workers: Counter[str] = Counter()
         self.workers_lost = 0
         self.is_empty = False
         self.large_overwritten = 0
@@ -70,6 +71,10 @@ class Recorder:
         self.finished: ev.Finished | None = None
         self.tag: str | None = None
         """That of the options, for the summary."""
+        self.done_by: dict[Group, Counter[str]] = {"worker": Counter(), "container": Counter()}
+        """Entries with an outcome, by process and by container. A run that has several of them counts here."""
+        self.look: Callable[[], Sequence[ev.InFlight]] = tuple
+        """Gives what is in flight now, the oldest first; any thread may call it. The run sets it while it sends."""
         self._failures: list[Failure] = []
         self._streaming: dict[bytes, ev.Streaming] = {}
 
@@ -139,7 +144,7 @@ class Recorder:
             case ev.Snapshot() | ev.EmptyDirectory() | ev.OtherShards() | ev.NothingFound():
                 self._note_source(event)
             case ev.WorkerSent():
-                self.workers[event.worker] += event.files
+                self.done_by["worker"][event.worker] += event.files
             case ev.WorkerLost():
                 self.workers_lost += 1
             case ev.SegmentsLeft():
@@ -183,6 +188,10 @@ class Recorder:
     def done(self) -> int:
         """Entries with a final outcome."""
         return self.uploaded + self.skipped.total() + self.failed
+
+    def first_failures(self, most: int) -> tuple[Failure, ...]:
+        """The first failures, in the order in which they came; any thread may call this."""
+        return tuple(self._failures[:most])
 
     def _note_parts(self, event: ev.PartsLeft) -> None:
         if not event.is_resumed:
@@ -252,6 +261,6 @@ class Recorder:
             tag=self.tag,
             shard=self.shard,
             elsewhere=self.elsewhere,
-            workers=dict(self.workers),
+            workers=dict(self.done_by["worker"]),
             workers_lost=self.workers_lost,
         )

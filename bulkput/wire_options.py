@@ -82,6 +82,12 @@ class WireOptions:
     for a run that is alone on its store, and wrong where others share it. Every request for an object counts, as for
     rclone's tpslimit: PUT, HEAD, COPY and DELETE, retries too; a bulk-delete counts once for each of its objects.
     Listings, logins and requests for the container do not count: they are few."""
+    container_objects_per_s: float | None = None
+    """Send this many requests per second at most that write or remove objects of one container. By default as many as
+    it takes. For providers that limit each container, which count such requests only: PUT, COPY, POST and DELETE, and
+    parts of large objects in the container of the segments. With a rate, or with objects that are spread over
+    containers (docs/spread.md), the run also asks the cluster for its limits, and a container that refuses gets fewer
+    requests, while the others go on."""
     bytes_per_s: float | None = None
     """Send this many bytes of objects per second at most. By default as many as the network takes. Bytes count as they
     are sent, as for rclone's bwlimit: after compression, and again for each retry. Request heads do not count, and a
@@ -95,7 +101,7 @@ class WireOptions:
     def __post_init__(self) -> None:
         """Raises UsageError for a wrong type, and for a number that would send nothing or mean nothing."""
         check_fields(self, "wire.")
-        for name in ("objects_per_s", "bytes_per_s"):
+        for name in ("objects_per_s", "container_objects_per_s", "bytes_per_s"):
             rate = getattr(self, name)
             if rate is not None and not math.isfinite(rate):
                 raise UsageError(f"`wire.{name}` is a number above 0, or None for no limit, not {rate!r}")

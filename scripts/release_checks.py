@@ -25,6 +25,8 @@ NEVER_MISSING = (
     "bulkput/__init__.pyi",
     "bulkput/py.typed",
     "bulkput/demo/baselines.py",
+    *(f"bulkput/watch/static/{name}" for name in ("index.html", "page.js", "page.css", "charts.js", "icon.svg")),
+    *(f"bulkput/watch/static/uplot/{name}" for name in ("uPlot.iife.min.js", "uPlot.min.css", "LICENSE")),
     "share/man/man1/bulkput.1",
     "share/man/man1/bulkput-upload.1",
     *(f"share/{place}" for place in SHELLS.values()),

@@ -37,6 +37,7 @@ LAYERS: list[set[str]] = [
         "rates",
     },  # what every run has; views of runs; the server that shares no code with the client; the service of shared rates
     {"engine.compare"},  # files and objects paired by name: for uploads with --skip, for verify, for removals
+    {"watch"},  # shows a run in a browser, made of what the views have
     {"engine.verify", "engine.objects"},  # compare files with objects; copy, move and remove objects
     {"engine.upload"},  # the main job; a mirror removes objects
     {"sync"},  # the verbs for scripts
@@ -52,7 +53,12 @@ RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 
 # Who may import what from outside: heavy or dangerous things have one home.
 HOMES = {
-    "aiohttp": {"transport", "devserver", "rates"},  # one HTTP client, one place to tune it; servers are aiohttp.web
+    "aiohttp": {
+        "transport",
+        "devserver",
+        "rates",
+        "watch",
+    },  # one HTTP client, one place to tune it; servers are aiohttp.web
     "yarl": {"transport"},
     "aiofiles": {"payload"},  # one place opens files with it
     "httptools": {"transport"},
@@ -60,6 +66,7 @@ HOMES = {
     "aiohappyeyeballs": {"transport"},
     "rich": {"report", "cli"},
     "matplotlib": {"report"},
+    "prometheus_client": {"watch"},
     "numpy": {"logs"},  # an extra: what needs it is imported where it is known to be there
     "click": {"cli"},
     "pathspec": {"policy"},

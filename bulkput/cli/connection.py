@@ -11,13 +11,16 @@ import click
 from bulkput.cli.values import Bandwidth, Concurrency, Count, Rate, Seconds
 from bulkput.options import RetryOptions, WireOptions
 
+_PER_CONTAINER = "Write at most this many objects per second to each container, such as 50/s."
+
 
 def rate_options(rate: str, bandwidth: str | None = None) -> Callable[[Callable[..., int]], Callable[..., int]]:
-    """Give a verb --rate, --rate-shared, and --bandwidth if it sends bodies. Below `connection_options`: they go into
-    its `wire`."""
+    """Give a verb --rate, --rate-per-container, --rate-shared, and --bandwidth if it sends bodies. Below
+    `connection_options`: all go into its `wire`."""
 
     def decorate(verb: Callable[..., int]) -> Callable[..., int]:
         @click.option("--rate", type=Rate(), help=rate)
+        @click.option("--rate-per-container", type=Rate(), help=_PER_CONTAINER)
         @click.option(
             "--rate-shared", metavar="SERVICE", help="Share a rate with other runs: the URL that bulkput rate prints."
         )
@@ -26,12 +29,13 @@ def rate_options(rate: str, bandwidth: str | None = None) -> Callable[[Callable[
             *,
             wire: WireOptions,
             rate: float | None,
+            rate_per_container: float | None,
             rate_shared: str | None,
             bandwidth: float | None = None,
             **others: Any,
         ) -> int:
-            chosen = replace(wire, objects_per_s=rate, bytes_per_s=bandwidth, rate_shared=rate_shared)
-            return verb(wire=chosen, **others)
+            wire = replace(wire, objects_per_s=rate, container_objects_per_s=rate_per_container)
+            return verb(wire=replace(wire, bytes_per_s=bandwidth, rate_shared=rate_shared), **others)
 
         if bandwidth is None:
             return with_rates

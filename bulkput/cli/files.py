@@ -1,5 +1,5 @@
-"""The files that `--summary`, `--summary-md` and `--trace` name. They are opened before the run, so a wrong path is an
-error at once; a file that is there keeps its content until there is something to write."""
+"""The files of `--summary`, `--summary-md`, `--report` and `--trace`. They are opened before the run, so a wrong path
+is an error at once; a file that is there keeps its content until there is something to write."""
 
 import json
 import os

@@ -31,13 +31,13 @@ SECTIONS = {
     "Publishing": ("--last", "--if-exists", "--write-manifest", "--manifest", "--tag", "--keep-tag"),
     "Journal": ("--journal", "--retry-failed"),
     "Connections and limits": (
-        "--cloud", "--concurrency", "--rate", "--bandwidth", "--rate-shared", "--transport", "--retries",
-        "--first-retries", "--timeout", "--processes", "--cluster", "--stalled-after", "--max-errors", "--fail-fast",
-        "--insecure", "--profile",
+        "--cloud", "--concurrency", "--rate", "--rate-per-container", "--rate-shared", "--bandwidth", "--transport",
+        "--retries", "--first-retries", "--timeout", "--processes", "--cluster", "--stalled-after", "--max-errors",
+        "--fail-fast", "--insecure", "--profile",
     ),
     "Output": (
         "--dry-run", "--progress", "--json", "--print-urls", "--summary", "--summary-md", "--trace",
-        "--verbose", "--quiet", "--help",
+        "--status-page", "--report", "--verbose", "--quiet", "--help",
     ),
 }  # fmt: skip
 """Each heading with its options, by their long names. A test says that every option of these verbs is here."""

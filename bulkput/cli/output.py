@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 from bulkput.cli.flags import in_flags, row_in_flags
 
 if TYPE_CHECKING:
-    from bulkput.cli.files import SummaryFile, TraceFile
-    from bulkput.cli.job_view import PageFile, StepSummary
+    from bulkput.cli.files import TraceFile, WholeFile
+    from bulkput.cli.job_view import StepSummary
     from bulkput.events import Emit, Event
 
 _RETRY_EVERY_S = 3.0
@@ -159,7 +159,7 @@ def writing_on() -> Iterator[Callable[[Callable[[], None]], None]]:
         raise lost[0]
 
 
-def own_output(*files: "SummaryFile | TraceFile | PageFile | StepSummary | None") -> frozenset[tuple[int, int]]:
+def own_output(*files: "WholeFile | TraceFile | StepSummary | None") -> frozenset[tuple[int, int]]:
     """Device and inode of each file that this command writes, so that a source leaves them out."""
     identities = {found for number in (1, 2) if (found := identity(number)) is not None}
     return frozenset(identities.union(*(file.identities for file in files if file is not None)))

@@ -6,7 +6,7 @@ import click
 
 from bulkput.cli.configured import Configured
 from bulkput.cli.output import say
-from bulkput.cli.values import Count
+from bulkput.cli.values import Count, Rate
 
 if TYPE_CHECKING:
     from bulkput.devserver import DevServer
@@ -20,8 +20,11 @@ if TYPE_CHECKING:
     "--port", type=Count(0, 65535), default=8080, show_default=True, help="Port to listen on. 0 takes a free one."
 )
 @click.option("--latency", multiple=True, metavar="VERB=SECONDS", help="Delay answers, for example put=0.27,head=0.03.")
+@click.option(
+    "--container-rate", type=Rate(), help="Take this many writes per second to each container; refuse others."
+)
 @click.option("--allow-remote", is_flag=True, help="Allow an address that other machines can reach.")
-def serve(host: str, port: int, latency: tuple[str, ...], allow_remote: bool) -> None:
+def serve(host: str, port: int, latency: tuple[str, ...], container_rate: float | None, allow_remote: bool) -> None:
     """Run a small local store that speaks Swift, for trying things out. It keeps objects in memory only.
 
     Prints the variables to set, then serves until Ctrl-C.
@@ -43,6 +46,7 @@ def serve(host: str, port: int, latency: tuple[str, ...], allow_remote: bool) ->
             host=host,
             port=port,
             latency=parse_latency(latency),
+            container_rate=container_rate,
             allow_remote=allow_remote,
         )
         run(run_server(options, ready=_announce))

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Coroutine
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -23,6 +23,7 @@ from bulkput.cli.share import share_options
 from bulkput.cli.skip import skip_options
 from bulkput.cli.values import Count, OneOf, Seconds, Url, refuse_odd
 from bulkput.cli.walk import split, walk_options
+from bulkput.cli.watch import WatchFlags, open_watch, watch_options
 from bulkput.errors import BulkputError, UsageError
 from bulkput.options import (
     BodyOptions,
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from bulkput.cli.files import SummaryFile, TraceFile
     from bulkput.cli.job_view import JobView
     from bulkput.cli.view import UploadView
+    from bulkput.cli.watch_view import Watch
     from bulkput.engine.stop import Stop
     from bulkput.results import Summary
 
@@ -132,6 +134,7 @@ if TYPE_CHECKING:
 @click.option("--trace", metavar="FILE", help="Write one JSON line per request to FILE: start, duration, bytes, error.")
 @scale_options
 @job_options
+@watch_options
 @click.option("-v", "--verbose", is_flag=True, help="Print a line for each object and each retry.")
 @click.option("-q", "--quiet", is_flag=True, help="Print only failures, and what a stalled run waits for.")
 def upload(
@@ -144,6 +147,7 @@ def upload(
     trace: str | None,
     job: JobFlags,
     scale: Scale,
+    watch: WatchFlags,
     verbose: bool,
     quiet: bool,
     **flags: Any,
@@ -159,11 +163,12 @@ def upload(
     bulkput upload --journal up.db /srv/archive swift://archive     # again after a crash: sends the rest
     bulkput upload --skip identical --delete-extra ./site swift://site     # a mirror: sends what changed
     bulkput upload --exclude '*.tmp' --exclude .git/ . https://dav.example.org/backup/
+    bulkput upload swift://artifacts/build-42/ s3://copies/build-42/     # from store to store
     git ls-files -z | bulkput upload --files-from - --null swift://artifacts/source
 
     DEST is swift://CONTAINER[/PREFIX], s3://BUCKET[/PREFIX] or http(s)://HOST/PATH/. A missing container is made, a
     bucket with --make-bucket. A temporary URL of Swift's will do, in quotes; tempurl://[PREFIX] is that in
-    BULKPUT_TEMPURL.
+    BULKPUT_TEMPURL. A SOURCE may be such a URL, too: then its objects are copied (docs/store-to-store.md).
     Options with their reasons: docs/options.md.
     """
     sources, destination = split(paths, flags["files"], verb="upload")
@@ -181,18 +186,32 @@ def upload(
 
     options, advice = fitting_concurrency(options)  # before the event loop, which needs some descriptors itself
     shown = sources if options.files is None else (f"the list {options.files.path}",)
-    outputs = _outputs(summary, trace, open_job(job, shown, destination))
+    watched = open_watch(watch, shown, destination, tag=options.tag, is_dry_run=options.dry_run)
+    outputs = _outputs(summary, trace, lambda: open_job(job, shown, destination), watched)
     told = outputs.job
-    view = UploadView(verbose=verbose, quiet=quiet, as_json=as_json, progress=progress, trace=outputs.trace, job=told)
+    view = UploadView(
+        verbose=verbose,
+        quiet=quiet,
+        as_json=as_json,
+        progress=progress,
+        trace=outputs.trace,
+        job=told,
+        watch=watched,
+    )
     if advice is not None:
         view.say(advice)
-    own = own_output(outputs.trace, outputs.summary, told.file if told is not None else None)
+    own = own_output(outputs.trace, outputs.summary, *(each.file for each in (told, watched) if each is not None))
     options = replace(
         options, walk=replace(options.walk, own_output=own), tells_urls=told is not None and told.tells_urls
     )
     send = scale.upload()
-    _run(view, lambda stop: view.run(sources, destination, options, stop, upload=send), outputs)
+    with _watching(watched, view):
+        _run(view, lambda stop: view.run(sources, destination, options, stop, upload=send), outputs)
     return view.exit_code
+
+
+def _watching(watch: "Watch | None", view: "UploadView") -> AbstractContextManager[None]:
+    return watch.watching(lambda: view.exit_code) if watch is not None else nullcontext()
 
 
 @frozen
@@ -204,8 +223,19 @@ class _Outputs:
     job: "JobView | None"
 
 
-def _outputs(summary: str | None, trace: str | None, job: "JobView | None") -> _Outputs:
-    """Raises UsageError if one cannot be made."""
+def _outputs(
+    summary: str | None, trace: str | None, open_job: "Callable[[], JobView | None]", watch: "Watch | None"
+) -> _Outputs:
+    """Raises UsageError if one cannot be made; then `watch`, which listens already, is closed."""
+    try:
+        return _opened(summary, trace, open_job())
+    except UsageError:
+        if watch is not None:
+            watch.close()
+        raise
+
+
+def _opened(summary: str | None, trace: str | None, job: "JobView | None") -> _Outputs:
     if summary is None and trace is None:
         return _Outputs(None, None, job)
     from bulkput.cli.files import SummaryFile, TraceFile  # noqa: PLC0415 - tempfile and json: 5 ms

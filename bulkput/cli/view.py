@@ -21,6 +21,7 @@ from bulkput.results import Summary
 if TYPE_CHECKING:
     from bulkput.cli.files import TraceFile
     from bulkput.cli.job_view import JobView
+    from bulkput.cli.watch_view import Watch
 
 _RETRY_LINE_EVERY_S = PLAIN_EVERY_S
 _USUAL = (ev.Discovered, ev.Requested, ev.Uploaded)
@@ -39,17 +40,19 @@ class UploadView:
         progress: Literal["auto", "bar", "plain", "none"],
         trace: "TraceFile | None",
         job: "JobView | None" = None,
+        watch: "Watch | None" = None,
     ) -> None:
-        """`job`: what a CI system gets of the run."""
+        """`job`: what a CI system gets of the run. `watch`: what shows it elsewhere."""
         self._verbose = verbose
         self._quiet = quiet
         self._as_json = as_json
         self._trace = trace
         self._job = job
+        self._watch = watch
         self._progress: Literal["auto", "bar", "plain", "none"] = "none" if quiet else progress
         self._is_plain = not verbose and not as_json and trace is None and not (job is not None and job.tells_urls)
         self._screen = Screen(worded=worded)
-        self.recorder = Recorder()
+        self.recorder = watch.recorder if watch is not None else Recorder()
         self._next_retry_line = 0.0
         self._lost_output: CannotWriteError | None = None
         self._planned_line: Callable[[ev.Event], str | None] | None = None
@@ -95,6 +98,8 @@ class UploadView:
     def _show(self, event: ev.Event, stop: Stop) -> None:
         if self._is_plain and isinstance(event, _USUAL):
             return
+        if self._watch is not None:
+            self._watch(event)
         if self._lost_output is None:
             try:
                 self._write(event)

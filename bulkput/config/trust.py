@@ -32,9 +32,10 @@ PROJECT_MAY_SET = frozenset(
         "skip", "check-expiry", "last", "if-exists",
         # How requests are sent. Not `insecure`, nor anything that chooses a login, nor `rate-shared`,
         # which gets a token, and may hold back a run for ever.
-        "concurrency", "rate", "bandwidth", "transport", "retries", "first-retries", "timeout", "stalled-after",
-        "max-errors", "fail-fast",
-        # What is printed, and a word for logs. Not `summary`, `summary-md`, `trace` and `chart`, which write files.
+        "concurrency", "rate", "rate-per-container", "bandwidth", "transport", "retries", "first-retries", "timeout",
+        "stalled-after", "max-errors", "fail-fast",
+        # What is printed, and a word for logs. Not `summary`, `summary-md`, `trace`, `report`
+        # and `chart`, which write files, nor `status-page`, which shows the run to others.
         "tag", "print-urls", "progress", "verbose", "quiet", "by", "sort", "top", "distinct", "sizes", "seconds",
     )
 )  # fmt: skip

@@ -28,6 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             key=os.environ.get("BULKPUT_DEVSERVER_KEY", "testing"),
             token_life=given.token_life,
             latency=parse_latency(given.latency),
+            container_rate=given.container_rate,
             allow_remote=given.allow_remote,
         )
     except ValueError as error:
@@ -71,6 +72,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--port", type=int, default=0, help="port to bind (default: any free one)")
     parser.add_argument(
         "--latency", action="append", default=[], metavar="VERB=SECONDS", help="wait, e.g. put=0.27,head=0.03"
+    )
+    parser.add_argument(
+        "--container-rate", type=float, metavar="N", help="writes per second that each container takes (default: all)"
     )
     parser.add_argument(
         "--token-life", type=float, default=86_400.0, metavar="SECONDS", help="life of a token (default: a day)"

@@ -51,7 +51,16 @@ def tell_limits(call: Call, options: DevServerOptions) -> web.Response:
         "account_autocreate": True,
     }
     slo = {**dataclasses.asdict(options.slo), "min_segment_size": 1, "allow_async_delete": False}
-    body = json.dumps({"swift": swift, "slo": slo}).encode()
+    told: dict[str, object] = {"swift": swift, "slo": slo}
+    if options.tells_container_rate:
+        limits = [[1, options.container_rate]] if options.container_rate is not None else []
+        told["ratelimit"] = {
+            "account_ratelimit": 0.0,
+            "max_sleep_time_seconds": 60.0,
+            "container_ratelimits": limits,
+            "container_listing_ratelimits": [],
+        }
+    body = json.dumps(told).encode()
     return call.answer(200, ("Content-Type", "application/json; charset=UTF-8"), body=body)
 
 

@@ -11,6 +11,7 @@ from aiohttp import web
 
 from .accounts import PLAIN, log_in, serve_account, tell_limits
 from .call import Call
+from .caps import Caps
 from .containers import serve_container
 from .objects import serve_object
 from .options import DevServerOptions
@@ -34,6 +35,7 @@ class App:
         self.local_host = local_host
         self.tokens = Tokens(options)
         self.traffic = Traffic()
+        self.caps = Caps(options.container_rate)
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request. Every answer carries X-Trans-Id."""
@@ -68,6 +70,7 @@ class App:
         target, options = call.target, self.options
         if target.kind is ResourceKind.OBJECT:
             self._admit(call)
+            self.caps.admit(call.request.method, target.container)
             return await serve_object(call, self.store, options)
         match target.kind:
             case ResourceKind.AUTH:

@@ -78,12 +78,16 @@ class DevServerOptions:
     latency: Latency = Latency()
     limits: SwiftConstraints = SwiftConstraints()
     slo: SloConstraints = SloConstraints()
+    container_rate: float | None = None  # writes per second that each container takes; None: all
+    tells_container_rate: bool = False  # in `GET /info`, as Swift's ratelimit middleware does
     allow_remote: bool = False  # the default key is published, so on a public address anyone could store
 
     def __post_init__(self) -> None:
         account, colon, user = self.user.partition(":")
         if not (account and colon and user):
             raise ValueError(f"the user is written ACCOUNT:USER, not {self.user!r}")
+        if self.container_rate is not None and not 0 < self.container_rate < float("inf"):
+            raise ValueError(f"a rate is a number above 0, not {self.container_rate}")
         if not self.allow_remote and not is_loopback(self.host):
             raise ValueError(
                 f"the development store binds loopback addresses only, not {self.host!r}, unless allow_remote=True"

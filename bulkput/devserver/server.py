@@ -14,6 +14,7 @@ from typing import Self
 from aiohttp import web
 
 from .app import App, Intercept
+from .caps import Caps
 from .options import DevServerOptions
 from .store import ContainerStore
 from .tokens import Tokens
@@ -81,6 +82,11 @@ class DevServer:
     def tokens(self) -> Tokens:
         """The token in force; `revoke()` it to see a client log in again."""
         return self._running.tokens
+
+    @property
+    def caps(self) -> Caps:
+        """What each container was sent, if `container_rate` is set."""
+        return self._running.caps
 
     @property
     def store(self) -> ContainerStore:

@@ -26,6 +26,8 @@ from bulkput.transport.route import open_transport
 
 if TYPE_CHECKING:
     from bulkput.stores.pace import Pace
+    from bulkput.stores.spread.governed import Governed
+    from bulkput.stores.spread.governor import Governor
     from bulkput.verb_options import ListOptions, StoreOptions
 
 
@@ -75,6 +77,7 @@ async def connected(
     read_for: str | None = None,
     slots: Slots | None = None,
     pace: "Pace | None" = None,
+    governor: "Governor | None" = None,
     emit: ev.Emit | None = None,
     brake: Brake | None = None,
     environ: Mapping[str, str] | None = None,
@@ -83,8 +86,9 @@ async def connected(
     """Open the store of a URL for the engine; yields the wrapped store and the count of its requests.
 
     `slots` limits the requests in flight; None means `wire.start` of them. `pace` keeps the rates of `wire`; None means
-    that this store has a pace of its own if `wire` has a rate. `tag` is that of UploadOptions. `read_for` is the URL
-    that a copy writes to, if this store is its source. `handed` is what another process has handed over.
+    that this store has a pace of its own if `wire` has a rate. The same for `governor`, which keeps the rates of
+    containers: see `governor_of`. `tag` is that of UploadOptions. `read_for` is the URL that a copy writes to, if this
+    store is its source. `handed` is what another process has handed over.
 
     Raises like `open_store`, and RateGone if a shared rate cannot be had.
     """
@@ -119,8 +123,16 @@ async def connected(
             destination=Destination.parse(read_for).root if read_for is not None else None,
         )
         bare = await open_destination(where, context)
-        pace = pace or pace_of(wire, brake)
-        store = wrap(bare, tries=tries, slots=slots or Slots(wire.start), emit=emit, brake=brake, pace=pace)
+        pace, governor = pace or pace_of(wire, brake), governor or governor_of(wire, brake, where)
+        store = wrap(
+            bare,
+            tries=tries,
+            slots=slots or Slots(wire.start),
+            emit=emit,
+            brake=brake,
+            pace=pace,
+            governed=_governed(governor, where, emit) if governor is not None else None,
+        )
         async with aclosing(store), _paced(pace, emit, user_agent=user_agent, environ=environ):
             yield store, transport.count
 
@@ -154,6 +166,28 @@ def _paced(
         return nullcontext()
     token = (os.environ if environ is None else environ).get("BULKPUT_RATE_TOKEN") or None
     return pace.opened(emit, user_agent=user_agent, token=token)
+
+
+def governor_of(wire: WireOptions, brake: Brake, *destinations: Destination) -> "Governor | None":
+    """The rates of a run's containers: if such a rate was asked for, or objects are spread over containers."""
+    is_spread = any(where.scheme == "swift" and "{" in where.root for where in destinations)
+    if wire.container_objects_per_s is None and not is_spread:
+        return None
+    from bulkput.stores.spread.governor import Governor  # noqa: PLC0415 - few runs have one
+
+    return Governor(wire.container_objects_per_s, brake)
+
+
+def _governed(governor: "Governor", where: Destination, emit: ev.Emit) -> "Governed":
+    from bulkput.policy.spread import spread_of  # noqa: PLC0415 - see above
+    from bulkput.stores.spread.governed import GovernedStore  # noqa: PLC0415 - the same
+
+    governor.tell = lambda why: emit(ev.Warned(why))
+    spread = spread_of(where.root) if where.scheme == "swift" else None
+    names = (where.root,) if spread is None else spread.names
+    return lambda store: GovernedStore(
+        store, governor, (lambda _key: where.root) if spread is None else spread.container_of, names
+    )
 
 
 async def list_objects(

@@ -4,12 +4,28 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, nullcontext
-from typing import Generic, TypeVar
+from contextlib import AbstractContextManager, ExitStack, asynccontextmanager, nullcontext
+from typing import Generic, Protocol, TypeVar
 
 from bulkput.activity import Activity, noted_in
 
 T = TypeVar("T")
+
+
+class Queue(Protocol[T]):
+    """Items with an order of their own, of which workers may have to wait for the next (`upload/turns.py`)."""
+
+    def append(self, item: T, /) -> None: ...
+
+    def popleft(self) -> T: ...
+
+    def __len__(self) -> int: ...
+
+    def is_due(self) -> bool:
+        """Whether a worker may have an item now. If not, `stir` is called when that changes."""
+
+    def stirring(self, stir: Callable[[], object]) -> AbstractContextManager[None]:
+        """A block in which `is_due` calls `stir`."""
 
 
 class Pool(Generic[T]):
@@ -24,7 +40,7 @@ class Pool(Generic[T]):
         handle: Callable[[T], Awaitable[None]],
         tasks: asyncio.TaskGroup,
         backlog: int,
-        items: deque[T],
+        items: "deque[T] | Queue[T]",
         in_flight: set[Activity] | None,
     ) -> None:
         self._handle = handle
@@ -32,6 +48,7 @@ class Pool(Generic[T]):
         self._tasks = tasks
         self._backlog = max(1, backlog)
         self._items = items
+        self._queue = None if isinstance(items, deque) else items
         self._hungry: deque[asyncio.Future[None]] = deque()
         """Idle workers, waiting for an item."""
         self._full: deque[asyncio.Future[None]] = deque()
@@ -40,16 +57,24 @@ class Pool(Generic[T]):
         self._alive = 0
         self._wanted = 0
         self._is_ended = False
+        self._is_broken = False
+        """Whether a worker has raised: the others are cancelled, and none can start."""
 
     async def submit(self, item: T) -> None:
         """Queue an item, then wait until at most `backlog` items are queued (back-pressure)."""
-        self.add(item)  # before the wait: if the wait is cancelled, `abandoned` still gets the item
+        self._items.append(item)  # before the wait: if the wait is cancelled, `abandoned` still gets the item
+        if self._queue is None or not self._alive or self._queue.is_due():
+            self.stir()
         while len(self._items) > self._backlog:
             await self._turn(self._full)
 
     def add(self, item: T) -> None:
         """Queue an item without a wait: for producers that are held back otherwise."""
         self._items.append(item)
+        self.stir()
+
+    def stir(self) -> None:
+        """Give an item to a worker that waits for one, or to a new one."""
         if not _wake(self._hungry, 1):
             self._start(1)
 
@@ -61,7 +86,8 @@ class Pool(Generic[T]):
         _wake(self._hungry, self._alive - workers)
 
     def _start(self, most: int) -> None:
-        if self._is_ended:
+        # Items of a queue may have their turn only when no more are submitted, and then need workers.
+        if self._is_broken or (self._is_ended and self._queue is None):
             return
         for _ in range(min(most, self._wanted - self._alive)):
             self._alive += 1
@@ -74,7 +100,7 @@ class Pool(Generic[T]):
         _wake(self._hungry, len(self._hungry))
 
     async def _work(self) -> None:
-        mine = Activity()
+        mine, queue = Activity(), self._queue
         with noted_in(mine, self._in_flight) if self._in_flight is not None else nullcontext():
             # The loop stands in the task's outermost coroutine: each resumption passes through every coroutine above.
             while self._items or not self._is_ended:
@@ -83,11 +109,13 @@ class Pool(Generic[T]):
                     # This worker may have been woken for an item that it now leaves: another worker has to take it.
                     _wake(self._hungry, 1)
                     return
-                if not self._items:
+                if not self._items or (queue is not None and not queue.is_due()):
                     mine.in_hand = None
                     await self._turn(self._hungry)
                     continue
                 item = self._items.popleft()
+                if queue is not None:
+                    self._go_on(queue)
                 if self._full and len(self._items) <= (self._backlog + 1) // 2:
                     _wake(self._full, len(self._full))
                 mine.began_s = time.monotonic()
@@ -95,11 +123,18 @@ class Pool(Generic[T]):
                 try:
                     await self._handle(item)
                 except BaseException as error:
-                    self._is_ended = True  # the other workers are cancelled, and none can start
+                    self._is_ended = self._is_broken = True
                     if isinstance(error, asyncio.CancelledError) and not is_cancelled():
                         # Otherwise the task group would take it for the end of this worker alone.
                         raise RuntimeError(f"handling {item!r} was cancelled from within") from error
                     raise
+
+    def _go_on(self, queue: Queue[T]) -> None:
+        """Call it when a worker has taken an item of the queue: no one else wakes the next."""
+        if queue.is_due():
+            self.stir()
+        elif self._is_ended and not len(queue):  # no item is left to wake those who wait
+            _wake(self._hungry, len(self._hungry))
 
     async def _turn(self, waiting: deque[asyncio.Future[None]]) -> None:
         turn = asyncio.get_running_loop().create_future()
@@ -135,19 +170,25 @@ async def pool(
     backlog: int,
     abandoned: Callable[[T], None] = _forget,
     in_flight: set[Activity] | None = None,
+    queue: Queue[T] | None = None,
 ) -> AsyncIterator[Pool[T]]:
     """Run `workers` tasks that call `handle` with each submitted item. Leaving the block waits for all of them.
 
     If the block or `handle` raises, or the caller is cancelled, all workers are cancelled and awaited before the first
     error propagates. Then `abandoned` is called with each item that was submitted but never passed to `handle`.
 
+    `queue` gives the order of the items; None means that of their submission.
+
     If `in_flight` is given, it holds an activity for each live worker. Otherwise workers note what they do in the
     caller's activity.
     """
-    items: deque[T] = deque()
+    items: deque[T] | Queue[T] = deque() if queue is None else queue
+    stirring = ExitStack()  # until the last worker has ended
     try:
         async with asyncio.TaskGroup() as tasks:
             made = Pool(handle, tasks, backlog, items, in_flight)
+            if queue is not None:
+                stirring.enter_context(queue.stirring(made.stir))
             made.resize(workers)
             try:
                 yield made
@@ -157,5 +198,6 @@ async def pool(
         # The first error is the cause. The workers that it cancelled have nothing to add.
         raise group.exceptions[0] from None
     finally:
+        stirring.close()
         while items:
             abandoned(items.popleft())

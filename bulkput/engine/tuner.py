@@ -15,6 +15,7 @@ from bulkput.stores.slots import Slots
 
 if TYPE_CHECKING:
     from bulkput.stores.pace import Pace
+    from bulkput.stores.spread.governor import Governor, HoldsBack
 
 _SHORTEST_S, _LONGEST_S = 0.25, 3.0
 """Length of a sample."""
@@ -38,11 +39,18 @@ class Tuner:
     """The limit on a run's requests in flight: fixed by the options, or tuned during the run. Events say why."""
 
     def __init__(
-        self, options: WireOptions, *, operations: frozenset[str] = frozenset(("put",)), pace: "Pace | None" = None
+        self,
+        options: WireOptions,
+        *,
+        operations: frozenset[str] = frozenset(("put",)),
+        pace: "Pace | HoldsBack | None" = None,
+        takes_refusals: bool = True,
     ) -> None:
         """`operations` are the requests whose rate the tuner raises. Of parts of large objects, which are of any size,
         it takes only refusals; it ignores all others. `pace` is that of the run: what it holds back says nothing about
-        the store."""
+        the store. `takes_refusals`: requests that the store refuses lower the limit; not if each container has a rate
+        of its own, which they lower."""
+        self._takes_refusals = takes_refusals
         self._operations = operations
         self._pace = pace
         self._waited_s = 0.0
@@ -72,7 +80,7 @@ class Tuner:
 
     def __call__(self, event: ev.Requested) -> None:
         """Take the outcome of an attempt."""
-        is_refused_part = event.operation == "part" and isinstance(event.error, Throttled)
+        is_refused_part = self._takes_refusals and event.operation == "part" and isinstance(event.error, Throttled)
         if self._is_fixed or (event.operation not in self._operations and not is_refused_part):
             return
         if self._began_s < 0:
@@ -81,7 +89,7 @@ class Tuner:
             self._to_pass -= 1
             if self._to_pass == 0:
                 self._begin(event.started_s + event.elapsed_s)
-        elif isinstance(event.error, Throttled):
+        elif isinstance(event.error, Throttled) and self._takes_refusals:
             self._count_refusal()
         else:
             self._stored += event.error is None
@@ -126,3 +134,24 @@ class Tuner:
                 self._pool.resize(self.workers)
             if self._emit is not None:
                 self._emit(ev.Tuned(state.limit, state.reason.value))
+
+
+def tuner_of(
+    options: WireOptions,
+    pace: "Pace | None",
+    governor: "Governor | None",
+    *,
+    operations: frozenset[str] = frozenset(("put",)),
+) -> Tuner:
+    """The tuner of a run with these rates."""
+    held = held_back_by(pace, governor)
+    return Tuner(options, operations=operations, pace=held, takes_refusals=governor is None)
+
+
+def held_back_by(pace: "Pace | None", governor: "Governor | None") -> "Pace | HoldsBack | None":
+    """What keeps requests waiting for a rate; None if there is no rate."""
+    if pace is None or governor is None:
+        return pace or governor
+    from bulkput.stores.spread.governor import Either  # noqa: PLC0415 - few runs have a governor
+
+    return Either(pace, governor)

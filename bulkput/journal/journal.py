@@ -30,7 +30,7 @@ from bulkput.journal.schema import (
     has_rows,
     stored_mtime,
 )
-from bulkput.model import UnfinishedUpload
+from bulkput.model import RemoteObject, UnfinishedUpload
 
 _EVERY_S = 0.25
 _ROWS = 500
@@ -202,7 +202,10 @@ class Journal:
             case ev.Uploaded():
                 stored, mtime_ns = event.stored, event.mtime_ns
                 proof = mtime_ns if mtime_ns % _SECOND_NS and -_WRAPS_NS <= mtime_ns < _WRAPS_NS else _proof(event)
-                row = (event.upload.source.path, event.bytes_read, proof, stored.key, stored.etag)
+                size, remote = event.bytes_read, event.upload.source.remote
+                if remote is not None:
+                    size, proof = _of_object(remote)
+                row = (event.upload.source.path, size, proof, stored.key, stored.etag)
                 if self._attempts and (failures := self._attempts.pop(stored.key, 0)):
                     self._others.append((*row, "uploaded", failures + 1, None))
                 else:
@@ -363,6 +366,13 @@ def _proof(event: ev.Uploaded) -> int | None:
     if is_coarse and now_s - event.elapsed_s - 2.0 < event.mtime_ns / _SECOND_NS < now_s + _CLOCK_ERROR_S:
         return None
     return stored_mtime(event.mtime_ns)
+
+
+def _of_object(row: RemoteObject) -> tuple[int, int]:
+    """The size of a source's object, as its listing has it, and in place of an mtime the number of its version."""
+    from bulkput.policy.object_state import state_of  # noqa: PLC0415 - for sources that are no files
+
+    return row.bytes or 0, state_of(row)
 
 
 def open_to_read(path: bytes) -> Journal:

@@ -20,13 +20,14 @@ import os
 import stat
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
 from bulkput.activity import doing
 from bulkput.errors import SourceError
 from bulkput.events import Emit, ReadingChosen, Snapshot, Streaming
-from bulkput.model import SourceFile
+from bulkput.model import SourceFile, Upload
 from bulkput.options import BodyOptions
 from bulkput.payload.in_memory import InMemory
 from bulkput.payload.opened import load, opened
@@ -70,6 +71,7 @@ class StreamedFile:
 
     data = None
     md5 = None
+    layout = None
 
     def __init__(
         self,
@@ -241,6 +243,11 @@ class BodyOpener:
             sent=lambda count, read_s: self._emit(Streaming(source.path, count, read_s, whole.size)),
             grew=(lambda size: self._emit(Snapshot(source.path, size))) if self._may_change else None,
         )
+
+    def upload_of(self, upload: Upload, opened: FileBody) -> Upload:
+        """The upload with the mtime of the version that is sent: the file may have been written to since the scan."""
+        headers, mtime_ns = upload.headers, opened.version.mtime_ns
+        return upload if headers.mtime_ns == mtime_ns else replace(upload, headers=replace(headers, mtime_ns=mtime_ns))
 
     def _tell(self, source: SourceFile, read: WholeFile | Version | None) -> None:
         if isinstance(read, WholeSnapshot):

@@ -14,14 +14,16 @@ async def md5_of_pieces(body: Body, sizes: Sequence[int]) -> tuple[str, ...]:
     A thread hashes each chunk. Raises the body's SourceError, also if the file changed while it was read.
     """
     loop = asyncio.get_running_loop()
-    pieces = _Pieces(sizes)
+    pieces = Pieces(sizes)
     async with aclosing(body.chunks()) as chunks:
         async for chunk in chunks:
             await loop.run_in_executor(None, pieces.update, chunk)
     return pieces.digests()
 
 
-class _Pieces:
+class Pieces:
+    """The MD5s of pieces of these sizes, of bytes that come in chunks of any size."""
+
     def __init__(self, sizes: Sequence[int]) -> None:
         self._sums = [hashlib.md5(usedforsecurity=False) for _ in sizes]
         self._sizes = sizes

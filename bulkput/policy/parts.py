@@ -16,10 +16,15 @@ needs `large.expect_size` or a larger `large.part_size`.
 """
 
 from collections.abc import Iterator
+from itertools import accumulate
+from typing import TYPE_CHECKING
 
 from bulkput.model import Limits, ObjectHeaders
 from bulkput.options import MIB, LargeOptions
 from bulkput.record import frozen, record
+
+if TYPE_CHECKING:
+    from bulkput.policy.layout import Layout
 
 FILE_PART = 256 * MIB
 """Bytes of a part of a file: 20 parts for the largest object that Swift takes whole, and 250 GiB before they grow."""
@@ -40,21 +45,29 @@ class Part:
 
 @frozen
 class Cut:
-    """A file of `size` bytes (at least 1), cut into parts of `part_size` bytes; the last one may be smaller."""
+    """A file of `size` bytes (at least 1), cut into parts of `part_size` bytes; the last one may be smaller. If there
+    are `sizes`, these are the parts' (`policy/layout.py`)."""
 
     size: int
     part_size: int
+    sizes: tuple[int, ...] = ()
 
     @property
     def count(self) -> int:
-        return -(-self.size // self.part_size)
+        return len(self.sizes) or -(-self.size // self.part_size)
 
     def has(self, number: int, size: int) -> bool:
         """Whether part `number` is one of these, and has this size."""
+        if self.sizes:
+            return self.sizes[number - 1 : number] == (size,)
         offset = (number - 1) * self.part_size
         return 0 <= offset < self.size and size == min(self.part_size, self.size - offset)
 
     def __iter__(self) -> Iterator[Part]:
+        for number, (size, end) in enumerate(zip(self.sizes, accumulate(self.sizes), strict=True), 1):
+            yield Part(number, end - size, size)
+        if self.sizes:
+            return
         for index in range(self.count):
             offset = index * self.part_size
             yield Part(index + 1, offset, min(self.part_size, self.size - offset))
@@ -67,8 +80,17 @@ def is_large(size: int, options: LargeOptions, limits: Limits) -> bool:
     return size > min(options.above, limits.max_object_bytes)
 
 
-def cut(size: int, options: LargeOptions, limits: Limits) -> Cut:
-    """The parts of a file of `size` bytes, which must not be above `limits.max_total_bytes`."""
+def keeps(layout: "Layout | None", options: LargeOptions, limits: Limits) -> bool:
+    """Whether a copy has the parts of the object that it is of."""
+    is_free = options.part_size is None and options.mode != "never"
+    return layout is not None and is_free and layout.fits(limits)
+
+
+def cut(size: int, options: LargeOptions, limits: Limits, layout: "Layout | None" = None) -> Cut:
+    """The parts of a file of `size` bytes, which must not be above `limits.max_total_bytes`. Those of an object with a
+    `layout` are the same, if they can be."""
+    if layout is not None and keeps(layout, options, limits):
+        return Cut(size, layout.sizes[0], layout.sizes)
     return Cut(size, _part_size(size, options.part_size or FILE_PART, limits))
 
 

@@ -65,12 +65,12 @@ def decide(
         return Skip(found.path, found.name, Reason.DRY_RUN, key, length, _parts(found.size, large, limits), planned)
     if rules is not None:
         return _ruled(found, key, rules, gzip)
-    return Upload(found, key, _headers(key, found.mtime_ns, headers))
+    return Upload(found, key, _headers(key, found, headers))
 
 
 def _ruled(found: SourceFile, key: str, rules: "Rules", gzip: GzipNames) -> Upload:
     applied = rules.of(found.name)
-    headers, ruling = _headers(key, found.mtime_ns, applied.headers, applied.storage_class), applied.ruling
+    headers, ruling = _headers(key, found, applied.headers, applied.storage_class), applied.ruling
     if ruling.gzip != "never" and gzip.excludes(found.name):  # `gzip.exclude` is stronger than rules
         ruling = Ruling("never", tuple(each for each in ruling.given if each[0] != "gzip"))
     return Upload(found, key, headers, ruling)
@@ -92,7 +92,7 @@ def _marked(
         return excess
     if dry_run and found.listed is None:
         return Skip(found.path, found.name, Reason.DRY_RUN, key, 0)
-    return Upload(found, key, replace(_headers(key, 0, headers), content_type=MARKER_TYPE, mtime_ns=None))
+    return Upload(found, key, replace(_headers(key, found, headers), content_type=MARKER_TYPE, mtime_ns=None))
 
 
 def over_limits(size: int, key: str, limits: Limits) -> TooLarge | None:
@@ -106,10 +106,11 @@ def over_limits(size: int, key: str, limits: Limits) -> TooLarge | None:
     return None
 
 
-def _headers(key: str, mtime_ns: int, options: HeaderOptions, storage_class: str | None = None) -> ObjectHeaders:
+def _headers(key: str, found: SourceFile, options: HeaderOptions, storage_class: str | None = None) -> ObjectHeaders:
+    """The headers that are given. An object of another store has a type of its own."""
     return ObjectHeaders(
-        content_type=options.content_type or content_type(key),
-        mtime_ns=mtime_ns,
+        content_type=options.content_type or (content_type(key) if found.remote is None else None),
+        mtime_ns=found.mtime_ns,
         cache_control=options.cache_control,
         expires_in_s=options.expires_in_s,
         meta=options.meta,

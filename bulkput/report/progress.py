@@ -155,14 +155,28 @@ def progress_text(recorder: Recorder, objects_per_s: float, bytes_per_s: float) 
         parts.append("stopping")
     elif recorder.is_scan_done:
         parts.append("scan complete")
-        left_s = max(
+        if rest_s := left_s(recorder, objects_per_s, bytes_per_s):
+            minutes, seconds = divmod(round(rest_s), 60)
+            parts.append(f"ETA {minutes}:{seconds:02d}")
+    return "  ".join(parts)
+
+
+def left_s(recorder: Recorder, objects_per_s: float, bytes_per_s: float) -> float | None:
+    """Seconds until the end at these rates; None if that is not known: before the scan is complete, and at a rate of 0.
+
+    Entries with an outcome per second, and bytes. A large file that is being sent is only counted by its bytes.
+    """
+    left = recorder.found - recorder.done
+    large, sent, size = recorder.large_in_flight
+    if not recorder.is_scan_done:
+        return None
+    return (
+        max(
             left / objects_per_s if objects_per_s > 0 and left > large else 0.0,
             (size - sent) / bytes_per_s if bytes_per_s > 0 else 0.0,
         )
-        if left_s:
-            minutes, seconds = divmod(round(left_s), 60)
-            parts.append(f"ETA {minutes}:{seconds:02d}")
-    return "  ".join(parts)
+        or None
+    )
 
 
 class _Plain:

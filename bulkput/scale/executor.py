@@ -25,7 +25,7 @@ from bulkput import events as ev
 from bulkput.engine.stop import Stop
 from bulkput.engine.tuner import Tuner
 from bulkput.engine.upload.sender import Outcome, not_sent
-from bulkput.engine.upload.sending import OnKept, Sending
+from bulkput.engine.upload.sending import Elsewhere, OnKept, Sending
 from bulkput.errors import UsageError
 from bulkput.model import Pacing, Upload
 from bulkput.options import UploadOptions
@@ -69,7 +69,9 @@ class ShardedSending:
         self.deaths_in_vain = 0
         self._told_warnings: set[str] = set()
 
-    async def begin(self, sending: Sending, store: Store, tuner: Tuner, *, on_kept: OnKept | None) -> None:
+    async def begin(
+        self, sending: Sending, store: Store, tuner: Tuner, *, source: Elsewhere, on_kept: OnKept | None
+    ) -> None:
         """See `Lanes.begin`."""
         self.sending, self.store, self.tuner, self.on_kept = sending, store, tuner, on_kept
         options = sending.options
@@ -89,8 +91,9 @@ class ShardedSending:
             rules=sending.rules,
             scope=sending.scope,
             container=sending.container,
-            may_hang=sending.may_hang,
+            source=source,
             mark=sending.mark,
+            rate_share=1 / lanes,
         )
         numbers = count()
         self._lanes = [Lane(self, self._engine, number, numbers) for number in range(lanes)]

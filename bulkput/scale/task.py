@@ -13,6 +13,7 @@ from dataclasses import field, replace
 from typing import Any, NamedTuple
 
 from bulkput import events as ev
+from bulkput.engine.upload.sending import Elsewhere
 from bulkput.errors import BulkputError
 from bulkput.model import ObjectHeaders, Pacing, RemoteObject, SourceFile, Stored, UnfinishedUpload, Upload
 from bulkput.options import HeaderOptions, UploadOptions
@@ -51,8 +52,10 @@ class Setup:
     rules: Rules | None
     scope: Scope | None
     container: str
-    may_hang: str | None
+    source: Elsewhere
     mark: str
+    rate_share: float
+    """What the process has of the rate of each container."""
 
 
 @frozen(kw_only=True)
@@ -113,6 +116,7 @@ def encoded(number: int, upload: Upload, shared: HeaderOptions, earlier: Earlier
         and upload.ruling is None
         and source.target is None
         and source.listed is None
+        and source.remote is None
         and not source.is_directory
         and headers.mtime_ns == source.mtime_ns
         and headers.meta is shared.meta

@@ -8,6 +8,7 @@ from dataclasses import replace
 from bulkput import events as ev
 from bulkput.engine.compare.destination import Pathlike, sources_of
 from bulkput.engine.stop import Stop
+from bulkput.engine.upload.open_source import is_url
 from bulkput.engine.upload.upload import upload_by
 from bulkput.option_types import checked
 from bulkput.options import UploadOptions
@@ -64,5 +65,7 @@ async def upload_sharded(
 def _absolute(roots: list[bytes], options: UploadOptions) -> tuple[list[bytes], UploadOptions]:
     """The same with absolute paths: a relative one says nothing on another machine."""
     if options.files is not None:
-        options = replace(options, files=replace(options.files, base=os.path.abspath(options.files.base)))
-    return [os.path.abspath(root) for root in roots], options
+        base = options.files.base
+        if not is_url(os.fsencode(base)):
+            options = replace(options, files=replace(options.files, base=os.path.abspath(base)))
+    return [root if is_url(root) else os.path.abspath(root) for root in roots], options

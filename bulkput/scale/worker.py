@@ -25,16 +25,18 @@ from bulkput import __version__
 from bulkput import events as ev
 from bulkput.activity import Activity
 from bulkput.engine.event_loop import loop_factory
-from bulkput.engine.open_store import Handed, connected, pace_of
+from bulkput.engine.open_store import Handed, connected, governor_of, pace_of
 from bulkput.engine.pool import Pool, pool
 from bulkput.engine.stop import Stop
+from bulkput.engine.upload.open_source import is_url
 from bulkput.engine.upload.sender import Sender, not_sent
-from bulkput.engine.upload.sending import Sending, new_only_of, opener_of, putter_of, skipper_of
+from bulkput.engine.upload.sending import OpenSource, Sending, new_only_of, opener_of, putter_of, skipper_of
+from bulkput.engine.upload.survey import Files
 from bulkput.engine.upload.watchdog import in_flight_of, oldest_first
 from bulkput.errors import BulkputError, Stopped, UsageError, printable
 from bulkput.model import LargeUpload, RemoteObject, UnfinishedUpload, Upload
 from bulkput.scale.task import Asked, Call, Earlier, Reply, Setup, decoded, told
-from bulkput.stores.base import Configured
+from bulkput.stores.base import Configured, Destination
 from bulkput.stores.slots import Slots
 from bulkput.transport.base import WireCount
 
@@ -83,6 +85,7 @@ class Worker:
         self._activities: set[Activity] = set()
         self._earlier = HandedEarlier()
         self._count = WireCount()
+        self._source: OpenSource = Files(None)
         self._pool: Pool[Upload] | None = None
         self._numbers: dict[int, int] = {}
         """Number of each file in hand, by the id of its Upload."""
@@ -102,6 +105,9 @@ class Worker:
         """Whether an answer needs an outcome for each file, since the next call may reach another process."""
         self._called_s = time.monotonic()
         self._pace = pace_of(setup.options.wire, self._stop)
+        self._governor = governor_of(setup.options.wire, self._stop, Destination.parse(setup.destination))
+        if self._governor is not None:
+            self._governor.share = setup.rate_share
 
     def start(self) -> None:
         self._thread.start()
@@ -151,24 +157,29 @@ class Worker:
         setup, options = self._setup, self._setup.options
         _check(setup)
         handed = Handed(setup.told, self._ask_again) if setup.told is not None else None
-        async with connected(
-            setup.destination,
-            wire=options.wire,
-            retry=options.retry,
-            storage_policy=options.storage_policy,
-            headers=setup.headers,
-            encodes=options.encodes,
-            large=options.large,
-            s3=options.s3,
-            checksum_headers=options.checksum_headers,
-            tag=options.tag,
-            slots=self._slots,
-            pace=self._pace,
-            emit=self._emit,
-            brake=self._stop,
-            environ=setup.environ,
-            handed=handed,
-        ) as (store, self._count):
+        opened = setup.source.opened(setup.destination, options, self._emit, self._stop, setup.environ)
+        async with (
+            opened as self._source,
+            connected(
+                setup.destination,
+                wire=options.wire,
+                retry=options.retry,
+                storage_policy=options.storage_policy,
+                headers=setup.headers,
+                encodes=options.encodes,
+                large=options.large,
+                s3=options.s3,
+                checksum_headers=options.checksum_headers,
+                tag=options.tag,
+                slots=self._slots,
+                pace=self._pace,
+                governor=self._governor,
+                emit=self._emit,
+                brake=self._stop,
+                environ=setup.environ,
+                handed=handed,
+            ) as (store, self._count),
+        ):
             sending = Sending(
                 options=options,
                 stop=self._stop,
@@ -178,13 +189,14 @@ class Worker:
                 rules=setup.rules,
                 scope=setup.scope,
                 container=setup.container,
-                may_hang=setup.may_hang,
+                source=self._source,
                 mark=setup.mark,
             )
             opener = opener_of(sending, store)
             skipper = skipper_of(sending, store, opener, self._note_kept)
             new_only = new_only_of(sending, store, self._note_kept)
-            putter = putter_of(sending, store, opener, skipper=skipper, new_only=new_only)
+            links = self._source.links(store, self._emit)
+            putter = putter_of(sending, store, opener, skipper=skipper, new_only=new_only, links=links)
             self._sender = Sender(putter, self._stop)
             try:
                 async with pool(self._send, workers=self._workers, backlog=0, in_flight=self._activities) as self._pool:
@@ -314,8 +326,8 @@ class Worker:
                 refused=self._refused,
                 had_to_wait=had_to_wait,
                 now_s=time.monotonic(),
-                requests=dict(self._count.requests),
-                connections=self._count.connections,
+                requests=dict(self._count.requests + self._source.count.requests),
+                connections=self._count.connections + self._source.count.connections,
                 pacing=self._pace.so_far() if self._pace is not None else None,
                 rows=self._rows() if self._wants_rows else (),
                 host=socket.gethostname(),
@@ -377,7 +389,7 @@ def why_unfit(needs: tuple[str, str, tuple[bytes, ...]]) -> str | None:
     if python != python_version():
         return f"has Python {python_version()}, and this is {python}: install the same version"
     for source in sources:
-        if not os.path.lexists(source):
+        if not is_url(source) and not os.path.lexists(source):
             return f"does not see {printable(source)}: mount the sources there, at the same path"
     return None
 

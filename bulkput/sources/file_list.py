@@ -63,7 +63,7 @@ def file_list(
     """
     check_directory(base)
     make = partial(
-        _FileList, base, options, filters=filters, lines=_ListedNames(files), with_directories=with_directories
+        _FileList, base, options, filters=filters, lines=ListedNames(files), with_directories=with_directories
     )
     if not gzip.can_be_shared(with_directories=with_directories):
         return iter(make(earlier=earlier, is_sorted=is_sorted, share=share))
@@ -80,7 +80,7 @@ class _FileList(Walk):
         earlier: EarlierUploads | None,
         *,
         filters: Filters | None,
-        lines: "_ListedNames",
+        lines: "ListedNames",
         is_sorted: bool,
         with_directories: bool,
         share: "Share | None" = None,
@@ -167,7 +167,7 @@ class _FileList(Walk):
         return Reason.OTHER_FILE_SYSTEM if is_elsewhere else None
 
 
-class _ListedNames:
+class ListedNames:
     """The lines of a list without the empty ones, read block by block. Iterate once."""
 
     def __init__(self, files: FileListOptions) -> None:

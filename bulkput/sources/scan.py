@@ -7,12 +7,28 @@ items collect up to a limit: a fast scan costs one wake-up of the loop per batch
 import asyncio
 import threading
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from typing import Protocol
 
 from bulkput.activity import Activity, noted_in
 from bulkput.model import Found
 
 _AHEAD = 512
 """Items that may wait for the loop. The scan pauses when there are more (back-pressure)."""
+
+
+class Scanning(Protocol):
+    """What an upload needs of a scan: of one of files (`Scan`), or of one of objects."""
+
+    def begin(self) -> None:
+        """Start scanning now, up to a bound."""
+
+    def __aiter__(self) -> AsyncGenerator[Found, None]: ...
+
+    def at(self) -> bytes | None:
+        """What the scan waits for; None if it waits for the loop or has ended. Any thread may call it."""
+
+    def close(self) -> None:
+        """End the iteration."""
 
 
 class Scan:

@@ -156,6 +156,8 @@ class Destination:
         if "?temp_url_sig=" in rest:  # else it would be the name of an object, and end up in every message
             raise UsageError(f"destination {shown!r} is a temporary URL: it begins with https:// or http://")
         root, _, prefix = rest.partition("/")
+        if "{" in root or "}" in root:
+            _check_range(scheme, root, shown)
         if not root and scheme != "tempurl":
             what = "bucket" if scheme == "s3" else "container"
             raise UsageError(f"destination {shown!r} names no {what}: write {scheme}://{what.upper()}[/PREFIX]")
@@ -190,6 +192,16 @@ class Destination:
         if "://" in self.root:
             return self.root + quote(self.prefix)
         return f"{self.scheme}://{self.root}" + (f"/{self.prefix}" if self.prefix else "")
+
+
+def _check_range(scheme: str, root: str, shown: str) -> None:
+    """Raises UsageError for a brace in the name of a container, unless it writes several of them."""
+    from bulkput.policy.spread import spread_of  # noqa: PLC0415 - few names have a brace
+
+    if scheme == "s3":
+        raise UsageError(f"destination {shown!r} has a brace in its bucket: ranges of containers are for swift:// only")
+    if scheme == "swift":
+        spread_of(root)
 
 
 def _split_http(url: str, scheme: str, rest: str) -> tuple[str, str]:
@@ -265,6 +277,8 @@ class StoreContext:
     asked_again: "Callable[[Configured], Awaitable[Configured]] | None" = field(default=None, repr=False)
     """Set if the store is opened with what another process has handed over: gives another than what the store refused.
     Raises StoreError."""
+    page_rows: int | None = None
+    """The most rows of a page of a listing; None: as many as the server sends."""
     destination: str | None = None
     """The root of the URL that the command writes to, if this store is only read. The destination's credentials are
     not sent to another server. None if this is the command's only store, or its destination."""
@@ -323,7 +337,18 @@ async def open_destination(destination: Destination, context: StoreContext) -> S
         factory = cast(StoreFactory, getattr(import_module(module), name))
     else:
         factory = await asyncio.to_thread(_installed, destination)
+    if destination.scheme == "swift" and "{" in destination.root:
+        from bulkput.policy.spread import spread_of  # noqa: PLC0415 - see above
+        from bulkput.stores.spread.store import open_spread  # noqa: PLC0415 - the same
+
+        if (spread := spread_of(destination.root)) is not None:
+            return open_spread(destination, spread, context, factory)
     return factory(destination, context)
+
+
+def is_built_in(scheme: str) -> bool:
+    """Whether no other package is needed for the scheme."""
+    return scheme in _BUILT_IN
 
 
 def _installed(destination: Destination) -> StoreFactory:

@@ -21,6 +21,7 @@ from bulkput.record import frozen
 
 if TYPE_CHECKING:
     from bulkput.payload.in_memory import BytesBody
+    from bulkput.payload.reading import Fetch, Read
     from bulkput.policy.temp_url import Wish
     from bulkput.stores.base import Configured, Store
 
@@ -54,6 +55,10 @@ class Settled:
 
     stored: Stored | None
     words: str = ""
+
+
+class Link(Protocol):
+    async def __call__(self, key: str, target: str, headers: ObjectHeaders) -> Stored: ...
 
 
 class Expire(Protocol):
@@ -321,6 +326,13 @@ class Powers:
     get_once: Get | None = None
     """The same without further attempts, for callers that retry the whole operation. A store has this if it has
     `get`."""
+    fetch: "Fetch | None" = None
+    """The object with its headers, and with its bytes if they are few (`payload/reading.py`)."""
+    read: "Read | None" = None
+    """`get_once` of one version, or of a span of bytes. A store has this if it has `fetch`."""
+    link: Link | None = None
+    """Stores a link to CONTAINER/OBJECT of the same account, which need not be there. Raises Unsupported if the server
+    has no links."""
     describe: Callable[[str], Awaitable[tuple[RemoteObject, ObjectHeaders] | None]] | None = None
     """The object's row, and the headers that make `put` store the same metadata; None if it does not exist."""
     delete_many: Callable[[tuple[str, ...]], Awaitable[tuple[str, ...]]] | None = None

@@ -2,7 +2,8 @@
 
 RetryingStore is outermost: a request that waits before a retry holds its worker, but no slot, so the slot serves
 another object. If the user asked for a rate, a PacedStore stands between RetryingStore and LimitedStore: a request that
-waits for its rate holds no slot either, and each retry pays again. LimitedStore is the only limit on requests in
+waits for its rate holds no slot either, and each retry pays again. The same for a GovernedStore (`spread/`), if each
+container has a rate. LimitedStore is the only limit on requests in
 flight. ObservedStore is innermost: it times each attempt without the wait for a slot. Only a login is made, and
 retried, inside a slot: the request that needs its token waits.
 """
@@ -27,6 +28,7 @@ from bulkput.stores.wrapper import Wrapper
 
 if TYPE_CHECKING:
     from bulkput.stores.pace import Pace
+    from bulkput.stores.spread.governed import Governed
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -37,13 +39,25 @@ _SETTLE_S = 30.0
 """Seconds for the second look at a PUT, in addition to reading the object back: a HEAD and a DELETE, with retries."""
 
 
-def wrap(store: Store, *, tries: Tries, slots: Slots, emit: Emit, brake: Brake, pace: "Pace | None" = None) -> Store:
-    """Wrap `store` in all wrappers; in PacedStore only if there is a pace to keep."""
+def wrap(
+    store: Store,
+    *,
+    tries: Tries,
+    slots: Slots,
+    emit: Emit,
+    brake: Brake,
+    pace: "Pace | None" = None,
+    governed: "Governed | None" = None,
+) -> Store:
+    """Wrap `store` in all wrappers; in PacedStore only if there is a pace to keep, and in GovernedStore only if its
+    containers have rates (`governed` puts it around a store)."""
     limited: Store = LimitedStore(ObservedStore(store, emit), slots, brake)
     if pace is not None:
         from bulkput.stores.pace import PacedStore  # noqa: PLC0415 - only a run with a rate pays for it
 
         limited = PacedStore(limited, pace)
+    if governed is not None:
+        limited = governed(limited)
     return RetryingStore(limited, tries)
 
 

@@ -56,8 +56,14 @@ def body_waits(seconds: float) -> None:
 
 @contextmanager
 def paying_again(pay: Callable[[str], None]) -> Iterator[None]:
-    """Within the block, `sends_again` calls `pay` with the method of the request."""
-    token = _pay_again.set(pay)
+    """Within the block, `sends_again` calls `pay` with the method of the request, besides what it calls already."""
+    outer = _pay_again.get()
+
+    def both(method: str) -> None:
+        pay(method)
+        outer(method)
+
+    token = _pay_again.set(pay if outer is _nothing else both)
     try:
         yield
     finally:
@@ -68,13 +74,7 @@ def paying_again(pay: Callable[[str], None]) -> Iterator[None]:
 def noting_again() -> Iterator[list[str]]:
     """Gives a list to which `sends_again` adds the method of each request that is sent again within the block."""
     noted: list[str] = []
-    pay = _pay_again.get()
-
-    def both(method: str) -> None:
-        noted.append(method)
-        pay(method)
-
-    with paying_again(both):
+    with paying_again(noted.append):
         yield noted
 
 

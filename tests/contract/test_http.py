@@ -26,7 +26,18 @@ class PlainHttp(StoreContract):
     proves_bytes = False
     takes_any_name = False
     powers = frozenset(
-        ("access", "refuses_existing", "urls", "get", "get_once", "describe", "make_directory", "check_removable")
+        (
+            "access",
+            "refuses_existing",
+            "urls",
+            "get",
+            "get_once",
+            "fetch",
+            "read",
+            "describe",
+            "make_directory",
+            "check_removable",
+        )
     )
     server: Callable[[], AbstractContextManager[NginxDav]]
 

@@ -13,7 +13,7 @@ from tests.servers.s3 import RealS3
 
 SWIFTS = frozenset(
     (
-        "stat_itself", "segments", "segments_below", "stat_part", "expire", "composing",
+        "stat_itself", "segments", "segments_below", "stat_part", "expire", "composing", "link",
         "look_at_container", "segment_names", "found_place", "temporary_url", "make_directory", "check_removable",
     )
 )  # fmt: skip

@@ -24,7 +24,7 @@ HIDDEN = {
 ALL = {**HIDDEN, "the issued token": ISSUED}
 TOLD = (
     "-v", "--json", "--retries", "1", "--journal", "journal", "--summary", "summary.json", "--trace", "trace.jsonl",
-    "--summary-md", "page.md", "--print-urls", "--tag", "build-4711",
+    "--summary-md", "page.md", "--print-urls", "--tag", "build-4711", "--report", "report.html", "--status-page", "0",
 )  # fmt: skip
 BUG = """
 from bulkput.stores.http.store import HttpStore

@@ -34,7 +34,7 @@ PACKAGE = Path(__file__).parents[2] / "bulkput"
 OWN_COMMAND_LINES = {"devserver/__main__.py", "demo/experiment.py"}
 """`python -m bulkput.devserver` has flags of its own, and the demo starts it."""
 PARAMETERS = {"sources", "destination", "is_recursive", "with_segments", "segment_container"}
-CALLS = {"bulkput.remove", "bulkput.segments", "bulkput.temporary_url"}
+CALLS = {"bulkput.copy", "bulkput.remove", "bulkput.segments", "bulkput.temporary_url", "bulkput.upload"}
 OF_TEMPURL = {"method", "is_object", "expires_in_s", "expires_at_s", "ip_range", "digest"}
 """Options of `temporary_url` alone."""
 OF_SEGMENTS = {"reap"}
@@ -44,7 +44,7 @@ PYTHON_ONLY: set[str] = set()
 VERBS_OWN = {
     "--literal", "--progress", "--json", "--summary", "--trace", "--verbose", "--quiet", "--quick",
     "--include-from", "--exclude-from", "--fail-fast", "--profile", "--cloud", "--summary-md", "--print-urls",
-    "--manifest", "--processes", "--cluster",
+    "--manifest", "--processes", "--cluster", "--status-page", "--report",
 }  # fmt: skip
 """Flags that no option of the library stands behind, or that are another way to write one."""
 OLD_NAMES = MIGRATIONS[1]

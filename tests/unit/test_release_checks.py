@@ -59,6 +59,8 @@ def test_a_wheel_with_all_files_of_the_tree_has_no_fault(tmp_path: Path) -> None
         "bulkput/__init__.pyi",
         "bulkput/demo/baselines.py",
         "bulkput/testing/contract.py",
+        "bulkput/watch/static/index.html",
+        "bulkput/watch/static/uplot/LICENSE",
         "licenses/LICENSE",
         "entry_points.txt",
     ],

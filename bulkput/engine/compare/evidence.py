@@ -5,7 +5,7 @@ The decisions are pure functions (`policy/compare.py`, `policy/skip.py`). They r
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
-from typing import TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
 from bulkput.engine.pool import pool
 from bulkput.errors import NotFound, StoreError, Unsupported
@@ -23,6 +23,13 @@ _LOOKERS = 16
 ReadDigests = Callable[[Sequence[int] | None], Awaitable[tuple[int, tuple[str, ...]]]]
 """From sizes of pieces (None: one piece, the whole file) to the file's size now and each piece's MD5 in hex. Raises
 SourceError."""
+
+
+@runtime_checkable
+class ShowsMd5s(Protocol):
+    """A body whose pieces have MD5s that its source shows (`payload/remote.py:StreamedObject`)."""
+
+    def md5s_of(self, sizes: Sequence[int]) -> tuple[str, ...] | None: ...
 
 
 async def examined(
@@ -177,4 +184,6 @@ async def digests(body: Body, size: int, sizes: Sequence[int] | None) -> tuple[i
     """The result of a `ReadDigests` for an opened file of `size` bytes."""
     if sizes is None and body.md5 is not None:
         return size, (body.md5,)
+    if sizes is not None and isinstance(body, ShowsMd5s) and (shown := body.md5s_of(sizes)) is not None:
+        return size, shown
     return size, await md5_of_pieces(body, (size,) if sizes is None else sizes)

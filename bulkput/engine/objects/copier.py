@@ -96,7 +96,12 @@ class Copier:
         copy_in_store = self.old.powers.copy
         if copy_in_store is None:
             raise Unsupported("copy", row.name, "this store cannot copy on the server")
-        stored = await copy_in_store(row.name, container, self.name(row), self._headers, row.bytes or 0)
+        key = self.name(row)
+        if "{" in container:
+            from bulkput.policy.spread import container_of  # noqa: PLC0415 - few containers are several
+
+            container = container_of(container, key)
+        stored = await copy_in_store(row.name, container, key, self._headers, row.bytes or 0)
         if stored.copied is not None or (stored.etag is not None and stored.etag == md5_of(row.hash)):
             return
         # The ETag differs from the listing's hash: for a manifest that is the MD5 of its text, for a link that of no

@@ -21,11 +21,11 @@ from bulkput.engine.objects.leftovers import Leftovers, reap_of
 from bulkput.engine.objects.move_check import refuse_to_part
 from bulkput.engine.objects.relay import Relay
 from bulkput.engine.objects.remove import Remover, listed, nothing_there, row_of, row_of_itself
-from bulkput.engine.open_store import connected, pace_of
+from bulkput.engine.open_store import connected, governor_of, pace_of
 from bulkput.engine.pool import pool
 from bulkput.engine.stop import Stop
-from bulkput.engine.tuner import Tuner
-from bulkput.errors import BulkputError, NotFound, Stopped, StoreError, Unsupported, UsageError
+from bulkput.engine.tuner import Tuner, tuner_of
+from bulkput.errors import BulkputError, NotFound, Stopped, StoreError, Unsupported, UsageError, printable
 from bulkput.events import Change, Done
 from bulkput.model import ObjectHeaders, RemoteObject
 from bulkput.option_types import checked
@@ -100,17 +100,26 @@ async def _copy(
     is_move: bool,
 ) -> Changes:
     stop, wire = stop or Stop(), options.wire
-    pace = pace_of(wire, stop)  # one for both stores
-    tuner = Tuner(wire, operations=_COPIES, pace=pace)
+    there, here = Destination.parse(source), Destination.parse(destination)
+    _check_spread(there, here, options)
+    pace, governor = pace_of(wire, stop), governor_of(wire, stop, there, here)  # one for both stores
+    tuner = tuner_of(wire, pace, governor, operations=_COPIES)
     emit = _told_to(on_event or _ignore, tuner)
     stop.report_to(emit)
-    there, here = Destination.parse(source), Destination.parse(destination)
     is_same = one_spelling(there.scheme, there.root) == one_spelling(here.scheme, here.root)
     rename = rename_of(there.prefix, here.prefix, is_recursive=options.is_recursive, is_same_container=is_same)
     tally = ChangeTally(emit, stop, FailurePolicy(options.stop))
     started = time.monotonic()
     opened = partial(
-        connected, wire=wire, retry=options.retry, slots=tuner.slots, pace=pace, emit=emit, brake=stop, environ=environ
+        connected,
+        wire=wire,
+        retry=options.retry,
+        slots=tuner.slots,
+        pace=pace,
+        governor=governor,
+        emit=emit,
+        brake=stop,
+        environ=environ,
     )
     async with (
         opened(source, read_for=destination) as (old, counted),
@@ -149,6 +158,21 @@ async def _copy(
     if copier.is_sharing:
         emit(ev.Warned(_STAYING if is_move else _SHARED))
     return changes if leftovers is None else replace(changes, segments=leftovers.close())
+
+
+def _check_spread(there: Destination, here: Destination, options: CopyOptions) -> None:
+    """Raises UsageError for copies over containers that would lose objects, or that need one container."""
+    if "{" not in there.root + here.root or not there.scheme == here.scheme == "swift":
+        return
+    from bulkput.policy.spread import check_one, share_containers  # noqa: PLC0415 - few copies are of this kind
+
+    if there.root != here.root and share_containers(there.root, here.root):
+        raise UsageError(
+            f"{printable(there.root)} and {printable(here.root)} have containers in common, so that a copy may replace"
+            " an object that is still to be copied: copy to containers of other names"
+        )
+    if options.with_segments:
+        check_one(here.root, "`with_segments` copies segments beside the objects of one container")
 
 
 _SHARED = "copies of large objects share the segments of their sources: `with_segments=True` copies these, too"

@@ -11,10 +11,10 @@ from functools import partial
 
 from bulkput.engine.compare.evidence import itself_of, segments_below
 from bulkput.engine.objects.large import LargeObject
-from bulkput.engine.objects.relay import with_given
 from bulkput.engine.pool import pool
 from bulkput.errors import Conflict, IntegrityError, NotFound, StoreError, Unsupported, UsageError, printable
 from bulkput.model import ObjectHeaders, RemoteObject, Segment
+from bulkput.policy.copied import with_given
 from bulkput.policy.etag import large_etag, md5_of
 from bulkput.policy.segment_copies import SegmentCopy, SegmentPlan, planned
 from bulkput.stores.base import Store

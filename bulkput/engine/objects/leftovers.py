@@ -49,7 +49,7 @@ class Reap(Protocol):
 
 def reap_of(store: Store, own: str, emit: ev.Emit, stop: Stop, rules: StopRules, *, workers: int) -> Reap:
     """The `Reap` of a run. `own` is the container of `store`. Raises UsageError if the store has no segments."""
-    if store.powers.composing is None:
+    if store.powers.segment_names is None:
         raise UsageError("`with_segments`: this store keeps no segments of large objects")
 
     from bulkput.engine.objects.reap import ReapTally, reap  # noqa: PLC0415 - it removes by `remove.py`, as we do

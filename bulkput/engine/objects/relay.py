@@ -3,13 +3,14 @@
 import hashlib
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import replace
 
-from bulkput.errors import Conflict, IntegrityError, NotFound, TooLarge, Unsupported
+from bulkput.errors import Conflict, IntegrityError, NotFound, SourceError, TooLarge, Unsupported
 from bulkput.events import Emit, Relaying
-from bulkput.model import Fields, ObjectHeaders, RemoteObject
-from bulkput.policy.etag import md5_of
+from bulkput.model import ObjectHeaders, RemoteObject
+from bulkput.payload.remote import StreamedObject, version_of
+from bulkput.policy.copied import fitted, with_given
 from bulkput.stores.base import Store
+from bulkput.stores.reading import reads_of
 
 
 class Relay:
@@ -41,20 +42,22 @@ class Relay:
         if not self._is_told:
             self._is_told = True
             self._emit(Relaying())
-        found = await _described(self._old, key)
-        if found is None:
+        reads = reads_of(self._old)
+        if reads is None:
+            raise Unsupported("get", key, "this store cannot read objects")
+        fetch, read = reads
+        seen = await fetch(key, 0)
+        if seen is None:
             raise NotFound("copy", key, "it was listed, but no longer exists")
-        head, kept = found
-        most = self._new.limits.max_object_bytes
-        if head.bytes is not None and head.bytes > most:
-            raise TooLarge("copy", key, _IN_ONE.format(size=head.bytes, most=most))
-        if not self._new.keeps_metadata:
-            kept = _without_metadata(kept, key, is_move=is_move)
-        elif self._new.powers.expire is None:
-            kept = _without_expiry(kept, key, is_move=is_move)
+        head, size, most = seen.row, seen.row.bytes, self._new.limits.max_object_bytes
+        if size is None:
+            raise Unsupported("copy", key, "its length is unknown, so a complete copy cannot be proven")
+        if size > most:
+            raise TooLarge("copy", key, _IN_ONE.format(size=size, most=most))
+        kept = self._fitted(key, seen.headers, is_move=is_move)
         if is_move:
             await self._refuse_unsafe(head, to)
-        body = _Remote(self._old, head)
+        body = _Hashed(StreamedObject(key.encode(), read, seen, version_of(seen, head), sent=_ignore))
         stored = await self._new.put(to, body, with_given(kept, self._headers))
         # A server that knows the length may answer before `chunks` has checked the end: so it is checked here.
         if body.md5 not in (None, body.sent_md5):
@@ -69,6 +72,15 @@ class Relay:
         if is_move:
             await self._refuse_changed(head)
 
+    def _fitted(self, key: str, kept: ObjectHeaders, *, is_move: bool) -> ObjectHeaders:
+        """The headers that the destination keeps. Raises Unsupported if the copy could not be read without the others,
+        and for a move if any would be lost, since the source is removed."""
+        new = self._new
+        found = fitted(kept, keeps_metadata=new.keeps_metadata, keeps_expiry=new.powers.expire is not None)
+        if found.lost and (is_move or found.is_unreadable):
+            raise Unsupported("copy", key, f"{found.lost[0]}, which the destination does not keep")
+        return found.headers
+
     async def _refuse_unsafe(self, head: RemoteObject, to: str) -> None:
         """Before the PUT of a move: raise if source and destination may be one object.
 
@@ -78,8 +90,6 @@ class Relay:
         check_removable = self._old.powers.check_removable
         if check_removable is not None:  # a page that a server shows for a directory is no object
             await check_removable(head.name)
-        if head.bytes is None:
-            raise Unsupported("move", head.name, "its length is unknown, so a complete copy cannot be proven")
         there = None if self._is_one_account else await self._new.stat(to)
         if there is not None and there.bytes in (None, head.bytes):
             raise Conflict(
@@ -108,18 +118,15 @@ class Relay:
         return md5.hexdigest()
 
 
-class _Remote:
-    """An object of a store as the body of a PUT to another."""
+class _Hashed:
+    """An object of a store as the body of a PUT to another, and the MD5 of what was sent."""
 
-    def __init__(self, store: Store, head: RemoteObject) -> None:
-        # `get_once` has no retries: if it fails, the PUT fails and is retried, and reads the object from its beginning.
-        self._get = store.powers.get_once
-        self._key = head.name
-        self.data = b"" if head.bytes == 0 else None
+    def __init__(self, body: StreamedObject) -> None:
+        self._body = body
+        self.data = b"" if body.size == 0 else None
         """An empty object is not read: the store may answer the PUT before a GET would have ended."""
-        self.size = head.bytes
-        self.length_hint = head.bytes or 0
-        self.md5 = md5_of(head.hash) if head.large is None else None
+        self.size = self.length_hint = body.size
+        self.md5 = body.md5
         self._sent = hashlib.md5(usedforsecurity=False)
 
     @property
@@ -128,76 +135,23 @@ class _Remote:
         return self._sent.hexdigest()
 
     async def chunks(self) -> AsyncGenerator[bytes, None]:
-        """The object's bytes. Raises StoreError; Conflict if its length has changed."""
-        if self._get is None:
-            raise Unsupported("get", self._key, "this store cannot read objects")
-        self._sent, sent = hashlib.md5(usedforsecurity=False), 0
-        async with aclosing(self._get(self._key)) as chunks:
-            async for chunk in chunks:
-                sent += len(chunk)
-                self._refuse_other(sent, is_whole=False)
-                self._sent.update(chunk)
-                yield chunk
-        self._refuse_other(sent, is_whole=True)
+        """The object's bytes. Raises StoreError; Conflict if the object was overwritten."""
+        self._sent = hashlib.md5(usedforsecurity=False)
+        try:
+            async with aclosing(self._body.chunks()) as chunks:
+                async for chunk in chunks:
+                    self._sent.update(chunk)
+                    yield chunk
+        except SourceError as error:
+            kind = Conflict if error.problem == "changed" else NotFound
+            raise kind("get", self._body.seen.row.name, error.detail) from None
 
-    def _refuse_other(self, sent: int, *, is_whole: bool) -> None:
-        if self.size is not None and (sent > self.size or (is_whole and sent < self.size)):
-            raise Conflict("get", self._key, "it was overwritten while it was copied: its length changed")
+
+def _ignore(_count: int, _read_s: float) -> None:
+    """For a body whose progress nobody sees."""
 
 
 _IN_ONE = (
-    "its {size} bytes would pass through this machine in one request, of which the destination takes {most}: download"
-    " it, and upload it in parts"
+    "its {size} bytes would pass through this machine in one request, of which the destination takes {most}:"
+    " `bulkput.upload` copies it in parts"
 )
-
-
-async def _described(store: Store, key: str) -> tuple[RemoteObject, ObjectHeaders] | None:
-    """The object and its headers. If the store cannot describe objects, the headers are those that `stat` gives."""
-    if (describe := store.powers.describe) is not None:
-        return await describe(key)
-    row = await store.stat(key)
-    if row is None:
-        return None
-    return row, ObjectHeaders(content_type=row.content_type, encoding=row.encoding, meta=row.meta)
-
-
-def with_given(kept: ObjectHeaders, given: ObjectHeaders) -> ObjectHeaders:
-    """The headers of a copy: those of its source, replaced by what is given."""
-    return replace(
-        given,
-        content_type=given.content_type or kept.content_type,
-        encoding=kept.encoding,
-        cache_control=given.cache_control or kept.cache_control,
-        meta=_overlaid(kept.meta, given.meta),
-        extra=_overlaid(kept.extra, given.extra),
-    )
-
-
-def _without_metadata(kept: ObjectHeaders, key: str, *, is_move: bool) -> ObjectHeaders:
-    """The headers that a store without metadata keeps.
-
-    Raises Unsupported if an encoding would be lost, since the copy could not be read; and, for a move, if metadata or
-    `x-` fields would be lost, since the source is removed.
-    """
-    if kept.encoding:
-        raise Unsupported("copy", key, "it has Content-Encoding, which the destination does not keep")
-    if is_move and any(name.lower() != "mtime" for name, _ in kept.meta):
-        raise Unsupported("copy", key, "it has metadata, which the destination does not keep")
-    own = [name for name, _ in kept.extra if name.lower().startswith("x-")]
-    if is_move and own:
-        raise Unsupported("copy", key, f"it has {own[0]}, which the destination does not keep")
-    return replace(kept, meta=(), extra=tuple(field for field in kept.extra if field[0] not in own))
-
-
-def _without_expiry(kept: ObjectHeaders, key: str, *, is_move: bool) -> ObjectHeaders:
-    """The headers that a store without expiry keeps. Raises Unsupported for a move, since the source is removed."""
-    extra = tuple(field for field in kept.extra if field[0].lower() not in ("x-delete-at", "x-delete-after"))
-    if is_move and extra != kept.extra:
-        raise Unsupported("copy", key, "it expires, which the destination does not keep")
-    return replace(kept, extra=extra)
-
-
-def _overlaid(fields: Fields, given: Fields) -> Fields:
-    """`fields`, replaced or extended by those of `given`."""
-    names = {name.lower() for name, _ in given}
-    return (*(field for field in fields if field[0].lower() not in names), *given)

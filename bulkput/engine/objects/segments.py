@@ -23,6 +23,7 @@ from bulkput.model import Pacing, RemoteObject
 from bulkput.option_types import checked
 from bulkput.policy.leftovers import why_held
 from bulkput.policy.naming import joined_prefix
+from bulkput.policy.spread import check_one
 from bulkput.sources.segment_notes import SegmentNotes
 from bulkput.stores.base import Destination, Store
 from bulkput.verb_options import SegmentOptions
@@ -56,6 +57,8 @@ async def segments(
     options, stop, emit = checked(options, SegmentOptions), stop or Stop(), on_event or _ignore
     stop.report_to(emit)
     target = Destination.parse(url)
+    if target.scheme == "swift":
+        check_one(target.root, "segments are looked for in one container at a time")
     tally = ReapTally.of(emit, stop, options.stop)
     started = time.monotonic()
     requests: Mapping[str, int] = Counter()

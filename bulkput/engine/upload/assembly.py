@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from bulkput import events as ev
 from bulkput.engine.stop import Stop
-from bulkput.engine.tuner import Tuner
+from bulkput.engine.tuner import Tuner, held_back_by
 from bulkput.engine.upload.pipeline import Pipeline
 from bulkput.engine.upload.resume import Resume
 from bulkput.engine.upload.sender import Sender
@@ -19,20 +19,24 @@ from bulkput.engine.upload.sending import Sending, new_only_of, opener_of, putte
 from bulkput.engine.upload.survey import Survey
 from bulkput.engine.upload.watchdog import Watchdog
 from bulkput.options import UploadOptions
-from bulkput.payload.body import BodyOpener
+from bulkput.payload.source_body import Opener
 from bulkput.record import frozen
 from bulkput.recorder import Recorder
-from bulkput.sources.scan import Scan
-from bulkput.stores.base import Store
+from bulkput.sources.scan import Scanning
+from bulkput.stores.base import Destination, Store
 
 if TYPE_CHECKING:
     from bulkput.engine.upload.if_exists import NewOnly
     from bulkput.engine.upload.lanes import Lanes
+    from bulkput.engine.upload.links import Links
     from bulkput.engine.upload.publish_manifest import Publication
     from bulkput.engine.upload.reaping import Reaping
     from bulkput.engine.upload.stages import Stages
     from bulkput.engine.upload.sync import Sync
+    from bulkput.engine.upload.turns import Turns
+    from bulkput.model import Upload
     from bulkput.stores.pace import Pace
+    from bulkput.stores.spread.governor import Governor
 
 
 @frozen(kw_only=True)
@@ -45,6 +49,8 @@ class Context:
     tuner: Tuner
     pace: "Pace | None"
     """None if no rate was asked for."""
+    governor: "Governor | None"
+    """None if containers have no rates."""
     resume: Resume
     reaping: "Reaping | None"
     """None if overwritten large objects keep their segments."""
@@ -61,8 +67,8 @@ class Assembly:
 
     store: Store
     survey: Survey
-    scan: Scan
-    opener: BodyOpener
+    scan: Scanning
+    opener: Opener
     sync: "Sync | None"
     """None if the run compares nothing with the store."""
     pipeline: Pipeline
@@ -83,33 +89,35 @@ class Assembly:
 
 
 async def build(
-    context: Context, store: Store, survey: Survey, container: str, lanes: "Lanes | None" = None
+    context: Context, store: Store, survey: Survey, target: Destination, lanes: "Lanes | None" = None
 ) -> Assembly:
-    """Build the upload of what `survey` has found into `container` of `store`. No I/O, except that of `lanes`."""
+    """Build the upload of what `survey` has found to `target`, which `store` holds. No I/O, except that of `lanes`."""
     options, stop, emit = context.options, context.stop, context.emit
-    scan = Scan(survey.found, _room(context))
+    scan = survey.scan(stop, _room(context))
     sending = Sending(
         options=options,
         stop=stop,
         emit=emit,
         earlier=context.resume,
+        source=survey,
         gzip=survey.gzip,
         rules=survey.rules,
         scope=survey.scope,
-        container=container,
-        may_hang=survey.may_hang,
+        container=target.root,
         mark=os.urandom(8).hex(),
     )
     opener = opener_of(sending, store)
-    sync = _sync(context, store, survey, sending, opener)
+    links = survey.links(store, target.root, emit)
+    sync = _sync(context, store, survey, sending, opener, links=links)
     skipper = sync.skipper if sync is not None else None
     on_kept = sync.note_kept if sync is not None else None
     new_only = new_only_of(sending, store, on_kept)
     if lanes is not None:
-        await lanes.begin(sending, store, context.tuner, on_kept=on_kept)
+        elsewhere = survey.elsewhere(target.root)
+        await lanes.begin(sending, store, context.tuner, source=elsewhere, on_kept=on_kept)
     pipeline = Pipeline(
         store=store,
-        sender=Sender(putter_of(sending, store, opener, skipper=skipper, new_only=new_only), stop),
+        sender=Sender(putter_of(sending, store, opener, skipper=skipper, new_only=new_only, links=links), stop),
         naming=survey.naming,
         gzip=survey.gzip,
         rules=survey.rules,
@@ -118,8 +126,9 @@ async def build(
         emit=emit,
         stop=stop,
         lanes=lanes,
+        turns=_turns(context, target),
     )
-    pace = context.pace
+    held = held_back_by(context.pace, context.governor)
     watchdog = Watchdog(
         context.recorder,
         emit,
@@ -127,7 +136,7 @@ async def build(
         scanned=scan.at,
         in_flight=pipeline.in_flight,
         elsewhere=lambda: lanes.in_flight if lanes is not None else (),
-        is_paced=lambda: pace is not None and pace.is_waiting,
+        is_paced=lambda: held is not None and held.is_waiting,
     )
     return Assembly(
         store=store,
@@ -141,6 +150,16 @@ async def build(
         watchdog=watchdog,
         lanes=lanes,
     )
+
+
+def _turns(context: Context, target: Destination) -> "Callable[[], Turns[Upload]] | None":
+    """Makes the queue of files that wait for their container; None if containers have no rates."""
+    governor = context.governor
+    if governor is None:
+        return None
+    from bulkput.engine.upload.turns import Turns  # noqa: PLC0415 - see `governor`
+
+    return lambda: Turns(governor, lambda upload: upload.key, target, context.stop)
 
 
 def _stages(context: Context, survey: Survey, pipeline: Pipeline) -> "Stages | None":
@@ -165,9 +184,11 @@ def _room(context: Context) -> Callable[[], Awaitable[None]]:
     return room
 
 
-def _sync(context: Context, store: Store, survey: Survey, sending: Sending, opener: BodyOpener) -> "Sync | None":
+def _sync(
+    context: Context, store: Store, survey: Survey, sending: Sending, opener: Opener, *, links: "Links | None"
+) -> "Sync | None":
     if survey.scope is None:
         return None
     from bulkput.engine.upload.sync import Sync  # noqa: PLC0415 - 20 ms, which only a run that compares has to pay
 
-    return Sync(store, survey.scope, opener, sending, room=context.room, roots=survey.roots)
+    return Sync(store, survey.scope, opener, sending, room=context.room, roots=survey.roots, links=links)

@@ -98,6 +98,11 @@ class Generation:
         return len(self._done)
 
     @property
+    def md5s(self) -> list[str]:
+        """Those of all parts, in their order."""
+        return [self._done[number].md5 for number in sorted(self._done)]
+
+    @property
     def size(self) -> int:
         return sum(part.size for part in self._done.values())
 

@@ -39,7 +39,7 @@ from bulkput.errors import Exists, PartsInVain, Stopped, StoreError, UsageError,
 from bulkput.events import Verdict
 from bulkput.model import ObjectHeaders, RemoteObject, Skip, Stored, Upload
 from bulkput.options import IfExists
-from bulkput.payload.body import FileBody
+from bulkput.payload.source_body import Opened
 from bulkput.policy.compare import Evidence, Judgement, judge
 from bulkput.policy.directories import is_marker
 from bulkput.policy.if_exists import MARK, REASONS, Outcome, decide, has_mark, needs_comparison
@@ -94,7 +94,7 @@ class NewOnly:
         """The headers with the condition and this run's mark."""
         return replace(headers, only_new=True, meta=(*headers.meta, *self._mark))
 
-    async def put(self, upload: Upload, file: FileBody | None, send: Send, *, looks_first: bool = False) -> Sent | Skip:
+    async def put(self, upload: Upload, file: Opened | None, send: Send, *, looks_first: bool = False) -> Sent | Skip:
         """Send the file by `send`, or decide what becomes of it if its name is taken. `file` is None for a directory
         and for a pipe. `looks_first`: by a HEAD, since sending takes long.
 
@@ -117,7 +117,7 @@ class NewOnly:
         took_s = sent.stored.took_s if sent.stored.took_s is not None else time.monotonic() - began_s
         return await self._confirmed(sent, file, pause_s=min(_PATIENCE * took_s, _MOST_S))
 
-    async def _refused(self, upload: Upload, file: FileBody | None, error: Exists, send: Send) -> Sent | Skip:
+    async def _refused(self, upload: Upload, file: Opened | None, error: Exists, send: Send) -> Sent | Skip:
         is_ours = False
         try:
             there = await self._look(upload.key)
@@ -133,7 +133,7 @@ class NewOnly:
             if error.in_vain is not None and not is_ours:
                 error.in_vain.tell()
 
-    async def _confirmed(self, sent: Sent, file: FileBody | None, *, pause_s: float) -> Sent | Skip:
+    async def _confirmed(self, sent: Sent, file: Opened | None, *, pause_s: float) -> Sent | Skip:
         """`sent` if its object stands, which another run may have replaced in the same moment. Raises Exists."""
         key = sent.upload.key
         try:
@@ -169,7 +169,7 @@ class NewOnly:
         stat_itself = self._store.powers.stat_itself
         return await (stat_itself(key) if stat_itself is not None else self._store.stat(key))
 
-    async def _settled(self, upload: Upload, file: FileBody | None, there: RemoteObject, error: Exists) -> Sent | Skip:
+    async def _settled(self, upload: Upload, file: Opened | None, there: RemoteObject, error: Exists) -> Sent | Skip:
         is_ours = has_mark(there, self._mark)
         found = Verdict.NOT_COMPARABLE
         if needs_comparison(self._mode, is_ours=is_ours or (not self._mark and error.attempts > 1)):
@@ -191,7 +191,7 @@ class NewOnly:
                 error.detail = self._why(there, found)
         raise error
 
-    def _stored(self, upload: Upload, file: FileBody | None, there: RemoteObject, parts: PartsInVain | None) -> Sent:
+    def _stored(self, upload: Upload, file: Opened | None, there: RemoteObject, parts: PartsInVain | None) -> Sent:
         """The receipt for this run's own object. `there` is the manifest alone if it was sent in parts."""
         stored = Stored(upload.key, there.bytes or 0, there.hash, None)
         if parts is not None:
@@ -209,7 +209,7 @@ class NewOnly:
             other = " with other bytes" if is_other else " and nothing proves that it holds the same"
         return f"an object of this name is there already{since}{other}: `if_exists={self._mode!r}` keeps it"
 
-    async def _compared(self, upload: Upload, file: FileBody | None, there: RemoteObject) -> Verdict:
+    async def _compared(self, upload: Upload, file: Opened | None, there: RemoteObject) -> Verdict:
         """Whether the object holds what the file holds. Raises SourceError, StoreError."""
         source = upload.source
         if source.is_directory:

@@ -20,7 +20,8 @@ from bulkput.stores.base import Store
 class IndirectReads:
     """Compares what objects of one container read with the object names that an upload claims there."""
 
-    def __init__(self, store: Store, scope: Scope, container: str, opener: BodyOpener) -> None:
+    def __init__(self, store: Store, scope: Scope, container: str, opener: BodyOpener | None) -> None:
+        """Without an opener the sources are no files: then each may have what an object reads."""
         self._store = store
         self._scope = scope
         self._container = container
@@ -53,7 +54,7 @@ class IndirectReads:
     async def _has_file(self, file: SourceFile, read: Reference) -> bool:
         key = read.path[len(self._container) + 1 :]
         paths = self._scope.sources_of(key, is_prefix=read.is_prefix)
-        if paths is None:  # the names cannot be traced back to files: there may be one
+        if paths is None or self._opener is None:  # the names cannot be traced back to files: there may be one
             return True
         # Not asyncio.to_thread: the interpreter waits for those threads at its exit, even for one that hangs.
         return await self._opener.run(file, _is_any_begun if read.is_prefix else _is_any_there, paths)

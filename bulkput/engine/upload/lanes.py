@@ -7,7 +7,7 @@ from typing import Protocol
 from bulkput import events as ev
 from bulkput.engine.tuner import Tuner
 from bulkput.engine.upload.sender import Outcome
-from bulkput.engine.upload.sending import OnKept, Sending
+from bulkput.engine.upload.sending import Elsewhere, OnKept, Sending
 from bulkput.model import Pacing, Upload
 from bulkput.stores.base import Store
 
@@ -25,7 +25,9 @@ class Workers(Protocol):
 class Lanes(Protocol):
     """Sends files by other processes. Each file that is submitted gets one outcome, whatever becomes of a process."""
 
-    async def begin(self, sending: Sending, store: Store, tuner: Tuner, *, on_kept: OnKept | None) -> None:
+    async def begin(
+        self, sending: Sending, store: Store, tuner: Tuner, *, source: Elsewhere, on_kept: OnKept | None
+    ) -> None:
         """Make ready for the files of a run whose sources are known; called once. Raises UsageError."""
 
     def taking(self, report: Callable[[Outcome], None]) -> AbstractAsyncContextManager[Workers]:

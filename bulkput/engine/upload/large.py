@@ -9,7 +9,7 @@ Parts pass the same slots, retries and rates as everything else. What proves a p
 are sent under names of their own, in the next generation.
 """
 
-from collections.abc import AsyncGenerator, Callable, Container
+from collections.abc import AsyncGenerator, Callable, Container, Sequence
 from contextlib import aclosing
 from functools import partial
 from itertools import count
@@ -22,9 +22,10 @@ from bulkput.engine.upload.generation import DifferentBytesError, Generation, It
 from bulkput.errors import Exists, PartsInVain, PartsRefused, SourceError, StoreError, TooLarge, Unsupported
 from bulkput.model import Stored, Upload
 from bulkput.options import LargeOptions
-from bulkput.payload.body import StreamedFile
 from bulkput.payload.held import HeldBytes, HeldPart, held_parts
+from bulkput.payload.source_body import Streamed
 from bulkput.policy import parts as policy
+from bulkput.policy.layout import Layout
 from bulkput.stores.base import Store
 
 _ROUNDS = 3
@@ -88,24 +89,26 @@ class LargeSender:
         self._known = known
         self._room = HeldBytes(options.held)
 
-    async def takes(self, size: int) -> bool:
+    async def takes(self, size: int, layout: Layout | None = None) -> bool:
         """Whether a file of `size` bytes is sent in parts. If it may be, the store is asked for its limits, once in a
         run. Raises StoreError, Stopped."""
         store, options = self._store, self._options
-        if store.powers.large is None or not policy.is_large(size, options, store.limits):
+        stays = layout is not None and layout.is_large and policy.keeps(layout, options, store.limits)
+        if store.powers.large is None or not (stays or policy.is_large(size, options, store.limits)):
             return False
-        return policy.is_large(size, options, await store.ask_limits())
+        limits = await store.ask_limits()
+        return policy.is_large(size, options, limits) or (stays and policy.keeps(layout, options, limits))
 
     async def settle(self, upload: Upload) -> None:
         """Remove what earlier runs have left of a file that is stored whole."""
         await self._earlier.settle(upload.source.path, upload.key)
 
-    async def send_file(self, upload: Upload, file: StreamedFile, *, below: str | None = None) -> LargeSent:
+    async def send_file(self, upload: Upload, file: Streamed, *, below: str | None = None) -> LargeSent:
         """Send a file that `takes` has taken. `below` is the prefix of the dynamic large object that is overwritten.
 
         Raises SourceError, StoreError, Stopped.
         """
-        cut = policy.cut(file.size, self._options, await self._store.ask_limits())
+        cut = policy.cut(file.size, self._options, await self._store.ask_limits(), file.layout)
         progress = _Progress(upload.source.path, self._emit, file.size)
 
         async def parts(numbers: Container[int] | None = None) -> AsyncGenerator[Item, None]:
@@ -113,11 +116,16 @@ class LargeSender:
                 if numbers is None or part.number in numbers:
                     yield Item(part.number, file.part(part.offset, part.size, progress.of(part.number)))
 
+        def finish(md5s: Sequence[str]) -> Upload:
+            if cut.sizes and file.layout is not None and not file.layout.is_of(md5s):
+                raise file.changed("its parts are not those that its ETag is made of")
+            return upload
+
         mtime_ns = file.version.mtime_ns
         version = policy.version(mtime_ns, cut)
         known, state = (self._known, file.version.state) if policy.identifies(file.version.changed_ns) else (None, "")
         return await self._send(
-            upload, version, parts, lambda: upload, progress, cut=cut, known=known, state=state, below=below
+            upload, version, parts, finish, progress, cut=cut, known=known, state=state, below=below
         )
 
     async def send_stream(self, upload: Upload, stream: Stream, *, below: str | None = None) -> LargeSent:
@@ -153,7 +161,13 @@ class LargeSender:
                     return _numbered(begun.pop() if begun else held(), upload.key, limits.max_parts, progress)
 
                 return await self._send(
-                    upload, stream.version, parts, stream.finish, progress, below=below, comes_again=stream.comes_again
+                    upload,
+                    stream.version,
+                    parts,
+                    lambda _: stream.finish(),
+                    progress,
+                    below=below,
+                    comes_again=stream.comes_again,
                 )
             finally:
                 first.release()
@@ -163,7 +177,7 @@ class LargeSender:
         upload: Upload,
         version: str,
         parts: Parts,
-        finish: Callable[[], Upload],
+        finish: Callable[[Sequence[str]], Upload],
         progress: "_Progress",
         *,
         below: str | None,
@@ -173,8 +187,10 @@ class LargeSender:
         comes_again: bool = True,
     ) -> LargeSent:
         """Send the parts that the store does not have, and compose the object. `parts` gives all of them, at each call
-        if they come again; `cut` says where they are in a file. Raises StoreError if a dynamic large object of `below`
-        would contain them."""
+        if they come again; `cut` says where they are in a file. `finish` gets the MD5s of all.
+
+        Raises StoreError if a dynamic large object of `below` would contain them.
+        """
         large = self._store.powers.large
         if large is None:
             raise AssertionError("the caller has checked that the store takes parts")
@@ -223,7 +239,7 @@ class LargeSender:
         self,
         sending: Generation,
         parts: Parts,
-        finish: Callable[[], Upload],
+        finish: Callable[[Sequence[str]], Upload],
         cut: policy.Cut | None,
         *,
         rounds: int,
@@ -234,7 +250,7 @@ class LargeSender:
                 await sending.prove(parts, cut, at_once)
             async with aclosing(parts()) as items:
                 await sending.send_missing(items, at_once)
-            upload = finish()
+            upload = finish(sending.md5s)
             try:
                 stored = await sending.complete(upload)
             except PartsRefused as error:

@@ -31,6 +31,7 @@ from bulkput.stores.base import Store
 
 if TYPE_CHECKING:
     from bulkput.engine.upload.lanes import Lanes, Workers
+    from bulkput.engine.upload.turns import Turns
     from bulkput.policy.rules import Rules
 
 
@@ -49,6 +50,8 @@ class Pipeline:
     stop: Stop
     lanes: "Lanes | None" = None
     """Sends the files by other processes; None: this one sends them."""
+    turns: "Callable[[], Turns[Upload]] | None" = None
+    """Makes the queue in which files wait for their container; None if containers have no rates."""
     in_flight: set[Activity] = field(default_factory=set)
     """What each worker of this process does now."""
     _failure_policy: FailurePolicy = field(init=False)
@@ -103,12 +106,14 @@ class Pipeline:
         """Those that take the files: of this process, or others."""
         if self.lanes is not None:
             return self.lanes.taking(self.report)
+        queue = self.turns() if self.turns is not None else None
         return pool(
-            self._send,
+            self._send if queue is None else queue.handling(self._send),
             workers=self.tuner.workers,
-            backlog=self.options.backlog,
+            backlog=self.options.backlog if queue is None else queue.backlog(self.options.backlog),
             abandoned=lambda upload: self.report(not_sent(upload)),
             in_flight=self.in_flight,
+            queue=queue,
         )
 
     async def _send(self, upload: Upload) -> None:

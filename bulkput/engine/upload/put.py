@@ -1,20 +1,22 @@
 """Sends one file as one object."""
 
 from collections.abc import Awaitable, Callable, Container
-from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from bulkput.engine.upload.sent import Sent
-from bulkput.errors import SourceError, Stopped
+from bulkput.errors import SourceError, Stopped, Unsupported
 from bulkput.events import Emit, SegmentsLeft
 from bulkput.model import Body, Skip, Upload
-from bulkput.payload.body import BodyOpener, FileBody, StreamedFile
+from bulkput.payload.body import StreamedFile, WholeFile
 from bulkput.payload.in_memory import BytesBody
+from bulkput.payload.source_body import Opened, Opener, is_streamed
+from bulkput.policy.directories import MARKER_TYPE
 from bulkput.stores.base import Store
 
 if TYPE_CHECKING:
     from bulkput.engine.upload.if_exists import NewOnly
     from bulkput.engine.upload.large import LargeSender, LargeSent
+    from bulkput.engine.upload.links import Links
     from bulkput.engine.upload.skip import Skipper
     from bulkput.payload.gzip_body import Packed, PackedStream, Packer
     from bulkput.payload.pipe import Pipe
@@ -36,7 +38,7 @@ class Putter:
     def __init__(
         self,
         store: Store,
-        opener: BodyOpener,
+        opener: Opener,
         packer: "Packer | None",
         skipper: "Skipper | None" = None,
         *,
@@ -46,10 +48,13 @@ class Putter:
         open_large: "Callable[[], LargeSender]",
         open_pipe: "Callable[[Upload], Pipe]",
         in_parts: Container[bytes] = (),
+        links: "Links | None" = None,
     ) -> None:
         """Without a packer files are sent uncompressed; without a skipper every file is sent; without `new_only` what
         is there is overwritten. Files of more than `large_above` bytes may be for the LargeSender. `in_parts`: the
-        paths of files of which an earlier run may have left an upload in parts."""
+        paths of files of which an earlier run may have left an upload in parts. `links` puts those of a
+        source that has some."""
+        self._links = links
         self._in_parts = in_parts
         self._new_only = new_only
         self._emit = emit
@@ -77,7 +82,7 @@ class Putter:
 
     async def _put(self, upload: Upload, *, is_last: bool) -> Sent | Skip:
         opener, source, new_only = self._opener, upload.source, self._new_only
-        file: FileBody | None = None
+        file: Opened | None = None
         left: SegmentsLeft | None = None
         if source.listed is not None and self._skipper is not None:
             skip, file, left, is_free = await self._skipper.examine(upload)
@@ -89,8 +94,12 @@ class Putter:
             new_only = None  # the version that was read first may be there
         if source.is_directory:
             return await self._sent(upload, None, self._put_directory, new_only)
+        if self._links is not None and (linked := await self._put_link(self._links, upload, new_only)) is not None:
+            return linked
         file = file or (None if is_last else opener.open_at_once(source)) or await opener.open(source)
-        upload = _with_mtime_of(upload, file)
+        upload = opener.upload_of(upload, file)
+        if source.remote is not None and self._is_marker(upload, file):
+            return await self._sent(upload, None, self._put_directory, new_only)
         if new_only is not None:
             opened = file
             return await self._sent(upload, file, lambda upload: self._put_file(upload, lambda: opened), new_only)
@@ -101,10 +110,24 @@ class Putter:
             self._emit(left)
         return sent
 
+    def _is_marker(self, upload: Upload, file: Opened) -> bool:
+        """Whether another store's marker of a directory becomes a directory: as an object it would be in its way."""
+        has_directories = self._store.powers.make_directory is not None
+        return has_directories and file.size == 0 and upload.headers.content_type == MARKER_TYPE
+
+    async def _put_link(self, links: "Links", upload: Upload, new_only: "NewOnly | None") -> Sent | Skip | None:
+        """Put the link that the source is. None if it is none, or is to be an object."""
+        while links.takes(upload.source):
+            try:
+                return await self._sent(upload, None, links.put, new_only)
+            except Unsupported:
+                links.give_up()
+        return None
+
     async def _sent(
         self,
         upload: Upload,
-        file: FileBody | None,
+        file: Opened | None,
         send: Callable[[Upload], Awaitable[Sent]],
         new_only: "NewOnly | None",
     ) -> Sent | Skip:
@@ -114,7 +137,7 @@ class Putter:
         looks_first = upload.source.is_pipe or (file is not None and file.size > self._large_above)
         return await new_only.put(upload, file, send, looks_first=looks_first)
 
-    async def _put_file(self, upload: Upload, take: Callable[[], FileBody]) -> Sent:
+    async def _put_file(self, upload: Upload, take: Callable[[], Opened]) -> Sent:
         """Send the file that `take` gives. A small one whose compressed stream is sent is freed before that."""
         file = take()
         size, mtime_ns = file.size, file.version.mtime_ns
@@ -124,7 +147,7 @@ class Putter:
         in_parts: LargeSent | None = None
         if packed is not None and not isinstance(packed, tuple):
             in_parts = await self._overwriting(upload.key, self._open_large().send_stream, upload, packed)
-        elif is_large and isinstance(file, StreamedFile):
+        elif is_large and is_streamed(file):
             in_parts = await self._overwriting(upload.key, self._open_large().send_file, upload, file)
         if (done := in_parts) is not None:
             return Sent(done.upload, done.stored, size, mtime_ns, compression, done.parts, done.found_bytes)
@@ -137,15 +160,16 @@ class Putter:
             await self._open_large().settle(upload)
         return Sent(upload, stored, size, mtime_ns, compression)
 
-    async def _is_large(self, file: FileBody) -> bool:
+    async def _is_large(self, file: Opened) -> bool:
         """Whether the file is sent in parts."""
-        may_be = isinstance(file, StreamedFile) and file.size > self._large_above
-        return may_be and await self._open_large().takes(file.size)
+        if not is_streamed(file) or (file.size <= self._large_above and file.layout is None):
+            return False
+        return await self._open_large().takes(file.size, file.layout)
 
-    async def _packed(self, upload: Upload, file: FileBody, *, is_large: bool) -> "Packed | PackedStream | None":
+    async def _packed(self, upload: Upload, file: Opened, *, is_large: bool) -> "Packed | PackedStream | None":
         """What is sent of the file: a stream if its length need not be known beforehand, or must not matter. None: the
         file itself, as no file is compressed."""
-        if self._packer is None:
+        if self._packer is None or not isinstance(file, WholeFile | StreamedFile):
             return None
         if isinstance(file, StreamedFile) and (is_large or self._store.powers.needs_length):
             return await self._packer.streamed(upload, file)
@@ -184,9 +208,3 @@ class Putter:
         else:
             stored = await self._store.put(upload.key, _EMPTY, upload.headers)
         return Sent(upload, stored, 0, 0, None)
-
-
-def _with_mtime_of(upload: Upload, file: FileBody) -> Upload:
-    """The upload with the mtime of the version that is sent: the file may have been written to since the scan."""
-    headers, mtime_ns = upload.headers, file.version.mtime_ns
-    return upload if headers.mtime_ns == mtime_ns else replace(upload, headers=replace(headers, mtime_ns=mtime_ns))

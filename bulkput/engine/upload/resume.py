@@ -3,7 +3,7 @@
 import asyncio
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -197,15 +197,9 @@ class Resume:
         self._gzip, self._share = gzip, share
         if journal is None:
             return self._walk(roots, None, filters)
-        from bulkput.engine.compare.journal_identity import (  # noqa: PLC0415 - json
-            absolute,
-            gzip_identity,
-            header_identity,
-            identity,
-            share_identity,
-        )
+        from bulkput.engine.compare.journal_identity import absolute  # noqa: PLC0415 - json
 
-        self._roots = roots = [absolute(root) for root in roots]
+        roots = [absolute(root) for root in roots]
         _refuse_overlap(roots)
         if options.retry_failed and len(roots) != 1:
             # A file may have failed because another source has its name: it must fail again, but a retry of failed
@@ -218,9 +212,51 @@ class Resume:
                 "`retry_failed` does not look at files that are stored, and what failed may get the object name of one"
                 " by `gzip.exclude` or `dir_markers`: without `retry_failed`, what failed is sent as well"
             )
+        self._roots = roots
+        earlier = self._identified(journal, self._settings(roots, target, place, naming), naming, gzip)
+        if options.retry_failed and os.path.isdir(roots[0]) and not journal.has_failed(roots[0]):
+            failed, walk_options = journal.failed_below(roots[0]), options.walk
+            return walk_again(
+                roots[0], failed, walk_options, earlier(), filters=filters, with_directories=options.dir_markers
+            )
+        return self._walk(roots, earlier, filters)
+
+    def known_objects(
+        self, root: bytes, account: str, target: Destination, place: str, naming: NamingOptions
+    ) -> "Callable[[], JournalledUploads] | None":
+        """What the journal knows of the objects of a source that is no path, in this account. None without a journal.
+        Blocking. Raises like `findings`."""
+        if self._journal is None:
+            return None
+        named = root + f" ({account})".encode() if account else root
+        earlier = self._identified(
+            self._journal, self._settings([named], target, place, naming), naming, NOT_COMPRESSED
+        )
+        self._roots = [root]
+        return earlier
+
+    def _settings(
+        self, roots: list[bytes], target: Destination, place: str, naming: NamingOptions
+    ) -> Mapping[str, str]:
+        from bulkput.engine.compare.journal_identity import (  # noqa: PLC0415 - json
+            gzip_identity,
+            header_identity,
+            identity,
+            share_identity,
+        )
+
+        options = self._options
         settings = identity(roots, target, place, naming, options.gzip)
         settings |= share_identity(options.share) | header_identity(options.headers, options.rules)
-        journal.check(settings | gzip_identity(options.gzip, compresses=options.compresses))
+        return settings | gzip_identity(options.gzip, compresses=options.compresses)
+
+    def _identified(
+        self, journal: "Journal", settings: Mapping[str, str], naming: NamingOptions, gzip: GzipNames
+    ) -> "Callable[[], JournalledUploads]":
+        """Check that the journal is that of this run, and take from it what earlier runs have begun. Gives what opens
+        it to ask which files are uploaded. Blocking. Raises UsageError, JournalError."""
+        options = self._options
+        journal.check(settings)
         self.has_uploads = journal.has_uploads
         if not options.dry_run:
             self.uploads_begun.update(journal.uploads_begun())
@@ -232,12 +268,7 @@ class Resume:
 
             return JournalledUploads(journal.path, name_of, journal.own_files, since_s=since_s)
 
-        if options.retry_failed and os.path.isdir(roots[0]) and not journal.has_failed(roots[0]):
-            failed, walk_options = journal.failed_below(roots[0]), options.walk
-            return walk_again(
-                roots[0], failed, walk_options, earlier(), filters=filters, with_directories=options.dir_markers
-            )
-        return self._walk(roots, earlier, filters)
+        return earlier
 
     def _walk(self, roots: list[bytes], open_earlier: OpenEarlier | None, filters: Filters) -> Iterator[Found]:
         """Walk the sources, or the files that the list names. Blocking. Raises UsageError."""

@@ -5,7 +5,7 @@ Sending (options, names, what earlier runs have left) + Store  ->  BodyOpener, S
 
 import sys
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import replace
+from contextlib import AbstractAsyncContextManager
 from functools import cache, partial
 from typing import TYPE_CHECKING, Protocol
 
@@ -16,13 +16,16 @@ from bulkput.events import Emit
 from bulkput.model import LargeUpload, RemoteObject, UnfinishedUpload, Upload
 from bulkput.options import UploadOptions
 from bulkput.payload.body import BodyOpener
+from bulkput.payload.source_body import Opener
 from bulkput.policy.gzip_names import GzipNames
 from bulkput.record import frozen
 from bulkput.stores.base import Store
+from bulkput.transport.base import WireCount
 
 if TYPE_CHECKING:
     from bulkput.engine.upload.if_exists import NewOnly
     from bulkput.engine.upload.large import LargeSender
+    from bulkput.engine.upload.links import Links
     from bulkput.engine.upload.skip import Skipper
     from bulkput.payload.gzip_body import Packer
     from bulkput.payload.pipe import Pipe
@@ -53,6 +56,34 @@ class Earlier(Protocol):
         """The upload stays, also when the file is stored."""
 
 
+class Source(Protocol):
+    """What the sources of a run need to be read (`survey.py:Survey`)."""
+
+    def opener(self, store: Store, options: UploadOptions, emit: Emit, *, large_above: int) -> Opener:
+        """What opens the sources for an upload to `store`, which sends what has more than `large_above` bytes in
+        parts."""
+
+
+class OpenSource(Source, Protocol):
+    """The same, as another process has opened them."""
+
+    @property
+    def count(self) -> WireCount:
+        """The requests to the source."""
+
+    def links(self, store: Store, emit: Emit) -> "Links | None":
+        """What puts links as links; None if the sources have none."""
+
+
+class Elsewhere(Protocol):
+    """What another process needs to read the sources. It can be pickled."""
+
+    def opened(
+        self, destination: str, options: UploadOptions, emit: Emit, stop: Stop, environ: Mapping[str, str]
+    ) -> AbstractAsyncContextManager[OpenSource]:
+        """Open the sources of an upload to `destination`. Raises UsageError."""
+
+
 @frozen(kw_only=True)
 class Sending:
     """What sending the files of one run needs, besides their store."""
@@ -66,21 +97,17 @@ class Sending:
     scope: "Scope | None"
     """None if the run compares nothing with the store."""
     container: str
-    may_hang: str | None
-    """The type of a file system below the sources that may stop answering; None if there is none."""
+    source: Source
     mark: str
     """Tells this run's objects from those of others, with `if_exists`. The same in all its processes."""
 
 
-def opener_of(sending: Sending, store: Store) -> BodyOpener:
-    options = sending.options
-    hashes = store.powers.checks_md5 or options.compresses or options.skip.is_wanted
-    # What is sent in parts is not read whole.
-    body = replace(options.body, buffer_size=min(options.body.buffer_size, _large_above(options, store)))
-    return BodyOpener(body, sending.emit, may_hang=sending.may_hang, hashes=hashes)
+def opener_of(sending: Sending, store: Store) -> Opener:
+    large_above = _large_above(sending.options, store)
+    return sending.source.opener(store, sending.options, sending.emit, large_above=large_above)
 
 
-def skipper_of(sending: Sending, store: Store, opener: BodyOpener, on_kept: OnKept | None) -> "Skipper | None":
+def skipper_of(sending: Sending, store: Store, opener: Opener, on_kept: OnKept | None) -> "Skipper | None":
     """None if the run compares nothing with the store."""
     if sending.scope is None:
         return None
@@ -95,7 +122,7 @@ def skipper_of(sending: Sending, store: Store, opener: BodyOpener, on_kept: OnKe
         sending.emit,
         gzip=scope.gzip,
         rules=sending.rules,
-        indirect=IndirectReads(store, scope, sending.container, opener),
+        indirect=IndirectReads(store, scope, sending.container, opener if isinstance(opener, BodyOpener) else None),
         on_kept=on_kept,
     )
 
@@ -129,7 +156,13 @@ def new_only_of(sending: Sending, store: Store, on_kept: OnKept | None) -> "NewO
 
 
 def putter_of(
-    sending: Sending, store: Store, opener: BodyOpener, *, skipper: "Skipper | None", new_only: "NewOnly | None"
+    sending: Sending,
+    store: Store,
+    opener: Opener,
+    *,
+    skipper: "Skipper | None",
+    new_only: "NewOnly | None",
+    links: "Links | None",
 ) -> Putter:
     return Putter(
         store,
@@ -142,6 +175,7 @@ def putter_of(
         open_large=cache(lambda: _large(sending, store)),
         open_pipe=partial(_pipe, sending),
         in_parts=sending.earlier.uploads_begun,
+        links=links,
     )
 
 
@@ -180,9 +214,9 @@ def _pipe(sending: Sending, upload: Upload) -> "Pipe":
     )
 
 
-def _packer(sending: Sending, opener: BodyOpener) -> "Packer | None":
+def _packer(sending: Sending, opener: Opener) -> "Packer | None":
     options = sending.options
-    if not options.compresses:
+    if not options.compresses or not isinstance(opener, BodyOpener):
         return None
     from bulkput.payload.gzip_body import Packer  # noqa: PLC0415 - 15 ms, which only a run that compresses has to pay
 

@@ -13,9 +13,10 @@ from bulkput.engine.upload.overwritten import segments_before
 from bulkput.errors import Conflict
 from bulkput.model import Listed, Reason, RemoteObject, Skip, SourceFile, Upload
 from bulkput.options import UploadOptions
-from bulkput.payload.body import BodyOpener, FileBody
+from bulkput.payload.source_body import Opened, Opener
 from bulkput.policy.compare import Evidence
 from bulkput.policy.directories import is_marker
+from bulkput.policy.etag import composite_of, md5_of
 from bulkput.policy.expiry import lives_long_enough, wanted_life_s
 from bulkput.policy.gzip_names import GzipNames
 from bulkput.policy.plan import over_limits
@@ -31,7 +32,7 @@ class Examination(NamedTuple):
 
     skip: Skip | None
     """Why the file is not sent (in a dry run always set); None: send it."""
-    file: FileBody | None
+    file: Opened | None
     """The opened file, if the decision had to read it. Send this one: it is what was compared."""
     left: ev.SegmentsLeft | None
     """The segments that stay if the file overwrites a large object."""
@@ -48,7 +49,7 @@ class Skipper:
     def __init__(
         self,
         store: Store,
-        opener: BodyOpener,
+        opener: Opener,
         options: UploadOptions,
         emit: ev.Emit,
         *,
@@ -124,7 +125,7 @@ class Skipper:
             return (self._skip(file, row) if is_kept else None), None, False
         compresses, _ = self._settings_of(file)
         decide = partial(decide_skip, self._mode, mtime_ns=file.mtime_ns, compresses=compresses)
-        evidence = Evidence(file.size, row, head=head, is_suffixed=listed.is_suffixed)
+        evidence = evidence_of(file, row, head=head, is_suffixed=listed.is_suffixed)
         decision, evidence = await examined(self._store, evidence, decide, read)
         now = evidence.head or row
         if decision is SkipDecision.SEND or not await self._lives(upload, row, evidence.head):
@@ -181,6 +182,19 @@ class Skipper:
         return Skip(file.path, file.name, REASONS[self._mode], there.name, there=there)
 
 
+def evidence_of(
+    file: SourceFile, row: RemoteObject, *, head: RemoteObject | None = None, is_suffixed: bool = False
+) -> Evidence:
+    """What is known of a file and its object before a closer look. An object of another store shows its MD5, or the
+    ETag of its parts."""
+    md5: str | None = None
+    composites: tuple[str, ...] = ()
+    if (remote := file.remote) is not None and remote.large is None:
+        etag = composite_of(remote.hash)
+        md5, composites = md5_of(remote.hash), () if etag is None else (etag,)
+    return Evidence(file.size, row, md5=md5, head=head, is_suffixed=is_suffixed, composites=composites)
+
+
 def _links(evidence: Evidence) -> set[str]:
     """The paths of a static large object's segments that are known to be links."""
     looked_at = zip(evidence.segments or (), evidence.parts or (), strict=False)
@@ -190,10 +204,10 @@ def _links(evidence: Evidence) -> set[str]:
 class _FileDigests:
     """A `ReadDigests` that opens the file on its first call, and keeps it for sending."""
 
-    def __init__(self, opener: BodyOpener, source: SourceFile) -> None:
+    def __init__(self, opener: Opener, source: SourceFile) -> None:
         self._opener = opener
         self._source = source
-        self.file: FileBody | None = None
+        self.file: Opened | None = None
 
     async def __call__(self, sizes: Sequence[int] | None) -> tuple[int, tuple[str, ...]]:
         if self.file is None:

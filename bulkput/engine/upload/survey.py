@@ -1,28 +1,62 @@
 """Looks at the sources once before an upload begins: do they exist, what is taken of them, and under which names."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import field, replace
 from typing import TYPE_CHECKING
 
 from bulkput.engine.compare.destination import placement
+from bulkput.engine.stop import Stop
 from bulkput.engine.upload.resume import Resume
 from bulkput.errors import UsageError, printable
+from bulkput.events import Emit
 from bulkput.model import Found
 from bulkput.options import NamingOptions, UploadOptions
+from bulkput.payload.body import BodyOpener
 from bulkput.payload.readers import STDIN
+from bulkput.payload.source_body import Opener
 from bulkput.policy.filters import Filters
 from bulkput.policy.gzip_names import GzipNames
 from bulkput.record import frozen
 from bulkput.sources.mounts import may_hang
 from bulkput.sources.paths import is_pipe
 from bulkput.sources.patterns import make_filters, make_gzip_names, make_order, places_of
-from bulkput.stores.base import Destination
+from bulkput.sources.scan import Scan, Scanning
+from bulkput.stores.base import Destination, Store
+from bulkput.transport.base import WireCount
 
 if TYPE_CHECKING:
+    from bulkput.engine.upload.links import Links
+    from bulkput.engine.upload.sending import Elsewhere, OpenSource
     from bulkput.policy.order import Order
     from bulkput.policy.rules import Rules
     from bulkput.policy.scope import Scope
     from bulkput.sources.share import Share
+
+
+@frozen
+class Files:
+    """Files as sources, in this process or another (`sending.py:Source`, `Elsewhere`)."""
+
+    may_hang: str | None
+    count: WireCount = field(default_factory=WireCount)
+
+    def opener(self, store: Store, options: UploadOptions, emit: Emit, *, large_above: int) -> Opener:
+        """See `Survey.opener`."""
+        hashes = store.powers.checks_md5 or options.compresses or options.skip.is_wanted
+        # What is sent in parts is not read whole.
+        body = replace(options.body, buffer_size=min(options.body.buffer_size, large_above))
+        return BodyOpener(body, emit, may_hang=self.may_hang, hashes=hashes)
+
+    def links(self, _store: Store, _emit: Emit) -> None:
+        """None: links of a disk become files."""
+
+    @asynccontextmanager
+    async def opened(
+        self, _destination: str, _options: UploadOptions, _emit: Emit, _stop: Stop, _environ: Mapping[str, str]
+    ) -> "AsyncIterator[OpenSource]":
+        yield self
 
 
 @frozen
@@ -42,8 +76,25 @@ class Survey:
     """The walk, not yet begun. It yields counts, not names, for files that a journal knows (KnownFiles)."""
     may_hang: str | None
     """The type of a file system below the sources that may stop answering; None if there is none."""
-    share: "Share | None" = None
+    share: "Share | None"
     """Which share of the sources the run takes; None if it takes all."""
+
+    def scan(self, _stop: Stop, room: Callable[[], Awaitable[None]]) -> Scanning:
+        """The scan, not yet begun. `room` is awaited before each batch."""
+        return Scan(self.found, room)
+
+    def opener(self, store: Store, options: UploadOptions, emit: Emit, *, large_above: int) -> Opener:
+        """What opens the sources for an upload to `store`, which sends what has more than `large_above` bytes in
+        parts."""
+        return Files(self.may_hang).opener(store, options, emit, large_above=large_above)
+
+    def links(self, _store: Store, _container: str, _emit: Emit) -> "Links | None":
+        """What puts links as links. Those of a disk become files."""
+        return None
+
+    def elsewhere(self, _container: str) -> "Elsewhere":
+        """What another process needs to read the sources."""
+        return Files(self.may_hang)
 
     def useless(self, *, with_known: bool) -> list[str]:
         """A sentence for each pattern that has matched nothing. If the journal may know files (`with_known`), rules and
@@ -65,7 +116,7 @@ def survey(roots: list[bytes], target: Destination, place: str, options: UploadO
     gzip = make_gzip_names(roots, options.gzip, compresses=options.compresses)
     naming = placement(roots, target, options, gzip)
     scope = _scope(roots, target, naming, filters=filters, gzip=gzip, options=options)
-    share = _share(options)
+    share = share_of(options)
     found = resume.findings(roots, target, place, naming, filters=filters, gzip=gzip, share=share)
     if options.manifest is not None:
         from bulkput.engine.upload.publish_manifest import guarded  # noqa: PLC0415 - sqlite3, and what compares
@@ -144,7 +195,8 @@ def _scope(
     return scope
 
 
-def _share(options: UploadOptions) -> "Share | None":
+def share_of(options: UploadOptions) -> "Share | None":
+    """Which share of the sources the options ask for."""
     if options.share is None:
         return None
     from bulkput.sources.share import Share  # noqa: PLC0415 - sqlite3

@@ -6,20 +6,25 @@ scan ──> pairs of file and listed object ──> sent · skipped · for the 
 from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from bulkput import events as ev
 from bulkput.engine.compare.merge_join import Pair
 from bulkput.engine.compare.pairs import Pairing
 from bulkput.engine.upload.mirror import Mirror
 from bulkput.engine.upload.sending import Sending, skipper_of
+from bulkput.engine.upload.skip import evidence_of
 from bulkput.errors import Stopped, StoreError, Unsupported, UsageError
 from bulkput.model import Found, Listed, RemoteObject, Skip, SourceFile
-from bulkput.payload.body import BodyOpener
-from bulkput.policy.compare import Evidence
+from bulkput.payload.source_body import Opener
 from bulkput.policy.directories import is_marker, is_others_marker
 from bulkput.policy.manifest import manifest_key
 from bulkput.policy.scope import Scope
+from bulkput.policy.skip import REASONS
 from bulkput.stores.base import Store
+
+if TYPE_CHECKING:
+    from bulkput.engine.upload.links import Links
 
 
 class Sync:
@@ -29,11 +34,12 @@ class Sync:
         self,
         store: Store,
         scope: Scope,
-        opener: BodyOpener,
+        opener: Opener,
         sending: Sending,
         *,
         room: Callable[[], Awaitable[None]],
         roots: list[bytes],
+        links: "Links | None" = None,
     ) -> None:
         """`scope` is that of `sending`, which has one."""
         options, stop, emit = sending.options, sending.stop, sending.emit
@@ -53,6 +59,7 @@ class Sync:
         if skipper is None:
             raise AssertionError("a run with a scope compares")
         self.skipper = skipper
+        self._links = links
         self._scope = scope
         self._manifest = manifest_key(options.manifest, scope.naming) if options.manifest is not None else None
         self._options = options
@@ -103,6 +110,10 @@ class Sync:
             return None
         if pair.row is None and not pair.is_unlisted:
             return file
+        if self._links is not None and pair.row is not None and self._links.has(file, pair.row):
+            await self.note_kept(pair.row)
+            mode = self._options.skip.mode
+            return Skip(file.path, file.name, REASONS[mode], pair.row.name, there=pair.row) if mode != "none" else file
         if self._options.skip.mode == "none":
             is_large = pair.row is not None and pair.row.large is not None and not file.is_directory
             # With its row, the worker reports the segments that stay when a large object is overwritten.
@@ -110,7 +121,7 @@ class Sync:
         is_suffixed = not file.is_directory and bool(self._scope.gzip.suffix(file.name))
         if pair.row is None:
             return replace(file, listed=Listed(None, is_suffixed))
-        found = self.skipper.by_listing(file, Evidence(file.size, pair.row, is_suffixed=is_suffixed))
+        found = self.skipper.by_listing(file, evidence_of(file, pair.row, is_suffixed=is_suffixed))
         if isinstance(found, Skip):
             await self.note_kept(pair.row)
         return found

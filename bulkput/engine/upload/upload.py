@@ -2,25 +2,27 @@
 
 import time
 from collections import Counter
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing, closing
 from typing import TYPE_CHECKING
 
 from bulkput import events as ev
 from bulkput.engine.compare.destination import Pathlike, sources_of
-from bulkput.engine.open_store import connected, pace_of
+from bulkput.engine.open_store import connected, governor_of, pace_of
 from bulkput.engine.source_check import SourceCheck
 from bulkput.engine.stop import Stop
-from bulkput.engine.tuner import Tuner
+from bulkput.engine.tuner import Tuner, tuner_of
 from bulkput.engine.upload.assembly import Assembly, Context, build
 from bulkput.engine.upload.beforehand import has_told_place, is_rehearsed
+from bulkput.engine.upload.option_checks import check_classes, check_comparable, checked_headers
+from bulkput.engine.upload.origin import origin_of, url_of
 from bulkput.engine.upload.resume import Resume
 from bulkput.engine.upload.survey import Survey, check_stdin, survey
-from bulkput.errors import Stopped, StoreError, UsageError, printable
+from bulkput.errors import Stopped, StoreError, printable
 from bulkput.model import Found, SourceFile
 from bulkput.option_types import checked
-from bulkput.options import HeaderOptions, UploadOptions
-from bulkput.policy.headers import check_compressible
+from bulkput.options import UploadOptions
+from bulkput.payload.body import BodyOpener
 from bulkput.policy.listed import check_upload
 from bulkput.recorder import Recorder
 from bulkput.results import Summary
@@ -29,6 +31,7 @@ from bulkput.transport.base import WireCount
 
 if TYPE_CHECKING:
     from bulkput.engine.upload.lanes import Lanes
+    from bulkput.engine.upload.open_source import Origin
     from bulkput.engine.upload.publish_manifest import Publication
     from bulkput.engine.upload.reaping import Reaping
 
@@ -46,6 +49,8 @@ async def upload(
     """Upload files and directories to `destination`, a URL such as `swift://container/prefix`.
 
     With `options.files` a list names the files, and `sources` must be empty.
+
+    A source may be the URL of another store, too: `s3://bucket/prefix/`. Then its objects are copied.
 
     Returns the numbers of the run. Failed files do not raise: check `Summary.exit_code` or `.failed`. `on_event` gets
     every event; it runs on the event loop and must be quick (`Stalled` comes from another thread if the event loop
@@ -75,13 +80,15 @@ async def upload_by(
     roots = sources_of(sources, options)
     check_upload(options)
     check_stdin(roots, options)
-    context = _context(options, stop, recorder, on_event)
+    target = Destination.parse(destination)
+    url = url_of(roots, options)
+    context = _context(options, stop, recorder, on_event, target)
     options, tuner, emit = context.options, context.tuner, context.emit
-    headers = _checked_headers(options)
+    headers = checked_headers(options)
     async with (
         context.resume,
         connected(
-            destination,
+            target,
             wire=options.wire,
             retry=options.retry,
             storage_policy=options.storage_policy,
@@ -93,104 +100,83 @@ async def upload_by(
             tag=options.tag,
             slots=tuner.slots,
             pace=context.pace,
+            governor=context.governor,
             emit=emit,
             brake=stop,
             environ=environ,
         ) as (store, wire_count),
+        origin_of(url, destination, context, environ) as origin,
     ):
         if options.rules:
-            _check_classes(options, store)
+            check_classes(options, store)
         if not store.powers.shows_md5:
-            _check_comparable(options)
-        await _surveyed_and_run(
-            context, store, roots, Destination.parse(destination), wire_count=wire_count, lanes=lanes
-        )
+            check_comparable(options)
+        counts = (wire_count, origin.count) if origin is not None else (wire_count,)
+        await _surveyed_and_run(context, store, origin or roots, target, counts=counts, lanes=lanes)
     return recorder.summary()
 
 
 async def _surveyed_and_run(
     context: Context,
     store: Store,
-    roots: list[bytes],
+    sources: "list[bytes] | Origin",
     target: Destination,
     *,
-    wire_count: WireCount,
+    counts: Sequence[WireCount],
     lanes: "Lanes | None",
 ) -> None:
     started, stop, emit = time.monotonic(), context.stop, context.emit
     try:
-        surveyed = await _surveyed(roots, target, store, context)
+        surveyed = await _surveyed(sources, target, store, context)
     except (StoreError, Stopped) as error:
         if isinstance(error, StoreError):  # of a login
             stop.pull(ev.Stopping(str(error), ev.StopCause.STORE))
         stop.report_to(emit)
-        emit(_finished(started, wire_count))
+        emit(_finished(started, counts))
     else:
-        built = await build(context, store, surveyed, target.root, None if context.options.dry_run else lanes)
-        await _run(context, built, target.root, started, wire_count)
+        built = await build(context, store, surveyed, target, None if context.options.dry_run else lanes)
+        await _run(context, built, target.root, started, counts)
 
 
-def _checked_headers(options: UploadOptions) -> HeaderOptions:
-    """The headers that the store has to be able to keep. Raises UsageError for those that cannot be sent."""
-    headers = options.headers
-    if options.rules:
-        from bulkput.policy.rules import check_rules, every_header  # noqa: PLC0415 - only a run with rules needs them
-
-        check_rules(options)
-        headers = every_header(options)
-    check_compressible(options)
-    return headers
-
-
-def _check_classes(options: UploadOptions, store: Store) -> None:
-    """Raises UsageError."""
-    from bulkput.policy.rules import check_storage_classes  # noqa: PLC0415 - see above
-
-    check_storage_classes(options.rules, has_storage_classes=store.powers.storage_classes)
-
-
-def _check_comparable(options: UploadOptions) -> None:
-    """Raises UsageError for a run that needs the MD5s of objects, where the store shows none."""
-    if options.skip.mode == "identical":
-        raise UsageError(
-            "`skip.mode='identical'` compares MD5s, and this store shows none of its objects:"
-            " `skip.mode='unchanged'` compares size and time"
-        )
-    if options.if_exists == "differs":
-        raise UsageError(
-            "`if_exists='differs'` compares MD5s, and this store shows none of its objects: `if_exists='fail'` or"
-            " `if_exists='skip'` needs none"
-        )
-
-
-async def _surveyed(roots: list[bytes], target: Destination, store: Store, context: Context) -> Survey:
+async def _surveyed(sources: "list[bytes] | Origin", target: Destination, store: Store, context: Context) -> Survey:
     """Look at the sources, and open the journal. Raises UsageError, SourceGone, Stopped, and StoreError if the login
     fails that tells the journal which account it is."""
     options, place = context.options, store.place
-    check = SourceCheck(roots, context.stop, patience_s=options.body.read_timeout_s)
     if options.journal is not None:
         from bulkput.engine.compare.journal_identity import place_of  # noqa: PLC0415 - json
 
         place = await place_of(store)
-    return await check(survey, roots, target, place, options, context.resume)
+    if not isinstance(sources, list):
+        from bulkput.engine.upload.survey_objects import survey_objects  # noqa: PLC0415 - for sources that are URLs
+
+        return await survey_objects(sources, target, store, options, context.resume)
+    check = SourceCheck(sources, context.stop, patience_s=options.body.read_timeout_s)
+    return await check(survey, sources, target, place, options, context.resume)
 
 
-def _context(options: UploadOptions, stop: Stop, recorder: Recorder, on_event: ev.Emit | None) -> Context:
+def _context(
+    options: UploadOptions, stop: Stop, recorder: Recorder, on_event: ev.Emit | None, target: Destination
+) -> Context:
     """What the run has before the store is open. Raises UsageError."""
-    pace = pace_of(options.wire, stop)
-    tuner, resume = Tuner(options.wire, pace=pace), Resume(options, stop)
+    pace, governor = pace_of(options.wire, stop), governor_of(options.wire, stop, target)
+    tuner, resume = tuner_of(options.wire, pace, governor), Resume(options, stop)
     emit = _told_to(recorder, resume, on_event or _ignore, tuner)
     publication = _publication(options, stop)
     if publication is not None:
         emit = publication.receiver(emit)
     reaping = _reaping(options, stop, emit)
     recorder.tag = options.tag
+    if governor is not None:
+        from bulkput.engine.upload.per_container import counting  # noqa: PLC0415 - see `governor_of`
+
+        emit = counting(emit, recorder, target)
     return Context(
         options=_tagged(options),
         stop=stop,
         recorder=recorder,
         tuner=tuner,
         pace=pace,
+        governor=governor,
         resume=resume,
         reaping=reaping,
         publication=publication,
@@ -199,7 +185,7 @@ def _context(options: UploadOptions, stop: Stop, recorder: Recorder, on_event: e
     )
 
 
-async def _run(context: Context, built: Assembly, container: str, started: float, wire_count: WireCount) -> None:
+async def _run(context: Context, built: Assembly, container: str, started: float, counts: Sequence[WireCount]) -> None:
     """Send the files of the sources. The last event is Finished. Raises like `upload`."""
     stop, emit = context.stop, context.emit
     context.tuner.report_to(emit)
@@ -223,7 +209,7 @@ async def _run(context: Context, built: Assembly, container: str, started: float
         if is_complete:
             _warn(context, built.survey)
         _tell_pace(context, built.lanes)
-        emit(_finished(started, wire_count, built.lanes))
+        emit(_finished(started, counts, built.lanes))
 
 
 async def _pipe(context: Context, built: Assembly) -> None:
@@ -259,7 +245,7 @@ async def _pipe(context: Context, built: Assembly) -> None:
 
 async def _put_manifest(context: Context, built: Assembly) -> None:
     """Call it after all files are sent."""
-    if context.publication is not None:
+    if context.publication is not None and isinstance(built.opener, BodyOpener):
         await context.publication.put(
             built.store,
             built.opener,
@@ -380,8 +366,11 @@ def _reaping(options: UploadOptions, stop: Stop, emit: ev.Emit) -> "Reaping | No
     return Reaping(options, stop, emit)
 
 
-def _finished(started: float, count: WireCount, lanes: "Lanes | None" = None) -> ev.Finished:
-    elapsed_s, requests, connections = time.monotonic() - started, Counter(count.requests), count.connections
+def _finished(started: float, counts: Sequence[WireCount], lanes: "Lanes | None" = None) -> ev.Finished:
+    elapsed_s, requests = time.monotonic() - started, Counter[str]()
+    for count in counts:
+        requests += count.requests
+    connections = sum(count.connections for count in counts)
     if lanes is not None:
         requests.update(lanes.requests)
         connections += lanes.connections

@@ -82,10 +82,12 @@ class Watchdog:
     def __enter__(self) -> None:
         threading.Thread(target=self._watch, name="bulkput-watchdog", daemon=True).start()
         self._own.__enter__()
+        self._recorder.look = self._rows  # for views, as long as the run sends
 
     def __exit__(self, *error: object) -> None:
         """Emit nothing more. The thread is not joined: its `emit` may be blocked on an output that nobody reads."""
         self._ended.set()
+        self._recorder.look = tuple  # nothing is in flight any more
         self._own.__exit__(None, None, None)
 
     def _watch(self) -> None:

@@ -5,6 +5,7 @@ servers are no MD5s (nginx makes them from mtime and size), so bytes are not com
 """
 
 from collections.abc import AsyncGenerator, Iterable, Mapping
+from typing import TYPE_CHECKING
 
 from bulkput.activity import doing
 from bulkput.errors import (
@@ -43,15 +44,17 @@ from bulkput.stores.http.shared import SharedCall
 from bulkput.stores.http.site import Site, parent_of, path_of
 from bulkput.stores.http.staging import can_be_moved_to, discard, move, staged
 from bulkput.stores.http.webdav import Kind, kind_of
+from bulkput.stores.http.wire_format import kept, row_of
 from bulkput.stores.powers import Access, ContainerFacts, Powers, Refusal, Urls
 from bulkput.stores.reason import why as reason_of
 from bulkput.stores.status import error_from_response
 from bulkput.transport.base import Answer, Transport, length_of
 from bulkput.transport.pacing import sends_again
 
+if TYPE_CHECKING:
+    from bulkput.payload.reading import Fetched, Span
+
 _NO_LIMIT = 2**63
-_KEPT = ("Content-Disposition", "Content-Language", "Expires")
-"""Header fields that describe an object and that have no field of their own in `ObjectHeaders`."""
 _PASSES = (408, 429, 502, 503, 504)
 """Temporary answers to OPTIONS and HEAD: they say nothing about the server or the object."""
 _NOT_STORED = "the server answered {} to the PUT, but {}: is this a login page or a proxy?"
@@ -99,6 +102,8 @@ class HttpStore:
             checks_md5=False,
             get=self.get,
             get_once=self.get,
+            fetch=self.fetch,
+            read=self.read,
             describe=self.describe,
             make_directory=self.make_directory,
             check_removable=self.check_removable,
@@ -271,7 +276,7 @@ class HttpStore:
             return _directory(key)
         if answer.status != 200:
             raise error_from_response("stat", key, answer)
-        return _row(key, answer.headers), _kept(answer.headers)
+        return row_of(key, answer.headers), kept(answer.headers)
 
     async def _look(self) -> ContainerFacts:
         """By a HEAD of the base URL. Many servers refuse to show a directory (403), or have no method for it (405)."""
@@ -283,7 +288,15 @@ class HttpStore:
 
     def get(self, key: str) -> AsyncGenerator[bytes, None]:
         """The object's bytes. Only their number is checked."""
-        return self._site.read(self._site.url("get", key), key)
+        return self.read(key)
+
+    def read(self, key: str, *, version: str | None = None, span: "Span | None" = None) -> AsyncGenerator[bytes, None]:
+        return self._site.read(self._site.url("get", key), key, version=version, span=span)
+
+    async def fetch(self, key: str, most: int) -> "Fetched | None":
+        from bulkput.stores.http.fetching import fetch  # noqa: PLC0415 - only a run that reads objects pays for it
+
+        return await fetch(self._site, key, most)
 
     async def ask_limits(self) -> Limits:
         return self.limits
@@ -351,37 +364,6 @@ def open_store(destination: Destination, context: StoreContext) -> HttpStore:
         authorization,
         is_known=is_known,
         sends_checksums=context.checksum_headers,
-    )
-
-
-def _row(key: str, headers: Mapping[str, str]) -> RemoteObject:
-    length = headers.get("Content-Length", "")
-    return RemoteObject(
-        name=key,
-        bytes=int(length) if length.isascii() and length.isdigit() else None,
-        hash=headers.get("X-Checksum-Md5"),  # Artifactory computes it from the bytes
-        content_type=headers.get("Content-Type"),
-        last_modified=_moment(headers.get("Last-Modified")),
-        encoding=headers.get("Content-Encoding"),
-    )
-
-
-def _moment(text: str | None) -> str | None:
-    """An HTTP date as ISO 8601; None if it does not parse."""
-    from email.utils import parsedate_to_datetime  # noqa: PLC0415 - 4 ms, for runs that compare
-
-    try:
-        return parsedate_to_datetime(text).isoformat() if text else None
-    except (ValueError, OverflowError):
-        return None
-
-
-def _kept(headers: Mapping[str, str]) -> ObjectHeaders:
-    return ObjectHeaders(
-        content_type=headers.get("Content-Type"),
-        encoding=headers.get("Content-Encoding"),
-        cache_control=headers.get("Cache-Control"),
-        extra=tuple((name, value) for name in _KEPT if (value := headers.get(name)) is not None),
     )
 
 

@@ -21,7 +21,7 @@ from typing import Any
 
 from bulkput.errors import StoreGone, UsageError, printable
 from bulkput.options import WireOptions
-from bulkput.stores.base import Configured
+from bulkput.stores.base import Configured, StoreContext
 from bulkput.stores.s3.settings import Settings, region_of, settings_of
 from bulkput.stores.s3.sign import Keys
 
@@ -132,6 +132,15 @@ def said_by_variables(environ: Mapping[str, str]) -> tuple[Settings, Credentials
         raise UsageError("AWS_ACCESS_KEY_ID is set, and AWS_SECRET_ACCESS_KEY is not: set both, or neither")
     token = environ.get("AWS_SESSION_TOKEN") or environ.get("AWS_SECURITY_TOKEN") or None
     return settings_of(environ, {}, {}), Credentials(environ, Keys(key, secret, token))
+
+
+def found_in(context: StoreContext) -> tuple[Settings | None, Credentials | None]:
+    """What `configured` has found, or another process; else what variables say. Raises UsageError."""
+    if context.asked_again is None:
+        return context.found or said_by_variables(context.environ) or (None, None)
+    from bulkput.stores.s3.handed_keys import HandedKeys  # noqa: PLC0415 - for processes of a sharded run
+
+    return context.found[0], HandedKeys(Configured(context.environ, context.wire, context.found), context.asked_again)
 
 
 def no_credentials(profiles: Iterable[str] = ()) -> UsageError:

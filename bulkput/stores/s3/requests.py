@@ -15,6 +15,7 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import field
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from bulkput.errors import Denied, IntegrityError, StoreError
@@ -29,6 +30,9 @@ from bulkput.stores.status import error_from_transport, refusal
 from bulkput.transport.base import MAX_ANSWER, Answer, Incoming, Transport, TransportError
 from bulkput.transport.pacing import sends_again
 from bulkput.transport.secrets import without_secrets
+
+if TYPE_CHECKING:
+    from bulkput.payload.reading import Span
 
 _MOST_AGAIN = 4
 """How often one request is sent again, for all three reasons together."""
@@ -167,28 +171,38 @@ class BucketRequests:
         return await way.credentials.renewed(keys) is not None
 
     async def read(
-        self, key: str, fields: Mapping[str, str], has_opaque_etag: Callable[[Mapping[str, str]], bool]
+        self,
+        key: str,
+        fields: Mapping[str, str],
+        has_opaque_etag: Callable[[Mapping[str, str]], bool],
+        *,
+        version: str | None = None,
+        span: "Span | None" = None,
     ) -> AsyncGenerator[bytes, None]:
-        """Yield the object's bytes as they arrive. Raises StoreError: see `Powers.get`. `has_opaque_etag` says of an
-        answer's fields whether the ETag need be no MD5."""
-        request = Request("GET", key, fields)
+        """Yield the object's bytes as they arrive. Raises StoreError: see `Powers.get`, `payload/reading.py:Read`.
+        `has_opaque_etag` says of an answer's fields whether the ETag need be no MD5."""
+        from bulkput.payload.reading import asked, check_answer, exactly  # noqa: PLC0415 - few runs read objects
+
+        request = Request("GET", key, {**fields, **asked(span)})
         for _ in range(_MOST_AGAIN):
             keys = await self._way.credentials.fresh()
             believed = self._way.believed(self._bucket)
             async with self._incoming(request, keys) as answer:
-                if answer.status != 200:
+                check_answer(key, answer.status, answer.headers, version, span)
+                if answer.status not in (200, 206):
                     refused = without_secrets(await refusal(answer), self._signed(request, keys)[1])
                     if await self._has_learned(request, keys, believed, refused):
                         continue
                     raise error_of_reading("get", key, refused)
                 md5 = hashlib.md5(usedforsecurity=False)
                 try:
-                    async for chunk in answer.chunks:
-                        md5.update(chunk)
+                    async for chunk in exactly(answer.chunks, key, span):
+                        if span is None:
+                            md5.update(chunk)
                         yield chunk
                 except TransportError as error:
                     raise error_from_transport("get", key, error) from None
-                if not has_opaque_etag(answer.headers):
+                if span is None and not has_opaque_etag(answer.headers):
                     _check(key, answer.headers, md5.hexdigest())
                 return
         raise Denied("get", key, "the store refuses the request in a new way each time")

@@ -22,6 +22,7 @@ from bulkput.stores.powers import (
 
 if TYPE_CHECKING:
     from bulkput.payload.in_memory import BytesBody
+    from bulkput.payload.reading import Fetched
     from bulkput.stores.base import Configured
     from bulkput.stores.s3.bucket import Bucket
     from bulkput.stores.s3.copies import Copies
@@ -114,6 +115,11 @@ class SeldomUsed:
         from bulkput.stores.s3.account import page_of_buckets  # noqa: PLC0415 - see above
 
         return await page_of_buckets(self._store.requests, at, is_amazons=self._store.is_amazons)
+
+    async def fetch(self, key: str, most: int) -> "Fetched | None":
+        from bulkput.stores.s3.fetching import fetch  # noqa: PLC0415 - see above
+
+        return await fetch(self._store, key, most)
 
     async def part_sizes(self, key: str) -> tuple[int, ...] | None:
         return await self._multipart.part_sizes(key)

@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator, Container, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from functools import partial
+from typing import TYPE_CHECKING
 
 from bulkput.errors import Denied, IntegrityError, NotFound, StoreError, StoreGone, Unsupported, UsageError
 from bulkput.model import Body, Limits, ObjectHeaders, Prefix, RemoteObject, Stored
@@ -13,10 +14,10 @@ from bulkput.policy.bucket_names import Rules, wrong_bucket
 from bulkput.policy.etag import md5_of
 from bulkput.policy.mtime import mtime_text
 from bulkput.policy.s3_proof import Proves, proves
-from bulkput.stores.base import Configured, Destination, StoreContext
+from bulkput.stores.base import Destination, StoreContext
 from bulkput.stores.powers import Powers
 from bulkput.stores.s3.checksums import Checksums, Said
-from bulkput.stores.s3.credentials import Credentials, no_credentials, said_by_variables
+from bulkput.stores.s3.credentials import Credentials, found_in, no_credentials
 from bulkput.stores.s3.encryption import customer_key, refuse_in_clear
 from bulkput.stores.s3.errors import code_of, error_of, error_of_reading, of_one, request_id_of
 from bulkput.stores.s3.listing import Listing
@@ -34,6 +35,9 @@ from bulkput.stores.s3.wire_format import (
 )
 from bulkput.stores.second_look import SecondLook
 from bulkput.transport.base import Answer
+
+if TYPE_CHECKING:
+    from bulkput.payload.reading import Span
 
 GIB = 1024 * MIB
 LIMITS = Limits(
@@ -102,6 +106,8 @@ class S3Store:
             settle=self._second_look.settle,
             get=self.get,
             get_once=self.get,
+            fetch=self._seldom.fetch,
+            read=self.read,
             describe=self.describe,
             delete_many=self.delete_many,
             copy=self._seldom.copy,
@@ -287,7 +293,10 @@ class S3Store:
         return answer.headers
 
     def get(self, key: str) -> AsyncGenerator[bytes, None]:
-        return self.requests.read(key, self.customer_key, self.has_opaque_etag)
+        return self.read(key)
+
+    def read(self, key: str, *, version: str | None = None, span: "Span | None" = None) -> AsyncGenerator[bytes, None]:
+        return self.requests.read(key, self.customer_key, self.has_opaque_etag, version=version, span=span)
 
     async def ask_limits(self) -> Limits:
         """S3 has no request for them."""
@@ -326,7 +335,7 @@ def open_store(destination: Destination, context: StoreContext) -> S3Store:
         raise UsageError(NO_EXPIRY.format(given="`headers.expires_in_s` needs swift://, also in `rules`"))
     if any(name.lower() == "mtime" for name, _ in context.headers.meta):
         raise UsageError("`headers.meta` Mtime is the file's own modification time, which bulkput sets itself")
-    settings, credentials = _found(context)
+    settings, credentials = found_in(context)
     if not isinstance(settings, Settings) or not isinstance(credentials, Credentials):
         raise no_credentials()
     if not destination.is_account:
@@ -337,14 +346,6 @@ def open_store(destination: Destination, context: StoreContext) -> S3Store:
     if context.headers.extra:
         _look_at(context)
     return store
-
-
-def _found(context: StoreContext) -> tuple[Settings | None, Credentials | None]:
-    if context.asked_again is None:
-        return context.found or said_by_variables(context.environ) or (None, None)
-    from bulkput.stores.s3.handed_keys import HandedKeys  # noqa: PLC0415 - for processes of a sharded run
-
-    return context.found[0], HandedKeys(Configured(context.environ, context.wire, context.found), context.asked_again)
 
 
 def _look_at(context: StoreContext) -> None:

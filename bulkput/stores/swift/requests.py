@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from bulkput.errors import Denied, IntegrityError
@@ -20,6 +20,9 @@ from bulkput.stores.swift.wire_format import large
 from bulkput.transport.base import MAX_ANSWER, Answer, Incoming, Transport, TransportError
 from bulkput.transport.pacing import sends_again
 from bulkput.transport.secrets import without_secrets
+
+if TYPE_CHECKING:
+    from bulkput.payload.reading import Span
 
 _LONG_HEADER = 8_000
 """Bytes of header fields above which a refusal without a reason is likely to be about them. Ceph's gateway takes 16 384
@@ -105,11 +108,16 @@ class ContainerRequests:
             raise error_from_transport(operation, request.key or self._container, error, sent=token.hidden) from None
         return answer if answer.status < 300 else _explained(without_secrets(answer, token.hidden), request.headers)
 
-    async def read(self, key: str) -> AsyncGenerator[bytes, None]:
-        """Yield the object's bytes as they arrive. Raises StoreError: see `Powers.get`."""
+    async def read(
+        self, key: str, *, version: str | None = None, span: "Span | None" = None
+    ) -> AsyncGenerator[bytes, None]:
+        """Yield the object's bytes as they arrive. Raises StoreError: see `Powers.get`, `payload/reading.py:Read`."""
+        from bulkput.payload.reading import asked, check_answer, exactly  # noqa: PLC0415 - few runs read objects
+
+        fields = asked(span)
         token = await self._account.token()
         for number in range(_RENEWALS + 1):
-            async with self._incoming(key, token) as answer:
+            async with self._incoming(key, token, fields) as answer:
                 if (
                     answer.status in (401, 403)
                     and number < _RENEWALS
@@ -117,27 +125,29 @@ class ContainerRequests:
                 ):
                     token = renewed
                     continue
-                if answer.status != 200:
+                check_answer(key, answer.status, answer.headers, version, span)
+                if answer.status not in (200, 206):
                     refused = without_secrets(await refusal(answer), token.hidden)
                     self._check("get", key, refused, token)
                     raise error_from_response("get", key, refused)
                 md5 = hashlib.md5(usedforsecurity=False)
                 try:
-                    async for chunk in answer.chunks:
-                        md5.update(chunk)
+                    async for chunk in exactly(answer.chunks, key, span):
+                        if span is None:
+                            md5.update(chunk)
                         yield chunk
                 except TransportError as error:
                     raise error_from_transport("get", key, error, sent=token.hidden) from None
-                etag = md5_of(answer.headers.get("ETag"))
+                etag = md5_of(answer.headers.get("ETag")) if span is None else None
                 if etag is not None and large(answer.headers) is None and md5.hexdigest() != etag:
                     raise IntegrityError("get", key, expected=etag, actual=md5.hexdigest(), status=200)
                 return
 
     @asynccontextmanager
-    async def _incoming(self, key: str, token: Token) -> AsyncIterator[Incoming]:
+    async def _incoming(self, key: str, token: Token, fields: Mapping[str, str]) -> AsyncIterator[Incoming]:
         url = f"{token.storage_url}{self._path(key)}"
         try:
-            async with self._transport.incoming(url, {**self._marks, **token.fields}) as answer:
+            async with self._transport.incoming(url, {**fields, **self._marks, **token.fields}) as answer:
                 yield answer
         except TransportError as error:
             raise error_from_transport("get", key, error, sent=token.hidden) from None

@@ -5,11 +5,14 @@ Their code is imported when one of them is first called. A plain upload would ot
 """
 
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
-from bulkput.errors import Denied, NotFound
+from bulkput.errors import Denied, NotFound, Unsupported
 from bulkput.model import Body, LargeUpload, ObjectHeaders, Prefix, RemoteObject, Segment, Stored, StoredPart
+from bulkput.payload.in_memory import BytesBody
 from bulkput.stores.powers import (
     Access,
     Composing,
@@ -27,6 +30,7 @@ from bulkput.stores.swift.requests import ContainerRequests, container_url
 from bulkput.stores.swift.wire_format import SEGMENTS, section
 
 if TYPE_CHECKING:
+    from bulkput.payload.reading import Fetched
     from bulkput.policy.temp_url import Wish
     from bulkput.stores.base import Configured
     from bulkput.stores.swift.compose import Composer
@@ -99,6 +103,18 @@ class SeldomUsed:
     @property
     def urls(self) -> Urls:
         return Urls(self._base_url, self._is_public)
+
+    async def fetch(self, key: str, most: int) -> "Fetched | None":
+        from bulkput.stores.swift.fetching import fetch  # noqa: PLC0415 - see above
+
+        return await fetch(self._requests.ask, key, most)
+
+    async def link(self, key: str, target: str, headers: ObjectHeaders) -> Stored:
+        """An empty object with X-Symlink-Target (Swift's middleware `symlink`)."""
+        if "symlink" not in await self._requests.info():
+            raise Unsupported("put", key, "this server has no links")
+        extra = (*headers.extra, ("X-Symlink-Target", quote(target)))
+        return await self._store.put(key, BytesBody.of(b""), replace(headers, extra=extra))
 
     async def segments(self, key: str, container: str | None = None) -> tuple[Segment, ...]:
         return await self._composer.segments(key, container)

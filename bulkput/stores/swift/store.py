@@ -72,11 +72,11 @@ class SwiftStore:
         self._requests = ContainerRequests(container, account, context.transport, self._cluster)
         self._ask = self._requests.ask
         self._policy = context.storage_policy
+        self._paging = {"limit": str(context.page_rows)} if context.page_rows is not None else {}
         self._mtime = MTIME_TEXTS[context.headers.mtime_format]
         self.made = 0
         """How often the container was made."""
-        self.was_made = False
-        self._is_taken = False
+        self.was_made = self._is_taken = False
         """Whether the PUT of the container was a conflict."""
         self.keeps_metadata = True
         self._making = asyncio.Lock()
@@ -104,6 +104,9 @@ class SwiftStore:
             expire=self._seldom.expire,
             get=self.get,
             get_once=self.get,
+            fetch=self._seldom.fetch,
+            read=self._requests.read,
+            link=self._seldom.link,
             describe=self.describe,
             delete_many=self.delete_many,
             copy=self.copy,
@@ -214,9 +217,7 @@ class SwiftStore:
 
         Raises StoreError if a page does not begin after the one before: a server that ignores `marker` never ends.
         """
-        query = {"format": "json", "prefix": prefix}
-        if delimiter is not None:
-            query["delimiter"] = delimiter
+        query = {"format": "json", "prefix": prefix, **self._paging, **({"delimiter": delimiter} if delimiter else {})}
         async with aclosing(self._rows(self._container, query, start_after)) as rows:
             async for row in rows:
                 yield row
@@ -340,8 +341,7 @@ class SwiftStore:
         """The limits of `GET /info`, requested once."""
         return limits(await self._requests.info(), self.context.large.mode)
 
-    async def aclose(self) -> None:
-        """Does nothing: the caller owns the transport."""
+    async def aclose(self) -> None: ...  # the caller owns the transport
 
     async def _page(self, container: str, query: Mapping[str, str], marker: str | None) -> Rows:
         if marker is not None:

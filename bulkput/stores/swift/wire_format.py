@@ -89,7 +89,17 @@ def limits(info: Mapping[str, Any], large: LargeMode = "auto") -> Limits:
         max_deletes=positive(deletes.get("max_deletes_per_request"), _DELETES if "bulk_delete" in info else 1),
         max_parts=1 if large == "never" else max(2, most) if is_static else _DYNAMIC_SEGMENTS,
         min_part_bytes=positive(slo.get("min_segment_size"), 1) if is_static else 1,
+        container_rates=_container_rates(section(info, "ratelimit")),
     )
+
+
+def _container_rates(found: Mapping[str, Any]) -> tuple[tuple[int, float], ...]:
+    """From the section of the ratelimit middleware, which few clusters have."""
+    if not found:
+        return ()
+    from bulkput.policy.container_rate import steps_of  # noqa: PLC0415 - see above
+
+    return steps_of(found.get("container_ratelimits"))
 
 
 def has_slo(info: Mapping[str, Any]) -> bool:

@@ -1,0 +1,156 @@
+"""Opens the source of an upload that is no path: a URL whose objects are read."""
+
+import os
+import re
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
+
+from bulkput import events as ev
+from bulkput.engine.open_store import connected
+from bulkput.errors import StoreError, UsageError
+from bulkput.model import RemoteObject
+from bulkput.options import RetryOptions, WireOptions
+from bulkput.payload.reading import Fetched, Span
+from bulkput.policy.etag import composite_of, parts_in
+from bulkput.policy.layout import Layout, of_segments
+from bulkput.policy.naming import without_query
+from bulkput.record import frozen
+from bulkput.sources.base import ObjectSource, SourceContext, installed_source
+from bulkput.stores.base import Destination, Store, is_built_in
+from bulkput.stores.reading import reads_of
+from bulkput.stores.slots import Slots
+from bulkput.stores.tries import Brake, Tries
+from bulkput.transport.base import WireCount
+
+_SHARE = 1.25
+"""GETs in flight for each request in flight of the destination: as many as an upload has workers."""
+
+
+@frozen
+class Origin:
+    """An open source, the URL that names it, and the count of its requests."""
+
+    url: Destination
+    source: ObjectSource
+    count: WireCount
+
+    def path_of(self, key: str) -> bytes:
+        """The URL of an object, in messages and in a journal."""
+        return str(replace(self.url, prefix=key)).encode()
+
+
+def is_url(root: bytes) -> bool:
+    """Whether a source is a URL, and no path."""
+    return re.match(rb"[A-Za-z][A-Za-z0-9+.-]*://", root) is not None
+
+
+@asynccontextmanager
+async def opened_source(
+    url: str,
+    *,
+    destination: str,
+    wire: WireOptions,
+    retry: RetryOptions,
+    emit: ev.Emit,
+    brake: Brake,
+    environ: Mapping[str, str] | None,
+) -> AsyncIterator[Origin]:
+    """Open the source of an upload to `destination`; sends no request. Its requests have slots of their own, and no
+    rate: those that are asked for are the destination's.
+
+    Raises UsageError for a wrong URL, missing credentials, and a store that cannot be read.
+    """
+    where = Destination.parse(url)
+    if not is_built_in(where.scheme) and (make := await installed_source(where.scheme)) is not None:
+        context = SourceContext(
+            url=url,
+            root=where.root,
+            prefix=where.prefix,
+            environ=os.environ if environ is None else environ,
+            wire=wire,
+        )
+        async with aclosing(make(context)) as made:
+            yield Origin(where, RetriedSource(made, Tries(retry, emit, brake)), WireCount())
+        return
+    async with connected(
+        url,
+        wire=replace(wire, objects_per_s=None, bytes_per_s=None),
+        retry=retry,
+        read_for=destination,
+        slots=Slots(round(wire.highest * _SHARE)),
+        emit=emit,
+        brake=brake,
+        environ=environ,
+    ) as (store, count):
+        yield Origin(where, StoreSource(store, url), count)
+
+
+class StoreSource:
+    """A store as a source."""
+
+    def __init__(self, store: Store, url: str) -> None:
+        """Raises UsageError if the store cannot be read."""
+        reads = reads_of(store)
+        if reads is None:
+            raise UsageError(f"{without_query(url)} cannot be read: this kind of store only takes uploads")
+        self._store = store
+        self._fetch, self._read = reads
+
+    async def place(self) -> str:
+        found_place = self._store.powers.found_place
+        return await found_place() if found_place is not None else self._store.place
+
+    async def list(self, prefix: str) -> AsyncGenerator[RemoteObject, None]:
+        async with aclosing(self._store.list(prefix)) as rows:
+            async for row in rows:
+                if isinstance(row, RemoteObject):
+                    yield row
+
+    async def fetch(self, key: str, most: int) -> Fetched | None:
+        return await self._fetch(key, most)
+
+    def read(self, key: str, *, version: str | None = None, span: Span | None = None) -> AsyncGenerator[bytes, None]:
+        return self._read(key, version=version, span=span)
+
+    async def layout(self, row: RemoteObject) -> Layout | None:
+        """The segments of a large object, or the parts that an object of S3 was sent in."""
+        powers, below = self._store.powers, row.below
+        if row.large == "static" and powers.segments is not None:
+            try:
+                return of_segments(await powers.segments(row.name))
+            except StoreError as error:
+                if error.operation == "manifest" and error.status == 200:  # Ceph's gateway 16 shows none
+                    return None
+                raise
+        if row.large == "dynamic" and powers.segments_below is not None and below is not None:
+            return of_segments(await powers.segments_below(below))
+        etag, part_sizes = composite_of(row.hash), powers.part_sizes
+        if row.large is not None or etag is None or part_sizes is None:
+            return None
+        sizes = (row.bytes or 0,) if parts_in(row.hash) == 1 else await part_sizes(row.name)
+        return Layout(sizes=sizes, etag=etag) if sizes and sum(sizes) == row.bytes else None
+
+    async def aclose(self) -> None:
+        """Does nothing: `opened_source` closes the store."""
+
+
+class RetriedSource:
+    """A source of another package: `fetch` and `layout` are called again if they fail. What is streamed is read again
+    by the PUT that it feeds."""
+
+    def __init__(self, source: ObjectSource, tries: Tries) -> None:
+        self._source = source
+        self._tries = tries
+        self.place = source.place
+        self.list = source.list
+        self.read = source.read
+
+    async def fetch(self, key: str, most: int) -> Fetched | None:
+        return await self._tries(lambda: self._source.fetch(key, most))
+
+    async def layout(self, row: RemoteObject) -> Layout | None:
+        return await self._tries(lambda: self._source.layout(row))
+
+    async def aclose(self) -> None:
+        """Does nothing: `opened_source` closes the source."""

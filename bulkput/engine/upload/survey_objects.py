@@ -1,0 +1,252 @@
+"""Looks at a source that is a URL, once before an upload begins: what is taken of it, and under which names.
+
+| the URL                                                   | what is taken                                            |
+|-----------------------------------------------------------|----------------------------------------------------------|
+| ends with /, or names a container alone                   | all objects below it                                     |
+| is the name of an object                                  | that object, under the destination's name                |
+| is no object's name, and objects are below NAME/          | all objects below NAME/                                  |
+| is the name of an object, and objects are below NAME/     | refused: NAME/ says that those are meant, `cp` takes one |
+| leads to nothing                                          | refused                                                  |
+| a store without listings (plain HTTP)                     | a single object                                          |
+| the base of a list (`files.base`)                         | what the list names below it                             |
+"""
+
+import asyncio
+import time
+from contextlib import aclosing
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from bulkput import events as ev
+from bulkput.engine.compare.journal_identity import place_of
+from bulkput.engine.stop import Stop
+from bulkput.engine.upload.links import Links
+from bulkput.engine.upload.objects import ObjectScan, Tree, takes
+from bulkput.engine.upload.objects_elsewhere import ObjectsElsewhere, opener_of, takes_nothing
+from bulkput.engine.upload.open_source import Origin
+from bulkput.engine.upload.resume import Resume
+from bulkput.engine.upload.survey import Survey, share_of
+from bulkput.errors import NotFound, Unsupported, UsageError, printable
+from bulkput.model import RemoteObject
+from bulkput.options import NamingOptions, UploadOptions
+from bulkput.payload.remote import RemoteOpener
+from bulkput.policy.directories import is_marker
+from bulkput.policy.filters import Filters
+from bulkput.policy.gzip_names import NOT_COMPRESSED
+from bulkput.policy.link_target import LinkTargets
+from bulkput.policy.naming import joined_prefix, without_query
+from bulkput.policy.rename import one_spelling
+from bulkput.policy.skip import COMPARING
+from bulkput.record import frozen
+from bulkput.sources.scan import Scan, Scanning
+from bulkput.stores.base import Destination, Store
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from bulkput.journal.known import JournalledUploads
+    from bulkput.policy.order import Order
+    from bulkput.policy.rules import Rules
+    from bulkput.policy.scope import Scope
+    from bulkput.sources.listed_objects import ListedObjects
+    from bulkput.sources.share import Share
+
+
+@frozen
+class ObjectSurvey(Survey):
+    """A Survey of objects, which a listing finds."""
+
+    tree: Tree
+    earlier: "Callable[[], JournalledUploads] | None"
+    listed: "ListedObjects | None"
+    """What a list names; None if a listing finds what there is."""
+    is_one_account: bool
+    """Whether source and destination are in one account."""
+
+    def scan(self, stop: Stop, room: "Callable[[], Awaitable[None]]") -> Scanning:
+        if self.listed is not None:
+            return Scan(iter(self.listed), room)
+        return ObjectScan(self.tree, self.filters, self.earlier, stop, room, share=self.share)
+
+    def opener(self, store: Store, options: UploadOptions, emit: ev.Emit, *, large_above: int) -> RemoteOpener:
+        return opener_of(self.tree.origin.source, store, options, emit, large_above=large_above)
+
+    def links(self, store: Store, container: str, emit: ev.Emit) -> Links:
+        return Links(store.powers.link, self._targets(container), emit)
+
+    def elsewhere(self, container: str) -> ObjectsElsewhere:
+        return ObjectsElsewhere(str(self.tree.origin.url), self._targets(container))
+
+    def _targets(self, container: str) -> LinkTargets:
+        return LinkTargets(
+            below=f"{self.tree.origin.url.root}/{self.tree.prefix}",
+            to=f"{container}/{self.naming.prefix}",
+            takes=partial(takes, self.filters) if self.tree.single is None else takes_nothing,
+            is_one_account=self.is_one_account,
+        )
+
+
+async def survey_objects(
+    origin: Origin, target: Destination, store: Store, options: UploadOptions, resume: Resume
+) -> ObjectSurvey:
+    """Look at the source of an upload to `store`. Raises UsageError if there is nothing, JournalError, StoreError."""
+    if options.files is None:
+        tree = await _tree_of(origin)
+    else:
+        tree = Tree(origin=origin, prefix=joined_prefix(origin.url.prefix))
+    places = await origin.source.place(), await place_of(store)
+    _refuse_own(tree, target, places)
+    naming, share = _naming(tree, target), share_of(options)
+    filters = Filters(options.walk, now_ns=time.time_ns())
+    known = partial(resume.known_objects, tree.root, places[0], target, places[1], naming)
+    earlier = await asyncio.to_thread(known)
+    return ObjectSurvey(
+        roots=[tree.root],
+        naming=naming,
+        filters=filters,
+        gzip=NOT_COMPRESSED,
+        rules=_rules(options),
+        scope=_scope(tree, target, naming, filters, options),
+        order=_order(options),
+        found=iter(()),
+        may_hang=None,
+        tree=tree,
+        earlier=earlier,
+        listed=await asyncio.to_thread(_listed, tree, filters, earlier, options, share),
+        share=share,
+        is_one_account=origin.url.scheme == target.scheme and places[0] == places[1] != "",
+    )
+
+
+def _listed(
+    tree: Tree,
+    filters: Filters,
+    earlier: "Callable[[], JournalledUploads] | None",
+    options: UploadOptions,
+    share: "Share | None",
+) -> "ListedObjects | None":
+    """Blocking. Raises UsageError if the list is not there."""
+    if options.files is None:
+        return None
+    from bulkput.sources.listed_objects import ListedObjects  # noqa: PLC0415 - sqlite3, which may sort it
+
+    return ListedObjects(
+        options.files,
+        tree.origin.path_of,
+        tree.prefix,
+        takes=partial(takes, filters),
+        open_earlier=earlier,
+        is_sorted=earlier is not None or options.skip.is_wanted,
+        share=share,
+    )
+
+
+def check_for_objects(roots: list[bytes], options: UploadOptions) -> None:
+    """Raises UsageError for several sources, and options that hold for files only."""
+    if len(roots) > 1:
+        raise UsageError("a URL has to be the only source: upload from each in a run of its own")
+    walk, url = options.walk, without_query(printable(roots[0]))
+    given = {
+        "gzip.mode": options.compresses,
+        "encode_names": options.encode_names != "strict",
+        "dir_markers": options.dir_markers,
+        "manifest": options.manifest is not None,
+        "retry_failed": options.retry_failed,
+        "walk.follow_symlinks": walk.follow_symlinks,
+        "walk.one_file_system": walk.one_file_system,
+        "body.changing": options.body.changing != "fail",
+    }
+    if wrong := [name for name, is_given in given.items() if is_given]:
+        raise UsageError(f"`{wrong[0]}` is for files, and the source {url} has objects: leave it out")
+    if options.share is not None and options.share.by == "bytes":
+        raise UsageError(
+            "`share.by='bytes'` asks a disk for the sizes of files: the objects of a URL are shared out by hash"
+        )
+    if options.files is not None and options.skip.mode in COMPARING:
+        raise UsageError("`skip.mode='existing'` goes with a list below a URL: it has no sizes and times to compare")
+
+
+async def _tree_of(origin: Origin) -> Tree:
+    """Applies the table above. Raises UsageError, StoreError."""
+    key, url = origin.url.prefix, str(origin.url)
+    single: RemoteObject | None = None
+    if key and not key.endswith("/"):
+        found = await origin.source.fetch(key, 0)
+        single = found.row if found is not None and not is_marker(found.row) else None
+    prefix = joined_prefix(key)
+    try:
+        has_more = await _has_any(origin, prefix)
+    except Unsupported as error:
+        if single is None:
+            raise UsageError(f"source {url}: {error.detail or 'it has no listing'}; name a single object") from None
+        has_more = False
+    except NotFound:
+        raise UsageError(f"source {url}: there is no {origin.url.noun} {printable(origin.url.root)}") from None
+    if single is not None and has_more:
+        raise UsageError(
+            f"source {url} is an object, and others are below it: {url}/ means those; `bulkput.copy` takes the one"
+        )
+    if single is not None:
+        return Tree(origin=origin, prefix=key[: key.rfind("/") + 1], single=replace(single, name=key))
+    if not has_more:
+        raise UsageError(f"source {url}: there is no such object, and none below it")
+    return Tree(origin=origin, prefix=prefix)
+
+
+async def _has_any(origin: Origin, prefix: str) -> bool:
+    async with aclosing(origin.source.list(prefix)) as rows:
+        async for _ in rows:
+            return True
+    return False
+
+
+def _refuse_own(tree: Tree, target: Destination, places: tuple[str, str]) -> None:
+    """Raises UsageError if the run would read what it writes."""
+    here = tree.origin.url
+    if one_spelling(here.scheme, here.root) != one_spelling(target.scheme, target.root) or places[0] != places[1]:
+        return
+    begin = tree.prefix if tree.single is None else tree.single.name
+    if target.prefix.startswith(begin) or (tree.single is None and begin.startswith(joined_prefix(target.prefix))):
+        raise UsageError(f"{target} lies within the source, or the source within it: the run would read what it writes")
+
+
+def _naming(tree: Tree, target: Destination) -> NamingOptions:
+    """As `placement` names files."""
+    prefix = target.prefix
+    is_exact = tree.single is not None and bool(prefix) and not prefix.endswith("/")
+    prefix = prefix if is_exact else joined_prefix(prefix)
+    if target.temp_url is not None:
+        target.temp_url.check(prefix, is_exact=is_exact)
+    return NamingOptions(prefix=prefix, is_exact=is_exact, encode="strict")
+
+
+def _scope(
+    tree: Tree, target: Destination, naming: NamingOptions, filters: Filters, options: UploadOptions
+) -> "Scope | None":
+    if not options.skip.is_wanted:
+        return None
+    from bulkput.engine.upload.mirror import check_mirror  # noqa: PLC0415 - only runs that compare load it
+    from bulkput.policy.scope import Root, scope_of  # noqa: PLC0415 - the same
+
+    root = Root(tree.root, tree.name_of(tree.single) if tree.single is not None else b"")
+    scope = scope_of([root], naming, options.walk, filters=filters, is_list=options.files is not None)
+    if options.skip.is_mirror:
+        check_mirror([], target, options, scope)
+    return scope
+
+
+def _rules(options: UploadOptions) -> "Rules | None":
+    if not options.rules:
+        return None
+    from bulkput.policy.rules import Rules  # noqa: PLC0415 - only a run with rules pays for it
+
+    return Rules(options)
+
+
+def _order(options: UploadOptions) -> "Order | None":
+    if not options.last:
+        return None
+    from bulkput.policy.order import Order  # noqa: PLC0415 - few runs have an order
+
+    return Order(options.last)
