@@ -11,8 +11,8 @@ from contextlib import suppress
 from typing import TypeVar
 
 from bulkput.errors import UsageError
-from bulkput.scale.engine import Needs
-from bulkput.scale.worker import end, why_unfit
+from bulkput.scale.needs import Needs, why_unfit
+from bulkput.scale.worker import end
 
 A = TypeVar("A")
 R = TypeVar("R")

@@ -22,8 +22,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from bulkput.errors import UsageError, printable
 from bulkput.scale.dask_process import DaskProcess
-from bulkput.scale.engine import Needs, NoProcess
-from bulkput.scale.worker import end, why_unfit
+from bulkput.scale.engine import NoProcess
+from bulkput.scale.needs import Needs, why_unfit
+from bulkput.scale.worker import end
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -140,16 +141,18 @@ class Cluster:
                 await asyncio.sleep(_LOOK_EVERY_S / 4)
 
     async def aclose(self, run: str) -> None:
-        for task in (self._watching, self._opening):
-            if task is not None:
-                task.cancel()
-                with suppress(asyncio.CancelledError, UsageError):
-                    await task
+        if self._watching is not None:
+            self._watching.cancel()
+        if self._opening is not None:
+            with suppress(UsageError):
+                self._client = await self._opening  # a thread cannot be cancelled; it has a deadline
         if self._client is None:
             return
         ends = [DaskProcess(self._client, address).submit(end, run) for address in self._used & set(self._there)]
         if ends:
-            await asyncio.wait([asyncio.wrap_future(each) for each in ends], timeout=_END_S)
+            done, _ = await asyncio.wait([asyncio.wrap_future(each) for each in ends], timeout=_END_S)
+            for each in done:
+                each.exception()  # of a worker that is gone by now
         for process in self._processes.values():
             process.fail("the run has ended")
         with suppress(Exception):  # a scheduler that is gone: there is nothing left to close

@@ -2,26 +2,12 @@
 
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import NamedTuple, Protocol, TypeVar
+from typing import Protocol, TypeVar
+
+from bulkput.scale.needs import Needs
 
 A = TypeVar("A")
 R = TypeVar("R")
-
-
-class Needs(NamedTuple):
-    """What a process has to have for a run."""
-
-    version: str
-    """bulkput's."""
-    python: str
-    """Major and minor version: records are pickled."""
-    sources: tuple[bytes, ...]
-    """Absolute paths that it has to see."""
-
-    @property
-    def plain(self) -> tuple[str, str, tuple[bytes, ...]]:
-        """As it is sent: other versions of bulkput and Python can read it."""
-        return self.version, self.python, self.sources
 
 
 class NoProcess(Exception):

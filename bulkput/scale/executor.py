@@ -31,10 +31,10 @@ from bulkput.model import Pacing, Upload
 from bulkput.options import UploadOptions
 from bulkput.policy.lanes import shares
 from bulkput.policy.rules import every_header
-from bulkput.scale.engine import Engine, Needs
+from bulkput.scale.engine import Engine
 from bulkput.scale.lane import Lane, Suspect
+from bulkput.scale.needs import Needs, python_version
 from bulkput.scale.task import Setup
-from bulkput.scale.worker import python_version
 from bulkput.stores.base import Store
 
 _DEATHS_IN_A_ROW = 3

@@ -17,7 +17,7 @@ from multiprocessing import forkserver
 from pathlib import Path
 from typing import TypeVar
 
-from bulkput.scale.engine import Needs
+from bulkput.scale.needs import Needs
 from bulkput.scale.worker import exchange
 
 A = TypeVar("A")

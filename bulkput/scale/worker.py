@@ -13,7 +13,6 @@ import asyncio
 import gc
 import os
 import socket
-import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -21,20 +20,19 @@ from concurrent.futures import Future
 from contextlib import suppress
 from typing import Any
 
-from bulkput import __version__
 from bulkput import events as ev
 from bulkput.activity import Activity
 from bulkput.engine.event_loop import loop_factory
 from bulkput.engine.open_store import Handed, connected, governor_of, pace_of
 from bulkput.engine.pool import Pool, pool
 from bulkput.engine.stop import Stop
-from bulkput.engine.upload.open_source import is_url
 from bulkput.engine.upload.sender import Sender, not_sent
 from bulkput.engine.upload.sending import OpenSource, Sending, new_only_of, opener_of, putter_of, skipper_of
 from bulkput.engine.upload.survey import Files
 from bulkput.engine.upload.watchdog import in_flight_of, oldest_first
-from bulkput.errors import BulkputError, Stopped, UsageError, printable
+from bulkput.errors import BulkputError, Stopped, UsageError
 from bulkput.model import LargeUpload, RemoteObject, UnfinishedUpload, Upload
+from bulkput.scale.needs import python_version, why_unfit
 from bulkput.scale.task import Asked, Call, Earlier, Reply, Setup, decoded, told
 from bulkput.stores.base import Configured, Destination
 from bulkput.stores.slots import Slots
@@ -127,6 +125,9 @@ class Worker:
             self._loop.run_until_complete(self._main())
         finally:
             self.has_ended = True
+            with _making:  # of a driver that is gone, too: a setup has secrets
+                for name in [each for each, worker in _runs.items() if worker is self]:
+                    del _runs[name]
             self._loop.close()
 
     async def _main(self) -> None:
@@ -379,21 +380,3 @@ def _check(setup: Setup) -> None:
     """Raises UsageError if this process cannot send the files of the run."""
     if (why := why_unfit((setup.version, python_version(), setup.sources))) is not None:
         raise UsageError(f"the worker on {socket.gethostname()} (process {os.getpid()}) {why}")
-
-
-def why_unfit(needs: tuple[str, str, tuple[bytes, ...]]) -> str | None:
-    """Why this process cannot send the files of a run that has these `engine.py:Needs`; None if it can."""
-    version, python, sources = needs
-    if version != __version__:
-        return f"has bulkput {__version__}, and this is {version}: install the same version"
-    if python != python_version():
-        return f"has Python {python_version()}, and this is {python}: install the same version"
-    for source in sources:
-        if not is_url(source) and not os.path.lexists(source):
-            return f"does not see {printable(source)}: mount the sources there, at the same path"
-    return None
-
-
-def python_version() -> str:
-    """Major and minor version."""
-    return f"{sys.version_info.major}.{sys.version_info.minor}"

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import threading
 from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
@@ -16,9 +17,9 @@ from bulkput.errors import UsageError
 from bulkput.events import StopCause
 from bulkput.options import UploadOptions
 from bulkput.results import Summary
+from bulkput.scale import worker
 from bulkput.scale.any_executor import OnExecutor
 from bulkput.scale.upload import upload_sharded
-from bulkput.scale.worker import _runs
 from tests.conftest import environ_of
 from tests.faults.peer import kill_peer
 from tests.faults.target import faulty
@@ -104,7 +105,25 @@ async def test_the_end_of_a_run_ends_its_part_in_threads(tmp_path: Path, devserv
     """No connection is left."""
     with ThreadPoolExecutor(2) as executor:
         await run(executor, devserver, files(tmp_path, 100))
-    assert not _runs
+    assert not worker._runs
+
+
+async def test_a_process_whose_driver_is_gone_closes_its_part_of_the_run(
+    tmp_path: Path, devserver: DevServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It keeps no connection, and nothing of the driver's environment."""
+    monkeypatch.setattr(worker, "_GONE_S", 0.3)
+
+    async def nothing(_engine: OnExecutor, _run: str) -> None:
+        pass
+
+    monkeypatch.setattr(OnExecutor, "aclose", nothing)
+    with ThreadPoolExecutor(2) as executor:
+        await run(executor, devserver, files(tmp_path, 100))
+    for thread in threading.enumerate():
+        if thread.name == "bulkput-shard":
+            await asyncio.to_thread(thread.join, 30)
+    assert not worker._runs
 
 
 async def test_a_source_that_a_process_does_not_see_is_a_mistake(tmp_path: Path, devserver: DevServer) -> None:

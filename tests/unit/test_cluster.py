@@ -11,7 +11,7 @@ from bulkput import __version__
 from bulkput.errors import UsageError
 from bulkput.scale.cluster import Cluster, is_address, is_in_the_open
 from bulkput.scale.dask_process import Sealed, bulkput_call
-from bulkput.scale.worker import why_unfit
+from bulkput.scale.needs import why_unfit
 
 
 @pytest.mark.parametrize("address", ["tcp://10.0.0.1:8786", "tls://node-1.example.org:8786", "tcp://[::1]:8786"])
