@@ -13,9 +13,11 @@ import ipaddress
 import logging
 import re
 import socket
+import threading
 import time
 import warnings
 from collections.abc import Callable, Coroutine
+from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -80,7 +82,7 @@ class Cluster:
         self.address = address
         self.lanes = lanes or 0
         self._patience_s = patience_s
-        self._opening: asyncio.Task[Client] | None = None
+        self._opening: asyncio.Future[Client] | None = None
         self._watching: asyncio.Task[None] | None = None
         self._client: Client | None = None
         self._needs: Needs | None = None
@@ -99,13 +101,16 @@ class Cluster:
 
     def begin(self) -> None:
         _check_installed()
-        self._opening = asyncio.create_task(asyncio.to_thread(_connected, self.address))
+        self._opening = asyncio.wrap_future(_opening(self.address))
 
     async def ready(self, needs: Needs, warn: Callable[[str], None]) -> None:
         if self._opening is None:
             raise AssertionError("begin comes first")
         self._needs, self._warn = needs, warn
-        self._client = await self._opening
+        try:
+            self._client = await asyncio.wait_for(asyncio.shield(self._opening), 2 * _CONNECT_S)
+        except TimeoutError as error:  # Dask's own deadline is for each of its attempts
+            raise UsageError(f"no Dask scheduler answers at {self.address} within {2 * _CONNECT_S:.0f} s") from error
         if is_in_the_open(self.address):
             warn(
                 f"what goes to {self.address} is not encrypted, and logins are among it: use tls://, or a network that"
@@ -144,8 +149,9 @@ class Cluster:
         if self._watching is not None:
             self._watching.cancel()
         if self._opening is not None:
-            with suppress(UsageError):
-                self._client = await self._opening  # a thread cannot be cancelled; it has a deadline
+            await asyncio.wait([self._opening], timeout=_END_S)
+            if not self._opening.cancel() and self._opening.exception() is None:
+                self._client = self._opening.result()
         if self._client is None:
             return
         ends = [DaskProcess(self._client, address).submit(end, run) for address in self._used & set(self._there)]
@@ -272,6 +278,24 @@ def _check_installed() -> None:
 
     if find_spec("distributed") is None:
         raise UsageError("a cluster needs Dask, which is not installed: pip install 'bulkput[cluster]'")
+
+
+def _opening(address: str) -> "Future[Client]":
+    """Connect in a thread that the end of the program does not wait for."""
+    opened: Future[Client] = Future()
+
+    def connect() -> None:
+        try:
+            client = _connected(address)
+        except Exception as error:  # noqa: BLE001 - the run raises it
+            with suppress(InvalidStateError):  # the run has ended
+                opened.set_exception(error)
+        else:
+            with suppress(InvalidStateError):
+                opened.set_result(client)
+
+    threading.Thread(target=connect, name="bulkput-cluster", daemon=True).start()
+    return opened
 
 
 def _connected(address: str) -> "Client":

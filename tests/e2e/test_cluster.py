@@ -4,11 +4,13 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from subprocess import Popen
+from subprocess import PIPE, Popen
 
 import pytest
 
@@ -81,6 +83,19 @@ def test_each_worker_sends_a_part_of_the_files(dask: RealDask, tree: Path, store
     assert set(ran.summary["workers"]) == {address.removeprefix("tcp://") for address in dask.workers}
     assert sum(ran.summary["workers"].values()) == FILES
     assert "distributed" not in ran.err and "Traceback" not in ran.err
+
+
+def test_a_relative_source_is_the_same_for_workers_elsewhere(dask: RealDask, tree: Path, store: NginxDav) -> None:
+    """They have other current directories; a list of files has a base, too."""
+    words = ("upload", "--cluster", dask.address)
+    ran = bulkput(*words, "tree", f"{store.url}/", cwd=tree.parent)
+    assert ran.exit_code == 0 and is_same(tree, store), ran.err
+    (store.root.parent / "list").write_text("0001\n0008\n")
+    ran = bulkput(
+        *words, "--files-from", store.root.parent / "list", "--base", "tree/1", f"{store.url}/listed/", cwd=tree.parent
+    )
+    assert ran.exit_code == 0, ran.err
+    assert {"listed/0001", "listed/0008"} <= names(store)
 
 
 def test_names_and_logs_of_tasks_show_no_secret(dask: RealDask, tree: Path, store: NginxDav) -> None:
@@ -225,6 +240,20 @@ def test_without_a_scheduler_one_sentence_says_so(tree: Path, store: NginxDav) -
     assert ran.exit_code == 2
     assert re.search(r"bulkput: no Dask scheduler answers at tcp://127\.0\.0\.1:1: .*refused", ran.err)
     assert "Traceback" not in ran.err
+
+
+def test_ctrl_c_ends_a_run_that_waits_for_a_scheduler(tree: Path, store: NginxDav) -> None:
+    """Something listens at the address, and says nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"tcp://127.0.0.1:{silent.getsockname()[1]}"
+        words = ["upload", "--cluster", address, "--summary", "-", str(tree), f"{store.url}/"]
+        running = Popen([sys.executable, "-m", "bulkput", *words], stdout=PIPE, stderr=PIPE, text=True)
+        accepted, _ = silent.accept()
+        running.send_signal(signal.SIGINT)
+        out, err = running.communicate(timeout=60)
+        accepted.close()
+    assert running.returncode == 130, err
+    assert json.loads(out)["uploaded"] == 0 and "Traceback" not in err
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:8786", "http://a:1", "tcp://", "tcp://a"])
