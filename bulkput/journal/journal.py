@@ -18,7 +18,7 @@ from typing import Any, Literal
 
 from bulkput import events as ev
 from bulkput.errors import JournalError
-from bulkput.journal.parts import PartRows, Taken, noted_parts, parts_of, parts_of_file
+from bulkput.journal.parts import PartRows, Taken, noted_parts
 from bulkput.journal.same_run import refuse_other
 from bulkput.journal.schema import (
     as_journal_error,
@@ -151,20 +151,9 @@ class Journal:
         with self._looking() as connection:
             return [name for (name,) in connection.execute(rows, (len(base) + 1, base, _end_of(base)))]
 
-    def parts_of(self, path: bytes, state: str, upload: str) -> dict[int, str]:
-        """The MD5s (hex) of the parts that runs have sent of a large file in this state, by their numbers. Also during
-        a run; rows of the last moments may be missing. Blocking. Raises JournalError."""
-        with as_journal_error(self.path), closing(connect(self.path, is_read_only=True)) as connection:
-            return parts_of(connection, path, state, upload)
-
-    def parts_of_file(self, path: bytes) -> set[tuple[int, str]]:
-        """Number and MD5 (hex) of all parts that runs have sent of a large file, in whichever state it was, until it is
-        uploaded. Blocking. Raises JournalError."""
-        with as_journal_error(self.path), closing(connect(self.path, is_read_only=True)) as connection:
-            return parts_of_file(connection, path)
-
     def noted_parts(self, path: bytes) -> tuple[tuple[str, str, int, str], ...]:
-        """State, upload, number and MD5 (hex) of all parts of a large file. As `parts_of_file`."""
+        """State, upload, number and MD5 (hex) of all parts that runs have sent of a large file, until it is uploaded.
+        Also during a run; rows of the last moments may be missing. Blocking. Raises JournalError."""
         with as_journal_error(self.path), closing(connect(self.path, is_read_only=True)) as connection:
             return noted_parts(connection, path)
 

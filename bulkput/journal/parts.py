@@ -10,8 +10,6 @@ from bulkput import events as ev
 from bulkput.model import UnfinishedUpload
 
 _PART = "INSERT OR REPLACE INTO parts VALUES (?, ?, ?, ?, ?, ?)"
-_PARTS_OF = "SELECT number, etag FROM parts WHERE path = ? AND upload = ? AND state = ?"
-_PARTS_OF_FILE = "SELECT number, etag FROM parts WHERE path = ?"
 _NOTED_PARTS = "SELECT state, upload, number, etag FROM parts WHERE path = ?"
 _BEGUN = "INSERT OR REPLACE INTO uploads VALUES (?, ?, ?)"
 _ALL_BEGUN = "SELECT path, key, id FROM uploads ORDER BY path, key, id"
@@ -102,13 +100,3 @@ class PartRows:
 def noted_parts(connection: sqlite3.Connection, path: bytes) -> tuple[tuple[str, str, int, str], ...]:
     """State, upload, number and MD5 (hex) of all parts of a file. Raises sqlite3.Error."""
     return tuple(connection.execute(_NOTED_PARTS, (path,)))
-
-
-def parts_of_file(connection: sqlite3.Connection, path: bytes) -> set[tuple[int, str]]:
-    """Number and MD5 (hex) of all parts of a file, in whichever state it was. Raises sqlite3.Error."""
-    return set(connection.execute(_PARTS_OF_FILE, (path,)))
-
-
-def parts_of(connection: sqlite3.Connection, path: bytes, state: str, upload: str) -> dict[int, str]:
-    """The MD5s (hex) of the parts of an upload, by their numbers. Raises sqlite3.Error."""
-    return dict(connection.execute(_PARTS_OF, (path, upload, state)))

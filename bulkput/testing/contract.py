@@ -9,9 +9,10 @@ from bulkput.testing.large import LargeTests
 from bulkput.testing.listings import ListingTests
 from bulkput.testing.objects import ObjectTests
 from bulkput.testing.powers import PowerTests
+from bulkput.testing.reading import ReadingTests
 
 __all__ = ["StoreContract", "Target"]
 
 
-class StoreContract(ObjectTests, ListingTests, PowerTests, LargeTests):
+class StoreContract(ObjectTests, ListingTests, PowerTests, ReadingTests, LargeTests):
     """The whole suite."""

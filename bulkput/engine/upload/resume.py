@@ -126,24 +126,17 @@ class Resume:
                         yield path
 
     async def known_parts(self, path: bytes, state: str, upload: LargeUpload) -> Mapping[int, str]:
-        """The MD5s of the parts that earlier runs have sent of a large file in this state, by their numbers. A journal
-        that cannot be read knows none: then the file is read."""
-        if self._journal is None:
-            return {}
-        with suppress(JournalError):
-            return await asyncio.to_thread(self._journal.parts_of, path, state, upload.id)
-        return {}
+        """The MD5s of the parts that earlier runs have sent of a large file in this state, by their numbers."""
+        noted = await self.noted_parts(path)
+        return {number: md5 for of, begun, number, md5 in noted if (of, begun) == (state, upload.id)}
 
     async def parts_of_file(self, path: bytes) -> set[tuple[int, str]]:
-        """Number and MD5 of all parts that earlier runs have sent of a file. See `known_parts`."""
-        if self._journal is None:
-            return set()
-        with suppress(JournalError):
-            return await asyncio.to_thread(self._journal.parts_of_file, path)
-        return set()
+        """Number and MD5 of all parts that earlier runs have sent of a file."""
+        return {(number, md5) for _, _, number, md5 in await self.noted_parts(path)}
 
     async def noted_parts(self, path: bytes) -> tuple[tuple[str, str, int, str], ...]:
-        """State, upload, number and MD5 of all parts that earlier runs have sent of a file. See `known_parts`."""
+        """State, upload, number and MD5 of all parts that earlier runs have sent of a file. A journal that cannot be
+        read knows none: then the file is read."""
         if self._journal is None:
             return ()
         with suppress(JournalError):

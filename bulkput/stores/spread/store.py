@@ -31,10 +31,12 @@ from bulkput.model import (
 )
 from bulkput.policy.spread import Spread, container_of
 from bulkput.stores.base import Destination, Store, StoreContext, StoreFactory
-from bulkput.stores.powers import ContainerFacts, LargeObjects, Powers, Settled, Space
+from bulkput.stores.powers import ContainerFacts, LargeObjects, Powers, Settled
 from bulkput.stores.spread.each import each
+from bulkput.stores.spread.facts import as_one
 
 if TYPE_CHECKING:
+    from bulkput.payload.reading import Fetched, Span
     from bulkput.policy.temp_url import Wish
 
 T = TypeVar("T")
@@ -92,6 +94,9 @@ class SpreadStore:
             expire=self._expire if has.expire else None,
             get=self._get if has.get else None,
             get_once=self._get_once if has.get_once else None,
+            fetch=self._fetch if has.fetch else None,
+            read=self._read if has.read else None,
+            link=self._link if has.link else None,
             describe=self._describe if has.describe else None,
             delete_many=self._delete_many if has.delete_many else None,
             make_directory=None,
@@ -149,7 +154,7 @@ class SpreadStore:
         look = _power(self._first.powers.look_at_container)
         if container != self._pattern:
             return await look(container)
-        return _as_one(await each(look, self._spread.names))
+        return as_one(await each(look, self._spread.names))
 
     async def list(
         self, prefix: str, *, delimiter: str | None = None, start_after: str | None = None
@@ -271,6 +276,19 @@ class SpreadStore:
     def _get_once(self, key: str) -> AsyncGenerator[bytes, None]:
         return _power(self._of(key).powers.get_once)(key)
 
+    async def _fetch(self, key: str, most: int) -> "Fetched | None":
+        found = await _power(self._of(key).powers.fetch)(key, most)
+        return None if found is None else replace(found, row=self._outward(found.row))
+
+    def _read(self, key: str, *, version: str | None = None, span: "Span | None" = None) -> AsyncGenerator[bytes, None]:
+        return _power(self._of(key).powers.read)(key, version=version, span=span)
+
+    async def _link(self, key: str, target: str, headers: ObjectHeaders) -> Stored:
+        container, _, to = target.partition("/")
+        if container == self._pattern:
+            target = f"{self._spread.container_of(to)}/{to}"
+        return await _power(self._of(key).powers.link)(key, target, headers)
+
     async def _describe(self, key: str) -> tuple[RemoteObject, ObjectHeaders] | None:
         found = await _power(self._of(key).powers.describe)(key)
         return None if found is None else (self._outward(found[0]), found[1])
@@ -364,30 +382,3 @@ async def _next_or_missing(
 
 def _order(row: RemoteObject | Prefix) -> bytes:
     return row.name.encode("utf-8", "surrogatepass")
-
-
-def _as_one(facts: Sequence[ContainerFacts]) -> ContainerFacts:
-    """What holds for all containers: a mirror that may remove in none of them may not remove."""
-    times = [one.now_ns for one in facts if one.now_ns is not None]
-    first = facts[0]
-    return replace(
-        first,
-        keeps_versions=any(one.keeps_versions for one in facts),
-        archives=any(one.archives for one in facts),
-        leaves_marks=any(one.leaves_marks for one in facts),
-        now_ns=min(times, default=None),
-        readers=first.readers if all(one.readers == first.readers for one in facts) else "",
-        writers=first.writers if all(one.writers == first.writers for one in facts) else "",
-        space=Space(
-            objects=_sum(one.space.objects for one in facts),
-            bytes=_sum(one.space.bytes for one in facts),
-            most_objects=_sum(one.space.most_objects for one in facts),
-            most_bytes=_sum(one.space.most_bytes for one in facts),
-        ),
-    )
-
-
-def _sum(numbers: Iterable[int | None]) -> int | None:
-    """None if any is not known, or has no bound."""
-    known = list(numbers)
-    return sum(one for one in known if one is not None) if None not in known else None
