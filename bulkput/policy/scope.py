@@ -140,8 +140,22 @@ def scope_of(
         listing_prefix=naming.prefix if is_whole or is_list else _common(naming, [root.name for root in every]),
         _roots=every,
         _filters=filters if walk.include or walk.exclude else None,
-        _enters=lru_cache(_DIRECTORIES_KEPT)(filters.enters_directory),
+        _enters=_Remembered(filters.enters_directory),
     )
+
+
+class _Remembered:
+    """A function whose last answers are cached. Another process gets it without the cache."""
+
+    def __init__(self, function: Callable[[bytes], bool]) -> None:
+        self._function = function
+        self._cached = lru_cache(_DIRECTORIES_KEPT)(function)
+
+    def __call__(self, name: bytes) -> bool:
+        return self._cached(name)
+
+    def __reduce__(self) -> tuple[type["_Remembered"], tuple[Callable[[bytes], bool]]]:
+        return _Remembered, (self._function,)
 
 
 def _common(naming: NamingOptions, names: Sequence[bytes]) -> str:

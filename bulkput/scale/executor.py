@@ -37,6 +37,8 @@ from bulkput.scale.needs import Needs, python_version
 from bulkput.scale.task import Setup
 from bulkput.stores.base import Store
 
+_WAITING = 1_024
+"""Files that wait for each lane, so that a call takes many: each call costs the driver half a millisecond."""
 _DEATHS_IN_A_ROW = 3
 """Processes of all lanes that end one after the other without an outcome of any file in between, times the lanes."""
 
@@ -78,7 +80,7 @@ class ShardedSending:
         needs = Needs(__version__, python_version(), self._sources)
         await _unless_stopped(self._engine.ready(needs, lambda why: self.emit(ev.Warned(why))), sending.stop)
         lanes = max(1, self._engine.lanes)  # a run that was stopped by now has one, which sends nothing
-        self._backlog = max(options.backlog, 64 * lanes)
+        self._backlog = max(options.backlog, _WAITING * lanes)
         self._setup = Setup(
             version=__version__,
             destination=self._destination,
@@ -143,6 +145,10 @@ class ShardedSending:
             lane.share = share
 
     # For the lanes.
+
+    @property
+    def lanes(self) -> int:
+        return len(self._lanes)
 
     @property
     def is_over(self) -> bool:

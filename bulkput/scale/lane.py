@@ -88,7 +88,9 @@ class Lane:
                 run.sending.stop.pull(ev.Stopping(str(error), ev.StopCause.STORE))
                 run.leave_unsent()
                 continue
-            except Exception as error:  # noqa: BLE001 - executors have many ways to say that a process is gone
+            except Exception as error:
+                if not _is_loss(error):
+                    raise
                 self._bury(error)
                 continue
             await self._take(reply)
@@ -112,7 +114,9 @@ class Lane:
         except NoProcess as error:
             run.sending.stop.pull(ev.Stopping(str(error), ev.StopCause.WORKERS))
             return False
-        except Exception as error:  # noqa: BLE001 - as of a process that ends: it did not start
+        except Exception as error:
+            if not _is_loss(error):
+                raise
             run.note_death(self.name, 0, str(error) or type(error).__name__)
             return False
         finally:
@@ -136,6 +140,7 @@ class Lane:
                 self._deaths[picked[-1][0]] = suspect.deaths
             return picked
         room = window(self.share, self._rate) - len(self.held)
+        room = min(room, -(-len(run.waiting) // run.lanes))  # what waits is for all lanes: also the last files of a run
         while run.waiting and room > 0 and (self._bytes < MOST_BYTES or not self.held):
             room -= 1
             picked.append(await self._put(run.waiting.popleft()))
@@ -169,7 +174,7 @@ class Lane:
             run=f"{run.run}-{self.number}",
             files=files,
             share=self.share,
-            enough=max(1, len(self.held) // 4),
+            enough=max(1, len(self.held) // 2),
             patience_s=_PATIENCE_S if self._process.is_always_the_same else None,
             stop=run.sending.stop.order,
             told=told,
@@ -325,6 +330,12 @@ class Lane:
     @property
     def pacing(self) -> Pacing | None:
         return self._last.pacing if self._last is not None else None
+
+
+def _is_loss(error: Exception) -> bool:
+    """Whether an executor says that the process is gone, by an error of its own. Others are bugs."""
+    is_own = type(error).__module__.partition(".")[0] not in ("builtins", "pickle", "_pickle", "asyncio", "bulkput")
+    return is_own or isinstance(error, OSError | EOFError)
 
 
 def _is_given_back(outcome: "ev.Uploaded | ev.Skipped | ev.Failed") -> bool:
