@@ -79,6 +79,8 @@ HOMES = {
     "keystoneauth1": {"stores"},  # an extra: the ways to log in that are not ours
     "botocore": {"stores"},  # an extra: the AWS command line's credentials and settings
     "awscrt": {"stores"},  # an extra: checksums
+    "dask": {"scale"},  # an extra: its client, for uploads by its workers; in one file, see below
+    "distributed": {"scale"},
     "requests": {"stores"},  # its requests, which our transport sends
 }
 WITHOUT_IO = {"policy": {"asyncio", "socket", "time", "random", "threading", "subprocess"}}
@@ -136,6 +138,13 @@ def test_each_external_library_is_imported_by_its_layers_only(layer: str, path: 
             f"{path}:{line} {layer} imports {name}"
         )
         assert top not in WITHOUT_IO.get(layer, set()), f"{path}:{line} {layer} imports {name}"
+
+
+def test_dask_is_imported_in_one_file() -> None:
+    """It is `scale/cluster.py`: all else works for users who do not have Dask."""
+    for _, path, tree in modules():
+        if {name.partition(".")[0] for _, name in imports(tree)} & {"dask", "distributed"}:
+            assert path == PACKAGE / "scale" / "cluster.py"
 
 
 def test_every_module_has_a_layer() -> None:

@@ -32,8 +32,8 @@ SECTIONS = {
     "Journal": ("--journal", "--retry-failed"),
     "Connections and limits": (
         "--cloud", "--concurrency", "--rate", "--rate-per-container", "--rate-shared", "--bandwidth", "--transport",
-        "--retries", "--first-retries", "--timeout", "--processes", "--stalled-after", "--max-errors", "--fail-fast",
-        "--insecure", "--profile",
+        "--retries", "--first-retries", "--timeout", "--processes", "--cluster", "--stalled-after", "--max-errors",
+        "--fail-fast", "--insecure", "--profile",
     ),
     "Output": (
         "--dry-run", "--progress", "--json", "--print-urls", "--summary", "--summary-md", "--trace",

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from bulkput.errors import UsageError
 from bulkput.record import frozen
 
 if TYPE_CHECKING:
@@ -46,6 +47,12 @@ class Scale:
         return partial(upload_sharded, engine=self._engine())
 
     def _engine(self) -> "Engine":
+        if self.cluster is not None:
+            if self.processes is not None:
+                raise UsageError("--processes and --cluster exclude each other: a cluster has processes of its own")
+            from bulkput.scale.cluster import Cluster  # noqa: PLC0415 - asyncio, and all else
+
+            return Cluster(self.cluster)
         from bulkput.scale.processes import Processes as ProcessesHere  # noqa: PLC0415 - see above
         from bulkput.scale.processes import usable_cores  # noqa: PLC0415
 
@@ -53,7 +60,7 @@ class Scale:
 
 
 def scale_options(verb: Callable[..., int]) -> Callable[..., int]:
-    """Gives a verb --processes, as a part of the argument `scale`."""
+    """Gives a verb --processes and --cluster, as the argument `scale`."""
 
     @click.option(
         "--processes",
@@ -61,8 +68,13 @@ def scale_options(verb: Callable[..., int]) -> Callable[..., int]:
         metavar="N",
         help="Send by N processes of this machine; auto: one for each core. Rates hold for their sum. Default: 1.",
     )
+    @click.option(
+        "--cluster",
+        metavar="URL",
+        help="Send by the workers of a Dask cluster, which see the same files: tcp://SCHEDULER:8786 or tls://...",
+    )
     @wraps(verb)
-    def with_scale(*, processes: int | None, **flags: Any) -> int:
-        return verb(scale=Scale(processes), **flags)
+    def with_scale(*, processes: int | None, cluster: str | None, **flags: Any) -> int:
+        return verb(scale=Scale(processes, cluster), **flags)
 
     return with_scale

@@ -4,8 +4,14 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Protocol, TypeVar
 
+from bulkput.scale.needs import Needs
+
 A = TypeVar("A")
 R = TypeVar("R")
+
+
+class NoProcess(Exception):
+    """No process is left that could send files, and none has come for long. The text is a sentence for people."""
 
 
 class Process(Protocol):
@@ -31,7 +37,7 @@ class Engine(Protocol):
 
     @property
     def lanes(self) -> int:
-        """How many processes send files at the same time."""
+        """How many processes send files at the same time. Known when `ready` has returned."""
 
     @property
     def is_elsewhere(self) -> bool:
@@ -40,9 +46,13 @@ class Engine(Protocol):
     def begin(self) -> None:
         """Start what takes long, while the run looks at its sources. Called once, on the event loop."""
 
+    async def ready(self, needs: Needs, warn: Callable[[str], None]) -> None:
+        """Wait for what `begin` has started, and ask the processes whether they have what the run needs. Raises
+        UsageError, before anything is sent. `warn` takes sentences, also later."""
+
     async def process(self, lane: int) -> Process:
-        """A process for the lane, counted from 0; the first, or another if the last has ended. Raises UsageError if
-        there is none to be had."""
+        """A process for the lane, counted from 0; the first, or another if the last has ended. Waits until there is
+        one; may be cancelled. Raises NoProcess if there is none to be had."""
 
     async def aclose(self, run: str) -> None:
         """End the run's part in all processes, and what this engine has started."""

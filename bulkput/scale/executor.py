@@ -15,13 +15,14 @@ import asyncio
 import os
 import time
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from itertools import count
 
 from bulkput import __version__
 from bulkput import events as ev
+from bulkput.engine.stop import Stop
 from bulkput.engine.tuner import Tuner
 from bulkput.engine.upload.sender import Outcome, not_sent
 from bulkput.engine.upload.sending import Elsewhere, OnKept, Sending
@@ -32,6 +33,7 @@ from bulkput.policy.lanes import shares
 from bulkput.policy.rules import every_header
 from bulkput.scale.engine import Engine
 from bulkput.scale.lane import Lane, Suspect
+from bulkput.scale.needs import Needs, python_version
 from bulkput.scale.task import Setup
 from bulkput.stores.base import Store
 
@@ -75,12 +77,15 @@ class ShardedSending:
         """See `Lanes.begin`."""
         self.sending, self.store, self.tuner, self.on_kept = sending, store, tuner, on_kept
         options = sending.options
-        self._backlog = max(options.backlog, _WAITING * self._engine.lanes)
+        needs = Needs(__version__, python_version(), self._sources)
+        await _unless_stopped(self._engine.ready(needs, lambda why: self.emit(ev.Warned(why))), sending.stop)
+        lanes = max(1, self._engine.lanes)  # a run that was stopped by now has one, which sends nothing
+        self._backlog = max(options.backlog, _WAITING * lanes)
         self._setup = Setup(
             version=__version__,
             destination=self._destination,
             sources=self._sources,
-            options=_share_of(options, self._engine.lanes),
+            options=_share_of(options, lanes),
             headers=every_header(options) if options.rules else options.headers,
             environ=self._environ,
             told=None,
@@ -90,10 +95,10 @@ class ShardedSending:
             container=sending.container,
             source=source,
             mark=sending.mark,
-            rate_share=1 / self._engine.lanes,
+            rate_share=1 / lanes,
         )
         numbers = count()
-        self._lanes = [Lane(self, self._engine, number, numbers) for number in range(self._engine.lanes)]
+        self._lanes = [Lane(self, self._engine, number, numbers) for number in range(lanes)]
         self.share_out()
 
     async def setup(self) -> Setup:
@@ -134,7 +139,9 @@ class ShardedSending:
         self.share_out()
 
     def share_out(self) -> None:
-        for lane, share in zip(self._lanes, shares(self.tuner.slots.limit, len(self._lanes)), strict=True):
+        """Share out the requests in flight among the lanes that have a process, or among all if none has one yet."""
+        lanes = [lane for lane in self._lanes if lane.has_process] or self._lanes
+        for lane, share in zip(lanes, shares(self.tuner.slots.limit, len(lanes)), strict=True):
             lane.share = share
 
     # For the lanes.
@@ -147,6 +154,11 @@ class ShardedSending:
     def is_over(self) -> bool:
         """Whether no file is left, and none is to come: also none of a process that may still die."""
         return self._is_ended and not self.waiting and not self.suspects and not any(lane.held for lane in self._lanes)
+
+    @property
+    def has_work(self) -> bool:
+        """Whether there are files for a lane that would get a process now."""
+        return bool(self.waiting or self.suspects) and not self.sending.stop.is_pulled
 
     async def news(self) -> None:
         """Return when there may be something to do for a lane that has nothing."""
@@ -235,6 +247,18 @@ def _wake(waiting: "deque[asyncio.Future[None]]") -> None:
         turn = waiting.popleft()
         if not turn.done():
             turn.set_result(None)
+
+
+async def _unless_stopped(waiting: Coroutine[None, None, None], stop: Stop) -> None:
+    """Wait, but no longer than until the run is being stopped. Raises what is awaited."""
+    task = asyncio.ensure_future(waiting)
+    try:
+        with stop.waking(task.cancel):
+            await asyncio.wait([task])
+    finally:
+        task.cancel()
+    if not task.cancelled():
+        task.result()
 
 
 def _share_of(options: UploadOptions, lanes: int) -> UploadOptions:

@@ -12,7 +12,7 @@ from bulkput.engine.pool import is_cancelled
 from bulkput.errors import BulkputError, SourceError, StoreError, UsageError
 from bulkput.model import Pacing, Reason, Upload
 from bulkput.policy.lanes import MOST_BYTES, MOST_DEATHS, suspects_at_once, window
-from bulkput.scale.engine import Engine, Process
+from bulkput.scale.engine import Engine, NoProcess, Process
 from bulkput.scale.task import Asked, Call, Earlier, Reply, encoded, heard
 from bulkput.scale.worker import exchange
 from bulkput.stores.base import Configured
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 _PATIENCE_S = 0.2
 """A process with few outcomes answers after this time: progress moves, and a stop arrives."""
+_LOOK_EVERY_S = 0.25
+"""How often a lane that waits for a process looks whether the others have left it any files."""
 _ROWS_EVERY_S = 2.0
 """How often a process is asked what it does."""
 
@@ -64,6 +66,8 @@ class Lane:
         """Send files until none is left. Raises CancelledError, what a login raises, and bugs."""
         run = self._run
         while True:
+            if self._process is None and run.has_work and not await self._has_got_process():
+                continue
             files = await self._picked()
             if not self.held:
                 if run.is_over:
@@ -92,6 +96,34 @@ class Lane:
             await self._take(reply)
 
     # To the process.
+
+    @property
+    def has_process(self) -> bool:
+        return self._process is not None
+
+    async def _has_got_process(self) -> bool:
+        """Wait for a process. It takes no files meanwhile: other lanes may send them. False if none are left then."""
+        run = self._run
+        getting = asyncio.ensure_future(self._engine.process(self.number))
+        try:
+            while not getting.done():
+                await asyncio.wait([getting], timeout=_LOOK_EVERY_S)
+                if not getting.done() and not run.has_work:
+                    return False
+            self._process = getting.result()
+        except NoProcess as error:
+            run.sending.stop.pull(ev.Stopping(str(error), ev.StopCause.WORKERS))
+            return False
+        except Exception as error:
+            if not _is_loss(error):
+                raise
+            run.note_death(self.name, 0, str(error) or type(error).__name__)
+            return False
+        finally:
+            getting.cancel()
+        self.name, self._replied_s = self._process.name, time.monotonic()
+        run.share_out()
+        return True
 
     async def _picked(self) -> list[tuple[Any, ...]]:
         """Files for the window, as they are sent."""
@@ -136,9 +168,7 @@ class Lane:
     async def _exchange(self, files: list[tuple[Any, ...]]) -> Reply:
         run, now_s = self._run, time.monotonic()
         if self._process is None:
-            self._process = await self._engine.process(self.number)
-            self.name = self._process.name
-            self._replied_s = now_s
+            raise AssertionError("files are picked for a process")
         told, self._told = self._told, None
         call = Call(
             run=f"{run.run}-{self.number}",
@@ -264,6 +294,7 @@ class Lane:
             else:
                 run.suspects.append(Suspect(upload, suffered))
         run.note_death(name, len(files), why)
+        run.share_out()
         run.wake()
 
     def let_go(self) -> list[Upload]:

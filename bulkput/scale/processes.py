@@ -17,6 +17,7 @@ from multiprocessing import forkserver
 from pathlib import Path
 from typing import TypeVar
 
+from bulkput.scale.needs import Needs
 from bulkput.scale.worker import exchange
 
 A = TypeVar("A")
@@ -64,6 +65,9 @@ class Processes:
 
     def begin(self) -> None:
         self._begun = asyncio.get_running_loop().run_in_executor(None, forkserver.ensure_running)
+
+    async def ready(self, needs: Needs, warn: Callable[[str], None]) -> None:
+        """They have what this process has."""
 
     async def process(self, lane: int) -> OwnProcess:
         if self._begun is not None:

@@ -1,5 +1,6 @@
 """An upload by several processes: the verb `upload`, with an engine."""
 
+import asyncio
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -33,12 +34,12 @@ async def upload_sharded(
     This process walks, decides and keeps the journal; the others read and send. `engine` is closed at the end. Raises
     like `upload`, and UsageError if a process cannot see the sources or has another version.
     """
-    options = checked(options, UploadOptions)
-    roots = sources_of(sources, options)
-    check_shardable(options, roots)
+    chosen = checked(options, UploadOptions)
+    roots = sources_of(sources, chosen)
+    check_shardable(chosen, roots)
     if engine.is_elsewhere:
-        roots, options = _absolute(roots, options)
-        sources = roots if options.files is None else ()
+        roots, chosen = await asyncio.to_thread(_absolute, roots, chosen)  # asks for the current directory
+        sources = roots if chosen.files is None else ()
     lanes = ShardedSending(
         engine,
         destination,
@@ -51,7 +52,7 @@ async def upload_sharded(
             lanes,
             sources,
             destination,
-            options=options,
+            options=chosen,
             on_event=on_event,
             recorder=recorder,
             stop=stop,

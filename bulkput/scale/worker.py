@@ -20,28 +20,29 @@ from concurrent.futures import Future
 from contextlib import suppress
 from typing import Any
 
-from bulkput import __version__
 from bulkput import events as ev
 from bulkput.activity import Activity
 from bulkput.engine.event_loop import loop_factory
 from bulkput.engine.open_store import Handed, connected, governor_of, pace_of
 from bulkput.engine.pool import Pool, pool
 from bulkput.engine.stop import Stop
-from bulkput.engine.upload.open_source import is_url
 from bulkput.engine.upload.sender import Sender, not_sent
 from bulkput.engine.upload.sending import OpenSource, Sending, new_only_of, opener_of, putter_of, skipper_of
 from bulkput.engine.upload.survey import Files
 from bulkput.engine.upload.watchdog import in_flight_of, oldest_first
-from bulkput.errors import BulkputError, Stopped, UsageError, printable
+from bulkput.errors import BulkputError, Stopped, UsageError
 from bulkput.model import LargeUpload, RemoteObject, UnfinishedUpload, Upload
+from bulkput.scale.needs import python_version, why_unfit
 from bulkput.scale.task import Asked, Call, Earlier, Reply, Setup, decoded, told
 from bulkput.stores.base import Configured, Destination
 from bulkput.stores.slots import Slots
 from bulkput.transport.base import WireCount
 
 _ABANDONED_S = 600.0
-"""A driver calls again and again, at least every second while it has work; it may have none for long while it compares
-or scans. Then its next call sets the process up again."""
+"""A driver may have no work for long, while it compares or scans. Then its next call sets the process up again."""
+_GONE_S = 30.0
+"""While a process has files, its driver calls at least every second: without a call, it is gone. The same time holds if
+the next call may reach another process: nobody can tell this one that the run has ended."""
 _MOST_ROWS = 20
 
 _runs: dict[str, "Worker"] = {}
@@ -61,10 +62,10 @@ def exchange(call: Call) -> Reply:
 
 
 def end(run: str) -> None:
-    """End the run in this process, and close its connections."""
-    worker = _runs.pop(run, None)
-    if worker is not None:
-        worker.end()
+    """End all parts of the run in this process, and close their connections."""
+    with _making:
+        for name in [each for each in _runs if each.rpartition("-")[0] == run]:
+            _runs.pop(name).end()
 
 
 class Worker:
@@ -115,7 +116,8 @@ class Worker:
         return box.result()
 
     def end(self) -> None:
-        self._loop.call_soon_threadsafe(self._ended.set)
+        with suppress(RuntimeError):  # it has ended, and its loop is closed
+            self._loop.call_soon_threadsafe(self._ended.set)
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
@@ -123,6 +125,9 @@ class Worker:
             self._loop.run_until_complete(self._main())
         finally:
             self.has_ended = True
+            with _making:  # of a driver that is gone, too: a setup has secrets
+                for name in [each for each, worker in _runs.items() if worker is self]:
+                    del _runs[name]
             self._loop.close()
 
     async def _main(self) -> None:
@@ -138,9 +143,16 @@ class Worker:
 
     async def _until_ended(self) -> None:
         """Returns when the driver has ended the run, or has not called for long."""
-        while not self._ended.is_set() and (self._box is not None or time.monotonic() < self._called_s + _ABANDONED_S):
+        while not self._ended.is_set() and not self._is_abandoned:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._ended.wait(), _ABANDONED_S / 10)
+                await asyncio.wait_for(self._ended.wait(), _GONE_S / 6)
+
+    @property
+    def _is_abandoned(self) -> bool:
+        if self._box is not None:
+            return False
+        patience_s = _GONE_S if self._held or self._is_whole else _ABANDONED_S
+        return time.monotonic() > self._called_s + patience_s
 
     async def _open_and_send(self) -> None:
         setup, options = self._setup, self._setup.options
@@ -366,14 +378,5 @@ class HandedEarlier:
 
 def _check(setup: Setup) -> None:
     """Raises UsageError if this process cannot send the files of the run."""
-    host = socket.gethostname()
-    if setup.version != __version__:
-        raise UsageError(
-            f"the worker on {host} has bulkput {__version__}, and this is {setup.version}: install the same version"
-        )
-    for source in setup.sources:
-        if not is_url(source) and not os.path.lexists(source):
-            raise UsageError(
-                f"the worker on {host} (process {os.getpid()}) does not see {printable(source)}: mount the sources"
-                " there, at the same path"
-            )
+    if (why := why_unfit((setup.version, python_version(), setup.sources))) is not None:
+        raise UsageError(f"the worker on {socket.gethostname()} (process {os.getpid()}) {why}")

@@ -10,7 +10,10 @@ from aiohttp import web
 
 def kill_peer(request: web.BaseRequest) -> int:
     """Kills the process that has sent the request with SIGKILL. Returns its id; 0 if it was killed before."""
-    if request.transport is None or (inode := _inode(request.transport.get_extra_info("peername")[1])) is None:
+    if request.transport is None:
+        return 0
+    here, there = (request.transport.get_extra_info(end)[1] for end in ("sockname", "peername"))
+    if (inode := _inode(there, here)) is None:
         return 0
     pid = _owner(inode)
     if pid:
@@ -18,10 +21,11 @@ def kill_peer(request: web.BaseRequest) -> int:
     return pid
 
 
-def _inode(port: int) -> str | None:
+def _inode(port: int, to: int) -> str | None:
+    """Of the socket with this local port, which other processes may have for connections to other ports."""
     for line in Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()[1:]:
         fields = line.split()
-        if int(fields[1].rpartition(":")[2], 16) == port and fields[9] != "0":
+        if [int(end.rpartition(":")[2], 16) for end in fields[1:3]] == [port, to] and fields[9] != "0":
             return fields[9]
     return None
 

@@ -44,7 +44,7 @@ PYTHON_ONLY: set[str] = set()
 VERBS_OWN = {
     "--literal", "--progress", "--json", "--summary", "--trace", "--verbose", "--quiet", "--quick",
     "--include-from", "--exclude-from", "--fail-fast", "--profile", "--cloud", "--summary-md", "--print-urls",
-    "--manifest", "--processes", "--status-page", "--report",
+    "--manifest", "--processes", "--cluster", "--status-page", "--report",
 }  # fmt: skip
 """Flags that no option of the library stands behind, or that are another way to write one."""
 OLD_NAMES = MIGRATIONS[1]
