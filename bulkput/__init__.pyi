@@ -74,6 +74,10 @@ from bulkput.recorder import Recorder as Recorder
 from bulkput.results import Failure as Failure
 from bulkput.results import Summary as Summary
 from bulkput.rule_options import Rule as Rule
+from bulkput.scale.any_executor import OnExecutor as OnExecutor
+from bulkput.scale.cluster import Cluster as Cluster
+from bulkput.scale.processes import Processes as Processes
+from bulkput.scale.upload import upload_sharded as upload_sharded
 from bulkput.stores.base import Destination as Destination
 from bulkput.stores.base import Store as Store
 from bulkput.verb_options import CopyOptions as CopyOptions

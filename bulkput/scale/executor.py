@@ -1,4 +1,4 @@
-"""Lanes the files of a run over the processes of any `concurrent.futures.Executor`.
+"""Shares out the files of a run among the processes of any `concurrent.futures.Executor`.
 
     pipeline ──submit──> queue ──lane 1──exchange──> process   each lane keeps a window of files in its process
                               └──lane 2──exchange──> process   and asks again and again what has become of them

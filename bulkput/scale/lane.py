@@ -156,14 +156,17 @@ class Lane:
         return taken
 
     async def _put(self, upload: Upload) -> tuple[Any, ...]:
-        run, number = self._run, next(self._numbers)
+        number = next(self._numbers)
         self.held[number] = upload  # before any wait: it is reported, whatever happens
         self._bytes += upload.source.size
-        earlier = None
-        if upload.source.size > run.sending.options.large.above and run.sending.options.journal is not None:
-            known, path = run.sending.earlier, upload.source.path
+        return await self._encoded(number, upload)
+
+    async def _encoded(self, number: int, upload: Upload) -> tuple[Any, ...]:
+        sending, earlier = self._run.sending, None
+        if upload.source.size > sending.options.large.above and sending.options.journal is not None:
+            known, path = sending.earlier, upload.source.path
             earlier = Earlier(await known.noted_parts(path), known.uploads_begun.get(path, ()))
-        return encoded(number, upload, run.sending.options.headers, earlier)
+        return encoded(number, upload, sending.options.headers, earlier)
 
     async def _exchange(self, files: list[tuple[Any, ...]]) -> Reply:
         run, now_s = self._run, time.monotonic()
@@ -183,13 +186,9 @@ class Lane:
         reply = await self._called(call)
         if reply.is_unknown:
             setup = await run.setup()
-            everything = [await self._again(number) for number in self.held]
+            everything = [await self._encoded(number, upload) for number, upload in self.held.items()]
             reply = await self._called(replace(call, setup=setup, files=everything))
         return reply
-
-    async def _again(self, number: int) -> tuple[Any, ...]:
-        upload = self.held[number]
-        return encoded(number, upload, self._run.sending.options.headers, None)
 
     async def _called(self, call: Call) -> Reply:
         if self._process is None:

@@ -72,13 +72,14 @@ class Processes:
     async def process(self, lane: int) -> OwnProcess:
         if self._begun is not None:
             await self._begun
-        self._open.append(await asyncio.to_thread(self._started, lane))
-        return self._open[-1]
+        return await asyncio.to_thread(self._started, lane)
 
     def _started(self, lane: int) -> OwnProcess:
         executor = ProcessPoolExecutor(1, mp_context=self._context, initializer=_begin)
+        process = OwnProcess(lane, executor)
+        self._open.append(process)  # before the wait, which may be given up
         executor.submit(os.getpid).result()  # the first call starts the process, and waits for the server that forks it
-        return OwnProcess(lane, executor)
+        return process
 
     async def aclose(self, run: str) -> None:
         await asyncio.to_thread(self._close_all)
