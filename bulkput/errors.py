@@ -33,7 +33,7 @@ The command line replaces these names by its flags (`cli/flags.py`). No text bel
 import re
 from collections.abc import Callable
 from copy import copy
-from typing import ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 from bulkput.record import frozen
 
@@ -48,6 +48,13 @@ class BulkputError(Exception):
 
     is_retryable: ClassVar[bool] = False
     stops_run: ClassVar[bool] = False
+    _own: ClassVar[frozenset[str]] = frozenset()
+    """Attributes that mean something in this process only."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For copies, and for other processes: with all attributes, whatever arguments its kind takes."""
+        kept = {name: value for name, value in self.__dict__.items() if name not in self._own}
+        return _restored, (type(self), self.args, kept)
 
 
 class UsageError(BulkputError):
@@ -269,6 +276,7 @@ class Exists(Conflict):
     """An object of this name is there already, and the request was not to overwrite it (412 to `If-None-Match: *`), or
     the server lets nobody overwrite (Artifactory, Nexus)."""
 
+    _own = frozenset(("in_vain",))
     in_vain: PartsInVain | None = None
     """The parts that the refused object has, if it was sent in parts."""
 
@@ -306,6 +314,12 @@ class QuotaExceeded(StoreError):
     """The account or the container has reached its quota."""
 
     stops_run = True
+
+
+def _restored(kind: type[BulkputError], args: tuple[Any, ...], attributes: dict[str, Any]) -> BulkputError:
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(attributes)
+    return error
 
 
 def name_text(name: bytes) -> str:

@@ -8,6 +8,8 @@ if the process dies, and what the others wait for at the end of the run. So it i
 | nothing           | `FIRST`, or twice its share of the requests in flight if that is more |
 | its rate          | those of `AHEAD_S`, at least as above, at most `MOST`                 |
 | their bytes       | `MOST_BYTES` at most, or one file                                     |
+| that a call is    | four times its share of the requests in flight: only an answered call |
+| not interrupted   | hears of a stop                                                       |
 
 A file that was in the window of a process that died may have killed it. Such files are sent apart from all others:
 
@@ -30,9 +32,11 @@ TOGETHER = 16
 MOST_DEATHS = 3
 
 
-def window(share: int, rate: float | None) -> int:
+def window(share: int, rate: float | None, *, is_whole: bool = False) -> int:
     """How many files a lane may hold. `share`: its requests in flight; `rate`: files per second that its process has
-    reported, None if that is not known."""
+    reported, None if that is not known. `is_whole`: a call is answered when all its files have an outcome."""
+    if is_whole:
+        return 4 * share
     least = max(FIRST, 2 * share)
     return max(least, min(MOST, int((rate or 0.0) * AHEAD_S)))
 

@@ -66,13 +66,21 @@ class DaskProcess:
 
     def _done(self, call: "Future[Any]", inner: "Future[Any]") -> None:
         self._calls.pop(call, None)
-        with suppress(InvalidStateError):  # it was lost, or the lane waits no more
-            if inner.cancelled():
-                call.set_exception(ConnectionError("Dask has cancelled the call"))
-            elif (error := inner.exception()) is not None:
-                call.set_exception(error)
-            else:
-                call.set_result(inner.result().opened())
+        try:
+            self._settle(call, inner)
+        except InvalidStateError:  # it was lost, or the lane waits no more
+            pass
+        except Exception as error:  # noqa: BLE001 - what cannot be unpickled: whoever waits has to hear of it
+            call.set_exception(error)
+
+    @staticmethod
+    def _settle(call: "Future[Any]", inner: "Future[Any]") -> None:
+        if inner.cancelled():
+            call.set_exception(ConnectionError("Dask has cancelled the call"))
+        elif (error := inner.exception()) is not None:
+            call.set_exception(error)
+        else:
+            call.set_result(inner.result().opened())
 
     def lose(self, why: str) -> None:
         """Fail all calls, and have Dask forget them; call it on the event loop."""

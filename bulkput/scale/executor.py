@@ -26,7 +26,7 @@ from bulkput.engine.stop import Stop
 from bulkput.engine.tuner import Tuner
 from bulkput.engine.upload.sender import Outcome, not_sent
 from bulkput.engine.upload.sending import Elsewhere, OnKept, Sending
-from bulkput.errors import UsageError
+from bulkput.errors import UsageError, printable
 from bulkput.model import Pacing, Upload
 from bulkput.options import UploadOptions
 from bulkput.policy.lanes import shares
@@ -35,6 +35,7 @@ from bulkput.scale.engine import Engine
 from bulkput.scale.lane import Lane, Suspect
 from bulkput.scale.needs import Needs, python_version
 from bulkput.scale.task import Setup
+from bulkput.sources.paths import is_pipe
 from bulkput.stores.base import Store
 
 _WAITING = 1_024
@@ -79,7 +80,8 @@ class ShardedSending:
         options = sending.options
         needs = Needs(__version__, python_version(), self._sources)
         await _unless_stopped(self._engine.ready(needs, lambda why: self.emit(ev.Warned(why))), sending.stop)
-        lanes = max(1, self._engine.lanes)  # a run that was stopped by now has one, which sends nothing
+        # Each lane has a request in flight at least. A run that was stopped by now has one lane, which sends nothing.
+        lanes = max(1, min(self._engine.lanes, options.wire.highest))
         self._backlog = max(options.backlog, _WAITING * lanes)
         self._setup = Setup(
             version=__version__,
@@ -271,7 +273,9 @@ def _share_of(options: UploadOptions, lanes: int) -> UploadOptions:
     return replace(options, wire=wire, journal=None, retry_failed=False, manifest=None)
 
 
-def check_shardable(options: UploadOptions, roots: Iterable[bytes]) -> None:
-    """Raises UsageError if the sources are nothing that another process can read."""
+def check_shardable(roots: Iterable[bytes]) -> None:
+    """Raises UsageError if the sources are nothing that another process can read. Blocking."""
     if b"-" in roots:
         raise UsageError("standard input can be read by one process only, which is not to be one of several")
+    if pipes := [root for root in roots if is_pipe(root)]:
+        raise UsageError(f"{printable(pipes[0])} is a pipe, which one process only can read: leave out the others")

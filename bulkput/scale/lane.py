@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bulkput import events as ev
 from bulkput.engine.pool import is_cancelled
-from bulkput.errors import BulkputError, SourceError, StoreError, UsageError
+from bulkput.errors import BulkputError, Denied, SourceError, StoreError, UsageError
 from bulkput.model import Pacing, Reason, Upload
 from bulkput.policy.lanes import MOST_BYTES, MOST_DEATHS, suspects_at_once, window
 from bulkput.scale.engine import Engine, NoProcess, Process
@@ -26,6 +26,14 @@ _LOOK_EVERY_S = 0.25
 """How often a lane that waits for a process looks whether the others have left it any files."""
 _ROWS_EVERY_S = 2.0
 """How often a process is asked what it does."""
+
+
+_MOST_REFUSALS = 2
+"""Logins in a row that the store may refuse before any file is stored."""
+
+
+class _LostError(Exception):
+    """The process is gone."""
 
 
 class Suspect(NamedTuple):
@@ -59,6 +67,7 @@ class Lane:
         self._before: list[Reply] = []
         """The last reply of each process that has died: their requests count."""
         self._last: Reply | None = None
+        self._refusals = 0
         self.rows: tuple[ev.InFlight, ...] = ()
         self.rows_at_s = 0.0
 
@@ -77,23 +86,14 @@ class Lane:
                 continue
             try:
                 reply = await self._exchange(files)
-            except asyncio.CancelledError as error:
-                if is_cancelled():
-                    raise
-                self._bury(error)  # the executor has cancelled the call
-                continue
+                await self._take(reply)
+            except _LostError as error:
+                self._bury(str(error))
             except UsageError:
                 raise
             except BulkputError as error:  # of a login, or of a process that cannot open the store
                 run.sending.stop.pull(ev.Stopping(str(error), ev.StopCause.STORE))
                 run.leave_unsent()
-                continue
-            except Exception as error:
-                if not _is_loss(error):
-                    raise
-                self._bury(error)
-                continue
-            await self._take(reply)
 
     # To the process.
 
@@ -139,7 +139,8 @@ class Lane:
                 picked.append(await self._put(suspect.upload))
                 self._deaths[picked[-1][0]] = suspect.deaths
             return picked
-        room = window(self.share, self._rate) - len(self.held)
+        is_whole = self._process is not None and not self._process.is_always_the_same
+        room = window(self.share, self._rate, is_whole=is_whole) - len(self.held)
         room = min(room, -(-len(run.waiting) // run.lanes))  # what waits is for all lanes: also the last files of a run
         while run.waiting and room > 0 and (self._bytes < MOST_BYTES or not self.held):
             room -= 1
@@ -185,6 +186,7 @@ class Lane:
         )
         reply = await self._called(call)
         if reply.is_unknown:
+            self._keep_counts()
             setup = await run.setup()
             everything = [await self._encoded(number, upload) for number, upload in self.held.items()]
             reply = await self._called(replace(call, setup=setup, files=everything))
@@ -193,11 +195,17 @@ class Lane:
     async def _called(self, call: Call) -> Reply:
         if self._process is None:
             raise AssertionError("a call needs a process")
-        future: Future[Reply] = self._process.submit(exchange, call)
-        reply = await asyncio.wrap_future(future)
-        if reply.error is not None:
-            raise reply.error
-        return reply
+        try:
+            future: Future[Reply] = self._process.submit(exchange, call)
+            return await asyncio.wrap_future(future)
+        except asyncio.CancelledError as error:
+            if is_cancelled():
+                raise
+            raise _LostError("the executor has cancelled the call") from error
+        except Exception as error:
+            if not _is_loss(error):
+                raise
+            raise _LostError(str(error) or type(error).__name__) from error
 
     # From the process.
 
@@ -214,7 +222,7 @@ class Lane:
         for path, upload in reply.uploads_kept:
             run.sending.earlier.keep_upload(path, upload)
         if settled:
-            run.deaths_in_vain = 0
+            run.deaths_in_vain = self._refusals = 0
             rate = settled / max(now_s - self._replied_s, 1e-3)
             self._rate = rate if self._rate is None else (self._rate + rate) / 2
             self._replied_s = now_s
@@ -225,6 +233,10 @@ class Lane:
             self.rows = ()
             if run.is_over:
                 run.wake()
+        if reply.bug is not None:
+            raise RuntimeError(f"a process that sends files failed:\n{reply.bug}")
+        if reply.error is not None:
+            raise reply.error
         if reply.refused is not None:
             await self._renew(reply.refused)
 
@@ -263,6 +275,10 @@ class Lane:
         hand_over = self._run.store.powers.hand_over
         if hand_over is None:
             raise AssertionError("only a login that was handed over can be refused so")
+        self._refusals += 1
+        is_whole = self._process is not None and not self._process.is_always_the_same
+        if is_whole and self._refusals > _MOST_REFUSALS:  # each process knows of its own refusals only
+            raise Denied("login", "the run", "the store refuses each new login, before any file is stored", status=401)
         try:
             self._told = await hand_over(refused)
         except StoreError as error:
@@ -270,19 +286,16 @@ class Lane:
 
     # If it dies.
 
-    def _bury(self, error: BaseException) -> None:
+    def _bury(self, why: str) -> None:
         """The process is gone: its files are sent again, by whichever lane is free."""
         run, name = self._run, self.name
         if self._process is not None:
             self._process.kill()
         self._process = None
-        if self._last is not None:
-            self._before.append(self._last)
-            self._last = None
+        self._keep_counts()
         files, self.held, self._bytes, self.rows = self.held, {}, 0, ()
         deaths, self._deaths = self._deaths, {}
         is_alone = len(files) == 1
-        why = str(error) or type(error).__name__
         for number, upload in files.items():
             suffered = deaths.get(number, 0) + 1
             if suffered >= MOST_DEATHS and is_alone:
@@ -292,15 +305,22 @@ class Lane:
                 )
             else:
                 run.suspects.append(Suspect(upload, suffered))
-        run.note_death(name, len(files), why)
+        if files or not run.sending.stop.is_pulled:  # else it was ended, because the run is being stopped
+            run.note_death(name, len(files), why)
         run.share_out()
         run.wake()
 
+    def _keep_counts(self) -> None:
+        """The process begins to count anew, or is gone."""
+        if self._last is not None:
+            self._before.append(self._last)
+            self._last = None
+
     def let_go(self) -> list[Upload]:
         """The files that have no outcome; the process is ended if it has any."""
-        left, self.held = list(self.held.values()), {}
-        if left:
-            self.end()
+        left = list(self.held.values())
+        self.end()
+        self.held = {}
         return left
 
     def end(self) -> None:

@@ -73,7 +73,6 @@ class Call:
     patience_s: float | None = None
     """An answer comes after this time in any case. None: when all files have an outcome, and not before."""
     stop: ev.Stopping | None = None
-    must_hurry: bool = False
     told: Configured | BulkputError | None = field(default=None, repr=False)
     """The answer to `Reply.refused`."""
     wants_rows: bool = False
@@ -87,6 +86,8 @@ class Reply:
     """The process does not know the run: a `Setup` is wanted."""
     error: BulkputError | None = None
     """Why the process cannot work. All its files are without an outcome."""
+    bug: str | None = None
+    """The traceback of a bug that has ended the process's part."""
     batch: Sequence[tuple[Any, ...]] = ()
     """Outcomes and other events, in their order."""
     kept: Sequence[RemoteObject] = ()

@@ -36,7 +36,7 @@ async def upload_sharded(
     """
     chosen = checked(options, UploadOptions)
     roots = sources_of(sources, chosen)
-    check_shardable(chosen, roots)
+    await asyncio.to_thread(check_shardable, roots)
     if engine.is_elsewhere:
         roots, chosen = await asyncio.to_thread(_absolute, roots, chosen)  # asks for the current directory
         sources = roots if chosen.files is None else ()

@@ -15,6 +15,7 @@ import os
 import socket
 import threading
 import time
+import traceback
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
@@ -77,6 +78,7 @@ class Worker:
         self._thread = threading.Thread(target=self._run, name="bulkput-shard", daemon=True)
         self.has_ended = False
         self._error: BulkputError | None = None
+        self._bug: str | None = None
         self._ended = asyncio.Event()
         self._stop = Stop()
         self._slots = Slots(1)
@@ -135,9 +137,9 @@ class Worker:
             await self._open_and_send()
         except BulkputError as error:
             self._error = error
-        except Exception as error:  # noqa: BLE001 - a bug: the driver has to hear of it, and shows it as one
-            self._error = BulkputError(f"a worker failed: {type(error).__name__}: {error}")
-        if self._error is not None:
+        except Exception:  # noqa: BLE001 - a bug: the driver has to hear of it, and raises it as one
+            self._bug = traceback.format_exc()
+        if self._error is not None or self._bug is not None:
             self._answer()
             await self._until_ended()
 
@@ -151,7 +153,8 @@ class Worker:
     def _is_abandoned(self) -> bool:
         if self._box is not None:
             return False
-        patience_s = _GONE_S if self._held or self._is_whole else _ABANDONED_S
+        is_logging_in = self._renewal is not None and not self._renewal.done()
+        patience_s = _GONE_S if (self._held or self._is_whole) and not is_logging_in else _ABANDONED_S
         return time.monotonic() > self._called_s + patience_s
 
     async def _open_and_send(self) -> None:
@@ -206,9 +209,15 @@ class Worker:
                         self._pool.add(upload)
                     await self._until_ended()
                     self.has_ended = True
+                    self._end_renewal()
                     self._stop.pull(ev.Stopping("the driver has ended the run", ev.StopCause.INTERRUPTED))
             finally:
                 opener.close()
+
+    def _end_renewal(self) -> None:
+        """No login comes any more."""
+        if self._renewal is not None and not self._renewal.done():
+            self._renewal.set_exception(Stopped())
 
     @property
     def _workers(self) -> int:
@@ -232,7 +241,7 @@ class Worker:
         self._take(call.files)
         self._set_timer(call.patience_s)
         is_enough = len(self._batch) >= self._enough and not self._is_whole
-        if self._error is not None or not self._held or is_enough:
+        if self._error is not None or self._bug is not None or not self._held or is_enough:
             self._answer()
 
     def _take(self, files: Sequence[tuple[Any, ...]]) -> None:
@@ -321,6 +330,7 @@ class Worker:
         box.set_result(
             Reply(
                 error=self._error,
+                bug=self._bug,
                 batch=batch,
                 kept=kept,
                 uploads_kept=self._earlier.taken(),

@@ -13,7 +13,7 @@ import bulkput
 from bulkput import events as ev
 from bulkput.devserver import DevServer, Handler, ResourceKind
 from bulkput.engine.stop import Stop
-from bulkput.errors import IntegrityError, SourceError
+from bulkput.errors import Exists, IntegrityError, SourceError, UsageError
 from bulkput.options import LargeOptions, RetryOptions, UploadOptions, WireOptions
 from bulkput.scale.processes import Processes
 from bulkput.scale.upload import upload_sharded
@@ -198,3 +198,38 @@ async def test_a_failure_in_a_process_is_that_of_its_file(tmp_path: Path) -> Non
     (error,) = [event.error for event in seen if isinstance(event, ev.Failed)]
     assert isinstance(error, IntegrityError)
     assert (error.status, error.attempts, error.key, error.request_id) == (422, 2, "0007", "tx7")
+
+
+async def test_a_large_object_that_is_refused_fails_as_in_one_process(tmp_path: Path, devserver: DevServer) -> None:
+    """With `if_exists`: its error names what is there, and the others are stored."""
+    large = LargeOptions(above=100_000, part_size=50_000)
+    (files(tmp_path, 20) / "large").write_bytes(os.urandom(400_000))
+    await run(devserver, tmp_path, large=large)
+    (tmp_path / "more").write_bytes(b"new")
+    summary, seen = await run(devserver, tmp_path, large=large, if_exists="fail")
+    assert (summary.uploaded, summary.failed, summary.workers_lost) == (1, 21, 0)
+    assert {type(event.error) for event in seen if isinstance(event, ev.Failed)} == {Exists}
+
+
+async def test_no_more_requests_are_in_flight_than_asked_for(tmp_path: Path) -> None:
+    """Also with more processes than that."""
+    now = most = 0
+
+    async def count(request: web.BaseRequest, handler: Handler) -> web.StreamResponse:
+        nonlocal now, most
+        now += 1
+        most = max(most, now)
+        try:
+            return await handler(request)
+        finally:
+            now -= 1
+
+    async with faulty(count) as server:
+        summary, _ = await run(server, files(tmp_path, 60), processes=4, wire=WireOptions(concurrency=2))
+    assert summary.uploaded == 60 and most <= 2
+
+
+async def test_a_pipe_is_refused(tmp_path: Path, devserver: DevServer) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    with pytest.raises(UsageError, match="is a pipe, which one process only can read"):
+        await run(devserver, tmp_path / "fifo")
