@@ -383,6 +383,9 @@ class Powers:
     """What another process opens the same store with, without a login of its own. It has secrets, and is to be kept in
     memory. Given what the store has refused to that process, another one, by a new login if need be. Raises what a
     login raises, and Denied if a new one would not help. None: another process opens the store as this one does."""
+    left_out: Callable[[], str | None] | None = None
+    """Why a listing that has ended lacks objects which a reader would expect; None if none does. The store answers for
+    all its listings so far. None in place of the function: a listing that ends has all objects."""
     temporary_url: "Callable[[str, Wish], Awaitable[str]] | None" = None
     """Makes a temporary URL for the object of the given name, or for all objects whose names begin with it. The URL is
     proven by a request, if it can be. Raises UsageError if the store has no key to sign it with, or refuses it."""

@@ -60,6 +60,7 @@ class Wrapper(ABC):
             access=has.access,
             urls=has.urls and replace(has.urls, is_public=partial(self._around, "stat", "", has.urls.is_public)),
             hand_over=has.hand_over,
+            left_out=has.left_out,
             temporary_url=self._power("sign", has.temporary_url),
         )
 

@@ -57,12 +57,21 @@ def both(request: pytest.FixtureRequest) -> RealSwift:
 
 @pytest.fixture
 def world(both: RealSwift, tmp_path: Path) -> World:
-    tree = tmp_path / "tree"
+    return _world(both, tmp_path / "tree")
+
+
+@pytest.fixture
+def small(server: RealSwift, tmp_path: Path) -> World:
+    """On the devserver alone."""
+    return _world(server, tmp_path / "tree")
+
+
+def _world(server: RealSwift, tree: Path) -> World:
     for number in range(COUNT):
         path = tree / f"d{number % 7}" / f"ü {number:03d}"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"%d" % number * (number % 5))
-    return World(both, tree)
+    return World(server, tree)
 
 
 def test_each_object_is_where_the_hash_says(world: World) -> None:
@@ -233,6 +242,86 @@ def test_a_missing_container_counts_as_empty_with_a_warning(world: World) -> Non
     assert verified.exit_code == 1
     again = world.uploaded("--skip", "identical")
     assert (again["uploaded"], again["skipped"]) == (len(names), COUNT - len(names))
+
+
+def _copied(world: World) -> str:
+    """A copy of all objects in one container, made by a mirror."""
+    mirror = f"swift://{world.pattern.partition('{')[0]}mirror/"
+    ran = world("upload", "--skip", "identical", "--delete-extra", f"{world.url}/p/", mirror)
+    assert ran.exit_code == 0, ran.err
+    return mirror
+
+
+@pytest.mark.parametrize("flag", [("--delete-extra", "--yes"), ("--expire-extra", "1d")])
+def test_a_mirror_of_a_range_that_misses_a_container_removes_nothing(small: World, flag: tuple[str, str]) -> None:
+    """bulkput upload --skip identical --delete-extra swift://NAME-{00..07}/p/ swift://MIRROR/: exit code 1, and why"""
+    small.uploaded()
+    mirror = _copied(small)
+    gone = small.containers[1]
+    for name, container in small.stored().items():
+        if container == gone:
+            small.judge.delete(gone, name)
+    small.judge.delete(gone)
+    ran = small("upload", "--skip", "identical", *flag, f"{small.url}/p/", mirror)
+    assert ran.exit_code == 1, ran.err
+    assert f"1 of the 8 containers {small.pattern} do not exist, the first is {gone}" in ran.err
+    assert "not removed" in ran.err
+    rows = small.judge.rows(mirror.split("/")[2])
+    assert len(rows) == COUNT
+
+
+def test_a_mirror_of_a_narrower_range_removes_nothing(small: World) -> None:
+    """bulkput upload --delete-extra swift://NAME-{00..06}/p/: the objects are in others than their names say"""
+    small.uploaded()
+    mirror = _copied(small)
+    narrower = small.url.replace("07}", "06}")
+    ran = small("upload", "--skip", "identical", "--delete-extra", "--yes", f"{narrower}/p/", mirror)
+    assert ran.exit_code == 1, ran.err
+    assert "which belongs into" in ran.err
+    assert len(small.judge.rows(mirror.split("/")[2])) == COUNT
+
+
+def test_a_mirror_into_a_range_makes_the_containers_that_it_misses(small: World) -> None:
+    """bulkput upload --delete-extra TREE swift://NAME-{00..07}/p: a missing destination has no extras"""
+    small.uploaded()
+    gone = small.containers[1]
+    for name, container in small.stored().items():
+        if container == gone:
+            small.judge.delete(gone, name)
+    small.judge.delete(gone)
+    next(path for path in small.tree.rglob("ü *") if small.stored().get(f"p/{path.relative_to(small.tree)}")).unlink()
+    small.uploaded("--skip", "identical", "--delete-extra", "--yes")
+    assert len(small.stored()) == COUNT - 1
+
+
+@pytest.mark.parametrize(
+    ("source", "to"),
+    [("-{0..3}/", "-1/0/"), ("-{0..3}/x/", "-{2..5}/x/y/"), ("-1/x/", "-{0..3}/"), ("-{0..3}/", "-{0..3}/y/")],
+)
+def test_an_upload_into_a_container_of_its_source_is_refused(server: RealSwift, source: str, to: str) -> None:
+    """bulkput upload swift://NAME-{0..3}/ swift://NAME-1/0/: the run would read what it writes"""
+    own = f"swift://own{uuid.uuid4().hex[:8]}"
+    judge = SwiftJudge(server.auth_url, server.user, server.key)
+    for index in range(4):
+        judge.put(f"{own[8:]}-{index}", "")
+    for index in range(40):  # some of them are where their names say
+        judge.put(f"{own[8:]}-1", f"x/{index}", b"x")
+    ran = bulkput("upload", own + source, own + to, environ=server.environment)
+    assert ran.exit_code == 2, ran.err
+    assert "the run would read what it writes" in ran.err
+
+
+def test_the_marker_of_the_source_itself_hides_no_extra_object(server: RealSwift) -> None:
+    """bulkput upload --delete-extra swift://C/x/ swift://D/y/, and the object `x/` exists"""
+    one, other = f"one{uuid.uuid4().hex[:8]}", f"two{uuid.uuid4().hex[:8]}"
+    judge = SwiftJudge(server.auth_url, server.user, server.key)
+    for container, names in ((one, ("", "x/", "x/a")), (other, ("", "y/a", "y/extra", "y/", "beside"))):
+        for name in names:
+            judge.put(container, name, b"1" if name else b"")
+    mirror = ("upload", "--skip", "identical", "--delete-extra", "--yes")
+    ran = bulkput(*mirror, f"swift://{one}/x/", f"swift://{other}/y/", environ=server.environment)
+    assert ran.exit_code == 0, ran.err
+    assert judge.names(other) == ["beside", "y/", "y/a"]
 
 
 def test_no_url_is_printed_with_a_warning(server: RealSwift, tmp_path: Path) -> None:

@@ -191,4 +191,13 @@ def _sync(
         return None
     from bulkput.engine.upload.sync import Sync  # noqa: PLC0415 - 20 ms, which only a run that compares has to pay
 
-    return Sync(store, survey.scope, opener, sending, room=context.room, roots=survey.roots, links=links)
+    return Sync(
+        store,
+        survey.scope,
+        opener,
+        sending,
+        room=context.room,
+        roots=survey.roots,
+        left_out=survey.left_out,
+        links=links,
+    )

@@ -112,14 +112,15 @@ class ObjectScan:
         async with aclosing(tree.origin.source.list(tree.prefix)) as rows:
             async for row in rows:
                 self._is_listing = False
-                yield row
+                # The marker of the tree's own directory has no name below it. As an entry that is no file it would
+                # stand for the whole tree, and a mirror would know nothing of any object.
+                if row.name != tree.prefix:
+                    yield row
                 self._is_listing = True
         self._is_listing = False
 
     def _found(self, row: RemoteObject) -> Found:
         name, path = self._tree.name_of(row), self._tree.origin.path_of(row.name)
-        if not name:  # the marker of the directory itself
-            return Skip(path, b"", Reason.NOT_A_FILE)
         if self._filters.are_there and not takes(self._filters, name, self._enters):
             return Skip(path, name, Reason.EXCLUDED)
         size, mtime_ns = row.bytes or 0, moment_ns(row.last_modified) or 0

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 
@@ -34,6 +34,8 @@ class Origin:
     url: Destination
     source: ObjectSource
     count: WireCount
+    left_out: Callable[[], str | None] | None = None
+    """See `Powers.left_out`."""
 
     def path_of(self, key: str) -> bytes:
         """The URL of an object, in messages and in a journal."""
@@ -83,7 +85,7 @@ async def opened_source(
         brake=brake,
         environ=environ,
     ) as (store, count):
-        yield Origin(where, StoreSource(store, url), count)
+        yield Origin(where, StoreSource(store, url), count, store.powers.left_out)
 
 
 class StoreSource:

@@ -92,6 +92,10 @@ class Survey:
         """What puts links as links. Those of a disk become files."""
         return None
 
+    def left_out(self) -> str | None:
+        """Why the scan, which has ended, lacks files that are there or may be; None if it has seen all."""
+        return None
+
     def elsewhere(self, _container: str) -> "Elsewhere":
         """What another process needs to read the sources."""
         return Files(self.may_hang)

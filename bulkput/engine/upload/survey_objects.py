@@ -75,6 +75,10 @@ class ObjectSurvey(Survey):
     def links(self, store: Store, container: str, emit: ev.Emit) -> Links:
         return Links(store.powers.link, self._targets(container), emit)
 
+    def left_out(self) -> str | None:
+        left_out = self.tree.origin.left_out
+        return left_out() if left_out is not None else None
+
     def elsewhere(self, container: str) -> ObjectsElsewhere:
         return ObjectsElsewhere(str(self.tree.origin.url), self._targets(container))
 
@@ -204,11 +208,21 @@ async def _has_any(origin: Origin, prefix: str) -> bool:
 def _refuse_own(tree: Tree, target: Destination, places: tuple[str, str]) -> None:
     """Raises UsageError if the run would read what it writes."""
     here = tree.origin.url
-    if one_spelling(here.scheme, here.root) != one_spelling(target.scheme, target.root) or places[0] != places[1]:
+    is_same = one_spelling(here.scheme, here.root) == one_spelling(target.scheme, target.root)
+    if places[0] != places[1] or not (is_same or _share_containers(here, target)):
         return
     begin = tree.prefix if tree.single is None else tree.single.name
     if target.prefix.startswith(begin) or (tree.single is None and begin.startswith(joined_prefix(target.prefix))):
         raise UsageError(f"{target} lies within the source, or the source within it: the run would read what it writes")
+
+
+def _share_containers(here: Destination, target: Destination) -> bool:
+    """Whether a range of Swift containers and the other URL's container, or range, have a container in common."""
+    if "{" not in here.root + target.root or not here.scheme == target.scheme == "swift":
+        return False
+    from bulkput.policy.spread import share_containers  # noqa: PLC0415 - few sources are of this kind
+
+    return share_containers(here.root, target.root)
 
 
 def _naming(tree: Tree, target: Destination) -> NamingOptions:

@@ -39,9 +39,10 @@ class Sync:
         *,
         room: Callable[[], Awaitable[None]],
         roots: list[bytes],
+        left_out: Callable[[], str | None],
         links: "Links | None" = None,
     ) -> None:
-        """`scope` is that of `sending`, which has one."""
+        """`scope` is that of `sending`, which has one. `left_out` is asked after the scan: see `Survey.left_out`."""
         options, stop, emit = sending.options, sending.stop, sending.emit
         self._mirror: Mirror | None = None
         if options.skip.is_mirror:
@@ -59,6 +60,7 @@ class Sync:
         if skipper is None:
             raise AssertionError("a run with a scope compares")
         self.skipper = skipper
+        self._left_out = left_out
         self._links = links
         self._scope = scope
         self._manifest = manifest_key(options.manifest, scope.naming) if options.manifest is not None else None
@@ -128,11 +130,13 @@ class Sync:
 
     async def _take_object(self, pair: Pair) -> None:
         """Note an object without a file: as extra, or as one that stays if it may have a file, filters left its file
-        out, or it is the manifest or another program's marker."""
+        out, or it is the manifest, another program's marker, or named as the destination's prefix itself: no file has
+        that name."""
         row = pair.row
         if self._mirror is None or row is None:
             return
-        is_ours = not pair.is_unknown and not is_others_marker(row.name, row.bytes) and row.name != self._manifest
+        is_ours = not pair.is_unknown and not is_others_marker(row.name, row.bytes)
+        is_ours = is_ours and row.name not in (self._manifest, self._scope.naming.prefix)
         if is_ours and self._scope.claims(row.name, is_directory=is_marker(row)):
             await self._mirror.note_extra(row)
         else:
@@ -149,6 +153,8 @@ class Sync:
         if self._mirror is not None:
             if not self._pairing.is_in_order:
                 self._mirror.keep_all("a directory was changed while it was read")
+            if (why := self._left_out()) is not None:
+                self._mirror.keep_all(f"the source may have files for them: {why}")
             await self._mirror.remove(failed)
 
     def close(self) -> None:

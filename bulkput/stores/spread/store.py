@@ -61,7 +61,8 @@ class SpreadStore:
         self._spread = spread
         self._pattern = pattern
         self._warn = warn
-        self._has_warned = self._has_told_missing = False
+        self._misplaced = self._missing = ""
+        """What the warnings say of objects and containers that listings have left out; empty if there are none."""
         self._prepared: set[str] = set()
         """Containers that a `prepare` which has failed need not make again."""
         self.limits = first.limits
@@ -112,6 +113,7 @@ class SpreadStore:
             part_sizes=None,
             access=has.access and replace(has.access, look=partial(self._look_at_container, self._pattern)),
             urls=None,
+            left_out=lambda: self._missing or self._misplaced or None,
             temporary_url=self._temporary_url if has.temporary_url else None,
         )
 
@@ -162,8 +164,8 @@ class SpreadStore:
         """Merge the listings of all containers. At any time one page of each is in memory.
 
         An object in another container than its name says is left out, with a warning: a GET would not find it, and a
-        removal would remove another. A container that is not there counts as empty, with a warning. Raises NotFound if
-        none is there.
+        removal would remove another. A container that is not there counts as empty, with a warning. `left_out` tells
+        of both. Raises NotFound if none is there.
         """
         async with AsyncExitStack() as exits:
             rows = [
@@ -195,12 +197,12 @@ class SpreadStore:
         """Raises NotFound if all are missing."""
         if len(missing) == self._spread.count:
             raise NotFound("list", self._pattern, "none of the containers exists", status=404)
-        if missing and not self._has_told_missing:
-            self._has_told_missing = True
-            self._warn(
+        if missing and not self._missing:
+            self._missing = (
                 f"{len(missing)} of the {self._spread.count} containers {printable(self._pattern)} do not exist, the"
-                f" first is {printable(self._spread.name(missing[0]))}: they count as empty"
+                f" first is {printable(self._spread.name(missing[0]))}"
             )
+            self._warn(f"{self._missing}: they count as empty")
 
     async def _rows(
         self, container: str, prefix: str, *, delimiter: str | None, start_after: str | None
@@ -213,11 +215,13 @@ class SpreadStore:
                     yield row
                 elif (right := self._spread.container_of(row.name)) == container:
                     yield self._outward(row)
-                elif not self._has_warned:
-                    self._has_warned = True
-                    self._warn(
+                elif not self._misplaced:
+                    self._misplaced = (
                         f"{printable(container)} has the object {printable(row.name)}, which belongs into"
-                        f" {printable(right)}: such objects were stored with other containers, or not by bulkput;"
+                        f" {printable(right)}"
+                    )
+                    self._warn(
+                        f"{self._misplaced}: such objects were stored with other containers, or not by bulkput;"
                         " they are left alone"
                     )
 
