@@ -22,7 +22,7 @@ async def opened(etag: str, data: bytes, layout: Layout | None) -> tuple[object,
     """The body, and how often the layout was asked for."""
     row, asked = RemoteObject("k", len(data), etag, None, "2026-01-02T03:04:05"), [0]
 
-    async def fetch(_key: str, _most: int) -> Fetched:
+    async def fetch(key: str, most: int) -> Fetched:
         return Fetched(row, ObjectHeaders(), f'"{etag}"', data)
 
     async def layout_of(_row: RemoteObject) -> Layout | None:
