@@ -22,11 +22,12 @@ from bulkput.payload.pieces import Pieces
 from bulkput.payload.reading import Fetch, Fetched, Read, Span, has_etag, plain_md5
 from bulkput.payload.version import Version
 from bulkput.policy.copied import with_given, with_mtime
-from bulkput.policy.etag import composite_of, md5_of
+from bulkput.policy.etag import composite_of, md5_of, parts_in
 from bulkput.policy.layout import Layout
 from bulkput.policy.object_state import is_same, is_unknown, state_of
 from bulkput.policy.skip import moment_ns
 
+_OTHER_BYTES = "what has arrived is not what its ETag is made of"
 LayoutOf = Callable[[RemoteObject], Awaitable[Layout | None]]
 Fits = Callable[[RemoteObject, ObjectHeaders], ObjectHeaders]
 """The headers that the destination keeps of those that a source shows. Raises StoreError if the copy would be of no
@@ -95,8 +96,7 @@ class StreamedObject:
         if given != self.size:
             raise self.changed("it was overwritten while it was copied: its length changed")
         if pieces is not None and self.layout is not None and not self.layout.is_of(pieces.digests()):
-            why = "what has arrived is not what its ETag is made of"
-            raise IntegrityError("get", self.seen.row.name, why, expected=self.seen.row.hash)
+            raise IntegrityError("get", self.seen.row.name, _OTHER_BYTES, expected=self.seen.row.hash)
         if last:
             yield last
             self._sent(given, 0.0)
@@ -190,6 +190,7 @@ class RemoteOpener:
         version = version_of(seen, listed, seen.headers.mtime_ns)
         data = b"" if seen.row.bytes == 0 else seen.data
         if data is not None and seen.row.large is None:
+            await self._prove(seen.row, data)
             return WholeObject(version, data, hashlib.md5(data, usedforsecurity=False).hexdigest(), seen)
         row, size = seen.row, version.size
         has_parts = row.large is not None or size > self._large_above or composite_of(row.hash) is not None
@@ -201,6 +202,19 @@ class RemoteOpener:
             layout=await self._layout_of(row) if has_parts else None,
             sent=lambda count, read_s: self._emit(Streaming(source.path, count, read_s, size)),
         )
+
+    async def _prove(self, row: RemoteObject, data: bytes) -> None:
+        """Compare the bytes of a plain object with the ETag of its parts, if it has one and the sizes of the parts are
+        known. Raises IntegrityError. `Fetch` has compared any other ETag."""
+        if (etag := composite_of(row.hash)) is None:
+            return
+        layout = Layout(sizes=(len(data),), etag=etag) if parts_in(row.hash) == 1 else await self._layout_of(row)
+        if layout is None:
+            return
+        pieces = Pieces(layout.sizes)
+        pieces.update(data)
+        if not layout.is_of(pieces.digests()):
+            raise IntegrityError("get", row.name, _OTHER_BYTES, expected=row.hash)
 
     async def _seen(self, listed: RemoteObject) -> Fetched | None:
         """What one request shows. A row of no bytes may be that of a link or of a large object of any size."""

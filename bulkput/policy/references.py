@@ -68,11 +68,17 @@ def is_as_listed(row: RemoteObject, now: RemoteObject) -> bool:
     False if nothing can be compared, since nothing is proven then.
     """
     same = _same_bytes(row, now)
-    then_ns, now_ns = stored_ns(row), stored_ns(now)
-    if then_ns is not None and now_ns is not None:
-        digit_ns = max(_last_digit_ns(each.last_modified or "") for each in (row, now))
-        same.append(abs(then_ns - now_ns) < digit_ns)
+    if (is_same_time := has_same_time(row, now)) is not None:
+        same.append(is_same_time)
     return bool(same) and all(same)
+
+
+def has_same_time(row: RemoteObject, now: RemoteObject) -> bool | None:
+    """Whether the times are the same to the last digit that both have. None if one of them has no time."""
+    then_ns, now_ns = stored_ns(row), stored_ns(now)
+    if then_ns is None or now_ns is None:
+        return None
+    return abs(then_ns - now_ns) < max(_last_digit_ns(each.last_modified or "") for each in (row, now))
 
 
 def has_same_bytes(row: RemoteObject, now: RemoteObject) -> bool:

@@ -15,6 +15,7 @@ _TABLES = """
 CREATE TABLE extra (name BLOB PRIMARY KEY, bytes INT, hash TEXT, modified TEXT, large TEXT, link TEXT, may_read INT,
     spared_by TEXT) WITHOUT ROWID;
 CREATE TABLE reader (path BLOB PRIMARY KEY, is_looked_at INT DEFAULT 0) WITHOUT ROWID;
+CREATE TABLE target (path BLOB PRIMARY KEY, read_by TEXT) WITHOUT ROWID;
 """
 _WHAT = "the names of objects without files"
 
@@ -27,8 +28,11 @@ class Extras:
         self._own = container + "/"
         self._database: sqlite3.Connection | None = None
 
-    def add(self, extras: Sequence[RemoteObject], readers: Iterable[str]) -> None:
-        """Note extras and readers. Raises UsageError if TMPDIR is full, as every other call does."""
+    def add(
+        self, extras: Sequence[RemoteObject], readers: Iterable[str], links: Iterable[tuple[str, str]] = ()
+    ) -> None:
+        """Note extras, readers, and links of this run, each as its target and its name: `spare_targets` spares the
+        targets. Raises UsageError if TMPDIR is full, as every other call does."""
         with room_for(_WHAT):
             if self._database is None:
                 self._database = temporary_database(_TABLES)
@@ -48,6 +52,9 @@ class Extras:
                 ),
             )
             self._database.executemany(_ADD_READER, ((as_blob(path),) for path in readers))
+            self._database.executemany(
+                "INSERT OR IGNORE INTO target VALUES (?, ?)", ((as_blob(path), by) for path, by in links)
+            )
 
     def readers(self, most: int) -> list[str]:
         """Up to `most` readers that have not been looked at yet; they count as looked at from now on."""
@@ -57,6 +64,20 @@ class Extras:
             taken = self._database.execute("SELECT path FROM reader WHERE is_looked_at = 0 LIMIT ?", (most,)).fetchall()
             self._database.executemany("UPDATE reader SET is_looked_at = 1 WHERE path = ?", taken)
         return [as_text(path) for (path,) in taken]
+
+    def spare_targets(self) -> None:
+        """Spare the extras to which noted links lead, and make all targets readers. Call it after all extras are
+        noted."""
+        if self._database is None:
+            return
+        own = as_blob(self._own)
+        with room_for(_WHAT):
+            self._database.execute(
+                "UPDATE extra SET spared_by = (SELECT read_by FROM target WHERE path = CAST(? || name AS BLOB))"
+                " WHERE spared_by IS NULL",
+                (own,),
+            )
+            self._database.execute("INSERT OR IGNORE INTO reader (path) SELECT path FROM target")
 
     def spare(self, reads: Iterable[Reference], by: str) -> None:
         """Note that the reader `by` reads these objects: extras among them stay, and those that may read others become

@@ -69,3 +69,13 @@ def test_a_prefix_reference_spares_exactly_the_names_with_that_prefix(found: set
     extras.spare([Reference(f"c/{prefix}", is_prefix=True)], "reader")
     assert set(names(extras, is_spared=True)) == {name for name in found if name.startswith(prefix)}
     extras.close()
+
+
+def test_the_target_of_a_link_of_this_run_is_spared_and_becomes_a_reader(extras: Extras) -> None:
+    """The link may be noted before or after the extra."""
+    extras.add([], [], [("c/a", "l/1"), ("c/ü", "l/2"), ("other/b", "l/3")])
+    extras.add([row("a"), row("b"), row("ü")], [])
+    extras.spare_targets()
+    assert (names(extras, is_spared=True), names(extras, is_spared=False)) == (["a", "ü"], ["b"])
+    assert [by for batch in extras.batches(9, is_spared=True) for _, by in batch] == ["l/1", "l/2"]
+    assert sorted(extras.readers(9)) == ["c/a", "c/ü", "other/b"]

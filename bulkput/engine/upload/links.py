@@ -23,6 +23,10 @@ class Links:
         target = self._target_of(source)
         return target is not None and row.link == target
 
+    def leads_to(self, source: SourceFile) -> str | None:
+        """The CONTAINER/OBJECT to which the link leads that is put for the source; None if none is put."""
+        return self._target_of(source) if self._link is not None else None
+
     def takes(self, source: SourceFile) -> bool:
         """Whether the copy of the source is a link. If a link becomes an object, a warning says so, once."""
         if source.remote is None or source.remote.link is None:

@@ -99,6 +99,7 @@ class Mirror:
         self._writing = asyncio.Lock()
         self._rows: list[RemoteObject] = []
         self._readers: list[str] = []
+        self._links: list[tuple[str, str]] = []
         self._count = 0
         self._room = room
         """Awaited before each batch of extras: the receiver of the events may have fallen behind."""
@@ -127,6 +128,12 @@ class Mirror:
         if may_read_others(row):
             self._readers.append(f"{self._container}/{row.name}")
             await self._write_some()
+
+    async def note_link(self, name: str, target: str) -> None:
+        """Note a link of this run: the extra `target` (CONTAINER/OBJECT) to which it leads must not be removed, and
+        nothing that the target reads. Raises UsageError if TMPDIR is full."""
+        self._links.append((target, name))
+        await self._write_some()
 
     async def _stays(self, row: RemoteObject) -> bool:
         """Whether the extra stays because of its age. Then an event says so. Raises Stopped."""
@@ -184,6 +191,7 @@ class Mirror:
         if not may_hold_readers(self._store):
             return
         try:
+            await self._on_disk(self._extras.spare_targets)
             await self._note_rest_of_container()
             workers = self._options.wire.start
             while readers := await self._on_disk(lambda: self._extras.readers(_BATCH)):
@@ -259,14 +267,15 @@ class Mirror:
             yield batch
 
     async def _write_some(self) -> None:
-        if len(self._rows) + len(self._readers) >= _BATCH:
+        if len(self._rows) + len(self._readers) + len(self._links) >= _BATCH:
             await self._write()
 
     async def _write(self) -> None:
         rows, self._rows = self._rows, []
         readers, self._readers = self._readers, []
-        if rows or readers:
-            await self._on_disk(lambda: self._extras.add(rows, readers))
+        links, self._links = self._links, []
+        if rows or readers or links:
+            await self._on_disk(lambda: self._extras.add(rows, readers, links))
 
     async def _on_disk(self, call: Callable[[], T]) -> T:
         async with self._writing:

@@ -91,6 +91,8 @@ class Sync:
                     elif pair.file is None:
                         await self._take_object(pair)
                     elif (found := await self._take_file(pair, pair.file)) is not None:
+                        if isinstance(found, SourceFile):
+                            await self._note_link(pair, found)
                         yield found
         except Unsupported as error:
             raise UsageError(f"the store cannot be compared: {error.detail}") from None
@@ -127,6 +129,12 @@ class Sync:
         if isinstance(found, Skip):
             await self.note_kept(pair.row)
         return found
+
+    async def _note_link(self, pair: Pair, file: SourceFile) -> None:
+        """Note what a link reads that the run puts: the listing has no row of it."""
+        if self._mirror is None or self._links is None or (target := self._links.leads_to(file)) is None:
+            return
+        await self._mirror.note_link(pair.key.decode("utf-8", "surrogatepass"), target)
 
     async def _take_object(self, pair: Pair) -> None:
         """Note an object without a file: as extra, or as one that stays if it may have a file, filters left its file
