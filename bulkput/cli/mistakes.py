@@ -188,7 +188,8 @@ def _has(command: click.Command, here: str) -> bool:
 
 def dest_comes_last(verb: str, paths: Sequence[str]) -> UsageError:
     """The error for a DEST before the sources."""
-    return UsageError(f"DEST comes last: bulkput {verb} {' '.join(map(_shown, (*paths[1:], paths[0])))}")
+    note = " (which sends files: bulkput does not download)" if verb == "upload" else ""
+    return UsageError(f"DEST comes last: bulkput {verb} {' '.join(map(_shown, (*paths[1:], paths[0])))}{note}")
 
 
 def refuse_local(verb: str, source: str, dest: str) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Iterator, Mapping
-from concurrent.futures import Future
+from concurrent.futures import BrokenExecutor, Future
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -205,7 +205,7 @@ class Lane:
         except Exception as error:
             if not _is_loss(error):
                 raise
-            raise _LostError(str(error) or type(error).__name__) from error
+            raise _LostError(_told(error)) from error
 
     # From the process.
 
@@ -301,7 +301,7 @@ class Lane:
             if suffered >= MOST_DEATHS and is_alone:
                 detail = f"{MOST_DEATHS} processes ended while they sent it, the last one alone with it: {why}"
                 run.report(
-                    ev.Failed(upload.source.path, upload.key, SourceError(upload.source.path, "unreadable", detail))
+                    ev.Failed(upload.source.path, upload.key, SourceError(upload.source.path, "unexpected", detail))
                 )
             else:
                 run.suspects.append(Suspect(upload, suffered))
@@ -355,6 +355,12 @@ def _is_loss(error: Exception) -> bool:
     """Whether an executor says that the process is gone, by an error of its own. Others are bugs."""
     is_own = type(error).__module__.partition(".")[0] not in ("builtins", "pickle", "_pickle", "asyncio", "bulkput")
     return is_own or isinstance(error, OSError | EOFError)
+
+
+def _told(error: Exception) -> str:
+    if isinstance(error, BrokenExecutor):
+        return "it has ended: killed, or out of memory"
+    return str(error) or type(error).__name__
 
 
 def _is_given_back(outcome: "ev.Uploaded | ev.Skipped | ev.Failed") -> bool:

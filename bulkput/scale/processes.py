@@ -9,11 +9,12 @@ import asyncio
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import suppress
-from multiprocessing import forkserver
+from multiprocessing import forkserver, resource_tracker
 from pathlib import Path
 from typing import TypeVar
 
@@ -64,7 +65,7 @@ class Processes:
         self._begun: asyncio.Future[None] | None = None
 
     def begin(self) -> None:
-        self._begun = asyncio.get_running_loop().run_in_executor(None, forkserver.ensure_running)
+        self._begun = asyncio.get_running_loop().run_in_executor(None, _start_server)
 
     async def ready(self, needs: Needs, warn: Callable[[str], None]) -> None:
         """They have what this process has."""
@@ -89,9 +90,30 @@ class Processes:
             process.close()
 
 
+_SIGNALS_OF_DRIVER = ("SIGINT", "SIGTERM", "SIGHUP")
+"""A terminal, systemd and CI systems send these to all processes of a run. The driver decides what comes of them."""
+
+
+def _start_server() -> None:
+    """Start the server that forks the processes, in a thread that blocks the driver's signals: it inherits that, and so
+    do they. Its helper, which is left behind by a second Ctrl-C, is not to warn of semaphores that go with it."""
+    signals = {getattr(signal, name) for name in _SIGNALS_OF_DRIVER if hasattr(signal, name)}
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+    sys.warnoptions.append(_NO_LEAKS)
+    try:
+        resource_tracker.ensure_running()  # it unblocks two of them
+        signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+        forkserver.ensure_running()
+    finally:
+        sys.warnoptions.remove(_NO_LEAKS)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+_NO_LEAKS = "ignore:resource_tracker"
+
+
 def _begin() -> None:
-    """In the new process: Ctrl-C is for the driver, and without the driver the process ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """In the new process: without the driver it ends."""
     parent = multiprocessing.parent_process()
 
     def watch() -> None:

@@ -19,8 +19,8 @@ from bulkput.stores.powers import Powers
 from bulkput.stores.tries import NoBrake, Tries
 from bulkput.transport.route import open_transport
 
-POWERS = tuple(each.name for each in fields(Powers) if each.default is None)
-"""The names of all powers."""
+POWERS = tuple(each.name for each in fields(Powers) if each.default is None and each.name != "left_out")
+"""The names of all powers. `left_out` is none: only a store made of several containers has it."""
 
 HOSTILE_NAMES = (
     "with spaces in it.txt",

@@ -57,9 +57,15 @@ def flags_of(verb: click.Command) -> set[str]:
         ("./dist --header X:secret swift://c", "the verb is missing: bulkput upload ./dist ..."),
         ("./x https://u:secret@h/", "the verb is missing: bulkput upload ./x https://..."),
         ("./x 'https://h/?temp_url_sig=secret'", "the verb is missing: bulkput upload ./x https://..."),
-        ("upload swift://c ./dist", "DEST comes last: bulkput upload ./dist swift://c"),
+        (
+            "upload swift://c ./dist",
+            "DEST comes last: bulkput upload ./dist swift://c (which sends files: bulkput does not download)",
+        ),
         ("verify swift://c a b", "DEST comes last: bulkput verify a b swift://c"),
-        ("upload 'https://h/?sig=secret' x", "DEST comes last: bulkput upload x https://..."),
+        (
+            "upload 'https://h/?sig=secret' x",
+            "DEST comes last: bulkput upload x https://... (which sends files: bulkput does not download)",
+        ),
         ("cp ./x swift://c", "./x is a file here, and cp takes objects: bulkput upload sends files"),
         ("cp here swift://c", "here is a file here, and cp takes objects: bulkput upload sends files"),
         ("mv swift://c/x .", ". is a path here, and mv stays within the store: bulkput does not download"),

@@ -8,8 +8,8 @@ from pathlib import Path
 from aiohttp import web
 
 
-def kill_peer(request: web.BaseRequest) -> int:
-    """Kills the process that has sent the request with SIGKILL. Returns its id; 0 if it was killed before."""
+def kill_peer(request: web.BaseRequest, number: int = signal.SIGKILL) -> int:
+    """Sends this signal to the process that has sent the request. Returns its id; 0 if it was killed before."""
     if request.transport is None:
         return 0
     here, there = (request.transport.get_extra_info(end)[1] for end in ("sockname", "peername"))
@@ -17,7 +17,7 @@ def kill_peer(request: web.BaseRequest) -> int:
         return 0
     pid = _owner(inode)
     if pid:
-        os.kill(pid, signal.SIGKILL)
+        os.kill(pid, number)
     return pid
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import multiprocessing
 import os
+import signal
 from collections import Counter
 from pathlib import Path
 
@@ -91,7 +92,7 @@ async def test_a_file_that_kills_its_process_three_times_fails_by_its_name(tmp_p
     (failure,) = summary.failures
     assert failure.path == os.fsencode(tmp_path / "0042") and "3 processes ended" in failure.error
     (error,) = [event.error for event in seen if isinstance(event, ev.Failed)]
-    assert isinstance(error, SourceError)
+    assert isinstance(error, SourceError) and error.problem == "unexpected"
 
 
 async def test_processes_that_all_end_at_once_stop_the_run(tmp_path: Path) -> None:
@@ -227,6 +228,22 @@ async def test_no_more_requests_are_in_flight_than_asked_for(tmp_path: Path) -> 
     async with faulty(count) as server:
         summary, _ = await run(server, files(tmp_path, 60), processes=4, wire=WireOptions(concurrency=2))
     assert summary.uploaded == 60 and most <= 2
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+async def test_processes_leave_the_signals_of_a_group_to_the_driver(tmp_path: Path, number: int) -> None:
+    """As a terminal, systemd and CI systems send them: to all. Nothing is lost by that."""
+    met: list[int] = []
+
+    async def signal_peer(request: web.BaseRequest, handler: Handler) -> web.StreamResponse:
+        if request.path.endswith("/0050"):
+            met.append(kill_peer(request, number))
+        return await handler(request)
+
+    async with faulty(signal_peer) as server:
+        summary, _ = await run(server, files(tmp_path, 200))
+    assert met and met[0] > 0
+    assert (summary.uploaded, summary.failed, summary.workers_lost) == (200, 0, 0)
 
 
 async def test_a_pipe_is_refused(tmp_path: Path, devserver: DevServer) -> None:

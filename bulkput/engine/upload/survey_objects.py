@@ -149,7 +149,10 @@ def _listed(
 def check_for_objects(roots: list[bytes], options: UploadOptions) -> None:
     """Raises UsageError for several sources, and options that hold for files only."""
     if len(roots) > 1:
-        raise UsageError("a URL has to be the only source: upload from each in a run of its own")
+        raise UsageError(
+            "a URL has to be the only source: upload from each in a run of its own (a range of containers is written in"
+            " quotes: 'swift://name-{00..07}/')"
+        )
     walk, url = options.walk, without_query(printable(roots[0]))
     given = {
         "gzip.mode": options.compresses,
