@@ -70,7 +70,7 @@ def scale_options(verb: Callable[..., int]) -> Callable[..., int]:
     )
     @click.option(
         "--cluster",
-        metavar="URL",
+        metavar="SCHEDULER",
         help="Send by the workers of a Dask cluster, which see the same files: tcp://SCHEDULER:8786 or tls://...",
     )
     @wraps(verb)

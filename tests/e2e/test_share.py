@@ -252,7 +252,9 @@ BLOCK = re.compile(r"^```(?:yaml|text)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 def jobs_of_the_page() -> dict[str, list[tuple[str, dict[str, str]]]]:
     """The upload that each system starts, for each job as often as it does, with the variables that it sets."""
-    github, gitlab, slurm = [text for text in BLOCK.findall(PAGE.read_text()) if "bulkput upload" in text]
+    github, gitlab, slurm = [
+        text for text in BLOCK.findall(PAGE.read_text()) if "bulkput upload" in text and "--shard" in text
+    ]
     upload = yaml.safe_load(github)["jobs"]["upload"]
     (line,) = [step["run"] for step in upload["steps"] if "run" in step]
     matrix = [line.replace("${{ matrix.shard }}", str(shard)) for shard in upload["strategy"]["matrix"]["shard"]]

@@ -54,7 +54,7 @@ def test_options_that_name_files_are_known_as_such() -> None:
     """By their metavar: the help of a new one has to say FILE or DIR."""
     paths = {key for verb in verbs() for key, about in keys_of(command_of(verb)).items() if about.is_path}
     assert paths == {
-        "base", "chart", "exclude-from", "files-from", "from", "include-from", "journal", "rules", "summary",
+        "base", "chart", "exclude-from", "files-from", "from", "include-from", "journal", "report", "rules", "summary",
         "summary-md", "trace",
     }  # fmt: skip
 
