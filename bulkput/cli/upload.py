@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Coroutine
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
@@ -21,7 +22,8 @@ from bulkput.cli.s3 import s3_options
 from bulkput.cli.scale import Scale, scale_options
 from bulkput.cli.share import share_options
 from bulkput.cli.skip import skip_options
-from bulkput.cli.values import Count, OneOf, Seconds, Url, refuse_odd
+from bulkput.cli.stop import stop_options
+from bulkput.cli.values import OneOf, Seconds, Url, refuse_odd
 from bulkput.cli.walk import split, walk_options
 from bulkput.cli.watch import WatchFlags, open_watch, watch_options
 from bulkput.errors import BulkputError, UsageError
@@ -111,8 +113,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="HTTP client. wire needs least CPU; a proxy always uses aiohttp.",
 )
-@click.option("--max-errors", type=Count(1), metavar="N", help="Stop after N failed files. Default: never.")
-@click.option("--fail-fast", is_flag=True, help="Stop after the first failed file: --max-errors 1.")
+@stop_options
 @click.option(
     "--journal", metavar="FILE", help="Record what is uploaded in FILE. The same command again sends only the rest."
 )
@@ -171,13 +172,8 @@ def upload(
     BULKPUT_TEMPURL. A SOURCE may be such a URL, too: then its objects are copied (docs/store-to-store.md).
     Options with their reasons: docs/options.md.
     """
-    sources, destination = split(paths, flags["files"], verb="upload")
-    if not literal:
-        refuse_odd(destination)
-    if destination.lower().startswith("tempurl:"):
-        from bulkput.policy.temp_url import from_variable  # noqa: PLC0415 - few destinations are
-
-        destination = from_variable(destination, os.environ)
+    sources, given = split(paths, flags["files"], verb="upload")
+    destination = _destination(given, is_literal=literal)
     if quiet and verbose:
         raise UsageError("--quiet and --verbose exclude each other")
     options = _options(**flags)
@@ -189,15 +185,8 @@ def upload(
     watched = open_watch(watch, shown, destination, tag=options.tag, is_dry_run=options.dry_run)
     outputs = _outputs(summary, trace, lambda: open_job(job, shown, destination), watched)
     told = outputs.job
-    view = UploadView(
-        verbose=verbose,
-        quiet=quiet,
-        as_json=as_json,
-        progress=progress,
-        trace=outputs.trace,
-        job=told,
-        watch=watched,
-    )
+    shows = partial(UploadView, verbose=verbose, quiet=quiet, as_json=as_json, progress=progress)
+    view = shows(trace=outputs.trace, job=told, watch=watched)
     if advice is not None:
         view.say(advice)
     own = own_output(outputs.trace, outputs.summary, *(each.file for each in (told, watched) if each is not None))
@@ -208,6 +197,17 @@ def upload(
     with _watching(watched, view):
         _run(view, lambda stop: view.run(sources, destination, options, stop, upload=send), outputs)
     return view.exit_code
+
+
+def _destination(given: str, *, is_literal: bool) -> str:
+    """The URL that is meant. Raises UsageError."""
+    if not is_literal:
+        refuse_odd(given)
+    if not given.lower().startswith("tempurl:"):
+        return given
+    from bulkput.policy.temp_url import from_variable  # noqa: PLC0415 - few destinations are
+
+    return from_variable(given, os.environ)
 
 
 def _watching(watch: "Watch | None", view: "UploadView") -> AbstractContextManager[None]:
@@ -304,8 +304,7 @@ def _options(
     retry: RetryOptions,
     stalled_after: float,
     transport: Literal["wire", "aiohttp"],
-    max_errors: int | None,
-    fail_fast: bool,
+    stop: StopRules,
     journal: str | None,
     retry_failed: bool,
     tag: str | None,
@@ -330,7 +329,7 @@ def _options(
         dir_markers=dir_markers,
         retry=retry,
         wire=replace(wire, transport=transport),
-        stop=StopRules(max_errors=1 if fail_fast else max_errors),
+        stop=stop,
         storage_policy=check_value(storage_policy, what="--storage-policy") if storage_policy else None,
         checksum_headers=checksum_headers,
         manifest=write_manifest,

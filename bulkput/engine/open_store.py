@@ -88,21 +88,14 @@ async def connected(
     `slots` limits the requests in flight; None means `wire.start` of them. `pace` keeps the rates of `wire`; None means
     that this store has a pace of its own if `wire` has a rate. The same for `governor`, which keeps the rates of
     containers: see `governor_of`. `tag` is that of UploadOptions. `read_for` is the URL that a copy writes to, if this
-    store is its source. `handed` is what another process has handed over.
-
-    Raises like `open_store`, and RateGone if a shared rate cannot be had.
-    """
+    store is its source. `handed` is what another process has handed over. Raises like `open_store`, and RateGone if a
+    shared rate cannot be had."""
     wire, emit, brake = wire or WireOptions(), emit or _ignore, brake or NoBrake()
     headers = headers or HeaderOptions()
     check_headers(headers)
     tries = Tries(retry or RetryOptions(), emit, brake)
     where = destination if isinstance(destination, Destination) else Destination.parse(destination)
-    if handed is None:
-        told = await configured(where, os.environ if environ is None else environ, wire)
-        wire = told.wire
-    else:  # not its rates, of which each process has its share
-        told = handed.told
-        wire = replace(told.wire, objects_per_s=wire.objects_per_s, bytes_per_s=wire.bytes_per_s)
+    wire = (told := await _told(where, os.environ if environ is None else environ, wire, handed)).wire
     user_agent = f"bulkput/{__version__}" + (f" ({tag})" if tag is not None else "")
     async with aclosing(open_transport(wire, user_agent=user_agent)) as transport:
         context = StoreContext(
@@ -124,15 +117,9 @@ async def connected(
         )
         bare = await open_destination(where, context)
         pace, governor = pace or pace_of(wire, brake), governor or governor_of(wire, brake, where)
-        store = wrap(
-            bare,
-            tries=tries,
-            slots=slots or Slots(wire.start),
-            emit=emit,
-            brake=brake,
-            pace=pace,
-            governed=_governed(governor, where, emit) if governor is not None else None,
-        )
+        governed = _governed(governor, where, emit) if governor is not None else None
+        slots = slots or Slots(wire.start)
+        store = wrap(bare, tries=tries, slots=slots, emit=emit, brake=brake, pace=pace, governed=governed)
         async with aclosing(store), _paced(pace, emit, user_agent=user_agent, environ=environ):
             yield store, transport.count
 
@@ -143,6 +130,15 @@ class Handed:
 
     told: Configured
     asked_again: Callable[[Configured], Awaitable[Configured]]
+
+
+async def _told(where: Destination, environ: Mapping[str, str], wire: WireOptions, handed: Handed | None) -> Configured:
+    """What the store is opened with. Rates are not handed over: each process has its share of them."""
+    if handed is None:
+        return await configured(where, environ, wire)
+    told = handed.told
+    wire = replace(told.wire, objects_per_s=wire.objects_per_s, bytes_per_s=wire.bytes_per_s)
+    return replace(told, wire=wire)
 
 
 def pace_of(wire: WireOptions, brake: Brake) -> "Pace | None":

@@ -20,6 +20,7 @@ Providers count by the second. So a container's bucket saves up little, and fill
 saved, no second has more requests than the rate. A rate up to 25/s saves up nothing.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -73,7 +74,9 @@ def steps_of(found: object) -> RateSteps:
 
 
 def container_bucket(per_s: float) -> Bucket:
-    """For the requests to one container that takes `per_s`."""
+    """For the requests to one container that takes `per_s`. Of 2.5 per second it lets pass 2: else some seconds would
+    have 3."""
+    per_s = float(max(math.floor(per_s), min(per_s, 1.0)))
     burst = max(1.0, per_s * _BURST_S)
     return Bucket((per_s - (burst - 1)) * _USED, burst, first=1.0)
 

@@ -218,7 +218,7 @@ class SharedRate:
             self._add(lease)
 
     def _next(self) -> tuple[int, int]:
-        """The requests and the bytes to ask for now."""
+        """What to ask for: requests and bytes."""
         now_s = self._clock()
         requests = _wanted(self._requests, self.queued_requests, self._taken_requests, now_s)
         size = _wanted(self._bytes, self.queued_bytes, self._taken_bytes, now_s)

@@ -89,7 +89,7 @@ async def test_three_runs_together_never_exceed_the_cap_in_any_second(tmp_path: 
     assert all(each.summary["rates"]["is_shared"] for each in ran)
     assert len(came) == 1200
     assert most_in_a_second(sorted(at for n in range(3) for at in sent(tmp_path / f"{n}.trace"))) <= 200
-    assert most_in_a_second(came) <= 220  # a server that shares two processors with them reads some of it late
+    assert most_in_a_second(came) <= 210
     elapsed = [each.summary["elapsed_s"] for each in ran]
     assert min(elapsed) > 0.5 * max(elapsed)
     assert len(status["runs"]) == 3 and sum(each["total"]["objects"] for each in status["runs"]) >= 1200

@@ -1,6 +1,5 @@
 """Every object name belongs to exactly one container, and they are even."""
 
-import math
 from collections import Counter
 
 from hypothesis import given
@@ -50,7 +49,7 @@ def test_names_are_spread_evenly_below_any_prefix(count: int, prefix: str) -> No
 
 @given(st.floats(0.1, 2_000), st.lists(st.floats(0, 0.5), min_size=1, max_size=300))
 def test_no_second_has_more_requests_than_the_rate(rate: float, pauses: list[float]) -> None:
-    """However requests come; of a rate that is no whole number, a second may have the next one."""
+    """However requests come; one request is always allowed."""
     bucket, now_s, sent = container_bucket(rate), 0.0, []
     for pause_s in pauses:
         now_s += pause_s
@@ -58,7 +57,7 @@ def test_no_second_has_more_requests_than_the_rate(rate: float, pauses: list[flo
         now_s = max(now_s, bucket.due_s)
         sent.append(now_s)
     for start_s in sent:
-        assert sum(start_s <= at_s < start_s + 1 for at_s in sent) <= math.ceil(rate)
+        assert sum(start_s <= at_s < start_s + 1 for at_s in sent) <= max(1, rate + 1e-6)
 
 
 @given(st.lists(st.tuples(st.integers(0, 10_000), st.floats(0.1, 1_000)), max_size=5), st.integers(0, 20_000))

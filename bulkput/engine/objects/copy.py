@@ -110,17 +110,8 @@ async def _copy(
     rename = rename_of(there.prefix, here.prefix, is_recursive=options.is_recursive, is_same_container=is_same)
     tally = ChangeTally(emit, stop, FailurePolicy(options.stop))
     started = time.monotonic()
-    opened = partial(
-        connected,
-        wire=wire,
-        retry=options.retry,
-        slots=tuner.slots,
-        pace=pace,
-        governor=governor,
-        emit=emit,
-        brake=stop,
-        environ=environ,
-    )
+    opened = partial(connected, wire=wire, retry=options.retry, slots=tuner.slots, pace=pace, governor=governor)
+    opened = partial(opened, emit=emit, brake=stop, environ=environ)
     async with (
         opened(source, read_for=destination) as (old, counted),
         opened(destination, headers=options.headers, s3=options.s3) as (new, count),

@@ -128,16 +128,6 @@ async def build(
         lanes=lanes,
         turns=_turns(context, target),
     )
-    held = held_back_by(context.pace, context.governor)
-    watchdog = Watchdog(
-        context.recorder,
-        emit,
-        stall_s=options.stall_s,
-        scanned=scan.at,
-        in_flight=pipeline.in_flight,
-        elsewhere=lambda: lanes.in_flight if lanes is not None else (),
-        is_paced=lambda: held is not None and held.is_waiting,
-    )
     return Assembly(
         store=store,
         survey=survey,
@@ -147,8 +137,21 @@ async def build(
         pipeline=pipeline,
         new_only=new_only,
         stages=_stages(context, survey, pipeline),
-        watchdog=watchdog,
+        watchdog=_watchdog(context, scan, pipeline, lanes),
         lanes=lanes,
+    )
+
+
+def _watchdog(context: Context, scan: Scanning, pipeline: Pipeline, lanes: "Lanes | None") -> Watchdog:
+    held = held_back_by(context.pace, context.governor)
+    return Watchdog(
+        context.recorder,
+        context.emit,
+        stall_s=context.options.stall_s,
+        scanned=scan.at,
+        in_flight=pipeline.in_flight,
+        elsewhere=lambda: lanes.in_flight if lanes is not None else (),
+        is_paced=lambda: held is not None and held.is_waiting,
     )
 
 

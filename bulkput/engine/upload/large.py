@@ -187,10 +187,8 @@ class LargeSender:
         comes_again: bool = True,
     ) -> LargeSent:
         """Send the parts that the store does not have, and compose the object. `parts` gives all of them, at each call
-        if they come again; `cut` says where they are in a file. `finish` gets the MD5s of all.
-
-        Raises StoreError if a dynamic large object of `below` would contain them.
-        """
+        if they come again; `cut` says where they are in a file. `finish` gets the MD5s of all. Raises StoreError if a
+        dynamic large object of `below` would contain them."""
         large = self._store.powers.large
         if large is None:
             raise AssertionError("the caller has checked that the store takes parts")
