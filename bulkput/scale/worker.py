@@ -24,11 +24,11 @@ from typing import Any
 from bulkput import events as ev
 from bulkput.activity import Activity
 from bulkput.engine.event_loop import loop_factory
-from bulkput.engine.open_store import Handed, connected, governor_of, pace_of
+from bulkput.engine.open_store import Handed, governor_of, pace_of
 from bulkput.engine.pool import Pool, pool
 from bulkput.engine.stop import Stop
 from bulkput.engine.upload.sender import Sender, not_sent
-from bulkput.engine.upload.sending import OpenSource, Sending, new_only_of, opener_of, putter_of, skipper_of
+from bulkput.engine.upload.sending import OpenSource, Sending, new_only_of, opened_for, opener_of, putter_of, skipper_of
 from bulkput.engine.upload.survey import Files
 from bulkput.engine.upload.watchdog import in_flight_of, oldest_first
 from bulkput.errors import BulkputError, Stopped, UsageError
@@ -164,17 +164,8 @@ class Worker:
         opened = setup.source.opened(setup.destination, options, self._emit, self._stop, setup.environ)
         async with (
             opened as self._source,
-            connected(
+            opened_for(options, setup.headers)(
                 setup.destination,
-                wire=options.wire,
-                retry=options.retry,
-                storage_policy=options.storage_policy,
-                headers=setup.headers,
-                encodes=options.encodes,
-                large=options.large,
-                s3=options.s3,
-                checksum_headers=options.checksum_headers,
-                tag=options.tag,
                 slots=self._slots,
                 pace=self._pace,
                 governor=self._governor,

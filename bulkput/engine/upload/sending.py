@@ -9,12 +9,13 @@ from contextlib import AbstractAsyncContextManager
 from functools import cache, partial
 from typing import TYPE_CHECKING, Protocol
 
+from bulkput.engine.open_store import connected
 from bulkput.engine.stop import Stop
 from bulkput.engine.upload.put import Putter
 from bulkput.errors import UsageError
 from bulkput.events import Emit
 from bulkput.model import LargeUpload, RemoteObject, UnfinishedUpload, Upload
-from bulkput.options import UploadOptions
+from bulkput.options import HeaderOptions, UploadOptions
 from bulkput.payload.body import BodyOpener
 from bulkput.payload.source_body import Opener
 from bulkput.policy.gzip_names import GzipNames
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from bulkput.policy.rules import Rules
     from bulkput.policy.scope import Scope
 
+Opened = tuple[Store, WireCount]
+"""A store, and the count of its requests."""
 OnKept = Callable[[RemoteObject], Awaitable[None]]
 """Takes the row of an object that stays as it is."""
 
@@ -100,6 +103,23 @@ class Sending:
     source: Source
     mark: str
     """Tells this run's objects from those of others, with `if_exists`. The same in all its processes."""
+
+
+def opened_for(options: UploadOptions, headers: HeaderOptions) -> Callable[..., AbstractAsyncContextManager[Opened]]:
+    """What opens the destination of an upload, in whichever process: `connected` with the options that are for the
+    store. `headers` has those of all rules."""
+    return partial(
+        connected,
+        wire=options.wire,
+        retry=options.retry,
+        storage_policy=options.storage_policy,
+        headers=headers,
+        encodes=options.encodes,
+        large=options.large,
+        s3=options.s3,
+        checksum_headers=options.checksum_headers,
+        tag=options.tag,
+    )
 
 
 def opener_of(sending: Sending, store: Store) -> Opener:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from bulkput import events as ev
 from bulkput.engine.compare.destination import Pathlike, sources_of
-from bulkput.engine.open_store import connected, governor_of, pace_of
+from bulkput.engine.open_store import governor_of, pace_of
 from bulkput.engine.source_check import SourceCheck
 from bulkput.engine.stop import Stop
 from bulkput.engine.tuner import Tuner, tuner_of
@@ -17,6 +17,7 @@ from bulkput.engine.upload.beforehand import has_told_place, is_rehearsed
 from bulkput.engine.upload.option_checks import check_classes, check_comparable, checked_headers
 from bulkput.engine.upload.origin import origin_of, url_of
 from bulkput.engine.upload.resume import Resume
+from bulkput.engine.upload.sending import opened_for
 from bulkput.engine.upload.survey import Survey, check_stdin, survey
 from bulkput.errors import Stopped, StoreError, printable
 from bulkput.model import Found, SourceFile
@@ -87,17 +88,8 @@ async def upload_by(
     headers = checked_headers(options)
     async with (
         context.resume,
-        connected(
+        opened_for(options, headers)(
             target,
-            wire=options.wire,
-            retry=options.retry,
-            storage_policy=options.storage_policy,
-            headers=headers,
-            encodes=options.encodes,
-            large=options.large,
-            s3=options.s3,
-            checksum_headers=options.checksum_headers,
-            tag=options.tag,
             slots=tuner.slots,
             pace=context.pace,
             governor=context.governor,
