@@ -22,7 +22,7 @@ from bulkput.scale.any_executor import OnExecutor
 from bulkput.scale.upload import upload_sharded
 from tests.conftest import environ_of
 from tests.faults.peer import kill_peer
-from tests.faults.target import faulty
+from tests.faults.target import expiring, faulty
 from tests.faults.test_run import QUICK, files
 
 pytestmark = pytest.mark.timeout(180)
@@ -70,16 +70,7 @@ async def test_the_executors_of_the_standard_library_send_the_files(
 
 async def test_an_expired_token_is_renewed_by_the_driver(executor: Executor, tmp_path: Path) -> None:
     """A process whose token is refused gives its files back, and gets them again with another."""
-    count = 0
-
-    async def expire(request: web.BaseRequest, handler: Handler) -> web.StreamResponse:
-        nonlocal count
-        count += 1
-        if count == 200:
-            server.tokens.revoke()
-        return await handler(request)
-
-    async with faulty(expire) as server:
+    async with expiring(200) as server:
         summary = await run(executor, server, files(tmp_path, 500))
         assert (summary.uploaded, summary.failed) == (500, 0)
         assert server.traffic.requests["GET", ResourceKind.AUTH] == 2

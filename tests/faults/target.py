@@ -181,6 +181,22 @@ async def faulty(intercept: Intercept) -> AsyncIterator[DevServer]:
         yield server
 
 
+@asynccontextmanager
+async def expiring(at: int) -> AsyncIterator[DevServer]:
+    """Runs a devserver whose token expires with the object PUT of this number."""
+    count = 0
+
+    async def expire(request: web.BaseRequest, handler: Handler) -> web.StreamResponse:
+        nonlocal count
+        count += 1
+        if count == at:
+            server.tokens.revoke()
+        return await handler(request)
+
+    async with faulty(expire) as server:
+        yield server
+
+
 async def judged(ledger: Ledger, fault: str, tree: Path, target: Place, ran: Ran) -> Row:
     """Compares the store with the tree; gives the row that it adds to the ledger."""
     summary = ran.summary

@@ -20,7 +20,7 @@ from bulkput.scale.processes import Processes
 from bulkput.scale.upload import upload_sharded
 from tests.conftest import environ_of
 from tests.faults.peer import kill_peer
-from tests.faults.target import faulty
+from tests.faults.target import expiring, faulty
 from tests.faults.test_run import QUICK, files
 
 pytestmark = pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="finds the peer of a connection in /proc")
@@ -111,16 +111,7 @@ async def test_processes_that_all_end_at_once_stop_the_run(tmp_path: Path) -> No
 
 async def test_a_token_that_expires_is_renewed_by_the_driver_for_all(tmp_path: Path) -> None:
     """The 200th request revokes the token. All processes go on with one more login."""
-    count = 0
-
-    async def expire(request: web.BaseRequest, handler: Handler) -> web.StreamResponse:
-        nonlocal count
-        count += 1
-        if count == 200:
-            server.tokens.revoke()
-        return await handler(request)
-
-    async with faulty(expire) as server:
+    async with expiring(200) as server:
         summary, _ = await run(server, files(tmp_path, 500))
         assert (summary.uploaded, summary.failed, summary.retries) == (500, 0, 0)
         assert server.traffic.requests["GET", ResourceKind.AUTH] == 2

@@ -28,7 +28,7 @@ from bulkput.policy.gzip_names import NOT_COMPRESSED
 from bulkput.recorder import Recorder
 from bulkput.sources.scan import Scan
 from tests.conftest import environ_of
-from tests.faults.target import faulty
+from tests.faults.target import expiring, faulty
 
 QUICK = RetryOptions(retries=3, base_s=0.001)
 
@@ -55,16 +55,7 @@ def errors(seen: list[ev.Event]) -> list[BaseException]:
 
 async def test_a_token_that_expires_under_64_workers_is_renewed_once(tmp_path: Path) -> None:
     """The 200th request revokes the token; the refused bodies are sent again with the new one."""
-    count = 0
-
-    async def expire(request: web.BaseRequest, handler: Handler) -> web.StreamResponse:
-        nonlocal count
-        count += 1
-        if count == 200:
-            server.tokens.revoke()
-        return await handler(request)
-
-    async with faulty(expire) as server:
+    async with expiring(200) as server:
         summary, _ = await run(server, files(tmp_path, 500))
         assert (summary.uploaded, summary.failed, summary.retries) == (500, 0, 0)
         assert server.traffic.requests["GET", ResourceKind.AUTH] == 2
