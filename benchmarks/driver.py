@@ -66,7 +66,7 @@ class Echoes:
     lanes = 2
     is_elsewhere = False
 
-    def begin(self) -> None:
+    def begin(self, destination: str) -> None:
         """Nothing to start."""
 
     async def ready(self, needs: Needs, warn: Callable[[str], None]) -> None:

@@ -36,17 +36,18 @@ class Scale:
     processes: int | None = None
     cluster: str | None = None
 
-    def upload(self) -> Callable[..., Any]:
-        """The verb `upload`, by these processes. Raises UsageError."""
+    def upload(self, destination: str) -> Callable[..., Any]:
+        """The verb `upload`, by these processes, which begin to start now. Raises UsageError."""
         if self.processes in (None, 1) and self.cluster is None:
             from bulkput.engine.upload.upload import upload  # noqa: PLC0415 - asyncio, and all else
 
             return upload
+        engine = self._engine(destination)
         from bulkput.scale.upload import upload_sharded  # noqa: PLC0415 - multiprocessing, pickle
 
-        return partial(upload_sharded, engine=self._engine())
+        return partial(upload_sharded, engine=engine)
 
-    def _engine(self) -> "Engine":
+    def _engine(self, destination: str) -> "Engine":
         if self.cluster is not None:
             if self.processes is not None:
                 raise UsageError("--processes and --cluster exclude each other: a cluster has processes of its own")
@@ -56,7 +57,9 @@ class Scale:
         from bulkput.scale.processes import Processes as ProcessesHere  # noqa: PLC0415 - see above
         from bulkput.scale.processes import usable_cores  # noqa: PLC0415
 
-        return ProcessesHere(self.processes or usable_cores())
+        here = ProcessesHere(self.processes or usable_cores())
+        here.begin(destination)  # before the imports of all else: they take as long as its own
+        return here
 
 
 def scale_options(verb: Callable[..., int]) -> Callable[..., int]:

@@ -177,6 +177,7 @@ def upload(
     if quiet and verbose:
         raise UsageError("--quiet and --verbose exclude each other")
     options = _options(**flags)
+    send = scale.upload(destination)
     from bulkput.cli.view import UploadView  # noqa: PLC0415 - asyncio
     from bulkput.engine.descriptors import fitting_concurrency  # noqa: PLC0415
 
@@ -193,7 +194,6 @@ def upload(
     options = replace(
         options, walk=replace(options.walk, own_output=own), tells_urls=told is not None and told.tells_urls
     )
-    send = scale.upload()
     with _watching(watched, view):
         _run(view, lambda stop: view.run(sources, destination, options, stop, upload=send), outputs)
     return view.exit_code

@@ -35,7 +35,7 @@ _DEAF_S = 1.0
 _BURST_S = 0.04
 """Seconds of its rate that a container's bucket saves up: 40 ms, by which a worker may come late by a read or a turn of
 the event loop."""
-_USED = 0.98
+_USED = 0.96
 """Share of a rate that is used: requests take different times to the store, so those of one second may arrive in less.
 A request that is refused costs more than this."""
 _QUIET_S = 5.0

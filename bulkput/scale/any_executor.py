@@ -35,7 +35,7 @@ class OnExecutor:
         self._executor = executor
         self.lanes = lanes
 
-    def begin(self) -> None:
+    def begin(self, destination: str) -> None:
         """The executor has begun."""
 
     async def ready(self, needs: Needs, warn: Callable[[str], None]) -> None:

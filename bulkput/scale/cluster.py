@@ -99,7 +99,7 @@ class Cluster:
         self._gone: str | None = None
         """Why there will be none."""
 
-    def begin(self) -> None:
+    def begin(self, destination: str) -> None:
         _check_installed()
         self._opening = asyncio.wrap_future(_opening(self.address))
 

@@ -43,8 +43,9 @@ class Engine(Protocol):
     def is_elsewhere(self) -> bool:
         """Whether processes may be on other machines: relative paths, and files of this machine, say nothing there."""
 
-    def begin(self) -> None:
-        """Start what takes long, while the run looks at its sources. Called once, on the event loop."""
+    def begin(self, destination: str) -> None:
+        """Start what takes long, while the run looks at its sources: processes that write to this URL. Called on the
+        event loop."""
 
     async def ready(self, needs: Needs, warn: Callable[[str], None]) -> None:
         """Wait for what `begin` has started, and ask the processes whether they have what the run needs. Raises

@@ -75,6 +75,8 @@ class Lane:
         """Send files until none is left. Raises CancelledError, what a login raises, and bugs."""
         run = self._run
         while True:
+            if not self.held and not run.is_over:
+                await run.news()
             if self._process is None and run.has_work and not await self._has_got_process():
                 continue
             files = await self._picked()
@@ -82,7 +84,6 @@ class Lane:
                 if run.is_over:
                     run.wake()
                     return
-                await run.news()
                 continue
             try:
                 reply = await self._exchange(files)

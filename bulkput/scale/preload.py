@@ -1,6 +1,10 @@
-"""What the processes of a sharded run need, imported once, by the server that forks them."""
+"""Imported first of all by the server that forks the processes of a sharded run, and by nothing else.
 
-import bulkput.stores.http.store
-import bulkput.stores.s3.store
-import bulkput.stores.swift.store
-import bulkput.transport.wire  # noqa: F401 - all four: imported for their own sake
+From then on, until a process is forked, there are no garbage collections: they would find nothing among what is
+imported (as in `__main__.py`).
+"""
+
+import gc
+
+USUAL_COLLECTIONS = gc.get_threshold()
+gc.set_threshold(100_000)

@@ -3,23 +3,29 @@
 With an executor of its own, each lane reaches the same process by all its calls, and a process that dies breaks no
 other's executor. Processes are forked by a server that has imported what they need (`forkserver`): the driver itself
 has threads and an event loop, and must not be forked.
+
+That server takes a fifth of a second to start. So `begin` comes first of all, and this module imports little: the
+driver imports what it needs while its server does.
 """
 
-import asyncio
+import gc
 import multiprocessing
 import os
 import signal
 import sys
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import suppress
 from multiprocessing import forkserver, resource_tracker
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from bulkput.scale.needs import Needs
-from bulkput.scale.worker import exchange
+from bulkput.stores.built_in import MODULES
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future, ProcessPoolExecutor
+
+    from bulkput.scale.needs import Needs
 
 A = TypeVar("A")
 R = TypeVar("R")
@@ -30,7 +36,7 @@ class OwnProcess:
 
     is_always_the_same = True
 
-    def __init__(self, number: int, executor: ProcessPoolExecutor) -> None:
+    def __init__(self, number: int, executor: "ProcessPoolExecutor") -> None:
         self._executor = executor
         self.name = f"worker {number + 1}"
 
@@ -60,22 +66,29 @@ class Processes:
     def __init__(self, lanes: int) -> None:
         self.lanes = lanes
         self._context = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload([exchange.__module__, "bulkput.scale.preload"])
         self._open: list[OwnProcess] = []
-        self._begun: asyncio.Future[None] | None = None
+        self._starting: threading.Thread | None = None
 
-    def begin(self) -> None:
-        self._begun = asyncio.get_running_loop().run_in_executor(None, _start_server)
+    def begin(self, destination: str) -> None:
+        """May be called before the event loop runs, and again."""
+        if self._starting is None:
+            self._context.set_forkserver_preload(_needed(destination))
+            self._starting = threading.Thread(target=_start_server, name="bulkput-forkserver", daemon=True)
+            self._starting.start()
 
-    async def ready(self, needs: Needs, warn: Callable[[str], None]) -> None:
+    async def ready(self, needs: "Needs", warn: Callable[[str], None]) -> None:
         """They have what this process has."""
 
     async def process(self, lane: int) -> OwnProcess:
-        if self._begun is not None:
-            await self._begun
+        import asyncio  # noqa: PLC0415 - imported after `begin`, as all that is large
+
         return await asyncio.to_thread(self._started, lane)
 
     def _started(self, lane: int) -> OwnProcess:
+        from concurrent.futures import ProcessPoolExecutor  # noqa: PLC0415 - see `process`
+
+        if self._starting is not None:
+            self._starting.join()
         executor = ProcessPoolExecutor(1, mp_context=self._context, initializer=_begin)
         process = OwnProcess(lane, executor)
         self._open.append(process)  # before the wait, which may be given up
@@ -83,6 +96,8 @@ class Processes:
         return process
 
     async def aclose(self, run: str) -> None:
+        import asyncio  # noqa: PLC0415 - see `process`
+
         await asyncio.to_thread(self._close_all)
 
     def _close_all(self) -> None:
@@ -92,6 +107,15 @@ class Processes:
 
 _SIGNALS_OF_DRIVER = ("SIGINT", "SIGTERM", "SIGHUP")
 """A terminal, systemd and CI systems send these to all processes of a run. The driver decides what comes of them."""
+
+
+_ALWAYS = ("bulkput.scale.preload", "bulkput.scale.worker", "uvloop", "concurrent.futures.thread")
+
+
+def _needed(destination: str) -> list[str]:
+    """The modules of a process that writes to this URL."""
+    store = MODULES.get(destination.partition(":")[0].lower())
+    return [*_ALWAYS, *([store] if store is not None else [])]
 
 
 def _start_server() -> None:
@@ -114,6 +138,9 @@ _NO_LEAKS = "ignore:resource_tracker"
 
 def _begin() -> None:
     """In the new process: without the driver it ends."""
+    from bulkput.scale.preload import USUAL_COLLECTIONS  # noqa: PLC0415 - the server has imported it
+
+    gc.set_threshold(*USUAL_COLLECTIONS)
     parent = multiprocessing.parent_process()
 
     def watch() -> None:

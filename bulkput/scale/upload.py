@@ -46,7 +46,7 @@ async def upload_sharded(
         sources=roots,
         environ=dict(os.environ if environ is None else environ),
     )
-    engine.begin()
+    engine.begin(destination)
     try:
         return await upload_by(
             lanes,

@@ -23,6 +23,7 @@ from bulkput.options import HeaderOptions, LargeOptions, WireOptions
 from bulkput.policy.naming import is_http_url, is_presigned, without_query
 from bulkput.record import frozen
 from bulkput.s3_options import S3Options
+from bulkput.stores.built_in import MODULES
 from bulkput.stores.powers import Powers
 from bulkput.transport.base import Transport
 
@@ -131,7 +132,7 @@ class Destination:
         if not separator or not scheme:
             from bulkput.policy.nearest import meant_url  # noqa: PLC0415 - for mistakes only
 
-            meant = meant_url(url, _BUILT_IN)
+            meant = meant_url(url, MODULES)
             more = (
                 f"did you mean {printable(meant)}?"
                 if meant
@@ -295,15 +296,6 @@ class Configured:
 
 StoreFactory = Callable[[Destination, StoreContext], Store]
 
-_BUILT_IN = {
-    "swift": ("bulkput.stores.swift.store", "open_store"),
-    "s3": ("bulkput.stores.s3.store", "open_store"),
-    "http": ("bulkput.stores.http.store", "open_store"),
-    "https": ("bulkput.stores.http.store", "open_store"),
-    "tempurl": ("bulkput.stores.swift.temp_url", "open_store"),
-}
-
-
 _TAKES_CHECKSUMS = ("http", "https")
 _LISTS_CONTAINERS = ("swift", "s3")
 _CONFIGURED_BY = {
@@ -332,9 +324,8 @@ async def open_destination(destination: Destination, context: StoreContext) -> S
         raise UsageError(
             f"`checksum_headers` is for http:// and https:// only; {destination.scheme}:// has no such fields"
         )
-    if (built_in := _BUILT_IN.get(destination.scheme)) is not None:
-        module, name = built_in
-        factory = cast(StoreFactory, getattr(import_module(module), name))
+    if (module := MODULES.get(destination.scheme)) is not None:
+        factory = cast(StoreFactory, import_module(module).open_store)
     else:
         factory = await asyncio.to_thread(_installed, destination)
     if destination.scheme == "swift" and "{" in destination.root:
@@ -344,11 +335,6 @@ async def open_destination(destination: Destination, context: StoreContext) -> S
         if (spread := spread_of(destination.root)) is not None:
             return open_spread(destination, spread, context, factory)
     return factory(destination, context)
-
-
-def is_built_in(scheme: str) -> bool:
-    """Whether no other package is needed for the scheme."""
-    return scheme in _BUILT_IN
 
 
 def _installed(destination: Destination) -> StoreFactory:
@@ -362,7 +348,7 @@ def _installed(destination: Destination) -> StoreFactory:
         except (ImportError, AttributeError) as error:
             detail = f"the store for {scheme}:// is installed as {entry.value} and cannot be loaded: {error}"
             raise UsageError(detail) from error
-    schemes = (*_BUILT_IN, *sorted(entry.name for entry in entry_points(group="bulkput.stores")))
+    schemes = (*MODULES, *sorted(entry.name for entry in entry_points(group="bulkput.stores")))
     from bulkput.policy.nearest import meant_url  # noqa: PLC0415 - for mistakes only
     from bulkput.policy.schemes import what_to_type  # noqa: PLC0415 - the same
 

@@ -12,7 +12,7 @@ import pytest
 
 from bulkput.cli.completion import SCHEMES, Answers
 from bulkput.cli.main import bulkput as group
-from bulkput.stores.base import _BUILT_IN
+from bulkput.stores.built_in import MODULES
 from tests.e2e.cli import Bulkput
 from tests.e2e.shells import ALL, PROGRAMS, Shell, environ_of, shell
 from tests.e2e.test_start import imported, process
@@ -193,7 +193,7 @@ def test_any_line_gets_an_answer(line: str, monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_each_scheme_that_is_offered_has_a_store() -> None:
     """The stores are not asked for their schemes, because their modules take too long to import."""
-    assert {place.removesuffix("://") for place in SCHEMES} <= set(_BUILT_IN)
+    assert {place.removesuffix("://") for place in SCHEMES} <= set(MODULES)
 
 
 @pytest.mark.parametrize(

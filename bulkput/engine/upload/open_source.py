@@ -17,7 +17,8 @@ from bulkput.policy.layout import Layout, of_segments
 from bulkput.policy.naming import without_query
 from bulkput.record import frozen
 from bulkput.sources.base import ObjectSource, SourceContext, installed_source
-from bulkput.stores.base import Destination, Store, is_built_in
+from bulkput.stores.base import Destination, Store
+from bulkput.stores.built_in import MODULES
 from bulkput.stores.reading import reads_of
 from bulkput.stores.slots import Slots
 from bulkput.stores.tries import Brake, Tries
@@ -64,7 +65,7 @@ async def opened_source(
     Raises UsageError for a wrong URL, missing credentials, and a store that cannot be read.
     """
     where = Destination.parse(url)
-    if not is_built_in(where.scheme) and (make := await installed_source(where.scheme)) is not None:
+    if where.scheme not in MODULES and (make := await installed_source(where.scheme)) is not None:
         context = SourceContext(
             url=url,
             root=where.root,
