@@ -15,6 +15,7 @@ import sysconfig
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import cycle
 from pathlib import Path
 from statistics import median
 
@@ -26,7 +27,7 @@ from benchmarks.contenders import VENV
 from benchmarks.servers import SERVERS
 
 _PROCESSES = (1, 2)
-_TEXT_FILES = 3_000
+_TEXT_FILES = 9_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +76,10 @@ def _scenarios(root: Path, files: int) -> Iterator[_Scenario]:
     text = root / "text"
     text.mkdir()
     found = sorted(Path(sysconfig.get_path("stdlib")).rglob("*.py"))
-    many = [path.read_bytes() for path in found if path.stat().st_size > 4096][:_TEXT_FILES]
-    for number, source in enumerate(many):
+    many = [path.read_bytes() for path in found if path.stat().st_size > 4096]
+    for number, source in zip(range(_TEXT_FILES), cycle(many), strict=False):
         (text / f"{number:05d}.py").write_bytes(source)
-    yield _Scenario("text", text, len(many), ("--gzip", "always", "--gzip-level", "6", "--gzip-as", "suffix"))
+    yield _Scenario("text", text, _TEXT_FILES, ("--gzip", "always", "--gzip-level", "6", "--gzip-as", "suffix"))
     (root / "start").mkdir()
     (root / "start" / "file").write_bytes(b"1")
     yield _Scenario("start", root / "start", 1)

@@ -43,6 +43,11 @@ VARIABLES = (
         "BULKPUT_S3_SSE_C_KEY",
         "S3: your own key, with which the store encrypts objects. 32 bytes in Base64; the store does not keep it.",
     ),
+    (
+        "BULKPUT_SOURCE_<NAME>",
+        "Login of the store that `upload` copies from, if that of the destination is another one:"
+        " BULKPUT_SOURCE_OS_CLOUD, BULKPUT_SOURCE_AWS_PROFILE ... docs/store-to-store.md.",
+    ),
     ("BULKPUT_HTTP_TOKEN", "Bearer token for http(s)://. It is sent to the server that the command writes to."),
     ("BULKPUT_HTTP_USER", "User for http(s)://. With BULKPUT_HTTP_PASSWORD, instead of a token."),
     ("BULKPUT_HTTP_PASSWORD", "Password for http(s)://."),

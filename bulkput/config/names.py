@@ -1,5 +1,7 @@
 """Names of options in files and in the environment."""
 
+from bulkput.policy.source_variables import is_source_variable
+
 PREFIX = "BULKPUT_"
 NO_CONFIG = "BULKPUT_NO_CONFIG"
 PROFILE = "BULKPUT_PROFILE"
@@ -20,4 +22,4 @@ def variable(key: str) -> str:
 
 def is_other_variable(name: str) -> bool:
     """Whether it is one of bulkput's that stands for no option."""
-    return name in _OTHERS or name.startswith(HTTP_PREFIX)
+    return name in _OTHERS or name.startswith(HTTP_PREFIX) or is_source_variable(name)

@@ -4,9 +4,13 @@ import re
 from collections.abc import Mapping
 
 from bulkput.config.names import HTTP_PREFIX
+from bulkput.policy import source_variables
 
 MASK = "***"
-_PREFIXES = ("ST_", "OS_", "AWS_", HTTP_PREFIX, "BULKPUT_TEMPURL", "BULKPUT_S3_SSE_C_KEY", "BULKPUT_RATE_TOKEN")
+_PREFIXES = (
+    "ST_", "OS_", "AWS_", HTTP_PREFIX, "BULKPUT_TEMPURL", "BULKPUT_S3_SSE_C_KEY", "BULKPUT_RATE_TOKEN",
+    source_variables.PREFIX,
+)  # fmt: skip
 _OTHERS = frozenset(("NETRC", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"))
 _PUBLIC = re.compile(
     r"ST_(?:AUTH|USER|AUTH_VERSION)"
@@ -41,6 +45,7 @@ def shown(name: str, value: str) -> str:
     >>> shown("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE"), shown("AWS_SECRET_ACCESS_KEY", "geheim")
     ('***MPLE', '***')
     """
+    name = name.removeprefix(source_variables.PREFIX)
     if name == _SHORTENED and len(value) >= 4 * _ENDS_WITH:
         return MASK + value[-_ENDS_WITH:]
     if _PUBLIC.fullmatch(name.upper()) is None:

@@ -15,6 +15,7 @@ from bulkput.payload.reading import Fetched, Span
 from bulkput.policy.etag import composite_of, parts_in
 from bulkput.policy.layout import Layout, of_segments
 from bulkput.policy.naming import without_query
+from bulkput.policy.source_variables import source_variables
 from bulkput.record import frozen
 from bulkput.sources.base import ObjectSource, SourceContext, installed_source
 from bulkput.stores.base import Destination, Store
@@ -64,13 +65,14 @@ async def opened_source(
 
     Raises UsageError for a wrong URL, missing credentials, and a store that cannot be read.
     """
+    environ, wire = _own_login(os.environ if environ is None else environ, wire)
     where = Destination.parse(url)
     if where.scheme not in MODULES and (make := await installed_source(where.scheme)) is not None:
         context = SourceContext(
             url=url,
             root=where.root,
             prefix=where.prefix,
-            environ=os.environ if environ is None else environ,
+            environ=environ,
             wire=wire,
         )
         async with aclosing(make(context)) as made:
@@ -87,6 +89,15 @@ async def opened_source(
         environ=environ,
     ) as (store, count):
         yield Origin(where, StoreSource(store, url), count, store.powers.left_out)
+
+
+def _own_login(environ: Mapping[str, str], wire: WireOptions) -> tuple[Mapping[str, str], WireOptions]:
+    """The variables of the source, and its certificates, if it has a login of its own."""
+    own = source_variables(environ)
+    if own is environ:
+        return environ, wire
+    found = {name: own.get(f"OS_{name}") or None for name in ("CACERT", "CERT", "KEY")}
+    return own, replace(wire, ca_file=found["CACERT"], cert_file=found["CERT"], key_file=found["KEY"])
 
 
 class StoreSource:
