@@ -1,11 +1,14 @@
 """`bulkput upload --processes 2` beside one process: how much faster, and at what cost.
 
-    scripts/bench processes [--files 30000] [--rounds 5]
+    scripts/bench processes [--files 30000] [--rounds 5] [--only text] [--pin]
 
 Whole processes in turns, on all processors that there are; the CPU is that of all processes of a run. `small` are files
 of 4 KiB on a tmpfs, to nginx, which stores on a tmpfs as well: nginx needs a processor of its own, so on two processors
 little is left for a second process. `text` is Python source with `--gzip always --gzip-level 6`, which is bound by CPU.
 `start` is one file: what the start of two processes costs.
+
+One process that compresses uses more than one processor, since it compresses in threads. With --pin, one process has
+one processor and two have two: what a second processor is worth.
 """
 
 import argparse
@@ -44,6 +47,7 @@ def main() -> int:
     parser.add_argument("--files", type=int, default=30_000, help="of the scenario small")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--only", choices=("small", "text", "start"))
+    parser.add_argument("--pin", action="store_true", help="a processor for each process")
     given = parser.parse_args()
     start, _ = SERVERS["nginx"]
     memory = "/dev/shm" if Path("/dev/shm").is_dir() else None
@@ -54,7 +58,8 @@ def main() -> int:
                 for processes in _PROCESSES if number % 2 == 0 else reversed(_PROCESSES):
                     address = server.make(f"{scenario.name}{number}-{processes}")
                     command = [str(VENV / "bulkput"), "upload", "-q", "--processes", str(processes), *scenario.flags]
-                    ran = process.run([*command, str(scenario.tree), address.http], {})
+                    cpus = ",".join(map(str, range(processes))) if given.pin else None
+                    ran = process.run([*command, str(scenario.tree), address.http], {}, cpus=cpus)
                     if ran.exit_code != 0:
                         raise SystemExit(f"{scenario.name}, {processes}: exit code {ran.exit_code}: {ran.said}")
                     scenario.runs.setdefault(processes, []).append(ran)

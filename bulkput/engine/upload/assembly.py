@@ -113,7 +113,7 @@ async def build(
     on_kept = sync.note_kept if sync is not None else None
     new_only = new_only_of(sending, store, on_kept)
     if lanes is not None:
-        elsewhere = survey.elsewhere(target.root)
+        elsewhere = await survey.elsewhere(target.root)
         await lanes.begin(sending, store, context.tuner, source=elsewhere, on_kept=on_kept)
     pipeline = Pipeline(
         store=store,

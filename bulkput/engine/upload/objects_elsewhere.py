@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import field
 
 from bulkput import events as ev
 from bulkput.engine.stop import Stop
@@ -15,7 +16,7 @@ from bulkput.policy.copied import fitted
 from bulkput.policy.link_target import LinkTargets
 from bulkput.record import frozen
 from bulkput.sources.base import ObjectSource
-from bulkput.stores.base import Store
+from bulkput.stores.base import Configured, Store
 from bulkput.transport.base import WireCount
 
 
@@ -25,6 +26,8 @@ class ObjectsElsewhere:
 
     url: str
     targets: LinkTargets
+    told: Configured | None = field(default=None, repr=False)
+    """The login, if the source's store can hand it over."""
 
     @asynccontextmanager
     async def opened(
@@ -39,6 +42,7 @@ class ObjectsElsewhere:
             emit=emit,
             brake=stop,
             environ=environ,
+            told=self.told,
         ) as origin:
             yield OpenObjects(origin.source, origin.count, self.targets)
 

@@ -2,12 +2,13 @@
 
 import os
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
-from contextlib import aclosing, asynccontextmanager
-from dataclasses import replace
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
+from dataclasses import field, replace
+from functools import partial
 
 from bulkput import events as ev
-from bulkput.engine.open_store import connected
+from bulkput.engine.open_store import Handed, connected
 from bulkput.errors import StoreError, UsageError
 from bulkput.model import RemoteObject
 from bulkput.options import RetryOptions, WireOptions
@@ -18,12 +19,15 @@ from bulkput.policy.naming import without_query
 from bulkput.policy.source_variables import source_variables
 from bulkput.record import frozen
 from bulkput.sources.base import ObjectSource, SourceContext, installed_source
-from bulkput.stores.base import Destination, Store
+from bulkput.stores.base import Configured, Destination, Store
 from bulkput.stores.built_in import MODULES
 from bulkput.stores.reading import reads_of
 from bulkput.stores.slots import Slots
 from bulkput.stores.tries import Brake, Tries
 from bulkput.transport.base import WireCount
+
+Opened = Callable[..., AbstractAsyncContextManager[tuple[Store, WireCount]]]
+"""`connected`, with all but slots and login."""
 
 _SHARE = 1.25
 """GETs in flight for each request in flight of the destination: as many as an upload has workers."""
@@ -38,6 +42,8 @@ class Origin:
     count: WireCount
     left_out: Callable[[], str | None] | None = None
     """See `Powers.left_out`."""
+    hand_over: Callable[[Configured | None], Awaitable[Configured]] | None = field(default=None, repr=False)
+    """See `Powers.hand_over`."""
 
     def path_of(self, key: str) -> bytes:
         """The URL of an object, in messages and in a journal."""
@@ -59,9 +65,11 @@ async def opened_source(
     emit: ev.Emit,
     brake: Brake,
     environ: Mapping[str, str] | None,
+    told: Configured | None = None,
 ) -> AsyncIterator[Origin]:
     """Open the source of an upload to `destination`; sends no request. Its requests have slots of their own, and no
-    rate: those that are asked for are the destination's.
+    rate: those that are asked for are the destination's. `told` is the login of another process; if the store refuses
+    it, this process logs in itself.
 
     Raises UsageError for a wrong URL, missing credentials, and a store that cannot be read.
     """
@@ -78,17 +86,31 @@ async def opened_source(
         async with aclosing(make(context)) as made:
             yield Origin(where, RetriedSource(made, Tries(retry, emit, brake)), WireCount())
         return
-    async with connected(
+    opened = partial(
+        connected,
         url,
         wire=replace(wire, objects_per_s=None, bytes_per_s=None),
         retry=retry,
         read_for=destination,
-        slots=Slots(round(wire.highest * _SHARE)),
         emit=emit,
         brake=brake,
         environ=environ,
-    ) as (store, count):
-        yield Origin(where, StoreSource(store, url), count, store.powers.left_out)
+    )
+    handed = Handed(told, _logging_in(opened)) if told is not None else None
+    async with opened(slots=Slots(round(wire.highest * _SHARE)), handed=handed) as (store, count):
+        yield Origin(where, StoreSource(store, url), count, store.powers.left_out, store.powers.hand_over)
+
+
+def _logging_in(opened: Opened) -> Callable[[Configured], Awaitable[Configured]]:
+    """Makes a login in place of one that is refused."""
+
+    async def logged_in(_refused: Configured) -> Configured:
+        async with opened() as (store, _):
+            if (hand_over := store.powers.hand_over) is None:
+                raise AssertionError("a login was handed over by a store of the same kind")
+            return await hand_over(None)
+
+    return logged_in
 
 
 def _own_login(environ: Mapping[str, str], wire: WireOptions) -> tuple[Mapping[str, str], WireOptions]:

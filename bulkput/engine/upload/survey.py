@@ -96,8 +96,8 @@ class Survey:
         """Why the scan, which has ended, lacks files that are there or may be; None if it has seen all."""
         return None
 
-    def elsewhere(self, _container: str) -> "Elsewhere":
-        """What another process needs to read the sources."""
+    async def elsewhere(self, _container: str) -> "Elsewhere":
+        """What another process needs to read the sources. Raises what a login raises."""
         return Files(self.may_hang)
 
     def useless(self, *, with_known: bool) -> list[str]:

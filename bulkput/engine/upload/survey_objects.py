@@ -79,8 +79,10 @@ class ObjectSurvey(Survey):
         left_out = self.tree.origin.left_out
         return left_out() if left_out is not None else None
 
-    def elsewhere(self, container: str) -> ObjectsElsewhere:
-        return ObjectsElsewhere(str(self.tree.origin.url), self._targets(container))
+    async def elsewhere(self, container: str) -> ObjectsElsewhere:
+        origin = self.tree.origin
+        told = await origin.hand_over(None) if origin.hand_over is not None else None
+        return ObjectsElsewhere(str(origin.url), self._targets(container), told)
 
     def _targets(self, container: str) -> LinkTargets:
         return LinkTargets(
