@@ -73,7 +73,7 @@ class ShardedSending:
         self._idle: deque[asyncio.Future[None]] = deque()
         self._full: deque[asyncio.Future[None]] = deque()
         self._linger: asyncio.TimerHandle | None = None
-        """Wakes the lanes that have nothing to do, if files come."""
+        """Will wake the lanes that have nothing to do: files wait for them."""
         self._is_ended = False
         self._backlog = 1
         self.deaths_in_vain = 0

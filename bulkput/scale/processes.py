@@ -73,7 +73,7 @@ class Processes:
         """May be called before the event loop runs, and again."""
         if self._starting is None:
             self._context.set_forkserver_preload(_needed(destination))
-            self._starting = threading.Thread(target=_start_server, name="bulkput-forkserver", daemon=True)
+            self._starting = threading.Thread(target=_try_to_start_server, name="bulkput-forkserver", daemon=True)
             self._starting.start()
 
     async def ready(self, needs: "Needs", warn: Callable[[str], None]) -> None:
@@ -110,12 +110,19 @@ _SIGNALS_OF_DRIVER = ("SIGINT", "SIGTERM", "SIGHUP")
 
 
 _ALWAYS = ("bulkput.scale.preload", "bulkput.scale.worker", "uvloop", "concurrent.futures.thread")
+"""What the server imports for each run, in this order. It passes by what is not there."""
 
 
 def _needed(destination: str) -> list[str]:
     """The modules of a process that writes to this URL."""
     store = MODULES.get(destination.partition(":")[0].lower())
     return [*_ALWAYS, *([store] if store is not None else [])]
+
+
+def _try_to_start_server() -> None:
+    """If it cannot be started, whoever wants the first process is told why."""
+    with suppress(OSError):
+        _start_server()
 
 
 def _start_server() -> None:
