@@ -38,6 +38,14 @@ def test_the_source_has_a_login_of_its_own(swift: RealSwift, rgw: RealRgw, proce
     assert (again.exit_code, again.summary["uploaded"]) == (0, 0), again.err
 
 
+def test_half_a_login_of_the_source_is_one_sentence(swift: RealSwift, rgw: RealRgw) -> None:
+    """What is missing is not taken from the login of the destination."""
+    environ = rgw.environment | {"BULKPUT_SOURCE_ST_KEY": swift.key}
+    ran = bulkput("upload", "swift://c/", "swift://d/", environ=environ)
+    assert ran.exit_code == 2
+    assert "the source's own login, by the variables BULKPUT_SOURCE_...: ST_AUTH and ST_USER not set" in ran.err
+
+
 def test_a_login_of_the_source_is_refused_before_anything_is_written(swift: RealSwift, rgw: RealRgw) -> None:
     container = f"two-{uuid.uuid4().hex[:8]}"
     source = {f"BULKPUT_SOURCE_{name}": value for name, value in swift.environment.items()}

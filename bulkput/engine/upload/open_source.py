@@ -3,7 +3,7 @@
 import os
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import field, replace
 from functools import partial
 
@@ -16,7 +16,7 @@ from bulkput.payload.reading import Fetched, Span
 from bulkput.policy.etag import composite_of, parts_in
 from bulkput.policy.layout import Layout, of_segments
 from bulkput.policy.naming import without_query
-from bulkput.policy.source_variables import source_variables
+from bulkput.policy.source_variables import PREFIX, source_variables
 from bulkput.record import frozen
 from bulkput.sources.base import ObjectSource, SourceContext, installed_source
 from bulkput.stores.base import Configured, Destination, Store
@@ -73,7 +73,8 @@ async def opened_source(
 
     Raises UsageError for a wrong URL, missing credentials, and a store that cannot be read.
     """
-    environ, wire = _own_login(os.environ if environ is None else environ, wire)
+    given = os.environ if environ is None else environ
+    environ, wire = _own_login(given, wire)
     where = Destination.parse(url)
     if where.scheme not in MODULES and (make := await installed_source(where.scheme)) is not None:
         context = SourceContext(
@@ -97,7 +98,14 @@ async def opened_source(
         environ=environ,
     )
     handed = Handed(told, _logging_in(opened)) if told is not None else None
-    async with opened(slots=Slots(round(wire.highest * _SHARE)), handed=handed) as (store, count):
+    async with AsyncExitStack() as stack:
+        slots = Slots(round(wire.highest * _SHARE))
+        try:
+            store, count = await stack.enter_async_context(opened(slots=slots, handed=handed))
+        except UsageError as error:
+            if environ is given:
+                raise
+            raise UsageError(f"the source's own login, by the variables {PREFIX}...: {error}") from error
         yield Origin(where, StoreSource(store, url), count, store.powers.left_out, store.powers.hand_over)
 
 
