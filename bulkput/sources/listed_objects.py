@@ -52,7 +52,7 @@ class ListedObjects:
         self._lines = ListedNames(files)
         self._path_of = path_of
         self._prefix = prefix
-        self._base = path_of(prefix)
+        self._base = path_of(prefix).removesuffix(b"/") + b"/"  # that of a container alone has none
         self._takes = takes
         self._open_earlier = open_earlier
         self._is_sorted = is_sorted
