@@ -1,6 +1,8 @@
-"""The names in a list of files: which file each one means, and which options contradict a list."""
+"""The names in a list: which file or object each one means, and which options contradict a list."""
 
+import re
 from collections.abc import Sequence
+from urllib.parse import unquote_to_bytes
 
 from bulkput.errors import UsageError
 from bulkput.options import SharedOptions, UploadOptions
@@ -53,6 +55,32 @@ def _is_plain(line: bytes) -> bool:
 def is_below(name: bytes) -> bool:
     """Whether the result of `relative_name` is a name below the base."""
     return not (name.startswith((b"/", b"../")) or name == b"..")
+
+
+def object_name(line: bytes, base: bytes) -> bytes:
+    """The name of an object relative to the URL `base`, which ends with a `/`. The base itself gives an empty name.
+
+    A `./` in front is taken off, since `find .` writes it. All else stays: `a//b` and `a/../b` may be names of objects.
+
+    | line, base s3://b/dir/                           | name             |
+    |--------------------------------------------------|------------------|
+    | `a/b`, `./a/b`, `.//./a/b`                       | `a/b`            |
+    | `.`, `./`, `s3://b/dir/`                         | (empty)          |
+    | `a//b`, `a/./b`, `../a`, `.a`                    | as in the list   |
+    | `s3://b/dir/a`                                   | `a`              |
+    | `s3://b/dir/./a`, whose name begins with `./`    | `./a`            |
+    | `https://h/d/a%20b`, with the base https://h/d/  | `a b`            |
+    | `s3://other/a`                                   | as in the list   |
+    """
+    if line.startswith(b"."):
+        return _HERE.sub(b"", line)
+    if b"://" not in line or not line.startswith(base):
+        return line
+    rest = line[len(base) :]
+    return unquote_to_bytes(rest) if line.lower().startswith(b"http") else rest
+
+
+_HERE = re.compile(rb"\A(?:\.(?:/+|\Z))+")
 
 
 def check_list(options: SharedOptions, *, has_sources: bool) -> None:

@@ -1,6 +1,7 @@
 """The objects that a list names below a URL: as `file_list.py` has it for files.
 
     docs/a.txt                       relative to the base, and so is its object's name
+    ./docs/a.txt                     the same
     https://host/dir/docs/b%20c.txt  below the base https://host/dir/: escapes of an http URL are undone
 
 Nothing is known of such an object before it is read: a list has no size, and no ETag. So a journal that has the name
@@ -9,12 +10,12 @@ knows the object, whatever version of it there is by now.
 
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Protocol
-from urllib.parse import unquote_to_bytes
 
 from bulkput.activity import current
 from bulkput.errors import SourceError, printable
 from bulkput.model import Found, KnownFiles, Reason, RemoteObject, Skip, SourceFile
 from bulkput.options import FileListOptions
+from bulkput.policy.listed import object_name
 from bulkput.policy.object_state import state_of
 from bulkput.sources.by_key import each_once, in_order
 from bulkput.sources.file_list import ListedNames
@@ -51,7 +52,7 @@ class ListedObjects:
         self._lines = ListedNames(files)
         self._path_of = path_of
         self._prefix = prefix
-        self._base = path_of(prefix)
+        self._base = path_of(prefix).removesuffix(b"/") + b"/"  # that of a container alone has none
         self._takes = takes
         self._open_earlier = open_earlier
         self._is_sorted = is_sorted
@@ -60,7 +61,7 @@ class ListedObjects:
     def __iter__(self) -> Iterator[Found]:
         earlier = self._open_earlier() if self._open_earlier is not None else None
         known = 0
-        names = map(self._name_of, self._lines)
+        names = filter(None, (object_name(line, self._base) for line in self._lines))
         for name in in_order(names) if self._is_sorted else each_once(names):
             if self._share is not None and not self._share.takes(name):
                 continue
@@ -76,13 +77,6 @@ class ListedObjects:
             yield KnownFiles(known, 0)
         if self._lines.error is not None:
             yield self._lines.error
-
-    def _name_of(self, line: bytes) -> bytes:
-        """The name relative to the base; a URL that is not below it stays a URL."""
-        if not line.startswith(self._base) or b"://" not in line:
-            return line
-        rest = line[len(self._base) :]
-        return unquote_to_bytes(rest) if line.lower().startswith(b"http") else rest
 
     def _found(self, name: bytes) -> Found:
         if b"://" in name:

@@ -9,6 +9,7 @@ import pytest
 from bulkput.cli.main import main
 from tests.e2e.cli import Bulkput, Ran
 from tests.e2e.s3_world import Box
+from tests.e2e.store_pair import Pair
 from tests.servers.parted import BUCKETS, Bucket, install
 from tests.servers.s3 import RealS3
 from tests.servers.swift import RealSwift
@@ -62,3 +63,9 @@ def box(request: pytest.FixtureRequest) -> Box:
     """A bucket of its own in each S3 in turn: Ceph's gateway, the real Swift's, moto."""
     server: RealS3 = request.getfixturevalue(request.param)
     return Box(server, server.make_bucket())
+
+
+@pytest.fixture
+def pair(swift: RealSwift, rgw_s3: RealS3) -> Pair:
+    """A container of the real Swift and a bucket of Ceph's gateway."""
+    return Pair(swift, rgw_s3)

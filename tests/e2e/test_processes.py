@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.cli import bulkput
-from tests.e2e.test_store_to_store import Pair
+from tests.e2e.store_pair import Pair
 from tests.faults.test_kill import LOGGED
 from tests.servers.judge import S3Judge, SwiftJudge
 from tests.servers.nginx import NginxDav, nginx_dav

@@ -5,25 +5,17 @@ Sources are made, and copies read, by other clients: the standard library's and 
 
 from __future__ import annotations
 
-import json
-import random
 import uuid
-from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.cli import Ran
-from tests.e2e.cli import bulkput as run
-from tests.servers.judge import S3Judge, SwiftJudge
+from tests.e2e.store_pair import MIB, Pair, noise
+from tests.servers.judge import S3Judge
 from tests.servers.nginx import NginxDav
-from tests.servers.rgw import RealRgw
-from tests.servers.s3 import RealS3
-from tests.servers.swift import RealSwift
 from tests.servers.wsgidav import WsgiDav
 
-KIB = 1024
-MIB = 1024 * KIB
+pytestmark = [pytest.mark.rgw, pytest.mark.swift]
 _LOOKS = 6
 """GETs of a run from Swift beside those of objects: two logins with their answers, and pages of listings."""
 ODD = ("a b/ü%41?#.txt", "a b/-", "z")
@@ -34,60 +26,6 @@ FIELDS = {
     "X-Object-Meta-Color": "red",
     "X-Object-Meta-Mtime": "1700000000.123456789",
 }
-
-
-def noise(size: int, seed: int = 0) -> bytes:
-    return random.Random(seed).randbytes(size)
-
-
-class Pair:
-    """A container of Swift and a bucket of S3, and commands that have the credentials of both."""
-
-    def __init__(self, swift: RealSwift, s3: RealS3) -> None:
-        self.judge = SwiftJudge(swift.auth_url, swift.user, swift.key)
-        self.container = f"s2s-{uuid.uuid4().hex[:8]}"
-        self.judge.put(self.container, "")
-        self.s3, self.bucket = s3, s3.make_bucket()
-        self.client = s3.client()
-        self.environ = {**swift.environment, **s3.environment}
-
-    def __call__(self, *arguments: str | Path, environ: Mapping[str, str] | None = None) -> Ran:
-        return run("upload", "--progress", "none", *arguments, environ={**self.environ, **(environ or {})})
-
-    def to_s3(self, *arguments: str | Path, source: str = "x/", to: str = "y/") -> Ran:
-        return self(*arguments, f"swift://{self.container}/{source}", f"s3://{self.bucket}/{to}")
-
-    def to_swift(self, *arguments: str | Path, source: str = "x/", to: str = "y/") -> Ran:
-        return self(*arguments, f"s3://{self.bucket}/{source}", f"swift://{self.container}/{to}")
-
-    def put_static(self, name: str, *segments: bytes) -> None:
-        beside = f"{self.container}_segments"
-        self.judge.put(beside, "")
-        rows = []
-        for number, content in enumerate(segments):
-            self.judge.put(beside, f"{name}/{number:04d}", content)
-            rows.append({"path": f"/{beside}/{name}/{number:04d}"})
-        body = json.dumps(rows).encode()
-        self.judge.put(self.container, name, body, query="?multipart-manifest=put", fields={"Content-Type": "text/x-l"})
-
-    def in_s3(self, key: str) -> bytes:
-        return bytes(self.client.get_object(Bucket=self.bucket, Key=key)["Body"].read())
-
-    def put_s3_in_parts(self, key: str, *parts: bytes) -> str:
-        begun = self.client.create_multipart_upload(Bucket=self.bucket, Key=key)["UploadId"]
-        rows = []
-        for number, content in enumerate(parts, 1):
-            sent = self.client.upload_part(Bucket=self.bucket, Key=key, UploadId=begun, PartNumber=number, Body=content)
-            rows.append({"PartNumber": number, "ETag": sent["ETag"]})
-        self.client.complete_multipart_upload(
-            Bucket=self.bucket, Key=key, UploadId=begun, MultipartUpload={"Parts": rows}
-        )
-        return str(self.client.head_object(Bucket=self.bucket, Key=key)["ETag"]).strip('"')
-
-
-@pytest.fixture
-def pair(swift: RealSwift, rgw_s3: RealS3) -> Pair:
-    return Pair(swift, rgw_s3)
 
 
 def test_objects_of_swift_become_objects_of_s3_with_their_headers(pair: Pair) -> None:
@@ -137,23 +75,6 @@ def test_objects_of_s3_become_objects_of_swift_with_their_headers(pair: Pair) ->
         assert seen.headers["Cache-Control"] == "no-cache"
         assert seen.headers["X-Object-Meta-Color"] == "red"
         assert float(seen.headers["X-Object-Meta-Mtime"]) > 1_700_000_000, "when it was stored there"
-
-
-def test_a_large_object_stays_one_of_the_same_parts(pair: Pair) -> None:
-    """There and back: static, an upload in parts, static again; each part proven by its MD5."""
-    parts = [noise(5 * MIB, 1), noise(6 * MIB, 2), noise(5 * MIB + 1, 3)]
-    pair.put_static("x/large", *parts)
-    ran = pair.to_s3()
-    assert ran.exit_code == 0, ran.err
-    head = pair.client.head_object(Bucket=pair.bucket, Key="y/large")
-    assert head["ETag"].endswith('-3"') and head["ContentType"] == "text/x-l"
-    assert pair.in_s3("y/large") == b"".join(parts)
-    back = pair.to_swift("--segment-above", "1M", source="y/", to="z/")
-    assert back.exit_code == 0, back.err
-    seen = pair.judge.get(pair.container, "z/large")
-    assert seen is not None and seen.content == b"".join(parts)
-    assert seen.headers["X-Static-Large-Object"] == "True"
-    assert seen.headers["Content-Type"] == "text/x-l"
 
 
 def test_a_single_object_takes_the_destinations_name(pair: Pair) -> None:
@@ -284,32 +205,6 @@ def test_links_become_objects_where_there_are_no_links(pair: Pair) -> None:
     assert ran.err.count("links that are not kept by the destination become objects") == 1
 
 
-def test_a_dynamic_large_object_becomes_a_static_one(pair: Pair) -> None:
-    parts = [noise(5 * MIB, 1), noise(100, 2)]
-    for number, content in enumerate(parts):
-        pair.judge.put(pair.container, f"parts/{number}", content)
-    pair.judge.put(pair.container, "x/d", fields={"X-Object-Manifest": f"{pair.container}/parts/"})
-    to = f"{pair.container}-copy"
-    for destination in (f"swift://{to}/y/", f"s3://{pair.bucket}/y/"):
-        ran = pair(f"swift://{pair.container}/x/", destination)
-        assert ran.exit_code == 0, ran.err
-    seen = pair.judge.get(to, "y/d")
-    assert seen is not None and seen.content == pair.in_s3("y/d") == b"".join(parts)
-    assert seen.headers["X-Static-Large-Object"] == "True"
-    assert pair.client.head_object(Bucket=pair.bucket, Key="y/d")["ETag"].endswith('-2"')
-
-
-def test_large_objects_that_are_there_are_skipped_without_being_read(pair: Pair) -> None:
-    """Static ones by the MD5s of both manifests, and by those of the parts that S3 got."""
-    pair.put_static("x/large", noise(5 * MIB, 1), noise(5 * MIB, 2), noise(9, 3))
-    to = f"{pair.container}-copy"
-    for destination in (f"swift://{to}/y/", f"s3://{pair.bucket}/y/"):
-        command = ("--skip", "identical", "--summary", "-", f"swift://{pair.container}/x/", destination)
-        assert pair(*command).summary["uploaded"] == 1
-        again = pair(*command)
-        assert (again.exit_code, again.summary["uploaded"]) == (0, 0), again.err
-
-
 def test_a_list_names_objects_below_a_url(pair: Pair, nginx: NginxDav, tmp_path: Path) -> None:
     """By names, or by URLs; one request for each small file. What the journal has is not asked for again."""
     place = f"s2s-{uuid.uuid4().hex[:8]}"
@@ -372,17 +267,6 @@ def test_an_object_that_is_there_is_kept_if_that_is_asked_for(
     ran = pair.to_s3("--if-exists", mode, "--summary", "-")
     assert (ran.exit_code, ran.summary["uploaded"]) == (exit_code, uploaded), ran.err
     assert (pair.in_s3("y/other") == b"another") is (mode != "replace")
-
-
-def test_what_cephs_gateway_shows_of_large_objects_is_enough(rgw: RealRgw, rgw_s3: RealS3) -> None:
-    """Its listing has no size of a static one, and no GET shows the manifest: the bytes are copied in parts of ours."""
-    pair = Pair(rgw, rgw_s3)
-    parts = [noise(6 * MIB, 1), noise(100, 2)]
-    pair.put_static("x/static", *parts)
-    pair.judge.put(pair.container, "x/dynamic", fields={"X-Object-Manifest": f"{pair.container}_segments/x/static/"})
-    ran = pair.to_s3("--segment-above", "5M", "--segment-size", "5M")
-    assert ran.exit_code == 0, ran.err
-    assert pair.in_s3("y/static") == pair.in_s3("y/dynamic") == b"".join(parts)
 
 
 def test_a_link_does_not_replace_what_is_to_be_kept(pair: Pair) -> None:

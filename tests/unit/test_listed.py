@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from bulkput.errors import UsageError
 from bulkput.options import FileListOptions, SkipOptions, UploadOptions
-from bulkput.policy.listed import check_list, check_upload, is_below, relative_name
+from bulkput.policy.listed import check_list, check_upload, is_below, object_name, relative_name
 
 BASES = (b"/srv/", b"/mnt/srv/")
 
@@ -75,6 +75,49 @@ def test_a_listed_path_is_normalised_like_normpath(parts: list[bytes], is_absolu
         assert path == os.path.join(b"/srv", name).rstrip(b"/")
     else:
         assert (path != b"/srv" and not path.startswith(b"/srv/")) or name.startswith(b"../")
+
+
+@pytest.mark.parametrize(
+    ("line", "name"),
+    [
+        (b"a/b", b"a/b"),
+        (b"./a/b", b"a/b"),
+        (b".//./a/b", b"a/b"),
+        (b".", b""),
+        (b"./", b""),
+        (b"./.", b""),
+        (b"s3://b/dir/", b""),
+        (b".a", b".a"),
+        (b"./.a", b".a"),
+        (b"..", b".."),
+        (b"../a", b"../a"),
+        (b"...", b"..."),
+        (b"a//b/", b"a//b/"),
+        (b"a/./b", b"a/./b"),
+        (b"a/../b", b"a/../b"),
+        (b"/a", b"/a"),
+        (b"s3://b/dir/a%20b", b"a%20b"),
+        (b"s3://b/dir/./a", b"./a"),
+        (b"s3://b/direct", b"s3://b/direct"),
+        (b"s3://other/a", b"s3://other/a"),
+        (b"a\xff", b"a\xff"),
+    ],
+)
+def test_a_listed_object_is_named_relative_to_the_url(line: bytes, name: bytes) -> None:
+    """As files are, but `//`, `.` and `..` within a name may be parts of it."""
+    assert object_name(line, b"s3://b/dir/") == name
+
+
+def test_escapes_of_a_listed_http_url_are_undone() -> None:
+    assert object_name(b"https://h/d/a%20b", b"https://h/d/") == b"a b"
+    assert object_name(b"a%20b", b"https://h/d/") == b"a%20b"
+
+
+@given(st.lists(st.sampled_from([b"a", b"b.", b".c", b"srv"]), max_size=8))
+def test_what_find_writes_names_the_same_object_as_the_file_of_that_name(parts: list[bytes]) -> None:
+    """So a list of files and one of objects upload to the same names."""
+    name = b"/".join(parts)
+    assert object_name(b"./" + name, b"s3://b/") == relative_name(b"./" + name, BASES) == name
 
 
 LIST = FileListOptions(path="list")

@@ -394,13 +394,34 @@ def test_refused_keys_of_variables_have_no_others(home: Home, monkeypatch: pytes
     assert credentials.keys == OF_VARIABLES
 
 
-def test_no_botocore_is_a_sentence_that_names_the_extra(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only files need it."""
+def test_where_botocore_is_missing_the_sentence_names_variables_and_the_extra(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only files need it. Its name says nothing to those who never asked for it."""
     monkeypatch.setitem(sys.modules, "botocore.session", None)
     assert home.keys(**PAIR) == OF_VARIABLES
-    error = home.refusal()
-    assert isinstance(error, UsageError)
-    assert "pip install 'bulkput[s3]'" in str(error)
+    for variables in ({}, {"AWS_PROFILE": "work"}):
+        error = home.refusal(**variables)
+        assert isinstance(error, UsageError)
+        assert str(error) == (
+            "no credentials for s3://: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_SKIP_SIGNATURE=true for"
+            " public buckets; AWS_PROFILE, the files of ~/.aws and roles need pip install 'bulkput[s3]'"
+        )
+
+
+def test_where_botocore_is_missing_files_beside_keys_are_not_passed_over(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They may name another server than Amazon's."""
+    monkeypatch.setitem(sys.modules, "botocore.session", None)
+    home.write("config", "[default]\nendpoint_url = https://s3.example\n")
+    for variables in (PAIR, {"AWS_SKIP_SIGNATURE": "true"}):
+        error = home.refusal(**variables)
+        assert isinstance(error, UsageError)
+        assert str(error) == (
+            "s3://: AWS_PROFILE and the files of ~/.aws may name the region and the server, and to read them needs pip"
+            " install 'bulkput[s3]'"
+        )
 
 
 def test_keys_never_show(home: Home) -> None:

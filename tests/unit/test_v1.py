@@ -54,10 +54,14 @@ def test_a_given_url_replaces_that_of_the_server() -> None:
     [
         (GRANTED, 401, Denied, f"^login u: 401 refused by {AUTH}: check ST_USER and ST_KEY$"),
         (GRANTED, 403, Denied, f"^login u: 403 refused by {AUTH}: check ST_USER and ST_KEY$"),
-        (GRANTED, 404, UsageError, r"is not there \(404\): ST_AUTH must name a v1 auth URL"),
-        ({"X-Auth-Token": "t"}, 200, UsageError, "answered without a token"),
-        ({"X-Storage-Url": STORE}, 200, UsageError, "answered without a token"),
-        ({**GRANTED, "X-Auth-Token": ""}, 204, UsageError, "answered without a token"),
+        *(
+            (GRANTED, status, UsageError, f"answers {status} there: a usual one")
+            for status in (300, 400, 404, 405, 410, 412)
+        ),
+        ({}, 200, UsageError, "answers 200 without X-Storage-Url: a usual one"),
+        ({"X-Auth-Token": "t"}, 200, UsageError, "answers 200 without X-Storage-Url: a usual one"),
+        ({"X-Storage-Url": STORE}, 200, UsageError, "answers 200 without X-Auth-Token: a usual one"),
+        ({**GRANTED, "X-Auth-Token": ""}, 204, UsageError, "answers 204 without X-Auth-Token: a usual one"),
         ({**GRANTED, "X-Storage-Url": "store/v1/a"}, 200, UsageError, "names no usable URL of the account"),
         ({**GRANTED, "X-Storage-Url": f"{STORE}#x"}, 200, UsageError, "names no usable URL of the account"),
     ],
@@ -67,6 +71,22 @@ def test_an_answer_without_a_usable_token_says_what_to_do(
 ) -> None:
     with pytest.raises(kind, match=says):
         token_of(fields, status)
+
+
+@pytest.mark.parametrize("status", [404, 200])
+def test_a_wrong_path_names_st_auth_its_value_and_a_usual_one(status: int) -> None:
+    """A query of the value may be a secret."""
+
+    async def ask(request: LoginRequest) -> Answer:
+        return Answer(status, "", {}, b"")
+
+    with pytest.raises(UsageError) as caught:
+        asyncio.run(login_from(V1 | {"ST_AUTH": "http://v1.example/v1?key=geheim"}).token(ask))
+    told = "answers 404 there" if status == 404 else "answers 200 without X-Storage-Url"
+    assert str(caught.value) == (
+        f"ST_AUTH=http://v1.example/v1?... is no v1 login, the server {told}: a usual one is"
+        " http://host:8080/auth/v1.0 (the URL of a Keystone is for OS_AUTH_URL)"
+    )
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@
 | is no object's name, and objects are below NAME/          | all objects below NAME/                                  |
 | is the name of an object, and objects are below NAME/     | refused: NAME/ says that those are meant, `cp` takes one |
 | leads to nothing                                          | refused                                                  |
-| a store without listings (plain HTTP)                     | a single object                                          |
+| a store without listings (plain HTTP), and NAME/ or none  | refused: a single object is taken, or a list             |
 | the base of a list (`files.base`)                         | what the list names below it                             |
 """
 
@@ -27,7 +27,7 @@ from bulkput.engine.upload.objects_elsewhere import ObjectsElsewhere, opener_of,
 from bulkput.engine.upload.open_source import Origin
 from bulkput.engine.upload.resume import Resume
 from bulkput.engine.upload.survey import Survey, share_of
-from bulkput.errors import NotFound, Unsupported, UsageError, printable
+from bulkput.errors import NotFound, StoreError, Unsupported, UsageError, printable
 from bulkput.model import RemoteObject
 from bulkput.options import NamingOptions, UploadOptions
 from bulkput.payload.remote import RemoteOpener
@@ -177,10 +177,20 @@ def check_for_objects(roots: list[bytes], options: UploadOptions) -> None:
 
 
 async def _tree_of(origin: Origin) -> Tree:
-    """Applies the table above. Raises UsageError, StoreError."""
+    """Applies the table above. Raises UsageError; StoreError, with the whole URL as its key."""
+    try:
+        return await _looked_at(origin)
+    except StoreError as error:
+        if error.operation == "login":
+            raise
+        raise error.about(str(origin.url)) from error  # of source and destination, it is the source that failed
+
+
+async def _looked_at(origin: Origin) -> Tree:
     key, url = origin.url.prefix, str(origin.url)
     single: RemoteObject | None = None
-    if key and not key.endswith("/"):
+    is_name = bool(key) and not key.endswith("/")
+    if is_name:
         found = await origin.source.fetch(key, 0)
         single = found.row if found is not None and not is_marker(found.row) else None
     prefix = joined_prefix(key)
@@ -188,7 +198,7 @@ async def _tree_of(origin: Origin) -> Tree:
         has_more = await _has_any(origin, prefix)
     except Unsupported as error:
         if single is None:
-            raise UsageError(f"source {url}: {error.detail or 'it has no listing'}; name a single object") from None
+            raise UsageError(f"source {url}: {_why_not_single(origin, error, is_name=is_name)}") from None
         has_more = False
     except NotFound:
         raise UsageError(f"source {url}: there is no {origin.url.noun} {printable(origin.url.root)}") from None
@@ -201,6 +211,15 @@ async def _tree_of(origin: Origin) -> Tree:
     if not has_more:
         raise UsageError(f"source {url}: there is no such object, and none below it")
     return Tree(origin=origin, prefix=prefix)
+
+
+def _why_not_single(origin: Origin, no_listing: Unsupported, *, is_name: bool) -> str:
+    """Why nothing is taken of a store without listings."""
+    if is_name:
+        answered = " (404)" if origin.url.scheme in ("http", "https") else ""
+        return f"there is nothing at this URL{answered}: check its spelling, and whether it needs a login"
+    detail = no_listing.detail.partition(";")[0] or "it has no listing"
+    return f"{detail}; name a single object, or a list of those below it by `files.path` and `files.base`"
 
 
 async def _has_any(origin: Origin, prefix: str) -> bool:

@@ -40,7 +40,16 @@ _MOST_NAMES = 8
 """Profiles that a message names."""
 _OF_PROGRAMS = (OSError, ValueError, RuntimeError, LookupError, AttributeError, TypeError)
 """Errors that botocore lets pass: of missing programs, of programs that print something else, of damaged files."""
-_MISSING = "s3:// needs botocore here, to read the files of the AWS command line: pip install 'bulkput[s3]'"
+_NO_LIBRARY = (
+    "no credentials for s3://: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_SKIP_SIGNATURE=true for public"
+    " buckets; AWS_PROFILE, the files of ~/.aws and roles need pip install 'bulkput[s3]'"
+)
+"""Where botocore is not installed."""
+_NO_PLACE = (
+    "s3://: AWS_PROFILE and the files of ~/.aws may name the region and the server, and to read them needs pip install"
+    " 'bulkput[s3]'"
+)
+"""The same, where variables say the keys."""
 
 
 class Credentials:
@@ -110,7 +119,7 @@ async def _found(environ: Mapping[str, str]) -> tuple[Settings, Credentials]:
     said = said_by_variables(environ)
     if said is not None and not await asyncio.to_thread(_has_files, environ):
         return said
-    session = await _in_thread(_session, environ)
+    session = await _in_thread(_session, environ, missing=_NO_LIBRARY if said is None else _NO_PLACE)
     profile, services = await _in_thread(_profile, session)
     settings = settings_of(environ, profile, services)
     if said is not None:
@@ -177,13 +186,16 @@ def _profile_name(environ: Mapping[str, str]) -> str | None:
     return environ.get("AWS_DEFAULT_PROFILE") or environ.get("AWS_PROFILE") or None
 
 
-async def _in_thread(function: Any, *arguments: Any) -> Any:
-    """Call botocore, which may block. Its errors become sentences: UsageError, or StoreGone for a login that failed.
-    So do those of what it calls: a program that is not there, or that prints no JSON."""
+async def _in_thread(function: Any, *arguments: Any, missing: str = _NO_LIBRARY) -> Any:
+    """Call botocore, which may block. `missing` is what to say if it is not installed.
+
+    Its errors become sentences: UsageError, or StoreGone for a login that failed. So do those of what it calls: a
+    program that is not there, or that prints no JSON.
+    """
     try:
         return await asyncio.to_thread(function, *arguments)
     except ImportError as error:
-        raise UsageError(_MISSING) from error
+        raise UsageError(missing) from error
     except UsageError:
         raise
     except Exception as error:

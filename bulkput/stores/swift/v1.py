@@ -3,11 +3,16 @@
 from dataclasses import field
 
 from bulkput.errors import Denied, UsageError
-from bulkput.policy.naming import is_base_url
+from bulkput.policy.naming import is_base_url, without_query
 from bulkput.record import frozen
 from bulkput.stores.status import error_from_response
 from bulkput.stores.swift.login import Ask, LoginRequest, Token
 from bulkput.transport.base import Answer
+
+_USUAL = "a usual one is http://host:8080/auth/v1.0 (the URL of a Keystone is for OS_AUTH_URL)"
+_OTHER_PATH = (300, 400, 404, 405, 410, 412)
+"""Answers to a path with no login. Swift: 400 to another version below /auth/, 404 or 412 to what is no path of an
+account. A Keystone: 300 or 404."""
 
 
 @frozen
@@ -34,21 +39,21 @@ class V1Login:
 
     async def token(self, ask: Ask) -> Token:
         answer = await ask(LoginRequest("GET", self.auth_url, {"X-Auth-User": self.user, "X-Auth-Key": self.key}))
+        where = without_query(self.auth_url)
         if answer.status in (401, 403):
-            raise Denied(
-                "login", self.user, f"refused by {self.auth_url}: check ST_USER and ST_KEY", status=answer.status
-            )
-        if answer.status == 404:
-            raise UsageError(f"{self.auth_url} is not there (404): ST_AUTH must name a v1 auth URL (.../auth/v1.0)")
+            raise Denied("login", self.user, f"refused by {where}: check ST_USER and ST_KEY", status=answer.status)
+        if answer.status in _OTHER_PATH:
+            raise UsageError(f"ST_AUTH={where} is no v1 login, the server answers {answer.status} there: {_USUAL}")
         if answer.status not in (200, 204):
-            raise error_from_response("login", self.auth_url, answer)
+            raise error_from_response("login", where, answer)
         storage_url = self.storage_url or answer.headers.get("X-Storage-Url")
         if not storage_url or not _token_in(answer):
+            lacks = "X-Storage-Url" if not storage_url else "X-Auth-Token"
             raise UsageError(
-                f"{self.auth_url} answered without a token: ST_AUTH must name a v1 auth URL (.../auth/v1.0)"
+                f"ST_AUTH={where} is no v1 login, the server answers {answer.status} without {lacks}: {_USUAL}"
             )
         if not is_base_url(storage_url):
-            raise UsageError(f"{self.auth_url} names no usable URL of the account: set OS_STORAGE_URL to it")
+            raise UsageError(f"{where} names no usable URL of the account: set OS_STORAGE_URL to it")
         lives_s = _seconds(answer.headers.get("X-Auth-Token-Expires"))
         return Token(storage_url.rstrip("/"), _token_in(answer), lives_s)
 

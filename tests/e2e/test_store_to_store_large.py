@@ -1,0 +1,65 @@
+"""Large objects from store to store: between a real OpenStack Swift and the S3 of a real Ceph RGW."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.e2e.store_pair import MIB, Pair, noise
+from tests.servers.rgw import RealRgw
+from tests.servers.s3 import RealS3
+
+pytestmark = [pytest.mark.rgw, pytest.mark.swift]
+
+
+def test_a_large_object_stays_one_of_the_same_parts(pair: Pair) -> None:
+    """There and back: static, an upload in parts, static again; each part proven by its MD5."""
+    parts = [noise(5 * MIB, 1), noise(6 * MIB, 2), noise(5 * MIB + 1, 3)]
+    pair.put_static("x/large", *parts)
+    ran = pair.to_s3()
+    assert ran.exit_code == 0, ran.err
+    head = pair.client.head_object(Bucket=pair.bucket, Key="y/large")
+    assert head["ETag"].endswith('-3"') and head["ContentType"] == "text/x-l"
+    assert pair.in_s3("y/large") == b"".join(parts)
+    back = pair.to_swift("--segment-above", "1M", source="y/", to="z/")
+    assert back.exit_code == 0, back.err
+    seen = pair.judge.get(pair.container, "z/large")
+    assert seen is not None and seen.content == b"".join(parts)
+    assert seen.headers["X-Static-Large-Object"] == "True"
+    assert seen.headers["Content-Type"] == "text/x-l"
+
+
+def test_a_dynamic_large_object_becomes_a_static_one(pair: Pair) -> None:
+    parts = [noise(5 * MIB, 1), noise(100, 2)]
+    for number, content in enumerate(parts):
+        pair.judge.put(pair.container, f"parts/{number}", content)
+    pair.judge.put(pair.container, "x/d", fields={"X-Object-Manifest": f"{pair.container}/parts/"})
+    to = f"{pair.container}-copy"
+    for destination in (f"swift://{to}/y/", f"s3://{pair.bucket}/y/"):
+        ran = pair(f"swift://{pair.container}/x/", destination)
+        assert ran.exit_code == 0, ran.err
+    seen = pair.judge.get(to, "y/d")
+    assert seen is not None and seen.content == pair.in_s3("y/d") == b"".join(parts)
+    assert seen.headers["X-Static-Large-Object"] == "True"
+    assert pair.client.head_object(Bucket=pair.bucket, Key="y/d")["ETag"].endswith('-2"')
+
+
+def test_large_objects_that_are_there_are_skipped_without_being_read(pair: Pair) -> None:
+    """Static ones by the MD5s of both manifests, and by those of the parts that S3 got."""
+    pair.put_static("x/large", noise(5 * MIB, 1), noise(5 * MIB, 2), noise(9, 3))
+    to = f"{pair.container}-copy"
+    for destination in (f"swift://{to}/y/", f"s3://{pair.bucket}/y/"):
+        command = ("--skip", "identical", "--summary", "-", f"swift://{pair.container}/x/", destination)
+        assert pair(*command).summary["uploaded"] == 1
+        again = pair(*command)
+        assert (again.exit_code, again.summary["uploaded"]) == (0, 0), again.err
+
+
+def test_what_cephs_gateway_shows_of_large_objects_is_enough(rgw: RealRgw, rgw_s3: RealS3) -> None:
+    """Its listing has no size of a static one, and no GET shows the manifest: the bytes are copied in parts of ours."""
+    pair = Pair(rgw, rgw_s3)
+    parts = [noise(6 * MIB, 1), noise(100, 2)]
+    pair.put_static("x/static", *parts)
+    pair.judge.put(pair.container, "x/dynamic", fields={"X-Object-Manifest": f"{pair.container}_segments/x/static/"})
+    ran = pair.to_s3("--segment-above", "5M", "--segment-size", "5M")
+    assert ran.exit_code == 0, ran.err
+    assert pair.in_s3("y/static") == pair.in_s3("y/dynamic") == b"".join(parts)
