@@ -12,6 +12,7 @@ from bulkput.engine.pool import is_cancelled
 from bulkput.errors import BulkputError, Denied, SourceError, StoreError, UsageError
 from bulkput.model import Pacing, Reason, Upload
 from bulkput.policy.lanes import MOST_BYTES, MOST_DEATHS, suspects_at_once, window
+from bulkput.policy.loss import is_loss
 from bulkput.scale.engine import Engine, NoProcess, Process
 from bulkput.scale.task import Asked, Call, Earlier, Reply, encoded, heard
 from bulkput.scale.worker import exchange
@@ -116,7 +117,7 @@ class Lane:
             run.sending.stop.pull(ev.Stopping(str(error), ev.StopCause.WORKERS))
             return False
         except Exception as error:
-            if not _is_loss(error):
+            if not is_loss(error, self._engine.packages):
                 raise
             run.note_death(self.name, 0, str(error) or type(error).__name__)
             return False
@@ -204,7 +205,7 @@ class Lane:
                 raise
             raise _LostError("the executor has cancelled the call") from error
         except Exception as error:
-            if not _is_loss(error):
+            if not is_loss(error, self._engine.packages):
                 raise
             raise _LostError(_told(error)) from error
 
@@ -350,12 +351,6 @@ class Lane:
     @property
     def pacing(self) -> Pacing | None:
         return self._last.pacing if self._last is not None else None
-
-
-def _is_loss(error: Exception) -> bool:
-    """Whether an executor says that the process is gone, by an error of its own. Others are bugs."""
-    is_own = type(error).__module__.partition(".")[0] not in ("builtins", "pickle", "_pickle", "asyncio", "bulkput")
-    return is_own or isinstance(error, OSError | EOFError)
 
 
 def _told(error: Exception) -> str:
