@@ -173,8 +173,8 @@ class Lane:
 
     async def _exchange(self, files: list[tuple[Any, ...]]) -> Reply:
         run, now_s = self._run, time.monotonic()
-        if self._process is None:
-            raise AssertionError("files are picked for a process")
+        if self._process is None:  # it was let go while files were picked
+            raise _LostError
         told, self._told = self._told, None
         call = Call(
             run=f"{run.run}-{self.number}",
@@ -195,8 +195,8 @@ class Lane:
         return reply
 
     async def _called(self, call: Call) -> Reply:
-        if self._process is None:
-            raise AssertionError("a call needs a process")
+        if self._process is None:  # it was let go during a login
+            raise _LostError
         try:
             future: Future[Reply] = self._process.submit(exchange, call)
             return await asyncio.wrap_future(future)
@@ -291,8 +291,12 @@ class Lane:
     def _bury(self, why: str) -> None:
         """The process is gone: its files are sent again, by whichever lane is free."""
         run, name = self._run, self.name
-        if self._process is not None:
-            self._process.kill()
+        if self._process is None:  # the run is being stopped, and has let it go
+            run.waiting.extend(self.held.values())
+            self.held = {}
+            run.wake()
+            return
+        self._process.kill()
         self._process = None
         self._keep_counts()
         files, self.held, self._bytes, self.rows = self.held, {}, 0, ()
