@@ -1,8 +1,8 @@
-"""How long a process keeps its part of a run whose driver is silent: `scale/worker.py`."""
+"""How long a process keeps its part of a run, and that each call has an answer: `scale/worker.py`."""
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
@@ -14,6 +14,7 @@ from bulkput.devserver import DevServer, Handler, ResourceKind, parse_target
 from bulkput.options import UploadOptions, WireOptions
 from bulkput.scale import worker
 from bulkput.scale.needs import Needs
+from bulkput.scale.task import Call
 from bulkput.scale.upload import upload_sharded
 from tests.conftest import environ_of
 from tests.faults.test_run import QUICK, files
@@ -44,8 +45,9 @@ class Threads:
     is_elsewhere = False
     packages = frozenset(("concurrent",))
 
-    def __init__(self, lanes: int) -> None:
+    def __init__(self, lanes: int, *, ends: bool = True) -> None:
         self.lanes = lanes
+        self._ends = ends
         self._threads: list[OneThread] = []
 
     def begin(self, destination: str) -> None:
@@ -59,7 +61,7 @@ class Threads:
         return self._threads[-1]
 
     async def aclose(self, run: str) -> None:
-        for each in self._threads:
+        for each in self._threads if self._ends else ():
             await asyncio.wrap_future(each.submit(worker.end, run))
             each.executor.shutdown(wait=False)
 
@@ -94,3 +96,37 @@ async def test_a_login_that_takes_long_is_waited_for(tmp_path: Path, monkeypatch
         )
     assert (summary.uploaded, summary.failed, summary.workers_lost, logins) == (100, 0, 0, 2)
     assert len(workers) == 2
+
+
+@pytest.fixture
+async def left(tmp_path: Path, devserver: DevServer) -> AsyncIterator[tuple[str, worker.Worker]]:
+    """The part of a run whose driver has not ended it, and its name."""
+    await upload_sharded(files(tmp_path, 10), "swift://c", engine=Threads(1, ends=False), environ=environ_of(devserver))
+    (name,) = worker._runs
+    made = worker._runs[name]
+    yield name, made
+    worker.end(name.rpartition("-")[0])
+    await asyncio.to_thread(made._thread.join, 30)
+
+
+async def test_a_call_that_comes_when_all_has_ended_is_answered(left: tuple[str, worker.Worker]) -> None:
+    """The driver sets the process up again."""
+    name, made = left
+    worker.end(name.rpartition("-")[0])
+    await asyncio.to_thread(made._thread.join, 30)
+    assert (await asyncio.to_thread(made.exchange, Call(run=name))).is_unknown
+    assert worker.exchange(Call(run=name)).is_unknown
+
+
+async def test_calls_while_all_ends_are_answered(left: tuple[str, worker.Worker]) -> None:
+    """Whenever they come."""
+    name, made = left
+    calls = [asyncio.to_thread(made.exchange, Call(run=name)) for _ in range(8)]
+    ending = asyncio.to_thread(worker.end, name.rpartition("-")[0])
+    await asyncio.wait_for(asyncio.gather(*calls[:4], ending, *calls[4:]), 30)
+
+
+async def test_a_call_that_cannot_be_understood_is_answered_with_the_bug(left: tuple[str, worker.Worker]) -> None:
+    """The driver raises it; nobody waits for ever."""
+    reply = await asyncio.to_thread(worker.exchange, Call(run=left[0], files=[(1, "two")]))
+    assert reply.bug is not None and "ValueError" in reply.bug
