@@ -11,6 +11,7 @@ from contextlib import suppress
 from typing import TypeVar
 
 from bulkput.errors import UsageError
+from bulkput.policy.loss import packages_of
 from bulkput.scale.needs import Needs, why_unfit
 from bulkput.scale.worker import end
 
@@ -34,6 +35,7 @@ class OnExecutor:
             raise UsageError(f"an executor has one lane at least, and not {lanes}")
         self._executor = executor
         self.lanes = lanes
+        self.packages = packages_of(type(executor))
 
     def begin(self, destination: str) -> None:
         """The executor has begun."""

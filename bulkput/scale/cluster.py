@@ -72,6 +72,7 @@ class Cluster:
     """
 
     is_elsewhere = True
+    packages = frozenset(("distributed", "concurrent"))
 
     def __init__(self, address: str, *, lanes: int | None = None, patience_s: float = _PATIENCE_S) -> None:
         """Raises UsageError."""

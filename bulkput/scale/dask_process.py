@@ -70,8 +70,10 @@ class DaskProcess:
             self._settle(call, inner)
         except InvalidStateError:  # it was lost, or the lane waits no more
             pass
-        except Exception as error:  # noqa: BLE001 - what cannot be unpickled: whoever waits has to hear of it
-            call.set_exception(error)
+        except Exception as error:  # noqa: BLE001 - whatever a foreign class raises when it is unpickled
+            # The outcomes in it are lost, as if the worker had died. Its files are sent again, in the end one by one.
+            why = f"its answer cannot be read here: {type(error).__name__}: {error}"
+            call.set_exception(ConnectionError(why))
 
     @staticmethod
     def _settle(call: "Future[Any]", inner: "Future[Any]") -> None:

@@ -1,6 +1,6 @@
 """What a sharded run needs of an engine: executors, each of which leads to processes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import Future
 from typing import Protocol, TypeVar
 
@@ -42,6 +42,10 @@ class Engine(Protocol):
     @property
     def is_elsewhere(self) -> bool:
         """Whether processes may be on other machines: relative paths, and files of this machine, say nothing there."""
+
+    @property
+    def packages(self) -> Collection[str]:
+        """The packages whose errors say that a process is gone: `policy/loss.py`."""
 
     def begin(self, destination: str) -> None:
         """Start what takes long, while the run looks at its sources: processes that write to this URL. Called on the

@@ -12,6 +12,7 @@ from bulkput.engine.pool import is_cancelled
 from bulkput.errors import BulkputError, Denied, SourceError, StoreError, UsageError
 from bulkput.model import Pacing, Reason, Upload
 from bulkput.policy.lanes import MOST_BYTES, MOST_DEATHS, suspects_at_once, window
+from bulkput.policy.loss import is_loss
 from bulkput.scale.engine import Engine, NoProcess, Process
 from bulkput.scale.task import Asked, Call, Earlier, Reply, encoded, heard
 from bulkput.scale.worker import exchange
@@ -116,7 +117,7 @@ class Lane:
             run.sending.stop.pull(ev.Stopping(str(error), ev.StopCause.WORKERS))
             return False
         except Exception as error:
-            if not _is_loss(error):
+            if not is_loss(error, self._engine.packages):
                 raise
             run.note_death(self.name, 0, str(error) or type(error).__name__)
             return False
@@ -172,8 +173,8 @@ class Lane:
 
     async def _exchange(self, files: list[tuple[Any, ...]]) -> Reply:
         run, now_s = self._run, time.monotonic()
-        if self._process is None:
-            raise AssertionError("files are picked for a process")
+        if self._process is None:  # it was let go while files were picked
+            raise _LostError
         told, self._told = self._told, None
         call = Call(
             run=f"{run.run}-{self.number}",
@@ -194,8 +195,8 @@ class Lane:
         return reply
 
     async def _called(self, call: Call) -> Reply:
-        if self._process is None:
-            raise AssertionError("a call needs a process")
+        if self._process is None:  # it was let go during a login
+            raise _LostError
         try:
             future: Future[Reply] = self._process.submit(exchange, call)
             return await asyncio.wrap_future(future)
@@ -204,7 +205,7 @@ class Lane:
                 raise
             raise _LostError("the executor has cancelled the call") from error
         except Exception as error:
-            if not _is_loss(error):
+            if not is_loss(error, self._engine.packages):
                 raise
             raise _LostError(_told(error)) from error
 
@@ -290,8 +291,12 @@ class Lane:
     def _bury(self, why: str) -> None:
         """The process is gone: its files are sent again, by whichever lane is free."""
         run, name = self._run, self.name
-        if self._process is not None:
-            self._process.kill()
+        if self._process is None:  # the run is being stopped, and has let it go
+            run.waiting.extend(self.held.values())
+            self.held = {}
+            run.wake()
+            return
+        self._process.kill()
         self._process = None
         self._keep_counts()
         files, self.held, self._bytes, self.rows = self.held, {}, 0, ()
@@ -350,12 +355,6 @@ class Lane:
     @property
     def pacing(self) -> Pacing | None:
         return self._last.pacing if self._last is not None else None
-
-
-def _is_loss(error: Exception) -> bool:
-    """Whether an executor says that the process is gone, by an error of its own. Others are bugs."""
-    is_own = type(error).__module__.partition(".")[0] not in ("builtins", "pickle", "_pickle", "asyncio", "bulkput")
-    return is_own or isinstance(error, OSError | EOFError)
 
 
 def _told(error: Exception) -> str:

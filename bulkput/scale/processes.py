@@ -62,6 +62,7 @@ class Processes:
     """An engine of `lanes` processes."""
 
     is_elsewhere = False
+    packages = frozenset(("concurrent",))
 
     def __init__(self, lanes: int) -> None:
         self.lanes = lanes

@@ -95,6 +95,8 @@ class Worker:
         self._asked: dict[str, Asked] = {}
         """The request of each object whose outcome has not come yet, by its key."""
         self._streaming: dict[bytes, ev.Streaming] = {}
+        self._calls: set[Future[Reply]] = set()
+        """Those that have no answer yet."""
         self._box: Future[Reply] | None = None
         self._enough = 1
         self._timer: asyncio.TimerHandle | None = None
@@ -114,7 +116,12 @@ class Worker:
 
     def exchange(self, call: Call) -> Reply:
         box: Future[Reply] = Future()
-        self._loop.call_soon_threadsafe(self._serve, call, box)
+        box.add_done_callback(self._calls.discard)
+        with _making:
+            if self._loop.is_closed():  # it has ended since it was looked up
+                return Reply(is_unknown=True)
+            self._calls.add(box)
+            self._loop.call_soon_threadsafe(self._serve, call, box)
         return box.result()
 
     def end(self) -> None:
@@ -130,7 +137,9 @@ class Worker:
             with _making:  # of a driver that is gone, too: a setup has secrets
                 for name in [each for each, worker in _runs.items() if worker is self]:
                     del _runs[name]
-            self._loop.close()
+                self._loop.close()
+            for box in tuple(self._calls):  # of calls that came too late to be served
+                box.set_result(Reply(is_unknown=True))
 
     async def _main(self) -> None:
         try:
@@ -217,6 +226,14 @@ class Worker:
     # What the driver says.
 
     def _serve(self, call: Call, box: "Future[Reply]") -> None:
+        try:
+            self._take_call(call, box)
+        except Exception:  # noqa: BLE001 - a bug, which the loop would only log: the call would have no answer
+            self._bug, self._box = traceback.format_exc(), None
+            if not box.done():
+                box.set_result(Reply(bug=self._bug))
+
+    def _take_call(self, call: Call, box: "Future[Reply]") -> None:
         if self._box is not None:  # its caller has gone
             self._box.set_result(Reply())
         self._box, self._enough, self._wants_rows = box, call.enough, call.wants_rows
