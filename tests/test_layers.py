@@ -36,7 +36,8 @@ LAYERS: list[set[str]] = [
         "devserver",
         "rates",
     },  # what every run has; views of runs; the server that shares no code with the client; the service of shared rates
-    {"engine.compare"},  # files and objects paired by name: for uploads with --skip, for verify, for removals
+    # files and objects paired by name: for uploads with --skip, for verify, for removals; sources that are URLs
+    {"engine.compare", "engine.sources"},
     {"watch"},  # shows a run in a browser, made of what the views have
     {"engine.verify", "engine.objects"},  # compare files with objects; copy, move and remove objects
     {"engine.upload"},  # the main job; a mirror removes objects

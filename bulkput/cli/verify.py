@@ -121,11 +121,6 @@ def verify(
 def _places(paths: tuple[str, ...], files: FileListOptions | None, *, is_literal: bool) -> tuple[tuple[str, ...], str]:
     """The sources and the destination. Raises UsageError."""
     sources, destination = split(paths, files, verb="verify")
-    if urls := [source for source in sources if "://" in source]:
-        raise UsageError(
-            f"verify compares files of this machine with objects, and {urls[0]} is a URL; to compare two stores,"
-            f" see what would be sent: bulkput upload --skip identical --dry-run {urls[0]} {destination}"
-        )
     if not is_literal:
         refuse_odd(destination)
     return sources, destination

@@ -22,6 +22,8 @@ Then the HEAD decides. The first line that fits:
 | the object                                        | then                                                        |
 |---------------------------------------------------|-------------------------------------------------------------|
 | is gone                                           | missing                                                     |
+| has a source that is an object of another store   | as below from "does not report its size": both are compared |
+|                                                   | as they are stored                                          |
 | is gzip, with its source's size and MD5           | identical if both are the file's (`is_quick`: the size); a  |
 |                                                   | large object must be whole, too (the lines below), and a    |
 |                                                   | dynamic one must have the ETag that it was sent with: not   |
@@ -100,6 +102,8 @@ class Evidence:
     """The store was asked for the segments, and does not show them."""
     layouts: Layouts | None = None
     composites: tuple[str, ...] = ()
+    is_copy: bool = False
+    """The "file" is an object of another store, and its bytes are compared as they are stored, compressed or not."""
 
 
 @frozen
@@ -119,6 +123,8 @@ def judge(evidence: Evidence, *, is_quick: bool = False) -> Judgement | Need:
         return Judgement(Verdict.MISSING, "it was listed, but does not exist any more")
     if evidence.head is None:
         return Need.HEAD if evidence.is_suffixed else _by_row(evidence, evidence.row, is_quick=is_quick)
+    if evidence.is_copy:
+        return _by_head(evidence, evidence.head, is_quick=is_quick)
     if (original := original_of(evidence.head, is_suffixed=evidence.is_suffixed)) is not None:
         return _by_original(evidence, evidence.head, original, is_quick=is_quick)
     if evidence.is_suffixed:

@@ -5,6 +5,7 @@ percent  As strict, but `%` becomes `%25`, and each byte that is not part of val
          is escaped, this can be undone: `urllib.parse.unquote_to_bytes` gives the bytes back.
 """
 
+import re
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -103,3 +104,8 @@ def is_http_url(url: str) -> bool:
 def is_base_url(url: str) -> bool:
     """Whether paths can be appended to `url`: behind a query or a fragment they would be a part of that."""
     return is_http_url(url) and "?" not in url and "#" not in url
+
+
+def is_url(root: bytes) -> bool:
+    """Whether a source is a URL, and no path."""
+    return re.match(rb"[A-Za-z][A-Za-z0-9+.-]*://", root) is not None

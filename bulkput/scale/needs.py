@@ -5,8 +5,8 @@ import sys
 from typing import NamedTuple
 
 from bulkput import __version__
-from bulkput.engine.upload.open_source import is_url
 from bulkput.errors import printable
+from bulkput.policy.naming import is_url
 
 
 class Needs(NamedTuple):

@@ -8,10 +8,10 @@ from dataclasses import replace
 from bulkput import events as ev
 from bulkput.engine.compare.destination import Pathlike, sources_of
 from bulkput.engine.stop import Stop
-from bulkput.engine.upload.open_source import is_url
 from bulkput.engine.upload.upload import upload_by
 from bulkput.option_types import checked
 from bulkput.options import UploadOptions
+from bulkput.policy.naming import is_url
 from bulkput.recorder import Recorder
 from bulkput.results import Summary
 from bulkput.scale.engine import Engine

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from bulkput.engine.source_check import SourceCheck
+from bulkput.engine.sources.check import SourceCheck
 from bulkput.engine.stop import Stop
 from bulkput.errors import SourceGone, Stopped
 

@@ -9,10 +9,10 @@ from typing import Protocol, TypeVar, runtime_checkable
 
 from bulkput.engine.pool import pool
 from bulkput.errors import NotFound, StoreError, Unsupported
-from bulkput.model import Body, RemoteObject, Segment
+from bulkput.model import Body, RemoteObject, Segment, SourceFile
 from bulkput.payload.pieces import md5_of_pieces
 from bulkput.policy.compare import Evidence, Need
-from bulkput.policy.etag import composite_etag, parts_in
+from bulkput.policy.etag import composite_etag, composite_of, md5_of, parts_in
 from bulkput.policy.part_sizes import layouts
 from bulkput.policy.references import Reference, references_in
 from bulkput.stores.base import Store
@@ -187,3 +187,24 @@ async def digests(body: Body, size: int, sizes: Sequence[int] | None) -> tuple[i
     if sizes is not None and isinstance(body, ShowsMd5s) and (shown := body.md5s_of(sizes)) is not None:
         return size, shown
     return size, await md5_of_pieces(body, (size,) if sizes is None else sizes)
+
+
+def evidence_of(
+    file: SourceFile, row: RemoteObject, *, head: RemoteObject | None = None, is_suffixed: bool = False
+) -> Evidence:
+    """What is known of a file and its object before a closer look. An object of another store shows its MD5, or the
+    ETag of its parts."""
+    md5: str | None = None
+    composites: tuple[str, ...] = ()
+    if (remote := file.remote) is not None and remote.large is None:
+        etag = composite_of(remote.hash)
+        md5, composites = md5_of(remote.hash), () if etag is None else (etag,)
+    return Evidence(
+        file.size,
+        row,
+        md5=md5,
+        head=head,
+        is_suffixed=is_suffixed,
+        composites=composites,
+        is_copy=file.remote is not None,
+    )

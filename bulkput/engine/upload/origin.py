@@ -7,20 +7,18 @@ from typing import TYPE_CHECKING
 
 from bulkput.engine.upload.assembly import Context
 from bulkput.options import UploadOptions
+from bulkput.policy.naming import is_url
 
 if TYPE_CHECKING:
-    from bulkput.engine.upload.open_source import Origin
+    from bulkput.engine.sources.open_source import Origin
 
 
 def url_of(roots: list[bytes], options: UploadOptions) -> str | None:
     """The URL that is the source; None if the sources are paths. Raises UsageError."""
-    if not any(b"://" in root for root in roots):
-        return None
-    from bulkput.engine.upload.open_source import is_url  # noqa: PLC0415 - see above
-    from bulkput.engine.upload.survey_objects import check_for_objects  # noqa: PLC0415 - see above
-
     if not any(map(is_url, roots)):
         return None
+    from bulkput.engine.upload.survey_objects import check_for_objects  # noqa: PLC0415 - see above
+
     check_for_objects(roots, options)
     return os.fsdecode(roots[0])
 
@@ -33,7 +31,7 @@ async def origin_of(
     if url is None:
         yield None
         return
-    from bulkput.engine.upload.open_source import opened_source  # noqa: PLC0415 - see above
+    from bulkput.engine.sources.open_source import opened_source  # noqa: PLC0415 - see above
 
     options = context.options
     async with opened_source(

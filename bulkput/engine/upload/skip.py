@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from bulkput import events as ev
-from bulkput.engine.compare.evidence import digests, examined, itself_of
+from bulkput.engine.compare.evidence import digests, evidence_of, examined, itself_of
 from bulkput.engine.upload.indirect import IndirectReads
 from bulkput.engine.upload.overwritten import segments_before
 from bulkput.errors import Conflict
@@ -16,7 +16,6 @@ from bulkput.options import UploadOptions
 from bulkput.payload.source_body import Opened, Opener
 from bulkput.policy.compare import Evidence
 from bulkput.policy.directories import is_marker
-from bulkput.policy.etag import composite_of, md5_of
 from bulkput.policy.expiry import lives_long_enough, wanted_life_s
 from bulkput.policy.gzip_names import GzipNames
 from bulkput.policy.plan import over_limits
@@ -180,19 +179,6 @@ class Skipper:
 
     def _skip(self, file: SourceFile, there: RemoteObject) -> Skip:
         return Skip(file.path, file.name, REASONS[self._mode], there.name, there=there)
-
-
-def evidence_of(
-    file: SourceFile, row: RemoteObject, *, head: RemoteObject | None = None, is_suffixed: bool = False
-) -> Evidence:
-    """What is known of a file and its object before a closer look. An object of another store shows its MD5, or the
-    ETag of its parts."""
-    md5: str | None = None
-    composites: tuple[str, ...] = ()
-    if (remote := file.remote) is not None and remote.large is None:
-        etag = composite_of(remote.hash)
-        md5, composites = md5_of(remote.hash), () if etag is None else (etag,)
-    return Evidence(file.size, row, md5=md5, head=head, is_suffixed=is_suffixed, composites=composites)
 
 
 def _links(evidence: Evidence) -> set[str]:

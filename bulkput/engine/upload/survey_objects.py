@@ -1,41 +1,28 @@
-"""Looks at a source that is a URL, once before an upload begins: what is taken of it, and under which names.
-
-| the URL                                                   | what is taken                                            |
-|-----------------------------------------------------------|----------------------------------------------------------|
-| ends with /, or names a container alone                   | all objects below it                                     |
-| is the name of an object                                  | that object, under the destination's name                |
-| is no object's name, and objects are below NAME/          | all objects below NAME/                                  |
-| is the name of an object, and objects are below NAME/     | refused: NAME/ says that those are meant, `cp` takes one |
-| leads to nothing                                          | refused                                                  |
-| a store without listings (plain HTTP), and NAME/ or none  | refused: a single object is taken, or a list             |
-| the base of a list (`files.base`)                         | what the list names below it                             |
-"""
+"""Looks at a source that is a URL, once before an upload begins (`sources/tree.py` says what is taken of it)."""
 
 import asyncio
 import time
-from contextlib import aclosing
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from bulkput import events as ev
 from bulkput.engine.compare.journal_identity import place_of
+from bulkput.engine.sources.objects import ObjectScan, Tree, takes
+from bulkput.engine.sources.open_source import Origin
+from bulkput.engine.sources.opening import Fitting, opener_of
+from bulkput.engine.sources.tree import check_source, naming_of, scope_below, tree_of
 from bulkput.engine.stop import Stop
 from bulkput.engine.upload.links import Links
-from bulkput.engine.upload.objects import ObjectScan, Tree, takes
-from bulkput.engine.upload.objects_elsewhere import ObjectsElsewhere, opener_of, takes_nothing
-from bulkput.engine.upload.open_source import Origin
+from bulkput.engine.upload.objects_elsewhere import ObjectsElsewhere, takes_nothing
 from bulkput.engine.upload.resume import Resume
 from bulkput.engine.upload.survey import Survey, share_of
-from bulkput.errors import NotFound, StoreError, Unsupported, UsageError, printable
-from bulkput.model import RemoteObject
+from bulkput.errors import UsageError
 from bulkput.options import NamingOptions, UploadOptions
 from bulkput.payload.remote import RemoteOpener
-from bulkput.policy.directories import is_marker
 from bulkput.policy.filters import Filters
 from bulkput.policy.gzip_names import NOT_COMPRESSED
 from bulkput.policy.link_target import LinkTargets
-from bulkput.policy.naming import joined_prefix, without_query
+from bulkput.policy.naming import joined_prefix
 from bulkput.policy.rename import one_spelling
 from bulkput.policy.skip import COMPARING
 from bulkput.record import frozen
@@ -70,7 +57,9 @@ class ObjectSurvey(Survey):
         return ObjectScan(self.tree, self.filters, self.earlier, stop, room, share=self.share)
 
     def opener(self, store: Store, options: UploadOptions, emit: ev.Emit, *, large_above: int) -> RemoteOpener:
-        return opener_of(self.tree.origin.source, store, options, emit, large_above=large_above)
+        return opener_of(
+            self.tree.origin.source, options.body, emit, fits=Fitting(store, emit), large_above=large_above
+        )
 
     def links(self, store: Store, container: str, emit: ev.Emit) -> Links:
         return Links(store.powers.link, self._targets(container), emit)
@@ -98,12 +87,12 @@ async def survey_objects(
 ) -> ObjectSurvey:
     """Look at the source of an upload to `store`. Raises UsageError if there is nothing, JournalError, StoreError."""
     if options.files is None:
-        tree = await _tree_of(origin)
+        tree = await tree_of(origin)
     else:
         tree = Tree(origin=origin, prefix=joined_prefix(origin.url.prefix))
     places = await origin.source.place(), await place_of(store)
     _refuse_own(tree, target, places)
-    naming, share = _naming(tree, target), share_of(options)
+    naming, share = naming_of(tree, target), share_of(options)
     filters = Filters(options.walk, now_ns=time.time_ns())
     known = partial(resume.known_objects, tree.root, places[0], target, places[1], naming)
     earlier = await asyncio.to_thread(known)
@@ -150,83 +139,21 @@ def _listed(
 
 def check_for_objects(roots: list[bytes], options: UploadOptions) -> None:
     """Raises UsageError for several sources, and options that hold for files only."""
-    if len(roots) > 1:
-        raise UsageError(
-            "a URL has to be the only source: upload from each in a run of its own (a range of containers is written in"
-            " quotes: 'swift://name-{00..07}/')"
-        )
-    walk, url = options.walk, without_query(printable(roots[0]))
-    given = {
-        "gzip.mode": options.compresses,
-        "encode_names": options.encode_names != "strict",
-        "dir_markers": options.dir_markers,
-        "manifest": options.manifest is not None,
-        "retry_failed": options.retry_failed,
-        "walk.follow_symlinks": walk.follow_symlinks,
-        "walk.one_file_system": walk.one_file_system,
-        "body.changing": options.body.changing != "fail",
-    }
-    if wrong := [name for name, is_given in given.items() if is_given]:
-        raise UsageError(f"`{wrong[0]}` is for files, and the source {url} has objects: leave it out")
+    check_source(
+        roots,
+        options,
+        {
+            "gzip.mode": options.compresses,
+            "manifest": options.manifest is not None,
+            "retry_failed": options.retry_failed,
+        },
+    )
     if options.share is not None and options.share.by == "bytes":
         raise UsageError(
             "`share.by='bytes'` asks a disk for the sizes of files: the objects of a URL are shared out by hash"
         )
     if options.files is not None and options.skip.mode in COMPARING:
         raise UsageError("`skip.mode='existing'` goes with a list below a URL: it has no sizes and times to compare")
-
-
-async def _tree_of(origin: Origin) -> Tree:
-    """Applies the table above. Raises UsageError; StoreError, with the whole URL as its key."""
-    try:
-        return await _looked_at(origin)
-    except StoreError as error:
-        if error.operation == "login":
-            raise
-        raise error.about(str(origin.url)) from error  # of source and destination, it is the source that failed
-
-
-async def _looked_at(origin: Origin) -> Tree:
-    key, url = origin.url.prefix, str(origin.url)
-    single: RemoteObject | None = None
-    is_name = bool(key) and not key.endswith("/")
-    if is_name:
-        found = await origin.source.fetch(key, 0)
-        single = found.row if found is not None and not is_marker(found.row) else None
-    prefix = joined_prefix(key)
-    try:
-        has_more = await _has_any(origin, prefix)
-    except Unsupported as error:
-        if single is None:
-            raise UsageError(f"source {url}: {_why_not_single(origin, error, is_name=is_name)}") from None
-        has_more = False
-    except NotFound:
-        raise UsageError(f"source {url}: there is no {origin.url.noun} {printable(origin.url.root)}") from None
-    if single is not None and has_more:
-        raise UsageError(
-            f"source {url} is an object, and others are below it: {url}/ means those; `bulkput.copy` takes the one"
-        )
-    if single is not None:
-        return Tree(origin=origin, prefix=key[: key.rfind("/") + 1], single=replace(single, name=key))
-    if not has_more:
-        raise UsageError(f"source {url}: there is no such object, and none below it")
-    return Tree(origin=origin, prefix=prefix)
-
-
-def _why_not_single(origin: Origin, no_listing: Unsupported, *, is_name: bool) -> str:
-    """Why nothing is taken of a store without listings."""
-    if is_name:
-        answered = " (404)" if origin.url.scheme in ("http", "https") else ""
-        return f"there is nothing at this URL{answered}: check its spelling, and whether it needs a login"
-    detail = no_listing.detail.partition(";")[0] or "it has no listing"
-    return f"{detail}; name a single object, or a list of those below it by `files.path` and `files.base`"
-
-
-async def _has_any(origin: Origin, prefix: str) -> bool:
-    async with aclosing(origin.source.list(prefix)) as rows:
-        async for _ in rows:
-            return True
-    return False
 
 
 def _refuse_own(tree: Tree, target: Destination, places: tuple[str, str]) -> None:
@@ -249,26 +176,14 @@ def _share_containers(here: Destination, target: Destination) -> bool:
     return share_containers(here.root, target.root)
 
 
-def _naming(tree: Tree, target: Destination) -> NamingOptions:
-    """As `placement` names files."""
-    prefix = target.prefix
-    is_exact = tree.single is not None and bool(prefix) and not prefix.endswith("/")
-    prefix = prefix if is_exact else joined_prefix(prefix)
-    if target.temp_url is not None:
-        target.temp_url.check(prefix, is_exact=is_exact)
-    return NamingOptions(prefix=prefix, is_exact=is_exact, encode="strict")
-
-
 def _scope(
     tree: Tree, target: Destination, naming: NamingOptions, filters: Filters, options: UploadOptions
 ) -> "Scope | None":
     if not options.skip.is_wanted:
         return None
     from bulkput.engine.upload.mirror import check_mirror  # noqa: PLC0415 - only runs that compare load it
-    from bulkput.policy.scope import Root, scope_of  # noqa: PLC0415 - the same
 
-    root = Root(tree.root, tree.name_of(tree.single) if tree.single is not None else b"")
-    scope = scope_of([root], naming, options.walk, filters=filters, is_list=options.files is not None)
+    scope = scope_below(tree, naming, options.walk, filters, is_list=options.files is not None)
     if options.skip.is_mirror:
         check_mirror([], target, options, scope)
     return scope

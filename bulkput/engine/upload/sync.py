@@ -9,11 +9,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bulkput import events as ev
+from bulkput.engine.compare.evidence import evidence_of
 from bulkput.engine.compare.merge_join import Pair
 from bulkput.engine.compare.pairs import Pairing
 from bulkput.engine.upload.mirror import Mirror
 from bulkput.engine.upload.sending import Sending, skipper_of
-from bulkput.engine.upload.skip import evidence_of
 from bulkput.errors import Stopped, StoreError, Unsupported, UsageError
 from bulkput.model import Found, Listed, RemoteObject, Skip, SourceFile
 from bulkput.payload.source_body import Opener

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from bulkput import events as ev
 from bulkput.engine.compare.destination import Pathlike, sources_of
 from bulkput.engine.open_store import governor_of, pace_of
-from bulkput.engine.source_check import SourceCheck
+from bulkput.engine.sources.check import SourceCheck
 from bulkput.engine.stop import Stop
 from bulkput.engine.tuner import Tuner, tuner_of
 from bulkput.engine.upload.assembly import Assembly, Context, build
@@ -31,8 +31,8 @@ from bulkput.stores.base import Destination, Store
 from bulkput.transport.base import WireCount
 
 if TYPE_CHECKING:
+    from bulkput.engine.sources.open_source import Origin
     from bulkput.engine.upload.lanes import Lanes
-    from bulkput.engine.upload.open_source import Origin
     from bulkput.engine.upload.publish_manifest import Publication
     from bulkput.engine.upload.reaping import Reaping
 

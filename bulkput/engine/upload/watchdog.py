@@ -6,7 +6,7 @@ waits for has a deadline of its own, except the scan, or depends on something th
 
 | what is awaited | its end |
 |---|---|
-| the check of a source | `source_check.py`: 120 s (`BodyOptions.read_timeout_s`), or the first Ctrl-C |
+| the check of a source | `sources/check.py`: 120 s (`BodyOptions.read_timeout_s`), or the first Ctrl-C |
 | the scan | none: a directory may take long. Stalled names it; the first Ctrl-C ends it; its thread is a daemon |
 | opening, reading, closing a file | `payload/readers.py`: 120 s each; 16 that hang stop the run |
 | reading a small file on the loop | only on file systems of this machine (`sources/mounts.py`), which answer or fail |

@@ -1,7 +1,6 @@
 """Opens the source of an upload that is no path: a URL whose objects are read."""
 
 import os
-import re
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import field, replace
@@ -48,11 +47,6 @@ class Origin:
     def path_of(self, key: str) -> bytes:
         """The URL of an object, in messages and in a journal."""
         return str(replace(self.url, prefix=key)).encode()
-
-
-def is_url(root: bytes) -> bool:
-    """Whether a source is a URL, and no path."""
-    return re.match(rb"[A-Za-z][A-Za-z0-9+.-]*://", root) is not None
 
 
 @asynccontextmanager

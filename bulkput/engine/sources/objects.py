@@ -7,8 +7,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from bulkput import events as ev
+from bulkput.engine.sources.open_source import Origin
 from bulkput.engine.stop import Stop
-from bulkput.engine.upload.open_source import Origin
 from bulkput.errors import Stopped, StoreError
 from bulkput.model import Found, KnownFiles, Reason, RemoteObject, Skip, SourceFile
 from bulkput.policy.filters import Filters
