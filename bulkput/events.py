@@ -22,6 +22,7 @@ from bulkput.source_events import Snapshot as Snapshot
 from bulkput.verb_events import Change as Change
 from bulkput.verb_events import Done as Done
 from bulkput.verb_events import Finding as Finding
+from bulkput.verb_events import Looking as Looking
 from bulkput.verb_events import Relaying as Relaying
 from bulkput.verb_events import SegmentsFound as SegmentsFound
 from bulkput.verb_events import SegmentsKept as SegmentsKept
@@ -360,6 +361,7 @@ Event = (
     | Finding
     | Change
     | Relaying
+    | Looking
     | Finished
 )
 Emit = Callable[[Event], None]

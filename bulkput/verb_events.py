@@ -171,3 +171,17 @@ class Change:
 @frozen
 class Relaying:
     """Neither store can copy between source and destination, so the bytes pass through this machine. Emitted once."""
+
+
+@frozen
+class Looking:
+    """A search for what reads segments goes on: `segments` of the container are found. Since it has begun, `containers`
+    of the account were listed with `objects` in them, and of those that may read others `looked_at` were looked at.
+
+    Emitted now and then, each time with all numbers so far.
+    """
+
+    segments: int
+    containers: int
+    objects: int
+    looked_at: int

@@ -52,7 +52,10 @@ def job_options(verb: Callable[..., int]) -> Callable[..., int]:
         if summary_md == "-":
             raise UsageError("--summary-md needs a file: stdout is for --json, --print-urls and --summary")
         if print_urls and dry_run and is_typed("print_urls"):
-            raise UsageError("--print-urls and --dry-run exclude each other: a dry run puts nothing in place")
+            raise UsageError(
+                "--print-urls and --dry-run exclude each other: a dry run puts nothing in place. Leave out"
+                " --print-urls: a dry run prints the names in any case"
+            )
         job = JobFlags(summary_md=summary_md, print_urls=print_urls and not dry_run)
         keeps = keep_tag and (tag is not None or is_typed("keep_tag"))
         return verb(job=job, tag=tag, keep_tag=keeps, dry_run=dry_run, **others)

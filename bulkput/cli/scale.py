@@ -50,7 +50,9 @@ class Scale:
     def _engine(self, destination: str) -> "Engine":
         if self.cluster is not None:
             if self.processes is not None:
-                raise UsageError("--processes and --cluster exclude each other: a cluster has processes of its own")
+                raise UsageError(
+                    "--processes and --cluster exclude each other: a cluster has processes of its own. Leave out one"
+                )
             from bulkput.scale.cluster import Cluster  # noqa: PLC0415 - asyncio, and all else
 
             return Cluster(self.cluster)

@@ -8,10 +8,10 @@ import click
 
 from bulkput.cli.changes import ChangesView, change_options
 from bulkput.cli.configured import Configured
-from bulkput.cli.output import flush, say, write_line, write_row
+from bulkput.cli.output import flush, say, worded, write_line, write_row
 from bulkput.cli.values import Duration, Url
 from bulkput.errors import NotFound, Unsupported, UsageError, printable
-from bulkput.events import Event, SegmentsFound, SegmentsKept, UnfinishedFound, UnfinishedKept
+from bulkput.events import Event, Looking, SegmentsFound, SegmentsKept, UnfinishedFound, UnfinishedKept
 from bulkput.options import RetryOptions, WireOptions
 from bulkput.policy.leftovers import age_text
 from bulkput.report.lines import count_text, counted, pacing_text, size_text
@@ -91,13 +91,21 @@ def segments(
 
 class _View:
     """Prints groups of segments, or unfinished uploads, and removals on stdout, and what is kept, or cannot be looked
-    at, on stderr."""
+    at, on stderr; there also how far the look is."""
 
     def __init__(self, *, is_verbose: bool, as_json: bool) -> None:
         self._as_json = as_json
         self._changes = ChangesView("remove", is_verbose=is_verbose, as_json=as_json)
+        from bulkput.report.looking import LookingLine  # noqa: PLC0415 - not for --help
+        from bulkput.report.progress import Screen  # noqa: PLC0415 - as above
+
+        self._looking = LookingLine(Screen(worded=worded))
 
     def show(self, event: Event) -> None:
+        if isinstance(event, Looking):
+            self._looking(event)
+            return
+        self._looking.end()
         if self._as_json and isinstance(event, SegmentsFound | SegmentsKept | UnfinishedFound | UnfinishedKept):
             write_row(event.as_json())
         elif isinstance(event, SegmentsFound):
@@ -117,6 +125,8 @@ class _View:
             return 1
         except Unsupported as error:
             raise UsageError(str(error)) from None
+        finally:
+            self._looking.end()
         if self._as_json:
             write_row(done.as_json())
         flush()

@@ -70,7 +70,7 @@ def tempurl(
     Exit codes: 0 made, 2 usage, or there is no key, 3 the store failed.
     """
     if expires_in is not None and expires_at is not None:
-        raise UsageError("--expires-in and --expires-at exclude each other")
+        raise UsageError("--expires-in and --expires-at exclude each other: both say when the URL ends. Give one")
     from bulkput.cli.loop import run  # noqa: PLC0415 - asyncio, and what follows
     from bulkput.engine.objects.temporary_url import temporary_url  # noqa: PLC0415
 

@@ -175,7 +175,7 @@ def upload(
     sources, given = split(paths, flags["files"], verb="upload")
     destination = _destination(given, is_literal=literal)
     if quiet and verbose:
-        raise UsageError("--quiet and --verbose exclude each other")
+        raise UsageError("--quiet and --verbose exclude each other: give one")
     options = _options(**flags)
     send = scale.upload(destination)
     from bulkput.cli.view import UploadView  # noqa: PLC0415 - asyncio

@@ -148,7 +148,8 @@ def _refuse_others(paths: tuple[str, ...]) -> None:
         raise UsageError("--manifest takes the place of SOURCE and DEST: bulkput verify --manifest swift://c/NAME")
     for param in click.get_current_context().command.params:
         if param.name is not None and param.name not in _FIT_MANIFEST and is_typed(param.name):
-            raise UsageError(f"{max(param.opts, key=len)} and --manifest exclude each other: no file is read or named")
+            flag = max(param.opts, key=len)
+            raise UsageError(f"{flag} and --manifest exclude each other: no file is read or named. Leave out {flag}")
 
 
 def _ended(comparison: Comparison, destination: str, *, is_quiet: bool, fails_if_empty: bool = False) -> int:

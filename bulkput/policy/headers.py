@@ -53,7 +53,8 @@ def check_compressible(options: UploadOptions) -> None:
     headers = options.headers
     if any(name.lower() == "content-encoding" for name, _ in headers.extra):
         raise UsageError(
-            "`headers.extra` Content-Encoding and `gzip.mode` exclude each other: bulkput sets it on what it compresses"
+            "`headers.extra` Content-Encoding and `gzip.mode` exclude each other: bulkput sets it on what it"
+            " compresses. Leave out `gzip.mode` for files that are compressed already, else the field"
         )
     said = (MD5_FIELD.lower(), SIZE_FIELD.lower())
     for option, name in (

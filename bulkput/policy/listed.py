@@ -96,7 +96,10 @@ def check_list(options: SharedOptions, *, has_sources: bool) -> None:
 def check_upload(options: UploadOptions) -> None:
     """Raises UsageError for options that contradict each other."""
     if options.fail_if_empty and options.retry_failed:
-        raise UsageError("`fail_if_empty` and `retry_failed` exclude each other: there may be no failed files left")
+        raise UsageError(
+            "`fail_if_empty` and `retry_failed` exclude each other: there may be no failed files left. Leave out"
+            " `fail_if_empty`"
+        )
     if options.share is not None:
         from bulkput.policy.share import check_share  # noqa: PLC0415 - only a run with a share needs it
 
@@ -106,7 +109,7 @@ def check_upload(options: UploadOptions) -> None:
     if options.skip.is_mirror:
         raise UsageError(
             f"`files` and {options.skip.mirror_option} exclude each other:"
-            " a file that the list leaves out may still exist"
+            " a file that the list leaves out may still exist. Give the directory as source, in place of `files`"
         )
     if options.retry_failed:
         raise UsageError("`retry_failed` knows the failed files: leave out `files`, give its `files.base` as source")

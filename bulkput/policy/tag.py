@@ -33,5 +33,7 @@ def tagged(options: UploadOptions) -> UploadOptions:
         return options
     headers = options.headers
     if any(name.lower() == _META.lower() for name, _ in headers.meta):
-        raise UsageError(f"`headers.meta` {_META} and `keep_tag` exclude each other: both are the same metadata")
+        raise UsageError(
+            f"`headers.meta` {_META} and `keep_tag` exclude each other: both are the same metadata. Leave out one"
+        )
     return replace(options, headers=replace(headers, meta=(*headers.meta, (_META, tag))))

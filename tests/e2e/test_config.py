@@ -225,8 +225,9 @@ def test_an_error_about_an_option_that_is_not_typed_says_where_it_is_set(place: 
     place.write(user='journal = "up.db"\n')
     said = place.refused("upload", "--skip", "identical", "--delete-extra", "dist", "swift://c")
     assert said == (
-        "--delete-extra and --journal exclude each other: what the journal knows is not looked at (--journal is set by "
-        "/xdg/bulkput/config.toml, and --no-journal leaves it out)"
+        "--delete-extra and --journal exclude each other: what the journal knows is not looked at. Leave out --journal:"
+        " --skip unchanged skips what the store has already (--journal is set by"
+        " /xdg/bulkput/config.toml, and --no-journal leaves it out)"
     )
 
 

@@ -51,6 +51,8 @@ OLD_NAMES = MIGRATIONS[1]
 """Has the flags that settings in journals of the first schema are called after."""
 FLAG = re.compile(r"(?<![^\s(\"'`])(?<!ulimit )(?<!swift post )--?[a-z]")
 VERB = re.compile(rf"\bbulkput ({'|'.join(main.bulkput.list_commands(click.Context(main.bulkput)))})\b")
+EXCLUDE = "exclude each other"
+NEXT_STEP = re.compile(r"\b(leave|give|run|instead)\b", re.IGNORECASE)
 METAVAR = re.compile(r"\b(SOURCE|DEST)\b")
 
 
@@ -104,6 +106,14 @@ def flags_of(*verbs: click.Command) -> set[str]:
 def test_texts_below_the_command_line_name_no_flag(shape: re.Pattern[str]) -> None:
     """No string contains `--flag`, `-r`, `bulkput rm` or SOURCE; docstrings may."""
     assert [(where, text) for where, text in texts() if shape.search(text)] == []
+
+
+def test_a_text_about_options_that_exclude_each_other_says_what_to_do() -> None:
+    """Which one to leave out, or what does the same without it."""
+    paths = sorted(PACKAGE.rglob("*.py"))
+    found = [text for path in paths for _, text in strings(ast.parse(path.read_text())) if EXCLUDE in text]
+    assert len(found) > 10
+    assert [text for text in found if NEXT_STEP.search(text.partition(EXCLUDE)[2]) is None] == []
 
 
 def test_every_option_named_in_a_text_has_a_flag() -> None:

@@ -152,9 +152,10 @@ FINDING = ev.Finding(
 CHANGE = ev.Change(ev.Done.FAILED, "a\n", "b", 7, StoreError("copy", "a\n", "no"))
 LOST = ev.WorkerLost("worker 1\n", 2, "it was killed")
 SENT = ev.WorkerSent("worker 1", 2)
+LOOKING = ev.Looking(4_800, 2, 61_000, 512)
 PLACE = ev.Place("https://store.example.org/v1/AUTH_a/c/", is_public=True)
 EVENTS: list[ev.Event] = [
-    PLACE, FINDING, CHANGE, ev.Relaying(),
+    PLACE, FINDING, CHANGE, ev.Relaying(), LOOKING,
     ev.Known(1000, 5),
     READING, TUNED, PACED, STALLED, STANDING, MOVING,
     ev.Discovered(FILE), ev.ScanDone(), STREAMING, UPLOADED, PACKED, ALONE,
@@ -180,6 +181,7 @@ def test_the_tested_events_include_every_kind() -> None:
         (REQUESTED, None, None),
         (STREAMING, None, None),
         (PLACE, None, None),
+        (LOOKING, None, None),
         (FINISHED, None, None),
         (FINDING, None, None),
         (CHANGE, None, None),

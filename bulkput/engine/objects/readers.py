@@ -52,16 +52,27 @@ class ReaderScan:
     """Finds what is read in the account of a store. `run` may be called again: it looks only at what is new since."""
 
     def __init__(
-        self, store: Store, own: str, notes: NotesOnDisk, stop: Stop, *, workers: int, warn: Callable[[str], None]
+        self,
+        store: Store,
+        own: str,
+        notes: NotesOnDisk,
+        stop: Stop,
+        *,
+        workers: int,
+        warn: Callable[[str], None],
+        tell: Callable[[], None],
     ) -> None:
         """`own` is the container of `store`. `warn` gets a sentence for each object that cannot be looked at,
-        up to a number."""
+        up to a number. `tell` is called now and then, when there is more that was looked at."""
         self._store = store
         self._own = own
         self._notes = notes
         self._stop = stop
         self._workers = workers
         self._warn = warn
+        self._tell = tell
+        self.containers = self.objects = self.looked_at = 0
+        """What the present run has listed, and looked at."""
         self._rows: list[tuple[str, RemoteObject]] = []
         self._is_over = False
         self._told = 0
@@ -70,6 +81,7 @@ class ReaderScan:
 
     async def run(self) -> None:
         """Look at all objects that may read others. Raises Stopped, and UsageError if TMPDIR is full."""
+        self.containers = self.objects = self.looked_at = 0
         try:
             await self._note_account()
         except StoreError as error:
@@ -92,6 +104,8 @@ class ReaderScan:
                     await self._note_container(row.name)
                 except StoreError as error:
                     self._give_up(f"container {printable(row.name)} cannot be looked at", error)
+                self.containers += 1
+                self._tell()
             if page.next is None:
                 return
             at = page.next
@@ -106,6 +120,9 @@ class ReaderScan:
         async with aclosing(beside(name).list("")) as rows:
             async for row in rows:
                 self._stop.check()
+                self.objects += 1
+                if self.objects % _BATCH == 0:
+                    self._tell()
                 if isinstance(row, RemoteObject) and may_read_others(row):
                     self._rows.append((f"{name}/{row.name}", row))
                     if len(self._rows) >= _BATCH:
@@ -127,6 +144,8 @@ class ReaderScan:
             return
         if reads:
             await self._notes(SegmentNotes.note_reads, reads, path)
+        self.looked_at += 1
+        self._tell()
 
     def _give_up(self, what: str, error: StoreError) -> None:
         """Go on, to find out what else is read; but not if the store itself seems to fail."""

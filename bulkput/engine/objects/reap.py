@@ -129,11 +129,16 @@ class Reaper:
         self._searched_s = 0.0
         self._searching = asyncio.Lock()
         self.notes = NotesOnDisk()
-        self.scan = ReaderScan(store, own, self.notes, self._stop, workers=workers, warn=self._warn)
+        self.scan = ReaderScan(store, own, self.notes, self._stop, workers=workers, warn=self._warn, tell=self._tell)
+        self._noted = 0
         self._fresh_look = FreshLook(store, own, self.notes)
 
     def _warn(self, why: str) -> None:
         self._tally.emit(ev.Warned(why))
+
+    def _tell(self) -> None:
+        scan = self.scan
+        self._tally.emit(ev.Looking(self._noted, scan.containers, scan.objects, scan.looked_at))
 
     async def aclose(self) -> None:
         await self.notes.aclose()
@@ -166,11 +171,14 @@ class Reaper:
         for container in {container for container, _ in found}:
             rows = [row for there, row in found if there == container]
             await self.notes(SegmentNotes.add, container, rows)
+            self._noted += len(rows)
 
     async def note_listed(self, container: str, rows: list[RemoteObject]) -> None:
         """Note those rows of the container's listing that are segments."""
         segments = [found for row in rows if (found := segment_of(row, self._names, container)) is not None]
         await self.notes(SegmentNotes.add, container, segments)
+        self._noted += len(segments)
+        self._tell()
 
     async def remove(self, why_held: Held = _not_held) -> None:
         """After a run of `scan`: run it again, and remove the groups that nothing reads and that `why_held` does not

@@ -45,8 +45,8 @@ async def segments(
     `reap`, remove them.
 
     Every object of the account that may read others is looked at. `on_event` gets a SegmentsFound for each group of
-    segments, a Change for each removal, SegmentsKept for what stays although nothing seems to read it, and Warned for
-    what cannot be looked at.
+    segments, a Change for each removal, SegmentsKept for what stays although nothing seems to read it, Warned for what
+    cannot be looked at, and Looking while it looks.
 
     On S3 it is the unfinished uploads in parts that are listed and removed. `on_event` gets an UnfinishedFound for
     each, nearly in the order of the store, a Change for each removal, and UnfinishedKept for what stays.

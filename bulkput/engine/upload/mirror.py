@@ -46,7 +46,10 @@ def check_mirror(roots: list[bytes], target: Destination, options: UploadOptions
     """Blocking. Raises UsageError if a mirror would remove objects that it should not, now or later."""
     mirror = options.skip.mirror_option
     if options.journal is not None:
-        raise UsageError(f"{mirror} and `journal` exclude each other: what the journal knows is not looked at")
+        raise UsageError(
+            f"{mirror} and `journal` exclude each other: what the journal knows is not looked at. Leave out `journal`:"
+            " `skip.mode='unchanged'` skips what the store has already"
+        )
     if holds_segments(target.root):
         raise UsageError(
             f"container {printable(target.root)} holds segments of large objects in other containers, by its name:"

@@ -159,7 +159,8 @@ def new_only_of(sending: Sending, store: Store, on_kept: OnKept | None) -> "NewO
     if skip.expire_extra_s is not None:
         raise UsageError(
             "`skip.expire_extra_s` and `if_exists` exclude each other: an object that expires and whose file is here"
-            " again has to be overwritten, or it vanishes"
+            " again has to be overwritten, or it vanishes. Leave out `if_exists`: `skip.mode` skips what is"
+            " there already"
         )
     from bulkput.engine.upload.if_exists import NewOnly  # noqa: PLC0415 - only a run that overwrites nothing pays for it
 
