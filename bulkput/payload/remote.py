@@ -3,6 +3,9 @@
 Either one version is sent or nothing. An answer with another version than was seen first breaks the request off. The
 last piece of a body is held back until the source has proven all of them, so the store that gets them never keeps what
 arrived damaged. Each attempt of a PUT reads the object again.
+
+An ETag `<hex>-1` is that of one part, or 16 random bytes (MinIO with `--no-compat`, of a PUT without Content-MD5). If
+it does not fit the bytes, the object is read again: damage is another one each time, so equal bytes are the object's.
 """
 
 import hashlib
@@ -14,7 +17,7 @@ from typing import NamedTuple
 
 from bulkput.activity import doing
 from bulkput.errors import Conflict, IntegrityError, NotFound, SourceError, Unsupported
-from bulkput.events import Emit, Streaming
+from bulkput.events import Emit, Streaming, Warned
 from bulkput.model import ObjectHeaders, RemoteObject, SourceFile, Upload
 from bulkput.options import BodyOptions
 from bulkput.payload.in_memory import InMemory
@@ -28,6 +31,12 @@ from bulkput.policy.object_state import is_same, is_unknown, state_of
 from bulkput.policy.skip import moment_ns
 
 _OTHER_BYTES = "what has arrived is not what its ETag is made of"
+_ODD = (
+    "the source has ETags that end in -1 and are not made of the bytes: such an object is read twice, and copied if"
+    " both readings are equal"
+)
+_READINGS = 4
+"""Of a small object whose ETag does not fit."""
 LayoutOf = Callable[[RemoteObject], Awaitable[Layout | None]]
 Fits = Callable[[RemoteObject, ObjectHeaders], ObjectHeaders]
 """The headers that the destination keeps of those that a source shows. Raises StoreError if the copy would be of no
@@ -61,8 +70,10 @@ class StreamedObject:
         *,
         layout: Layout | None = None,
         sent: Callable[[int, float], None],
+        tell_odd: Callable[[], None] = lambda: None,
     ) -> None:
-        """`path` names the object in messages. `sent` gets the number of bytes handed over in this attempt so far."""
+        """`path` names the object in messages. `sent` gets the number of bytes handed over in this attempt so far, and
+        `tell_odd` is called if its ETag is not made of its bytes."""
         self.version = version
         self.size = self.length_hint = version.size
         self.md5 = plain_md5(seen.row)
@@ -72,6 +83,9 @@ class StreamedObject:
         self._read = read
         self._span: Span | None = None
         self._sent = sent
+        self._tell_odd = tell_odd
+        self._read_before: tuple[str, ...] = ()
+        """The MD5s of the parts of the last attempt, if they did not fit."""
 
     async def chunks(self) -> AsyncGenerator[bytes, None]:
         """Raises SourceError if the object is gone or was overwritten, StoreError."""
@@ -95,11 +109,20 @@ class StreamedObject:
             raise SourceError(self._path, "vanished", "it was there when it was listed") from None
         if given != self.size:
             raise self.changed("it was overwritten while it was copied: its length changed")
-        if pieces is not None and self.layout is not None and not self.layout.is_of(pieces.digests()):
-            raise IntegrityError("get", self.seen.row.name, _OTHER_BYTES, expected=self.seen.row.hash)
+        if pieces is not None and self.layout is not None:
+            self._prove(self.layout, pieces.digests())
         if last:
             yield last
             self._sent(given, 0.0)
+
+    def _prove(self, layout: Layout, md5s: tuple[str, ...]) -> None:
+        """Raises IntegrityError if these are not the MD5s of its parts."""
+        if layout.is_of(md5s):
+            return
+        if not _may_be_random(layout.etag) or md5s != self._read_before:
+            self._read_before = md5s
+            raise IntegrityError("get", self.seen.row.name, _OTHER_BYTES, expected=self.seen.row.hash)
+        self._tell_odd()
 
     def _pieces(self) -> Pieces | None:
         """What hashes the parts of an object whose ETag is no MD5 of its bytes; None if nothing is known of its parts,
@@ -122,7 +145,7 @@ class StreamedObject:
         if self.seen.version is None:
             why = "the source tells no versions apart, so its parts could be of two: give a larger `large.above`"
             raise SourceError(self._path, "unreadable", why)
-        part = StreamedObject(self._path, self._read, self.seen, self.version, sent=sent)
+        part = StreamedObject(self._path, self._read, self.seen, self.version, sent=sent, tell_odd=self._tell_odd)
         part._span, part.size, part.length_hint = Span(offset, size), size, size
         part.md5 = self._md5_of(Span(offset, size))
         return part
@@ -170,6 +193,7 @@ class RemoteOpener:
         self._emit = emit
         self._fits = fits
         self._layout_of = layout_of
+        self._has_told_odd = False
 
     def open_at_once(self, source: SourceFile) -> None:
         """Does nothing: a request takes its time."""
@@ -190,7 +214,7 @@ class RemoteOpener:
         version = version_of(seen, listed, seen.headers.mtime_ns)
         data = b"" if seen.row.bytes == 0 else seen.data
         if data is not None and seen.row.large is None:
-            await self._prove(seen.row, data)
+            data = await self._proven(source.path, seen, data)
             return WholeObject(version, data, hashlib.md5(data, usedforsecurity=False).hexdigest(), seen)
         row, size = seen.row, version.size
         has_parts = row.large is not None or size > self._large_above or composite_of(row.hash) is not None
@@ -201,20 +225,37 @@ class RemoteOpener:
             version,
             layout=await self._layout_of(row) if has_parts else None,
             sent=lambda count, read_s: self._emit(Streaming(source.path, count, read_s, size)),
+            tell_odd=self._tell_odd,
         )
 
-    async def _prove(self, row: RemoteObject, data: bytes) -> None:
-        """Compare the bytes of a plain object with the ETag of its parts, if it has one and the sizes of the parts are
-        known. Raises IntegrityError. `Fetch` has compared any other ETag."""
+    async def _proven(self, path: bytes, seen: Fetched, data: bytes) -> bytes:
+        """The bytes of a plain object, compared with the ETag of its parts, if it has one and the sizes of the parts
+        are known; `Fetch` has compared any other ETag. Bytes that do not fit are read again. Raises IntegrityError,
+        SourceError."""
+        row = seen.row
         if (etag := composite_of(row.hash)) is None:
-            return
+            return data
         layout = Layout(sizes=(len(data),), etag=etag) if parts_in(row.hash) == 1 else await self._layout_of(row)
         if layout is None:
-            return
-        pieces = Pieces(layout.sizes)
-        pieces.update(data)
-        if not layout.is_of(pieces.digests()):
+            return data
+        for _ in range(_READINGS - 1):
+            if _fits(layout, data):
+                return data
+            again = await self._fetch(row.name, self._most)
+            if again is None or again.data is None or again.version != seen.version:
+                raise SourceError(path, "changed", "it was overwritten while it was copied")
+            if again.data == data and _may_be_random(etag):
+                self._tell_odd()
+                return data
+            data = again.data
+        if not _fits(layout, data):
             raise IntegrityError("get", row.name, _OTHER_BYTES, expected=row.hash)
+        return data
+
+    def _tell_odd(self) -> None:
+        if not self._has_told_odd:
+            self._has_told_odd = True
+            self._emit(Warned(_ODD))
 
     async def _seen(self, listed: RemoteObject) -> Fetched | None:
         """What one request shows. A row of no bytes may be that of a link or of a large object of any size."""
@@ -234,6 +275,16 @@ class RemoteOpener:
 
     def close(self) -> None:
         """Does nothing: the source has an owner."""
+
+
+def _may_be_random(etag: str | None) -> bool:
+    return parts_in(etag) == 1
+
+
+def _fits(layout: Layout, data: bytes) -> bool:
+    pieces = Pieces(layout.sizes)
+    pieces.update(data)
+    return layout.is_of(pieces.digests())
 
 
 def version_of(seen: Fetched, listed: RemoteObject, mtime_ns: int | None = None) -> Version:
