@@ -13,7 +13,7 @@ import os
 import secrets
 import socket
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import replace
 from typing import Any
@@ -34,6 +34,10 @@ _PATIENCE_S = 5.0
 """Seconds for an answer, which takes one at most."""
 _FIRST_PAUSES_S = (0.25, 0.5, 1.0, 2.0)
 """Before the run begins: a service that was started beside it needs a moment. A wrong address is told soon."""
+_FIRST_S = 4.0
+"""Seconds for all of that: what takes the connection and says nothing is no service either."""
+_START_IT = "start it there (bulkput rate), or correct the URL"
+_NAME_IT = "name the URL that bulkput rate has printed"
 _PAUSES_S = (0.1, 0.2, 0.4, 0.8, 1.6, 2.0)
 _QUIET_S = 1.0
 """A service that is away for less is not mentioned."""
@@ -70,14 +74,23 @@ class SharedRate:
     """Leases of one service. All stores of a run share it."""
 
     def __init__(
-        self, wire: WireOptions, url: str, brake: Brake, *, clock: Callable[[], float] = time.monotonic
+        self,
+        wire: WireOptions,
+        url: str,
+        brake: Brake,
+        *,
+        run: str | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Raises UsageError if `url` is none."""
+        """`run` is the name of the run that this process sends a part of. Raises UsageError if `url` is none."""
         self._url = service_url(url)
         self._wire = replace(wire, timeout_s=_PATIENCE_S, connect_timeout_s=_PATIENCE_S, transport="wire")
         self._brake = brake
         self._clock = clock
-        self._name = f"{_host()}-{os.getpid()}-{secrets.token_hex(3)}"
+        name = f"{_host()}-{os.getpid()}-{secrets.token_hex(3)}"
+        self.run = run or name
+        """By which the service knows the run."""
+        self._who = {"run": name} if run is None else {"run": run, "process": name}
         self._requests: Leased | None = Leased(unit=1)
         self._bytes: Leased | None = Leased(unit=0)
         """None: the service has no cap on these."""
@@ -110,7 +123,7 @@ class SharedRate:
             yield
             return
         async with aclosing(open_transport(self._wire, user_agent=user_agent)) as transport:
-            service = _Service(transport, self._url, self._name, token)
+            service = _Service(transport, self._url, self._who, token)
             await self._begin(service)
             self._is_open = True
             tasks = [
@@ -176,14 +189,28 @@ class SharedRate:
 
     async def _begin(self, service: "_Service") -> None:
         """Learn the caps. If the run is being stopped meanwhile, it returns without: nothing will be sent."""
+        learning = asyncio.create_task(self._learn(service), name="bulkput-shared-rate-caps")
+        limit = asyncio.create_task(self._brake.pause(_FIRST_S), name="bulkput-shared-rate-limit")
+        try:
+            await asyncio.wait((learning, limit), return_when=asyncio.FIRST_COMPLETED)
+            if learning.done():
+                learning.result()
+            elif limit.result():
+                text = f"the service of the shared rate does not answer at {self._url} within {_FIRST_S:.0f} s"
+                raise RateGone(f"`wire.rate_shared`: {text}: {_START_IT}")
+        finally:
+            learning.cancel()
+            limit.cancel()
+            await asyncio.wait((learning, limit))
+
+    async def _learn(self, service: "_Service") -> None:
         for pause_s in (*_FIRST_PAUSES_S, None):
             try:
                 _, cap = await service.ask(0, 0)
             except _NoLeaseError as error:
                 if pause_s is None or not error.may_pass:
-                    raise RateGone(f"`wire.rate_shared`: {error}") from None
-                if not await self._brake.pause(pause_s):
-                    return
+                    raise RateGone(f"`wire.rate_shared`: {error}; {error.advice}") from None
+                await asyncio.sleep(pause_s)
             else:
                 self.objects_per_s, self.bytes_per_s = cap
                 self._requests = self._requests if cap[0] is not None else None
@@ -272,25 +299,26 @@ def _host() -> str:
 
 
 class _NoLeaseError(Exception):
-    """No lease came; the text says why. `may_pass`: the service may be restarting."""
+    """No lease came; the text says why. `may_pass`: the service may be restarting. `advice` is what the user can do."""
 
-    def __init__(self, text: str, *, may_pass: bool) -> None:
+    def __init__(self, text: str, *, may_pass: bool, advice: str) -> None:
         super().__init__(text)
         self.may_pass = may_pass
+        self.advice = advice
 
 
 class _Service:
     """The service at a URL."""
 
-    def __init__(self, transport: Transport, url: str, run: str, token: str | None) -> None:
+    def __init__(self, transport: Transport, url: str, who: Mapping[str, str], token: str | None) -> None:
         self._transport = transport
         self._url = url
-        self._run = run
+        self._who = who
         self._token = token
 
     async def ask(self, requests: int, size: int) -> tuple[Lease, tuple[float | None, float | None]]:
         """A lease, and the caps of the service. Raises _NoLeaseError."""
-        body = BytesBody.of(json.dumps({"run": self._run, "objects": requests, "bytes": size}).encode())
+        body = BytesBody.of(json.dumps({**self._who, "objects": requests, "bytes": size}).encode())
         fields = {"Content-Type": "application/json"}
         if self._token is not None:
             fields["Authorization"] = f"Bearer {self._token}"
@@ -298,13 +326,16 @@ class _Service:
             answer = await self._transport.request("POST", f"{self._url}/lease", fields, body)
         except TransportError as error:
             text = f"the service of the shared rate does not answer at {self._url}: {error}"
-            raise _NoLeaseError(text, may_pass=not error.is_permanent) from None
+            raise _NoLeaseError(text, may_pass=not error.is_permanent, advice=_START_IT) from None
         if answer.status == 401:
-            wants = "refuses the token of" if self._token is not None else "wants a token: set"
-            raise _NoLeaseError(f"the service of the shared rate at {self._url} {wants} {VARIABLE}", may_pass=False)
+            wants = f"refuses the token of {VARIABLE}" if self._token is not None else "wants a token"
+            text = f"the service of the shared rate at {self._url} {wants}"
+            raise _NoLeaseError(text, may_pass=False, advice=f"set {VARIABLE} to the word that the service was given")
         if answer.status != 200 or (found := _parsed(answer.body)) is None:
             text = f"what answers at {self._url} is no service of shared rates (status {answer.status})"
-            raise _NoLeaseError(text, may_pass=answer.status >= 500)
+            raise _NoLeaseError(
+                text, may_pass=answer.status >= 500, advice="name the URL that bulkput rate has printed"
+            )
         return found
 
 

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import signal
+import socket
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -195,6 +196,24 @@ async def test_an_interrupted_run_does_not_wait_for_the_service(tmp_path: Path) 
     assert summary.uploaded == len(came) < 300
 
 
+async def test_a_run_of_several_processes_is_one_row_with_all_that_they_send(tmp_path: Path) -> None:
+    """--processes 2, beside a run of one process. The cap holds for all of them."""
+    for n in range(2):
+        (tmp_path / f"{n}").mkdir()
+        files(tmp_path / f"{n}", 400)
+    async with counting() as (server, came):
+        with rate_process("--rate", "150/s") as service:
+            ran = await asyncio.gather(
+                uploaded(tmp_path / "0", "swift://c/0", server, service.url, "--processes", "2"),
+                uploaded(tmp_path / "1", "swift://c/1", server, service.url),
+            )
+            with urlopen(service.url) as answer:
+                runs = json.load(answer)["runs"]
+    assert [each.exit_code for each in ran] == [0, 0] and len(came) == 800
+    assert sorted(each["processes"] for each in runs) == [1, 2]
+    assert all(400 <= each["total"]["objects"] <= 480 for each in runs)
+
+
 def test_a_copy_within_the_store_pays_for_each_of_its_objects(tmp_path: Path) -> None:
     """Both of its ends share one run's leases."""
     with devserver_process() as server, rate_process("--rate", "1000/s") as service:
@@ -228,9 +247,48 @@ def test_a_service_that_is_not_there_stops_the_run_before_it_begins(tmp_path: Pa
     assert ran.exit_code == 3
     assert ran.err == (
         f"bulkput: --rate-shared: the service of the shared rate does not answer at {gone}: cannot connect to"
-        f" {gone.removeprefix('http://')}: connection refused\n"
+        f" {gone.removeprefix('http://')}: connection refused; start it there (bulkput rate), or correct the URL\n"
     )
     assert listed.exit_code != 0
+
+
+def test_what_takes_the_connection_and_never_answers_holds_the_start_for_four_seconds(tmp_path: Path) -> None:
+    """Exit 3 and one sentence; the store has got nothing."""
+    with devserver_process() as server, socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        began_s = time.monotonic()
+        ran = run("upload", "--rate-shared", url, files(tmp_path, 3), "swift://c", environ=server.environment)
+        took_s = time.monotonic() - began_s
+        listed = run("ls", "swift://c", environ=server.environment)
+    assert ran.exit_code == 3
+    assert ran.err == (
+        f"bulkput: --rate-shared: the service of the shared rate does not answer at {url} within 4 s:"
+        " start it there (bulkput rate), or correct the URL\n"
+    )
+    assert 4 <= took_s < 8, "the rest is the start of the command"
+    assert listed.exit_code != 0
+
+
+async def test_an_interrupt_ends_the_wait_for_a_silent_service_at_once(tmp_path: Path) -> None:
+    """Long before the four seconds are over; nothing was sent."""
+    stop, asked = Stop(), asyncio.Event()
+
+    async def hold(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.set()
+        await reader.read()
+        writer.close()
+
+    async with counting() as (server, came), await asyncio.start_server(hold, "127.0.0.1", 0) as silent:
+        url = "http://{}:{}".format(*silent.sockets[0].getsockname())
+        options = UploadOptions(wire=WireOptions(rate_shared=url))
+        running = asyncio.create_task(
+            bulkput.upload(files(tmp_path, 3), "swift://c", options=options, stop=stop, environ=environ_of(server))
+        )
+        await asked.wait()
+        stop.interrupt()
+        async with asyncio.timeout(2):
+            summary = await running
+    assert summary.adds_up and summary.exit_code == 130 and not came
 
 
 def test_another_server_at_the_url_is_no_service(tmp_path: Path) -> None:
@@ -238,12 +296,12 @@ def test_another_server_at_the_url_is_no_service(tmp_path: Path) -> None:
     with devserver_process() as server:
         url = server.auth_url.partition("/auth")[0]
         ran = run("upload", "--rate-shared", f"{url}/auth", files(tmp_path, 3), "swift://c", environ=server.environment)
-    assert ran.exit_code == 3 and "is no service of shared rates" in ran.err
+    assert ran.exit_code == 3 and "is no service of shared rates" in ran.err and "name the URL" in ran.err
 
 
 @pytest.mark.parametrize(
     ("given", "told"),
-    [({}, "wants a token: set BULKPUT_RATE_TOKEN"), ({"BULKPUT_RATE_TOKEN": "wrong-w0rd"}, "refuses the token of")],
+    [({}, "wants a token; set BULKPUT_RATE_TOKEN"), ({"BULKPUT_RATE_TOKEN": "wrong-w0rd"}, "refuses the token of")],
     ids=["none", "another"],
 )
 def test_without_its_token_a_service_gives_nothing(tmp_path: Path, given: dict[str, str], told: str) -> None:
@@ -263,23 +321,30 @@ def test_without_its_token_a_service_gives_nothing(tmp_path: Path, given: dict[s
     ("words", "told"),
     [
         ((), "rate needs a rate to share: --rate 500/s, --bandwidth 100M/s, or both"),
-        (("--rate", "5", "--listen", "0.0.0.0:0"), "other machines may reach 0.0.0.0, and use up the rate"),
-        (("--rate", "5", "--listen", "host:port"), "'host:port' is no address to listen on"),
-        (("--rate", "5", "--listen", "70000"), "'70000' is no address to listen on"),
+        (("--rate", "5", "--listen", "0.0.0.0:0"), "--listen 0.0.0.0:0: other machines may reach it"),
+        (("--rate", "5", "--listen", "host:port"), "--listen host:port: write PORT or HOST:PORT"),
+        (("--rate", "5", "--listen", "70000"), "--listen 70000: a port is a number up to 65535"),
+        (("--rate", "5", "--listen", "nobody.invalid:0"), "nobody.invalid:0: no address is known for this name"),
+        (("--rate", "5", "--listen", "192.0.2.7:0"), "192.0.2.7:0: this is no address of this machine"),
+        (("--rate", "5", "--listen", "a..b:0"), "a..b:0: this is no name of a host"),
     ],
-    ids=["no rate", "open to all", "no port", "too high a port"],
+    ids=["no rate", "open to all", "no port", "too high a port", "no such host", "not ours", "no name"],
 )
 def test_mistakes_are_one_sentence_and_exit_2(words: tuple[str, ...], told: str) -> None:
     """Nothing is served."""
-    ran = run("rate", *words)
+    ran = run("rate", *words, environ={"BULKPUT_RATE_TOKEN": "" if "0.0.0.0:0" in words else "w0rd"})
     assert ran.exit_code == 2 and told in ran.err and len(ran.err.splitlines()) == 1
 
 
 def test_a_port_that_is_taken_is_a_mistake() -> None:
-    """Exit 2, with the address."""
+    """Exit 2, with the address, and what to do."""
     with rate_process("--rate", "5") as service:
         ran = run("rate", "--rate", "5", "--listen", str(service.port))
-    assert ran.exit_code == 2 and "address already in use" in ran.err
+    assert (ran.exit_code, ran.out) == (2, "")
+    assert ran.err == (
+        f"bulkput: rate --listen 127.0.0.1:{service.port}: another program has this port:"
+        " name another one, or 0 for any that is free\n"
+    )
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
