@@ -58,6 +58,8 @@ async def verify(
     gets a Finding for each name that is not identical, nearly in order of the names. It also gets retries, warnings and
     the order that stops the run. It runs on the event loop and must be quick.
 
+    `sources` may be a URL: then the objects of that store are compared, as they are stored.
+
     If the container does not exist, all files are missing. With `options.journal` (the journal of the upload), the rows
     of files that are missing, different or not comparable are deleted from it, so that the next upload sends them.
 
