@@ -1,19 +1,17 @@
 """`bulkput rate`"""
 
 import os
-import re
 from typing import TYPE_CHECKING
 
 import click
 
 from bulkput.cli.output import say
 from bulkput.cli.values import Bandwidth, Rate
-from bulkput.errors import UsageError, printable
+from bulkput.errors import UsageError
 
 if TYPE_CHECKING:
     from bulkput.rates import RateService
-
-_PLACE = re.compile(r"(?:(?P<host>\[[0-9A-Fa-f:.]+\]|[^\s:\[\]/]+):)?(?P<port>[0-9]{1,5})")
+    from bulkput.transport.listening import Address
 
 
 @click.command()
@@ -39,31 +37,30 @@ def rate(listen: str, rate: float | None, bandwidth: float | None) -> None:
     Exit codes: 0 ended by Ctrl-C, 2 usage.
     """
     from bulkput.cli.loop import run  # noqa: PLC0415 - asyncio
-    from bulkput.devserver.options import is_loopback  # noqa: PLC0415 - ipaddress
     from bulkput.rates import RateServiceOptions, serve  # noqa: PLC0415 - aiohttp
+    from bulkput.transport.listening import parse  # noqa: PLC0415 - ipaddress
 
     if rate is None and bandwidth is None:
         raise UsageError("rate needs a rate to share: --rate 500/s, --bandwidth 100M/s, or both")
-    host, port = _place(listen)
     token = os.environ.get("BULKPUT_RATE_TOKEN") or None
-    if token is None and not is_loopback(host):
-        raise UsageError(
-            f"rate: other machines may reach {printable(host)}, and use up the rate: set BULKPUT_RATE_TOKEN to a secret"
-            " word, here and for the runs, or listen on a loopback address"
-        )
-    options = RateServiceOptions(objects_per_s=rate, bytes_per_s=bandwidth, host=host, port=port, token=token)
     try:
+        address = parse(listen)
+        _check_reach(address, token)
+        options = RateServiceOptions(
+            objects_per_s=rate, bytes_per_s=bandwidth, host=address.host, port=address.port, token=token
+        )
         run(serve(options, ready=_announce))
-    except OSError as error:
-        raise UsageError(f"rate: {error}") from None
+    except UsageError as error:
+        raise UsageError(f"rate --listen {error}") from None
 
 
-def _place(listen: str) -> tuple[str, int]:
-    """Raises UsageError if it is no address."""
-    match = _PLACE.fullmatch(listen)
-    if match is None or int(match["port"]) > 65535:
-        raise UsageError(f"{printable(listen)!r} is no address to listen on: write 127.0.0.1:9321, [::1]:9321 or 9321")
-    return (match["host"] or "127.0.0.1").strip("[]"), int(match["port"])
+def _check_reach(address: "Address", token: str | None) -> None:
+    """Raises UsageError if strangers could ask."""
+    if token is None and not address.is_loopback:
+        raise UsageError(
+            f"{address}: other machines may reach it, and use up the rate: set BULKPUT_RATE_TOKEN to a secret word,"
+            " here and for the runs, or listen on a loopback address"
+        )
 
 
 def _announce(service: "RateService") -> None:

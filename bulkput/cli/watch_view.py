@@ -44,7 +44,7 @@ class Watch:
                 raise
 
     def _served(self, where: str) -> "StatusServer":
-        from bulkput.watch.address import parse  # noqa: PLC0415 - a report needs no server
+        from bulkput.transport.listening import parse  # noqa: PLC0415 - a report needs no server
         from bulkput.watch.server import StatusServer  # noqa: PLC0415 - aiohttp.web and prometheus_client
 
         try:

@@ -15,6 +15,7 @@ from aiohttp import web
 
 from bulkput.policy.shared_cap import Amounts, Lease, SharedCap
 from bulkput.record import frozen
+from bulkput.transport.listening import Address, listening
 
 _NAME = re.compile(r"[A-Za-z0-9._:-]{1,100}")
 _MOST = 2**53
@@ -38,8 +39,8 @@ class RateServiceOptions:
 
 
 class RateService:
-    """`async with RateService(options) as service:` listens until the block ends. Entering raises OSError if the
-    address is taken."""
+    """`async with RateService(options) as service:` listens until the block ends. Entering raises UsageError if
+    nothing can listen there."""
 
     def __init__(self, options: RateServiceOptions) -> None:
         self._options = options
@@ -60,15 +61,16 @@ class RateService:
         app.router.add_post("/lease", self._lease)
         app.router.add_get("/", self._status)
         async with contextlib.AsyncExitStack() as exits:
+            # In a thread: the name of the host is looked up.
+            listener = await asyncio.to_thread(listening, Address(self._options.host, self._options.port))
+            exits.callback(listener.close)
             # A run that dies closes its connection: its ask must not get a share.
             runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=_GRACE_S)
             await runner.setup()
             exits.push_async_callback(runner.cleanup)
             exits.callback(self._end)
-            # "localhost" may be two addresses, and port 0 would give each a port of its own.
-            host = "127.0.0.1" if self._options.host == "localhost" else self._options.host
-            await web.TCPSite(runner, host, self._options.port).start()
-            self.port = runner.addresses[0][1]
+            await web.SockSite(runner, listener).start()
+            self.port = listener.getsockname()[1]
             self._exits = exits.pop_all()
         return self
 
@@ -154,8 +156,8 @@ class RateService:
 async def serve(options: RateServiceOptions, *, ready: Callable[[RateService], None]) -> None:
     """Run a service until SIGINT or SIGTERM; call `ready` once it listens.
 
-    Returns normally after a signal; on Windows Ctrl-C raises KeyboardInterrupt instead. While it runs, it replaces the
-    handlers of both signals.
+    Raises UsageError if nothing can listen there. Returns normally after a signal; on Windows Ctrl-C raises
+    KeyboardInterrupt instead. While it runs, it replaces the handlers of both signals.
     """
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()

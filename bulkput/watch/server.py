@@ -14,7 +14,6 @@ dropped.
 """
 
 import asyncio
-import errno
 import json
 import socket
 import threading
@@ -25,8 +24,8 @@ from typing import Any
 
 from aiohttp import web
 
-from bulkput.errors import UsageError
-from bulkput.watch.address import Address, is_ours
+from bulkput.transport.listening import Address, listening
+from bulkput.watch.address import is_ours
 from bulkput.watch.metrics import CONTENT_TYPE, metrics
 from bulkput.watch.numbers import Numbers
 from bulkput.watch.page import POLICY, Asset, assets
@@ -66,7 +65,7 @@ class StatusServer:
         if address.is_everywhere:
             self._names = (socket.gethostname(),)
         self._assets = assets()
-        self._socket = _listening(address)
+        self._socket = listening(address)
         self.url = address.url(self._socket.getsockname()[1])
         self._thread = threading.Thread(target=self._run, name="bulkput-status-page", daemon=True)
         self._ready = threading.Event()
@@ -189,23 +188,3 @@ async def _asset(asset: Asset, _request: web.Request) -> web.Response:
 
 async def _add_headers(_request: web.Request, response: web.StreamResponse) -> None:
     response.headers.update(_HEADERS)
-
-
-def _listening(address: Address) -> socket.socket:
-    """Raises UsageError."""
-    where = f"{address.host}:{address.port}"
-    try:
-        family, _, _, _, place = socket.getaddrinfo(
-            address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        return socket.create_server(place[:2], family=family, dualstack_ipv6=address.host == "::")
-    except UnicodeError:  # a label of more than 63 letters, or an empty one
-        raise UsageError(f"{where}: this is no name of a host") from None
-    except OSError as error:
-        if error.errno == errno.EADDRINUSE:
-            raise UsageError(
-                f"{where}: another program has this port: name another one, or 0 for any that is free"
-            ) from None
-        if error.errno == errno.EACCES:
-            raise UsageError(f"{where}: only root may listen on this port: name one above 1023, or 0") from None
-        raise UsageError(f"{where}: {error.strerror or error}") from None

@@ -263,23 +263,30 @@ def test_without_its_token_a_service_gives_nothing(tmp_path: Path, given: dict[s
     ("words", "told"),
     [
         ((), "rate needs a rate to share: --rate 500/s, --bandwidth 100M/s, or both"),
-        (("--rate", "5", "--listen", "0.0.0.0:0"), "other machines may reach 0.0.0.0, and use up the rate"),
-        (("--rate", "5", "--listen", "host:port"), "'host:port' is no address to listen on"),
-        (("--rate", "5", "--listen", "70000"), "'70000' is no address to listen on"),
+        (("--rate", "5", "--listen", "0.0.0.0:0"), "--listen 0.0.0.0:0: other machines may reach it"),
+        (("--rate", "5", "--listen", "host:port"), "--listen host:port: write PORT or HOST:PORT"),
+        (("--rate", "5", "--listen", "70000"), "--listen 70000: a port is a number up to 65535"),
+        (("--rate", "5", "--listen", "nobody.invalid:0"), "nobody.invalid:0: no address is known for this name"),
+        (("--rate", "5", "--listen", "192.0.2.7:0"), "192.0.2.7:0: this is no address of this machine"),
+        (("--rate", "5", "--listen", "a..b:0"), "a..b:0: this is no name of a host"),
     ],
-    ids=["no rate", "open to all", "no port", "too high a port"],
+    ids=["no rate", "open to all", "no port", "too high a port", "no such host", "not ours", "no name"],
 )
 def test_mistakes_are_one_sentence_and_exit_2(words: tuple[str, ...], told: str) -> None:
     """Nothing is served."""
-    ran = run("rate", *words)
+    ran = run("rate", *words, environ={"BULKPUT_RATE_TOKEN": "" if "0.0.0.0:0" in words else "w0rd"})
     assert ran.exit_code == 2 and told in ran.err and len(ran.err.splitlines()) == 1
 
 
 def test_a_port_that_is_taken_is_a_mistake() -> None:
-    """Exit 2, with the address."""
+    """Exit 2, with the address, and what to do."""
     with rate_process("--rate", "5") as service:
         ran = run("rate", "--rate", "5", "--listen", str(service.port))
-    assert ran.exit_code == 2 and "address already in use" in ran.err
+    assert (ran.exit_code, ran.out) == (2, "")
+    assert ran.err == (
+        f"bulkput: rate --listen 127.0.0.1:{service.port}: another program has this port:"
+        " name another one, or 0 for any that is free\n"
+    )
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)

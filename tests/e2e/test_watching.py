@@ -177,6 +177,9 @@ def test_a_port_that_is_taken_ends_the_command_before_anything_is_sent(
     ("flags", "told"),
     [
         (["--status-page", "nothing:here"], "--status-page nothing:here: write PORT or HOST:PORT"),
+        (["--status-page", "70000"], "--status-page 70000: a port is a number up to 65535"),
+        (["--status-page", "nobody.invalid:0"], "--status-page nobody.invalid:0: no address is known for this name"),
+        (["--status-page", "192.0.2.7:0"], "--status-page 192.0.2.7:0: this is no address of this machine"),
         (["--report", "no/out.html"], "--report no/out.html: No such file or directory"),
         (["--report", "-"], "--report needs a file"),
     ],
@@ -188,6 +191,7 @@ def test_a_mistake_in_a_flag_is_one_sentence(
     ran = bulkput("upload", *flags, tree, url, environ=environ, cwd=tree)
     assert (ran.exit_code, ran.err.count("\n")) == (2, 1)
     assert ran.err.startswith(f"bulkput: {told}")
+    assert bulkput("ls", url, environ=environ).exit_code == 1, "nothing is there"
 
 
 def test_metrics_and_numbers_of_a_run_can_be_asked_for(store: RealSwift, tree: Path, url: str) -> None:

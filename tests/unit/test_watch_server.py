@@ -19,8 +19,8 @@ from bulkput import events as ev
 from bulkput.errors import SourceError, Throttled, UsageError
 from bulkput.model import Reason, Skip, SourceFile
 from bulkput.recorder import Recorder
+from bulkput.transport.listening import Address, parse
 from bulkput.watch import server as module
-from bulkput.watch.address import Address, parse
 from bulkput.watch.metrics import metrics
 from bulkput.watch.numbers import About, Ended, Numbers
 from bulkput.watch.server import MOST_READERS, StatusServer
