@@ -34,6 +34,10 @@ _PATIENCE_S = 5.0
 """Seconds for an answer, which takes one at most."""
 _FIRST_PAUSES_S = (0.25, 0.5, 1.0, 2.0)
 """Before the run begins: a service that was started beside it needs a moment. A wrong address is told soon."""
+_FIRST_S = 4.0
+"""Seconds for all of that: what takes the connection and says nothing is no service either."""
+_START_IT = "start it there, or correct the URL"
+_NAME_IT = "name the URL that the service has printed"
 _PAUSES_S = (0.1, 0.2, 0.4, 0.8, 1.6, 2.0)
 _QUIET_S = 1.0
 """A service that is away for less is not mentioned."""
@@ -176,14 +180,28 @@ class SharedRate:
 
     async def _begin(self, service: "_Service") -> None:
         """Learn the caps. If the run is being stopped meanwhile, it returns without: nothing will be sent."""
+        learning = asyncio.create_task(self._learn(service), name="bulkput-shared-rate-caps")
+        limit = asyncio.create_task(self._brake.pause(_FIRST_S), name="bulkput-shared-rate-limit")
+        try:
+            await asyncio.wait((learning, limit), return_when=asyncio.FIRST_COMPLETED)
+            if learning.done():
+                learning.result()
+            elif limit.result():
+                text = f"the service of the shared rate does not answer at {self._url} within {_FIRST_S:.0f} s"
+                raise RateGone(f"`wire.rate_shared`: {text}: {_START_IT}")
+        finally:
+            learning.cancel()
+            limit.cancel()
+            await asyncio.wait((learning, limit))
+
+    async def _learn(self, service: "_Service") -> None:
         for pause_s in (*_FIRST_PAUSES_S, None):
             try:
                 _, cap = await service.ask(0, 0)
             except _NoLeaseError as error:
                 if pause_s is None or not error.may_pass:
-                    raise RateGone(f"`wire.rate_shared`: {error}") from None
-                if not await self._brake.pause(pause_s):
-                    return
+                    raise RateGone(f"`wire.rate_shared`: {error}; {error.advice}") from None
+                await asyncio.sleep(pause_s)
             else:
                 self.objects_per_s, self.bytes_per_s = cap
                 self._requests = self._requests if cap[0] is not None else None
@@ -272,11 +290,12 @@ def _host() -> str:
 
 
 class _NoLeaseError(Exception):
-    """No lease came; the text says why. `may_pass`: the service may be restarting."""
+    """No lease came; the text says why. `may_pass`: the service may be restarting. `advice` is what the user can do."""
 
-    def __init__(self, text: str, *, may_pass: bool) -> None:
+    def __init__(self, text: str, *, may_pass: bool, advice: str) -> None:
         super().__init__(text)
         self.may_pass = may_pass
+        self.advice = advice
 
 
 class _Service:
@@ -298,13 +317,14 @@ class _Service:
             answer = await self._transport.request("POST", f"{self._url}/lease", fields, body)
         except TransportError as error:
             text = f"the service of the shared rate does not answer at {self._url}: {error}"
-            raise _NoLeaseError(text, may_pass=not error.is_permanent) from None
+            raise _NoLeaseError(text, may_pass=not error.is_permanent, advice=_START_IT) from None
         if answer.status == 401:
-            wants = "refuses the token of" if self._token is not None else "wants a token: set"
-            raise _NoLeaseError(f"the service of the shared rate at {self._url} {wants} {VARIABLE}", may_pass=False)
+            wants = f"refuses the token of {VARIABLE}" if self._token is not None else "wants a token"
+            text = f"the service of the shared rate at {self._url} {wants}"
+            raise _NoLeaseError(text, may_pass=False, advice=f"set {VARIABLE} to the word that the service was given")
         if answer.status != 200 or (found := _parsed(answer.body)) is None:
             text = f"what answers at {self._url} is no service of shared rates (status {answer.status})"
-            raise _NoLeaseError(text, may_pass=answer.status >= 500)
+            raise _NoLeaseError(text, may_pass=answer.status >= 500, advice=_NAME_IT)
         return found
 
 

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import signal
+import socket
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -228,9 +229,48 @@ def test_a_service_that_is_not_there_stops_the_run_before_it_begins(tmp_path: Pa
     assert ran.exit_code == 3
     assert ran.err == (
         f"bulkput: --rate-shared: the service of the shared rate does not answer at {gone}: cannot connect to"
-        f" {gone.removeprefix('http://')}: connection refused\n"
+        f" {gone.removeprefix('http://')}: connection refused; start it there, or correct the URL\n"
     )
     assert listed.exit_code != 0
+
+
+def test_what_takes_the_connection_and_never_answers_holds_the_start_for_four_seconds(tmp_path: Path) -> None:
+    """Exit 3 and one sentence; the store has got nothing."""
+    with devserver_process() as server, socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        began_s = time.monotonic()
+        ran = run("upload", "--rate-shared", url, files(tmp_path, 3), "swift://c", environ=server.environment)
+        took_s = time.monotonic() - began_s
+        listed = run("ls", "swift://c", environ=server.environment)
+    assert ran.exit_code == 3
+    assert ran.err == (
+        f"bulkput: --rate-shared: the service of the shared rate does not answer at {url} within 4 s:"
+        " start it there, or correct the URL\n"
+    )
+    assert 4 <= took_s < 8, "the rest is the start of the command"
+    assert listed.exit_code != 0
+
+
+async def test_an_interrupt_ends_the_wait_for_a_silent_service_at_once(tmp_path: Path) -> None:
+    """Long before the four seconds are over; nothing was sent."""
+    stop, asked = Stop(), asyncio.Event()
+
+    async def hold(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.set()
+        await reader.read()
+        writer.close()
+
+    async with counting() as (server, came), await asyncio.start_server(hold, "127.0.0.1", 0) as silent:
+        url = "http://{}:{}".format(*silent.sockets[0].getsockname())
+        options = UploadOptions(wire=WireOptions(rate_shared=url))
+        running = asyncio.create_task(
+            bulkput.upload(files(tmp_path, 3), "swift://c", options=options, stop=stop, environ=environ_of(server))
+        )
+        await asked.wait()
+        stop.interrupt()
+        async with asyncio.timeout(2):
+            summary = await running
+    assert summary.adds_up and summary.exit_code == 130 and not came
 
 
 def test_another_server_at_the_url_is_no_service(tmp_path: Path) -> None:
@@ -238,12 +278,12 @@ def test_another_server_at_the_url_is_no_service(tmp_path: Path) -> None:
     with devserver_process() as server:
         url = server.auth_url.partition("/auth")[0]
         ran = run("upload", "--rate-shared", f"{url}/auth", files(tmp_path, 3), "swift://c", environ=server.environment)
-    assert ran.exit_code == 3 and "is no service of shared rates" in ran.err
+    assert ran.exit_code == 3 and "is no service of shared rates" in ran.err and "name the URL" in ran.err
 
 
 @pytest.mark.parametrize(
     ("given", "told"),
-    [({}, "wants a token: set BULKPUT_RATE_TOKEN"), ({"BULKPUT_RATE_TOKEN": "wrong-w0rd"}, "refuses the token of")],
+    [({}, "wants a token; set BULKPUT_RATE_TOKEN"), ({"BULKPUT_RATE_TOKEN": "wrong-w0rd"}, "refuses the token of")],
     ids=["none", "another"],
 )
 def test_without_its_token_a_service_gives_nothing(tmp_path: Path, given: dict[str, str], told: str) -> None:
