@@ -72,7 +72,7 @@ class _Run(Collector):
         for name, text, value in (
             ("sent_bytes", "Bytes of objects and parts that the store holds.", recorder.bytes_sent),
             ("elapsed_seconds", "Seconds since the run began.", numbers.elapsed_s),
-            ("scan_complete", "1 when all entries are found, so that found_total is the whole.", recorder.is_scan_done),
+            ("scan_complete", "1 when all entries are found, so that found_total is the whole.", numbers.is_scan_done),
             ("in_flight", "Items that workers handle now.", numbers.in_flight),
             ("concurrency_limit", "Requests that may be in flight.", recorder.concurrency),
         ):

@@ -12,6 +12,7 @@ from typing import Any
 from bulkput import __version__
 from bulkput import events as ev
 from bulkput.errors import Throttled, printable
+from bulkput.model import Reason
 from bulkput.record import frozen
 from bulkput.recorder import Recorder
 from bulkput.report.progress import Rates, left_s
@@ -21,6 +22,8 @@ MOST_FAILURES, MOST_ROWS, MOST_GROUPS = 20, 8, 256
 """Failures, rows of what is in flight, and workers or containers that the page shows."""
 MOST_TEXT = 400
 """Characters of one text. A name may have thousands, and the page is sent every second."""
+_NOT_SENT = (Reason.STOPPED.value, Reason.HELD_BACK.value)
+"""Outcomes of files that the run did not come to. They count as skipped, and are no progress."""
 
 
 @frozen
@@ -82,6 +85,7 @@ class Numbers:
         self.throttled = 0
         self._rows: Sequence[ev.InFlight] = ()
         self.warned = 0
+        self._is_scan_cut = False
         self._tuned: ev.Tuned | None = None
         self._stalled: ev.Stalled | None = None
         self._stalled_s = 0.0
@@ -100,6 +104,9 @@ class Numbers:
                 self._stalled = None
             case ev.Warned():
                 self.warned += 1
+            case ev.ScanDone():
+                # A stop closes the scan, which then ends as if it had seen everything.
+                self._is_scan_cut = self.recorder.stopping is not None
 
     def look(self) -> None:
         """Note what happened since the last look; any thread may call it."""
@@ -110,7 +117,7 @@ class Numbers:
         recorder, now_s = self.recorder, self._clock()
         self._rows = recorder.look()
         total = Span(
-            now_s - self._began_s, recorder.uploaded, recorder.done, recorder.bytes_moved, recorder.retries,
+            now_s - self._began_s, recorder.uploaded, self.done, recorder.bytes_moved, recorder.retries,
             recorder.failed, len(self._rows),
         )  # fmt: skip
         last = self._last
@@ -134,7 +141,36 @@ class Numbers:
 
     @property
     def elapsed_s(self) -> float:
+        """Seconds since the run began; in the end those of its summary, which begin when the store is open."""
+        if self.ended is not None and self.recorder.finished is not None:
+            return self.recorder.finished.elapsed_s
+        return self._watched_s
+
+    @property
+    def _watched_s(self) -> float:
         return (self._ended_s or self._clock()) - self._began_s
+
+    @property
+    def is_scan_done(self) -> bool:
+        """Whether all entries are found."""
+        return self.recorder.is_scan_done and not self._is_scan_cut
+
+    @property
+    def done(self) -> int:
+        """Entries with an outcome, without those that the run did not come to."""
+        return self.recorder.done - self._not_sent
+
+    @property
+    def _not_sent(self) -> int:
+        return sum(self.recorder.skipped[reason] for reason in _NOT_SENT)
+
+    @property
+    def _mean(self) -> tuple[float, float]:
+        """Objects and bytes per second, over the whole run: as `Summary.objects_per_s`."""
+        elapsed_s = self.elapsed_s
+        if elapsed_s <= 0:
+            return 0.0, 0.0
+        return self.recorder.uploaded / elapsed_s, self.recorder.bytes_moved / elapsed_s
 
     @property
     def in_flight(self) -> int:
@@ -172,26 +208,28 @@ class Numbers:
     def _as_json(self, since: tuple[int, int] | None) -> dict[str, Any]:
         recorder, history = self.recorder, self.history
         first = history.first_new(since)
-        rates, left = self._rates, self.left_s
+        rates, left, mean = self._rates, self.left_s, self._mean
         large, large_sent, large_size = recorder.large_in_flight
         stopping, pacing = recorder.stopping, recorder.pacing
+        over_s = self.elapsed_s if self.ended is not None else None
         return {
             "about": self._about_json(),
             "state": self.state,
             "ended": {"exit_code": self.ended.exit_code, "why": self._text(self.ended.why)} if self.ended else None,
-            "elapsed_s": round(self.elapsed_s, 1),
+            "ended_at": round(self._began_at + self._watched_s, 3) if self.ended else None,
+            "elapsed_s": round(self.elapsed_s, 3),
             "left_s": round(left, 1) if left is not None else None,
             "found": recorder.found,
-            "is_scan_done": recorder.is_scan_done,
-            "done": recorder.done,
+            "is_scan_done": self.is_scan_done,
+            "done": self.done,
             "uploaded": recorder.uploaded,
-            "skipped": recorder.skipped.total(),
-            "skipped_by_reason": {self.worded(why): count for why, count in dict(recorder.skipped).items()},
+            **self._skipped_json(),
             "failed": recorder.failed,
             "removed": recorder.removed,
             "expiring": recorder.expiring,
             "bytes_moved": recorder.bytes_moved,
             "bytes_sent": recorder.bytes_sent,
+            "mean": {"uploaded_per_s": round(mean[0], 3), "bytes_per_s": round(mean[1], 1)},
             "uploaded_per_s": round(rates.uploaded, 2),
             "bytes_per_s": round(rates.bytes, 1),
             "done_per_s": round(rates.done, 2),
@@ -208,7 +246,7 @@ class Numbers:
             "large": {"count": large, "sent": large_sent, "size": large_size} if large else None,
             **self._flight_json(),
             **self._failures_json(),
-            **{f"{kind}s": groups.as_json() for kind, groups in self._groups.items()},
+            **{f"{kind}s": groups.as_json(over_s) for kind, groups in self._groups.items()},
             "history": {
                 "from": first,
                 "columns": history.columns(first),
@@ -226,6 +264,15 @@ class Numbers:
             "version": about.version,
             "is_dry_run": about.is_dry_run,
             "began_at": round(self._began_at, 3),
+        }
+
+    def _skipped_json(self) -> dict[str, Any]:
+        by_reason = dict(self.recorder.skipped)
+        not_sent = sum(by_reason.pop(reason, 0) for reason in _NOT_SENT)
+        return {
+            "skipped": sum(by_reason.values()),
+            "skipped_by_reason": {self.worded(why): count for why, count in by_reason.items()},
+            "not_sent": not_sent,
         }
 
     def _flight_json(self) -> dict[str, Any]:
@@ -270,12 +317,13 @@ class _Groups:
                 self._rates[name] = Rates(self._clock)
         self._rows = [(name, done[name], self._rates[name].look(done[name], 0)[0]) for name in sorted(done)]
 
-    def as_json(self) -> list[dict[str, Any]]:
-        """Empty unless there are several: one does what the run does."""
+    def as_json(self, over_s: float | None) -> list[dict[str, Any]]:
+        """Empty unless there are several: one does what the run does. `over_s` is how long a run took that has ended:
+        its rates are those of all that time."""
         if len(self._rows) < 2:
             return []
         return [
-            {"name": printable(name), "done": done, "per_s": round(rate, 2)}
+            {"name": printable(name), "done": done, "per_s": round(done / over_s if over_s else rate, 2)}
             for name, done, rate in self._rows[:MOST_GROUPS]
         ]
 

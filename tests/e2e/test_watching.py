@@ -99,7 +99,7 @@ def test_the_numbers_on_the_page_move_until_it_says_how_the_run_ended(
         assert run.ended()[0] == 1
         page.wait_for_timeout(6_000)  # longer than a browser waits until it connects again, if it would
         expect(page.locator("#state")).to_have_text("Finished with failures (exit code 1)")
-        expect(page.locator("#notice")).to_be_hidden()
+        expect(page.locator("#notice")).to_have_text("3 of 153 files found failed.")
         assert_calm(seen, run.url)
 
 
@@ -245,6 +245,67 @@ def test_an_interrupted_run_has_its_report(store: RealSwift, tree: Path, url: st
     told = numbers_of(report)
     assert told["ended"] == json.loads(last.removeprefix(b"data: "))["ended"] == {"exit_code": 130, "why": ""}
     assert told["stopping"] and told["in_flight"] == 0
+
+
+@pytest.mark.browser
+def test_the_report_of_an_interrupted_run_shows_how_far_it_got_and_what_was_not_sent(
+    browser: Browser, tmp_path: Path, url: str
+) -> None:
+    """bulkput upload --report, and Ctrl-C: of more files than the scan is ahead by. The last lines have its numbers."""
+    report, root = tmp_path / "out.html", tmp_path / "many"
+    root.mkdir()
+    for number in range(1_000):
+        (root / f"{number:04}").write_bytes(b"x" * 1_000)
+    flags = ("--concurrency", "8", "--report", report)
+    with moody(put_s=0.3) as slow, uploading(*flags, root, url, environ=slow.environment) as run:
+        while True:
+            with urllib.request.urlopen(f"{run.url}numbers.json", timeout=10) as answer:
+                if json.load(answer)["history"]["seen"][0] >= 3:
+                    break
+        run.process.send_signal(signal.SIGINT)
+        code, err = run.ended()
+    assert code == 130
+    last = re.search(
+        r"^(\d+) uploaded, (\d+) skipped, 0 failed of (\d+) found\n.* in (.* s), (\d+) obj", err, re.MULTILINE
+    )
+    assert last, err
+    uploaded, left, found = map(int, last.groups()[:3])
+    assert uploaded + left == found < 1_000
+    with looking(browser, report.as_uri()) as seen:
+        page = seen.page
+        expect(page.locator("#state")).to_have_text("Interrupted (exit code 130)")
+        expect(page.locator("#notice")).to_have_text(
+            f"The run was interrupted. {left} of {found} files found were not sent."
+            " The scan did not come to its end: there may be more."
+        )
+        assert number_in(page, "#done") == uploaded
+        assert page.locator("#of").inner_text() == f"done, {found} found when the scan was ended"
+        bar, fill = (page.locator(each).bounding_box() for each in ("#bar", "#fill"))
+        assert bar and fill and fill["width"] == pytest.approx(bar["width"] * uploaded / found, abs=2)
+        assert page.locator("#time").inner_text().strip() == last[4].replace(" ", "")
+        shown = float(page.locator("#objects").inner_text())
+        assert shown == pytest.approx(int(last[5]), abs=0.56), "the page has a decimal"
+        assert page.locator("#chart_objects canvas").is_visible() and page.locator("#too_short").is_hidden()
+        assert seen.said == []
+
+
+@pytest.mark.browser
+def test_the_report_of_a_run_that_was_refused_says_why_and_that_nothing_was_uploaded(
+    browser: Browser, environ: dict[str, str], tree: Path, url: str, tmp_path: Path
+) -> None:
+    """bulkput upload --report, with a wrong key: an empty bar, and no charts of a moment"""
+    report = tmp_path / "out.html"
+    assert bulkput("upload", "--report", report, tree, url, environ={**environ, "ST_KEY": "wrong"}).exit_code == 3
+    with looking(browser, report.as_uri()) as seen:
+        expect(seen.page.locator("#state")).to_have_text("Stopped (exit code 3)")
+        expect(seen.page.locator("#notice")).to_have_text(
+            re.compile(r"^The run was stopped: login .*: 401 .*\. Nothing was uploaded\.$")
+        )
+        fill = seen.page.locator("#fill").bounding_box()
+        assert fill and fill["width"] == 0
+        expect(seen.page.locator("#too_short")).to_have_text("No charts: the run was too short for them.")
+        expect(seen.page.locator("#chart_objects")).to_be_hidden()
+        assert seen.said == []
 
 
 def test_a_run_that_cannot_log_in_has_its_report(environ: dict[str, str], tree: Path, url: str, tmp_path: Path) -> None:

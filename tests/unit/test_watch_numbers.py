@@ -4,6 +4,8 @@ import json
 from collections.abc import Callable, Iterable
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bulkput import events as ev
 from bulkput.errors import SourceError, Throttled, Unavailable
@@ -17,6 +19,8 @@ FOUND = ev.Discovered(FILE)
 SENT = ev.Uploaded(Upload(FILE, "a", ObjectHeaders()), Stored("a", 10, None, None), 10, 0, 0.1)
 SKIPPED = ev.Skipped(Skip(b"dist/b", b"b", Reason.EXCLUDED))
 SCANNED = ev.ScanDone()
+LEFT = ev.Skipped(Skip(b"dist/c", b"c", Reason.STOPPED))
+HELD = ev.Skipped(Skip(b"dist/d", b"d", Reason.HELD_BACK))
 STOPPING = ev.Stopping("the store is full", ev.StopCause.STORE)
 STALLED, MOVING = ev.Stalled(60.0, ()), ev.Moving(70.0)
 
@@ -91,6 +95,53 @@ def test_the_numbers_of_a_run_that_has_ended_stay_as_they_are() -> None:
     assert sum(told["history"]["columns"][0]) == pytest.approx(3.25)
     numbers.end(Ended(3))
     assert numbers.as_json()["elapsed_s"] == told["elapsed_s"]
+
+
+def test_what_a_stop_has_left_unsent_is_no_progress() -> None:
+    """Nor is what `last` has held back. Neither is told as skipped."""
+    told = watched([FOUND] * 4 + [SENT, SKIPPED, STOPPING, LEFT, HELD])[0].as_json()
+    assert (told["found"], told["done"], told["not_sent"], told["skipped"]) == (4, 2, 2, 1)
+    assert told["skipped_by_reason"] == {Reason.EXCLUDED.value: 1}
+    assert sum(told["history"]["columns"][2]) == 2
+
+
+@pytest.mark.parametrize(("events", "is_done"), [([SCANNED, STOPPING], True), ([STOPPING, SCANNED], False)])
+def test_a_scan_that_a_stop_has_closed_has_not_found_everything(events: list[ev.Event], is_done: bool) -> None:
+    """It ends as any other does."""
+    assert watched(events)[0].as_json()["is_scan_done"] is is_done
+
+
+@given(
+    uploaded=st.integers(0, 10**9),
+    size=st.integers(0, 10**6),
+    elapsed_s=st.floats(0.001, 10**6),
+    late_s=st.floats(0, 5),
+)
+def test_the_last_rates_are_those_of_the_summary(uploaded: int, size: int, elapsed_s: float, late_s: float) -> None:
+    """Total over elapsed, however long the page was there before the run, and after."""
+    numbers, clock = watched([])
+    clock.now_s += late_s
+    recorder = numbers.recorder
+    recorder.found = recorder.uploaded = uploaded
+    recorder.bytes_read = recorder.bytes_sent = uploaded * size
+    recorder(ev.Finished(elapsed_s, {}, 1))
+    clock.now_s += elapsed_s + late_s
+    numbers.end(Ended(0))
+    told, summary = numbers.as_json(), recorder.summary()
+    assert told["elapsed_s"] == pytest.approx(summary.elapsed_s, abs=0.001)
+    assert told["mean"]["uploaded_per_s"] == pytest.approx(summary.objects_per_s, abs=0.001)
+    assert told["mean"]["bytes_per_s"] == pytest.approx(summary.bytes_sent / summary.elapsed_s, abs=0.1)
+
+
+def test_the_last_rate_of_a_worker_is_over_the_whole_run() -> None:
+    """Not that of its last ten seconds."""
+    numbers, clock = watched([])
+    numbers.recorder.done_by["worker"].update({"a": 30, "b": 10})
+    numbers.look()
+    clock.now_s += 20
+    numbers.recorder(ev.Finished(20.0, {}, 1))
+    numbers.end(Ended(0))
+    assert [row["per_s"] for row in numbers.as_json()["workers"]] == [1.5, 0.5]
 
 
 def test_rates_tell_what_was_stored_from_what_was_skipped() -> None:

@@ -4,6 +4,11 @@
 const Charts = (() => {
   const FIELDS = ["seconds", "uploaded", "done", "moved", "retries", "failed", "in_flight"];
   const UNITS = ["B", "KiB", "MiB", "GiB", "TiB"];
+  const LEAST = 2; // points; a shorter run has nothing that changes over time
+  const MINUTE = 60, HOUR = 3600, DAY = 86400;
+  // Between two marks of the time: whole seconds, since the labels have no fractions.
+  const STEPS = [1, 2, 5, 10, 15, 20, 30, MINUTE, 2 * MINUTE, 5 * MINUTE, 10 * MINUTE, 15 * MINUTE, 30 * MINUTE,
+    HOUR, 2 * HOUR, 3 * HOUR, 4 * HOUR, 6 * HOUR, 12 * HOUR, DAY, 2 * DAY, 5 * DAY, 10 * DAY, 30 * DAY];
   const spans = Object.fromEntries(FIELDS.map(field => [field, []]));
   const made = [];
   let beganAt = 0;
@@ -19,9 +24,12 @@ const Charts = (() => {
     });
   }
 
+  const isShort = () => spans.seconds.length < LEAST;
+
+  /** When each span ended, behind the beginning of the first. */
   function times() {
     let at = beganAt;
-    return spans.seconds.map(seconds => at += seconds);
+    return [at, ...spans.seconds.map(seconds => at += seconds)];
   }
 
   const perSecond = field => spans[field].map((value, at) => Math.max(0, value / spans.seconds[at]));
@@ -42,7 +50,7 @@ const Charts = (() => {
   /** Clock times on one line: seconds if the run is short, dates if it takes days. */
   function clock(seconds, spanned) {
     const at = new Date(seconds * 1000);
-    if (spanned > 2 * 86400) return at.toLocaleDateString([], {day: "numeric", month: "short"});
+    if (spanned > 2 * DAY) return at.toLocaleDateString([], {day: "numeric", month: "short"});
     const shown = {hour: "2-digit", minute: "2-digit", ...(spanned < 600 ? {second: "2-digit"} : {})};
     return at.toLocaleTimeString([], {...shown, hourCycle: "h23"});
   }
@@ -63,7 +71,7 @@ const Charts = (() => {
       scales: {y: {range: (_, low, high) => [0, high > 0 ? high * 1.08 : 1]}},
       series: [{}, ...lines],
       axes: [
-        {...axis, grid: {show: false}, space: 84, size: 26,
+        {...axis, grid: {show: false}, space: 84, size: 26, incrs: STEPS,
          values: (plot, ticks) => ticks.map(at => clock(at, plot.scales.x.max - plot.scales.x.min))},
         {...axis, size: 46, space: 34, grid: {stroke: () => colour("--line"), width: 1},
          values: (_, ticks) => ticks.map(short)},
@@ -102,8 +110,10 @@ const Charts = (() => {
 
   function draw() {
     const x = times();
-    for (const {plot, read, place} of made) if (place.clientWidth) plot.setData([x, ...read()]);
+    for (const {plot, read, place} of made) {
+      if (place.clientWidth) plot.setData([x, ...read().map(values => [values[0], ...values])]);
+    }
   }
 
-  return {begin, take, draw, UNITS};
+  return {begin, take, draw, isShort, UNITS};
 })();

@@ -25,6 +25,8 @@
     return minutes ? `${minutes} min ${whole % 60} s` : `${whole} s`;
   }
 
+  const exact = seconds => seconds < 60 ? `${seconds.toFixed(1)} s` : duration(seconds); // as the last lines on stderr
+
   const counted = (value, one, many) => `${count(value)} ${value === 1 ? one : many}`;
   const moment = seconds => new Date(seconds * 1000).toLocaleString();
 
@@ -73,9 +75,9 @@
     put("state", words);
     $("state").dataset.kind = kind;
     document.querySelector("main").dataset.state = run.state;
-    const why = run.ended?.why || (run.stopping ? `stopped: ${run.stopping}` : "");
+    const stopping = run.stopping ? `Stopping: ${run.stopping}` : "";
     const stalled = run.state === "stalled" ? "Nothing moves. The table says what the files at work wait for." : "";
-    notice(why || stalled, kind);
+    notice(run.ended ? ending(run) : stopping || stalled, kind);
     put("destination", run.about.destination);
     const more = run.about.more_sources ? ` and ${count(run.about.more_sources)} more` : "";
     put("origin", [
@@ -85,6 +87,21 @@
     put("footer", `bulkput ${run.about.version} · began ${moment(run.about.began_at)}`);
     const share = percent(run);
     document.title = `${run.ended ? words : share || words} · ${run.about.destination}`;
+  }
+
+  /** What a run that has ended too early, or with failures, has left undone. Empty if nothing. */
+  function ending(run) {
+    const code = run.ended.exit_code, why = run.ended.why || run.stopping;
+    const all = `of ${counted(run.found, "file", "files")} found`;
+    const isWrong = code !== 0 && !run.about.is_dry_run;
+    return [
+      code === 130 || code === 141 ? `The run was interrupted${run.ended.why ? `: ${run.ended.why}` : ""}.`
+        : why ? `The run was stopped: ${why}.` : "",
+      run.failed ? `${count(run.failed)} ${all} failed.` : "",
+      run.not_sent ? `${count(run.not_sent)} ${all} ${run.not_sent === 1 ? "was" : "were"} not sent.` : "",
+      run.is_scan_done || !run.found ? "" : "The scan did not come to its end: there may be more.",
+      isWrong && !run.uploaded ? "Nothing was uploaded." : "",
+    ].filter(Boolean).join(" ");
   }
 
   function notice(text, kind) {
@@ -103,16 +120,18 @@
     const scan = run.ended ? "when the scan was ended" : "so far: scan still running";
     put("of", isOpen ? `done, ${count(run.found)} found ${scan}` : `of ${count(run.found)} done`);
     put("percent", isOpen ? "" : percent(run));
+    const isDrawn = !isOpen || run.ended; // as long as the scan goes on, nobody knows of how many
     const lost = run.failed ? Math.max(0.5, 100 * run.failed / run.found) : 0; // half a percent can still be seen
-    $("fill").style.width = isOpen ? "0" : `${Math.max(0, share(run) * 100 - lost)}%`;
-    $("lost").style.width = isOpen ? "0" : `${lost}%`;
-    $("bar").dataset.kind = isOpen ? "open" : run.ended ? look(run)[0] : "";
+    $("fill").style.width = isDrawn ? `${Math.max(0, share(run) * 100 - lost)}%` : "0";
+    $("lost").style.width = isDrawn ? `${lost}%` : "0";
+    $("bar").classList.toggle("open", isOpen);
+    $("bar").dataset.kind = run.ended ? look(run)[0] : "";
     if (isOpen) $("bar").removeAttribute("aria-valuenow");
     else $("bar").setAttribute("aria-valuenow", Math.floor(share(run) * 100));
   }
 
   function showTiles(run) {
-    const elapsed = duration(run.elapsed_s);
+    const elapsed = run.ended ? exact(run.elapsed_s) : duration(run.elapsed_s);
     if (run.left_s !== null) {
       put("time_title", "Time left");
       big("time", pairs(duration(run.left_s)));
@@ -120,10 +139,10 @@
     } else {
       put("time_title", run.ended ? "Took" : "Running for");
       big("time", pairs(elapsed));
-      put("time_more", run.ended ? `until ${moment(run.about.began_at + run.elapsed_s)}`
+      put("time_more", run.ended ? `until ${moment(run.ended_at)}`
         : `time left: ${run.is_scan_done ? "not known now" : "known when the scan ends"}`);
     }
-    const average = run.elapsed_s ? run.uploaded / run.elapsed_s : 0;
+    const average = run.mean.uploaded_per_s, averageBytes = run.mean.bytes_per_s;
     const [asked, askedBytes] = run.asked;
     big("objects", [[digits(run.ended ? average : run.uploaded_per_s), ""]]);
     put("objects_more", [
@@ -131,7 +150,6 @@
       asked ? `at most ${digits(asked)} asked for` : "",
       !run.ended && run.skipped_per_s >= 1 ? `and ${digits(run.skipped_per_s)}/s skipped` : "",
     ].filter(Boolean).join(", "));
-    const averageBytes = run.elapsed_s ? run.bytes_moved / run.elapsed_s : 0;
     big("bytes", [size(run.ended ? averageBytes : run.bytes_per_s)]);
     put("bytes_more", [
       run.ended ? "average" : `average ${size(averageBytes).join(" ")}`, `${size(run.bytes_moved).join(" ")} in all`,
@@ -190,7 +208,7 @@
   function showCounts(run) {
     const rows = [
       ["Found", count(run.found) + (run.is_scan_done ? "" : "+")], ["Uploaded", count(run.uploaded)],
-      ["Failed", count(run.failed)],
+      ["Failed", count(run.failed)], run.not_sent ? ["Not sent", count(run.not_sent)] : null,
       ...Object.entries(run.skipped_by_reason).map(([why, number]) => [`Skipped: ${why}`, count(number)]),
       run.removed ? ["Removed", count(run.removed)] : null,
       run.expiring ? ["Expiring", count(run.expiring)] : null,
@@ -216,6 +234,9 @@
     showBars("containers", "container_list", run.containers);
     showCounts(run);
     Charts.take(run.history, run.about.began_at);
+    show("too_short", Charts.isShort());
+    if (run.ended) put("too_short", "No charts: the run was too short for them.");
+    document.querySelector(".charts").classList.toggle("short", Charts.isShort());
     Charts.draw();
   }
 
