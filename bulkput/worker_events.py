@@ -19,7 +19,7 @@ class WorkerLost:
 
 @frozen
 class WorkerSent:
-    """The process `worker` has told the outcomes of `files` more files."""
+    """The process `worker` has told the outcomes of `files` more files, without those that a stop has left unsent."""
 
     worker: str
     files: int

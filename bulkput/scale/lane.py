@@ -216,7 +216,7 @@ class Lane:
         if reply.rows:
             self.rows, self.rows_at_s = reply.rows, now_s
         run.tuner.slots.had_to_wait |= reply.had_to_wait
-        settled = self._settle(reply, now_s - reply.now_s)
+        settled, left = self._settle(reply, now_s - reply.now_s)
         for row in reply.kept:
             if run.on_kept is not None:
                 await run.on_kept(row)
@@ -227,7 +227,8 @@ class Lane:
             rate = settled / max(now_s - self._replied_s, 1e-3)
             self._rate = rate if self._rate is None else (self._rate + rate) / 2
             self._replied_s = now_s
-            run.sending.emit(ev.WorkerSent(self.name, settled))
+            if settled > left:
+                run.sending.emit(ev.WorkerSent(self.name, settled - left))
         if not self.held:
             self._deaths.clear()
             self._bytes = 0
@@ -241,10 +242,11 @@ class Lane:
         if reply.refused is not None:
             await self._renew(reply.refused)
 
-    def _settle(self, reply: Reply, ahead_s: float) -> int:
-        """Report the outcomes, and emit the other events, in their order. Returns how many outcomes there were.
-        `ahead_s`: how far the clock of this machine is ahead of the process's."""
-        run, settled = self._run, 0
+    def _settle(self, reply: Reply, ahead_s: float) -> tuple[int, int]:
+        """Report the outcomes, and emit the other events, in their order. Returns how many outcomes there were, and how
+        many of them are of files that a stop has left unsent. `ahead_s`: how far the clock of this machine is ahead of
+        the process's."""
+        run, settled, left = self._run, 0, 0
         for item in reply.batch:
             number = item[0]
             if number is None:
@@ -258,12 +260,14 @@ class Lane:
             outcome, asked = heard(item, upload)
             if asked is not None:
                 run.sending.emit(_requested(upload.key, asked, ahead_s))
-            if _is_given_back(outcome) and not run.sending.stop.is_pulled:
+            is_left = _is_given_back(outcome)
+            if is_left and not run.sending.stop.is_pulled:
                 self._give_back(upload, deaths)
                 continue
             settled += 1
+            left += is_left
             run.report(outcome)
-        return settled
+        return settled, left
 
     def _give_back(self, upload: Upload, deaths: int) -> None:
         if deaths:
@@ -365,7 +369,7 @@ def _told(error: Exception) -> str:
 
 
 def _is_given_back(outcome: "ev.Uploaded | ev.Skipped | ev.Failed") -> bool:
-    """Whether the process has not sent the file, although the run goes on."""
+    """Whether the process has not come to the file: it stops, and perhaps the run does not."""
     return isinstance(outcome, ev.Skipped) and outcome.skip.reason is Reason.STOPPED
 
 

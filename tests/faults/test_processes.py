@@ -134,6 +134,7 @@ async def test_a_stopped_run_reports_every_file_and_leaves_no_process(tmp_path: 
     assert 50 <= summary.uploaded < 2_000 and summary.failed == 0
     outcomes = Counter(type(event) for event in seen if isinstance(event, ev.Uploaded | ev.Skipped | ev.Failed))
     assert outcomes.total() == summary.found
+    assert sum(summary.workers.values()) == summary.uploaded, "what was left unsent was sent by no process"
     assert not multiprocessing.active_children()
 
 
