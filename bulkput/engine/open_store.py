@@ -141,8 +141,9 @@ async def _told(where: Destination, environ: Mapping[str, str], wire: WireOption
     return replace(told, wire=wire)
 
 
-def pace_of(wire: WireOptions, brake: Brake) -> "Pace | None":
-    """The pace of a run; None if no rate was asked for: then nothing of it is in a request's way."""
+def pace_of(wire: WireOptions, brake: Brake, *, shared_run: str | None = None) -> "Pace | None":
+    """The pace of a run; None if no rate was asked for: then nothing of it is in a request's way. `shared_run` is the
+    `Pace.shared_run` of the driver, in one of its processes."""
     if wire.objects_per_s is None and wire.bytes_per_s is None and wire.rate_shared is None:
         return None
     from bulkput.stores.pace import Pace  # noqa: PLC0415 - see above
@@ -151,7 +152,7 @@ def pace_of(wire: WireOptions, brake: Brake) -> "Pace | None":
         return Pace(wire, brake)
     from bulkput.stores.shared_rate import SharedRate  # noqa: PLC0415 - json, which few runs need
 
-    return Pace(wire, brake, shared=SharedRate(wire, wire.rate_shared, brake))
+    return Pace(wire, brake, shared=SharedRate(wire, wire.rate_shared, brake, run=shared_run))
 
 
 def _paced(

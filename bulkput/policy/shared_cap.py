@@ -98,12 +98,18 @@ class Budget:
 
 @dataclass(slots=True)
 class _Run:
+    """What asks: a run, or one of its processes."""
+
+    run: str
+    """The run that it is, or belongs to."""
     asked_s: float
     """When it asked for the last time."""
     given_s: float = -math.inf
     """When it got its last lease that was not empty."""
     wants: Amounts | None = None
     """None: it does not wait for a lease."""
+    is_sending: bool = False
+    """Whether it has ever asked for something."""
     favours: int = 0
     """How often it got a request more than another one that wanted as much."""
     given: deque[tuple[float, Amounts]] = field(default_factory=deque)
@@ -113,9 +119,11 @@ class _Run:
 
 @frozen
 class RunStatus:
-    """A run, for people: what it wants now, what it got in the last second, and so far."""
+    """A run, for people: what it wants now, what it got in the last second, and so far; all its processes together."""
 
     run: str
+    processes: int
+    """How many of them have asked for something. A driver that only hands out files asks for nothing."""
     wants: Amounts | None
     last_second: Amounts
     total: Amounts
@@ -139,9 +147,10 @@ class SharedCap:
         """When `begin_slot` is to be called; None if no run waits."""
         return self._ends_s if any(run.wants is not None for run in self._runs.values()) else None
 
-    def ask(self, name: str, wants: Amounts, now_s: float) -> Lease | None:
-        """The lease of a run; None if it has to wait for the next slot."""
-        run = self._runs.setdefault(name, _Run(now_s))
+    def ask(self, name: str, wants: Amounts, now_s: float, *, run_of: str | None = None) -> Lease | None:
+        """The lease of a run; None if it has to wait for the next slot. `name` is one of several processes of the run
+        `run_of`, if that is given: each has leases of its own."""
+        run = self._runs.setdefault(name, _Run(run_of or name, now_s))
         run.asked_s, run.wants = now_s, None
         # A run that is new, or wanted little for a while, has no claim to what the others had meanwhile.
         least = min((each.favours for each in self._runs.values() if each.wants is not None), default=0)
@@ -151,6 +160,7 @@ class SharedCap:
         )
         if not wants:
             return self._lease(Amounts(), SLOT_S)
+        run.is_sending = True
         if self.next_slot_s is None:
             if now_s >= self._ends_s:
                 self._start_slot(now_s)
@@ -181,20 +191,22 @@ class SharedCap:
             if lease or now_s - run.asked_s >= HOLD_S:
                 run.wants = None
                 leases[name] = lease
-        self._runs = {name: run for name, run in self._runs.items() if not _is_forgotten(run, now_s)}
+        self._forget(now_s)
         return leases
 
     def status(self, now_s: float) -> list[RunStatus]:
         """The runs of the last seconds, by their names."""
-        shown = []
-        for name, run in sorted(self._runs.items()):
-            if _is_forgotten(run, now_s):
-                continue
-            _drop_old(run, now_s)
-            last = Amounts(sum(each.objects for _, each in run.given), sum(each.bytes for _, each in run.given))
-            idle_s = 0.0 if run.wants is not None else now_s - run.asked_s
-            shown.append(RunStatus(name, run.wants, last, run.total, idle_s))
-        return shown
+        self._forget(now_s)
+        by_run: dict[str, list[_Run]] = {}
+        for each in self._runs.values():
+            _drop_old(each, now_s)
+            by_run.setdefault(each.run, []).append(each)
+        return [_status(name, parts, now_s) for name, parts in sorted(by_run.items())]
+
+    def _forget(self, now_s: float) -> None:
+        """Forget runs that do not ask any more. One of several processes counts as long as its run does."""
+        alive = {run.run for run in self._runs.values() if run.wants is not None or now_s - run.asked_s <= _FORGET_S}
+        self._runs = {name: run for name, run in self._runs.items() if run.run in alive}
 
     def _start_slot(self, now_s: float) -> None:
         self._began_s = now_s
@@ -234,8 +246,20 @@ def _whole(budget: Budget | None) -> int:
     return math.floor(budget.left) if budget is not None else 0
 
 
-def _is_forgotten(run: _Run, now_s: float) -> bool:
-    return run.wants is None and now_s - run.asked_s > _FORGET_S
+def _status(name: str, parts: Sequence[_Run], now_s: float) -> RunStatus:
+    waiting = [part.wants for part in parts if part.wants is not None]
+    return RunStatus(
+        name,
+        sum(part.is_sending for part in parts),
+        _sum(waiting) if waiting else None,
+        _sum([amounts for part in parts for _, amounts in part.given]),
+        _sum([part.total for part in parts]),
+        0.0 if waiting else now_s - max(part.asked_s for part in parts),
+    )
+
+
+def _sum(amounts: Sequence[Amounts]) -> Amounts:
+    return Amounts(sum(each.objects for each in amounts), sum(each.bytes for each in amounts))
 
 
 def _drop_old(run: _Run, now_s: float) -> None:

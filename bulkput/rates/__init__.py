@@ -7,6 +7,8 @@ client. The protocol, for clients in other languages:
     200             {"objects": 19, "bytes": 655360, "for_s": 0.1, "cap": {"objects_per_s": 200, "bytes_per_s": null}}
 
 * `run` names the run: 1 to 100 letters, digits and `._:-`. Runs with one name share one share.
+* `process`, if it is there, is one of several processes of that run: a name as `run`. Each asks for itself, and counts
+  as a run where shares are fair. The status has one row for all of them.
 * `objects` and `bytes` are whole numbers: what the run would send now and in the next tenth of a second.
 * The answer comes when there is something for the run; after a second at the latest, then with zeros. The run may
   send as much within `for_s` seconds, evenly spread, after what an earlier lease still allows. What it does not send is
@@ -17,8 +19,8 @@ client. The protocol, for clients in other languages:
   nothing from the others.
 * Without an answer a run sends nothing: the cap holds.
 
-    GET /           {"cap": {...}, "runs": [{"run", "wants": {"objects", "bytes"} | null, "last_second": {...}, "total":
-                    {...}, "idle_s"}]}
+    GET /           {"cap": {...}, "runs": [{"run", "processes", "wants": {"objects", "bytes"} | null,
+                    "last_second": {...}, "total": {...}, "idle_s"}]}
 
 With a token, each request has `Authorization: Bearer TOKEN`; else the answer is 401. A mistake is 400 or 404. Errors
 have a sentence: {"error": "..."}.

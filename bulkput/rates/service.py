@@ -46,7 +46,7 @@ class RateService:
         self._options = options
         self._cap = SharedCap(options.objects_per_s, options.bytes_per_s)
         self._waiting: dict[str, asyncio.Future[Lease]] = {}
-        """The asks that wait for the next slot, by the run's name."""
+        """The asks that wait for the next slot, by the name of what asks."""
         self._timer: asyncio.TimerHandle | None = None
         self._exits = contextlib.AsyncExitStack()
         self.port = options.port
@@ -101,13 +101,13 @@ class RateService:
 
     async def _lease(self, request: web.Request) -> web.Response:
         try:
-            name, wants = _parsed(await request.read())
+            run, name, wants = _parsed(await request.read())
         except ValueError as error:
             return _error(400, str(error))
         now_s = asyncio.get_running_loop().time()
         if (earlier := self._waiting.pop(name, None)) is not None and not earlier.done():
             earlier.set_result(_NOTHING)
-        lease = self._cap.ask(name, wants, now_s)
+        lease = self._cap.ask(name, wants, now_s, run_of=run)
         if lease is None:
             lease = await self._next_slot(name)
         return web.json_response(
@@ -140,6 +140,7 @@ class RateService:
         runs = [
             {
                 "run": each.run,
+                "processes": each.processes,
                 "wants": _amounts_json(each.wants) if each.wants is not None else None,
                 "last_second": _amounts_json(each.last_second),
                 "total": _amounts_json(each.total),
@@ -175,18 +176,25 @@ async def serve(options: RateServiceOptions, *, ready: Callable[[RateService], N
             loop.remove_signal_handler(number)
 
 
-def _parsed(body: bytes) -> tuple[str, Amounts]:
-    """The ask in a request's body. Raises ValueError, with a sentence, if it is none."""
+def _parsed(body: bytes) -> tuple[str, str, Amounts]:
+    """The ask in a request's body: the run, what asks for it, and for how much. Raises ValueError, with a sentence, if
+    it is none."""
     try:
         ask = json.loads(body)
     except (ValueError, RecursionError):
         raise ValueError("the ask is no JSON") from None
     if not isinstance(ask, dict):
         raise ValueError("the ask is no JSON object")  # noqa: TRY004 - a mistake of the client
-    name = ask.get("run")
-    if not isinstance(name, str) or _NAME.fullmatch(name) is None:
-        raise ValueError("run is 1 to 100 letters, digits and ._:-")
-    return name, Amounts(_whole(ask, "objects"), _whole(ask, "bytes"))
+    run, process = _name(ask, "run"), _name(ask, "process") if "process" in ask else None
+    asker = run if process is None else f"{run} {process}"  # no name has a space
+    return run, asker, Amounts(_whole(ask, "objects"), _whole(ask, "bytes"))
+
+
+def _name(ask: dict[str, Any], field: str) -> str:
+    value = ask.get(field)
+    if not isinstance(value, str) or _NAME.fullmatch(value) is None:
+        raise ValueError(f"{field} is 1 to 100 letters, digits and ._:-")
+    return value
 
 
 def _whole(ask: dict[str, Any], name: str) -> int:

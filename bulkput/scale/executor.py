@@ -105,6 +105,7 @@ class ShardedSending:
             source=source,
             mark=sending.mark,
             rate_share=1 / lanes,
+            shared_run=sending.shared_run,
         )
         numbers = count()
         self._lanes = [Lane(self, self._engine, number, numbers) for number in range(lanes)]

@@ -56,6 +56,8 @@ class Setup:
     mark: str
     rate_share: float
     """What the process has of the rate of each container."""
+    shared_run: str | None
+    """`Pace.shared_run` of the driver."""
 
 
 @frozen(kw_only=True)

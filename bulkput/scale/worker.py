@@ -104,7 +104,7 @@ class Worker:
         self._is_whole = False
         """Whether an answer needs an outcome for each file, since the next call may reach another process."""
         self._called_s = time.monotonic()
-        self._pace = pace_of(setup.options.wire, self._stop)
+        self._pace = pace_of(setup.options.wire, self._stop, shared_run=setup.shared_run)
         self._governor = governor_of(setup.options.wire, self._stop, Destination.parse(setup.destination))
         if self._governor is not None:
             self._governor.share = setup.rate_share

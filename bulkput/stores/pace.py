@@ -64,6 +64,11 @@ class Pace:
         self._passed_requests = self._passed_bytes = 0
 
     @property
+    def shared_run(self) -> str | None:
+        """By which name the service of a shared rate knows the run; None if its rate is its own."""
+        return self._shared.run if self._shared is not None else None
+
+    @property
     def is_waiting(self) -> bool:
         """Whether something waits for a rate now, as the user wants it. Any thread may ask. A shared rate whose service
         does not answer is not meant: the run stands still, and the watchdog has to tell."""

@@ -13,7 +13,7 @@ import os
 import secrets
 import socket
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import replace
 from typing import Any
@@ -74,14 +74,23 @@ class SharedRate:
     """Leases of one service. All stores of a run share it."""
 
     def __init__(
-        self, wire: WireOptions, url: str, brake: Brake, *, clock: Callable[[], float] = time.monotonic
+        self,
+        wire: WireOptions,
+        url: str,
+        brake: Brake,
+        *,
+        run: str | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Raises UsageError if `url` is none."""
+        """`run` is the name of the run that this process sends a part of. Raises UsageError if `url` is none."""
         self._url = service_url(url)
         self._wire = replace(wire, timeout_s=_PATIENCE_S, connect_timeout_s=_PATIENCE_S, transport="wire")
         self._brake = brake
         self._clock = clock
-        self._name = f"{_host()}-{os.getpid()}-{secrets.token_hex(3)}"
+        name = f"{_host()}-{os.getpid()}-{secrets.token_hex(3)}"
+        self.run = run or name
+        """By which the service knows the run."""
+        self._who = {"run": name} if run is None else {"run": run, "process": name}
         self._requests: Leased | None = Leased(unit=1)
         self._bytes: Leased | None = Leased(unit=0)
         """None: the service has no cap on these."""
@@ -114,7 +123,7 @@ class SharedRate:
             yield
             return
         async with aclosing(open_transport(self._wire, user_agent=user_agent)) as transport:
-            service = _Service(transport, self._url, self._name, token)
+            service = _Service(transport, self._url, self._who, token)
             await self._begin(service)
             self._is_open = True
             tasks = [
@@ -301,15 +310,15 @@ class _NoLeaseError(Exception):
 class _Service:
     """The service at a URL."""
 
-    def __init__(self, transport: Transport, url: str, run: str, token: str | None) -> None:
+    def __init__(self, transport: Transport, url: str, who: Mapping[str, str], token: str | None) -> None:
         self._transport = transport
         self._url = url
-        self._run = run
+        self._who = who
         self._token = token
 
     async def ask(self, requests: int, size: int) -> tuple[Lease, tuple[float | None, float | None]]:
         """A lease, and the caps of the service. Raises _NoLeaseError."""
-        body = BytesBody.of(json.dumps({"run": self._run, "objects": requests, "bytes": size}).encode())
+        body = BytesBody.of(json.dumps({**self._who, "objects": requests, "bytes": size}).encode())
         fields = {"Content-Type": "application/json"}
         if self._token is not None:
             fields["Authorization"] = f"Bearer {self._token}"

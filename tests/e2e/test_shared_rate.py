@@ -196,6 +196,24 @@ async def test_an_interrupted_run_does_not_wait_for_the_service(tmp_path: Path) 
     assert summary.uploaded == len(came) < 300
 
 
+async def test_a_run_of_several_processes_is_one_row_with_all_that_they_send(tmp_path: Path) -> None:
+    """--processes 2, beside a run of one process. The cap holds for all of them."""
+    for n in range(2):
+        (tmp_path / f"{n}").mkdir()
+        files(tmp_path / f"{n}", 400)
+    async with counting() as (server, came):
+        with rate_process("--rate", "150/s") as service:
+            ran = await asyncio.gather(
+                uploaded(tmp_path / "0", "swift://c/0", server, service.url, "--processes", "2"),
+                uploaded(tmp_path / "1", "swift://c/1", server, service.url),
+            )
+            with urlopen(service.url) as answer:
+                runs = json.load(answer)["runs"]
+    assert [each.exit_code for each in ran] == [0, 0] and len(came) == 800
+    assert sorted(each["processes"] for each in runs) == [1, 2]
+    assert all(400 <= each["total"]["objects"] <= 480 for each in runs)
+
+
 def test_a_copy_within_the_store_pays_for_each_of_its_objects(tmp_path: Path) -> None:
     """Both of its ends share one run's leases."""
     with devserver_process() as server, rate_process("--rate", "1000/s") as service:

@@ -94,6 +94,7 @@ async def test_a_second_ask_of_a_run_takes_the_place_of_its_first(client: aiohtt
         (b"[1]", "the ask is no JSON object"),
         (b'{"objects": 1}', "run is 1 to 100 letters, digits and ._:-"),
         (b'{"run": "a b", "objects": 1}', "run is 1 to 100 letters, digits and ._:-"),
+        (b'{"run": "a", "process": ""}', "process is 1 to 100 letters, digits and ._:-"),
         (b'{"run": "a", "objects": -1}', "objects is a whole number from 0 to 9007199254740992"),
         (b'{"run": "a", "bytes": 1.5}', "bytes is a whole number from 0 to 9007199254740992"),
         (b'{"run": "a", "bytes": true}', "bytes is a whole number from 0 to 9007199254740992"),

@@ -160,6 +160,24 @@ def test_the_status_shows_what_each_run_wants_and_got_and_forgets_it_later() -> 
     assert cap.status(120.0) == []
 
 
+def test_processes_of_a_run_ask_for_themselves_and_are_shown_as_one() -> None:
+    """The driver, which asks for nothing, does not count; what a process got that has ended does."""
+    cap = SharedCap(1050.0, None)
+    cap.ask("a", Amounts(), 100.0)
+    cap.ask("a 1", Amounts(objects=10), 100.0, run_of="a")
+    cap.ask("a 2", Amounts(objects=7), 100.0, run_of="a")
+    cap.ask("a 1", Amounts(objects=5), 100.01, run_of="a")
+    (shown,) = cap.status(100.02)
+    assert (shown.run, shown.processes, shown.wants) == ("a", 2, Amounts(5))
+    assert shown.last_second == shown.total == Amounts(17)
+    assert cap.begin_slot(100.1) == {"a 1": Lease(5, None, SLOT_S)}
+    for second in range(30):
+        cap.ask("a 1", Amounts(objects=1), 101.0 + second, run_of="a")
+    (shown,) = cap.status(130.0)
+    assert (shown.processes, shown.total) == (2, Amounts(17 + 5 + 30))
+    assert cap.status(150.0) == []
+
+
 def test_a_run_that_comes_later_has_no_claim_to_what_the_others_had() -> None:
     """After a minute of two runs, the third gets its third, and not all for a while."""
     cap = SharedCap(10.0, None)

@@ -105,6 +105,7 @@ async def build(
         scope=survey.scope,
         container=target.root,
         mark=os.urandom(8).hex(),
+        shared_run=context.pace.shared_run if context.pace is not None else None,
     )
     opener = opener_of(sending, store)
     links = survey.links(store, target.root, emit)

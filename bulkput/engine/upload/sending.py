@@ -103,6 +103,8 @@ class Sending:
     source: Source
     mark: str
     """Tells this run's objects from those of others, with `if_exists`. The same in all its processes."""
+    shared_run: str | None = None
+    """`Pace.shared_run`, for processes that send a part of the run."""
 
 
 def opened_for(options: UploadOptions, headers: HeaderOptions) -> Callable[..., AbstractAsyncContextManager[Opened]]:
