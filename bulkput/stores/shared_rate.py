@@ -36,8 +36,8 @@ _FIRST_PAUSES_S = (0.25, 0.5, 1.0, 2.0)
 """Before the run begins: a service that was started beside it needs a moment. A wrong address is told soon."""
 _FIRST_S = 4.0
 """Seconds for all of that: what takes the connection and says nothing is no service either."""
-_START_IT = "start it there (bulkput rate), or correct the URL"
-_NAME_IT = "name the URL that bulkput rate has printed"
+_START_IT = "start it there, or correct the URL"
+_NAME_IT = "name the URL that the service has printed"
 _PAUSES_S = (0.1, 0.2, 0.4, 0.8, 1.6, 2.0)
 _QUIET_S = 1.0
 """A service that is away for less is not mentioned."""
@@ -333,9 +333,7 @@ class _Service:
             raise _NoLeaseError(text, may_pass=False, advice=f"set {VARIABLE} to the word that the service was given")
         if answer.status != 200 or (found := _parsed(answer.body)) is None:
             text = f"what answers at {self._url} is no service of shared rates (status {answer.status})"
-            raise _NoLeaseError(
-                text, may_pass=answer.status >= 500, advice="name the URL that bulkput rate has printed"
-            )
+            raise _NoLeaseError(text, may_pass=answer.status >= 500, advice=_NAME_IT)
         return found
 
 

@@ -247,7 +247,7 @@ def test_a_service_that_is_not_there_stops_the_run_before_it_begins(tmp_path: Pa
     assert ran.exit_code == 3
     assert ran.err == (
         f"bulkput: --rate-shared: the service of the shared rate does not answer at {gone}: cannot connect to"
-        f" {gone.removeprefix('http://')}: connection refused; start it there (bulkput rate), or correct the URL\n"
+        f" {gone.removeprefix('http://')}: connection refused; start it there, or correct the URL\n"
     )
     assert listed.exit_code != 0
 
@@ -263,7 +263,7 @@ def test_what_takes_the_connection_and_never_answers_holds_the_start_for_four_se
     assert ran.exit_code == 3
     assert ran.err == (
         f"bulkput: --rate-shared: the service of the shared rate does not answer at {url} within 4 s:"
-        " start it there (bulkput rate), or correct the URL\n"
+        " start it there, or correct the URL\n"
     )
     assert 4 <= took_s < 8, "the rest is the start of the command"
     assert listed.exit_code != 0
