@@ -52,8 +52,9 @@ class BulkputError(Exception):
     """Attributes that mean something in this process only."""
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """For copies, and for other processes: with all attributes, whatever arguments its kind takes."""
-        kept = {name: value for name, value in self.__dict__.items() if name not in self._own}
+        """For copies, and for other processes: with all attributes, whatever arguments its kind takes. Those that
+        cannot be pickled are left out: an error of another package may keep its response or its session."""
+        kept = {name: value for name, value in self.__dict__.items() if name not in self._own and _is_portable(value)}
         return _restored, (type(self), self.args, kept)
 
 
@@ -320,6 +321,19 @@ def _restored(kind: type[BulkputError], args: tuple[Any, ...], attributes: dict[
     error = kind.__new__(kind, *args)
     error.__dict__.update(attributes)
     return error
+
+
+def _is_portable(value: object) -> bool:
+    """Whether another process can get the value."""
+    if value is None or isinstance(value, str | bytes | int | float):
+        return True
+    import pickle  # noqa: PLC0415 - few errors have others
+
+    try:
+        pickle.dumps(value)
+    except Exception:  # noqa: BLE001 - each kind of object has its own way to refuse
+        return False
+    return True
 
 
 def name_text(name: bytes) -> str:

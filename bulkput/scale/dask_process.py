@@ -73,7 +73,8 @@ class DaskProcess:
         except Exception as error:  # noqa: BLE001 - whatever a foreign class raises when it is unpickled
             # The outcomes in it are lost, as if the worker had died. Its files are sent again, in the end one by one.
             why = f"its answer cannot be read here: {type(error).__name__}: {error}"
-            call.set_exception(ConnectionError(why))
+            with suppress(InvalidStateError):
+                call.set_exception(ConnectionError(why))
 
     @staticmethod
     def _settle(call: "Future[Any]", inner: "Future[Any]") -> None:

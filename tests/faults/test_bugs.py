@@ -1,4 +1,4 @@
-"""A bug in the store of another package: it ends a run of several processes as it ends a run of one."""
+"""Bugs and errors of the store of another package: in several processes they do what they do in one."""
 
 import json
 import os
@@ -89,3 +89,22 @@ async def test_a_bug_reaches_callers_with_the_traceback_of_its_process(
     with pytest.raises(RuntimeError, match=r"(?s)a process that sends files failed:\nTraceback.*ZeroDivisionError"):
         await upload_sharded(tree, URL, engine=engine, on_event=note, environ=environ)
     assert set(outcomes.values()) == {1}
+
+
+@pytest.mark.parametrize("flags", [(), ("--processes", "2")], ids=["one process", "two"])
+def test_an_error_that_cannot_leave_its_process_is_the_failure_of_its_file(
+    tree: Path, tmp_path: Path, flags: tuple[str, ...]
+) -> None:
+    """It has what cannot be pickled: a lock, as a response or a session has one."""
+    raises = """
+        if key.endswith('0042'):
+            error = StoreError('put', key, 'odd')
+            error.response = threading.Lock()
+            raise error
+    """
+    environ = installed(tmp_path / "store", raises, before="import threading")
+    ran = command(tree, environ, *flags, "--summary", "-")
+    assert ran.returncode == 1, ran.stderr
+    summary = json.loads(ran.stdout.splitlines()[-1])
+    assert (summary["uploaded"], summary["failed"], summary.get("workers_lost", 0)) == (99, 1, 0)
+    assert "put 0042: odd" in ran.stderr

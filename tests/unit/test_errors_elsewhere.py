@@ -3,6 +3,7 @@
 import pickle
 from collections.abc import Iterator
 from copy import copy
+from threading import Lock
 
 import pytest
 
@@ -45,3 +46,12 @@ def test_what_only_this_process_can_do_stays_here() -> None:
     error = er.Exists("put", "k", "there")
     error.in_vain = er.PartsInVain(1, 2, 0, lambda: None)
     assert pickle.loads(pickle.dumps(error)).in_vain is None
+
+
+def test_what_cannot_leave_this_process_is_left_out() -> None:
+    """The error of another package may have what it likes."""
+    error = er.StoreError("put", "k", "no", status=503)
+    error.__dict__.update(response=Lock(), rows=[1, 2])
+    for other in (pickle.loads(pickle.dumps(error)), copy(error)):
+        assert str(other) == str(error)
+        assert vars(other) == {name: value for name, value in vars(error).items() if name != "response"}
