@@ -42,8 +42,10 @@ from bulkput.policy.gzip_source import ENCODING, SUFFIX_TYPE, Original
 if TYPE_CHECKING:
     from bulkput.payload.pipe import Pipe
 
-_QUICK_SIZE = 16 * 1024
-"""Bytes that isal compresses on the event loop: that takes about as long as a switch to a thread and back."""
+_QUICK_SIZE, _QUICK_LEVEL = 64 * 1024, 6
+"""So many bytes are compressed on the event loop, up to this level: two milliseconds. Two threads that want the
+interpreter in turns cost more: 9 000 files of Python source took 8.9 s and 11.4 s of CPU with a thread for each, and
+take 6.9 s and 8.2 s (two processors, level 6; `scripts/bench processes --only text`)."""
 _FRAME = 64 * 1024
 """Bytes by which a gzip stream may be longer than its source, beside a quarter of that: more than any library makes of
 bytes that cannot be compressed."""
@@ -128,11 +130,8 @@ class Packer:
         hold: int,
         check: Callable[[], None] = lambda: None,
     ) -> None:
-        """Gzip streams of up to `hold` bytes are kept in memory. `check` is called during a first pass; it may raise.
-
-        Raises UsageError if the level is not 1 to 9.
-        """
-        self._is_quick = engine_for(options.level).name == "isal"
+        """Gzip streams of up to `hold` bytes are kept in memory. `check` is called during a first pass; it may raise."""
+        self._is_quick = options.level <= _QUICK_LEVEL
         self._options = options
         """Those of all files. Only the mode may differ from file to file."""
         self._by_mode = {options.mode: options}
