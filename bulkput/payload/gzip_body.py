@@ -130,7 +130,7 @@ class Packer:
         hold: int,
         check: Callable[[], None] = lambda: None,
     ) -> None:
-        """Gzip streams of up to `hold` bytes are kept in memory. `check` is called during a first pass, and may raise."""
+        """Streams of up to `hold` bytes are kept in memory. `check` is called during a first pass; it may raise."""
         self._is_quick = options.level <= _QUICK_LEVEL
         self._options = options
         """Those of all files. Only the mode may differ from file to file."""
