@@ -19,6 +19,7 @@ from aiohttp import web
 
 from bulkput.devserver import DevServer, Handler, Intercept
 from bulkput.engine.upload.upload import upload
+from bulkput.engine.verify.verify import verify
 from bulkput.options import LargeOptions, SkipMode, SkipOptions, UploadOptions
 from bulkput.results import Summary
 from tests.conftest import environ_of
@@ -131,6 +132,18 @@ async def test_an_object_with_a_random_etag_that_arrives_damaged_is_read_until_t
     summary = await world.run(content, shows(of_minio, {}, damages), large=large)
     assert (summary.uploaded, summary.failed, damages) == (1, 0, []), summary.failures
     assert await world.stored() == content
+
+
+@pytest.mark.parametrize("size", [1000, 3 * MIB], ids=IDS[:2])
+async def test_verify_reads_an_encrypted_object_before_it_says_that_the_copy_differs(world: World, size: int) -> None:
+    """Then the bytes decide."""
+    async with relay(world.box.server.endpoint, shows(encrypted, KMS)) as relayed:
+        await world.copied(noise(size), relayed)
+        environ = {**world.box.through(relayed).server.environment, **environ_of(world.devserver)}
+        places = f"s3://{world.box.name}/x/", "swift://c/y/"
+        assert (await verify(*places, environ=environ)).is_identical
+        await asyncio.to_thread(world.box.judge.put, world.box.name, "x/a", noise(size, 1))
+        assert (await verify(*places, environ=environ)).different == 1
 
 
 @pytest.mark.parametrize(("mode", "sent"), [("identical", 1), ("unchanged", 0)])

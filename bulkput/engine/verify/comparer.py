@@ -18,6 +18,7 @@ from bulkput.model import Found, RemoteObject, SourceFile
 from bulkput.payload.source_body import Opener
 from bulkput.policy.compare import Evidence, Judgement, judge
 from bulkput.policy.directories import is_marker, is_others_marker
+from bulkput.policy.etag import md5_of
 from bulkput.policy.retry import FailurePolicy
 from bulkput.policy.scope import Scope
 from bulkput.stores.base import Store
@@ -131,7 +132,10 @@ class Comparer:
                 seen = await self.opener.open(file)
                 evidence = replace(evidence, size=seen.size, md5=seen.md5, composites=())
             decide = partial(judge, is_quick=self.options.is_quick)
-            step, evidence = await examined(self.store, evidence, decide, partial(self._read, file))
+            read = partial(self._read, file)
+            step, evidence = await examined(self.store, evidence, decide, read)
+            if step.verdict is Verdict.DIFFERENT and _is_by_row(file, evidence):
+                step, evidence = await examined(self.store, replace(evidence, md5=None), decide, read)
             self._failure_policy.succeeded()
         except Stopped:
             return None
@@ -155,6 +159,12 @@ class Comparer:
         if (order := self._failure_policy.failed(error)) is not None:
             self.stop.pull(order)
         return self.stop.is_pulled
+
+
+def _is_by_row(file: SourceFile, evidence: Evidence) -> bool:
+    """Whether the MD5 is what the row of an object of another store shows. It is none if that store has encrypted the
+    object by SSE-KMS or SSE-C: no row tells, and an answer with the object does."""
+    return file.remote is not None and evidence.md5 is not None and evidence.md5 == md5_of(file.remote.hash)
 
 
 def _shows_no_size(file: SourceFile) -> bool:
