@@ -45,7 +45,7 @@ VARIABLES = (
     ),
     (
         "BULKPUT_SOURCE_<NAME>",
-        "Login of the store that `upload` copies from, if that of the destination is another one:"
+        "Login of the store that `upload` and `verify` read from, if that of the destination is another one:"
         " BULKPUT_SOURCE_OS_CLOUD, BULKPUT_SOURCE_AWS_PROFILE ... docs/store-to-store.md.",
     ),
     ("BULKPUT_HTTP_TOKEN", "Bearer token for http(s)://. It is sent to the server that the command writes to."),

@@ -176,12 +176,12 @@ def upload(
     destination = _destination(given, is_literal=literal)
     if quiet and verbose:
         raise UsageError("--quiet and --verbose exclude each other: give one")
-    options = _options(**flags)
-    send = scale.upload(destination)
-    from bulkput.cli.view import UploadView  # noqa: PLC0415 - asyncio
-    from bulkput.engine.descriptors import fitting_concurrency  # noqa: PLC0415
+    from bulkput.engine.descriptors import fitting_concurrency  # noqa: PLC0415 - options
 
-    options, advice = fitting_concurrency(options)  # before the event loop, which needs some descriptors itself
+    options, advice = fitting_concurrency(_options(**flags))  # before the event loop, which needs some descriptors too
+    send = scale.upload(destination)  # other processes inherit the limit
+    from bulkput.cli.view import UploadView  # noqa: PLC0415 - asyncio
+
     shown = sources if options.files is None else (f"the list {options.files.path}",)
     watched = open_watch(watch, shown, destination, tag=options.tag, is_dry_run=options.dry_run)
     outputs = _outputs(summary, trace, lambda: open_job(job, shown, destination), watched)

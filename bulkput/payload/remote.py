@@ -8,6 +8,7 @@ An ETag `<hex>-1` is that of one part, or 16 random bytes (MinIO with `--no-comp
 it does not fit the bytes, the object is read again: damage is another one each time, so equal bytes are the object's.
 """
 
+import asyncio
 import hashlib
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
@@ -159,6 +160,30 @@ class StreamedObject:
             if span == (end - size, size):
                 return md5
         return None
+
+    async def prove(self, sizes: Sequence[int], md5s: Sequence[str]) -> None:
+        """See `Streamed.prove`. No answer proves parts that are not the object's own: then the object is read once
+        more, from end to end."""
+        layout = self.layout
+        if layout is not None and tuple(sizes) == layout.sizes and not _may_be_random(layout.etag):
+            if not layout.is_of(md5s):
+                raise self.changed("its parts are not those that its ETag is made of")
+            return
+        own = Pieces(layout.sizes) if layout is not None and (layout.md5s or layout.etag) else None
+        if self.md5 is None and own is None:
+            return
+        parts, whole = Pieces(sizes), Pieces((self.size,))
+        plain = StreamedObject(self._path, self._read, self.seen, self.version, sent=lambda _size, _seconds: None)
+        async with aclosing(plain.chunks()) as chunks:
+            async for chunk in chunks:
+                for pieces in (parts, whole) if own is None else (parts, whole, own):
+                    await asyncio.to_thread(pieces.update, chunk)
+        if parts.digests() != tuple(md5s) or self.md5 not in (None, *whole.digests()):
+            raise self.changed("one of its parts has arrived damaged")
+        if own is not None and layout is not None and not layout.is_of(own.digests()):
+            if not _may_be_random(layout.etag):
+                raise self.changed(_OTHER_BYTES)
+            self._tell_odd()
 
     def md5s_of(self, sizes: Sequence[int]) -> tuple[str, ...] | None:
         """The MD5s of its pieces of these sizes, if the source shows them."""

@@ -1,9 +1,8 @@
 """What an upload needs of a source that is opened: a file (`body.py`), or an object of another store (`remote.py`)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeGuard
 
-from bulkput.errors import SourceError
 from bulkput.model import Body, SourceFile, Upload
 from bulkput.payload.version import Version
 
@@ -31,7 +30,9 @@ class Streamed(Opened, Protocol):
     def part(self, offset: int, size: int, sent: Callable[[int, float], None]) -> Body:
         """The bytes `offset` to `offset + size` of the same version."""
 
-    def changed(self, detail: str) -> SourceError: ...
+    async def prove(self, sizes: Sequence[int], md5s: Sequence[str]) -> None:
+        """Return if parts of these sizes, which were read one by one and had these MD5s, are what the source proves of
+        the whole. Raises SourceError, IntegrityError, StoreError."""
 
 
 def is_streamed(body: Opened) -> TypeGuard[Streamed]:

@@ -102,6 +102,8 @@ class Evidence:
     """The store was asked for the segments, and does not show them."""
     layouts: Layouts | None = None
     composites: tuple[str, ...] = ()
+    own_composite: str | None = None
+    """The ETag of its parts that the "file" has as an object of another store."""
     is_copy: bool = False
     """The "file" is an object of another store, and its bytes are compared as they are stored, compressed or not."""
 
@@ -206,10 +208,12 @@ def _by_head(evidence: Evidence, head: RemoteObject, *, is_quick: bool) -> Judge
 
 def _by_parts(evidence: Evidence, head: RemoteObject) -> Judgement | Need:
     """The object has the ETag of parts, and the file's size."""
-    layouts, count = evidence.layouts, parts_in(head.hash)
+    layouts, count, etag = evidence.layouts, parts_in(head.hash), composite_of(head.hash)
+    if etag is not None and etag == evidence.own_composite:
+        return _IDENTICAL
     if layouts is None:
         return Need.LAYOUTS
-    if composite_of(head.hash) in evidence.composites:
+    if etag in evidence.composites:
         return _IDENTICAL
     if len(evidence.composites) < len(layouts.each):
         return Need.COMPOSITE

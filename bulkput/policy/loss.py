@@ -14,8 +14,8 @@ from collections.abc import Collection
 from concurrent.futures import BrokenExecutor, CancelledError
 
 _ALWAYS = (OSError, EOFError, BrokenExecutor, CancelledError)
-_OF_ALL = ("builtins", "abc", "typing")
-"""Modules of classes that every executor is derived from."""
+_OF_ALL = ("builtins", "abc", "typing", "concurrent")
+"""Modules of classes that every executor is derived from, and errors that mean other things."""
 
 
 def is_loss(error: Exception, packages: Collection[str]) -> bool:

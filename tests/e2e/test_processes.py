@@ -1,5 +1,7 @@
 """`bulkput upload --processes N` to a real Swift, a real S3, a real nginx, and from store to store."""
 
+import asyncio
+import json
 import os
 import re
 import signal
@@ -13,6 +15,9 @@ from pathlib import Path
 
 import pytest
 
+from bulkput.devserver import DevServer, DevServerOptions
+from bulkput.devserver.options import Latency
+from tests.conftest import environ_of
 from tests.e2e.cli import bulkput
 from tests.e2e.store_pair import Pair
 from tests.faults.test_kill import LOGGED
@@ -170,3 +175,21 @@ def test_a_pipe_is_refused(tmp_path: Path) -> None:
 def test_a_wrong_number_of_processes_is_one_sentence(wrong: str, tmp_path: Path) -> None:
     ran = bulkput("upload", "--processes", wrong, tmp_path, "swift://c")
     assert ran.exit_code == 2 and f"'{wrong}' is neither auto nor a number from 1 to 512" in ran.err
+
+
+async def test_processes_may_open_as_many_files_as_the_driver(tmp_path: Path) -> None:
+    """A shell's soft limit is raised before they are started."""
+    for number in range(300):
+        (tmp_path / f"{number}").write_bytes(b"1")
+    async with DevServer(DevServerOptions(latency=Latency(put=0.5))) as server:
+        command = f"ulimit -Sn 100; exec {sys.executable} -m bulkput upload --processes 2 --concurrency 300 --summary -"
+        process = await asyncio.create_subprocess_exec(
+            "bash",
+            "-c",
+            f"{command} {tmp_path} swift://c",
+            env={**os.environ, **environ_of(server)},
+            stdout=asyncio.subprocess.PIPE,
+        )
+        out, _ = await process.communicate()
+    assert process.returncode == 0
+    assert json.loads(out.splitlines()[-1])["uploaded"] == 300

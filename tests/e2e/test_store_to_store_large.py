@@ -43,6 +43,28 @@ def test_a_dynamic_large_object_becomes_a_static_one(pair: Pair) -> None:
     assert pair.client.head_object(Bucket=pair.bucket, Key="y/d")["ETag"].endswith('-2"')
 
 
+def test_what_is_listed_as_empty_is_not_taken_for_an_empty_object(pair: Pair) -> None:
+    """A dynamic large object, and a link that becomes an object: their rows say nothing of what they hold."""
+    for number in range(2):
+        pair.judge.put(pair.container, f"parts/{number}", noise(1000, number))
+    pair.judge.put(pair.container, "target", b"content")
+    pair.judge.put(pair.container, "x/d", fields={"X-Object-Manifest": f"{pair.container}/parts/"})
+    pair.judge.put(pair.container, "x/link", fields={"X-Symlink-Target": f"{pair.container}/target"})
+    to = f"{pair.container}-copy"
+    pair.judge.put(to, "")
+    for name in ("y/d", "y/link"):
+        pair.judge.put(to, name)
+        pair.client.put_object(Bucket=pair.bucket, Key=name, Body=b"")
+    for destination in (f"swift://{to}/y/", f"s3://{pair.bucket}/y/"):
+        command = ("--skip", "identical", "--summary", "-", f"swift://{pair.container}/x/", destination)
+        ran = pair(*command)
+        assert (ran.exit_code, ran.summary["uploaded"]) == (0, 2), ran.err
+        again = pair(*command)
+        assert (again.exit_code, again.summary["uploaded"]) == (0, 0), again.err
+    assert pair.judge.content(to, "y/d") == pair.in_s3("y/d") == noise(1000, 0) + noise(1000, 1)
+    assert pair.judge.content(to, "y/link") == pair.in_s3("y/link") == b"content"
+
+
 def test_large_objects_that_are_there_are_skipped_without_being_read(pair: Pair) -> None:
     """Static ones by the MD5s of both manifests, and by those of the parts that S3 got."""
     pair.put_static("x/large", noise(5 * MIB, 1), noise(5 * MIB, 2), noise(9, 3))

@@ -115,3 +115,15 @@ def test_a_source_that_is_not_there_is_no_comparison(pair: Pair) -> None:
     """A typing error must not say that all is identical, nor that all is extra."""
     ran = verify(pair, f"swift://{pair.container}/no/", f"s3://{pair.bucket}/y/")
     assert ran.exit_code == 2 and "there is no such object, and none below it" in ran.err
+
+
+def test_the_same_bytes_in_other_parts_are_identical(pair: Pair) -> None:
+    """Their ETags say nothing of each other, so the source is read."""
+    content = noise(20 * MIB)
+    ends = {"x/a": (8, 16, 20), "z/a": (16, 20)}
+    for key, cuts in ends.items():
+        begins = (0, *cuts)
+        pair.put_s3_in_parts(key, *(content[one * MIB : end * MIB] for one, end in zip(begins, cuts, strict=False)))
+    places = f"s3://{pair.bucket}/x/", f"s3://{pair.bucket}/z/"
+    ran = verify(pair, *places)
+    assert (ran.exit_code, ran.out) == (0, ""), ran.out + ran.err

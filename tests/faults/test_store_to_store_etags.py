@@ -49,6 +49,11 @@ def of_minio(md5: str) -> str:
     return f"{encrypted(md5)}-1"
 
 
+def of_one_part(md5: str) -> str:
+    """As S3 makes it of an object that is sent in one part."""
+    return f"{hashlib.md5(bytes.fromhex(md5)).hexdigest()}-1"
+
+
 def shows(etag: Named, fields: Mapping[str, str], damages: list[int] | None = None) -> Intercept:
     """Answers have this ETag in place of the MD5, and these fields. The byte at each place of `damages` is changed, in
     one answer with an object for each."""
@@ -132,6 +137,15 @@ async def test_an_object_with_a_random_etag_that_arrives_damaged_is_read_until_t
     summary = await world.run(content, shows(of_minio, {}, damages), large=large)
     assert (summary.uploaded, summary.failed, damages) == (1, 0, []), summary.failures
     assert await world.stored() == content
+
+
+@pytest.mark.parametrize("etag", [str, of_one_part, of_minio], ids=["plain", "one part", "random"])
+async def test_a_part_that_arrives_damaged_is_never_stored(world: World, etag: Named) -> None:
+    """The source proves the whole only, so it is read once more before the parts become an object."""
+    content, damages = noise(3 * MIB), [MIB // 2]
+    await world.run(content, shows(etag, {}, damages), large=IN_PARTS)
+    assert damages == []
+    assert await world.stored() in (None, content)
 
 
 @pytest.mark.parametrize("size", [1000, 3 * MIB], ids=IDS[:2])

@@ -288,3 +288,12 @@ def test_only_everything_identical_is_success(comparison: Comparison, code: int)
     """An incomplete comparison is no success."""
     assert comparison.exit_code == code
     assert comparison.is_identical is (code == 0)
+
+
+def test_the_etag_of_its_own_parts_proves_a_source_or_nothing() -> None:
+    """Another cut of the same bytes has another ETag: then the layouts of the copy are looked at, from the first."""
+    assert verdict(Evidence(10, PARTED, head=PARTED, own_composite=PARTED.hash, is_copy=True)) is Verdict.IDENTICAL
+    evidence = Evidence(10, PARTED, head=PARTED, own_composite=NOT_SO, is_copy=True)
+    assert verdict(evidence) is Need.LAYOUTS
+    assert verdict(replace(evidence, layouts=TOLD)) is Need.COMPOSITE
+    assert verdict(replace(evidence, layouts=TOLD, composites=(PARTED.hash or "",))) is Verdict.IDENTICAL

@@ -76,7 +76,7 @@ def test_what_an_executor_says_by_an_error_of_its_own_is_a_lost_process() -> Non
     """Of its package, and of those that its class is derived from: executorlib does not derive its error from any."""
     assert is_loss(ExecutorlibSocketError(), on(SingleNodeExecutor).packages)
     assert not is_loss(ExecutorlibSocketError(), on(OfSite).packages)
-    assert is_loss(InvalidStateError(), on(OfSite).packages)
+    assert not is_loss(InvalidStateError(), on(OfSite).packages)
 
 
 @pytest.mark.parametrize("engine", [OWN, DASK, on(OfSite), on(SingleNodeExecutor)])

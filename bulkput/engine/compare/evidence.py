@@ -189,22 +189,26 @@ async def digests(body: Body, size: int, sizes: Sequence[int] | None) -> tuple[i
     return size, await md5_of_pieces(body, (size,) if sizes is None else sizes)
 
 
+def shows_no_size(file: SourceFile) -> bool:
+    """Whether the row of an object of another store may not be that of its bytes: links and dynamic large objects are
+    listed as empty. Then the object has to be asked. A dynamic one whose manifest has a body looks like any other."""
+    return file.remote is not None and (file.remote.link is not None or not file.remote.bytes)
+
+
 def evidence_of(
     file: SourceFile, row: RemoteObject, *, head: RemoteObject | None = None, is_suffixed: bool = False
 ) -> Evidence:
     """What is known of a file and its object before a closer look. An object of another store shows its MD5, or the
     ETag of its parts."""
-    md5: str | None = None
-    composites: tuple[str, ...] = ()
+    md5 = etag = None
     if (remote := file.remote) is not None and remote.large is None:
-        etag = composite_of(remote.hash)
-        md5, composites = md5_of(remote.hash), () if etag is None else (etag,)
+        md5, etag = md5_of(remote.hash), composite_of(remote.hash)
     return Evidence(
         file.size,
         row,
         md5=md5,
         head=head,
         is_suffixed=is_suffixed,
-        composites=composites,
+        own_composite=etag,
         is_copy=file.remote is not None,
     )

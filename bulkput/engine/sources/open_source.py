@@ -84,7 +84,7 @@ async def opened_source(
     opened = partial(
         connected,
         url,
-        wire=replace(wire, objects_per_s=None, bytes_per_s=None),
+        wire=replace(wire, objects_per_s=None, bytes_per_s=None, rate_shared=None),
         retry=retry,
         read_for=destination,
         emit=emit,

@@ -54,7 +54,7 @@ async def tree_of(origin: Origin) -> Tree:
         return await _looked_at(origin)
     except StoreError as error:
         if error.operation == "login":
-            raise
+            raise error.about(f"{error.key} of the source") from error
         raise error.about(str(origin.url)) from error  # of source and destination, it is the source that failed
 
 

@@ -9,7 +9,7 @@ Parts pass the same slots, retries and rates as everything else. What proves a p
 are sent under names of their own, in the next generation.
 """
 
-from collections.abc import AsyncGenerator, Callable, Container, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Container, Sequence
 from contextlib import aclosing
 from functools import partial
 from itertools import count
@@ -116,9 +116,8 @@ class LargeSender:
                 if numbers is None or part.number in numbers:
                     yield Item(part.number, file.part(part.offset, part.size, progress.of(part.number)))
 
-        def finish(md5s: Sequence[str]) -> Upload:
-            if cut.sizes and file.layout is not None and not file.layout.is_of(md5s):
-                raise file.changed("its parts are not those that its ETag is made of")
+        async def finish(md5s: Sequence[str]) -> Upload:
+            await file.prove([part.size for part in cut], md5s)
             return upload
 
         mtime_ns = file.version.mtime_ns
@@ -142,6 +141,9 @@ class LargeSender:
             size_of = partial(policy.stream_part_size, options=self._options, limits=limits, longest=stream.longest)
             return held_parts(stream.chunks(), size_of, self._room)
 
+        async def finish(_md5s: Sequence[str]) -> Upload:
+            return stream.finish()
+
         rest = held()
         async with aclosing(rest):
             first = await anext(rest)
@@ -164,7 +166,7 @@ class LargeSender:
                     upload,
                     stream.version,
                     parts,
-                    lambda _: stream.finish(),
+                    finish,
                     progress,
                     below=below,
                     comes_again=stream.comes_again,
@@ -177,7 +179,7 @@ class LargeSender:
         upload: Upload,
         version: str,
         parts: Parts,
-        finish: Callable[[Sequence[str]], Upload],
+        finish: Callable[[Sequence[str]], Awaitable[Upload]],
         progress: "_Progress",
         *,
         below: str | None,
@@ -237,7 +239,7 @@ class LargeSender:
         self,
         sending: Generation,
         parts: Parts,
-        finish: Callable[[Sequence[str]], Upload],
+        finish: Callable[[Sequence[str]], Awaitable[Upload]],
         cut: policy.Cut | None,
         *,
         rounds: int,
@@ -248,7 +250,7 @@ class LargeSender:
                 await sending.prove(parts, cut, at_once)
             async with aclosing(parts()) as items:
                 await sending.send_missing(items, at_once)
-            upload = finish(sending.md5s)
+            upload = await finish(sending.md5s)
             try:
                 stored = await sending.complete(upload)
             except PartsRefused as error:

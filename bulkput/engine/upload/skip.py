@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from bulkput import events as ev
-from bulkput.engine.compare.evidence import digests, evidence_of, examined, itself_of
+from bulkput.engine.compare.evidence import digests, evidence_of, examined, itself_of, shows_no_size
 from bulkput.engine.upload.indirect import IndirectReads
 from bulkput.engine.upload.overwritten import segments_before
 from bulkput.errors import Conflict
@@ -82,6 +82,8 @@ class Skipper:
                 return file
             checks_expiry = self._asks_expiry or self._lives_shortly
             return self._skip(file, row) if not checks_expiry else replace(file, listed=Listed(row))
+        if self._mode in COMPARING and shows_no_size(file):
+            return replace(file, listed=Listed(row, evidence.is_suffixed))
         compresses, lives_shortly = self._settings_of(file)
         match decide_skip(self._mode, evidence, file.mtime_ns, compresses=compresses):
             case SkipDecision.SEND if row.large is None and (self._mode != "existing" or self._is_dry):
@@ -125,6 +127,9 @@ class Skipper:
         compresses, _ = self._settings_of(file)
         decide = partial(decide_skip, self._mode, mtime_ns=file.mtime_ns, compresses=compresses)
         evidence = evidence_of(file, row, head=head, is_suffixed=listed.is_suffixed)
+        if self._mode in COMPARING and shows_no_size(file):
+            seen = await read.opened()
+            evidence = replace(evidence, size=seen.size, md5=seen.md5, own_composite=None)
         decision, evidence = await examined(self._store, evidence, decide, read)
         now = evidence.head or row
         if decision is SkipDecision.SEND or not await self._lives(upload, row, evidence.head):
@@ -196,6 +201,11 @@ class _FileDigests:
         self.file: Opened | None = None
 
     async def __call__(self, sizes: Sequence[int] | None) -> tuple[int, tuple[str, ...]]:
+        file = await self.opened()
+        return await digests(file, file.size, sizes)
+
+    async def opened(self) -> Opened:
+        """The file; the same each time. Raises SourceError, StoreError."""
         if self.file is None:
             self.file = self._opener.open_at_once(self._source) or await self._opener.open(self._source)
-        return await digests(self.file, self.file.size, sizes)
+        return self.file

@@ -20,7 +20,7 @@ from bulkput.payload.source_body import Opener
 from bulkput.policy.directories import is_marker, is_others_marker
 from bulkput.policy.manifest import manifest_key
 from bulkput.policy.scope import Scope
-from bulkput.policy.skip import REASONS
+from bulkput.policy.skip import COMPARING, REASONS
 from bulkput.stores.base import Store
 
 if TYPE_CHECKING:
@@ -118,6 +118,9 @@ class Sync:
             await self.note_kept(pair.row)
             mode = self._options.skip.mode
             return Skip(file.path, file.name, REASONS[mode], pair.row.name, there=pair.row) if mode != "none" else file
+        is_link = self._links is not None and self._links.leads_to(file) is not None
+        if is_link and self._options.skip.mode in COMPARING:
+            return file  # another object, or a link to another one: what that holds is not looked at
         if self._options.skip.mode == "none":
             is_large = pair.row is not None and pair.row.large is not None and not file.is_directory
             # With its row, the worker reports the segments that stay when a large object is overwritten.

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from bulkput import events as ev
-from bulkput.engine.compare.evidence import digests, evidence_of, examined
+from bulkput.engine.compare.evidence import digests, evidence_of, examined, shows_no_size
 from bulkput.engine.compare.merge_join import Pair
 from bulkput.engine.compare.pairs import Pairing
 from bulkput.engine.pool import Pool, pool
@@ -73,7 +73,7 @@ class Comparer:
         elif row is None:
             name = pair.key.decode()
             self.tally.add(Finding(verdict=Verdict.MISSING, name=name, path=file.path, size=file.size))
-        elif _shows_no_size(file):
+        elif shows_no_size(file):
             await workers.submit(pair)
         else:
             step = judge(self._evidence(file, row), is_quick=self.options.is_quick)
@@ -128,9 +128,9 @@ class Comparer:
         row = evidence.row
         try:
             self.stop.check()
-            if _shows_no_size(file):
+            if shows_no_size(file):
                 seen = await self.opener.open(file)
-                evidence = replace(evidence, size=seen.size, md5=seen.md5, composites=())
+                evidence = replace(evidence, size=seen.size, md5=seen.md5, own_composite=None)
             decide = partial(judge, is_quick=self.options.is_quick)
             read = partial(self._read, file)
             step, evidence = await examined(self.store, evidence, decide, read)
@@ -165,9 +165,3 @@ def _is_by_row(file: SourceFile, evidence: Evidence) -> bool:
     """Whether the MD5 is what the row of an object of another store shows. It is none if that store has encrypted the
     object by SSE-KMS or SSE-C: no row tells, and an answer with the object does."""
     return file.remote is not None and evidence.md5 is not None and evidence.md5 == md5_of(file.remote.hash)
-
-
-def _shows_no_size(file: SourceFile) -> bool:
-    """Whether the row of an object of another store may not be that of its bytes: links and dynamic large objects are
-    listed as empty."""
-    return file.remote is not None and (file.remote.link is not None or not file.remote.bytes)
